@@ -137,9 +137,9 @@ class AccountDirectory:
 
     def user_by_email(self, email: str) -> User | None:
         """The user with this email address (case-insensitive), or None."""
-        wanted = email.strip().lower()
-        named = next((user for user in USERS if user.email == wanted), None)
-        return named or _user_of(self._extra_customer_matching(r"admin@load-(\d+)\.example", wanted))
+        normalized = email.strip().lower()
+        named = next((user for user in USERS if user.email == normalized), None)
+        return named or _user_of(self._extra_customer_matching(r"admin@load-(\d+)\.example", normalized))
 
     def user_by_token(self, token: str) -> User | None:
         """The user with this API token, or None."""

@@ -26,8 +26,8 @@ def register(
             return web.json_response({"error": "only employees may search customers"}, status=403)
         try:
             return web.json_response(search_customers(await request.json(), directory))
-        except ValueError as wrong:
-            return web.json_response({"error": str(wrong)}, status=400)
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=400)
 
     app.router.add_post(SEARCH_PATH, search)
 

@@ -1,4 +1,4 @@
-"""Who lives in a sandbox: those with names, and as many more as are asked for, whom nobody keeps."""
+"""Users and customers of the sandbox: built-in ones, and generated ones, which are not stored."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_they_sign_in_like_everybody(clock: Clock) -> None:
             party = Party(made, http)
             client = (await party.register())["client_id"]
             tokens = await party.login(client, "admin@load-000002.example")
-            # Signed in by now: the page asks for consent, and says for whom.
+            # Already signed in, so the page asks for consent and names the customer.
             assert "<p>Load 2</p>" in await (await party.get(party.ask(client))).text()
             token = (await exchanged(party, clock, tokens["access_token"]))["access_token"]
             assert await whoami(party, token) == {"email": "admin@load-000002.example", "customer": "load000002"}

@@ -1,4 +1,4 @@
-"""What the command line changes about the sandbox's world: faults, latency, customers."""
+"""Command line options of the sandbox: faults, latency, customers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALIDATE = "/auth/v1/validate"
 
 
 def ask(url: str, token: str = "") -> tuple[int, Any, Any]:
-    """Status, headers and JSON of an answer."""
+    """Status, headers and JSON of a response."""
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:

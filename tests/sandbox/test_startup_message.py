@@ -1,4 +1,4 @@
-"""What the sandbox prints: everything needed to connect, pasteable as it is."""
+"""The startup message: everything needed to connect, ready to paste."""
 
 from __future__ import annotations
 

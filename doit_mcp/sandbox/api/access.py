@@ -37,11 +37,11 @@ def identify(request: web.Request, lookup: GrantLookup) -> Grant:
 
 def find_customer(request: web.Request, grant: Grant, directory: AccountDirectory = DEFAULT_DIRECTORY) -> Customer:
     """The customer of the request; 400 ``tenant_id_required`` or ``tenant_id_mismatch``."""
-    asked = requested_tenant(request)
-    if not asked and not grant.customer:
+    tenant = requested_tenant(request)
+    if not tenant and not grant.customer:
         raise bad_request("tenant_id_required: this credential needs the X-Tenant-Id header", code="tenant_id_required")
-    customer = directory.customer_by_id(asked or grant.customer)
-    if customer is None or (asked and asked != grant.customer and not grant.user.employee):
+    customer = directory.customer_by_id(tenant or grant.customer)
+    if customer is None or (tenant and tenant != grant.customer and not grant.user.employee):
         raise bad_request(
             "tenant_id_mismatch: X-Tenant-Id is not a tenant of this credential", code="tenant_id_mismatch"
         )
@@ -56,9 +56,9 @@ def require_permission(user: User, permission: str) -> None:
 
 def validate(request: web.Request, grant: Grant, directory: AccountDirectory = DEFAULT_DIRECTORY) -> JsonObject:
     """``{domain, email}`` (operation validate); 403 for an employee without a tenant."""
-    asked = requested_tenant(request)
-    if grant.user.employee and not asked:
-        raise ApiError(403, "employees have to name a customer context")
-    if grant.user.employee and asked == DOIT_CONTEXT:
+    tenant = requested_tenant(request)
+    if grant.user.employee and not tenant:
+        raise ApiError(403, "employees must name a customer context")
+    if grant.user.employee and tenant == DOIT_CONTEXT:
         return {"domain": DOIT_CONTEXT, "email": grant.user.email}
     return {"domain": find_customer(request, grant, directory).domain, "email": grant.user.email}

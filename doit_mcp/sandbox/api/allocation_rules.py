@@ -15,7 +15,7 @@ EXCLUDED_TYPES = ("attribution", "attribution_group", "allocation")  # types tha
 COMPONENT = object_schema(
     "key type values mode",
     key=TEXT,
-    type=one_of(*(one for one in TYPES if one not in EXCLUDED_TYPES)),
+    type=one_of(*(item for item in TYPES if item not in EXCLUDED_TYPES)),
     values={"type": "array", "items": TEXT, "maxItems": 100},
     inverse=BOOLEAN,
     inverse_selection=BOOLEAN,
@@ -39,7 +39,7 @@ RULES = array_schema(nullable(MEMBER), maxItems=100)
 
 def make_rule(found: JsonObject) -> JsonObject:
     """A rule in responses: ``inverse`` replaces ``inverse_selection``."""
-    return {"components": [_make_component(one) for one in found["components"] or []], "formula": found["formula"]}
+    return {"components": [_make_component(item) for item in found["components"] or []], "formula": found["formula"]}
 
 
 def _make_component(found: JsonObject) -> JsonObject:
@@ -50,22 +50,22 @@ def _make_component(found: JsonObject) -> JsonObject:
 
 def resolve_members(request: ApiRequest, members: list[JsonObject | None]) -> list[JsonObject]:
     """The single allocations that a group's rules create, change or select, in order; nothing is stored yet."""
-    wanted = [one for one in members if one is not None]
-    if not wanted:
+    new_members = [item for item in members if item is not None]
+    if not new_members:
         raise bad_request("rules must not be empty", field="rules")
     known = dict(records(request.tenant, "allocation"))
     found: list[JsonObject] = []
-    for index, member in enumerate(wanted):
+    for index, member in enumerate(new_members):
         where = f"rules[{index}]"
-        one = (
+        item = (
             _select_member(known, member, where)
             if member["action"] == "select"
             else _write_member(request, known, member, where)
         )
-        if any(one["id"] == other["id"] for other in found):
-            raise bad_request(f"{where}.id is there twice", field=f"{where}.id")
-        known[one["id"]] = one
-        found.append(one)
+        if any(item["id"] == other["id"] for other in found):
+            raise bad_request(f"{where}.id is duplicated", field=f"{where}.id")
+        known[item["id"]] = item
+        found.append(item)
     return found
 
 
@@ -106,17 +106,17 @@ def group_rules(known: Records, identifiers: Iterable[str]) -> list[JsonObject]:
     """The rules of a group (GroupAllocationRule)."""
     found = (get_existing(known, identifier, "allocation") for identifier in identifiers)
     return [
-        {**{name: one[name] for name in ("id", "name", "description")}, "action": "select", **one["rule"]}
-        for one in found
+        {**{name: item[name] for name in ("id", "name", "description")}, "action": "select", **item["rule"]}
+        for item in found
     ]
 
 
 def _is_filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bool:
     """Whether the filters or groups refer to the allocation."""
-    for one in map(response_form, filters):
-        if one["type"] == RULE and allocation["id"] in (one.get("values") or ()):
+    for item in map(response_form, filters):
+        if item["type"] == RULE and allocation["id"] in (item.get("values") or ()):
             return True
-        if one["type"] == GROUP and one["id"] == allocation["id"]:
+        if item["type"] == GROUP and item["id"] == allocation["id"]:
             return True
     return False
 
@@ -124,8 +124,8 @@ def _is_filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bo
 def _references(request: ApiRequest, found: Iterable[JsonObject]) -> list[JsonObject]:
     """References to resources (ResourceReference); without access, they name the owner to contact."""
     return [
-        {"id": one["id"], "name": one["name"]} | ({} if role_of(request.user, one) else {"owner": owner_of(one)})
-        for one in found
+        {"id": item["id"], "name": item["name"]} | ({} if role_of(request.user, item) else {"owner": owner_of(item)})
+        for item in found
     ]
 
 
@@ -133,9 +133,9 @@ def _allocations(request: ApiRequest, allocation: JsonObject) -> list[JsonObject
     return _references(
         request,
         (
-            one
-            for one in records(request.tenant, "allocation").values()
-            if allocation["id"] in (one["rules"] if one["allocationType"] == "group" else nested_rules(one["rule"]))
+            item
+            for item in records(request.tenant, "allocation").values()
+            if allocation["id"] in (item["rules"] if item["allocationType"] == "group" else nested_rules(item["rule"]))
         ),
     )
 
@@ -144,10 +144,10 @@ def _alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         request,
         (
-            one
-            for one in records(request.tenant, "alert").values()
-            if _is_filtered_by(one["config"]["scopes"], allocation)
-            or allocation["id"] in (one["config"].get("attributions") or ())
+            item
+            for item in records(request.tenant, "alert").values()
+            if _is_filtered_by(item["config"]["scopes"], allocation)
+            or allocation["id"] in (item["config"].get("attributions") or ())
         ),
     )
 
@@ -156,9 +156,9 @@ def _budgets(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         request,
         (
-            one
-            for one in records(request.tenant, "budget").values()
-            if allocation["id"] in one["scope"] or _is_filtered_by(one["scopes"], allocation)
+            item
+            for item in records(request.tenant, "budget").values()
+            if allocation["id"] in item["scope"] or _is_filtered_by(item["scopes"], allocation)
         ),
     )
 
@@ -168,9 +168,9 @@ def _reports(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         request,
         (
-            one
-            for one in records(request.tenant, "report").values()
-            if any(_is_filtered_by(one["config"].get(part) or (), allocation) for part in parts)
+            item
+            for item in records(request.tenant, "report").values()
+            if any(_is_filtered_by(item["config"].get(part) or (), allocation) for part in parts)
         ),
     )
 

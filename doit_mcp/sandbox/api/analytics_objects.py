@@ -42,9 +42,9 @@ def custom_dimensions(tenant: Tenant) -> CustomDimensions:
 
 def labels_of(tenant: Tenant, kind: str, identifier: str) -> list[JsonObject]:
     """The labels of an object: LabelInfo {id, name}."""
-    wanted = {"objectId": identifier, "objectType": kind}
+    label_ids = {"objectId": identifier, "objectType": kind}
     labels = records(tenant, "label").values()
-    return [{"id": label["id"], "name": label["name"]} for label in labels if wanted in label["objects"]]
+    return [{"id": label["id"], "name": label["name"]} for label in labels if label_ids in label["objects"]]
 
 
 def check_labels(tenant: Tenant, identifiers: Iterable[str]) -> None:
@@ -54,12 +54,12 @@ def check_labels(tenant: Tenant, identifiers: Iterable[str]) -> None:
             raise bad_request(f"labels: no label {identifier[:80]!r}", field="labels")
 
 
-def set_labels(tenant: Tenant, kind: str, identifier: str, wanted: Iterable[str]) -> None:
+def set_labels(tenant: Tenant, kind: str, identifier: str, label_ids: Iterable[str]) -> None:
     """Replace the labels of an object; an empty list removes them all."""
-    chosen = set(wanted)
+    chosen = set(label_ids)
     this = {"objectId": identifier, "objectType": kind}
     for label in records(tenant, "label").values():
-        label["objects"] = [one for one in label["objects"] if one != this]
+        label["objects"] = [item for item in label["objects"] if item != this]
         if label["id"] in chosen:
             label["objects"].append(this)
 
@@ -87,7 +87,7 @@ def collaborators_of(record: JsonObject) -> list[JsonObject]:
 
 def owner_of(record: JsonObject) -> str:
     """The email address of a record's owner."""
-    return next((str(one["email"]) for one in collaborators_of(record) if one["role"] == "owner"), "")
+    return next((str(item["email"]) for item in collaborators_of(record) if item["role"] == "owner"), "")
 
 
 def role_of(user: User, record: JsonObject) -> str:
@@ -95,14 +95,14 @@ def role_of(user: User, record: JsonObject) -> str:
     if user.employee:
         return "owner"
     everybody = "viewer" if record.get("type") in ("preset", "managed") else record.get("public") or ""
-    own = [one["role"] for one in collaborators_of(record) if one["email"].lower() == user.email]
+    own = [item["role"] for item in collaborators_of(record) if item["email"].lower() == user.email]
     role: str = max([everybody, *own], key=ROLES.index)
     return role
 
 
 def visible_records(request: ApiRequest, kind: str) -> Records:
     """The records of a kind that the user can view."""
-    return {name: one for name, one in records(request.tenant, kind).items() if role_of(request.user, one)}
+    return {name: item for name, item in records(request.tenant, kind).items() if role_of(request.user, item)}
 
 
 def get_record(request: ApiRequest, kind: str, identifier: str, role: str = "viewer") -> JsonObject:

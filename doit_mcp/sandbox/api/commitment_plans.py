@@ -60,44 +60,49 @@ def plan_state(plan: JsonObject, now: float, ended: str = "expired") -> str:
 def active_plans(request: ApiRequest, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
     """The plans of a type that are active throughout *since* to *until*."""
     return [
-        one
-        for one in request.tenant.collection("savings plans", plans).values()
-        if one["organization"] == organization
-        and one["service"] == service
-        and one["start"] <= since
-        and until < one["end"]
+        item
+        for item in request.tenant.collection("savings plans", plans).values()
+        if item["organization"] == organization
+        and item["service"] == service
+        and item["start"] <= since
+        and until < item["end"]
     ]
 
 
 def total_commitment(plans_: Sequence[JsonObject]) -> float:
     """The total commitment of the plans, in dollars per hour."""
-    return float(sum(one["commitment"] for one in plans_))
+    return float(sum(item["commitment"] for item in plans_))
 
 
 def hourly_spend(request: ApiRequest, organization: str, service: str, first: int, last: int) -> dict[int, float]:
     """Spend that plans could cover, in dollars per hour at on-demand rates, by day; days without any are left out."""
     spent: Coverage = request.tenant.compute_cached(measure_coverage)
-    members = [one.id for one in spent.members(organization)]
+    members = [item.id for item in spent.members(organization)]
     days = spent.daily(service, members, max(first, request.tenant.ledger.first), min(last, request.tenant.ledger.last))
-    return {day: one.plan_eligible / MICRO / 24 for day, one in days.items() if one.plan_eligible}
+    return {day: item.plan_eligible / MICRO / 24 for day, item in days.items() if item.plan_eligible}
 
 
 def recommend(request: ApiRequest, organization: str, service: str) -> Recommendation | None:
     """The recommendation under the customer's policy; None without eligible spend."""
-    wanted = request.tenant.collection("commitment preferences", preferences)[service]["settings"]
+    settings = request.tenant.collection("commitment preferences", preferences)[service]["settings"]
     days = hourly_spend(request, organization, service, request.today - BASIS_DAYS, request.today - 1)
     if not days:
         return None
     usual = median(rate * swing for rate in days.values() for swing in HOURLY_LOAD)
     current = total_commitment(active_plans(request, organization, service, request.now, request.now))
-    target = usual * TARGET_COVERAGE[wanted["policy"]] * PAID_SHARE
-    if wanted["maximumCommitment"]:
-        target = min(target, wanted["maximumCommitment"])
+    target = usual * TARGET_COVERAGE[settings["policy"]] * PAID_SHARE
+    if settings["maximumCommitment"]:
+        target = min(target, settings["maximumCommitment"])
     recommended = round(max(current, target), 2)
     average = min(1.0, recommended / PAID_SHARE / usual)
     saves = (recommended - current) / PAID_SHARE * (1 - PAID_SHARE) * HOURS_PER_MONTH
     return Recommendation(
-        wanted["policy"], round(current, 2), recommended, round(saves, 2), round(average, 4), round(usual * average, 4)
+        settings["policy"],
+        round(current, 2),
+        recommended,
+        round(saves, 2),
+        round(average, 4),
+        round(usual * average, 4),
     )
 
 

@@ -44,14 +44,14 @@ def parse_settings(settings: Any, operations: Collection[str]) -> tuple[float, l
     Raises ValueError naming the invalid members.
     """
     found = [
-        f"{'.'.join(map(str, one.instance_path)) or 'body'}: {one.message}"
-        for one in _SETTINGS_VALIDATOR.iter_errors(settings)
+        f"{'.'.join(map(str, item.instance_path)) or 'body'}: {item.message}"
+        for item in _SETTINGS_VALIDATOR.iter_errors(settings)
     ]
     if not found:
-        found = [problem for one in settings.get("faults", ()) for problem in _unknown_operation(one, operations)]
+        found = [problem for item in settings.get("faults", ()) for problem in _unknown_operation(item, operations)]
     if found:
         raise ValueError("; ".join(found[:10]))
-    faults = [Fault(**{"path_prefix": "/", **one}) for one in settings.get("faults", ())]
+    faults = [Fault(**{"path_prefix": "/", **item}) for item in settings.get("faults", ())]
     return float(settings.get("latency", 0.0)), faults
 
 
@@ -60,12 +60,12 @@ def parse_fault(text: str) -> JsonObject:
 
     The fault is permanent unless ``times=`` limits it. Raises ValueError.
     """
-    kind, *options = (one.strip() for one in text.split(","))
+    kind, *options = (item.strip() for item in text.split(","))
     fault: JsonObject = {"kind": int(kind) if kind.isdecimal() else kind, "times": None}
     for option in options:
         name, equals, value = (part.strip() for part in option.partition("="))
         if not equals or name not in ("on", "rate", "times", "delay", "retry-after"):
-            raise ValueError(f"{option!r} is none of on=, rate=, times=, delay=, retry-after=")
+            raise ValueError(f"{option!r} is not one of on=, rate=, times=, delay=, retry-after=")
         fault |= _parse_option(name, value)
     return fault
 
@@ -84,4 +84,6 @@ def _unknown_operation(fault: JsonObject, operations: Collection[str]) -> list[s
     operation = fault.get("operation", "")
     if not operation or operation in operations:
         return []
-    return [f"operation: {operation!r} is none of the document's, such as 'GET /analytics/v1/budgets/{{id}}'"]
+    return [
+        f"operation: {operation!r} is not an operation of the API document, such as 'GET /analytics/v1/budgets/{{id}}'"
+    ]

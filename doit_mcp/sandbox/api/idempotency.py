@@ -27,24 +27,26 @@ async def run_once(request: ApiRequest, carry_out: Callable[[bool], JsonObject])
         return carry_out(True)
     body = await request.http_request.read()
     parts = (request.http_request.method.encode(), request.http_request.path_qs.encode(), body)
-    asked = hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
     known = _recent_requests(request)
-    place = f"{request.user.email} {key}"
-    if place in known:
-        if known[place]["asked"] != asked:
+    entry_key = f"{request.user.email} {key}"
+    if entry_key in known:
+        if known[entry_key]["asked"] != digest:
             raise bad_request(f"{HEADER}: this key was used for another request", field=HEADER)
-        remembered: JsonObject = known[place]["answer"]
+        remembered: JsonObject = known[entry_key]["answer"]
         return remembered
-    found = carry_out(False)
-    known[place] = {"asked": asked, "answer": found, "time": request.now}
-    return found
+    result = carry_out(False)
+    known[entry_key] = {"asked": digest, "answer": result, "time": request.now}
+    return result
 
 
 def _recent_requests(request: ApiRequest) -> Records:
     """The requests of the retention period, oldest first."""
     known = request.tenant.collection("idempotency", lambda tenant: ())
-    for place in [place for place, one in known.items() if one["time"] <= request.now - RETENTION_SECONDS]:
-        del known[place]
+    for entry_key in [
+        entry_key for entry_key, item in known.items() if item["time"] <= request.now - RETENTION_SECONDS
+    ]:
+        del known[entry_key]
     while len(known) >= MAX_RECORDS:
         del known[next(iter(known))]
     return known

@@ -57,7 +57,7 @@ class Tenant:
     def collection(self, name: str, seed: Seed) -> Records:
         """The records of a kind by id, oldest first; *seed* creates the initial ones."""
         if name not in self._collections:
-            records = ({"id": self.stable_id(name, str(at)), **one} for at, one in enumerate(seed(self)))
+            records = ({"id": self.stable_id(name, str(at)), **item} for at, item in enumerate(seed(self)))
             self._collections[name] = {str(record["id"]): record for record in records}
         return self._collections[name]
 
@@ -132,8 +132,8 @@ class ApiRequest:
             raise bad_request("the body is not JSON") from None
         problems = [(".".join(map(str, error.instance_path)), error.message) for error in schema.iter_errors(found)]
         if problems:
-            told = (f"{place or 'body'}: {message[:200]}" for place, message in problems[:MAX_REPORTED_PROBLEMS])
-            raise bad_request("; ".join(told), field=problems[0][0])
+            messages = (f"{place or 'body'}: {message[:200]}" for place, message in problems[:MAX_REPORTED_PROBLEMS])
+            raise bad_request("; ".join(messages), field=problems[0][0])
         document: JsonObject = found
         return document
 
@@ -155,7 +155,7 @@ def add_record(records: Records, record: JsonObject) -> JsonObject:
 def check_capacity(records: Records, count: int) -> None:
     """Raise 409 if *count* more records exceed the limit."""
     if len(records) + count > MAX_RECORDS:
-        raise ApiError(409, f"there are {MAX_RECORDS} of these at most: delete some first")
+        raise ApiError(409, f"at most {MAX_RECORDS} of these can exist: delete some first")
 
 
 def newest_first(records: Records, field: str = "createTime") -> list[JsonObject]:

@@ -93,9 +93,9 @@ def _check_header(header: list[str]) -> None:
     if "usage_date" not in header:
         raise bad_request("file: the header needs the column usage_date", field="file")
     if not any(name.startswith(DIMENSION_PREFIXES) for name in header):
-        raise bad_request("file: the header needs a dimension such as fixed.service_id or label.team", field="file")
+        raise bad_request("file: the header requires a dimension such as fixed.service_id or label.team", field="file")
     if not any(name.startswith("metric.") for name in header):
-        raise bad_request("file: the header needs a metric such as metric.cost", field="file")
+        raise bad_request("file: the header requires a metric such as metric.cost", field="file")
     for name in header:
         if name not in ("usage_date", "id") and not name.startswith((*DIMENSION_PREFIXES, "metric.")):
             raise bad_request(f"file: unknown column {name[:80]!r}", field="file")

@@ -73,9 +73,9 @@ def redact(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
 
 def redact_target(raw: str, clients: Mapping[str, str]) -> str:
     """The path and query of a request with secrets replaced; *clients* maps client ids to the names to show."""
-    path, asked, query = raw.partition("?")
+    path, separator, query = raw.partition("?")
     shown = redact(unquote(path), MAX_TARGET_LENGTH)
-    if asked:
+    if separator:
         hide = _redact_identity_parameter if side_of(unquote(path)) == "identity" else _redact_api_parameter
         # Cut before splitting: a query can hold a megabyte of separators.
         pairs = query[: 10 * MAX_TARGET_LENGTH].split("&")

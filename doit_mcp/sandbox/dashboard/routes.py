@@ -91,8 +91,8 @@ class Dashboard:
     def _add_call(
         self, request: web.Request, response: web.StreamResponse, at: float, began: float, grant: Grant | None
     ) -> None:
-        given, note = self._track_response(request, response)
-        user, customer = _identify_caller(request, given, grant, self._identity.directory)
+        issued, note = self._track_response(request, response)
+        user, customer = _identify_caller(request, issued, grant, self._identity.directory)
         call = CallSummary(
             at=at,
             side=side_of(request.path),
@@ -100,7 +100,7 @@ class Dashboard:
             target=redact_target(request.raw_path, self._token_tracker.clients),
             user=user,
             customer=redact(customer, 40),
-            token=_token_fingerprint(request, given, grant),
+            token=_token_fingerprint(request, issued, grant),
             status=DISCONNECTED_STATUS if _is_disconnected(request) else response.status,
             ms=round((time.perf_counter() - began) * 1000, 1),
             note=note,
@@ -235,8 +235,8 @@ def _identify_caller(
     if token is not None:
         return token.user, token.customer
     if grant is not None:
-        asked = request.headers.get("X-Tenant-Id") or request.query.get("customerContext")
-        return grant.user.email, asked or grant.customer
+        tenant = request.headers.get("X-Tenant-Id") or request.query.get("customerContext")
+        return grant.user.email, tenant or grant.customer
     visitor = directory.user_by_email(request.get(SIGNED_IN_USER, ""))
     if visitor is None:
         return "", ""

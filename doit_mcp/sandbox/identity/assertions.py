@@ -49,7 +49,7 @@ class AssertionVerifier:
     def _audience_problem(self, claims: JsonObject) -> str | None:
         named = claims.get("aud")
         audiences = [named] if isinstance(named, str) else named
-        if not isinstance(audiences, list) or not any(one in self._audiences for one in audiences if _is_text(one)):
+        if not isinstance(audiences, list) or not any(item in self._audiences for item in audiences if _is_text(item)):
             return "aud"
         return None
 

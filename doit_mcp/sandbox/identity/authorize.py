@@ -31,7 +31,7 @@ def granted_scopes(scope: str | None) -> tuple[str, ...]:
     """The requested scopes that are supported, or all if no scope is requested (RFC 6749 3.3)."""
     if scope is None:
         return SCOPES
-    known = tuple(one for one in SCOPES if one in scope.split(" "))
+    known = tuple(item for item in SCOPES if item in scope.split(" "))
     if not known:
         raise OAuthError(
             "invalid_scope", f"None of the requested scopes is supported. Supported scopes: {' '.join(SCOPES)}."

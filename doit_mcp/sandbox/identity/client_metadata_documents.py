@@ -30,7 +30,7 @@ def is_document_url(client_id: str) -> bool:
 def client_name(value: object, fallback: str) -> str:
     """A name safe to show on a page: printable characters only (no direction overrides), at most 80."""
     text = value if isinstance(value, str) else ""
-    cleaned = " ".join("".join(one if one.isprintable() else " " for one in text).split())[:80].strip()
+    cleaned = " ".join("".join(item if item.isprintable() else " " for item in text).split())[:80].strip()
     return cleaned or fallback
 
 
@@ -79,7 +79,7 @@ def _auth_methods(document: JsonObject) -> frozenset[str]:
     named: set[object] = {single} if isinstance(single, str) else set()
     for member in ("token_endpoint_auth_methods", "token_endpoint_auth_methods_supported"):
         several = document.get(member)
-        named |= {one for one in several if isinstance(one, str)} if isinstance(several, list) else set()
+        named |= {item for item in several if isinstance(item, str)} if isinstance(several, list) else set()
     usable = frozenset(method for method in (AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT) if method in named)
     if named and not usable:
         raise ClientDocumentError("The client's document requires an authentication method that needs a shared secret.")

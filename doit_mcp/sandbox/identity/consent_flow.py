@@ -59,7 +59,7 @@ class ConsentFlow:
         self._form_signer = FormSigner(clock)
         self._auto = auto_approve
         self._secure = secure
-        self._people = directory
+        self._directory = directory
         self._token = token
         self._sessions: TtlStore[str] = TtlStore(5_000, clock)
 
@@ -97,7 +97,7 @@ class ConsentFlow:
     async def authorize(self, request: web.Request) -> web.StreamResponse:
         """Handle the authorization endpoint. Requests have no side effects, because some clients probe it first."""
         authorization = await self._authorize.read(request.rel_url.raw_query_string)
-        if (email := self._auto()) is not None and (user := self._people.user_by_email(email)) is not None:
+        if (email := self._auto()) is not None and (user := self._directory.user_by_email(email)) is not None:
             request[SIGNED_IN_USER] = user.email
             return _redirect(self._approve(authorization, user, user.customer))
         user = self._session_user(request)
@@ -117,7 +117,7 @@ class ConsentFlow:
         """Sign in with a password or by selecting a user, then redirect to the same authorization request."""
         form = await read_form(request)
         authorization = await self._restore_request(request, form, "sign-in")
-        user = self._people.user_by_email(form["user"]) if "user" in form else self._user_by_password(form)
+        user = self._directory.user_by_email(form["user"]) if "user" in form else self._user_by_password(form)
         if user is None:
             return self._sign_in_page(request, authorization, email=form.get("email", ""), failed=True)
         request[SIGNED_IN_USER] = user.email
@@ -173,7 +173,7 @@ class ConsentFlow:
         if email is None:
             return None
         request[SIGNED_IN_USER] = email
-        return self._people.user_by_email(email)
+        return self._directory.user_by_email(email)
 
     def _browser_id(self, request: web.Request) -> str:
         # Without a cookie a new random value is set, and the form is signed for that value only.
@@ -188,15 +188,15 @@ class ConsentFlow:
         response.set_cookie(name, value, path="/sign-in", httponly=True, samesite="Lax", secure=self._secure)
 
     def _user_by_password(self, form: dict[str, str]) -> User | None:
-        user = self._people.user_by_email(form.get("email", ""))
-        given = form.get("password", "").encode("utf-8", "surrogatepass")
-        return user if user is not None and hmac.compare_digest(user.password.encode(), given) else None
+        user = self._directory.user_by_email(form.get("email", ""))
+        password = form.get("password", "").encode("utf-8", "surrogatepass")
+        return user if user is not None and hmac.compare_digest(user.password.encode(), password) else None
 
     def _chosen_customer(self, user: User, form: dict[str, str]) -> str:
         """The customer id to act for: employees choose one or none, other users have one. Raises OAuthError."""
         if not user.employee:
             return user.customer
         chosen = form.get("customer", "")
-        if chosen and self._people.customer_by_id(chosen) is None:
+        if chosen and self._directory.customer_by_id(chosen) is None:
             raise OAuthError("invalid_request", "This customer does not exist.")
         return chosen

@@ -46,7 +46,7 @@ class TokenExchange:
         self._assertions = assertions
         self._clock = clock
         self._ttl = ttl
-        self._people = directory
+        self._directory = directory
         self._token = token
         self._exchanged: TtlStore[ExchangedToken] = TtlStore(limit, clock)
 
@@ -95,16 +95,16 @@ class TokenExchange:
         found = self._exchanged.get(hash_secret(token))
         if found is not None:
             return None if self._tokens.is_revoked(found.claims) else found.grant
-        user = self._people.user_by_token(token)
+        user = self._directory.user_by_token(token)
         return Grant(user, user.customer) if user is not None else None
 
     def _grant(self, claims: JsonObject) -> Grant | None:
         """The user and customer of an access token; None for an unknown user or a customer of another user."""
-        user = self._people.user_by_email(str(claims.get("sub", "")))
+        user = self._directory.user_by_email(str(claims.get("sub", "")))
         customer = claims.get("customer_context")
         if user is None or not isinstance(customer, str):
             return None
         allowed = customer in ("", user.customer) or (
-            user.employee and self._people.customer_by_id(customer) is not None
+            user.employee and self._directory.customer_by_id(customer) is not None
         )
         return Grant(user, customer) if allowed else None

@@ -58,7 +58,7 @@ class PublicAddressResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """The addresses of *host*; raises OSError if one is not permitted."""
         found = await self._inner.resolve(host, port, family)
-        if not all(self._permitted(one["host"]) for one in found):
+        if not all(self._permitted(item["host"]) for item in found):
             raise OSError(f"{host} has an address that is not public")
         return found
 

@@ -172,7 +172,7 @@ def _warning(authorization: AuthorizationRequest) -> str:
             " Allow access only if you just started this sign-in yourself."
         )
         if authorization.client.has_document and all(
-            redirect_uris.is_loopback(one) for one in authorization.client.redirect_uris
+            redirect_uris.is_loopback(item) for item in authorization.client.redirect_uris
         ):
             text += f" The name matches an application of {urlsplit(authorization.client.id).hostname}, but this does not prove it."
     elif proven or host in KNOWN_HOSTS:

@@ -153,5 +153,5 @@ class IdentityProvider:
         life = self._ttl if ttl is None else ttl
         audience = resource or self._resources.base
         claims = self._tokens.make_claims(approval, approval.scopes, audience, f"flow-{user.email}", life)
-        wanted = {**claims, **claim_overrides}
-        return self.signing.sign({name: value for name, value in wanted.items() if value is not None})
+        merged = {**claims, **claim_overrides}
+        return self.signing.sign({name: value for name, value in merged.items() if value is not None})

@@ -61,13 +61,13 @@ def matches(registered: str, requested: str) -> bool:
         return True
     if not (is_loopback(registered) and is_loopback(requested)):
         return False
-    one, other = urlsplit(registered), urlsplit(requested)
-    return (one.hostname, one.path or "/", one.query) == (other.hostname, other.path or "/", other.query)
+    item, other = urlsplit(registered), urlsplit(requested)
+    return (item.hostname, item.path or "/", item.query) == (other.hostname, other.path or "/", other.query)
 
 
 def is_registered(registered: Iterable[str], requested: str) -> bool:
     """Whether *requested* is valid and matches one of the *registered* URIs."""
-    return find_problem(requested) is None and any(matches(one, requested) for one in registered)
+    return find_problem(requested) is None and any(matches(item, requested) for item in registered)
 
 
 def add_parameters(uri: str, parameters: Mapping[str, str]) -> str:

@@ -45,7 +45,7 @@ def _read_texts(requested: JsonObject, member: str) -> list[str] | None:
     value = requested.get(member)
     if value is None:
         return None
-    if not isinstance(value, list) or len(value) > 50 or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or len(value) > 50 or not all(isinstance(item, str) for item in value):
         raise _invalid_metadata(f"{member} is not a list of strings.")
     return value
 
@@ -62,7 +62,7 @@ def _redirect_uris(requested: JsonObject) -> list[str]:
 
 def _grant_types(requested: JsonObject) -> list[str]:
     # Unsupported grant types are dropped, as RFC 7591 section 2 allows.
-    kept = [one for one in _read_texts(requested, "grant_types") or ["authorization_code"] if one in _GRANT_TYPES]
+    kept = [item for item in _read_texts(requested, "grant_types") or ["authorization_code"] if item in _GRANT_TYPES]
     if "authorization_code" not in kept:
         raise _invalid_metadata("grant_types must contain authorization_code.")
     return kept
@@ -97,7 +97,7 @@ def registered_metadata(requested: JsonObject) -> JsonObject:
         "response_types": ["code"],
         "application_type": kind,
         "contacts": _read_texts(requested, "contacts"),
-        "scope": " ".join(one for one in SCOPES if one in scope.split()) if scope else None,
+        "scope": " ".join(item for item in SCOPES if item in scope.split()) if scope else None,
         **_auth_metadata(requested),
     }
     return {member: value for member, value in members.items() if value not in (None, "")}
@@ -115,10 +115,10 @@ class RegistrationEndpoint:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer 201 with the registered metadata; client secrets never expire."""
-        asked = parse_object(await read_body(request))
-        if asked is None:
+        requested = parse_object(await read_body(request))
+        if requested is None:
             raise _invalid_metadata("Send the client metadata as a JSON object.")
-        metadata = registered_metadata(asked)
+        metadata = registered_metadata(requested)
         issued: JsonObject = {"client_id": self._token(), "client_id_issued_at": int(self._clock())}
         method = metadata["token_endpoint_auth_method"]
         secret = None

@@ -40,7 +40,7 @@ def narrow_scopes(granted: tuple[str, ...], scope: str | None) -> tuple[str, ...
     """
     if scope is None:
         return granted
-    known = [one for one in SCOPES if one in scope.split()]
+    known = [item for item in SCOPES if item in scope.split()]
     if not known or not set(known) <= set(granted):
         raise OAuthError("invalid_scope", "The requested scope exceeds the granted one.")
     return tuple(known)
@@ -61,7 +61,7 @@ class TokenIssuer:
         token: Callable[[], str] = secrets.token_urlsafe,
         limit: int = 20_000,
     ) -> None:
-        self._people = directory
+        self._directory = directory
         self._issuer = issuer
         self._signing = signing
         self._resources = resources
@@ -77,7 +77,7 @@ class TokenIssuer:
     ) -> JsonObject:
         """The claims of an access token, as the MCP server expects them from DoiT's provider."""
         now = self._clock()
-        user = self._people.user_by_email(approval.email)
+        user = self._directory.user_by_email(approval.email)
         return {
             "iss": self._issuer,
             "aud": audience,
@@ -158,7 +158,7 @@ class TokenIssuer:
     def is_revoked(self, claims: JsonObject) -> bool:
         """Whether the token with these claims, or its whole flow, was revoked."""
         named = (claims.get(name) for name in ("flow_id", "jti"))
-        return any(self._revoked.get(one) for one in named if isinstance(one, str))
+        return any(self._revoked.get(item) for item in named if isinstance(item, str))
 
     def revoke_flow(self, flow_id: str) -> None:
         """End a flow: its refresh tokens and access tokens become invalid."""

@@ -1,4 +1,4 @@
-"""Alerts: made, listed, changed, deleted; and when they fired is what the lines say."""
+"""Alerts: create, list, update, delete; and the billing lines that make them fire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ START = date(2026, 10, 1).toordinal()
 
 
 async def create(party: Party, **body: object) -> Any:
-    """The answer to the creation of an alert."""
+    """The response to the creation of an alert."""
     answer = await party.send("POST", PATH, {"name": "Mine", "config": CONFIG, **body})
     assert answer.status == 201, answer
     return answer.json
@@ -57,7 +57,7 @@ async def test_an_alert_fires_when_the_lines_pass_its_value(party: Party, clock:
 
 
 def fired(since: int = START, **config: object) -> str | None:
-    """The day on which a configuration last fired."""
+    """The last day on which a configuration fired."""
     found = last_firing_day({"currency": "USD", **CONFIG, **config}, ledger(), since)
     return None if found is None else str(date.fromordinal(found))
 

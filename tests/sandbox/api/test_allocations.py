@@ -1,4 +1,4 @@
-"""Allocations: made, changed, nested, grouped; and what they take of the costs."""
+"""Allocations: create, update, nest, group; and the costs they select."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def nested(*identifiers: str) -> dict[str, Any]:
 
 
 async def create(party: Party, status: int = 200, **body: object) -> Any:
-    """The answer to the creation of an allocation."""
+    """The response to the creation of an allocation."""
     answer = await party.send("POST", PATH, {"name": "Mine", "description": "", **body})
     assert answer.status == status, answer
     return answer.json
@@ -87,7 +87,7 @@ async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -
     rows = (await party.query(group=[dimension], **YEAR))["rows"]
     costs = {row[0]: row[2] for row in rows}
     assert set(costs) == {"Production", "Google", "The rest"} and sum(costs.values()) == pytest.approx(whole, abs=0.01)
-    # What both rules take belongs to the first.
+    # Lines selected by both rules belong to the first one.
     filters = [{"type": "label", "id": "env", "values": ["production"]}]
     assert costs["Production"] == pytest.approx(await party.cost(filters=filters, **YEAR), abs=0.01)
     for name, cost in costs.items():
@@ -294,7 +294,7 @@ def test_formulas_mean_what_they_do_in_logic(text: str) -> None:
     expected = {
         one
         for one in everything
-        if eval(python, {}, {letter: one in part for letter, part in zip("ABC", sets)})  # of our own making
+        if eval(python, {}, {letter: one in part for letter, part in zip("ABC", sets)})  # built by this test
     }
     assert parse_formula(text, 3).evaluate(sets, everything) == expected
 

@@ -1,4 +1,4 @@
-"""Assets, billing explainers, quotas and incidents: what DoiT knows beside reports, all of the same lines."""
+"""Assets, billing explainers, quotas and incidents, consistent with the billing lines."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def sum_of(*amounts: dict[str, str]) -> Decimal:
 
 
 async def aws_invoice(party: Party) -> Any:
-    """AWS's invoice of October, which is the last."""
+    """AWS's invoice of October, the latest one."""
     return (await party.get("/billing/v1/invoices", filter="platform:amazon-web-services"))["invoices"][0]
 
 
 def adds_up(explained: dict[str, Any]) -> None:
-    """Each summary's parts are its total, and services and accounts are the charges told apart."""
+    """Check that the parts of each summary add up to its total, by service and by account."""
     for part in explained["summary"].values():
         lists = ("serviceCharges", "discounts", "tax", "credits", "savings", "otherCharges", "refunds")
         lines = [line["cost"] for name in lists for line in part[name]]

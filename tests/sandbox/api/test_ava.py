@@ -1,4 +1,4 @@
-"""The assistant: streams, single answers, feedback, and conversations that end."""
+"""Ava: streams, single answers, feedback, and deleted conversations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invoices are the sums of their months; anomalies are where the lines jump."""
+"""Invoices add up their months; anomalies are the jumps in the billing lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOTH = pytest.mark.parametrize("who", [ADMIN, GLOBEX], ids=lambda who: who.custo
 
 
 def when(millis: int) -> datetime:
-    """An instant."""
+    """The time of epoch milliseconds."""
     return datetime.fromtimestamp(millis / 1000, UTC)
 
 
@@ -90,7 +90,7 @@ async def test_anomalies_are_where_the_lines_jump(party: Party, who: User) -> No
         assert sum(sku["cost"] for sku in anomaly["top3SKUs"]) == pytest.approx(anomaly["actualCost"], abs=0.001)
         whole = await party.get(f"{ANOMALIES}/{anomaly['id']}", who)
         assert {**whole, "id": anomaly["id"], "notifications": []} == anomaly
-    # The detection knows nothing of the incidents that were put there.
+    # Anomaly detection does not know the seeded incidents.
     customer = customer_by_id(who.customer)
     assert customer is not None
     ledger = party.api.tenant(customer).ledger
@@ -100,7 +100,7 @@ async def test_anomalies_are_where_the_lines_jump(party: Party, who: User) -> No
 
 
 async def _daily(party: Party, who: User, anomaly: Any) -> dict[str, float]:
-    """The daily cost, in the month around, of what an anomaly is about."""
+    """The daily cost of an anomaly's place in the surrounding month."""
     start = when(anomaly["startTime"]).timestamp()
     times = [datetime.fromtimestamp(start + days * 86_400, UTC).isoformat() for days in (-14, 14)]
     result = await party.query(

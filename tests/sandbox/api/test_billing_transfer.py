@@ -30,7 +30,7 @@ HOUR, DAY = 3600, 86_400
 
 
 async def refused(party: Party, status: int, method: str, path: str, body: object = None, **options: Any) -> Any:
-    """A refusal in the shape of this area."""
+    """An error response in the shape of this area."""
     answer = await party.send(method, path, body, **options)
     assert answer.status == status, answer
     found = answer.json
@@ -39,14 +39,14 @@ async def refused(party: Party, status: int, method: str, path: str, body: objec
 
 
 async def shake(party: Party, key: str, items: list[Any], **options: Any) -> Any:
-    """The answer to a batch of a distributor's, for its first account unless another is named."""
+    """The response to a distributor's batch, for its first account by default."""
     root = options.pop("root", None) or (await party.get(ROOTS))["items"][0]["dpmaId"]
     body = {"dpmaId": root, "items": items, **options.pop("more", {"sendHandshakes": True})}
     return await party.send("POST", SHAKES, body, headers={"Idempotency-Key": key} if key else {}, **options)
 
 
 async def shaken(party: Party, key: str, items: list[Any], **options: Any) -> Any:
-    """The results of such a batch, which are counted right."""
+    """The results of such a batch, after checking their counts."""
     answer = await shake(party, key, items, **options)
     assert answer.status == 200, answer
     found = answer.json
@@ -57,7 +57,7 @@ async def shaken(party: Party, key: str, items: list[Any], **options: Any) -> An
 
 
 async def tenants(party: Party) -> dict[str, Any]:
-    """All resellers of the distributor by the number of their account, with the account above each."""
+    """All resellers of the distributor by account number, with the account above each."""
     return {
         one["resellerPmaAccountId"]: {**one, "above": root["dpmaId"]}
         for root in (await party.get(ROOTS))["items"]
@@ -72,7 +72,7 @@ async def reseller(party: Party, at: int = 0) -> str:
 
 
 def item(account: str, customer: str) -> dict[str, str]:
-    """A reseller of a batch."""
+    """A reseller in a batch."""
     return {"resellerCustomerId": customer, "resellerPmaAccountId": account}
 
 
@@ -226,13 +226,13 @@ async def test_end_customers_are_for_those_above_them(party: Party) -> None:
 
 
 async def under(party: Party, at: int = 0) -> dict[str, Any]:
-    """What names one of the reseller's accounts in a batch."""
+    """The fields that identify one of the reseller's accounts in a batch."""
     one = (await party.get(OWN, GLOBEX))["items"][at]
     return {name: one[name] for name in ("dpmaId", "resellerPmaAccountId")}
 
 
 async def clients(party: Party, at: int = 0, **query: object) -> dict[str, Any]:
-    """End customers under one of the reseller's accounts by the number of theirs."""
+    """End customers under one of the reseller's accounts, by account number."""
     found = (await party.get(CLIENTS, GLOBEX, **await under(party, at), **query))["items"]
     return {one["ecAccountId"]: one for one in found}
 
@@ -333,7 +333,7 @@ async def test_nobody_without_the_permission(party: Party, route: Route) -> None
 
 
 def many(party: Party, user: User, name: str, seed: Any) -> Any:
-    """The records of a kind, as many as there can be."""
+    """Fill a collection of records up to its limit."""
     customer = ACME if user is ADMIN else GLOBEX_CUSTOMER
     found = party.api.tenant(customer).collection(name, seed)
     one = next(iter(found.values()))

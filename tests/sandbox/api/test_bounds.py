@@ -1,4 +1,4 @@
-"""A world is not filled without end, and presets are everybody's."""
+"""The state of a tenant is bounded, and presets are shared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Budgets: made, listed, changed, deleted; and their use is the spend of their scope."""
+"""Budgets: create, list, update, delete; and utilization, which is the spend of their scope."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ms(*date: int) -> int:
 
 
 async def create(party: Party, **body: object) -> Any:
-    """The answer to the creation of a budget."""
+    """The response to the creation of a budget."""
     answer = await party.send("POST", PATH, body)
     assert answer.status == 201, answer
     return answer.json

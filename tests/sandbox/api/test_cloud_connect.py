@@ -1,4 +1,4 @@
-"""Roles by which DoiT reaches accounts, and what it may use them for."""
+"""Cloud Connect: roles for DoiT and their features."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LAST = "enabledFeatures"
 
 
 def role(account: str = SANDBOX, **changes: object) -> dict[str, Any]:
-    """What connects an account."""
+    """The body that connects an account."""
     arn = f"arn:aws:iam::{account}:role/DoiT"
     return {"accountID": account, "roleArn": arn, "enabledFeatures": ["core"], **changes}
 
@@ -53,7 +53,7 @@ async def test_life_of_a_connected_account(party: Party, clock: Clock) -> None:
     gone = await party.send("DELETE", one)
     assert (gone.status, gone.body) == (200, b"")
     for method, body in (("GET", None), ("PUT", {"enabledFeatures": []}), ("DELETE", None)):
-        # The document declares a 404 for reading alone.
+        # The document declares 404 for reads only.
         assert "not found" in await party.refused(404, method, one, body, declared=method == "GET")
     assert "not found" in await party.refused(404, "GET", f"{FEATURES}/{SANDBOX}")
 

@@ -1,4 +1,4 @@
-"""Cloud diagrams: what is on them, how it is connected, what it costs by the billing lines, and how it changed."""
+"""Cloud diagrams: components, relations, costs from the billing lines, and history."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ KINDS = {"node", "element", "group", "link", "attachment", "combiner", "note"}
 
 
 async def post(party: Party, path: str, body: object = None, **options: Any) -> Any:
-    """The JSON of an answer with status 200 to a POST."""
+    """The JSON of a response with status 200 to a POST."""
     answer = await party.send("POST", path, body, **options)
     assert answer.status == 200, answer
     return answer.json
 
 
 async def layer_of(party: Party, name: str = "acme-production") -> str:
-    """The id of the layer of this name."""
+    """The id of the layer with this name."""
     schemes = (await post(party, GET))["scheme"].values()
     return next(str(one["ssid"]) for scheme in schemes for one in scheme["statussheet"] if one["name"] == name)
 
 
 async def exported(party: Party, layer: str) -> Any:
-    """All that is on a layer."""
+    """The export of a layer."""
     return await party.get(f"{PATH}/statussheet/{layer}/export-json")
 
 
 async def node_of(party: Party, layer: str, icon: str = "instances") -> Any:
-    """A node of a layer, by what it is."""
+    """The first node of a layer with this icon."""
     return next(one for one in (await exported(party, layer))["nodes"] if one["icon"] == icon)
 
 
@@ -49,7 +49,7 @@ async def test_all_diagrams_have_the_accounts_of_the_lines(party: Party) -> None
     assert (await post(party, GET, {})) == {"scheme": found}
     names = {one["name"]: [layer["name"] for layer in one["statussheet"]] for one in found.values()}
     assert names["Amazon Web Services"] == ["acme-production", "acme-staging", "acme-launchpad", "acme-sandbox"]
-    # One of the two incidents is still on.
+    # One of the two incidents is ongoing.
     alarms = {layer["name"]: layer["alarms_count"] for one in found.values() for layer in one["statussheet"]}
     assert {name for name, number in alarms.items() if number} == {"Acme analytics"}
     quiet = (await post(party, GET, alarms_count="false"))["scheme"].values()
@@ -145,7 +145,7 @@ async def test_search_by_names_and_values_in_pages(party: Party) -> None:
     layer = found["scheme"][0]["ss_id"]
     (hit,) = (await post(party, SEARCH, {"query": "rds::dbinstance", "ss_id": layer}))["prop"]
     assert (hit["name"], hit["props"]) == ("acme-production database", {"service_type": "AWS::RDS::DBInstance"})
-    # The document names service_type alone among the properties, and says that all which match are shown.
+    # Of the properties, the document names only service_type, and says that all matching ones are shown.
     hits = (await post(party, SEARCH, {"query": "us-west-2"}, declared=False))["prop"]
     assert hits and all(one["props"] == {"region": "us-west-2"} for one in hits)
     assert not any((await post(party, SEARCH, {"query": "acme"}, who=GLOBEX)).values())
@@ -182,7 +182,7 @@ async def test_relationships_along_links_and_groups(party: Party) -> None:
     assert [one["name"] for one in groups["relations"]] == ["private", "main", "us-east-1", "acme-production"]
     both = await party.get(path, kind="both", depth="transitive")
     assert both["relations"] == found["relations"] + groups["relations"]
-    # An application is linked to machines on other diagrams; the walk stays on its own.
+    # An application is linked to instances on other diagrams; the traversal stays on its own.
     applications = await layer_of(party, "Production")
     first = (await exported(party, applications))["elements"][0]
     path = f"{PATH}/statussheet/{applications}/resources/{first['_id']}/relationships"

@@ -27,7 +27,7 @@ async def refine(party: Party, flow: str, **body: object) -> list[Any]:
 
 
 def split(events: list[Any]) -> tuple[str, list[Any], str]:
-    """Conversation, life-cycle events and prose of a stream."""
+    """Conversation, lifecycle events and prose of a stream."""
     first, *answers = events
     assert list(first) == ["conversationId"] and all(list(one) == ["answer"] for one in answers)
     cycle = [json.loads(one["answer"]) for one in answers if one["answer"].startswith("{")]

@@ -1,4 +1,4 @@
-"""Connections of flows to clouds."""
+"""CloudFlow connections to clouds."""
 
 from __future__ import annotations
 

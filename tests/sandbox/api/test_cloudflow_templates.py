@@ -1,4 +1,4 @@
-"""Templates of flows."""
+"""CloudFlow templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commitment manager: what was promised, held against the billing lines."""
+"""Commitment manager: commitments compared with the billing lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contracts of a customer and of its own customers, and templates for them."""
+"""Contracts of a customer and of its own customers, and contract templates."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ ACME_CONTRACTS = f"/customers/{ACME.id}/contracts"
 
 
 def of_child(party: Party) -> str:
-    """The path of contracts of a customer's customer."""
+    """The path of the contracts of a child customer."""
     return f"/customers/{next(iter(child_customers(party.api.tenant(ACME))))}/contracts"
 
 
 async def create(party: Party, path: str, **body: object) -> str:
-    """The path of a contract that is made."""
+    """The path of a new contract."""
     answer = await party.send("POST", path, {**CONTRACT, **body})
     assert answer.status == 201, answer
     assert (answer.json["status"], answer.json["version"]) == ("draft", 1)

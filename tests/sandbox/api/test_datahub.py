@@ -34,7 +34,7 @@ def event(**more: object) -> dict[str, Any]:
 
 
 async def upload(party: Party, data: bytes, provider: str = "Mine") -> tuple[int, Any]:
-    """Status and JSON of the answer to an upload."""
+    """Status and JSON of the response to an upload."""
     form = aiohttp.FormData()
     form.add_field("provider", provider)
     form.add_field("file", data, filename="data.csv", content_type="application/octet-stream")
@@ -47,7 +47,7 @@ async def upload(party: Party, data: bytes, provider: str = "Mine") -> tuple[int
 
 
 def zipped(*names: str) -> bytes:
-    """A ZIP archive of the file under these names."""
+    """A ZIP archive that contains the file under these names."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:

@@ -1,4 +1,4 @@
-"""Dimensions: all can be asked for their values, and grouped by."""
+"""Dimensions: values and grouping."""
 
 from __future__ import annotations
 

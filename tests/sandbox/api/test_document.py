@@ -1,4 +1,4 @@
-"""The routes against the published document: same methods, same paths. Answers are checked wherever tests ask."""
+"""Routes compared with the published API document. Other tests validate the responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests import api_document
 pytestmark = pytest.mark.skipif(not api_document.present(), reason=api_document.ABSENT)
 
 
-# Answered without a customer, and so no route like the others.
+# It needs no customer, so it is not an ordinary route.
 VALIDATE_OPERATION = ("GET", VALIDATE_PATH)
 
 

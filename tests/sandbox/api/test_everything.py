@@ -1,6 +1,6 @@
-"""Every operation of the document, asked once of the world's API in one sitting, on state made through the API.
+"""Every operation of the API document, called in sequence on state created through the API.
 
-Each answer is a success and fits the document. What the operations do is the matter of the areas' own tests.
+Each response must be successful and valid under the document. The tests of the areas cover what operations do.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ Words = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """A request: *operation* as the document spells it, the *parts* of its path; *keep* names places in the answer."""
+    """A request: *operation* as in the document, the *parts* of its path; *keep* names values of the response to
+    remember.
+    """
 
     operation: str
     parts: Words = field(default_factory=dict)
@@ -60,7 +62,7 @@ class Step:
 
 
 def life(path: str, name: str, body: Words, changes: Words, at: str = "id", verb: str = "PATCH") -> list[Step]:
-    """Listed, made, read, changed; what it is deleted with comes later."""
+    """Steps that list, create, read and update; a delete follows later."""
     one = {re.findall(r"\{(\w+)\}$", path)[0]: f"${name}"}
     whole = path.rpartition("/")[0]
     return [

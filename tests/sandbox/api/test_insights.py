@@ -1,4 +1,4 @@
-"""Insights: what is found in the billing lines, and what customers bring in."""
+"""Insights: found in the billing lines, and created by customers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INSIGHT: dict[str, Any] = {
 
 
 async def titles(party: Party, **query: object) -> list[str]:
-    """The titles of the insights that a query finds."""
+    """The titles of the insights that match a query."""
     return [one["title"] for one in (await party.get(RESULTS, **query))["results"]]
 
 

@@ -1,4 +1,4 @@
-"""Annotations and labels: notes on days, and what is put on everything."""
+"""Annotations, labels, and label assignments."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ OBJECTS = {
 
 
 async def label(party: Party, name: str = "Mine", color: str = "teal") -> Any:
-    """The answer to the creation of a label."""
+    """The response to the creation of a label."""
     answer = await party.send("POST", LABELS, {"name": name, "color": color})
     assert answer.status == 201, answer
     return answer.json
 
 
 async def note(party: Party, **body: object) -> Any:
-    """The answer to the creation of an annotation."""
+    """The response to the creation of an annotation."""
     answer = await party.send("POST", NOTES, {"content": "Mine", "timestamp": "2026-11-01T00:00:00Z", **body})
     assert answer.status == 201, answer
     return answer.json

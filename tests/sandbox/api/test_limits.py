@@ -1,4 +1,4 @@
-"""What limits leave out: dropped, or added up in a group of its own (limitAggregation)."""
+"""Rows beyond limits: dropped, or aggregated (limitAggregation)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_what_is_predicted_of_the_rest() -> None:
     whole = result_of(group=[BY_CLOUD], **config)
     clouds = [row["cloud_provider"] for row in records(limited, "forecastRows")]
     assert clouds[2:] == [OTHER, OTHER] and clouds[0] == clouds[1] == records(limited)[0]["cloud_provider"]
-    # The months that are to come are predicted from the sum of the rest: near to the sum of what is predicted.
+    # Future months are predicted from the aggregated rest, so they are only close to the sum of the predictions.
     near = pytest.approx(micro(records(whole, "forecastRows")), rel=0.02)
     assert micro(records(limited, "forecastRows")) == near
 

@@ -1,4 +1,4 @@
-"""Lists: pages, filter expressions, numbers of the query."""
+"""Lists: pages, filter expressions, integers in the query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PerfectScale for Commitments: savings, coverage, purchases and advice, held against the billing lines."""
+"""PerfectScale for Commitments: savings, coverage, purchases and recommendations, compared with the billing lines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DAY = 86_400
 
 
 class Nowhere:
-    """A channel that nothing is sent to."""
+    """A channel without a connection."""
 
     may_stream = False
 
@@ -43,7 +43,7 @@ class Nowhere:
         raise AssertionError(data)
 
     async def release(self) -> None:
-        """There is no connection."""
+        """Do nothing."""
 
 
 async def test_organizations_and_accounts_are_those_of_the_lines(party: Party) -> None:
@@ -271,7 +271,7 @@ async def test_every_tool(party: Party) -> None:
 
 
 async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> Any:
-    """The result of a tool that is called over MCP, by a server whose API is the sandbox's."""
+    """The result of a tool call over MCP, on a server that uses the sandbox's API."""
     hub = NotificationHub()
     shared = Services(
         hub, StateSigner(b"k" * 32), Tasks(hub), "https://console.example", MemoryResultStore(), lambda: NOON
@@ -290,7 +290,7 @@ async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> 
 
 
 async def refused(party: Party, expected: int, path: str, **options: Any) -> str:
-    """What a problem with the *expected* status says."""
+    """The detail of a problem with the *expected* status."""
     answer: Answer = await party.send("GET", path, **options)
     assert answer.status == expected == answer.json["status"], answer
     said: str = answer.json["detail"]
@@ -304,10 +304,10 @@ def amount(money: Any) -> float:
 
 
 def saved(account: Any, service: str) -> float:
-    """What commitments saved an account in 30 days."""
+    """The savings of an account from commitments in 30 days."""
     return amount(account["stats30d"][service]["savings"])
 
 
 def potential(account: Any, service: str) -> float:
-    """What more they could save it a month."""
+    """The potential additional savings per month."""
     return amount(account["monthlyPotentialSavings"][service])

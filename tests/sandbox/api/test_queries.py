@@ -1,4 +1,4 @@
-"""The query engine against the lines it answers from: sums, filters, limits, aggregations, comparisons."""
+"""The query engine compared with the billing lines: sums, filters, limits, aggregations, comparisons."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ FIXED = [one for one in DIMENSIONS if one.table == "series"]
 
 @lru_cache
 def ledger() -> Ledger:
-    """Lines for all tests here: none of them writes."""
+    """Billing lines shared by all tests here, which only read."""
     return Ledger(ACME_ESTATE, seed=7, today=TODAY)
 
 
 def result_of(**config: Any) -> Any:
-    """The result of a configuration that has the right form."""
+    """The result of a valid configuration."""
     assert CONFIG_VALIDATOR.is_valid(config), config
     return run_plan(make_plan(config, TODAY), ledger())
 
@@ -45,7 +45,7 @@ def records(result: Any, rows: str = "rows") -> list[dict[str, Any]]:
 
 
 def micro(rows: list[dict[str, Any]], name: str = "cost") -> int:
-    """The sum of a column in millionths, which are whole."""
+    """The sum of a column in whole millionths."""
     return sum(round(row[name] * 1_000_000) for row in rows)
 
 
@@ -63,7 +63,7 @@ def year(number: int) -> dict[str, str]:
 
 
 def named(*dimensions: Dimension) -> list[dict[str, Any]]:
-    """Dimensions as the API takes them."""
+    """Dimensions in the form of the API."""
     return [{"type": one.type, "id": one.id} for one in dimensions]
 
 
@@ -155,7 +155,7 @@ def test_periods_are_those_of_the_calendar(interval: str, start: Any) -> None:
     found = records(result_of(timeInterval=interval, **whole))
     assert {row["timestamp"]: round(row["cost"] * 1e6) for row in found} == expected
     names = [name for name in found[0] if name not in ("cost", "timestamp")]
-    # The columns tell the periods apart: nothing else does in a table.
+    # The columns identify the periods.
     assert len({tuple(row[name] for name in names) for row in found}) == len(expected)
 
 

@@ -1,4 +1,4 @@
-"""Saved reports: made, listed, run, changed, deleted."""
+"""Saved reports: create, list, run, update, delete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BY_CLOUD = {"group": [{"type": "fixed", "id": "cloud_provider"}], "timeInterval"
 
 
 async def create(party: Party, **body: object) -> Any:
-    """The answer to the creation of a report."""
+    """The response to the creation of a report."""
     answer = await party.send("POST", PATH, body)
     assert answer.status == 201, answer
     return answer.json

@@ -20,7 +20,7 @@ THEME: dict[str, Any] = {
 
 
 async def made(party: Party, path: str, body: Any) -> Any:
-    """The answer to the creation of something."""
+    """The response to the creation of an object."""
     answer = await party.send("POST", path, body)
     assert answer.status == 201, answer
     return answer.json

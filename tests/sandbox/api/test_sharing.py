@@ -1,4 +1,4 @@
-"""Who of a customer's users sees and changes what is shared: by their own role, or by everybody's."""
+"""Access of a customer's users to shared objects: by their own role, or by that of all users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party
 
 BODIES: dict[str, Any] = {"alerts": ALERT, "allocations": ALLOCATION, "budgets": BUDGET, "reports": {"name": "Mine"}}
 EACH = pytest.mark.parametrize("kind", BODIES)
-# A colleague of the admin's, with the same permissions: what stops them is the thing's own sharing.
+# Another user with the admin's permissions, so that only sharing restricts access.
 COLLEAGUE = replace(
     ADMIN, email="colleague@acme.example", password="acme-colleague", api_token="sandbox-api-token-acme-colleague"
 )
@@ -23,12 +23,12 @@ COLLEAGUE = replace(
 
 @pytest.fixture(autouse=True)
 def colleague(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The colleague lives here, too."""
+    """Add the colleague to the users."""
     monkeypatch.setattr(accounts, "USERS", (*accounts.USERS, COLLEAGUE))
 
 
 async def create(party: Party, kind: str) -> str:
-    """The id of something new of the admin's."""
+    """The id of a new object of the admin's."""
     answer = await party.send("POST", f"/analytics/v1/{kind}", BODIES[kind])
     assert answer.status in (200, 201), answer
     found: str = answer.json["id"]
@@ -36,7 +36,7 @@ async def create(party: Party, kind: str) -> str:
 
 
 async def share(party: Party, kind: str, one: str, public: str = "", **roles: str) -> None:
-    """Share with the colleague as a role, and with everybody."""
+    """Share with the colleague as a role, and with all users."""
     permissions = [{"user": ADMIN.email, "role": "owner"}]
     permissions += [{"user": COLLEAGUE.email, "role": role} for role in roles.values()]
     answer = await party.send("PUT", f"/sharing/v1/{kind}/{one}", {"permissions": permissions, "public": public})
@@ -44,7 +44,7 @@ async def share(party: Party, kind: str, one: str, public: str = "", **roles: st
 
 
 async def rights(party: Party, kind: str, one: str, who: User) -> list[bool]:
-    """Whether somebody finds a thing, reads it, reads its sharing, and changes it."""
+    """Whether a user can list an object, read it, read its sharing, and update it."""
     path = f"/analytics/v1/{kind}"
     body = {"config": ALERT["config"]} if kind == "alerts" else {"description": "x"}
     listed = one in {row["id"] for row in (await party.get(path, who))[kind]}

@@ -1,4 +1,4 @@
-"""Support requests: made, listed, commented, tagged, solved."""
+"""Support requests: create, list, comment, tag, solve."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TICKET = {
 
 
 async def create(party: Party, **changes: object) -> Any:
-    """The answer to a new ticket."""
+    """The response to a new ticket."""
     answer = await party.send("POST", PATH, {"ticket": {**TICKET, **changes}})
     assert answer.status == 201, answer
     return answer.json

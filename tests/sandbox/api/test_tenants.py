@@ -1,4 +1,4 @@
-"""What a customer's state guarantees: ids, bounds, and that worlds of one seed are alike."""
+"""Tenant state: ids, limits, and equality for equal seeds."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .conftest import NOON
 
 
 def api(seed: int = 7) -> Api:
-    """An API whose clock stands still."""
+    """An API with a fixed clock."""
     return Api(clock=lambda: NOON, seed=seed)
 
 
 def ids(of: Api, name: str) -> list[str]:
-    """The ids that a collection starts with."""
+    """The ids of a collection's initial records."""
     return list(of.tenant(ACME).collection(name, getattr(analytics_core, name)))
 
 

@@ -1,4 +1,4 @@
-"""Users, roles, organizations, and the customer itself."""
+"""Users, roles, organizations, and the customer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATCH = {"Content-Type": "application/merge-patch+json"}
 
 
 async def invite(party: Party, email: str = "new@acme.example", **body: object) -> Any:
-    """The user that an invitation makes."""
+    """The user created by an invitation."""
     answer = await party.send("POST", f"{USERS}/invite", {"email": email, **body})
     assert answer.status == 201, answer
     return answer.json["user"]
@@ -115,7 +115,7 @@ async def test_invitations_are_sent_again_and_cancelled(party: Party, clock: Clo
 
 
 async def change(party: Party, body: Any, status: int = 200, **options: Any) -> Any:
-    """What a change of the customer is answered with."""
+    """The response to an update of the customer."""
     answer = await party.send("PATCH", CUSTOMER, body, headers=PATCH, **options)
     assert answer.status == status, answer
     return answer.body if status == 200 else answer.json["error"]

@@ -1,4 +1,4 @@
-"""The authorization endpoint: what is refused on a page, what is told the client, what leads to a code."""
+"""Authorization endpoint: error pages, error redirects, and codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..conftest import BASE, CALLBACK, Fields, Party
 
 
 async def refused(party: Party, url: str) -> str:
-    """The text of a page that refuses without sending the browser anywhere."""
+    """The text of an error page, without a redirect."""
     answer = await party.get(url)
     assert answer.status == 400 and answer.content_type == "text/html"
     assert "Location" not in answer.headers
@@ -217,7 +217,7 @@ async def test_auto_approval_needs_no_page_and_no_cookie(party: Party) -> None:
     claims = party.world.identity.signing.read_claims(token["access_token"]) or {}
     assert claims["sub"] == "viewer@acme.example"
     assert (await party.redeem(client, other)).status == 200
-    # It still judges the request.
+    # The request is still validated.
     await refused(party, party.ask(client, redirect_uri="https://evil.example/"))
     heard = dict(parse_qsl(urlsplit((await party.get(party.ask(client, scope="x"))).headers["Location"]).query))
     assert heard["error"] == "invalid_scope"
@@ -232,7 +232,7 @@ async def test_a_state_comes_back_as_it_was_through_every_page(party: Party, sta
 
 
 async def test_a_long_request_stays_as_long_as_it_was(party: Party) -> None:
-    """Signing in leads back to the same request: written in another way it could be too long for a request line."""
+    """Sign-in returns to the same request: an encoded copy could be too long for a request line."""
     client = (await party.register())["client_id"]
     state = "/:@" * 2200
     asked = f"{party.ask(client, state=None)}&prompt=login&state={state}"

@@ -1,4 +1,4 @@
-"""The token exchange: what the MCP server has to prove, and what an exchanged token is good for."""
+"""Token exchange: authentication of the MCP server, and the validity of exchanged tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADMIN, VIEWER, GLOBEX_ADMIN, EMPLOYEE = USERS
 
 
 def assertion(party: Party, clock: Clock, *, secret: str = SECRET, algorithm: str = "HS256", **changes: Any) -> str:
-    """A client assertion; None leaves a claim out."""
+    """A client assertion; None removes a claim."""
     claims = {
         "iss": "mcp.doit.com",
         "sub": "mcp.doit.com",
@@ -32,7 +32,7 @@ def assertion(party: Party, clock: Clock, *, secret: str = SECRET, algorithm: st
 
 
 def form(party: Party, clock: Clock, token: str, **changes: str) -> dict[str, str]:
-    """A right request, with changes; "" leaves a field out."""
+    """A valid request, with changes; "" removes a field."""
     fields = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
         "subject_token": token,

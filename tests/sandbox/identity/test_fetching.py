@@ -1,4 +1,4 @@
-"""Fetching what strangers name: public addresses by https only, little, soon, and not again while it is fresh."""
+"""Fetching of client metadata documents: https and public addresses only, limits for size and time, caching."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ URL = f"https://{HOST}/client.json"
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    """An https server whose answers the test decides."""
+    """An https server whose responses the test sets."""
     async with serving(tmp_path) as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""The documents about the provider and its key set."""
+"""Metadata documents of the provider, and its key set."""
 
 from __future__ import annotations
 

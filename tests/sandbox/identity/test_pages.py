@@ -1,4 +1,4 @@
-"""What people see, and what protects them while they see it."""
+"""Pages of the identity provider, and their security headers and checks."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def test_consent_trusts_a_document_about_its_own_host(party: Party, docume
     client, uri = "https://app.example/client.json", "https://app.example/cb"
     documents.put(client, {"client_id": client, "client_name": "App", "redirect_uris": [uri, CALLBACK]})
     assert 'class="warning"' not in await consent_text(party, client, redirect_uri=uri)
-    # Somebody who is not signed in yet comes by.
+    # A user who is not signed in yet.
     party.http.cookie_jar.clear()
     text = await consent_text(party, client)
     assert "Any program on your device" in text and "does not prove it" not in text
@@ -214,7 +214,7 @@ async def test_forms_of_other_browsers_are_refused(party: Party) -> None:
         theirs = Fields(await (await stranger.get(stranger.ask(client))).text()).inputs["transaction"]
         form = {"transaction": page.inputs["transaction"], "decision": "allow"}
         assert (await stranger.post("/sign-in/consent", form)).status == 400
-    # A page of an attacker makes the victim's browser post the attacker's own transaction.
+    # An attacker's page makes the victim's browser post the attacker's own transaction.
     for path in ("/sign-in/consent", "/sign-in/user", "/sign-in/out"):
         answer = await party.post(path, {"transaction": theirs, "decision": "allow", "user": ADMIN})
         assert answer.status == 400 and "Location" not in answer.headers
@@ -268,7 +268,7 @@ async def test_cookies_stay_with_the_pages_and_out_of_scripts(party: Party) -> N
     assert set(found) == {"sandbox_session", "sandbox_browser"}
     for cookie in found.values():
         assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == ("/sign-in", "Lax", True)
-        # Plain http on loopback; behind https they are for https alone.
+        # Not secure, because loopback uses plain http.
         assert not cookie["secure"] and len(cookie.value) >= 43
 
 

@@ -1,4 +1,4 @@
-"""Dynamic registration: what is taken, what is answered, what is refused."""
+"""Dynamic client registration: accepted metadata, responses, errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..conftest import CALLBACK, Clock, Party, error_of
 
 URL = "/api/auth/register"
 
-# Bodies as clients were seen to send them.
+# Request bodies of real clients.
 CHATGPT = {
     "client_name": "ChatGPT",
     "application_type": "native",

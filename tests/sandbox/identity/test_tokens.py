@@ -1,4 +1,4 @@
-"""Codes, refresh tokens and revocation: what is issued once, rotated, replayed and ended."""
+"""Codes, refresh tokens and revocation: single use, rotation, replay, end of a flow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..conftest import BASE, CALLBACK, Clock, Party, error_of
 
 
 def claims(answer: dict[str, Any]) -> dict[str, Any]:
-    """The claims of the access token of an answer."""
+    """The claims of the access token in a response."""
     found: dict[str, Any] = jwt.decode(answer["access_token"], options={"verify_signature": False})
     return found
 
@@ -147,7 +147,7 @@ async def test_a_retry_within_a_minute_gets_the_same_answer(party: Party, clock:
     clock.advance(60)
     second = await (await party.refresh(client, old, resource=f"{BASE}/mcp")).json()
     assert second == {**first, "expires_in": first["expires_in"] - 60}
-    # The chain goes on from the answer that was repeated.
+    # Rotation continues from the repeated response.
     assert (await party.refresh(client, first["refresh_token"])).status == 200
 
 
@@ -215,7 +215,7 @@ async def test_revoking_a_refresh_token_ends_its_flow(party: Party, hint: str) -
     new = await (await party.refresh(client, body["refresh_token"])).json()
     assert await revoked(party, client, body["refresh_token"], token_type_hint=hint) == 200
     assert await error_of(await party.refresh(client, new["refresh_token"])) == (400, "invalid_grant")
-    # Not even the retry of a lost answer brings it back.
+    # Not even a retry of the lost response restores it.
     assert await error_of(await party.refresh(client, body["refresh_token"])) == (400, "invalid_grant")
 
 

@@ -1,4 +1,4 @@
-"""The provider's memory: never more than so many, never longer than their time."""
+"""The provider's bounded store: limits and lifetimes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIMIT = 3
 def test_what_is_known_is_what_was_put_last_and_is_still_alive(steps: list[tuple[str, str, int]]) -> None:
     clock = Clock()
     kept: TtlStore[int] = TtlStore(LIMIT, clock)
-    # The same by hand: key, end and value, oldest first.
+    # A simple model: key, expiry and value, oldest first.
     model: list[tuple[str, float, int]] = []
     for number, (step, key, amount) in enumerate(steps):
         model = [one for one in model if one[1] > clock.now]

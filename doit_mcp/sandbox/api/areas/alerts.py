@@ -124,7 +124,7 @@ def _get_alert(request: ApiRequest, role: str = "viewer") -> JsonObject:
 
 def _merge_config(request: ApiRequest, before: JsonObject, changes: JsonObject) -> JsonObject:
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
-    config["scopes"] = [response_form(one) for one in config.get("scopes", [])]
+    config["scopes"] = [response_form(item) for item in config.get("scopes", [])]
     check_alert(config, custom_dimensions(request.tenant))
     return config
 

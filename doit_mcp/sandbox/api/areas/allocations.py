@@ -35,7 +35,7 @@ async def list_allocations(request: ApiRequest) -> web.Response:
     found = listing.filter_rows(found, criteria, _sort_text)
     found = listing.sort_rows(request.query, found, SORTS, _sort_value)
     page = listing.paginate(
-        [_list_item(request, one) for one in found],
+        [_list_item(request, item) for item in found],
         request.query.get("pageToken", ""),
         request.page_size(),
         scope=request.scope,
@@ -105,7 +105,7 @@ def _get_allocation(request: ApiRequest, role: str = "viewer") -> JsonObject:
 
 
 def _store(request: ApiRequest, allocations: list[JsonObject]) -> None:
-    found = {one["id"]: one for one in allocations}
+    found = {item["id"]: item for item in allocations}
     check_capacity(_records(request), len(found.keys() - _records(request).keys()))
     _records(request).update(found)
 
@@ -126,13 +126,13 @@ def _apply_changes(request: ApiRequest, before: JsonObject, body: JsonObject) ->
         check_rule(changed["rule"], known, "rule", changed["id"])
         return [changed]
     if "anomalyDetection" in body:
-        raise bad_request("anomalyDetection goes with single allocations only", field="anomalyDetection")
+        raise bad_request("anomalyDetection requires a single allocation", field="anomalyDetection")
     if not changed["unallocatedCosts"]:
         raise bad_request("unallocatedCosts is required for a group", field="unallocatedCosts")
     if "rules" not in body:
         return [changed]
     members = resolve_members(request, body["rules"])
-    changed["rules"] = [one["id"] for one in members]
+    changed["rules"] = [item["id"] for item in members]
     return [*members, changed]
 
 

@@ -37,7 +37,7 @@ async def list_annotations(request: ApiRequest) -> web.Response:
     labels = criteria.pop("labels", [])
     if "timestamp" in criteria:
         criteria["timestamp"] = [listing.parse_time(time, "filter: timestamp") for time in criteria["timestamp"]]
-    rows = [_serialize(request, one) for one in newest_first(records(request.tenant, "annotation"))]
+    rows = [_serialize(request, item) for item in newest_first(records(request.tenant, "annotation"))]
     rows = listing.filter_rows(rows, criteria, lambda row, key: str(row[key]))
     rows = [row for row in rows if not labels or _has_label(row["labels"], labels)]
     rows = listing.sort_rows(request.query, rows, tuple(SORTS), lambda row, field: row[SORTS[field]])
@@ -96,12 +96,12 @@ def _save(request: ApiRequest, before: JsonObject, body: JsonObject) -> JsonObje
 
 def _serialize(request: ApiRequest, annotation: JsonObject) -> JsonObject:
     # Reports may have been deleted since.
-    reports = [one for one in annotation["reports"] if one in records(request.tenant, "report")]
+    reports = [item for item in annotation["reports"] if item in records(request.tenant, "report")]
     return {**annotation, "reports": reports, "labels": labels_of(request.tenant, "annotation", annotation["id"])}
 
 
-def _has_label(labels: Sequence[JsonObject], wanted: Sequence[str]) -> bool:
-    return any(label["id"] in wanted or label["name"] in wanted for label in labels)
+def _has_label(labels: Sequence[JsonObject], names: Sequence[str]) -> bool:
+    return any(label["id"] in names or label["name"] in names for label in labels)
 
 
 ROUTES = (

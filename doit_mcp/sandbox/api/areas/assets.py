@@ -27,7 +27,7 @@ async def list_assets(request: ApiRequest) -> web.Response:
     """GET /billing/v1/assets, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("type", "name"))
     found = listing.filter_rows(newest_first(_records(request)), criteria, lambda asset, key: str(asset[key]))
-    rows = [_list_item(request, one) for one in found]
+    rows = [_list_item(request, item) for item in found]
     page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
     return json_response(request.list_body("assets", page))
 
@@ -66,9 +66,9 @@ async def create_asset(request: ApiRequest) -> web.Response:
     if not 0 < len(name) <= 50:
         raise bad_request("accountName must have 1 to 50 characters", field="accountName")
     if email and not EMAIL_PATTERN.fullmatch(email):
-        raise bad_request("rootEmail must be an e-mail address", field="rootEmail")
-    if email and any(one.get("rootEmail") == email for one in _records(request).values()):
-        raise ApiError(409, "rootEmail: there is an account with this address already")
+        raise bad_request("rootEmail must be an email address", field="rootEmail")
+    if email and any(item.get("rootEmail") == email for item in _records(request).values()):
+        raise ApiError(409, "rootEmail: an account with this address already exists")
     identifier = request.tenant.new_id()
     account = f"{int.from_bytes(identifier.encode()) % 10**12:012}"
     asset = customer_account.make_asset(request.tenant, AWS, account, name, request.now_milliseconds)

@@ -33,7 +33,7 @@ FEEDBACK_BODY = compile_object(
 def cloud_spend(ledger: Ledger) -> list[tuple[str, int]]:
     """Micro-dollars of each cloud in the last days, highest first."""
     rows = ledger.sums(("cloud_provider",), ledger.last - SPEND_DAYS + 1, ledger.last)
-    return sorted(((str(row[0]), int(row[1] or 0)) for row in rows), key=lambda one: -one[1])
+    return sorted(((str(row[0]), int(row[1] or 0)) for row in rows), key=lambda item: -item[1])
 
 
 def conversations(request: ApiRequest) -> Records:

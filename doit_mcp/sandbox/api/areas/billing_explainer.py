@@ -23,30 +23,30 @@ NUMBER_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 async def explain_month(request: ApiRequest) -> web.Response:
     """GET /billing/v1/billing-explainers/{invoiceMonth}: each payer, with DoiT's credits shown separately."""
-    asked = request.path_parameter("invoiceMonth")
-    found = MONTH_PATTERN.fullmatch(asked)
+    month = request.path_parameter("invoiceMonth")
+    found = MONTH_PATTERN.fullmatch(month)
     if found is None or found[1] == "0000":
         raise bad_request("invoiceMonth must be of the form YYYY-MM", field="invoiceMonth")
     first = date(int(found[1]), int(found[2]), 1).toordinal()
-    invoice = next((one for one in _invoices(request) if one.month == first), None)
+    invoice = next((item for item in _invoices(request) if item.month == first), None)
     if invoice is None:
-        raise ApiError(404, f"no invoice of {asked}")
+        raise ApiError(404, f"no invoice of {month}")
     every = charges(request.tenant.ledger, first)
     payers = {
         payer: {
-            **explain_charges(one for one in every if one.payer == payer and not one.credit),
+            **explain_charges(item for item in every if item.payer == payer and not item.credit),
             "payerId": payer,
             "friendlyName": f"{request.tenant.customer.name} ({payer})",
         }
-        for payer in sorted({one.payer for one in every})
+        for payer in sorted({item.payer for item in every})
     }
     return json_response(
         {
             "customerId": request.tenant.customer.id,
-            "invoiceMonth": asked,
+            "invoiceMonth": month,
             "updateTime": rfc3339(seconds_of(invoice.issue_day)),
             "payers": payers,
-            "doitCredits": money(sum(one.cost for one in every if one.credit)),
+            "doitCredits": money(sum(item.cost for item in every if item.credit)),
             "invoiceAdjustments": money(0),
         }
     )
@@ -62,7 +62,7 @@ async def explain_invoice(request: ApiRequest) -> web.Response:
         if not form.fullmatch(value):
             raise bad_request(f"{name} must match {form.pattern}", field=name)
     issued_to = {
-        customer_account.invoice_number(request.tenant, one.platform, one.month): one for one in _invoices(request)
+        customer_account.invoice_number(request.tenant, item.platform, item.month): item for item in _invoices(request)
     }
     invoice = issued_to.get(number)
     if invoice is None or profile != customer_account.billing_profile(request.tenant):
@@ -79,7 +79,7 @@ async def explain_invoice(request: ApiRequest) -> web.Response:
 
 
 def _invoices(request: ApiRequest) -> list[Invoice]:
-    return [one for one in request.tenant.compute_cached(make_invoices) if one.platform == AWS]
+    return [item for item in request.tenant.compute_cached(make_invoices) if item.platform == AWS]
 
 
 ROUTES = (

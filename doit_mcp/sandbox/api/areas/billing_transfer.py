@@ -21,7 +21,7 @@ async def list_program_accounts(request: ApiRequest) -> web.Response:
     nodes.require_distributor(request)
     rows = list(nodes.roots(request).values())
     page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
-    page.rows[:] = [_serialize_root(request, one) for one in page.rows]
+    page.rows[:] = [_serialize_root(request, item) for item in page.rows]
     return json_response(request.list_body("items", page))
 
 
@@ -30,7 +30,7 @@ async def list_program_account_states(request: ApiRequest) -> web.Response:
     nodes.require_distributor(request)
     kept = ("accountId", "iamStatus", "iamDiff", "createdAt", "updatedAt")
     found = nodes.roots(request).values()
-    return json_response({"items": [{"dpmaId": one["id"], **{name: one[name] for name in kept}} for one in found]})
+    return json_response({"items": [{"dpmaId": item["id"], **{name: item[name] for name in kept}} for item in found]})
 
 
 async def list_end_customers(request: ApiRequest) -> web.Response:
@@ -48,22 +48,26 @@ async def list_end_customers_of_reseller(request: ApiRequest) -> web.Response:
 
 async def list_reseller_accounts(request: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/reseller-accounts: the caller's own; empty for a distributor."""
-    return json_response({"items": [nodes.serialize_reseller(request, one) for one in _own_resellers(request)]})
+    return json_response({"items": [nodes.serialize_reseller(request, item) for item in _own_resellers(request)]})
 
 
 async def list_reseller_accounts_with_tenants(request: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/reseller-accounts/end-customers: the caller's own, each with its end customers."""
     revoked = listing.query_flag(request.query, "includeRevoked")
-    return json_response({"items": [_serialize_with_tenants(request, one, revoked) for one in _own_resellers(request)]})
+    return json_response(
+        {"items": [_serialize_with_tenants(request, item, revoked) for item in _own_resellers(request)]}
+    )
 
 
 def _own_resellers(request: ApiRequest) -> list[JsonObject]:
-    return [one for one in nodes.resellers(request).values() if one["customerId"] == request.tenant.customer.id]
+    return [item for item in nodes.resellers(request).values() if item["customerId"] == request.tenant.customer.id]
 
 
 def _serialize_root(request: ApiRequest, root: JsonObject) -> JsonObject:
     tenants = [
-        nodes.serialize_tenant(request, one) for one in nodes.resellers(request).values() if one["dpmaId"] == root["id"]
+        nodes.serialize_tenant(request, item)
+        for item in nodes.resellers(request).values()
+        if item["dpmaId"] == root["id"]
     ]
     return {
         "dpmaId": root["id"],

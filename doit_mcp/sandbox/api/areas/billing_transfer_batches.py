@@ -39,7 +39,7 @@ async def create_handshakes(request: ApiRequest) -> web.Response:
     nodes.require_distributor(request)
     body = await _read_batch(request, HANDSHAKES_BODY, HANDSHAKE_ITEM, {"resellerPmaAccountId": "duplicate_pma"})
     if body["dpmaId"] not in nodes.roots(request):
-        raise ApiError(403, "dpmaId is no program management account of the customer", code="not_the_owner")
+        raise ApiError(403, "dpmaId is not a program management account of the customer", code="not_the_owner")
     send = body.get("sendHandshakes", False)
 
     def carry_out(dry: bool) -> JsonObject:
@@ -111,7 +111,7 @@ def _item_error(request: ApiRequest, item: JsonObject, fitting: set[str]) -> Jso
     """The error of an item, or None."""
     account, customer = item["resellerPmaAccountId"], item["resellerCustomerId"]
     if customer not in cloud_accounts.partners(request.tenant):
-        return {"code": "reseller_not_found", "message": f"{customer[:80]} is no reseller of this distributor"}
+        return {"code": "reseller_not_found", "message": f"{customer[:80]} is not a reseller of this distributor"}
     if any(account == root["accountId"] for root in nodes.roots(request).values()):
         return {"code": "account_of_distributor", "message": f"{account} is the distributor's own account"}
     if account not in fitting:
@@ -140,7 +140,7 @@ async def create_mappings(request: ApiRequest) -> web.Response:
 def _check_reseller(request: ApiRequest, account: str, root: str) -> None:
     node = nodes.resellers(request).get(account)
     if node is None:
-        raise ApiError(403, "resellerPmaAccountId is no account of this reseller", code="not_the_owner")
+        raise ApiError(403, "resellerPmaAccountId is not an account of this reseller", code="not_the_owner")
     if node["dpmaId"] != root or nodes.has_lapsed_handshake(request, node):
         raise ApiError(403, "the reseller's account is not mapped to this dpmaId", code="reseller_not_mapped")
 
@@ -149,7 +149,7 @@ def _check_customers(request: ApiRequest, items: list[JsonObject]) -> None:
     known = cloud_accounts.partners(request.tenant)
     unknown = [at for at, item in enumerate(items) if item["ecCustomerId"] not in known]
     if unknown:
-        reason = "ecCustomerId is no customer of this reseller"
+        reason = "ecCustomerId is not a customer of this reseller"
         found = [{"index": at, "code": "unknown_customer", "reason": reason} for at in unknown]
         raise nodes.BatchError(f"{len(found)} of {len(items)} items name no customer of this reseller", found)
 
@@ -160,16 +160,16 @@ def _map_customer(request: ApiRequest, account: str, item: JsonObject) -> JsonOb
     """
     known = nodes.end_customers(request)
     node = known.get(item["ecAccountId"])
-    wanted = {"resellerPmaAccountId": account, **{name: item[name] for name in item if name != "ecAccountId"}}
+    mapping = {"resellerPmaAccountId": account, **{name: item[name] for name in item if name != "ecAccountId"}}
     fresh = node is None or node["revoked"] is not None
     if node is None:
         status, node = "mapped", {"id": item["ecAccountId"], "created": request.now, "curBasePath": ""}
         known[node["id"]] = node
     else:
-        status = "remapped" if fresh or not wanted.items() <= node.items() else "already_mapped"
+        status = "remapped" if fresh or not mapping.items() <= node.items() else "already_mapped"
     if fresh:
         node.update(issued=request.now, outcome="accepted", revoked=None)
-    node.update(wanted)
+    node.update(mapping)
     path = {"curBasePath": node["curBasePath"]} if node["curBasePath"] else {}
     return {"ecAccountId": node["id"], "ecCustomerId": node["ecCustomerId"], **path, "status": status}
 
@@ -193,8 +193,8 @@ async def _read_batch(
 
 def _schema_errors(schema: jsonschema_rs.Validator, found: JsonObject) -> str:
     errors = list(schema.iter_errors(found))[:MAX_REPORTED_PROBLEMS]
-    told = ((".".join(map(str, one.instance_path)), one.message[:200]) for one in errors)
-    return "; ".join(f"{place}: {message}" if place else message for place, message in told)
+    messages = ((".".join(map(str, item.instance_path)), item.message[:200]) for item in errors)
+    return "; ".join(f"{place}: {message}" if place else message for place, message in messages)
 
 
 def _invalid_items(

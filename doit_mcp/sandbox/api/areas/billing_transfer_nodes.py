@@ -141,8 +141,8 @@ def serialize_tenant(request: ApiRequest, node: JsonObject) -> JsonObject:
 
 def serialize_end_customers(request: ApiRequest, account: str, revoked: bool) -> list[JsonObject]:
     """EndCustomerNode of each end customer under a reseller's account; *revoked* includes former ones."""
-    found = [one for one in end_customers(request).values() if one["resellerPmaAccountId"] == account]
-    return [_serialize_end_customer(request, one) for one in found if revoked or one["revoked"] is None]
+    found = [item for item in end_customers(request).values() if item["resellerPmaAccountId"] == account]
+    return [_serialize_end_customer(request, item) for item in found if revoked or item["revoked"] is None]
 
 
 def _serialize_end_customer(request: ApiRequest, node: JsonObject) -> JsonObject:
@@ -162,5 +162,5 @@ def _serialize_end_customer(request: ApiRequest, node: JsonObject) -> JsonObject
 
 def count_handshake_states(shown: Sequence[JsonObject]) -> JsonObject:
     """HandshakeStatus: the number of handshakes in each state."""
-    counts = Counter(str(one["handshakeState"]) for one in shown)
+    counts = Counter(str(item["handshakeState"]) for item in shown)
     return {"total": len(shown), **{state: counts[state] for state in STATES}}

@@ -17,7 +17,7 @@ DISMISS_BODY = compile_object("", reason=one_of("not_relevant", "wrong_amount", 
 
 async def list_suggestions(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/budget-suggestions: the pending ones."""
-    found = [one for one in _suggestions(request).values() if one["status"] == "pending"]
+    found = [item for item in _suggestions(request).values() if item["status"] == "pending"]
     return json_response({"items": found, "rowCount": len(found)})
 
 
@@ -47,7 +47,7 @@ def _suggestions(request: ApiRequest) -> Records:
 def _get_pending(request: ApiRequest) -> JsonObject:
     found = get_existing(_suggestions(request), request.path_parameter("id"), "budget suggestion")
     if found["status"] != "pending":
-        raise bad_request(f"the suggestion is {found['status']} already", field="id")
+        raise bad_request(f"the suggestion is already {found['status']}", field="id")
     return found
 
 

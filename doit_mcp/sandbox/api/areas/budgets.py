@@ -41,12 +41,12 @@ async def list_budgets(request: ApiRequest) -> web.Response:
     found = listing.filter_rows(listing.filter_by_creation(request.query, found), criteria, _filter_value)
     allocations = custom_dimensions(request.tenant)
     judged = [(budget, budget_status(budget, request.tenant.ledger, allocations)) for budget in found]
-    judged = [one for one in judged if not risks or one[1].risk == risks[0]]
+    judged = [item for item in judged if not risks or item[1].risk == risks[0]]
     if risks == ["atRisk"]:
-        judged.sort(key=lambda one: (one[1].breach_day or 0, one[0]["id"]))
-    rows = [_list_item(request, *one) for one in judged]
+        judged.sort(key=lambda item: (item[1].breach_day or 0, item[0]["id"]))
+    rows = [_list_item(request, *item) for item in judged]
     page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
-    counts = {risk: sum(one[1].risk == risk for one in judged) for risk in RISKS}
+    counts = {risk: sum(item[1].risk == risk for item in judged) for risk in RISKS}
     return json_response(request.list_body("budgets", page) | {"riskAggregations": {"total": len(judged), **counts}})
 
 
@@ -113,11 +113,11 @@ def _complete(request: ApiRequest, budget: JsonObject) -> JsonObject:
             raise bad_request("endPeriod is required for a fixed budget", field="endPeriod")
         if day_of_milliseconds(budget["endPeriod"]) < day_of_milliseconds(budget["startPeriod"]):
             raise bad_request("endPeriod is before startPeriod", field="endPeriod")
-    owners = [one for one in budget["collaborators"] if one["role"] == "owner"]
+    owners = [item for item in budget["collaborators"] if item["role"] == "owner"]
     if budget["collaborators"] and len(owners) != 1:
         raise bad_request("collaborators: exactly one owner is needed", field="collaborators")
     return budget | {
-        "scopes": [response_form(one) for one in budget["scopes"]],
+        "scopes": [response_form(item) for item in budget["scopes"]],
         "alerts": budget["alerts"] or DEFAULT_ALERTS,
         "collaborators": budget["collaborators"] or [{"email": request.user.email, "role": "owner"}],
         "recipients": budget["recipients"] or [request.user.email],
@@ -129,7 +129,7 @@ def _serialize(request: ApiRequest, budget: JsonObject) -> JsonObject:
     shown = budget | {
         "amount": _amount(budget, state),
         "currentUtilization": state.spent,
-        "alerts": [_serialize_alert(one["percentage"], state) for one in budget["alerts"]],
+        "alerts": [_serialize_alert(item["percentage"], state) for item in budget["alerts"]],
     }
     if state.forecast is not None:
         shown["forecastedUtilization"] = state.forecast
@@ -146,7 +146,7 @@ def _serialize_alert(percentage: float, state: BudgetStatus) -> JsonObject:
 
 
 def _list_item(request: ApiRequest, budget: JsonObject, state: BudgetStatus) -> JsonObject:
-    thresholds = [one["percentage"] for one in budget["alerts"]]
+    thresholds = [item["percentage"] for item in budget["alerts"]]
     shown: JsonObject = {
         "id": budget["id"],
         "budgetName": budget["name"],
@@ -154,7 +154,7 @@ def _list_item(request: ApiRequest, budget: JsonObject, state: BudgetStatus) -> 
         "amount": _amount(budget, state),
         "currentUtilization": state.spent,
         "riskStatus": state.risk,
-        "alertThresholds": [{"percentage": one, "amount": round(state.limit * one / 100, 2)} for one in thresholds],
+        "alertThresholds": [{"percentage": item, "amount": round(state.limit * item / 100, 2)} for item in thresholds],
         "url": analytics_core.console_url(request.tenant.customer, "analytics/budgets", budget["id"]),
     }
     if state.is_current and state.breach_day is not None:

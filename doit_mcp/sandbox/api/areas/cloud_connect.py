@@ -57,7 +57,7 @@ async def connect_account(request: ApiRequest) -> web.Response:
         raise bad_request(f"roleArn must be the ARN of an IAM role in account {account}", field="roleArn")
     _check_bucket(body)
     if cloud_accounts.is_owned_elsewhere(request.tenant, account):
-        raise ApiError(409, f"account {account} exists already, with another customer")
+        raise ApiError(409, f"account {account} already belongs to another customer")
     known = _records(request).get(account)
     link = {"granted": list(GRANTED_FEATURES), "timeLinked": rfc3339(request.now)}
     if known is not None and known["roleArn"] == body["roleArn"]:
@@ -101,11 +101,11 @@ def _get_account(request: ApiRequest) -> JsonObject:
 
 def _check_bucket(body: JsonObject) -> None:
     """Raise 400 unless real-time data comes with a bucket and its region, and other features without."""
-    wanted = REAL_TIME in body["enabledFeatures"]
+    real_time = REAL_TIME in body["enabledFeatures"]
     for name in BUCKET_MEMBERS:
-        if wanted and name not in body:
+        if real_time and name not in body:
             raise bad_request(f"{name} is required when enabledFeatures has {REAL_TIME}", field=name)
-        if not wanted and name in body:
+        if not real_time and name in body:
             raise bad_request(f"{name} is not allowed unless enabledFeatures has {REAL_TIME}", field=name)
 
 

@@ -60,13 +60,13 @@ class LayerOptions:
 
 async def find_diagrams(request: ApiRequest) -> web.Response:
     """POST /clouddiagrams/v1/scheme/find: by ids of components, or of resources in their cloud."""
-    wanted = set((await request.read_body(FIND_BODY))["resources"])
+    resource_ids = set((await request.read_body(FIND_BODY))["resources"])
     found = [
         layer
         for layer in layers_of(request.tenant).values()
-        if any(wanted & {one["_id"], one.get("cld_id")} for kind in KINDS for one in layer[kind].values())
+        if any(resource_ids & {item["_id"], item.get("cld_id")} for kind in KINDS for item in layer[kind].values())
     ]
-    urls = (f"{console_url(request.tenant.customer, 'cloud-diagrams', one['diagram'])}/{one['id']}" for one in found)
+    urls = (f"{console_url(request.tenant.customer, 'cloud-diagrams', item['diagram'])}/{item['id']}" for item in found)
     return json_response([{"diagramUrl": url, "imageUrl": f"{url}/image"} for url in urls])
 
 
@@ -86,19 +86,21 @@ async def get_diagrams(request: ApiRequest) -> web.Response:
     wishes = _read_options(request)
     body = await request.read_body(LOAD_BODY) if await request.http_request.read() else {}
     layers = [
-        one for one in layers_of(request.tenant).values() if not types or _get_diagram(request, one)["type"] in types
+        item for item in layers_of(request.tenant).values() if not types or _get_diagram(request, item)["type"] in types
     ]
     if _query_flag(request, "skip_empty", False):
-        filled = {one["diagram"] for one in layers if any(one[kind] for kind in KINDS)}
-        layers = [one for one in layers if one["diagram"] in filled]
+        filled = {item["diagram"] for item in layers if any(item[kind] for kind in KINDS)}
+        layers = [item for item in layers if item["diagram"] in filled]
     if not body:
         return json_response({"scheme": _group_by_diagram(request, layers)})
     named = [
-        one for one in layers if one["diagram"] in body.get("scheme", ()) or one["id"] in body.get("statussheet", ())
+        item
+        for item in layers
+        if item["diagram"] in body.get("scheme", ()) or item["id"] in body.get("statussheet", ())
     ]
     found = {
         "scheme": _group_by_diagram(
-            request, [one for one in layers if one["diagram"] in {layer["diagram"] for layer in named}]
+            request, [item for item in layers if item["diagram"] in {layer["diagram"] for layer in named}]
         ),
         "statussheet": {layer["id"]: _load_layer(request, layer, wishes) for layer in named},
     }
@@ -115,7 +117,7 @@ async def search_diagrams(request: ApiRequest) -> web.Response:
     """
     body = await request.read_body(SEARCH_BODY)
     words = body["query"].lower().split()
-    layers = [one for one in layers_of(request.tenant).values() if body.get("ss_id", one["id"]) == one["id"]]
+    layers = [item for item in layers_of(request.tenant).values() if body.get("ss_id", item["id"]) == item["id"]]
     on = [(layer, views.components(request, layer)) for layer in layers if words]
     hits: dict[str, list[JsonObject]] = {
         "scheme": [
@@ -152,9 +154,9 @@ def _query_time(request: ApiRequest, name: str) -> float:
 def _stats(request: ApiRequest, layer: JsonObject, start: float, end: float) -> JsonObject:
     changed: dict[tuple[str, str], int] = {}
     for group in history(request.tenant, layer):
-        for one in group["items"] if start <= parse_seconds(group["timestamp"]) <= end else ():
-            if one["activity"] in NODE_CHANGES:
-                place = (one["activity"], one.get("service_type", ""))
+        for item in group["items"] if start <= parse_seconds(group["timestamp"]) <= end else ():
+            if item["activity"] in NODE_CHANGES:
+                place = (item["activity"], item.get("service_type", ""))
                 changed[place] = changed.get(place, 0) + 1
     diagram, state = _get_diagram(request, layer), views.import_state(request, layer)
     shown: JsonObject = {
@@ -213,8 +215,8 @@ def _load_layer(request: ApiRequest, layer: JsonObject, options: LayerOptions) -
     hidden = set() if options.default_vpc else views.default_groups(found)
     hidden |= set() if options.empty_subnets else views.empty_subnets(found)
     found = views.without_groups(found, hidden)
-    for kind, one in _external_components(request, layer) if options.external else ():
-        found[kind][one["_id"]] = one
+    for kind, item in _external_components(request, layer) if options.external else ():
+        found[kind][item["_id"]] = item
     left_out = {"props"} if options.issues else {"props", "issues"}
     state = views.import_state(request, layer)
     meta = {
@@ -225,9 +227,9 @@ def _load_layer(request: ApiRequest, layer: JsonObject, options: LayerOptions) -
     }
     return {"statussheet": meta} | {
         kind: {
-            identifier: {name: value for name, value in one.items() if name not in left_out}
-            for identifier, one in found[kind].items()
-            if options.node_type in ("", views.node_type(layer, kind, one))
+            identifier: {name: value for name, value in item.items() if name not in left_out}
+            for identifier, item in found[kind].items()
+            if options.node_type in ("", views.node_type(layer, kind, item))
         }
         for kind in options.kinds
     }
@@ -242,11 +244,11 @@ def _external_components(request: ApiRequest, layer: JsonObject) -> Iterator[tup
             yield end["type"], other[end["type"]][end["_id"]]
 
 
-def _templates(layers: list[JsonObject], wanted: str | list[str]) -> list[JsonObject]:
+def _templates(layers: list[JsonObject], selection: str | list[str]) -> list[JsonObject]:
     """The templates of a kind, or with these ids."""
-    if isinstance(wanted, str):
-        return [one for one in layers if one["template"] == wanted]
-    return [one for one in layers if one["template"] and one["id"] in wanted]
+    if isinstance(selection, str):
+        return [item for item in layers if item["template"] == selection]
+    return [item for item in layers if item["template"] and item["id"] in selection]
 
 
 def _layer_search_hit(request: ApiRequest, layer: JsonObject) -> JsonObject:

@@ -89,7 +89,7 @@ async def trigger_flow(request: ApiRequest) -> web.Response:
     flow = get_existing(records(request), request.path_parameter("flowId"), "flow")
     await request.read_body(PAYLOAD_BODY)
     if _run_status(request, flow) == "running":
-        raise ApiError(409, "the flow is running already")
+        raise ApiError(409, "the flow is already running")
     flow.update(
         lastExecutedTime=rfc3339(request.now), lastExecutionStatus="complete", runs_until=request.now + RUN_SECONDS
     )
@@ -100,7 +100,7 @@ async def trigger_flow(request: ApiRequest) -> web.Response:
 def _require_event_stream(request: ApiRequest) -> None:
     """Raise 406 unless the Accept header includes event streams."""
     if EVENT_STREAM not in request.http_request.headers.get("Accept", ""):
-        raise ApiError(406, f"this operation answers as {EVENT_STREAM}: the Accept header has to name it")
+        raise ApiError(406, f"this operation answers as {EVENT_STREAM}: the Accept header must include it")
 
 
 def _run_status(request: ApiRequest, flow: JsonObject) -> str | None:
@@ -135,11 +135,11 @@ def _build_events(flow: JsonObject, conversation: str) -> Iterator[JsonObject]:
     yield {"answer": f"I made the flow {flow['name']} as a draft. Publish it to make it run."}
 
 
-def _continue_conversation(request: ApiRequest, wanted: str | None) -> str:
+def _continue_conversation(request: ApiRequest, conversation_id: str | None) -> str:
     """The requested conversation, or a new one."""
     known = request.tenant.collection("conversations", lambda tenant: ())
-    if wanted:
-        return str(get_existing(known, wanted, "conversation")["id"])
+    if conversation_id:
+        return str(get_existing(known, conversation_id, "conversation")["id"])
     while len(known) >= MAX_CONVERSATIONS:
         del known[next(iter(known))]
     identifier = request.tenant.new_id()
@@ -149,12 +149,12 @@ def _continue_conversation(request: ApiRequest, wanted: str | None) -> str:
 
 def _add_step(request: ApiRequest, flow: JsonObject, question: str, step: str) -> None:
     """Add a step to the flow, with the question as part of its instructions."""
-    said = "\n".join(part for part in (flow["instructions"], question) if part)
-    if len(said) > MAX_INSTRUCTIONS_LENGTH:
+    instructions = "\n".join(part for part in (flow["instructions"], question) if part)
+    if len(instructions) > MAX_INSTRUCTIONS_LENGTH:
         raise bad_request(
             f"question: the flow's instructions would exceed {MAX_INSTRUCTIONS_LENGTH} characters", field="question"
         )
-    flow["instructions"] = said
+    flow["instructions"] = instructions
     flow["steps"] = [*flow["steps"], step]
     flow["updateTime"] = rfc3339(request.now)
 

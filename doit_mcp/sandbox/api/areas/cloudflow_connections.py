@@ -82,10 +82,10 @@ def records(request: ApiRequest) -> Records:
 
 async def list_connections(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/connections, latest first."""
-    found = sorted(reversed(records(request).values()), key=lambda one: str(one["createdAt"]), reverse=True)
+    found = sorted(reversed(records(request).values()), key=lambda item: str(item["createdAt"]), reverse=True)
     page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(50, 100), scope=request.scope)
     return json_response(
-        {"items": [_serialize(one) for one in page.rows], "pageToken": page.token, "rowCount": len(page.rows)}
+        {"items": [_serialize(item) for item in page.rows], "pageToken": page.token, "rowCount": len(page.rows)}
     )
 
 

@@ -38,7 +38,7 @@ def records(request: ApiRequest) -> Records:
 
 async def list_templates(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/templates, latest first."""
-    found = sorted(records(request).values(), key=lambda one: str(one["createTime"]), reverse=True)
+    found = sorted(records(request).values(), key=lambda item: str(item["createTime"]), reverse=True)
     page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(50, 500), scope=request.scope)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})
 

@@ -34,7 +34,7 @@ async def list_commitments(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/commitment-manager."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("name", "provider"))
     found = listing.filter_rows(
-        list(_current_commitments(request).values()), criteria, lambda one, key: str(_field_value(one, key))
+        list(_current_commitments(request).values()), criteria, lambda item, key: str(_field_value(item, key))
     )
     found = listing.sort_rows(request.query, found, SORTS, _field_value)
     page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
@@ -52,7 +52,7 @@ def _field_value(commitment: JsonObject, key: str) -> str | int:
 
 
 def _current_commitments(request: ApiRequest) -> dict[str, JsonObject]:
-    return {one["id"]: one for one in _make_commitments(request.tenant, request.today)}
+    return {item["id"]: item for item in _make_commitments(request.tenant, request.today)}
 
 
 def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
@@ -76,7 +76,7 @@ def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
             "totalCommitmentValue": promised * TERM_YEARS,
             "totalCurrentAttainment": amount(spent),
             "totalMarketplaceSpend": 0,
-            "totalForecastValue": round(sum(one["forecastValue"] for one in periods), 2),
+            "totalForecastValue": round(sum(item["forecastValue"] for item in periods), 2),
             "periods": periods,
             "createTime": created,
             "updateTime": created,

@@ -46,7 +46,7 @@ LIST_FIELDS = ("billingRules", "priceBooks", "customLineItems")
 
 async def list_templates(request: ApiRequest) -> web.Response:
     """GET /billing/v1/contract-templates: all of them, including archived ones."""
-    return json_response([_serialize(one) for one in _records(request).values()])
+    return json_response([_serialize(item) for item in _records(request).values()])
 
 
 async def get_template(request: ApiRequest) -> web.Response:
@@ -96,9 +96,9 @@ def _require_active(template: JsonObject) -> JsonObject:
 
 
 def _apply_body(request: ApiRequest, template: JsonObject, body: JsonObject) -> JsonObject:
-    others = (one for one in _records(request).values() if one["id"] != template["id"])
-    if any(one["name"] == body["name"] and one["status"] == "active" for one in others):
-        raise ApiError(409, "name: there is an active contract template of this name")
+    others = (item for item in _records(request).values() if item["id"] != template["id"])
+    if any(item["name"] == body["name"] and item["status"] == "active" for item in others):
+        raise ApiError(409, "name: an active contract template with this name exists")
     written = {
         **template,
         **body,

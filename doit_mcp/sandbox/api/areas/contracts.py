@@ -49,8 +49,8 @@ CONTRACT_FIELDS = (
 async def list_contracts(request: ApiRequest) -> web.Response:
     """GET /customers/{customerID}/contracts: all of them."""
     customer = _path_customer(request)
-    found = [_update_status(request, one) for one in _records(request).values() if one["customerId"] == customer]
-    return json_response([{name: one[name] for name in CONTRACT_FIELDS} for one in found])
+    found = [_update_status(request, item) for item in _records(request).values() if item["customerId"] == customer]
+    return json_response([{name: item[name] for name in CONTRACT_FIELDS} for item in found])
 
 
 async def get_contract(request: ApiRequest) -> web.Response:
@@ -93,9 +93,9 @@ async def activate_contract(request: ApiRequest) -> web.Response:
     customer = _writable_customer(request)
     contract = _get_contract(request)
     if contract["status"] != "draft":
-        raise bad_request(f"the contract is {contract['status']}: only drafts are activated", field="contractID")
-    others = (_update_status(request, one) for one in _records(request).values() if one["customerId"] == customer)
-    if any(one["status"] == "active" and one["type"] == contract["type"] for one in others):
+        raise bad_request(f"the contract is {contract['status']}: only drafts can be activated", field="contractID")
+    others = (_update_status(request, item) for item in _records(request).values() if item["customerId"] == customer)
+    if any(item["status"] == "active" and item["type"] == contract["type"] for item in others):
         return web.Response(status=409)
     return json_response(
         _set_status(contract, "scheduled" if contract["startDate"] > rfc3339(request.now) else "active")
@@ -151,7 +151,7 @@ def _update_status(request: ApiRequest, contract: JsonObject) -> JsonObject:
 
 def _require_open(contract: JsonObject) -> JsonObject:
     if contract["status"] not in OPEN_STATUSES:
-        raise bad_request(f"the contract is {contract['status']} already", field="contractID")
+        raise bad_request(f"the contract is already {contract['status']}", field="contractID")
     return contract
 
 

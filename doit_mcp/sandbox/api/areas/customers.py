@@ -72,14 +72,14 @@ def _change_slug(request: ApiRequest, customer: JsonObject, slug: str) -> None:
     if slug == before:
         return
     people = request.tenant.directory
-    others = {customer_account.initial_slug(one): one.id for one in CUSTOMERS}
+    others = {customer_account.initial_slug(item): item.id for item in CUSTOMERS}
     if (numbered := people.customer_by_domain(f"{slug}.example")) is not None:
         others[slug] = numbered.id
     if slug and {**others, **request.tenant.slug_owners}.get(slug, own) != own:
         raise ApiError(409, f"urlSlug: {slug} belongs to another customer")
-    if people.customer_by_id(slug) is not None or any(slug == one.id.lower() for one in CUSTOMERS):
+    if people.customer_by_id(slug) is not None or any(slug == item.id.lower() for item in CUSTOMERS):
         raise ApiError(409, f"urlSlug: {slug} is the id of a customer")
-    old = [one for one in customer["oldSlugs"] if one != slug] + ([before] if before else [])
+    old = [item for item in customer["oldSlugs"] if item != slug] + ([before] if before else [])
     if len(old) > MAX_OLD_SLUGS:
         raise ApiError(422, f"urlSlug: a customer has {MAX_OLD_SLUGS} former slugs at most")
     customer["oldSlugs"] = old

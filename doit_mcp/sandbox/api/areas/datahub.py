@@ -63,9 +63,9 @@ async def send_events(request: ApiRequest) -> web.Response:
     """POST /datahub/v1/events: the first event creates its dataset."""
     body = await request.read_body(EVENTS_BODY)
     found = []
-    for index, one in enumerate(body["events"]):
-        time = _parse_time(one["time"], f"events.{index}.time")
-        found.append((one["provider"], UploadedEvent(one.get("id") or "", time)))
+    for index, item in enumerate(body["events"]):
+        time = _parse_time(item["time"], f"events.{index}.time")
+        found.append((item["provider"], UploadedEvent(item.get("id") or "", time)))
     _ingest(request, found, len(found))
     return json_response({"message": f"{len(found)} events accepted"}, 201)
 
@@ -80,7 +80,7 @@ async def delete_events(request: ApiRequest) -> web.Response:
     if dataset is None:
         raise bad_request(f"dataset: no dataset {body['dataset'][:80]!r}", field="dataset")
     if identifiers:
-        gone = [one for one in identifiers if one in dataset["events"]]
+        gone = [item for item in identifiers if item in dataset["events"]]
     else:
         first, last = (_parse_time(body[name], name) for name in ("startTime", "endTime"))
         gone = [key for key, time in dataset["events"].items() if first <= time <= last]
@@ -92,7 +92,7 @@ async def delete_events(request: ApiRequest) -> web.Response:
 
 async def list_datasets(request: ApiRequest) -> web.Response:
     """GET /datahub/v1/datasets: all of them."""
-    return json_response({"datasets": [_serialize(one) for one in _records(request).values()]})
+    return json_response({"datasets": [_serialize(item) for item in _records(request).values()]})
 
 
 async def get_dataset(request: ApiRequest) -> web.Response:
@@ -104,7 +104,7 @@ async def create_dataset(request: ApiRequest) -> web.Response:
     """POST /datahub/v1/datasets: an empty one."""
     body = await request.read_body(DATASET_BODY)
     if body["name"] in _records(request):
-        raise bad_request(f"name: there is a dataset {body['name']!r} already", field="name")
+        raise bad_request(f"name: the dataset {body['name']!r} already exists", field="name")
     return json_response(_serialize(_create(request, body["name"], body.get("description", ""))), 201)
 
 
@@ -155,7 +155,7 @@ def _touch(request: ApiRequest, dataset: JsonObject) -> None:
 
 
 def _ingest(request: ApiRequest, events: Iterable[tuple[str, UploadedEvent]], count: int) -> None:
-    if sum(len(one["events"]) for one in _records(request).values()) + count > MAX_EVENTS:
+    if sum(len(item["events"]) for item in _records(request).values()) + count > MAX_EVENTS:
         raise bad_request(f"events: the sandbox keeps {MAX_EVENTS} events at most; delete some first", field="events")
     for provider, event in events:
         dataset = _records(request).get(provider) or _create(request, provider, "")

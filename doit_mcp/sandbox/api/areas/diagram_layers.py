@@ -32,16 +32,16 @@ PLURALS = {kind: f"{kind}s" for kind in KINDS}
 async def get_components(request: ApiRequest) -> web.Response:
     """POST …/statussheet/{id}/get: the named components, by kind and id; unknown ones are left out."""
     layer = _get_layer(request, request.path_parameter("id"))
-    wanted, fields = await request.read_body(COMPONENT_IDS_BODY), request.query.get("p", "").split()
+    identifiers_by_kind, fields = await request.read_body(COMPONENT_IDS_BODY), request.query.get("p", "").split()
     found = views.components(request, layer)
     return json_response(
         {
             kind: {
-                one: views.select_fields(found[kind][one], fields) if fields else found[kind][one]
-                for one in identifiers
-                if one in found[kind]
+                item: views.select_fields(found[kind][item], fields) if fields else found[kind][item]
+                for item in identifiers
+                if item in found[kind]
             }
-            for kind, identifiers in wanted.items()
+            for kind, identifiers in identifiers_by_kind.items()
         }
     )
 
@@ -84,17 +84,17 @@ async def list_snapshots(request: ApiRequest) -> web.Response:
     field = sort.removeprefix("-")
     if field not in SORTS:
         raise bad_request(f"sort must be one of {', '.join(SORTS)}, with - before it for descending", field="sort")
-    found = sorted(_snapshots(request, layer), key=lambda one: str(one[field]), reverse=sort.startswith("-"))
+    found = sorted(_snapshots(request, layer), key=lambda item: str(item[field]), reverse=sort.startswith("-"))
     return json_response(_slice_rows(request, found, 10))
 
 
 async def get_snapshot(request: ApiRequest) -> web.Response:
     """GET …/statussheet/{id}/snapshot?snapshot_id=."""
     layer = _get_layer(request, request.path_parameter("id"))
-    wanted = _required_parameter(request, "snapshot_id")
-    found = next((one for one in _snapshots(request, layer) if one["_id"] == wanted), None)
+    snapshot_id = _required_parameter(request, "snapshot_id")
+    found = next((item for item in _snapshots(request, layer) if item["_id"] == snapshot_id), None)
     if found is None:
-        raise ApiError(403, "the snapshot is not there, or not yours to see")
+        raise ApiError(403, "the snapshot does not exist or is not accessible")
     return json_response(found)
 
 
@@ -123,7 +123,7 @@ async def list_activity(request: ApiRequest) -> web.Response:
     """GET /clouddiagrams/v1/activity, latest first; tags: groups with any of them."""
     layer = _get_layer(request, _required_parameter(request, "ss_id"))
     tags = set(request.http_request.query.getall("tags", []))
-    found = [one for one in reversed(history(request.tenant, layer)) if not tags or tags & set(one["tags"])]
+    found = [item for item in reversed(history(request.tenant, layer)) if not tags or tags & set(item["tags"])]
     return json_response(_slice_rows(request, found, 10))
 
 
@@ -131,11 +131,11 @@ async def list_node_activity(request: ApiRequest) -> web.Response:
     """GET /clouddiagrams/v1/activity/node-activities, latest first."""
     layer, node = _get_layer(request, _required_parameter(request, "ss_id")), _required_parameter(request, "nodeId")
     found = [
-        {name: one[name] for name in ("_id", "activity", "metadata", "timestamp")}
+        {name: item[name] for name in ("_id", "activity", "metadata", "timestamp")}
         | {"user": author(request.tenant), "statussheet": layer["id"]}
         for group in reversed(history(request.tenant, layer))
-        for one in group["items"]
-        if one["metadata"]["_id"] == node and one["activity"].startswith("NODE_")
+        for item in group["items"]
+        if item["metadata"]["_id"] == node and item["activity"].startswith("NODE_")
     ]
     return json_response(_slice_rows(request, found, 50))
 
@@ -143,7 +143,7 @@ async def list_node_activity(request: ApiRequest) -> web.Response:
 def _get_layer(request: ApiRequest, identifier: str) -> JsonObject:
     found = layers_of(request.tenant).get(identifier)
     if found is None:
-        raise ApiError(403, "the layer is not there, or not yours to see")
+        raise ApiError(403, "the layer does not exist or is not accessible")
     return found
 
 

@@ -19,7 +19,9 @@ async def list_dimensions(request: ApiRequest) -> web.Response:
     field = listing.query_choice(query, "sortBy", ("type", "label", "key", "timestamp"), "type")
     order = listing.query_choice(query, "sortOrder", ("asc", "desc"), "asc")
     criteria = listing.parse_filter(query.get("filter", ""), ("type", "label", "key"))
-    rows: list[JsonObject] = [{"id": one.id, "label": one.label, "type": one.type} for one in _all_dimensions(request)]
+    rows: list[JsonObject] = [
+        {"id": item.id, "label": item.label, "type": item.type} for item in _all_dimensions(request)
+    ]
     rows = listing.filter_rows(rows, criteria, _field_text)
     # Dimensions have no time here, so sorting by it keeps their order.
     if field != "timestamp":

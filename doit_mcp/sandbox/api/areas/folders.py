@@ -54,9 +54,9 @@ async def delete_folder(request: ApiRequest) -> web.Response:
     for identifier in gone:
         del _folders(request)[identifier]
     for kind in FOLDER_ITEM_KINDS:
-        for one in records(request.tenant, kind).values():
-            if one["folderId"] in gone:
-                one["folderId"] = ROOT
+        for item in records(request.tenant, kind).values():
+            if item["folderId"] in gone:
+                item["folderId"] = ROOT
     return web.Response(status=204)
 
 
@@ -71,8 +71,8 @@ def _get_folder(request: ApiRequest) -> JsonObject:
 def _place_folder(request: ApiRequest, folder: JsonObject) -> JsonObject:
     """The folder, after checking that its parent exists and that its name is unique there."""
     parent = check_folder(request.tenant, folder["parentFolderId"], "parentFolderId")
-    others = (one for one in _folders(request).values() if one["id"] != folder["id"])
-    taken = {one["name"] for one in others if one["parentFolderId"] == parent}
+    others = (item for item in _folders(request).values() if item["id"] != folder["id"])
+    taken = {item["name"] for item in others if item["parentFolderId"] == parent}
     name = folder["name"]
     if name in taken:
         name = next(found for number in count(1) if (found := f"{name} ({number})") not in taken)
@@ -83,9 +83,9 @@ def _descendants(request: ApiRequest, identifier: str) -> set[str]:
     """The folder and all its descendants."""
     found = {identifier}
     while more := {
-        str(one["id"])
-        for one in _folders(request).values()
-        if one["parentFolderId"] in found and one["id"] not in found
+        str(item["id"])
+        for item in _folders(request).values()
+        if item["parentFolderId"] in found and item["id"] not in found
     }:
         found |= more
     return found

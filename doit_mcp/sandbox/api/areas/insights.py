@@ -100,7 +100,7 @@ def records(request: ApiRequest) -> Records:
 
 async def list_insights(request: ApiRequest) -> web.Response:
     """GET /insights/v1/results, latest updated first; pagination is nested."""
-    found = sorted(records(request).values(), key=lambda one: (one["lastUpdated"], one["id"]), reverse=True)
+    found = sorted(records(request).values(), key=lambda item: (item["lastUpdated"], item["id"]), reverse=True)
     category = (
         listing.query_choice(request.query, "category", tuple(CATEGORIES), "FinOps")
         if request.query.get("category")
@@ -108,22 +108,22 @@ async def list_insights(request: ApiRequest) -> web.Response:
     )
     term, cloud = request.query.get("searchTerm", "").lower(), request.query.get("cloudProvider", "")
     easy, flows = listing.query_flag(request.query, "easyWin"), listing.query_flag(request.query, "cloudFlows")
-    wanted = {
+    filters = {
         "displayStatus": _query_values(request, "displayStatus", STATUSES),
         "source": _query_values(request, "source"),
         "priority": _query_values(request, "priority", ("Low", "Medium", "High")),
     }
     tags = set(_query_values(request, "tag"))
     rows = [
-        _serialize(one)
-        for one in found
-        if all(not words or one.get(name) in words for name, words in wanted.items())
-        and (not category or CATEGORIES[category] in one["categories"])
-        and (not cloud or one["cloudProvider"] == cloud)
-        and (not tags or tags & set(one["tags"]))
-        and term in f"{one['title']} {one['shortDescription']}".lower()
-        and (not easy or "easyWinDescription" in one)
-        and (not flows or "cloudFlowTemplateId" in one)
+        _serialize(item)
+        for item in found
+        if all(not words or item.get(name) in words for name, words in filters.items())
+        and (not category or CATEGORIES[category] in item["categories"])
+        and (not cloud or item["cloudProvider"] == cloud)
+        and (not tags or tags & set(item["tags"]))
+        and term in f"{item['title']} {item['shortDescription']}".lower()
+        and (not easy or "easyWinDescription" in item)
+        and (not flows or "cloudFlowTemplateId" in item)
     ]
     scope = (
         f"{request.scope} {sorted((k, v) for k, v in request.query.items() if k not in ('pageToken', 'maxResults'))}"
@@ -137,12 +137,15 @@ async def list_insights(request: ApiRequest) -> web.Response:
 
 async def create_insights(request: ApiRequest) -> web.Response:
     """POST /insights/v1/results: creates or replaces by key; the response lists failures, here none."""
-    wanted = (await request.read_body(NEW_INSIGHTS))["results"]
+    new_insights = (await request.read_body(NEW_INSIGHTS))["results"]
     check_capacity(
-        records(request), len({one["key"] for one in wanted} - {one["key"] for one in _public_api_insights(request)})
+        records(request),
+        len({item["key"] for item in new_insights} - {item["key"] for item in _public_api_insights(request)}),
     )
-    for one in wanted:
-        _put(request, {name: value for name, value in one.items() if name != "resourceResults"}, one["resourceResults"])
+    for item in new_insights:
+        _put(
+            request, {name: value for name, value in item.items() if name != "resourceResults"}, item["resourceResults"]
+        )
     return json_response([])
 
 
@@ -197,7 +200,7 @@ async def replace_resources(request: ApiRequest) -> web.Response:
     _require_public_api_source(request, 400)
     insight = _get_insight(request)
     insight["resources"] = [
-        {**one, "resolved": False} for one in (await request.read_body(REPLACE_RESOURCES_BODY))["resourceResults"]
+        {**item, "resolved": False} for item in (await request.read_body(REPLACE_RESOURCES_BODY))["resourceResults"]
     ]
     insight["lastUpdated"] = rfc3339(request.now)
     return _resources_response(request, insight)
@@ -208,7 +211,7 @@ def _resources_response(request: ApiRequest, insight: JsonObject) -> web.Respons
     page = listing.paginate(
         keyed, request.query.get("pageToken", ""), request.page_size(1000, 5000), scope=request.scope
     )
-    rows = [one["row"] for one in page.rows]
+    rows = [item["row"] for item in page.rows]
     return json_response(
         {"resourceResults": rows, "rowCount": len(rows)} | ({"pageToken": page.token} if page.token else {})
     )
@@ -227,7 +230,7 @@ def _put(request: ApiRequest, members: JsonObject, resources: Iterable[JsonObjec
             "id": identifier,
             "source": PUBLIC_API_SOURCE,
             "lastUpdated": rfc3339(request.now),
-            "resources": [{"resolved": False, **one} for one in resources],
+            "resources": [{"resolved": False, **item} for item in resources],
         },
     )
 
@@ -239,7 +242,7 @@ def _serialize(insight: JsonObject) -> JsonObject:
 
 def _summary(insight: JsonObject) -> JsonObject:
     """The totals of its unresolved resources: dollars per day, and risks by severity."""
-    results = [(one["resultType"], one.get("result", {})) for one in insight["resources"] if not one["resolved"]]
+    results = [(item["resultType"], item.get("result", {})) for item in insight["resources"] if not item["resolved"]]
     risks = sum(
         found.get(level, 0)
         for kind, found in results
@@ -275,7 +278,7 @@ def _get_insight(request: ApiRequest) -> JsonObject:
 
 
 def _public_api_insights(request: ApiRequest) -> list[JsonObject]:
-    return [one for one in records(request).values() if one["source"] == PUBLIC_API_SOURCE]
+    return [item for item in records(request).values() if item["source"] == PUBLIC_API_SOURCE]
 
 
 def _insight_id(source: str, key: str) -> str:

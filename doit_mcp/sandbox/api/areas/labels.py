@@ -44,7 +44,10 @@ async def list_labels(request: ApiRequest) -> web.Response:
     found = listing.filter_rows(found, criteria, lambda label, key: str(label[key]))
     found = listing.sort_rows(request.query, found, SORTS, lambda label, field: label[field])
     page = listing.paginate(
-        [_serialize(one) for one in found], request.query.get("pageToken", ""), request.page_size(), scope=request.scope
+        [_serialize(item) for item in found],
+        request.query.get("pageToken", ""),
+        request.page_size(),
+        scope=request.scope,
     )
     return json_response(request.list_body("labels", page))
 
@@ -96,12 +99,12 @@ async def assign(request: ApiRequest) -> web.Response:
     add, remove = body.get("add") or [], body.get("remove") or []
     if not add and not remove:
         raise bad_request("add or remove must name an object", field="add")
-    for index, one in enumerate(add):
-        kind = one["objectType"]
-        if kind not in OBJECT_KINDS or one["objectId"] not in records(request.tenant, kind):
-            raise bad_request(f"add[{index}]: no {kind} {one['objectId'][:80]!r}", field=f"add[{index}].objectId")
-    kept = [one for one in label["objects"] if one not in remove and one not in add]
-    kept += [one for index, one in enumerate(add) if one not in add[:index]]
+    for index, item in enumerate(add):
+        kind = item["objectType"]
+        if kind not in OBJECT_KINDS or item["objectId"] not in records(request.tenant, kind):
+            raise bad_request(f"add[{index}]: no {kind} {item['objectId'][:80]!r}", field=f"add[{index}].objectId")
+    kept = [item for item in label["objects"] if item not in remove and item not in add]
+    kept += [item for index, item in enumerate(add) if item not in add[:index]]
     if len(kept) > MAX_RECORDS:
         raise bad_request(f"add: a label is on {MAX_RECORDS} objects at most", field="add")
     label["objects"] = kept

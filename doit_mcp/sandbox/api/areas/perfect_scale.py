@@ -48,35 +48,35 @@ def path_account_number(request: ApiRequest, name: str) -> str:
 
 def onboarded_services(organization: JsonObject) -> list[str]:
     """The onboarded types of commitment."""
-    return [service for service, one in organization["onboarding"].items() if one["status"] == "done"]
+    return [service for service, item in organization["onboarding"].items() if item["status"] == "done"]
 
 
 def page_response(request: ApiRequest, rows: Sequence[JsonObject], key: str) -> web.Response:
     """A page of rows; its token is valid only for the same query."""
-    asked = sorted((name, value) for name, value in request.query.items() if name not in ("pageToken", "maxResults"))
+    query = sorted((name, value) for name, value in request.query.items() if name not in ("pageToken", "maxResults"))
     token, size = request.query.get("pageToken", ""), request.page_size(50, 500)
-    page = listing.paginate(rows, token, size, scope=f"{request.scope} {asked}", key=key)
+    page = listing.paginate(rows, token, size, scope=f"{request.scope} {query}", key=key)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})
 
 
 async def list_organizations(request: ApiRequest) -> web.Response:
     """GET /ps4commitments/v1/aws/organizations."""
     return page_response(
-        request, [_serialize_organization(request, one) for one in records(request).values()], "managementAccountId"
+        request, [_serialize_organization(request, item) for item in records(request).values()], "managementAccountId"
     )
 
 
 async def get_organization(request: ApiRequest) -> web.Response:
     """GET …/organizations/{managementAccountId}, with monthly and daily statistics."""
     organization = get_organization_record(request)
-    members = [one.id for one in _coverage(request).members(organization["id"])]
+    members = [item.id for item in _coverage(request).members(organization["id"])]
     return json_response(_serialize_organization(request, organization) | _over_time(request, organization, members))
 
 
 async def list_members(request: ApiRequest) -> web.Response:
     """GET …/member-accounts, by number."""
     organization = get_organization_record(request)
-    rows = [_serialize_member(request, organization, one) for one in _coverage(request).members(organization["id"])]
+    rows = [_serialize_member(request, organization, item) for item in _coverage(request).members(organization["id"])]
     return page_response(request, rows, "memberAccountId")
 
 
@@ -84,7 +84,8 @@ async def get_member(request: ApiRequest) -> web.Response:
     """GET …/member-accounts/{memberAccountId}, with monthly and daily statistics."""
     organization = get_organization_record(request)
     accounts: dict[str, JsonObject] = {
-        one.id: _serialize_member(request, organization, one) for one in _coverage(request).members(organization["id"])
+        item.id: _serialize_member(request, organization, item)
+        for item in _coverage(request).members(organization["id"])
     }
     member = get_existing(accounts, path_account_number(request, "memberAccountId"), "member account")
     only = [member["memberAccountId"]]
@@ -94,17 +95,17 @@ async def get_member(request: ApiRequest) -> web.Response:
 
 async def list_settings(request: ApiRequest) -> web.Response:
     """GET /ps4commitments/v1/aws/settings: an item for each onboarded organization."""
-    wanted = request.tenant.collection("commitment preferences", preferences)
+    settings = request.tenant.collection("commitment preferences", preferences)
     rows = [
         {
-            "managementAccountId": one["id"],
-            "purchaseAccountId": one["purchaseAccountId"],
+            "managementAccountId": item["id"],
+            "purchaseAccountId": item["purchaseAccountId"],
             "services": [
-                {"service": service, "settings": wanted[service]["settings"]} for service in onboarded_services(one)
+                {"service": service, "settings": settings[service]["settings"]} for service in onboarded_services(item)
             ],
         }
-        for one in records(request).values()
-        if onboarded_services(one)
+        for item in records(request).values()
+        if onboarded_services(item)
     ]
     return page_response(request, rows, "managementAccountId")
 
@@ -114,7 +115,7 @@ def _coverage(request: ApiRequest) -> Coverage:
 
 
 def _serialize_organization(request: ApiRequest, organization: JsonObject) -> JsonObject:
-    members = [one.id for one in _coverage(request).members(organization["id"])]
+    members = [item.id for item in _coverage(request).members(organization["id"])]
     return {
         "managementAccountId": organization["id"],
         "displayName": organization["name"],
@@ -148,7 +149,7 @@ def _serialize_member(request: ApiRequest, organization: JsonObject, account: Me
 def _on_demand_share(request: ApiRequest, organization: JsonObject, account: MemberAccount, service: str) -> float:
     """An account's share of the organization's remaining on-demand cost."""
     spent, first = _coverage(request), request.today - SHARE_DAYS
-    members = [one.id for one in spent.members(organization["id"])]
+    members = [item.id for item in spent.members(organization["id"])]
     whole = spent.total(service, members, first, request.today - 1).on_demand
     return spent.total(service, [account.id], first, request.today - 1).on_demand / whole if whole else 0.0
 

@@ -44,16 +44,16 @@ UTILIZATION_DAYS, NORMALIZED_UNITS = 30, 8  # days of reported reservation usage
 async def list_plans(request: ApiRequest) -> web.Response:
     """GET …/savings-plans, latest first."""
     organization = get_organization_record(request)["id"]
-    wanted = _read_filters(request, savingsPlanType=("type", PLAN_TYPES), state=("status", PLAN_STATES))
-    found = sorted(request.tenant.collection("savings plans", plans).values(), key=lambda one: -float(one["start"]))
-    rows = [_serialize_plan(request, one) for one in found if one["organization"] == organization]
-    return page_response(request, _filter_rows(rows, wanted), "commitmentId")
+    filters = _read_filters(request, savingsPlanType=("type", PLAN_TYPES), state=("status", PLAN_STATES))
+    found = sorted(request.tenant.collection("savings plans", plans).values(), key=lambda item: -float(item["start"]))
+    rows = [_serialize_plan(request, item) for item in found if item["organization"] == organization]
+    return page_response(request, _filter_rows(rows, filters), "commitmentId")
 
 
 async def list_reservations(request: ApiRequest) -> web.Response:
     """GET …/reserved-instances, latest first."""
     organization = get_organization_record(request)["id"]
-    wanted = _read_filters(
+    filters = _read_filters(
         request,
         state=("status", INSTANCE_STATES),
         offeringClass=("offeringClass", ("standard", "convertible")),
@@ -63,18 +63,20 @@ async def list_reservations(request: ApiRequest) -> web.Response:
     family = request.query.get("instanceFamily", "")
     found = request.tenant.collection("reserved instances", reservations).values()
     rows = [
-        _serialize_reservation(request, one)
-        for one in sorted(found, key=lambda one: -float(one["start"]))
-        if one["organization"] == organization and (not family or one["type"].partition(".")[0] == family)
+        _serialize_reservation(request, item)
+        for item in sorted(found, key=lambda item: -float(item["start"]))
+        if item["organization"] == organization and (not family or item["type"].partition(".")[0] == family)
     ]
-    return page_response(request, _filter_rows(rows, wanted), "commitmentId")
+    return page_response(request, _filter_rows(rows, filters), "commitmentId")
 
 
 async def list_recommendations(request: ApiRequest) -> web.Response:
     """GET …/recommendations, by type of commitment."""
     organization = get_organization_record(request)
     found = {service: recommend(request, organization["id"], service) for service in onboarded_services(organization)}
-    return json_response({service: _serialize_recommendation(one) for service, one in found.items() if one is not None})
+    return json_response(
+        {service: _serialize_recommendation(item) for service, item in found.items() if item is not None}
+    )
 
 
 async def get_recommendation(request: ApiRequest) -> web.Response:
@@ -101,8 +103,8 @@ def _read_filters(request: ApiRequest, **names: tuple[str, tuple[str, ...]]) -> 
     return found
 
 
-def _filter_rows(rows: list[JsonObject], wanted: dict[str, str]) -> list[JsonObject]:
-    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+def _filter_rows(rows: list[JsonObject], filters: dict[str, str]) -> list[JsonObject]:
+    return [row for row in rows if all(row[name] == value for name, value in filters.items())]
 
 
 def _serialize_plan(request: ApiRequest, plan: JsonObject) -> JsonObject:
@@ -129,7 +131,7 @@ def _serialize_plan(request: ApiRequest, plan: JsonObject) -> JsonObject:
         shown["upfrontPaymentAmount"] = money(hour * HOURS_PER_DAY * TERM_DAYS[plan["term"]] * upfront)
     if plan in whole:
         spent = request.tenant.compute_cached(measure_coverage)
-        members = [one.id for one in spent.members(organization)]
+        members = [item.id for item in spent.members(organization)]
         month = spent.total(service, members, last, add_months(last, 1) - 1)
         hours = (add_months(last, 1) - last) * HOURS_PER_DAY
         shown["lastMonthUtilization"] = round(min(1.0, month.plan_cost / MICRO / hours / total_commitment(whole)), 4)
@@ -137,42 +139,44 @@ def _serialize_plan(request: ApiRequest, plan: JsonObject) -> JsonObject:
     return shown
 
 
-def _serialize_reservation(request: ApiRequest, one: JsonObject) -> JsonObject:
+def _serialize_reservation(request: ApiRequest, record: JsonObject) -> JsonObject:
     price = INSTANCE_PRICE / MICRO
     fee = price * (100 - RESERVED_DISCOUNT_PERCENT) / 100
-    now = plan_state(one, request.now, "retired")
-    runs = now == "active" and one["type"] == INSTANCE_TYPE
-    bought = one["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if runs else 0
-    used = min(bought, _covered_hours(request, one, request.today - UTILIZATION_DAYS, request.today - 1)) if runs else 0
+    now = plan_state(record, request.now, "retired")
+    runs = now == "active" and record["type"] == INSTANCE_TYPE
+    bought = record["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if runs else 0
+    used = (
+        min(bought, _covered_hours(request, record, request.today - UTILIZATION_DAYS, request.today - 1)) if runs else 0
+    )
     this = start_of("month", request.today)
-    so_far = one["count"] * HOURS_PER_DAY * (request.today - this + 1)
-    month = min(so_far, _covered_hours(request, one, this, request.today)) if runs else 0
-    days = TERM_DAYS[one["term"]]
+    so_far = record["count"] * HOURS_PER_DAY * (request.today - this + 1)
+    month = min(so_far, _covered_hours(request, record, this, request.today)) if runs else 0
+    days = TERM_DAYS[record["term"]]
     return {
-        "commitmentId": one["id"],
-        "accountId": one["account"],
+        "commitmentId": record["id"],
+        "accountId": record["account"],
         "state": now,
-        "instanceType": one["type"],
-        "reservedInstanceArn": f"arn:aws:ec2:{one['region']}:{one['account']}:reserved-instances/{one['id']}",
-        "instanceCount": one["count"],
+        "instanceType": record["type"],
+        "reservedInstanceArn": f"arn:aws:ec2:{record['region']}:{record['account']}:reserved-instances/{record['id']}",
+        "instanceCount": record["count"],
         "instanceTenancy": "default",
         "availabilityZone": None,
-        "region": one["region"],
+        "region": record["region"],
         "platform": "Linux/UNIX",
         "description": "Linux/UNIX",
         "scope": "Region",
-        "offeringClass": one["offering"],
+        "offeringClass": record["offering"],
         "offeringType": "No Upfront",
-        "termDuration": one["term"],
+        "termDuration": record["term"],
         "durationSeconds": days * DAY_SECONDS,
-        "startTime": rfc3339(one["start"]),
-        "endTime": rfc3339(one["end"]),
+        "startTime": rfc3339(record["start"]),
+        "endTime": rfc3339(record["end"]),
         "currencyCode": "USD",
         "fixedPrice": money(0),
         "usagePrice": money(0),
         "upfrontFee": money(0),
         "hourlyRecurringFee": money(fee),
-        "totalAssetValue": money(fee * HOURS_PER_DAY * days * one["count"]),
+        "totalAssetValue": money(fee * HOURS_PER_DAY * days * record["count"]),
         "averageOnDemandHourlyRate": money(price),
         "amortizedRecurringFee": money(fee * bought),
         "amortizedUpfrontFee": money(0),

@@ -30,23 +30,23 @@ async def list_purchases(request: ApiRequest) -> web.Response:
     organization = get_organization_record(request)
     chosen = listing.query_choice(request.query, "service", SERVICES, "") if request.query.get("service") else ""
     found = (
-        (one, recommend(request, organization["id"], one))
-        for one in onboarded_services(organization)
-        if chosen in ("", one)
+        (item, recommend(request, organization["id"], item))
+        for item in onboarded_services(organization)
+        if chosen in ("", item)
     )
-    rows = (_plan_purchase(request, organization["id"], service, one) for service, one in found if one is not None)
+    rows = (_plan_purchase(request, organization["id"], service, item) for service, item in found if item is not None)
     return page_response(request, [row for row in rows if row is not None], "service")
 
 
 def _plan_purchase(request: ApiRequest, organization: str, service: str, found: Recommendation) -> JsonObject | None:
     """The planned purchases for a type of commitment; None if the gap is too small."""
     preference = request.tenant.collection("commitment preferences", preferences)[service]
-    wanted = preference["settings"]
-    if found.gap < wanted["minimumCommitment"]:
+    settings = preference["settings"]
+    if found.gap < settings["minimumCommitment"]:
         return None
     born = today_of(request.tenant.started_at)
     start = born + (request.today - born) // CYCLE_DAYS * CYCLE_DAYS
-    steps = list(_purchase_steps(found, start, wanted["lastDayOfMonthForPurchase"], preference["ceiling"]))
+    steps = list(_purchase_steps(found, start, settings["lastDayOfMonthForPurchase"], preference["ceiling"]))
     approved = preference["approval"] == "approved"
     return {
         "managementAccountId": organization,
@@ -57,10 +57,10 @@ def _plan_purchase(request: ApiRequest, organization: str, service: str, found: 
         "requiresApproval": not approved or found.recommended > preference["ceiling"],
         "wowViolation": has_spend_dropped(request, organization, service),
         "profile": found.policy,
-        "term": wanted["term"],
-        "paymentOption": wanted["paymentOption"],
+        "term": settings["term"],
+        "paymentOption": settings["paymentOption"],
         "finalCommitment": money(found.recommended),
-        "weeksToTarget": sum(one["scheduledDate"] >= iso_day(request.today) for one in steps),
+        "weeksToTarget": sum(item["scheduledDate"] >= iso_day(request.today) for item in steps),
         "planningCycleStartDate": iso_day(start),
         "planningCycleEndDate": iso_day(start + CYCLE_DAYS - 1),
         "estimatedSavings": money(found.monthly_savings),

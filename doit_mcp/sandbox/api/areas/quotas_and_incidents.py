@@ -25,13 +25,13 @@ async def list_quotas(request: ApiRequest) -> web.Response:
     )
     least = _parse_percent(request.query.get("minUtilizationPercent", ""))
     found = [
-        _serialize_quota(request, one)
-        for one in measure_quotas(request.tenant.ledger, today_of(request.tenant.started_at))
+        _serialize_quota(request, item)
+        for item in measure_quotas(request.tenant.ledger, today_of(request.tenant.started_at))
     ]
-    rows = [one for one in found if cloud in ("", one["cloudProvider"]) and one["utilizationPercent"] >= least]
-    rows.sort(key=lambda one: (-one["utilizationPercent"], one["id"]))
+    rows = [item for item in found if cloud in ("", item["cloudProvider"]) and item["utilizationPercent"] >= least]
+    rows.sort(key=lambda item: (-item["utilizationPercent"], item["id"]))
     page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(50, 200), scope=request.scope)
-    items = [{name: value for name, value in one.items() if name != "id"} for one in page.rows]
+    items = [{name: value for name, value in item.items() if name != "id"} for item in page.rows]
     body: JsonObject = {"items": items, "rowCount": len(rows)}
     return json_response(body | ({"pageToken": page.token} if page.token else {}))
 
@@ -40,8 +40,8 @@ async def list_incidents(request: ApiRequest) -> web.Response:
     """GET /core/v1/cloudincidents, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("platform", "product", "status", "title"))
     found = listing.filter_by_creation(request.query, newest_first(_incidents(request)))
-    found = listing.filter_rows(found, criteria, lambda one, key: str(one[key]))
-    rows = [{name: one[name] for name in LIST_FIELDS} for one in found]
+    found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
+    rows = [{name: item[name] for name in LIST_FIELDS} for item in found]
     page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
     return json_response(request.list_body("incidents", page))
 

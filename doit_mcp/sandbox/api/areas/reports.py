@@ -126,7 +126,7 @@ def _merge_config(before: JsonObject, changes: JsonObject) -> JsonObject:
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
     for part in DIMENSION_PARTS:
         if part in config:
-            config[part] = [response_form(one) for one in config[part]]
+            config[part] = [response_form(item) for item in config[part]]
     if config.get("metricFilter"):
         config["metricFilter"] = {"operand": "single_value", **config["metricFilter"]}
     if config.get("timeRange", {}).get("mode") == "custom":

@@ -33,14 +33,14 @@ async def set_permissions(request: ApiRequest) -> web.Response:
     resource = _get_resource(request, "editor")
     body = await request.read_body(PERMISSIONS_BODY)
     found = body["permissions"]
-    if sum(one["role"] == "owner" for one in found) != 1:
+    if sum(item["role"] == "owner" for item in found) != 1:
         raise bad_request("permissions: exactly one owner is needed", field="permissions")
-    if len({one["user"].lower() for one in found}) < len(found):
-        raise bad_request("permissions: a user is there twice", field="permissions")
+    if len({item["user"].lower() for item in found}) < len(found):
+        raise bad_request("permissions: a user is duplicated", field="permissions")
     if request.path_parameter("resourceType") == "allocations" and body.get("public") is None:
         # The DoiT API returns this error, too.
         raise ApiError(500, "Internal Server Error")
-    resource["collaborators"] = [{"email": one["user"], "role": one["role"]} for one in found]
+    resource["collaborators"] = [{"email": item["user"], "role": item["role"]} for item in found]
     resource.pop("public", None)
     if body.get("public"):
         resource["public"] = body["public"]
@@ -63,7 +63,7 @@ def _serialize(resource: JsonObject) -> JsonObject:
         "description": resource.get("description", ""),
         "createTime": resource["createTime"],
         "updateTime": resource["updateTime"],
-        "permissions": [{"user": one["email"], "role": one["role"]} for one in collaborators_of(resource)],
+        "permissions": [{"user": item["email"], "role": item["role"]} for item in collaborators_of(resource)],
         "public": public if public in ("editor", "viewer") else None,
     }
 

@@ -27,7 +27,7 @@ async def list_platforms(request: ApiRequest) -> web.Response:
 
 async def list_products(request: ApiRequest) -> web.Response:
     """GET /support/v1/metadata/products, optionally of one platform."""
-    wanted = request.query.get("platform") and listing.query_choice(request.query, "platform", tuple(PLATFORMS), "")
+    platform = request.query.get("platform") and listing.query_choice(request.query, "platform", tuple(PLATFORMS), "")
     found: list[JsonObject] = [
         {"id": key, "displayName": name, "platform": "doit"} for key, name in DOIT_PRODUCTS.items()
     ]
@@ -35,7 +35,7 @@ async def list_products(request: ApiRequest) -> web.Response:
         {"id": service.short, "displayName": service.description, "platform": CLOUDS[service.provider]}
         for service in SERVICES
     ]
-    return json_response({"products": [one for one in found if not wanted or one["platform"] == wanted]})
+    return json_response({"products": [item for item in found if not platform or item["platform"] == platform]})
 
 
 ROUTES = (

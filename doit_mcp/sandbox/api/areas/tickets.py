@@ -43,17 +43,17 @@ async def get_ticket(request: ApiRequest) -> web.Response:
 
 async def create_ticket(request: ApiRequest) -> web.Response:
     """POST /support/v1/tickets: the requester is the calling user; 400 if another one is named."""
-    wanted = (await request.read_body(TICKET_BODY))["ticket"]
-    if "requester" in wanted and wanted["requester"] != request.user.email:
+    ticket_fields = (await request.read_body(TICKET_BODY))["ticket"]
+    if "requester" in ticket_fields and ticket_fields["requester"] != request.user.email:
         raise bad_request("requester: users ask for themselves; leave it out", field="ticket.requester")
     ticket: JsonObject = {
         "id": max((record["id"] for record in records(request).values()), default=analytics_core.FIRST_TICKET_ID) + 7,
-        "subject": wanted["subject"],
-        "description": wanted["body"],
+        "subject": ticket_fields["subject"],
+        "description": ticket_fields["body"],
         "requester": request.user.email,
-        "severity": wanted["severity"],
-        "platform": wanted["platform"],
-        "product": wanted["product"],
+        "severity": ticket_fields["severity"],
+        "platform": ticket_fields["platform"],
+        "product": ticket_fields["product"],
         "platform_info": "",
         "status": "new",
         "createTime": request.now_milliseconds,
@@ -73,7 +73,7 @@ async def update_ticket(request: ApiRequest) -> web.Response:
     ticket = _get_ticket(request)
     body = await request.read_body(TICKET_CHANGES_BODY)
     if not request.user.employee and ("assignee" in body or body["status"] != "solved"):
-        raise ApiError(403, "customers may set the status solved, and nothing else")
+        raise ApiError(403, "customers can only set the status solved")
     if "assignee" in body and not str(body["assignee"]).endswith("@doit.example"):
         raise bad_request("assignee is not an active agent", field="assignee")
     if "status" in body:
@@ -84,8 +84,8 @@ async def update_ticket(request: ApiRequest) -> web.Response:
 
 async def list_comments(request: ApiRequest) -> web.Response:
     """GET /support/v1/tickets/{ticketId}/comments: customers see only public ones."""
-    comments = [one for one in _get_ticket(request)["comments"] if request.user.employee or not one["private"]]
-    return json_response({"comments": [_serialize_comment(one) for one in comments]})
+    comments = [item for item in _get_ticket(request)["comments"] if request.user.employee or not item["private"]]
+    return json_response({"comments": [_serialize_comment(item) for item in comments]})
 
 
 async def create_comment(request: ApiRequest) -> web.Response:
@@ -95,9 +95,9 @@ async def create_comment(request: ApiRequest) -> web.Response:
     if not body["body"].strip():
         raise bad_request("body must not be empty", field="body")
     if ticket["status"] == "closed":
-        raise bad_request("the request is closed and takes no comments", field="ticketId")
+        raise bad_request("the request is closed for comments", field="ticketId")
     if len(ticket["comments"]) >= MAX_RECORDS:
-        raise ApiError(409, f"the request has {MAX_RECORDS} comments already")
+        raise ApiError(409, f"the request already has {MAX_RECORDS} comments")
     comment = {
         "id": ticket["id"] * 10_000 + len(ticket["comments"]) + 1,
         "body": body["body"],
@@ -126,7 +126,7 @@ async def change_tags(request: ApiRequest) -> web.Response:
     ticket["tags"] = kept + list(dict.fromkeys(tags)) if request.http_request.method == "POST" else kept
     if len(ticket["tags"]) > MAX_RECORDS:
         ticket["tags"] = kept
-        raise ApiError(409, f"the request has too many tags: {MAX_RECORDS} at most")
+        raise ApiError(409, f"the request has too many tags: at most {MAX_RECORDS}")
     return json_response({"applied_tags": tags})
 
 

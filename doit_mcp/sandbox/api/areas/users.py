@@ -41,15 +41,15 @@ CANCELED, PENDING = "cancelled", "pending"
 async def list_users(request: ApiRequest) -> web.Response:
     """GET /iam/v1/users: all users, or the one with this email address."""
     email = request.query.get("email", "").lower()
-    found = [_serialize(one) for one in _users(request).values() if not email or one["email"].lower() == email]
+    found = [_serialize(item) for item in _users(request).values() if not email or item["email"].lower() == email]
     return json_response({"users": found, "rowCount": len(found)})
 
 
 async def invite_user(request: ApiRequest) -> web.Response:
     """POST /iam/v1/users/invite."""
     body = await request.read_body(INVITE_BODY)
-    if any(one["email"].lower() == body["email"].lower() for one in _users(request).values()):
-        raise bad_request("email: there is a user with this address already", field="email")
+    if any(item["email"].lower() == body["email"].lower() for item in _users(request).values()):
+        raise bad_request("email: a user with this address already exists", field="email")
     roles, organizations = _roles(request), _organizations(request)
     user: JsonObject = {
         "roleId": next(reversed(roles)),
@@ -109,10 +109,10 @@ async def cancel_invite(request: ApiRequest) -> web.Response:
 
     def carry_out(dry: bool) -> JsonObject:
         if user["invite"] == CANCELED:
-            raise ApiError(409, "the invitation is cancelled already")
+            raise ApiError(409, "the invitation is already canceled")
         if not dry:
             user.update(invite=CANCELED)
-        return {"message": "Invitation cancelled", "inviteId": user["id"]}
+        return {"message": "Invitation canceled", "inviteId": user["id"]}
 
     return json_response(await run_once(request, carry_out))
 
@@ -158,7 +158,7 @@ def _get_invite(request: ApiRequest) -> JsonObject:
 def _check_references(request: ApiRequest, user: JsonObject) -> None:
     for name, known in (("roleId", _roles(request)), ("organizationId", _organizations(request))):
         if user[name] not in known:
-            raise bad_request(f"{name}: nothing has the id {user[name][:80]!r}", field=name)
+            raise bad_request(f"{name}: unknown id {user[name][:80]!r}", field=name)
 
 
 def _with_display_name(user: JsonObject) -> JsonObject:

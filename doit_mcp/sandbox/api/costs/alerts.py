@@ -27,7 +27,7 @@ def check_alert(config: JsonObject, custom: CustomDimensions = NO_CUSTOM_DIMENSI
     if config.get("evaluateForEach"):
         if config["condition"] == "forecast":
             raise bad_request(
-                "config.evaluateForEach does not go with condition forecast", field="config.evaluateForEach"
+                "config.evaluateForEach cannot be combined with condition forecast", field="config.evaluateForEach"
             )
         _breakdown_dimension(config)
 

@@ -26,15 +26,15 @@ def allocation_dimensions(allocations: Allocations, ledger: Ledger) -> CustomDim
     """The dimensions defined by the allocations: one of all rules, and one for each group."""
     known: SeriesByRule = {}
     rules = {
-        key: SeriesGroup(key, one["name"], _rule_series(key, allocations, ledger, known))
-        for key, one in _single_allocations(allocations)
+        key: SeriesGroup(key, item["name"], _rule_series(key, allocations, ledger, known))
+        for key, item in _single_allocations(allocations)
     }
     found = {(RULE, RULE): Dimension(RULE, RULE, "Allocation rule", DerivedColumn(tuple(rules.values())))}
-    for key, one in allocations.items():
-        if one["allocationType"] == "group":
-            parts = _make_disjoint([rules[identifier] for identifier in one["rules"]])
-            column = DerivedColumn(parts, one["unallocatedCosts"] or UNALLOCATED)
-            found[GROUP, key] = Dimension(GROUP, key, one["name"], column)
+    for key, item in allocations.items():
+        if item["allocationType"] == "group":
+            parts = _make_disjoint([rules[identifier] for identifier in item["rules"]])
+            column = DerivedColumn(parts, item["unallocatedCosts"] or UNALLOCATED)
+            found[GROUP, key] = Dimension(GROUP, key, item["name"], column)
     return found
 
 
@@ -43,18 +43,19 @@ def check_rule(rule: JsonObject, allocations: Allocations, where: str, own: str 
     components = rule["components"]
     if not components:
         raise bad_request(f"{where}.components must not be empty", field=f"{where}.components")
-    for index, one in enumerate(components):
+    for index, item in enumerate(components):
         place = f"{where}.components[{index}]"
-        if one["type"] == "datetime":
+        if item["type"] == "datetime":
             raise bad_request(f"{place}: rules by date are not modelled in the sandbox", field=place)
-        if one.get("caseInsensitive") and one["mode"] in ("is", "regexp"):
+        if item.get("caseInsensitive") and item["mode"] in ("is", "regexp"):
             raise bad_request(
-                f"{place}: caseInsensitive does not go with mode {one['mode']}", field=f"{place}.caseInsensitive"
+                f"{place}: caseInsensitive cannot be combined with mode {item['mode']}",
+                field=f"{place}.caseInsensitive",
             )
-        if one["type"] == "allocation_rule":
-            _check_nested(one, allocations, place)
+        if item["type"] == "allocation_rule":
+            _check_nested(item, allocations, place)
         else:
-            compile_filters([_component_filter(one)], place)
+            compile_filters([_component_filter(item)], place)
     parse_formula(rule["formula"], len(components), f"{where}.formula")
     _check_depth(rule, allocations, where, own, MAX_DEPTH)
     # Rules that refer to this one become deeper by the same amount.
@@ -87,11 +88,11 @@ def _check_depth(rule: JsonObject, allocations: Allocations, where: str, own: st
 
 def nested_rules(rule: JsonObject) -> list[str]:
     """The ids of the rules that a rule refers to."""
-    return [value for one in rule["components"] if one["type"] == "allocation_rule" for value in one["values"]]
+    return [value for item in rule["components"] if item["type"] == "allocation_rule" for value in item["values"]]
 
 
 def _single_allocations(allocations: Allocations) -> list[tuple[str, JsonObject]]:
-    return [(key, one) for key, one in allocations.items() if one["allocationType"] == "single"]
+    return [(key, item) for key, item in allocations.items() if item["allocationType"] == "single"]
 
 
 def _make_disjoint(parts: list[SeriesGroup]) -> tuple[SeriesGroup, ...]:
@@ -107,7 +108,7 @@ def _rule_series(identifier: str, allocations: Allocations, ledger: Ledger, know
     """The series that a single allocation selects."""
     if identifier not in known:
         rule = allocations[identifier]["rule"]
-        sets = [_component_series(one, allocations, ledger, known) for one in rule["components"]]
+        sets = [_component_series(item, allocations, ledger, known) for item in rule["components"]]
         known[identifier] = parse_formula(rule["formula"], len(sets)).evaluate(sets, _all_series(ledger))
     return known[identifier]
 

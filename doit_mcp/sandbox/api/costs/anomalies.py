@@ -58,15 +58,15 @@ def detect_anomalies(ledger: Ledger) -> list[Anomaly]:
     for row in ledger.sums((*PLACE_COLUMNS, "day_start"), ledger.first, ledger.last):
         of_place = costs.setdefault(Place(*map(str, row[: len(PLACE_COLUMNS)])), {})
         of_place[int(row[len(PLACE_COLUMNS)] or 0)] = int(row[len(PLACE_COLUMNS) + 1] or 0)
-    found = [one for place, daily in costs.items() for one in _place_anomalies(place, daily, ledger)]
-    return sorted(found, key=lambda one: (one.first, one.place))
+    found = [item for place, daily in costs.items() for item in _place_anomalies(place, daily, ledger)]
+    return sorted(found, key=lambda item: (item.first, item.place))
 
 
 def sku_costs(ledger: Ledger, anomaly: Anomaly) -> list[tuple[str, int]]:
     """The cost of each SKU of an anomaly on its days, highest first."""
     rows = ledger.sums(("project_id", "service_id", "sku_description"), anomaly.first, anomaly.last)
-    wanted = (anomaly.place.project, anomaly.place.service)
-    return sorted(((str(row[2]), int(row[3] or 0)) for row in rows if row[:2] == wanted), key=lambda one: -one[1])
+    target = (anomaly.place.project, anomaly.place.service)
+    return sorted(((str(row[2]), int(row[3] or 0)) for row in rows if row[:2] == target), key=lambda item: -item[1])
 
 
 def _place_anomalies(place: Place, daily: Mapping[int, int], ledger: Ledger) -> list[Anomaly]:

@@ -93,7 +93,7 @@ class Coverage:
 
     def members(self, organization: str) -> list[MemberAccount]:
         """The accounts of an organization, by number."""
-        return [one for one in self.accounts if one.organization == organization]
+        return [item for item in self.accounts if item.organization == organization]
 
     def daily(self, service: str, accounts: Collection[str], first: int, last: int) -> dict[int, Spend]:
         """The accounts' spend on each day of a range."""
@@ -115,7 +115,7 @@ def measure_coverage(ledger: Ledger) -> Coverage:
     accounts: dict[str, MemberAccount] = {}
     spend: dict[tuple[str, str], dict[int, Spend]] = {}
     for *names, day, cost, _, savings in ledger.sums(COLUMNS, ledger.first, ledger.last, Selection(series=series)):
-        organization, account, name, region, env, sku = (str(one) for one in names)
+        organization, account, name, region, env, sku = (str(item) for item in names)
         reserves = env == "production"
         accounts[account] = MemberAccount(organization, account, name, region, reserves)
         saved = int(savings or 0)

@@ -40,7 +40,7 @@ def charges(ledger: Ledger, month: int) -> list[Charge]:
 def explain_charges(charges: Iterable[Charge]) -> JsonObject:
     """``{summary, service, account}`` (BillingExplainer)."""
     every = list(charges)
-    usage = [one for one in every if not one.credit]
+    usage = [item for item in every if not item.credit]
     return {
         "summary": {
             "aws": _summary(every, ours=False),
@@ -48,10 +48,12 @@ def explain_charges(charges: Iterable[Charge]) -> JsonObject:
             "awsWithoutDoit": _summary(every, ours=False),
         },
         "service": {
-            name: _compare(one for one in usage if one.service == name) for name in _distinct_values(usage, "service")
+            name: _compare(item for item in usage if item.service == name)
+            for name in _distinct_values(usage, "service")
         },
         "account": {
-            name: _compare(one for one in usage if one.project == name) for name in _distinct_values(usage, "project")
+            name: _compare(item for item in usage if item.project == name)
+            for name in _distinct_values(usage, "project")
         },
     }
 
@@ -64,14 +66,14 @@ def money(micro: int) -> JsonObject:
 
 
 def _distinct_values(found: Iterable[Charge], field: str) -> list[str]:
-    return sorted({str(getattr(one, field)) for one in found})
+    return sorted({str(getattr(item, field)) for item in found})
 
 
 def _summary(found: Iterable[Charge], *, ours: bool) -> JsonObject:
     every = list(found)
-    list_price = sum(one.cost + one.savings for one in every if not one.credit)
-    saved = sum(one.savings for one in every if not one.credit) if ours else 0
-    credit = sum(one.cost for one in every if one.credit)
+    list_price = sum(item.cost + item.savings for item in every if not item.credit)
+    saved = sum(item.savings for item in every if not item.credit) if ours else 0
+    credit = sum(item.cost for item in every if item.credit)
     nothing: list[JsonObject] = []
     return {
         "serviceCharges": [{"costType": USAGE, "cost": money(list_price)}],
@@ -88,6 +90,6 @@ def _summary(found: Iterable[Charge], *, ours: bool) -> JsonObject:
 
 def _compare(found: Iterable[Charge]) -> JsonObject:
     every = list(found)
-    list_price, saved = sum(one.cost + one.savings for one in every), sum(one.savings for one in every)
+    list_price, saved = sum(item.cost + item.savings for item in every), sum(item.savings for item in every)
     ours = {USAGE: money(list_price)} | ({DISCOUNT: money(-saved)} if saved else {})
     return {"doit": ours, "aws": {USAGE: money(list_price)}}

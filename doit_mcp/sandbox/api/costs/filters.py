@@ -56,8 +56,8 @@ def _compile_filter(item: JsonObject, where: str, custom: CustomDimensions) -> F
 
 def _make_predicate(mode: str, values: list[str], fold: bool, where: str) -> Callable[[str], bool]:
     if mode == "is":
-        wanted = frozenset(values)
-        return lambda value: value in wanted
+        allowed = frozenset(values)
+        return lambda value: value in allowed
     if mode == "regexp":
         return _make_pattern_predicate(values, where)
     # The API document says that caseInsensitive has no effect on other modes.
@@ -85,23 +85,27 @@ def _make_pattern_predicate(values: list[str], where: str) -> Callable[[str], bo
 
 def _selected_keys(ledger: Ledger, filters: Sequence[Filter], table: str) -> frozenset[int] | None:
     found: frozenset[int] | None = None
-    for one in filters:
-        if one.dimension.table == table:
-            members = ledger.members(table, one.dimension.column)
-            if isinstance(one.dimension.column, DerivedColumn):
-                kept = _selected_series(one, one.dimension.column, members)
+    for item in filters:
+        if item.dimension.table == table:
+            members = ledger.members(table, item.dimension.column)
+            if isinstance(item.dimension.column, DerivedColumn):
+                kept = _selected_series(item, item.dimension.column, members)
             else:
-                kept = frozenset(key for key, value in members if one.keeps(value))
+                kept = frozenset(key for key, value in members if item.keeps(value))
             found = kept if found is None else found & kept
     return found
 
 
-def _selected_series(one: Filter, column: DerivedColumn, members: Sequence[tuple[int, str | None]]) -> frozenset[int]:
+def _selected_series(
+    condition: Filter, column: DerivedColumn, members: Sequence[tuple[int, str | None]]
+) -> frozenset[int]:
     """The series of the parts that the filter selects, by id or name; a series can be in several."""
     everything = frozenset(series for series, _ in members)
     others = everything.difference(*(part.series for part in column.parts))
     named: frozenset[int] = frozenset()
-    found = named.union(*(part.series for part in column.parts if one.accepts(part.id) or one.accepts(part.name)))
-    if one.include_null or (column.rest is not None and one.accepts(column.rest)):
+    found = named.union(
+        *(part.series for part in column.parts if condition.accepts(part.id) or condition.accepts(part.name))
+    )
+    if condition.include_null or (column.rest is not None and condition.accepts(column.rest)):
         found |= others
-    return everything - found if one.inverse else found
+    return everything - found if condition.inverse else found

@@ -156,8 +156,8 @@ class Ledger:
 def _line_rows(series: Sequence[Series], first: int, last: int) -> list[tuple[int, ...]]:
     return sorted(
         (day, index, cost, usage, savings)
-        for index, one in enumerate(series)
-        for day, cost, usage, savings in daily_lines(one, first, last)
+        for index, item in enumerate(series)
+        for day, cost, usage, savings in daily_lines(item, first, last)
     )
 
 

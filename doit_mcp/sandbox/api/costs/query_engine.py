@@ -106,15 +106,15 @@ def _percentage_base(plan: QueryPlan) -> Callable[[Row], object]:
 
 
 def _forecast_rows(
-    plan: QueryPlan, wanted: Forecast, ledger: Ledger, chosen: Selection, shown: Sequence[Row]
+    plan: QueryPlan, forecast: Forecast, ledger: Ledger, chosen: Selection, shown: Sequence[Row]
 ) -> list[Row]:
-    first, last = max(wanted.training_range.first, ledger.first), wanted.training_range.last
+    first, last = max(forecast.training_range.first, ledger.first), forecast.training_range.last
     if last < first:
         where = "forecastSettings.historicalCustomDateRange"
-        raise bad_request(f"{where}: there are no billing lines in it", field=where)
-    sources = [column.source for column in plan.groups] if wanted.by_group else []
+        raise bad_request(f"{where}: it contains no billing lines", field=where)
+    sources = [column.source for column in plan.groups] if forecast.by_group else []
     series: dict[Key, list[dict[int, int]]] = {}
-    kept = {series_key(plan, row) for row in shown} if wanted.by_group else {()}
+    kept = {series_key(plan, row) for row in shown} if forecast.by_group else {()}
     home = other_series(plan, shown) if sources and plan.rest != "none" else None
     for row in ledger.sums([*sources, "day_start"], first, ledger.last, chosen):
         group: Key = row[: len(sources)]  # type: ignore[assignment]  # the columns that were asked for first are texts
@@ -128,24 +128,24 @@ def _forecast_rows(
     # The aggregated rest comes last, as among the rows.
     ordered = sorted(series, key=lambda group: group not in kept)
     found = []
-    for one in ordered:
-        found += _series_forecast(plan, wanted, one, series[one], DayRange(first, last), ledger.last)
+    for item in ordered:
+        found += _series_forecast(plan, forecast, item, series[item], DayRange(first, last), ledger.last)
     return found
 
 
 def _series_forecast(
-    plan: QueryPlan, wanted: Forecast, group: Key, histories: list[dict[int, int]], learn: DayRange, today: int
+    plan: QueryPlan, forecast: Forecast, group: Key, histories: list[dict[int, int]], learn: DayRange, today: int
 ) -> list[Row]:
     """A row per period: actual values so far plus the forecast of the remaining days."""
-    end = add_periods(wanted.unit, wanted.starts[-1], 1)
+    end = add_periods(forecast.unit, forecast.starts[-1], 1)
     ahead = range(today + 1, end)
     values = []
     for history in histories:
         learnt = {day: value for day, value in history.items() if learn.first <= day <= learn.last}
         values.append(history | dict(zip(ahead, predict(learnt, learn.first, learn.last, ahead))))
     found = []
-    for start in wanted.starts:
-        days = range(start, add_periods(wanted.unit, start, 1))
+    for start in forecast.starts:
+        days = range(start, add_periods(forecast.unit, start, 1))
         totals = tuple(sum(known.get(day, 0) for day in days) for known in values)
         found.append(Row(_forecast_key(plan, group, start), start, totals))
     return found

@@ -106,10 +106,10 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
     interval = INTERVALS[unit] if unit else Interval()
     filters = compile_filters(config.get("filters") or (), custom=custom)
     groups = tuple(_columns(config.get("group") or (), "group", custom, filters))
-    asked = tuple(_columns(config.get("dimensions") or (), "dimensions", custom, filters))
+    columns = tuple(_columns(config.get("dimensions") or (), "dimensions", custom, filters))
     # Dimensions already shown by the interval or a group add no column; the year of a week is the one it starts in.
-    splits = tuple(one for one in asked if one.name not in _names(groups + interval.columns))
-    own = tuple(one for one in interval.columns if one.name not in _names(groups))
+    splits = tuple(item for item in columns if item.name not in _names(groups + interval.columns))
+    own = tuple(item for item in interval.columns if item.name not in _names(groups))
     if config.get("includePromotionalCredits") and unit not in LONG_INTERVALS:
         raise bad_request("includePromotionalCredits needs timeInterval month, quarter or year", field="timeInterval")
     range_ = primary_range(config, today)
@@ -175,7 +175,7 @@ def _time_interval(config: JsonObject) -> str | None:
     """The time interval; days, unless the dimensions define how to split time."""
     unit: str | None = config.get("timeInterval")
     if unit is None:
-        return None if any(one["type"] == "datetime" for one in config.get("dimensions") or ()) else "day"
+        return None if any(item["type"] == "datetime" for item in config.get("dimensions") or ()) else "day"
     if unit not in INTERVALS:
         raise bad_request(
             f"timeInterval {unit} is not modelled in the sandbox: its lines are daily", field="timeInterval"
@@ -190,7 +190,7 @@ def _columns(
     for index, item in enumerate(items):
         found = find_dimension(item["type"], item["id"], f"{where}[{index}]", custom)
         if found in seen:
-            raise bad_request(f"{where}[{index}]: {found.id} is there twice", field=f"{where}[{index}]")
+            raise bad_request(f"{where}[{index}]: {found.id} is duplicated", field=f"{where}[{index}]")
         seen.add(found)
         yield Column(found.id, _column_source(found, filters))
 
@@ -199,9 +199,11 @@ def _column_source(found: Dimension, filters: Sequence[Filter]) -> ColumnSource:
     """The dimension's column; rules can overlap, so only those that pass their filters are used."""
     if found.type != RULE or not isinstance(found.column, DerivedColumn):
         return found.column
-    wanted = [one for one in filters if one.dimension == found and not one.inverse]
+    value_count = [item for item in filters if item.dimension == found and not item.inverse]
     parts = (
-        part for part in found.column.parts if all(one.accepts(part.id) or one.accepts(part.name) for one in wanted)
+        part
+        for part in found.column.parts
+        if all(item.accepts(part.id) or item.accepts(part.name) for item in value_count)
     )
     return DerivedColumn(tuple(parts), found.column.rest)
 
@@ -219,7 +221,7 @@ def _rest(config: JsonObject, *, counting: bool) -> str:
 
 
 def _names(columns: Sequence[Column]) -> set[str]:
-    return {one.name for one in columns}
+    return {item.name for item in columns}
 
 
 def _measures(config: JsonObject) -> Iterator[int]:
@@ -228,7 +230,7 @@ def _measures(config: JsonObject) -> Iterator[int]:
     for index, metric in enumerate(metrics or [{"type": "basic", "value": "cost"}]):
         measure = measure_of(metric, f"metrics[{index}]" if config.get("metrics") else "metric")
         if measure in seen:
-            raise bad_request(f"metrics[{index}]: {MEASURES[measure]} is there twice", field=f"metrics[{index}]")
+            raise bad_request(f"metrics[{index}]: {MEASURES[measure]} is duplicated", field=f"metrics[{index}]")
         seen.add(measure)
         yield measure
 
@@ -245,10 +247,10 @@ def _metric_filter(item: JsonObject | None) -> MetricFilter | None:
     if not item:
         return None
     values = tuple(item["values"])
-    wanted = 2 if item["operator"] in ("b", "nb") else 1
-    if len(values) != wanted:
-        raise bad_request(f"metricFilter.values: {item['operator']} takes {wanted}", field="metricFilter.values")
-    if wanted == 2 and values[0] > values[1]:
+    value_count = 2 if item["operator"] in ("b", "nb") else 1
+    if len(values) != value_count:
+        raise bad_request(f"metricFilter.values: {item['operator']} takes {value_count}", field="metricFilter.values")
+    if value_count == 2 and values[0] > values[1]:
         raise bad_request("metricFilter.values: the lower bound comes first", field="metricFilter.values")
     measure = measure_of(item["metric"], "metricFilter.metric")
     return MetricFilter(measure, item["operator"], values, item.get("operand") == "series_total")
@@ -257,7 +259,7 @@ def _metric_filter(item: JsonObject | None) -> MetricFilter | None:
 def _count_source(config: JsonObject, interval: Interval) -> ColumnSource | None:
     item = config.get("count")
     if (config.get("aggregation") == "count") != bool(item):
-        raise bad_request("count goes with aggregation count, and only with it", field="count")
+        raise bad_request("count is required with aggregation count, and only allowed with it", field="count")
     if not item:
         return None
     if interval.cumulative:

@@ -76,9 +76,9 @@ def override_range(query: Mapping[str, str], today: int) -> DayRange | None:
     """The range of GET /analytics/v1/reports/{id}: timeRange ``P[n]Y[n]M[n]D``, or startDate with endDate."""
     period, start, end = (query.get(name, "") for name in ("timeRange", "startDate", "endDate"))
     if period and (start or end):
-        raise bad_request("timeRange goes without startDate and endDate", field="timeRange")
+        raise bad_request("timeRange cannot be combined with startDate and endDate", field="timeRange")
     if bool(start) != bool(end):
-        raise bad_request("startDate and endDate go together", field="endDate" if start else "startDate")
+        raise bad_request("startDate and endDate are required together", field="endDate" if start else "startDate")
     if start:
         return _make_range(_parse_date(start, "startDate"), _parse_date(end, "endDate"), "endDate")
     return _parse_period(period, today) if period else None

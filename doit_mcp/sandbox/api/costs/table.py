@@ -90,17 +90,17 @@ def _count_rows(plan: QueryPlan, found: Sequence[tuple[str | int | None, ...]], 
     return [Row(key, start, tuple(totals)) for (key, start), totals in sums.items()]
 
 
-def _filter_rows(plan: QueryPlan, wanted: MetricFilter, rows: list[Row]) -> list[Row]:
-    passes = _make_predicate(wanted)
-    if not wanted.by_series:
-        return [row for row in rows if passes(row.values[wanted.measure])]
-    totals = sum_by(rows, lambda row: series_key(plan, row), wanted.measure)
+def _filter_rows(plan: QueryPlan, metric_filter: MetricFilter, rows: list[Row]) -> list[Row]:
+    passes = _make_predicate(metric_filter)
+    if not metric_filter.by_series:
+        return [row for row in rows if passes(row.values[metric_filter.measure])]
+    totals = sum_by(rows, lambda row: series_key(plan, row), metric_filter.measure)
     return [row for row in rows if passes(totals[series_key(plan, row)])]
 
 
-def _make_predicate(wanted: MetricFilter) -> Callable[[int], bool]:
-    low = wanted.values[0] * MICRO
-    high = wanted.values[-1] * MICRO
+def _make_predicate(metric_filter: MetricFilter) -> Callable[[int], bool]:
+    low = metric_filter.values[0] * MICRO
+    high = metric_filter.values[-1] * MICRO
     tests: dict[str, Callable[[int], bool]] = {
         "gt": lambda value: value > low,
         "lt": lambda value: value < low,
@@ -111,7 +111,7 @@ def _make_predicate(wanted: MetricFilter) -> Callable[[int], bool]:
         "e": lambda value: value == low,
         "ne": lambda value: value != low,
     }
-    return tests[wanted.operator]
+    return tests[metric_filter.operator]
 
 
 def _rank_groups(rows: list[Row], limit: Limit) -> dict[Key, int]:

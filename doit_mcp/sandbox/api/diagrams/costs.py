@@ -57,7 +57,7 @@ def cost_snapshot(tenant: Tenant, layer: JsonObject, first: int, last: int, inte
         "timeRange": {"startDate": _iso_date(first), "endDate": _iso_date(last), "interval": interval},
         "total": amount(total),
         "trendingPct": _relative_change(tenant.ledger, lines, first, last, total),
-        "topResources": [_resource(layer, one, kinds[one], cost) for one, cost in resources],
+        "topResources": [_resource(layer, item, kinds[item], cost) for item, cost in resources],
         "byService": [{"service": service, "amount": amount(cost)} for service, cost in services],
         "trend": list(_trend(tenant.ledger, within, first, last, interval)) if priced else [],
     }
@@ -67,7 +67,7 @@ def _top_entries(parts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     sums: dict[str, int] = {}
     for name, cost in parts:
         sums[name] = sums.get(name, 0) + cost
-    return sorted(sums.items(), key=lambda one: (-one[1], one[0]))[:MAX_TOP_ENTRIES]
+    return sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:MAX_TOP_ENTRIES]
 
 
 def _relative_change(ledger: Ledger, lines: list[ComponentCost], first: int, last: int, total: int) -> float | None:

@@ -19,12 +19,12 @@ def find_start(layer: JsonObject, identifier: str) -> JsonObject | None:
 
 def linked_resources(layer: JsonObject, start: str, direction: str, transitive: bool) -> Iterator[JsonObject]:
     """The resources reachable over the layer's links, nearest first; *transitive*: over any number of them."""
-    for relation, (one, other) in {
+    for relation, (item, other) in {
         "downstream": ("origin", "destination"),
         "upstream": ("destination", "origin"),
     }.items():
         if direction in (relation, "both"):
-            yield from _walk_links(layer, start, relation, one, other, transitive)
+            yield from _walk_links(layer, start, relation, item, other, transitive)
 
 
 def grouped_resources(layer: JsonObject, start: str, transitive: bool) -> Iterator[JsonObject]:
@@ -46,9 +46,9 @@ def merge_relations(*walks: Iterator[JsonObject]) -> list[JsonObject]:
     """The relations of several traversals, each resource once, by its shortest path."""
     found: dict[str, JsonObject] = {}
     for walk in walks:
-        for one in walk:
-            if one["id"] not in found or one["hops"] < found[one["id"]]["hops"]:
-                found[one["id"]] = one
+        for item in walk:
+            if item["id"] not in found or item["hops"] < found[item["id"]]["hops"]:
+                found[item["id"]] = item
     return list(found.values())
 
 
@@ -69,9 +69,9 @@ def _reachable(steps: dict[str, list[str]], start: str, transitive: bool) -> Ite
     seen, edge, hops = {start}, [start], 0
     while edge and (transitive or hops == 0):
         hops += 1
-        following = list(dict.fromkeys(one for at in edge for one in steps.get(at, ()) if one not in seen))
+        following = list(dict.fromkeys(item for at in edge for item in steps.get(at, ()) if item not in seen))
         seen.update(following)
-        yield from ((one, hops) for one in following)
+        yield from ((item, hops) for item in following)
         edge = following
 
 

@@ -59,7 +59,7 @@ def current_nodes(tenant: Tenant, layer: JsonObject) -> dict[str, JsonObject]:
     """The layer's nodes as of the last sync."""
     found = instance_counts(tenant, layer, sync_days(tenant)[-1])
     return {
-        node: one | ({"instance_count": found[node]} if node in found else {}) for node, one in layer["node"].items()
+        node: item | ({"instance_count": found[node]} if node in found else {}) for node, item in layer["node"].items()
     }
 
 
@@ -74,7 +74,7 @@ def history(tenant: Tenant, layer: JsonObject) -> list[JsonObject]:
     found = [_activity_group(tenant, layer, seconds_of(days[0]), "import", list(_creation_items(layer)))]
     for day in days[1:]:
         now = instance_counts(tenant, layer, day)
-        changes = [_scaling_item(layer, node, before[node], one) for node, one in now.items() if one != before[node]]
+        changes = [_scaling_item(layer, node, before[node], item) for node, item in now.items() if item != before[node]]
         if changes:
             found.append(_activity_group(tenant, layer, seconds_of(day), "scaling", changes))
         before = now
@@ -83,21 +83,21 @@ def history(tenant: Tenant, layer: JsonObject) -> list[JsonObject]:
 
 def _creation_items(layer: JsonObject) -> Iterator[JsonObject]:
     for kind, activity in CREATION_ACTIVITIES:
-        for one in layer[kind].values():
+        for item in layer[kind].values():
             yield {
                 "activity": activity,
-                "metadata": {"_id": one["_id"], "name": one.get("name", "")},
-                **_type_fields(one),
+                "metadata": {"_id": item["_id"], "name": item.get("name", "")},
+                **_type_fields(item),
             }
 
 
 def _scaling_item(layer: JsonObject, node: str, before: int, now: int) -> JsonObject:
-    one = layer["node"][node]
+    item = layer["node"][node]
     change = {"instance_count": {"from": before, "to": now}}
     return {
         "activity": "NODE_UPDATE",
-        "metadata": {"_id": node, "name": one["name"], "changes": change},
-        **_type_fields(one),
+        "metadata": {"_id": node, "name": item["name"], "changes": change},
+        **_type_fields(item),
     }
 
 
@@ -117,13 +117,13 @@ def _activity_group(tenant: Tenant, layer: JsonObject, time: float, tag: str, it
         "snapshot": group,
         "items": [
             {
-                "_id": tenant.stable_id("diagram activity", group, one["metadata"]["_id"]),
+                "_id": tenant.stable_id("diagram activity", group, item["metadata"]["_id"]),
                 "group": group,
                 "timestamp": moment,
                 "tags": [tag],
-                **one,
+                **item,
             }
-            for one in items
+            for item in items
         ],
     }
 

@@ -22,8 +22,8 @@ def components(request: ApiRequest, layer: JsonObject) -> Components:
     for kind in KINDS:
         ones = current_nodes(request.tenant, layer) if kind == "node" else layer[kind]
         found[kind] = {
-            identifier: one | ({"issues": issues[one["cld_id"]]} if one.get("cld_id") in issues else {})
-            for identifier, one in ones.items()
+            identifier: item | ({"issues": issues[item["cld_id"]]} if item.get("cld_id") in issues else {})
+            for identifier, item in ones.items()
         }
     return found
 
@@ -50,13 +50,13 @@ def without_groups(found: Components, hidden: set[str]) -> Components:
 
 def default_groups(found: Components) -> set[str]:
     """The default groups of every account of a cloud."""
-    return {identifier for identifier, one in found["group"].items() if one["props"]["default"]}
+    return {identifier for identifier, item in found["group"].items() if item["props"]["default"]}
 
 
 def empty_subnets(found: Components) -> set[str]:
     """The subnets without resources."""
     groups = found["group"].items()
-    return {identifier for identifier, one in groups if one["group_type"] == "subnet" and not one["items"]}
+    return {identifier for identifier, item in groups if item["group_type"] == "subnet" and not item["items"]}
 
 
 def select_fields(component: JsonObject, fields: Mapping[str, object] | list[str]) -> JsonObject:
@@ -81,24 +81,24 @@ def import_state(request: ApiRequest, layer: JsonObject) -> JsonObject | None:
 def count_incidents(request: ApiRequest, layer: JsonObject) -> int:
     """The number of incidents of the layer's account today."""
     jumps = request.tenant.ledger.jumps
-    return sum(one.first <= request.today <= one.last for one in jumps if one.incident.project == layer["account"])
+    return sum(item.first <= request.today <= item.last for item in jumps if item.incident.project == layer["account"])
 
 
 def search_names(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
     """The components whose name contains all words, as search results."""
-    for kind, one in _all_components(found):
-        if _contains_all(words, str(one.get("name") or one.get("text") or "")):
-            props = {"service_type": one["props"]["service_type"]} if "service_type" in one.get("props", {}) else {}
-            yield _search_hit(layer, kind, one, props)
+    for kind, item in _all_components(found):
+        if _contains_all(words, str(item.get("name") or item.get("text") or "")):
+            props = {"service_type": item["props"]["service_type"]} if "service_type" in item.get("props", {}) else {}
+            yield _search_hit(layer, kind, item, props)
 
 
 def search_properties(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
     """The components with a property value that contains all words, with only the matching properties."""
-    for kind, one in _all_components(found):
-        texts = {name: value for name, value in one.get("props", {}).items() if isinstance(value, str)}
+    for kind, item in _all_components(found):
+        texts = {name: value for name, value in item.get("props", {}).items() if isinstance(value, str)}
         props = {name: value for name, value in texts.items() if _contains_all(words, value)}
         if props:
-            yield _search_hit(layer, kind, one, props)
+            yield _search_hit(layer, kind, item, props)
 
 
 def layer_matches(diagram: JsonObject, layer: JsonObject, words: list[str]) -> bool:
@@ -108,8 +108,8 @@ def layer_matches(diagram: JsonObject, layer: JsonObject, words: list[str]) -> b
 
 def _all_components(found: Components) -> Iterator[tuple[str, JsonObject]]:
     for kind, ones in found.items():
-        for one in ones.values():
-            yield kind, one
+        for item in ones.values():
+            yield kind, item
 
 
 def _contains_all(words: list[str], text: str) -> bool:

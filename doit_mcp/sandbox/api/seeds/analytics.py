@@ -95,7 +95,7 @@ def _single_allocation(tenant: Tenant, name: str, key: str, value: str, days_ago
 
 def annotation_records(tenant: Tenant) -> Iterator[JsonObject]:
     """Notes that explain the cost increases, on the days they occurred."""
-    for index, jump in enumerate(sorted(tenant.ledger.jumps, key=lambda one: one.first)):
+    for index, jump in enumerate(sorted(tenant.ledger.jumps, key=lambda item: item.first)):
         noted = min(rfc3339(seconds_of(jump.last)), rfc3339(tenant.started_at))
         yield {
             "content": ("A load test ran for days", "A job was started twice")[index % 2],
@@ -160,7 +160,7 @@ def suggestions(tenant: Tenant) -> Iterator[JsonObject]:
                 "type": "recurring",
                 "timeInterval": "month",
                 "scopes": [scope],
-                "alerts": [{"percentage": one} for one in (50, 85, 100)],
+                "alerts": [{"percentage": item} for item in (50, 85, 100)],
             },
             "generatedTime": rfc3339(tenant.started_at - 2 * DAY_SECONDS),
             "status": "pending",

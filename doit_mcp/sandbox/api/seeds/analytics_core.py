@@ -163,7 +163,7 @@ def flows(tenant: Tenant) -> Iterator[JsonObject]:
         "Weekly cost digest",
         "Sends the cost of the week by service.",
         48,
-        ["Query last week's cost by service", "Send the result by e-mail"],
+        ["Query last week's cost by service", "Send the result by email"],
         "schedule",
     )
     yield _make_flow(

@@ -68,7 +68,7 @@ def _make_program_account(tenant: Tenant, account: str, region: str, days_ago: i
 
 def reseller_accounts(tenant: Tenant) -> Iterator[JsonObject]:
     """Accounts of resellers: *issued* is the time of the handshake in epoch seconds, *outcome* its result."""
-    roots = [str(one["id"]) for one in program_accounts(tenant)]
+    roots = [str(item["id"]) for item in program_accounts(tenant)]
     if not is_distributor(tenant):
         own = tenant.customer
         payer = _projects(tenant, AWS)[0].billing_account
@@ -140,11 +140,11 @@ def connected_accounts(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def _projects(tenant: Tenant, provider: str) -> list[Project]:
-    return [one for one in estate_of(tenant.customer).projects if one.provider == provider]
+    return [item for item in estate_of(tenant.customer).projects if item.provider == provider]
 
 
 def is_owned_elsewhere(tenant: Tenant, account: str) -> bool:
     """Whether the account belongs to another customer."""
     own = estate_of(tenant.customer)
     others = (estate for estate in ESTATES.values() if estate is not own)
-    return any(account in (one.id, one.billing_account) for estate in others for one in estate.projects)
+    return any(account in (item.id, item.billing_account) for estate in others for item in estate.projects)

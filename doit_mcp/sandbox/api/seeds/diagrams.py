@@ -89,8 +89,8 @@ def layers(tenant: Tenant) -> Iterator[JsonObject]:
     yield _applications(tenant, [row for row in lines if row["label_env"] == "production"], accounts)
     tiers = _make_layer(tenant, "Templates", "Three tiers", template="statussheet")
     parts = [_add_element(tenant, tiers, name, {"tier": name}) for name in ("Web", "Application", "Database")]
-    for one, other in pairwise(parts):
-        _add_link(tenant, tiers, ("element", one, tiers), ("element", other, tiers))
+    for item, other in pairwise(parts):
+        _add_link(tenant, tiers, ("element", item, tiers), ("element", other, tiers))
     yield tiers
     worker = _make_layer(tenant, "Templates", "Queue worker", template="component")
     _add_element(tenant, worker, "Queue worker", {"tier": "Application"})
@@ -133,9 +133,9 @@ def _account_layer(tenant: Tenant, lines: list[dict[str, str]]) -> JsonObject:
     cloud, account, name = first["cloud_provider"], first["project_id"], first["project_name"]
     layer = _make_layer(tenant, CLOUD_NAMES[cloud], name, account=account, cloud=cloud)
     nodes = dict(_add_nodes(tenant, layer, lines))
-    for one, other in RESOURCE_LINKS:
-        if one in nodes and other in nodes:
-            _add_link(tenant, layer, ("node", nodes[one], layer), ("node", nodes[other], layer))
+    for item, other in RESOURCE_LINKS:
+        if item in nodes and other in nodes:
+            _add_link(tenant, layer, ("node", nodes[item], layer), ("node", nodes[other], layer))
     within = [role for role in ("instances", "database", "cluster") if role in nodes]
     private = _add_group(tenant, layer, "subnet", "private", [("node", nodes[role]) for role in within])
     public = _add_group(tenant, layer, "subnet", "public", [])
@@ -155,7 +155,7 @@ def _add_nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -
     found = _insight_resource_ids(tenant)
     account = layer["account"]
     of_sku = {line["sku_id"]: line for line in lines}
-    for thing in (one for one in RESOURCE_TYPES if one.skus[0] in of_sku):
+    for thing in (item for item in RESOURCE_TYPES if item.skus[0] in of_sku):
         line = of_sku[thing.skus[0]]
         node = tenant.stable_id("diagram node", account, thing.skus[0])
         # Diagrams include the resources that insights refer to.
@@ -181,14 +181,14 @@ def _add_nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -
 def _insight_resource_ids(tenant: Tenant) -> dict[tuple[str, str], str]:
     """The resource ids in DoiT's own insights, by account and type."""
     known = tenant.collection("insights", insights).values()
-    resources = (one for insight in known if insight["source"] == SOURCE for one in insight["resources"])
-    return {(one["account"], one["resourceType"]): one["resourceId"] for one in resources}
+    resources = (item for insight in known if insight["source"] == SOURCE for item in insight["resources"])
+    return {(item["account"], item["resourceType"]): item["resourceId"] for item in resources}
 
 
 def _applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterable[JsonObject]) -> JsonObject:
     """The production applications: an element for each account, linked to its first instance, grouped by team."""
     layer = _make_layer(tenant, "Applications", "Production")
-    of_account = {one["account"]: one for one in accounts}
+    of_account = {item["account"]: item for item in accounts}
     teams: dict[str, list[str]] = {}
     for line in {line["project_id"]: line for line in lines}.values():
         account = of_account[line["project_id"]]
@@ -196,8 +196,8 @@ def _applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterabl
         teams.setdefault(line["label_team"], []).append(element)
         layer["priced"].update(dict.fromkeys(account["priced"], element))
         _add_link(tenant, layer, ("element", element, layer), ("node", next(iter(account["node"])), account))
-    for one, other in pairwise(list(layer["element"])):
-        _add_link(tenant, layer, ("element", one, layer), ("element", other, layer))
+    for item, other in pairwise(list(layer["element"])):
+        _add_link(tenant, layer, ("element", item, layer), ("element", other, layer))
     for team, elements in teams.items():
         combiner = tenant.stable_id("diagram combiner", team)
         items = [{"_id": element, "type": "element"} for element in elements]
@@ -239,7 +239,7 @@ def _add_group(
         "group_type": type_,
         "props": {"default": default},
         "cld_id": cld_id or f"{type_}-{group[:10].lower()}",
-        "items": [{"_id": one, "type": kind} for kind, one in items],
+        "items": [{"_id": item, "type": kind} for kind, item in items],
     }
     return group
 
@@ -249,8 +249,8 @@ def _add_link(
 ) -> None:
     link = tenant.stable_id("diagram link", layer["id"], origin[1], destination[1])
     ends = (
-        {"_id": one, "type": kind, "scheme_id": of["diagram"], "ss_id": of["id"]}
-        for kind, one, of in (origin, destination)
+        {"_id": item, "type": kind, "scheme_id": of["diagram"], "ss_id": of["id"]}
+        for kind, item, of in (origin, destination)
     )
     layer["link"][link] = {
         "_id": link,

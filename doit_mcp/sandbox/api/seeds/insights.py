@@ -53,7 +53,7 @@ def insights(tenant: Tenant) -> Iterator[JsonObject]:
             "tags": ["rightsizing"],
             "priority": "High" if at == 0 else "Medium",
             "easyWinDescription": "Takes one restart outside working hours.",
-            "resources": [_saving(tenant, cloud, service, *one) for one in sorted(projects.items())],
+            "resources": [_saving(tenant, cloud, service, *item) for item in sorted(projects.items())],
         }
         yield {
             **common,

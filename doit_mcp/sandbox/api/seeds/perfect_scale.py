@@ -33,7 +33,7 @@ def organizations(tenant: Tenant) -> Iterator[JsonObject]:
     began = rfc3339(tenant.started_at - ONBOARDED_DAYS_AGO * DAY_SECONDS)
     done = {"status": "done", "onboardingStartedAt": began}
     lately = {"status": "onboarding", "onboardingStartedAt": rfc3339(tenant.started_at - 2 * DAY_SECONDS)}
-    for management in sorted({one.organization for one in tenant.compute_cached(measure_coverage).accounts}):
+    for management in sorted({item.organization for item in tenant.compute_cached(measure_coverage).accounts}):
         yield {
             "id": management,
             "name": f"{tenant.customer.name} AWS",
@@ -75,8 +75,8 @@ def plans(tenant: Tenant) -> Iterator[JsonObject]:
     """Savings Plans: expired, active, queued; *commitment* is in dollars per hour."""
     spent = tenant.compute_cached(measure_coverage)
     for organization in organizations(tenant):
-        members = [one.id for one in spent.members(organization["id"])]
-        ready = [name for name, one in organization["onboarding"].items() if one["status"] == "done"]
+        members = [item.id for item in spent.members(organization["id"])]
+        ready = [name for name, item in organization["onboarding"].items() if item["status"] == "done"]
         for at, (service, age, term, payment, share) in enumerate(PLANS):
             start = tenant.started_at - age * DAY_SECONDS
             if service in ready:
@@ -95,7 +95,7 @@ def plans(tenant: Tenant) -> Iterator[JsonObject]:
 def reservations(tenant: Tenant) -> Iterator[JsonObject]:
     """Reserved instances of the accounts that have them: active and ended ones."""
     spent = tenant.compute_cached(measure_coverage)
-    for at, account in enumerate(one for one in spent.accounts if one.has_reservations):
+    for at, account in enumerate(item for item in spent.accounts if item.has_reservations):
         offering = "convertible" if at % 2 else "standard"
         yield _reservation(
             tenant, account, INSTANCE_TYPE, "three_year", offering, 280, _reserved_instances(tenant, account)
@@ -130,12 +130,12 @@ def _peak_hourly_cost(tenant: Tenant, spent: Coverage, service: str, members: li
     """The highest daily spend for plans of a type, in dollars per hour."""
     born = today_of(tenant.started_at)
     days = spent.daily(service, members, born - BASIS_DAYS, born - 1)
-    return max(one.plan_cost for one in days.values()) / MICRO / 24
+    return max(item.plan_cost for item in days.values()) / MICRO / 24
 
 
 def _reserved_instances(tenant: Tenant, account: MemberAccount) -> int:
     """The number of reserved instances in an account: the covered ones on its busiest day."""
     born = today_of(tenant.started_at)
     days = tenant.compute_cached(measure_coverage).daily("compute", [account.id], born - BASIS_DAYS, born - 1)
-    most = max(one.reserved_list_cost for one in days.values())
+    most = max(item.reserved_list_cost for item in days.values())
     return -(-most // (24 * INSTANCE_PRICE))
