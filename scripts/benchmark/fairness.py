@@ -1,7 +1,7 @@
-"""What callers notice of each other: scenes with a greedy, a hostile or a crowd of callers, in the load's process.
+"""Fairness between callers: greedy, hostile or many callers beside a quiet one, run in the load's process.
 
-Their letters are rows of the sheet of security requirements. A quiet caller makes one call after the other and is
-answered rightly throughout, or the measurement is void; how the others may be answered, each scene says.
+A quiet caller sends one call after another. Each of its responses must be correct, or the measurement is void; each
+scenario defines the valid responses for the others.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .figures import percentile
 from .inputs import Inputs
 from .wire import Connection, MeasurementFailed, find_header
 
-# Between two calls of the quiet caller, between two looks at /healthz.
+# Between two calls of the quiet caller, and between two requests for /healthz.
 PAUSE_SECONDS = 0.02
-# A scene that could go on lasts so many times as long as other measurements.
+# The maximum duration of a scenario, relative to other measurements.
 DURATION_FACTOR = 4
-# Connections for what only has to be many.
+# Connections for scenarios that need many.
 FORGER_CONNECTIONS = 100
-# Of one caller in a crowd.
+# For each caller of a crowd.
 CALLS_PER_CALLER = 10
 SMALL_BUFFER_BYTES = 4096
 MB = 2**20
@@ -53,7 +53,7 @@ FETCH_CALL, _ = request_message(Job("fetch", 0, 0, ""))
 
 
 def _distinct_callers(job: Job) -> Iterator[Target]:
-    """Callers without end, each another."""
+    """An infinite sequence of different callers."""
     return (Target(job.port, token) for token in Inputs(Path(job.inputs)).tokens(callers=True))
 
 
@@ -65,7 +65,7 @@ async def _open_connection(target: Target) -> tuple[Connection, str]:
 async def _run_quiet_caller(
     target: Target, message: Message, done: Callable[[], bool], min_calls: int = 0
 ) -> dict[str, float]:
-    """One call after the other until the others are *done*, but *min_calls* of them; how long they took."""
+    """Make one call after another until the others are *done*, but at least *min_calls*; returns their durations."""
     connection, session = await _open_connection(target)
     parts = target.post(message, session)
     taken: list[float] = []
@@ -81,12 +81,12 @@ async def _run_quiet_caller(
 
 def _check_shed(status: int, head: bytes, body: bytes) -> None:
     if status not in SHED_STATUSES or not find_header(head, "retry-after").isdigit():
-        raise MeasurementFailed(f"neither answered nor told to come back: {status} {body[:300]!r}")
+        raise MeasurementFailed(f"neither a result nor a retryable error: {status} {body[:300]!r}")
 
 
 @asynccontextmanager
 async def _run_together(*works: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Future[object]]]:
-    """These go on while the block runs, and have ended well behind it. Raises Failed where one did not."""
+    """Run these while the block runs; all must succeed afterward. Raises MeasurementFailed."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         yield tasks
@@ -97,7 +97,7 @@ async def _run_together(*works: Awaitable[object]) -> AsyncIterator[Sequence[asy
 
 
 async def run_greedy_caller(job: Job) -> dict[str, Any]:
-    """Q2: one caller has so many slow calls under way, and repeats at once what is refused; another is quiet."""
+    """Q2: one caller keeps many slow calls in flight and retries rejected ones at once; another is quiet."""
     callers, statuses = _distinct_callers(job), Counter[int]()
     quiet, busy = next(callers), next(callers)
     first, session = await _open_connection(busy)
@@ -119,7 +119,7 @@ async def run_greedy_caller(job: Job) -> dict[str, Any]:
 
 
 async def run_crowd(job: Job) -> dict[str, Any]:
-    """Q3: so many calls at once of an API that takes a second, ten for each caller; somebody asks for /healthz."""
+    """Q3: many concurrent calls to an API that takes a second, ten per caller, and requests for /healthz."""
     callers, taken = _distinct_callers(job), list[float]()
     statuses, ready = Counter[int](), list[tuple[Connection, list[bytes], int]]()
     for _ in range(job.count // CALLS_PER_CALLER):
@@ -141,7 +141,7 @@ async def run_crowd(job: Job) -> dict[str, Any]:
 
     probe = Target(job.port, "")
     asked, worst = await connect(probe), 0.0
-    async with _run_together(*(ask(*one) for one in ready)) as tasks:
+    async with _run_together(*(ask(*item) for item in ready)) as tasks:
         while not all(task.done() for task in tasks):
             since = time.perf_counter()
             status, head, _ = await asked.request(probe.head("GET", "/healthz").encode() + b"\r\n")
@@ -154,7 +154,7 @@ async def run_crowd(job: Job) -> dict[str, Any]:
 
 
 async def run_forgers(job: Job) -> dict[str, Any]:
-    """Q4: so many tokens that somebody else signed, over many connections; one caller with a good one."""
+    """Q4: many tokens with an invalid signature, over many connections; one caller with a valid token."""
     forged = Inputs(Path(job.inputs)).tokens(callers=True, forged=True)
     quiet, requests = next(_distinct_callers(job)), list[bytes]()
     for _ in range(job.count):
@@ -175,7 +175,7 @@ async def run_forgers(job: Job) -> dict[str, Any]:
 
 
 async def run_stalled_readers(job: Job) -> dict[str, Any]:
-    """L3: so many ask for a large result and take none of it for now; another is quiet."""
+    """L3: many callers request a large result and do not read it for a while; another is quiet."""
     callers = _distinct_callers(job)
     quiet, answers, stopped = next(callers), list[asyncio.Future[tuple[int, bytes, bytes]]](), list[Connection]()
     message = _call_message("sized_echo", text=f"text-{ID_PLACEHOLDER}-which-comes-back", size=job.size)
@@ -193,11 +193,11 @@ async def run_stalled_readers(job: Job) -> dict[str, Any]:
         answers.append(connection.request(fill_id(target.post(message, session), ID_PLACEHOLDER)))
         stopped.append(connection)
     limit = time.perf_counter() + DURATION_FACTOR * job.seconds
-    # They stall until they are resumed, so a call is beside them however late it comes.
+    # They stall until resumed, so the quiet call always runs beside them.
     found: dict[str, Any] = await _run_quiet_caller(quiet, FETCH_CALL, lambda: time.perf_counter() > limit, min_calls=1)
     for connection in stopped:
         connection.transport.resume_reading()
-    # They were only slow: what they asked for was kept for them, whole.
+    # They were only slow, so they must receive their complete results.
     for status, head, body in await asyncio.gather(*answers):
         if len(parse_result(status, head, body, ID_PLACEHOLDER)["content"][0]["text"]) != job.size:
             raise MeasurementFailed("a stalled reader got less than the whole result")
@@ -205,7 +205,7 @@ async def run_stalled_readers(job: Job) -> dict[str, Any]:
 
 
 async def run_herd(job: Job) -> dict[str, Any]:
-    """K1: the first requests that a server ever gets, so many at once, each of another caller."""
+    """K1: the first requests of a cold server, sent at once, each from another caller."""
     callers = _distinct_callers(job)
     ready = [(await connect(target), target) for target in (next(callers) for _ in range(job.count))]
     since = time.perf_counter()
