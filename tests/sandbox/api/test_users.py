@@ -84,7 +84,7 @@ async def test_nobody_deletes_themselves(party: Party) -> None:
         assert field in await party.refused(400, "PATCH", f"{USERS}/{own}", body)
 
 
-async def test_invitations_are_sent_again_and_cancelled(party: Party, clock: Clock) -> None:
+async def test_invitations_are_resent_and_canceled(party: Party, clock: Clock) -> None:
     path = f"{USERS}/{(await invite(party))['id']}/actions"
 
     async def act(action: str, key: str = "", status: int = 200, **query: object) -> Any:
@@ -100,7 +100,7 @@ async def test_invitations_are_sent_again_and_cancelled(party: Party, clock: Clo
         await act(action, "one", dryRun="true")
     first = await act("cancel", "two")
     assert first == await act("cancel", "two"), "the same request again is answered alike"
-    assert "cancelled" in (await act("cancel", "three", 409))["error"]
+    assert "canceled" in (await act("cancel", "three", 409))["error"]
     assert "another request" in (await act("resend", "two", 400))["error"]
     assert (await act("resend", "four"))["inviteId"] == first["inviteId"]
     assert await act("cancel", "five") == first, "it was open again"
