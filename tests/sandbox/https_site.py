@@ -39,8 +39,8 @@ class Names(AbstractResolver):
     ) -> list[ResolveResult]:
         self.asked.append(host)
         return [
-            ResolveResult(hostname=host, host=one, port=port, family=socket.AF_INET, proto=0, flags=0)
-            for one in self.addresses
+            ResolveResult(hostname=host, host=item, port=port, family=socket.AF_INET, proto=0, flags=0)
+            for item in self.addresses
         ]
 
     async def close(self) -> None:

@@ -53,7 +53,7 @@ def test_no_two_are_alike() -> None:
     users = [user for customer in customers for user in people.users_of(customer)]
     for name in ("email", "password", "api_token"):
         assert len({getattr(user, name) for user in users}) == len(users) == 303
-    assert len({one.id for one in customers}) == len({one.domain for one in customers}) == 302
+    assert len({item.id for item in customers}) == len({item.domain for item in customers}) == 302
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_there_are_so_many_at_most(number: int) -> None:
 def test_employees_find_all_of_them() -> None:
     people = AccountDirectory(5)
     pages = [search_customers({"pageSize": 3, "pageToken": token}, people) for token in ("0", "3", "6")]
-    assert [row["id"] for page in pages for row in page["customers"]] == [one.id for one in people.customers(0, 9)]
+    assert [row["id"] for page in pages for row in page["customers"]] == [item.id for item in people.customers(0, 9)]
     assert [page.get("pageToken") for page in pages] == ["3", "6", None]
     assert {page["rowCount"] for page in pages} == {7}
     named = search_customers(

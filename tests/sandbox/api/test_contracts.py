@@ -52,13 +52,13 @@ async def test_life_of_a_contract(party: Party, clock: Clock) -> None:
     shown = await party.get(contract)
     versions = shown.pop("versions")
     assert (await party.get(path))[-1] == shown and len(await party.get(path)) == len(before) + 1
-    assert [one["version"] for one in versions] == [1] and versions[0]["billingProfile"] == {"name": "A"}
+    assert [item["version"] for item in versions] == [1] and versions[0]["billingProfile"] == {"name": "A"}
     assert (await party.send("POST", f"{contract}/activate")).json["status"] == "active"
     changed = (await party.send("POST", contract, {**CONTRACT, "name": "Better"})).json
     assert (changed["version"], changed["status"]) == (2, "active")
     whole = await party.get(contract)
     assert (whole["name"], whole["currentVersionNumber"]) == ("Better", 2)
-    assert [one["status"] for one in whole["versions"]] == ["superseded", "active"]
+    assert [item["status"] for item in whole["versions"]] == ["superseded", "active"]
     assert whole["versions"][0]["effectiveEnd"] == whole["versions"][1]["effectiveStart"] == "2026-11-24T12:00:00Z"
     assert (await party.send("POST", f"{contract}/cancel", {"reason": "Over"})).json["status"] == "cancelled"
     assert (await party.get(contract))["versions"][-1]["cancellationReason"] == "Over"

@@ -97,7 +97,7 @@ async def test_events_make_datasets_and_are_deleted(party: Party) -> None:
         assert field in await party.refused(400, "POST", f"{EVENTS}/delete", body)
     assert "None" in await party.refused(400, "DELETE", DATASETS, {"datasets": ["Mine", "None"]})
     assert (await party.send("DELETE", DATASETS, {"datasets": ["Mine", "Other"]})).status == 200
-    assert {"Mine", "Other"}.isdisjoint(one["name"] for one in (await party.get(DATASETS))["datasets"])
+    assert {"Mine", "Other"}.isdisjoint(item["name"] for item in (await party.get(DATASETS))["datasets"])
     assert (await party.get(DATASETS, GLOBEX))["datasets"]
 
 

@@ -63,13 +63,13 @@ class Step:
 
 def life(path: str, name: str, body: Words, changes: Words, at: str = "id", verb: str = "PATCH") -> list[Step]:
     """Steps that list, create, read and update; a delete follows later."""
-    one = {re.findall(r"\{(\w+)\}$", path)[0]: f"${name}"}
+    item = {re.findall(r"\{(\w+)\}$", path)[0]: f"${name}"}
     whole = path.rpartition("/")[0]
     return [
         Step(f"POST {whole}", body=body, keep={name: at}),
         Step(f"GET {whole}"),
-        Step(f"GET {path}", one),
-        Step(f"{verb} {path}", one, body=changes),
+        Step(f"GET {path}", item),
+        Step(f"{verb} {path}", item, body=changes),
     ]
 
 

@@ -28,7 +28,7 @@ async def test_a_fault_hits_as_often_as_it_says(party: Party) -> None:
     first = await party.send("GET", BUDGETS, declared=False)
     assert (first.status, first.headers["Retry-After"]) == (503, "7") and set(first.json) == {"error"}
     limited = [await party.send("GET", BUDGETS, declared=False) for _ in range(3)]
-    assert [one.status for one in limited] == [503, 429, 200] and "Retry-After" not in limited[1].headers
+    assert [item.status for item in limited] == [503, 429, 200] and "Retry-After" not in limited[1].headers
     assert party.api.faults == []
 
 

@@ -51,7 +51,7 @@ TEXTS = (
 async def rows(party: Party, path: str) -> list[Any]:
     """The rows of the list at this path."""
     found = await party.get(path)
-    listed = found if isinstance(found, list) else next(one for one in found.values() if isinstance(one, list))
+    listed = found if isinstance(found, list) else next(item for item in found.values() if isinstance(item, list))
     assert listed, path
     return listed
 

@@ -38,7 +38,7 @@ async def party(clock: Clock) -> AsyncIterator[Party]:
 
 async def ids(party: Party, path: str, items: str, who: User) -> set[str]:
     """The ids of the listed items."""
-    return {one["id"] for one in (await party.get(path, who))[items]}
+    return {item["id"] for item in (await party.get(path, who))[items]}
 
 
 async def test_each_has_a_world_of_its_own(party: Party) -> None:
@@ -50,7 +50,7 @@ async def test_each_has_a_world_of_its_own(party: Party) -> None:
     assert "not found" in await party.refused(404, "GET", f"{LABELS}/{made}", who=other)
     assert (await party.get("/auth/v1/validate", first)) == {"domain": "load-000001.example", "email": first.email}
     users = (await party.get("/iam/v1/users", first))["users"]
-    assert [one["email"] for one in users] == [first.email, "newcomer@load-000001.example"]
+    assert [item["email"] for item in users] == [first.email, "newcomer@load-000001.example"]
 
 
 async def test_figures_are_plausible_and_not_all_the_same(party: Party) -> None:
@@ -70,7 +70,7 @@ async def test_they_do_not_see_each_other(party: Party) -> None:
         answer = await party.send("GET", BUDGETS, who=who, headers={"X-Tenant-Id": f"load{COUNT + 1:06}"})
         assert answer.status == 400
     for_them = await party.send("GET", BUDGETS, who=EMPLOYEE, headers={"X-Tenant-Id": user(1).customer})
-    assert {one["id"] for one in for_them.json["budgets"]} == await ids(party, BUDGETS, "budgets", user(1))
+    assert {item["id"] for item in for_them.json["budgets"]} == await ids(party, BUDGETS, "budgets", user(1))
 
 
 async def test_slugs_of_theirs_are_taken(party: Party) -> None:

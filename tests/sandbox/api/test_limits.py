@@ -25,7 +25,7 @@ def limit(count: int, sort: str = "desc") -> dict[str, Any]:
 
 limits = st.builds(limit, st.integers(1, 5), st.sampled_from(["a_to_z", "asc", "desc"])) | st.just({})
 groups = st.lists(st.sampled_from(FIXED), min_size=1, max_size=3, unique=True).flatmap(
-    lambda found: st.tuples(*(limits.map(lambda extra, one=one: named(one)[0] | extra) for one in found)).map(list)
+    lambda found: st.tuples(*(limits.map(lambda extra, item=item: named(item)[0] | extra) for item in found)).map(list)
 )
 metric_filters = st.none() | st.fixed_dictionaries(
     {
@@ -45,7 +45,7 @@ def test_with_the_rest_sums_are_those_without_limits(group: Any, metric_filter: 
     whole = result_of(
         **{name: value for name, value in config.items() if name != "metricFilter"}
         | {
-            "group": [{"type": one["type"], "id": one["id"]} for one in group],
+            "group": [{"type": item["type"], "id": item["id"]} for item in group],
         }
     )
     for rows in ("rows", "secondaryRows"):

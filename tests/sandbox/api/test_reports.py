@@ -107,7 +107,7 @@ async def test_lists_are_filtered(party: Party) -> None:
     made = await create(party, name="Unheard of")
 
     async def found(**query: object) -> list[str]:
-        return [one["id"] for one in (await party.get(PATH, **query))["reports"]]
+        return [item["id"] for item in (await party.get(PATH, **query))["reports"]]
 
     assert await found(filter="reportName:Unheard of") == await found(nameContains="HEARD") == [made["id"]]
     assert made["id"] in await found(filter=f"owner:{ADMIN.email}|type:[custom]|folderId:root")

@@ -26,10 +26,10 @@ async def invite(party: Party, email: str = "new@acme.example", **body: object) 
 
 async def test_life_of_a_user(party: Party) -> None:
     before = await party.get(USERS)
-    assert {ADMIN.email, VIEWER.email} <= {one["email"] for one in before["users"]}
-    roles = {one["id"] for one in (await party.get("/iam/v1/roles"))["roles"]}
-    organizations = [one["id"] for one in (await party.get("/iam/v1/organizations"))["organizations"]]
-    assert all(one["roleId"] in roles and one["organizationId"] in organizations for one in before["users"])
+    assert {ADMIN.email, VIEWER.email} <= {item["email"] for item in before["users"]}
+    roles = {item["id"] for item in (await party.get("/iam/v1/roles"))["roles"]}
+    organizations = [item["id"] for item in (await party.get("/iam/v1/organizations"))["organizations"]]
+    assert all(item["roleId"] in roles and item["organizationId"] in organizations for item in before["users"])
     made = await invite(party, firstName="New", lastName="Comer", organizationId=organizations[1])
     assert (made["status"], made["displayName"], made["organizationId"]) == ("invited", "New Comer", organizations[1])
     found = await party.get(USERS, email="NEW@acme.example")
@@ -165,4 +165,4 @@ async def test_slugs_are_taken_once(party: Party) -> None:
 
 async def test_the_account_team(party: Party) -> None:
     found = (await party.get("/customers/v1/accountTeam", VIEWER))["accountManagers"]
-    assert found and all(one["email"].endswith("@doit.example") and one["id"] for one in found)
+    assert found and all(item["email"].endswith("@doit.example") and item["id"] for item in found)

@@ -183,8 +183,8 @@ async def test_a_sign_in_is_seen_and_none_of_its_secrets(party: Party, clock: Cl
     # The passwords are published, but shown only in the list of users.
     passwords = [user.password for user in USERS]
     for text in (json.dumps({**seen, "users": []}), page.text.partition("event: call")[2], document):
-        assert not [one for one in (*secrets, *passwords) if one in text]
-    assert not [one for one in secrets if one in json.dumps(seen["users"]) or one in page.text]
+        assert not [item for item in (*secrets, *passwords) if item in text]
+    assert not [item for item in secrets if item in json.dumps(seen["users"]) or item in page.text]
     assert [user["password"] for user in seen["users"]] == passwords
 
 

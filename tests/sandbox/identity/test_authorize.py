@@ -72,10 +72,10 @@ async def test_only_a_loopback_port_is_free(party: Party) -> None:
 
 
 async def test_redirect_address_may_be_left_out_where_there_is_one(party: Party) -> None:
-    one = (await party.register())["client_id"]
+    item = (await party.register())["client_id"]
     two = (await party.register(redirect_uris=[CALLBACK, "https://app.example/cb"]))["client_id"]
-    code = await party.code(one, redirect_uri=None)
-    assert (await party.redeem(one, code, redirect_uri="")).status == 200
+    code = await party.code(item, redirect_uri=None)
+    assert (await party.redeem(item, code, redirect_uri="")).status == 200
     assert "Missing redirect address" in await refused(party, party.ask(two, redirect_uri=None))
 
 
@@ -211,9 +211,9 @@ async def test_auto_approval_needs_no_page_and_no_cookie(party: Party) -> None:
     answer = await party.get(party.ask(client))
     assert answer.status == 302
     again = await party.get(party.ask(client))
-    one, other = party.heard(answer)["code"], party.heard(again)["code"]
-    assert one != other
-    token = await (await party.redeem(client, one)).json()
+    item, other = party.heard(answer)["code"], party.heard(again)["code"]
+    assert item != other
+    token = await (await party.redeem(client, item)).json()
     claims = party.world.identity.signing.read_claims(token["access_token"]) or {}
     assert claims["sub"] == "viewer@acme.example"
     assert (await party.redeem(client, other)).status == 200

@@ -98,8 +98,8 @@ async def test_a_revoked_access_token_is_exchanged_no_more(party: Party, clock: 
 async def test_a_token_without_an_id_is_not_revoked_with_others(party: Party, clock: Clock) -> None:
     identity = party.world.identity
     client = (await party.register())["client_id"]
-    one, other = (identity.mint(user, jti=None, cid=client) for user in (ADMIN, VIEWER))
-    await party.post("/api/auth/revoke", {"client_id": client, "token": one})
+    item, other = (identity.mint(user, jti=None, cid=client) for user in (ADMIN, VIEWER))
+    await party.post("/api/auth/revoke", {"client_id": client, "token": item})
     assert (await exchanged(party, clock, other))["access_token"]
 
 

@@ -60,8 +60,8 @@ async def test_clients_get_what_they_asked_for(party: Party, clock: Clock, body:
 
 
 async def test_answers_are_private_and_ids_differ(party: Party) -> None:
-    one, other = await party.register(), await party.register()
-    assert one["client_id"] != other["client_id"]
+    item, other = await party.register(), await party.register()
+    assert item["client_id"] != other["client_id"]
     async with party.http.post(party.url + URL, json=CURSOR) as answer:
         assert answer.headers["Cache-Control"] == "no-store" and answer.headers["Access-Control-Allow-Origin"] == "*"
 

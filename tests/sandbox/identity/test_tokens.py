@@ -67,10 +67,10 @@ async def test_wrong_redemptions_fail_and_leave_the_code_usable(
 
 
 async def test_a_code_is_for_its_client(party: Party) -> None:
-    one, other = await public(party), await public(party)
-    code = await party.code(one)
+    item, other = await public(party), await public(party)
+    code = await party.code(item)
     assert await error_of(await party.redeem(other, code)) == (400, "invalid_grant")
-    assert (await party.redeem(one, code)).status == 200
+    assert (await party.redeem(item, code)).status == 200
 
 
 async def test_a_code_used_twice_ends_everything_that_came_of_it(party: Party) -> None:
@@ -135,9 +135,9 @@ async def test_refreshing_rotates_both_tokens_in_one_flow(party: Party, clock: C
     assert answer.headers["Cache-Control"] == "no-store"
     second = await answer.json()
     assert second["refresh_token"] != first["refresh_token"]
-    one, two = claims(first), claims(second)
-    assert two["flow_id"] == one["flow_id"] and two["jti"] != one["jti"] and two["exp"] == one["exp"] + 100
-    assert (two["sub"], two["aud"], two["scope"]) == (one["sub"], one["aud"], one["scope"])
+    item, two = claims(first), claims(second)
+    assert two["flow_id"] == item["flow_id"] and two["jti"] != item["jti"] and two["exp"] == item["exp"] + 100
+    assert (two["sub"], two["aud"], two["scope"]) == (item["sub"], item["aud"], item["scope"])
 
 
 async def test_a_retry_within_a_minute_gets_the_same_answer(party: Party, clock: Clock) -> None:
