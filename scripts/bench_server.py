@@ -1,12 +1,11 @@
-"""The product's application, with tools that the benchmark calls.
+"""The product's application with the tools that the benchmark calls.
 
-echo answers with its argument; stream_echo does so after a progress notification, which makes an event stream of the
-answer; sized_echo answers with as much text as it is asked for; fetch_report makes one GET to the upstream stub, the
-whole way that a DoiT operation goes: the caller's token is exchanged, the product's client sends, the answer is read,
-checked and cut.
+echo returns its argument; stream_echo does so after a progress notification, so its response is an event stream;
+sized_echo returns a text of the requested size; fetch_report makes one GET to the upstream stub, like a DoiT operation:
+token exchange, request by the product's client, response validation and truncation.
 
-With --inputs (a directory that scripts/bench made) the identity provider is the benchmark's, outside this process, and
-further tools are those that all servers have. Without, the sandbox's is in this process, and --token-file gets a token.
+With --inputs (a directory made by scripts/bench) the identity provider is the benchmark's, in another process, and the
+further tools are those of all servers. Otherwise the sandbox's runs in this process, and --token-file receives a token.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from doit_mcp.transports.http.app import build_app
 from doit_mcp.transports.http.runner import bind, freeze_heap, serve_app, socket_url, wait_for_stop_signal
 
 SECRET = "a benchmark keeps no secrets, but needs one"
-# All load comes from one caller: what limits a single one in production must not end a measurement.
+# All load comes from one caller, so the limits per caller in production must not end a measurement.
 SETTINGS = Settings(
     exchange_secret=SECRET,
     calls_per_principal=10_000,
@@ -51,7 +50,7 @@ SETTINGS = Settings(
 
 
 class UpstreamStub(Area):
-    """What the upstream stub offers."""
+    """The operations of the upstream stub."""
 
     @get("/small")
     async def fetch_report(self, *, id: str) -> JsonObject:
@@ -60,10 +59,10 @@ class UpstreamStub(Area):
 
 
 class NoApi:
-    """The world's API: there is none, the stub is."""
+    """A sandbox API without operations; the upstream stub replaces it."""
 
     def register(self, app: web.Application, lookup: object) -> None:
-        """Nothing to add."""
+        """Add nothing."""
 
 
 FETCH_REPORT = operation_of(UpstreamStub.fetch_report)
@@ -73,37 +72,37 @@ ANY_OBJECT = {"type": "object"}
 
 
 async def echo(call: Call, arguments: JsonObject) -> ContentResult:
-    """The argument as text."""
+    """Return the argument as text."""
     return ContentResult([{"type": "text", "text": arguments["text"]}])
 
 
 async def stream_echo(call: Call, arguments: JsonObject) -> ContentResult:
-    """The argument as text, after a sign of life."""
+    """Return the argument as text, after a progress notification."""
     await call.report_progress(1)
     return await echo(call, arguments)
 
 
 @lru_cache(maxsize=8)
 def make_filler(size: int) -> str:
-    """Rows as JSON, so many characters: quotes have to be escaped, as in the results of real tools."""
+    """JSON rows of *size* characters, with quotes to escape, like the results of real tools."""
     row = '{"date":"2026-03-01","service":"Compute Engine","cost":120.5},'
     return (row * (size // len(row) + 1))[:size]
 
 
 async def sized_echo(call: Call, arguments: JsonObject) -> ContentResult:
-    """The argument as text, made as long as is asked for."""
+    """Return the argument as text, padded to the requested size."""
     text = arguments["text"]
     return ContentResult([{"type": "text", "text": text + make_filler(arguments["size"] - len(text))}])
 
 
 async def fetch_report(call: Call, arguments: JsonObject) -> JsonObject:
-    """One GET upstream."""
+    """Make one GET upstream."""
     answer: JsonObject = await call.doit.auth.sender.send(FETCH_REPORT, arguments)
     return answer
 
 
 def text_schema(name: str) -> JsonObject:
-    """An object with one text."""
+    """The schema of an object with one string."""
     return {
         "type": "object",
         "properties": {name: {"type": "string"}},
@@ -117,10 +116,10 @@ SIZED_SCHEMA["properties"]["size"] = {"type": "integer"}
 
 
 def make_tools(count: int, listed: list[dict[str, Any]]) -> tuple[Tool, ...]:
-    """The two tools, and as many more as make *count* of them: those *listed* behind the same two, or copies."""
+    """The two tools, and others up to *count*: the *listed* ones, or copies."""
     made = [
         Tool("echo", "Echo", "Answers with its argument.", text_schema("text"), echo, deadline=None),
-        # As tools are that read by one request.
+        # With the flags of tools that read with one request.
         Tool("fetch_report", "Fetch", "Fetches a report.", text_schema("id"), fetch_report, ANY_OBJECT, deadline=None),
     ]
     for number in range(2, count):
@@ -133,13 +132,13 @@ def make_tools(count: int, listed: list[dict[str, Any]]) -> tuple[Tool, ...]:
 
 
 def make_application(settings: Settings, options: argparse.Namespace) -> web.Application:
-    """The product as users run it (--all), or with the benchmark's tools in place of its own."""
+    """The product as users run it (--all), or with the benchmark's tools instead of its own."""
     if options.all:
         from doit_mcp.transports.http.main_app import make_main_app
 
         return make_main_app(settings)
     listed = json.loads((options.inputs / "tools.json").read_text()) if options.inputs else []
-    # Callable by name and in no list, so that every server lists the same.
+    # Callable by name but unlisted, so that every server lists the same tools.
     unlisted = (
         Tool("stream_echo", "Stream", "Answers with its argument.", text_schema("text"), stream_echo),
         Tool("sized_echo", "Size", "Answers with its argument and more.", SIZED_SCHEMA, sized_echo),
@@ -158,7 +157,7 @@ def make_application(settings: Settings, options: argparse.Namespace) -> web.App
 
 @asynccontextmanager
 async def environment(base: str, options: argparse.Namespace) -> AsyncIterator[Settings]:
-    """Settings for an identity provider and an API that are there while the block runs."""
+    """Settings for an identity provider and an API that run while the block does."""
     if options.inputs is not None:
         places = json.loads((options.inputs / "places.json").read_text())
         yield replace(
@@ -169,7 +168,7 @@ async def environment(base: str, options: argparse.Namespace) -> AsyncIterator[S
             doit_api_base=places["upstream"].removesuffix("/small"),
         )
         return
-    # Imported only here: its memory and its time to start are not the product's.
+    # Imported only here, because its memory and import time are not the product's.
     from doit_mcp.sandbox.accounts import USERS
     from doit_mcp.sandbox.server import run_sandbox
 
@@ -181,7 +180,7 @@ async def environment(base: str, options: argparse.Namespace) -> AsyncIterator[S
 
 
 async def main(options: argparse.Namespace) -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     with bind("127.0.0.1", options.port) as bound:
         base = socket_url(bound)
         async with environment(base, options) as settings, serve_app(make_application(settings, options), bound):
@@ -193,13 +192,17 @@ async def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--tools", type=int, default=2, help="how many tools there are")
-    parser.add_argument("--all", action="store_true", help="the product's own tools, and nothing of the benchmark's")
-    parser.add_argument("--usual-limits", action="store_true", help="with --inputs: callers are limited as by default")
-    parser.add_argument("--log-level", default="warning", help="info: a line for each request")
-    parser.add_argument("--inputs", type=Path, help="directory of scripts/bench with keys, tools and places")
-    parser.add_argument("--upstream", default="http://127.0.0.1:42090", help="without --inputs: the upstream stub")
-    parser.add_argument("--token-file", type=Path, help="without --inputs: where to put an access token")
+    parser.add_argument("--tools", type=int, default=2, help="number of tools")
+    parser.add_argument("--all", action="store_true", help="the product's own tools, without those of the benchmark")
+    parser.add_argument(
+        "--usual-limits", action="store_true", help="with --inputs: apply the default limits per caller"
+    )
+    parser.add_argument("--log-level", default="warning", help="info: one line per request")
+    parser.add_argument("--inputs", type=Path, help="directory made by scripts/bench, with keys, tools and URLs")
+    parser.add_argument(
+        "--upstream", default="http://127.0.0.1:42090", help="without --inputs: URL of the upstream stub"
+    )
+    parser.add_argument("--token-file", type=Path, help="without --inputs: file to write an access token to")
     options = parser.parse_args()
     logging_setup.configure(options.log_level)
     run_until_complete(main(options))

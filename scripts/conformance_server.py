@@ -1,7 +1,8 @@
-"""The server under test of the official conformance suite: the product's application with the suite's own records.
+"""Server under test of the official conformance suite: the product's application with the suite's records.
 
-Nothing of the product is replaced; the registries get what the suite looks for, and everybody may come in, because the
-suite cannot sign in. With --authorization the product's own authentication stays, with the sandbox's identity provider.
+The product's code is unchanged; the registries contain what the suite expects, and every request is accepted, because
+the suite cannot sign in. With --authorization the product's own authentication is used, with the sandbox's identity
+provider.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ ANONYMOUS = Principal("anybody", "", False, "api", "", float("inf"))
 
 
 class AllowAllAuthenticator:
-    """Lets everybody in, as the same caller."""
+    """Accepts every request, as the same caller."""
 
     def cached_principal(self, header: str) -> Principal | None:
         return ANONYMOUS
@@ -52,7 +53,7 @@ class AllowAllAuthenticator:
 
 
 async def without_authentication(app: web.Application) -> AsyncIterator[None]:
-    """No identity provider, and a DoiT API that nobody reaches: the fixture's tools do not ask it."""
+    """No identity provider, and an unreachable DoiT API, which the fixture's tools do not use."""
     app[app_keys.AUTHENTICATOR] = AllowAllAuthenticator()
     app[app_keys.IS_READY] = lambda: True
     async with open_upstream(app[app_keys.SETTINGS].doit_api_base) as upstream:
@@ -65,7 +66,7 @@ async def without_authentication(app: web.Application) -> AsyncIterator[None]:
 
 
 def make_trigger_tools(hub: NotificationHub) -> tuple[Tool, ...]:
-    """Tools that make the server say that a list has changed."""
+    """Tools that make the server send list change notifications."""
 
     def trigger(method: str) -> Tool:
         kind = method.split("/")[1].removesuffix("s")
@@ -80,7 +81,7 @@ def make_trigger_tools(hub: NotificationHub) -> tuple[Tool, ...]:
 
 
 def make_catalog(hub: NotificationHub) -> Catalog:
-    """Everything that the suite looks for."""
+    """The catalog that the suite expects."""
     return Catalog(
         tools=(*plain.TOOLS, *asking.TOOLS, *make_trigger_tools(hub), *tasks.TOOLS),
         server_info={"name": "doit-mcp-conformance", "version": __version__},
@@ -93,7 +94,7 @@ def make_catalog(hub: NotificationHub) -> Catalog:
 
 
 async def main(port: int, authorization: bool) -> None:
-    """Serve until told to stop; the first line of output is the endpoint's URL, with a token where one is needed."""
+    """Serve until stopped; the first line of output is the endpoint's URL, followed by a token if one is required."""
     with bind("127.0.0.1", port) as bound:
         base = socket_url(bound)
         hub = NotificationHub()
@@ -121,8 +122,8 @@ async def main(port: int, authorization: bool) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=8090, help="0 for any that is free (default: %(default)s)")
-    parser.add_argument("--authorization", action="store_true", help="let in only who has a token")
+    parser.add_argument("--port", type=int, default=8090, help="port; 0 for any free one (default: %(default)s)")
+    parser.add_argument("--authorization", action="store_true", help="require an access token")
     options = parser.parse_args()
     logging_setup.configure("warning")
     asyncio.run(main(options.port, options.authorization))

@@ -1,6 +1,6 @@
-"""Runs the official conformance suite against a server and judges every scenario; a warning is a failure.
+"""Runner for the official conformance suite: judges every scenario, and treats warnings as failures.
 
-The suite has no option for a token and its bundle does not start on Node 20; hooks.mjs beside the fixture mends both.
+The suite has no option for a token, and its bundle does not start on Node 20; hooks.mjs in the fixture fixes both.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STOP_TIMEOUT_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a scenario went: *verdict* PASS, FAIL or SKIP; *kind* is "required" or why it is not scored."""
+    """The result of a scenario: *verdict* is PASS, FAIL or SKIP; *kind* is "required" or why it is not scored."""
 
     revision: str
     kind: str
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def judge(revision: str, kind: str, scenario: str, checks: list[dict[str, Any]] | None) -> Outcome:
-    """The outcome of one scenario's checks. One that proves nothing has failed, unless the suite skipped it."""
+    """The outcome of a scenario's checks. A scenario without checks fails, unless the suite skipped it."""
     by_status: dict[str, list[str]] = {}
     for check in checks or ():
         by_status.setdefault(check["status"], []).append(check["id"])
@@ -63,14 +63,14 @@ def judge(revision: str, kind: str, scenario: str, checks: list[dict[str, Any]] 
 
 
 class ConformanceSuite:
-    """The installed suite, run against *url*; *token* goes with every request. Results are kept in *directory*."""
+    """The installed suite, run against *url*; *token* is sent with every request. Results are stored in *directory*."""
 
     def __init__(self, url: str, token: str, directory: Path) -> None:
         self._url, self._directory = url, directory
         self._environment = os.environ | {"CONFORMANCE_URL": url, "CONFORMANCE_TOKEN": token}
 
     def run_scenarios(self) -> Iterator[Outcome]:
-        """Both requirement sets with what they do not score, then whatever this build has besides."""
+        """Run both requirement sets, including scenarios that are not scored, then all others of this build."""
         named: set[str] = set()
         for revision in REVISIONS:
             self._run("server", "--url", self._url, "--requirements", revision, "--output-dir", revision)
@@ -82,7 +82,7 @@ class ConformanceSuite:
         for scenario in listed:
             if scenario not in named:
                 self._run("server", "--url", self._url, "--scenario", scenario, "--output-dir", "more")
-                yield judge("-", "in no set", scenario, self._read_results("more").get(scenario))
+                yield judge("-", "not in any set", scenario, self._read_results("more").get(scenario))
 
     def _run(self, *arguments: str) -> str:
         command = ["node", "--import", HOOKS.as_uri(), str(SUITE / "dist" / "index.js"), *arguments]
@@ -109,11 +109,11 @@ class ConformanceSuite:
 
 
 def read_requirements(revision: str) -> list[tuple[str, str]]:
-    """(kind, scenario) of a revision's frozen set."""
+    """(kind, scenario) of the frozen requirement set of a revision."""
     chosen = yaml.safe_load((SUITE / "requirements" / f"{revision}.yaml").read_text())
-    more = [one for one in chosen.get("not_scored") or () if one["leg"] == "server"]
+    more = [item for item in chosen.get("not_scored") or () if item["leg"] == "server"]
     return [("required", name) for name in chosen["server"]] + [
-        (f"not scored ({one['reason']})", one["scenario"]) for one in more
+        (f"not scored ({item['reason']})", item["scenario"]) for item in more
     ]
 
 
@@ -136,17 +136,17 @@ def run_fixture_server(*options: str) -> Iterator[tuple[str, str]]:
 
 
 def format_totals(outcomes: list[Outcome]) -> str:
-    """One line: what was required and what more was proven."""
+    """One line: the results of required and of other scenarios."""
     parts = []
     for revision in REVISIONS:
-        required = [one for one in outcomes if one.revision == revision and one.kind == "required"]
-        parts.append(f"{revision}: {sum(one.verdict == 'PASS' for one in required)}/{len(required)} required")
-    more = [one for one in outcomes if one.kind != "required" and one.verdict != "SKIP"]
-    return ", ".join([*parts, f"extra: {sum(one.verdict == 'PASS' for one in more)}/{len(more)}"])
+        required = [item for item in outcomes if item.revision == revision and item.kind == "required"]
+        parts.append(f"{revision}: {sum(item.verdict == 'PASS' for item in required)}/{len(required)} required")
+    more = [item for item in outcomes if item.kind != "required" and item.verdict != "SKIP"]
+    return ", ".join([*parts, f"extra: {sum(item.verdict == 'PASS' for item in more)}/{len(more)}"])
 
 
 def run_suite(*options: str) -> list[Outcome]:
-    """All outcomes of the suite against a fixture started with *options*; each is printed as it comes."""
+    """All outcomes of the suite against a fixture started with *options*; each is printed when it is known."""
     install()
     outcomes = []
     with tempfile.TemporaryDirectory() as directory, run_fixture_server(*options) as (url, token):
@@ -158,12 +158,12 @@ def run_suite(*options: str) -> list[Outcome]:
 
 
 def main() -> None:
-    """Exit status 1 unless every scenario passed or was skipped by the suite itself."""
+    """Run the suite; the exit status is 1 unless every scenario passed or was skipped by the suite itself."""
     parser = argparse.ArgumentParser(prog="scripts/conformance", description=__doc__)
-    parser.add_argument("--authorization", action="store_true", help="with the product's authentication on")
+    parser.add_argument("--authorization", action="store_true", help="enable the product's authentication")
     options = parser.parse_args()
     outcomes = run_suite(*(["--authorization"] if options.authorization else []))
-    sys.exit(any(one.verdict == "FAIL" for one in outcomes))
+    sys.exit(any(item.verdict == "FAIL" for item in outcomes))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from scripts.token_counts import cost_table, make_tokenizer, measure_costs
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 TOOLSETS = "tools/toolsets"
-# Toolsets that are no areas of the DoiT API, so no class describes them.
+# Toolsets without an area class that describes them.
 TOOLSET_HINTS = {
     "search": "Search across objects of the DoiT API, and read one of them",
     "discovery": "Find any tool by words, and call it",

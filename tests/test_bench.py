@@ -98,7 +98,7 @@ def test_it_follows_curves_and_looks_at_fairness(tmp_path: Path) -> None:
 
 def test_an_unknown_suite_is_refused(tmp_path: Path) -> None:
     done = bench(tmp_path / "raw", "speed")
-    assert done.returncode == 2 and "there are call, sse" in done.stderr
+    assert done.returncode == 2 and "available: call, sse" in done.stderr
 
 
 def test_percentiles_are_values_that_occurred() -> None:
@@ -244,7 +244,7 @@ def test_it_measures_another_checkout(tmp_path: Path) -> None:
     assert [(one["server"], one["error"]) for one in found] == [("ours", ""), ("against", "")]
     assert "ours over the other" in done.stdout
     done = bench(tmp_path / "raw", "call", "--against", str(tmp_path))
-    assert done.returncode == 2 and "is no checkout of this project" in done.stderr
+    assert done.returncode == 2 and "is not a checkout of this project" in done.stderr
 
 
 def test_tools_are_the_same_every_time() -> None:

@@ -28,26 +28,26 @@ EXTERNAL_TARGET = Marker()
 write with such an argument asks the user first, and its hints say that it can reach outside of the account."""
 TEXT_WITH_LINKS = Marker()
 """Free text, at any depth, that an automation acts on or that other users see with its links. It reaches outside of the
-account if it contains an e-mail address or a URL."""
+account if it contains an email address or a URL."""
 IDENTIFIER = Marker()
-"""The argument identifies something: an id, a name, an e-mail address, or a list of these. Surrounding whitespace is
+"""The argument identifies something: an id, a name, an email address, or a list of these. Surrounding whitespace is
 never part of it, so it is removed. Only top-level arguments: nested values can be data that has to arrive unchanged."""
 VERBATIM = Marker()
 """The argument looks like an identifier but is the customer's own data, in which whitespace may be significant."""
 
 ADDRESS = re.compile(
-    r"[^\s@]@[^\s@]"  # e-mail addresses
+    r"[^\s@]@[^\s@]"  # email addresses
     r"|//[^\s/]"  # URLs, also those without a scheme
     r"|\bwww\."
     r"|(?<![\w.-])(?:[\w-]{1,63}\.){1,8}[^\W\d]{2,63}[:/]",  # evil.example/hook
     re.IGNORECASE,
 )
 SEPARATORS = re.compile(r"[\s,;<>()\[\]{}\"'`|\\]+")
-"""Characters that end an e-mail address or a URL in a text."""
+"""Characters that end an email address or a URL in a text."""
 
 
 def find_addresses(text: str) -> list[str]:
-    """The words of *text* that are or contain an e-mail address or a URL, in order and without duplicates."""
+    """The words of *text* that are or contain an email address or a URL, in order and without duplicates."""
     # Programs that read addresses treat full-width letters and similar variants as the ordinary ones.
     words = (word.rstrip(".:!?") for word in SEPARATORS.split(unicodedata.normalize("NFKC", text)))
     return list(dict.fromkeys(word for word in words if ADDRESS.search(word)))

@@ -1,1 +1,1 @@
-"""The sandbox: a stand-in world on loopback; it never imports the product's DoiT client."""
+"""Sandbox: a fake identity provider and a fake DoiT API on loopback. It never imports the product's DoiT API client."""

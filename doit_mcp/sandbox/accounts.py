@@ -1,4 +1,4 @@
-"""Who lives in the sandbox: customers, users, and what a credential stands for."""
+"""Sandbox customers, users and their credentials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DIGITS = len(str(MAX_EXTRA_CUSTOMERS))
 class Customer:
     """A DoiT customer; *id* is the tenant (``X-Tenant-Id``, ``customer_context``).
 
-    *number* counts those that nobody named, from 1.
+    *number* is the position of a generated customer, from 1, or 0 for a built-in one.
     """
 
     id: str
@@ -26,7 +26,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who can sign in; *permissions* gate the areas of the API."""
+    """A user who can sign in; *permissions* control access to the areas of the API."""
 
     email: str
     name: str
@@ -40,7 +40,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a bearer stands for at the DoiT API: this user, acting for the customer with this id ("" for none)."""
+    """The identity behind a bearer token at the DoiT API: *user*, acting for the customer with this id ("" for none)."""
 
     user: User
     customer: str
@@ -104,45 +104,45 @@ USERS = (
 
 
 class AccountDirectory:
-    """Those with names, and *extra* customers with a user each, made up whenever somebody asks for one of them."""
+    """The built-in customers and users, and *extra* generated customers with one user each, created on lookup."""
 
     def __init__(self, extra: int = 0) -> None:
         if not 0 <= extra <= MAX_EXTRA_CUSTOMERS:
-            raise ValueError(f"there can be {MAX_EXTRA_CUSTOMERS} further customers")
+            raise ValueError(f"the number of extra customers must be from 0 to {MAX_EXTRA_CUSTOMERS}")
         self.extra = extra
 
     def __len__(self) -> int:
         return len(CUSTOMERS) + self.extra
 
     def customers(self, start: int, stop: int) -> list[Customer]:
-        """Some of all customers, those with names first."""
+        """A slice of all customers, built-in ones first."""
         numbers = range(max(start, len(CUSTOMERS)), min(stop, len(self)))
         return [*CUSTOMERS[start:stop], *(_extra_customer(at - len(CUSTOMERS) + 1) for at in numbers)]
 
     def customer_by_id(self, identifier: str) -> Customer | None:
-        """The customer with this id."""
+        """The customer with this id, or None."""
         named = next((customer for customer in CUSTOMERS if customer.id == identifier), None)
         return named or self._extra_customer_matching(r"load(\d+)", identifier)
 
     def customer_by_domain(self, domain: str) -> Customer | None:
-        """The customer with this domain."""
+        """The customer with this domain, or None."""
         named = next((customer for customer in CUSTOMERS if customer.domain == domain), None)
         return named or self._extra_customer_matching(r"load-(\d+)\.example", domain)
 
     def users_of(self, customer: Customer) -> Sequence[User]:
-        """The customer's users, without DoiT's employees."""
+        """The customer's users, without DoiT employees."""
         if customer.number:
             return [_extra_user(customer)]
         return [user for user in USERS if user.customer == customer.id and not user.employee]
 
     def user_by_email(self, email: str) -> User | None:
-        """The user with this e-mail address, any case."""
-        wanted = email.strip().lower()
-        named = next((user for user in USERS if user.email == wanted), None)
-        return named or _user_of(self._extra_customer_matching(r"admin@load-(\d+)\.example", wanted))
+        """The user with this email address (case-insensitive), or None."""
+        normalized = email.strip().lower()
+        named = next((user for user in USERS if user.email == normalized), None)
+        return named or _user_of(self._extra_customer_matching(r"admin@load-(\d+)\.example", normalized))
 
     def user_by_token(self, token: str) -> User | None:
-        """The user whose API token this is."""
+        """The user with this API token, or None."""
         presented = token.encode("utf-8", "surrogatepass")
         named = [user for user in USERS if hmac.compare_digest(user.api_token.encode(), presented)]
         return (
@@ -181,12 +181,12 @@ def _user_of(customer: Customer | None) -> User | None:
 
 
 def user_by_email(email: str) -> User | None:
-    """The named user with this e-mail address, any case."""
+    """The built-in user with this email address (case-insensitive), or None."""
     return DEFAULT_DIRECTORY.user_by_email(email)
 
 
 def permission_summary(user: User) -> str:
-    """In a few words what the API lets this user do, and for whom: "Acme Rockets: views only, without billing"."""
+    """A short summary of the user's access, such as "Acme Rockets: views only, without billing"."""
     customer = customer_by_id(user.customer)
     whom = "Every customer" if user.employee else customer.name if customer is not None else "No customer"
     does = "views and edits" if user.permissions & WRITE_PERMISSIONS else "views only"
@@ -194,5 +194,5 @@ def permission_summary(user: User) -> str:
 
 
 def customer_by_id(identifier: str) -> Customer | None:
-    """The named customer with this id."""
+    """The built-in customer with this id, or None."""
     return DEFAULT_DIRECTORY.customer_by_id(identifier)

@@ -1,4 +1,4 @@
-"""The console's one endpoint that employees of DoiT need: searching customers."""
+"""DoiT console endpoint for employees: customer search."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_PAGE_SIZE = 200
 def register(
     app: web.Application, lookup: Callable[[str], Grant | None], directory: AccountDirectory = DEFAULT_DIRECTORY
 ) -> None:
-    """Add the endpoint to *app*; *lookup* says what a bearer stands for, *directory* whom there are."""
+    """Add the endpoint to *app*; *lookup* resolves bearer tokens, *directory* lists the customers."""
 
     async def search(request: web.Request) -> web.Response:
         grant = lookup(request.headers.get("Authorization", "").removeprefix("Bearer ").strip())
@@ -26,21 +26,21 @@ def register(
             return web.json_response({"error": "only employees may search customers"}, status=403)
         try:
             return web.json_response(search_customers(await request.json(), directory))
-        except ValueError as wrong:
-            return web.json_response({"error": str(wrong)}, status=400)
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=400)
 
     app.router.add_post(SEARCH_PATH, search)
 
 
 def search_customers(body: Any, directory: AccountDirectory = DEFAULT_DIRECTORY) -> dict[str, Any]:
-    """The page that *body* asks for. Raises ValueError."""
+    """The requested page of customers. Raises ValueError for an invalid body."""
     if not isinstance(body, dict) or not isinstance(body.get("filters", {}), dict):
         raise ValueError("the body must be an object with filters")
     size, start = body.get("pageSize", 50), body.get("pageToken", "0")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MAX_PAGE_SIZE:
         raise ValueError(f"pageSize must be 1 to {MAX_PAGE_SIZE}")
     if not isinstance(start, str) or not start.isdecimal() or len(start) > 9:
-        raise ValueError("pageToken is none of this list")
+        raise ValueError("pageToken is invalid")
     begin, stop = int(start), int(start) + size
     domains = body.get("filters", {}).get("domains")
     if domains:

@@ -1,4 +1,4 @@
-"""Owns the sandbox's outside world: identity provider and DoiT API together on one loopback port."""
+"""Sandbox server: the identity provider, the DoiT API and the dashboard on one loopback port."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from .identity import DocumentResolver, IdentityProvider
 
 log = logging.getLogger(__name__)
 
-# The API takes uploaded files; the identity provider has a smaller limit of its own.
+# The API accepts file uploads; the identity provider enforces a smaller limit.
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
 class HostedApi(Protocol):
-    """What a world needs of the DoiT API it hosts."""
+    """What the sandbox server requires of the API it hosts."""
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
-        """Add the operations to *app*; *lookup* says what a bearer stands for."""
+        """Add the operations to *app*; *lookup* resolves bearer tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxServer:
-    """A running world; *url* is issuer and base of the API, without trailing slash."""
+    """A running sandbox; *url* is the issuer and the base of the API, without a trailing slash."""
 
     url: str
     identity: IdentityProvider
@@ -42,7 +42,7 @@ class SandboxServer:
 
 @web.middleware
 async def json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer in JSON also where no handler did: no such path, wrong method, a bug of ours."""
+    """Return JSON for errors raised outside the handlers: unknown paths, wrong methods, bugs."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -57,7 +57,7 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 
 
 def _listen(host: str, port: int) -> tuple[socket.socket, str]:
-    """A bound socket, and the URL it serves: the issuer's name has to be known before anything answers."""
+    """A bound socket and its URL: the issuer must be known before the server accepts requests."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.create_server((host, port), family=family)
     name = f"[{host}]" if ":" in host else host
@@ -65,7 +65,7 @@ def _listen(host: str, port: int) -> tuple[socket.socket, str]:
 
 
 def _default_api(clock: Callable[[], float], directory: AccountDirectory) -> HostedApi:
-    # Imported when needed: its data takes time to make, which tests of the provider alone need not wait for.
+    # Imported here because building its data takes time that tests of the identity provider alone do not need.
     from .api import Api as DoitApi
 
     return DoitApi(clock=clock, directory=directory)
@@ -86,9 +86,10 @@ async def run_sandbox(
     api: HostedApi | None = None,
     directory: AccountDirectory = DEFAULT_DIRECTORY,
 ) -> AsyncIterator[SandboxServer]:
-    """A world that lasts as long as the block; *resource_url* and *secret* are the MCP server's.
+    """Run the sandbox for the duration of the block; *resource_url* and *secret* are the MCP server's.
 
-    Raises OSError when the port is taken. The other arguments are those of `Identity`; *api* replaces the usual one.
+    Raises OSError if the port is in use. The other arguments are those of `IdentityProvider`; *api* replaces the
+    default one.
     """
     bound, url = _listen(host, port)
     with bound:

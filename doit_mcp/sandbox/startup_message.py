@@ -1,4 +1,4 @@
-"""What the sandbox prints when it is up: for people, or one line for programs."""
+"""Startup message of the sandbox: text for users, or one line of JSON for programs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _TEMPLATE = """DoiT MCP sandbox
 
   MCP server      {base}/mcp   (older clients: {base}/sse)
   In a browser    {base}/
-  Its world       {world}   (identity provider and DoiT API)
-  Watch it        {world}/   (users, tokens and calls, live)
+  Services        {world}   (identity provider and DoiT API)
+  Dashboard       {world}/   (users, tokens and calls, live)
 
 Sign in as
 
-{people}
+{users}
 
-Or send an API token as the bearer, without any sign-in
+Or send an API token as the bearer token, without signing in
 
 {tokens}
 
@@ -35,14 +35,14 @@ Connect a client
                     for clients that only start programs
   curl            curl -s {base}/mcp -H 'Authorization: Bearer {token}' \\
                     -H 'Content-Type: application/json' -d '{call}'
-  ChatGPT         cannot reach this computer, and a tunnel alone does not help: server and identity provider name
-                    their loopback addresses to it. It takes a server with a public https address.
+  ChatGPT         cannot reach this computer, and a tunnel is not enough: the server and the identity provider
+                    advertise loopback URLs. Deploy the server at a public https URL instead.
 
-Stop with Ctrl+C. Nothing is kept."""
+Stop with Ctrl+C. No data is kept."""
 
 
 def format_json(base: str, sandbox_url: str) -> str:
-    """One JSON object: where the server and the world are, the users' passwords and API tokens by e-mail address."""
+    """One JSON object: the URLs of the server and the sandbox, and passwords and API tokens by email address."""
     return json.dumps(
         {
             "mcp": f"{base}/mcp",
@@ -56,9 +56,9 @@ def format_json(base: str, sandbox_url: str) -> str:
 
 
 def format_text(base: str, sandbox_url: str, extra_customers: int = 0) -> str:
-    """The addresses, who can sign in and what they may, and lines to paste; *base* and *sandbox_url* without end slash.
+    """The URLs, the users and their access, and commands to paste; the URLs have no trailing slash.
 
-    *extra_customers* is the number of customers without a name.
+    *extra_customers* is the number of generated customers.
     """
     more = (
         f"\n  and {extra_customers} more customers, each with a user: {sandbox_url}/sandbox/customers"
@@ -68,7 +68,7 @@ def format_text(base: str, sandbox_url: str, extra_customers: int = 0) -> str:
     return _TEMPLATE.format(
         base=base,
         world=sandbox_url,
-        people=_format_rows((user.email, f"password {user.password:<14} {permission_summary(user)}") for user in USERS),
+        users=_format_rows((user.email, f"password {user.password:<14} {permission_summary(user)}") for user in USERS),
         tokens=_format_rows((user.email, user.api_token) for user in USERS) + more,
         cursor=json.dumps({"mcpServers": {"doit": {"url": f"{base}/mcp"}}}),
         code=json.dumps({"servers": {"doit": {"type": "http", "url": f"{base}/mcp"}}}),

@@ -1,4 +1,4 @@
-"""Measure this server beside the peers that are installed and beside bare aiohttp, and say which goals are met."""
+"""Benchmark this server, the installed peers and bare aiohttp, and report which goals are met."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .servers import Ports, ServerFailed, ServerKind, peer_remarks, server_kinds
 from .suites import DEFAULT_SUITES, GROUPS, SUITES
 from .trials import Measurement, Plan, run_upstream
 
-# Below those that systems hand out by themselves, to connections and to whoever asks for any port.
+# Below the ephemeral ports that systems assign.
 FIRST_PORT = 23_000
 MIN_FILE_LIMIT = 16_000
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line parser."""
     suites = "\n".join(f"  {suite.name:16} {suite.description}" for suite in SUITES.values())
     made = argparse.ArgumentParser(
         prog="scripts/bench",
@@ -39,22 +39,26 @@ def make_parser() -> argparse.ArgumentParser:
     )
     usual = " ".join(DEFAULT_SUITES)
     made.add_argument("suites", nargs="*", metavar="suite", help=f"default: {usual}; growth for grow-*, all for all")
-    made.add_argument("--rounds", type=int, default=3, help="how often each server is measured (3)")
+    made.add_argument("--rounds", type=int, default=3, help="number of measurements of each server (3)")
     made.add_argument("-d", "--seconds", type=float, default=0.5, help="length of one measurement (0.5)")
-    made.add_argument("-c", "--connections", type=int, action="append", help="connections, instead of the suites' own")
-    made.add_argument("--only", default="", metavar="REGEX", help="these servers only; ours is always measured")
-    made.add_argument("--against", type=Path, metavar="DIR", help="also measure the server of this other checkout")
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the raw measurements, one JSON object a line")
-    made.add_argument("--points", type=_parse_points, default=(), metavar="N,N", help="where grow-* are measured")
+    made.add_argument(
+        "-c", "--connections", type=int, action="append", help="number of connections, instead of the suites' own"
+    )
+    made.add_argument("--only", default="", metavar="REGEX", help="only these servers; ours is always measured")
+    made.add_argument("--against", type=Path, metavar="DIR", help="also measure the server in this checkout")
+    made.add_argument("--json", type=Path, metavar="FILE", help="write the raw measurements as JSON lines")
+    made.add_argument(
+        "--points", type=_parse_points, default=(), metavar="N,N", help="points at which grow-* are measured"
+    )
     made.add_argument("--rst", action="store_true", help="print tables in reStructuredText")
-    made.add_argument("--port", type=int, default=FIRST_PORT, help=f"first of the ports to use ({FIRST_PORT})")
+    made.add_argument("--port", type=int, default=FIRST_PORT, help=f"first port to use ({FIRST_PORT})")
     return made
 
 
 def choose_suites(names: Sequence[str]) -> list[Suite]:
-    """The suites of these names. Raises KeyError."""
-    wanted = [each for name in names or DEFAULT_SUITES for each in GROUPS.get(name, (name,))]
-    return [SUITES[name] for name in dict.fromkeys(wanted)]
+    """The suites with these names. Raises KeyError."""
+    selected = [each for name in names or DEFAULT_SUITES for each in GROUPS.get(name, (name,))]
+    return [SUITES[name] for name in dict.fromkeys(selected)]
 
 
 def _parse_points(text: str) -> tuple[int, ...]:
@@ -62,12 +66,12 @@ def _parse_points(text: str) -> tuple[int, ...]:
 
 
 def with_points(suite: Suite, points: tuple[int, ...]) -> Suite:
-    """A curve at these points, if there are any; any other suite as it is."""
+    """The suite with the curve measured at these points, if any."""
     return replace(suite, entries=CURVES[suite.name].entries(points)) if suite.name in CURVES and points else suite
 
 
 def choose_entries(suite: Suite, only: str, installed: dict[str, bool]) -> list[Entry]:
-    """The servers of a suite that are installed and asked for; ours by all means, since ratios are to it."""
+    """The servers of a suite that are installed and selected; ours is always included, because ratios refer to it."""
     return [
         entry
         for entry in suite.entries
@@ -76,34 +80,36 @@ def choose_entries(suite: Suite, only: str, installed: dict[str, bool]) -> list[
 
 
 def make_notes(cores: machine.Cores, programs: dict[str, ServerKind], installed: dict[str, bool]) -> list[str]:
-    """What a reader of the tables has to know."""
+    """Notes for readers of the tables."""
     if cores.server is None:
-        said = ["Fewer than two cores: servers and load share one, unpinned; only ratios of CPU mean anything."]
+        notes = ["Fewer than two cores: servers and load share one, unpinned; only CPU ratios are meaningful."]
     else:
-        said = [f"Servers ran on core {cores.server}, the load on core {cores.load}."]
+        notes = [f"Servers ran on core {cores.server}, the load on core {cores.load}."]
     missing = [name for name in programs if not installed[name]]
     if missing:
-        said.append(f"Not installed and left out: {', '.join(missing)} (scripts/bench --install installs them).")
-    return said + peer_remarks()
+        notes.append(f"Not installed: {', '.join(missing)} (scripts/bench --install installs them).")
+    return notes + peer_remarks()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure as *arguments* say; 1 if a measurement was void, 2 if nothing could be measured."""
+    """Run the command line; returns 1 if a measurement was void, 2 if nothing could be measured."""
     options = make_parser().parse_args(arguments)
     try:
         suites = [with_points(suite, options.points) for suite in choose_suites(options.suites)]
     except KeyError as unknown:
-        print(f"there is no suite {unknown}; there are {', '.join(SUITES)}", file=sys.stderr)
+        print(f"unknown suite {unknown}; available: {', '.join(SUITES)}", file=sys.stderr)
         return 2
     if machine.raise_file_limit() < MIN_FILE_LIMIT:
-        print("the limit on open files is low: streams and grow-streams may not open what they need", file=sys.stderr)
+        print(
+            "the limit on open files is low: streams and grow-streams may not open enough connections", file=sys.stderr
+        )
     records: list[Measurement] = []
     programs, cores = server_kinds(), machine.choose_cores()
     if options.against is not None:
         try:
             programs[against.KIND_NAME] = against.make_kind(options.against)
         except FileNotFoundError as missing:
-            print(f"{options.against} is no checkout of this project: {missing}", file=sys.stderr)
+            print(f"{options.against} is not a checkout of this project: {missing}", file=sys.stderr)
             return 2
         suites = [against.with_other_server(suite) for suite in suites]
     there = {name: kind.is_installed() for name, kind in programs.items()}
@@ -135,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(broken, file=sys.stderr)
             return 2
         except KeyboardInterrupt:
-            print("stopped; what was measured so far:", file=sys.stderr)
+            print("interrupted; results so far:", file=sys.stderr)
     print(make_report(records, make_notes(cores, programs, there), rst_table if options.rst else markdown_table))
     return 1 if any(record.error for record in records) else 0
 

@@ -1,4 +1,4 @@
-"""The server of another checkout beside ours, so that one run shows a change before and after."""
+"""Comparison with the server of another checkout, to show a change before and after in one run."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from .servers import ServerKind
 from .trials import Measurement
 
 KIND_NAME = "against"
-# Of what else is measured, the results are tables of their own.
+# Results of other modes are separate tables.
 COMPARABLE = ("load", "startup", "sessions", "streams")
 HEADING = ("suite", "server", "connections", "figure", "ours over the other")
 FIGURE_BY_SUITE = {"startup": "start_s", "sessions": "bytes_each", "streams": "bytes_each"}
 
 
 def make_kind(directory: Path) -> ServerKind:
-    """The server in *directory*, run by the same interpreter and packages as ours. Raises FileNotFoundError."""
+    """The server in *directory*, run with the same interpreter and packages as ours. Raises FileNotFoundError."""
     program = (directory / "scripts" / "bench_server.py").resolve(strict=True)
     return ServerKind(KIND_NAME, (sys.executable, str(program)))
 
 
 def with_other_server(suite: Suite) -> Suite:
-    """The suite with the other server after each entry of ours, started in the same way."""
+    """The suite with the other server after each entry of ours, started the same way."""
     if suite.mode not in COMPARABLE:
         return suite
     entries = [
-        one
+        item
         for entry in suite.entries
-        for one in (
+        for item in (
             (entry, replace(entry, name=_other_name(entry.name), kind=KIND_NAME)) if entry.kind == "ours" else (entry,)
         )
     ]
@@ -44,7 +44,7 @@ def _other_name(name: str) -> str:
 
 
 def comparison_rows(records: Sequence[Measurement]) -> list[Sequence[str]]:
-    """Rows, the first of which is the heading: what ours takes for each 1 of the other, round by round."""
+    """Rows, starting with the heading: the ratios of ours to the other, by round."""
     rows: list[Sequence[str]] = [HEADING]
     found: dict[tuple[str, str, int], dict[int, float]] = {}
     for record in records:

@@ -1,5 +1,4 @@
-"""Who sends the load: on each connection one request after the other, each answer looked at, none awaited by a
-coroutine."""
+"""Callers: connections that send one request after another and check each response, without coroutines."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from .wire import Connection
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to do to the server that listens on *port* and is process *pid*."""
+    """The workload for the server that listens on *port* as process *pid*."""
 
     operation: str
     port: int
@@ -26,19 +25,19 @@ class Job:
     warmup: float = 0.3
     core: int | None = None
     tool: str = "echo"
-    # What the answer's Content-Type must be; anything if empty.
+    # The expected Content-Type of responses; any if empty.
     expect: str = ""
-    # What its callers accept; as usual if empty.
+    # The Accept header; the usual one if empty.
     accept: str = ""
-    # For probes: sessions or streams, or how many callers there are; and for how long they are watched.
+    # For probes: the number of sessions, streams or callers, and how long they are observed.
     count: int = 0
-    # How long a result is.
+    # The size of a result in bytes.
     size: int = 0
     idle: float = 0.0
 
 
 def request_message(job: Job) -> tuple[Message, int]:
-    """The request of an operation, and how often its number must be in the answer: id, and what is sent back."""
+    """The request of an operation, and how often its number must occur in the response: as id, and as echoed argument."""
     if job.operation == "list":
         return {"jsonrpc": "2.0", "id": ID_PLACEHOLDER, "method": "tools/list", "params": {}}, 1
     fetches = job.operation == "fetch"
@@ -54,7 +53,7 @@ def request_message(job: Job) -> tuple[Message, int]:
 
 
 class Meter:
-    """What was measured between start and stop, and the first thing that went wrong at any time."""
+    """Measurements between start and stop, and the first failure at any time."""
 
     def __init__(self) -> None:
         self.latencies = array("d")
@@ -64,18 +63,18 @@ class Meter:
         self.first_failure = ""
 
     def record_answer(self, since: float) -> None:
-        """A right answer to what was sent at *since*."""
+        """Record a correct response to the request sent at *since*."""
         if self.measuring:
             self.latencies.append(time.perf_counter() - since)
 
     def record_failure(self, what: str) -> None:
-        """A wrong one, or none."""
+        """Record a wrong or missing response."""
         self.failures += 1
         self.first_failure = self.first_failure or what[:400]
 
 
 class Caller:
-    """One connection's requests, without a coroutine for each."""
+    """The requests of one connection, driven by callbacks."""
 
     def __init__(self, connection: Connection, meter: Meter, job: Job, parts: list[bytes], least: int) -> None:
         self._connection, self._meter, self._parts, self._least = connection, meter, parts, least
@@ -89,13 +88,13 @@ class Caller:
         self.finished = asyncio.get_running_loop().create_future()
 
     def start(self, number: int) -> None:
-        """Begin, with ids from *number* on."""
+        """Start, with request ids from *number* on."""
         self._number = number
         self._connection.on_answer, self._connection.on_lost = self._on_answer, self._on_lost
         self.send()
 
     def send(self) -> None:
-        """The next request."""
+        """Send the next request."""
         self._number += 1
         self._expected_id = b"%d" % self._number
         request = self.build_request()
@@ -124,33 +123,33 @@ class Caller:
 
 
 class NewTokenCaller(Caller):
-    """A caller whose every request has a token that nobody has seen."""
+    """A caller that sends each request with a new token."""
 
     tokens: Iterator[str]
     old_token: bytes
 
     def build_request(self) -> bytes:
-        """The request with the next token; tokens of one moment are equally long."""
+        """The request with the next token; all tokens have the same length."""
         first, *others = self._parts
         return self._expected_id.join([first.replace(self.old_token, next(self.tokens).encode(), 1), *others])
 
 
 class LegacyCaller(Caller):
-    """A caller on the older transport: a request is over when its POST is accepted and its answer came."""
+    """A caller on the HTTP+SSE transport: a request is complete when its POST is accepted and its response has arrived."""
 
     def attach(self, session: LegacySession) -> None:
-        """Take answers from the session's stream."""
+        """Receive responses from the session's stream."""
         self._parts_left = 2
         self._answer_body = b""
         session.on_message = self._on_message
 
     def send(self) -> None:
-        """The next request."""
+        """Send the next request."""
         self._parts_left, self._answer_body = 2, b""
         super().send()
 
     def _on_message(self, data: bytes) -> None:
-        # Others than the answer, such as log messages, are passed over.
+        # Other messages, such as log messages, are skipped.
         if self._expected_id and self._expected_id in data:
             self._answer_body = data
             self._complete_part()

@@ -1,7 +1,8 @@
-"""An MCP client's requests as bytes, and the handshakes of both transports. Revision 2025-11-25, which all peers know.
+"""MCP client: requests as bytes, and the handshakes of both transports, in revision 2025-11-25, which all peers
+support.
 
-A request is made once and sent many times: a number of eight digits stands for its id (and for what its arguments
-repeat of it), so that every answer can be told from every other, and no length changes.
+A request is built once and sent many times: eight digits are replaced by its id (also where its arguments repeat it),
+so that every response is distinguishable and the length stays constant.
 """
 
 from __future__ import annotations
@@ -37,21 +38,21 @@ INITIALIZED: Message = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to send requests, and whose they are."""
+    """The server, and the credentials for it."""
 
     port: int
     token: str
     accept: str = ""
 
     def head(self, verb: str, path: str, *more: tuple[str, str], token: str = "") -> str:
-        """The first lines of a request, without the empty one."""
+        """The request line and headers, without the empty line."""
         lines = [f"{verb} {path} HTTP/1.1", f"Host: {HOST}:{self.port}"]
         lines.append(f"Authorization: Bearer {token or self.token}")
         lines += [f"{name}: {value}" for name, value in more]
         return "\r\n".join(lines) + "\r\n"
 
     def post(self, message: Message, session: str = "", path: str = "/mcp", token: str = "") -> list[bytes]:
-        """A POST in the parts between which its number goes; one part for a notification."""
+        """A POST, split where its number is inserted; one part for a notification."""
         body = json.dumps(message, separators=(",", ":")).encode()
         more = [("Accept", self.accept or ACCEPT), ("Content-Type", "application/json")]
         more.append(("Content-Length", str(len(body))))
@@ -63,28 +64,28 @@ class Target:
         return [self.head("POST", path, *more, token=token).encode() + b"\r\n" + first, *others]
 
     def get(self, path: str) -> bytes:
-        """A GET that opens a stream of the older transport."""
+        """A GET that opens a stream of the HTTP+SSE transport."""
         return self.head("GET", path, ("Accept", "text/event-stream")).encode() + b"\r\n"
 
     def delete(self, session: str) -> bytes:
-        """The end of a session."""
+        """The DELETE that ends a session."""
         more = (("Mcp-Session-Id", session), ("MCP-Protocol-Version", REVISION))
         return self.head("DELETE", "/mcp", *more).encode() + b"\r\n"
 
 
 def fill_id(parts: list[bytes], number: int) -> bytes:
-    """A request with its number."""
+    """A request with its number inserted."""
     return (b"%d" % number).join(parts)
 
 
 async def connect(target: Target) -> Connection:
-    """A new connection."""
+    """Open a connection."""
     _, connection = await asyncio.get_running_loop().create_connection(Connection, HOST, target.port)
     return connection
 
 
 def parse_result(status: int, head: bytes, body: bytes, number: int) -> Message:
-    """The result in an answer, read in full. Raises Failed."""
+    """The result in a complete response. Raises MeasurementFailed."""
     text = body
     if b"text/event-stream" in find_header(head, "content-type"):
         text = (parse_events(body) or [b""])[-1]
@@ -101,7 +102,7 @@ def parse_result(status: int, head: bytes, body: bytes, number: int) -> Message:
 
 
 async def open_session(target: Target, connection: Connection) -> str:
-    """initialize and notifications/initialized; returns the id of the session, empty where there is none."""
+    """Send initialize and notifications/initialized; returns the session id, or "" for a server without sessions."""
     status, head, body = await connection.request(fill_id(target.post(INITIALIZE), ID_PLACEHOLDER))
     if "serverInfo" not in parse_result(status, head, body, ID_PLACEHOLDER):
         raise MeasurementFailed(f"initialize: {body[:300]!r}")
@@ -113,7 +114,7 @@ async def open_session(target: Target, connection: Connection) -> str:
 
 
 async def close_session(target: Target, connection: Connection, session: str) -> None:
-    """DELETE the session. Raises Failed."""
+    """DELETE the session. Raises MeasurementFailed."""
     if session:
         status, _, body = await connection.request(target.delete(session))
         if status not in (200, 202, 204):
@@ -121,7 +122,7 @@ async def close_session(target: Target, connection: Connection, session: str) ->
 
 
 class LegacySession:
-    """A session of the older transport: a stream that answers come on, and the path to post to."""
+    """A session of the HTTP+SSE transport: a stream that delivers responses, and the path to post to."""
 
     def __init__(self, target: Target, stream: Connection) -> None:
         self.path = ""
@@ -136,7 +137,7 @@ class LegacySession:
             self.on_message(data)
 
     async def open(self, post: Connection) -> None:
-        """Open the stream and shake hands, posting on *post*. Raises Failed."""
+        """Open the stream and initialize the session, posting on *post*. Raises MeasurementFailed."""
         await self.stream.open_stream(self._target.get("/sse"), self._on_event)
         parts = urlsplit(await asyncio.wait_for(self._endpoint, TIMEOUT_SECONDS))
         self.path = parts.path + (f"?{parts.query}" if parts.query else "")

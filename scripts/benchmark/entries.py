@@ -1,4 +1,4 @@
-"""The words in which suites are said: a suite compares entries, an entry is a server and how it is started."""
+"""Suites and entries: a suite compares entries; an entry is a server and its options."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ JSON = "application/json"
 PYTHON_PEERS = ("py-sdk", "py-fastmcp")
 NODE_PEERS = ("ts-sdk1", "ts-sdk2", "ts-fastmcp")
 PEERS = (*PYTHON_PEERS, *NODE_PEERS)
-# The second TypeScript SDK has no server for the older transport.
+# The second TypeScript SDK has no server for the HTTP+SSE transport.
 LEGACY_PEERS = tuple(name for name in PEERS if name != "ts-sdk2")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One server of a suite: its *name* in tables, the program, and how that is started. *hold* sessions or streams are
-    open while it is measured; *operation*, *tool*, *expect* and *connections* go before the suite's. A *cold* one is
-    asked nothing before it is measured. *size* is how long a result has to be, in bytes."""
+    """One server of a suite: its *name* in tables, the program and its options.
+
+    *hold* sessions or streams are open during the measurement; *operation*, *tool*, *expect* and *connections* override
+    the suite's. A *cold* server receives no request before it is measured. *size* is the size of a result in bytes.
+    """
 
     name: str
     kind: str
@@ -27,21 +29,22 @@ class Entry:
     operation: str = ""
     tool: str = "echo"
     expect: str = ""
-    # The Accept header; what clients usually send if empty.
+    # The Accept header; that of common clients if empty.
     accept: str = ""
     hold: str = ""
     held: int = 0
     connections: int = 0
     cold: bool = False
-    # Of a fairness entry: how many callers, or requests.
+    # The number of callers or requests of a fairness entry.
     count: int = 0
     size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A comparison. *mode* is load, growth (the same, as more and more is held), or how a fresh process is looked at:
-    startup, sessions, streams, fairness."""
+    """A comparison. *mode* is load, growth (load with a growing number of held objects), or what is measured of fresh
+    processes: startup, sessions, streams, fairness.
+    """
 
     name: str
     description: str
@@ -50,24 +53,24 @@ class Suite:
     operation: str = "call"
     expect: str = ""
     connections: tuple[int, ...] = (32,)
-    # Sessions or streams to open; tools that must be listed.
+    # Sessions or streams to open, or the number of tools to list.
     count: int = 0
-    # Seconds for which our streams are watched: one round of pings, which come every 15 s.
+    # Seconds during which our streams are observed: one round of pings, which are sent every 15 s.
     idle_seconds: float = 0.0
-    # An operation that is measured, too.
+    # A second operation to measure.
     second_operation: str = ""
 
 
 def our_entry(*options: str, name: str = "ours", **more: Any) -> Entry:
-    """This server."""
+    """An entry of this server."""
     return Entry(name, "ours", options, **more)
 
 
 def limit_entry(level: str = "c", *options: str) -> Entry:
-    """A limit."""
+    """An entry of a limit."""
     return Entry(f"limit {level}", "limit", ("--level", level, *options))
 
 
 def peer_entries(*options: str, names: Iterable[str] = PEERS) -> tuple[Entry, ...]:
-    """The peers, all started alike."""
+    """Entries of the peers, all with the same options."""
     return tuple(Entry(name, name, options) for name in names)

@@ -1,7 +1,7 @@
-"""What callers notice of each other: scenes with a greedy, a hostile or a crowd of callers, in the load's process.
+"""Fairness between callers: greedy, hostile or many callers beside a quiet one, run in the load's process.
 
-Ids such as Q2 are those of docs/security/requirements.rst. A quiet caller makes one call after the other and is
-answered rightly throughout, or the measurement is void; how the others may be answered, each scene says.
+Ids such as Q2 are those of docs/security/requirements.rst. A quiet caller sends one call after another. Each of its
+responses must be correct, or the measurement is void; each scenario defines the valid responses for the others.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .figures import percentile
 from .inputs import Inputs
 from .wire import Connection, MeasurementFailed, find_header
 
-# Between two calls of the quiet caller, between two looks at /healthz.
+# Between two calls of the quiet caller, and between two requests for /healthz.
 PAUSE_SECONDS = 0.02
-# A scene that could go on lasts so many times as long as other measurements.
+# The maximum duration of a scenario, relative to other measurements.
 DURATION_FACTOR = 4
-# Connections for what only has to be many.
+# Connections for scenarios that need many.
 FORGER_CONNECTIONS = 100
-# Of one caller in a crowd.
+# For each caller of a crowd.
 CALLS_PER_CALLER = 10
 SMALL_BUFFER_BYTES = 4096
 MB = 2**20
@@ -53,7 +53,7 @@ FETCH_CALL, _ = request_message(Job("fetch", 0, 0, ""))
 
 
 def _distinct_callers(job: Job) -> Iterator[Target]:
-    """Callers without end, each another."""
+    """An infinite sequence of different callers."""
     return (Target(job.port, token) for token in Inputs(Path(job.inputs)).tokens(callers=True))
 
 
@@ -65,7 +65,7 @@ async def _open_connection(target: Target) -> tuple[Connection, str]:
 async def _run_quiet_caller(
     target: Target, message: Message, done: Callable[[], bool], min_calls: int = 0
 ) -> dict[str, float]:
-    """One call after the other until the others are *done*, but *min_calls* of them; how long they took."""
+    """Make one call after another until the others are *done*, but at least *min_calls*; returns their durations."""
     connection, session = await _open_connection(target)
     parts = target.post(message, session)
     taken: list[float] = []
@@ -81,12 +81,12 @@ async def _run_quiet_caller(
 
 def _check_shed(status: int, head: bytes, body: bytes) -> None:
     if status not in SHED_STATUSES or not find_header(head, "retry-after").isdigit():
-        raise MeasurementFailed(f"neither answered nor told to come back: {status} {body[:300]!r}")
+        raise MeasurementFailed(f"neither a result nor a retryable error: {status} {body[:300]!r}")
 
 
 @asynccontextmanager
 async def _run_together(*works: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Future[object]]]:
-    """These go on while the block runs, and have ended well behind it. Raises Failed where one did not."""
+    """Run these while the block runs; all must succeed afterward. Raises MeasurementFailed."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         yield tasks
@@ -141,7 +141,7 @@ async def run_crowd(job: Job) -> dict[str, Any]:
 
     probe = Target(job.port, "")
     asked, worst = await connect(probe), 0.0
-    async with _run_together(*(ask(*one) for one in ready)) as tasks:
+    async with _run_together(*(ask(*item) for item in ready)) as tasks:
         while not all(task.done() for task in tasks):
             since = time.perf_counter()
             status, head, _ = await asked.request(probe.head("GET", "/healthz").encode() + b"\r\n")
@@ -193,11 +193,11 @@ async def run_stalled_readers(job: Job) -> dict[str, Any]:
         answers.append(connection.request(fill_id(target.post(message, session), ID_PLACEHOLDER)))
         stopped.append(connection)
     limit = time.perf_counter() + DURATION_FACTOR * job.seconds
-    # They stall until they are resumed, so a call is beside them however late it comes.
+    # They stall until resumed, so the quiet call always runs beside them.
     found: dict[str, Any] = await _run_quiet_caller(quiet, FETCH_CALL, lambda: time.perf_counter() > limit, min_calls=1)
     for connection in stopped:
         connection.transport.resume_reading()
-    # They were only slow: what they asked for was kept for them, whole.
+    # They were only slow, so they must receive their complete results.
     for status, head, body in await asyncio.gather(*answers):
         if len(parse_result(status, head, body, ID_PLACEHOLDER)["content"][0]["text"]) != job.size:
             raise MeasurementFailed("a stalled reader got less than the whole result")

@@ -1,5 +1,6 @@
-"""The goals: what each of them compares with what, and whether it is met. Ratios are of CPU per request unless the
-figure says otherwise, and the median over the rounds."""
+"""Goals: comparisons with bounds. Ratios are of CPU per request unless the figure says otherwise; the median over the
+rounds counts.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part of a goal: a figure of *server*, over that of *baseline* if there is one; at *maximum* or *minimum* so much."""
+    """One part of a goal: a figure of *server*, divided by that of *baseline* if given; bounded by *maximum* or
+    *minimum*.
+    """
 
     goal: int | str
     suite: str
@@ -31,7 +34,7 @@ class Check:
 
     @property
     def description(self) -> str:
-        """What is compared."""
+        """The comparison in words."""
         figure = {
             "cpu_us": "CPU", "rps": "requests/s", "p50_ms": "p50", "rss_mb": "memory", "bytes_each": "bytes each",
             "start_s": "start", "idle_share": "share of a core", "regrown_mb": "MB more after opening again twice",
@@ -45,11 +48,11 @@ class Check:
 
     @property
     def bound(self) -> str:
-        """The bound."""
+        """The bound in words."""
         return f"at most {self.maximum:g}" if self.maximum is not None else f"at least {self.minimum:g}"
 
     def value(self, records: Sequence[Measurement]) -> Spread | None:
-        """What was measured; None if that was not."""
+        """The measured value; None if it was not measured."""
         above = self._by_round(records, self.server)
         return (
             ratio_spread(above, self._by_round(records, self.baseline))
@@ -69,7 +72,7 @@ class Check:
         }
 
     def verdict(self, value: Spread | None) -> str:
-        """yes, no by how much, or not measured."""
+        """yes, no with the deviation, or not measured."""
         if value is None:
             return NOT_MEASURED
         if self.maximum is not None and value.median > self.maximum:
@@ -82,13 +85,13 @@ class Check:
 def _peer_checks(
     goal: int, suite: str, minimum: float, peers: Iterable[str], figure: str = "cpu_us", connections: int = 32
 ) -> list[Check]:
-    """Each of *peers* has to need so many times what we need; of requests per second it is the other way round."""
+    """Each of *peers* must need at least *minimum* times our figure; for requests per second it is the reverse."""
     if figure == "rps":
         return [Check(goal, suite, "ours", peer, figure, minimum=minimum, connections=connections) for peer in peers]
     return [Check(goal, suite, peer, "ours", figure, minimum=minimum, connections=connections) for peer in peers]
 
 
-# The request log has a bound, too: 25 µs more. It goes with goal 1.
+# The request log may add 25 µs per call. It belongs to goal 1.
 MAX_LOG_MICROSECONDS = 25.0
 CHECKS: tuple[Check, ...] = (
     Check(1, "call", "ours", "limit c", maximum=1.4),

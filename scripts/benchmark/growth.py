@@ -1,4 +1,4 @@
-"""How cost grows: along a curve a server holds, offers or returns more and more, and the same calls are measured."""
+"""Growth curves: the same calls, while a server holds, offers or returns more and more."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from .figures import Spread, make_spread, ratio_spread
 SESSIONS, STREAMS, TOOLS = 20_000, 10_000, 2_000
 KB = 1000
 
-# A figure by round, and that for each point of a curve.
+# A figure by round, for one point of a curve.
 ByRound = dict[int, float]
-# What was measured in the round of this number.
+# The number of a round and its figures.
 RoundFigures = tuple[int, dict[str, float]]
 Comparison = Literal["", "base", "line", "unit"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A figure in a curve's table; or what it is *comparison* the same of the base, against the straight line through the
-    first and the previous point (1 as long as growth is linear), or for each unit more than the first point has."""
+    """A column of a curve's table: a figure, or its *comparison*: with the base, with the line through the first and
+    the previous point (1 if growth is linear), or the increase per unit since the first point.
+    """
 
     title: str
     figure: str
@@ -30,8 +31,7 @@ class Column:
     comparison: Comparison = ""
 
     def cell(self, points: Sequence[tuple[int, ByRound]], index: int, base: int) -> Spread | None:
-        """What stands in the line of the point number *index*; the figure of every point is in *points*, with its place
-        on the axis."""
+        """The cell in row *index*; *points* holds the position on the axis and the figure of every point."""
         mine = points[index][1]
         if not self.comparison:
             return make_spread(mine.values())
@@ -39,7 +39,7 @@ class Column:
             if index == base:
                 return None
             return ratio_spread(mine, points[base][1])
-        # The first two points differ by less than the machine's moods: no line through them leads anywhere.
+        # The first two points differ by less than the noise of the machine, so a line through them is meaningless.
         if index < (3 if self.comparison == "line" else 1):
             return None
         (start, first), (near, previous) = points[0], points[index - 1]
@@ -55,8 +55,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A suite whose entries are the *points* along an *axis*; *base* is the number of the point others are compared
-    with."""
+    """A suite whose entries are the *points* of an *axis*; *base* is the index of the point to compare with."""
 
     name: str
     description: str
@@ -71,11 +70,11 @@ class Curve:
     idle_seconds: float = 0.0
 
     def entries(self, points: Sequence[int] = ()) -> tuple[Entry, ...]:
-        """The servers at its own or at other points."""
+        """The servers at these points, or at its own."""
         return tuple(self.entry(point) for point in points or self.points)
 
     def suite(self) -> Suite:
-        """What is measured."""
+        """The suite to measure."""
         return Suite(
             self.name,
             self.description,
@@ -89,7 +88,7 @@ class Curve:
         )
 
     def rows(self, measured: Mapping[str, Sequence[RoundFigures]]) -> list[Sequence[str]]:
-        """The table: its heading, and a line for each point whose figures, with the round's number, are there."""
+        """The table: its heading, and a row for each measured point."""
         rows: list[Sequence[str]] = [(self.axis, *(column.title for column in self.columns))]
         base = min(self.base, len(measured) - 1)
         for at, name in enumerate(measured):
@@ -110,12 +109,12 @@ def _figure_by_point(measured: Mapping[str, Sequence[RoundFigures]], figure: str
 
 
 def point_name(point: int) -> str:
-    """The name of a point's entry."""
+    """The entry name of a point."""
     return f"{point:,}"
 
 
 def point_value(name: str) -> int:
-    """Where on its axis the point of this name is."""
+    """The position of the point with this entry name."""
     return int(name.replace(",", ""))
 
 
@@ -128,7 +127,7 @@ CURVES = {
     for curve in (
         Curve(
             "grow-sessions",
-            "tools/call on a server that holds so many other sessions",
+            "tools/call on a server with a growing number of other sessions",
             "sessions held",
             (0, 1_000, 5_000, SESSIONS),
             lambda point: our_entry(name=point_name(point), hold="sessions", held=point),
@@ -136,7 +135,7 @@ CURVES = {
         ),
         Curve(
             "grow-streams",
-            "tools/call on a server that holds so many /sse streams open and pings each every 15 s",
+            "tools/call on a server with a growing number of open /sse streams, each pinged every 15 s",
             "streams held",
             (0, 1_000, 5_000, STREAMS),
             lambda point: our_entry(name=point_name(point), hold="streams", held=point),
@@ -151,7 +150,7 @@ CURVES = {
         ),
         Curve(
             "grow-tools",
-            "tools/call and tools/list (pages of at most 200) on a server with so many tools",
+            "tools/call and tools/list (pages of at most 200) on a server with a growing number of tools",
             "tools",
             (100, 500, TOOLS),
             lambda point: our_entry("--tools", str(point), name=point_name(point)),
@@ -166,7 +165,7 @@ CURVES = {
         ),
         Curve(
             "grow-sizes",
-            "tools/call whose result is a text of so many KB, eight connections",
+            "tools/call with a text result of growing size, eight connections",
             "KB of text",
             (1, 10, 100, 1_000, 5_000),
             lambda point: our_entry(name=point_name(point), tool="sized_echo", size=point * KB),
@@ -182,7 +181,7 @@ CURVES = {
         ),
         Curve(
             "grow-connections",
-            "tools/call on so many connections at once",
+            "tools/call on a growing number of concurrent connections",
             "connections",
             (1, 32, 256, 1_000),
             lambda point: our_entry(name=point_name(point), connections=point),

@@ -1,4 +1,4 @@
-"""What every server and the load share: a key pair, tokens, tools. Written to a directory, read by processes."""
+"""Inputs shared by all servers and the load: a key pair, tokens, tools. Written to a directory for other processes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 MAX_TOOLS = 2000
 AUDIENCE = "https://mcp.example/mcp"
-# The name that our server looks for; the others do not mind.
+# The key id that our server expects; the others ignore it.
 KEY_ID = "mcp-access"
 TOKEN_LIFE_SECONDS = 86_400
 WORDS = (
     "the identifier of each matching record in its account by date range and currency with a filter for status or type "
-    "sorted as asked at most so many per page when left out all results are included up to the maximum allowed value"
+    "sorted as asked at most 20 rows per page when left out all results are included up to the maximum allowed value"
 ).split()
 VERBS = ("list", "get", "create", "update", "archive")
 NOUNS = ("budget", "report", "invoice", "alert", "label", "asset", "ticket", "quota", "folder", "contract")
@@ -47,17 +47,19 @@ class Inputs:
 
     @property
     def token(self) -> str:
-        """The one access token that is used unless a measurement needs many."""
+        """The default access token."""
         return (self.directory / "token").read_text()
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where the outside is, by the names issuer, audience, upstream."""
+        """The URLs of the upstream stub, as issuer, audience and upstream."""
         found: dict[str, str] = json.loads((self.directory / "places.json").read_text())
         return found
 
     def tokens(self, *, callers: bool = False, forged: bool = False) -> Iterator[str]:
-        """Tokens without end, no two alike: the same caller's, or each of another; by the provider's key, or not."""
+        """An infinite sequence of different tokens: of one caller or of different ones, signed with the provider's key
+        or not.
+        """
         key = load_pem_private_key((self.directory / "private.pem").read_bytes(), None)
         if forged:
             key = generate_private_key(SECP256R1())
@@ -67,7 +69,7 @@ class Inputs:
         return (sign_jwt(key, token_claims(issuer, f"{begun}-{number}", next(names))) for number in count())
 
     def write_keys(self) -> None:
-        """A key pair, its public half also as a JWK set; and the tools."""
+        """Write a key pair, its public key also as a JWK set, and the tools."""
         key = generate_private_key(SECP256R1())
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (self.directory / "private.pem").write_bytes(private)
@@ -81,14 +83,14 @@ class Inputs:
         (self.directory / "tools.json").write_text(json.dumps(make_tools(MAX_TOOLS)))
 
     def write_urls(self, url: str) -> None:
-        """Where the outside turned out to be, and a token from there."""
+        """Write the URLs of the upstream stub, and a token issued for them."""
         places = {"issuer": url, "audience": AUDIENCE, "upstream": f"{url}/small"}
         (self.directory / "places.json").write_text(json.dumps(places))
         (self.directory / "token").write_text(next(self.tokens()))
 
 
 def token_claims(issuer: str, identifier: str, subject: str) -> dict[str, Any]:
-    """What an access token of the identity provider says."""
+    """The claims of an access token of the identity provider."""
     now = int(time.time())
     return {
         "iss": issuer, "aud": AUDIENCE, "sub": subject, "client_id": "bench", "scope": "mcp:tools", "iat": now,
@@ -98,7 +100,7 @@ def token_claims(issuer: str, identifier: str, subject: str) -> dict[str, Any]:
 
 
 def sign_jwt(key: EllipticCurvePrivateKey, content: dict[str, Any]) -> str:
-    """A JWT. By hand, since a library's takes longer than the request that carries it."""
+    """Sign a JWT without a library, which would take longer than the request that carries it."""
     header = {"alg": "ES256", "typ": "JWT", "kid": KEY_ID}
     text = ".".join(_encode_base64(json.dumps(part, separators=(",", ":")).encode()) for part in (header, content))
     r, s = decode_dss_signature(key.sign(text.encode(), ECDSA(SHA256())))
@@ -106,7 +108,7 @@ def sign_jwt(key: EllipticCurvePrivateKey, content: dict[str, Any]) -> str:
 
 
 def text_schema(name: str) -> dict[str, Any]:
-    """An object with one text."""
+    """The schema of an object with one string."""
     return {
         "type": "object",
         "properties": {name: {"type": "string"}},
@@ -116,8 +118,9 @@ def text_schema(name: str) -> dict[str, Any]:
 
 
 def make_tools(number: int) -> list[dict[str, Any]]:
-    """echo and fetch_report, then as many definitions of a REST API's size (1.5 KB) as make *number*; always the same,
-    so that runs of different days can be compared."""
+    """echo and fetch_report, then definitions of typical size for a REST API (1.5 KB) up to *number*; deterministic, so
+    that runs can be compared.
+    """
     words = cycle(WORDS)
     made: list[dict[str, Any]] = [
         {"name": "echo", "description": "Answers with its argument.", "inputSchema": text_schema("text")},

@@ -1,14 +1,14 @@
-"""The limits: aiohttp with the work that no MCP server can avoid, and nothing else. They check nothing that could be
-wrong, have no error paths, and are no servers: what they reach, nobody can pass.
+"""Limits: aiohttp with only the work that no MCP server can avoid.
 
-Levels, each with what those before it do:
+They have no validation and no error handling, so no real server can be faster. Levels, each with the work of the ones
+before it:
 
-a0  web.Server without application or router: read the body, parse it, answer
+a0  web.Server without application or router: read the body, parse it, respond
 a   web.Application and its router
-b   verify an ES256 token, dispatch on the method, one envelope by orjson
+b   verify an ES256 token, dispatch on the method, one envelope with orjson
 c   the token is verified once and then found by its hash
 cd  c, and fetch_report makes one GET with a shared ClientSession
-s1  c, and the answer is an event stream of one event
+s1  c, and the response is an event stream of one event
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ Message = dict[str, Any]
 
 
 class LimitServer:
-    """One level."""
+    """A server of one level."""
 
     def __init__(self, level: str, inputs: Inputs, tools: int) -> None:
         self.level = level
         self._urls = inputs.urls
         self._key: Any = load_pem_public_key((inputs.directory / "public.pem").read_bytes())
         listed = json.loads((inputs.directory / "tools.json").read_text())[:tools]
-        # The list never changes: its bytes are made once.
+        # The list never changes, so it is encoded once.
         self._tools_json = orjson.dumps({"tools": listed})
         self._claims: dict[bytes, Message] = {}
         self._sessions: dict[str, float] = {}
@@ -92,7 +92,7 @@ class LimitServer:
             return (await response.read()).decode()
 
     async def post_bare(self, request: web.BaseRequest) -> web.Response:
-        """POST of the levels before b."""
+        """Handle POST at the levels before b."""
         if request.method != "POST":
             return web.Response(status=204)
         message = orjson.loads(await request.read())
@@ -101,7 +101,7 @@ class LimitServer:
         return web.Response(body=await self._answer(message), content_type="application/json")
 
     async def post(self, request: web.Request) -> web.Response:
-        """POST /mcp."""
+        """Handle POST /mcp."""
         self._authenticate(request)
         message = orjson.loads(await request.read())
         if "id" not in message:
@@ -117,13 +117,13 @@ class LimitServer:
         return web.Response(body=body, content_type="application/json", headers=headers)
 
     async def delete(self, request: web.Request) -> web.Response:
-        """DELETE /mcp."""
+        """Handle DELETE /mcp."""
         self._authenticate(request)
         del self._sessions[request.headers["Mcp-Session-Id"]]
         return web.Response(status=204)
 
     async def open_stream(self, request: web.Request) -> web.StreamResponse:
-        """GET /sse: a stream until the client leaves."""
+        """Handle GET /sse: a stream until the client disconnects."""
         self._authenticate(request)
         name, response = secrets.token_hex(16), web.StreamResponse(headers=STREAM_HEADERS)
         await response.prepare(request)
@@ -136,7 +136,7 @@ class LimitServer:
         return response
 
     async def post_message(self, request: web.Request) -> web.Response:
-        """POST /messages: the answer goes to the stream."""
+        """Handle POST /messages: the response goes to the stream."""
         self._authenticate(request)
         message = orjson.loads(await request.read())
         if "id" in message:
@@ -145,7 +145,7 @@ class LimitServer:
         return web.Response(status=202)
 
     def make_runner(self) -> web.BaseRunner:
-        """What aiohttp is to run."""
+        """The aiohttp runner of this level."""
         if self.level == "a0":
             return web.ServerRunner(web.Server(self.post_bare))
         app = web.Application()
@@ -165,7 +165,7 @@ class LimitServer:
 
 
 def main() -> None:
-    """Serve as the command line says."""
+    """Serve with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--inputs", type=Path, required=True)

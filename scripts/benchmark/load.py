@@ -1,7 +1,7 @@
-"""The load: so many connections, on each one request after the other, for a while; every answer is looked at.
+"""Load generator: sends one request after another on each connection and checks every response.
 
-A process of its own on the load's core: ``python -m scripts.benchmark.load JOB`` with a Job as JSON prints one JSON
-object. Latency runs from writing a request to the last byte of its answer.
+It runs as a process on the load's core: ``python -m scripts.benchmark.load JOB`` with a Job as JSON prints one JSON
+object. Latency is measured from writing a request to the last byte of its response.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from .figures import percentile
 from .inputs import Inputs
 from .wire import Connection, MeasurementFailed
 
-# Each connection has numbers of its own, all of eight digits.
+# Each connection has its own range of numbers, all of eight digits.
 NUMBERS_PER_CONNECTION = 100_000
 MAX_NUMBERS = 9 * ID_PLACEHOLDER
-# How long the last requests may take once nothing new is sent.
+# Timeout of the last requests, after the load stops.
 DRAIN_SECONDS = 30.0
-# How many times as long as asked a window may be, and at least how many seconds where hardly anything is answered.
+# The maximum extension of a window, and its minimum in seconds, if there are hardly any responses.
 WINDOW_FACTOR = 5
 MIN_WINDOW_SECONDS = 30.0
 
 
 async def _open_callers(job: Job, target: Target, meter: Meter) -> tuple[list[Caller], list[tuple[Connection, str]]]:
-    """A caller for each connection, whose first answer was read in full; and the sessions to end."""
+    """A caller for each connection, after checking its first response completely; and the sessions to end."""
     message, least = request_message(job)
     made: list[Caller] = []
     tokens = Inputs(Path(job.inputs)).tokens()
@@ -51,7 +51,7 @@ async def _open_callers(job: Job, target: Target, meter: Meter) -> tuple[list[Ca
         connection = await connect(target)
         return connection, await open_session(target, connection)
 
-    # All at once: a handshake may be slow without being work.
+    # All at once, because a handshake can be slow without using CPU.
     sessions = await asyncio.gather(*(begun() for _ in range(job.connections)))
     for index, (connection, session) in enumerate(sessions):
         parts = target.post(message, session)
@@ -73,7 +73,7 @@ def _numbers_per_connection(job: Job) -> int:
 
 
 def _check_result(job: Job, result: Message, number: int) -> None:
-    """Raises Failed where a result does not say what it must."""
+    """Raise MeasurementFailed if a result is wrong."""
     if job.operation == "list":
         if job.count and len(result["tools"]) != job.count:
             raise MeasurementFailed(f"{len(result['tools'])} tools are listed, not {job.count}")
@@ -115,7 +115,7 @@ async def _run_handshakes(target: Target, meter: Meter) -> None:
 
 
 async def run_job(job: Job) -> dict[str, Any]:
-    """Measure. Raises Failed where the measurement cannot even begin."""
+    """Run a job. Raises MeasurementFailed if it cannot start."""
     target = Target(job.port, Inputs(Path(job.inputs)).token, job.accept)
     meter = Meter()
     callers: list[Caller] = []
@@ -143,16 +143,16 @@ async def run_job(job: Job) -> dict[str, Any]:
 
 
 async def _measure_window(job: Job, meter: Meter) -> dict[str, Any]:
-    """The time for which answers count, and what the server and its core did then."""
+    """Measure during a window: responses, and CPU of the server and its core."""
     gc.collect()
-    # A collection here would be latency there.
+    # A garbage collection here would count as latency of the server.
     gc.disable()
     before = (time.perf_counter(), machine.cpu_seconds(job.pid), _busy_seconds(job), time.process_time())
     meter.measuring = True
     end = before[0] + max(WINDOW_FACTOR * job.seconds, MIN_WINDOW_SECONDS)
     while time.perf_counter() < end:
         await asyncio.sleep(job.seconds)
-        # Some servers answer in bursts of all that is under way: a window without a whole one shows nothing.
+        # Some servers respond in bursts, so a window without a complete burst is meaningless.
         if len(meter.latencies) >= 2 * job.connections or meter.failures:
             break
     meter.measuring = False
@@ -177,7 +177,7 @@ def _busy_seconds(job: Job) -> float:
 
 
 def main() -> None:
-    """Do the job of the command line."""
+    """Run the job given on the command line."""
     from .fairness import SCENES
     from .probe import hold, measure_sessions, measure_streams
 

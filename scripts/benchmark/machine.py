@@ -1,4 +1,4 @@
-"""What the operating system knows: cores, the CPU time and memory of a process, how busy a core was. Linux only."""
+"""Operating system measurements: cores, CPU time and memory of processes, load of a core. Linux only."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """The core that servers run on and the one that the load comes from; None for both where there are no two."""
+    """The cores of the servers and of the load; None for both with fewer than two cores."""
 
     server: int | None = None
     load: int | None = None
 
 
 def choose_cores() -> Cores:
-    """Two cores that this process may use: with one, client and server would take each other's time."""
+    """Choose two cores available to this process; with one, client and server would compete for it."""
     usable = sorted(os.sched_getaffinity(0))
     return Cores(usable[0], usable[1]) if len(usable) > 1 else Cores()
 
 
 def pin_to_core(core: int | None) -> Callable[[], None] | None:
-    """What a child process runs before its program, so that not even its start happens elsewhere."""
+    """A function that pins a child process to *core* before its program starts."""
     if core is None:
         return None
 
@@ -45,18 +45,18 @@ def pin_to_core(core: int | None) -> Callable[[], None] | None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, all threads, to the nanosecond. Raises OSError if there is no such process."""
-    # What clock_getcpuclockid(3) returns. /proc counts in steps of 10 ms, in which a short window may show nothing.
+    """User and system time of a process, all threads, in nanosecond resolution. Raises OSError if it does not exist."""
+    # The value of clock_getcpuclockid(3). /proc counts in steps of 10 ms, too coarse for a short window.
     return time.clock_gettime((~pid << 3) | CPU_CLOCK)
 
 
 def resident_bytes(pid: int) -> int:
-    """Bytes of memory that a process occupies (RSS)."""
+    """The resident memory of a process in bytes (RSS)."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
 
 def busy_seconds(core: int) -> float:
-    """Seconds for which a core has worked so far, for anybody."""
+    """The seconds for which a core has been busy, with any process."""
     with open("/proc/stat") as lines:
         for line in lines:
             name, *numbers = line.split()
@@ -67,14 +67,14 @@ def busy_seconds(core: int) -> float:
 
 
 def raise_file_limit() -> int:
-    """Raise the limit on open files as far as we may; children inherit it. Returns the limit."""
+    """Raise the limit on open files to the hard limit, also for child processes; returns it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """The result of *work*, on uvloop where that is installed."""
+    """Run *work* and return its result, on uvloop if it is installed."""
     try:
         from uvloop import new_event_loop
     except ImportError:

@@ -1,4 +1,4 @@
-"""What sessions and streams cost a server: opened by the hundred, left alone, and closed. In the load's process."""
+"""Cost of idle sessions and streams: opens many, leaves them idle, and closes them. Runs in the load's process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .client import LegacySession, Target, close_session, connect, open_session
 from .inputs import Inputs
 from .wire import Connection
 
-# Until what was asked for has been done, and freed.
+# Time for the server to finish and free memory.
 SETTLE_SECONDS = 1.0
 MAX_CONCURRENT_OPENS = 32
 MB = 2**20
@@ -26,16 +26,16 @@ def _target(job: Job) -> Target:
 
 
 async def _open_many(target: Target, count: int, work: Opener) -> list[Connection]:
-    """Do *work* so often, over a few connections; the connections that it leaves open."""
+    """Run *work* *count* times over a few connections; returns the connections that stay open."""
     left = iter(range(count))
     opened: list[Connection] = []
 
     async def some() -> None:
         connection = await connect(target)
         for _ in left:
-            one = await work(connection)
-            if one is not None:
-                opened.append(one)
+            item = await work(connection)
+            if item is not None:
+                opened.append(item)
         connection.transport.close()
 
     await asyncio.gather(*(some() for _ in range(min(MAX_CONCURRENT_OPENS, count))))
@@ -59,7 +59,7 @@ def _stream_opener(target: Target) -> Opener:
 
 
 async def measure_sessions(job: Job) -> dict[str, Any]:
-    """Memory of sessions that were begun and left."""
+    """Measure the memory of idle sessions."""
     target = _target(job)
     first = await connect(target)
     await close_session(target, first, await open_session(target, first))
@@ -72,10 +72,10 @@ async def measure_sessions(job: Job) -> dict[str, Any]:
 
 
 async def measure_streams(job: Job) -> dict[str, Any]:
-    """Memory and CPU of idle /sse streams; memory after they were closed and opened again, twice."""
+    """Measure memory and CPU of idle /sse streams, and the memory after closing and reopening them twice."""
     target = _target(job)
-    for one in await _open_many(target, 1, _stream_opener(target)):
-        one.transport.abort()
+    for item in await _open_many(target, 1, _stream_opener(target)):
+        item.transport.abort()
     await asyncio.sleep(SETTLE_SECONDS)
     before = machine.resident_bytes(job.pid)
     opened = await _open_many(target, job.count, _stream_opener(target))
@@ -86,10 +86,10 @@ async def measure_streams(job: Job) -> dict[str, Any]:
         spent = machine.cpu_seconds(job.pid)
         await asyncio.sleep(job.idle)
         watched["idle_share"] = (machine.cpu_seconds(job.pid) - spent) / job.idle
-    lost = sum(one.closed for one in opened)
+    lost = sum(item.closed for item in opened)
     for _ in range(2):
-        for one in opened:
-            one.transport.abort()
+        for item in opened:
+            item.transport.abort()
         await asyncio.sleep(SETTLE_SECONDS)
         opened = await _open_many(target, job.count, _stream_opener(target))
     await asyncio.sleep(SETTLE_SECONDS)
@@ -105,12 +105,12 @@ async def measure_streams(job: Job) -> dict[str, Any]:
 
 
 async def hold(job: Job) -> dict[str, Any]:
-    """Open so many sessions or streams, say so, and keep them until this process is killed."""
+    """Open sessions or streams, report that they are open, and keep them until this process is killed."""
     target = _target(job)
     kept = await _open_many(
         target, job.count, _stream_opener(target) if job.tool == "streams" else _session_opener(target)
     )
     print('{"holding": true}', flush=True)
-    while not any(one.closed for one in kept):
+    while not any(item.closed for item in kept):
         await asyncio.sleep(1)
     return {"error": "the server closed streams that were held"}

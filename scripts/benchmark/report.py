@@ -1,4 +1,4 @@
-"""Tables for people: a line per server with ratios, and a line per goal that says whether it is met."""
+"""Report tables: a row per server with ratios, and a row per goal with its verdict."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOAD_COLUMNS = (
     "over limit",
     "foreign",
 )
-# Of figures that have not two behind the point.
+# Digits after the decimal point, for figures with other than two.
 DIGITS = {"idle_share": 4, "p95_s": 3, "healthz_s": 3, "key_fetches": 0}
 FRESH_COLUMNS = {
     "startup": (("start_s", "start, s", 2), ("rss_mb", "memory, MB", 1)),
@@ -47,7 +47,7 @@ def _column_widths(rows: Rows) -> list[int]:
 
 
 def rst_table(rows: Rows) -> str:
-    """Rows, of which the first is the heading, as a simple table of reStructuredText."""
+    """Rows, starting with the heading, as a simple reStructuredText table."""
     widths = _column_widths(rows)
     edge = "  ".join("=" * width for width in widths)
     heading, *others = (
@@ -57,7 +57,7 @@ def rst_table(rows: Rows) -> str:
 
 
 def markdown_table(rows: Rows) -> str:
-    """Rows, of which the first is the heading, as a Markdown table whose columns are in line."""
+    """Rows, starting with the heading, as an aligned Markdown table."""
     widths = _column_widths(rows)
 
     def line(cells: Sequence[str]) -> str:
@@ -75,8 +75,11 @@ def _format_spread(value: Spread | None, digits: int) -> str:
 def make_report(
     records: Sequence[Measurement], notes: Sequence[str], table_format: TableFormat = markdown_table
 ) -> str:
-    """Everything that is to be said about *records*, with tables in this *table_format*."""
-    parts = ["Each cell of three is least / median / most over the rounds; ratios are taken round by round.", *notes]
+    """The whole report on *records*, with tables in *table_format*."""
+    parts = [
+        "Cells with three values show minimum / median / maximum over the rounds; ratios are computed by round.",
+        *notes,
+    ]
     for name, suite in SUITES.items():
         mine = [record for record in records if record.suite == name]
         if mine and suite.mode in ("growth", "fairness"):
@@ -98,11 +101,11 @@ def _void_lines(records: Sequence[Measurement]) -> list[str]:
 
 
 def _whole_section(suite: Suite, records: Sequence[Measurement], table_format: TableFormat) -> str:
-    """A suite that is one table: a curve's, or what is demanded of the scenes of fairness."""
+    """The section of a suite with one table: a curve, or the fairness scenarios."""
     if suite.name not in CURVES:
         return "\n".join([goals_table(records, FAIRNESS_CHECKS, table_format), *_void_lines(records)])
     points: dict[str, list[tuple[int, dict[str, float]]]] = {}
-    for record in sorted((one for one in records if not one.error), key=lambda record: point_value(record.server)):
+    for record in sorted((item for item in records if not item.error), key=lambda record: point_value(record.server)):
         points.setdefault(record.server, []).append((record.round, record.figures))
     return "\n".join([table_format(CURVES[suite.name].rows(points)), *_void_lines(records)])
 
@@ -122,7 +125,7 @@ def _figure_by_round(records: Sequence[Measurement], name: str) -> dict[int, flo
 
 def _load_rows(by_server: dict[str, list[Measurement]]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = [LOAD_COLUMNS]
-    # The limits come from the least to the most work; the last is the one that does all that cannot be avoided.
+    # The limits are ordered by their work; the last one includes everything that is unavoidable.
     base = next((name for name in reversed(by_server) if name.startswith("limit")), "")
     for name, records in by_server.items():
         cpu = _figure_by_round(records, "cpu_us")
@@ -156,9 +159,9 @@ def _fresh_rows(suite: Suite, by_server: dict[str, list[Measurement]]) -> list[S
 def goals_table(
     records: Sequence[Measurement], checks: Sequence[Check] = CHECKS, table_format: TableFormat = markdown_table
 ) -> str:
-    """The goals that this run says something about, and which it does not."""
+    """The goals measured in this run, and which others were not."""
     name = "goal" if checks is CHECKS else "row"
-    rows: list[Sequence[str]] = [(name, "what", "wanted", "measured", "met")]
+    rows: list[Sequence[str]] = [(name, "what", "bound", "measured", "met")]
     silent: dict[int | str, int] = {}
     for check in checks:
         value = check.value(records)
@@ -177,6 +180,6 @@ def goals_table(
             rows.append(
                 ["1", "call: µs that the request log adds", f"at most {MAX_LOG_MICROSECONDS:g}", cost.format(1), within]
             )
-    said = ", ".join(f"{goal} ({count})" for goal, count in silent.items())
-    silence = f"{NOT_MEASURED} ({name}, and how many comparisons of it): {said}" if said else ""
+    silent_goals = ", ".join(f"{goal} ({count})" for goal, count in silent.items())
+    silence = f"{NOT_MEASURED} ({name}, number of comparisons): {silent_goals}" if silent_goals else ""
     return "\n\n".join(filter(None, (table_format(rows) if len(rows) > 1 else "", silence)))

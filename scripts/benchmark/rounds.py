@@ -1,5 +1,6 @@
-"""Rounds: all servers of a suite stand side by side and each round measures each once, so that whatever else happens on
-the machine meets all of them. What needs a fresh process gets one each time."""
+"""Rounds: all servers of a suite run side by side and each round measures each once, so that other load on the machine
+affects all of them. Suites that need fresh processes start them in each round.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +30,15 @@ from .upstream import count_key_fetches
 
 # Load before the first round.
 WARMUP_SECONDS = 1.0
-# Of a round of growth.
+# In a round of growth.
 TURNS_PER_ROUND = 4
-# Until what was asked for has been done, and freed.
+# Time for the server to finish and free memory.
 SETTLE_SECONDS = 1.0
 MB = 2**20
 
 
 def measure_suite(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
-    """All rounds of a suite over those of its *entries*."""
+    """Run all rounds of a suite over *entries*."""
     work = {"load": _measure_load, "growth": _measure_growth}.get(suite.mode, _measure_fresh)
     work(suite, entries, plan, emit)
 
@@ -68,8 +69,10 @@ def _warm_up(suite: Suite, entry: Entry, running: RunningServer, plan: Plan, con
 
 
 def _measure_growth(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
-    """As load, but each round has fresh processes, whose memory and start are of interest, too. They are dear, so there
-    are several turns with them; the one with the least CPU counts, as all that others do to a core adds to that."""
+    """Run rounds like load, but with fresh processes, whose memory and startup are measured, too. Starting them is
+    expensive, so each is measured in several turns; the one with the least CPU counts, because other processes only
+    add to it.
+    """
     for number in range(plan.rounds):
         with ExitStack() as stack:
             points = [(entry, *_start_point(suite, entry, plan, stack)) for entry in entries]
@@ -99,13 +102,13 @@ def _job_at_point(suite: Suite, entry: Entry, running: RunningServer, plan: Plan
 
 
 def _cheapest_turn(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The turn that took the least CPU per call; a void one, if there is any."""
+    """The turn with the least CPU per call; a void one, if there is any."""
     void = (found for found in turns if found.get("error") or found.get("failures"))
     return next(void, None) or min(turns, key=lambda found: float(found["cpu_us"]))
 
 
 def _start_point(suite: Suite, entry: Entry, plan: Plan, stack: ExitStack) -> tuple[RunningServer, dict[str, Any]]:
-    """A server that holds what it has to until the *stack* is left, and what is known of it by then."""
+    """A server that holds the required number of objects until *stack* is closed, and its figures so far."""
     running = start_entry(entry, plan)
     stack.callback(running.stop)
     _warm_up(suite, entry, running, plan, suite.connections[0])
@@ -119,7 +122,7 @@ def _start_point(suite: Suite, entry: Entry, plan: Plan, stack: ExitStack) -> tu
 
 
 def _measure_idle(points: Sequence[tuple[RunningServer, dict[str, Any]]], seconds: float) -> None:
-    """See what the servers do while nobody asks them anything."""
+    """Measure the servers while they receive no requests."""
     before = [machine.cpu_seconds(running.pid) for running, _ in points]
     time.sleep(seconds)
     for (running, figures), spent in zip(points, before, strict=True):
@@ -161,7 +164,7 @@ def _measure_process(suite: Suite, entry: Entry, running: RunningServer, plan: P
         return run_load(make_job(suite, entry, running, plan, entry.connections, plan.seconds), plan)
     if suite.mode == "startup":
         return {"start_s": running.startup_seconds, "rss_mb": machine.resident_bytes(running.pid) / MB}
-    # Others' streams are not watched: no goal is about that, and it takes a while.
+    # Only our streams are observed: the goals do not cover those of others, and it takes a while.
     idle = suite.idle_seconds if running.kind.name in ("ours", "limit", "against") else 0.0
     directory = str(plan.inputs.directory)
     return run_load(Job(suite.mode, running.port, running.pid, directory, count=suite.count, idle=idle), plan)

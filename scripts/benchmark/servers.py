@@ -1,4 +1,4 @@
-"""Servers as processes: who there is, whether it is installed, how it is started, when it answers, how it is ended."""
+"""Server processes: programs, installation checks, start, readiness, stop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .inputs import Inputs
 ROOT = Path(__file__).resolve().parents[2]
 PEERS_DIRECTORY = Path(__file__).resolve().parent / "peers"
 NODE_DIRECTORY = PEERS_DIRECTORY / "node"
-# Where `scripts/bench --install` puts the Python peers, apart from what the tests run with.
+# Where `scripts/bench --install` installs the Python peers, separate from the test environment.
 PEERS_PYTHON = ROOT / "build" / "bench" / "bin" / "python"
 START_TIMEOUT_SECONDS = 30.0
 MAX_START_ATTEMPTS = 3
@@ -29,33 +29,33 @@ MAX_START_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class ServerKind:
-    """A program that can serve; *is_installed* says whether it is installed."""
+    """A server program; *is_installed* says whether it can run here."""
 
     name: str
     command: tuple[str, ...]
     is_installed: Callable[[], bool] = lambda: True
-    # Compiles itself while it runs: needs more load before it is what it will be.
+    # A JIT compiler needs more warmup.
     compiles_at_runtime: bool = False
 
 
 def peers_python() -> str:
-    """The interpreter that has the Python peers."""
+    """The interpreter of the Python peers."""
     return str(PEERS_PYTHON) if PEERS_PYTHON.exists() else sys.executable
 
 
 def has_modules(*names: str) -> bool:
-    """Whether the peers' interpreter finds these."""
+    """Whether the peers' interpreter has these modules."""
     test = f"import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, {names!r})))"
     return subprocess.run([peers_python(), "-c", test], check=False).returncode == 0
 
 
 def has_packages(*names: str) -> bool:
-    """Whether Node is there, and these packages are."""
+    """Whether Node and these packages are installed."""
     return shutil.which("node") is not None and all((NODE_DIRECTORY / "node_modules" / name).is_dir() for name in names)
 
 
 def server_kinds() -> dict[str, ServerKind]:
-    """Every program by its name."""
+    """All programs by name."""
     python, node = peers_python(), shutil.which("node") or "node"
     every = [
         ServerKind("ours", (sys.executable, str(ROOT / "scripts" / "bench_server.py"))),
@@ -77,18 +77,18 @@ def server_kinds() -> dict[str, ServerKind]:
 
 
 def peer_remarks() -> list[str]:
-    """What makes the peers slower than they could be here."""
+    """Reasons why the peers run slower here than they could."""
     if has_modules("mcp") and not has_modules("httptools", "uvloop"):
         return ["httptools or uvloop is missing: the Python peers run slower than they can; see --install"]
     return []
 
 
 class ServerFailed(Exception):
-    """A server that does not serve."""
+    """A server did not start or stopped serving."""
 
 
 def find_free_port(first: int) -> int:
-    """A port at or above *first* that nobody listens on."""
+    """An unused port at or above *first*."""
     for port in range(first, 65_000):
         with socket.socket() as probe:
             try:
@@ -100,20 +100,20 @@ def find_free_port(first: int) -> int:
 
 
 class Ports:
-    """Hands out ports, each once: one that a server has just left may not be free yet."""
+    """Hands out each port once, because one that was just released may not be free yet."""
 
     def __init__(self, first: int) -> None:
         self._next = first
 
     def take(self) -> int:
-        """The next free one."""
+        """The next free port."""
         port = find_free_port(self._next)
         self._next = port + 1
         return port
 
 
 class RunningServer:
-    """A server's process. *startup_seconds* is how many seconds it took from its start to its first answer."""
+    """A running server process. *startup_seconds* is the time from its start to its first response."""
 
     def __init__(self, name: str, kind: ServerKind, port: int, process: subprocess.Popen[bytes]) -> None:
         self.name, self.kind, self.port, self.process = name, kind, port, process
@@ -121,11 +121,11 @@ class RunningServer:
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The process id."""
         return self.process.pid
 
     def stop(self) -> None:
-        """End it at once; nothing of it is needed."""
+        """Kill the process."""
         self.process.kill()
         self.process.wait()
 
@@ -140,8 +140,9 @@ def start_server(
     *,
     cold: bool = False,
 ) -> RunningServer:
-    """Start a server and wait for its first answer to initialize; if it is to stay *cold*, for its first refusal of who
-    has no token. Raises Broken, with what it wrote."""
+    """Start a server and wait for its first response to initialize; a *cold* one for its first 401. Raises ServerFailed
+    with its output.
+    """
     log = inputs.directory / "servers.log"
     for _ in range(MAX_START_ATTEMPTS):
         port = ports.take()
@@ -152,8 +153,8 @@ def start_server(
                 command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=output, preexec_fn=machine.pin_to_core(core)
             )
         running = RunningServer(name, kind, port, process)
-        wanted = 401 if cold else None if "--legacy" in options else 200
-        if _wait_for_answer(running, "" if cold else inputs.token, wanted):
+        expected_status = 401 if cold else None if "--legacy" in options else 200
+        if _wait_for_answer(running, "" if cold else inputs.token, expected_status):
             running.startup_seconds = time.perf_counter() - begun
             return running
         ended = process.poll() is not None
@@ -163,17 +164,18 @@ def start_server(
     raise ServerFailed(f"{name} does not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def _wait_for_answer(running: RunningServer, token: str, wanted: int | None) -> bool:
-    """Wait until it answers with the *wanted* status, if there is one; False if its process ended, perhaps since
-    another took the port, or it never does."""
+def _wait_for_answer(running: RunningServer, token: str, expected_status: int | None) -> bool:
+    """Wait until the server responds with the *expected_status*, if any; False if its process ended, for example because
+    the port was taken, or on a timeout.
+    """
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": ACCEPT}
     limit = time.perf_counter() + START_TIMEOUT_SECONDS
     while time.perf_counter() < limit and running.process.poll() is None:
         connection = http.client.HTTPConnection(HOST, running.port, timeout=10)
         try:
             connection.request("POST", "/mcp", json.dumps(INITIALIZE), headers)
-            # A server of the older transport alone knows no /mcp, and serves all the same: nothing is wanted of it.
-            if connection.getresponse().status == wanted or wanted is None:
+            # A server of only the HTTP+SSE transport has no /mcp, so any status will do.
+            if connection.getresponse().status == expected_status or expected_status is None:
                 return True
         except (OSError, http.client.HTTPException):
             pass

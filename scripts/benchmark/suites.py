@@ -1,4 +1,6 @@
-"""Who is measured at what. Within a suite all servers do the same work; what differs is said in its words."""
+"""The suites: servers and their workloads. Within a suite all servers do the same work; descriptions name any
+differences.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ NO_AUTH_PEERS = (
 )
 SDK_AIOHTTP = Entry("py-sdk aiohttp", "py-sdk", ("--client", "aiohttp"))
 FULL_PRODUCT = our_entry("--all")
-# ts-fastmcp waits a second in each handshake, which is no cost.
+# ts-fastmcp waits a second in each handshake, which says nothing about its cost.
 FAST_HANDSHAKE_PEERS = tuple(name for name in PEERS if name != "ts-fastmcp")
 HUNDRED_TOOLS = ("--tools", "100")
 MB = 2**20
@@ -25,7 +27,7 @@ SUITES = {
     for suite in (
         Suite(
             "call",
-            "tools/call, one JSON answer, a session per connection, ES256 tokens checked by everyone",
+            "tools/call, one JSON answer, a session per connection, all servers check ES256 tokens",
             (
                 our_entry(),
                 our_entry("--log-level", "info", name="ours, request log"),
@@ -39,11 +41,11 @@ SUITES = {
         ),
         Suite(
             "sse",
-            "tools/call answered as an event stream of one event, which ours is for a client that takes nothing else",
+            "tools/call answered with an event stream of one event; ours does so only if clients accept nothing else",
             (
                 our_entry(accept=EVENT_STREAM, expect=EVENT_STREAM),
                 our_entry(name="ours JSON"),
-                # Two events: a notification of progress first.
+                # Two events: a progress notification and the response.
                 our_entry(name="ours, progress", operation="stream", tool="stream_echo", expect=EVENT_STREAM),
                 limit_entry("s1"),
                 *peer_entries("--sse"),
@@ -81,7 +83,9 @@ SUITES = {
             (our_entry(), limit_entry(), *peer_entries("--legacy", names=LEGACY_PEERS)),
             operation="legacy",
         ),
-        Suite("noauth", "as call, but no peer checks a token; we do", (our_entry(), limit_entry(), *NO_AUTH_PEERS)),
+        Suite(
+            "noauth", "as call, but peers do not check tokens; ours does", (our_entry(), limit_entry(), *NO_AUTH_PEERS)
+        ),
         Suite(
             "fresh",
             "as call, each request with a token never seen before",
@@ -90,7 +94,7 @@ SUITES = {
         ),
         Suite(
             "startup",
-            "from a process's start to its first answer; memory then. Ours is the whole product, unless it says less",
+            "from process start to first response, and memory at that point. Ours is the whole product unless named otherwise",
             (
                 FULL_PRODUCT,
                 our_entry(*HUNDRED_TOOLS, name="ours, 100 tools"),
@@ -117,7 +121,7 @@ SUITES = {
         *(curve.suite() for curve in CURVES.values()),
         Suite(
             "fairness",
-            "what others notice of a greedy, a hostile or a crowd of callers; at the limits that are usual",
+            "effects of greedy, hostile or many callers on others, under default limits",
             (
                 our_entry("--usual-limits", name="Q2", operation="greedy", count=200),
                 our_entry("--usual-limits", name="Q3", operation="crowd", count=1500),
@@ -129,6 +133,6 @@ SUITES = {
         ),
     )
 }
-# Names for several suites.
+# Names of several suites.
 GROUPS = {"all": tuple(SUITES), "growth": tuple(CURVES)}
 DEFAULT_SUITES = ("call", "sse", "list", "init", "fetch", "legacy", "startup")

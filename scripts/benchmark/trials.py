@@ -1,4 +1,4 @@
-"""One measurement: a server's process, the load's process beside it, and what comes of that."""
+"""One measurement: a server process, the load's process, and the result."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .inputs import Inputs
 from .machine import Cores
 from .servers import ROOT, Ports, RunningServer, ServerFailed, ServerKind, start_server
 
-# Share of the server's core that others may take before a measurement is repeated, once.
+# Share of the server's core used by other processes, above which a measurement is repeated once.
 MAX_FOREIGN_SHARE = 0.10
-# Programs that compile themselves get so many times as much load before they are measured.
+# Factor for the warmup of programs with a JIT compiler.
 WARMUP_FACTOR = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measurement of one server: *figures* by name, or *error*, what made it void."""
+    """One measurement of one server: *figures* by name, or the *error* that made it void."""
 
     suite: str
     server: str
@@ -40,7 +40,7 @@ Emit = Callable[[Measurement], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to measure."""
+    """Options of all measurements."""
 
     inputs: Inputs
     kinds: dict[str, ServerKind]
@@ -48,13 +48,13 @@ class Plan:
     cores: Cores
     rounds: int = 3
     seconds: float = 0.5
-    # Instead of the suites' own.
+    # Overrides the suites' own.
     connections: tuple[int, ...] = ()
 
 
 @contextmanager
 def run_upstream(inputs: Inputs, cores: Cores) -> Iterator[None]:
-    """Identity provider and API while the block runs; *inputs* are complete then."""
+    """Run the identity provider and API while the block runs; *inputs* are then complete."""
     inputs.write_keys()
     command = [sys.executable, "-m", "scripts.benchmark.upstream", str(inputs.directory)]
     process = subprocess.Popen(
@@ -64,7 +64,7 @@ def run_upstream(inputs: Inputs, cores: Cores) -> Iterator[None]:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         if not url:
-            raise ServerFailed("the stub of the outside does not start")
+            raise ServerFailed("the upstream stub does not start")
         inputs.write_urls(url)
         yield
     finally:
@@ -73,13 +73,13 @@ def run_upstream(inputs: Inputs, cores: Cores) -> Iterator[None]:
 
 
 def start_entry(entry: Entry, plan: Plan) -> RunningServer:
-    """The entry's server, once it answers. Raises Broken."""
+    """The entry's server, once it responds. Raises ServerFailed."""
     kind = plan.kinds[entry.kind]
     return start_server(entry.name, kind, entry.options, plan.inputs, plan.ports, plan.cores.server, cold=entry.cold)
 
 
 def make_job(suite: Suite, entry: Entry, running: RunningServer, plan: Plan, connections: int, seconds: float) -> Job:
-    """What the load's process is to do to an entry's server."""
+    """The job of the load's process for an entry's server."""
     return Job(
         operation=entry.operation or suite.operation,
         port=running.port,
@@ -98,8 +98,9 @@ def make_job(suite: Suite, entry: Entry, running: RunningServer, plan: Plan, con
 
 
 def measure_undisturbed(job: Job, plan: Plan) -> dict[str, Any]:
-    """The result, or that of the second try if others took less of the core during that. Nothing but how much they
-    took decides which of the two counts."""
+    """The result, or that of a second try if other processes used less of the core during it. Only that decides which
+    of the two counts.
+    """
     first = run_load(job, plan)
     if first.get("error") or first["foreign"] <= MAX_FOREIGN_SHARE:
         return first
@@ -109,10 +110,10 @@ def measure_undisturbed(job: Job, plan: Plan) -> dict[str, Any]:
 
 
 def make_measurement(suite: Suite, entry: Entry, number: int, connections: int, found: dict[str, Any]) -> Measurement:
-    """What was found, as a record: void if an answer was wrong."""
+    """The result as a record: void if a response was wrong."""
     error = found.get("error", "")
     if found.get("failures"):
-        error = f"{found['failures']} wrong answers, the first: {found['failure']}"
+        error = f"{found['failures']} wrong responses, the first: {found['failure']}"
     figures = {name: value for name, value in found.items() if isinstance(value, (int, float))}
     return Measurement(suite.name, entry.name, number, connections, figures, error)
 
@@ -122,7 +123,7 @@ def _load_command(job: Job) -> list[str]:
 
 
 def run_load(job: Job, plan: Plan) -> dict[str, Any]:
-    """Have the job done by a process of its own; what it found, or why it found nothing."""
+    """Run a job in its own process; returns its result, or the reason for a failure."""
     limit = 120 + 10 * (job.seconds + job.idle)
     try:
         done = subprocess.run(
@@ -139,24 +140,24 @@ def run_load(job: Job, plan: Plan) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"error": f"not done within {limit:.0f} s"}
     except ValueError:
-        return {"error": done.stderr.strip()[-600:] or "the load ended without a word"}
+        return {"error": done.stderr.strip()[-600:] or "the load process ended without output"}
 
 
 @contextmanager
 def hold_open(entry: Entry, running: RunningServer, plan: Plan) -> Iterator[None]:
-    """So many sessions or streams of this server are open while the block runs."""
+    """Hold the entry's sessions or streams open while the block runs."""
     job = Job("hold", running.port, running.pid, str(plan.inputs.directory), tool=entry.hold, count=entry.held)
     process = subprocess.Popen(
         _load_command(job), cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=machine.pin_to_core(plan.cores.load)
     )
     try:
         assert process.stdout is not None
-        said = process.stdout.readline()
-        if "holding" not in said:
-            raise ServerFailed(f"{entry.name}: {said.strip() or 'could not open so many'}")
+        output = process.stdout.readline()
+        if "holding" not in output:
+            raise ServerFailed(f"{entry.name}: {output.strip() or 'could not open all of them'}")
         yield
         if process.poll() is not None:
-            raise ServerFailed(f"{entry.name}: not all stayed open; nothing measured here holds")
+            raise ServerFailed(f"{entry.name}: some were closed; the measurements here are void")
     finally:
         process.kill()
         process.wait()

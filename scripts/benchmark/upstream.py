@@ -1,7 +1,7 @@
-"""The world outside a server: an API with one small report, and an identity provider's keys and token exchange. A
-report whose id begins with "slow" takes a second.
+"""Upstream stub: an API with one small report, and an identity provider's keys and token exchange. A report whose id
+starts with "slow" takes a second.
 
-A bare asyncio.Protocol: it must answer faster than any server can ask. ``python -m scripts.benchmark.upstream
+A bare asyncio.Protocol, to respond faster than any server can send requests. ``python -m scripts.benchmark.upstream
 DIRECTORY`` prints its URL once it listens.
 """
 
@@ -34,19 +34,19 @@ TOKEN_RESPONSE = json.dumps(
 
 
 KEYS_PATH = b"/.well-known/jwks.json"
-# Where it says how often somebody asked for the keys.
+# Returns the number of requests for the keys.
 KEY_FETCHES_PATH = "/asked"
 SLOW_SECONDS = 1.0
 
 
 def count_key_fetches(inputs: Inputs) -> int:
-    """How often the outside was asked for its keys so far."""
+    """The number of requests for the keys so far."""
     with urlopen(inputs.urls["issuer"] + KEY_FETCHES_PATH, timeout=10) as answer:
         return int(answer.read())
 
 
 def report_parts() -> tuple[bytes, bytes]:
-    """The report of about 1 KB before and after the id that was asked for."""
+    """The report of about 1 KB, before and after the requested id."""
     body = json.dumps({"id": "-id-", "status": "COMPLETED", "rows": ROWS}, separators=(",", ":"))
     before, _, after = body.encode().partition(b"-id-")
     return before, after
@@ -57,18 +57,18 @@ class UpstreamProtocol(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, keys: bytes, asked: Counter[bytes]) -> None:
-        self._keys, self._request_counts = keys, asked
+    def __init__(self, keys: bytes, request_counts: Counter[bytes]) -> None:
+        self._keys, self._request_counts = keys, request_counts
         self._received = b""
         self._before, self._after = report_parts()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected."""
-        # Not asked whether it is one: uvloop's are not registered as such.
+        """Keep the transport."""
+        # A cast, because uvloop's transports are not registered as subclasses.
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer each request that is complete."""
+        """Respond to each complete request."""
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = self._received[:end]
@@ -96,7 +96,7 @@ class UpstreamProtocol(asyncio.Protocol):
             body = self._keys if path == KEYS_PATH else TOKEN_RESPONSE
         start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         if query.startswith(b"id=slow"):
-            # There is no second request on this connection before the first is answered.
+            # Clients send no second request on a connection before the first response.
             asyncio.get_running_loop().call_later(SLOW_SECONDS, self.transport.write, start + body)
         else:
             self.transport.write(start + body)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as a client sees it, with as little between as Python allows: the load must outrun every server."""
+"""HTTP/1.1 client with minimal overhead: the load must be faster than every server."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ BODILESS_STATUSES = (202, 204)
 
 
 class MeasurementFailed(Exception):
-    """An answer is not what it must be, or none came: the measurement is worth nothing."""
+    """A response is wrong or missing, so the measurement is void."""
 
 
 def find_header(head: bytes, name: str) -> bytes:
-    """The value of a header in the bytes before the body; empty where there is none."""
+    """The value of a header in *head*; empty if it is missing."""
     found = re.search(rb"\r\n" + name.encode() + rb":[ \t]*([^\r\n]*)", head, re.IGNORECASE)
     return found[1].strip() if found else b""
 
 
 def decode_chunks(raw: bytes, start: int) -> bytes | None:
-    """The body in chunks that begins at *start*; None while some of it is still to come."""
+    """The chunked body that starts at *start*; None if it is incomplete."""
     parts: list[bytes] = []
     while (line := raw.find(b"\r\n", start)) >= 0:
         size = int(raw[start:line].partition(b";")[0], 16)
@@ -39,7 +39,7 @@ def decode_chunks(raw: bytes, start: int) -> bytes | None:
 
 
 class Connection(asyncio.Protocol):
-    """A connection that is kept. At most one request is under way on it, or a stream of events without end."""
+    """A persistent connection, with at most one request in flight, or one endless event stream."""
 
     transport: asyncio.Transport
 
@@ -48,30 +48,30 @@ class Connection(asyncio.Protocol):
         self.on_lost: Callable[[], None] | None = None
         self.closed = False
         self._received = b""
-        # Of an answer whose length is known: what came of it, and how much is still to come.
+        # Of a response with a known length: the received parts, and the number of missing bytes.
         self._pieces: list[bytes] = []
         self._missing = 0
         self._stream: EventStream | None = None
         self._opening: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected."""
-        # Not asked whether it is one: uvloop's are not registered as such.
+        """Keep the transport."""
+        # A cast, because uvloop's transports are not registered as subclasses.
         self.transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """No longer."""
+        """Fail the pending request, if any."""
         self.closed = True
         if self.on_lost is not None:
             self.on_lost()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes: of an answer, of the head of a stream, or of its events."""
+        """Handle bytes of a response, of the head of a stream, or of its events."""
         if self._stream is not None and self._opening is None:
             self._stream.feed(data)
             return
         if self._missing > 0:
-            # Only looked at when it is complete: a long answer comes in many pieces.
+            # Joined only when complete, because a long response arrives in many parts.
             self._pieces.append(data)
             self._missing -= len(data)
             if self._missing > 0:
@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
         body = self._parse_body(received, end)
         if body is not None:
             self._received = b""
-            assert self.on_answer is not None, "an answer that nobody asked for"
+            assert self.on_answer is not None, "an unexpected response"
             self.on_answer(int(received[9:12]), received[:end], body)
 
     def _parse_body(self, received: bytes, end: int) -> bytes | None:
@@ -101,10 +101,10 @@ class Connection(asyncio.Protocol):
             return decode_chunks(received, end + 4)
         if int(received[9:12]) in BODILESS_STATUSES:
             return b""
-        raise MeasurementFailed(f"an answer without a length: {head[:200]!r}")
+        raise MeasurementFailed(f"a response without a length: {head[:200]!r}")
 
     def request(self, request: bytes) -> asyncio.Future[tuple[int, bytes, bytes]]:
-        """Send a request; the future gets status, head and body of the answer, or Failed."""
+        """Send a request; the future gets status, head and body of the response, or MeasurementFailed."""
         future: asyncio.Future[tuple[int, bytes, bytes]] = asyncio.get_running_loop().create_future()
 
         def answered(status: int, head: bytes, body: bytes) -> None:
@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
         return future
 
     async def open_stream(self, request: bytes, on_event: OnEvent) -> None:
-        """Open a stream: *on_event* gets the name and the data of each event from now on. Raises Failed."""
+        """Open a stream: *on_event* gets the name and data of each event. Raises MeasurementFailed."""
         self._stream = EventStream(on_event)
         self._opening = asyncio.get_running_loop().create_future()
         opening = self._opening
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         assert self._opening is not None and self._stream is not None
         opening, self._opening, self._received = self._opening, None, b""
         if head[9:12] != b"200" or b"text/event-stream" not in find_header(head, "content-type"):
-            opening.set_exception(MeasurementFailed(f"no stream: {head[:200]!r} {rest[:200]!r}"))
+            opening.set_exception(MeasurementFailed(f"not a stream: {head[:200]!r} {rest[:200]!r}"))
             return
         self._stream.chunked = b"chunked" in find_header(head, "transfer-encoding").lower()
         opening.set_result(None)
@@ -143,7 +143,7 @@ def _fail_on_close(future: asyncio.Future[None] | asyncio.Future[tuple[int, byte
 
 
 class EventStream:
-    """Takes the bytes of a stream as they come and gives its events."""
+    """Parses the bytes of an event stream incrementally."""
 
     def __init__(self, on_event: OnEvent) -> None:
         self.chunked = False
@@ -152,13 +152,13 @@ class EventStream:
         self._text = b""
 
     def feed(self, data: bytes) -> None:
-        """More bytes."""
+        """Parse more bytes."""
         self._text += self._decode_chunks(data) if self.chunked else data
-        # A carriage return at the very end may be half of a line's end: it waits for the other half.
+        # A trailing carriage return may be half of a line ending, so it waits for the next bytes.
         text = self._text.replace(b"\r\n", b"\n")
         *events, self._text = text.split(b"\n\n")
-        for one in events:
-            self._emit(one)
+        for item in events:
+            self._emit(item)
 
     def _decode_chunks(self, data: bytes) -> bytes:
         raw, start, out = self._raw + data, 0, b""
@@ -184,7 +184,7 @@ class EventStream:
 
 
 def parse_events(body: bytes) -> list[bytes]:
-    """The data of all events of a finished stream."""
+    """The data of all events of a complete stream."""
     found: list[bytes] = []
     EventStream(lambda name, data: found.append(data)).feed(body)
     return found

@@ -1,1 +1,1 @@
-"""What the official conformance suite expects a server to offer: records for the product's own registries."""
+"""Records that the official conformance suite expects of a server, for the product's own registries."""

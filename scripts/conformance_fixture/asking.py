@@ -1,4 +1,4 @@
-"""Tools and a prompt that ask the client: for a person's words, a model's, or its roots."""
+"""Tools and a prompt that send requests to the client: elicitation, sampling, roots."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ ENUMS_FORM = elicitation_form(
 
 
 def answer_field(answer: JsonObject, name: str) -> str:
-    """What a person filled in, or that there is nothing."""
-    return str(answer.get("content", {}).get(name, "nobody"))
+    """The value that the user entered, or "missing"."""
+    return str(answer.get("content", {}).get(name, "missing"))
 
 
 async def ask_model(call: Call, arguments: JsonObject) -> ContentResult:
@@ -146,7 +146,7 @@ TOOLS: tuple[Tool, ...] = (
     make_tool(f"{TOOL_PREFIX}_multiple_inputs", "Ask for three things at once", ask_several),
     make_tool(f"{TOOL_PREFIX}_multi_round", "Ask twice", ask_twice),
     make_tool(f"{TOOL_PREFIX}_tampered_state", "Ask and check the state", ask_with_tampered_state),
-    make_tool(f"{TOOL_PREFIX}_capabilities", "Ask for what can be asked", ask_supported),
+    make_tool(f"{TOOL_PREFIX}_capabilities", "Send the supported client requests", ask_supported),
 )
 PROMPTS: tuple[Prompt, ...] = (
     Prompt(f"{TOOL_PREFIX}_prompt", "Asking prompt", "A prompt that asks first", ask_in_prompt),

@@ -1,4 +1,4 @@
-"""Prompts, resources, a template and a skill."""
+"""Prompts, resources, a resource template and a skill."""
 
 from __future__ import annotations
 

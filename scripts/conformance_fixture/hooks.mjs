@@ -1,5 +1,5 @@
-// Loaded before the conformance suite: gives it a token to send, and the one function that Node 20 lacks.
-// Works twice: as the preloaded module itself, and as the module-loader hook that it registers.
+// Preloaded into the conformance suite: adds a token to its requests, and the one function that Node 20 lacks.
+// Runs twice: as the preloaded module, and as the module loader hook that it registers.
 import http from 'node:http';
 import { register } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
@@ -14,7 +14,7 @@ const source = (code) => ({
   shortCircuit: true,
 });
 
-// The suite's bundle imports globSync by name, and undici's request, which is not the global fetch.
+// The suite's bundle imports globSync by name, and undici's request instead of the global fetch.
 const GLOB = `
   import fs from 'node:fs';
   export * from 'node:fs';

@@ -1,4 +1,4 @@
-"""Shorthand for the fixture's records."""
+"""Constructors of the fixture's records."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from doit_mcp.catalog.tools.tool import ContentResult, Tool
 
 JsonObject = dict[str, Any]
 NO_ARGUMENTS: JsonObject = {"type": "object", "additionalProperties": False}
-# One transparent pixel, and a quarter of a millisecond of silence.
+# A transparent pixel, and a quarter of a millisecond of silence.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 SILENCE = "UklGRigAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQQAAACAgICA"
 IMAGE: JsonObject = {"type": "image", "data": PIXEL, "mimeType": "image/png"}
 
 
 def text_result(words: str) -> ContentResult:
-    """A result of one text block."""
+    """A result with one text block."""
     return ContentResult([{"type": "text", "text": words}])
 
 
@@ -27,7 +27,7 @@ def make_tool(
     run: Callable[[Call, JsonObject], Awaitable[ContentResult]],
     schema: JsonObject = NO_ARGUMENTS,
 ) -> Tool:
-    """A tool that reads nothing and changes nothing."""
+    """A tool without effects."""
     return Tool(
         name=name,
         title=description.partition(":")[0],
@@ -36,13 +36,13 @@ def make_tool(
         run=run,
         annotations={"readOnlyHint": True, "destructiveHint": False, "openWorldHint": False},
         area="conformance",
-        # The suite has tasks of a minute, which it cancels.
+        # The suite has tasks that last a minute, which it cancels.
         deadline=120.0,
     )
 
 
 def answer_with_text(words: str) -> Callable[[Call, JsonObject], Awaitable[ContentResult]]:
-    """A run that says always the same."""
+    """A handler that always returns this text."""
 
     async def run(call: Call, arguments: JsonObject) -> ContentResult:
         return text_result(words)
@@ -51,7 +51,7 @@ def answer_with_text(words: str) -> Callable[[Call, JsonObject], Awaitable[Conte
 
 
 def answer_with_blocks(*blocks: JsonObject) -> Callable[[Call, JsonObject], Awaitable[ContentResult]]:
-    """A run that gives always these blocks."""
+    """A handler that always returns these blocks."""
 
     async def run(call: Call, arguments: JsonObject) -> ContentResult:
         return ContentResult(list(blocks))

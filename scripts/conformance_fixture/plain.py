@@ -1,4 +1,4 @@
-"""Tools that answer by themselves, with all kinds of content, log messages and progress."""
+"""Tools that need no client requests: all kinds of content, log messages and progress."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def raise_tool_error(call: Call, arguments: JsonObject) -> ContentResult:
 async def answer_after_release(call: Call, arguments: JsonObject) -> ContentResult:
     await call.release_connection()
     await asyncio.sleep(0.15)
-    return text_result("Delivered after the connection was let go.")
+    return text_result("Delivered after the connection was closed.")
 
 
 DIALECT_SCHEMA: JsonObject = {
@@ -75,7 +75,7 @@ DIALECT_SCHEMA: JsonObject = {
 }
 REGION_SCHEMA = object_schema(region={"type": "string", "description": "Where to go.", "x-mcp-header": "Region"})
 
-# The suite takes the first tool of the list for some of its probes.
+# The suite uses the first listed tool for some of its probes.
 TOOLS: tuple[Tool, ...] = (
     make_tool("test_simple_text", "Simple text", answer_with_text("This is a simple text response for testing.")),
     make_tool("test_image_content", "An image", answer_with_blocks(IMAGE)),
@@ -104,5 +104,5 @@ TOOLS: tuple[Tool, ...] = (
     make_tool("test_reconnection", "An answer that has to be fetched", answer_after_release),
     make_tool("json_schema_2020_12_tool", "Arguments in the newest dialect", answer_with_text("Fits."), DIALECT_SCHEMA),
     make_tool("test_x_mcp_header", "An argument that a header repeats", answer_with_text("Routed."), REGION_SCHEMA),
-    make_tool("test_logging_tool", "A log message, if it is wanted", log_messages),
+    make_tool("test_logging_tool", "A log message, if the level allows it", log_messages),
 )

@@ -1,4 +1,4 @@
-"""Tools that become tasks, where the client can follow them."""
+"""Tools that become tasks, for clients that support them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .asking import ELICIT, NAME_FORM, answer_field
 from .making import JsonObject, elicitation_form, make_tool, object_schema, text_result
 
 BOOLEAN: JsonObject = {"type": "boolean"}
-# Outside the range that JSON-RPC keeps for itself.
+# Outside the range reserved by JSON-RPC.
 JOB_FAILED = 1001
 
 

@@ -1,1 +1,1 @@
-"""Fuzzing: every parser of bytes from outside, run on hostile input. ``scripts/fuzz --help`` says how."""
+"""Fuzzing of every parser of external bytes. See ``scripts/fuzz --help``."""

@@ -1,4 +1,4 @@
-"""Owns the command line of scripts/fuzz."""
+"""Command line of scripts/fuzz."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from pathlib import Path
 from .engines import ROOT, explore, explore_for, run_atheris
 from .targets import TARGETS
 
-HELP = """Run the parsers on hostile input. The first input that fails ends it with status 1: it is shown, and kept in
+HELP = """Fuzz the parsers. The run stops at the first failing input with exit status 1; the input is printed, and saved in
 build/fuzz for --input."""
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The arguments."""
+    """The command line parser."""
     made = argparse.ArgumentParser(prog="scripts/fuzz", description=HELP)
-    made.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(TARGETS)}; all unless given")
+    made.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(TARGETS)}; default: all")
     made.add_argument(
         "--seconds",
         type=float,
         default=60,
-        help="time for all targets together (default: 60); atheris takes at least 3 seconds for each",
+        help="total time for all targets (default: 60); atheris needs at least 3 seconds for each",
     )
-    made.add_argument("--runs", type=int, help="inputs for each target, in place of a time")
-    made.add_argument("--seed", type=int, help="the number that inputs follow from; a random one unless given")
-    made.add_argument("--engine", choices=("atheris", "hypothesis"), help="atheris where it is installed, unless given")
-    made.add_argument("--input", type=Path, help="run this file alone, on one target")
-    made.add_argument("--folder", type=Path, default=ROOT / "build" / "fuzz", help="for inputs that are kept")
+    made.add_argument("--runs", type=int, help="number of inputs per target, instead of a time")
+    made.add_argument("--seed", type=int, help="seed of the inputs; default: random")
+    made.add_argument("--engine", choices=("atheris", "hypothesis"), help="default: atheris if it is installed")
+    made.add_argument("--input", type=Path, help="run only this file, on one target")
+    made.add_argument("--folder", type=Path, default=ROOT / "build" / "fuzz", help="where to save inputs")
     return made
 
 
 def report_failure(name: str, data: bytes, folder: Path) -> None:
-    """Keep an input, and say what happens with it."""
+    """Save an input, and report how it fails."""
     file = folder / name / f"failing-{hashlib.sha256(data).hexdigest()[:16]}"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
@@ -47,12 +47,12 @@ def report_failure(name: str, data: bytes, folder: Path) -> None:
     except Exception:
         traceback.print_exc()
     else:
-        print("It does not fail by itself: it took too long, or needs what ran before it.", file=sys.stderr)
-    print(f"\n{name} fails with {data!r}\nAgain: scripts/fuzz {name} --input {file}", file=sys.stderr)
+        print("It does not fail on its own: it took too long, or depends on earlier inputs.", file=sys.stderr)
+    print(f"\n{name} fails with {data!r}\nReproduce: scripts/fuzz {name} --input {file}", file=sys.stderr)
 
 
 def find_failing_input(name: str, options: argparse.Namespace, seed: int, seconds: float) -> bytes | None:
-    """An input of this target that fails."""
+    """A failing input of this target, or None."""
     target = TARGETS[name]
     if options.engine == "atheris":
         return run_atheris(name, target, options.folder / name, seed, options.runs, seconds)
@@ -60,7 +60,7 @@ def find_failing_input(name: str, options: argparse.Namespace, seed: int, second
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when nothing failed, 1 with the input that did, 2 for wrong arguments."""
+    """Run the command line; returns 0 if nothing failed, 1 for a failing input, 2 for invalid arguments."""
     made = make_parser()
     options = made.parse_args(arguments)
     names = options.targets or list(TARGETS)
@@ -69,10 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.engine = options.engine or ("atheris" if find_spec("atheris") else "hypothesis")
     if options.input:
         if len(names) != 1:
-            made.error("--input needs one target")
+            made.error("--input requires one target")
         TARGETS[names[0]].run(options.input.read_bytes())
         return 0
-    # libFuzzer takes 0 for "choose one".
+    # libFuzzer treats 0 as "choose one".
     number = secrets.randbelow(2**31 - 1) + 1 if options.seed is None else options.seed
     print(f"{options.engine}, seed {number}")
     end = time.monotonic() + options.seconds

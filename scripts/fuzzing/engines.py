@@ -1,4 +1,4 @@
-"""Two ways to make inputs: Hypothesis, which is always there, and atheris, which follows the coverage of the code."""
+"""Input generators: Hypothesis, which is always available, and atheris, which follows code coverage."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from hypothesis import strategies as st
 from .targets import Target
 
 ROOT = Path(__file__).resolve().parents[2]
-# Inputs between two looks at the clock.
+# Inputs between two checks of the time.
 RUNS_PER_BATCH = 100
 MAX_INPUT_BYTES = 4_096
-# Seconds that one input may take; far above what any needs, however busy the machine is.
+# Maximum seconds for one input; far above what any needs, even on a busy machine.
 MAX_INPUT_SECONDS = 20
-# What atheris takes to start, at least.
+# Minimum startup time of atheris.
 START_SECONDS = 2
-# And what it may take beyond its time before it is killed: an input that hangs, at its start or at its end.
+# Additional seconds before atheris is killed, for an input that hangs at the start or the end.
 GRACE_SECONDS = MAX_INPUT_SECONDS + 40
 
 
 def input_strategy(target: Target) -> st.SearchStrategy[bytes]:
-    """Any bytes, sequences of what well-formed inputs are made of, and well-formed inputs with a part replaced."""
-    tokens = sorted({token for one in target.seeds for token in re.findall(rb"\w+|\W", one)} | {b"", b"\xff", b"\0"})
+    """Any bytes, sequences of fragments of well-formed inputs, and well-formed inputs with a part replaced."""
+    tokens = sorted({token for item in target.seeds for token in re.findall(rb"\w+|\W", item)} | {b"", b"\xff", b"\0"})
     pieces = st.lists(st.sampled_from(tokens) | st.binary(max_size=6), max_size=24).map(b"".join)
     edits = st.tuples(st.sampled_from(target.seeds), st.integers(0, 300), st.integers(0, 40), pieces)
     return st.binary(max_size=200) | pieces | edits.map(_apply_edit)
@@ -41,7 +41,7 @@ def _apply_edit(edit: tuple[bytes, int, int, bytes]) -> bytes:
 
 
 def explore(target: Target, runs: int, seed_number: int) -> bytes | None:
-    """The smallest input found that fails, of *runs* that follow from the seed *seed_number*; None if all went well."""
+    """The smallest failing input out of *runs* inputs generated from *seed_number*; None if none fails."""
     failing: list[bytes] = []
 
     @seed(seed_number)
@@ -65,7 +65,7 @@ def explore(target: Target, runs: int, seed_number: int) -> bytes | None:
     try:
         run()
     except Exception:
-        # Hypothesis ends with the smallest; without an input it is a fault of the fuzzer itself.
+        # Hypothesis ends with the smallest failing input; without one, the fuzzer itself is faulty.
         if not failing:
             raise
         return failing[-1]
@@ -73,7 +73,7 @@ def explore(target: Target, runs: int, seed_number: int) -> bytes | None:
 
 
 def explore_for(target: Target, seconds: float, seed_number: int) -> bytes | None:
-    """The same until the time is up."""
+    """Like explore, until the time is up."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if (found := explore(target, RUNS_PER_BATCH, seed_number)) is not None:
@@ -83,21 +83,21 @@ def explore_for(target: Target, seconds: float, seed_number: int) -> bytes | Non
 
 
 def find_artifacts(folder: Path) -> Iterator[Path]:
-    """The inputs that libFuzzer kept because they crashed or took too long."""
+    """The inputs that libFuzzer saved because they crashed or took too long."""
     return (path for kind in ("crash", "timeout", "oom") for path in folder.glob(f"{kind}-*"))
 
 
 def run_atheris(
     name: str, target: Target, folder: Path, seed_number: int, runs: int | None, seconds: float
 ) -> bytes | None:
-    """An input that fails, found by atheris in a process of its own; its corpus stays in *folder* for the next time.
+    """A failing input found by atheris in its own process; its corpus stays in *folder* for the next run.
 
-    It ends after *runs* inputs or, without them, after *seconds*; it is killed if it does not.
+    It ends after *runs* inputs or, without them, after *seconds*; it is killed if it does not end.
     """
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
-    for one in target.seeds:
-        (corpus / hashlib.sha256(one).hexdigest()[:16]).write_bytes(one)
+    for item in target.seeds:
+        (corpus / hashlib.sha256(item).hexdigest()[:16]).write_bytes(item)
     known = set(find_artifacts(folder))
     limit = f"-runs={runs}" if runs else f"-max_total_time={max(1, round(seconds - START_SECONDS))}"
     command = [sys.executable, "-m", "scripts.fuzzing.guided", name, str(corpus), f"-artifact_prefix={folder}/"]

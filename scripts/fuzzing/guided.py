@@ -1,6 +1,6 @@
-"""One target under atheris, in a process of its own: libFuzzer ends the process when it is done.
+"""One fuzz target under atheris, in its own process, because libFuzzer exits when it is done.
 
-python -m scripts.fuzzing.guided TARGET CORPUS [libFuzzer's options]
+Usage: ``python -m scripts.fuzzing.guided TARGET CORPUS [libFuzzer's options]``
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is fuzzed: parsers, what each may raise, and what has to hold for whatever it accepts."""
+"""Fuzz targets: parsers, the errors they may raise, and the invariants of accepted inputs."""
 
 from __future__ import annotations
 
@@ -51,34 +51,34 @@ TOKEN = (
 
 
 class RuleViolation(AssertionError):
-    """A parser accepted, refused or changed something in a way that it must not."""
+    """A parser accepted, rejected or changed something that it must not."""
 
 
 def require(holds: bool, rule: str) -> None:
-    """Raise Violated unless the rule *holds*; unlike assert, also with python -O."""
+    """Raise RuleViolation unless the rule *holds*; unlike assert, also with python -O."""
     if not holds:
         raise RuleViolation(rule)
 
 
 def decode_header(data: bytes) -> str:
-    """A header value as aiohttp hands it on: bytes that are not UTF-8 become lone surrogates."""
+    """A header value as aiohttp decodes it: invalid UTF-8 becomes lone surrogates."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def check_refusal(error: jsonrpc.RpcError) -> None:
-    """An error that can be sent."""
+    """Check that an error can be sent."""
     body = orjson.loads(jsonrpc.error_bytes(error, error.id))
     require(body["error"]["code"] == error.code and len(error.message) < 1_000, "an error is short and can be sent")
 
 
 def nesting_depth(value: Any) -> int:
-    """How deep a JSON value is nested."""
+    """The nesting depth of a JSON value."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     return 0 if inner is None else 1 + max(map(nesting_depth, inner), default=0)
 
 
 def read_message(data: bytes) -> jsonrpc.Message | None:
-    """The message in *data*; None when it was refused, as it should be."""
+    """The message in *data*; None if it was rejected correctly."""
     try:
         value = jsonrpc.parse_json(data)
         require(nesting_depth(value) <= jsonrpc.MAX_DEPTH, "what is accepted is not nested deeper than the limit")
@@ -90,7 +90,7 @@ def read_message(data: bytes) -> jsonrpc.Message | None:
 
 
 def fuzz_json_rpc(data: bytes) -> None:
-    """Messages."""
+    """JSON-RPC messages."""
     found = read_message(data)
     if isinstance(found, jsonrpc.Request):
         again = jsonrpc.parse_json(jsonrpc.result_bytes(found.id, found.params))
@@ -98,7 +98,7 @@ def fuzz_json_rpc(data: bytes) -> None:
 
 
 def fuzz_envelopes(data: bytes) -> None:
-    """Headers and message together: lines of headers, an empty line, the body."""
+    """Headers and message together: header lines, an empty line, the body."""
     head, _, body = data.partition(b"\n\n")
     fields = (line.partition(":")[::2] for line in decode_header(head).split("\n"))
     headers = CIMultiDict((name, value) for name, value in fields if name)
@@ -133,7 +133,7 @@ def fuzz_header_values(data: bytes) -> None:
 
 
 def parse_events(chunks: list[bytes], limit: int) -> tuple[list[str], bool]:
-    """The events of a stream that comes in *chunks*, and whether it broke."""
+    """The events of a stream that arrives in *chunks*, and whether it failed."""
     parser, found = EventStreamParser(limit), list[str]()
     try:
         for chunk in chunks:
@@ -144,12 +144,12 @@ def parse_events(chunks: list[bytes], limit: int) -> tuple[list[str], bool]:
 
 
 def fuzz_event_stream(data: bytes) -> None:
-    """Event streams of the API: however they are cut, the events are the same."""
+    """Event streams of the API: the events must not depend on the chunks."""
     whole = parse_events([data], len(data) + 1)
     for size in (1, 3):
         pieces = [data[at : at + size] for at in range(0, len(data), size)]
         parts = parse_events(pieces, len(data) + 1)
-        # What one chunk holds before the fault is handed out with it, or not at all.
+        # Events in the same chunk before an error are returned with it, or not at all.
         require(parts[1] == whole[1] and parts[0][: len(whole[0])] == whole[0], "events do not depend on the chunks")
         require(whole[1] or parts[0] == whole[0], "events do not depend on the chunks")
     found, _ = parse_events([data], 32)
@@ -157,7 +157,7 @@ def fuzz_event_stream(data: bytes) -> None:
 
 
 def fuzz_signed_state(data: bytes) -> None:
-    """Forged and altered seals."""
+    """Forged and modified signed values."""
     mask = (data * (len(SIGNED_STATE) // len(data) + 1))[: len(SIGNED_STATE)] if data else b""
     altered = bytes(a ^ b for a, b in zip(SIGNED_STATE.encode(), mask)).decode("latin-1")
     tries = [
@@ -189,7 +189,7 @@ def fuzz_encryption(data: bytes) -> None:
 
 
 def fuzz_cursors(data: bytes) -> None:
-    """Cursors of lists."""
+    """Pagination cursors."""
     cursor = decode_header(data)
     try:
         position = cursors.decode(cursor, FINGERPRINT, LENGTH)
@@ -200,7 +200,7 @@ def fuzz_cursors(data: bytes) -> None:
 
 
 def fuzz_forwarded(data: bytes) -> None:
-    """``X-Forwarded-For``: the first line is the connection's address, every other one a header."""
+    """``X-Forwarded-For``: the first line is the connection's address, each further one a header."""
     remote, *values = decode_header(data).split("\n")
     for trusted in ((), TRUSTED):
         found = client_address(remote, values, trusted)
@@ -208,7 +208,7 @@ def fuzz_forwarded(data: bytes) -> None:
 
 
 def fuzz_locales(data: bytes) -> None:
-    """Language tags, and dates in the conventions of their locales."""
+    """Language tags, and dates formatted for them."""
     tag, _, day = decode_header(data).partition("\n")
     found = find_locale(tag)
     if found is not None:
@@ -217,7 +217,7 @@ def fuzz_locales(data: bytes) -> None:
 
 
 def fuzz_traces(data: bytes) -> None:
-    """``traceparent`` and the trace ID of ours."""
+    """``traceparent`` and our trace id."""
     parent, _, own = decode_header(data).partition("\n")
     found = copy_context().run(begin_trace, {"traceparent": parent, TRACE_ID_HEADER: own})
     require(re.fullmatch(r"(?!0{32})[0-9a-f]{32}", found.trace_id) is not None, "a trace ID is one")
@@ -226,7 +226,7 @@ def fuzz_traces(data: bytes) -> None:
 
 
 def fuzz_bearers(data: bytes) -> None:
-    """``Authorization``, and tokens taken apart."""
+    """``Authorization``, and JWT parsing."""
     value = decode_header(data)
     try:
         token = read_bearer_token([value])

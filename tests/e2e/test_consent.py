@@ -117,9 +117,9 @@ async def test_signs_in_and_allows(
 ) -> None:
     async with waiting(sandbox_asking) as client:
         steps: list[dict[str, Any]] = [
-            {"expect": "Ready users"},
+            {"expect": "Built-in users"},
             shot(f"sign-in-{scheme}-{width}"),
-            {"fill": "E-mail address", "with": ADMIN.email},
+            {"fill": "Email address", "with": ADMIN.email},
             {"fill": "Password", "with": ADMIN.password},
             {"press": "Sign in", "exact": True},
             {"expect": "Cost Companion"},
@@ -161,10 +161,10 @@ async def test_denies(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> No
 async def test_wrong_password_stays_on_the_page(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
     async with waiting(sandbox_asking) as client:
         steps: list[dict[str, Any]] = [
-            {"fill": "E-mail address", "with": ADMIN.email},
+            {"fill": "Email address", "with": ADMIN.email},
             {"fill": "Password", "with": "not it"},
             {"press": "Sign in", "exact": True},
-            {"expect": "do not belong together"},
+            {"expect": "or password is incorrect"},
         ]
         await act(tmp_path, client.request(sandbox_asking), steps, complaint="status of 403")
         assert client.returned == []

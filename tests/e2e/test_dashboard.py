@@ -86,7 +86,7 @@ async def test_in_a_browser(seen: dict[str, Any], tokens: dict[str, Any]) -> Non
     assert "/analytics/v1/budgets?maxResults=7" in listed and ADMIN.email in listed and "200" in listed
 
     assert len(seen["filtered"]) == 1 and VIEWER.email in seen["filtered"][0]
-    assert seen["nothing"] == "None of the calls fits the filter."
+    assert seen["nothing"] == "No calls match the filter."
     assert len(seen["byToken"]) == 1 and "maxResults=7" in seen["byToken"][0]
     before, during, after = seen["paused"]
     assert (during, after) == (before, before + 3)

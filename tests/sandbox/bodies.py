@@ -1,4 +1,4 @@
-"""Bodies that the API takes, for the tables that ask it everything: directly, and through the tools."""
+"""Request bodies for tests that call every operation, directly or through tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what tests of the sandbox share: a steerable clock, a world without an API, and a client with a browser."""
+"""Fixtures for tests of the sandbox: a controllable clock, a sandbox without an API, and a client with a browser."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CALLBACK = "http://127.0.0.1:5001/callback"
 
 
 class Clock:
-    """A clock that moves when told to."""
+    """A clock that only the test advances."""
 
     def __init__(self) -> None:
         self.now = float(int(time.time()))
@@ -40,7 +40,7 @@ class Clock:
 
 
 class NoApi:
-    """An API with a single path, which says what the bearer stands for."""
+    """An API with a single path, which returns the grant of the bearer token."""
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
         async def whoami(request: web.Request) -> web.Response:
@@ -57,7 +57,7 @@ class NoApi:
 
 
 class Web:
-    """Documents on a network of the test's own: put bodies under addresses."""
+    """A document resolver with a table of documents by URL."""
 
     def __init__(self) -> None:
         self.pages: dict[str, bytes] = {}
@@ -97,7 +97,7 @@ class Fields(HTMLParser):
 
 
 class Party:
-    """A client and its user's browser, talking to a world by HTTP only."""
+    """A client and its user's browser, which use the sandbox over HTTP only."""
 
     def __init__(self, world: SandboxServer, http: aiohttp.ClientSession) -> None:
         self.world = world
@@ -111,7 +111,7 @@ class Party:
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
     async def register(self, **metadata: Any) -> dict[str, Any]:
-        """A client by dynamic registration, public unless told otherwise."""
+        """Register a client dynamically, public by default."""
         body = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none", "client_name": "Tester", **metadata}
         async with self.http.post(f"{self.url}/api/auth/register", json=body) as response:
             assert response.status == 201, await response.text()
@@ -119,7 +119,7 @@ class Party:
             return found
 
     def ask(self, client_id: str, **changes: str | None) -> str:
-        """The URL of an authorization request; None leaves a parameter out."""
+        """The URL of an authorization request; None removes a parameter."""
         parameters = {
             "response_type": "code",
             "client_id": client_id,
@@ -134,19 +134,19 @@ class Party:
         return f"{self.url}/sign-in/oauth?{urlencode(kept)}"
 
     async def get(self, url: str | URL) -> aiohttp.ClientResponse:
-        """A response without following it anywhere, read."""
+        """A complete response, without following redirects."""
         async with self.http.get(url, allow_redirects=False) as response:
             await response.read()
             return response
 
     async def post(self, path: str, data: dict[str, str], **options: Any) -> aiohttp.ClientResponse:
-        """The response to a form, read."""
+        """The complete response to a form."""
         async with self.http.post(self.url + path, data=data, allow_redirects=False, **options) as response:
             await response.read()
             return response
 
     async def sign_in(self, url: str, email: str) -> Fields:
-        """Through the sign-in page by a click on a ready user, to the consent page; straight there when signed in."""
+        """Sign in by selecting a built-in user; returns the consent page, at once if already signed in."""
         page = Fields(await (await self.get(url)).text())
         if "/sign-in/consent" in page.actions:
             return page
@@ -156,14 +156,14 @@ class Party:
         return Fields(await (await self.get(self.url + signed.headers["Location"])).text())
 
     async def decide(self, page: Fields, decision: str = "allow", **more: str) -> dict[str, str]:
-        """What the client's callback hears of the decision on a consent page."""
+        """The parameters of the client's callback after the decision on a consent page."""
         form = {"transaction": page.inputs["transaction"], "decision": decision, **more}
         answer = await self.post("/sign-in/consent", form)
         assert answer.status == 303, await answer.text()
         return self.heard(answer)
 
     def heard(self, answer: aiohttp.ClientResponse, callback: str = CALLBACK) -> dict[str, str]:
-        """The parameters that came back to the callback."""
+        """The parameters of the redirect to the callback."""
         location = answer.headers["Location"]
         assert location.startswith(f"{callback}?"), location
         found = parse_qs(urlsplit(location).query, strict_parsing=True)
@@ -171,7 +171,7 @@ class Party:
         return dict(parse_qsl(urlsplit(location).query))
 
     async def code(self, client_id: str, email: str = "admin@acme.example", **changes: str | None) -> str:
-        """A code, by sign-in and consent."""
+        """An authorization code, after sign-in and consent."""
         page = await self.sign_in(self.ask(client_id, **changes), email)
         return (await self.decide(page))["code"]
 
@@ -180,7 +180,7 @@ class Party:
         return await self.post("/api/auth/token", form)
 
     async def redeem(self, client_id: str, code: str, **changes: str) -> aiohttp.ClientResponse:
-        """The response to a code."""
+        """The response to the exchange of a code."""
         form = {
             "grant_type": "authorization_code",
             "client_id": client_id,
@@ -192,7 +192,7 @@ class Party:
         return await self.token(**{name: value for name, value in form.items() if value})
 
     async def login(self, client_id: str, email: str = "admin@acme.example", **changes: str | None) -> dict[str, Any]:
-        """The token answer of a whole login."""
+        """The token response of a complete login."""
         answer = await self.redeem(client_id, await self.code(client_id, email, **changes))
         assert answer.status == 200, await answer.text()
         found: dict[str, Any] = await answer.json()
@@ -204,7 +204,7 @@ class Party:
 
 
 async def error_of(response: aiohttp.ClientResponse) -> tuple[int, str]:
-    """Status and code of an OAuth error answer, whose form is checked."""
+    """Status and code of an OAuth error response, after validating its shape."""
     body = await response.json()
     assert set(body) == {"error", "error_description"} and body["error_description"]
     assert response.headers["Cache-Control"] == "no-store"
@@ -214,26 +214,26 @@ async def error_of(response: aiohttp.ClientResponse) -> tuple[int, str]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock of the test's own."""
+    """A clock for one test."""
     return Clock()
 
 
 @pytest.fixture
 def documents() -> Web:
-    """What client metadata documents can be fetched."""
+    """The client metadata documents that can be fetched."""
     return Web()
 
 
 @pytest.fixture
 async def place(clock: Clock, documents: Web) -> AsyncIterator[SandboxServer]:
-    """A world with an identity provider and next to no API."""
+    """A sandbox with an identity provider and a minimal API."""
     async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, resolver=documents, api=NoApi()) as made:
         yield made
 
 
 @pytest.fixture
 async def party(place: SandboxServer) -> AsyncIterator[Party]:
-    """A client with a browser that has no cookies yet."""
-    # Addresses count as hosts for cookies: the world has no name.
+    """A client with a browser without cookies."""
+    # The sandbox has no host name, so the cookie jar must accept IP addresses.
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
         yield Party(place, http)

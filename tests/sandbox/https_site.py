@@ -1,4 +1,4 @@
-"""Owns an https server on loopback that a fetcher of the identity provider takes for the public internet."""
+"""An https server on loopback that the identity provider's fetcher accepts as public."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOST = "app.example"
 
 
 class Names(AbstractResolver):
-    """Every name has these addresses; *close* is counted with the questions."""
+    """A resolver that returns these addresses for every name; *close* is counted with the queries."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = addresses
@@ -39,8 +39,8 @@ class Names(AbstractResolver):
     ) -> list[ResolveResult]:
         self.asked.append(host)
         return [
-            ResolveResult(hostname=host, host=one, port=port, family=socket.AF_INET, proto=0, flags=0)
-            for one in self.addresses
+            ResolveResult(hostname=host, host=item, port=port, family=socket.AF_INET, proto=0, flags=0)
+            for item in self.addresses
         ]
 
     async def close(self) -> None:
@@ -48,7 +48,7 @@ class Names(AbstractResolver):
 
 
 class Site:
-    """An https server on loopback whose single answer a test decides."""
+    """An https server on loopback with one configurable response."""
 
     def __init__(self, trust: ssl.SSLContext) -> None:
         self.trust = trust
@@ -71,7 +71,7 @@ class Site:
         limit: float = 5.0,
         permitted: Callable[[str], bool] = lambda address: address == "127.0.0.1",
     ) -> DocumentFetcher:
-        """A fetcher that takes this server for the public internet."""
+        """A fetcher that accepts this server as public."""
         return DocumentFetcher(
             make_resolver=names or Names("127.0.0.1"),
             is_permitted=permitted,
@@ -108,7 +108,7 @@ def certificate(directory: Path) -> tuple[Path, Path]:
 
 @asynccontextmanager
 async def serving(directory: Path) -> AsyncIterator[Site]:
-    """The server; its certificate for HOST goes to *directory*."""
+    """Run the server; its certificate for HOST is stored in *directory*."""
     certificate_file, key_file = certificate(directory)
     made = Site(ssl.create_default_context(cafile=str(certificate_file)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,4 +1,4 @@
-"""Tables of requests in which later ones use what earlier ones answered."""
+"""Tables of requests in which later ones use values of earlier responses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def filled(given: Any, kept: Mapping[str, Any]) -> Any:
-    """*given* with what was kept in place of every text that is ``$`` and its name."""
+    """*given*, with every string ``$name`` replaced by the kept value of that name."""
     if isinstance(given, dict):
         return {name: filled(value, kept) for name, value in given.items()}
     if isinstance(given, list):
@@ -18,7 +18,7 @@ def filled(given: Any, kept: Mapping[str, Any]) -> Any:
 
 
 def picked(answer: Any, place: str) -> Any:
-    """What is at a *place* in an answer: names and numbers with dots between them, ``*`` for the first value."""
+    """The value at *place* in a response: names and numbers separated by dots, ``*`` for the first value."""
     found = answer
     for part in place.split("."):
         if part == "*":

@@ -1,4 +1,4 @@
-"""Who lives in a sandbox: those with names, and as many more as are asked for, whom nobody keeps."""
+"""Users and customers of the sandbox: built-in ones, and generated ones, which are not stored."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_no_two_are_alike() -> None:
     users = [user for customer in customers for user in people.users_of(customer)]
     for name in ("email", "password", "api_token"):
         assert len({getattr(user, name) for user in users}) == len(users) == 303
-    assert len({one.id for one in customers}) == len({one.domain for one in customers}) == 302
+    assert len({item.id for item in customers}) == len({item.domain for item in customers}) == 302
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_there_are_so_many_at_most(number: int) -> None:
 def test_employees_find_all_of_them() -> None:
     people = AccountDirectory(5)
     pages = [search_customers({"pageSize": 3, "pageToken": token}, people) for token in ("0", "3", "6")]
-    assert [row["id"] for page in pages for row in page["customers"]] == [one.id for one in people.customers(0, 9)]
+    assert [row["id"] for page in pages for row in page["customers"]] == [item.id for item in people.customers(0, 9)]
     assert [page.get("pageToken") for page in pages] == ["3", "6", None]
     assert {page["rowCount"] for page in pages} == {7}
     named = search_customers(
@@ -100,7 +100,7 @@ async def test_they_sign_in_like_everybody(clock: Clock) -> None:
             party = Party(made, http)
             client = (await party.register())["client_id"]
             tokens = await party.login(client, "admin@load-000002.example")
-            # Signed in by now: the page asks for consent, and says for whom.
+            # Already signed in, so the page asks for consent and names the customer.
             assert "<p>Load 2</p>" in await (await party.get(party.ask(client))).text()
             token = (await exchanged(party, clock, tokens["access_token"]))["access_token"]
             assert await whoami(party, token) == {"email": "admin@load-000002.example", "customer": "load000002"}

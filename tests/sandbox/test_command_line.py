@@ -1,4 +1,4 @@
-"""What the command line changes about the sandbox's world: faults, latency, customers."""
+"""Command line options of the sandbox: faults, latency, customers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALIDATE = "/auth/v1/validate"
 
 
 def ask(url: str, token: str = "") -> tuple[int, Any, Any]:
-    """Status, headers and JSON of an answer."""
+    """Status, headers and JSON of a response."""
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -41,17 +41,17 @@ def test_faults_latency_and_customers_are_there_from_the_start(tmp_path: Path) -
     )
     with launched(tmp_path, *flags) as sandbox:
         listed = ask(f"{sandbox.world}/sandbox/customers")[2]
-        assert listed["count"] == 5 and [len(one["users"]) for one in listed["customers"]] == [2, 1, 1, 1, 1]
+        assert listed["count"] == 5 and [len(item["users"]) for item in listed["customers"]] == [2, 1, 1, 1, 1]
         token = listed["customers"][-1]["users"][0]["api_token"]
         assert ask(sandbox.world + VALIDATE, token)[2]["domain"] == listed["customers"][-1]["domain"]
         status, _, body = ask(f"{sandbox.world}/analytics/v1/budgets", token)
-        one = f"{sandbox.world}/analytics/v1/budgets/{body['budgets'][0]['id']}"
-        assert status == 200 and [ask(one, token)[0] for _ in range(2)] == [503, 200]
+        item = f"{sandbox.world}/analytics/v1/budgets/{body['budgets'][0]['id']}"
+        assert status == 200 and [ask(item, token)[0] for _ in range(2)] == [503, 200]
         for _ in range(2):
             status, headers, _ = ask(f"{sandbox.world}/analytics/v1/labels", token)
             assert (status, headers["Retry-After"]) == (429, "7")
         faults = ask(f"{sandbox.world}/sandbox/faults")[2]
-        assert faults["latency"] == 0.001 and [one["kind"] for one in faults["faults"]] == [429]
+        assert faults["latency"] == 0.001 and [item["kind"] for item in faults["faults"]] == [429]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Searching customers, as the console does it for employees."""
+"""Customer search of DoiT's console, for employees."""
 
 from __future__ import annotations
 

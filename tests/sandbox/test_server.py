@@ -1,4 +1,4 @@
-"""The world as a whole: one port, JSON errors, the seam between the provider and the API."""
+"""The sandbox server: one port, JSON errors, and the interface between the provider and the API."""
 
 from __future__ import annotations
 

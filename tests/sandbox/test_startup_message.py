@@ -1,4 +1,4 @@
-"""What the sandbox prints: everything needed to connect, pasteable as it is."""
+"""The startup message: everything needed to connect, ready to paste."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_text_names_everybody_with_password_rights_and_token() -> None:
 
 
 def test_text_says_where_the_world_can_be_watched() -> None:
-    assert re.search(rf"^  Watch it +{re.escape(WORLD)}/ ", startup_message.format_text(BASE, WORLD), re.MULTILINE)
+    assert re.search(rf"^  Dashboard +{re.escape(WORLD)}/ ", startup_message.format_text(BASE, WORLD), re.MULTILINE)
 
 
 def commands() -> Iterator[list[str]]:

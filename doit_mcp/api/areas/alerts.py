@@ -66,7 +66,7 @@ class NewAlert(TypedDict, total=False):
 
     name: Required[Annotated[str, Length(1, 64), IDENTIFIER]]
     config: Required[AlertConfig]
-    recipients: Annotated[Recipients, "E-mail addresses of the customer's domains; the creator's, if left out."]
+    recipients: Annotated[Recipients, "Email addresses of the customer's domains; the creator's, if left out."]
 
 
 class AlertChanges(TypedDict, total=False):
@@ -74,11 +74,11 @@ class AlertChanges(TypedDict, total=False):
 
     name: Annotated[str, Length(1, 64), IDENTIFIER]
     config: Required[Annotated[AlertConfig, "Its metric, timeInterval and value always, even if they stay."]]
-    recipients: Annotated[Recipients, "E-mail addresses; replaced as a whole."]
+    recipients: Annotated[Recipients, "Email addresses; replaced as a whole."]
 
 
 class Alerts(Area):
-    """Alerts: notifications by e-mail when cost or usage passes a threshold, jumps or is forecast to."""
+    """Alerts: notifications by email when cost or usage passes a threshold, jumps or is forecast to."""
 
     @get("/analytics/v1/alerts", items="alerts")
     async def list_alerts(

@@ -120,7 +120,7 @@ class Assets(Area):
         mode: Annotated[str | None, "New, if left out.", Length(1, 100)] = None,
         accountName: Annotated[str | None, "Name of the new account.", Length(1, 300), IDENTIFIER] = None,
         rootEmail: Annotated[
-            str | None, "E-mail address of the new account's root user.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER
+            str | None, "Email address of the new account's root user.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER
         ] = None,
     ) -> Annotated[JsonObject, NewAsset]:
         """Create a cloud account for the customer. It costs money and cannot be deleted with these tools: use it only

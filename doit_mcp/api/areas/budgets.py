@@ -82,7 +82,7 @@ class Budget(TypedDict, total=False):
     ]
     alerts: Annotated[list[Threshold], "Up to three thresholds.", Length(maximum=3)]
     recipients: Annotated[
-        list[str], "E-mail addresses that are warned; the creator, if left out.", Length(maximum=1000), EXTERNAL_TARGET
+        list[str], "Email addresses that are warned; the creator, if left out.", Length(maximum=1000), EXTERNAL_TARGET
     ]
     recipientsSlackChannels: Annotated[list[SlackChannel], Length(maximum=1000), EXTERNAL_TARGET]
     seasonalAmounts: Annotated[list[float], "An amount for each period of a recurring budget.", Length(maximum=1000)]

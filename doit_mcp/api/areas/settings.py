@@ -1,4 +1,4 @@
-"""Settings: the colours of reports."""
+"""Settings: the colors of reports."""
 
 from typing import Annotated, TypedDict, Unpack
 
@@ -29,7 +29,7 @@ class ThemeDetails(TypedDict, total=False):
     id: str
     name: str
     primaryColor: str
-    colors: Annotated[JsonObject, "light and dark, a list of colours each."]
+    colors: Annotated[JsonObject, "light and dark, a list of colors each."]
     createTime: Annotated[str, "RFC 3339."]
     updateTime: Annotated[str, "RFC 3339."]
 
@@ -46,7 +46,7 @@ class NewTheme(TypedDict):
 
     name: ThemeName
     primaryColor: Color
-    colors: Annotated[Palettes, "1 to 32 colours for each mode."]
+    colors: Annotated[Palettes, "1 to 32 colors for each mode."]
 
 
 class ThemeChanges(TypedDict, total=False):
@@ -78,7 +78,7 @@ class ThemeChoice(TypedDict):
 
 
 class Settings(Area):
-    """Settings of reports: colour themes, palettes of charts, the theme in use."""
+    """Settings of reports: color themes, palettes of charts, the theme in use."""
 
     @get("/analytics/v1/settings/themes", items="themes")
     async def list_themes(self) -> Annotated[JsonObject, ThemeList]:

@@ -18,14 +18,14 @@ class Permissions(TypedDict, total=False):
     id: str
     name: str
     description: str
-    permissions: Annotated[list[JsonObject], "Each with user (e-mail address) and role (owner, editor, viewer)."]
+    permissions: Annotated[list[JsonObject], "Each with user (email address) and role (owner, editor, viewer)."]
     public: Annotated[str | None, "What everybody of the customer may do: editor, viewer or, if null, nothing."]
 
 
 class Permission(TypedDict):
     """What one person may do."""
 
-    user: Annotated[str, "E-mail address.", Length(3, 320)]
+    user: Annotated[str, "Email address.", Length(3, 320)]
     role: Role
 
 

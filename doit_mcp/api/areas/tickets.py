@@ -73,7 +73,7 @@ class NewTicket(TypedDict, total=False):
     severity: Required[Annotated[Severity, "urgent is for production being down."]]
     created: Annotated[str, "When the problem was noticed, RFC 3339; now, if left out."]
     requester: Annotated[
-        str, "E-mail address of the person to answer. Only for service accounts, which need it.", EXTERNAL_TARGET
+        str, "Email address of the person to answer. Only for service accounts, which need it.", EXTERNAL_TARGET
     ]
 
 
@@ -102,7 +102,7 @@ class TicketChanges(TypedDict, total=False):
         Literal["open", "pending", "hold", "solved"], "Customers can only say solved; DoiT's employees any."
     ]
     assignee: Annotated[
-        str, "E-mail address of who works on it, at DoiT. DoiT's employees only.", Length(3, 320), EXTERNAL_TARGET
+        str, "Email address of who works on it, at DoiT. DoiT's employees only.", Length(3, 320), EXTERNAL_TARGET
     ]
 
 

@@ -70,7 +70,7 @@ class UserChanges(TypedDict, total=False):
 class Invitation(TypedDict, total=False):
     """Whom to invite."""
 
-    email: Required[Annotated[str, "E-mail address of the person.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]]
+    email: Required[Annotated[str, "Email address of the person.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]]
     firstName: PersonName
     lastName: PersonName
     jobTitle: JobTitle
@@ -81,7 +81,7 @@ class Invitation(TypedDict, total=False):
 
 
 class Users(Area):
-    """Users: people with access, invitations, roles of people, who is in the account."""
+    """Users: who has access to the account, invitations, user roles."""
 
     @get("/iam/v1/users", items="users")
     async def list_users(

@@ -21,7 +21,7 @@ IDENTIFYING_FIELDS = (
 """Fields that tell users which thing it is, and that do not change by themselves while they think."""
 
 MAX_ADDRESS_CHARACTERS = 400
-"""Characters of an address: the longest e-mail addresses have fewer."""
+"""Characters of an address: the longest email addresses have fewer."""
 ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchanged."
 
 

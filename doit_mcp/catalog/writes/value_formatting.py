@@ -67,7 +67,7 @@ def entry_name(entry: JsonObject) -> str | None:
 
 
 def entry_identity(entry: Any) -> str:
-    """What tells an *entry* of a list from the others. E-mail addresses are the same in any case of ASCII letters only:
+    """What tells an *entry* of a list from the others. Email addresses are the same in any case of ASCII letters only:
     Unicode's case folding makes one of different addresses, such as those with "ſ" and "s", or "ß" and "ss"."""
     name = entry_name(entry) if isinstance(entry, dict) else entry
     if isinstance(name, str):

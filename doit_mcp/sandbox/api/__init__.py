@@ -1,4 +1,4 @@
-"""The DoiT API of the sandbox: follows the published document, keeps state, invents nothing twice."""
+"""DoiT API of the sandbox: stateful, and consistent with the published API document."""
 
 from .app import OPERATIONS, Api
 from .faults import Fault, RecordedCall

@@ -1,4 +1,4 @@
-"""Rules of allocations as requests carry them, and what else uses an allocation."""
+"""Allocation rules of create and update requests, and the resources that use an allocation."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .responses import JsonObject, bad_request
 from .schemas import BOOLEAN, TEXT, array_schema, nullable, object_schema, one_of, text_schema
 from .tenants import ApiRequest, Records, get_existing
 
-EXCLUDED_TYPES = ("attribution", "attribution_group", "allocation")  # types that components do not take
+EXCLUDED_TYPES = ("attribution", "attribution_group", "allocation")  # types that components do not support
 COMPONENT = object_schema(
     "key type values mode",
     key=TEXT,
-    type=one_of(*(one for one in TYPES if one not in EXCLUDED_TYPES)),
+    type=one_of(*(item for item in TYPES if item not in EXCLUDED_TYPES)),
     values={"type": "array", "items": TEXT, "maxItems": 100},
     inverse=BOOLEAN,
     inverse_selection=BOOLEAN,
@@ -38,8 +38,8 @@ RULES = array_schema(nullable(MEMBER), maxItems=100)
 
 
 def make_rule(found: JsonObject) -> JsonObject:
-    """A rule as answers show it: ``inverse`` in place of ``inverse_selection``."""
-    return {"components": [_make_component(one) for one in found["components"] or []], "formula": found["formula"]}
+    """A rule in responses: ``inverse`` replaces ``inverse_selection``."""
+    return {"components": [_make_component(item) for item in found["components"] or []], "formula": found["formula"]}
 
 
 def _make_component(found: JsonObject) -> JsonObject:
@@ -48,24 +48,24 @@ def _make_component(found: JsonObject) -> JsonObject:
     return {"includeNull": False, "caseInsensitive": False, **kept, "inverse": inverse}
 
 
-def resolve_members(ask: ApiRequest, members: list[JsonObject | None]) -> list[JsonObject]:
-    """The single allocations that a group's rules make, alter or choose, in their order; nothing is stored yet."""
-    wanted = [one for one in members if one is not None]
-    if not wanted:
+def resolve_members(request: ApiRequest, members: list[JsonObject | None]) -> list[JsonObject]:
+    """The single allocations that a group's rules create, change or select, in order; nothing is stored yet."""
+    new_members = [item for item in members if item is not None]
+    if not new_members:
         raise bad_request("rules must not be empty", field="rules")
-    known = dict(records(ask.tenant, "allocation"))
+    known = dict(records(request.tenant, "allocation"))
     found: list[JsonObject] = []
-    for index, member in enumerate(wanted):
+    for index, member in enumerate(new_members):
         where = f"rules[{index}]"
-        one = (
+        item = (
             _select_member(known, member, where)
             if member["action"] == "select"
-            else _write_member(ask, known, member, where)
+            else _write_member(request, known, member, where)
         )
-        if any(one["id"] == other["id"] for other in found):
-            raise bad_request(f"{where}.id is there twice", field=f"{where}.id")
-        known[one["id"]] = one
-        found.append(one)
+        if any(item["id"] == other["id"] for other in found):
+            raise bad_request(f"{where}.id is duplicated", field=f"{where}.id")
+        known[item["id"]] = item
+        found.append(item)
     return found
 
 
@@ -78,7 +78,7 @@ def _select_member(known: Records, member: JsonObject, where: str) -> JsonObject
     return found
 
 
-def _write_member(ask: ApiRequest, known: Records, member: JsonObject, where: str) -> JsonObject:
+def _write_member(request: ApiRequest, known: Records, member: JsonObject, where: str) -> JsonObject:
     for name in ("name", "components", "formula"):
         if not member.get(name):
             raise bad_request(f"{where}.{name} is required with action {member['action']}", field=f"{where}.{name}")
@@ -87,17 +87,17 @@ def _write_member(ask: ApiRequest, known: Records, member: JsonObject, where: st
         before = _select_member(known, member, where)
     else:
         before = {
-            "id": ask.tenant.new_id(),
+            "id": request.tenant.new_id(),
             "description": "",
             "type": "custom",
             "allocationType": "single",
             "anomalyDetection": False,
             "folderId": "root",
-            "owner": ask.user.email,
-            "createTime": ask.now_milliseconds,
+            "owner": request.user.email,
+            "createTime": request.now_milliseconds,
         }
     changes: JsonObject = {name: member[name] for name in ("name", "description") if name in member}
-    written: JsonObject = {**before, **changes, "rule": make_rule(member), "updateTime": ask.now_milliseconds}
+    written: JsonObject = {**before, **changes, "rule": make_rule(member), "updateTime": request.now_milliseconds}
     check_rule(written["rule"], {**known, written["id"]: written}, where, written["id"])
     return written
 
@@ -106,71 +106,71 @@ def group_rules(known: Records, identifiers: Iterable[str]) -> list[JsonObject]:
     """The rules of a group (GroupAllocationRule)."""
     found = (get_existing(known, identifier, "allocation") for identifier in identifiers)
     return [
-        {**{name: one[name] for name in ("id", "name", "description")}, "action": "select", **one["rule"]}
-        for one in found
+        {**{name: item[name] for name in ("id", "name", "description")}, "action": "select", **item["rule"]}
+        for item in found
     ]
 
 
 def _is_filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bool:
-    """Whether filters or groups speak of the allocation."""
-    for one in map(response_form, filters):
-        if one["type"] == RULE and allocation["id"] in (one.get("values") or ()):
+    """Whether the filters or groups refer to the allocation."""
+    for item in map(response_form, filters):
+        if item["type"] == RULE and allocation["id"] in (item.get("values") or ()):
             return True
-        if one["type"] == GROUP and one["id"] == allocation["id"]:
+        if item["type"] == GROUP and item["id"] == allocation["id"]:
             return True
     return False
 
 
-def _references(ask: ApiRequest, found: Iterable[JsonObject]) -> list[JsonObject]:
-    """ResourceReference: whoever has no access is told whom to ask."""
+def _references(request: ApiRequest, found: Iterable[JsonObject]) -> list[JsonObject]:
+    """References to resources (ResourceReference); without access, they name the owner to contact."""
     return [
-        {"id": one["id"], "name": one["name"]} | ({} if role_of(ask.user, one) else {"owner": owner_of(one)})
-        for one in found
+        {"id": item["id"], "name": item["name"]} | ({} if role_of(request.user, item) else {"owner": owner_of(item)})
+        for item in found
     ]
 
 
-def _allocations(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _allocations(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
-        ask,
+        request,
         (
-            one
-            for one in records(ask.tenant, "allocation").values()
-            if allocation["id"] in (one["rules"] if one["allocationType"] == "group" else nested_rules(one["rule"]))
+            item
+            for item in records(request.tenant, "allocation").values()
+            if allocation["id"] in (item["rules"] if item["allocationType"] == "group" else nested_rules(item["rule"]))
         ),
     )
 
 
-def _alerts(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
-        ask,
+        request,
         (
-            one
-            for one in records(ask.tenant, "alert").values()
-            if _is_filtered_by(one["config"]["scopes"], allocation)
-            or allocation["id"] in (one["config"].get("attributions") or ())
+            item
+            for item in records(request.tenant, "alert").values()
+            if _is_filtered_by(item["config"]["scopes"], allocation)
+            or allocation["id"] in (item["config"].get("attributions") or ())
         ),
     )
 
 
-def _budgets(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _budgets(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
-        ask,
+        request,
         (
-            one
-            for one in records(ask.tenant, "budget").values()
-            if allocation["id"] in one["scope"] or _is_filtered_by(one["scopes"], allocation)
+            item
+            for item in records(request.tenant, "budget").values()
+            if allocation["id"] in item["scope"] or _is_filtered_by(item["scopes"], allocation)
         ),
     )
 
 
-def _reports(ask: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _reports(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     parts = ("filters", "group", "dimensions")
     return _references(
-        ask,
+        request,
         (
-            one
-            for one in records(ask.tenant, "report").values()
-            if any(_is_filtered_by(one["config"].get(part) or (), allocation) for part in parts)
+            item
+            for item in records(request.tenant, "report").values()
+            if any(_is_filtered_by(item["config"].get(part) or (), allocation) for part in parts)
         ),
     )
 
@@ -181,4 +181,4 @@ BLOCKERS: dict[str, Callable[[ApiRequest, JsonObject], list[JsonObject]]] = {
     "budgets": _budgets,
     "reports": _reports,
 }
-"""What uses an allocation, by the type of the resources."""
+"""Functions that find the resources using an allocation, by resource type."""

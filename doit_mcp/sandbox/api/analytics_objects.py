@@ -1,6 +1,6 @@
-"""The objects of Cloud Analytics as a whole: where each kind is kept, which labels it has, what its folder is.
+"""Cloud Analytics objects of all kinds: collections, labels, folders and roles.
 
-Areas use this to speak of each other's records without importing each other.
+Areas use this module to read each other's records without importing each other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .seeds import analytics, analytics_core
 from .tenants import ApiRequest, Records, Seed, Tenant, get_existing
 
 ROOT = "root"
-# Types of objects, as label assignments name them, with the collections they are kept in.
+# Object types of label assignments, with their collections.
 OBJECT_KINDS: dict[str, tuple[str, Seed]] = {
     "alert": ("alerts", analytics.alerts),
     "allocation": ("allocations", analytics.allocations),
@@ -27,45 +27,45 @@ OBJECT_KINDS: dict[str, tuple[str, Seed]] = {
 }
 
 
-ROLES = ("", "viewer", "editor", "owner")  # each may do more than the one before
+ROLES = ("", "viewer", "editor", "owner")  # each includes the ones before
 
 
 def records(tenant: Tenant, kind: str) -> Records:
-    """The records of a kind (one of KINDS)."""
+    """The records of a kind (one of OBJECT_KINDS)."""
     return tenant.collection(*OBJECT_KINDS[kind])
 
 
 def custom_dimensions(tenant: Tenant) -> CustomDimensions:
-    """The dimensions that the tenant's allocations make."""
+    """The dimensions defined by the tenant's allocations."""
     return allocation_dimensions(records(tenant, "allocation"), tenant.ledger)
 
 
 def labels_of(tenant: Tenant, kind: str, identifier: str) -> list[JsonObject]:
-    """LabelInfo {id, name} of each label that an object has."""
-    wanted = {"objectId": identifier, "objectType": kind}
+    """The labels of an object: LabelInfo {id, name}."""
+    label_ids = {"objectId": identifier, "objectType": kind}
     labels = records(tenant, "label").values()
-    return [{"id": label["id"], "name": label["name"]} for label in labels if wanted in label["objects"]]
+    return [{"id": label["id"], "name": label["name"]} for label in labels if label_ids in label["objects"]]
 
 
 def check_labels(tenant: Tenant, identifiers: Iterable[str]) -> None:
-    """400 for a label that is not there."""
+    """Raise 400 for an unknown label."""
     for identifier in identifiers:
         if identifier not in records(tenant, "label"):
             raise bad_request(f"labels: no label {identifier[:80]!r}", field="labels")
 
 
-def set_labels(tenant: Tenant, kind: str, identifier: str, wanted: Iterable[str]) -> None:
-    """Give an object these labels and no others; none of them takes them all away."""
-    chosen = set(wanted)
+def set_labels(tenant: Tenant, kind: str, identifier: str, label_ids: Iterable[str]) -> None:
+    """Replace the labels of an object; an empty list removes them all."""
+    chosen = set(label_ids)
     this = {"objectId": identifier, "objectType": kind}
     for label in records(tenant, "label").values():
-        label["objects"] = [one for one in label["objects"] if one != this]
+        label["objects"] = [item for item in label["objects"] if item != this]
         if label["id"] in chosen:
             label["objects"].append(this)
 
 
 def remove_object(tenant: Tenant, kind: str, identifier: str) -> JsonObject:
-    """Take an object away, with its labels; 404 if it is not there."""
+    """Delete an object and its label assignments; 404 if it does not exist."""
     found = get_existing(records(tenant, kind), identifier, kind)
     set_labels(tenant, kind, identifier, ())
     del records(tenant, kind)[identifier]
@@ -73,41 +73,41 @@ def remove_object(tenant: Tenant, kind: str, identifier: str) -> JsonObject:
 
 
 def check_folder(tenant: Tenant, identifier: str, field: str = "folderId") -> str:
-    """The folder's id ("" is the root); 400 if there is none."""
+    """The id of an existing folder ("" is the root); 400 if it does not exist."""
     if identifier and identifier != ROOT and identifier not in records(tenant, "folder"):
         raise bad_request(f"{field}: no folder {identifier[:80]!r}", field=field)
     return identifier or ROOT
 
 
 def collaborators_of(record: JsonObject) -> list[JsonObject]:
-    """Who may do what with a record: Collaborator {email, role}; one of them is the owner."""
+    """The collaborators of a record: Collaborator {email, role}, including the owner."""
     found: list[JsonObject] = record.get("collaborators") or [{"email": record["owner"], "role": "owner"}]
     return found
 
 
 def owner_of(record: JsonObject) -> str:
-    """The e-mail address of a record's owner."""
-    return next((str(one["email"]) for one in collaborators_of(record) if one["role"] == "owner"), "")
+    """The email address of a record's owner."""
+    return next((str(item["email"]) for item in collaborators_of(record) if item["role"] == "owner"), "")
 
 
 def role_of(user: User, record: JsonObject) -> str:
-    """One of ROLES: what a user may do with what is shared, as themselves or as somebody of the customer's."""
+    """The user's role (one of ROLES) for a shared record: their own, or the one shared with all users of the customer."""
     if user.employee:
         return "owner"
     everybody = "viewer" if record.get("type") in ("preset", "managed") else record.get("public") or ""
-    own = [one["role"] for one in collaborators_of(record) if one["email"].lower() == user.email]
+    own = [item["role"] for item in collaborators_of(record) if item["email"].lower() == user.email]
     role: str = max([everybody, *own], key=ROLES.index)
     return role
 
 
-def visible_records(ask: ApiRequest, kind: str) -> Records:
-    """The records of a kind that the user has access to."""
-    return {name: one for name, one in records(ask.tenant, kind).items() if role_of(ask.user, one)}
+def visible_records(request: ApiRequest, kind: str) -> Records:
+    """The records of a kind that the user can view."""
+    return {name: item for name, item in records(request.tenant, kind).items() if role_of(request.user, item)}
 
 
-def get_record(ask: ApiRequest, kind: str, identifier: str, role: str = "viewer") -> JsonObject:
-    """A record; 404 if it is not there, 403 if the user has less than this *role* in it."""
-    found = get_existing(records(ask.tenant, kind), identifier, kind)
-    if ROLES.index(role_of(ask.user, found)) < ROLES.index(role):
-        raise ApiError(403, f"{ask.user.email} is no {role} of this {kind}")
+def get_record(request: ApiRequest, kind: str, identifier: str, role: str = "viewer") -> JsonObject:
+    """A record; 404 if it does not exist, 403 if the user's role is below *role*."""
+    found = get_existing(records(request.tenant, kind), identifier, kind)
+    if ROLES.index(role_of(request.user, found)) < ROLES.index(role):
+        raise ApiError(403, f"{request.user.email} is no {role} of this {kind}")
     return found

@@ -1,4 +1,4 @@
-"""The API as a whole: its routes on an application, who may use them, faults, and the record of what arrived."""
+"""The sandbox API: route registration, authorization, fault injection and call recording."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ from .routes import Route
 from .tenants import ApiRequest, Tenant
 
 VALIDATE_PATH = "/auth/v1/validate"
-MAX_RECORDED_CALLS = 500  # remembered
-MAX_UNNAMED_TENANTS = 300  # without a name, whose state is remembered
+MAX_RECORDED_CALLS = 500
+MAX_UNNAMED_TENANTS = 300  # generated customers whose state is kept
 OPERATIONS = frozenset({f"GET {VALIDATE_PATH}", *(f"{route.method} {route.path}" for route in ROUTES)})
 PATH_PREFIXES = tuple({f"/{path.split('/')[1]}/" for path in (VALIDATE_PATH, *(route.path for route in ROUTES))})
 
 
 class Api:
-    """A world of customers, seeded by *seed*; *clock* gives epoch seconds, *directory* are the customers. Its
-    `operations` are all the document's.
+    """The DoiT API for the customers in *directory*, with data generated from *seed*; *clock* returns epoch seconds.
 
-    `faults` may be filled, and `latency` (seconds before each answer) be set, at any time; `calls` are the last
-    requests at the paths of the API, whatever became of them. /sandbox/ offers the same to other processes on this
-    machine.
+    `operations` lists all operations of the API document. `faults` and `latency` (seconds before each response) can be
+    changed at any time; `calls` are the latest requests to API paths, whatever their result. The endpoints below
+    /sandbox/ expose the same controls to other processes on this machine.
     """
 
     operations = OPERATIONS
@@ -60,7 +59,7 @@ class Api:
         self._slug_owners: dict[str, str] = {}
 
     def register(self, app: web.Application, lookup: access.GrantLookup) -> None:
-        """Add the operations to *app*; *lookup* says what a bearer stands for."""
+        """Add the operations to *app*; *lookup* resolves bearer tokens."""
         closing = asyncio.Event()
         app.middlewares.append(self._recording_middleware(closing))
         app.router.add_get(VALIDATE_PATH, self._validate_handler(lookup))
@@ -80,7 +79,7 @@ class Api:
         app.on_cleanup.append(clean_up)
 
     def tenant(self, customer: Customer) -> Tenant:
-        """The customer's state; of those without a name the last TENANTS are remembered."""
+        """The customer's state; that of generated customers is kept for the last MAX_UNNAMED_TENANTS only."""
         known = self._numbered if customer.number else self._tenants
         found = known.get(customer.id)
         if found is None:
@@ -135,7 +134,7 @@ class Api:
         return handle
 
     def _validate_handler(self, lookup: access.GrantLookup) -> Handler:
-        # The one operation that can do without a customer.
+        # The one operation that does not require a customer.
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
                 return json_response(access.validate(request, access.identify(request, lookup), self.directory))

@@ -1,4 +1,4 @@
-"""Billing lines and what is reckoned from them; customers without a name share some few sets of both."""
+"""Billing lines of the customers and values computed from them; generated customers share a few sets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .costs.catalog import Estate, estate_of
 from .costs.ledger import Ledger
 
 Computed = TypeVar("Computed")
-SHARED_VARIANTS = 8  # sets of lines for customers without a name
+SHARED_VARIANTS = 8  # sets of billing lines for generated customers
 
 
 class BillingData:
-    """The lines of an *estate* up to today; *clock* gives epoch seconds."""
+    """The billing lines of an *estate* up to today; *clock* returns epoch seconds."""
 
     def __init__(self, estate: Estate, *, clock: Callable[[], float], seed: int) -> None:
         self._clock = clock
@@ -29,7 +29,7 @@ class BillingData:
         return self._ledger
 
     def compute_cached(self, make: Callable[[Ledger], Computed]) -> Computed:
-        """What *make*, a function of a module, says of the lines; it is asked once a day."""
+        """The result of *make*, a module-level function of the ledger, computed once a day."""
         ledger = self.ledger
         if self._computed.get(make, (0, None))[0] != ledger.last:
             self._computed[make] = (ledger.last, make(ledger))
@@ -37,12 +37,12 @@ class BillingData:
         return found
 
     def close(self) -> None:
-        """Give the lines' memory back."""
+        """Free the memory of the lines."""
         self._ledger.close()
 
 
 class BillingDataStore:
-    """All the books of a world, each made when it is asked for first."""
+    """The billing data of all customers, created on first use."""
 
     def __init__(self, *, clock: Callable[[], float], seed: int) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class BillingDataStore:
         self._books: dict[str, BillingData] = {}
 
     def for_customer(self, customer: Customer) -> BillingData:
-        """The customer's own books, or those it shares."""
+        """The billing data of a customer; generated customers share theirs."""
         variant = 1 + customer.number % SHARED_VARIANTS if customer.number else 0
         name = str(variant) if variant else customer.id
         if name not in self._books:
@@ -58,7 +58,7 @@ class BillingDataStore:
         return self._books[name]
 
     def close(self) -> None:
-        """Give all their memory back."""
+        """Free all memory."""
         for books in self._books.values():
             books.close()
         self._books.clear()

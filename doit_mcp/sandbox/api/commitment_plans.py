@@ -1,4 +1,4 @@
-"""Savings Plans that a customer has and should have: states by the clock, and what PerfectScale recommends."""
+"""Savings Plans: states over time, coverage, and PerfectScale recommendations."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from .responses import JsonObject
 from .seeds.perfect_scale import plans, preferences
 from .tenants import ApiRequest
 
-HOURS_PER_MONTH = 730  # of a month
-BASIS_DAYS = 60  # days of eligible spend that a recommendation rests on
-DROP_THRESHOLD = 0.2  # of eligible spend from one week to the next that stops purchases
+HOURS_PER_MONTH = 730
+BASIS_DAYS = 60  # days of eligible spend that a recommendation is based on
+DROP_THRESHOLD = 0.2  # drop of eligible spend from one week to the next that stops purchases
 TARGET_COVERAGE = {"conservative": 0.65, "balanced": 0.8, "max_savings": 0.9}
-PAID_SHARE = (100 - PLAN_DISCOUNT_PERCENT) / 100  # of on-demand rates, at those of Savings Plans
-# Lines are of days; over the day, load swings around its mean.
+PAID_SHARE = (100 - PLAN_DISCOUNT_PERCENT) / 100  # share of on-demand rates paid under Savings Plans
+# Lines are daily; within a day, load varies around its mean.
 HOURLY_LOAD = tuple(1 + 0.2 * sin((hour - 9) * pi / 12) for hour in range(24))
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """How much to commit for a type of commitment, in dollars an hour; *monthly_savings* is dollars a month."""
+    """The recommended commitment of a type, in dollars per hour; *monthly_savings* is in dollars per month."""
 
     policy: str
     current: float
     recommended: float
     monthly_savings: float
-    average_coverage: float  # coverage, 0 to 1
-    on_demand_rate: float  # on-demand rate that *average* covers
+    average_coverage: float  # 0 to 1
+    on_demand_rate: float  # the on-demand rate that *average_coverage* covers
 
     @property
     def gap(self) -> float:
-        """What is left to buy."""
+        """The commitment still to buy."""
         return self.recommended - self.current
 
 
@@ -51,64 +51,71 @@ def iso_day(day: int) -> str:
 
 
 def plan_state(plan: JsonObject, now: float, ended: str = "expired") -> str:
-    """Where a plan or reservation is in its life; *ended* is what it is called then."""
+    """The state of a plan or reservation; *ended* is the name of its final state."""
     if now < plan["start"]:
         return "queued"
     return "active" if now < plan["end"] else ended
 
 
-def active_plans(ask: ApiRequest, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
-    """The plans of a type that are active all the time from *since* to *until*."""
+def active_plans(request: ApiRequest, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
+    """The plans of a type that are active throughout *since* to *until*."""
     return [
-        one
-        for one in ask.tenant.collection("savings plans", plans).values()
-        if one["organization"] == organization
-        and one["service"] == service
-        and one["start"] <= since
-        and until < one["end"]
+        item
+        for item in request.tenant.collection("savings plans", plans).values()
+        if item["organization"] == organization
+        and item["service"] == service
+        and item["start"] <= since
+        and until < item["end"]
     ]
 
 
 def total_commitment(plans_: Sequence[JsonObject]) -> float:
-    """What plans commit to altogether, in dollars an hour."""
-    return float(sum(one["commitment"] for one in plans_))
+    """The total commitment of the plans, in dollars per hour."""
+    return float(sum(item["commitment"] for item in plans_))
 
 
-def hourly_spend(ask: ApiRequest, organization: str, service: str, first: int, last: int) -> dict[int, float]:
-    """Dollars an hour, at on-demand rates, that plans could cover on each day with some."""
-    spent: Coverage = ask.tenant.compute_cached(measure_coverage)
-    members = [one.id for one in spent.members(organization)]
-    days = spent.daily(service, members, max(first, ask.tenant.ledger.first), min(last, ask.tenant.ledger.last))
-    return {day: one.plan_eligible / MICRO / 24 for day, one in days.items() if one.plan_eligible}
+def hourly_spend(request: ApiRequest, organization: str, service: str, first: int, last: int) -> dict[int, float]:
+    """Spend that plans could cover, in dollars per hour at on-demand rates, by day; days without any are left out."""
+    spent: Coverage = request.tenant.compute_cached(measure_coverage)
+    members = [item.id for item in spent.members(organization)]
+    days = spent.daily(service, members, max(first, request.tenant.ledger.first), min(last, request.tenant.ledger.last))
+    return {day: item.plan_eligible / MICRO / 24 for day, item in days.items() if item.plan_eligible}
 
 
-def recommend(ask: ApiRequest, organization: str, service: str) -> Recommendation | None:
-    """What to commit to, by the customer's policy; None without eligible spend."""
-    wanted = ask.tenant.collection("commitment preferences", preferences)[service]["settings"]
-    days = hourly_spend(ask, organization, service, ask.today - BASIS_DAYS, ask.today - 1)
+def recommend(request: ApiRequest, organization: str, service: str) -> Recommendation | None:
+    """The recommendation under the customer's policy; None without eligible spend."""
+    settings = request.tenant.collection("commitment preferences", preferences)[service]["settings"]
+    days = hourly_spend(request, organization, service, request.today - BASIS_DAYS, request.today - 1)
     if not days:
         return None
     usual = median(rate * swing for rate in days.values() for swing in HOURLY_LOAD)
-    current = total_commitment(active_plans(ask, organization, service, ask.now, ask.now))
-    target = usual * TARGET_COVERAGE[wanted["policy"]] * PAID_SHARE
-    if wanted["maximumCommitment"]:
-        target = min(target, wanted["maximumCommitment"])
+    current = total_commitment(active_plans(request, organization, service, request.now, request.now))
+    target = usual * TARGET_COVERAGE[settings["policy"]] * PAID_SHARE
+    if settings["maximumCommitment"]:
+        target = min(target, settings["maximumCommitment"])
     recommended = round(max(current, target), 2)
     average = min(1.0, recommended / PAID_SHARE / usual)
     saves = (recommended - current) / PAID_SHARE * (1 - PAID_SHARE) * HOURS_PER_MONTH
     return Recommendation(
-        wanted["policy"], round(current, 2), recommended, round(saves, 2), round(average, 4), round(usual * average, 4)
+        settings["policy"],
+        round(current, 2),
+        recommended,
+        round(saves, 2),
+        round(average, 4),
+        round(usual * average, 4),
     )
 
 
-def potential_savings(ask: ApiRequest, organization: str, service: str) -> float:
-    """What more could be saved, in dollars a month."""
-    found = recommend(ask, organization, service)
+def potential_savings(request: ApiRequest, organization: str, service: str) -> float:
+    """Additional savings in dollars per month."""
+    found = recommend(request, organization, service)
     return found.monthly_savings if found is not None else 0.0
 
 
-def has_spend_dropped(ask: ApiRequest, organization: str, service: str) -> bool:
+def has_spend_dropped(request: ApiRequest, organization: str, service: str) -> bool:
     """Whether eligible spend of the last week is far below that of the week before."""
-    rates = hourly_spend(ask, organization, service, ask.today - 14, ask.today - 1)
-    before, after = (sum(rates.get(ask.today - back, 0.0) for back in range(first, first - 7, -1)) for first in (14, 7))
+    rates = hourly_spend(request, organization, service, request.today - 14, request.today - 1)
+    before, after = (
+        sum(rates.get(request.today - back, 0.0) for back in range(first, first - 7, -1)) for first in (14, 7)
+    )
     return after < before * (1 - DROP_THRESHOLD)

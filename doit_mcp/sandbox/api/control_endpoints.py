@@ -1,4 +1,4 @@
-"""The sandbox's own paths: faults and latency at run time, the last calls, all customers. For this machine only."""
+"""Control endpoints of the sandbox: faults and latency, recorded calls, customers. Loopback only."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ ControlHandler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class ControllableApi(Protocol):
-    """What can be steered."""
+    """The API state that the endpoints control."""
 
     faults: list[Fault]
     latency: float
 
     @property
     def operations(self) -> Collection[str]:
-        """Method and path of all that can be asked, as the document spells them."""
+        """Method and path of each operation, as in the API document."""
 
     @property
     def directory(self) -> AccountDirectory:
-        """Who there is."""
+        """The customers and users."""
 
     @property
     def calls(self) -> MutableSequence[RecordedCall]:
-        """The last requests, oldest first."""
+        """The latest requests, oldest first."""
 
 
 def register(app: web.Application, api: ControllableApi) -> None:
@@ -68,7 +68,7 @@ def register(app: web.Application, api: ControllableApi) -> None:
 
 
 def _local_only(handler: ControlHandler) -> ControlHandler:
-    """The handler, for requests of this machine that mean it: by address, and by name (DNS rebinding)."""
+    """Restrict *handler* to requests from this machine: by address, and by host name (DNS rebinding)."""
 
     async def guarded(request: web.Request) -> web.Response:
         try:
@@ -99,7 +99,7 @@ async def _replace_faults(request: web.Request, api: ControllableApi) -> None:
 
 
 def _customer_page(directory: AccountDirectory, start: int, stop: int) -> JsonObject:
-    """Customers with their users' secrets, which are published; *next* is where the list goes on."""
+    """A page of customers with their users' published credentials; *next* is the start of the next page."""
     rows = [
         {
             "id": customer.id,
@@ -116,7 +116,7 @@ def _customer_page(directory: AccountDirectory, start: int, stop: int) -> JsonOb
 
 
 def _call_rows(calls: Iterable[RecordedCall]) -> list[JsonObject]:
-    # Never the bearer itself: its hash tells callers apart.
+    # The bearer token is never returned; its hash identifies callers.
     return [
         {
             "method": call.method,

@@ -1,4 +1,4 @@
-"""How faults are asked for: as JSON at run time, in words on the command line. Both are checked alike."""
+"""Parsing of fault settings: JSON at run time, text on the command line, with the same validation."""
 
 from __future__ import annotations
 
@@ -39,33 +39,33 @@ _NUMBER_OPTIONS = ("rate", "delay")
 
 
 def parse_settings(settings: Any, operations: Collection[str]) -> tuple[float, list[Fault]]:
-    """Latency and faults out of ``{"latency": …, "faults": […]}``; *operations* are those that there are.
+    """Latency and faults from ``{"latency": …, "faults": […]}``; *operations* are the known ones.
 
-    Raises ValueError naming the places where it does not fit.
+    Raises ValueError naming the invalid members.
     """
     found = [
-        f"{'.'.join(map(str, one.instance_path)) or 'body'}: {one.message}"
-        for one in _SETTINGS_VALIDATOR.iter_errors(settings)
+        f"{'.'.join(map(str, item.instance_path)) or 'body'}: {item.message}"
+        for item in _SETTINGS_VALIDATOR.iter_errors(settings)
     ]
     if not found:
-        found = [problem for one in settings.get("faults", ()) for problem in _unknown_operation(one, operations)]
+        found = [problem for item in settings.get("faults", ()) for problem in _unknown_operation(item, operations)]
     if found:
         raise ValueError("; ".join(found[:10]))
-    faults = [Fault(**{"path_prefix": "/", **one}) for one in settings.get("faults", ())]
+    faults = [Fault(**{"path_prefix": "/", **item}) for item in settings.get("faults", ())]
     return float(settings.get("latency", 0.0)), faults
 
 
 def parse_fault(text: str) -> JsonObject:
-    """A fault in words as JSON: ``429,on=GET /analytics/v1/budgets,rate=0.1,retry-after=2``.
+    """A fault given as text, as JSON: ``429,on=GET /analytics/v1/budgets,rate=0.1,retry-after=2``.
 
-    It stays, unless ``times=`` says how often. Raises ValueError.
+    The fault is permanent unless ``times=`` limits it. Raises ValueError.
     """
-    kind, *options = (one.strip() for one in text.split(","))
+    kind, *options = (item.strip() for item in text.split(","))
     fault: JsonObject = {"kind": int(kind) if kind.isdecimal() else kind, "times": None}
     for option in options:
         name, equals, value = (part.strip() for part in option.partition("="))
         if not equals or name not in ("on", "rate", "times", "delay", "retry-after"):
-            raise ValueError(f"{option!r} is none of on=, rate=, times=, delay=, retry-after=")
+            raise ValueError(f"{option!r} is not one of on=, rate=, times=, delay=, retry-after=")
         fault |= _parse_option(name, value)
     return fault
 
@@ -84,4 +84,6 @@ def _unknown_operation(fault: JsonObject, operations: Collection[str]) -> list[s
     operation = fault.get("operation", "")
     if not operation or operation in operations:
         return []
-    return [f"operation: {operation!r} is none of the document's, such as 'GET /analytics/v1/budgets/{{id}}'"]
+    return [
+        f"operation: {operation!r} is not an operation of the API document, such as 'GET /analytics/v1/budgets/{{id}}'"
+    ]

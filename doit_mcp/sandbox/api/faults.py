@@ -1,4 +1,4 @@
-"""Faults that are switched on from outside, and the record of what arrived."""
+"""Fault injection and recording of requests."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from aiohttp import web
 from .responses import ApiError, error_response
 
 FaultKind = int | Literal["slow", "hang", "garbage", "reset", "truncated", "huge"]
-FAULT_KINDS = ("slow", "hang", "garbage", "reset", "truncated", "huge")  # beside statuses
-MAX_DELAY_SECONDS = 300.0  # seconds
-HUGE_BODY_MEBIBYTES = 64  # MiB
-MAX_RECORDED_BODY_BYTES = 64 * 1024  # bytes of a body in the record
-EDGE_TIMEOUT_STATUS = 524  # the edge's own answer: a page, not JSON
+FAULT_KINDS = ("slow", "hang", "garbage", "reset", "truncated", "huge")  # in addition to status codes
+MAX_DELAY_SECONDS = 300.0
+HUGE_BODY_MEBIBYTES = 64
+MAX_RECORDED_BODY_BYTES = 64 * 1024
+EDGE_TIMEOUT_STATUS = 524  # the proxy's own response: an HTML page, not JSON
 
 
 @dataclass(slots=True)
 class Fault:
-    """What happens to the next *times* requests (None: all) whose raw path starts with *path_prefix*.
+    """A fault for the next *times* requests (None: all) whose raw path starts with *path_prefix*.
 
-    *operation* narrows it to one of the document's, spelled as there: ``GET /analytics/v1/budgets/{id}``.
-    *retry_after* is in seconds, or any text. *rate* is the share of the matching requests that is hit; the others
-    do not count. *delay* is how many seconds it takes; after it a request that is only slow is answered as ever.
+    *operation* limits it to one operation of the API document: ``GET /analytics/v1/budgets/{id}``. *retry_after* is in
+    seconds, or any text. *rate* is the share of the matching requests to fail; the others do not count. *delay* is in
+    seconds; after it, a request with the kind "slow" is answered normally.
     """
 
     path_prefix: str
@@ -40,7 +40,7 @@ class Fault:
     operation: str = ""
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether it is about a request with this method and raw path."""
+        """Whether the fault applies to a request with this method and raw path."""
         if not path.startswith(self.path_prefix):
             return False
         return (
@@ -51,7 +51,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """One request as it arrived: *path* raw with its query, *headers* in order, the start of its *body*, *bearer*."""
+    """A recorded request: raw *path* with query, *headers* in order, the start of *body*, and the *bearer* token."""
 
     method: str
     path: str
@@ -62,11 +62,11 @@ class RecordedCall:
 
     @property
     def bearer_hash(self) -> str:
-        """SHA-256 of the bearer in hexadecimal."""
+        """The SHA-256 of the bearer token in hex."""
         return hashlib.sha256(self.bearer.encode()).hexdigest()
 
     def header(self, name: str) -> str | None:
-        """The first header of this name, any case."""
+        """The first header with this name (case-insensitive)."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 
@@ -77,7 +77,7 @@ def record_call(request: web.Request, body: bytes, tenant: str, bearer: str) -> 
 
 
 def take_fault(faults: list[Fault], method: str, path: str, ids: random.Random) -> Fault | None:
-    """The first fault that hits a request with this method and path, used up once."""
+    """The first fault that applies to this request; its remaining count is reduced by one."""
     for fault in faults:
         if fault.matches(method, path) and ids.random() < fault.rate:
             if fault.times is not None:
@@ -89,7 +89,7 @@ def take_fault(faults: list[Fault], method: str, path: str, ids: random.Random) 
 
 
 async def pause(seconds: float, closing: asyncio.Event) -> None:
-    """Wait, but not longer than the world lasts."""
+    """Sleep, but stop when the server shuts down."""
     try:
         await asyncio.wait_for(closing.wait(), seconds)
     except TimeoutError:
@@ -131,7 +131,7 @@ def _status_response(status: int, retry_after: int | str | None, *, problem: boo
 
 
 async def _hang_response(request: web.Request, closing: asyncio.Event) -> web.Response:
-    # aiohttp does not cancel a handler whose client has gone: look for it, so that nothing outlives the test.
+    # aiohttp does not cancel the handler of a disconnected client, so check for that to let tests end.
     while not closing.is_set() and request.transport is not None and not request.transport.is_closing():
         try:
             await asyncio.wait_for(closing.wait(), 0.02)
@@ -167,6 +167,6 @@ async def _huge_response(request: web.Request) -> web.StreamResponse:
         await response.write(b'"}')
         await response.write_eof()
     except ConnectionError:
-        # The reader had enough, as it should.
+        # The client stopped reading, as expected.
         return response
     return response

@@ -1,4 +1,4 @@
-"""Idempotency keys: the same request with the same key is carried out once, and answered alike."""
+"""Idempotency keys: a repeated request with the same key returns the first response."""
 
 from __future__ import annotations
 
@@ -10,41 +10,43 @@ from .responses import JsonObject, bad_request
 from .tenants import MAX_RECORDS, ApiRequest, Records
 
 HEADER = "Idempotency-Key"
-RETENTION_SECONDS = 24 * 3600  # seconds
+RETENTION_SECONDS = 24 * 3600
 MAX_KEY_LENGTH = 255
 
 
-async def run_once(ask: ApiRequest, carry_out: Callable[[bool], JsonObject]) -> JsonObject:
-    """What *carry_out* answers, or answered to the same request with this key within a day.
+async def run_once(request: ApiRequest, carry_out: Callable[[bool], JsonObject]) -> JsonObject:
+    """The result of *carry_out*, or the stored response to the same request with this key within the last day.
 
-    It is told whether this is a dry run (query dryRun), which is not remembered. 400 without a key, or with the key of
-    another request.
+    *carry_out* is called with whether this is a dry run (query dryRun); dry runs are not stored. 400 without a key, or
+    if the key belongs to a different request.
     """
-    key = ask.http_request.headers.get(HEADER, "")
+    key = request.http_request.headers.get(HEADER, "")
     if not key or len(key) > MAX_KEY_LENGTH:
         raise bad_request(f"{HEADER} is required, at most {MAX_KEY_LENGTH} characters", field=HEADER)
-    if query_flag(ask.query, "dryRun"):
+    if query_flag(request.query, "dryRun"):
         return carry_out(True)
-    body = await ask.http_request.read()
-    parts = (ask.http_request.method.encode(), ask.http_request.path_qs.encode(), body)
-    asked = hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
-    known = _recent_requests(ask)
-    place = f"{ask.user.email} {key}"
-    if place in known:
-        if known[place]["asked"] != asked:
+    body = await request.http_request.read()
+    parts = (request.http_request.method.encode(), request.http_request.path_qs.encode(), body)
+    digest = hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
+    known = _recent_requests(request)
+    entry_key = f"{request.user.email} {key}"
+    if entry_key in known:
+        if known[entry_key]["asked"] != digest:
             raise bad_request(f"{HEADER}: this key was used for another request", field=HEADER)
-        remembered: JsonObject = known[place]["answer"]
+        remembered: JsonObject = known[entry_key]["answer"]
         return remembered
-    found = carry_out(False)
-    known[place] = {"asked": asked, "answer": found, "time": ask.now}
-    return found
+    result = carry_out(False)
+    known[entry_key] = {"asked": digest, "answer": result, "time": request.now}
+    return result
 
 
-def _recent_requests(ask: ApiRequest) -> Records:
-    """What was asked lately, oldest first."""
-    known = ask.tenant.collection("idempotency", lambda tenant: ())
-    for place in [place for place, one in known.items() if one["time"] <= ask.now - RETENTION_SECONDS]:
-        del known[place]
+def _recent_requests(request: ApiRequest) -> Records:
+    """The requests of the retention period, oldest first."""
+    known = request.tenant.collection("idempotency", lambda tenant: ())
+    for entry_key in [
+        entry_key for entry_key, item in known.items() if item["time"] <= request.now - RETENTION_SECONDS
+    ]:
+        del known[entry_key]
     while len(known) >= MAX_RECORDS:
         del known[next(iter(known))]
     return known

@@ -1,4 +1,4 @@
-"""Lists: page tokens, numbers in the query, filter expressions, creation time bounds."""
+"""List operations: page tokens, integers in the query, filter expressions, creation time bounds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Criteria = dict[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list: its rows and the token of the next one (None on the last)."""
+    """A page of a list: its rows and the token of the next page (None for the last)."""
 
     rows: list[JsonObject]
     token: str | None
@@ -28,7 +28,7 @@ class Page:
 def query_integer(
     query: Mapping[str, str], name: str, minimum: int | None = None, maximum: int | None = None
 ) -> int | None:
-    """An integer of the query, None if absent or empty; 400 if it is none or out of bounds."""
+    """An integer of the query, None if absent or empty; 400 if it is invalid or out of bounds."""
     text = query.get(name, "")
     if not text:
         return None
@@ -40,7 +40,7 @@ def query_integer(
 
 
 def parse_integer(text: str, description: str, field: str) -> int:
-    """An integer; 400 that says *description* has to be one."""
+    """An integer; 400 that says *description* must be one."""
     try:
         return int(text)
     except ValueError:
@@ -48,12 +48,12 @@ def parse_integer(text: str, description: str, field: str) -> int:
 
 
 def query_flag(query: Mapping[str, str], name: str) -> bool:
-    """A boolean of the query, false if absent; 400 if it is none."""
+    """A boolean of the query, false if absent; 400 if it is invalid."""
     return query_choice(query, name, ("true", "false"), "false") == "true"
 
 
 def query_choice(query: Mapping[str, str], name: str, allowed: Sequence[str], default: str) -> str:
-    """A word of the query out of *allowed*; 400 otherwise."""
+    """A value of the query that must be one of *allowed*; 400 otherwise."""
     value = query.get(name) or default
     if value not in allowed:
         raise bad_request(f"{name} must be one of {', '.join(allowed)}", field=name)
@@ -61,7 +61,7 @@ def query_choice(query: Mapping[str, str], name: str, allowed: Sequence[str], de
 
 
 def parse_filter(expression: str, keys: Sequence[str]) -> Criteria:
-    """``key:[value]|key:value`` as key -> values; 400 for an unknown key or a part without a colon."""
+    """Parse ``key:[value]|key:value`` into key -> values; 400 for an unknown key or a part without a colon."""
     criteria: Criteria = {}
     for part in expression.split("|") if expression.strip() else ():
         key, colon, value = part.partition(":")
@@ -79,20 +79,20 @@ def parse_filter(expression: str, keys: Sequence[str]) -> Criteria:
 def filter_rows(
     rows: Sequence[JsonObject], criteria: Criteria, read_field: Callable[[JsonObject, str], str]
 ) -> list[JsonObject]:
-    """Rows that fit: one of a key's values, and every key."""
+    """The rows that match one of the values of every key."""
     return [row for row in rows if all(read_field(row, key) in values for key, values in criteria.items())]
 
 
 def filter_by_creation(
     query: Mapping[str, str], rows: Sequence[JsonObject], field: str = "createTime"
 ) -> list[JsonObject]:
-    """Rows within minCreationTime and maxCreationTime (epoch milliseconds, both inclusive)."""
+    """The rows between minCreationTime and maxCreationTime (epoch milliseconds, inclusive)."""
     low, high = query_integer(query, "minCreationTime"), query_integer(query, "maxCreationTime")
     return [row for row in rows if (low is None or row[field] >= low) and (high is None or row[field] <= high)]
 
 
 def filter_by_name(query: Mapping[str, str], rows: Sequence[JsonObject], field: str) -> list[JsonObject]:
-    """Rows whose name holds nameContains, any case."""
+    """The rows whose name contains nameContains (case-insensitive)."""
     part = query.get("nameContains", "").lower()
     return [row for row in rows if part in str(row[field]).lower()]
 
@@ -103,7 +103,7 @@ def sort_rows(
     fields: Sequence[str],
     read_field: Callable[[JsonObject, str], Any],
 ) -> list[JsonObject]:
-    """Rows by sortBy (one of *fields*) and sortOrder; without sortBy as they are, latest first, or turned round."""
+    """The rows ordered by sortBy (one of *fields*) and sortOrder; without sortBy in their own order, or reversed."""
     field = query_choice(query, "sortBy", fields, "") if query.get("sortBy") else ""
     order = query_choice(query, "sortOrder", ("asc", "desc"), "asc" if field else "desc")
     if not field:
@@ -112,7 +112,7 @@ def sort_rows(
 
 
 def parse_time(text: str, field: str) -> str:
-    """An RFC 3339 time in UTC and whole seconds; 400 if it is none."""
+    """An RFC 3339 time in UTC with whole seconds; 400 if it is invalid."""
     try:
         return rfc3339(parse_seconds(text))
     except ValueError:
@@ -120,10 +120,10 @@ def parse_time(text: str, field: str) -> str:
 
 
 def paginate(rows: Sequence[JsonObject], token: str, size: int | None, *, scope: str, key: str = "id") -> Page:
-    """The page after *token*; *scope* is what a token is bound to (400 when it was made for another).
+    """The page after *token*; *scope* identifies the list that a token belongs to (400 for a token of another list).
 
-    A token carries the keys of the rows before and after the cut: rows that come or go meanwhile do not shift the
-    next page, unless both of them go.
+    A token holds the keys of the rows before and after the cut: rows added or deleted meanwhile do not shift the next
+    page, unless both of these rows are deleted.
     """
     start = _page_start(rows, token, scope, key) if token else 0
     end = len(rows) if size is None else start + size

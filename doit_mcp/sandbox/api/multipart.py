@@ -1,4 +1,4 @@
-"""Forms with files (multipart/form-data, RFC 7578), from a body that has been read already."""
+"""Parsing of forms with files (multipart/form-data, RFC 7578) from a complete body."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ MAX_PARTS = 20
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field of a form; *filename* is "" for fields that are no files."""
+    """A form field; *filename* is "" for fields without a file."""
 
     filename: str
     data: bytes
 
 
 def parse_form(content_type: str, body: bytes) -> dict[str, FormField]:
-    """The fields of a form by name; 400 if it is none."""
+    """The fields of a form by name; 400 if the body is not a form."""
     header = Message()
     header["Content-Type"] = content_type
     boundary = header.get_param("boundary")
     if header.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
         raise bad_request("Content-Type must be multipart/form-data with a boundary", field="Content-Type")
-    # The first delimiter needs no line break before it.
+    # The first delimiter may come without a line break.
     first, *pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode(), MAX_PARTS + 2)
     if first or not pieces or not pieces[-1].startswith(b"--"):
         raise bad_request(f"the body is not a form of at most {MAX_PARTS} parts with the boundary that was announced")

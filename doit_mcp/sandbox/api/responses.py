@@ -1,4 +1,4 @@
-"""Answers of the sandbox API and its two error shapes: ``{"error": text}`` and RFC 9457 problem details."""
+"""Responses of the sandbox API, with both error shapes: ``{"error": text}`` and RFC 9457 problem details."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiohttp import web
 JsonObject = dict[str, Any]
 
 ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-# status: (title, code, retryable) as the problem areas declare them.
+# status: (title, code, retryable) as the API document declares them for these areas.
 PROBLEM_TITLES = {
     400: ("Bad request", "bad_request", False),
     401: ("Unauthorized", "unauthorized", False),
@@ -27,17 +27,17 @@ PROBLEM_TITLES = {
     504: ("Gateway timeout", "gateway_timeout", True),
 }
 
-# Where errors are RFC 9457 problems.
+# Operations with RFC 9457 problem details.
 PROBLEM_PATHS = ("/billing/v1/invoices", "/billing/v1/billing-", "/billing/v1/createAsset", "/ps4commitments/")
 
 
 def is_problem_path(path: str) -> bool:
-    """Whether the operations at this path answer errors as problem details."""
+    """Whether operations at this path return errors as problem details."""
     return path.startswith(PROBLEM_PATHS)
 
 
 class ApiError(Exception):
-    """A request the API turns down: HTTP *status*, *message* for people, *code* for programs ("": the status's own)."""
+    """An API error: HTTP *status*, *message* for users, *code* for programs ("" selects the default of the status)."""
 
     def __init__(self, status: int, message: str, *, code: str = "", field: str = "") -> None:
         super().__init__(message)
@@ -48,24 +48,24 @@ class ApiError(Exception):
 
 
 def bad_request(message: str, *, code: str = "", field: str = "") -> ApiError:
-    """A 400: the request itself is wrong."""
+    """A 400 error: the request is invalid."""
     return ApiError(400, message, code=code, field=field)
 
 
 def json_response(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON answer."""
+    """A JSON response."""
     return web.Response(
         body=orjson.dumps(data), status=status, headers=headers, content_type="application/json", charset="utf-8"
     )
 
 
 def problem_headers(ids: random.Random) -> dict[str, str]:
-    """Headers of every answer of the problem areas; a request's id is ``req_`` and 26 characters of ULID's alphabet."""
+    """Headers of all responses with problem details; a request id is ``req_`` and 26 characters of the ULID alphabet."""
     return {"Request-Id": "req_" + "".join(ids.choices(ULID_ALPHABET, k=26)), "Content-Language": "en"}
 
 
 def error_response(error: ApiError, *, problem: bool, ids: random.Random) -> web.Response:
-    """The refusal in the shape of its area (two shapes, never mixed)."""
+    """The error response in the shape of its area."""
     if problem:
         return _problem_response(error, ids)
     return json_response({"error": error.message}, error.status)

@@ -1,4 +1,4 @@
-"""One operation: its method and path as the document spells them, who may call it, and what answers."""
+"""Routes of the sandbox API: method, path, permission and handler of each operation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ ErrorFormatter = Callable[[ApiError], web.Response | None]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An operation of the API; *permission* is what people.User needs for it.
+    """An operation of the API; *permission* is the one required of `accounts.User`.
 
-    *format_error* makes the answers to refusals that have a shape of the operation's own, and None of the others.
+    *format_error* returns the response for errors with a shape specific to the operation, and None for others.
     """
 
     method: str

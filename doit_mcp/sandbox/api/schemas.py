@@ -1,4 +1,4 @@
-"""What request bodies must look like, restated from the published document, as compiled JSON Schemas."""
+"""JSON Schemas of request bodies, written from the published API document."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ EPOCH_MILLISECONDS: JsonObject = {
     "type": "integer",
     "minimum": 0,
     "maximum": 4_102_444_800_000,
-}  # epoch milliseconds, to 2100
+}  # epoch milliseconds, up to 2100
 BOOLEAN: JsonObject = {"type": "boolean"}
 
 
 def one_of(*words: str) -> JsonObject:
-    """A word out of these."""
+    """A string out of *words*."""
     return {"type": "string", "enum": list(words)}
 
 
@@ -38,17 +38,17 @@ def object_schema(required: str = "", **members: JsonObject) -> JsonObject:
 
 
 def array_schema(item: JsonObject, **limits: int) -> JsonObject:
-    """A list; null is an empty one."""
+    """An array; null counts as an empty one."""
     return {"type": ["array", "null"], "items": item, **limits}
 
 
 def compile_object(required: str = "", **members: JsonObject) -> jsonschema_rs.Validator:
-    """What a body of these members and no others has to look like."""
+    """A compiled schema for an object with these members and no others."""
     return jsonschema_rs.validator_for(object_schema(required, **members))
 
 
 def text_schema(max_length: int, **limits: int) -> JsonObject:
-    """A text of at most so many characters."""
+    """A string of at most *max_length* characters."""
     return {"type": "string", "maxLength": max_length, **limits}
 
 
@@ -56,7 +56,7 @@ EMAIL: JsonObject = {"type": "string", "pattern": r"^[^@\s]+@[^@\s]+$", "maxLeng
 
 
 def nullable(schema: JsonObject) -> JsonObject:
-    """The same, or null; unlike anyOf it leaves the places of errors within."""
+    """*schema* or null; unlike anyOf it keeps the paths of nested errors."""
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     words = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
     return {**schema, **words, "type": [*kinds, "null"]}
@@ -106,7 +106,7 @@ FORECAST = object_schema(
     futureCustomDateRange=INSTANT_RANGE,
 )
 COUNT = object_schema("id type", id=TEXT, type=one_of("fixed", "label", "tag", "project_label", "system_label"))
-# Unknown members are refused: ignoring a misspelt filter would answer a wrong number.
+# Unknown members are rejected: ignoring a misspelled filter would return a wrong number.
 CONFIG = object_schema(
     metric=METRIC,
     metrics=METRIC_LIST,

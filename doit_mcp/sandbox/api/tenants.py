@@ -1,4 +1,4 @@
-"""The state of each customer, made on first use, and what a handler gets to answer a request."""
+"""State of each customer, created on first use, and the request context of handlers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .responses import ApiError, JsonObject, bad_request
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 ID_LENGTH = 20
-MAX_RECORDS = 2000  # of one kind; a world is not a place to fill
+MAX_RECORDS = 2000  # of one kind, to bound memory
 MAX_REPORTED_PROBLEMS = 10
 
 Records = dict[str, JsonObject]
@@ -28,10 +28,11 @@ Seed = Callable[["Tenant"], Iterable[JsonObject]]
 
 
 class Tenant:
-    """One customer's world: billing lines and what its users made. *started_at* is when it began, in epoch seconds.
+    """The state of one customer: billing lines and records created by its users. *started_at* is its creation in epoch
+    seconds.
 
-    *books* are its billing lines. *slug_owners* are the URL slugs that are taken, with the customers' ids: with *directory*
-    the only thing that all tenants share.
+    *books* are the billing lines. *slug_owners* maps the URL slugs in use to customer ids; it and *directory* are all
+    that tenants share.
     """
 
     def __init__(
@@ -54,18 +55,18 @@ class Tenant:
         self._collections: dict[str, Records] = {}
 
     def collection(self, name: str, seed: Seed) -> Records:
-        """The records of a kind by their id, oldest first; *seed* makes those that were always there."""
+        """The records of a kind by id, oldest first; *seed* creates the initial ones."""
         if name not in self._collections:
-            records = ({"id": self.stable_id(name, str(at)), **one} for at, one in enumerate(seed(self)))
+            records = ({"id": self.stable_id(name, str(at)), **item} for at, item in enumerate(seed(self)))
             self._collections[name] = {str(record["id"]): record for record in records}
         return self._collections[name]
 
     def new_id(self) -> str:
-        """An opaque id that was never given before."""
+        """A new opaque id."""
         return "".join(self._ids.choices(ID_ALPHABET, k=ID_LENGTH))
 
     def stable_id(self, *parts: str) -> str:
-        """An opaque id that is the same in every world of this seed."""
+        """An opaque id that depends only on *parts* and the sandbox's seed."""
         digest = hashlib.blake2b("/".join((str(self._seed), self.customer.id, *parts)).encode()).digest()
         return "".join(ID_ALPHABET[byte % len(ID_ALPHABET)] for byte in digest[:ID_LENGTH])
 
@@ -75,13 +76,13 @@ class Tenant:
         return self._billing_data.ledger
 
     def compute_cached(self, make: Callable[[Ledger], Computed]) -> Computed:
-        """What *make*, a function of a module, says of the lines; it is asked once a day."""
+        """The result of *make*, a module-level function of the ledger, computed once a day."""
         return self._billing_data.compute_cached(make)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request that may be answered: who asks, for which tenant, when (epoch seconds)."""
+    """An authorized request: the user, the tenant, and the time in epoch seconds."""
 
     http_request: web.Request
     user: User
@@ -90,7 +91,7 @@ class ApiRequest:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The query's parameters; what the document does not name is ignored."""
+        """The query parameters; handlers ignore those that the API document does not define."""
         return self.http_request.query
 
     @property
@@ -105,58 +106,58 @@ class ApiRequest:
 
     @property
     def scope(self) -> str:
-        """What a page token of this list is bound to."""
+        """The list that page tokens of this request belong to."""
         return f"{self.tenant.customer.id} {self.http_request.path}"
 
     def path_parameter(self, name: str) -> str:
-        """A part of the path."""
+        """A path parameter."""
         return self.http_request.match_info[name]
 
     def page_size(self, default: int | None = 50, maximum: int | None = None) -> int | None:
-        """maxResults, or the list's default."""
+        """The value of maxResults, or the list's default."""
         return query_integer(self.query, "maxResults", 1, maximum) or default
 
     def list_body(self, name: str, page: Page) -> JsonObject:
-        """The usual list answer: rows, rowCount of this page, pageToken if there are more."""
+        """The usual list response: rows, rowCount of this page, and pageToken if there are more."""
         body: JsonObject = {name: page.rows, "rowCount": len(page.rows)}
         if page.token:
             body["pageToken"] = page.token
         return body
 
     async def read_body(self, schema: jsonschema_rs.Validator) -> JsonObject:
-        """The JSON body; 400 naming the places where it does not fit."""
+        """The JSON body; 400 naming the invalid members."""
         try:
             found = orjson.loads(await self.http_request.read())
         except ValueError:
             raise bad_request("the body is not JSON") from None
         problems = [(".".join(map(str, error.instance_path)), error.message) for error in schema.iter_errors(found)]
         if problems:
-            told = (f"{place or 'body'}: {message[:200]}" for place, message in problems[:MAX_REPORTED_PROBLEMS])
-            raise bad_request("; ".join(told), field=problems[0][0])
+            messages = (f"{place or 'body'}: {message[:200]}" for place, message in problems[:MAX_REPORTED_PROBLEMS])
+            raise bad_request("; ".join(messages), field=problems[0][0])
         document: JsonObject = found
         return document
 
 
 def get_existing(records: Records, identifier: str, kind: str) -> JsonObject:
-    """A record by id; 404 if there is none."""
+    """A record by id; 404 if it does not exist."""
     if identifier not in records:
         raise ApiError(404, f"{kind} not found")
     return records[identifier]
 
 
 def add_record(records: Records, record: JsonObject) -> JsonObject:
-    """The record, now one of *records*; 409 when there are too many."""
+    """Add a record and return it; 409 if there are too many."""
     check_capacity(records, 1)
     records[str(record["id"])] = record
     return record
 
 
 def check_capacity(records: Records, count: int) -> None:
-    """409 when there are too many for so many more."""
+    """Raise 409 if *count* more records exceed the limit."""
     if len(records) + count > MAX_RECORDS:
-        raise ApiError(409, f"there are {MAX_RECORDS} of these at most: delete some first")
+        raise ApiError(409, f"at most {MAX_RECORDS} of these can exist: delete some first")
 
 
 def newest_first(records: Records, field: str = "createTime") -> list[JsonObject]:
-    """The records in reverse chronological order, the later made first where times agree."""
+    """The records in reverse chronological order; of equal times, the later created first."""
     return sorted(reversed(records.values()), key=lambda record: record[field], reverse=True)

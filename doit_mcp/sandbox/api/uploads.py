@@ -1,4 +1,4 @@
-"""Uploaded files of DataHub: CSV, as it is or compressed (ZIP or GZ of a single file), to events."""
+"""DataHub file uploads: CSV to events, plain or compressed (ZIP or GZ of a single file)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import NamedTuple
 from .costs.calendar_days import parse_seconds
 from .responses import bad_request
 
-MAX_FILE_BYTES = 30 * 1024 * 1024  # bytes, of the file
+MAX_FILE_BYTES = 30 * 1024 * 1024  # uncompressed
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 MAX_ROWS = 100_000
 DIMENSION_PREFIXES = ("fixed.", "label.", "project_label.", "system_label.")
 
 
 class UploadedEvent(NamedTuple):
-    """An event: its *id* ("" if it gets one of ours) and its *time* in epoch seconds."""
+    """An event: its *id* ("" if the sandbox assigns one) and its *time* in epoch seconds."""
 
     id: str
     time: float
 
 
 def parse_events(data: bytes) -> list[UploadedEvent]:
-    """The events of a file; 400 that says what is wrong with it, by line."""
+    """The events of a file; 400 with the error and its line."""
     if len(data) > MAX_FILE_BYTES:
         raise bad_request(f"file: at most {MAX_FILE_BYTES // 1024 // 1024} MB", field="file")
     try:
@@ -93,9 +93,9 @@ def _check_header(header: list[str]) -> None:
     if "usage_date" not in header:
         raise bad_request("file: the header needs the column usage_date", field="file")
     if not any(name.startswith(DIMENSION_PREFIXES) for name in header):
-        raise bad_request("file: the header needs a dimension such as fixed.service_id or label.team", field="file")
+        raise bad_request("file: the header requires a dimension such as fixed.service_id or label.team", field="file")
     if not any(name.startswith("metric.") for name in header):
-        raise bad_request("file: the header needs a metric such as metric.cost", field="file")
+        raise bad_request("file: the header requires a metric such as metric.cost", field="file")
     for name in header:
         if name not in ("usage_date", "id") and not name.startswith((*DIMENSION_PREFIXES, "metric.")):
             raise bad_request(f"file: unknown column {name[:80]!r}", field="file")

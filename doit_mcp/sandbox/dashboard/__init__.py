@@ -1,4 +1,4 @@
-"""Shows the sandbox's world to people while their client uses it: who lives there, tokens that are out, calls."""
+"""Sandbox dashboard: users, active tokens and calls, updated live."""
 
 from .routes import Dashboard
 

@@ -1,4 +1,4 @@
-"""Owns the record of a call, and how an address is shown: without anything that proves who somebody is."""
+"""Call records of the dashboard, and redaction of credentials in request targets."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ CallSide = Literal["identity", "api"]
 REDACTED = "\u2026"
 MAX_TARGET_LENGTH = 300
 MAX_TEXT_LENGTH = 80
-DISCONNECTED_STATUS = 0  # the status of a call whose caller never got a whole answer
+DISCONNECTED_STATUS = 0  # the status of a call whose client disconnected before the response was complete
 
 _IDENTITY_PATHS = ("/.well-known/", "/sign-in/", "/api/auth/")
-# What a sign-in may say aloud; every other value could be a code, a state, a challenge or a seal.
+# Parameters of a sign-in that are safe to show; any other value could be a code, a state, a challenge or signed form
+# data.
 _SAFE_PARAMETERS = frozenset({"response_type", "redirect_uri", "scope", "resource", "prompt", "code_challenge_method"})
 _PARAMETER_NAME = re.compile(r"[a-z_]{1,40}", re.IGNORECASE)
 _SECRET_NAME = re.compile(
     "token|secret|code|state|passw|key|assertion|auth|session|sig|cred|jwt|nonce|verifier|challenge|cookie",
     re.IGNORECASE,
 )
-# Codes, tokens and each part of a JWT are longer than any id; a user's published secrets are known by heart.
+# Codes, tokens and each part of a JWT are longer than any id; the published passwords are matched literally.
 _SECRET = re.compile(
     "|".join(
         (
@@ -41,10 +42,10 @@ _SECRET = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CallSummary:
-    """One call that has been answered, as it may be shown.
+    """A completed call, with redacted values.
 
-    *at* is when it came in epoch seconds, *user* an e-mail address, *customer* an id, *token* the fingerprint of its
-    bearer ("" each where nobody knows), *note* what it was about in a few words.
+    *at* is its start in epoch seconds, *user* an email address, *customer* an id, *token* the fingerprint of its bearer
+    token ("" for any of them if unknown), *note* a short summary.
     """
 
     at: float
@@ -60,23 +61,23 @@ class CallSummary:
 
 
 def side_of(path: str) -> CallSide:
-    """Whether the identity provider or the API is meant."""
+    """Whether the path belongs to the identity provider or to the API."""
     return "identity" if path.startswith(_IDENTITY_PATHS) else "api"
 
 
 def redact(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
-    """*text* on one line, without what looks like a secret, and not longer than *limit*."""
+    """*text* on one line, with likely secrets replaced, cut to *limit* characters."""
     shown = _SECRET.sub(REDACTED, "".join(char if char.isprintable() else " " for char in text))
     return shown if len(shown) <= limit else shown[: limit - 1] + REDACTED
 
 
 def redact_target(raw: str, clients: Mapping[str, str]) -> str:
-    """The path and query of a request as they may be shown; *clients* are names by id, which stand for the ids."""
-    path, asked, query = raw.partition("?")
+    """The path and query of a request with secrets replaced; *clients* maps client ids to the names to show."""
+    path, separator, query = raw.partition("?")
     shown = redact(unquote(path), MAX_TARGET_LENGTH)
-    if asked:
+    if separator:
         hide = _redact_identity_parameter if side_of(unquote(path)) == "identity" else _redact_api_parameter
-        # Cut before it is split: a query may have a megabyte of commas.
+        # Cut before splitting: a query can hold a megabyte of separators.
         pairs = query[: 10 * MAX_TARGET_LENGTH].split("&")
         shown += "?" + "&".join(hide(pair, clients) for pair in pairs if pair)
     return shown if len(shown) <= MAX_TARGET_LENGTH else shown[: MAX_TARGET_LENGTH - 1] + REDACTED
@@ -102,5 +103,5 @@ def _split_parameter(pair: str) -> tuple[str, str]:
 
 
 def _redact_without_query(value: str) -> str:
-    # Addresses of clients may carry what they like in their query.
+    # The query of a client URL can hold anything.
     return redact(value.partition("?")[0])

@@ -1,4 +1,4 @@
-"""Owns the page itself: one document that asks for nothing but its own stream of events."""
+"""Dashboard page: one HTML document that loads nothing but its own event stream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 
-# Nobody else may look in: the page names the users' passwords.
+# The page shows the users' passwords, so other sites must not read it.
 PRIVATE_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -18,7 +18,7 @@ PRIVATE_HEADERS = {
 
 @cache
 def dashboard_page() -> tuple[str, dict[str, str]]:
-    """The document, and the headers it has to be sent with. It holds no data: its script asks for that."""
+    """The document and its response headers. It holds no data: its script loads that."""
     style, script = _read_template("page.css"), _read_template("page.js")
     policy = (
         f"default-src 'none'; style-src {_csp_hash(style)}; script-src {_csp_hash(script)}; connect-src 'self'; "
@@ -27,7 +27,7 @@ def dashboard_page() -> tuple[str, dict[str, str]]:
     headers = {
         **PRIVATE_HEADERS,
         "Content-Security-Policy": policy,
-        # For browsers that do not know frame-ancestors.
+        # For browsers that do not support frame-ancestors.
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",

@@ -1,4 +1,4 @@
-"""Owns the watching over HTTP: the recorder around every call, the page, its state and its stream of events."""
+"""Dashboard routes: the recording middleware, the page, its state and its event stream."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .tokens import TokenSummary, TokenTracker, fingerprint
 PAGE_PATHS = ("/", "/world")
 STATE_PATH = "/world/state"
 EVENTS_PATH = "/world/events"
-# Tests steer the world by these, and no client knows them.
+# Control endpoints, which only tests use.
 CONTROL_PREFIX = "/sandbox/"
 
 KEEPALIVE_SECONDS = 15.0
@@ -35,7 +35,7 @@ _Caller = tuple[str, str]  # user and customer
 
 
 class Dashboard:
-    """Records the calls of a world and shows them; the arguments are those of `Stream`."""
+    """Records the calls to the sandbox and shows them; the arguments are those of `EventStream`."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Dashboard:
         self._published_tokens: list[dict[str, Any]] = []
 
     def register(self, app: web.Application) -> None:
-        """Add the pages to *app*, and the recorder as the outermost of its middlewares."""
+        """Add the pages to *app*, and the recorder as its outermost middleware."""
         app.middlewares.insert(0, self._recording_middleware())
         for path in PAGE_PATHS:
             app.router.add_route("*", path, _local_only(self._page, allow_cross_site=True))
@@ -75,10 +75,10 @@ class Dashboard:
         return record
 
     async def _record_call(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer as the handler does, and remember what it was."""
+        """Run the handler and record the call."""
         at, began = self._clock(), time.perf_counter()
         bearer = _bearer_token(request)
-        # Asked before the answer: a call may end the token it is made with.
+        # Looked up before the handler runs, because a call can revoke the token it is made with.
         grant = self._identity.lookup(bearer) if bearer else None
         try:
             response = await handler(request)
@@ -91,8 +91,8 @@ class Dashboard:
     def _add_call(
         self, request: web.Request, response: web.StreamResponse, at: float, began: float, grant: Grant | None
     ) -> None:
-        given, note = self._track_response(request, response)
-        user, customer = _identify_caller(request, given, grant, self._identity.directory)
+        issued, note = self._track_response(request, response)
+        user, customer = _identify_caller(request, issued, grant, self._identity.directory)
         call = CallSummary(
             at=at,
             side=side_of(request.path),
@@ -100,7 +100,7 @@ class Dashboard:
             target=redact_target(request.raw_path, self._token_tracker.clients),
             user=user,
             customer=redact(customer, 40),
-            token=_token_fingerprint(request, given, grant),
+            token=_token_fingerprint(request, issued, grant),
             status=DISCONNECTED_STATUS if _is_disconnected(request) else response.status,
             ms=round((time.perf_counter() - began) * 1000, 1),
             note=note,
@@ -110,7 +110,7 @@ class Dashboard:
             self._publish_tokens()
 
     def _track_response(self, request: web.Request, response: web.StreamResponse) -> tuple[TokenSummary | None, str]:
-        """The token that an answer of the provider gives, and what the call was about."""
+        """The token issued by a response of the provider, and a summary of the call."""
         if request.method != "POST" or request.path not in (TOKEN_PATH, REGISTER_PATH, REVOKE_PATH):
             return None, ""
         answer = _response_json(response)
@@ -155,9 +155,9 @@ class Dashboard:
         watcher = self._stream.subscribe(lambda: _abort(request), lambda: _is_disconnected(request))
         if watcher is None:
             headers = {**PRIVATE_HEADERS, "Retry-After": "5"}
-            return web.json_response({"error": "too many pages watch this world"}, status=503, headers=headers)
+            return web.json_response({"error": "too many dashboard pages are open"}, status=503, headers=headers)
         try:
-            # Nothing is awaited between joining and this: a call is either in the past or in the queue.
+            # No await between subscribing and this: each call is either in the history or in the queue.
             past = self._initial_events(request)
             kept = sse_response(
                 request,
@@ -173,7 +173,7 @@ class Dashboard:
         return response
 
     def _initial_events(self, request: web.Request) -> list[Event]:
-        # The browser sends the header when it connects again by itself; a page that paused can only use the address.
+        # Browsers send the header when they reconnect by themselves; a page that was hidden can only use the query.
         last = request.headers.get("Last-Event-ID") or request.query.get("after", "")
         missed = self._stream.calls_since(last)
         hello = {**self._snapshot(), "reset": missed is None, "history": self._stream.history}
@@ -181,7 +181,7 @@ class Dashboard:
 
 
 async def _send_events(response: EventSourceResponse, initial_events: list[Event], watcher: Watcher) -> None:
-    """Send what was, then what comes, until the end or until the watcher takes nothing any more."""
+    """Send the initial events and then new ones, until the stream ends or the client disconnects or stops reading."""
     try:
         for event in initial_events:
             await response.send(
@@ -194,18 +194,19 @@ async def _send_events(response: EventSourceResponse, initial_events: list[Event
 
 
 def _local_only(handler: Handler, *, allow_cross_site: bool = False) -> Handler:
-    """The handler for this machine's own pages: by address, by name (DNS rebinding), and for no page from elsewhere.
+    """Restrict *handler* to pages of this machine: by address, by host name (DNS rebinding) and by request origin.
 
-    *allow_cross_site*: other sites may link to it, which tells them nothing. Refusals are made here, without headers for CORS.
+    *allow_cross_site* allows links from other sites, which reveal nothing to them. Errors are sent without CORS
+    headers.
     """
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         if request.method != "GET":
             return _refusal(405, "only GET", {"Allow": "GET"})
         if not (_is_loopback(request.remote) and _is_loopback(request.url.host)):
-            return _refusal(403, "this is for browsers on the sandbox's own machine")
+            return _refusal(403, "available only to browsers on this machine")
         if not allow_cross_site and request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-            return _refusal(403, "this is for the sandbox's own page")
+            return _refusal(403, "available only to the dashboard page")
         return await handler(request)
 
     return guarded
@@ -230,16 +231,16 @@ def _bearer_token(request: web.Request) -> str:
 def _identify_caller(
     request: web.Request, token: TokenSummary | None, grant: Grant | None, directory: AccountDirectory
 ) -> _Caller:
-    """Who calls, for which customer: by the token it has or gets, or by the session of a browser."""
+    """The user and customer of a call: from the token it uses or receives, or from the browser session."""
     if token is not None:
         return token.user, token.customer
     if grant is not None:
-        asked = request.headers.get("X-Tenant-Id") or request.query.get("customerContext")
-        return grant.user.email, asked or grant.customer
+        tenant = request.headers.get("X-Tenant-Id") or request.query.get("customerContext")
+        return grant.user.email, tenant or grant.customer
     visitor = directory.user_by_email(request.get(SIGNED_IN_USER, ""))
     if visitor is None:
         return "", ""
-    # An employee chooses the customer on the page, and only the token says which.
+    # Employees choose the customer on the consent page, so only the token names it.
     return visitor.email, "" if visitor.employee else visitor.customer
 
 

@@ -1,4 +1,4 @@
-"""Owns the last calls and who watches them: numbered events, fanned out, each watcher with a queue of its own."""
+"""Event stream of the dashboard: the call history, and one queue of numbered events per open page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_QUEUED_EVENTS = 256
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of the stream; those without *id* are not sent again."""
+    """An event of the stream; events without *id* are not resent."""
 
     name: str
     data: str
@@ -23,7 +23,7 @@ class Event:
 
 
 class Watcher:
-    """One page that watches. *cut* ends its connection at once, *is_closed* says whether it has ended by itself."""
+    """An open dashboard page. *abort* closes its connection at once, *is_closed* says whether it is closed already."""
 
     def __init__(self, abort: Callable[[], None], is_closed: Callable[[], bool], size: int) -> None:
         self.is_closed = is_closed
@@ -31,7 +31,7 @@ class Watcher:
         self._waiting: asyncio.Queue[Event | None] = asyncio.Queue(size)
 
     def enqueue(self, event: Event) -> bool:
-        """Queue an event; False when the watcher is too far behind, and has been dropped for it."""
+        """Queue an event; False if the page was too far behind and has been disconnected."""
         try:
             self._waiting.put_nowait(event)
         except asyncio.QueueFull:
@@ -40,7 +40,7 @@ class Watcher:
         return True
 
     def close(self) -> None:
-        """No more events. Who has not taken the earlier ones yet is not waited for."""
+        """Stop the stream, without waiting for events that are still queued."""
         if not self._waiting.empty():
             self._abort()
         while not self._waiting.empty():
@@ -48,18 +48,18 @@ class Watcher:
         self._waiting.put_nowait(None)
 
     async def events(self) -> AsyncIterator[Event]:
-        """What is queued, until the end."""
+        """The queued events, until the stream ends."""
         while (event := await self._waiting.get()) is not None:
             yield event
 
 
 class EventStream:
-    """The last *history* calls as events, for at most *watchers* pages that may be *queue* events behind."""
+    """The last *history* calls as events, for at most *watchers* pages, each up to *queue* events behind."""
 
     def __init__(
         self, *, history: int = MAX_HISTORY, watchers: int = MAX_WATCHERS, queue: int = MAX_QUEUED_EVENTS
     ) -> None:
-        # Another run counts from the start again: its numbers must not be taken for these.
+        # Each run numbers its events from the start, so ids include the run.
         self.run_id = secrets.token_hex(4)
         self.history = history
         self._count = 0
@@ -70,9 +70,9 @@ class EventStream:
         self._closed = False
 
     def subscribe(self, abort: Callable[[], None], is_closed: Callable[[], bool]) -> Watcher | None:
-        """A new watcher, who hears everything from now on; None when there are too many, or at the end."""
+        """Subscribe to all further events; None if too many pages are open or the stream has ended."""
         for watcher in [watcher for watcher in self._watchers if watcher.is_closed()]:
-            # Its handler would notice only when it writes the next time.
+            # Its handler would notice only at the next write.
             self._watchers.discard(watcher)
             watcher.close()
         if self._closed or len(self._watchers) >= self._limit:
@@ -82,22 +82,22 @@ class EventStream:
         return watcher
 
     def unsubscribe(self, watcher: Watcher) -> None:
-        """The watcher's handler is done."""
+        """Remove a page whose handler has finished."""
         self._watchers.discard(watcher)
 
     def publish_call(self, data: str) -> None:
-        """Remember a call, and tell everybody."""
+        """Record a call and send it to all pages."""
         self._count += 1
         event = Event("call", data, f"{self.run_id}-{self._count}")
         self._calls.append((self._count, event))
         self.publish(event)
 
     def publish(self, event: Event) -> None:
-        """Tell everybody; who is too far behind is dropped, and the others do not feel it."""
+        """Send an event to all pages; disconnect pages that are too far behind, without delaying the others."""
         self._watchers = {watcher for watcher in self._watchers if watcher.enqueue(event)}
 
     def calls_since(self, last: str) -> list[Event] | None:
-        """The calls after event *last*; None when some of them are forgotten, or it is none of ours."""
+        """The calls after event *last*; None if some are no longer kept or *last* is of another run."""
         run, _, number = last.rpartition("-")
         if run != self.run_id or not number.isdecimal() or len(number) > 15:
             return None
@@ -107,11 +107,11 @@ class EventStream:
         return [event for count, event in self._calls if count > seen]
 
     def all_calls(self) -> list[Event]:
-        """Every remembered call, oldest first."""
+        """All recorded calls, oldest first."""
         return [event for _, event in self._calls]
 
     def close(self) -> None:
-        """End every watcher; nobody joins any more."""
+        """Close all pages and refuse new ones."""
         self._closed = True
         for watcher in self._watchers:
             watcher.close()

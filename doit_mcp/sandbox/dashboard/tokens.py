@@ -1,4 +1,4 @@
-"""Owns what is known of the tokens that are out: learnt from the answers that gave them, kept as fingerprints."""
+"""Active tokens of the sandbox, learned from token responses and shown as fingerprints."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ TokenKind = Literal["access", "refresh", "exchanged"]
 JsonObject = dict[str, Any]
 
 MAX_TOKENS = 100
-FINGERPRINT_LENGTH = 8  # characters of the hash; enough to tell tokens apart, of no use to anybody else
+FINGERPRINT_LENGTH = 8  # characters of the hash; enough to tell tokens apart, but useless as a credential
 
 
 def fingerprint(token: str) -> str:
-    """The short name of a token."""
+    """The short, safe name of a token."""
     return hash_secret(token)[:FINGERPRINT_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSummary:
-    """A token as it may be shown; *expires* is in epoch seconds."""
+    """A token as the dashboard shows it; *expires* is in epoch seconds."""
 
     fingerprint: str
     kind: TokenKind
@@ -46,7 +46,7 @@ class _TrackedToken:
 
 
 class TokenTracker:
-    """The latest tokens that *identity* gave away over HTTP, and the names of its clients."""
+    """The latest tokens that *identity* issued over HTTP, and the names of its clients."""
 
     def __init__(self, identity: IdentityProvider, clock: Callable[[], float], limit: int = MAX_TOKENS) -> None:
         self._identity = identity
@@ -57,19 +57,21 @@ class TokenTracker:
 
     @property
     def clients(self) -> OrderedDict[str, str]:
-        """Names of clients by id, as far as they registered while somebody could have watched."""
+        """Client names by id, of clients that registered over HTTP."""
         return self._names
 
     def track_client(self, response: JsonObject) -> str:
-        """Note the client that this answer registered; its name."""
-        name = redact(str(response.get("client_name") or "an application without a name"))
+        """Record the client registered by this response; returns its name."""
+        name = redact(str(response.get("client_name") or "an unnamed application"))
         self._names[str(response.get("client_id"))] = name
         while len(self._names) > self._limit:
             self._names.popitem(last=False)
         return name
 
     def track_tokens(self, response: JsonObject) -> tuple[TokenSummary | None, str]:
-        """Note the tokens of a token answer: the one to call with (None: nothing ours), and how it came about."""
+        """Record the tokens of a token response; returns the token to call with, if it is ours, and how it was
+        obtained.
+        """
         token = response.get("access_token")
         if not isinstance(token, str):
             return None, ""
@@ -84,7 +86,8 @@ class TokenTracker:
             return None
         ends = self._clock() + life
         shown = TokenSummary(fingerprint(token), "exchanged", grant.user.email, grant.customer, "MCP server", "", ends)
-        # The provider alone knows when a token ends early, and it has to be asked by the token: kept, never shown.
+        # Only the provider knows whether a token was revoked, and it needs the token for that: it is kept but never
+        # shown.
         alive = partial(self._identity.lookup, token)
         self._store(hash_secret(token), _TrackedToken(shown, "", lambda: alive() is not None))
         return shown
@@ -103,7 +106,7 @@ class TokenTracker:
         for key in former:
             del self._tracked[key]
         shown = self._summarize(token, "refresh", claims, self._clock() + REFRESH_LIFETIME_SECONDS)
-        # It outlives the access token beside it, but not the end of the flow.
+        # A refresh token outlives its access token, but not its flow.
         named = {"flow_id": flow}
         self._store(hash_secret(token), _TrackedToken(shown, flow, lambda: not self._identity.is_revoked(named)))
 
@@ -126,7 +129,7 @@ class TokenTracker:
             self._tracked.popitem(last=False)
 
     def active_tokens(self) -> list[JsonObject]:
-        """The tokens that are good for something now, newest first."""
+        """The valid tokens, newest first."""
         now = self._clock()
         for key in [key for key, kept in self._tracked.items() if kept.token.expires <= now or not kept.is_valid()]:
             del self._tracked[key]

@@ -1,4 +1,4 @@
-"""Owns the sandbox's identity provider: OAuth 2.1 for real clients, on loopback."""
+"""Identity provider of the sandbox: OAuth 2.1 for real clients, on loopback."""
 
 from .consent_flow import SIGNED_IN_USER
 from .fetching import DocumentFetcher, DocumentResolver, FetchError

@@ -1,4 +1,4 @@
-"""Owns client assertions (RFC 7523): what one must say, and that it says it only once."""
+"""Client assertions: required claims and replay protection (RFC 7523)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MAX_LIFETIME_SECONDS = 300.0
 
 
 def _as_number(value: object) -> float | None:
-    # As it is: an integer of JSON can be too large for a float.
+    # Not converted: a JSON integer can be too large for a float.
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 class AssertionVerifier:
-    """Checks assertions made for one of *audiences*, and remembers their ids until they expire.
+    """Verifies assertions for one of *audiences*, and remembers their ids until they expire.
 
-    *dated*: they have to say when they were made (``iat``), which RFC 7523 leaves open.
+    *dated* makes ``iat`` required, which RFC 7523 leaves optional.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class AssertionVerifier:
         self._seen: TtlStore[bool] = TtlStore(limit, clock)
 
     def find_problem(self, token: str, client_id: str, keys: Iterable[Any], algorithms: list[str]) -> str | None:
-        """Why *token* does not prove that *client_id* speaks, or None; an id is used up by being right once."""
+        """Why *token* does not authenticate *client_id*, or None; only a valid assertion uses up its id."""
         claims = _verify_any(token, keys, algorithms)
         if claims is None:
             return "signature"
@@ -49,14 +49,14 @@ class AssertionVerifier:
     def _audience_problem(self, claims: JsonObject) -> str | None:
         named = claims.get("aud")
         audiences = [named] if isinstance(named, str) else named
-        if not isinstance(audiences, list) or not any(one in self._audiences for one in audiences if _is_text(one)):
+        if not isinstance(audiences, list) or not any(item in self._audiences for item in audiences if _is_text(item)):
             return "aud"
         return None
 
     def _time_problem(self, claims: JsonObject) -> str | None:
         now = self._clock()
         end = _as_number(claims.get("exp"))
-        # Said positively, so that "not a number" passes no comparison.
+        # NaN fails this comparison.
         if end is None or not now - LEEWAY_SECONDS < end <= now + MAX_LIFETIME_SECONDS + LEEWAY_SECONDS:
             return "exp"
         if self._require_issued_at and "iat" not in claims:

@@ -1,4 +1,4 @@
-"""Owns judging an authorization request: a valid `Ask`, a page for people, or an error sent back to the client."""
+"""Validation of authorization requests: a valid `AuthorizationRequest`, an error page, or an error redirect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
 class AuthorizationError(Exception):
-    """The request is refused. *location* is where the client hears of it; None: it cannot be trusted to hear."""
+    """An invalid authorization request. *location* is the client's error redirect, or None if the client or its
+    redirect URI is not verified.
+    """
 
     def __init__(self, title: str, description: str, location: str | None = None) -> None:
         super().__init__(description)
@@ -26,12 +28,14 @@ class AuthorizationError(Exception):
 
 
 def granted_scopes(scope: str | None) -> tuple[str, ...]:
-    """Scopes for what was asked: the known ones of them, all where nothing was asked (RFC 6749 3.3)."""
+    """The requested scopes that are supported, or all if no scope is requested (RFC 6749 3.3)."""
     if scope is None:
         return SCOPES
-    known = tuple(one for one in SCOPES if one in scope.split(" "))
+    known = tuple(item for item in SCOPES if item in scope.split(" "))
     if not known:
-        raise OAuthError("invalid_scope", f"None of the scopes is known. There are: {' '.join(SCOPES)}.")
+        raise OAuthError(
+            "invalid_scope", f"None of the requested scopes is supported. Supported scopes: {' '.join(SCOPES)}."
+        )
     return known
 
 
@@ -44,15 +48,15 @@ class AuthorizationReader:
         self._resources = resources
 
     async def read(self, query: str) -> AuthorizationRequest:
-        """The request in a query string; raises AskError.
+        """The request in a query string; raises AuthorizationError.
 
-        Client and redirect address come first: until both are right nothing is sent anywhere (OAuth 2.1 4.1.2.1).
+        Checks the client and the redirect URI first: nothing is redirected until both are valid (OAuth 2.1 4.1.2.1).
         """
         try:
             pairs = parse_parameters(query)
             trusted = unique_parameters([pair for pair in pairs if pair[0] in ("client_id", "redirect_uri")])
         except OAuthError as error:
-            raise AuthorizationError("This request is not valid", error.description) from error
+            raise AuthorizationError("This request is invalid", error.description) from error
         client = await self._client(trusted.get("client_id"))
         redirect_uri = _check_redirect_uri(client, trusted.get("redirect_uri"))
         states = [value for name, value in pairs if name == "state" and value]
@@ -65,26 +69,26 @@ class AuthorizationReader:
             prompt = _read_prompt(form)
         except OAuthError as error:
             location = self.error_redirect(redirect_uri, state, error.error, error.description)
-            raise AuthorizationError("This request is not valid", error.description, location) from error
+            raise AuthorizationError("This request is invalid", error.description, location) from error
         return AuthorizationRequest(
             client, redirect_uri, "redirect_uri" in trusted, state, challenge, scopes, resource, prompt, query
         )
 
     async def _client(self, client_id: str | None) -> Client:
         if client_id is None:
-            raise AuthorizationError("Unknown application", "The request does not say which application it comes from.")
+            raise AuthorizationError("Unknown application", "The request does not identify an application.")
         try:
             return await self._clients.find(client_id)
         except OAuthError as error:
             raise AuthorizationError("Unknown application", error.description) from error
 
     def error_redirect(self, redirect_uri: str, state: str | None, error: str, description: str) -> str:
-        """The redirect that tells the client no (RFC 6749 4.1.2.1, with the issuer of RFC 9207)."""
+        """The error redirect to the client (RFC 6749 4.1.2.1, with the issuer of RFC 9207)."""
         return self._redirect(redirect_uri, state, {"error": error, "error_description": description})
 
-    def success_redirect(self, ask: AuthorizationRequest, code: str) -> str:
+    def success_redirect(self, authorization: AuthorizationRequest, code: str) -> str:
         """The redirect that carries the code."""
-        return self._redirect(ask.redirect_uri, ask.state, {"code": code})
+        return self._redirect(authorization.redirect_uri, authorization.state, {"code": code})
 
     def _redirect(self, redirect_uri: str, state: str | None, parameters: Mapping[str, str]) -> str:
         echoed = {"state": state} if state is not None else {}
@@ -95,20 +99,22 @@ def _check_redirect_uri(client: Client, requested: str | None) -> str:
     if requested is None:
         if len(client.redirect_uris) == 1:
             return client.redirect_uris[0]
-        raise AuthorizationError("No way back", "The request does not say where to go afterwards (redirect_uri).")
+        raise AuthorizationError(
+            "Missing redirect address", "The request does not say where to return to (redirect_uri)."
+        )
     if not redirect_uris.is_registered(client.redirect_uris, requested):
         raise AuthorizationError(
-            "The way back does not fit",
-            "The address to return to (redirect_uri) is not one that this application registered.",
+            "Unknown redirect address",
+            "This application did not register the address to return to (redirect_uri).",
         )
     return requested
 
 
 def _read_challenge(form: Mapping[str, str]) -> str:
     if form.get("response_type") != "code":
-        raise OAuthError("unsupported_response_type", "The response_type has to be code.")
+        raise OAuthError("unsupported_response_type", "The response_type must be code.")
     if form.get("response_mode", "query") != "query":
-        raise OAuthError("invalid_request", "The response_mode has to be query.")
+        raise OAuthError("invalid_request", "The response_mode must be query.")
     for name in ("request", "request_uri"):
         if name in form:
             raise OAuthError(f"{name}_not_supported", f"The parameter {name} is not supported.")
@@ -116,12 +122,12 @@ def _read_challenge(form: Mapping[str, str]) -> str:
     if challenge is None or form.get("code_challenge_method") != "S256":
         raise OAuthError("invalid_request", "PKCE is required: code_challenge with code_challenge_method S256.")
     if not _CHALLENGE.fullmatch(challenge):
-        raise OAuthError("invalid_request", "The code_challenge is not an S256 challenge.")
+        raise OAuthError("invalid_request", "The code_challenge is not a valid S256 challenge.")
     return challenge
 
 
 def _read_prompt(form: Mapping[str, str]) -> frozenset[str]:
     prompt = frozenset(form.get("prompt", "").split())
     if "none" in prompt and len(prompt) > 1:
-        raise OAuthError("invalid_request", "The prompt none excludes every other.")
+        raise OAuthError("invalid_request", "The prompt value none cannot be combined with others.")
     return prompt & _PROMPTS

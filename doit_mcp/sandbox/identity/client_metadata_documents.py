@@ -1,4 +1,4 @@
-"""Owns client ID metadata documents: what a URL as client id must look like, and reading the client out of it."""
+"""Client ID metadata documents: which URLs can be client ids, and parsing of the documents."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _DOT_SEGMENT = re.compile(r"/\.{1,2}(?:/|$)")
 
 
 class ClientDocumentError(Exception):
-    """The document does not describe a client; the message says why, for people."""
+    """The document does not describe a valid client; the message is shown to users."""
 
 
 def is_document_url(client_id: str) -> bool:
-    """Whether a client id is the URL of a metadata document: https with a path, no user name, fragment or dots."""
+    """Whether a client id is a metadata document URL: https with a path, without user name, fragment or dot segments."""
     if len(client_id) > redirect_uris.MAX_URI_LENGTH or redirect_uris.find_problem(client_id) is not None:
         return False
     parts = urlsplit(client_id)
@@ -28,14 +28,14 @@ def is_document_url(client_id: str) -> bool:
 
 
 def client_name(value: object, fallback: str) -> str:
-    """A name fit for a page: printable characters only (no direction overrides), at most 80 of them."""
+    """A name safe to show on a page: printable characters only (no direction overrides), at most 80."""
     text = value if isinstance(value, str) else ""
-    cleaned = " ".join("".join(one if one.isprintable() else " " for one in text).split())[:80].strip()
+    cleaned = " ".join("".join(item if item.isprintable() else " " for item in text).split())[:80].strip()
     return cleaned or fallback
 
 
 def parse_object(body: bytes) -> JsonObject | None:
-    """A JSON object, or None."""
+    """The JSON object in *body*, or None."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
@@ -44,14 +44,14 @@ def parse_object(body: bytes) -> JsonObject | None:
 
 
 def read_client(client_id: str, body: bytes) -> Client:
-    """The client that the document at *client_id* describes; raises DocumentError."""
+    """The client described by the document at *client_id*; raises ClientDocumentError."""
     document = parse_object(body)
     if document is None:
         raise ClientDocumentError("The client's document is not a JSON object.")
     if document.get("client_id") != client_id:
-        raise ClientDocumentError("The client's document names another client_id than its own address.")
+        raise ClientDocumentError("The client_id in the client's document is not the URL of the document.")
     if any(member in document for member in ("client_secret", "client_secret_expires_at")):
-        raise ClientDocumentError("The client's document holds a secret, which a public document cannot.")
+        raise ClientDocumentError("The client's document contains a secret, although it is public.")
     host = urlsplit(client_id).hostname or client_id
     return Client(
         id=client_id,
@@ -67,10 +67,10 @@ def read_client(client_id: str, body: bytes) -> Client:
 def _redirect_uris(document: JsonObject) -> tuple[str, ...]:
     uris = document.get("redirect_uris")
     if not isinstance(uris, list) or not 0 < len(uris) <= MAX_REDIRECT_URIS:
-        raise ClientDocumentError("The client's document has no usable list of redirect_uris.")
+        raise ClientDocumentError("The client's document has no valid list of redirect_uris.")
     for uri in uris:
         if why := redirect_uris.find_problem(uri):
-            raise ClientDocumentError(f"An address among the document's redirect_uris {why}.")
+            raise ClientDocumentError(f"A redirect URI in the client's document {why}.")
     return tuple(uris)
 
 
@@ -79,27 +79,27 @@ def _auth_methods(document: JsonObject) -> frozenset[str]:
     named: set[object] = {single} if isinstance(single, str) else set()
     for member in ("token_endpoint_auth_methods", "token_endpoint_auth_methods_supported"):
         several = document.get(member)
-        named |= {one for one in several if isinstance(one, str)} if isinstance(several, list) else set()
+        named |= {item for item in several if isinstance(item, str)} if isinstance(several, list) else set()
     usable = frozenset(method for method in (AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT) if method in named)
     if named and not usable:
-        raise ClientDocumentError("The client's document asks for a way to authenticate that needs a shared secret.")
+        raise ClientDocumentError("The client's document requires an authentication method that needs a shared secret.")
     return usable or frozenset({AUTH_METHOD_NONE})
 
 
 class ClientDocuments:
-    """Fetches what clients publish: recorded documents first, then by *resolver* (which caches as it sees fit)."""
+    """Fetches metadata documents and key sets: bundled ones first, others with *resolver*, which decides about caching."""
 
     def __init__(self, resolver: DocumentResolver) -> None:
         self._resolver = resolver
 
     async def fetch_client(self, client_id: str) -> Client:
-        """The client of this URL; raises DocumentError."""
+        """The client with this URL; raises ClientDocumentError."""
         return read_client(client_id, await self._fetch(client_id))
 
     async def fetch_jwks(self, url: str) -> JsonObject:
-        """The key set at *url*; raises DocumentError."""
+        """The key set at *url*; raises ClientDocumentError."""
         if not url.startswith("https://") or redirect_uris.find_problem(url) is not None:
-            raise ClientDocumentError("The client's jwks_uri is not an https address.")
+            raise ClientDocumentError("The client's jwks_uri is not an https URL.")
         found = parse_object(await self._fetch(url))
         if found is None:
             raise ClientDocumentError("The client's key set is not a JSON object.")
@@ -112,4 +112,4 @@ class ClientDocuments:
         try:
             return await self._resolver(url)
         except FetchError as error:
-            raise ClientDocumentError(f"The client could not be looked up: {error}.") from error
+            raise ClientDocumentError(f"The client's document could not be fetched: {error}.") from error

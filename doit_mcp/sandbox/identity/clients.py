@@ -1,4 +1,4 @@
-"""Owns the known clients: registered ones by id, documented ones by URL, and how one proves itself."""
+"""Client registry and client authentication: registered clients by id, clients with metadata documents by URL."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from .ttl_store import hash_secret
 
 MAX_KEYS = 20
 MIN_RSA_BITS = 2048
-# Clients remember their registration, and people restart the sandbox.
+# Clients keep their registration, but the sandbox forgets it when it restarts.
 _UNKNOWN_CLIENT = (
-    "This application is not registered here; the sandbox forgets everything when it stops."
+    "This application is not registered here; the sandbox forgets all registrations when it stops."
     " Remove the connection in your application and add it again."
 )
 
@@ -42,28 +42,28 @@ def _invalid_client(description: str, *, basic: bool = False) -> OAuthError:
 
 
 class ClientRegistry:
-    """Registered clients, at most *limit*: when full, the oldest one that never got a code makes room."""
+    """Registered clients, at most *limit*: when full, the oldest client that never received a code is evicted."""
 
     def __init__(self, documents: ClientDocuments, assertions: AssertionVerifier, *, limit: int = 2_000) -> None:
         self._documents = documents
         self._assertions = assertions
         self._limit = limit
         self._registered: dict[str, Client] = {}
-        # Two ages of one table, so that a flood of registrations cannot push out a client that people use.
+        # Unused clients are evicted first, so a flood of registrations cannot evict clients in use.
         self._unused: dict[str, None] = {}
 
     def add(self, client: Client) -> None:
-        """Remember a client; raises OAuthError (503) when the table is full of clients in use."""
+        """Add a client; raises OAuthError (503) if the registry is full of clients in use."""
         if len(self._registered) >= self._limit:
             oldest = next(iter(self._unused), None)
             if oldest is None:
-                raise OAuthError("temporarily_unavailable", "No room for more clients.", status=503)
+                raise OAuthError("temporarily_unavailable", "The client registry is full.", status=503)
             del self._unused[oldest], self._registered[oldest]
         self._registered[client.id] = client
         self._unused[client.id] = None
 
     def mark_used(self, client_id: str) -> None:
-        """Keep this client: somebody allowed it something."""
+        """Protect this client from eviction: a user has approved it."""
         self._unused.pop(client_id, None)
 
     async def find(self, client_id: str) -> Client:
@@ -78,7 +78,7 @@ class ClientRegistry:
             raise OAuthError("invalid_client", str(error), status=401) from error
 
     async def authenticate(self, authorization: str | None, form: Mapping[str, str]) -> Client:
-        """The client that makes a token request, proven by one of the registered methods (RFC 6749 2.3).
+        """Authenticate the client of a token request by one of its registered methods (RFC 6749 2.3).
 
         Raises OAuthError: invalid_request for several methods at once, invalid_client otherwise.
         """
@@ -86,7 +86,7 @@ class ClientRegistry:
         posted = form.get("client_secret")
         asserted = form.get("client_assertion")
         if sum(proof is not None for proof in (basic[1] if basic else None, posted, asserted)) > 1:
-            raise OAuthError("invalid_request", "Authenticate in one way only.")
+            raise OAuthError("invalid_request", "Use only one authentication method.")
         client_id = _client_id(basic, form)
         client = await self.find(client_id)
         if asserted is not None:
@@ -94,23 +94,23 @@ class ClientRegistry:
         elif (secret := basic[1] if basic and basic[1] is not None else posted) is not None:
             _check_secret(client, secret, basic=basic is not None)
         elif AUTH_METHOD_NONE not in client.auth_methods:
-            raise _invalid_client("This client has to authenticate itself.", basic=basic is not None)
+            raise _invalid_client("This client must authenticate.", basic=basic is not None)
         return client
 
     async def _check_assertion(self, client: Client, assertion: str, kind: str | None) -> None:
         if kind != JWT_BEARER_ASSERTION:
             raise OAuthError("invalid_request", "The client_assertion_type is not supported.")
         if AUTH_METHOD_PRIVATE_KEY_JWT not in client.auth_methods:
-            raise _invalid_client("This client did not register private_key_jwt.")
+            raise _invalid_client("This client did not register the method private_key_jwt.")
         keys = _candidate_keys(await self._key_set(client), assertion)
         if fault := self._assertions.find_problem(assertion, client.id, keys, list(ASSERTION_ALGORITHMS)):
-            raise _invalid_client(f"The client assertion is not valid: {fault}.")
+            raise _invalid_client(f"The client assertion is invalid: {fault}.")
 
     async def _key_set(self, client: Client) -> JsonObject:
         if client.jwks is not None:
             return client.jwks
         if client.jwks_uri is None:
-            raise _invalid_client("This client published no keys.")
+            raise _invalid_client("This client has not published any keys.")
         try:
             return await self._documents.fetch_jwks(client.jwks_uri)
         except ClientDocumentError as error:
@@ -124,12 +124,14 @@ def _client_id(basic: tuple[str, str | None] | None, form: Mapping[str, str]) ->
             raise _invalid_client("The client_id is missing.")
         return named
     if named is not None and named != basic[0]:
-        raise OAuthError("invalid_request", "The client_id of the form is not that of the Authorization header.")
+        raise OAuthError(
+            "invalid_request", "The client_id in the form differs from the one in the Authorization header."
+        )
     return basic[0]
 
 
 def _assertion_subject(assertion: str | None) -> str | None:
-    """Whom an assertion, not yet verified, speaks for: it may stand in for the client_id (RFC 7521 4.2)."""
+    """The subject of an unverified assertion, which can replace the client_id parameter (RFC 7521 4.2)."""
     try:
         claims = jwt.decode(assertion, options={"verify_signature": False}) if assertion is not None else {}
     except (jwt.PyJWTError, RecursionError):
@@ -139,7 +141,7 @@ def _assertion_subject(assertion: str | None) -> str | None:
 
 
 def _parse_basic(authorization: str | None) -> tuple[str, str | None] | None:
-    """Id and secret of HTTP Basic, both form-encoded (RFC 6749 2.3.1); an empty secret counts as none."""
+    """The id and secret of HTTP Basic, both form-encoded (RFC 6749 2.3.1); an empty secret counts as missing."""
     if authorization is None:
         return None
     scheme, _, value = authorization.partition(" ")
@@ -155,15 +157,15 @@ def _parse_basic(authorization: str | None) -> tuple[str, str | None] | None:
 
 
 def _check_secret(client: Client, secret: str, *, basic: bool) -> None:
-    # Either way of sending it proves the same; libraries pick one by their own order of preference.
+    # Both ways of sending the secret are accepted; libraries choose one by their own preference.
     if client.secret_digest is None or not client.auth_methods & {AUTH_METHOD_SECRET_BASIC, AUTH_METHOD_SECRET_POST}:
         raise _invalid_client("This client did not register a secret.", basic=basic)
     if not hmac.compare_digest(hash_secret(secret), client.secret_digest):
-        raise _invalid_client("The client's secret is wrong.", basic=basic)
+        raise _invalid_client("The client secret is wrong.", basic=basic)
 
 
 def _candidate_keys(key_set: JsonObject, assertion: str) -> list[Any]:
-    """The public keys of the set that the assertion may be signed with; odd members are passed over (RFC 7517 5)."""
+    """The public keys of the set that could verify the assertion; invalid members are ignored (RFC 7517 5)."""
     kid = read_header(assertion).get("kid")
     members = key_set.get("keys")
     keys = []

@@ -1,4 +1,4 @@
-"""Owns authorization codes: used once, short-lived, bound to client, redirect address and challenge."""
+"""Authorization codes: single-use, short-lived, bound to client, redirect URI and PKCE challenge."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .responses import OAuthError
 from .ttl_store import TtlStore, hash_secret
 
 LIFETIME_SECONDS = 120.0
-# A used code is remembered longer than it lives, so that a late second use is still seen for what it is.
+# Used codes are kept longer than they are valid, so that a late reuse is still detected.
 RETENTION_SECONDS = 3600.0
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedCode:
-    """A code's bindings; *flow_id* names the tokens issued for it, once it is used."""
+    """What a code is bound to; *flow_id* identifies the tokens issued for it, once it is used."""
 
     approval: Approval
     redirect_uri: str
@@ -42,7 +42,7 @@ def code_challenge(verifier: str) -> str:
 
 
 class AuthorizationCodes:
-    """Codes that are out. *revoke* is told the flow of a code that is used again."""
+    """Issued codes. *revoke* is called with the flow of a code that is used twice."""
 
     def __init__(
         self,
@@ -57,33 +57,35 @@ class AuthorizationCodes:
         self._token = token
         self._issued: TtlStore[IssuedCode] = TtlStore(limit, clock)
 
-    def issue(self, ask: AuthorizationRequest, approval: Approval) -> str:
-        """A new code for what was approved."""
+    def issue(self, authorization: AuthorizationRequest, approval: Approval) -> str:
+        """A new code for this approval."""
         code = self._token()
         expires = self._clock() + LIFETIME_SECONDS
-        issued = IssuedCode(approval, ask.redirect_uri, ask.redirect_uri_sent, ask.challenge, expires)
+        issued = IssuedCode(
+            approval, authorization.redirect_uri, authorization.redirect_uri_sent, authorization.challenge, expires
+        )
         self._issued.put(hash_secret(code), issued, RETENTION_SECONDS)
         return code
 
     def check(self, code: str, client: Client, redirect_uri: str | None, verifier: str) -> Approval:
-        """What the code stands for; raises OAuthError (invalid_grant). The code stays usable until `spend`.
+        """The approval behind the code; raises OAuthError (invalid_grant). The code stays usable until `mark_used`.
 
-        A request that fails does not use the code up: it proved nothing, and the rightful client may still come.
+        A failed request does not use up the code, because the legitimate client may still send its own.
         """
         issued = self._issued.get(hash_secret(code))
         if issued is None:
-            raise _invalid_grant("The code is not known or has expired.")
+            raise _invalid_grant("The code is unknown or has expired.")
         if issued.flow_id is not None:
             self._revoke(issued.flow_id)
-            raise _invalid_grant("The code was used before; what was issued for it is revoked.")
+            raise _invalid_grant("The code was used before; the tokens issued for it are revoked.")
         if issued.expires <= self._clock():
-            raise _invalid_grant("The code is not known or has expired.")
+            raise _invalid_grant("The code is unknown or has expired.")
         if issued.approval.client_id != client.id:
             raise _invalid_grant("The code was issued to another client.")
         if redirect_uri != issued.redirect_uri and (issued.redirect_uri_sent or redirect_uri is not None):
-            raise _invalid_grant("The redirect_uri is not the one of the authorization request.")
+            raise _invalid_grant("The redirect_uri differs from the one in the authorization request.")
         if not _VERIFIER.fullmatch(verifier) or not hmac.compare_digest(code_challenge(verifier), issued.challenge):
-            raise _invalid_grant("The code_verifier does not fit the code_challenge.")
+            raise _invalid_grant("The code_verifier does not match the code_challenge.")
         return issued.approval
 
     def mark_used(self, code: str, flow_id: str) -> None:

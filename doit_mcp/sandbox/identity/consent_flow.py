@@ -1,4 +1,4 @@
-"""Owns what a person goes through in the browser: sign-in, consent, and the way back to the client."""
+"""Browser flow: sign-in, consent, and the redirect back to the client."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ from .ttl_store import TtlStore, hash_secret
 SESSION_SECONDS = 8 * 3600.0
 SESSION_COOKIE = "sandbox_session"
 BROWSER_COOKIE = "sandbox_browser"
-# The e-mail address of the person at the browser, for whoever looks on: once the handler knows it.
+# The email address of the signed-in user, set by the handlers for the dashboard.
 SIGNED_IN_USER = web.RequestKey("visitor", str)
 _BROWSER_ID = re.compile(r"[A-Za-z0-9_-]{40,64}")
 EXPIRED_NOTICE = pages.Notice(
-    "This page has expired", "Go back to your application and start the sign-in again. Cookies have to be allowed."
+    "This page has expired", "Return to your application and start the sign-in again. Your browser must allow cookies."
 )
 
 
 def _redirect(location: str, status: int = 302) -> web.Response:
-    # Not web.HTTPFound: it would put the address in a normal form, and clients compare theirs as text.
+    # Not web.HTTPFound: it would normalize the URL, and clients compare URLs as text.
     return web.Response(status=status, headers={"Location": location, "Cache-Control": "no-store"})
 
 
 class ConsentFlow:
-    """The pages. *auto* names the user (e-mail) who approves everything unseen, for clients without a person."""
+    """The sign-in and consent pages. *auto_approve* is the email address of a user who approves every request without a
+    page, for clients without a browser.
+    """
 
     def __init__(
         self,
@@ -57,12 +59,12 @@ class ConsentFlow:
         self._form_signer = FormSigner(clock)
         self._auto = auto_approve
         self._secure = secure
-        self._people = directory
+        self._directory = directory
         self._token = token
         self._sessions: TtlStore[str] = TtlStore(5_000, clock)
 
     def register(self, app: web.Application) -> None:
-        """Add the pages."""
+        """Add the pages to *app*."""
         app.router.add_get(AUTHORIZE_PATH, self._with_error_pages(self.authorize))
         posts: dict[str, Handler] = {
             pages.SIGN_IN_PATH: self.sign_in,
@@ -83,71 +85,75 @@ class ConsentFlow:
                 return pages.notice_page(pages.Notice(error.title, error.description), status=400)
             except OAuthError as error:
                 return pages.notice_page(
-                    pages.Notice("This request is not valid", error.description), status=error.status
+                    pages.Notice("This request is invalid", error.description), status=error.status
                 )
 
         return handle
 
     async def show_expired(self, request: web.Request) -> web.StreamResponse:
-        """Somebody reloaded the answer to a form."""
+        """Answer the reload of a submitted form."""
         return pages.notice_page(EXPIRED_NOTICE, status=400)
 
     async def authorize(self, request: web.Request) -> web.StreamResponse:
-        """The authorization endpoint. Asking twice changes nothing: some clients look before they send the user."""
-        ask = await self._authorize.read(request.rel_url.raw_query_string)
-        if (email := self._auto()) is not None and (user := self._people.user_by_email(email)) is not None:
+        """Handle the authorization endpoint. Requests have no side effects, because some clients probe it first."""
+        authorization = await self._authorize.read(request.rel_url.raw_query_string)
+        if (email := self._auto()) is not None and (user := self._directory.user_by_email(email)) is not None:
             request[SIGNED_IN_USER] = user.email
-            return _redirect(self._approve(ask, user, user.customer))
+            return _redirect(self._approve(authorization, user, user.customer))
         user = self._session_user(request)
-        if "none" in ask.prompt:
+        if "none" in authorization.prompt:
             error = "login_required" if user is None else "consent_required"
-            location = self._authorize.error_redirect(ask.redirect_uri, ask.state, error, "The user has to act.")
+            location = self._authorize.error_redirect(
+                authorization.redirect_uri, authorization.state, error, "User interaction is required."
+            )
             return _redirect(location)
-        if user is None or ask.prompt & {"login", "select_account"}:
-            return self._sign_in_page(request, ask)
+        if user is None or authorization.prompt & {"login", "select_account"}:
+            return self._sign_in_page(request, authorization)
         browser = self._browser_id(request)
-        seal = self._form_signer.sign("consent", browser, {"query": ask.query, "email": user.email})
-        return self._bind_to_browser(pages.consent_page(ask, user, seal), browser)
+        seal = self._form_signer.sign("consent", browser, {"query": authorization.query, "email": user.email})
+        return self._bind_to_browser(pages.consent_page(authorization, user, seal), browser)
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
-        """Credentials, or a click on a ready user; then the same request again, now with a session."""
+        """Sign in with a password or by selecting a user, then redirect to the same authorization request."""
         form = await read_form(request)
-        ask = await self._restore_request(request, form, "sign-in")
-        user = self._people.user_by_email(form["user"]) if "user" in form else self._user_by_password(form)
+        authorization = await self._restore_request(request, form, "sign-in")
+        user = self._directory.user_by_email(form["user"]) if "user" in form else self._user_by_password(form)
         if user is None:
-            return self._sign_in_page(request, ask, email=form.get("email", ""), failed=True)
+            return self._sign_in_page(request, authorization, email=form.get("email", ""), failed=True)
         request[SIGNED_IN_USER] = user.email
         session = self._token()
         self._sessions.put(hash_secret(session), user.email, SESSION_SECONDS)
-        response = _redirect(f"{AUTHORIZE_PATH}?{pages.without_prompt(ask.query)}", 303)
+        response = _redirect(f"{AUTHORIZE_PATH}?{pages.without_prompt(authorization.query)}", 303)
         self._set_cookie(response, SESSION_COOKIE, session)
         return response
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
-        """Forget the session and ask who it is."""
+        """End the session and show the sign-in page."""
         form = await read_form(request)
-        ask = await self._restore_request(request, form, "consent")
+        authorization = await self._restore_request(request, form, "consent")
         self._sessions.pop(hash_secret(request.cookies.get(SESSION_COOKIE, "")))
-        return _redirect(f"{AUTHORIZE_PATH}?{ask.query}", 303)
+        return _redirect(f"{AUTHORIZE_PATH}?{authorization.query}", 303)
 
     async def consent(self, request: web.Request) -> web.StreamResponse:
-        """The person's decision; anything but the word "allow" is a no."""
+        """Handle the user's decision; anything but "allow" denies access."""
         form = await read_form(request)
-        ask = await self._restore_request(request, form, "consent")
+        authorization = await self._restore_request(request, form, "consent")
         content = self._form_signer.verify("consent", self._browser_id(request), form["transaction"]) or {}
         user = self._session_user(request)
         if user is None or user.email != content.get("email"):
-            # Signed out or switched since the page was shown: what it said about the user is not true any more.
-            return _redirect(f"{AUTHORIZE_PATH}?{ask.query}", 303)
+            # The user signed out or switched since the page was shown, so the page no longer describes this user.
+            return _redirect(f"{AUTHORIZE_PATH}?{authorization.query}", 303)
         if form.get("decision") != "allow":
-            location = self._authorize.error_redirect(ask.redirect_uri, ask.state, "access_denied", "The user said no.")
+            location = self._authorize.error_redirect(
+                authorization.redirect_uri, authorization.state, "access_denied", "The user denied access."
+            )
             return _redirect(location, 303)
-        return _redirect(self._approve(ask, user, self._chosen_customer(user, form)), 303)
+        return _redirect(self._approve(authorization, user, self._chosen_customer(user, form)), 303)
 
-    def _approve(self, ask: AuthorizationRequest, user: User, customer: str) -> str:
-        self._clients.mark_used(ask.client.id)
-        approval = Approval(ask.client.id, user.email, customer, ask.scopes, ask.resource)
-        return self._authorize.success_redirect(ask, self._codes.issue(ask, approval))
+    def _approve(self, authorization: AuthorizationRequest, user: User, customer: str) -> str:
+        self._clients.mark_used(authorization.client.id)
+        approval = Approval(authorization.client.id, user.email, customer, authorization.scopes, authorization.resource)
+        return self._authorize.success_redirect(authorization, self._codes.issue(authorization, approval))
 
     async def _restore_request(self, request: web.Request, form: dict[str, str], step: str) -> AuthorizationRequest:
         content = self._form_signer.verify(step, self._browser_id(request), form.get("transaction", ""))
@@ -156,21 +162,21 @@ class ConsentFlow:
         return await self._authorize.read(content["query"])
 
     def _sign_in_page(
-        self, request: web.Request, ask: AuthorizationRequest, *, email: str = "", failed: bool = False
+        self, request: web.Request, authorization: AuthorizationRequest, *, email: str = "", failed: bool = False
     ) -> web.StreamResponse:
         browser = self._browser_id(request)
-        seal = self._form_signer.sign("sign-in", browser, {"query": ask.query})
-        return self._bind_to_browser(pages.sign_in_page(ask, seal, email=email, failed=failed), browser)
+        seal = self._form_signer.sign("sign-in", browser, {"query": authorization.query})
+        return self._bind_to_browser(pages.sign_in_page(authorization, seal, email=email, failed=failed), browser)
 
     def _session_user(self, request: web.Request) -> User | None:
         email = self._sessions.get(hash_secret(request.cookies.get(SESSION_COOKIE, "")))
         if email is None:
             return None
         request[SIGNED_IN_USER] = email
-        return self._people.user_by_email(email)
+        return self._directory.user_by_email(email)
 
     def _browser_id(self, request: web.Request) -> str:
-        # A new random value where there is none: a seal is then for a cookie that only this answer sets.
+        # Without a cookie a new random value is set, and the form is signed for that value only.
         known = request.cookies.get(BROWSER_COOKIE, "")
         return known if _BROWSER_ID.fullmatch(known) else self._token()
 
@@ -182,15 +188,15 @@ class ConsentFlow:
         response.set_cookie(name, value, path="/sign-in", httponly=True, samesite="Lax", secure=self._secure)
 
     def _user_by_password(self, form: dict[str, str]) -> User | None:
-        user = self._people.user_by_email(form.get("email", ""))
-        given = form.get("password", "").encode("utf-8", "surrogatepass")
-        return user if user is not None and hmac.compare_digest(user.password.encode(), given) else None
+        user = self._directory.user_by_email(form.get("email", ""))
+        password = form.get("password", "").encode("utf-8", "surrogatepass")
+        return user if user is not None and hmac.compare_digest(user.password.encode(), password) else None
 
     def _chosen_customer(self, user: User, form: dict[str, str]) -> str:
-        """The tenant to act for: employees choose one or none, everybody else has one. Raises OAuthError."""
+        """The customer id to act for: employees choose one or none, other users have one. Raises OAuthError."""
         if not user.employee:
             return user.customer
         chosen = form.get("customer", "")
-        if chosen and self._people.customer_by_id(chosen) is None:
+        if chosen and self._directory.customer_by_id(chosen) is None:
             raise OAuthError("invalid_request", "This customer does not exist.")
         return chosen

@@ -1,4 +1,4 @@
-"""Owns the token exchange (RFC 8693) and what the DoiT API accepts as a bearer: API tokens and exchanged tokens."""
+"""Token exchange (RFC 8693), and the bearer tokens of the DoiT API: API tokens and exchanged tokens."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ AUDIENCE = "cmp"
 
 @dataclass(frozen=True, slots=True)
 class ExchangedToken:
-    """What an exchanged token stands for, and the claims of the token it was made from."""
+    """The grant of an exchanged token, and the claims of its subject token."""
 
     grant: Grant
     claims: JsonObject
 
 
 class TokenExchange:
-    """Gives the MCP server tokens of the DoiT API for its callers' access tokens. *ttl* is their life in seconds."""
+    """Exchanges the MCP server's access tokens for tokens of the DoiT API. *ttl* is their lifetime in seconds."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class TokenExchange:
         self._assertions = assertions
         self._clock = clock
         self._ttl = ttl
-        self._people = directory
+        self._directory = directory
         self._token = token
         self._exchanged: TtlStore[ExchangedToken] = TtlStore(limit, clock)
 
@@ -57,17 +57,17 @@ class TokenExchange:
         subject = required_parameter(fields, "subject_token")
         for name in ("subject_token_type", "requested_token_type"):
             if fields.get(name, ACCESS_TOKEN_TYPE if name == "requested_token_type" else "") != ACCESS_TOKEN_TYPE:
-                raise OAuthError("invalid_request", f"The {name} has to be {ACCESS_TOKEN_TYPE}.")
+                raise OAuthError("invalid_request", f"The {name} must be {ACCESS_TOKEN_TYPE}.")
         if "actor_token" in fields:
             raise OAuthError("invalid_request", "An actor_token is not supported.")
         if fields.get("audience") != AUDIENCE:
-            raise OAuthError("invalid_target", f"The audience has to be {AUDIENCE}.")
+            raise OAuthError("invalid_target", f"The audience must be {AUDIENCE}.")
         claims = self._tokens.read_claims(subject, allow_revoked=True)
         if claims is not None and self._tokens.is_revoked(claims):
-            raise OAuthError("invalid_grant", "The login behind the subject_token was revoked.")
+            raise OAuthError("invalid_grant", "The login that issued the subject_token was revoked.")
         grant = self._grant(claims) if claims else None
         if claims is None or grant is None:
-            # RFC 8693 2.2.2 names this code for a subject token that is not acceptable.
+            # The code that RFC 8693 2.2.2 defines for an unacceptable subject token.
             raise OAuthError("invalid_request", "The subject_token is not a valid access token.")
         token = f"sandbox-exchanged-{self._token()}"
         life = min(self._ttl, float(claims["exp"]) - self._clock())
@@ -81,28 +81,30 @@ class TokenExchange:
 
     def _check_client(self, form: dict[str, str]) -> None:
         if required_parameter(form, "client_id") != CLIENT_ID:
-            raise OAuthError("unauthorized_client", "This client may not exchange tokens.")
+            raise OAuthError("unauthorized_client", "This client is not allowed to exchange tokens.")
         if required_parameter(form, "client_assertion_type") != JWT_BEARER_ASSERTION:
             raise OAuthError("invalid_request", "The client_assertion_type is not supported.")
         assertion = required_parameter(form, "client_assertion")
         if fault := self._assertions.find_problem(assertion, CLIENT_ID, [self._secret], ["HS256"]):
-            raise OAuthError("invalid_client", f"The client assertion is not valid: {fault}.", status=401)
+            raise OAuthError("invalid_client", f"The client assertion is invalid: {fault}.", status=401)
 
     def lookup(self, token: str) -> Grant | None:
-        """What a bearer stands for at the DoiT API; an access token for the MCP server stands for nothing there."""
+        """The grant of a bearer token at the DoiT API; None for access tokens of the MCP server, which are not valid
+        there.
+        """
         found = self._exchanged.get(hash_secret(token))
         if found is not None:
             return None if self._tokens.is_revoked(found.claims) else found.grant
-        user = self._people.user_by_token(token)
+        user = self._directory.user_by_token(token)
         return Grant(user, user.customer) if user is not None else None
 
     def _grant(self, claims: JsonObject) -> Grant | None:
-        """The user and customer of an access token; None for an unknown user, or a customer that is not the user's."""
-        user = self._people.user_by_email(str(claims.get("sub", "")))
+        """The user and customer of an access token; None for an unknown user or a customer of another user."""
+        user = self._directory.user_by_email(str(claims.get("sub", "")))
         customer = claims.get("customer_context")
         if user is None or not isinstance(customer, str):
             return None
         allowed = customer in ("", user.customer) or (
-            user.employee and self._people.customer_by_id(customer) is not None
+            user.employee and self._directory.customer_by_id(customer) is not None
         )
         return Grant(user, customer) if allowed else None

@@ -1,4 +1,6 @@
-"""Owns fetching documents that strangers name: https, public addresses, small, quick, cached (CIMD section 6)."""
+"""Fetching of client metadata documents: https and public addresses only, with limits for size and time, and a cache
+(CIMD section 6).
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,11 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class FetchError(Exception):
-    """A document could not be had; the message says why, for people."""
+    """A document could not be fetched; the message is shown to users."""
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is on the public internet, also by what it embeds (mapped, 6to4, Teredo, NAT64)."""
+    """Whether an IP address is public, including addresses embedded in it (mapped, 6to4, Teredo, NAT64)."""
     try:
         parsed = ipaddress.ip_address(address.split("%", 1)[0])
     except ValueError:
@@ -42,9 +44,9 @@ def is_public(address: str) -> bool:
 
 
 class PublicAddressResolver(AbstractResolver):
-    """Resolves names, and refuses a name that has any address that is not *permitted*.
+    """Resolves host names, and rejects a name with any address that is not *permitted*.
 
-    The connection goes to the addresses judged here, so a second answer of the name server changes nothing.
+    The connection uses the addresses checked here, so DNS rebinding has no effect.
     """
 
     def __init__(self, inner: AbstractResolver, is_permitted: Callable[[str], bool]) -> None:
@@ -54,32 +56,32 @@ class PublicAddressResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of *host*; raises OSError for a forbidden one."""
+        """The addresses of *host*; raises OSError if one is not permitted."""
         found = await self._inner.resolve(host, port, family)
-        if not all(self._permitted(one["host"]) for one in found):
+        if not all(self._permitted(item["host"]) for item in found):
             raise OSError(f"{host} has an address that is not public")
         return found
 
     async def close(self) -> None:
-        """Let the inner resolver go."""
+        """Close the wrapped resolver."""
         await self._inner.close()
 
 
 def is_fetchable(url: str) -> bool:
-    """Whether *url* is https on the usual port, with a name for a host and without user name or fragment."""
+    """Whether *url* is https on the default port, with a host name and without user name or fragment."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return False
     host = parts.hostname or ""
-    # An address for a host would pass by the resolver, and with it the check of addresses.
+    # An IP address as host would bypass the resolver and its check of addresses.
     named = re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*", host) is not None
     return parts.scheme == "https" and named and port in (None, 443) and "@" not in parts.netloc and "#" not in url
 
 
 def cache_lifetime(cache_control: str) -> float:
-    """Seconds that an answer may be kept (RFC 9111), at most a day; 60 where it says nothing, 0 where it forbids."""
+    """Seconds to cache a response (RFC 9111), at most a day; 60 without a directive, 0 if caching is forbidden."""
     directives = cache_control.lower()
     if "no-store" in directives or "no-cache" in directives:
         return 0.0
@@ -88,9 +90,9 @@ def cache_lifetime(cache_control: str) -> float:
 
 
 class DocumentFetcher:
-    """A Resolver that asks the network, for *limit* seconds at most.
+    """A document resolver that uses the network, with a total timeout of *limit* seconds.
 
-    Seams for tests: *names*, *permitted* addresses, *tls*, *port*.
+    *names*, *permitted* (addresses), *tls* and *port* are replaced in tests.
     """
 
     def __init__(
@@ -112,13 +114,13 @@ class DocumentFetcher:
         self._concurrency_limit = Semaphore(4)
 
     async def __call__(self, url: str) -> bytes:
-        """The body of a JSON document at *url*; raises FetchError."""
+        """The JSON document at *url*; raises FetchError."""
         if (kept := self._cache.get(url)) is not None:
             return kept
         if not is_fetchable(url):
-            raise FetchError("the address is not one that documents are fetched from")
+            raise FetchError("documents are not fetched from this URL")
         try:
-            # Waiting for a turn counts: a crowd of slow hosts must not hold up a person for long.
+            # The timeout includes waiting for a slot, so that slow hosts do not delay users for long.
             async with timeout(self._limit), self._concurrency_limit, self._session() as session:
                 body, lifetime = await self._get(session, url)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -129,7 +131,7 @@ class DocumentFetcher:
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        # A session for each document: they are rare, and nothing is left to close or to reuse.
+        # One session per document: they are rare, and no session is left to close.
         names = PublicAddressResolver(self._names(), self._permitted)
         connector = aiohttp.TCPConnector(resolver=names, ssl=self._tls, use_dns_cache=False, force_close=True)
         try:
@@ -142,7 +144,7 @@ class DocumentFetcher:
             ) as session:
                 yield session
         finally:
-            # A connector leaves a resolver that it was given to the giver.
+            # Connectors do not close a resolver that is passed to them.
             await names.close()
 
     async def _get(self, session: aiohttp.ClientSession, url: str) -> tuple[bytes, float]:
@@ -150,7 +152,7 @@ class DocumentFetcher:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         async with session.get(target, headers=headers, allow_redirects=False) as response:
             if response.status != 200:
-                raise FetchError(f"the document's host answered {response.status}")
+                raise FetchError(f"the host returned HTTP status {response.status}")
             kind = response.content_type
             if kind != "application/json" and not kind.endswith("+json"):
                 raise FetchError("the document is not JSON")

@@ -1,4 +1,4 @@
-"""Owns recorded metadata documents of well-known clients: a sandbox has no network to fetch them."""
+"""Bundled metadata documents of well-known clients, for a sandbox without network access."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _document(url: str, name: str, redirect_uris: list[str], **members: object) 
 
 
 def _chatgpt_document(url: str, redirect_uri: str) -> JsonObject:
-    # Both spellings, as ChatGPT publishes them: the methods it can use, and the older single one it prefers.
+    # ChatGPT publishes both members: the list of supported methods, and the older member with its preferred one.
     return _document(
         url,
         "ChatGPT",
@@ -69,7 +69,7 @@ def _recorded_documents() -> dict[str, JsonObject]:
 _DOCUMENTS = MappingProxyType(_recorded_documents())
 _CHATGPT_CONNECTOR = re.compile(r"https://chatgpt\.com/oauth/([A-Za-z0-9_-]{1,100})/client\.json")
 
-# Hosts of redirect addresses that need no word of caution on the consent page.
+# Hosts of redirect URIs that need no warning on the consent page.
 KNOWN_HOSTS = frozenset(
     urlsplit(uri).hostname
     for document in _DOCUMENTS.values()
@@ -79,7 +79,9 @@ KNOWN_HOSTS = frozenset(
 
 
 def recorded_document(url: str) -> bytes | None:
-    """The recorded document of this client id, or None. ChatGPT also has one per connector, all alike."""
+    """The bundled document for this client id, or None. ChatGPT has one client id per connector, with the same
+    document.
+    """
     if found := _DOCUMENTS.get(url):
         return json.dumps(found).encode()
     if match := _CHATGPT_CONNECTOR.fullmatch(url):

@@ -1,4 +1,4 @@
-"""Owns what the provider publishes about itself: RFC 8414 and OpenID Connect documents, and the key set."""
+"""Metadata documents of the identity provider: RFC 8414, OpenID Connect Discovery, and the key set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASSERTION_ALGORITHMS = ("ES256", "RS256")
 
 
 def server_metadata(issuer: str) -> JsonObject:
-    """Authorization server metadata (RFC 8414 section 2, RFC 9207, client id metadata documents)."""
+    """Authorization server metadata (RFC 8414 section 2, RFC 9207, client ID metadata documents)."""
     return {
         "issuer": issuer,
         "authorization_endpoint": issuer + AUTHORIZE_PATH,
@@ -45,7 +45,7 @@ def server_metadata(issuer: str) -> JsonObject:
 
 
 def openid_metadata(issuer: str) -> JsonObject:
-    """The same with the members that OpenID Connect Discovery 1.0 section 3 requires of every provider."""
+    """Server metadata plus the members required by OpenID Connect Discovery 1.0 section 3."""
     return {
         **server_metadata(issuer),
         "subject_types_supported": ["public"],
@@ -55,7 +55,7 @@ def openid_metadata(issuer: str) -> JsonObject:
 
 
 def register(app: web.Application, issuer: str, signing: SigningKeys, check_available: Callable[[], None]) -> None:
-    """Add the documents and the key set; *check_available* raises OAuthError while the key set is to fail."""
+    """Add the documents and the key set; *check_available* raises OAuthError to make the key set fail."""
 
     async def oauth(request: web.Request) -> web.StreamResponse:
         return json_response(server_metadata(issuer), headers={"Cache-Control": "public, max-age=60"})
@@ -78,5 +78,5 @@ def register(app: web.Application, issuer: str, signing: SigningKeys, check_avai
 
 
 def unavailable_error() -> OAuthError:
-    """What endpoints answer while a test makes the provider fail."""
-    return OAuthError("temporarily_unavailable", "The identity provider is out of order.", status=503)
+    """The error of endpoints while a test makes the provider fail."""
+    return OAuthError("temporarily_unavailable", "The identity provider is unavailable.", status=503)

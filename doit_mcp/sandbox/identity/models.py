@@ -1,4 +1,4 @@
-"""Owns the records that the parts of the identity provider hand to each other."""
+"""Records shared by the modules of the identity provider."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ JWT_BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An application that asks for access: registered (RFC 7591), or described by its own metadata document.
+    """An OAuth client: registered (RFC 7591) or described by a metadata document.
 
-    *has_document* is true for the latter: then *id* is the URL the document came from, and its host is proven.
+    *has_document* is true for the latter: then *id* is the URL of the document, and its host is verified.
     """
 
     id: str
@@ -36,9 +36,9 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A valid authorization request. *redirect_uri_sent* is false where the only registered address was meant.
+    """A valid authorization request. *redirect_uri_sent* is false if the only registered URI is used by default.
 
-    *query* is the request as it came, to be shown again after sign-in.
+    *query* is the original query string, used again after sign-in.
     """
 
     client: Client
@@ -54,7 +54,7 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What a person allowed a client to do; *customer* is the tenant id ("" for none), *resource* None for any."""
+    """A user's consent for a client; *customer* is the tenant id ("" for none), *resource* is None for any."""
 
     client_id: str
     email: str

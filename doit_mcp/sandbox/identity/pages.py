@@ -1,4 +1,4 @@
-"""Owns the pages people see: filling the templates, and the headers that keep the pages safe."""
+"""HTML pages of the identity provider: templates and security headers."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ CONSENT_PATH = "/sign-in/consent"
 SIGN_OUT_PATH = "/sign-in/out"
 
 _SCOPE_DESCRIPTIONS = {
-    "mcp:tools": "Look at and change cloud costs, budgets, reports, anomalies and tickets, as far as you may yourself",
+    "mcp:tools": "View and change cloud costs, budgets, reports, anomalies and tickets, within your own permissions",
     "mcp:resources": "Read reports and reference data that DoiT offers as documents",
-    "offline_access": "Stay connected while you are away, until you withdraw access",
+    "offline_access": "Stay connected when you are not using the application, until you revoke access",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A page that only says something."""
+    """A page with only a title and a message."""
 
     title: str
     text: str
@@ -43,7 +43,7 @@ def _read_template(name: str) -> str:
 
 
 def _render_template(template: str, /, **values: str) -> str:
-    """A template with its values put in; values are HTML already: whoever passes text escapes it."""
+    """A filled template; values are inserted as HTML, so callers escape text."""
     return Template(_read_template(template)).substitute(values)
 
 
@@ -57,7 +57,7 @@ def _page(title: str, body: str, *, status: int, form_action: str) -> web.Respon
     )
     headers = {
         "Content-Security-Policy": policy,
-        # The page may be a popup of the client's page, which has to hear when it is done.
+        # The page may be a popup of the client's page, which needs to see it close.
         "Cross-Origin-Opener-Policy": "unsafe-none",
         "Cache-Control": "no-store",
         "Referrer-Policy": "same-origin",
@@ -68,8 +68,8 @@ def _page(title: str, body: str, *, status: int, form_action: str) -> web.Respon
 
 
 def without_prompt(query: str) -> str:
-    """The request with the wish for a new sign-in fulfilled: it would otherwise be asked for without end."""
-    # Not decoded and encoded again: that would make some requests too long for a request line.
+    """The request without a forced sign-in, which would repeat forever after signing in."""
+    # Not decoded and encoded again: some requests would become too long for a request line.
     return "&".join(pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != "prompt")
 
 
@@ -79,12 +79,14 @@ def notice_page(content: Notice, *, status: int) -> web.Response:
     return _page(content.title, body, status=status, form_action="'none'")
 
 
-def sign_in_page(ask: AuthorizationRequest, transaction: str, *, email: str = "", failed: bool = False) -> web.Response:
-    """The sign-in page: ready users by a click, anyone by password. *failed*: the last try was wrong."""
-    alert = '<p class="alert" role="alert">This e-mail address and password do not belong together.</p>'
+def sign_in_page(
+    authorization: AuthorizationRequest, transaction: str, *, email: str = "", failed: bool = False
+) -> web.Response:
+    """The sign-in page: built-in users by a click, all users by password. *failed*: the last attempt was wrong."""
+    alert = '<p class="alert" role="alert">The email address or password is incorrect.</p>'
     body = _render_template(
         "sign_in.html",
-        client=escape(ask.client.name),
+        client=escape(authorization.client.name),
         action=SIGN_IN_PATH,
         transaction=escape(transaction),
         users="\n".join(_user_button(user) for user in USERS),
@@ -104,28 +106,30 @@ def _user_button(user: User) -> str:
     )
 
 
-def consent_page(ask: AuthorizationRequest, user: User, transaction: str) -> web.Response:
-    """The consent page: who asks, for whom, for what, and where the answer goes."""
+def consent_page(authorization: AuthorizationRequest, user: User, transaction: str) -> web.Response:
+    """The consent page: the client, the user, the scopes and the redirect destination."""
     body = _render_template(
         "consent.html",
-        client=escape(ask.client.name),
-        origin=escape(_origin(ask)),
+        client=escape(authorization.client.name),
+        origin=escape(_origin(authorization)),
         name=escape(user.name),
         email=escape(user.email),
         initial=escape(user.name[:1]),
         customer=_customer_choice(user),
-        scopes="\n".join(f"<li>{escape(_SCOPE_DESCRIPTIONS[scope])}</li>" for scope in ask.scopes),
-        destination=escape(_destination(ask.redirect_uri)),
-        warning=_warning(ask),
+        scopes="\n".join(f"<li>{escape(_SCOPE_DESCRIPTIONS[scope])}</li>" for scope in authorization.scopes),
+        destination=escape(_destination(authorization.redirect_uri)),
+        warning=_warning(authorization),
         action=CONSENT_PATH,
         sign_out=SIGN_OUT_PATH,
         transaction=escape(transaction),
     )
-    return _page("Allow access", body, status=200, form_action=redirect_uris.form_action_sources(ask.redirect_uri))
+    return _page(
+        "Allow access", body, status=200, form_action=redirect_uris.form_action_sources(authorization.redirect_uri)
+    )
 
 
 def _customer_name(identifier: str) -> str:
-    # Whether there is such a customer was asked when the user signed in.
+    # Whether the customer exists was checked at sign-in.
     customer = AccountDirectory(MAX_EXTRA_CUSTOMERS).customer_by_id(identifier)
     return customer.name if customer is not None else identifier
 
@@ -145,10 +149,10 @@ def _option(identifier: str, text: str, *, selected: bool) -> str:
     return f'<option value="{escape(identifier)}"{" selected" if selected else ""}>{escape(text)}</option>'
 
 
-def _origin(ask: AuthorizationRequest) -> str:
-    if ask.client.has_document:
-        return f"Published by {urlsplit(ask.client.id).hostname}."
-    return "The application chose this name itself; nobody has checked it."
+def _origin(authorization: AuthorizationRequest) -> str:
+    if authorization.client.has_document:
+        return f"Published by {urlsplit(authorization.client.id).hostname}."
+    return "The application chose this name itself; it is not verified."
 
 
 def _destination(uri: str) -> str:
@@ -158,19 +162,21 @@ def _destination(uri: str) -> str:
     return parts.netloc if parts.scheme == "https" else f"the application for {parts.scheme}: links on this device"
 
 
-def _warning(ask: AuthorizationRequest) -> str:
-    uri = ask.redirect_uri
+def _warning(authorization: AuthorizationRequest) -> str:
+    uri = authorization.redirect_uri
     host = urlsplit(uri).hostname
-    proven = ask.client.has_document and host == urlsplit(ask.client.id).hostname
+    proven = authorization.client.has_document and host == urlsplit(authorization.client.id).hostname
     if not uri.startswith("https:"):
         text = (
             "Any program on your device can pretend to be this application."
-            " Allow access only if you have just started this sign-in yourself."
+            " Allow access only if you just started this sign-in yourself."
         )
-        if ask.client.has_document and all(redirect_uris.is_loopback(one) for one in ask.client.redirect_uris):
-            text += f" The name is that of an application of {urlsplit(ask.client.id).hostname}, but no proof of it."
+        if authorization.client.has_document and all(
+            redirect_uris.is_loopback(item) for item in authorization.client.redirect_uris
+        ):
+            text += f" The name matches an application of {urlsplit(authorization.client.id).hostname}, but this does not prove it."
     elif proven or host in KNOWN_HOSTS:
         return ""
     else:
-        text = f"DoiT does not know {host}. Allow access only if you trust whoever runs it."
+        text = f"DoiT does not know {host}. Allow access only if you trust its operator."
     return f'<p class="warning" role="note">{escape(text)}</p>'

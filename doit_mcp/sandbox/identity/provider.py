@@ -1,4 +1,4 @@
-"""Owns the identity provider as a whole: wires its parts, and is what tests and the sandbox hold in their hands."""
+"""The identity provider: wiring of its endpoints, and the interface for tests and the sandbox."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from .tokens import TokenIssuer
 class IdentityProvider:
     """An OAuth 2.1 authorization server at *issuer* (no trailing slash) for the MCP server at *resource_url*.
 
-    *secret* is the one of the token exchange. *auto_approve* is the e-mail address of a user who allows everything
-    without a page, for clients that run without a person; *resolver* fetches client metadata documents that are not
-    recorded; *directory* are those who can sign in. `auto_approve` and `down` may be changed at any time; while *down*,
-    the key set, the token and the revocation endpoint answer 503. `served` counts requests: "jwks", and token requests
-    by grant type.
+    *secret* authenticates token exchanges. *auto_approve* is the email address of a user who approves every request
+    without a page, for clients without a browser; *resolver* fetches client metadata documents that are not bundled;
+    *directory* lists the users. `auto_approve` and `down` can be changed at any time; while *down*, the key set and the
+    token and revocation endpoints return 503. `request_counts` counts requests: "jwks", and token requests by grant
+    type.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class IdentityProvider:
         directory: AccountDirectory = DEFAULT_DIRECTORY,
     ) -> None:
         if auto_approve is not None and directory.user_by_email(auto_approve) is None:
-            raise ValueError(f"auto_approve names nobody who lives in the sandbox: {auto_approve}")
+            raise ValueError(f"auto_approve is not a sandbox user: {auto_approve}")
         self.issuer = issuer.rstrip("/")
         self.directory = directory
         self.down = False
@@ -65,7 +65,7 @@ class IdentityProvider:
         self._tokens = TokenIssuer(
             self.issuer, self.signing, self._resources, clock, ttl=access_ttl, directory=directory
         )
-        # The exchange wants the endpoint itself for an audience, and nothing else.
+        # The token exchange accepts only the endpoint itself as audience.
         exchange_assertions = AssertionVerifier({self.token_endpoint}, clock, require_issued_at=True)
         self._exchange = TokenExchange(
             secret, self._tokens, exchange_assertions, clock, ttl=exchanged_ttl, directory=directory
@@ -117,11 +117,11 @@ class IdentityProvider:
         self._check_available()
 
     def rotate_keys(self, *, keep: bool = False) -> None:
-        """Sign with a new key from now on; tokens of the former one are worthless unless *keep*."""
+        """Sign with a new key from now on; tokens signed with the former key become invalid unless *keep*."""
         self.signing.rotate(keep=keep)
 
     def lookup(self, token: str) -> Grant | None:
-        """What a bearer stands for at the DoiT API: a user's API token or an unexpired exchanged token, else None."""
+        """The grant of a bearer token at the DoiT API: a user's API token or an unexpired exchanged token, else None."""
         return self._exchange.lookup(token)
 
     def is_revoked(self, claims: JsonObject) -> bool:
@@ -129,7 +129,7 @@ class IdentityProvider:
         return self._tokens.is_revoked(claims)
 
     def end_login(self, token: str) -> None:
-        """Revoke the whole login that an access token came of, as its user can at DoiT's console."""
+        """Revoke the whole login behind an access token, as users can in DoiT's console."""
         claims = self.signing.read_claims(token)
         if claims is None:
             raise ValueError("not an access token of this provider")
@@ -144,13 +144,14 @@ class IdentityProvider:
         ttl: float | None = None,
         **claim_overrides: object,
     ) -> str:
-        """An access token as a sign-in of *user* would give: for *resource* (default: the base), *ttl* seconds.
+        """An access token like one from a sign-in of *user*: for *resource* (default: the base), valid for *ttl*
+        seconds.
 
-        *claim_overrides* replace claims or add some; None leaves a claim out.
+        *claim_overrides* replace or add claims; None removes a claim.
         """
         approval = Approval("test-client", user.email, user.customer, tuple(scope.split()), resource)
         life = self._ttl if ttl is None else ttl
         audience = resource or self._resources.base
         claims = self._tokens.make_claims(approval, approval.scopes, audience, f"flow-{user.email}", life)
-        wanted = {**claims, **claim_overrides}
-        return self.signing.sign({name: value for name, value in wanted.items() if value is not None})
+        merged = {**claims, **claim_overrides}
+        return self.signing.sign({name: value for name, value in merged.items() if value is not None})

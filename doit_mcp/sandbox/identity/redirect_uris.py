@@ -1,4 +1,4 @@
-"""Owns redirect addresses: which may be registered, which one matches, and how an answer is added to one."""
+"""Redirect URIs: validation, matching, and adding response parameters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 MAX_URI_LENGTH = 2048
 
-# Schemes that a browser runs, reads files with, or treats as a transport of its own; never an application's scheme.
+# Schemes that browsers execute, open as files or use for transport; never those of an application.
 _FORBIDDEN_SCHEMES = frozenset(
     "javascript data vbscript file blob about ftp ftps ws wss http https mailto tel view-source filesystem"
     " chrome chrome-extension moz-extension jar intent content ms-settings search-ms ms-msdt".split()
@@ -18,8 +18,8 @@ _URI_CHARACTERS = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 
 
 def _split(uri: str) -> SplitResult | None:
-    """The parts of an address made of URI characters only, without user name and fragment; else None."""
-    # What is not a URI character is where parsers of browsers and of servers part ways: refuse it.
+    """The parts of a URI without user name and fragment, made of URI characters only; else None."""
+    # Browsers and servers parse characters outside the URI syntax differently.
     if len(uri) > MAX_URI_LENGTH or not _URI_CHARACTERS.fullmatch(uri):
         return None
     try:
@@ -33,55 +33,55 @@ def _split(uri: str) -> SplitResult | None:
 
 
 def find_problem(uri: object) -> str | None:
-    """Why *uri* cannot be a redirect address, or None: https, http on this computer, or an application's scheme.
+    """Why *uri* is not a valid redirect URI, or None. Valid: https, http on loopback, or an application's own scheme.
 
     Sources: RFC 8252 sections 7 and 8, OAuth 2.1 section 2.3.
     """
     parts = _split(uri) if isinstance(uri, str) else None
     if parts is None:
-        return "is not an absolute address without user name and fragment"
+        return "is not an absolute URI without user name and fragment"
     if parts.scheme == "https":
         return None if parts.hostname else "has no host"
     if parts.scheme == "http":
-        return None if parts.hostname in LOOPBACK_HOSTS else "uses http on a host that is not this computer"
+        return None if parts.hostname in LOOPBACK_HOSTS else "uses http on a host other than this computer"
     if parts.scheme in _FORBIDDEN_SCHEMES or not parts.scheme:
         return "uses a scheme that does not belong to an application"
     return None if parts.netloc or parts.path.startswith("/") else "has neither host nor path"
 
 
 def is_loopback(uri: str) -> bool:
-    """Whether the address leads to a program on the user's own computer by http."""
+    """Whether the URI is http on the user's own computer."""
     parts = _split(uri)
     return parts is not None and parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
 
 
 def matches(registered: str, requested: str) -> bool:
-    """Whether *requested* is the *registered* address: the same text; only a loopback port is free (RFC 8252 7.3)."""
+    """Whether *requested* equals the *registered* URI; only the port of a loopback URI may differ (RFC 8252 7.3)."""
     if registered == requested:
         return True
     if not (is_loopback(registered) and is_loopback(requested)):
         return False
-    one, other = urlsplit(registered), urlsplit(requested)
-    return (one.hostname, one.path or "/", one.query) == (other.hostname, other.path or "/", other.query)
+    item, other = urlsplit(registered), urlsplit(requested)
+    return (item.hostname, item.path or "/", item.query) == (other.hostname, other.path or "/", other.query)
 
 
 def is_registered(registered: Iterable[str], requested: str) -> bool:
-    """Whether *requested* is one of the *registered* addresses and still a proper one."""
-    return find_problem(requested) is None and any(matches(one, requested) for one in registered)
+    """Whether *requested* is valid and matches one of the *registered* URIs."""
+    return find_problem(requested) is None and any(matches(item, requested) for item in registered)
 
 
 def add_parameters(uri: str, parameters: Mapping[str, str]) -> str:
-    """The redirect address with the *parameters* added to its own query (RFC 6749 4.1.2)."""
+    """The redirect URI with *parameters* added to its query (RFC 6749 4.1.2)."""
     query = "&".join(filter(None, (urlsplit(uri).query, urlencode(parameters))))
     # Not urlunsplit: it drops an empty authority ("app:///done" would become "app:/done").
     return f"{uri.split('?', 1)[0]}?{query}"
 
 
 def form_action_sources(uri: str) -> str:
-    """What ``form-action`` must allow so that Chromium follows the redirect after the consent form.
+    """The ``form-action`` sources that let Chromium follow the redirect after the consent form.
 
-    Chromium applies the directive to the whole chain of redirects that follows a form, and callbacks often lead on
-    to a page of success elsewhere; so it names the kinds of address that redirect addresses can be, not one host.
+    Chromium applies the directive to the whole redirect chain after a form, and callbacks often redirect to another
+    site, so the sources name the kinds of redirect URIs, not one host.
     """
     parts = urlsplit(uri)
     if parts.scheme == "https":

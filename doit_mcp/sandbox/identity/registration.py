@@ -1,4 +1,4 @@
-"""Owns dynamic client registration (RFC 7591): judging what a client says about itself, and answering it."""
+"""Dynamic client registration (RFC 7591): validation of client metadata, and the response."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _read_text(requested: JsonObject, member: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > redirect_uris.MAX_URI_LENGTH:
-        raise _invalid_metadata(f"{member} is not a text of reasonable length.")
+        raise _invalid_metadata(f"{member} is not a string of reasonable length.")
     return value
 
 
@@ -45,50 +45,50 @@ def _read_texts(requested: JsonObject, member: str) -> list[str] | None:
     value = requested.get(member)
     if value is None:
         return None
-    if not isinstance(value, list) or len(value) > 50 or not all(isinstance(one, str) for one in value):
-        raise _invalid_metadata(f"{member} is not a list of texts.")
+    if not isinstance(value, list) or len(value) > 50 or not all(isinstance(item, str) for item in value):
+        raise _invalid_metadata(f"{member} is not a list of strings.")
     return value
 
 
 def _redirect_uris(requested: JsonObject) -> list[str]:
     uris = requested.get("redirect_uris")
     if not isinstance(uris, list) or not 0 < len(uris) <= MAX_REDIRECT_URIS:
-        raise OAuthError("invalid_redirect_uri", f"redirect_uris has to list 1 to {MAX_REDIRECT_URIS} addresses.")
+        raise OAuthError("invalid_redirect_uri", f"redirect_uris must list 1 to {MAX_REDIRECT_URIS} URIs.")
     for uri in uris:
         if why := redirect_uris.find_problem(uri):
-            raise OAuthError("invalid_redirect_uri", f"An address in redirect_uris {why}.")
+            raise OAuthError("invalid_redirect_uri", f"A URI in redirect_uris {why}.")
     return uris
 
 
 def _grant_types(requested: JsonObject) -> list[str]:
-    # A grant type that is not offered is left out of the answer, as RFC 7591 section 2 lets the server do.
-    kept = [one for one in _read_texts(requested, "grant_types") or ["authorization_code"] if one in _GRANT_TYPES]
+    # Unsupported grant types are dropped, as RFC 7591 section 2 allows.
+    kept = [item for item in _read_texts(requested, "grant_types") or ["authorization_code"] if item in _GRANT_TYPES]
     if "authorization_code" not in kept:
-        raise _invalid_metadata("grant_types has to contain authorization_code.")
+        raise _invalid_metadata("grant_types must contain authorization_code.")
     return kept
 
 
 def _auth_metadata(requested: JsonObject) -> JsonObject:
-    """Members about authentication at the token endpoint; the default is RFC 7591's, client_secret_basic."""
+    """Metadata about authentication at the token endpoint; the default is client_secret_basic (RFC 7591)."""
     method = _read_text(requested, "token_endpoint_auth_method") or AUTH_METHOD_SECRET_BASIC
     if method not in AUTH_METHODS:
-        raise _invalid_metadata(f"token_endpoint_auth_method has to be one of {', '.join(AUTH_METHODS)}.")
+        raise _invalid_metadata(f"token_endpoint_auth_method must be one of {', '.join(AUTH_METHODS)}.")
     jwks, jwks_uri = requested.get("jwks"), _read_text(requested, "jwks_uri")
     if jwks is not None and (not isinstance(jwks, dict) or jwks_uri is not None):
-        raise _invalid_metadata("Name the keys by jwks (an object) or by jwks_uri, not both.")
+        raise _invalid_metadata("Send either jwks (an object) or jwks_uri, not both.")
     if method == AUTH_METHOD_PRIVATE_KEY_JWT and jwks is None and jwks_uri is None:
-        raise _invalid_metadata("private_key_jwt needs jwks or jwks_uri.")
+        raise _invalid_metadata("private_key_jwt requires jwks or jwks_uri.")
     return {"token_endpoint_auth_method": method, "jwks": jwks, "jwks_uri": jwks_uri}
 
 
 def registered_metadata(requested: JsonObject) -> JsonObject:
-    """The metadata that will be registered for what was *requested*; raises OAuthError."""
+    """The metadata to register for *requested*; raises OAuthError."""
     response_types = _read_texts(requested, "response_types") or ["code"]
     if "code" not in response_types:
-        raise _invalid_metadata("response_types has to contain code.")
+        raise _invalid_metadata("response_types must contain code.")
     kind = _read_text(requested, "application_type")
     if kind not in (None, "web", "native"):
-        raise _invalid_metadata("application_type has to be web or native.")
+        raise _invalid_metadata("application_type must be web or native.")
     scope = _read_text(requested, "scope")
     members: dict[str, Any] = {
         **{member: _read_text(requested, member) for member in _TEXT_MEMBERS},
@@ -97,14 +97,14 @@ def registered_metadata(requested: JsonObject) -> JsonObject:
         "response_types": ["code"],
         "application_type": kind,
         "contacts": _read_texts(requested, "contacts"),
-        "scope": " ".join(one for one in SCOPES if one in scope.split()) if scope else None,
+        "scope": " ".join(item for item in SCOPES if item in scope.split()) if scope else None,
         **_auth_metadata(requested),
     }
     return {member: value for member, value in members.items() if value not in (None, "")}
 
 
 class RegistrationEndpoint:
-    """The registration endpoint. *token* makes ids and secrets."""
+    """The registration endpoint. *token* generates ids and secrets."""
 
     def __init__(
         self, clients: ClientRegistry, clock: Callable[[], float], token: Callable[[], str] = secrets.token_urlsafe
@@ -114,11 +114,11 @@ class RegistrationEndpoint:
         self._token = token
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Answer 201 with everything registered; a secret, where there is one, never expires."""
-        asked = parse_object(await read_body(request))
-        if asked is None:
-            raise _invalid_metadata("Send the client's metadata as a JSON object.")
-        metadata = registered_metadata(asked)
+        """Answer 201 with the registered metadata; client secrets never expire."""
+        requested = parse_object(await read_body(request))
+        if requested is None:
+            raise _invalid_metadata("Send the client metadata as a JSON object.")
+        metadata = registered_metadata(requested)
         issued: JsonObject = {"client_id": self._token(), "client_id_issued_at": int(self._clock())}
         method = metadata["token_endpoint_auth_method"]
         secret = None
@@ -128,7 +128,7 @@ class RegistrationEndpoint:
         self._clients.add(
             Client(
                 id=issued["client_id"],
-                name=client_name(metadata.get("client_name"), "An application without a name"),
+                name=client_name(metadata.get("client_name"), "Unnamed application"),
                 redirect_uris=tuple(metadata["redirect_uris"]),
                 auth_methods=frozenset({method}),
                 secret_digest=hash_secret(secret) if secret is not None else None,

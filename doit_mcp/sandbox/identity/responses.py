@@ -1,4 +1,4 @@
-"""Owns how endpoints for programs answer: JSON, OAuth error objects, CORS, and bounded reading of what was sent."""
+"""HTTP responses and request parsing of the OAuth endpoints: JSON, errors, CORS, size limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class OAuthError(Exception):
-    """A refusal by the rules: *error* is the registered code (RFC 6749 5.2, RFC 7591 3.2.2, RFC 8707 2)."""
+    """An OAuth error; *error* is the registered code (RFC 6749 5.2, RFC 7591 3.2.2, RFC 8707 2)."""
 
     def __init__(self, error: str, description: str, *, status: int = 400, challenge: str | None = None) -> None:
         super().__init__(description)
@@ -31,12 +31,12 @@ class OAuthError(Exception):
 
 
 def json_response(body: JsonObject, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """A JSON answer that any web page may read."""
+    """A JSON response with CORS headers for all origins."""
     return web.json_response(body, status=status, headers={**CORS_HEADERS, **(headers or {})})
 
 
 def error_response(error: OAuthError) -> web.Response:
-    """The JSON form of a refusal."""
+    """The JSON response for an OAuth error."""
     headers = dict(NO_STORE_HEADERS)
     if error.challenge is not None:
         headers["WWW-Authenticate"] = error.challenge
@@ -48,7 +48,7 @@ def error_response(error: OAuthError) -> web.Response:
 
 
 def with_error_responses(handler: Handler) -> Handler:
-    """Turn the refusals of *handler* into answers."""
+    """Wrap *handler* to turn OAuthError into a response."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
@@ -60,7 +60,7 @@ def with_error_responses(handler: Handler) -> Handler:
 
 
 async def preflight(request: web.Request) -> web.StreamResponse:
-    """CORS preflight of the endpoints for programs: no cookie counts there, so every origin may ask."""
+    """Answer CORS preflights; these endpoints use no cookies, so every origin is allowed."""
     headers = {
         **CORS_HEADERS,
         "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -71,7 +71,7 @@ async def preflight(request: web.Request) -> web.StreamResponse:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The body; raises OAuthError (413) over the limit, before more than the limit is kept."""
+    """The request body; raises OAuthError (413) without buffering more than the limit."""
     body = bytearray()
     async for chunk in request.content.iter_chunked(16 * 1024):
         body += chunk
@@ -81,22 +81,22 @@ async def read_body(request: web.Request) -> bytes:
 
 
 def parse_parameters(text: str) -> list[tuple[str, str]]:
-    """Parameters of a query or form in their order; raises OAuthError."""
+    """The parameters of a query or form, in order; raises OAuthError."""
     if not text.isascii():
-        raise OAuthError("invalid_request", "What is not ASCII has to be percent-encoded.")
+        raise OAuthError("invalid_request", "Characters outside ASCII must be percent-encoded.")
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=60, errors="strict")
     except ValueError as error:
-        raise OAuthError("invalid_request", "The parameters cannot be read.") from error
+        raise OAuthError("invalid_request", "The parameters cannot be parsed.") from error
 
 
 def unique_parameters(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """Parameters by name; empty ones count as absent, a repeated one is refused (RFC 6749 3.1, 3.2)."""
+    """The parameters by name; empty ones count as missing, repeated ones are rejected (RFC 6749 3.1, 3.2)."""
     names = [name for name, _ in pairs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        # A second resource is legal OAuth (RFC 8707), but a token of ours is for one resource only.
+        # Several resources are valid in OAuth (RFC 8707), but tokens here are for one resource only.
         code = "invalid_target" if twice == ["resource"] else "invalid_request"
-        # Only names that can be ours are said again: a description has few characters to itself (RFC 6749 5.2).
+        # Only plain names are repeated: error descriptions allow few characters (RFC 6749 5.2).
         named = ", ".join(name for name in twice if _PARAMETER_NAME.fullmatch(name)) or "one with an unusual name"
         raise OAuthError(code, f"Send each parameter only once: {named[:100]}.")
     return {name: value for name, value in pairs if value}
@@ -110,7 +110,7 @@ async def read_form(request: web.Request) -> dict[str, str]:
 
 
 def required_parameter(form: dict[str, str], name: str) -> str:
-    """The parameter *name*; raises OAuthError where it is missing."""
+    """The parameter *name*; raises OAuthError if it is missing."""
     if name not in form:
         raise OAuthError("invalid_request", f"The parameter {name} is missing.")
     return form[name]

@@ -1,6 +1,6 @@
-"""Owns sealed form state: what a page sends back unchanged, tied to one browser and one step, for half an hour.
+"""Signed form state: hidden form data bound to one browser and one step, valid for half an hour.
 
-Nothing is stored for a page that was only looked at, so looking costs a stranger more than it costs the provider.
+The server stores nothing for a page that is only viewed, so page views cannot exhaust its memory.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ LIFETIME_SECONDS = 1800.0
 
 
 class FormSigner:
-    """Makes and opens seals with a key of this process."""
+    """Signs and verifies form state with a key of this process."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._key = secrets.token_bytes(32)
 
     def sign(self, step: str, browser: str, content: dict[str, str]) -> str:
-        """A text for a hidden field: *content*, readable but not forgeable."""
+        """The value of a hidden field: *content*, readable but signed."""
         payload = json.dumps([step, self._clock() + LIFETIME_SECONDS, content]).encode()
         return f"{base64.urlsafe_b64encode(payload).decode()}.{self._signature(payload, browser)}"
 
     def verify(self, step: str, browser: str, signed: str) -> dict[str, str] | None:
-        """The content of a seal made for this step and this browser; None for any other, and for an old one."""
+        """The content of a value signed for this step and this browser; None for any other or an expired one."""
         text, _, mark = signed.partition(".")
         try:
             payload = base64.b64decode(text, altchars=b"-_", validate=True)

@@ -1,4 +1,4 @@
-"""Owns the provider's keys: the published set, rotation, signing, and reading back what was signed."""
+"""Signing keys of the identity provider: the key set, rotation, signing and verification."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACCESS_KID = "mcp-access"
 ID_TOKEN_KID = "id-token"
 Purpose = Literal["mcp-access", "id-token"]
 
-# Only the signature: claims are judged by their readers, with the provider's clock.
+# Verify only the signature: callers check the claims with the provider's clock.
 SIGNATURE_ONLY: Options = {
     "verify_signature": True,
     "verify_exp": False,
@@ -36,7 +36,7 @@ def _public_jwk(key: ec.EllipticCurvePrivateKey, kid: str) -> JsonObject:
 
 
 def read_header(token: str) -> JsonObject:
-    """The header of a compact JWT, not verified; empty where there is none to read."""
+    """The unverified header of a compact JWT; empty if it cannot be parsed."""
     try:
         return jwt.get_unverified_header(token)
     except (jwt.PyJWTError, RecursionError):
@@ -44,16 +44,16 @@ def read_header(token: str) -> JsonObject:
 
 
 def verify(token: str, key: Any, algorithms: list[str]) -> JsonObject | None:
-    """The claims of a compact JWT that *key* signed, whatever they say; else None."""
+    """The claims of a compact JWT with a valid signature, otherwise unchecked; else None."""
     try:
         return jwt.decode(token, key, algorithms=algorithms, options=SIGNATURE_ONLY)
     except (jwt.PyJWTError, RecursionError):
-        # Deeply nested JSON is read before any signature is looked at.
+        # Deeply nested JSON is parsed before the signature is verified.
         return None
 
 
 class SigningKeys:
-    """ES256 keys by purpose. The id of the access key is always "mcp-access": a rotation changes the key alone."""
+    """ES256 keys by purpose. The access key's id is always "mcp-access": rotation changes only the key."""
 
     def __init__(self) -> None:
         self._access = [ec.generate_private_key(ec.SECP256R1())]
@@ -69,12 +69,12 @@ class SigningKeys:
         return {"keys": [*keys, _public_jwk(self._id_token, ID_TOKEN_KID)]}
 
     def sign(self, claims: JsonObject, *, key: Purpose = "mcp-access", headers: JsonObject | None = None) -> str:
-        """A compact JWT of *claims*, signed with the current key of that purpose."""
+        """A compact JWT of *claims*, signed with the current key for that purpose."""
         private = self._access[0] if key == "mcp-access" else self._id_token
         return jwt.encode(claims, private, algorithm="ES256", headers={"kid": key, **(headers or {})})
 
     def read_claims(self, token: str) -> JsonObject | None:
-        """The claims of an access token with a valid signature, whatever they say; else None."""
+        """The claims of an access token with a valid signature, otherwise unchecked; else None."""
         if read_header(token).get("kid") != ACCESS_KID:
             return None
         tried = (verify(token, key.public_key(), ["ES256"]) for key in self._access)

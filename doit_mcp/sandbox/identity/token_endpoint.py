@@ -1,4 +1,4 @@
-"""Owns the token and revocation endpoints: which grant a request is, and what it answers (RFC 6749 3.2, RFC 7009)."""
+"""OAuth token and revocation endpoints: grants, client authentication, responses (RFC 6749 3.2, RFC 7009)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from .tokens import TokenIssuer
 
 
 class TokenEndpoint:
-    """The two endpoints. *up* raises OAuthError while they are to fail; *served* counts requests by grant."""
+    """The two endpoints. *check_available* raises OAuthError to make them fail; *request_counts* counts requests by
+    grant.
+    """
 
     def __init__(
         self,
@@ -69,7 +71,7 @@ class TokenEndpoint:
         return self._tokens.refresh(client, token, form.get("scope"), form.get("resource"))
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
-        """Answer a revocation request: 200 also for a token that nobody knows (RFC 7009 2.2)."""
+        """Answer a revocation request: 200 even for an unknown token (RFC 7009 2.2)."""
         self._check_available()
         form = await read_form(request)
         client = await self._clients.authenticate(request.headers.get("Authorization"), form)

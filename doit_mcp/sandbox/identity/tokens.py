@@ -1,4 +1,4 @@
-"""Owns access tokens and refresh tokens: issuing, rotation with a short grace, families, revocation."""
+"""Access and refresh tokens: issuance, rotation with a grace period, flows, revocation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GRACE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token of a flow; once used: when, for what, and the answer a retry gets."""
+    """A refresh token of a flow; after its use: the time, the request, and the response for a retry."""
 
     flow_id: str
     used_at: float | None = None
@@ -34,20 +34,20 @@ def _invalid_grant(description: str) -> OAuthError:
 
 
 def narrow_scopes(granted: tuple[str, ...], scope: str | None) -> tuple[str, ...]:
-    """The scopes of a refreshed token: all that were granted, or those of them asked for (RFC 6749 6).
+    """The scopes of a refreshed token: all granted ones, or the requested subset (RFC 6749 6).
 
-    Words that mean nothing here are passed over, as they were at the authorization endpoint. Raises OAuthError.
+    Unknown scopes are ignored, as at the authorization endpoint. Raises OAuthError.
     """
     if scope is None:
         return granted
-    known = [one for one in SCOPES if one in scope.split()]
+    known = [item for item in SCOPES if item in scope.split()]
     if not known or not set(known) <= set(granted):
-        raise OAuthError("invalid_scope", "The scope goes beyond what was allowed.")
+        raise OAuthError("invalid_scope", "The requested scope exceeds the granted one.")
     return tuple(known)
 
 
 class TokenIssuer:
-    """Tokens of all flows. A flow is what one approval led to; its id is the claim ``flow_id``."""
+    """Tokens of all flows. A flow is everything issued for one approval; its id is the claim ``flow_id``."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class TokenIssuer:
         token: Callable[[], str] = secrets.token_urlsafe,
         limit: int = 20_000,
     ) -> None:
-        self._people = directory
+        self._directory = directory
         self._issuer = issuer
         self._signing = signing
         self._resources = resources
@@ -75,9 +75,9 @@ class TokenIssuer:
     def make_claims(
         self, approval: Approval, scopes: tuple[str, ...], audience: str, flow_id: str, ttl: float
     ) -> JsonObject:
-        """The claims of an access token, in the shape that the MCP server expects of DoiT's provider."""
+        """The claims of an access token, as the MCP server expects them from DoiT's provider."""
         now = self._clock()
-        user = self._people.user_by_email(approval.email)
+        user = self._directory.user_by_email(approval.email)
         return {
             "iss": self._issuer,
             "aud": audience,
@@ -93,23 +93,23 @@ class TokenIssuer:
         }
 
     def start_flow(self, approval: Approval, resource: str | None) -> tuple[str, JsonObject]:
-        """Start a flow: its id and the token answer (RFC 6749 5.1); raises OAuthError (invalid_target)."""
+        """Start a flow; returns its id and the token response (RFC 6749 5.1). Raises OAuthError (invalid_target)."""
         audience = self._resources.resolve_audience(approval.resource, resource)
         flow_id = self._token()
         answer, _ = self._issue(approval, approval.scopes, audience, flow_id)
         return flow_id, answer
 
     def refresh(self, client: Client, token: str, scope: str | None, resource: str | None) -> JsonObject:
-        """Rotate: a new access token and a new refresh token for this one; raises OAuthError.
+        """Rotate a refresh token: returns a new access and refresh token. Raises OAuthError.
 
-        Within 60 s a retry with the same wishes gets the same tokens: its first answer may have been lost. Later
-        use means that two parties hold the token, and ends the flow.
+        An identical retry within 60 s gets the same tokens, because the first response may have been lost. A later
+        reuse means that the token has leaked, and ends the flow.
         """
         key = hash_secret(token)
         known = self._refresh.get(key)
         approval = self._flows.get(known.flow_id) if known else None
         if known is None or approval is None or self._revoked.get(known.flow_id):
-            raise _invalid_grant("The refresh token is not known, has expired or was revoked.")
+            raise _invalid_grant("The refresh token is unknown, expired or revoked.")
         if approval.client_id != client.id:
             raise _invalid_grant("The refresh token was issued to another client.")
         if known.used_at is not None:
@@ -124,7 +124,7 @@ class TokenIssuer:
         now = self._clock()
         if known.used_at is None or now - known.used_at > GRACE_SECONDS:
             self.revoke_flow(known.flow_id)
-            raise _invalid_grant("The refresh token was used before; everything that came of it is revoked.")
+            raise _invalid_grant("The refresh token was used before; all tokens of its flow are revoked.")
         if known.requested != (scope, resource) or known.expires <= now:
             raise _invalid_grant("The refresh token was used before.")
         return {**known.answer, "expires_in": int(known.expires - now)}
@@ -146,7 +146,7 @@ class TokenIssuer:
         return answer, float(claims["exp"])
 
     def read_claims(self, token: str, *, allow_revoked: bool = False) -> JsonObject | None:
-        """The claims of an access token that is ours and unexpired, and not revoked unless *allow_revoked* allows that."""
+        """The claims of an unexpired access token of this provider; None for a revoked one unless *allow_revoked*."""
         claims = self._signing.read_claims(token)
         if claims is None or claims.get("iss") != self._issuer:
             return None
@@ -158,15 +158,15 @@ class TokenIssuer:
     def is_revoked(self, claims: JsonObject) -> bool:
         """Whether the token with these claims, or its whole flow, was revoked."""
         named = (claims.get(name) for name in ("flow_id", "jti"))
-        return any(self._revoked.get(one) for one in named if isinstance(one, str))
+        return any(self._revoked.get(item) for item in named if isinstance(item, str))
 
     def revoke_flow(self, flow_id: str) -> None:
-        """End a flow: its refresh tokens are dead, and its access tokens are good for nothing here."""
+        """End a flow: its refresh tokens and access tokens become invalid."""
         self._flows.pop(flow_id)
         self._revoked.put(flow_id, True, REFRESH_LIFETIME_SECONDS)
 
     def revoke(self, client: Client, token: str) -> None:
-        """RFC 7009: a refresh token takes its flow along, an access token ends alone; unknown ones are ignored.
+        """Revoke a token (RFC 7009): a refresh token with its flow, an access token alone; unknown tokens are ignored.
 
         Raises OAuthError (invalid_grant) for a token of another client.
         """

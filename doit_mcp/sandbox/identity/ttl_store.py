@@ -1,4 +1,4 @@
-"""Owns the memory of the identity provider: things kept for a while, and never more than so many."""
+"""In-memory store of the identity provider: bounded, with a lifetime per item."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Value = TypeVar("Value")
 
 
 def hash_secret(secret: str) -> str:
-    """SHA-256 of a bearer secret in hex: what is stored and compared in its place."""
+    """The SHA-256 of a bearer secret in hex, stored and compared in its place."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class TtlStore(Generic[Value]):
-    """At most *limit* things, each forgotten after its lifetime in seconds; when it is full, the oldest goes."""
+    """At most *limit* items with a lifetime in seconds each; a full store evicts the oldest."""
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:
         self._limit = limit
@@ -24,7 +24,7 @@ class TtlStore(Generic[Value]):
         self._items: OrderedDict[str, tuple[float, Value]] = OrderedDict()
 
     def put(self, key: str, value: Value, lifetime: float) -> None:
-        """Remember *value*; what was known under *key* is replaced and counts as new."""
+        """Store *value*; an earlier value of *key* is replaced, and the item counts as new."""
         self._items.pop(key, None)
         if len(self._items) >= self._limit:
             self._evict_expired()
@@ -33,7 +33,7 @@ class TtlStore(Generic[Value]):
         self._items[key] = (self._clock() + lifetime, value)
 
     def get(self, key: str) -> Value | None:
-        """What is known under *key*, unless its time is over."""
+        """The value of *key*, or None if it is unknown or expired."""
         found = self._items.get(key)
         if found is None:
             return None
@@ -43,12 +43,12 @@ class TtlStore(Generic[Value]):
         return found[1]
 
     def replace(self, key: str, value: Value) -> None:
-        """Change what is known under *key*, keeping its place and its end; an unknown key stays unknown."""
+        """Replace the value of *key* without changing its position and expiry; unknown keys are ignored."""
         if key in self._items:
             self._items[key] = (self._items[key][0], value)
 
     def pop(self, key: str) -> Value | None:
-        """Forget *key*, and say what it was."""
+        """Remove *key* and return its value."""
         found = self.get(key)
         self._items.pop(key, None)
         return found

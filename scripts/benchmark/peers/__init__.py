@@ -1,1 +1,1 @@
-"""The peers: a minimal server for each, with the tools of the benchmark, started with the same options."""
+"""Peers: a minimal server for each SDK, with the benchmark's tools and the same options."""

@@ -1,5 +1,6 @@
-"""What the Python peers share: options, inputs, the request upstream. Imported by scripts that run by themselves, with
-an interpreter that need not have this project."""
+"""Options, inputs and the upstream request of the Python peers. Imported by scripts whose interpreter may lack this
+project.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ Fetch = Callable[[str], Awaitable[str]]
 
 @dataclass(frozen=True)
 class Options:
-    """How to serve."""
+    """The options of a peer."""
 
     port: int
     public_key: str
@@ -32,32 +33,32 @@ class Options:
 
 
 def read_options() -> Options:
-    """From the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--inputs", type=Path, required=True)
     parser.add_argument("--tools", type=int, default=2)
-    parser.add_argument("--no-auth", action="store_true", help="check no token")
-    parser.add_argument("--sse", action="store_true", help="answer with event streams")
-    parser.add_argument("--legacy", action="store_true", help="the older transport, at /sse")
-    parser.add_argument("--low", action="store_true", help="the lower of two interfaces")
-    parser.add_argument("--client", choices=("httpx2", "aiohttp"), default="httpx2", help="for requests upstream")
-    given = parser.parse_args()
+    parser.add_argument("--no-auth", action="store_true", help="do not check tokens")
+    parser.add_argument("--sse", action="store_true", help="respond with event streams")
+    parser.add_argument("--legacy", action="store_true", help="the HTTP+SSE transport, at /sse")
+    parser.add_argument("--low", action="store_true", help="the low-level interface")
+    parser.add_argument("--client", choices=("httpx2", "aiohttp"), default="httpx2", help="make requests upstream")
+    options = parser.parse_args()
     return Options(
-        port=given.port,
-        public_key=(given.inputs / "public.pem").read_text(),
-        urls=json.loads((given.inputs / "places.json").read_text()),
-        tools=json.loads((given.inputs / "tools.json").read_text())[: given.tools],
-        auth=not given.no_auth,
-        sse=given.sse,
-        legacy=given.legacy,
-        low=given.low,
-        client=given.client,
+        port=options.port,
+        public_key=(options.inputs / "public.pem").read_text(),
+        urls=json.loads((options.inputs / "places.json").read_text()),
+        tools=json.loads((options.inputs / "tools.json").read_text())[: options.tools],
+        auth=not options.no_auth,
+        sse=options.sse,
+        legacy=options.legacy,
+        low=options.low,
+        client=options.client,
     )
 
 
 def make_fetch(options: Options) -> Fetch:
-    """Makes one GET with a client that all calls share, made at the first."""
+    """A function that makes one GET, with a client shared by all calls and created by the first one."""
     made: list[Any] = []
     address = options.urls["upstream"]
 
@@ -86,7 +87,7 @@ def make_fetch(options: Options) -> Fetch:
 
 
 def serve(app: Any, options: Options) -> None:
-    """With uvicorn, at its best: uvloop and httptools where they are installed, no access log."""
+    """Serve with uvicorn at its fastest: uvloop and httptools if they are installed, no access log."""
     import uvicorn
 
     uvicorn.run(app, host="127.0.0.1", port=options.port, access_log=False, log_level="warning", backlog=1024)

@@ -7,7 +7,7 @@ from typing import Any
 
 from common import Options, make_fetch, read_options, serve
 
-# Read when the package is imported; a look for updates would be measured as its start.
+# Read on import; checking for updates would count as startup time.
 os.environ.setdefault("FASTMCP_CHECK_FOR_UPDATES", "off")
 os.environ.setdefault("FASTMCP_LOG_LEVEL", "WARNING")
 
@@ -46,7 +46,7 @@ def make_application(options: Options) -> Any:
     for described in options.tools:
         name = described["name"]
         function = functions.get(name, other)
-        # Annotations are objects there, not text as the import above makes them.
+        # The annotations must be objects, not the strings that the future import above makes.
         function.__annotations__ = {key: str for key in function.__annotations__ if key != "return"}
         tool = Tool.from_function(function, name=name, description=described["description"], output_schema=None)
         if function is other:

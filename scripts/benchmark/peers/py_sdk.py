@@ -1,4 +1,4 @@
-"""Peer: the official Python SDK (package mcp), by its high-level interface or, with --low, the one below."""
+"""Peer: the official Python SDK (package mcp), with its high-level interface or, with --low, its low-level one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from common import Options, make_fetch, read_options, serve
 
 
 def auth_arguments(options: Options) -> dict[str, Any]:
-    """The arguments that make a server check tokens: all that ours checks of one, each time."""
+    """The arguments that make a server verify tokens as ours does, on each request."""
     if not options.auth:
         return {}
     import jwt
@@ -20,10 +20,10 @@ def auth_arguments(options: Options) -> dict[str, Any]:
     issuer, audience = options.urls["issuer"], options.urls["audience"]
 
     class Verifier:
-        """Knows one key."""
+        """A token verifier with one key."""
 
         async def verify_token(self, token: str) -> AccessToken | None:
-            """Who it is; None for a token that is not right."""
+            """The verified token, or None for an invalid one."""
             try:
                 claims = jwt.decode(token, key, ["ES256"], audience=audience, issuer=issuer)
             except jwt.InvalidTokenError:
@@ -49,7 +49,7 @@ def auth_arguments(options: Options) -> dict[str, Any]:
 
 
 def high_level_server(options: Options) -> Any:
-    """Tools are functions."""
+    """A server whose tools are functions."""
     from mcp.server.mcpserver import MCPServer
 
     server = MCPServer("bench", version="1.0.0", log_level="WARNING", **auth_arguments(options))
@@ -68,7 +68,7 @@ def high_level_server(options: Options) -> Any:
 
     for tool in options.tools[2:]:
         server.add_tool(other, name=tool["name"], description=tool["description"], structured_output=False)
-        # Schemas come from signatures there; these are to be the ones that everyone lists.
+        # The SDK derives schemas from signatures; replace them with those that all servers list.
         server._tool_manager.get_tool(tool["name"]).parameters = tool["inputSchema"]
     if options.legacy:
         return server.sse_app()
@@ -76,7 +76,7 @@ def high_level_server(options: Options) -> Any:
 
 
 def low_level_server(options: Options) -> Any:
-    """Two handlers, and what they list is made once."""
+    """A server with two handlers; the tool list is created once."""
     import mcp_types as types
     from mcp.server.lowlevel.server import Server
 

@@ -39,7 +39,7 @@ async function live(page, order, seen) {
 }
 
 async function filtered(page, order, seen) {
-  const box = page.getByRole("searchbox", { name: "Filter the calls" });
+  const box = page.getByRole("searchbox", { name: "Filter calls" });
   await box.fill("viewer 403");
   seen.filtered = await texts(page);
   await box.fill("no such call");

@@ -1,4 +1,4 @@
-"""Owns what tests of the sandbox's DoiT API share: a world on a known day, and a caller that checks every answer."""
+"""Fixtures for tests of the sandbox API: a server on a fixed day, and a client that validates every response."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 
 
 def user(email: str) -> User:
-    """Somebody who lives in the sandbox."""
+    """The sandbox user with this email address."""
     found = user_by_email(email)
     assert found is not None
     return found
@@ -34,7 +34,7 @@ GLOBEX, EMPLOYEE = user("admin@globex.example"), user("employee@doit.example")
 
 @dataclass(slots=True)
 class Answer:
-    """A response, read."""
+    """A complete response."""
 
     status: int
     headers: Any
@@ -42,13 +42,13 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The body's JSON."""
+        """The body as JSON."""
         return json.loads(self.body)
 
 
 @dataclass(slots=True)
 class Party:
-    """A client of the API; what comes back is held against the document where that is at hand."""
+    """A client of the API; responses are validated against the API document if it is available."""
 
     url: str
     api: Api
@@ -65,7 +65,7 @@ class Party:
         declared: bool = True,
         **query: object,
     ) -> Answer:
-        """The answer to one request; *declared* says that the document knows of it, and bytes are sent as they are."""
+        """The response to a request; *declared* says that the API document has the operation; bytes are sent unchanged."""
         sent = {"Authorization": f"Bearer {who.api_token}"} if who else {}
         parameters = {name: str(value) for name, value in query.items()}
         sending: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
@@ -79,13 +79,13 @@ class Party:
         return answer
 
     async def get(self, path: str, who: User = ADMIN, **query: object) -> Any:
-        """The JSON of an answer with status 200."""
+        """The JSON of a response with status 200."""
         answer = await self.send("GET", path, who=who, **query)
         assert answer.status == 200, answer
         return answer.json
 
     async def refused(self, status: int, method: str, path: str, body: object = None, **options: Any) -> str:
-        """What an answer with this *status* and of the simple error shape says."""
+        """The message of an error response with this *status* in the simple shape."""
         answer = await self.send(method, path, body, **options)
         assert answer.status == status, answer
         assert set(answer.json) == {"error"}, answer
@@ -119,7 +119,7 @@ class Party:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock at noon of a day in the middle of a month."""
+    """A clock set to noon of a day in the middle of a month."""
     made = Clock()
     made.now = NOON
     return made
@@ -127,7 +127,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def party(clock: Clock) -> AsyncIterator[Party]:
-    """A client in a world of its own."""
+    """A client of a new sandbox."""
     api = Api(clock=clock)
     async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
         async with aiohttp.ClientSession() as http:

@@ -1,4 +1,4 @@
-"""Who may do what, for which customer, and how a refusal looks."""
+"""Permissions, customers and error shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts: made, listed, changed, deleted; and when they fired is what the lines say."""
+"""Alerts: create, list, update, delete; and the billing lines that make them fire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ START = date(2026, 10, 1).toordinal()
 
 
 async def create(party: Party, **body: object) -> Any:
-    """The answer to the creation of an alert."""
+    """The response to the creation of an alert."""
     answer = await party.send("POST", PATH, {"name": "Mine", "config": CONFIG, **body})
     assert answer.status == 201, answer
     return answer.json
@@ -57,7 +57,7 @@ async def test_an_alert_fires_when_the_lines_pass_its_value(party: Party, clock:
 
 
 def fired(since: int = START, **config: object) -> str | None:
-    """The day on which a configuration last fired."""
+    """The last day on which a configuration fired."""
     found = last_firing_day({"currency": "USD", **CONFIG, **config}, ledger(), since)
     return None if found is None else str(date.fromordinal(found))
 
@@ -129,13 +129,13 @@ async def test_what_is_wrong_is_named(party: Party, config: Any, field: str) -> 
 
 async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
     made = [(await create(party, name=f"Alert {letter}"))["id"] for letter in "ACB"]
-    whole = [one["id"] for one in (await party.get(PATH))["alerts"]]
-    assert whole[:3] == made[::-1] and [one["id"] for one in await party.walk(PATH, "alerts", 2)] == whole
+    whole = [item["id"] for item in (await party.get(PATH))["alerts"]]
+    assert whole[:3] == made[::-1] and [item["id"] for item in await party.walk(PATH, "alerts", 2)] == whole
     named = (await party.get(PATH, filter=f"name:Alert A|name:[Alert B]|owner:{ADMIN.email}", sortBy="name"))["alerts"]
-    assert [one["name"] for one in named] == ["Alert A", "Alert B"]
+    assert [item["name"] for item in named] == ["Alert A", "Alert B"]
     assert len((await party.get(PATH, nameContains="aLERT "))["alerts"]) == 3
     for field in ("createTime", "updateTime", "lastAlerted"):
-        values = [one.get(field, 0) for one in (await party.get(PATH, sortBy=field, sortOrder="desc"))["alerts"]]
+        values = [item.get(field, 0) for item in (await party.get(PATH, sortBy=field, sortOrder="desc"))["alerts"]]
         assert values == sorted(values, reverse=True)
     for query in ({"sortBy": "colour"}, {"filter": "colour:red"}, {"maxResults": 0}, {"pageToken": "x"}):
         assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)

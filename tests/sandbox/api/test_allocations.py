@@ -1,4 +1,4 @@
-"""Allocations: made, changed, nested, grouped; and what they take of the costs."""
+"""Allocations: create, update, nest, group; and the costs they select."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def nested(*identifiers: str) -> dict[str, Any]:
 
 
 async def create(party: Party, status: int = 200, **body: object) -> Any:
-    """The answer to the creation of an allocation."""
+    """The response to the creation of an allocation."""
     answer = await party.send("POST", PATH, {"name": "Mine", "description": "", **body})
     assert answer.status == status, answer
     return answer.json
@@ -78,16 +78,16 @@ async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -
         {"action": "select", "id": chosen["id"]},
     ]
     group = await create(party, name="All", rules=members, unallocatedCosts="The rest")
-    assert [one["name"] for one in group["rules"]] == ["Production", "Google"]
+    assert [item["name"] for item in group["rules"]] == ["Production", "Google"]
     assert "rule" not in group and group["rules"][0]["id"] in {
-        one["id"] for one in (await party.get(PATH, filter="type:custom"))["allocations"]
+        item["id"] for item in (await party.get(PATH, filter="type:custom"))["allocations"]
     }
     dimension = {"type": "allocation", "id": group["id"]}
     whole = await party.cost(**YEAR)
     rows = (await party.query(group=[dimension], **YEAR))["rows"]
     costs = {row[0]: row[2] for row in rows}
     assert set(costs) == {"Production", "Google", "The rest"} and sum(costs.values()) == pytest.approx(whole, abs=0.01)
-    # What both rules take belongs to the first.
+    # Lines selected by both rules belong to the first one.
     filters = [{"type": "label", "id": "env", "values": ["production"]}]
     assert costs["Production"] == pytest.approx(await party.cost(filters=filters, **YEAR), abs=0.01)
     for name, cost in costs.items():
@@ -95,7 +95,7 @@ async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -
         inverse = await party.cost(filters=[{**dimension, "values": [name], "inverse": True}], **YEAR)
         assert (filtered, filtered + inverse) == (pytest.approx(cost, abs=0.01), pytest.approx(whole, abs=0.01))
     values = (await party.get("/analytics/v1/dimension", type="allocation", id=group["id"]))["values"]
-    assert [one["value"] for one in values] == ["Production", "Google", "The rest"]
+    assert [item["value"] for item in values] == ["Production", "Google", "The rest"]
     update = {
         "action": "update",
         "id": group["rules"][0]["id"],
@@ -104,7 +104,7 @@ async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -
         "formula": "NOT A",
     }
     changed = (await party.send("PATCH", f"{PATH}/{group['id']}", {"rules": [update]})).json
-    assert [(one["name"], one["formula"]) for one in changed["rules"]] == [("Prod", "NOT A")]
+    assert [(item["name"], item["formula"]) for item in changed["rules"]] == [("Prod", "NOT A")]
     assert (await party.get(f"{PATH}/{update['id']}"))["name"] == "Prod"
 
 
@@ -112,7 +112,7 @@ async def test_rules_take_what_their_formula_says(party: Party) -> None:
     google = [{"type": "fixed", "id": "cloud_provider", "values": ["google-cloud"]}]
     production = [{"type": "label", "id": "env", "values": ["production"]}]
     of_google, of_production, both, whole = [
-        await party.cost(filters=one, **YEAR) for one in (google, production, [*google, *production], [])
+        await party.cost(filters=item, **YEAR) for item in (google, production, [*google, *production], [])
     ]
     for formula, expected in (
         ("A", of_google),
@@ -138,8 +138,8 @@ async def test_grouping_by_rules(party: Party) -> None:
     assert sum(row[2] for row in whole["rows"]) == pytest.approx(await party.cost(**YEAR), abs=0.01)
     chosen = await party.query(group=by_rules, filters=[by_rule(second["id"], first["id"])], **YEAR)
     assert {row[0] for row in chosen["rows"]} == {"First", "Second"}
-    one = await party.query(group=by_rules, filters=[by_rule(second["id"])], **YEAR)
-    assert [row[0] for row in one["rows"]] == ["Second"]
+    item = await party.query(group=by_rules, filters=[by_rule(second["id"])], **YEAR)
+    assert [row[0] for row in item["rows"]] == ["Second"]
     both = [by_rule("Second"), by_rule(first["id"], inverse=True)]
     assert await party.cost(filters=both, **YEAR) < await party.cost(filters=both[:1], **YEAR)
 
@@ -168,8 +168,8 @@ async def test_what_is_used_is_not_deleted(party: Party) -> None:
     refused = await party.send("DELETE", f"{PATH}/{made['id']}")
     assert refused.status == 409
     (blocker,) = refused.json
-    found = {kind: [one["id"] for one in uses] for kind, uses in blocker["resources"].items()}
-    assert found == {"allocations": [group["id"], outer["id"]], **{kind: [one] for kind, one in ids.items()}}
+    found = {kind: [item["id"] for item in uses] for kind, uses in blocker["resources"].items()}
+    assert found == {"allocations": [group["id"], outer["id"]], **{kind: [item] for kind, item in ids.items()}}
     report = await party.send(
         "POST",
         "/analytics/v1/reports",
@@ -179,9 +179,9 @@ async def test_what_is_used_is_not_deleted(party: Party) -> None:
         },
     )
     refused = await party.send("DELETE", f"{PATH}/{group['id']}")
-    assert [list(one["resources"]) for one in refused.json] == [["reports"]]
+    assert [list(item["resources"]) for item in refused.json] == [["reports"]]
     assert report.json["config"]["group"] == [{"type": "attribution_group", "id": group["id"]}]
-    using = [f"{users[kind][0]}/{one}" for kind, one in ids.items()] + [f"{users['reports'][0]}/{report.json['id']}"]
+    using = [f"{users[kind][0]}/{item}" for kind, item in ids.items()] + [f"{users['reports'][0]}/{report.json['id']}"]
     for path in (*using, f"{PATH}/{group['id']}", f"{PATH}/{outer['id']}", f"{PATH}/{made['id']}"):
         assert (await party.send("DELETE", path)).status == 200, path
 
@@ -260,7 +260,7 @@ async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
     made = [(await single(party, GOOGLE, name=f"Team {letter}"))["id"] for letter in "ACB"]
 
     async def found(**query: object) -> list[str]:
-        return [one["id"] for one in (await party.get(PATH, **query))["allocations"]]
+        return [item["id"] for item in (await party.get(PATH, **query))["allocations"]]
 
     assert await found(filter="name:Team A|name:[Team C]") == [made[1], made[0]]
     assert (await found(nameContains="tEAm "))[:3] == made[::-1]
@@ -269,8 +269,8 @@ async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
     assert await found(sortOrder="asc") == whole[::-1]
     for field in ("id", "name", "owner", "description", "type", "createTime", "updateTime"):
         rows = (await party.get(PATH, sortBy=field, sortOrder="desc"))["allocations"]
-        assert [one[field] for one in rows] == sorted((one[field] for one in rows), reverse=True)
-    assert [one["id"] for one in await party.walk(PATH, "allocations", 3)] == whole
+        assert [item[field] for item in rows] == sorted((item[field] for item in rows), reverse=True)
+    assert [item["id"] for item in await party.walk(PATH, "allocations", 3)] == whole
     for query in ({"sortBy": "colour"}, {"filter": "colour:red"}, {"maxResults": 0}, {"sortOrder": "up"}):
         assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
 
@@ -279,7 +279,7 @@ letters = st.sampled_from("ABC")
 formulas = st.recursive(
     letters,
     lambda inner: st.one_of(
-        inner.map(lambda one: f"NOT ({one})"),
+        inner.map(lambda item: f"NOT ({item})"),
         st.tuples(inner, st.sampled_from(["AND", "OR"]), inner).map(lambda parts: "({}) {} ({})".format(*parts)),
     ),
     max_leaves=8,
@@ -292,9 +292,9 @@ def test_formulas_mean_what_they_do_in_logic(text: str) -> None:
     everything = frozenset(range(8))
     python = text.replace("NOT", "not").replace("AND", "and").replace("OR", "or")
     expected = {
-        one
-        for one in everything
-        if eval(python, {}, {letter: one in part for letter, part in zip("ABC", sets)})  # of our own making
+        item
+        for item in everything
+        if eval(python, {}, {letter: item in part for letter, part in zip("ABC", sets)})  # built by this test
     }
     assert parse_formula(text, 3).evaluate(sets, everything) == expected
 

@@ -1,4 +1,4 @@
-"""Assets, billing explainers, quotas and incidents: what DoiT knows beside reports, all of the same lines."""
+"""Assets, billing explainers, quotas and incidents, consistent with the billing lines."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ EXPLAINERS, QUOTAS, INCIDENTS = "/billing/v1/billing-explainers", "/core/v1/serv
 async def test_assets_are_the_accounts_of_the_lines(party: Party) -> None:
     whole = (await party.get(ASSETS))["assets"]
     assert await party.walk(ASSETS, "assets", 2) == whole
-    assert [one["createTime"] for one in whole] == sorted((one["createTime"] for one in whole), reverse=True)
+    assert [item["createTime"] for item in whole] == sorted((item["createTime"] for item in whole), reverse=True)
     aws = (await party.get(ASSETS, filter="type:amazon-web-services"))["assets"]
     projects = (await party.get("/analytics/v1/dimension", type="fixed", id="project_id"))["values"]
-    accounts = {one["value"] for one in projects if one["cloud"] == "amazon-web-services"}
-    assert len(aws) == len(accounts) and all(any(account in one["name"] for one in aws) for account in accounts)
-    for one in whole:
-        detail = await party.get(f"{ASSETS}/{one['id']}")
-        assert {name: detail[name] for name in one} == one
+    accounts = {item["value"] for item in projects if item["cloud"] == "amazon-web-services"}
+    assert len(aws) == len(accounts) and all(any(account in item["name"] for item in aws) for account in accounts)
+    for item in whole:
+        detail = await party.get(f"{ASSETS}/{item['id']}")
+        assert {name: detail[name] for name in item} == item
         assert detail["properties"]["customerDomain"] == ACME.domain
     assert "not found" in await party.refused(404, "GET", f"{ASSETS}/nothing")
     assert "not found" in await party.refused(404, "GET", f"{ASSETS}/{whole[0]['id']}", who=GLOBEX)
@@ -67,23 +67,23 @@ async def test_accounts_are_created_by_the_query(party: Party) -> None:
 
 def sum_of(*amounts: dict[str, str]) -> Decimal:
     """The sum of amounts of money."""
-    return sum((Decimal(one["amount"]) for one in amounts), Decimal(0))
+    return sum((Decimal(item["amount"]) for item in amounts), Decimal(0))
 
 
 async def aws_invoice(party: Party) -> Any:
-    """AWS's invoice of October, which is the last."""
+    """AWS's invoice of October, the latest one."""
     return (await party.get("/billing/v1/invoices", filter="platform:amazon-web-services"))["invoices"][0]
 
 
 def adds_up(explained: dict[str, Any]) -> None:
-    """Each summary's parts are its total, and services and accounts are the charges told apart."""
+    """Check that the parts of each summary add up to its total, by service and by account."""
     for part in explained["summary"].values():
         lists = ("serviceCharges", "discounts", "tax", "credits", "savings", "otherCharges", "refunds")
         lines = [line["cost"] for name in lists for line in part[name]]
         assert sum_of(*lines, part["supportCharges"]["cost"]) == sum_of(part["total"])
     ours = explained["summary"]["doit"]
     for split in ("service", "account"):
-        costs = [cost for one in explained[split].values() for cost in one["doit"].values()]
+        costs = [cost for item in explained[split].values() for cost in item["doit"].values()]
         assert sum_of(*costs) == sum_of(*(line["cost"] for line in (*ours["serviceCharges"], *ours["discounts"])))
 
 
@@ -94,11 +94,11 @@ async def test_explainers_explain_the_invoice(party: Party) -> None:
     for key, payer in month["payers"].items():
         assert payer["payerId"] == key
         adds_up(payer)
-    totals = [one["summary"]["doit"]["total"] for one in month["payers"].values()]
+    totals = [item["summary"]["doit"]["total"] for item in month["payers"].values()]
     whole = sum_of(*totals, month["doitCredits"], month["invoiceAdjustments"])
     assert whole == Decimal(str(invoice["totalAmount"])) and sum_of(month["doitCredits"]) < 0
-    summaries = [one["summary"] for one in month["payers"].values()]
-    assert all(sum_of(one["aws"]["total"]) > sum_of(one["doit"]["total"]) for one in summaries)
+    summaries = [item["summary"] for item in month["payers"].values()]
+    assert all(sum_of(item["aws"]["total"]) > sum_of(item["doit"]["total"]) for item in summaries)
     path = f"/billing/v1/billing-profiles/{billing_profile(party.api.tenant(ACME))}/billing-explainers"
     single = await party.get(f"{path}/{invoice['id']}")
     adds_up(single)
@@ -121,17 +121,17 @@ async def test_explainers_explain_the_invoice(party: Party) -> None:
 async def test_what_cannot_be_explained(party: Party, path: str, status: int, field: str | None) -> None:
     problem = await party.send("GET", path)
     assert (problem.status, problem.headers["Content-Type"]) == (status, "application/problem+json")
-    assert [one["field"] for one in problem.json.get("details", [])] == ([field] if field else [])
+    assert [item["field"] for item in problem.json.get("details", [])] == ([field] if field else [])
     assert (await party.send("GET", path, who=VIEWER)).status == 403
 
 
 async def test_quotas_are_what_was_used(party: Party) -> None:
     whole = (await party.get(QUOTAS))["items"]
-    full = [one["utilizationPercent"] for one in whole]
-    assert full == sorted(full, reverse=True) and {one["status"] for one in whole} >= {"ok", "exceeded"}
-    for one in whole:
-        assert one["utilizationPercent"] == pytest.approx(100 * one["usage"] / one["limit"], abs=0.01)
-        assert (one["status"] == "exceeded") == (one["utilizationPercent"] >= 100)
+    full = [item["utilizationPercent"] for item in whole]
+    assert full == sorted(full, reverse=True) and {item["status"] for item in whole} >= {"ok", "exceeded"}
+    for item in whole:
+        assert item["utilizationPercent"] == pytest.approx(100 * item["usage"] / item["limit"], abs=0.01)
+        assert (item["status"] == "exceeded") == (item["utilizationPercent"] >= 100)
     assert whole[0]["resource"]["id"] == "acme-analytics", "where BigQuery jumped"
     day = {
         "timeRange": {"mode": "custom"},
@@ -159,7 +159,7 @@ async def test_quotas_are_filtered_and_paged(party: Party) -> None:
         token = {"pageToken": page["pageToken"]}
     assert found == whole["items"]
     aws = (await party.get(QUOTAS, cloudProvider="aws", minUtilizationPercent=60.5))["items"]
-    assert aws == [one for one in found if one["cloudProvider"] == "aws" and one["utilizationPercent"] >= 60.5]
+    assert aws == [item for item in found if item["cloudProvider"] == "aws" and item["utilizationPercent"] >= 60.5]
     for query in (
         {"cloudProvider": "azure"},
         {"minUtilizationPercent": 101},
@@ -173,12 +173,12 @@ async def test_quotas_are_filtered_and_paged(party: Party) -> None:
 async def test_incidents(party: Party, clock: Clock) -> None:
     whole = (await party.get(INCIDENTS))["incidents"]
     assert await party.walk(INCIDENTS, "incidents", 1) == whole
-    assert [one["createTime"] for one in whole] == sorted((one["createTime"] for one in whole), reverse=True)
-    for one in whole:
-        detail = await party.get(f"{INCIDENTS}/{one['id']}")
-        assert {name: detail[name] for name in one} == one and detail["description"]
+    assert [item["createTime"] for item in whole] == sorted((item["createTime"] for item in whole), reverse=True)
+    for item in whole:
+        detail = await party.get(f"{INCIDENTS}/{item['id']}")
+        assert {name: detail[name] for name in item} == item and detail["description"]
     active = (await party.get(INCIDENTS, filter="status:active|platform:google-cloud"))["incidents"]
-    assert [one["status"] for one in active] == ["active"]
+    assert [item["status"] for item in active] == ["active"]
     middle = whole[1]["createTime"]
     assert (await party.get(INCIDENTS, minCreationTime=middle))["incidents"] == whole[:2]
     assert (await party.get(INCIDENTS, maxCreationTime=middle - 1))["incidents"] == whole[2:]
@@ -187,9 +187,9 @@ async def test_incidents(party: Party, clock: Clock) -> None:
 
 
 async def test_platforms_and_products(party: Party) -> None:
-    platforms = {one["id"] for one in (await party.get("/support/v1/metadata/platforms"))["platforms"]}
+    platforms = {item["id"] for item in (await party.get("/support/v1/metadata/platforms"))["platforms"]}
     products = (await party.get("/support/v1/metadata/products"))["products"]
-    assert {one["platform"] for one in products} == platforms
+    assert {item["platform"] for item in products} == platforms
     azure = (await party.get("/support/v1/metadata/products", platform="microsoft_azure"))["products"]
-    assert azure and azure == [one for one in products if one["platform"] == "microsoft_azure"]
+    assert azure and azure == [item for item in products if item["platform"] == "microsoft_azure"]
     assert "platform" in await party.refused(400, "GET", "/support/v1/metadata/products", platform="mainframe")

@@ -1,4 +1,4 @@
-"""The assistant: streams, single answers, feedback, and conversations that end."""
+"""Ava: streams, single answers, feedback, and deleted conversations."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ASK, SYNC, FEEDBACK, DELETE = (f"/ava/v1/{name}" for name in ("ask", "askSync", 
 async def test_a_stream_says_what_a_single_answer_says(party: Party) -> None:
     streamed = await party.send("POST", ASK, {"question": "What did we spend?"})
     assert (streamed.status, streamed.headers["Content-Type"]) == (200, "text/event-stream")
-    first, *events = [json.loads(one.removeprefix("data: ")) for one in streamed.body.decode().split("\n\n")[:-1]]
-    cycle = [one["answer"] for one in events if one["answer"].startswith("{")]
-    assert [next(iter(json.loads(one))) for one in cycle] == ["toolStart", "toolEnd", "llmStart", "llmEnd"]
-    prose = "".join(one["answer"] for one in events[len(cycle) :])
+    first, *events = [json.loads(item.removeprefix("data: ")) for item in streamed.body.decode().split("\n\n")[:-1]]
+    cycle = [item["answer"] for item in events if item["answer"].startswith("{")]
+    assert [next(iter(json.loads(item))) for item in cycle] == ["toolStart", "toolEnd", "llmStart", "llmEnd"]
+    prose = "".join(item["answer"] for item in events[len(cycle) :])
     single = (await party.send("POST", SYNC, {"question": "And?", "conversationId": first["conversationId"]})).json
     assert (single["answer"], single["conversationId"]) == (prose, first["conversationId"])
     ephemeral = (await party.send("POST", SYNC, {"question": "And?", "ephemeral": True}, who=VIEWER)).json
@@ -29,9 +29,9 @@ async def test_a_conversation_is_rated_and_ends(party: Party) -> None:
     assert (answer.status, answer.body) == (200, b"")
     assert "answerId" in await party.refused(400, "POST", FEEDBACK, {**rated, "answerId": "none"})
     assert "positive" in await party.refused(400, "POST", FEEDBACK, {**rated, "feedback": {}})
-    one = said["conversationId"]
-    assert "conversationId" in await party.refused(400, "DELETE", DELETE, who=VIEWER, conversationId=one)
-    answer = await party.send("DELETE", DELETE, conversationId=one)
+    item = said["conversationId"]
+    assert "conversationId" in await party.refused(400, "DELETE", DELETE, who=VIEWER, conversationId=item)
+    answer = await party.send("DELETE", DELETE, conversationId=item)
     assert (answer.status, answer.body) == (200, b"")
-    assert "conversationId" in await party.refused(400, "POST", SYNC, {"question": "x", "conversationId": one})
+    assert "conversationId" in await party.refused(400, "POST", SYNC, {"question": "x", "conversationId": item})
     assert "question" in await party.refused(400, "POST", ASK, {"question": " "})

@@ -1,4 +1,4 @@
-"""Invoices are the sums of their months; anomalies are where the lines jump."""
+"""Invoices add up their months; anomalies are the jumps in the billing lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOTH = pytest.mark.parametrize("who", [ADMIN, GLOBEX], ids=lambda who: who.custo
 
 
 def when(millis: int) -> datetime:
-    """An instant."""
+    """The time of epoch milliseconds."""
     return datetime.fromtimestamp(millis / 1000, UTC)
 
 
@@ -49,25 +49,27 @@ async def test_invoices_are_the_sums_of_their_months(party: Party, who: User) ->
 
 async def test_invoices_are_paid_in_time_or_late(party: Party, clock: Clock) -> None:
     invoices = (await party.get(INVOICES))["invoices"]
-    assert [one["invoiceDate"] for one in invoices] == sorted((one["invoiceDate"] for one in invoices), reverse=True)
-    statuses = {one["platform"]: one["status"] for one in invoices[:3]}
+    assert [item["invoiceDate"] for item in invoices] == sorted(
+        (item["invoiceDate"] for item in invoices), reverse=True
+    )
+    statuses = {item["platform"]: item["status"] for item in invoices[:3]}
     assert statuses == {"amazon-web-services": "PAID", "google-cloud": "OPEN", "microsoft-azure": "OPEN"}
     clock.advance(9 * 86_400)  # 3 December
-    later = {one["id"]: one for one in (await party.get(INVOICES))["invoices"]}
+    later = {item["id"]: item for item in (await party.get(INVOICES))["invoices"]}
     assert len(later) == 42
-    assert {one["platform"]: later[one["id"]]["status"] for one in invoices[:3]} == {
+    assert {item["platform"]: later[item["id"]]["status"] for item in invoices[:3]} == {
         "amazon-web-services": "PAID",
         "google-cloud": "PAID",
         "microsoft-azure": "PAST DUE",
     }
-    assert all((one["balanceAmount"] == 0) == (one["status"] == "PAID") for one in later.values())
+    assert all((item["balanceAmount"] == 0) == (item["status"] == "PAID") for item in later.values())
 
 
 async def test_invoices_are_filtered_and_paged(party: Party) -> None:
     whole = (await party.get(INVOICES))["invoices"]
     assert await party.walk(INVOICES, "invoices", 7) == whole
     paid = (await party.get(INVOICES, filter="status:[PAID]|platform:google-cloud"))["invoices"]
-    assert paid == [one for one in whole if (one["status"], one["platform"]) == ("PAID", "google-cloud")] != []
+    assert paid == [item for item in whole if (item["status"], item["platform"]) == ("PAID", "google-cloud")] != []
     bounds = {"minCreationTime": whole[8]["invoiceDate"], "maxCreationTime": whole[5]["invoiceDate"]}
     assert (await party.get(INVOICES, **bounds))["invoices"] == whole[3:9]
     wrong = await party.send("GET", INVOICES, filter="colour:red")
@@ -90,17 +92,17 @@ async def test_anomalies_are_where_the_lines_jump(party: Party, who: User) -> No
         assert sum(sku["cost"] for sku in anomaly["top3SKUs"]) == pytest.approx(anomaly["actualCost"], abs=0.001)
         whole = await party.get(f"{ANOMALIES}/{anomaly['id']}", who)
         assert {**whole, "id": anomaly["id"], "notifications": []} == anomaly
-    # The detection knows nothing of the incidents that were put there.
+    # Anomaly detection does not know the seeded incidents.
     customer = customer_by_id(who.customer)
     assert customer is not None
     ledger = party.api.tenant(customer).ledger
-    ends = [when(one["endTime"]).toordinal() - 1 if one["endTime"] else ledger.last for one in found]
-    spans = {(when(one["startTime"]).toordinal(), end) for one, end in zip(found, ends)}
+    ends = [when(item["endTime"]).toordinal() - 1 if item["endTime"] else ledger.last for item in found]
+    spans = {(when(item["startTime"]).toordinal(), end) for item, end in zip(found, ends)}
     assert spans == {(jump.first, jump.last) for jump in ledger.jumps}
 
 
 async def _daily(party: Party, who: User, anomaly: Any) -> dict[str, float]:
-    """The daily cost, in the month around, of what an anomaly is about."""
+    """The daily cost of an anomaly's place in the surrounding month."""
     start = when(anomaly["startTime"]).timestamp()
     times = [datetime.fromtimestamp(start + days * 86_400, UTC).isoformat() for days in (-14, 14)]
     result = await party.query(
@@ -143,7 +145,7 @@ async def test_the_order_of_anomalies_and_their_summary(party: Party) -> None:
     assert (whole["truncated"], whole["totalCount"], whole["totalCountExact"]) == (False, 2, True)
     assert whole["anomalySummary"] == {
         "countBySeverity": {"information": 0, "warning": 1, "critical": 1},
-        "totalCostOfAnomaly": round(sum(one["costOfAnomaly"] for one in found), 2),
+        "totalCostOfAnomaly": round(sum(item["costOfAnomaly"] for item in found), 2),
     }
     assert found[0]["startTime"] > found[1]["startTime"]
     for field in ("startTime", "severityLevel", "costOfAnomaly"):
@@ -162,16 +164,16 @@ async def test_anomalies_are_filtered(party: Party) -> None:
     found = (await party.get(ANOMALIES))["anomalies"]
 
     async def ids(**query: object) -> list[str]:
-        return [one["id"] for one in (await party.get(ANOMALIES, **query))["anomalies"]]
+        return [item["id"] for item in (await party.get(ANOMALIES, **query))["anomalies"]]
 
-    first, second = (one["id"] for one in found)
+    first, second = (item["id"] for item in found)
     assert await ids(filter="severityLevel:critical") == await ids(filter="platform:[google-cloud]") == [first]
     assert await ids(filter=f"billingAccount:{found[1]['billingAccount']}") == [second]
     assert await ids(filter="serviceName:EC2|serviceName:BigQuery") == [first, second]
     assert await ids(minCreationTime=found[1]["startTime"] + 1) == [first]
     assert await ids(maxCreationTime=found[1]["startTime"]) == [second]
     told = (await party.get(ANOMALIES, includeNotifications="true"))["anomalies"]
-    assert all(one["notifications"] for one in told) and not any(one["notifications"] for one in found)
+    assert all(item["notifications"] for item in told) and not any(item["notifications"] for item in found)
     for query in (
         {"filter": "colour:red"},
         {"filter": "critical"},

@@ -30,7 +30,7 @@ HOUR, DAY = 3600, 86_400
 
 
 async def refused(party: Party, status: int, method: str, path: str, body: object = None, **options: Any) -> Any:
-    """A refusal in the shape of this area."""
+    """An error response in the shape of this area."""
     answer = await party.send(method, path, body, **options)
     assert answer.status == status, answer
     found = answer.json
@@ -39,40 +39,40 @@ async def refused(party: Party, status: int, method: str, path: str, body: objec
 
 
 async def shake(party: Party, key: str, items: list[Any], **options: Any) -> Any:
-    """The answer to a batch of a distributor's, for its first account unless another is named."""
+    """The response to a distributor's batch, for its first account by default."""
     root = options.pop("root", None) or (await party.get(ROOTS))["items"][0]["dpmaId"]
     body = {"dpmaId": root, "items": items, **options.pop("more", {"sendHandshakes": True})}
     return await party.send("POST", SHAKES, body, headers={"Idempotency-Key": key} if key else {}, **options)
 
 
 async def shaken(party: Party, key: str, items: list[Any], **options: Any) -> Any:
-    """The results of such a batch, which are counted right."""
+    """The results of such a batch, after checking their counts."""
     answer = await shake(party, key, items, **options)
     assert answer.status == 200, answer
     found = answer.json
-    statuses = [one["status"] for one in found["results"]]
+    statuses = [item["status"] for item in found["results"]]
     assert found["summary"] == {name: statuses.count(name) for name in found["summary"]}
     assert sum(found["summary"].values()) == len(items)
     return found["results"]
 
 
 async def tenants(party: Party) -> dict[str, Any]:
-    """All resellers of the distributor by the number of their account, with the account above each."""
+    """All resellers of the distributor by account number, with the account above each."""
     return {
-        one["resellerPmaAccountId"]: {**one, "above": root["dpmaId"]}
+        item["resellerPmaAccountId"]: {**item, "above": root["dpmaId"]}
         for root in (await party.get(ROOTS))["items"]
-        for one in root["tenants"]
+        for item in root["tenants"]
     }
 
 
 async def reseller(party: Party, at: int = 0) -> str:
     """The customer id of one of the distributor's resellers."""
-    found: str = [one["customerId"] for one in (await tenants(party)).values()][at]
+    found: str = [item["customerId"] for item in (await tenants(party)).values()][at]
     return found
 
 
 def item(account: str, customer: str) -> dict[str, str]:
-    """A reseller of a batch."""
+    """A reseller in a batch."""
     return {"resellerCustomerId": customer, "resellerPmaAccountId": account}
 
 
@@ -80,15 +80,15 @@ async def test_a_distributors_accounts(party: Party) -> None:
     found = (await party.get(ROOTS))["items"]
     assert found == await party.walk(ROOTS, "items", 1) and len(found) == 2
     assert found[0]["accountId"] == ACME_ESTATE.projects[0].billing_account
-    for one in found:
-        counts = dict(one["handshakeStatus"])
-        assert counts.pop("total") == len(one["tenants"]) == sum(counts.values())
-        assert {tenant["parentTenant"] for tenant in one["tenants"]} == {ACME.id}
-    assert [(one["iamStatus"], one["iamDiff"] is None) for one in found] == [("valid", True), ("drift", False)]
+    for item in found:
+        counts = dict(item["handshakeStatus"])
+        assert counts.pop("total") == len(item["tenants"]) == sum(counts.values())
+        assert {tenant["parentTenant"] for tenant in item["tenants"]} == {ACME.id}
+    assert [(item["iamStatus"], item["iamDiff"] is None) for item in found] == [("valid", True), ("drift", False)]
     states = (await party.get(f"{ROOTS}/status"))["items"]
-    for state, one in zip(states, found, strict=True):
+    for state, item in zip(states, found, strict=True):
         kept = ("dpmaId", "accountId", "iamStatus", "iamDiff", "createdAt")
-        assert {name: state[name] for name in kept} == {name: one[name] for name in kept}
+        assert {name: state[name] for name in kept} == {name: item[name] for name in kept}
     assert await party.get(ROOTS, EMPLOYEE, customerContext=ACME.id) == await party.get(ROOTS)
     assert "maxResults" in await party.refused(400, "GET", ROOTS, maxResults=0)
     assert "pageToken" in await party.refused(400, "GET", ROOTS, pageToken="x")
@@ -192,32 +192,32 @@ async def test_batches_that_are_not_valid(party: Party) -> None:
 async def test_a_resellers_accounts(party: Party) -> None:
     own = (await party.get(OWN, GLOBEX))["items"]
     assert own[0]["resellerPmaAccountId"] == GLOBEX_ESTATE.projects[0].billing_account
-    assert [one["status"] for one in own] == ["active", "handshake_pending"]
+    assert [item["status"] for item in own] == ["active", "handshake_pending"]
     for revoked in (False, True):
         whole = (await party.get(f"{OWN}/end-customers", GLOBEX, includeRevoked=str(revoked).lower()))["items"]
-        assert [{name: one[name] for name in own[0]} for one in whole] == own
-        for one in whole:
+        assert [{name: item[name] for name in own[0]} for item in whole] == own
+        for item in whole:
             query = {"includeRevoked": str(revoked).lower()}
-            account = one["resellerPmaAccountId"]
+            account = item["resellerPmaAccountId"]
             found = await party.get(f"{PATH}/resellers/{account}/end-customers", GLOBEX, **query)
-            assert found["items"] == one["tenants"] and one["handshakeStatus"]["total"] == len(one["tenants"])
-            query |= {"dpmaId": one["dpmaId"], "resellerPmaAccountId": account}
+            assert found["items"] == item["tenants"] and item["handshakeStatus"]["total"] == len(item["tenants"])
+            query |= {"dpmaId": item["dpmaId"], "resellerPmaAccountId": account}
             assert await party.get(CLIENTS, GLOBEX, **query) == found
-        assert ("revoked" in [one["status"] for one in whole[0]["tenants"]]) is revoked
+        assert ("revoked" in [item["status"] for item in whole[0]["tenants"]]) is revoked
     assert await party.get(OWN) == {"items": []} == await party.get(f"{OWN}/end-customers"), "Acme is no reseller"
     assert "includeRevoked" in await party.refused(400, "GET", f"{OWN}/end-customers", who=GLOBEX, includeRevoked="x")
 
 
 async def test_end_customers_are_for_those_above_them(party: Party) -> None:
     found = await tenants(party)
-    account, one = next(iter(found.items()))
-    seen = (await party.get(CLIENTS, dpmaId=one["above"], resellerPmaAccountId=account))["items"]
+    account, item = next(iter(found.items()))
+    seen = (await party.get(CLIENTS, dpmaId=item["above"], resellerPmaAccountId=account))["items"]
     assert [client["status"] for client in seen] == ["active", "cur_export_waiting"]
     assert (await party.get(f"{PATH}/resellers/{account}/end-customers"))["items"] == seen
     for who, query in (
-        (GLOBEX, {"dpmaId": one["above"], "resellerPmaAccountId": account}),
+        (GLOBEX, {"dpmaId": item["above"], "resellerPmaAccountId": account}),
         (ADMIN, {"dpmaId": "x", "resellerPmaAccountId": account}),
-        (ADMIN, {"dpmaId": one["above"], "resellerPmaAccountId": NEW}),
+        (ADMIN, {"dpmaId": item["above"], "resellerPmaAccountId": NEW}),
     ):
         await refused(party, 404, "GET", CLIENTS, who=who, **query)
     await refused(party, 404, "GET", f"{PATH}/resellers/{account}/end-customers", who=GLOBEX)
@@ -226,15 +226,15 @@ async def test_end_customers_are_for_those_above_them(party: Party) -> None:
 
 
 async def under(party: Party, at: int = 0) -> dict[str, Any]:
-    """What names one of the reseller's accounts in a batch."""
-    one = (await party.get(OWN, GLOBEX))["items"][at]
-    return {name: one[name] for name in ("dpmaId", "resellerPmaAccountId")}
+    """The fields that identify one of the reseller's accounts in a batch."""
+    item = (await party.get(OWN, GLOBEX))["items"][at]
+    return {name: item[name] for name in ("dpmaId", "resellerPmaAccountId")}
 
 
 async def clients(party: Party, at: int = 0, **query: object) -> dict[str, Any]:
-    """End customers under one of the reseller's accounts by the number of theirs."""
+    """End customers under one of the reseller's accounts, by account number."""
     found = (await party.get(CLIENTS, GLOBEX, **await under(party, at), **query))["items"]
-    return {one["ecAccountId"]: one for one in found}
+    return {item["ecAccountId"]: item for item in found}
 
 
 async def mapped(party: Party, at: int, **fields: str) -> Any:
@@ -246,7 +246,7 @@ async def mapped(party: Party, at: int, **fields: str) -> Any:
 
 
 async def test_life_of_a_mapping(party: Party, clock: Clock) -> None:
-    first, second = [one["ecCustomerId"] for one in (await clients(party)).values()]
+    first, second = [item["ecCustomerId"] for item in (await clients(party)).values()]
     fields = {"ecAccountId": NEW, "ecCustomerId": first, "curBasePath": "s3://reports/cur"}
     clock.advance(60)
     assert await mapped(party, 0, **fields) == {**fields, "status": "mapped"}
@@ -254,21 +254,21 @@ async def test_life_of_a_mapping(party: Party, clock: Clock) -> None:
     assert (made["status"], made["handshakeState"], made["createdAt"]) == ("pending", "open", "2026-11-24T12:01:00Z")
     assert made["effectiveTime"] is None and made["lastRefreshTime"] is None
     clock.advance(3 * HOUR)
-    one = (await clients(party))[NEW]
-    assert (one["status"], one["effectiveTime"]) == ("cur_export_waiting", "2026-11-24T14:01:00Z")
-    assert one["lastRefreshTime"] == "2026-11-24T15:00:00Z"
+    item = (await clients(party))[NEW]
+    assert (item["status"], item["effectiveTime"]) == ("cur_export_waiting", "2026-11-24T14:01:00Z")
+    assert item["lastRefreshTime"] == "2026-11-24T15:00:00Z"
     assert (await mapped(party, 0, ecAccountId=NEW, ecCustomerId=first))["status"] == "already_mapped"
     assert (await mapped(party, 0, **{**fields, "curBasePath": "s3://other"}))["status"] == "remapped"
     moved = await mapped(party, 1, ecAccountId=NEW, ecCustomerId=second)
     assert (moved["status"], moved["curBasePath"]) == ("remapped", "s3://other")
-    assert NEW not in await clients(party) and (await clients(party, 1))[NEW] == {**one, "ecCustomerId": second}
+    assert NEW not in await clients(party) and (await clients(party, 1))[NEW] == {**item, "ecCustomerId": second}
     clock.advance(DAY)
     assert (await clients(party, 1))[NEW]["status"] == "active"
 
 
 async def test_what_was_revoked_is_mapped_anew(party: Party) -> None:
     whole = await clients(party, includeRevoked="true")
-    [gone] = [one for one in whole.values() if one["status"] == "revoked"]
+    [gone] = [item for item in whole.values() if item["status"] == "revoked"]
     result = await mapped(party, 0, ecAccountId=gone["ecAccountId"], ecCustomerId=gone["ecCustomerId"])
     assert result["status"] == "remapped"
     assert (await clients(party))[gone["ecAccountId"]]["status"] == "pending"
@@ -276,12 +276,12 @@ async def test_what_was_revoked_is_mapped_anew(party: Party) -> None:
 
 async def test_mappings_that_are_refused(party: Party) -> None:
     before, place = await clients(party, includeRevoked="true"), await under(party)
-    first, second, third = [one["ecCustomerId"] for one in before.values()]
+    first, second, third = [item["ecCustomerId"] for item in before.values()]
 
     async def said(*items: tuple[object, object]) -> list[Any]:
         rows = [{"ecAccountId": account, "ecCustomerId": customer} for account, customer in items]
         found = await refused(party, 422, "POST", MAPPINGS, {**place, "items": rows}, who=GLOBEX)
-        return [(one["index"], one["code"]) for one in found["invalidItems"]]
+        return [(item["index"], item["code"]) for item in found["invalidItems"]]
 
     assert await said((NEW, first), (NEW, second), (OTHER, first)) == [
         (1, "duplicate_ec_account"),
@@ -333,11 +333,11 @@ async def test_nobody_without_the_permission(party: Party, route: Route) -> None
 
 
 def many(party: Party, user: User, name: str, seed: Any) -> Any:
-    """The records of a kind, as many as there can be."""
+    """Fill a collection of records up to its limit."""
     customer = ACME if user is ADMIN else GLOBEX_CUSTOMER
     found = party.api.tenant(customer).collection(name, seed)
-    one = next(iter(found.values()))
-    found.update({str(number): {**one, "id": str(number)} for number in range(MAX_RECORDS - len(found))})
+    item = next(iter(found.values()))
+    found.update({str(number): {**item, "id": str(number)} for number in range(MAX_RECORDS - len(found))})
     return found
 
 

@@ -1,4 +1,4 @@
-"""A world is not filled without end, and presets are everybody's."""
+"""The state of a tenant is bounded, and presets are shared."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def tenant(party: Party) -> Tenant:
 
 
 async def test_preset_allocations_stay(party: Party, tenant: Tenant) -> None:
-    one = next(iter(analytics_objects.records(tenant, "allocation").values()))
-    one["type"] = "preset"
+    item = next(iter(analytics_objects.records(tenant, "allocation").values()))
+    item["type"] = "preset"
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
-        assert "preset" in await party.refused(403, method, f"/analytics/v1/allocations/{one['id']}", body)
+        assert "preset" in await party.refused(403, method, f"/analytics/v1/allocations/{item['id']}", body)
 
 
 async def test_a_group_needs_room_for_its_rules(party: Party, tenant: Tenant) -> None:
@@ -46,7 +46,7 @@ async def test_a_group_needs_room_for_its_rules(party: Party, tenant: Tenant) ->
 
 
 async def test_a_label_is_on_so_many_objects(party: Party, tenant: Tenant) -> None:
-    label = next(one for one in analytics_objects.records(tenant, "label").values() if one["type"] == "custom")
+    label = next(item for item in analytics_objects.records(tenant, "label").values() if item["type"] == "custom")
     label["objects"] = [{**REPORT, "objectId": str(number)} for number in range(MAX_RECORDS)]
     report = next(iter(analytics_objects.records(tenant, "report")))
     path = f"/analytics/v1/labels/{label['id']}/assignments"
@@ -56,7 +56,7 @@ async def test_a_label_is_on_so_many_objects(party: Party, tenant: Tenant) -> No
 
 async def test_a_contract_has_so_many_versions(party: Party, tenant: Tenant) -> None:
     found = tenant.collection("contracts", customer_account.contracts).values()
-    contract = next(one for one in found if one["customerId"] != ACME.id)
+    contract = next(item for item in found if item["customerId"] != ACME.id)
     contract["versions"] *= MAX_RECORDS
     body: dict[str, Any] = {
         "name": "x",
@@ -87,7 +87,7 @@ async def test_so_many_idempotency_keys_are_remembered(party: Party, tenant: Ten
     known = tenant.collection("idempotency", lambda tenant: ())
     known.update({str(number): {"asked": "", "answer": {}, "time": 9e9} for number in range(MAX_RECORDS)})
     users = tenant.collection("users", customer_account.users).values()
-    invited = next(one for one in users if one["status"] == "invited")
+    invited = next(item for item in users if item["status"] == "invited")
     answer = await party.send(
         "POST", f"/iam/v1/users/{invited['id']}/actions/resend", headers={"Idempotency-Key": "one"}
     )

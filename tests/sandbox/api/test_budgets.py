@@ -1,4 +1,4 @@
-"""Budgets: made, listed, changed, deleted; and their use is the spend of their scope."""
+"""Budgets: create, list, update, delete; and utilization, which is the spend of their scope."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ms(*date: int) -> int:
 
 
 async def create(party: Party, **body: object) -> Any:
-    """The answer to the creation of a budget."""
+    """The response to the creation of a budget."""
     answer = await party.send("POST", PATH, body)
     assert answer.status == 201, answer
     return answer.json
@@ -112,7 +112,7 @@ async def test_amounts_that_follow_something(party: Party) -> None:
     begun = {"startPeriod": ms(2026, 9, 1)}
     grown = await create(party, amount=100, growthPerPeriod=10, alerts=[{"percentage": 100}], **begun)
     seasonal = await create(party, seasonalAmounts=[1, 2, 3, 4], **begun)
-    items = {one["id"]: one for one in (await party.get(PATH))["budgets"]}
+    items = {item["id"]: item for item in (await party.get(PATH))["budgets"]}
     assert items[grown["id"]]["alertThresholds"] == [{"percentage": 100, "amount": 121.0}]
     assert items[seasonal["id"]]["alertThresholds"][-1]["amount"] == 3
 
@@ -124,15 +124,15 @@ async def test_risk(party: Party, clock: Clock) -> None:
     fine = await create(party, name="fine", amount=spent * 10)
     ahead = await create(party, name="ahead", amount=1, startPeriod=ms(2027, 3, 1))
     found = await party.get(PATH)
-    risks = {one["id"]: one["riskStatus"] for one in found["budgets"]}
-    assert [risks[one["id"]] for one in (over, soon, fine, ahead)] == ["atRisk", "atRisk", "onTrack", "unknown"]
+    risks = {item["id"]: item["riskStatus"] for item in found["budgets"]}
+    assert [risks[item["id"]] for item in (over, soon, fine, ahead)] == ["atRisk", "atRisk", "onTrack", "unknown"]
     counts = found["riskAggregations"]
     assert counts["total"] == found["rowCount"] == counts["atRisk"] + counts["onTrack"] + counts["unknown"]
     first = await party.get(PATH, filter="riskStatus:atRisk", maxResults=1)
     assert first["riskAggregations"]["total"] == counts["atRisk"] > 1 == first["rowCount"]
     at_risk = await party.walk(PATH, "budgets", 1, filter="riskStatus:[atRisk]")
-    breaches = [one["forecastedUtilizationDate"] for one in at_risk]
-    assert breaches == sorted(breaches) and {one["riskStatus"] for one in at_risk} == {"atRisk"}
+    breaches = [item["forecastedUtilizationDate"] for item in at_risk]
+    assert breaches == sorted(breaches) and {item["riskStatus"] for item in at_risk} == {"atRisk"}
     assert (await party.get(f"{PATH}/{soon['id']}"))["alerts"][-1] == {
         "percentage": 100,
         "triggered": False,
@@ -144,10 +144,10 @@ async def test_lists_are_filtered(party: Party, clock: Clock) -> None:
     since = int(clock.now * 1000)
     clock.advance(1)
     made = [await create(party, name=f"Team {letter}", amount=1) for letter in "ABC"]
-    ids = [one["id"] for one in made]
+    ids = [item["id"] for item in made]
 
     async def found(**query: object) -> list[str]:
-        return [one["id"] for one in (await party.get(PATH, **query))["budgets"]]
+        return [item["id"] for item in (await party.get(PATH, **query))["budgets"]]
 
     assert await found(filter="budgetName:Team A|budgetName:[Team C]") == [ids[2], ids[0]]
     assert await found(filter="budgetName:Team A|owner:nobody@acme.example") == []
@@ -171,12 +171,12 @@ async def test_lists_are_filtered(party: Party, clock: Clock) -> None:
 async def test_pages_hold_everything_once_while_others_write(party: Party) -> None:
     for number in range(7):
         await create(party, name=f"B{number}", amount=1)
-    whole = [one["id"] for one in (await party.get(PATH))["budgets"]]
-    assert [one["id"] for one in await party.walk(PATH, "budgets", 5)] == whole
+    whole = [item["id"] for item in (await party.get(PATH))["budgets"]]
+    assert [item["id"] for item in await party.walk(PATH, "budgets", 5)] == whole
     first = await party.get(PATH, maxResults=5)
     await create(party, name="In between", amount=1)
     second = await party.get(PATH, maxResults=50, pageToken=first["pageToken"])
-    assert [one["id"] for one in first["budgets"] + second["budgets"]] == whole
+    assert [item["id"] for item in first["budgets"] + second["budgets"]] == whole
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Roles by which DoiT reaches accounts, and what it may use them for."""
+"""Cloud Connect: roles for DoiT and their features."""
 
 from __future__ import annotations
 
@@ -25,49 +25,49 @@ LAST = "enabledFeatures"
 
 
 def role(account: str = SANDBOX, **changes: object) -> dict[str, Any]:
-    """What connects an account."""
+    """The body that connects an account."""
     arn = f"arn:aws:iam::{account}:role/DoiT"
     return {"accountID": account, "roleArn": arn, "enabledFeatures": ["core"], **changes}
 
 
 async def test_life_of_a_connected_account(party: Party, clock: Clock) -> None:
-    one = f"{PATH}/{SANDBOX}"
-    assert "not found" in await party.refused(404, "GET", one)
+    item = f"{PATH}/{SANDBOX}"
+    assert "not found" in await party.refused(404, "GET", item)
     made = (await party.send("POST", PATH, role())).json
     features = made["supportedFeatures"]
     assert made == {**role(), "supportedFeatures": features, "timeLinked": "2026-11-24T12:00:00Z"}
-    assert made == await party.get(one)
+    assert made == await party.get(item)
     assert await party.get(f"{FEATURES}/{SANDBOX}") == {"supportedFeatures": features}
     assert {"name": "real-time-data", "hasRequiredPermissions": False} in features
     clock.advance(60)
     wanted = {"enabledFeatures": ["real-time-data", "core"], **BUCKET}
-    used = (await party.send("PUT", one, wanted)).json
+    used = (await party.send("PUT", item, wanted)).json
     assert {name: used[name] for name in wanted} == wanted and used["timeLinked"] == made["timeLinked"]
     assert {"name": "real-time-data", "hasRequiredPermissions": True} in used["supportedFeatures"]
-    assert used == await party.get(one)
-    less = (await party.send("PUT", one, {"enabledFeatures": []})).json
+    assert used == await party.get(item)
+    less = (await party.send("PUT", item, {"enabledFeatures": []})).json
     assert less == {**made, "enabledFeatures": []}, "the bucket went with the feature"
     assert (await party.send("POST", PATH, role())).json == made, "the same role stays linked"
     other = (await party.send("POST", PATH, role(roleArn=f"arn:aws:iam::{SANDBOX}:role/team/Other"))).json
-    assert other["timeLinked"] == "2026-11-24T12:01:00Z" and other == await party.get(one)
-    gone = await party.send("DELETE", one)
+    assert other["timeLinked"] == "2026-11-24T12:01:00Z" and other == await party.get(item)
+    gone = await party.send("DELETE", item)
     assert (gone.status, gone.body) == (200, b"")
     for method, body in (("GET", None), ("PUT", {"enabledFeatures": []}), ("DELETE", None)):
-        # The document declares a 404 for reading alone.
-        assert "not found" in await party.refused(404, method, one, body, declared=method == "GET")
+        # The document declares 404 for reads only.
+        assert "not found" in await party.refused(404, method, item, body, declared=method == "GET")
     assert "not found" in await party.refused(404, "GET", f"{FEATURES}/{SANDBOX}")
 
 
 @pytest.mark.parametrize(("estate", "who"), [(ACME_ESTATE, ADMIN), (GLOBEX_ESTATE, GLOBEX)])
 async def test_accounts_of_the_billing_lines_are_connected(party: Party, estate: Any, who: Any) -> None:
-    largest = max((one for one in estate.projects if one.provider == AWS), key=lambda one: one.scale)
+    largest = max((item for item in estate.projects if item.provider == AWS), key=lambda item: item.scale)
     found = await party.get(f"{PATH}/{largest.id}", who)
     assert found["roleArn"].startswith(f"arn:aws:iam::{largest.id}:role/")
     assert found["s3BucketRegion"] == largest.region and "real-time-data" in found[LAST]
-    assert all(one["hasRequiredPermissions"] for one in found["supportedFeatures"])
-    azure = next(one for one in estate.projects if one.provider == AZURE).billing_account
+    assert all(item["hasRequiredPermissions"] for item in found["supportedFeatures"])
+    azure = next(item for item in estate.projects if item.provider == AZURE).billing_account
     features = (await party.get(f"{FEATURES}/{azure}", who))["supportedFeatures"]
-    assert [one["hasRequiredPermissions"] for one in features] == [True, False]
+    assert [item["hasRequiredPermissions"] for item in features] == [True, False]
     assert "not found" in await party.refused(404, "GET", f"{PATH}/{azure}", who=who)
 
 
@@ -111,8 +111,8 @@ async def test_what_is_wrong_is_named(party: Party, changes: dict[str, Any], fie
 
 async def test_so_many_accounts_are_connected(party: Party) -> None:
     found = party.api.tenant(ACME).collection("connected accounts", cloud_accounts.connected_accounts)
-    one = found[PRODUCTION]
-    found.update({str(number): one for number in range(MAX_RECORDS - len(found))})
+    item = found[PRODUCTION]
+    found.update({str(number): item for number in range(MAX_RECORDS - len(found))})
     assert str(MAX_RECORDS) in await party.refused(409, "POST", PATH, role())
     assert (await party.send("POST", PATH, role(PRODUCTION))).status == 200, "it is there already"
     assert len(found) == MAX_RECORDS

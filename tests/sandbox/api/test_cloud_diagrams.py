@@ -1,4 +1,4 @@
-"""Cloud diagrams: what is on them, how it is connected, what it costs by the billing lines, and how it changed."""
+"""Cloud diagrams: components, relations, costs from the billing lines, and history."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ KINDS = {"node", "element", "group", "link", "attachment", "combiner", "note"}
 
 
 async def post(party: Party, path: str, body: object = None, **options: Any) -> Any:
-    """The JSON of an answer with status 200 to a POST."""
+    """The JSON of a response with status 200 to a POST."""
     answer = await party.send("POST", path, body, **options)
     assert answer.status == 200, answer
     return answer.json
 
 
 async def layer_of(party: Party, name: str = "acme-production") -> str:
-    """The id of the layer of this name."""
+    """The id of the layer with this name."""
     schemes = (await post(party, GET))["scheme"].values()
-    return next(str(one["ssid"]) for scheme in schemes for one in scheme["statussheet"] if one["name"] == name)
+    return next(str(item["ssid"]) for scheme in schemes for item in scheme["statussheet"] if item["name"] == name)
 
 
 async def exported(party: Party, layer: str) -> Any:
-    """All that is on a layer."""
+    """The export of a layer."""
     return await party.get(f"{PATH}/statussheet/{layer}/export-json")
 
 
 async def node_of(party: Party, layer: str, icon: str = "instances") -> Any:
-    """A node of a layer, by what it is."""
-    return next(one for one in (await exported(party, layer))["nodes"] if one["icon"] == icon)
+    """The first node of a layer with this icon."""
+    return next(item for item in (await exported(party, layer))["nodes"] if item["icon"] == icon)
 
 
 async def test_all_diagrams_have_the_accounts_of_the_lines(party: Party) -> None:
     found = (await post(party, GET, who=VIEWER))["scheme"]
     assert (await post(party, GET, {})) == {"scheme": found}
-    names = {one["name"]: [layer["name"] for layer in one["statussheet"]] for one in found.values()}
+    names = {item["name"]: [layer["name"] for layer in item["statussheet"]] for item in found.values()}
     assert names["Amazon Web Services"] == ["acme-production", "acme-staging", "acme-launchpad", "acme-sandbox"]
-    # One of the two incidents is still on.
-    alarms = {layer["name"]: layer["alarms_count"] for one in found.values() for layer in one["statussheet"]}
+    # One of the two incidents is ongoing.
+    alarms = {layer["name"]: layer["alarms_count"] for item in found.values() for layer in item["statussheet"]}
     assert {name for name, number in alarms.items() if number} == {"Acme analytics"}
     quiet = (await post(party, GET, alarms_count="false"))["scheme"].values()
-    assert not any(layer["alarms_count"] for one in quiet for layer in one["statussheet"])
+    assert not any(layer["alarms_count"] for item in quiet for layer in item["statussheet"])
     (application,) = (await post(party, GET, type="application"))["scheme"].values()
     assert application["type"] == "application"
     kept = (await post(party, GET, skip_empty="true"))["scheme"]
-    assert {found[one]["type"] for one in set(found) - set(kept)} == {"network"}
+    assert {found[item]["type"] for item in set(found) - set(kept)} == {"network"}
 
 
 async def test_layers_are_loaded_by_what_the_query_wants(party: Party) -> None:
@@ -87,10 +87,10 @@ async def test_layers_are_loaded_by_what_the_query_wants(party: Party) -> None:
 
 async def test_whole_diagrams_templates_and_what_lies_beyond(party: Party) -> None:
     schemes = (await post(party, GET))["scheme"].values()
-    one = next(scheme for scheme in schemes if scheme["type"] == "application")
-    (layer,) = (part["ssid"] for part in one["statussheet"])
-    here = (await post(party, GET, {"scheme": [one["_id"]]}))["statussheet"][layer]
-    beyond = (await post(party, GET, {"scheme": [one["_id"]]}, external="true"))["statussheet"][layer]
+    item = next(scheme for scheme in schemes if scheme["type"] == "application")
+    (layer,) = (part["ssid"] for part in item["statussheet"])
+    here = (await post(party, GET, {"scheme": [item["_id"]]}))["statussheet"][layer]
+    beyond = (await post(party, GET, {"scheme": [item["_id"]]}, external="true"))["statussheet"][layer]
     assert here["node"] == {} and here["element"] == beyond["element"]
     ends = {link["destination"]["_id"] for link in here["link"].values() if link["destination"]["ss_id"] != layer}
     assert ends == set(beyond["node"])
@@ -108,7 +108,7 @@ async def test_insights_and_diagrams_speak_of_the_same_resources(party: Party) -
     assert layer in url["diagramUrl"] and url["imageUrl"].startswith(url["diagramUrl"])
     assert await post(party, FIND, {"resources": []}) == []
     assert await post(party, FIND, {"resources": [node["cld_id"]]}, who=GLOBEX) == []
-    assert [one["comment"] for one in node["issues"]] == ["Right-size Amazon Elastic Compute Cloud"]
+    assert [item["comment"] for item in node["issues"]] == ["Right-size Amazon Elastic Compute Cloud"]
     database = await node_of(party, layer, "database")
     assert "issues" not in database
     insight = {
@@ -128,7 +128,7 @@ async def test_insights_and_diagrams_speak_of_the_same_resources(party: Party) -
         ],
     }
     await party.send("POST", "/insights/v1/results", {"results": [insight]})
-    assert [one["comment"] for one in (await node_of(party, layer, "database"))["issues"]] == ["Old engine"]
+    assert [item["comment"] for item in (await node_of(party, layer, "database"))["issues"]] == ["Old engine"]
     found = await post(party, GET, {"statussheet": [layer]}, issues_count="true")
     assert found["statussheet"][layer]["node"][database["_id"]]["issues"]
     await party.send("DELETE", "/insights/v1/results", insightKey="mine")
@@ -137,17 +137,17 @@ async def test_insights_and_diagrams_speak_of_the_same_resources(party: Party) -
 
 async def test_search_by_names_and_values_in_pages(party: Party) -> None:
     found = await post(party, SEARCH, {"query": "ACME production"})
-    assert [one["name"] for one in found["scheme"]] == ["acme-production"]
-    kinds = [one["type"] for one in found["component"]]
+    assert [item["name"] for item in found["scheme"]] == ["acme-production"]
+    kinds = [item["type"] for item in found["component"]]
     assert {kind: kinds.count(kind) for kind in kinds} == {"node": 6, "group": 1, "element": 1, "note": 1}
     second = await post(party, SEARCH, {"query": "acme production", "from": 1, "size": 2})
     assert second["component"] == found["component"][1:3]
     layer = found["scheme"][0]["ss_id"]
     (hit,) = (await post(party, SEARCH, {"query": "rds::dbinstance", "ss_id": layer}))["prop"]
     assert (hit["name"], hit["props"]) == ("acme-production database", {"service_type": "AWS::RDS::DBInstance"})
-    # The document names service_type alone among the properties, and says that all which match are shown.
+    # Of the properties, the document names only service_type, and says that all matching ones are shown.
     hits = (await post(party, SEARCH, {"query": "us-west-2"}, declared=False))["prop"]
-    assert hits and all(one["props"] == {"region": "us-west-2"} for one in hits)
+    assert hits and all(item["props"] == {"region": "us-west-2"} for item in hits)
     assert not any((await post(party, SEARCH, {"query": "acme"}, who=GLOBEX)).values())
     assert not any((await post(party, SEARCH, {"query": " "})).values())
 
@@ -172,22 +172,22 @@ async def test_relationships_along_links_and_groups(party: Party) -> None:
     path = f"{PATH}/statussheet/{layer}/resources/{node['_id']}/relationships"
     found = await party.get(path)
     assert found["anchor"]["name"] == "acme-production instances" and not found["truncated"]
-    assert {(one["name"].split()[1], one["relation"], one["hops"]) for one in found["relations"]} == {
+    assert {(item["name"].split()[1], item["relation"], item["hops"]) for item in found["relations"]} == {
         (role, "downstream", 1) for role in ("volumes", "database", "bucket", "logs")
     }
     assert (await party.get(path, direction="upstream"))["relations"] == []
     groups = await party.get(path, kind="group_members")
-    assert [(one["name"], one["relation"]) for one in groups["relations"]] == [("private", "group_parent")]
+    assert [(item["name"], item["relation"]) for item in groups["relations"]] == [("private", "group_parent")]
     groups = await party.get(path, kind="group_members", depth="transitive")
-    assert [one["name"] for one in groups["relations"]] == ["private", "main", "us-east-1", "acme-production"]
+    assert [item["name"] for item in groups["relations"]] == ["private", "main", "us-east-1", "acme-production"]
     both = await party.get(path, kind="both", depth="transitive")
     assert both["relations"] == found["relations"] + groups["relations"]
-    # An application is linked to machines on other diagrams; the walk stays on its own.
+    # An application is linked to instances on other diagrams; the traversal stays on its own.
     applications = await layer_of(party, "Production")
     first = (await exported(party, applications))["elements"][0]
     path = f"{PATH}/statussheet/{applications}/resources/{first['_id']}/relationships"
     chain = (await party.get(path, depth="transitive"))["relations"]
-    assert [one["hops"] for one in chain] == [1, 2, 3, 4] and {one["type"] for one in chain} == {"element"}
+    assert [item["hops"] for item in chain] == [1, 2, 3, 4] and {item["type"] for item in chain} == {"element"}
 
 
 async def test_relationships_are_bounded_and_circles_end(party: Party) -> None:
@@ -197,7 +197,7 @@ async def test_relationships_are_bounded_and_circles_end(party: Party) -> None:
     end = {**link["origin"], "_id": database}
     layer["link"]["back"] = {**link, "_id": "back", "origin": end, "destination": link["origin"]}
     around = graph.merge_relations(graph.linked_resources(layer, web, "both", True))
-    assert len(around) == 2 and {one["hops"] for one in around} == {1}
+    assert len(around) == 2 and {item["hops"] for item in around} == {1}
     for number in range(250):
         name = f"element {number}"
         layer["element"][name] = {"_id": name, "name": name}
@@ -221,14 +221,14 @@ async def test_costs_are_those_of_reports(party: Party) -> None:
         dimensions=[{"id": "month", "type": "datetime"}],
     )
     assert found["total"] == pytest.approx(cost)
-    assert sum(one["amount"] for one in found["byService"]) == pytest.approx(cost) and len(found["topResources"]) == 5
-    assert [one["bucketStart"] for one in found["trend"]] == ["2026-W44", "2026-W45", "2026-W46", "2026-W47"]
-    assert sum(one["amount"] for one in found["trend"]) == pytest.approx(cost)
+    assert sum(item["amount"] for item in found["byService"]) == pytest.approx(cost) and len(found["topResources"]) == 5
+    assert [item["bucketStart"] for item in found["trend"]] == ["2026-W44", "2026-W45", "2026-W46", "2026-W47"]
+    assert sum(item["amount"] for item in found["trend"]) == pytest.approx(cost)
     before = await party.get(path, startDate="2026-10-12", endDate="2026-10-31")
     assert found["trendingPct"] == pytest.approx(found["total"] / before["total"] - 1, abs=1e-4)
     assert len(before["trend"]) == 12 and before["trend"][-1]["bucketStart"] == "2026-10-31"
     months = await party.get(path, startDate="0001-01-01", endDate="9999-12-31", interval="month")
-    assert [one["bucketStart"] for one in months["trend"]][-1] == "2026-11-01" and months["trendingPct"] is None
+    assert [item["bucketStart"] for item in months["trend"]][-1] == "2026-11-01" and months["trendingPct"] is None
     future = await party.get(path, startDate="2027-01-01", endDate="2027-01-02")
     assert (future["total"], future["trend"], future["topResources"]) == (0, [], [])
 
@@ -237,7 +237,7 @@ async def test_costs_of_applications_and_of_nothing(party: Party) -> None:
     days: dict[str, Any] = {"startDate": "2026-11-01", "endDate": "2026-11-20"}
     mine = await party.get(f"{PATH}/statussheet/{await layer_of(party)}/costs", **days)
     found = await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Production')}/costs", **days)
-    assert mine["total"] in [pytest.approx(one["amount"]) for one in found["topResources"]]
+    assert mine["total"] in [pytest.approx(item["amount"]) for item in found["topResources"]]
     empty = await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Draft')}/costs", **days)
     assert (empty["total"], empty["trend"], empty["trendingPct"]) == (0, [], None)
 
@@ -246,14 +246,14 @@ async def test_snapshots_follow_the_changes(party: Party, clock: Clock) -> None:
     layer = await layer_of(party)
     path = f"{PATH}/statussheet/{layer}/snapshots"
     found = await party.get(path)
-    assert len(found) == 10 and found == sorted(found, key=lambda one: one["createdAt"], reverse=True)
+    assert len(found) == 10 and found == sorted(found, key=lambda item: item["createdAt"], reverse=True)
     assert await party.get(path, offset=3, limit=2) == found[3:5]
     assert found[0]["prevState"] == found[1]["_id"]
     first = (await party.get(path, sort="createdAt", limit=1))[0]
     assert "prevState" not in first and first["name"].endswith("import")
     assert await party.get(f"{PATH}/statussheet/{layer}/snapshot", snapshot_id=first["_id"]) == first
     groups = await party.get(f"{PATH}/activity", ss_id=layer)
-    assert [one["snapshot"] for one in groups] == [one["_id"] for one in found]
+    assert [item["snapshot"] for item in groups] == [item["_id"] for item in found]
     clock.advance(14 * DAY)
     later = await party.get(path)
     assert later[0]["createdAt"] > found[0]["createdAt"] and found[0] in later
@@ -266,13 +266,13 @@ async def test_activity_leads_to_what_is_there_now(party: Party) -> None:
     asked: dict[str, Any] = {"ss_id": layer, "nodeId": node["_id"]}
     found = await party.get(f"{PATH}/activity/node-activities", **asked, limit=1000)
     assert found[-1]["activity"] == "NODE_CREATE"
-    changes = [one["metadata"]["changes"]["instance_count"] for one in found[:-1]]
+    changes = [item["metadata"]["changes"]["instance_count"] for item in found[:-1]]
     assert changes[0]["to"] == node["instance_count"]
     assert all(newer["from"] == older["to"] for newer, older in zip(changes, changes[1:]))
     assert await party.get(f"{PATH}/activity/node-activities", **asked, offset=1, limit=1) == found[1:2]
     assert await party.get(f"{PATH}/activity/node-activities", ss_id=layer, nodeId="none") == []
     (made,) = await party.get(f"{PATH}/activity", ss_id=layer, tags="import")
-    assert {one["activity"] for one in made["items"]} == {
+    assert {item["activity"] for item in made["items"]} == {
         "NODE_CREATE",
         "GROUP_CREATE",
         "LINK_CREATE",
@@ -330,20 +330,20 @@ async def test_wrong_questions(party: Party) -> None:
 
 async def test_layers_of_others_are_as_if_they_were_not_there(party: Party) -> None:
     layer = await layer_of(party)
-    for one, who in ((layer, GLOBEX), ("none", VIEWER)):
-        sheet = f"{PATH}/statussheet/{one}"
+    for item, who in ((layer, GLOBEX), ("none", VIEWER)):
+        sheet = f"{PATH}/statussheet/{item}"
         for path in ("export-json", "costs", "snapshots", "snapshot", "resources/x/relationships"):
-            assert "not there" in await party.refused(403, "GET", f"{sheet}/{path}", who=who)
-        assert "not there" in await party.refused(403, "POST", f"{sheet}/get", {"node": ["x"]}, who=who)
-        assert "not there" in await party.refused(403, "GET", f"{PATH}/activity", ss_id=one, who=who)
+            assert "does not exist" in await party.refused(403, "GET", f"{sheet}/{path}", who=who)
+        assert "does not exist" in await party.refused(403, "POST", f"{sheet}/get", {"node": ["x"]}, who=who)
+        assert "does not exist" in await party.refused(403, "GET", f"{PATH}/activity", ss_id=item, who=who)
         path = f"{PATH}/activity/node-activities"
-        assert "not there" in await party.refused(403, "GET", path, ss_id=one, nodeId="x", who=who)
+        assert "does not exist" in await party.refused(403, "GET", path, ss_id=item, nodeId="x", who=who)
     sheet = f"{PATH}/statussheet/{layer}"
     assert "snapshot" in await party.refused(403, "GET", f"{sheet}/snapshot", snapshot_id="none")
     assert "on the diagram" in await party.refused(404, "GET", f"{sheet}/resources/none/relationships")
     assert await post(party, GET, {"statussheet": [layer]}, who=GLOBEX) == {"scheme": {}, "statussheet": {}}
-    theirs = {one["ss_id"] for one in await party.get(f"{PATH}/scheme/stats", GLOBEX, **PERIOD)}
-    assert not theirs & {one["ss_id"] for one in await party.get(f"{PATH}/scheme/stats", **PERIOD)}
+    theirs = {item["ss_id"] for item in await party.get(f"{PATH}/scheme/stats", GLOBEX, **PERIOD)}
+    assert not theirs & {item["ss_id"] for item in await party.get(f"{PATH}/scheme/stats", **PERIOD)}
 
 
 async def test_every_tool(party: Party) -> None:

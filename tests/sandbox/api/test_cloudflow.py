@@ -27,11 +27,11 @@ async def refine(party: Party, flow: str, **body: object) -> list[Any]:
 
 
 def split(events: list[Any]) -> tuple[str, list[Any], str]:
-    """Conversation, life-cycle events and prose of a stream."""
+    """Conversation, lifecycle events and prose of a stream."""
     first, *answers = events
-    assert list(first) == ["conversationId"] and all(list(one) == ["answer"] for one in answers)
-    cycle = [json.loads(one["answer"]) for one in answers if one["answer"].startswith("{")]
-    return first["conversationId"], cycle, "".join(one["answer"] for one in answers[len(cycle) :])
+    assert list(first) == ["conversationId"] and all(list(item) == ["answer"] for item in answers)
+    cycle = [json.loads(item["answer"]) for item in answers if item["answer"].startswith("{")]
+    return first["conversationId"], cycle, "".join(item["answer"] for item in answers[len(cycle) :])
 
 
 async def test_flows_are_listed(party: Party) -> None:
@@ -46,12 +46,19 @@ async def test_a_refinement_streams_and_stays(party: Party, clock: Clock) -> Non
     before = (await party.get(PATH))["items"][0]
     question = "Add a step that posts the weekly cost to Slack"
     conversation, cycle, prose = split(await refine(party, before["id"], question=question))
-    assert [next(iter(one)) for one in cycle] == ["toolStart", "toolEnd", "llmStart", "llmEnd", "toolStart", "toolEnd"]
+    assert [next(iter(item)) for item in cycle] == [
+        "toolStart",
+        "toolEnd",
+        "llmStart",
+        "llmEnd",
+        "toolStart",
+        "toolEnd",
+    ]
     assert question in prose and before["name"] in prose and conversation
     clock.advance(5)
     same, _, more = split(await refine(party, before["id"], question="Then stop.", conversationId=conversation))
     assert same == conversation and question in more and "Then stop" in more
-    after = next(one for one in (await party.get(PATH))["items"] if one["id"] == before["id"])
+    after = next(item for item in (await party.get(PATH))["items"] if item["id"] == before["id"])
     assert after["instructions"] == f"{question}\nThen stop." and after["updateTime"] != before["updateTime"]
     assert {**after, "instructions": None, "updateTime": None} == {**before, "updateTime": None}
 
@@ -95,9 +102,9 @@ async def test_unknown_flows_and_conversations(party: Party) -> None:
 async def test_a_flow_is_built(party: Party) -> None:
     path = f"{PATH}/actions/build"
     answer = await party.send("POST", path, {"question": "Tell me of idle disks."}, headers=STREAM)
-    events = [json.loads(one.removeprefix("data: ")) for one in answer.body.decode().split("\n\n")[:-1]]
+    events = [json.loads(item.removeprefix("data: ")) for item in answer.body.decode().split("\n\n")[:-1]]
     conversation, cycle, prose = split(events)
-    created = next(one["customEvent"] for one in cycle if "customEvent" in one)
+    created = next(item["customEvent"] for item in cycle if "customEvent" in item)
     flow = (await party.get(PATH))["items"][0]
     assert created == {"messageId": "cloudflow_created", "data": {"flowId": flow["id"]}} and conversation
     assert (flow["name"], flow["published"]) == ("Tell me of idle disks", False) and flow["name"] in prose

@@ -1,4 +1,4 @@
-"""Connections of flows to clouds."""
+"""CloudFlow connections to clouds."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ async def test_life_of_a_connection(party: Party, clock: Clock) -> None:
     answer = await party.send("POST", PATH, {"name": "Mine", "gcpConfig": {"projectId": "p", "level": "project"}})
     made = answer.json
     assert answer.status == 201 and made["collaborators"] == [{"email": ADMIN.email, "role": "owner"}]
-    one = f"{PATH}/{made['connectionId']}"
+    item = f"{PATH}/{made['connectionId']}"
     assert (await party.get(PATH))["items"] == [made, *before["items"]] == await party.walk(PATH, "items", 1)
     clock.advance(1)
-    changed = (await party.send("PATCH", one, {"enabled": False})).json
+    changed = (await party.send("PATCH", item, {"enabled": False})).json
     later = {"enabled": False, "status": "disabled", "updatedAt": "2026-11-24T12:00:01Z"}
-    assert changed == {**made, **later} == await party.get(one)
-    assert "not found" in await party.refused(404, "GET", one, who=GLOBEX)
-    assert (await party.send("DELETE", one)).status == 204
+    assert changed == {**made, **later} == await party.get(item)
+    assert "not found" in await party.refused(404, "GET", item, who=GLOBEX)
+    assert (await party.send("DELETE", item)).status == 204
     assert await party.get(PATH) == before
     for method in ("GET", "PATCH", "DELETE"):
-        assert "not found" in await party.refused(404, method, one, {})
+        assert "not found" in await party.refused(404, method, item, {})
 
 
 async def test_what_is_refused(party: Party) -> None:
-    used = next(one for one in (await party.get(PATH))["items"] if one["enabled"])
+    used = next(item for item in (await party.get(PATH))["items"] if item["enabled"])
     answer = await party.send("DELETE", f"{PATH}/{used['connectionId']}")
     assert (answer.status, answer.json["code"]) == (409, "connection_in_use")
     assert "name" in await party.refused(400, "POST", PATH, {})

@@ -1,4 +1,4 @@
-"""Templates of flows."""
+"""CloudFlow templates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TEMPLATES = "/cloudflow/v1/templates"
 async def test_templates_are_listed_and_read(party: Party) -> None:
     found = (await party.get(TEMPLATES))["items"]
     assert await party.walk(TEMPLATES, "items", 1) == found and len(found) == 3
-    for one in found:
-        assert await party.get(f"{TEMPLATES}/{one['id']}") == one
+    for item in found:
+        assert await party.get(f"{TEMPLATES}/{item['id']}") == item
     assert "not found" in await party.refused(404, "GET", f"{TEMPLATES}/none")
     assert "maxResults" in await party.refused(400, "GET", TEMPLATES, maxResults=501)

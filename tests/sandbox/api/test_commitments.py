@@ -1,4 +1,4 @@
-"""The commitment manager: what was promised, held against the billing lines."""
+"""Commitment manager: commitments compared with the billing lines."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ COMMITMENTS = "/analytics/v1/commitment-manager"
 
 async def test_commitments_follow_the_lines(party: Party, clock: Clock) -> None:
     found = (await party.get(COMMITMENTS))["commitments"]
-    for one in found:
-        assert await party.get(f"{COMMITMENTS}/{one['id']}", VIEWER) == one
-        assert one["totalCommitmentValue"] == sum(period["commitmentValue"] for period in one["periods"])
-        filters = [{"id": "cloud_provider", "type": "fixed", "values": [one["cloudProvider"]]}]
+    for item in found:
+        assert await party.get(f"{COMMITMENTS}/{item['id']}", VIEWER) == item
+        assert item["totalCommitmentValue"] == sum(period["commitmentValue"] for period in item["periods"])
+        filters = [{"id": "cloud_provider", "type": "fixed", "values": [item["cloudProvider"]]}]
         cost = await party.cost(
             metrics=[{"type": "basic", "value": "cost"}],
             filters=filters,
@@ -21,22 +21,22 @@ async def test_commitments_follow_the_lines(party: Party, clock: Clock) -> None:
             timeRange={"mode": "custom"},
             timeInterval="month",
             includePromotionalCredits=False,
-            customTimeRange={"from": one["startDate"], "to": "2026-11-24T23:59:59Z"},
+            customTimeRange={"from": item["startDate"], "to": "2026-11-24T23:59:59Z"},
             dimensions=[{"id": "year", "type": "datetime"}, {"id": "month", "type": "datetime"}],
         )
-        assert abs(one["totalCurrentAttainment"] - cost) < 1
+        assert abs(item["totalCurrentAttainment"] - cost) < 1
     clock.advance(86_400)
     later = (await party.get(COMMITMENTS))["commitments"]
-    assert [one["id"] for one in later] == [one["id"] for one in found]
+    assert [item["id"] for item in later] == [item["id"] for item in found]
     assert all(new["totalCurrentAttainment"] > old["totalCurrentAttainment"] for new, old in zip(later, found))
-    assert not {one["id"] for one in (await party.get(COMMITMENTS, GLOBEX))["commitments"]} & {
-        one["id"] for one in found
+    assert not {item["id"] for item in (await party.get(COMMITMENTS, GLOBEX))["commitments"]} & {
+        item["id"] for item in found
     }
 
 
 async def test_filter_order_and_pages(party: Party) -> None:
     found = await party.walk(COMMITMENTS, "commitments", 1, sortBy="name", sortOrder="desc")
-    names = [one["name"] for one in found]
+    names = [item["name"] for item in found]
     assert len(names) > 1 and names == sorted(names, reverse=True)
     cloud = found[0]["cloudProvider"]
     assert (await party.get(COMMITMENTS, filter=f"provider:[{cloud}]"))["commitments"] == found[:1]

@@ -1,4 +1,4 @@
-"""Contracts of a customer and of its own customers, and templates for them."""
+"""Contracts of a customer and of its own customers, and contract templates."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ ACME_CONTRACTS = f"/customers/{ACME.id}/contracts"
 
 
 def of_child(party: Party) -> str:
-    """The path of contracts of a customer's customer."""
+    """The path of the contracts of a child customer."""
     return f"/customers/{next(iter(child_customers(party.api.tenant(ACME))))}/contracts"
 
 
 async def create(party: Party, path: str, **body: object) -> str:
-    """The path of a contract that is made."""
+    """The path of a new contract."""
     answer = await party.send("POST", path, {**CONTRACT, **body})
     assert answer.status == 201, answer
     assert (answer.json["status"], answer.json["version"]) == ("draft", 1)
@@ -52,13 +52,13 @@ async def test_life_of_a_contract(party: Party, clock: Clock) -> None:
     shown = await party.get(contract)
     versions = shown.pop("versions")
     assert (await party.get(path))[-1] == shown and len(await party.get(path)) == len(before) + 1
-    assert [one["version"] for one in versions] == [1] and versions[0]["billingProfile"] == {"name": "A"}
+    assert [item["version"] for item in versions] == [1] and versions[0]["billingProfile"] == {"name": "A"}
     assert (await party.send("POST", f"{contract}/activate")).json["status"] == "active"
     changed = (await party.send("POST", contract, {**CONTRACT, "name": "Better"})).json
     assert (changed["version"], changed["status"]) == (2, "active")
     whole = await party.get(contract)
     assert (whole["name"], whole["currentVersionNumber"]) == ("Better", 2)
-    assert [one["status"] for one in whole["versions"]] == ["superseded", "active"]
+    assert [item["status"] for item in whole["versions"]] == ["superseded", "active"]
     assert whole["versions"][0]["effectiveEnd"] == whole["versions"][1]["effectiveStart"] == "2026-11-24T12:00:00Z"
     assert (await party.send("POST", f"{contract}/cancel", {"reason": "Over"})).json["status"] == "cancelled"
     assert (await party.get(contract))["versions"][-1]["cancellationReason"] == "Over"

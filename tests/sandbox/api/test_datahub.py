@@ -34,7 +34,7 @@ def event(**more: object) -> dict[str, Any]:
 
 
 async def upload(party: Party, data: bytes, provider: str = "Mine") -> tuple[int, Any]:
-    """Status and JSON of the answer to an upload."""
+    """Status and JSON of the response to an upload."""
     form = aiohttp.FormData()
     form.add_field("provider", provider)
     form.add_field("file", data, filename="data.csv", content_type="application/octet-stream")
@@ -46,7 +46,7 @@ async def upload(party: Party, data: bytes, provider: str = "Mine") -> tuple[int
 
 
 def zipped(*names: str) -> bytes:
-    """A ZIP archive of the file under these names."""
+    """A ZIP archive that contains the file under these names."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
@@ -96,7 +96,7 @@ async def test_events_make_datasets_and_are_deleted(party: Party) -> None:
         assert field in await party.refused(400, "POST", f"{EVENTS}/delete", body)
     assert "None" in await party.refused(400, "DELETE", DATASETS, {"datasets": ["Mine", "None"]})
     assert (await party.send("DELETE", DATASETS, {"datasets": ["Mine", "Other"]})).status == 200
-    assert {"Mine", "Other"}.isdisjoint(one["name"] for one in (await party.get(DATASETS))["datasets"])
+    assert {"Mine", "Other"}.isdisjoint(item["name"] for item in (await party.get(DATASETS))["datasets"])
     assert (await party.get(DATASETS, GLOBEX))["datasets"]
 
 

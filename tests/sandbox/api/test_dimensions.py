@@ -1,4 +1,4 @@
-"""Dimensions: all can be asked for their values, and grouped by."""
+"""Dimensions: values and grouping."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
     assert labels == [{"id": "team", "label": "team", "type": "label"}]
     for field, read in (("label", "label"), ("key", "id"), ("type", "type")):
         for order in ("asc", "desc"):
-            found = [one[read] for one in (await party.get(LIST, sortBy=field, sortOrder=order))["dimensions"]]
+            found = [item[read] for item in (await party.get(LIST, sortBy=field, sortOrder=order))["dimensions"]]
             assert found == sorted(found, reverse=order == "desc")
     timeless = (await party.get(LIST, sortBy="timestamp", sortOrder="desc"))["dimensions"]
     assert sorted(map(str, timeless)) == sorted(map(str, whole)), "dimensions carry no time"
@@ -38,7 +38,7 @@ async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
 
 async def test_values_are_those_of_the_customer(party: Party) -> None:
     acme, globex = [
-        {one["value"] for one in (await party.get(ONE, who, type="fixed", id="project_id"))["values"]}
+        {item["value"] for item in (await party.get(ONE, who, type="fixed", id="project_id"))["values"]}
         for who in (ADMIN, GLOBEX)
     ]
     assert acme and globex and not acme & globex

@@ -1,4 +1,4 @@
-"""The routes against the published document: same methods, same paths. Answers are checked wherever tests ask."""
+"""Routes compared with the published API document. Other tests validate the responses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from doit_mcp.sandbox.api.app import VALIDATE_PATH
 from doit_mcp.sandbox.api.areas import ROUTES
 from tests import api_document
 
-# Answered without a customer, and so no route like the others.
+# It needs no customer, so it is not an ordinary route.
 VALIDATE_OPERATION = ("GET", VALIDATE_PATH)
 
 

@@ -1,6 +1,6 @@
-"""Every operation of the document, asked once of the world's API in one sitting, on state made through the API.
+"""Every operation of the API document, called in sequence on state created through the API.
 
-Each answer is a success and fits the document. What the operations do is the matter of the areas' own tests.
+Each response must be successful and valid under the document. The tests of the areas cover what operations do.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ Words = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """A request: *operation* as the document spells it, the *parts* of its path; *keep* names places in the answer."""
+    """A request: *operation* as in the document, the *parts* of its path; *keep* names values of the response to
+    remember.
+    """
 
     operation: str
     parts: Words = field(default_factory=dict)
@@ -56,14 +58,14 @@ class Step:
 
 
 def life(path: str, name: str, body: Words, changes: Words, at: str = "id", verb: str = "PATCH") -> list[Step]:
-    """Listed, made, read, changed; what it is deleted with comes later."""
-    one = {re.findall(r"\{(\w+)\}$", path)[0]: f"${name}"}
+    """Steps that list, create, read and update; a delete follows later."""
+    item = {re.findall(r"\{(\w+)\}$", path)[0]: f"${name}"}
     whole = path.rpartition("/")[0]
     return [
         Step(f"POST {whole}", body=body, keep={name: at}),
         Step(f"GET {whole}"),
-        Step(f"GET {path}", one),
-        Step(f"{verb} {path}", one, body=changes),
+        Step(f"GET {path}", item),
+        Step(f"{verb} {path}", item, body=changes),
     ]
 
 

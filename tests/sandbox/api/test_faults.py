@@ -1,4 +1,4 @@
-"""Faults on demand, the record of calls, and the paths that steer both."""
+"""Fault injection, recorded calls, and the control endpoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUDGETS, INVOICES, FAULTS, CALLS = "/analytics/v1/budgets", "/billing/v1/invoice
 
 
 async def statuses(party: Party, path: str, count: int) -> list[int]:
-    """The statuses of some requests, one after the other."""
+    """The statuses of consecutive requests."""
     return [(await party.send("GET", path, declared=False)).status for _ in range(count)]
 
 
@@ -28,7 +28,7 @@ async def test_a_fault_hits_as_often_as_it_says(party: Party) -> None:
     first = await party.send("GET", BUDGETS, declared=False)
     assert (first.status, first.headers["Retry-After"]) == (503, "7") and set(first.json) == {"error"}
     limited = [await party.send("GET", BUDGETS, declared=False) for _ in range(3)]
-    assert [one.status for one in limited] == [503, 429, 200] and "Retry-After" not in limited[1].headers
+    assert [item.status for item in limited] == [503, 429, 200] and "Retry-After" not in limited[1].headers
     assert party.api.faults == []
 
 
@@ -52,7 +52,7 @@ async def test_faults_have_the_shape_of_their_area(party: Party) -> None:
 async def test_answers_that_break_off(party: Party) -> None:
     for kind in ("reset", "truncated"):
         party.api.faults.append(Fault("/", kind))  # type: ignore[arg-type]
-        # The client tries a GET twice by itself.
+        # The client retries a GET once.
         with pytest.raises(aiohttp.ClientError):
             await party.send("POST", "/analytics/v1/reports/query", {}, declared=False)
     party.api.faults += [Fault("/", "garbage"), Fault("/", "huge")]
@@ -71,7 +71,7 @@ async def test_an_answer_that_never_comes(party: Party) -> None:
     waiting = asyncio.create_task(party.send("GET", BUDGETS, declared=False))
     while len(party.api.calls) < 2:
         await asyncio.sleep(0)
-    # The world can be left all the same.
+    # Shutdown must not wait for it.
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
 
@@ -96,7 +96,7 @@ async def test_the_record_is_bounded(party: Party) -> None:
 
 
 async def put(party: Party, body: Any) -> Any:
-    """The answer to PUT /sandbox/faults."""
+    """The response to PUT /sandbox/faults."""
     async with party.http.put(party.url + FAULTS, json=body) as answer:
         return answer.status, await answer.json()
 
@@ -163,7 +163,7 @@ async def test_what_is_only_slow_is_answered_in_the_end(party: Party) -> None:
     assert await statuses(party, BUDGETS, 2) == [200, 200] and not waiting.done()
     party.api.faults.append(Fault(BUDGETS, 503, delay=0.001))
     assert await statuses(party, BUDGETS, 2) == [503, 200]
-    # The world can be left all the same.
+    # Shutdown must not wait for it.
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
 

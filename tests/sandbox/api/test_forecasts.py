@@ -1,4 +1,4 @@
-"""Forecasts: the model on made-up days, and the rows that reports show of it."""
+"""Forecasts: the model on synthetic days, and the rows that reports show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids and times have the form of their own area."""
+"""Ids and times have the form of their area."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .conftest import Party
 OPAQUE = re.compile(r"[A-Za-z0-9]{20}")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 ANALYTICS = "/analytics/v1"
-# Where the list is, the members that hold ids, the members that hold times.
+# Path of the list, members with ids, members with times.
 MILLIS = (
     (f"{ANALYTICS}/alerts", "id", "createTime updateTime"),
     (f"{ANALYTICS}/allocations", "id", "createTime updateTime"),
@@ -49,9 +49,9 @@ TEXTS = (
 
 
 async def rows(party: Party, path: str) -> list[Any]:
-    """What is listed there."""
+    """The rows of the list at this path."""
     found = await party.get(path)
-    listed = found if isinstance(found, list) else next(one for one in found.values() if isinstance(one, list))
+    listed = found if isinstance(found, list) else next(item for item in found.values() if isinstance(item, list))
     assert listed, path
     return listed
 

@@ -1,4 +1,4 @@
-"""Customers without a name: made when they are asked for, apart from each other, and forgotten in time."""
+"""Generated customers: created on use, isolated, and evicted."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LABELS, BUDGETS = "/analytics/v1/labels", "/analytics/v1/budgets"
 
 
 def user(number: int) -> User:
-    """The user of a customer."""
+    """The user of a generated customer."""
     (found,) = PEOPLE.users_of(PEOPLE.customers(1 + number, 2 + number)[0])
     return found
 
 
 @pytest.fixture
 async def party(clock: Clock) -> AsyncIterator[Party]:
-    """A client in a world with more customers."""
+    """A client of a sandbox with generated customers."""
     made = Api(clock=clock, directory=PEOPLE)
     async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=made, directory=PEOPLE) as there:
         async with aiohttp.ClientSession() as http:
@@ -37,12 +37,12 @@ async def party(clock: Clock) -> AsyncIterator[Party]:
 
 
 async def ids(party: Party, path: str, items: str, who: User) -> set[str]:
-    """The ids of what is listed."""
-    return {one["id"] for one in (await party.get(path, who))[items]}
+    """The ids of the listed items."""
+    return {item["id"] for item in (await party.get(path, who))[items]}
 
 
 async def test_each_has_a_world_of_its_own(party: Party) -> None:
-    # They share their lines.
+    # They share their billing lines.
     first, other = user(1), user(1 + SHARED_VARIANTS)
     assert not await ids(party, BUDGETS, "budgets", first) & await ids(party, BUDGETS, "budgets", other)
     made = (await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=first)).json["id"]
@@ -50,7 +50,7 @@ async def test_each_has_a_world_of_its_own(party: Party) -> None:
     assert "not found" in await party.refused(404, "GET", f"{LABELS}/{made}", who=other)
     assert (await party.get("/auth/v1/validate", first)) == {"domain": "load-000001.example", "email": first.email}
     users = (await party.get("/iam/v1/users", first))["users"]
-    assert [one["email"] for one in users] == [first.email, "newcomer@load-000001.example"]
+    assert [item["email"] for item in users] == [first.email, "newcomer@load-000001.example"]
 
 
 async def test_figures_are_plausible_and_not_all_the_same(party: Party) -> None:
@@ -70,7 +70,7 @@ async def test_they_do_not_see_each_other(party: Party) -> None:
         answer = await party.send("GET", BUDGETS, who=who, headers={"X-Tenant-Id": f"load{COUNT + 1:06}"})
         assert answer.status == 400
     for_them = await party.send("GET", BUDGETS, who=EMPLOYEE, headers={"X-Tenant-Id": user(1).customer})
-    assert {one["id"] for one in for_them.json["budgets"]} == await ids(party, BUDGETS, "budgets", user(1))
+    assert {item["id"] for item in for_them.json["budgets"]} == await ids(party, BUDGETS, "budgets", user(1))
 
 
 async def test_slugs_of_theirs_are_taken(party: Party) -> None:
@@ -90,7 +90,7 @@ async def test_what_is_remembered_is_bounded(party: Party, monkeypatch: pytest.M
         answer = await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=user(number))
         made[number] = answer.json["id"]
     await party.send("POST", LABELS, {"name": "Mine", "color": "teal"})
-    # The first is asked again, so the second is the one that was not for the longest time.
+    # The first one was used again, so the second one was evicted.
     assert made[1] in await ids(party, LABELS, "labels", user(1))
     await ids(party, LABELS, "labels", user(3))
     assert made[1] in await ids(party, LABELS, "labels", user(1))
@@ -99,7 +99,7 @@ async def test_what_is_remembered_is_bounded(party: Party, monkeypatch: pytest.M
 
 
 async def listed(party: Party, status: int = 200, **query: object) -> Any:
-    """The answer of the list of customers."""
+    """The response of the customer list."""
     parameters = {name: str(value) for name, value in query.items()}
     async with party.http.get(f"{party.url}/sandbox/customers", params=parameters) as answer:
         assert answer.status == status

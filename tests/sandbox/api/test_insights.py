@@ -1,4 +1,4 @@
-"""Insights: what is found in the billing lines, and what customers bring in."""
+"""Insights: found in the billing lines, and created by customers."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ INSIGHT: dict[str, Any] = {
 
 
 async def titles(party: Party, **query: object) -> list[str]:
-    """The titles of the insights that a query finds."""
-    return [one["title"] for one in (await party.get(RESULTS, **query))["results"]]
+    """The titles of the insights that match a query."""
+    return [item["title"] for item in (await party.get(RESULTS, **query))["results"]]
 
 
 async def test_seeded_insights_are_of_the_tenant_and_its_lines(party: Party) -> None:
     found = (await party.get(RESULTS))["results"]
-    assert {one["source"] for one in found} == {"doit"}
-    assert all(one["summary"]["potentialDailySavings"] > 0 for one in found if "FinOps" in one["categories"])
+    assert {item["source"] for item in found} == {"doit"}
+    assert all(item["summary"]["potentialDailySavings"] > 0 for item in found if "FinOps" in item["categories"])
     assert found != (await party.get(RESULTS, GLOBEX))["results"]
-    for one in found:
-        path = f"{RESULTS}/source/doit/insight/{one['key']}"
-        assert await party.get(path) == one
+    for item in found:
+        path = f"{RESULTS}/source/doit/insight/{item['key']}"
+        assert await party.get(path) == item
         resources = await party.get(path + "/resource-results", maxResults=1)
         assert resources["rowCount"] == 1
 
@@ -45,7 +45,7 @@ async def test_filters_and_pages(party: Party) -> None:
     every = await titles(party)
     first = await party.get(RESULTS, maxResults=1)
     second = await party.get(RESULTS, maxResults=1, pageToken=first["pagination"]["pageToken"])
-    assert [one["results"][0]["title"] for one in (first, second)] == every[:2]
+    assert [item["results"][0]["title"] for item in (first, second)] == every[:2]
     assert set(await titles(party, category="Security")) == {"Storage that anybody can read"}
     assert set(await titles(party, easyWin="true")) == set(every) - {"Storage that anybody can read"}
     assert set(await titles(party, searchTerm="BUCKETS")) == {"Storage that anybody can read"}
@@ -63,10 +63,10 @@ async def test_life_of_an_insight(party: Party) -> None:
     before = await party.get(RESULTS)
     made = await party.send("POST", RESULTS, {"results": [{**INSIGHT, "resourceResults": [RESOURCE]}]})
     assert (made.status, made.json) == (200, [])
-    one = await party.get(MINE)
-    assert (one["source"], one["summary"]["potentialDailySavings"]) == ("public-api", 2.5)
+    item = await party.get(MINE)
+    assert (item["source"], item["summary"]["potentialDailySavings"]) == ("public-api", 2.5)
     changed = await party.send("POST", MINE, {**INSIGHT, "title": "Renamed"})
-    assert (changed.json["title"], changed.json["summary"]) == ("Renamed", one["summary"])
+    assert (changed.json["title"], changed.json["summary"]) == ("Renamed", item["summary"])
     more = await party.send(
         "POST", MINE + "/resource-results", {"resourceResults": [{**RESOURCE, "resourceId": f"r-{at}"} for at in "ab"]}
     )
@@ -74,8 +74,8 @@ async def test_life_of_an_insight(party: Party) -> None:
     dismissal = {"reason": "not relevant", "comment": "no"}
     put = await party.send("PUT", MINE + "/status", {"status": "dismissed", "dismissalDetails": dismissal})
     assert (put.status, put.body) == (204, b"")
-    one = await party.get(MINE)
-    assert (one["displayStatus"], one["dismissalDetails"]) == ("dismissed", dismissal)
+    item = await party.get(MINE)
+    assert (item["displayStatus"], item["dismissalDetails"]) == ("dismissed", dismissal)
     assert await titles(party, displayStatus="dismissed") == ["Renamed"]
     assert (await party.send("DELETE", MINE)).status == 204
     assert await party.get(RESULTS) == before

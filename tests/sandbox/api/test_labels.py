@@ -1,4 +1,4 @@
-"""Annotations and labels: notes on days, and what is put on everything."""
+"""Annotations, labels, and label assignments."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ OBJECTS = {
 
 
 async def label(party: Party, name: str = "Mine", color: str = "teal") -> Any:
-    """The answer to the creation of a label."""
+    """The response to the creation of a label."""
     answer = await party.send("POST", LABELS, {"name": name, "color": color})
     assert answer.status == 201, answer
     return answer.json
 
 
 async def note(party: Party, **body: object) -> Any:
-    """The answer to the creation of an annotation."""
+    """The response to the creation of an annotation."""
     answer = await party.send("POST", NOTES, {"content": "Mine", "timestamp": "2026-11-01T00:00:00Z", **body})
     assert answer.status == 201, answer
     return answer.json
@@ -105,11 +105,11 @@ async def test_labels_are_filtered_sorted_and_paged(party: Party) -> None:
     for name in "ACB":
         await label(party, f"Label {name}")
     found = (await party.get(LABELS, nameContains="lABEL ", sortBy="name"))["labels"]
-    assert [one["name"] for one in found] == ["Label A", "Label B", "Label C"]
-    assert [one["name"] for one in (await party.get(LABELS, filter="name:[Label A]"))["labels"]] == ["Label A"]
+    assert [item["name"] for item in found] == ["Label A", "Label B", "Label C"]
+    assert [item["name"] for item in (await party.get(LABELS, filter="name:[Label A]"))["labels"]] == ["Label A"]
     assert await party.walk(LABELS, "labels", 2) == (await party.get(LABELS))["labels"]
     for field in ("id", "type", "createTime", "updateTime"):
-        values = [one[field] for one in (await party.get(LABELS, sortBy=field, sortOrder="desc"))["labels"]]
+        values = [item[field] for item in (await party.get(LABELS, sortBy=field, sortOrder="desc"))["labels"]]
         assert values == sorted(values, reverse=True)
     red = {"name": "x", "color": "red"}
     for body, field in (({"name": "x"}, "color"), (red, "color"), ({"color": "teal"}, "name")):
@@ -141,7 +141,7 @@ async def test_notes_are_filtered_sorted_and_paged(party: Party) -> None:
     await party.send("PATCH", f"{NOTES}/{made[0]['id']}", {"labels": [mark["id"]]})
 
     async def found(**query: object) -> list[str]:
-        return [one["content"] for one in (await party.get(NOTES, **query))["annotations"]]
+        return [item["content"] for item in (await party.get(NOTES, **query))["annotations"]]
 
     assert (await found())[:3] == ["Note 3", "Note 1", "Note 2"]
     assert await found(filter="content:Note 1|content:[Note 2]", sortBy="timestamp") == ["Note 1", "Note 2"]
@@ -149,7 +149,7 @@ async def test_notes_are_filtered_sorted_and_paged(party: Party) -> None:
     assert await found(filter="labels:Mark") == await found(filter=f"labels:[{mark['id']}]") == ["Note 2"]
     for field in ("id", "content", "timestamp", "timeCreated", "timeModified"):
         assert len(await found(sortBy=field, sortOrder="desc")) == len(await found())
-    assert [one["content"] for one in await party.walk(NOTES, "annotations", 2)] == await found()
+    assert [item["content"] for item in await party.walk(NOTES, "annotations", 2)] == await found()
     for query in ({"filter": "timestamp:yesterday"}, {"sortBy": "createTime"}, {"filter": "x:y"}):
         assert next(iter(query)) in await party.refused(400, "GET", NOTES, **query)
 

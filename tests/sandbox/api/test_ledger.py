@@ -1,4 +1,4 @@
-"""Billing lines: the same for the same seed, thirteen months and the current one, growing with the clock."""
+"""Billing lines: deterministic by seed, thirteen months and the current one, growing with the clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What limits leave out: dropped, or added up in a group of its own (limitAggregation)."""
+"""Rows beyond limits: dropped, or aggregated (limitAggregation)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def limit(count: int, sort: str = "desc") -> dict[str, Any]:
 
 limits = st.builds(limit, st.integers(1, 5), st.sampled_from(["a_to_z", "asc", "desc"])) | st.just({})
 groups = st.lists(st.sampled_from(FIXED), min_size=1, max_size=3, unique=True).flatmap(
-    lambda found: st.tuples(*(limits.map(lambda extra, one=one: named(one)[0] | extra) for one in found)).map(list)
+    lambda found: st.tuples(*(limits.map(lambda extra, item=item: named(item)[0] | extra) for item in found)).map(list)
 )
 metric_filters = st.none() | st.fixed_dictionaries(
     {
@@ -45,7 +45,7 @@ def test_with_the_rest_sums_are_those_without_limits(group: Any, metric_filter: 
     whole = result_of(
         **{name: value for name, value in config.items() if name != "metricFilter"}
         | {
-            "group": [{"type": one["type"], "id": one["id"]} for one in group],
+            "group": [{"type": item["type"], "id": item["id"]} for item in group],
         }
     )
     for rows in ("rows", "secondaryRows"):
@@ -89,7 +89,7 @@ def test_what_is_predicted_of_the_rest() -> None:
     whole = result_of(group=[BY_CLOUD], **config)
     clouds = [row["cloud_provider"] for row in records(limited, "forecastRows")]
     assert clouds[2:] == [OTHER, OTHER] and clouds[0] == clouds[1] == records(limited)[0]["cloud_provider"]
-    # The months that are to come are predicted from the sum of the rest: near to the sum of what is predicted.
+    # Future months are predicted from the aggregated rest, so they are only close to the sum of the predictions.
     near = pytest.approx(micro(records(whole, "forecastRows")), rel=0.02)
     assert micro(records(limited, "forecastRows")) == near
 

@@ -1,4 +1,4 @@
-"""Lists: pages, filter expressions, numbers of the query."""
+"""Lists: pages, filter expressions, integers in the query."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ keys = st.lists(st.integers(0, 200), unique=True, max_size=40)
 
 def rows(found: list[int]) -> list[dict[str, object]]:
     """Rows with these ids."""
-    return [{"id": one} for one in found]
+    return [{"id": item} for item in found]
 
 
 @given(keys, st.integers(1, 10))
@@ -39,9 +39,9 @@ def test_rows_that_come_or_go_do_not_shift_the_next_page(found: list[int], data:
     if first.token is None:
         return
     gone = data.draw(st.sampled_from(found))
-    changed = [1000, *(one for one in found if one != gone), 2000]
+    changed = [1000, *(item for item in found if item != gone), 2000]
     second = listing.paginate(rows(changed), first.token, None, scope="a list")
-    assert [row["id"] for row in second.rows] == [one for one in found[size:] if one != gone] + [2000]
+    assert [row["id"] for row in second.rows] == [item for item in found[size:] if item != gone] + [2000]
 
 
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))

@@ -1,4 +1,4 @@
-"""PerfectScale for Commitments: savings, coverage, purchases and advice, held against the billing lines."""
+"""PerfectScale for Commitments: savings, coverage, purchases and recommendations, compared with the billing lines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DAY = 86_400
 
 
 class Nowhere:
-    """A channel that nothing is sent to."""
+    """A channel without a connection."""
 
     may_stream = False
 
@@ -43,7 +43,7 @@ class Nowhere:
         raise AssertionError(data)
 
     async def release(self) -> None:
-        """There is no connection."""
+        """Do nothing."""
 
 
 async def test_organizations_and_accounts_are_those_of_the_lines(party: Party) -> None:
@@ -51,7 +51,7 @@ async def test_organizations_and_accounts_are_those_of_the_lines(party: Party) -
     whole = await party.get(ONE, VIEWER)
     assert listed["managementAccountId"] == MINE and listed.items() <= whole.items()
     members = await party.walk(f"{ONE}/member-accounts", "items", 3)
-    assert [one["displayName"] for one in members] == [
+    assert [item["displayName"] for item in members] == [
         "acme-production",
         "acme-staging",
         "acme-launchpad",
@@ -61,7 +61,7 @@ async def test_organizations_and_accounts_are_those_of_the_lines(party: Party) -
         assert member.items() <= (await party.get(f"{ONE}/member-accounts/{member['memberAccountId']}")).items()
     for service in ("compute", "database"):
         for read in (saved, potential):
-            assert read(listed, service) == pytest.approx(sum(read(one, service) for one in members), abs=0.03)
+            assert read(listed, service) == pytest.approx(sum(read(item, service) for item in members), abs=0.03)
 
 
 async def test_savings_and_cost_are_those_of_reports(party: Party) -> None:
@@ -103,25 +103,25 @@ async def test_coverage_of_days_adds_up_and_goes_on_with_the_clock(party: Party,
 async def test_savings_plans_by_type_and_state_which_the_clock_moves(party: Party, clock: Clock) -> None:
     path = f"{ONE}/savings-plans"
     found = await party.walk(path, "items", 2)
-    assert [one["state"] for one in found] == ["queued", "active", "active", "active", "expired"]
+    assert [item["state"] for item in found] == ["queued", "active", "active", "active", "expired"]
     assert await party.walk(path, "items", 1, type="compute", status="active") == [
-        one for one in found if (one["savingsPlanType"], one["state"]) == ("compute", "active")
+        item for item in found if (item["savingsPlanType"], item["state"]) == ("compute", "active")
     ]
     assert (await party.get(path, type="sagemaker"))["items"] == []
-    for one in found:
-        assert ("upfrontPaymentAmount" in one) == (one["paymentOption"] != "no_upfront")
-        assert (one["lastMonthUtilization"] is not None) == ("lastMonthSavings" in one) == (one["state"] == "active")
+    for item in found:
+        assert ("upfrontPaymentAmount" in item) == (item["paymentOption"] != "no_upfront")
+        assert (item["lastMonthUtilization"] is not None) == ("lastMonthSavings" in item) == (item["state"] == "active")
     clock.advance(11 * DAY)
-    assert [one["state"] for one in (await party.get(path))["items"]][0] == "active"
+    assert [item["state"] for item in (await party.get(path))["items"]][0] == "active"
     advice = (await party.get(f"{ONE}/recommendations"))["compute"]
     now = (await party.get(path, type="compute", status="active"))["items"]
-    assert advice["currentCommitment"] == pytest.approx(sum(amount(one["commitment"]) for one in now), abs=0.02)
+    assert advice["currentCommitment"] == pytest.approx(sum(amount(item["commitment"]) for item in now), abs=0.02)
 
 
 async def test_reserved_instances_and_their_filters(party: Party) -> None:
     path = f"{ONE}/reserved-instances"
     found = await party.walk(path, "items", 1)
-    assert {one["accountId"] for one in found} == {"111122223333", "333344445555"}
+    assert {item["accountId"] for item in found} == {"111122223333", "333344445555"}
     filters: list[tuple[dict[str, Any], tuple[str, str]]] = [
         ({"status": "retired"}, ("state", "retired")),
         ({"region": "eu-west-1"}, ("region", "eu-west-1")),
@@ -130,14 +130,14 @@ async def test_reserved_instances_and_their_filters(party: Party) -> None:
         ({"offeringClass": "convertible"}, ("offeringClass", "convertible")),
     ]
     for query, member in filters:
-        fitting = [one for one in found if one[member[0]] == member[1]]
+        fitting = [item for item in found if item[member[0]] == member[1]]
         assert fitting and (await party.get(path, **query))["items"] == fitting
     assert (await party.get(path, instanceFamily="m"))["items"] == []
-    for one in (one for one in found if one["state"] == "active"):
-        assert one["totalActualHours"] + one["unusedHours"] == one["purchasedHours"]
-        assert one["utilizationPercentage"] > 0.5
-        used = amount(one["realizedSavings"]) - amount(one["riCostForUnusedHours"])
-        assert amount(one["netRiSavings"]) == pytest.approx(used, abs=0.03)
+    for item in (item for item in found if item["state"] == "active"):
+        assert item["totalActualHours"] + item["unusedHours"] == item["purchasedHours"]
+        assert item["utilizationPercentage"] > 0.5
+        used = amount(item["realizedSavings"]) - amount(item["riCostForUnusedHours"])
+        assert amount(item["netRiSavings"]) == pytest.approx(used, abs=0.03)
 
 
 async def test_recommendations_rest_on_eligible_usage(party: Party) -> None:
@@ -150,12 +150,12 @@ async def test_recommendations_rest_on_eligible_usage(party: Party) -> None:
             found = await party.get(f"{ONE}/recommendations/{service}", granularity=granularity)
             points = found["eligibleUsage"]
             assert found["recommendation"] == advice and len(points) == size
-            assert [one["usageTime"] for one in points] == sorted(one["usageTime"] for one in points)
+            assert [item["usageTime"] for item in points] == sorted(item["usageTime"] for item in points)
             assert ("totalUsage" in points[0]) == (granularity == "hour")
         assert await party.get(f"{ONE}/recommendations/{service}") == await party.get(
             f"{ONE}/recommendations/{service}", granularity="day"
         )
-        assert all(one["minUsage"] < one["medianUsage"] < one["maxUsage"] for one in points)
+        assert all(item["minUsage"] < item["medianUsage"] < item["maxUsage"] for item in points)
         members = (await party.get(ROOT))["items"][0]["monthlyPotentialSavings"]
         assert amount(members[service]) == pytest.approx(advice["potentialAdditionalSavings"], abs=0.01)
 
@@ -164,38 +164,38 @@ async def test_planned_purchases_lead_to_what_is_recommended(party: Party, clock
     path = f"{ONE}/planned-purchases"
     advice = await party.get(f"{ONE}/recommendations")
     found = await party.walk(path, "items", 1)
-    assert [one["service"] for one in found] == ["compute", "database"]
-    for one in found:
-        assert (await party.get(path, service=one["service"]))["items"] == [one]
-        steps, target = one["steps"], advice[one["service"]]["recommendedCommitment"]
-        assert amount(one["finalCommitment"]) == amount(steps[-1]["cumulativeCommitment"]) == target
+    assert [item["service"] for item in found] == ["compute", "database"]
+    for item in found:
+        assert (await party.get(path, service=item["service"]))["items"] == [item]
+        steps, target = item["steps"], advice[item["service"]]["recommendedCommitment"]
+        assert amount(item["finalCommitment"]) == amount(steps[-1]["cumulativeCommitment"]) == target
         bought = sum(amount(step["purchaseAmount"]) for step in steps)
-        assert bought == pytest.approx(target - advice[one["service"]]["currentCommitment"])
+        assert bought == pytest.approx(target - advice[item["service"]]["currentCommitment"])
         saved_by_steps = sum(amount(step["estimatedSavings"]) for step in steps)
-        assert saved_by_steps == pytest.approx(amount(one["estimatedSavings"]))
+        assert saved_by_steps == pytest.approx(amount(item["estimatedSavings"]))
         assert all(int(step["scheduledDate"][-2:]) <= 25 for step in steps)
-        assert all(step["requiresApproval"] == one["requiresApproval"] for step in steps)
-        assert (one["purchaseApprovalStatus"] == "approved") != one["requiresApproval"]
+        assert all(step["requiresApproval"] == item["requiresApproval"] for step in steps)
+        assert (item["purchaseApprovalStatus"] == "approved") != item["requiresApproval"]
     clock.advance(30 * DAY)
     assert (await party.get(path))["items"][0]["weeksToTarget"] < found[0]["weeksToTarget"]
 
 
 async def test_nothing_is_planned_where_enough_is_committed(party: Party) -> None:
     bought = party.api.tenant(ACME).collection("savings plans", plans).values()
-    next(one for one in bought if one["service"] == "database")["commitment"] = 1000.0
-    assert [one["service"] for one in (await party.get(f"{ONE}/planned-purchases"))["items"]] == ["compute"]
+    next(item for item in bought if item["service"] == "database")["commitment"] = 1000.0
+    assert [item["service"] for item in (await party.get(f"{ONE}/planned-purchases"))["items"]] == ["compute"]
     advice = (await party.get(f"{ONE}/recommendations"))["database"]
     assert (advice["potentialAdditionalSavings"], advice["recommendedCommitment"]) == (0.0, 1000.0)
 
 
 async def test_what_is_not_onboarded_has_nothing(party: Party) -> None:
-    one = f"{ROOT}/{THEIRS}"
-    whole = await party.get(one, GLOBEX)
+    item = f"{ROOT}/{THEIRS}"
+    whole = await party.get(item, GLOBEX)
     assert whole["onboardingStatus"]["database"]["status"] == "onboarding"
     assert set(whole["stats30d"]) == set(whole["dailyCoverage"]) == {"compute"}
-    assert set(await party.get(f"{one}/recommendations", GLOBEX)) == {"compute"}
-    assert "onboarded" in await refused(party, 404, f"{one}/recommendations/database", who=GLOBEX)
-    assert (await party.get(f"{one}/planned-purchases", GLOBEX, service="database"))["items"] == []
+    assert set(await party.get(f"{item}/recommendations", GLOBEX)) == {"compute"}
+    assert "onboarded" in await refused(party, 404, f"{item}/recommendations/database", who=GLOBEX)
+    assert (await party.get(f"{item}/planned-purchases", GLOBEX, service="database"))["items"] == []
 
 
 async def test_settings_need_their_permission(party: Party) -> None:
@@ -207,7 +207,7 @@ async def test_settings_need_their_permission(party: Party) -> None:
 
 
 async def test_other_customers_are_not_there(party: Party) -> None:
-    assert [one["managementAccountId"] for one in (await party.get(ROOT, GLOBEX))["items"]] == [THEIRS]
+    assert [item["managementAccountId"] for item in (await party.get(ROOT, GLOBEX))["items"]] == [THEIRS]
     member = f"{ROOT}/{THEIRS}/member-accounts/111122223333"
     assert "not found" in await refused(party, 404, member, who=GLOBEX)
     parts = (
@@ -249,17 +249,17 @@ async def test_wrong_questions(party: Party) -> None:
 
 
 async def test_every_tool(party: Party) -> None:
-    one: dict[str, Any] = {"managementAccountId": MINE}
+    item: dict[str, Any] = {"managementAccountId": MINE}
     for name, arguments in {
         "list_aws_organizations": {},
-        "get_aws_organization": one,
-        "list_aws_member_accounts": one | {"maxResults": 2},
-        "get_aws_member_account": one | {"memberAccountId": "111122223333"},
-        "list_aws_savings_plans": one | {"type": "compute", "status": "active"},
-        "list_aws_reserved_instances": one | {"instanceFamily": "m6i"},
-        "list_aws_recommendations": one,
-        "get_aws_recommendation": one | {"serviceId": "compute", "granularity": "week"},
-        "list_aws_planned_purchases": one | {"service": "compute"},
+        "get_aws_organization": item,
+        "list_aws_member_accounts": item | {"maxResults": 2},
+        "get_aws_member_account": item | {"memberAccountId": "111122223333"},
+        "list_aws_savings_plans": item | {"type": "compute", "status": "active"},
+        "list_aws_reserved_instances": item | {"instanceFamily": "m6i"},
+        "list_aws_recommendations": item,
+        "get_aws_recommendation": item | {"serviceId": "compute", "granularity": "week"},
+        "list_aws_planned_purchases": item | {"service": "compute"},
         "list_aws_organizations_settings": {},
     }.items():
         result = await called(party, name, arguments)
@@ -271,7 +271,7 @@ async def test_every_tool(party: Party) -> None:
 
 
 async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> Any:
-    """The result of a tool that is called over MCP, by a server whose API is the sandbox's."""
+    """The result of a tool call over MCP, on a server that uses the sandbox's API."""
     hub = NotificationHub()
     shared = Services(
         hub, StateSigner(b"k" * 32), MemoryTasks(hub), "https://console.example", MemoryResultStore(), lambda: NOON
@@ -290,7 +290,7 @@ async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> 
 
 
 async def refused(party: Party, expected: int, path: str, **options: Any) -> str:
-    """What a problem with the *expected* status says."""
+    """The detail of a problem with the *expected* status."""
     answer: Answer = await party.send("GET", path, **options)
     assert answer.status == expected == answer.json["status"], answer
     said: str = answer.json["detail"]
@@ -304,10 +304,10 @@ def amount(money: Any) -> float:
 
 
 def saved(account: Any, service: str) -> float:
-    """What commitments saved an account in 30 days."""
+    """The savings of an account from commitments in 30 days."""
     return amount(account["stats30d"][service]["savings"])
 
 
 def potential(account: Any, service: str) -> float:
-    """What more they could save it a month."""
+    """The potential additional savings per month."""
     return amount(account["monthlyPotentialSavings"][service])

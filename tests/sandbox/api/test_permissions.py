@@ -1,4 +1,4 @@
-"""Who may write: nobody without the permission, whatever the operation."""
+"""Write operations require the write permission of their area."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The query engine against the lines it answers from: sums, filters, limits, aggregations, comparisons."""
+"""The query engine compared with the billing lines: sums, filters, limits, aggregations, comparisons."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ TODAY = date(2026, 11, 24).toordinal()
 METRICS = [{"type": "basic", "value": name} for name in MEASURES]
 COST = METRICS[0]
 SERVICES = [{"type": "fixed", "id": "service_id"}]
-FIXED = [one for one in DIMENSIONS if one.table == "series"]
+FIXED = [item for item in DIMENSIONS if item.table == "series"]
 
 
 @lru_cache
 def ledger() -> Ledger:
-    """Lines for all tests here: none of them writes."""
+    """Billing lines shared by all tests here, which only read."""
     return Ledger(ACME_ESTATE, seed=7, today=TODAY)
 
 
 def result_of(**config: Any) -> Any:
-    """The result of a configuration that has the right form."""
+    """The result of a valid configuration."""
     assert CONFIG_VALIDATOR.is_valid(config), config
     return run_plan(make_plan(config, TODAY), ledger())
 
@@ -45,7 +45,7 @@ def records(result: Any, rows: str = "rows") -> list[dict[str, Any]]:
 
 
 def micro(rows: list[dict[str, Any]], name: str = "cost") -> int:
-    """The sum of a column in millionths, which are whole."""
+    """The sum of a column in whole millionths."""
     return sum(round(row[name] * 1_000_000) for row in rows)
 
 
@@ -63,8 +63,8 @@ def year(number: int) -> dict[str, str]:
 
 
 def named(*dimensions: Dimension) -> list[dict[str, Any]]:
-    """Dimensions as the API takes them."""
-    return [{"type": one.type, "id": one.id} for one in dimensions]
+    """Dimensions in the form of the API."""
+    return [{"type": item.type, "id": item.id} for item in dimensions]
 
 
 groupings = st.lists(st.sampled_from(DIMENSIONS), max_size=3, unique=True)
@@ -155,7 +155,7 @@ def test_periods_are_those_of_the_calendar(interval: str, start: Any) -> None:
     found = records(result_of(timeInterval=interval, **whole))
     assert {row["timestamp"]: round(row["cost"] * 1e6) for row in found} == expected
     names = [name for name in found[0] if name not in ("cost", "timestamp")]
-    # The columns tell the periods apart: nothing else does in a table.
+    # The columns identify the periods.
     assert len({tuple(row[name] for name in names) for row in found}) == len(expected)
 
 
@@ -167,7 +167,7 @@ def test_limits_keep_the_first_groups_of_each_parent(
     plain = records(result_of(group=group, metrics=METRICS, timeInterval="month"))
     limited = [*group[:-1], {**group[-1], "limit": {"metric": metric, "sort": sort, "value": count}}]
     shown = records(result_of(group=limited, metrics=METRICS, timeInterval="month"))
-    names = [one["id"] for one in group]
+    names = [item["id"] for item in group]
     totals: dict[Any, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
     for row in plain:
         totals[tuple(row[name] for name in names[:-1])][row[names[-1]]] += round(row[metric["value"]] * 1e6)
@@ -225,7 +225,7 @@ def test_metric_filters_keep_what_passes(operator: str, low: float, high: float,
 def test_percentages_add_up(groups: list[Dimension], aggregation: str) -> None:
     config = {"group": named(*groups), "timeInterval": "day"}
     plain, shown = (records(result_of(**config, **more)) for more in ({}, {"aggregation": aggregation}))
-    parts = {"percent_total": [], "percent_col": ["year", "month", "day"], "percent_row": [one.id for one in groups]}
+    parts = {"percent_total": [], "percent_col": ["year", "month", "day"], "percent_row": [item.id for item in groups]}
     wholes: dict[Any, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for before, after in zip(plain, shown, strict=True):
         whole = wholes[tuple(after[name] for name in parts[aggregation])]
@@ -259,7 +259,7 @@ def test_running_sums_end_at_the_sum(groups: list[Dimension], range_: Any) -> No
     ends: dict[Any, float] = {}
     sums: dict[Any, float] = defaultdict(float)
     for before, after in zip(plain, running, strict=True):
-        key = tuple(before[one.id] for one in groups)
+        key = tuple(before[item.id] for item in groups)
         sums[key] += before["cost"]
         ends[key] = after["cost"]
         assert after["cost"] == pytest.approx(sums[key], abs=1e-6)
@@ -353,9 +353,11 @@ def test_promotional_credits_are_counted_when_asked() -> None:
 
 def test_currencies_are_converted() -> None:
     dollars, euros = (result_of(currency=name, metrics=METRICS)["rows"] for name in ("USD", "EUR"))
-    for one, other in zip(dollars, euros, strict=True):
-        assert other[3] == pytest.approx(one[3] * 0.87, abs=1e-6) and other[5] == pytest.approx(one[5] * 0.87, abs=1e-6)
-        assert other[4] == one[4], "usage is no money"
+    for item, other in zip(dollars, euros, strict=True):
+        assert other[3] == pytest.approx(item[3] * 0.87, abs=1e-6) and other[5] == pytest.approx(
+            item[5] * 0.87, abs=1e-6
+        )
+        assert other[4] == item[4], "usage is no money"
 
 
 def test_deprecated_metric_counts_only_alone() -> None:

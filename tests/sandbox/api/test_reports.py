@@ -1,4 +1,4 @@
-"""Saved reports: made, listed, run, changed, deleted."""
+"""Saved reports: create, list, run, update, delete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BY_CLOUD = {"group": [{"type": "fixed", "id": "cloud_provider"}], "timeInterval"
 
 
 async def create(party: Party, **body: object) -> Any:
-    """The answer to the creation of a report."""
+    """The response to the creation of a report."""
     answer = await party.send("POST", PATH, body)
     assert answer.status == 201, answer
     return answer.json
@@ -107,7 +107,7 @@ async def test_lists_are_filtered(party: Party) -> None:
     made = await create(party, name="Unheard of")
 
     async def found(**query: object) -> list[str]:
-        return [one["id"] for one in (await party.get(PATH, **query))["reports"]]
+        return [item["id"] for item in (await party.get(PATH, **query))["reports"]]
 
     assert await found(filter="reportName:Unheard of") == await found(nameContains="HEARD") == [made["id"]]
     assert made["id"] in await found(filter=f"owner:{ADMIN.email}|type:[custom]|folderId:root")

@@ -20,7 +20,7 @@ THEME: dict[str, Any] = {
 
 
 async def made(party: Party, path: str, body: Any) -> Any:
-    """The answer to the creation of something."""
+    """The response to the creation of an object."""
     answer = await party.send("POST", path, body)
     assert answer.status == 201, answer
     return answer.json
@@ -78,7 +78,7 @@ async def test_folders_within_folders(party: Party) -> None:
     assert (outer["parentFolderId"], outer["description"]) == ("root", "")
     inner = await made(party, FOLDERS, {"name": "Inner", "parentFolderId": outer["id"], "description": "x"})
     listed = (await party.get(FOLDERS))["folders"]
-    assert [one["id"] for one in listed] == sorted(one["id"] for one in listed)
+    assert [item["id"] for item in listed] == sorted(item["id"] for item in listed)
     assert outer in listed and inner in listed and await party.walk(FOLDERS, "folders", 1) == listed
     twin = await made(party, FOLDERS, {"name": "Inner"})
     moved = (await party.send("PATCH", f"{FOLDERS}/{twin['id']}", {"parentFolderId": outer["id"]})).json
@@ -93,7 +93,7 @@ async def test_folders_within_folders(party: Party) -> None:
     report = await made(party, REPORTS, {"name": "x", "folderId": outer["id"]})
     assert (kept["folderId"], report["folderId"]) == (inner["id"], outer["id"])
     found = (await party.get(REPORTS, filter=f"folderId:{outer['id']}"))["reports"]
-    assert [one["id"] for one in found] == [report["id"]]
+    assert [item["id"] for item in found] == [report["id"]]
     gone = await party.send("DELETE", f"{FOLDERS}/{outer['id']}")
     assert (gone.status, gone.body) == (204, b"")
     for folder in (outer, inner, moved):
@@ -117,7 +117,7 @@ async def test_sharing(party: Party, kind: str) -> None:
     after = (await party.send("PUT", path, {"permissions": shared, "public": "viewer"})).json
     assert (after["permissions"], after["public"], after["name"]) == (shared, "viewer", before["name"])
     assert await party.get(path) == after
-    listed = next(one for one in (await party.get(place))[kind] if one["id"] == resource)
+    listed = next(item for item in (await party.get(place))[kind] if item["id"] == resource)
     assert listed["owner"] == VIEWER.email
     private = (await party.send("PUT", path, {"permissions": shared, "public": ""})).json
     assert private["public"] is None
@@ -135,7 +135,7 @@ async def test_budgets_know_with_whom_they_are_shared(party: Party) -> None:
     await party.send("PUT", f"/sharing/v1/budgets/{budget}", {"permissions": shared, "public": "editor"})
     found = await party.get(f"{BUDGETS}/{budget}")
     assert found["public"] == "editor"
-    assert found["collaborators"] == [{"email": one["user"], "role": one["role"]} for one in shared]
+    assert found["collaborators"] == [{"email": item["user"], "role": item["role"]} for item in shared]
 
 
 async def test_suggestions_become_budgets(party: Party) -> None:
@@ -154,9 +154,9 @@ async def test_suggestions_become_budgets(party: Party) -> None:
     dismissed = await party.send("POST", f"{SUGGESTIONS}/{second['id']}/actions/dismiss", {"reason": "not_relevant"})
     assert dismissed.json == {"id": second["id"], "status": "dismissed"}
     assert (await party.get(SUGGESTIONS))["items"] == before["items"][2:]
-    for one in (first, second):
+    for item in (first, second):
         for action, sent in (("accept", body), ("dismiss", None)):
-            assert "already" in await party.refused(400, "POST", f"{SUGGESTIONS}/{one['id']}/actions/{action}", sent)
+            assert "already" in await party.refused(400, "POST", f"{SUGGESTIONS}/{item['id']}/actions/{action}", sent)
     third = before["items"][2]["id"]
     assert "reason" in await party.refused(400, "POST", f"{SUGGESTIONS}/{third}/actions/dismiss", {"reason": "x"})
     assert (await party.send("POST", f"{SUGGESTIONS}/{third}/actions/dismiss")).status == 200

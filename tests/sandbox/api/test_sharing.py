@@ -1,4 +1,4 @@
-"""Who of a customer's users sees and changes what is shared: by their own role, or by everybody's."""
+"""Access of a customer's users to shared objects: by their own role, or by that of all users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party
 
 BODIES: dict[str, Any] = {"alerts": ALERT, "allocations": ALLOCATION, "budgets": BUDGET, "reports": {"name": "Mine"}}
 EACH = pytest.mark.parametrize("kind", BODIES)
-# A colleague of the admin's, with the same permissions: what stops them is the thing's own sharing.
+# Another user with the admin's permissions, so that only sharing restricts access.
 COLLEAGUE = replace(
     ADMIN, email="colleague@acme.example", password="acme-colleague", api_token="sandbox-api-token-acme-colleague"
 )
@@ -23,12 +23,12 @@ COLLEAGUE = replace(
 
 @pytest.fixture(autouse=True)
 def colleague(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The colleague lives here, too."""
+    """Add the colleague to the users."""
     monkeypatch.setattr(accounts, "USERS", (*accounts.USERS, COLLEAGUE))
 
 
 async def create(party: Party, kind: str) -> str:
-    """The id of something new of the admin's."""
+    """The id of a new object of the admin's."""
     answer = await party.send("POST", f"/analytics/v1/{kind}", BODIES[kind])
     assert answer.status in (200, 201), answer
     found: str = answer.json["id"]
@@ -36,7 +36,7 @@ async def create(party: Party, kind: str) -> str:
 
 
 async def share(party: Party, kind: str, one: str, public: str = "", **roles: str) -> None:
-    """Share with the colleague as a role, and with everybody."""
+    """Share with the colleague as a role, and with all users."""
     permissions = [{"user": ADMIN.email, "role": "owner"}]
     permissions += [{"user": COLLEAGUE.email, "role": role} for role in roles.values()]
     answer = await party.send("PUT", f"/sharing/v1/{kind}/{one}", {"permissions": permissions, "public": public})
@@ -44,7 +44,7 @@ async def share(party: Party, kind: str, one: str, public: str = "", **roles: st
 
 
 async def rights(party: Party, kind: str, one: str, who: User) -> list[bool]:
-    """Whether somebody finds a thing, reads it, reads its sharing, and changes it."""
+    """Whether a user can list an object, read it, read its sharing, and update it."""
     path = f"/analytics/v1/{kind}"
     body = {"config": ALERT["config"]} if kind == "alerts" else {"description": "x"}
     listed = one in {row["id"] for row in (await party.get(path, who))[kind]}
@@ -57,36 +57,36 @@ async def rights(party: Party, kind: str, one: str, who: User) -> list[bool]:
 
 @EACH
 async def test_what_somebody_makes_is_theirs_until_it_is_shared(party: Party, kind: str) -> None:
-    one = await create(party, kind)
-    assert await rights(party, kind, one, ADMIN) == [True] * 4
-    assert await rights(party, kind, one, EMPLOYEE) == [True] * 4
-    assert await rights(party, kind, one, COLLEAGUE) == [False] * 4
-    assert await rights(party, kind, one, VIEWER) == [False] * 4
+    item = await create(party, kind)
+    assert await rights(party, kind, item, ADMIN) == [True] * 4
+    assert await rights(party, kind, item, EMPLOYEE) == [True] * 4
+    assert await rights(party, kind, item, COLLEAGUE) == [False] * 4
+    assert await rights(party, kind, item, VIEWER) == [False] * 4
     for role, expected in (("viewer", [True, True, True, False]), ("editor", [True] * 4)):
-        await share(party, kind, one, colleague=role)
-        assert await rights(party, kind, one, COLLEAGUE) == expected
-        await share(party, kind, one, public=role)
-        assert await rights(party, kind, one, COLLEAGUE) == expected
-    await share(party, kind, one, public="viewer", colleague="editor")
-    assert await rights(party, kind, one, COLLEAGUE) == [True] * 4, "the greater of the two"
-    assert await rights(party, kind, one, VIEWER) == [True, True, True, False]
-    await share(party, kind, one)
-    assert await rights(party, kind, one, COLLEAGUE) == [False] * 4
+        await share(party, kind, item, colleague=role)
+        assert await rights(party, kind, item, COLLEAGUE) == expected
+        await share(party, kind, item, public=role)
+        assert await rights(party, kind, item, COLLEAGUE) == expected
+    await share(party, kind, item, public="viewer", colleague="editor")
+    assert await rights(party, kind, item, COLLEAGUE) == [True] * 4, "the greater of the two"
+    assert await rights(party, kind, item, VIEWER) == [True, True, True, False]
+    await share(party, kind, item)
+    assert await rights(party, kind, item, COLLEAGUE) == [False] * 4
 
 
 @EACH
 async def test_who_may_not_change_it_may_neither_delete_nor_share_it(party: Party, kind: str) -> None:
-    one = await create(party, kind)
-    path = f"/analytics/v1/{kind}/{one}"
+    item = await create(party, kind)
+    path = f"/analytics/v1/{kind}/{item}"
     body = {"permissions": [{"user": COLLEAGUE.email, "role": "owner"}], "public": ""}
     for role in ("", "viewer"):
-        await share(party, kind, one, public=role)
-        for method, where, sent in (("DELETE", path, None), ("PUT", f"/sharing/v1/{kind}/{one}", body)):
+        await share(party, kind, item, public=role)
+        for method, where, sent in (("DELETE", path, None), ("PUT", f"/sharing/v1/{kind}/{item}", body)):
             said = await party.refused(403, method, where, sent, who=COLLEAGUE)
             assert COLLEAGUE.email in said and f"of this {kind[:-1]}" in said
-    await share(party, kind, one, colleague="editor")
-    assert (await party.send("PUT", f"/sharing/v1/{kind}/{one}", body, who=COLLEAGUE)).status == 200
-    assert await rights(party, kind, one, ADMIN) == [False] * 4, "it was given away"
+    await share(party, kind, item, colleague="editor")
+    assert (await party.send("PUT", f"/sharing/v1/{kind}/{item}", body, who=COLLEAGUE)).status == 200
+    assert await rights(party, kind, item, ADMIN) == [False] * 4, "it was given away"
     assert (await party.send("DELETE", path, who=COLLEAGUE)).status == 200
     assert "not found" in await party.refused(404, "GET", path)
 
@@ -100,9 +100,9 @@ async def test_what_was_always_there_is_seen_by_everybody(party: Party, kind: st
 
 
 async def test_a_report_is_not_run_for_who_has_no_part_in_it(party: Party) -> None:
-    one = await create(party, "reports")
+    item = await create(party, "reports")
     for tail in ("", "/config"):
-        assert "no viewer" in await party.refused(403, "GET", f"/analytics/v1/reports/{one}{tail}", who=COLLEAGUE)
+        assert "no viewer" in await party.refused(403, "GET", f"/analytics/v1/reports/{item}{tail}", who=COLLEAGUE)
 
 
 async def test_whoever_cannot_see_what_uses_an_allocation_is_told_whose_it_is(party: Party) -> None:

@@ -1,4 +1,4 @@
-"""Support requests: made, listed, commented, tagged, solved."""
+"""Support requests: create, list, comment, tag, solve."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TICKET = {
 
 
 async def create(party: Party, **changes: object) -> Any:
-    """The answer to a new ticket."""
+    """The response to a new ticket."""
     answer = await party.send("POST", PATH, {"ticket": {**TICKET, **changes}})
     assert answer.status == 201, answer
     return answer.json
@@ -94,7 +94,7 @@ async def test_lists_are_filtered_and_paged(party: Party) -> None:
     made = [(await create(party, severity=severity))["id"] for severity in ("low", "urgent", "normal", "urgent")]
 
     async def found(**query: object) -> list[int]:
-        return [one["id"] for one in (await party.get(PATH, **query))["tickets"]]
+        return [item["id"] for item in (await party.get(PATH, **query))["tickets"]]
 
     assert await found(filter="severity:urgent") == [made[3], made[1]]
     assert await found(filter=f"severity:[urgent]|severity:low|requester:{ADMIN.email}|status:new") == [
@@ -104,7 +104,7 @@ async def test_lists_are_filtered_and_paged(party: Party) -> None:
     ]
     whole = await found()
     assert whole[:4] == made[::-1] and len(set(whole)) == len(whole)
-    assert [one["id"] for one in await party.walk(PATH, "tickets", 3)] == whole
+    assert [item["id"] for item in await party.walk(PATH, "tickets", 3)] == whole
     for query in ({"maxResults": 101}, {"maxResults": -1}, {"filter": "colour:red"}):
         assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
 

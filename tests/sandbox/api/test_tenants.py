@@ -1,4 +1,4 @@
-"""What a customer's state guarantees: ids, bounds, and that worlds of one seed are alike."""
+"""Tenant state: ids, limits, and equality for equal seeds."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from .conftest import NOON
 
 
 def api(seed: int = 7) -> Api:
-    """An API whose clock stands still."""
+    """An API with a fixed clock."""
     return Api(clock=lambda: NOON, seed=seed)
 
 
 def ids(of: Api, name: str) -> list[str]:
-    """The ids that a collection starts with."""
+    """The ids of a collection's initial records."""
     return list(of.tenant(ACME).collection(name, getattr(analytics_core, name)))
 
 
 @pytest.mark.parametrize("name", ["budgets", "reports", "flows", "tickets"])
 def test_worlds_of_a_seed_are_alike_whatever_is_asked_first(name: str) -> None:
-    one, other = api(), api()
+    item, other = api(), api()
     other.tenant(ACME).new_id()
     other.tenant(ACME).collection("reports", analytics_core.reports)
-    assert ids(one, name) == ids(other, name)
-    assert one.tenant(ACME).collection(name, lambda tenant: ()) is one.tenant(ACME).collection(name, lambda tenant: ())
+    assert ids(item, name) == ids(other, name)
+    assert item.tenant(ACME).collection(name, lambda tenant: ()) is item.tenant(ACME).collection(
+        name, lambda tenant: ()
+    )
 
 
 def test_ids_are_opaque_and_never_the_same() -> None:
     first, other = api(), api(8)
     made = [first.tenant(customer).new_id() for customer in (ACME, GLOBEX) for _ in range(100)]
-    assert len(set(made)) == 200 and {len(one) for one in made} == {20} and all(map(str.isalnum, made))
+    assert len(set(made)) == 200 and {len(item) for item in made} == {20} and all(map(str.isalnum, made))
     assert first.tenant(ACME).stable_id("a", "b") != other.tenant(ACME).stable_id("a", "b")
     assert first.tenant(ACME).stable_id("a", "b") != first.tenant(GLOBEX).stable_id("a", "b")
 
@@ -51,7 +53,7 @@ def test_a_world_is_not_filled_without_end() -> None:
 
 def test_the_later_made_come_first() -> None:
     made: list[JsonObject] = [{"id": str(number), "createTime": time} for number, time in enumerate((5, 9, 5, 1))]
-    assert [one["id"] for one in newest_first({one["id"]: one for one in made})] == ["1", "2", "0", "3"]
+    assert [item["id"] for item in newest_first({item["id"]: item for item in made})] == ["1", "2", "0", "3"]
 
 
 def test_what_is_reckoned_is_reckoned_once_a_day() -> None:

@@ -1,4 +1,4 @@
-"""Users, roles, organizations, and the customer itself."""
+"""Users, roles, organizations, and the customer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATCH = {"Content-Type": "application/merge-patch+json"}
 
 
 async def invite(party: Party, email: str = "new@acme.example", **body: object) -> Any:
-    """The user that an invitation makes."""
+    """The user created by an invitation."""
     answer = await party.send("POST", f"{USERS}/invite", {"email": email, **body})
     assert answer.status == 201, answer
     return answer.json["user"]
@@ -26,10 +26,10 @@ async def invite(party: Party, email: str = "new@acme.example", **body: object) 
 
 async def test_life_of_a_user(party: Party) -> None:
     before = await party.get(USERS)
-    assert {ADMIN.email, VIEWER.email} <= {one["email"] for one in before["users"]}
-    roles = {one["id"] for one in (await party.get("/iam/v1/roles"))["roles"]}
-    organizations = [one["id"] for one in (await party.get("/iam/v1/organizations"))["organizations"]]
-    assert all(one["roleId"] in roles and one["organizationId"] in organizations for one in before["users"])
+    assert {ADMIN.email, VIEWER.email} <= {item["email"] for item in before["users"]}
+    roles = {item["id"] for item in (await party.get("/iam/v1/roles"))["roles"]}
+    organizations = [item["id"] for item in (await party.get("/iam/v1/organizations"))["organizations"]]
+    assert all(item["roleId"] in roles and item["organizationId"] in organizations for item in before["users"])
     made = await invite(party, firstName="New", lastName="Comer", organizationId=organizations[1])
     assert (made["status"], made["displayName"], made["organizationId"]) == ("invited", "New Comer", organizations[1])
     found = await party.get(USERS, email="NEW@acme.example")
@@ -84,7 +84,7 @@ async def test_nobody_deletes_themselves(party: Party) -> None:
         assert field in await party.refused(400, "PATCH", f"{USERS}/{own}", body)
 
 
-async def test_invitations_are_sent_again_and_cancelled(party: Party, clock: Clock) -> None:
+async def test_invitations_are_resent_and_canceled(party: Party, clock: Clock) -> None:
     path = f"{USERS}/{(await invite(party))['id']}/actions"
 
     async def act(action: str, key: str = "", status: int = 200, **query: object) -> Any:
@@ -100,7 +100,7 @@ async def test_invitations_are_sent_again_and_cancelled(party: Party, clock: Clo
         await act(action, "one", dryRun="true")
     first = await act("cancel", "two")
     assert first == await act("cancel", "two"), "the same request again is answered alike"
-    assert "cancelled" in (await act("cancel", "three", 409))["error"]
+    assert "canceled" in (await act("cancel", "three", 409))["error"]
     assert "another request" in (await act("resend", "two", 400))["error"]
     assert (await act("resend", "four"))["inviteId"] == first["inviteId"]
     assert await act("cancel", "five") == first, "it was open again"
@@ -115,7 +115,7 @@ async def test_invitations_are_sent_again_and_cancelled(party: Party, clock: Clo
 
 
 async def change(party: Party, body: Any, status: int = 200, **options: Any) -> Any:
-    """What a change of the customer is answered with."""
+    """The response to an update of the customer."""
     answer = await party.send("PATCH", CUSTOMER, body, headers=PATCH, **options)
     assert answer.status == status, answer
     return answer.body if status == 200 else answer.json["error"]
@@ -165,4 +165,4 @@ async def test_slugs_are_taken_once(party: Party) -> None:
 
 async def test_the_account_team(party: Party) -> None:
     found = (await party.get("/customers/v1/accountTeam", VIEWER))["accountManagers"]
-    assert found and all(one["email"].endswith("@doit.example") and one["id"] for one in found)
+    assert found and all(item["email"].endswith("@doit.example") and item["id"] for item in found)

@@ -1,4 +1,4 @@
-"""Watching the world: what is shown of it and what never is, live and bounded, and to nobody from elsewhere."""
+"""Dashboard: its contents and redaction, live updates, limits, and access from this machine only."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from ..conftest import BASE, CALLBACK, SECRET, Clock, NoApi, Party
 from ..identity.test_exchange import exchanged, whoami
 
 ADMIN, VIEWER, _, EMPLOYEE = USERS
-# Nothing here is timed: this only keeps a broken test from waiting without end.
+# Only keeps a broken test from waiting forever.
 LIMIT = 30.0
 
 Shown = dict[str, Any]
 
 
 class Watching:
-    """A page that has connected, and the text of all it was sent."""
+    """A connected page, and the text of everything it received."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self.response = response
@@ -54,14 +54,14 @@ class Watching:
         return None
 
     async def next(self, name: str) -> Shown:
-        """The next event of this name."""
+        """The next event with this name."""
         while found := await self.event():
             if found[0] == name:
                 return found[2]
         raise AssertionError(f"the stream ended before there was a {name}")
 
     async def call(self, path: str) -> Shown:
-        """The next call of this path."""
+        """The next call with this path."""
         while (found := await self.next("call"))["target"].partition("?")[0] != path:
             pass
         return found
@@ -83,7 +83,7 @@ async def state(party: Party) -> Shown:
 
 @asynccontextmanager
 async def served(*, history: int = 200, watchers: int = 16, queue: int = 256) -> AsyncIterator[str]:
-    """A world with other bounds, which is in no hurry to end and buffers little in the kernel."""
+    """A sandbox with other limits, with a short shutdown timeout and small kernel buffers."""
     with socket.create_server(("127.0.0.1", 0)) as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -103,7 +103,7 @@ async def served(*, history: int = 200, watchers: int = 16, queue: int = 256) ->
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    # Each watcher needs a connection, and a pool could run out of them.
+    # Each watcher needs a connection, which could exhaust a pool.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield session
 
@@ -180,11 +180,11 @@ async def test_a_sign_in_is_seen_and_none_of_its_secrets(party: Party, clock: Cl
     secrets += [user.api_token for user in USERS]
     secrets += [part for token in (body["access_token"], again["access_token"]) for part in token.split(".")]
     document = await (await party.get(f"{party.url}/")).text()
-    # The passwords are published, but nowhere except beside the users.
+    # The passwords are published, but shown only in the list of users.
     passwords = [user.password for user in USERS]
     for text in (json.dumps({**seen, "users": []}), page.text.partition("event: call")[2], document):
-        assert not [one for one in (*secrets, *passwords) if one in text]
-    assert not [one for one in secrets if one in json.dumps(seen["users"]) or one in page.text]
+        assert not [item for item in (*secrets, *passwords) if item in text]
+    assert not [item for item in secrets if item in json.dumps(seen["users"]) or item in page.text]
     assert [user["password"] for user in seen["users"]] == passwords
 
 
@@ -240,7 +240,7 @@ async def test_an_answer_that_is_cut_off_has_no_status(clock: Clock, http: aioht
         async with http.put(f"{made.url}/sandbox/faults", json={"faults": [{"kind": "reset"}]}) as response:
             assert response.status == 200
         with pytest.raises(aiohttp.ClientError):
-            # What is safe to ask twice, this client asks twice.
+            # This client retries idempotent requests.
             await http.post(f"{made.url}/analytics/v1/budgets", headers={"Authorization": f"Bearer {ADMIN.api_token}"})
         assert await ask(http, made.url, "/analytics/v1/budgets?maxResults=1&pageToken=abc") == 400
         cut, refused = (await state(party))["calls"]
@@ -277,7 +277,7 @@ async def test_history_is_bounded_and_resumed_by_the_last_event(http: aiohttp.Cl
                 return hello["reset"], targets
 
         assert await resumed(ids[3]) == (False, ["/whoami?number=4"])
-        # The call that the line above made is one of the three by now.
+        # The call made by the line above is one of the three by now.
         assert (await resumed(ids[0]))[0] is True
         for unknown in ("x-1", f"{ids[0].partition('-')[0]}-99", "nonsense", "9" * 5000):
             reset, targets = await resumed(unknown)
@@ -311,7 +311,7 @@ async def test_watchers_are_bounded_and_those_who_left_make_room(http: aiohttp.C
 
 
 async def until_accepted(http: aiohttp.ClientSession, url: str) -> None:
-    # The server hears of a connection that was closed when its loop comes to it.
+    # The server notices a closed connection only in its next loop iteration.
     while True:
         async with http.get(f"{url}/world/events") as response:
             if response.status == 200:
@@ -358,7 +358,7 @@ async def test_a_queue_that_is_full_ends_one_watcher_alone() -> None:
 
 
 async def test_the_end_of_the_world_ends_the_stream(http: aiohttp.ClientSession) -> None:
-    # The server would wait for its handlers ten times as long as this test does.
+    # The server would wait for its handlers ten times as long as this test.
     async with served() as url:
         response = await http.get(f"{url}/world/events")
         page = Watching(response)

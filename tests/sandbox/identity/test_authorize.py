@@ -1,4 +1,4 @@
-"""The authorization endpoint: what is refused on a page, what is told the client, what leads to a code."""
+"""Authorization endpoint: error pages, error redirects, and codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..conftest import BASE, CALLBACK, Fields, Party
 
 
 async def refused(party: Party, url: str) -> str:
-    """The text of a page that refuses without sending the browser anywhere."""
+    """The text of an error page, without a redirect."""
     answer = await party.get(url)
     assert answer.status == 400 and answer.content_type == "text/html"
     assert "Location" not in answer.headers
@@ -59,7 +59,7 @@ async def test_unknown_client_is_a_page(party: Party, client_id: str | None) -> 
 async def test_other_redirect_address_is_a_page(party: Party, redirect_uri: str) -> None:
     client = await party.register()
     page = await refused(party, party.ask(client["client_id"], redirect_uri=redirect_uri))
-    assert "The way back does not fit" in page
+    assert "Unknown redirect address" in page
 
 
 async def test_only_a_loopback_port_is_free(party: Party) -> None:
@@ -72,11 +72,11 @@ async def test_only_a_loopback_port_is_free(party: Party) -> None:
 
 
 async def test_redirect_address_may_be_left_out_where_there_is_one(party: Party) -> None:
-    one = (await party.register())["client_id"]
+    item = (await party.register())["client_id"]
     two = (await party.register(redirect_uris=[CALLBACK, "https://app.example/cb"]))["client_id"]
-    code = await party.code(one, redirect_uri=None)
-    assert (await party.redeem(one, code, redirect_uri="")).status == 200
-    assert "No way back" in await refused(party, party.ask(two, redirect_uri=None))
+    code = await party.code(item, redirect_uri=None)
+    assert (await party.redeem(item, code, redirect_uri="")).status == 200
+    assert "Missing redirect address" in await refused(party, party.ask(two, redirect_uri=None))
 
 
 @pytest.mark.parametrize(
@@ -211,13 +211,13 @@ async def test_auto_approval_needs_no_page_and_no_cookie(party: Party) -> None:
     answer = await party.get(party.ask(client))
     assert answer.status == 302
     again = await party.get(party.ask(client))
-    one, other = party.heard(answer)["code"], party.heard(again)["code"]
-    assert one != other
-    token = await (await party.redeem(client, one)).json()
+    item, other = party.heard(answer)["code"], party.heard(again)["code"]
+    assert item != other
+    token = await (await party.redeem(client, item)).json()
     claims = party.world.identity.signing.read_claims(token["access_token"]) or {}
     assert claims["sub"] == "viewer@acme.example"
     assert (await party.redeem(client, other)).status == 200
-    # It still judges the request.
+    # The request is still validated.
     await refused(party, party.ask(client, redirect_uri="https://evil.example/"))
     heard = dict(parse_qsl(urlsplit((await party.get(party.ask(client, scope="x"))).headers["Location"]).query))
     assert heard["error"] == "invalid_scope"
@@ -232,7 +232,7 @@ async def test_a_state_comes_back_as_it_was_through_every_page(party: Party, sta
 
 
 async def test_a_long_request_stays_as_long_as_it_was(party: Party) -> None:
-    """Signing in leads back to the same request: written in another way it could be too long for a request line."""
+    """Sign-in returns to the same request: an encoded copy could be too long for a request line."""
     client = (await party.register())["client_id"]
     state = "/:@" * 2200
     asked = f"{party.ask(client, state=None)}&prompt=login&state={state}"

@@ -1,4 +1,4 @@
-"""Client ID metadata documents: recorded ones of well-known clients, and what a fetched one may say."""
+"""Client ID metadata documents: bundled ones of well-known clients, and validation of fetched ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ URL = "https://app.example/client.json"
 
 
 def document(**changes: Any) -> bytes:
-    """A right document, with changes; None leaves a member out."""
+    """A valid document, with changes; None removes a member."""
     members = {"client_id": URL, "client_name": "App", "redirect_uris": [CALLBACK], **changes}
     return json.dumps({name: value for name, value in members.items() if value is not None}).encode()
 
@@ -81,7 +81,7 @@ async def test_other_documents_are_fetched(party: Party, documents: Web) -> None
     code = party.heard(await party.get(party.ask(URL)))["code"]
     assert (await party.redeem(URL, code)).status == 200
     assert set(documents.asked) == {URL}
-    # A document that is gone takes the client with it.
+    # Without its document the client is unknown.
     del documents.pages[URL]
     assert (await party.get(party.ask(URL))).status == 400
 

@@ -1,4 +1,4 @@
-"""How clients prove themselves at the token endpoint: each registered way, and every wrong one."""
+"""Client authentication at the token endpoint: each registered method, and invalid attempts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 def key_set(*keys: tuple[str, Any]) -> dict[str, Any]:
-    """Public halves of keys under ids."""
+    """A key set of public keys with these ids."""
     members = []
     for kid, key in keys:
         algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
@@ -40,7 +40,7 @@ def key_set(*keys: tuple[str, Any]) -> dict[str, Any]:
 
 
 def basic(client_id: str, secret: str) -> dict[str, str]:
-    """The Authorization header of HTTP Basic as RFC 6749 wants it, both parts form-encoded."""
+    """The Authorization header of HTTP Basic under RFC 6749, both parts form-encoded."""
     pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
@@ -48,7 +48,7 @@ def basic(client_id: str, secret: str) -> dict[str, str]:
 async def redeem(
     party: Party, client: str, *, headers: Any = None, callback: str = CALLBACK, **proof: str
 ) -> ClientResponse:
-    """A fresh code at the token endpoint; *proof* are more form fields."""
+    """Redeem a new code at the token endpoint; *proof* are additional form fields."""
     party.world.identity.auto_approve = "admin@acme.example"
     answer = await party.get(party.ask(client, redirect_uri=callback))
     form = {
@@ -80,7 +80,7 @@ async def test_a_confidential_client_has_to_prove_itself(party: Party) -> None:
     answer = await redeem(party, identifier, headers=basic(identifier, "wrong"))
     assert await error_of(answer) == (401, "invalid_client")
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
-    # Each grant, and revocation, asks for the same.
+    # Each grant, and revocation, requires the same authentication.
     tokens = await (await redeem(party, identifier, client_id=identifier, client_secret=secret)).json()
     assert await error_of(await party.refresh(identifier, tokens["refresh_token"])) == (401, "invalid_client")
     form = {"client_id": identifier, "token": tokens["refresh_token"]}
@@ -128,7 +128,7 @@ async def test_one_way_at_a_time(party: Party) -> None:
 
 
 def proof(party: Party, client: str, key: Any, *, kid: str | None = "one", **changes: Any) -> dict[str, str]:
-    """Form fields of private_key_jwt; None leaves a claim out."""
+    """Form fields of private_key_jwt; None removes a claim."""
     claims = {"iss": client, "sub": client, "aud": party.url, "exp": int(time.time()) + 60, "jti": "a", **changes}
     algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
     kept = {name: value for name, value in claims.items() if value is not None}
@@ -143,7 +143,7 @@ async def test_a_private_key_proves_its_client(party: Party, key: Any) -> None:
     for number, audience in enumerate((party.url, f"{party.url}/api/auth/token", [party.url])):
         answer = await redeem(party, client, **proof(party, client, key, aud=audience, jti=f"{number}"))
         assert answer.status == 200, await answer.text()
-    # The assertion says who it is (RFC 7521 section 4.2), and a key set may be searched without an id.
+    # The assertion identifies the client (RFC 7521 section 4.2), and a key set can be searched without a key id.
     form = proof(party, client, key, jti="alone", kid=None)
     del form["client_id"]
     assert (await redeem(party, client, **form)).status == 200
@@ -216,7 +216,7 @@ async def test_assertions_need_their_type_and_a_client_that_registered_them(part
 
 
 async def test_chatgpt_may_prove_itself_or_not(party: Party, documents: Web) -> None:
-    """It acts as a public client at times, although its document names a key set."""
+    """ChatGPT sometimes acts as a public client, although its document names a key set."""
     documents.put("https://chatgpt.com/oauth/jwks.json", key_set(("one", RSA_KEY)))
     open_answer = await redeem(party, CHATGPT, callback=CHATGPT_CALLBACK, client_id=CHATGPT)
     assert open_answer.status == 200
@@ -237,7 +237,7 @@ async def test_keys_that_cannot_be_had_prove_nothing(party: Party, documents: We
     documents.put(url, {**document, "jwks_uri": uri})
     answer = await redeem(party, url, callback=callback, **proof(party, url, RSA_KEY))
     assert await error_of(answer) == (401, "invalid_client")
-    # Nothing that is not https is even asked for.
+    # Only https URLs are fetched.
     assert "http://127.0.0.1/jwks.json" not in documents.asked
 
 

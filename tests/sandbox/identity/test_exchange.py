@@ -1,4 +1,4 @@
-"""The token exchange: what the MCP server has to prove, and what an exchanged token is good for."""
+"""Token exchange: authentication of the MCP server, and the validity of exchanged tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADMIN, VIEWER, GLOBEX_ADMIN, EMPLOYEE = USERS
 
 
 def assertion(party: Party, clock: Clock, *, secret: str = SECRET, algorithm: str = "HS256", **changes: Any) -> str:
-    """A client assertion; None leaves a claim out."""
+    """A client assertion; None removes a claim."""
     claims = {
         "iss": "mcp.doit.com",
         "sub": "mcp.doit.com",
@@ -32,7 +32,7 @@ def assertion(party: Party, clock: Clock, *, secret: str = SECRET, algorithm: st
 
 
 def form(party: Party, clock: Clock, token: str, **changes: str) -> dict[str, str]:
-    """A right request, with changes; "" leaves a field out."""
+    """A valid request, with changes; "" removes a field."""
     fields = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
         "subject_token": token,
@@ -98,8 +98,8 @@ async def test_a_revoked_access_token_is_exchanged_no_more(party: Party, clock: 
 async def test_a_token_without_an_id_is_not_revoked_with_others(party: Party, clock: Clock) -> None:
     identity = party.world.identity
     client = (await party.register())["client_id"]
-    one, other = (identity.mint(user, jti=None, cid=client) for user in (ADMIN, VIEWER))
-    await party.post("/api/auth/revoke", {"client_id": client, "token": one})
+    item, other = (identity.mint(user, jti=None, cid=client) for user in (ADMIN, VIEWER))
+    await party.post("/api/auth/revoke", {"client_id": client, "token": item})
     assert (await exchanged(party, clock, other))["access_token"]
 
 

@@ -1,4 +1,4 @@
-"""Fetching what strangers name: public addresses by https only, little, soon, and not again while it is fresh."""
+"""Fetching of client metadata documents: https and public addresses only, limits for size and time, caching."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ URL = f"https://{HOST}/client.json"
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    """An https server whose answers the test decides."""
+    """An https server whose responses the test sets."""
     async with serving(tmp_path) as made:
         yield made
 
@@ -155,7 +155,7 @@ async def test_names_with_an_address_that_is_not_public_are_not_asked(
 @pytest.mark.parametrize("url", ["https://127.0.0.1/x", "http://app.example/x", "https://localhost/x"])
 async def test_other_addresses_are_not_asked(site: Site, clock: Clock, url: str) -> None:
     names = Names("127.0.0.1")
-    with pytest.raises(FetchError, match="not one that documents are fetched from"):
+    with pytest.raises(FetchError, match="documents are not fetched from this URL"):
         await site.fetcher(clock, names)(url)
     assert names.asked == [] and site.asked == []
 
@@ -180,9 +180,9 @@ def packed() -> web.Response:
 @pytest.mark.parametrize(
     ("response", "why"),
     [
-        (lambda: web.Response(status=302, headers={"Location": "https://app.example/other"}), "answered 302"),
-        (lambda: web.Response(status=404), "answered 404"),
-        (lambda: web.Response(status=500), "answered 500"),
+        (lambda: web.Response(status=302, headers={"Location": "https://app.example/other"}), "HTTP status 302"),
+        (lambda: web.Response(status=404), "HTTP status 404"),
+        (lambda: web.Response(status=500), "HTTP status 500"),
         (lambda: web.Response(text="<html>", content_type="text/html"), "not JSON"),
         (packed, "compressed"),
         (lambda: web.Response(body=b"x" * (64 * 1024 + 1), content_type="application/json"), "too large"),

@@ -1,4 +1,4 @@
-"""The documents about the provider and its key set."""
+"""Metadata documents of the provider, and its key set."""
 
 from __future__ import annotations
 
@@ -92,10 +92,10 @@ async def test_mint_makes_what_a_sign_in_makes(party: Party) -> None:
     real = (await party.login(client["client_id"]))["access_token"]
     minted = party.world.identity.mint(USERS[0], resource=f"{BASE}/mcp")
     assert jwt.get_unverified_header(real) == jwt.get_unverified_header(minted)
-    one, other = (jwt.decode(token, options={"verify_signature": False}) for token in (real, minted))
-    assert set(one) == set(other)
+    item, other = (jwt.decode(token, options={"verify_signature": False}) for token in (real, minted))
+    assert set(item) == set(other)
     for name in ("iss", "aud", "sub", "scope", "customer_context", "exp"):
-        assert one[name] == other[name]
+        assert item[name] == other[name]
 
 
 async def test_mint_bends_to_the_test(party: Party) -> None:

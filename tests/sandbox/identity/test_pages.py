@@ -1,4 +1,4 @@
-"""What people see, and what protects them while they see it."""
+"""Pages of the identity provider, and their security headers and checks."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def test_consent_says_who_for_whom_for_what_and_where(party: Party) -> Non
     text = await consent_text(party, client, scope="mcp:tools offline_access")
     for word in ("Cost Helper", "Acme billing admin", ADMIN, ACME.name, "this computer (127.0.0.1:5001)"):
         assert word in text
-    assert "nobody has checked it" in text
+    assert "it is not verified" in text
     assert "Any program on your device" in text
     assert "Stay connected" in text and "offers as documents" not in text
     assert ">Allow access</button>" in text and ">Deny</button>" in text
@@ -123,17 +123,17 @@ async def test_consent_warns_of_hosts_that_nobody_knows(party: Party) -> None:
 async def test_consent_warns_of_documented_clients_on_this_computer(party: Party) -> None:
     client, uri = "https://claude.ai/oauth/claude-code-client-metadata", "http://localhost:4711/callback"
     text = await consent_text(party, client, redirect_uri=uri)
-    assert "Claude Code" in text and "no proof of it" in text and "localhost:4711" in text
+    assert "Claude Code" in text and "does not prove it" in text and "localhost:4711" in text
 
 
 async def test_consent_trusts_a_document_about_its_own_host(party: Party, documents: Web) -> None:
     client, uri = "https://app.example/client.json", "https://app.example/cb"
     documents.put(client, {"client_id": client, "client_name": "App", "redirect_uris": [uri, CALLBACK]})
     assert 'class="warning"' not in await consent_text(party, client, redirect_uri=uri)
-    # Somebody who is not signed in yet comes by.
+    # A user who is not signed in yet.
     party.http.cookie_jar.clear()
     text = await consent_text(party, client)
-    assert "Any program on your device" in text and "no proof" not in text
+    assert "Any program on your device" in text and "does not prove it" not in text
 
 
 async def test_consent_names_the_application_of_a_scheme(party: Party) -> None:
@@ -150,7 +150,7 @@ async def test_consent_names_the_application_of_a_scheme(party: Party) -> None:
         ("Good\u202eTPGtahC", "Good TPGtahC"),
         ("$client ${action}", "$client ${action}"),
         ("x" * 500, "<strong>" + "x" * 80 + "</strong>"),
-        ("\u200b\n", "An application without a name"),
+        ("\u200b\n", "Unnamed application"),
     ],
 )
 async def test_names_of_clients_are_only_text(party: Party, name: str, shown: str) -> None:
@@ -194,7 +194,7 @@ async def test_another_account(party: Party) -> None:
     page = await party.sign_in(party.ask(client), ADMIN)
     answer = await party.post("/sign-in/out", {"transaction": page.inputs["transaction"]})
     assert answer.status == 303
-    assert "Ready users" in await (await party.get(party.url + answer.headers["Location"])).text()
+    assert "Built-in users" in await (await party.get(party.url + answer.headers["Location"])).text()
 
 
 async def test_consent_of_another_user_than_shown_counts_for_nothing(party: Party) -> None:
@@ -214,7 +214,7 @@ async def test_forms_of_other_browsers_are_refused(party: Party) -> None:
         theirs = Fields(await (await stranger.get(stranger.ask(client))).text()).inputs["transaction"]
         form = {"transaction": page.inputs["transaction"], "decision": "allow"}
         assert (await stranger.post("/sign-in/consent", form)).status == 400
-    # A page of an attacker makes the victim's browser post the attacker's own transaction.
+    # An attacker's page makes the victim's browser post the attacker's own transaction.
     for path in ("/sign-in/consent", "/sign-in/user", "/sign-in/out"):
         answer = await party.post(path, {"transaction": theirs, "decision": "allow", "user": ADMIN})
         assert answer.status == 400 and "Location" not in answer.headers
@@ -249,7 +249,7 @@ async def test_a_session_ends(party: Party, clock: Clock) -> None:
     client = (await party.register())["client_id"]
     await party.sign_in(party.ask(client), ADMIN)
     clock.advance(8 * 3600 + 1)
-    assert "Ready users" in await (await party.get(party.ask(client))).text()
+    assert "Built-in users" in await (await party.get(party.ask(client))).text()
 
 
 @pytest.mark.parametrize("path", ["/sign-in/user", "/sign-in/consent", "/sign-in/out"])
@@ -268,7 +268,7 @@ async def test_cookies_stay_with_the_pages_and_out_of_scripts(party: Party) -> N
     assert set(found) == {"sandbox_session", "sandbox_browser"}
     for cookie in found.values():
         assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == ("/sign-in", "Lax", True)
-        # Plain http on loopback; behind https they are for https alone.
+        # Not secure, because loopback uses plain http.
         assert not cookie["secure"] and len(cookie.value) >= 43
 
 

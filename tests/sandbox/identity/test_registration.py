@@ -1,4 +1,4 @@
-"""Dynamic registration: what is taken, what is answered, what is refused."""
+"""Dynamic client registration: accepted metadata, responses, errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..conftest import CALLBACK, Clock, Party, error_of
 
 URL = "/api/auth/register"
 
-# Bodies as clients were seen to send them.
+# Request bodies of real clients.
 CHATGPT = {
     "client_name": "ChatGPT",
     "application_type": "native",
@@ -60,8 +60,8 @@ async def test_clients_get_what_they_asked_for(party: Party, clock: Clock, body:
 
 
 async def test_answers_are_private_and_ids_differ(party: Party) -> None:
-    one, other = await party.register(), await party.register()
-    assert one["client_id"] != other["client_id"]
+    item, other = await party.register(), await party.register()
+    assert item["client_id"] != other["client_id"]
     async with party.http.post(party.url + URL, json=CURSOR) as answer:
         assert answer.headers["Cache-Control"] == "no-store" and answer.headers["Access-Control-Allow-Origin"] == "*"
 

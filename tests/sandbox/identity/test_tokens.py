@@ -1,4 +1,4 @@
-"""Codes, refresh tokens and revocation: what is issued once, rotated, replayed and ended."""
+"""Codes, refresh tokens and revocation: single use, rotation, replay, end of a flow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..conftest import BASE, CALLBACK, Clock, Party, error_of
 
 
 def claims(answer: dict[str, Any]) -> dict[str, Any]:
-    """The claims of the access token of an answer."""
+    """The claims of the access token in a response."""
     found: dict[str, Any] = jwt.decode(answer["access_token"], options={"verify_signature": False})
     return found
 
@@ -67,10 +67,10 @@ async def test_wrong_redemptions_fail_and_leave_the_code_usable(
 
 
 async def test_a_code_is_for_its_client(party: Party) -> None:
-    one, other = await public(party), await public(party)
-    code = await party.code(one)
+    item, other = await public(party), await public(party)
+    code = await party.code(item)
     assert await error_of(await party.redeem(other, code)) == (400, "invalid_grant")
-    assert (await party.redeem(one, code)).status == 200
+    assert (await party.redeem(item, code)).status == 200
 
 
 async def test_a_code_used_twice_ends_everything_that_came_of_it(party: Party) -> None:
@@ -135,9 +135,9 @@ async def test_refreshing_rotates_both_tokens_in_one_flow(party: Party, clock: C
     assert answer.headers["Cache-Control"] == "no-store"
     second = await answer.json()
     assert second["refresh_token"] != first["refresh_token"]
-    one, two = claims(first), claims(second)
-    assert two["flow_id"] == one["flow_id"] and two["jti"] != one["jti"] and two["exp"] == one["exp"] + 100
-    assert (two["sub"], two["aud"], two["scope"]) == (one["sub"], one["aud"], one["scope"])
+    item, two = claims(first), claims(second)
+    assert two["flow_id"] == item["flow_id"] and two["jti"] != item["jti"] and two["exp"] == item["exp"] + 100
+    assert (two["sub"], two["aud"], two["scope"]) == (item["sub"], item["aud"], item["scope"])
 
 
 async def test_a_retry_within_a_minute_gets_the_same_answer(party: Party, clock: Clock) -> None:
@@ -147,7 +147,7 @@ async def test_a_retry_within_a_minute_gets_the_same_answer(party: Party, clock:
     clock.advance(60)
     second = await (await party.refresh(client, old, resource=f"{BASE}/mcp")).json()
     assert second == {**first, "expires_in": first["expires_in"] - 60}
-    # The chain goes on from the answer that was repeated.
+    # Rotation continues from the repeated response.
     assert (await party.refresh(client, first["refresh_token"])).status == 200
 
 
@@ -215,7 +215,7 @@ async def test_revoking_a_refresh_token_ends_its_flow(party: Party, hint: str) -
     new = await (await party.refresh(client, body["refresh_token"])).json()
     assert await revoked(party, client, body["refresh_token"], token_type_hint=hint) == 200
     assert await error_of(await party.refresh(client, new["refresh_token"])) == (400, "invalid_grant")
-    # Not even the retry of a lost answer brings it back.
+    # Not even a retry of the lost response restores it.
     assert await error_of(await party.refresh(client, body["refresh_token"])) == (400, "invalid_grant")
 
 

@@ -1,4 +1,4 @@
-"""The provider's memory: never more than so many, never longer than their time."""
+"""The provider's bounded store: limits and lifetimes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ LIMIT = 3
 def test_what_is_known_is_what_was_put_last_and_is_still_alive(steps: list[tuple[str, str, int]]) -> None:
     clock = Clock()
     kept: TtlStore[int] = TtlStore(LIMIT, clock)
-    # The same by hand: key, end and value, oldest first.
+    # A simple model: key, expiry and value, oldest first.
     model: list[tuple[str, float, int]] = []
     for number, (step, key, amount) in enumerate(steps):
-        model = [one for one in model if one[1] > clock.now]
+        model = [item for item in model if item[1] > clock.now]
         if step == "put":
             kept.put(key, number, amount)
-            model = [one for one in model if one[0] != key][-(LIMIT - 1) :] + [(key, clock.now + amount, number)]
+            model = [item for item in model if item[0] != key][-(LIMIT - 1) :] + [(key, clock.now + amount, number)]
         elif step == "pop":
             assert kept.pop(key) == next((value for name, _, value in model if name == key), None)
-            model = [one for one in model if one[0] != key]
+            model = [item for item in model if item[0] != key]
         elif step == "swap":
             kept.replace(key, -number)
             model = [(name, end, -number if name == key else value) for name, end, value in model]

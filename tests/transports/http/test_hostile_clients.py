@@ -228,7 +228,7 @@ async def test_hosts_that_only_look_like_ours(site: Site, host: str) -> None:
 
 
 @pytest.mark.requirement("O1")
-async def test_hosts_that_are_none_or_two(site: Site) -> None:
+async def test_missing_or_repeated_host_headers(site: Site) -> None:
     own = site.base.removeprefix("http://")
     for lines in ("", f"Host: {own}\r\nHost: {own}\r\n"):
         async with wired(site) as wire:

@@ -1,4 +1,4 @@
-"""Operations of the API, a module per area of the document; ROUTES is the table of them all."""
+"""Operations of the sandbox API, one module per area of the API document; ROUTES lists them all."""
 
 from ..routes import Route
 from . import (

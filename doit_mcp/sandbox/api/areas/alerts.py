@@ -1,4 +1,4 @@
-"""Alerts: /analytics/v1/alerts. When one last fired is what the billing lines say."""
+"""Alerts: /analytics/v1/alerts. Billing lines determine when an alert fires."""
 
 from __future__ import annotations
 
@@ -55,88 +55,90 @@ DEFAULTS: JsonObject = {
 }
 
 
-async def list_alerts(ask: ApiRequest) -> web.Response:
+async def list_alerts(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/alerts, latest first."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), ("owner", "name"))
-    found = listing.filter_by_name(ask.query, newest_first(visible_records(ask, "alert")), "name")
+    criteria = listing.parse_filter(request.query.get("filter", ""), ("owner", "name"))
+    found = listing.filter_by_name(request.query, newest_first(visible_records(request, "alert")), "name")
     found = listing.filter_rows(found, criteria, lambda alert, key: owner_of(alert) if key == "owner" else alert[key])
-    allocations = custom_dimensions(ask.tenant)
+    allocations = custom_dimensions(request.tenant)
     found = listing.sort_rows(
-        ask.query,
+        request.query,
         found,
         SORTS,
-        lambda alert, field: _last_fired_at(ask, alert, allocations) or 0 if field == "lastAlerted" else alert[field],
+        lambda alert, field: (
+            _last_fired_at(request, alert, allocations) or 0 if field == "lastAlerted" else alert[field]
+        ),
     )
-    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    # When an alert fired is reckoned for those alone that are shown.
-    rows = [_serialize(ask, alert, allocations) | {"owner": owner_of(alert)} for alert in page.rows]
-    return json_response(ask.list_body("alerts", replace(page, rows=rows)))
+    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    # Computed only for the alerts on this page.
+    rows = [_serialize(request, alert, allocations) | {"owner": owner_of(alert)} for alert in page.rows]
+    return json_response(request.list_body("alerts", replace(page, rows=rows)))
 
 
-async def get_alert(ask: ApiRequest) -> web.Response:
+async def get_alert(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/alerts/{id}."""
-    return json_response(_serialize(ask, _get_alert(ask), custom_dimensions(ask.tenant)))
+    return json_response(_serialize(request, _get_alert(request), custom_dimensions(request.tenant)))
 
 
-async def create_alert(ask: ApiRequest) -> web.Response:
+async def create_alert(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/alerts."""
-    body = await ask.read_body(NEW_ALERT)
+    body = await request.read_body(NEW_ALERT)
     alert: JsonObject = {
-        "id": ask.tenant.new_id(),
+        "id": request.tenant.new_id(),
         "name": body["name"],
-        "owner": ask.user.email,
-        "recipients": body.get("recipients") or [ask.user.email],
-        "config": _merge_config(ask, DEFAULTS, body["config"]),
-        "createTime": ask.now_milliseconds,
-        "updateTime": ask.now_milliseconds,
+        "owner": request.user.email,
+        "recipients": body.get("recipients") or [request.user.email],
+        "config": _merge_config(request, DEFAULTS, body["config"]),
+        "createTime": request.now_milliseconds,
+        "updateTime": request.now_milliseconds,
     }
     return json_response(
-        _serialize(ask, add_record(records(ask.tenant, "alert"), alert), custom_dimensions(ask.tenant)), 201
+        _serialize(request, add_record(records(request.tenant, "alert"), alert), custom_dimensions(request.tenant)), 201
     )
 
 
-async def update_alert(ask: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/alerts/{id}: what is left out stays, in the configuration too."""
-    alert = _get_alert(ask, "editor")
-    body = await ask.read_body(ALERT_CHANGES)
+async def update_alert(request: ApiRequest) -> web.Response:
+    """PATCH /analytics/v1/alerts/{id}: omitted members stay unchanged, also within the configuration."""
+    alert = _get_alert(request, "editor")
+    body = await request.read_body(ALERT_CHANGES)
     changed = {
         **alert,
         **body,
-        "config": _merge_config(ask, alert["config"], body["config"]),
-        "updateTime": ask.now_milliseconds,
+        "config": _merge_config(request, alert["config"], body["config"]),
+        "updateTime": request.now_milliseconds,
     }
     changed["recipients"] = changed["recipients"] or alert["recipients"]
-    records(ask.tenant, "alert")[alert["id"]] = changed
-    return json_response(_serialize(ask, changed, custom_dimensions(ask.tenant)))
+    records(request.tenant, "alert")[alert["id"]] = changed
+    return json_response(_serialize(request, changed, custom_dimensions(request.tenant)))
 
 
-async def delete_alert(ask: ApiRequest) -> web.Response:
-    """DELETE /analytics/v1/alerts/{id}: the answer has no body."""
-    remove_object(ask.tenant, "alert", _get_alert(ask, "editor")["id"])
+async def delete_alert(request: ApiRequest) -> web.Response:
+    """DELETE /analytics/v1/alerts/{id}: the response has no body."""
+    remove_object(request.tenant, "alert", _get_alert(request, "editor")["id"])
     return web.Response()
 
 
-def _get_alert(ask: ApiRequest, role: str = "viewer") -> JsonObject:
-    return get_record(ask, "alert", ask.path_parameter("id"), role)
+def _get_alert(request: ApiRequest, role: str = "viewer") -> JsonObject:
+    return get_record(request, "alert", request.path_parameter("id"), role)
 
 
-def _merge_config(ask: ApiRequest, before: JsonObject, changes: JsonObject) -> JsonObject:
+def _merge_config(request: ApiRequest, before: JsonObject, changes: JsonObject) -> JsonObject:
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
-    config["scopes"] = [response_form(one) for one in config.get("scopes", [])]
-    check_alert(config, custom_dimensions(ask.tenant))
+    config["scopes"] = [response_form(item) for item in config.get("scopes", [])]
+    check_alert(config, custom_dimensions(request.tenant))
     return config
 
 
-def _serialize(ask: ApiRequest, alert: JsonObject, allocations: CustomDimensions) -> JsonObject:
+def _serialize(request: ApiRequest, alert: JsonObject, allocations: CustomDimensions) -> JsonObject:
     shown = {name: alert[name] for name in ("id", "name", "createTime", "updateTime", "recipients", "config")}
-    fired = _last_fired_at(ask, alert, allocations)
+    fired = _last_fired_at(request, alert, allocations)
     return shown if fired is None else shown | {"lastAlerted": fired}
 
 
-def _last_fired_at(ask: ApiRequest, alert: JsonObject, allocations: CustomDimensions) -> int | None:
-    """When the alert last fired, in epoch milliseconds: never before it was made."""
+def _last_fired_at(request: ApiRequest, alert: JsonObject, allocations: CustomDimensions) -> int | None:
+    """The time the alert last fired, in epoch milliseconds, if after its creation."""
     born: int = alert["createTime"]
-    day = last_firing_day(alert["config"], ask.tenant.ledger, day_of_milliseconds(born), allocations)
+    day = last_firing_day(alert["config"], request.tenant.ledger, day_of_milliseconds(born), allocations)
     return None if day is None else max(milliseconds_of(day), born)
 
 

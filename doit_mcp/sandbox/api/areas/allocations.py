@@ -1,4 +1,4 @@
-"""Allocations: /analytics/v1/allocations. What they take is reckoned in costs/allocations.py."""
+"""Allocations: /analytics/v1/allocations. costs/allocations.py computes their lines."""
 
 from __future__ import annotations
 
@@ -28,59 +28,62 @@ NEW_ALLOCATION = compile_object("name description", name=NAME, description=DESCR
 ALLOCATION_CHANGES = compile_object("", name=nullable(NAME), description=nullable(DESCRIPTION), **MEMBERS)
 
 
-async def list_allocations(ask: ApiRequest) -> web.Response:
+async def list_allocations(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/allocations, latest first."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), ("type", "owner", "name", "folderId"))
-    found = listing.filter_by_name(ask.query, newest_first(visible_records(ask, "allocation")), "name")
+    criteria = listing.parse_filter(request.query.get("filter", ""), ("type", "owner", "name", "folderId"))
+    found = listing.filter_by_name(request.query, newest_first(visible_records(request, "allocation")), "name")
     found = listing.filter_rows(found, criteria, _sort_text)
-    found = listing.sort_rows(ask.query, found, SORTS, _sort_value)
+    found = listing.sort_rows(request.query, found, SORTS, _sort_value)
     page = listing.paginate(
-        [_list_item(ask, one) for one in found], ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope
+        [_list_item(request, item) for item in found],
+        request.query.get("pageToken", ""),
+        request.page_size(),
+        scope=request.scope,
     )
-    return json_response(ask.list_body("allocations", page))
+    return json_response(request.list_body("allocations", page))
 
 
-async def get_allocation(ask: ApiRequest) -> web.Response:
+async def get_allocation(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/allocations/{id}."""
-    return json_response(_serialize(ask, _get_allocation(ask)))
+    return json_response(_serialize(request, _get_allocation(request)))
 
 
-async def create_allocation(ask: ApiRequest) -> web.Response:
-    """POST /analytics/v1/allocations: a single one has a rule, a group has rules. The status is 200."""
-    body = {name: value for name, value in (await ask.read_body(NEW_ALLOCATION)).items() if value is not None}
+async def create_allocation(request: ApiRequest) -> web.Response:
+    """POST /analytics/v1/allocations: a single allocation has a rule, a group has rules. The status is 200."""
+    body = {name: value for name, value in (await request.read_body(NEW_ALLOCATION)).items() if value is not None}
     if ("rule" in body) == ("rules" in body):
         raise bad_request("one of rule (a single allocation) and rules (a group) is needed, not both", field="rule")
     allocation: JsonObject = {
-        "id": ask.tenant.new_id(),
+        "id": request.tenant.new_id(),
         "type": "custom",
         "allocationType": "single" if "rule" in body else "group",
         "anomalyDetection": False,
         "unallocatedCosts": "",
         "folderId": "root",
-        "owner": ask.user.email,
-        "createTime": ask.now_milliseconds,
+        "owner": request.user.email,
+        "createTime": request.now_milliseconds,
     }
-    after = _apply_changes(ask, allocation, body)
-    _store(ask, after)
-    return json_response(_serialize(ask, after[-1]))
+    after = _apply_changes(request, allocation, body)
+    _store(request, after)
+    return json_response(_serialize(request, after[-1]))
 
 
-async def update_allocation(ask: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/allocations/{id}: what is left out or null stays; a group stays a group."""
-    allocation = _require_custom(_get_allocation(ask, "editor"))
-    body = {name: value for name, value in (await ask.read_body(ALLOCATION_CHANGES)).items() if value is not None}
+async def update_allocation(request: ApiRequest) -> web.Response:
+    """PATCH /analytics/v1/allocations/{id}: omitted or null members stay unchanged; a group stays a group."""
+    allocation = _require_custom(_get_allocation(request, "editor"))
+    body = {name: value for name, value in (await request.read_body(ALLOCATION_CHANGES)).items() if value is not None}
     other = "rules" if allocation["allocationType"] == "single" else "rule"
     if other in body:
         raise bad_request(f"{other}: an allocation of type {allocation['allocationType']} stays one", field=other)
-    after = _apply_changes(ask, allocation, body)
-    _store(ask, after)
-    return json_response(_serialize(ask, after[-1]))
+    after = _apply_changes(request, allocation, body)
+    _store(request, after)
+    return json_response(_serialize(request, after[-1]))
 
 
-async def delete_allocation(ask: ApiRequest) -> web.Response:
-    """DELETE /analytics/v1/allocations/{id}; 409 with what uses it (AllocationDeleteValidation)."""
-    allocation = _require_custom(_get_allocation(ask, "editor"))
-    used = {name: found for name, find in BLOCKERS.items() if (found := find(ask, allocation))}
+async def delete_allocation(request: ApiRequest) -> web.Response:
+    """DELETE /analytics/v1/allocations/{id}; 409 with the resources that use it (AllocationDeleteValidation)."""
+    allocation = _require_custom(_get_allocation(request, "editor"))
+    used = {name: found for name, find in BLOCKERS.items() if (found := find(request, allocation))}
     if used:
         blocker = {
             "id": allocation["id"],
@@ -89,22 +92,22 @@ async def delete_allocation(ask: ApiRequest) -> web.Response:
             "resources": used,
         }
         return json_response([blocker], 409)
-    remove_object(ask.tenant, "allocation", allocation["id"])
+    remove_object(request.tenant, "allocation", allocation["id"])
     return json_response({})
 
 
-def _records(ask: ApiRequest) -> Records:
-    return records(ask.tenant, "allocation")
+def _records(request: ApiRequest) -> Records:
+    return records(request.tenant, "allocation")
 
 
-def _get_allocation(ask: ApiRequest, role: str = "viewer") -> JsonObject:
-    return get_record(ask, "allocation", ask.path_parameter("id"), role)
+def _get_allocation(request: ApiRequest, role: str = "viewer") -> JsonObject:
+    return get_record(request, "allocation", request.path_parameter("id"), role)
 
 
-def _store(ask: ApiRequest, allocations: list[JsonObject]) -> None:
-    found = {one["id"]: one for one in allocations}
-    check_capacity(_records(ask), len(found.keys() - _records(ask).keys()))
-    _records(ask).update(found)
+def _store(request: ApiRequest, allocations: list[JsonObject]) -> None:
+    found = {item["id"]: item for item in allocations}
+    check_capacity(_records(request), len(found.keys() - _records(request).keys()))
+    _records(request).update(found)
 
 
 def _require_custom(allocation: JsonObject) -> JsonObject:
@@ -113,36 +116,36 @@ def _require_custom(allocation: JsonObject) -> JsonObject:
     return allocation
 
 
-def _apply_changes(ask: ApiRequest, before: JsonObject, body: JsonObject) -> list[JsonObject]:
-    """The allocations that a change makes or alters, the one it is about last; 400 if it makes no sense."""
-    changed: JsonObject = {**before, **body, "updateTime": ask.now_milliseconds}
-    changed["folderId"] = check_folder(ask.tenant, changed["folderId"])
+def _apply_changes(request: ApiRequest, before: JsonObject, body: JsonObject) -> list[JsonObject]:
+    """The allocations that a change creates or updates, the changed one last; 400 if it is invalid."""
+    changed: JsonObject = {**before, **body, "updateTime": request.now_milliseconds}
+    changed["folderId"] = check_folder(request.tenant, changed["folderId"])
     if changed["allocationType"] == "single":
         changed["rule"] = make_rule(changed["rule"])
-        known = {**_records(ask), changed["id"]: changed}
+        known = {**_records(request), changed["id"]: changed}
         check_rule(changed["rule"], known, "rule", changed["id"])
         return [changed]
     if "anomalyDetection" in body:
-        raise bad_request("anomalyDetection goes with single allocations only", field="anomalyDetection")
+        raise bad_request("anomalyDetection requires a single allocation", field="anomalyDetection")
     if not changed["unallocatedCosts"]:
         raise bad_request("unallocatedCosts is required for a group", field="unallocatedCosts")
     if "rules" not in body:
         return [changed]
-    members = resolve_members(ask, body["rules"])
-    changed["rules"] = [one["id"] for one in members]
+    members = resolve_members(request, body["rules"])
+    changed["rules"] = [item["id"] for item in members]
     return [*members, changed]
 
 
-def _serialize(ask: ApiRequest, allocation: JsonObject) -> JsonObject:
+def _serialize(request: ApiRequest, allocation: JsonObject) -> JsonObject:
     shown = {name: allocation[name] for name in (*LIST_FIELDS, "folderId")}
     if allocation["allocationType"] == "single":
         return shown | {"anomalyDetection": allocation["anomalyDetection"], "rule": allocation["rule"]}
-    rules = group_rules(_records(ask), allocation["rules"])
+    rules = group_rules(_records(request), allocation["rules"])
     return shown | {"rules": rules, "unallocatedCosts": allocation["unallocatedCosts"]}
 
 
-def _list_item(ask: ApiRequest, allocation: JsonObject) -> JsonObject:
-    url = analytics_core.console_url(ask.tenant.customer, "analytics/allocations", allocation["id"])
+def _list_item(request: ApiRequest, allocation: JsonObject) -> JsonObject:
+    url = analytics_core.console_url(request.tenant.customer, "analytics/allocations", allocation["id"])
     return {name: allocation[name] for name in LIST_FIELDS} | {"owner": owner_of(allocation), "urlUI": url}
 
 

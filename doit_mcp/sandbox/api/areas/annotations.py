@@ -1,4 +1,4 @@
-"""Annotations: /analytics/v1/annotations, notes on days."""
+"""Annotations: /analytics/v1/annotations, notes on days of the cost charts."""
 
 from __future__ import annotations
 
@@ -31,77 +31,77 @@ ANNOTATION_CHANGES = compile_object(
 )
 
 
-async def list_annotations(ask: ApiRequest) -> web.Response:
+async def list_annotations(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/annotations, latest first."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), ("content", "timestamp", "labels"))
+    criteria = listing.parse_filter(request.query.get("filter", ""), ("content", "timestamp", "labels"))
     labels = criteria.pop("labels", [])
     if "timestamp" in criteria:
         criteria["timestamp"] = [listing.parse_time(time, "filter: timestamp") for time in criteria["timestamp"]]
-    rows = [_serialize(ask, one) for one in newest_first(records(ask.tenant, "annotation"))]
+    rows = [_serialize(request, item) for item in newest_first(records(request.tenant, "annotation"))]
     rows = listing.filter_rows(rows, criteria, lambda row, key: str(row[key]))
     rows = [row for row in rows if not labels or _has_label(row["labels"], labels)]
-    rows = listing.sort_rows(ask.query, rows, tuple(SORTS), lambda row, field: row[SORTS[field]])
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return json_response(ask.list_body("annotations", page))
+    rows = listing.sort_rows(request.query, rows, tuple(SORTS), lambda row, field: row[SORTS[field]])
+    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    return json_response(request.list_body("annotations", page))
 
 
-async def get_annotation(ask: ApiRequest) -> web.Response:
+async def get_annotation(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/annotations/{id}."""
-    return json_response(_serialize(ask, _get_annotation(ask)))
+    return json_response(_serialize(request, _get_annotation(request)))
 
 
-async def create_annotation(ask: ApiRequest) -> web.Response:
+async def create_annotation(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/annotations."""
-    body = await ask.read_body(NEW_ANNOTATION)
-    now = rfc3339(ask.now)
-    annotation = {"id": ask.tenant.new_id(), "reports": [], "createTime": now}
-    return json_response(_save(ask, annotation, body), 201)
+    body = await request.read_body(NEW_ANNOTATION)
+    now = rfc3339(request.now)
+    annotation = {"id": request.tenant.new_id(), "reports": [], "createTime": now}
+    return json_response(_save(request, annotation, body), 201)
 
 
-async def update_annotation(ask: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/annotations/{id}: what is left out or null stays."""
-    annotation = _get_annotation(ask)
-    return json_response(_save(ask, annotation, await ask.read_body(ANNOTATION_CHANGES)))
+async def update_annotation(request: ApiRequest) -> web.Response:
+    """PATCH /analytics/v1/annotations/{id}: omitted or null members stay unchanged."""
+    annotation = _get_annotation(request)
+    return json_response(_save(request, annotation, await request.read_body(ANNOTATION_CHANGES)))
 
 
-async def delete_annotation(ask: ApiRequest) -> web.Response:
+async def delete_annotation(request: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/annotations/{id}."""
-    remove_object(ask.tenant, "annotation", ask.path_parameter("id"))
+    remove_object(request.tenant, "annotation", request.path_parameter("id"))
     return json_response({})
 
 
-def _get_annotation(ask: ApiRequest) -> JsonObject:
-    return get_existing(records(ask.tenant, "annotation"), ask.path_parameter("id"), "annotation")
+def _get_annotation(request: ApiRequest) -> JsonObject:
+    return get_existing(records(request.tenant, "annotation"), request.path_parameter("id"), "annotation")
 
 
-def _save(ask: ApiRequest, before: JsonObject, body: JsonObject) -> JsonObject:
+def _save(request: ApiRequest, before: JsonObject, body: JsonObject) -> JsonObject:
     changes = {name: value for name, value in body.items() if value is not None}
     labels = changes.pop("labels", None)
     if "timestamp" in changes:
         changes["timestamp"] = listing.parse_time(changes["timestamp"], "timestamp")
     for identifier in changes.get("reports", ()):
-        if identifier not in records(ask.tenant, "report"):
+        if identifier not in records(request.tenant, "report"):
             raise bad_request(f"reports: no report {identifier[:80]!r}", field="reports")
-    check_labels(ask.tenant, labels or ())
-    changed = {**before, **changes, "updateTime": rfc3339(ask.now)}
-    kept = records(ask.tenant, "annotation")
+    check_labels(request.tenant, labels or ())
+    changed = {**before, **changes, "updateTime": rfc3339(request.now)}
+    kept = records(request.tenant, "annotation")
     if changed["id"] in kept:
         kept[changed["id"]] = changed
     else:
         add_record(kept, changed)
     if labels is not None:
-        set_labels(ask.tenant, "annotation", changed["id"], labels)
-    return _serialize(ask, changed)
+        set_labels(request.tenant, "annotation", changed["id"], labels)
+    return _serialize(request, changed)
 
 
-def _serialize(ask: ApiRequest, annotation: JsonObject) -> JsonObject:
-    # Reports may have gone since.
-    reports = [one for one in annotation["reports"] if one in records(ask.tenant, "report")]
-    return {**annotation, "reports": reports, "labels": labels_of(ask.tenant, "annotation", annotation["id"])}
+def _serialize(request: ApiRequest, annotation: JsonObject) -> JsonObject:
+    # Reports may have been deleted since.
+    reports = [item for item in annotation["reports"] if item in records(request.tenant, "report")]
+    return {**annotation, "reports": reports, "labels": labels_of(request.tenant, "annotation", annotation["id"])}
 
 
-def _has_label(labels: Sequence[JsonObject], wanted: Sequence[str]) -> bool:
-    return any(label["id"] in wanted or label["name"] in wanted for label in labels)
+def _has_label(labels: Sequence[JsonObject], names: Sequence[str]) -> bool:
+    return any(label["id"] in names or label["name"] in names for label in labels)
 
 
 ROUTES = (

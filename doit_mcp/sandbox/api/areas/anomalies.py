@@ -1,4 +1,4 @@
-"""Anomalies: /anomalies/v1. They are where the billing lines jump."""
+"""Anomalies: /anomalies/v1, detected in the billing lines."""
 
 from __future__ import annotations
 
@@ -20,50 +20,52 @@ from ..tenants import ApiRequest, Tenant, get_existing
 FILTERS = ("serviceName", "billingAccount", "platform", "severityLevel")
 PAGE_SCOPE_PARAMETERS = ("sortBy", "sortOrder", "filter", "minCreationTime", "maxCreationTime")
 SHORT_NAMES = {(service.provider, service.id): service.short for service in SERVICES}
-QUIET_DAYS = 1  # without excess after which an anomaly is over
+QUIET_DAYS = 1  # without excess, after which an anomaly ends
 
 
-async def list_anomalies(ask: ApiRequest) -> web.Response:
+async def list_anomalies(request: ApiRequest) -> web.Response:
     """GET /anomalies/v1."""
-    field = listing.query_choice(ask.query, "sortBy", tuple(SORTS), "startTime")
-    order = listing.query_choice(ask.query, "sortOrder", ("asc", "desc"), "desc")
-    criteria = listing.parse_filter(ask.query.get("filter", ""), FILTERS)
+    field = listing.query_choice(request.query, "sortBy", tuple(SORTS), "startTime")
+    order = listing.query_choice(request.query, "sortOrder", ("asc", "desc"), "desc")
+    criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
     if any(level not in SEVERITIES for level in criteria.get("severityLevel", [])):
         raise bad_request(f"filter: severityLevel must be one of {', '.join(SEVERITIES)}", field="filter")
-    found = listing.filter_by_creation(ask.query, list(_current_anomalies(ask).values()), "startTime")
+    found = listing.filter_by_creation(request.query, list(_current_anomalies(request).values()), "startTime")
     found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
-    # The order is total: ties go by startTime, latest first, then by id.
+    # A total order: ties are sorted by startTime, latest first, then by id.
     found.sort(key=lambda item: (-item["startTime"], item["id"]))
     found.sort(key=SORTS[field], reverse=order == "desc")
-    if not listing.query_flag(ask.query, "includeNotifications"):
+    if not listing.query_flag(request.query, "includeNotifications"):
         found = [item | {"notifications": []} for item in found]
-    scope = "|".join((ask.scope, *(ask.query.get(name, "") for name in PAGE_SCOPE_PARAMETERS)))
-    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(default=None), scope=scope)
+    scope = "|".join((request.scope, *(request.query.get(name, "") for name in PAGE_SCOPE_PARAMETERS)))
+    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(default=None), scope=scope)
     counts = {level: sum(item["severityLevel"] == level for item in found) for level in SEVERITIES}
     summary = {
         "countBySeverity": counts,
         "totalCostOfAnomaly": round_to_cents(sum(item["costOfAnomaly"] for item in found)),
     }
     whole = {"truncated": page.token is not None, "totalCount": len(found), "totalCountExact": True}
-    return json_response(ask.list_body("anomalies", page) | whole | {"anomalySummary": summary})
+    return json_response(request.list_body("anomalies", page) | whole | {"anomalySummary": summary})
 
 
-async def get_anomaly(ask: ApiRequest) -> web.Response:
-    """GET /anomalies/v1/{id}: the anomaly, without the id that was asked for."""
-    item = get_existing(_current_anomalies(ask), ask.path_parameter("id"), "anomaly")
+async def get_anomaly(request: ApiRequest) -> web.Response:
+    """GET /anomalies/v1/{id}: the anomaly without its id, like the DoiT API."""
+    item = get_existing(_current_anomalies(request), request.path_parameter("id"), "anomaly")
     return json_response({name: value for name, value in item.items() if name != "id"})
 
 
-def _current_anomalies(ask: ApiRequest) -> dict[str, JsonObject]:
-    ledger = ask.tenant.ledger
-    items = [_make_anomaly(ask.tenant, ledger, anomaly) for anomaly in ask.tenant.compute_cached(detect_anomalies)]
+def _current_anomalies(request: ApiRequest) -> dict[str, JsonObject]:
+    ledger = request.tenant.ledger
+    items = [
+        _make_anomaly(request.tenant, ledger, anomaly) for anomaly in request.tenant.compute_cached(detect_anomalies)
+    ]
     return {item["id"]: item for item in items}
 
 
 def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObject:
     active = ledger.last - anomaly.last < QUIET_DAYS
     place = anomaly.place
-    told = add_periods("day", anomaly.first, 1)
+    notified_day = add_periods("day", anomaly.first, 1)
     return {
         "id": tenant.stable_id("anomaly", place.project, place.service, str(anomaly.first)),
         "attribution": tenant.stable_id("allocation", place.project),
@@ -85,8 +87,10 @@ def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObjec
         "acknowledged": False,
         "acknowledgedAt": None,
         "acknowledgedBy": None,
-        # People hear of it when its first day is over.
-        "notifications": [{"timestamp": rfc3339(seconds_of(told)), "channel": "email"}] if told <= ledger.last else [],
+        # Users are notified at the end of its first day.
+        "notifications": [{"timestamp": rfc3339(seconds_of(notified_day)), "channel": "email"}]
+        if notified_day <= ledger.last
+        else [],
     }
 
 

@@ -1,6 +1,6 @@
-"""Assets: /billing/v1/assets, the accounts that the billing lines name, and subscriptions with seats.
+"""Assets: /billing/v1/assets, the accounts in the billing lines, and subscriptions with seats.
 
-Only the creation answers errors as problem details.
+Only the create operation returns errors as problem details.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ LIST_FIELDS = ("id", "name", "type", "quantity", "createTime")
 EMAIL_PATTERN = re.compile(r"[^@\s]+@[^@\s]+")
 
 
-async def list_assets(ask: ApiRequest) -> web.Response:
+async def list_assets(request: ApiRequest) -> web.Response:
     """GET /billing/v1/assets, latest first."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), ("type", "name"))
-    found = listing.filter_rows(newest_first(_records(ask)), criteria, lambda asset, key: str(asset[key]))
-    rows = [_list_item(ask, one) for one in found]
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return json_response(ask.list_body("assets", page))
+    criteria = listing.parse_filter(request.query.get("filter", ""), ("type", "name"))
+    found = listing.filter_rows(newest_first(_records(request)), criteria, lambda asset, key: str(asset[key]))
+    rows = [_list_item(request, item) for item in found]
+    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    return json_response(request.list_body("assets", page))
 
 
-async def get_asset(ask: ApiRequest) -> web.Response:
+async def get_asset(request: ApiRequest) -> web.Response:
     """GET /billing/v1/assets/{id}."""
-    asset = _get_asset(ask)
-    return json_response(_list_item(ask, asset) | {"properties": asset["properties"]})
+    asset = _get_asset(request)
+    return json_response(_list_item(request, asset) | {"properties": asset["properties"]})
 
 
-async def update_asset(ask: ApiRequest) -> web.Response:
-    """PATCH /billing/v1/assets/{id}: another number of seats; committed ones are not given back."""
-    asset = _get_asset(ask)
-    quantity = (await ask.read_body(QUANTITY))["quantity"]
+async def update_asset(request: ApiRequest) -> web.Response:
+    """PATCH /billing/v1/assets/{id}: change the number of seats; committed seats cannot be returned."""
+    asset = _get_asset(request)
+    quantity = (await request.read_body(QUANTITY))["quantity"]
     if asset["type"] not in SEAT_TYPES:
         raise bad_request(f"quantity: an asset of type {asset['type']} has no seats", field="quantity")
     subscription = asset["properties"]["subscription"]
@@ -55,9 +55,9 @@ async def update_asset(ask: ApiRequest) -> web.Response:
     return json_response({name: asset[name] for name in ("id", "type", "properties")})
 
 
-async def create_asset(ask: ApiRequest) -> web.Response:
-    """POST /billing/v1/createAsset: an AWS account, all of it in the query."""
-    query = ask.query
+async def create_asset(request: ApiRequest) -> web.Response:
+    """POST /billing/v1/createAsset: create an AWS account from query parameters."""
+    query = request.query
     if query.get("type", AWS) != AWS:
         raise bad_request(f"type must be {AWS}", field="type")
     if query.get("mode", "New") != "New":
@@ -66,26 +66,26 @@ async def create_asset(ask: ApiRequest) -> web.Response:
     if not 0 < len(name) <= 50:
         raise bad_request("accountName must have 1 to 50 characters", field="accountName")
     if email and not EMAIL_PATTERN.fullmatch(email):
-        raise bad_request("rootEmail must be an e-mail address", field="rootEmail")
-    if email and any(one.get("rootEmail") == email for one in _records(ask).values()):
-        raise ApiError(409, "rootEmail: there is an account with this address already")
-    identifier = ask.tenant.new_id()
+        raise bad_request("rootEmail must be an email address", field="rootEmail")
+    if email and any(item.get("rootEmail") == email for item in _records(request).values()):
+        raise ApiError(409, "rootEmail: an account with this address already exists")
+    identifier = request.tenant.new_id()
     account = f"{int.from_bytes(identifier.encode()) % 10**12:012}"
-    asset = customer_account.make_asset(ask.tenant, AWS, account, name, ask.now_milliseconds)
-    add_record(_records(ask), {**asset, "id": identifier, "rootEmail": email})
+    asset = customer_account.make_asset(request.tenant, AWS, account, name, request.now_milliseconds)
+    add_record(_records(request), {**asset, "id": identifier, "rootEmail": email})
     return json_response({"accountID": account})
 
 
-def _records(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("assets", customer_account.assets)
+def _records(request: ApiRequest) -> Records:
+    return request.tenant.collection("assets", customer_account.assets)
 
 
-def _get_asset(ask: ApiRequest) -> JsonObject:
-    return get_existing(_records(ask), ask.path_parameter("id"), "asset")
+def _get_asset(request: ApiRequest) -> JsonObject:
+    return get_existing(_records(request), request.path_parameter("id"), "asset")
 
 
-def _list_item(ask: ApiRequest, asset: JsonObject) -> JsonObject:
-    url = analytics_core.console_url(ask.tenant.customer, "assets", asset["id"])
+def _list_item(request: ApiRequest, asset: JsonObject) -> JsonObject:
+    url = analytics_core.console_url(request.tenant.customer, "assets", asset["id"])
     return {name: asset[name] for name in LIST_FIELDS} | {"url": url}
 
 

@@ -1,4 +1,4 @@
-"""Ava, the assistant: /ava/v1. It knows one thing, what the customer spent lately, and says so to every question."""
+"""Ava, the assistant: /ava/v1. It answers every question with the customer's recent spend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..tenants import ApiRequest, Records
 from .cloudflow import stream_events
 
 SPEND_DAYS = 7
-MAX_CONVERSATIONS, MAX_ANSWERS = 1000, 100  # conversations of a tenant, answers of a conversation
+MAX_CONVERSATIONS, MAX_ANSWERS = 1000, 100  # conversations per tenant, answers per conversation
 WORDS_PER_EVENT = 8
 QUESTION, ID = text_schema(20_000, minLength=1), text_schema(200)
 QUESTION_BODY = compile_object("question", question=QUESTION, conversationId=ID)
@@ -31,80 +31,80 @@ FEEDBACK_BODY = compile_object(
 
 
 def cloud_spend(ledger: Ledger) -> list[tuple[str, int]]:
-    """Micro-dollars of each cloud in the last DAYS days, the dearest first."""
+    """Micro-dollars of each cloud in the last days, highest first."""
     rows = ledger.sums(("cloud_provider",), ledger.last - SPEND_DAYS + 1, ledger.last)
-    return sorted(((str(row[0]), int(row[1] or 0)) for row in rows), key=lambda one: -one[1])
+    return sorted(((str(row[0]), int(row[1] or 0)) for row in rows), key=lambda item: -item[1])
 
 
-def conversations(ask: ApiRequest) -> Records:
-    """What is remembered: id, who talks, and the answers' ids with the feedback on them."""
-    return ask.tenant.collection("ava conversations", lambda tenant: ())
+def conversations(request: ApiRequest) -> Records:
+    """The stored conversations: id, user, and answer ids with their feedback."""
+    return request.tenant.collection("ava conversations", lambda tenant: ())
 
 
-async def ask_stream(ask: ApiRequest) -> web.StreamResponse:
-    """POST /ava/v1/ask: an event stream of the conversation's id, life-cycle events and prose."""
-    body = await ask.read_body(QUESTION_BODY)
-    conversation, _ = _continue_conversation(ask, body)
-    return await stream_events(ask, _answer_events(_answer_text(ask), conversation["id"]))
+async def ask_stream(request: ApiRequest) -> web.StreamResponse:
+    """POST /ava/v1/ask: an event stream with the conversation's id, lifecycle events and prose."""
+    body = await request.read_body(QUESTION_BODY)
+    conversation, _ = _continue_conversation(request, body)
+    return await stream_events(request, _answer_events(_answer_text(request), conversation["id"]))
 
 
-async def ask_sync(ask: ApiRequest) -> web.Response:
-    """POST /ava/v1/askSync: one answer; its ids exist only if it is not ephemeral."""
-    body = await ask.read_body(SYNC_QUESTION_BODY)
+async def ask_sync(request: ApiRequest) -> web.Response:
+    """POST /ava/v1/askSync: one answer; its ids are valid only if it is not ephemeral."""
+    body = await request.read_body(SYNC_QUESTION_BODY)
     if body.get("ephemeral"):
-        return json_response({"answer": _answer_text(ask)})
-    conversation, answer_id = _continue_conversation(ask, body)
-    return json_response({"answer": _answer_text(ask), "conversationId": conversation["id"], "answerId": answer_id})
+        return json_response({"answer": _answer_text(request)})
+    conversation, answer_id = _continue_conversation(request, body)
+    return json_response({"answer": _answer_text(request), "conversationId": conversation["id"], "answerId": answer_id})
 
 
-async def give_feedback(ask: ApiRequest) -> web.Response:
-    """POST /ava/v1/feedback on an answer of one's own conversation."""
-    body = await ask.read_body(FEEDBACK_BODY)
-    answers = _get_conversation(ask, body["conversationId"])["answers"]
+async def give_feedback(request: ApiRequest) -> web.Response:
+    """POST /ava/v1/feedback on an answer of the user's own conversation."""
+    body = await request.read_body(FEEDBACK_BODY)
+    answers = _get_conversation(request, body["conversationId"])["answers"]
     if body["answerId"] not in answers:
         raise bad_request("answerId is not an answer of this conversation", field="answerId")
     answers[body["answerId"]] = body["feedback"]
     return web.Response()
 
 
-async def delete_conversation(ask: ApiRequest) -> web.Response:
+async def delete_conversation(request: ApiRequest) -> web.Response:
     """DELETE /ava/v1/deleteConversation?conversationId=."""
-    del conversations(ask)[_get_conversation(ask, ask.query.get("conversationId", ""))["id"]]
+    del conversations(request)[_get_conversation(request, request.query.get("conversationId", ""))["id"]]
     return web.Response()
 
 
-def _get_conversation(ask: ApiRequest, identifier: str) -> JsonObject:
-    """A conversation of the user; 400 if there is none, for these operations declare no 404."""
-    found = conversations(ask).get(identifier)
-    if found is None or found["user"] != ask.user.email:
+def _get_conversation(request: ApiRequest, identifier: str) -> JsonObject:
+    """A conversation of the user; 400 if it does not exist, because these operations declare no 404."""
+    found = conversations(request).get(identifier)
+    if found is None or found["user"] != request.user.email:
         raise bad_request("conversationId is not a conversation of yours", field="conversationId")
     return found
 
 
-def _continue_conversation(ask: ApiRequest, body: JsonObject) -> tuple[JsonObject, str]:
-    """The conversation, gone on with or new, and the id of its next answer."""
+def _continue_conversation(request: ApiRequest, body: JsonObject) -> tuple[JsonObject, str]:
+    """The continued or new conversation, and the id of its next answer."""
     if not body["question"].strip():
         raise bad_request("question must not be blank", field="question")
     if body.get("conversationId"):
-        conversation = _get_conversation(ask, body["conversationId"])
+        conversation = _get_conversation(request, body["conversationId"])
     else:
-        known = conversations(ask)
+        known = conversations(request)
         while len(known) >= MAX_CONVERSATIONS:
             del known[next(iter(known))]
-        conversation = {"id": ask.tenant.new_id(), "user": ask.user.email, "answers": {}}
+        conversation = {"id": request.tenant.new_id(), "user": request.user.email, "answers": {}}
         known[conversation["id"]] = conversation
-    answers, identifier = conversation["answers"], ask.tenant.new_id()
+    answers, identifier = conversation["answers"], request.tenant.new_id()
     while len(answers) >= MAX_ANSWERS:
         del answers[next(iter(answers))]
     answers[identifier] = None
     return conversation, identifier
 
 
-def _answer_text(ask: ApiRequest) -> str:
+def _answer_text(request: ApiRequest) -> str:
     clouds = ", ".join(
-        f"{CLOUD_NAMES[cloud]} ${amount(cost):,.2f}" for cloud, cost in ask.tenant.compute_cached(cloud_spend)
+        f"{CLOUD_NAMES[cloud]} ${amount(cost):,.2f}" for cloud, cost in request.tenant.compute_cached(cloud_spend)
     )
-    return f"In the last {SPEND_DAYS} days {ask.tenant.customer.name} spent: {clouds}."
+    return f"In the last {SPEND_DAYS} days {request.tenant.customer.name} spent: {clouds}."
 
 
 def _answer_events(text: str, conversation: str) -> Iterator[JsonObject]:

@@ -1,4 +1,4 @@
-"""Billing explainers: /billing/v1/billing-explainers and those of one invoice. AWS only; errors are problem details."""
+"""Billing explainers: /billing/v1/billing-explainers and those of an invoice. AWS only; errors are problem details."""
 
 from __future__ import annotations
 
@@ -21,54 +21,56 @@ PROFILE_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 NUMBER_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-async def explain_month(ask: ApiRequest) -> web.Response:
-    """GET /billing/v1/billing-explainers/{invoiceMonth}: each payer without DoiT's credits, which are told apart."""
-    asked = ask.path_parameter("invoiceMonth")
-    found = MONTH_PATTERN.fullmatch(asked)
+async def explain_month(request: ApiRequest) -> web.Response:
+    """GET /billing/v1/billing-explainers/{invoiceMonth}: each payer, with DoiT's credits shown separately."""
+    month = request.path_parameter("invoiceMonth")
+    found = MONTH_PATTERN.fullmatch(month)
     if found is None or found[1] == "0000":
         raise bad_request("invoiceMonth must be of the form YYYY-MM", field="invoiceMonth")
     first = date(int(found[1]), int(found[2]), 1).toordinal()
-    invoice = next((one for one in _invoices(ask) if one.month == first), None)
+    invoice = next((item for item in _invoices(request) if item.month == first), None)
     if invoice is None:
-        raise ApiError(404, f"no invoice of {asked}")
-    every = charges(ask.tenant.ledger, first)
+        raise ApiError(404, f"no invoice of {month}")
+    every = charges(request.tenant.ledger, first)
     payers = {
         payer: {
-            **explain_charges(one for one in every if one.payer == payer and not one.credit),
+            **explain_charges(item for item in every if item.payer == payer and not item.credit),
             "payerId": payer,
-            "friendlyName": f"{ask.tenant.customer.name} ({payer})",
+            "friendlyName": f"{request.tenant.customer.name} ({payer})",
         }
-        for payer in sorted({one.payer for one in every})
+        for payer in sorted({item.payer for item in every})
     }
     return json_response(
         {
-            "customerId": ask.tenant.customer.id,
-            "invoiceMonth": asked,
+            "customerId": request.tenant.customer.id,
+            "invoiceMonth": month,
             "updateTime": rfc3339(seconds_of(invoice.issue_day)),
             "payers": payers,
-            "doitCredits": money(sum(one.cost for one in every if one.credit)),
+            "doitCredits": money(sum(item.cost for item in every if item.credit)),
             "invoiceAdjustments": money(0),
         }
     )
 
 
-async def explain_invoice(ask: ApiRequest) -> web.Response:
+async def explain_invoice(request: ApiRequest) -> web.Response:
     """GET /billing/v1/billing-profiles/{billingProfileId}/billing-explainers/{invoiceNumber}."""
-    profile, number = ask.path_parameter("billingProfileId"), ask.path_parameter("invoiceNumber")
+    profile, number = request.path_parameter("billingProfileId"), request.path_parameter("invoiceNumber")
     for name, value, form in (
         ("billingProfileId", profile, PROFILE_PATTERN),
         ("invoiceNumber", number, NUMBER_PATTERN),
     ):
         if not form.fullmatch(value):
             raise bad_request(f"{name} must match {form.pattern}", field=name)
-    issued_to = {customer_account.invoice_number(ask.tenant, one.platform, one.month): one for one in _invoices(ask)}
+    issued_to = {
+        customer_account.invoice_number(request.tenant, item.platform, item.month): item for item in _invoices(request)
+    }
     invoice = issued_to.get(number)
-    if invoice is None or profile != customer_account.billing_profile(ask.tenant):
+    if invoice is None or profile != customer_account.billing_profile(request.tenant):
         raise ApiError(404, "the billing profile has no such AWS invoice")
     return json_response(
         {
-            **explain_charges(charges(ask.tenant.ledger, invoice.month)),
-            "customerId": ask.tenant.customer.id,
+            **explain_charges(charges(request.tenant.ledger, invoice.month)),
+            "customerId": request.tenant.customer.id,
             "billingProfileId": profile,
             "invoiceNumber": number,
             "invoiceMonth": date.fromordinal(invoice.month).strftime("%Y-%m"),
@@ -76,8 +78,8 @@ async def explain_invoice(ask: ApiRequest) -> web.Response:
     )
 
 
-def _invoices(ask: ApiRequest) -> list[Invoice]:
-    return [one for one in ask.tenant.compute_cached(make_invoices) if one.platform == AWS]
+def _invoices(request: ApiRequest) -> list[Invoice]:
+    return [item for item in request.tenant.compute_cached(make_invoices) if item.platform == AWS]
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""AWS billing transfer: /billingtransfer/v1. Acme is a distributor with resellers; Globex is a reseller of another."""
+"""AWS billing transfer: /billingtransfer/v1. Acme is a distributor with resellers; Globex is a reseller."""
 
 from __future__ import annotations
 
@@ -16,81 +16,87 @@ PATH = "/billingtransfer/v1"
 ROOT_FIELDS = ("accountId", "roleArn", "stackName", "region", "iamStatus", "iamDiff", "createdAt")
 
 
-async def list_program_accounts(ask: ApiRequest) -> web.Response:
+async def list_program_accounts(request: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/programmanagementaccounts, with the resellers of each."""
-    nodes.require_distributor(ask)
-    rows = list(nodes.roots(ask).values())
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    page.rows[:] = [_serialize_root(ask, one) for one in page.rows]
-    return json_response(ask.list_body("items", page))
+    nodes.require_distributor(request)
+    rows = list(nodes.roots(request).values())
+    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    page.rows[:] = [_serialize_root(request, item) for item in page.rows]
+    return json_response(request.list_body("items", page))
 
 
-async def list_program_account_states(ask: ApiRequest) -> web.Response:
-    """GET /billingtransfer/v1/programmanagementaccounts/status: all of them, without resellers."""
-    nodes.require_distributor(ask)
+async def list_program_account_states(request: ApiRequest) -> web.Response:
+    """GET /billingtransfer/v1/programmanagementaccounts/status: all accounts, without resellers."""
+    nodes.require_distributor(request)
     kept = ("accountId", "iamStatus", "iamDiff", "createdAt", "updatedAt")
-    found = nodes.roots(ask).values()
-    return json_response({"items": [{"dpmaId": one["id"], **{name: one[name] for name in kept}} for one in found]})
+    found = nodes.roots(request).values()
+    return json_response({"items": [{"dpmaId": item["id"], **{name: item[name] for name in kept}} for item in found]})
 
 
-async def list_end_customers(ask: ApiRequest) -> web.Response:
+async def list_end_customers(request: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/end-customers of a reseller's account under a distributor's."""
     for name in ("dpmaId", "resellerPmaAccountId"):
-        if not ask.query.get(name):
+        if not request.query.get(name):
             raise bad_request(f"{name} is required", field=name)
-    return _end_customers_response(ask, ask.query["resellerPmaAccountId"], ask.query["dpmaId"])
+    return _end_customers_response(request, request.query["resellerPmaAccountId"], request.query["dpmaId"])
 
 
-async def list_end_customers_of_reseller(ask: ApiRequest) -> web.Response:
+async def list_end_customers_of_reseller(request: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/resellers/{resellerPmaAccountId}/end-customers."""
-    return _end_customers_response(ask, ask.path_parameter("resellerPmaAccountId"))
+    return _end_customers_response(request, request.path_parameter("resellerPmaAccountId"))
 
 
-async def list_reseller_accounts(ask: ApiRequest) -> web.Response:
-    """GET /billingtransfer/v1/reseller-accounts: the caller's own, a distributor has none."""
-    return json_response({"items": [nodes.serialize_reseller(ask, one) for one in _own_resellers(ask)]})
+async def list_reseller_accounts(request: ApiRequest) -> web.Response:
+    """GET /billingtransfer/v1/reseller-accounts: the caller's own; empty for a distributor."""
+    return json_response({"items": [nodes.serialize_reseller(request, item) for item in _own_resellers(request)]})
 
 
-async def list_reseller_accounts_with_tenants(ask: ApiRequest) -> web.Response:
-    """GET /billingtransfer/v1/reseller-accounts/end-customers: the caller's own, with the end customers of each."""
-    revoked = listing.query_flag(ask.query, "includeRevoked")
-    return json_response({"items": [_serialize_with_tenants(ask, one, revoked) for one in _own_resellers(ask)]})
+async def list_reseller_accounts_with_tenants(request: ApiRequest) -> web.Response:
+    """GET /billingtransfer/v1/reseller-accounts/end-customers: the caller's own, each with its end customers."""
+    revoked = listing.query_flag(request.query, "includeRevoked")
+    return json_response(
+        {"items": [_serialize_with_tenants(request, item, revoked) for item in _own_resellers(request)]}
+    )
 
 
-def _own_resellers(ask: ApiRequest) -> list[JsonObject]:
-    return [one for one in nodes.resellers(ask).values() if one["customerId"] == ask.tenant.customer.id]
+def _own_resellers(request: ApiRequest) -> list[JsonObject]:
+    return [item for item in nodes.resellers(request).values() if item["customerId"] == request.tenant.customer.id]
 
 
-def _serialize_root(ask: ApiRequest, root: JsonObject) -> JsonObject:
-    tenants = [nodes.serialize_tenant(ask, one) for one in nodes.resellers(ask).values() if one["dpmaId"] == root["id"]]
+def _serialize_root(request: ApiRequest, root: JsonObject) -> JsonObject:
+    tenants = [
+        nodes.serialize_tenant(request, item)
+        for item in nodes.resellers(request).values()
+        if item["dpmaId"] == root["id"]
+    ]
     return {
         "dpmaId": root["id"],
         **{name: root[name] for name in ROOT_FIELDS},
         "tenants": tenants,
-        "lastRefreshTime": rfc3339(nodes.last_refresh_time(ask)),
+        "lastRefreshTime": rfc3339(nodes.last_refresh_time(request)),
         "handshakeStatus": nodes.count_handshake_states(tenants),
     }
 
 
-def _serialize_with_tenants(ask: ApiRequest, node: JsonObject, revoked: bool) -> JsonObject:
-    root, tenants = nodes.roots(ask)[node["dpmaId"]], nodes.serialize_end_customers(ask, node["id"], revoked)
+def _serialize_with_tenants(request: ApiRequest, node: JsonObject, revoked: bool) -> JsonObject:
+    root, tenants = nodes.roots(request)[node["dpmaId"]], nodes.serialize_end_customers(request, node["id"], revoked)
     return {
-        **nodes.serialize_reseller(ask, node),
+        **nodes.serialize_reseller(request, node),
         "region": root["region"],
         "iamStatus": root["iamStatus"],
-        "lastRefreshTime": rfc3339(nodes.last_refresh_time(ask)),
+        "lastRefreshTime": rfc3339(nodes.last_refresh_time(request)),
         "handshakeStatus": nodes.count_handshake_states(tenants),
         "tenants": tenants,
     }
 
 
-def _end_customers_response(ask: ApiRequest, account: str, root: str | None = None) -> web.Response:
-    """404 when there is no such account, or it is another's: the two cannot be told apart."""
-    revoked = listing.query_flag(ask.query, "includeRevoked")
-    node = nodes.resellers(ask).get(account)
+def _end_customers_response(request: ApiRequest, account: str, root: str | None = None) -> web.Response:
+    """The end customers of an account; 404 both for an unknown account and for another customer's."""
+    revoked = listing.query_flag(request.query, "includeRevoked")
+    node = nodes.resellers(request).get(account)
     if node is None or root not in (None, node["dpmaId"]):
         raise ApiError(404, "there is no such account of a reseller")
-    return json_response({"items": nodes.serialize_end_customers(ask, account, revoked)})
+    return json_response({"items": nodes.serialize_end_customers(request, account, revoked)})
 
 
 _RESELLER_CUSTOMERS_PATH = PATH + "/resellers/{resellerPmaAccountId}/end-customers"

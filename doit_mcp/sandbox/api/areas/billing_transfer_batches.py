@@ -1,4 +1,4 @@
-"""Batches of AWS billing transfer: resellers that a distributor maps, end customers that a reseller maps."""
+"""Batch operations of AWS billing transfer: handshakes with resellers, and mappings of end customers."""
 
 from __future__ import annotations
 
@@ -32,38 +32,42 @@ MAPPING_ITEM = compile_object(
 OUTCOMES = ("handshake_issued", "no_op", "mapped", "remapped", "failed")
 
 
-async def create_handshakes(ask: ApiRequest) -> web.Response:
-    """POST /billingtransfer/v1/resellerhandshakes: each item for itself, once for a key; a dry run changes nothing."""
-    nodes.require_distributor(ask)
-    body = await _read_batch(ask, HANDSHAKES_BODY, HANDSHAKE_ITEM, {"resellerPmaAccountId": "duplicate_pma"})
-    if body["dpmaId"] not in nodes.roots(ask):
-        raise ApiError(403, "dpmaId is no program management account of the customer", code="not_the_owner")
+async def create_handshakes(request: ApiRequest) -> web.Response:
+    """POST /billingtransfer/v1/resellerhandshakes: items succeed or fail separately; idempotent; dry runs change
+    nothing.
+    """
+    nodes.require_distributor(request)
+    body = await _read_batch(request, HANDSHAKES_BODY, HANDSHAKE_ITEM, {"resellerPmaAccountId": "duplicate_pma"})
+    if body["dpmaId"] not in nodes.roots(request):
+        raise ApiError(403, "dpmaId is not a program management account of the customer", code="not_the_owner")
     send = body.get("sendHandshakes", False)
 
     def carry_out(dry: bool) -> JsonObject:
         accounts = [item["resellerPmaAccountId"] for item in body["items"]]
-        known = nodes.resellers(ask)
+        known = nodes.resellers(request)
         fitting = known.keys() | [one for one in accounts if one not in known][: max(0, MAX_RECORDS - len(known))]
-        results = [_process_handshake(ask, body["dpmaId"], item, fitting, send=send, dry=dry) for item in body["items"]]
+        results = [
+            _process_handshake(request, body["dpmaId"], item, fitting, send=send, dry=dry) for item in body["items"]
+        ]
         counts = Counter(one["status"] for one in results)
         summary = {outcome: counts[outcome] for outcome in OUTCOMES}
         return {"dpmaId": body["dpmaId"], "results": results, "summary": summary}
 
-    return json_response(await idempotency.run_once(ask, carry_out))
+    return json_response(await idempotency.run_once(request, carry_out))
 
 
 def _process_handshake(
-    ask: ApiRequest, root: str, item: JsonObject, fitting: set[str], *, send: bool, dry: bool
+    request: ApiRequest, root: str, item: JsonObject, fitting: set[str], *, send: bool, dry: bool
 ) -> JsonObject:
-    """ResellerHandshakeResult of an item, which is carried out unless this is a dry run.
+    """Process an item, without changes in a dry run; returns its ResellerHandshakeResult.
 
-    *fitting* are the accounts that are there or that there is room for.
+    *fitting* are the accounts that exist or fit within the limit.
     """
-    node = nodes.resellers(ask).get(item["resellerPmaAccountId"])
-    error = _item_error(ask, item, fitting)
+    node = nodes.resellers(request).get(item["resellerPmaAccountId"])
+    error = _item_error(request, item, fitting)
     if error is not None:
         return {**item, "status": "failed", "error": error}
-    issue = send and (node is None or not nodes.has_live_handshake(ask, node))
+    issue = send and (node is None or not nodes.has_live_handshake(request, node))
     place = {"customerId": item["resellerCustomerId"], "dpmaId": root}
     if issue:
         status = "handshake_issued"
@@ -73,42 +77,42 @@ def _process_handshake(
         status = "no_op" if place.items() <= node.items() else "remapped"
     if dry:
         return {**item, "status": status}
-    node = _place_reseller(ask, node, item, place, issue)
+    node = _place_reseller(request, node, item, place, issue)
     issued = {"handshakeId": node["handshakeId"]} if issue else {}
     return {
         **item,
         "status": status,
         **issued,
-        "handshakeState": "open" if issue else nodes.handshake_progress(ask, node)[0],
+        "handshakeState": "open" if issue else nodes.handshake_progress(request, node)[0],
     }
 
 
 def _place_reseller(
-    ask: ApiRequest, node: JsonObject | None, item: JsonObject, place: JsonObject, issue: bool
+    request: ApiRequest, node: JsonObject | None, item: JsonObject, place: JsonObject, issue: bool
 ) -> JsonObject:
-    """The reseller's account in its place, with a new handshake if one is to be issued."""
+    """Store the reseller's account, with a new handshake if requested."""
     if node is None:
         node = {
             "id": item["resellerPmaAccountId"],
-            "created": ask.now,
+            "created": request.now,
             "issued": None,
             "outcome": "accepted",
             "handshakeId": "",
         }
-        nodes.resellers(ask)[node["id"]] = node
-    node.update(place, displayName=cloud_accounts.partners(ask.tenant)[place["customerId"]])
+        nodes.resellers(request)[node["id"]] = node
+    node.update(place, displayName=cloud_accounts.partners(request.tenant)[place["customerId"]])
     if issue:
-        identifier = cloud_accounts.handshake_id(ask.tenant.new_id())
-        node.update(issued=ask.now, outcome="accepted", handshakeId=identifier)
+        identifier = cloud_accounts.handshake_id(request.tenant.new_id())
+        node.update(issued=request.now, outcome="accepted", handshakeId=identifier)
     return node
 
 
-def _item_error(ask: ApiRequest, item: JsonObject, fitting: set[str]) -> JsonObject | None:
-    """Why an item fails, None if it does not."""
+def _item_error(request: ApiRequest, item: JsonObject, fitting: set[str]) -> JsonObject | None:
+    """The error of an item, or None."""
     account, customer = item["resellerPmaAccountId"], item["resellerCustomerId"]
-    if customer not in cloud_accounts.partners(ask.tenant):
-        return {"code": "reseller_not_found", "message": f"{customer[:80]} is no reseller of this distributor"}
-    if any(account == root["accountId"] for root in nodes.roots(ask).values()):
+    if customer not in cloud_accounts.partners(request.tenant):
+        return {"code": "reseller_not_found", "message": f"{customer[:80]} is not a reseller of this distributor"}
+    if any(account == root["accountId"] for root in nodes.roots(request).values()):
         return {"code": "account_of_distributor", "message": f"{account} is the distributor's own account"}
     if account not in fitting:
         return {
@@ -118,64 +122,66 @@ def _item_error(ask: ApiRequest, item: JsonObject, fitting: set[str]) -> JsonObj
     return None
 
 
-async def create_mappings(ask: ApiRequest) -> web.Response:
-    """POST /billingtransfer/v1/end-customer-mappings: all of them, or none when an item is wrong."""
-    nodes.require_reseller(ask)
+async def create_mappings(request: ApiRequest) -> web.Response:
+    """POST /billingtransfer/v1/end-customer-mappings: all items, or none if one is invalid."""
+    nodes.require_reseller(request)
     unique = {"ecAccountId": "duplicate_ec_account", "ecCustomerId": "duplicate_ec_customer"}
-    body = await _read_batch(ask, MAPPINGS_BODY, MAPPING_ITEM, unique)
+    body = await _read_batch(request, MAPPINGS_BODY, MAPPING_ITEM, unique)
     account = body["resellerPmaAccountId"]
-    _check_reseller(ask, account, body["dpmaId"])
-    _check_customers(ask, body["items"])
-    known = nodes.end_customers(ask)
+    _check_reseller(request, account, body["dpmaId"])
+    _check_customers(request, body["items"])
+    known = nodes.end_customers(request)
     if len(known.keys() | {item["ecAccountId"] for item in body["items"]}) > MAX_RECORDS:
         raise bad_request(f"items: a reseller has {MAX_RECORDS} accounts of end customers at most", field="items")
-    results = [_map_customer(ask, account, item) for item in body["items"]]
+    results = [_map_customer(request, account, item) for item in body["items"]]
     return json_response({"dpmaId": body["dpmaId"], "resellerPmaAccountId": account, "results": results})
 
 
-def _check_reseller(ask: ApiRequest, account: str, root: str) -> None:
-    node = nodes.resellers(ask).get(account)
+def _check_reseller(request: ApiRequest, account: str, root: str) -> None:
+    node = nodes.resellers(request).get(account)
     if node is None:
-        raise ApiError(403, "resellerPmaAccountId is no account of this reseller", code="not_the_owner")
-    if node["dpmaId"] != root or nodes.has_lapsed_handshake(ask, node):
+        raise ApiError(403, "resellerPmaAccountId is not an account of this reseller", code="not_the_owner")
+    if node["dpmaId"] != root or nodes.has_lapsed_handshake(request, node):
         raise ApiError(403, "the reseller's account is not mapped to this dpmaId", code="reseller_not_mapped")
 
 
-def _check_customers(ask: ApiRequest, items: list[JsonObject]) -> None:
-    known = cloud_accounts.partners(ask.tenant)
+def _check_customers(request: ApiRequest, items: list[JsonObject]) -> None:
+    known = cloud_accounts.partners(request.tenant)
     unknown = [at for at, item in enumerate(items) if item["ecCustomerId"] not in known]
     if unknown:
-        reason = "ecCustomerId is no customer of this reseller"
+        reason = "ecCustomerId is not a customer of this reseller"
         found = [{"index": at, "code": "unknown_customer", "reason": reason} for at in unknown]
         raise nodes.BatchError(f"{len(found)} of {len(items)} items name no customer of this reseller", found)
 
 
-def _map_customer(ask: ApiRequest, account: str, item: JsonObject) -> JsonObject:
-    """EndCustomerMappingResult of an item. An account that moves keeps its handshake, unless it was revoked."""
-    known = nodes.end_customers(ask)
+def _map_customer(request: ApiRequest, account: str, item: JsonObject) -> JsonObject:
+    """Map an item; returns its EndCustomerMappingResult. An account that moves keeps its handshake unless it was
+    revoked.
+    """
+    known = nodes.end_customers(request)
     node = known.get(item["ecAccountId"])
-    wanted = {"resellerPmaAccountId": account, **{name: item[name] for name in item if name != "ecAccountId"}}
+    mapping = {"resellerPmaAccountId": account, **{name: item[name] for name in item if name != "ecAccountId"}}
     fresh = node is None or node["revoked"] is not None
     if node is None:
-        status, node = "mapped", {"id": item["ecAccountId"], "created": ask.now, "curBasePath": ""}
+        status, node = "mapped", {"id": item["ecAccountId"], "created": request.now, "curBasePath": ""}
         known[node["id"]] = node
     else:
-        status = "remapped" if fresh or not wanted.items() <= node.items() else "already_mapped"
+        status = "remapped" if fresh or not mapping.items() <= node.items() else "already_mapped"
     if fresh:
-        node.update(issued=ask.now, outcome="accepted", revoked=None)
-    node.update(wanted)
+        node.update(issued=request.now, outcome="accepted", revoked=None)
+    node.update(mapping)
     path = {"curBasePath": node["curBasePath"]} if node["curBasePath"] else {}
     return {"ecAccountId": node["id"], "ecCustomerId": node["ecCustomerId"], **path, "status": status}
 
 
 async def _read_batch(
-    ask: ApiRequest,
+    request: ApiRequest,
     batch_schema: jsonschema_rs.Validator,
     item_schema: jsonschema_rs.Validator,
     unique: Mapping[str, str],
 ) -> JsonObject:
-    """The body; 422 that names what is wrong with the batch or its items. *unique*: fields and codes of duplicates."""
-    body = await ask.read_body(ANY_OBJECT)
+    """The body; 422 with the errors of the batch or its items. *unique*: fields and codes of duplicates."""
+    body = await request.read_body(ANY_OBJECT)
     wrong = _schema_errors(batch_schema, body)
     if wrong:
         raise nodes.BatchError(wrong)
@@ -187,14 +193,14 @@ async def _read_batch(
 
 def _schema_errors(schema: jsonschema_rs.Validator, found: JsonObject) -> str:
     errors = list(schema.iter_errors(found))[:MAX_REPORTED_PROBLEMS]
-    told = ((".".join(map(str, one.instance_path)), one.message[:200]) for one in errors)
-    return "; ".join(f"{place}: {message}" if place else message for place, message in told)
+    messages = ((".".join(map(str, item.instance_path)), item.message[:200]) for item in errors)
+    return "; ".join(f"{place}: {message}" if place else message for place, message in messages)
 
 
 def _invalid_items(
     items: list[JsonObject], schema: jsonschema_rs.Validator, unique: Mapping[str, str]
 ) -> Iterator[JsonObject]:
-    """InvalidHandshakeItem of each wrong item."""
+    """InvalidHandshakeItem of each invalid item."""
     before: dict[str, set[str]] = {name: set() for name in unique}
     for index, item in enumerate(items):
         customer = item.get("resellerCustomerId")

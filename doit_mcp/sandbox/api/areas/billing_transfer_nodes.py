@@ -1,6 +1,6 @@
-"""The accounts of AWS billing transfer, distributor over resellers over end customers, and how far they are.
+"""Accounts of AWS billing transfer: distributor, resellers, end customers, and their handshakes over time.
 
-What the document has as problem details of this area, a shape of its own, is made here as well.
+Also the problem details of this area, which have their own shape in the API document.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ..tenants import ApiRequest, Records
 
 READ_PERMISSION, WRITE_PERMISSION = "contracts.read", "contracts.write"
 AREA = "billing-transfer"
-REFRESH_SECONDS = HOUR_SECONDS  # how often AWS is asked how far handshakes are
-REPLY_SECONDS = 2 * HOUR_SECONDS  # until whoever got a handshake decides
-EXPORT_SECONDS = DAY_SECONDS  # from there until reports of cost and usage come
+REFRESH_SECONDS = HOUR_SECONDS  # how often handshakes are refreshed from AWS
+REPLY_SECONDS = 2 * HOUR_SECONDS  # until the recipient of a handshake decides
+EXPORT_SECONDS = DAY_SECONDS  # from the decision until cost and usage reports arrive
 STATES = ("requested", "open", "accepted", "declined", "canceled", "expired")
 LIVE_STATES = ("open", "accepted")
 TITLES = {
@@ -31,7 +31,7 @@ TITLES = {
 
 
 class BatchError(ApiError):
-    """A batch of which nothing was done, and why: *items* is InvalidHandshakeItem of each wrong item."""
+    """A rejected batch; *items* is InvalidHandshakeItem of each invalid item."""
 
     def __init__(self, message: str, items: Sequence[JsonObject] = ()) -> None:
         super().__init__(422, message)
@@ -39,7 +39,7 @@ class BatchError(ApiError):
 
 
 def format_error(error: ApiError) -> web.Response | None:
-    """The refusal in this area's shape, None of those that the document has in the usual one."""
+    """The error response in this area's shape; None for errors that have the usual shape in the API document."""
     if error.status not in TITLES:
         return None
     title, word = TITLES[error.status]
@@ -57,43 +57,43 @@ def format_error(error: ApiError) -> web.Response | None:
     return json_response(body, error.status)
 
 
-def require_distributor(ask: ApiRequest) -> None:
-    """403 for others."""
-    if not cloud_accounts.is_distributor(ask.tenant):
+def require_distributor(request: ApiRequest) -> None:
+    """Raise 403 unless the customer is a distributor."""
+    if not cloud_accounts.is_distributor(request.tenant):
         raise ApiError(403, "only distributors may do this, and the customer is a reseller", code="not_a_distributor")
 
 
-def require_reseller(ask: ApiRequest) -> None:
-    """403 for others."""
-    if cloud_accounts.is_distributor(ask.tenant):
+def require_reseller(request: ApiRequest) -> None:
+    """Raise 403 unless the customer is a reseller."""
+    if cloud_accounts.is_distributor(request.tenant):
         raise ApiError(403, "only resellers may do this, and the customer is a distributor", code="not_a_reseller")
 
 
-def roots(ask: ApiRequest) -> Records:
-    """Program management accounts: the distributor's, or the one that is above the reseller."""
-    return ask.tenant.collection("program management accounts", cloud_accounts.program_accounts)
+def roots(request: ApiRequest) -> Records:
+    """Program management accounts: the distributor's own, or the one above the reseller."""
+    return request.tenant.collection("program management accounts", cloud_accounts.program_accounts)
 
 
-def resellers(ask: ApiRequest) -> Records:
-    """Accounts of resellers by their number: all that are under the distributor, or the reseller's own."""
-    return ask.tenant.collection("reseller accounts", cloud_accounts.reseller_accounts)
+def resellers(request: ApiRequest) -> Records:
+    """Accounts of resellers by number: all of the distributor's, or the reseller's own."""
+    return request.tenant.collection("reseller accounts", cloud_accounts.reseller_accounts)
 
 
-def end_customers(ask: ApiRequest) -> Records:
-    """Accounts of end customers by their number."""
-    return ask.tenant.collection("end customer accounts", cloud_accounts.end_customers)
+def end_customers(request: ApiRequest) -> Records:
+    """Accounts of end customers by number."""
+    return request.tenant.collection("end customer accounts", cloud_accounts.end_customers)
 
 
-def last_refresh_time(ask: ApiRequest) -> float:
-    """When the state of handshakes was looked at last, in epoch seconds."""
-    return ask.now - ask.now % REFRESH_SECONDS
+def last_refresh_time(request: ApiRequest) -> float:
+    """The time of the last refresh of handshakes, in epoch seconds."""
+    return request.now - request.now % REFRESH_SECONDS
 
 
-def handshake_progress(ask: ApiRequest, node: JsonObject) -> tuple[str, str, str | None]:
-    """Handshake state, status and effective time of an account, as of the last look at AWS."""
+def handshake_progress(request: ApiRequest, node: JsonObject) -> tuple[str, str, str | None]:
+    """Handshake state, status and effective time of an account, as of the last refresh."""
     if node["issued"] is None:
         return "requested", "pending", None
-    decided, seen = node["issued"] + REPLY_SECONDS, last_refresh_time(ask)
+    decided, seen = node["issued"] + REPLY_SECONDS, last_refresh_time(request)
     if seen < decided:
         return "open", "pending", None
     outcome = str(node["outcome"])
@@ -102,19 +102,19 @@ def handshake_progress(ask: ApiRequest, node: JsonObject) -> tuple[str, str, str
     return outcome, "active" if seen >= decided + EXPORT_SECONDS else "cur_export_waiting", rfc3339(decided)
 
 
-def has_live_handshake(ask: ApiRequest, node: JsonObject) -> bool:
-    """Whether there is a handshake that was not turned down."""
-    return handshake_progress(ask, node)[0] in LIVE_STATES
+def has_live_handshake(request: ApiRequest, node: JsonObject) -> bool:
+    """Whether the account has a handshake that was not declined."""
+    return handshake_progress(request, node)[0] in LIVE_STATES
 
 
-def has_lapsed_handshake(ask: ApiRequest, node: JsonObject) -> bool:
-    """Whether its handshake came to nothing."""
-    return handshake_progress(ask, node)[0] not in ("requested", *LIVE_STATES)
+def has_lapsed_handshake(request: ApiRequest, node: JsonObject) -> bool:
+    """Whether the account's handshake has failed."""
+    return handshake_progress(request, node)[0] not in ("requested", *LIVE_STATES)
 
 
-def serialize_reseller(ask: ApiRequest, node: JsonObject) -> JsonObject:
+def serialize_reseller(request: ApiRequest, node: JsonObject) -> JsonObject:
     """ResellerAccount."""
-    state, status, effective = handshake_progress(ask, node)
+    state, status, effective = handshake_progress(request, node)
     return {
         "resellerPmaAccountId": node["id"],
         "dpmaId": node["dpmaId"],
@@ -126,28 +126,28 @@ def serialize_reseller(ask: ApiRequest, node: JsonObject) -> JsonObject:
     }
 
 
-def serialize_tenant(ask: ApiRequest, node: JsonObject) -> JsonObject:
+def serialize_tenant(request: ApiRequest, node: JsonObject) -> JsonObject:
     """MappedTenant: the reseller of an account, as its distributor sees it."""
-    shown = serialize_reseller(ask, node)
+    shown = serialize_reseller(request, node)
     kept = ("resellerPmaAccountId", "handshakeState", "status", "effectiveTime")
     return {
         "customerId": node["customerId"],
         "tenantType": "reseller",
-        "parentTenant": ask.tenant.customer.id,
+        "parentTenant": request.tenant.customer.id,
         "displayName": node["displayName"],
         **{name: shown[name] for name in kept},
     }
 
 
-def serialize_end_customers(ask: ApiRequest, account: str, revoked: bool) -> list[JsonObject]:
-    """EndCustomerNode of each end customer under a reseller's account; *revoked*: also of those that are no more."""
-    found = [one for one in end_customers(ask).values() if one["resellerPmaAccountId"] == account]
-    return [_serialize_end_customer(ask, one) for one in found if revoked or one["revoked"] is None]
+def serialize_end_customers(request: ApiRequest, account: str, revoked: bool) -> list[JsonObject]:
+    """EndCustomerNode of each end customer under a reseller's account; *revoked* includes former ones."""
+    found = [item for item in end_customers(request).values() if item["resellerPmaAccountId"] == account]
+    return [_serialize_end_customer(request, item) for item in found if revoked or item["revoked"] is None]
 
 
-def _serialize_end_customer(ask: ApiRequest, node: JsonObject) -> JsonObject:
-    state, status, effective = handshake_progress(ask, node)
-    seen = last_refresh_time(ask)
+def _serialize_end_customer(request: ApiRequest, node: JsonObject) -> JsonObject:
+    state, status, effective = handshake_progress(request, node)
+    seen = last_refresh_time(request)
     return {
         "ecAccountId": node["id"],
         "ecCustomerId": node["ecCustomerId"],
@@ -161,6 +161,6 @@ def _serialize_end_customer(ask: ApiRequest, node: JsonObject) -> JsonObject:
 
 
 def count_handshake_states(shown: Sequence[JsonObject]) -> JsonObject:
-    """HandshakeStatus: how many are in each state."""
-    counts = Counter(str(one["handshakeState"]) for one in shown)
+    """HandshakeStatus: the number of handshakes in each state."""
+    counts = Counter(str(item["handshakeState"]) for item in shown)
     return {"total": len(shown), **{state: counts[state] for state in STATES}}

@@ -1,4 +1,4 @@
-"""Budget suggestions: /analytics/v1/budget-suggestions, drafts that are accepted with a budget or dismissed."""
+"""Budget suggestions: /analytics/v1/budget-suggestions, drafts to accept or dismiss."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ ACCEPT_BODY = compile_object("budgetId", budgetId=TEXT, editedBeforeAccept=BOOLE
 DISMISS_BODY = compile_object("", reason=one_of("not_relevant", "wrong_amount", "covered_elsewhere", "other"))
 
 
-async def list_suggestions(ask: ApiRequest) -> web.Response:
-    """GET /analytics/v1/budget-suggestions: those that are pending."""
-    found = [one for one in _suggestions(ask).values() if one["status"] == "pending"]
+async def list_suggestions(request: ApiRequest) -> web.Response:
+    """GET /analytics/v1/budget-suggestions: the pending ones."""
+    found = [item for item in _suggestions(request).values() if item["status"] == "pending"]
     return json_response({"items": found, "rowCount": len(found)})
 
 
-async def accept(ask: ApiRequest) -> web.Response:
-    """POST /analytics/v1/budget-suggestions/{id}/actions/accept: the budget has to be there already."""
-    suggestion = _get_pending(ask)
-    budget = (await ask.read_body(ACCEPT_BODY))["budgetId"]
-    if budget not in records(ask.tenant, "budget"):
+async def accept(request: ApiRequest) -> web.Response:
+    """POST /analytics/v1/budget-suggestions/{id}/actions/accept: requires an existing budget."""
+    suggestion = _get_pending(request)
+    budget = (await request.read_body(ACCEPT_BODY))["budgetId"]
+    if budget not in records(request.tenant, "budget"):
         raise bad_request(f"budgetId: no budget {budget[:80]!r}", field="budgetId")
     suggestion["status"] = "accepted"
     return json_response({"budgetId": budget})
 
 
-async def dismiss(ask: ApiRequest) -> web.Response:
-    """POST /analytics/v1/budget-suggestions/{id}/actions/dismiss; the body may be left out."""
-    suggestion = _get_pending(ask)
-    if await ask.http_request.read():
-        await ask.read_body(DISMISS_BODY)
+async def dismiss(request: ApiRequest) -> web.Response:
+    """POST /analytics/v1/budget-suggestions/{id}/actions/dismiss; the body is optional."""
+    suggestion = _get_pending(request)
+    if await request.http_request.read():
+        await request.read_body(DISMISS_BODY)
     suggestion["status"] = "dismissed"
     return json_response({"id": suggestion["id"], "status": "dismissed"})
 
 
-def _suggestions(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("suggestions", analytics.suggestions)
+def _suggestions(request: ApiRequest) -> Records:
+    return request.tenant.collection("suggestions", analytics.suggestions)
 
 
-def _get_pending(ask: ApiRequest) -> JsonObject:
-    found = get_existing(_suggestions(ask), ask.path_parameter("id"), "budget suggestion")
+def _get_pending(request: ApiRequest) -> JsonObject:
+    found = get_existing(_suggestions(request), request.path_parameter("id"), "budget suggestion")
     if found["status"] != "pending":
-        raise bad_request(f"the suggestion is {found['status']} already", field="id")
+        raise bad_request(f"the suggestion is already {found['status']}", field="id")
     return found
 
 

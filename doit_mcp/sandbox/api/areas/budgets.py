@@ -1,4 +1,4 @@
-"""Budgets: /analytics/v1/budgets. Use and forecast come from the billing lines."""
+"""Budgets: /analytics/v1/budgets. Utilization and forecasts come from the billing lines."""
 
 from __future__ import annotations
 
@@ -23,74 +23,76 @@ LIST_FIELDS = ("alerts", "seasonalAmounts", "collaborators", "recipients", "reci
 RISKS = ("atRisk", "onTrack", "unknown")
 
 
-def records(ask: ApiRequest) -> Records:
-    """The tenant's budgets in their stored form: BudgetAPI without what is computed."""
-    return kept(ask.tenant, "budget")
+def records(request: ApiRequest) -> Records:
+    """The tenant's stored budgets: BudgetAPI without computed members."""
+    return kept(request.tenant, "budget")
 
 
-async def list_budgets(ask: ApiRequest) -> web.Response:
+async def list_budgets(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/budgets."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), ("owner", "budgetName", "lastModified", "riskStatus"))
+    criteria = listing.parse_filter(
+        request.query.get("filter", ""), ("owner", "budgetName", "lastModified", "riskStatus")
+    )
     risks = criteria.pop("riskStatus", [])[:1]
     if risks and risks[0] not in RISKS:
         raise bad_request(f"filter: riskStatus must be one of {', '.join(RISKS)}", field="filter")
-    found = listing.filter_by_name(ask.query, newest_first(visible_records(ask, "budget")), "name")
+    found = listing.filter_by_name(request.query, newest_first(visible_records(request, "budget")), "name")
     found = _filter_modified_since(found, criteria.pop("lastModified", []))
-    found = listing.filter_rows(listing.filter_by_creation(ask.query, found), criteria, _filter_value)
-    allocations = custom_dimensions(ask.tenant)
-    judged = [(budget, budget_status(budget, ask.tenant.ledger, allocations)) for budget in found]
-    judged = [one for one in judged if not risks or one[1].risk == risks[0]]
+    found = listing.filter_rows(listing.filter_by_creation(request.query, found), criteria, _filter_value)
+    allocations = custom_dimensions(request.tenant)
+    judged = [(budget, budget_status(budget, request.tenant.ledger, allocations)) for budget in found]
+    judged = [item for item in judged if not risks or item[1].risk == risks[0]]
     if risks == ["atRisk"]:
-        judged.sort(key=lambda one: (one[1].breach_day or 0, one[0]["id"]))
-    rows = [_list_item(ask, *one) for one in judged]
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    counts = {risk: sum(one[1].risk == risk for one in judged) for risk in RISKS}
-    return json_response(ask.list_body("budgets", page) | {"riskAggregations": {"total": len(judged), **counts}})
+        judged.sort(key=lambda item: (item[1].breach_day or 0, item[0]["id"]))
+    rows = [_list_item(request, *item) for item in judged]
+    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    counts = {risk: sum(item[1].risk == risk for item in judged) for risk in RISKS}
+    return json_response(request.list_body("budgets", page) | {"riskAggregations": {"total": len(judged), **counts}})
 
 
-async def get_budget(ask: ApiRequest) -> web.Response:
+async def get_budget(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/budgets/{id}."""
-    return json_response(_serialize(ask, get_record(ask, "budget", ask.path_parameter("id"))))
+    return json_response(_serialize(request, get_record(request, "budget", request.path_parameter("id"))))
 
 
-async def create_budget(ask: ApiRequest) -> web.Response:
+async def create_budget(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/budgets."""
-    body = _normalize_lists(await ask.read_body(BUDGET_BODY))
+    body = _normalize_lists(await request.read_body(BUDGET_BODY))
     interval = body.get("timeInterval", "month")
     budget: JsonObject = {
-        "id": ask.tenant.new_id(),
+        "id": request.tenant.new_id(),
         "name": "Budget",
         "description": "",
         "amount": 0.0,
         "currency": "USD",
         "type": "recurring",
         "timeInterval": interval,
-        "startPeriod": milliseconds_of(start_of(interval, ask.today)),
+        "startPeriod": milliseconds_of(start_of(interval, request.today)),
         "growthPerPeriod": 0.0,
         "usePrevSpend": False,
         "metric": "cost",
         **{name: [] for name in LIST_FIELDS},
         **body,
-        "createTime": ask.now_milliseconds,
-        "updateTime": ask.now_milliseconds,
+        "createTime": request.now_milliseconds,
+        "updateTime": request.now_milliseconds,
     }
     if not ("amount" in body or budget["usePrevSpend"] or budget["seasonalAmounts"]):
         raise bad_request("amount is required unless usePrevSpend is true", field="amount")
-    return json_response(_serialize(ask, add_record(records(ask), _complete(ask, budget))), 201)
+    return json_response(_serialize(request, add_record(records(request), _complete(request, budget))), 201)
 
 
-async def update_budget(ask: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/budgets/{id}: what is left out stays."""
-    budget = get_record(ask, "budget", ask.path_parameter("id"), "editor")
-    body = _normalize_lists(await ask.read_body(BUDGET_BODY))
-    changed = _complete(ask, {**budget, **body, "updateTime": ask.now_milliseconds})
-    records(ask)[budget["id"]] = changed
-    return json_response(_serialize(ask, changed))
+async def update_budget(request: ApiRequest) -> web.Response:
+    """PATCH /analytics/v1/budgets/{id}: omitted members stay unchanged."""
+    budget = get_record(request, "budget", request.path_parameter("id"), "editor")
+    body = _normalize_lists(await request.read_body(BUDGET_BODY))
+    changed = _complete(request, {**budget, **body, "updateTime": request.now_milliseconds})
+    records(request)[budget["id"]] = changed
+    return json_response(_serialize(request, changed))
 
 
-async def delete_budget(ask: ApiRequest) -> web.Response:
+async def delete_budget(request: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/budgets/{id}."""
-    remove_object(ask.tenant, "budget", get_record(ask, "budget", ask.path_parameter("id"), "editor")["id"])
+    remove_object(request.tenant, "budget", get_record(request, "budget", request.path_parameter("id"), "editor")["id"])
     return json_response({})
 
 
@@ -98,36 +100,36 @@ def _normalize_lists(body: JsonObject) -> JsonObject:
     return {name: (value or []) if name in LIST_FIELDS else value for name, value in body.items()}
 
 
-def _complete(ask: ApiRequest, budget: JsonObject) -> JsonObject:
-    """The budget with what the service fills in; 400 where its parts do not go together."""
+def _complete(request: ApiRequest, budget: JsonObject) -> JsonObject:
+    """The budget with defaults filled in; 400 if its parts contradict each other."""
     if budget["metric"] != "cost":
         raise bad_request(f"metric {budget['metric']} is not modelled in the sandbox", field="metric")
     for identifier in budget["scope"]:
-        if kept(ask.tenant, "allocation").get(identifier, {}).get("allocationType") != "single":
+        if kept(request.tenant, "allocation").get(identifier, {}).get("allocationType") != "single":
             raise bad_request(f"scope: no single allocation {identifier[:80]!r}", field="scope")
-    budget_filters(budget, custom_dimensions(ask.tenant))
+    budget_filters(budget, custom_dimensions(request.tenant))
     if budget["type"] == "fixed":
         if "endPeriod" not in budget:
             raise bad_request("endPeriod is required for a fixed budget", field="endPeriod")
         if day_of_milliseconds(budget["endPeriod"]) < day_of_milliseconds(budget["startPeriod"]):
             raise bad_request("endPeriod is before startPeriod", field="endPeriod")
-    owners = [one for one in budget["collaborators"] if one["role"] == "owner"]
+    owners = [item for item in budget["collaborators"] if item["role"] == "owner"]
     if budget["collaborators"] and len(owners) != 1:
         raise bad_request("collaborators: exactly one owner is needed", field="collaborators")
     return budget | {
-        "scopes": [response_form(one) for one in budget["scopes"]],
+        "scopes": [response_form(item) for item in budget["scopes"]],
         "alerts": budget["alerts"] or DEFAULT_ALERTS,
-        "collaborators": budget["collaborators"] or [{"email": ask.user.email, "role": "owner"}],
-        "recipients": budget["recipients"] or [ask.user.email],
+        "collaborators": budget["collaborators"] or [{"email": request.user.email, "role": "owner"}],
+        "recipients": budget["recipients"] or [request.user.email],
     }
 
 
-def _serialize(ask: ApiRequest, budget: JsonObject) -> JsonObject:
-    state = budget_status(budget, ask.tenant.ledger, custom_dimensions(ask.tenant))
+def _serialize(request: ApiRequest, budget: JsonObject) -> JsonObject:
+    state = budget_status(budget, request.tenant.ledger, custom_dimensions(request.tenant))
     shown = budget | {
         "amount": _amount(budget, state),
         "currentUtilization": state.spent,
-        "alerts": [_serialize_alert(one["percentage"], state) for one in budget["alerts"]],
+        "alerts": [_serialize_alert(item["percentage"], state) for item in budget["alerts"]],
     }
     if state.forecast is not None:
         shown["forecastedUtilization"] = state.forecast
@@ -143,8 +145,8 @@ def _serialize_alert(percentage: float, state: BudgetStatus) -> JsonObject:
     return alert
 
 
-def _list_item(ask: ApiRequest, budget: JsonObject, state: BudgetStatus) -> JsonObject:
-    thresholds = [one["percentage"] for one in budget["alerts"]]
+def _list_item(request: ApiRequest, budget: JsonObject, state: BudgetStatus) -> JsonObject:
+    thresholds = [item["percentage"] for item in budget["alerts"]]
     shown: JsonObject = {
         "id": budget["id"],
         "budgetName": budget["name"],
@@ -152,8 +154,8 @@ def _list_item(ask: ApiRequest, budget: JsonObject, state: BudgetStatus) -> Json
         "amount": _amount(budget, state),
         "currentUtilization": state.spent,
         "riskStatus": state.risk,
-        "alertThresholds": [{"percentage": one, "amount": round(state.limit * one / 100, 2)} for one in thresholds],
-        "url": analytics_core.console_url(ask.tenant.customer, "analytics/budgets", budget["id"]),
+        "alertThresholds": [{"percentage": item, "amount": round(state.limit * item / 100, 2)} for item in thresholds],
+        "url": analytics_core.console_url(request.tenant.customer, "analytics/budgets", budget["id"]),
     }
     if state.is_current and state.breach_day is not None:
         shown["forecastedUtilizationDate"] = milliseconds_of(state.breach_day)
@@ -162,7 +164,7 @@ def _list_item(ask: ApiRequest, budget: JsonObject, state: BudgetStatus) -> Json
 
 
 def _amount(budget: JsonObject, state: BudgetStatus) -> float:
-    """The amount as it was set; of a budget that follows the spend of the period before, that spend."""
+    """The configured amount, or the spend of the previous period if the budget follows it."""
     return state.limit if budget["usePrevSpend"] else float(budget["amount"])
 
 
@@ -171,7 +173,7 @@ def _filter_value(budget: JsonObject, key: str) -> str:
 
 
 def _filter_modified_since(rows: Sequence[JsonObject], times: Sequence[str]) -> list[JsonObject]:
-    """Budgets changed after one of the times: ``lastModified:>[milliseconds]``, the sign may be left out."""
+    """Budgets changed after one of the times: ``lastModified:>[milliseconds]``; the sign is optional."""
     bounds = [
         listing.parse_integer(time.removeprefix(">").strip("[]"), "filter: lastModified", "filter") for time in times
     ]

@@ -1,4 +1,4 @@
-"""Cloud Connect: /core/v1/cloudconnect, the roles by which DoiT reaches the customer's accounts."""
+"""Cloud Connect: /core/v1/cloudconnect, the roles that give DoiT access to the customer's accounts."""
 
 from __future__ import annotations
 
@@ -27,48 +27,54 @@ SETTINGS = compile_object("enabledFeatures", **MEMBERS)
 NEW_ACCOUNT = compile_object(
     "accountID roleArn enabledFeatures", accountID=text_schema(12), roleArn=text_schema(2048), **MEMBERS
 )
-# Nobody can look into the account of a made-up role: a new one is as DoiT's own template makes it.
+# Fictional roles cannot be inspected, so new ones grant what DoiT's own template grants.
 GRANTED_FEATURES = (CORE, QUOTAS, SPOT)
 
 
-async def list_features(ask: ApiRequest) -> web.Response:
-    """GET /core/v1/cloudconnect/supportedFeatures/{accountID}: of an AWS account or an Azure tenant."""
+async def list_features(request: ApiRequest) -> web.Response:
+    """GET /core/v1/cloudconnect/supportedFeatures/{accountID}, for an AWS account or an Azure tenant."""
     return json_response(
-        {"supportedFeatures": _features(get_existing(_records(ask), ask.path_parameter("accountID"), "account"))}
+        {
+            "supportedFeatures": _features(
+                get_existing(_records(request), request.path_parameter("accountID"), "account")
+            )
+        }
     )
 
 
-async def get_account(ask: ApiRequest) -> web.Response:
+async def get_account(request: ApiRequest) -> web.Response:
     """GET /core/v1/cloudconnect/aws/accounts/{accountID}."""
-    return json_response(_serialize(_get_account(ask)))
+    return json_response(_serialize(_get_account(request)))
 
 
-async def connect_account(ask: ApiRequest) -> web.Response:
-    """POST /core/v1/cloudconnect/aws/accounts: connects it, or gives a connected one another role."""
-    body = await ask.read_body(NEW_ACCOUNT)
+async def connect_account(request: ApiRequest) -> web.Response:
+    """POST /core/v1/cloudconnect/aws/accounts: connects an account, or replaces the role of a connected one."""
+    body = await request.read_body(NEW_ACCOUNT)
     account, role = body.pop("accountID"), ROLE_PATTERN.fullmatch(body["roleArn"])
     if not ACCOUNT_PATTERN.fullmatch(account):
         raise bad_request("accountID must have 12 digits", field="accountID")
     if role is None or role.group(1) != account:
         raise bad_request(f"roleArn must be the ARN of an IAM role in account {account}", field="roleArn")
     _check_bucket(body)
-    if cloud_accounts.is_owned_elsewhere(ask.tenant, account):
-        raise ApiError(409, f"account {account} exists already, with another customer")
-    known = _records(ask).get(account)
-    link = {"granted": list(GRANTED_FEATURES), "timeLinked": rfc3339(ask.now)}
+    if cloud_accounts.is_owned_elsewhere(request.tenant, account):
+        raise ApiError(409, f"account {account} already belongs to another customer")
+    known = _records(request).get(account)
+    link = {"granted": list(GRANTED_FEATURES), "timeLinked": rfc3339(request.now)}
     if known is not None and known["roleArn"] == body["roleArn"]:
         link = {name: known[name] for name in link}
     made = {**body, "id": account, "cloud": AWS, **link}
     if known is None:
-        add_record(_records(ask), made)
-    _records(ask)[account] = made
+        add_record(_records(request), made)
+    _records(request)[account] = made
     return json_response(_serialize(made))
 
 
-async def set_features(ask: ApiRequest) -> web.Response:
-    """PUT /core/v1/cloudconnect/aws/accounts/{accountID}: all that is used of it; the bucket comes and goes with it."""
-    account = _get_account(ask)
-    body = await ask.read_body(SETTINGS)
+async def set_features(request: ApiRequest) -> web.Response:
+    """PUT /core/v1/cloudconnect/aws/accounts/{accountID}: replaces the features, including the bucket of real-time
+    data.
+    """
+    account = _get_account(request)
+    body = await request.read_body(SETTINGS)
     _check_bucket(body)
     for name in BUCKET_MEMBERS:
         account.pop(name, None)
@@ -76,35 +82,35 @@ async def set_features(ask: ApiRequest) -> web.Response:
     return json_response(_serialize(account))
 
 
-async def disconnect_account(ask: ApiRequest) -> web.Response:
-    """DELETE /core/v1/cloudconnect/aws/accounts/{accountID}; the answer has no body."""
-    del _records(ask)[_get_account(ask)["id"]]
+async def disconnect_account(request: ApiRequest) -> web.Response:
+    """DELETE /core/v1/cloudconnect/aws/accounts/{accountID}; the response has no body."""
+    del _records(request)[_get_account(request)["id"]]
     return web.Response()
 
 
-def _records(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("connected accounts", cloud_accounts.connected_accounts)
+def _records(request: ApiRequest) -> Records:
+    return request.tenant.collection("connected accounts", cloud_accounts.connected_accounts)
 
 
-def _get_account(ask: ApiRequest) -> JsonObject:
-    found = get_existing(_records(ask), ask.path_parameter("accountID"), "account")
+def _get_account(request: ApiRequest) -> JsonObject:
+    found = get_existing(_records(request), request.path_parameter("accountID"), "account")
     if found["cloud"] != AWS:
         raise ApiError(404, "account not found")
     return found
 
 
 def _check_bucket(body: JsonObject) -> None:
-    """400 unless there is a bucket with its region for data in real time, and none without."""
-    wanted = REAL_TIME in body["enabledFeatures"]
+    """Raise 400 unless real-time data comes with a bucket and its region, and other features without."""
+    real_time = REAL_TIME in body["enabledFeatures"]
     for name in BUCKET_MEMBERS:
-        if wanted and name not in body:
+        if real_time and name not in body:
             raise bad_request(f"{name} is required when enabledFeatures has {REAL_TIME}", field=name)
-        if not wanted and name in body:
+        if not real_time and name in body:
             raise bad_request(f"{name} is not allowed unless enabledFeatures has {REAL_TIME}", field=name)
 
 
 def _features(account: JsonObject) -> list[JsonObject]:
-    """What DoiT offers, and whether the role is enough for it; a bucket is read by a policy of its own."""
+    """DoiT's features, and whether the role grants them; bucket access has its own policy."""
     granted = {*account["granted"], *([REAL_TIME] if "s3Bucket" in account else [])}
     offered = AWS_FEATURES if account["cloud"] == AWS else AZURE_FEATURES
     return [{"name": name, "hasRequiredPermissions": name in granted} for name in offered]

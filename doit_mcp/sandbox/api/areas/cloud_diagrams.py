@@ -1,4 +1,4 @@
-"""Cloud diagrams as a whole: /clouddiagrams/v1/scheme. All of it is read, some by POST."""
+"""Cloud diagrams: /clouddiagrams/v1/scheme. All operations read, some with POST."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATH = "/clouddiagrams/v1/scheme"
 TYPES = ("application", "infrastructure", "network", "template")
 NODE_TYPES = ("app_component", "app_group", "app_link", "attachment", "group", "host", "link", "service")
 TEMPLATES = ("component", "statussheet")
-SELECTABLE_KINDS = ("element", "link", "group", "note", "combiner")  # kinds that the query can turn on and off
+SELECTABLE_KINDS = ("element", "link", "group", "note", "combiner")  # kinds that the query can include or exclude
 IDS: JsonObject = {"type": "array", "items": text_schema(500), "maxItems": 500}
 FIND_BODY = compile_object("resources", resources=IDS)
 LOAD_BODY = jsonschema_rs.validator_for(
@@ -48,7 +48,7 @@ NODE_CHANGES = ("NODE_CREATE", "NODE_UPDATE", "NODE_DELETE")
 
 @dataclass(frozen=True, slots=True)
 class LayerOptions:
-    """Which components of layers are wanted, and what of them; *node_type* "" means all."""
+    """The requested components of layers, and their fields; *node_type* "" means all."""
 
     kinds: tuple[str, ...]
     node_type: str
@@ -58,66 +58,72 @@ class LayerOptions:
     empty_subnets: bool
 
 
-async def find_diagrams(ask: ApiRequest) -> web.Response:
-    """POST /clouddiagrams/v1/scheme/find: by ids of components, or of resources in their clouds."""
-    wanted = set((await ask.read_body(FIND_BODY))["resources"])
+async def find_diagrams(request: ApiRequest) -> web.Response:
+    """POST /clouddiagrams/v1/scheme/find: by ids of components, or of resources in their cloud."""
+    resource_ids = set((await request.read_body(FIND_BODY))["resources"])
     found = [
         layer
-        for layer in layers_of(ask.tenant).values()
-        if any(wanted & {one["_id"], one.get("cld_id")} for kind in KINDS for one in layer[kind].values())
+        for layer in layers_of(request.tenant).values()
+        if any(resource_ids & {item["_id"], item.get("cld_id")} for kind in KINDS for item in layer[kind].values())
     ]
-    urls = (f"{console_url(ask.tenant.customer, 'cloud-diagrams', one['diagram'])}/{one['id']}" for one in found)
+    urls = (f"{console_url(request.tenant.customer, 'cloud-diagrams', item['diagram'])}/{item['id']}" for item in found)
     return json_response([{"diagramUrl": url, "imageUrl": f"{url}/image"} for url in urls])
 
 
-async def list_stats(ask: ApiRequest) -> web.Response:
-    """GET /clouddiagrams/v1/scheme/stats: what changed on every layer from start to end, by service."""
-    start, end = (_query_time(ask, name) for name in ("start", "end"))
+async def list_stats(request: ApiRequest) -> web.Response:
+    """GET /clouddiagrams/v1/scheme/stats: changes on every layer from start to end, by service."""
+    start, end = (_query_time(request, name) for name in ("start", "end"))
     if end < start:
         raise bad_request("end must not be before start", field="end")
-    return json_response([_stats(ask, layer, start, end) for layer in layers_of(ask.tenant).values()])
+    return json_response([_stats(request, layer, start, end) for layer in layers_of(request.tenant).values()])
 
 
-async def get_diagrams(ask: ApiRequest) -> web.Response:
-    """POST /clouddiagrams/v1/scheme/get: all diagrams, or with a body the named ones and what is on them."""
-    types = ask.http_request.query.getall("type", [])
+async def get_diagrams(request: ApiRequest) -> web.Response:
+    """POST /clouddiagrams/v1/scheme/get: all diagrams, or the ones named in the body with their components."""
+    types = request.http_request.query.getall("type", [])
     if set(types) - set(TYPES):
         raise bad_request(f"type must be one of {', '.join(TYPES)}", field="type")
-    wishes = _read_options(ask)
-    body = await ask.read_body(LOAD_BODY) if await ask.http_request.read() else {}
-    layers = [one for one in layers_of(ask.tenant).values() if not types or _get_diagram(ask, one)["type"] in types]
-    if _query_flag(ask, "skip_empty", False):
-        filled = {one["diagram"] for one in layers if any(one[kind] for kind in KINDS)}
-        layers = [one for one in layers if one["diagram"] in filled]
+    wishes = _read_options(request)
+    body = await request.read_body(LOAD_BODY) if await request.http_request.read() else {}
+    layers = [
+        item for item in layers_of(request.tenant).values() if not types or _get_diagram(request, item)["type"] in types
+    ]
+    if _query_flag(request, "skip_empty", False):
+        filled = {item["diagram"] for item in layers if any(item[kind] for kind in KINDS)}
+        layers = [item for item in layers if item["diagram"] in filled]
     if not body:
-        return json_response({"scheme": _group_by_diagram(ask, layers)})
+        return json_response({"scheme": _group_by_diagram(request, layers)})
     named = [
-        one for one in layers if one["diagram"] in body.get("scheme", ()) or one["id"] in body.get("statussheet", ())
+        item
+        for item in layers
+        if item["diagram"] in body.get("scheme", ()) or item["id"] in body.get("statussheet", ())
     ]
     found = {
         "scheme": _group_by_diagram(
-            ask, [one for one in layers if one["diagram"] in {layer["diagram"] for layer in named}]
+            request, [item for item in layers if item["diagram"] in {layer["diagram"] for layer in named}]
         ),
-        "statussheet": {layer["id"]: _load_layer(ask, layer, wishes) for layer in named},
+        "statussheet": {layer["id"]: _load_layer(request, layer, wishes) for layer in named},
     }
     if "template" in body:
         found["template"] = {
-            layer["id"]: _load_layer(ask, layer, wishes) for layer in _templates(layers, body["template"])
+            layer["id"]: _load_layer(request, layer, wishes) for layer in _templates(layers, body["template"])
         }
     return json_response(found)
 
 
-async def search_diagrams(ask: ApiRequest) -> web.Response:
-    """POST /clouddiagrams/v1/scheme/search: all the words, in any case; each category has its own pages."""
-    body = await ask.read_body(SEARCH_BODY)
+async def search_diagrams(request: ApiRequest) -> web.Response:
+    """POST /clouddiagrams/v1/scheme/search: all words must match (case-insensitive); each category is paginated
+    separately.
+    """
+    body = await request.read_body(SEARCH_BODY)
     words = body["query"].lower().split()
-    layers = [one for one in layers_of(ask.tenant).values() if body.get("ss_id", one["id"]) == one["id"]]
-    on = [(layer, views.components(ask, layer)) for layer in layers if words]
+    layers = [item for item in layers_of(request.tenant).values() if body.get("ss_id", item["id"]) == item["id"]]
+    on = [(layer, views.components(request, layer)) for layer in layers if words]
     hits: dict[str, list[JsonObject]] = {
         "scheme": [
-            _layer_search_hit(ask, layer)
+            _layer_search_hit(request, layer)
             for layer, _ in on
-            if views.layer_matches(_get_diagram(ask, layer), layer, words)
+            if views.layer_matches(_get_diagram(request, layer), layer, words)
         ],
         "component": [hit for layer, found in on for hit in views.search_names(layer, found, words)],
         "prop": [hit for layer, found in on for hit in views.search_properties(layer, found, words)],
@@ -126,33 +132,33 @@ async def search_diagrams(ask: ApiRequest) -> web.Response:
     return json_response({name: found[start : start + size] for name, found in hits.items()})
 
 
-def _records(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("diagrams", diagrams)
+def _records(request: ApiRequest) -> Records:
+    return request.tenant.collection("diagrams", diagrams)
 
 
-def _get_diagram(ask: ApiRequest, layer: JsonObject) -> JsonObject:
-    return _records(ask)[layer["diagram"]]
+def _get_diagram(request: ApiRequest, layer: JsonObject) -> JsonObject:
+    return _records(request)[layer["diagram"]]
 
 
-def _query_flag(ask: ApiRequest, name: str, default: bool) -> bool:
-    return listing.query_choice(ask.query, name, ("true", "false"), "true" if default else "false") == "true"
+def _query_flag(request: ApiRequest, name: str, default: bool) -> bool:
+    return listing.query_choice(request.query, name, ("true", "false"), "true" if default else "false") == "true"
 
 
-def _query_time(ask: ApiRequest, name: str) -> float:
+def _query_time(request: ApiRequest, name: str) -> float:
     try:
-        return parse_seconds(ask.query.get(name, ""))
+        return parse_seconds(request.query.get(name, ""))
     except ValueError:
         raise bad_request(f"{name} must be an RFC 3339 time", field=name) from None
 
 
-def _stats(ask: ApiRequest, layer: JsonObject, start: float, end: float) -> JsonObject:
+def _stats(request: ApiRequest, layer: JsonObject, start: float, end: float) -> JsonObject:
     changed: dict[tuple[str, str], int] = {}
-    for group in history(ask.tenant, layer):
-        for one in group["items"] if start <= parse_seconds(group["timestamp"]) <= end else ():
-            if one["activity"] in NODE_CHANGES:
-                place = (one["activity"], one.get("service_type", ""))
+    for group in history(request.tenant, layer):
+        for item in group["items"] if start <= parse_seconds(group["timestamp"]) <= end else ():
+            if item["activity"] in NODE_CHANGES:
+                place = (item["activity"], item.get("service_type", ""))
                 changed[place] = changed.get(place, 0) + 1
-    diagram, state = _get_diagram(ask, layer), views.import_state(ask, layer)
+    diagram, state = _get_diagram(request, layer), views.import_state(request, layer)
     shown: JsonObject = {
         "_id": diagram["id"],
         "ss_id": layer["id"],
@@ -166,19 +172,19 @@ def _stats(ask: ApiRequest, layer: JsonObject, start: float, end: float) -> Json
     return shown | account | {"import": state}
 
 
-def _group_by_diagram(ask: ApiRequest, layers: list[JsonObject]) -> JsonObject:
-    """Diagrams by id, with their layers."""
-    counted = _query_flag(ask, "alarms_count", True)
+def _group_by_diagram(request: ApiRequest, layers: list[JsonObject]) -> JsonObject:
+    """Diagrams with their layers, by id."""
+    counted = _query_flag(request, "alarms_count", True)
     found: JsonObject = {}
     for layer in layers:
-        diagram = _get_diagram(ask, layer)
+        diagram = _get_diagram(request, layer)
         shown = {"_id": diagram["id"], **{name: diagram[name] for name in ("name", "type", "color")}, "statussheet": []}
         found.setdefault(diagram["id"], shown)["statussheet"].append(
             {
                 "ssid": layer["id"],
                 "name": layer["name"],
                 "account_name": layer["name"] if layer["account"] else "",
-                "alarms_count": views.count_incidents(ask, layer) if counted else 0,
+                "alarms_count": views.count_incidents(request, layer) if counted else 0,
                 "empty": not any(layer[kind] for kind in KINDS),
                 "color": layer["color"],
             }
@@ -186,70 +192,74 @@ def _group_by_diagram(ask: ApiRequest, layers: list[JsonObject]) -> JsonObject:
     return found
 
 
-def _read_options(ask: ApiRequest) -> LayerOptions:
-    """What the query wants of layers: all kinds of components, unless it says otherwise; 400 for what is no wish."""
-    every = _query_flag(ask, "components", True)
+def _read_options(request: ApiRequest) -> LayerOptions:
+    """The layer options of the query, by default all kinds of components; 400 for an invalid value."""
+    every = _query_flag(request, "components", True)
     return LayerOptions(
-        kinds=tuple(kind for kind in KINDS if (_query_flag(ask, kind, every) if kind in SELECTABLE_KINDS else every)),
-        node_type=listing.query_choice(ask.query, "node_type", NODE_TYPES, "") if ask.query.get("node_type") else "",
-        external=_query_flag(ask, "external", False),
-        issues=_query_flag(ask, "issues_count", False),
-        default_vpc=not _query_flag(ask, "exclude_default_vpc", True),
-        empty_subnets=not _query_flag(ask, "exclude_empty_subnets", True),
+        kinds=tuple(
+            kind for kind in KINDS if (_query_flag(request, kind, every) if kind in SELECTABLE_KINDS else every)
+        ),
+        node_type=listing.query_choice(request.query, "node_type", NODE_TYPES, "")
+        if request.query.get("node_type")
+        else "",
+        external=_query_flag(request, "external", False),
+        issues=_query_flag(request, "issues_count", False),
+        default_vpc=not _query_flag(request, "exclude_default_vpc", True),
+        empty_subnets=not _query_flag(request, "exclude_empty_subnets", True),
     )
 
 
-def _load_layer(ask: ApiRequest, layer: JsonObject, options: LayerOptions) -> JsonObject:
-    """A layer with those of its components that are wanted, without their properties."""
-    found = views.components(ask, layer)
+def _load_layer(request: ApiRequest, layer: JsonObject, options: LayerOptions) -> JsonObject:
+    """A layer with the requested components, without their properties."""
+    found = views.components(request, layer)
     hidden = set() if options.default_vpc else views.default_groups(found)
     hidden |= set() if options.empty_subnets else views.empty_subnets(found)
     found = views.without_groups(found, hidden)
-    for kind, one in _external_components(ask, layer) if options.external else ():
-        found[kind][one["_id"]] = one
+    for kind, item in _external_components(request, layer) if options.external else ():
+        found[kind][item["_id"]] = item
     left_out = {"props"} if options.issues else {"props", "issues"}
-    state = views.import_state(ask, layer)
+    state = views.import_state(request, layer)
     meta = {
         "_id": layer["id"],
-        "updatedAt": rfc3339(last_synced(ask.tenant, layer)),
+        "updatedAt": rfc3339(last_synced(request.tenant, layer)),
         "linksVersion": len(layer["link"]),
         **({"import": state} if state is not None else {}),
     }
     return {"statussheet": meta} | {
         kind: {
-            identifier: {name: value for name, value in one.items() if name not in left_out}
-            for identifier, one in found[kind].items()
-            if options.node_type in ("", views.node_type(layer, kind, one))
+            identifier: {name: value for name, value in item.items() if name not in left_out}
+            for identifier, item in found[kind].items()
+            if options.node_type in ("", views.node_type(layer, kind, item))
         }
         for kind in options.kinds
     }
 
 
-def _external_components(ask: ApiRequest, layer: JsonObject) -> Iterator[tuple[str, JsonObject]]:
-    """Components of other layers that this one's links lead to."""
+def _external_components(request: ApiRequest, layer: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    """Components of other layers that this layer's links lead to."""
     for link in layer["link"].values():
         end = link["destination"]
         if end["ss_id"] != layer["id"]:
-            other = views.components(ask, layers_of(ask.tenant)[end["ss_id"]])
+            other = views.components(request, layers_of(request.tenant)[end["ss_id"]])
             yield end["type"], other[end["type"]][end["_id"]]
 
 
-def _templates(layers: list[JsonObject], wanted: str | list[str]) -> list[JsonObject]:
-    """The templates of a kind, or of these ids."""
-    if isinstance(wanted, str):
-        return [one for one in layers if one["template"] == wanted]
-    return [one for one in layers if one["template"] and one["id"] in wanted]
+def _templates(layers: list[JsonObject], selection: str | list[str]) -> list[JsonObject]:
+    """The templates of a kind, or with these ids."""
+    if isinstance(selection, str):
+        return [item for item in layers if item["template"] == selection]
+    return [item for item in layers if item["template"] and item["id"] in selection]
 
 
-def _layer_search_hit(ask: ApiRequest, layer: JsonObject) -> JsonObject:
-    state = views.import_state(ask, layer)
+def _layer_search_hit(request: ApiRequest, layer: JsonObject) -> JsonObject:
+    state = views.import_state(request, layer)
     return {
         "_id": layer["id"],
         "ss_id": layer["id"],
         "type": "statussheet",
         "name": layer["name"],
         "scheme_id": layer["diagram"],
-        "scheme": _get_diagram(ask, layer)["name"],
+        "scheme": _get_diagram(request, layer)["name"],
         **({"account_name": layer["name"], "status": state["status"]} if state is not None else {}),
     }
 

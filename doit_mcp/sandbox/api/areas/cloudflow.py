@@ -1,4 +1,4 @@
-"""CloudFlow: /cloudflow/v1/flows, running one, and building and refining, which answer as event streams."""
+"""CloudFlow: /cloudflow/v1/flows, running flows, and the event streams of building and refining them."""
 
 from __future__ import annotations
 
@@ -18,98 +18,101 @@ from ..seeds import analytics_core
 from ..tenants import ApiRequest, Records, add_record, check_capacity, get_existing
 
 EVENT_STREAM = "text/event-stream"
-MAX_CONVERSATIONS = 1000  # remembered by a tenant
-WORDS_PER_EVENT = 8  # how much prose an event of the stream brings
-EVENT_INTERVAL_SECONDS = 0.02  # seconds between events: the real ones come one by one, too
+MAX_CONVERSATIONS = 1000  # per tenant
+WORDS_PER_EVENT = 8  # words of prose per event of the stream
+EVENT_INTERVAL_SECONDS = 0.02  # between events, because real streams are not instantaneous
 FLOW_FIELDS = (
     "id name description instructions published triggerType createTime updateTime lastExecutedTime"
     " lastExecutionStatus nextRun".split()
 )
 MAX_INSTRUCTIONS_LENGTH = 20_000
-RUN_SECONDS = 60  # seconds that a run takes
+RUN_SECONDS = 60  # duration of a run
 PAYLOAD_BODY = jsonschema_rs.validator_for({"type": "object"})
 
 
-def records(ask: ApiRequest) -> Records:
+def records(request: ApiRequest) -> Records:
     """The tenant's flows: Cloudflow with its steps, the names of its nodes in order."""
-    return ask.tenant.collection("flows", analytics_core.flows)
+    return request.tenant.collection("flows", analytics_core.flows)
 
 
-async def list_flows(ask: ApiRequest) -> web.Response:
-    """GET /cloudflow/v1/flows; rowCount is always null here, and pageToken on the last page."""
-    found = sorted(records(ask).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
+async def list_flows(request: ApiRequest) -> web.Response:
+    """GET /cloudflow/v1/flows; as in the DoiT API, rowCount is always null, and so is pageToken on the last page."""
+    found = sorted(records(request).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
     rows = [
-        {name: flow[name] for name in FLOW_FIELDS} | {"lastExecutionStatus": _run_status(ask, flow)} for flow in found
+        {name: flow[name] for name in FLOW_FIELDS} | {"lastExecutionStatus": _run_status(request, flow)}
+        for flow in found
     ]
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=ask.scope)
+    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(50, 500), scope=request.scope)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": None})
 
 
-async def refine_flow(ask: ApiRequest) -> web.StreamResponse:
-    """POST /cloudflow/v1/flows/{flowId}/actions/refine: adds a step for what is asked, and tells of it as it goes."""
-    _require_event_stream(ask)
-    flow = get_existing(records(ask), ask.path_parameter("flowId"), "flow")
-    body = await ask.read_body(REFINE_BODY)
+async def refine_flow(request: ApiRequest) -> web.StreamResponse:
+    """POST /cloudflow/v1/flows/{flowId}/actions/refine: adds a step for the question, and streams the progress."""
+    _require_event_stream(request)
+    flow = get_existing(records(request), request.path_parameter("flowId"), "flow")
+    body = await request.read_body(REFINE_BODY)
     question = " ".join(body["question"].split())
     if not question:
         raise bad_request("question must not be blank", field="question")
-    conversation = _continue_conversation(ask, body.get("conversationId"))
+    conversation = _continue_conversation(request, body.get("conversationId"))
     step = question[:80].rstrip(".")
-    _add_step(ask, flow, question, step)
-    return await stream_events(ask, _refine_events(flow, step, conversation))
+    _add_step(request, flow, question, step)
+    return await stream_events(request, _refine_events(flow, step, conversation))
 
 
-async def build_flow(ask: ApiRequest) -> web.StreamResponse:
-    """POST /cloudflow/v1/flows/actions/build: a new draft with one step, told of by the event cloudflow_created."""
-    _require_event_stream(ask)
-    body = await ask.read_body(REFINE_BODY)
+async def build_flow(request: ApiRequest) -> web.StreamResponse:
+    """POST /cloudflow/v1/flows/actions/build: creates a draft with one step; the event cloudflow_created reports it."""
+    _require_event_stream(request)
+    body = await request.read_body(REFINE_BODY)
     question = " ".join(body["question"].split())
     if not question or len(question) > MAX_INSTRUCTIONS_LENGTH:
         raise bad_request(f"question must have between 1 and {MAX_INSTRUCTIONS_LENGTH} characters", field="question")
-    check_capacity(records(ask), 1)
-    conversation = _continue_conversation(ask, body.get("conversationId"))
+    check_capacity(records(request), 1)
+    conversation = _continue_conversation(request, body.get("conversationId"))
     step = question[:80].rstrip(".")
     flow: JsonObject = {
         **dict.fromkeys(FLOW_FIELDS),
-        "id": ask.tenant.new_id(),
+        "id": request.tenant.new_id(),
         "name": step,
         "description": question,
         "instructions": question,
         "published": False,
-        "createTime": rfc3339(ask.now),
+        "createTime": rfc3339(request.now),
         "steps": [step],
     }
-    add_record(records(ask), flow)
-    return await stream_events(ask, _build_events(flow, conversation))
+    add_record(records(request), flow)
+    return await stream_events(request, _build_events(flow, conversation))
 
 
-async def trigger_flow(ask: ApiRequest) -> web.Response:
-    """POST /cloudflow/v1/trigger/{flowId}: starts a run, which takes RUN seconds; 409 while one goes on."""
-    flow = get_existing(records(ask), ask.path_parameter("flowId"), "flow")
-    await ask.read_body(PAYLOAD_BODY)
-    if _run_status(ask, flow) == "running":
-        raise ApiError(409, "the flow is running already")
-    flow.update(lastExecutedTime=rfc3339(ask.now), lastExecutionStatus="complete", runs_until=ask.now + RUN_SECONDS)
-    link = analytics_core.console_url(ask.tenant.customer, "cloudflow/executions", ask.tenant.new_id())
+async def trigger_flow(request: ApiRequest) -> web.Response:
+    """POST /cloudflow/v1/trigger/{flowId}: starts a run of RUN_SECONDS; 409 while one is running."""
+    flow = get_existing(records(request), request.path_parameter("flowId"), "flow")
+    await request.read_body(PAYLOAD_BODY)
+    if _run_status(request, flow) == "running":
+        raise ApiError(409, "the flow is already running")
+    flow.update(
+        lastExecutedTime=rfc3339(request.now), lastExecutionStatus="complete", runs_until=request.now + RUN_SECONDS
+    )
+    link = analytics_core.console_url(request.tenant.customer, "cloudflow/executions", request.tenant.new_id())
     return json_response({"executionLink": link}, 202)
 
 
-def _require_event_stream(ask: ApiRequest) -> None:
-    """406 unless the Accept header names event streams."""
-    if EVENT_STREAM not in ask.http_request.headers.get("Accept", ""):
-        raise ApiError(406, f"this operation answers as {EVENT_STREAM}: the Accept header has to name it")
+def _require_event_stream(request: ApiRequest) -> None:
+    """Raise 406 unless the Accept header includes event streams."""
+    if EVENT_STREAM not in request.http_request.headers.get("Accept", ""):
+        raise ApiError(406, f"this operation answers as {EVENT_STREAM}: the Accept header must include it")
 
 
-def _run_status(ask: ApiRequest, flow: JsonObject) -> str | None:
-    """What became of the last run, "running" until it is over."""
+def _run_status(request: ApiRequest, flow: JsonObject) -> str | None:
+    """The status of the last run, "running" until it ends."""
     found: str | None = flow["lastExecutionStatus"]
-    return "running" if flow.get("runs_until", 0) > ask.now else found
+    return "running" if flow.get("runs_until", 0) > request.now else found
 
 
-async def stream_events(ask: ApiRequest, events: Iterator[JsonObject]) -> web.StreamResponse:
-    """The events as an event stream, one by one."""
+async def stream_events(request: ApiRequest, events: Iterator[JsonObject]) -> web.StreamResponse:
+    """Send the events as an event stream, one at a time."""
     response = web.StreamResponse(headers={"Cache-Control": "no-cache", "Content-Type": EVENT_STREAM})
-    await response.prepare(ask.http_request)
+    await response.prepare(request.http_request)
     for event in events:
         await response.write(b"data: " + orjson.dumps(event) + b"\n\n")
         await asyncio.sleep(EVENT_INTERVAL_SECONDS)
@@ -118,7 +121,7 @@ async def stream_events(ask: ApiRequest, events: Iterator[JsonObject]) -> web.St
 
 
 def _build_events(flow: JsonObject, conversation: str) -> Iterator[JsonObject]:
-    """What the stream of a new flow says."""
+    """The events for a new flow."""
     yield {"conversationId": conversation}
     cycle: tuple[JsonObject, ...] = (
         {"llmStart": "planning"},
@@ -132,32 +135,32 @@ def _build_events(flow: JsonObject, conversation: str) -> Iterator[JsonObject]:
     yield {"answer": f"I made the flow {flow['name']} as a draft. Publish it to make it run."}
 
 
-def _continue_conversation(ask: ApiRequest, wanted: str | None) -> str:
-    """The conversation to go on with, or a new one."""
-    known = ask.tenant.collection("conversations", lambda tenant: ())
-    if wanted:
-        return str(get_existing(known, wanted, "conversation")["id"])
+def _continue_conversation(request: ApiRequest, conversation_id: str | None) -> str:
+    """The requested conversation, or a new one."""
+    known = request.tenant.collection("conversations", lambda tenant: ())
+    if conversation_id:
+        return str(get_existing(known, conversation_id, "conversation")["id"])
     while len(known) >= MAX_CONVERSATIONS:
         del known[next(iter(known))]
-    identifier = ask.tenant.new_id()
+    identifier = request.tenant.new_id()
     known[identifier] = {"id": identifier}
     return identifier
 
 
-def _add_step(ask: ApiRequest, flow: JsonObject, question: str, step: str) -> None:
-    """The flow with one step more; what was asked becomes part of its instructions."""
-    said = "\n".join(part for part in (flow["instructions"], question) if part)
-    if len(said) > MAX_INSTRUCTIONS_LENGTH:
+def _add_step(request: ApiRequest, flow: JsonObject, question: str, step: str) -> None:
+    """Add a step to the flow, with the question as part of its instructions."""
+    instructions = "\n".join(part for part in (flow["instructions"], question) if part)
+    if len(instructions) > MAX_INSTRUCTIONS_LENGTH:
         raise bad_request(
             f"question: the flow's instructions would exceed {MAX_INSTRUCTIONS_LENGTH} characters", field="question"
         )
-    flow["instructions"] = said
+    flow["instructions"] = instructions
     flow["steps"] = [*flow["steps"], step]
-    flow["updateTime"] = rfc3339(ask.now)
+    flow["updateTime"] = rfc3339(request.now)
 
 
 def _refine_events(flow: JsonObject, step: str, conversation: str) -> Iterator[JsonObject]:
-    """What the stream says: the conversation, then life-cycle events as JSON in ``answer``, then prose."""
+    """The events: the conversation, lifecycle events as JSON in ``answer``, then prose."""
     yield {"conversationId": conversation}
     cycle: tuple[JsonObject, ...] = (
         {"toolStart": f"Reading the flow {flow['name']}"},

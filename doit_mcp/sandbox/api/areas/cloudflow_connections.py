@@ -1,4 +1,4 @@
-"""Connections of flows to clouds: /cloudflow/v1/connections."""
+"""CloudFlow connections to clouds: /cloudflow/v1/connections."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ NEW_CONNECTION, CONNECTION_CHANGES = compile_object("name", **MEMBERS), compile_
 
 
 def connections(tenant: Tenant) -> Iterator[JsonObject]:
-    """One that a flow uses, and one that is free."""
+    """One connection used by a flow, and one that is unused."""
     people = [{"email": admin_email(tenant.customer), "role": "owner"}]
     for name, used, age in (("Production accounts", True, 60), ("Old sandbox account", False, 200)):
         made = rfc3339(tenant.started_at - age * DAY_SECONDS)
@@ -75,53 +75,53 @@ def connections(tenant: Tenant) -> Iterator[JsonObject]:
         }
 
 
-def records(ask: ApiRequest) -> Records:
-    """The tenant's connections; *used* says that a flow needs it."""
-    return ask.tenant.collection("flow connections", connections)
+def records(request: ApiRequest) -> Records:
+    """The tenant's connections; *used* says that a flow uses it."""
+    return request.tenant.collection("flow connections", connections)
 
 
-async def list_connections(ask: ApiRequest) -> web.Response:
-    """GET /cloudflow/v1/connections, the latest first."""
-    found = sorted(reversed(records(ask).values()), key=lambda one: str(one["createdAt"]), reverse=True)
-    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(50, 100), scope=ask.scope)
+async def list_connections(request: ApiRequest) -> web.Response:
+    """GET /cloudflow/v1/connections, latest first."""
+    found = sorted(reversed(records(request).values()), key=lambda item: str(item["createdAt"]), reverse=True)
+    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(50, 100), scope=request.scope)
     return json_response(
-        {"items": [_serialize(one) for one in page.rows], "pageToken": page.token, "rowCount": len(page.rows)}
+        {"items": [_serialize(item) for item in page.rows], "pageToken": page.token, "rowCount": len(page.rows)}
     )
 
 
-async def create_connection(ask: ApiRequest) -> web.Response:
-    """POST /cloudflow/v1/connections: whoever makes it owns it unless others are named."""
-    body = await ask.read_body(NEW_CONNECTION)
-    now = rfc3339(ask.now)
-    usual = {"description": "", "enabled": True, "collaborators": [{"email": ask.user.email, "role": "owner"}]}
-    made = {**usual, **body, "id": ask.tenant.new_id(), "createdAt": now, "updatedAt": now, "used": False}
-    return json_response(_serialize(add_record(records(ask), made)), 201)
+async def create_connection(request: ApiRequest) -> web.Response:
+    """POST /cloudflow/v1/connections: the user becomes the owner unless others are named."""
+    body = await request.read_body(NEW_CONNECTION)
+    now = rfc3339(request.now)
+    usual = {"description": "", "enabled": True, "collaborators": [{"email": request.user.email, "role": "owner"}]}
+    made = {**usual, **body, "id": request.tenant.new_id(), "createdAt": now, "updatedAt": now, "used": False}
+    return json_response(_serialize(add_record(records(request), made)), 201)
 
 
-async def get_connection(ask: ApiRequest) -> web.Response:
+async def get_connection(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/connections/{connectionId}."""
-    return json_response(_serialize(_get_connection(ask)))
+    return json_response(_serialize(_get_connection(request)))
 
 
-async def update_connection(ask: ApiRequest) -> web.Response:
-    """PATCH /cloudflow/v1/connections/{connectionId}: what is absent stays."""
-    connection = _get_connection(ask)
-    connection.update({**await ask.read_body(CONNECTION_CHANGES), "updatedAt": rfc3339(ask.now)})
+async def update_connection(request: ApiRequest) -> web.Response:
+    """PATCH /cloudflow/v1/connections/{connectionId}: omitted members stay unchanged."""
+    connection = _get_connection(request)
+    connection.update({**await request.read_body(CONNECTION_CHANGES), "updatedAt": rfc3339(request.now)})
     return json_response(_serialize(connection))
 
 
-async def delete_connection(ask: ApiRequest) -> web.Response:
-    """DELETE /cloudflow/v1/connections/{connectionId}: 409 in a shape of its own while a flow uses it."""
-    connection = _get_connection(ask)
+async def delete_connection(request: ApiRequest) -> web.Response:
+    """DELETE /cloudflow/v1/connections/{connectionId}: 409 with its own error shape while a flow uses it."""
+    connection = _get_connection(request)
     if connection["used"]:
         problem = {"type": "about:blank", "title": "The connection is used by a flow", "status": 409}
         return json_response(problem | {"code": "connection_in_use"}, 409)
-    del records(ask)[connection["id"]]
+    del records(request)[connection["id"]]
     return web.Response(status=204)
 
 
-def _get_connection(ask: ApiRequest) -> JsonObject:
-    return get_existing(records(ask), ask.path_parameter("connectionId"), "connection")
+def _get_connection(request: ApiRequest) -> JsonObject:
+    return get_existing(records(request), request.path_parameter("connectionId"), "connection")
 
 
 def _serialize(connection: JsonObject) -> JsonObject:

@@ -1,4 +1,4 @@
-"""Templates of flows: /cloudflow/v1/templates, the same for every customer."""
+"""CloudFlow templates: /cloudflow/v1/templates, the same for all customers."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def templates(tenant: Tenant) -> Iterator[JsonObject]:
         }
 
 
-def records(ask: ApiRequest) -> Records:
+def records(request: ApiRequest) -> Records:
     """The templates by id."""
-    return ask.tenant.collection("flow templates", templates)
+    return request.tenant.collection("flow templates", templates)
 
 
-async def list_templates(ask: ApiRequest) -> web.Response:
-    """GET /cloudflow/v1/templates, the latest first."""
-    found = sorted(records(ask).values(), key=lambda one: str(one["createTime"]), reverse=True)
-    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=ask.scope)
+async def list_templates(request: ApiRequest) -> web.Response:
+    """GET /cloudflow/v1/templates, latest first."""
+    found = sorted(records(request).values(), key=lambda item: str(item["createTime"]), reverse=True)
+    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(50, 500), scope=request.scope)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})
 
 
-async def get_template(ask: ApiRequest) -> web.Response:
+async def get_template(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/templates/{templateId}."""
-    return json_response(get_existing(records(ask), ask.path_parameter("templateId"), "template"))
+    return json_response(get_existing(records(request), request.path_parameter("templateId"), "template"))
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""Commitment manager: /analytics/v1/commitment-manager, what the customer promised its clouds to spend."""
+"""Commitment manager: /analytics/v1/commitment-manager, spend commitments to cloud providers."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from ..seeds.customer_account import CLOUD_NAMES
 from ..tenants import ApiRequest, Tenant, get_existing
 
 SORTS = ("name", "startDate", "endDate", "provider", "createTime", "updateTime")
-TERM_YEARS = 2  # of a commitment, a period each
-MONTHS_SINCE_START = 11  # months since it began: the lines reach farther back
-MARKETPLACE_PERCENT = 25  # percent of a period's commitment that purchases in the marketplace may make up
-ROUNDING_DOLLARS = 10_000  # dollars that promises are rounded to
+TERM_YEARS = 2  # one period per year
+MONTHS_SINCE_START = 11  # within the history of the billing lines
+MARKETPLACE_PERCENT = 25  # of a period's commitment that marketplace purchases can count for
+ROUNDING_DOLLARS = 10_000  # commitments are rounded to this amount
 
 
 def daily_cloud_spend(ledger: Ledger) -> dict[str, dict[int, int]]:
-    """Micro-dollars of each cloud by the day."""
+    """Micro-dollars of each cloud by day."""
     found: dict[str, dict[int, int]] = {}
     for provider, day, cost, *_ in ledger.sums(("cloud_provider", "day_start"), ledger.first, ledger.last):
         found.setdefault(str(provider), {})[int(day or 0)] = int(cost or 0)
     return found
 
 
-async def list_commitments(ask: ApiRequest) -> web.Response:
+async def list_commitments(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/commitment-manager."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), ("name", "provider"))
+    criteria = listing.parse_filter(request.query.get("filter", ""), ("name", "provider"))
     found = listing.filter_rows(
-        list(_current_commitments(ask).values()), criteria, lambda one, key: str(_field_value(one, key))
+        list(_current_commitments(request).values()), criteria, lambda item, key: str(_field_value(item, key))
     )
-    found = listing.sort_rows(ask.query, found, SORTS, _field_value)
-    page = listing.paginate(found, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return json_response(ask.list_body("commitments", page))
+    found = listing.sort_rows(request.query, found, SORTS, _field_value)
+    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    return json_response(request.list_body("commitments", page))
 
 
-async def get_commitment(ask: ApiRequest) -> web.Response:
+async def get_commitment(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/commitment-manager/{id}."""
-    return json_response(get_existing(_current_commitments(ask), ask.path_parameter("id"), "commitment"))
+    return json_response(get_existing(_current_commitments(request), request.path_parameter("id"), "commitment"))
 
 
 def _field_value(commitment: JsonObject, key: str) -> str | int:
@@ -51,12 +51,12 @@ def _field_value(commitment: JsonObject, key: str) -> str | int:
     return found
 
 
-def _current_commitments(ask: ApiRequest) -> dict[str, JsonObject]:
-    return {one["id"]: one for one in _make_commitments(ask.tenant, ask.today)}
+def _current_commitments(request: ApiRequest) -> dict[str, JsonObject]:
+    return {item["id"]: item for item in _make_commitments(request.tenant, request.today)}
 
 
 def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
-    """One for each cloud: promised when the world began, attained and forecast by the lines up to today."""
+    """One commitment per cloud, fixed when the sandbox starts; attainment and forecast follow the lines up to today."""
     first = add_months(start_of("month", today_of(tenant.started_at)), -MONTHS_SINCE_START)
     for provider, daily in sorted(tenant.compute_cached(daily_cloud_spend).items()):
         before = [cost for day, cost in daily.items() if first <= day < today_of(tenant.started_at)]
@@ -76,7 +76,7 @@ def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
             "totalCommitmentValue": promised * TERM_YEARS,
             "totalCurrentAttainment": amount(spent),
             "totalMarketplaceSpend": 0,
-            "totalForecastValue": round(sum(one["forecastValue"] for one in periods), 2),
+            "totalForecastValue": round(sum(item["forecastValue"] for item in periods), 2),
             "periods": periods,
             "createTime": created,
             "updateTime": created,

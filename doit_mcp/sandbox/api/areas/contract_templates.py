@@ -1,4 +1,4 @@
-"""Contract templates: /billing/v1/contract-templates. They are archived, never gone."""
+"""Contract templates: /billing/v1/contract-templates. They are archived, never deleted."""
 
 from __future__ import annotations
 
@@ -44,48 +44,49 @@ TEMPLATE_BODY = compile_object(
 LIST_FIELDS = ("billingRules", "priceBooks", "customLineItems")
 
 
-async def list_templates(ask: ApiRequest) -> web.Response:
-    """GET /billing/v1/contract-templates: all of them, archived ones too."""
-    return json_response([_serialize(one) for one in _records(ask).values()])
+async def list_templates(request: ApiRequest) -> web.Response:
+    """GET /billing/v1/contract-templates: all of them, including archived ones."""
+    return json_response([_serialize(item) for item in _records(request).values()])
 
 
-async def get_template(ask: ApiRequest) -> web.Response:
+async def get_template(request: ApiRequest) -> web.Response:
     """GET /billing/v1/contract-templates/{templateID}."""
-    return json_response(_serialize(_get_template(ask)))
+    return json_response(_serialize(_get_template(request)))
 
 
-async def create_template(ask: ApiRequest) -> web.Response:
+async def create_template(request: ApiRequest) -> web.Response:
     """POST /billing/v1/contract-templates."""
-    now = rfc3339(ask.now)
-    new = {"id": ask.tenant.new_id(), "status": "active", "createdAt": now}
+    now = rfc3339(request.now)
+    new = {"id": request.tenant.new_id(), "status": "active", "createdAt": now}
     return json_response(
-        _serialize(add_record(_records(ask), _apply_body(ask, new, await ask.read_body(TEMPLATE_BODY)))), 201
+        _serialize(add_record(_records(request), _apply_body(request, new, await request.read_body(TEMPLATE_BODY)))),
+        201,
     )
 
 
-async def update_template(ask: ApiRequest) -> web.Response:
-    """PUT /billing/v1/contract-templates/{templateID}: replaces all of it."""
-    template = _require_active(_get_template(ask))
+async def update_template(request: ApiRequest) -> web.Response:
+    """PUT /billing/v1/contract-templates/{templateID}: replaces the template."""
+    template = _require_active(_get_template(request))
     kept = {name: template[name] for name in ("id", "status", "createdAt")}
-    changed = _apply_body(ask, kept, await ask.read_body(TEMPLATE_BODY))
-    _records(ask)[template["id"]] = changed
+    changed = _apply_body(request, kept, await request.read_body(TEMPLATE_BODY))
+    _records(request)[template["id"]] = changed
     return json_response(_serialize(changed))
 
 
-async def archive_template(ask: ApiRequest) -> web.Response:
+async def archive_template(request: ApiRequest) -> web.Response:
     """DELETE /billing/v1/contract-templates/{templateID}: archives it."""
-    template = _require_active(_get_template(ask))
-    now = rfc3339(ask.now)
+    template = _require_active(_get_template(request))
+    now = rfc3339(request.now)
     template.update(status="archived", archivedAt=now, updatedAt=now)
     return json_response(_serialize(template))
 
 
-def _records(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("contract templates", customer_account.templates)
+def _records(request: ApiRequest) -> Records:
+    return request.tenant.collection("contract templates", customer_account.templates)
 
 
-def _get_template(ask: ApiRequest) -> JsonObject:
-    return get_existing(_records(ask), ask.path_parameter("templateID"), "contract template")
+def _get_template(request: ApiRequest) -> JsonObject:
+    return get_existing(_records(request), request.path_parameter("templateID"), "contract template")
 
 
 def _require_active(template: JsonObject) -> JsonObject:
@@ -94,16 +95,16 @@ def _require_active(template: JsonObject) -> JsonObject:
     return template
 
 
-def _apply_body(ask: ApiRequest, template: JsonObject, body: JsonObject) -> JsonObject:
-    others = (one for one in _records(ask).values() if one["id"] != template["id"])
-    if any(one["name"] == body["name"] and one["status"] == "active" for one in others):
-        raise ApiError(409, "name: there is an active contract template of this name")
+def _apply_body(request: ApiRequest, template: JsonObject, body: JsonObject) -> JsonObject:
+    others = (item for item in _records(request).values() if item["id"] != template["id"])
+    if any(item["name"] == body["name"] and item["status"] == "active" for item in others):
+        raise ApiError(409, "name: an active contract template with this name exists")
     written = {
         **template,
         **body,
         **{name: body.get(name) or [] for name in LIST_FIELDS},
         "structure": body.get("structure", "").strip() or "blank",
-        "updatedAt": rfc3339(ask.now),
+        "updatedAt": rfc3339(request.now),
     }
     for name in ("eligibleFrom", "eligibleTo"):
         if name in body:

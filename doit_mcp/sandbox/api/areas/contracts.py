@@ -1,6 +1,6 @@
 """Contracts: /customers/{customerID}/contracts, of a customer and of its own customers.
 
-A customer reads its contracts and writes those of its direct children; DoiT's employees write for the customer.
+A customer reads its own contracts and edits those of its direct children; DoiT employees edit the customer's.
 """
 
 from __future__ import annotations
@@ -46,100 +46,102 @@ CONTRACT_FIELDS = (
 )
 
 
-async def list_contracts(ask: ApiRequest) -> web.Response:
+async def list_contracts(request: ApiRequest) -> web.Response:
     """GET /customers/{customerID}/contracts: all of them."""
-    customer = _path_customer(ask)
-    found = [_update_status(ask, one) for one in _records(ask).values() if one["customerId"] == customer]
-    return json_response([{name: one[name] for name in CONTRACT_FIELDS} for one in found])
+    customer = _path_customer(request)
+    found = [_update_status(request, item) for item in _records(request).values() if item["customerId"] == customer]
+    return json_response([{name: item[name] for name in CONTRACT_FIELDS} for item in found])
 
 
-async def get_contract(ask: ApiRequest) -> web.Response:
-    """GET /customers/{customerID}/contracts/{contractID}, with its versions, newest last."""
-    contract = _get_contract(ask)
+async def get_contract(request: ApiRequest) -> web.Response:
+    """GET /customers/{customerID}/contracts/{contractID}, with its versions, latest last."""
+    contract = _get_contract(request)
     return json_response({name: contract[name] for name in (*CONTRACT_FIELDS, "versions")})
 
 
-async def create_contract(ask: ApiRequest) -> web.Response:
+async def create_contract(request: ApiRequest) -> web.Response:
     """POST /customers/{customerID}/contracts: a draft."""
-    customer = _writable_customer(ask)
-    version = _make_version(ask, await ask.read_body(CONTRACT_BODY), 1)
+    customer = _writable_customer(request)
+    version = _make_version(request, await request.read_body(CONTRACT_BODY), 1)
     contract: JsonObject = {
-        "id": ask.tenant.new_id(),
+        "id": request.tenant.new_id(),
         "customerId": customer,
         "type": CONTRACT_TYPE,
         "status": "draft",
-        "timeCreated": rfc3339(ask.now),
+        "timeCreated": rfc3339(request.now),
         "versions": [],
     }
-    add_record(_records(ask), _append_version(contract, version))
-    return json_response(_outcome(ask, contract, "Contract created"), 201)
+    add_record(_records(request), _append_version(contract, version))
+    return json_response(_outcome(request, contract, "Contract created"), 201)
 
 
-async def update_contract(ask: ApiRequest) -> web.Response:
-    """POST /customers/{customerID}/contracts/{contractID}: another version, which takes the place of the last."""
-    _writable_customer(ask)
-    contract = _require_open(_get_contract(ask))
-    body = await ask.read_body(CONTRACT_BODY)
+async def update_contract(request: ApiRequest) -> web.Response:
+    """POST /customers/{customerID}/contracts/{contractID}: adds a version, which replaces the last one."""
+    _writable_customer(request)
+    contract = _require_open(_get_contract(request))
+    body = await request.read_body(CONTRACT_BODY)
     if len(contract["versions"]) >= MAX_RECORDS:
         raise bad_request(f"contractID: a contract has {MAX_RECORDS} versions at most", field="contractID")
-    version = _make_version(ask, body, len(contract["versions"]) + 1) | {"status": contract["status"]}
+    version = _make_version(request, body, len(contract["versions"]) + 1) | {"status": contract["status"]}
     contract["versions"][-1].update(status="superseded", effectiveEnd=version["effectiveStart"])
     _append_version(contract, version)
-    return json_response(_outcome(ask, contract, "Contract version created"))
+    return json_response(_outcome(request, contract, "Contract version created"))
 
 
-async def activate_contract(ask: ApiRequest) -> web.Response:
-    """POST /customers/{customerID}/contracts/{contractID}/activate: now, or when it starts. 409 has no body."""
-    customer = _writable_customer(ask)
-    contract = _get_contract(ask)
+async def activate_contract(request: ApiRequest) -> web.Response:
+    """POST /customers/{customerID}/contracts/{contractID}/activate: now, or on its start date. 409 has no body."""
+    customer = _writable_customer(request)
+    contract = _get_contract(request)
     if contract["status"] != "draft":
-        raise bad_request(f"the contract is {contract['status']}: only drafts are activated", field="contractID")
-    others = (_update_status(ask, one) for one in _records(ask).values() if one["customerId"] == customer)
-    if any(one["status"] == "active" and one["type"] == contract["type"] for one in others):
+        raise bad_request(f"the contract is {contract['status']}: only drafts can be activated", field="contractID")
+    others = (_update_status(request, item) for item in _records(request).values() if item["customerId"] == customer)
+    if any(item["status"] == "active" and item["type"] == contract["type"] for item in others):
         return web.Response(status=409)
-    return json_response(_set_status(contract, "scheduled" if contract["startDate"] > rfc3339(ask.now) else "active"))
+    return json_response(
+        _set_status(contract, "scheduled" if contract["startDate"] > rfc3339(request.now) else "active")
+    )
 
 
-async def cancel_contract(ask: ApiRequest) -> web.Response:
-    """POST /customers/{customerID}/contracts/{contractID}/cancel; the body may be left out."""
-    _writable_customer(ask)
-    contract = _require_open(_get_contract(ask))
-    body = await ask.read_body(CANCEL_BODY) if await ask.http_request.read() else {}
+async def cancel_contract(request: ApiRequest) -> web.Response:
+    """POST /customers/{customerID}/contracts/{contractID}/cancel; the body is optional."""
+    _writable_customer(request)
+    contract = _require_open(_get_contract(request))
+    body = await request.read_body(CANCEL_BODY) if await request.http_request.read() else {}
     outcome = _set_status(contract, "cancelled")
-    contract["versions"][-1].update(cancellationReason=body.get("reason"), effectiveEnd=rfc3339(ask.now))
+    contract["versions"][-1].update(cancellationReason=body.get("reason"), effectiveEnd=rfc3339(request.now))
     return json_response(outcome)
 
 
-def _records(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("contracts", customer_account.contracts)
+def _records(request: ApiRequest) -> Records:
+    return request.tenant.collection("contracts", customer_account.contracts)
 
 
-def _path_customer(ask: ApiRequest) -> str:
-    """The customer of the path: the caller's own, or a child of it; 403 otherwise."""
-    customer = ask.path_parameter("customerID")
-    if customer != ask.tenant.customer.id and customer not in customer_account.child_customers(ask.tenant):
+def _path_customer(request: ApiRequest) -> str:
+    """The customer in the path: the caller's own, or a child of it; 403 otherwise."""
+    customer = request.path_parameter("customerID")
+    if customer != request.tenant.customer.id and customer not in customer_account.child_customers(request.tenant):
         raise ApiError(403, "customerID is neither this customer nor one of its own customers")
     return customer
 
 
-def _writable_customer(ask: ApiRequest) -> str:
-    customer = _path_customer(ask)
-    if customer == ask.tenant.customer.id and not ask.user.employee:
+def _writable_customer(request: ApiRequest) -> str:
+    customer = _path_customer(request)
+    if customer == request.tenant.customer.id and not request.user.employee:
         raise ApiError(403, "contracts of a customer are written by its direct parent")
     return customer
 
 
-def _get_contract(ask: ApiRequest) -> JsonObject:
-    customer = _path_customer(ask)
-    found = get_existing(_records(ask), ask.path_parameter("contractID"), "contract")
+def _get_contract(request: ApiRequest) -> JsonObject:
+    customer = _path_customer(request)
+    found = get_existing(_records(request), request.path_parameter("contractID"), "contract")
     if found["customerId"] != customer:
         raise ApiError(404, "contract not found")
-    return _update_status(ask, found)
+    return _update_status(request, found)
 
 
-def _update_status(ask: ApiRequest, contract: JsonObject) -> JsonObject:
-    """The contract, in the state that its dates have brought it to."""
-    now = rfc3339(ask.now)
+def _update_status(request: ApiRequest, contract: JsonObject) -> JsonObject:
+    """The contract, with its status updated from its dates."""
+    now = rfc3339(request.now)
     if contract["status"] == "scheduled" and contract["startDate"] <= now:
         _set_status(contract, "active")
     if contract["status"] == "active" and contract["endDate"] and contract["endDate"] <= now:
@@ -149,7 +151,7 @@ def _update_status(ask: ApiRequest, contract: JsonObject) -> JsonObject:
 
 def _require_open(contract: JsonObject) -> JsonObject:
     if contract["status"] not in OPEN_STATUSES:
-        raise bad_request(f"the contract is {contract['status']} already", field="contractID")
+        raise bad_request(f"the contract is already {contract['status']}", field="contractID")
     return contract
 
 
@@ -158,7 +160,7 @@ def _set_status(contract: JsonObject, status: str) -> JsonObject:
     return {"contractId": contract["id"], "status": status}
 
 
-def _make_version(ask: ApiRequest, body: JsonObject, number: int) -> JsonObject:
+def _make_version(request: ApiRequest, body: JsonObject, number: int) -> JsonObject:
     start = listing.parse_time(body["startDate"], "startDate")
     end = listing.parse_time(body["endDate"], "endDate") if body.get("endDate") else None
     if end is not None and end <= start:
@@ -170,27 +172,27 @@ def _make_version(ask: ApiRequest, body: JsonObject, number: int) -> JsonObject:
         "status": "draft",
         "startDate": start,
         "endDate": end,
-        "effectiveStart": start if number == 1 else max(start, rfc3339(ask.now)),
+        "effectiveStart": start if number == 1 else max(start, rfc3339(request.now)),
         "effectiveEnd": end,
         "cancellationReason": None,
     }
 
 
 def _append_version(contract: JsonObject, version: JsonObject) -> JsonObject:
-    """The contract with the version as its last."""
+    """The contract with a new last version."""
     contract["versions"].append(version)
     kept = ("name", "startDate", "endDate", "renewalPolicy")
     contract.update({name: version[name] for name in kept}, currentVersionNumber=version["version"])
     return contract
 
 
-def _outcome(ask: ApiRequest, contract: JsonObject, message: str) -> JsonObject:
+def _outcome(request: ApiRequest, contract: JsonObject, message: str) -> JsonObject:
     return {
         "contractId": contract["id"],
         "version": contract["currentVersionNumber"],
         "status": contract["status"],
         "message": message,
-        "timestamp": rfc3339(ask.now),
+        "timestamp": rfc3339(request.now),
     }
 
 

@@ -1,4 +1,4 @@
-"""The customer itself and its account team: /customers/v1."""
+"""The customer and its account team: /customers/v1."""
 
 from __future__ import annotations
 
@@ -26,64 +26,66 @@ CONTACT = object_schema("", emails=nullable({"type": "array", "items": EMAIL, "m
 CUSTOMER_CHANGES = compile_object("", urlSlug=nullable(SLUG), settings=nullable(SETTINGS), contact=nullable(CONTACT))
 
 
-async def get_customer(ask: ApiRequest) -> web.Response:
+async def get_customer(request: ApiRequest) -> web.Response:
     """GET /customers/v1/customers/{customerId}: the caller's own."""
-    return json_response({name: value for name, value in _get_customer(ask).items() if name != "oldSlugs"})
+    return json_response({name: value for name, value in _get_customer(request).items() if name != "oldSlugs"})
 
 
-async def update_customer(ask: ApiRequest) -> web.Response:
-    """PATCH /customers/v1/customers/{customerId}, a merge patch; null changes nothing, the answer has no body."""
-    customer = _get_customer(ask)
-    if ask.http_request.content_type != MERGE_PATCH:
+async def update_customer(request: ApiRequest) -> web.Response:
+    """PATCH /customers/v1/customers/{customerId}: a merge patch in which null changes nothing; the response has no
+    body.
+    """
+    customer = _get_customer(request)
+    if request.http_request.content_type != MERGE_PATCH:
         raise ApiError(415, f"Content-Type must be {MERGE_PATCH}")
-    body = await ask.read_body(CUSTOMER_CHANGES)
+    body = await request.read_body(CUSTOMER_CHANGES)
     settings = _without_nulls(body.get("settings"))
     if "allowedInviteDomains" in settings:
-        require_permission(ask.user, "users.write")
+        require_permission(request.user, "users.write")
     if body.get("urlSlug") is not None:
-        _change_slug(ask, customer, body["urlSlug"])
+        _change_slug(request, customer, body["urlSlug"])
     customer["settings"] = {**customer["settings"], **settings}
     customer["contact"] = {**customer["contact"], **_without_nulls(body.get("contact"))}
     return web.Response()
 
 
-async def list_team(ask: ApiRequest) -> web.Response:
+async def list_team(request: ApiRequest) -> web.Response:
     """GET /customers/v1/accountTeam."""
-    found = ask.tenant.collection("account team", customer_account.team).values()
+    found = request.tenant.collection("account team", customer_account.team).values()
     return json_response({"accountManagers": list(found)})
 
 
-def _get_customer(ask: ApiRequest) -> JsonObject:
-    own = ask.tenant.customer.id
-    if ask.path_parameter("customerId") != own:
+def _get_customer(request: ApiRequest) -> JsonObject:
+    own = request.tenant.customer.id
+    if request.path_parameter("customerId") != own:
         raise ApiError(403, "customerId is not the customer of this credential")
-    return ask.tenant.collection("customer", customer_account.customer)[own]
+    return request.tenant.collection("customer", customer_account.customer)[own]
 
 
 def _without_nulls(found: JsonObject | None) -> JsonObject:
     return {name: value for name, value in (found or {}).items() if value is not None}
 
 
-def _change_slug(ask: ApiRequest, customer: JsonObject, slug: str) -> None:
-    """Another slug, or none; one that was ever a customer's stays its own."""
-    own, before = ask.tenant.customer.id, customer.get("urlSlug", "")
+def _change_slug(request: ApiRequest, customer: JsonObject, slug: str) -> None:
+    """Change or remove the slug; previous slugs stay reserved for their customer."""
+    own, before = request.tenant.customer.id, customer.get("urlSlug", "")
     if slug == before:
         return
-    people = ask.tenant.directory
-    others = {customer_account.initial_slug(one): one.id for one in CUSTOMERS}
+    people = request.tenant.directory
+    others = {customer_account.initial_slug(item): item.id for item in CUSTOMERS}
     if (numbered := people.customer_by_domain(f"{slug}.example")) is not None:
         others[slug] = numbered.id
-    if slug and {**others, **ask.tenant.slug_owners}.get(slug, own) != own:
+    if slug and {**others, **request.tenant.slug_owners}.get(slug, own) != own:
         raise ApiError(409, f"urlSlug: {slug} belongs to another customer")
-    if people.customer_by_id(slug) is not None or any(slug == one.id.lower() for one in CUSTOMERS):
+    if people.customer_by_id(slug) is not None or any(slug == item.id.lower() for item in CUSTOMERS):
         raise ApiError(409, f"urlSlug: {slug} is the id of a customer")
-    old = [one for one in customer["oldSlugs"] if one != slug] + ([before] if before else [])
+    old = [item for item in customer["oldSlugs"] if item != slug] + ([before] if before else [])
     if len(old) > MAX_OLD_SLUGS:
         raise ApiError(422, f"urlSlug: a customer has {MAX_OLD_SLUGS} former slugs at most")
     customer["oldSlugs"] = old
     if slug:
         customer["urlSlug"] = slug
-        ask.tenant.slug_owners[slug] = own
+        request.tenant.slug_owners[slug] = own
     else:
         customer.pop("urlSlug", None)
 

@@ -1,4 +1,4 @@
-"""DataHub: /datahub/v1, datasets and the events that customers send. Of an event its id and time are kept."""
+"""DataHub: /datahub/v1, datasets and customers' events, of which only id and time are stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..seeds import customer_account
 from ..tenants import ApiRequest, Records, add_record, get_existing
 from ..uploads import UploadedEvent, parse_events
 
-MAX_EVENTS = 200_000  # events of a customer
+MAX_EVENTS = 200_000  # per customer
 NAME: JsonObject = {"type": "string", "pattern": "^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$", "maxLength": 200}
 DIMENSION = object_schema(
     "key type value",
@@ -45,9 +45,9 @@ DATASET_CHANGES = compile_object("", name=TEXT, description=text_schema(5000))
 NAMES_BODY = compile_object("datasets", datasets={"type": "array", "items": TEXT, "minItems": 1, "maxItems": 1000})
 
 
-async def upload_csv(ask: ApiRequest) -> web.Response:
+async def upload_csv(request: ApiRequest) -> web.Response:
     """POST /datahub/v1/csv/upload: a form with provider and file."""
-    form = parse_form(ask.http_request.headers.get("Content-Type", ""), await ask.http_request.read())
+    form = parse_form(request.http_request.headers.get("Content-Type", ""), await request.http_request.read())
     provider = form.get("provider", FormField("", b"")).data.decode(errors="replace").strip()
     problem = next(DATASET_BODY.iter_errors({"name": provider}), None)
     if problem is not None:
@@ -55,113 +55,113 @@ async def upload_csv(ask: ApiRequest) -> web.Response:
     if "file" not in form:
         raise bad_request("file is required", field="file")
     found = parse_events(form["file"].data)
-    _ingest(ask, ((provider, event) for event in found), len(found))
-    return json_response({"batch": ask.tenant.new_id(), "ingestedRows": len(found)}, 201)
+    _ingest(request, ((provider, event) for event in found), len(found))
+    return json_response({"batch": request.tenant.new_id(), "ingestedRows": len(found)}, 201)
 
 
-async def send_events(ask: ApiRequest) -> web.Response:
-    """POST /datahub/v1/events: datasets come into being with their first event."""
-    body = await ask.read_body(EVENTS_BODY)
+async def send_events(request: ApiRequest) -> web.Response:
+    """POST /datahub/v1/events: the first event creates its dataset."""
+    body = await request.read_body(EVENTS_BODY)
     found = []
-    for index, one in enumerate(body["events"]):
-        time = _parse_time(one["time"], f"events.{index}.time")
-        found.append((one["provider"], UploadedEvent(one.get("id") or "", time)))
-    _ingest(ask, found, len(found))
+    for index, item in enumerate(body["events"]):
+        time = _parse_time(item["time"], f"events.{index}.time")
+        found.append((item["provider"], UploadedEvent(item.get("id") or "", time)))
+    _ingest(request, found, len(found))
     return json_response({"message": f"{len(found)} events accepted"}, 201)
 
 
-async def delete_events(ask: ApiRequest) -> web.Response:
-    """POST /datahub/v1/events/delete: those with these ids, or those of a range of time (both ends included)."""
-    body = await ask.read_body(DELETION_BODY)
+async def delete_events(request: ApiRequest) -> web.Response:
+    """POST /datahub/v1/events/delete: the events with these ids, or in a time range (inclusive)."""
+    body = await request.read_body(DELETION_BODY)
     identifiers, times = body.get("eventIds"), ("startTime" in body, "endTime" in body)
     if bool(identifiers) == any(times) or any(times) != all(times):
         raise bad_request("either eventIds or startTime and endTime are needed, not both", field="eventIds")
-    dataset = _records(ask).get(body["dataset"])
+    dataset = _records(request).get(body["dataset"])
     if dataset is None:
         raise bad_request(f"dataset: no dataset {body['dataset'][:80]!r}", field="dataset")
     if identifiers:
-        gone = [one for one in identifiers if one in dataset["events"]]
+        gone = [item for item in identifiers if item in dataset["events"]]
     else:
         first, last = (_parse_time(body[name], name) for name in ("startTime", "endTime"))
         gone = [key for key, time in dataset["events"].items() if first <= time <= last]
     for identifier in gone:
         dataset["events"].pop(identifier, None)
-    _touch(ask, dataset)
+    _touch(request, dataset)
     return json_response({"message": f"{len(set(gone))} events deleted"})
 
 
-async def list_datasets(ask: ApiRequest) -> web.Response:
+async def list_datasets(request: ApiRequest) -> web.Response:
     """GET /datahub/v1/datasets: all of them."""
-    return json_response({"datasets": [_serialize(one) for one in _records(ask).values()]})
+    return json_response({"datasets": [_serialize(item) for item in _records(request).values()]})
 
 
-async def get_dataset(ask: ApiRequest) -> web.Response:
+async def get_dataset(request: ApiRequest) -> web.Response:
     """GET /datahub/v1/datasets/{name}."""
-    return json_response(_serialize(_get_dataset(ask)))
+    return json_response(_serialize(_get_dataset(request)))
 
 
-async def create_dataset(ask: ApiRequest) -> web.Response:
+async def create_dataset(request: ApiRequest) -> web.Response:
     """POST /datahub/v1/datasets: an empty one."""
-    body = await ask.read_body(DATASET_BODY)
-    if body["name"] in _records(ask):
-        raise bad_request(f"name: there is a dataset {body['name']!r} already", field="name")
-    return json_response(_serialize(_create(ask, body["name"], body.get("description", ""))), 201)
+    body = await request.read_body(DATASET_BODY)
+    if body["name"] in _records(request):
+        raise bad_request(f"name: the dataset {body['name']!r} already exists", field="name")
+    return json_response(_serialize(_create(request, body["name"], body.get("description", ""))), 201)
 
 
-async def update_dataset(ask: ApiRequest) -> web.Response:
-    """PATCH /datahub/v1/datasets/{name}: the description; the name stays."""
-    dataset = _get_dataset(ask)
-    body = await ask.read_body(DATASET_CHANGES)
+async def update_dataset(request: ApiRequest) -> web.Response:
+    """PATCH /datahub/v1/datasets/{name}: changes the description; the name is fixed."""
+    dataset = _get_dataset(request)
+    body = await request.read_body(DATASET_CHANGES)
     if body.get("name", dataset["name"]) != dataset["name"]:
         raise bad_request("name: the name of a dataset cannot be changed", field="name")
     dataset["description"] = body.get("description", dataset["description"])
-    _touch(ask, dataset)
+    _touch(request, dataset)
     return json_response(_serialize(dataset))
 
 
-async def delete_dataset(ask: ApiRequest) -> web.Response:
+async def delete_dataset(request: ApiRequest) -> web.Response:
     """DELETE /datahub/v1/datasets/{name}, with its events."""
-    del _records(ask)[_get_dataset(ask)["name"]]
+    del _records(request)[_get_dataset(request)["name"]]
     return json_response({"message": "Dataset deleted"})
 
 
-async def delete_datasets(ask: ApiRequest) -> web.Response:
-    """DELETE /datahub/v1/datasets: all that the body names, or none."""
-    names = list(dict.fromkeys((await ask.read_body(NAMES_BODY))["datasets"]))
+async def delete_datasets(request: ApiRequest) -> web.Response:
+    """DELETE /datahub/v1/datasets: all named datasets, or none."""
+    names = list(dict.fromkeys((await request.read_body(NAMES_BODY))["datasets"]))
     for name in names:
-        if name not in _records(ask):
+        if name not in _records(request):
             raise bad_request(f"datasets: no dataset {name[:80]!r}", field="datasets")
     for name in names:
-        del _records(ask)[name]
+        del _records(request)[name]
     return json_response({"message": f"{len(names)} datasets deleted"})
 
 
-def _records(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("datasets", customer_account.datasets)
+def _records(request: ApiRequest) -> Records:
+    return request.tenant.collection("datasets", customer_account.datasets)
 
 
-def _get_dataset(ask: ApiRequest) -> JsonObject:
-    return get_existing(_records(ask), ask.path_parameter("name"), "dataset")
+def _get_dataset(request: ApiRequest) -> JsonObject:
+    return get_existing(_records(request), request.path_parameter("name"), "dataset")
 
 
-def _create(ask: ApiRequest, name: str, description: str) -> JsonObject:
+def _create(request: ApiRequest, name: str, description: str) -> JsonObject:
     dataset: JsonObject = {"id": name, "name": name, "description": description, "events": {}}
-    _touch(ask, dataset)
-    return add_record(_records(ask), dataset)
+    _touch(request, dataset)
+    return add_record(_records(request), dataset)
 
 
-def _touch(ask: ApiRequest, dataset: JsonObject) -> None:
-    dataset.update(updatedBy=ask.user.email, lastUpdated=rfc3339(ask.now))
+def _touch(request: ApiRequest, dataset: JsonObject) -> None:
+    dataset.update(updatedBy=request.user.email, lastUpdated=rfc3339(request.now))
 
 
-def _ingest(ask: ApiRequest, events: Iterable[tuple[str, UploadedEvent]], count: int) -> None:
-    if sum(len(one["events"]) for one in _records(ask).values()) + count > MAX_EVENTS:
+def _ingest(request: ApiRequest, events: Iterable[tuple[str, UploadedEvent]], count: int) -> None:
+    if sum(len(item["events"]) for item in _records(request).values()) + count > MAX_EVENTS:
         raise bad_request(f"events: the sandbox keeps {MAX_EVENTS} events at most; delete some first", field="events")
     for provider, event in events:
-        dataset = _records(ask).get(provider) or _create(ask, provider, "")
-        # An event that is sent again takes the place of the first.
-        dataset["events"][event.id or ask.tenant.new_id()] = event.time
-        _touch(ask, dataset)
+        dataset = _records(request).get(provider) or _create(request, provider, "")
+        # An event that is sent again replaces the first one.
+        dataset["events"][event.id or request.tenant.new_id()] = event.time
+        _touch(request, dataset)
 
 
 def _parse_time(text: str, field: str) -> float:

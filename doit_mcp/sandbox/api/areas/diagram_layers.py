@@ -1,6 +1,6 @@
 """Layers of cloud diagrams: /clouddiagrams/v1/statussheet and /clouddiagrams/v1/activity.
 
-A layer that is not there answers 403, as the document has it: nobody learns which ids exist.
+As in the API document, an unknown layer returns 403, so that callers cannot probe ids.
 """
 
 from __future__ import annotations
@@ -25,79 +25,86 @@ IDS: JsonObject = {"type": "array", "items": text_schema(500), "minItems": 1, "m
 COMPONENT_IDS_BODY = jsonschema_rs.validator_for({**object_schema("", **dict.fromkeys(KINDS, IDS)), "minProperties": 1})
 DEFAULT_RELATIONSHIPS, MAX_RESULTS = 200, 10_000
 SORTS = ("createdAt", "name", "_id")
-EXPORT_VERSION = "1.0"  # of exports
+EXPORT_VERSION = "1.0"
 PLURALS = {kind: f"{kind}s" for kind in KINDS}
 
 
-async def get_components(ask: ApiRequest) -> web.Response:
-    """POST …/statussheet/{id}/get: the named components, by kind and id; what is not there is left out."""
-    layer = _get_layer(ask, ask.path_parameter("id"))
-    wanted, fields = await ask.read_body(COMPONENT_IDS_BODY), ask.query.get("p", "").split()
-    found = views.components(ask, layer)
+async def get_components(request: ApiRequest) -> web.Response:
+    """POST …/statussheet/{id}/get: the named components, by kind and id; unknown ones are left out."""
+    layer = _get_layer(request, request.path_parameter("id"))
+    identifiers_by_kind, fields = await request.read_body(COMPONENT_IDS_BODY), request.query.get("p", "").split()
+    found = views.components(request, layer)
     return json_response(
         {
             kind: {
-                one: views.select_fields(found[kind][one], fields) if fields else found[kind][one]
-                for one in identifiers
-                if one in found[kind]
+                item: views.select_fields(found[kind][item], fields) if fields else found[kind][item]
+                for item in identifiers
+                if item in found[kind]
             }
-            for kind, identifiers in wanted.items()
+            for kind, identifiers in identifiers_by_kind.items()
         }
     )
 
 
-async def export_layer(ask: ApiRequest) -> web.Response:
-    """GET …/statussheet/{id}/export-json: all of it, and the names of what its links lead to elsewhere."""
-    layer = _get_layer(ask, ask.path_parameter("id"))
+async def export_layer(request: ApiRequest) -> web.Response:
+    """GET …/statussheet/{id}/export-json: the whole layer, and the names of link targets on other layers."""
+    layer = _get_layer(request, request.path_parameter("id"))
     elsewhere = {
-        end["_id"]: layers_of(ask.tenant)[end["ss_id"]][end["type"]][end["_id"]]["name"]
+        end["_id"]: layers_of(request.tenant)[end["ss_id"]][end["type"]][end["_id"]]["name"]
         for link in layer["link"].values()
         if (end := link["destination"])["ss_id"] != layer["id"]
     }
-    about = {name: layer[name] for name in ("name", "color")} | {"updatedAt": rfc3339(last_synced(ask.tenant, layer))}
-    metadata = {"user": ask.user.email, "date": rfc3339(ask.now), "version": EXPORT_VERSION, "connections": elsewhere}
-    parts = {PLURALS[kind]: list(ones.values()) for kind, ones in views.components(ask, layer).items()}
+    about = {name: layer[name] for name in ("name", "color")} | {
+        "updatedAt": rfc3339(last_synced(request.tenant, layer))
+    }
+    metadata = {
+        "user": request.user.email,
+        "date": rfc3339(request.now),
+        "version": EXPORT_VERSION,
+        "connections": elsewhere,
+    }
+    parts = {PLURALS[kind]: list(ones.values()) for kind, ones in views.components(request, layer).items()}
     return json_response({"statussheet": about, "metadata": metadata, **parts})
 
 
-async def get_costs(ask: ApiRequest) -> web.Response:
-    """GET …/statussheet/{id}/costs, of whole days."""
-    layer = _get_layer(ask, ask.path_parameter("id"))
-    first, last = (_query_day(ask, name) for name in ("startDate", "endDate"))
+async def get_costs(request: ApiRequest) -> web.Response:
+    """GET …/statussheet/{id}/costs, for whole days."""
+    layer = _get_layer(request, request.path_parameter("id"))
+    first, last = (_query_day(request, name) for name in ("startDate", "endDate"))
     if last < first:
         raise bad_request("endDate must not be before startDate", field="endDate")
-    interval = listing.query_choice(ask.query, "interval", INTERVALS, "day")
-    return json_response(cost_snapshot(ask.tenant, layer, first, last, interval))
+    interval = listing.query_choice(request.query, "interval", INTERVALS, "day")
+    return json_response(cost_snapshot(request.tenant, layer, first, last, interval))
 
 
-async def list_snapshots(ask: ApiRequest) -> web.Response:
-    """GET …/statussheet/{id}/snapshots, the latest first unless sort says otherwise."""
-    layer = _get_layer(ask, ask.path_parameter("id"))
-    sort = ask.query.get("sort") or "-createdAt"
+async def list_snapshots(request: ApiRequest) -> web.Response:
+    """GET …/statussheet/{id}/snapshots, latest first by default."""
+    layer = _get_layer(request, request.path_parameter("id"))
+    sort = request.query.get("sort") or "-createdAt"
     field = sort.removeprefix("-")
     if field not in SORTS:
         raise bad_request(f"sort must be one of {', '.join(SORTS)}, with - before it for descending", field="sort")
-    found = sorted(_snapshots(ask, layer), key=lambda one: str(one[field]), reverse=sort.startswith("-"))
-    return json_response(_slice_rows(ask, found, 10))
+    found = sorted(_snapshots(request, layer), key=lambda item: str(item[field]), reverse=sort.startswith("-"))
+    return json_response(_slice_rows(request, found, 10))
 
 
-async def get_snapshot(ask: ApiRequest) -> web.Response:
+async def get_snapshot(request: ApiRequest) -> web.Response:
     """GET …/statussheet/{id}/snapshot?snapshot_id=."""
-    layer = _get_layer(ask, ask.path_parameter("id"))
-    wanted = _required_parameter(ask, "snapshot_id")
-    found = next((one for one in _snapshots(ask, layer) if one["_id"] == wanted), None)
+    layer = _get_layer(request, request.path_parameter("id"))
+    snapshot_id = _required_parameter(request, "snapshot_id")
+    found = next((item for item in _snapshots(request, layer) if item["_id"] == snapshot_id), None)
     if found is None:
-        raise ApiError(403, "the snapshot is not there, or not yours to see")
+        raise ApiError(403, "the snapshot does not exist or is not accessible")
     return json_response(found)
 
 
-async def list_relationships(ask: ApiRequest) -> web.Response:
+async def list_relationships(request: ApiRequest) -> web.Response:
     """GET …/statussheet/{id}/resources/{rid}/relationships."""
-    layer, start = _get_layer(ask, ask.path_parameter("id")), ask.path_parameter("rid")
+    layer, start = _get_layer(request, request.path_parameter("id")), request.path_parameter("rid")
     chosen = {
-        "direction": listing.query_choice(ask.query, "direction", ("downstream", "upstream", "both"), "both"),
-        "depth": listing.query_choice(ask.query, "depth", ("direct", "transitive"), "direct"),
-        "kind": listing.query_choice(ask.query, "kind", ("edges", "group_members", "both"), "edges"),
+        "direction": listing.query_choice(request.query, "direction", ("downstream", "upstream", "both"), "both"),
+        "depth": listing.query_choice(request.query, "depth", ("direct", "transitive"), "direct"),
+        "kind": listing.query_choice(request.query, "kind", ("edges", "group_members", "both"), "edges"),
     }
     anchor = graph.find_start(layer, start)
     if anchor is None:
@@ -112,58 +119,58 @@ async def list_relationships(ask: ApiRequest) -> web.Response:
     return json_response({"anchor": anchor, **chosen, **shown})
 
 
-async def list_activity(ask: ApiRequest) -> web.Response:
-    """GET /clouddiagrams/v1/activity, the latest first; tags: groups with any of them."""
-    layer = _get_layer(ask, _required_parameter(ask, "ss_id"))
-    tags = set(ask.http_request.query.getall("tags", []))
-    found = [one for one in reversed(history(ask.tenant, layer)) if not tags or tags & set(one["tags"])]
-    return json_response(_slice_rows(ask, found, 10))
+async def list_activity(request: ApiRequest) -> web.Response:
+    """GET /clouddiagrams/v1/activity, latest first; tags: groups with any of them."""
+    layer = _get_layer(request, _required_parameter(request, "ss_id"))
+    tags = set(request.http_request.query.getall("tags", []))
+    found = [item for item in reversed(history(request.tenant, layer)) if not tags or tags & set(item["tags"])]
+    return json_response(_slice_rows(request, found, 10))
 
 
-async def list_node_activity(ask: ApiRequest) -> web.Response:
-    """GET /clouddiagrams/v1/activity/node-activities, the latest first."""
-    layer, node = _get_layer(ask, _required_parameter(ask, "ss_id")), _required_parameter(ask, "nodeId")
+async def list_node_activity(request: ApiRequest) -> web.Response:
+    """GET /clouddiagrams/v1/activity/node-activities, latest first."""
+    layer, node = _get_layer(request, _required_parameter(request, "ss_id")), _required_parameter(request, "nodeId")
     found = [
-        {name: one[name] for name in ("_id", "activity", "metadata", "timestamp")}
-        | {"user": author(ask.tenant), "statussheet": layer["id"]}
-        for group in reversed(history(ask.tenant, layer))
-        for one in group["items"]
-        if one["metadata"]["_id"] == node and one["activity"].startswith("NODE_")
+        {name: item[name] for name in ("_id", "activity", "metadata", "timestamp")}
+        | {"user": author(request.tenant), "statussheet": layer["id"]}
+        for group in reversed(history(request.tenant, layer))
+        for item in group["items"]
+        if item["metadata"]["_id"] == node and item["activity"].startswith("NODE_")
     ]
-    return json_response(_slice_rows(ask, found, 50))
+    return json_response(_slice_rows(request, found, 50))
 
 
-def _get_layer(ask: ApiRequest, identifier: str) -> JsonObject:
-    found = layers_of(ask.tenant).get(identifier)
+def _get_layer(request: ApiRequest, identifier: str) -> JsonObject:
+    found = layers_of(request.tenant).get(identifier)
     if found is None:
-        raise ApiError(403, "the layer is not there, or not yours to see")
+        raise ApiError(403, "the layer does not exist or is not accessible")
     return found
 
 
-def _required_parameter(ask: ApiRequest, name: str) -> str:
-    found = ask.query.get(name, "")
+def _required_parameter(request: ApiRequest, name: str) -> str:
+    found = request.query.get(name, "")
     if not found:
         raise bad_request(f"{name} is required", field=name)
     return found
 
 
-def _query_day(ask: ApiRequest, name: str) -> int:
+def _query_day(request: ApiRequest, name: str) -> int:
     try:
-        return parse_day(ask.query.get(name, ""))
+        return parse_day(request.query.get(name, ""))
     except ValueError:
         raise bad_request(f"{name} must be a day, YYYY-MM-DD", field=name) from None
 
 
-def _slice_rows(ask: ApiRequest, rows: list[JsonObject], default: int) -> list[JsonObject]:
-    """As many rows as limit says, after offset of them."""
-    start = listing.query_integer(ask.query, "offset", 0) or 0
-    return rows[start : start + (listing.query_integer(ask.query, "limit", 1, MAX_RESULTS) or default)]
+def _slice_rows(request: ApiRequest, rows: list[JsonObject], default: int) -> list[JsonObject]:
+    """The rows selected by limit and offset."""
+    start = listing.query_integer(request.query, "offset", 0) or 0
+    return rows[start : start + (listing.query_integer(request.query, "limit", 1, MAX_RESULTS) or default)]
 
 
-def _snapshots(ask: ApiRequest, layer: JsonObject) -> list[JsonObject]:
-    """What the layer was like after each change, the first one first."""
+def _snapshots(request: ApiRequest, layer: JsonObject) -> list[JsonObject]:
+    """The states of the layer after each change, oldest first."""
     found: list[JsonObject] = []
-    for group in history(ask.tenant, layer):
+    for group in history(request.tenant, layer):
         before = {"prevState": found[-1]["_id"]} if found else {}
         day, tag = group["timestamp"][:10], group["tags"][0]
         shown = {"_id": group["_id"], "name": f"{day} {tag}", "createdAt": group["timestamp"]}

@@ -13,48 +13,50 @@ from ..routes import Route
 from ..tenants import ApiRequest
 
 
-async def list_dimensions(ask: ApiRequest) -> web.Response:
+async def list_dimensions(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/dimensions."""
-    query = ask.query
+    query = request.query
     field = listing.query_choice(query, "sortBy", ("type", "label", "key", "timestamp"), "type")
     order = listing.query_choice(query, "sortOrder", ("asc", "desc"), "asc")
     criteria = listing.parse_filter(query.get("filter", ""), ("type", "label", "key"))
-    rows: list[JsonObject] = [{"id": one.id, "label": one.label, "type": one.type} for one in _all_dimensions(ask)]
+    rows: list[JsonObject] = [
+        {"id": item.id, "label": item.label, "type": item.type} for item in _all_dimensions(request)
+    ]
     rows = listing.filter_rows(rows, criteria, _field_text)
-    # Dimensions carry no time here: sorting by it keeps their order.
+    # Dimensions have no time here, so sorting by it keeps their order.
     if field != "timestamp":
         rows.sort(key=lambda row: _field_text(row, field), reverse=order == "desc")
-    page = listing.paginate(rows, query.get("pageToken", ""), ask.page_size(), scope=ask.scope, key="id")
-    return json_response(ask.list_body("dimensions", page))
+    page = listing.paginate(rows, query.get("pageToken", ""), request.page_size(), scope=request.scope, key="id")
+    return json_response(request.list_body("dimensions", page))
 
 
-async def get_dimension(ask: ApiRequest) -> web.Response:
+async def get_dimension(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/dimension: the dimension with its values."""
-    type_, identifier = ask.query.get("type", ""), ask.query.get("id", "")
+    type_, identifier = request.query.get("type", ""), request.query.get("id", "")
     if not type_ or not identifier:
         raise bad_request("type and id are required", field="id" if type_ else "type")
     if type_ not in TYPES:
         raise bad_request(f"type must be one of {', '.join(TYPES)}", field="type")
     try:
-        found = find_dimension(type_, identifier, "id", custom_dimensions(ask.tenant))
+        found = find_dimension(type_, identifier, "id", custom_dimensions(request.tenant))
     except ApiError as refusal:
         raise ApiError(404, refusal.message) from refusal
     return json_response(
-        {"id": found.id, "label": found.label, "type": found.type, "values": _dimension_values(ask, found)}
+        {"id": found.id, "label": found.label, "type": found.type, "values": _dimension_values(request, found)}
     )
 
 
-def _all_dimensions(ask: ApiRequest) -> tuple[Dimension, ...]:
-    return (*DIMENSIONS, *custom_dimensions(ask.tenant).values())
+def _all_dimensions(request: ApiRequest) -> tuple[Dimension, ...]:
+    return (*DIMENSIONS, *custom_dimensions(request.tenant).values())
 
 
-def _dimension_values(ask: ApiRequest, found: Dimension) -> list[JsonObject]:
+def _dimension_values(request: ApiRequest, found: Dimension) -> list[JsonObject]:
     if isinstance(found.column, DerivedColumn):
         return [{"value": value} for value in found.column.values()]
-    members = ask.tenant.ledger.members(found.table, found.column)
+    members = request.tenant.ledger.members(found.table, found.column)
     if found.table == "days":
         return [{"value": value} for value in sorted({value for _, value in members if value is not None})]
-    clouds = dict(ask.tenant.ledger.members("series", "cloud_provider"))
+    clouds = dict(request.tenant.ledger.members("series", "cloud_provider"))
     pairs = {(value, clouds[series]) for series, value in members if value is not None}
     return [{"value": value, "cloud": cloud} for value, cloud in sorted(pairs, key=str)]
 

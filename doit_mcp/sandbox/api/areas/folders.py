@@ -1,4 +1,4 @@
-"""Folders: /analytics/v1/folders, where reports and allocations are kept."""
+"""Folders of reports and allocations: /analytics/v1/folders."""
 
 from __future__ import annotations
 
@@ -19,71 +19,73 @@ FOLDER_CHANGES = compile_object("", **MEMBERS)
 FOLDER_ITEM_KINDS = ("report", "allocation")
 
 
-async def list_folders(ask: ApiRequest) -> web.Response:
+async def list_folders(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/folders, by id."""
-    rows = sorted(_folders(ask).values(), key=lambda folder: str(folder["id"]))
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return json_response(ask.list_body("folders", page))
+    rows = sorted(_folders(request).values(), key=lambda folder: str(folder["id"]))
+    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    return json_response(request.list_body("folders", page))
 
 
-async def get_folder(ask: ApiRequest) -> web.Response:
+async def get_folder(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/folders/{id}."""
-    return json_response(_get_folder(ask))
+    return json_response(_get_folder(request))
 
 
-async def create_folder(ask: ApiRequest) -> web.Response:
+async def create_folder(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/folders."""
-    body = await ask.read_body(NEW_FOLDER)
-    folder = {"id": ask.tenant.new_id(), "description": "", "parentFolderId": ROOT, **body}
-    return json_response(add_record(_folders(ask), _place_folder(ask, folder)), 201)
+    body = await request.read_body(NEW_FOLDER)
+    folder = {"id": request.tenant.new_id(), "description": "", "parentFolderId": ROOT, **body}
+    return json_response(add_record(_folders(request), _place_folder(request, folder)), 201)
 
 
-async def update_folder(ask: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/folders/{id}: what is left out stays; a folder does not go into itself."""
-    folder = _get_folder(ask)
-    changed = _place_folder(ask, {**folder, **await ask.read_body(FOLDER_CHANGES)})
-    if changed["parentFolderId"] in _descendants(ask, folder["id"]):
+async def update_folder(request: ApiRequest) -> web.Response:
+    """PATCH /analytics/v1/folders/{id}: omitted members stay unchanged; a folder cannot move into itself."""
+    folder = _get_folder(request)
+    changed = _place_folder(request, {**folder, **await request.read_body(FOLDER_CHANGES)})
+    if changed["parentFolderId"] in _descendants(request, folder["id"]):
         raise bad_request("parentFolderId: a folder cannot be moved into itself", field="parentFolderId")
-    _folders(ask)[folder["id"]] = changed
+    _folders(request)[folder["id"]] = changed
     return json_response(changed)
 
 
-async def delete_folder(ask: ApiRequest) -> web.Response:
-    """DELETE /analytics/v1/folders/{id}, with the folders in it; what was kept there goes to the root."""
-    gone = _descendants(ask, _get_folder(ask)["id"])
+async def delete_folder(request: ApiRequest) -> web.Response:
+    """DELETE /analytics/v1/folders/{id}, with its subfolders; their contents move to the root."""
+    gone = _descendants(request, _get_folder(request)["id"])
     for identifier in gone:
-        del _folders(ask)[identifier]
+        del _folders(request)[identifier]
     for kind in FOLDER_ITEM_KINDS:
-        for one in records(ask.tenant, kind).values():
-            if one["folderId"] in gone:
-                one["folderId"] = ROOT
+        for item in records(request.tenant, kind).values():
+            if item["folderId"] in gone:
+                item["folderId"] = ROOT
     return web.Response(status=204)
 
 
-def _folders(ask: ApiRequest) -> Records:
-    return records(ask.tenant, "folder")
+def _folders(request: ApiRequest) -> Records:
+    return records(request.tenant, "folder")
 
 
-def _get_folder(ask: ApiRequest) -> JsonObject:
-    return get_existing(_folders(ask), ask.path_parameter("id"), "folder")
+def _get_folder(request: ApiRequest) -> JsonObject:
+    return get_existing(_folders(request), request.path_parameter("id"), "folder")
 
 
-def _place_folder(ask: ApiRequest, folder: JsonObject) -> JsonObject:
-    """The folder under a parent that is there, by a name that no sibling has."""
-    parent = check_folder(ask.tenant, folder["parentFolderId"], "parentFolderId")
-    others = (one for one in _folders(ask).values() if one["id"] != folder["id"])
-    taken = {one["name"] for one in others if one["parentFolderId"] == parent}
+def _place_folder(request: ApiRequest, folder: JsonObject) -> JsonObject:
+    """The folder, after checking that its parent exists and that its name is unique there."""
+    parent = check_folder(request.tenant, folder["parentFolderId"], "parentFolderId")
+    others = (item for item in _folders(request).values() if item["id"] != folder["id"])
+    taken = {item["name"] for item in others if item["parentFolderId"] == parent}
     name = folder["name"]
     if name in taken:
         name = next(found for number in count(1) if (found := f"{name} ({number})") not in taken)
     return {**folder, "name": name, "parentFolderId": parent}
 
 
-def _descendants(ask: ApiRequest, identifier: str) -> set[str]:
-    """The folder and all below it."""
+def _descendants(request: ApiRequest, identifier: str) -> set[str]:
+    """The folder and all its descendants."""
     found = {identifier}
     while more := {
-        str(one["id"]) for one in _folders(ask).values() if one["parentFolderId"] in found and one["id"] not in found
+        str(item["id"])
+        for item in _folders(request).values()
+        if item["parentFolderId"] in found and item["id"] not in found
     }:
         found |= more
     return found

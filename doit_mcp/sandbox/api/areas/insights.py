@@ -1,4 +1,4 @@
-"""Insights: /insights/v1/results, what DoiT found and what customers bring in themselves as public-api."""
+"""Insights: /insights/v1/results, from DoiT, and from customers with the source public-api."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..schemas import BOOLEAN, INTEGER, NUMBER, compile_object, object_schema, o
 from ..seeds.insights import insights
 from ..tenants import ApiRequest, Records, add_record, check_capacity, get_existing
 
-PUBLIC_API_SOURCE = "public-api"  # the only source that the API writes
+PUBLIC_API_SOURCE = "public-api"  # the only source that the API can write
 RESULTS_PATH = "/insights/v1/results"
 INSIGHT_PATH = RESULTS_PATH + "/source/{sourceID}/insight/{insightKey}"
 STATUSES = ("actionable", "acknowledged", "in progress", "optimized", "dismissed")
@@ -93,135 +93,144 @@ STATUS_CHANGE = compile_object("status", status=STATUS, dismissalDetails=DISMISS
 REPLACE_RESOURCES_BODY = compile_object("resourceResults", resourceResults=RESOURCES)
 
 
-def records(ask: ApiRequest) -> Records:
+def records(request: ApiRequest) -> Records:
     """The tenant's insights by source and key: InsightResponse with *resources* and *priority*."""
-    return ask.tenant.collection("insights", insights)
+    return request.tenant.collection("insights", insights)
 
 
-async def list_insights(ask: ApiRequest) -> web.Response:
-    """GET /insights/v1/results, the latest updated first; pagination is nested."""
-    found = sorted(records(ask).values(), key=lambda one: (one["lastUpdated"], one["id"]), reverse=True)
+async def list_insights(request: ApiRequest) -> web.Response:
+    """GET /insights/v1/results, latest updated first; pagination is nested."""
+    found = sorted(records(request).values(), key=lambda item: (item["lastUpdated"], item["id"]), reverse=True)
     category = (
-        listing.query_choice(ask.query, "category", tuple(CATEGORIES), "FinOps") if ask.query.get("category") else ""
+        listing.query_choice(request.query, "category", tuple(CATEGORIES), "FinOps")
+        if request.query.get("category")
+        else ""
     )
-    term, cloud = ask.query.get("searchTerm", "").lower(), ask.query.get("cloudProvider", "")
-    easy, flows = listing.query_flag(ask.query, "easyWin"), listing.query_flag(ask.query, "cloudFlows")
-    wanted = {
-        "displayStatus": _query_values(ask, "displayStatus", STATUSES),
-        "source": _query_values(ask, "source"),
-        "priority": _query_values(ask, "priority", ("Low", "Medium", "High")),
+    term, cloud = request.query.get("searchTerm", "").lower(), request.query.get("cloudProvider", "")
+    easy, flows = listing.query_flag(request.query, "easyWin"), listing.query_flag(request.query, "cloudFlows")
+    filters = {
+        "displayStatus": _query_values(request, "displayStatus", STATUSES),
+        "source": _query_values(request, "source"),
+        "priority": _query_values(request, "priority", ("Low", "Medium", "High")),
     }
-    tags = set(_query_values(ask, "tag"))
+    tags = set(_query_values(request, "tag"))
     rows = [
-        _serialize(one)
-        for one in found
-        if all(not words or one.get(name) in words for name, words in wanted.items())
-        and (not category or CATEGORIES[category] in one["categories"])
-        and (not cloud or one["cloudProvider"] == cloud)
-        and (not tags or tags & set(one["tags"]))
-        and term in f"{one['title']} {one['shortDescription']}".lower()
-        and (not easy or "easyWinDescription" in one)
-        and (not flows or "cloudFlowTemplateId" in one)
+        _serialize(item)
+        for item in found
+        if all(not words or item.get(name) in words for name, words in filters.items())
+        and (not category or CATEGORIES[category] in item["categories"])
+        and (not cloud or item["cloudProvider"] == cloud)
+        and (not tags or tags & set(item["tags"]))
+        and term in f"{item['title']} {item['shortDescription']}".lower()
+        and (not easy or "easyWinDescription" in item)
+        and (not flows or "cloudFlowTemplateId" in item)
     ]
-    scope = f"{ask.scope} {sorted((k, v) for k, v in ask.query.items() if k not in ('pageToken', 'maxResults'))}"
+    scope = (
+        f"{request.scope} {sorted((k, v) for k, v in request.query.items() if k not in ('pageToken', 'maxResults'))}"
+    )
     keyed = [{**row, "id": _insight_id(row["source"], row["key"])} for row in rows]
-    page = listing.paginate(keyed, ask.query.get("pageToken", ""), ask.page_size(50, 500), scope=scope)
+    page = listing.paginate(keyed, request.query.get("pageToken", ""), request.page_size(50, 500), scope=scope)
     results = [{name: value for name, value in row.items() if name != "id"} for row in page.rows]
     pagination = {"rowCount": len(results)} | ({"pageToken": page.token} if page.token else {})
     return json_response({"results": results, "pagination": pagination})
 
 
-async def create_insights(ask: ApiRequest) -> web.Response:
-    """POST /insights/v1/results: made or replaced by key; the answer lists what failed, here nothing."""
-    wanted = (await ask.read_body(NEW_INSIGHTS))["results"]
+async def create_insights(request: ApiRequest) -> web.Response:
+    """POST /insights/v1/results: creates or replaces by key; the response lists failures, here none."""
+    new_insights = (await request.read_body(NEW_INSIGHTS))["results"]
     check_capacity(
-        records(ask), len({one["key"] for one in wanted} - {one["key"] for one in _public_api_insights(ask)})
+        records(request),
+        len({item["key"] for item in new_insights} - {item["key"] for item in _public_api_insights(request)}),
     )
-    for one in wanted:
-        _put(ask, {name: value for name, value in one.items() if name != "resourceResults"}, one["resourceResults"])
+    for item in new_insights:
+        _put(
+            request, {name: value for name, value in item.items() if name != "resourceResults"}, item["resourceResults"]
+        )
     return json_response([])
 
 
-async def delete_insights(ask: ApiRequest) -> web.Response:
-    """DELETE /insights/v1/results?insightKey=: the public-api insight of this key, if there is one."""
-    if not ask.query.get("insightKey"):
+async def delete_insights(request: ApiRequest) -> web.Response:
+    """DELETE /insights/v1/results?insightKey=: the public-api insight with this key, if it exists."""
+    if not request.query.get("insightKey"):
         raise bad_request("insightKey is required", field="insightKey")
-    records(ask).pop(_insight_id(PUBLIC_API_SOURCE, ask.query["insightKey"]), None)
+    records(request).pop(_insight_id(PUBLIC_API_SOURCE, request.query["insightKey"]), None)
     return web.Response(status=204)
 
 
-async def get_insight(ask: ApiRequest) -> web.Response:
+async def get_insight(request: ApiRequest) -> web.Response:
     """GET …/source/{sourceID}/insight/{insightKey}."""
-    return json_response(_serialize(_get_insight(ask)))
+    return json_response(_serialize(_get_insight(request)))
 
 
-async def put_insight(ask: ApiRequest) -> web.Response:
-    """POST …/source/public-api/insight/{insightKey}: metadata; resources stay as they are."""
-    _require_public_api_source(ask, 400)
-    body = await ask.read_body(INSIGHT_BODY)
-    if body["key"] != ask.path_parameter("insightKey"):
+async def put_insight(request: ApiRequest) -> web.Response:
+    """POST …/source/public-api/insight/{insightKey}: metadata only; resources stay unchanged."""
+    _require_public_api_source(request, 400)
+    body = await request.read_body(INSIGHT_BODY)
+    if body["key"] != request.path_parameter("insightKey"):
         raise bad_request("key must be the insightKey of the path", field="key")
     status = body.pop("status", "actionable")
-    old = records(ask).get(_insight_id(PUBLIC_API_SOURCE, body["key"]), {})
-    return json_response(_serialize(_put(ask, {**body, "displayStatus": status}, old.get("resources", []))))
+    old = records(request).get(_insight_id(PUBLIC_API_SOURCE, body["key"]), {})
+    return json_response(_serialize(_put(request, {**body, "displayStatus": status}, old.get("resources", []))))
 
 
-async def delete_insight(ask: ApiRequest) -> web.Response:
-    """DELETE …/source/public-api/insight/{insightKey}: gone, whether or not it was there."""
-    _require_public_api_source(ask, 403)
-    records(ask).pop(_insight_id(PUBLIC_API_SOURCE, ask.path_parameter("insightKey")), None)
+async def delete_insight(request: ApiRequest) -> web.Response:
+    """DELETE …/source/public-api/insight/{insightKey}; succeeds even if it does not exist."""
+    _require_public_api_source(request, 403)
+    records(request).pop(_insight_id(PUBLIC_API_SOURCE, request.path_parameter("insightKey")), None)
     return web.Response(status=204)
 
 
-async def set_status(ask: ApiRequest) -> web.Response:
+async def set_status(request: ApiRequest) -> web.Response:
     """PUT …/status (deprecated)."""
-    _require_public_api_source(ask, 400)
-    insight, body = _get_insight(ask), await ask.read_body(STATUS_CHANGE)
+    _require_public_api_source(request, 400)
+    insight, body = _get_insight(request), await request.read_body(STATUS_CHANGE)
     insight.pop("dismissalDetails", None)
-    insight.update({"displayStatus": body.pop("status"), **body, "lastUpdated": rfc3339(ask.now)})
-    insight["lastStatusChange"] = {"userId": ask.user.email, "lastChangedAt": rfc3339(ask.now)}
+    insight.update({"displayStatus": body.pop("status"), **body, "lastUpdated": rfc3339(request.now)})
+    insight["lastStatusChange"] = {"userId": request.user.email, "lastChangedAt": rfc3339(request.now)}
     return web.Response(status=204)
 
 
-async def list_resources(ask: ApiRequest) -> web.Response:
+async def list_resources(request: ApiRequest) -> web.Response:
     """GET …/resource-results."""
-    return _resources_response(ask, _get_insight(ask))
+    return _resources_response(request, _get_insight(request))
 
 
-async def replace_resources(ask: ApiRequest) -> web.Response:
+async def replace_resources(request: ApiRequest) -> web.Response:
     """POST …/resource-results: replaces them all."""
-    _require_public_api_source(ask, 400)
-    insight = _get_insight(ask)
+    _require_public_api_source(request, 400)
+    insight = _get_insight(request)
     insight["resources"] = [
-        {**one, "resolved": False} for one in (await ask.read_body(REPLACE_RESOURCES_BODY))["resourceResults"]
+        {**item, "resolved": False} for item in (await request.read_body(REPLACE_RESOURCES_BODY))["resourceResults"]
     ]
-    insight["lastUpdated"] = rfc3339(ask.now)
-    return _resources_response(ask, insight)
+    insight["lastUpdated"] = rfc3339(request.now)
+    return _resources_response(request, insight)
 
 
-def _resources_response(ask: ApiRequest, insight: JsonObject) -> web.Response:
+def _resources_response(request: ApiRequest, insight: JsonObject) -> web.Response:
     keyed: list[JsonObject] = [{"id": str(at), "row": row} for at, row in enumerate(insight["resources"])]
-    page = listing.paginate(keyed, ask.query.get("pageToken", ""), ask.page_size(1000, 5000), scope=ask.scope)
-    rows = [one["row"] for one in page.rows]
+    page = listing.paginate(
+        keyed, request.query.get("pageToken", ""), request.page_size(1000, 5000), scope=request.scope
+    )
+    rows = [item["row"] for item in page.rows]
     return json_response(
         {"resourceResults": rows, "rowCount": len(rows)} | ({"pageToken": page.token} if page.token else {})
     )
 
 
-def _put(ask: ApiRequest, members: JsonObject, resources: Iterable[JsonObject]) -> JsonObject:
-    """The public-api insight of these members, made anew or in place of the old one."""
+def _put(request: ApiRequest, members: JsonObject, resources: Iterable[JsonObject]) -> JsonObject:
+    """Create or replace the public-api insight with these members."""
     identifier = _insight_id(PUBLIC_API_SOURCE, members["key"])
-    records(ask).pop(identifier, None)
+    records(request).pop(identifier, None)
     return add_record(
-        records(ask),
+        records(request),
         {
             "displayStatus": "actionable",
             "tags": [],
             **members,
             "id": identifier,
             "source": PUBLIC_API_SOURCE,
-            "lastUpdated": rfc3339(ask.now),
-            "resources": [{"resolved": False, **one} for one in resources],
+            "lastUpdated": rfc3339(request.now),
+            "resources": [{"resolved": False, **item} for item in resources],
         },
     )
 
@@ -232,8 +241,8 @@ def _serialize(insight: JsonObject) -> JsonObject:
 
 
 def _summary(insight: JsonObject) -> JsonObject:
-    """What its unresolved resources come to: dollars a day, and risks of any severity."""
-    results = [(one["resultType"], one.get("result", {})) for one in insight["resources"] if not one["resolved"]]
+    """The totals of its unresolved resources: dollars per day, and risks by severity."""
+    results = [(item["resultType"], item.get("result", {})) for item in insight["resources"] if not item["resolved"]]
     risks = sum(
         found.get(level, 0)
         for kind, found in results
@@ -245,29 +254,31 @@ def _summary(insight: JsonObject) -> JsonObject:
     return {**quiet, "potentialDailySavings": round(savings, 2), "securityRisks": risks}
 
 
-def _query_values(ask: ApiRequest, name: str, allowed: tuple[str, ...] = ()) -> list[str]:
-    """The values of a repeated parameter; 400 for one that is not allowed."""
-    found = ask.http_request.query.getall(name, [])
+def _query_values(request: ApiRequest, name: str, allowed: tuple[str, ...] = ()) -> list[str]:
+    """The values of a repeated parameter; 400 for a value that is not allowed."""
+    found = request.http_request.query.getall(name, [])
     if allowed and set(found) - set(allowed):
         raise bad_request(f"{name} must be one of {', '.join(allowed)}", field=name)
     return found
 
 
-def _require_public_api_source(ask: ApiRequest, status: int) -> None:
-    if ask.path_parameter("sourceID") != PUBLIC_API_SOURCE:
+def _require_public_api_source(request: ApiRequest, status: int) -> None:
+    if request.path_parameter("sourceID") != PUBLIC_API_SOURCE:
         raise ApiError(
             status, f"sourceID must be {PUBLIC_API_SOURCE}: others are not written from outside", field="sourceID"
         )
 
 
-def _get_insight(ask: ApiRequest) -> JsonObject:
+def _get_insight(request: ApiRequest) -> JsonObject:
     return get_existing(
-        records(ask), _insight_id(ask.path_parameter("sourceID"), ask.path_parameter("insightKey")), "insight"
+        records(request),
+        _insight_id(request.path_parameter("sourceID"), request.path_parameter("insightKey")),
+        "insight",
     )
 
 
-def _public_api_insights(ask: ApiRequest) -> list[JsonObject]:
-    return [one for one in records(ask).values() if one["source"] == PUBLIC_API_SOURCE]
+def _public_api_insights(request: ApiRequest) -> list[JsonObject]:
+    return [item for item in records(request).values() if item["source"] == PUBLIC_API_SOURCE]
 
 
 def _insight_id(source: str, key: str) -> str:

@@ -17,24 +17,26 @@ from ..tenants import ApiRequest, Tenant, get_existing
 LINE_ITEMS = "lineItems"
 
 
-async def list_invoices(ask: ApiRequest) -> web.Response:
+async def list_invoices(request: ApiRequest) -> web.Response:
     """GET /billing/v1/invoices, latest first."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), ("id", "platform", "status", "currency"))
-    found = sorted(_current_invoices(ask).values(), key=lambda item: (-item["invoiceDate"], item["platform"]))
-    found = listing.filter_by_creation(ask.query, found, "invoiceDate")
+    criteria = listing.parse_filter(request.query.get("filter", ""), ("id", "platform", "status", "currency"))
+    found = sorted(_current_invoices(request).values(), key=lambda item: (-item["invoiceDate"], item["platform"]))
+    found = listing.filter_by_creation(request.query, found, "invoiceDate")
     found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
     rows = [{name: value for name, value in item.items() if name != LINE_ITEMS} for item in found]
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return json_response(ask.list_body("invoices", page))
+    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    return json_response(request.list_body("invoices", page))
 
 
-async def get_invoice(ask: ApiRequest) -> web.Response:
+async def get_invoice(request: ApiRequest) -> web.Response:
     """GET /billing/v1/invoices/{id}."""
-    return json_response(get_existing(_current_invoices(ask), ask.path_parameter("id"), "invoice"))
+    return json_response(get_existing(_current_invoices(request), request.path_parameter("id"), "invoice"))
 
 
-def _current_invoices(ask: ApiRequest) -> dict[str, JsonObject]:
-    found = [_serialize(ask.tenant, invoice, ask.today) for invoice in ask.tenant.compute_cached(make_invoices)]
+def _current_invoices(request: ApiRequest) -> dict[str, JsonObject]:
+    found = [
+        _serialize(request.tenant, invoice, request.today) for invoice in request.tenant.compute_cached(make_invoices)
+    ]
     return {item["id"]: item for item in found}
 
 

@@ -1,4 +1,4 @@
-"""Labels: /analytics/v1/labels, and what they are put on."""
+"""Labels and their assignments: /analytics/v1/labels."""
 
 from __future__ import annotations
 
@@ -37,79 +37,82 @@ OBJECT = object_schema(
 ASSIGNMENTS_BODY = compile_object("", add=array_schema(OBJECT, maxItems=500), remove=array_schema(OBJECT, maxItems=500))
 
 
-async def list_labels(ask: ApiRequest) -> web.Response:
+async def list_labels(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/labels, latest first."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), ("name", "type"))
-    found = listing.filter_by_name(ask.query, newest_first(records(ask.tenant, "label")), "name")
+    criteria = listing.parse_filter(request.query.get("filter", ""), ("name", "type"))
+    found = listing.filter_by_name(request.query, newest_first(records(request.tenant, "label")), "name")
     found = listing.filter_rows(found, criteria, lambda label, key: str(label[key]))
-    found = listing.sort_rows(ask.query, found, SORTS, lambda label, field: label[field])
+    found = listing.sort_rows(request.query, found, SORTS, lambda label, field: label[field])
     page = listing.paginate(
-        [_serialize(one) for one in found], ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope
+        [_serialize(item) for item in found],
+        request.query.get("pageToken", ""),
+        request.page_size(),
+        scope=request.scope,
     )
-    return json_response(ask.list_body("labels", page))
+    return json_response(request.list_body("labels", page))
 
 
-async def get_label(ask: ApiRequest) -> web.Response:
+async def get_label(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/labels/{id}."""
-    return json_response(_serialize(_get_label(ask)))
+    return json_response(_serialize(_get_label(request)))
 
 
-async def create_label(ask: ApiRequest) -> web.Response:
+async def create_label(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/labels."""
-    body = await ask.read_body(NEW_LABEL)
-    now = rfc3339(ask.now)
+    body = await request.read_body(NEW_LABEL)
+    now = rfc3339(request.now)
     label: JsonObject = {
-        "id": ask.tenant.new_id(),
+        "id": request.tenant.new_id(),
         **body,
         "type": "custom",
         "objects": [],
         "createTime": now,
         "updateTime": now,
     }
-    return json_response(_serialize(add_record(records(ask.tenant, "label"), label)), 201)
+    return json_response(_serialize(add_record(records(request.tenant, "label"), label)), 201)
 
 
-async def update_label(ask: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/labels/{id}: what is left out or null stays."""
-    label = _require_custom(_get_label(ask))
-    body = await ask.read_body(LABEL_CHANGES)
-    label.update({name: value for name, value in body.items() if value is not None}, updateTime=rfc3339(ask.now))
+async def update_label(request: ApiRequest) -> web.Response:
+    """PATCH /analytics/v1/labels/{id}: omitted or null members stay unchanged."""
+    label = _require_custom(_get_label(request))
+    body = await request.read_body(LABEL_CHANGES)
+    label.update({name: value for name, value in body.items() if value is not None}, updateTime=rfc3339(request.now))
     return json_response(_serialize(label))
 
 
-async def delete_label(ask: ApiRequest) -> web.Response:
-    """DELETE /analytics/v1/labels/{id}: it is taken off everything it was on."""
-    label = _require_custom(_get_label(ask))
-    del records(ask.tenant, "label")[label["id"]]
+async def delete_label(request: ApiRequest) -> web.Response:
+    """DELETE /analytics/v1/labels/{id}, with its assignments."""
+    label = _require_custom(_get_label(request))
+    del records(request.tenant, "label")[label["id"]]
     return json_response({})
 
 
-async def list_assignments(ask: ApiRequest) -> web.Response:
+async def list_assignments(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/labels/{id}/assignments."""
-    return json_response({"assignments": _get_label(ask)["objects"]})
+    return json_response({"assignments": _get_label(request)["objects"]})
 
 
-async def assign(ask: ApiRequest) -> web.Response:
-    """POST /analytics/v1/labels/{id}/assignments: the answer has no body."""
-    label = _get_label(ask)
-    body = await ask.read_body(ASSIGNMENTS_BODY)
+async def assign(request: ApiRequest) -> web.Response:
+    """POST /analytics/v1/labels/{id}/assignments: the response has no body."""
+    label = _get_label(request)
+    body = await request.read_body(ASSIGNMENTS_BODY)
     add, remove = body.get("add") or [], body.get("remove") or []
     if not add and not remove:
         raise bad_request("add or remove must name an object", field="add")
-    for index, one in enumerate(add):
-        kind = one["objectType"]
-        if kind not in OBJECT_KINDS or one["objectId"] not in records(ask.tenant, kind):
-            raise bad_request(f"add[{index}]: no {kind} {one['objectId'][:80]!r}", field=f"add[{index}].objectId")
-    kept = [one for one in label["objects"] if one not in remove and one not in add]
-    kept += [one for index, one in enumerate(add) if one not in add[:index]]
+    for index, item in enumerate(add):
+        kind = item["objectType"]
+        if kind not in OBJECT_KINDS or item["objectId"] not in records(request.tenant, kind):
+            raise bad_request(f"add[{index}]: no {kind} {item['objectId'][:80]!r}", field=f"add[{index}].objectId")
+    kept = [item for item in label["objects"] if item not in remove and item not in add]
+    kept += [item for index, item in enumerate(add) if item not in add[:index]]
     if len(kept) > MAX_RECORDS:
         raise bad_request(f"add: a label is on {MAX_RECORDS} objects at most", field="add")
     label["objects"] = kept
     return web.Response()
 
 
-def _get_label(ask: ApiRequest) -> JsonObject:
-    return get_existing(records(ask.tenant, "label"), ask.path_parameter("id"), "label")
+def _get_label(request: ApiRequest) -> JsonObject:
+    return get_existing(records(request.tenant, "label"), request.path_parameter("id"), "label")
 
 
 def _require_custom(label: JsonObject) -> JsonObject:

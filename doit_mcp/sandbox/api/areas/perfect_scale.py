@@ -1,7 +1,7 @@
-"""PerfectScale for Commitments: /ps4commitments, AWS organizations, their accounts and settings.
+"""PerfectScale for Commitments: /ps4commitments, AWS organizations, accounts and settings.
 
-What commitments save is read off the billing lines (costs.coverage); its other half, what is bought and what should
-be, is in perfect_scale_purchases.
+Savings are computed from the billing lines (costs.coverage); purchases and recommendations are in
+perfect_scale_purchases.
 """
 
 from __future__ import annotations
@@ -25,170 +25,171 @@ ORGANIZATIONS_PATH = "/ps4commitments/v1/aws/organizations"
 ORGANIZATION_PATH = ORGANIZATIONS_PATH + "/{managementAccountId}"
 ACCOUNT_PATTERN = re.compile(r"\d{12}", re.ASCII)
 STATS_DAYS, SHARE_DAYS, STATS_MONTHS = 30, 60, 6
-SYNC_SECONDS = 3600  # seconds between two looks at what AWS has
+SYNC_SECONDS = 3600  # between syncs with AWS
 
 
-def records(ask: ApiRequest) -> Records:
+def records(request: ApiRequest) -> Records:
     """The tenant's organizations by management account."""
-    return ask.tenant.collection("aws organizations", organizations)
+    return request.tenant.collection("aws organizations", organizations)
 
 
-def get_organization_record(ask: ApiRequest) -> JsonObject:
-    """The organization that the path names; 400 for what is no account number, 404 for one that is not there."""
-    return get_existing(records(ask), path_account_number(ask, "managementAccountId"), "AWS organization")
+def get_organization_record(request: ApiRequest) -> JsonObject:
+    """The organization in the path; 400 for an invalid account number, 404 if it does not exist."""
+    return get_existing(records(request), path_account_number(request, "managementAccountId"), "AWS organization")
 
 
-def path_account_number(ask: ApiRequest, name: str) -> str:
-    """An account number of the path; 400 if it is none."""
-    found = ask.path_parameter(name)
+def path_account_number(request: ApiRequest, name: str) -> str:
+    """An account number in the path; 400 if it is invalid."""
+    found = request.path_parameter(name)
     if not ACCOUNT_PATTERN.fullmatch(found):
         raise bad_request(f"{name} must be 12 digits", field=name)
     return found
 
 
 def onboarded_services(organization: JsonObject) -> list[str]:
-    """The types of commitment that are onboarded."""
-    return [service for service, one in organization["onboarding"].items() if one["status"] == "done"]
+    """The onboarded types of commitment."""
+    return [service for service, item in organization["onboarding"].items() if item["status"] == "done"]
 
 
-def page_response(ask: ApiRequest, rows: Sequence[JsonObject], key: str) -> web.Response:
-    """A page of rows; its token holds for the same question only."""
-    asked = sorted((name, value) for name, value in ask.query.items() if name not in ("pageToken", "maxResults"))
-    token, size = ask.query.get("pageToken", ""), ask.page_size(50, 500)
-    page = listing.paginate(rows, token, size, scope=f"{ask.scope} {asked}", key=key)
+def page_response(request: ApiRequest, rows: Sequence[JsonObject], key: str) -> web.Response:
+    """A page of rows; its token is valid only for the same query."""
+    query = sorted((name, value) for name, value in request.query.items() if name not in ("pageToken", "maxResults"))
+    token, size = request.query.get("pageToken", ""), request.page_size(50, 500)
+    page = listing.paginate(rows, token, size, scope=f"{request.scope} {query}", key=key)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})
 
 
-async def list_organizations(ask: ApiRequest) -> web.Response:
+async def list_organizations(request: ApiRequest) -> web.Response:
     """GET /ps4commitments/v1/aws/organizations."""
     return page_response(
-        ask, [_serialize_organization(ask, one) for one in records(ask).values()], "managementAccountId"
+        request, [_serialize_organization(request, item) for item in records(request).values()], "managementAccountId"
     )
 
 
-async def get_organization(ask: ApiRequest) -> web.Response:
-    """GET …/organizations/{managementAccountId}: with its months and days."""
-    organization = get_organization_record(ask)
-    members = [one.id for one in _coverage(ask).members(organization["id"])]
-    return json_response(_serialize_organization(ask, organization) | _over_time(ask, organization, members))
+async def get_organization(request: ApiRequest) -> web.Response:
+    """GET …/organizations/{managementAccountId}, with monthly and daily statistics."""
+    organization = get_organization_record(request)
+    members = [item.id for item in _coverage(request).members(organization["id"])]
+    return json_response(_serialize_organization(request, organization) | _over_time(request, organization, members))
 
 
-async def list_members(ask: ApiRequest) -> web.Response:
+async def list_members(request: ApiRequest) -> web.Response:
     """GET …/member-accounts, by number."""
-    organization = get_organization_record(ask)
-    rows = [_serialize_member(ask, organization, one) for one in _coverage(ask).members(organization["id"])]
-    return page_response(ask, rows, "memberAccountId")
+    organization = get_organization_record(request)
+    rows = [_serialize_member(request, organization, item) for item in _coverage(request).members(organization["id"])]
+    return page_response(request, rows, "memberAccountId")
 
 
-async def get_member(ask: ApiRequest) -> web.Response:
-    """GET …/member-accounts/{memberAccountId}: with its months and days."""
-    organization = get_organization_record(ask)
+async def get_member(request: ApiRequest) -> web.Response:
+    """GET …/member-accounts/{memberAccountId}, with monthly and daily statistics."""
+    organization = get_organization_record(request)
     accounts: dict[str, JsonObject] = {
-        one.id: _serialize_member(ask, organization, one) for one in _coverage(ask).members(organization["id"])
+        item.id: _serialize_member(request, organization, item)
+        for item in _coverage(request).members(organization["id"])
     }
-    member = get_existing(accounts, path_account_number(ask, "memberAccountId"), "member account")
+    member = get_existing(accounts, path_account_number(request, "memberAccountId"), "member account")
     only = [member["memberAccountId"]]
-    totals = {"savingsTotals": _totals(ask, organization, only)}
-    return json_response(member | _over_time(ask, organization, only) | totals)
+    totals = {"savingsTotals": _totals(request, organization, only)}
+    return json_response(member | _over_time(request, organization, only) | totals)
 
 
-async def list_settings(ask: ApiRequest) -> web.Response:
-    """GET /ps4commitments/v1/aws/settings: an item for each organization that is onboarded."""
-    wanted = ask.tenant.collection("commitment preferences", preferences)
+async def list_settings(request: ApiRequest) -> web.Response:
+    """GET /ps4commitments/v1/aws/settings: an item for each onboarded organization."""
+    settings = request.tenant.collection("commitment preferences", preferences)
     rows = [
         {
-            "managementAccountId": one["id"],
-            "purchaseAccountId": one["purchaseAccountId"],
+            "managementAccountId": item["id"],
+            "purchaseAccountId": item["purchaseAccountId"],
             "services": [
-                {"service": service, "settings": wanted[service]["settings"]} for service in onboarded_services(one)
+                {"service": service, "settings": settings[service]["settings"]} for service in onboarded_services(item)
             ],
         }
-        for one in records(ask).values()
-        if onboarded_services(one)
+        for item in records(request).values()
+        if onboarded_services(item)
     ]
-    return page_response(ask, rows, "managementAccountId")
+    return page_response(request, rows, "managementAccountId")
 
 
-def _coverage(ask: ApiRequest) -> Coverage:
-    return ask.tenant.compute_cached(measure_coverage)
+def _coverage(request: ApiRequest) -> Coverage:
+    return request.tenant.compute_cached(measure_coverage)
 
 
-def _serialize_organization(ask: ApiRequest, organization: JsonObject) -> JsonObject:
-    members = [one.id for one in _coverage(ask).members(organization["id"])]
+def _serialize_organization(request: ApiRequest, organization: JsonObject) -> JsonObject:
+    members = [item.id for item in _coverage(request).members(organization["id"])]
     return {
         "managementAccountId": organization["id"],
         "displayName": organization["name"],
         "onboardingStatus": organization["onboarding"],
-        "savingsPlansSyncTime": rfc3339(ask.now - ask.now % SYNC_SECONDS),
-        "stats30d": _stats(ask, organization, members),
-        "savingsTotals": _totals(ask, organization, members),
+        "savingsPlansSyncTime": rfc3339(request.now - request.now % SYNC_SECONDS),
+        "stats30d": _stats(request, organization, members),
+        "savingsTotals": _totals(request, organization, members),
         "monthlyPotentialSavings": {
-            service: money(potential_savings(ask, organization["id"], service))
+            service: money(potential_savings(request, organization["id"], service))
             for service in onboarded_services(organization)
         },
     }
 
 
-def _serialize_member(ask: ApiRequest, organization: JsonObject, account: MemberAccount) -> JsonObject:
+def _serialize_member(request: ApiRequest, organization: JsonObject, account: MemberAccount) -> JsonObject:
     return {
         "memberAccountId": account.id,
         "managementAccountId": organization["id"],
         "displayName": account.name,
-        "stats30d": _stats(ask, organization, [account.id]),
+        "stats30d": _stats(request, organization, [account.id]),
         "monthlyPotentialSavings": {
             service: money(
-                potential_savings(ask, organization["id"], service)
-                * _on_demand_share(ask, organization, account, service)
+                potential_savings(request, organization["id"], service)
+                * _on_demand_share(request, organization, account, service)
             )
             for service in onboarded_services(organization)
         },
     }
 
 
-def _on_demand_share(ask: ApiRequest, organization: JsonObject, account: MemberAccount, service: str) -> float:
-    """An account's part of what the organization still pays on demand."""
-    spent, first = _coverage(ask), ask.today - SHARE_DAYS
-    members = [one.id for one in spent.members(organization["id"])]
-    whole = spent.total(service, members, first, ask.today - 1).on_demand
-    return spent.total(service, [account.id], first, ask.today - 1).on_demand / whole if whole else 0.0
+def _on_demand_share(request: ApiRequest, organization: JsonObject, account: MemberAccount, service: str) -> float:
+    """An account's share of the organization's remaining on-demand cost."""
+    spent, first = _coverage(request), request.today - SHARE_DAYS
+    members = [item.id for item in spent.members(organization["id"])]
+    whole = spent.total(service, members, first, request.today - 1).on_demand
+    return spent.total(service, [account.id], first, request.today - 1).on_demand / whole if whole else 0.0
 
 
-def _stats(ask: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
+def _stats(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
     found = {}
     for service in onboarded_services(organization):
-        spend = _coverage(ask).total(service, accounts, ask.today - STATS_DAYS, ask.today - 1)
+        spend = _coverage(request).total(service, accounts, request.today - STATS_DAYS, request.today - 1)
         found[service] = {"esr": _effective_savings_rate(spend), "savings": money(spend.savings / MICRO)}
     return found
 
 
-def _totals(ask: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
-    """What was saved this year and altogether, since the organization was onboarded."""
+def _totals(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
+    """Savings of this year and in total, since the organization was onboarded."""
     found = {}
     for service in onboarded_services(organization):
         began = parse_instant(organization["onboarding"][service]["onboardingStartedAt"])
         ytd, lifetime = (
-            _coverage(ask).total(service, accounts, first, ask.today).savings
-            for first in (max(began, start_of("year", ask.today)), began)
+            _coverage(request).total(service, accounts, first, request.today).savings
+            for first in (max(began, start_of("year", request.today)), began)
         )
         found[service] = {"ytd": money(ytd / MICRO), "lifetime": money(lifetime / MICRO)}
     return found
 
 
-def _over_time(ask: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
+def _over_time(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
     services = onboarded_services(organization)
     return {
-        "monthlyStats": {service: _monthly_stats(ask, service, accounts) for service in services},
-        "dailyCoverage": {service: _daily_coverage(ask, service, accounts) for service in services},
+        "monthlyStats": {service: _monthly_stats(request, service, accounts) for service in services},
+        "dailyCoverage": {service: _daily_coverage(request, service, accounts) for service in services},
     }
 
 
-def _monthly_stats(ask: ApiRequest, service: str, accounts: Collection[str]) -> list[JsonObject]:
-    """The last months, the current one as far as it is."""
-    this = start_of("month", ask.today)
+def _monthly_stats(request: ApiRequest, service: str, accounts: Collection[str]) -> list[JsonObject]:
+    """The last months, including the current one so far."""
+    this = start_of("month", request.today)
     found = []
     for back in range(STATS_MONTHS - 1, -1, -1):
         first = add_months(this, -back)
-        spend = _coverage(ask).total(service, accounts, first, add_months(first, 1) - 1)
+        spend = _coverage(request).total(service, accounts, first, add_months(first, 1) - 1)
         found.append(
             {
                 "month": iso_day(first)[:7],
@@ -200,10 +201,12 @@ def _monthly_stats(ask: ApiRequest, service: str, accounts: Collection[str]) -> 
     return found
 
 
-def _daily_coverage(ask: ApiRequest, service: str, accounts: Collection[str]) -> list[JsonObject]:
-    """The last whole days: who paid what; kinds that paid nothing are left out."""
+def _daily_coverage(request: ApiRequest, service: str, accounts: Collection[str]) -> list[JsonObject]:
+    """The last complete days: costs by kind; kinds without cost are left out."""
     found = []
-    for day, spend in _coverage(ask).daily(service, accounts, ask.today - STATS_DAYS, ask.today - 1).items():
+    for day, spend in (
+        _coverage(request).daily(service, accounts, request.today - STATS_DAYS, request.today - 1).items()
+    ):
         kinds = {
             "onDemandCost": spend.on_demand,
             "savingsPlanCost": spend.plan_cost,

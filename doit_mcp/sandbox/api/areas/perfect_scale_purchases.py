@@ -1,4 +1,4 @@
-"""PerfectScale for Commitments: what an AWS organization has bought, what it should buy, and what is planned."""
+"""PerfectScale for Commitments: purchases, recommendations and usage of AWS organizations."""
 
 from __future__ import annotations
 
@@ -35,86 +35,88 @@ PLAN_STATES = tuple(
     "pending_return returning active expired queued queued_returning payment_failed payment_pending".split()
 )
 INSTANCE_STATES = ("active", "retired", "payment_pending", "payment_failed", "queued", "queued_deleted")
-PERIOD_COUNTS = {"day": 21, "week": 16, "month": 6}  # of each granularity, whole ones
+PERIOD_COUNTS = {"day": 21, "week": 16, "month": 6}  # complete periods of each granularity
 HOURS_PER_DAY = 24
 UPFRONT_SHARES = {"no_upfront": 0.0, "partial_upfront": 0.5, "all_upfront": 1.0}
 UTILIZATION_DAYS, NORMALIZED_UNITS = 30, 8  # days of reported reservation usage, normalized units of an xlarge instance
 
 
-async def list_plans(ask: ApiRequest) -> web.Response:
-    """GET …/savings-plans, the latest first."""
-    organization = get_organization_record(ask)["id"]
-    wanted = _read_filters(ask, savingsPlanType=("type", PLAN_TYPES), state=("status", PLAN_STATES))
-    found = sorted(ask.tenant.collection("savings plans", plans).values(), key=lambda one: -float(one["start"]))
-    rows = [_serialize_plan(ask, one) for one in found if one["organization"] == organization]
-    return page_response(ask, _filter_rows(rows, wanted), "commitmentId")
+async def list_plans(request: ApiRequest) -> web.Response:
+    """GET …/savings-plans, latest first."""
+    organization = get_organization_record(request)["id"]
+    filters = _read_filters(request, savingsPlanType=("type", PLAN_TYPES), state=("status", PLAN_STATES))
+    found = sorted(request.tenant.collection("savings plans", plans).values(), key=lambda item: -float(item["start"]))
+    rows = [_serialize_plan(request, item) for item in found if item["organization"] == organization]
+    return page_response(request, _filter_rows(rows, filters), "commitmentId")
 
 
-async def list_reservations(ask: ApiRequest) -> web.Response:
-    """GET …/reserved-instances, the latest first."""
-    organization = get_organization_record(ask)["id"]
-    wanted = _read_filters(
-        ask,
+async def list_reservations(request: ApiRequest) -> web.Response:
+    """GET …/reserved-instances, latest first."""
+    organization = get_organization_record(request)["id"]
+    filters = _read_filters(
+        request,
         state=("status", INSTANCE_STATES),
         offeringClass=("offeringClass", ("standard", "convertible")),
         instanceType=("instanceType", ()),
         region=("region", ()),
     )
-    family = ask.query.get("instanceFamily", "")
-    found = ask.tenant.collection("reserved instances", reservations).values()
+    family = request.query.get("instanceFamily", "")
+    found = request.tenant.collection("reserved instances", reservations).values()
     rows = [
-        _serialize_reservation(ask, one)
-        for one in sorted(found, key=lambda one: -float(one["start"]))
-        if one["organization"] == organization and (not family or one["type"].partition(".")[0] == family)
+        _serialize_reservation(request, item)
+        for item in sorted(found, key=lambda item: -float(item["start"]))
+        if item["organization"] == organization and (not family or item["type"].partition(".")[0] == family)
     ]
-    return page_response(ask, _filter_rows(rows, wanted), "commitmentId")
+    return page_response(request, _filter_rows(rows, filters), "commitmentId")
 
 
-async def list_recommendations(ask: ApiRequest) -> web.Response:
+async def list_recommendations(request: ApiRequest) -> web.Response:
     """GET …/recommendations, by type of commitment."""
-    organization = get_organization_record(ask)
-    found = {service: recommend(ask, organization["id"], service) for service in onboarded_services(organization)}
-    return json_response({service: _serialize_recommendation(one) for service, one in found.items() if one is not None})
+    organization = get_organization_record(request)
+    found = {service: recommend(request, organization["id"], service) for service in onboarded_services(organization)}
+    return json_response(
+        {service: _serialize_recommendation(item) for service, item in found.items() if item is not None}
+    )
 
 
-async def get_recommendation(ask: ApiRequest) -> web.Response:
-    """GET …/recommendations/{serviceId}, with the eligible spend that it rests on."""
-    organization, service = get_organization_record(ask), ask.path_parameter("serviceId")
+async def get_recommendation(request: ApiRequest) -> web.Response:
+    """GET …/recommendations/{serviceId}, with the eligible spend behind it."""
+    organization, service = get_organization_record(request), request.path_parameter("serviceId")
     if service not in SERVICES:
         raise bad_request(f"serviceId must be one of {', '.join(SERVICES)}", field="serviceId")
-    granularity = listing.query_choice(ask.query, "granularity", ("hour", *PERIOD_COUNTS), "day")
-    found = recommend(ask, organization["id"], service) if service in onboarded_services(organization) else None
+    granularity = listing.query_choice(request.query, "granularity", ("hour", *PERIOD_COUNTS), "day")
+    found = recommend(request, organization["id"], service) if service in onboarded_services(organization) else None
     if found is None:
         raise ApiError(404, f"there is no recommendation: {service} is not onboarded or has no eligible spend")
     usage = _hourly_usage if granularity == "hour" else partial(_usage_periods, granularity=granularity)
-    points = list(usage(ask, organization["id"], service))
+    points = list(usage(request, organization["id"], service))
     return json_response({"recommendation": _serialize_recommendation(found), "eligibleUsage": points})
 
 
-def _read_filters(ask: ApiRequest, **names: tuple[str, tuple[str, ...]]) -> dict[str, str]:
-    """What members of rows have to be, by parameters of the query; 400 for a word that is not allowed."""
+def _read_filters(request: ApiRequest, **names: tuple[str, tuple[str, ...]]) -> dict[str, str]:
+    """The required values of row members, from query parameters; 400 for a value that is not allowed."""
     found = {}
     for member, (name, allowed) in names.items():
-        value = ask.query.get(name, "")
+        value = request.query.get(name, "")
         if value:
-            found[member] = listing.query_choice(ask.query, name, allowed, "") if allowed else value
+            found[member] = listing.query_choice(request.query, name, allowed, "") if allowed else value
     return found
 
 
-def _filter_rows(rows: list[JsonObject], wanted: dict[str, str]) -> list[JsonObject]:
-    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+def _filter_rows(rows: list[JsonObject], filters: dict[str, str]) -> list[JsonObject]:
+    return [row for row in rows if all(row[name] == value for name, value in filters.items())]
 
 
-def _serialize_plan(ask: ApiRequest, plan: JsonObject) -> JsonObject:
+def _serialize_plan(request: ApiRequest, plan: JsonObject) -> JsonObject:
     organization, service, hour = plan["organization"], plan["service"], plan["commitment"]
     upfront = UPFRONT_SHARES[plan["payment"]]
-    last = add_months(start_of("month", ask.today), -1)
-    whole = active_plans(ask, organization, service, seconds_of(last), seconds_of(add_months(last, 1)) - 1)
+    last = add_months(start_of("month", request.today), -1)
+    whole = active_plans(request, organization, service, seconds_of(last), seconds_of(add_months(last, 1)) - 1)
     shown: JsonObject = {
         "commitmentId": plan["id"],
         "savingsPlanArn": f"arn:aws:savingsplans::{organization}:savingsplan/{plan['id']}",
         "savingsPlanType": service,
-        "state": plan_state(plan, ask.now),
+        "state": plan_state(plan, request.now),
         "paymentOption": plan["payment"],
         "termDuration": plan["term"],
         "commitment": money(hour),
@@ -128,8 +130,8 @@ def _serialize_plan(ask: ApiRequest, plan: JsonObject) -> JsonObject:
     if upfront:
         shown["upfrontPaymentAmount"] = money(hour * HOURS_PER_DAY * TERM_DAYS[plan["term"]] * upfront)
     if plan in whole:
-        spent = ask.tenant.compute_cached(measure_coverage)
-        members = [one.id for one in spent.members(organization)]
+        spent = request.tenant.compute_cached(measure_coverage)
+        members = [item.id for item in spent.members(organization)]
         month = spent.total(service, members, last, add_months(last, 1) - 1)
         hours = (add_months(last, 1) - last) * HOURS_PER_DAY
         shown["lastMonthUtilization"] = round(min(1.0, month.plan_cost / MICRO / hours / total_commitment(whole)), 4)
@@ -137,42 +139,44 @@ def _serialize_plan(ask: ApiRequest, plan: JsonObject) -> JsonObject:
     return shown
 
 
-def _serialize_reservation(ask: ApiRequest, one: JsonObject) -> JsonObject:
+def _serialize_reservation(request: ApiRequest, record: JsonObject) -> JsonObject:
     price = INSTANCE_PRICE / MICRO
     fee = price * (100 - RESERVED_DISCOUNT_PERCENT) / 100
-    now = plan_state(one, ask.now, "retired")
-    runs = now == "active" and one["type"] == INSTANCE_TYPE
-    bought = one["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if runs else 0
-    used = min(bought, _covered_hours(ask, one, ask.today - UTILIZATION_DAYS, ask.today - 1)) if runs else 0
-    this = start_of("month", ask.today)
-    so_far = one["count"] * HOURS_PER_DAY * (ask.today - this + 1)
-    month = min(so_far, _covered_hours(ask, one, this, ask.today)) if runs else 0
-    days = TERM_DAYS[one["term"]]
+    now = plan_state(record, request.now, "retired")
+    runs = now == "active" and record["type"] == INSTANCE_TYPE
+    bought = record["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if runs else 0
+    used = (
+        min(bought, _covered_hours(request, record, request.today - UTILIZATION_DAYS, request.today - 1)) if runs else 0
+    )
+    this = start_of("month", request.today)
+    so_far = record["count"] * HOURS_PER_DAY * (request.today - this + 1)
+    month = min(so_far, _covered_hours(request, record, this, request.today)) if runs else 0
+    days = TERM_DAYS[record["term"]]
     return {
-        "commitmentId": one["id"],
-        "accountId": one["account"],
+        "commitmentId": record["id"],
+        "accountId": record["account"],
         "state": now,
-        "instanceType": one["type"],
-        "reservedInstanceArn": f"arn:aws:ec2:{one['region']}:{one['account']}:reserved-instances/{one['id']}",
-        "instanceCount": one["count"],
+        "instanceType": record["type"],
+        "reservedInstanceArn": f"arn:aws:ec2:{record['region']}:{record['account']}:reserved-instances/{record['id']}",
+        "instanceCount": record["count"],
         "instanceTenancy": "default",
         "availabilityZone": None,
-        "region": one["region"],
+        "region": record["region"],
         "platform": "Linux/UNIX",
         "description": "Linux/UNIX",
         "scope": "Region",
-        "offeringClass": one["offering"],
+        "offeringClass": record["offering"],
         "offeringType": "No Upfront",
-        "termDuration": one["term"],
+        "termDuration": record["term"],
         "durationSeconds": days * DAY_SECONDS,
-        "startTime": rfc3339(one["start"]),
-        "endTime": rfc3339(one["end"]),
+        "startTime": rfc3339(record["start"]),
+        "endTime": rfc3339(record["end"]),
         "currencyCode": "USD",
         "fixedPrice": money(0),
         "usagePrice": money(0),
         "upfrontFee": money(0),
         "hourlyRecurringFee": money(fee),
-        "totalAssetValue": money(fee * HOURS_PER_DAY * days * one["count"]),
+        "totalAssetValue": money(fee * HOURS_PER_DAY * days * record["count"]),
         "averageOnDemandHourlyRate": money(price),
         "amortizedRecurringFee": money(fee * bought),
         "amortizedUpfrontFee": money(0),
@@ -193,14 +197,14 @@ def _serialize_reservation(ask: ApiRequest, one: JsonObject) -> JsonObject:
         "utilizationPercentageInUnits": round(used / bought, 4) if bought else None,
         "mtdSavings": money((price - fee) * month),
         "mtdUtilization": round(month / so_far, 4) if month else None,
-        "updatedAt": rfc3339(ask.now - ask.now % 3600),
+        "updatedAt": rfc3339(request.now - request.now % 3600),
         "recurringCharges": [{"amount": round(fee, 4), "frequency": "Hourly"}],
     }
 
 
-def _covered_hours(ask: ApiRequest, reservation: JsonObject, first: int, last: int) -> int:
-    """Instance hours that reservations of an account covered."""
-    spend = ask.tenant.compute_cached(measure_coverage).total("compute", [reservation["account"]], first, last)
+def _covered_hours(request: ApiRequest, reservation: JsonObject, first: int, last: int) -> int:
+    """Instance hours covered by an account's reservations."""
+    spend = request.tenant.compute_cached(measure_coverage).total("compute", [reservation["account"]], first, last)
     return spend.reserved_list_cost // INSTANCE_PRICE
 
 
@@ -215,20 +219,20 @@ def _serialize_recommendation(found: Recommendation) -> JsonObject:
     }
 
 
-def _hourly_usage(ask: ApiRequest, organization: str, service: str) -> Iterator[JsonObject]:
-    """The last whole hours."""
-    rates = hourly_spend(ask, organization, service, ask.today - 1, ask.today)
-    last = int(ask.now // 3600)
+def _hourly_usage(request: ApiRequest, organization: str, service: str) -> Iterator[JsonObject]:
+    """The last complete hours."""
+    rates = hourly_spend(request, organization, service, request.today - 1, request.today)
+    last = int(request.now // 3600)
     for at in range(last - HOURS_PER_DAY, last):
         if (rate := rates.get(today_of(at * 3600))) is not None:
             yield {"usageTime": rfc3339(at * 3600), "totalUsage": round(rate * HOURLY_LOAD[at % HOURS_PER_DAY], 4)}
 
 
-def _usage_periods(ask: ApiRequest, organization: str, service: str, granularity: str) -> Iterator[JsonObject]:
-    """The last whole days, weeks or months."""
+def _usage_periods(request: ApiRequest, organization: str, service: str, granularity: str) -> Iterator[JsonObject]:
+    """The last complete days, weeks or months."""
     unit = "isoweek" if granularity == "week" else granularity
-    end = start_of(unit, ask.today)
-    rates = hourly_spend(ask, organization, service, add_periods(unit, end, -PERIOD_COUNTS[granularity]), end - 1)
+    end = start_of(unit, request.today)
+    rates = hourly_spend(request, organization, service, add_periods(unit, end, -PERIOD_COUNTS[granularity]), end - 1)
     for start, days in groupby(rates, lambda day: start_of(unit, day)):
         usage = [rates[day] * swing for day in days for swing in HOURLY_LOAD]
         yield {

@@ -1,4 +1,4 @@
-"""PerfectScale for Commitments: the planned purchases that lead to a recommended commitment."""
+"""PerfectScale for Commitments: planned purchases toward a recommended commitment."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from ..tenants import ApiRequest
 from .perfect_scale import get_organization_record, onboarded_services, page_response
 
 CYCLE_DAYS = 56
-STEP_COUNT = 4  # steps of a planning cycle, a week apart
-BOOTSTRAP_SHARE = 0.4  # of the first step
+STEP_COUNT = 4  # in a planning cycle, a week apart
+BOOTSTRAP_SHARE = 0.4  # share of the first step
 
 
-async def list_purchases(ask: ApiRequest) -> web.Response:
-    """GET …/planned-purchases: what leads from what is committed to what is recommended, a step a week."""
-    organization = get_organization_record(ask)
-    chosen = listing.query_choice(ask.query, "service", SERVICES, "") if ask.query.get("service") else ""
+async def list_purchases(request: ApiRequest) -> web.Response:
+    """GET …/planned-purchases: weekly steps from the current to the recommended commitment."""
+    organization = get_organization_record(request)
+    chosen = listing.query_choice(request.query, "service", SERVICES, "") if request.query.get("service") else ""
     found = (
-        (one, recommend(ask, organization["id"], one))
-        for one in onboarded_services(organization)
-        if chosen in ("", one)
+        (item, recommend(request, organization["id"], item))
+        for item in onboarded_services(organization)
+        if chosen in ("", item)
     )
-    rows = (_plan_purchase(ask, organization["id"], service, one) for service, one in found if one is not None)
-    return page_response(ask, [row for row in rows if row is not None], "service")
+    rows = (_plan_purchase(request, organization["id"], service, item) for service, item in found if item is not None)
+    return page_response(request, [row for row in rows if row is not None], "service")
 
 
-def _plan_purchase(ask: ApiRequest, organization: str, service: str, found: Recommendation) -> JsonObject | None:
-    """What is planned for a type of commitment; None if that would be too little to buy."""
-    preference = ask.tenant.collection("commitment preferences", preferences)[service]
-    wanted = preference["settings"]
-    if found.gap < wanted["minimumCommitment"]:
+def _plan_purchase(request: ApiRequest, organization: str, service: str, found: Recommendation) -> JsonObject | None:
+    """The planned purchases for a type of commitment; None if the gap is too small."""
+    preference = request.tenant.collection("commitment preferences", preferences)[service]
+    settings = preference["settings"]
+    if found.gap < settings["minimumCommitment"]:
         return None
-    born = today_of(ask.tenant.started_at)
-    start = born + (ask.today - born) // CYCLE_DAYS * CYCLE_DAYS
-    steps = list(_purchase_steps(found, start, wanted["lastDayOfMonthForPurchase"], preference["ceiling"]))
+    born = today_of(request.tenant.started_at)
+    start = born + (request.today - born) // CYCLE_DAYS * CYCLE_DAYS
+    steps = list(_purchase_steps(found, start, settings["lastDayOfMonthForPurchase"], preference["ceiling"]))
     approved = preference["approval"] == "approved"
     return {
         "managementAccountId": organization,
@@ -55,12 +55,12 @@ def _plan_purchase(ask: ApiRequest, organization: str, service: str, found: Reco
         "purchaseApprovalStatus": preference["approval"],
         "pauseNote": None,
         "requiresApproval": not approved or found.recommended > preference["ceiling"],
-        "wowViolation": has_spend_dropped(ask, organization, service),
+        "wowViolation": has_spend_dropped(request, organization, service),
         "profile": found.policy,
-        "term": wanted["term"],
-        "paymentOption": wanted["paymentOption"],
+        "term": settings["term"],
+        "paymentOption": settings["paymentOption"],
         "finalCommitment": money(found.recommended),
-        "weeksToTarget": sum(one["scheduledDate"] >= iso_day(ask.today) for one in steps),
+        "weeksToTarget": sum(item["scheduledDate"] >= iso_day(request.today) for item in steps),
         "planningCycleStartDate": iso_day(start),
         "planningCycleEndDate": iso_day(start + CYCLE_DAYS - 1),
         "estimatedSavings": money(found.monthly_savings),
@@ -69,9 +69,9 @@ def _plan_purchase(ask: ApiRequest, organization: str, service: str, found: Reco
 
 
 def _purchase_steps(found: Recommendation, start: int, latest: int, ceiling: float) -> Iterator[JsonObject]:
-    """A large step and equal ones after it; none after day *latest* of a month."""
+    """A large step followed by equal ones; none after day *latest* of a month."""
     sizes = [BOOTSTRAP_SHARE, *((1 - BOOTSTRAP_SHARE) / (STEP_COUNT - 1) for _ in range(STEP_COUNT - 1))]
-    # Differences of rounded sums: so the steps come to exactly what they lead to.
+    # Differences of rounded sums, so that the steps add up exactly.
     parts = [sum(sizes[:at]) for at in range(STEP_COUNT)] + [1.0]
     reached = [round(found.current + found.gap * part, 2) for part in parts]
     saved = [round(found.monthly_savings * part, 2) for part in parts]

@@ -1,4 +1,4 @@
-"""What DoiT watches at the clouds: /core/v1/service-quotas and /core/v1/cloudincidents."""
+"""Cloud quotas and incidents: /core/v1/service-quotas and /core/v1/cloudincidents."""
 
 from __future__ import annotations
 
@@ -16,38 +16,43 @@ LIST_FIELDS = ("id", "createTime", "platform", "product", "status", "title")
 WARNING_PERCENT, EXCEEDED_PERCENT = 80.0, 100.0
 
 
-async def list_quotas(ask: ApiRequest) -> web.Response:
-    """GET /core/v1/service-quotas, fullest first; rowCount is of all pages."""
+async def list_quotas(request: ApiRequest) -> web.Response:
+    """GET /core/v1/service-quotas, highest usage first; rowCount covers all pages."""
     cloud = (
-        listing.query_choice(ask.query, "cloudProvider", ("aws", "gcp"), "") if ask.query.get("cloudProvider") else ""
+        listing.query_choice(request.query, "cloudProvider", ("aws", "gcp"), "")
+        if request.query.get("cloudProvider")
+        else ""
     )
-    least = _parse_percent(ask.query.get("minUtilizationPercent", ""))
-    found = [_serialize_quota(ask, one) for one in measure_quotas(ask.tenant.ledger, today_of(ask.tenant.started_at))]
-    rows = [one for one in found if cloud in ("", one["cloudProvider"]) and one["utilizationPercent"] >= least]
-    rows.sort(key=lambda one: (-one["utilizationPercent"], one["id"]))
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(50, 200), scope=ask.scope)
-    items = [{name: value for name, value in one.items() if name != "id"} for one in page.rows]
+    least = _parse_percent(request.query.get("minUtilizationPercent", ""))
+    found = [
+        _serialize_quota(request, item)
+        for item in measure_quotas(request.tenant.ledger, today_of(request.tenant.started_at))
+    ]
+    rows = [item for item in found if cloud in ("", item["cloudProvider"]) and item["utilizationPercent"] >= least]
+    rows.sort(key=lambda item: (-item["utilizationPercent"], item["id"]))
+    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(50, 200), scope=request.scope)
+    items = [{name: value for name, value in item.items() if name != "id"} for item in page.rows]
     body: JsonObject = {"items": items, "rowCount": len(rows)}
     return json_response(body | ({"pageToken": page.token} if page.token else {}))
 
 
-async def list_incidents(ask: ApiRequest) -> web.Response:
+async def list_incidents(request: ApiRequest) -> web.Response:
     """GET /core/v1/cloudincidents, latest first."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), ("platform", "product", "status", "title"))
-    found = listing.filter_by_creation(ask.query, newest_first(_incidents(ask)))
-    found = listing.filter_rows(found, criteria, lambda one, key: str(one[key]))
-    rows = [{name: one[name] for name in LIST_FIELDS} for one in found]
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return json_response(ask.list_body("incidents", page))
+    criteria = listing.parse_filter(request.query.get("filter", ""), ("platform", "product", "status", "title"))
+    found = listing.filter_by_creation(request.query, newest_first(_incidents(request)))
+    found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
+    rows = [{name: item[name] for name in LIST_FIELDS} for item in found]
+    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    return json_response(request.list_body("incidents", page))
 
 
-async def get_incident(ask: ApiRequest) -> web.Response:
+async def get_incident(request: ApiRequest) -> web.Response:
     """GET /core/v1/cloudincidents/{id}."""
-    return json_response(get_existing(_incidents(ask), ask.path_parameter("id"), "cloud incident"))
+    return json_response(get_existing(_incidents(request), request.path_parameter("id"), "cloud incident"))
 
 
-def _incidents(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("incidents", customer_account.incidents)
+def _incidents(request: ApiRequest) -> Records:
+    return request.tenant.collection("incidents", customer_account.incidents)
 
 
 def _parse_percent(text: str) -> float:
@@ -60,7 +65,7 @@ def _parse_percent(text: str) -> float:
     return found
 
 
-def _serialize_quota(ask: ApiRequest, quota: Quota) -> JsonObject:
+def _serialize_quota(request: ApiRequest, quota: Quota) -> JsonObject:
     full = round(100 * quota.usage / quota.limit, 2)
     resource = {"type": "account" if quota.cloud == "aws" else "project", "id": quota.project, "name": quota.name}
     return {
@@ -74,7 +79,7 @@ def _serialize_quota(ask: ApiRequest, quota: Quota) -> JsonObject:
         "usage": quota.usage,
         "utilizationPercent": full,
         "status": "exceeded" if full >= EXCEEDED_PERCENT else "warning" if full >= WARNING_PERCENT else "ok",
-        "observedAt": rfc3339(seconds_of(ask.today)),
+        "observedAt": rfc3339(seconds_of(request.today)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Reports: /analytics/v1/reports, and queries, which are reports nobody keeps."""
+"""Saved reports and ad hoc queries: /analytics/v1/reports."""
 
 from __future__ import annotations
 
@@ -31,102 +31,102 @@ from ..seeds import analytics_core
 from ..tenants import ApiRequest, Records, add_record, newest_first
 
 FILTERS = ("reportName", "owner", "type", "updateTime", "folderId")
-REPORT_FIELDS = ("id", "name", "description", "type", "config", "folderId")  # of ExternalReport
-DIMENSION_PARTS = ("filters", "group", "dimensions")  # parts of a configuration that name dimensions
+REPORT_FIELDS = ("id", "name", "description", "type", "config", "folderId")  # members of ExternalReport
+DIMENSION_PARTS = ("filters", "group", "dimensions")  # parts of a configuration that refer to dimensions
 
 
-def records(ask: ApiRequest) -> Records:
+def records(request: ApiRequest) -> Records:
     """The tenant's reports: ExternalReport with owner and times."""
-    return kept(ask.tenant, "report")
+    return kept(request.tenant, "report")
 
 
-async def query(ask: ApiRequest) -> web.Response:
+async def query(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/reports/query."""
-    body = await ask.read_body(QUERY_BODY)
-    plan = make_plan(body.get("config") or {}, ask.today, custom_dimensions(ask.tenant))
-    return json_response({"result": run_plan(plan, ask.tenant.ledger)})
+    body = await request.read_body(QUERY_BODY)
+    plan = make_plan(body.get("config") or {}, request.today, custom_dimensions(request.tenant))
+    return json_response({"result": run_plan(plan, request.tenant.ledger)})
 
 
-async def list_reports(ask: ApiRequest) -> web.Response:
+async def list_reports(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/reports, latest first."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), FILTERS)
-    found = listing.filter_by_name(ask.query, newest_first(visible_records(ask, "report")), "name")
-    found = listing.filter_rows(listing.filter_by_creation(ask.query, found), criteria, _field_text)
-    rows = [_list_item(ask, report) for report in found]
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(), scope=ask.scope)
-    return json_response(ask.list_body("reports", page))
+    criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
+    found = listing.filter_by_name(request.query, newest_first(visible_records(request, "report")), "name")
+    found = listing.filter_rows(listing.filter_by_creation(request.query, found), criteria, _field_text)
+    rows = [_list_item(request, report) for report in found]
+    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    return json_response(request.list_body("reports", page))
 
 
-async def get_report(ask: ApiRequest) -> web.Response:
-    """GET /analytics/v1/reports/{id}: run it, for another range of time if the query names one."""
-    report = get_record(ask, "report", ask.path_parameter("id"))
-    plan = make_plan(report["config"], ask.today, custom_dimensions(ask.tenant))
-    range_ = override_range(ask.query, ask.today)
+async def get_report(request: ApiRequest) -> web.Response:
+    """GET /analytics/v1/reports/{id}: runs the report, with the time range of the query if given."""
+    report = get_record(request, "report", request.path_parameter("id"))
+    plan = make_plan(report["config"], request.today, custom_dimensions(request.tenant))
+    range_ = override_range(request.query, request.today)
     if range_ is not None:
         plan = replace(plan, range=range_)
-    return json_response(_list_item(ask, report) | {"result": run_plan(plan, ask.tenant.ledger)})
+    return json_response(_list_item(request, report) | {"result": run_plan(plan, request.tenant.ledger)})
 
 
-async def get_config(ask: ApiRequest) -> web.Response:
+async def get_config(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/reports/{id}/config."""
-    return json_response(_serialize(ask, get_record(ask, "report", ask.path_parameter("id"))))
+    return json_response(_serialize(request, get_record(request, "report", request.path_parameter("id"))))
 
 
-async def create_report(ask: ApiRequest) -> web.Response:
+async def create_report(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/reports."""
-    body = await ask.read_body(NEW_REPORT)
+    body = await request.read_body(NEW_REPORT)
     report: JsonObject = {
-        "id": ask.tenant.new_id(),
+        "id": request.tenant.new_id(),
         "name": body["name"],
         "description": body.get("description", ""),
         "type": "custom",
         "config": _merge_config({}, body.get("config") or {}),
         "folderId": body.get("folderId") or ROOT,
-        "owner": ask.user.email,
-        "createTime": ask.now_milliseconds,
-        "updateTime": ask.now_milliseconds,
+        "owner": request.user.email,
+        "createTime": request.now_milliseconds,
+        "updateTime": request.now_milliseconds,
     }
-    _check_report(ask, report, body.get("labels"))
-    add_record(records(ask), report)
-    set_labels(ask.tenant, "report", report["id"], body.get("labels") or ())
-    return json_response(_serialize(ask, report), 201)
+    _check_report(request, report, body.get("labels"))
+    add_record(records(request), report)
+    set_labels(request.tenant, "report", report["id"], body.get("labels") or ())
+    return json_response(_serialize(request, report), 201)
 
 
-async def update_report(ask: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/reports/{id}: what is left out stays, in the configuration too."""
-    report = _get_writable(ask)
-    body = await ask.read_body(REPORT_CHANGES)
+async def update_report(request: ApiRequest) -> web.Response:
+    """PATCH /analytics/v1/reports/{id}: omitted members stay unchanged, also within the configuration."""
+    report = _get_writable(request)
+    body = await request.read_body(REPORT_CHANGES)
     labels = body.pop("labels", None)
-    changed = {**report, **body, "updateTime": ask.now_milliseconds}
+    changed = {**report, **body, "updateTime": request.now_milliseconds}
     changed["config"] = _merge_config(report["config"], body.get("config") or {})
-    _check_report(ask, changed, labels)
-    records(ask)[report["id"]] = changed
+    _check_report(request, changed, labels)
+    records(request)[report["id"]] = changed
     if labels is not None:
-        set_labels(ask.tenant, "report", report["id"], labels)
-    return json_response(_serialize(ask, changed))
+        set_labels(request.tenant, "report", report["id"], labels)
+    return json_response(_serialize(request, changed))
 
 
-async def delete_report(ask: ApiRequest) -> web.Response:
+async def delete_report(request: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/reports/{id}."""
-    report = _get_writable(ask)
-    remove_object(ask.tenant, "report", report["id"])
+    report = _get_writable(request)
+    remove_object(request.tenant, "report", report["id"])
     return json_response({})
 
 
-def _get_writable(ask: ApiRequest) -> JsonObject:
-    """The report, if the user may change it: presets are the same for everybody."""
-    report = get_record(ask, "report", ask.path_parameter("id"))
+def _get_writable(request: ApiRequest) -> JsonObject:
+    """The report, if the user can change it; presets are read-only."""
+    report = get_record(request, "report", request.path_parameter("id"))
     if report["type"] != "custom":
         raise ApiError(403, f"a {report['type']} report cannot be changed or deleted")
-    return get_record(ask, "report", report["id"], "editor")
+    return get_record(request, "report", report["id"], "editor")
 
 
 def _merge_config(before: JsonObject, changes: JsonObject) -> JsonObject:
-    """A configuration after a change: null clears, and the answers' own spelling."""
+    """The changed configuration, in the form of responses; null clears a member."""
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
     for part in DIMENSION_PARTS:
         if part in config:
-            config[part] = [response_form(one) for one in config[part]]
+            config[part] = [response_form(item) for item in config[part]]
     if config.get("metricFilter"):
         config["metricFilter"] = {"operand": "single_value", **config["metricFilter"]}
     if config.get("timeRange", {}).get("mode") == "custom":
@@ -134,19 +134,19 @@ def _merge_config(before: JsonObject, changes: JsonObject) -> JsonObject:
     return config
 
 
-def _check_report(ask: ApiRequest, report: JsonObject, labels: list[str] | None) -> None:
-    """400 for a report that could not be run, or names what is not there."""
-    make_plan(report["config"], ask.today, custom_dimensions(ask.tenant))
-    check_labels(ask.tenant, labels or ())
-    report["folderId"] = check_folder(ask.tenant, report["folderId"])
+def _check_report(request: ApiRequest, report: JsonObject, labels: list[str] | None) -> None:
+    """Raise 400 for a report that cannot run or that refers to unknown objects."""
+    make_plan(report["config"], request.today, custom_dimensions(request.tenant))
+    check_labels(request.tenant, labels or ())
+    report["folderId"] = check_folder(request.tenant, report["folderId"])
 
 
-def _serialize(ask: ApiRequest, report: JsonObject) -> JsonObject:
-    labels = [label["id"] for label in labels_of(ask.tenant, "report", report["id"])]
+def _serialize(request: ApiRequest, report: JsonObject) -> JsonObject:
+    labels = [label["id"] for label in labels_of(request.tenant, "report", report["id"])]
     return {name: report[name] for name in REPORT_FIELDS} | {"labels": labels}
 
 
-def _list_item(ask: ApiRequest, report: JsonObject) -> JsonObject:
+def _list_item(request: ApiRequest, report: JsonObject) -> JsonObject:
     return {
         "id": report["id"],
         "reportName": report["name"],
@@ -154,8 +154,8 @@ def _list_item(ask: ApiRequest, report: JsonObject) -> JsonObject:
         "type": report["type"],
         "createTime": report["createTime"],
         "updateTime": report["updateTime"],
-        "urlUI": analytics_core.console_url(ask.tenant.customer, "analytics/reports", report["id"]),
-        "labels": labels_of(ask.tenant, "report", report["id"]),
+        "urlUI": analytics_core.console_url(request.tenant.customer, "analytics/reports", report["id"]),
+        "labels": labels_of(request.tenant, "report", report["id"]),
     }
 
 

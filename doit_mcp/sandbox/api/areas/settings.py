@@ -1,4 +1,4 @@
-"""Settings of Cloud Analytics: custom colour themes of the customer, and the one that each user has chosen."""
+"""Cloud Analytics settings: the customer's color themes, and each user's active theme."""
 
 from __future__ import annotations
 
@@ -21,67 +21,67 @@ THEME_CHANGES = compile_object("", name=nullable(NAME), primaryColor=nullable(CO
 ACTIVE_THEME_BODY = compile_object("themeId", themeId=TEXT)
 
 
-async def list_themes(ask: ApiRequest) -> web.Response:
+async def list_themes(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/themes: all of them."""
-    found = newest_first(_themes(ask))
+    found = newest_first(_themes(request))
     return json_response({"themes": found, "rowCount": len(found)})
 
 
-async def get_theme(ask: ApiRequest) -> web.Response:
+async def get_theme(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/themes/{id}."""
-    return json_response(_get_theme(ask))
+    return json_response(_get_theme(request))
 
 
-async def create_theme(ask: ApiRequest) -> web.Response:
+async def create_theme(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/settings/themes."""
-    body = await ask.read_body(NEW_THEME)
-    now = rfc3339(ask.now)
-    theme = {"id": ask.tenant.new_id(), **body, "createTime": now, "updateTime": now}
-    return json_response(add_record(_themes(ask), theme), 201)
+    body = await request.read_body(NEW_THEME)
+    now = rfc3339(request.now)
+    theme = {"id": request.tenant.new_id(), **body, "createTime": now, "updateTime": now}
+    return json_response(add_record(_themes(request), theme), 201)
 
 
-async def update_theme(ask: ApiRequest) -> web.Response:
-    """PATCH /analytics/v1/settings/themes/{id}: what is left out or null stays."""
-    theme = _get_theme(ask)
-    body = await ask.read_body(THEME_CHANGES)
-    theme.update({name: value for name, value in body.items() if value is not None}, updateTime=rfc3339(ask.now))
+async def update_theme(request: ApiRequest) -> web.Response:
+    """PATCH /analytics/v1/settings/themes/{id}: omitted or null members stay unchanged."""
+    theme = _get_theme(request)
+    body = await request.read_body(THEME_CHANGES)
+    theme.update({name: value for name, value in body.items() if value is not None}, updateTime=rfc3339(request.now))
     return json_response(theme)
 
 
-async def delete_theme(ask: ApiRequest) -> web.Response:
-    """DELETE /analytics/v1/settings/themes/{id}: who used it falls back to the default."""
-    del _themes(ask)[_get_theme(ask)["id"]]
+async def delete_theme(request: ApiRequest) -> web.Response:
+    """DELETE /analytics/v1/settings/themes/{id}: its users fall back to the default."""
+    del _themes(request)[_get_theme(request)["id"]]
     return json_response({})
 
 
-async def get_active(ask: ApiRequest) -> web.Response:
+async def get_active(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/active-theme."""
-    chosen = _active_themes(ask).get(ask.user.email, {}).get("themeId", DEFAULT_THEME)
-    return json_response({"themeId": chosen if chosen in _themes(ask) else DEFAULT_THEME})
+    chosen = _active_themes(request).get(request.user.email, {}).get("themeId", DEFAULT_THEME)
+    return json_response({"themeId": chosen if chosen in _themes(request) else DEFAULT_THEME})
 
 
-async def set_active(ask: ApiRequest) -> web.Response:
-    """PUT /analytics/v1/settings/active-theme: for the user who asks; "default" clears it."""
-    theme = (await ask.read_body(ACTIVE_THEME_BODY))["themeId"]
+async def set_active(request: ApiRequest) -> web.Response:
+    """PUT /analytics/v1/settings/active-theme, for the calling user; "default" clears it."""
+    theme = (await request.read_body(ACTIVE_THEME_BODY))["themeId"]
     if theme == DEFAULT_THEME:
-        _active_themes(ask).pop(ask.user.email, None)
+        _active_themes(request).pop(request.user.email, None)
     else:
-        get_existing(_themes(ask), theme, "theme")
-        _active_themes(ask)[ask.user.email] = {"themeId": theme}
+        get_existing(_themes(request), theme, "theme")
+        _active_themes(request)[request.user.email] = {"themeId": theme}
     return json_response({"themeId": theme})
 
 
-def _themes(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("themes", analytics.themes)
+def _themes(request: ApiRequest) -> Records:
+    return request.tenant.collection("themes", analytics.themes)
 
 
-def _get_theme(ask: ApiRequest) -> JsonObject:
-    return get_existing(_themes(ask), ask.path_parameter("id"), "theme")
+def _get_theme(request: ApiRequest) -> JsonObject:
+    return get_existing(_themes(request), request.path_parameter("id"), "theme")
 
 
-def _active_themes(ask: ApiRequest) -> Records:
-    """The theme of each user, by e-mail address."""
-    return ask.tenant.collection("active themes", lambda tenant: ())
+def _active_themes(request: ApiRequest) -> Records:
+    """The theme of each user, by email address."""
+    return request.tenant.collection("active themes", lambda tenant: ())
 
 
 ROUTES = (
@@ -91,6 +91,6 @@ ROUTES = (
     Route("PATCH", "/analytics/v1/settings/themes/{id}", update_theme, "themes.write"),
     Route("DELETE", "/analytics/v1/settings/themes/{id}", delete_theme, "themes.write"),
     Route("GET", "/analytics/v1/settings/active-theme", get_active, "themes.read"),
-    # Everybody's own choice: it needs no more than to see the themes.
+    # A user's own choice requires only access to the themes.
     Route("PUT", "/analytics/v1/settings/active-theme", set_active, "themes.read"),
 )

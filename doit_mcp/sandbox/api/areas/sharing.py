@@ -1,6 +1,6 @@
-"""Sharing: /sharing/v1/{resourceType}/{resourceId}, who may do what with an object of Cloud Analytics.
+"""Sharing: /sharing/v1/{resourceType}/{resourceId}, roles on Cloud Analytics objects.
 
-Whoever has no part in one does not find it in lists and gets 403 for it; editors and owners change it and share it.
+Users without a role do not see an object in lists and get 403 for it; editors and owners can change and share it.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ PERMISSION = object_schema("user role", user=text_schema(320, minLength=3), role
 PERMISSIONS_BODY = compile_object(
     "permissions",
     permissions={"type": "array", "items": PERMISSION, "maxItems": 100},
-    # "" is how the allocations' own clients say that it is not public.
+    # Clients of allocations send "" for objects that are not public.
     public=nullable(one_of("editor", "viewer", "")),
 )
 
 
-async def get_permissions(ask: ApiRequest) -> web.Response:
+async def get_permissions(request: ApiRequest) -> web.Response:
     """GET /sharing/v1/{resourceType}/{resourceId}."""
-    return json_response(_serialize(_get_resource(ask)))
+    return json_response(_serialize(_get_resource(request)))
 
 
-async def set_permissions(ask: ApiRequest) -> web.Response:
-    """PUT /sharing/v1/{resourceType}/{resourceId}: replaces the whole list, which has exactly one owner."""
-    resource = _get_resource(ask, "editor")
-    body = await ask.read_body(PERMISSIONS_BODY)
+async def set_permissions(request: ApiRequest) -> web.Response:
+    """PUT /sharing/v1/{resourceType}/{resourceId}: replaces the whole list, which must have exactly one owner."""
+    resource = _get_resource(request, "editor")
+    body = await request.read_body(PERMISSIONS_BODY)
     found = body["permissions"]
-    if sum(one["role"] == "owner" for one in found) != 1:
+    if sum(item["role"] == "owner" for item in found) != 1:
         raise bad_request("permissions: exactly one owner is needed", field="permissions")
-    if len({one["user"].lower() for one in found}) < len(found):
-        raise bad_request("permissions: a user is there twice", field="permissions")
-    if ask.path_parameter("resourceType") == "allocations" and body.get("public") is None:
-        # That is what DoiT does.
+    if len({item["user"].lower() for item in found}) < len(found):
+        raise bad_request("permissions: a user is duplicated", field="permissions")
+    if request.path_parameter("resourceType") == "allocations" and body.get("public") is None:
+        # The DoiT API returns this error, too.
         raise ApiError(500, "Internal Server Error")
-    resource["collaborators"] = [{"email": one["user"], "role": one["role"]} for one in found]
+    resource["collaborators"] = [{"email": item["user"], "role": item["role"]} for item in found]
     resource.pop("public", None)
     if body.get("public"):
         resource["public"] = body["public"]
-    resource["updateTime"] = ask.now_milliseconds
+    resource["updateTime"] = request.now_milliseconds
     return json_response(_serialize(resource))
 
 
-def _get_resource(ask: ApiRequest, role: str = "viewer") -> JsonObject:
-    kind = ask.path_parameter("resourceType")
+def _get_resource(request: ApiRequest, role: str = "viewer") -> JsonObject:
+    kind = request.path_parameter("resourceType")
     if kind not in TYPES:
         raise bad_request(f"resourceType must be one of {', '.join(TYPES)}", field="resourceType")
-    return get_record(ask, TYPES[kind], ask.path_parameter("resourceId"), role)
+    return get_record(request, TYPES[kind], request.path_parameter("resourceId"), role)
 
 
 def _serialize(resource: JsonObject) -> JsonObject:
@@ -63,7 +63,7 @@ def _serialize(resource: JsonObject) -> JsonObject:
         "description": resource.get("description", ""),
         "createTime": resource["createTime"],
         "updateTime": resource["updateTime"],
-        "permissions": [{"user": one["email"], "role": one["role"]} for one in collaborators_of(resource)],
+        "permissions": [{"user": item["email"], "role": item["role"]} for item in collaborators_of(resource)],
         "public": public if public in ("editor", "viewer") else None,
     }
 

@@ -1,4 +1,4 @@
-"""What support requests can be about: /support/v1/metadata/platforms and /support/v1/metadata/products."""
+"""Subjects of support requests: /support/v1/metadata/platforms and /support/v1/metadata/products."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CLOUDS = {AWS: "amazon_web_services", GOOGLE: "google_cloud_platform", AZURE: "m
 DOIT_PRODUCTS = {"cloud_analytics": "Cloud Analytics", "billing": "Billing", "access": "Users and access"}
 
 
-async def list_platforms(ask: ApiRequest) -> web.Response:
+async def list_platforms(request: ApiRequest) -> web.Response:
     """GET /support/v1/metadata/platforms."""
     return json_response({"platforms": [{"id": key, "displayName": name} for key, name in PLATFORMS.items()]})
 
 
-async def list_products(ask: ApiRequest) -> web.Response:
-    """GET /support/v1/metadata/products, of one platform if the query names it."""
-    wanted = ask.query.get("platform") and listing.query_choice(ask.query, "platform", tuple(PLATFORMS), "")
+async def list_products(request: ApiRequest) -> web.Response:
+    """GET /support/v1/metadata/products, optionally of one platform."""
+    platform = request.query.get("platform") and listing.query_choice(request.query, "platform", tuple(PLATFORMS), "")
     found: list[JsonObject] = [
         {"id": key, "displayName": name, "platform": "doit"} for key, name in DOIT_PRODUCTS.items()
     ]
@@ -35,7 +35,7 @@ async def list_products(ask: ApiRequest) -> web.Response:
         {"id": service.short, "displayName": service.description, "platform": CLOUDS[service.provider]}
         for service in SERVICES
     ]
-    return json_response({"products": [one for one in found if not wanted or one["platform"] == wanted]})
+    return json_response({"products": [item for item in found if not platform or item["platform"] == platform]})
 
 
 ROUTES = (

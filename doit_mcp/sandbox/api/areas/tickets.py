@@ -17,132 +17,134 @@ CUSTOMER_TAG = "customer_tag/"
 LIST_FIELDS = "id subject requester severity platform product status createTime updateTime is_public".split()
 
 
-def records(ask: ApiRequest) -> Records:
-    """The tenant's tickets: TicketDetailExtAPI with comments, and tags as the service keeps them."""
-    return ask.tenant.collection("tickets", analytics_core.tickets)
+def records(request: ApiRequest) -> Records:
+    """The tenant's tickets: TicketDetailExtAPI with comments, and tags with their internal prefix."""
+    return request.tenant.collection("tickets", analytics_core.tickets)
 
 
-async def list_tickets(ask: ApiRequest) -> web.Response:
+async def list_tickets(request: ApiRequest) -> web.Response:
     """GET /support/v1/tickets, latest first."""
-    criteria = listing.parse_filter(ask.query.get("filter", ""), FILTERS)
-    found = listing.filter_by_creation(ask.query, newest_first(records(ask)))
+    criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
+    found = listing.filter_by_creation(request.query, newest_first(records(request)))
     found = listing.filter_rows(found, criteria, lambda ticket, key: str(ticket[key]))
-    rows = [_summary(ask, ticket) for ticket in found]
-    page = listing.paginate(rows, ask.query.get("pageToken", ""), ask.page_size(PAGE_SIZE, PAGE_SIZE), scope=ask.scope)
-    return json_response(ask.list_body("tickets", page))
+    rows = [_summary(request, ticket) for ticket in found]
+    page = listing.paginate(
+        rows, request.query.get("pageToken", ""), request.page_size(PAGE_SIZE, PAGE_SIZE), scope=request.scope
+    )
+    return json_response(request.list_body("tickets", page))
 
 
-async def get_ticket(ask: ApiRequest) -> web.Response:
+async def get_ticket(request: ApiRequest) -> web.Response:
     """GET /support/v1/tickets/{ticketId}."""
-    ticket = _get_ticket(ask)
+    ticket = _get_ticket(request)
     more = {"description": ticket["description"], "platform_info": ticket["platform_info"]}
-    return json_response(_summary(ask, ticket) | more)
+    return json_response(_summary(request, ticket) | more)
 
 
-async def create_ticket(ask: ApiRequest) -> web.Response:
-    """POST /support/v1/tickets: a user is the requester, whoever else is named."""
-    wanted = (await ask.read_body(TICKET_BODY))["ticket"]
-    if "requester" in wanted and wanted["requester"] != ask.user.email:
+async def create_ticket(request: ApiRequest) -> web.Response:
+    """POST /support/v1/tickets: the requester is the calling user; 400 if another one is named."""
+    ticket_fields = (await request.read_body(TICKET_BODY))["ticket"]
+    if "requester" in ticket_fields and ticket_fields["requester"] != request.user.email:
         raise bad_request("requester: users ask for themselves; leave it out", field="ticket.requester")
     ticket: JsonObject = {
-        "id": max((record["id"] for record in records(ask).values()), default=analytics_core.FIRST_TICKET_ID) + 7,
-        "subject": wanted["subject"],
-        "description": wanted["body"],
-        "requester": ask.user.email,
-        "severity": wanted["severity"],
-        "platform": wanted["platform"],
-        "product": wanted["product"],
+        "id": max((record["id"] for record in records(request).values()), default=analytics_core.FIRST_TICKET_ID) + 7,
+        "subject": ticket_fields["subject"],
+        "description": ticket_fields["body"],
+        "requester": request.user.email,
+        "severity": ticket_fields["severity"],
+        "platform": ticket_fields["platform"],
+        "product": ticket_fields["product"],
         "platform_info": "",
         "status": "new",
-        "createTime": ask.now_milliseconds,
-        "updateTime": ask.now_milliseconds,
+        "createTime": request.now_milliseconds,
+        "updateTime": request.now_milliseconds,
         "is_public": True,
         "tags": [],
         "comments": [],
     }
-    add_record(records(ask), ticket)
+    add_record(records(request), ticket)
     shown = ("id", "platform", "product", "requester", "severity", "status", "subject")
-    times = {"created": ticket["createTime"], "urlUI": _url(ask, ticket)}
+    times = {"created": ticket["createTime"], "urlUI": _url(request, ticket)}
     return json_response({name: ticket[name] for name in shown} | times, 201)
 
 
-async def update_ticket(ask: ApiRequest) -> web.Response:
-    """PATCH /support/v1/tickets/{ticketId}: customers may solve, employees may do more."""
-    ticket = _get_ticket(ask)
-    body = await ask.read_body(TICKET_CHANGES_BODY)
-    if not ask.user.employee and ("assignee" in body or body["status"] != "solved"):
-        raise ApiError(403, "customers may set the status solved, and nothing else")
+async def update_ticket(request: ApiRequest) -> web.Response:
+    """PATCH /support/v1/tickets/{ticketId}: customers can solve tickets, employees can change more."""
+    ticket = _get_ticket(request)
+    body = await request.read_body(TICKET_CHANGES_BODY)
+    if not request.user.employee and ("assignee" in body or body["status"] != "solved"):
+        raise ApiError(403, "customers can only set the status solved")
     if "assignee" in body and not str(body["assignee"]).endswith("@doit.example"):
         raise bad_request("assignee is not an active agent", field="assignee")
     if "status" in body:
         ticket["status"] = body["status"]
-    ticket["updateTime"] = ask.now_milliseconds
+    ticket["updateTime"] = request.now_milliseconds
     return json_response({"id": ticket["id"], **body})
 
 
-async def list_comments(ask: ApiRequest) -> web.Response:
-    """GET /support/v1/tickets/{ticketId}/comments: customers see the public ones."""
-    comments = [one for one in _get_ticket(ask)["comments"] if ask.user.employee or not one["private"]]
-    return json_response({"comments": [_serialize_comment(one) for one in comments]})
+async def list_comments(request: ApiRequest) -> web.Response:
+    """GET /support/v1/tickets/{ticketId}/comments: customers see only public ones."""
+    comments = [item for item in _get_ticket(request)["comments"] if request.user.employee or not item["private"]]
+    return json_response({"comments": [_serialize_comment(item) for item in comments]})
 
 
-async def create_comment(ask: ApiRequest) -> web.Response:
-    """POST /support/v1/tickets/{ticketId}/comments; private is for employees, and ignored for others."""
-    ticket = _get_ticket(ask)
-    body = await ask.read_body(COMMENT_BODY)
+async def create_comment(request: ApiRequest) -> web.Response:
+    """POST /support/v1/tickets/{ticketId}/comments; private is for employees only and otherwise ignored."""
+    ticket = _get_ticket(request)
+    body = await request.read_body(COMMENT_BODY)
     if not body["body"].strip():
         raise bad_request("body must not be empty", field="body")
     if ticket["status"] == "closed":
-        raise bad_request("the request is closed and takes no comments", field="ticketId")
+        raise bad_request("the request is closed for comments", field="ticketId")
     if len(ticket["comments"]) >= MAX_RECORDS:
-        raise ApiError(409, f"the request has {MAX_RECORDS} comments already")
+        raise ApiError(409, f"the request already has {MAX_RECORDS} comments")
     comment = {
         "id": ticket["id"] * 10_000 + len(ticket["comments"]) + 1,
         "body": body["body"],
-        "author": ask.user.email,
-        "created": ask.now_milliseconds,
-        "private": ask.user.employee and body.get("private", False),
+        "author": request.user.email,
+        "created": request.now_milliseconds,
+        "private": request.user.employee and body.get("private", False),
     }
     ticket["comments"].append(comment)
-    ticket["updateTime"] = ask.now_milliseconds
+    ticket["updateTime"] = request.now_milliseconds
     return json_response(_serialize_comment(comment), 201)
 
 
-async def list_tags(ask: ApiRequest) -> web.Response:
+async def list_tags(request: ApiRequest) -> web.Response:
     """GET /support/v1/tickets/{ticketId}/tags."""
-    return json_response({"tags": _visible_tags(ask, _get_ticket(ask))})
+    return json_response({"tags": _visible_tags(request, _get_ticket(request))})
 
 
-async def change_tags(ask: ApiRequest) -> web.Response:
-    """POST and DELETE /support/v1/tickets/{ticketId}/tags: add some, or take some away."""
-    ticket = _get_ticket(ask)
-    prefix = "" if ask.user.employee else CUSTOMER_TAG
-    tags = [prefix + tag.strip().lower() for tag in (await ask.read_body(TAGS_BODY))["tags"]]
+async def change_tags(request: ApiRequest) -> web.Response:
+    """POST and DELETE /support/v1/tickets/{ticketId}/tags: add or remove tags."""
+    ticket = _get_ticket(request)
+    prefix = "" if request.user.employee else CUSTOMER_TAG
+    tags = [prefix + tag.strip().lower() for tag in (await request.read_body(TAGS_BODY))["tags"]]
     if prefix in tags:
         raise bad_request("tags: a tag must not be blank", field="tags")
     kept = [tag for tag in ticket["tags"] if tag not in tags]
-    ticket["tags"] = kept + list(dict.fromkeys(tags)) if ask.http_request.method == "POST" else kept
+    ticket["tags"] = kept + list(dict.fromkeys(tags)) if request.http_request.method == "POST" else kept
     if len(ticket["tags"]) > MAX_RECORDS:
         ticket["tags"] = kept
-        raise ApiError(409, f"the request has too many tags: {MAX_RECORDS} at most")
+        raise ApiError(409, f"the request has too many tags: at most {MAX_RECORDS}")
     return json_response({"applied_tags": tags})
 
 
-def _get_ticket(ask: ApiRequest) -> JsonObject:
-    number = listing.parse_integer(ask.path_parameter("ticketId"), "ticketId", "ticketId")
-    return get_existing(records(ask), str(number), "ticket")
+def _get_ticket(request: ApiRequest) -> JsonObject:
+    number = listing.parse_integer(request.path_parameter("ticketId"), "ticketId", "ticketId")
+    return get_existing(records(request), str(number), "ticket")
 
 
-def _summary(ask: ApiRequest, ticket: JsonObject) -> JsonObject:
+def _summary(request: ApiRequest, ticket: JsonObject) -> JsonObject:
     return {name: ticket[name] for name in LIST_FIELDS} | {
-        "urlUI": _url(ask, ticket),
-        "tags": _visible_tags(ask, ticket),
+        "urlUI": _url(request, ticket),
+        "tags": _visible_tags(request, ticket),
     }
 
 
-def _visible_tags(ask: ApiRequest, ticket: JsonObject) -> list[str]:
-    """Employees see all tags as they are, customers their own without the prefix."""
-    if ask.user.employee:
+def _visible_tags(request: ApiRequest, ticket: JsonObject) -> list[str]:
+    """Employees see all tags unchanged, customers their own without the prefix."""
+    if request.user.employee:
         return list(ticket["tags"])
     return [tag.removeprefix(CUSTOMER_TAG) for tag in ticket["tags"] if tag.startswith(CUSTOMER_TAG)]
 
@@ -151,8 +153,8 @@ def _serialize_comment(comment: JsonObject) -> JsonObject:
     return {name: value for name, value in comment.items() if name != "private"} | {"attachments": []}
 
 
-def _url(ask: ApiRequest, ticket: JsonObject) -> str:
-    return analytics_core.console_url(ask.tenant.customer, "support/tickets", str(ticket["id"]))
+def _url(request: ApiRequest, ticket: JsonObject) -> str:
+    return analytics_core.console_url(request.tenant.customer, "support/tickets", str(ticket["id"]))
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""Users of a customer, with the roles and organizations they may have: /iam/v1."""
+"""Users of a customer, with their roles and organizations: /iam/v1."""
 
 from __future__ import annotations
 
@@ -38,127 +38,127 @@ USER_FIELDS = (
 CANCELED, PENDING = "cancelled", "pending"
 
 
-async def list_users(ask: ApiRequest) -> web.Response:
-    """GET /iam/v1/users: all of them, or the one with this address."""
-    email = ask.query.get("email", "").lower()
-    found = [_serialize(one) for one in _users(ask).values() if not email or one["email"].lower() == email]
+async def list_users(request: ApiRequest) -> web.Response:
+    """GET /iam/v1/users: all users, or the one with this email address."""
+    email = request.query.get("email", "").lower()
+    found = [_serialize(item) for item in _users(request).values() if not email or item["email"].lower() == email]
     return json_response({"users": found, "rowCount": len(found)})
 
 
-async def invite_user(ask: ApiRequest) -> web.Response:
+async def invite_user(request: ApiRequest) -> web.Response:
     """POST /iam/v1/users/invite."""
-    body = await ask.read_body(INVITE_BODY)
-    if any(one["email"].lower() == body["email"].lower() for one in _users(ask).values()):
-        raise bad_request("email: there is a user with this address already", field="email")
-    roles, organizations = _roles(ask), _organizations(ask)
+    body = await request.read_body(INVITE_BODY)
+    if any(item["email"].lower() == body["email"].lower() for item in _users(request).values()):
+        raise bad_request("email: a user with this address already exists", field="email")
+    roles, organizations = _roles(request), _organizations(request)
     user: JsonObject = {
         "roleId": next(reversed(roles)),
         "organizationId": next(iter(organizations)),
         **body,
-        "id": ask.tenant.new_id(),
+        "id": request.tenant.new_id(),
         "status": "invited",
         "invite": PENDING,
-        "expires": ask.now + INVITE_SECONDS,
+        "expires": request.now + INVITE_SECONDS,
     }
-    _check_references(ask, user)
-    add_record(_users(ask), _with_display_name(user))
+    _check_references(request, user)
+    add_record(_users(request), _with_display_name(user))
     shown = ("id", "email", "firstName", "lastName", "displayName", "jobTitle", "roleId", "organizationId", "status")
     return json_response(
         {"message": "Invitation sent", "user": {name: user[name] for name in shown if name in user}}, 201
     )
 
 
-async def update_user(ask: ApiRequest) -> web.Response:
-    """PATCH /iam/v1/users/{id}: what is left out stays, and so does what would be blank."""
-    user = _get_user(ask)
-    body = {name: value for name, value in (await ask.read_body(USER_CHANGES)).items() if value != ""}
+async def update_user(request: ApiRequest) -> web.Response:
+    """PATCH /iam/v1/users/{id}: omitted or blank members stay unchanged."""
+    user = _get_user(request)
+    body = {name: value for name, value in (await request.read_body(USER_CHANGES)).items() if value != ""}
     old_title = body.pop("jobFunction", None)
     if old_title:
         body.setdefault("jobTitle", old_title)
     changed = {**user, **body}
-    _check_references(ask, changed)
-    _users(ask)[user["id"]] = _with_display_name(changed)
+    _check_references(request, changed)
+    _users(request)[user["id"]] = _with_display_name(changed)
     shown = {name: value for name, value in _serialize(changed).items() if name != "status"}
     return json_response({"message": "User updated", "user": shown})
 
 
-async def delete_user(ask: ApiRequest) -> web.Response:
-    """DELETE /iam/v1/users/{id}: nobody deletes themselves."""
-    user = _get_user(ask)
-    if user["email"] == ask.user.email:
+async def delete_user(request: ApiRequest) -> web.Response:
+    """DELETE /iam/v1/users/{id}: users cannot delete themselves."""
+    user = _get_user(request)
+    if user["email"] == request.user.email:
         raise bad_request("id: you cannot delete yourself", field="id")
-    del _users(ask)[user["id"]]
+    del _users(request)[user["id"]]
     return json_response({"message": "User deleted"})
 
 
-async def resend_invite(ask: ApiRequest) -> web.Response:
-    """POST /iam/v1/users/{id}/actions/resend: a cancelled invitation is open again."""
-    user = _get_invite(ask)
+async def resend_invite(request: ApiRequest) -> web.Response:
+    """POST /iam/v1/users/{id}/actions/resend: reopens a canceled invitation."""
+    user = _get_invite(request)
 
     def carry_out(dry: bool) -> JsonObject:
         if not dry:
-            user.update(invite=PENDING, expires=ask.now + INVITE_SECONDS)
+            user.update(invite=PENDING, expires=request.now + INVITE_SECONDS)
         return {"message": "Invitation sent again", "inviteId": user["id"]}
 
-    return json_response(await run_once(ask, carry_out))
+    return json_response(await run_once(request, carry_out))
 
 
-async def cancel_invite(ask: ApiRequest) -> web.Response:
-    """POST /iam/v1/users/{id}/actions/cancel; the user stays on the list."""
-    user = _get_invite(ask)
+async def cancel_invite(request: ApiRequest) -> web.Response:
+    """POST /iam/v1/users/{id}/actions/cancel; the user stays in the list."""
+    user = _get_invite(request)
 
     def carry_out(dry: bool) -> JsonObject:
         if user["invite"] == CANCELED:
-            raise ApiError(409, "the invitation is cancelled already")
+            raise ApiError(409, "the invitation is already canceled")
         if not dry:
             user.update(invite=CANCELED)
-        return {"message": "Invitation cancelled", "inviteId": user["id"]}
+        return {"message": "Invitation canceled", "inviteId": user["id"]}
 
-    return json_response(await run_once(ask, carry_out))
+    return json_response(await run_once(request, carry_out))
 
 
-async def list_roles(ask: ApiRequest) -> web.Response:
+async def list_roles(request: ApiRequest) -> web.Response:
     """GET /iam/v1/roles."""
-    return json_response({"roles": list(_roles(ask).values())})
+    return json_response({"roles": list(_roles(request).values())})
 
 
-async def list_organizations(ask: ApiRequest) -> web.Response:
+async def list_organizations(request: ApiRequest) -> web.Response:
     """GET /iam/v1/organizations."""
-    found = list(_organizations(ask).values())
+    found = list(_organizations(request).values())
     return json_response({"organizations": found, "rowCount": len(found)})
 
 
-def _users(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("users", customer_account.users)
+def _users(request: ApiRequest) -> Records:
+    return request.tenant.collection("users", customer_account.users)
 
 
-def _roles(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("roles", customer_account.roles)
+def _roles(request: ApiRequest) -> Records:
+    return request.tenant.collection("roles", customer_account.roles)
 
 
-def _organizations(ask: ApiRequest) -> Records:
-    return ask.tenant.collection("organizations", customer_account.organizations)
+def _organizations(request: ApiRequest) -> Records:
+    return request.tenant.collection("organizations", customer_account.organizations)
 
 
-def _get_user(ask: ApiRequest) -> JsonObject:
-    """The user; 400 where there is none: these operations declare no 404."""
-    found = _users(ask).get(ask.path_parameter("id"))
+def _get_user(request: ApiRequest) -> JsonObject:
+    """The user; 400 if it does not exist, because these operations declare no 404."""
+    found = _users(request).get(request.path_parameter("id"))
     if found is None:
         raise bad_request("id: user not found", field="id")
     return found
 
 
-def _get_invite(ask: ApiRequest) -> JsonObject:
-    found = get_existing(_users(ask), ask.path_parameter("id"), "invite")
+def _get_invite(request: ApiRequest) -> JsonObject:
+    found = get_existing(_users(request), request.path_parameter("id"), "invite")
     if found["status"] != "invited":
         raise ApiError(404, "invite not found")
     return found
 
 
-def _check_references(ask: ApiRequest, user: JsonObject) -> None:
-    for name, known in (("roleId", _roles(ask)), ("organizationId", _organizations(ask))):
+def _check_references(request: ApiRequest, user: JsonObject) -> None:
+    for name, known in (("roleId", _roles(request)), ("organizationId", _organizations(request))):
         if user[name] not in known:
-            raise bad_request(f"{name}: nothing has the id {user[name][:80]!r}", field=name)
+            raise bad_request(f"{name}: unknown id {user[name][:80]!r}", field=name)
 
 
 def _with_display_name(user: JsonObject) -> JsonObject:

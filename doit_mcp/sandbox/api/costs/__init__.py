@@ -1,1 +1,1 @@
-"""Costs: the estates, their billing lines, and the engine that answers report queries from them."""
+"""Costs: estates, billing lines, and the query engine for reports."""

@@ -1,4 +1,4 @@
-"""Alerts: on which day the billing lines last fulfilled their condition."""
+"""Alerts: the last day on which the billing lines met a condition."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Days = dict[int, int]
 
 
 def check_alert(config: JsonObject, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS) -> None:
-    """400 where the parts of an alert's configuration (AlertConfig) make no sense together."""
+    """Raise 400 if the parts of an alert's configuration (AlertConfig) contradict each other."""
     if config.get("dataSource", "billing") != "billing":
         raise bad_request("config.dataSource billing-datahub is not modelled in the sandbox", field="config.dataSource")
     compile_filters(_scopes(config), "config.scopes", custom)
@@ -27,7 +27,7 @@ def check_alert(config: JsonObject, custom: CustomDimensions = NO_CUSTOM_DIMENSI
     if config.get("evaluateForEach"):
         if config["condition"] == "forecast":
             raise bad_request(
-                "config.evaluateForEach does not go with condition forecast", field="config.evaluateForEach"
+                "config.evaluateForEach cannot be combined with condition forecast", field="config.evaluateForEach"
             )
         _breakdown_dimension(config)
 
@@ -35,10 +35,10 @@ def check_alert(config: JsonObject, custom: CustomDimensions = NO_CUSTOM_DIMENSI
 def last_firing_day(
     config: JsonObject, ledger: Ledger, since: int, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS
 ) -> int | None:
-    """The last day, from day *since* on, on which the condition came true; None if it never did.
+    """The last day from *since* on on which the condition was met, or None.
 
-    A value that is exceeded counts on the day that it is; falling short and changes count when the period is over;
-    a forecast counts today. Only the first scope is applied, as the document says.
+    A value that is exceeded counts on that day; falling short and changes count at the end of the period; a forecast
+    counts today. Only the first scope is applied, as the API document says.
     """
     scope = select_lines(ledger, compile_filters(_scopes(config)[:1], "config.scopes", custom), credits=False)
     columns = [_breakdown_dimension(config).column] if config.get("evaluateForEach") else []

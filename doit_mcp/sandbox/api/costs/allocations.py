@@ -1,8 +1,8 @@
-"""Allocations: rules that pick billing lines, and groups of rules that share all lines out among them.
+"""Allocations: rules that select billing lines, and groups of rules that partition all lines.
 
-A stored allocation is single, with a ``rule`` {components, formula}, or a group, with ``rules`` (ids of single ones, in
-order) and ``unallocatedCosts`` (the name of what is left over). A line of a group belongs to the first rule that takes
-it, so that a group's values partition the costs. Components look at series, not at days.
+A stored allocation is either single, with a ``rule`` {components, formula}, or a group, with ``rules`` (ids of single
+allocations, in order) and ``unallocatedCosts`` (the name of the remainder). In a group a line belongs to the first rule
+that selects it, so the values of a group partition the costs. Components apply to series, not to days.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .filters import compile_filters, select_lines
 from .formula import parse_formula
 from .ledger import DerivedColumn, Ledger, SeriesGroup
 
-MAX_DEPTH = 3  # of rules that refer to rules
+MAX_DEPTH = 3  # nesting of rules that refer to rules
 UNALLOCATED = "Unallocated"
 
 Allocations = Mapping[str, JsonObject]
@@ -23,41 +23,42 @@ SeriesByRule = dict[str, frozenset[int]]
 
 
 def allocation_dimensions(allocations: Allocations, ledger: Ledger) -> CustomDimensions:
-    """The dimensions that the allocations make: one of all the rules, and one for each group."""
+    """The dimensions defined by the allocations: one of all rules, and one for each group."""
     known: SeriesByRule = {}
     rules = {
-        key: SeriesGroup(key, one["name"], _rule_series(key, allocations, ledger, known))
-        for key, one in _single_allocations(allocations)
+        key: SeriesGroup(key, item["name"], _rule_series(key, allocations, ledger, known))
+        for key, item in _single_allocations(allocations)
     }
     found = {(RULE, RULE): Dimension(RULE, RULE, "Allocation rule", DerivedColumn(tuple(rules.values())))}
-    for key, one in allocations.items():
-        if one["allocationType"] == "group":
-            parts = _make_disjoint([rules[identifier] for identifier in one["rules"]])
-            column = DerivedColumn(parts, one["unallocatedCosts"] or UNALLOCATED)
-            found[GROUP, key] = Dimension(GROUP, key, one["name"], column)
+    for key, item in allocations.items():
+        if item["allocationType"] == "group":
+            parts = _make_disjoint([rules[identifier] for identifier in item["rules"]])
+            column = DerivedColumn(parts, item["unallocatedCosts"] or UNALLOCATED)
+            found[GROUP, key] = Dimension(GROUP, key, item["name"], column)
     return found
 
 
 def check_rule(rule: JsonObject, allocations: Allocations, where: str, own: str = "") -> None:
-    """400 for a rule that makes no sense. *own* is the id of the allocation that gets it, if it has one yet."""
+    """Raise 400 for an invalid rule. *own* is the id of its allocation, if it exists already."""
     components = rule["components"]
     if not components:
         raise bad_request(f"{where}.components must not be empty", field=f"{where}.components")
-    for index, one in enumerate(components):
+    for index, item in enumerate(components):
         place = f"{where}.components[{index}]"
-        if one["type"] == "datetime":
+        if item["type"] == "datetime":
             raise bad_request(f"{place}: rules by date are not modelled in the sandbox", field=place)
-        if one.get("caseInsensitive") and one["mode"] in ("is", "regexp"):
+        if item.get("caseInsensitive") and item["mode"] in ("is", "regexp"):
             raise bad_request(
-                f"{place}: caseInsensitive does not go with mode {one['mode']}", field=f"{place}.caseInsensitive"
+                f"{place}: caseInsensitive cannot be combined with mode {item['mode']}",
+                field=f"{place}.caseInsensitive",
             )
-        if one["type"] == "allocation_rule":
-            _check_nested(one, allocations, place)
+        if item["type"] == "allocation_rule":
+            _check_nested(item, allocations, place)
         else:
-            compile_filters([_component_filter(one)], place)
+            compile_filters([_component_filter(item)], place)
     parse_formula(rule["formula"], len(components), f"{where}.formula")
     _check_depth(rule, allocations, where, own, MAX_DEPTH)
-    # What refers to this one becomes as much deeper.
+    # Rules that refer to this one become deeper by the same amount.
     after = {**allocations, own: {**allocations[own], "rule": rule}} if own else allocations
     for key, other in _single_allocations(after) if own else ():
         _check_depth(other["rule"], after, where, key, MAX_DEPTH)
@@ -87,11 +88,11 @@ def _check_depth(rule: JsonObject, allocations: Allocations, where: str, own: st
 
 def nested_rules(rule: JsonObject) -> list[str]:
     """The ids of the rules that a rule refers to."""
-    return [value for one in rule["components"] if one["type"] == "allocation_rule" for value in one["values"]]
+    return [value for item in rule["components"] if item["type"] == "allocation_rule" for value in item["values"]]
 
 
 def _single_allocations(allocations: Allocations) -> list[tuple[str, JsonObject]]:
-    return [(key, one) for key, one in allocations.items() if one["allocationType"] == "single"]
+    return [(key, item) for key, item in allocations.items() if item["allocationType"] == "single"]
 
 
 def _make_disjoint(parts: list[SeriesGroup]) -> tuple[SeriesGroup, ...]:
@@ -104,10 +105,10 @@ def _make_disjoint(parts: list[SeriesGroup]) -> tuple[SeriesGroup, ...]:
 
 
 def _rule_series(identifier: str, allocations: Allocations, ledger: Ledger, known: SeriesByRule) -> frozenset[int]:
-    """The series that a single allocation takes."""
+    """The series that a single allocation selects."""
     if identifier not in known:
         rule = allocations[identifier]["rule"]
-        sets = [_component_series(one, allocations, ledger, known) for one in rule["components"]]
+        sets = [_component_series(item, allocations, ledger, known) for item in rule["components"]]
         known[identifier] = parse_formula(rule["formula"], len(sets)).evaluate(sets, _all_series(ledger))
     return known[identifier]
 
@@ -130,6 +131,6 @@ def _component_series(
 
 
 def _component_filter(component: JsonObject) -> JsonObject:
-    """A component as a filter of reports."""
+    """A component as a report filter."""
     kept = ("type", "values", "mode", "inverse", "includeNull", "caseInsensitive")
     return {"id": component["key"], **{name: component[name] for name in kept if name in component}}

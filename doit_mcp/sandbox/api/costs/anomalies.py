@@ -1,4 +1,4 @@
-"""Anomalies: days on which a project's service costs far more than on the same weekday of the weeks before."""
+"""Anomaly detection: days with far higher cost of a project's service than on the same weekday of previous weeks."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import NamedTuple
 from .ledger import Ledger
 from .usage_series import MICROS_PER_CENT
 
-HISTORY_WEEKS = 4  # of history that tell what is usual
-TOLERANCE = 1.4  # how far above the usual a day may be
-MIN_EXCESS = 25_000_000  # micro-dollars: less than this above the normal range of a day is nobody's concern
+HISTORY_WEEKS = 4  # of history that define the normal cost
+TOLERANCE = 1.4  # of the normal cost, up to which a day is normal
+MIN_EXCESS = 25_000_000  # micro-dollars above the normal range; smaller anomalies are ignored
 WARNING_EXCESS, CRITICAL_EXCESS = (
     300_000_000,
     800_000_000,
-)  # micro-dollars in all from which on it is more than information
+)  # micro-dollars in total, above which the severity rises
 SEVERITIES = ("information", "warning", "critical")
 PLACE_COLUMNS = ("cloud_provider", "billing_account_id", "project_id", "project_name", "service_id")
 
 
 class Place(NamedTuple):
-    """Where spend happens: a project's service."""
+    """A project's service."""
 
     provider: str
     billing_account: str
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """Spend of a project's service above its normal range on the days *first* to *last*; amounts in micro-dollars."""
+    """Costs of a project's service above their normal range on the days *first* to *last*, in micro-dollars."""
 
     place: Place
     first: int
@@ -43,7 +43,7 @@ class Anomaly:
 
     @property
     def excess(self) -> int:
-        """What it cost above the normal range."""
+        """The cost above the normal range."""
         return self.actual - self.normal
 
     @property
@@ -58,15 +58,15 @@ def detect_anomalies(ledger: Ledger) -> list[Anomaly]:
     for row in ledger.sums((*PLACE_COLUMNS, "day_start"), ledger.first, ledger.last):
         of_place = costs.setdefault(Place(*map(str, row[: len(PLACE_COLUMNS)])), {})
         of_place[int(row[len(PLACE_COLUMNS)] or 0)] = int(row[len(PLACE_COLUMNS) + 1] or 0)
-    found = [one for place, daily in costs.items() for one in _place_anomalies(place, daily, ledger)]
-    return sorted(found, key=lambda one: (one.first, one.place))
+    found = [item for place, daily in costs.items() for item in _place_anomalies(place, daily, ledger)]
+    return sorted(found, key=lambda item: (item.first, item.place))
 
 
 def sku_costs(ledger: Ledger, anomaly: Anomaly) -> list[tuple[str, int]]:
-    """What the SKUs of an anomaly cost on its days, dearest first."""
+    """The cost of each SKU of an anomaly on its days, highest first."""
     rows = ledger.sums(("project_id", "service_id", "sku_description"), anomaly.first, anomaly.last)
-    wanted = (anomaly.place.project, anomaly.place.service)
-    return sorted(((str(row[2]), int(row[3] or 0)) for row in rows if row[:2] == wanted), key=lambda one: -one[1])
+    target = (anomaly.place.project, anomaly.place.service)
+    return sorted(((str(row[2]), int(row[3] or 0)) for row in rows if row[:2] == target), key=lambda item: -item[1])
 
 
 def _place_anomalies(place: Place, daily: Mapping[int, int], ledger: Ledger) -> list[Anomaly]:
@@ -77,7 +77,7 @@ def _place_anomalies(place: Place, daily: Mapping[int, int], ledger: Ledger) -> 
         if actual - normal < MIN_EXCESS:
             continue
         if found and found[-1].last == day - 1:
-            # Days in a row are one anomaly.
+            # Consecutive days are one anomaly.
             before = found.pop()
             found.append(Anomaly(place, before.first, day, before.actual + actual, before.normal + normal))
         else:
@@ -86,6 +86,6 @@ def _place_anomalies(place: Place, daily: Mapping[int, int], ledger: Ledger) -> 
 
 
 def _normal_limit(daily: Mapping[int, int], day: int) -> int:
-    """The most that the day should cost."""
+    """The upper limit of the normal cost on the day."""
     usual = median(daily.get(day - 7 * week, 0) for week in range(1, HISTORY_WEEKS + 1))
     return round(TOLERANCE * usual / MICROS_PER_CENT) * MICROS_PER_CENT

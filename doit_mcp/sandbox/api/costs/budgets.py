@@ -1,4 +1,4 @@
-"""Where a budget stands: its current period, the spend of its scope, and what a forecast makes of the rest."""
+"""Budget status: the current period, the spend of the budget's scope, and its forecast."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .money import amount, round_to_cents
 from .ranges import DayRange
 
 TRAINING_DAYS = 56
-MAX_LOG_GROWTH = 300.0  # growth as a power of e: a budget that doubles daily for years is still a number
+MAX_LOG_GROWTH = 300.0  # limit of exponential growth, as a power of e, to stay within floats
 
 
 @dataclass(frozen=True)
 class BudgetStatus:
-    """A budget today: its *period*, the *limit* of it in the budget's *currency*, and *daily* micro-dollars.
+    """A budget today: its *period*, its *limit* in its *currency*, and *daily* micro-dollars.
 
-    Days after *today* are predicted.
+    Days after *today* are forecast.
     """
 
     period: DayRange
@@ -45,23 +45,23 @@ class BudgetStatus:
 
     @cached_property
     def forecast(self) -> float | None:
-        """The spend by the end of the period, None where nothing can be said."""
+        """The expected spend by the end of the period, None if it cannot be predicted."""
         return self._spend_until(self.period.last) if self.is_current else None
 
     @property
     def breach_day(self) -> int | None:
-        """The day on which the spend passes the limit."""
+        """The day on which the spend exceeds the limit."""
         return self.day_exceeding(self.limit)
 
     @property
     def risk(self) -> str:
-        """atRisk, onTrack or unknown, as budgets are classified (BudgetListItem.riskStatus)."""
+        """atRisk, onTrack or unknown (BudgetListItem.riskStatus)."""
         if not self.is_current:
             return "unknown"
         return "atRisk" if self.breach_day is not None else "onTrack"
 
     def day_exceeding(self, threshold: float) -> int | None:
-        """The first day of the period at whose end the spend is over the threshold."""
+        """The first day of the period at whose end the spend exceeds the threshold."""
         total = 0
         for day in self._days:
             total += self.daily[day]
@@ -78,7 +78,7 @@ class BudgetStatus:
 
 
 def budget_filters(budget: JsonObject, custom: CustomDimensions) -> tuple[Filter, ...]:
-    """What a budget (its stored form) covers: its scopes, or the allocations of the older ``scope``; 400 if wrong."""
+    """The filters of a stored budget: its scopes, or the allocations of the older ``scope``; 400 if invalid."""
     found = compile_filters(budget["scopes"], "scopes", custom)
     if budget["scopes"] or not budget["scope"]:
         return found
@@ -87,7 +87,7 @@ def budget_filters(budget: JsonObject, custom: CustomDimensions) -> tuple[Filter
 
 
 def budget_status(budget: JsonObject, ledger: Ledger, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS) -> BudgetStatus:
-    """Where a budget (its stored form) stands on the last day of the ledger."""
+    """The status of a stored budget on the last day of the ledger."""
     today = ledger.last
     known = ledger.daily(select_lines(ledger, budget_filters(budget, custom), credits=False))
     period = _period(budget, today)

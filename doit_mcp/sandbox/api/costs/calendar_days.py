@@ -1,4 +1,4 @@
-"""Days and the periods they fall in; a day is its proleptic ordinal (``date.toordinal``), in UTC."""
+"""Calendar days and periods; a day is its proleptic ordinal (``date.toordinal``), in UTC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DAY_MILLISECONDS = DAY_SECONDS * 1000
 
 
 def today_of(now: float) -> int:
-    """The day of an instant (epoch seconds)."""
+    """The day of a time in epoch seconds."""
     return EPOCH + int(now // DAY_SECONDS)
 
 
@@ -26,17 +26,17 @@ def milliseconds_of(day: int) -> int:
 
 
 def day_of_milliseconds(millis: int) -> int:
-    """The day of an instant in epoch milliseconds."""
+    """The day of a time in epoch milliseconds."""
     return EPOCH + millis // DAY_MILLISECONDS
 
 
 def rfc3339(seconds: float) -> str:
-    """An instant (epoch seconds) in RFC 3339, UTC, whole seconds."""
+    """A time in epoch seconds as RFC 3339, UTC, in whole seconds."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def add_months(day: int, months: int) -> int:
-    """The day *months* later (or earlier), cut to the length of its month."""
+    """The day *months* later (or earlier if negative), limited to the length of its month."""
     found = date.fromordinal(day)
     index = found.year * 12 + found.month - 1 + months
     first = date(index // 12, index % 12 + 1, 1)
@@ -46,7 +46,7 @@ def add_months(day: int, months: int) -> int:
 
 
 def start_of(unit: str, day: int) -> int:
-    """First day of the period around *day*; weeks start on Sunday, isoweeks on Monday."""
+    """The first day of the period around *day*; weeks start on Sunday, isoweeks on Monday."""
     found = date.fromordinal(day)
     if unit == "week":
         return day - found.isoweekday() % 7
@@ -60,14 +60,14 @@ def start_of(unit: str, day: int) -> int:
 
 
 def add_periods(unit: str, start: int, periods: int) -> int:
-    """The start of a period *periods* later (or earlier)."""
+    """The start of a period *periods* later (or earlier if negative)."""
     if unit in ("day", "week", "isoweek"):
         return start + periods * (1 if unit == "day" else 7)
     return add_months(start, periods * {"month": 1, "quarter": 3, "year": 12}[unit])
 
 
 def periods_between(unit: str, start: int, later: int) -> int:
-    """How many periods lie between two starts of a period."""
+    """The number of periods between two period starts."""
     if unit in ("day", "week", "isoweek"):
         return (later - start) // (1 if unit == "day" else 7)
     first, last = date.fromordinal(start), date.fromordinal(later)
@@ -76,11 +76,11 @@ def periods_between(unit: str, start: int, later: int) -> int:
 
 
 def day_row(day: int) -> tuple[int | str, ...]:
-    """What the ledger knows about a day, in the order of its ``days`` table."""
+    """The ledger's row for a day, in the order of its ``days`` table."""
     found = date.fromordinal(day)
     week = start_of("week", day)
     iso = found.isocalendar()
-    # A week belongs to the year it starts in: grouping by year and week never splits one.
+    # A week belongs to the year in which it starts, so grouping by year and week never splits one.
     week_start = date.fromordinal(week)
     first_sunday = start_of("week", date(week_start.year, 1, 7).toordinal())
     return (
@@ -103,17 +103,17 @@ def day_row(day: int) -> tuple[int | str, ...]:
 
 
 def parse_day(text: str) -> int:
-    """``yyyy-mm-dd`` as a day; ValueError otherwise."""
+    """The day of ``yyyy-mm-dd``; raises ValueError."""
     return datetime.strptime(text, "%Y-%m-%d").date().toordinal()
 
 
 def parse_instant(text: str) -> int:
-    """The UTC day of an RFC 3339 instant; ValueError otherwise."""
+    """The UTC day of an RFC 3339 time; raises ValueError."""
     return _parse_instant(text).date().toordinal()
 
 
 def parse_seconds(text: str) -> float:
-    """An RFC 3339 instant in epoch seconds; ValueError otherwise."""
+    """The epoch seconds of an RFC 3339 time; raises ValueError."""
     return _parse_instant(text).timestamp()
 
 

@@ -1,4 +1,4 @@
-"""What the two customers run: clouds, services, SKUs, projects, and the two incidents of each."""
+"""Estates of the two customers: clouds, services, SKUs, projects, and two incidents each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AWS, GOOGLE, AZURE = "amazon-web-services", "google-cloud", "microsoft-azure"
 
 @dataclass(frozen=True, slots=True)
 class Sku:
-    """A priced thing: *price* in micro-dollars per *unit*, *weight* its share of the service."""
+    """A priced item: *price* in micro-dollars per *unit*, *weight* is its share of the service."""
 
     id: str
     description: str
@@ -22,7 +22,7 @@ class Sku:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A cloud's service; *short* is DoiT's name for it in anomalies; *daily* dollars of an ordinary project."""
+    """A cloud service; *short* is DoiT's name for it in anomalies; *daily* is in dollars for a project of scale 1."""
 
     provider: str
     id: str
@@ -34,7 +34,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """An account, project or subscription; *scale* its size, *weekend* what is left of its work then."""
+    """An account, project or subscription; *scale* is its size, *weekend* its share of activity on weekends."""
 
     provider: str
     billing_account: str
@@ -49,7 +49,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Spend that jumps by *factor* for *days* days, the first of them *days_ago* days before the world began."""
+    """A cost increase by *factor* for *days* days, starting *days_ago* days before the sandbox started."""
 
     project: str
     service: str
@@ -60,7 +60,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """All that a customer runs; *credits* are promotional, a share of each cloud's first service."""
+    """The cloud resources of a customer; *credits* are promotional, a share of each cloud's first service."""
 
     projects: tuple[Project, ...]
     incidents: tuple[Incident, ...]
@@ -259,5 +259,5 @@ ESTATES = {ACME.id: ACME_ESTATE, GLOBEX.id: GLOBEX_ESTATE}
 
 
 def estate_of(customer: Customer) -> Estate:
-    """What a customer runs; those without a name run what one of the others does."""
+    """The estate of a customer; generated customers reuse that of a built-in one."""
     return ESTATES[customer.id] if not customer.number else tuple(ESTATES.values())[customer.number % len(ESTATES)]

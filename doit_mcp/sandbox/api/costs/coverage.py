@@ -1,4 +1,4 @@
-"""What commitments cover of the spend at AWS that they can cover, as the savings on the billing lines have it."""
+"""Commitment coverage: AWS spend eligible for commitments, and the savings on its billing lines."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from .catalog import SERVICES
 from .ledger import Ledger, Selection
 
-# SKUs that each type of commitment covers.
+# SKUs covered by each type of commitment.
 COMMITMENT_TYPES = {
     "BoxUsage:m6i.xlarge": "compute",
     "Lambda-GB-Second": "compute",
     "InstanceUsage:db.r6g.large": "database",
 }
-INSTANCE_SKU = "BoxUsage:m6i.xlarge"  # what instances are reserved of
+INSTANCE_SKU = "BoxUsage:m6i.xlarge"  # the SKU of reserved instances
 INSTANCE_PRICE = next(sku.price for service in SERVICES for sku in service.skus if sku.id == INSTANCE_SKU)
-# Percent below on-demand rates. Lines save less than either: some of the spend is always on demand.
+# Percent below on-demand rates. The savings on billing lines are lower, because some spend is on demand.
 PLAN_DISCOUNT_PERCENT, RESERVED_DISCOUNT_PERCENT = 27, 36
-RESERVED_SHARE_PERCENT = 25  # percent of the savings on instances in production that reservations make
+RESERVED_SHARE_PERCENT = 25  # of the savings on production instances, from reservations
 COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "label_env", "sku_id", "day_start")
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Eligible spend in micro-dollars: *list_cost* at on-demand rates, and what plans and reservations save of it."""
+    """Eligible spend in micro-dollars: *list_cost* at on-demand rates, and the savings from plans and reservations."""
 
     list_cost: int = 0
     plan_savings: int = 0
@@ -39,37 +39,37 @@ class Spend:
 
     @property
     def savings(self) -> int:
-        """Savings of all commitments."""
+        """The savings from all commitments."""
         return self.plan_savings + self.reservation_savings
 
     @property
     def cost(self) -> int:
-        """What is paid in the end."""
+        """The cost after savings."""
         return self.list_cost - self.savings
 
     @property
     def plan_cost(self) -> int:
-        """What is paid at the rates of Savings Plans."""
+        """The cost at Savings Plans rates."""
         return self.plan_savings * (100 - PLAN_DISCOUNT_PERCENT) // PLAN_DISCOUNT_PERCENT
 
     @property
     def reserved_list_cost(self) -> int:
-        """What reservations cover, at on-demand rates."""
+        """The usage covered by reservations, at on-demand rates."""
         return self.reservation_savings * 100 // RESERVED_DISCOUNT_PERCENT
 
     @property
     def reserved_cost(self) -> int:
-        """What is paid for what reservations cover."""
+        """The cost of the usage covered by reservations."""
         return self.reserved_list_cost - self.reservation_savings
 
     @property
     def on_demand(self) -> int:
-        """What no commitment covers."""
+        """The cost of usage without a commitment."""
         return self.cost - self.plan_cost - self.reserved_cost
 
     @property
     def plan_eligible(self) -> int:
-        """What Savings Plans could cover, at on-demand rates."""
+        """The usage that Savings Plans could cover, at on-demand rates."""
         return self.list_cost - self.reserved_list_cost
 
 
@@ -86,17 +86,17 @@ class MemberAccount:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The member accounts and their eligible spend by type of commitment, account and day."""
+    """The member accounts, and their eligible spend by type of commitment, account and day."""
 
     accounts: tuple[MemberAccount, ...]
     spend: dict[tuple[str, str], dict[int, Spend]]
 
     def members(self, organization: str) -> list[MemberAccount]:
         """The accounts of an organization, by number."""
-        return [one for one in self.accounts if one.organization == organization]
+        return [item for item in self.accounts if item.organization == organization]
 
     def daily(self, service: str, accounts: Collection[str], first: int, last: int) -> dict[int, Spend]:
-        """The accounts' spend of each day of a range."""
+        """The accounts' spend on each day of a range."""
         found = {day: Spend() for day in range(first, last + 1)}
         for account in accounts:
             for day, spend in self.spend.get((service, account), {}).items():
@@ -110,12 +110,12 @@ class Coverage:
 
 
 def measure_coverage(ledger: Ledger) -> Coverage:
-    """What the lines of a ledger come to."""
+    """The coverage of a ledger's billing lines."""
     series = frozenset(at for at, sku in ledger.members("series", "sku_id") if sku in COMMITMENT_TYPES)
     accounts: dict[str, MemberAccount] = {}
     spend: dict[tuple[str, str], dict[int, Spend]] = {}
     for *names, day, cost, _, savings in ledger.sums(COLUMNS, ledger.first, ledger.last, Selection(series=series)):
-        organization, account, name, region, env, sku = (str(one) for one in names)
+        organization, account, name, region, env, sku = (str(item) for item in names)
         reserves = env == "production"
         accounts[account] = MemberAccount(organization, account, name, region, reserves)
         saved = int(savings or 0)

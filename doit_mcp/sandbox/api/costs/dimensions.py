@@ -1,4 +1,4 @@
-"""The dimensions costs can be grouped and filtered by."""
+"""Dimensions for grouping and filtering costs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TYPES = (
     "gke_label",
 )
 RULE, GROUP = "attribution", "attribution_group"
-# Names of types that are taken, and what answers call them.
+# Request types and their names in responses.
 RESPONSE_TYPES = {"allocation_rule": RULE, "allocation": GROUP}
 
 
@@ -40,7 +40,7 @@ class Dimension:
 
 
 CustomDimensions = Mapping[tuple[str, str], Dimension]
-"""Dimensions that a customer's allocations make, by type and id."""
+"""Dimensions defined by a customer's allocations, by type and id."""
 
 NO_CUSTOM_DIMENSIONS: CustomDimensions = {}
 
@@ -73,7 +73,7 @@ DIMENSIONS = (
 def find_dimension(
     type_: str, identifier: str, where: str, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS
 ) -> Dimension:
-    """The dimension of this type and id; 400 naming *where* it was asked for, if there is none."""
+    """The dimension with this type and id; 400 naming *where* if it does not exist."""
     type_, identifier = _response_names(type_, identifier)
     if (type_, identifier) in custom:
         return custom[type_, identifier]
@@ -84,7 +84,7 @@ def find_dimension(
 
 
 def response_form(item: JsonObject) -> JsonObject:
-    """A filter or group with its type, and the id of rules, as answers spell them."""
+    """A filter or group in responses, with its type and the id of rules."""
     type_, identifier = _response_names(item["type"], item["id"])
     return {**item, "type": type_, "id": identifier}
 

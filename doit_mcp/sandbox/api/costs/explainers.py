@@ -1,4 +1,4 @@
-"""Billing explainers: what AWS would have charged for a month, what DoiT invoiced, and what makes the difference."""
+"""Billing explainers: AWS charges of a month, DoiT's invoice, and the differences between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USAGE, DISCOUNT, CREDIT = "Usage", "DoiT discount", "Credit"
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A project's service for the month, in micro-dollars: *cost* after *savings*; credits are below zero."""
+    """A project's service for the month, in micro-dollars: *cost* is after *savings*; credits are negative."""
 
     payer: str
     project: str
@@ -28,7 +28,7 @@ class Charge:
 
 
 def charges(ledger: Ledger, month: int) -> list[Charge]:
-    """What AWS's lines of the month that begins on day *month* add up to."""
+    """The totals of AWS billing lines for the month that starts on day *month*."""
     rows = ledger.sums(COLUMNS, month, add_periods("month", month, 1) - 1, Selection(credits=True))
     return [
         Charge(str(row[1]), str(row[2]), str(row[3]), row[4] == "credit", int(row[5] or 0), int(row[7] or 0))
@@ -40,7 +40,7 @@ def charges(ledger: Ledger, month: int) -> list[Charge]:
 def explain_charges(charges: Iterable[Charge]) -> JsonObject:
     """``{summary, service, account}`` (BillingExplainer)."""
     every = list(charges)
-    usage = [one for one in every if not one.credit]
+    usage = [item for item in every if not item.credit]
     return {
         "summary": {
             "aws": _summary(every, ours=False),
@@ -48,10 +48,12 @@ def explain_charges(charges: Iterable[Charge]) -> JsonObject:
             "awsWithoutDoit": _summary(every, ours=False),
         },
         "service": {
-            name: _compare(one for one in usage if one.service == name) for name in _distinct_values(usage, "service")
+            name: _compare(item for item in usage if item.service == name)
+            for name in _distinct_values(usage, "service")
         },
         "account": {
-            name: _compare(one for one in usage if one.project == name) for name in _distinct_values(usage, "project")
+            name: _compare(item for item in usage if item.project == name)
+            for name in _distinct_values(usage, "project")
         },
     }
 
@@ -64,14 +66,14 @@ def money(micro: int) -> JsonObject:
 
 
 def _distinct_values(found: Iterable[Charge], field: str) -> list[str]:
-    return sorted({str(getattr(one, field)) for one in found})
+    return sorted({str(getattr(item, field)) for item in found})
 
 
 def _summary(found: Iterable[Charge], *, ours: bool) -> JsonObject:
     every = list(found)
-    list_price = sum(one.cost + one.savings for one in every if not one.credit)
-    saved = sum(one.savings for one in every if not one.credit) if ours else 0
-    credit = sum(one.cost for one in every if one.credit)
+    list_price = sum(item.cost + item.savings for item in every if not item.credit)
+    saved = sum(item.savings for item in every if not item.credit) if ours else 0
+    credit = sum(item.cost for item in every if item.credit)
     nothing: list[JsonObject] = []
     return {
         "serviceCharges": [{"costType": USAGE, "cost": money(list_price)}],
@@ -88,6 +90,6 @@ def _summary(found: Iterable[Charge], *, ours: bool) -> JsonObject:
 
 def _compare(found: Iterable[Charge]) -> JsonObject:
     every = list(found)
-    list_price, saved = sum(one.cost + one.savings for one in every), sum(one.savings for one in every)
+    list_price, saved = sum(item.cost + item.savings for item in every), sum(item.savings for item in every)
     ours = {USAGE: money(list_price)} | ({DISCOUNT: money(-saved)} if saved else {})
     return {"doit": ours, "aws": {USAGE: money(list_price)}}

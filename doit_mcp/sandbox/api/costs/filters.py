@@ -1,4 +1,4 @@
-"""Filters of reports and budget scopes: from the document's form to a selection of the ledger's lines."""
+"""Filters of reports and budget scopes: parsing, and selection of billing lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_PATTERN_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One condition on a dimension; *accepts* judges a value that is there."""
+    """A condition on a dimension; *accepts* tests a value that is present."""
 
     dimension: Dimension
     accepts: Callable[[str], bool]
@@ -26,14 +26,14 @@ class Filter:
     include_null: bool
 
     def keeps(self, value: str | None) -> bool:
-        """Whether lines with this value stay; the inverse keeps exactly the others."""
+        """Whether lines with this value pass; *inverse* passes exactly the others."""
         return (self.include_null if value is None else self.accepts(value)) != self.inverse
 
 
 def compile_filters(
     items: Sequence[JsonObject], where: str = "filters", custom: CustomDimensions = NO_CUSTOM_DIMENSIONS
 ) -> tuple[Filter, ...]:
-    """Filters as the API takes them (ExternalConfigFilter, already of the right types); 400 if they make no sense."""
+    """Filters from the API form (ExternalConfigFilter, types already validated); 400 if they are inconsistent."""
     return tuple(_compile_filter(item, f"{where}[{index}]", custom) for index, item in enumerate(items))
 
 
@@ -56,11 +56,11 @@ def _compile_filter(item: JsonObject, where: str, custom: CustomDimensions) -> F
 
 def _make_predicate(mode: str, values: list[str], fold: bool, where: str) -> Callable[[str], bool]:
     if mode == "is":
-        wanted = frozenset(values)
-        return lambda value: value in wanted
+        allowed = frozenset(values)
+        return lambda value: value in allowed
     if mode == "regexp":
         return _make_pattern_predicate(values, where)
-    # caseInsensitive has no effect on the other modes, says the document.
+    # The API document says that caseInsensitive has no effect on other modes.
     change: Callable[[str], str] = str.lower if fold else str
     parts = tuple(change(value) for value in values)
     if mode == "starts_with":
@@ -75,7 +75,7 @@ def _make_pattern_predicate(values: list[str], where: str) -> Callable[[str], bo
         raise bad_request(
             f"{where}: regexp takes exactly one pattern of at most {MAX_PATTERN_LENGTH} characters", field=where
         )
-    # Expressions of the RE2 kind, as in BigQuery: none of them takes for ever.
+    # RE2-style expressions, as in BigQuery: linear time.
     options = jsonschema_rs.RegexOptions()
     try:
         return jsonschema_rs.validator_for({"pattern": values[0]}, pattern_options=options).is_valid
@@ -85,23 +85,27 @@ def _make_pattern_predicate(values: list[str], where: str) -> Callable[[str], bo
 
 def _selected_keys(ledger: Ledger, filters: Sequence[Filter], table: str) -> frozenset[int] | None:
     found: frozenset[int] | None = None
-    for one in filters:
-        if one.dimension.table == table:
-            members = ledger.members(table, one.dimension.column)
-            if isinstance(one.dimension.column, DerivedColumn):
-                kept = _selected_series(one, one.dimension.column, members)
+    for item in filters:
+        if item.dimension.table == table:
+            members = ledger.members(table, item.dimension.column)
+            if isinstance(item.dimension.column, DerivedColumn):
+                kept = _selected_series(item, item.dimension.column, members)
             else:
-                kept = frozenset(key for key, value in members if one.keeps(value))
+                kept = frozenset(key for key, value in members if item.keeps(value))
             found = kept if found is None else found & kept
     return found
 
 
-def _selected_series(one: Filter, column: DerivedColumn, members: Sequence[tuple[int, str | None]]) -> frozenset[int]:
-    """Series of the parts that the filter names, by id or name; a series may be in several."""
+def _selected_series(
+    condition: Filter, column: DerivedColumn, members: Sequence[tuple[int, str | None]]
+) -> frozenset[int]:
+    """The series of the parts that the filter selects, by id or name; a series can be in several."""
     everything = frozenset(series for series, _ in members)
     others = everything.difference(*(part.series for part in column.parts))
     named: frozenset[int] = frozenset()
-    found = named.union(*(part.series for part in column.parts if one.accepts(part.id) or one.accepts(part.name)))
-    if one.include_null or (column.rest is not None and one.accepts(column.rest)):
+    found = named.union(
+        *(part.series for part in column.parts if condition.accepts(part.id) or condition.accepts(part.name))
+    )
+    if condition.include_null or (column.rest is not None and condition.accepts(column.rest)):
         found |= others
-    return everything - found if one.inverse else found
+    return everything - found if condition.inverse else found

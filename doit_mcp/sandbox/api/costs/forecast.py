@@ -1,4 +1,4 @@
-"""A plain seasonal model: a straight line through the days, times what is usual for each weekday."""
+"""Forecast model: a linear trend, multiplied by weekday factors."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from statistics import fmean
 
 from .usage_series import MICROS_PER_CENT
 
-TREND_DAYS = 28  # with fewer days a slope says more about the weekdays than about growth
+TREND_DAYS = 28  # with fewer days, the slope reflects weekdays instead of growth
 
 
 def predict(history: Mapping[int, int], first: int, last: int, days: range) -> list[int]:
-    """A value for each of *days*, from the *history* of the days *first* to *last* (a day without a value had 0)."""
+    """A value for each of *days*, from the *history* of the days *first* to *last* (missing days count as 0)."""
     known = [history.get(day, 0) for day in range(first, last + 1)]
     mean = fmean(known)
     if mean <= 0:
@@ -28,12 +28,12 @@ def predict(history: Mapping[int, int], first: int, last: int, days: range) -> l
 
 
 def _weekday_share(values: Sequence[int], mean: float) -> float:
-    """A weekday's share of an ordinary day; 1 for a weekday that never came."""
+    """The weekday's factor; 1 without data."""
     return max(0.0, fmean(values) / mean) if values else 1.0
 
 
 def _fit_line(points: Sequence[tuple[int, float]]) -> tuple[float, float]:
-    """Level and slope by least squares; level alone where there are few points."""
+    """Level and slope by least squares; a slope of 0 for few points."""
     mean = fmean(value for _, value in points)
     if len(points) < TREND_DAYS:
         return mean, 0.0

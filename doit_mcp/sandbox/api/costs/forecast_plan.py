@@ -1,4 +1,4 @@
-"""Which periods a forecast covers and which days it learns from: forecastSettings, checked and resolved."""
+"""Forecast plans: periods to predict and days to learn from, from validated forecastSettings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..responses import JsonObject, bad_request
 from .calendar_days import add_periods, parse_instant, start_of
 from .ranges import DayRange
 
-# (fewest, most) periods to learn from and to project, as the document bounds them; then how many unless told.
+# (minimum, maximum, default) number of periods to learn from and to predict; the API document defines the bounds.
 HISTORY_BOUNDS = {
     "day": (2, 500),
     "week": (2, 100),
@@ -31,7 +31,9 @@ DEFAULT_HISTORY_DAYS = 182
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Periods of *unit* to predict, each as its first day, from the days of *training_range*; per group or of the total."""
+    """Periods of *unit* to predict, each as its first day, from the days of *training_range*; per group or of the
+    total.
+    """
 
     unit: str
     starts: tuple[int, ...]
@@ -42,7 +44,7 @@ class Forecast:
 def parse_forecast(
     config: JsonObject, unit: str | None, range_: DayRange, today: int, *, counting: bool
 ) -> Forecast | None:
-    """The forecast that a report configuration asks for, None without one."""
+    """The forecast of a report configuration, or None."""
     settings = config.get("forecastSettings")
     if settings is None and not (config.get("advancedAnalysis") or {}).get("forecast"):
         return None
@@ -58,7 +60,7 @@ def parse_forecast(
 
 
 def _starts(settings: JsonObject, unit: str, range_: DayRange, today: int) -> tuple[int, ...]:
-    """The periods that follow the rows, or the current one where the rows end before it."""
+    """The periods after the rows, or the current one if the rows end before it."""
     first = max(add_periods(unit, start_of(unit, min(range_.last, today)), 1), start_of(unit, today))
     custom = settings.get("futureCustomDateRange")
     if custom:

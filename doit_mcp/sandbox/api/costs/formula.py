@@ -1,4 +1,4 @@
-"""Formulas of allocation rules: ``A AND (B OR NOT C)``, where A is the rule's first component, B the second one."""
+"""Formulas of allocation rules: ``A AND (B OR NOT C)``, where letters are the rule's components in order."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from ..responses import bad_request
 
 MAX_LENGTH = 500  # characters
-MAX_DEPTH = 20  # brackets and NOTs within each other
+MAX_DEPTH = 20  # nesting of parentheses and NOTs
 MAX_COMPONENTS = 26
 TOKEN = re.compile(r"\s*(?:(AND|OR|NOT|[A-Z])\b|([()]))")
 
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """*operator* is AND, OR, NOT, or a component's letter, which has no *parts*."""
+    """*operator* is AND, OR, NOT, or the letter of a component, which has no *parts*."""
 
     operator: str
     parts: tuple[Formula, ...] = ()
 
     def evaluate(self, sets: Sequence[frozenset[int]], everything: frozenset[int]) -> frozenset[int]:
-        """What is left of *everything*, given the components' own sets."""
+        """The subset of *everything* that the formula selects, given the set of each component."""
         if not self.parts:
             return sets[ord(self.operator) - ord("A")]
         found = [part.evaluate(sets, everything) for part in self.parts]
@@ -32,7 +32,7 @@ class Formula:
 
 
 def parse_formula(text: str, components: int, where: str = "formula") -> Formula:
-    """The formula over so many components; 400 naming *where* for anything else."""
+    """Parse a formula over *components* components; 400 naming *where* if it is invalid."""
     if len(text) > MAX_LENGTH or components > MAX_COMPONENTS:
         raise bad_request(f"{where}: at most {MAX_LENGTH} characters and {MAX_COMPONENTS} components", field=where)
     reader = _Parser(_tokenize(text, where), components, where)
@@ -43,7 +43,7 @@ def parse_formula(text: str, components: int, where: str = "formula") -> Formula
 
 
 def _tokenize(text: str, where: str) -> list[str]:
-    """The tokens, the first of them last."""
+    """The tokens in reverse order."""
     found = []
     at = 0
     end = len(text.rstrip())

@@ -1,4 +1,4 @@
-"""Invoices: one for each whole month and cloud, the sum of its billing lines with the credits."""
+"""Invoices: one per complete month and cloud, the sum of its billing lines and credits."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .catalog import AWS, AZURE, GOOGLE
 from .ledger import Ledger, Selection
 
 DUE_DAYS = 30
-# Days after the invoice when the money arrives: the last is late.
+# Days from the invoice to the payment; the last one is late.
 PAYMENT_DAYS = {AWS: 21, GOOGLE: 27, AZURE: 41}
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
-    """A project's service for the month; *cost* in micro-dollars, below zero for a credit."""
+    """A project's service for the month; *cost* is in micro-dollars, negative for a credit."""
 
     description: str
     project: str
@@ -25,7 +25,7 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """What a cloud cost in the month that begins on day *month*; it was *issue_day* on the first day after."""
+    """The cost of a cloud in the month that starts on day *month*, issued on the first day after it."""
 
     platform: str
     month: int
@@ -33,17 +33,17 @@ class Invoice:
 
     @property
     def issue_day(self) -> int:
-        """The day of the invoice."""
+        """The invoice date."""
         return add_periods("month", self.month, 1)
 
     @property
     def due_day(self) -> int:
-        """The last day to pay it."""
+        """The due date."""
         return self.issue_day + DUE_DAYS
 
     @property
     def total(self) -> int:
-        """Micro-dollars to pay."""
+        """The amount due in micro-dollars."""
         return sum(line.cost for line in self.lines)
 
     def status(self, today: int) -> str:
@@ -54,7 +54,7 @@ class Invoice:
 
 
 def make_invoices(ledger: Ledger) -> list[Invoice]:
-    """The invoices of all whole months of a ledger, oldest first."""
+    """The invoices of all complete months of a ledger, oldest first."""
     columns = ("month_start", "cloud_provider", "service_description", "project_name", "cost_type", "sku_description")
     end = start_of("month", ledger.last) - 1
     lines: dict[tuple[int, str], list[InvoiceLine]] = {}

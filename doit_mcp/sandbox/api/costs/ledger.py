@@ -1,4 +1,4 @@
-"""Billing lines of one customer in an in-memory SQLite database, with exact sums over them."""
+"""Ledger: billing lines of one customer in an in-memory SQLite database, with exact sums."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .calendar_days import add_months, day_row, start_of
 from .catalog import Estate
 from .usage_series import COLUMNS, Series, all_series, daily_lines, jumps
 
-HISTORY_MONTHS = 13  # whole months before the current one
+HISTORY_MONTHS = 13  # complete months before the current one
 DAY_COLUMNS = (
     "day_start",
     "year",
@@ -30,12 +30,12 @@ DAY_COLUMNS = (
     "year_start",
 )
 MEASURES = ("cost", "usage", "savings")
-MAX_CACHED_SELECTIONS = 256  # selections whose daily cost is remembered
+MAX_CACHED_SELECTIONS = 256  # selections with cached daily costs
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which lines count: series ids and days (None: all of them), with or without promotional credits."""
+    """A selection of lines: series ids and days (None: all), with or without promotional credits."""
 
     series: frozenset[int] | None = None
     days: frozenset[int] | None = None
@@ -43,7 +43,7 @@ class Selection:
 
 
 class SeriesGroup(NamedTuple):
-    """Some of the series, under a name."""
+    """A named group of series."""
 
     id: str
     name: str
@@ -52,26 +52,26 @@ class SeriesGroup(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DerivedColumn:
-    """A made-up column: a series has the name of the first part it is in, or *rest*."""
+    """A derived column: the name of the first part that contains the series, or *rest*."""
 
     parts: tuple[SeriesGroup, ...]
     rest: str | None = None
 
     def value(self, series: int) -> str | None:
-        """The column's value of a series."""
+        """The column's value for a series."""
         return next((part.name for part in self.parts if series in part.series), self.rest)
 
     def values(self) -> list[str]:
-        """All values that the column may have, but for none."""
+        """All non-null values of the column."""
         return list(dict.fromkeys([*(part.name for part in self.parts), *([self.rest] if self.rest else [])]))
 
 
 ColumnSource = str | DerivedColumn
-"""A column that the ledger has, or one that is made of its series."""
+"""A column of the ledger, or one derived from its series."""
 
 
 class Ledger:
-    """Lines from the first day of the month 13 months ago to today; days are added as the clock goes on."""
+    """Billing lines from the first day of the month 13 months ago to today; new days are added as time passes."""
 
     def __init__(self, estate: Estate, *, seed: int, today: int) -> None:
         self.first = add_months(start_of("month", today), -HISTORY_MONTHS)
@@ -79,17 +79,17 @@ class Ledger:
         self.jumps = jumps(estate, today)
         self._series = all_series(estate, seed, today)
         self._daily: dict[Selection, dict[int, int]] = {}
-        # One thread at a time uses it, though not always the one that made it.
+        # Used by one thread at a time, but not always the one that created it.
         self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._create_tables()
         self.extend(today)
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self._database.close()
 
     def extend(self, today: int) -> None:
-        """Add the lines of days that have come since."""
+        """Add the lines of new days up to *today*."""
         if today <= self.last:
             return
         first = self.last + 1
@@ -101,7 +101,7 @@ class Ledger:
         self.last = today
 
     def members(self, table: str, column: ColumnSource) -> list[tuple[int, str | None]]:
-        """(id, value) of every series or day: what filters look at. *table* is ``series`` or ``days``."""
+        """(id, value) of every series or day, for filters. *table* is ``series`` or ``days``."""
         if isinstance(column, DerivedColumn):
             return [(series, column.value(series)) for series in range(len(self._series))]
         key = "series" if table == "series" else "day_start"
@@ -110,9 +110,9 @@ class Ledger:
     def sums(
         self, columns: Sequence[ColumnSource], first: int, last: int, selection: Selection = Selection()
     ) -> list[tuple[str | int | None, ...]]:
-        """The columns' values, then cost, usage and savings in millionths, for each combination that has lines.
+        """The values of *columns*, then cost, usage and savings in millionths, for each combination with lines.
 
-        Names in *columns* come from COLUMNS and DAY_COLUMNS only (they are part of the statement).
+        Names in *columns* come from COLUMNS and DAY_COLUMNS only, because they become part of the statement.
         """
         own = {column for column in columns if isinstance(column, str)}
         unknown = own - set(COLUMNS) - set(DAY_COLUMNS)
@@ -156,13 +156,13 @@ class Ledger:
 def _line_rows(series: Sequence[Series], first: int, last: int) -> list[tuple[int, ...]]:
     return sorted(
         (day, index, cost, usage, savings)
-        for index, one in enumerate(series)
-        for day, cost, usage, savings in daily_lines(one, first, last)
+        for index, item in enumerate(series)
+        for day, cost, usage, savings in daily_lines(item, first, last)
     )
 
 
 def _select_terms(columns: Sequence[ColumnSource]) -> tuple[list[str], list[str | None]]:
-    """What to select, and the names for its placeholders."""
+    """The terms to select, and the values of their placeholders."""
     terms: list[str] = []
     labels: list[str | None] = []
     for at, column in enumerate(columns):
@@ -182,7 +182,7 @@ def _join_clauses(columns: Collection[str]) -> str:
 
 
 def _where_conditions(selection: Selection) -> str:
-    # Ids are our own integers: a list of them is short, and needs no placeholders beyond SQLite's limit.
+    # The ids are integers of the ledger, so inlining them is safe; placeholders would exceed SQLite's limit.
     parts = []
     if selection.series is not None:
         parts.append(f"series IN ({', '.join(map(str, sorted(selection.series)))})")

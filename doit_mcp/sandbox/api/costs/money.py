@@ -1,9 +1,9 @@
-"""Money: micro-dollars in, amounts of a currency out, at fixed rates of the sandbox."""
+"""Currency conversion: micro-dollars to amounts, at fixed rates."""
 
 from __future__ import annotations
 
 MICRO = 1_000_000
-# Units of the currency for a million dollars: fixed, so that the same question always has the same answer.
+# Units of the currency per million dollars; fixed, so that results are reproducible.
 RATES = {
     "USD": 1_000_000,
     "ILS": 3_420_000,
@@ -31,8 +31,8 @@ RATES = {
 
 
 def amount(micro: int, currency: str = "USD") -> float:
-    """Micro-dollars as an amount of *currency*; exact to its sixth decimal."""
-    # In integers as long as possible: cents of dollars come out as the nearest float.
+    """Micro-dollars as an amount in *currency*, exact to six decimals."""
+    # Integer arithmetic first, so that dollar cents become the nearest float.
     return micro * RATES[currency] // MICRO / MICRO if currency != "USD" else micro / MICRO
 
 

@@ -1,7 +1,7 @@
-"""Rows that limits leave out, added up as one more value of their group: limitAggregation.
+"""Rows beyond limits, aggregated into one value per group (limitAggregation).
 
-The document names no value for them; here it is OTHER. With ``top`` there is one such group, at the first level; with
-``all`` each level has its own, below what is shown of the levels above. Either way nothing is lost: sums stay sums.
+The API document does not name this value; here it is OTHER. With ``top`` there is one such group, at the first level;
+with ``all`` each level has its own, within the visible values of the levels above. Totals are preserved in both cases.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ OTHER = "Other"
 
 
 def with_other_rows(plan: QueryPlan, rows: Sequence[Row], kept: Sequence[Row]) -> list[Row]:
-    """The *kept* ones of all *rows* and the sums of the others; those come last among their like."""
+    """The *kept* rows and the sums of all other *rows*; the sums come last within their level."""
     width = len(plan.groups)
     if not width or len(rows) == len(kept):
         return list(kept)
@@ -32,7 +32,7 @@ def with_other_rows(plan: QueryPlan, rows: Sequence[Row], kept: Sequence[Row]) -
 
 
 def other_series(plan: QueryPlan, kept: Iterable[Row]) -> Callable[[Key], Key]:
-    """From a series that is left out of *kept* to the one it counts for."""
+    """A function that maps the key of a series missing in *kept* to the key of its aggregate."""
     width = len(plan.groups)
     shown = {row.key[: level + 1] for row in kept for level in range(width)}
 
@@ -45,7 +45,7 @@ def other_series(plan: QueryPlan, kept: Iterable[Row]) -> Callable[[Key], Key]:
 
 
 def merge_rows(rows: Iterable[Row]) -> list[Row]:
-    """Rows of the same key and period added up, in the order in which they first come."""
+    """The rows summed by key and period, in order of first appearance."""
     sums: dict[tuple[Key, int | None], tuple[int, ...]] = {}
     for row in rows:
         before = sums.get((row.key, row.start))

@@ -1,4 +1,4 @@
-"""Runs a plan on a ledger: the result object of reports (RunReportResult, GetReportResponse)."""
+"""Query engine: runs a plan on a ledger and returns report results (RunReportResult, GetReportResponse)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ Cells = list[str | float | int | None]
 def run_plan(plan: QueryPlan, ledger: Ledger) -> JsonObject:
     """``{schema, rows, secondaryRows?, forecastRows?, mlFeatures, cacheHit}``.
 
-    Percentages are of what the answer shows, 0 to 100. Rows to compare with are those of the series that the main
-    rows show. Forecast rows have the same columns; those of mode totals cover all that the filters leave, and their
-    groups are null.
+    Percentages are relative to the visible rows, from 0 to 100. Comparison rows belong to the series of the main rows.
+    Forecast rows have the same columns; in mode totals they cover all lines that pass the filters, with null groups.
     """
     chosen = select_lines(ledger, plan.filters, credits=plan.credits)
     everything = read_rows(plan, ledger, plan.range, chosen)
@@ -45,7 +44,7 @@ def run_plan(plan: QueryPlan, ledger: Ledger) -> JsonObject:
 
 
 def _comparable_rows(plan: QueryPlan, others: list[Row], kept: Sequence[Row]) -> list[Row]:
-    """Rows to compare with: of the series that the main rows show, and of the rest where it is shown."""
+    """The comparison rows: those of the visible series, and of the aggregated rest where it is shown."""
     if not (plan.limits or plan.metric_filter):
         return others
     shown = {series_key(plan, row) for row in kept}
@@ -82,7 +81,7 @@ def _cells(plan: QueryPlan, rows: Sequence[Row]) -> list[Cells]:
 
 
 def _numbers(plan: QueryPlan, rows: Sequence[Row], measure: int) -> list[float | None]:
-    """A measure's value in each row, as the aggregation shows it."""
+    """The measure of each row, after the aggregation."""
     values = [row.values[measure] for row in rows]
     if plan.aggregation.startswith("percent_"):
         part = _percentage_base(plan)
@@ -96,7 +95,7 @@ def _numbers(plan: QueryPlan, rows: Sequence[Row], measure: int) -> list[float |
 
 
 def _percentage_base(plan: QueryPlan) -> Callable[[Row], object]:
-    """What a percentage is a part of: everything, the row's column, or the row's series."""
+    """The base of percentages: all rows, the row's column, or the row's series."""
     width = len(plan.groups)
     wholes: dict[str, Callable[[Row], object]] = {
         "percent_total": lambda row: None,
@@ -107,15 +106,15 @@ def _percentage_base(plan: QueryPlan) -> Callable[[Row], object]:
 
 
 def _forecast_rows(
-    plan: QueryPlan, wanted: Forecast, ledger: Ledger, chosen: Selection, shown: Sequence[Row]
+    plan: QueryPlan, forecast: Forecast, ledger: Ledger, chosen: Selection, shown: Sequence[Row]
 ) -> list[Row]:
-    first, last = max(wanted.training_range.first, ledger.first), wanted.training_range.last
+    first, last = max(forecast.training_range.first, ledger.first), forecast.training_range.last
     if last < first:
         where = "forecastSettings.historicalCustomDateRange"
-        raise bad_request(f"{where}: there are no billing lines in it", field=where)
-    sources = [column.source for column in plan.groups] if wanted.by_group else []
+        raise bad_request(f"{where}: it contains no billing lines", field=where)
+    sources = [column.source for column in plan.groups] if forecast.by_group else []
     series: dict[Key, list[dict[int, int]]] = {}
-    kept = {series_key(plan, row) for row in shown} if wanted.by_group else {()}
+    kept = {series_key(plan, row) for row in shown} if forecast.by_group else {()}
     home = other_series(plan, shown) if sources and plan.rest != "none" else None
     for row in ledger.sums([*sources, "day_start"], first, ledger.last, chosen):
         group: Key = row[: len(sources)]  # type: ignore[assignment]  # the columns that were asked for first are texts
@@ -126,27 +125,27 @@ def _forecast_rows(
         day = int(row[len(sources)] or 0)
         for known, value in zip(series.setdefault(group, [{} for _ in MEASURES]), row[len(sources) + 1 :]):
             known[day] = known.get(day, 0) + int(value or 0)
-    # The rest comes last, as it does among the rows.
+    # The aggregated rest comes last, as among the rows.
     ordered = sorted(series, key=lambda group: group not in kept)
     found = []
-    for one in ordered:
-        found += _series_forecast(plan, wanted, one, series[one], DayRange(first, last), ledger.last)
+    for item in ordered:
+        found += _series_forecast(plan, forecast, item, series[item], DayRange(first, last), ledger.last)
     return found
 
 
 def _series_forecast(
-    plan: QueryPlan, wanted: Forecast, group: Key, histories: list[dict[int, int]], learn: DayRange, today: int
+    plan: QueryPlan, forecast: Forecast, group: Key, histories: list[dict[int, int]], learn: DayRange, today: int
 ) -> list[Row]:
-    """A row per period: what is already there of it, and what is predicted of the rest."""
-    end = add_periods(wanted.unit, wanted.starts[-1], 1)
+    """A row per period: actual values so far plus the forecast of the remaining days."""
+    end = add_periods(forecast.unit, forecast.starts[-1], 1)
     ahead = range(today + 1, end)
     values = []
     for history in histories:
         learnt = {day: value for day, value in history.items() if learn.first <= day <= learn.last}
         values.append(history | dict(zip(ahead, predict(learnt, learn.first, learn.last, ahead))))
     found = []
-    for start in wanted.starts:
-        days = range(start, add_periods(wanted.unit, start, 1))
+    for start in forecast.starts:
+        days = range(start, add_periods(forecast.unit, start, 1))
         totals = tuple(sum(known.get(day, 0) for day in days) for known in values)
         found.append(Row(_forecast_key(plan, group, start), start, totals))
     return found

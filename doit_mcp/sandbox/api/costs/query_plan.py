@@ -1,4 +1,4 @@
-"""From a report configuration to a plan: what is asked, checked and resolved, or a 400 that names the field."""
+"""Query plans: validated, resolved report configurations, or a 400 that names the field."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COUNT_INDEX = len(MEASURES)  # where a row keeps the number of distinct values, 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A named column of the result and the ledger's column behind it."""
+    """A named column of the result and its ledger column."""
 
     name: str
     source: ColumnSource
@@ -25,7 +25,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """How time is split: *columns* of the result, *start* the ledger's column with the first day of the period."""
+    """A time interval: *columns* of the result, *start* is the ledger column with the first day of the period."""
 
     columns: tuple[Column, ...] = ()
     start: str | None = None
@@ -34,7 +34,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The *count* first values of the group at *level* by *measure* (or by name), within their parent group."""
+    """The first *count* values of the group at *level* by *measure* (or by name), within their parent group."""
 
     level: int
     measure: int
@@ -54,9 +54,9 @@ class MetricFilter:
 
 @dataclass(frozen=True, slots=True)
 class QueryPlan:
-    """A query ready to run. *groups* are rows, *splits* other dimensions beside the time interval's own columns.
+    """A validated query. *groups* are rows, *splits* other dimensions beside the time interval's columns.
 
-    *rest* says what becomes of rows that limits leave out (limitAggregation).
+    *rest* controls the aggregation of rows beyond limits (limitAggregation).
     """
 
     groups: tuple[Column, ...]
@@ -77,7 +77,7 @@ class QueryPlan:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that tell rows apart, in the order of the answer."""
+        """The columns that identify rows, in the order of the response."""
         return self.groups + self.splits + self.interval.columns
 
 
@@ -100,16 +100,16 @@ LONG_INTERVALS = ("month", "quarter", "year")
 
 
 def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS) -> QueryPlan:
-    """The plan of *config*, which fits schemas.CONFIG; 400 for what makes no sense or is not modelled here."""
+    """The plan of *config*, which is valid under schemas.CONFIG; 400 if it is inconsistent or not supported here."""
     _refuse_unmodelled(config)
     unit = _time_interval(config)
     interval = INTERVALS[unit] if unit else Interval()
     filters = compile_filters(config.get("filters") or (), custom=custom)
     groups = tuple(_columns(config.get("group") or (), "group", custom, filters))
-    asked = tuple(_columns(config.get("dimensions") or (), "dimensions", custom, filters))
-    # What the interval or a group already shows is no second column; a week's year is the one the week began in.
-    splits = tuple(one for one in asked if one.name not in _names(groups + interval.columns))
-    own = tuple(one for one in interval.columns if one.name not in _names(groups))
+    columns = tuple(_columns(config.get("dimensions") or (), "dimensions", custom, filters))
+    # Dimensions already shown by the interval or a group add no column; the year of a week is the one it starts in.
+    splits = tuple(item for item in columns if item.name not in _names(groups + interval.columns))
+    own = tuple(item for item in interval.columns if item.name not in _names(groups))
     if config.get("includePromotionalCredits") and unit not in LONG_INTERVALS:
         raise bad_request("includePromotionalCredits needs timeInterval month, quarter or year", field="timeInterval")
     range_ = primary_range(config, today)
@@ -144,7 +144,7 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
 
 
 def measure_of(metric: JsonObject, where: str) -> int:
-    """Which of a line's measures a metric is."""
+    """The index of a metric among the measures of a line."""
     if metric["type"] != "basic":
         raise bad_request(f"{where}: metrics of type {metric['type']} are not modelled in the sandbox", field=where)
     if metric["value"] not in MEASURES:
@@ -153,7 +153,7 @@ def measure_of(metric: JsonObject, where: str) -> int:
 
 
 def _refuse_unmodelled(config: JsonObject) -> None:
-    # A part that were ignored would make a wrong number of a right one.
+    # Ignoring a part of the configuration would return a wrong number.
     modelled: dict[str, tuple[object, ...]] = {
         "dataSource": ("billing",),
         "aggregation": ("total", "percent_total", "percent_col", "percent_row", "count"),
@@ -172,10 +172,10 @@ def _refuse_unmodelled(config: JsonObject) -> None:
 
 
 def _time_interval(config: JsonObject) -> str | None:
-    """The interval; days unless the dimensions say how to split time."""
+    """The time interval; days, unless the dimensions define how to split time."""
     unit: str | None = config.get("timeInterval")
     if unit is None:
-        return None if any(one["type"] == "datetime" for one in config.get("dimensions") or ()) else "day"
+        return None if any(item["type"] == "datetime" for item in config.get("dimensions") or ()) else "day"
     if unit not in INTERVALS:
         raise bad_request(
             f"timeInterval {unit} is not modelled in the sandbox: its lines are daily", field="timeInterval"
@@ -190,25 +190,27 @@ def _columns(
     for index, item in enumerate(items):
         found = find_dimension(item["type"], item["id"], f"{where}[{index}]", custom)
         if found in seen:
-            raise bad_request(f"{where}[{index}]: {found.id} is there twice", field=f"{where}[{index}]")
+            raise bad_request(f"{where}[{index}]: {found.id} is duplicated", field=f"{where}[{index}]")
         seen.add(found)
         yield Column(found.id, _column_source(found, filters))
 
 
 def _column_source(found: Dimension, filters: Sequence[Filter]) -> ColumnSource:
-    """The dimension's column; of rules, which may overlap, only those that filters on them let through."""
+    """The dimension's column; rules can overlap, so only those that pass their filters are used."""
     if found.type != RULE or not isinstance(found.column, DerivedColumn):
         return found.column
-    wanted = [one for one in filters if one.dimension == found and not one.inverse]
+    value_count = [item for item in filters if item.dimension == found and not item.inverse]
     parts = (
-        part for part in found.column.parts if all(one.accepts(part.id) or one.accepts(part.name) for one in wanted)
+        part
+        for part in found.column.parts
+        if all(item.accepts(part.id) or item.accepts(part.name) for item in value_count)
     )
     return DerivedColumn(tuple(parts), found.column.rest)
 
 
 def _rest(config: JsonObject, *, counting: bool) -> str:
     rest = str(config.get("limitAggregation") or "none")
-    # How values are displayed is a matter of the console: the numbers are the same.
+    # Display values only affect the console; the numbers are the same.
     if rest != "none" and (config.get("displayValues") or "actuals_only") != "actuals_only":
         raise bad_request(
             "limitAggregation must be none unless displayValues is actuals_only", field="limitAggregation"
@@ -219,7 +221,7 @@ def _rest(config: JsonObject, *, counting: bool) -> str:
 
 
 def _names(columns: Sequence[Column]) -> set[str]:
-    return {one.name for one in columns}
+    return {item.name for item in columns}
 
 
 def _measures(config: JsonObject) -> Iterator[int]:
@@ -228,7 +230,7 @@ def _measures(config: JsonObject) -> Iterator[int]:
     for index, metric in enumerate(metrics or [{"type": "basic", "value": "cost"}]):
         measure = measure_of(metric, f"metrics[{index}]" if config.get("metrics") else "metric")
         if measure in seen:
-            raise bad_request(f"metrics[{index}]: {MEASURES[measure]} is there twice", field=f"metrics[{index}]")
+            raise bad_request(f"metrics[{index}]: {MEASURES[measure]} is duplicated", field=f"metrics[{index}]")
         seen.add(measure)
         yield measure
 
@@ -245,10 +247,10 @@ def _metric_filter(item: JsonObject | None) -> MetricFilter | None:
     if not item:
         return None
     values = tuple(item["values"])
-    wanted = 2 if item["operator"] in ("b", "nb") else 1
-    if len(values) != wanted:
-        raise bad_request(f"metricFilter.values: {item['operator']} takes {wanted}", field="metricFilter.values")
-    if wanted == 2 and values[0] > values[1]:
+    value_count = 2 if item["operator"] in ("b", "nb") else 1
+    if len(values) != value_count:
+        raise bad_request(f"metricFilter.values: {item['operator']} takes {value_count}", field="metricFilter.values")
+    if value_count == 2 and values[0] > values[1]:
         raise bad_request("metricFilter.values: the lower bound comes first", field="metricFilter.values")
     measure = measure_of(item["metric"], "metricFilter.metric")
     return MetricFilter(measure, item["operator"], values, item.get("operand") == "series_total")
@@ -257,7 +259,7 @@ def _metric_filter(item: JsonObject | None) -> MetricFilter | None:
 def _count_source(config: JsonObject, interval: Interval) -> ColumnSource | None:
     item = config.get("count")
     if (config.get("aggregation") == "count") != bool(item):
-        raise bad_request("count goes with aggregation count, and only with it", field="count")
+        raise bad_request("count is required with aggregation count, and only allowed with it", field="count")
     if not item:
         return None
     if interval.cumulative:

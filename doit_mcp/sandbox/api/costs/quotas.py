@@ -1,4 +1,4 @@
-"""Quotas of the clouds: yesterday's usage, as the billing lines have it, against limits that fitted some time ago."""
+"""Cloud quotas: yesterday's usage from the billing lines, against limits sized from earlier usage."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from itertools import count
 from .ledger import Ledger
 from .money import MICRO
 
-BASELINE_DAYS_AGO = 14  # before the world began: a day that no incident touches
+BASELINE_DAYS_AGO = 14  # before the sandbox started: a day without incidents
 HEADROOM = 1.15
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaKind:
-    """A quota of a cloud's service, counted by the usage of a SKU: *per_unit* of it for each unit a day."""
+    """A quota of a cloud service, measured by the usage of a SKU; *per_unit* is the quota used per unit and day."""
 
     cloud: str
     sku: str
@@ -25,7 +25,7 @@ class QuotaKind:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How full a project's quota is."""
+    """The usage of a project's quota."""
 
     cloud: str
     project: str
@@ -48,7 +48,7 @@ COLUMNS = ("project_id", "project_name", "region", "sku_id")
 
 
 def measure_quotas(ledger: Ledger, born: int) -> list[Quota]:
-    """All quotas of a ledger whose world began on day *born*."""
+    """All quotas of a ledger; *born* is the day on which the sandbox started."""
     before = {
         row[:4]: int(row[5] or 0) for row in ledger.sums(COLUMNS, born - BASELINE_DAYS_AGO, born - BASELINE_DAYS_AGO)
     }
@@ -64,6 +64,6 @@ def measure_quotas(ledger: Ledger, born: int) -> list[Quota]:
 
 
 def _round_limit(usage: float) -> float:
-    """The next limit of the usual sizes: 1, 1.5, 2, 3, 4, 6, 8, 12, ..."""
+    """The next common limit: 1, 1.5, 2, 3, 4, 6, 8, 12, ..."""
     sizes = (base * 2.0**power for power in count() for base in (1.0, 1.5))
     return next(size for size in sizes if size >= usage)

@@ -1,4 +1,4 @@
-"""Time ranges of reports as days: timeRange, customTimeRange, secondaryTimeRange, and what overrides a saved one."""
+"""Time ranges of reports, in days: timeRange, customTimeRange, secondaryTimeRange, and overrides of saved ranges."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PERIOD = re.compile(r"P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})D)?")
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """The days from *first* to *last*, both included."""
+    """The days from *first* to *last*, inclusive."""
 
     first: int
     last: int
 
 
 def primary_range(config: JsonObject, today: int) -> DayRange:
-    """The range of a report configuration, of a checked form; without timeRange the last seven days."""
+    """The range of a validated report configuration; the last seven days without timeRange."""
     settings = config.get("timeRange") or DEFAULT_TIME_RANGE
     mode = settings.get("mode") or "last"
     if mode == "custom":
@@ -47,9 +47,9 @@ def primary_range(config: JsonObject, today: int) -> DayRange:
 
 
 def comparison_range(config: JsonObject, main: DayRange) -> DayRange | None:
-    """The range to compare with, None without one.
+    """The comparison range, or None.
 
-    The main range moved back, day by day, or with includeCurrent widened to whole periods.
+    The main range moved back by days, or with includeCurrent extended to complete periods.
     """
     settings = config.get("secondaryTimeRange")
     if not settings:
@@ -76,9 +76,9 @@ def override_range(query: Mapping[str, str], today: int) -> DayRange | None:
     """The range of GET /analytics/v1/reports/{id}: timeRange ``P[n]Y[n]M[n]D``, or startDate with endDate."""
     period, start, end = (query.get(name, "") for name in ("timeRange", "startDate", "endDate"))
     if period and (start or end):
-        raise bad_request("timeRange goes without startDate and endDate", field="timeRange")
+        raise bad_request("timeRange cannot be combined with startDate and endDate", field="timeRange")
     if bool(start) != bool(end):
-        raise bad_request("startDate and endDate go together", field="endDate" if start else "startDate")
+        raise bad_request("startDate and endDate are required together", field="endDate" if start else "startDate")
     if start:
         return _make_range(_parse_date(start, "startDate"), _parse_date(end, "endDate"), "endDate")
     return _parse_period(period, today) if period else None
@@ -103,7 +103,7 @@ def _move_back(unit: str, day: int, amount: int) -> int:
 
 
 def _move_end_back(unit: str, day: int, amount: int) -> int:
-    # The end of a month stays the end of a month, however long the other one is.
+    # The end of a month stays the end of a month, even if the other month is longer.
     ends_month = start_of("month", day + 1) == day + 1
     return _move_back(unit, day + 1, amount) - 1 if ends_month else _move_back(unit, day, amount)
 

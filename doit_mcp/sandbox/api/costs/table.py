@@ -1,4 +1,4 @@
-"""Rows of a query: read from the ledger, narrowed by metric filter and limits, put in order."""
+"""Query rows: read from the ledger, filtered by metric and limits, sorted."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .ranges import DayRange
 Key = tuple[str | None, ...]
 
 
-class Row(NamedTuple):  # tens of thousands a query: a tuple is made in half the time of a record
-    """One combination of the plan's columns: *key* their values, *start* of its period, *values* by measure."""
+class Row(NamedTuple):  # tens of thousands per query: a tuple takes half the time of a dataclass to create
+    """A combination of the plan's columns: *key* is their values, *start* that of its period, *values* by measure."""
 
     key: Key
     start: int | None
@@ -22,14 +22,14 @@ class Row(NamedTuple):  # tens of thousands a query: a tuple is made in half the
 
 
 def read_rows(plan: QueryPlan, ledger: Ledger, range_: DayRange, selection: Selection) -> list[Row]:
-    """The rows of a range, in the order of their keys; values are millionths, then a count if one is asked."""
+    """The rows of a range, ordered by key; values are millionths, then a count if requested."""
     sources = [column.source for column in plan.columns]
     width = len(sources)
     marks = ([plan.interval.start] if plan.interval.start else []) + ([plan.count_source] if plan.count_source else [])
     found = ledger.sums([*sources, *marks], range_.first, range_.last, selection)
     at = width + len(marks)
-    # SQLite's rows have no types: first the texts that were asked for, then whole numbers. Hence the type checker's
-    # three exceptions here and below.
+    # SQLite rows are untyped: first the requested texts, then integers. Hence the three type checker exceptions here
+    # and below.
     if plan.count_source:
         return _count_rows(plan, found, width, at)
     if plan.interval.start:
@@ -38,7 +38,7 @@ def read_rows(plan: QueryPlan, ledger: Ledger, range_: DayRange, selection: Sele
 
 
 def narrow_rows(plan: QueryPlan, rows: list[Row]) -> list[Row]:
-    """The rows that metric filter and limits leave, limited groups in their order of rank."""
+    """The rows that pass the metric filter and the limits; limited groups are ordered by rank."""
     if plan.metric_filter:
         rows = _filter_rows(plan, plan.metric_filter, rows)
     ranks: dict[Key, int] = {}
@@ -53,12 +53,12 @@ def narrow_rows(plan: QueryPlan, rows: list[Row]) -> list[Row]:
 
 
 def series_key(plan: QueryPlan, row: Row) -> Key:
-    """The groups a row belongs to: all its periods together are a series."""
+    """The groups of a row: a series is all periods with the same groups."""
     return row.key[: len(plan.groups)]
 
 
 def sum_by(rows: Iterable[Row], key_of: Callable[[Row], object], measure: int) -> dict[object, int]:
-    """The measure's sum of the rows that agree in *key_of*."""
+    """The sums of the measure over the rows with equal *key_of*."""
     sums: dict[object, int] = {}
     for row in rows:
         sums[key_of(row)] = sums.get(key_of(row), 0) + row.values[measure]
@@ -66,7 +66,7 @@ def sum_by(rows: Iterable[Row], key_of: Callable[[Row], object], measure: int) -
 
 
 def cumulative_rows(plan: QueryPlan, rows: Sequence[Row]) -> list[Row]:
-    """Each series' values added up from the start of the range; the rows keep their order."""
+    """Cumulative values of each series from the start of the range; the rows keep their order."""
     width = len(plan.groups) + len(plan.splits)
     so_far: dict[Key, tuple[int, ...]] = {}
     found = list(rows)
@@ -85,22 +85,22 @@ def _count_rows(plan: QueryPlan, found: Sequence[tuple[str | int | None, ...]], 
         totals = sums.setdefault((row[:width], start), [0] * (COUNT_INDEX + 1))  # type: ignore[arg-type]
         for index, value in enumerate(row[at:]):
             totals[index] += int(value or 0)
-        # A line without the value is counted as none.
+        # Lines without the value do not count.
         totals[COUNT_INDEX] += row[at - 1] is not None
     return [Row(key, start, tuple(totals)) for (key, start), totals in sums.items()]
 
 
-def _filter_rows(plan: QueryPlan, wanted: MetricFilter, rows: list[Row]) -> list[Row]:
-    passes = _make_predicate(wanted)
-    if not wanted.by_series:
-        return [row for row in rows if passes(row.values[wanted.measure])]
-    totals = sum_by(rows, lambda row: series_key(plan, row), wanted.measure)
+def _filter_rows(plan: QueryPlan, metric_filter: MetricFilter, rows: list[Row]) -> list[Row]:
+    passes = _make_predicate(metric_filter)
+    if not metric_filter.by_series:
+        return [row for row in rows if passes(row.values[metric_filter.measure])]
+    totals = sum_by(rows, lambda row: series_key(plan, row), metric_filter.measure)
     return [row for row in rows if passes(totals[series_key(plan, row)])]
 
 
-def _make_predicate(wanted: MetricFilter) -> Callable[[int], bool]:
-    low = wanted.values[0] * MICRO
-    high = wanted.values[-1] * MICRO
+def _make_predicate(metric_filter: MetricFilter) -> Callable[[int], bool]:
+    low = metric_filter.values[0] * MICRO
+    high = metric_filter.values[-1] * MICRO
     tests: dict[str, Callable[[int], bool]] = {
         "gt": lambda value: value > low,
         "lt": lambda value: value < low,
@@ -111,11 +111,11 @@ def _make_predicate(wanted: MetricFilter) -> Callable[[int], bool]:
         "e": lambda value: value == low,
         "ne": lambda value: value != low,
     }
-    return tests[wanted.operator]
+    return tests[metric_filter.operator]
 
 
 def _rank_groups(rows: list[Row], limit: Limit) -> dict[Key, int]:
-    """The groups that the limit keeps, each with its rank; without a count all of them."""
+    """The groups within the limit, with their rank; all of them without a count."""
     totals: dict[Key, int] = {}
     for row in rows:
         group = row.key[: limit.level + 1]

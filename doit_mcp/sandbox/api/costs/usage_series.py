@@ -1,4 +1,4 @@
-"""From an estate to billing lines: a series per project and SKU, a pure function of seed, series and day."""
+"""Billing lines of an estate: one series per project and SKU, a pure function of seed, series and day."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import date
 
 from .catalog import SERVICES, Estate, Incident, Project, Service, Sku
 
-MICROS_PER_CENT = 10_000  # micro-dollars; every line is whole cents, so sums of answers stay exact
+MICROS_PER_CENT = 10_000  # micro-dollars; every line is whole cents, so sums stay exact
 MASK = (1 << 64) - 1
-GROWTH_START = date(2025, 1, 1).toordinal()  # growth counts from here, whenever the world is started
+GROWTH_START = date(2025, 1, 1).toordinal()  # fixed start of growth, independent of when the sandbox starts
 COLUMNS = (
     "cloud_provider",
     "billing_account_id",
@@ -32,7 +32,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """An incident placed on days: *first* to *last*."""
+    """An incident on the days *first* to *last*."""
 
     incident: Incident
     first: int
@@ -41,7 +41,7 @@ class Jump:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One priced stream of a project; *daily* dollars before growth, *discount* the share saved of its cost."""
+    """A priced SKU of a project; *daily* is in dollars before growth, *discount* the saved share of its cost."""
 
     values: tuple[str | None, ...]
     key: int
@@ -53,7 +53,7 @@ class Series:
 
 
 def jumps(estate: Estate, born: int) -> tuple[Jump, ...]:
-    """The estate's incidents on the days of a world that began on day *born*."""
+    """The estate's incidents; *born* is the day on which the sandbox started."""
     return tuple(
         Jump(incident, born - incident.days_ago, born - incident.days_ago + incident.days - 1)
         for incident in estate.incidents
@@ -61,7 +61,7 @@ def jumps(estate: Estate, born: int) -> tuple[Jump, ...]:
 
 
 def all_series(estate: Estate, seed: int, born: int) -> list[Series]:
-    """All series of an estate, promotional credits included."""
+    """All series of an estate, including promotional credits."""
     placed = {(jump.incident.project, jump.incident.service): jump for jump in jumps(estate, born)}
     found: list[Series] = []
     for project in estate.projects:
@@ -135,7 +135,7 @@ def _noise_key(seed: int, *names: str) -> int:
 
 
 def _noise(key: int, day: int) -> float:
-    """A number from 0 to 1 that depends on its arguments alone (the finalizer of splitmix64)."""
+    """A number from 0 to 1 that depends only on its arguments (the finalizer of splitmix64)."""
     mixed = (key * 0x9E3779B97F4A7C15 + day * 0xD1B54A32D192ED03) & MASK
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & MASK

@@ -1,4 +1,4 @@
-"""What is on a layer of a cloud diagram costs, as the billing lines of its accounts have it; credits are left out."""
+"""Costs of cloud diagram layers, from the billing lines of their accounts, without credits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = ("project_id", "sku_id", "service_description", "day_start")
 
 @dataclass(frozen=True, slots=True)
 class ComponentCost:
-    """What one component cost on a day, in micro-dollars."""
+    """The cost of a component on a day, in micro-dollars."""
 
     component: str
     service: str
@@ -39,7 +39,7 @@ def daily_spend(ledger: Ledger) -> list[tuple[str, str, int, int]]:
 
 
 def cost_snapshot(tenant: Tenant, layer: JsonObject, first: int, last: int, interval: str) -> JsonObject:
-    """The cost of a range of days: in all, by resource, by service, over time, and against the days before."""
+    """The cost of a range of days: total, by resource, by service, over time, and the change from the previous days."""
     priced = layer["priced"]
     lines = [
         ComponentCost(priced[place], service, day, cost)
@@ -57,7 +57,7 @@ def cost_snapshot(tenant: Tenant, layer: JsonObject, first: int, last: int, inte
         "timeRange": {"startDate": _iso_date(first), "endDate": _iso_date(last), "interval": interval},
         "total": amount(total),
         "trendingPct": _relative_change(tenant.ledger, lines, first, last, total),
-        "topResources": [_resource(layer, one, kinds[one], cost) for one, cost in resources],
+        "topResources": [_resource(layer, item, kinds[item], cost) for item, cost in resources],
         "byService": [{"service": service, "amount": amount(cost)} for service, cost in services],
         "trend": list(_trend(tenant.ledger, within, first, last, interval)) if priced else [],
     }
@@ -67,11 +67,11 @@ def _top_entries(parts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     sums: dict[str, int] = {}
     for name, cost in parts:
         sums[name] = sums.get(name, 0) + cost
-    return sorted(sums.items(), key=lambda one: (-one[1], one[0]))[:MAX_TOP_ENTRIES]
+    return sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:MAX_TOP_ENTRIES]
 
 
 def _relative_change(ledger: Ledger, lines: list[ComponentCost], first: int, last: int, total: int) -> float | None:
-    """Against as many days before, as a fraction; None where there are no lines of all of them."""
+    """The change from the previous range of the same length, as a fraction; None if lines are missing there."""
     start = first - (last - first + 1)
     if start < ledger.first:
         return None
@@ -91,7 +91,7 @@ def _resource(layer: JsonObject, identifier: str, service: str, cost: int) -> Js
 
 
 def _trend(ledger: Ledger, lines: list[ComponentCost], first: int, last: int, interval: str) -> Iterator[JsonObject]:
-    """The latest buckets that the range and the lines have in common, the first one first."""
+    """The latest buckets covered by both the range and the lines, oldest first."""
     unit = "isoweek" if interval == "week" else interval
     first, last = max(first, ledger.first), min(last, ledger.last)
     starts: list[int] = []

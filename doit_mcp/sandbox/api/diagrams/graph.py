@@ -1,4 +1,4 @@
-"""How the resources on a layer are connected: along links, and by the groups they are in."""
+"""Relations of resources on a layer: links and group membership."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RELATED_KINDS = ("node", "element", "group")  # kinds that have relations
 
 
 def find_start(layer: JsonObject, identifier: str) -> JsonObject | None:
-    """What the layer has by this id, as the start of a walk."""
+    """The layer's resource with this id, as the start of a traversal."""
     for kind in RELATED_KINDS:
         if identifier in layer[kind]:
             return _resource(kind, layer[kind][identifier])
@@ -18,17 +18,17 @@ def find_start(layer: JsonObject, identifier: str) -> JsonObject | None:
 
 
 def linked_resources(layer: JsonObject, start: str, direction: str, transitive: bool) -> Iterator[JsonObject]:
-    """What can be reached over the layer's own links, nearest first; *transitive*: over any number of them."""
-    for relation, (one, other) in {
+    """The resources reachable over the layer's links, nearest first; *transitive*: over any number of them."""
+    for relation, (item, other) in {
         "downstream": ("origin", "destination"),
         "upstream": ("destination", "origin"),
     }.items():
         if direction in (relation, "both"):
-            yield from _walk_links(layer, start, relation, one, other, transitive)
+            yield from _walk_links(layer, start, relation, item, other, transitive)
 
 
 def grouped_resources(layer: JsonObject, start: str, transitive: bool) -> Iterator[JsonObject]:
-    """What is in the group, and the groups that it is in; *transitive*: groups within groups, too. All count as one hop."""
+    """The members of the group and the groups that contain it; *transitive*: nested groups, too. All count as one hop."""
     contents = {
         identifier: [item["_id"] for item in one["items"] if item["type"] in RELATED_KINDS]
         for identifier, one in layer["group"].items()
@@ -43,12 +43,12 @@ def grouped_resources(layer: JsonObject, start: str, transitive: bool) -> Iterat
 
 
 def merge_relations(*walks: Iterator[JsonObject]) -> list[JsonObject]:
-    """The relations of several walks, each resource once and by its shortest way."""
+    """The relations of several traversals, each resource once, by its shortest path."""
     found: dict[str, JsonObject] = {}
     for walk in walks:
-        for one in walk:
-            if one["id"] not in found or one["hops"] < found[one["id"]]["hops"]:
-                found[one["id"]] = one
+        for item in walk:
+            if item["id"] not in found or item["hops"] < found[item["id"]]["hops"]:
+                found[item["id"]] = item
     return list(found.values())
 
 
@@ -57,7 +57,7 @@ def _walk_links(
 ) -> Iterator[JsonObject]:
     steps: dict[str, list[str]] = {}
     for link in layer["link"].values():
-        # Links lead to other diagrams as well; a walk stays in its own.
+        # Links can lead to other diagrams; a traversal stays in one.
         if link[source_end]["ss_id"] == link[target_end]["ss_id"] == layer["id"]:
             steps.setdefault(link[source_end]["_id"], []).append(link[target_end]["_id"])
     for identifier, hops in _reachable(steps, start, transitive):
@@ -65,13 +65,13 @@ def _walk_links(
 
 
 def _reachable(steps: dict[str, list[str]], start: str, transitive: bool) -> Iterator[tuple[str, int]]:
-    """Whatever the steps lead to, with how many it takes; each once, whether or not they go round in circles."""
+    """All nodes reachable from *start* with their distance, each once, even in cycles."""
     seen, edge, hops = {start}, [start], 0
     while edge and (transitive or hops == 0):
         hops += 1
-        following = list(dict.fromkeys(one for at in edge for one in steps.get(at, ()) if one not in seen))
+        following = list(dict.fromkeys(item for at in edge for item in steps.get(at, ()) if item not in seen))
         seen.update(following)
-        yield from ((one, hops) for one in following)
+        yield from ((item, hops) for item in following)
         edge = following
 
 

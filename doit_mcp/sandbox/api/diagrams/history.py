@@ -1,4 +1,4 @@
-"""How the layers of cloud diagrams came to be as they are: found by a look at each account every week."""
+"""Layer history of cloud diagrams: changes found by a weekly sync of each account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..seeds.analytics_core import admin_email
 from ..seeds.diagrams import layers
 from ..tenants import Records, Tenant
 
-WEDNESDAY = 3  # of a day's ordinal, by 7
+WEDNESDAY = 3  # as a day's ordinal modulo 7
 HOURS_PER_DAY = 24
 CREATION_ACTIVITIES = (
     ("node", "NODE_CREATE"),
@@ -28,7 +28,7 @@ def layers_of(tenant: Tenant) -> Records:
 
 
 def usage_by_day(ledger: Ledger) -> dict[str, dict[int, int]]:
-    """Usage of each account's SKU (``account sku``) by the day, in millionths of its unit."""
+    """The usage of each account's SKU (``account sku``) by day, in millionths of its unit."""
     found: dict[str, dict[int, int]] = {}
     for account, sku, day, _, usage, _ in ledger.sums(("project_id", "sku_id", "day_start"), ledger.first, ledger.last):
         found.setdefault(f"{account} {sku}", {})[int(day or 0)] = int(usage or 0)
@@ -36,13 +36,13 @@ def usage_by_day(ledger: Ledger) -> dict[str, dict[int, int]]:
 
 
 def sync_days(tenant: Tenant) -> list[int]:
-    """The days on which accounts were looked at, the first one first."""
+    """The days of account syncs, oldest first."""
     ledger = tenant.ledger
     return [day for day in range(ledger.first + 1, ledger.last + 1) if day % 7 == WEDNESDAY]
 
 
 def instance_counts(tenant: Tenant, layer: JsonObject, day: int) -> dict[str, int]:
-    """How many instances each node of the layer that has some had the day before *day*."""
+    """The number of instances of each node on the day before *day*, for nodes with instances."""
     used = tenant.compute_cached(usage_by_day)
     return {
         node: max(1, round(used[place].get(day - 1, 0) / MICRO / HOURS_PER_DAY))
@@ -51,20 +51,20 @@ def instance_counts(tenant: Tenant, layer: JsonObject, day: int) -> dict[str, in
 
 
 def last_synced(tenant: Tenant, layer: JsonObject) -> float:
-    """When the layer was last brought up to date, in epoch seconds."""
+    """The time of the layer's last sync in epoch seconds."""
     return seconds_of(sync_days(tenant)[-1]) if layer["account"] else layer["drawn"]
 
 
 def current_nodes(tenant: Tenant, layer: JsonObject) -> dict[str, JsonObject]:
-    """The layer's nodes as they were at the last look."""
+    """The layer's nodes as of the last sync."""
     found = instance_counts(tenant, layer, sync_days(tenant)[-1])
     return {
-        node: one | ({"instance_count": found[node]} if node in found else {}) for node, one in layer["node"].items()
+        node: item | ({"instance_count": found[node]} if node in found else {}) for node, item in layer["node"].items()
     }
 
 
 def history(tenant: Tenant, layer: JsonObject) -> list[JsonObject]:
-    """The layer's activity groups, the first one first: one for each look that found something else than the last."""
+    """The layer's activity groups, oldest first: one for each sync that found changes."""
     if not any(layer[kind] for kind, _ in CREATION_ACTIVITIES):
         return []
     if not layer["account"]:
@@ -74,7 +74,7 @@ def history(tenant: Tenant, layer: JsonObject) -> list[JsonObject]:
     found = [_activity_group(tenant, layer, seconds_of(days[0]), "import", list(_creation_items(layer)))]
     for day in days[1:]:
         now = instance_counts(tenant, layer, day)
-        changes = [_scaling_item(layer, node, before[node], one) for node, one in now.items() if one != before[node]]
+        changes = [_scaling_item(layer, node, before[node], item) for node, item in now.items() if item != before[node]]
         if changes:
             found.append(_activity_group(tenant, layer, seconds_of(day), "scaling", changes))
         before = now
@@ -83,21 +83,21 @@ def history(tenant: Tenant, layer: JsonObject) -> list[JsonObject]:
 
 def _creation_items(layer: JsonObject) -> Iterator[JsonObject]:
     for kind, activity in CREATION_ACTIVITIES:
-        for one in layer[kind].values():
+        for item in layer[kind].values():
             yield {
                 "activity": activity,
-                "metadata": {"_id": one["_id"], "name": one.get("name", "")},
-                **_type_fields(one),
+                "metadata": {"_id": item["_id"], "name": item.get("name", "")},
+                **_type_fields(item),
             }
 
 
 def _scaling_item(layer: JsonObject, node: str, before: int, now: int) -> JsonObject:
-    one = layer["node"][node]
+    item = layer["node"][node]
     change = {"instance_count": {"from": before, "to": now}}
     return {
         "activity": "NODE_UPDATE",
-        "metadata": {"_id": node, "name": one["name"], "changes": change},
-        **_type_fields(one),
+        "metadata": {"_id": node, "name": item["name"], "changes": change},
+        **_type_fields(item),
     }
 
 
@@ -107,7 +107,7 @@ def _type_fields(component: JsonObject) -> JsonObject:
 
 
 def _activity_group(tenant: Tenant, layer: JsonObject, time: float, tag: str, items: list[JsonObject]) -> JsonObject:
-    """An activity group; the snapshot it belongs to has its id."""
+    """An activity group; its id is also that of its snapshot."""
     group, moment = tenant.stable_id("diagram snapshot", layer["id"], str(int(time))), rfc3339(time)
     return {
         "_id": group,
@@ -117,17 +117,17 @@ def _activity_group(tenant: Tenant, layer: JsonObject, time: float, tag: str, it
         "snapshot": group,
         "items": [
             {
-                "_id": tenant.stable_id("diagram activity", group, one["metadata"]["_id"]),
+                "_id": tenant.stable_id("diagram activity", group, item["metadata"]["_id"]),
                 "group": group,
                 "timestamp": moment,
                 "tags": [tag],
-                **one,
+                **item,
             }
-            for one in items
+            for item in items
         ],
     }
 
 
 def author(tenant: Tenant) -> str:
-    """Who connected the accounts: all changes are found on that person's behalf."""
+    """The user who connected the accounts; all changes are attributed to this user."""
     return admin_email(tenant.customer)

@@ -1,4 +1,4 @@
-"""What callers see of the layers of cloud diagrams: components with their issues, which of them, and searches."""
+"""Views of cloud diagram layers: components with issues, field selection, and search."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from ..seeds.insights import insights
 from ..tenants import ApiRequest
 from .history import current_nodes, last_synced
 
-CLOSED_STATUSES = ("optimized", "dismissed")  # insights that are no issues any more
+CLOSED_STATUSES = ("optimized", "dismissed")  # of insights that are no longer issues
 Components = dict[str, dict[str, JsonObject]]
 
 
-def components(ask: ApiRequest, layer: JsonObject) -> Components:
-    """All that is on a layer, by kind and id: counts as last seen, issues as insights have them now."""
-    issues = _issues(ask)
+def components(request: ApiRequest, layer: JsonObject) -> Components:
+    """The components of a layer, by kind and id: counts as of the last sync, issues from the current insights."""
+    issues = _issues(request)
     found: Components = {}
     for kind in KINDS:
-        ones = current_nodes(ask.tenant, layer) if kind == "node" else layer[kind]
+        ones = current_nodes(request.tenant, layer) if kind == "node" else layer[kind]
         found[kind] = {
-            identifier: one | ({"issues": issues[one["cld_id"]]} if one.get("cld_id") in issues else {})
-            for identifier, one in ones.items()
+            identifier: item | ({"issues": issues[item["cld_id"]]} if item.get("cld_id") in issues else {})
+            for identifier, item in ones.items()
         }
     return found
 
 
 def node_type(layer: JsonObject, kind: str, component: JsonObject) -> str:
-    """The document's node type of a component; "" for a note, which has none."""
+    """The node type of a component in the API document; "" for a note, which has none."""
     if kind == "node":
         return "host" if "instance_count" in component else "service"
     if kind == "link":
@@ -39,7 +39,7 @@ def node_type(layer: JsonObject, kind: str, component: JsonObject) -> str:
 
 
 def without_groups(found: Components, hidden: set[str]) -> Components:
-    """The components without some groups; those are no items of other groups either."""
+    """The components without the *hidden* groups, which are also removed from other groups."""
     groups = {
         identifier: one | {"items": [item for item in one["items"] if item["_id"] not in hidden]}
         for identifier, one in found["group"].items()
@@ -49,24 +49,24 @@ def without_groups(found: Components, hidden: set[str]) -> Components:
 
 
 def default_groups(found: Components) -> set[str]:
-    """The groups that every account of a cloud has from the start."""
-    return {identifier for identifier, one in found["group"].items() if one["props"]["default"]}
+    """The default groups of every account of a cloud."""
+    return {identifier for identifier, item in found["group"].items() if item["props"]["default"]}
 
 
 def empty_subnets(found: Components) -> set[str]:
-    """The subnets that nothing is in."""
+    """The subnets without resources."""
     groups = found["group"].items()
-    return {identifier for identifier, one in groups if one["group_type"] == "subnet" and not one["items"]}
+    return {identifier for identifier, item in groups if item["group_type"] == "subnet" and not item["items"]}
 
 
 def select_fields(component: JsonObject, fields: Mapping[str, object] | list[str]) -> JsonObject:
-    """A component with these fields only; its id and what it cannot be without stay."""
+    """The component with these fields only; its id and required fields are kept."""
     kept = {"_id", "origin", "destination", *fields}
     return {name: value for name, value in component.items() if name in kept}
 
 
-def import_state(ask: ApiRequest, layer: JsonObject) -> JsonObject | None:
-    """How the layer was brought up to date; None for one that people draw."""
+def import_state(request: ApiRequest, layer: JsonObject) -> JsonObject | None:
+    """The sync state of the layer; None for a layer drawn by users."""
     if not layer["account"]:
         return None
     return {
@@ -74,42 +74,42 @@ def import_state(ask: ApiRequest, layer: JsonObject) -> JsonObject | None:
         "type": layer["cloud"],
         "account": layer["name"],
         "cloudId": layer["account"],
-        "syncedAt": rfc3339(last_synced(ask.tenant, layer)),
+        "syncedAt": rfc3339(last_synced(request.tenant, layer)),
     }
 
 
-def count_incidents(ask: ApiRequest, layer: JsonObject) -> int:
-    """How many incidents the layer's account has today."""
-    jumps = ask.tenant.ledger.jumps
-    return sum(one.first <= ask.today <= one.last for one in jumps if one.incident.project == layer["account"])
+def count_incidents(request: ApiRequest, layer: JsonObject) -> int:
+    """The number of incidents of the layer's account today."""
+    jumps = request.tenant.ledger.jumps
+    return sum(item.first <= request.today <= item.last for item in jumps if item.incident.project == layer["account"])
 
 
 def search_names(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
-    """Components whose name has all the words, as a search shows them."""
-    for kind, one in _all_components(found):
-        if _contains_all(words, str(one.get("name") or one.get("text") or "")):
-            props = {"service_type": one["props"]["service_type"]} if "service_type" in one.get("props", {}) else {}
-            yield _search_hit(layer, kind, one, props)
+    """The components whose name contains all words, as search results."""
+    for kind, item in _all_components(found):
+        if _contains_all(words, str(item.get("name") or item.get("text") or "")):
+            props = {"service_type": item["props"]["service_type"]} if "service_type" in item.get("props", {}) else {}
+            yield _search_hit(layer, kind, item, props)
 
 
 def search_properties(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
-    """Components with a property whose value has all the words; only those properties are shown."""
-    for kind, one in _all_components(found):
-        texts = {name: value for name, value in one.get("props", {}).items() if isinstance(value, str)}
+    """The components with a property value that contains all words, with only the matching properties."""
+    for kind, item in _all_components(found):
+        texts = {name: value for name, value in item.get("props", {}).items() if isinstance(value, str)}
         props = {name: value for name, value in texts.items() if _contains_all(words, value)}
         if props:
-            yield _search_hit(layer, kind, one, props)
+            yield _search_hit(layer, kind, item, props)
 
 
 def layer_matches(diagram: JsonObject, layer: JsonObject, words: list[str]) -> bool:
-    """Whether the names of a layer and its diagram, or its account's number, have all the words."""
+    """Whether the names of a layer and its diagram, or its account number, contain all words."""
     return _contains_all(words, f"{layer['name']} {diagram['name']} {layer['account']}")
 
 
 def _all_components(found: Components) -> Iterator[tuple[str, JsonObject]]:
     for kind, ones in found.items():
-        for one in ones.values():
-            yield kind, one
+        for item in ones.values():
+            yield kind, item
 
 
 def _contains_all(words: list[str], text: str) -> bool:
@@ -133,10 +133,10 @@ def _search_hit(layer: JsonObject, kind: str, component: JsonObject, props: Json
     return {name: value for name, value in hit.items() if value not in (None, "", {})}
 
 
-def _issues(ask: ApiRequest) -> dict[str, list[JsonObject]]:
-    """What insights have against resources, by the resources' ids."""
+def _issues(request: ApiRequest) -> dict[str, list[JsonObject]]:
+    """The issues that insights report, by resource id."""
     found: dict[str, list[JsonObject]] = {}
-    for insight in ask.tenant.collection("insights", insights).values():
+    for insight in request.tenant.collection("insights", insights).values():
         for resource in insight["resources"]:
             if insight["displayStatus"] not in CLOSED_STATUSES and not resource["resolved"]:
                 issue = {"_id": insight["id"], "comment": insight["title"]}

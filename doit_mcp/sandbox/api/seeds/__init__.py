@@ -1,1 +1,1 @@
-"""The data that each sandbox customer starts with."""
+"""Initial data of each sandbox customer."""

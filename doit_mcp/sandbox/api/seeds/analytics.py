@@ -1,4 +1,4 @@
-"""What is there of Cloud Analytics before anybody comes: alerts, allocations, annotations, labels, folders, themes."""
+"""Initial Cloud Analytics data: alerts, allocations, annotations, labels, folders, themes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _text_timestamps(tenant: Tenant, days_ago: int) -> JsonObject:
 
 
 def alerts(tenant: Tenant) -> Iterator[JsonObject]:
-    """One on a month's bill of the largest cloud, one on weeks that grow."""
+    """One alert on a monthly bill of the largest cloud, one on weekly growth."""
     owner = admin_email(tenant.customer)
     month = start_of("month", today_of(tenant.started_at))
     spent = tenant.ledger.cost(add_months(month, -1), month - 1)
@@ -58,7 +58,7 @@ def alerts(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def allocations(tenant: Tenant) -> Iterator[JsonObject]:
-    """A rule for each team and one for production, and the group of the teams."""
+    """One allocation per team, one for production, and the group of the teams."""
     teams = sorted({value for _, value in tenant.ledger.members("series", "label_team") if value})
     for index, team in enumerate(teams):
         yield _single_allocation(tenant, f"Team {team}", "team", team, 60 - index)
@@ -94,8 +94,8 @@ def _single_allocation(tenant: Tenant, name: str, key: str, value: str, days_ago
 
 
 def annotation_records(tenant: Tenant) -> Iterator[JsonObject]:
-    """Why the costs jumped, on the day they did."""
-    for index, jump in enumerate(sorted(tenant.ledger.jumps, key=lambda one: one.first)):
+    """Notes that explain the cost increases, on the days they occurred."""
+    for index, jump in enumerate(sorted(tenant.ledger.jumps, key=lambda item: item.first)):
         noted = min(rfc3339(seconds_of(jump.last)), rfc3339(tenant.started_at))
         yield {
             "content": ("A load test ran for days", "A job was started twice")[index % 2],
@@ -107,7 +107,7 @@ def annotation_records(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def labels(tenant: Tenant) -> Iterator[JsonObject]:
-    """One of everybody's, and two of the customer's with something on them."""
+    """One label of DoiT's, and two of the customer's with assignments."""
     budget = {"objectId": tenant.stable_id("budgets", "0"), "objectType": "budget"}
     note = {"objectId": tenant.stable_id("annotations", "0"), "objectType": "annotation"}
     for index, (name, color, kind, objects) in enumerate(
@@ -121,13 +121,13 @@ def labels(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def folders(tenant: Tenant) -> Iterator[JsonObject]:
-    """Two, one within the other."""
+    """Two folders, one inside the other."""
     yield {"name": "Finance", "description": "For the monthly close", "parentFolderId": "root"}
     yield {"name": "Archive", "description": "", "parentFolderId": tenant.stable_id("folders", "0")}
 
 
 def themes(tenant: Tenant) -> Iterator[JsonObject]:
-    """The customer's own colours."""
+    """The customer's color theme."""
     yield {
         "name": f"{tenant.customer.name} colours",
         "primaryColor": "#3355aa",
@@ -137,7 +137,7 @@ def themes(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def suggestions(tenant: Tenant) -> Iterator[JsonObject]:
-    """Budgets for the dearest services of last month, which have none yet."""
+    """Suggested budgets for last month's most expensive services, which have no budget yet."""
     month = start_of("month", today_of(tenant.started_at))
     rows = tenant.ledger.sums(("service_description",), add_months(month, -1), month - 1)
     dearest = sorted(((int(row[1] or 0), str(row[0])) for row in rows), reverse=True)[:3]
@@ -160,7 +160,7 @@ def suggestions(tenant: Tenant) -> Iterator[JsonObject]:
                 "type": "recurring",
                 "timeInterval": "month",
                 "scopes": [scope],
-                "alerts": [{"percentage": one} for one in (50, 85, 100)],
+                "alerts": [{"percentage": item} for item in (50, 85, 100)],
             },
             "generatedTime": rfc3339(tenant.started_at - 2 * DAY_SECONDS),
             "status": "pending",

@@ -1,4 +1,4 @@
-"""What is there before anybody comes: budgets, reports, tickets and flows of both customers."""
+"""Initial budgets, reports, tickets and flows of both customers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONSOLE = "https://console.doit.com"
 FIRST_TICKET_ID = 204_311
 DAY_SECONDS = 86_400
 
-# name, scope, share of last month's spend that is planned for a month
+# name, scope, budgeted share of last month's spend
 BUDGETS: tuple[tuple[str, tuple[tuple[str, str, str], ...], float], ...] = (
     ("All clouds", (), 1.15),
     ("Amazon Web Services", (("fixed", "cloud_provider", AWS),), 1.1),
@@ -26,12 +26,12 @@ BUDGETS: tuple[tuple[str, tuple[tuple[str, str, str], ...], float], ...] = (
 
 
 def console_url(customer: Customer, path: str, identifier: str) -> str:
-    """Where a person finds it."""
+    """The object's URL in the console."""
     return f"{CONSOLE}/customers/{customer.id}/{path}/{identifier}"
 
 
 def budgets(tenant: Tenant) -> Iterator[JsonObject]:
-    """Monthly budgets since the start of the year before, sized by what was spent last month."""
+    """Monthly budgets since the start of the previous year, sized from last month's spend."""
     today = today_of(tenant.started_at)
     month = start_of("month", today)
     owner = admin_email(tenant.customer)
@@ -69,7 +69,7 @@ def budgets(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def reports(tenant: Tenant) -> Iterator[JsonObject]:
-    """Presets of everybody, and reports of the admin."""
+    """Preset reports, and reports of the admin."""
     owner = admin_email(tenant.customer)
     cost = {"type": "basic", "value": "cost"}
     by_service = {"type": "fixed", "id": "service_description"}
@@ -117,7 +117,7 @@ def reports(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def tickets(tenant: Tenant) -> Iterator[JsonObject]:
-    """A few requests, answered and open."""
+    """A few tickets, answered and open."""
     acme = tenant.customer == ACME
     service = "BigQuery" if acme else "Virtual Machines"
     platform = "google_cloud_platform" if acme else "microsoft_azure"
@@ -157,13 +157,13 @@ def tickets(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def flows(tenant: Tenant) -> Iterator[JsonObject]:
-    """Two flows: one that runs every week, one in the making."""
+    """Two flows: one that runs weekly, and a draft."""
     yield _make_flow(
         tenant,
         "Weekly cost digest",
         "Sends the cost of the week by service.",
         48,
-        ["Query last week's cost by service", "Send the result by e-mail"],
+        ["Query last week's cost by service", "Send the result by email"],
         "schedule",
     )
     yield _make_flow(
@@ -196,5 +196,5 @@ def _make_flow(
 
 
 def admin_email(customer: Customer) -> str:
-    """The address of the customer's admin, who made most of what is there."""
+    """The email address of the customer's admin, who owns most of the initial data."""
     return f"admin@{customer.domain}"

@@ -1,4 +1,4 @@
-"""What is there of accounts that others reach before anybody comes: AWS billing transfer, roles of Cloud Connect."""
+"""Initial accounts of AWS billing transfer and roles of Cloud Connect."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ AZURE_FEATURES = (CORE, "rightsizing")
 
 
 def is_distributor(tenant: Tenant) -> bool:
-    """Whether the customer stands above resellers; the others are resellers themselves."""
+    """Whether the customer is a distributor, above resellers; the others are resellers."""
     return tenant.customer.id == ACME.id
 
 
 def partners(tenant: Tenant) -> dict[str, str]:
-    """Customers below the customer in billing transfer, by id, with their names."""
+    """The customers below this one in billing transfer: names by id."""
     more = {tenant.stable_id("partner", name)[:10]: name for name in PARTNERS}
     return {**child_customers(tenant), **more}
 
 
 def stable_account_id(tenant: Tenant, *parts: str) -> str:
-    """The number of an AWS account that the billing lines do not know."""
+    """An AWS account number that is not in the billing lines."""
     return f"{int.from_bytes(tenant.stable_id('account', *parts).encode()) % 10**12:012}"
 
 
 def handshake_id(identifier: str) -> str:
-    """An opaque id in the form of AWS handshakes' own."""
+    """An opaque id in the form of AWS handshake ids."""
     return f"h-{identifier[:12].lower()}"
 
 
 def program_accounts(tenant: Tenant) -> Iterator[JsonObject]:
-    """The distributor's accounts, one of them with a role that is not as it should be; or the one above a reseller."""
+    """The distributor's accounts, one of them with a misconfigured role; or the account above a reseller."""
     if not is_distributor(tenant):
         yield _make_program_account(tenant, stable_account_id(tenant, "distributor"), "us-east-1", 300)
         return
@@ -67,8 +67,8 @@ def _make_program_account(tenant: Tenant, account: str, region: str, days_ago: i
 
 
 def reseller_accounts(tenant: Tenant) -> Iterator[JsonObject]:
-    """Accounts of resellers: *issued* is when the handshake was, in epoch seconds, *outcome* what becomes of it."""
-    roots = [str(one["id"]) for one in program_accounts(tenant)]
+    """Accounts of resellers: *issued* is the time of the handshake in epoch seconds, *outcome* its result."""
+    roots = [str(item["id"]) for item in program_accounts(tenant)]
     if not is_distributor(tenant):
         own = tenant.customer
         payer = _projects(tenant, AWS)[0].billing_account
@@ -100,7 +100,7 @@ def _make_reseller_account(
 
 
 def end_customers(tenant: Tenant) -> Iterator[JsonObject]:
-    """End customers under the first reseller's account: in use, on its way, and one that left."""
+    """End customers under the first reseller's account: one active, one pending, one that left."""
     account = str(next(reseller_accounts(tenant))["id"])
     far = {tenant.stable_id("customer of a reseller", name)[:10]: name for name in ("first", "second", "third")}
     names = far if is_distributor(tenant) else partners(tenant)
@@ -120,7 +120,9 @@ def end_customers(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def connected_accounts(tenant: Tenant) -> Iterator[JsonObject]:
-    """Accounts with a role for DoiT: all of AWS but the smallest, the Azure tenant; *granted* is what roles allow."""
+    """Accounts with a role for DoiT: all AWS accounts but the smallest, and the Azure tenant; *granted* lists their
+    access.
+    """
     projects = sorted(_projects(tenant, AWS), key=lambda project: project.scale, reverse=True)
     for at, project in enumerate(projects[: max(1, len(projects) - 1)]):
         real_time = {"s3Bucket": f"{project.name}-cloudtrail", "s3BucketRegion": project.region} if at == 0 else {}
@@ -138,11 +140,11 @@ def connected_accounts(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def _projects(tenant: Tenant, provider: str) -> list[Project]:
-    return [one for one in estate_of(tenant.customer).projects if one.provider == provider]
+    return [item for item in estate_of(tenant.customer).projects if item.provider == provider]
 
 
 def is_owned_elsewhere(tenant: Tenant, account: str) -> bool:
-    """Whether the account is one that another customer runs."""
+    """Whether the account belongs to another customer."""
     own = estate_of(tenant.customer)
     others = (estate for estate in ESTATES.values() if estate is not own)
-    return any(account in (one.id, one.billing_account) for estate in others for one in estate.projects)
+    return any(account in (item.id, item.billing_account) for estate in others for item in estate.projects)

@@ -1,4 +1,4 @@
-"""What is there of the customer itself before anybody comes: users, contracts, assets, datasets, incidents, team."""
+"""Initial customer data: users, contracts, assets, datasets, incidents, account team."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ SEAT_COUNT = 25
 
 
 def billing_profile(tenant: Tenant) -> str:
-    """The id of the profile that all invoices of the customer go to."""
+    """The id of the billing profile of all the customer's invoices."""
     return f"CUST-{int.from_bytes(tenant.stable_id('billing profile').encode()) % 10**5:05}"
 
 
 def invoice_number(tenant: Tenant, platform: str, month: int) -> str:
-    """The number of the invoice of a cloud and the month that begins on day *month*: digits that say nothing."""
+    """The invoice number of a cloud and the month that starts on day *month*: digits without meaning."""
     digest = tenant.stable_id("invoice", platform, str(month))
     return f"IN{int.from_bytes(digest.encode()) % 10**9:09}"
 
 
 def child_customers(tenant: Tenant) -> dict[str, str]:
-    """Customers of the customer, by id, with their names: it resells to one."""
+    """The customers that this customer resells to (one): names by id."""
     return {tenant.stable_id("child")[:10]: f"{tenant.customer.name} Partner"}
 
 
 def initial_slug(customer: Customer) -> str:
-    """The URL slug that a customer starts with."""
+    """The initial URL slug of a customer."""
     return customer.domain.partition(".")[0][:12]
 
 
 def users(tenant: Tenant) -> Iterator[JsonObject]:
-    """Those who can sign in, and one who is invited."""
+    """The users who can sign in, and an invited one."""
     roles = {role["name"]: tenant.stable_id("roles", str(at)) for at, role in enumerate(role_definitions(tenant))}
     usual = {"organizationId": tenant.stable_id("organizations", "0"), "language": "en"}
     for user in tenant.directory.users_of(tenant.customer):
@@ -55,7 +55,7 @@ def users(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def role_definitions(tenant: Tenant) -> list[JsonObject]:
-    """The roles without their ids: what the sandbox's users may do."""
+    """The roles of the sandbox's users, without ids."""
     viewer = next(user for user in USERS if user.role == "Viewer without billing")
     return [
         {"name": "Billing admin", "type": "preset", "permissions": sorted(READ_PERMISSIONS | WRITE_PERMISSIONS)},
@@ -64,7 +64,7 @@ def role_definitions(tenant: Tenant) -> list[JsonObject]:
 
 
 def roles(tenant: Tenant) -> Iterator[JsonObject]:
-    """The roles that users may have."""
+    """The roles that users can have."""
     yield from role_definitions(tenant)
     custom = ("costs.read", "tickets.read", "tickets.write")
     yield {"name": "Support contact", "type": "custom", "customer": tenant.customer.id, "permissions": list(custom)}
@@ -77,7 +77,7 @@ def organizations(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def customer(tenant: Tenant) -> Iterator[JsonObject]:
-    """The customer: Customer, with the slugs it had before."""
+    """The customer (Customer), with its previous slugs."""
     of = tenant.customer
     yield {
         "id": of.id,
@@ -92,7 +92,7 @@ def customer(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def team(tenant: Tenant) -> Iterator[JsonObject]:
-    """Who looks after the customer at DoiT."""
+    """The customer's account team at DoiT."""
     for name, role in (("Account manager", "FSR"), ("Customer reliability engineer", "CRE")):
         address = f"{name.lower().replace(' ', '.')}@doit.example"
         yield {"name": name, "email": address, "role": role, "calendlyLink": ""}
@@ -138,7 +138,7 @@ def _make_contract(tenant: Tenant, holder: str, name: str, status: str, first: i
 
 
 def templates(tenant: Tenant) -> Iterator[JsonObject]:
-    """A template for resale."""
+    """A contract template for resale."""
     made = rfc3339(tenant.started_at - 120 * DAY_SECONDS)
     rule = {"name": "Discount", "percentageChange": -3.0, "cloud": AWS, "includeCredits": False}
     yield {
@@ -156,7 +156,7 @@ def templates(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def make_asset(tenant: Tenant, platform: str, account: str, name: str, made: int) -> JsonObject:
-    """An asset for an account at a cloud, without its id."""
+    """An asset for a cloud account, without its id."""
     properties = {
         "customerDomain": tenant.customer.domain,
         "customerID": tenant.customer.id,
@@ -167,11 +167,11 @@ def make_asset(tenant: Tenant, platform: str, account: str, name: str, made: int
 
 
 def assets(tenant: Tenant) -> Iterator[JsonObject]:
-    """The accounts that the billing lines name, and a subscription for the office."""
+    """The accounts in the billing lines, and a subscription for the office."""
     born = int(tenant.started_at * 1000)
     columns = ("cloud_provider", "billing_account_id", "project_id", "project_name")
     rows = tenant.ledger.sums(columns, tenant.ledger.first, tenant.ledger.first)
-    # At Google Cloud the billing account is what is owned, elsewhere each account or subscription.
+    # In Google Cloud the asset is the billing account, elsewhere each account or subscription.
     accounts = {(str(row[0]), str(row[1] if row[0] == GOOGLE else row[2])): str(row[3]) for row in rows}
     for index, ((platform, account), name) in enumerate(accounts.items()):
         shown = account if platform == GOOGLE else f"{name} ({account})"
@@ -204,7 +204,7 @@ def assets(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def datasets(tenant: Tenant) -> Iterator[JsonObject]:
-    """Observability costs that somebody sends every day."""
+    """Observability costs with daily events."""
     born = today_of(tenant.started_at)
     sent = {tenant.stable_id("event", str(day)): float(seconds_of(day)) for day in range(born - 30, born)}
     yield {
@@ -218,7 +218,7 @@ def datasets(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def incidents(tenant: Tenant) -> Iterator[JsonObject]:
-    """Trouble at the clouds, over and not over."""
+    """Incidents of the clouds, ongoing and resolved."""
     rows = (
         (210, AWS, "Amazon EC2", "archived", "Elevated error rates of instance launches in us-east-1"),
         (120, GOOGLE, "BigQuery", "archived", "Queries in europe-west1 are slower than usual"),

@@ -1,4 +1,4 @@
-"""Cloud diagrams before anybody comes: a layer for each account with what its billing lines name, and drawn ones."""
+"""Initial cloud diagrams: a layer for each account from its billing lines, and drawn diagrams."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .insights import SOURCE, insights
 
 KINDS = ("node", "element", "group", "link", "attachment", "combiner", "note")
 DIAGRAM_CLOUDS = {AWS: ("AWS", "#ff9900"), GOOGLE: ("GCP", "#4285f4"), AZURE: ("AZURE", "#0078d4")}
-ACCOUNT_GROUP_TYPES = {AWS: "account", GOOGLE: "project", AZURE: "azure_subscription"}  # types of an account's group
+ACCOUNT_GROUP_TYPES = {AWS: "account", GOOGLE: "project", AZURE: "azure_subscription"}  # group types of accounts
 DEFAULT_COLOR = "#6b7280"
-DRAWN_DAYS_AGO = 100  # days before the world began that people drew their diagrams
+DRAWN_DAYS_AGO = 100  # before the sandbox started
 COLUMNS = (
     "cloud_provider",
     "project_id",
@@ -32,7 +32,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """What an account runs, by what it is billed as; *has_instances* says that its hours are those of instances."""
+    """A resource type by its billed SKU; *has_instances* says that its usage is instance hours."""
 
     role: str
     type: str
@@ -71,7 +71,7 @@ RESOURCE_LINKS = (
 
 
 def diagrams(tenant: Tenant) -> Iterator[JsonObject]:
-    """A diagram for each cloud, one of applications, templates, and one that nothing is on yet."""
+    """A diagram for each cloud, one of applications, templates, and an empty one."""
     for cloud in sorted({row["cloud_provider"] for row in _billed_names(tenant)}):
         yield _make_diagram(tenant, CLOUD_NAMES[cloud], "infrastructure", DIAGRAM_CLOUDS[cloud][1])
     for name, type_ in (("Applications", "application"), ("Templates", "template"), ("Network plan", "network")):
@@ -79,7 +79,7 @@ def diagrams(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def layers(tenant: Tenant) -> Iterator[JsonObject]:
-    """The layers of all diagrams, with what is on them by kind and id."""
+    """The layers of all diagrams, with their components by kind and id."""
     lines = _billed_names(tenant)
     accounts = [
         _account_layer(tenant, [row for row in lines if row["project_id"] == project])
@@ -89,8 +89,8 @@ def layers(tenant: Tenant) -> Iterator[JsonObject]:
     yield _applications(tenant, [row for row in lines if row["label_env"] == "production"], accounts)
     tiers = _make_layer(tenant, "Templates", "Three tiers", template="statussheet")
     parts = [_add_element(tenant, tiers, name, {"tier": name}) for name in ("Web", "Application", "Database")]
-    for one, other in pairwise(parts):
-        _add_link(tenant, tiers, ("element", one, tiers), ("element", other, tiers))
+    for item, other in pairwise(parts):
+        _add_link(tenant, tiers, ("element", item, tiers), ("element", other, tiers))
     yield tiers
     worker = _make_layer(tenant, "Templates", "Queue worker", template="component")
     _add_element(tenant, worker, "Queue worker", {"tier": "Application"})
@@ -99,7 +99,7 @@ def layers(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def _billed_names(tenant: Tenant) -> list[dict[str, str]]:
-    """What is billed in each account: names, without amounts."""
+    """The billed names of each account, without amounts."""
     ledger = tenant.ledger
     rows = ledger.sums(COLUMNS, ledger.first, ledger.first)
     return [{name: str(value or "") for name, value in zip(COLUMNS, row)} for row in rows]
@@ -112,7 +112,7 @@ def _make_diagram(tenant: Tenant, name: str, type_: str, color: str) -> JsonObje
 def _make_layer(
     tenant: Tenant, diagram: str, name: str, *, account: str = "", cloud: str = "", template: str = ""
 ) -> JsonObject:
-    """An empty layer; *priced* are the components that bear a cost, *counted* those with instances, by account and SKU."""
+    """An empty layer; *priced* are the components with a cost, *counted* those with instances, by account and SKU."""
     return {
         "id": tenant.stable_id("diagram layer", diagram, account or name),
         "diagram": tenant.stable_id("diagram", diagram),
@@ -133,9 +133,9 @@ def _account_layer(tenant: Tenant, lines: list[dict[str, str]]) -> JsonObject:
     cloud, account, name = first["cloud_provider"], first["project_id"], first["project_name"]
     layer = _make_layer(tenant, CLOUD_NAMES[cloud], name, account=account, cloud=cloud)
     nodes = dict(_add_nodes(tenant, layer, lines))
-    for one, other in RESOURCE_LINKS:
-        if one in nodes and other in nodes:
-            _add_link(tenant, layer, ("node", nodes[one], layer), ("node", nodes[other], layer))
+    for item, other in RESOURCE_LINKS:
+        if item in nodes and other in nodes:
+            _add_link(tenant, layer, ("node", nodes[item], layer), ("node", nodes[other], layer))
     within = [role for role in ("instances", "database", "cluster") if role in nodes]
     private = _add_group(tenant, layer, "subnet", "private", [("node", nodes[role]) for role in within])
     public = _add_group(tenant, layer, "subnet", "public", [])
@@ -151,14 +151,14 @@ def _account_layer(tenant: Tenant, lines: list[dict[str, str]]) -> JsonObject:
 
 
 def _add_nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -> Iterator[tuple[str, str]]:
-    """Put on the layer what its lines name: (role, id of the node)."""
+    """Add a node for each billed resource: (role, id of the node)."""
     found = _insight_resource_ids(tenant)
     account = layer["account"]
     of_sku = {line["sku_id"]: line for line in lines}
-    for thing in (one for one in RESOURCE_TYPES if one.skus[0] in of_sku):
+    for thing in (item for item in RESOURCE_TYPES if item.skus[0] in of_sku):
         line = of_sku[thing.skus[0]]
         node = tenant.stable_id("diagram node", account, thing.skus[0])
-        # What insights speak of is what the diagrams show.
+        # Diagrams include the resources that insights refer to.
         place = (account, "bucket" if thing.role == "bucket" else line["service_description"])
         props = {"service_type": thing.type, "region": line["region"], "service": line["service_description"]}
         labels = {"team": line["label_team"], "env": line["label_env"]}
@@ -179,16 +179,16 @@ def _add_nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -
 
 
 def _insight_resource_ids(tenant: Tenant) -> dict[tuple[str, str], str]:
-    """Ids of the resources that DoiT's own insights name, by account and type."""
+    """The resource ids in DoiT's own insights, by account and type."""
     known = tenant.collection("insights", insights).values()
-    resources = (one for insight in known if insight["source"] == SOURCE for one in insight["resources"])
-    return {(one["account"], one["resourceType"]): one["resourceId"] for one in resources}
+    resources = (item for insight in known if insight["source"] == SOURCE for item in insight["resources"])
+    return {(item["account"], item["resourceType"]): item["resourceId"] for item in resources}
 
 
 def _applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterable[JsonObject]) -> JsonObject:
-    """What runs in production: an element for each account, linked to the first machine in it; teams around them."""
+    """The production applications: an element for each account, linked to its first instance, grouped by team."""
     layer = _make_layer(tenant, "Applications", "Production")
-    of_account = {one["account"]: one for one in accounts}
+    of_account = {item["account"]: item for item in accounts}
     teams: dict[str, list[str]] = {}
     for line in {line["project_id"]: line for line in lines}.values():
         account = of_account[line["project_id"]]
@@ -196,8 +196,8 @@ def _applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterabl
         teams.setdefault(line["label_team"], []).append(element)
         layer["priced"].update(dict.fromkeys(account["priced"], element))
         _add_link(tenant, layer, ("element", element, layer), ("node", next(iter(account["node"])), account))
-    for one, other in pairwise(list(layer["element"])):
-        _add_link(tenant, layer, ("element", one, layer), ("element", other, layer))
+    for item, other in pairwise(list(layer["element"])):
+        _add_link(tenant, layer, ("element", item, layer), ("element", other, layer))
     for team, elements in teams.items():
         combiner = tenant.stable_id("diagram combiner", team)
         items = [{"_id": element, "type": "element"} for element in elements]
@@ -209,7 +209,7 @@ def _applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterabl
 
 
 def _cloud_fields(layer: JsonObject) -> JsonObject:
-    """What every component has that comes from a cloud."""
+    """The fields of all components that come from a cloud."""
     return {"cld_type": layer["cloud"], "cld_sync": True, "cld_account": layer["account"], "color": layer["color"]}
 
 
@@ -239,7 +239,7 @@ def _add_group(
         "group_type": type_,
         "props": {"default": default},
         "cld_id": cld_id or f"{type_}-{group[:10].lower()}",
-        "items": [{"_id": one, "type": kind} for kind, one in items],
+        "items": [{"_id": item, "type": kind} for kind, item in items],
     }
     return group
 
@@ -249,8 +249,8 @@ def _add_link(
 ) -> None:
     link = tenant.stable_id("diagram link", layer["id"], origin[1], destination[1])
     ends = (
-        {"_id": one, "type": kind, "scheme_id": of["diagram"], "ss_id": of["id"]}
-        for kind, one, of in (origin, destination)
+        {"_id": item, "type": kind, "scheme_id": of["diagram"], "ss_id": of["id"]}
+        for kind, item, of in (origin, destination)
     )
     layer["link"][link] = {
         "_id": link,

@@ -1,4 +1,4 @@
-"""Insights that are there before anybody comes: savings found in the billing lines, and risks."""
+"""Initial insights: savings found in the billing lines, and risks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from ..tenants import Tenant
 
 SOURCE = "doit"
 PROVIDERS = {AWS: "aws", GOOGLE: "gcp", AZURE: "azure"}
-SAVING_DAYS = 30  # of spend that savings are reckoned from
-SAVED_PERCENT = 12  # percent of the dearest service that could be saved
+SAVING_DAYS = 30  # days of spend that savings are based on
+SAVED_PERCENT = 12  # of the most expensive service that could be saved
 DAY_SECONDS = 86_400
 
 
 def top_services(ledger: Ledger) -> list[tuple[str, str, dict[str, int]]]:
-    """Of each cloud the dearest service: (provider, its name, micro-dollars of each project in the last DAYS days)."""
+    """The most expensive service of each cloud: (provider, name, micro-dollars by project in the last SAVING_DAYS
+    days).
+    """
     services: dict[tuple[str, str], dict[str, int]] = {}
     columns = ("cloud_provider", "service_description", "project_id")
     for provider, service, project, cost, *_ in ledger.sums(columns, ledger.last - SAVING_DAYS + 1, ledger.last):
@@ -31,7 +33,7 @@ def top_services(ledger: Ledger) -> list[tuple[str, str, dict[str, int]]]:
 
 
 def insights(tenant: Tenant) -> Iterator[JsonObject]:
-    """For each cloud a saving and a risk, with their resources."""
+    """A saving and a risk for each cloud, with their resources."""
     for at, (provider, service, projects) in enumerate(tenant.compute_cached(top_services)):
         cloud = PROVIDERS[provider]
         common: JsonObject = {
@@ -51,7 +53,7 @@ def insights(tenant: Tenant) -> Iterator[JsonObject]:
             "tags": ["rightsizing"],
             "priority": "High" if at == 0 else "Medium",
             "easyWinDescription": "Takes one restart outside working hours.",
-            "resources": [_saving(tenant, cloud, service, *one) for one in sorted(projects.items())],
+            "resources": [_saving(tenant, cloud, service, *item) for item in sorted(projects.items())],
         }
         yield {
             **common,

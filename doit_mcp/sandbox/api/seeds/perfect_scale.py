@@ -1,4 +1,4 @@
-"""PerfectScale for Commitments before anybody comes: organizations, how they buy, and what they have bought."""
+"""Initial PerfectScale for Commitments data: organizations, purchase settings, and purchased commitments."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..responses import JsonObject
 from ..tenants import Tenant
 
 SERVICES = ("compute", "database")
-ONBOARDED_DAYS_AGO = 300  # days before the world began
+ONBOARDED_DAYS_AGO = 300  # before the sandbox started
 YEAR_DAYS = 365
 TERM_DAYS = {"one_year": YEAR_DAYS, "three_year": 3 * YEAR_DAYS}
-BASIS_DAYS = 30  # days of spend before the world began that commitments were sized by
+BASIS_DAYS = 30  # days of spend before the sandbox started from which commitments were sized
 INSTANCE_TYPE = "m6i.xlarge"
-# type, days since it was bought (below zero: days to come), term, payment, share of the spend that it was sized for
+# type, days since the purchase (negative: in the future), term, payment, covered share of the spend
 PLANS = (
     ("compute", 200 + YEAR_DAYS, "one_year", "no_upfront", 0.5),
     ("compute", 200, "three_year", "partial_upfront", 0.6),
@@ -33,7 +33,7 @@ def organizations(tenant: Tenant) -> Iterator[JsonObject]:
     began = rfc3339(tenant.started_at - ONBOARDED_DAYS_AGO * DAY_SECONDS)
     done = {"status": "done", "onboardingStartedAt": began}
     lately = {"status": "onboarding", "onboardingStartedAt": rfc3339(tenant.started_at - 2 * DAY_SECONDS)}
-    for management in sorted({one.organization for one in tenant.compute_cached(measure_coverage).accounts}):
+    for management in sorted({item.organization for item in tenant.compute_cached(measure_coverage).accounts}):
         yield {
             "id": management,
             "name": f"{tenant.customer.name} AWS",
@@ -43,7 +43,7 @@ def organizations(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def preferences(tenant: Tenant) -> Iterator[JsonObject]:
-    """How each type of commitment is bought: AwsOrganizationSettings, with what the customer has approved."""
+    """Settings for each type of commitment: AwsOrganizationSettings, with the customer's approvals."""
     usual = {"lastDayOfMonthForPurchase": 25, "term": "one_year", "paymentOption": "no_upfront"}
     yield {
         "id": "compute",
@@ -72,11 +72,11 @@ def preferences(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def plans(tenant: Tenant) -> Iterator[JsonObject]:
-    """Savings Plans: expired, active, queued; *commitment* is dollars an hour."""
+    """Savings Plans: expired, active, queued; *commitment* is in dollars per hour."""
     spent = tenant.compute_cached(measure_coverage)
     for organization in organizations(tenant):
-        members = [one.id for one in spent.members(organization["id"])]
-        ready = [name for name, one in organization["onboarding"].items() if one["status"] == "done"]
+        members = [item.id for item in spent.members(organization["id"])]
+        ready = [name for name, item in organization["onboarding"].items() if item["status"] == "done"]
         for at, (service, age, term, payment, share) in enumerate(PLANS):
             start = tenant.started_at - age * DAY_SECONDS
             if service in ready:
@@ -93,9 +93,9 @@ def plans(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def reservations(tenant: Tenant) -> Iterator[JsonObject]:
-    """Reserved instances of each account that has some: active, and some that have ended."""
+    """Reserved instances of the accounts that have them: active and ended ones."""
     spent = tenant.compute_cached(measure_coverage)
-    for at, account in enumerate(one for one in spent.accounts if one.has_reservations):
+    for at, account in enumerate(item for item in spent.accounts if item.has_reservations):
         offering = "convertible" if at % 2 else "standard"
         yield _reservation(
             tenant, account, INSTANCE_TYPE, "three_year", offering, 280, _reserved_instances(tenant, account)
@@ -104,7 +104,7 @@ def reservations(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def stable_guid(tenant: Tenant, *parts: str) -> str:
-    """An id as AWS makes them, the same in every world of this seed."""
+    """An id in the form of AWS ids, determined by *parts* and the sandbox's seed."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, tenant.stable_id(*parts)))
 
 
@@ -127,15 +127,15 @@ def _reservation(
 
 
 def _peak_hourly_cost(tenant: Tenant, spent: Coverage, service: str, members: list[str]) -> float:
-    """The most that plans of a type came to, in dollars an hour of a day."""
+    """The highest daily spend for plans of a type, in dollars per hour."""
     born = today_of(tenant.started_at)
     days = spent.daily(service, members, born - BASIS_DAYS, born - 1)
-    return max(one.plan_cost for one in days.values()) / MICRO / 24
+    return max(item.plan_cost for item in days.values()) / MICRO / 24
 
 
 def _reserved_instances(tenant: Tenant, account: MemberAccount) -> int:
-    """How many instances are reserved in an account: as many as were covered on its busiest day."""
+    """The number of reserved instances in an account: the covered ones on its busiest day."""
     born = today_of(tenant.started_at)
     days = tenant.compute_cached(measure_coverage).daily("compute", [account.id], born - BASIS_DAYS, born - 1)
-    most = max(one.reserved_list_cost for one in days.values())
+    most = max(item.reserved_list_cost for item in days.values())
     return -(-most // (24 * INSTANCE_PRICE))

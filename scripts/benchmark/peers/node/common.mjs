@@ -1,4 +1,4 @@
-// What the Node peers share: options, inputs, the check of tokens, the request upstream.
+// Options, inputs, token verification and the upstream request of the Node peers.
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { jwtVerify } from 'jose';
 
 const flag = { type: 'boolean', default: false };
-const { values: given } = parseArgs({
+const { values: settings } = parseArgs({
   options: {
     port: { type: 'string' },
     inputs: { type: 'string' },
@@ -17,17 +17,17 @@ const { values: given } = parseArgs({
     low: flag,
   },
 });
-const input = (name) => readFileSync(join(given.inputs, name), 'utf8');
+const input = (name) => readFileSync(join(settings.inputs, name), 'utf8');
 const places = JSON.parse(input('places.json'));
 const key = createPublicKey(input('public.pem'));
 
-export const listening = { port: Number(given.port), host: '127.0.0.1', backlog: 1024 };
-export const auth = !given['no-auth'];
-export const { sse, legacy, low } = given;
-export const tools = JSON.parse(input('tools.json')).slice(0, Number(given.tools));
+export const listening = { port: Number(settings.port), host: '127.0.0.1', backlog: 1024 };
+export const auth = !settings['no-auth'];
+export const { sse, legacy, low } = settings;
+export const tools = JSON.parse(input('tools.json')).slice(0, Number(settings.tools));
 export const identity = { name: 'bench', version: '1.0.0' };
 
-// Checks of a token what the other servers check of it.
+// Performs the same token checks as the other servers.
 export const verifier = {
   async verifyAccessToken(token) {
     const { payload } = await jwtVerify(token, key, {
@@ -47,12 +47,11 @@ export async function textOf(name, args) {
   return response.text();
 }
 
-export async function called(name, args) {
+export async function callTool(name, args) {
   return { content: [{ type: 'text', text: await textOf(name, args) }] };
 }
 
-// A handler of /mcp with a transport per session; `begin` makes a transport whose server is connected, and tells
-// `keep` its id.
+// A handler of /mcp with a transport per session; `begin` creates a connected transport and passes its id to `keep`.
 export function stateful(begin) {
   const sessions = new Map();
   return async (request, response) => {

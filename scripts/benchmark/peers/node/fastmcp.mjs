@@ -1,4 +1,4 @@
-// Peer: fastmcp for Node. It serves both transports at once.
+// Peer: fastmcp for Node. It serves both transports at the same time.
 import { FastMCP, jsonSchemaAdapter } from 'fastmcp';
 import { auth, identity, listening, sse, textOf, tools, verifier } from './common.mjs';
 

@@ -1,4 +1,4 @@
-// Peer: @modelcontextprotocol/sdk, the TypeScript SDK's first version, on Express; with --low on Node's own server.
+// Peer: @modelcontextprotocol/sdk, version 1 of the TypeScript SDK, on Express; with --low on Node's HTTP server.
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { requireBearerAuth } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
@@ -9,7 +9,7 @@ import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import { auth, called, identity, legacy, listening, low, sse, stateful, tools, verifier } from './common.mjs';
+import { auth, callTool, identity, legacy, listening, low, sse, stateful, tools, verifier } from './common.mjs';
 
 const schemas = low ? [] : tools.map((tool) => z.fromJSONSchema(tool.inputSchema));
 
@@ -17,12 +17,12 @@ function server() {
   if (low) {
     const made = new Server(identity, { capabilities: { tools: {} } });
     made.setRequestHandler(ListToolsRequestSchema, async () => ({ tools }));
-    made.setRequestHandler(CallToolRequestSchema, ({ params }) => called(params.name, params.arguments ?? {}));
+    made.setRequestHandler(CallToolRequestSchema, ({ params }) => callTool(params.name, params.arguments ?? {}));
     return made;
   }
   const made = new McpServer(identity);
   tools.forEach(({ name, description }, at) => {
-    made.registerTool(name, { description, inputSchema: schemas[at] }, (args) => called(name, args));
+    made.registerTool(name, { description, inputSchema: schemas[at] }, (args) => callTool(name, args));
   });
   return made;
 }

@@ -1,17 +1,17 @@
-// Peer: the TypeScript SDK's second version (packages server, node and express).
+// Peer: version 2 of the TypeScript SDK (packages server, node and express).
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createMcpExpressApp, requireBearerAuth } from '@modelcontextprotocol/express';
 import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node';
 import { McpServer, fromJsonSchema } from '@modelcontextprotocol/server';
-import { auth, called, identity, listening, sse, stateful, tools, verifier } from './common.mjs';
+import { auth, callTool, identity, listening, sse, stateful, tools, verifier } from './common.mjs';
 
 const schemas = tools.map((tool) => fromJsonSchema(tool.inputSchema));
 
 function server() {
   const made = new McpServer(identity);
   tools.forEach(({ name, description }, at) => {
-    made.registerTool(name, { description, inputSchema: schemas[at] }, (args) => called(name, args));
+    made.registerTool(name, { description, inputSchema: schemas[at] }, (args) => callTool(name, args));
   });
   return made;
 }

@@ -1,0 +1,199 @@
+"""Language check: finds phrases of banned_phrases.txt in docstrings, comments, messages and documents.
+
+Usage: ``python -m scripts.language [--all] [PATH ...]``. It prints file, line, phrase and what to write instead, and
+exits with 1 if there is any. Strings of tests are not checked, because they are data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PHRASES = Path(__file__).with_name("banned_phrases.txt")
+CHECKED = ("doit_mcp", "tests", "scripts", "docs", "examples", "deploy", "*.rst", "*.md", "*.yaml", "Dockerfile")
+SUFFIXES = (".py", ".rst", ".md", ".html", ".js", ".mjs", ".yaml", "")
+SKIPPED_FOLDERS = {"node_modules", "__pycache__", "data", "transcripts", "build", "_build"}
+VISIBLE_ATTRIBUTES = {"alt", "aria-label", "placeholder", "title"}
+# Not rewritten yet. Remove each line with the change that rewrites the folder or file.
+EXCEPTIONS = (
+    "CHANGELOG.rst",
+    "README.rst",
+    "SECURITY.md",
+    "compose.yaml",
+    "deploy",
+    "doit_mcp/api",
+    "doit_mcp/auth",
+    "doit_mcp/catalog",
+    "doit_mcp/cli.py",
+    "doit_mcp/command_line.py",
+    "doit_mcp/observability",
+    "doit_mcp/process",
+    "doit_mcp/protocol",
+    "doit_mcp/redis_state",
+    "doit_mcp/resilience",
+    "doit_mcp/server",
+    "doit_mcp/settings.py",
+    "doit_mcp/settings_parsing.py",
+    "doit_mcp/transports",
+    "scripts/docs",
+    "scripts/readme.py",
+    "scripts/spec_digest.py",
+    "scripts/token_counts.py",
+    "tests/api",
+    "tests/auth",
+    "tests/catalog",
+    "tests/e2e",
+    "tests/observability",
+    "tests/process",
+    "tests/protocol",
+    "tests/redis_state",
+    "tests/resilience",
+    "tests/server",
+    "tests/transports",
+    "tests/*.py",
+)
+
+# Indentation, comment signs and trailing spaces, so that a phrase can continue on the next line.
+MARGINS = re.compile(r"^[ \t#/*]+|[ \t]+$", re.MULTILINE)
+
+Passage = tuple[int, str]  # number of the first line, and text
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A banned phrase: what it matches, and what to write instead."""
+
+    pattern: re.Pattern[str]
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A banned phrase in a file."""
+
+    path: Path
+    line: int
+    text: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.text!r}: write {self.advice}"
+
+
+def read_phrases(text: str) -> list[Phrase]:
+    """The phrases of a list; raises ValueError for a line without advice."""
+    phrases = []
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        pattern, separator, advice = line.partition(" => ")
+        if not separator:
+            raise ValueError(f"no advice: {line}")
+        spaced = pattern.strip().replace(" ", r"\s")
+        phrases.append(Phrase(re.compile(rf"(?<!\w)(?:{spaced})(?!\w)", re.IGNORECASE), advice.strip()))
+    return phrases
+
+
+def find_phrases(path: Path, text: str, phrases: Iterable[Phrase]) -> list[Finding]:
+    """The banned phrases in a file with this name and text, by line."""
+    found = {
+        (line + passage.count("\n", 0, match.start()), match[0].replace("\n", " ")): phrase.advice
+        for line, passage in ((line, MARGINS.sub("", passage)) for line, passage in _passages(path, text))
+        # Of phrases that match the same words, the first in the list counts.
+        for phrase in reversed(list(phrases))
+        for match in phrase.pattern.finditer(passage)
+    }
+    return [Finding(path, line, words, advice) for (line, words), advice in sorted(found.items())]
+
+
+def _passages(path: Path, text: str) -> Iterable[Passage]:
+    if path.suffix == ".py":
+        return _python_passages(text, strings="tests" not in path.parts)
+    if path.suffix == ".html":
+        return _html_passages(text)
+    return [(1, text)]
+
+
+def _python_passages(source: str, *, strings: bool) -> Iterator[Passage]:
+    tree = ast.parse(source)
+    # Also strings below attributes and constants.
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # A string without a space is a name or a value.
+            if id(node) in docstrings or (strings and " " in node.value.strip()):
+                yield node.lineno, node.value
+    yield from _comment_blocks(source)
+
+
+def _comment_blocks(source: str) -> Iterator[Passage]:
+    block: list[tokenize.TokenInfo] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        if block and (token.start[0] != block[-1].start[0] + 1 or token.start[1] != block[-1].start[1]):
+            yield block[0].start[0], "\n".join(comment.string for comment in block)
+            block = []
+        block.append(token)
+    if block:
+        yield block[0].start[0], "\n".join(comment.string for comment in block)
+
+
+class _VisibleText(HTMLParser):
+    """Collects the texts and attributes of a page that users read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passages: list[Passage] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.passages += [(self.getpos()[0], value) for name, value in attrs if name in VISIBLE_ATTRIBUTES and value]
+
+    def handle_data(self, data: str) -> None:
+        self.passages.append((self.getpos()[0], data))
+
+
+def _html_passages(text: str) -> list[Passage]:
+    parser = _VisibleText()
+    parser.feed(text)
+    parser.close()
+    return parser.passages
+
+
+def files_to_check(root: Path, exceptions: Sequence[str] = EXCEPTIONS) -> Iterator[Path]:
+    """The files with text for readers, as paths below *root*, in order."""
+    excepted = {path for pattern in exceptions for path in root.glob(pattern)}
+    for start in sorted({path for pattern in CHECKED for path in root.glob(pattern)}):
+        for path in [start] if start.is_file() else sorted(start.rglob("*")):
+            inner = path.relative_to(root)
+            if path.is_file() and path.suffix in SUFFIXES and not SKIPPED_FOLDERS.intersection(inner.parts):
+                if excepted.isdisjoint((path, *path.parents)):
+                    yield inner
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check the files and print the findings; returns 1 if there are any."""
+    parser = argparse.ArgumentParser(prog="scripts/language.py", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files to check; default: all")
+    parser.add_argument("--all", action="store_true", help="also check the exceptions")
+    options = parser.parse_args(arguments)
+    phrases = read_phrases(PHRASES.read_text("utf-8"))
+    found = 0
+    for path in options.paths or files_to_check(ROOT, () if options.all else EXCEPTIONS):
+        for finding in find_phrases(path, (ROOT / path).read_text("utf-8"), phrases):
+            found += 1
+            print(finding)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

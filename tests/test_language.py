@@ -1,0 +1,115 @@
+"""The language check: finds banned phrases with file and line, and passes everything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts import language
+
+PHRASES = language.read_phrases(language.PHRASES.read_text("utf-8"))
+MODULE = '''"""Sends what it is told to send."""
+
+NAME = "catalogue"
+
+
+def send(status: str) -> str:
+    """Send it.
+
+    There is no session, so nobody
+    answers.
+    """
+    # The upstream is
+    # away: report it.
+    return f"{status}: the client is no browser"
+'''
+
+
+def found(name: str, text: str) -> list[str]:
+    """Lines and phrases found in a file of this name."""
+    return [f"{finding.line} {finding.text}" for finding in language.find_phrases(Path(name), text, PHRASES)]
+
+
+def test_python_files() -> None:
+    assert found("doit_mcp/send.py", MODULE) == ["1 told", "9 nobody", "12 is away", "14 is no"]
+
+
+def test_strings_of_tests_are_data() -> None:
+    assert found("tests/test_send.py", MODULE) == ["1 told", "9 nobody", "12 is away"]
+
+
+def test_pages() -> None:
+    page = '<p class="nobody">\n<b>Colour</b> <i title="told">theme</i>\n<input value="nobody"></p>'
+    assert found("doit_mcp/templates/page.html", page) == ["2 Colour", "2 told"]
+
+
+@pytest.mark.parametrize("name", ["README.rst", "SECURITY.md", "page.js", "scripts/bench"])
+def test_documents_and_scripts(name: str) -> None:
+    assert found(name, "# Servers that\n# nobody reckons with\n") == ["2 nobody", "2 reckons"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Whoever asks",
+        "It cannot be had",
+        "while Redis is away",
+        "for strangers and people",
+        "at most so many sessions",
+        "There is none",
+        "These are no tokens",
+        "It stands in for the API",
+        "It goes by the header",
+        "The same of a task",
+        "Tell it anew",
+        "The behaviour of catalogues",
+        "A cancelled, normalised request",
+        "See design 7.2",
+    ],
+)
+def test_banned_phrases(text: str) -> None:
+    assert found("README.rst", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There is no session, and it is no longer needed",
+        "None of them; resource is None",
+        "Send notifications/cancelled or ``cancelled``",
+        "Do it right away, far away from it",
+        "So many requests that it fails",
+        "untold, nobody_else, peoples, told_apart",
+        "The color of the catalog is normalized",
+    ],
+)
+def test_plain_text_passes(text: str) -> None:
+    assert found("README.rst", text) == []
+
+
+def test_every_phrase_says_what_to_write() -> None:
+    assert all(phrase.advice for phrase in PHRASES)
+    with pytest.raises(ValueError, match="no advice"):
+        language.read_phrases("nobody")
+
+
+def test_files_to_check(tmp_path: Path) -> None:
+    names = ("README.rst", "doit_mcp/a.py", "doit_mcp/b/c.html", "doit_mcp/b/d.json", "tests/data/e.py", "other/f.py")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    paths = [path.as_posix() for path in language.files_to_check(tmp_path, ())]
+    assert paths == ["README.rst", "doit_mcp/a.py", "doit_mcp/b/c.html"]
+    assert list(language.files_to_check(tmp_path, ("README.rst", "doit_mcp/b"))) == [Path("doit_mcp/a.py")]
+
+
+def test_the_repository_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert language.main([]) == 0, capsys.readouterr().out
+
+
+def test_findings_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "notes.md"
+    path.write_text("Fine.\nNobody knows.\n", "utf-8")
+    assert language.main([str(path)]) == 1
+    assert capsys.readouterr().out.startswith(f"{path}:2: 'Nobody': write ")
