@@ -18,9 +18,8 @@ from ...resilience.compute_thread import TooManyQueued
 from ...resilience.concurrency import LimitExceeded
 from ...server.dispatcher import internal_error
 from . import app_keys
-from .buffered_response import COMMON_HEADERS
+from .buffered_response import COMMON_HEADERS, make_response
 from .client_address import client_address
-from .post_response import make_response
 from .request_body import EXPECT_CONTINUE, RequestRejected, rpc_error_response
 from .stream_limits import TooManyStreams
 
