@@ -1,4 +1,4 @@
-"""Headers and message together: which revision is this request, who is asking, or which error is due."""
+"""Determines the revision and the caller of a request from its metadata and its HTTP headers."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ NO_VALUES: list[str] = []
 
 
 class Headers(Protocol):
-    """The part of a multi-dict that is asked here."""
+    """The part of a multi-dict that this module uses."""
 
     def getall(self, key: str, default: list[str]) -> list[str]:
         """Every value sent under *key*, any case."""
 
 
 class Caller(NamedTuple):
-    """Who speaks which revision; *client_info* and *capabilities* are the client's own words, never proof of anything.
+    """A client and the revision it speaks. *client_info* and *capabilities* are the client's claims, never proof.
 
-    Only :func:`introduced` makes one from a client's words: whatever holds a caller holds little.
+    Only :func:`make_caller` makes one from a client's claims, so that a caller never holds much memory.
     """
 
     revision: Revision
@@ -65,12 +65,12 @@ class Caller(NamedTuple):
 def make_caller(
     revision: Revision, client_info: JsonObject, capabilities: JsonObject, log_level: str | None = None
 ) -> Caller:
-    """The caller that a client says it is, reduced to what this server reads."""
+    """A caller with the client's claims, reduced to what this server reads."""
     return Caller(revision, reduce_client_info(client_info), reduce_capabilities(capabilities), log_level)
 
 
 def has_request_metadata(message: Message) -> bool:
-    """Whether the message introduces itself, as requests of the envelope era do."""
+    """Whether the message carries its own metadata, as stateless requests do."""
     if isinstance(message, Response):
         return False
     meta = message.params.get("_meta")
@@ -78,14 +78,14 @@ def has_request_metadata(message: Message) -> bool:
 
 
 def is_stateless_request(headers: Headers, message: Message | None) -> bool:
-    """Whether the envelope era answers. *message* is None for what is no single message: a GET, a DELETE, an array.
+    """Whether the request is stateless. *message* is None for anything but a single message: a GET, a DELETE, an array.
 
-    Body first, then the version header; never the other headers, which handshake clients send as well (section 1.1).
+    The body counts first, then the version header; never the other headers, which stateful clients send as well.
     """
     if message is not None and has_request_metadata(message):
         return True
     for version in headers.getall(VERSION_HEADER, NO_VALUES):
-        # What nearly all clients send is the name itself.
+        # Nearly all clients send the exact name.
         if version not in STATEFUL_REVISIONS and any(
             one not in STATEFUL_REVISIONS for one in header_values(headers, VERSION_HEADER)
         ):
@@ -94,7 +94,8 @@ def is_stateless_request(headers: Headers, message: Message | None) -> bool:
 
 
 def read_request_metadata(request: Request, headers: Headers | None) -> Caller:
-    """Check the envelope and, on HTTP, that *headers* agree with it. Raises RpcError in the order of the ladder."""
+    """The caller in the metadata of *request*. On HTTP, *headers* must agree with it. Raises RpcError for the first fault,
+    in the order of the checks below."""
     meta = request.params.get("_meta")
     if not isinstance(meta, dict):
         raise _invalid_params_error(
@@ -124,7 +125,7 @@ def read_request_metadata(request: Request, headers: Headers | None) -> Caller:
 
 
 def unsupported_version_error(version: str, request: Request | None = None) -> RpcError:
-    """The error for a version that cannot be spoken request by request."""
+    """The error for a version that is not a supported stateless revision."""
     return RpcError(
         UNSUPPORTED_PROTOCOL_VERSION,
         f"Unsupported protocol version: {version[:64]}",
@@ -134,14 +135,14 @@ def unsupported_version_error(version: str, request: Request | None = None) -> R
 
 
 def check_notification_version(notification: Notification, headers: Headers) -> None:
-    """Refuse a notification of the envelope era only for a version that is not spoken here (Sending Messages)."""
+    """Refuse a stateless notification only for an unsupported version (Sending Messages)."""
     for version in header_values(headers, VERSION_HEADER):
         if version not in STATELESS_REVISIONS:
             raise unsupported_version_error(version)
 
 
 def read_sessionless_caller(headers: Headers) -> Caller:
-    """The caller of a handshake-era request that belongs to no session; RpcError -32600 for no one version."""
+    """The caller of a stateful request without a session. Raises RpcError -32600 unless the headers name one version."""
     versions = set(header_values(headers, VERSION_HEADER))
     if not versions:
         return Caller(DEFAULT_REVISION)
@@ -152,7 +153,7 @@ def read_sessionless_caller(headers: Headers) -> Caller:
 
 
 def check_session_version(revision: Revision, headers: Headers) -> None:
-    """Refuse a version header that contradicts the session's revision, where the header exists (section 1.4)."""
+    """Refuse a version header that contradicts the session's *revision*, if that revision has the header."""
     if headers.getall(VERSION_HEADER, NO_VALUES) == [revision.name] or not revision.supports("version.header"):
         return
     for version in header_values(headers, VERSION_HEADER):
@@ -166,7 +167,7 @@ def _invalid_params_error(request: Request, text: str) -> RpcError:
 
 
 def _invalid_member_error(request: Request, meta: JsonObject) -> RpcError:
-    """The error for the first member of the envelope that is missing or of another type."""
+    """The error for the first member of the metadata that is missing or of the wrong type."""
     kinds = {
         VERSION_KEY: (str, "a string"),
         CAPABILITIES_KEY: (dict, "an object"),
@@ -179,7 +180,7 @@ def _invalid_member_error(request: Request, meta: JsonObject) -> RpcError:
 
 
 def _check_header(request: Request, headers: Headers, header: str, expected: str, source: str) -> None:
-    # What nearly all clients send is equal as it is.
+    # Nearly all clients send exactly this.
     if headers.getall(header, NO_VALUES) == [expected]:
         return
     values = header_values(headers, header)
@@ -208,16 +209,16 @@ def _check_name_header(request: Request, headers: Headers) -> None:
 
 
 def header_values(headers: Headers, name: str) -> list[str]:
-    """Every value of a header, without blanks around it, as text that JSON can carry.
+    """Every value of a header, without surrounding blanks, as text that JSON can carry.
 
-    aiohttp keeps bytes that are no UTF-8 as lone surrogates, which no JSON writer accepts.
+    aiohttp decodes bytes that are not UTF-8 to lone surrogates, which JSON writers do not accept.
     """
     values = [value.strip(" \t") for value in headers.getall(name, NO_VALUES)]
     return [value if value.isascii() else value.encode("utf-8", "replace").decode() for value in values]
 
 
 def decode_header_value(text: str) -> str | None:
-    """A header value with its base64 form undone; None when that form is broken (Value Encoding).
+    """A header value, decoded if it is in base64 form; None if that form is invalid (Value Encoding).
 
     Anything that lacks one of the two markers is literal, and then visible ASCII with inner blanks.
     """
@@ -231,7 +232,7 @@ def decode_header_value(text: str) -> str | None:
     encoded = text[len(BASE64_PREFIX) : -len(BASE64_SUFFIX)]
     try:
         data = base64.b64decode(encoded, validate=True)
-        # Made anew and compared: the decoder overlooks padding in the wrong place and stray last bits.
+        # Encoded again and compared: the decoder ignores misplaced padding and stray last bits.
         return data.decode() if base64.b64encode(data).decode() == encoded else None
     except ValueError:
         return None
