@@ -15,11 +15,21 @@ from .sessions import Session
 
 MAX_BATCH_MESSAGES = 50
 MAX_CONCURRENT_BATCH_REQUESTS = 8
-"""Requests of one batch that run at the same time, each in a place of its own among its user's calls in flight."""
+"""How many requests of one batch run at once. Each counts as one of its user's calls in flight."""
+
+
+BATCHES_UNSUPPORTED = "Invalid Request: batches require a session whose protocol version supports them"
+
+
+def check_batch_support(session: Session | None) -> Session:
+    """Return *session* if its revision has batches. Raises RpcError -32600 otherwise, or without a session."""
+    if session is None or not session.caller.revision.supports("batches"):
+        raise RpcError(INVALID_REQUEST, BATCHES_UNSUPPORTED)
+    return session
 
 
 def parse_batch(values: list[Any]) -> list[Message | RpcError]:
-    """Every member of a batch read, a malformed one as its error; raises RpcError when the whole must be refused."""
+    """Parse every member of a batch, a malformed one to its error. Raises RpcError if the whole batch is refused."""
     if not 0 < len(values) <= MAX_BATCH_MESSAGES:
         raise RpcError(INVALID_REQUEST, f"Invalid Request: a batch has 1 to {MAX_BATCH_MESSAGES} messages")
     read: list[Message | RpcError] = []
@@ -39,7 +49,7 @@ def parse_batch(values: list[Any]) -> list[Message | RpcError]:
         read.append(item)
     requests = [item for item in read if isinstance(item, Request)]
     if len(requests) > 1 and any(map(_is_customer_change, requests)):
-        # The requests of a batch have one context and no order: none could say for which customer it is.
+        # The requests of a batch share one context and have no order, so their customer would be uncertain.
         raise RpcError(
             INVALID_REQUEST,
             f"Invalid Request: {change_customer.__name__} cannot be part of a batch with other requests; send it alone"
@@ -56,7 +66,7 @@ def _is_customer_change(request: Request) -> bool:
 
 
 def receive_if_no_requests(session: Session, batch: Sequence[Message | RpcError]) -> bool:
-    """Take a batch in which nothing is to be answered; False, and nothing taken, when something is."""
+    """Take a batch that has no answer. Returns False, and takes nothing, if any of it has to be answered."""
     unanswered = [item for item in batch if not isinstance(item, (Request, RpcError))]
     if len(unanswered) < len(batch):
         return False
@@ -68,9 +78,9 @@ def receive_if_no_requests(session: Session, batch: Sequence[Message | RpcError]
 async def answer_batch(
     context: RequestContext, session: Session, batch: Sequence[Message | RpcError], max_concurrent: int
 ) -> tuple[int, bytes] | None:
-    """HTTP status and the array of responses, in the order of the requests; None when all of them were cancelled.
+    """HTTP status and the array of responses, in the order of the requests; None if all of them were canceled.
 
-    At most *max_concurrent* requests run at the same time. Each runs in *session* under its own id, as if it had come alone.
+    At most *max_concurrent* requests run at once. Each runs in *session* under its own id, as if sent alone.
     """
     gate, beginning = asyncio.Semaphore(max_concurrent), asyncio.Lock()
 
@@ -85,14 +95,14 @@ async def answer_batch(
         try:
             session.start_request(item, task)
             async with gate:
-                # One at a time, so that other requests get their turn in between.
+                # One after the other, so that other requests get their turn in between.
                 async with beginning:
                     await asyncio.sleep(0)
                 return (await dispatch_request(context, item))[1]
         except RpcError as error:
             return error_bytes(error, item.id)
         except asyncio.CancelledError:
-            # By its client. When the whole batch is stopped, gather() says so all the same.
+            # By its client. If the whole batch is canceled, gather() raises nevertheless.
             return None
 
     answers = [one for one in await asyncio.gather(*map(each, batch)) if one is not None]

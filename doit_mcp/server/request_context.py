@@ -33,6 +33,9 @@ ApiFactory = Callable[[str, Caller, ProgressCallback, float], Doit]
 # Id of a customer -> how to reach the API for that one.
 CustomerApiFactory = Callable[[str], ApiFactory]
 
+# How a request reaches the API: as one customer; for employees, as any customer; and the id of that one customer.
+ApiAccess = tuple[ApiFactory, CustomerApiFactory | None, str]
+
 # The challenge that tells a client where to sign in, as text (RFC 6750).
 AuthChallengeFactory = Callable[[], str]
 

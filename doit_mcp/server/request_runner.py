@@ -1,4 +1,4 @@
-"""Work: requests of the handshake era in tasks of their own, so that a lost connection is no cancellation."""
+"""Runs stateful requests in tasks of their own, so that a lost connection does not cancel them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from ..protocol.jsonrpc import Id, Message, Request, RpcError
 from ..resilience.concurrency import ConcurrencyLimiter
-from .admission import Admission
 from .batches import MAX_CONCURRENT_BATCH_REQUESTS, answer_batch
 from .dispatcher import dispatch_request
 from .request_context import RequestContext
@@ -20,35 +19,32 @@ log = logging.getLogger(__name__)
 
 
 class ResponseSink(Protocol):
-    """Where the answer to a request goes."""
+    """Takes the answer to a request."""
 
     def finish(self, status: int, body: bytes) -> Awaitable[None]:
-        """Send it."""
+        """Send the answer."""
 
     def finish_canceled(self) -> Awaitable[None]:
-        """There is none: the request was cancelled."""
+        """End without an answer: the request was canceled."""
 
 
 class RequestRunner:
-    """The tasks of one process, each in its place among the calls in flight.
+    """The tasks of one process. Each holds its place in *limiter* until it ends."""
 
-    Who starts one asks *admission* first, where there is any.
-    """
-
-    def __init__(self, limiter: ConcurrencyLimiter, admission: Admission | None = None) -> None:
-        self.limiter, self.admission = limiter, admission
+    def __init__(self, limiter: ConcurrencyLimiter) -> None:
+        self.limiter = limiter
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._tasks)
 
     def start(self, context: RequestContext, request: Request, sink: ResponseSink) -> asyncio.Task[None]:
-        """Answer *request* in a task; raises LimitExceeded, or RpcError for an id that is in flight in the session."""
+        """Answer *request* in a task. Raises LimitExceeded, and RpcError if its id is in flight in the session."""
         session = context.session
         if session is not None:
             session.check_request_id(request)
         self.limiter.acquire(context.owner)
-        work = _deliver_response(partial(dispatch_request, context, request), sink)
+        work = _deliver_response(sink, dispatch_request, context, request)
         task = self._run(context.owner, 1, work, session, request.id)
         if session is not None:
             session.running_requests[request.id] = task
@@ -57,11 +53,11 @@ class RequestRunner:
     def start_batch(
         self, context: RequestContext, session: Session, messages: Sequence[Message | RpcError], sink: ResponseSink
     ) -> asyncio.Task[None]:
-        """Answer a batch of *session* in one task, in as many places as it has requests at once; raises LimitExceeded. Where
-        fewer are free, it takes those and longer."""
+        """Answer a batch of *session* in one task, which takes a place for each request that it runs at once. If fewer
+        are free, it takes those and runs longer. Raises LimitExceeded if none is free."""
         requests = sum(isinstance(item, Request) for item in messages)
         places = self.limiter.acquire_up_to(context.owner, max(1, min(requests, MAX_CONCURRENT_BATCH_REQUESTS)))
-        work = _deliver_response(partial(answer_batch, context, session, messages, places), sink)
+        work = _deliver_response(sink, answer_batch, context, session, messages, places)
         return self._run(context.owner, places, work)
 
     def _run(
@@ -72,7 +68,7 @@ class RequestRunner:
         session: Session | None = None,
         id: Id | None = None,
     ) -> asyncio.Task[None]:
-        """Run *work* in the *places* of *owner*, which were taken for it."""
+        """Run *work*, which gives back *places* of *owner* at its end."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(partial(self._on_done, owner, places, session, id))
@@ -89,7 +85,7 @@ class RequestRunner:
             log.error("an answer could not be delivered", exc_info=failure)
 
     async def drain(self, seconds: float) -> None:
-        """Wait for every call in flight, then stop what has not ended (shutdown)."""
+        """Wait up to *seconds* for everything that runs, then cancel the rest (shutdown)."""
         try:
             async with asyncio.timeout(seconds):
                 await self.limiter.wait_until_idle()
@@ -101,11 +97,11 @@ class RequestRunner:
 
 
 async def _deliver_response(
-    answering: Callable[[], Awaitable[tuple[int, bytes] | None]], deliver: ResponseSink
+    sink: ResponseSink, answer: Callable[..., Awaitable[tuple[int, bytes] | None]], *arguments: Any
 ) -> None:
     try:
-        answered = await answering()
+        answered = await answer(*arguments)
     except asyncio.CancelledError:
-        await deliver.finish_canceled()
+        await sink.finish_canceled()
         raise
-    await (deliver.finish_canceled() if answered is None else deliver.finish(*answered))
+    await (sink.finish_canceled() if answered is None else sink.finish(*answered))

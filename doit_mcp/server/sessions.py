@@ -97,6 +97,11 @@ class Session:
                 INVALID_REQUEST, "Invalid Request: a request with this id is already in flight", id=request.id
             )
 
+    async def set_caller(self, caller: Caller) -> None:
+        """Remember who initialized the session; RpcError -32603 if that cannot be saved."""
+        self.caller = caller
+        await self.save()
+
     async def save(self) -> None:
         """Let other replicas know what was changed; RpcError -32603 when that cannot be done at the moment."""
         if self.peers is not None:

@@ -1,4 +1,4 @@
-"""The same server on standard input and output, for one local client: a message a line (stdio transport)."""
+"""The stdio transport: standard input and output of a process that serves one local client, one message per line."""
 
 from __future__ import annotations
 
@@ -16,28 +16,17 @@ from ..api.http import open_upstream as upstream_at
 from ..catalog.toolsets import Selection
 from ..process.daemon_threads import DaemonThreadExecutor
 from ..process.signals import on_stop_signal
-from ..protocol import request_metadata
-from ..protocol.jsonrpc import (
-    INVALID_REQUEST,
-    Message,
-    Request,
-    RpcError,
-    error_bytes,
-    parse_json,
-    parse_message,
-    result_bytes,
-)
-from ..protocol.request_metadata import Caller
+from ..protocol.jsonrpc import INVALID_REQUEST, Id, Request, RpcError, error_bytes
+from ..protocol.request_metadata import Caller, has_request_metadata, read_request_metadata
 from ..protocol.revisions import DEFAULT_REVISION
 from ..resilience.concurrency import ConcurrencyLimiter
 from ..resilience.limits import LimitExceeded
 from ..server.api_client import make_api_client
-from ..server.batches import parse_batch, receive_if_no_requests
 from ..server.catalog import catalog_factory
-from ..server.handlers import lifecycle
+from ..server.message_endpoint import MessageEndpoint, Payload, Sender, parse_payload
 from ..server.message_queue import MessageQueue
 from ..server.notification_hub import NotificationHub
-from ..server.request_context import ApiFactory, Catalog, RequestContext, Services
+from ..server.request_context import ApiFactory, Catalog, Services
 from ..server.request_runner import RequestRunner
 from ..server.sessions import Session
 from ..server.signed_state import StateSigner
@@ -48,16 +37,16 @@ log = logging.getLogger(__name__)
 
 OWNER = "stdio"
 STDIN_FD, STDOUT_FD = 0, 1
-# What is still running when the client closes the pipe, or at a signal to stop, gets this long to end.
+# Requests that run when the client closes the pipe, or when a signal arrives, may take this long to finish.
 SHUTDOWN_GRACE_SECONDS = 10.0
-# And then the client, to read the last messages.
+# After that, the client may take this long to read the last messages.
 LAST_WRITE_SECONDS = 2.0
 
 
 class StdoutChannel:
-    """Writes messages; it is the channel and the destination of every request here."""
+    """Writes messages to standard output: the channel of every request."""
 
-    may_stream = True
+    may_stream = is_shared = True
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
@@ -67,8 +56,11 @@ class StdoutChannel:
         self.broken = asyncio.Event()
         self.failure: OSError | None = None
 
+    def open(self, session: Session | None, request_ids: Sequence[Id]) -> None:
+        """The pipe is open already."""
+
     async def send(self, data: bytes) -> None:
-        """One message, one line. A slow reader delays this process alone. Once a write failed nothing is written."""
+        """Write one message as one line. After a failed write, do nothing."""
         async with self._lock:
             if self.broken.is_set():
                 return
@@ -83,22 +75,22 @@ class StdoutChannel:
         self._out.flush()
 
     async def release(self) -> None:
-        """There is but one pipe."""
+        """Keep the pipe: there is only this one."""
 
     async def finish(self, status: int, body: bytes) -> None:
-        """An answer."""
+        """Write an answer."""
         await self.send(body)
 
     async def finish_canceled(self) -> None:
-        """A cancelled request has no answer."""
+        """A canceled request has no answer."""
 
 
 class StdioServer:
-    """Takes lines, one client's. Each message is judged by itself, so both eras may come over one pipe."""
+    """Serves one client. Stateful and stateless requests may share the pipe, since each is judged by itself."""
 
     def __init__(self, catalog: Catalog, api_factory: ApiFactory, channel: StdoutChannel, settings: Settings) -> None:
         hub = NotificationHub()
-        self._catalog, self._api_factory, self._channel = catalog, api_factory, channel
+        self._channel = channel
         self._services = Services(
             hub,
             StateSigner(os.urandom(32)),
@@ -106,15 +98,17 @@ class StdioServer:
             settings.console_base,
             audit_required=settings.audit_required,
         )
-        self._customer = settings.tenant_id or settings.customer_context
+        customer = settings.tenant_id or settings.customer_context
+        self._sender = Sender(catalog, OWNER, lambda session: (api_factory, None, customer))
         self._runner = RequestRunner(
             ConcurrencyLimiter(max_per_owner=settings.calls_total, max_total=settings.calls_total)
         )
+        self._endpoint = MessageEndpoint(self._services, self._runner)
         self._session = Session("stdio", OWNER, Caller(DEFAULT_REVISION), 0.0)
         self._message_queue = MessageQueue()
 
     async def run(self, lines: AsyncIterator[bytes], stop: asyncio.Event) -> None:
-        """Answer until the client closes one of its ends, or *stop* is set; then end what is under way."""
+        """Serve until the client closes one of its ends or *stop* is set. Then finish the requests that run."""
         self._session.attach_queue(self._message_queue)
         pump = asyncio.create_task(self._send_queued())
         with self._services.notification_hub.subscribe(OWNER, self._session.send_change):
@@ -136,59 +130,24 @@ class StdioServer:
 
     async def _read_lines(self, lines: AsyncIterator[bytes]) -> None:
         async for line in lines:
-            await self._handle_line(line)
+            try:
+                await self._handle(await parse_payload(line))
+            except RpcError as error:
+                await self._channel.send(error_bytes(error, error.id))
 
     async def _send_queued(self) -> None:
         while (data := await self._message_queue.get()) is not None:
             await self._channel.send(data)
 
-    async def _handle_line(self, line: bytes) -> None:
+    async def _handle(self, payload: Payload) -> None:
         try:
-            value = parse_json(line)
-            if isinstance(value, list):
-                self._start_batch(parse_batch(self._check_batches(value)))
-            else:
-                self._handle_message(parse_message(value))
-        except RpcError as error:
-            await self._channel.send(error_bytes(error, error.id))
-
-    def _check_batches(self, values: list[object]) -> list[object]:
-        if not self._session.caller.revision.supports("batches"):
-            raise RpcError(INVALID_REQUEST, "Invalid Request: this revision has no batches; send one message")
-        return values
-
-    def _handle_message(self, item: Message) -> None:
-        if not isinstance(item, Request):
-            self._session.receive(item)
-        elif request_metadata.has_request_metadata(item):
-            self._start_request(item, request_metadata.read_request_metadata(item, None))
-        elif item.method == "initialize":
-            self._session.caller = lifecycle.read_initialize(item)
-            self._message_queue.put(
-                result_bytes(item.id, lifecycle.initialize_result(self._catalog, self._session.caller))
-            )
-        else:
-            self._start_request(item, self._session.caller)
-
-    def _make_context(self, caller: Caller) -> RequestContext:
-        context = RequestContext(
-            self._catalog, caller, OWNER, self._api_factory, self._channel, self._services, self._session
-        )
-        return context._replace(tenant=self._customer)
-
-    def _start_request(self, item: Request, caller: Caller) -> None:
-        try:
-            self._runner.start(self._make_context(caller), item, self._channel)
+            caller = None
+            if isinstance(payload, Request) and has_request_metadata(payload):
+                caller = read_request_metadata(payload, None)
+            await self._endpoint.handle(self._sender, self._session, payload, self._channel, caller)
         except LimitExceeded as full:
-            raise RpcError(INVALID_REQUEST, str(full), id=item.id) from full
-
-    def _start_batch(self, read: list[Message | RpcError]) -> None:
-        if receive_if_no_requests(self._session, read):
-            return
-        try:
-            self._runner.start_batch(self._make_context(self._session.caller), self._session, read, self._channel)
-        except LimitExceeded as full:
-            raise RpcError(INVALID_REQUEST, str(full)) from full
+            id = payload.id if isinstance(payload, Request) else None
+            raise RpcError(INVALID_REQUEST, str(full), id=id) from full
 
 
 async def _cancel_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
@@ -198,7 +157,7 @@ async def _cancel_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 async def read_lines(source: BinaryIO, max_bytes: int) -> AsyncIterator[bytes]:
-    """The lines of *source*; one that is too long comes as an empty one, which is answered with a parse error."""
+    """The lines of *source*. A line of more than *max_bytes* becomes an empty one, which is answered with a parse error."""
     read = DaemonThreadExecutor("stdin")
     while True:
         line = await read(source.readline, max_bytes + 1)
@@ -224,7 +183,7 @@ async def _connect_api(settings: Settings) -> AsyncIterator[ApiFactory]:
 
 
 async def serve(settings: Settings) -> None:
-    """Serve the client on standard input and output until it closes the pipe, or a signal to stop."""
+    """Serve the client on standard input and output until it closes the pipe or a signal arrives."""
     stop = asyncio.Event()
     on_stop_signal(stop.set)
     # Not sys.stdin and sys.stdout: at exit Python would wait for a line that is being read, and fail at what a broken

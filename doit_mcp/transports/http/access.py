@@ -17,9 +17,8 @@ from ...protocol.jsonrpc import error_bytes
 from ...resilience.limits import LimitExceeded
 from ...server.dispatcher import internal_error
 from . import app_keys
-from .buffered_response import COMMON_HEADERS
+from .buffered_response import COMMON_HEADERS, make_response
 from .client_address import client_address
-from .post_response import make_response
 from .request_body import EXPECT_CONTINUE, RequestRejected, limit_rejection, rpc_error_response
 
 log = logging.getLogger(__name__)

@@ -13,12 +13,14 @@ from ...auth.authentication import Authentication
 from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
 from ...observability.trace import CURRENT_TRACE
-from ...protocol.request_metadata import Caller
+from ...protocol.request_metadata import Caller, Headers
 from ...server.api_client import make_api_client
 from ...server.credential_expiry import NEVER_EXPIRES, StreamLease
-from ...server.request_context import ApiFactory, CustomerApiFactory, ProgressCallback
+from ...server.message_endpoint import Sender
+from ...server.request_context import ApiAccess, ApiFactory, ProgressCallback
 from ...server.sessions import Session
 from . import app_keys
+from .access import sign_in_challenge
 from .app_keys import PrincipalApiFactory
 
 
@@ -52,13 +54,27 @@ def expiry(principal: Principal) -> float:
     return principal.expires if principal.kind == "jwt" else NEVER_EXPIRES
 
 
-# How a request reaches DoiT as one customer; for employees alone, as any other; and that one customer.
-ApiAccess = tuple[ApiFactory, CustomerApiFactory | None, str]
+class SenderFactory:
+    """Describes the clients behind requests. What that needs from *app* is looked up once, except what is attached
+    later."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._app, self._resource_url = app, app[app_keys.SETTINGS].resource_url
+
+    def __call__(self, request: web.Request, principal: Principal, headers: Headers | None) -> Sender:
+        """The sender of *request*. *headers* are those its revision is to be checked against, if any."""
+        return Sender(
+            request[app_keys.CATALOG],
+            principal.owner,
+            partial(resolve_api_access, self._app[app_keys.API_FACTORY], principal),
+            headers,
+            principal,
+            partial(sign_in_challenge, self._resource_url, request.raw_path),
+        )
 
 
 def resolve_api_access(connect_for: PrincipalApiFactory, principal: Principal, session: Session | None) -> ApiAccess:
-    """The ways of a request of *principal*, as the customer of the token or the one that an employee chose in
-    *session*."""
+    """How *principal* reaches the API: as the customer of the token, or as the one an employee chose in *session*."""
     if not principal.employee:
         return partial(connect_for, principal), None, principal.tenant
 

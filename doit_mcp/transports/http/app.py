@@ -20,6 +20,7 @@ from ...redis_state.stream_leases import share_renewals
 from ...resilience.circuit_breaker import CircuitBreaker
 from ...resilience.concurrency import ConcurrencyLimiter
 from ...server.credential_expiry import StreamLeases
+from ...server.message_endpoint import MessageEndpoint
 from ...server.notification_hub import NotificationHub
 from ...server.request_context import Services
 from ...server.request_runner import RequestRunner
@@ -62,10 +63,7 @@ def build_app(
     slots = ConcurrencyLimiter(max_per_owner=settings.calls_per_principal, max_total=settings.calls_total)
     hub = NotificationHub() if hub is None else hub
     state = make_state_backends(settings, hub, slots)
-    app[app_keys.REQUEST_RUNNER], app[app_keys.SHARED_ATTEMPTS] = (
-        RequestRunner(slots, state.limits.admission),
-        state.limits.attempts,
-    )
+    app[app_keys.REQUEST_RUNNER], app[app_keys.SHARED_ATTEMPTS] = RequestRunner(slots), state.limits.attempts
     app[app_keys.SHARED_VERIFIED_TOKENS] = state.limits.verified_tokens
     app[app_keys.STREAM_LIMITER], app[app_keys.EVENT_STORE], app[app_keys.SESSIONS] = (
         state.streams,
@@ -96,6 +94,9 @@ def build_app(
         receipts=state.receipts,
         audit_required=settings.audit_required,
         consents=state.consents,
+    )
+    app[app_keys.MESSAGE_ENDPOINT] = MessageEndpoint(
+        app[app_keys.SERVICES], app[app_keys.REQUEST_RUNNER], state.limits.admission
     )
     app[app_keys.CATALOG_SELECTOR] = CatalogSelector(make_catalog)
     app[app_keys.DRAINING] = asyncio.Event()

@@ -18,6 +18,7 @@ from ...protocol.request_metadata import Caller
 from ...resilience.limits import SharedLimiter
 from ...server.credential_expiry import StreamLeases
 from ...server.event_store import EventStore
+from ...server.message_endpoint import MessageEndpoint
 from ...server.request_context import Catalog, ProgressCallback, Services
 from ...server.request_runner import RequestRunner
 from ...server.sessions import Sessions
@@ -69,6 +70,7 @@ KEEPALIVE = web.AppKey("ticker", Keepalive)
 EVENT_STORE: web.AppKey[EventStore] = web.AppKey("replays")
 SERVICES = web.AppKey("shared", Services)
 REQUEST_RUNNER = web.AppKey("work", RequestRunner)
+MESSAGE_ENDPOINT = web.AppKey("endpoint", MessageEndpoint)
 CATALOG_SELECTOR = web.AppKey("offers", CatalogSelector)
 DRAINING = web.AppKey("draining", asyncio.Event)
 # Whether tokens can be checked: the identity provider's keys were had.

@@ -1,4 +1,4 @@
-"""Whole: an answer that is known before its first byte is sent, so that head and body go out in one piece."""
+"""Complete responses: a body that is known before the first byte is sent, so that headers and body go out together."""
 
 from __future__ import annotations
 
@@ -10,20 +10,35 @@ from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from ...observability.trace import CURRENT_TRACE, TRACE_ID_HEADER
+from .event_stream import STREAM_HEADERS, format_event
 
 HeaderFields = tuple[tuple[str, str], ...]
 
 # No software versions, no sniffing.
 COMMON_HEADERS: HeaderFields = (("Server", "doit-mcp"), ("X-Content-Type-Options", "nosniff"))
-# No cache may keep an answer.
+# No cache may keep a response.
 JSON_HEADERS: HeaderFields = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
-# Longer bodies are not copied to stand behind their heads.
+# Longer bodies are not copied to be joined with their headers.
 MAX_SINGLE_WRITE_BYTES = 64 << 10
 
 
+def make_response(
+    status: int, body: bytes, headers: dict[str, str] | None = None, *, events_only: bool = False
+) -> web.StreamResponse:
+    """A complete response: JSON that no cache may keep. With *events_only*, the client accepts nothing but event
+    streams, and a result becomes the one event of a stream."""
+    kind = JSON_HEADERS
+    if events_only and status == 200:
+        kind, body = STREAM_HEADERS, format_event(body)
+    if headers is None:
+        return BufferedResponse(status, body, kind)
+    return web.Response(status=status, body=body, headers=dict(kind) | headers)
+
+
 class BufferedResponse(web.StreamResponse):
-    """The answer to a request like nearly all: HTTP/1.1, on a connection that stays open, from no web page. For any
-    other it is the response that aiohttp makes of the same body, which takes twice as long to send.
+    """The response to a usual request: HTTP/1.1, on a connection that stays open, not from a web page.
+
+    Any other request gets the response that aiohttp makes of the same body, which takes twice as long to send.
     """
 
     def __init__(self, status: int, body: bytes, headers: HeaderFields = JSON_HEADERS) -> None:
@@ -38,11 +53,11 @@ class BufferedResponse(web.StreamResponse):
 
     @property
     def keep_alive(self) -> bool | None:
-        """Whether the connection stays open, None where that is not known yet."""
+        """Whether the connection stays open; None if that is not known yet."""
         return True if self._sent else super().keep_alive
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send everything, or the headers."""
+        """Send everything if the request is a usual one, otherwise the headers."""
         if self._sent:
             return None
         trace, transport = CURRENT_TRACE.get(), request.transport
@@ -65,14 +80,14 @@ class BufferedResponse(web.StreamResponse):
         return await super().prepare(request)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Send the rest."""
+        """Send what :meth:`prepare` did not."""
         if not self._sent:
             await super().write_eof(self._content)
 
 
 @lru_cache(maxsize=16)
 def _common_head(status: int, reason: str, headers: HeaderFields, second: int) -> bytes:
-    """What the heads of all such answers of a second have in common."""
+    """The part of the head that all such responses within one second share."""
     fields = (*headers, *COMMON_HEADERS, ("Date", formatdate(second, usegmt=True)))
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields), ""]
     return "\r\n".join(lines).encode()

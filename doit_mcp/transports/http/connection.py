@@ -13,8 +13,8 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from ...observability.trace import TRACE_ID_HEADER
 from ...protocol.jsonrpc import INVALID_REQUEST, RpcError, error_bytes
+from .buffered_response import make_response
 from .connection_limits import ConnectionLimits
-from .post_response import make_response
 from .request_head_limits import (
     MAX_HEAD_BYTES,
     MAX_HEADERS,

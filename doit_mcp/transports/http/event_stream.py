@@ -1,63 +1,100 @@
-"""EventStream: a long-lived answer to a GET, made so that thousands of them may be open and quiet."""
+"""Server-sent events: their format, writes that end when a client stops reading, and long-lived streams."""
 
 from __future__ import annotations
 
-from typing import Self
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Self
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp_sse import EventSourceResponse
 
 from ...server.message_queue import MessageQueue
-from . import app_keys
-from .sse_writer import (
-    KEEPALIVE_COMMENT,
-    MAX_IMMEDIATE_WRITE_BYTES,
-    WRITE_TIMEOUT_SECONDS,
-    format_event,
-    write_with_timeout,
+from .keepalive import Keepalive
+
+# Clients that read nothing for this long are disconnected.
+WRITE_TIMEOUT_SECONDS = 30.0
+# An idle connection takes this many bytes without waiting: half of what makes aiohttp wait.
+MAX_IMMEDIATE_WRITE_BYTES = 32 << 10
+KEEPALIVE_COMMENT = b": alive\n\n"
+STREAM_HEADERS = (
+    ("Content-Type", "text/event-stream"),
+    ("Cache-Control", "no-cache, no-transform"),
+    # Asks nginx and other proxies to pass events on at once (2026-07-28, Receiving Messages).
+    ("X-Accel-Buffering", "no"),
 )
 
 
-class EventStream(EventSourceResponse):
-    """aiohttp-sse's response, open while the block runs. The application's ticker has it say that it is alive, where
-    aiohttp-sse has a task for each.
+def format_event(data: bytes, id: str | None = None, name: bytes = b"message") -> bytes:
+    """One event. Serialized JSON contains no line break, so it fits one data line."""
+    start = b"" if id is None else b"id: " + id.encode() + b"\n"
+    return start + b"event: " + name + b"\ndata: " + data + b"\n\n"
 
-    Events are written as bytes: what aiohttp-sse does to text costs three times as much, and there is nothing to split.
+
+async def write_with_timeout(
+    request: web.Request, write: Coroutine[Any, Any, None], size: int, timeout: float = WRITE_TIMEOUT_SECONDS
+) -> bool:
+    """Await *write*, which writes *size* bytes. Returns False if the client left or read nothing for *timeout* seconds.
+
+    In the latter case the connection is aborted: the client would never read the end of the stream either.
+    """
+    transport = request.transport
+    try:
+        if transport is not None and size <= MAX_IMMEDIATE_WRITE_BYTES and not transport.get_write_buffer_size():
+            await write
+        else:
+            async with asyncio.timeout(timeout):
+                await write
+    except ConnectionError:
+        return False
+    except TimeoutError:
+        if transport is not None:
+            transport.abort()
+        return False
+    return True
+
+
+class EventStream(EventSourceResponse):
+    """A long-lived response to a GET, open while its block runs. Thousands of them may be open and idle.
+
+    It differs from its base class in two ways. *keepalive* serves all streams, where aiohttp-sse starts a task for each.
+    And events are written as bytes: there are no lines to split, and aiohttp-sse's handling of text takes three times
+    as long.
     """
 
-    def __init__(self, request: web.Request) -> None:
+    def __init__(self, request: web.Request, keepalive: Keepalive) -> None:
         super().__init__(sep="\n", send_timeout=WRITE_TIMEOUT_SECONDS)
-        self._request = request
+        self._request, self._keepalive = request, keepalive
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send the headers, as a plain stream does; aiohttp-sse's own would start that task."""
+        """Send the headers as a plain stream does; the base class would start its task."""
         if self.prepared:
             return await web.StreamResponse.prepare(self, request)
         self._set_tcp_user_timeout(request)
         writer = await web.StreamResponse.prepare(self, request)
-        # They are sent; kept, they are more than 1 KB of what a quiet stream holds.
+        # They were sent. Kept, they are more than 1 KB of what an idle stream holds.
         self.headers.clear()
         return writer
 
     async def __aenter__(self) -> Self:
         await self.prepare(self._request)
-        self._request.app[app_keys.KEEPALIVE].add(self)
+        self._keepalive.add(self)
         return self
 
     async def __aexit__(self, *failure: object) -> None:
-        self._request.app[app_keys.KEEPALIVE].remove(self)
+        self._keepalive.remove(self)
 
     def send_keepalive(self) -> None:
-        """Say that the stream is alive; a reader who is that far behind is not told so as well."""
+        """Write a comment, unless the client is far behind already."""
         self._write_now(KEEPALIVE_COMMENT)
 
     async def write_event(self, data: bytes) -> bool:
-        """Write one event; False when the reader is gone or takes nothing."""
+        """Write one event. Returns False if the client left or does not read."""
         return await write_with_timeout(self._request, self.write(data), len(data))
 
     async def forward_messages(self, message_queue: MessageQueue) -> None:
-        """Pass on what is put into *message_queue* until it is closed or the reader is gone."""
+        """Forward what is put into *message_queue* until it is closed or the client leaves."""
         message_queue.try_send = self._forward_now
         while (data := await message_queue.get()) is not None:
             if not await self.write_event(format_event(data)):
@@ -69,9 +106,9 @@ class EventStream(EventSourceResponse):
         return len(data) <= MAX_IMMEDIATE_WRITE_BYTES and self._write_now(format_event(data))
 
     def _write_now(self, data: bytes) -> bool:
-        """Write where the reader keeps up, for which no task has to be woken; False where much waits, or nobody reads.
+        """Write without waking a task, if the client keeps up. Returns False if much is buffered or the client left.
 
-        The order is kept: whoever waits in :meth:`say` has written already.
+        The order is kept: a task that waits in :meth:`write_event` has written already.
         """
         transport = self._request.transport
         if (
@@ -81,7 +118,7 @@ class EventStream(EventSourceResponse):
         ):
             return False
         try:
-            # Its first step writes; anything after that would only be to wait for the reader.
+            # The first step writes; any further one would only wait for the client.
             self.write(data).send(None)
         except StopIteration:
             pass

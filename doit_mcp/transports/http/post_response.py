@@ -1,162 +1,216 @@
-"""One JSON body, unless something must be said first: then an event stream that ends with the answer."""
+"""The response to a POST: one JSON body, or an event stream if messages precede the answer or it takes long."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextvars import Context
+import secrets
+from collections.abc import Coroutine, Sequence
+from contextvars import Context, copy_context
 from typing import Any, Self
 
 from aiohttp import web
 
-from .buffered_response import JSON_HEADERS, BufferedResponse
-from .first_event_delay import FirstEventDelay
-from .sse_writer import KEEPALIVE_COMMENT, WRITE_TIMEOUT_SECONDS, format_event, write_with_timeout
-from .stream_recorder import StreamRecorder
-
-# Milliseconds after which a client whose connection was let go asks for the rest.
-RETRY_MILLISECONDS = 500
-STREAM_HEADERS = (
-    ("Content-Type", "text/event-stream"),
-    ("Cache-Control", "no-cache, no-transform"),
-    # Asks nginx and its kin to pass events on at once (2026-07-28, Receiving Messages).
-    ("X-Accel-Buffering", "no"),
+from ...protocol.jsonrpc import Id
+from ...server.event_store import EventLog, EventStore
+from ...server.sessions import Session
+from .buffered_response import make_response
+from .event_stream import (
+    KEEPALIVE_COMMENT,
+    STREAM_HEADERS,
+    WRITE_TIMEOUT_SECONDS,
+    format_event,
+    write_with_timeout,
 )
+from .keepalive import Keepalive
+from .request_body import AcceptedTypes
+
+# Milliseconds after which a client whose connection was closed before the answer asks for the rest.
+RETRY_MILLISECONDS = 500
 
 
-def make_response(
-    status: int, body: bytes, headers: dict[str, str] | None = None, *, events_only: bool = False
-) -> web.StreamResponse:
-    """An answer with nothing said before it: JSON that no cache may keep. A result for a client that takes
-    *events_only* is the one event of a stream."""
-    kind = JSON_HEADERS
-    if events_only and status == 200:
-        kind, body = STREAM_HEADERS, format_event(body)
-    if headers is None:
-        return BufferedResponse(status, body, kind)
-    return web.Response(status=status, body=body, headers=dict(kind) | headers)
+class StreamRecorder:
+    """Keeps what is sent on one stream of a session, for a client that loses the connection.
+
+    The log is opened with the first message: a request that is answered with one JSON body leaves nothing behind.
+    *request_ids* are those of the requests that are answered on the stream.
+    """
+
+    __slots__ = ("_event_store", "_log", "_request_ids", "_session", "supports_polling")
+
+    def __init__(self, event_store: EventStore, session: Session, request_ids: Sequence[Id]) -> None:
+        self._event_store, self._session, self._request_ids = event_store, session, request_ids
+        self._log: EventLog | None = None
+        # Whether clients of this revision understand an event without a message (2025-11-25, priming).
+        self.supports_polling = session.caller.revision.supports("stream.polling")
+
+    @property
+    def is_started(self) -> bool:
+        """Whether anything was recorded."""
+        return self._log is not None
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the client resumed the stream on another connection, which gets everything from then on."""
+        return self._log is not None and self._log.is_resumed
+
+    async def start(self) -> str:
+        """Open the log. Returns the event id of the stream's beginning."""
+        return (await self._open_log()).event_id(0)
+
+    async def record(self, data: bytes, *, last: bool = False) -> str:
+        """Record a message. Returns its event id."""
+        return await self._event_store.append_event(self._session.id, await self._open_log(), data, last=last)
+
+    async def end(self) -> None:
+        """Close the log without an answer, so that a client that resumes does not wait for one."""
+        if self._log is not None:
+            await self._event_store.end_log(self._session.id, self._log)
+
+    async def _open_log(self) -> EventLog:
+        if self._log is None:
+            # Random, since streams of several replicas must not share a name.
+            self._log = self._event_store.open_log(
+                self._session.id, secrets.token_hex(6), self._request_ids, self._session.owner
+            )
+            await self._event_store.begin_log(self._session.id, self._log)
+        return self._log
 
 
 class PostEventStream(web.StreamResponse):
-    """An event stream whose first event is at hand: it goes out with the headers, in one piece."""
+    """An event stream whose first event is known: it is sent together with the headers."""
 
     _send_headers_immediately = False
 
 
 class PostResponse:
-    """The HTTP answer to one POST; it is the channel of the request, too. Used as a context manager by the handler of
-    that POST: behind the block nothing is written any more, and what is still to be said is only kept.
+    """The channel of one POST. The handler of that POST uses it as a context manager: after the block nothing is
+    written, and messages are only recorded.
 
-    *may_stream* says whether the client takes event streams, *events_alone* that it takes nothing else. *hearts* have a
-    quiet stream say that it is alive, *patience* is how long a client may take nothing, in seconds; *recording* keeps
-    what a client may come back for.
+    *accepted* is what the client accepts. *event_store*, where there is one, records streams that can be resumed. A
+    client that reads nothing for *write_timeout* seconds is disconnected.
     """
 
     __slots__ = (
-        "_events_only",
+        "_context",
         "_disconnected",
+        "_event_store",
+        "_events_only",
+        "_keepalive",
         "_keepalive_task",
-        "_first_event_delay",
         "_lock",
-        "_write_timeout",
         "_recorder",
         "_request",
-        "_response",
         "_stream",
         "_waiter",
+        "_write_timeout",
+        "headers",
         "may_stream",
+        "response",
     )
+    is_shared = False
 
     def __init__(
         self,
         request: web.Request,
-        *,
-        may_stream: bool,
-        events_only: bool = False,
-        first_event_delay: FirstEventDelay,
-        recorder: StreamRecorder | None = None,
+        accepted: AcceptedTypes,
+        keepalive: Keepalive,
+        event_store: EventStore | None = None,
         write_timeout: float = WRITE_TIMEOUT_SECONDS,
     ) -> None:
-        self._request, self.may_stream, self._first_event_delay, self._recorder = (
-            request,
-            may_stream,
-            first_event_delay,
-            recorder,
-        )
-        self._write_timeout, self._events_only = write_timeout, events_only
-        self._stream: web.StreamResponse | None = None
-        self._disconnected = False
-        # Made when there is a stream to write to.
-        self._lock: asyncio.Lock | None = None
-        # What the handler gives back to aiohttp: the answer, or the stream that was ended before it.
-        self._response: web.StreamResponse | None = None
+        json, self.may_stream = accepted
+        self._request, self._events_only, self._keepalive = request, not json, keepalive
+        self._event_store, self._write_timeout = event_store, write_timeout
+        # Of a complete response, beside the usual ones.
+        self.headers: dict[str, str] | None = None
+        # What the handler returns to aiohttp, once that is known: the answer, or the stream that ended before it.
+        self.response: web.StreamResponse | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._disconnected = False
+        self._recorder: StreamRecorder | None = None
+        self._stream: web.StreamResponse | None = None
+        # Only streams need a lock.
+        self._lock: asyncio.Lock | None = None
+        # Of the request, while keepalives are sent.
+        self._context: Context | None = None
         self._keepalive_task: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
-        if self.may_stream:
-            self._first_event_delay.add(self)
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._disconnected = True
-        self._cancel_keepalive()
+        if self._context is not None:
+            self._keepalive.remove(self)
+            if self._keepalive_task is not None:
+                self._keepalive_task.cancel()
+
+    def open(self, session: Session | None, request_ids: Sequence[Id]) -> None:
+        """Expect messages, and send keepalives until the answer."""
+        if self._event_store is not None and session is not None and session.caller.revision.supports("resumption"):
+            self._recorder = StreamRecorder(self._event_store, session, request_ids)
+        if self.may_stream:
+            self._context = copy_context()
+            self._keepalive.add(self)
 
     async def wait_for_response(self) -> web.StreamResponse:
-        """What the handler has to give back, once that is known."""
-        while self._response is None:
+        """The response that the handler has to return."""
+        while self.response is None:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        return self._response
+        return self.response
 
     def _resolve(self, response: web.StreamResponse) -> None:
-        self._response = response
+        self.response = response
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def send(self, data: bytes) -> None:
-        """Send a message ahead of the answer. A client that cannot take streams, or left, is spared it."""
+        """Send a message ahead of the answer. It is dropped if the client accepts no streams, or left."""
         if not self.may_stream:
             return
         id = await self._recorder.record(data) if self._recorder is not None else None
         await self._write(format_event(data, id))
 
     async def finish(self, status: int, body: bytes) -> None:
-        """Send the answer itself; to be called once, whether or not the client is still there."""
-        if self._keepalive_task is None:
-            self._first_event_delay.remove(self)
-        else:
+        """Send the answer. Call it once, even if the client left."""
+        if self._keepalive_task is not None:
             await self._stop_keepalive()
+        elif self._context is not None:
+            # As for nearly all responses.
+            self._keepalive.remove(self)
+            self._context = None
         if self._stream is not None or (self._recorder is not None and self._recorder.is_started):
             id = await self._recorder.record(body, last=True) if self._recorder is not None else None
             await self._write(format_event(body, id), last=True)
-        if self._response is not None:
+        if self.response is not None:
             return
         if self._stream is None:
-            self._resolve(make_response(status, body, events_only=self._events_only))
+            self._resolve(make_response(status, body, self.headers, events_only=self._events_only))
         else:
             await self._end_stream(self._stream)
 
     async def finish_canceled(self) -> None:
-        """End without an answer: the request was cancelled."""
-        await self._stop_keepalive()
+        """End without an answer: the request was canceled."""
+        if self._context is not None:
+            await self._stop_keepalive()
         if self._recorder is not None:
             await self._recorder.end()
         if self._stream is not None:
             await self._end_stream(self._stream)
-        elif self._response is None:
+        elif self.response is None:
             self._resolve(web.Response(headers=STREAM_HEADERS))
 
     async def release(self) -> None:
-        """End the connection before the answer, where the client can fetch the rest (2025-11-25, polling)."""
+        """End the connection before the answer, if the client can fetch the rest (2025-11-25, polling)."""
         if (
             self._recorder is None
             or not self._recorder.supports_polling
             or not self.may_stream
-            or self._response is not None
+            or self.response is not None
         ):
             return
-        await self._stop_keepalive()
+        if self._context is not None:
+            await self._stop_keepalive()
         if self._stream is None:
             await self._write(b"")
         if self._stream is not None:
@@ -166,7 +220,7 @@ class PostResponse:
     async def _end_stream(self, stream: web.StreamResponse) -> None:
         if not self._disconnected:
             await self._write_with_timeout(stream.write_eof(), 0)
-        if self._response is None:
+        if self.response is None:
             self._resolve(stream)
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
@@ -181,47 +235,39 @@ class PostResponse:
             await stream.prepare(self._request)
             data = await self._priming_event() + data
         if last:
-            # With the last event in one piece; ending it once more does nothing.
+            # Together with the last event. Ending the stream again does nothing.
             await stream.write_eof(data)
         elif data:
             await stream.write(data)
 
     async def _write_with_timeout(self, writing: Coroutine[Any, Any, None], size: int) -> None:
-        """Write; a client that left is gone. In the handshake era its call goes on (Transports, disconnection)."""
+        """Write, and note if the client left. A stateful request runs on (Transports, disconnection)."""
         if not await write_with_timeout(self._request, writing, size, self._write_timeout):
             self._disconnected = True
 
     def _get_lock(self) -> asyncio.Lock:
-        """One writer at a time: what a call says, and that it is alive."""
+        """One writer at a time: messages and keepalives."""
         if self._lock is None:
             self._lock = asyncio.Lock()
         return self._lock
 
     async def _priming_event(self) -> bytes:
-        """What a client has to know that may come back for the rest (2025-11-25, polling)."""
+        """What a client needs to resume the stream (2025-11-25, polling)."""
         if self._recorder is None or not self._recorder.supports_polling:
             return b""
         return f"id: {await self._recorder.start()}\nretry: {RETRY_MILLISECONDS}\ndata: \n\n".encode()
 
-    def start_keepalive(self, context: Context) -> None:
-        """Say from now on that the request is worked at."""
-        self._keepalive_task = asyncio.get_running_loop().create_task(self._send_keepalives(), context=context)
-
-    async def _send_keepalives(self) -> None:
-        """Comments on a quiet stream; the first one makes it a stream, so that proxies and clients keep waiting."""
-        while not self._disconnected:
-            await self._write(KEEPALIVE_COMMENT)
-            await asyncio.sleep(self._first_event_delay.seconds)
+    def send_keepalive(self) -> None:
+        """Write a comment. The first one makes the response a stream, so that proxies and clients go on waiting."""
+        if self._keepalive_task is None or self._keepalive_task.done():
+            self._keepalive_task = asyncio.get_running_loop().create_task(
+                self._write(KEEPALIVE_COMMENT), context=self._context
+            )
 
     async def _stop_keepalive(self) -> None:
-        """No more comments; one that is being written, which may open the stream, is written to its end."""
+        """Send no more comments. One that is being written, which may open the stream, is finished first."""
+        self._keepalive.remove(self)
         if self._keepalive_task is not None:
             async with self._get_lock():
-                self._cancel_keepalive()
-        self._cancel_keepalive()
-
-    def _cancel_keepalive(self) -> None:
-        self._first_event_delay.remove(self)
-        if self._keepalive_task is not None:
-            self._keepalive_task.cancel()
-            self._keepalive_task = None
+                self._keepalive_task.cancel()
+        self._context = None

@@ -13,7 +13,7 @@ from aiohttp import HttpVersion11, web
 from ...protocol.jsonrpc import INVALID_REQUEST, Id, RpcError, error_bytes
 from ...resilience.limits import LimitExceeded
 from .body_memory import BodyShare
-from .post_response import make_response
+from .buffered_response import make_response
 
 JSON_TYPE, EVENT_STREAM_TYPE = "application/json", "text/event-stream"
 # Characters of an Accept header that are looked at.
@@ -22,8 +22,6 @@ EXPECT_CONTINUE = "100-continue"
 CLOSE_HEADERS = {"Connection": "close"}
 # Shorter bodies that arrive in one piece are not counted: the calls in flight bound those.
 MAX_UNCOUNTED_BYTES = 64 << 10
-# Callers parse longer bodies in a thread.
-MAX_INLINE_PARSE_BYTES = 128 << 10
 
 
 class RequestRejected(Exception):
@@ -82,14 +80,15 @@ def _has_zero_weight(parameter: str) -> bool:
     return name.strip() == "q" and value.strip() in ("0", "0.", "0.0", "0.00", "0.000")
 
 
-async def read_body(request: web.Request, timeout: float, share: BodyShare) -> bytes:
-    """The whole body of a request, counted in *share*; raises RequestRejected with 400, 406, 408, 413, 415, 429 or 503."""
+async def read_body(request: web.Request, accepted: AcceptedTypes, timeout: float, share: BodyShare) -> bytes:
+    """The whole body of a request whose client accepts *accepted*, counted in *share*. Raises RequestRejected with 400,
+    406, 408, 413, 415, 429 or 503."""
     # What nearly all clients send needs no parsing.
     if request.headers.get("Content-Type") != JSON_TYPE and request.content_type != JSON_TYPE:
         raise RequestRejected(415, f"Content-Type must be {JSON_TYPE}")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise RequestRejected(415, "Content-Encoding is not supported; send the body as it is")
-    if not any(parse_accept(request)):
+    if not (accepted.json or accepted.events):
         raise RequestRejected(406, f"Accept must allow {JSON_TYPE} or {EVENT_STREAM_TYPE}")
     if request.content.is_eof():
         # It is all here, as it nearly always is.

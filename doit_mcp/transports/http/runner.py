@@ -15,7 +15,7 @@ from ...process.signals import on_stop_signal
 from . import app_keys
 from .accept_loop import AcceptingSite
 from .connection import LimitedAppRunner
-from .sse_writer import WRITE_TIMEOUT_SECONDS
+from .event_stream import WRITE_TIMEOUT_SECONDS
 
 LISTEN_BACKLOG = 1024
 # What handlers still get after the drain, to write what they have; and clients, to read it.
@@ -28,7 +28,7 @@ GC_THRESHOLDS = (20_000, 20, 20)
 def bind(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
     """A listening socket, *reuse_port* with other processes of the same user; OSError when the address cannot be had.
 
-    Its connections are cut off when the other side has taken nothing of an answer for PATIENCE_S, whether or not
+    Its connections are cut off when the other side has taken nothing of an answer for WRITE_TIMEOUT_SECONDS, whether or not
     anything of ours waits for that: by the system, which has nothing to do while all is well.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

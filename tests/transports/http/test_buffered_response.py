@@ -1,21 +1,18 @@
-"""JSON answers that go out in one piece, beside the same made by aiohttp; and when slow ones begin to beat."""
+"""Complete responses, compared with the same responses made by aiohttp."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextvars import Context, ContextVar
 
 import pytest
 
-from doit_mcp.transports.http.first_event_delay import FirstEventDelay
 from tests.transports.http.serving import Site, serving
 from tests.transports.http.streaming import Wire, raw_post, wired
 
 PAGE = "https://page.example"
 CROSS_ORIGIN = {"Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"}
-WHERE: ContextVar[str] = ContextVar("where", default="nowhere")
 
 
 @pytest.fixture
@@ -74,29 +71,3 @@ async def test_refusals_and_long_answers_are_whole_as_well(site: Site) -> None:
         wire.writer.write(raw_post(site, site.headers(), json.dumps(call).encode()))
         status, _, body = await answer(wire)
         assert status == "HTTP/1.1 200 OK" and "é" * 18_000 in json.loads(body)["result"]["content"][0]["text"]
-
-
-class Answer:
-    """Knows where it began to beat."""
-
-    def __init__(self) -> None:
-        self.began: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    def start_keepalive(self, context: Context) -> None:
-        self.began.set_result(context[WHERE])
-
-
-async def test_the_slow_begin_to_beat_in_order_and_as_themselves() -> None:
-    hearts, made = FirstEventDelay(0.02), []
-    for name in ("first", "quick", "second"):
-        WHERE.set(name)
-        made.append(Answer())
-        hearts.add(made[-1])
-    hearts.remove(made[1])
-    WHERE.set("later")
-    assert await asyncio.wait_for(made[2].began, 20) == "second"
-    assert made[0].began.result() == "first" and not made[1].began.done()
-    # Whoever comes when nobody waits any more is waited for as well; who was removed twice or never came is no matter.
-    hearts.remove(made[0])
-    hearts.add(made[1])
-    assert await asyncio.wait_for(made[1].began, 20) == "later"

@@ -11,11 +11,16 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.server.message_queue import MessageQueue
-from doit_mcp.transports.http import app_keys
-from doit_mcp.transports.http.event_stream import EventStream
-from doit_mcp.transports.http.keepalive import GROUPS, Keepalive
-from doit_mcp.transports.http.sse_writer import KEEPALIVE_COMMENT, MAX_IMMEDIATE_WRITE_BYTES, format_event
+from doit_mcp.transports.http.event_stream import (
+    KEEPALIVE_COMMENT,
+    MAX_IMMEDIATE_WRITE_BYTES,
+    EventStream,
+    format_event,
+)
+from doit_mcp.transports.http.keepalive import Keepalive
 
+# Seconds, more than any of these tests takes.
+INTERVAL = 3600
 # More than sockets take of somebody who reads nothing.
 MUCH = 16 << 20
 
@@ -25,15 +30,16 @@ class Streams:
     """A server of event streams; the outboxes in the order in which the streams were opened."""
 
     port: int = 0
-    ticker: Keepalive = field(default_factory=lambda: Keepalive(3600))
+    keepalive: Keepalive = field(default_factory=lambda: Keepalive(INTERVAL))
     outboxes: list[MessageQueue] = field(default_factory=list)
     streams: list[EventStream] = field(default_factory=list)
     ended: int = 0
+    rounds: int = 0
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         outbox = MessageQueue()
         try:
-            async with EventStream(request) as stream:
+            async with EventStream(request, self.keepalive) as stream:
                 self.outboxes.append(outbox)
                 self.streams.append(stream)
                 await stream.forward_messages(outbox)
@@ -42,9 +48,9 @@ class Streams:
         return stream
 
     def round(self) -> None:
-        """Every stream beats."""
-        for _ in range(GROUPS):
-            self.ticker.send_to_next_group()
+        """Every stream sends a keepalive."""
+        self.rounds += 1
+        self.keepalive.send_due(asyncio.get_running_loop().time() + self.rounds * INTERVAL)
 
     async def end(self, count: int) -> None:
         """Wait until so many streams have ended."""
@@ -70,7 +76,6 @@ class Reader:
 async def made() -> AsyncIterator[Streams]:
     streams = Streams()
     app = web.Application()
-    app[app_keys.KEEPALIVE] = streams.ticker
     app.router.add_get("/", streams.serve)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
@@ -110,7 +115,7 @@ async def test_a_quiet_stream_says_that_it_is_alive(made: Streams) -> None:
         outbox.close()
         assert await reader.chunk() is None
         await made.end(1)
-        assert len(made.ticker) == 0
+        assert len(made.keepalive) == 0
 
 
 async def test_streams_have_no_tasks_of_their_own(made: Streams) -> None:
@@ -188,4 +193,4 @@ async def test_nothing_is_written_to_who_has_left(made: Streams) -> None:
     made.round()
     outbox.put(b"late")
     await made.end(1)
-    assert len(made.ticker) == 0
+    assert len(made.keepalive) == 0

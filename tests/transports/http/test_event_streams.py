@@ -15,8 +15,9 @@ from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.sanitize import sanitize_text
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
-from doit_mcp.transports.http.first_event_delay import FirstEventDelay
+from doit_mcp.transports.http.keepalive import Keepalive
 from doit_mcp.transports.http.post_response import PostResponse
+from doit_mcp.transports.http.request_body import ACCEPT_ALL
 from tests.transports.http.serving import LATEST, MODERN, Bench, Json, Session, Site, serving
 from tests.transports.http.streaming import Event, Stream, keys, opened, raw_post, wired
 
@@ -274,7 +275,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        with PostResponse(request, may_stream=True, first_event_delay=FirstEventDelay(60), write_timeout=0.2) as answer:
+        with PostResponse(request, ACCEPT_ALL, Keepalive(60), write_timeout=0.2) as answer:
             for _ in range(64):
                 await answer.send(b'"' + b"x" * (1 << 20) + b'"')
             await answer.finish(200, b"{}")

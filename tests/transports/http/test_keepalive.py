@@ -1,83 +1,111 @@
-"""Ticker: one timer for all streams, each in its turn; no timer where there are none."""
+"""Keepalive: one timer for all streams, a bounded number of them in each turn, and no timer without streams."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from doit_mcp.transports.http.keepalive import GROUPS, Keepalive
+from doit_mcp.transports.http.keepalive import EARLY_SHARE, MAX_STREAMS_PER_TURN, Keepalive
+
+INTERVAL = 3600.0
 
 
 class Stream:
-    """Counts its beats."""
+    """Counts its keepalives."""
 
     def __init__(self) -> None:
-        self.beats = 0
-        self.beaten = asyncio.Event()
+        self.count = 0
+        self.sent = asyncio.Event()
 
     def send_keepalive(self) -> None:
-        self.beats += 1
-        self.beaten.set()
+        self.count += 1
+        self.sent.set()
 
 
 class Broken(Stream):
-    """Fails at each beat."""
+    """Fails at each keepalive."""
 
     def send_keepalive(self) -> None:
         super().send_keepalive()
         raise RuntimeError("out of order")
 
 
-async def test_each_beats_once_in_a_round() -> None:
-    ticker, streams = Keepalive(3600), [Stream() for _ in range(5 * GROUPS)]
+def soon() -> float:
+    """A time at which every stream that was added is due, and none that was served at that time."""
+    return asyncio.get_running_loop().time() + INTERVAL
+
+
+async def test_each_stream_is_served_once_in_an_interval() -> None:
+    keepalive, streams = Keepalive(INTERVAL), [Stream() for _ in range(3 * MAX_STREAMS_PER_TURN)]
     for stream in streams:
-        ticker.add(stream)
-    for turn in range(GROUPS):
-        ticker.send_to_next_group()
-        assert sum(stream.beats for stream in streams) == 5 * (turn + 1), "a turn is a small part of all"
-    assert {stream.beats for stream in streams} == {1} and len(ticker) == len(streams)
+        keepalive.add(stream)
+    now = soon()
+    for turn in range(1, 6):
+        keepalive.send_due(now)
+        served = min(turn * MAX_STREAMS_PER_TURN, len(streams))
+        assert sum(stream.count for stream in streams) == served, "a turn is a small part of all"
+    assert {stream.count for stream in streams} == {1} and len(keepalive) == len(streams)
+    keepalive.send_due(now + INTERVAL)
+    assert [stream.count for stream in streams[:2]] == [2, 2], "the first is the first again"
 
 
-async def test_ended_streams_are_forgotten() -> None:
-    ticker, kept, ended = Keepalive(3600), Stream(), Stream()
-    ticker.add(kept)
-    ticker.add(ended)
-    ticker.remove(ended)
-    ticker.remove(ended)
-    for _ in range(GROUPS):
-        ticker.send_to_next_group()
-    assert (kept.beats, ended.beats, len(ticker)) == (1, 0, 1)
+async def test_none_is_served_long_before_it_is_due() -> None:
+    keepalive, stream = Keepalive(INTERVAL), Stream()
+    keepalive.add(stream)
+    due = soon()
+    keepalive.send_due(due - 2 * EARLY_SHARE * INTERVAL)
+    assert stream.count == 0
+    keepalive.send_due(due - EARLY_SHARE * INTERVAL / 2)
+    assert stream.count == 1
 
 
-async def test_a_new_stream_takes_the_place_of_an_old_one() -> None:
-    ticker = Keepalive(3600)
+async def test_removed_streams_are_forgotten() -> None:
+    keepalive, kept, ended = Keepalive(INTERVAL), Stream(), Stream()
+    keepalive.add(kept)
+    keepalive.add(ended)
+    keepalive.remove(ended)
+    keepalive.remove(ended)
+    keepalive.send_due(soon())
+    assert (kept.count, ended.count, len(keepalive)) == (1, 0, 1)
+
+
+async def test_a_thousand_that_came_and_went_leave_nothing() -> None:
+    keepalive = Keepalive(INTERVAL)
     for _ in range(1000):
-        ticker.add(stream := Stream())
-        ticker.remove(stream)
-    assert len(ticker) == 0
+        keepalive.add(stream := Stream())
+        keepalive.remove(stream)
+    assert len(keepalive) == 0
 
 
 async def test_the_timer_runs_while_there_are_streams() -> None:
-    ticker, first, second = Keepalive(0.001), Stream(), Stream()
+    keepalive, first, second = Keepalive(0.001), Stream(), Stream()
     for stream in (first, second):
-        assert not ticker.is_running
-        ticker.add(stream)
-        await asyncio.wait_for(stream.beaten.wait(), 20)
-        assert ticker.is_running
-        ticker.remove(stream)
-        while ticker.is_running:
+        assert not keepalive.is_running
+        keepalive.add(stream)
+        await asyncio.wait_for(stream.sent.wait(), 20)
+        assert keepalive.is_running
+        keepalive.remove(stream)
+        while keepalive.is_running:
             await asyncio.sleep(0.001)
 
 
-async def test_one_that_fails_stops_nobody_for_good() -> None:
+async def test_more_than_a_turn_of_streams_are_served_without_waiting() -> None:
+    keepalive, streams = Keepalive(0.001), [Stream() for _ in range(2 * MAX_STREAMS_PER_TURN + 1)]
+    for stream in streams:
+        keepalive.add(stream)
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(stream.sent.wait() for stream in streams))
+
+
+async def test_a_stream_that_fails_stops_no_other() -> None:
     failures: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context["exception"]))
-    ticker, broken, other = Keepalive(0.001), Broken(), Stream()
-    ticker.add(broken)
-    ticker.add(other)
-    await asyncio.wait_for(other.beaten.wait(), 20)
-    while broken.beats < 2:
+    keepalive, broken, other = Keepalive(0.001), Broken(), Stream()
+    keepalive.add(broken)
+    keepalive.add(other)
+    await asyncio.wait_for(other.sent.wait(), 20)
+    while broken.count < 2:
         await asyncio.sleep(0.001)
-    ticker.remove(broken)
-    ticker.remove(other)
+    keepalive.remove(broken)
+    keepalive.remove(other)
     assert isinstance(failures[0], RuntimeError)

@@ -14,7 +14,7 @@ import pytest
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.resources.resource import Resource
-from doit_mcp.transports.http.sse_writer import WRITE_TIMEOUT_SECONDS
+from doit_mcp.transports.http.event_stream import WRITE_TIMEOUT_SECONDS
 from tests.transports.http.serving import ADMIN, VIEWER, Json, Site, serving
 from tests.transports.http.streaming import raw_post
 
@@ -34,15 +34,21 @@ def reader() -> Iterator[socket.socket]:
         yield made
 
 
-def ends(peers: set[object]) -> list[socket.socket]:
-    """The server's descriptors of connections with these addresses, to be closed by the caller."""
-    found: dict[object, socket.socket] = {}
+# The addresses of a connection's two sides, the client's first. Neither is enough: the system may use one port of the
+# client's for connections to several servers, and this process has more than one.
+Addresses = tuple[object, object]
+
+
+def ends(connections: set[Addresses]) -> list[socket.socket]:
+    """The server's descriptors of these connections, to be closed by the caller."""
+    found: dict[Addresses, socket.socket] = {}
     for path in list(Path("/proc/self/fd").iterdir()):
         # The descriptor of the folder itself is gone by now, and its number may be one of those that are made here.
         if path.is_symlink() and os.readlink(path).startswith("socket:"):
             one = socket.socket(fileno=os.dup(int(path.name)))
-            if (address := peer(one)) in peers and address not in found:
-                found[address] = one
+            addresses = (peer(one), one.getsockname())
+            if addresses in connections and addresses not in found:
+                found[addresses] = one
             else:
                 one.close()
     return list(found.values())
@@ -56,9 +62,9 @@ def peer(one: socket.socket) -> object:
         return None
 
 
-def still_there(peers: set[object], patience: float | None = None) -> int:
+def still_there(connections: set[Addresses], patience: float | None = None) -> int:
     """How many of these connections the server has; with *patience* they have only that, in seconds."""
-    found = ends(peers)
+    found = ends(connections)
     for one in found:
         if patience is not None:
             assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == WRITE_TIMEOUT_SECONDS * 1000
@@ -84,14 +90,14 @@ async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
             stalled = [stack.enter_context(reader()) for _ in range(READERS)]
             for client in stalled:
                 await ask(site, client)
-            peers: set[object] = {client.getsockname() for client in stalled}
+            connections: set[Addresses] = {(client.getsockname(), client.getpeername()) for client in stalled}
             while asked < READERS:
                 await asyncio.sleep(0.01)
             for number in range(CALLS):
                 answer = await site.call("echo", {"text": f"{number}"}, user=VIEWER)
                 assert answer.result["structuredContent"] == {"said": f"{number}"}
-            assert still_there(peers, patience=0.2) == READERS
-            while still_there(peers):
+            assert still_there(connections, patience=0.2) == READERS
+            while still_there(connections):
                 await asyncio.sleep(0.05)
         assert (await site.send("GET", "/healthz", {})).status == 200
 

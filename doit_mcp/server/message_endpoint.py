@@ -1,0 +1,230 @@
+"""Handles what clients send, for every transport: parsing, initialization, admission, context and running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from ..protocol.jsonrpc import (
+    Id,
+    Message,
+    Request,
+    RpcError,
+    error_bytes,
+    parse_json,
+    parse_message,
+    result_bytes,
+)
+from ..protocol.request_metadata import Caller, Headers, check_session_version, read_sessionless_caller
+from ..resilience.compute_thread import run_in_thread_unless_full
+from .batches import check_batch_support, parse_batch, receive_if_no_requests
+from .credential_expiry import StreamLease
+from .dispatcher import INLINE_METHODS, dispatch_request
+from .handlers.lifecycle import initialize_result, read_initialize
+from .request_context import (
+    NULL_CHANNEL,
+    Actor,
+    ApiAccess,
+    AuthChallengeFactory,
+    Catalog,
+    Channel,
+    RequestContext,
+    Services,
+)
+from .request_runner import RequestRunner, ResponseSink
+from .sessions import Session
+
+# Longer payloads are parsed in a thread, so that the event loop goes on.
+MAX_INLINE_PARSE_BYTES = 128 << 10
+
+# One message, or the members of an array, each still to be parsed.
+Payload = Message | list[Any]
+
+
+class ResponseChannel(Channel, ResponseSink, Protocol):
+    """Carries the answer to a payload, and the messages that precede it.
+
+    *is_shared* says whether it also carries answers to other payloads. Waiting for a shared channel delays those, so
+    even the shortest request then runs in a task of its own.
+    """
+
+    @property
+    def is_shared(self) -> bool: ...
+
+    def open(self, session: Session | None, request_ids: Sequence[Id]) -> None:
+        """Expect messages: the requests with these ids were admitted and are about to run."""
+
+
+class AdmissionPolicy(Protocol):
+    """Decides whether requests may run."""
+
+    async def admit(self, owner: str, *messages: Message | RpcError) -> None:
+        """Return if *messages*, a request or a batch, may run. Raises LimitExceeded otherwise."""
+
+
+class AdmitAll:
+    """Admits every request; the runner's limits still apply."""
+
+    async def admit(self, owner: str, *messages: Message | RpcError) -> None:
+        """Raise nothing."""
+
+
+class Sender(NamedTuple):
+    """What a transport knows about the client behind a payload.
+
+    *owner* is the key of the client's principal. *resolve_api* returns how the API is reached from a session. *headers*
+    are those of the HTTP request, where its revision is to be checked against them.
+    """
+
+    catalog: Catalog
+    owner: str
+    resolve_api: Callable[[Session | None], ApiAccess]
+    headers: Headers | None = None
+    actor: Actor | None = None
+    make_auth_challenge: AuthChallengeFactory | None = None
+
+
+async def parse_payload(body: bytes) -> Payload:
+    """Parse one message or an array. Raises RpcError -32700 or -32600, and TooManyQueued for large bodies."""
+    value = (
+        parse_json(body) if len(body) <= MAX_INLINE_PARSE_BYTES else await run_in_thread_unless_full(parse_json, body)
+    )
+    return value if isinstance(value, list) else parse_message(value)
+
+
+class MessageEndpoint:
+    """Handles payloads. Transports keep what is theirs: framing, sessions' ids, status codes and streams.
+
+    Methods raise RpcError for payloads that cannot be answered on their channel, and LimitExceeded for requests that
+    are not admitted.
+    """
+
+    def __init__(self, services: Services, runner: RequestRunner, admission: AdmissionPolicy | None = None) -> None:
+        self._services, self._runner = services, runner
+        self._admission = AdmitAll() if admission is None else admission
+
+    async def handle(
+        self,
+        sender: Sender,
+        session: Session | None,
+        payload: Payload,
+        channel: ResponseChannel,
+        stateless_caller: Caller | None = None,
+    ) -> asyncio.Task[None] | None:
+        """Handle a payload in *session*. Returns the task that will answer it on *channel*, even if the connection is
+        lost, or None if that is done already or there is nothing to answer.
+
+        *stateless_caller* is the caller of a request that carries its own metadata.
+        """
+        caller = stateless_caller or _find_caller(sender, session)
+        if not isinstance(payload, Request):
+            if isinstance(payload, list):
+                return await self._start_batch(sender, session, payload, channel)
+            if session is not None:
+                session.receive(payload)
+            return None
+        if payload.method == "initialize" and session is not None and stateless_caller is None:
+            await channel.finish(200, await self.initialize(sender, payload, session.set_caller))
+            return None
+        if payload.method in INLINE_METHODS and not channel.is_shared:
+            await self._answer_inline(sender, caller, payload, channel, session)
+            return None
+        await self._admission.admit(sender.owner, payload)
+        channel.open(session, (payload.id,))
+        return self._runner.start(self._make_context(sender, caller, channel, session), payload, channel)
+
+    async def initialize(self, sender: Sender, request: Request, begin: Callable[[Caller], Awaitable[None]]) -> bytes:
+        """Have *begin* start a session for the caller that *request* introduces. Returns the answer, an error if the
+        request is invalid or the session cannot be kept.
+        """
+        try:
+            caller = read_initialize(request)
+            await begin(caller)
+        except RpcError as error:
+            return error_bytes(error, request.id)
+        return result_bytes(request.id, initialize_result(sender.catalog, caller))
+
+    async def _start_batch(
+        self, sender: Sender, session: Session | None, values: list[Any], channel: ResponseChannel
+    ) -> asyncio.Task[None] | None:
+        session = check_batch_support(session)
+        batch = parse_batch(values)
+        if receive_if_no_requests(session, batch):
+            return None
+        await self._admission.admit(sender.owner, *batch)
+        channel.open(session, [item.id for item in batch if isinstance(item, Request)])
+        context = self._make_context(sender, session.caller, channel, session)
+        return self._runner.start_batch(context, session, batch, channel)
+
+    async def answer(self, sender: Sender, caller: Caller, request: Request, channel: ResponseChannel) -> None:
+        """Answer a stateless *request* in the calling task: canceling that task cancels the work."""
+        if request.method in INLINE_METHODS:
+            return await self._answer_inline(sender, caller, request, channel, None)
+        await self._admission.admit(sender.owner, request)
+        limiter = self._runner.limiter
+        limiter.acquire(sender.owner)
+        try:
+            await self.answer_stream(sender, caller, request, channel)
+        finally:
+            limiter.release(sender.owner)
+
+    async def answer_stream(
+        self,
+        sender: Sender,
+        caller: Caller,
+        request: Request,
+        channel: ResponseChannel,
+        lease: StreamLease | None = None,
+    ) -> None:
+        """Answer a stateless *request* that the caller has counted, such as a stream that lives as long as *lease*."""
+        channel.open(None, (request.id,))
+        context = self._make_context(sender, caller, channel, None, lease)
+        status, body = await dispatch_request(context, request)
+        # A client that learns of a task may ask any replica for it at once.
+        await self._services.tasks.wait_until_saved()
+        await channel.finish(status, body)
+
+    async def _answer_inline(
+        self, sender: Sender, caller: Caller, request: Request, channel: ResponseChannel, session: Session | None
+    ) -> None:
+        """Answer one of INLINE_METHODS, which wait for nobody and count against no limit."""
+        context = self._make_context(sender, caller, NULL_CHANNEL, session)
+        await channel.finish(*await dispatch_request(context, request))
+
+    def _make_context(
+        self,
+        sender: Sender,
+        caller: Caller,
+        channel: Channel,
+        session: Session | None,
+        lease: StreamLease | None = None,
+    ) -> RequestContext:
+        catalog, owner, resolve_api, headers, actor, make_auth_challenge = sender
+        connect, act_for, tenant = resolve_api(session)
+        return RequestContext(
+            catalog,
+            caller,
+            owner,
+            connect,
+            channel,
+            self._services,
+            session,
+            headers,
+            act_for,
+            actor,
+            make_auth_challenge,
+            lease,
+            tenant,
+        )
+
+
+def _find_caller(sender: Sender, session: Session | None) -> Caller:
+    """The caller of a stateful payload. Raises RpcError -32600 if its HTTP headers contradict the session."""
+    headers = sender.headers
+    if session is None:
+        assert headers is not None
+        return read_sessionless_caller(headers)
+    if headers is not None:
+        check_session_version(session.caller.revision, headers)
+    return session.caller

@@ -1,0 +1,95 @@
+"""Responses to a POST that become streams because they take long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+
+from doit_mcp.transports.http.event_stream import KEEPALIVE_COMMENT, format_event
+from doit_mcp.transports.http.keepalive import Keepalive
+from doit_mcp.transports.http.post_response import PostResponse
+from doit_mcp.transports.http.request_body import parse_accept
+
+WHO: ContextVar[str] = ContextVar("who", default="none")
+EVENTS = {"Accept": "application/json, text/event-stream"}
+Work = Callable[[PostResponse], Awaitable[None]]
+
+
+class Posts:
+    """A server whose only handler does what the test says."""
+
+    def __init__(self, work: Work) -> None:
+        self.keepalive = Keepalive(0.01)
+        self._work, self._count = work, 0
+        self.http = ClientSession()
+        self.url = ""
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        self._count += 1
+        WHO.set(f"request {self._count}")
+        with PostResponse(request, parse_accept(request), self.keepalive) as response:
+            response.open(None, (1,))
+            await self._work(response)
+            return await response.wait_for_response()
+
+
+async def tell_who(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["X-Who"] = WHO.get()
+
+
+@asynccontextmanager
+async def posts(work: Work) -> AsyncIterator[Posts]:
+    made, app = Posts(work), web.Application()
+    app.router.add_post("/", made.serve)
+    app.on_response_prepare.append(tell_who)
+    async with TestServer(app) as server, made.http:
+        made.url = str(server.make_url("/"))
+        yield made
+
+
+async def test_slow_answers_become_streams_in_the_context_of_their_requests() -> None:
+    """The headers of a stream are written by the timer of all streams, but as a part of the request."""
+    proceed = asyncio.Event()
+
+    async def wait(response: PostResponse) -> None:
+        await proceed.wait()
+        await response.finish(200, b"{}")
+
+    async with posts(wait) as made:
+        first, second = [await made.http.post(made.url, headers=EVENTS) for _ in range(2)]
+        assert [first.headers["X-Who"], second.headers["X-Who"]] == ["request 1", "request 2"]
+        for response in (first, second):
+            for _ in range(3):
+                assert await response.content.readuntil(b"\n\n") == KEEPALIVE_COMMENT
+        proceed.set()
+        for response in (first, second):
+            rest = await response.read()
+            assert rest.replace(KEEPALIVE_COMMENT, b"") == format_event(b"{}")
+        assert len(made.keepalive) == 0
+
+
+async def test_quick_answers_and_clients_without_streams_get_json() -> None:
+    async def wait(response: PostResponse) -> None:
+        if not response.may_stream:
+            # Longer than several intervals.
+            await asyncio.sleep(0.05)
+        await response.finish(200, b"{}")
+
+    async with posts(wait) as made:
+        for accepted in (EVENTS, {"Accept": "application/json"}):
+            async with made.http.post(made.url, headers=accepted) as response:
+                assert response.content_type == "application/json" and await response.read() == b"{}"
+        assert len(made.keepalive) == 0
+
+
+async def test_a_failure_ends_the_keepalives() -> None:
+    async def fail(response: PostResponse) -> None:
+        raise web.HTTPConflict
+
+    async with posts(fail) as made, made.http.post(made.url, headers=EVENTS) as response:
+        assert response.status == 409 and len(made.keepalive) == 0
