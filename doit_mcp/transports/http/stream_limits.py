@@ -6,7 +6,7 @@ import math
 import sys
 
 from ...redis_state.quotas import Quotas
-from ...server.sessions import MemorySessions, Session, Sessions
+from ...server.sessions import MemorySessions, Sessions
 
 
 class TooManyStreams(Exception):
@@ -76,7 +76,3 @@ class StreamLimiter:
             self._counts[owner] -= 1
         if self.quota is not None:
             self.quota.report_change(owner)
-
-    async def find_session(self, id: str, owner: str) -> Session | None:
-        """The open HTTP+SSE session with this id, if *owner* opened it."""
-        return await self.sessions.find(id, owner)
