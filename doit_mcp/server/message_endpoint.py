@@ -117,7 +117,9 @@ class MessageEndpoint:
 
         *stateless_caller* is the caller of a request that carries its own metadata.
         """
-        caller = stateless_caller or _find_caller(sender, session)
+        caller = stateless_caller or (
+            session.caller if session is not None and sender.headers is None else _find_caller(sender, session)
+        )
         if not isinstance(payload, Request):
             if isinstance(payload, list):
                 return await self._start_batch(sender, session, payload, channel)
@@ -221,10 +223,8 @@ class MessageEndpoint:
 
 def _find_caller(sender: Sender, session: Session | None) -> Caller:
     """The caller of a stateful payload. Raises RpcError -32600 if its HTTP headers contradict the session."""
-    headers = sender.headers
+    assert sender.headers is not None
     if session is None:
-        assert headers is not None
-        return read_sessionless_caller(headers)
-    if headers is not None:
-        check_session_version(session.caller.revision, headers)
+        return read_sessionless_caller(sender.headers)
+    check_session_version(session.caller.revision, sender.headers)
     return session.caller

@@ -41,7 +41,7 @@ class RequestRunner:
     def start(self, context: RequestContext, request: Request, sink: ResponseSink) -> asyncio.Task[None]:
         """Answer *request* in a task. Raises LimitExceeded, and RpcError if its id is in flight in the session."""
         session = context.session
-        if session is not None:
+        if session is not None and request.id in session.running_requests:
             session.check_request_id(request)
         self.limiter.acquire(context.owner)
         work = _deliver_response(sink, dispatch_request, context, request)

@@ -61,7 +61,7 @@ class SenderFactory:
     def __init__(self, app: web.Application) -> None:
         self._app, self._resource_url = app, app[app_keys.SETTINGS].resource_url
 
-    def __call__(self, request: web.Request, principal: Principal, headers: Headers | None) -> Sender:
+    def make_sender(self, request: web.Request, principal: Principal, headers: Headers | None) -> Sender:
         """The sender of *request*. *headers* are those its revision is to be checked against, if any."""
         return Sender(
             request[app_keys.CATALOG],

@@ -49,7 +49,8 @@ class SseChannel:
 
     async def finish(self, status: int, body: bytes) -> None:
         """Put the answer on the stream."""
-        await self.send(body)
+        await self._message_queue.wait_for_room()
+        self._message_queue.put(body)
 
     async def finish_canceled(self) -> None:
         """A canceled request has no answer."""
@@ -59,7 +60,7 @@ class LegacySseEndpoint:
     """GET and POST. What they need from *app* is looked up once, since every request needs it."""
 
     def __init__(self, app: web.Application) -> None:
-        self._app, self._make_sender = app, SenderFactory(app)
+        self._app, self._make_sender = app, SenderFactory(app).make_sender
         self._settings, self._streams = app[app_keys.SETTINGS], app[app_keys.STREAM_LIMITER]
         self._endpoint, self._services = app[app_keys.MESSAGE_ENDPOINT], app[app_keys.SERVICES]
         self._leases, self._keepalive = app[app_keys.STREAM_LEASES], app[app_keys.KEEPALIVE]
@@ -117,7 +118,7 @@ class LegacySseEndpoint:
         ids = request.query.getall("sessionId", [])
         if len(ids) != 1 or not ids[0]:
             raise RequestRejected(400, "sessionId is missing; open GET /sse and post to the URL that it announces")
-        session = await self._streams.find_session(ids[0], principal.owner)
+        session = await self._streams.sessions.find(ids[0], principal.owner)
         sink = None if session is None else session.message_queue or session.remote_queue
         if session is None or sink is None:
             raise RequestRejected(404, "Session not found; open GET /sse again")

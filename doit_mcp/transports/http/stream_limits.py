@@ -7,7 +7,7 @@ import sys
 
 from ...resilience.concurrency import BUSY_MESSAGE, ConcurrencyLimiter
 from ...resilience.limits import SharedLimiter
-from ...server.sessions import MemorySessions, Session, Sessions
+from ...server.sessions import MemorySessions, Sessions
 
 RETRY_AFTER_SECONDS = 5.0
 
@@ -79,7 +79,3 @@ class StreamLimiter:
     def slot(self, owner: str) -> StreamSlot:
         """The slot of one stream of *owner*."""
         return StreamSlot(self._slots, owner)
-
-    async def find_session(self, id: str, owner: str) -> Session | None:
-        """The open HTTP+SSE session with this id, if *owner* opened it."""
-        return await self.sessions.find(id, owner)

@@ -34,7 +34,7 @@ class StreamableHttpEndpoint:
     """POST, GET and DELETE. What they need from *app* is looked up once, since every request needs it."""
 
     def __init__(self, app: web.Application) -> None:
-        self._app, self._make_sender = app, SenderFactory(app)
+        self._app, self._make_sender = app, SenderFactory(app).make_sender
         self._settings, self._endpoint, self._services = (
             app[app_keys.SETTINGS],
             app[app_keys.MESSAGE_ENDPOINT],
