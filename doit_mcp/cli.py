@@ -167,6 +167,9 @@ async def run_stdio(settings: Settings, options: argparse.Namespace) -> None:
 
 async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     """Run the server with the sandbox's identity provider and DoiT API, on loopback. Raises BadSettings."""
+    # Its accounts have public passwords, so the production image does not contain it.
+    if find_spec(f"{__package__}.sandbox") is None:
+        raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])
     from .sandbox import startup_message
     from .sandbox.accounts import MAX_EXTRA_CUSTOMERS, USERS, AccountDirectory
     from .sandbox.api import Api

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,28 @@ def test_only_what_is_installed_gets_into_the_image() -> None:
         for name in ("tests", ".git", ".venv", "docs", "examples")
         if any(fnmatch.fnmatch(name, one) for one in kept)
     ]
+
+
+def test_the_image_has_no_sandbox_and_runs_without_it(tmp_path: Path) -> None:
+    """The package is copied as .dockerignore filters it."""
+    ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] not in "#!*"]
+    assert ignored == ["doit_mcp/sandbox"]
+    shutil.copytree(ROOT / "doit_mcp", tmp_path / "doit_mcp", ignore=shutil.ignore_patterns("sandbox", "__pycache__"))
+
+    # Without `site`, which would find the checkout that is installed in editable mode.
+    environment = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{sysconfig.get_path('purelib')}", "PATH": "/usr/bin:/bin"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-S", "-m", "doit_mcp", *arguments]
+        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert run("serve", "--help").returncode == 0
+    refused = run("serve")
+    assert refused.returncode == 2 and "MCP_TOKEN_EXCHANGE_SECRET" in refused.stderr
+    refused = run("sandbox")
+    assert refused.returncode == 2 and "sandbox is not part of this installation" in refused.stderr
+    imported = "import doit_mcp.transports.http.app, sys; assert doit_mcp.__file__.startswith(sys.argv[1])"
+    subprocess.run([sys.executable, "-S", "-c", imported, str(tmp_path)], env=environment, cwd=tmp_path, check=True)
 
 
 def test_its_command_exists() -> None:
