@@ -1,1 +1,1 @@
-"""Answers MCP requests; knows no HTTP."""
+"""Handles MCP requests, independent of the transport."""

@@ -1,4 +1,4 @@
-"""Decides whether a request may start: the caller's rate, and the limits that all replicas share."""
+"""Admission control: checks a principal's rate and concurrency limits before a request starts."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from ..resilience.concurrency import ConcurrencyLimiter
 from ..resilience.limits import LimitExceeded, SharedLimiter
 from ..resilience.token_bucket import Rate, RateLimiter, TokenBuckets
 
-# A burst has as many calls as this part of a minute allows, and never fewer than the minimum.
+# The burst is the calls per minute divided by this, but at least the minimum.
 BURST_DIVISOR, MIN_BURST = 3, 10
 TOO_MANY_CALLS = "Too many calls a minute for this user; slow down"
 
 
 def call_rate(per_minute: int) -> Rate:
-    """The rate of one principal who may call *per_minute* tools."""
+    """Return the rate of one principal that may make *per_minute* tool calls per minute."""
     return Rate(float(max(MIN_BURST, per_minute // BURST_DIVISOR)), per_minute / 60)
 
 
 def call_rate_limiter(rate: Rate, clock: Callable[[], float] = time.monotonic) -> RateLimiter:
-    """Limits the tool calls of each principal in this process."""
+    """Return a limiter for the tool calls of each principal in this process."""
     return RateLimiter(TOO_MANY_CALLS, TokenBuckets(*rate), clock=clock)
 
 
 class Admission:
     """Checks the limits before a request takes its slot of *concurrency_limiter*, which must follow without awaiting.
 
-    *rate_limiter* counts tool calls; *quota* limits the calls in flight at all replicas together. Admission waits only
-    for Redis, and not while Redis is unavailable.
+    *rate_limiter* counts tool calls. *quota* limits the calls in flight at all replicas together. Admission waits only
+    for Redis, and not at all while Redis is unavailable.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Admission:
             concurrency_limiter.on_release = quota.release
 
     async def admit(self, owner: str, *messages: Message | RpcError) -> None:
-        """Check that *messages*, a request or a batch, may start. Raises LimitExceeded."""
+        """Check that *messages*, a request or a batch, may start. Raise LimitExceeded otherwise."""
         self._concurrency_limiter.check_available(owner)
         calls = sum(isinstance(one, Request) and one.method == "tools/call" for one in messages)
         if calls and self._rate_limiter is not None:

@@ -1,4 +1,4 @@
-"""From a caller's credential and tenant to the DoiT API for one call, with what the API is told about the call."""
+"""Creates the DoiT API client of one call from the caller's credential and tenant, with its tracking parameters."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def make_api_client(
     console_upstream: Upstream | None = None,
     requester: Requester = SINGLE_REQUESTER,
 ) -> Doit:
-    """The API for one call of the tool called *tool_name*: always as this *tenant*, whatever a client says.
+    """Return the API client for one call of *tool_name*. It always acts for *tenant*, regardless of client input.
 
-    *console_upstream* is where DoiT's console is reached, which knows no tenant; *requester* is who circuit breakers count.
+    *console_upstream* is the upstream of the DoiT console, which has no tenants. *requester* is the user and
+    customer that circuit breakers count.
     """
     said = tracking_params(
         tool_name,
@@ -54,7 +55,7 @@ def _tracking_text(value: object) -> str:
 
 @lru_cache(maxsize=1024)
 def tracking_params(tool_name: str, client_name: str, client_version: str, revision: str) -> Mapping[str, str]:
-    """What DoiT counts calls by: this server, the tool, the client's own name and version, and the revision."""
+    """Return the parameters that DoiT counts calls by: server, tool, client name and version, and revision."""
     said = {
         "mcpTool": tool_name,
         "mcpClient": client_name,

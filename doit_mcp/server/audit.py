@@ -1,5 +1,7 @@
-"""The audit log: who changed what, for which customer, and what became of it. One line for every attempt, none for
-reads; docs/operations/observability.rst explains the fields."""
+"""The audit log: who changed what, for which customer, and with which outcome.
+
+Every attempt to change something has one line; reads have none. docs/operations/observability.rst explains the fields.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,13 @@ from .request_context import RequestContext
 audit_log = logging.getLogger("doit_mcp.audit")
 
 Outcome = Literal[
-    "done",  # the API carried it out
-    "dry_run",  # the API said what would happen
-    "repeated",  # not carried out: an equal call was, or may have been, a moment ago
-    "declined",  # the user was asked and did not agree
-    "refused",  # the API, or the sign-in to it, refused
-    "not_sent",  # it ended before anything was sent
-    "unknown",  # sent, and it is not known whether, or how much of it, was carried out
+    "done",  # the API made the change
+    "dry_run",  # the API described the change without making it
+    "repeated",  # not sent again: an equal call succeeded, or may have, a moment ago
+    "declined",  # the user was asked and did not accept
+    "refused",  # the API refused the request or its credential
+    "not_sent",  # the call ended before a request was sent
+    "unknown",  # sent, but it is unknown whether all or part of the change was made
 ]
 
 AUDIT_LOG_UNAVAILABLE = (
@@ -35,7 +37,7 @@ AUDIT_LOG_UNAVAILABLE = (
 
 
 def record_customer_change(context: RequestContext, customer: str, scope: Literal["call", "session"]) -> None:
-    """An employee acts for *customer*: in one call, or from now on in a session."""
+    """Record that an employee acts for *customer*, in one call or from now on in a session."""
     said = _caller_fields(context) | {"customer": customer, "before": context.tenant, "how": scope}
     if (trace := CURRENT_TRACE.get()) is not None:
         trace.customer = customer
@@ -46,7 +48,10 @@ def record_customer_change(context: RequestContext, customer: str, scope: Litera
 async def run_with_audit(
     context: RequestContext, tool: Tool, call: Call, arguments: JsonObject
 ) -> JsonObject | ContentResult:
-    """What *tool*, which writes, answers. Whatever ends it is recorded; a round that only asks does not end it."""
+    """Run *tool*, which writes, and record the outcome. Return its result.
+
+    Rounds that only ask the client do not end the call and are not recorded.
+    """
     effects = Effects()
     token = EFFECTS.set(effects)
     try:
@@ -72,7 +77,7 @@ def record_attempt(
     outcome: Outcome = "not_sent",
     result: JsonObject | ContentResult | None = None,
 ) -> None:
-    """An attempt to change something has ended; nothing is recorded of tools that only read."""
+    """Record an attempt to change something. Record nothing if *tool* only reads."""
     if not tool.writes:
         return
     answer = result.structured if isinstance(result, ContentResult) else result
@@ -86,18 +91,18 @@ def record_attempt(
 def _classify_failure(failure: BaseException, effects: Effects) -> Outcome:
     if effects.repeated:
         return "repeated"
-    # What was done before a later request failed is a part, and a part is not the whole.
+    # Earlier requests may have succeeded before a later one failed, so the change may be partial.
     if effects.applied or effects.maybe_applied or (isinstance(failure, ApiError) and failure.maybe_applied):
         return "unknown"
     if isinstance(failure, Declined):
         return "declined"
-    # A tool may say a refusal in words of its own.
+    # A tool may raise a ToolError with its own message for a refusal of the API.
     cause = failure.__cause__ if isinstance(failure, ToolError) else failure
     return "refused" if isinstance(cause, ApiError) and cause.status is not None else "not_sent"
 
 
 def _caller_fields(context: RequestContext) -> dict[str, Any]:
-    """The caller by name, which no other log says, and the customer that the call is for."""
+    """Return the caller's identity, which no other log contains, and the customer of the call."""
     said: dict[str, Any] = {"principal": context.owner[:12]}
     if (actor := context.actor) is not None:
         named = {"subject": actor.subject, "email": actor.email, "token": actor.token_label}
@@ -106,7 +111,7 @@ def _caller_fields(context: RequestContext) -> dict[str, Any]:
 
 
 def affected_objects(tool: Tool, arguments: JsonObject, answer: JsonObject) -> dict[str, Any]:
-    """What a call is about: the identifiers among its *arguments*, and those of the *answer* that come on top."""
-    # Arguments that were refused may have any name.
+    """Return the identifiers of the objects that a call affects, from its *arguments* and its result *answer*."""
+    # Invalid arguments may have any name, so use only those in the schema.
     known = {name: arguments[name] for name in tool.input_schema.get("properties", {}) if name in arguments}
     return dict(list(extract_identifiers(known, answer).items())[:MAX_IDENTIFIERS])

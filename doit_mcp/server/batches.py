@@ -1,4 +1,4 @@
-"""JSON-RPC batches, which one revision has (2025-03-26, Overview, Batching)."""
+"""JSON-RPC batches, which only revision 2025-03-26 supports (Overview, Batching)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .sessions import Session
 
 MAX_BATCH_MESSAGES = 50
 MAX_CONCURRENT_BATCH_REQUESTS = 8
-"""How many requests of one batch run at once. Each counts as one of its user's calls in flight."""
+"""Requests of one batch that run at once. Each counts as one of the user's calls in flight."""
 
 
 BATCHES_UNSUPPORTED = "Invalid Request: batches require a session whose protocol version supports them"
 
 
 def check_batch_support(session: Session | None) -> Session:
-    """Return *session* if its revision has batches. Raises RpcError -32600 otherwise, or without a session."""
+    """Return *session* if its revision supports batches. Raise RpcError -32600 otherwise, or without a session."""
     if session is None or not session.caller.revision.supports("batches"):
         raise RpcError(INVALID_REQUEST, BATCHES_UNSUPPORTED)
     return session
 
 
 def parse_batch(values: list[Any]) -> list[Message | RpcError]:
-    """Parse every member of a batch, a malformed one to its error. Raises RpcError if the whole batch is refused."""
+    """Parse every member of a batch, malformed ones to errors. Raise RpcError if the whole batch is refused."""
     if not 0 < len(values) <= MAX_BATCH_MESSAGES:
         raise RpcError(INVALID_REQUEST, f"Invalid Request: a batch has 1 to {MAX_BATCH_MESSAGES} messages")
     read: list[Message | RpcError] = []
@@ -49,7 +49,7 @@ def parse_batch(values: list[Any]) -> list[Message | RpcError]:
         read.append(item)
     requests = [item for item in read if isinstance(item, Request)]
     if len(requests) > 1 and any(map(_is_customer_change, requests)):
-        # The requests of a batch share one context and have no order, so their customer would be uncertain.
+        # The requests of a batch share one context and run in any order, so their customer would be undefined.
         raise RpcError(
             INVALID_REQUEST,
             f"Invalid Request: {change_customer.__name__} cannot be part of a batch with other requests; send it alone"
@@ -66,7 +66,7 @@ def _is_customer_change(request: Request) -> bool:
 
 
 def receive_if_no_requests(session: Session, batch: Sequence[Message | RpcError]) -> bool:
-    """Take a batch that has no answer. Returns False, and takes nothing, if any of it has to be answered."""
+    """Handle a batch without a response. Return False, and handle nothing, if any member needs a response."""
     unanswered = [item for item in batch if not isinstance(item, (Request, RpcError))]
     if len(unanswered) < len(batch):
         return False
@@ -78,7 +78,7 @@ def receive_if_no_requests(session: Session, batch: Sequence[Message | RpcError]
 async def answer_batch(
     context: RequestContext, session: Session, batch: Sequence[Message | RpcError], max_concurrent: int
 ) -> tuple[int, bytes] | None:
-    """HTTP status and the array of responses, in the order of the requests; None if all of them were canceled.
+    """Return the HTTP status and the array of responses in the order of the requests, or None if all were canceled.
 
     At most *max_concurrent* requests run at once. Each runs in *session* under its own id, as if sent alone.
     """
@@ -95,14 +95,14 @@ async def answer_batch(
         try:
             session.start_request(item, task)
             async with gate:
-                # One after the other, so that other requests get their turn in between.
+                # Start one after the other, so that the event loop runs other requests in between.
                 async with beginning:
                     await asyncio.sleep(0)
                 return (await dispatch_request(context, item))[1]
         except RpcError as error:
             return error_bytes(error, item.id)
         except asyncio.CancelledError:
-            # By its client. If the whole batch is canceled, gather() raises nevertheless.
+            # The client canceled this request. If the whole batch is canceled, gather() still raises.
             return None
 
     answers = [one for one in await asyncio.gather(*map(each, batch)) if one is not None]

@@ -1,6 +1,6 @@
-"""ByteCache: serialized answers by what they were made from, bounded by the bytes of all of them together.
+"""A cache of serialized results with a limit for their total size.
 
-Keys must be small: texts of clients and objects that hold others would stay in memory without being counted.
+Keys must be small: text from clients, and objects that refer to others, would stay in memory without being counted.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Hashable
 
 from ..process.memory import compact_copy
 
-# What an entry takes besides its value: the key, a tuple of three, and its place in the dictionary.
+# Memory of an entry in addition to its value: the key, a tuple of three, and its dictionary entry.
 ENTRY_BYTES = 400
 
 
 class ByteCache:
-    """At most *max_bytes* of entries; the least recently used go first. A larger value is not kept at all."""
+    """Caches up to *max_bytes* and evicts the least recently used entries. A larger value is not cached."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -26,14 +26,14 @@ class ByteCache:
         return len(self._values)
 
     def get(self, key: Hashable) -> bytes | None:
-        """The value, which is now the most recently used one."""
+        """Return the value, or None, and mark it as the most recently used."""
         value = self._values.get(key)
         if value is not None:
             self._values.move_to_end(key)
         return value
 
     def put(self, key: Hashable, value: bytes) -> None:
-        """Keep *value* under a *key* that has none."""
+        """Store *value* under *key*, which must not have a value yet."""
         self._values[key] = compact_copy(value)
         self.size_bytes += ENTRY_BYTES + len(value)
         while self.size_bytes > self._max_bytes:

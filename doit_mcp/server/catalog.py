@@ -1,4 +1,4 @@
-"""The product's offer: its tools, prompts and resources, and what clients are told about them."""
+"""The product's catalog: tools, prompts and resources, server information and instructions for models."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SERVER_INFO: JsonObject = {
     "websiteUrl": "https://www.doit.com",
 }
 
-# Some clients read no more than the first 512 characters, so those say what there is, where to begin, and how to reach
-# what is not listed.
+# Some clients read only the first 512 characters, so those name the data, the tool to start with, and how to find
+# unlisted operations.
 INSTRUCTIONS = (
     "DoiT Cloud Intelligence: the signed-in customer's cloud costs (AWS, Google Cloud, Azure, others), budgets,"
     " anomalies, invoices, reports, savings, support. Start: get_cloud_overview. Spend: cost_breakdown, cost_trend,"
@@ -44,10 +44,10 @@ EMPLOYEE_INSTRUCTIONS = (
 
 
 def make_catalog(tools: tuple[Tool, ...], selection: Selection, is_employee: bool) -> Catalog:
-    """The offer for one selection. Raises UnknownToolset."""
+    """Return the catalog for one selection. Raise UnknownToolset."""
     known = (*tools, *employee_tools()) if is_employee else tools
     named = {tool.name for tool in listed_tools(with_discovery(known), selection)}
-    # Made from what this path runs, so that nothing else can be found or called.
+    # Built from the tools of this selection, so that no other tool can be found or called.
     running = with_discovery(callable_tools(known, selection))
     return Catalog(
         tools=tuple(tool for tool in running if tool.name in named),
@@ -61,5 +61,5 @@ def make_catalog(tools: tuple[Tool, ...], selection: Selection, is_employee: boo
 
 
 def catalog_factory() -> Callable[[Selection, bool], Catalog]:
-    """What the server offers, by selection and by whether an employee asks."""
+    """Return a function that makes the catalog for a selection and for employees or other users."""
     return partial(make_catalog, direct_tools())

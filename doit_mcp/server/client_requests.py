@@ -1,4 +1,4 @@
-"""Asking the client: what it can be asked and what counts as an answer; on a session's stream the call waits for it."""
+"""Requests to the client: capability checks, validation of answers, and sending them on a session's stream."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..protocol.revisions import Revision
 from ..protocol.schema_validator import SchemaValidator
 from .sessions import Session
 
-# A person needs time to read and answer; after that nobody is there (Lifecycle, Timeouts).
+# Long enough for users to read and answer (Lifecycle, Timeouts).
 ANSWER_TIMEOUT_SECONDS = 300.0
 MAX_ANSWER_BYTES = 64 << 10
-"""Of one answer of a client, which is remembered until its call ends."""
+"""Limit for one answer of a client, because answers are kept until the call ends."""
 ANSWER_TOO_LARGE = f"the answer is larger than {MAX_ANSWER_BYTES >> 10} KB"
 ELICITATION, SAMPLING, ROOTS = "elicitation/create", "sampling/createMessage", "roots/list"
 
@@ -31,20 +31,20 @@ class SendMessage(Protocol):
 
 
 class Asker(Protocol):
-    """How the client of one request is asked; *answers* is what it answered, by key.
+    """Asks the client of one request. *answers* are its answers so far, by key.
 
-    *waits_for_answers*: the answers come while the call waits. Otherwise the whole request comes again with them.
+    *waits_for_answers* says whether the call waits for answers. Otherwise the client resends the request with them.
     """
 
     answers: dict[str, JsonObject]
     waits_for_answers: ClassVar[bool]
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """The answers, by key. Raises NoAnswer, or whatever makes the era ask."""
+        """Return the answers by key. Raise NoAnswer, or InputRequired if the client has to send the request again."""
 
 
 def missing_capabilities(caller: Caller, question: Question) -> JsonObject | None:
-    """The capabilities that *question* needs and the client did not declare (Capability Negotiation)."""
+    """Return the undeclared capabilities that *question* needs, or None (Capability Negotiation)."""
     declared = caller.capabilities
     if question.method == ROOTS:
         return None if _is_object(declared.get("roots")) else {"roots": {}}
@@ -66,7 +66,7 @@ def _missing_sampling(caller: Caller, declared: object, question: Question) -> J
 def _missing_elicitation(caller: Caller, declared: object, question: Question) -> JsonObject | None:
     mode = question.params.get("mode", "form")
     if isinstance(declared, dict):
-        # An empty object, as before the modes were named, means the form alone.
+        # An empty object means form mode only, as in revisions without modes.
         if mode == "form" and (_is_object(declared.get("form")) or "url" not in declared):
             return None
         if mode == "url" and caller.revision.supports("url.elicitation") and _is_object(declared.get("url")):
@@ -79,12 +79,12 @@ def _is_object(value: object) -> bool:
 
 
 def is_answer_too_large(answer: object) -> bool:
-    """Whether an answer has more bytes than are remembered."""
+    """Return whether an answer exceeds MAX_ANSWER_BYTES."""
     return len(orjson.dumps(answer)) > MAX_ANSWER_BYTES
 
 
 def validate_answer(question: Question, answer: JsonObject) -> JsonObject:
-    """*answer*, if it can be one to *question*; raises NoAnswer saying what is wrong with it."""
+    """Return *answer* if it is valid for *question*. Raise NoAnswer with the reason otherwise."""
     if is_answer_too_large(answer):
         raise NoAnswer(ANSWER_TOO_LARGE)
     if question.method == ELICITATION:
@@ -102,7 +102,7 @@ def validate_answer(question: Question, answer: JsonObject) -> JsonObject:
 
 
 class NullAsker:
-    """A request with no session and no envelope: there is nobody to ask, whatever the method."""
+    """The asker of requests whose client cannot be asked anything."""
 
     waits_for_answers: ClassVar[bool] = True
 
@@ -110,12 +110,12 @@ class NullAsker:
         self.answers: dict[str, JsonObject] = {}
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """Raises CannotAsk."""
+        """Raise MissingClientCapability."""
         raise MissingClientCapability({})
 
 
 class StreamAsker:
-    """Handshake era: requests of ours on the stream of the client's request, answers by POST or on the same pipe."""
+    """Asks the client of a stateful request on the stream of that request. Answers arrive by POST or on stdin."""
 
     waits_for_answers: ClassVar[bool] = True
 
@@ -124,7 +124,7 @@ class StreamAsker:
         self.answers: dict[str, JsonObject] = {}
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """Ask all at once and wait for every answer."""
+        """Ask all questions at once and wait for every answer."""
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = {key: group.create_task(self._request_answer(question)) for key, question in questions.items()}
@@ -163,7 +163,7 @@ def _encode_request(id: str, question: Question, revision: Revision) -> bytes:
 
 
 def params_for_revision(question: Question, revision: Revision) -> JsonObject:
-    """The question's parameters as a client of *revision* knows them."""
+    """Return the question's parameters in the form of *revision*."""
     if question.method == ELICITATION:
         return downgrade(
             "ElicitURL" if question.params.get("mode") == "url" else "ElicitForm", question.params, revision

@@ -1,4 +1,4 @@
-"""Consents: each acceptance of a change counts once, whatever state a client sends again."""
+"""User consents to changes. Each counts only once, even if a client sends the same state again."""
 
 from __future__ import annotations
 
@@ -8,37 +8,40 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 LIFETIME_SECONDS = 1_000.0
-"""Longer than a request state is good for."""
+"""Longer than a request state stays valid."""
 MAX_PER_OWNER, MAX_TOTAL = 100, 10_000
 
 
 def now_milliseconds() -> int:
-    """The time, in epoch milliseconds."""
+    """Return the current time, in epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 class Consent(NamedTuple):
-    """A question put to the user: when, in epoch milliseconds, and under which unique id."""
+    """The time at which the user was asked, in epoch milliseconds, and the unique id of that question."""
 
     asked_at: int
     id: str
 
     @classmethod
     def new(cls) -> Consent:
-        """That of a question which is put now."""
+        """Return the consent for a question asked now."""
         return cls(now_milliseconds(), secrets.token_urlsafe(12))
 
 
 class Consents(Protocol):
-    """Which consents were used."""
+    """Records which consents were used."""
 
     async def use(self, owner: str, asked_at: int, id: str) -> bool:
-        """Whether the consent may count: False where it was used before, or where that is not known because it is older
-        than one of those that had to make room, or than this memory. Raises StateUnavailable where it cannot be checked."""
+        """Use a consent. Return whether it counts. Raise StateUnavailable if that cannot be checked.
+
+        A consent does not count if it was used before. It also does not count if that is unknown, because the consent
+        is older than an evicted one or than the record itself.
+        """
 
 
 class _UsedConsents:
-    """Used consents of one owner. All asked for at *floor* or before count as used."""
+    """Used consents of one owner. All consents asked for at *floor* or earlier count as used."""
 
     __slots__ = ("expires_at", "floor", "ids")
 
@@ -48,10 +51,10 @@ class _UsedConsents:
 
 
 class MemoryConsents:
-    """Consents that were used in this process. The oldest make room: those of the owner first, then anybody's.
+    """Records the consents used in this process. The oldest are evicted first: by owner, then overall.
 
-    All that were asked for at *since* (epoch milliseconds; now, if left out) or before count as used: a process that
-    ran before this one may have used them.
+    All consents asked for at *since* (epoch milliseconds; default: now) or earlier count as used, because a previous
+    process may have used them.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class MemoryConsents:
         since: int | None = None,
     ) -> None:
         self._clock, self._lifetime_seconds, self._per_owner, self._total = clock, lifetime_seconds, per_owner, total
-        # The owner who used one last comes last.
+        # Ordered by last use: the owner of the most recently used consent is last.
         self._owners: dict[str, _UsedConsents] = {}
         self._size, self._floor = 0, now_milliseconds() if since is None else since
 
@@ -72,7 +75,7 @@ class MemoryConsents:
         return self._size
 
     async def use(self, owner: str, asked_at: int, id: str) -> bool:
-        """Whether the consent may count."""
+        """Use a consent. Return whether it counts."""
         self._evict_expired()
         used = self._owners.get(owner) or _UsedConsents()
         if asked_at <= max(used.floor, self._floor) or id in used.ids:

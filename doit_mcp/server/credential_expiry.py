@@ -1,4 +1,4 @@
-"""Leases: a stream goes on only as long as the credential that it was opened with."""
+"""Ends streams when their credential expires or is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Self
 
 
 class StreamLease:
-    """The right of one stream to go on, while the block runs; :meth:`on_end` says what ends the stream."""
+    """Ties one stream to its credential while the block runs. :meth:`on_end` sets what closes the stream."""
 
     __slots__ = ("_close", "_credential", "_leases", "_timer", "has_ended")
 
@@ -22,20 +22,20 @@ class StreamLease:
         self._begin(expires)
 
     def on_end(self, close: Callable[[], None]) -> None:
-        """Call *close* when the credential ends; at once if it has ended already."""
+        """Call *close* when the credential ends, or at once if it has ended already."""
         self._close = close
         if self.has_ended:
             close()
 
     def renew(self, credential: bytes, expires: float) -> None:
-        """The client shows a credential again: a newer one takes the place of the one that the stream has."""
+        """Replace the stream's credential if the client presents a different one."""
         if credential != self._credential and not self.has_ended:
             self._stop()
             self._credential = credential
             self._begin(expires)
 
     def end(self) -> None:
-        """The credential has expired or was refused: end the stream."""
+        """End the stream, because its credential has expired or was refused."""
         self.has_ended = True
         if self._close is not None:
             self._close()
@@ -70,10 +70,10 @@ MAX_FORWARDED_RENEWALS = 10_000
 
 
 class StreamLeases:
-    """The leases of all streams of this process, by credential (a digest of it).
+    """The leases of all streams of this process, by a digest of the credential.
 
-    *by_session* has those of streams that are a session (HTTP+SSE), by its id; *forward_renewal*, if there is one, tells other
-    replicas of a renewal, since one of them may hold the stream.
+    *by_session* has the leases of sessions that consist of one stream (HTTP+SSE), by session id. *forward_renewal*, if
+    set, sends a renewal to the other replicas, because one of them may hold the stream.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -84,11 +84,11 @@ class StreamLeases:
         self._forwarded: OrderedDict[tuple[str, bytes], None] = OrderedDict()
 
     def start_lease(self, credential: bytes, expires: float) -> StreamLease:
-        """A lease until *expires* (epoch seconds, or NEVER)."""
+        """Return a lease until *expires* (epoch seconds, or NEVER_EXPIRES)."""
         return StreamLease(self, credential, expires)
 
     def renew(self, session: str, credential: bytes, expires: float) -> None:
-        """The client of this session shows a credential, which may be a newer one than its stream has."""
+        """Renew the lease of a session with the credential that its client presents, here or at other replicas."""
         if session in self.by_session:
             self.by_session[session].renew(credential, expires)
         elif self.forward_renewal is not None and (session, credential) not in self._forwarded:
@@ -98,11 +98,11 @@ class StreamLeases:
             self.forward_renewal(session, credential, expires)
 
     def receive_renewal(self, session: str, credential: bytes, expires: float) -> None:
-        """The same, learned from another replica."""
+        """Renew the lease of a session, as another replica requested."""
         if session in self.by_session:
             self.by_session[session].renew(credential, expires)
 
     def end_streams(self, credential: bytes) -> None:
-        """The credential was refused: end every stream that has it."""
+        """End every stream with this credential, because it was refused."""
         for lease in list(self.by_credential.get(credential, ())):
             lease.end()

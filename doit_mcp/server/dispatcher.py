@@ -1,4 +1,4 @@
-"""The table of handlers, and the one way from a request to the bytes of its answer."""
+"""Dispatches JSON-RPC requests to the handlers of their methods and serializes the responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .request_context import Catalog, RequestContext
 
 log = logging.getLogger(__name__)
 
-# A handler that keeps its whole sealed answer serialized returns it as a fragment.
+# A handler that caches its complete, serialized result returns it as a fragment.
 Handler = Callable[[RequestContext, Request], Awaitable[JsonObject | orjson.Fragment]]
 
 HANDLERS: dict[str, Handler] = {
@@ -49,7 +49,8 @@ HANDLERS: dict[str, Handler] = {
     "resources/directory/read": skills.read_directory,
 }
 
-# Requests that wait for nobody: answered in place, with nothing to cancel and nothing to outlive the connection.
+# Methods that never wait for the API or the client. They run inline: there is nothing to cancel, and nothing that
+# could outlive the connection.
 INLINE_METHODS = frozenset(
     "server/discover ping tools/list prompts/list resources/list resources/templates/list resources/subscribe"
     " resources/unsubscribe logging/setLevel tasks/get tasks/update tasks/cancel skills/list skills/get"
@@ -57,14 +58,14 @@ INLINE_METHODS = frozenset(
 )
 
 
-# Methods of capabilities that are declared only where there is something to offer.
+# Methods of capabilities that are declared only if the catalog has something to list.
 OPTIONAL_METHODS = frozenset(
     method for method in HANDLERS if method.startswith(("prompts/", "skills/", "resources/", "completion/"))
 )
 
 
 def supports_method(catalog: Catalog, method: str) -> bool:
-    """Whether the capability that *method* belongs to is offered at all."""
+    """Return whether *catalog* has the capability that *method* belongs to."""
     match method.partition("/")[0]:
         case "prompts":
             return bool(catalog.prompts)
@@ -82,7 +83,7 @@ def supports_method(catalog: Catalog, method: str) -> bool:
 
 
 def find_handler(context: RequestContext, method: str) -> Handler:
-    """What answers *method*; RpcError -32601 where nothing does, for this caller and this offer."""
+    """Return the handler of *method*. Raise RpcError -32601 if the revision or the catalog does not have the method."""
     handler = HANDLERS.get(method) if method in context.caller.revision.requests else None
     if handler is None or (method in OPTIONAL_METHODS and not supports_method(context.catalog, method)):
         raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:80]}")
@@ -90,14 +91,17 @@ def find_handler(context: RequestContext, method: str) -> Handler:
 
 
 def internal_error() -> RpcError:
-    """The error for a bug of ours: no details, but a reference that an operator finds in the log."""
+    """Return the error for an unexpected exception: no details, only a reference that operators find in the log."""
     trace = CURRENT_TRACE.get()
     reference = f" (reference {trace.id})" if trace is not None else ""
     return RpcError(INTERNAL_ERROR, f"Internal error{reference}")
 
 
 async def dispatch_request(context: RequestContext, request: Request) -> tuple[int, bytes]:
-    """HTTP status and body for *request*: the one place where a failure becomes a JSON-RPC error."""
+    """Return the HTTP status and body of the response to *request*.
+
+    This is the only place where exceptions become JSON-RPC errors.
+    """
     era = context.caller.revision.era
     if (trace := CURRENT_TRACE.get()) is not None:
         trace.method = request.method if request.method in HANDLERS else "other"

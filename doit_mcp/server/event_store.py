@@ -1,4 +1,4 @@
-"""Keeps the events of a session's streams, so that a client that lost its connection can resume."""
+"""Stores the events of a session's streams, so that a client can resume a stream after losing its connection."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..protocol.jsonrpc import Id
 MAX_EVENTS_PER_STREAM = 512
 MAX_TOTAL_BYTES = 64 << 20
 MAX_OWNER_BYTES = 4 << 20
-# Memory of an event besides its bytes.
+# Memory of an event in addition to its bytes.
 EVENT_OVERHEAD_BYTES = 256
-# Memory of a log besides its events and the ids of its requests; its copy in Redis has 4.7 KB before the first event.
+# Memory of a log in addition to its events and request ids. In Redis, a log without events takes 4.7 KB.
 LOG_OVERHEAD_BYTES = 5_000
 
 
 class EventLog:
-    """The events of one stream of *owner*, which answers the requests *request_ids*; *done* after the last event."""
+    """The events of one stream of *owner*, with the responses to *request_ids*. *done* is set after the last event."""
 
     __slots__ = (
         "_wake_event",
@@ -49,20 +49,20 @@ class EventLog:
         return self._follower_count > 0
 
     def wake_followers(self) -> None:
-        """Wake the followers."""
+        """Wake the followers, because the log has changed."""
         self._wake_event.set()
 
     def detach_followers(self) -> None:
-        """End the followers here: the client continues at another place."""
+        """End the current followers: the client continues on another connection."""
         self._follower_count += 1
         self._wake_event.set()
 
     def event_id(self, number: int) -> str:
-        """The id of the event with this number; number 0 is the beginning of the stream."""
+        """Return the id of the event with this number. Number 0 is the beginning of the stream."""
         return f"{self.stream}_{number}"
 
     async def events_after(self, number: int) -> AsyncIterator[tuple[str, bytes]]:
-        """(event id, message) of all events after *number*, past and future, until the stream is done.
+        """Yield (event id, message) for all events after *number*, past and future, until the stream is done.
 
         Each message goes to one stream, so earlier followers end (Multiple Connections).
         """
@@ -80,36 +80,36 @@ class EventLog:
 
 
 def parse_event_id(event_id: str) -> tuple[str, int | None]:
-    """The stream and the number in an event id; the number is None in an id that this server did not make."""
+    """Return the stream and number of an event id. The number is None in an id that this server did not create."""
     stream, separator, number = event_id.rpartition("_")
     right = separator and number.isascii() and number.isdecimal() and len(number) <= 9
     return stream, int(number) if right else None
 
 
 class EventStore(Protocol):
-    """Where the logs of streams are kept, by session and stream."""
+    """Stores the logs of streams, by session and stream."""
 
     def open_log(self, session: str, stream: str, request_ids: Sequence[Id] = (), owner: str = "") -> EventLog:
-        """A new log for a stream of a session of *owner* that answers these requests."""
+        """Open a log for a stream that carries the responses to *request_ids*, in a session of *owner*."""
 
     async def begin_log(self, session: str, log: EventLog) -> None:
-        """Called before the first event of *log* is sent."""
+        """Prepare *log*. Called before its first event is sent."""
 
     async def append_event(self, session: str, log: EventLog, data: bytes, *, last: bool = False) -> str:
-        """Keep a message, so that the client can get it again; returns its event id."""
+        """Store a message, so that the client can fetch it again. Return its event id."""
 
     async def end_log(self, session: str, log: EventLog) -> None:
-        """End the log without an answer: the request was canceled."""
+        """End the log without a response, because the request was canceled."""
 
     async def events_after(self, session: str, event_id: str) -> AsyncIterator[tuple[str, bytes]] | None:
-        """All events after this one, past and future; None for an id that is not known in this session."""
+        """Return all events after this one, past and future, or None if the session has no such id."""
 
     def forget_session(self, session: str) -> None:
-        """The session has ended: drop its logs and end their followers."""
+        """Drop the logs of a session that has ended, and end their followers."""
 
 
 class MemoryEventStore:
-    """The logs of one process. The oldest are dropped first: an owner's beyond *max_owner_bytes*, any beyond *max_bytes*.
+    """The logs of one process. Beyond *max_owner_bytes* or *max_bytes*, the oldest of the owner or of all are dropped.
 
     *on_drop* is called with the session and stream of each dropped log.
     """
@@ -128,23 +128,23 @@ class MemoryEventStore:
         self.total_bytes = 0
 
     async def begin_log(self, session: str, log: EventLog) -> None:
-        """Do nothing: the log is known already."""
+        """Do nothing, because the log is ready once it is open."""
 
     async def append_event(self, session: str, log: EventLog, data: bytes, *, last: bool = False) -> str:
-        """Keep a message; returns its event id."""
+        """Store a message. Return its event id."""
         return self.append_local(session, log, data, last=last)
 
     async def end_log(self, session: str, log: EventLog) -> None:
-        """End the log without an answer."""
+        """End the log without a response."""
         self.end_local(log)
 
     async def events_after(self, session: str, event_id: str) -> AsyncIterator[tuple[str, bytes]] | None:
-        """All events after this one; None for an id that is not known in this session."""
+        """Return all events after this one, or None if the session has no such id."""
         found = self.find_event(session, event_id)
         return None if found is None else found[0].events_after(found[1])
 
     def open_log(self, session: str, stream: str, request_ids: Sequence[Id] = (), owner: str = "") -> EventLog:
-        """A new log for a stream of a session of *owner* that answers these requests."""
+        """Open a log for a stream that carries the responses to *request_ids*, in a session of *owner*."""
         log = self._logs[session, stream] = EventLog(stream, request_ids, owner)
         self._add_bytes(log, log.size_bytes)
         self._streams.setdefault(session, set()).add(stream)
@@ -152,7 +152,7 @@ class MemoryEventStore:
         return log
 
     def append_local(self, session: str, log: EventLog, data: bytes, *, last: bool = False) -> str:
-        """As :meth:`append_event`, without waiting."""
+        """Do the same as :meth:`append_event`, without waiting."""
         log.events.append(compact_copy(data))
         log.size_bytes += len(data) + EVENT_OVERHEAD_BYTES
         log.done = last
@@ -184,7 +184,7 @@ class MemoryEventStore:
             self._drop_log(*next(iter(self._logs)))
 
     def end_local(self, log: EventLog) -> None:
-        """As :meth:`end_log`, without waiting."""
+        """Do the same as :meth:`end_log`, without waiting."""
         log.done = True
         log.wake_followers()
 
@@ -195,11 +195,11 @@ class MemoryEventStore:
         self._add_bytes(log, -len(gone) - EVENT_OVERHEAD_BYTES)
 
     def find_log(self, session: str, stream: str) -> EventLog | None:
-        """The log of a stream; None if it was never opened, or dropped."""
+        """Return the log of a stream, or None if it was never opened or has been dropped."""
         return self._logs.get((session, stream))
 
     def find_event(self, session: str, event_id: str) -> tuple[EventLog, int] | None:
-        """The log and number of an event of this session, never of another one."""
+        """Return the log and number of an event of this session, or None if resuming after it is not possible."""
         stream, number = parse_event_id(event_id)
         log = self._logs.get((session, stream))
         if log is None or number is None:

@@ -1,4 +1,4 @@
-"""Outbox: messages that wait for one reader of an event stream. Bounded; who falls behind is cut off."""
+"""A bounded queue of messages for the reader of one event stream. A reader that falls behind is disconnected."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ MAX_BYTES = 4 << 20
 
 
 class MessageQueue:
-    """Any number of writers, who never wait; one reader. A reader who lets too much pile up is closed.
+    """Any number of writers, which never wait, and one reader. The queue closes when it exceeds its limits.
 
-    Most wait for hours, and then for one message: so there is nothing here that is made before it is needed.
-    *try_send*, if there is one, takes a message past the reader where nothing waits, and says whether it did: that is
-    cheaper than to wake the reader. It must refuse while the reader has one in hand.
+    Most queues are idle for hours, so nothing is allocated before it is needed. *try_send*, if set, sends a message
+    directly when the queue is empty and returns whether it did, which is cheaper than waking the reader. It must return
+    False while the reader is sending a message.
     """
 
     __slots__ = ("_bytes", "_closed", "_messages", "_waiting_reader", "try_send")
 
     def __init__(self) -> None:
-        # Never long, and empty 700 bytes smaller than a deque.
+        # A list, because it stays short and takes 700 bytes less than a deque when empty.
         self._messages: list[bytes] = []
         self._bytes = 0
         self._closed = False
@@ -29,11 +29,11 @@ class MessageQueue:
 
     @property
     def closed(self) -> bool:
-        """Whether the stream has ended, or is about to."""
+        """Whether the stream has ended or is about to end."""
         return self._closed
 
     def put(self, data: bytes) -> None:
-        """Leave a message for the reader; after the end nothing happens."""
+        """Add a message. Do nothing if the queue is closed; beyond the limits, drop all messages and close it."""
         if self._closed or (not self._messages and self.try_send is not None and self.try_send(data)):
             return
         self._bytes += len(data)
@@ -45,10 +45,10 @@ class MessageQueue:
         self._wake()
 
     async def wait_for_room(self) -> None:
-        """There always is: who falls behind is cut off."""
+        """Return at once: a reader that falls behind is disconnected instead."""
 
     def close(self) -> None:
-        """No more messages; what waits is still read."""
+        """Accept no more messages. Queued messages can still be read."""
         self._closed = True
         self._wake()
 
@@ -57,7 +57,7 @@ class MessageQueue:
             self._waiting_reader.set_result(None)
 
     async def get(self) -> bytes | None:
-        """The next message, or None at the end."""
+        """Return the next message, waiting for it if necessary, or None after the last one."""
         while not self._messages:
             if self._closed:
                 return None

@@ -1,4 +1,4 @@
-"""Asking by retry: a result asks the client, and the whole request comes again with the answers (2026-07-28, MRTR)."""
+"""Multi Round-Trip Requests: a result asks for input, and the client retries with answers (2026-07-28, MRTR)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .consents import Consent
 log = logging.getLogger(__name__)
 
 UseConsent = Callable[[int, str], Awaitable[bool]]
-# For a key under which no sealed question was put.
+# For keys under which no signed question was asked.
 NOT_ASKED: tuple[str, Consent | None] = ("", None)
 
 
 class InputRequired(CallSuspended):
-    """The request cannot be answered before the client has answered *questions*."""
+    """Raised when the request cannot complete before the client answers *questions*."""
 
     def __init__(self, questions: Mapping[str, Question]) -> None:
         super().__init__("input required")
@@ -35,35 +35,40 @@ class InputRequired(CallSuspended):
 
 @dataclass(frozen=True, slots=True)
 class PreviousRounds:
-    """What earlier rounds of a request brought: answers by key; and the sealed questions that were put, by key: the
-    digest of each, and the consent that an acceptance of it is."""
+    """What earlier rounds of a request collected.
+
+    *answers* are the answers by key. *asked_questions* are the signed questions that were asked, by key: the digest of
+    the question, and the consent that accepting it gives.
+    """
 
     answers: Mapping[str, JsonObject] = field(default_factory=dict)
     asked_questions: Mapping[str, tuple[str, Consent]] = field(default_factory=dict)
 
     @classmethod
     def from_state(cls, state: tuple[dict[str, JsonObject], dict[str, tuple[str, int, str]]]) -> PreviousRounds:
-        """That of a *state*."""
+        """Return the rounds that *state* describes."""
         known, shown = state
         return cls(known, {key: (digest, Consent(asked, id)) for key, (digest, asked, id) in shown.items()})
 
     @property
     def state(self) -> list[object]:
-        """The same as JSON, which the client brings again."""
+        """The rounds as JSON, which the client returns with its retry."""
         return [self.answers, {key: [digest, *consent] for key, (digest, consent) in self.asked_questions.items()}]
 
     def after_round(self, answers: Mapping[str, JsonObject], questions: Mapping[str, Question]) -> PreviousRounds:
-        """The same after a round that brought the answers *answers* and ended by putting the questions *questions*, whose
-        answers, if there were any before, count no longer."""
+        """Return the rounds including one that collected *answers* and ended by asking *questions*.
+
+        Earlier answers to *questions* no longer count.
+        """
         kept = {key: answer for key, answer in {**self.answers, **answers}.items() if key not in questions}
         put = {key: (one.digest, Consent.new()) for key, one in questions.items() if one.signed}
         return PreviousRounds(kept, {**self.asked_questions, **put})
 
 
 class RetryInputCollector:
-    """Envelope era: what was answered already is at hand; the first question without an answer ends the run (MRTR).
+    """Asks the client of a stateless request. The first unanswered question ends the run (MRTR).
 
-    *use_consents* uses up the consent that a sealed question asked for, and says whether it could still count.
+    *use_consent* uses the consent that a signed question asked for, and returns whether it counts.
     """
 
     waits_for_answers: ClassVar[bool] = False
@@ -71,13 +76,16 @@ class RetryInputCollector:
     def __init__(self, request: Request, previous: PreviousRounds, use_consent: UseConsent) -> None:
         self._request, self._previous, self._use_consent = request, previous, use_consent
         self.answers: dict[str, JsonObject] = {}
-        # Sealed questions that the user accepted.
+        # Signed questions that the user accepted.
         self._accepted: dict[str, Question] = {}
 
     @property
     def has_open_question(self) -> bool:
-        """Whether an earlier round put a sealed question, or this one declines one. Then the client can be asked,
-        whatever capabilities it declares now: leaving them out must not turn an open question into a yes."""
+        """Whether an earlier round asked a signed question, or this request declines one.
+
+        Such a client counts as able to answer, whatever capabilities it declares now: leaving them out must not turn an
+        open question into a yes.
+        """
         return bool(self._previous.asked_questions) or any(
             _is_declined(answer) for answer in read_input_responses(self._request).values()
         )
@@ -87,9 +95,10 @@ class RetryInputCollector:
         return given if _is_declined(given) else self._previous.answers.get(key, given)
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """The answers, where all are there; raises InputRequired with the ones that are not.
+        """Return the answers if all are known. Raise InputRequired with the unanswered questions otherwise.
 
-        A sealed question counts as accepted only if an earlier round put just that question, and as declined always.
+        An accepted signed question counts only if an earlier round asked exactly this question. A declined one always
+        counts.
         """
         missing: dict[str, Question] = {}
         for key, question in questions.items():
@@ -114,7 +123,7 @@ class RetryInputCollector:
         return {key: self.answers[key] for key in questions}
 
     async def _invalidate_consent(self, consent: Consent | None) -> None:
-        """Nothing is changed by virtue of *consent* any more, now that its question was answered otherwise."""
+        """Mark *consent* as used, so that it permits no change: its question was not accepted."""
         if consent is not None:
             try:
                 await self._use_consent(*consent)
@@ -122,8 +131,10 @@ class RetryInputCollector:
                 log.warning("a consent that was not given could not be recorded as used")
 
     async def use_consents(self) -> None:
-        """Use the consents that were given. Raises InputRequired with the questions whose consent was used before,
-        StateUnavailable where that cannot be checked."""
+        """Use the consents that the user gave.
+
+        Raise InputRequired with the questions whose consent was used before, StateUnavailable if the check fails.
+        """
         asked = self._accepted
         again = {
             key: one
@@ -139,7 +150,7 @@ def _is_declined(answer: JsonObject | None) -> bool:
 
 
 def read_input_responses(request: Request) -> dict[str, JsonObject]:
-    """The ``inputResponses`` of a request; RpcError -32602 when they are no object of objects."""
+    """Return the ``inputResponses`` of a request. Raise RpcError -32602 unless they are an object of objects."""
     given = request.params.get("inputResponses", {})
     if not isinstance(given, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.inputResponses must be an object", id=request.id)

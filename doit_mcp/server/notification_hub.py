@@ -1,4 +1,4 @@
-"""Hub: tells whoever listens that a list or a resource has changed."""
+"""Publishes changes of lists, resources and tasks to the listeners that they concern."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TASK_UPDATED = "notifications/tasks"
 
 @dataclass(frozen=True, slots=True)
 class ChangeEvent:
-    """Something changed: the notification's *method*, what it is about (a URI, a task id, "" for lists), and for whom.
+    """A change. *method* and *params* are those of the notification.
 
-    *owner* "" means everybody; *params* are those of the notification.
+    *subject* is a URI or a task id, and "" for lists. *owner* is the owner that it concerns, and "" for all owners.
     """
 
     method: str
@@ -28,12 +28,12 @@ class ChangeEvent:
     params: dict[str, object] | None = None
 
 
-# Takes a change without waiting; it is the listener's own affair what it does with it.
+# Called with each change. Must return without waiting.
 ChangeListener = Callable[[ChangeEvent], None]
 
 
 class HubSubscription:
-    """A listener's place in the hub, while the block runs. Thousands of streams hold one: it is small."""
+    """Registers a listener while the block runs. Kept small, because each of thousands of streams has one."""
 
     __slots__ = ("_hub", "listener", "message_queue", "owner")
 
@@ -51,11 +51,11 @@ class HubSubscription:
 
 
 class NotificationHub:
-    """The *subscriptions* of one process; *forward* tells those of others, where there are other processes."""
+    """The *subscriptions* of one process. *forward*, if set, sends changes to the other processes."""
 
     def __init__(self, forward: ChangeListener | None = None) -> None:
         self.forward = forward
-        # In the order in which they came.
+        # A dictionary, because it keeps the order of subscription.
         self.subscriptions: dict[HubSubscription, None] = {}
 
     def __len__(self) -> int:
@@ -64,28 +64,30 @@ class NotificationHub:
     def subscribe(
         self, owner: str, listener: ChangeListener, message_queue: MessageQueue | None = None
     ) -> HubSubscription:
-        """Call *listener* for every change that concerns *owner* while the block runs; :meth:`close` ends the stream of
-        *message_queue*."""
+        """Call *listener* for every change that concerns *owner* while the block runs.
+
+        :meth:`close_streams` closes *message_queue*.
+        """
         return HubSubscription(self, owner, listener, message_queue)
 
     def publish(self, change: ChangeEvent) -> None:
-        """Tell all whom it concerns, without waiting for any of them."""
+        """Send a change to all listeners that it concerns, in all processes, without waiting."""
         self.publish_locally(change)
         if self.forward is not None:
             self.forward(change)
 
     def publish_locally(self, change: ChangeEvent) -> None:
-        """Tell those whom it concerns in this process."""
+        """Send a change to the listeners that it concerns in this process."""
         for listening in list(self.subscriptions):
             if change.owner in ("", listening.owner):
                 listening.listener(change)
 
     def has_listener(self, owner: str) -> bool:
-        """Whether anybody in this process listens for *owner*."""
+        """Return whether a listener in this process is subscribed for *owner*."""
         return any(listening.owner == owner for listening in self.subscriptions)
 
     def close_streams(self) -> None:
-        """End every stream politely (shutdown)."""
+        """Close the queue of every stream, so that streams end after their last message (shutdown)."""
         for listening in list(self.subscriptions):
             if listening.message_queue is not None:
                 listening.message_queue.close()

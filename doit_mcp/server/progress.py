@@ -1,4 +1,4 @@
-"""Progress: how far a request is, told to a client that asked (Progress; the 2024-11-05 utility of that name)."""
+"""Progress notifications for requests with a progress token (2024-11-05, Utilities, Progress)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .request_context import Channel
 
 
 def check_progress_token(request: Request, meta: object) -> None:
-    """Raise RpcError -32602 for a progress token in *meta* that is too long: every notification repeats it."""
+    """Raise RpcError -32602 if the progress token in *meta* is too long: every notification repeats it."""
     if not isinstance(meta, dict) or "progressToken" not in meta:
         return
     token = meta["progressToken"]
@@ -20,8 +20,11 @@ def check_progress_token(request: Request, meta: object) -> None:
 
 
 class ProgressReporter:
-    """The progress of one request. It knows nothing of the call whose progress it is: the DoiT client holds it, and the
-    call holds the client, so that otherwise each call would live until the garbage collector comes by."""
+    """Reports the progress of one request.
+
+    It does not refer to the call: the call refers to the API client, and the client to this object, so a reference back
+    would be a cycle and keep each call alive until the next garbage collection.
+    """
 
     __slots__ = ("_channel", "_revision", "_last_progress", "_token")
 
@@ -33,11 +36,11 @@ class ProgressReporter:
         self._last_progress = -1.0
 
     async def advance(self, message: str) -> None:
-        """One step further."""
+        """Report one more step."""
         await self.report(max(self._last_progress, 0.0) + 1, message=message)
 
     async def report(self, done: float, total: float | None = None, message: str = "") -> None:
-        """Send a notification if the request has a token; one that does not rise is none."""
+        """Send a notification if the request has a token and the progress has increased."""
         if self._token is None or done <= self._last_progress:
             return
         self._last_progress = done
@@ -45,17 +48,17 @@ class ProgressReporter:
         if total is not None:
             params["total"] = total
         if message:
-            # Steps of the assistants are text from the API.
+            # Progress messages of DoiT's assistants are text from the API.
             params["message"] = sanitize_text(message)
         fitted = downgrade("Progress", params, self._revision)
         await self._channel.send(notification_bytes("notifications/progress", fitted))
 
 
 class SilentProgress:
-    """The progress of a task, which goes nowhere: its request has been answered (tasks extension)."""
+    """Discards the progress of a task, whose request already has its response (tasks extension)."""
 
     async def advance(self, message: str) -> None:
-        """Nobody is told."""
+        """Do nothing."""
 
     async def report(self, done: float, total: float | None = None, message: str = "") -> None:
-        """Nobody is told."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""Context: everything that answering one request may use."""
+"""The catalog, the services and the context that handlers of a request use."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from .signed_state import StateSigner
 from .tasks import Tasks
 
 ProgressCallback = Callable[[str], Awaitable[None]]
-# What is called ("" where it is no tool), who calls, where progress goes, seconds it may take -> the API for this call.
+# Tool name ("" if not a tool), caller, progress callback, deadline in seconds -> API client for the call.
 ApiFactory = Callable[[str, Caller, ProgressCallback, float], Doit]
 
-# Id of a customer -> how to reach the API for that one.
+# Customer id -> API factory for that customer.
 CustomerApiFactory = Callable[[str], ApiFactory]
 
-# How a request reaches the API: as one customer; for employees, as any customer; and the id of that one customer.
+# API factory for one customer; for employees, the factory for any customer; and the id of that one customer.
 ApiAccess = tuple[ApiFactory, CustomerApiFactory | None, str]
 
-# The challenge that tells a client where to sign in, as text (RFC 6750).
+# Returns the challenge that says where to sign in, as text (RFC 6750).
 AuthChallengeFactory = Callable[[], str]
 
 
@@ -45,32 +45,32 @@ _catalog_ids = itertools.count()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
-    """What this server offers on a path: the same for every caller who comes that way. Equal only to itself."""
+    """The tools, prompts and resources of a URL path, the same for all its callers. Equal only to itself."""
 
     tools: tuple[Tool, ...]
     server_info: JsonObject
     instructions: str = ""
-    # Callable by name although no list shows them.
+    # Callable by name, but not listed.
     unlisted_tools: tuple[Tool, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     resources: tuple[Resource, ...] = ()
     resource_templates: tuple[ResourceTemplate, ...] = ()
     skills: tuple[Skill, ...] = ()
-    # Whether the lists can change while the server runs, and with them what is declared.
+    # Whether the lists can change while the server runs. If so, listChanged is declared.
     can_change: bool = False
     page_size: int = 200
-    # How long a client may reuse lists, and for whom: behind authorization never for others (2026-07-28, Caching).
+    # How long a client may cache lists, never for other users (2026-07-28, Caching).
     cache_milliseconds: int = 300_000
     tools_by_name: Mapping[str, Tool] = field(init=False)
     tools_by_former_name: Mapping[str, Tool] = field(init=False)
     prompts_by_name: Mapping[str, Prompt] = field(init=False)
     resources_by_uri: Mapping[str, Resource] = field(init=False)
-    # Tools with arguments that a header repeats.
+    # Tools with arguments that HTTP headers repeat.
     tools_with_header_params: frozenset[str] = field(init=False)
-    # What every answer of the envelope era repeats: name and version, not the whole introduction.
+    # The server name and version, which results of stateless requests repeat.
     server_identity: JsonObject = field(init=False)
     fingerprint: str = field(init=False)
-    # Stands for the offer in keys of caches, which would otherwise keep it: no other offer of the process has it.
+    # Unique in the process. Cache keys contain it instead of the catalog, which they would keep in memory.
     catalog_id: int = field(init=False, default_factory=lambda: next(_catalog_ids))
 
     def __post_init__(self) -> None:
@@ -90,25 +90,25 @@ class Catalog:
         object.__setattr__(self, "fingerprint", hashlib.sha256(names.encode()).hexdigest()[:8])
 
     def find_tool(self, name: str) -> Tool | None:
-        """The tool with this name, or with this former name."""
+        """Return the tool with this name or former name, or None."""
         return self.tools_by_name.get(name) or self.tools_by_former_name.get(name)
 
 
 class Channel(Protocol):
-    """The way to the client, ahead of a request's answer; *may_stream* says whether anything can go there at all."""
+    """Sends messages to the client before the response. *may_stream* says whether the channel can send any."""
 
     @property
     def may_stream(self) -> bool: ...
 
     async def send(self, data: bytes) -> None:
-        """Send one message. A client that cannot take it, or left, is spared it; that is no error."""
+        """Send one message. It is dropped without an error if the client cannot receive it or has disconnected."""
 
     async def release(self) -> None:
-        """Let the connection go where the client can fetch the rest later; otherwise nothing happens."""
+        """Release the connection if the client can fetch the rest later. Otherwise do nothing."""
 
 
 class Actor(Protocol):
-    """Who calls. *email*, *domain* and *token_label*, which tells the API tokens of one user apart, may be empty."""
+    """The user behind a request. *token_label* distinguishes the user's API tokens. All but *subject* may be empty."""
 
     @property
     def subject(self) -> str: ...
@@ -124,15 +124,15 @@ class Actor(Protocol):
 
 
 class NullChannel:
-    """The channel of requests that say nothing ahead of their answer, and of tasks."""
+    """The channel of tasks, and of requests that send nothing before their response."""
 
     may_stream = False
 
     async def send(self, data: bytes) -> None:
-        """Nothing is ever sent."""
+        """Drop the message."""
 
     async def release(self) -> None:
-        """There is no stream to end."""
+        """Do nothing, because there is no connection to release."""
 
 
 NULL_CHANNEL = NullChannel()
@@ -140,7 +140,7 @@ NULL_CHANNEL = NullChannel()
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all requests of a process share. *console_url* is where people open DoiT's console."""
+    """Services shared by all requests of a process. *console_url* is where users open the DoiT console."""
 
     notification_hub: NotificationHub
     state_signer: StateSigner
@@ -148,7 +148,7 @@ class Services:
     console_url: str = "https://console.doit.com"
     results: ResultStore = field(default_factory=MemoryResultStore)
     clock: Callable[[], float] = time.time
-    # Hears of every tool call: its name, whether it failed, how many seconds it took.
+    # Called after every tool call with its name, whether it failed, and its duration in seconds.
     on_tool_called: Callable[[str, bool, float], None] = lambda name, failed, seconds: None
     receipts: ReceiptStore = field(default_factory=MemoryReceiptStore)
     # Whether changes are refused while the audit log cannot be written.
@@ -157,13 +157,13 @@ class Services:
 
 
 class RequestContext(NamedTuple):
-    """One request's surroundings: what is offered, who asks, how to reach DoiT for them and how to speak first.
+    """The context of one request: catalog, caller, API access, channel and services.
 
-    *owner* is the caller's principal as a key, *actor* the caller as the audit log names them; *headers* are those of
-    the request on HTTP. *customer_api_factory* is there for employees of DoiT alone: how to reach DoiT for another customer.
-    *make_auth_challenge* makes the challenge that a result carries when the sign-in is no longer accepted, where the transport has
-    one; *lease* is how long a stream may go on. *tenant* is the customer whose data *api_factory* reaches: a key for what
-    is kept, never sent to the API.
+    *owner* is the key of the caller's principal, *actor* the caller as the audit log names it. *headers* are those of
+    the HTTP request. *customer_api_factory* makes API factories for other customers, only for DoiT employees.
+    *make_auth_challenge* returns the challenge for results when the sign-in is no longer accepted, if the transport has
+    sign-in. *lease* limits how long a stream stays open. *tenant* is the customer whose data *api_factory* accesses: a
+    key for stored data, never sent to the API.
     """
 
     catalog: Catalog
@@ -182,5 +182,5 @@ class RequestContext(NamedTuple):
 
     @property
     def customer(self) -> str | None:
-        """The customer whose data an employee of DoiT sees; None for all other callers, who have only one."""
+        """The customer that a DoiT employee acts for; None for all other callers, who have only one customer."""
         return None if self.customer_api_factory is None else self.tenant

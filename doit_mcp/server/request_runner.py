@@ -1,4 +1,4 @@
-"""Runs stateful requests in tasks of their own, so that a lost connection does not cancel them."""
+"""Runs stateful requests in their own asyncio tasks, so that a lost connection does not cancel them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ log = logging.getLogger(__name__)
 
 
 class ResponseSink(Protocol):
-    """Takes the answer to a request."""
+    """Sends the response to a request."""
 
     def finish(self, status: int, body: bytes) -> Awaitable[None]:
-        """Send the answer."""
+        """Send the response."""
 
     def finish_canceled(self) -> Awaitable[None]:
-        """End without an answer: the request was canceled."""
+        """End without a response, because the request was canceled."""
 
 
 class RequestRunner:
-    """The tasks of one process. Each holds its place in *limiter* until it ends."""
+    """The running requests of one process. Each holds its slots in *limiter* until it ends."""
 
     def __init__(self, limiter: ConcurrencyLimiter) -> None:
         self.limiter = limiter
@@ -39,7 +39,7 @@ class RequestRunner:
         return len(self._tasks)
 
     def start(self, context: RequestContext, request: Request, sink: ResponseSink) -> asyncio.Task[None]:
-        """Answer *request* in a task. Raises LimitExceeded, and RpcError if its id is in flight in the session."""
+        """Run *request* in a task. Raise LimitExceeded, and RpcError if its id is in flight in the session."""
         session = context.session
         if session is not None and request.id in session.running_requests:
             session.check_request_id(request)
@@ -53,8 +53,11 @@ class RequestRunner:
     def start_batch(
         self, context: RequestContext, session: Session, messages: Sequence[Message | RpcError], sink: ResponseSink
     ) -> asyncio.Task[None]:
-        """Answer a batch of *session* in one task, which takes a place for each request that it runs at once. If fewer
-        are free, it takes those and runs longer. Raises LimitExceeded if none is free."""
+        """Run a batch of *session* in one task.
+
+        The task takes one slot for each request that it runs at once. If fewer are free, it takes those and runs fewer
+        requests at once. Raise LimitExceeded if no slot is free.
+        """
         requests = sum(isinstance(item, Request) for item in messages)
         places = self.limiter.acquire_up_to(context.owner, max(1, min(requests, MAX_CONCURRENT_BATCH_REQUESTS)))
         work = _deliver_response(sink, answer_batch, context, session, messages, places)
@@ -68,7 +71,7 @@ class RequestRunner:
         session: Session | None = None,
         id: Id | None = None,
     ) -> asyncio.Task[None]:
-        """Run *work*, which gives back *places* of *owner* at its end."""
+        """Run *work* in a task that releases *places* slots of *owner* at its end."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(partial(self._on_done, owner, places, session, id))
@@ -85,7 +88,7 @@ class RequestRunner:
             log.error("an answer could not be delivered", exc_info=failure)
 
     async def drain(self, seconds: float) -> None:
-        """Wait up to *seconds* for everything that runs, then cancel the rest (shutdown)."""
+        """Wait up to *seconds* for running requests, then cancel the rest (shutdown)."""
         try:
             async with asyncio.timeout(seconds):
                 await self.limiter.wait_until_idle()

@@ -1,4 +1,4 @@
-"""The rounds of a request that asks back: what earlier ones brought, and the state that the client brings again."""
+"""Runs one round of a request that asks the client for input, and signs the state between rounds (MRTR)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .running_request import ContinueAsTask, RunningRequest
 
 NO_PREVIOUS_ROUNDS = PreviousRounds()
 
-# How long a person may think before the state of a request has to be asked for anew.
+# How long users may take to answer before the request has to start over.
 STATE_LIFETIME_SECONDS = 900.0
 MAX_STATE_BYTES = 32 << 10
 
 
 def make_input_collector(context: RequestContext, request: Request, previous: PreviousRounds) -> Asker:
-    """How this request's client is asked."""
+    """Return the asker for this request's client."""
     if context.caller.revision.era.stateless:
         return RetryInputCollector(request, previous, partial(context.services.consents.use, context.owner))
     if context.session is None or not context.channel.may_stream:
@@ -36,9 +36,10 @@ RoundHandler = Callable[[RunningRequest], Awaitable[JsonObject]]
 
 
 async def run_round(context: RequestContext, request: Request, name: str, handler: RoundHandler) -> JsonObject:
-    """The result of *handler*, or one that asks for what is missing (2026-07-28, Multi Round-Trip Requests).
+    """Return the result of *handler*, or one that asks for missing input (2026-07-28, Multi Round-Trip Requests).
 
-    Raises RpcError -32021 for what the client did not declare, in the era that has it; CannotAsk in the other.
+    If the client did not declare a required capability, raise RpcError -32021 for stateless requests and
+    MissingClientCapability for stateful requests.
     """
     before = read_previous_rounds(context, request)
     asker = make_input_collector(context, request, before)
@@ -63,13 +64,13 @@ async def run_round(context: RequestContext, request: Request, name: str, handle
 
 
 def missing_capability_error(request: Request, missing: MissingClientCapability) -> RpcError:
-    """The error that names the capabilities a client would have to declare."""
+    """Return the error that names the capabilities the client has to declare."""
     data = {"requiredCapabilities": missing.required_capabilities}
     return RpcError(MISSING_CLIENT_CAPABILITY, "The client did not declare a required capability", data, id=request.id)
 
 
 def read_previous_rounds(context: RequestContext, request: Request) -> PreviousRounds:
-    """What earlier rounds brought; RpcError -32602 for a state that is not ours for this request."""
+    """Return what earlier rounds collected. Raise RpcError -32602 for a state that was not signed for this request."""
     if not context.caller.revision.era.stateless:
         return NO_PREVIOUS_ROUNDS
     read_input_responses(request)
@@ -93,7 +94,7 @@ def _sign_state(context: RequestContext, request: Request, before: PreviousRound
 
 
 def state_binding(context: RequestContext, request: Request) -> bytes:
-    """What a state is good for: this principal, acting for this customer, and this request, whatever its id."""
+    """Return the binding of a state: this principal and customer, and this request except for its id."""
     params: dict[str, Any] = {
         name: value for name, value in request.params.items() if name in ("name", "uri", "arguments")
     }

@@ -1,4 +1,4 @@
-"""RunningCall: what a tool, prompt or resource gets of its request."""
+"""The running request, as the tool, prompt or resource that handles it sees it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .request_context import ApiFactory, RequestContext
 
 T = TypeVar("T")
 
-# Nobody waits for a task with an open connection, so it may take as long as the work takes (seconds).
+# No connection stays open for a task, so it may run much longer than a request.
 TASK_DEADLINE_SECONDS = 600.0
 CONFIRMATION_UNVERIFIED = (
     "Nothing was changed: whether this confirmation was used before cannot be checked at the moment. Call again in a"
@@ -36,13 +36,13 @@ CONFIRMATION_UNVERIFIED = (
 
 
 class ContinueAsTask(CallSuspended):
-    """The call wants to go on as a task; *answers* is what the client has answered so far."""
+    """Raised when the call should continue as a task. *answers* are the client's answers so far, by key."""
 
     answers: Mapping[str, JsonObject] = {}
 
 
 class RunningRequest:
-    """Implements :class:`doit_mcp.catalog.call.Call` for one request."""
+    """Implements :class:`doit_mcp.catalog.call.Call` for one request or task."""
 
     def __init__(
         self, context: RequestContext, request: Request, name: str, asker: Asker, *, is_task: bool = False
@@ -55,7 +55,7 @@ class RunningRequest:
 
     @property
     def _progress(self) -> ProgressReporter | SilentProgress:
-        # Made when something is to be told or the API is reached: short calls do neither.
+        # Created on first use: short calls neither report progress nor call the API.
         if self._progress_or_none is None and self._is_task:
             self._progress_or_none = SilentProgress()
         elif self._progress_or_none is None:
@@ -66,7 +66,7 @@ class RunningRequest:
 
     @property
     def doit(self) -> Doit:
-        """The DoiT API, for this caller and this call."""
+        """The DoiT API client for this caller and this call."""
         if self._doit is None:
             self._doit = self._make_api(self._context.api_factory)
         return self._doit
@@ -76,12 +76,15 @@ class RunningRequest:
         return api_factory(self._name, self._context.caller, self._progress.advance, seconds)
 
     def api_for_customer(self, customer: str) -> Doit | None:
-        """The API as another customer, for employees."""
+        """Return the API client for another customer, or None if the caller is not a DoiT employee."""
         act_for = self._context.customer_api_factory
         return None if act_for is None else self._make_api(act_for(customer))
 
     def remember_customer(self, customer: str) -> bool:
-        """Remember the customer in the session, if there is one and the caller may."""
+        """Set the customer that later calls of the session act for.
+
+        Return False without a session, or if the caller may not act for other customers.
+        """
         context = self._context
         if context.session is None or context.customer_api_factory is None:
             return False
@@ -96,52 +99,55 @@ class RunningRequest:
 
     @property
     def tenant(self) -> str:
-        """The customer whose data this call sees."""
+        """The customer whose data this call accesses."""
         return self._context.tenant
 
     @property
     def customer_context(self) -> str | None:
-        """The same, for employees of DoiT alone."""
+        """The customer that a DoiT employee acts for; None for all other callers."""
         return self._context.customer
 
     @property
     def waits_for_answers(self) -> bool:
-        """Whether questions are answered while the call waits."""
+        """Whether the call waits for answers to its questions, rather than running again from its start."""
         return self._asker.waits_for_answers
 
     @property
     def now(self) -> float:
-        """The time, in epoch seconds."""
+        """The current time, in epoch seconds."""
         return self._context.services.clock()
 
     @property
     def console_url(self) -> str:
-        """Where people open DoiT's console."""
+        """The URL where users open the DoiT console."""
         return self._context.services.console_url
 
     @property
     def results(self) -> ResultStore:
-        """Results that are kept for a while."""
+        """The store of results kept for later calls."""
         return self._context.services.results
 
     @property
     def receipts(self) -> ReceiptStore:
-        """What was written a short while ago."""
+        """The receipts of recent writes."""
         return self._context.services.receipts
 
     @property
     def request_meta(self) -> JsonObject:
-        """What the request's _meta says of who reads the answer; a client's own words, never proof of anything."""
+        """The request's ``_meta``. The client wrote it, so it never proves anything about the caller."""
         meta = self._request.params.get("_meta")
         return meta if isinstance(meta, dict) else {}
 
     @property
     def client_capabilities(self) -> JsonObject:
-        """What the client declared."""
+        """The capabilities that the client declared."""
         return self._context.caller.capabilities
 
     def with_deadline(self, seconds: float | None, work: Awaitable[T]) -> Awaitable[T]:
-        """The result of *work*; TimeoutError after *seconds* (of a task: its own time), less the time of questions."""
+        """Return the result of *work*. Raise TimeoutError after *seconds*, or after the deadline of tasks in a task.
+
+        The clock stops while the client is asked.
+        """
         if self._is_task:
             seconds = TASK_DEADLINE_SECONDS
         return work if seconds is None else self._run_with_deadline(seconds, work)
@@ -151,11 +157,11 @@ class RunningRequest:
             return await work
 
     async def report_progress(self, done: float, total: float | None = None, message: str = "") -> None:
-        """Send a progress notification if the request has a token; one that does not rise is none (Progress)."""
+        """Send a progress notification if the request has a token and the progress has increased (Progress)."""
         await self._progress.report(done, total, message)
 
     async def send_log(self, level: str, data: object, logger: str = "") -> None:
-        """Send a log message if the client wants this level: by request, or by session (Logging)."""
+        """Send a log message if the client asked for this level, in the request or for the session (Logging)."""
         context = self._context
         if context.caller.revision.era.stateless:
             least = context.caller.log_level
@@ -168,11 +174,11 @@ class RunningRequest:
         await context.channel.send(notification_bytes("notifications/message", shown))
 
     def client_supports(self, question: Question) -> bool:
-        """Whether the client declared that it can be asked this."""
+        """Return whether the client declared the capability that *question* needs."""
         return missing_capabilities(self._context.caller, question) is None
 
     def can_ask(self, question: Question) -> bool:
-        """Whether the client declared that it can be asked this, or was asked it, and the question can reach it."""
+        """Return whether *question* can reach the client, which declared the capability or was already asked."""
         return not isinstance(self._asker, NullAsker) and self._missing_capabilities(question) is None
 
     def _missing_capabilities(self, question: Question) -> JsonObject | None:
@@ -180,11 +186,14 @@ class RunningRequest:
         return None if is_open else missing_capabilities(self._context.caller, question)
 
     async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
-        """One question."""
+        """Ask one question. Return the answer."""
         return (await self.ask_all({key: Question(method, params)}))[key]
 
     async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """Several questions at once; what the client did not declare is never asked."""
+        """Ask several questions at once. Return the answers by key.
+
+        Raise MissingClientCapability, and ask nothing, if one of them needs an undeclared capability.
+        """
         needed: JsonObject = {}
         for question in questions.values():
             needed |= self._missing_capabilities(question) or {}
@@ -192,7 +201,7 @@ class RunningRequest:
             raise MissingClientCapability(needed)
         with self._pause_deadline():
             answers = await self._asker.ask(questions)
-        # Its time ran while the client was asked.
+        # The deadline of the API client kept running while the client was asked.
         self._doit = None
         return answers
 
@@ -200,7 +209,10 @@ class RunningRequest:
         return _DeadlinePause(self._deadline)
 
     async def commit(self) -> None:
-        """From here on the call changes things; what the user agreed to is used up."""
+        """Use the user's consents: from here on, the call makes changes.
+
+        Raise InputRequired if the user has to be asked again, ToolError if the consents cannot be checked.
+        """
         if isinstance(self._asker, RetryInputCollector):
             try:
                 await self._asker.use_consents()
@@ -209,7 +221,10 @@ class RunningRequest:
         self.committed = True
 
     async def run_in_background(self, *, required: bool = False) -> None:
-        """Become a task where the client can follow one (SEP-2663: the server's choice, call by call)."""
+        """Continue as a task if the client supports tasks (SEP-2663: the server decides for each call).
+
+        Raise MissingClientCapability if a task is *required* and the client does not support tasks.
+        """
         if self._is_task:
             return
         if extensions.is_declared(self._context.caller, extensions.TASKS):
@@ -218,12 +233,12 @@ class RunningRequest:
             raise MissingClientCapability(extensions.required_capabilities(extensions.TASKS))
 
     async def release_connection(self) -> None:
-        """Let the connection go."""
+        """Release the connection if the client can fetch the response later."""
         await self._context.channel.release()
 
 
 class _DeadlinePause:
-    """Stops a deadline's clock."""
+    """Pauses a deadline while the block runs."""
 
     def __init__(self, deadline: asyncio.Timeout | None) -> None:
         self._deadline = deadline

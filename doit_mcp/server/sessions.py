@@ -1,4 +1,4 @@
-"""Sessions of the handshake era: who opened them, at which revision, what runs in them. Bounded, and gone when idle."""
+"""Sessions of stateful requests: owner, revision, running requests and subscriptions. Bounded, and closed when idle."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ from .notification_hub import RESOURCE_UPDATED, ChangeEvent
 DEFAULT_LOG_LEVEL = "info"
 MAX_SUBSCRIPTIONS = 100
 MAX_SUBSCRIPTION_BYTES = 8 << 10
-"""Of all URIs that a session, or a stream of ``subscriptions/listen``, names."""
+"""Limit for all URIs that a session, or a stream of ``subscriptions/listen``, subscribes to."""
 
 
 class MessageSink(Protocol):
-    """Takes messages for the client."""
+    """Accepts messages for the client."""
 
     def put(self, data: bytes) -> None:
-        """Take one, without waiting."""
+        """Accept a message without waiting."""
 
     async def wait_for_room(self) -> None:
-        """Wait until there is room for one more."""
+        """Wait until another message fits."""
 
 
 class SessionPeers(Protocol):
-    """The connection of a session to other replicas."""
+    """Connects a session to the other replicas."""
 
     async def save(self, session: Session) -> None:
-        """Write the changes to the shared record. Raises StateUnavailable."""
+        """Write the session's changes to the shared record. Raise StateUnavailable if that fails."""
 
     def forward(self, session: Session, item: Notification | Response) -> None:
-        """Pass on a message of the client that nothing here waits for."""
+        """Forward a client message that no request of this replica is waiting for."""
 
     def announce_listener(self, session: Session) -> None:
-        """End the streams of this session at other replicas: the client listens here now."""
+        """End this session's streams at other replicas: the client now listens at this one."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Session:
-    """State that later requests find again; it holds no credential and authenticates nobody."""
+    """State shared by the requests of one client. It holds no credential and never authenticates a request."""
 
     id: str
     owner: str
@@ -64,46 +64,46 @@ class Session:
     last_used: float
     log_level: str = DEFAULT_LOG_LEVEL
     running_requests: dict[Id, asyncio.Task[object]] = field(default_factory=dict)
-    # What the client was asked, and waits to answer.
+    # Requests sent to the client that await a response.
     pending_questions: dict[Id, asyncio.Future[Response]] = field(default_factory=dict)
-    # URIs whose changes the client wants to hear of.
+    # URIs of the resources that the client subscribed to.
     subscriptions: frozenset[str] = frozenset()
-    # Where messages go that belong to no request: the stream that is open for them, if any.
+    # The queue of the open stream for messages that belong to no request, if any.
     message_queue: MessageQueue | None = None
-    # For whom an employee of DoiT acts here; "" for whom the token names. Counts for employees alone.
+    # The customer that a DoiT employee acts for; "" for the customer in the token. Ignored for other callers.
     customer: str = ""
     question_count: int = 0
-    # Other replicas, if there are any, and the way to the stream of the client that one of them holds.
+    # The other replicas, if any, and the sink for the client's stream when another replica holds it.
     peers: SessionPeers | None = None
     remote_queue: MessageSink | None = None
-    # Whether something was changed that the others have to know.
+    # Whether there are changes that the other replicas do not have yet.
     has_unsaved_changes: bool = False
 
     @property
     def is_busy(self) -> bool:
-        """Whether something runs or listens here."""
+        """Whether a request is running or a stream is open."""
         return bool(self.running_requests) or self.message_queue is not None
 
     def start_request(self, request: Request, task: asyncio.Task[object]) -> None:
-        """Remember the task that answers *request*; RpcError -32600 when its id is already in flight."""
+        """Register *task* as handling *request*. Raise RpcError -32600 if the request id is already in flight."""
         self.check_request_id(request)
         self.running_requests[request.id] = task
         task.add_done_callback(lambda _: self.running_requests.pop(request.id, None))
 
     def check_request_id(self, request: Request) -> None:
-        """Raise RpcError -32600 when a request with this id is being answered."""
+        """Raise RpcError -32600 if a request with this id is in flight."""
         if request.id in self.running_requests:
             raise RpcError(
                 INVALID_REQUEST, "Invalid Request: a request with this id is already in flight", id=request.id
             )
 
     async def set_caller(self, caller: Caller) -> None:
-        """Remember who initialized the session; RpcError -32603 if that cannot be saved."""
+        """Set the caller that initialized the session. Raise RpcError -32603 if it cannot be saved."""
         self.caller = caller
         await self.save()
 
     async def save(self) -> None:
-        """Let other replicas know what was changed; RpcError -32603 when that cannot be done at the moment."""
+        """Save changes for the other replicas. Raise RpcError -32603 if shared state is unavailable."""
         if self.peers is not None:
             try:
                 await self.peers.save(self)
@@ -112,33 +112,33 @@ class Session:
         self.has_unsaved_changes = False
 
     def receive(self, item: Notification | Response) -> None:
-        """Take a message that is not answered; one that means nothing here may mean something elsewhere."""
+        """Handle a notification or response; forward it to the other replicas if it matches nothing here."""
         if not self.try_receive(item) and self.peers is not None:
             self.peers.forward(self, item)
 
     def try_receive(self, item: Notification | Response) -> bool:
-        """Take a message that is not answered; False where somebody else may wait for it."""
+        """Handle a notification or response. Return False if another replica may be waiting for it."""
         if isinstance(item, Response):
             return self.resolve_question(item)
         return item.method != "notifications/cancelled" or self.cancel_request(item.params.get("requestId"))
 
     def cancel_request(self, id: object) -> bool:
-        """Stop the request with this id; nothing happens when there is none (Cancellation)."""
-        # 1 == True == 1.0 in Python, so only the types that an id can have are looked up.
+        """Cancel the request with this id. Return False if it is not running here (Cancellation)."""
+        # 1 == True == 1.0 in Python, so look up only the types that an id can have.
         if isinstance(id, (str, int)) and not isinstance(id, bool) and (task := self.running_requests.get(id)):
             task.cancel()
             return True
         return False
 
     def resolve_question(self, response: Response) -> bool:
-        """The client answered a question; what nobody waits for (any more) is dropped."""
+        """Deliver the client's answer to a question. Return False if no question with this id is open."""
         waiting = self.pending_questions.pop(response.id, None) if response.id is not None else None
         if waiting is not None and not waiting.done():
             waiting.set_result(response)
         return waiting is not None
 
     def send_change(self, change: ChangeEvent) -> None:
-        """Pass a change on to the client, where it listens and wants to know."""
+        """Send a change to the client if its stream is open and, for resource updates, it is subscribed."""
         if self.message_queue is None or (
             change.method == RESOURCE_UPDATED and change.subject not in self.subscriptions
         ):
@@ -146,7 +146,7 @@ class Session:
         self.message_queue.put(notification_bytes(change.method, change.params or {}))
 
     def attach_queue(self, queue: MessageQueue) -> None:
-        """Messages go to *queue* from now on; the stream before it ends."""
+        """Send messages to *queue* from now on, and end the previous stream."""
         if self.message_queue is not None:
             self.message_queue.close()
         self.message_queue = queue
@@ -154,12 +154,12 @@ class Session:
             self.peers.announce_listener(self)
 
     def detach_queue(self, queue: MessageQueue) -> None:
-        """The stream of *queue* is gone."""
+        """Stop using *queue*, because its stream has ended."""
         if self.message_queue is queue:
             self.message_queue = None
 
     def end(self) -> None:
-        """Stop everything that runs here."""
+        """Cancel the running requests and close the stream."""
         for task in list(self.running_requests.values()):
             task.cancel()
         if self.message_queue is not None:
@@ -167,30 +167,30 @@ class Session:
 
 
 def new_session_id() -> str:
-    """An unguessable session id of visible ASCII (Session Management)."""
+    """Return an unguessable session id of visible ASCII characters (Session Management)."""
     return secrets.token_hex(24)
 
 
 class Sessions(Protocol):
-    """Where sessions are kept; owners find only their own. Methods can raise StateUnavailable."""
+    """Stores sessions. Owners find only their own. Methods may raise StateUnavailable."""
 
     def __len__(self) -> int: ...
 
     async def open(self, owner: str, caller: Caller, queue: MessageQueue | None = None) -> Session:
-        """A new session of *owner* with a fresh, unguessable id; with *queue* the client hears by that from now on."""
+        """Open a session for *owner* with a new, unguessable id. *queue* is the queue of its stream, if one is open."""
 
     async def find(self, id: str, owner: str) -> Session | None:
-        """The live session with this id, if *owner* opened it; using it keeps it alive."""
+        """Return the live session with this id if *owner* opened it. This resets its idle time."""
 
     async def close(self, session: Session) -> None:
-        """End the session; its id is unknown from now on."""
+        """End the session. Its id is unknown from now on."""
 
     def end_all(self) -> None:
-        """End what runs here (shutdown)."""
+        """End everything running in this process (shutdown)."""
 
 
 class MemorySessions:
-    """The sessions of one process; the least recently used go first when a bound is reached."""
+    """The sessions of one process. At a limit, the least recently used session is closed first."""
 
     def __init__(
         self,
@@ -215,7 +215,7 @@ class MemorySessions:
         return len(self._sessions)
 
     async def open(self, owner: str, caller: Caller, queue: MessageQueue | None = None) -> Session:
-        """A new session of *owner*."""
+        """Open a session for *owner*."""
         self.close_idle()
         owned = self._ids_by_owner.get(owner)
         if owned is not None and len(owned) >= self._max_per_owner:
@@ -228,7 +228,7 @@ class MemorySessions:
         return session
 
     async def find(self, id: str, owner: str) -> Session | None:
-        """The live session with this id."""
+        """Return the live session with this id if *owner* opened it."""
         session = self._sessions.get(id)
         if session is None or session.owner != owner:
             return None
@@ -256,14 +256,17 @@ class MemorySessions:
         self._on_end(session)
 
     def close_idle(self) -> None:
-        """Close what has been idle for too long; the order of use makes this cost nothing when nothing is due."""
+        """Close sessions that have been idle for too long.
+
+        Sessions are ordered by last use, so this costs nothing when none is due.
+        """
         now = self._clock()
         while self._sessions:
             session = next(iter(self._sessions.values()))
             if now - session.last_used < self._idle_seconds:
                 return
             if session.is_busy:
-                # In use although nothing arrived: it moves to the young end.
+                # In use although no request arrived, so treat it as just used.
                 session.last_used = now
                 self._sessions.move_to_end(session.id)
             else:

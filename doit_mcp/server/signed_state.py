@@ -1,4 +1,4 @@
-"""Seals: values that a client must bring back unchanged, as the same caller, for the same purpose, in time."""
+"""Signs state that a client must return unchanged, as the same caller, for the same purpose, before it expires."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HASH_BYTES = 32
 
 
 class StateSigner:
-    """Authenticated, not encrypted: only what the client may read goes in (2026-07-28, MRTR)."""
+    """Signs and verifies state. State is authenticated, not encrypted: clients can read it (2026-07-28, MRTR)."""
 
     def __init__(self, *keys: bytes, clock: Callable[[], float] = time.time) -> None:
-        """The first of *keys* seals; what another one sealed can be opened as well."""
+        """Sign with the first of *keys* and accept signatures of all of them. Raise ValueError for a short key."""
         if not keys or any(len(key) < HASH_BYTES for key in keys):
             raise ValueError("a sealing key has at least 32 bytes")
         self._keys = keys
@@ -29,26 +29,26 @@ class StateSigner:
 
     @classmethod
     def from_secrets(cls, *secrets: str, clock: Callable[[], float] = time.time) -> StateSigner:
-        """Keys for this purpose alone, the same in every process that knows the secrets."""
+        """Derive keys for this purpose only. Every process with the same secrets derives the same keys."""
         keys = (hmac.new(secret.encode(), b"doit-mcp request state v1", HASH_ALGORITHM).digest() for secret in secrets)
         return cls(*keys, clock=clock)
 
     def sign(self, binding: bytes, value: Any, lifetime_seconds: float) -> str:
-        """*value* (JSON) sealed for *binding* for *lifetime_seconds* seconds; raises ValueError when it is too large."""
+        """Return *value* (JSON), signed for *binding* and *lifetime_seconds*. Raise ValueError if it is too large."""
         body = orjson.dumps([int(self._clock() + lifetime_seconds), value])
         if len(body) > MAX_SIGNED_BYTES:
             raise ValueError("too large to be sealed")
         return base64.urlsafe_b64encode(self._compute_mac(self._keys[0], binding, body) + body).decode().rstrip("=")
 
     def verify(self, binding: bytes, signed: str) -> Any:
-        """The value; raises ValueError when the seal is broken, for something else, or too old."""
+        """Return the signed value. Raise ValueError if the signature is invalid, for another binding, or expired."""
         if len(signed) > 2 * MAX_SIGNED_BYTES:
             raise ValueError("too long")
         try:
             raw = base64.b64decode(signed + "=" * (-len(signed) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, UnicodeEncodeError) as wrong:
             raise ValueError("not base64") from wrong
-        # Several texts can decode to the same bytes; only the one that was handed out is right.
+        # Several texts decode to the same bytes; accept only the one that was issued.
         if base64.urlsafe_b64encode(raw).decode().rstrip("=") != signed:
             raise ValueError("not canonical")
         mac, body = raw[:HASH_BYTES], raw[HASH_BYTES:]

@@ -1,4 +1,4 @@
-"""One task: its state as clients see it, and the answers that it waits for."""
+"""The state of one task as clients see it, with its open questions and answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """One task. *open_questions* holds the questions that wait for answers; *answers* the answers, by key."""
+    """One task. *open_questions* are the questions that await answers, *answers* the answers received, both by key."""
 
     id: str
     owner: str
@@ -28,26 +28,26 @@ class Task:
     updated: float
     status: str = "working"
     message: str = ""
-    # Serialized here; an object where it comes from another replica.
+    # Serialized if the task ran in this process; an object if it was read from another replica.
     result: orjson.Fragment | JsonObject | None = None
     error: JsonObject | None = None
-    # Bytes of the result.
+    # Size of the result, in bytes.
     result_size: int = 0
     open_questions: dict[str, Question] = field(default_factory=dict)
     answers: dict[str, JsonObject] = field(default_factory=dict)
     answers_changed: asyncio.Event = field(default_factory=asyncio.Event)
     runner: asyncio.Task[None] | None = None
-    # The replica that works at it, where that is another one.
+    # The replica that runs the task, if that is another one.
     holder: str = ""
 
     @property
     def created_result(self) -> JsonObject:
-        """What the request that became this task is answered with."""
+        """The result of the request that became this task."""
         return {"resultType": "task", **self._state()}
 
     @property
     def detail(self) -> JsonObject:
-        """The whole state: with the result, the error or the open questions, as the status has it."""
+        """The complete state. Depending on the status, it includes the result, the error or the open questions."""
         state = self._state()
         if self.status == "completed":
             state["result"] = self.result
@@ -72,7 +72,7 @@ class Task:
 
 
 def check_answers(task: Task, answers: Mapping[str, object]) -> dict[str, JsonObject]:
-    """Those of *answers* that answer an open question. Raises NoAnswer for one that cannot be right."""
+    """Return the *answers* to open questions. Raise NoAnswer if one of them is invalid."""
     taken: dict[str, JsonObject] = {}
     for key, answer in answers.items():
         if key in task.open_questions:

@@ -1,4 +1,4 @@
-"""Tasks: calls that go on after their request was answered (extension io.modelcontextprotocol/tasks, SEP-2663)."""
+"""Tasks: calls that continue after their request has its response (io.modelcontextprotocol/tasks, SEP-2663)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 MAX_TASKS_PER_OWNER = 50
 MAX_TASKS = 5_000
 MAX_RUNNING_PER_OWNER = 8
-# Bytes of one result, and of all kept results of one principal and in total; the oldest are dropped first.
+# Limits for one result, for all stored results of one principal, and in total. The oldest are dropped first.
 MAX_RESULT_BYTES, MAX_OWNER_BYTES, MAX_TOTAL_BYTES = 1 << 20, 2 << 20, 64 << 20
 RESULT_TOO_LARGE = f"The result is larger than {MAX_RESULT_BYTES >> 10} KB, so it is not kept; ask for less"
 
@@ -37,7 +37,7 @@ Work = Callable[[Task], Awaitable[JsonObject]]
 
 
 class Tasks(Protocol):
-    """Where tasks are kept. Each belongs to a principal, and only this principal can see it."""
+    """Stores and runs tasks. Each belongs to a principal, and only this principal can see it."""
 
     def __len__(self) -> int: ...
 
@@ -45,39 +45,47 @@ class Tasks(Protocol):
         """Limit the running tasks of all replicas together by *quota*."""
 
     async def check_quota(self, owner: str) -> None:
-        """Check that the tasks at other replicas leave room for one more; then create it without awaiting. Raises
-        LimitExceeded."""
+        """Check that the tasks at other replicas leave room for one more. Raise LimitExceeded otherwise.
+
+        Call :meth:`create` afterward without awaiting in between.
+        """
 
     def count_running(self, owner: str) -> int:
-        """The number of tasks of *owner* that run in this process."""
+        """Return the number of tasks of *owner* that run in this process."""
 
     def create(self, owner: str, work: Work, answers: Mapping[str, JsonObject], message: str = "") -> Task:
-        """Start *work* as a new task of *owner*. *answers* are those that the client has given already, *message* is the
-        status message. Raises LimitExceeded."""
+        """Start *work* as a new task of *owner*. Raise LimitExceeded.
+
+        *answers* are the client's answers so far, *message* is the status message.
+        """
 
     async def find(self, id: str, owner: str) -> Task | None:
-        """The task with this id, if it belongs to *owner* and has not expired. Raises RpcError where that cannot be
-        known at the moment."""
+        """Return the task with this id if it belongs to *owner* and has not expired.
+
+        Raise RpcError if shared state is unavailable.
+        """
 
     async def stop(self, task: Task) -> None:
-        """Stop a task that was found."""
+        """Stop a task that :meth:`find` returned."""
 
     async def accept_answers(self, task: Task, answers: Mapping[str, object]) -> None:
-        """Take answers to the open questions of a task that was found. Raises NoAnswer."""
+        """Accept answers to the open questions of a task that :meth:`find` returned. Raise NoAnswer."""
 
     async def ask(self, task: Task, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """Ask the client and wait for the answers."""
+        """Ask the client, wait for the answers and return them by key."""
 
     async def wait_until_saved(self) -> None:
-        """Wait until every task that was created can be found."""
+        """Wait until every created task can be found at all replicas."""
 
     async def end_all(self) -> None:
         """Stop every task of this process (shutdown)."""
 
 
 class MemoryTasks:
-    """The tasks of one process. *on_change* is called with every task that was created or has changed, *on_remove* with
-    every task that is no longer kept."""
+    """The tasks of one process.
+
+    *on_change* is called with every task that was created or has changed, *on_remove* with every removed task.
+    """
 
     def __init__(
         self,
@@ -101,16 +109,16 @@ class MemoryTasks:
         self._quota = quota
 
     async def check_quota(self, owner: str) -> None:
-        """Check that the tasks at other replicas leave room for one more. Raises LimitExceeded."""
+        """Check that the tasks at other replicas leave room for one more. Raise LimitExceeded otherwise."""
         if self._quota is not None:
             await self._quota.acquire(owner)
 
     def count_running(self, owner: str) -> int:
-        """The number of tasks of *owner* that have not ended."""
+        """Return the number of tasks of *owner* that have not ended."""
         return sum(task.owner == owner and task.status not in FINAL_STATUSES for task in self._tasks.values())
 
     def create(self, owner: str, work: Work, answers: Mapping[str, JsonObject], message: str = "") -> Task:
-        """Start *work* as a new task of *owner*. Raises LimitExceeded."""
+        """Start *work* as a new task of *owner*. Raise LimitExceeded."""
         self._expire()
         own = [task for task in self._tasks.values() if task.owner == owner]
         if sum(task.status not in FINAL_STATUSES for task in own) >= MAX_RUNNING_PER_OWNER:
@@ -127,22 +135,22 @@ class MemoryTasks:
         return task
 
     async def find(self, id: str, owner: str) -> Task | None:
-        """The task with this id, if it belongs to *owner* and has not expired."""
+        """Return the task with this id if it belongs to *owner* and has not expired."""
         return self.find_local(id, owner)
 
     async def stop(self, task: Task) -> None:
-        """Stop a task that was found."""
+        """Stop a task that :meth:`find` returned."""
         self.cancel(task)
 
     async def accept_answers(self, task: Task, answers: Mapping[str, object]) -> None:
-        """Take answers to the open questions of a task that was found. Raises NoAnswer."""
+        """Accept answers to the open questions of a task that :meth:`find` returned. Raise NoAnswer."""
         self.apply_answers(task, answers)
 
     async def wait_until_saved(self) -> None:
-        """Return at once: a task can be found as soon as it is created."""
+        """Return at once, because a task can be found as soon as it is created."""
 
     def find_local(self, id: str, owner: str) -> Task | None:
-        """As :meth:`find`, without waiting."""
+        """Do the same as :meth:`find`, without waiting."""
         self._expire()
         task = self._tasks.get(id)
         return task if task is not None and task.owner == owner else None
@@ -173,7 +181,7 @@ class MemoryTasks:
         self._make_room(list(self._tasks.values()), MAX_TOTAL_BYTES)
 
     def _make_room(self, tasks: list[Task], max_bytes: int) -> None:
-        """Drop the oldest ended *tasks* while the results have more than *max_bytes*."""
+        """Drop the oldest ended *tasks* until their results fit in *max_bytes*."""
         held = sum(task.result_size for task in tasks)
         for task in tasks:
             if held <= max_bytes:
@@ -189,12 +197,12 @@ class MemoryTasks:
         self._set_status(task, "failed")
 
     def _set_status(self, task: Task, status: str) -> None:
-        """Set the status, unless the task has ended: final statuses never change."""
+        """Set the status unless the task has ended: final statuses never change."""
         if task.status in FINAL_STATUSES:
             return
         task.status = status
         if status in FINAL_STATUSES:
-            # The questions and answers of an ended task are never read again.
+            # An ended task no longer needs its questions and answers.
             task.open_questions.clear()
             task.answers.clear()
         self._publish_change(task)
@@ -207,13 +215,13 @@ class MemoryTasks:
         self._hub.publish(ChangeEvent(TASK_UPDATED, subject=task.id, owner=task.owner, params=task.detail))
 
     def cancel(self, task: Task) -> None:
-        """Stop the task, unless it has ended."""
+        """Stop the task unless it has ended."""
         self._set_status(task, "cancelled")
         if task.runner is not None:
             task.runner.cancel()
 
     def apply_answers(self, task: Task, answers: Mapping[str, object]) -> None:
-        """Take answers to open questions; other keys are ignored. Raises NoAnswer for an invalid answer."""
+        """Accept answers to open questions and ignore other keys. Raise NoAnswer for an invalid answer."""
         taken = check_answers(task, answers)
         for key, answer in taken.items():
             task.answers[key] = answer
@@ -225,7 +233,10 @@ class MemoryTasks:
             task.answers_changed.set()
 
     async def ask(self, task: Task, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """Ask the client and wait. Questions that were answered before the call became a task are not asked again."""
+        """Ask the client, wait for the answers and return them by key.
+
+        Questions answered before the call became a task are not asked again.
+        """
         missing = {key: one for key, one in questions.items() if key not in task.answers}
         if missing:
             task.open_questions |= missing
@@ -270,5 +281,5 @@ class TaskInputCollector:
         self.answers = task.answers
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """Wait for the answers in the state input_required."""
+        """Set the task to input_required and wait for the answers."""
         return await self._tasks.ask(self._task, questions)

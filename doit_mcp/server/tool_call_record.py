@@ -1,4 +1,4 @@
-"""Records of tool calls: for the request's log line and the metrics."""
+"""Records tool calls for the request log and the metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .request_context import RequestContext
 
 
 def record_tool_call(context: RequestContext, tool: Tool, failed: bool, seconds: float) -> None:
-    """A call of *tool* ended; it *failed* if its result says so or something was raised."""
+    """Record the end of a call of *tool*. It *failed* if its result is an error or an exception was raised."""
     if (trace := CURRENT_TRACE.get()) is not None:
         trace.tool, trace.failed = tool.name, failed
     context.services.on_tool_called(tool.name, failed, seconds)

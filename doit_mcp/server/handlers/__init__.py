@@ -1,1 +1,1 @@
-"""One module for each family of MCP methods."""
+"""Handlers of MCP methods, one module per family of methods."""

@@ -1,4 +1,4 @@
-"""``completion/complete``: values that go on from what the user has typed."""
+"""Handler of ``completion/complete``: suggestions for what the user is typing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..running_request import RunningRequest
 
 MAX_VALUES = 100
 MAX_TYPED_CHARACTERS = 1_000
-# A suggestion that comes later than the next key stroke helps nobody.
+# Late suggestions are useless: the user has already typed more.
 DEADLINE_SECONDS = 10.0
 
 
 async def complete(context: RequestContext, request: Request) -> JsonObject:
-    """At most 100 values for one argument of a prompt or variable of a resource template."""
+    """Return at most 100 values for an argument of a prompt or a variable of a resource template."""
     argument = request.params.get("argument")
     if not isinstance(argument, dict) or not all(isinstance(argument.get(name), str) for name in ("name", "value")):
         raise _invalid_params(request, 'argument must have a "name" and a "value", both text')
@@ -36,7 +36,7 @@ async def complete(context: RequestContext, request: Request) -> JsonObject:
         if isinstance(failure, ApiError) and failure.kind == "credential":
             text = sanitize_text(explain(failure, "completion/complete"))
             raise RpcError(INVALID_PARAMS, text, challenge_for(context, failure) or None, id=request.id) from failure
-        # Nothing to suggest is no failure of what the user is typing; the error comes when it is used.
+        # Return no suggestions, so that a failure does not interrupt typing. The error shows when the value is used.
         return _completion_result([])
 
 
@@ -47,7 +47,10 @@ def _completion_result(values: list[str]) -> JsonObject:
 
 
 def _find_completer(context: RequestContext, request: Request, name: str) -> Completer | None:
-    """What completes the argument; None where it has no suggestions. RpcError -32602 for what does not exist."""
+    """Return the completer of an argument, or None if it has none.
+
+    Raise RpcError -32602 if the prompt, template or argument does not exist.
+    """
     ref = request.params.get("ref")
     if not isinstance(ref, dict):
         raise _invalid_params(request, "ref must be an object")

@@ -1,4 +1,4 @@
-"""Handlers of ``initialize``, ``server/discover`` and ``ping``: what client and server tell about themselves."""
+"""Handlers of ``initialize``, ``server/discover`` and ``ping``: how client and server introduce themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .pagination import cache_hints
 
 
 def read_initialize(request: Request) -> Caller:
-    """The caller that *request* introduces, at the negotiated revision. Raises RpcError -32602 (Lifecycle, Initialization)."""
+    """Return the caller of *request* at the negotiated revision. Raise RpcError -32602 (Lifecycle, Initialization)."""
     requested = request.params.get("protocolVersion")
     if not isinstance(requested, str):
         raise _invalid_params(request, "protocolVersion must be a string")
@@ -31,7 +31,7 @@ def _invalid_params(request: Request, text: str) -> RpcError:
 
 
 def server_capabilities(catalog: Catalog, revision: Revision) -> JsonObject:
-    """The capabilities of *catalog*, as declared to a client of *revision*."""
+    """Return the capabilities of *catalog*, as declared to a client of *revision*."""
     changing: JsonObject = {"listChanged": True} if catalog.can_change else {}
     declared: JsonObject = {"logging": {}}
     if catalog.tools:
@@ -49,7 +49,7 @@ def server_capabilities(catalog: Catalog, revision: Revision) -> JsonObject:
 
 
 def initialize_result(catalog: Catalog, caller: Caller) -> JsonObject:
-    """The result of ``initialize``."""
+    """Return the result of ``initialize``."""
     result: JsonObject = {
         "protocolVersion": caller.revision.name,
         "capabilities": server_capabilities(catalog, caller.revision),
@@ -59,13 +59,13 @@ def initialize_result(catalog: Catalog, caller: Caller) -> JsonObject:
 
 
 async def discover(context: RequestContext, request: Request) -> JsonObject:
-    """The result of ``server/discover``. It lists the stateless revisions only."""
+    """Return the result of ``server/discover``. It lists only the stateless revisions."""
     result: JsonObject = {
         "supportedVersions": list(STATELESS_REVISIONS),
         "capabilities": server_capabilities(context.catalog, context.caller.revision),
         **cache_hints(context, context.catalog.cache_milliseconds),
     }
-    # In full, unlike in other results: this is where the client learns about the server.
+    # Complete, unlike in other results: here the client learns about the server.
     result["_meta"] = {
         SERVER_INFO_KEY: downgrade("Implementation", context.catalog.server_info, context.caller.revision)
     }
@@ -73,5 +73,5 @@ async def discover(context: RequestContext, request: Request) -> JsonObject:
 
 
 async def ping(context: RequestContext, request: Request) -> JsonObject:
-    """The result of ``ping``, which is empty."""
+    """Return the result of ``ping``, which is empty."""
     return {}

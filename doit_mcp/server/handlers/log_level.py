@@ -1,4 +1,4 @@
-"""``logging/setLevel``: which log messages a session wants."""
+"""Handler of ``logging/setLevel``: the level of the log messages sent to a session."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..request_context import RequestContext
 
 
 async def set_level(context: RequestContext, request: Request) -> JsonObject:
-    """Remember the level; without a session there is nothing to remember it in, and nothing is ever sent."""
+    """Set the session's log level. Without a session the level is ignored, because no log messages are sent."""
     level = request.params.get("level")
     if level not in LOG_LEVELS:
         raise RpcError(

@@ -1,4 +1,4 @@
-"""Pages of the lists that a server offers, and how long a client may keep them."""
+"""Pagination of lists, and the cache hints of results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..request_context import RequestContext
 
 
 def paginate(context: RequestContext, request: Request, key: str, items: Sequence[JsonObject]) -> JsonObject:
-    """The page that the request's cursor names, under *key*; RpcError -32602 for a cursor of another list."""
+    """Return the page at the request's cursor, under *key*. Raise RpcError -32602 for a cursor of another list."""
     fingerprint = f"{key}{context.catalog.fingerprint}"
     start = cursors.decode(request.params.get("cursor"), fingerprint, len(items))
     stop = start + context.catalog.page_size
@@ -22,5 +22,5 @@ def paginate(context: RequestContext, request: Request, key: str, items: Sequenc
 
 
 def cache_hints(context: RequestContext, ttl_milliseconds: int) -> JsonObject:
-    """How long a result may be reused; behind authorization never for others (2026-07-28, Caching)."""
+    """Return how long a client may cache a result. Results behind authorization are private (2026-07-28, Caching)."""
     return downgrade("Cacheable", {"ttlMs": ttl_milliseconds, "cacheScope": "private"}, context.caller.revision)

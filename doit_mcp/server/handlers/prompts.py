@@ -1,4 +1,4 @@
-"""``prompts/list`` and ``prompts/get``."""
+"""Handlers of ``prompts/list`` and ``prompts/get``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_ARGUMENT_LENGTH = 10_000
 
 
 async def list_prompts(context: RequestContext, request: Request) -> JsonObject:
-    """One page of the prompts on offer."""
+    """Return one page of the catalog's prompts."""
     listed = [_prompt_entry(prompt, context.caller.revision) for prompt in context.catalog.prompts]
     return paginate(context, request, "prompts", listed)
 
@@ -39,7 +39,7 @@ def _argument_entry(argument: PromptArgument) -> JsonObject:
 
 
 async def get_prompt(context: RequestContext, request: Request) -> JsonObject:
-    """The messages of a prompt, its arguments filled in."""
+    """Return the messages of a prompt with its arguments filled in."""
     prompt, arguments = read_prompt_request(context, request)
 
     async def work(call: RunningRequest) -> JsonObject:
@@ -66,7 +66,7 @@ async def get_prompt(context: RequestContext, request: Request) -> JsonObject:
 
 
 def read_prompt_request(context: RequestContext, request: Request) -> tuple[Prompt, dict[str, str]]:
-    """The prompt and its arguments; RpcError -32602 for an unknown prompt, or arguments that are missing or wrong."""
+    """Return the prompt and its arguments. Raise RpcError -32602 for an unknown prompt or invalid arguments."""
     name = request.params.get("name")
     prompt = context.catalog.prompts_by_name.get(name) if isinstance(name, str) else None
     if prompt is None:

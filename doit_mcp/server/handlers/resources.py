@@ -1,4 +1,4 @@
-"""``resources/*``: lists, reading, and the subscriptions of the handshake era."""
+"""Handlers of ``resources/*``: lists, reading, and subscriptions of stateful requests."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .skills import manifest_resources, skill_file
 
 DEADLINE_SECONDS = 45.0
 MAX_URI_LENGTH = 2048
-# A document is data of this moment.
+# Documents show current data, so clients must not cache them.
 CACHE_MILLISECONDS = 0
 
 ResourceReader = Callable[[RunningRequest], Awaitable[JsonObject]]
 
 
 async def list_resources(context: RequestContext, request: Request) -> JsonObject:
-    """One page of the resources that have a fixed address."""
+    """Return one page of the resources with a fixed URI."""
     revision = context.caller.revision
     listed = [_resource_entry(resource, revision) for resource in context.catalog.resources]
     return paginate(
@@ -43,7 +43,7 @@ async def list_resources(context: RequestContext, request: Request) -> JsonObjec
 
 
 async def list_resource_templates(context: RequestContext, request: Request) -> JsonObject:
-    """One page of the address templates."""
+    """Return one page of the URI templates."""
     revision = context.caller.revision
     return paginate(
         context,
@@ -76,7 +76,7 @@ def _template_entry(template: ResourceTemplate, revision: Revision) -> JsonObjec
 
 
 async def read_resource(context: RequestContext, request: Request) -> JsonObject:
-    """The contents at an address; an error where there is none, never an empty list."""
+    """Return the contents of a resource. Raise RpcError for an unknown URI, rather than return an empty list."""
     uri = _read_uri(request)
     found = locate_resource(context, uri)
     if found is None:
@@ -107,7 +107,10 @@ async def read_resource(context: RequestContext, request: Request) -> JsonObject
 
 
 def locate_resource(context: RequestContext, uri: str) -> tuple[str, ResourceReader] | None:
-    """Media type and reader of what is at *uri*, as far as the address alone can tell."""
+    """Return the media type and reader for *uri*, or None if nothing matches.
+
+    For a template, only reading shows whether the resource exists.
+    """
     resource = context.catalog.resources_by_uri.get(uri)
     if resource is not None:
         return resource.mime_type, resource.read
@@ -145,7 +148,7 @@ def _not_found_error(context: RequestContext, request: Request, uri: str) -> Rpc
 
 
 async def subscribe(context: RequestContext, request: Request) -> JsonObject:
-    """From now on the session hears of changes of this resource."""
+    """Subscribe the session to updates of a resource."""
     uri = _read_uri(request)
     if locate_resource(context, uri) is None:
         raise _not_found_error(context, request, uri)
@@ -160,7 +163,7 @@ async def subscribe(context: RequestContext, request: Request) -> JsonObject:
 
 
 def check_subscription_bytes(request: Request, uris: Iterable[str]) -> None:
-    """Raise RpcError -32602 when *uris* are more bytes than a session, or a stream, may remember."""
+    """Raise RpcError -32602 if *uris* exceed the bytes that a session or a stream may keep."""
     size = sum(len(uri.encode()) for uri in uris)
     if size > MAX_SUBSCRIPTION_BYTES:
         text = f"The subscribed URIs have {size} bytes; at most {MAX_SUBSCRIPTION_BYTES} are kept, so end some first"
@@ -168,7 +171,7 @@ def check_subscription_bytes(request: Request, uris: Iterable[str]) -> None:
 
 
 async def unsubscribe(context: RequestContext, request: Request) -> JsonObject:
-    """No longer."""
+    """Unsubscribe the session from updates of a resource."""
     uri = _read_uri(request)
     if context.session is not None:
         context.session.subscriptions -= {uri}

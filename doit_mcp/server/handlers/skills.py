@@ -1,4 +1,4 @@
-"""``skills/*`` and directories of skills (extension io.modelcontextprotocol/skills, SEP-2640)."""
+"""Handlers of ``skills/*`` and of skill directories (extension io.modelcontextprotocol/skills, SEP-2640)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .pagination import cache_hints, paginate
 
 
 async def list_skills(context: RequestContext, request: Request) -> JsonObject:
-    """One page of the skills on offer."""
+    """Return one page of the catalog's skills."""
     return paginate(context, request, "skills", [skill.list_entry for skill in context.catalog.skills])
 
 
 async def get_skill(context: RequestContext, request: Request) -> JsonObject:
-    """One skill's entry, by the URI of its SKILL.md."""
+    """Return the entry of one skill, by the URI of its SKILL.md."""
     skill, path = _requested_skill(context, request)
     if path != MANIFEST:
         raise _unknown_skill_error(request)
@@ -24,7 +24,7 @@ async def get_skill(context: RequestContext, request: Request) -> JsonObject:
 
 
 async def read_directory(context: RequestContext, request: Request) -> JsonObject:
-    """One page of what is right under a directory of a skill."""
+    """Return one page of the direct children of a skill directory."""
     skill, path = _requested_skill(context, request)
     children = skill.children(path)
     if children is None:
@@ -33,7 +33,7 @@ async def read_directory(context: RequestContext, request: Request) -> JsonObjec
 
 
 def manifest_resources(context: RequestContext) -> list[JsonObject]:
-    """The SKILL.md files as resources."""
+    """Return the SKILL.md files as resources."""
     return [
         {
             "uri": skill.uri,
@@ -46,7 +46,7 @@ def manifest_resources(context: RequestContext) -> list[JsonObject]:
 
 
 def skill_file(context: RequestContext, uri: str) -> JsonObject | None:
-    """The content of a skill's file, None where there is none."""
+    """Return the content of a skill's file, or None if the file does not exist."""
     found = _find_skill(context, uri)
     content = found[0].files.get(found[1]) if found is not None else None
     if content is None:

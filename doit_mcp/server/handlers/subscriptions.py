@@ -1,4 +1,4 @@
-"""``subscriptions/listen``: one stream of the changes that a client wants to hear of (2026-07-28, Subscriptions)."""
+"""Handler of ``subscriptions/listen``: a stream of the changes a client subscribed to (2026-07-28, Subscriptions)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,14 @@ LIST_NOTIFICATIONS = {
 }
 MAX_FILTER_ITEMS = 100
 MAX_BODY_BYTES = 64 << 10
-"""Of a request that opens a stream, which holds it for as long as it is open."""
+"""Limit for a request that opens a stream, because the stream keeps the request while it is open."""
 
 
 async def listen(context: RequestContext, request: Request) -> JsonObject:
-    """Acknowledge, then pass changes on until the client leaves or the server stops; then the (empty) result."""
+    """Acknowledge, then send changes until the client disconnects, its credential ends or the server stops.
+
+    Return an empty result.
+    """
     wanted = await _read_filter(context, request)
     outbox = MessageQueue()
     meta = {SUBSCRIPTION_ID_KEY: request.id}
@@ -50,7 +53,7 @@ async def listen(context: RequestContext, request: Request) -> JsonObject:
 
 
 async def _read_filter(context: RequestContext, request: Request) -> JsonObject:
-    """What is asked for and can be had, as the acknowledgment names it."""
+    """Return the part of the requested filter that can be served, as the acknowledgment lists it."""
     asked = request.params.get("notifications")
     if not isinstance(asked, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.notifications must be an object", id=request.id)

@@ -1,4 +1,4 @@
-"""``tasks/*``: following a task, answering what it asks, stopping it (extension io.modelcontextprotocol/tasks)."""
+"""Handlers of ``tasks/*``: state, answers to questions, cancellation (extension io.modelcontextprotocol/tasks)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..task import Task
 
 
 async def get_task(context: RequestContext, request: Request) -> JsonObject:
-    """The task's state, with its result, error or open questions."""
+    """Return the task's state, with its result, error or open questions."""
     return (await _find_task(context, request)).detail
 
 
 async def update_task(context: RequestContext, request: Request) -> JsonObject:
-    """Answers to what the task asks; their effect shows in the next tasks/get."""
+    """Accept answers to the task's questions. Their effect shows in the next ``tasks/get``."""
     task = await _find_task(context, request)
     answers = request.params.get("inputResponses")
     if not isinstance(answers, dict):
@@ -29,13 +29,13 @@ async def update_task(context: RequestContext, request: Request) -> JsonObject:
 
 
 async def cancel_task(context: RequestContext, request: Request) -> JsonObject:
-    """Stop the task; nothing happens to one that has ended."""
+    """Cancel the task. A task that has ended stays as it is."""
     await context.services.tasks.stop(await _find_task(context, request))
     return {}
 
 
 async def _find_task(context: RequestContext, request: Request) -> Task:
-    # Before the look-up: who did not declare the extension learns nothing of ids.
+    # Checked before the lookup, so that clients without the extension cannot probe for task ids.
     if not extensions.is_declared(context.caller, extensions.TASKS):
         raise missing_capability_error(
             request, MissingClientCapability(extensions.required_capabilities(extensions.TASKS))

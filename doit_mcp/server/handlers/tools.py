@@ -1,4 +1,4 @@
-"""``tools/list`` and ``tools/call``."""
+"""Handlers of ``tools/list`` and ``tools/call``."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from ..tasks import TaskInputCollector
 from ..tool_call_record import record_tool_call
 
 MAX_PAGE_CACHE_BYTES = 8 << 20
-"""Of all pages of tool lists that are kept serialized, with their keys: clients can select many different lists."""
+"""Limit for all cached pages of tool lists with their keys, because clients can select many different lists."""
 MAX_TASK_ARGUMENTS_BYTES = 128 << 10
-"""Of a call that goes on as a task, which holds its arguments for as long as it runs."""
+"""Limit for a call that continues as a task, because a task keeps its arguments while it runs."""
 ARGUMENTS_TOO_LARGE = (
     f"The arguments are larger than {MAX_TASK_ARGUMENTS_BYTES >> 10} KB, which is the most that a call in the"
     " background may have; send less"
@@ -47,13 +47,13 @@ TOO_MANY_TASKS = "Too many tasks are running for this user; wait for one to end,
 
 
 async def list_tools(context: RequestContext, request: Request) -> orjson.Fragment:
-    """One page of the tools on offer, serialized once for all callers of a revision."""
+    """Return one page of the catalog's tools, serialized once for all callers of a revision."""
     start = cursors.decode(request.params.get("cursor"), context.catalog.fingerprint, len(context.catalog.tools))
     return orjson.Fragment(_cached_page(context.catalog, context.caller.revision, start))
 
 
 def tool_entry(tool: Tool) -> JsonObject:
-    """The tool as the newest revision lists it."""
+    """Return the entry of *tool* in the newest revision."""
     listed: JsonObject = {
         "name": tool.name,
         "title": tool.title,
@@ -92,7 +92,7 @@ def _serialize_page(offer: Catalog, revision: Revision, start: int) -> bytes:
 
 
 async def call_tool(context: RequestContext, request: Request) -> JsonObject:
-    """Run a tool. Unknown tools are protocol errors; what goes wrong inside one is a result the model can read."""
+    """Run a tool. An unknown tool is a protocol error; a failure inside a tool is a result that the model can read."""
     tool, arguments = _read_tool_call(context, request)
     if (
         tool.name in context.catalog.tools_with_header_params
@@ -104,7 +104,7 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
         if context.customer_api_factory is not None or not tool.accepts(arguments):
             context, arguments = await _read_arguments(context, tool, arguments)
         if tool.resolve_target is not None:
-            # From here on it is a call of the other tool, in everything that follows.
+            # From here on, the call is treated as a call of the target tool.
             tool, arguments = tool.resolve_target(arguments)
             context, arguments = await _read_arguments(context, tool, arguments)
     except (ToolError, LimitExceeded) as refusal:
@@ -126,14 +126,16 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
 
 
 class InvalidArguments(Exception):
-    """Arguments that do not fit, in words for a model."""
+    """Arguments that do not match the input schema. The message is written for models."""
 
 
 async def _read_arguments(
     context: RequestContext, tool: Tool, arguments: JsonObject
 ) -> tuple[RequestContext, JsonObject]:
-    """*arguments* in the form that the tool asks for, and the context of a call for the customer that an employee named
-    among them. Raises WrongArguments."""
+    """Return the context of the call and the parsed *arguments*. Raise InvalidArguments.
+
+    If an employee names a customer among the arguments, the returned context acts for that customer.
+    """
     if (
         context.customer_api_factory is not None
         and CUSTOMER_ARGUMENT in arguments
@@ -154,7 +156,7 @@ async def _read_arguments(
 
 
 async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, arguments: JsonObject) -> JsonObject:
-    """The result of a call. Rounds that only ask are not recorded; the one that ends it is."""
+    """Return the result of a call and record it. Rounds that only ask the client are not recorded."""
     started = time.perf_counter()
     try:
         running = run_with_audit(context, tool, call, arguments) if tool.writes else tool.run(call, arguments)
@@ -178,7 +180,7 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
 
 
 def _failure_message(tool: Tool, failure: Exception) -> str:
-    """What is said of a call that failed in a way that was to be expected."""
+    """Return the message for an expected failure."""
     match failure:
         case ApiError():
             return explain(failure, tool.name)
@@ -192,7 +194,7 @@ def _failure_message(tool: Tool, failure: Exception) -> str:
 async def _run_as_task(
     context: RequestContext, request: Request, tool: Tool, arguments: JsonObject, known: Mapping[str, JsonObject]
 ) -> JsonObject:
-    """Run it again in the background, with what the client has answered so far."""
+    """Run the call again as a task, with the client's answers so far."""
     if _are_too_large(arguments):
         record_attempt(context, tool, arguments)
         return tool_result.error_result(ARGUMENTS_TOO_LARGE)
@@ -215,7 +217,7 @@ def _are_too_large(arguments: JsonObject) -> bool:
 
 
 def _detach(context: RequestContext, request: Request) -> tuple[RequestContext, Request]:
-    """What a task needs of its request. The rest, with the body and the connection, goes when the request is answered."""
+    """Return only what a task needs of its request, so that the body and the connection can be freed."""
     meta = request.params.get("_meta")
     hint = meta.get(LOCALE_META_KEY) if isinstance(meta, dict) else None
     kept = {"_meta": {LOCALE_META_KEY: hint}} if isinstance(hint, str) and len(hint) <= MAX_TAG_CHARACTERS else {}
@@ -225,7 +227,7 @@ def _detach(context: RequestContext, request: Request) -> tuple[RequestContext, 
 async def _run_soon_or_as_task(
     context: RequestContext, request: Request, tool: Tool, arguments: JsonObject
 ) -> JsonObject:
-    """The result if it is there soon, as most are; what takes longer goes on as a task."""
+    """Return the result if it arrives soon, as most do. A call that takes longer continues as a task."""
     tasks_allowed = not _are_too_large(arguments)
     context, request = _detach(context, request)
     call = RunningRequest(context, request, tool.name, NullAsker(), is_task=True)
@@ -239,7 +241,7 @@ async def _run_soon_or_as_task(
 
             if tasks_allowed and (created := await _create_task(context, work, {})) is not None:
                 return created
-            # There is no room for another task: the client waits, as it would without them.
+            # Too many tasks are running, so the client waits, as it would without tasks.
             await asyncio.wait({running}, timeout=tool.deadline or DEADLINE_SECONDS)
             if not running.done():
                 running.cancel()
@@ -253,13 +255,13 @@ async def _run_soon_or_as_task(
 async def _create_task(
     context: RequestContext, work: Callable[[Task], Awaitable[JsonObject]], known: Mapping[str, JsonObject]
 ) -> JsonObject | None:
-    """The answer that says that a task does the *work*; None where this user has too many running."""
+    """Start *work* as a task. Return the result that names it, or None if too many tasks are running."""
 
-    # A task belongs to the person, and tasks/get names no customer: an employee may act for another one by then.
+    # A task belongs to the principal, and an employee may act for another customer when its result is read.
     about = f"Customer: {context.customer}" if context.customer else ""
 
     async def complete_work(task: Task) -> JsonObject:
-        # What a task holds is what the request would have been answered with, era's seal and all.
+        # A task stores the complete result that the request would have returned.
         result = await work(task)
         if about:
             result = {**result, "content": [*result.get("content", ()), {"type": "text", "text": about}]}
@@ -286,7 +288,7 @@ def _read_tool_call(context: RequestContext, request: Request) -> tuple[Tool, Js
 
 
 def _content_result(context: RequestContext, content: ContentResult) -> JsonObject:
-    """A result whose blocks the tool made itself."""
+    """Return the result of a tool that makes its own content blocks."""
     revision = context.caller.revision
     result: JsonObject = {"content": downgrade_blocks(content.blocks, revision)}
     if content.structured is not None:
