@@ -1,4 +1,4 @@
-"""The stdio transport: standard input and output of a process that serves one local client, one message per line."""
+"""The stdio transport: serves one local client over standard input and output, one JSON-RPC message per line."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ log = logging.getLogger(__name__)
 
 OWNER = "stdio"
 STDIN_FD, STDOUT_FD = 0, 1
-# Requests that run when the client closes the pipe, or when a signal arrives, may take this long to finish.
+# Time for running requests to finish after the client closes the pipe or a signal arrives.
 SHUTDOWN_GRACE_SECONDS = 10.0
-# After that, the client may take this long to read the last messages.
+# Time for the client to read the last messages after that.
 LAST_WRITE_SECONDS = 2.0
 
 
 class StdoutChannel:
-    """Writes messages to standard output: the channel of every request."""
+    """Writes messages to standard output. All requests share this channel."""
 
     may_stream = is_shared = True
 
@@ -52,12 +52,12 @@ class StdoutChannel:
         self._out = out
         self._lock = asyncio.Lock()
         self._write_calls = DaemonThreadExecutor("stdout")
-        # Set once nothing can be written any more.
+        # Set after a write failed; later messages are dropped.
         self.broken = asyncio.Event()
         self.failure: OSError | None = None
 
     def open(self, session: Session | None, request_ids: Sequence[Id]) -> None:
-        """The pipe is open already."""
+        """Do nothing: the pipe is already open."""
 
     async def send(self, data: bytes) -> None:
         """Write one message as one line. After a failed write, do nothing."""
@@ -75,18 +75,18 @@ class StdoutChannel:
         self._out.flush()
 
     async def release(self) -> None:
-        """Keep the pipe: there is only this one."""
+        """Do nothing: all requests share the one pipe."""
 
     async def finish(self, status: int, body: bytes) -> None:
-        """Write an answer."""
+        """Write a response."""
         await self.send(body)
 
     async def finish_canceled(self) -> None:
-        """A canceled request has no answer."""
+        """Do nothing: a canceled request gets no response."""
 
 
 class StdioServer:
-    """Serves one client. Stateful and stateless requests may share the pipe, since each is judged by itself."""
+    """Serves one client. Stateful and stateless requests can share the pipe: each message is classified separately."""
 
     def __init__(self, catalog: Catalog, api_factory: ApiFactory, channel: StdoutChannel, settings: Settings) -> None:
         hub = NotificationHub()
@@ -108,7 +108,7 @@ class StdioServer:
         self._message_queue = MessageQueue()
 
     async def run(self, lines: AsyncIterator[bytes], stop: asyncio.Event) -> None:
-        """Serve until the client closes one of its ends or *stop* is set. Then finish the requests that run."""
+        """Serve until the client closes its input or output or *stop* is set, then let running requests finish."""
         self._session.attach_queue(self._message_queue)
         pump = asyncio.create_task(self._send_queued())
         with self._services.notification_hub.subscribe(OWNER, self._session.send_change):
@@ -157,7 +157,7 @@ async def _cancel_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 async def read_lines(source: BinaryIO, max_bytes: int) -> AsyncIterator[bytes]:
-    """The lines of *source*. A line of more than *max_bytes* becomes an empty one, which is answered with a parse error."""
+    """Yield the lines of *source*. A line over *max_bytes* is yielded as an empty line, which causes a parse error."""
     read = DaemonThreadExecutor("stdin")
     while True:
         line = await read(source.readline, max_bytes + 1)
@@ -186,9 +186,8 @@ async def serve(settings: Settings) -> None:
     """Serve the client on standard input and output until it closes the pipe or a signal arrives."""
     stop = asyncio.Event()
     on_stop_signal(stop.set)
-    # Not sys.stdin and sys.stdout: at exit Python would wait for a line that is being read, and fail at what a broken
-    # pipe left in the buffer.
-    # Opening a descriptor does not block, and neither file is closed: the process ends first.
+    # Not sys.stdin and sys.stdout: at exit, Python would wait for a pending read and fail to flush what a broken pipe
+    # left in the buffer. Opening a descriptor does not block. Neither file is closed, because the process ends first.
     source, out = open(STDIN_FD, "rb", closefd=False), open(STDOUT_FD, "wb", closefd=False)  # noqa: ASYNC230, SIM115
     pipe = StdoutChannel(out)
     async with _connect_api(settings) as api:

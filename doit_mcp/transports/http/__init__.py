@@ -1,1 +1,1 @@
-"""The aiohttp shell: sockets in, answers out."""
+"""The HTTP transports, built on aiohttp."""

@@ -1,4 +1,4 @@
-"""Accepting connections: paused while descriptors are short, instead of accepting and dropping them unseen."""
+"""Accepts connections, and pauses while file descriptors are short instead of dropping connections silently."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from .connection_limits import ConnectionLimits
 
 log = logging.getLogger(__name__)
 
-# Connections that are accepted before other events are handled.
+# Connections to accept before handling other events.
 MAX_ACCEPTS_PER_EVENT = 64
 PAUSE_SECONDS = 0.25
 
 
 class AcceptingSite(web.BaseSite):
-    """Accepts the connections of one listening socket. The event loop's own server hides that descriptors are short:
-    uvloop accepts and closes at once, so clients see connections that end for no reason, and nothing is logged."""
+    """Accepts the connections of one listening socket.
+
+    The event loop's own server hides a shortage of descriptors: uvloop accepts and closes connections at once, so
+    clients see connections end for no reason, and nothing is logged.
+    """
 
     __slots__ = ("_listener", "_limits", "_loop", "_timer", "_connecting")
 
@@ -33,18 +36,18 @@ class AcceptingSite(web.BaseSite):
 
     @property
     def name(self) -> str:
-        """The address."""
+        """The URL of the listening socket."""
         host, port = self._listener.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def start(self) -> None:
-        """Begin to accept."""
+        """Start accepting connections."""
         await super().start()
         self._listener.setblocking(False)
         self._resume()
 
     async def stop(self) -> None:
-        """Accept nothing more."""
+        """Stop accepting, close the listening socket, and wait for connections that are being set up."""
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self._listener)
@@ -58,7 +61,7 @@ class AcceptingSite(web.BaseSite):
         self._loop.add_reader(self._listener, self._accept)
 
     def _pause(self, reason: str) -> None:
-        """Accept nothing for a moment; new connections wait in the system's queue."""
+        """Pause accepting for PAUSE_SECONDS. New connections wait in the system's queue."""
         self._limits.record_accept_paused(reason)
         self._loop.remove_reader(self._listener)
         self._timer = self._loop.call_later(PAUSE_SECONDS, self._resume)
@@ -74,7 +77,7 @@ class AcceptingSite(web.BaseSite):
             except OSError as failure:
                 if is_local_shortage(failure):
                     return self._pause("descriptors")
-                # Errors of the connection itself, which accept(2) passes on.
+                # Errors of the connection itself, which accept(2) reports.
                 continue
             task = self._loop.create_task(self._connect(connection))
             self._connecting.add(task)

@@ -1,4 +1,4 @@
-"""Who may come in: Host and Origin, the bearer, and the refusals that tell a client how to sign in."""
+"""Access control: Host and Origin checks, bearer tokens, CORS, and challenges that show clients how to sign in."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ ALLOWED_HEADERS = (
     "Authorization, Content-Type, Accept, Cache-Control, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID,"
     " X-MCP-Trace-Id, Mcp-Method, Mcp-Name, X-MCP-Toolsets, X-MCP-Readonly, traceparent, tracestate"
 )
-# Probes come with the address of a pod or a load balancer as Host.
+# Probes send the address of a pod or load balancer as Host.
 PROBE_PATHS = frozenset({"/healthz", "/readyz"})
-# Discovery holds no data of anybody and is asked for before anything is configured (RFC 9728, 3.1).
+# Discovery documents hold no user data and are fetched before anything is configured (RFC 9728, 3.1).
 DISCOVERY_PATH = "/.well-known/"
-# Tokens are asked for the address that people give their client, not for the one that it learns afterwards.
+# Clients request tokens for the URL that users configure, not for the message URL that they receive later.
 RESOURCE_PATHS = {"/sse/message": "/sse"}
 NO_VALUES: list[str] = []
 
 
 def http_error_response(status: int, error: str, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON error of the HTTP layer, outside JSON-RPC."""
+    """Return a JSON error of the HTTP layer, outside JSON-RPC."""
     return web.json_response({"error": error, "error_description": text}, status=status, headers=headers)
 
 
 def check_host_and_origin(request: web.Request, hosts: frozenset[str], origins: frozenset[str]) -> web.Response | None:
-    """The refusal of a request to a Host that is not among *hosts*, or from a web page that is not of *origins*."""
+    """Return an error response if the Host is not in *hosts* or the Origin not in *origins*, otherwise None."""
     headers = request.headers
     sent = headers.getall("Host", NO_VALUES)
     if (len(sent) != 1 or sent[0].lower() not in hosts) and request.path not in PROBE_PATHS:
@@ -62,8 +62,10 @@ def check_host_and_origin(request: web.Request, hosts: frozenset[str], origins: 
 
 
 def _is_own_target(request: web.Request, hosts: frozenset[str]) -> bool:
-    """Whether a target that is not a path alone, such as ``http://host/path``, names one of *hosts*: it would go before
-    the Host header (RFC 9112, 3.2.2)."""
+    """Return whether a target that is not just a path, such as ``http://host/path``, names one of *hosts*.
+
+    Such a target takes precedence over the Host header (RFC 9112, 3.2.2).
+    """
     if request.raw_path == "*":
         return True
     scheme, separator, rest = request.raw_path.partition("://")
@@ -73,13 +75,13 @@ def _is_own_target(request: web.Request, hosts: frozenset[str]) -> bool:
 
 
 async def check_expect(request: web.Request) -> None:
-    """Check the Expect header. "100 Continue" is sent when the body is read, which is after the bearer was accepted."""
+    """Check the Expect header. "100 Continue" is sent when the body is read, after the bearer token was accepted."""
     if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() != EXPECT_CONTINUE:
         raise web.HTTPExpectationFailed
 
 
 def error_response(request: web.Request, failure: Exception) -> web.StreamResponse:
-    """The answer to a request that was ended by *failure*."""
+    """Return the response to a request that raised *failure*."""
     match failure:
         case RequestRejected():
             return rpc_error_response(failure.status, str(failure), failure.headers, request.get(app_keys.REQUEST_ID))
@@ -93,7 +95,7 @@ def error_response(request: web.Request, failure: Exception) -> web.StreamRespon
 
 
 async def add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Headers of every answer: no software versions, no sniffing, and CORS for the origins that may call."""
+    """Add the headers of every response: no software versions, no sniffing, and CORS for allowed origins."""
     response.headers.update(COMMON_HEADERS)
     if (trace := CURRENT_TRACE.get()) is not None:
         response.headers[TRACE_ID_HEADER] = trace.id
@@ -112,7 +114,7 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
 
 
 def preflight_response(methods: str) -> web.Response:
-    """The answer to a browser that asks what it may send (Fetch, CORS preflight)."""
+    """Return the response to a CORS preflight (Fetch, CORS-preflight request)."""
     return web.Response(
         status=204,
         headers={
@@ -125,7 +127,7 @@ def preflight_response(methods: str) -> web.Response:
 
 
 def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Handler:
-    """An MCP path: the bearer first, whatever the method, so that every client finds out where to sign in."""
+    """Return the handler of an MCP path. The token is checked first, so every client learns where to sign in."""
     allow = ", ".join((*methods, "OPTIONS"))
     offers, draining = app[app_keys.CATALOG_SELECTOR], app[app_keys.DRAINING]
 
@@ -134,7 +136,7 @@ def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Hand
             return preflight_response(allow)
         authenticator = app[app_keys.AUTHENTICATOR]
         values = request.headers.getall("Authorization", NO_VALUES)
-        # A token that was seen before costs a hash and a look-up.
+        # A token that was verified before costs a hash and a lookup.
         principal = authenticator.cached_principal(values[0]) if len(values) == 1 else None
         if principal is None:
             try:
@@ -158,7 +160,7 @@ def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Hand
 
 
 async def authenticate(request: web.Request, authenticator: app_keys.CallerAuthenticator) -> Principal:
-    """The verified caller; raises AuthError."""
+    """Return the verified principal. Raises AuthError."""
     values = request.headers.getall("Authorization", NO_VALUES)
     forwarded = request.headers.getall("X-Forwarded-For", [])
     address = client_address(request.remote, forwarded, request.app[app_keys.SETTINGS].trusted_proxies)
@@ -166,7 +168,7 @@ async def authenticate(request: web.Request, authenticator: app_keys.CallerAuthe
 
 
 def auth_error_response(request: web.Request, error: AuthError) -> web.Response:
-    """401, 403 and the like, with the challenge that names the metadata of this very path (RFC 9728, 5.1)."""
+    """Return the response for *error*. Its challenge names the metadata of the requested path (RFC 9728, 5.1)."""
     headers: dict[str, str] = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -178,7 +180,7 @@ def auth_error_response(request: web.Request, error: AuthError) -> web.Response:
 
 
 def sign_in_challenge(resource_url: str, target: str) -> str:
-    """The challenge for a caller whose sign-in ended after the request for *target*, as it was sent, was let in."""
+    """Return the challenge for a caller whose sign-in ended during its request for *target*, the raw request target."""
     return _www_authenticate(resource_url, URL(target, encoded=True).path, invalid_token_error(SIGN_IN_MESSAGE))
 
 

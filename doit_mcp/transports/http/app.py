@@ -1,4 +1,4 @@
-"""The application: every part is made and wired here, and nowhere else."""
+"""Builds the aiohttp application and wires all of its components."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def build_app(
     external_services: CleanupContext | None = None,
     hub: NotificationHub | None = None,
 ) -> web.Application:
-    """The server for *settings*; *make_catalog* says what is offered for a selection.
+    """Build the application for *settings*. *make_catalog* makes the catalog for a selection.
 
-    *external_services* connects the application with the world (who may call, how the DoiT API is reached) while it runs;
-    changes that are published on *hub* reach those who listen.
+    *external_services* connects the application to the identity provider and the DoiT API while it runs. Changes
+    published on *hub* reach all subscribed clients.
     """
     app = web.Application(client_max_size=settings.max_body)
     app[app_keys.SETTINGS] = settings
@@ -162,7 +162,7 @@ def _add_routes(app: web.Application, wrap: Callable[[Endpoint], Endpoint]) -> N
     mcp = make_endpoint(app, {"POST": post, "GET": wrap(streamable.get), "DELETE": delete})
     for path in MCP_PATHS:
         app.router.add_route("*", path, mcp, expect_handler=check_expect)
-    # Some connectors post to the very address they were given, old transport or new.
+    # Some connectors post to the configured URL, whichever transport they use.
     sse = make_endpoint(app, {"GET": wrap(legacy.get), "POST": post, "DELETE": delete})
     app.router.add_route("*", "/sse", sse, expect_handler=check_expect)
     app.router.add_route(
@@ -179,7 +179,7 @@ def _add_routes(app: web.Application, wrap: Callable[[Endpoint], Endpoint]) -> N
 
 
 async def connect_external_services(app: web.Application) -> AsyncIterator[None]:
-    """The identity provider and the DoiT API, over one pool of connections."""
+    """Connect to the identity provider and the DoiT API through one connection pool."""
     settings = app[app_keys.SETTINGS]
     to_api, to_identity, to_console = app[health.CIRCUIT_BREAKERS]
     async with open_session() as http:
@@ -211,7 +211,7 @@ def _attach_auth(app: web.Application, auth: Authentication, upstream: Upstream,
 
 
 async def _drain(app: web.Application) -> None:
-    """No new work; what runs may finish; streams are ended politely."""
+    """Reject new requests, let running ones finish, and close streams cleanly."""
     app[app_keys.DRAINING].set()
     await app[app_keys.REQUEST_RUNNER].drain(app[app_keys.SETTINGS].drain_s)
     await app[app_keys.SERVICES].tasks.end_all()

@@ -1,4 +1,4 @@
-"""Typed keys of what the application and a request hold."""
+"""Typed keys for the values stored in the aiohttp application and in requests."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ from .stream_limits import StreamLimiter
 
 
 class PrincipalApiFactory(Protocol):
-    """How the calls of a caller reach the DoiT API."""
+    """Makes the client for one principal's call to the DoiT API."""
 
     def __call__(
         self, principal: Principal, name: str, caller: Caller, report: ProgressCallback, seconds: float
     ) -> Doit:
-        """The API for one call, as this principal, which may take so many seconds."""
+        """Return the API client for one call as *principal*, which may take *seconds* seconds."""
 
 
 class CallerAuthenticator(Protocol):
-    """Says who is calling: :class:`doit_mcp.auth.authenticator.Authenticator`, or whoever stands in for it."""
+    """Authenticates callers: :class:`doit_mcp.auth.authenticator.Authenticator` or another implementation."""
 
     def cached_principal(self, header: str) -> Principal | None:
-        """The caller with this Authorization header, if let in before."""
+        """Return the principal of this Authorization header if it was authenticated before."""
 
     async def authenticate(self, headers: Sequence[str], address: str = "") -> Principal:
-        """The caller with these Authorization headers. Raises AuthError."""
+        """Return the principal of these Authorization headers. Raises AuthError."""
 
 
 SETTINGS = web.AppKey("settings", Settings)
-# Host names that this server answers to, and web origins that may call it; asked with every request.
+# Accepted Host headers, and web origins that may call the server; checked for every request.
 ALLOWED_HOSTS: web.AppKey[frozenset[str]] = web.AppKey("hosts")
 ALLOWED_ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("origins")
 AUTHENTICATOR: web.AppKey[CallerAuthenticator] = web.AppKey("authenticator")
@@ -59,9 +59,9 @@ METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 BODY_MEMORY = web.AppKey("bodies", BodyMemory)
 CONNECTION_LIMITS = web.AppKey("edge", ConnectionLimits)
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
-# What strangers tried at other replicas, where there are any.
+# Limits rejected tokens across replicas; None without Redis.
 SHARED_ATTEMPTS: web.AppKey[SharedLimiter | None] = web.AppKey("tries")
-# Tokens that were proven at other replicas.
+# Tokens that other replicas verified; None without Redis.
 SHARED_VERIFIED_TOKENS: web.AppKey[SharedVerifiedTokens | None] = web.AppKey("proven")
 STREAM_LIMITER = web.AppKey("streams", StreamLimiter)
 STREAM_LEASES = web.AppKey("leases", StreamLeases)
@@ -73,9 +73,9 @@ REQUEST_RUNNER = web.AppKey("work", RequestRunner)
 MESSAGE_ENDPOINT = web.AppKey("endpoint", MessageEndpoint)
 CATALOG_SELECTOR = web.AppKey("offers", CatalogSelector)
 DRAINING = web.AppKey("draining", asyncio.Event)
-# Whether tokens can be checked: the identity provider's keys were had.
+# Whether tokens can be verified: the identity provider's keys were fetched.
 IS_READY: web.AppKey[Callable[[], bool]] = web.AppKey("ready")
 
 CATALOG = web.RequestKey("offer", Catalog)
-# That of the request in the body, once it was read.
+# The ID of the JSON-RPC request in the body, once it was parsed.
 REQUEST_ID: web.RequestKey[Id] = web.RequestKey("id")

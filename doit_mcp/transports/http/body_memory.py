@@ -1,4 +1,4 @@
-"""Limits the bytes of request bodies that are received and handled at the same time."""
+"""Limits the total bytes of request bodies that are received and handled at the same time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from types import TracebackType
 
 from ...resilience.concurrency import ConcurrencyLimiter
 
-# Multiples of the largest body.
+# Multiples of the maximum body size.
 BODIES_PER_OWNER, BODIES_TOTAL = 4, 16
 
 
 class BodyMemory:
-    """Counts received bytes until their request is done: a parsed body takes many times its size. A declared length costs
-    nothing, so no client can reserve the memory of others."""
+    """Counts received bytes until their request is done, because a parsed body takes many times its size.
+
+    A declared Content-Length is not counted, so no client can reserve the memory of others.
+    """
 
     def __init__(self, max_body: int) -> None:
         per_owner = BODIES_PER_OWNER * max_body
@@ -27,11 +29,11 @@ class BodyMemory:
 
     @property
     def total_bytes(self) -> int:
-        """Bytes of all bodies in progress."""
+        """The bytes of all bodies in progress."""
         return self._limiter.in_use
 
     def share(self, owner: str) -> BodyShare:
-        """The bytes of one request of *owner*, counted while the context lasts."""
+        """Return the share of one request of *owner*, counted while its ``with`` block runs."""
         return BodyShare(self._limiter, owner)
 
 
@@ -45,12 +47,12 @@ class BodyShare:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, size: int) -> None:
-        """Count *size* received bytes. Raises LimitExceeded, and then counts none."""
+        """Count *size* received bytes. Raises LimitExceeded without counting them."""
         self._limiter.acquire(self._owner, size)
         self._bytes += size
 
     def keep_until_done(self, task: asyncio.Task[None]) -> None:
-        """Count the bytes until *task* is done, which may outlive the connection."""
+        """Keep counting the bytes until *task* is done, which may outlive the connection."""
         self._task = task
 
     def __enter__(self) -> BodyShare:

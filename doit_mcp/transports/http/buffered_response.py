@@ -1,4 +1,4 @@
-"""Complete responses: a body that is known before the first byte is sent, so that headers and body go out together."""
+"""Fully buffered responses: headers and body are written with a single call."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from .event_stream import STREAM_HEADERS, format_event
 
 HeaderFields = tuple[tuple[str, str], ...]
 
-# No software versions, no sniffing.
+# No software versions, and no MIME type sniffing.
 COMMON_HEADERS: HeaderFields = (("Server", "doit-mcp"), ("X-Content-Type-Options", "nosniff"))
-# No cache may keep a response.
+# Caches must not store responses.
 JSON_HEADERS: HeaderFields = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
-# Longer bodies are not copied to be joined with their headers.
+# Longer bodies are written separately, which avoids copying them.
 MAX_SINGLE_WRITE_BYTES = 64 << 10
 
 
 def make_response(
     status: int, body: bytes, headers: dict[str, str] | None = None, *, events_only: bool = False
 ) -> web.StreamResponse:
-    """A complete response: JSON that no cache may keep. With *events_only*, the client accepts nothing but event
-    streams, and a result becomes the one event of a stream."""
+    """Return a buffered JSON response that caches must not store.
+
+    With *events_only*, for clients that accept only event streams, a result (status 200) becomes a stream of one event.
+    """
     kind = JSON_HEADERS
     if events_only and status == 200:
         kind, body = STREAM_HEADERS, format_event(body)
@@ -36,9 +38,9 @@ def make_response(
 
 
 class BufferedResponse(web.StreamResponse):
-    """The response to a usual request: HTTP/1.1, on a connection that stays open, not from a web page.
+    """A response written at once for common requests: HTTP/1.1, on a connection that stays open, without an Origin.
 
-    Any other request gets the response that aiohttp makes of the same body, which takes twice as long to send.
+    For any other request aiohttp sends the same body, which takes twice as long.
     """
 
     def __init__(self, status: int, body: bytes, headers: HeaderFields = JSON_HEADERS) -> None:
@@ -48,16 +50,16 @@ class BufferedResponse(web.StreamResponse):
 
     @property
     def prepared(self) -> bool:
-        """Whether the headers were sent."""
+        """Whether the headers have been sent."""
         return self._sent or super().prepared
 
     @property
     def keep_alive(self) -> bool | None:
-        """Whether the connection stays open; None if that is not known yet."""
+        """Whether the connection stays open, or None if that is not yet known."""
         return True if self._sent else super().keep_alive
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send everything if the request is a usual one, otherwise the headers."""
+        """Send the whole response if the request is a common one, otherwise only the headers."""
         if self._sent:
             return None
         trace, transport = CURRENT_TRACE.get(), request.transport
@@ -87,7 +89,7 @@ class BufferedResponse(web.StreamResponse):
 
 @lru_cache(maxsize=16)
 def _common_head(status: int, reason: str, headers: HeaderFields, second: int) -> bytes:
-    """The part of the head that all such responses within one second share."""
+    """Return the part of the head that all such responses within one second share."""
     fields = (*headers, *COMMON_HEADERS, ("Date", formatdate(second, usegmt=True)))
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields), ""]
     return "\r\n".join(lines).encode()

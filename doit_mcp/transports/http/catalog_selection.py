@@ -1,4 +1,4 @@
-"""Which offer a request gets: read from its path, its query and its headers, and made once for each choice."""
+"""Selects the catalog of a request from its path, query and headers, and caches one catalog per selection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...catalog.toolsets import Selection, UnknownToolset
 from ...server.request_context import Catalog
 from .request_body import RequestRejected
 
-# Many choices are possible; those that clients really make are few.
+# Many selections are possible, but clients use few of them.
 MAX_CACHED_CATALOGS = 128
 MAX_SELECTED_NAMES = 60
 
@@ -20,16 +20,16 @@ MakeCatalog = Callable[[Selection, bool], Catalog]
 
 
 class CatalogSelector:
-    """Offers by selection and by whether an employee asks; the least used are forgotten and made anew."""
+    """Catalogs by selection and by whether the principal is a DoiT employee. The least recently used are evicted."""
 
     def __init__(self, make: MakeCatalog) -> None:
         self._make = make
         self._catalogs: OrderedDict[tuple[Selection, bool], Catalog] = OrderedDict()
-        # Those of nearly all requests, by employee or not.
+        # The catalogs of most requests, by whether the principal is an employee.
         self._default_catalogs: dict[bool, Catalog] = {}
 
     def __call__(self, request: web.Request, principal: Principal) -> Catalog:
-        """The offer for this request; raises Refused 404 for names that select nothing."""
+        """Return the catalog for this request. Raises RequestRejected 404 for unknown names, and 400 for too many."""
         chosen, employee = parse_selection(request), principal.employee
         if chosen is not DEFAULT_SELECTION:
             return self.catalog_for(chosen, employee)
@@ -38,7 +38,7 @@ class CatalogSelector:
         return self._default_catalogs[employee]
 
     def catalog_for(self, selection: Selection, employee: bool) -> Catalog:
-        """The offer for this choice."""
+        """Return the catalog for *selection*. Raises RequestRejected 404 for unknown names."""
         key = (selection, employee)
         made = self._catalogs.get(key)
         if made is None:
@@ -57,13 +57,17 @@ SELECTION_PARAMETERS = ("toolsets", "tools", "readonly")
 
 
 def parse_selection(request: web.Request) -> Selection:
-    """What the request selects. Reading only always wins, wherever it is said; a header can but narrow it."""
+    """Return what the request selects. Raises RequestRejected 400 for too many names.
+
+    Read-only applies wherever it is requested. The X-MCP-Toolsets header counts only if the path and the query do not
+    name toolsets.
+    """
     headers = request.headers
     plain = "X-MCP-Toolsets" not in headers and "X-MCP-Readonly" not in headers
     if plain and request.raw_path == "/mcp":
         return DEFAULT_SELECTION
     path, query = request.match_info, request.query
-    # Most others select nothing either: those to /sse/message, for one, whose query names the session alone.
+    # Most other requests select nothing either: those to /sse/message, for example, whose query names only the session.
     if (
         plain
         and not path
@@ -81,7 +85,7 @@ def parse_selection(request: web.Request) -> Selection:
 
 
 def selection_query(request: web.Request) -> dict[str, str]:
-    """The part of the query that selects, for an address that is to select the same."""
+    """Return the query parameters that select tools, for a URL with the same selection."""
     return {name: request.query[name] for name in SELECTION_PARAMETERS if name in request.query}
 
 

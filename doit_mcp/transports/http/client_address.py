@@ -1,4 +1,4 @@
-"""Where a request came from: the connection's address, or the one that a trusted proxy reports."""
+"""Client addresses: the address of the connection, or the one that a trusted proxy reports."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-# Of a chain of proxies only the nearest are looked at.
+# In a chain of proxies, only the nearest are considered.
 MAX_HOPS = 10
-# One customer of a provider has so many leading bits of an IPv6 address for itself.
+# Providers assign each customer an IPv6 network at least this large, and a client can use all of its addresses.
 IPV6_PREFIX_BITS = 64
-# IPv4 addresses as a socket for both protocols shows them (RFC 4291, 2.5.5.2).
+# IPv4 addresses as dual-stack sockets report them (RFC 4291, 2.5.5.2).
 IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 # Some proxies add the port: 192.0.2.1:5000, [2001:db8::1]:5000.
 ADDRESS_WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?")
@@ -21,7 +21,7 @@ ADDRESS_WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{1,5
 
 @lru_cache(maxsize=16)
 def parse_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
-    """The networks that these texts name. Raises ValueError."""
+    """Parse networks in CIDR notation. Raises ValueError."""
     return tuple(_unmap(ip_network(text)) for text in texts)
 
 
@@ -32,10 +32,11 @@ def _unmap(network: Network) -> Network:
 
 
 def client_address(remote: str | None, forwarded: Sequence[str], trusted_proxies: tuple[str, ...]) -> str:
-    """What failed tries of a stranger are counted by; "" where nothing can be said.
+    """Return the key by which failed authentication attempts are counted, or "" if the client cannot be identified.
 
-    *forwarded* are the X-Forwarded-For headers, of which nothing is believed but what *trusted_proxies* proxies added, the last
-    entry first. An address of an inner network is a proxy's that nobody named, so it stands for everybody.
+    The key is an IPv4 address or the /64 network of an IPv6 address. *forwarded* are the X-Forwarded-For headers; only
+    entries added by *trusted_proxies* are believed, read from the last one. An address that is not global yields
+    "": it belongs to a proxy missing from *trusted_proxies*, so all clients would share it.
     """
     inner = parse_networks(trusted_proxies)
     hops = [hop.strip() for value in forwarded for hop in value.split(",")][-MAX_HOPS:]
@@ -48,7 +49,7 @@ def client_address(remote: str | None, forwarded: Sequence[str], trusted_proxies
 
 
 def _parse_address(text: str) -> Address | None:
-    """The address without a port, an IPv4 address as such however it is written; None for anything else."""
+    """Return the address without its port, or None if *text* is not an address. IPv4-mapped addresses become IPv4."""
     if (split := ADDRESS_WITH_PORT.fullmatch(text)) is not None:
         text = split[1] or split[2]
     try:

@@ -1,4 +1,4 @@
-"""One client connection: aiohttp's protocol with bounds on what is received, and errors that quote nothing."""
+"""A client connection: aiohttp's protocol with limits on received data, and errors that never quote the request."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ from .request_head_limits import (
 )
 from .request_logging import log_unreadable_request
 
-# What is read ahead of a body that is not taken.
+# Bytes of a body to read ahead of the handler.
 READ_AHEAD_BYTES = 64 << 10
 
 
 class ClientConnection(RequestHandler):
-    """Bounds what a client can make the process keep, and answers errors without repeating the request: aiohttp quotes
-    its bytes, a bearer among them."""
+    """Limits what a client can make the process hold, and never quotes the request in errors.
+
+    aiohttp would quote its bytes, including a bearer token.
+    """
 
     __slots__ = ("_head_parser", "_limits")
 
@@ -46,14 +48,14 @@ class ClientConnection(RequestHandler):
             loop,
             READ_AHEAD_BYTES,
             max_line_size=MAX_TARGET_BYTES,
-            # Never reached, since the head as a whole is bounded.
+            # Never reached, because the size of the whole head is limited.
             max_field_size=4 * MAX_HEAD_BYTES,
             max_headers=MAX_HEADERS,
             payload_exception=RequestPayloadError,
             auto_decompress=False,
         )
         self._head_parser = HeadParser(parser, self._on_head_bytes, self._messages)
-        self._parser = self._head_parser  # type: ignore[assignment]  # it has what aiohttp uses of a parser
+        self._parser = self._head_parser  # type: ignore[assignment]  # it has all the methods that aiohttp calls
 
     def _on_head_bytes(self, size: int) -> None:
         self._limits.silent_connections.untrack(self)
@@ -63,25 +65,25 @@ class ClientConnection(RequestHandler):
             self._limits.incomplete_heads.untrack(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it."""
+        """Count the connection, and track it until its first bytes arrive."""
         super().connection_made(transport)
         self._limits.open_connections += 1
         self._limits.silent_connections.track(self, 0)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget it."""
+        """Stop counting and tracking the connection."""
         self._limits.open_connections -= 1
         self._limits.silent_connections.untrack(self)
         self._limits.incomplete_heads.untrack(self)
         super().connection_lost(exc)
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Go on if reading was paused. aiohttp calls this after each read of a body, paused or not."""
+        """Resume reading if it was paused. aiohttp calls this after each read of a body, paused or not."""
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
     def _process_keepalive(self) -> None:
-        # A head that has begun has a deadline of its own. aiohttp sets this timer again after the answer.
+        # An unfinished head has its own deadline. aiohttp sets this timer again after the response.
         if self in self._limits.incomplete_heads:
             self._keepalive_handle = None
         else:
@@ -90,16 +92,20 @@ class ClientConnection(RequestHandler):
     def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
-        """Send *resp*. What aiohttp itself raises outside of every handler, as for Expect, would quote the request."""
-        # That is a web.HTTPException; asking for that class takes longer, since it is abstract.
+        """Send *resp*.
+
+        Errors that aiohttp raises outside any handler, as for Expect, are replaced, because they quote the request.
+        """
+        # It can only be a web.HTTPException, but checking for that class is slower, because it is abstract.
         if isinstance(resp, Exception):
             resp = self._error_response(resp.status, f"The request was refused: {resp.reason}")
         if not request.content.is_eof() and request.content_length is None and not resp.prepared:
-            # It is answered before its chunks ended, as without a token. They are received, so that the client gets to
-            # see the answer, but not parsed. A body with a length costs nothing to parse.
+            # The response precedes the end of a chunked body, for example if the token is missing. The rest of the body
+            # is received, so that the client can read the response, but not parsed. A body with a length costs nothing
+            # to parse.
             resp.force_close()
             self._head_parser.ignore_rest()
-            # aiohttp reads on for a while before it closes the connection; that the body is invalid is said already.
+            # aiohttp keeps reading for a while before it closes the connection. An invalid body was already reported.
             request.content._exception = None
         return RequestHandler.finish_response(self, request, resp, start_time)
 
@@ -110,8 +116,10 @@ class ClientConnection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """A JSON error that says what bound was passed and nothing of the request, with a trace id and a log line as
-        all requests have."""
+        """Return a JSON error that names the exceeded limit and does not quote the request.
+
+        Like every request, it gets a trace ID and a log line.
+        """
         if status >= 500:
             super().handle_error(request, status, exc, message)
         elif request.writer.output_size > 0:
@@ -138,7 +146,7 @@ def _describe_error(status: int, failure: BaseException | None) -> tuple[int, st
 
 
 class ConnectionServer(web.Server):
-    """Makes the protocols of connections. aiohttp has no setting for their class."""
+    """Creates a ClientConnection for each connection. aiohttp has no setting for this class."""
 
     limits: ConnectionLimits
 
@@ -147,7 +155,7 @@ class ConnectionServer(web.Server):
 
 
 class LimitedAppRunner(web.AppRunner):
-    """An AppRunner whose connections are bounded by *edge*."""
+    """An AppRunner whose connections are subject to *limits*."""
 
     def __init__(self, app: web.Application, limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(app, keepalive_timeout=limits.keep_alive_seconds, **options)

@@ -1,4 +1,4 @@
-"""What one process allows connections before a request is read: counts, deadlines, and what is reported of them."""
+"""Limits on connections before a request is read: counts and deadlines, with their metrics and warnings."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from .pending_connections import PendingConnections
 
 log = logging.getLogger(__name__)
 
-# From the first byte of a head to its last.
+# Time from the first byte of a head to its last.
 HEAD_TIMEOUT_SECONDS = 15.0
 MAX_UNFINISHED_HEADS = 4096
 MAX_UNFINISHED_BYTES = 16 << 20
-# Connections that were opened and have sent nothing at all.
+# Connections that have not sent anything yet.
 MAX_SILENT_CONNECTIONS = 4096
-# Between two log lines about the same thing.
+# Minimum time between two warnings of the same kind.
 LOG_INTERVAL_SECONDS = 60.0
-# Descriptors that connections of clients leave for Redis, logs and the identity provider; of small limits a half.
+# File descriptors kept for Redis, logs and the identity provider, but at most half of the process's limit.
 RESERVED_DESCRIPTORS = 256
-# A client's connection, and the one to the DoiT API that its call needs.
+# One for the client and one for the connection to the DoiT API that its call needs.
 DESCRIPTORS_PER_CONNECTION = 2
 
 
 class RateLimitedWarning:
-    """Logs a warning at most once per LOG_INTERVAL_SECONDS, with the number of times it happened since the last."""
+    """Logs a warning at most once per LOG_INTERVAL_SECONDS, with the number of occurrences since the last one."""
 
     def __init__(self, message: str) -> None:
         self._message = message
         self._count, self._next = 0, 0.0
 
     def __call__(self, **facts: object) -> None:
-        """It happened once more."""
+        """Count an occurrence, and log it if the interval has passed."""
         self._count += 1
         if (now := time.monotonic()) >= self._next:
             log.warning(self._message, extra={"times": self._count, **facts})
@@ -41,7 +41,7 @@ class RateLimitedWarning:
 
 
 class ConnectionLimits:
-    """The state that all connections of a process share."""
+    """The limits and counts that all connections of a process share."""
 
     def __init__(self, metrics: Metrics, keep_alive_seconds: float) -> None:
         self.keep_alive_seconds = keep_alive_seconds
@@ -63,8 +63,7 @@ class ConnectionLimits:
         )
 
     def is_full(self, accepted: int) -> bool:
-        """Whether one more connection, besides the open ones and those just *accepted*, would take a descriptor that
-        other work needs."""
+        """Return whether one more connection, besides open and just *accepted* ones, would use reserved descriptors."""
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if limit == resource.RLIM_INFINITY:
             return False
@@ -72,17 +71,17 @@ class ConnectionLimits:
         return wanted > limit - min(limit // 2, RESERVED_DESCRIPTORS)
 
     def record_accept_paused(self, reason: str) -> None:
-        """Accepting was paused."""
+        """Count and log a pause in accepting connections."""
         self._metrics.count_accept_pause(reason)
         self._warn_paused(reason=reason, connections=self.open_connections)
 
     def record_rejection(self, status: int) -> None:
-        """A request was refused before it reached the application."""
+        """Count a request that was rejected before it reached the application."""
         self._metrics.count_request("other", "other", status)
 
     def _record_closed(self, reason: str) -> None:
         self._metrics.count_closed_connection(reason)
-        # A connection that never sent anything is nothing to warn about.
+        # Do not warn about connections that timed out without sending anything.
         if reason != "silent_timeout":
             self._warn_closed(reason=reason)
 

@@ -1,4 +1,4 @@
-"""Watchdog: measures how late the event loop runs a timer, which is how long something kept it from everything else."""
+"""Event loop lag: measures how late timers run, which is how long something blocked the event loop."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.1
 LARGE_DELAY_SECONDS = 0.5
-"""A delay that is logged. Requests may hold the loop for 0.1 s; a busy machine can add to that."""
+"""Minimum delay that is logged. Requests may block the loop for 0.1 s, and a busy machine can add to that."""
 WARNING_INTERVAL_SECONDS = 60.0
-"""Time between two warnings."""
+"""Minimum time between two warnings."""
 
 
 class LagMonitor:
-    """Sets a timer again and again; *observe* gets the seconds by which each one was late."""
+    """Sets a timer repeatedly and calls *observe* with the seconds by which each one was late."""
 
     __slots__ = ("_due", "_loop", "_observe", "_quiet_until", "_timer", "_unlogged")
 
@@ -34,7 +34,7 @@ class LagMonitor:
         self._timer = self._loop.call_at(self._due, self._measure)
 
     def _measure(self) -> None:
-        # The loop runs timers that are due within its clock's resolution.
+        # The loop may run a timer early by its clock's resolution.
         delay = max(0.0, self._loop.time() - self._due)
         self._observe(delay)
         if delay >= LARGE_DELAY_SECONDS:
@@ -51,12 +51,12 @@ class LagMonitor:
         self._unlogged = 0
 
     def stop(self) -> None:
-        """Set no more timers."""
+        """Stop the timer."""
         self._timer.cancel()
 
 
 def monitor_lag(observe: Callable[[float], None]) -> Callable[[web.Application], AsyncIterator[None]]:
-    """For an application's ``cleanup_ctx``: a watchdog while it runs."""
+    """Return an entry for an application's ``cleanup_ctx`` that measures lag while the application runs."""
 
     async def run(app: web.Application) -> AsyncIterator[None]:
         watchdog = LagMonitor(observe)

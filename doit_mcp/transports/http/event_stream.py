@@ -1,4 +1,4 @@
-"""Server-sent events: their format, writes that end when a client stops reading, and long-lived streams."""
+"""Server-sent events: their format, writes that time out when a client stops reading, and long-lived streams."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .keepalive import Keepalive
 
 # Clients that read nothing for this long are disconnected.
 WRITE_TIMEOUT_SECONDS = 30.0
-# An idle connection takes this many bytes without waiting: half of what makes aiohttp wait.
+# Bytes that an idle connection accepts without waiting: half of the amount at which aiohttp waits.
 MAX_IMMEDIATE_WRITE_BYTES = 32 << 10
 KEEPALIVE_COMMENT = b": alive\n\n"
 STREAM_HEADERS = (
     ("Content-Type", "text/event-stream"),
     ("Cache-Control", "no-cache, no-transform"),
-    # Asks nginx and other proxies to pass events on at once (2026-07-28, Receiving Messages).
+    # Asks nginx and other proxies not to buffer events (2026-07-28, Receiving Messages).
     ("X-Accel-Buffering", "no"),
 )
 
 
 def format_event(data: bytes, id: str | None = None, name: bytes = b"message") -> bytes:
-    """One event. Serialized JSON contains no line break, so it fits one data line."""
+    """Return one encoded event. Serialized JSON contains no line breaks, so it fits on one data line."""
     start = b"" if id is None else b"id: " + id.encode() + b"\n"
     return start + b"event: " + name + b"\ndata: " + data + b"\n\n"
 
@@ -37,7 +37,7 @@ async def write_with_timeout(
 ) -> bool:
     """Await *write*, which writes *size* bytes. Returns False if the client left or read nothing for *timeout* seconds.
 
-    In the latter case the connection is aborted: the client would never read the end of the stream either.
+    On timeout the connection is aborted, because the client would not read the end of the stream either.
     """
     transport = request.transport
     try:
@@ -56,11 +56,11 @@ async def write_with_timeout(
 
 
 class EventStream(EventSourceResponse):
-    """A long-lived response to a GET, open while its block runs. Thousands of them may be open and idle.
+    """A long-lived response to a GET, open while its ``async with`` block runs. Thousands may be open and idle.
 
-    It differs from its base class in two ways. *keepalive* serves all streams, where aiohttp-sse starts a task for each.
-    And events are written as bytes: there are no lines to split, and aiohttp-sse's handling of text takes three times
-    as long.
+    It differs from its base class in two ways. One *keepalive* serves all streams, where aiohttp-sse starts a task for
+    each. Events are written as bytes, because there are no lines to split and aiohttp-sse's text handling takes three
+    times as long.
     """
 
     def __init__(self, request: web.Request, keepalive: Keepalive) -> None:
@@ -68,12 +68,12 @@ class EventStream(EventSourceResponse):
         self._request, self._keepalive = request, keepalive
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send the headers as a plain stream does; the base class would start its task."""
+        """Send the headers like a plain stream does. The base class would also start its keepalive task."""
         if self.prepared:
             return await web.StreamResponse.prepare(self, request)
         self._set_tcp_user_timeout(request)
         writer = await web.StreamResponse.prepare(self, request)
-        # They were sent. Kept, they are more than 1 KB of what an idle stream holds.
+        # They have been sent; keeping them would cost each idle stream more than 1 KB.
         self.headers.clear()
         return writer
 
@@ -86,29 +86,29 @@ class EventStream(EventSourceResponse):
         self._keepalive.remove(self)
 
     def send_keepalive(self) -> None:
-        """Write a comment, unless the client is far behind already."""
+        """Write a comment, unless the client is already far behind."""
         self._write_now(KEEPALIVE_COMMENT)
 
     async def write_event(self, data: bytes) -> bool:
-        """Write one event. Returns False if the client left or does not read."""
+        """Write one event. Returns False if the client left or stopped reading."""
         return await write_with_timeout(self._request, self.write(data), len(data))
 
     async def forward_messages(self, message_queue: MessageQueue) -> None:
-        """Forward what is put into *message_queue* until it is closed or the client leaves."""
+        """Forward the messages of *message_queue* until it is closed or the client leaves."""
         message_queue.try_send = self._forward_now
         while (data := await message_queue.get()) is not None:
             if not await self.write_event(format_event(data)):
                 return
-            # It may be long, and the next one hours away.
+            # Free its memory: it may be large, and the next message may be hours off.
             del data
 
     def _forward_now(self, data: bytes) -> bool:
         return len(data) <= MAX_IMMEDIATE_WRITE_BYTES and self._write_now(format_event(data))
 
     def _write_now(self, data: bytes) -> bool:
-        """Write without waking a task, if the client keeps up. Returns False if much is buffered or the client left.
+        """Write without waking a task. Returns False if too much is buffered or the client left.
 
-        The order is kept: a task that waits in :meth:`write_event` has written already.
+        Order is preserved: a task that waits in :meth:`write_event` has already written its data.
         """
         transport = self._request.transport
         if (
@@ -118,7 +118,7 @@ class EventStream(EventSourceResponse):
         ):
             return False
         try:
-            # The first step writes; any further one would only wait for the client.
+            # The first step writes; further steps would only wait for the client.
             self.write(data).send(None)
         except StopIteration:
             pass

@@ -1,4 +1,4 @@
-"""What operators and orchestrators ask: is it alive, can it take work, what has it done."""
+"""Health endpoints for operators and orchestrators: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from ...observability.logging_setup import LOG_STREAMS
 from ...resilience.circuit_breaker import CircuitBreaker
 from . import app_keys
 
-# The circuits to what is outside.
+# The circuit breakers of upstream services.
 CIRCUIT_BREAKERS: web.AppKey[Sequence[CircuitBreaker]] = web.AppKey("circuits")
 
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def get_liveness(request: web.Request) -> web.Response:
-    """The process answers; nothing outside matters."""
+    """Return 200 as long as the process responds, regardless of upstream services."""
     return web.json_response({"status": "ok"})
 
 
 async def get_readiness(request: web.Request) -> web.Response:
-    """New work is welcome: the identity provider's keys were had once, and the server is not shutting down.
+    """Return 200 if the identity provider's keys were fetched once and the server is not shutting down, otherwise 503.
 
-    Open circuits are shown and change nothing: the next replica would meet the same upstream. Nor do
-    failing log streams: a collector that fails for all replicas would take all of them out of service.
+    Open circuits are reported but do not change the status: other replicas would meet the same upstream. Neither do
+    failing log streams: a log collector that fails for all replicas would take all of them out of service.
     """
     checks = {"accepting": not request.app[app_keys.DRAINING].is_set(), "keys": request.app[app_keys.IS_READY]()}
     good = all(checks.values())
@@ -36,7 +36,7 @@ async def get_readiness(request: web.Request) -> web.Response:
 
 
 async def get_metrics(request: web.Request) -> web.Response:
-    """The numbers in Prometheus text form; for the operator's network, not for the public route."""
+    """Return the metrics in Prometheus text format. Expose this on the operator's network, not publicly."""
     return web.Response(
         body=request.app[app_keys.METRICS].prometheus_text(), headers={"Content-Type": METRICS_CONTENT_TYPE}
     )

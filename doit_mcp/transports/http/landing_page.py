@@ -1,4 +1,4 @@
-"""Owns the page for people at ``/``: what this server is, and how to connect each client to it."""
+"""The landing page at ``/``: what this server does, and how to connect each client to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import orjson
 from ...protocol.jsonrpc import JsonObject
 from ...settings_parsing import LOOPBACK_HOSTS
 
-# What the clients call this server in their lists.
+# The name of this server in client configurations.
 SERVER_NAME = "doit"
 
 EXAMPLE_QUESTIONS = (
@@ -37,7 +37,7 @@ _FIRST_SENTENCE = re.compile(r".+?(?<!e\.g)(?<!i\.e)[.!?](?=\s+[A-Z`]|$)")
 
 
 class Html(str):
-    """Text that is HTML already; every other text is escaped on its way into a template."""
+    """Text that is already HTML. Any other text is escaped when a template is rendered."""
 
     __slots__ = ()
 
@@ -48,11 +48,11 @@ def render_page(
     tools: Sequence[tuple[str, str]],
     toolsets: Sequence[str] = (),
 ) -> tuple[bytes, dict[str, str]]:
-    """The page as UTF-8, and the headers it has to be sent with, ``Content-Type`` among them.
+    """Return the page as UTF-8 and the headers to send it with, including ``Content-Type``.
 
-    *resource_url* is the server's public base URL and *auth_server_url* the issuer where people sign in. *tools* are
-    the title and the description of each listed tool, in the order of the list; of a description the first sentence is
-    shown. *toolsets* are the names that ``/mcp/x/…`` takes. The page depends on nothing else: render it once.
+    *resource_url* is the server's public base URL and *auth_server_url* the issuer where users sign in. *tools* are the
+    title and description of each listed tool, in list order; only the first sentence of a description is shown.
+    *toolsets* are the names that ``/mcp/x/…`` accepts. The page depends on nothing else, so it can be rendered once.
     """
     base = resource_url.rstrip("/")
     style, script = _read_template("page.css"), _read_template("page.js")
@@ -75,7 +75,7 @@ def render_page(
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence of *text* on one line; all of it where no sentence ends."""
+    """Return the first sentence of *text* on one line, or all of it if no sentence ends."""
     line = " ".join(text.split())
     found = _FIRST_SENTENCE.match(line)
     return found[0] if found else line
@@ -90,7 +90,7 @@ def _headers(style: str, script: str) -> dict[str, str]:
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
-        # For browsers that do not know frame-ancestors.
+        # For browsers that do not support frame-ancestors.
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
@@ -100,7 +100,7 @@ def _headers(style: str, script: str) -> dict[str, str]:
 
 
 def _csp_source(inline: str) -> str:
-    """The source expression that allows exactly this inline element (CSP Level 3, hash-source)."""
+    """Return the source expression that allows exactly this inline element (CSP Level 3, hash-source)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
 
 
@@ -132,13 +132,13 @@ def _render_clients(base: str) -> Html:
 
 
 def cursor_link(url: str) -> str:
-    """The link that makes Cursor offer to add the server at *url* (its documented install link)."""
+    """Return the link that makes Cursor offer to add the server at *url* (its documented install link)."""
     config = base64.b64encode(orjson.dumps({"url": url})).decode()
     return f"cursor://anysphere.cursor-deeplink/mcp/install?{urlencode({'name': SERVER_NAME, 'config': config})}"
 
 
 def vscode_link(url: str) -> str:
-    """The link that makes VS Code offer to add the server at *url* (its documented URL handler)."""
+    """Return the link that makes VS Code offer to add the server at *url* (its documented URL handler)."""
     return "vscode:mcp/install?" + quote(orjson.dumps({"name": SERVER_NAME, "type": "http", "url": url}), safe="")
 
 
@@ -190,7 +190,7 @@ def _render_json(value: JsonObject) -> Html:
 
 
 def _render_code(text: str, label: str) -> Html:
-    """Text to copy; *label* tells people who do not see the page what the button copies."""
+    """Render text with a copy button. *label* describes what the button copies to users of screen readers."""
     return _render_template("code.html", text=text, what=label)
 
 

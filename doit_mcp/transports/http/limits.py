@@ -1,4 +1,4 @@
-"""Wires the limits of principals and unauthenticated clients: for this process, or with Redis for all replicas."""
+"""Wires the limits on principals and unauthenticated clients, for this process or, with Redis, for all replicas."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from .stream_limits import RETRY_AFTER_SECONDS, StreamLimiter, too_many_streams
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits beyond the slots of this process. *admission* decides about requests, *attempts* about refused tokens at
-    all replicas, from which *verified_tokens* are exempt; *quotas* report what this replica holds until they are
-    closed."""
+    """The limits beyond the concurrency limits of this process.
+
+    *admission* limits requests. *attempts* limits rejected tokens across all replicas; *verified_tokens* are exempt.
+    *quotas* report what this replica holds until they are closed.
+    """
 
     admission: Admission | None = None
     attempts: SharedLimiter | None = None
@@ -33,7 +35,7 @@ class Limits:
 
 
 def local_limits(settings: Settings, concurrency_limiter: ConcurrencyLimiter) -> Limits:
-    """The limits of a single process: only the rate of calls, if there is one."""
+    """Return the limits of a single process: only the call rate, if one is configured."""
     if not settings.calls_per_minute:
         return Limits()
     limiter = call_rate_limiter(call_rate(settings.calls_per_minute))
@@ -48,7 +50,7 @@ def shared_limits(
     streams: StreamLimiter,
     tasks: Tasks,
 ) -> Limits:
-    """One limit for all replicas on each principal's calls, streams and running tasks, and on refused tokens."""
+    """Return limits that all replicas share: on each principal's calls, streams and tasks, and on rejected tokens."""
     secret = settings.effective_state_secrets
 
     def quota(kind: str, limit: int, count_local: Callable[[str], int], message: str, retry: float = 2) -> RedisQuota:
@@ -89,8 +91,7 @@ def _call_rate(settings: Settings, connection: RedisConnection, bus: MessageBus)
 
 
 def _attempt_limiter(settings: Settings, connection: RedisConnection, bus: MessageBus) -> RedisRateLimiter:
-    # Without a short timeout: unauthenticated clients can wait, and a flood of them must not make a busy Redis count as
-    # unavailable.
+    # No short timeout: unauthenticated clients can wait, and a flood of them must not mark a busy Redis as unavailable.
     return RedisRateLimiter(
         connection,
         Encryptor(settings.effective_state_secrets, "tries"),

@@ -1,4 +1,4 @@
-"""The product's application: its offer, and its page for people."""
+"""The application that users run: the MCP server with its catalogs and its landing page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .landing_page import render_page
 
 
 def make_main_app(settings: Settings) -> web.Application:
-    """The server that users run."""
+    """Build the application for *settings*, with the landing page at ``/``."""
     make_offer = catalog_factory()
     usual, everything = make_offer(Selection(), False), make_offer(Selection(frozenset({"all"})), False)
     page, headers = render_page(

@@ -1,4 +1,4 @@
-"""Connections that have not completed a request head: bounded in number, in bytes and in time."""
+"""Limits the number, bytes and wait time of connections that have not completed a request head."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Protocol
 
 
 class Closable(Protocol):
-    """A connection."""
+    """A connection that can be closed."""
 
     def force_close(self) -> None:
-        """Close it without an answer."""
+        """Close the connection without a response."""
 
 
 class PendingConnections:
-    """Connections in the order in which they began to wait. When there are too many, or they hold too many bytes, the
-    oldest are closed: honest clients complete a head within milliseconds, so those who came last deserve the place.
+    """Connections in the order in which they began to wait.
 
-    *closed* is called with the reason each time a connection is closed.
+    If there are too many, or they hold too many bytes, the oldest are closed: legitimate clients complete a head within
+    milliseconds, so the newest connections are the likeliest to be legitimate. *on_closed* is called with the reason
+    for each closed connection.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class PendingConnections:
         return connection in self._bytes
 
     def track(self, connection: Closable, size: int) -> None:
-        """*connection* has received *size* bytes of a head that has not ended."""
+        """Record that *connection* has received *size* bytes of an unfinished head."""
         if connection not in self._bytes:
             loop = asyncio.get_running_loop()
             self._deadlines[connection] = loop.time() + self._timeout_seconds
@@ -50,7 +51,7 @@ class PendingConnections:
             self._close(next(iter(self._bytes)), "too_many")
 
     def untrack(self, connection: Closable) -> None:
-        """Its head has ended, or the connection is closed."""
+        """Remove *connection*, because its head is complete or it was closed."""
         self.total_bytes -= self._bytes.pop(connection, 0)
         self._deadlines.pop(connection, None)
 

@@ -1,4 +1,4 @@
-"""The response to a POST: one JSON body, or an event stream if messages precede the answer or it takes long."""
+"""The response to a POST: a JSON body, or an event stream if messages precede the response or it takes long."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from .event_stream import (
 from .keepalive import Keepalive
 from .request_body import AcceptedTypes
 
-# Milliseconds after which a client whose connection was closed before the answer asks for the rest.
+# The SSE retry field: how long a client waits before it resumes a stream that was closed before the response.
 RETRY_MILLISECONDS = 500
 
 
 class StreamRecorder:
-    """Keeps what is sent on one stream of a session, for a client that loses the connection.
+    """Records the messages of one stream of a session, for clients that lose the connection.
 
-    The log is opened with the first message: a request that is answered with one JSON body leaves nothing behind.
-    *request_ids* are those of the requests that are answered on the stream.
+    The log is opened with the first message, so a request with a plain JSON response leaves nothing behind.
+    *request_ids* are the IDs of the requests whose responses are sent on the stream.
     """
 
     __slots__ = ("_event_store", "_log", "_request_ids", "_session", "supports_polling")
@@ -40,35 +40,35 @@ class StreamRecorder:
     def __init__(self, event_store: EventStore, session: Session, request_ids: Sequence[Id]) -> None:
         self._event_store, self._session, self._request_ids = event_store, session, request_ids
         self._log: EventLog | None = None
-        # Whether clients of this revision understand an event without a message (2025-11-25, priming).
+        # Whether clients of this revision accept an event without a message (2025-11-25, priming).
         self.supports_polling = session.caller.revision.supports("stream.polling")
 
     @property
     def is_started(self) -> bool:
-        """Whether anything was recorded."""
+        """Whether a log was opened."""
         return self._log is not None
 
     @property
     def is_resumed(self) -> bool:
-        """Whether the client resumed the stream on another connection, which gets everything from then on."""
+        """Whether the client resumed the stream on another connection, which receives all further messages."""
         return self._log is not None and self._log.is_resumed
 
     async def start(self) -> str:
-        """Open the log. Returns the event id of the stream's beginning."""
+        """Open the log. Returns the event ID of the start of the stream."""
         return (await self._open_log()).event_id(0)
 
     async def record(self, data: bytes, *, last: bool = False) -> str:
-        """Record a message. Returns its event id."""
+        """Record a message. Returns its event ID."""
         return await self._event_store.append_event(self._session.id, await self._open_log(), data, last=last)
 
     async def end(self) -> None:
-        """Close the log without an answer, so that a client that resumes does not wait for one."""
+        """Close the log without a response, so that a client that resumes does not wait for one."""
         if self._log is not None:
             await self._event_store.end_log(self._session.id, self._log)
 
     async def _open_log(self) -> EventLog:
         if self._log is None:
-            # Random, since streams of several replicas must not share a name.
+            # Random, because streams of different replicas must not share a name.
             self._log = self._event_store.open_log(
                 self._session.id, secrets.token_hex(6), self._request_ids, self._session.owner
             )
@@ -77,17 +77,16 @@ class StreamRecorder:
 
 
 class PostEventStream(web.StreamResponse):
-    """An event stream whose first event is known: it is sent together with the headers."""
+    """An event stream whose first event is sent together with the headers."""
 
     _send_headers_immediately = False
 
 
 class PostResponse:
-    """The channel of one POST. The handler of that POST uses it as a context manager: after the block nothing is
-    written, and messages are only recorded.
+    """The channel of one POST. Its handler uses it as a context manager: after the block, messages are only recorded.
 
-    *accepted* is what the client accepts. *event_store*, where there is one, records streams that can be resumed. A
-    client that reads nothing for *write_timeout* seconds is disconnected.
+    *accepted* are the media types that the client accepts. *event_store*, if given, records streams that can be
+    resumed. A client that reads nothing for *write_timeout* seconds is disconnected.
     """
 
     __slots__ = (
@@ -120,9 +119,9 @@ class PostResponse:
         json, self.may_stream = accepted
         self._request, self._events_only, self._keepalive = request, not json, keepalive
         self._event_store, self._write_timeout = event_store, write_timeout
-        # Of a complete response, beside the usual ones.
+        # Additional headers of a JSON response.
         self.headers: dict[str, str] | None = None
-        # What the handler returns to aiohttp, once that is known: the answer, or the stream that ended before it.
+        # What the handler returns to aiohttp, once known: the response, or a stream that ended before it.
         self.response: web.StreamResponse | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._disconnected = False
@@ -130,7 +129,7 @@ class PostResponse:
         self._stream: web.StreamResponse | None = None
         # Only streams need a lock.
         self._lock: asyncio.Lock | None = None
-        # Of the request, while keepalives are sent.
+        # The context of the request, while keepalives are enabled.
         self._context: Context | None = None
         self._keepalive_task: asyncio.Task[None] | None = None
 
@@ -145,7 +144,7 @@ class PostResponse:
                 self._keepalive_task.cancel()
 
     def open(self, session: Session | None, request_ids: Sequence[Id]) -> None:
-        """Expect messages, and send keepalives until the answer."""
+        """Start recording, if streams can be resumed, and send keepalives until the response."""
         if self._event_store is not None and session is not None and session.caller.revision.supports("resumption"):
             self._recorder = StreamRecorder(self._event_store, session, request_ids)
         if self.may_stream:
@@ -153,7 +152,7 @@ class PostResponse:
             self._keepalive.add(self)
 
     async def wait_for_response(self) -> web.StreamResponse:
-        """The response that the handler has to return."""
+        """Return the response for the handler to return, once it is known."""
         while self.response is None:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
@@ -165,18 +164,21 @@ class PostResponse:
             self._waiter.set_result(None)
 
     async def send(self, data: bytes) -> None:
-        """Send a message ahead of the answer. It is dropped if the client accepts no streams, or left."""
+        """Send a message ahead of the response. It is dropped if the client accepts no streams.
+
+        If the client left, the message is only recorded.
+        """
         if not self.may_stream:
             return
         id = await self._recorder.record(data) if self._recorder is not None else None
         await self._write(format_event(data, id))
 
     async def finish(self, status: int, body: bytes) -> None:
-        """Send the answer. Call it once, even if the client left."""
+        """Send the response. Call this once, even if the client left."""
         if self._keepalive_task is not None:
             await self._stop_keepalive()
         elif self._context is not None:
-            # As for nearly all responses.
+            # The usual case: no keepalive was sent.
             self._keepalive.remove(self)
             self._context = None
         if self._stream is not None or (self._recorder is not None and self._recorder.is_started):
@@ -190,7 +192,7 @@ class PostResponse:
             await self._end_stream(self._stream)
 
     async def finish_canceled(self) -> None:
-        """End without an answer: the request was canceled."""
+        """End without a response, because the request was canceled."""
         if self._context is not None:
             await self._stop_keepalive()
         if self._recorder is not None:
@@ -201,7 +203,7 @@ class PostResponse:
             self._resolve(web.Response(headers=STREAM_HEADERS))
 
     async def release(self) -> None:
-        """End the connection before the answer, if the client can fetch the rest (2025-11-25, polling)."""
+        """End the connection before the response, if the client can fetch the rest (2025-11-25, polling)."""
         if (
             self._recorder is None
             or not self._recorder.supports_polling
@@ -235,37 +237,37 @@ class PostResponse:
             await stream.prepare(self._request)
             data = await self._priming_event() + data
         if last:
-            # Together with the last event. Ending the stream again does nothing.
+            # Send the last event and the end together. Ending the stream again does nothing.
             await stream.write_eof(data)
         elif data:
             await stream.write(data)
 
     async def _write_with_timeout(self, writing: Coroutine[Any, Any, None], size: int) -> None:
-        """Write, and note if the client left. A stateful request runs on (Transports, disconnection)."""
+        """Write, and record if the client left. A stateful request keeps running (Transports, disconnection)."""
         if not await write_with_timeout(self._request, writing, size, self._write_timeout):
             self._disconnected = True
 
     def _get_lock(self) -> asyncio.Lock:
-        """One writer at a time: messages and keepalives."""
+        """Return the lock that keeps messages and keepalives from being written at the same time."""
         if self._lock is None:
             self._lock = asyncio.Lock()
         return self._lock
 
     async def _priming_event(self) -> bytes:
-        """What a client needs to resume the stream (2025-11-25, polling)."""
+        """Return the event that a client needs to resume the stream (2025-11-25, polling)."""
         if self._recorder is None or not self._recorder.supports_polling:
             return b""
         return f"id: {await self._recorder.start()}\nretry: {RETRY_MILLISECONDS}\ndata: \n\n".encode()
 
     def send_keepalive(self) -> None:
-        """Write a comment. The first one makes the response a stream, so that proxies and clients go on waiting."""
+        """Write a comment. The first one turns the response into a stream, so that proxies and clients keep waiting."""
         if self._keepalive_task is None or self._keepalive_task.done():
             self._keepalive_task = asyncio.get_running_loop().create_task(
                 self._write(KEEPALIVE_COMMENT), context=self._context
             )
 
     async def _stop_keepalive(self) -> None:
-        """Send no more comments. One that is being written, which may open the stream, is finished first."""
+        """Stop keepalives. A comment that is being written, which may open the stream, is finished first."""
         self._keepalive.remove(self)
         if self._keepalive_task is not None:
             async with self._get_lock():

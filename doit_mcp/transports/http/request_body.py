@@ -1,4 +1,4 @@
-"""Reading the body of a POST: type, encoding, size and time are checked before a byte is parsed."""
+"""Reads the body of a POST. Type, encoding, size and time are checked before anything is parsed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .body_memory import BodyShare
 from .buffered_response import make_response
 
 JSON_TYPE, EVENT_STREAM_TYPE = "application/json", "text/event-stream"
-# Characters of an Accept header that are looked at.
+# Characters of an Accept header that are parsed.
 MAX_ACCEPT_CHARACTERS = 1_000
 EXPECT_CONTINUE = "100-continue"
 CLOSE_HEADERS = {"Connection": "close"}
-# Shorter bodies that arrive in one piece are not counted: the calls in flight bound those.
+# Smaller bodies that arrive in one piece are not counted, because the limits on concurrent calls bound them.
 MAX_UNCOUNTED_BYTES = 64 << 10
 
 
 class RequestRejected(Exception):
-    """The HTTP request itself cannot be served; the text says why."""
+    """The HTTP request is rejected with *status*. The text gives the reason."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(text)
@@ -33,7 +33,7 @@ class RequestRejected(Exception):
 
 
 def limit_rejection(exceeded: LimitExceeded, headers: Mapping[str, str] | None = None) -> RequestRejected:
-    """The HTTP error for a limit: 429 if it is the client's own, 503 if it is the server's, with Retry-After."""
+    """Return the error for a limit: 429 for the client's own, 503 for the server's, with Retry-After."""
     status = 429 if exceeded.scope == "owner" else 503
     return RequestRejected(status, str(exceeded), {**(headers or {}), "Retry-After": str(exceeded.retry_after_seconds)})
 
@@ -41,12 +41,12 @@ def limit_rejection(exceeded: LimitExceeded, headers: Mapping[str, str] | None =
 def rpc_error_response(
     status: int, text: str, headers: dict[str, str] | None = None, id: Id | None = None
 ) -> web.StreamResponse:
-    """The answer to an HTTP request that cannot be served; *id* is that of the message in it, if one was read."""
+    """Return a JSON-RPC error for a rejected HTTP request. *id* is the ID of its message, if one was parsed."""
     return make_response(status, error_bytes(RpcError(INVALID_REQUEST, text), id), headers)
 
 
 class AcceptedTypes(NamedTuple):
-    """What a client can be answered with."""
+    """The media types that a client accepts: JSON, event streams, or both."""
 
     json: bool
     events: bool
@@ -56,7 +56,7 @@ ACCEPT_ALL = AcceptedTypes(True, True)
 
 
 def parse_accept(request: web.Request) -> AcceptedTypes:
-    """What ``Accept`` allows; no header allows all (RFC 9110, 12.5.1)."""
+    """Return what ``Accept`` allows. Without the header, everything is allowed (RFC 9110, 12.5.1)."""
     values = request.headers.getall("Accept", None)
     return ACCEPT_ALL if values is None else _parse_accept_value(",".join(values)[:MAX_ACCEPT_CHARACTERS])
 
@@ -81,9 +81,11 @@ def _has_zero_weight(parameter: str) -> bool:
 
 
 async def read_body(request: web.Request, accepted: AcceptedTypes, timeout: float, share: BodyShare) -> bytes:
-    """The whole body of a request whose client accepts *accepted*, counted in *share*. Raises RequestRejected with 400,
-    406, 408, 413, 415, 429 or 503."""
-    # What nearly all clients send needs no parsing.
+    """Return the whole body of a request whose client accepts *accepted*, counted in *share*.
+
+    Raises RequestRejected with status 400, 406, 408, 413, 415, 429 or 503.
+    """
+    # Fast path: the value that most clients send needs no parsing.
     if request.headers.get("Content-Type") != JSON_TYPE and request.content_type != JSON_TYPE:
         raise RequestRejected(415, f"Content-Type must be {JSON_TYPE}")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -91,7 +93,7 @@ async def read_body(request: web.Request, accepted: AcceptedTypes, timeout: floa
     if not (accepted.json or accepted.events):
         raise RequestRejected(406, f"Accept must allow {JSON_TYPE} or {EVENT_STREAM_TYPE}")
     if request.content.is_eof():
-        # It is all here, as it nearly always is.
+        # The usual case: the whole body has been received.
         body = request.content.read_nowait()
         if len(body) > request.client_max_size:
             raise _too_large_error(request)
@@ -126,7 +128,7 @@ def _too_large_error(request: web.Request) -> RequestRejected:
 async def _receive(request: web.Request, share: BodyShare) -> bytes:
     if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == EXPECT_CONTINUE:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        # It is no part of the answer, which has not begun.
+        # The interim response does not count as a part of the response.
         request.writer.output_size = 0
     body = bytearray()
     async for piece in request.content.iter_any():
@@ -134,6 +136,6 @@ async def _receive(request: web.Request, share: BodyShare) -> bytes:
         body += piece
         if len(body) > request.client_max_size:
             raise _too_large_error(request)
-        # Where the rest of the body has been received already, nothing else would interrupt parsing it.
+        # If the rest of the body has already been received, only this lets other tasks run and the timeout fire.
         await asyncio.sleep(0)
     return bytes(body)

@@ -1,4 +1,4 @@
-"""Bounds on request heads: bytes are counted before the HTTP parser, which keeps all it is given, sees them."""
+"""Limits on request heads and chunk framing, enforced around the HTTP parser, which buffers everything it is fed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError
 
-# Request line and headers together, and trailers. Tokens have at most 8 KB, so an honest head is far smaller.
+# Request line and headers together, and trailers. Tokens have at most 8 KB, so legitimate heads are far smaller.
 MAX_HEAD_BYTES = 32 << 10
 # The path and query of a request.
 MAX_TARGET_BYTES = 8 << 10
 MAX_HEADERS = 100
-# What the sizes and line breaks of chunks may add to half of the data in them: a chunk of one byte costs as much as one
-# of many. It is more than the 256 KB that were received when the parser pauses, which count before they are parsed.
+# Framing (chunk sizes and line breaks) that a body may have in excess of half its data: a chunk of one byte costs as
+# much as a large one. More than the 256 KB received by the time the parser pauses, which count before they are parsed.
 MAX_CHUNK_FRAMING_BYTES = 512 << 10
-# Requests that one connection has sent ahead of the one that is being answered.
+# Requests that a connection may send ahead of the one being handled.
 MAX_PIPELINED_REQUESTS = 8
 END_OF_HEAD = b"\r\n\r\n"
 END_OF_HEAD_BYTES = len(END_OF_HEAD)
@@ -29,45 +29,45 @@ ParsedRequest = tuple[RawRequestMessage, StreamReader]
 
 
 class HeadTooLarge(HttpProcessingError):
-    """The head of a request, or what surrounds the chunks of its body, is larger than MAX_HEAD_BYTES."""
+    """The head of a request, or framing between chunks of its body, is larger than MAX_HEAD_BYTES."""
 
     code = 431
 
 
 class ChunksTooSmall(HttpProcessingError):
-    """The chunks of a body have more framing than MAX_CHUNK_FRAMING_BYTES and half of their data."""
+    """The chunks of a body have more framing than MAX_CHUNK_FRAMING_BYTES plus half of their data."""
 
     code = 400
 
 
 class TooManyPipelinedRequests(HttpProcessingError):
-    """More than MAX_WAITING_REQUESTS requests wait on one connection."""
+    """More than MAX_PIPELINED_REQUESTS requests wait on one connection."""
 
 
 class RequestParser(Protocol):
-    """The part of aiohttp's request parser that its protocol uses."""
+    """The methods of aiohttp's request parser that its protocol calls."""
 
     def feed_data(self, data: bytes) -> tuple[Sequence[ParsedRequest], bool, bytes]:
-        """Requests whose heads ended in *data*, whether the connection was upgraded, and what follows the upgrade."""
+        """Return requests whose heads end in *data*, whether the connection was upgraded, and the bytes after that."""
 
     def feed_eof(self) -> object:
-        """The client sends nothing more."""
+        """Handle the end of the client's data."""
 
     def pause_reading(self) -> None:
-        """Stop after the present part of the body."""
+        """Pause after the current part of the body."""
 
     def message_consumed(self) -> None:
-        """A request was taken from the queue."""
+        """Record that a request was taken from the queue."""
 
     def set_upgraded(self, value: bool) -> None:
-        """Whether what follows is another protocol."""
+        """Set whether the connection switched to another protocol."""
 
 
 class HeadParser:
     """Feeds aiohttp's *parser* and raises HttpProcessingError once a head is too large or too many requests wait.
 
-    *unfinished* is called with the bytes of a head that has begun and not ended, and with 0 once it has ended, and when
-    the first bytes arrive; *waiting* holds the requests that were parsed and not taken yet.
+    *on_head_bytes* is called with the size of an unfinished head as it grows, and with 0 when the first bytes arrive
+    and when a head ends. *waiting* holds the requests that were parsed but not yet taken.
     """
 
     __slots__ = (
@@ -97,22 +97,22 @@ class HeadParser:
         # Whether anything was received, and whether the next byte begins a request.
         self._began = self._between_requests = False
         self._failed = False
-        # Of the head that has begun: its bytes so far, and the last three of them.
+        # The unfinished head: its size so far, and its last three bytes.
         self._head, self._head_end = 0, b""
-        # Of the body that is being received: bytes still to come, or the chunked body itself.
+        # The body being received: its remaining bytes, or the chunked body itself.
         self._body_left = 0
         self._chunks: StreamReader | None = None
-        # Bytes of chunks so far, and bytes received since the last of them that were not part of a chunk.
+        # Bytes of chunk data so far, and bytes of framing received since the last of them.
         self._chunk_data, self._framing = 0, 0
-        # Bytes received of the chunked body, its framing included.
+        # Bytes received of the chunked body, including framing.
         self._chunk_bytes = 0
 
     def ignore_rest(self) -> None:
-        """Parse nothing more of what the client sends."""
+        """Discard everything else that the client sends."""
         self._failed, self._between_requests = True, False
 
     def feed_data(self, data: bytes) -> tuple[Sequence[ParsedRequest], bool, bytes]:
-        """As the parser's method."""
+        """Feed *data* to the parser, like :meth:`RequestParser.feed_data`. Raises HttpProcessingError."""
         try:
             if not self._between_requests or len(data) > MAX_HEAD_BYTES:
                 return self._feed_slow_path(data)
@@ -120,14 +120,14 @@ class HeadParser:
             messages = fed[0]
             if len(messages) == 1 and not self._waiting:
                 payload = messages[0][1]
-                # Exactly one request, as nearly always, so there is nothing to count. It has no chunks, since what
-                # surrounds those makes them longer than their content.
+                # Usually the data is exactly one request, so there is nothing to count. It has no chunks, because
+                # their framing would make the body longer than its content.
                 if data.find(END_OF_HEAD) + END_OF_HEAD_BYTES + payload.total_bytes == len(data) and payload.is_eof():
                     return fed
             self._account(data, messages, 0)
             return fed
         except HttpProcessingError:
-            # aiohttp would report every further piece of an unreadable request as one more error.
+            # aiohttp would report an error for every further piece of an invalid request.
             self._failed, self._between_requests = True, False
             if self._chunks is not None:
                 self._chunks.set_exception(RequestPayloadError("the chunked body is not valid"))
@@ -158,7 +158,7 @@ class HeadParser:
         return found, False, b""
 
     def _account(self, piece: bytes, messages: Sequence[ParsedRequest], found: int) -> None:
-        """Count *piece*, in which *messages* were found; *found* others were in earlier pieces of the same data."""
+        """Count *piece*, in which *messages* were found after *found* others in earlier pieces of the same data."""
         if messages:
             if len(self._waiting) + found + len(messages) > MAX_PIPELINED_REQUESTS:
                 raise TooManyPipelinedRequests(code=400, message="Too many requests wait on this connection")
@@ -181,7 +181,7 @@ class HeadParser:
             self._on_head_bytes(self._head)
 
     def _end_heads(self, piece: bytes, messages: Sequence[ParsedRequest]) -> None:
-        """Find where the last of *messages* ends in *piece*; what follows begins another head."""
+        """Find where the last of *messages* ends in *piece*. The rest starts another head."""
         data, position, before, guessed = piece, 0, 0, False
         if self._head:
             data, before = self._head_end + piece, self._head - len(self._head_end)
@@ -194,7 +194,7 @@ class HeadParser:
                 position += 1
             end = data.find(END_OF_HEAD, position)
             if end < 0:
-                # It was held back by the parser, or follows chunks of which the end was not found.
+                # The parser held it back, or it follows chunks whose end was not found.
                 break
             self._check_size(before + end + END_OF_HEAD_BYTES - position)
             position, before = end + END_OF_HEAD_BYTES, 0
@@ -207,7 +207,7 @@ class HeadParser:
                 self._chunk_bytes = 0
                 return
         if guessed and (message.chunked or payload is EMPTY_PAYLOAD):
-            # Only an unfinished head can follow, in which there is no such end.
+            # Only an unfinished head can follow, and it does not contain END_OF_HEAD.
             position = data.rfind(END_OF_HEAD) + END_OF_HEAD_BYTES
         if position > len(data):
             self._body_left = position - len(data)
@@ -233,6 +233,6 @@ class HeadParser:
 
 
 def _find_end_of_chunks(data: bytes, position: int) -> int:
-    """Where a chunked body in *data* ends, unless its chunks contain the same bytes or it has trailers."""
+    """Return where a chunked body in *data* ends. Wrong if its chunks contain END_OF_CHUNKS or it has trailers."""
     end = data.find(END_OF_CHUNKS, position)
     return position if end < 0 else end + len(END_OF_CHUNKS)

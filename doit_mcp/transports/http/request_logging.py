@@ -1,4 +1,4 @@
-"""One log line and one count for every HTTP request, the refused ones included; a trace id that comes back."""
+"""Request logging: one log line, one metric count and a trace ID for every HTTP request, including rejected ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .access import check_host_and_origin, error_response
 if TYPE_CHECKING:
     from ...observability.opentelemetry import SpanRecorder
 
-# There only where spans are exported.
+# Set only if spans are exported.
 SPANS: web.AppKey[SpanRecorder] = web.AppKey("spans")
 
 log = logging.getLogger("doit_mcp.requests")
@@ -25,18 +25,17 @@ log = logging.getLogger("doit_mcp.requests")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 KNOWN_METHODS = frozenset({"GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT", "PATCH"})
-# Nothing was answered because nobody waited any more; nginx's number for it.
+# nginx's status code for a client that closed the connection before the response.
 CLIENT_CLOSED_REQUEST = 499
 
 
 def request_logging_middleware(app: web.Application) -> Middleware:
-    """What surrounds every handler of *app*. What it needs of it is taken once, since every request needs it."""
+    """Return the middleware that logs and counts requests to *app*. Lookups in *app* are done once."""
     metrics, hosts, origins = app[app_keys.METRICS], app[app_keys.ALLOWED_HOSTS], app[app_keys.ALLOWED_ORIGINS]
 
     @web.middleware
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Begin the request's trace, let in who may come, turn what was raised into an answer, and say what became of
-        it."""
+        """Start the request's trace, check Host and Origin, turn exceptions into responses, and log the outcome."""
         started = time.perf_counter()
         trace = begin_trace(request.headers)
         spans = app.get(SPANS)
@@ -68,15 +67,14 @@ def request_logging_middleware(app: web.Application) -> Middleware:
 
 
 def log_unreadable_request(status: int) -> str:
-    """The trace id of a request that could not be read as HTTP, whose log line is written: of what it said there is
-    nothing to tell."""
+    """Log a request that could not be parsed as HTTP, without its content. Returns its trace ID."""
     trace = begin_trace({})
     log.info("request", extra={"method": "other", "route": "other", "status": status, "ms": 0.0, **trace.log_fields})
     return trace.id
 
 
 def _route_name(request: web.Request) -> str:
-    # That of nearly all requests.
+    # Fast path for most requests.
     if request.raw_path == "/mcp":
         return "/mcp"
     resource = request.match_info.route.resource

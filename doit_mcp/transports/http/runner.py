@@ -1,4 +1,4 @@
-"""Running the application on a socket, until the process is told to stop."""
+"""Runs the application on a listening socket until a signal stops the process."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ from .connection import LimitedAppRunner
 from .event_stream import WRITE_TIMEOUT_SECONDS
 
 LISTEN_BACKLOG = 1024
-# What handlers still get after the drain, to write what they have; and clients, to read it.
+# Time after draining for handlers to write their last data and for clients to read it.
 SHUTDOWN_GRACE_SECONDS = 2.0
-# New container objects before the garbage collector looks for cycles among them, and how often it then looks at older
-# ones. Python's 700 are those of two calls.
+# Container allocations before the garbage collector looks for cycles among new objects, and how many such collections
+# precede one of older objects. Two calls reach Python's default of 700 allocations.
 GC_THRESHOLDS = (20_000, 20, 20)
 
 
 def bind(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
-    """A listening socket, *reuse_port* with other processes of the same user; OSError when the address cannot be had.
+    """Return a listening socket. With *reuse_port*, other processes of the same user can listen on the same port.
 
-    Its connections are cut off when the other side has taken nothing of an answer for WRITE_TIMEOUT_SECONDS, whether or not
-    anything of ours waits for that: by the system, which has nothing to do while all is well.
+    Raises OSError if the address is unavailable. Clients that read nothing of a response for WRITE_TIMEOUT_SECONDS are
+    disconnected by the operating system, whether or not a handler waits for them. It costs nothing while clients read.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG, reuse_port=reuse_port)
-    # Linux knows it. Connections have what the listening socket has.
+    # Available on Linux. Connections inherit it from the listening socket.
     if (option := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
         bound.setsockopt(socket.IPPROTO_TCP, option, int(WRITE_TIMEOUT_SECONDS * 1000))
     return bound
 
 
 def socket_url(listener: socket.socket) -> str:
-    """The URL of a bound socket."""
+    """Return the URL of a bound socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @asynccontextmanager
 async def serve_app(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
-    """The application answers on *listener* while the block runs; then it drains."""
+    """Serve *app* on *listener* while the block runs, then drain."""
     edge = app[app_keys.CONNECTION_LIMITS]
     runner = LimitedAppRunner(
         app,
         edge,
         access_log=None,
-        # The connection of a request is its life where the revision says so; the others shield their work.
+        # Stateless requests end with their connection; stateful ones shield their work from cancellation.
         handler_cancellation=True,
-        # How long the rest of a refused body is read, so that the client gets to see the refusal.
+        # How long the rest of a rejected body is read, so that the client can read the response.
         lingering_time=SHUTDOWN_GRACE_SECONDS,
         shutdown_timeout=SHUTDOWN_GRACE_SECONDS,
     )
@@ -64,15 +64,17 @@ async def serve_app(app: web.Application, listener: socket.socket) -> AsyncItera
         await AcceptingSite(runner, listener, edge).start()
         yield
     finally:
-        # Still listening: who comes now is told so, and the orchestrator's probe sees it.
+        # Still listening: new requests get 503, and the orchestrator's probe sees the shutdown.
         await runner.shutdown()
         await runner.cleanup()
         edge.stop()
 
 
 def freeze_heap() -> None:
-    """To be called once the process serves. What it holds by then it holds to its end, so the garbage collector need
-    not look at it again; and calls that wait for the API leave it nothing to do, so it need not look at them so often.
+    """Tune the allocator, exempt current objects from garbage collection, and collect less often.
+
+    Call this once the process serves. It keeps its current objects until it exits, so collecting them is useless. Calls
+    that wait for the API leave nothing to collect, so frequent collections are not needed.
     """
     configure_allocator()
     gc.collect()
@@ -81,7 +83,7 @@ def freeze_heap() -> None:
 
 
 async def wait_for_stop_signal() -> None:
-    """Wait for a signal to stop."""
+    """Wait for a signal that stops the process."""
     told = asyncio.Event()
     on_stop_signal(told.set)
     await told.wait()

@@ -1,4 +1,4 @@
-"""Wires the stores of the application: in this process, or in Redis, shared with other replicas."""
+"""Wires the stores of the application: in memory, or in Redis, shared with other replicas."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ RECEIPTS_UNAVAILABLE = (
     " this write could not be recorded. Check the current state if it may have been done a moment ago; otherwise try"
     " again in a few minutes, and tell the operator of this server if the problem persists"
 )
-# Open streams are renewed with every heartbeat. After a longer outage of Redis they count as gone.
+# Every heartbeat renews the open streams. After a longer Redis outage they count as closed.
 STREAM_LIFETIME_SECONDS = 120
-# Clients resume a lost stream soon; this is longer than any call takes.
+# Clients resume a lost stream soon. This is longer than any call takes.
 EVENT_LOG_LIFETIME_SECONDS = 900
 RETRY_AFTER_SECONDS = "2"
 
 
 @dataclass(frozen=True, slots=True)
 class StateBackends:
-    """The stores and limits of the application; *redis* is set if replicas share them."""
+    """The stores and limits of the application. *redis* is set if replicas share them."""
 
     hub: NotificationHub
     event_store: EventStore
@@ -71,7 +71,7 @@ class StateBackends:
 def make_state_backends(
     settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter
 ) -> StateBackends:
-    """The stores and limits for *settings* and the *concurrency_limiter* of calls.
+    """Return the stores and limits for *settings* and the *concurrency_limiter* of calls.
 
     Raises ImportError if Redis is configured and the extra ``redis`` is not installed.
     """
@@ -175,7 +175,7 @@ def _make_receipt_store(connection: RedisConnection, secret: Secrets) -> RedisRe
 
 
 def with_unavailable_response(serve: Endpoint) -> Endpoint:
-    """An endpoint that answers 503 while it needs Redis and Redis is unavailable."""
+    """Return an endpoint that responds with 503 if *serve* needs Redis and Redis is unavailable."""
 
     async def served(request: web.Request, principal: Principal) -> web.StreamResponse:
         try:

@@ -1,4 +1,4 @@
-"""Streamable HTTP on ``/mcp``, for all revisions: each request tells by itself which one it speaks."""
+"""The Streamable HTTP transport on ``/mcp``, for all protocol revisions. Each request shows which one it uses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RESPONSES_NOT_ALLOWED = "Invalid Request: clients of this protocol version do no
 
 
 class StreamableHttpEndpoint:
-    """POST, GET and DELETE. What they need from *app* is looked up once, since every request needs it."""
+    """Handles POST, GET and DELETE. Lookups in *app* are done once, not per request."""
 
     def __init__(self, app: web.Application) -> None:
         self._app, self._make_sender = app, SenderFactory(app).make_sender
@@ -48,7 +48,7 @@ class StreamableHttpEndpoint:
         )
 
     async def post(self, request: web.Request, principal: Principal) -> web.StreamResponse:
-        """Handle a message, or a batch of them."""
+        """Handle a message or a batch of messages."""
         accepted = parse_accept(request)
         with (
             self._bodies.share(principal.owner) as share,
@@ -58,7 +58,7 @@ class StreamableHttpEndpoint:
             try:
                 size = len(body)
                 payload = await parse_payload(body)
-                # Requests may take long, and need only what was parsed.
+                # Free its memory: a request may take long, and needs only the parsed payload.
                 del body
                 if isinstance(payload, Request):
                     request[app_keys.REQUEST_ID] = payload.id
@@ -79,7 +79,7 @@ class StreamableHttpEndpoint:
         size: int,
         response: PostResponse,
     ) -> web.StreamResponse:
-        """The connection is the request: if it is lost, aiohttp cancels this handler and with it the work."""
+        """Handle a stateless payload. If the connection is lost, aiohttp cancels this handler and the request."""
         if not isinstance(payload, Request):
             return _accept_stateless(payload, request)
         caller = request_metadata.read_request_metadata(payload, request.headers)
@@ -87,14 +87,14 @@ class StreamableHttpEndpoint:
             await self._listen(principal, sender, caller, payload, size, response)
         else:
             await self._endpoint.answer(sender, caller, payload, response)
-        # Answered in place, so it need not be waited for.
+        # Already set: stateless requests are handled within this call.
         assert response.response is not None
         return response.response
 
     async def _listen(
         self, principal: Principal, sender: Sender, caller: Caller, item: Request, size: int, response: PostResponse
     ) -> None:
-        """Answer a request that counts as an open stream rather than as a call."""
+        """Handle ``subscriptions/listen``, which counts as an open stream rather than as a call."""
         if size > MAX_BODY_BYTES:
             text = f"Invalid Request: {LISTEN_METHOD} has {size} bytes; at most {MAX_BODY_BYTES} are allowed"
             raise RpcError(INVALID_REQUEST, text, id=item.id)
@@ -113,7 +113,10 @@ class StreamableHttpEndpoint:
         share: BodyShare,
         response: PostResponse,
     ) -> web.StreamResponse:
-        """The work goes on if the connection is lost (Transports, Sending Messages to the Server)."""
+        """Handle a stateful payload.
+
+        Its requests continue if the connection is lost (Transports, Sending Messages to the Server).
+        """
         session = await self._find_session(request, principal)
         if isinstance(payload, Request) and payload.method == "initialize":
             if session is not None:
@@ -135,8 +138,10 @@ class StreamableHttpEndpoint:
         return await self._endpoint.initialize(sender, item, open_session)
 
     async def _find_session(self, request: web.Request, principal: Principal) -> Session | None:
-        """The session that the request names; None if it names none. Raises RequestRejected 404 for any but the
-        principal's own."""
+        """Return the session that the request names, or None if it does not name one.
+
+        Raises RequestRejected 404 unless the session belongs to the principal.
+        """
         values = request.headers.getall(SESSION_ID_HEADER, [])
         if not values:
             return None
@@ -146,7 +151,7 @@ class StreamableHttpEndpoint:
         return session
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
-        """Open the stream for messages that belong to no request, or resume a stream that was lost."""
+        """Open the stream for messages outside of requests, or resume a stream that was lost."""
         session = await self._require_session(request, principal)
         if not parse_accept(request).events:
             raise RequestRejected(406, f"Accept must allow {EVENT_STREAM_TYPE}")
@@ -160,12 +165,12 @@ class StreamableHttpEndpoint:
     async def _stream_notifications(
         self, request: web.Request, session: Session, lease: StreamLease
     ) -> web.StreamResponse:
-        """Send what the server says on its own. A newer stream of the session replaces this one."""
+        """Send the server's own messages. A newer stream of the session replaces this one."""
         outbox = MessageQueue()
         session.attach_queue(outbox)
         lease.on_end(outbox.close)
         try:
-            # Before the response begins: the client may rely on hearing of every change from then on.
+            # Subscribe before the response begins: from then on, the client may rely on receiving every change.
             with self._services.notification_hub.subscribe(session.owner, session.send_change, outbox):
                 async with EventStream(request, self._keepalive) as stream:
                     await stream.forward_messages(outbox)
@@ -176,7 +181,7 @@ class StreamableHttpEndpoint:
     async def _resume_stream(
         self, request: web.Request, session: Session, last_event_id: str, lease: StreamLease
     ) -> web.StreamResponse:
-        """Send what follows event *last_event_id* on its stream, now and later (Resumability and Redelivery)."""
+        """Send the past and future events after *last_event_id* on its stream (Resumability and Redelivery)."""
         rest = await self._event_store.events_after(session.id, last_event_id)
         if rest is None:
             raise RequestRejected(404, "Last-Event-ID is unknown or has expired; send the request again")
@@ -208,7 +213,7 @@ class StreamableHttpEndpoint:
 
 
 def _accept_stateless(payload: Payload, request: web.Request) -> web.StreamResponse:
-    """Accept a stateless payload without requests. Raises RpcError for any that is not a valid notification."""
+    """Accept a stateless notification. Raises RpcError for any other payload that is not a request."""
     if isinstance(payload, list):
         raise RpcError(INVALID_REQUEST, BATCHES_UNSUPPORTED)
     if isinstance(payload, Response):

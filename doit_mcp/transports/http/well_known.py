@@ -1,4 +1,4 @@
-"""Discovery documents (RFC 9728) and what clients of an early revision look for here (RFC 8414)."""
+"""Discovery: protected resource metadata (RFC 9728), and 404 for authorization server metadata (RFC 8414)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ PROVIDER_DOCUMENTS = ("/.well-known/oauth-authorization-server", "/.well-known/o
 
 
 def is_endpoint(path: str) -> bool:
-    """Whether MCP is served at *path*, which may select tools."""
+    """Return whether *path*, which may select tools, is an MCP endpoint."""
     return path in ENDPOINT_PATHS or path.startswith("/mcp/")
 
 
 async def get_protected_resource(request: web.Request) -> web.Response:
-    """The document of one endpoint: in the inserted form, or appended to the endpoint; the base's in the root form."""
+    """Return the metadata of one endpoint or, for the bare well-known path, of the base URL.
+
+    The well-known path may precede the endpoint's path or follow it.
+    """
     path = "/" + request.match_info["path"].strip("/")
     if path == "/":
         path = ""
@@ -32,22 +35,25 @@ async def get_protected_resource(request: web.Request) -> web.Response:
 
 
 async def reject_provider_metadata(request: web.Request) -> web.Response:
-    """This is no authorization server; JSON says so, because clients parse whatever comes."""
+    """Return 404, because this server is not an authorization server. Clients of early revisions look here.
+
+    The error is JSON, because clients parse the body regardless of the status.
+    """
     text = f"This server is no authorization server; see {METADATA_PATH_PREFIX} for the one to use"
     return http_error_response(404, "not_found", text)
 
 
 async def handle_preflight(request: web.Request) -> web.Response:
-    """The answer to a preflight."""
+    """Return the response to a CORS preflight."""
     return preflight_response("GET, OPTIONS")
 
 
 def routes() -> list[web.RouteDef]:
-    """All of them."""
+    """Return the routes of all discovery paths."""
     found = [web.get(name, reject_provider_metadata, allow_head=False) for name in _provider_paths()]
     for pattern in (METADATA_PATH_PREFIX + "{path:(/.*)?}", "/{path:(mcp|sse)(/.*)?}" + METADATA_PATH_PREFIX):
         found.append(web.get(pattern, get_protected_resource, allow_head=False))
-    # Browsers ask first, because clients name their protocol revision here as well.
+    # Browsers send a preflight, because clients send the MCP-Protocol-Version header here as well.
     return found + [web.options(route.path, handle_preflight) for route in found]
 
 
