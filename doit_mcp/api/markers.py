@@ -1,10 +1,10 @@
-"""Reach: the arguments that name people, addresses, channels, outside systems, roles to grant, or public access.
+"""Markers of arguments that name users, addresses, channels, external systems, roles to grant, or public access.
 
-An argument is marked where it is declared, at any depth: ``recipients: Annotated[list[str], "...", REACHES]``. A write
-that is given such an argument asks the user first, and its hints say that it can reach outside of the account.
+An argument is marked where it is declared, at any depth: ``recipients: Annotated[list[str], "...", EXTERNAL_TARGET]``.
+A write with such an argument asks the user first, and its hints say that it can reach outside the account.
 
-Free text on which an automation acts, or which others see with its links, is marked with MENTIONS instead: it reaches
-outside if it holds an e-mail address or a URL.
+Free text on which an automation acts, or which others see with its links, is marked with TEXT_WITH_LINKS instead: it
+reaches outside if it contains an email address or a URL.
 """
 
 import re
@@ -14,37 +14,37 @@ from inspect import Parameter, signature
 from typing import Annotated, Any, Unpack, get_args, get_origin, get_type_hints, is_typeddict
 
 ArgumentPath = tuple[str, ...]
-"""Names that lead from the arguments to one of them. Lists on the way have no name: the path goes into every item."""
+"""The names that lead to an argument. Lists on the way have no name: the path applies to each item."""
 
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
 
 
 class Marker:
-    """The type of the marker."""
+    """The type of the markers."""
 
 
 EXTERNAL_TARGET, TEXT_WITH_LINKS = Marker(), Marker()
 
 ADDRESS = re.compile(
-    r"[^\s@]@[^\s@]"  # e-mail addresses
+    r"[^\s@]@[^\s@]"  # email addresses
     r"|//[^\s/]"  # URLs, also those without a scheme
     r"|\bwww\."
     r"|(?<![\w.-])(?:[\w-]{1,63}\.){1,8}[^\W\d]{2,63}[:/]",  # evil.example/hook
     re.IGNORECASE,
 )
 SEPARATORS = re.compile(r"[\s,;<>()\[\]{}\"'`|\\]+")
-"""What ends an e-mail address or a URL in a text."""
+"""What ends an email address or a URL in a text."""
 
 
 def find_addresses(text: str) -> list[str]:
-    """The words of *text* that are, or hold, an e-mail address or a URL; in order, none twice."""
-    # Full-width letters and the like stand for the usual ones where addresses are read.
+    """Return the distinct words of *text* that are, or contain, an email address or a URL, in order."""
+    # Full-width letters and similar forms are read as the usual ones in addresses.
     words = (word.rstrip(".:!?") for word in SEPARATORS.split(unicodedata.normalize("NFKC", text)))
     return list(dict.fromkeys(word for word in words if ADDRESS.search(word)))
 
 
 def marked_paths(function: Callable[..., Any], marker: Marker = EXTERNAL_TARGET) -> tuple[ArgumentPath, ...]:
-    """The paths of all arguments in *function*'s signature that have the *marker*."""
+    """Return the paths of all arguments in *function*'s signature that have the *marker*."""
     hints = get_type_hints(function, include_extras=True)
     found: list[ArgumentPath] = []
     for name, parameter in signature(function).parameters.items():
@@ -67,7 +67,7 @@ def _paths_in_annotation(annotation: Any, path: ArgumentPath, marker: Marker) ->
 
 
 def values_at(value: Any, path: ArgumentPath) -> list[Any]:
-    """All values that *path* leads to from *value*."""
+    """Return all values that *path* leads to from *value*."""
     if not path:
         return [value]
     if isinstance(value, list):
@@ -76,9 +76,9 @@ def values_at(value: Any, path: ArgumentPath) -> list[Any]:
 
 
 def has_value_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath], *, replaces: bool = False) -> bool:
-    """Whether *arguments* have a value at one of the *paths*.
+    """Return whether *arguments* have a value at one of the *paths*.
 
-    An empty value names nobody, so it counts only if the write *replaces* what is there: then it removes everybody.
+    An empty value names no one, so it counts only if the write *replaces* the current value: then it removes everyone.
     """
     if replaces:
         return any(_has_path(arguments, path) for path in paths)
@@ -86,7 +86,7 @@ def has_value_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath], *,
 
 
 def addresses_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath]) -> dict[str, list[str]]:
-    """The addresses in the texts that *arguments* have at these *paths*, by the path."""
+    """Return the addresses in the texts of *arguments* at these *paths*, by path."""
     found = {
         ".".join(path): [
             one for leaf in values_at(arguments, path) if isinstance(leaf, str) for one in find_addresses(leaf)
@@ -105,7 +105,7 @@ def _has_path(value: Any, path: ArgumentPath) -> bool:
 
 
 def remove_path(value: Any, path: ArgumentPath) -> Any:
-    """A copy of *value* without what *path* leads to, and without the objects that are empty then."""
+    """Return a copy of *value* without what *path* leads to, and without objects that become empty."""
     if isinstance(value, list):
         return [remove_path(item, path) for item in value]
     if not isinstance(value, dict) or path[0] not in value:

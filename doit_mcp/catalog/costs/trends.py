@@ -1,4 +1,4 @@
-"""Spend over time: month by month, and one stretch of time beside another."""
+"""Cost trends by month, and comparison of two periods."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def cost_trend(
 
 
 def costs_by_month(answer: JsonObject, today: date) -> list[JsonObject]:
-    """Cost of each month that has rows, the earliest first, and its change from the one before."""
+    """Return the cost of each month that has rows, earliest first, and its change from the month before."""
     names = column_names(answer)
     if "cost" not in names:
         return []
@@ -175,7 +175,7 @@ async def compare_spend(
 
 
 def period_result(answer: JsonObject) -> JsonObject:
-    """A query's answer as one period of a comparison."""
+    """Return a query's response as one period of a comparison."""
     return {name: answer[name] for name in ("rowCount", "rows", "columns")}
 
 
@@ -184,13 +184,13 @@ def _cost_by_name(answer: JsonObject, dimension: str) -> dict[Any, float]:
 
 
 def compare_groups(first: dict[Any, float], second: dict[Any, float]) -> list[JsonObject]:
-    """Groups with their cost in both periods; the change only where both are known."""
+    """Return the groups with their cost in both periods; the change only if both are known."""
     found = [{"name": name, **difference(first.get(name), second.get(name))} for name in {**first, **second}]
     return sorted(found, key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
 
 
 def difference(first: float | None, second: float | None) -> JsonObject:
-    """Two amounts and what lies between them: the first less the second."""
+    """Return two amounts and their difference, the first minus the second."""
     shown = {
         "period1": None if first is None else round_to_cents(first),
         "period2": None if second is None else round_to_cents(second),
@@ -201,7 +201,7 @@ def difference(first: float | None, second: float | None) -> JsonObject:
 
 
 def expand_days(span: Span) -> Span:
-    """*span* with plain days as the whole of these days; what is no day stays as it is. Raises ApiError."""
+    """Return *span* with plain dates expanded to whole days; other values are unchanged. Raise ApiError."""
     if not span["from"].strip() or not span["to"].strip():
         raise ApiError("period2: from and to must be dates", kind="argument")
     return {

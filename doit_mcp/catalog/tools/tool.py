@@ -1,4 +1,4 @@
-"""Tool: what is offered under a name, made from an operation of the API or from a function of ours."""
+"""Tool: its name, schemas, hints and function, made from an API operation or a composed function."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ResolveTarget = Callable[[JsonObject], tuple["Tool", JsonObject]]
 
 
 class ToolError(Exception):
-    """A refusal; the text is for a model: what is wrong, and what would be right."""
+    """A refusal with a text for the model: what is wrong, and what would be right."""
 
 
 class Declined(ToolError):
@@ -35,7 +35,7 @@ class Declined(ToolError):
 
 @dataclass(frozen=True, slots=True)
 class ContentResult:
-    """A result whose blocks the tool makes itself; *structured* has to fit the tool's output schema."""
+    """A result with the tool's own content blocks; *structured* must match the tool's output schema."""
 
     blocks: list[JsonObject]
     structured: JsonObject | None = None
@@ -45,15 +45,15 @@ class ContentResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tool:
-    """One tool. *annotations* are its hints; *rows_key* is the key of the answer under which a list's rows are.
+    """One tool. *annotations* are its hints; *rows_key* is the key of the rows in the result of a list.
 
-    *narrow_hint* says how to ask for less. *deadline* is in seconds; reads of one request need none, because the client
-    bounds them. *task_after* is for slow reads that ask no questions: after so many seconds the call becomes a task
-    if the client can follow one. *resolve_target* is for a tool that calls others: it returns the tool that arguments
-    mean and its arguments, or raises ToolError. *open_world*: the operation itself reaches outside of the account;
-    *external_target_paths* are the paths of the arguments that do, *linked_text_paths* those of texts that do if they hold an address.
-    *changes* is for updates that need at least one change. *targets* are the arguments that say what a write is about.
-    *facts* are those of its declaration, which is in the file *declared_in*.
+    *narrow_hint* says how to ask for less. *deadline* is in seconds; reads with a single request need none, because the
+    HTTP client limits them. *task_after* is for slow reads that ask no questions: after this many seconds the call
+    becomes a task if the client can follow one. *resolve_target* is for a tool that calls others: it returns the target
+    tool and its arguments, or raises ToolError. *open_world*: the operation itself reaches outside the account;
+    *external_target_paths* are the paths of arguments that do, *linked_text_paths* those of texts that do if they
+    contain an address. *changes* is for updates that need at least one change. *targets* are the arguments that
+    identify the object of a write. *facts* are those of its declaration, which is in the file *declared_in*.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Tool:
         object.__setattr__(self, "_known", self.input_schema.get("properties", {}))
         free = (
             MAX_OPEN_OBJECT_VALUES if self.resolve_target is None else None
-        )  # Another tool's are checked by its schema.
+        )  # The arguments of the target tool are checked by its own schema.
         object.__setattr__(self, "_arguments", SchemaValidator(with_default_limits(self.input_schema), free))
         object.__setattr__(self, "_result", SchemaValidator(self.output_schema) if self.output_schema else None)
 
@@ -98,15 +98,15 @@ class Tool:
 
     @property
     def is_paginated(self) -> bool:
-        """Whether its answers go on behind a pageToken."""
+        """Whether results continue with a pageToken."""
         return bool(self.rows_key) and "pageToken" in self.input_schema["properties"]
 
     def accepts(self, arguments: JsonObject) -> bool:
-        """Whether *arguments* fit as they came, as nearly all do: then none of them holds others."""
+        """Return whether *arguments* are valid as sent, as nearly all are, without coercion."""
         return needs_no_coercion(arguments, self._known) and self._arguments.is_valid(arguments)
 
     def parse_arguments(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
-        """What read() makes of *arguments*, and the problems() of that."""
+        """Return *arguments* after coerce_arguments(), and the argument_problems() of the outcome."""
         if self.accepts(arguments):
             return arguments, NO_PROBLEMS
         if len(arguments) > MAX_LIST_ITEMS:
@@ -115,14 +115,16 @@ class Tool:
         return given, self.argument_problems(given)
 
     def coerce_arguments(self, arguments: JsonObject) -> JsonObject:
-        """Arguments in the form the schema asks for, where what a client sent can mean only that. Comes before
-        problems() and run()."""
+        """Return the arguments in the form that the schema requires, if what the client sent is unambiguous.
+
+        Call this before argument_problems() and run().
+        """
         return coerce_arguments(arguments, self.input_schema)
 
     def argument_problems(self, arguments: JsonObject) -> list[str]:
-        """What is wrong with *arguments*, one sentence each; run() wants none."""
+        """Return what is wrong with *arguments*, one sentence each. run() requires arguments without problems."""
         return self._arguments.problems(arguments)
 
     def result_problems(self, result: JsonObject) -> list[str]:
-        """Where *result* does not fit the output schema."""
+        """Return where *result* does not match the output schema."""
         return self._result.problems(result) if self._result is not None else []

@@ -1,4 +1,4 @@
-"""Writes that come twice: the second of two equal ones within two minutes is answered with what the first one gave."""
+"""Deduplication of writes: an identical write within two minutes gets the result of the first one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .affected_objects import affected_identifiers
 from .receipt_verification import Verifier
 
 ALREADY_DONE_KEY = "alreadyDone"
-"""Member of an answer that was given before."""
+"""Member of a result that was returned before."""
 CREATED_KIND, CHANGED_KIND = "made", "changed"
 """Kinds of writes: those that add something, which only its removal undoes, and those that change or delete something,
-which any later write about it undoes."""
+which any later write to the same object undoes."""
 REMOVAL_VERBS = frozenset("cancel delete remove".split())
 """Verbs of removals."""
 NO_EFFECT_ERRORS = (ToolError, MissingClientCapability, NoAnswer, CallSuspended)
@@ -33,8 +33,11 @@ NO_EFFECT_ERRORS = (ToolError, MissingClientCapability, NoAnswer, CallSuspended)
 
 
 def with_commit(tool: Tool) -> Tool:
-    """*tool*, which changes things from its start on. Whatever asks the user is put around it, and :func:`once` around
-    that: a repeat is answered by the receipt, and only what is really done uses up the user's consent."""
+    """Make *tool* commit when it starts.
+
+    Confirmation wraps this, and :func:`with_deduplication` wraps both: a repeat gets the receipt without asking, and
+    only a write that is really done uses up the user's consent.
+    """
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         await call.commit()
@@ -44,12 +47,11 @@ def with_commit(tool: Tool) -> Tool:
 
 
 def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
-    """*tool*, a committing one, which for a while does not do the same again: same principal, same customer, same
-    arguments.
+    """Make a committing *tool* skip repeats for a while: same principal, same customer, same arguments.
 
-    What surely was not done may be repeated. So may what no longer holds by *verifier*, and what a later write about the
-    same object has undone, whoever at the customer made it. An update whose effect cannot be read is done again, if
-    that does no harm. A trial run changes nothing, so it is no write at all.
+    A write that was certainly not done may be repeated. So may one that no longer holds according to *verifier*, or
+    that a later write to the same object has undone, by any user of the customer. An update whose effect cannot be read
+    is done again, if that does no harm. A dry run changes nothing, so it is not a write.
     """
     repeatable = bool(tool.annotations.get("idempotentHint"))
     renews = repeatable and verifier is None and tool.verb == "update"
@@ -78,22 +80,22 @@ async def _is_undone(verifier: Verifier | None, call: Call, arguments: JsonObjec
 
 
 def _group_keys(tool: Tool, call: Call, kind: str, objects: Iterable[str]) -> list[str]:
-    """The groups of the receipts of one *kind* about some objects."""
+    """Return the receipt groups of one *kind* for some objects."""
     named = (orjson.dumps([call.tenant, tool.area, kind, one]) for one in objects)
     return [sha256(name).hexdigest()[:32] for name in named]
 
 
 def _structured_content(answer: bytes) -> JsonObject:
-    """The object in a packed answer; {} where that was not kept."""
+    """Return the object in a packed result; {} if it was not stored."""
     kept = orjson.loads(answer) if answer else {}
     found: JsonObject = kept.get("result") or kept.get("content", {}).get("structured") or {}
     return found
 
 
 def _write_digest(tool: Tool, arguments: JsonObject) -> str:
-    """The same for all arguments that mean the same."""
+    """Return a digest that is equal for all arguments with the same meaning."""
     arguments = canonicalize(arguments, tool.input_schema, creates=not tool.annotations.get("idempotentHint"))
-    # Text that is no Unicode is refused when the request is made; here it only has to have a digest.
+    # Text that is not valid Unicode is rejected when the request is built; here it only needs a digest.
     try:
         text = orjson.dumps([tool.name, arguments], option=orjson.OPT_SORT_KEYS)
     except TypeError:
@@ -102,7 +104,7 @@ def _write_digest(tool: Tool, arguments: JsonObject) -> str:
 
 
 async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObject) -> JsonObject | ContentResult:
-    """What the tool answers, kept under *key*. Whatever ends it, the key is settled."""
+    """Run the tool and store the result under *key*. The key is settled however the run ends."""
     answer: bytes | None = b""
     known = False
     try:
@@ -116,7 +118,7 @@ async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObjec
         answer = b"" if error.maybe_applied else None
         raise
     finally:
-        # Also when the caller went away in the middle: then nobody knows what became of it, if anything was begun.
+        # Also if the client disconnected in between: then the outcome is unknown, if anything was started.
         await asyncio.shield(_settle_receipt(tool, call, key, arguments, answer if call.committed else None, known))
 
 
@@ -131,7 +133,7 @@ async def _settle_receipt(
     undone = [
         group for kind in (CHANGED_KIND, CREATED_KIND)[: 1 + removes] for group in _group_keys(tool, call, kind, about)
     ]
-    # Its own receipt is not settled yet, so it is not forgotten.
+    # Its own receipt is not settled yet, so it is not dropped.
     await call.receipts.forget_groups(undone)
     undone_by = tool.facts.get("undone_by", "change" if tool.annotations.get("destructiveHint") else "removal")
     if undone_by == "nothing":
@@ -148,7 +150,7 @@ def _pack_result(result: JsonObject | ContentResult) -> bytes:
 
 
 def _repeat_result(tool: Tool, receipt: Receipt) -> JsonObject | ContentResult:
-    """The answer to a write that is not repeated. Raises ToolError where nobody knows what became of the first."""
+    """Return the result for a write that is not repeated. Raise ToolError if the outcome of the first is unknown."""
     ago, wait = max(1, round(receipt.age_seconds)), max(1, round(TTL_SECONDS - receipt.age_seconds))
     if not receipt.done:
         raise ToolError(
