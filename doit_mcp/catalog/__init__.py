@@ -1,1 +1,1 @@
-"""What this server offers: tools, prompts, resources and skills as records."""
+"""The tools, prompts, resources and skills that the server offers, defined independently of any transport."""

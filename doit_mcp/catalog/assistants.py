@@ -1,4 +1,4 @@
-"""The assistants of CloudFlow and Ava: a stream of events, followed with progress and summed up as one answer."""
+"""CloudFlow and Ava assistants: reads their event streams, reports progress and returns one result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_STEP_CHARACTERS = 200
 
 
 class FlowAnswer(TypedDict, total=False):
-    """What the assistant said and did."""
+    """The reply of a CloudFlow assistant."""
 
     answer: Annotated[str, "What it says; it may ask something back."]
     conversationId: Annotated[str, "Give this to go on with the conversation."]
@@ -38,7 +38,7 @@ class FlowAnswer(TypedDict, total=False):
 
 
 class AvaAnswer(TypedDict, total=False):
-    """What Ava said."""
+    """The reply of Ava."""
 
     answer: str
     conversationId: Annotated[str, "Give this to go on with the conversation."]
@@ -49,7 +49,7 @@ class AvaAnswer(TypedDict, total=False):
 
 @dataclass(slots=True)
 class AssistantProgress:
-    """What has come of a stream so far."""
+    """What an event stream has delivered so far."""
 
     flow_id: str
     conversation_id: str = ""
@@ -57,7 +57,10 @@ class AssistantProgress:
     steps: list[str] = field(default_factory=list)
 
     def add_event(self, event: JsonObject) -> str | None:
-        """Take in one event; the words for a step that begins. Raises ApiError for an error among the events."""
+        """Record an event and return the description of the step that it starts, if any.
+
+        Raise ApiError for an error event.
+        """
         if isinstance(error := event.get("error"), str):
             raise ApiError(clean_text(error), kind="fault", maybe_applied=True)
         if conversation := event.get("conversationId"):
@@ -78,7 +81,7 @@ class AssistantProgress:
         return self.steps[-1]
 
     def result(self) -> JsonObject:
-        """What the tool answers with."""
+        """Return the tool result."""
         found: JsonObject = {"answer": "".join(self.answer_parts).strip(), "flowId": self.flow_id, "steps": self.steps}
         return found | ({"conversationId": self.conversation_id} if self.conversation_id else {})
 
@@ -139,14 +142,18 @@ async def ask_ava_streaming(
 
 
 def question_body(question: str, conversation_id: str | None) -> Any:
-    """The body of a question."""
+    """Return the request body for a question."""
     return {"question": question} | ({"conversationId": conversation_id} if conversation_id else {})
 
 
 async def follow_stream(
     call: Call, stream: AsyncGenerator[JsonObject, None], progress: AssistantProgress, next_step: str
 ) -> JsonObject:
-    """The result of a *stream* that was followed to its end, or as far as it came; *next_step* to go on then."""
+    """Read *stream* to its end and return the result.
+
+    If the stream breaks off after its first event, return what arrived, with *next_step* as the way to continue. Raise
+    ApiError if it fails before the first event or ends without any text or step.
+    """
     began = False
     try:
         async with aclosing(stream) as events:
@@ -165,7 +172,7 @@ async def follow_stream(
 
 
 def incomplete_result(progress: AssistantProgress, error: ApiError, next_step: str) -> JsonObject:
-    """What has come until the stream ended too early, and how to go on."""
+    """Return what arrived before the stream broke off, and how to continue."""
     why = "the time for one call was over" if error.kind == "timeout" else error.reason or "the connection ended"
     flow = f" for flow {progress.flow_id}" if progress.flow_id else ""
     again = f" with conversationId {progress.conversation_id}" if progress.conversation_id else ""
@@ -176,7 +183,10 @@ def incomplete_result(progress: AssistantProgress, error: ApiError, next_step: s
 
 
 def parse_lifecycle_event(text: str) -> JsonObject | None:
-    """The life-cycle event in an answer's text; None for what the assistant says, even if that is JSON."""
+    """Return the lifecycle event in an event's text.
+
+    Return None for text of the assistant, even if that text is JSON.
+    """
     if not text.startswith("{"):
         return None
     try:
@@ -187,7 +197,7 @@ def parse_lifecycle_event(text: str) -> JsonObject | None:
 
 
 def created_flow_id(event: JsonObject) -> str:
-    """The id that a life-cycle event gives to a new flow; "" if it is about something else."""
+    """Return the id of the flow that a lifecycle event says was created, or "" for other events."""
     custom = event.get("customEvent")
     if not isinstance(custom, dict) or custom.get("messageId") != "cloudflow_created":
         return ""

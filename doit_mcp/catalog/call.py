@@ -1,4 +1,4 @@
-"""Call: what a running tool, prompt or resource may use of the request that it answers."""
+"""Call: what a running tool, prompt or resource can use of its request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from .stores.write_receipts import ReceiptStore
 
 
 class MissingClientCapability(Exception):
-    """The client did not declare what would be needed; *required_capabilities* is that, as a capabilities object."""
+    """The client did not declare a capability that is required.
+
+    *required_capabilities* has the form of a capabilities object.
+    """
 
     def __init__(self, required_capabilities: JsonObject) -> None:
         super().__init__("The client cannot be asked for this")
@@ -24,19 +27,20 @@ class MissingClientCapability(Exception):
 
 
 class NoAnswer(Exception):
-    """The client was asked and gave no usable answer: it failed, took too long, or sent something else."""
+    """The client was asked but gave no usable answer: it failed, timed out, or sent something unexpected."""
 
 
 class CallSuspended(Exception):
-    """The run of a call ends before it has done anything; it begins anew when the client comes again, or elsewhere."""
+    """The call ends before it has done anything. It runs again from the start when the client retries, or as a task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something to ask the client: elicitation/create, sampling/createMessage or roots/list, with its parameters.
+    """A request to the client: elicitation/create, sampling/createMessage or roots/list, with its parameters.
 
-    A yes to a *signed* one counts only if exactly this question was put before. *source_digest* is a digest of what it is made
-    from, as far as that can change: two questions with the same words and a different basis are different.
+    Acceptance of a *signed* question counts only if exactly this question was asked before. *source_digest* is a digest
+    of the data behind it, as far as that data can change: questions with the same text but different data are
+    different.
     """
 
     method: str
@@ -46,89 +50,104 @@ class Question:
 
     @property
     def digest(self) -> str:
-        """What tells this question from every other."""
+        """A digest that identifies this question."""
         return sha256(
             orjson.dumps([self.method, self.params, self.source_digest], option=orjson.OPT_SORT_KEYS)
         ).hexdigest()
 
 
 class Call(Protocol):
-    """One running call. In the newest revision it is run again from its start with the answers so far, so everything
-    that comes before a question must be free of side effects."""
+    """One running call.
+
+    In the newest protocol revision it runs again from the start with the answers so far, so the code before a question
+    must be free of side effects.
+    """
 
     @property
     def doit(self) -> Doit:
-        """The DoiT API, for this caller and this call."""
+        """The DoiT API, for this principal and this call."""
 
     @property
     def owner(self) -> str:
-        """The caller's principal, as a key: what is kept for one is never given to another."""
+        """The principal as a key: what is stored for one owner is never given to another."""
 
     @property
     def tenant(self) -> str:
-        """The customer whose data this call sees, as a key; "" where nothing names it. Never sent to the API."""
+        """The customer whose data this call sees, as a key; "" if unknown. Never sent to the API."""
 
     @property
     def customer_context(self) -> str | None:
-        """The same, where an employee of DoiT calls, who can act for several customers; None for all other callers."""
+        """The customer that a DoiT employee, who can act for several, acts for; None for all other callers."""
 
     @property
     def waits_for_answers(self) -> bool:
-        """Whether questions are answered while the call waits. Otherwise it runs again from its start with the answers,
-        so that everything it has read is newer than they are."""
+        """Whether the call waits for answers in place.
+
+        If not, it runs again from the start with the answers, so everything it has read is newer than they are.
+        """
 
     @property
     def now(self) -> float:
-        """The time, in epoch seconds."""
+        """The current time, in epoch seconds."""
 
     @property
     def console_url(self) -> str:
-        """Where people open DoiT's console: a URL without trailing slash."""
+        """The URL of the DoiT console, without trailing slash."""
 
     @property
     def results(self) -> ResultStore:
-        """Results that are kept for a while, to be asked about again."""
+        """Results that are stored for a while, for query_result."""
 
     @property
     def receipts(self) -> ReceiptStore:
-        """What was written a short while ago, so that nothing is written twice."""
+        """Receipts of recent writes, which prevent duplicates."""
 
     @property
     def request_meta(self) -> JsonObject:
-        """The request's _meta in the client's own words: good for the form of answers, never for rights."""
+        """The request's _meta as the client sent it. Use it for the form of results, never for permissions."""
 
     @property
     def client_capabilities(self) -> JsonObject:
-        """What the client declared, in its own words."""
+        """The capabilities that the client declared, as it sent them."""
 
     async def report_progress(self, done: float, total: float | None = None, message: str = "") -> None:
-        """Tell how far the call has come; silent unless the client asked for it."""
+        """Send a progress notification; does nothing unless the client asked for progress."""
 
     async def send_log(self, level: str, data: object, logger: str = "") -> None:
-        """Send a log message; silent unless the client wants that level."""
+        """Send a log message; does nothing unless the client wants that level."""
 
     def client_supports(self, question: Question) -> bool:
-        """Whether the client declared that it can be asked this, even if the question cannot reach it just now."""
+        """Return whether the client declared support for this question, even if it cannot reach the client now."""
 
     def can_ask(self, question: Question) -> bool:
-        """Whether the client can be asked this: it declared that or was asked it before, and the question reaches it."""
+        """Return whether the client can be asked.
+
+        It can if it declared support or was asked before, and the question can reach it.
+        """
 
     async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
-        """The client's answer to one question; *key* names it within this call. Raises CannotAsk or NoAnswer."""
+        """Ask the client one question and return the answer; *key* names the question within this call.
+
+        Raise MissingClientCapability or NoAnswer.
+        """
 
     async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
-        """The answers to several questions that are asked at once."""
+        """Ask several questions at once and return the answers by key."""
 
     def api_for_customer(self, customer: str) -> Doit | None:
-        """The API as another customer; None for everybody but employees of DoiT."""
+        """Return the API as another customer; None unless the caller is a DoiT employee."""
 
     def remember_customer(self, customer: str) -> bool:
-        """Later calls of this session act for *customer*, too. False where there is no session, or no right to it."""
+        """Make later calls of this session act for *customer* too.
+
+        Return False if there is no session or no permission.
+        """
 
     async def commit(self) -> None:
-        """From here on the call changes things, and what the user agreed to counts as used. Before, it changes nothing.
+        """Mark the point after which the call may change data, and use up the user's consent.
 
-        Raises Interrupted where the user has to be asked again, ToolError where that cannot be checked.
+        Before it, the call must not change anything. Raise CallSuspended if the user has to be asked again, and
+        ToolError if consent cannot be checked.
         """
 
     @property
@@ -136,10 +155,11 @@ class Call(Protocol):
         """Whether the call may have changed something."""
 
     async def run_in_background(self, *, required: bool = False) -> None:
-        """From here on the call is long: where the client can follow it as a task, it becomes one.
+        """Mark the call as long: it becomes a task if the client can follow one.
 
-        Raises CannotAsk when that is *required* and the client cannot.
+        Raise CallSuspended to continue as a task, and MissingClientCapability if a task is *required* and the client
+        cannot follow one.
         """
 
     async def release_connection(self) -> None:
-        """Let the connection go; the client fetches the rest later, where the revision has that."""
+        """Close the connection and let the client fetch the rest later, in revisions that support it."""

@@ -1,4 +1,4 @@
-"""Which currency amounts are in: the one that was asked for, else the customer's own."""
+"""The currency of amounts: the one that was requested, otherwise the customer's own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KNOWN_CURRENCIES = frozenset(get_args(Currency))
 
 
 async def fetch_customer_currency(doit: Doit) -> str | None:
-    """The customer's currency; None where the customer is not known, or may not be read."""
+    """Return the customer's currency; None if the customer is unknown or may not be read."""
     if not doit.tenant:
         return None
     try:
@@ -28,7 +28,7 @@ async def fetch_customer_currency(doit: Doit) -> str | None:
     except ApiError as error:
         if error.kind == "credential":
             raise
-        # The amounts are worth showing without it; null says that it is not known.
+        # The amounts are useful even without it; null means that the currency is unknown.
         return None
     settings = customer.get("settings")
     found = settings.get("currency") if isinstance(settings, dict) else None
@@ -36,7 +36,7 @@ async def fetch_customer_currency(doit: Doit) -> str | None:
 
 
 async def resolve_currency(doit: Doit, requested: str | None, work: Awaitable[T]) -> tuple[T, str | None]:
-    """The result of *work*, and the currency that its amounts are in. Raises what *work* raises."""
+    """Return the result of *work* and the currency of its amounts. Raise what *work* raises."""
     if requested is not None:
         return await work, requested
     parts = await gather_partial({"work": work, "currency": fetch_customer_currency(doit)})
@@ -46,5 +46,5 @@ async def resolve_currency(doit: Doit, requested: str | None, work: Awaitable[T]
 
 
 def add_currency(config: JsonObject, currency: str | None) -> JsonObject:
-    """*config*, with a currency only where one was asked for."""
+    """Return *config* with the currency, if one was requested."""
     return {**config, "currency": currency} if currency else config

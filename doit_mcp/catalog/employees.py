@@ -1,4 +1,4 @@
-"""What only employees of DoiT have: searching all customers, and acting for one of them."""
+"""Tools for DoiT employees: search all customers, and act for one of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .tools.tool_factory import tool_from_function
 
 AREA = "employees"
 CUSTOMER_ARGUMENT = "customerContext"
-"""The argument by which an employee acts for a customer in a single call, of whatever tool."""
+"""The argument of every tool by which an employee acts for a customer in a single call."""
 MAX_CUSTOMER_CHARACTERS = 256
 
 Texts = Annotated[list[str] | None, Length(1, 100)]
@@ -34,7 +34,7 @@ class CustomerPage(TypedDict, total=False):
 
 
 class CustomerContext(TypedDict, total=False):
-    """For whom calls act from now on."""
+    """The customer that later calls act for."""
 
     customerContext: str
     domain: str
@@ -104,7 +104,7 @@ async def search_customers(
 
 
 def _without_omitted(filters: dict[str, Any]) -> JsonObject:
-    """*filters* without what was left out."""
+    """Return *filters* without unset values."""
     return {name: value for name, value in filters.items() if value is not None and value != {}}
 
 
@@ -147,5 +147,5 @@ async def change_customer(
 
 @cache
 def employee_tools() -> tuple[Tool, ...]:
-    """The tools, in the order in which they are listed."""
+    """Return the tools, in listing order."""
     return tool_from_function(search_customers), tool_from_function(change_customer)

@@ -1,4 +1,4 @@
-"""Spans of days, as people name them and as queries want them."""
+"""Periods of days: months, quarters and years, and the time ranges of queries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..protocol.jsonrpc import JsonObject
 
 PERIOD_PATTERN = r"^\d{4}-\d{2}(-\d{2}/\d{4}-\d{2}-\d{2})?$"
 MAX_PERIOD_DAYS = 1100
-"""Days of a period; three years."""
+"""The longest period, in days: three years."""
 ONE_DAY = timedelta(days=1)
 
 
@@ -26,28 +26,28 @@ PeriodDays = TypedDict("PeriodDays", {"from": Annotated[str, Day], "to": Annotat
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from *first* to *last*, both included."""
+    """The days from *first* to *last*, inclusive."""
 
     first: date
     last: date
 
     @property
     def days(self) -> int:
-        """How many."""
+        """The number of days."""
         return (self.last - self.first).days + 1
 
     @property
     def span(self) -> Span:
-        """The period as a query's customTimeRange."""
+        """The period as the customTimeRange of a query."""
         return {"from": f"{self.first.isoformat()}T00:00:00Z", "to": f"{self.last.isoformat()}T23:59:59Z"}
 
     @property
     def as_json(self) -> JsonObject:
-        """The period as an answer shows it."""
+        """The period as a tool result shows it."""
         return {"from": self.first.isoformat(), "to": self.last.isoformat(), "days": self.days}
 
     def previous(self) -> Period:
-        """The period just before: whole months before whole months, else as many days."""
+        """Return the period just before: as many whole months if this one is whole months, otherwise as many days."""
         end = self.first - ONE_DAY
         if self == Period(self.first.replace(day=1), month_of(self.last).last):
             months = 12 * (self.last.year - self.first.year) + self.last.month - self.first.month
@@ -56,34 +56,34 @@ class Period:
 
 
 def utc_date(now: float) -> date:
-    """The day of a moment in epoch seconds, UTC."""
+    """Return the UTC date of a time in epoch seconds."""
     return datetime.fromtimestamp(now, UTC).date()
 
 
 def months_back(first: date, months: int) -> date:
-    """The first day of the month that is *months* before that of *first*."""
+    """Return the first day of the month that is *months* before the month of *first*."""
     year, month = divmod(12 * first.year + first.month - 1 - months, 12)
     return date(year, month + 1, 1)
 
 
 def month_of(day: date) -> Period:
-    """The month that holds *day*."""
+    """Return the month that contains *day*."""
     return Period(day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1]))
 
 
 def quarter_of(day: date) -> Period:
-    """The quarter of the calendar year that holds *day*."""
+    """Return the calendar quarter that contains *day*."""
     first = date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
     return Period(first, month_of(first.replace(month=first.month + 2)).last)
 
 
 def year_of(day: date) -> Period:
-    """The calendar year that holds *day*."""
+    """Return the calendar year that contains *day*."""
     return Period(date(day.year, 1, 1), date(day.year, 12, 31))
 
 
 def parse_period(text: str, argument: str) -> Period:
-    """A period written as a month (2026-08) or as two days (2026-08-01/2026-08-15). Raises ApiError naming *argument*."""
+    """Parse a month (2026-08) or two days (2026-08-01/2026-08-15). Raise ApiError naming *argument*."""
     first, _, last = text.partition("/")
     try:
         if not re.fullmatch(PERIOD_PATTERN, text):
@@ -103,5 +103,5 @@ def _parse_month(text: str) -> date:
 
 
 def with_period(config: QueryConfig, period: Period) -> QueryConfig:
-    """*config* for exactly this period."""
+    """Return *config* restricted to exactly this period."""
     return {**config, "timeRange": {"mode": "custom"}, "customTimeRange": period.span}

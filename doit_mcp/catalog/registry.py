@@ -1,4 +1,4 @@
-"""All tools: the composed ones, and one for every operation that a composed one does not stand for."""
+"""The registry of all tools: composed tools, and one tool for each operation that no composed tool replaces."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ COMPOSED: tuple[Callable[..., Awaitable[Any]], ...] = (
     *(search, fetch),
     *(refine_cloudflow, build_cloud_flow, ask_ava_streaming),
 )
-"""The composed tools, in the order in which they are listed. One with the name of an operation replaces it."""
+"""The composed tools, in listing order. One with the name of an operation replaces that operation."""
 
 
 def with_declared_extras(tool: Tool) -> Tool:
-    """*tool* with what its declaration adds: handles to large results, and the permission that the API asks for."""
+    """Add what the declaration of *tool* asks for: handles to large results, and the permission in error messages."""
     return with_permission_hint(with_declared_handle(tool))
 
 
 def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
-    """*tools*, whose writes ask the user first if needed, change something, and are not done twice."""
+    """Return *tools* with safeguards on writes: confirmation if needed, the commit point, and deduplication."""
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
     writing |= {
@@ -57,7 +57,7 @@ def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
 
 
 def with_empty_update_check(tool: Tool) -> Tool:
-    """*tool*; an update without any change is refused before the user is asked and anything is sent."""
+    """Reject an update without any change before the user is asked and anything is sent."""
     changes = tool.changes
     if changes is None:
         return tool
@@ -71,7 +71,7 @@ def with_empty_update_check(tool: Tool) -> Tool:
 
 
 def with_canonical_arguments(tool: Tool) -> Tool:
-    """*tool*; an argument with several spellings gets its one form before the user is asked and calls are compared."""
+    """Bring arguments that have several spellings into one form, before the user is asked and calls are compared."""
     forms = tool.facts.get("canonical_arguments")
     if not forms:
         return tool
@@ -85,7 +85,7 @@ def with_canonical_arguments(tool: Tool) -> Tool:
 
 @cache
 def direct_tools() -> tuple[Tool, ...]:
-    """Every tool that does something itself, always in the same order: composed ones first, then by area."""
+    """Return every tool except the discovery tools, in a stable order: composed tools first, then by area."""
     composed = tuple(tool_from_function(function) for function in COMPOSED)
     names = {tool.name for tool in composed}
     operations = (
@@ -100,5 +100,5 @@ def direct_tools() -> tuple[Tool, ...]:
 
 @cache
 def all_tools() -> tuple[Tool, ...]:
-    """Every tool: the direct ones, and at the end those that find and call any of them."""
+    """Return every tool: the direct ones, then the discovery tools that find and call them."""
     return with_discovery(direct_tools())

@@ -1,4 +1,4 @@
-"""Asking a table again: filter, group, sort, top. Pure, over rows in memory."""
+"""Queries on tables in memory: filter, group, sort and export. Pure functions, without I/O."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from .tools.result_handles import ResultTable
 
 NUMERIC_TYPES = frozenset({"float", "number", "integer", "int", "double", "numeric"})
 MAX_TEXT_SEARCHES = 8_000_000
-"""How often one call may look for a text in a cell (contains, starts_with), which takes about 50 ns; every further
-LETTERS letters of the cells count as one more."""
+"""Text comparisons of one call (contains, starts_with), at about 50 ns each. Each further CHARACTERS_PER_SEARCH
+characters of a cell count as one more."""
 MAX_CELL_TESTS = 4_000_000
-"""How many cells one call may test."""
+"""Cells that one call may test."""
 CHARACTERS_PER_SEARCH = 100
 MAX_ROWS_PER_SORT = 20_000
-"""Rows of one sort. Nothing interrupts it, so more rows are sorted in parts, which are then merged."""
+"""Rows of one sort. A sort cannot be interrupted, so larger tables are sorted in parts that are then merged."""
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 MONEY_DECIMALS = 2
 QUANTITY_DECIMALS = 6
-"""Decimals of what is no money: usage, counts."""
+"""Decimals of usage and counts, which are not money."""
 
 Operator = Literal["is", "not", "contains", "starts_with", "gt", "gte", "lt", "lte"]
 Aggregate = Literal["sum", "avg", "min", "max", "count"]
 
 
 class Condition(TypedDict, total=False):
-    """What a cell has to be."""
+    """A condition on the cells of one column."""
 
     column: Required[Annotated[str, Length(1, 300)]]
     op: Required[Annotated[Operator, "contains and starts_with compare in any case; gt to lte compare numbers."]]
@@ -44,12 +44,12 @@ class Condition(TypedDict, total=False):
 
 
 def measure_names(table: ResultTable) -> list[str]:
-    """Names of the columns that hold numbers to add up."""
+    """Return the names of the numeric columns."""
     return [column["name"] for column in table.columns if column["type"].lower() in NUMERIC_TYPES]
 
 
 def column_index(table: ResultTable, column: str, argument: str) -> int:
-    """Where *column* is in a row. Raises ApiError naming the columns that there are."""
+    """Return the index of *column* in a row. Raise ApiError that lists the available columns."""
     names = [one["name"] for one in table.columns]
     if column not in names:
         raise ApiError(f"{argument}: no column {short_json(column)}; there are {', '.join(names)}", kind="argument")
@@ -57,7 +57,10 @@ def column_index(table: ResultTable, column: str, argument: str) -> int:
 
 
 def filter_rows(table: ResultTable, conditions: Sequence[Condition]) -> ResultTable:
-    """The rows that meet every condition. Raises ApiError for more conditions or values than so many rows allow."""
+    """Return the rows that meet every condition.
+
+    Raise ApiError if there are too many conditions or values for this table.
+    """
     rows = table.rows
     if len(conditions) * len(rows) > MAX_CELL_TESTS:
         most = MAX_CELL_TESTS // len(rows)
@@ -66,7 +69,7 @@ def filter_rows(table: ResultTable, conditions: Sequence[Condition]) -> ResultTa
 
     @cache
     def column(at: int, read: Callable[[Any], Any]) -> list[Any]:
-        # Each cell is read once, however many conditions there are.
+        # Each cell is converted once, regardless of the number of conditions.
         return [read(row[at]) for row in rows]
 
     left: Sequence[int] = range(len(rows))
@@ -86,8 +89,10 @@ def filter_rows(table: ResultTable, conditions: Sequence[Condition]) -> ResultTa
 def _filter_by_text(
     texts: list[str], rows: Sequence[int], condition: Condition, searches: int
 ) -> tuple[Sequence[int], int]:
-    """Those of the *rows* in whose text is one of the condition's, and how many searches are left. Raises ApiError for
-    too many."""
+    """Return the *rows* whose text contains or starts with one of the values, and how many searches are left.
+
+    Raise ApiError if the condition needs more searches than that.
+    """
     parts = list(dict.fromkeys(map(str.casefold, condition["values"])))
     each = len(rows) + sum(len(texts[row]) for row in rows) // CHARACTERS_PER_SEARCH
     if each * len(parts) > searches:
@@ -108,7 +113,7 @@ def _filter_by_text(
 
 
 def _filter_by_number(numbers: list[float | None], rows: Sequence[int], condition: Condition) -> list[int]:
-    """Those of the *rows* whose number is beyond one of the condition's bounds, so beyond the nearest."""
+    """Return the *rows* whose number is beyond any of the bounds, that is, beyond the nearest one."""
     op, bounds = condition["op"], [_parse_bound(value) for value in condition["values"]]
     bound = min(bounds) if op in ("gt", "gte") else max(bounds)
     compare: Callable[[float, float], bool] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}[op]
@@ -123,7 +128,7 @@ def _parse_bound(value: str) -> float:
 
 
 def parse_number(cell: Any) -> float | None:
-    """A cell as a finite number, also one that is written as text; None if it is none."""
+    """Return a cell as a finite number, including numbers written as text; None for anything else."""
     if isinstance(cell, bool) or not isinstance(cell, int | float | str):
         return None
     try:
@@ -134,19 +139,19 @@ def parse_number(cell: Any) -> float | None:
 
 
 def cell_text(cell: Any) -> str:
-    """A cell as text; "" for null, whole numbers without a point."""
+    """Return a cell as text: "" for null, whole numbers without a decimal point."""
     if cell is None:
         return ""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
 def casefolded_text(cell: Any) -> str:
-    """A cell as text to be compared in any case."""
+    """Return a cell as text for case-insensitive comparison."""
     return cell_text(cell).casefold()
 
 
 def group_rows(table: ResultTable, by: list[str], aggregate: Aggregate = "sum") -> ResultTable:
-    """A row for each combination of the columns *by*, with the numbers of its rows put together, and how many."""
+    """Return one row for each combination of the columns *by*, with the aggregated numbers and the row count."""
     keys = [column_index(table, column, "groupBy") for column in by]
     measures = [name for name in measure_names(table) if name not in by] if aggregate != "count" else []
     places = [column_index(table, name, "groupBy") for name in measures]
@@ -171,7 +176,7 @@ def _aggregate(aggregate: Aggregate, members: list[list[Any]], at: int) -> float
 
 
 def sort_rows(table: ResultTable, column: str, *, descending: bool) -> ResultTable:
-    """The rows in the order of a column; numbers before text, what is empty at the end, equals as they were."""
+    """Sort the rows by a column: numbers before text, empty cells last, equal rows in their original order."""
     at = column_index(table, column, "sortBy")
     filled = [row for row in table.rows if cell_text(row[at])]
 
@@ -190,7 +195,7 @@ def _sort_key(cell: Any) -> tuple[int, float, str]:
 
 
 def column_totals(table: ResultTable) -> JsonObject:
-    """The sum of each column of numbers."""
+    """Return the sum of each numeric column."""
     found = {}
     for name in measure_names(table):
         at = column_index(table, name, "")
@@ -199,12 +204,12 @@ def column_totals(table: ResultTable) -> JsonObject:
 
 
 def round_value(name: str, value: float) -> float:
-    """A number of the column *name*: money to cents, use to a millionth."""
+    """Round a number of the column *name*: money to cents, quantities to a millionth."""
     return round(value, QUANTITY_DECIMALS if name in ("usage", "count", "rows", "rowsOf") else MONEY_DECIMALS) + 0.0
 
 
 def round_numbers(table: ResultTable) -> ResultTable:
-    """*table* with its numbers rounded."""
+    """Return *table* with its numbers rounded."""
     names = {table.columns.index(column): column["name"] for column in table.columns if _is_numeric(column)}
     rows = [
         [
@@ -221,9 +226,9 @@ def _is_numeric(column: JsonObject) -> bool:
 
 
 def as_csv(table: ResultTable, max_characters: int) -> tuple[str, int]:
-    """Header and rows as CSV (RFC 4180) of at most *max_characters* characters, and how many rows that are.
+    """Return header and rows as CSV (RFC 4180) of at most *max_characters* characters, and the number of rows included.
 
-    Text that a spreadsheet would take for a formula is put behind an apostrophe.
+    Text that a spreadsheet would read as a formula is prefixed with an apostrophe.
     """
     text, rows = _csv_line([column["name"] for column in table.columns]), 0
     for row in table.rows:

@@ -1,4 +1,4 @@
-"""Tables as the API's queries give them, read cell by cell; money as plain numbers."""
+"""Access to the tables in API query responses; money as plain numbers."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from ..protocol.jsonrpc import JsonObject
 
 
 def column_names(answer: JsonObject) -> list[str]:
-    """Names of a query's columns."""
+    """Return the column names of a query response."""
     return [str(column.get("name")) if isinstance(column, dict) else "" for column in answer["columns"]]
 
 
 def complete_rows(answer: JsonObject, key: str = "rows") -> list[list[Any]]:
-    """A query's rows (or those under another *key*) that have a cell for each column."""
+    """Return the rows (or those under another *key*) that have a cell for each column."""
     rows = answer.get(key)
     width = len(answer["columns"])
     return [row for row in rows if isinstance(row, list) and len(row) == width] if isinstance(rows, list) else []
 
 
 def to_number(value: Any) -> float:
-    """A cell as a number; what is none counts as nothing."""
+    """Return a cell as a number; 0 for anything that is not a finite number."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return 0.0
     return float(value) if isfinite(value) else 0.0
 
 
 def round_to_cents(amount: float) -> float:
-    """An amount rounded to cents."""
-    # Adding 0.0 makes a zero of a negative zero.
+    """Round an amount to cents."""
+    # Adding 0.0 turns negative zero into zero.
     return round(amount, 2) + 0.0
 
 
 def percent_change(change: float, base: float) -> float | None:
-    """*change* in percent of *base*, to a tenth; None where there is nothing to compare with."""
-    # Below half a cent there is nothing: the quotient would be noise, or no number at all.
+    """Return *change* as a percentage of *base*, to a tenth; None if *base* is practically zero."""
+    # Below half a cent the quotient would be noise, or a division by zero.
     return round(100 * change / abs(base), 1) + 0.0 if abs(base) >= 0.005 else None
 
 
 def sum_by_columns(answer: JsonObject, keys: Iterable[str], value_column: str = "cost") -> dict[tuple[Any, ...], float]:
-    """The sum of the column *value_column* for each combination of the columns *keys*; empty if one of them is not there."""
+    """Sum the column *value_column* for each combination of the columns *keys*; empty if a column is missing."""
     names = column_names(answer)
     wanted = list(keys)
     if value_column not in names or not set(wanted) <= set(names):
@@ -54,7 +54,7 @@ def sum_by_columns(answer: JsonObject, keys: Iterable[str], value_column: str = 
 
 
 def column_total(answer: JsonObject, value_column: str = "cost") -> float | None:
-    """The sum of a column; None if it is not there."""
+    """Return the sum of a column; None if the column is missing."""
     names = column_names(answer)
     return (
         fsum(to_number(row[names.index(value_column)]) for row in complete_rows(answer))
@@ -64,18 +64,18 @@ def column_total(answer: JsonObject, value_column: str = "cost") -> float | None
 
 
 def to_key(value: Any) -> Any:
-    """A cell that names something, fit to be a key: text, a number, None; anything else as text."""
+    """Return a cell as a dictionary key: text, number or None; anything else as text."""
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def month_range(answer: JsonObject) -> JsonObject:
-    """First and last month that has a row, as YYYY-MM; nothing if the rows do not say."""
+    """Return the first and last month that have rows, as YYYY-MM; empty if the rows have no month."""
     found = sorted(row_months(answer))
     return {"first": found[0], "last": found[-1]} if found else {}
 
 
 def row_months(answer: JsonObject) -> list[str]:
-    """Each row's month as YYYY-MM; nothing if the columns year and month are not there."""
+    """Return the month of each row as YYYY-MM; empty if the columns year and month are missing."""
     names = column_names(answer)
     if "year" not in names or "month" not in names:
         return []

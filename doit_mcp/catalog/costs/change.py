@@ -1,4 +1,4 @@
-"""Why a bill changed: one change, taken apart by service, project, region and SKU."""
+"""Explanation of a cost change: one change, split by service, project, region and SKU."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .drivers import (
 )
 
 MAX_GROUPS = 1000
-"""Things that are read of one dimension and period, the most expensive ones; what is below them is in other."""
+"""Values that are read of one dimension and period, the most expensive first; the rest count as other."""
 
 DimensionName = Literal["service", "project", "region", "sku", "cloud"]
 PeriodArgument = Annotated[
@@ -139,7 +139,7 @@ async def explain_cost_change(
 
 
 def parse_periods(after: str | None, before: str | None, today: date) -> tuple[Period, Period]:
-    """The period to explain and the one to compare it with. Raises ApiError."""
+    """Return the period to explain and the one to compare it with. Raise ApiError."""
     new = periods.parse_period(after, "after") if after else month_of(today).previous()
     old = periods.parse_period(before, "before") if before else new.previous()
     if old.last >= new.first:
@@ -148,7 +148,7 @@ def parse_periods(after: str | None, before: str | None, today: date) -> tuple[P
 
 
 def cost_and_usage_query(cloud: str | None, filters: list[Filter] | None, currency: str | None) -> QueryConfig:
-    """The query for cost and usage, without period and groups."""
+    """Return the query for cost and usage, without period and groups."""
     config: QueryConfig = {"dataSource": "billing", "metrics": [COST_METRIC], "timeInterval": "month"}
     clouds: list[Filter] = []
     if cloud is not None:
@@ -161,7 +161,7 @@ def cost_and_usage_query(cloud: str | None, filters: list[Filter] | None, curren
 
 
 class PeriodCosts:
-    """One dimension's spend in both periods."""
+    """The cost by one dimension in both periods."""
 
     def __init__(self, before: CostsByValue, after: CostsByValue) -> None:
         self.before, self.after = before, after
@@ -169,12 +169,12 @@ class PeriodCosts:
 
     @classmethod
     def from_answers(cls, before: JsonObject, after: JsonObject, dimension: str) -> PeriodCosts:
-        """The spend that the answers to both queries give. Raises ApiError."""
+        """Return the costs in the responses to both queries. Raise ApiError."""
         return cls(costs_by_value(before, dimension), costs_by_value(after, dimension))
 
     @cached_property
     def drivers(self) -> list[CostDriver]:
-        """Its drivers."""
+        """The drivers of the change."""
         return find_drivers(
             self.before, self.after, complete_before=self.complete_before, complete_after=self.complete_after
         )
@@ -192,14 +192,14 @@ async def _query_dimension(
     )
     for error in parts.errors.values():
         raise error
-    # Thousands of groups by months: up to a second of work.
+    # Thousands of groups by month take up to a second.
     return await run_in_thread(
         PeriodCosts.from_answers, parts.results["before"], parts.results["after"], DIMENSION_IDS[dimension]
     )
 
 
 def group_query(config: QueryConfig, dimension: str) -> QueryConfig:
-    """*config* split by a dimension; SKUs with their usage, whose unit is the same for all of a SKU."""
+    """Return *config* grouped by a dimension; SKUs with their usage, because all usage of a SKU has the same unit."""
     limit: Any = {"metric": COST_METRIC, "sort": "desc", "value": MAX_GROUPS}
     split_up: QueryConfig = {**config, "group": [{"id": DIMENSION_IDS[dimension], "type": "fixed", "limit": limit}]}
     return (
@@ -208,7 +208,7 @@ def group_query(config: QueryConfig, dimension: str) -> QueryConfig:
 
 
 def costs_by_value(answer: JsonObject, dimension: str) -> CostsByValue:
-    """What each value of a dimension cost. Raises ApiError where the answer does not say."""
+    """Return the cost of each value of a dimension. Raise ApiError if the response lacks it."""
     cost, usage = sum_by_columns(answer, [dimension]), sum_by_columns(answer, [dimension], "usage")
     if not cost and answer["rows"]:
         raise ApiError(f"its rows have no {dimension} and cost", kind="answer")
@@ -218,7 +218,7 @@ def costs_by_value(answer: JsonObject, dimension: str) -> CostsByValue:
 async def _query_totals(
     call: Call, config: QueryConfig, pairs: dict[str, PeriodCosts], old_period: Period, new_period: Period
 ) -> tuple[float, float]:
-    """Cost of both periods: from a dimension whose lists are complete, else asked for."""
+    """Return the cost of both periods: from a dimension with complete lists, otherwise from a separate query."""
     for pair in pairs.values():
         if pair.complete_before and pair.complete_after:
             return sum(one.cost for one in pair.before.values()), sum(one.cost for one in pair.after.values())
@@ -228,7 +228,7 @@ async def _query_totals(
 
 
 def change_result(pairs: dict[str, PeriodCosts], before: float, after: float, top: int) -> JsonObject:
-    """The change from the total *before* to the total *after*, and its drivers by each dimension."""
+    """Return the change from the total *before* to the total *after*, and its drivers by each dimension."""
     start, end = to_cents(before), to_cents(after)
     found: JsonObject = {
         "total": {
@@ -265,7 +265,7 @@ DRIVER_COLUMNS = (
 
 
 async def _add_handle(call: Call, result: JsonObject, pairs: dict[str, PeriodCosts], top: int) -> JsonObject:
-    """*result*, with a handle to all drivers where it does not show them all."""
+    """Return *result* with a handle to all drivers, if it does not show them all."""
     if all(len(pair.before.keys() | pair.after.keys()) <= top for pair in pairs.values()):
         return result
     about = {"tool": "explain_cost_change", **{name: result[name] for name in ("currency", "before", "after")}}
@@ -274,7 +274,7 @@ async def _add_handle(call: Call, result: JsonObject, pairs: dict[str, PeriodCos
 
 
 def _pack_drivers(pairs: dict[str, PeriodCosts], about: JsonObject, customer: str | None) -> bytes:
-    """All drivers as a table that can be kept."""
+    """Return all drivers as a serialized table."""
     rows: list[list[Any]] = []
     for dimension, pair in pairs.items():
         for one in (driver_row(driver, None) for driver in pair.drivers):

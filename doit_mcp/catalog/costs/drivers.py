@@ -1,4 +1,4 @@
-"""What drove a change between two periods: pure reckoning in whole cents and tenths of percents, so that sums hold."""
+"""Drivers of a change between two periods: pure functions, in whole cents and tenths of percents so sums are exact."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ...api.value_kinds import Label, Money, Percent
 from ...protocol.jsonrpc import JsonObject
 
 NEGLIGIBLE_COST = 0.005
-"""Half a cent: what costs less is not there."""
+"""Half a cent: anything that costs less counts as absent."""
 NEGLIGIBLE_USAGE = 1e-9
-"""Usage from which no price can be reckoned."""
+"""Usage below which no unit price can be computed."""
 MAX_USAGE_EFFECT_CENTS = 10**12
-"""Cents: an effect of usage beyond ten thousand million comes from odd data, and is too large for exact sums."""
+"""Cents: an effect of usage beyond ten billion comes from odd data, and is too large for exact sums."""
 
 
 class DriverRow(TypedDict, total=False):
@@ -48,14 +48,14 @@ class ChangeCauses(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class CostAndUsage:
-    """What something cost, and how much of it was used (0 where that is not known)."""
+    """The cost of something and its usage (0 if unknown)."""
 
     cost: float
     usage: float = 0.0
 
     @property
     def has_unit_price(self) -> bool:
-        """Whether a price follows from it."""
+        """Whether a unit price can be computed."""
         return self.usage > NEGLIGIBLE_USAGE and self.cost > NEGLIGIBLE_COST
 
 
@@ -64,9 +64,9 @@ NO_COST = CostAndUsage(0.0)
 
 @dataclass(frozen=True, slots=True)
 class CostDriver:
-    """One thing's part in the change; amounts in cents. *status* is "new", "gone" or "".
+    """One value's part in the change of cost; amounts in cents. *status* is "new", "gone" or "".
 
-    *by_usage* and *by_price* add up to the change; both are None where the data do not tell them apart.
+    *by_usage* and *by_price* add up to the change; both are None if the data does not separate them.
     """
 
     name: Hashable
@@ -78,12 +78,12 @@ class CostDriver:
 
     @property
     def change(self) -> int:
-        """How much more it costs now, in cents."""
+        """The change in cost, in cents."""
         return self.after - self.before
 
 
 def to_cents(amount: float) -> int:
-    """An amount in whole cents."""
+    """Return an amount in whole cents."""
     return round(100 * amount)
 
 
@@ -94,8 +94,11 @@ def find_drivers(
     complete_before: bool = True,
     complete_after: bool = True,
 ) -> list[CostDriver]:
-    """Everything that is in one of the periods, the largest change first. Where a period's list is not complete, what
-    is missing in it may be there all the same, so nothing is called new (or gone)."""
+    """Return everything that occurs in one of the periods, the largest change first.
+
+    If a period's list is incomplete, a value missing from it may exist all the same, so nothing is marked as new (or
+    gone).
+    """
     found = []
     for name in {**before, **after}:
         old, new = before.get(name, NO_COST), after.get(name, NO_COST)
@@ -116,7 +119,7 @@ def _make_driver(name: Hashable, old: CostAndUsage, new: CostAndUsage, status: s
     before, after = to_cents(old.cost), to_cents(new.cost)
     if not (old.has_unit_price and new.has_unit_price):
         return CostDriver(name, before, after, status)
-    # More or less of it at the old price; the rest of the change is the price's.
+    # The change in usage at the old price; the rest of the change is due to the price.
     by_usage = to_cents((new.usage - old.usage) * (old.cost / old.usage))
     if abs(by_usage) > MAX_USAGE_EFFECT_CENTS:
         return CostDriver(name, before, after, status)
@@ -125,7 +128,7 @@ def _make_driver(name: Hashable, old: CostAndUsage, new: CostAndUsage, status: s
 
 @dataclass(frozen=True, slots=True)
 class ChangeSplit:
-    """A total change as the sum of *shown* drivers and *other*; *other_count* things are in other."""
+    """A total change as the sum of *shown* drivers and *other*; *other_count* drivers are in other."""
 
     shown: list[CostDriver]
     other: CostDriver
@@ -134,8 +137,10 @@ class ChangeSplit:
 
     @property
     def shares(self) -> list[float | None]:
-        """Each shown driver's share of the total change in percent, and at last that of other; together they are 100.
-        None for all where the total did not change."""
+        """Each shown driver's share of the total change in percent, followed by that of other; together they are 100.
+
+        None for all if the total did not change.
+        """
         if self.total == 0:
             return [None] * (len(self.shown) + 1)
         tenths = [round(1000 * one.change / self.total) for one in self.shown]
@@ -143,15 +148,17 @@ class ChangeSplit:
 
 
 def split_change(ranked: list[CostDriver], before: int, after: int, top: int) -> ChangeSplit:
-    """The *top* drivers that changed, and everything else up to the totals *before* and *after* (cents) as one."""
+    """Return the *top* drivers that changed, and the rest, up to the totals *before* and *after* (cents), as one."""
     shown = [one for one in ranked[:top] if one.change]
     rest = CostDriver("other", before - sum(one.before for one in shown), after - sum(one.after for one in shown))
     return ChangeSplit(shown, rest, len(ranked) - len(shown), after - before)
 
 
 def change_causes(ranked: list[CostDriver], change: int) -> JsonObject:
-    """The whole *change* (cents) by its causes: more or less use, another price, new and vanished things, and what
-    cannot be told apart. The five add up to it."""
+    """Return the whole *change* (cents) by cause: usage, price, new and vanished values, and what cannot be separated.
+
+    The five add up to the change.
+    """
     usage = sum(one.by_usage or 0 for one in ranked)
     price = sum(one.by_price or 0 for one in ranked)
     new = sum(one.change for one in ranked if one.status == "new")
@@ -161,7 +168,7 @@ def change_causes(ranked: list[CostDriver], change: int) -> JsonObject:
 
 
 def driver_row(driver: CostDriver, share: float | None) -> JsonObject:
-    """A driver as an answer shows it."""
+    """Return a driver as a tool result shows it."""
     row: JsonObject = {
         "name": driver.name,
         "before": driver.before / 100,

@@ -1,4 +1,4 @@
-"""What the month and the quarter will cost, and which budgets that breaks."""
+"""Forecast of the cost of this month and quarter, and of the budgets that will be exceeded."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def forecast_spend(
     work = {"costs": call.doit.reports.run_query(config=config), "budgets": fetch_budgets(call.doit.budgets)}
     parts = await gather_partial(work if currency else {**work, "currency": fetch_customer_currency(call.doit)})
     if "costs" in parts.errors:
-        # The API refuses forecasts where it has too little history; the costs alone still say something.
+        # The API rejects forecasts if it has too little history; the costs alone are still useful.
         if parts.errors["costs"].kind != "refused":
             raise parts.errors["costs"]
         plain = config.copy()
@@ -97,7 +97,7 @@ async def forecast_spend(
 
 
 def forecast_query(cloud: str | None, currency: str | None, today: date, quarter: Period) -> QueryConfig:
-    """The query for cost by day from the quarter before up to today, with a forecast to this quarter's end."""
+    """Return the query for cost by day since the previous quarter, with a forecast to the end of this quarter."""
     config: QueryConfig = {
         "dataSource": "billing",
         "metrics": [COST_METRIC],
@@ -115,7 +115,7 @@ def forecast_query(cloud: str | None, currency: str | None, today: date, quarter
 
 
 async def fetch_budgets(budgets: Budgets) -> list[JsonObject]:
-    """The customer's budgets, a bounded number of them."""
+    """Return the customer's budgets, up to a limit."""
     return [
         row
         async for page in iterate_pages(budgets.list_budgets, max_pages=MAX_BUDGET_PAGES, maxResults=LARGE_PAGE_SIZE)
@@ -124,14 +124,14 @@ async def fetch_budgets(budgets: Budgets) -> list[JsonObject]:
 
 
 def find_breaches(budgets: list[JsonObject], today: date) -> list[JsonObject]:
-    """The budgets that do not hold: exceeded ones first, then by the day they break."""
+    """Return the budgets that are or will be exceeded: exceeded ones first, then by date."""
     all_ = (predict_breach(budget, today, format_date(budget.get("forecastedUtilizationDate"))) for budget in budgets)
     found = [one for one in all_ if one is not None]
     return sorted(found, key=lambda one: (one["breaksOn"] or "", -(one["spent"] / one["amount"])))
 
 
 def cost_by_day(answer: JsonObject, rows_key: str) -> dict[date, float]:
-    """Cost of each day that has rows; rows whose date cannot be read are left out."""
+    """Return the cost of each day that has rows; rows with an unreadable date are skipped."""
     names = column_names(answer)
     if not {"year", "month", "day", "cost"} <= set(names):
         return {}
@@ -140,7 +140,7 @@ def cost_by_day(answer: JsonObject, rows_key: str) -> dict[date, float]:
     cells: dict[date, list[float]] = {}
     for row in complete_rows(answer, rows_key):
         try:
-            # Months and days come alone or behind their year: 5, "05", "2026-05".
+            # Months and days come alone or with their year: 5, "05", "2026-05".
             when = date(*(int(str(row[place]).rpartition("-")[2]) for place in places))
         except (ValueError, TypeError, OverflowError):
             continue

@@ -1,4 +1,4 @@
-"""The first look: what is spent on what, and what is unusual."""
+"""Cloud overview: recent cost by cloud, service and project, with anomalies and incidents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .breakdown import COST_METRIC
 ROWS_PER_SECTION = 5
 PERIOD_DAYS = 30
 MAX_INLINE_ROWS = 2_000
-"""Rows of all queries that are summed in place, which takes a few milliseconds."""
+"""Rows of all queries that are summed in the event loop, which takes a few milliseconds."""
 SECTION_DIMENSIONS = {
     "costByCloud": ("cloud_provider",),
     "topServices": ("cloud_provider", "service_description"),
@@ -107,7 +107,7 @@ async def get_cloud_overview(call: Call) -> Annotated[JsonObject, Overview]:
 
 
 def last_days_query(dimension: str, second_dimension: str | None = None) -> QueryConfig:
-    """The query for cost of the last 30 days by one dimension, or by two with the top of the second only."""
+    """Return the query for cost of the last 30 days by one dimension, or by two with the top values of the second."""
     groups: list[Group] = [{"id": dimension, "type": "fixed"}]
     if second_dimension is not None:
         groups.append(
@@ -127,7 +127,7 @@ def last_days_query(dimension: str, second_dimension: str | None = None) -> Quer
 
 
 def make_overview(parts: PartialResults) -> JsonObject:
-    """The parts as the answer shows them; those that failed are named."""
+    """Return the parts as the tool result shows them; those that failed are named."""
     found: JsonObject = {"totalCost": None}
     for name, answer in parts.results.items():
         if name in ("anomalies", "incidents"):
@@ -140,8 +140,10 @@ def make_overview(parts: PartialResults) -> JsonObject:
 
 
 def sum_by_groups(answer: JsonObject, groups: tuple[str, ...]) -> JsonObject:
-    """A query's answer with one row for each combination of *groups*, the most expensive first; as it is where its
-    columns are others."""
+    """Return a query's response with one row for each combination of *groups*, the most expensive first.
+
+    It is unchanged if the columns are different.
+    """
     if not answer["rows"] or not (costs := sum_by_columns(answer, groups)):
         return {"columns": answer["columns"], "rows": answer["rows"]}
     columns = [*({"name": name, "type": "string"} for name in groups), {"name": "cost", "type": "float"}]

@@ -1,4 +1,4 @@
-"""query_result: other sides of a large answer that was kept, without asking the API again."""
+"""query_result: queries on a stored large result, without another API request."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def query_result(
 
 @dataclass(frozen=True, slots=True)
 class TableQuery:
-    """Which part of a table, in which form."""
+    """Which part of a table to return, and in which form."""
 
     filters: list[Condition]
     group_by: list[str] | None
@@ -84,7 +84,10 @@ class TableQuery:
 
 
 def run_table_query(data: bytes, query: TableQuery) -> JsonObject:
-    """The part of the kept table *data* that is *query*. Raises ApiError; ToolError for another customer's table."""
+    """Return the part of the stored table *data* that *query* selects.
+
+    Raise ApiError for an invalid query, and ToolError for another customer's table.
+    """
     table = unpack_table(data)
     check_customer(table, query.customer)
     chosen = table_query.filter_rows(table, query.filters)

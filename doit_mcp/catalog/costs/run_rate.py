@@ -1,4 +1,4 @@
-"""Where spending will be at the end of a period: pure reckoning over days."""
+"""Projection of spending to the end of a period, as pure functions over daily costs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..periods import ONE_DAY, Period, PeriodDays, month_of, quarter_of, year_of
 from ..tables import percent_change, round_to_cents, to_number
 
 RUN_RATE_DAYS = 28
-"""Whole days before today whose mean is the pace: four weeks, so that weekends weigh right."""
+"""Whole days before today whose mean is the run rate: four weeks, so that weekends have the right weight."""
 
 BILLING_LAG_DAYS = 3
-"""Days that bills may be behind."""
+"""Days that bills may lag behind."""
 
 DailyCosts = Mapping[date, float]
 
@@ -56,7 +56,8 @@ class Projection:
     remaining: float
 
     def as_json(self, previous_cost: float | None) -> JsonObject:
-        """The outlook as an answer shows it, beside what the whole period *previous_cost* cost."""
+        """Return the projection as a tool result shows it, compared with the *previous_cost* of the whole period
+        before."""
         expected = round_to_cents(round_to_cents(self.spent) + round_to_cents(self.remaining))
         return {
             **self.period.as_json,
@@ -69,14 +70,19 @@ class Projection:
 
 
 def first_unknown_day(actual: DailyCosts, today: date) -> date:
-    """The first day that is still to be reckoned: bills are some days behind, so those without costs at the end are
-    not known yet."""
+    """Return the first day that has to be projected.
+
+    Bills lag some days behind, so days without costs at the end are not known yet.
+    """
     known = max((day for day in actual if day <= today), default=today - ONE_DAY)
     return max(known + ONE_DAY, today - BILLING_LAG_DAYS * ONE_DAY)
 
 
 def run_rate(actual: DailyCosts, today: date) -> float:
-    """Mean cost of the last whole days that are known; 0 without any. Days between that have no cost count as 0."""
+    """Return the mean cost of the last whole days that are known; 0 without any.
+
+    Days without cost in between count as 0.
+    """
     first = min((day for day in actual if day < today), default=None)
     end = min(first_unknown_day(actual, today), today)
     if first is None or first >= end:
@@ -88,9 +94,9 @@ def run_rate(actual: DailyCosts, today: date) -> float:
 def project_cost(
     period: Period, actual: DailyCosts, forecast: DailyCosts, daily_cost: float, today: date
 ) -> Projection:
-    """What the period will cost: actual costs, then the forecast, and *daily_cost* for days that it leaves out.
+    """Return the projected cost of a period: actual costs, then the forecast, and *daily_cost* for days without one.
 
-    A forecast of today is of the whole day, so what is already spent of it is taken off.
+    A forecast for today covers the whole day, so what is already spent of it is subtracted.
     """
     spent = fsum(amount for day, amount in actual.items() if period.first <= day <= min(period.last, today))
     ahead = []
@@ -104,7 +110,7 @@ def project_cost(
 
 
 def period_cost(period: Period, actual: DailyCosts) -> float | None:
-    """What a past period cost; None where no day of it is known."""
+    """Return the cost of a past period; None if no day of it is known."""
     known = [amount for day, amount in actual.items() if period.first <= day <= period.last]
     return fsum(known) if known else None
 
@@ -113,10 +119,10 @@ PERIOD_OF_INTERVAL = {"month": month_of, "quarter": quarter_of, "year": year_of}
 
 
 def predict_breach(budget: JsonObject, today: date, forecast_day: str) -> JsonObject | None:
-    """When a budget is exceeded in its running period, and by how much at its end; None if it holds, or nobody knows.
+    """Return when a budget is exceeded in its current period, and by how much at its end; None if it is not or unknown.
 
-    *forecast_day* is the day that DoiT forecasts, "" for none. Without it the budget's own pace in this period decides:
-    for months, quarters and years.
+    *forecast_day* is the day that DoiT forecasts, "" if there is none. Without it, the budget's own run rate in this
+    period decides, for monthly, quarterly and yearly budgets.
     """
     limit, spent = to_number(budget.get("amount")), to_number(budget.get("currentUtilization"))
     if limit <= 0:

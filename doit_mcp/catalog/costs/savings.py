@@ -1,4 +1,4 @@
-"""Where money can be saved: recommendations, commitments that fall short, and anomalies, by what they are worth."""
+"""Savings: recommendations, commitments that fall short, and anomalies, ranked by amount."""
 
 from __future__ import annotations
 
@@ -85,7 +85,11 @@ async def list_optimization_recommendations(
 
 
 def has_category(row: JsonObject, categories: Sequence[str] | None) -> bool:
-    """Whether a recommendation has one of the *categories*. One alone the API looks at; it spells them otherwise."""
+    """Return whether a recommendation has one of the *categories*.
+
+    A single category always matches, because the API has already filtered by it. Otherwise case and spaces are ignored,
+    because the API spells categories differently.
+    """
     found = row.get("categories")
     if not categories or len(categories) == 1:
         return True
@@ -94,14 +98,14 @@ def has_category(row: JsonObject, categories: Sequence[str] | None) -> bool:
 
 
 def next_page_token(answer: JsonObject) -> str | None:
-    """The token of the next page, which insights have in an object of its own."""
+    """Return the token of the next page, which insights wrap in an object."""
     pagination = answer.get("pagination")
     token = pagination.get("pageToken") if isinstance(pagination, dict) else None
     return str(token) if token else None
 
 
 def summarize_recommendation(row: JsonObject) -> JsonObject:
-    """A recommendation with the fields that matter."""
+    """Return the relevant fields of a recommendation."""
     summary = row.get("summary")
     daily = to_number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
     categories = row.get("categories")
@@ -169,12 +173,12 @@ async def _active_anomalies(call: Call) -> list[JsonObject]:
 
 
 def rank_items(items: Sequence[JsonObject]) -> list[JsonObject]:
-    """The items that are worth something, the most first."""
+    """Return the items with a positive amount, the highest first."""
     return sorted((item for item in items if item["amount"] > 0), key=lambda item: (-item["amount"], item["id"]))
 
 
 def summarize_items(items: list[JsonObject]) -> JsonObject:
-    """Count and sum of items of one kind, by currency where there are several."""
+    """Return count and sum of the items of one kind, by currency if there are several."""
     sums: dict[str, list[float]] = {}
     for item in items:
         sums.setdefault(item["currency"], []).append(item["amount"])
@@ -186,7 +190,7 @@ def summarize_items(items: list[JsonObject]) -> JsonObject:
 
 
 def recommendation_item(row: JsonObject) -> JsonObject:
-    """A recommendation as an item: what a month would save."""
+    """Return a recommendation as an item with its monthly savings."""
     found = summarize_recommendation(row)
     return {
         "kind": "recommendation",
@@ -200,7 +204,7 @@ def recommendation_item(row: JsonObject) -> JsonObject:
 
 
 def commitment_item(row: JsonObject, today: date) -> JsonObject | None:
-    """A running commitment as an item: by how much it is forecast to be missed; None if it is over, or no forecast."""
+    """Return a current commitment as an item with its forecast shortfall; None if it is over or has no forecast."""
     value, forecast = to_number(row.get("totalCommitmentValue")), to_number(row.get("totalForecastValue"))
     ends = str(row.get("endDate") or "")[:10]
     if forecast <= 0 or not ends or ends < today.isoformat():
@@ -223,7 +227,7 @@ def commitment_item(row: JsonObject, today: date) -> JsonObject | None:
 
 
 def anomaly_item(row: JsonObject) -> JsonObject:
-    """An anomaly as an item: what was spent above the expected."""
+    """Return an anomaly as an item with the cost above the expected."""
     where = " in ".join(str(row[name]) for name in ("serviceName", "scope") if row.get(name))
     return {
         "kind": "anomaly",

@@ -1,4 +1,4 @@
-"""Which tools fit some words best: pure. Words count by where they are found, and by how rare they are."""
+"""Ranking of tools by keywords, as pure functions. Words are weighted by where they occur and how rare they are."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ STOP_WORDS = frozenset(
     "a all an and any are as at be by can do does exist for from give how i in is it its me my of on or our please"
     " that the their them there these this to tool operation us use want we what when where which who with you".split()
 )
-# How much a word is worth in the name, in title and area, in the description, among the arguments.
+# Weight of a word in the name, in title and area, in the description, and in argument names.
 NAME_WEIGHT, AREA_WEIGHT, DESCRIPTION_WEIGHT, ARGUMENT_WEIGHT = 6.0, 3.0, 1.5, 1.0
 VERB_WEIGHT = 0.5
-"""What a verb is worth that tools begin with."""
+"""Factor for verbs that tool names begin with."""
 UNREQUESTED_WRITE_WEIGHT = 0.8
-"""What a tool that writes is worth where no word says what it does."""
+"""Factor for tools that write, if no word of the query asks for a write."""
 PREFIX_WEIGHT = 0.7
-"""What a word is worth that is only the beginning of another."""
+"""Factor for a word that only shares its beginning with another."""
 MIN_PREFIX_CHARACTERS = 4
-"""Letters of such a beginning, at least."""
+"""Minimum length of such a beginning."""
 SYNONYM_WEIGHT, TYPO_WEIGHT = 0.8, 0.6
-"""What one is worth that means the same, or that is spelled almost like it."""
+"""Factors for a synonym, and for a word with similar spelling."""
 
 
 def stem_words(text: str) -> list[str]:
-    """The stems of the words of *text*, without case."""
+    """Return the stems of the words of *text*, case-folded."""
     return [stem(word[:MAX_WORD_CHARACTERS]) for word in WORD_PATTERN.findall(text.casefold())]
 
 
 def stem(word: str) -> str:
-    """*word* without the ending of a plural, and then of a verb's form: share and sharing are the same."""
+    """Return *word* without its plural ending and then its verb ending, so that share and sharing are the same."""
     if len(word) > 4 and word.endswith("ies"):
         word = f"{word[:-3]}y"
     elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
@@ -51,7 +51,7 @@ def stem(word: str) -> str:
     return word[: len(word) - len(ending)] if len(word) - len(ending) >= 4 else word
 
 
-# What people say for the verbs that tools are named with.
+# Synonyms that users choose for the verbs in tool names.
 VERB_SYNONYMS: Mapping[str, str] = {
     stem(said): stem(verb)
     for verb, words in {
@@ -66,12 +66,12 @@ VERB_SYNONYMS: Mapping[str, str] = {
 
 
 def argument_names(schema: JsonObject) -> Iterable[str]:
-    """The names of an input schema's arguments, in words: ``maxResults`` is "max Results"."""
+    """Return the argument names of an input schema as words: ``maxResults`` becomes "max Results"."""
     return (re.sub(r"([a-z])([A-Z])", r"\1 \2", name) for name in schema.get("properties", {}))
 
 
 def weigh_words(tool: Tool) -> dict[str, float]:
-    """The words that *tool* can be found by, each with what it is worth at its best place."""
+    """Return the words that *tool* can be found by, each with the weight of its best position."""
     places = (
         (ARGUMENT_WEIGHT, " ".join(argument_names(tool.input_schema))),
         (DESCRIPTION_WEIGHT, tool.description),
@@ -82,7 +82,7 @@ def weigh_words(tool: Tool) -> dict[str, float]:
 
 
 class ToolFinder:
-    """Searches *tools*; what it needs to know of them is worked out at the first search."""
+    """Searches *tools*. The index is built at the first search."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
         self.tools = tuple(tools)
@@ -94,14 +94,16 @@ class ToolFinder:
 
     @cached_property
     def _rarity(self) -> dict[str, float]:
-        """Every word, with a number that is the larger the fewer tools have it. Verbs only tell the tools of one thing
-        apart, so they count less."""
+        """Every word with a weight: the fewer tools have it, the larger.
+
+        Verbs only distinguish the tools for one kind of object from each other, so they count less.
+        """
         counts = Counter(word for words in self._word_weights for word in words)
         rarity = {word: log(1 + len(self.tools) / count) for word, count in counts.items()}
         return {word: VERB_WEIGHT * worth if word in self._verbs else worth for word, worth in rarity.items()}
 
     def rank_tools(self, query: str) -> list[Tool]:
-        """The tools that have at least one word of *query*, the best first; among equals the order stays."""
+        """Return the tools that match at least one word of *query*, best first; ties keep their order."""
         said = " ".join(word for word in WORD_PATTERN.findall(query.casefold()) if word not in STOP_WORDS)
         asked = stem_words(said)[:MAX_QUERY_WORDS]
         meant = [self._match_word(word) for word in dict.fromkeys(asked)]
@@ -118,7 +120,7 @@ class ToolFinder:
         return [self.tools[index] for score, index in ranked if score > 0]
 
     def _has_writing_verb(self, words: Mapping[str, float]) -> bool:
-        """Whether one of *words* is what a tool that writes begins with."""
+        """Return whether the name of a tool that writes begins with one of *words*."""
         return not self._writing_verbs.isdisjoint(words)
 
     @cached_property
@@ -127,7 +129,7 @@ class ToolFinder:
 
     @cached_property
     def _words_by_prefix(self) -> dict[str, list[str]]:
-        """The known words by their first letters: only words that share those can begin with each other."""
+        """The known words by their first letters: only words that share those can be prefixes of each other."""
         found: dict[str, list[str]] = {}
         for word in self._rarity:
             found.setdefault(word[:MIN_PREFIX_CHARACTERS], []).append(word)
@@ -138,7 +140,7 @@ class ToolFinder:
         return frozenset(map(_verb_stem, self.tools))
 
     def _match_word(self, word: str) -> dict[str, float]:
-        """The words of tools that *word* may stand for as it is spelled, each with how much that counts."""
+        """Return the known words that *word* can mean as it is spelled, each with its weight."""
         known = self._rarity
         alike = self._words_by_prefix.get(word[:MIN_PREFIX_CHARACTERS], ())
         found = {other: PREFIX_WEIGHT * known[other] for other in alike if _is_prefix(word, other)}
@@ -149,7 +151,7 @@ class ToolFinder:
         return found
 
     def _correct_spelling(self, word: str) -> list[str]:
-        """The known words that are spelled almost like *word*."""
+        """Return the known words with a spelling similar to *word*."""
         if len(word) <= 3:
             return []
         found = self._corrections.get(word)
@@ -160,7 +162,7 @@ class ToolFinder:
         return found
 
     def similar_names(self, name: str, limit: int = 3) -> list[str]:
-        """Names of tools that are spelled like *name*, and of those that have its words."""
+        """Return tool names that are spelled like *name*, then those that share its words."""
         names = [tool.name for tool in self.tools]
         close = get_close_matches(name[:MAX_WORD_CHARACTERS].casefold(), names, limit, 0.75)
         return list(dict.fromkeys([*close, *(tool.name for tool in self.rank_tools(name)[:limit])]))[:limit]

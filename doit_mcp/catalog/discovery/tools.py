@@ -1,4 +1,4 @@
-"""Discovery: tools that find any other tool by words, and call it, so that few have to be listed."""
+"""Discovery tools: find any other tool by keywords and call it, so that only a few tools have to be listed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OperationArguments = Annotated[JsonObject | None, "As its inputSchema says."]
 
 
 class OperationDescription(TypedDict, total=False):
-    """One operation that fits."""
+    """One matching operation."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ class OperationDescription(TypedDict, total=False):
 
 
 class OperationMatches(TypedDict, total=False):
-    """What fits, the best first."""
+    """The matching operations, best first."""
 
     operations: list[OperationDescription]
     more: Annotated[list[str], "Names of others that fit less well."]
@@ -49,14 +49,17 @@ class OperationMatches(TypedDict, total=False):
 
 @lru_cache(maxsize=8)
 def with_discovery(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-    """*tools*, and the tools that find and call them. Where none of them writes, nothing is there that could."""
+    """Return *tools* plus the tools that find and call them.
+
+    If none of *tools* writes, the tool that calls writes is omitted.
+    """
     finder = ToolFinder(tools)
     found = (*tools, make_find_tool(finder), make_read_tool(finder))
     return (*found, make_call_tool(finder)) if any(tool.writes for tool in tools) else found
 
 
 def make_find_tool(finder: ToolFinder) -> Tool:
-    """The tool that searches."""
+    """Return the tool that searches."""
 
     @composed_tool(
         area=AREA,
@@ -83,8 +86,10 @@ def make_find_tool(finder: ToolFinder) -> Tool:
 
 
 def search_operations(finder: ToolFinder, query: str, area: str | None, access: str | None, limit: int) -> JsonObject:
-    """The best *limit* tools for *query*, described, and the names of some more. Raises ToolError for an *area* that
-    is none."""
+    """Return the best *limit* tools for *query* with their descriptions, and the names of some more.
+
+    Raise ToolError for an unknown *area*.
+    """
     areas = sorted({tool.area for tool in finder.tools})
     if area is not None and area not in areas:
         raise ToolError(f"area: {short_json(area)} is no toolset; there are {', '.join(areas)}")
@@ -102,7 +107,7 @@ def search_operations(finder: ToolFinder, query: str, area: str | None, access: 
 
 
 def describe_operation(tool: Tool) -> JsonObject:
-    """What has to be known to call *tool*."""
+    """Return what a client needs to call *tool*."""
     found: JsonObject = {"name": tool.name, "title": tool.title, "description": tool.description, "area": tool.area}
     found["callWith"] = WRITE_TOOL if tool.writes else READ_TOOL
     if tool.writes:
@@ -112,7 +117,7 @@ def describe_operation(tool: Tool) -> JsonObject:
 
 
 def make_read_tool(finder: ToolFinder) -> Tool:
-    """The tool that runs what only reads, so that clients need not ask their user as they do before a change."""
+    """Return the tool that runs reads only, so that clients need not ask their user as they do before a write."""
 
     @composed_tool(area=AREA, search_hint=SEARCH_HINT, default_list=True, discovery_list=True, always_loaded=True)
     async def read_operation(
@@ -128,7 +133,7 @@ def make_read_tool(finder: ToolFinder) -> Tool:
 
 
 def make_call_tool(finder: ToolFinder) -> Tool:
-    """The tool that runs anything. Its hints say the worst that it can do."""
+    """Return the tool that runs any operation. Its hints describe the worst case."""
 
     @composed_tool(
         area=AREA,
@@ -156,7 +161,7 @@ def make_call_tool(finder: ToolFinder) -> Tool:
 
 
 def tool_by_name(finder: ToolFinder, name: str) -> Tool:
-    """The tool with this name, or with this former name. Raises ToolError with the nearest names."""
+    """Return the tool with this current or former name. Raise ToolError that suggests similar names."""
     tool = next((tool for tool in finder.tools if name in (tool.name, tool.facts.get("alias"))), None)
     if tool is not None:
         return tool
@@ -166,7 +171,7 @@ def tool_by_name(finder: ToolFinder, name: str) -> Tool:
 
 
 def read_only_tool(finder: ToolFinder, name: str) -> Tool:
-    """The tool with this name, if it only reads. Raises ToolError."""
+    """Return the tool with this name. Raise ToolError if it writes."""
     tool = tool_by_name(finder, name)
     if tool.writes:
         raise ToolError(f"{tool.name} changes something: run it with {WRITE_TOOL}, after asking the user.")
@@ -174,7 +179,7 @@ def read_only_tool(finder: ToolFinder, name: str) -> Tool:
 
 
 async def run_tool(tool: Tool, call: Call, arguments: JsonObject | None) -> JsonObject | ContentResult:
-    """What *tool* answers to *arguments* as they came. Raises ToolError for wrong ones."""
+    """Return the result of *tool* for *arguments* as the client sent them. Raise ToolError if they are invalid."""
     given, problems = tool.parse_arguments(arguments or {})
     if problems:
         raise ToolError(f"Invalid arguments: {'; '.join(problems)}")

@@ -1,4 +1,4 @@
-"""Values that complete an argument of a prompt or a variable of a resource's address."""
+"""Completion of prompt arguments and of variables in resource URIs."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ DIMENSION_TYPES = (
 )
 MAX_MONTHS = 13
 MAX_ROWS = 10_000
-"""Rows of an answer that are looked at."""
+"""Rows of an API response that are searched."""
 MAX_INLINE_ROWS = 500
 """Rows that take about a millisecond."""
 MAX_VALUE_CHARACTERS = 1_000
-"""Of a value that is suggested, and of a name that is searched."""
+"""Characters of a suggested value, and of a name that is searched."""
 
 Rows = Sequence[JsonObject]
 
 
 def match_values(values: Iterable[Any], typed: str) -> list[str]:
-    """The values that go on from what was typed, then those that hold it; each once, in any case."""
+    """Return the values that start with the typed text, then those that contain it; distinct and case-insensitive."""
     wanted = typed.strip().casefold()
     begin: dict[str, None] = {}
     contain: dict[str, None] = {}
@@ -48,13 +48,13 @@ def match_values(values: Iterable[Any], typed: str) -> list[str]:
 
 
 async def _match_rows(rows: Rows, match: Callable[[Rows], list[str]]) -> list[str]:
-    """What *match* finds in *rows*, in a thread where there are many."""
+    """Return what *match* finds in *rows*; runs in a thread if there are many."""
     rows = rows[:MAX_ROWS]
     return match(rows) if len(rows) <= MAX_INLINE_ROWS else await run_in_thread(match, rows)
 
 
 def values_completer(*values: str) -> Completer:
-    """Completes with fixed values."""
+    """Return a completer with fixed values."""
 
     async def complete(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
         return match_values(values, typed)
@@ -63,7 +63,7 @@ def values_completer(*values: str) -> Completer:
 
 
 async def complete_month(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
-    """The last months, the newest first, as YYYY-MM."""
+    """Complete with recent months as YYYY-MM, newest first."""
     found, period = [], month_of(utc_date(call.now))
     for _ in range(MAX_MONTHS):
         found.append(period.first.isoformat()[:7])
@@ -72,13 +72,13 @@ async def complete_month(call: Call, typed: str, settled: Mapping[str, str]) -> 
 
 
 async def complete_platform(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
-    """Platforms that tickets can be about."""
+    """Complete with the platforms of support tickets."""
     answer = await call.doit.platforms.list_platforms()
     return await _match_rows(parse_page(answer, "platforms").rows, lambda rows: match_values(_row_ids(rows), typed))
 
 
 async def complete_product(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
-    """Products that tickets can be about: of the platform that is settled, if one is."""
+    """Complete with the products of support tickets, limited to the selected platform if there is one."""
     answer = await call.doit.products.list_products(platform=settled.get("platform") or None)
     return await _match_rows(parse_page(answer, "products").rows, lambda rows: match_values(_row_ids(rows), typed))
 
@@ -88,7 +88,7 @@ def _row_ids(rows: Rows) -> Iterable[Any]:
 
 
 async def complete_flow_id(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
-    """Ids of the customer's CloudFlows; what was typed may also be a part of a flow's name."""
+    """Complete with ids of the customer's CloudFlows, matched by id or name."""
 
     def find(rows: Rows) -> list[str]:
         return _match_ids_and_names(((str(row.get("id") or ""), str(row.get("name") or "")) for row in rows), typed)
@@ -99,7 +99,7 @@ async def complete_flow_id(call: Call, typed: str, settled: Mapping[str, str]) -
 
 
 def entity_id_completer(kind_name: str) -> Completer:
-    """Completes with ids of one kind of thing; what was typed may also be a part of its title."""
+    """Return a completer with the ids of one kind of object, matched by id or title."""
     kind = ENTITY_KINDS_BY_NAME[kind_name]
 
     async def complete(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
@@ -120,14 +120,14 @@ def _match_ids_and_names(pairs: Iterable[tuple[str, str]], typed: str) -> list[s
 
 
 async def complete_budget_name(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
-    """Names of budgets."""
+    """Complete with budget names."""
     answer = await call.doit.budgets.list_budgets(maxResults=LARGE_PAGE_SIZE)
     rows = parse_page(answer, "budgets").rows
     return await _match_rows(rows, lambda rows: match_values((row.get("budgetName") for row in rows), typed))
 
 
 async def complete_dimension_id(call: Call, typed: str, settled: Mapping[str, str]) -> list[str]:
-    """Ids of dimensions: of the type that is settled, if one is."""
+    """Complete with dimension ids, limited to the selected type if there is one."""
     kind = settled.get("type")
     known = f"type:{kind}" if kind in DIMENSION_TYPES else None
     answer = await call.doit.dimensions.list_dimensions(maxResults=LARGE_PAGE_SIZE, filter=known)

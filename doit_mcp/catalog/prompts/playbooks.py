@@ -1,4 +1,4 @@
-"""Playbooks: the prompts, each a piece of FinOps work that a user starts by its name."""
+"""Playbooks: prompts for FinOps work that users start by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .prompt import Prompt, PromptArgument, user_message
 
 
 def playbook(name: str, title: str, description: str, text: str, *arguments: PromptArgument) -> Prompt:
-    """A prompt that is one message of the user's: the *text*, and below it what the arguments say."""
+    """Return a prompt with a single user message: the *text*, followed by the given arguments."""
     words = "\n".join(line.strip() for line in text.strip().splitlines())
 
     async def run(call: Call, given: Mapping[str, str]) -> list[JsonObject]:

@@ -1,4 +1,4 @@
-"""Prompt: what a prompt is, how its arguments are checked and completed."""
+"""Prompt definitions, with their arguments and completers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 
-# What the user has typed, and the arguments that are settled already -> values that go on from there.
+# Takes the typed text and the arguments entered so far; returns matching values.
 Completer = Callable[[Call, str, Mapping[str, str]], Awaitable[list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class PromptArgument:
-    """One argument of a prompt, always text."""
+    """One argument of a prompt; always text."""
 
     name: str
     description: str
@@ -24,7 +24,7 @@ class PromptArgument:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt; *render* gives its messages for arguments that are complete (PromptMessage: role and content)."""
+    """A prompt. *render* returns its messages (PromptMessage: role and content) for complete arguments."""
 
     name: str
     title: str
@@ -34,5 +34,5 @@ class Prompt:
 
 
 def user_message(text: str) -> JsonObject:
-    """A message of the user's that is text."""
+    """Return a user message with this text."""
     return {"role": "user", "content": {"type": "text", "text": text}}

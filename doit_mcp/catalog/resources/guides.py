@@ -1,4 +1,4 @@
-"""Guides: texts for models about things that schemas alone do not say."""
+"""Guides for models, about what schemas alone do not explain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Library: what has an address of its own here; single things of the API, and guides."""
+"""The resources and resource templates of the server: API objects, and guides."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .guides import QUERY_GUIDE, TERMS_GUIDE
 from .resource import Resource, ResourceNotFound, ResourceTemplate
 
 MAX_DOCUMENT_CHARACTERS = 100_000
-"""Characters of a document; longer lists in it are cut and it says so."""
+"""Characters of a document; longer lists in it are cut, with a note."""
 MAX_INLINE_BYTES = 256 << 10
-"""Of a document that is made in place; a larger one takes more than 10 ms."""
+"""Size of a document that is built in the event loop; a larger one takes more than 10 ms."""
 JSON_MIME_TYPE = "application/json"
 
 
 async def json_contents(value: JsonObject) -> JsonObject:
-    """*value* as a resource's contents."""
+    """Return *value* as the contents of a resource."""
     if len(orjson.dumps(value)) <= MAX_INLINE_BYTES:
         return _json_contents(value)
     return await run_in_thread(_json_contents, value)
@@ -41,14 +41,14 @@ def _json_contents(value: JsonObject) -> JsonObject:
     if cuts:
         shown = {**shown, "cut": cuts}
     text = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
-    # First, because millions of characters take long to be made visible.
+    # Before sanitizing, because that takes long for millions of characters.
     if len(text) > 2 * MAX_DOCUMENT_CHARACTERS:
         raise ResourceNotFound("it is too large to be read as one document")
     return {"text": sanitize_json(text)}
 
 
 async def read_customer(call: Call) -> JsonObject:
-    """Whom the caller acts for."""
+    """Return the signed-in user and the customer that the caller acts for."""
     tenant = call.doit.tenant
     work: dict[str, Awaitable[Any]] = {
         "user": call.doit.auth.validate_user(),
@@ -65,7 +65,7 @@ async def read_customer(call: Call) -> JsonObject:
 
 
 def make_guide_reader(text: str) -> Callable[[Call], Awaitable[JsonObject]]:
-    """A reader of a fixed text."""
+    """Return a reader of a fixed text."""
 
     async def read(call: Call) -> JsonObject:
         return {"text": text}
@@ -104,7 +104,7 @@ RESOURCES: tuple[Resource, ...] = (
 
 
 def entity_template(kind_name: str, plural: str, title: str, description: str) -> ResourceTemplate:
-    """The address template of one kind of things."""
+    """Return the resource template for one kind of object."""
     kind = ENTITY_KINDS_BY_NAME[kind_name]
 
     async def read(call: Call, variables: Mapping[str, str]) -> JsonObject:
@@ -117,7 +117,7 @@ def entity_template(kind_name: str, plural: str, title: str, description: str) -
 
 
 async def read_dimension(call: Call, variables: Mapping[str, str]) -> JsonObject:
-    """A dimension with its values."""
+    """Return a dimension with its values."""
     if variables["type"] not in completions.DIMENSION_TYPES:
         raise ResourceNotFound(variables["type"])
     kind = cast(DimensionType, variables["type"])
@@ -127,7 +127,7 @@ async def read_dimension(call: Call, variables: Mapping[str, str]) -> JsonObject
 
 
 async def _read_or_not_found(work: Awaitable[JsonObject]) -> JsonObject:
-    """What *work* gives; NoResource for an id that is none, or leads nowhere."""
+    """Return the result of *work*. Raise ResourceNotFound if the id is invalid or unknown."""
     try:
         return await work
     except ApiError as error:

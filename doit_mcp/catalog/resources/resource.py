@@ -1,4 +1,4 @@
-"""Resource and Template: documents with an address of their own."""
+"""Resource and ResourceTemplate: documents that clients read by URI."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ URI_VARIABLE_PATTERN = re.compile(r"{(\w+)}")
 
 
 class ResourceNotFound(Exception):
-    """There is nothing at this address, for this caller."""
+    """There is no resource at this URI for this caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A document; *read* gives its contents (TextResourceContents or BlobResourceContents, without uri and type)."""
+    """A document.
+
+    *read* returns its contents (TextResourceContents or BlobResourceContents, without uri and mimeType).
+    """
 
     uri: str
     name: str
@@ -33,7 +36,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class ResourceTemplate:
-    """Documents whose address has variables (RFC 6570, level 1); *read* raises NoResource where there is none."""
+    """Documents whose URI has variables (RFC 6570, level 1). *read* raises ResourceNotFound for unknown ones."""
 
     uri_template: str
     name: str
@@ -45,11 +48,11 @@ class ResourceTemplate:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Names of the variables, in their order."""
+        """The names of the variables, in order."""
         return tuple(URI_VARIABLE_PATTERN.findall(self.uri_template))
 
     def match(self, uri: str) -> dict[str, str] | None:
-        """The variables' values in *uri*, decoded; None when it is no address of this template."""
+        """Return the decoded values of the variables in *uri*; None if it does not match this template."""
         parts = URI_VARIABLE_PATTERN.split(self.uri_template)
         pattern = "".join(f"(?P<{part}>[^/?#]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
         found = re.fullmatch(pattern, uri)

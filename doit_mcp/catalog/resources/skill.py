@@ -1,4 +1,4 @@
-"""Skill: a folder of files that teaches a model how to do something (SEP-2640)."""
+"""Skill: a directory of files that teaches a model how to do something (SEP-2640)."""
 
 from __future__ import annotations
 
@@ -16,30 +16,33 @@ MIME_TYPES = {"md": "text/markdown", "txt": "text/plain", "json": "application/j
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """A skill: its front matter, and its files by path; ``SKILL.md`` is one of them and starts with it."""
+    """A skill: its front matter, and its files by path.
+
+    ``SKILL.md`` is one of the files and starts with the front matter.
+    """
 
     frontmatter: JsonObject
     files: Mapping[str, bytes]
 
     @property
     def name(self) -> str:
-        """The skill's name, which is the name of its directory too."""
+        """The skill's name, which is also the name of its directory."""
         name: str = self.frontmatter["name"]
         return name
 
     @property
     def root_uri(self) -> str:
-        """URI of the skill's directory."""
+        """The URI of the skill's directory."""
         return f"{SCHEME}{self.name}"
 
     @property
     def uri(self) -> str:
-        """URI of the SKILL.md."""
+        """The URI of SKILL.md."""
         return f"{self.root_uri}/{MANIFEST}"
 
     @property
     def list_entry(self) -> JsonObject:
-        """The skill as lists show it: every file with the digest and size of its bytes."""
+        """The skill as a list result shows it: every file with its digest and size."""
         return {
             "uri": self.uri,
             "frontmatter": self.frontmatter,
@@ -54,7 +57,7 @@ class Skill:
         }
 
     def children(self, directory: str) -> list[JsonObject] | None:
-        """Files and directories right under *directory* ("" for the root); None when it is no directory."""
+        """Return the files and directories directly in *directory* ("" for the root); None if it is not a directory."""
         prefix = f"{directory}/" if directory else ""
         below = [path.removeprefix(prefix) for path in self.files if path.startswith(prefix)]
         if not below:
@@ -68,5 +71,5 @@ class Skill:
 
 
 def mime_type(path: str) -> str:
-    """The media type of a skill's file, by its name."""
+    """Return the media type of a skill's file, by its extension."""
     return MIME_TYPES.get(path.rpartition(".")[2].lower(), "application/octet-stream")

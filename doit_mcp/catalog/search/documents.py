@@ -1,4 +1,4 @@
-"""Things of the API as text for people and models: bounded, in plain words, dates and tables readable."""
+"""API objects as text for users and models: bounded, with readable dates and tables."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MAX_DOCUMENT_ROWS = 60
 MAX_DOCUMENT_DEPTH = 4
 DATE_SUFFIXES = ("Time", "Date", "Period", "At")
 MIN_EPOCH_MILLISECONDS = 10**11
-"""Milliseconds since 1970 from which on a number in a field named like a date is one (1973)."""
+"""The lowest number (1973) that counts as milliseconds since 1970, in a field named like a date."""
 
 
 def document_text(title: str, row: JsonObject) -> str:
-    """*row* as text under its *title*; what is too long is left out at the end, and the text says so."""
+    """Return *row* as text under its *title*. Text that is too long is cut at the end, with a note."""
     lines = [title, ""]
     result = row.get("result")
     table = result if isinstance(result, dict) and isinstance(result.get("rows"), list) else None
@@ -59,7 +59,7 @@ def _field_lines(value: Any, depth: int, name: str = "") -> list[str]:
 
 
 def format_value(name: str, value: Any) -> str:
-    """A value as text: milliseconds of a field named like a date as YYYY-MM-DD."""
+    """Return a value as text; milliseconds in a field named like a date as YYYY-MM-DD."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float) and value >= MIN_EPOCH_MILLISECONDS and name.endswith(DATE_SUFFIXES):

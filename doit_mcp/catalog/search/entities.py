@@ -1,4 +1,4 @@
-"""What search finds and fetch shows: kinds of things with an id, a title, a page in DoiT's console and a text."""
+"""The kinds of objects that search finds and fetch shows, each with an id, a title, a console page and a text."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from ..partial_results import gather_partial
 from ..tables import to_number
 
 SEARCH_PAGE_SIZE = 200
-"""Rows of each kind that a search reads; where there are more, those whose name has the longest word as well."""
+"""Rows of each kind that a search reads; if there are more, it also reads those whose name has the longest word."""
 
 MAX_LINK_CHARACTERS = 2_000
-"""Characters of a link into the console."""
+"""Characters of a console link."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntityKind:
-    """One kind. *fetch_many* gives rows, for a word that names should contain ("" for any); *fetch_by_id* a single thing by its id.
+    """One kind of object.
 
-    *console_path* is its place in the console, for things whose row has no link of its own (*link_field*).
+    *fetch_many* returns rows, filtered by a word in their names ("" for any); *fetch_by_id* returns a single object.
+    *console_path* is its path in the console, for rows without their own link (*link_field*).
     """
 
     name: str
@@ -40,7 +41,7 @@ class EntityKind:
     id_of: Callable[[JsonObject], str] = lambda row: str(row.get("id") or "")
 
     def url(self, call: Call, row: JsonObject, identifier: str) -> str:
-        """The page in DoiT's console, on the console that this server belongs to."""
+        """Return the object's page in the DoiT console that this server is configured for."""
         own = urlsplit(str(row.get(self.link_field) or "")[:MAX_LINK_CHARACTERS]) if self.link_field else None
         if own is not None and own.scheme in ("http", "https") and own.path.strip("/"):
             return f"{call.console_url}{own.path}{f'?{own.query}' if own.query else ''}"
@@ -54,13 +55,13 @@ class EntityKind:
 
 
 def title_or_id(row: JsonObject, *fields: str, kind: str) -> str:
-    """The first of the fields that says something, else the *kind* and its id."""
+    """Return the first field that is not empty, otherwise the *kind* and the id."""
     found = next((str(row[name]).strip() for name in fields if row.get(name)), "")
     return found or f"{kind} {row.get('id') or ''}".strip()
 
 
 def format_amount(amount: Any) -> str:
-    """An amount for people."""
+    """Return an amount as text for users."""
     return f"{to_number(amount):,.2f}"
 
 
@@ -109,7 +110,7 @@ async def _fetch_insight(call: Call, identifier: str) -> JsonObject:
 
 
 async def _fetch_ticket(call: Call, identifier: str) -> JsonObject:
-    """A ticket, and what was said about it where that can be had."""
+    """Return a ticket with its comments, if they are available."""
     if not (identifier.isascii() and identifier.isdecimal() and 0 < len(identifier) < 16 and int(identifier)):
         raise ApiError("id: a ticket's is a number", kind="missing")
     work: dict[str, Awaitable[JsonObject]] = {

@@ -1,4 +1,4 @@
-"""Which things a search's words fit best: pure."""
+"""Ranking of search results by the words of a query, as pure functions."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ STOP_WORDS = frozenset(
 
 
 def query_words(query: str) -> list[str]:
-    """The words of a query that say something, without case, each once; all if none says much."""
+    """Return the distinct words of a query, case-folded and without stop words; all of them if nothing else is left."""
     found = list(dict.fromkeys(WORD_PATTERN.findall(query.casefold())))
     return ([word for word in found if word not in STOP_WORDS] or found)[:MAX_WORDS]
 
 
 def row_text(row: JsonObject) -> str:
-    """The short values of a row as one text; what is behind its first MOST_TEXT characters is not looked at."""
+    """Return the short values of a row as one text; anything after the first MAX_TEXT_CHARACTERS is ignored."""
     texts, length = [], 0
     for text in _iter_values(row, 0):
         texts.append(text[:MAX_TEXT_CHARACTERS])
@@ -52,15 +52,17 @@ def _iter_values(value: Any, depth: int) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How well something fits: *points*, 0 for not at all, and the *coverage* of the words that it has."""
+    """How well an object matches: *points*, 0 for no match, and *coverage*, the share of the words that it has."""
 
     points: float
     coverage: float = 1.0
 
 
 def score(words: list[str], title: str, kind_words: str, text: str) -> Score:
-    """How well *words* fit something: its kind (the words *kind_words* it), its *title*, its *text*. What fits by its kind
-    alone does so only if nothing else was asked for. All words together count most."""
+    """Return how well *words* match an object by its kind (*kind_words*), *title* and *text*.
+
+    A match by kind alone counts only if the query names nothing else. Matching all words counts most.
+    """
     if not words:
         return Score(1.0)
     title, text = title[:MAX_TEXT_CHARACTERS].casefold(), text.casefold()
@@ -78,7 +80,10 @@ def score(words: list[str], title: str, kind_words: str, text: str) -> Score:
 
 
 def top_matches(scored: list[tuple[Score, T]], limit: int) -> list[T]:
-    """The *limit* that fit best. Where some have all words, only those with more than half of them come along."""
+    """Return the *limit* best matches.
+
+    If some match all words, the others are included only with more than half of them.
+    """
     whole = any(fitting.coverage == 1.0 for fitting, _ in scored)
     kept = [one for one in scored if not whole or one[0].coverage > 0.5]
     return [thing for _, thing in sorted(kept, key=lambda one: -one[0].points)[:limit]]

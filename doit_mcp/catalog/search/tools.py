@@ -1,4 +1,4 @@
-"""search and fetch: the two tools that research products call (OpenAI's contract, checked to the letter)."""
+"""search and fetch: the two tools that research products call, exactly as OpenAI specifies them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ MAX_RESULTS = 20
 MAX_RESULTS_PER_KIND = 8
 MAX_TITLE_CHARACTERS = 200
 MAX_ID_CHARACTERS = 600
-"""Characters of an id that fetch takes."""
+"""Characters of an id that fetch accepts."""
 MAX_ROWS_PER_KIND = 10_000
-"""Rows of one kind that are looked at."""
+"""Rows of one kind that are ranked."""
 MAX_INLINE_ROWS, MAX_INLINE_BYTES = 250, 128 << 10
-"""What takes a few milliseconds; more is done in a thread."""
+"""Work that takes a few milliseconds; more runs in a thread."""
 FAILED_PARTS_KEY = "doit/failedParts"
 KIND_NAMES = ", ".join(kind.name for kind in ENTITY_KINDS)
 
 
 class SearchResult(TypedDict):
-    """Something that was found."""
+    """An object that was found."""
 
     id: str
     title: str
@@ -44,13 +44,13 @@ class SearchResult(TypedDict):
 
 
 class SearchResults(TypedDict):
-    """What was found, the best first."""
+    """The matching objects, best first."""
 
     results: list[SearchResult]
 
 
 class Document(TypedDict, total=False):
-    """One thing as text."""
+    """One object as text."""
 
     id: Required[str]
     title: Required[str]
@@ -81,7 +81,7 @@ async def search(
 async def _search_kind(
     call: Call, kind: EntityKind, words: list[str], longest_word: str
 ) -> list[tuple[Score, JsonObject]]:
-    """The best things of one kind with their scores."""
+    """Return the best objects of one kind with their scores."""
     page = parse_page(await kind.fetch_many(call, ""), kind.items_key)
     rows = page.rows
     if kind.filters_by_name and page.next_token and longest_word:
@@ -110,7 +110,7 @@ def _rank_rows(
 
 
 def _failed_meta(parts: PartialResults) -> JsonObject | None:
-    """What could not be searched; areas that the user may not see are none of that."""
+    """Return the kinds that could not be searched, except those that the user may not see."""
     failed = {name: describe_error(error) for name, error in parts.errors.items() if error.kind != "forbidden"}
     return {FAILED_PARTS_KEY: failed} if failed else None
 
@@ -165,7 +165,7 @@ def _document_metadata(row: JsonObject) -> dict[str, str]:
 
 
 def _json_content(result: JsonObject, meta: JsonObject | None) -> ContentResult:
-    """Exactly one text block, whose text is the JSON of the structured content."""
+    """Return exactly one text block, whose text is the JSON of the structured content."""
     text = sanitize_json(orjson.dumps(result).decode())
     structured: Any = orjson.loads(text)
     return ContentResult([{"type": "text", "text": text}], structured, meta=meta)

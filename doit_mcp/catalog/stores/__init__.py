@@ -1,1 +1,1 @@
-"""What is kept between calls: large results and receipts of writes."""
+"""Stores for state between calls: large results, and receipts of writes."""

@@ -1,4 +1,4 @@
-"""Results: large answers that are kept for a while under a handle, to be asked about again without the API."""
+"""Storage of large results under a handle, so that later calls can query them without the API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 TTL_SECONDS = 1800.0
 MAX_RESULT_BYTES = 4 << 20
-"""Of one result; a larger one is not kept."""
+"""Size of one result; a larger one is not stored."""
 MAX_RESULTS_PER_OWNER = 20
 MAX_BYTES_PER_OWNER = 8 << 20
 MAX_TOTAL_BYTES = 128 << 20
@@ -18,13 +18,13 @@ MAX_RESULTS = 2_000
 
 
 class ResultStore(Protocol):
-    """Where results are kept. Each belongs to its owner, who alone can have it back."""
+    """Stores results. Only its owner can read a result."""
 
     async def put(self, owner: str, data: bytes) -> str | None:
-        """Keep *data*; the handle that leads to it for half an hour or less, None where it is too large to keep."""
+        """Store *data* and return a handle that is valid for at most half an hour; None if *data* is too large."""
 
     async def get(self, owner: str, handle: str) -> bytes | None:
-        """What was kept for this *owner* under this *handle*; None if there is nothing, or no longer."""
+        """Return what this *owner* stored under *handle*; None if it does not exist or has expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class _Entry:
 
 
 class MemoryResultStore:
-    """Results in this process. The oldest make room: first the owner's own, then anybody's."""
+    """Results in this process. Evicts the oldest when full: first the owner's own, then any."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class MemoryResultStore:
         self._clock, self._new_handle, self._ttl = clock, new_handle, ttl
         self._max_result_bytes, self._per_owner, self._owner_bytes = max_result_bytes, per_owner, owner_bytes
         self._total_bytes, self._total = total_bytes, total
-        # Oldest first, so the first ones are also those that end first.
+        # Oldest first, which is also the order of expiry.
         self._entries: dict[str, _Entry] = {}
         self._size = 0
 
     async def put(self, owner: str, data: bytes) -> str | None:
-        """Keep *data* for *owner*."""
+        """Store *data* for *owner*."""
         if len(data) > min(self._max_result_bytes, self._owner_bytes, self._total_bytes):
             return None
         self._remove_expired()
@@ -74,7 +74,7 @@ class MemoryResultStore:
         return handle
 
     async def get(self, owner: str, handle: str) -> bytes | None:
-        """What was kept."""
+        """Return what was stored."""
         self._remove_expired()
         entry = self._entries.get(handle)
         return entry.data if entry is not None and entry.owner == owner else None

@@ -1,4 +1,4 @@
-"""Receipts of writes: clients that got no answer in time call again, and nothing must be done twice for that."""
+"""Receipts of writes: a client that retries after a timeout gets the first result instead of a second write."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from typing import Protocol
 from ...process.memory import compact_copy
 
 TTL_SECONDS = 120.0
-"""ChatGPT gives up after about 60 seconds and calls again at once."""
+"""ChatGPT gives up after about 60 seconds and immediately calls again."""
 MAX_RECEIPTS_PER_OWNER, MAX_RECEIPTS = 100, 10_000
 MAX_ANSWER_BYTES = 32 << 10
-"""Of one answer that is kept; of a larger one it is only known that it was done."""
+"""Size of one stored result; for a larger one only the fact that the write succeeded is stored."""
 MAX_TOTAL_BYTES = 64 << 20
-"""Of all answers in one process; beyond it the oldest answers are forgotten, but not that the write was done."""
+"""Size of all results in one process; beyond it the oldest results are dropped, but not the fact of the write."""
 MAX_MIRRORED_RECEIPTS, MAX_MIRRORED_BYTES = 2_000, 16 << 20
-"""Receipts, and bytes of their answers, that one process keeps beside those in Redis."""
+"""Receipts, and bytes of their results, that one process keeps as a copy of those in Redis."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A write that ended so many *age_seconds* ago. *done* is False where it is not known what became of it; *answer* is
-    what it gave, b"" where that is not known or too large to keep."""
+    """A write that ended *age_seconds* ago.
+
+    *done* is False if its outcome is unknown. *answer* is its result, b"" if unknown or too large to store.
+    """
 
     answer: bytes
     done: bool
@@ -33,30 +35,32 @@ class Receipt:
 
 
 class ReceiptStore(Protocol):
-    """Where receipts are kept, by their owner and by a key that stands for one write."""
+    """Stores receipts by owner and by a key that identifies one write."""
 
     async def claim(self, owner: str, key: str, *, idempotent: bool = False) -> Receipt | None:
-        """None: the write is the caller's to do, who must settle it. Else it was done a short while ago; one that is
-        being done is waited for.
+        """Claim a write. None means that the caller must do it and then call settle(); otherwise it was done recently.
 
-        Raises ToolError where it cannot be known whether the write was done, unless it is *idempotent*: then doing it
-        twice has the effect of doing it once.
+        Waits for a write in progress. Raise ToolError if it is unknown whether the write was done, unless it is
+        *idempotent*: doing that twice has the effect of doing it once.
         """
 
     async def settle(
         self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
     ) -> None:
-        """The claimed write gave *answer*; None: it has surely not been done. Not *known*: it may have been.
+        """Record the result of a claimed write; *answer* None means that it was certainly not done.
 
-        A write that is known to be done is in *groups*, which stand for what it was about.
+        *known* is False if it may have been done. A write that is known to be done joins *groups*, which identify the
+        objects it was about.
         """
 
     async def forget(self, owner: str, key: str) -> None:
-        """What was done no longer stands; a write that is being done stays."""
+        """Drop the receipt of a completed write, whose effect no longer holds; a write in progress is kept."""
 
     async def forget_groups(self, groups: Collection[str]) -> None:
-        """What was done in these groups no longer stands, whoever did it. Writes that may or may not have been done
-        stay."""
+        """Drop the receipts of completed writes in these groups, of any owner.
+
+        Writes with an unknown outcome are kept.
+        """
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +73,10 @@ class _Entry:
 
 
 class MemoryReceiptStore:
-    """Receipts in this process. The oldest make room: first the owner's own, then those of who has the most."""
+    """Receipts in this process.
+
+    Evicts the oldest when full: first the owner's own, then those of the owner with the most.
+    """
 
     def __init__(
         self,
@@ -89,16 +96,16 @@ class MemoryReceiptStore:
             total_bytes,
         )
         self._bytes = 0
-        # Oldest first: a write moves to the young end when it is done.
+        # Oldest first: a write moves to the end when it is settled.
         self._entries: dict[tuple[str, str], _Entry] = {}
-        # Those that are known to be done, by group.
+        # Writes that are known to be done, by group.
         self._groups: dict[str, set[tuple[str, str]]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
     async def claim(self, owner: str, key: str, *, idempotent: bool = False) -> Receipt | None:
-        """The receipt, or None for who has to do it."""
+        """Return the receipt; None if the caller must do the write."""
         while True:
             self._remove_expired()
             entry = self._entries.get((owner, key))
@@ -111,7 +118,7 @@ class MemoryReceiptStore:
             await entry.settled.wait()
 
     def force_claim(self, owner: str, key: str) -> None:
-        """The write was claimed for all processes: what this one knew of it no longer counts."""
+        """Claim a write that was claimed across all processes, and discard what this process knew about it."""
         if (owner, key) in self._entries:
             self._remove((owner, key)).settled.set()
         self._remove_expired()
@@ -121,7 +128,7 @@ class MemoryReceiptStore:
     async def settle(
         self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
     ) -> None:
-        """Keep the answer, or give the write free; wakes those who wait."""
+        """Store the result or release the claim, and wake the waiters."""
         if (owner, key) not in self._entries:
             return
         entry = self._remove((owner, key))
@@ -138,12 +145,12 @@ class MemoryReceiptStore:
         entry.settled.set()
 
     async def forget(self, owner: str, key: str) -> None:
-        """Forget it if it is settled."""
+        """Drop the receipt if it is settled."""
         if (entry := self._entries.get((owner, key))) is not None and entry.settled.is_set():
             self._remove((owner, key))
 
     async def forget_groups(self, groups: Collection[str]) -> None:
-        """Forget what was done by anybody."""
+        """Drop the receipts in these groups, of any owner."""
         for group in groups:
             for place in list(self._groups.get(group, ())):
                 self._remove(place)
@@ -159,7 +166,7 @@ class MemoryReceiptStore:
         return entry
 
     def _evict_answers(self) -> None:
-        """Forget the oldest answers while all together are too large."""
+        """Drop the oldest results while their total size exceeds the limit."""
         if self._bytes > self._total_bytes:
             for entry in self._entries.values():
                 self._bytes -= len(entry.answer)
@@ -184,6 +191,6 @@ class MemoryReceiptStore:
             self._evict_oldest([place for place in self._entries if place[0] == most])
 
     def _evict_oldest(self, places: list[tuple[str, str]]) -> None:
-        """Forget the oldest of *places* that is done; if none is, one that is being done is no longer waited for."""
+        """Evict the oldest of *places* that is settled; if none is, stop waiting for the oldest one in progress."""
         place = next((one for one in places if self._entries[one].settled.is_set()), places[0])
         self._remove(place).settled.set()

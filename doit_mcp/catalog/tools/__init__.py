@@ -1,1 +1,1 @@
-"""Tools: how they are made, called, named and limited."""
+"""Tools: how they are built, validated, named, and limited in size."""

@@ -1,4 +1,4 @@
-"""Checks of declarations: a tool that leaves out a fact that it needs is not made, and the error says where to add it."""
+"""Checks of tool declarations: a missing fact fails the build of the tool with an error that says where to add it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ...api.operation import operation_of
 
 
 def source_file(function: Callable[..., Any]) -> str:
-    """The file that declares *function*, as it is called in the repository."""
+    """Return the path in the repository of the file that declares *function*."""
     return f"{function.__module__.replace('.', '/')}.py"
 
 
 def check_write_facts(function: Callable[..., Any], facts: ToolFacts, *, changes_existing: bool, risky: bool) -> None:
-    """Raise TypeError if a fact is missing that the write of *function* needs.
+    """Raise TypeError if a fact is missing that the write *function* needs.
 
-    *changes_existing*: it is about a thing that exists, so the question to the user needs what reads that thing.
-    *risky*: it changes or deletes something, or reaches outside of the account.
+    *changes_existing*: it changes an existing object, so the preview needs a method that reads it. *risky*: it changes
+    or deletes something, or reaches outside the account.
     """
     if "confirm" not in facts:
         raise missing(function, "confirm", "True asks the user before each call, False does not")
@@ -39,23 +39,23 @@ def check_write_facts(function: Callable[..., Any], facts: ToolFacts, *, changes
 
 
 def missing(function: Callable[..., Any], fact: str, meaning: str) -> TypeError:
-    """The error for a declaration without a *fact*."""
+    """Return the error for a declaration without a *fact*."""
     return TypeError(f"{source_file(function)}: {function.__name__} needs {fact}= in its decorator: {meaning}")
 
 
 def always_asks(facts: ToolFacts) -> bool:
-    """Whether the user is asked before each call, whatever the arguments."""
+    """Return whether the user is asked before each call, whatever the arguments."""
     return facts.get("confirm") is True
 
 
 def unconfirmed_reason(facts: ToolFacts) -> str:
-    """Why a write does not always ask; "" where no reason is given."""
+    """Return why a write does not always ask; "" if no reason is given."""
     confirm = facts.get("confirm")
     return confirm.reason if isinstance(confirm, Unconfirmed) else ""
 
 
 def reader_name(reader: Reader | None) -> str:
-    """The name of the tool that a declaration refers to; "" if it refers to none."""
+    """Return the name of the tool that a declaration refers to; "" if there is none."""
     if reader is None or isinstance(reader, str):
         return reader or ""
     return operation_of(reader).name

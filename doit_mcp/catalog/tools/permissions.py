@@ -1,4 +1,4 @@
-"""Permissions: when the API forbids a call without a reason, the error names the permission that its document asks for."""
+"""Permission hints: if the API forbids a call without a reason, the error names the documented permission."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .tool import ContentResult, Tool
 
 
 def with_permission_hint(tool: Tool) -> Tool:
-    """*tool*, which says what the user lacks when the API forbids a call without a reason."""
+    """Make *tool* name the missing permission if the API forbids a call without a reason."""
     permission = tool.facts.get("permission", "")
     if not permission:
         return tool

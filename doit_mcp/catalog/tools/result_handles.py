@@ -1,4 +1,4 @@
-"""Keeping the table of a large answer, so that query_result can show other sides of it."""
+"""Result handles: store the table of a large result, so that query_result can query it later."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .tool import ContentResult, Tool, ToolError
 
 MIN_STORED_ROWS = 50
 MIN_STORED_CHARACTERS = 20_000
-"""Characters of an answer's JSON from which on its table is kept. Answers are cut at 30,000."""
+"""Characters of JSON from which a result's table is stored. Results are cut at 30,000."""
 MAX_INLINE_BYTES = 200_000
-"""Size of an answer up to which its table is made in place."""
+"""Size of a result up to which its table is built in the event loop."""
 ROWS_PER_LINE = 5_000
-"""Rows of one line of a kept table: reading a line is a single step, which nothing interrupts."""
+"""Rows in one line of a stored table. A line is parsed in a single step, which cannot be interrupted."""
 HANDLE_SCHEMA: JsonObject = {
     "type": "string",
     "description": "For query_result: the whole table, kept for half an hour.",
@@ -32,7 +32,7 @@ HANDLE_SCHEMA: JsonObject = {
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
-    """Named columns ({name, type}) and rows with a cell for each; *about* says where it came from."""
+    """Named columns ({name, type}) and rows with a cell for each; *about* describes the source."""
 
     columns: list[JsonObject]
     rows: list[list[Any]]
@@ -43,13 +43,13 @@ ExtractTable = Callable[[JsonObject], "ResultTable | None"]
 
 
 CUSTOMER_KEY = "customer"
-"""Member of a table's *about*: the customer that an employee of DoiT acted for."""
+"""Member of a table's *about*: the customer that a DoiT employee acted for."""
 
 
 def pack_table(table: ResultTable, customer: str | None = None) -> bytes:
-    """*table* as lines of JSON: the first has everything but the rows from ROWS_OF_LINE on, which are in the others.
+    """Serialize *table* as lines of JSON: everything in the first, except rows after ROWS_PER_LINE, which follow.
 
-    *customer* is the one that an employee of DoiT acts for.
+    *customer* is the one that a DoiT employee acts for.
     """
     about = {**table.about, CUSTOMER_KEY: customer} if customer else table.about
     starts = range(ROWS_PER_LINE, len(table.rows), ROWS_PER_LINE)
@@ -58,7 +58,7 @@ def pack_table(table: ResultTable, customer: str | None = None) -> bytes:
 
 
 def unpack_table(data: bytes) -> ResultTable:
-    """The table that was packed."""
+    """Return the table that pack_table() serialized."""
     first, *others = data.split(b"\n")
     table = ResultTable(**orjson.loads(first))
     for line in others:
@@ -67,7 +67,7 @@ def unpack_table(data: bytes) -> ResultTable:
 
 
 def check_customer(table: ResultTable, customer: str) -> None:
-    """Raise ToolError for a table about another customer than *customer*, whom an employee acts for now."""
+    """Raise ToolError if the table is about another customer than *customer*, whom an employee acts for now."""
     own = table.about.get(CUSTOMER_KEY, "")
     if own != customer:
         raise ToolError(
@@ -77,7 +77,7 @@ def check_customer(table: ResultTable, customer: str) -> None:
 
 
 def with_result_handle(tool: Tool, extract_table: ExtractTable, *, currency: bool = False) -> Tool:
-    """*tool*, whose large answers have a handle to their table; with *currency* its answers state the currency."""
+    """Give large results of *tool* a handle to their table; with *currency*, results also state the currency."""
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         config = arguments.get("config")
@@ -115,7 +115,7 @@ async def _add_handle(call: Call, tool: Tool, result: JsonObject, extract_table:
 
 
 def _pack_result(tool: Tool, customer: str | None, result: JsonObject, extract_table: ExtractTable) -> bytes | None:
-    """The table of *result*, ready to be kept; None if it has none, or one of few rows."""
+    """Return the serialized table of *result*; None if it has no table, or too few rows."""
     table = extract_table(result)
     if table is None or len(table.rows) < MIN_STORED_ROWS:
         return None
@@ -124,18 +124,21 @@ def _pack_result(tool: Tool, customer: str | None, result: JsonObject, extract_t
 
 
 def query_table(answer: JsonObject) -> ResultTable | None:
-    """The table of a query's answer."""
+    """Return the table of a query response."""
     return _make_table(answer.get("columns"), answer.get("rows"))
 
 
 def report_table(answer: JsonObject) -> ResultTable | None:
-    """The table of a report's results."""
+    """Return the table of a report's results."""
     result = answer.get("result")
     return _make_table(result.get("schema"), result.get("rows")) if isinstance(result, dict) else None
 
 
 def _make_table(columns: Any, rows: Any) -> ResultTable | None:
-    """What fits together of *columns* and *rows*; None if there are none, or two columns have one name."""
+    """Return the table of *columns* and *rows*, without rows of the wrong length.
+
+    Return None if there is no table, or if two columns have the same name.
+    """
     if not isinstance(columns, list) or not isinstance(rows, list):
         return None
     names = [column.get("name") for column in columns if isinstance(column, dict)]
@@ -146,11 +149,11 @@ def _make_table(columns: Any, rows: Any) -> ResultTable | None:
 
 
 TABLES: Mapping[TableShape, ExtractTable] = MappingProxyType({"query": query_table, "report": report_table})
-"""How the table is found in an answer, by the shape that a declaration names."""
+"""How to find the table in a result, by the shape that a declaration names."""
 
 
 def with_declared_handle(tool: Tool) -> Tool:
-    """*tool*; if its declaration says that its answers have a table, large ones have a handle to it."""
+    """Give large results of *tool* a handle, if its declaration says that they have a table."""
     shape = tool.facts.get("result_table")
     if shape is None:
         return tool

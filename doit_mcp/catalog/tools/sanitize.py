@@ -1,4 +1,4 @@
-"""Characters that people cannot see but models read: removed from everything that comes from the API."""
+"""Removal of characters that users cannot see but models read, from everything that comes from the API."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ ESCAPE_PATTERN = re.compile(r'\\(?:u00[01][0-9a-f]|["\\/bfnrt])')
 
 
 def sanitize_json(json: str) -> str:
-    """JSON text as orjson writes it, without invisible characters in its strings. It stays valid JSON."""
+    """Return JSON text, as orjson writes it, without invisible characters in its strings. It stays valid JSON."""
     if not json.isascii() or "\x7f" in json:
         json = INVISIBLE_PATTERN.sub("", json)
-    # Other controls are escaped. Every escape is looked at, so that an escaped backslash before a "u" is not one.
+    # Other controls are escaped. Match every escape, so that an escaped backslash before a "u" is not taken for one.
     return ESCAPE_PATTERN.sub(lambda found: "" if found[0][1] == "u" else found[0], json) if "\\u00" in json else json
 
 
 def sanitize_text(text: str) -> str:
-    """*text* without invisible characters, and without controls other than line breaks and tabs."""
+    """Return *text* without invisible characters, and without control characters other than line breaks and tabs."""
     if text.isprintable() and text.isascii():
         return text
     return CONTROL_PATTERN.sub("", INVISIBLE_PATTERN.sub("", text))

@@ -1,7 +1,7 @@
 """Titles and status texts of tools, made from their names: ``verb_noun`` in the words that users see.
 
-The tables are about words, not about tools: a declaration can give its own title, and the words of a status text are
-spelled as in the title.
+The tables are about words, not about tools: a declaration can set its own title, and the status texts spell words as in
+the title.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ VERB_FORMS = {
     "upload": ("Uploading", "Uploaded"),
     "validate": ("Checking", "Checked"),
 }
-"""What is said while a verb is done, and after it. With other verbs the title says it."""
+"""The verb while a tool runs, and after it has run. For other verbs the status text is the title."""
 
 
 def make_title(name: str) -> str:
-    """``refine_cloudflow`` as "Refine CloudFlow"."""
+    """Return the title for a name: ``refine_cloudflow`` becomes "Refine CloudFlow"."""
     text = _spell_out(name, SPELLINGS)
     return text[:1].upper() + text[1:]
 
 
 def status_texts(name: str, title: str) -> tuple[str, str]:
-    """What a client shows while the tool runs, and after it has run; at most 64 characters each."""
+    """Return what a client shows while the tool runs, and after it has run; at most 64 characters each."""
     verb, _, rest = name.partition("_")
     if verb not in VERB_FORMS or not rest:
         return _shorten(title, "…"), _shorten(title, ": done")

@@ -1,4 +1,4 @@
-"""What a tool's result looks like to a client: JSON as text and as structured content, small, clean, bounded."""
+"""Tool results as clients get them: JSON as text and as structured content, sanitized and bounded in size."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .truncation import row_offset_token, truncate_lists
 MAX_READ_CHARACTERS = 30_000
 """Characters of a read's JSON before it is cut at a row (the text block repeats the structured content)."""
 MAX_INLINE_CHARACTERS = 200_000
-"""Characters of JSON up to which an answer is made in place; a longer one takes more than 10 ms."""
+"""Characters of JSON up to which a result is built in the event loop; a longer one takes more than 10 ms."""
 MAX_RESULT_CODE_UNITS = 140_000
-"""UTF-16 code units of the whole serialized result; some hosts refuse more than about 150,000."""
+"""UTF-16 code units of the whole serialized result; some hosts reject more than about 150,000."""
 RESERVED_NOTE_CHARACTERS = 700
-"""Characters that are kept free for saying that and how an answer was cut."""
+"""Characters reserved for the note about how a result was cut."""
 IDENTIFIER_FIELDS = ("id", "operationId", "reportId", "ticketId", "budgetId", "flowId", "customerId")
 MAX_IDENTIFIER_CHARACTERS = 256
 
 
 async def make_tool_result(tool: Tool, arguments: JsonObject, result: JsonObject) -> JsonObject:
-    """The CallToolResult, made in a thread where that takes long."""
+    """Return the CallToolResult; builds large ones in a thread."""
     text = to_json(result)
     if len(text) > MAX_INLINE_CHARACTERS:
         return await run_in_thread(make_tool_result_inline, tool, arguments, result, text)
@@ -34,15 +34,17 @@ async def make_tool_result(tool: Tool, arguments: JsonObject, result: JsonObject
 
 
 def to_json(result: JsonObject) -> str:
-    """The JSON text of *result*."""
+    """Return the JSON text of *result*."""
     return orjson.dumps(result).decode()
 
 
 def make_tool_result_inline(
     tool: Tool, arguments: JsonObject, result: JsonObject, text: str | None = None
 ) -> JsonObject:
-    """The CallToolResult for a *result* of *tool*, called with *arguments*; *text* is the result serialized, if it is
-    known."""
+    """Return the CallToolResult for a *result* of *tool*, called with *arguments*.
+
+    *text* is the serialized result, if it is already available.
+    """
     fitted, text = truncate_and_sanitize(tool, arguments, result, to_json(result) if text is None else text)
     if problems := tool.result_problems(fitted):
         error = ApiError(
@@ -50,14 +52,14 @@ def make_tool_result_inline(
         )
         return error_result(explain(error, tool.name))
     whole = _text_result(text)
-    # The text repeats the data, so a third of the ceiling is a cheap bound that spares nearly every answer the count.
+    # The text repeats the data, so a third of the limit is a cheap bound that avoids the exact count for most results.
     if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(whole)):
         return oversized_result(tool, result)
     return whole
 
 
 def truncate_and_sanitize(tool: Tool, arguments: JsonObject, result: JsonObject, text: str) -> tuple[JsonObject, str]:
-    """*result* and its JSON *text*, without invisible characters and, if it is a long read, with fewer rows."""
+    """Return *result* and its JSON *text*, without invisible characters and, for long reads, with fewer rows."""
     if len(text) > MAX_READ_CHARACTERS and not tool.writes:
         result, cuts = truncate_lists(result, MAX_READ_CHARACTERS - RESERVED_NOTE_CHARACTERS)
         if cuts:
@@ -77,7 +79,7 @@ def _with_truncation_note(tool: Tool, arguments: JsonObject, result: JsonObject,
 
 
 def is_within_size_limit(serialized: bytes) -> bool:
-    """Whether a serialized result has at most as many UTF-16 code units as the ceiling allows."""
+    """Return whether a serialized result is within MAX_RESULT_CODE_UNITS."""
     return (
         len(serialized) <= MAX_RESULT_CODE_UNITS
         or len(serialized.decode().encode("utf-16-le")) <= 2 * MAX_RESULT_CODE_UNITS
@@ -85,7 +87,7 @@ def is_within_size_limit(serialized: bytes) -> bool:
 
 
 def oversized_result(tool: Tool, result: JsonObject) -> JsonObject:
-    """What is said instead of a result that is too large: for a read an error, for a write that it is done."""
+    """Return the replacement for a result that is too large: an error for a read, a completion notice for a write."""
     if not tool.writes:
         text = f"RESPONSE_TOO_LARGE: the answer of {tool.name} is too large, so none of it is shown."
         return error_result(f"{text} {tool.narrow_hint}")
@@ -100,7 +102,7 @@ def oversized_result(tool: Tool, result: JsonObject) -> JsonObject:
 
 
 def timeout_message(tool: Tool) -> str:
-    """What is said when a tool is not done within its deadline."""
+    """Return the message for a tool that did not finish within its deadline."""
     if tool.writes:
         text = "It may take effect all the same: check the current state before repeating it."
     else:
@@ -109,7 +111,7 @@ def timeout_message(tool: Tool) -> str:
 
 
 def error_result(text: str) -> JsonObject:
-    """A result that tells the model what went wrong."""
+    """Return a result that tells the model what went wrong."""
     return {"content": [{"type": "text", "text": sanitize_text(text)}], "isError": True}
 
 

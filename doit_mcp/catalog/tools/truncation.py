@@ -1,4 +1,4 @@
-"""Cutting the rows of an answer that is too long, and going on behind the cut."""
+"""Truncation: cuts the rows of a long result, and continues after the cut."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import orjson
 from ...protocol.jsonrpc import JsonObject
 
 ROW_OFFSET_PATTERN = re.compile(r"rows\+(\d{1,6}):(.*)", re.DOTALL)
-"""A pageToken of ours: how many rows of the API's page have been shown, and the API's token of that page."""
+"""A pageToken of this server: how many rows of the API's page were shown, and the API's token of that page."""
 MAX_DEPTH = 3
 MAX_SHORTENED_LISTS = 6
 
 
 def parse_row_offset(arguments: JsonObject) -> tuple[int, JsonObject]:
-    """How many rows of the page were shown before, and the arguments as the API gets them."""
+    """Return how many rows of the page were shown before, and the arguments for the API."""
     found = ROW_OFFSET_PATTERN.fullmatch(str(arguments.get("pageToken") or ""))
     if found is None:
         return 0, arguments
@@ -25,20 +25,23 @@ def parse_row_offset(arguments: JsonObject) -> tuple[int, JsonObject]:
 
 
 def row_offset_token(arguments: JsonObject, row_count: int) -> str:
-    """The pageToken that goes on behind the first *row_count* rows of the answer to *arguments*."""
+    """Return the pageToken that continues after the first *row_count* rows of the result for *arguments*."""
     before, plain = parse_row_offset(arguments)
     return f"rows+{before + row_count}:{plain.get('pageToken') or ''}"
 
 
 def skip_rows(answer: JsonObject, rows_key: str, count: int) -> JsonObject:
-    """*answer* without the rows that were shown before."""
+    """Return *answer* without the rows that were shown before."""
     rows = answer.get(rows_key)
     return {**answer, rows_key: rows[count:]} if count and isinstance(rows, list) else answer
 
 
 def truncate_lists(value: JsonObject, max_length: int) -> tuple[JsonObject, list[JsonObject]]:
-    """*value* with lists shortened, the largest first, until its JSON has at most *max_length* characters, if that is
-    possible; and what was shortened: [{list: "result.rows", shown: 10, of: 90}]. One row of each list stays."""
+    """Shorten lists in *value*, largest first, until its JSON has at most *max_length* characters, if possible.
+
+    Return the new value and what was shortened: [{list: "result.rows", shown: 10, of: 90}]. Each list keeps at least
+    one row.
+    """
     cuts: list[JsonObject] = []
     while len(cuts) < MAX_SHORTENED_LISTS and (excess := _json_length(value) - max_length) > 0:
         done = {one["list"] for one in cuts}
@@ -54,7 +57,7 @@ def truncate_lists(value: JsonObject, max_length: int) -> tuple[JsonObject, list
 
 
 def _count_fitting_rows(rows: list[Any], excess: int) -> int:
-    """How many rows are left when those at the end are dropped that make up *excess* characters; at least one."""
+    """Return how many rows remain after dropping those at the end that make up *excess* characters; at least one."""
     kept = len(rows)
     while kept > 1 and excess > 0:
         kept -= 1
@@ -63,7 +66,7 @@ def _count_fitting_rows(rows: list[Any], excess: int) -> int:
 
 
 def _find_lists(value: JsonObject, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], int]]:
-    """Every list with more than one row, by its path, and its size."""
+    """Return the path and size of every list with more than one row."""
     found: list[tuple[tuple[str, ...], int]] = []
     for name, item in value.items():
         if isinstance(item, list) and len(item) > 1:

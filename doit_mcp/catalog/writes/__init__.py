@@ -1,1 +1,1 @@
-"""Tools that change something: confirmation, previews and protection against duplicates."""
+"""Safeguards for tools that change data: confirmation, previews and protection against duplicates."""

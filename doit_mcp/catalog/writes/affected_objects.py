@@ -1,4 +1,4 @@
-"""Objects: what a call of a tool is about, by the identifiers in its arguments and its answer."""
+"""The objects that a tool call is about, found by the identifiers in its arguments and result."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...protocol.jsonrpc import JsonObject
 
 IDENTIFIER_NAME_PATTERN = re.compile(r"id|key|datasets?|resourceType|customerContext|\w*[a-z]I[dD]s?")
 NESTED_IDENTIFIER_NAME_PATTERN = re.compile(r"key|user|email|\w{0,60}[a-z]I[dD]s?")
-"""Members of objects inside of an argument that identify something. Not a plain id: those of scopes and filters are
-names of dimensions."""
+"""Members of nested objects that identify something. A plain id is not included: in scopes and filters it is the name
+of a dimension."""
 FALLBACK_NAMES = ("name", "email")
-"""They say what a call is about if no identifier does."""
+"""Arguments that identify the object if there is no identifier."""
 CONTAINER_IDENTIFIERS = frozenset(
     "customerContext customerID customerId folderId organizationId parentFolderId resourceType roleId sourceID".split()
 )
-"""Identifiers of what an object belongs to, not of the object."""
+"""Identifiers of the container of an object, not of the object itself."""
 MAX_IDENTIFIERS, MAX_LIST_ITEMS, MAX_IDENTIFIER_CHARACTERS = 10, 20, 256
 MAX_DEPTH, MAX_MEMBERS = 2, 100
 
@@ -26,8 +26,10 @@ Identifier = str | tuple[str, ...]
 
 
 def extract_identifiers(arguments: JsonObject, answer: JsonObject) -> dict[str, Identifier]:
-    """The identifiers among a call's *arguments*, by name, and those of its *answer* that come on top. Those inside of
-    an argument are named like ``add.objectId``."""
+    """Return the identifiers among the *arguments* of a call by name, plus those that only its *answer* has.
+
+    Nested identifiers are named by their path, like ``add.objectId``.
+    """
     values = {**arguments, **answer, **arguments}
     found = {
         name: one
@@ -43,7 +45,7 @@ def extract_identifiers(arguments: JsonObject, answer: JsonObject) -> dict[str, 
 
 
 def _nested_identifiers(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    """The identifiers inside of *value*, with their paths; of long lists only those of the first items."""
+    """Yield the identifiers inside *value* with their paths; of long lists only those of the first items."""
     if isinstance(value, list):
         for item in value[:MAX_LIST_ITEMS]:
             if isinstance(item, dict):
@@ -65,8 +67,10 @@ def _identifier_value(value: Any) -> Identifier:
 
 
 def affected_identifiers(arguments: JsonObject, answer: JsonObject) -> set[str]:
-    """The identifiers of the objects that a write changed, without those of what they belong to. Those in its *answer*
-    are the objects that it made; these are also known as a member of it, like ``user``."""
+    """Return the identifiers of the objects that a write changed, without those of their containers.
+
+    Identifiers in its *answer* belong to objects that it created, also those inside a member such as ``user``.
+    """
     made = {name: value for name, value in answer.items() if IDENTIFIER_NAME_PATTERN.fullmatch(name)}
     made |= {name: value["id"] for name, value in answer.items() if isinstance(value, dict) and "id" in value}
     named = extract_identifiers(arguments, {})

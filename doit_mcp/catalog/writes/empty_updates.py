@@ -1,4 +1,4 @@
-"""Changes: an update has to change something, so one that is given nothing to change is refused before it is sent."""
+"""Empty updates: an update without anything to change is rejected before it is sent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ UPDATE_PREFIXES = ("update_", "assign_")
 class UpdateFields:
     """The arguments that say what an update changes, all of them optional.
 
-    *replaces_lists*: a list takes the place of the present one, so an empty list is a change: it clears.
+    *replaces_lists*: a list replaces the current one, so an empty list is a change: it clears.
     """
 
     names: tuple[str, ...]
     replaces_lists: bool
 
     def has_changes(self, arguments: JsonObject) -> bool:
-        """Whether *arguments* change anything."""
+        """Return whether *arguments* change anything."""
         return any(self._is_change(arguments[name]) for name in self.names if name in arguments)
 
     def _is_change(self, value: Any) -> bool:
@@ -33,7 +33,10 @@ class UpdateFields:
 
 
 def find_update_fields(operation: Operation) -> UpdateFields | None:
-    """What an update can change: the members of its body. None for other operations, and where one is required."""
+    """Return what an update can change: the members of its body.
+
+    Return None for other operations, and if one of the members is required.
+    """
     replaces = operation.method in ("PATCH", "PUT")
     if operation.read_only or not (replaces or operation.name.startswith(UPDATE_PREFIXES)):
         return None

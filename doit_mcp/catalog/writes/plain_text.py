@@ -1,4 +1,4 @@
-"""Text from elsewhere as one line of plain text, for messages to people: nothing in it renders as markup or hides."""
+"""External text as one line of plain text for messages to users: nothing in it renders as markup or is invisible."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MARKUP_PATTERN = re.compile(
     r"|&(?=#?\w{1,32};)",  # character references, which may stand for invisible characters
     re.IGNORECASE,
 )
-"""What starts markup. A space behind it breaks it, and people still see everything that the text has."""
+"""What starts markup. A space after it breaks it, and users still see the whole text."""
 
 
 def to_plain_text(text: str) -> str:
-    """*text* on one line, without invisible characters, and with its markup broken."""
-    # Invisible characters go first, so that none of them can split what the pattern looks for.
+    """Return *text* on one line, without invisible characters and with its markup broken."""
+    # Remove invisible characters first, so that none of them can split what the pattern looks for.
     text = sanitize_text(" ".join(text.split()))
     return MARKUP_PATTERN.sub(r"\g<0> ", " ".join(text.split()))

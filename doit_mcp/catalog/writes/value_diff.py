@@ -1,4 +1,4 @@
-"""Lines for values in a message to people: one for each member, however deep, with the value that it replaces."""
+"""Lines for values in a message to users: one for each member, at any depth, with the value that it replaces."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ...api.markers import ADDRESS, find_addresses
 from .value_formatting import MAX_LINES, MAX_VALUE_CHARACTERS, is_shortened, preview_value, shorten
 
 MAX_DEPTH = 12
-"""Levels of a value that have lines of their own; what is deeper is one line."""
+"""Levels of a value that get separate lines; anything deeper is on one line."""
 MAX_SCANNED_CHARACTERS = 100_000
-"""Characters of a text that are searched for addresses; longer ones are not read as JSON either."""
+"""Characters of a text that are searched for addresses; longer texts are not parsed as JSON either."""
 MAX_KINDS = 10
 UNKNOWN = object()
-"""The value before a change, where it is not known."""
+"""The previous value, if it is unknown."""
 PROMINENT_NAME_PATTERN = re.compile(
     r"e-?mail|url|uri$|account|customer|recipient|user|webhook|domain|address|role|channel|owner|collaborator",
     re.IGNORECASE,
@@ -28,8 +28,11 @@ ACCOUNT_ID_PATTERN = re.compile(r"\b\d{12}\b")
 
 
 class DiffLine(NamedTuple):
-    """One line. *kind* is the name of its value, without positions in lists. A prominent line names a target, so it
-    comes before the others and is never left out for one of them."""
+    """One line.
+
+    *kind* is the name of its value, without list positions. A prominent line names a target, so it comes before the
+    others and is never omitted in favor of one of them.
+    """
 
     kind: str
     text: str
@@ -37,7 +40,7 @@ class DiffLine(NamedTuple):
 
 
 def value_lines(name: str, value: Any, before: Any = UNKNOWN) -> Iterator[DiffLine]:
-    """The lines for *value*, compared with the one *before*."""
+    """Yield the lines for *value*, compared with the one *before*."""
     yield from _diff_lines(shorten(name), name, value, before, 0)
 
 
@@ -61,8 +64,10 @@ def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> It
 
 
 def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], depth: int) -> Iterator[DiffLine]:
-    """The items of a list that were not there before, and those that are there no longer; where they are the same, all
-    of them: an item may have lost a member that is not compared."""
+    """Yield the items that were added to and removed from a list.
+
+    If the items are the same, yield all of them: an item may have lost a member that is not compared.
+    """
     old = {_value_key(one) for one in before}
     new = {_value_key(one) for one in values} if before else old
     if old == new:
@@ -84,7 +89,7 @@ def _value_key(value: Any) -> bytes:
 
 
 def common_part(before: Any, value: Any) -> Any:
-    """Of the state *before* the members that *value* has as well, at any depth."""
+    """Return the members of the state *before* that *value* has as well, at any depth."""
     if isinstance(before, dict) and isinstance(value, dict):
         return {name: common_part(before[name], member) for name, member in value.items() if name in before}
     if isinstance(before, list) and isinstance(value, list):
@@ -94,7 +99,7 @@ def common_part(before: Any, value: Any) -> Any:
 
 
 def parse_json(value: Any) -> Any:
-    """What a text holds that is the JSON of an object or a list; anything else as it is."""
+    """Parse a text that is a JSON object or array; return anything else unchanged."""
     if isinstance(value, str) and len(value) <= MAX_SCANNED_CHARACTERS and value[:100].lstrip()[:1] in ("{", "["):
         try:
             return orjson.loads(value)
@@ -126,7 +131,7 @@ def _member_names(value: Any) -> str:
 
 
 def hidden_addresses(name: str, value: Any) -> Iterator[tuple[str, list[str]]]:
-    """The texts and names in *value* that are too long to be shown whole, by their paths, with the addresses in them."""
+    """Yield the paths of texts and names in *value* that are too long to be shown in full, with their addresses."""
     yield from _find_hidden(shorten(name), value, 0)
 
 
@@ -145,7 +150,7 @@ def _find_hidden(path: str, value: Any, depth: int) -> Iterator[tuple[str, list[
 
 
 def limit_lines(lines: Iterable[DiffLine]) -> list[str]:
-    """The lines that are shown, prominent ones first, and a line that counts those that are left out."""
+    """Return the lines to show, prominent ones first, and a line that counts the omitted ones."""
     found = list(lines)
     chosen = [number for wanted in (True, False) for number in _pick_lines(found, wanted)]
     left = Counter(found[number].kind for number in {*range(len(found))} - {*chosen})
@@ -157,7 +162,7 @@ def limit_lines(lines: Iterable[DiffLine]) -> list[str]:
 
 
 def _pick_lines(lines: list[DiffLine], is_prominent: bool) -> list[int]:
-    """The numbers of the lines that are shown: of each kind the first, then the second and so on, up to the limit."""
+    """Return the indexes of the lines to show: the first of each kind, then the second and so on, up to the limit."""
     ranks: Counter[str] = Counter()
     ranked: list[tuple[int, int]] = []
     for number, line in enumerate(lines):
