@@ -1,4 +1,4 @@
-"""Reach: where arguments that name people and the like are, and whether a call gives one."""
+"""Markers of external targets: which arguments have them, and whether a call sets one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from doit_mcp.protocol.json_schema import Length
 
 
 class Person(TypedDict, total=False):
-    """Somebody."""
+    """A user to notify."""
 
     email: Required[Annotated[str, "Where to write to.", EXTERNAL_TARGET]]
     name: str
