@@ -1,4 +1,4 @@
-"""The published document of the DoiT API: its operations, and what is wrong with a response by its schemas.
+"""The published OpenAPI document of the DoiT API: its operations, and checks of responses against its schemas.
 
 ``scripts/spec`` stores it in ``data/doit-api.json`` without its prose.
 """
@@ -20,25 +20,25 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 @lru_cache
 def document() -> dict[str, Any]:
-    """The whole document, with schemas in JSON Schema's words that know no other members than the listed ones."""
+    """Return the document with its schemas as JSON Schema; objects reject members that are not listed."""
     loaded: dict[str, Any] = json.loads(DOCUMENT.read_bytes())
     for part in _objects(loaded):
         _merge(loaded, part)
     for part in _objects(loaded):
         _translate(part)
-    # Every integer is a number as well: taken at its word, oneOf would leave no way to send one.
+    # An integer is also a number, so it would match both branches of oneOf and fail.
     cell = loaded["components"]["schemas"]["Value"]["anyOf"][1]
     cell["anyOf"] = cell.pop("oneOf")
     return loaded
 
 
 def operations() -> list[tuple[str, str]]:
-    """Method and path of every operation."""
+    """Return the method and path of every operation."""
     return [(name.upper(), path) for path, item in document()["paths"].items() for name in METHODS if name in item]
 
 
 def operation_of(method: str, path: str) -> tuple[str, str]:
-    """The operation that a request is for; a path that is spelled out goes before one with parameters."""
+    """Return the operation that matches a request; a literal path wins over one with parameters."""
     fits = [one for one in operations() if one[0] == method and _pattern(one[1]).fullmatch(path)]
     if not fits:
         raise LookupError(f"the document has no {method} {path}")
@@ -46,7 +46,7 @@ def operation_of(method: str, path: str) -> tuple[str, str]:
 
 
 def problems(method: str, path: str, status: int, content_type: str, body: bytes) -> list[str]:
-    """What is wrong with an answer, by the document."""
+    """List how a response violates the document."""
     validators = _validators(*operation_of(method, path)).get(str(status))
     if validators is None:
         return [f"{status} is not declared"]
@@ -100,7 +100,7 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
-    """Make one object of those that ``allOf`` lists: each alone would forbid the members of the others."""
+    """Merge the objects in ``allOf`` into one, because each alone would reject the members of the others."""
     members = [_followed(one, whole) for one in part.get("allOf", ())]
     if len(members) > 1 and all("properties" in one for one in members):
         del part["allOf"]

@@ -1,4 +1,4 @@
-"""Options of the whole suite, and what holds for every test: nothing secret is logged."""
+"""Options of the whole suite, and a check after every test that no secret was logged."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from hypothesis import HealthCheck, settings
 
 from doit_mcp.observability.logging_setup import REQUEST_QUOTING_LOGGERS, JsonFormatter, _RequestRedactingFilter
 
-# What shows that something was logged that must not be, whoever made it: (part of) a JWT, a bearer, a request's body.
+# Shapes that must never be logged, wherever they come from: (part of) a JWT, a bearer token, a request body.
 SHAPES = re.compile(
     r"eyJ[A-Za-z0-9_-]{8}|(?i:bearer)\s+(?!resource_metadata)[A-Za-z0-9._~+/-]{12}|\"jsonrpc\\*\"", re.ASCII
 )
 RUNS = re.compile(r"[A-Za-z0-9_~+/=-]{16,}", re.ASCII)
-# The one Hypothesis profile of the suite. How long an example takes depends on how busy the machine is, so it proves
-# nothing; a failure prints the line that reproduces it elsewhere.
+# The only Hypothesis profile of the suite. It has no deadline, because the time an example takes depends on how busy
+# the machine is. A failure prints the line that reproduces it elsewhere.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("suite")
 
 LOGGERS = ("doit_mcp", "aiohttp", "asyncio")
-# Where secrets are made, and what of it is one: the result, or an argument by its place.
+# Where secrets are created, and how to get the secret: the result, or an argument by position.
 SOURCES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("doit_mcp.sandbox.identity.signing", "SigningKeys.sign", lambda made, *given: made),
     ("doit_mcp.sandbox.identity.exchange", "TokenExchange.exchange", lambda made, *given: made["access_token"]),
@@ -40,31 +40,31 @@ SHORTEST = 12
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Transcripts are read by people against the specification, so only somebody who does that rewrites them."""
+    """Add the option that rewrites transcripts, for changes that are reviewed against the specification."""
     parser.addoption("--rewrite-transcripts", action="store_true", help="write tests/transcripts anew, for review")
 
 
 class Guard(logging.Handler):
-    """Looks at every record as production would write it, and at ours whole, with the texts of their exceptions."""
+    """Inspects each record in its production format, and records of this package also in full, with exceptions."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.leaks: list[str] = []
         self._lines, self._plain = JsonFormatter(), logging.Formatter("%(message)s")
         self._without_request = _RequestRedactingFilter()
-        # Pieces of secrets that are made as the tests go; whole secrets that are there from the beginning.
+        # Fragments of secrets created during the tests, and secrets to match as a whole.
         self._pieces: set[str] = set()
         self._whole: set[str] = set()
 
     def learn(self, secret: object) -> None:
-        """This must not be logged, nor any part of it between two dots."""
+        """Remember a secret: neither it nor any of its dot-separated parts may be logged."""
         if isinstance(secret, str) and len(secret) >= SHORTEST:
             self._pieces.update(RUNS.findall(secret))
             if not RUNS.fullmatch(secret) and "." not in secret:
                 self._whole.add(secret)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Note the record if it tells a secret."""
+        """Note the record if it contains a secret."""
         if record.name.startswith(REQUEST_QUOTING_LOGGERS):
             record = copy.copy(record)
             self._without_request.filter(record)
@@ -75,13 +75,13 @@ class Guard(logging.Handler):
             self.leaks.append(f"{record.name}: {text[:2000]}")
 
     def tells(self, text: str) -> bool:
-        """Whether a secret, or what looks like one, is in *text*."""
+        """Return whether *text* contains a secret or something that looks like one."""
         if SHAPES.search(text) or any(secret in text for secret in self._whole):
             return True
         return any(run in self._pieces for run in RUNS.findall(text))
 
     def taken(self) -> list[str]:
-        """What was told since the last time."""
+        """Return the leaks found since the last call."""
         leaks, self.leaks = self.leaks, []
         return leaks
 
@@ -90,7 +90,7 @@ GUARD = Guard()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Listen, once everything is imported that secrets come from."""
+    """Start watching after collection, when all modules that create secrets have been imported."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
         if GUARD not in logger.handlers:
@@ -119,7 +119,7 @@ def _listen_at(place: Any, path: str, secret: Callable[..., Any]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """A test fails whose log told a secret, at the latest while its servers stopped."""
+    """Fail a test that logged a secret, including while its servers stopped."""
     result = yield
     if leaks := GUARD.taken():
         pytest.fail("a secret was logged:\n" + "\n".join(leaks[:5]), pytrace=False)

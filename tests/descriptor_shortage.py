@@ -1,4 +1,4 @@
-"""A process that can open nothing more."""
+"""A process that has run out of file descriptors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_descriptors() -> Iterator[None]:
-    """Those that are open go on working. What is opened fails with EMFILE."""
+    """Make every attempt to open a file or socket fail with EMFILE. Open descriptors keep working."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # The system gives the lowest number that is free.
+    # The system assigns the lowest free number.
     lowest = os.dup(0)
     os.close(lowest)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))

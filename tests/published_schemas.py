@@ -13,7 +13,7 @@ from typing import Any
 NAMES = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
 SCHEMAS = Path(__file__).parent / "data" / "mcp-schemas"
 
-# Kinds of wire.py that are not definitions of their own: the definition, and the way from there.
+# Kinds of wire.py without a definition of their own: the definition that contains them, and the path from there.
 PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
     "Annotations": (("Annotations",), ("TextContent", "properties", "annotations")),
     "Completion": (("CompleteResult", "properties", "completion"),),
@@ -28,20 +28,20 @@ PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
 
 @lru_cache
 def schema(name: str) -> dict[str, Any]:
-    """The schema of one revision."""
+    """Return the schema of one revision."""
     loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_bytes())
     return loaded
 
 
 def definitions(name: str) -> dict[str, Any]:
-    """Its definitions by name; the keyword changed with the dialect."""
+    """Return the definitions of a revision by name; the keyword depends on the JSON Schema dialect."""
     whole = schema(name)
     found: dict[str, Any] = whole.get("$defs") or whole["definitions"]
     return found
 
 
 def members(name: str, union: str) -> dict[str, Any]:
-    """The definitions that a union of messages is made of, by method."""
+    """Return the definitions in a union of messages, by method."""
     defined = definitions(name)
     if union not in defined:
         return {}
@@ -51,7 +51,7 @@ def members(name: str, union: str) -> dict[str, Any]:
 
 
 def properties(name: str, kind: str) -> list[str] | None:
-    """The property names of a kind, None where the revision does not have it."""
+    """Return the property names of a kind, or None if the revision does not have it."""
     defined = definitions(name)
     for first, *steps in PLACES.get(kind, ((kind,),)):
         found = defined.get(first)

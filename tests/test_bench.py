@@ -1,4 +1,4 @@
-"""scripts/bench: it measures what it says and checks what it is answered. Nothing here says how fast anything is."""
+"""scripts/bench measures what it claims and verifies every response. These tests make no statement about speed."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from scripts.benchmark.trials import Measurement
 from scripts.benchmark.wire import Connection, EventStream, MeasurementFailed, decode_chunks, find_header, parse_events
 
 ROOT = Path(__file__).parent.parent
-# It starts a dozen processes, which may take minutes on a busy machine; only a hang takes longer than this.
+# A run starts a dozen processes, which may take minutes on a busy machine. Only a hang takes longer than this.
 HANGS = pytest.mark.timeout(1800)
 
 
 def bench(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run scripts/bench in the environment of the tests."""
-    # Each worker has ports of its own: between looking for a free one and taking it another could.
+    # Each xdist worker gets its own port range: another worker could take a port between finding and binding it.
     first = 23_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     command = [str(ROOT / "scripts" / "bench"), "--rounds", "1", "-d", "0.2", "-c", "2", "--port", str(first)]
     command += ["--json", str(file)]
@@ -43,7 +43,7 @@ def bench(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_cpu_time_is_that_of_the_process() -> None:
-    """As precise as the process's own clock, so that a short window on a busy machine never shows zero."""
+    """CPU time is as precise as the process's own clock, so a short window on a busy machine never shows zero."""
     early, seen, late = time.process_time(), machine.cpu_seconds(os.getpid()), time.process_time()
     assert 0 < early <= seen <= late
     child = subprocess.Popen([sys.executable, "-c", "print(sum(range(1_000_000)), flush=True); input()"],
@@ -117,13 +117,13 @@ def test_a_spread_is_range_and_median() -> None:
 
 
 def test_ratios_compare_within_a_round() -> None:
-    """The second round was slow for both; a ratio of medians would not say 2."""
+    """Ratios are taken per round. The second round is slow for both servers; a ratio of medians would not be 2."""
     assert figures.ratio_spread({0: 20, 1: 200, 2: 30}, {0: 10, 1: 100}) == figures.Spread(2, 2, 2)
     assert figures.ratio_spread({0: 1}, {1: 1}) is None and figures.ratio_spread({0: 1}, {0: 0}) is None
 
 
 def record(server: str, round: int, cpu: float, suite: str = "call", error: str = "") -> Measurement:
-    """One measurement of load."""
+    """Return one load measurement."""
     values = {"rps": 1e6 / cpu, "p50_ms": 1.0, "p99_ms": 2.0, "cpu_us": cpu, "foreign": 0.0}
     return Measurement(suite, server, round, 32, {} if error else values, error)
 
@@ -266,7 +266,7 @@ def test_requests_say_how_long_they_are_and_hold_their_number(operation: str) ->
 
 
 def answer_of(*pieces: bytes) -> list[tuple[int, bytes, bytes]]:
-    """What a connection makes of bytes that come in pieces."""
+    """Return the responses that a connection reads from bytes arriving in pieces."""
     connection, found = Connection(), list[tuple[int, bytes, bytes]]()
     connection.on_answer = lambda status, head, body: found.append((status, head, body))
     for piece in pieces:
@@ -338,10 +338,10 @@ async def test_a_stream_that_is_refused_fails() -> None:
 
 
 class _Transport(asyncio.Transport):
-    """Takes what is written."""
+    """A transport that discards what is written."""
 
     def write(self, data: object) -> None:
-        """Nothing comes of it."""
+        """Discard *data*."""
 
 
 def test_tables_are_in_line() -> None:

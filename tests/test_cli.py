@@ -40,7 +40,7 @@ def test_version() -> None:
 
 @pytest.mark.requirement("L6")
 def test_serve_needs_its_secret() -> None:
-    """It never runs without authentication. The error names the variable and the sandbox."""
+    """``serve`` refuses to run without authentication. The error names the variable and suggests the sandbox."""
     done = run("serve")
     assert done.returncode == 2 and "MCP_TOKEN_EXCHANGE_SECRET" in done.stderr and "sandbox" in done.stderr
 
@@ -48,9 +48,9 @@ def test_serve_needs_its_secret() -> None:
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize("state_secrets", ["", "derived", f"{'n' * 32},derived"])
 def test_n22_a_short_secret_protects_no_shared_state(state_secrets: str) -> None:
-    """Clients hold encrypted state, so they could try out secrets offline. The minimum length is accepted."""
+    """Clients hold encrypted state, so a short secret could be guessed offline. 32 characters suffice."""
     short, enough = "x" * 31, "x" * 32
-    # An address reserved for documentation, so that accepted settings fail later, when the server cannot listen.
+    # An address reserved for documentation: accepted settings then fail later, when the server cannot listen.
     more = {"DOIT_MCP_STATE_SECRETS": state_secrets, "DOIT_MCP_HOST": "192.0.2.1"}
     done = run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET=short)
     assert done.returncode == 2 and short not in done.stderr
@@ -109,7 +109,7 @@ def test_flags_override_the_environment_and_secrets_are_not_flags() -> None:
     ],
 )
 def test_n22_no_error_repeats_a_secret_from_the_command_line(arguments: list[str], said: str) -> None:
-    """In any position, and also after a misspelled flag."""
+    """A secret in any position, even after a misspelled flag, is not repeated in an error."""
     done = run(*(argument.replace("{}", SECRET) for argument in arguments))
     assert done.returncode == 2 and SECRET not in done.stderr + done.stdout
     assert said in done.stderr
@@ -122,7 +122,7 @@ def test_auto_approve_needs_a_user_of_the_sandbox() -> None:
 
 
 def test_the_sandbox_stays_on_this_machine() -> None:
-    """Because its passwords are public."""
+    """The sandbox only listens on loopback, because its passwords are public."""
     done = run("sandbox", "--host", "0.0.0.0")
     assert done.returncode == 2 and "DOIT_MCP_HOST" in done.stderr and "127.0.0.1" in done.stderr
 
@@ -175,7 +175,7 @@ def call(said: dict[str, Any], name: str, arguments: dict[str, Any]) -> dict[str
 @pytest.mark.requirement("L4")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_lets_calls_in_flight_finish(number: int) -> None:
-    """Stopped during a call, it answers the call and exits with status 0 and without a traceback."""
+    """A server stopped during a call finishes the call and exits with status 0 and no traceback."""
     with sandbox() as (process, said):
         faults = {"latency": 1.0, "faults": []}
         control = urllib.request.Request(

@@ -1,6 +1,6 @@
-"""``Dockerfile``, ``compose.yaml`` and ``deploy``: they name what exists, hold no secrets, and agree with the server.
+"""``Dockerfile``, ``compose.yaml`` and ``deploy`` name existing things, hold no secrets, and agree with the server.
 
-No container engine runs in the tests, so nothing is built here.
+The tests run no container engine, so nothing is built here.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 REPLICAS = ("mcp-1", "mcp-2")
 VARIABLES = {declared.name: declared for declared in Settings.variables().values()}
 SECRETS = {"MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_REDIS_PASSWORD", "DOIT_API_KEY"}
-# What operators set and no setting of the server is.
+# Variables that operators set and that are not settings of the server.
 OF_THE_FILE = {"DOIT_MCP_SITE", "DOIT_MCP_REDIS_PASSWORD"}
 PINNED = re.compile(r"[a-z]+:[0-9.]+-[a-z]+@sha256:[0-9a-f]{64}")
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile, instruction by instruction."""
+    """Return the instructions of the Dockerfile with their arguments."""
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.M).replace("\\\n", " ")
     return [(line.split()[0], line.partition(" ")[2].strip()) for line in text.splitlines() if line.strip()]
 
@@ -49,14 +49,14 @@ def of(name: str) -> list[str]:
 
 
 def base_image() -> str:
-    """The image that both stages start from."""
+    """Return the image that both stages start from."""
     name, _, value = of("ARG")[0].partition("=")
     assert name == "PYTHON_IMAGE" and [line.split()[0] for line in of("FROM")] == ["${PYTHON_IMAGE}"] * 2
     return value
 
 
 def size(text: str) -> int:
-    """Bytes: 512mb, 1g, 900MiB."""
+    """Return a size such as 512mb, 1g or 900MiB in bytes."""
     found = re.fullmatch(r"(\d+)([kmg])(i?b)?", text.lower())
     assert found, text
     return int(found[1]) * UNITS[found[2]]
@@ -91,7 +91,7 @@ def test_every_variable_is_a_setting() -> None:
 
 @pytest.mark.parametrize("name", ["MCP_TOKEN_EXCHANGE_SECRET", "MCP_TOKEN_EXCHANGE_SECRET_FILE"])
 def test_the_settings_of_a_replica_are_taken(name: str, tmp_path: Path) -> None:
-    """As compose would fill them in."""
+    """The server accepts the environment that compose creates for a replica."""
     (tmp_path / "secret").write_text("s" * 32)
     secret = str(tmp_path / "secret") if name.endswith("_FILE") else "s" * 32
     given = {"DOIT_MCP_SITE": "mcp.example.com", name: secret, "DOIT_MCP_REDIS_PASSWORD": "p"}
@@ -111,7 +111,7 @@ def test_the_settings_of_a_replica_are_taken(name: str, tmp_path: Path) -> None:
 
 
 def test_no_secret_is_written_down() -> None:
-    """Each comes from the operator's environment."""
+    """Every secret comes from the operator's environment."""
     for name in ("compose.yaml", "Dockerfile", "deploy/Caddyfile"):
         for line in (ROOT / name).read_text().splitlines():
             if not line.lstrip().startswith("#") and (found := re.match(r"\s*(\w+)[:=]\s*(\S.*)", line)):
@@ -132,11 +132,11 @@ def test_nobody_may_do_more_than_needed(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_container_has_its_share_of_the_machine(name: str) -> None:
-    """A leak, or a flood of processes, in one ends that one and not the machine."""
+    """Memory and process limits confine a leak or a fork bomb to its container."""
     service = SERVICES[name]
     assert size(service["mem_limit"]) <= 1 << 30 and 0 < service["pids_limit"] <= 256
     if name == "redis":
-        # Buffers of connections and fragmentation come on top of it.
+        # Connection buffers and fragmentation need memory beyond maxmemory.
         (most,) = re.findall(r"--maxmemory (\w+)", service["command"][-1])
         assert size(service["mem_limit"]) >= 2 * size(most)
     if name == "proxy":
@@ -144,14 +144,14 @@ def test_every_container_has_its_share_of_the_machine(name: str) -> None:
 
 
 def test_images_are_pinned_by_their_digests() -> None:
-    """A tag can be pointed at another image at any time."""
+    """Images are pinned, because a tag can be moved to another image at any time."""
     images = [base_image(), *(SERVICES[name]["image"] for name in ("redis", "proxy"))]
     assert all(PINNED.fullmatch(image) for image in images), images
     assert base_image().startswith("python:3.11-slim@") and len(set(images)) == 3
 
 
 def test_labels_say_what_the_image_is() -> None:
-    """Of the Open Container Initiative; what nobody filled in is empty, never wrong."""
+    """The labels follow the Open Container Initiative. A value that was not provided is empty, never wrong."""
     said = labels()
     assert said["version"] == __version__ and said["licenses"] == "MIT" and said["title"] and said["description"]
     assert said["base.name"] == "docker.io/library/${PYTHON_IMAGE}"
@@ -162,7 +162,7 @@ def test_labels_say_what_the_image_is() -> None:
 
 
 def run_script(copy: Path, fake: str, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """One of our scripts in a copy of what it reads, with a Docker that *fake*, shell, stands in for."""
+    """Run one of our scripts in a copy of the files it reads, with the shell code *fake* as ``docker``."""
     (copy / "bin").mkdir(exist_ok=True)
     docker = copy / "bin" / "docker"
     docker.write_text(f"#!/bin/sh\n{fake}\n")
@@ -182,7 +182,7 @@ def run_script(copy: Path, fake: str, script: str, *arguments: str) -> subproces
 
 
 def test_digests_are_renewed(tmp_path: Path) -> None:
-    """scripts/pin-images: each image by the digest that the registry names, nothing else touched."""
+    """scripts/pin-images updates each image to the digest that the registry reports, and changes nothing else."""
     names = 'case "$2$6" in version) ;; *redis:*) echo sha256:%064d;; *python:*) echo sha256:%064d;; *) exit 9;; esac'
     names %= (1, 2)
     without = run_script(tmp_path, "exit 1", "pin-images")
@@ -206,7 +206,7 @@ def test_digests_are_renewed(tmp_path: Path) -> None:
 
 
 def test_images_are_built_with_a_bill_of_materials(tmp_path: Path) -> None:
-    """scripts/image: an SBOM and provenance are attached, and the labels name the commit."""
+    """scripts/image attaches an SBOM and provenance, and the labels name the commit."""
     shows = 'printf "%s\\n" "$@"'
     usage = run_script(tmp_path, shows, "image")
     assert usage.returncode == 2 and usage.stderr.startswith("Build the image") and "containerd" in usage.stderr
@@ -277,7 +277,7 @@ def test_its_command_exists() -> None:
 
 
 async def test_the_health_check_is_answered() -> None:
-    """It has to work inside the container, where the server is called by its address."""
+    """The health check works inside the container, where the server is addressed by IP."""
     (check,) = of("HEALTHCHECK")
     command = json.loads(check.partition("CMD ")[2])
     assert command[0] == "python"
@@ -300,16 +300,16 @@ def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
     (most,) = re.findall(r"max_size (\d+)MiB", text)
     assert int(most) << 20 == Settings().max_body
     assert "./deploy/Caddyfile:/etc/caddy/Caddyfile:ro" in SERVICES["proxy"]["volumes"]
-    # Docker's own patience is ten seconds; a client who leaves has to be noticed.
+    # Docker kills a container after ten seconds. Without flush_interval, the proxy notices clients that disconnect.
     (grace,) = re.findall(r"grace_period (\d+)s", text)
     assert int(grace) < 10 and not re.search(r"^\s*flush_interval", text, re.M)
-    # Older ones do not send a body again.
+    # Earlier versions do not resend a request body.
     (version,) = re.findall(r"caddy:(\d+)\.(\d+)-alpine@", SERVICES["proxy"]["image"])
     assert tuple(map(int, version)) >= (2, 11)
 
 
 def test_every_package_of_the_image_is_pinned_by_its_hashes() -> None:
-    """What setup.cfg asks for, for the server and the extras of the image."""
+    """The pins satisfy the requirements in setup.cfg, for the server and the extras in the image."""
     text = (ROOT / "deploy" / "requirements.txt").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     pins = {}

@@ -39,7 +39,7 @@ WRITTEN = [
         for name in ("README.rst", "CONTRIBUTING.rst", "SECURITY.md", "CHANGELOG.rst", "examples/README.rst")
     ),
 ]
-# Phrases that the style of the docs rules out, and what they hide: a missing actor, a metaphor, an odd pronoun.
+# Phrases that the style rules out because they hide an actor or are metaphors.
 BANNED = re.compile(
     r"\b(is none|nobody|whoever|anew|be had|reckon|strangers?|stands in|goes by|so many|the same of|the sheet|colour|"
     r"catalogue|cancelled|licence|told|people)\b",
@@ -48,7 +48,7 @@ BANNED = re.compile(
 
 
 def rows_between(page: Path, name: str) -> Iterator[list[str]]:
-    """The rows of a generated table in *page*, without the header."""
+    """Yield the rows of a generated table in *page*, without the header."""
     _, _, rest = page.read_text("utf-8").partition(f"\n.. {name}: ")
     table, end, _ = rest.partition(f".. {name}: end\n")
     assert end
@@ -182,7 +182,7 @@ async def test_the_observability_page_has_every_metric_and_log_field() -> None:
         metrics = (await site.send("GET", "/metrics", {})).text
     served = set(re.findall(r"^# TYPE (\w+)", metrics, re.MULTILINE))
     described = set(re.findall(r"^   \* - ``(doit_mcp_\w+)``", text, re.MULTILINE))
-    # Only their names are needed, and those need no connection.
+    # Only their names are needed, and those require no connection.
     with_redis = {f"doit_mcp_{name}" for name in RedisBackend.gauges(cast(Any, None))}
     assert {name.removesuffix("_total") for name in described} == {
         name.removesuffix("_total") for name in served | with_redis

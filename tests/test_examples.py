@@ -40,7 +40,7 @@ def curl() -> str:
 
 
 async def run(*command: str, **environment: str) -> str:
-    """What a command prints; it must succeed."""
+    """Run a command that must succeed, and return its output."""
     process = await asyncio.create_subprocess_exec(
         *command,
         env={**os.environ, **environment},
@@ -53,7 +53,7 @@ async def run(*command: str, **environment: str) -> str:
 
 
 def check_breakdown(text: str) -> None:
-    """An answer of cost_breakdown by service."""
+    """Check a JSON-RPC response to cost_breakdown by service."""
     result = json.loads(text)["result"]
     assert not result.get("isError") and json.loads(result["content"][0]["text"])["rows"]
 
@@ -72,7 +72,7 @@ async def test_the_curl_command_of_the_docs(sandbox: Sandbox, curl: str, page: s
 
 @pytest.mark.usefixtures("curl")
 async def test_the_curl_example(sandbox: Sandbox) -> None:
-    # Without a token in the environment, it uses that of the sandbox's admin.
+    # Without a token in the environment, the script uses the one of the sandbox's admin.
     check_breakdown(await run(str(EXAMPLES / "curl.sh"), DOIT_MCP_URL=sandbox.mcp, DOIT_API_KEY=""))
 
 

@@ -1,4 +1,4 @@
-"""scripts/fuzz: a short run of it is part of the suite, and it finds the faults that are there."""
+"""scripts/fuzz: a short run is part of the suite, and planted faults are found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RUNS, SEED = 150, 1
 
 
 def planted(data: bytes) -> None:
-    """A fault behind a comparison, as parsers have them."""
+    """Fail behind a comparison, as faults in parsers do."""
     if b"xyz" in data:
         raise RuleViolation("planted")
 
@@ -31,7 +31,7 @@ def test_parsers_withstand_hostile_input(name: str) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_seeds_are_well_formed(name: str) -> None:
-    """Inputs are made from them; one that fails would make every run fail."""
+    """Inputs derive from the seeds, so a failing seed would make every run fail."""
     target = TARGETS[name]
     assert target.seeds and target.run.__doc__
     for one in target.seeds:
@@ -68,7 +68,7 @@ def test_the_first_failing_input_ends_it_and_runs_again(
 def test_the_time_is_for_all_targets_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What one takes more than its share is missing for the others; each runs at least once."""
+    """The targets share the time: one that exceeds its share shortens the others, but each runs at least once."""
     shares: list[float] = []
     clock = iter([100.0, 100.0, 140.0, 170.0])
     monkeypatch.setattr("scripts.fuzzing.__main__.time", SimpleNamespace(monotonic=lambda: next(clock)))
@@ -87,7 +87,7 @@ def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str
 
 @pytest.mark.skipif(not find_spec("atheris"), reason="atheris is not installed; scripts/fuzz installs it")
 def test_atheris_follows_the_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In a process of its own, starting from the seeds; what it learned stays for the next time."""
+    """Atheris runs in its own process, starts from the seeds, and keeps its corpus for the next run."""
     assert main(["event-ids", "--engine", "atheris", "--runs", "2000", "--seed", "1", "--folder", str(tmp_path)]) == 0
     assert len(list((tmp_path / "event-ids" / "corpus").iterdir())) > len(TARGETS["event-ids"].seeds)
     assert "nothing failed" in capsys.readouterr().out
@@ -115,7 +115,7 @@ time.sleep(600)
 
 @pytest.mark.skipif(not find_spec("atheris"), reason="atheris is not installed; scripts/fuzz installs it")
 def test_a_hung_input_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    """Killed from outside, that one cannot end anything itself."""
+    """A hung child ends even if its parent is killed and cannot clean up."""
     (tmp_path / "x").write_bytes(b"x")
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, HANGS, "cursors", str(tmp_path), "-timeout=300"],

@@ -1,6 +1,6 @@
-"""The code against the digest of the DoiT API's document: every operation is declared once, with the document's names.
+"""Every operation in the DoiT API's document is declared exactly once, with the names of the document.
 
-What is missing or wrong is said in words. scripts/spec stores the document in ``tests/data/doit-api.json``.
+Failures say what is missing or wrong. scripts/spec stores the document in ``tests/data/doit-api.json``.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Facts = dict[str, dict[str, Any]]
 DIGEST = make_digest(read_document(DOCUMENT))
 ROWS = {(row["method"], row["path"]): row for row in DIGEST}
 OF_THE_CLIENT = {"X-Tenant-Id": "the tenant of the call", "Idempotency-Key": "made by the client"}
-"""Headers that are no arguments, and where they come from."""
+"""Headers that are not arguments, and where their values come from."""
 COMPOSED = {
     ("GET", "/insights/v1/results"): "list_optimization_recommendations",
     ("POST", "/ava/v1/ask"): "ask_ava_streaming",
     ("POST", "/cloudflow/v1/flows/actions/build"): "build_cloud_flow",
     ("POST", "/cloudflow/v1/flows/{flowId}/actions/refine"): "refine_cloudflow",
 }
-"""Operations that are offered by functions of the catalogue."""
+"""Operations that are offered by functions of the catalog."""
 DIFFERENT = {
     "* rule.components[].include_null": "the old server's name of includeNull, as which it is sent",
     "* rule.components[].type": "attribution and attribution_group, old names that the old server took",
@@ -50,28 +50,29 @@ DIFFERENT = {
     "updateDatahubDataset name": "is in the path; in the body it may only be the same",
     "updateUser language": "the old server took es as well",
 }
-"""Where a declaration knowingly differs from the document, and why: operationId (* for any), and the parameter or field
-with all that is in it."""
+"""Known differences between a declaration and the document, with the reason. The keys are the operationId (* for any)
+and the parameter or field, including everything nested in it.
+"""
 PENDING: dict[str, int] = {}
-"""How many operations of an area are not declared yet, exactly: whoever adds one counts here."""
+"""How many operations of an area are not declared yet. The number is exact."""
 MILLISECONDS = ("minCreationTime", "maxCreationTime")
-"""Parameters that are whole numbers whether the document calls them that or text: a query has nothing but text."""
+"""Parameters compared as integers even where the document types them as strings: a query contains only text."""
 
 
 def members(kind: type) -> Iterator[Any]:
-    """The methods of an area that are about an operation."""
+    """Yield the methods of an area that declare or offer an operation."""
     yield from (member for member in vars(kind).values() if isinstance(getattr(member, "operation", None), Operation))
 
 
 METHODS = [member for kind in AREAS.values() for member in members(kind)]
-# A method that offers another's operation is itself the function of its row; a declaring one is wrapped.
+# A method that offers another's operation is the function of its row; a declaring method is wrapped.
 DECLARED: list[Operation] = [one.operation for one in METHODS if one.operation.function is not one]
 OFFERED: list[Operation] = [one.operation for one in METHODS if not one.__name__.startswith("_")]
 EACH = pytest.mark.parametrize("declared", DECLARED, ids=lambda row: f"{row.method} {row.path}")
 
 
 def key(row: Operation) -> tuple[str, str]:
-    """By what an operation is known in the digest."""
+    """Return the key of an operation in the digest."""
     return row.method, row.path
 
 
@@ -137,7 +138,7 @@ def test_permissions_of_the_document_are_declared(declared: Operation) -> None:
 
 
 def letters(text: str) -> str:
-    """*text* without its spelling: names of permissions have blanks or capitals."""
+    """Return the letters of *text* in lowercase: names of permissions vary in spaces and capitals."""
     return re.sub("[^a-z]", "", text.lower())
 
 
@@ -153,7 +154,7 @@ def test_the_table_of_differences_has_nothing_needless() -> None:
 
 
 def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
-    """The parameters by the document, and by the declaration."""
+    """Return the parameters in the document and in the declaration."""
     wanted = {name: facts for name, facts in ROWS[key(declared)]["parameters"].items() if name not in OF_THE_CLIENT}
     for name in MILLISECONDS:
         if name in wanted:
@@ -163,7 +164,7 @@ def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
 
 
 def fields_in(declared: Operation) -> tuple[Facts, Facts]:
-    """The fields of the body by the document, and by the declaration."""
+    """Return the body fields in the document and in the declaration."""
     placed = {*declared.placeholders, *declared.parameters}
     fields: Facts = ROWS[key(declared)].get("body", {}).get("fields", {})
     return fields, {name: facts for name, facts in described(declared).items() if name not in placed}
@@ -171,7 +172,7 @@ def fields_in(declared: Operation) -> tuple[Facts, Facts]:
 
 @cache
 def described(declared: Operation) -> Facts:
-    """All arguments of a declaration; values that only the offering method lists are taken from there."""
+    """Return all arguments of a declaration, with enum values that only the offering method lists."""
     found = dict(schema_fields(schema_of(declared)))
     for row in OFFERED:
         if key(row) == key(declared) and row.function is not declared.function:
@@ -182,7 +183,7 @@ def described(declared: Operation) -> Facts:
 
 
 def schema_of(declared: Operation) -> dict[str, Any]:
-    """The schema of a declaration's arguments; in a form, bytes are text."""
+    """Return the schema of a declaration's arguments. In a form, bytes are strings."""
     if declared.content_type != MULTIPART:
         return schema_of_function(declared.function)
     (form,) = get_args(get_type_hints(declared.function)["form"])
@@ -192,7 +193,7 @@ def schema_of(declared: Operation) -> dict[str, Any]:
 
 
 def mistakes(operation: str, wanted: Facts, found: Facts) -> Iterator[str]:
-    """What is missing, unknown or of another kind, except where that is known."""
+    """Yield what is missing, unknown or of another type, except known differences."""
     known = [field for one, field in map(str.split, DIFFERENT) if operation and one in (operation, "*")]
     for name in wanted.keys() | found.keys():
         if any(name == one or name.startswith((f"{one}.", f"{one}[")) for one in known):
@@ -207,7 +208,7 @@ def mistakes(operation: str, wanted: Facts, found: Facts) -> Iterator[str]:
 
 
 def anything_goes(name: str, found: Facts) -> bool:
-    """Whether a field lies in one whose fields the declaration leaves open."""
+    """Return whether a field is nested in one whose members the declaration leaves open."""
     above = name.rpartition(".")[0]
     while above:
         holder = above.removesuffix(".*").removesuffix("[]")
@@ -218,10 +219,10 @@ def anything_goes(name: str, found: Facts) -> bool:
 
 
 def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:
-    """How a declaration is about other values than the document; "" if it is not.
+    """Describe how a declaration accepts other values than the document; "" if it does not.
 
-    It may require what the document forgets to (the tests of compatibility bound that), and list values that the
-    document only talks about.
+    A declaration may require what the document does not (the compatibility tests limit that), and may list values that
+    the document only mentions in prose.
     """
     if found["type"] != wanted["type"]:
         return f"is {found['type']}, not {wanted['type']}"
@@ -234,5 +235,5 @@ def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:
 
 
 def listed(lines: Iterable[str]) -> str:
-    """Lines one below the other, as pytest shows them."""
+    """Return one line each, as pytest shows them."""
     return "\n".join(["", *sorted(lines)])

@@ -1,4 +1,4 @@
-"""The architecture, read off the syntax trees: imports point down, concepts stay with their owners."""
+"""The architecture, read from the syntax trees: imports point down, and concepts stay with their owners."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BELOW = {
     "cli": "transports sandbox process settings settings_parsing observability command_line",
     "__main__": "cli",
 }
-# The one place where layers meet as objects.
+# The only module that connects objects of different layers.
 WIRING = {"transports.http.app"}
 TREES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_bytes())
@@ -41,7 +41,7 @@ DATE = re.compile(r"20\d\d-[01]\d-[0-3]\d")
 
 
 def imported(module: str) -> Iterator[str]:
-    """Modules of ours that *module* imports, wherever in it, for the type checker alone included."""
+    """Yield the modules of this package that *module* imports, including local and type-checking imports."""
     for node in ast.walk(TREES[module]):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -52,7 +52,7 @@ def imported(module: str) -> Iterator[str]:
             names = [".".join([*base, alias.name]) for alias in node.names] if base[0] == "doit_mcp" else []
         for name in names:
             parts = name.split(".")[1:]
-            # A name is a module or something inside one; a folder is its __init__.
+            # A name may be a module or an attribute of one; a folder is its __init__.
             paths = (parts, [*parts, "__init__"], parts[:-1], [*parts[:-1], "__init__"])
             yield next(known for path in paths if (known := ".".join(path)) in TREES)
 

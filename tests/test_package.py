@@ -1,4 +1,4 @@
-"""The package as it is installed, and the Python versions that it names."""
+"""The installed package and the Python versions it supports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def supported_pythons() -> list[str]:
-    """The versions in the classifiers of setup.cfg."""
+    """Return the versions in the classifiers of setup.cfg."""
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
     return re.findall(r"^Programming Language :: Python :: (3\.\d+)$", setup["metadata"]["classifiers"], re.MULTILINE)

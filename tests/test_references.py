@@ -1,4 +1,4 @@
-"""The repository explains itself: its files cite public specifications and no documents that readers do not have."""
+"""The repository is self-contained: its files cite only public specifications."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PUBLIC = re.compile(r"\b(?:CIMD|HTML|JSON-RPC|MCP|OAuth|OpenID|RFC|SEC|SEP|W3C)\
 
 
 def files() -> Iterator[Path]:
-    """The text files of the repository, this one excepted."""
+    """Yield the text files of the repository."""
     yield from (path for path in sorted(ROOT.iterdir()) if path.is_file() and path.suffix in TEXT - {""})
     for folder in FOLDERS:
         for directory, below, names in os.walk(ROOT / folder):
@@ -37,7 +37,7 @@ def files() -> Iterator[Path]:
 
 
 def references(text: str) -> list[str]:
-    """The lines of *text* that refer to what is not public, each with the kind of reference."""
+    """Return the lines of *text* that refer to non-public documents, each with the kind of reference."""
     found = []
     for number, line in enumerate(text.splitlines(), start=1):
         found += [f"{number}: {kind}: {line.strip()}" for kind, form in OUTSIDE.items() if re.search(form, line)]

@@ -1,4 +1,4 @@
-"""docs/security/requirements.toml and its markers: every requirement has a test or a reason, every marker a requirement."""
+"""docs/security/requirements.toml and its markers: every requirement has a test or a reason, and markers are valid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BANNED = re.compile(
     r"\b(is none|is no|told|nobody|whoever|anew|be had|away|reckon|strangers?|people|so many|the same of|stands in|goes by)\b",
     re.IGNORECASE,
 )
-# test_n9_n10_name: a test that is named for requirements.
+# The form test_n9_n10_name: a test named after requirements.
 NAMED = re.compile(r"test((?:_[a-z]\d+)+)_")
 
 
@@ -53,7 +53,7 @@ def test_every_marker_names_requirements() -> None:
 
 
 def test_every_marker_is_found() -> None:
-    """A marker somewhere else, on a parameter for example, would be missing on the page."""
+    """A marker elsewhere, such as on a parameter, would be missing from the generated page."""
     marker = "mark." + "requirement("
     written = {
         path.relative_to(TESTS).as_posix(): path.read_text("utf-8").count(marker) for path in TESTS.rglob("*.py")

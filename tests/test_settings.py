@@ -1,4 +1,4 @@
-"""The settings: each variable, all problems at once, and no secrets in errors."""
+"""The settings: every variable, all problems reported at once, and no secrets in errors."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ FILES = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_API_KEY", 
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize("variable", FILES)
 def test_n22_secrets_are_read_from_files(variable: str, tmp_path: Path) -> None:
-    """As Docker and Kubernetes mount them: a path that may be a link, and a line feed after the secret."""
+    """Secrets can be files as Docker and Kubernetes mount them: symlinks, with a newline after the secret."""
     secret = "redis://:hush@redis" if variable == "DOIT_MCP_REDIS_URL" else "h" * 40
     (tmp_path / "data").write_text(f"  {secret}\n")
     file = tmp_path / "secret"
@@ -287,7 +287,7 @@ def test_n22_files_that_hold_no_secret_are_refused(variable: str, tmp_path: Path
 def test_n22_another_process_gets_what_was_read_and_not_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file may have changed or be gone by then."""
+    """Child processes receive the values, because the files may have changed or been deleted by then."""
     given = {
         "MCP_TOKEN_EXCHANGE_SECRET": "h" * 40,
         "DOIT_MCP_STATE_SECRETS": f"{'N' * 32},derived",

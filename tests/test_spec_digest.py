@@ -101,7 +101,7 @@ def test_permissions_that_a_description_asks_for(description: str, permissions: 
 
 
 def changed() -> dict[str, Any]:
-    """A newer document, in which everything is different."""
+    """Return a newer document in which everything differs."""
     newer: dict[str, Any] = copy.deepcopy(DOCUMENT)
     thing = newer["paths"].pop("/things/{id}")
     get, put = thing["get"], thing["put"]

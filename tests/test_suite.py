@@ -1,4 +1,4 @@
-"""What holds for the tests themselves, so that they fail for faults of the server and for nothing else."""
+"""Rules for the tests themselves, so that they fail only for faults of the server."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
-# A wait for what has to happen ends a hang; it says nothing about speed.
+# A timeout on something that must happen only ends a hang; it is no measure of speed.
 LEAST_PATIENCE_SECONDS = 20
 
 
 @cache
 def calls() -> list[tuple[str, ast.Call]]:
-    """Every call of a function in the tests, and its file."""
+    """Return every function call in the tests, with its file."""
     trees = {str(file.relative_to(TESTS)): ast.parse(file.read_text()) for file in sorted(TESTS.rglob("*.py"))}
     return [(file, node) for file, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
 def files_that_call(*names: str, with_any_of: frozenset[str] = frozenset()) -> set[str]:
-    """The files that call a function with one of these names and, if any are given, one of these keywords."""
+    """Return the files that call one of these functions, with at least one of these keywords if any are given."""
     return {
         file
         for file, call in calls()
@@ -31,7 +31,7 @@ def files_that_call(*names: str, with_any_of: frozenset[str] = frozenset()) -> s
 
 
 def test_there_is_one_hypothesis_profile() -> None:
-    """It is the one of conftest.py, which sets no deadline: a busy machine makes examples slow, not wrong."""
+    """Only conftest.py defines a profile, without a deadline: a busy machine makes examples slow, not wrong."""
     assert settings.default is not None and settings.default.deadline is None
     assert HealthCheck.too_slow in settings.default.suppress_health_check
     assert files_that_call("register_profile", "load_profile") == {"conftest.py"}
@@ -40,7 +40,7 @@ def test_there_is_one_hypothesis_profile() -> None:
 
 
 def test_waits_for_what_has_to_happen_are_long() -> None:
-    """On a machine with other work a second of the tests' own may take ten."""
+    """Timeouts are long, because one second of work may take ten on a busy machine."""
     short = []
     for file, call in calls():
         if isinstance(call.func, ast.Attribute) and call.func.attr == "wait_for" and len(call.args) > 1:

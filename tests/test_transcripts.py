@@ -1,7 +1,7 @@
-"""What goes over the wire, chapter by chapter and revision by revision, as ``tests/transcripts/<revision>/`` has it.
+"""The messages on the wire, by chapter and revision, compared with ``tests/transcripts/<revision>/``.
 
-Each exchange is a request (the headers that matter, the body) and its answer (status, headers that matter, messages).
-What differs from run to run stands as <session>, <state> and the like.
+Each exchange is a request (relevant headers, body) and its response (status, relevant headers, messages). Values that
+differ between runs are replaced by <session>, <state> and the like.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CLIENT = {"name": "transcript", "version": "1.0"}
 ECHO = {"name": "echo", "arguments": {"text": "hi"}}
 PROMPT = {"name": "greet", "arguments": {"who": "Ann"}}
 COMPLETE = {"ref": {"type": "ref/prompt", "name": "greet"}, "argument": {"name": "who", "value": "An"}}
-# Chapter -> the requests of it, in order; what a revision does not have is answered as such, and shows so.
+# Chapter -> its requests, in order. Where a revision lacks a feature, the error response is recorded.
 CHAPTERS: dict[str, tuple[tuple[str, Json | None], ...]] = {
     "tools": (
         ("tools/list", None),
@@ -64,7 +64,7 @@ MALFORMED: tuple[Any, ...] = (
 
 
 class Transcript:
-    """Exchanges with one site, written down."""
+    """Recorded exchanges with one site."""
 
     def __init__(self, site: Site, revision: str) -> None:
         self.site, self.revision = site, revision
@@ -87,14 +87,14 @@ class Transcript:
         return answer
 
     def text(self) -> str:
-        """All of it as JSON, without what differs from run to run."""
+        """Return the exchanges as JSON, with values that differ between runs replaced."""
         written = json.dumps(self.lines, indent=1, ensure_ascii=False)
         written = re.sub(r'("Mcp-Session-Id": )"[0-9a-f]+"', r'\1"<session>"', written)
         return re.sub(r'("requestState": )"[\w-]+"', r'\1"<state>"', written) + "\n"
 
 
 async def handshake(site: Site, revision: str, capabilities: Json) -> tuple[Transcript, dict[str, str]]:
-    """The opening, and the headers of what follows."""
+    """Initialize a session; return the transcript and the headers for later requests."""
     transcript = Transcript(site, revision)
     params = {"protocolVersion": revision, "capabilities": capabilities, "clientInfo": CLIENT}
     opened = await transcript.exchange(site.request("initialize", params, id=0), {})
@@ -106,7 +106,7 @@ async def handshake(site: Site, revision: str, capabilities: Json) -> tuple[Tran
 
 
 async def chapter_of(site: Site, revision: str, chapter: str) -> Transcript:
-    """The exchanges of one chapter."""
+    """Record the exchanges of one chapter."""
     if revision != MODERN:
         transcript, headers = await handshake(site, revision, {})
         del transcript.lines[:]
@@ -124,7 +124,7 @@ async def chapter_of(site: Site, revision: str, chapter: str) -> Transcript:
 
 
 def compare(config: pytest.Config, revision: str, chapter: str, transcript: Transcript) -> None:
-    """The transcript is the one on file; or it is put there, when somebody says so."""
+    """Compare the transcript with the stored file, after rewriting the file if --rewrite-transcripts is given."""
     file = HOME / revision / f"{chapter}.json"
     if config.getoption("--rewrite-transcripts"):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,7 @@ async def test_batches(pytestconfig: pytest.Config) -> None:
 
 @pytest.mark.parametrize("revision", HANDSHAKES)
 async def test_cancellation(pytestconfig: pytest.Config, revision: str) -> None:
-    """The request that is cancelled ends without an answer; an unknown one is no fault."""
+    """A canceled request ends without a response. Canceling an unknown request is not an error."""
     async with serving() as site:
         transcript, headers = await handshake(site, revision, {})
         del transcript.lines[:]
@@ -203,14 +203,14 @@ async def test_cancellation(pytestconfig: pytest.Config, revision: str) -> None:
             note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
             await transcript.exchange(note, headers)
         await waiting
-        # The answer that ends last is told first: its request was.
+        # The canceled request ends last, but it was sent first.
         transcript.lines.sort(key=lambda line: "id" not in line["request"]["body"])
         compare(pytestconfig, revision, "cancellation", transcript)
 
 
 @pytest.mark.parametrize("revision", [*HANDSHAKES, MODERN])
 async def test_malformed(pytestconfig: pytest.Config, revision: str) -> None:
-    """What is no message of this revision, and what names a session that is none."""
+    """Malformed messages and unknown session ids are refused."""
     async with serving() as site:
         if revision == MODERN:
             transcript, headers = Transcript(site, revision), {"MCP-Protocol-Version": MODERN, "Mcp-Method": "ping"}
@@ -224,7 +224,7 @@ async def test_malformed(pytestconfig: pytest.Config, revision: str) -> None:
 
 
 def test_nothing_on_file_is_unused() -> None:
-    """A transcript that no test compares would go stale unseen."""
+    """Every stored transcript is compared by a test, so none goes stale."""
     used = {f"{revision}/{chapter}" for revision in (*HANDSHAKES, MODERN) for chapter in CHAPTERS}
     used |= {f"{revision}/{chapter}" for revision in HANDSHAKES for chapter in ("lifecycle", "cancellation")}
     used |= {f"{revision}/malformed" for revision in (*HANDSHAKES, MODERN)}

@@ -1,4 +1,4 @@
-"""The checker of outgoing messages lets right ones pass and catches wrong ones."""
+"""The checker of outgoing messages accepts valid messages and catches invalid ones."""
 
 from __future__ import annotations
 

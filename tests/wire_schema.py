@@ -1,4 +1,4 @@
-"""Every message the server sends, against the published schema of the revision it is sent in."""
+"""Checks every message that the server sends against the published schema of its revision."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tests import published_schemas
 
 Json = dict[str, Any]
 
-# Requests whose answer is exactly {}.
+# Requests whose result is exactly {}.
 EMPTY = {"ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
-# What a request may be answered with instead of the result named after it (2026-07-28, MRTR; SEP-2663).
+# Other results that a request may have instead of its own (2026-07-28, MRTR; SEP-2663).
 INSTEAD = {"input_required": {"tools/call", "prompts/get", "resources/read"}, "task": {"tools/call"}}
-# Notifications of extensions: no schema has them.
+# Notifications of extensions, which are in no published schema.
 EXTENSIONS = {"notifications/tasks"}
 
 
 def check(revision: str, message: Any, method: str | None = None) -> None:
-    """Raise AssertionError unless *message*, which the server sent, is one of *revision*.
+    """Raise AssertionError unless *message*, sent by the server, is valid in *revision*.
 
-    *method* is that of the request it answers; without it a result is checked as far as all results are alike.
-    An array is checked as a batch.
+    *method* is the method of the request. Without it, only what all results share is checked. An array is checked as
+    a batch.
     """
     if isinstance(message, list):
         assert revision == "2025-03-26" and message, f"no batches in {revision}: {message!r}"
@@ -64,13 +64,13 @@ def _error(revision: str, message: Json) -> None:
     code = message["error"].get("code")
     assert type(code) is int, f"the code is no integer: {message!r}"
     if revision in STATELESS_REVISIONS:
-        # Reserved ranges, and codes that were taken back (MCP 2026-07-28).
+        # Reserved ranges and withdrawn codes (MCP 2026-07-28).
         assert code not in (-32002, -32042) and not -32019 <= code <= -32000, f"{code} must not be sent"
         assert not -32099 <= code <= -32023, f"{code} is reserved"
     else:
         assert not -32099 <= code <= -32020 or (code == -32042 and revision == "2025-11-25"), f"{code} came later"
     if "id" not in message:
-        # Earlier schemas demand an id even where none could be read; leaving it out is right (MCP 2026-07-28, Responses).
+        # Earlier schemas require an id even if none could be read; omitting it is correct (MCP 2026-07-28, Responses).
         message = {**message, "id": 0}
     base = (
         "JSONRPCErrorResponse" if "JSONRPCErrorResponse" in published_schemas.definitions(revision) else "JSONRPCError"
@@ -84,7 +84,7 @@ def _error(revision: str, message: Json) -> None:
 
 @lru_cache
 def _typed_errors(revision: str) -> dict[int, str]:
-    """The definitions of single errors by code; some are the whole message, some its ``error``."""
+    """Return the definitions of specific errors by code; some describe the whole message, some its ``error``."""
     found: dict[int, str] = {}
     for name, definition in published_schemas.definitions(revision).items():
         properties = definition.get("properties", {})

@@ -1,4 +1,4 @@
-"""Owns a DoiT API on loopback that answers as told, once per request, and remembers what reached it."""
+"""A scripted DoiT API on loopback that records the requests it receives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Seen:
-    """One request as it came."""
+    """A request as received."""
 
     method: str
     target: str
@@ -28,13 +28,13 @@ class Seen:
 
 @dataclass
 class Api:
-    """The API: *script* is what it does with each request, the last step again and again."""
+    """The API: each request runs the next step of *script*; the last step repeats."""
 
     base: str = ""
     script: list[Handler] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a request's connection was closed while it was being answered."""
+    """Set when a client closes the connection before its response is complete."""
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(Seen(request.method, request.raw_path, dict(request.headers), await request.read()))
@@ -47,7 +47,7 @@ class Api:
 
 
 def says(status: int = 200, body: Any = None, **headers: str) -> Handler:
-    """Answers with a status and JSON, or with bytes as they are."""
+    """Respond with a status and JSON, or with raw bytes."""
 
     async def step(request: web.Request) -> web.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -59,14 +59,14 @@ def says(status: int = 200, body: Any = None, **headers: str) -> Handler:
 
 
 async def resets(request: web.Request) -> web.Response:
-    """Breaks the connection before any answer."""
+    """Reset the connection before any response."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
 
 
 async def truncates(request: web.Request) -> web.StreamResponse:
-    """Breaks the connection in the middle of the body."""
+    """Reset the connection in the middle of the body."""
     response = web.StreamResponse(headers={"Content-Length": "100", "Content-Type": "application/json"})
     await response.prepare(request)
     await response.write(b'{"a": ')
@@ -76,7 +76,7 @@ async def truncates(request: web.Request) -> web.StreamResponse:
 
 
 async def hangs(request: web.Request) -> web.StreamResponse:
-    """Sends one byte, and then nothing for ever."""
+    """Send one byte, then nothing."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     await response.write(b"{")
@@ -85,7 +85,7 @@ async def hangs(request: web.Request) -> web.StreamResponse:
 
 
 def streams(*chunks: bytes, end: Handler | None = None) -> Handler:
-    """Answers with an event stream in these pieces."""
+    """Respond with an event stream in these chunks."""
 
     async def step(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -104,7 +104,7 @@ def streams(*chunks: bytes, end: Handler | None = None) -> Handler:
 
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
-    """The API, running; its base has a path."""
+    """A running API whose base URL has a path."""
     api = Api(script=[says(200, {})])
     runner = web.ServerRunner(web.Server(api, handler_cancellation=True), shutdown_timeout=0.1)
     await runner.setup()
@@ -118,7 +118,7 @@ async def api() -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def connect(api: Api) -> AsyncIterator[Callable[..., Client]]:
-    """Makes clients of the API: ``tokens`` are given out one after the other."""
+    """Return a factory of clients of the API; ``tokens`` are the token and the one after a refresh."""
     async with open_session() as http:
 
         def make(

@@ -1,4 +1,4 @@
-"""Owns the double of the API at its seam: it answers from a list and remembers what it was asked."""
+"""A test double of the API's transport that returns prepared responses and records the requests."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from doit_mcp.protocol.json_schema import JsonObject
 
 
 class Recorder:
-    """Implements Sender. Answers come in order, the last one again and again; an exception is raised.
+    """Implements Sender. Responses come in order and the last one repeats; an exception is raised.
 
-    A function among them makes the answer from the request.
+    A callable among them creates the response from the request.
     """
 
     tenant = ""
@@ -34,22 +34,22 @@ class Recorder:
         return answer
 
     async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
-        """The next answer."""
+        """Return the next response."""
         return self._next(operation, arguments)
 
     async def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
-        """The next answer, a list of events; an exception among them is raised in its place."""
+        """Yield the events of the next response, a list; an exception among them is raised at its position."""
         for event in self._next(operation, arguments):
             if isinstance(event, Exception):
                 raise event
             yield event
 
     async def report(self, message: str) -> None:
-        """Nobody listens."""
+        """Discard the message."""
 
 
 def pages_of(items: str, *pages: list[JsonObject]) -> Callable[[Request], JsonObject]:
-    """An API whose list *items* has these pages; tokens are "1", "2" …"""
+    """Return a handler that serves the list *items* in these pages; page tokens are "1", "2" …"""
 
     def answer(request: Request) -> JsonObject:
         index = int(str(request.query.get("pageToken", "0")))

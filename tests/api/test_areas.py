@@ -1,4 +1,4 @@
-"""The areas' own methods: compatible arguments in, compatible answers out."""
+"""Methods that areas define themselves: compatible arguments and results."""
 
 from __future__ import annotations
 

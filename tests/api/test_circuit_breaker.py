@@ -1,4 +1,4 @@
-"""The client and the circuit to the API: what counts as a failure, and what it does while it is open."""
+"""The client and the circuit breaker of the API: which outcomes are failures, and how calls behave while it is open."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Things(Area):
 
 
 class Heard(CircuitBreaker):
-    """Remembers what it was told, and has a clock that stands still."""
+    """Records outcomes, and has a clock that stands still."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -78,7 +78,7 @@ def breaker() -> Heard:
 
 
 def fail(breaker: CircuitBreaker, times: int) -> None:
-    """Failures of nobody in particular, that were not heard from the client."""
+    """Record failures without a caller, and without noting them in ``said``."""
     for _ in range(times):
         CircuitBreaker.record_failure(breaker, breaker.enter(SINGLE_REQUESTER), None)
 
@@ -136,7 +136,7 @@ async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
 async def test_n24_a_shortage_of_descriptors_is_not_the_apis_failure(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:
-    """The process or its system is short of something; the API may be well."""
+    """A descriptor shortage is local to the process or system, so it does not count as a failure of the API."""
     api.script = [says(200, {})]
     for shortage, wanted in ((True, LEFT), (False, GOOD)):
         client = connect(breaker=breaker)
@@ -158,9 +158,9 @@ async def test_no_connection_is_nobodys(connect: Connect, breaker: Heard) -> Non
     ("call", "limits", "counts"),
     [
         ("read", {"timeout": 0.3}, True),
-        # It may take long: that it does says nothing.
+        # The operation is declared slow, so a timeout indicates nothing.
         ("compute", {"slow_timeout": 0.3}, False),
-        # The call had less time than the API may take.
+        # The call had less time left than the API may take.
         ("read", {"timeout": 30.0, "deadline": 0.3}, False),
         ("talk", {"deadline": 0.3}, False),
     ],
@@ -180,7 +180,7 @@ async def test_which_timeouts_count(
 
 @pytest.mark.requirement("L1")
 async def test_who_leaves_says_nothing(api: Api, connect: Connect, breaker: Heard) -> None:
-    """The request is ended with the call."""
+    """Canceling a call ends its request, which counts neither as success nor as failure."""
     api.script = [hangs]
     call = asyncio.create_task(ended(connect(breaker=breaker)))
     while not api.seen:
@@ -205,7 +205,7 @@ async def test_streams_count_when_they_begin(
 
 @pytest.mark.parametrize("call", ["read", "talk"])
 async def test_what_was_sent_is_noted_in_the_trace(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
-    """A span for each request, with the id that went with it, where spans are made; else the number alone."""
+    """Each request has a span whose id it sends, if spans are recorded; otherwise requests are only counted."""
     api.script = [says(503), streams(b"data: a\n\n") if call == "talk" else says(200, {})]
     trace = begin_trace({})
     await ended(connect(breaker=breaker), call)
@@ -230,7 +230,7 @@ async def test_nothing_is_sent_while_it_is_open(api: Api, connect: Connect, brea
 
 @pytest.mark.parametrize("call", ["read", "keyed"])
 async def test_a_repeat_is_not_sent_into_it(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
-    """What went wrong is told, and when to come back; a write may have been applied all the same."""
+    """The error is that of the first request, with the time to retry. A write may still have been applied."""
     fail(breaker, MIN_OUTCOMES - 1)
     api.script = [says(503)]
     error = await ended(connect(breaker=breaker), call)
@@ -241,7 +241,7 @@ async def test_a_repeat_is_not_sent_into_it(api: Api, connect: Connect, breaker:
 async def test_a_repeat_that_meets_it_after_its_wait_tells_what_went_wrong(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:
-    """Others opened it while this call waited for its repeat."""
+    """Other calls opened the circuit while this one waited to retry."""
 
     api.script = [says(503), says(200, {"ok": True})]
     client = connect(breaker=breaker, first_wait=0.05, random_fraction=lambda: 1.0)

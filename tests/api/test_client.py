@@ -1,4 +1,4 @@
-"""The client against an API on loopback: what it sends, what it makes of answers, and of everything that goes wrong."""
+"""The client against an API on loopback: the requests it sends, the results it returns, and every kind of failure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Things(Area):
 
 
 async def failing(client: Client, *, write: bool = False) -> ApiError:
-    """The error of one call."""
+    """Return the error of one call."""
     with pytest.raises(ApiError) as caught:
         await (Things(client).write(name="n") if write else Things(client).read(id="1"))
     return caught.value
@@ -105,7 +105,7 @@ async def test_reads_are_repeated_twice_and_then_given_up(api: Api, connect: Con
 async def test_a_broken_connection_is_three_requests_and_no_more(
     api: Api, connect: Connect, step: Handler, warm: bool
 ) -> None:
-    """None of them is aiohttp's own, be the connection new or one that was kept."""
+    """aiohttp adds no retries of its own, on a new connection or a reused one."""
     if warm:
         await Things(connect()).read(id="1")
     api.script = [step]
@@ -182,7 +182,7 @@ async def test_a_retry_after_that_says_nothing_is_ignored(api: Api, connect: Con
 async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
     api: Api, connect: Connect, header: dict[str, str], chance: float, sent: int
 ) -> None:
-    """Full jitter, Retry-After in its place; a wait that the call would not outlive is not begun."""
+    """Waits have full jitter unless Retry-After is given. A wait that would outlast the call does not start."""
     api.script = [says(503, {}, **header)]
     error = await failing(connect(first_wait=30.0, random_fraction=lambda: chance, deadline=4.0))
     assert (error.kind, error.status, len(api.seen)) == ("fault", 503, sent)
@@ -190,7 +190,7 @@ async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
 
 @pytest.mark.requirement("F1")
 async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connect) -> None:
-    """The time for one exchange is the usual until the call has less than that."""
+    """An exchange has the usual timeout unless the call has less time left."""
     api.script = [hangs]
     given: list[float] = []
     for deadline in (60.0, 0.1):
@@ -305,7 +305,7 @@ async def test_false_compression_is_a_clean_error(api: Api, connect: Connect) ->
 @pytest.mark.requirement("F1")
 async def test_a_drip_is_ended_by_the_total_timeout_and_the_connection_closed(api: Api, connect: Connect) -> None:
     api.script = [hangs]
-    # Long enough for the request to arrive on a busy machine: what is asked is how the wait for the answer ends.
+    # Long enough for the request to arrive on a busy machine; the test is about the wait for the response.
     error = await failing(connect(timeout=0.5))
     assert error.kind == "timeout" and len(api.seen) == 1
     await api.gone.wait()

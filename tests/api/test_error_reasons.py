@@ -1,4 +1,4 @@
-"""The API's reasons: found in every shape, and clean enough to be shown."""
+"""Reasons in error responses of the API: found in every shape, and sanitized for display."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_statuses_whose_bodies_are_nobodys_business(status: int) -> None:
 
 
 def refused(items: Any) -> str:
-    """The reason of a 422 about these items of a batch."""
+    """Return the reason of a 422 with these invalid items of a batch."""
     problem = {"title": "Invalid batch", "code": "billing-transfer.batch_validation_failed", "invalidItems": items}
     return extract_reason(422, json.dumps(problem).encode())
 
@@ -81,7 +81,7 @@ def test_a_large_batch_is_named_up_to_a_bound_and_counted() -> None:
 
 
 def blocked(**resources: Any) -> str:
-    """The reason of a 409 where these are in the way."""
+    """Return the reason of a 409 in which these resources block a deletion."""
     blocker = {"id": "a1", "type": "single", "error": "Prod is in use", "resources": resources}
     return extract_reason(409, json.dumps([blocker]).encode())
 

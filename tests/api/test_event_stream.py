@@ -1,4 +1,4 @@
-"""The event stream parser: the same events however the bytes are cut."""
+"""The event stream parser yields the same events however the bytes are split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markers of arguments: where they are found, and whether a call has a value there."""
+"""Markers of external targets: which arguments have them, and whether a call sets one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from doit_mcp.protocol.json_schema import Length
 
 
 class Person(TypedDict, total=False):
-    """A user."""
+    """A user to notify."""
 
     email: Required[Annotated[str, "Where to write to.", EXTERNAL_TARGET, IDENTIFIER]]
     name: str

@@ -1,4 +1,4 @@
-"""Operations: how declarations become rows, and arguments requests."""
+"""Operations: how declarations become rows, and arguments become requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following pages, and finding ids by names."""
+"""Pagination, and finding ids by name."""
 
 from __future__ import annotations
 

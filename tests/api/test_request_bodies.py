@@ -1,4 +1,4 @@
-"""Bodies: forms are read back by aiohttp's own parser; what cannot be sent is refused."""
+"""Request bodies: aiohttp's own parser reads forms back, and what cannot be sent is refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Files(Area):
 
 
 async def parts_of(seen: Seen) -> list[Part]:
-    """The parts of a form as aiohttp reads it: name, file name, content type, content."""
+    """Return the parts of a form as aiohttp reads it: name, file name, content type, content."""
     loop = asyncio.get_running_loop()
     content = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
     content.feed_data(seen.body)

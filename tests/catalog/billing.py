@@ -1,4 +1,4 @@
-"""Owns a small bill that answers queries the way the API does, for tests of composed tools."""
+"""A small bill that answers queries as the API does, for tests of composed tools."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from doit_mcp.api.operation import Request
 
 Line = tuple[str, dict[str, str], float, float]
-"""A day, the values of dimensions, cost and usage."""
+"""A day, the values of the dimensions, cost and usage."""
 OPEN_END = "9999"
 
 
 def answering(
     others: Mapping[str, Any], lines: list[Line], forecast: dict[str, float] | None = None
 ) -> Callable[..., Any]:
-    """An API over *lines*; *others* are answers by a part of the path, exceptions are raised."""
+    """Return an API over *lines*. *others* are responses by a part of the path; exceptions are raised."""
 
     def answer(request: Request) -> Any:
         for part, found in others.items():
@@ -27,7 +27,7 @@ def answering(
 
 
 def result(config: dict[str, Any], lines: list[Line], forecast: dict[str, float]) -> dict[str, Any]:
-    """Rows by group and time, as a query answers."""
+    """Return rows by group and time, as a query does."""
     groups = [one["id"] for one in config.get("group", ())]
     metrics = [one["value"] for one in config["metrics"]]
     span = config.get("customTimeRange", {"from": "0000", "to": OPEN_END})

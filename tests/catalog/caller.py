@@ -1,4 +1,4 @@
-"""Owns the double of a running call, and the way a tool is called without a server."""
+"""A test double of a running call, and helpers that call a tool without a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.api.recorder import Recorder
 
 
 class Caller:
-    """Implements Call over a recorder; remembers progress, and cannot be asked anything."""
+    """Implements Call over a recorder. Progress is recorded, and the client supports no elicitation."""
 
     def __init__(self, api: Recorder) -> None:
         self.doit = Doit.for_sender(api)
@@ -65,16 +65,16 @@ class Caller:
         self.detached = True
 
     async def release_connection(self) -> None:
-        """There is no connection."""
+        """Do nothing: no connection exists."""
 
 
 STREAMED = ("refine_cloudflow", "build_cloud_flow", "ask_ava_streaming")
-"""Tools that follow a stream of events."""
+"""Tools that read a stream of events."""
 TOOLS = {tool.name: tool for tool in all_tools()}
 
 
 async def run(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObject:
-    """The result of a tool for arguments as a client sends them."""
+    """Return the result of a tool for arguments as a client sends them."""
     tool = TOOLS[tool] if isinstance(tool, str) else tool
     given = tool.coerce_arguments(arguments)
     assert tool.argument_problems(given) == []
@@ -84,7 +84,7 @@ async def run(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObjec
 
 
 async def call(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObject:
-    """The CallToolResult, as JSON."""
+    """Return the CallToolResult as JSON."""
     tool = TOOLS[tool] if isinstance(tool, str) else tool
     given = tool.coerce_arguments(arguments)
     whole: JsonObject = orjson.loads(

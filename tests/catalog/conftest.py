@@ -1,4 +1,4 @@
-"""The sandbox's API as a witness, and the way tools are called against it."""
+"""The sandbox's API, and a fixture that calls tools against it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Ask = Callable[..., Awaitable[Any]]
 
 @pytest.fixture(scope="module")
 def witness() -> Api:
-    """One API for all tests: its data takes time to make."""
+    """One API for all tests of a module, because its data takes time to create."""
     return Api(clock=lambda: 1_790_000_000.0)
 
 
 @pytest.fixture
 async def ask(witness: Api) -> AsyncIterator[Ask]:
-    """Calls a tool as Acme's billing admin, and gives its structured content."""
+    """Return a function that calls a tool as Acme's billing admin and returns its structured content."""
     app = web.Application()
     witness.register(app, lambda token: Grant(USERS[0], ACME.id) if token == "admin" else None)
-    # The API's data outlives this test's application.
+    # The API's data outlives the application of this test.
     app.on_cleanup.clear()
     runner = web.AppRunner(app)
     await runner.setup()

@@ -1,4 +1,4 @@
-"""Owns values that fit a schema, as clients would send them."""
+"""Example values that fit a schema, as clients send them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ SPECIAL = {"startDate": "2026-01-01", "endDate": "2026-01-31", "maxResults": "40
 SPECIAL |= {"maxCreationTime": "1800000000000", "pageToken": "token", "phone": "+44"}
 SPECIAL |= {"condition": "value", "dataSource": "billing", "primaryColor": "#aabbcc", "light": "#fff", "dark": "#000"}
 SHAPES = ("12345678", "2026-01", "some-text", "#aabbcc", "123456789012", "2026-01-31", "2026-01-31T12:00:00Z")
-"""For patterns."""
+"""Strings to try for a pattern."""
 
 
 def examples(schema: dict[str, Any], name: str = "") -> Iterator[Any]:
-    """Values that fit a schema: each value of an enum, an object with all and one with only its required fields."""
+    """Yield values that fit a schema: every value of an enum, and the objects of :func:`objects`."""
     schema = {key: value for part in schema.get("allOf", [schema]) for key, value in part.items()}
     kind = schema.get("type")
-    # null is what an update may clear with, and {"not": {}} is that server's word for a field that is left out.
+    # null clears a field in an update; {"not": {}} means an absent field in the TypeScript server's schemas.
     choices = [choice for choice in schema.get("anyOf", ()) if choice not in ({"type": "null"}, {"not": {}})]
     if choices:
         yield from (value for choice in choices for value in examples(choice, name))
@@ -43,7 +43,7 @@ def examples(schema: dict[str, Any], name: str = "") -> Iterator[Any]:
 
 
 def objects(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Objects in which every example of every field occurs once."""
+    """Yield objects in which every example of every field occurs once."""
     fields = schema.get("properties", {})
     least = {name: next(examples(fields[name], name)) for name in schema.get("required", ())}
     yield least
@@ -52,7 +52,7 @@ def objects(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def with_change(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
-    """*arguments*, with the first example of a change where *tool* is an update that needs one and they have none."""
+    """Return *arguments*, with an example of a change added if *tool* requires one and none is given."""
     changes = tool.changes
     if changes is None or changes.has_changes(arguments):
         return arguments

@@ -1,4 +1,4 @@
-"""The flow assistant: events become progress, and one answer even when they stop too early."""
+"""The flow assistant: events become progress, and one result even if they stop early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ava, the flow builder and what they are about, against the sandbox's API and against streams that break."""
+"""Ava, the flow builder and their subjects, against the sandbox's API and against streams that break."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A call that worked on DoiT's TypeScript server works here: names, arguments, and where each argument ends up.
+"""A call that worked on DoiT's TypeScript server works here: names, arguments, and where each argument is sent.
 
-``tests/data/compat.json`` is the digest of that server's tools: operations, argument schema and argument mapping.
+``tests/data/compat.json`` is the digest of that server's tools: operations, argument schemas and argument mapping.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ OLD: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" 
 NAMED = {**{tool.facts.get("alias"): tool for tool in TOOLS.values()}, **TOOLS}
 COVERED = sorted(name for name in OLD if name in NAMED)
 EACH = pytest.mark.parametrize("name", COVERED)
-# What that server's schemas let through though the API refuses it: rules without conditions, members without action.
+# Allowed by that server's schemas but refused by the API: rules without conditions, members without an action.
 for _name in ("create_allocation", "update_allocation"):
     _fields = OLD[_name]["arguments"]["properties"]
     _fields["rule"]["required"] = ["components", "formula"]
     _fields["rules"]["items"]["required"] = ["action"]
-# What else a call needs, where that server's schema does not tell.
+# Arguments that a call also needs, although that server's schema does not require them.
 NEEDED: dict[str, dict[str, Any]] = {"update_theme": {"id": "some id"}, "id_of_asset": {"quantity": 1}}
-# What is sent in their place is not the caller's to choose.
+# Set by this server; callers cannot choose the values.
 OURS = {"customerContext", "X-Tenant-Id", "Idempotency-Key"}
 
 
 def tool_of(name: str) -> Tool:
-    """The tool that a name of that server reaches."""
+    """Return the tool that a name of that server refers to."""
     return NAMED[name]
 
 
@@ -51,18 +51,18 @@ def test_nothing_is_required_that_was_not(name: str) -> None:
 
 
 LISTS = ("/contracts", "/contract-templates", "/find", "/stats", "/snapshots", "/activity", "/node-activities")
-"""Ends of paths whose answers are bare lists."""
+"""Suffixes of paths whose responses are bare lists."""
 
 
 def answer(request: Request) -> Any:
-    """An answer that lets every tool go on: rows to find names in, a result for queries."""
+    """Return a response that every tool accepts: rows to find names in, and a result for queries."""
     if request.path.endswith(LISTS) or (request.method, request.path) == ("POST", "/insights/v1/results"):
         return []
     row = {"id": "found", "budgetName": "some name", "reportName": "some name"}
     return {"budgets": [row], "reports": [row], "result": {"rows": [], "schema": []}, "answer": "said"}
 
 
-# What these ask is tested with each of them.
+# Their requests are tested with each tool.
 COMPOSED = (
     *("cost_breakdown", "cost_trend", "compare_spend", "get_cloud_overview"),
     *("list_optimization_recommendations", "list_tickets", "delete_datahub_events_by_filter"),
@@ -174,7 +174,7 @@ ALL_KINDS = {
     **{"roles": [{"id": "r"}], "products": [{"id": "p"}], "accountManagers": [{"name": "m"}], "id": "found"},
     **{"costOfAnomaly": 4.0, "status": "active", "startTime": 1_767_182_400_000, "title": "t", "anomalyChartUrl": "u"},
 }
-"""An answer in which every operation finds what it looks for."""
+"""A response in which every operation finds what it looks for."""
 RESULTS = {
     "get_cloud_overview": "costByCloud topServices topProjects anomalies incidents",
     "get_cloud_incidents": "rowCount incidents pageToken",
@@ -205,7 +205,7 @@ RESULTS = {
     "list_budgets": "budgets",
     "list_account_team": "accountManagers",
 }
-"""What that server's own form of an answer had at least; other answers were the API's, unchanged."""
+"""The fields that that server's reshaped results had at least; it passed other responses through unchanged."""
 NEEDED_HERE = {
     "compare_spend": {"period2": {"from": "2026-01-01", "to": "2026-01-31"}},
     "update_asset": {"id": "a", "quantity": 1},
@@ -217,7 +217,7 @@ NEEDED_HERE = {
 
 
 def enough(name: str) -> dict[str, Any]:
-    """Arguments by which a tool of that server can be called: the least, and an id where there can be one."""
+    """Return the minimal arguments for a tool of that server, plus an id where the tool takes one."""
     known = {"id": "1"} if "id" in OLD[name]["arguments"]["properties"] else {}
     given = {**known, **next(objects(OLD[name]["arguments"])), **NEEDED.get(name, {}), **NEEDED_HERE.get(name, {})}
     return with_change(tool_of(name), given)
@@ -236,7 +236,7 @@ PASSED_ON = [name for name in COVERED if name not in RESULTS and name not in STR
 
 @pytest.mark.parametrize("name", PASSED_ON)
 async def test_an_answer_that_was_passed_on_is(name: str) -> None:
-    """Whatever the API says is in the result, nothing else in its place."""
+    """Every field of the API's response is in the result, unchanged."""
     said = {**ALL_KINDS, "something": {"new": [1, "x"]}}
     bare = [{"id": "found", "something": 1}]
 

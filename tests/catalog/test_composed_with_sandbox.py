@@ -1,4 +1,4 @@
-"""The composed tools against the sandbox: figures of different tools about the same bill agree."""
+"""The composed tools against the sandbox: different tools report the same figures for the same bill."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_the_trend_the_breakdown_and_the_explanation_agree(ask: Ask) -> No
         assert abs(sum(part["change"] for part in parts) - explained["total"]["change"]) < 0.001
         assert abs(sum(part["share"] for part in parts) - 100) < 0.001
     assert abs(sum(explained["causes"].values()) - explained["total"]["change"]) < 0.001
-    # The sandbox's prices never change.
+    # Prices in the sandbox never change.
     assert abs(explained["causes"]["price"]) < 1 and explained["causes"]["untold"] == 0.0
 
 
@@ -87,7 +87,7 @@ async def test_what_is_found_is_fetched(ask: Ask, kind: str) -> None:
     found = await ask("search", query=kind)
     hit = next((one for one in found["results"] if one["id"].startswith(f"{kind}:")), None)
     if hit is None:
-        # Only what the sandbox does not serve may be missing.
+        # Only kinds that the sandbox does not serve may be missing.
         tools = {"recommendation": "list_optimization_recommendations"}
         assert kind in tools
         with pytest.raises(ApiError) as caught:

@@ -1,4 +1,4 @@
-"""Tools that make, change and delete things of Cloud Analytics, against the sandbox's API."""
+"""Tools that create, update and delete Cloud Analytics resources, against the sandbox's API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ THEME = {"primaryColor": "#336699", "colors": {"light": ["#336699"], "dark": ["#
 
 
 async def gone(ask: Ask, name: str, **arguments: str) -> None:
-    """What *arguments* name is no longer there."""
+    """Check that the resource in *arguments* no longer exists."""
     with pytest.raises(ApiError) as caught:
         await ask(name, **arguments)
     assert caught.value.kind == "missing"

@@ -1,4 +1,4 @@
-"""What employees of DoiT have: the requests it makes, and what others are told."""
+"""Tools for DoiT employees: the requests they send, and the errors for other users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEARCH, CHANGE = employee_tools()
 
 
 class Employee(Caller):
-    """Acts for any customer, and remembers it if there is a session."""
+    """A call that can act for any customer, and remembers the customer if it has a session."""
 
     def __init__(self, *answers: Any, session: bool = True) -> None:
         super().__init__(Recorder())
@@ -78,7 +78,7 @@ LISTS: dict[str, Any] = {
     ],
 )
 async def test_a_search_is_laid_out_for_the_console(arguments: dict[str, Any], body: dict[str, Any]) -> None:
-    """compat/tools.json, search_customers."""
+    """Filters have the layout of search_customers in the former server."""
     assert await search(Employee({"customers": []}), **arguments) == body
 
 
@@ -128,7 +128,7 @@ async def test_who_is_no_employee_is_refused_even_by_name() -> None:
 
 
 def test_hints() -> None:
-    """As the former server had them (compat/tools.json)."""
+    """The hints are those of the former server."""
     assert SEARCH.annotations["readOnlyHint"] and SEARCH.annotations["openWorldHint"]
     assert not CHANGE.annotations["readOnlyHint"] and not CHANGE.annotations["destructiveHint"]
     assert CHANGE.annotations["openWorldHint"] and {SEARCH.area, CHANGE.area} == {"employees"}

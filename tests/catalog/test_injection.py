@@ -1,5 +1,6 @@
-"""No argument leads out of the paths of the API: whatever text stands in whichever argument of whatever tool, a request
-goes where its operation says, and to our API alone."""
+"""No argument escapes the paths of the API: whatever text an argument of a tool contains, the request goes to the path
+of its operation, and only to our API.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ TOOLS = direct_tools()
 NAMED = {tool.name: tool for tool in TOOLS}
 EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 BASE = "https://api.example/doit"
-# No session is needed to make addresses.
+# Building URLs needs no session.
 UPSTREAM = Upstream(cast(ClientSession, None), BASE)
 HOSTILE = (
     *("../../iam/v1/roles", "..", ".", "..%2f..%2fiam", "%2e%2e/x", "a/b", "/iam/v1/roles", "//evil.example/x"),
@@ -49,18 +50,18 @@ PLACED = [
     if (schema := NAMED[row.name].input_schema["properties"].get(name, {})).get("type") == "string"
     and not {"enum", "pattern"} & schema.keys()
 ]
-"""Tools with arguments that are parts of their path, and may be any text."""
+"""Tools and their arguments that are path segments and accept any text."""
 Place = tuple[str | int, ...]
 
 
 def answer(request: Request) -> Any:
-    """An answer that lets every tool go on, with an id in it that is no better than the arguments."""
+    """Return a response that every tool accepts, with an id as hostile as the arguments."""
     lists = {name: [ROWS] for name in ("budgets", "reports", "alerts", "allocations", "labels", "items", "users")}
     return {**lists, "id": "../found", "result": {"rows": [], "schema": []}, "answer": "said", "pageToken": "../t"}
 
 
 def texts_in(schema: dict[str, Any], place: Place = (), depth: int = 0) -> Iterator[Place]:
-    """The places of all texts in what a schema describes; 0 stands for the item of a list."""
+    """Yield the locations of all strings in a schema; 0 is the item of a list."""
     options = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
     for option in options if depth < 6 else ():
         if option.get("type") == "string" and "enum" not in option:
@@ -72,7 +73,7 @@ def texts_in(schema: dict[str, Any], place: Place = (), depth: int = 0) -> Itera
 
 
 def with_text(value: Any, place: Place, text: str) -> Any:
-    """*value* with *text* at a place; what is on the way and not there is made."""
+    """Return *value* with *text* at a location; missing containers are created."""
     if not place:
         return text
     first, rest = place[0], place[1:]
@@ -84,7 +85,7 @@ def with_text(value: Any, place: Place, text: str) -> Any:
 
 
 async def requests_of(tool: Tool, arguments: dict[str, Any]) -> Recorder:
-    """What a call asks of the API; nothing where the arguments are refused."""
+    """Return the requests that a call sends to the API; empty if the arguments are refused."""
     api = Recorder(answer if tool.name not in STREAMED else [{"answer": "done"}])
     api.tenant = "customer"
     given = tool.coerce_arguments(with_change(tool, arguments))
@@ -97,7 +98,7 @@ async def requests_of(tool: Tool, arguments: dict[str, Any]) -> Recorder:
 
 
 def check(api: Recorder) -> None:
-    """Every request goes to its operation's path, on our host, and its query has only the operation's parameters."""
+    """Check that each request goes to its operation's path on our host, with only the operation's query parameters."""
     for operation, request in zip(api.operations, api.requests):
         stays(operation, request)
         try:
@@ -107,14 +108,14 @@ def check(api: Recorder) -> None:
             continue
         assert str(url).startswith(f"{BASE}/") and (url.scheme, url.host) == ("https", "api.example")
         assert url.raw_path == f"/doit{request.path}" and not url.fragment and url.user is None
-        # Read anew, as a proxy or the API's router would, it is still the same path.
+        # Parsed again, as a proxy or the API's router would, it is still the same path.
         assert URL(str(url)).raw_parts[1:] and len(URL(str(url)).raw_parts) == len(url.raw_parts)
         names = {part.partition("=")[0] for part in url.raw_query_string.split("&") if part}
         assert names <= set(operation.parameters)
 
 
 def stays(operation: Operation, request: Request) -> None:
-    """The path has the template's segments, and in place of a placeholder exactly one that is none of another kind."""
+    """Check that each placeholder is exactly one encoded segment, and that the other segments match the template."""
     wanted, found = operation.path.split("/"), request.path.split("/")
     assert len(wanted) == len(found), request
     for template, segment in zip(wanted, found):

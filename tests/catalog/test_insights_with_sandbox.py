@@ -1,4 +1,4 @@
-"""The customer's own insights, flows that are triggered, and their connections, against the sandbox's API."""
+"""The customer's own insights, triggered flows and their connections, against the sandbox's API."""
 
 from __future__ import annotations
 

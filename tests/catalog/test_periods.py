@@ -1,4 +1,4 @@
-"""Spans of days."""
+"""Date ranges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments that look as if they named people, addresses, channels or access: each is marked, or says why not."""
+"""Arguments that appear to name users, addresses, channels or access are marked, or listed here with a reason."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ WORDS = frozenset(
     " sharing notify notification notifications subscriber subscribers address addresses domain domains delivery"
     " schedule endpoint callback grant grants viewer viewers editor editors follower followers".split()
 )
-"""Words in the name of an argument."""
+"""Words in argument names."""
 DESCRIBED = re.compile(r"e-?mail|webhook|\bURL\b|Slack|who may|is warned|are warned|invite", re.IGNORECASE)
-"""Words in its description."""
+"""Words in argument descriptions."""
 READS = "it only narrows down what is read"
 UNMARKED = {
     ("list_users", "email"): READS,
@@ -36,7 +36,7 @@ UNMARKED = {
     ("update_user", "phoneExtension"): "a detail of a user in the list; nobody is called, and the tool always asks",
     ("trigger_cloud_flow", "requestBodyJson"): "the payload has no schema; the tool is outward and always asks",
 }
-"""Arguments that look like it and are not marked."""
+"""Arguments that match but are not marked."""
 
 
 def arguments_of(schema: JsonObject, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
@@ -57,7 +57,7 @@ def looks_reaching(name: str, schema: JsonObject) -> bool:
 
 
 def covered(path: tuple[str, ...], marked: tuple[tuple[str, ...], ...]) -> bool:
-    """Whether the argument, what it is part of, or a part of it is marked."""
+    """Return whether the argument, something that contains it, or a part of it is marked."""
     return any(path[: len(one)] == one or one[: len(path)] == path for one in marked)
 
 
@@ -90,7 +90,7 @@ def test_n11_only_writes_reach_and_their_hints_say_so() -> None:
 
 
 INSTRUCTS = re.compile(r"plain words|Markdown|MDX|HTML|Shown to people|in a sentence|easy to do", re.IGNORECASE)
-"""Words in the descriptions of texts on which an assistant acts, or which others see with links."""
+"""Words in the descriptions of texts that an assistant acts on, or that other users see with links."""
 UNMENTIONED = {
     ("ask_ava_streaming", "question"): "she answers the user, and changes nothing",
     ("create_ticket", "ticket.body"): "support staff read what the user wanted said; the tool is outward",

@@ -1,4 +1,4 @@
-"""The whole inventory: what every tool has to have, whoever wrote it."""
+"""The whole catalog: properties that every tool must have."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .examples import objects, with_change
 
 TOOLS = all_tools()
 EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
-# Areas that have composed tools, whether the API has such an area or not.
+# Areas with composed tools; the API does not need to have such an area.
 COMPOSED = ("search", "insights", "discovery")
 HINTS = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
 
 
 def schemas(schema: Any) -> Iterator[dict[str, Any]]:
-    """A schema and every schema in it."""
+    """Yield a schema and every schema nested in it."""
     assert isinstance(schema, dict), f"a subschema that is no object: {schema!r}"
     yield schema
     for name in ("properties", "patternProperties", "$defs"):
@@ -72,7 +72,7 @@ def test_a_tool_has_the_metadata_that_clients_read(tool: Tool) -> None:
     for status in ("invoking", "invoked"):
         assert 0 < len(tool.meta[f"openai/toolInvocation/{status}"]) <= 64
     assert 10 < len(tool.meta["anthropic/searchHint"]) <= 200
-    # One request that only reads is bounded by the client itself.
+    # The client itself limits a single read request.
     assert not tool.writes if tool.deadline is None else 0 < tool.deadline <= 45
 
 
@@ -92,7 +92,7 @@ def test_only_what_exports_may_be_longer_than_what_is_cut() -> None:
 
 
 def test_one_tool_tells_clients_whose_account_it_is() -> None:
-    """As ChatGPT wants it: no arguments, and an id that is always there."""
+    """The profile tool meets ChatGPT's rules: no arguments, and a required id."""
     (tool,) = (tool for tool in TOOLS if "openai/profile" in tool.meta)
     assert tool.name == "validate_user" and tool.meta["openai/profile"] is True and tool.annotations["readOnlyHint"]
     assert tool.input_schema["properties"] == {} and tool.output_schema is not None
@@ -118,7 +118,7 @@ def test_the_schemas_are_portable(tool: Tool) -> None:
 
 @EACH
 def test_a_definition_stays_under_the_size_that_chatgpt_takes(tool: Tool) -> None:
-    # 5,000 tokens of name, description and input schema; JSON Schema has about 3.5 characters a token.
+    # The limit is 5,000 tokens of name, description and input schema; a token of JSON Schema is about 3.5 characters.
     assert len(str(tool.input_schema)) + len(tool.description) < 15_000
 
 
@@ -155,7 +155,7 @@ def test_the_first_piece_is_here() -> None:
     }
 
 
-# Where the schema alone does not tell what a call needs at least.
+# Minimal arguments that the schema alone does not determine.
 LEAST: dict[str, dict[str, Any]] = {
     "call_operation": {"name": "create_label", "arguments": {"name": "n", "color": "blue"}},
     "read_operation": {"name": "list_labels"},
@@ -180,7 +180,7 @@ LEAST: dict[str, dict[str, Any]] = {
 
 
 def least(tool: Tool) -> dict[str, Any]:
-    """The arguments of a call that asks for as little as possible."""
+    """Return minimal arguments for a call."""
     by_id = {"id": "x"} if tool.input_schema["properties"].get("id", {}).get("type") == "string" else {}
     return LEAST.get(tool.name, with_change(tool, by_id | next(objects(tool.input_schema))))
 

@@ -1,4 +1,4 @@
-"""Slices of a kept table: whatever is asked, nothing is lost or made up."""
+"""Slices of a stored table lose and invent nothing, whatever the query."""
 
 from __future__ import annotations
 

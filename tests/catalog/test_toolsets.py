@@ -1,4 +1,4 @@
-"""Which tools are listed for which choice, and which can be called."""
+"""Which tools each selection lists, and which tools can be called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools against the sandbox's API, a witness that follows the published document and not our client."""
+"""The tools against the sandbox's API, which follows the published document independently of our client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what right answers look like, whichever client asked: the same calls, compared with the world itself."""
+"""Expected results for every client: the same calls, compared with the sandbox's DoiT API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 ADMIN = "admin@acme.example"
 CALLED = ("validate_user", "list_budgets", "cost_breakdown", "refine_cloudflow")
-# More may be listed, these must be; refine_cloudflow is called by name without being listed.
+# At least these are listed; refine_cloudflow is called by name without being listed.
 TOOLS = frozenset(
     "validate_user list_budgets get_budget list_reports get_report_results run_query cost_breakdown get_anomalies"
     " get_anomaly list_invoices get_invoice list_tickets create_ticket find_operation".split()
@@ -30,7 +30,7 @@ COSTS = {
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the DoiT API of the sandbox says, asked without our server."""
+    """What the sandbox's DoiT API returns when asked directly, without our server."""
 
     user: Mapping[str, Any]
     budgets: Sequence[Mapping[str, Any]]
@@ -39,8 +39,11 @@ class Truth:
 
     @property
     def calls(self) -> dict[str, dict[str, Any]]:
-        """Arguments of every call a client makes, by tool. Each asks for a step of its own: the same change by the same
-        user within two minutes is not made again."""
+        """Return the arguments of every call a client makes, by tool.
+
+        Each access asks for a different step, because a change that the same user repeats within two minutes is not
+        made again.
+        """
         refine = {"flowId": self.flow, "question": f"Add a step that posts the cost to Slack channel {token_hex(4)}"}
         return {
             "validate_user": {},
@@ -51,7 +54,7 @@ class Truth:
 
 
 def ask(world: str, path: str, token: str, body: object = None) -> Any:
-    """One request to the DoiT API at *world*, straight."""
+    """Send a request directly to the DoiT API at *world*."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(world + path, data, headers), timeout=10) as answer:
@@ -59,7 +62,7 @@ def ask(world: str, path: str, token: str, body: object = None) -> Any:
 
 
 def by_service(result: Mapping[str, Any]) -> dict[str, float]:
-    """Cost of each service in a query result of the API or of a tool, summed over its periods."""
+    """Return the cost of each service in a query result of the API or a tool, summed over its periods."""
     columns = [column["name"] for column in result.get("schema") or result["columns"]]
     service, cost = columns.index("service_description"), columns.index("cost")
     totals: dict[str, float] = {}
@@ -69,7 +72,7 @@ def by_service(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def truth(world: str, token: str) -> Truth:
-    """Ask the world at *world* what the tools should say to the owner of *token*."""
+    """Ask the API at *world* what the tools should return to the owner of *token*."""
     flows = ask(world, "/cloudflow/v1/flows", token)
     user = ask(world, "/auth/v1/validate", token)
     return Truth(
@@ -81,7 +84,7 @@ def truth(world: str, token: str) -> Truth:
 
 
 def structured(result: Mapping[str, Any]) -> Any:
-    """The structured content of a tool result on the wire; its one text block must say the same."""
+    """Return the structured content of a tool result on the wire; its one text block must contain the same JSON."""
     assert not result.get("isError"), result
     assert [block["type"] for block in result["content"]] == ["text"], result
     assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
@@ -89,15 +92,15 @@ def structured(result: Mapping[str, Any]) -> Any:
 
 
 def check_listed(names: Sequence[str]) -> None:
-    """*names* is a tools/list: ours are there, nothing comes twice."""
+    """Check the *names* in a tools/list result: ours are included, and none is repeated."""
     assert len(set(names)) == len(names)
     assert set(names) >= TOOLS, f"not listed: {sorted(TOOLS - set(names))}"
 
 
 def check_tools(tools: Sequence[Mapping[str, Any]], *, stripped: bool = False) -> None:
-    """Every tool carries what clients reward: title, hints, schemas, security schemes and their mirror.
+    """Check that every tool has what clients expect: title, hints, schemas, and security schemes, also in _meta.
 
-    *stripped*: the client showed only the members that the specification knows.
+    *stripped*: the client shows only the members in the specification.
     """
     check_listed([tool["name"] for tool in tools])
     for tool in tools:
@@ -114,7 +117,7 @@ def check_tools(tools: Sequence[Mapping[str, Any]], *, stripped: bool = False) -
 
 
 def check_costs(answer: Mapping[str, Any], services: Mapping[str, float]) -> None:
-    """A breakdown by service agrees with the world: each service it names, and the order."""
+    """Check a breakdown by service against the API: the cost of each service it names, and the order."""
     shown = by_service(answer)
     assert answer["rowCount"] == len(answer["rows"]) > 3
     assert list(shown.values()) == sorted(shown.values(), reverse=True)
@@ -126,7 +129,7 @@ def check_costs(answer: Mapping[str, Any], services: Mapping[str, float]) -> Non
 
 
 def check_results(results: Mapping[str, Mapping[str, Any]], expected: Truth) -> None:
-    """The results of all CALLED tools, by tool, as they came over the wire."""
+    """Check the results of all CALLED tools, by tool, as received over the wire."""
     user = structured(results["validate_user"])
     assert user == expected.user == {"domain": "acme.example", "email": ADMIN, "id": f"acme.example/{ADMIN}"}
     budgets = structured(results["list_budgets"])["budgets"]
@@ -138,7 +141,7 @@ def check_results(results: Mapping[str, Mapping[str, Any]], expected: Truth) -> 
 
 
 def check_progress(steps: Sequence[Mapping[str, Any]]) -> None:
-    """Progress notifications of one call: some, rising, with words."""
+    """Check the progress notifications of one call: at least one, increasing, and some with a message."""
     assert steps, "no progress was reported"
     values = [step["progress"] for step in steps]
     assert values == sorted(set(values)), values

@@ -1,7 +1,7 @@
-"""Owns a simulation of ChatGPT's connector machinery: discovery, linking, and MCP requests as it sends them.
+"""A simulation of ChatGPT's connector: discovery, account linking, and MCP requests as ChatGPT sends them.
 
-Three HTTP stacks with a user agent each: the prober, the OAuth client, and the MCP client; the user's browser is in
-between. Nothing here knows our server; a refusal is returned as an answer, for the tests to judge.
+It has three HTTP clients, each with its own user agent: the prober, the OAuth client and the MCP client. The user's
+browser connects them. Nothing here knows our server, and refusals are returned as responses for the tests to check.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer, read: *body* is the JSON value, of a stream the last message; *events* all messages."""
+    """An HTTP response: *body* is its JSON value or the last message of a stream, *events* are all messages."""
 
     status: int
     headers: Mapping[str, str]
@@ -59,13 +59,13 @@ class Answer:
 
     @property
     def challenge(self) -> dict[str, str]:
-        """Parameters of the Bearer challenge; empty without one."""
+        """Return the parameters of the Bearer challenge; empty without one."""
         scheme, _, rest = self.headers.get("WWW-Authenticate", "").partition(" ")
         return dict(re.findall(r'([a-z_]+)="([^"]*)"', rest)) if scheme == "Bearer" else {}
 
     @property
     def result(self) -> Any:
-        """The result of the JSON-RPC response. Raises RuntimeError when there is none."""
+        """Return the result of the JSON-RPC response. Raises RuntimeError if it has none."""
         if self.status != 200 or "result" not in self.body:
             raise RuntimeError(f"{self.status}: {self.body}")
         return self.body["result"]
@@ -73,7 +73,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What identifies the connector at the identity provider; *secret* only for a confidential client."""
+    """The connector's registration at the identity provider; *secret* only for a confidential client."""
 
     client_id: str
     redirect_uri: str
@@ -81,13 +81,13 @@ class Registration:
 
     @property
     def form(self) -> dict[str, str]:
-        """How the client authenticates in a form: by its name, or by client_secret_post."""
+        """Return the client authentication for a form: the client id alone, or client_secret_post."""
         return {"client_id": self.client_id} | ({"client_secret": self.secret} if self.secret else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """What the metadata said: the *resource* to ask for, and the identity provider's document."""
+    """The discovered metadata: the *resource* to request, and the identity provider's document."""
 
     resource: str
     scope: str
@@ -106,14 +106,14 @@ async def read(response: aiohttp.ClientResponse) -> Answer:
 
 
 async def get(http: aiohttp.ClientSession, url: str) -> Answer:
-    """Fetch a document as the prober; a redirect is an answer like any other."""
+    """Fetch a document as the prober, without following redirects."""
     headers = {"User-Agent": PROBER, "Accept": "application/json"}
     async with http.get(url, headers=headers, allow_redirects=False) as response:
         return await read(response)
 
 
 async def probe(http: aiohttp.ClientSession, mcp: str) -> Answer:
-    """The first request to a new server: no token."""
+    """Send the first request to a new server, without a token."""
     body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": handshake()}
     headers = {"User-Agent": PROBER, "Accept": "application/json, text/event-stream"}
     async with http.post(mcp, json=body, headers=headers) as response:
@@ -121,7 +121,7 @@ async def probe(http: aiohttp.ClientSession, mcp: str) -> Answer:
 
 
 async def discover(http: aiohttp.ClientSession, document: str, scope: str) -> Discovered:
-    """From a protected-resource *document* to the identity provider's metadata, probing OpenID's address too."""
+    """Read the identity provider's metadata named by a protected-resource *document*; also probe the OpenID address."""
     resource = (await get(http, document)).body
     issuer = resource["authorization_servers"][0]
     server = await get(http, f"{issuer}/.well-known/oauth-authorization-server")
@@ -133,7 +133,7 @@ async def discover(http: aiohttp.ClientSession, document: str, scope: str) -> Di
 
 
 def published(found: Discovered) -> Registration:
-    """The connector by its published metadata document; only with an issuer that supports it and RFC 9207."""
+    """Return the registration by metadata document, which requires an issuer that supports it and RFC 9207."""
     needed = ("client_id_metadata_document_supported", "authorization_response_iss_parameter_supported")
     if not all(found.server.get(name) is True for name in needed):
         raise RuntimeError(f"the stable client id needs {needed}: {found.server}")
@@ -141,7 +141,7 @@ def published(found: Discovered) -> Registration:
 
 
 async def register(http: aiohttp.ClientSession, found: Discovered) -> Registration:
-    """Register the connector dynamically, as the confidential client it asks to be."""
+    """Register the connector dynamically as a confidential client."""
     body = {
         "client_name": "ChatGPT",
         "application_type": "native",
@@ -158,9 +158,9 @@ async def register(http: aiohttp.ClientSession, found: Discovered) -> Registrati
 
 
 async def authorize(found: Discovered, registration: Registration) -> tuple[str, str]:
-    """The user's browser goes to the identity provider and comes back; the code and its verifier.
+    """Send the user's browser to the identity provider and back; return the code and its verifier.
 
-    Raises RuntimeError when state or issuer are not what they must be.
+    Raises RuntimeError if state or issuer do not match.
     """
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
     digest = hashlib.sha256(verifier.encode()).digest()
@@ -182,7 +182,7 @@ async def authorize(found: Discovered, registration: Registration) -> tuple[str,
 
 
 async def post_form(http: aiohttp.ClientSession, url: str, form: Mapping[str, str]) -> Answer:
-    """A form to the token or revocation endpoint."""
+    """Post a form to the token or revocation endpoint."""
     async with http.post(url, data=form, headers={"User-Agent": CONNECTOR, "Accept": "application/json"}) as response:
         return await read(response)
 
@@ -208,18 +208,18 @@ async def refresh(http: aiohttp.ClientSession, found: Discovered, registration: 
 
 
 async def revoke(http: aiohttp.ClientSession, found: Discovered, registration: Registration, token: str) -> Answer:
-    """What a disconnected plugin does."""
+    """Revoke the refresh token, as a disconnected plugin does."""
     form = {"token": token, "token_type_hint": "refresh_token"}
     return await post_form(http, found.server["revocation_endpoint"], form | registration.form)
 
 
 def handshake() -> dict[str, Any]:
-    """Parameters of initialize."""
+    """Return the parameters of initialize."""
     return {"protocolVersion": HANDSHAKE, "capabilities": CAPABILITIES, "clientInfo": CLIENT}
 
 
 def envelope() -> dict[str, Any]:
-    """``_meta`` of a request on 2026-07-28."""
+    """Return the ``_meta`` of a 2026-07-28 request."""
     return HINTS | {
         "io.modelcontextprotocol/protocolVersion": MODERN,
         "io.modelcontextprotocol/clientInfo": CLIENT,
@@ -230,7 +230,7 @@ def envelope() -> dict[str, Any]:
 async def ask(
     http: aiohttp.ClientSession, mcp: str, token: str, message: Mapping[str, Any], headers: Mapping[str, str]
 ) -> Answer:
-    """POST one MCP message with *token*, with the headers ChatGPT always sends and *headers*."""
+    """POST one MCP message with *token*, the headers ChatGPT always sends, and *headers*."""
     always = {
         "User-Agent": CALLER if message["method"] == "tools/call" else LISTER,
         "Authorization": f"Bearer {token}",
@@ -245,7 +245,7 @@ async def ask(
 async def modern(
     http: aiohttp.ClientSession, mcp: str, token: str, method: str, params: Mapping[str, Any] | None = None
 ) -> Answer:
-    """A request on 2026-07-28: no handshake, no session, everything said again."""
+    """Send a 2026-07-28 request: no initialize, no session, and all metadata in each request."""
     name = {"Mcp-Name": params["name"]} if params and "name" in params else {}
     identifier: str | int = "openai-mcp-discover" if method == "server/discover" else secrets.randbelow(1 << 31)
     message = {"id": identifier, "method": method, "params": {**(params or {}), "_meta": envelope()}}
@@ -255,7 +255,7 @@ async def modern(
 async def older(
     http: aiohttp.ClientSession, mcp: str, token: str, method: str, params: Mapping[str, Any] | None = None
 ) -> Answer:
-    """A message on 2025-11-25; a session id the server may have given is never sent back."""
+    """Send a 2025-11-25 message. ChatGPT never sends back a session id."""
     message: dict[str, Any] = {"method": method, "params": {**(params or {})}}
     if method == "tools/call":
         message["params"]["_meta"] = HINTS
@@ -266,7 +266,7 @@ async def older(
 
 
 def well_known(mcp: str) -> tuple[str, str, str]:
-    """Where captures saw ChatGPT look for the protected-resource document: inserted, root, appended."""
+    """Return where ChatGPT was observed to look for the protected-resource document: inserted, root, appended."""
     parts = urlsplit(mcp)
     base, name = f"{parts.scheme}://{parts.netloc}", "/.well-known/oauth-protected-resource"
     return base + name + parts.path, base + name, mcp + name

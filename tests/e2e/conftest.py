@@ -1,4 +1,4 @@
-"""Owns the fixtures of the end-to-end tests: sandboxes, what they must answer, the Node clients."""
+"""Fixtures of the end-to-end tests: sandboxes, expected results, and the Node clients."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def sandbox_brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]
 
 @pytest.fixture(scope="session")
 def expected(sandbox: Sandbox) -> Truth:
-    """What the tools must say to the Acme admin."""
+    """What the tools must return to the Acme admin."""
     return truth(sandbox.world, sandbox.api_tokens[ADMIN])
 
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """The directory of the Node clients, installed."""
+    """The directory with the installed Node clients."""
     install()
     return NODE
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Show what the sandboxes of a failed test wrote."""
+    """Show the output of the sandboxes that a failed test used."""
     report: Any = yield
     if report.failed:
         for name, value in getattr(item, "funcargs", {}).items():

@@ -1,6 +1,6 @@
-"""Owns the sandbox process the tests talk to: start, announcement, end.
+"""Starts and stops the sandbox process for the tests, and reads its announcement.
 
-The process writes to a file, not to a pipe: nobody has to drain it, and a failing test can show its tail.
+The process writes to files rather than pipes, so nothing needs to drain them and a failing test can show their end.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 20.0
-# SIGTERM lets calls in flight finish for up to 30 seconds.
+# After SIGTERM, calls in flight have up to 30 seconds to finish.
 STOP_LIMIT = 40.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What the process announced on its first line, and where its output goes."""
+    """What the process announced on its first line, and the directory of its output."""
 
     mcp: str
     sse: str
@@ -34,25 +34,25 @@ class Sandbox:
     output: Path
 
     def tail(self, size: int = 6000) -> str:
-        """The last *size* characters of what the process wrote."""
+        """Return the last *size* characters of the output."""
         return output(self.output)[-size:]
 
 
 def output(directory: Path) -> str:
-    """Everything a process wrote into *directory*, error stream last."""
+    """Return everything a process wrote to *directory*, stderr last."""
     files = (directory / name for name in ("stdout", "stderr"))
     return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')}" for file in files if file.exists())
 
 
 def environment() -> dict[str, str]:
-    """Our environment, less what would configure the server from outside, with the project importable."""
+    """Return the current environment without variables that configure the server, with the project importable."""
     foreign = ("DOIT_", "MCP_", "AUTH_SERVER_", "CUSTOMER_CONTEXT", "TENANT_ID")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
 def announcement(process: subprocess.Popen[bytes], directory: Path) -> dict[str, object]:
-    """The first line of the process, as JSON. Raises RuntimeError when it ends or stays silent instead."""
+    """Return the first line of output, parsed as JSON. Raises RuntimeError if the process ends or stays silent."""
     limit = time.monotonic() + START_LIMIT
     while time.monotonic() < limit:
         line, newline, _ = (directory / "stdout").read_text().partition("\n")
@@ -66,7 +66,7 @@ def announcement(process: subprocess.Popen[bytes], directory: Path) -> dict[str,
 
 
 def stop(process: subprocess.Popen[bytes], directory: Path) -> None:
-    """End the process as an operator would; it must leave by itself, with status 0."""
+    """Stop the process as an operator would. Raises RuntimeError unless it exits by itself with status 0."""
     process.terminate()
     try:
         status = process.wait(STOP_LIMIT)

@@ -1,6 +1,6 @@
-"""Owns the Node clients: installs what the lock file names, once for all test processes, and runs them.
+"""Installs the locked Node clients once for all test processes, and runs them.
 
-A machine without Node skips these tests, unless it is one that must run everything.
+Without Node these tests are skipped, unless the environment must run everything.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglev
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A process that has ended."""
+    """A finished process."""
 
     status: int
     out: str
@@ -40,19 +40,19 @@ class Finished:
 
 
 def unavailable(reason: str) -> None:
-    """Skip for *reason*; fail where nothing may be skipped."""
+    """Skip for *reason*, or fail if skipping is not allowed."""
     if os.environ.get("CI") or os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
 
 
 def install() -> None:
-    """Make node_modules what the lock file says. Test processes that come second wait and find it done."""
+    """Install the packages of the lock file. Test processes that start later wait and find them installed."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             unavailable(f"{program} is not installed: the Node clients cannot run")
     with open(LOCK, "rb") as lock:
-        # npm removes node_modules first, so the lock cannot live there; the lock file itself stays.
+        # npm removes node_modules first, so the file to lock cannot be there; the lock file itself stays.
         fcntl.flock(lock, fcntl.LOCK_EX)
         wanted = hashlib.sha256(lock.read()).hexdigest()
         if MARK.exists() and MARK.read_text() == wanted:
@@ -64,7 +64,7 @@ def install() -> None:
 
 
 async def run(command: Sequence[str], *, env: Mapping[str, str], limit: float = 60.0) -> Finished:
-    """Run *command* to its end, or kill it after *limit* seconds and fail with what it wrote."""
+    """Run *command* to its end; after *limit* seconds, kill it and fail with its output."""
     process = await asyncio.create_subprocess_exec(
         *command,
         env=dict(env),
@@ -85,13 +85,13 @@ async def run(command: Sequence[str], *, env: Mapping[str, str], limit: float = 
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """An environment of its own for a client: a fresh home, no proxies, nothing of ours."""
+    """Return a clean environment for a client: a new home directory, no proxies, and none of our variables."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     return kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "NO_COLOR": "1"} | more
 
 
 def browser(directory: Path) -> dict[str, str]:
-    """Environment in which the client's browser is ours: it approves and visits the callback without a screen."""
+    """Return variables that make sign_in.py the client's browser, which visits the callback without a display."""
     script = directory / "bin" / "xdg-open"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(SIGN_IN))} "$1"\n')
@@ -100,7 +100,7 @@ def browser(directory: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody uses now."""
+    """Return an unused TCP port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

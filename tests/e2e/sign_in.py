@@ -1,7 +1,7 @@
-"""Owns the user's browser where no screen is needed: follow an authorization request to the client's redirect URI.
+"""The user's browser without a display: follows an authorization request to the client's redirect URI.
 
-Also a program: ``python sign_in.py URL`` is the ``xdg-open`` of clients that start a browser; it visits the
-loopback callback as well.
+``python sign_in.py URL`` also serves as ``xdg-open`` for clients that start a browser; it visits the loopback callback
+too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 
 def parameters(url: str) -> dict[str, str]:
-    """The query of *url*, each name once. Raises ValueError on a name that comes twice."""
+    """Return the query of *url*. Raises ValueError on a repeated name."""
     values = parse_qs(urlsplit(url).query, keep_blank_values=True)
     doubled = [name for name, items in values.items() if len(items) > 1]
     if doubled:
@@ -27,9 +27,9 @@ def parameters(url: str) -> dict[str, str]:
 
 
 async def follow(url: str, redirect_uri: str) -> str:
-    """Open *url* as a browser and go where it leads; the first address under *redirect_uri*, which is not visited.
+    """Follow redirects from *url* as a browser; return the first URL at *redirect_uri*, which is not visited.
 
-    Raises RuntimeError when the way ends elsewhere (a page for a person, an error).
+    Raises RuntimeError if they end elsewhere, such as at a page that needs a user or an error.
     """
     way = [url]
     async with aiohttp.ClientSession(headers={"User-Agent": BROWSER, "Accept": "text/html"}) as http:
@@ -44,7 +44,7 @@ async def follow(url: str, redirect_uri: str) -> str:
 
 
 async def visit(url: str) -> None:
-    """Follow *url* to its end, callback included; a client that is not listening yet is tried again."""
+    """Follow *url* to its end, including the callback; retry while the client is not listening yet."""
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(connector=connector, headers={"User-Agent": BROWSER}) as http:
         wanted = parameters(url)["redirect_uri"]

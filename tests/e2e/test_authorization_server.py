@@ -1,4 +1,4 @@
-"""The official suite's scenarios for authorization servers, against the sandbox's identity provider, in one run."""
+"""The official suite's scenarios for authorization servers, run against the sandbox's identity provider."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMIT_S = 60
 
 
 async def registered(sandbox: Sandbox, callback: str) -> str:
-    """The id of a public client."""
+    """Register a public client and return its id."""
     metadata = {"client_name": "Conformance", "redirect_uris": [callback], "token_endpoint_auth_method": "none"}
     async with aiohttp.ClientSession() as http:
         async with http.post(f"{sandbox.world}/api/auth/register", json=metadata) as answer:
@@ -47,7 +47,7 @@ async def test_every_scenario(sandbox: Sandbox, node: Path, tmp_path: Path) -> N
     async with asyncio.timeout(LIMIT_S):
         async for line in process.stdout:
             said += line.decode()
-            # The suite shows the address that a person would open.
+            # The suite prints the URL that a user would open.
             if found := re.search(r"https?://\S+/sign-in/oauth\?\S+", line.decode()):
                 await visit(found[0])
         assert await process.wait() == 0, said

@@ -1,4 +1,4 @@
-"""ChatGPT, simulated: linking in every way it was seen to go about it, then its calls, refreshes and ends."""
+"""ChatGPT, simulated: every observed way to link an account, then calls, refreshes and disconnects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCOPES = {"mcp:tools", "mcp:resources", "offline_access"}
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A connected plugin: everything needed to call, refresh and disconnect."""
+    """A linked plugin: everything needed to call, refresh and disconnect."""
 
     http: aiohttp.ClientSession
     mcp: str
@@ -32,19 +32,19 @@ class Link:
     lifetime: int
 
     async def refreshed(self) -> Link:
-        """The link after a refresh."""
+        """Return the link with refreshed tokens."""
         answer = await chatgpt.refresh(self.http, self.found, self.registration, self.refresh)
         assert answer.status == 200, answer
         return replace(self, access=answer.body["access_token"], refresh=answer.body["refresh_token"])
 
     async def call(self, name: str, arguments: dict[str, Any]) -> Answer:
-        """tools/call on the newest revision."""
+        """Send tools/call in the newest revision."""
         params = {"name": name, "arguments": arguments}
         return await chatgpt.modern(self.http, self.mcp, self.access, "tools/call", params)
 
 
 async def linked(http: aiohttp.ClientSession, mcp: str, *, dynamic: bool = False, document: str = "") -> Link:
-    """Link as ChatGPT does: probe, read the documents, register or be known, authorize, redeem."""
+    """Link as ChatGPT does: probe, read the documents, register unless published, authorize, redeem."""
     refused = await chatgpt.probe(http, mcp)
     assert refused.status == 401 and refused.challenge["error"] == "invalid_token", refused
     where = document or refused.challenge["resource_metadata"]
@@ -66,7 +66,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def check_json(answer: Answer, *statuses: int) -> None:
-    """The answer is JSON with one of *statuses*, as discovery parsers need it."""
+    """Check for JSON with one of *statuses*, which discovery parsers need."""
     assert answer.status in statuses, answer
     assert answer.headers["Content-Type"].startswith("application/json") and isinstance(answer.body, dict)
 
@@ -219,7 +219,7 @@ async def test_revoked_refresh_token_is_dead(sandbox: Sandbox, http: aiohttp.Cli
 
 @pytest.mark.requirement("N19")
 async def test_n19_a_revoked_login_leads_to_a_new_sign_in(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
-    """The result tells ChatGPT to show its sign-in, every later request is 401, and a new sign-in works."""
+    """The result makes ChatGPT show its sign-in, later requests get 401, and a new sign-in works."""
     link = await linked(http, sandbox.mcp)
     assert structured((await link.call("validate_user", {})).result)
     assert (await chatgpt.revoke(http, link.found, link.registration, link.refresh)).status == 200

@@ -1,4 +1,4 @@
-"""The official conformance suite: every scenario, with and without authorization, warnings counted as failures."""
+"""The official conformance suite: every scenario, with and without authorization; warnings count as failures."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ FULL = "2025-11-25: 30/30 required, 2026-07-28: 37/37 required, extra: 18/18"
 def test_every_scenario(node: Path, options: tuple[str, ...]) -> None:
     outcomes = run_suite(*options)
     assert [str(one) for one in outcomes if one.verdict == "FAIL"] == []
-    # The suite itself skips the status notifications, for every server.
+    # The suite itself skips the status notifications for every server.
     assert [one.scenario for one in outcomes if one.verdict == "SKIP"] == ["tasks-status-notifications"]
     assert format_totals(outcomes) == FULL

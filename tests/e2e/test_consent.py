@@ -1,4 +1,4 @@
-"""A person in a real browser: signs in, sees who asks for what, allows or denies, and is sent back."""
+"""A user in a real browser signs in, sees which client requests access, allows or denies it, and is sent back."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ ARTIFACTS = NODE.parent / "artifacts"
 VERIFIER = "a-verifier-that-is-long-enough-for-pkce-0123456789"
 ADMIN, _, _, EMPLOYEE = USERS
 STATE = "the state of this request"
-# An icon of its own keeps the browser from asking for one.
+# With an icon of its own, the browser requests none.
 CLOSE = '<title>Client</title><link rel="icon" href="data:,"><p>You may close this window.'
 
 
 @dataclass
 class Client:
-    """A client that waits at its redirect URI, and what came back there."""
+    """A client listening at its redirect URI, with the queries it received there."""
 
     callback: str
     id: str = ""
     returned: list[dict[str, str]] = field(default_factory=list)
 
     def request(self, sandbox: Sandbox) -> str:
-        """The address to which it sends the browser."""
+        """Return the authorization URL that it opens in the browser."""
         digest = hashlib.sha256(VERIFIER.encode()).digest()
         asked = {
             "response_type": "code",
@@ -56,7 +56,7 @@ class Client:
 
 @asynccontextmanager
 async def waiting(sandbox: Sandbox, name: str = "Cost Companion") -> AsyncIterator[Client]:
-    """A registered client called *name* with a server at its redirect URI."""
+    """Register a client called *name* and serve its redirect URI."""
     returned: list[dict[str, str]] = []
 
     async def back(request: web.Request) -> web.Response:
@@ -92,7 +92,7 @@ async def act(
     width: int = 1280,
     complaint: str = "",
 ) -> dict[str, Any]:
-    """What a person saw who took these steps; fails on anything the browser complained of, but for a *complaint*."""
+    """Return what the browser showed after *steps*. Fails on failed requests and unexpected console messages."""
     browser = shutil.which("chromium")
     if browser is None:
         unavailable("chromium is not installed: the pages cannot be looked at")
@@ -208,7 +208,7 @@ async def test_another_account(sandbox_asking: Sandbox, node: Path, tmp_path: Pa
 
 
 async def test_a_hostile_name_is_only_text(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
-    """Nothing runs, and the browser has nothing to complain of: not even that its policy stopped something."""
+    """No script runs, and the browser logs nothing, not even a blocked violation of its policy."""
     name = "</strong><script>document.title='owned'</script><img src=x onerror=alert(1)>"
     async with waiting(sandbox_asking, name) as client:
         steps = [{"press": ADMIN.name}, {"expect": "Allow access?"}, shot("consent-hostile")]

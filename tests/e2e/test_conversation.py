@@ -1,6 +1,6 @@
-"""What a model does when somebody asks "why did our costs go up?", with an SDK's client: figures agree to the cent.
+"""The calls a model makes for "why did our costs go up?", with an SDK's client. The figures agree to the cent.
 
-Globex's admin asks: what the other tests count is Acme's.
+They run as Globex's admin, because the other tests count what Acme has.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Say = Callable[..., Awaitable[Any]]
 
 @asynccontextmanager
 async def talking(sandbox: Sandbox) -> AsyncIterator[Say]:
-    """Calls a tool, and gives what it answers."""
+    """Yield a function that calls a tool and returns its structured content."""
     bearer = {"Authorization": f"Bearer {sandbox.api_tokens[GLOBEX]}"}
     url = f"{sandbox.base}/mcp/x/all"
     async with create_mcp_http_client(headers=bearer) as http:
@@ -39,18 +39,18 @@ async def talking(sandbox: Sandbox) -> AsyncIterator[Say]:
 
 
 def cents(*amounts: float) -> Decimal:
-    """The exact sum of amounts that are whole cents."""
+    """Return the exact sum of amounts in whole cents."""
     return sum((Decimal(str(one)).quantize(Decimal("0.01")) for one in amounts), Decimal(0))
 
 
 def column(table: Any, name: str = "cost") -> Iterable[float]:
-    """The values of a column."""
+    """Return the values of a column."""
     at = [one["name"] for one in table["columns"]].index(name)
     return (row[at] for row in table["rows"])
 
 
 def span(first: date, last: date) -> str:
-    """A stretch of days as the tools write it."""
+    """Return a date range in the format of the tools."""
     return f"{first:%Y-%m-%d}/{last:%Y-%m-%d}"
 
 
@@ -61,7 +61,7 @@ async def test_why_did_our_costs_go_up(sandbox: Sandbox) -> None:
 
 
 async def why_costs_went_up(say: Say) -> str:
-    """The overview, the trend, the jump, a ticket about it; the service that jumped."""
+    """Check the overview, the trend, the jump and a ticket about it; return the service that jumped."""
     overview = await say("get_cloud_overview")
     assert cents(*column(overview["costByCloud"])) == cents(overview["totalCost"])
 
@@ -112,7 +112,7 @@ async def why_costs_went_up(say: Say) -> str:
 
 
 async def budget_and_alert(say: Say, service: str) -> None:
-    """A budget for a service and an alert for it: they are seen, know what was spent, and are gone in the end."""
+    """Create, check and delete a budget and an alert for a service; both know what was spent."""
     before = {kind: await say(f"list_{kind}") for kind in ("budgets", "alerts")}
     breakdown = await say("cost_breakdown", groupBy="service", months=1, topN=25)
     spent = next(one["cost"] for one in breakdown["groups"] if one["name"] == service)
@@ -131,7 +131,7 @@ async def budget_and_alert(say: Say, service: str) -> None:
     )
     assert cents(budget["currentUtilization"]) == cents(spent)
     assert [one.get("triggered", False) for one in budget["alerts"]] == [True, False, False], "half of it is spent"
-    # Today's lines passed it.
+    # The cost to date is above this value.
     config = {
         "metric": {"type": "basic", "value": "cost"},
         "timeInterval": "month",

@@ -1,4 +1,4 @@
-"""The page that shows the sandbox's world, in a real browser: calls appear while they happen, as text only."""
+"""The page of the sandbox's world in a real browser: calls appear as they happen, as text only."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ HOSTILE = "<img src=x onerror=document.title='owned'>"
 
 @pytest.fixture
 def sandbox_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A sandbox in which nobody else makes calls."""
+    """A sandbox in which no other test makes calls."""
     with launched(tmp_path_factory.mktemp("sandbox-alone")) as running:
         yield running
 
 
 @pytest.fixture
 async def tokens(sandbox_alone: Sandbox, node: Path, tmp_path: Path) -> dict[str, Any]:
-    """What a person's sign-in gave, and an MCP call made with it; the application has an unpleasant name."""
+    """The tokens of a user's sign-in that also made an MCP call, for an application with a hostile name."""
     async with waiting(sandbox_alone, f"Cost Companion {HOSTILE}") as client:
         steps = [{"press": ADMIN.name}, {"press": "Allow access"}, {"reach": client.callback}]
         await act(tmp_path, client.request(sandbox_alone), steps)
@@ -55,7 +55,7 @@ async def tokens(sandbox_alone: Sandbox, node: Path, tmp_path: Path) -> dict[str
 
 @pytest.fixture
 async def seen(sandbox_alone: Sandbox, node: Path, tmp_path: Path, tokens: dict[str, Any]) -> dict[str, Any]:
-    """What a browser saw of the page while calls were made; see node/watch.mjs."""
+    """What a browser saw on the page while calls were made; see node/watch.mjs."""
     browser = shutil.which("chromium")
     if browser is None:
         unavailable("chromium is not installed: the page cannot be looked at")

@@ -1,4 +1,4 @@
-"""MCP Inspector's command line: portable schemas, calls in both eras, bearer and OAuth."""
+"""MCP Inspector's command line: portable schemas, stateful and stateless calls, bearer tokens and OAuth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ERAS = ("legacy", "auto", "modern")
 
 
 async def inspect(node: Path, home: Path, *arguments: str, **env: str) -> Finished:
-    """Run the Inspector; it must end well."""
+    """Run the Inspector, which must succeed."""
     command = [str(node / "node_modules/.bin/mcp-inspector"), "--cli", *arguments, "--format", "json"]
     finished = await run(command, env=environment(home, MCP_INSPECTOR_SECRET_STORE="file", **env))
     assert finished.status == 0, str(finished)
@@ -24,7 +24,7 @@ async def inspect(node: Path, home: Path, *arguments: str, **env: str) -> Finish
 
 
 def result(finished: Finished) -> Any:
-    """What it printed; newer versions wrap the result."""
+    """Return the printed result; newer versions wrap it."""
     said = json.loads(finished.out)
     return said.get("result", said)
 
@@ -55,7 +55,7 @@ async def test_schemas_are_portable(sandbox: Sandbox, node: Path, tmp_path: Path
 async def test_schemas_of_other_selections_are_portable(
     sandbox: Sandbox, node: Path, tmp_path: Path, path: str, there: set[str], not_there: set[str], era: str
 ) -> None:
-    # It knows by the address what to speak only where that ends in /mcp or /sse.
+    # The Inspector infers the transport only from URLs that end in /mcp or /sse.
     flags = ("--transport", "http", "--method", "tools/list", "--strict", "--protocol-era", era)
     finished = await inspect(node, tmp_path, sandbox.mcp + path, *flags, *bearer(sandbox))
     names = [tool["name"] for tool in result(finished)["tools"]]

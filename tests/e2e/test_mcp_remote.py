@@ -1,4 +1,4 @@
-"""mcp-remote, the bridge of clients that only speak stdio: OAuth, then JSON-RPC lines through it."""
+"""mcp-remote, the bridge for clients that support only stdio: OAuth, then JSON-RPC lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLIENT = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"n
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A running mcp-remote."""
+    """A running mcp-remote process."""
 
     process: asyncio.subprocess.Process
     log: Path
@@ -35,7 +35,7 @@ class Bridge:
         await self.process.stdin.drain()
 
     async def request(self, identifier: int, method: str, params: Mapping[str, Any]) -> Any:
-        """Send a request and wait for its result; notifications on the way are kept in *notes*."""
+        """Send a request and return its result; notifications before it are kept in *notes*."""
         assert self.process.stdout is not None
         await self.send({"id": identifier, "method": method, "params": params})
         while True:
@@ -50,7 +50,7 @@ class Bridge:
 
 @asynccontextmanager
 async def bridge(node: Path, home: Path, url: str, *flags: str) -> AsyncIterator[Bridge]:
-    """mcp-remote with a home of its own and our browser."""
+    """Run mcp-remote with its own home directory and our browser."""
     command = ["node", str(node / "node_modules/mcp-remote/dist/proxy.js"), url, str(free_port()), *flags]
     env = environment(home, MCP_REMOTE_CONFIG_DIR=str(home / "remote"), **browser(home))
     log = home / "mcp-remote.log"

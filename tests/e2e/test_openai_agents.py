@@ -10,7 +10,7 @@ from tests.e2e.launch import Sandbox
 
 
 def connection(sandbox: Sandbox, transport: str) -> MCPServer:
-    """The SDK's server object for *transport*."""
+    """Return the SDK's server object for *transport*."""
     headers = {"Authorization": f"Bearer {sandbox.api_tokens[ADMIN]}"}
     if transport == "sse":
         return MCPServerSse(params={"url": sandbox.sse, "headers": headers}, client_session_timeout_seconds=20)

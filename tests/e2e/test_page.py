@@ -1,4 +1,4 @@
-"""The page for people, in a real browser: it works, it asks for nothing else, everybody can read it."""
+"""The landing page in a real browser: it works, loads nothing else, and is accessible."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOOLSETS = ["core", "all", "budgets", "anomalies", "commitments", "invoices", "t
 
 @asynccontextmanager
 async def served() -> AsyncIterator[str]:
-    """The rendered page on loopback, with its own headers."""
+    """Serve the rendered page on loopback with its own headers."""
     body, headers = render_page(RESOURCE, "https://console.example.com", TOOLS, TOOLSETS)
 
     async def page(request: web.Request) -> web.Response:
@@ -51,7 +51,7 @@ async def served() -> AsyncIterator[str]:
 
 @pytest.fixture
 async def visit(node: Path, tmp_path: Path) -> dict[str, Any]:
-    """What a browser saw of the page; see node/page.mjs."""
+    """What a browser saw on the page; see node/page.mjs."""
     browser = shutil.which("chromium")
     if browser is None:
         unavailable("chromium is not installed: the page cannot be looked at")

@@ -1,4 +1,4 @@
-"""The Python SDK's client: OAuth, every mode it has, both HTTP transports, and stdio."""
+"""The Python SDK's client: OAuth, all of its modes, both HTTP transports, and stdio."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Drawer:
 
 
 def provider(url: str, drawer: Drawer) -> OAuthClientProvider:
-    """The SDK's OAuth for the server at *url*; the browser's part is done without a browser."""
+    """Return the SDK's OAuth provider for the server at *url*, with sign_in.py as the browser."""
     returned: dict[str, str] = {}
 
     async def redirect(address: str) -> None:
@@ -63,14 +63,14 @@ def provider(url: str, drawer: Drawer) -> OAuthClientProvider:
 
 @asynccontextmanager
 async def streamable(url: str, mode: str, drawer: Drawer) -> AsyncIterator[Client]:
-    """A connected client on Streamable HTTP, signed in on the way."""
+    """Yield a client connected over Streamable HTTP, which signs in on the way."""
     async with create_mcp_http_client(auth=provider(url, drawer)) as http:
         async with Client(streamable_http_client(url, http_client=http), mode=mode) as client:
             yield client
 
 
 async def use(client: Client, expected: Truth) -> None:
-    """List and call, and compare with the truth."""
+    """List and call tools, and compare the results with the expected ones."""
     listed = await client.list_tools()
     check_listed([tool.name for tool in listed.tools])
     steps: list[dict[str, Any]] = []

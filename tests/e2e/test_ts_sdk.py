@@ -1,4 +1,4 @@
-"""The TypeScript SDKs, version 1 and 2: OAuth on both HTTP transports, and stdio with a DoiT API token."""
+"""The TypeScript SDK, versions 1 and 2: OAuth on both HTTP transports, and stdio with a DoiT API token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.node_packages import environment, run
 
 
 async def drive(node: Path, home: Path, order: dict[str, Any]) -> dict[str, Any]:
-    """Run the driver with *order*; what it printed."""
+    """Run the driver with *order* and return what it printed."""
     finished = await run(["node", str(node / "ts_sdk.mjs"), json.dumps(order)], env=environment(home))
     assert finished.status == 0, str(finished)
     said: dict[str, Any] = json.loads(finished.out)
@@ -23,7 +23,7 @@ async def drive(node: Path, home: Path, order: dict[str, Any]) -> dict[str, Any]
 
 
 def check(said: dict[str, Any], expected: Truth) -> None:
-    """What every connection of the SDKs must have got."""
+    """Check what every SDK connection must receive."""
     check_listed([tool["name"] for tool in said["tools"]])
     check_results(said["results"], expected)
     check_progress(said["progress"])
@@ -47,13 +47,13 @@ async def test_signs_in_and_calls(
     order = {"sdk": sdk, "transport": transport, "era": era, "url": url, "calls": expected.calls}
     said = await drive(node, tmp_path, order)
     check(said, expected)
-    # Version 1 of the SDK does not tell the revision of an SSE connection.
+    # Version 1 of the SDK does not report the revision of an SSE connection.
     assert said["revision"] == revision or (said["revision"] is None and sdk == "v1")
     assert said["asked"]["resource"] == url
     assert said["asked"]["code_challenge_method"] == "S256"
     assert said["returned"]["iss"] == sandbox.world
     assert said["tokens"]["expires_in"] >= 3600
-    # Version 1 asks for the challenge's scope and no more, so nobody promised to keep it connected.
+    # Version 1 requests only the scope of the challenge, so it gets no refresh token.
     assert ("refresh_token" in said["tokens"]) == ("offline_access" in said["asked"]["scope"].split()) == (sdk == "v2")
 
 

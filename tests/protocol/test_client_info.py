@@ -1,4 +1,4 @@
-"""What is kept of a client's introduction: the members that this server reads, and little of each."""
+"""What is kept of a client's introduction: only the members that this server reads, with bounded sizes."""
 
 from __future__ import annotations
 

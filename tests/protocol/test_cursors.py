@@ -1,4 +1,4 @@
-"""Cursors: what was made comes back, anything else is refused."""
+"""Cursors: encoded values are decoded unchanged, and anything else is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes out fits the revision: every kind of object against the published schemas."""
+"""Outgoing objects fit the revision: every kind of object against the published schemas."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from doit_mcp.protocol.downgrade import MEMBER_FEATURES, NESTED_DEFINITIONS, dow
 from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 from tests import published_schemas
 
-# Members of the schemas that this server never sends, and why.
+# Members of the schemas that this server never sends here, with the reason where it is not obvious.
 NEVER = {
     "Tool": {"execution"},  # experimental tasks
-    "CallToolResult": {"resultType"},  # the seal's
+    "CallToolResult": {"resultType"},  # set when the result is completed
     "ServerCapabilities": {"tasks"},
     "CreateMessage": {"_meta", "task"},
     "ElicitForm": {"_meta", "task"},

@@ -1,4 +1,4 @@
-"""How answers are sealed, and which HTTP status an error has."""
+"""How results are completed in stateful and stateless requests, and the HTTP status of each error."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ INFO = {"name": "s", "version": "1"}
 
 @pytest.mark.parametrize("result", [{}, {"a": 1}, {"_meta": {"x.y/z": 1}}], ids=str)
 def test_a_handshake_result_goes_out_as_it_is(result: dict[str, Any]) -> None:
-    """Never a resultType; the answer to ping is exactly {}."""
+    """A stateful result has no resultType, and the result of ping is exactly {}."""
     assert STATEFUL.complete_result(result, INFO) == result
 
 
 def test_an_envelope_result_says_that_it_is_complete_and_whose_it_is() -> None:
-    """MCP 2026-07-28, Messages, ResultType; General fields, _meta."""
+    """A stateless result has resultType and the server's info (MCP 2026-07-28, ResultType; General fields, _meta)."""
     result = {"a": 1, "_meta": {"x.y/z": 1}}
     assert STATELESS.complete_result(result, INFO) == {
         "resultType": "complete",
@@ -41,7 +41,7 @@ def test_an_envelope_result_says_that_it_is_complete_and_whose_it_is() -> None:
 
 @pytest.mark.parametrize("kind", ["input_required", "task"])
 def test_a_result_that_is_not_complete_says_so_itself(kind: str) -> None:
-    """MCP 2026-07-28, Messages, ResultType; MRTR, Server Requirements; SEP-2663, Task Creation."""
+    """Another resultType is kept (MCP 2026-07-28, ResultType; MRTR, Server Requirements; SEP-2663, Task Creation)."""
     assert STATELESS.complete_result({"resultType": kind}, INFO)["resultType"] == kind
 
 
@@ -62,5 +62,5 @@ def test_a_result_that_is_not_complete_says_so_itself(kind: str) -> None:
     ],
 )
 def test_status(code: int, handshake: int, envelope: int) -> None:
-    """MCP 2026-07-28, Streamable HTTP, Protocol Version Header."""
+    """Each error code has the status of MCP 2026-07-28, Streamable HTTP, Protocol Version Header."""
     assert (STATEFUL.http_status(code), STATELESS.http_status(code)) == (handshake, envelope)

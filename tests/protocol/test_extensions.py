@@ -1,4 +1,4 @@
-"""Who declared which extension."""
+"""Extensions that a client declares in its capabilities."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def test_an_extension_is_declared_with_the_request(name: str, capabilities: dict
 
 
 def test_what_is_missing_is_a_capabilities_object() -> None:
-    """MCP 2026-07-28, General fields, _meta."""
+    """The error data is a capabilities object (MCP 2026-07-28, General fields, _meta)."""
     assert required_capabilities(TASKS) == {"extensions": {"io.modelcontextprotocol/tasks": {}}}

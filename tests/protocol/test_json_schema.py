@@ -1,4 +1,4 @@
-"""Schemas from annotations are portable; checking never raises and says where, what and what would be right."""
+"""Schemas from annotations are portable. Validation never raises, and says where a problem is and what is expected."""
 
 from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict, Unpack
 
@@ -25,14 +25,14 @@ Name = Annotated[str, "A name.", Length(1, 5)]
 
 
 class Scope(TypedDict):
-    """One field may be left out."""
+    """A TypedDict with one optional field."""
 
     id: Annotated[str, Pattern("^[a-z]+$")]
     mode: NotRequired[Literal["is", "starts_with"]]
 
 
 class Changes(TypedDict, total=False):
-    """One field must be there."""
+    """A TypedDict with one required field."""
 
     name: Required[Name]
     amount: Annotated[float, Range(exclusive_minimum=0), "A limit."]
@@ -62,7 +62,7 @@ async def update(
     kinds: Annotated[list[Literal["a", "b"]] | None, Length(1)] = None,
     **changes: Unpack[Changes],
 ) -> None:
-    """Everything that an operation's signature can hold."""
+    """Accept every kind of parameter that an operation may have."""
 
 
 def test_a_typed_dict() -> None:
@@ -121,7 +121,7 @@ def test_a_function() -> None:
 
 def test_a_function_without_parameters() -> None:
     def nothing() -> None:
-        """Takes nothing."""
+        """Take no parameters."""
 
     assert schema_of_function(nothing) == {"type": "object", "properties": {}, "additionalProperties": False}
 
@@ -150,7 +150,7 @@ def test_what_has_no_portable_schema_fails_at_once(annotation: Any) -> None:
 
 
 def assert_portable(schema: Any, root: bool = True) -> None:
-    """No references, no lists of types, no boolean subschemas, no combinators at the root (the module's promise)."""
+    """Fail on references, lists of types, boolean subschemas and combinators at the root, which are not portable."""
     assert isinstance(schema, dict)
     assert "$ref" not in schema and isinstance(schema.get("type", ""), str)
     if root:
@@ -174,7 +174,7 @@ CHECKERS = {name: SchemaValidator(schema) for name, schema in SCHEMAS.items()}
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_schemas_are_portable(name: str) -> None:
-    """MCP 2026-07-28, JSON Schema Usage; JSON Schema Usage, $ref Resolution; Tools, Tool."""
+    """The schemas need no $ref resolution (MCP 2026-07-28, JSON Schema Usage, $ref Resolution; Tools, Tool)."""
     assert_portable(SCHEMAS[name])
 
 
@@ -203,7 +203,7 @@ NEAR = st.fixed_dictionaries(
 @pytest.mark.requirement("J13")
 @given(st.sampled_from(sorted(SCHEMAS)), VALUES | NEAR)
 def test_any_value_is_judged_as_another_validator_does(name: str, value: Any) -> None:
-    """Problems are found exactly where there are any, each a bounded line that names its place."""
+    """Problems are found exactly where jsonschema finds errors, each as a bounded line that names its location."""
     found = CHECKERS[name].problems(value)
     errors = list(jsonschema.Draft202012Validator(SCHEMAS[name]).iter_errors(value))
     assert bool(found) == bool(errors)
@@ -273,7 +273,7 @@ def test_arguments_are_an_object(value: Any) -> None:
 
 @pytest.mark.requirement("J12")
 def test_problems_are_bounded_in_number_and_length() -> None:
-    """Hostile names and values stay short and printable."""
+    """Hostile names and values are shortened and made printable."""
     many = CHECKERS["function"].problems({**GOOD, **{f"x{number}": 1 for number in range(1000)}})
     assert len(many) == MAX_PROBLEMS + 1 and many[-1] == "and more"
     (line,) = CHECKERS["function"].problems({**GOOD, "\u202e\x1b[31m\x00" + "n" * 100_000: "v"})
@@ -301,7 +301,7 @@ def test_keywords_that_only_foreign_schemas_use_are_told_too() -> None:
 
 def test_only_keyword_parameters_are_published() -> None:
     def run(doit: object, *, name: Annotated[str, "Whose.", object()], mode: Literal["a"] | None = None) -> None:
-        """Takes its client first."""
+        """Take the client as the first argument."""
 
     assert schema_of_function(run)["properties"] == {
         "name": {"type": "string", "description": "Whose."},
@@ -314,7 +314,7 @@ def test_what_is_not_required_is_not_listed() -> None:
         a: int
 
     def run(*, name: Literal["a"] = None) -> None:  # type: ignore[assignment]
-        """Says less than it takes."""
+        """Accept None, although the annotation does not allow it."""
 
     assert "required" not in schema_of_typed_dict(Free)
     assert schema_of_function(run)["properties"]["name"] == {"type": "string", "enum": ["a"]}

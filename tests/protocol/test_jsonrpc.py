@@ -1,4 +1,4 @@
-"""Bytes to values to messages: a value or an RpcError with the right code, never anything else."""
+"""Parsing of bytes into values and messages: each is valid or an RpcError with the right code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floa
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
 )
-# Near a message: the right names with any value, so that every branch is met.
+# Close to a message: the right names with any values, so that every branch is reached.
 MEMBERS = {
     "jsonrpc": st.just("2.0") | VALUES,
     "id": st.integers(-9, 9) | st.text(max_size=3) | VALUES,
@@ -69,7 +69,7 @@ def test_any_body_is_a_value_or_a_parse_error(body: bytes) -> None:
 @pytest.mark.requirement("J2")
 @given(VALUES | NEAR)
 def test_any_value_is_a_message_or_an_invalid_request(value: Any) -> None:
-    """MCP 2025-11-25, Messages; Messages, Requests."""
+    """Anything invalid is an Invalid Request, with the id where it is readable (MCP 2025-11-25, Messages, Requests)."""
     try:
         item = parse_message(value)
     except RpcError as error:
@@ -141,7 +141,7 @@ def test_breadth_is_not_depth() -> None:
 
 
 def test_of_members_with_one_name_the_last_counts() -> None:
-    """What headers are compared with is what will run."""
+    """The headers are compared with the member that takes effect."""
     item = parse_message(parse_json(b'{"jsonrpc":"2.0","id":1,"method":"tools/list","id":2,"method":"tools/call"}'))
     assert item == Request(2, "tools/call", {})
 
@@ -149,7 +149,7 @@ def test_of_members_with_one_name_the_last_counts() -> None:
 @pytest.mark.requirement("J2")
 @pytest.mark.parametrize("text", ["0", '""', "-1", "18446744073709551615", "-9223372036854775808", '"\\u0000é"'])
 def test_odd_ids_come_back_exactly(text: str) -> None:
-    """MCP 2025-11-25, Messages, Responses."""
+    """A valid id is returned unchanged (MCP 2025-11-25, Messages, Responses)."""
     item = parse_message(parse_json(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
     assert isinstance(item, Request)
     assert json.loads(result_bytes(item.id, {}))["id"] == json.loads(text)
@@ -161,7 +161,7 @@ def test_odd_ids_come_back_exactly(text: str) -> None:
     + ['"' + "i" * (MAX_ID_LENGTH + 1) + '"'],
 )
 def test_other_ids_are_refused_without_an_id(text: str) -> None:
-    """MCP 2026-07-28, Messages, Requests."""
+    """An invalid id is not repeated in the error (MCP 2026-07-28, Messages, Requests)."""
     error = refusal(parse_json(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
     assert (error.code, error.id) == (INVALID_REQUEST, None)
     assert "id" not in json.loads(error_bytes(error, error.id))
@@ -184,7 +184,7 @@ def test_other_ids_are_refused_without_an_id(text: str) -> None:
     ids=str,
 )
 def test_malformed_requests_are_refused_with_their_id(wrong: dict[str, Any]) -> None:
-    """MCP 2026-07-28, Messages."""
+    """The error of a malformed request has its id (MCP 2026-07-28, Messages)."""
     error = refusal({"jsonrpc": "2.0", "id": "a", "method": "ping", **wrong})
     assert (error.code, error.id) == (INVALID_REQUEST, "a")
 
@@ -196,7 +196,7 @@ def test_what_is_no_object_with_a_version_is_no_message(value: Any) -> None:
 
 @pytest.mark.requirement("J3")
 def test_without_an_id_it_is_a_notification() -> None:
-    """MCP 2025-11-25, Messages, Notifications."""
+    """A request without an id is a notification (MCP 2025-11-25, Messages, Notifications)."""
     value = {"jsonrpc": "2.0", "method": "tools/call", "params": {"a": 1}}
     assert parse_message(value) == Notification("tools/call", {"a": 1})
 
@@ -218,7 +218,7 @@ def test_without_an_id_it_is_a_notification() -> None:
     ids=str,
 )
 def test_malformed_responses_are_refused(wrong: dict[str, Any]) -> None:
-    """MCP 2025-11-25, Messages, Responses."""
+    """A response has an id and either a result or a valid error (MCP 2025-11-25, Messages, Responses)."""
     assert refusal({"jsonrpc": "2.0", **wrong}).code == INVALID_REQUEST
 
 
@@ -226,13 +226,13 @@ def test_responses() -> None:
     error = {"code": -1, "message": "no", "data": [1]}
     assert parse_message({"jsonrpc": "2.0", "id": 1, "result": None}) == Response(1, result=None)
     assert parse_message({"jsonrpc": "2.0", "id": "a", "error": error}) == Response("a", error=error)
-    # An error of a peer that could not read our id: both spellings.
+    # An error of a peer that could not read our id, in both forms.
     assert parse_message({"jsonrpc": "2.0", "id": None, "error": error}) == Response(None, error=error)
     assert parse_message({"jsonrpc": "2.0", "error": error}) == Response(None, error=error)
 
 
 def test_an_error_without_an_id_leaves_the_member_out() -> None:
-    """MCP 2026-07-28, Messages, Responses."""
+    """An id that could not be read is omitted (MCP 2026-07-28, Messages, Responses)."""
     assert json.loads(error_bytes(RpcError(-1, "m"), None)) == {"jsonrpc": "2.0", "error": {"code": -1, "message": "m"}}
     assert json.loads(error_bytes(RpcError(-1, "m", {"a": 1}), 0)) == {
         "jsonrpc": "2.0",

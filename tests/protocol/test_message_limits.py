@@ -1,4 +1,4 @@
-"""Bounds of what a peer sends: values are counted before parsing, lists and texts have a bound each."""
+"""Limits on what a peer sends: values are counted before parsing, and lists and strings have maximum sizes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VALUES = st.recursive(
 
 
 def count(value: Any) -> int:
-    """Values in *value*, itself included; empty lists and objects twice."""
+    """Count the values in *value*, itself included; empty lists and objects count twice."""
     if not isinstance(value, (dict, list)):
         return 1
     inner = value.values() if isinstance(value, dict) else value
@@ -43,11 +43,11 @@ def count(value: Any) -> int:
 @pytest.mark.requirement("N2")
 @given(VALUES, st.integers(0, 40))
 def test_n2_values_are_counted_without_parsing(value: Any, most: int) -> None:
-    """Whatever is inside of the texts."""
+    """The count ignores what strings contain."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(message_limits, "MAX_VALUES", most)
         text = orjson.dumps(value)
-        # So short a text has no more values.
+        # A shorter text cannot contain more values.
         expected = count(value) - 1 > most and len(text) > 2 * most
         assert message_limits.has_too_many_values(text) == expected
 
@@ -55,7 +55,7 @@ def test_n2_values_are_counted_without_parsing(value: Any, most: int) -> None:
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("item", [b"1", b"[]", b"{}", b'""', b'"a,b"', rb'"\\\",\""', b'{"a":1}', b"[[[1]]]"])
 def test_n2_a_body_of_too_many_values(item: bytes) -> None:
-    """Refused in a few milliseconds, with the bound; parsing and checking it took 12 s."""
+    """The body is refused in milliseconds and the error names the limit; parsing and checking it took 12 s."""
     body = b"[" + b",".join([item] * (4_000_000 // (len(item) + 1))) + b"]"
     started = time.process_time()
     with pytest.raises(RpcError, match=f"more than {MAX_VALUES:,} values; send them in several requests") as refused:
@@ -93,7 +93,7 @@ SCHEMA: dict[str, Any] = {
 
 @pytest.mark.requirement("N2")
 def test_n2_lists_and_texts_have_a_bound() -> None:
-    """Their own, or the usual one; a schema stays as it is."""
+    """Lists and strings have their own limit or the default one, and the schema is not modified."""
     before = orjson.dumps(SCHEMA)
     checker = SchemaValidator(with_default_limits(SCHEMA))
     assert orjson.dumps(SCHEMA) == before
@@ -132,7 +132,7 @@ def test_n2_lists_and_texts_have_a_bound() -> None:
     ],
 )
 def test_n2_what_is_wrong_with_a_large_value_is_soon_found(wrong: dict[str, Any]) -> None:
-    """Built of all errors, the answer took 9 µs for each item, and seconds for names that are compared."""
+    """Building a message from all errors took 9 µs per item, and seconds where names are compared."""
     checker = SchemaValidator({**with_default_limits(SCHEMA), "additionalProperties": False})
     checker.problems({})
     started = time.process_time()
@@ -161,7 +161,7 @@ NAMES = {f"{number:012d}": 0 for number in range(190_000)}
     ],
 )
 def test_n2_what_is_wrong_in_a_large_value_is_not_copied(wrong: dict[str, Any], said: str) -> None:
-    """The library copied it, which took 0.27 s for so many names."""
+    """The library copied the value, which took 0.27 s for this many names."""
     item: dict[str, Any] = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
     item["additionalProperties"] = False
     known = {

@@ -1,4 +1,4 @@
-"""``Mcp-Param-*`` headers against arguments."""
+"""``Mcp-Param-*`` headers compared with arguments."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_what_is_mirrored() -> None:
     ],
 )
 def test_texts(argument: Any, header: str | None, expected: bool) -> None:
-    """A header agrees with its argument or is refused, whatever the type and the encoding."""
+    """A header matches its argument or is refused, for every type and encoding."""
     pairs = () if header is None else (("mcp-PARAM-region", header),)
     assert agrees({"region": argument}, *pairs) is expected
 
@@ -102,7 +102,7 @@ def test_texts(argument: Any, header: str | None, expected: bool) -> None:
     ],
 )
 def test_integers_are_compared_as_numbers(argument: Any, header: str, expected: bool) -> None:
-    """MCP 2026-07-28, Streamable HTTP, Server Behavior for Custom Headers."""
+    """42 and 42.0 are equal (MCP 2026-07-28, Streamable HTTP, Server Behavior for Custom Headers)."""
     assert agrees({"limit": argument}, ("Mcp-Param-Limit", header)) is expected
 
 
@@ -156,7 +156,7 @@ def test_arguments_of_the_wrong_shape_are_judged_elsewhere(arguments: Any) -> No
     ids=str,
 )
 def test_annotations_that_make_clients_drop_the_tool(properties: dict[str, Any]) -> None:
-    """MCP 2026-07-28, Streamable HTTP, Schema Extension."""
+    """Invalid x-mcp-header annotations are refused (MCP 2026-07-28, Streamable HTTP, Schema Extension)."""
     with pytest.raises(ValueError, match="x-mcp-header"):
         find_parameter_headers({"type": "object", "properties": properties})
 

@@ -1,4 +1,4 @@
-"""Headers and message together: which era a request belongs to, and the order in which its faults are reported."""
+"""Headers and message together: whether a request is stateful or stateless, and the order of its faults."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_only_body_and_version_header_decide() -> None:
 
 
 def test_a_whole_envelope() -> None:
-    """MCP 2026-07-28, General fields, _meta; Streamable HTTP, Earlier Streamable HTTP Revisions."""
+    """_meta is read, and session ids are ignored (MCP 2026-07-28, _meta; Earlier Streamable HTTP Revisions)."""
     meta = {
         CLIENT_INFO_KEY: {"name": "c"},
         CAPABILITIES_KEY: {"roots": {}},
@@ -120,13 +120,13 @@ def test_a_whole_envelope() -> None:
     found = read_request_metadata(request(meta=meta), headers(Mcp_Session_Id="anything"))
     assert found == Caller(REVISIONS_BY_NAME[NEW], {"name": "c"}, {"roots": {}}, "debug")
     assert read_request_metadata(request(), headers()) == Caller(REVISIONS_BY_NAME[NEW])
-    # Without HTTP there are no headers to agree with.
+    # Without HTTP, there are no headers to compare.
     assert read_request_metadata(request("tools/call", name="x"), None) == Caller(REVISIONS_BY_NAME[NEW])
 
 
 @pytest.mark.parametrize("meta", [..., None, [], {}, {VERSION_KEY: NEW}], ids=str)
 def test_an_envelope_has_its_parts(meta: Any) -> None:
-    """MCP 2026-07-28, General fields, _meta."""
+    """Incomplete _meta is refused with Invalid params (MCP 2026-07-28, General fields, _meta)."""
     params = {} if meta is ... else {"_meta": meta}
     assert refusal(Request(7, "tools/list", params), headers()).code == INVALID_PARAMS
 
@@ -143,14 +143,14 @@ def test_parts_of_an_envelope_have_their_types(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize("level", ["", "trace", "DEBUG", "x" * 10_000])
 def test_a_level_is_one_that_exists(level: str) -> None:
-    """MCP 2026-07-28, Logging, Per-request log level."""
+    """An unknown log level is refused with Invalid params (MCP 2026-07-28, Logging, Per-request log level)."""
     assert refusal(request(meta={LOG_LEVEL_KEY: level}), headers()).code == INVALID_PARAMS
     assert len(LOG_LEVELS) == 8
 
 
 @pytest.mark.parametrize("version", [None, OLD, "", NEW.lower() + "x", f"{NEW}, {NEW}"])
 def test_the_version_header_agrees(version: str | None) -> None:
-    """MCP 2026-07-28, Streamable HTTP, Protocol Version Header."""
+    """The version header must equal the version in _meta (MCP 2026-07-28, Streamable HTTP, Protocol Version Header)."""
     error = refusal(request(), headers(version))
     assert error.code == HEADER_MISMATCH
     assert "MCP-Protocol-Version" in error.message
@@ -165,7 +165,7 @@ def test_a_header_given_twice_is_refused_even_if_equal(name: str) -> None:
 
 @pytest.mark.parametrize("version", ["1900-01-01", OLD, "", "x" * 10_000])
 def test_a_version_that_is_not_spoken_here(version: str) -> None:
-    """MCP 2026-07-28, Versioning, Protocol Version Negotiation."""
+    """The error lists the supported versions (MCP 2026-07-28, Versioning, Protocol Version Negotiation)."""
     error = refusal(request(version=version), headers(version))
     assert error.code == UNSUPPORTED_PROTOCOL_VERSION
     assert error.data["supported"] == [NEW]
@@ -173,19 +173,19 @@ def test_a_version_that_is_not_spoken_here(version: str) -> None:
 
 
 def test_agreement_comes_before_support() -> None:
-    """MCP 2026-07-28, Streamable HTTP, Protocol Version Header."""
+    """A mismatch is reported before an unsupported version (MCP 2026-07-28, Protocol Version Header)."""
     assert refusal(request(version="1900-01-01"), headers()).code == HEADER_MISMATCH
 
 
 @pytest.mark.parametrize("method", [None, "", "prompts/list", "TOOLS/LIST", "tools/list,tools/list"])
 def test_the_method_header_agrees(method: str | None) -> None:
-    """MCP 2026-07-28, Streamable HTTP, Standard Request Headers."""
+    """The Mcp-Method header must equal the method (MCP 2026-07-28, Streamable HTTP, Standard Request Headers)."""
     assert refusal(request(), headers(method=method)).code == HEADER_MISMATCH
 
 
 @pytest.mark.parametrize("name", ["mcp-method", "MCP-METHOD", "Mcp-Method"])
 def test_header_names_have_no_case_and_values_no_outer_blanks(name: str) -> None:
-    """MCP 2026-07-28, Streamable HTTP, Standard Request Headers; Streamable HTTP, Value Encoding."""
+    """Header names ignore case and values are trimmed (MCP 2026-07-28, Standard Request Headers; Value Encoding)."""
     found = headers(method=None)
     found[name] = " \ttools/list  "
     assert read_request_metadata(request(), found).revision.name == NEW
@@ -203,7 +203,7 @@ NAMED = [
 
 @pytest.mark.parametrize(("method", "member"), NAMED)
 def test_the_name_header_agrees(method: str, member: str) -> None:
-    """MCP 2026-07-28, Streamable HTTP, Standard Request Headers; Streamable HTTP, Value Encoding."""
+    """Mcp-Name must equal the name (MCP 2026-07-28, Streamable HTTP, Standard Request Headers; Value Encoding)."""
     item = request(method, **{member: "héllo"})
     encoded = f"=?base64?{base64.b64encode('héllo'.encode()).decode()}?="
     assert read_request_metadata(item, headers(method=method, Mcp_Name=f"  {encoded}  "))
@@ -250,7 +250,7 @@ def test_a_name_header_is_ignored_where_nobody_wants_it() -> None:
     ],
 )
 def test_value_encoding(text: str, value: str | None) -> None:
-    """MCP 2026-07-28, Streamable HTTP, Value Encoding; Streamable HTTP, Server Behavior for Custom Headers."""
+    """Only strict base64 and ASCII decode (MCP 2026-07-28, Value Encoding; Server Behavior for Custom Headers)."""
     assert decode_header_value(text) == value
 
 
@@ -268,7 +268,7 @@ def test_an_encoded_value_comes_back_and_no_text_breaks_the_decoder(text: str) -
 @pytest.mark.requirement("J12")
 @pytest.mark.parametrize("version", ["\udcff\udcfe", "\ud800" * 100, "é\n", "x" * 500])
 def test_no_header_spoils_the_answer(version: str) -> None:
-    """aiohttp passes bytes that are not UTF-8 as lone surrogates."""
+    """aiohttp passes bytes that are not UTF-8 as lone surrogates, and error responses must encode them."""
     found = headers(version)
     with pytest.raises(RpcError) as first:
         check_notification_version(Notification("notifications/x", {}), found)
@@ -279,7 +279,7 @@ def test_no_header_spoils_the_answer(version: str) -> None:
 
 
 def test_notifications_are_refused_for_a_version_that_is_not_spoken_alone() -> None:
-    """MCP 2026-07-28, Streamable HTTP, Sending Messages."""
+    """Unsupported versions are refused, unknown methods are not (MCP 2026-07-28, Sending Messages)."""
     notification = Notification("foo/bar", {})
     check_notification_version(notification, headers(NEW, None))
     check_notification_version(notification, headers(None, None))
@@ -291,7 +291,7 @@ def test_notifications_are_refused_for_a_version_that_is_not_spoken_alone() -> N
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", OLD])
 def test_a_request_without_session_goes_by_its_header(version: str) -> None:
-    """MCP 2025-06-18, Transports, Protocol Version Header."""
+    """Without a session, the version header decides (MCP 2025-06-18, Transports, Protocol Version Header)."""
     assert read_sessionless_caller(headers(version)).revision.name == version
     assert read_sessionless_caller(headers(None)).revision.name == "2025-03-26"
     twice = headers(version)
@@ -320,7 +320,7 @@ def test_a_request_without_session_goes_by_its_header(version: str) -> None:
     ],
 )
 def test_the_header_of_a_session(session: str, version: str | None, fits: bool) -> None:
-    """MCP 2025-11-25, Transports, Protocol Version Header."""
+    """The header must fit the session's version (MCP 2025-11-25, Transports, Protocol Version Header)."""
     if fits:
         check_session_version(REVISIONS_BY_NAME[session], headers(version))
         return

@@ -1,4 +1,4 @@
-"""The five revisions against the published schemas, and negotiation."""
+"""The five revisions against the published schemas, and version negotiation."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from doit_mcp.protocol.revisions import (
 )
 from tests import published_schemas
 
-# Experimental in one revision, and not offered.
+# Experimental in one revision and not offered.
 EXPERIMENTAL = {"tasks/get", "tasks/result", "tasks/cancel", "tasks/list", "notifications/tasks/status"}
-# Of the extensions io.modelcontextprotocol/tasks and io.modelcontextprotocol/skills.
+# Methods of the extensions io.modelcontextprotocol/tasks and io.modelcontextprotocol/skills.
 EXTENSIONS = {
     "tasks/get",
     "tasks/update",
@@ -49,7 +49,7 @@ def test_methods_are_the_published_ones(name: str) -> None:
 
 @pytest.mark.parametrize("name", published_schemas.NAMES[:4])
 def test_a_handshake_revision_is_answered_with_itself(name: str) -> None:
-    """MCP 2025-11-25, Lifecycle, Version Negotiation."""
+    """A stateful revision is negotiated as requested (MCP 2025-11-25, Lifecycle, Version Negotiation)."""
     assert negotiate_revision(name) is REVISIONS_BY_NAME[name]
 
 
@@ -59,12 +59,12 @@ def test_anything_else_is_answered_with_the_newest_that_has_a_handshake(name: st
 
 
 def test_a_request_that_says_nothing_is_of_2025_03_26() -> None:
-    """MCP 2025-11-25, Transports, Protocol Version Header."""
+    """Requests without a version header use 2025-03-26 (MCP 2025-11-25, Transports, Protocol Version Header)."""
     assert DEFAULT_REVISION.name == "2025-03-26"
 
 
 def test_batches_exist_in_one_revision() -> None:
-    """MCP 2026-07-28, Streamable HTTP, Sending Messages."""
+    """Only 2025-03-26 has batches (MCP 2026-07-28, Streamable HTTP, Sending Messages)."""
     assert [revision.name for revision in REVISIONS if revision.supports("batches")] == ["2025-03-26"]
 
 
@@ -83,7 +83,7 @@ def test_revisions_are_keys_and_equal_only_to_themselves() -> None:
 
 
 def test_every_feature_is_asked_for_somewhere() -> None:
-    """A feature that nothing asks for is a comment, and belongs there."""
+    """The package checks every feature that a revision lists; one that is never checked belongs in a comment."""
     package = Path(doit_mcp.__file__).parent
     said = {
         node.value
