@@ -207,7 +207,7 @@ API_NAMES = {"inverse_selection": "inverse", "include_null": "includeNull"}
 
 
 def with_api_names(allocation: JsonObject) -> JsonObject:
-    """Return an allocation whose rules use the API's names for former ones. If both are given, the API's wins."""
+    """Return an allocation whose rules use the API's names, not former ones. If both are given, the API's wins."""
     found = dict(allocation)
     if "rule" in found:
         found["rule"] = _rule_with_api_names(found["rule"])
