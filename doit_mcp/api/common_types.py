@@ -1,4 +1,4 @@
-"""TypedDicts that many operations share, in request and response bodies."""
+"""TypedDicts shared by many request and response bodies."""
 
 from typing import Annotated, Literal, Required, TypedDict
 
@@ -48,29 +48,29 @@ Role = Literal["owner", "editor", "viewer"]
 
 
 class ListPage(TypedDict, total=False):
-    """Members of every page of a list besides its rows."""
+    """Fields of every page of a list, besides its rows."""
 
-    pageToken: Annotated[str | None, "Give this to get the next page; missing, null or empty on the last."]
+    pageToken: Annotated[str | None, "Token of the next page; missing, null or empty on the last."]
     rowCount: int
 
 
 class WriteResult(TypedDict, total=False):
     """Result of a write whose response is empty."""
 
-    status: Annotated[str, "completed: it is done."]
-    deleted: Annotated[bool, "true: it is gone."]
+    status: Annotated[str, "completed if it succeeded."]
+    deleted: Annotated[bool, "true if it was deleted."]
 
 
 class Filter(TypedDict, total=False):
     """Values of one dimension to include or exclude."""
 
     id: Required[Annotated[str, "Dimension, e.g. service_description, cloud_provider, project_id, or a label's key."]]
-    type: Required[Annotated[DimensionType, "fixed for the built-in ones."]]
-    mode: Annotated[MatchMode, "is, if left out."]
-    inverse: Annotated[bool, "Leave the values out instead."]
+    type: Required[Annotated[DimensionType, "fixed for built-in dimensions."]]
+    mode: Annotated[MatchMode, "Default: is."]
+    inverse: Annotated[bool, "Exclude these values instead."]
     values: Annotated[list[str], "Values exactly as they occur in the data.", Length(maximum=5000)]
     caseInsensitive: bool
-    includeNull: Annotated[bool, "Also rows without a value."]
+    includeNull: Annotated[bool, "Include rows without a value."]
 
 
 class Collaborator(TypedDict):

@@ -8,7 +8,7 @@ from .markers import IDENTIFIER
 MAX_PAGE_TOKEN_CHARACTERS = 4096
 
 MaxResults = Annotated[
-    int | None, "Maximum rows, 50 by default. Ask for few: the most relevant rows usually come first.", Range(1, 10_000)
+    int | None, "Maximum rows. Default: 50. Ask for few: the most relevant rows usually come first.", Range(1, 10_000)
 ]
 PageToken = Annotated[
     str | None,

@@ -11,33 +11,35 @@ Sort = Literal["asc", "desc", "a_to_z"]
 
 
 class Metric(TypedDict):
-    """What is measured."""
+    """A metric to query."""
 
     type: Literal["basic", "custom", "extended"]
     value: str
 
 
 class Dimension(TypedDict):
-    """A dimension of the data. Its types are those of filters; listing them once saves tokens."""
+    """A dimension of the data. It takes the same types as filters, which list them once to save tokens."""
 
     id: str
     type: str
 
 
 class Group(Dimension, total=False):
-    """A dimension whose values are rows."""
+    """A dimension whose values become rows."""
 
-    limit: Annotated[JsonObject, "Only the first: metric, sort (asc, desc, a_to_z), value (how many)."]
+    limit: Annotated[JsonObject, "First group only: metric, sort (asc, desc, a_to_z), value (number of rows)."]
 
 
 class TimeRange(TypedDict, total=False):
-    """The period asked about."""
+    """The period of a query."""
 
-    mode: Required[Annotated[Literal["last", "current", "custom"], "last wants amount and unit; current wants unit."]]
+    mode: Required[
+        Annotated[Literal["last", "current", "custom"], "last requires amount and unit; current requires unit."]
+    ]
     amount: Annotated[int, Range(0, 5000)]
     unit: Unit
-    includeCurrent: Annotated[bool, "The running period too."]
-    customTimeRange: Annotated[JsonObject, "Old place."]
+    includeCurrent: Annotated[bool, "Include the current period."]
+    customTimeRange: Annotated[JsonObject, "Former location."]
 
 
 class QueryConfig(TypedDict, total=False):
@@ -49,23 +51,23 @@ class QueryConfig(TypedDict, total=False):
         "Values: basic: cost, usage, savings; custom: its id; extended: e.g. amortized_cost.",
         Length(maximum=4),
     ]
-    metric: Annotated[JsonObject, "Old form of metrics."]
+    metric: Annotated[JsonObject, "Legacy form of metrics."]
     timeRange: TimeRange
     customTimeRange: Annotated[Span, "For mode custom; RFC 3339."]
     secondaryTimeRange: Annotated[
         JsonObject,
-        "To compare with: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); or "
-        "customTimeRange.",
+        "Comparison period: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); "
+        "or customTimeRange.",
     ]
     timeInterval: Literal["hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"]
-    group: Annotated[list[Group], "The rows; types as in filters.", Length(maximum=100)]
+    group: Annotated[list[Group], "Rows; types as in filters.", Length(maximum=100)]
     filters: Annotated[list[Filter], Length(maximum=100)]
-    dimensions: Annotated[list[Dimension], "The columns, e.g. datetime year, month.", Length(maximum=100)]
+    dimensions: Annotated[list[Dimension], "Columns, e.g. datetime year, month.", Length(maximum=100)]
     aggregation: Annotated[
         Literal["total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"],
-        "count wants the field count.",
+        "count requires the field count.",
     ]
-    count: Annotated[JsonObject, "What is counted: id, type (fixed, label, tag, project_label, system_label)."]
+    count: Annotated[JsonObject, "What to count: id, type (fixed, label, tag, project_label, system_label)."]
     metricFilter: Annotated[
         JsonObject,
         "Only rows in bounds: metric (as in metrics), operator (gt, lt, lte, gte, e, ne, b: between, nb: not between), "
@@ -76,7 +78,7 @@ class QueryConfig(TypedDict, total=False):
         "Only rows that changed: metric, changeType (percentage, absolute), operator (>, >=, <, <=, between, "
         "not_between), values (list), includeIncompleteData.",
     ]
-    limitAggregation: Annotated[Literal["none", "top", "all"], "What of the left-out rows to add up."]
+    limitAggregation: Annotated[Literal["none", "top", "all"], "Which omitted rows to add up."]
     advancedAnalysis: Annotated[JsonObject, "forecast, notTrending, trendingDown, trendingUp: booleans."]
     forecastSettings: Annotated[
         JsonObject | None,
@@ -84,7 +86,7 @@ class QueryConfig(TypedDict, total=False):
         "futureCustomDateRange (from, to).",
     ]
     currency: Currency
-    includePromotionalCredits: Annotated[bool, "Wants timeInterval month or longer."]
+    includePromotionalCredits: Annotated[bool, "Requires timeInterval month or longer."]
     includeSubtotals: bool
     displayValues: Annotated[
         Literal["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"],

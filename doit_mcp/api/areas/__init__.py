@@ -1,1 +1,1 @@
-"""The areas of the DoiT API, one module each."""
+"""One module for each area of the DoiT API."""

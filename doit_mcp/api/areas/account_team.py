@@ -1,4 +1,4 @@
-"""AccountTeam: who looks after the customer at DoiT."""
+"""Account team: the customer's contacts at DoiT."""
 
 from typing import Annotated, TypedDict
 

@@ -1,4 +1,4 @@
-"""Alerts: who is told when costs do something."""
+"""Alerts: notifications when cost or usage crosses a threshold."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -36,29 +36,33 @@ class AlertDetails(TypedDict, total=False):
 
 
 class AlertMetric(TypedDict):
-    """What is watched."""
+    """The metric that an alert watches."""
 
     type: Annotated[str, "basic, custom or extended.", Length(1, 100)]
     value: Annotated[str, "basic: cost, usage or savings; custom: its id; extended: e.g. amortized_cost.", Length(1)]
 
 
 class AlertConfig(TypedDict, total=False):
-    """When an alert fires."""
+    """The condition under which an alert fires."""
 
     metric: Required[AlertMetric]
-    timeInterval: Required[Annotated[Literal["day", "week", "month", "quarter", "year", "hour"], "What is summed up."]]
+    timeInterval: Required[
+        Annotated[Literal["day", "week", "month", "quarter", "year", "hour"], "Period over which the metric is summed."]
+    ]
     condition: Annotated[
         Literal["value", "percentage-change", "forecast"],
-        "What is compared: the metric itself, its change from the period before in percent, or its forecast. "
-        "percentage-change, if left out.",
+        "What to compare with value: the metric, its percentage change from the previous period, or its "
+        "forecast. Default: percentage-change.",
     ]
-    operator: Annotated[Literal["gt", "lt"], "Fires above (gt) or below (lt) value."]
+    operator: Annotated[Literal["gt", "lt"], "Fire above (gt) or below (lt) value."]
     value: Required[Annotated[float, "The threshold."]]
     currency: Currency
-    scopes: Annotated[list[Filter], "What is watched, all if left out. Only the first counts.", Length(maximum=100)]
-    evaluateForEach: Annotated[str, "Id of a dimension (list_dimensions): look at each value. Not with forecast."]
-    dataSource: Annotated[Literal["billing", "billing-datahub"], "billing, if left out."]
-    attributions: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(maximum=1000)]
+    scopes: Annotated[list[Filter], "Data to watch. Default: all. Only the first is used.", Length(maximum=100)]
+    evaluateForEach: Annotated[
+        str, "Dimension id (list_dimensions): evaluate each value separately. Not with forecast."
+    ]
+    dataSource: Annotated[Literal["billing", "billing-datahub"], "Default: billing."]
+    attributions: Annotated[list[str], "Legacy form of scopes: allocation ids.", Length(maximum=1000)]
 
 
 class NewAlert(TypedDict, total=False):
@@ -66,15 +70,15 @@ class NewAlert(TypedDict, total=False):
 
     name: Required[Annotated[str, Length(1, 64), IDENTIFIER]]
     config: Required[AlertConfig]
-    recipients: Annotated[Recipients, "Email addresses of the customer's domains; the creator's, if left out."]
+    recipients: Annotated[Recipients, "Email addresses in the customer's domains. Default: the creator's."]
 
 
 class AlertChanges(TypedDict, total=False):
-    """What to change about an alert."""
+    """Changes to an alert."""
 
     name: Annotated[str, Length(1, 64), IDENTIFIER]
-    config: Required[Annotated[AlertConfig, "Its metric, timeInterval and value always, even if they stay."]]
-    recipients: Annotated[Recipients, "Email addresses; replaced as a whole."]
+    config: Required[Annotated[AlertConfig, "metric, timeInterval and value are always required, even if unchanged."]]
+    recipients: Annotated[Recipients, "Email addresses; replaces the whole list."]
 
 
 class Alerts(Area):
@@ -88,7 +92,7 @@ class Alerts(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value], joined by |. Keys: owner, name. The same key twice means or, different keys mean and.",
+            "key:[value] terms joined by |. Keys: owner, name. Repeated keys mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
         sortBy: Literal["name", "createTime", "updateTime", "lastAlerted"] | None = None,

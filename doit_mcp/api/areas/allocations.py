@@ -1,4 +1,4 @@
-"""Allocations: which costs belong to whom."""
+"""Allocations: rules that assign costs to teams, products or customers."""
 
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
@@ -29,11 +29,13 @@ class AllocationDetails(TypedDict, total=False):
     description: str
     type: Annotated[str, "custom or preset."]
     allocationType: Annotated[str, "single or group."]
-    rule: Annotated[JsonObject | None, "Of a single one: components and formula."]
-    rules: Annotated[list[JsonObject], "Of a group, the first that fits takes a cost: id, name, components, formula."]
-    unallocatedCosts: Annotated[str | None, "Of a group: what costs are called that no rule takes."]
+    rule: Annotated[JsonObject | None, "Single only: components and formula."]
+    rules: Annotated[
+        list[JsonObject], "Groups only; each cost goes to the first rule that matches: id, name, components, formula."
+    ]
+    unallocatedCosts: Annotated[str | None, "Groups only: name for costs that match no rule."]
     anomalyDetection: bool
-    folderId: Annotated[str, "root: in no folder."]
+    folderId: Annotated[str, "root if in no folder."]
     createTime: EpochMilliseconds
     updateTime: EpochMilliseconds
 
@@ -41,7 +43,7 @@ class AllocationDetails(TypedDict, total=False):
 class Component(TypedDict, total=False):
     """A condition on one dimension."""
 
-    key: Required[Annotated[str, "Id of the dimension; allocation_rule for that type."]]
+    key: Required[Annotated[str, "Dimension id; allocation_rule for that type."]]
     type: Required[
         Annotated[
             Literal[
@@ -58,51 +60,52 @@ class Component(TypedDict, total=False):
                 "attribution",
                 "attribution_group",
             ],
-            "fixed for the built-in ones; allocation_rule for other allocations. Old: attribution, attribution_group.",
+            "fixed for built-in dimensions; allocation_rule for other allocations. Former: attribution, "
+            "attribution_group.",
         ]
     ]
     values: Required[
-        Annotated[list[str], "As they occur in the data; ids of allocations for allocation_rule.", Length(maximum=5000)]
+        Annotated[list[str], "As they occur in the data; for allocation_rule, allocation ids.", Length(maximum=5000)]
     ]
     mode: Required[MatchMode]
-    inverse: Annotated[bool, "Leave the values out instead."]
+    inverse: Annotated[bool, "Exclude these values instead."]
     includeNull: bool
     caseInsensitive: Annotated[bool, "Only with starts_with, ends_with, contains."]
-    inverse_selection: Annotated[bool, "Old name of inverse."]
-    include_null: Annotated[bool, "Old name of includeNull."]
+    inverse_selection: Annotated[bool, "Former name of inverse."]
+    include_null: Annotated[bool, "Former name of includeNull."]
 
 
 class Rule(TypedDict):
-    """Which costs a single allocation takes."""
+    """The costs that a single allocation includes."""
 
     components: Annotated[list[Component], Length(1, 100)]
-    formula: Annotated[str, "How they go together, A for the first: A AND (B OR NOT C).", Length(1, 5000)]
+    formula: Annotated[str, "How to combine them, A being the first: A AND (B OR NOT C).", Length(1, 5000)]
 
 
 class Member(TypedDict, total=False):
-    """A rule of a group."""
+    """One rule of a group."""
 
     action: Required[
         Annotated[
             Literal["create", "update", "select"],
-            "create wants name, components and formula; update id and what changes; select (as it is) id.",
+            "create requires name, components and formula; update id and the changes; select (use as is) id.",
         ]
     ]
-    id: Annotated[str, "Of an allocation that exists."]
+    id: Annotated[str, "Id of an existing allocation."]
     name: str
     description: str
-    components: Annotated[list[Component], "As in rule.", Length(maximum=100)]
+    components: Annotated[list[Component], "Same as in rule.", Length(maximum=100)]
     formula: str
 
 
 class Allocation(TypedDict, total=False):
-    """What can be said about an allocation."""
+    """Fields of an allocation."""
 
-    rule: Annotated[Rule, "Makes a single one. Give either this or rules."]
+    rule: Annotated[Rule, "Makes a single allocation. Give either this or rules."]
     rules: Annotated[list[Member], "Makes a group: two or more, in order of precedence.", Length(1, 500)]
-    unallocatedCosts: Annotated[str | None, "Groups need it: what to call costs that no rule takes."]
-    anomalyDetection: Annotated[bool, "Look for anomalies in its costs. Single ones only."]
-    folderId: Annotated[str, "Where to keep it; root: in no folder.", IDENTIFIER]
+    unallocatedCosts: Annotated[str | None, "Required for groups: name for costs that match no rule."]
+    anomalyDetection: Annotated[bool, "Detect anomalies in its costs. Single only."]
+    folderId: Annotated[str, "Folder to keep it in; root for none.", IDENTIFIER]
 
 
 class NewAllocation(Allocation, total=False):
@@ -113,7 +116,7 @@ class NewAllocation(Allocation, total=False):
 
 
 class AllocationChanges(Allocation, total=False):
-    """What to change about an allocation."""
+    """Changes to an allocation."""
 
     name: Annotated[str, Length(1), IDENTIFIER]
     description: str
@@ -142,11 +145,11 @@ class Allocations(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value], joined by |. Keys: type (custom, preset), owner, name, folderId. The same key twice means "
-            "or, different keys mean and.",
+            "key:[value] terms joined by |. Keys: type (custom, preset), owner, name, folderId. Repeated keys "
+            "mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
-        name: Annotated[str | None, "The same as nameContains.", IDENTIFIER] = None,
+        name: Annotated[str | None, "Same as nameContains.", IDENTIFIER] = None,
         sortBy: Literal["id", "name", "owner", "description", "type", "createTime", "updateTime"] | None = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, AllocationPage]:
@@ -204,7 +207,7 @@ API_NAMES = {"inverse_selection": "inverse", "include_null": "includeNull"}
 
 
 def with_api_names(allocation: JsonObject) -> JsonObject:
-    """An allocation whose rules have the API's names instead of the old ones; where both are given, the API's wins."""
+    """Return an allocation whose rules use the API's names, not former ones. If both are given, the API's wins."""
     found = dict(allocation)
     if "rule" in found:
         found["rule"] = _rule_with_api_names(found["rule"])

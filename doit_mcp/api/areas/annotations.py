@@ -1,4 +1,4 @@
-"""Annotations: notes at a moment of the cost charts."""
+"""Annotations: notes at dates of the cost charts."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -11,11 +11,11 @@ from ..parameters import Id, MaxResults, OptionalId, PageToken, SortOrder
 
 PAGE_SIZE = 500
 
-Content = Annotated[str, "The note itself.", Length(1, 5000)]
-Timestamp = Annotated[str, "The moment it is about, RFC 3339 with a zone, e.g. ending in T00:00:00Z.", Length(1, 40)]
-ReportIds = Annotated[list[str], "Ids of the reports it is about.", Length(maximum=1000)]
-LabelIds = Annotated[list[str], "Ids of labels that exist, as list_labels shows them.", Length(maximum=1000)]
-AnnotationId = Annotated[Id, "Id of the annotation, as list_annotations shows it."]
+Content = Annotated[str, "Text of the note.", Length(1, 5000)]
+Timestamp = Annotated[str, "The time it refers to, RFC 3339 with a zone, e.g. ending in T00:00:00Z.", Length(1, 40)]
+ReportIds = Annotated[list[str], "Ids of the related reports.", Length(maximum=1000)]
+LabelIds = Annotated[list[str], "Ids of existing labels, from list_labels.", Length(maximum=1000)]
+AnnotationId = Annotated[Id, "Annotation id, from list_annotations."]
 
 
 class AnnotationPage(ListPage, total=False):
@@ -29,8 +29,8 @@ class AnnotationDetails(TypedDict, total=False):
 
     id: str
     content: str
-    timestamp: Annotated[str, "The moment it is about, RFC 3339."]
-    reports: Annotated[list[str], "Ids of reports."]
+    timestamp: Annotated[str, "The time it refers to, RFC 3339."]
+    reports: Annotated[list[str], "Report ids."]
     labels: Annotated[list[JsonObject], "Each with id and name."]
     createTime: Annotated[str, "RFC 3339."]
     updateTime: Annotated[str, "RFC 3339."]
@@ -46,7 +46,7 @@ class NewAnnotation(TypedDict, total=False):
 
 
 class AnnotationChanges(TypedDict, total=False):
-    """What to change about an annotation."""
+    """Changes to an annotation."""
 
     content: Content | None
     timestamp: Timestamp | None
@@ -72,12 +72,12 @@ class Annotations(Area):
     async def list_annotations(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
+        maxResults: Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}."] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value], joined by |. Keys: content, timestamp, labels. The same key twice means or, different keys "
-            "mean and.",
+            "key:[value] terms joined by |. Keys: content, timestamp, labels. Repeated keys mean OR, different "
+            "keys AND.",
         ] = None,
         sortBy: Literal["id", "content", "timestamp", "timeCreated", "timeModified"] | None = None,
         sortOrder: SortOrder = None,
@@ -96,7 +96,7 @@ class Annotations(Area):
         self,
         *,
         id: OptionalId = None,
-        content: Annotated[str | None, "Instead of the id: a part of the text that only it has.", Length(1, 99)] = None,
+        content: Annotated[str | None, "Instead of the id: a unique part of its text.", Length(1, 99)] = None,
     ) -> Annotated[JsonObject, AnnotationDetails]:
         """Show one annotation with its date, reports and labels. Give its id or a part of its text."""
         return await self._annotation(id=id or await find_id(content or "", self._annotations, "content"))

@@ -1,4 +1,4 @@
-"""Anomalies: spending that is out of the ordinary."""
+"""Anomalies: unusual spending that DoiT detected."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -14,8 +14,9 @@ from ..value_kinds import Label, Moment, UsDollars
 TEXT_FIELDS = ("platform", "serviceName", "scope", "severityLevel", "status", "id", "billingAccount", "attribution")
 PAGE_SIZE = 20
 FIELDS = (
-    "id, platform, serviceName, scope (project or account), billingAccount, severityLevel, status, startTime, endTime, "
-    "costOfAnomaly (above the expected), actualCost, expectedMaxCost, top3SKUs, resourceData, acknowledged"
+    "id, platform, serviceName, scope (project or account), billingAccount, severityLevel, status, "
+    "startTime, endTime, costOfAnomaly (above expected), actualCost, expectedMaxCost, top3SKUs, "
+    "resourceData, acknowledged"
 )
 
 
@@ -23,19 +24,19 @@ class AnomalyPage(ListPage, total=False):
     """A page of anomalies."""
 
     anomalies: Annotated[list[JsonObject], f"Each with {FIELDS}."]
-    totalCount: Annotated[int, "Anomalies on all pages."]
-    anomalySummary: Annotated[JsonObject, "Of all pages: countBySeverity and totalCostOfAnomaly."]
+    totalCount: Annotated[int, "Number of anomalies on all pages."]
+    anomalySummary: Annotated[JsonObject, "For all pages: countBySeverity and totalCostOfAnomaly."]
 
 
 class SkuCost(TypedDict):
-    """The cost of one SKU that is part of an anomaly."""
+    """The cost of one SKU in an anomaly."""
 
     name: Annotated[str, Label]
     cost: Annotated[float, UsDollars]
 
 
 class AnomalyRow(TypedDict, total=False):
-    """The costs of an anomaly in a list, and the name of the service."""
+    """The service, costs and times of an anomaly in a list."""
 
     serviceName: Annotated[str | None, Label]
     costOfAnomaly: Annotated[float, UsDollars]
@@ -59,7 +60,7 @@ class AnomalyDetails(TypedDict, total=False):
     severityLevel: str
     status: str
     startTime: Annotated[str, "RFC 3339."]
-    endTime: Annotated[str, "RFC 3339; empty while it lasts."]
+    endTime: Annotated[str, "RFC 3339; empty while it is ongoing."]
     resourceData: list[JsonObject]
 
 
@@ -84,20 +85,22 @@ class Anomalies(Area):
     async def get_anomalies(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
+        maxResults: Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}."] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:value, joined by |. Keys: serviceName (DoiT's short form), billingAccount, platform, severityLevel "
-            "(information, warning, critical). The same key twice means or, different keys mean and.",
+            "key:value terms joined by |. Keys: serviceName (DoiT's short form), billingAccount, platform, "
+            "severityLevel (information, warning, critical). Repeated keys mean OR, different keys AND.",
         ] = None,
-        sortBy: Annotated[
-            Literal["startTime", "severityLevel", "costOfAnomaly"] | None, "startTime, if left out."
-        ] = None,
+        sortBy: Annotated[Literal["startTime", "severityLevel", "costOfAnomaly"] | None, "Default: startTime."] = None,
         sortOrder: SortOrder = None,
-        minCreationTime: Annotated[int | None, "Only what began at this moment or later (ms since 1970)."] = None,
-        maxCreationTime: Annotated[int | None, "Only what began at this moment or earlier (ms since 1970)."] = None,
-        includeNotifications: Annotated[bool | None, "Also who was told about each."] = None,
+        minCreationTime: Annotated[
+            int | None, "Only anomalies that started at or after this time, in milliseconds since 1970."
+        ] = None,
+        maxCreationTime: Annotated[
+            int | None, "Only anomalies that started at or before this time, in milliseconds since 1970."
+        ] = None,
+        includeNotifications: Annotated[bool | None, "Include who was notified of each."] = None,
     ) -> Annotated[JsonObject, AnomalyPage]:
         """List cost anomalies, newest first: unexpected spending with its size, severity and causes. An empty list does
         not prove normal spending: detection depends on the customer's sensitivity setting."""
@@ -134,7 +137,7 @@ def _format_anomalies(rows: list[JsonObject]) -> list[JsonObject]:
 
 
 def format_anomaly(anomaly: JsonObject) -> JsonObject:
-    """An anomaly with times as text, and with every field of the old server's answer."""
+    """Return an anomaly with times as text and every field that the previous server returned."""
     return {
         **dict.fromkeys((*TEXT_FIELDS, "timeFrame"), ""),
         "costOfAnomaly": 0,

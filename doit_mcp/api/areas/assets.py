@@ -1,4 +1,4 @@
-"""Assets: what the customer has under DoiT."""
+"""Assets: the licenses, subscriptions and cloud accounts that the customer has through DoiT."""
 
 from typing import Annotated, TypedDict, Unpack
 
@@ -13,7 +13,7 @@ from ..parameters import Id, MaxResults, Name, OptionalId, PageToken
 PAGE_SIZE = 100
 MAX_ROWS = 249
 
-AssetId = Annotated[Id, "Id of the asset, as list_assets shows it."]
+AssetId = Annotated[Id, "Asset id, from list_assets."]
 
 
 class AssetPage(ListPage, total=False):
@@ -29,16 +29,16 @@ class AssetDetails(TypedDict, total=False):
     name: str
     type: str
     quantity: Annotated[int, "Licenses or seats assigned."]
-    url: Annotated[str, "Where people open it."]
+    url: Annotated[str, "Link to it in the DoiT console."]
     properties: Annotated[
         JsonObject, "customerDomain, customerID, reseller and subscription: plan, seats, renewalSettings, status, SKU."
     ]
 
 
 class Licenses(TypedDict, total=False):
-    """What to change about an asset."""
+    """Changes to an asset."""
 
-    quantity: Annotated[int, "How many licenses there shall be, not how many more.", Range(0)]
+    quantity: Annotated[int, "The new total number of licenses, not the increase.", Range(0)]
 
 
 class NewAsset(TypedDict, total=False):
@@ -59,16 +59,16 @@ class Assets(Area):
     async def list_assets(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Assets in the answer, {PAGE_SIZE} if left out.", Range(1, MAX_ROWS)] = None,
+        maxResults: Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}.", Range(1, MAX_ROWS)] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value], joined by |, e.g. type:[g-suite] (also office-365, google-cloud, amazon-web-services, "
-            "microsoft-azure). The same key twice means or, different keys mean and.",
+            "key:[value] terms joined by |, e.g. type:[g-suite] (also office-365, google-cloud, "
+            "amazon-web-services, microsoft-azure). Repeated keys mean OR, different keys AND.",
         ] = None,
         name: Annotated[
             str | None,
-            "Only assets with this text in their name, any case. Reads several pages.",
+            "Only assets whose name contains this text, ignoring case. Reads several pages.",
             Length(1, 300),
             IDENTIFIER,
         ] = None,
@@ -107,7 +107,7 @@ class Assets(Area):
     async def update_asset(self, *, id: AssetId, **changes: Unpack[Licenses]) -> Annotated[JsonObject, AssetDetails]:
         """Change the number of licenses of a Google Workspace or Office 365 subscription. This changes the cost: tell
         the user the current and the new number first."""
-        # Whoever reads a missing number as 0 would take all licenses away.
+        # The API could read a missing number as 0 and remove all licenses.
         if "quantity" not in changes:
             raise ApiError("quantity: is needed", kind="argument")
         return await self._update(id=id, **changes)
@@ -116,8 +116,8 @@ class Assets(Area):
     async def create_asset(
         self,
         *,
-        type: Annotated[str | None, "amazon-web-services, if left out.", Length(1, 100)] = None,
-        mode: Annotated[str | None, "New, if left out.", Length(1, 100)] = None,
+        type: Annotated[str | None, "Default: amazon-web-services.", Length(1, 100)] = None,
+        mode: Annotated[str | None, "Default: New.", Length(1, 100)] = None,
         accountName: Annotated[str | None, "Name of the new account.", Length(1, 300), IDENTIFIER] = None,
         rootEmail: Annotated[
             str | None, "Email address of the new account's root user.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER

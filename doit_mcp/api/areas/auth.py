@@ -1,4 +1,4 @@
-"""Who the caller is."""
+"""Auth: the signed-in user."""
 
 from typing import Annotated, Required, TypedDict
 
@@ -10,7 +10,7 @@ from ..operation import Area, get, offers
 class User(TypedDict, total=False):
     """The owner of the credential."""
 
-    id: Required[Annotated[str, "Always the same for this user of this customer."]]
+    id: Required[Annotated[str, "Stable for this user of this customer."]]
     domain: Annotated[str, "The customer's domain."]
     email: str
 
@@ -30,9 +30,10 @@ class Auth(Area):
 
 
 def account_key(user: JsonObject) -> str:
-    """What tells a user of one customer from all others. Clients with several accounts know them by it, so the customer
-    counts: one person may have a connection to each. Raises ApiError ("answer") where the API does not say who it
-    is."""
+    """Return a key that identifies a user of one customer.
+
+    Clients with several accounts tell them apart by it. It includes the customer because one person can have a
+    connection to each. Raise ApiError ("answer") if the API does not say who is signed in."""
     told = [value.strip().lower() for name in ("domain", "email") if isinstance(value := user.get(name), str)]
     if not any(told):
         raise ApiError("it does not say who is signed in", kind="answer")

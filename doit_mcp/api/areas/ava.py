@@ -1,4 +1,4 @@
-"""Ava: DoiT's assistant."""
+"""Ava: DoiT's AI assistant."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated, Required, TypedDict, Unpack
@@ -10,43 +10,43 @@ from ..facts import WORDS_OF_THE_USER
 from ..markers import IDENTIFIER
 from ..operation import Area, delete, offers, post
 
-Question = Annotated[str, "What to ask, in plain words.", Length(1, 20_000)]
-ConversationId = Annotated[str, "Of an earlier answer: goes on with its conversation.", Length(1, 500), IDENTIFIER]
+Question = Annotated[str, "The question, in plain language.", Length(1, 20_000)]
+ConversationId = Annotated[str, "From an earlier answer, to continue its conversation.", Length(1, 500), IDENTIFIER]
 
 
 class AvaQuestion(TypedDict, total=False):
-    """A question."""
+    """A question for Ava."""
 
     question: Required[Question]
     conversationId: ConversationId
 
 
 class SingleAvaQuestion(AvaQuestion, total=False):
-    """A question that is answered in one piece."""
+    """A question whose answer is returned in one piece."""
 
     ephemeral: bool
 
 
 class AvaReply(TypedDict, total=False):
-    """What Ava says."""
+    """An answer from Ava."""
 
     answer: str
-    conversationId: Annotated[str, "To go on with; only if the answer is kept."]
-    answerId: Annotated[str, "For ava_feedback; only if the answer is kept."]
+    conversationId: Annotated[str, "Continues the conversation; only for stored answers."]
+    answerId: Annotated[str, "For ava_feedback; only for stored answers."]
 
 
 class AnswerFeedback(TypedDict, total=False):
-    """Whether an answer was good."""
+    """A rating of an answer."""
 
-    positive: Required[Annotated[bool, "true: it was good."]]
-    text: Annotated[str, "Why.", Length(maximum=20_000)]
+    positive: Required[Annotated[bool, "true for a good answer."]]
+    text: Annotated[str, "The reason.", Length(maximum=20_000)]
 
 
 class Feedback(TypedDict, total=False):
     """Feedback on one answer."""
 
-    conversationId: Required[Annotated[str, "Of the answer.", Length(1, 500), IDENTIFIER]]
-    answerId: Required[Annotated[str, "Of the answer.", Length(1, 500), IDENTIFIER]]
+    conversationId: Required[Annotated[str, "From the answer.", Length(1, 500), IDENTIFIER]]
+    answerId: Required[Annotated[str, "From the answer.", Length(1, 500), IDENTIFIER]]
     feedback: Required[AnswerFeedback]
 
 
@@ -72,12 +72,14 @@ class Ava(Area):
         question: Question,
         conversationId: ConversationId | None = None,
         ephemeral: Annotated[
-            bool | None, "true keeps nothing; false keeps the conversation, to go on with. true, if it is new."
+            bool | None,
+            "true stores nothing; false stores the conversation, so that it can be continued. Default: true for a "
+            "new one.",
         ] = None,
     ) -> Annotated[JsonObject, AvaReply]:
         """Ask Ava, DoiT's assistant, in plain words and get the complete answer. Cost tools are faster and exact for
         numbers; Ava knows the product and the customer's setup. For long questions, use ask_ava_streaming."""
-        # What is not kept cannot be gone on with.
+        # A conversation that is not stored cannot be continued.
         asked: SingleAvaQuestion = {
             "question": question,
             "ephemeral": not conversationId if ephemeral is None else ephemeral,
@@ -90,7 +92,7 @@ class Ava(Area):
             if error.kind == "timeout":
                 error.reason = TOO_SLOW
             raise
-        # The status is sent before the answer is known, so failures come in its place.
+        # The status is sent before the answer is known, so the body reports failures.
         if isinstance(failed := said.get("error"), str) and failed:
             raise ApiError(clean_text(failed), kind="fault")
         if not isinstance(said.get("answer"), str):
@@ -105,7 +107,7 @@ class Ava(Area):
 
     @delete("/ava/v1/deleteConversation", confirm=True, preview_with=None)
     async def delete_ava_conversation(
-        self, *, conversationId: Annotated[str, "Id that an answer of Ava came with.", Length(1, 500), IDENTIFIER]
+        self, *, conversationId: Annotated[str, "Conversation id, from an answer of Ava.", Length(1, 500), IDENTIFIER]
     ) -> None:
         """Delete a conversation with Ava. This cannot be undone: ask the user first."""
         ...

@@ -1,4 +1,4 @@
-"""PerfectScale for Commitments, AWS: Savings Plans and Reserved Instances that DoiT plans and buys."""
+"""PerfectScale for Commitments on AWS: Savings Plans and Reserved Instances that DoiT plans and buys."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -10,12 +10,12 @@ from ..parameters import MaxResults, PageToken
 
 BY_TYPE = "by commitment type (compute, database)"
 STATS = (
-    f"{BY_TYPE}: stats30d (esr: the share of eligible spend that is saved; savings), savingsTotals (ytd, lifetime) and "
+    f"{BY_TYPE}: stats30d (esr: share of eligible spend saved; savings), savingsTotals (ytd, lifetime) and "
     "monthlyPotentialSavings"
 )
 
 ManagementAccount = Annotated[
-    str, "Management (payer) account, 12 digits, as list_aws_organizations shows it.", Pattern(r"^\d{12}$"), IDENTIFIER
+    str, "Management (payer) account, 12 digits, from list_aws_organizations.", Pattern(r"^\d{12}$"), IDENTIFIER
 ]
 MemberAccount = Annotated[str, "Member account, 12 digits.", Pattern(r"^\d{12}$"), IDENTIFIER]
 RowLimit = Annotated[MaxResults, Range(1, 500)]
@@ -37,9 +37,9 @@ class Organization(TypedDict, total=False):
     onboardingStatus: Annotated[JsonObject, f"{BY_TYPE.capitalize()}: status not_started, onboarding, done or error."]
     stats30d: JsonObject
     savingsTotals: JsonObject
-    monthlyPotentialSavings: Annotated[JsonObject, "What more a month would save if all that is recommended is bought."]
-    monthlyStats: Annotated[JsonObject, "The last 6 months: esr, onDemandCost, costWithSavings."]
-    dailyCoverage: Annotated[JsonObject, "The last 30 days: cost on demand and by each kind of commitment."]
+    monthlyPotentialSavings: Annotated[JsonObject, "Additional monthly savings if all recommendations are bought."]
+    monthlyStats: Annotated[JsonObject, "Last 6 months: esr, onDemandCost, costWithSavings."]
+    dailyCoverage: Annotated[JsonObject, "Last 30 days: cost on demand and by kind of commitment."]
 
 
 class MemberPage(ListPage, total=False):
@@ -57,8 +57,8 @@ class Member(TypedDict, total=False):
     stats30d: JsonObject
     savingsTotals: JsonObject
     monthlyPotentialSavings: JsonObject
-    monthlyStats: Annotated[JsonObject, "The last 6 months: esr, onDemandCost, costWithSavings."]
-    dailyCoverage: Annotated[JsonObject, "The last 30 days: cost on demand and by each kind of commitment."]
+    monthlyStats: Annotated[JsonObject, "Last 6 months: esr, onDemandCost, costWithSavings."]
+    dailyCoverage: Annotated[JsonObject, "Last 30 days: cost on demand and by kind of commitment."]
 
 
 class SavingsPlanPage(ListPage, total=False):
@@ -66,8 +66,8 @@ class SavingsPlanPage(ListPage, total=False):
 
     items: Annotated[
         list[JsonObject],
-        "Each with commitmentId, savingsPlanType, state, paymentOption, termDuration, commitment (an hour), region, "
-        "startTime, endTime, lastMonthUtilization (0 to 1), lastMonthSavings.",
+        "Each with commitmentId, savingsPlanType, state, paymentOption, termDuration, commitment (per hour), "
+        "region, startTime, endTime, lastMonthUtilization (0 to 1), lastMonthSavings.",
     ]
 
 
@@ -82,31 +82,32 @@ class ReservedInstancePage(ListPage, total=False):
 
 
 class Recommendations(TypedDict, total=False):
-    """What to buy, by type of commitment; a type that is not there is not onboarded or has none."""
+    """What to buy, by type of commitment. Types that are not onboarded or have no recommendation are missing."""
 
     compute: Annotated[
         JsonObject,
-        "policy, currentCommitment and recommendedCommitment (USD an hour), potentialAdditionalSavings (USD a month), "
-        "estimatedAverageCoverage (0 to 1).",
+        "policy, currentCommitment and recommendedCommitment (USD per hour), potentialAdditionalSavings (USD "
+        "per month), estimatedAverageCoverage (0 to 1).",
     ]
-    database: Annotated[JsonObject, "The same."]
+    database: Annotated[JsonObject, "Same as compute."]
 
 
 class Recommendation(TypedDict, total=False):
-    """What to buy of one type, and why."""
+    """What to buy of one type, and the usage behind it."""
 
     recommendation: Annotated[
         JsonObject,
-        "policy, currentCommitment and recommendedCommitment (USD an hour), potentialAdditionalSavings (USD a month).",
+        "policy, currentCommitment and recommendedCommitment (USD per hour), potentialAdditionalSavings (USD "
+        "per month).",
     ]
     eligibleUsage: Annotated[
         list[JsonObject],
-        "By time: usageTime, and totalUsage by hour or minUsage, maxUsage, medianUsage (USD an hour).",
+        "By time: usageTime, and totalUsage by hour or minUsage, maxUsage, medianUsage (USD per hour).",
     ]
 
 
 class PlannedPurchasePage(ListPage, total=False):
-    """What will be bought, by type of commitment."""
+    """A page of planned purchases, by type of commitment."""
 
     items: Annotated[
         list[JsonObject],
@@ -117,13 +118,13 @@ class PlannedPurchasePage(ListPage, total=False):
 
 
 class OrganizationSettingsPage(ListPage, total=False):
-    """A page of settings."""
+    """A page of purchase settings."""
 
     items: Annotated[
         list[JsonObject],
         "Each with managementAccountId, purchaseAccountId and services: service and settings: purchaseMode "
-        "(autonomous, requires_approval), policy, term, paymentOption, minimumCommitment (USD an hour and purchase), "
-        "maximumCommitment (USD an hour; 0: no limit), lastDayOfMonthForPurchase.",
+        "(autonomous, requires_approval), policy, term, paymentOption, minimumCommitment (USD per hour and "
+        "purchase), maximumCommitment (USD per hour; 0: no limit), lastDayOfMonthForPurchase.",
     ]
 
 
@@ -189,9 +190,9 @@ class AwsCommitments(Area):
         managementAccountId: ManagementAccount,
         status: Literal["active", "retired", "payment_pending", "payment_failed", "queued", "queued_deleted"]
         | None = None,
-        instanceType: Annotated[ShortText, "Exactly, also in case, e.g. m5.large."] = None,
-        instanceFamily: Annotated[ShortText, "Exactly, also in case, e.g. m5."] = None,
-        region: Annotated[ShortText, "Exactly, also in case, e.g. us-east-1."] = None,
+        instanceType: Annotated[ShortText, "Exact match, case-sensitive, e.g. m5.large."] = None,
+        instanceFamily: Annotated[ShortText, "Exact match, case-sensitive, e.g. m5."] = None,
+        region: Annotated[ShortText, "Exact match, case-sensitive, e.g. us-east-1."] = None,
         offeringClass: Literal["standard", "convertible"] | None = None,
         pageToken: PageToken = None,
         maxResults: RowLimit = None,
@@ -215,7 +216,7 @@ class AwsCommitments(Area):
         serviceId: Annotated[Service, "Type of commitment.", IDENTIFIER],
         granularity: Annotated[
             Literal["hour", "day", "week", "month"] | None,
-            "Of the usage: about 24 hours, 21 days (if left out), 16 weeks or 6 months of it.",
+            "Granularity of the usage, and how much: about 24 hours, 21 days (default), 16 weeks or 6 months.",
         ] = None,
     ) -> Annotated[JsonObject, Recommendation]:
         """Show how much of one type of commitment to buy, and the eligible usage behind it."""

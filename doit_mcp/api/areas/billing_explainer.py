@@ -1,4 +1,4 @@
-"""Billing Explainer: from the cloud's bill to DoiT's invoice."""
+"""Billing Explainer: how an AWS bill becomes a DoiT invoice."""
 
 from typing import Annotated, TypedDict
 
@@ -7,14 +7,15 @@ from ..markers import IDENTIFIER
 from ..operation import Area, get
 
 SUMMARY = (
-    "summary: aws, doit and awsWithoutDoit, each with serviceCharges, discounts, tax, supportCharges, credits, "
-    "savings, otherCharges, refunds and total; service and account: where doit and aws differ. Amounts are decimal text"
+    "summary: aws, doit and awsWithoutDoit, each with serviceCharges, discounts, tax, supportCharges, "
+    "credits, savings, otherCharges, refunds and total; service and account: differences between doit and "
+    "aws. Amounts are decimal strings"
 )
 NARROW_HINT = "It cannot be split: open the invoice in the DoiT console."
 
 
 class PayerExplainer(TypedDict, total=False):
-    """A month's cost of each payer, explained."""
+    """The cost of each payer account in a month, explained."""
 
     customerId: str
     invoiceMonth: str
@@ -32,8 +33,8 @@ class InvoiceExplainer(TypedDict, total=False):
     invoiceNumber: str
     invoiceMonth: str
     summary: Annotated[JsonObject, "aws, doit and awsWithoutDoit, each with charges, discounts, credits and total."]
-    service: Annotated[JsonObject, "Where doit and aws differ, by service."]
-    account: Annotated[JsonObject, "Where doit and aws differ, by account."]
+    service: Annotated[JsonObject, "Differences between doit and aws, by service."]
+    account: Annotated[JsonObject, "Differences between doit and aws, by account."]
 
 
 class BillingExplainer(Area):
@@ -52,10 +53,10 @@ class BillingExplainer(Area):
         self,
         *,
         billingProfileId: Annotated[
-            str, "As the invoice shows it, e.g. CUST-12345.", Pattern(r"^[A-Za-z0-9_-]{1,128}$"), IDENTIFIER
+            str, "As shown on the invoice, e.g. CUST-12345.", Pattern(r"^[A-Za-z0-9_-]{1,128}$"), IDENTIFIER
         ],
         invoiceNumber: Annotated[
-            str, "As list_invoices shows it, e.g. IN244004936.", Pattern(r"^[A-Za-z0-9_-]{1,64}$"), IDENTIFIER
+            str, "From list_invoices, e.g. IN244004936.", Pattern(r"^[A-Za-z0-9_-]{1,64}$"), IDENTIFIER
         ],
     ) -> Annotated[JsonObject, InvoiceExplainer]:
         """Explain one AWS invoice of a billing profile: the AWS bill, the DoiT bill, and what AWS would have charged

@@ -1,4 +1,4 @@
-"""Billing Transfer: AWS accounts of end customers, under resellers, under a distributor."""
+"""Billing Transfer: AWS accounts of end customers, their resellers and distributors."""
 
 from typing import Annotated, Required, TypedDict, Unpack
 
@@ -12,25 +12,25 @@ PMA = "program management account"
 
 DpmaId = Annotated[str, f"Id of the distributor's {PMA}.", Length(1, 500), IDENTIFIER]
 ResellerAccount = Annotated[str, f"AWS account of the reseller's {PMA}, 12 digits.", Length(1, 100), IDENTIFIER]
-CustomerId = Annotated[str, "Customer of DoiT.", Length(1, 500)]
-IncludeRevoked = Annotated[bool | None, "Also mappings that were revoked."]
+CustomerId = Annotated[str, "Id of a DoiT customer.", Length(1, 500)]
+IncludeRevoked = Annotated[bool | None, "Include revoked mappings."]
 
 
 class AccountPage(ListPage, total=False):
-    """A page of the distributor's accounts."""
+    """A page of a distributor's program management accounts."""
 
     items: Annotated[
         list[JsonObject],
-        "Each with dpmaId, accountId, iamStatus, handshakeStatus (numbers by state) and tenants: customerId, "
+        "Each with dpmaId, accountId, iamStatus, handshakeStatus (counts by state) and tenants: customerId, "
         "displayName, resellerPmaAccountId, handshakeState, status.",
     ]
 
 
 class AccountStates(TypedDict, total=False):
-    """The distributor's accounts."""
+    """The setup of a distributor's program management accounts."""
 
     items: Annotated[
-        list[JsonObject], "Each with dpmaId, accountId, iamStatus and iamDiff: permissions that are missing or extra."
+        list[JsonObject], "Each with dpmaId, accountId, iamStatus and iamDiff: missing or extra permissions."
     ]
 
 
@@ -43,7 +43,7 @@ class EndCustomers(TypedDict, total=False):
 
 
 class ResellerAccounts(TypedDict, total=False):
-    """Accounts of the reseller."""
+    """The reseller's program management accounts."""
 
     items: Annotated[
         list[JsonObject], "Each with resellerPmaAccountId, dpmaId, handshakeId, handshakeState, status, effectiveTime."
@@ -51,7 +51,7 @@ class ResellerAccounts(TypedDict, total=False):
 
 
 class ResellerTenants(TypedDict, total=False):
-    """Accounts of the reseller with their end customers."""
+    """The reseller's program management accounts with their end customers."""
 
     items: Annotated[
         list[JsonObject],
@@ -61,7 +61,7 @@ class ResellerTenants(TypedDict, total=False):
 
 
 class Handshakes(TypedDict, total=False):
-    """What became of each item."""
+    """The result of each item."""
 
     dpmaId: str
     results: Annotated[
@@ -69,22 +69,24 @@ class Handshakes(TypedDict, total=False):
         "Each with resellerCustomerId, resellerPmaAccountId, error, and status: handshake_issued, no_op, mapped, "
         "remapped, failed.",
     ]
-    summary: Annotated[JsonObject, "How many items have each status."]
+    summary: Annotated[JsonObject, "Number of items by status."]
 
 
 class Mappings(TypedDict, total=False):
-    """What became of each item."""
+    """The result of each item."""
 
     dpmaId: str
     resellerPmaAccountId: str
     results: Annotated[
         list[JsonObject], "Each with ecAccountId, ecCustomerId and status: mapped, already_mapped, remapped."
     ]
-    invalidItems: Annotated[list[JsonObject], "Each with index, code and reason; if there are any, nothing was done."]
+    invalidItems: Annotated[
+        list[JsonObject], "Each with index, code and reason. If there are any, nothing was changed."
+    ]
 
 
 class NewHandshake(TypedDict):
-    """A reseller."""
+    """A reseller to map."""
 
     resellerCustomerId: CustomerId
     resellerPmaAccountId: ResellerAccount
@@ -94,18 +96,16 @@ class NewHandshakes(TypedDict, total=False):
     """Resellers to map to a distributor."""
 
     dpmaId: Required[DpmaId]
-    sendHandshakes: Annotated[
-        bool, "true sends an AWS handshake to every reseller without one. It only maps, if left out."
-    ]
-    items: Required[Annotated[list[NewHandshake], "No resellerPmaAccountId twice.", Length(1, 100)]]
+    sendHandshakes: Annotated[bool, "true sends an AWS handshake to every reseller without one. Default: only map."]
+    items: Required[Annotated[list[NewHandshake], "Each resellerPmaAccountId only once.", Length(1, 100)]]
 
 
 class NewMapping(TypedDict, total=False):
-    """An end customer."""
+    """An end customer to map."""
 
     ecAccountId: Required[Annotated[str, "AWS account of the end customer, 12 digits.", Length(1, 100)]]
     ecCustomerId: Required[CustomerId]
-    curBasePath: Annotated[str, "Where its cost and usage reports are exported to.", Length(maximum=2000)]
+    curBasePath: Annotated[str, "Export location of its cost and usage reports.", Length(maximum=2000)]
 
 
 class NewMappings(TypedDict, total=False):
@@ -113,7 +113,7 @@ class NewMappings(TypedDict, total=False):
 
     dpmaId: Required[DpmaId]
     resellerPmaAccountId: Required[ResellerAccount]
-    items: Required[Annotated[list[NewMapping], "No ecAccountId and no ecCustomerId twice.", Length(1, 100)]]
+    items: Required[Annotated[list[NewMapping], "Each ecAccountId and ecCustomerId only once.", Length(1, 100)]]
 
 
 class BillingTransfer(Area):
@@ -153,7 +153,7 @@ class BillingTransfer(Area):
     async def create_billing_transfer_handshakes(
         self,
         *,
-        dryRun: Annotated[bool | None, "true only says what would happen."] = None,
+        dryRun: Annotated[bool | None, "true only reports what would happen."] = None,
         **batch: Unpack[NewHandshakes],
     ) -> Annotated[JsonObject, Handshakes]:
         """Map resellers to a distributor for AWS billing transfer and optionally send them AWS handshakes. Items can

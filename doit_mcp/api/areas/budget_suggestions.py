@@ -1,4 +1,4 @@
-"""BudgetSuggestions: budgets that DoiT proposes."""
+"""Budget suggestions: budgets that DoiT proposes."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -8,11 +8,11 @@ from ..markers import IDENTIFIER
 from ..operation import Area, get, post
 from ..parameters import Id
 
-SuggestionId = Annotated[Id, "Id of the suggestion, as list_budget_suggestions shows it."]
+SuggestionId = Annotated[Id, "Suggestion id, from list_budget_suggestions."]
 
 
 class SuggestionList(TypedDict, total=False):
-    """Suggestions."""
+    """Open suggestions."""
 
     items: Annotated[
         list[JsonObject],
@@ -24,26 +24,26 @@ class SuggestionList(TypedDict, total=False):
 
 
 class Accepting(TypedDict, total=False):
-    """What became of a suggestion."""
+    """The budget that was created for a suggestion."""
 
-    budgetId: Required[Annotated[str, "Id of the budget that was created for it.", Length(1, 500), IDENTIFIER]]
-    editedBeforeAccept: Annotated[bool, "Whether the user changed what was suggested."]
+    budgetId: Required[Annotated[str, "Id of the budget created for it.", Length(1, 500), IDENTIFIER]]
+    editedBeforeAccept: Annotated[bool, "Whether the user changed the suggestion."]
 
 
 class Accepted(TypedDict, total=False):
-    """A suggestion that was accepted."""
+    """An accepted suggestion."""
 
     budgetId: str
 
 
 class Dismissing(TypedDict, total=False):
-    """Why a suggestion is not wanted."""
+    """The reason for dismissing a suggestion."""
 
     reason: Literal["not_relevant", "wrong_amount", "covered_elsewhere", "other"]
 
 
 class Dismissed(TypedDict, total=False):
-    """A suggestion that was dismissed."""
+    """A dismissed suggestion."""
 
     id: str
     status: str

@@ -1,4 +1,4 @@
-"""Budgets: spending limits with their use so far."""
+"""Budgets: spending limits and spending so far."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -29,7 +29,7 @@ class BudgetPage(ListPage, total=False):
         "Each with id, budgetName, amount, currency, currentUtilization, timeInterval, owner, riskStatus "
         "(atRisk, onTrack, unknown), forecastedUtilizationDate, scopes and url.",
     ]
-    riskAggregations: Annotated[JsonObject, "How many budgets of all pages are atRisk, onTrack and unknown."]
+    riskAggregations: Annotated[JsonObject, "Number of budgets on all pages that are atRisk, onTrack and unknown."]
 
 
 class BudgetDetails(TypedDict, total=False):
@@ -37,9 +37,9 @@ class BudgetDetails(TypedDict, total=False):
 
     id: str
     name: str
-    amount: Annotated[float, "Limit of one period, in its currency."]
+    amount: Annotated[float, "Limit per period, in its currency."]
     currency: str
-    currentUtilization: Annotated[float, "Spent in this period so far."]
+    currentUtilization: Annotated[float, "Spend so far in this period."]
     forecastedUtilization: float
     type: str
     timeInterval: str
@@ -51,41 +51,41 @@ class BudgetDetails(TypedDict, total=False):
 
 
 class Threshold(TypedDict):
-    """When to warn."""
+    """A threshold that triggers an alert."""
 
-    percentage: Annotated[float, "Share of the amount, in percent."]
+    percentage: Annotated[float, "Percentage of the amount."]
 
 
 class Budget(TypedDict, total=False):
-    """What can be said about a budget. The API makes up what is left out."""
+    """Fields of a budget. The API fills in omitted ones."""
 
     amount: Annotated[
         float,
-        "Limit of one period. Needed unless usePrevSpend is true or seasonalAmounts are given.",
+        "Limit per period. Required unless usePrevSpend is true or seasonalAmounts is given.",
         Range(exclusive_minimum=0),
     ]
     timeInterval: Annotated[
-        Literal["day", "week", "month", "quarter", "year"], "Period of a recurring budget, which needs it."
+        Literal["day", "week", "month", "quarter", "year"], "Period; required for recurring budgets."
     ]
-    endPeriod: Annotated[int, "End of a fixed budget, which needs it, in milliseconds since 1970. Cannot be cleared."]
+    endPeriod: Annotated[int, "End, in milliseconds since 1970; required for fixed budgets. Cannot be cleared."]
     description: str
-    usePrevSpend: Annotated[bool, "Take the last period's spend as the amount (recurring budgets)."]
-    growthPerPeriod: Annotated[float, "Growth of the amount from period to period, in percent.", Range(0)]
-    metric: Annotated[Literal["cost", "amortized_cost"], "What is limited; cost, if left out."]
+    usePrevSpend: Annotated[bool, "Use the last period's spend as the amount (recurring budgets)."]
+    growthPerPeriod: Annotated[float, "Growth of the amount per period, in percent.", Range(0)]
+    metric: Annotated[Literal["cost", "amortized_cost"], "What to limit. Default: cost."]
     public: Annotated[
-        Role, "What everybody of the customer may do with it; only the collaborators, if left out.", EXTERNAL_TARGET
+        Role, "Role of all users of the customer. Default: only collaborators have access.", EXTERNAL_TARGET
     ]
     scopes: Annotated[list[Filter], "What it covers. Give either this or scope.", Length(1, 100)]
-    scope: Annotated[list[str], "Old form of scopes: ids of allocations.", Length(1, 1000)]
+    scope: Annotated[list[str], "Legacy form of scopes: allocation ids.", Length(1, 1000)]
     collaborators: Annotated[
-        list[Collaborator], "Who may see or change it; exactly one owner.", Length(1, 1000), EXTERNAL_TARGET
+        list[Collaborator], "Users with access; exactly one owner.", Length(1, 1000), EXTERNAL_TARGET
     ]
     alerts: Annotated[list[Threshold], "Up to three thresholds.", Length(maximum=3)]
     recipients: Annotated[
-        list[str], "Email addresses that are warned; the creator, if left out.", Length(maximum=1000), EXTERNAL_TARGET
+        list[str], "Email addresses to alert. Default: the creator.", Length(maximum=1000), EXTERNAL_TARGET
     ]
     recipientsSlackChannels: Annotated[list[SlackChannel], Length(maximum=1000), EXTERNAL_TARGET]
-    seasonalAmounts: Annotated[list[float], "An amount for each period of a recurring budget.", Length(maximum=1000)]
+    seasonalAmounts: Annotated[list[float], "Amount of each period of a recurring budget.", Length(maximum=1000)]
 
 
 class NewBudget(Budget, total=False):
@@ -98,7 +98,7 @@ class NewBudget(Budget, total=False):
 
 
 class BudgetChanges(Budget, total=False):
-    """What to change about a budget."""
+    """Changes to a budget."""
 
     name: Annotated[str, Length(1), IDENTIFIER]
     currency: Currency
@@ -129,11 +129,11 @@ class Budgets(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value], joined by |. Keys: owner, budgetName, lastModified (milliseconds), riskStatus "
-            "(atRisk, onTrack, unknown). The same key twice means or, different keys mean and.",
+            "key:[value] terms joined by |. Keys: owner, budgetName, lastModified (milliseconds), riskStatus "
+            "(atRisk, onTrack, unknown). Repeated keys mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
-        name: Annotated[str | None, "The same as nameContains.", IDENTIFIER] = None,
+        name: Annotated[str | None, "Same as nameContains.", IDENTIFIER] = None,
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, BudgetPage]:

@@ -1,4 +1,4 @@
-"""Cloud Connect: the roles by which DoiT reaches the customer's cloud accounts."""
+"""Cloud Connect: IAM roles that give DoiT access to the customer's cloud accounts."""
 
 from typing import Annotated, Required, TypedDict, Unpack
 
@@ -7,13 +7,13 @@ from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, post, put
 from ..parameters import Id
 
-FEATURE = "hasRequiredPermissions says whether the role is enough for it"
+FEATURE = "hasRequiredPermissions: whether the role allows it"
 
 AccountId = Annotated[Id, "AWS account, 12 digits."]
 
 
 class Features(TypedDict, total=False):
-    """What DoiT can do with an account."""
+    """Features that DoiT supports for an account."""
 
     supportedFeatures: Annotated[list[JsonObject], f"Each with name; {FEATURE}."]
 
@@ -31,14 +31,14 @@ class Account(TypedDict, total=False):
 
 
 class Settings(TypedDict, total=False):
-    """What is used of an account."""
+    """The features to use with an account."""
 
-    s3Bucket: Annotated[str, "Bucket of CloudTrail logs; with feature real-time-data only, which needs it.", Length(1)]
+    s3Bucket: Annotated[str, "CloudTrail log bucket; only with, and required by, feature real-time-data.", Length(1)]
     s3BucketRegion: Annotated[str, "Region of the bucket, e.g. us-east-1; with s3Bucket.", Length(1)]
     enabledFeatures: Required[
         Annotated[
             list[str],
-            "All features to use, e.g. real-time-data, as get_cloud_connect_supported_features names them.",
+            "All features to enable, e.g. real-time-data, from get_cloud_connect_supported_features.",
             Length(maximum=100),
         ]
     ]
@@ -51,7 +51,7 @@ class Role(Settings, total=False):
     roleArn: Required[
         Annotated[
             str,
-            "IAM role made for DoiT, e.g. arn:aws:iam::123456789012:role/DoiTRole.",
+            "IAM role created for DoiT, e.g. arn:aws:iam::123456789012:role/DoiTRole.",
             Length(1, 2048),
             EXTERNAL_TARGET,
         ]

@@ -1,5 +1,5 @@
-"""Cloud Diagrams: pictures of what runs in the cloud accounts, and how they changed. A layer (statussheet) is one
-account's part of a diagram (scheme)."""
+"""Cloud Diagrams: diagrams of cloud accounts and their changes. A layer (statussheet) is one account's part of a
+diagram (scheme)."""
 
 from typing import Annotated, Any, Literal, Unpack
 
@@ -30,13 +30,13 @@ DATE_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}$")
 TIMESTAMP_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$")
 NARROW_HINT = "Ask for fewer with limit, and for the next ones with offset."
 
-LayerId = Annotated[Id, "Id of the layer (statussheet), as search_cloud_diagrams and get_cloud_diagrams_stats show it."]
+LayerId = Annotated[Id, "Layer (statussheet) id, from search_cloud_diagrams or get_cloud_diagrams_stats."]
 Limit = Annotated[int | None, Range(1, 10_000)]
-Offset = Annotated[int | None, "How many to skip.", Range(0)]
+Offset = Annotated[int | None, "Number to skip.", Range(0)]
 DiagramType = Literal["application", "infrastructure", "network", "template"]
 NodeType = Literal["app_component", "app_group", "app_link", "attachment", "group", "host", "link", "service"]
 Ids = Annotated[list[str] | None, Length(maximum=500)]
-IncludeKind = Annotated[bool | None, "Components of this kind, too."]
+IncludeKind = Annotated[bool | None, "Include components of this kind."]
 
 
 class CloudDiagrams(Area):
@@ -87,14 +87,14 @@ class CloudDiagrams(Area):
     async def get_cloud_diagram_components(
         self,
         *,
-        scheme_ids: Annotated[Ids, "Diagrams to load.", IDENTIFIER] = None,
-        layer_ids: Annotated[Ids, "Layers to load.", IDENTIFIER] = None,
+        scheme_ids: Annotated[Ids, "Ids of diagrams to load.", IDENTIFIER] = None,
+        layer_ids: Annotated[Ids, "Ids of layers to load.", IDENTIFIER] = None,
         template: Annotated[
             Literal["component", "statussheet"] | Annotated[list[str], Length(maximum=500)] | None,
-            "Templates to load: a kind, or ids of layers.",
+            "Templates to load: a kind, or layer ids.",
         ] = None,
-        include_components: Annotated[bool | None, "What is on the layers, too."] = None,
-        external: Annotated[bool | None, "Components of other diagrams that are linked."] = None,
+        include_components: Annotated[bool | None, "Include what is on the layers."] = None,
+        external: Annotated[bool | None, "Include linked components of other diagrams."] = None,
         element: IncludeKind = None,
         link: IncludeKind = None,
         group: IncludeKind = None,
@@ -102,11 +102,11 @@ class CloudDiagrams(Area):
         combiner: IncludeKind = None,
         type: Annotated[list[DiagramType] | None, "Only diagrams of these types.", Length(1, 4)] = None,
         node_type: Annotated[NodeType | None, "Only components of this type."] = None,
-        alarms_count: Annotated[bool | None, "How many alarms each has; true, if left out."] = None,
-        issues_count: Annotated[bool | None, "How many issues each has."] = None,
-        skip_empty: Annotated[bool | None, "Leave out diagrams without components."] = None,
-        exclude_default_vpc: Annotated[bool | None, "Leave out the default VPC; true, if left out."] = None,
-        exclude_empty_subnets: Annotated[bool | None, "Leave out subnets without anything; true, if left out."] = None,
+        alarms_count: Annotated[bool | None, "Include the number of alarms of each. Default: true."] = None,
+        issues_count: Annotated[bool | None, "Include the number of issues of each."] = None,
+        skip_empty: Annotated[bool | None, "Exclude diagrams without components."] = None,
+        exclude_default_vpc: Annotated[bool | None, "Exclude the default VPC. Default: true."] = None,
+        exclude_empty_subnets: Annotated[bool | None, "Exclude empty subnets. Default: true."] = None,
     ) -> Annotated[JsonObject, Diagrams]:
         """List all diagrams with their layers, or load some of them with their components (include_components, element,
         link …). Whole layers are large: for one resource, use search_cloud_diagrams."""
@@ -178,7 +178,7 @@ class CloudDiagrams(Area):
         layerId: LayerId,
         startDate: Annotated[str, "First day, YYYY-MM-DD.", DATE_PATTERN],
         endDate: Annotated[str, "Last day, YYYY-MM-DD.", DATE_PATTERN],
-        interval: Annotated[Literal["day", "week", "month"] | None, "Of the trend; day, if left out."] = None,
+        interval: Annotated[Literal["day", "week", "month"] | None, "Interval of the trend. Default: day."] = None,
     ) -> Annotated[JsonObject, CostSnapshot]:
         """Show the cost of the resources on a layer in a period: total, change, trend, and the most expensive resources
         and services. For other cost questions, use run_query."""
@@ -190,8 +190,10 @@ class CloudDiagrams(Area):
         *,
         id: LayerId,
         offset: Offset = None,
-        limit: Annotated[Limit, "10, if left out."] = None,
-        sort: Annotated[str | None, "A field; with - before it descending, e.g. -createdAt.", Length(1, 100)] = None,
+        limit: Annotated[Limit, "Default: 10."] = None,
+        sort: Annotated[
+            str | None, "Field to sort by; prefix - for descending, e.g. -createdAt.", Length(1, 100)
+        ] = None,
     ) -> Annotated[list[JsonObject], Snapshots]:
         """List the snapshots of a layer and when each was taken. For what changed between them, use
         list_cloud_diagram_activity_groups."""
@@ -203,7 +205,7 @@ class CloudDiagrams(Area):
         *,
         id: LayerId,
         snapshot_id: Annotated[
-            str, "Its _id, as list_cloud_diagram_layer_snapshots shows it.", Length(1, 500), IDENTIFIER
+            str, "Snapshot _id, from list_cloud_diagram_layer_snapshots.", Length(1, 500), IDENTIFIER
         ],
     ) -> Annotated[JsonObject, Snapshot]:
         """Show one snapshot of a layer: its name, when it was taken, and the previous snapshot."""
@@ -225,14 +227,14 @@ class CloudDiagrams(Area):
         self,
         *,
         layerId: LayerId,
-        resourceId: Annotated[Id, "Id of a node, element or group on the layer, as search_cloud_diagrams shows it."],
-        direction: Annotated[Literal["downstream", "upstream", "both"] | None, "both, if left out."] = None,
+        resourceId: Annotated[Id, "Id of a node, element or group on the layer, from search_cloud_diagrams."],
+        direction: Annotated[Literal["downstream", "upstream", "both"] | None, "Default: both."] = None,
         depth: Annotated[
-            Literal["direct", "transitive"] | None, "direct, if left out; transitive: everything that can be reached."
+            Literal["direct", "transitive"] | None, "Default: direct. transitive: everything reachable."
         ] = None,
         kind: Annotated[
             Literal["edges", "group_members", "both"] | None,
-            "edges (links), if left out; group_members: what is in a group, or the groups it is in.",
+            "Default: edges (links). group_members: members of a group, or the groups it belongs to.",
         ] = None,
     ) -> Annotated[JsonObject, Relationships]:
         """Show how a resource is connected: its dependents, its dependencies and its group."""
@@ -243,9 +245,9 @@ class CloudDiagrams(Area):
         self,
         *,
         ss_id: LayerId,
-        limit: Annotated[Limit, "10, if left out."] = None,
+        limit: Annotated[Limit, "Default: 10."] = None,
         offset: Offset = None,
-        tags: Annotated[list[str] | None, "Only with these tags.", Length(maximum=100)] = None,
+        tags: Annotated[list[str] | None, "Only changes with these tags.", Length(maximum=100)] = None,
     ) -> Annotated[list[JsonObject], ActivityGroups]:
         """List what changed on a layer, newest first: resources created, changed and deleted."""
         ...
@@ -255,8 +257,8 @@ class CloudDiagrams(Area):
         self,
         *,
         ss_id: LayerId,
-        nodeId: Annotated[str, "Id of the component, as search_cloud_diagrams shows it.", Length(1, 500), IDENTIFIER],
-        limit: Annotated[Limit, "50, if left out."] = None,
+        nodeId: Annotated[str, "Component id, from search_cloud_diagrams.", Length(1, 500), IDENTIFIER],
+        limit: Annotated[Limit, "Default: 50."] = None,
         offset: Offset = None,
     ) -> Annotated[list[JsonObject], NodeActivities]:
         """List the changes of one component, newest first: created, changed, deleted, when and by whom. For a whole

@@ -1,4 +1,4 @@
-"""Bodies and answers of Cloud Diagrams, as TypedDicts."""
+"""Request and response bodies of Cloud Diagrams."""
 
 from typing import Annotated, Literal, Required, TypedDict
 
@@ -9,34 +9,34 @@ IdList = Annotated[list[str], Length(1, 500)]
 
 
 class ResourceIds(TypedDict, total=False):
-    """What to find diagrams of."""
+    """The resources whose diagrams to find."""
 
-    resources: Required[Annotated[list[str], "Ids of the resources in their cloud.", Length(1, 500)]]
+    resources: Required[Annotated[list[str], "Resource ids as in the cloud.", Length(1, 500)]]
 
 
 class DiagramSelection(TypedDict, total=False):
-    """Which diagrams and layers to load; all diagrams without their layers' content, if it is empty."""
+    """The diagrams and layers to load. If empty: all diagrams, without the content of their layers."""
 
     scheme: list[str]
     statussheet: list[str]
     template: Literal["component", "statussheet"] | list[str]
 
 
-# The functional form: one field is a keyword of Python.
+# Functional syntax, because one field is a Python keyword.
 Search = TypedDict(
     "Search",
     {
-        "query": Required[Annotated[str, "Words to look for.", Length(1, 1000)]],
+        "query": Required[Annotated[str, "Search terms.", Length(1, 1000)]],
         "ss_id": Annotated[str, "Only on this layer.", Length(1, 500), IDENTIFIER],
-        "from": Annotated[int, "How many hits of each kind to skip.", Range(0)],
-        "size": Annotated[int, "Hits of each kind; 20, if left out.", Range(1, 10_000)],
+        "from": Annotated[int, "Number of hits of each kind to skip.", Range(0)],
+        "size": Annotated[int, "Hits of each kind. Default: 20.", Range(1, 10_000)],
     },
     total=False,
 )
 
 
 class ComponentIds(TypedDict, total=False):
-    """Ids of components, by kind."""
+    """Component ids, by kind."""
 
     node: IdList
     element: IdList
@@ -48,7 +48,7 @@ class ComponentIds(TypedDict, total=False):
 
 
 class Components(TypedDict, total=False):
-    """Components by their ids, by kind."""
+    """Components by id, by kind."""
 
     node: JsonObject
     element: JsonObject
@@ -60,41 +60,45 @@ class Components(TypedDict, total=False):
 
 
 class SearchHits(TypedDict, total=False):
-    """What a search found."""
+    """Results of a search."""
 
     scheme: Annotated[list[JsonObject], "Layers: each with ss_id, scheme_id (diagram), name, account_name."]
-    component: Annotated[list[JsonObject], "By name: each with _id, ss_id, scheme_id, name, type, node_type, props."]
-    prop: Annotated[list[JsonObject], "By the value of a property, which is in props."]
+    component: Annotated[
+        list[JsonObject], "Matched by name: each with _id, ss_id, scheme_id, name, type, node_type, props."
+    ]
+    prop: Annotated[list[JsonObject], "Matched by a property's value, shown in props."]
 
 
 class DiagramUrls(TypedDict, total=False):
-    """Diagrams that show something."""
+    """Diagrams that contain the resources."""
 
     diagrams: Annotated[list[JsonObject], "Each with diagramUrl and imageUrl."]
 
 
 class DiagramStats(TypedDict, total=False):
-    """Diagrams and how much they changed."""
+    """Diagrams with the number of their changes."""
 
     diagrams: Annotated[
         list[JsonObject],
-        "Each with _id, ss_id (layer), name, type, account_name, account_id, account_type, import (state of the sync) "
-        "and changes: type (NODE_CREATE, NODE_UPDATE, NODE_DELETE), service and count.",
+        "Each with _id, ss_id (layer), name, type, account_name, account_id, account_type, import (sync "
+        "state) and changes: type (NODE_CREATE, NODE_UPDATE, NODE_DELETE), service and count.",
     ]
 
 
 class Diagrams(TypedDict, total=False):
     """Diagrams and layers."""
 
-    scheme: Annotated[JsonObject, "Diagrams by id: name, type and statussheet, its layers with ssid and account_name."]
-    statussheet: Annotated[JsonObject, "Layers by id, with their components by kind and id, if ids were given."]
-    template: Annotated[JsonObject, "Template layers by id, if they were asked for."]
+    scheme: Annotated[
+        JsonObject, "Diagrams by id: name, type and statussheet, their layers with ssid and account_name."
+    ]
+    statussheet: Annotated[JsonObject, "Layers by id, with components by kind and id if ids were given."]
+    template: Annotated[JsonObject, "Template layers by id, if requested."]
 
 
 class Export(TypedDict, total=False):
-    """A layer with everything in it."""
+    """A layer with all its content."""
 
-    statussheet: Annotated[JsonObject, "The layer itself."]
+    statussheet: Annotated[JsonObject, "The layer."]
     metadata: JsonObject
     nodes: list[JsonObject]
     elements: list[JsonObject]
@@ -106,18 +110,18 @@ class Export(TypedDict, total=False):
 
 
 class CostSnapshot(TypedDict, total=False):
-    """Cost of what is on a layer."""
+    """Cost of the resources on a layer."""
 
-    diagramId: Annotated[str, "Id of the layer."]
+    diagramId: Annotated[str, "Layer id."]
     timeRange: Annotated[JsonObject, "startDate, endDate, interval."]
     currency: str
     total: float
     trendingPct: Annotated[
-        float | None, "Change from the period before, as a fraction: 0.1 is 10 % more; null: nothing to compare with."
+        float | None, "Change from the previous period, as a fraction: 0.1 is +10 %; null: nothing to compare with."
     ]
     topResources: Annotated[list[JsonObject], "At most 5, each with id, name, type and amount."]
     byService: Annotated[list[JsonObject], "At most 5, each with service and amount."]
-    trend: Annotated[list[JsonObject], "The latest 12 intervals: bucketStart (a date; of weeks a label) and amount."]
+    trend: Annotated[list[JsonObject], "Last 12 intervals: bucketStart (a date; for weeks a label) and amount."]
 
 
 class Snapshot(TypedDict, total=False):
@@ -126,17 +130,17 @@ class Snapshot(TypedDict, total=False):
     _id: str
     name: str
     createdAt: Annotated[str, "RFC 3339."]
-    prevState: Annotated[str, "Id of the snapshot before."]
+    prevState: Annotated[str, "Id of the previous snapshot."]
 
 
 class Snapshots(TypedDict, total=False):
-    """Saved states."""
+    """Snapshots of a layer."""
 
     snapshots: Annotated[list[JsonObject], "Each with _id, name, createdAt and prevState."]
 
 
 class Relationships(TypedDict, total=False):
-    """What a resource is connected with."""
+    """The connections of a resource."""
 
     anchor: Annotated[JsonObject, "The resource: id, type, name, serviceType."]
     relations: Annotated[
@@ -144,11 +148,11 @@ class Relationships(TypedDict, total=False):
         "At most 200, each with id, type, name, serviceType, relation (downstream, upstream, group_member, "
         "group_parent) and hops.",
     ]
-    truncated: Annotated[bool, "true: there are more."]
+    truncated: Annotated[bool, "true if there are more."]
 
 
 class ActivityGroups(TypedDict, total=False):
-    """Changes by the time at which they were found."""
+    """Changes, grouped by the time of detection."""
 
     groups: Annotated[
         list[JsonObject], "Each with _id, timestamp, snapshot and items: activity, service_type, metadata, timestamp."

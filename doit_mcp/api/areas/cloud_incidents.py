@@ -1,4 +1,4 @@
-"""Cloud Incidents: known issues of the clouds themselves."""
+"""Cloud incidents: known issues of the cloud providers."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -65,8 +65,8 @@ class CloudIncidents(Area):
         self,
         *,
         platform: Annotated[Platform | None, "Only incidents of this cloud. Reads several pages."] = None,
-        filter: Annotated[str | None, "key:[value], joined by |, e.g. status:[active]."] = None,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out.", Range(1, MAX_ROWS)] = None,
+        filter: Annotated[str | None, "key:[value] terms joined by |, e.g. status:[active]."] = None,
+        maxResults: Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}.", Range(1, MAX_ROWS)] = None,
         pageToken: PageToken = None,
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
@@ -99,7 +99,7 @@ class CloudIncidents(Area):
         self,
         *,
         id: OptionalId = None,
-        title: Annotated[str | None, "Instead of the id: its title or a part that only it has.", Length(1, 300)] = None,
+        title: Annotated[str | None, "Instead of the id: its title or a unique part of it.", Length(1, 300)] = None,
     ) -> Annotated[JsonObject, IncidentDetails]:
         """Show one cloud incident: description, symptoms and workaround. Give its id or its title."""
         if not id and not title:

@@ -1,4 +1,4 @@
-"""CloudFlow: automations."""
+"""CloudFlow: automations that act on cloud accounts."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -11,17 +11,15 @@ from ..markers import IDENTIFIER, TEXT_WITH_LINKS
 from ..operation import Area, get, offers, post
 from ..parameters import Id, MaxResults, PageToken
 
-Instruction = Annotated[str, "What to change, in plain words.", Length(1, 20_000), TEXT_WITH_LINKS]
+Instruction = Annotated[str, "What to change, in plain language.", Length(1, 20_000), TEXT_WITH_LINKS]
 RowLimit = Annotated[MaxResults, Range(1, 500)]
-ConversationId = Annotated[
-    str, "Goes on with the conversation of an earlier answer; a new one, if left out.", IDENTIFIER
-]
+ConversationId = Annotated[str, "Continues the conversation of an earlier answer. Default: a new one.", IDENTIFIER]
 
 MAX_FLOW_ID_CHARACTERS = 1_500
 TRIGGER_URL = re.compile(
     r"https?://[A-Za-z0-9.:-]{1,255}(?:/[\w.~-]{1,100}){0,8}/cloudflow/v1/trigger/([^/?#%\s\\]+)", re.ASCII
 )
-"""The address by which a flow is started, as CloudFlow shows it to people."""
+"""The trigger URL of a flow, as CloudFlow shows it to users."""
 
 
 class FlowPage(ListPage, total=False):
@@ -52,21 +50,22 @@ class TemplateDetails(TypedDict, total=False):
 
 
 class Started(TypedDict, total=False):
-    """A run that began."""
+    """A started run."""
 
-    executionLink: Annotated[str, "Where people see how it goes."]
+    executionLink: Annotated[str, "Link to the run's progress."]
 
 
 class Refinement(TypedDict, total=False):
-    """What to change about a flow, or what a new one should do."""
+    """Changes to a flow, or the purpose of a new one."""
 
     question: Required[Instruction]
     conversationId: ConversationId
 
 
 def parse_flow_id(text: str) -> str:
-    """The id of the flow that *text* names: by the id itself, or as the old server took it by the flow's address, of
-    which only the id counts; nothing is ever sent to its host. Raises ApiError ("argument") for anything else."""
+    """Return the flow id in *text*: the id itself or, as the previous server accepted it, the flow's trigger URL.
+
+    Only the id of a URL is used; nothing is ever sent to its host. Raise ApiError ("argument") for any other text."""
     plain = text.strip()
     found = TRIGGER_URL.fullmatch(plain)
     flow = found[1] if found else plain
@@ -94,7 +93,7 @@ class Cloudflow(Area):
 
     @get("/cloudflow/v1/templates/{templateId}")
     async def get_cloudflow_template(
-        self, *, templateId: Annotated[Id, "Id of the template, as list_cloudflow_templates shows it."]
+        self, *, templateId: Annotated[Id, "Template id, from list_cloudflow_templates."]
     ) -> Annotated[JsonObject, TemplateDetails]:
         """Show one CloudFlow template with its instructions."""
         ...
@@ -118,11 +117,9 @@ class Cloudflow(Area):
     async def trigger_cloud_flow(
         self,
         *,
-        flowID: Annotated[
-            str, "Id of the flow, as list_cloudflows shows it.", Length(1, 2 * MAX_FLOW_ID_CHARACTERS), IDENTIFIER
-        ],
+        flowID: Annotated[str, "Flow id, from list_cloudflows.", Length(1, 2 * MAX_FLOW_ID_CHARACTERS), IDENTIFIER],
         requestBodyJson: Annotated[
-            JsonObject | None, "Payload for the flow's webhook, as the flow expects it; {}, if left out."
+            JsonObject | None, "Payload for the flow's webhook, in the form that the flow expects. Default: {}."
         ] = None,
     ) -> Annotated[JsonObject, Started]:
         """Run a published CloudFlow automation that has a webhook trigger. It acts on cloud accounts: use it only on

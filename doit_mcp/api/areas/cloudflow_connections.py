@@ -1,4 +1,4 @@
-"""CloudFlow connections: what lets flows act on cloud accounts."""
+"""CloudFlow connections: access of flows to cloud accounts."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -11,7 +11,7 @@ from ..parameters import Id, MaxResults, PageToken
 
 FIELDS = "connectionId, name, description, enabled, status, gcpConfig or awsConfig, collaborators"
 
-ConnectionId = Annotated[Id, "Id of the connection, as list_cloudflow_connections shows it."]
+ConnectionId = Annotated[Id, "Connection id, from list_cloudflow_connections."]
 TextList = Annotated[list[str], Length(maximum=1000)]
 
 
@@ -29,7 +29,7 @@ class ConnectionDetails(TypedDict, total=False):
     description: str
     enabled: bool
     status: str
-    gcpConfig: Annotated[JsonObject, "With status and deploymentCommand, which has to be run in Google Cloud."]
+    gcpConfig: Annotated[JsonObject, "With status and deploymentCommand, which must be run in Google Cloud."]
     awsConfig: Annotated[JsonObject, "With the status of each account in context."]
     collaborators: list[JsonObject]
     createdAt: Annotated[str, "RFC 3339."]
@@ -37,19 +37,19 @@ class ConnectionDetails(TypedDict, total=False):
 
 
 class CustomRole(TypedDict, total=False):
-    """A role with permissions of its own."""
+    """A custom role."""
 
     roleId: Annotated[str, EXTERNAL_TARGET]
     permissions: Annotated[TextList, EXTERNAL_TARGET]
 
 
 class GcpConfig(TypedDict, total=False):
-    """Google Cloud."""
+    """A connection to Google Cloud."""
 
     organizationId: str
     folderId: str
     projectId: str
-    level: Annotated[Literal["organization", "folder", "project"], "Where the permissions hold."]
+    level: Annotated[Literal["organization", "folder", "project"], "Where the permissions apply."]
     serviceAccountName: str
     predefinedRoles: Annotated[TextList, EXTERNAL_TARGET]
     customRole: CustomRole
@@ -59,14 +59,14 @@ class GcpConfig(TypedDict, total=False):
 
 
 class AwsAccount(TypedDict, total=False):
-    """An account."""
+    """An AWS account."""
 
     accountId: str
     regions: TextList
 
 
 class AwsConfig(TypedDict, total=False):
-    """AWS."""
+    """A connection to AWS."""
 
     context: Annotated[list[AwsAccount], Length(maximum=1000)]
     roleName: Annotated[str, EXTERNAL_TARGET]
@@ -80,20 +80,22 @@ class AwsConfig(TypedDict, total=False):
 
 
 class Collaborator(TypedDict, total=False):
-    """Who may use the connection."""
+    """A user with access to the connection."""
 
     email: str
     role: Literal["owner", "editor", "user"]
 
 
 class Connection(TypedDict, total=False):
-    """What can be said about a connection."""
+    """Fields of a connection."""
 
-    description: Annotated[str, "What it is for."]
+    description: Annotated[str, "Its purpose."]
     gcpConfig: Annotated[GcpConfig, "Google Cloud: either this or awsConfig."]
     awsConfig: Annotated[AwsConfig, "AWS: either this or gcpConfig."]
-    collaborators: Annotated[list[Collaborator], "Who may use or change it.", Length(maximum=1000), EXTERNAL_TARGET]
-    enabled: Annotated[bool, "false: disabled. A new one is enabled, if left out."]
+    collaborators: Annotated[
+        list[Collaborator], "Users who can use or change it.", Length(maximum=1000), EXTERNAL_TARGET
+    ]
+    enabled: Annotated[bool, "false disables it. Default for a new one: true."]
 
 
 class NewConnection(Connection, total=False):
@@ -103,7 +105,7 @@ class NewConnection(Connection, total=False):
 
 
 class ConnectionChanges(Connection, total=False):
-    """What to change about a connection."""
+    """Changes to a connection."""
 
     name: Annotated[str, Length(1, 300), IDENTIFIER]
 

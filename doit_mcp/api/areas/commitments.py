@@ -1,4 +1,4 @@
-"""Commitments: what was promised to a cloud provider, and how much of it is reached."""
+"""Commitments: spending commitments to cloud providers, and their attainment."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -27,10 +27,10 @@ class CommitmentDetails(TypedDict, total=False):
     startDate: Annotated[str, "RFC 3339."]
     endDate: Annotated[str, "RFC 3339."]
     currency: str
-    totalCommitmentValue: Annotated[float, "What was promised, in its currency."]
-    totalCurrentAttainment: Annotated[float, "What is reached so far."]
+    totalCommitmentValue: Annotated[float, "Committed amount, in its currency."]
+    totalCurrentAttainment: Annotated[float, "Attained so far."]
     totalMarketplaceSpend: float
-    totalForecastValue: Annotated[float, "What will be reached at its end; 0: too little is known yet."]
+    totalForecastValue: Annotated[float, "Forecast attainment at its end; 0: not enough data."]
     periods: Annotated[
         list[JsonObject],
         "Each with startDate, endDate, commitmentValue, forecastValue, marketplaceSpend, marketplaceLimitAmount and "
@@ -51,8 +51,8 @@ class Commitments(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value], joined by |, e.g. provider:[google-cloud]. Keys: name, provider. The same key twice "
-            "means or, different keys mean and.",
+            "key:[value] terms joined by |, e.g. provider:[google-cloud]. Keys: name, provider. Repeated keys "
+            "mean OR, different keys AND.",
         ] = None,
         sortBy: Literal["name", "startDate", "endDate", "provider", "createTime", "updateTime"] | None = None,
         sortOrder: SortOrder = None,
@@ -63,7 +63,7 @@ class Commitments(Area):
 
     @get("/analytics/v1/commitment-manager/{id}")
     async def get_commitment(
-        self, *, id: Annotated[Id, "Id of the commitment, as list_commitments shows it."]
+        self, *, id: Annotated[Id, "Commitment id, from list_commitments."]
     ) -> Annotated[JsonObject, CommitmentDetails]:
         """Show one commitment with its periods: value, attainment, marketplace spend and its limit, and forecast."""
         ...

@@ -1,4 +1,4 @@
-"""ContractTemplates: terms that contracts start from."""
+"""Contract templates: terms that contracts start from."""
 
 from typing import Annotated, Required, TypedDict, Unpack
 
@@ -7,16 +7,16 @@ from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, post, put
 from ..parameters import Id
 
-TemplateId = Annotated[Id, "Id of the template, as list_contract_templates shows it."]
+TemplateId = Annotated[Id, "Template id, from list_contract_templates."]
 Timestamp = Annotated[str, "RFC 3339.", Length(10, 64)]
-AccountIds = Annotated[list[str], "Ids of cloud accounts.", Length(maximum=1000)]
+AccountIds = Annotated[list[str], "Cloud account ids.", Length(maximum=1000)]
 Filters = Annotated[list[JsonObject], Length(maximum=100)]
 
 PERMISSION = "ContractTemplatesAdmin, and the entitlement to contract templates"
 
 
 class TemplateList(TypedDict, total=False):
-    """Templates."""
+    """Contract templates."""
 
     templates: Annotated[
         list[JsonObject],
@@ -42,22 +42,22 @@ class TemplateDetails(TypedDict, total=False):
 
 
 class BillingRule(TypedDict, total=False):
-    """What is billed."""
+    """The costs to bill."""
 
     name: str
     managementAccounts: AccountIds
     filters: Filters
-    formula: Annotated[str, "How the filters go together: A AND B."]
+    formula: Annotated[str, "How to combine the filters: A AND B."]
 
 
 class PriceRule(TypedDict, total=False):
-    """A price for what the filters match."""
+    """The price of costs that match the filters."""
 
     name: str
-    percentageChange: Annotated[float, "-5 takes 5 % off. Give either this or unitPrice."]
+    percentageChange: Annotated[float, "-5 is 5 % off. Give either this or unitPrice."]
     unitPrice: float
     filters: Filters
-    formula: Annotated[str, "How the filters go together: A AND B."]
+    formula: Annotated[str, "How to combine the filters: A AND B."]
     cloud: str
     lineItemDescription: str
     applyInLine: bool
@@ -66,7 +66,7 @@ class PriceRule(TypedDict, total=False):
 
 
 class PriceBook(TypedDict, total=False):
-    """Prices of some accounts."""
+    """Prices for some accounts."""
 
     name: str
     managementAccounts: AccountIds
@@ -78,9 +78,9 @@ class Template(TypedDict, total=False):
 
     name: Required[Annotated[str, Length(1), IDENTIFIER]]
     platform: Required[Annotated[str, "The cloud, e.g. amazon-web-services.", Length(1)]]
-    structure: Annotated[str, "The preset it starts from; blank, if left out."]
-    eligibleFrom: Required[Annotated[Timestamp, "When it may be used from, RFC 3339."]]
-    eligibleTo: Annotated[Timestamp, "And until when."]
+    structure: Annotated[str, "The preset to start from. Default: blank."]
+    eligibleFrom: Required[Annotated[Timestamp, "Usable from this time, RFC 3339."]]
+    eligibleTo: Annotated[Timestamp, "Usable until this time."]
     billingRules: Annotated[list[BillingRule], Length(maximum=100)]
     priceBooks: Annotated[list[PriceBook], Length(maximum=100)]
     customLineItems: Annotated[list[JsonObject], Length(maximum=100)]

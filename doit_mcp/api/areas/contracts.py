@@ -1,4 +1,4 @@
-"""Contracts: between a partner and the customers below it."""
+"""Contracts: agreements between a partner and its customers."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -9,10 +9,10 @@ from ..operation import Area, get, offers, post
 from ..parameters import Id
 
 OptionalCustomerId = Annotated[
-    str | None, "Id of the customer that has the contract; the signed-in one, if left out.", Length(1, 500), IDENTIFIER
+    str | None, "Id of the contract's customer. Default: the signed-in one.", Length(1, 500), IDENTIFIER
 ]
-CustomerId = Annotated[Id, "Id of the customer that has the contract: a direct child of the signed-in one."]
-ContractId = Annotated[Id, "Id of the contract, as list_contracts shows it."]
+CustomerId = Annotated[Id, "Id of the contract's customer: a direct child of the signed-in one."]
+ContractId = Annotated[Id, "Contract id, from list_contracts."]
 ObjectList = Annotated[list[JsonObject], Length(maximum=100)]
 FIELDS = "id, customerId, type, status (draft, scheduled, active, cancelled, expired, superseded), name, startDate"
 
@@ -41,7 +41,7 @@ class ContractDetails(TypedDict, total=False):
     renewalPolicy: Annotated[str, "auto, manual or fixed."]
     currentVersionNumber: int | None
     timeCreated: Annotated[str, "RFC 3339."]
-    versions: Annotated[list[JsonObject], "All versions with their terms, the newest last."]
+    versions: Annotated[list[JsonObject], "All versions with their terms, newest last."]
 
 
 class Terms(TypedDict, total=False):
@@ -51,19 +51,19 @@ class Terms(TypedDict, total=False):
     startDate: Required[Annotated[str, "RFC 3339.", Length(10, 64)]]
     endDate: Annotated[str | None, "RFC 3339; null: none."]
     renewalPolicy: Required[Literal["auto", "manual", "fixed"]]
-    invoicesEmail: Required[Annotated[str, "Where invoices go.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]]
+    invoicesEmail: Required[Annotated[str, "Email address for invoices.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]]
     contractUpdatesEmail: Required[
-        Annotated[str, "Where news about the contract go.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]
+        Annotated[str, "Email address for contract updates.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]
     ]
     billingProfile: Required[Annotated[JsonObject, "name, country, state, city, address, zip."]]
-    managementAccounts: Annotated[list[str], "Ids of cloud accounts.", Length(maximum=1000)]
-    billingRules: Annotated[ObjectList, "name, managementAccounts, filters, formula of each."]
-    priceBooks: Annotated[ObjectList, "name, managementAccounts, rules of each."]
+    managementAccounts: Annotated[list[str], "Cloud account ids.", Length(maximum=1000)]
+    billingRules: Annotated[ObjectList, "Each with name, managementAccounts, filters, formula."]
+    priceBooks: Annotated[ObjectList, "Each with name, managementAccounts, rules."]
     customLineItems: ObjectList
 
 
 class ContractVersion(TypedDict, total=False):
-    """A version of a contract that was made."""
+    """A created version of a contract."""
 
     contractId: str
     version: int
@@ -73,16 +73,16 @@ class ContractVersion(TypedDict, total=False):
 
 
 class Cancellation(TypedDict, total=False):
-    """Why a contract ends."""
+    """The reason for a cancellation."""
 
-    reason: Annotated[str, "Why it ends; kept with the contract.", Length(maximum=2000)]
+    reason: Annotated[str, "The reason; stored with the contract.", Length(maximum=2000)]
 
 
 class ContractStatus(TypedDict, total=False):
-    """How a contract stands."""
+    """The status of a contract."""
 
     contractId: str
-    status: Annotated[str, "active, scheduled (it starts later) or cancelled."]
+    status: Annotated[str, "active, scheduled (starts later) or cancelled."]
 
 
 class Contracts(Area):

@@ -1,4 +1,4 @@
-"""Customers: the customer's own settings."""
+"""Customers: the customer's settings."""
 
 from typing import Annotated, TypedDict, Unpack
 
@@ -11,7 +11,7 @@ from ..parameters import Id
 
 CustomerId = Annotated[
     str | None,
-    "Id of the customer; the signed-in one, which is the only one possible, if left out.",
+    "Customer id. Default: the signed-in customer, the only one possible.",
     Length(1, 500),
     IDENTIFIER,
 ]
@@ -23,17 +23,17 @@ class CustomerSettings(TypedDict, total=False):
     currency: Annotated[Currency, "Cannot be cleared."]
     allowedInviteDomains: Annotated[
         list[str],
-        "Whoever has an address in these domains may join by themselves. [] clears. Takes the right to manage users.",
+        "Anyone with an email address in these domains can join. [] clears it. Requires permission to manage users.",
         Length(maximum=500),
         EXTERNAL_TARGET,
     ]
-    mfaRequired: Annotated[bool, "Whether users have to sign in with a second factor."]
+    mfaRequired: Annotated[bool, "Whether users must sign in with a second factor."]
 
 
 class Contact(TypedDict, total=False):
-    """Whom to write to."""
+    """Contact addresses of a customer."""
 
-    emails: Annotated[list[str], "All addresses to write to; [] clears.", Length(maximum=500), EXTERNAL_TARGET]
+    emails: Annotated[list[str], "All contact addresses; [] clears them.", Length(maximum=500), EXTERNAL_TARGET]
 
 
 class CustomerDetails(TypedDict, total=False):
@@ -43,22 +43,22 @@ class CustomerDetails(TypedDict, total=False):
     name: str
     primaryDomain: str
     domains: list[str]
-    urlSlug: Annotated[str, "The customer's name in addresses of the console."]
+    urlSlug: Annotated[str, "The customer's name in console URLs."]
     settings: Annotated[JsonObject, "currency, allowedInviteDomains, mfaRequired (null means true)."]
     contact: Annotated[JsonObject, "emails"]
 
 
 class CustomerChanges(TypedDict, total=False):
-    """What to change; lists are replaced as a whole."""
+    """Changes to a customer. Lists are replaced as a whole."""
 
     urlSlug: Annotated[
         str,
-        "Name in addresses of the console: 3 to 12 lower-case letters, digits, dashes (not first or last), and nobody "
-        'else\'s. "" clears.',
+        "Name in console URLs: 3 to 12 lowercase letters, digits, dashes (not first or last), unique among "
+        'customers. "" clears it.',
         Length(maximum=12),
     ]
-    settings: Annotated[CustomerSettings, "What is left out stays as it is."]
-    contact: Annotated[Contact, "What is left out stays as it is."]
+    settings: Annotated[CustomerSettings, "Omitted fields stay unchanged."]
+    contact: Annotated[Contact, "Omitted fields stay unchanged."]
 
 
 class Customers(Area):

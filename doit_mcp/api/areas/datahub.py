@@ -1,4 +1,4 @@
-"""DataHub: costs and usage of the customer's own making."""
+"""DataHub: costs and usage that customers send to DoiT."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -16,7 +16,7 @@ NAME_PATTERN = Pattern(r"^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$")
 Dataset = Annotated[str, "Name of the dataset.", Length(1, 300), IDENTIFIER]
 NewDatasetName = Annotated[str, "Name of the dataset.", NAME_PATTERN, Length(1, 300)]
 Timestamp = Annotated[str, "RFC 3339, e.g. 2026-01-31T10:00:00Z.", Length(1, 40)]
-Description = Annotated[str, "What its data are.", Length(maximum=5000)]
+Description = Annotated[str, "Description of its data.", Length(maximum=5000)]
 
 
 class Datasets(TypedDict, total=False):
@@ -30,37 +30,37 @@ class DatasetDetails(TypedDict, total=False):
 
     name: str
     description: str
-    records: Annotated[int | None, "How many events it has."]
+    records: Annotated[int | None, "Number of events."]
     updatedBy: str
     lastUpdated: str
 
 
 class DatahubResult(TypedDict, total=False):
-    """What the API says."""
+    """The API's message."""
 
     message: str
 
 
 class Ingested(TypedDict, total=False):
-    """What was taken in."""
+    """The imported rows."""
 
-    batch: Annotated[str, "Id of the batch."]
+    batch: Annotated[str, "Batch id."]
     ingestedRows: int
 
 
 class EventDimension(TypedDict, total=False):
-    """What an event is about."""
+    """A dimension of an event."""
 
-    key: Annotated[str, "Of a fixed one: a name that DoiT knows, e.g. project_id, service_description."]
+    key: Annotated[str, "If fixed: a name known to DoiT, e.g. project_id, service_description."]
     type: Literal["fixed", "label", "project_label", "system_label"]
     value: str | bool
 
 
 class EventMetric(TypedDict, total=False):
-    """An amount."""
+    """An amount of an event."""
 
     value: Annotated[float, "The amount."]
-    type: Annotated[str, "cost, usage, or a name of your own, e.g. working_hours."]
+    type: Annotated[str, "cost, usage, or a custom name, e.g. working_hours."]
 
 
 class Event(TypedDict, total=False):
@@ -68,31 +68,29 @@ class Event(TypedDict, total=False):
 
     provider: Required[NewDatasetName]
     time: Required[Timestamp]
-    id: Annotated[str, "Unique in the dataset; made up, if left out."]
+    id: Annotated[str, "Unique in the dataset. Default: generated."]
     dimensions: Annotated[list[EventDimension], Length(maximum=1000)]
     metrics: Annotated[list[EventMetric], Length(maximum=1000)]
 
 
 class Events(TypedDict, total=False):
-    """Events to take in."""
+    """Events to send."""
 
     events: Required[Annotated[list[Event], Length(1, MAX_EVENTS)]]
 
 
 class Upload(TypedDict, total=False):
-    """The fields of the API's form."""
+    """Fields of the API's form."""
 
     provider: str
     file: bytes
 
 
 class EventSelection(TypedDict, total=False):
-    """Which events."""
+    """The events to delete."""
 
     dataset: Required[Dataset]
-    eventIds: Annotated[
-        list[str], "Ids of the events. Give either these or a time range.", Length(1, MAX_EVENTS), VERBATIM
-    ]
+    eventIds: Annotated[list[str], "Event ids. Give either these or a time range.", Length(1, MAX_EVENTS), VERBATIM]
     startTime: Annotated[Timestamp, "Start of a time range, RFC 3339."]
     endTime: Annotated[Timestamp, "End of a time range, RFC 3339."]
 
@@ -109,7 +107,7 @@ class NewDataset(TypedDict, total=False):
 
 
 class DatasetChanges(TypedDict, total=False):
-    """What to change about a dataset."""
+    """Changes to a dataset."""
 
     description: Description
 
@@ -117,7 +115,7 @@ class DatasetChanges(TypedDict, total=False):
 class DatasetNames(TypedDict):
     """Several datasets."""
 
-    datasets: Annotated[list[str], "Names of the datasets.", Length(1, 1000), IDENTIFIER]
+    datasets: Annotated[list[str], "Dataset names.", Length(1, 1000), IDENTIFIER]
 
 
 class Datahub(Area):
@@ -137,9 +135,9 @@ class Datahub(Area):
     async def upload_datahub_csv(
         self,
         *,
-        provider: Annotated[str | None, "Name of the dataset that takes it in.", NAME_PATTERN, Length(1, 300)] = None,
+        provider: Annotated[str | None, "Name of the dataset to add it to.", NAME_PATTERN, Length(1, 300)] = None,
         file: Annotated[
-            str | None, "CSV, ZIP or GZ file as base64, 30 MB at most.", Length(1, MAX_ENCODED_CHARACTERS)
+            str | None, "CSV, ZIP or GZ file as base64, at most 30 MB.", Length(1, MAX_ENCODED_CHARACTERS)
         ] = None,
         csv: Annotated[str | None, "Instead of file: the CSV as plain text.", Length(1, MAX_ENCODED_CHARACTERS)] = None,
     ) -> Annotated[JsonObject, Ingested]:

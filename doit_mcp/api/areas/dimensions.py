@@ -1,4 +1,4 @@
-"""Dimensions: what costs can be grouped and filtered by."""
+"""Dimensions: the fields to group and filter costs by."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -14,7 +14,7 @@ PAGE_SIZE = 200
 class DimensionPage(ListPage, total=False):
     """A page of dimensions."""
 
-    dimensions: Annotated[list[JsonObject], "Each with id, label (its name for people) and type."]
+    dimensions: Annotated[list[JsonObject], "Each with id, label (display name) and type."]
 
 
 class DimensionDetails(TypedDict, total=False):
@@ -23,7 +23,7 @@ class DimensionDetails(TypedDict, total=False):
     id: str
     label: str
     type: str
-    values: Annotated[list[JsonObject], "value, as filters need it, and cloud of each."]
+    values: Annotated[list[JsonObject], "Each with value, as filters require it, and cloud."]
 
 
 class Dimensions(Area):
@@ -44,12 +44,12 @@ class Dimensions(Area):
     async def list_dimensions(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
+        maxResults: Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}."] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:value, joined by |, e.g. type:label. Keys: type, label, key. The same key twice means or, different "
-            "keys mean and.",
+            "key:value terms joined by |, e.g. type:label. Keys: type, label, key. Repeated keys mean OR, "
+            "different keys AND.",
         ] = None,
         sortBy: Literal["type", "label", "key", "timestamp"] | None = None,
         sortOrder: SortOrder = None,
@@ -67,8 +67,8 @@ class Dimensions(Area):
     async def get_dimension(
         self,
         *,
-        type: Annotated[DimensionType, "As list_dimensions shows it."],
-        id: Annotated[str, "As list_dimensions shows it, e.g. service_description.", Length(1, 500), IDENTIFIER],
+        type: Annotated[DimensionType, "From list_dimensions."],
+        id: Annotated[str, "From list_dimensions, e.g. service_description.", Length(1, 500), IDENTIFIER],
     ) -> Annotated[JsonObject, DimensionDetails]:
         """Show the values of one dimension, spelled as filters require them: service names, projects, regions, label
         values."""

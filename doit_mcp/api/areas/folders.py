@@ -1,4 +1,4 @@
-"""Folders: where reports and allocations are kept."""
+"""Folders: where reports and allocations are stored."""
 
 from typing import Annotated, Required, TypedDict, Unpack
 
@@ -12,10 +12,10 @@ from ..parameters import Id, MaxResults, Name, OptionalId, PageToken
 
 PAGE_SIZE = 500
 
-FolderId = Annotated[Id, "Id of the folder, as list_folders shows it."]
-FolderName = Annotated[str, "What the folder is called.", Length(1, 300), IDENTIFIER]
-ParentId = Annotated[str, "Id of the folder that holds it; root for the top.", Length(maximum=500), IDENTIFIER]
-FolderDescription = Annotated[str, "What is kept in it.", Length(maximum=5000)]
+FolderId = Annotated[Id, "Folder id, from list_folders."]
+FolderName = Annotated[str, "Name of the folder.", Length(1, 300), IDENTIFIER]
+ParentId = Annotated[str, "Id of its parent folder; root for the top.", Length(maximum=500), IDENTIFIER]
+FolderDescription = Annotated[str, "What it contains.", Length(maximum=5000)]
 
 
 class FolderPage(ListPage, total=False):
@@ -42,7 +42,7 @@ class NewFolder(TypedDict, total=False):
 
 
 class FolderChanges(TypedDict, total=False):
-    """What to change about a folder."""
+    """Changes to a folder."""
 
     name: FolderName
     description: FolderDescription | None
@@ -59,7 +59,7 @@ class Folders(Area):
     async def list_folders(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
+        maxResults: Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}."] = None,
         pageToken: PageToken = None,
     ) -> Annotated[JsonObject, FolderPage]:
         """List the folders of reports and allocations, ordered by id. For the reports in a folder, use list_reports

@@ -1,4 +1,4 @@
-"""Insights: what DoiT found in the clouds, and what customers bring in themselves (source public-api)."""
+"""Insights: findings of DoiT in the clouds, and findings that customers add themselves (source public-api)."""
 
 from typing import Annotated, Literal, Unpack
 
@@ -23,9 +23,9 @@ from .insights_types import (
 PAGE_SIZE = 50
 MAX_ROWS = 5000
 
-Source = Annotated[str, "Source of the insight, as list_optimization_recommendations shows it.", Length(1, 500)]
-Key = Annotated[str, "Key of the insight, as list_optimization_recommendations shows it.", Length(1, 500)]
-"""Chosen by the customer, so blanks around it are part of it."""
+Source = Annotated[str, "Insight source, from list_optimization_recommendations.", Length(1, 500)]
+Key = Annotated[str, "Insight key, from list_optimization_recommendations.", Length(1, 500)]
+"""The customer chooses the key, so surrounding spaces are part of it."""
 Category = Literal[
     "FinOps", "OperationalExcellence", "PerformanceEfficiency", "Reliability", "Security", "Sustainability"
 ]
@@ -79,7 +79,7 @@ class Insights(Area):
         source: Source,
         key: Key,
         pageToken: PageToken = None,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out.", Range(1, MAX_ROWS)] = None,
+        maxResults: Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}.", Range(1, MAX_ROWS)] = None,
     ) -> Annotated[JsonObject, ResourcePage]:
         """List the cloud resources of a recommendation (insight), with the savings or risk of each."""
         return await self._resources(
@@ -126,7 +126,7 @@ class Insights(Area):
         *,
         sourceID: Annotated[OwnSource, IDENTIFIER],
         insightKey: Key,
-        maxResults: Annotated[int | None, "Rows in the answer, 1000 if left out.", Range(1, MAX_ROWS)] = None,
+        maxResults: Annotated[int | None, "Maximum rows. Default: 1000.", Range(1, MAX_ROWS)] = None,
         **resources: Unpack[ResourceSet],
     ) -> Annotated[JsonObject, ResourcePage]:
         """Replace all resources of a custom insight: unresolved resources that are not listed are deleted. The type,

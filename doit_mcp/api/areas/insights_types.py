@@ -1,4 +1,4 @@
-"""Bodies and answers of Insights, as TypedDicts."""
+"""Request and response bodies of Insights."""
 
 from typing import Annotated, Literal, Required, TypedDict
 
@@ -8,46 +8,46 @@ from ..markers import EXTERNAL_TARGET, IDENTIFIER, TEXT_WITH_LINKS
 InsightStatus = Literal[
     "actionable", "acknowledged", "optimized", "dismissed", "in progress", "upgrade needed", "permissions needed"
 ]
-NewInsightKey = Annotated[str, "Name of the insight in its source; a new one creates an insight.", Length(1, 500)]
+NewInsightKey = Annotated[str, "Name of the insight in its source; a new name creates an insight.", Length(1, 500)]
 Text = Annotated[str, Length(1, 20_000), TEXT_WITH_LINKS]
 
 
 class Dismissal(TypedDict, total=False):
-    """Why an insight was dismissed."""
+    """The reason for dismissing an insight."""
 
     reason: Literal[
         "not relevant", "not enough information", "not worth the effort", "inaccurate optimization opportunities"
     ]
-    comment: Annotated[str, "In your own words.", Length(maximum=20_000)]
+    comment: Annotated[str, "Free text.", Length(maximum=20_000)]
 
 
 class Finding(TypedDict, total=False):
-    """What is the matter with a resource."""
+    """A finding about a resource."""
 
-    value: Annotated[float, "Savings a day, USD."]
-    critical: Annotated[int, "Number of critical risks; so with the next three."]
+    value: Annotated[float, "Savings per day, USD."]
+    critical: Annotated[int, "Number of critical risks; likewise high, medium, low."]
     high: int
     medium: int
     low: int
-    current: Annotated[str, "E.g. the instance type it has."]
-    recommendation: Annotated[str, "E.g. the one it should have."]
+    current: Annotated[str, "E.g. the current instance type."]
+    recommendation: Annotated[str, "E.g. the recommended one."]
     agentInstalled: bool
 
 
 class NewResource(TypedDict, total=False):
-    """A resource that an insight is about. Resource, account, provider and type of the result tell it from others.
+    """A resource that an insight is about, identified by resource, account, provider and result type.
 
-    The API ignores changes to type, provider, account and location of one that it knows.
+    The API ignores changes to type, provider, account and location of existing resources.
     """
 
-    resourceId: Required[Annotated[str, "Its id in the cloud.", Length(1, 2000)]]
-    resourceType: Annotated[str, "What it is, e.g. instance."]
+    resourceId: Required[Annotated[str, "Id in the cloud.", Length(1, 2000)]]
+    resourceType: Annotated[str, "Kind of resource, e.g. instance."]
     cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
-    account: Required[Annotated[str, "Account or project it is in.", Length(1, 500)]]
+    account: Required[Annotated[str, "Its account or project.", Length(1, 500)]]
     location: Annotated[str, "Region or zone."]
-    externalId: Annotated[str, "Its id where the finding comes from."]
+    externalId: Annotated[str, "Id in the system the finding comes from."]
     externalUrl: Annotated[str, "Link to the finding there.", EXTERNAL_TARGET]
-    metadata: Annotated[JsonObject, "Anything else about it."]
+    metadata: Annotated[JsonObject, "Any other data."]
     resultType: Required[
         Annotated[
             Literal[
@@ -56,31 +56,31 @@ class NewResource(TypedDict, total=False):
                 "potential_daily_savings_with_recommendation",
                 "potential_daily_savings_with_cluster_agent",
             ],
-            "What result holds: critical, high, medium, low for risks; value for savings, with current and "
+            "Fields of result: critical, high, medium, low for risks; value for savings, with current and "
             "recommendation or agentInstalled.",
         ]
     ]
-    result: Annotated[Finding, "What was found, with the members that resultType asks for."]
+    result: Annotated[Finding, "The finding, with the fields for resultType."]
 
 
 class NewInsight(TypedDict, total=False):
-    """What can be said about an insight."""
+    """Fields of an insight."""
 
     key: Required[NewInsightKey]
-    title: Required[Annotated[str, "Shown to people.", Length(1, 500), TEXT_WITH_LINKS]]
-    shortDescription: Required[Annotated[Text, "In a sentence or two."]]
+    title: Required[Annotated[str, "Display title.", Length(1, 500), TEXT_WITH_LINKS]]
+    shortDescription: Required[Annotated[Text, "One or two sentences."]]
     detailedDescriptionMdx: Annotated[str, "Markdown (MDX).", Length(maximum=100_000), TEXT_WITH_LINKS]
     cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
     categories: Required[Annotated[list[Literal["FinOps", "Security"]], Length(1, 2)]]
     reportUrl: Annotated[str, "Link to a report about it.", EXTERNAL_TARGET]
-    cloudFlowTemplateId: Annotated[str, "A CloudFlow template that mends it.", IDENTIFIER]
+    cloudFlowTemplateId: Annotated[str, "A CloudFlow template that fixes it.", IDENTIFIER]
     easyWinDescription: Annotated[str, "Why it is easy to do.", TEXT_WITH_LINKS]
 
 
 class NewInsightWithResources(NewInsight, total=False):
     """An insight of a batch."""
 
-    resourceResults: Required[Annotated[list[NewResource], "The resources it is about.", Length(maximum=5000)]]
+    resourceResults: Required[Annotated[list[NewResource], "The affected resources.", Length(maximum=5000)]]
 
 
 class InsightBatch(TypedDict, total=False):
@@ -92,12 +92,12 @@ class InsightBatch(TypedDict, total=False):
 class InsightWithStatus(NewInsight, total=False):
     """One insight."""
 
-    status: Annotated[InsightStatus, "actionable, if left out."]
+    status: Annotated[InsightStatus, "Default: actionable."]
     dismissalDetails: Annotated[Dismissal, "With status dismissed."]
 
 
 class StatusChange(TypedDict, total=False):
-    """A new status."""
+    """A new status of an insight."""
 
     status: Required[InsightStatus]
     dismissalDetails: Annotated[Dismissal, "With status dismissed."]
@@ -107,7 +107,7 @@ class ResourceSet(TypedDict, total=False):
     """All resources of an insight."""
 
     resourceResults: Required[
-        Annotated[list[NewResource], "All of them; an empty list deletes all.", Length(maximum=5000)]
+        Annotated[list[NewResource], "The full list; an empty list deletes all.", Length(maximum=5000)]
     ]
 
 
@@ -135,21 +135,21 @@ class ResourcePage(TypedDict, total=False):
 
     resourceResults: Annotated[
         list[JsonObject],
-        "Each with resourceId, resourceType, cloudProvider, account, location, resolved, severity, resultType and "
-        "result: value (savings a day, USD), current, recommendation, or numbers of risks.",
+        "Each with resourceId, resourceType, cloudProvider, account, location, resolved, severity, resultType "
+        "and result: value (savings per day, USD), current, recommendation, or numbers of risks.",
     ]
-    pageToken: Annotated[str | None, "Give this to get the next page; missing, null or empty on the last."]
+    pageToken: Annotated[str | None, "Token of the next page; missing, null or empty on the last."]
     rowCount: int
 
 
 class Failures(TypedDict, total=False):
-    """What a batch could not do."""
+    """Failed items of a batch."""
 
-    failures: Annotated[list[JsonObject], "Each with insightKey, error and code. Empty: all is done."]
+    failures: Annotated[list[JsonObject], "Each with insightKey, error and code. Empty if all succeeded."]
 
 
 class StatusSet(TypedDict, total=False):
-    """What was done."""
+    """The status that was set."""
 
     success: bool
     source: str

@@ -1,4 +1,4 @@
-"""Invoices."""
+"""Invoices: amounts, due dates and line items."""
 
 from typing import Annotated, TypedDict
 
@@ -10,8 +10,8 @@ from ..parameters import CreatedSince, CreatedUntil, Id, MaxResults, PageToken
 from ..timestamps import format_date
 
 FIELDS = (
-    "id (invoice number), platform, status (OPEN, PAST DUE, PAID), invoiceDateFormatted, dueDateFormatted, "
-    "totalAmount, balanceAmount (still to be paid), currency and url"
+    "id (invoice number), platform, status (OPEN, PAST DUE, PAID), invoiceDateFormatted, "
+    "dueDateFormatted, totalAmount, balanceAmount (unpaid), currency and url"
 )
 
 
@@ -30,7 +30,7 @@ class InvoiceDetails(TypedDict, total=False):
     invoiceDateFormatted: Annotated[str, "YYYY-MM-DD"]
     dueDateFormatted: Annotated[str, "YYYY-MM-DD"]
     totalAmount: float
-    balanceAmount: Annotated[float, "Still to be paid."]
+    balanceAmount: Annotated[float, "The unpaid amount."]
     currency: str
     url: str
     lineItems: Annotated[list[JsonObject], "Each with description, details, qty, price, currency and type."]
@@ -56,7 +56,7 @@ class Invoices(Area):
         *,
         maxResults: MaxResults = None,
         pageToken: PageToken = None,
-        filter: Annotated[str | None, "key:[value], joined by |."] = None,
+        filter: Annotated[str | None, "key:[value] terms joined by |."] = None,
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, InvoicePage]:
@@ -81,14 +81,14 @@ class Invoices(Area):
 
     @offers(_invoice)
     async def get_invoice(
-        self, *, id: Annotated[Id, "Invoice number, as list_invoices shows it."]
+        self, *, id: Annotated[Id, "Invoice number, from list_invoices."]
     ) -> Annotated[JsonObject, InvoiceDetails]:
         """Show one invoice with its line items."""
         return with_formatted_dates(await self._invoice(id=id))
 
 
 def with_formatted_dates(invoice: JsonObject) -> JsonObject:
-    """An invoice with its two dates also as YYYY-MM-DD (UTC)."""
+    """Return an invoice with its two dates also as YYYY-MM-DD (UTC)."""
     return {
         **invoice,
         "invoiceDateFormatted": format_date(invoice.get("invoiceDate")),

@@ -1,4 +1,4 @@
-"""Labels: words by which people put resources together."""
+"""Labels: names that group reports, budgets, alerts and other objects."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -25,8 +25,8 @@ Color = Literal[
     "rosePink",
     "slateGrey",
 ]
-LabelName = Annotated[str, "The word itself.", Length(1, 300), IDENTIFIER]
-LabelId = Annotated[Id, "Id of the label, as list_labels shows it."]
+LabelName = Annotated[str, "Name of the label.", Length(1, 300), IDENTIFIER]
+LabelId = Annotated[Id, "Label id, from list_labels."]
 
 
 class LabelPage(ListPage, total=False):
@@ -41,13 +41,13 @@ class LabelDetails(TypedDict, total=False):
     id: str
     name: str
     color: Color
-    type: Annotated[Literal["custom", "preset"], "preset: DoiT's own."]
+    type: Annotated[Literal["custom", "preset"], "preset: defined by DoiT."]
     createTime: Annotated[str, "RFC 3339."]
     updateTime: Annotated[str, "RFC 3339."]
 
 
 class Assignments(TypedDict, total=False):
-    """What bears a label."""
+    """Objects that have a label."""
 
     assignments: Annotated[list[JsonObject], "Each with objectId and objectType."]
 
@@ -60,24 +60,24 @@ class NewLabel(TypedDict, total=False):
 
 
 class LabelChanges(TypedDict, total=False):
-    """What to change about a label."""
+    """Changes to a label."""
 
     name: LabelName
     color: Color
 
 
 class LabeledObjects(TypedDict):
-    """Something that can bear labels."""
+    """An object that can have labels."""
 
-    objectId: Annotated[str, "As its list shows it.", Length(1, 500)]
+    objectId: Annotated[str, "Id, from the object's list.", Length(1, 500)]
     objectType: Literal["alert", "allocation", "budget", "metric", "report", "annotation"]
 
 
 class Assignment(TypedDict, total=False):
-    """What is to get the label, and what is to lose it."""
+    """Objects to label and objects to remove the label from."""
 
-    add: Annotated[list[LabeledObjects], "What gets the label.", Length(maximum=1000)]
-    remove: Annotated[list[LabeledObjects], "What loses it.", Length(maximum=1000)]
+    add: Annotated[list[LabeledObjects], "Objects to add the label to.", Length(maximum=1000)]
+    remove: Annotated[list[LabeledObjects], "Objects to remove it from.", Length(maximum=1000)]
 
 
 class Labels(Area):
@@ -99,11 +99,11 @@ class Labels(Area):
     async def list_labels(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Rows in the answer, {PAGE_SIZE} if left out."] = None,
+        maxResults: Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}."] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value], joined by |. Keys: name, type. The same key twice means or, different keys mean and.",
+            "key:[value] terms joined by |. Keys: name, type. Repeated keys mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
         sortBy: Literal["id", "name", "type", "createTime", "updateTime"] | None = None,

@@ -1,4 +1,4 @@
-"""Organizations: parts of the customer that see their own data."""
+"""Organizations: parts of the customer with separate data."""
 
 from typing import Annotated, TypedDict
 

@@ -1,4 +1,4 @@
-"""Platforms: what support tickets can be about."""
+"""Platforms: the clouds that support tickets can be about."""
 
 from typing import Annotated, TypedDict
 

@@ -1,4 +1,4 @@
-"""Products: what of a platform support tickets can be about."""
+"""Products: the services of a platform that support tickets can be about."""
 
 from typing import Annotated, TypedDict
 
@@ -19,7 +19,9 @@ class Products(Area):
     async def list_products(
         self,
         *,
-        platform: Annotated[str | None, "Only of this platform: an id of list_platforms.", Length(1, 100)] = None,
+        platform: Annotated[
+            str | None, "Only products of this platform: an id from list_platforms.", Length(1, 100)
+        ] = None,
     ) -> Annotated[JsonObject, ProductList]:
         """List the products for support tickets, for create_ticket."""
         ...

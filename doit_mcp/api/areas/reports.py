@@ -1,4 +1,4 @@
-"""Reports and queries: what was spent on what."""
+"""Reports and queries of cloud cost and usage."""
 
 from typing import Annotated, Any, Required, TypedDict, TypeVar, Unpack, cast
 
@@ -29,39 +29,39 @@ class ReportResults(TypedDict, total=False):
 
     id: str
     reportName: str
-    urlUI: Annotated[str, "Where people open it."]
+    urlUI: Annotated[str, "Link to it in the DoiT console."]
     result: Annotated[JsonObject, "schema: columns with name and type; rows: a list of cells for each; forecastRows."]
 
 
 class QueryResult(TypedDict, total=False):
-    """Rows of a query."""
+    """The rows of a query."""
 
-    rowCount: Annotated[int, "Rows of the whole result."]
+    rowCount: Annotated[int, "Total number of rows."]
     columns: Annotated[list[JsonObject], "Name and type of each cell of a row."]
-    rows: Annotated[list[list[Any]], "A list of cells for each row."]
-    currency: Annotated[str, "Of the amounts, if it was asked for; the account's own otherwise."]
+    rows: Annotated[list[list[Any]], "Each row is a list of cells."]
+    currency: Annotated[str, "Currency of amounts, if requested; otherwise the account's."]
     secondaryRows: Annotated[list[list[Any]], "Rows of the secondary time range."]
     forecastRows: list[list[Any]]
 
 
 class ReportConfig(TypedDict, total=False):
-    """A report as it is defined."""
+    """The definition of a report."""
 
     id: str
     name: str
     description: str
     type: Annotated[str, "custom, preset or managed."]
-    config: Annotated[JsonObject, "What it asks: the config of run_query."]
-    labels: Annotated[list[str], "Ids."]
-    folderId: Annotated[str, "root: in no folder."]
+    config: Annotated[JsonObject, "The query, as the config of run_query."]
+    labels: Annotated[list[str], "Label ids."]
+    folderId: Annotated[str, "root if in no folder."]
 
 
 class Report(TypedDict, total=False):
-    """What can be said about a report."""
+    """Fields of a report."""
 
     description: str
-    labels: Annotated[list[str], "Ids of labels.", Length(maximum=1000)]
-    folderId: Annotated[str, "Where to keep it; root: in no folder.", IDENTIFIER]
+    labels: Annotated[list[str], "Label ids.", Length(maximum=1000)]
+    folderId: Annotated[str, "Folder to keep it in; root for none.", IDENTIFIER]
 
 
 class NewReport(Report, total=False):
@@ -72,7 +72,7 @@ class NewReport(Report, total=False):
 
 
 class ReportChanges(Report, total=False):
-    """What to change about a report."""
+    """Changes to a report."""
 
     name: Annotated[str, Length(1), IDENTIFIER]
     config: QueryConfig
@@ -81,7 +81,7 @@ class ReportChanges(Report, total=False):
 class Query(TypedDict, total=False):
     """The body of the API's request."""
 
-    config: Required[Annotated[QueryConfig, "What to ask."]]
+    config: Required[Annotated[QueryConfig, "The query."]]
 
 
 class Reports(Area):
@@ -95,8 +95,8 @@ class Reports(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value], joined by |. Keys: reportName, owner, type (custom, preset), updateTime, folderId. The same "
-            "key twice means or, different keys mean and.",
+            "key:[value] terms joined by |. Keys: reportName, owner, type (custom, preset), updateTime, folderId. "
+            "Repeated keys mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
         minCreationTime: CreatedSince = None,
@@ -125,14 +125,14 @@ class Reports(Area):
         name: Name = None,
         timeRange: Annotated[
             str | None,
-            "Another period than the report's own, up to now: ISO 8601 such as P30D, P6M or P1Y.",
+            "Replaces the report's period, up to now: ISO 8601 such as P30D, P6M or P1Y.",
             Pattern(r"^P(\d+Y)?(\d+M)?(\d+D)?$"),
         ] = None,
         startDate: Annotated[
-            str | None, "Another period: its first day, YYYY-MM-DD; with endDate.", DATE_PATTERN
+            str | None, "Replaces the report's period: first day, YYYY-MM-DD; with endDate.", DATE_PATTERN
         ] = None,
         endDate: Annotated[
-            str | None, "Another period: its last day, YYYY-MM-DD; with startDate.", DATE_PATTERN
+            str | None, "Replaces the report's period: last day, YYYY-MM-DD; with startDate.", DATE_PATTERN
         ] = None,
     ) -> Annotated[JsonObject, ReportResults]:
         """Run a saved report and return its results, for its own period or another one. Give its id or its name."""
@@ -153,7 +153,7 @@ class Reports(Area):
     async def _query(self, **body: Unpack[Query]) -> JsonObject: ...
 
     @offers(_query)
-    async def run_query(self, *, config: Annotated[QueryConfig, "What to ask."]) -> Annotated[JsonObject, QueryResult]:
+    async def run_query(self, *, config: Annotated[QueryConfig, "The query."]) -> Annotated[JsonObject, QueryResult]:
         """Query cloud cost and usage: metrics, groups, filters, periods, comparisons, forecasts. For the top
         services, projects or clouds, cost_breakdown is simpler. Example, this month's cost by service:
         {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
@@ -204,14 +204,14 @@ B = TypeVar("B", NewReport, ReportChanges)
 
 
 def _normalize_body(body: B) -> B:
-    """A report's body with its config as the API wants it."""
+    """Return a report's body with its config in the API's form."""
     if "config" in body:
         body["config"] = cast(QueryConfig, normalize_config(cast(JsonObject, body["config"])))
     return body
 
 
 def result_table(answer: JsonObject, currency: str | None = None) -> JsonObject:
-    """The result of a query as rows and columns. Raises ApiError for an answer without a result."""
+    """Return a query's result as rows and columns. Raise ApiError if the response has no result."""
     result = answer.get("result")
     if not isinstance(result, dict):
         raise ApiError("it holds no result", kind="answer")

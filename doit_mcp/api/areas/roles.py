@@ -1,4 +1,4 @@
-"""Roles: what users may do."""
+"""Roles: sets of permissions for users."""
 
 from typing import Annotated, TypedDict
 

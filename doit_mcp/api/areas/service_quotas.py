@@ -1,4 +1,4 @@
-"""Service Quotas: how much of the clouds' limits is used."""
+"""Service quotas: limits of cloud services and their utilization."""
 
 from typing import Annotated, Literal
 
@@ -14,8 +14,8 @@ class QuotaPage(ListPage, total=False):
     items: Annotated[
         list[JsonObject],
         "Each with cloudProvider, resource (account or project), service, quota, region, limit, usage, "
-        "utilizationPercent, status (ok, warning from 80 %, exceeded from 100 %) and observedAt. Global ones have no "
-        "region.",
+        "utilizationPercent, status (ok, warning from 80 %, exceeded from 100 %) and observedAt. Global "
+        "quotas have no region.",
     ]
 
 
@@ -26,8 +26,8 @@ class ServiceQuotas(Area):
     async def list_service_quotas(
         self,
         *,
-        cloudProvider: Annotated[Literal["aws", "gcp"] | None, "Only this cloud."] = None,
-        minUtilizationPercent: Annotated[float | None, "Only what is used at least this much.", Range(0, 100)] = None,
+        cloudProvider: Annotated[Literal["aws", "gcp"] | None, "Only quotas of this cloud."] = None,
+        minUtilizationPercent: Annotated[float | None, "Minimum utilization.", Range(0, 100)] = None,
         maxResults: Annotated[MaxResults, Range(1, 200)] = None,
         pageToken: PageToken = None,
     ) -> Annotated[JsonObject, QuotaPage]:

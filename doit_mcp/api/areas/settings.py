@@ -1,4 +1,4 @@
-"""Settings: the colors of reports."""
+"""Settings: color themes of reports."""
 
 from typing import Annotated, TypedDict, Unpack
 
@@ -10,14 +10,14 @@ from ..pagination import find_id
 from ..parameters import Id, Name, OptionalId
 
 COLOR_PATTERN = Pattern("^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")
-Color = Annotated[str, "In hex: #rgb, #rrggbb or #rrggbbaa.", COLOR_PATTERN]
+Color = Annotated[str, "Hex: #rgb, #rrggbb or #rrggbbaa.", COLOR_PATTERN]
 Palette = Annotated[list[Color], Length(1, 32)]
-ThemeId = Annotated[Id, "Id of the theme, as list_themes shows it."]
-ThemeName = Annotated[str, "What the theme is called.", Length(1, 200), IDENTIFIER]
+ThemeId = Annotated[Id, "Theme id, from list_themes."]
+ThemeName = Annotated[str, "Name of the theme.", Length(1, 200), IDENTIFIER]
 
 
 class ThemeList(TypedDict, total=False):
-    """Themes."""
+    """Color themes."""
 
     themes: Annotated[list[JsonObject], "Each with id, name, primaryColor, colors, createTime and updateTime."]
     rowCount: int
@@ -29,16 +29,16 @@ class ThemeDetails(TypedDict, total=False):
     id: str
     name: str
     primaryColor: str
-    colors: Annotated[JsonObject, "light and dark, a list of colors each."]
+    colors: Annotated[JsonObject, "light and dark, each a list of colors."]
     createTime: Annotated[str, "RFC 3339."]
     updateTime: Annotated[str, "RFC 3339."]
 
 
 class Palettes(TypedDict):
-    """Colours of a theme."""
+    """Colors of a theme."""
 
-    light: Annotated[Palette, "For light mode."]
-    dark: Annotated[Palette, "For dark mode."]
+    light: Annotated[Palette, "Light mode."]
+    dark: Annotated[Palette, "Dark mode."]
 
 
 class NewTheme(TypedDict):
@@ -50,7 +50,7 @@ class NewTheme(TypedDict):
 
 
 class ThemeChanges(TypedDict, total=False):
-    """What to change about a theme, with its new name."""
+    """Changes to a theme, including its new name."""
 
     name: ThemeName
     primaryColor: Color
@@ -58,7 +58,7 @@ class ThemeChanges(TypedDict, total=False):
 
 
 class ThemeLook(TypedDict, total=False):
-    """What to change about a theme."""
+    """Changes to a theme."""
 
     newName: ThemeName
     primaryColor: Color
@@ -68,13 +68,13 @@ class ThemeLook(TypedDict, total=False):
 class ActiveTheme(TypedDict, total=False):
     """The theme in use."""
 
-    themeId: Annotated[str, "default: the built-in one."]
+    themeId: Annotated[str, "default: the built-in theme."]
 
 
 class ThemeChoice(TypedDict):
     """The theme to use."""
 
-    themeId: Annotated[str, "Its id, or default for the built-in one.", Length(1, 500), IDENTIFIER]
+    themeId: Annotated[str, "Theme id, or default for the built-in one.", Length(1, 500), IDENTIFIER]
 
 
 class Settings(Area):
@@ -140,5 +140,5 @@ class Settings(Area):
         ...
 
     async def _find_id(self, name: str | None) -> str:
-        # The list has no pages: what id_of asks for about them is not sent.
+        # The list has no pages, so find_id's paging arguments are not sent.
         return await find_id(name or "", self.list_themes, "name")

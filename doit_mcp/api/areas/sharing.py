@@ -1,4 +1,4 @@
-"""Sharing: who may see or change a resource of Cloud Analytics."""
+"""Sharing: access to reports, budgets, alerts and allocations."""
 
 from typing import Annotated, Any, Literal, TypedDict, Unpack
 
@@ -9,38 +9,38 @@ from ..operation import Area, get, offers, put
 from ..parameters import Id
 
 ResourceType = Annotated[Literal["alerts", "budgets", "reports", "allocations"], "Kind of the resource."]
-ResourceId = Annotated[Id, "Id of the resource, as its list shows it."]
+ResourceId = Annotated[Id, "Resource id, from its list."]
 
 
 class Permissions(TypedDict, total=False):
-    """Who may do what with a resource."""
+    """The users with access to a resource."""
 
     id: str
     name: str
     description: str
     permissions: Annotated[list[JsonObject], "Each with user (email address) and role (owner, editor, viewer)."]
-    public: Annotated[str | None, "What everybody of the customer may do: editor, viewer or, if null, nothing."]
+    public: Annotated[str | None, "Role of all users of the customer: editor, viewer or null for no access."]
 
 
 class Permission(TypedDict):
-    """What one person may do."""
+    """The role of one user."""
 
     user: Annotated[str, "Email address.", Length(3, 320)]
     role: Role
 
 
 class PermissionChanges(TypedDict, total=False):
-    """Who may do what from now on."""
+    """The new permissions of a resource."""
 
     permissions: Annotated[
         list[Permission],
-        "Everybody who may; exactly one is the owner. Who is not in it loses access.",
+        "All users with access; exactly one owner. Users not listed lose access.",
         Length(1, 1000),
         EXTERNAL_TARGET,
     ]
     public: Annotated[
         Literal["editor", "viewer"] | None,
-        "What everybody of the customer may do; null: nothing. Leave it out to leave it as it is.",
+        "Role of all users of the customer; null: no access. Omit it to leave it unchanged.",
         EXTERNAL_TARGET,
     ]
 
@@ -69,7 +69,7 @@ class Sharing(Area):
         get_resource_permissions first. This grants or removes access to data: ask the user first."""
         sent: dict[str, Any] = dict(permissions)
         if resourceType == "allocations":
-            # The API fails on allocations without this member, and on null; "" is its word for nothing.
+            # For allocations, the API fails if this member is missing or null; "" means no access.
             if "public" not in sent:
                 sent["public"] = (
                     await self.get_resource_permissions(resourceType=resourceType, resourceId=resourceId)

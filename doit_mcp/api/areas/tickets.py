@@ -1,4 +1,4 @@
-"""Support tickets."""
+"""Support tickets and their comments and tags."""
 
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
@@ -18,13 +18,13 @@ CURRENT_PLATFORMS = {
     "google_g_suite": "google_cloud_platform",
     "microsoft_office_365": "microsoft_azure",
 }
-"""Names of the old server that the API does not know, and the platform each belongs to."""
+"""Platform names that the previous server accepted and the API rejects, with the current platform of each."""
 
 Severity = Literal["low", "normal", "high", "urgent"]
-Subject = Annotated[str, "What it is about, in one line.", Length(1, 1000)]
-Body = Annotated[str, "Everything support needs to know; may have HTML.", Length(1, 100_000)]
-Product = Annotated[str, "The product in question.", Length(1, 300)]
-TicketId = Annotated[int, "Number of the ticket.", Range(1), IDENTIFIER]
+Subject = Annotated[str, "Subject, in one line.", Length(1, 1000)]
+Body = Annotated[str, "Everything support needs to know; HTML is allowed.", Length(1, 100_000)]
+Product = Annotated[str, "The affected product.", Length(1, 300)]
+TicketId = Annotated[int, "Ticket number.", Range(1), IDENTIFIER]
 
 
 class TicketPage(ListPage, total=False):
@@ -37,20 +37,20 @@ class TicketPage(ListPage, total=False):
 
 
 class TicketDetails(TypedDict, total=False):
-    """One ticket, just created."""
+    """A created ticket."""
 
-    id: Annotated[int | str, "Number of the ticket."]
+    id: Annotated[int | str, "Ticket number."]
     status: str
     subject: str
     severity: str
     platform: str
     product: str
     requester: str
-    urlUI: Annotated[str, "Where people open it."]
+    urlUI: Annotated[str, "Link to it in the DoiT console."]
 
 
 class NewTicket(TypedDict, total=False):
-    """A support request."""
+    """A ticket to create."""
 
     subject: Required[Subject]
     body: Required[Body]
@@ -66,14 +66,14 @@ class NewTicket(TypedDict, total=False):
                 "microsoft_office_365",
                 "perfectscale",
             ],
-            "Where the problem is. The last four are old names, filed under the platform they belong to.",
+            "The affected platform. The last four are former names, mapped to current platforms.",
         ]
     ]
     product: Required[Product]
-    severity: Required[Annotated[Severity, "urgent is for production being down."]]
-    created: Annotated[str, "When the problem was noticed, RFC 3339; now, if left out."]
+    severity: Required[Annotated[Severity, "urgent: production is down."]]
+    created: Annotated[str, "When the problem was noticed, RFC 3339. Default: now."]
     requester: Annotated[
-        str, "Email address of the person to answer. Only for service accounts, which need it.", EXTERNAL_TARGET
+        str, "Email address to reply to. Only for service accounts, which must give it.", EXTERNAL_TARGET
     ]
 
 
@@ -82,32 +82,32 @@ class Ticket(TypedDict, total=False):
 
     id: int
     subject: str
-    description: Annotated[str, "Its first message."]
+    description: Annotated[str, "The first message."]
     status: str
     severity: str
     platform: str
     product: str
-    platform_info: Annotated[str, "Projects or accounts in question, joined by commas."]
+    platform_info: Annotated[str, "Affected projects or accounts, comma-separated."]
     requester: str
     tags: list[str]
     createTime: EpochMilliseconds
     updateTime: EpochMilliseconds
-    urlUI: Annotated[str, "Where people open it."]
+    urlUI: Annotated[str, "Link to it in the DoiT console."]
 
 
 class TicketChanges(TypedDict, total=False):
-    """What to change about a ticket; one of them at least."""
+    """Changes to a ticket; at least one."""
 
     status: Annotated[
-        Literal["open", "pending", "hold", "solved"], "Customers can only say solved; DoiT's employees any."
+        Literal["open", "pending", "hold", "solved"], "Customers can only set solved; DoiT employees any."
     ]
     assignee: Annotated[
-        str, "Email address of who works on it, at DoiT. DoiT's employees only.", Length(3, 320), EXTERNAL_TARGET
+        str, "Email address of the assignee at DoiT. For DoiT employees only.", Length(3, 320), EXTERNAL_TARGET
     ]
 
 
 class ChangedTicket(TypedDict, total=False):
-    """What was changed."""
+    """The changed fields of a ticket."""
 
     id: int
     status: str
@@ -133,8 +133,8 @@ class CommentList(TypedDict, total=False):
 class NewComment(TypedDict, total=False):
     """A comment to add."""
 
-    body: Required[Annotated[str, "What to say.", Length(1, 100_000)]]
-    private: Annotated[bool, "For DoiT's employees: true is a note that the customer does not see."]
+    body: Required[Annotated[str, "The reply.", Length(1, 100_000)]]
+    private: Annotated[bool, "For DoiT employees: true hides it from the customer."]
 
 
 class TagList(TypedDict, total=False):
@@ -152,7 +152,7 @@ class Tags(TypedDict):
 class AppliedTags(TypedDict, total=False):
     """Tags that were added or removed."""
 
-    applied_tags: Annotated[list[str], "As they are stored: lower case, with the prefix customer_tag/ for customers."]
+    applied_tags: Annotated[list[str], "As stored: lowercase, with prefix customer_tag/ for customers."]
 
 
 class TicketRequest(TypedDict):
@@ -179,15 +179,15 @@ class Tickets(Area):
     async def list_tickets(
         self,
         *,
-        maxResults: Annotated[int | None, f"Tickets of a page, at most 100; {PAGE_SIZE} if left out.", Range(1)] = None,
-        pageSize: Annotated[int | None, "The same as maxResults.", Range(1)] = None,
+        maxResults: Annotated[int | None, f"Tickets per page, at most 100. Default: {PAGE_SIZE}.", Range(1)] = None,
+        pageSize: Annotated[int | None, "Same as maxResults.", Range(1)] = None,
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value], joined by |, e.g. severity:[urgent]. The same key twice means or, different keys mean and.",
+            "key:[value] terms joined by |, e.g. severity:[urgent]. Repeated keys mean OR, different keys AND.",
         ] = None,
         subject: Annotated[
-            str | None, "Only tickets whose subject has this text, any case. Reads several pages."
+            str | None, "Only tickets whose subject contains this text, ignoring case. Reads several pages."
         ] = None,
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,

@@ -1,4 +1,4 @@
-"""Users: people who may sign in."""
+"""Users: accounts that can sign in."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -17,10 +17,10 @@ JobTitle = Literal[
     "Sales / Marketing",
     "Software / Ops Engineer",
 ]
-UserId = Annotated[Id, "Id of the user, as list_users shows it."]
-PersonName = Annotated[str, "Of the person.", Length(1, 300), IDENTIFIER]
-RoleId = Annotated[str, "As list_roles shows it.", Length(1, 500), EXTERNAL_TARGET, IDENTIFIER]
-DryRun = Annotated[bool | None, "true only says what would happen."]
+UserId = Annotated[Id, "User id, from list_users."]
+PersonName = Annotated[str, "The user's name.", Length(1, 300), IDENTIFIER]
+RoleId = Annotated[str, "From list_roles.", Length(1, 500), EXTERNAL_TARGET, IDENTIFIER]
+DryRun = Annotated[bool | None, "true only reports what would happen."]
 
 
 class UserList(TypedDict, total=False):
@@ -28,56 +28,54 @@ class UserList(TypedDict, total=False):
 
     users: Annotated[
         list[JsonObject],
-        "Each with id, email, displayName, firstName, lastName, jobTitle, roleId, organizationId and status (active, "
-        "invited); inviteStatus where the API tells it, e.g. Cancelled.",
+        "Each with id, email, displayName, firstName, lastName, jobTitle, roleId, organizationId and status "
+        "(active, invited); inviteStatus if known, e.g. Cancelled.",
     ]
     rowCount: int
 
 
 class UserAnswer(TypedDict, total=False):
-    """What became of a change."""
+    """The result of a change to a user."""
 
     message: str
-    user: Annotated[JsonObject, "The user as it is now."]
+    user: Annotated[JsonObject, "The updated user."]
 
 
 class InviteAnswer(TypedDict, total=False):
-    """What became of an invitation."""
+    """The result of a change to an invitation."""
 
     message: str
     inviteId: str
 
 
 class Deleted(TypedDict, total=False):
-    """What the API says."""
+    """The API's message."""
 
     message: str
 
 
 class UserChanges(TypedDict, total=False):
-    """What to change about a user."""
+    """Changes to a user."""
 
     firstName: PersonName
     lastName: PersonName
     jobTitle: JobTitle
-    jobFunction: Annotated[JobTitle, "Old name of jobTitle."]
+    jobFunction: Annotated[JobTitle, "Former name of jobTitle."]
     phone: Annotated[str, "Country code, e.g. +44.", Pattern(r"^\+[0-9]+$"), Length(maximum=20)]
-    phoneExtension: Annotated[str, "The number without it: 8 to 15 digits.", Pattern("^[0-9]{8,15}$")]
+    phoneExtension: Annotated[str, "Number without country code: 8 to 15 digits.", Pattern("^[0-9]{8,15}$")]
     language: Literal["en", "ja", "es"]
     roleId: RoleId
 
 
 class Invitation(TypedDict, total=False):
-    """Whom to invite."""
+    """The person to invite."""
 
-    email: Required[Annotated[str, "Email address of the person.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]]
+    email: Required[Annotated[str, "Email address to invite.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]]
     firstName: PersonName
     lastName: PersonName
     jobTitle: JobTitle
     roleId: RoleId
-    organizationId: Annotated[
-        str, "As list_organizations shows it. Cannot be changed later.", Length(1, 500), IDENTIFIER
-    ]
+    organizationId: Annotated[str, "From list_organizations. Cannot be changed later.", Length(1, 500), IDENTIFIER]
 
 
 class Users(Area):
@@ -88,7 +86,7 @@ class Users(Area):
         self,
         *,
         email: Annotated[
-            str | None, "Only the user with exactly this address, any case.", Length(1, 320), IDENTIFIER
+            str | None, "Only the user with exactly this address, ignoring case.", Length(1, 320), IDENTIFIER
         ] = None,
     ) -> Annotated[JsonObject, UserList]:
         """List the users of the customer, including invited ones. For one user, give the email address."""
