@@ -277,7 +277,7 @@ async def test_what_can_be_asked_is_what_was_declared(asker: Site) -> None:
 
 
 async def test_answers_of_another_session_answer_nothing(asker: Site) -> None:
-    """An unsolicited response is accepted and ignored."""
+    """Responses that the session does not wait for are ignored."""
     session = await asker.initialize(**ALL)
     thief = await asker.initialize(user=STRANGER, **ALL)
     async with opened(

@@ -138,7 +138,7 @@ async def test_n9_tasks_belong_to_the_person_at_one_customer(there: tuple[Site, 
 async def test_n17_one_person_with_two_tokens_opens_the_circuit_for_nobody_else(
     there: tuple[Site, Api], failures: int
 ) -> None:
-    """The circuit stays closed even if no request of anyone succeeded."""
+    """Other users are still served, even if no request succeeded before."""
     site, _ = there
     for number in range(failures):
         answer = await site.call(REAL[1 + number // 2 % 2], headers=(A, B)[number % 2])

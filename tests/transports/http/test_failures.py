@@ -131,7 +131,7 @@ async def test_resources(broken: Site, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["refusal", "api", "missing", "away", "late"])
 async def test_completions_that_fail_suggest_nothing(broken: Site, kind: str) -> None:
-    """Completion errors never interrupt the user's typing."""
+    """A completion that fails returns no values instead of an error, so that users can continue typing."""
     for ref in ({"type": "ref/prompt", "name": "fails"}, {"type": "ref/resource", "uri": "doc://fails/{kind}"}):
         params = {"ref": ref, "argument": {"name": "kind", "value": kind}}
         answer = await broken.modern("completion/complete", params)
@@ -217,7 +217,7 @@ async def test_subscriptions_are_bounded(broken: Site) -> None:
     "params", [{"name": 5}, {"name": "refusal", "arguments": []}, {"name": "refusal", "arguments": None}]
 )
 async def test_calls_that_are_none(broken: Site, params: Json) -> None:
-    """The requests violate their own schema."""
+    """Parameters that violate the schema of tools/call are a protocol error."""
     session = await broken.initialize()
     assert (await session.ask("tools/call", params)).code == (200, -32602)
     assert (await broken.modern("tools/call", params, headers={"Mcp-Name": "refusal"})).code == (400, -32602)

@@ -231,7 +231,7 @@ async def test_an_array_where_there_are_no_batches(site: Site) -> None:
 
 
 async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
-    """The refusal has the id of the request."""
+    """The second request is refused with its id."""
     async with opened(site) as stream:
         await stream.post(site.request("tools/call", {"name": "wait"}, id="w"))
         await site.bench.started.wait()

@@ -156,7 +156,7 @@ async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> Non
 
 @pytest.mark.requirement("J5", "N24")
 async def test_n24_packed_bodies_are_not_unpacked(site: Site) -> None:
-    """Not even to read the rest of a refused request."""
+    """The rest of a refused request is skipped without decompressing it."""
     packed = gzip.compress(b" " * (64 << 20))
     for headers, expected in ((site.headers(), 415), ({}, 401)):
         async with wired(site) as wire:

@@ -48,7 +48,7 @@ async def resumed(session: Session, id: str) -> AsyncIterator[Stream]:
 
 
 def forget_signs_of_life(redis: Server) -> None:
-    """Forget the liveness of all replicas, as if it had expired. Live replicas renew it at their next keepalive."""
+    """Forget the liveness of all replicas, as if it had expired. Live replicas renew it at their next heartbeat."""
     with redis.client() as client:
         client.delete(*client.keys("*:replica:*"))
 

@@ -131,7 +131,7 @@ async def test_an_answer_finds_the_replica_that_asked(pair: Pair) -> None:
 
 @pytest.mark.requirement("N5")
 async def test_n5_a_large_answer_does_not_go_through_redis(pair: Pair, redis: Server) -> None:
-    """The client gets an error at once, whether it asked through this replica or the other one."""
+    """The call fails at once, whether the client sent its answer to this replica or to the other one."""
     a, b = pair
     session = await a.initialize(elicitation={})
     with redis.client() as client:

@@ -191,7 +191,7 @@ async def test_batches_that_are_refused_whole(site: Site, case: str) -> None:
 
 @pytest.mark.requirement("S6")
 async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
-    """Each request gets its own response or the second is refused; equal ids in different sessions are independent."""
+    """The second request is refused; equal ids in different sessions are independent."""
     session, other = await site.initialize(), await site.initialize()
     first = asyncio.create_task(session.call("wait", id=7))
     await site.bench.started.wait()
