@@ -130,7 +130,7 @@ Mint = Callable[..., str]
 
 @pytest.fixture
 def mint(provider: Provider, clock: Clock) -> Mint:
-    """Makes valid tokens of this provider, with changed claims on request."""
+    """Return a function that makes valid tokens of this provider, with changed claims on request."""
 
     def token(**changes: Any) -> str:
         return provider.signer.token(now=clock.now, **{"iss": provider.url, **changes})

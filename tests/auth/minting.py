@@ -61,7 +61,8 @@ class Signer:
         return r.to_bytes(32) + s.to_bytes(32)
 
     def token(self, *, header: dict[str, Any] | None = None, now: float = NOW, **changes: Any) -> str:
-        """An access token; *changes* replace claims, None leaves one out; the same with *header*."""
+        """An access token. *changes* replace claims, or remove those that are None; *header* does the same for the
+        header."""
         return self.raw(encoded({**HEADER, **(header or {})}), encoded(claims(now, **changes)))
 
 

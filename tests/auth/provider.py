@@ -84,7 +84,7 @@ class Provider:
 
 
 def says(status: int, text: str = "", **headers: str) -> Answering:
-    """A fixed response."""
+    """Return a handler with a fixed response."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -101,7 +101,7 @@ async def resets(request: web.Request) -> web.StreamResponse:
 
 
 async def floods(request: web.Request) -> web.StreamResponse:
-    """An endless response, until the reader disconnects."""
+    """Send an endless response, until the reader disconnects."""
     response = web.StreamResponse()
     await response.prepare(request)
     while True:
@@ -109,7 +109,7 @@ async def floods(request: web.Request) -> web.StreamResponse:
 
 
 def hangs(until: asyncio.Event) -> Answering:
-    """No response before *until*."""
+    """Send no response before *until*."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         await until.wait()
@@ -120,7 +120,7 @@ def hangs(until: asyncio.Event) -> Answering:
 
 @asynccontextmanager
 async def listening(app: web.Application) -> AsyncIterator[str]:
-    """Serves the application on a loopback port; the value is its URL. It accepts long headers, because aiohttp's own
+    """Serves the application on a loopback port and yields its URL. Long headers are accepted, because aiohttp's own
     refusal would quote them."""
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True, max_field_size=1 << 18

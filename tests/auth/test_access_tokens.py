@@ -485,7 +485,7 @@ def test_x1_a_token_is_recognised_in_every_disguise(signer: Signer) -> None:
         signer.token(exp=1),
         signer.token(header={"kid": "x"}, iss=ISSUER + "/"),
         signer.token(header={"kid": "x"}, iss=[ISSUER]),
-        signer.token(header={"kid": "x"}, iss="https://evil.example"),  # still meant for us
+        signer.token(header={"kid": "x"}, iss="https://evil.example"),  # also meant for this server
         unsigned({"alg": "none"}, claims()),
         Signer().token(),
         base64.b64encode(encoded(claims())).decode(),

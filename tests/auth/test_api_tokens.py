@@ -1,4 +1,4 @@
-"""Verification of DoiT API tokens: answers of the API, caching, limits of failed attempts, and logs."""
+"""Verification of DoiT API tokens: responses of the API, caching, limits of failed attempts, and logs."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ async def test_p4_good_tokens_use_no_tries_up(authenticator: Authenticator, prov
 
 
 class Elsewhere:
-    """The limiter of all replicas, which refuses with these waits."""
+    """The limiter shared by all replicas, which refuses with these waits."""
 
     def __init__(self, *waits: float) -> None:
         self.waits = list(waits)
@@ -415,7 +415,7 @@ async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
     before = ApiTokenVerifier(base, http, clock, verified_tokens=proofs)
     await before.verify(TOKEN, address)
     assert proofs.known == {token_digest(TOKEN)}
-    # After a restart, the attempts are used up from the same address.
+    # After a restart, all attempts are used up from the same address.
     tokens = ApiTokenVerifier(base, http, clock, verified_tokens=proofs)
 
     async def wrong(number: int) -> int:
@@ -446,7 +446,7 @@ async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
 async def test_n21_what_other_replicas_refuse_is_let_in_if_it_was_proven(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
-    """It takes no attempt, neither here nor at other replicas."""
+    """The token takes no attempt, neither here nor at other replicas."""
     proofs, elsewhere = Proofs(), Elsewhere(2.5, 2.5)
     tokens = ApiTokenVerifier(
         f"{provider.url}/api-base", http, clock, shared_attempts=elsewhere, verified_tokens=proofs

@@ -56,14 +56,13 @@ class Door:
         )
 
     async def ask(self, path: str, *, method: str = "POST", **options: Any) -> tuple[int, str, Any]:
-        """Status, WWW-Authenticate, and the JSON body."""
+        """Return status, WWW-Authenticate, and the JSON body."""
         async with self.http.request(method, self.url + path, allow_redirects=False, **options) as answer:
             return answer.status, answer.headers.get("WWW-Authenticate", ""), await answer.json(content_type=None)
 
 
 @pytest.fixture
 async def door(authenticator: Authenticator, http: aiohttp.ClientSession) -> AsyncIterator[Door]:
-    """A running server."""
     made = Door(http)
     async with listening(made.app(authenticator)) as url:
         made.url = url

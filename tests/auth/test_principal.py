@@ -48,7 +48,7 @@ def test_a_principal_does_not_change() -> None:
 
 @pytest.mark.requirement("C2")
 def test_employees_alone_act_for_other_customers() -> None:
-    """Same user and token, but a different owner, as for any other customer."""
+    """The same user and token have a different owner for each customer."""
     employee = Principal("e", "own", True, "jwt", "t", 10.0)
     acting = employee.for_customer("other")
     assert (acting.customer, acting.subject, acting.token, acting.expires) == ("other", "e", "t", 10.0)

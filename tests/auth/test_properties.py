@@ -72,7 +72,7 @@ def test_any_claim_of_any_value_gives_no_other_error(name: str, value: Any) -> N
 def test_any_header_of_any_value_gives_no_other_error(name: str, value: Any) -> None:
     status = verdict(KEY.raw(json.dumps({**HEADER, name: value}).encode(), encoded(claims())))
     expected = 200 if name in ("typ", "jwk") or value == HEADER.get(name) else 401
-    # NaN-free, but orjson may refuse numbers beyond what JSON carries.
+    # Without NaN, but orjson may refuse numbers beyond what JSON can represent.
     assert status in (expected, 401)
 
 

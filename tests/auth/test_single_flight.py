@@ -135,7 +135,7 @@ def test_n21_a_share_of_tries_is_kept_for_addresses_that_good_tokens_came_from(c
     assert [tries.try_acquire_reserved(name) for name in ("c", "", "good", "good")] == [False, False, True, True]
     assert not tries.try_acquire_reserved("good")
     clock.advance(10)
-    # The address has a limit of its own all the same, and is forgotten when others come.
+    # The address still has its own limit, and is forgotten when other addresses come.
     assert [tries.try_acquire_reserved("good") for _ in range(2)] == [True, False]
     for name in ("d", "e"):
         tries.record_success(name)

@@ -66,7 +66,7 @@ class Served:
             assert (await self.site.send("GET", "/healthz", {})).status == 200
 
     async def write(self, session: Session, name: str) -> str:
-        """Create a label, which logs a line in the audit log. Returns its id."""
+        """Create a label, which logs a line in the audit log, and return its id."""
         made = await session.call("create_label", {"name": name, "color": "blue"})
         assert "isError" not in made.result, made.result
         found: str = made.result["structuredContent"]["id"]
@@ -80,13 +80,13 @@ class Served:
         return found
 
     async def number(self, name: str) -> float:
-        """A value in /metrics."""
+        """Return the value of a metric."""
         lines = (await self.site.send("GET", "/metrics", {})).text.splitlines()
         (line,) = [line for line in lines if line.startswith(name)]
         return float(line.rpartition(" ")[2])
 
     async def stop(self) -> None:
-        """Stop it with SIGTERM, within the time of drain and flush; pytest's timeout bounds the rest."""
+        """Stop the server with SIGTERM, within the time of drain and flush; pytest's timeout limits the rest."""
         self.process.terminate()
         assert await asyncio.wait_for(self.process.wait(), 30) == 0
 
@@ -142,7 +142,7 @@ def lines_of(text: bytes) -> list[Json]:
 
 
 async def read_until(end: int, wanted: str) -> list[Json]:
-    """The lines of a pipe up to the first with *wanted* as its message or tool."""
+    """Return the lines of a pipe up to the first with *wanted* as its message or tool."""
     text = b""
     while True:
         text += await asyncio.to_thread(os.read, end, 1 << 16)
@@ -179,7 +179,7 @@ async def test_n6_nobody_reads_the_audit_log(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("N6")
 async def test_n6_nobody_reads_what_workers_log() -> None:
-    """Nor what their supervisor logs."""
+    """The log of their supervisor blocks nothing either."""
     with pipe() as (_, end):
         fill(end)
         async with two_workers(end) as (process, site, _port):
@@ -292,7 +292,7 @@ async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: P
 
 @pytest.mark.requirement("N6")
 async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_audit_log(tmp_path: Path) -> None:
-    """Only the first change, made while nothing was pending, can be missing, and the log reports it at the end."""
+    """Only the first change, made while no line was pending, can be missing, and the log reports it at the end."""
     with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
         fill(end)
         async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
@@ -311,7 +311,7 @@ async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_au
 
 @pytest.mark.requirement("N6")
 async def test_n6_what_was_not_written_at_the_end_is_said_on_the_other_stream(tmp_path: Path) -> None:
-    """Also for the log in the audit log. The exit status stays 0."""
+    """This includes lines of the audit log. The exit status stays 0."""
     with pipe() as (_, end), (tmp_path / "audit").open("wb") as audit:
         fill(end)
         async with served(audit.fileno(), end) as made:
@@ -357,7 +357,7 @@ async def test_n6_started_without_standard_streams(closed: str, tmp_path: Path) 
 
 @pytest.mark.requirement("N6")
 async def test_n6_workers_without_a_standard_output(tmp_path: Path) -> None:
-    """They inherit /dev/null under its number, and do not use it as the audit log."""
+    """Workers inherit /dev/null under its number, and do not use it as the audit log."""
     with (tmp_path / "log").open("wb") as log:
         async with two_workers(log.fileno(), before=(sys.executable, "-c", CLOSED, "1")) as (_process, site, _port):
             for _number in range(10):
@@ -402,7 +402,7 @@ def report(dropped: int) -> bytes:
 
 
 def drain(end: int) -> bytes:
-    """The bytes that a pipe holds now."""
+    """Return the bytes that a pipe holds now."""
     os.set_blocking(end, False)
     found = b""
     try:
@@ -488,7 +488,7 @@ def test_n6_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
 
 @pytest.mark.requirement("N6")
 def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even before its queue is full."""
+    """It is reported even before its queue is full."""
     monkeypatch.setattr("doit_mcp.observability.log_writer.STALL_SECONDS", 0.0)
     with pipe() as (read, end):
         stream = LogStream(end, report)
@@ -506,7 +506,7 @@ def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.requirement("N6")
 def test_n6_batches_are_what_a_pipe_takes_in_one_piece() -> None:
-    """So that the lines of processes that share a pipe are not interleaved."""
+    """Lines of processes that share a pipe are then not interleaved."""
     sizes: list[int] = []
     with open(os.devnull, "wb") as null:
         stream = LogStream(null.fileno(), report)

@@ -26,7 +26,7 @@ NAMES = ("", "asyncio", "py.warnings", AUDIT_LOGGER, *REQUEST_QUOTING_LOGGERS)
 
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
-    """Logging is configured for the whole process."""
+    """Restore the logging configuration, which is global to the process."""
     loggers = [logging.getLogger(name) for name in NAMES]
     before = [(one.level, one.handlers[:], one.filters[:], one.propagate) for one in loggers]
     streams, unraisable = dict(logging_setup.LOG_STREAMS), sys.unraisablehook
@@ -85,7 +85,7 @@ async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> N
 @pytest.mark.requirement("G6")
 @pytest.mark.parametrize("level", ["debug", "warning", "error"])
 def test_what_was_changed_is_always_told(level: str, logs: Logs) -> None:
-    """On a separate stream, whatever the log level."""
+    """It is logged on a separate stream, whatever the log level."""
     logging_setup.configure(level, logs.log, logs.audit)
     logging.getLogger(AUDIT_LOGGER).info("write", extra={"tool": "create_label"})
     assert [line["tool"] for line in logs.lines(logs.audit)] == ["create_label"] and not logs.text()

@@ -30,7 +30,7 @@ def test_statuses_are_told_of_those_asked() -> None:
 
 @pytest.mark.requirement("G1")
 def test_the_last_statuses_are_told() -> None:
-    """So that calls with many requests have no long lines or lists."""
+    """Calls with many requests have no long lines or lists."""
     trace = Trace("id", "0" * 32)
     for status in range(100, 100 + 3 * MAX_STATUSES):
         trace.count_upstream_call(status, 0.0)

@@ -38,7 +38,7 @@ def test_n4_a_copy_is_equal_and_small(size: int) -> None:
 
 @pytest.mark.requirement("N4")
 async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> None:
-    """A message of 20 bytes kept 4 KB, counted as 276 bytes at most."""
+    """A message of 20 bytes used to keep 4 KB, counted as 276 bytes at most."""
     cache, replays, receipts = ByteCache(1 << 30), MemoryEventStore(), MemoryReceiptStore(per_owner=COUNT)
     log = replays.open_log("s", "1")
     tracemalloc.start()

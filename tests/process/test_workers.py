@@ -56,8 +56,8 @@ def free_port() -> Iterator[socket.socket]:
 async def two_workers(
     stderr: int | None = None, stdout: int | None = None, before: Sequence[str] = (), **settings: str | None
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Site, int]]:
-    """A running `doit-mcp serve --workers 2`, started by the command *before*, with a sandbox and a way to call it.
-    *settings* are added; None removes one."""
+    """A running `doit-mcp serve --workers 2`, started by the command *before*, with a sandbox and a function that
+    calls it. *settings* are added; None removes one."""
     with redis_server() as redis, free_port() as held:
         port = held.getsockname()[1]
         base = f"http://127.0.0.1:{port}"
@@ -105,7 +105,7 @@ async def test_sessions_are_known_to_all_workers_and_outlive_one() -> None:
 
 @pytest.mark.requirement("N22")
 async def test_n22_a_worker_that_is_replaced_has_the_secrets_of_the_others(tmp_path: Path) -> None:
-    """Also if the file with the secret has changed or is gone: a rotation requires a restart of the whole server."""
+    """Even if the file with the secret has changed or is gone: a rotation requires a restart of the whole server."""
     file = tmp_path / "secret"
     file.write_text(SECRET)
     of_file = {"MCP_TOKEN_EXCHANGE_SECRET": None, "MCP_TOKEN_EXCHANGE_SECRET_FILE": str(file)}
@@ -123,7 +123,7 @@ async def test_n22_a_worker_that_is_replaced_has_the_secrets_of_the_others(tmp_p
 
 @pytest.mark.requirement("N7")
 async def test_n7_a_second_server_on_the_same_port_is_refused() -> None:
-    """Also one with workers, which share a port among themselves. The first server continues."""
+    """This includes servers with workers, which share a port among themselves. The first server continues."""
     async with two_workers() as (process, site, port):
         more = {"MCP_TOKEN_EXCHANGE_SECRET": SECRET, "DOIT_MCP_REDIS_URL": "redis://127.0.0.1:1"}
         for flags in (["--workers", "2"], []):
@@ -224,7 +224,7 @@ async def test_n7_starts_that_never_serve_stop_no_worker_that_does(tmp_path: Pat
 async def test_n7_a_single_worker_that_served_each_time_is_started_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Although nothing serves in the meantime: only starts that never served count as failed."""
+    """Only starts that never served count as failed, even if no other worker serves in the meantime."""
     monkeypatch.setattr("doit_mcp.process.workers.MAX_RESTART_DELAY_SECONDS", 0.01)
     starts = tmp_path / "starts"
     starts.touch()
@@ -240,7 +240,7 @@ async def test_n7_a_single_worker_that_served_each_time_is_started_again(
 
 @pytest.mark.requirement("N7")
 async def test_n7_real_workers_outlive_five_deaths_of_one() -> None:
-    """Each after it served. Sessions continue."""
+    """Each one dies after it served. Sessions continue."""
     async with two_workers() as (process, site, port):
         session = await site.initialize(LATEST)
         healthy, victim = children(process.pid)
@@ -256,7 +256,7 @@ async def test_n7_real_workers_outlive_five_deaths_of_one() -> None:
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("of", ["watcher", "worker"])
 async def test_n24_hangups_drain(of: str) -> None:
-    """Like SIGTERM: exit status 0, and a worker that is hung up alone is replaced."""
+    """SIGHUP works like SIGTERM: exit status 0, and a worker that gets SIGHUP alone is replaced."""
     async with two_workers() as (process, site, port):
         session = await site.initialize(LATEST)
         assert (await session.ask("ping")).result == {}

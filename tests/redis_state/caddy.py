@@ -1,4 +1,4 @@
-"""Runs Caddy with the configuration of ``deploy``, on loopback and without certificates."""
+"""Runs Caddy with the configuration in ``deploy``, on loopback and without certificates."""
 
 from __future__ import annotations
 
@@ -41,13 +41,12 @@ async def run(*arguments: str, folder: Path, site: str) -> asyncio.subprocess.Pr
 
 
 async def version(folder: Path) -> tuple[int, ...]:
-    """The version of the program."""
     _, said = await said_by(await run("version", folder=folder, site=""))
     return tuple(map(int, said.split()[0].removeprefix("v").split(".")))
 
 
 async def said_by(process: asyncio.subprocess.Process) -> tuple[int, str]:
-    """The exit status and all output of a program that ends by itself."""
+    """Return the exit status and all output of a program that ends by itself."""
     out, errors = await process.communicate()
     assert process.returncode is not None
     return process.returncode, (out + errors).decode()
@@ -59,7 +58,7 @@ async def caddy(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """The proxy of ``deploy/Caddyfile`` at *site* ("127.0.0.1:8000"), in front of these replicas.
 
-    Nothing else of the file is different but how much *grace* calls have, and nobody but this machine reaches it.
+    Only the *grace* period of calls differs from the file, and only this machine can connect.
     """
     text = FILE.read_text()
     assert text.count(REPLICAS) == 1 and text.count(GLOBAL) == 1

@@ -103,7 +103,7 @@ class Pair:
         self.primary, self.replica, self.address = primary, replica, address
 
     async def swap(self, *, told: bool = True) -> None:
-        """Swap primary and replica; with *told* the address leads to the new primary."""
+        """Swap primary and replica, and by default switch the address to the new primary."""
         old, new = self.primary, self.replica
         while new.offset("slave_repl_offset") < old.offset("master_repl_offset"):
             await asyncio.sleep(0.01)

@@ -80,7 +80,7 @@ class Server:
             self.process = None
 
     def fresh(self) -> None:
-        """Make the server run and empty it, whatever a test did."""
+        """Start the server if necessary and empty it, whatever a test did."""
         if self.process is None:
             self.start()
         self.resume()

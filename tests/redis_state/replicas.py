@@ -1,4 +1,4 @@
-"""Runs several replicas in one process: they share the URL of tokens and a Redis, nothing else."""
+"""Runs several replicas in one process that share only the resource URL of tokens and a Redis."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Refusal(Exception):
 
 
 class Silent:
-    """A client whose Redis answers a command when the test lets it, and records the commands."""
+    """A client whose Redis responds only when the test lets it; records the commands."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -61,7 +61,7 @@ async def away(link: RedisConnection, command: str = "GET") -> None:
 
 
 async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) -> None:
-    """Later commands fail at once, and a single probe asks whether Redis is back."""
+    """Later commands fail at once, and a single probe detects when Redis is back."""
     link = linked(silent)
     await away(link)
     for _ in range(100):
@@ -76,7 +76,7 @@ async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) ->
 
 
 async def test_a_short_wait_in_vain_keeps_nobody_else_out(silent: Silent) -> None:
-    """Commands with a short timeout fail at once until the probe has an answer; others wait for their own."""
+    """Commands with a short timeout fail at once until the probe gets a response; others wait for their own."""
     link = linked(silent, 60)
     with pytest.raises(StateUnavailable):
         await link.execute("COUNT", max_wait=0.01)
@@ -163,7 +163,7 @@ def test_the_extra_is_asked_for(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
-    # It would hold for all tests that follow in this process.
+    # It would stay set for all later tests in this process.
     monkeypatch.setattr("doit_mcp.observability.logging_setup.configure", lambda level, **streams: None)
     monkeypatch.setenv("DOIT_MCP_REDIS_URL", "redis://:hush@host")
     monkeypatch.setenv("MCP_TOKEN_EXCHANGE_SECRET", "s" * 32)

@@ -1,4 +1,4 @@
-"""Used consents: one contract, in memory and in Redis; several replicas, bounds, and Redis unavailable."""
+"""Used consents: the same contract in memory and in Redis, with several replicas, limits, and Redis unavailable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.redis_state.redis_server import Server
 Make = Callable[..., Consents]
 BOUNDS: dict[str, Any] = {"lifetime_seconds": 60.0, "per_owner": 3}
 LATER = Consent.new().asked_at + 1_000_000
-"""A time in epoch milliseconds after the start of every memory in these tests."""
+"""A time in epoch milliseconds after the start of every store in these tests."""
 
 
 def consent_of(asked: int) -> Consent:
@@ -51,7 +51,7 @@ async def test_n14_of_several_at_once_one_counts(make: Make) -> None:
 
 @pytest.mark.requirement("N14")
 async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Make) -> None:
-    """What the bound drops cannot be used again."""
+    """Consents that are dropped because of the limit can never be used again."""
     consents = make()
     for asked in (5, 2, 3, 4):
         assert await consents.use("o", *consent_of(asked))
@@ -63,7 +63,7 @@ async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Ma
 
 @pytest.mark.requirement("N14")
 async def test_n14_what_was_asked_before_the_memory_began_counts_as_used(make: Make) -> None:
-    """An earlier process, or a Redis that lost its data, may have used it."""
+    """An earlier process, or a Redis that lost its data, may have recorded its use."""
     consents, before = make(), Consent(Consent.new().asked_at - 60_000, "before")
     assert not await consents.use("o", *before) and await consents.use("o", *consent_of(1))
     assert not await consents.use("o", *before)

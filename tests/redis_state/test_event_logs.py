@@ -1,4 +1,4 @@
-"""Event logs and task records in Redis: order, bounds, expiry, and foreign data."""
+"""Event logs and task records in Redis: order, limits, expiry, and foreign data."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_messages_in_order_and_the_end(link: RedisConnection, sender: Writ
     assert not begun.holder_alive and begun.messages == []
     for number, data in ((1, b"one"), (2, b"two")):
         await logs.add("s", "1", number, data, last=False)
-    # As when an answer of Redis was lost.
+    # A command is repeated if the response of Redis was lost.
     await logs.add("s", "1", 2, b"two again", last=False)
     await logs.add("s", "1", 2, b"", last=True)
     await sender.flush()

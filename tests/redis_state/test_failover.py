@@ -27,7 +27,7 @@ WRITE = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])"
 @pytest.fixture
 async def pair() -> AsyncIterator[Pair]:
     if shutil.which(PROGRAM) is None:
-        with redis_server():  # skips, or fails where everything is demanded
+        with redis_server():  # skips, or fails if every program is required
             raise AssertionError
     async with replicated() as made:
         yield made
@@ -94,7 +94,7 @@ async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pa
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
     with pytest.raises(StateUnavailable):
         await link.execute("SET", "key", "1")
-    # However often it is asked: commands go there again once it takes writes.
+    # Commands go to it again once it accepts writes, however often it was probed before.
     async with asyncio.timeout(20):
         while rejected(pair.primary, "del") < 3:
             assert link._fail_with
@@ -107,7 +107,7 @@ async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pa
 
 
 def rejected(node: Node, command: str) -> int:
-    """How many of these commands the server rejected before they ran."""
+    """Return how many of these commands the server rejected before they ran."""
     with node.client() as client:
         return int(client.info("commandstats").get(f"cmdstat_{command}", {}).get("rejected_calls", 0))
 
@@ -121,7 +121,7 @@ async def test_n23_connections_to_a_server_that_was_left_are_closed(pair: Pair) 
     async with asyncio.timeout(10):
         while link._retiring:
             await asyncio.sleep(0.01)
-    # The one that asks, over the socket, is alone there.
+    # The remaining connection, over the socket, is the one that counts them.
     async with asyncio.timeout(10):
         while await clients(pair.replica) > 1:
             await asyncio.sleep(0.01)
@@ -149,7 +149,7 @@ async def works(session: Session) -> bool:
 
 
 async def hears(first: Replica, second: Replica, session: Session) -> bool:
-    """Whether a change that is published at one replica reaches a stream at the other."""
+    """Return whether a change that is published at one replica reaches a stream at the other."""
     async with at(second, session).stream() as stream:
         assert stream.status == 200
         for _ in range(40):
@@ -172,9 +172,9 @@ async def test_n23_sessions_go_on_after_a_swap(pair: Pair) -> None:
             began = time.monotonic()
             await eventually(lambda: works(session))
             await eventually(lambda: works(at(second, session)))
-            # The rule is five seconds on an idle machine.
+            # The limit is five seconds on an idle machine.
             assert time.monotonic() - began < 15
-            # One answer can be luck, of a connection that was new anyway.
+            # A single response can be luck, on a connection that was new anyway.
             assert all([await works(at(site, session)) for _ in range(30) for site in (first, second)])
             assert all(await asyncio.gather(*(works(at(second, session)) for _ in range(30))))
             assert (await first.initialize()).id

@@ -1,4 +1,4 @@
-"""A Redis without free memory: existing data still counts, and no write runs that could run twice."""
+"""A Redis without free memory: existing data stays valid, and no write runs that could run twice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def small() -> Iterator[Server]:
 
 
 class Writes:
-    """Tools that change something, and a count of how often each did."""
+    """Tools that change something, and a count of how often each ran."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -47,7 +47,7 @@ class Writes:
     def tool(self, name: str, *, idempotent: bool) -> Tool:
         async def run(call: Call, arguments: Json) -> Json:
             self.done.append(f"{name} {arguments['text']}")
-            # Some answers are large, and so are the tables that some calls keep.
+            # Some results are large, and so are the tables that some calls store.
             if arguments["text"].startswith("hoard"):
                 for _ in range(12):
                     await call.results.put(call.owner, b"x" * MIB)
@@ -83,7 +83,8 @@ def answered(answer: Answer) -> str:
 
 @pytest.mark.requirement("N5")
 async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> None:
-    """A repeated write returns its answer at either replica; a new one is refused with a reason, unless idempotent."""
+    """A repeated write returns its result at either replica; a new one is refused with a reason, unless it is
+    idempotent."""
     writes = Writes()
     async with replicas(small.url, changes={"tools": writes.tools}) as (here, there):
         session = await here.initialize(user=USERS[0])
@@ -105,7 +106,7 @@ async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> N
 
 
 async def hoard(site: Replica, user: User) -> None:
-    """Everything that one user can store, and more: sessions, subscriptions, receipts, tables."""
+    """Store everything that one user can store, and more: sessions, subscriptions, receipts, tables."""
     said = {f"member-{number}": "x" * 1_000 for number in range(250)}
     capabilities: Json = {"elicitation": said, **said}
     params: Json = {"protocolVersion": LATEST, "capabilities": capabilities, "clientInfo": CLIENT | said}
@@ -124,7 +125,7 @@ async def hoard(site: Replica, user: User) -> None:
 @pytest.mark.requirement("N5")
 @pytest.mark.timeout(300)
 async def test_n5_two_users_do_not_fill_redis(small: Server) -> None:
-    """The data of one user is bounded in bytes, so another user's write runs once and has a receipt."""
+    """The data of one user is limited in bytes, so another user's write runs once and has a receipt."""
     writes = Writes()
     async with replicas(small.url, changes={"tools": writes.tools}) as (here, there):
         with small.client() as client:
@@ -171,7 +172,7 @@ def receipts(link: RedisConnection, **bounds: Any) -> RedisReceiptStore:
 
 @pytest.mark.requirement("N5")
 async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(small: Server, pair: Any) -> None:
-    """The write was claimed before. Its answer no longer fits, but the fact that it was done does."""
+    """The write was claimed before. Its result no longer fits, but the fact that it was done does."""
     one, other = pair
     for key in ("done", "not done"):
         assert await one.claim("o", key) is None
@@ -179,13 +180,13 @@ async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(smal
     waiting = asyncio.create_task(other.claim("o", "done"))
     await one.settle("o", "done", b"a" * 900)
     assert told(await waiting) == (b"", True) and told(await one.claim("o", "done")) == (b"", True)
-    # What surely was not done is given free, which needs no memory; but nobody can claim it now.
+    # A write that was certainly not done is released, which needs no memory, but cannot be claimed now.
     await one.settle("o", "not done", None)
     with pytest.raises(Unprotected):
         await other.claim("o", "not done")
     small.make_room()
     assert told(await other.claim("o", "done")) == (b"", True) and await other.claim("o", "not done") is None
-    # It can be forgotten.
+    # The receipt can be forgotten.
     await one.forget("o", "done")
     assert await one.claim("o", "done") is None
 
@@ -199,7 +200,7 @@ async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Serve
     with pytest.raises(Unprotected):
         await one.claim("o", "3")
     assert [told(await other.claim("o", key)) for key in ("1", "2")] == [(b"a", True)] * 2
-    # A repeatable write is protected by this process alone.
+    # A repeatable write is protected only within this process.
     assert await one.claim("o", "4", idempotent=True) is None
     await one.settle("o", "4", b"four")
     assert told(await one.claim("o", "4", idempotent=True)) == (b"four", True)

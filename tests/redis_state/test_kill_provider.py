@@ -1,4 +1,4 @@
-"""The identity provider is killed and returns with new keys: new sign-ins work, former ones are invalid."""
+"""The identity provider is killed and returns with new keys: new sign-ins work, former tokens are invalid."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ async def test_a_provider_restarted_with_new_keys() -> None:
                 load = [after.call("echo", {"text": str(number)}) for number in range(20)]
                 assert {answer.status for answer in await asyncio.gather(*load)} == {200}
                 assert (await before.send("POST", "/mcp", old)).status == 401
-                # The session is its owner's still, whoever signed the token.
+                # The session still belongs to its owner, whichever key signed the token.
                 again = Session(after, session.id, session.revision, session.user, {})
                 assert (await again.ask("ping")).result == {}

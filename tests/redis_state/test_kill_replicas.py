@@ -21,7 +21,7 @@ SEED = 6
 
 
 class Client:
-    """A session whose calls go to any replica, dead or alive; a call whose connection broke is sent again."""
+    """A session whose calls go to any replica, running or not; a call whose connection broke is sent again."""
 
     def __init__(self, session: Session, there: list[Replica], order: random.Random) -> None:
         self.session, self.there, self.order = session, there, order

@@ -1,4 +1,4 @@
-"""Limits of a principal over HTTP: one for all replicas, and local ones without waiting while Redis is unavailable."""
+"""Limits of a principal over HTTP: shared by all replicas, and local without waiting while Redis is unavailable."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def in_flight(site: Replica) -> int:
 
 
 async def until(status: int, ask: Callable[[], Awaitable[Answer]]) -> None:
-    """A released slot is free at other replicas a moment later."""
+    """Wait for this status, because a released slot becomes free at other replicas a moment later."""
     while (await ask()).status != status:
         await asyncio.sleep(0.01)
 
@@ -136,7 +136,7 @@ async def test_what_a_killed_replica_held_is_free(redis: Server) -> None:
         await killed.kill()
         assert refused(await a.call("echo")), "it may only be slow"
         with redis.client() as client:
-            # As after the life of its last sign of life.
+            # As if the replica's liveness had expired.
             client.delete(*client.keys("*:replica:*"))
         assert (await a.call("echo")).status == 200
         assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], aiohttp.ClientError)
@@ -144,7 +144,7 @@ async def test_what_a_killed_replica_held_is_free(redis: Server) -> None:
 
 @pytest.mark.requirement("L5", "G5")
 async def test_without_redis_the_limits_of_each(redis: Server) -> None:
-    """Each replica admits the whole limit; held slots count at all replicas once Redis is back, even empty."""
+    """Each replica admits the whole limit; held slots count at all replicas once Redis is back, even if it is empty."""
     async with replicas(redis.url, calls_per_principal=2, calls_per_minute=600_000, session_idle_s=1) as (a, b):
         async with waiting(a):
             redis.kill()
@@ -152,13 +152,13 @@ async def test_without_redis_the_limits_of_each(redis: Server) -> None:
                 assert refused(await b.call("echo"))
                 assert (await a.call("echo")).status == 200
                 redis.start()
-                # This Redis knows nothing but what it is told of calls that began before it did.
+                # This Redis is empty, and replicas report only calls that began before it started.
                 await until(429, lambda: a.call("echo"))
             await until(200, lambda: a.call("echo"))
 
 
 class Silent:
-    """A server that answers only the greetings of a Redis client, and counts the other commands."""
+    """A server that responds only to the handshake of a Redis client, and counts the other commands."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -173,7 +173,7 @@ class Silent:
 
 @pytest.mark.requirement("L5", "G5")
 async def test_a_redis_that_hangs_is_asked_by_the_first_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Later requests are answered without asking Redis."""
+    """Later requests are served without waiting for Redis."""
     monkeypatch.setattr(message_bus, "SHUTDOWN_SECONDS", 0.05)
     silent = Silent()
     server = await asyncio.start_server(silent.heard, "127.0.0.1", 0)
@@ -227,7 +227,7 @@ async def test_what_has_no_place_elsewhere_counts_as_no_call(redis: Server) -> N
 
 @pytest.mark.requirement("P4")
 async def test_strangers_have_one_number_of_tries_at_all(redis: Server) -> None:
-    """An address that guesses tokens at two replicas gets no more attempts than at one."""
+    """A client that guesses tokens at two replicas from one address gets no more attempts than at one."""
     async with replicas(redis.url, trusted_proxies=("127.0.0.0/8",)) as pair:
 
         async def wrong(number: int, address: str) -> int:
@@ -237,7 +237,7 @@ async def test_strangers_have_one_number_of_tries_at_all(redis: Server) -> None:
             assert (answer.status == 429) == ("Retry-After" in answer.headers)
             return answer.status
 
-        # Of one alone 120 at once would be let through, and these are 100 at each.
+        # One replica alone would admit 120 at once, and each gets 100.
         told: Counter[int] = Counter()
         for first in range(0, 200, 20):
             told.update(await asyncio.gather(*(wrong(first + number, "8.8.8.8") for number in range(20))))
@@ -264,7 +264,8 @@ class Validating:
 @pytest.mark.requirement("N21")
 @pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
 async def test_n21_a_flood_of_wrong_tokens_locks_no_proven_token_out(redis: Server, trusted: tuple[str, ...]) -> None:
-    """From the same address, or where only the total limit counts, at a replica that has not seen the token."""
+    """From the same address, or where only the total limit counts, at a replica that has not verified the token
+    before."""
     async with replicas(redis.url, api=Validating(), trusted_proxies=trusted) as (a, b):
 
         async def ask(site: Replica, token: str) -> int:
@@ -278,7 +279,7 @@ async def test_n21_a_flood_of_wrong_tokens_locks_no_proven_token_out(redis: Serv
         for first in range(0, 300, 20):
             told.update(await asyncio.gather(*(ask(b, f"wrong-{first + number}") for number in range(20))))
         assert told == {401, 429}
-        # Tries come back all the time; none is left now.
+        # Attempts refill all the time; use up those that are left.
         more = 0
         while await ask(b, f"more-{more}") != 429:
             more += 1

@@ -1,4 +1,4 @@
-"""Messages between replicas: once and in order, whatever Redis does; foreign data does no harm."""
+"""Messages between replicas arrive once and in order, whatever happens to Redis, and foreign data does no harm."""
 
 from __future__ import annotations
 

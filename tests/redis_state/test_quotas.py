@@ -1,4 +1,4 @@
-"""Quotas of several replicas: one limit for all, whatever is lost, delayed or dies."""
+"""Quotas of several replicas: one limit for all, whatever message is lost or delayed and whichever replica dies."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_one_limit_for_all(pair: Pair) -> None:
 
 
 async def test_many_at_once(pair: Pair) -> None:
-    """Requests under way count, too: never more than the limit, and in the end never fewer."""
+    """Requests to Redis in progress count, too: never more than the limit, and in the end never fewer."""
     a, b = pair
     given = await asyncio.gather(*(one.take() for one in (a, b) * 10))
     assert sum(given) <= LIMIT and a.held["ann"] + b.held["ann"] == sum(given)
@@ -129,7 +129,7 @@ async def test_what_the_dead_held_is_free(pair: Pair) -> None:
     assert [await a.take() for _ in range(LIMIT)] == [True] * LIMIT and not await b.take()
     a.die()
     assert await b.take() and b.seen() == [1]
-    # It was not dead, only late: what it says anew counts.
+    # The replica was only slow, so what it reports from now on counts.
     a.live()
     await a.quota.renew_all()
     await a.said(LIMIT, 1)

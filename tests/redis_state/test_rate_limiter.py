@@ -35,7 +35,7 @@ def limiter(
 
 @pytest.fixture(params=["memory", "redis"])
 def take(request: pytest.FixtureRequest) -> Take:
-    """Takes tokens; returns the seconds to wait."""
+    """Take tokens and return the seconds to wait."""
     if request.param == "redis":
         link = request.getfixturevalue("link")
         shared = {rate: limiter(link, Rate(BURST, rate)) for rate in (SLOW, FAST)}
@@ -74,7 +74,7 @@ async def test_replicas_share_their_buckets(link: RedisConnection, redis: Server
         with pytest.raises(LimitExceeded, match="slow down") as refused:
             await one.acquire("192.0.2.1")
         assert refused.value.scope == "owner" and refused.value.retry_after > 0
-    # What the limit of its owner refuses counts nowhere; what has no owner counts in the total.
+    # A refusal by the owner's limit counts nowhere; requests without an owner count in the total.
     assert [await shared_wait(there, "192.0.2.2"), await shared_wait(there, "")] == [0, 0]
     assert [await shared_wait(here, ""), await shared_wait(here, "192.0.2.3") > 0] == [0, True]
     async with running(a):

@@ -1,4 +1,4 @@
-"""Stored results: one contract, in memory and in Redis; what Redis can read, and behavior without it."""
+"""Stored results: the same contract in memory and in Redis, what Redis can read, and behavior without it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def test_replicas_share_them_and_redis_learns_nothing(link: RedisConnectio
         assert all(client.pttl(key) > 0 for key in keys)
         for word in (b"owner", b"secret", b"rows", handle.encode()):
             assert word not in seen
-        # What somebody writes into Redis is no result of ours.
+        # Foreign data in Redis is not accepted as a result.
         for key in client.keys("*:result:*"):
             client.set(key, b"{}")
     assert await of_redis(link).get("the-owner", handle) is None

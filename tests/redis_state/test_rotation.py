@@ -35,7 +35,7 @@ from tests.transports.http.serving import Answer, Session, next_event
 NEW = "another-secret-of-forty-characters-here!"
 OLD_ONE, ADDED, IN_USE, ALONE = ((SECRET,), (SECRET, NEW), (NEW, SECRET), (NEW,))
 STEPS = (OLD_ONE, ADDED, IN_USE, ALONE)
-# What runs side by side while replicas are restarted one after the other.
+# The secrets that are in use at the same time while replicas are restarted one after the other.
 SIDE_BY_SIDE = [pair for first, second in zip(STEPS, STEPS[1:]) for pair in ((first, second), (second, first))]
 Secrets = Sequence[str]
 
@@ -140,7 +140,7 @@ def test_n22_seals_and_boxes_are_opened_by_every_secret_in_force() -> None:
 @pytest.mark.parametrize(("one", "other"), SIDE_BY_SIDE)
 async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Secrets, other: Secrets) -> None:
     async with members(redis, one, other) as (a, b):
-        # Sessions: found, changed and closed by either; the bound of an owner is one.
+        # Sessions: either replica finds, changes and ends them, and the limit of an owner is shared.
         await a.records.create("s", "o", {"level": "info"})
         for member in (b, a, b):
             found = await member.records.find("s", "o")
@@ -149,19 +149,19 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
         found = await a.records.find("s", "o")
         assert found is not None and found.fields == {"id": "s", "level": "debug"}
         assert await b.records.find("s", "p") is None
-        # Redis tells times of use apart by milliseconds.
+        # Redis orders times of use by milliseconds.
         await asyncio.sleep(0.01)
         assert await b.records.create("t", "o", {}) == []
         await a.records.find("t", "o")
         assert await a.records.create("u", "o", {}) == ["s"]
         assert await a.records.renew([("t", "o"), ("s", "o")]) == [True, False]
         assert await b.records.delete("u", "o") and await a.records.find("u", "o") is None
-        # Kept tables.
+        # Stored tables.
         handle = await a.results.put("o", b"rows")
         assert handle is not None and await b.results.get("o", handle) == b"rows"
         more = await b.results.put("o", b"x"), await a.results.put("o", b"y")
         assert await b.results.get("o", handle) is None and None not in more
-        # Duplicate protection: a claim excludes the other, its receipt answers both, and both can forget it.
+        # Receipts: a claim excludes the other replica, the receipt is valid at both, and both can forget it.
         assert await a.receipts.claim("o", "g:k") is None
         waiting = asyncio.create_task(b.receipts.claim("o", "g:k"))
         await asyncio.sleep(0.05)
@@ -171,7 +171,7 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
         assert receipt is not None and receipt.answer == b"answer"
         await b.receipts.forget("o", "g:k")
         assert await a.receipts.claim("o", "g:k") is None
-        # Tasks, and what was sent on a stream.
+        # Tasks, and messages of a stream.
         a.notes.write("task", {"status": "working"}, 60)
         await a.logs.create("s", "1", {"id": 1})
         await a.logs.add("s", "1", 1, b"event", last=False)
@@ -192,7 +192,7 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
         await b.quota.acquire("o")
         b.held = 1
         assert [await shared_wait(one.quota, "o") for one in (a, b)] == [2, 2]
-        # What they tell each other.
+        # Messages between replicas.
         for speaker, listener in ((a, b), (b, a)):
             assert speaker.bus.broadcast("word", word="to all")
             speaker.bus.send_to(listener.bus.replica_id, "word", word="to one")
@@ -214,7 +214,7 @@ async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis
             again = await member.records.find("s", "o")
             assert again is not None and again.fields == fields and again.version == 1
     async with members(redis, ALONE) as (last,):
-        # The owner's list came along, with the one that nobody asked for.
+        # The owner's list was renamed, too, with the session that no replica had read.
         assert await last.records.find("idle", "o") is None
         assert await last.records.create("t", "o", {}) == []
         with redis.client() as client:
@@ -237,7 +237,7 @@ async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis
 
 @pytest.mark.requirement("N22")
 async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: Server) -> None:
-    """After the last step the old secret reads nothing: no name or value depends on it."""
+    """After the last step the old secret decrypts nothing: no name or value depends on it."""
     async with members(redis, IN_USE) as (member,):
         await member.records.create("s", "o", {"level": "info"})
         await member.results.put("o", b"rows")
@@ -247,7 +247,7 @@ async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: S
         with redis.client() as client:
             keys = [key.decode() for key in client.keys()]
         (old,) = name_variants(key_prefix(OLD_ONE))
-        # That this replica lives is no secret; those who name by the old one have to know.
+        # The liveness of this replica is not secret, and replicas that use the old name need it.
         assert {key for key in keys if key.startswith(old)} == {f"{old}:replica:{member.bus.replica_id}"}
 
 
@@ -263,7 +263,7 @@ class Traffic:
             try:
                 answer = await at(site, self.session).call("echo", {"text": "x"})
             except aiohttp.ClientError:
-                # That replica is being replaced.
+                # The replica is being replaced.
                 await asyncio.sleep(0.01)
                 continue
             assert answer.status == 200, answer
@@ -317,7 +317,7 @@ async def test_n22_secrets_change_under_traffic(redis: Server) -> None:
                 while traffic.calls < calls + 10:
                     assert not running.done(), running.exception()
                     await asyncio.sleep(0.01)
-                # A task of the one is known to the other, and so is a change.
+                # A task of one replica is visible at the other, and so is a change.
                 task = (await there[place].call("long", **TASKS)).result["taskId"]
                 known = (await there[1 - place].modern("tasks/get", {"taskId": task}, **TASKS)).result
                 assert known["status"] == "working"

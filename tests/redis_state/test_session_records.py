@@ -1,4 +1,4 @@
-"""Session records in Redis: owners, versions, lifetimes, bounds, holders."""
+"""Session records in Redis: owners, versions, lifetimes, limits, holders."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_lives_end_unless_used_or_kept(link: RedisConnection) -> None:
         assert await records.renew([("kept", "a")]) == [True]
     assert await records.find("used", "a") is not None and await records.find("kept", "a") is not None
     assert await records.renew([("idle", "a"), ("used", "a")]) == [False, True]
-    # What ended by itself takes no room.
+    # Expired sessions do not count.
     assert await kept(link, ttl=0.3, per_owner=3).create("new", "a", {}) == []
 
 
@@ -71,7 +71,7 @@ async def test_what_needs_its_holder(link: RedisConnection, redis: Server) -> No
         client.delete(link.key("replica", "me"))
     dead = await other.find("i", "a")
     assert dead is not None and not dead.holder_alive and await other.renew([("i", "a")]) == [False]
-    # Whatever others think of it, the holder knows that it lives.
+    # The holder knows that it is alive, whatever other replicas record.
     own = await mine.find("i", "a")
     assert own is not None and own.holder_alive and await mine.renew([("i", "a")]) == [True]
 

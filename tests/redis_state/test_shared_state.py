@@ -132,7 +132,7 @@ async def test_changes_are_merged(pair: Pair) -> None:
     session.customer, session.has_unsaved_changes = "globex", True
     there.log_level = "debug"
     await there.save()
-    # Not yet written, and not to be overwritten by what others wrote meanwhile.
+    # An unsaved change is not overwritten by the writes of other replicas.
     assert (await a.sessions.find(session.id, "o")) is session and session.customer == "globex"
     await session.save()
     assert (
@@ -167,7 +167,7 @@ async def test_a_change_that_could_not_be_written_is_none(pair: Pair, redis: Ser
 
 
 async def test_messages_for_nobody(pair: Pair) -> None:
-    """They are sent to the replica that may wait for them, and do no harm elsewhere."""
+    """Messages without a receiver are sent to the replica that may wait for them, and do no harm elsewhere."""
     a, b = pair
     session = await a.sessions.open("o", CALLER)
     there = await b.sessions.find(session.id, "o")
@@ -189,7 +189,7 @@ async def test_messages_for_nobody(pair: Pair) -> None:
 
 
 async def test_one_of_two_streams_stays(pair: Pair) -> None:
-    """Multiple Connections: of two streams that begin at the same time, the one that is later in Redis stays."""
+    """MCP, Multiple Connections: of two streams that begin at the same time, the one that is later in Redis stays."""
     a, b = pair
     here = await a.sessions.open("ann", CALLER)
     there = await b.sessions.find(here.id, "ann")
@@ -220,7 +220,7 @@ async def collected(rest: AsyncIterator[tuple[str, bytes]] | None) -> list[bytes
 
 
 async def test_logs_that_are_dropped(pair: Pair) -> None:
-    """Beyond the limit the oldest logs are dropped, here and in Redis."""
+    """Beyond the limit the oldest logs are dropped, from memory and from Redis."""
     a, b = pair
     old, new = a.replays.open_log("s", "old"), a.replays.open_log("s", "new")
     for log in (old, new):
@@ -242,7 +242,7 @@ async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatc
     while not log.is_resumed:
         await asyncio.sleep(0.005)
     redis.pause()
-    # Longer than a command may take.
+    # Longer than the timeout of a command.
     await asyncio.sleep(0.5)
     keeping = asyncio.create_task(a.replays.append_event("s", log, b"answer", last=True))
     redis.resume()
@@ -291,7 +291,7 @@ async def waits(task: Task) -> dict[str, Any]:
 
 
 async def test_answers_that_come_too_late(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
-    """The task asks a different question when the answer arrives from another replica."""
+    """The task has asked a different question by the time the answer arrives from another replica."""
     caplog.set_level(logging.INFO)
     a, b = pair
 

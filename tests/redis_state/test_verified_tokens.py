@@ -1,4 +1,4 @@
-"""Verified tokens in Redis: keyed hashes, kept for a day and bounded in number."""
+"""Verified tokens in Redis: keyed hashes, stored for a day and limited in number."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_n21_what_is_proven_is_known_and_forgotten(link: RedisConnection, 
             assert 0 < client.ttl(key) <= TTL_SECONDS
             seen = client.dump(key)
             assert not [one for one in DIGESTS if one in seen or one.hex().encode() in seen]
-            # One that was proven more than a day ago.
+            # A token that was verified more than a day ago.
             old = there._hashes(b"old")[0]
             client.zadd(key, {old: client.time()[0] - TTL_SECONDS})
         assert not await here.contains(b"old")

@@ -1,4 +1,4 @@
-"""The write queue: commands run in order, through outages; it is bounded and never gets stuck."""
+"""The write queue: commands run in order, through outages; it is limited in size and never gets stuck."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Write receipts: one contract, in memory and in Redis; several replicas, a dead one, and Redis unavailable."""
+"""Write receipts: the same contract in memory and in Redis, with several replicas, a dead one, and Redis
+unavailable."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ class Unprotected(Exception):
 
 @pytest.fixture
 async def of_redis(link: RedisConnection) -> AsyncIterator[Callable[..., RedisReceiptStore]]:
-    """Makes receipt stores; each is another replica."""
+    """Makes receipt stores, each for another replica."""
     made: list[RedisReceiptStore] = []
 
     def make(**bounds: Any) -> RedisReceiptStore:
@@ -180,7 +181,7 @@ async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
 async def test_n16_an_outage_forgets_nothing_that_this_process_did(
     of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Done, forgotten, done again, of unknown outcome, or running when Redis goes down."""
+    """Writes that were done, forgotten, done again, of unknown outcome, or running when Redis becomes unavailable."""
     one, other = of_redis(), of_redis()
     for key in ("done", "forgotten", "again"):
         await done(one, key, groups=[key])
@@ -201,7 +202,7 @@ async def test_n16_an_outage_forgets_nothing_that_this_process_did(
     assert not waiting.done()
     await one.settle("o", "running", b"r")
     assert told(await waiting) == (b"r", True)
-    # Nobody else can know.
+    # No other replica can know.
     assert await other.claim("o", "done") is None
     said = [one.getMessage() for one in caplog.records if one.name == "doit_mcp.redis_state.write_receipts"]
     assert len([text for text in said if "only the repeats of writes that it did itself" in text]) == 2
@@ -211,7 +212,7 @@ async def test_n16_an_outage_forgets_nothing_that_this_process_did(
 
 @pytest.mark.requirement("N16")
 async def test_n16_what_another_replica_undid_is_not_in_the_mirror(of_redis: Any, redis: Server) -> None:
-    """Done here, forgotten at the other replica and not repeated: while Redis answers, only its receipts count."""
+    """Done here, forgotten at the other replica and not repeated: while Redis is available, only its receipts count."""
     one, other = of_redis(), of_redis()
     await done(one, "k", groups=["a"])
     await other.forget_groups(["a"])
@@ -232,7 +233,7 @@ async def test_replicas_do_nothing_twice(of_redis: Any, redis: Server) -> None:
         assert all(client.pttl(key) > 0 for key in keys)
         seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
         assert not any(word in seen for word in (b"owner", b"tenant", b"answer"))
-        # What somebody writes into Redis is not taken for an answer.
+        # Foreign data in Redis is not accepted as a result.
         for key in client.keys("*:receipt:*"):
             client.hset(key, "a", b"forged")
     assert told(await other.claim("the-owner", "budgets tenant 1")) == (b"", False)
@@ -261,7 +262,7 @@ async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any)
 async def test_without_redis_each_process_for_itself(
     of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An outage logs one warning; this process still knows the writes of that time afterwards."""
+    """An outage logs one warning; afterwards this process still knows the writes of that time."""
     caplog.set_level(logging.INFO, "doit_mcp.redis_state")
     receipts, other = of_redis(), of_redis()
     assert await receipts.claim("o", "before") is None
@@ -312,7 +313,7 @@ async def test_who_could_not_renew_can_still_settle(of_redis: Any, link: RedisCo
     one, other = of_redis(lease=0.15), of_redis(lease=0.15)
     assert await one.claim("o", "k") is None
     redis.pause()
-    # Longer than a command may take.
+    # Longer than the timeout of a command.
     await asyncio.sleep(0.5)
     redis.resume()
     await back(link)

@@ -1,4 +1,4 @@
-"""What a limiter says: the seconds to wait, 0 for a limiter that admits."""
+"""Results of limiters as seconds to wait, or 0 for a limiter that admits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The circuit breaker alone: what opens it, how it probes, and what it never does."""
+"""The circuit breaker: what opens it, how it probes, and what it never does."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def who(number: int) -> Requester:
 
 
 def send(breaker: CircuitBreaker, requester: Requester, operation: str = "operation") -> None:
-    """A request that fails."""
+    """Record a request that fails."""
     breaker.record_failure(breaker.enter(requester), requester, operation)
 
 
 def fail(breaker: CircuitBreaker, times: int, *, callers: int = MIN_CALLERS, operations: int = 2) -> None:
-    """A number of failures in turn, of several callers with several operations."""
+    """Record consecutive failures of several callers with several operations."""
     for number in range(times):
         send(breaker, who(number % callers), f"operation {number % operations}")
 
@@ -217,7 +217,7 @@ def test_n17_one_person_with_many_tokens_and_customers_is_one(breaker: CircuitBr
     for number in range(10 * FEW_CALLERS_THRESHOLD):
         if breaker.state == "closed":
             send(breaker, Requester(1, number % 9), f"operation {number % 5}")
-    # Not a single success: it is open, for that person alone.
+    # Without a single success the circuit is open, but only for that user.
     assert (
         refused(breaker, Requester(1, 99))
         == breaker.retry_after
@@ -249,7 +249,7 @@ def test_n17_several_persons_of_several_customers_open_it_for_everybody(breaker:
 def test_n17_an_outage_that_few_met_first_becomes_everybodys(breaker: CircuitBreaker) -> None:
     fail(breaker, FEW_CALLERS_THRESHOLD, callers=1)
     assert refused(breaker, who(0))
-    # One failure each could be bad luck.
+    # One failure of each could be coincidence.
     for number in (1, 2, 1, 2):
         send(breaker, who(number), f"operation {number}")
         assert breaker.retry_after_for(who(99)) == 0
@@ -316,7 +316,7 @@ def test_n17_what_it_remembers_is_bounded(breaker: CircuitBreaker, clock: Clock)
 
 
 class Machine(RuleBasedStateMachine):
-    """Any order of requests, outcomes and times, with a model of what was sent and recorded."""
+    """A model-based test: requests, outcomes and times in any order, compared with a record of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -343,7 +343,7 @@ class Machine(RuleBasedStateMachine):
             assert rest == 0
             self.flying.append(ticket)
             if self.breaker.retry_after_for(caller):
-                # A sum of times and its difference again: the last digit may be another.
+                # Adding and subtracting times may change the last digit.
                 assert state != "closed" and 0 < self.breaker.retry_after <= PROBE_TIMEOUT_SECONDS + 1e-9
 
     @precondition(lambda self: self.flying)
@@ -352,7 +352,7 @@ class Machine(RuleBasedStateMachine):
         ticket = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
         state = self.breaker.state
         for number in range(burst):
-            # One that was sent twice counts once for each: a burst is as many requests that went out together.
+            # A retried request counts once per attempt; a burst is that many requests sent together.
             self.bad.append((self.clock.now, caller))
             self.breaker.record_failure(ticket, caller, f"operation {number % 2}")
         if state == "closed" and self.breaker.state != "closed":
@@ -375,7 +375,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def the_upstream_recovers(self) -> None:
-        """Whatever happened and whichever request hangs, one success closes the circuit, and can soon be sent."""
+        """Whatever happened and whichever request hangs, a request can soon be sent, and one success closes the
+        circuit."""
         assert self.breaker.retry_after <= LONGEST
         self.clock.now += self.breaker.retry_after
         well(self.breaker)

@@ -1,4 +1,4 @@
-"""The compute thread: callers take turns, and nothing is kept of canceled or failed computations."""
+"""The compute thread: callers take turns, and nothing of canceled or failed computations stays in memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_the_caller_is_that_of_the_request(monkeypatch: pytest.MonkeyPatch
     callers: list[str] = []
 
     class Noting(ComputeThread):
-        def submit(self, caller, work, **how):  # type: ignore[no-untyped-def]  # passes everything on
+        def submit(self, caller, work, **how):  # type: ignore[no-untyped-def]  # forwards all arguments
             callers.append(caller)
             return super().submit(caller, work, **how)
 
@@ -77,7 +77,7 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
 
     class Large:
         def __call__(self) -> None:
-            """Work."""
+            """Do some work."""
 
     turns, begin = ComputeThread(), Event()
     running = turns.submit("first", begin.wait)

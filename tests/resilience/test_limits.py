@@ -13,7 +13,7 @@ from tests.resilience.limiters import shared_wait, wait
 
 
 class Replicas:
-    """A shared limiter of two slots, whose answer takes a turn of the event loop."""
+    """A shared limiter of two slots, which needs a turn of the event loop to respond."""
 
     def __init__(self) -> None:
         self.slots = ConcurrencyLimiter(max_per_owner=2, max_total=9, owner_message="shared")
@@ -38,7 +38,7 @@ async def test_both_tiers_count_or_neither() -> None:
     with pytest.raises(LimitExceeded, match="shared"):
         await limiter.acquire("a")
     assert (local.held_by("a"), shared.slots.held_by("a")) == (2, 2)
-    # The local limit is asked first, so the shared one counts nothing.
+    # The local limit is checked first, so the shared one counts nothing.
     with pytest.raises(LimitExceeded, match="in flight"):
         await limiter.acquire("a", 2)
     assert shared.slots.held_by("a") == 2

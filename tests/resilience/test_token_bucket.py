@@ -21,7 +21,7 @@ def test_several_at_once_and_more_than_there_can_be() -> None:
     assert bucket.wait_seconds(0.0, 3) == 0
     bucket.take(3)
     assert bucket.wait_seconds(0.0, 3) == 2
-    # A full bucket lets them all go, and is empty for the longer.
+    # A full bucket admits them all at once, and takes longer to refill.
     assert bucket.wait_seconds(0.0, 10) == 3 and bucket.wait_seconds(3.0, 10) == 0
     bucket.take(10)
     assert bucket.wait_seconds(3.0) == 7

@@ -34,7 +34,7 @@ async def refused(admission: Admission, *read: Message | RpcError, owner: str = 
 @pytest.mark.requirement("Q2")
 @pytest.mark.parametrize(("per_minute", "burst"), [(1, 10), (30, 10), (60, 20)])
 async def test_a_burst_and_then_the_rate(per_minute: int, burst: int) -> None:
-    """Calls of tools alone count, each of a batch, for each principal by itself."""
+    """Only calls of tools count, each call of a batch separately, and each principal has its own rate."""
     clock = Clock()
     admission = Admission(ConcurrencyLimiter(max_per_owner=1, max_total=2), rate(per_minute, clock), None)
     await admission.admit("a", *[CALL] * (burst - 1))

@@ -1,6 +1,7 @@
-"""Every tool, called over HTTP against the sandbox: none fails for want of the world, and each answer fits its schema.
+"""Every tool, called over HTTP against the sandbox: no call fails because the sandbox lacks data, and each result fits
+its schema.
 
-What a tool says is the matter of its own tests. Ids come from what was answered before.
+The content of results is tested with each tool. Ids come from earlier results.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ Words = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """A call of a *tool*; *keep* names places in its answer."""
+    """A call of a *tool*; *keep* maps names to places in its result that later steps use."""
 
     tool: str
     arguments: Words = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Step:
 
 
 def life(thing: str, things: str, made: Words, changes: Words, at: str = "id", named: str = "id") -> list[Step]:
-    """Made, listed, read, changed; what it is deleted with comes later."""
+    """Create, list, get and update; the calls that delete come later."""
     one = {named: f"${thing}"}
     return [
         Step(f"create_{thing}", made, {thing: at}),
@@ -153,7 +154,7 @@ BILLING = [
     Step("list_contracts", {}, {"old": "contracts.0.id"}),
     Step("get_contract", {"contractID": "$old"}, {"profile": "versions.0.billingProfile.id"}),
     Step("get_entity_invoice_explainer", {"billingProfileId": "$profile", "invoiceNumber": "$invoice"}),
-    # Contracts of a customer are written by its parent: DoiT.
+    # Contracts of a customer are written by its parent, which is DoiT.
     Step("create_contract", HOLDER | CONTRACT, {"contract": "contractId"}, EMPLOYEE),
     Step("update_contract", NEW | CONTRACT | {"name": "Better"}, who=EMPLOYEE),
     Step("cancel_contract", HOLDER | {"contractID": "$old", "reason": "Over"}, who=EMPLOYEE),
@@ -341,19 +342,19 @@ STEPS = [
 
 @pytest.fixture
 def api() -> Api:
-    """The sandbox's API, which remembers what it was asked."""
+    """The sandbox's API, which records its requests."""
     return Api()
 
 
 @pytest.fixture
 async def site(api: Api) -> AsyncIterator[Site]:
-    """The product beside it."""
+    """The product with this API."""
     async with serving(make=catalog_factory(), api=api) as made:
         yield made
 
 
 def dates() -> Words:
-    """Stretches of time that the sandbox has lines for."""
+    """Date ranges for which the sandbox has data."""
     first = datetime.fromtimestamp(time.time(), UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = first - timedelta(days=1)
     start = end.replace(day=1)
@@ -375,7 +376,7 @@ def test_every_tool_is_in_the_table() -> None:
 async def test_every_tool_answers_as_its_schema_says(site: Site, api: Api) -> None:
     listed = (await site.modern("tools/list", user=EMPLOYEE, path=EVERYTHING)).result["tools"]
     schemas = {one["name"]: jsonschema_rs.validator_for(one.get("outputSchema", True)) for one in listed}
-    # A session, because change_customer is remembered in one.
+    # In a session, because change_customer stores its choice there.
     sessions = {user: await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)}
     kept = dates()
     for step in STEPS:

@@ -29,21 +29,21 @@ RESULTS = MemoryResultStore()
 
 
 class Refused(Exception):
-    """The answer is an error, with this message."""
+    """The response is an error with this message."""
 
 
 class Nowhere:
-    """A channel that nothing is sent to."""
+    """A channel that must not be used."""
 
     async def send(self, data: bytes) -> None:
         raise AssertionError(data)
 
     async def release(self) -> None:
-        """There is no connection."""
+        """Do nothing: there is no connection."""
 
 
 def ask(revision: Revision, *answers: Any, owner: str = "somebody") -> Any:
-    """Asks the product's server as *owner*, over an API that answers so."""
+    """Return a function that sends requests to the product's server as *owner*, over an API with these responses."""
     hub = NotificationHub()
     shared = Services(
         hub, StateSigner(b"k" * 32), MemoryTasks(hub), "https://console.example", RESULTS, lambda: 1_790_000_000.0
@@ -119,7 +119,7 @@ async def test_search_says_the_same_as_text_and_as_structure(revision: Revision)
 
 
 def test_the_first_512_characters_say_where_to_begin_and_how_to_reach_the_rest() -> None:
-    """Some clients read no more; every tool that is named is there."""
+    """Some clients read only these; every tool that they name exists."""
     offer = catalog_factory()(Selection(), False)
     first = offer.instructions[:512]
     for word in ("costs", "budgets", "anomalies", "invoices", "get_cloud_overview", "find_operation", "call_operation"):

@@ -1,4 +1,4 @@
-"""Questions on a session's stream that nobody answers in time, or that several fail at once."""
+"""Requests to the client on a session's stream that time out, or of which one fails."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def session() -> Session:
 
 
 class Sent:
-    """Keeps what is sent."""
+    """Records the messages that are sent."""
 
     def __init__(self) -> None:
         self.messages: list[dict[str, object]] = []
@@ -39,7 +39,7 @@ class Sent:
 
 
 async def test_no_answer_in_time() -> None:
-    """Lifecycle, Timeouts: the question is taken back under its own id, and a late answer means nothing."""
+    """MCP, Lifecycle, Timeouts: the server cancels its request by id and ignores a late response."""
     sent, asked = Sent(), session()
     with pytest.raises(NoAnswer, match="in time"):
         await StreamAsker(asked, sent, timeout_seconds=0.01).ask({"roots": ROOTS})
@@ -51,7 +51,7 @@ async def test_no_answer_in_time() -> None:
 
 
 async def test_one_of_several_fails() -> None:
-    """The others are no longer waited for."""
+    """The server no longer waits for the other responses."""
     sent, asked = Sent(), session()
     asking = asyncio.ensure_future(StreamAsker(asked, sent).ask({"one": ROOTS, "two": ROOTS}))
     while len(asked.pending_questions) < 2:
@@ -90,7 +90,7 @@ async def test_an_open_question_takes_any_answer_that_comes() -> None:
 
 
 async def test_a_sealed_question_takes_an_answer_only_after_just_it_was_put() -> None:
-    """An answer that comes by itself, or to another question, is none."""
+    """An unsolicited answer, or one to a different question, is not accepted."""
     asked = Question("roots/list", {"_meta": {"n": 1}}, signed=True)
     other = replace(asked, params={"_meta": {"n": 2}})
     elsewhere = PreviousRounds(asked_questions={"one": (other.digest, Consent.new())})

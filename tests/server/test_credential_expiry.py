@@ -1,4 +1,4 @@
-"""Leases: what ends a stream, and what keeps it."""
+"""Stream leases: what ends a stream, and what renews it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replay: every event id stands for one place in one stream of one session, and room is bounded."""
+"""The event store: an event id identifies one position in one stream of one session, and memory is limited."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_followers_end_with_the_session() -> None:
 
 
 def test_an_event_id_names_its_stream() -> None:
-    """Found by scripts/fuzz: "1" was read as message 1 of a stream without a name."""
+    """Found by scripts/fuzz: "1" was parsed as message 1 of a stream without a name."""
     assert parse_event_id("a_1") == ("a", 1) and parse_event_id("_1") == ("", 1) and parse_event_id("1") == ("", None)
     replays = MemoryEventStore()
     replays.append_local("session", replays.open_log("session", ""), b"message")
@@ -107,7 +107,7 @@ def test_an_event_id_names_its_stream() -> None:
 
 @pytest.mark.requirement("N5")
 def test_n5_an_owner_has_a_bound_of_its_own() -> None:
-    """Who fills it loses the oldest of its own logs; those of others stay."""
+    """An owner who exceeds the limit loses the oldest of their own logs; those of other owners stay."""
     replays = MemoryEventStore(max_owner_bytes=40_000)
     quiet = replays.open_log("quiet", "1", owner="q")
     replays.append_local("quiet", quiet, b"kept")
@@ -117,14 +117,14 @@ def test_n5_an_owner_has_a_bound_of_its_own() -> None:
     assert replays.total_bytes <= 40_000 + quiet.size_bytes
     assert replays.find_event("quiet", "1_0") is not None and replays.find_event("s0", "1_0") is None
     assert replays.find_event("s19", "1_0") is not None
-    # A log that is larger than the bound goes as well, and so does its share.
+    # A log that is larger than the limit is dropped as well, and no longer counts.
     replays.append_local("s19", log, b"x" * 50_000)
     assert replays.find_event("s19", "1_0") is None and replays.total_bytes == quiet.size_bytes
 
 
 @pytest.mark.requirement("N5")
 def test_n5_ids_and_logs_without_messages_count() -> None:
-    """A batch has up to 50 ids of 256 characters, and a log takes room before its first message."""
+    """A batch has up to 50 ids of 256 characters, and a log takes memory before its first message."""
     replays = MemoryEventStore(max_owner_bytes=100_000)
     first = replays.open_log("s", "first", ["i" * 256] * 50, owner="greedy")
     assert replays.total_bytes == first.size_bytes == LOG_OVERHEAD_BYTES + 50 * 256

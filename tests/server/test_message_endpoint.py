@@ -1,4 +1,4 @@
-"""The message endpoint: what it does with a payload, and that three transports answer the same payload alike."""
+"""The message endpoint: how it handles payloads, and that three transports respond to the same payload alike."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOTE: Json = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 
 class Recorded:
-    """A channel that notes, in their order, when it is opened and what it carries."""
+    """A channel that records, in order, when it is opened and what it carries."""
 
     may_stream = True
 
@@ -52,7 +52,7 @@ class Recorded:
         self.events.append(orjson.loads(data))
 
     async def release(self) -> None:
-        """It stays."""
+        """Do nothing: the channel stays open."""
 
     async def finish(self, status: int, body: bytes) -> None:
         self.events.append((status, orjson.loads(body)))
@@ -62,7 +62,7 @@ class Recorded:
 
 
 class Policy:
-    """Admits up to *most* requests and batches, and notes what it was asked."""
+    """Admits up to *most* requests and batches, and counts how many asked for admission."""
 
     def __init__(self, most: int = 100) -> None:
         self.most, self.asked = most, 0
@@ -119,7 +119,7 @@ async def test_what_is_not_admitted_leaves_nothing_behind() -> None:
 
 
 async def test_only_channels_of_one_payload_get_short_answers_at_once() -> None:
-    """On a shared channel the answer may have to wait, and with it the reading of further messages."""
+    """On a shared channel a response may have to wait, which would delay the reading of further messages."""
     policy = Policy()
     made, own, shared = Endpoint(policy), Recorded(is_shared=False), Recorded()
     assert await made.handle(PING, own) is None
@@ -153,7 +153,7 @@ async def test_stateless_requests_end_with_the_task_that_answers_them() -> None:
 
 
 async def test_long_payloads_are_parsed_beside_the_event_loop() -> None:
-    """And alike: the loop gets its turn, and the result, or the error, is the same."""
+    """The event loop keeps running, and the result or the error is the same."""
     long = [PING, "x" * MAX_INLINE_PARSE_BYTES]
     turns = 0
 
@@ -172,7 +172,7 @@ async def test_long_payloads_are_parsed_beside_the_event_loop() -> None:
 
 
 class Client(Protocol):
-    """One client of one transport: what it gets for bytes that it sends, or None if they are only accepted."""
+    """A client of one transport: returns the response to the bytes it sends, or None if they are only accepted."""
 
     async def __call__(self, data: bytes) -> Any: ...
 
@@ -183,7 +183,7 @@ async def on_streamable_http(revision: str) -> AsyncIterator[Client]:
         session = await site.initialize(revision)
 
         async def ask(data: bytes) -> Any:
-            # A new session for initialize, which this transport allows only outside of one.
+            # Use a new session for initialize, which this transport allows only outside a session.
             alone = data.startswith(b"{") and b'"initialize"' in data
             in_session = {} if alone else session.head
             return await posted(site, session, "/mcp", data, in_session)
@@ -237,7 +237,7 @@ async def on_stdio(revision: str) -> AsyncIterator[Client]:
 
 
 def is_unanswered(data: bytes, revision: str) -> bool:
-    """Whether *data* is valid at *revision* and without a request."""
+    """Return whether *data* is valid at *revision* and contains no request."""
     try:
         value = json.loads(data)
     except ValueError:

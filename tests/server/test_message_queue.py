@@ -1,4 +1,4 @@
-"""Outbox: one reader, any number of writers who never wait; who falls behind is cut off."""
+"""Message queue: one reader, and any number of writers that never wait; a reader that falls behind is disconnected."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_a_reader_who_falls_behind_is_cut_off() -> None:
 
 
 async def test_past_the_reader_where_nothing_waits() -> None:
-    """The order is kept: nothing overtakes what waits; after the end nothing is taken."""
+    """The order is kept: nothing overtakes queued messages, and nothing is accepted after the end."""
     outbox, taken = MessageQueue(), list[bytes]()
     willing = True
 

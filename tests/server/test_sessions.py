@@ -1,4 +1,4 @@
-"""Sessions: owned, bounded, gone when idle; never while something runs in them."""
+"""Sessions have owners and limits, and expire when idle, but never while a request is running in them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def made(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> M
 
 @pytest.mark.requirement("S3", "M39", "M47")
 async def test_ids_cannot_be_guessed_or_chosen() -> None:
-    """128 bits and more, visible ASCII, each a new one."""
+    """At least 128 bits, visible ASCII, and each one unique."""
     sessions = made(per_owner=2000, total=2000)
     ids = {(await sessions.open("a", CALLER)).id for _ in range(1000)}
     assert len(ids) == 1000 and all(re.fullmatch("[0-9a-f]{48}", id) for id in ids)
@@ -119,7 +119,7 @@ async def test_answers_to_questions() -> None:
 @pytest.mark.requirement("Q2")
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from("ab")), max_size=40))
 def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
-    """A share for each, a bound for all, and nothing is kept of those who have no place."""
+    """Each owner and all owners together have a limit, and owners without a slot take no memory."""
     slots = ConcurrencyLimiter(max_per_owner=2, max_total=3)
     held: list[str] = []
     for take, owner in steps:

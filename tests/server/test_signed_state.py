@@ -1,4 +1,4 @@
-"""Seals: what a client brings back unchanged, for the same purpose and in time."""
+"""Signed state: the client must return it unchanged, for the same purpose and before it expires."""
 
 from __future__ import annotations
 

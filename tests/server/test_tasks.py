@@ -1,4 +1,4 @@
-"""MemoryTasks: states that move one way, questions answered one by one, owners, bounds (SEP-2663; section 6.1)."""
+"""MemoryTasks: one-way state transitions, questions answered one by one, owners and limits (SEP-2663; section 6.1)."""
 
 from __future__ import annotations
 
@@ -156,7 +156,8 @@ async def test_the_end_stops_them_all() -> None:
 
 @pytest.mark.requirement("N4")
 async def test_n4_results_have_a_bound_in_bytes() -> None:
-    """One that is too large is an error; of many the owner's oldest go, and another owner's stay."""
+    """A result that is too large is an error. Beyond the limit the owner's oldest results are dropped, never another
+    owner's."""
     tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def answers(task: Task, size: int = MAX_RESULT_BYTES // 2) -> dict[str, Any]:

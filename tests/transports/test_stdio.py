@@ -1,4 +1,5 @@
-"""The server on a pipe: one client, a message a line, both eras; bounds, and a proper end."""
+"""The stdio server on a pipe: one client, one message per line, stateful and stateless requests, limits, and a clean
+shutdown."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ BATCHES = "2025-03-26"
 
 
 class Out(io.BytesIO):
-    """A pipe's other end, in this process; *broken* as if its reader had left."""
+    """The other end of a pipe, in this process; if *broken*, its reader has closed it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +48,7 @@ class Out(io.BytesIO):
 
 
 class Client:
-    """What a client does with the two ends."""
+    """A client that uses both ends of the pipe."""
 
     def __init__(self, bench: Bench, out: Out) -> None:
         self.bench, self.out = bench, out
@@ -86,7 +87,7 @@ class Client:
 
 @asynccontextmanager
 async def piped(**settings: Any) -> AsyncIterator[Client]:
-    """A server on a pipe of this process; it ends with the block, by the end of its input."""
+    """A server on a pipe of this process. Its input ends with the block, which stops it."""
     bench, out = Bench(), Out()
     client = Client(bench, out)
 
@@ -117,7 +118,7 @@ async def test_every_handshake(revision: str) -> None:
 
 
 async def test_both_eras_over_one_pipe() -> None:
-    """Each message is judged by itself; there are no headers to agree with."""
+    """Each message is classified by itself, because there are no headers."""
     async with piped() as client:
         await client.initialize(LATEST)
         client.send(client.envelope("server/discover"))
@@ -148,7 +149,7 @@ async def test_asks_and_is_answered() -> None:
 
 
 async def test_cancels_a_request() -> None:
-    """It stops, and is not answered; alone and in a batch."""
+    """The request stops without a response, alone and in a batch."""
     for batched in (False, True):
         async with piped() as client:
             await client.initialize(BATCHES)
@@ -186,7 +187,7 @@ async def test_bad_lines_harm_nothing() -> None:
 
 
 async def test_too_many_calls_at_once() -> None:
-    """The one too many is refused under its own id, so that nobody waits for it."""
+    """The refusal has the id of the request, so that the client does not wait for it."""
     async with piped(calls_total=1) as client:
         await client.initialize(BATCHES)
         client.send(client.request("tools/call", {"name": "wait"}, "first"))
@@ -203,7 +204,7 @@ async def test_too_many_calls_at_once() -> None:
 
 
 async def test_listens_for_changes_and_ends_with_the_input() -> None:
-    """Acknowledged, and ended by a result when the client closes its end."""
+    """The subscription is acknowledged, and ends with a result when the client closes its end."""
     async with piped() as client:
         client.send(client.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}}))
         acknowledged = await client.next("subscriptions/listen", MODERN)
@@ -247,14 +248,14 @@ async def test_a_reader_who_left_is_spared_the_rest() -> None:
     ],
 )
 async def test_lines_are_bounded(text: bytes, lines: list[bytes]) -> None:
-    """What is too long is skipped to its end, and answered as what cannot be read."""
+    """A line that is too long is skipped to its end, and gets a parse error."""
     source: BinaryIO = io.BytesIO(text)
     assert [line async for line in read_lines(source, 10)] == lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_ends_it_at_once(number: int) -> None:
-    """Without waiting for a line that may never come, and without a traceback."""
+    """The server does not wait for a line that may never come, and prints no traceback."""
     command = [sys.executable, "-m", "doit_mcp", "stdio"]
     given = environment(DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")
     pipe = subprocess.PIPE
@@ -286,7 +287,7 @@ def text_of(*messages: Json) -> bytes:
 
 
 class SlowApi:
-    """An API that answers a change when it is let."""
+    """An API that responds to a change when the test lets it."""
 
     def __init__(self) -> None:
         self.arrived, self.proceed = asyncio.Event(), asyncio.Event()
@@ -349,7 +350,7 @@ async def test_n24_a_signal_ends_it_though_its_messages_are_not_read() -> None:
         async with program("http://127.0.0.1:9", writing) as process:
             assert process.stdin is not None
             process.stdin.write(text_of(INITIALIZE, CREATE))
-            # It was read, so the handlers of signals are there.
+            # The line was read, so signal handlers are installed.
             await process.stdin.drain()
             await started(process.pid)
             process.terminate()
@@ -371,7 +372,7 @@ async def started(pid: int) -> None:
 
 @pytest.mark.requirement("N24")
 async def test_n24_a_standard_output_that_cannot_be_written_ends_it() -> None:
-    """Though the client keeps the other pipe open."""
+    """The server stops although the client keeps the other pipe open."""
     with open("/dev/full", "wb") as full:
         async with program("http://127.0.0.1:9", full.fileno()) as process:
             assert process.stdin is not None and process.stderr is not None
@@ -384,7 +385,7 @@ async def test_n24_a_standard_output_that_cannot_be_written_ends_it() -> None:
 
 @pytest.mark.requirement("N24")
 async def test_n24_a_client_that_reads_nothing_more_ends_it() -> None:
-    """Though it keeps the other pipe open. It is no failure."""
+    """The server stops although the client keeps the other pipe open, and this is not a failure."""
     reading, writing = os.pipe()
     async with program("http://127.0.0.1:9", writing) as process:
         os.close(writing)
@@ -396,7 +397,7 @@ async def test_n24_a_client_that_reads_nothing_more_ends_it() -> None:
 
 
 def test_a_client_that_closes_its_end_first() -> None:
-    """A broken pipe is no failure: status 0 at the end of the input, and nothing to say about it."""
+    """A broken pipe is not a failure: exit status 0 at the end of the input, and no output about it."""
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "doit_mcp", "stdio"]
     given = environment(DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")

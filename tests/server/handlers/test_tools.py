@@ -1,4 +1,4 @@
-"""``tools/call`` where it is more than a look-up: names of the former server."""
+"""``tools/call`` and ``tools/list`` beyond a look-up: names of the former server, and cached lists."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ async def test_former_names_are_called_but_not_listed() -> None:
     async with serving(changes={"tools": offered.tools}) as site:
         for old, new in former.items():
             answer = await site.call(old, {"no such argument": 1})
-            # Wrong arguments are only told of a tool that was found.
+            # Argument errors are reported only for a tool that exists.
             assert answer.result["isError"] is True and "no such argument" in answer.text, (old, new)
 
 
 @pytest.mark.requirement("N4")
 async def test_n4_lists_that_clients_select_have_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each choice of tools is another list; all that are kept together stay within the bound, and the usual one."""
+    """Each selection of tools has its own list; all cached lists together stay within the limit, as does the default
+    one."""
     pages = ByteCache(tools.MAX_PAGE_CACHE_BYTES)
     monkeypatch.setattr(tools, "_page_cache", pages)
     named = sorted(catalog_factory()(Selection(frozenset({"all"})), False).tools_by_name)
@@ -46,7 +47,8 @@ async def test_n4_lists_that_clients_select_have_a_bound_in_bytes(monkeypatch: p
 
 @pytest.mark.requirement("N4")
 def test_n4_a_kept_list_keeps_nothing_else_of_its_offer() -> None:
-    """Clients can make one for each set of tools: 10,000 selections left 99 MB, of which 8 MB were counted."""
+    """Clients can create one for each set of tools: 10,000 selections used to keep 99 MB, of which 8 MB were
+    counted."""
     make, revision = catalog_factory(), REVISIONS_BY_NAME["2025-11-25"]
     names = sorted(tool.name for tool in direct_tools())
 

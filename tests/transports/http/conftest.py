@@ -1,4 +1,4 @@
-"""A running server for every test."""
+"""Fixtures: a running server for a test, and two replicas that share a Redis."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, replicas
 from tests.transports.http.serving import Site, serving
 
-__all__ = ["redis", "redis_program"]  # fixtures of here, too
+__all__ = ["redis", "redis_program"]  # Makes these fixtures available here, too.
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    """The application on loopback, with the tests' own tools."""
+    """The application on loopback, with tools made for the tests."""
     async with serving() as made:
         yield made
 
 
 @pytest.fixture
 async def pair(redis: Server) -> AsyncIterator[tuple[Replica, ...]]:
-    """Two replicas with one Redis."""
+    """Two replicas that share one Redis."""
     async with replicas(redis.url) as made:
         yield made

@@ -1,5 +1,5 @@
-"""How long something kept the event loop of this process from everything else, in CPU time: that of a busy machine's
-other processes does not count, that of this process's other threads does."""
+"""Measures how long the event loop of this process was blocked, in CPU time: other processes of a busy machine do
+not count, other threads of this process do."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ TICK_SECONDS = 0.002
 
 
 class Heartbeat:
-    """Ticks in the running loop; *longest* is the most CPU time between two ticks, by *clock*: ``time.thread_time`` is
-    that of the event loop's thread alone."""
+    """Ticks in the running loop. *longest* is the most CPU time between two ticks, by *clock*; ``time.thread_time``
+    measures the thread of the event loop alone."""
 
     def __init__(self, clock: Callable[[], float] = time.process_time) -> None:
         self._loop, self._clock = asyncio.get_running_loop(), clock
@@ -27,10 +27,9 @@ class Heartbeat:
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 
     def take(self) -> float:
-        """The longest since the last time."""
+        """Return the longest interval since the last call, and reset it."""
         longest, self.longest = self.longest, 0.0
         return longest
 
     def stop(self) -> None:
-        """Tick no more."""
         self._timer.cancel()

@@ -1,4 +1,5 @@
-"""The real application on loopback with records of the tests' own, and a client that checks every message's schema."""
+"""Runs the real application on loopback with a catalog made for the tests, and a client that checks every message
+against its schema."""
 
 from __future__ import annotations
 
@@ -39,15 +40,15 @@ Json = dict[str, Any]
 
 
 class NoApi:
-    """A world without a DoiT API."""
+    """An environment without a DoiT API."""
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
-        """Nothing is there."""
+        """Register no routes."""
 
 
 @dataclass
 class Bench:
-    """What the tests' tools wait for and tell of."""
+    """What the tools of the tests wait for, and what they record."""
 
     started: asyncio.Event = field(default_factory=asyncio.Event)
     proceed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,7 +69,7 @@ NAME = {
 
 
 def tools(bench: Bench) -> tuple[Tool, ...]:
-    """One tool for every way a tool can behave."""
+    """One tool for each way a tool can behave."""
 
     async def echo(call: Call, arguments: Json) -> Json:
         bench.ran.append("echo")
@@ -166,7 +167,7 @@ async def numbered(call: Call, variables: Mapping[str, str]) -> Json:
 
 
 def offer(bench: Bench, **changes: Any) -> Catalog:
-    """What the tests' server offers."""
+    """The catalog of the tests' server."""
     made = Catalog(
         tools=tools(bench),
         server_info={"name": "bench", "title": "Bench", "version": "1.0", "description": "For tests"},
@@ -183,7 +184,7 @@ def offer(bench: Bench, **changes: Any) -> Catalog:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer, read; *messages* are those of a stream, or the one in the body."""
+    """An HTTP response whose body was read. *messages* are those of the stream, or the one in the body."""
 
     status: int
     headers: Mapping[str, str]
@@ -207,12 +208,12 @@ class Answer:
 
     @property
     def code(self) -> tuple[int, int]:
-        """HTTP status and JSON-RPC code."""
+        """HTTP status and JSON-RPC error code."""
         return self.status, self.error["code"]
 
 
 def events(text: str) -> tuple[tuple[Any, ...], tuple[str, ...]]:
-    """The messages and the ids of an event stream's text."""
+    """The messages and the ids in the text of an event stream."""
     messages, ids = [], []
     for block in text.split("\n\n"):
         fields = [line.partition(":")[::2] for line in block.split("\n") if line and not line.startswith(":")]
@@ -222,7 +223,7 @@ def events(text: str) -> tuple[tuple[Any, ...], tuple[str, ...]]:
 
 
 async def read(response: aiohttp.ClientResponse) -> Answer:
-    """The whole answer."""
+    """Read the whole response."""
     text = await response.text()
     ids: tuple[str, ...] = ()
     messages: tuple[Any, ...] = ()
@@ -234,15 +235,16 @@ async def read(response: aiohttp.ClientResponse) -> Answer:
 
 
 def check_all(answer: Answer, headers: Mapping[str, str], data: Any) -> None:
-    """Every JSON-RPC message of an answer fits a revision that the request named; if it named none, any.
+    """Check every JSON-RPC message of a response against the revisions that the request named, or against all if it
+    named none.
 
-    What a request asked for is known where its body can be read.
+    The revision is only known for requests whose body can be parsed.
     """
     messages = [one for one in answer.messages if isinstance(one, list) or "jsonrpc" in one]
     asked = _read_back(data)
     meta = asked.get("params", {}).get("_meta", {}) if isinstance(asked.get("params", {}), dict) else {}
     named = [value for name, value in headers.items() if name.lower() == "mcp-protocol-version"]
-    # Whoever sends an envelope is answered in its era, whatever version it names.
+    # A request with request metadata gets a stateless response, whatever version it names.
     named += [MODERN] if isinstance(meta, dict) and f"{META}protocolVersion" in meta else []
     method = asked.get("method") if isinstance(asked.get("method"), str) else None
     known = [one for one in REVISIONS if one in named]
@@ -259,7 +261,7 @@ def _read_back(data: Any) -> Json:
 
 
 def check_one_of(revisions: Sequence[str], message: Any, method: str | None) -> None:
-    """The message fits one of these revisions."""
+    """Check that the message is valid in one of these revisions."""
     failures = []
     for revision in revisions:
         try:
@@ -270,7 +272,7 @@ def check_one_of(revisions: Sequence[str], message: Any, method: str | None) -> 
 
 
 class Site:
-    """A running server, and ways to talk to it."""
+    """A running server, and ways to send requests to it."""
 
     def __init__(
         self, base: str, stand_in: SandboxServer, http: aiohttp.ClientSession, bench: Bench, hub: NotificationHub
@@ -288,7 +290,7 @@ class Site:
     async def send(
         self, method: str, path: str, headers: Mapping[str, str], data: Any = None, **options: Any
     ) -> Answer:
-        """Any HTTP request."""
+        """Send any HTTP request."""
         async with self.http.request(
             method, self.base + path, headers=headers, data=data, allow_redirects=False, **options
         ) as response:
@@ -299,7 +301,7 @@ class Site:
     async def post(
         self, message: Any, *, user: User | None = ADMIN, path: str = "/mcp", revision: str = "", **headers: str
     ) -> Answer:
-        """POST one JSON value; with *revision* every message of the answer is checked against its schema."""
+        """POST one JSON value. With *revision*, every message of the response is checked against its schema."""
         sent = self.headers(user, **headers) | {"Content-Type": "application/json"}
         answer = await self.send("POST", path, sent, json.dumps(message).encode())
         if revision:
@@ -314,7 +316,7 @@ class Site:
         return made if params is None else made | {"params": params}
 
     def envelope(self, method: str, params: Json | None = None, *, id: Any = None, **meta: Any) -> Json:
-        """A request of the newest revision; *meta* adds to, or with None takes from, its _meta."""
+        """A request of the newest revision. *meta* adds members to its _meta, or removes those that are None."""
         full = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
         full |= {(key if key == "progressToken" else META + key): value for key, value in meta.items()}
         kept = {key: value for key, value in full.items() if value is not None}
@@ -331,7 +333,7 @@ class Site:
         headers: Mapping[str, str] | None = None,
         **meta: Any,
     ) -> Answer:
-        """A request of the newest revision, complete unless told otherwise."""
+        """Send a request of the newest revision, complete by default."""
         message = self.envelope(method, params, id=id, **meta)
         sent = self.modern_headers(message) | dict(headers or {})
         kept = {name.replace("-", "_"): value for name, value in sent.items() if value}
@@ -345,11 +347,11 @@ class Site:
         return {"MCP-Protocol-Version": MODERN, "Mcp-Method": message["method"]} | name
 
     async def call(self, name: str, arguments: Json | None = None, **options: Any) -> Answer:
-        """tools/call on the newest revision."""
+        """Send tools/call on the newest revision."""
         return await self.modern("tools/call", {"name": name, "arguments": arguments or {}}, **options)
 
     async def initialize(self, revision: str = LATEST, *, user: User = ADMIN, **capabilities: Json) -> Session:
-        """A session of a handshake revision."""
+        """Open a session of a stateful revision."""
         params = {
             "protocolVersion": revision,
             "capabilities": capabilities,
@@ -362,7 +364,7 @@ class Site:
 
 @dataclass
 class Session:
-    """A session of the handshake era, from the client's side."""
+    """A session of a stateful revision, as the client sees it."""
 
     site: Site
     id: str
@@ -399,7 +401,7 @@ class Session:
 
 
 async def next_event(response: aiohttp.ClientResponse) -> tuple[str, str]:
-    """Name and data of the stream's next event; comments are passed over."""
+    """Return name and data of the next event of the stream, skipping comments."""
     name, data = "", ""
     while line := (await response.content.readline()).decode().rstrip("\n"):
         field_name, _, value = line.partition(":")
@@ -418,7 +420,8 @@ async def serving(
     make: MakeCatalog | None = None,
     **settings: Any,
 ) -> AsyncIterator[Site]:
-    """The application with the tests' records; *settings* replace defaults, *changes* parts of the offer, *make* it."""
+    """Serve the application with the tests' catalog. *settings* replace defaults, *changes* replace parts of the
+    catalog, *make* creates it."""
     used = bench or Bench()
     hub = NotificationHub()
     offered = offer(used, **(changes or {}))
@@ -437,7 +440,7 @@ async def serving(
                 "drain_s": 2,
             }
             own = replace(Settings(), **(usual | settings))
-            # The clients are still there when the server stops.
+            # Clients are still connected when the server stops.
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
                 async with serve_app(build_app(own, make or make_offer, hub=hub), bound):
                     yield Site(base, stand_in, http, used, hub)

@@ -1,4 +1,4 @@
-"""Open event streams and bare sockets; every message on a stream is checked against its revision's schema."""
+"""Open event streams and raw sockets. Every message on a stream is checked against the schema of its revision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.wire_schema import check
 
 @dataclass(frozen=True)
 class Event:
-    """One event, field by field; *lines* are all its lines as they came."""
+    """One event, field by field; *lines* are all its lines as received."""
 
     lines: tuple[str, ...]
 
@@ -37,13 +37,13 @@ class Event:
 
 
 class Stream:
-    """An answer that is read as it comes; *method* is that of the request it answers."""
+    """A response that is read as it arrives; *method* is that of its request."""
 
     def __init__(self, response: aiohttp.ClientResponse, revision: str, method: str | None = None) -> None:
         self.response, self.revision, self.method = response, revision, method
 
     async def event(self) -> Event:
-        """The next event that is no comment; an empty one at the end."""
+        """Return the next event that is not a comment, or an empty one at the end."""
         lines: list[str] = []
         while line := await asyncio.wait_for(self.response.content.readline(), 20):
             text = line.decode().removesuffix("\n")
@@ -54,7 +54,7 @@ class Stream:
         return Event(tuple(lines))
 
     async def message(self) -> Any:
-        """The message in the next event that has one."""
+        """Return the message of the next event that has one."""
         event = await self.event()
         while event.lines and not event.data:
             event = await self.event()
@@ -65,14 +65,14 @@ class Stream:
         return found
 
     async def until(self, method: str) -> Json:
-        """The next message with this method, "" for an answer."""
+        """Return the next message with this method, or the next response for ""."""
         while (found := await self.message()).get("method", "") != method:
             pass
         answer: Json = found
         return answer
 
     async def ends(self) -> bool:
-        """Whether nothing comes any more."""
+        """Return whether the stream ends without another event."""
         return not (await self.event()).lines
 
 
@@ -84,24 +84,24 @@ def keys(event: Event) -> list[str]:
 async def opened(
     site: Site, message: Any, headers: Mapping[str, str], revision: str, path: str = "/mcp"
 ) -> AsyncIterator[Stream]:
-    """POST *message* and read the answer as a stream."""
+    """POST *message* and read the response as a stream."""
     async with site.http.post(site.base + path, json=message, headers=headers) as response:
         assert response.status == 200, await response.text()
         yield Stream(response, revision, message.get("method") if isinstance(message, dict) else None)
 
 
 class Wire:
-    """A bare connection, for what no HTTP client would send."""
+    """A raw connection, for requests that no HTTP client would send."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
     async def rest(self) -> bytes:
-        """Everything until the server closes the connection."""
+        """Return everything until the server closes the connection."""
         return await asyncio.wait_for(self.reader.read(), 20)
 
     async def answer(self) -> tuple[int, bytes]:
-        """Status and body of the next answer, which has a length."""
+        """Return status and body of the next response, which must have a length."""
         head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 20)).decode()
         fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
         body = await asyncio.wait_for(self.reader.readexactly(int(fields.get("content-length", 0))), 20)
@@ -110,7 +110,7 @@ class Wire:
 
 @asynccontextmanager
 async def wired(site: Site) -> AsyncIterator[Wire]:
-    """A connection to the server."""
+    """A raw connection to the server."""
     host, port = site.base.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
@@ -120,7 +120,7 @@ async def wired(site: Site) -> AsyncIterator[Wire]:
 
 
 def raw_post(site: Site, headers: Mapping[str, str], body: bytes = b"") -> bytes:
-    """A POST to /mcp as bytes; the length is that of *body* unless *headers* say otherwise."""
+    """A POST to /mcp as bytes. Content-Length is the length of *body* unless *headers* override it."""
     fields = {
         "Host": site.base.removeprefix("http://"),
         "Content-Type": "application/json",

@@ -1,4 +1,4 @@
-"""Short of descriptors: accepting pauses, says so and resumes; who waits meanwhile is served in the end."""
+"""Without free file descriptors the server pauses accepting, logs it and resumes; waiting clients are served later."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MESSAGE = "no descriptors for further connections; accepting is paused"
 
 
 def limit(made: Program, descriptors: int) -> None:
-    """Let the server have so many."""
+    """Limit the server to this many descriptors."""
     _, hard = resource.prlimit(made.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(made.process.pid, resource.RLIMIT_NOFILE, (descriptors, hard))
 
@@ -43,7 +43,7 @@ async def pauses(made: Program, reason: str) -> float:
 
 @pytest.fixture
 async def made(tmp_path: Path) -> AsyncIterator[Program]:
-    """The server in a process of its own, to which one connection is open; what metrics need is loaded."""
+    """A server in a process of its own with one open connection, so that everything metrics need is loaded."""
     async with program(tmp_path) as running:
         assert not await pauses(running, "descriptors")
         yield running
@@ -52,9 +52,9 @@ async def made(tmp_path: Path) -> AsyncIterator[Program]:
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize(("reason", "room"), [("descriptors", 3), ("connections", 200)])
 async def test_n24_without_descriptors_accepting_pauses(made: Program, reason: str, room: int) -> None:
-    """Some are kept for what the server itself opens; where other things took them, accept(2) fails."""
+    """A reserve of descriptors is kept for the server's own files; if they are used up elsewhere, accept(2) fails."""
     host, port = made.base.removeprefix("http://").split(":")
-    # Of small limits a quarter is kept.
+    # A quarter of a small limit is reserved.
     limit(made, made.descriptors + room)
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(room + 30)]
@@ -64,7 +64,7 @@ async def test_n24_without_descriptors_accepting_pauses(made: Program, reason: s
             await asyncio.sleep(0.05)
         (line,) = [line for line in made.lines() if line["message"] == MESSAGE]
         assert line["level"] == "warning" and line["reason"] == reason and line["connections"] > 0
-        # Nobody was accepted only to be dropped: all are answered, one after the other.
+        # No client was accepted only to be dropped: all get responses, one after the other.
         for client in clients:
             client.sendall(ASK)
             client.settimeout(20)
@@ -79,7 +79,7 @@ async def test_n24_without_descriptors_accepting_pauses(made: Program, reason: s
 
 @pytest.mark.requirement("N24")
 async def test_n24_waiting_for_descriptors_takes_no_cpu(made: Program) -> None:
-    """The listening socket stays readable, which must not turn the loop."""
+    """The listening socket stays readable, which must not make the event loop spin."""
     host, port = made.base.removeprefix("http://").split(":")
     limit(made, made.descriptors + 2)
     with ExitStack() as stack:
@@ -98,7 +98,7 @@ async def test_n24_a_client_that_left_before_it_was_accepted() -> None:
         host, port = site.base.removeprefix("http://").split(":")
         for _ in range(20):
             one = socket.create_connection((host, int(port)))
-            # A reset instead of an end.
+            # Close with a reset.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             one.close()
         async with wired(site) as wire:
@@ -109,7 +109,7 @@ async def test_n24_a_client_that_left_before_it_was_accepted() -> None:
 
 
 class Refusing:
-    """An event loop for which every client has left by the time it is connected."""
+    """An event loop in which every client has disconnected before it is accepted."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -157,8 +157,8 @@ LIMITED = ("sh", "-c", 'ulimit -Sn "$1" && ulimit -Hn "$2" && shift 2 && exec "$
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("hard", [128, 4096])
 async def test_n24_calls_do_not_lack_descriptors_for_the_api(hard: int, tmp_path: Path) -> None:
-    """More clients than the soft limit, each with a call that needs a second descriptor. All are served, if not all at
-    once; the circuit stays closed."""
+    """More clients than the soft limit, each with a call that needs a second descriptor, are all served eventually,
+    and the circuit stays closed."""
     ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_budgets", "arguments": {}}}
     users = (ADMIN, VIEWER, STRANGER)
     with (tmp_path / "log").open("wb") as log:

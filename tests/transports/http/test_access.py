@@ -1,4 +1,4 @@
-"""Who may come in, and what refusals say: Host, Origin, bearer, methods, bodies."""
+"""Access control and its refusals: Host, Origin, bearer tokens, methods and bodies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oaut
 @pytest.mark.parametrize("path", ENDPOINTS)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT", "PATCH"])
 async def test_no_token_no_answer(site: Site, path: str, method: str) -> None:
-    """401 before anything else, whatever the method and the body; the metadata named is there."""
+    """Requests without a token get 401 before any other check, whatever their method and body, and the metadata URL
+    works."""
     answer = await site.send(method, path, {"Accept": ACCEPT}, b"{not json")
     assert answer.status == 401 and answer.body["error"] == "invalid_token"
     challenge = answer.headers["WWW-Authenticate"]
@@ -72,7 +73,7 @@ async def test_other_hosts_are_not_served(site: Site, headers: dict[str, str]) -
     "origin", ["https://evil.example", "null", "https://chatgpt.com.evil.example", "https://x@chatgpt.com", ""]
 )
 async def test_foreign_origins_are_refused_before_any_work(site: Site, origin: str) -> None:
-    """Before the token is even looked at."""
+    """The origin is checked even before the token."""
     for path in ("/mcp", "/sse", "/sse/message"):
         answer = await site.send("POST", path, {"Origin": origin})
         assert answer.status == 403 and "Access-Control-Allow-Origin" not in answer.headers
@@ -80,7 +81,7 @@ async def test_foreign_origins_are_refused_before_any_work(site: Site, origin: s
 
 @pytest.mark.requirement("O3")
 async def test_origins_that_may_call(site: Site) -> None:
-    """Preflight without a token, and the headers that a browser needs to go on."""
+    """Preflight requests need no token, and responses carry the headers that browsers require."""
     origin = {"Origin": "https://chatgpt.com"}
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     preflight = await site.send("OPTIONS", "/mcp", origin | asks)
@@ -128,7 +129,7 @@ async def test_a_scope_that_is_missing(site: Site) -> None:
 @pytest.mark.requirement("H9", "X6")
 @pytest.mark.parametrize("size", [9_000, 100_000])
 async def test_a_huge_token_is_refused_in_our_words(site: Site, size: int) -> None:
-    """Nothing of it comes back, whoever refuses it."""
+    """The refusal never quotes the token, whichever layer sends it."""
     answer = await site.send("POST", "/mcp", {"Authorization": "Bearer " + "s3cret" * (size // 6)})
     assert 400 <= answer.status < 500 and "s3cret" not in answer.text
 
@@ -143,8 +144,8 @@ async def test_a_huge_token_is_refused_in_our_words(site: Site, size: int) -> No
     ],
 )
 async def test_what_is_no_http_is_not_repeated(site: Site, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """One answer, without a quote or a version, and the connection is closed. Its line has its trace id,
-    and nobody can fill the log with errors."""
+    """One response without a quote or a version, then the connection is closed. The log line has its trace ID, and
+    clients cannot fill the log with errors."""
     caplog.set_level(logging.INFO)
     host, port = site.base.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
@@ -161,7 +162,7 @@ async def test_what_is_no_http_is_not_repeated(site: Site, raw: bytes, caplog: p
 @pytest.mark.requirement("J7", "M29")
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD"])
 async def test_other_methods(site: Site, method: str) -> None:
-    """405 with Allow, after the token."""
+    """405 with Allow, after the token check."""
     answer = await site.send(method, "/mcp", site.headers())
     assert answer.status == 405 and answer.headers["Allow"] == "POST, GET, DELETE, OPTIONS"
 
@@ -196,7 +197,7 @@ async def test_answers_that_can_be_taken(site: Site, accept: str | None) -> None
 
 
 async def test_who_takes_events_alone_gets_events(site: Site) -> None:
-    """RFC 9110, 12.5.1: each answer is the one event of a stream; what is refused is refused in JSON."""
+    """RFC 9110, 12.5.1: each response is a stream of one event; errors are still JSON."""
     only = {"Accept": "text/event-stream"}
     client = {"name": "t", "version": "1"}
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": client}
@@ -234,7 +235,7 @@ async def test_who_takes_events_alone_gets_events(site: Site) -> None:
     ],
 )
 async def test_malformed_messages(site: Site, body: bytes, code: int) -> None:
-    """400, and an id only where one was read."""
+    """400, with an id only if one could be read."""
     answer = await site.send("POST", "/mcp", site.headers() | {"Content-Type": "application/json"}, body)
     assert answer.code == (400, code)
     assert answer.body.get("id", 1) == 1
@@ -242,7 +243,7 @@ async def test_malformed_messages(site: Site, body: bytes, code: int) -> None:
 
 @pytest.mark.requirement("J9")
 async def test_a_body_that_does_not_come() -> None:
-    """Half a body is cut off, others are not slowed."""
+    """A body that stalls half way is cut off, and other requests are not delayed."""
     async with serving(body_timeout_s=1) as site:
         host, port = site.base.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -257,7 +258,7 @@ async def test_a_body_that_does_not_come() -> None:
 
 @pytest.mark.requirement("Q2", "M19")
 async def test_a_share_for_everybody() -> None:
-    """Who takes all of theirs gets 429 and when to come back; others are served."""
+    """A user who exhausts the limit gets 429 with Retry-After, while others are served."""
     async with serving(calls_per_principal=2, calls_total=3) as site:
         waiting = [asyncio.create_task(site.call("wait")) for _ in range(2)]
         await site.bench.started.wait()
@@ -275,7 +276,7 @@ async def test_a_share_for_everybody() -> None:
 
 @pytest.mark.requirement("G4", "M71")
 async def test_headers_of_every_answer(site: Site) -> None:
-    """The trace id is the caller's where it is well-formed."""
+    """The trace ID is the client's if it is well-formed."""
     for answer in (await site.call("echo"), await site.send("GET", "/nowhere", {})):
         assert answer.headers["Server"] == "doit-mcp" and answer.headers["X-Content-Type-Options"] == "nosniff"
         assert len(answer.headers["X-MCP-Trace-Id"]) == 32
@@ -300,7 +301,7 @@ async def test_metrics_count_without_names_from_outside(site: Site) -> None:
 
 
 async def test_unknown_toolsets(site: Site) -> None:
-    """The tests' offer takes every selection; the path's form is all that is checked here."""
+    """The tests' catalog accepts every selection, so only the form of the path is checked here."""
     assert (await site.post(site.request("ping"), path="/mcp/x/core,budgets")).status == 200
     assert (await site.post(site.request("ping"), path="/mcp/x/")).status == 404
     assert (await site.post(site.request("ping"), path="/mcp/other")).status == 404

@@ -1,4 +1,4 @@
-"""The audit log over HTTP: who, for which customer, what it was about, and what became of it."""
+"""The audit log over HTTP: the caller, the customer, the object of the call, and its outcome."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ async def broken(request: web.Request) -> web.StreamResponse:
 
 @dataclass
 class Api:
-    """Labels that behave as the test says."""
+    """Label operations that behave as the test specifies."""
 
     behavior: Behavior = carried_out
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     writes: int = 0
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
-        """The operations that these tests reach."""
+        """Register the operations that these tests use."""
 
         async def labels(request: web.Request) -> web.StreamResponse:
             if request.method == "GET":
@@ -86,7 +86,7 @@ async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
 
 
 class Written(logging.Handler):
-    """The lines of one logger as production writes them."""
+    """The lines of one logger in the production format."""
 
     def __init__(self, name: str) -> None:
         super().__init__(logging.INFO)
@@ -141,7 +141,7 @@ async def test_n20_the_line_names_the_user_of_an_access_token(audit: Written, re
             }.items()
         )
         assert "token" not in line and "Another" not in audit.texts[0]
-        # Both logs lead to each other, and only one of them names anybody.
+        # The two logs refer to each other, and only the audit log names users.
         assert {one["principal"] for one in requests.lines("request") if "principal" in one} == {line["principal"]}
         assert "@" not in "".join(requests.texts)
 
@@ -167,7 +167,7 @@ async def test_n20_the_address_is_what_the_token_says(audit: Written, claims: Js
 
 @pytest.mark.requirement("N20")
 async def test_n20_two_api_tokens_of_one_user_are_told_apart(audit: Written) -> None:
-    """By a short digest, and with the customer that the DoiT API names for the token."""
+    """The audit log distinguishes them by a short digest, with the customer that the DoiT API returns for the token."""
     async with place() as (site, api):
         for user in (ADMIN, VIEWER, ADMIN):
             headers = {"Authorization": f"Bearer {user.api_token}"}
@@ -223,12 +223,12 @@ async def test_n20_the_outcome_is_what_the_api_made_of_it(audit: Written, behavi
 
 
 class Invites(Api):
-    """Invitations, whose requests carry an idempotency key; the first *busy* ones are answered with 503."""
+    """Invitations, whose requests carry an idempotency key. The first *busy* requests get 503."""
 
     busy = 0
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
-        """The one operation."""
+        """Register the only operation."""
 
         async def resend(request: web.Request) -> web.StreamResponse:
             self.writes += 1
@@ -343,7 +343,7 @@ async def test_n20_canceled_after_it_was_sent(audit: Written) -> None:
 
 @pytest.mark.requirement("N20")
 async def test_n20_canceled_before_it_was_sent(audit: Written) -> None:
-    """While the user reads the question."""
+    """The call is canceled while the user reads the question."""
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}}, "c")
@@ -423,7 +423,7 @@ async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bo
         id = begun.result["taskId"]
         assert audit.texts == []
         if canceled:
-            # The work has begun, so that there is something to cancel.
+            # Wait until the work has begun, so that it can be canceled.
             assert (await site.modern("tasks/get", {"taskId": id}, **tasks)).result["status"] == "working"
             await site.modern("tasks/cancel", {"taskId": id}, **tasks)
         hold.set()

@@ -1,4 +1,4 @@
-"""Batches (2025-03-26) as sums of requests: each is cancelled, counted and refused as if it had come alone."""
+"""Batches (2025-03-26): each request is canceled, counted and refused as if it were sent alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def note(method: str, **params: Any) -> Json:
 
 
 async def waiting(site: Site, batch: list[Json]) -> tuple[Session, asyncio.Task[Answer]]:
-    """A session in which *batch* has come as far as a call that waits."""
+    """A session with a *batch* in progress whose call is waiting."""
     session = await site.initialize(BATCHES)
     task = asyncio.create_task(session.post(batch))
     await site.bench.started.wait()
@@ -27,7 +27,7 @@ async def waiting(site: Site, batch: list[Json]) -> tuple[Session, asyncio.Task[
 
 
 async def test_one_of_several_is_cancelled(site: Site) -> None:
-    """It has no answer; the others have theirs."""
+    """The canceled request has no response; the others have theirs."""
     session, task = await waiting(
         site, [site.request("tools/call", {"name": "wait"}, "stop"), site.request("ping", id="go")]
     )
@@ -37,7 +37,7 @@ async def test_one_of_several_is_cancelled(site: Site) -> None:
 
 
 async def test_the_only_one_is_cancelled(site: Site) -> None:
-    """An empty array would be no message: there is none."""
+    """An empty array is not a valid message, so nothing is sent."""
     session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, "stop")])
     await session.note("notifications/cancelled", {"requestId": "stop"})
     answer = await task
@@ -55,7 +55,7 @@ async def test_a_cancellation_in_the_same_batch(site: Site) -> None:
 
 
 async def test_another_session_cancels_nothing_of_it(site: Site) -> None:
-    """Neither another session of the user nor one of another user."""
+    """This holds for other sessions of the same user and for those of other users."""
     _, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, "mine")])
     for other in (await site.initialize(BATCHES), await site.initialize(BATCHES, user=STRANGER)):
         assert (await other.post([note("notifications/cancelled", requestId="mine")])).status == 202
@@ -64,7 +64,7 @@ async def test_another_session_cancels_nothing_of_it(site: Site) -> None:
 
 
 async def test_an_id_in_flight_is_refused_alone(site: Site) -> None:
-    """By the batch for a request, and by a request for the batch."""
+    """The batch gets an error for the one request with that id, and so does a later request with an id of the batch."""
     session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, 7)])
     assert (await session.call("echo", id=7)).code == (400, -32600)
     answer = await session.post([site.request("ping", id=7), site.request("ping", id=8)])
@@ -81,7 +81,7 @@ async def test_ends_with_its_session(site: Site) -> None:
 
 
 async def test_ends_with_its_stream(site: Site) -> None:
-    """The calls of a batch end with their HTTP+SSE stream."""
+    """The calls of a batch end when their HTTP+SSE stream ends."""
     async with sse_opened(site) as stream:
         await stream.initialize(BATCHES)
         assert (await stream.post([site.request("tools/call", {"name": "wait"})])).status == 202
@@ -93,7 +93,7 @@ async def test_ends_with_its_stream(site: Site) -> None:
 
 @pytest.mark.requirement("M33")
 async def test_says_things_before_its_answer(site: Site) -> None:
-    """Progress of each call under its own token, then the array as the last event."""
+    """Each call reports progress under its own token, and the array is the last event."""
     session = await site.initialize(BATCHES)
     calls = [
         site.request("tools/call", {"name": "steps", "_meta": {"progressToken": token}}, token) for token in (1, "1")
@@ -110,7 +110,7 @@ async def test_says_things_before_its_answer(site: Site) -> None:
 
 @pytest.mark.requirement("J4")
 async def test_takes_one_place_among_the_calls() -> None:
-    """Batches get no place once all are taken."""
+    """Batches are refused once all slots are taken."""
     async with serving(calls_per_principal=1) as site:
         session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}) for _ in range(3)])
         refused = await session.post([site.request("tools/call", {"name": "echo"})])
@@ -128,7 +128,8 @@ async def test_needs_a_session(site: Site, version: str) -> None:
 
 @pytest.mark.requirement("N3")
 async def test_n3_the_members_of_batches_share_the_places_of_their_user() -> None:
-    """A batch takes a place for each member that it runs at once, as many as are free; with none it is refused."""
+    """A batch takes a slot for each request that it runs at once, as many as are free; if none is free, it is
+    refused."""
     async with serving(calls_per_principal=11) as site:
         sessions = [await site.initialize(BATCHES) for _ in range(3)]
         batch = [site.request("tools/call", {"name": "wait"}) for _ in range(12)]

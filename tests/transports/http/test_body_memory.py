@@ -1,4 +1,4 @@
-"""Bodies of the requests in progress share a budget of bytes; one user has a part of it."""
+"""Bodies of requests in progress share a limit in bytes, and each user has a share of it."""
 
 from __future__ import annotations
 
@@ -51,20 +51,20 @@ def test_n1_all_together_have_a_limit() -> None:
 
 
 async def begin(site: Site, wire: Wire, size: int, headers: Mapping[str, str]) -> None:
-    """Send a body but for its last byte."""
+    """Send a body except for its last byte."""
     wire.writer.write(raw_post(site, {**headers, "Content-Length": str(size)}) + b" " * (size - 1))
     await wire.writer.drain()
 
 
 async def counted(site: Site) -> float:
-    """Bytes of the bodies in progress."""
+    """Return the bytes of bodies in progress."""
     text = (await site.send("GET", "/metrics", {})).text
     (line,) = [line for line in text.splitlines() if line.startswith("doit_mcp_body_bytes ")]
     return float(line.split()[1])
 
 
 async def until_received(site: Site, size: int) -> None:
-    """Until bodies in progress have so many bytes."""
+    """Wait until bodies in progress have this many bytes."""
     while await counted(site) != size:
         await asyncio.sleep(0.01)
 
@@ -74,7 +74,8 @@ async def until_received(site: Site, size: int) -> None:
 async def test_n1_bodies_in_progress_are_bounded(
     users: tuple[User, ...], status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of one user, and of all; then a refusal with Retry-After, and small requests are served all the same."""
+    """The limits hold for each user and in total. Beyond them requests get Retry-After, and small requests are still
+    served."""
     monkeypatch.setattr("doit_mcp.transports.http.body_memory.BODIES_TOTAL", 3 * BODIES_PER_OWNER)
     async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
         wires = []
@@ -90,7 +91,7 @@ async def test_n1_bodies_in_progress_are_bounded(
         assert (await site.post(site.request("ping"))).result == {}
         for wire in wires:
             wire.writer.write(b" ")
-            # All of it is taken, though blanks are no message.
+            # The whole body is read, although blanks are not a message.
             assert (await wire.answer())[0] == 400
         await until_received(site, 0)
 
@@ -106,7 +107,7 @@ async def test_n1_a_client_that_leaves_gives_back_its_bytes() -> None:
 
 @pytest.mark.requirement("H5", "N1")
 async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
-    """The bearer comes first, so such a body is never received."""
+    """The token is checked first, so such a body is never received."""
     async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
         for _ in range(BODIES_TOTAL):
             wire = await stack.enter_async_context(wired(site))
@@ -118,7 +119,7 @@ async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
 @pytest.mark.requirement("N1")
 @pytest.mark.parametrize("era", ["modern", "handshake"])
 async def test_n1_a_body_is_counted_until_its_request_is_done(era: str) -> None:
-    """Where a request goes on without its connection, its arguments stay, too."""
+    """A request that continues without its connection keeps its arguments in memory."""
     async with serving(max_body=4 * LARGEST) as site:
         params = {"name": "wait", "more": "x" * 2 * LARGEST}
         if era == "modern":
@@ -144,13 +145,13 @@ async def test_n1_a_body_is_counted_until_its_request_is_done(era: str) -> None:
     ("size", "count", "waiting", "said"),
     [
         (900_000, 40, BODIES_PER_OWNER, "in progress may have"),
-        # All of these together are within the bound in bytes.
+        # Together these are within the limit in bytes.
         (140_000, 28, MAX_QUEUED_PER_CALLER, "send fewer at once"),
     ],
 )
 async def test_n1_few_bodies_wait_to_be_parsed(size: int, count: int, waiting: int, said: str) -> None:
-    """While the thread is busy, those of one user have a bound in bytes and in number; 770 MB could wait. Others are
-    served."""
+    """While the thread is busy, waiting bodies of one user are limited in bytes and in number; 770 MB could wait
+    before. Other users are served."""
     begin = Event()
     async with serving(max_body=1 << 20) as site:
         running = compute_thread._COMPUTE_THREAD.submit("busy", begin.wait)

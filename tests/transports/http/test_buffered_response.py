@@ -1,4 +1,4 @@
-"""Complete responses, compared with the same responses made by aiohttp."""
+"""Fully buffered responses are the same as the responses that aiohttp makes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ping(site: Site, **headers: str) -> bytes:
 
 
 async def answer(wire: Wire) -> tuple[str, dict[str, str], bytes]:
-    """Status line, headers and body."""
+    """Return status line, headers and body."""
     head = (await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), 20)).decode()
     status, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
@@ -35,7 +35,7 @@ async def answer(wire: Wire) -> tuple[str, dict[str, str], bytes]:
 
 
 async def test_both_ways_say_the_same(site: Site) -> None:
-    """A web page's request takes the long way; but for what is said to pages the answers are alike."""
+    """A request with an Origin is sent by aiohttp; apart from the CORS headers both responses are equal."""
     async with wired(site) as wire:
         wire.writer.write(ping(site, X_MCP_Trace_Id="one") + ping(site, X_MCP_Trace_Id="one", Origin=PAGE))
         short, long = await answer(wire), await answer(wire)
@@ -45,7 +45,7 @@ async def test_both_ways_say_the_same(site: Site) -> None:
         assert {name: short[1][name] for name in same} == {name: long[1][name] for name in same}
         assert [json.loads(body)["result"] for _, _, body in (short, long)] == [{}, {}]
         assert short[1]["Date"].endswith(" GMT") and len(short[1]["Date"]) == len(long[1]["Date"])
-        # And the connection is there for more.
+        # The connection can be used again.
         wire.writer.write(ping(site))
         assert (await answer(wire))[0] == "HTTP/1.1 200 OK"
 
@@ -66,7 +66,7 @@ async def test_refusals_and_long_answers_are_whole_as_well(site: Site) -> None:
         wire.writer.write(raw_post(site, site.headers(), b"{"))
         status, _, body = await answer(wire)
         assert status == "HTTP/1.1 400 Bad Request" and json.loads(body)["error"]["code"] == -32700
-        # Twice in the answer, so that it is sent in several pieces.
+        # Twice in the response, so that it is sent in several pieces.
         call = site.request("tools/call", {"name": "echo", "arguments": {"text": "é" * 18_000}})
         wire.writer.write(raw_post(site, site.headers(), json.dumps(call).encode()))
         status, _, body = await answer(wire)

@@ -1,4 +1,4 @@
-"""Which tools a path, a query and headers choose; and what becomes of a fault in making them."""
+"""Selection of tools by path, query and headers, and errors while a catalog is made."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.transports.http.serving import EMPLOYEE, Site, next_event, serving
 
 @pytest.fixture
 async def shop() -> AsyncIterator[Site]:
-    """The product's own tools."""
+    """The tools of the product."""
     async with serving(make=catalog_factory()) as site:
         yield site
 
 
 async def listed(site: Site, path: str = "/mcp", headers: dict[str, str] | None = None) -> dict[str, bool]:
-    """Names of the tools on offer, and whether each only reads."""
+    """Return the names of the listed tools, and whether each is read-only."""
     answer = await site.modern("tools/list", path=path, headers=headers)
     assert answer.status == 200, answer
     return {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in answer.result["tools"]}
@@ -45,7 +45,7 @@ async def test_a_header_a_path_and_a_query_mean_the_same(shop: Site) -> None:
     ],
 )
 async def test_reading_only(shop: Site, path: str, headers: dict[str, str]) -> None:
-    """No tool that writes is listed, nor called by name."""
+    """Write tools are neither listed nor callable by name."""
     tools = await listed(shop, path, headers)
     everything = await listed(shop)
     assert tools and all(tools.values()) and not all(everything.values())
@@ -57,7 +57,7 @@ async def test_reading_only(shop: Site, path: str, headers: dict[str, str]) -> N
 @pytest.mark.requirement("A4")
 @pytest.mark.parametrize("query", ["?readonly=true", "?toolsets=budgets,anomalies&readonly=1", ""])
 async def test_what_a_stream_selects_its_posts_select(shop: Site, query: str) -> None:
-    """The address that the older transport announces stands for the same tools as the one that was opened."""
+    """The endpoint that HTTP+SSE announces selects the same tools as the URL of the stream."""
     async with shop.http.get(f"{shop.base}/sse{query}", headers=shop.headers()) as stream:
         _, address = await next_event(stream)
         assert (await shop.post(shop.request("tools/list"), path=address)).status == 202
@@ -69,7 +69,7 @@ async def test_what_a_stream_selects_its_posts_select(shop: Site, query: str) ->
 
 @pytest.mark.requirement("A4")
 async def test_a_header_narrows_and_never_widens(shop: Site) -> None:
-    """What the address says stands."""
+    """The selection of the URL still applies."""
     readonly = await listed(shop, "/mcp/x/budgets/readonly")
     for headers in ({"X-MCP-Toolsets": "all"}, {"X-MCP-Readonly": "false"}, {"X-MCP-Readonly": "0"}):
         assert await listed(shop, "/mcp/x/budgets/readonly", headers) == readonly
@@ -90,13 +90,13 @@ async def test_single_tools(shop: Site) -> None:
     ],
 )
 async def test_choices_that_are_none(shop: Site, path: str, status: int) -> None:
-    """Said in words, not by an empty list."""
+    """The response is an error with an explanation instead of an empty list."""
     answer = await shop.post(shop.request("tools/list"), path=path)
     assert answer.code == (status, -32600) and len(answer.error["message"]) > 20
 
 
 async def test_made_once_and_bounded() -> None:
-    """Choices are remembered, the least used are forgotten."""
+    """Catalogs are cached, and the least recently used ones are dropped."""
     made: list[tuple[Selection, bool]] = []
     offers = catalog_factory()
 
@@ -114,7 +114,7 @@ async def test_made_once_and_bounded() -> None:
 
 @pytest.mark.requirement("F6", "G4")
 async def test_a_fault_of_ours_is_told_without_details() -> None:
-    """500, a reference for the operator, nothing of the exception."""
+    """500 with a reference for the operator, without details of the exception."""
 
     def make(selection: Selection, employee: bool) -> Catalog:
         raise RuntimeError("a secret that nobody may see")

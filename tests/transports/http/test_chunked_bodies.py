@@ -1,5 +1,5 @@
-"""Bodies in tiny chunks cost little: they are refused soon, do not hold the event loop, and are not parsed for clients
-without a token."""
+"""Bodies in tiny chunks cost little: they are refused early, do not block the event loop, and are not parsed for
+unauthenticated clients."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def chunks(body: bytes, size: int) -> bytes:
 
 
 async def send(wire: Wire, data: bytes) -> None:
-    """Send it; the server may close the connection meanwhile."""
+    """Send the data; the server may close the connection meanwhile."""
     try:
         wire.writer.write(data)
         await wire.writer.drain()
@@ -55,7 +55,8 @@ async def test_n1_tiny_chunks_are_refused_before_all_of_them_are_parsed() -> Non
 @pytest.mark.requirement("N1")
 @pytest.mark.parametrize("size", [1, 16, 1000])
 async def test_n1_a_body_in_chunks_is_read_in_turns(size: int) -> None:
-    """One byte each is fine in a small body, 16 in the largest. Other requests are served between the pieces."""
+    """Chunks of one byte are accepted in a small body, and of 16 bytes in the largest. Other requests are served
+    between the pieces."""
     body = PING % (b"x" * (50_000 if size == 1 else 3_900_000))
     async with serving() as site, wired(site) as wire:
         data = head(site, site.headers(ADMIN)) + chunks(body, size)
@@ -71,7 +72,7 @@ async def test_n1_a_body_in_chunks_is_read_in_turns(size: int) -> None:
 
 @pytest.mark.requirement("N1")
 async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is answered with 401, and the connection is closed."""
+    """The response is 401, and the connection is closed."""
     parsed = 0
     feed = HeadParser._feed_in_pieces
 
@@ -90,7 +91,7 @@ async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.Monk
         await send(wire, body[1000:])
         assert (await site.post(site.request("ping"))).result == {}
         assert parsed == before
-        # One answer, and the connection is closed.
+        # One response, then the connection is closed.
         assert (await wire.rest()).count(b"HTTP/1.1") == 0
 
 

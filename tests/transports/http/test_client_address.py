@@ -1,4 +1,4 @@
-"""Strangers are limited by where they come from, and nobody can say that for themselves."""
+"""Unauthenticated clients are limited by their address, which they cannot choose themselves."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ INNER = ("10.0.0.0/8", "fd00::/8")
     ("remote", "forwarded", "trusted", "address"),
     [
         ("8.8.8.8", [], (), "8.8.8.8"),
-        # Who is not a trusted proxy can say what it likes.
+        # Headers of clients that are not trusted proxies are ignored.
         ("8.8.8.8", ["9.9.9.9"], INNER, "8.8.8.8"),
         ("10.1.1.1", ["9.9.9.9"], (), ""),
         ("10.1.1.1", ["9.9.9.9"], INNER, "9.9.9.9"),
-        # Of what a client sent itself only the last, which the proxy added, counts.
+        # Only the last value counts, which the proxy added; the others may come from the client.
         ("10.1.1.1", ["1.1.1.1, 9.9.9.9"], INNER, "9.9.9.9"),
         ("10.1.1.1", ["1.1.1.1", "9.9.9.9 , 10.2.2.2"], INNER, "9.9.9.9"),
         ("10.1.1.1", ["10.3.3.3"], INNER, ""),
@@ -31,13 +31,13 @@ INNER = ("10.0.0.0/8", "fd00::/8")
         ("fd00::1", ["2001:4860:1:2:3:4:5:6"], INNER, "2001:4860:1:2::/64"),
         ("127.0.0.1", ["9.9.9.9"], INNER, ""),
         (None, ["9.9.9.9"], INNER, ""),
-        # IPv4 clients of a socket for both protocols are told apart, whoever reports them.
+        # IPv4 clients of a dual-stack socket are distinguished, whether the socket or a proxy reports them.
         ("::ffff:8.8.8.8", [], (), "8.8.8.8"),
         ("::ffff:10.1.1.1", ["::ffff:9.9.9.9"], INNER, "9.9.9.9"),
         ("::ffff:10.1.1.1", ["::ffff:909:909"], INNER, "9.9.9.9"),
         ("10.1.1.1", ["9.9.9.9"], ("::ffff:10.0.0.0/104",), "9.9.9.9"),
         ("10.1.1.1", ["::ffff:10.3.3.3"], INNER, ""),
-        # Ports are no part of an address.
+        # Ports are not part of an address.
         ("10.1.1.1", ["9.9.9.9:5000"], INNER, "9.9.9.9"),
         ("10.1.1.1", ["1.1.1.1, 9.9.9.9:5000, 10.2.2.2:80"], INNER, "9.9.9.9"),
         ("10.1.1.1", ["[2001:4860:1:2:3:4:5:6]:5000"], INNER, "2001:4860:1:2::/64"),
@@ -61,7 +61,7 @@ def test_anything_can_be_sent(remote: str | None, forwarded: list[str]) -> None:
 @pytest.mark.requirement("N21")
 @given(st.ip_addresses(v=4), st.integers(0, 65535))
 def test_n21_each_ipv4_client_has_one_bucket(address: IPv4Address, port: int) -> None:
-    """However a proxy writes it."""
+    """All notations of an address that proxies use count as one."""
     forms = (f"{address}", f"{address}:{port}", f"::ffff:{address}", f"[::ffff:{address}]:{port}")
     found = {client_address("10.1.1.1", [form], INNER) for form in forms}
     assert found == {str(address) if address.is_global else ""}

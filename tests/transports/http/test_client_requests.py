@@ -1,4 +1,4 @@
-"""Asking back: tools, prompts and resources on every revision that can be asked, and tasks."""
+"""Requests to the client from tools, prompts, resources and tasks, on every revision that supports them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ REPLY: dict[str, Json] = {
     "sample_tools": {"role": "assistant", "content": [{"type": "text", "text": "Hm."}], "model": "m"},
     "roots": {"roots": []},
 }
-# What a client has to declare for each, in the newest words.
+# The capabilities that a client declares for each, in terms of the newest revision.
 NEEDED: dict[str, Json] = {
     "form": {"elicitation": {"form": {}}},
     "url": {"elicitation": {"url": {}}},
@@ -66,7 +66,7 @@ def words(text: str) -> ContentResult:
 
 
 def asking(bench: Bench) -> dict[str, Any]:
-    """An offer that asks everything."""
+    """A catalog with every kind of request to the client."""
 
     def tool(name: str, run: Any) -> Tool:
         return Tool(name, name, f"Asks: {name}.", {"type": "object"}, run)
@@ -105,7 +105,7 @@ def asking(bench: Bench) -> dict[str, Any]:
     tools = (*map(asks, QUESTIONS), tool("twice", twice), tool("optional", optional), tool("job", job))
     return {
         "tools": (*tools, tool("never", never)),
-        # Named as a tool that asks the same.
+        # It has the name of the tool that asks the same.
         "prompts": (Prompt("form", "Ask", "Asks first", prompt),),
         "resources": (Resource("doc://ask", "ask", "Ask", "Asks first", "text/plain", read),),
     }
@@ -113,7 +113,7 @@ def asking(bench: Bench) -> dict[str, Any]:
 
 @pytest.fixture
 async def asker() -> AsyncIterator[Site]:
-    """A server that asks."""
+    """A server whose catalog sends requests to the client."""
     bench = Bench()
     async with serving(bench, asking(bench)) as site:
         yield site
@@ -126,7 +126,8 @@ def said(answer: Answer) -> str:
 
 @pytest.mark.parametrize("kind", QUESTIONS)
 async def test_each_kind_on_the_newest_revision(asker: Site, kind: str) -> None:
-    """Asked of who declared it, refused to who declared everything else, and answered by the retry."""
+    """A client that declared the capability is asked and answers by its retry; one that declared all others gets an
+    error."""
     declared = {"clientCapabilities": NEEDED[kind]}
     first = (await asker.call(kind, **declared)).result
     method, params = QUESTIONS[kind]
@@ -145,7 +146,7 @@ async def test_each_kind_on_the_newest_revision(asker: Site, kind: str) -> None:
 @pytest.mark.parametrize("kind", QUESTIONS)
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
 async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> None:
-    """What the revision knows is asked on the stream, in its words; what it does not, never."""
+    """Requests that the revision defines are sent on the stream in its format; others never are."""
     knows = kind not in ("form", "url", "sample_tools") or revision == LATEST
     knows = knows or (kind == "form" and revision == "2025-06-18")
     session = await asker.initialize(revision, **ALL)
@@ -175,7 +176,7 @@ async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> 
     ],
 )
 async def test_answers_that_cannot_be(asker: Site, kind: str, bad: Json) -> None:
-    """An error on the newest revision; told to the model on a session."""
+    """An error on the newest revision, a tool result for the model on a session."""
     retry = {"name": kind, "inputResponses": {kind: bad}}
     assert (await asker.modern("tools/call", retry, clientCapabilities=ALL)).code == (400, -32602)
     session = await asker.initialize(**ALL)
@@ -188,7 +189,7 @@ async def test_answers_that_cannot_be(asker: Site, kind: str, bad: Json) -> None
 
 
 async def test_several_rounds_need_no_memory_of_ours() -> None:
-    """Each round may reach another process that knows the same secret."""
+    """Each round may reach a different process that has the same secret."""
     bench = Bench()
     declared = {"clientCapabilities": {"elicitation": {}}}
     async with serving(bench, asking(bench)) as one, serving(Bench(), asking(Bench())) as other:
@@ -202,7 +203,7 @@ async def test_several_rounds_need_no_memory_of_ours() -> None:
 
 
 async def test_a_state_says_when_it_ends(asker: Site) -> None:
-    """Its time is within its seal (that an old one is refused is shown where seals are tested)."""
+    """The expiry is part of the signed state; the tests of signed state show that an expired one is refused."""
     asked = await asker.call("form", clientCapabilities=ALL)
     state = asked.result["requestState"]
     sealed = base64.urlsafe_b64decode(state + "=" * (-len(state) % 4))
@@ -218,7 +219,7 @@ async def test_a_state_says_when_it_ends(asker: Site) -> None:
 @pytest.mark.parametrize("user", [STRANGER, VIEWER])
 @pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
 async def test_prompts_and_resources_ask_too(asker: Site, method: str, user: Any) -> None:
-    """A state of one request is none of another's, nor of another caller's."""
+    """The state of one request is refused for another request and for another caller."""
     named: Json = {"name": "form", "arguments": {}} if method == "prompts/get" else {"uri": "doc://ask"}
     declared = {"clientCapabilities": {"elicitation": {}}}
     asked = (await asker.modern(method, named, **declared)).result
@@ -243,7 +244,7 @@ async def test_prompts_and_resources_ask_too(asker: Site, method: str, user: Any
 
 @pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
 async def test_prompts_and_resources_on_a_session(asker: Site, method: str) -> None:
-    """Asked, declined with an error, and refused where nobody can be asked."""
+    """Asked, declined with an error, and refused if the client cannot be asked."""
     named = {"name": "form"} if method == "prompts/get" else {"uri": "doc://ask"}
     session = await asker.initialize(elicitation={})
     for reply, good in ((REPLY["form"], True), ({"action": "perhaps"}, False)):
@@ -258,7 +259,7 @@ async def test_prompts_and_resources_on_a_session(asker: Site, method: str) -> N
 
 
 async def test_nobody_waits_for_a_client_that_takes_no_streams(asker: Site) -> None:
-    """A question could never reach it: the call says so at once."""
+    """The request could never reach such a client, so the call fails at once."""
     session = await asker.initialize(**ALL)
     message = asker.request("tools/call", {"name": "form"})
     answer = await asyncio.wait_for(session.post(message, Accept="application/json"), 20)
@@ -276,7 +277,7 @@ async def test_what_can_be_asked_is_what_was_declared(asker: Site) -> None:
 
 
 async def test_answers_of_another_session_answer_nothing(asker: Site) -> None:
-    """An unasked one is taken and dropped."""
+    """Responses that the session does not wait for are ignored."""
     session = await asker.initialize(**ALL)
     thief = await asker.initialize(user=STRANGER, **ALL)
     async with opened(
@@ -293,7 +294,7 @@ async def test_answers_of_another_session_answer_nothing(asker: Site) -> None:
 
 @asynccontextmanager
 async def a_job(asker: Site) -> AsyncIterator[tuple[Json, Json]]:
-    """A task that has come as far as its questions: what its client declares, and its parameters."""
+    """A task that is waiting for input, with the capabilities of its client and its parameters."""
     declared = {"clientCapabilities": ALL | TASKS}
     asked = (await asker.call("job", **declared)).result
     more = {"inputResponses": {"before": REPLY["form"]}, "requestState": asked["requestState"]}
@@ -312,7 +313,8 @@ def name(value: str) -> Json:
 
 
 async def test_a_task_asks_and_is_answered(asker: Site) -> None:
-    """Rounds first, then a task; answers one by one; effects are seen at once; the result is the call's."""
+    """Rounds come before the task, answers are accepted one by one and take effect at once, and the task's result is
+    that of the call."""
     async with a_job(asker) as (declared, params):
 
         async def update(answers: Any) -> Answer:
@@ -335,7 +337,7 @@ async def test_a_task_asks_and_is_answered(asker: Site) -> None:
 
 
 async def test_a_task_that_needs_its_client(asker: Site) -> None:
-    """Where there is none to follow it, the call is refused."""
+    """The call is refused if the client cannot follow tasks."""
     asked = (await asker.call("job", clientCapabilities=ALL)).result
     more = {"inputResponses": {"before": REPLY["form"]}, "requestState": asked["requestState"]}
     retry = {"name": "job", "arguments": {}, **more}

@@ -1,4 +1,4 @@
-"""A user's consent to a change counts once: at every replica, and also after the change was taken back."""
+"""A user's consent to a change is valid once, at every replica, even after the change was undone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANY: Json = {"type": "object", "properties": {}}
 
 
 class Things:
-    """Tools that delete and change things of this process, and what they did."""
+    """Tools that delete and change things of this process, and a record of their effects."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -46,7 +46,7 @@ class Things:
 
 
 async def asked(site: Site) -> Json:
-    """The state of the question whether one is to be deleted."""
+    """Return the state of the question whether a thing is to be deleted."""
     answer = await site.call("delete_thing", {"id": "1"}, clientCapabilities=ASKED)
     assert answer.result["resultType"] == "input_required"
     return {"requestState": answer.result["requestState"], "inputResponses": {"confirm": {"action": "accept"}}}
@@ -71,13 +71,13 @@ async def test_n14_a_consent_is_used_up_by_the_change() -> None:
     async with serving(changes={"tools": things.tools}) as site:
         state = await asked(site)
         assert not is_repeat(await accept(site, state))
-        # The answer was lost and the client sends the same request again.
+        # The response was lost and the client sends the same request again.
         assert is_repeat(await accept(site, state))
         await site.call("change_thing", {"id": "1"})
         again = await accept(site, state)
         assert again.result["resultType"] == "input_required" and again.result["requestState"] != state["requestState"]
         assert things.done == ["delete 1", "change 1"]
-        # What the user is asked now is another consent.
+        # The next question asks for a new consent.
         anew = {**state, "requestState": again.result["requestState"]}
         assert not is_repeat(await accept(site, anew))
         assert things.done == ["delete 1", "change 1", "delete 1"]
@@ -111,7 +111,7 @@ async def test_n14_a_consent_that_cannot_be_checked_changes_nothing(redis: Serve
 
 @pytest.mark.requirement("N14")
 async def test_n14_what_a_user_declined_leaves_receipts_alone() -> None:
-    """A question is no change: what was done before it still stands."""
+    """A question changes nothing: receipts of earlier changes stay valid."""
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
         await site.call("change_thing", {"id": "1"})
@@ -152,7 +152,7 @@ async def test_n14_a_no_is_a_no_whatever_the_client_declares_by_then(action: str
         for sent in (state, {}):
             refused = (await refuse(site, sent, action, declared)).result
             assert refused["isError"] and "did not agree" in refused["content"][0]["text"]
-        # An open question without an answer is asked again; it is no reason to go ahead.
+        # A pending question is asked again; it never counts as consent.
         left_open = await accept(site, {"requestState": state["requestState"]}, declared)
         assert left_open.result["resultType"] == "input_required" and things.done == []
 
@@ -190,7 +190,7 @@ async def test_n14_the_first_yes_after_a_start_counts(redis: Server) -> None:
 
 @pytest.mark.requirement("N14")
 async def test_n14_a_restarted_process_asks_again() -> None:
-    """The process before it may have carried out what was agreed to."""
+    """The previous process may have used the consent already."""
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
         state = await asked(site)
@@ -208,7 +208,7 @@ async def test_n14_a_question_that_cannot_reach_the_client_is_not_skipped() -> N
         refused = (await session.post(message, Accept="application/json")).result
         assert refused["isError"] and things.done == []
         assert "Accept: application/json, text/event-stream" in refused["content"][0]["text"]
-        # Clients that declare nothing have their own approval; a write that asks nothing needs none.
+        # Clients without elicitation have their own approval, and so do writes that ask nothing.
         await session.post(site.request("tools/call", {**arguments, "name": "change_thing"}), Accept="application/json")
         mute = await site.initialize("2025-06-18")
         await mute.post(site.request("tools/call", arguments), Accept="application/json")

@@ -1,4 +1,4 @@
-"""One e-mail address with API tokens of two customers: two principals that share nothing."""
+"""One email address with API tokens of two customers is two principals that share nothing."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ CLIENT = {"extensions": {TASKS: {}}}
 
 @dataclass
 class Api:
-    """A DoiT API that creates labels for the customer of each token, and keeps what was sent."""
+    """A DoiT API that creates labels for the customer of each token and records the requests."""
 
     created: list[tuple[str, str]] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
-        """The operations that these tests reach; the lists fail for the tokens of these two customers."""
+        """Register the operations that these tests use; lists fail for the tokens of these two customers."""
 
         async def validate(request: web.Request) -> web.Response:
             return web.json_response({"domain": domain_of(request), "email": EMAIL})
@@ -138,7 +138,7 @@ async def test_n9_tasks_belong_to_the_person_at_one_customer(there: tuple[Site, 
 async def test_n17_one_person_with_two_tokens_opens_the_circuit_for_nobody_else(
     there: tuple[Site, Api], failures: int
 ) -> None:
-    """Not even where there is no single success."""
+    """Other users are still served, even if no request succeeded before."""
     site, _ = there
     for number in range(failures):
         answer = await site.call(REAL[1 + number // 2 % 2], headers=(A, B)[number % 2])

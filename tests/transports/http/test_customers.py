@@ -1,4 +1,4 @@
-"""Employees of DoiT act for several customers: what is kept for one is not seen while they act for another."""
+"""DoiT employees act for several customers: data stored for one customer is invisible while they act for another."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_n10_a_kept_table_is_read_for_its_own_customer_alone() -> None:
 
 @pytest.mark.requirement("N10")
 async def test_n10_a_kept_table_stays_with_its_customer_when_a_session_changes_it(redis: Server) -> None:
-    """At every replica."""
+    """This holds at every replica."""
     async with replicas(redis.url, changes={"tools": (*OWN, TOOLS["query_result"])}) as (a, b):
         session = await a.initialize(user=EMPLOYEE)
         await session.call("choose", {"customer": OTHER})
@@ -93,7 +93,7 @@ async def test_n10_the_tables_of_customers_name_none() -> None:
 
 @pytest.mark.requirement("N10")
 async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
-    """Nothing in tasks/get says for whom the employee acts by then."""
+    """tasks/get has no argument for the customer, so the task itself names it."""
     bench = Bench()
     async with place(bench) as site:
         for user, arguments, message in (
@@ -116,7 +116,7 @@ async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
 @pytest.mark.requirement("N9")
 @pytest.mark.parametrize("inside", [False, True])
 async def test_n9_a_batch_that_changes_the_customer_does_nothing_else(inside: bool) -> None:
-    """Its other requests would be done for the customer of before."""
+    """Its other requests would run for the previous customer."""
     async with serving(make=catalog_factory(), api=Api()) as site:
         session = await site.initialize("2025-03-26", user=EMPLOYEE)
         change: Json = {"name": "change_customer", "arguments": {"customerContext": OTHER}}
@@ -130,7 +130,7 @@ async def test_n9_a_batch_that_changes_the_customer_does_nothing_else(inside: bo
         for user in (ADMIN, STRANGER):
             found = (await site.call("list_labels", user=user)).result["structuredContent"]
             assert "Batch" not in [one["name"] for one in found["labels"]]
-        # Alone it may come as a batch, too; what comes after it acts for that customer.
+        # A batch may contain this call alone; later requests act for the new customer.
         assert (await session.post(batch[:1])).status == 200
         assert (await session.post(batch[1:])).status == 200
         found = (await site.call("list_labels", user=STRANGER)).result["structuredContent"]

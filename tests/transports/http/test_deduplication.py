@@ -1,4 +1,4 @@
-"""Equal writes a short while apart, and what a colleague at the same customer did in between, over HTTP."""
+"""Identical writes within a short time, with changes by a colleague of the same customer in between, over HTTP."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_n16_what_a_colleague_changed_is_set_again(there: Site) -> None:
 
 @pytest.mark.requirement("N16")
 async def test_n16_what_a_colleague_with_an_api_token_undid_is_done_again(there: Site) -> None:
-    """The tenant of an API token has another name than that of an access token."""
+    """The tenant of an API token has a different name than that of an access token."""
     label = (await done(there, "create_label", LABEL))["id"]
     report = (await done(there, "list_reports", {}))["reports"][0]["id"]
     objects = [{"objectId": report, "objectType": "report"}]
@@ -119,7 +119,7 @@ async def test_n16_a_replica_knows_what_it_did_itself_while_redis_is_gone(redis:
 
 @pytest.mark.requirement("N16")
 async def test_n16_a_contract_whose_addresses_a_colleague_changed_is_updated_again(there: Site) -> None:
-    """What is shown of a contract has no addresses; its versions have."""
+    """A contract as displayed has no addresses, but its versions have."""
     customer = EMPLOYEE.customer
     draft: Json = {
         "customerID": customer,

@@ -1,4 +1,5 @@
-"""The product's surface over the wire: finding and calling, asking before changes, doing nothing twice, employees."""
+"""The product over HTTP: discovery tools and calls, confirmations, protection against repeated writes, and
+employees."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ LABEL = {"name": "n", "color": "blue"}
 
 @dataclass
 class Api:
-    """Labels, and who am I; remembers what came, and for whom."""
+    """Labels and the current user; records the requests and their customer."""
 
     seen: list[tuple[str, str, str]] = field(default_factory=list)
     hold: asyncio.Event | None = None
@@ -33,7 +34,7 @@ class Api:
     label: Json = field(default_factory=lambda: {"id": "l1", "name": "Old", "color": "blue"})
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
-        """The operations that these tests reach."""
+        """Register the operations that these tests use."""
 
         async def answer(request: web.Request) -> web.Response:
             grant = lookup(request.headers.get("Authorization", "").removeprefix("Bearer "))
@@ -96,7 +97,7 @@ async def test_what_is_not_listed_is_found_and_called() -> None:
 
 
 async def test_a_call_through_another_is_judged_like_a_straight_one() -> None:
-    """Same words for wrong arguments, for unknown names, and the tool's own name in the log and upstream."""
+    """Errors for arguments and unknown names are the same, and logs and the API see the name of the called tool."""
     async with place() as (site, api):
         straight = await site.call("delete_label", {"ids": "l1"})
         through = await site.call("call_operation", {"name": "delete_label", "arguments": {"ids": "l1"}})
@@ -146,16 +147,16 @@ async def test_a_deletion_is_confirmed_by_a_second_round(name: str, arguments: J
             refused = await again(action)
             assert refused.result["isError"] is True and "Nothing was changed" in text(refused)
         assert "DELETE" not in api.methods
-        # An answer to a question that was never put is none.
+        # An answer to a question that was never asked is ignored.
         unasked = await again("accept", None)
         assert unasked.result["resultType"] == "input_required" and "DELETE" not in api.methods
-        # The question that was declined is used up.
+        # The declined question cannot be used again.
         once_more = await again("accept")
         assert once_more.result["resultType"] == "input_required" and "DELETE" not in api.methods
         state = once_more.result["requestState"]
         done = await again("accept", state)
         assert done.result.get("isError") is None and api.methods.count("DELETE") == 1
-        # The client gave up and sends the same once more.
+        # The client gave up and repeats the request.
         twice = await again("accept", state)
         assert "alreadyDone" in twice.result["structuredContent"] and api.methods.count("DELETE") == 1
 
@@ -170,7 +171,7 @@ async def test_an_answer_counts_for_what_was_shown_alone() -> None:
         anew = await site.modern("tools/call", params, clientCapabilities=ASKED)
         assert anew.result["resultType"] == "input_required" and "DELETE" not in api.methods
         assert "Another by now" in anew.result["inputRequests"]["confirm"]["params"]["message"]
-        # The state of the first question is not that of the second.
+        # The state of the first question is not valid for the second.
         again = await site.modern("tools/call", params, clientCapabilities=ASKED)
         assert again.result["resultType"] == "input_required" and "DELETE" not in api.methods
         params["requestState"] = anew.result["requestState"]
@@ -179,7 +180,7 @@ async def test_an_answer_counts_for_what_was_shown_alone() -> None:
 
 
 async def test_who_cannot_be_asked_is_not_asked() -> None:
-    """Its own approval, by destructiveHint, stands; on both eras."""
+    """The client relies on its own approval by destructiveHint, with stateful and stateless requests."""
     async with place() as (site, api):
         await site.call("delete_label", {"id": "l1"})
         session = await site.initialize()
@@ -204,7 +205,7 @@ async def test_a_deletion_is_confirmed_on_the_stream_of_a_session(action: str) -
 
 @pytest.mark.requirement("N13")
 async def test_n13_what_changed_meanwhile_is_asked_about_again_on_the_stream_of_a_session() -> None:
-    """A label that somebody renamed while the user was asked is not deleted by the answer about the old one."""
+    """If a label is renamed while the user is asked, the answer about the old name does not delete it."""
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
@@ -294,7 +295,7 @@ async def test_n18_an_update_without_a_change_is_refused_before_anybody_is_asked
 
 
 async def test_the_same_write_twice_is_done_once() -> None:
-    """One in flight is waited for; other users have writes of their own."""
+    """A repeated write waits for the one in flight; writes of other users are separate."""
     async with place() as (site, api):
         api.hold = asyncio.Event()
         both = [asyncio.ensure_future(site.call("create_label", dict(LABEL))) for _ in range(2)]
@@ -312,7 +313,7 @@ async def test_the_same_write_twice_is_done_once() -> None:
 
 @pytest.mark.requirement("C2")
 async def test_only_employees_have_their_tools() -> None:
-    """Neither listed nor callable by name for others."""
+    """For others they are neither listed nor callable by name."""
     async with place() as (site, api):
         own = {"search_customers", "change_customer"}
         for path in ("/mcp", "/mcp/x/all", "/mcp/x/discovery"):
@@ -340,7 +341,7 @@ async def test_customers_are_searched_at_the_console() -> None:
 
 @pytest.mark.requirement("C2", "G6")
 async def test_a_session_acts_for_the_customer_that_an_employee_chose(caplog: pytest.LogCaptureFixture) -> None:
-    """That session alone; nothing global; logged."""
+    """Only that session changes, and the log records the customer."""
     async with place() as (site, api):
         chosen, other = [await site.initialize(user=EMPLOYEE) for _ in range(2)]
         with caplog.at_level(logging.INFO, "doit_mcp.audit"):
@@ -352,7 +353,7 @@ async def test_a_session_acts_for_the_customer_that_an_employee_chose(caplog: py
         for session in (chosen, other):
             await session.call("get_label", {"id": "l1"})
         await site.call("get_label", {"id": "l1"}, user=EMPLOYEE)
-        # A fresh token of the same employee goes on with it.
+        # A new token of the same employee continues it.
         await chosen.ask("tools/call", {"name": "get_label", "arguments": {"id": "l1"}})
         assert api.tenants == [OTHER, EMPLOYEE.customer, EMPLOYEE.customer, OTHER]
 
@@ -381,7 +382,7 @@ async def test_a_customer_that_is_none_is_refused() -> None:
 
 @pytest.mark.requirement("C4")
 async def test_without_a_session_each_call_names_its_customer(caplog: pytest.LogCaptureFixture) -> None:
-    """An argument of every call, checked against the claim; for all others it is dropped."""
+    """The customer is an argument of every call, checked against the claim; it is ignored for all other users."""
     async with place() as (site, api):
         changed = await site.call("change_customer", {"customerContext": OTHER}, user=EMPLOYEE)
         said = changed.result["structuredContent"]

@@ -1,7 +1,7 @@
-"""No request holds the event loop: the largest legal and illegal lists for every tool, and bodies for every endpoint.
+"""No request blocks the event loop: the largest valid and invalid lists for every tool, and bodies for every endpoint.
 
-What is measured is the CPU time of the server's process between two ticks of its event loop, so that a busy machine
-does not matter; the limit allows for machines that are slower than 100 ms asks for.
+The tests measure CPU time of the server's process between two ticks of its event loop, so that a busy machine does not
+matter. The limit is above the target of 100 ms to allow for slower machines.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ITEMS = "[]"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
-    """The product in a process of its own, whose event loop is watched."""
+    """The product in a process of its own, whose event loop is measured."""
     async with program(tmp_path_factory.mktemp("loop")) as running:
         running.outside.gate.set()
         await running.longest_hold()
@@ -42,7 +42,7 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Progra
 
 
 def lists(schema: Json, path: Place = ()) -> Iterator[tuple[Place, Json]]:
-    """The place and the schema of every list in *schema*, lists in lists included."""
+    """The place and the schema of every list in *schema*, including nested ones."""
     for part in schema.get("anyOf", ()):
         yield from lists(part, path)
     if schema.get("type") == "array":
@@ -70,7 +70,7 @@ def placed(schema: Json, path: Place, value: Any, name: str = "") -> Any:
 
 
 def largest(schema: Json) -> list[Any]:
-    """As many items as *schema* allows and a body carries."""
+    """As many items as *schema* allows and a body can carry."""
     item = example(schema.get("items", {"type": "string"}), "item")
     each = len(orjson.dumps(item)) + 1
     values = orjson.dumps(item).count(b",") + orjson.dumps(item).count(b"[") + orjson.dumps(item).count(b"{") + 1
@@ -86,7 +86,8 @@ def call(name: str, arguments: Any) -> Json:
 
 
 async def watched(made: Program, path: str, body: bytes, headers: Json) -> Answer:
-    """The answer to a POST; meanwhile a second client's health checks are answered, and nothing holds the loop."""
+    """Return the response to a POST. Meanwhile health checks of a second client succeed, and nothing blocks the
+    loop."""
     await made.longest_hold()
     request = asyncio.create_task(made.send("POST", path, headers, body))
     checks = 0
@@ -107,8 +108,8 @@ def legacy(made: Program, token: str) -> Json:
 @pytest.mark.requirement("N2")
 @EACH
 async def test_n2_no_list_of_a_tool_holds_the_loop(made: Program, name: str) -> None:
-    """The largest legal list is taken; the largest illegal ones are refused in one sentence with the place and the
-    bound."""
+    """The largest valid list is accepted; the largest invalid ones are refused in one sentence with the path and the
+    limit."""
     tool, found = LISTS[name]
     headers = legacy(made, made.outside.token(name))
     for path, schema in found:
@@ -129,7 +130,7 @@ async def test_n2_no_list_of_a_tool_holds_the_loop(made: Program, name: str) -> 
 
 
 def shapes() -> dict[str, bytes]:
-    """JSON values of up to 4 MB that are hard to parse, to walk through or to check."""
+    """JSON values of up to 4 MB that are expensive to parse, traverse or validate."""
     most = MAX_VALUES - 100
     return {
         "empty lists, too many": b"[" + b"[]," * 1_300_000 + b"[]]",
@@ -184,7 +185,7 @@ FRAMES = {
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("frame", FRAMES)
 async def test_n2_no_body_holds_the_loop(made: Program, frame: str) -> None:
-    """Whatever part of a message is large. Some of these are served, the others refused; none is a fault of ours."""
+    """Whichever part of a message is large, it is served or refused, and never an internal error."""
     headers = legacy(made, made.outside.token("frames"))
     for value in SHAPES.values():
         answer = await watched(made, EVERYTHING, FRAMES[frame] % value, headers)
@@ -214,7 +215,7 @@ async def test_n2_answers_to_questions_hold_nothing(made: Program, method: str) 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/readonly", "/mcp/x/core", "/sse", "/sse/message?sessionId=x"])
 async def test_n2_no_endpoint_is_held(made: Program, path: str) -> None:
-    """With a token and without; in a batch of 50 as well, in a session that has them."""
+    """With and without a token, and in a batch of 50 in a session that supports batches."""
     headers = legacy(made, made.outside.token("ends"))
     stranger = {name: value for name, value in headers.items() if name != "Authorization"}
     for shape in ("empty lists, too many", "names", "deep and wide"):
@@ -224,7 +225,7 @@ async def test_n2_no_endpoint_is_held(made: Program, path: str) -> None:
 
 
 async def with_batches(made: Program, token: str) -> Json:
-    """The headers of a session that has batches."""
+    """The headers of a session that supports batches."""
     params: Json = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     opened = await made.post({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, token)
     return made.headers(token, Mcp_Session_Id=opened.headers["Mcp-Session-Id"])
@@ -232,7 +233,7 @@ async def with_batches(made: Program, token: str) -> Json:
 
 @pytest.mark.requirement("N2")
 async def test_n2_a_batch_of_searches_lets_others_in(made: Program) -> None:
-    """Each member searches for words that are misspelled, all different."""
+    """Each request searches for different misspelled words."""
     headers = await with_batches(made, made.outside.token("searches"))
     words = [f"b{number}udgetz" for number in range(800)]
     batch = [
@@ -266,7 +267,7 @@ REQUESTS = 5
 
 
 async def cpu_of(made: Program, body: bytes, headers: Json) -> float:
-    """Seconds of CPU for some equal requests."""
+    """Return the CPU seconds of several equal requests."""
     before = made.cpu
     for _ in range(REQUESTS):
         await made.send("POST", EVERYTHING, headers, body)
@@ -274,7 +275,7 @@ async def cpu_of(made: Program, body: bytes, headers: Json) -> float:
 
 
 async def test_refused_requests_cost_little(made: Program) -> None:
-    """No refusal costs much more CPU than the largest upload that is taken; without a valid token, hardly any."""
+    """A refusal costs not much more CPU than the largest accepted upload, and almost none without a valid token."""
     headers = legacy(made, made.outside.token("cost"))
     events = {"events": [{"provider": "a", "time": "2026-01-31T10:00:00Z", "metrics": [{"value": 1, "type": "cost"}]}]}
     events["events"] *= 20_000
@@ -292,7 +293,7 @@ async def test_refused_requests_cost_little(made: Program) -> None:
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
 async def test_n2_every_list_says_how_long_it_may_be(tool: Tool) -> None:
-    """What is published is what is enforced."""
+    """The published limits are the enforced ones."""
     for path, schema in lists(tool.input_schema):
         assert 0 < schema["maxItems"] <= 50_000, path
         item = example(schema.get("items", {"type": "string"}), "item")
@@ -303,14 +304,14 @@ async def test_n2_every_list_says_how_long_it_may_be(tool: Tool) -> None:
 
 
 def in_text(count: int) -> str:
-    """A list as JSON in a text, as some clients send it."""
+    """A list as JSON in a string, as some clients send it."""
     return "[" + "0," * (count - 1) + "0]"
 
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("name", ["get_statussheet_components", "query_result"])
 async def test_n2_lists_in_texts_hold_nothing(made: Program, name: str) -> None:
-    """Every list of a tool as text, also inside of the arguments of a discovery call that are text themselves."""
+    """Every list of a tool as a string, also inside arguments of a discovery call that are strings themselves."""
     tool = next(tool for tool in all_tools() if tool.name == name)
     text = in_text(MAX_VALUES - 10)
     wrong = {one: text for one, schema in tool.input_schema["properties"].items() if any(lists(schema))}
@@ -342,7 +343,7 @@ async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
     ],
 )
 async def test_n2_no_large_object_holds_the_interpreter(made: Program, name: str, arguments: Json, said: str) -> None:
-    """A single step of the library that checks arguments cannot be interrupted, in a thread neither."""
+    """A single step of the library that validates arguments cannot be interrupted, not even in a thread."""
     big = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
     texts = orjson.dumps(arguments, default=lambda value: orjson.Fragment(value))
     answer = await watched(made, EVERYTHING, big % (name.encode(), texts), legacy(made, made.outside.token("objects")))
@@ -351,7 +352,7 @@ async def test_n2_no_large_object_holds_the_interpreter(made: Program, name: str
 
 @pytest.mark.requirement("N1")
 async def test_n1_large_bodies_of_one_user_take_little_memory(made: Program) -> None:
-    """Many at once, each with as many values as fit: what is too much is refused before it is parsed."""
+    """Many at once, each with as many values as fit: beyond the limit they are refused before they are parsed."""
     size = 400_000
     headers = legacy(made, made.outside.token("memory"))
     values = b"[" + b"[]," * (min(size // 3, MAX_VALUES // 2) - 100) + b"[]]"

@@ -1,4 +1,4 @@
-"""The watchdog: what keeps the event loop is measured, counted and, now and then, logged."""
+"""Event loop lag is measured, counted and occasionally logged."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_large_delays_are_logged_once_a_minute(caplog: pytest.LogCaptureFi
 
 
 async def test_metrics_have_the_delay(site: Site) -> None:
-    """From the start, in a histogram whose buckets say how many were beyond 0.1 s."""
+    """The histogram exists from the start, with a bucket boundary at 0.1 s."""
     samples: dict[str, float] = {}
     while not samples.get(f"{NAME}_count"):
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""EventStream: long-lived streams that cost little while they are quiet, and keep their order when they are not."""
+"""EventStream: long-lived streams that cost little while idle and keep the order of messages under load."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from doit_mcp.transports.http.event_stream import (
 )
 from doit_mcp.transports.http.keepalive import Keepalive
 
-# Seconds, more than any of these tests takes.
+# Seconds, longer than any of these tests.
 INTERVAL = 3600
-# More than sockets take of somebody who reads nothing.
+# More than socket buffers hold for a client that reads nothing.
 MUCH = 16 << 20
 
 
 @dataclass
 class Streams:
-    """A server of event streams; the outboxes in the order in which the streams were opened."""
+    """A server of event streams, with its message queues in the order in which the streams were opened."""
 
     port: int = 0
     keepalive: Keepalive = field(default_factory=lambda: Keepalive(INTERVAL))
@@ -48,25 +48,25 @@ class Streams:
         return stream
 
     def round(self) -> None:
-        """Every stream sends a keepalive."""
+        """Send a keepalive on every stream."""
         self.rounds += 1
         self.keepalive.send_due(asyncio.get_running_loop().time() + self.rounds * INTERVAL)
 
     async def end(self, count: int) -> None:
-        """Wait until so many streams have ended."""
+        """Wait until this many streams have ended."""
         async with asyncio.timeout(10):
             while self.ended < count:
                 await asyncio.sleep(0.002)
 
 
 class Reader:
-    """A client, which reads as much as it is told to."""
+    """A client that reads only as much as the test requests."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer, self.head = reader, writer, b""
 
     async def chunk(self) -> bytes | None:
-        """The next piece of the body; None at its end."""
+        """Return the next chunk of the body, or None at its end."""
         size = int(await asyncio.wait_for(self.reader.readline(), 20), 16)
         data = await asyncio.wait_for(self.reader.readexactly(size + 2), 20)
         return data[:-2] if size else None
@@ -87,7 +87,7 @@ async def made() -> AsyncIterator[Streams]:
 
 @asynccontextmanager
 async def opened(streams: Streams) -> AsyncIterator[tuple[Reader, MessageQueue]]:
-    """A stream whose headers have come."""
+    """A stream whose headers have arrived."""
     before = len(streams.outboxes)
     reader = Reader(*await asyncio.open_connection("127.0.0.1", streams.port, limit=1 << 10))
     reader.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -119,7 +119,7 @@ async def test_a_quiet_stream_says_that_it_is_alive(made: Streams) -> None:
 
 
 async def test_streams_have_no_tasks_of_their_own(made: Streams) -> None:
-    """What a connection and its handler have, aiohttp's, and no more."""
+    """The only tasks are aiohttp's for the connection and its handler."""
     async with opened(made):
         one = len(asyncio.all_tasks())
         async with opened(made):
@@ -128,7 +128,7 @@ async def test_streams_have_no_tasks_of_their_own(made: Streams) -> None:
 
 async def test_messages_are_written_at_once_where_the_reader_keeps_up(made: Streams) -> None:
     async with opened(made) as (reader, outbox):
-        # Nobody has run in between, who could have written them.
+        # No other task has run in between that could have written them.
         assert outbox.try_send is not None and outbox.try_send(b"1")
         outbox.put(b"2")
         for number in (b"1", b"2"):
@@ -136,7 +136,7 @@ async def test_messages_are_written_at_once_where_the_reader_keeps_up(made: Stre
 
 
 async def test_the_order_is_kept_whatever_the_sizes(made: Streams) -> None:
-    """Some are written at once, and some wait for the reader, who is slower than the writer."""
+    """Some messages are written at once, and some wait for a reader that is slower than the writer."""
     sent = [b"%d " % number + b"x" * (number % 7 * MAX_IMMEDIATE_WRITE_BYTES // 3) for number in range(400)]
     async with opened(made) as (reader, outbox):
 
@@ -158,7 +158,8 @@ async def test_the_order_is_kept_whatever_the_sizes(made: Streams) -> None:
 
 
 async def test_a_stalled_reader_delays_nobody(made: Streams) -> None:
-    """The others hear and beat; the one who takes nothing is spared the beats, and cut off when too much waits."""
+    """Other streams get messages and keepalives. A stalled client gets no keepalives, and is disconnected when too
+    much is queued."""
     async with opened(made) as (stalled, full), opened(made) as (other, outbox):
         while full.try_send is not None and full.try_send(b"x" * MAX_IMMEDIATE_WRITE_BYTES):
             await asyncio.sleep(0)
@@ -175,7 +176,7 @@ async def test_a_stalled_reader_delays_nobody(made: Streams) -> None:
 
 
 async def test_what_is_half_taken_is_not_waited_for(made: Streams) -> None:
-    """A reader who was far behind and has caught up somewhat: the next small message follows, and nobody waits."""
+    """When a slow reader has partly caught up, the next small message is written without waiting."""
     async with opened(made) as (reader, outbox):
         outbox.put(b"y" * MUCH)
         await reader.chunk()
@@ -184,7 +185,7 @@ async def test_what_is_half_taken_is_not_waited_for(made: Streams) -> None:
 
 
 async def test_nothing_is_written_to_who_has_left(made: Streams) -> None:
-    """And the next message ends the stream, where nobody has cancelled it before."""
+    """If the handler was not canceled, the next message ends the stream."""
     async with opened(made) as (_, outbox):
         pass
     assert outbox.try_send is not None

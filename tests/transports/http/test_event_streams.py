@@ -1,4 +1,4 @@
-"""Event streams byte by byte, and what becomes of them when a client leaves, comes back, or takes nothing."""
+"""Event streams byte by byte, and clients that disconnect, reconnect or read nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tool(name: str, run: Any) -> Tool:
 
 
 def speaking(bench: Bench) -> tuple[Tool, ...]:
-    """Tools that say something and wait."""
+    """Tools that send messages and wait."""
 
     async def nasty(call: Call, arguments: Json) -> ContentResult:
         await call.send_log("error", NASTY, NASTY)
@@ -77,14 +77,14 @@ async def resumed(session: Session, id: str | None) -> AsyncIterator[Stream]:
 
 
 def check_frame(event: Event, *, ids: bool) -> None:
-    """One message on one line, under a name that every client takes."""
+    """Check that the event is one message on one line, with a name that every client accepts."""
     assert keys(event) == (["id"] if ids else []) + ["event", "data"]
     assert event.field("event") == "message" and isinstance(json.loads(event.data), dict)
 
 
 @pytest.mark.parametrize("revision", ["2024-11-05", *RESUMES])
 async def test_framing_of_the_handshake_era(revision: str) -> None:
-    """Ids where the revision resumes, a first event without a message only in 2025-11-25."""
+    """Events have ids if the revision supports resumption; only 2025-11-25 begins with an event without a message."""
     async with speaking_site() as site:
         session = await site.initialize(revision)
         async with running(session, site.request("tools/call", {"name": "nasty"})) as stream:
@@ -104,7 +104,7 @@ async def test_framing_of_the_handshake_era(revision: str) -> None:
 
 @pytest.mark.requirement("M84", "M112")
 async def test_framing_of_the_newest_revision() -> None:
-    """No ids, whatever the client sends."""
+    """Events have no ids, whatever the client sends."""
     async with speaking_site() as site:
         message = site.envelope("tools/call", {"name": "nasty"}, logLevel="debug")
         headers = site.headers(Last_Event_ID="1_1") | site.modern_headers(message)
@@ -133,7 +133,7 @@ async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
 
 @pytest.mark.requirement("M13")
 async def test_progress_only_rises() -> None:
-    """Progress that does not rise is not sent."""
+    """Progress that does not increase is not sent."""
     async with speaking_site() as site:
         params = {"name": "falls", "_meta": {"progressToken": 0}}
         for answer in (
@@ -154,7 +154,7 @@ async def test_odd_tokens_are_none(token: Any) -> None:
 
 @pytest.mark.parametrize("revision", RESUMES)
 async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str) -> None:
-    """The work goes on, its result is kept, and is delivered once."""
+    """The call continues, its result is stored, and it is delivered once."""
     session = await site.initialize(revision)
     async with running(session, steps(session, id="kept")) as stream:
         event = await stream.event()
@@ -172,7 +172,7 @@ async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str)
 
 @pytest.mark.requirement("S7", "M37", "M38")
 async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
-    """Two streams at once, one session."""
+    """Two concurrent streams of one session."""
     session = await site.initialize()
     ids: list[str] = []
     async with running(session, steps(session)) as first, running(session, steps(session)) as second:
@@ -191,7 +191,7 @@ async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
 
 @pytest.mark.requirement("M36")
 async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
-    """The stream that was thought lost, and an earlier successor, hear nothing any more."""
+    """The stream that seemed lost, and an earlier replacement, receive nothing more."""
     session = await site.initialize()
     async with running(session, steps(session)) as lost:
         first = await lost.event()
@@ -208,7 +208,7 @@ async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
 
 
 async def test_lets_the_connection_go_and_is_polled() -> None:
-    """Primed, told when to come back, closed; the rest is fetched."""
+    """The stream is primed, gets a retry time and is closed; the client fetches the rest."""
     async with speaking_site() as site:
         session = await site.initialize()
         async with running(session, site.request("tools/call", {"name": "polls"})) as stream:
@@ -231,7 +231,7 @@ async def test_holds_the_connection_where_polling_is_unknown(revision: str) -> N
 
 
 async def test_event_ids_mean_nothing_to_the_oldest_revision(site: Site) -> None:
-    """It knows no resumption, so the header is no reason to refuse a stream."""
+    """This revision has no resumption, so the header is ignored."""
     session = await site.initialize("2024-11-05")
     async with resumed(session, "7_7") as stream:
         while not len(site.hub):
@@ -241,7 +241,7 @@ async def test_event_ids_mean_nothing_to_the_oldest_revision(site: Site) -> None
 
 
 async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
-    """A sign of life after the refusal would be taken for the answer to the connection's next request."""
+    """A keepalive after the refusal would become part of the response to the connection's next request."""
     async with serving(keep_alive_s=1, calls_per_principal=1) as site:
         session = await site.initialize()
         holding = asyncio.create_task(session.call("wait", id=1))
@@ -257,7 +257,7 @@ async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
                 sent = {name.replace("_", "-"): value for name, value in headers.items()}
                 wire.writer.write(raw_post(site, sent, json.dumps(message).encode()))
                 assert (await wire.answer())[0] == status
-            # A comment on another stream, begun later, shows that one would have come by now.
+            # A keepalive on a stream that began later proves that one would have arrived by now.
             message = site.request("tools/call", {"name": "wait"})
             async with site.http.get(site.base + "/sse", headers=site.headers()) as response:
                 while not (await response.content.readline()).startswith(b":"):
@@ -271,7 +271,7 @@ async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
 
 @pytest.mark.requirement("L3")
 async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
-    """After a while the connection is dropped, though the call goes on."""
+    """The connection is dropped after a while, but the call continues."""
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -291,7 +291,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
     reader, writer = await asyncio.open_connection(host, port, limit=1 << 10)
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     await asyncio.wait_for(finished, 20)
-    # Nothing was read, so a polite end would wait for ever.
+    # Nothing was read, so a graceful close would never finish.
     assert runner.server is not None
     async with asyncio.timeout(20):
         while runner.server.connections:
@@ -303,7 +303,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
 
 @pytest.mark.requirement("M99")
 async def test_a_client_that_leaves_in_the_middle_hurts_nobody(site: Site) -> None:
-    """Legacy: what is said to nobody is dropped where nothing can be resumed."""
+    """On older revisions without resumption, messages for the lost client are dropped."""
     session = await site.initialize("2024-11-05")
     async with running(session, steps(session)) as stream:
         await stream.message()

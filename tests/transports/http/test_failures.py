@@ -1,4 +1,4 @@
-"""Prompts, resources, completions and tools that fail in every way; what each era is told of it, and nothing more."""
+"""Prompts, resources, completions and tools that fail in every way, and exactly what clients of each kind see."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FAILURES: dict[str, Exception] = {
 
 
 def failing() -> dict[str, Any]:
-    """An offer in which everything fails as its name says."""
+    """A catalog in which everything fails as its name says."""
 
     def tool(kind: str) -> Tool:
         async def run(call: Call, arguments: Json) -> ContentResult:
@@ -69,20 +69,20 @@ def failing() -> dict[str, Any]:
 
 @pytest.fixture
 async def broken() -> AsyncIterator[Site]:
-    """A server on which everything fails."""
+    """A server with this catalog."""
     async with serving(changes=failing()) as site:
         yield site
 
 
 def check_silent(answer: Answer) -> None:
-    """Nothing of an exception gets out."""
+    """Check that nothing of an exception is exposed."""
     assert CANARY not in answer.text and "Traceback" not in answer.text
 
 
 @pytest.mark.requirement("G4")
 @pytest.mark.parametrize("kind", FAILURES)
 async def test_tools(broken: Site, kind: str) -> None:
-    """A result the model can read, -32603 for a bug, an own code as it is; status 200 for all of them."""
+    """A result for the model, -32603 for a bug, and a custom code unchanged; the status is always 200."""
     session = await broken.initialize()
     for answer in (await broken.call(kind.replace(" ", "_")), await session.call(kind.replace(" ", "_"))):
         assert answer.status == 200
@@ -99,7 +99,7 @@ async def test_tools(broken: Site, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", FAILURES)
 async def test_prompts(broken: Site, kind: str) -> None:
-    """-32602 with words for what can be put right."""
+    """-32602 with a message for errors that the client can correct."""
     params = {"name": "fails", "arguments": {"kind": kind}}
     session = await broken.initialize()
     answers = {400: await broken.modern("prompts/get", params), 200: await session.ask("prompts/get", params)}
@@ -112,7 +112,7 @@ async def test_prompts(broken: Site, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", FAILURES)
 async def test_resources(broken: Site, kind: str) -> None:
-    """What is not there is -32002, or -32602 on the newest revision, and names the URI."""
+    """An unknown resource is -32002, or -32602 on the newest revision, and the error names the URI."""
     params = {"uri": f"doc://fails/{kind.replace(' ', '%20')}"}
     session = await broken.initialize()
     gone = kind in ("missing", "none")
@@ -131,7 +131,7 @@ async def test_resources(broken: Site, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["refusal", "api", "missing", "away", "late"])
 async def test_completions_that_fail_suggest_nothing(broken: Site, kind: str) -> None:
-    """What the user types goes on."""
+    """A completion that fails returns no values instead of an error, so that users can continue typing."""
     for ref in ({"type": "ref/prompt", "name": "fails"}, {"type": "ref/resource", "uri": "doc://fails/{kind}"}):
         params = {"ref": ref, "argument": {"name": "kind", "value": kind}}
         answer = await broken.modern("completion/complete", params)
@@ -139,7 +139,7 @@ async def test_completions_that_fail_suggest_nothing(broken: Site, kind: str) ->
 
 
 async def test_completions_are_bounded_and_know_what_is_settled(broken: Site) -> None:
-    """At most 100 values; the context narrows them."""
+    """At most 100 values, which the context narrows down."""
     ref = {"type": "ref/prompt", "name": "fails"}
     around = {"arguments": {"count": "250", "more": "-", "odd": 5}}
     params = {"ref": ref, "argument": {"name": "kind", "value": "x"}, "context": around}
@@ -180,7 +180,7 @@ async def test_completions_of_what_is_not_there(broken: Site, params: Json) -> N
     ],
 )
 async def test_arguments_of_prompts(broken: Site, arguments: Any, wrong: str) -> None:
-    """Every problem is named."""
+    """The error lists every problem."""
     answer = await broken.modern("prompts/get", {"name": "fails", "arguments": arguments})
     assert answer.code == (400, -32602) and wrong in answer.error["message"]
 
@@ -208,7 +208,7 @@ async def test_subscriptions_are_bounded(broken: Site) -> None:
     session = await broken.initialize()
     answers = [await session.ask("resources/subscribe", {"uri": f"doc://fails/{number}"}) for number in range(101)]
     assert all(answer.result == {} for answer in answers[:100]) and answers[100].code == (200, -32602)
-    # Without a session there is nothing to remember them in.
+    # Without a session the subscription is not stored.
     alone = await broken.post(broken.request("resources/subscribe", {"uri": "doc://blob"}), MCP_Protocol_Version=LATEST)
     assert alone.result == {}
 
@@ -217,7 +217,7 @@ async def test_subscriptions_are_bounded(broken: Site) -> None:
     "params", [{"name": 5}, {"name": "refusal", "arguments": []}, {"name": "refusal", "arguments": None}]
 )
 async def test_calls_that_are_none(broken: Site, params: Json) -> None:
-    """Those break the request's own schema."""
+    """Parameters that violate the schema of tools/call are a protocol error."""
     session = await broken.initialize()
     assert (await session.ask("tools/call", params)).code == (200, -32602)
     assert (await broken.modern("tools/call", params, headers={"Mcp-Name": "refusal"})).code == (400, -32602)
@@ -234,7 +234,7 @@ NOTHING: Json = {
 
 
 async def test_what_is_not_offered_is_neither_declared_nor_there() -> None:
-    """Capabilities say what there is; -32601 for the rest."""
+    """Capabilities list only what is offered; other methods get -32601."""
     async with serving(changes=NOTHING) as site:
         session = await site.initialize()
         assert session.welcome["capabilities"] == {"logging": {}} and "instructions" not in session.welcome
@@ -253,7 +253,7 @@ SKILL = Skill(
 
 
 async def test_skills() -> None:
-    """SEP-2640: listed with digests, read as resources, walked as directories; and only where they are offered."""
+    """SEP-2640: listed with digests, read as resources, browsed as directories, and only if they are offered."""
     async with serving(changes={"skills": (SKILL,)}) as site:
         declared = (await site.modern("server/discover")).result["capabilities"]["extensions"]
         assert declared[f"{META}skills"] == {"directoryRead": True}

@@ -1,4 +1,4 @@
-"""What nobody means well by: malformed JSON and HTTP, odd texts, bombs, and requests that other web pages forge."""
+"""Hostile input: malformed JSON and HTTP, unusual text, compression bombs, and requests forged by other web pages."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
     ],
 )
 async def test_what_is_no_strict_json(site: Site, body: bytes) -> None:
-    """400 and -32700, without an id; the server goes on."""
+    """400 and -32700, without an id; the server keeps serving."""
     answer = await site.send("POST", "/mcp", site.headers() | {"Content-Type": "application/json"}, body)
     assert answer.code == (400, -32700) and "id" not in answer.body
     assert (await site.post(site.request("ping"))).result == {}
@@ -49,7 +49,7 @@ async def test_what_is_no_strict_json(site: Site, body: bytes) -> None:
 @pytest.mark.requirement("J1")
 @pytest.mark.parametrize("digits", [19, 400, 6000])
 async def test_numbers_of_many_digits(site: Site, digits: int) -> None:
-    """Python refuses to read the longest; no 5xx comes of it, as an id or anywhere else."""
+    """Python refuses to parse the longest ones; they never cause a 5xx, as an id or anywhere else."""
     for place in ('"id":%s', '"id":1,"params":{"x":%s}'):
         body = ('{"jsonrpc":"2.0","method":"ping",' + place % ("9" * digits) + "}").encode()
         answer = await site.send("POST", "/mcp", site.headers() | {"Content-Type": "application/json"}, body)
@@ -84,7 +84,7 @@ async def test_what_is_no_message(site: Site, change: Any) -> None:
 
 @pytest.mark.requirement("J3")
 async def test_what_has_no_id_runs_nothing(site: Site) -> None:
-    """On every era and transport, alone and in a batch."""
+    """Holds for every revision and transport, alone and in a batch."""
     call = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "echo", "arguments": {}}}
     assert (await site.post(call)).status == 202
     assert (await (await site.initialize()).post(call)).status == 202
@@ -127,7 +127,7 @@ FIELDS: dict[str, Any] = {
 @pytest.mark.requirement("J12")
 @pytest.mark.parametrize("kind", TEXTS)
 async def test_any_text_in_any_field(site: Site, kind: str) -> None:
-    """A result or a clean error."""
+    """The response is a result or a clean error."""
     for field, request in FIELDS.items():
         method, params = request(TEXTS[kind])
         answer = await site.post(site.request(method, params), MCP_Protocol_Version=LATEST)
@@ -152,7 +152,7 @@ async def test_a_body_without_a_length_is_cut_off(site: Site) -> None:
 
 @pytest.mark.requirement("J5")
 async def test_a_length_that_is_too_large_is_refused_at_once(site: Site) -> None:
-    """Nobody waits for what will be refused."""
+    """The refusal does not wait for the body."""
     async with wired(site) as wire:
         wire.writer.write(raw_post(site, site.headers() | {"Content-Length": "1000000000"}) + b"{")
         status, body = await wire.answer()
@@ -161,7 +161,7 @@ async def test_a_length_that_is_too_large_is_refused_at_once(site: Site) -> None
 
 @pytest.mark.requirement("J5")
 async def test_a_bomb_is_not_unpacked(site: Site) -> None:
-    """With a token and without."""
+    """With and without a token."""
     bomb = gzip.compress(b" " * (50 << 20))
     encoded = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     assert (await site.send("POST", "/mcp", site.headers() | encoded, bomb)).status == 415
@@ -193,7 +193,7 @@ SMUGGLED = {
 @pytest.mark.requirement("J8")
 @pytest.mark.parametrize("case", SMUGGLED)
 async def test_ambiguous_http(site: Site, case: str) -> None:
-    """One 400, and the connection is closed; nothing behind it is read as a request."""
+    """One 400, then the connection is closed; the bytes behind it are never parsed as a request."""
     head = f"POST /mcp HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n"
     behind = f"GET /healthz HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n\r\n"
     async with wired(site) as wire:
@@ -204,7 +204,7 @@ async def test_ambiguous_http(site: Site, case: str) -> None:
 
 @pytest.mark.requirement("J8")
 async def test_requests_that_follow_each_other_are_answered_in_turn(site: Site) -> None:
-    """Pipelining, within bounds."""
+    """Pipelining works within limits."""
     async with wired(site) as wire:
         for number in range(5):
             body = json.dumps(site.request("ping", id=number)).encode()
@@ -219,7 +219,7 @@ HOSTS = ["evil.example", "127.0.0.1", "{host}.", "{host}@evil.example", "x{host}
 @pytest.mark.requirement("O1")
 @pytest.mark.parametrize("host", HOSTS)
 async def test_hosts_that_only_look_like_ours(site: Site, host: str) -> None:
-    """Whole-string comparison; 400 or 421."""
+    """Hosts are compared as whole strings; the response is 400 or 421."""
     own = site.base.removeprefix("http://")
     async with wired(site) as wire:
         headers = site.headers() | {"Host": host.format(host=own)}
@@ -263,7 +263,7 @@ ORIGINS = [
 @pytest.mark.requirement("O2", "O3")
 @pytest.mark.parametrize("origin", ORIGINS)
 async def test_origins_that_only_look_allowed(site: Site, origin: str) -> None:
-    """403 on every endpoint and method before any work, and no permission to read the answer."""
+    """403 on every endpoint and method before any work, without CORS permission to read the response."""
     shown = origin.format(base=site.base, host=site.base.removeprefix("http://"))
     for path in ENDPOINTS:
         for method in ("POST", "GET", "DELETE", "OPTIONS"):
@@ -280,7 +280,7 @@ async def test_two_origins(site: Site) -> None:
 @pytest.mark.requirement("O3")
 @pytest.mark.parametrize("path", ENDPOINTS)
 async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
-    """Without a token; the methods of this path; never credentials."""
+    """Preflight needs no token, lists the methods of the path, and never allows credentials."""
     asked = {"Origin": "https://claude.ai", "Access-Control-Request-Method": "POST"}
     answer = await site.send("OPTIONS", path, asked)
     assert answer.status == 204 and answer.text == ""
@@ -302,7 +302,7 @@ async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
     ],
 )
 async def test_preflights_of_metadata(site: Site, path: str) -> None:
-    """Clients name their protocol revision here too, so browsers ask first, from any origin."""
+    """Clients send their protocol version here too, so browsers send a preflight request, from any origin."""
     asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "mcp-protocol-version"}
     answer = await site.send("OPTIONS", path, asked | {"Origin": "https://anywhere.example"})
     assert answer.status == 204 and answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -330,7 +330,7 @@ async def test_preflights_of_metadata(site: Site, path: str) -> None:
     ],
 )
 async def test_forms_of_the_credential(site: Site, form: str, status: int) -> None:
-    """Both before a token is remembered and after."""
+    """Both before and after a token is cached."""
     token = site.token()
     message = json.dumps(site.request("ping")).encode()
     for _ in range(2):
@@ -358,7 +358,7 @@ async def test_a_token_elsewhere_is_none(site: Site, place: str) -> None:
     "path", ["/admin", "/mcp/", "/mcp/../healthz", "/mcp%2f", "/%00", "/mcp/x/%3Cscript%3E", "/sse/x"]
 )
 async def test_other_paths(site: Site, path: str) -> None:
-    """A 404 in JSON that repeats nothing."""
+    """A 404 in JSON that quotes nothing."""
     async with wired(site) as wire:
         wire.writer.write(f"GET {path} HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n\r\n".encode())
         status, body = await wire.answer()
@@ -368,7 +368,7 @@ async def test_other_paths(site: Site, path: str) -> None:
 
 @pytest.mark.requirement("J9")
 async def test_a_flood_of_half_sent_bodies_slows_nobody() -> None:
-    """Each of them is disconnected in the end."""
+    """Each of these clients is disconnected eventually."""
     async with serving(body_timeout_s=1) as site:
         async with asyncio.timeout(20):
             wires = [wired(site) for _ in range(50)]

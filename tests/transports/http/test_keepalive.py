@@ -1,4 +1,4 @@
-"""Keepalive: one timer for all streams, a bounded number of them in each turn, and no timer without streams."""
+"""Keepalive: one timer for all streams, a bounded number of streams per turn, and no timer without streams."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERVAL = 3600.0
 
 
 class Stream:
-    """Counts its keepalives."""
+    """A stream that counts its keepalives."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -23,7 +23,7 @@ class Stream:
 
 
 class Broken(Stream):
-    """Fails at each keepalive."""
+    """A stream that fails at each keepalive."""
 
     def send_keepalive(self) -> None:
         super().send_keepalive()
@@ -31,7 +31,7 @@ class Broken(Stream):
 
 
 def soon() -> float:
-    """A time at which every stream that was added is due, and none that was served at that time."""
+    """A time at which every stream that was added is due, and no stream that was served at that time."""
     return asyncio.get_running_loop().time() + INTERVAL
 
 

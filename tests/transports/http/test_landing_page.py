@@ -1,4 +1,4 @@
-"""The page for people: what it says, that configuration cannot write HTML, and what its headers allow."""
+"""The landing page: its content, the escaping of settings, and the restrictions of its headers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VOID = {"meta", "link", "br", "img", "input", "rect", "path"}
 
 @dataclass(slots=True)
 class Seen:
-    """What a parser made of the page."""
+    """The parsed page."""
 
     tags: Counter[str] = field(default_factory=Counter)
     ids: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Seen:
 
 
 class Reader(HTMLParser):
-    """Reads a page; an element that is closed out of order is an error."""
+    """Parses a page; an element that is closed out of order is an error."""
 
     def __init__(self) -> None:
         super().__init__()

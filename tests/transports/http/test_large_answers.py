@@ -1,7 +1,7 @@
-"""Answers of the API of several megabytes hold the event loop for no request.
+"""API responses of several megabytes never block the event loop.
 
-What is measured is CPU time of the event loop's thread between two ticks of the loop; the limit allows for slow
-machines and for the API, which runs in the same loop.
+The tests measure CPU time of the event loop's thread between two ticks of the loop. The limit allows for slow machines
+and for the API, which runs in the same loop.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def table(groups: tuple[str, ...]) -> bytes:
 
 
 class LargeApi:
-    """Answers every list and query with many rows, and with one thing that has a long text."""
+    """Answers every list and query with many rows, and everything else with one long text."""
 
     def __init__(self) -> None:
         self.rows = orjson.dumps([row(number) for number in range(ROWS)])
-        # Long when invisible characters are looked for in it.
+        # Searching for invisible characters in them takes long.
         self.tables = {groups: table(groups) for groups in SECTION_DIMENSIONS.values()}
         self.thing = orjson.dumps({"id": "id5", "name": "one", "description": "\n" * 2_400_000 + "\x01"})
 
@@ -96,7 +96,7 @@ async def test_n2_a_large_answer_of_the_api_does_not_hold_the_event_loop(site: S
 
 
 def check(method: str, params: Json, body: Any) -> None:
-    """The answer is the right one; a document that is too long for a resource is an error."""
+    """Check the response; a document that is too long for a resource is an error."""
     if params.get("uri"):
         assert "error" in body
         return

@@ -1,7 +1,7 @@
-"""What hostile requests leave behind in the server's own process, with one user and with many.
+"""Hostile requests leave nothing behind in the memory of the server's process, with one user and with many.
 
-Every kind of request carries megabytes in a different place. Most are refused; whatever the answer is, the memory of
-the process has to be what it was. ``DOIT_MCP_TEST_LONG=1`` sends a thousand requests of each kind.
+Every kind of request carries megabytes in a different place. Most are refused; whatever the response is, the memory of
+the process must return to its former size. ``DOIT_MCP_TEST_LONG=1`` sends a thousand requests of each kind.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tests.transports.http.test_security_process import LONG, META, Program, pro
 
 REQUESTS, WARM = (1_000, 30) if LONG else (24, 6)
 BODY = (4 * MIB if LONG else MIB) - 64 * 1024
-# A process that keeps half of what it is sent grows by more than this.
+# A process that keeps half of what it receives grows by more than this.
 MAX_GROWTH = 50 * MIB if LONG else 10 * MIB
 CONCURRENCY = 2
 BUDGET: Json = {"id": "free-1"}
 TEMPLATE = "doit://reports/"
-# Becomes another text in each request, so that a cache keyed by what a client sends grows.
+# Replaced by a different text in each request, so that a cache keyed by client data grows.
 MARK = "@@@@@@@@"
 
 pytestmark = pytest.mark.timeout(7200 if LONG else 300)
@@ -59,7 +59,7 @@ def modern(method: str, params: Json, **meta: object) -> Json:
     return rpc(method, {**params, "_meta": usual | meta})
 
 
-# Requests that open sessions or belong to none.
+# Requests that open sessions or need none.
 ALONE: dict[str, Json] = {
     "capabilities": introduction(capabilities=members()),
     "known-capabilities": introduction(capabilities={"elicitation": members()}),
@@ -104,7 +104,7 @@ KINDS = ALONE | IN_SESSION
 
 
 class Sender:
-    """Sends one kind of request, as several users; each has a session where the kind needs one."""
+    """Sends one kind of request, as several users; each has a session if the request needs one."""
 
     def __init__(self, made: Program, message: Json, tokens: list[str], sessions: list[str]) -> None:
         self.made, self.message, self.tokens, self.sessions = made, message, tokens, sessions
@@ -124,7 +124,7 @@ class Sender:
         self.sent += 1
 
     def modern(self) -> dict[str, str]:
-        """The headers of the newest revision, where the message is one of it."""
+        """The headers of the newest revision if the message belongs to it."""
         params = self.message.get("params", {})
         if f"{META}protocolVersion" not in params.get("_meta", {}):
             return {}
@@ -134,7 +134,7 @@ class Sender:
 
 
 async def left_behind(sender: Sender) -> int:
-    """Bytes by which the process has grown after the requests, once garbage is collected."""
+    """Return the bytes by which the process grew during the requests, after garbage collection."""
     await together((sender.one(number) for number in range(WARM)), CONCURRENCY)
     await sender.made.inside()
     before = sender.made.rss
@@ -147,7 +147,7 @@ async def left_behind(sender: Sender) -> int:
 @pytest.mark.parametrize("users", [1, 50])
 async def test_n4_hostile_requests_leave_nothing_behind(tmp_path: Path, users: int) -> None:
     grown: dict[str, float] = {}
-    # None of the sessions of one kind makes room for those of another.
+    # No session of one kind is evicted by those of another.
     async with program(tmp_path, sessions_per_principal=10_000) as made:
         made.outside.gate.set()
         tokens = [made.outside.token(f"person{number}") for number in range(users)]

@@ -31,7 +31,7 @@ from tests.transports.http.serving import (
 
 
 class Stream:
-    """An open stream, and posts to the address that it announced."""
+    """An open stream, and POST requests to its endpoint."""
 
     def __init__(self, site: Site, response: aiohttp.ClientResponse, address: str, user: User) -> None:
         self.site, self.response, self.address, self.user = site, response, address, user
@@ -48,7 +48,7 @@ class Stream:
         return message
 
     async def ask(self, method: str, params: Json | None = None) -> Json:
-        """A request and the next message on the stream."""
+        """Send a request and return the next message on the stream."""
         answer = await self.post(self.site.request(method, params))
         assert answer.status == 202 and answer.text == "Accepted"
         return await self.next(method)
@@ -73,7 +73,7 @@ async def opened(site: Site, user: User = ADMIN) -> AsyncIterator[Stream]:
 @pytest.mark.requirement("M8", "M10", "M12")
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
 async def test_every_handshake_revision(site: Site, revision: str) -> None:
-    """Features follow the negotiated revision, not the transport."""
+    """Features depend on the negotiated revision, not on the transport."""
     async with opened(site) as stream:
         welcome = await stream.initialize(revision)
         assert welcome["result"]["protocolVersion"] == revision
@@ -119,7 +119,8 @@ async def test_asks_on_the_stream(site: Site) -> None:
 
 @pytest.mark.requirement("S5", "M11")
 async def test_only_its_owner_can_post(site: Site) -> None:
-    """A session of another's is unknown, a missing one is refused, and nothing falls back to an open stream."""
+    """Sessions of other users are unknown, a missing session is refused, and no request falls back to an open
+    stream."""
     async with opened(site) as stream:
         for user in (VIEWER, STRANGER):
             assert (await stream.post(site.request("ping"), user)).status == 404
@@ -166,7 +167,7 @@ async def test_list_changes_are_heard(site: Site) -> None:
 
 @pytest.mark.requirement("L1")
 async def test_what_runs_ends_with_the_stream(site: Site) -> None:
-    """The session is gone with its stream, and its calls are aborted."""
+    """The session ends with its stream, and its calls are canceled."""
     async with opened(site) as stream:
         assert (await stream.post(site.request("tools/call", {"name": "wait"}))).status == 202
         await asyncio.wait_for(site.bench.started.wait(), 20)
@@ -188,7 +189,7 @@ async def test_cancels_by_notification(site: Site) -> None:
 
 
 async def test_post_to_sse_is_post_to_mcp(site: Site) -> None:
-    """Some clients post to the address they were given."""
+    """Some clients POST to the URL that they were configured with."""
     answer = await site.modern("tools/list", path="/sse")
     assert answer.status == 200 and answer.result["tools"]
     assert (await site.post(site.request("ping"), path="/sse")).result == {}
@@ -202,7 +203,7 @@ async def test_other_methods(site: Site, path: str, allow: str) -> None:
 
 @pytest.mark.requirement("L2")
 async def test_says_that_it_is_alive_and_limits_streams() -> None:
-    """Comments on a quiet stream; a principal has so many streams and no more."""
+    """Idle streams carry keepalive comments, and the streams of a principal are limited."""
     async with serving(keep_alive_s=1, streams_per_principal=1) as site:
         async with opened(site) as stream:
             assert (await site.send("GET", "/sse", site.headers())).status == 429
@@ -217,7 +218,7 @@ async def test_a_stream_needs_a_client_that_takes_one(site: Site) -> None:
 
 
 async def test_a_wrong_initialize_is_answered_on_the_stream(site: Site) -> None:
-    """A client can try again with a right one."""
+    """The client can try again with a valid request."""
     async with opened(site) as stream:
         assert (await stream.ask("initialize", {"protocolVersion": 5}))["error"]["code"] == -32602
         assert (await stream.initialize(LATEST))["result"]["protocolVersion"] == LATEST
@@ -230,7 +231,7 @@ async def test_an_array_where_there_are_no_batches(site: Site) -> None:
 
 
 async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
-    """Refused under the id it has."""
+    """The second request is refused with its id."""
     async with opened(site) as stream:
         await stream.post(site.request("tools/call", {"name": "wait"}, id="w"))
         await site.bench.started.wait()
@@ -239,7 +240,7 @@ async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
 
 
 async def test_the_connection_stays_when_a_call_lets_it_go(site: Site) -> None:
-    """Never polling here; the stream is the session."""
+    """This transport never polls, because the stream is the session."""
 
     async def polls(call: Call, arguments: Json) -> ContentResult:
         await call.release_connection()
@@ -254,7 +255,7 @@ async def test_the_connection_stays_when_a_call_lets_it_go(site: Site) -> None:
 
 
 async def test_too_many_calls_at_once() -> None:
-    """Refused in the answer to the POST, under the id it has; a batch likewise, without one."""
+    """Refused in the response to the POST, with the id of the request, or without one for a batch."""
     async with serving(calls_per_principal=1) as site, opened(site) as stream:
         await stream.initialize("2025-03-26")
         await stream.post(site.request("tools/call", {"name": "wait"}, id="w"))

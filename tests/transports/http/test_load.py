@@ -1,6 +1,7 @@
-"""A storm on the server's own process: streams and calls at once, clients that leave, an API that fails.
+"""Load on the server's own process: concurrent streams and calls, clients that disconnect, and an API that fails.
 
-Every call gets exactly one answer, its own; afterwards everything is as before. DOIT_MCP_TEST_LONG=1: 2,000 streams.
+Every call gets exactly one response, its own; afterwards all resources are released. DOIT_MCP_TEST_LONG=1 opens 2,000
+streams.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ from tests.transports.http.test_security_process import (
 STREAMS = 2_000 if LONG else 300
 CALLS = 500
 PEOPLE = 50
-# Which way the API fails, by turns: most calls meet a fault that a repeat mends, or none.
+# The failures of the API, in turn: most calls succeed, some of them after a retry.
 FAULTS = ("ok", "ok", "busy", "ok", "cut", "missing", "ok", "garbage", "ok", "reset")
-# The fifth of all calls whose client leaves in the middle.
+# One client in five disconnects in the middle of its call.
 LEAVES = 5
 GROWTH = 80 * MIB
 
 
 class Caller:
-    """One person with a token, a session and an HTTP+SSE stream, on which answers are collected."""
+    """One user with a token, a session and an HTTP+SSE stream on which responses are collected."""
 
     def __init__(self, made: Program, number: int) -> None:
         self.made, self.name = made, f"person{number}"
@@ -60,7 +61,7 @@ class Caller:
 
     @asynccontextmanager
     async def old_stream(self) -> AsyncIterator[None]:
-        """HTTP+SSE; what comes on it is put into *told* until it ends."""
+        """An HTTP+SSE stream whose messages are collected until it ends."""
         headers = self.made.headers(self.token) | {"Accept": "text/event-stream"}
         async with self.made.http.get(f"{self.made.base}/sse", headers=headers) as response:
             name, self.address = await next_event(response)
@@ -80,7 +81,7 @@ class Caller:
 
 
 def judged(caller: Caller, number: int, id: str, messages: list[Json]) -> None:
-    """Exactly one answer, with the id of the request and the data of who asked."""
+    """Check for exactly one response, with the id of the request and the data of its caller."""
     (answer,) = messages
     assert answer["id"] == number and "error" not in answer, answer
     result = answer["result"]
@@ -116,20 +117,20 @@ WAYS = (modern, in_session, on_stream)
 
 
 async def held(made: Program, calls: int) -> None:
-    """Until the API holds so many."""
+    """Wait until the API holds this many requests."""
     while made.outside.waiting < calls:
         await asyncio.sleep(0.02)
 
 
 async def storm(made: Program, callers: list[Caller]) -> None:
-    """All calls in flight together; some clients leave; then the API answers, each in its way."""
+    """All calls are in flight at once; some clients disconnect; then the API responds to each in its way."""
     tasks: list[asyncio.Task[None]] = []
     gone: list[asyncio.Task[None]] = []
     ended: list[str] = []
     for number in range(CALLS):
         caller, fault = callers[number % PEOPLE], FAULTS[number % len(FAULTS)]
         leaves = number // PEOPLE % LEAVES == 0
-        # On the newest revision the connection is the call; in a session the call goes on without it.
+        # With stateless requests the connection is the call; in a session the call continues without it.
         way = WAYS[number % 2] if leaves else WAYS[number // PEOPLE % len(WAYS)]
         id = f"{fault}-{number}"
         tasks.append(asyncio.create_task(way(caller, number, id)))
@@ -140,7 +141,7 @@ async def storm(made: Program, callers: list[Caller]) -> None:
     assert (await made.gauges())["calls_in_flight"] == CALLS
     for task in gone:
         task.cancel()
-    # Those calls are ended upstream, and no others are.
+    # Only those calls are canceled upstream.
     while made.outside.waiting > CALLS - len(ended):
         await asyncio.sleep(0.02)
     made.outside.gate.set()
@@ -155,7 +156,7 @@ async def storm(made: Program, callers: list[Caller]) -> None:
 
 
 def check_upstream(made: Program) -> None:
-    """One request for each call, and one more where a repeat mends; one exchange for each person."""
+    """Check for one request per call, one more after a failure that is retried, and one exchange per user."""
     for id, count in made.outside.seen.items():
         again = id.partition("-")[0] in ("busy", "cut", "reset") and not made.outside.left[id]
         assert count == 1 + again, (id, count)
@@ -164,7 +165,7 @@ def check_upstream(made: Program) -> None:
 
 
 async def open_streams(made: Program, callers: list[Caller], stack: AsyncExitStack) -> list[aiohttp.ClientResponse]:
-    """Streams of the newest revision and of sessions, spread over everybody, until there are STREAMS in all."""
+    """Streams of stateless requests and of sessions, spread over all users, STREAMS in total."""
 
     async def one(number: int) -> aiohttp.ClientResponse:
         caller = callers[number % PEOPLE]
@@ -185,7 +186,7 @@ async def open_streams(made: Program, callers: list[Caller], stack: AsyncExitSta
 
 
 async def together(work: Any, most: int = 100) -> list[Any]:
-    """The results of all, so many at once: the backlog of a socket is short."""
+    """Return all results, with limited concurrency because the backlog of a socket is short."""
     turns = asyncio.Semaphore(most)
 
     async def one(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -196,7 +197,7 @@ async def together(work: Any, most: int = 100) -> list[Any]:
 
 
 def check_log(made: Program, callers: list[Caller]) -> None:
-    """Nothing went wrong that was not done on purpose; a line for every request; no credential anywhere."""
+    """Check that the log has only expected errors, a line for every request, and no credentials."""
     lines, text = made.lines(), made.log.read_text()
     assert not [line for line in lines if line["level"] in ("error", "critical")]
     calls = [line for line in lines if line.get("tool") == "get_budget"]
@@ -208,7 +209,7 @@ def check_log(made: Program, callers: list[Caller]) -> None:
 @pytest.mark.requirement("S6", "F2", "L1", "L2", "Q1")
 @pytest.mark.timeout(900 if LONG else 120)
 async def test_storm(tmp_path: Path) -> None:
-    """Descriptors, tasks, sessions, streams, places and memory return to where they were."""
+    """Descriptors, tasks, sessions, streams, slots and memory return to their former numbers."""
     async with program(tmp_path, streams_per_principal=100) as made:
         callers = [Caller(made, number) for number in range(PEOPLE)]
         await together(caller.begin() for caller in callers)
@@ -224,7 +225,7 @@ async def test_storm(tmp_path: Path) -> None:
             middle = asyncio.create_task(storm(made, callers))
             await held(made, CALLS)
             for response in opened[::2]:
-                # Without a farewell, while the calls wait.
+                # Disconnect without closing the session, while calls wait.
                 response.close()
             await middle
         await made.until(streams=0, calls_in_flight=0, listeners=0, sessions=PEOPLE)

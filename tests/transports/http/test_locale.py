@@ -1,4 +1,4 @@
-"""Clients that send the user's locale (OpenAI, openai/locale) also receive amounts and days in its conventions."""
+"""Clients that send the user's locale (OpenAI, openai/locale) also receive amounts and dates in its format."""
 
 from __future__ import annotations
 

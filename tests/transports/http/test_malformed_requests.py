@@ -1,5 +1,5 @@
-"""What a call leaves behind: nothing. Calls that are part of a cycle live until the garbage collector comes by, and it
-has to look at all that they hold."""
+"""Calls leave no reference cycles behind. Objects in a cycle live until the garbage collector runs, and it has to
+traverse everything they refer to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CALLS = 5
 
 
 async def budgets(call: Call, arguments: Json) -> Json:
-    """What most tools do: ask the API, and say how far they are."""
+    """A typical tool: it requests the API and reports progress."""
     await call.report_progress(1, 2, "half")
     return {"found": len((await call.doit.budgets.list_budgets())["budgets"])}
 
@@ -35,7 +35,7 @@ async def asking_the_api() -> AsyncIterator[Site]:
 
 @contextmanager
 def leaving(left: Counter[str]) -> Iterator[None]:
-    """Count, by type, the objects of ours that only the garbage collector could free while the block ran."""
+    """Count, by type, the product's objects that only the garbage collector could free while the block ran."""
     gc.collect()
     gc.disable()
     try:
@@ -79,7 +79,7 @@ async def test_a_call_in_a_session_leaves_no_garbage(streamed: bool) -> None:
 
 
 def test_a_process_that_serves_leaves_its_own_alone() -> None:
-    """In a process of its own: it holds for good."""
+    """Runs in a process of its own, because freezing objects is permanent."""
     code = (
         "import gc; from doit_mcp.transports.http.runner import GC_THRESHOLDS, freeze_heap; freeze_heap();"
         " assert gc.get_threshold() == GC_THRESHOLDS and gc.get_freeze_count() > 10_000 and gc.isenabled()"

@@ -1,4 +1,4 @@
-"""What sessions, streams and tasks may keep of what clients say, at the HTTP interface: bounds, and words on them."""
+"""Limits over HTTP on what sessions, streams and tasks store of client data, and their error messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URIS = [f"{LONG}{number}" for number in range(20)]
 
 @pytest.mark.requirement("N4")
 async def test_n4_subscriptions_of_a_session(site: Site) -> None:
-    """Bounded in bytes: the one that is too much is refused, and room comes back when others end."""
+    """The limit is in bytes: the subscription that exceeds it is refused, and unsubscribing makes room."""
     session = await site.initialize()
     answers = [await session.ask("resources/subscribe", {"uri": uri}) for uri in URIS]
     count = MAX_SUBSCRIPTION_BYTES // len(URIS[0])
@@ -28,7 +28,7 @@ async def test_n4_subscriptions_of_a_session(site: Site) -> None:
     assert f"at most {MAX_SUBSCRIPTION_BYTES}" in answers[-1].error["message"]
     await session.ask("resources/unsubscribe", {"uri": URIS[0]})
     assert (await session.ask("resources/subscribe", {"uri": URIS[-1]})).result == {}
-    # Not characters: some take four bytes.
+    # Bytes, not characters, some of which take four bytes.
     wide = await site.initialize()
     refused = await wide.ask("resources/subscribe", {"uri": "doc://number/" + "\U0001f4b0" * 2_030})
     assert refused.result == {} and (await wide.ask("resources/subscribe", {"uri": LONG})).error["code"] == -32602
@@ -46,7 +46,7 @@ async def test_n4_filters_of_a_stream(site: Site, name: str) -> None:
 
 @pytest.mark.requirement("N4")
 async def test_n4_a_stream_holds_no_large_request(site: Site) -> None:
-    """It is open for hours, and its request with it."""
+    """A stream stays open for hours, and its request stays in memory with it."""
     wanted: Json = {"notifications": {"toolsListChanged": True}, "junk": "x" * 70_000}
     refused = await site.modern("subscriptions/listen", wanted)
     assert refused.code == (400, -32600) and "at most 65536 are allowed" in refused.error["message"]
@@ -55,7 +55,7 @@ async def test_n4_a_stream_holds_no_large_request(site: Site) -> None:
 @pytest.mark.requirement("N4")
 @pytest.mark.parametrize("length", [256, 257, 1_000_000])
 async def test_n4_a_progress_token(site: Site, length: int) -> None:
-    """Every notification repeats it, and what is sent is kept for clients that come back."""
+    """Every notification repeats it, and sent messages are kept for clients that reconnect."""
     session, token = await site.initialize(), "t" * length
     modern = await site.call("steps", progressToken=token)
     for answer in (modern, await session.call("steps", token=token)):
@@ -79,7 +79,7 @@ def alive(marker: str) -> list[Any]:
 
 @pytest.mark.requirement("N4")
 async def test_n4_a_task_lets_its_request_go(site: Site) -> None:
-    """The request was answered; what it carried besides its arguments is gone although the task runs."""
+    """After the response, everything of the request but its arguments is freed, although the task runs."""
     marker = "marker-" + "of-this-test"
     meta = {"name": "long", "arguments": {}, "junk": {marker: [1]}}
     created = (await site.modern("tools/call", meta, **TASKS)).result
@@ -95,7 +95,7 @@ async def test_n4_a_task_lets_its_request_go(site: Site) -> None:
 
 @pytest.mark.requirement("N4")
 async def test_n4_a_task_holds_no_large_arguments() -> None:
-    """Refused in words before the task begins; a call that could also be answered in place is."""
+    """Refused with an explanation before the task begins, unless the call can be answered without a task."""
     declared = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     bench = Bench()
     arguments = schema(text={"type": "string", "maxLength": 1_000_000})

@@ -1,4 +1,5 @@
-"""OpenTelemetry spans of the product: their ids are those that travel, they say nothing of anybody, and off is off."""
+"""OpenTelemetry spans of the product: their ids match the propagated ones, they contain no personal data, and they
+can be off."""
 
 from __future__ import annotations
 
@@ -27,18 +28,18 @@ from tests.transports.http.serving import ACCEPT, ADMIN, LATEST, SECRET
 from tests.transports.http.test_outages import Product, served
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-# What is asked to know the caller, or to act for them.
+# Requests that authenticate the caller, or exchange the token.
 IDENTITY = ("token exchange", "keys", "API token")
 
 
 class Told:
-    """The product with what its spans were."""
+    """The product and its recorded spans."""
 
     def __init__(self, there: Product, exporter: InMemorySpanExporter) -> None:
         self.there, self.exporter = there, exporter
 
     async def call(self, name: str, arguments: Any = None, flags: str = "01", **headers: str) -> dict[str, str]:
-        """Calls as a caller who has a trace; the answer's headers."""
+        """Send a call with a traceparent and return the headers of the response."""
         bearer = self.there.world.identity.mint(ADMIN, resource=f"{self.there.base}/mcp")
         parent = {"traceparent": f"00-{TRACE}-{CALLER}-{flags}"} if flags else {}
         sent = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST}
@@ -52,11 +53,11 @@ class Told:
 
     @property
     def text(self) -> str:
-        """Everything that the spans say."""
+        """The text of all spans."""
         return " ".join(span.to_json() for span in self.exporter.get_finished_spans())
 
     def kinds(self) -> tuple[list[ReadableSpan], list[ReadableSpan]]:
-        """The spans of requests, and those of what was sent for what they asked."""
+        """The spans of MCP requests, and those of the upstream requests."""
         found = [span for span in self.exporter.get_finished_spans() if span.name not in IDENTITY]
         return tuple([span for span in found if span.kind is kind] for kind in (SpanKind.SERVER, SpanKind.CLIENT))
 
@@ -64,13 +65,13 @@ class Told:
         return [span for span in self.exporter.get_finished_spans() if span.name == name]
 
     async def ended(self, name: str) -> ReadableSpan:
-        """The first span of this name, once there is one."""
+        """Return the first span with this name, once there is one."""
         while not (found := self.named(name)):
             await asyncio.sleep(0.01)
         return found[0]
 
     def parents(self) -> list[list[str]]:
-        """The traceparents that the API saw: trace, span and flags."""
+        """The traceparents that the API received: trace, span and flags."""
         found = [dict(call.headers) for call in self.there.api.calls]
         return [headers["traceparent"].split("-")[1:] for headers in found if "traceparent" in headers]
 
@@ -88,7 +89,7 @@ async def told() -> AsyncIterator[Told]:
 
 
 def ids(span: ReadableSpan) -> tuple[str, str, str]:
-    """Trace, span and parent ("" for none)."""
+    """Trace, span and parent ("" without one)."""
     assert span.context is not None
     parent = f"{span.parent.span_id:016x}" if span.parent else ""
     return f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}", parent
@@ -159,7 +160,7 @@ async def test_failures_show_and_nobody_is_named(told: Told) -> None:
 
 
 async def test_an_exchange_is_a_span_below_the_request_that_needed_it(told: Told) -> None:
-    """Once for a token: what is kept is no request."""
+    """Once per token: a cached exchange makes no request."""
     bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
     await told.call("list_budgets", Authorization=bearer)
     await told.call("list_budgets", Authorization=bearer)
@@ -170,7 +171,7 @@ async def test_an_exchange_is_a_span_below_the_request_that_needed_it(told: Told
         "doit_mcp.upstream": "identity",
         "http.response.status_code": 200,
     }
-    # All have ended, so all have times, whatever their types allow.
+    # All spans have ended, so all have times, although their types are optional.
     assert first.start_time <= exchange.start_time <= exchange.end_time <= first.end_time  # type: ignore[operator]
     assert told.there.world.url not in told.text and bearer not in told.text and SECRET not in told.text
 
@@ -195,7 +196,7 @@ async def test_an_exchange_that_fails_shows(told: Told) -> None:
 
 
 async def test_another_look_at_the_keys_is_the_requests_that_needed_it(told: Told) -> None:
-    """What looked at them before, without being asked, is no span."""
+    """Background refreshes of the keys have no span."""
     await told.call("list_budgets")
     assert told.named("keys") == []
     told.there.world.identity.rotate_keys()

@@ -1,4 +1,5 @@
-"""The product with its sandbox: provider or API down, slow or talking nonsense; and tenants that stay apart."""
+"""The product with its sandbox: an identity provider or API that is down, slow or sends garbage, and isolation of
+tenants."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ from tests.transports.http.serving import ACCEPT, ADMIN, EMPLOYEE, LATEST, SECRE
 
 @dataclass
 class Product:
-    """The product's server and its world."""
+    """The product's server and its environment."""
 
     base: str
     world: SandboxServer
@@ -41,7 +42,7 @@ class Product:
         return {circuit.name: circuit for circuit in self.app[health.CIRCUIT_BREAKERS]}
 
     async def sees(self, upstream: str) -> tuple[int, str, float]:
-        """What an operator sees of the circuit to *upstream*: status and words of /readyz, and the gauge."""
+        """Return what operators see of the circuit to *upstream*: status and message of /readyz, and the metric."""
         async with self.http.get(self.base + "/readyz") as ready:
             words = (await ready.json())["circuits"][upstream]
         async with self.http.get(self.base + "/metrics") as answer:
@@ -95,20 +96,20 @@ async def there() -> AsyncIterator[Product]:
 
 @pytest.mark.requirement("K4")
 async def test_no_keys_at_all() -> None:
-    """503 and when to come back, not 401; and it works as soon as the provider does."""
+    """503 with Retry-After instead of 401, until the provider recovers."""
     async with served() as there:
         there.world.identity.down = True
         there.world.identity.rotate_keys()
         async with there.http.get(there.base + "/healthz") as answer:
             assert answer.status == 200
         refused = await there.call("validate_user")
-        # The keys may have been had before the provider went down; then the token of the new one is looked into.
+        # The server may have fetched the old keys before the provider went down; they do not have the new key.
         assert refused.status == 503 and refused.headers["Retry-After"].isdigit()
 
 
 @pytest.mark.requirement("K4", "X5")
 async def test_keys_that_are_had_serve_on(there: Product) -> None:
-    """A known caller is served; one whose token must be exchanged gets a clear failure, and no 500."""
+    """A known caller is served. A caller whose token must be exchanged gets a clear error, not a 500."""
     known = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
     assert (await there.call("validate_user", token=known)).result["structuredContent"]
     there.world.identity.down = True
@@ -122,7 +123,7 @@ async def test_keys_that_are_had_serve_on(there: Product) -> None:
 @pytest.mark.requirement("F5", "F6", "F7")
 @pytest.mark.parametrize("kind", [400, 401, 403, 404, 409, 422, 500, 524, "garbage", "truncated", "huge", "reset"])
 async def test_whatever_the_api_answers(there: Product, kind: Any) -> None:
-    """A result in words, HTTP 200, nothing of the body; the next call is fine."""
+    """A tool result with an explanation and HTTP 200, nothing of the body; the next call succeeds."""
     there.api.faults.append(Fault("/analytics/v1/budgets", kind, times=9))
     answer = await there.call("list_budgets")
     assert answer.status == 200 and answer.result["isError"] is True
@@ -153,7 +154,7 @@ async def test_a_wait_that_is_too_long_is_told(there: Product) -> None:
 
 @pytest.mark.requirement("F7")
 async def test_an_api_that_is_down_is_told_and_used_again_when_it_is_up() -> None:
-    """Refused connections; no restart."""
+    """Connections are refused, and the server recovers without a restart."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         host, port = taken.getsockname()
@@ -184,7 +185,8 @@ async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
 
 @pytest.mark.requirement("F7", "F8", "L5")
 async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(customers: tuple[Product, list[User]]) -> None:
-    """Told at once and when to come back, nothing is sent, and the first call that works ends it."""
+    """Calls fail at once with the time to retry and send no requests; the first call that succeeds closes the
+    circuit."""
     there, users = customers
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
     there.api.faults.append(Fault("/analytics/v1", 500, times=None))
@@ -205,7 +207,7 @@ async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(custome
 
 @pytest.mark.requirement("F8")
 async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
-    """Whatever one user gets, refusals or failures, others are served."""
+    """Whether one user is refused or gets failures, others are served."""
     for status in (500, 403):
         there.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
         await asyncio.gather(*(there.call("list_budgets", user=STRANGER) for _ in range(MIN_OUTCOMES + 4)))
@@ -216,7 +218,7 @@ async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
 
 @pytest.mark.requirement("C1")
 async def test_tenants_stay_apart(there: Product) -> None:
-    """The tenant is the token's; no argument, _meta, query or header of a client changes it."""
+    """The tenant comes from the token; no argument, _meta, query or header of a client changes it."""
     own = (await there.call("list_budgets")).result["structuredContent"]["budgets"]
     theirs = (await there.call("list_budgets", user=STRANGER)).result["structuredContent"]["budgets"]
     assert own and theirs and not {one["id"] for one in own} & {one["id"] for one in theirs}
@@ -235,7 +237,7 @@ async def test_tenants_stay_apart(there: Product) -> None:
 
 @pytest.mark.requirement("X1", "X6", "X8", "M56")
 async def test_the_callers_token_never_goes_upstream(there: Product) -> None:
-    """Not in a header, not in a path, not in a body; neither does a cookie."""
+    """Headers, path and body never contain it, nor any cookie."""
     token = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
     await there.call("list_budgets", token=token)
     await there.call("validate_user", token=token[:-3] + "AAA")
@@ -267,7 +269,7 @@ async def test_an_employee_acts_for_the_customer_of_the_token(there: Product) ->
 
 @pytest.mark.requirement("A4")
 async def test_reading_only_is_enforced(there: Product) -> None:
-    """Not listed, and not run when called by name."""
+    """Write tools are neither listed nor callable by name."""
     ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}
     refused = await there.call("create_ticket", {"ticket": ticket}, path="/mcp/readonly")
     assert refused.error["code"] == -32602
@@ -279,7 +281,7 @@ async def test_reading_only_is_enforced(there: Product) -> None:
 
 @asynccontextmanager
 async def canary() -> AsyncIterator[tuple[str, list[str]]]:
-    """A host that no token may reach: its address, and what came there."""
+    """A host that must receive no token: its URL, and the requests it received."""
     seen: list[str] = []
 
     async def see(request: web.Request) -> web.StreamResponse:
@@ -298,7 +300,7 @@ async def canary() -> AsyncIterator[tuple[str, list[str]]]:
 @pytest.mark.requirement("X7")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_token_goes_no_further_than_the_console_the_operator_named(status: int) -> None:
-    """With the token of the exchange, never the caller's own; a redirect to elsewhere is an error."""
+    """The console gets the exchanged token, never the caller's own; a redirect to another host is an error."""
     came: list[str] = []
     async with canary() as (elsewhere, seen):
 
@@ -320,7 +322,7 @@ async def test_a_token_goes_no_further_than_the_console_the_operator_named(statu
 
 @pytest.mark.requirement("X7")
 async def test_no_token_goes_to_a_console_that_is_nobodys_word() -> None:
-    """The issuer's host is not taken for the console where the API is elsewhere and the operator did not say so."""
+    """The issuer's host is not used as the console if the API has another host and no console is configured."""
     async with canary() as (address, seen), served(doit_api_base=address.replace("127.0.0.1", "localhost")) as there:
         answer = await there.call("search_customers", {"domains": ["acme.example"]}, user=EMPLOYEE)
         assert answer.result["isError"] is True and "cannot be searched" in answer.text

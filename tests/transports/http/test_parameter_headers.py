@@ -1,4 +1,5 @@
-"""``Mcp-Param-*`` over HTTP: what gateways route on is what the body says, whatever its type and place."""
+"""``Mcp-Param-*`` over HTTP: the headers that gateways route on match the body, whatever the type and place of the
+argument."""
 
 from __future__ import annotations
 
@@ -103,7 +104,7 @@ async def test_null_has_no_header(routed: Site) -> None:
 
 
 async def test_handshake_requests_are_not_looked_at(routed: Site) -> None:
-    """These headers mean something only to the newest revision."""
+    """These headers have a meaning only for stateless requests."""
     session = await routed.initialize()
     message = routed.request("tools/call", {"name": "routed", "arguments": {"region": "eu"}})
     answer = await session.post(message, Mcp_Param_Region="us", Mcp_Param_Count="x")

@@ -1,4 +1,4 @@
-"""Connections without a complete request head: what they hold is bounded in bytes, number and time."""
+"""Connections without a complete request head are limited in bytes, number and time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MIB = 1 << 20
 
 
 async def send_all(wire: Wire, data: bytes) -> None:
-    """Send as much as the server takes."""
+    """Send as much as the server reads."""
     try:
         wire.writer.write(data)
         await wire.writer.drain()
@@ -40,7 +40,7 @@ async def metric(site: Site, reason: str) -> float:
 
 @pytest.mark.requirement("N1")
 async def test_n1_heads_without_end_take_no_memory(tmp_path: Path) -> None:
-    """160 MB of header lines from clients without a token: all refused, and not kept."""
+    """160 MB of header lines from unauthenticated clients are refused and not stored."""
     host, port = "", 0
 
     async def endless() -> bytes:
@@ -50,7 +50,7 @@ async def test_n1_heads_without_end_take_no_memory(tmp_path: Path) -> None:
         for number in range(20):
             await send_all(wire, b"X-%d: " % number + b"y" * 200_000 + b"\r\n")
         wires.append(writer)
-        # The rest of what was sent may have made the system drop the answer.
+        # Unread data may have made the system discard the response.
         try:
             return await asyncio.wait_for(reader.read(), 30)
         except ConnectionError:
@@ -70,7 +70,7 @@ async def test_n1_heads_without_end_take_no_memory(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("N1")
 async def test_n1_trailers_without_end_take_no_memory(tmp_path: Path) -> None:
-    """They are kept as headers are, also of a request that was refused already."""
+    """Trailers are stored like headers, also those of a request that was refused already."""
     start = b"POST /mcp HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n"
 
     async def endless() -> asyncio.StreamWriter:
@@ -93,7 +93,7 @@ async def test_n1_trailers_without_end_take_no_memory(tmp_path: Path) -> None:
 @pytest.mark.requirement("H9", "X6", "N1")
 @pytest.mark.parametrize("ended", [True, False])
 async def test_n1_a_head_that_is_too_large_is_431_in_json(site: Site, ended: bool) -> None:
-    """With the bound, without a word of what was sent."""
+    """The error names the limit and quotes nothing of the request."""
     async with wired(site) as wire:
         wire.writer.write(BEGUN + b"X: " + b"s3cret" * (MAX_HEAD_BYTES // 6) + (b"\r\n\r\n" if ended else b""))
         status, body = await wire.answer()
@@ -126,7 +126,7 @@ async def test_n1_too_many_headers(site: Site) -> None:
 
 @pytest.mark.requirement("J9", "N1")
 async def test_n1_a_head_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sending a byte now and then does not extend it; a request and a body that takes longer are not affected."""
+    """Sending a byte now and then does not extend it; requests and bodies that take longer are not affected."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.5)
     async with serving() as site, wired(site) as slow, wired(site) as second, wired(site) as body, wired(site) as idle:
         body.writer.write(raw_post(site, site.headers() | {"Content-Length": "60"}) + b" ")
@@ -138,7 +138,7 @@ async def test_n1_a_head_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPat
         while not closed.done():
             slow.writer.write(b"y")
             await asyncio.sleep(0.05)
-        # What was on its way when the server closed makes the system reset the connection.
+        # Data in transit when the server closes makes the system reset the connection.
         (end,) = await asyncio.gather(closed, return_exceptions=True)
         assert (end == b"" or isinstance(end, ConnectionError)) and await second.rest() == b""
         assert await metric(site, "head_timeout") == 2
@@ -151,7 +151,7 @@ async def test_n1_a_head_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.requirement("N1")
 async def test_n1_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All unfinished heads together have a budget of bytes; who completes a request is served all the while."""
+    """All unfinished heads share a limit in bytes; clients that complete their requests are served all the while."""
     monkeypatch.setattr(connection_limits, "MAX_UNFINISHED_BYTES", 100_000)
     async with serving() as site, AsyncExitStack() as stack:
         wires = [await stack.enter_async_context(wired(site)) for _ in range(6)]
@@ -171,7 +171,7 @@ async def test_n1_connections_that_send_nothing_are_bounded(monkeypatch: pytest.
     async with serving() as site, AsyncExitStack() as stack:
         wires = [await stack.enter_async_context(wired(site)) for _ in range(6)]
         assert [await wire.rest() for wire in wires[:2]] == [b"", b""]
-        # Not those of clients that have sent a request.
+        # Only connections without a request are closed.
         for wire in wires[2:]:
             wire.writer.write(WHOLE)
             assert (await wire.answer())[0] == 200
@@ -182,8 +182,6 @@ async def test_n1_connections_that_send_nothing_are_bounded(monkeypatch: pytest.
 
 
 class Fake:
-    """A connection."""
-
     def __init__(self) -> None:
         self.closed = False
 
@@ -212,7 +210,7 @@ async def test_n1_what_is_released_is_not_counted() -> None:
 @pytest.mark.requirement("N8")
 @pytest.mark.parametrize("pipelined", [False, True])
 async def test_n8_a_head_that_has_begun_is_not_idle(pipelined: bool) -> None:
-    """It may come in pieces, before and after the moment when an idle connection is closed."""
+    """A head may arrive in pieces, before and after the idle timeout of the connection."""
     begun, rest = WHOLE[:20], WHOLE[20:]
     async with serving(keep_alive_timeout_s=1) as site, wired(site) as wire:
         wire.writer.write(WHOLE + begun if pipelined else WHOLE)
@@ -222,7 +220,7 @@ async def test_n8_a_head_that_has_begun_is_not_idle(pipelined: bool) -> None:
         await asyncio.sleep(1.5)
         wire.writer.write(rest)
         assert (await wire.answer())[0] == 200
-        # Now it is idle.
+        # Now the connection is idle.
         assert await wire.rest() == b""
 
 

@@ -21,7 +21,7 @@ Work = Callable[[PostResponse], Awaitable[None]]
 
 
 class Posts:
-    """A server whose only handler does what the test says."""
+    """A server whose only handler is defined by the test."""
 
     def __init__(self, work: Work) -> None:
         self.keepalive = Keepalive(0.01)
@@ -53,7 +53,7 @@ async def posts(work: Work) -> AsyncIterator[Posts]:
 
 
 async def test_slow_answers_become_streams_in_the_context_of_their_requests() -> None:
-    """The headers of a stream are written by the timer of all streams, but as a part of the request."""
+    """The timer of all streams writes the stream's headers, but in the context of the request."""
     proceed = asyncio.Event()
 
     async def wait(response: PostResponse) -> None:

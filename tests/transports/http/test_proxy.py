@@ -1,4 +1,4 @@
-"""``deploy/Caddyfile`` at work: Caddy in front of two replicas in processes of their own, and their Redis."""
+"""``deploy/Caddyfile`` in use: Caddy in front of two replicas in processes of their own, and their Redis."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from tests.transports.http.streaming import Stream, opened
 from tests.transports.http.test_replicas import old_stream
 
 LOOPBACK = ("127.0.0.0/8",)
-# So many calls that both of two replicas would have got some.
+# Enough calls that both of two replicas would get some.
 MANY = 30
 
 
 @dataclass
 class Deployed:
-    """The public side, and the two behind it."""
+    """The public URL, and the two replicas behind it."""
 
     public: Replica
     replicas: tuple[Process, Process]
     proxy: asyncio.subprocess.Process
 
     async def answered(self) -> list[float]:
-        """How many messages each of the two has answered, as it says itself."""
+        """Return how many messages each replica has processed, from its metrics."""
         return [sum(found) for found in await self._metrics(r'http_requests_total\{.*route="/mcp".*\}')]
 
     async def gauge(self, name: str) -> float:
-        """Its value, of both together."""
+        """Return the sum of a metric of both replicas."""
         return sum(sum(found) for found in await self._metrics(name))
 
     async def _metrics(self, name: str) -> list[list[float]]:
@@ -52,7 +52,7 @@ class Deployed:
         return [[float(value) for value in re.findall(rf"^doit_mcp_{name} (\S+)", text, re.M)] for text in texts]
 
     async def change(self) -> int:
-        """Let both say that tools have changed; how many streams there are to hear it."""
+        """Make both replicas announce changed tools, and check the number of streams that receive it."""
         streams = 0
         for one in self.replicas:
             async with one.site.http.post(f"{one.site.base}/tests/change") as answer:
@@ -84,7 +84,7 @@ async def test_the_file_is_valid_and_formatted(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("G3", "G5")
 async def test_any_request_at_any_replica_and_nothing_for_operators(redis: Server, tmp_path: Path) -> None:
-    """Sessions begun at either go on at either; metrics and readiness are not to be had from outside."""
+    """A session of either replica works at both; metrics and readiness are not exposed by the proxy."""
     async with deployed(redis, tmp_path) as there:
         public = there.public
         sessions = [await public.initialize(user=USERS[number % len(USERS)]) for number in range(8)]
@@ -116,28 +116,28 @@ async def nothing_for_operators(public: Replica) -> None:
 
 
 async def tells_who_calls(public: Replica) -> None:
-    """Nobody can take the name of another address, so nobody has more tries than their own."""
+    """Clients cannot fake their address, so they get no extra attempts."""
     forged = {"X-Forwarded-For": "198.51.100.7, 8.8.4.4", "X-Forwarded-Proto": "https", "Forwarded": "for=8.8.4.4"}
     heard: dict[str, list[str]] = (await public.send("GET", "/tests/heard", forged)).body
     own = public.base.removeprefix("http://")
     assert heard == {"Host": [own], "X-Forwarded-For": ["127.0.0.1"], "X-Forwarded-Proto": ["http"]}
     compose: Any = yaml.safe_load((FILE.parent.parent / "compose.yaml").read_text())
     trusted = tuple(compose["services"]["mcp-1"]["environment"]["DOIT_MCP_TRUSTED_PROXIES"].split())
-    # With the address of a caller from outside in place of the test's own, and the proxy's as compose gives it.
+    # The test's own address is replaced by an outside caller's, and the proxy's by that of compose.
     told = [value.replace("127.0.0.1", "8.8.8.8") for value in heard["X-Forwarded-For"]]
     assert client_address("172.18.0.5", told, trusted) == "8.8.8.8"
 
 
 @pytest.mark.requirement("L1")
 async def test_streams(redis: Server, tmp_path: Path) -> None:
-    """With another grace than the file's, for whose end nobody wants to wait."""
+    """With a shorter grace period than the file's."""
     async with deployed(redis, tmp_path, grace="0.1s") as there:
         await events_pass_at_once(there)
         await old_streams_too(there.public)
         await whoever_leaves_is_noticed(there)
         session = await there.public.initialize()
         async with session.stream() as response:
-            # An open stream does not hold up a stop.
+            # An open stream does not delay a shutdown.
             there.proxy.terminate()
             assert await there.proxy.wait() == 0
             with suppress(aiohttp.ClientPayloadError):
@@ -148,7 +148,7 @@ STEPS = {"name": "steps", "arguments": {"pause": True}, "_meta": {"progressToken
 
 
 async def events_pass_at_once(there: Deployed) -> None:
-    """While the call they belong to goes on: it would wait for ever."""
+    """Events arrive while their call is in progress; with a buffering proxy this would hang."""
     public = there.public
     session = await public.initialize()
     call = public.request("tools/call", STEPS)
@@ -156,7 +156,7 @@ async def events_pass_at_once(there: Deployed) -> None:
     async with session.stream() as general, opened(public, call, headers, session.revision) as running:
         assert (await running.message())["params"]["message"] == "half"
         assert (await running.message())["method"] == "notifications/message"
-        # The stream's head is here before its place among the listeners is taken.
+        # The stream's headers arrive before it is registered as a listener.
         while not await there.change():
             await asyncio.sleep(0.01)
         assert (await Stream(general, session.revision).message())["method"] == TOOLS_CHANGED
@@ -175,7 +175,7 @@ async def old_streams_too(public: Replica) -> None:
 
 
 async def whoever_leaves_is_noticed(there: Deployed) -> None:
-    """Leaving is cancelling, for an old stream's calls and for those who speak the newest revision."""
+    """Disconnecting cancels the calls of an HTTP+SSE stream, and stateless requests."""
     while await there.gauge("calls_in_flight"):
         await asyncio.sleep(0.01)
     waiting = asyncio.create_task(there.public.call("wait"))
@@ -187,8 +187,8 @@ async def whoever_leaves_is_noticed(there: Deployed) -> None:
 
 
 async def test_one_replica_is_killed(redis: Server, tmp_path: Path) -> None:
-    """Every session goes on with the other, and nobody is told that anything happened, unless the proxy is an old one
-    that sends no body a second time: then only until it sees that a replica is gone."""
+    """Every session continues at the other replica without any error. Old proxies that never send a body again
+    report errors until they detect that a replica is down."""
     old = await version(tmp_path) < (2, 11, 3)
     async with deployed(redis, tmp_path) as there:
         sessions = [await there.public.initialize() for _ in range(6)]

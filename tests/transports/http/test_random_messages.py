@@ -1,4 +1,4 @@
-"""Whatever is sent to ``/mcp``: a well-formed answer with the right kind of code, never a 500, never a hang.
+"""Random messages to ``/mcp`` get a well-formed response with the right kind of code, never a 500, and never hang.
 
 DOIT_MCP_TEST_LONG=1 tries 10,000 examples in each test.
 """
@@ -104,12 +104,12 @@ def loop() -> Iterator[Loop]:
 
 LONG = os.environ.get("DOIT_MCP_TEST_LONG") == "1"
 FEW = settings(max_examples=10_000 if LONG else 150)
-# Of a whole test, which is longer with more examples; a hang is found by the limit on each answer.
+# Limits the whole test, which takes longer with more examples; each response has its own timeout to detect hangs.
 pytestmark = pytest.mark.timeout(3600 if LONG else 120)
 
 
 def judge(answer: Answer) -> None:
-    """What every answer is like."""
+    """Check what all responses have in common."""
     assert answer.status in (200, 202, 400, 404), answer
     if answer.status == 202:
         assert answer.text == ""
@@ -158,7 +158,7 @@ def test_any_bytes(loop: Loop, body: bytes) -> None:
     revision=st.sampled_from(["2024-11-05", "2025-03-26", LATEST]),
 )
 def test_any_json_on_a_session(loop: Loop, message: Any, revision: str) -> None:
-    """Whatever came before, and whatever comes: the session answers afterwards as if nothing had been."""
+    """Whatever was sent before, the session works afterwards."""
     session = loop.initialize(revision)
     headers = {name.replace("_", "-"): value for name, value in session.head.items()}
     judge(loop.post(json.dumps(message).encode("utf-8", "replace"), headers))
@@ -170,7 +170,7 @@ def test_any_json_on_a_session(loop: Loop, message: Any, revision: str) -> None:
 @FEW
 @given(method=st.sampled_from(["GET", "DELETE", "HEAD", "PUT", "PATCH"]), headers=HEADERS, accept=VALUE | st.none())
 def test_any_other_method(loop: Loop, method: str, headers: dict[str, str], accept: str | None) -> None:
-    """Without a session of one's own there is no stream: refused, never a hang."""
+    """Without a session of its own the client gets no stream, and never hangs."""
     answer = loop.send(method, "/mcp", headers | ({} if accept is None else {"Accept": accept}))
     assert answer.status in (400, 404, 405, 406), answer
     assert ("Allow" in answer.headers) == (answer.status == 405)
@@ -179,7 +179,7 @@ def test_any_other_method(loop: Loop, method: str, headers: dict[str, str], acce
 @FEW
 @given(path=st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30), query=VALUE)
 def test_any_path(loop: Loop, path: str, query: str) -> None:
-    """Paths that choose tools, and all others: never a 5xx, always JSON."""
+    """Paths that select tools and all others return JSON and never a 5xx."""
     for start in ("/", "/mcp/", "/mcp/x/", "/sse/"):
         url = quote(f"{start}{path}", safe="/,%") + "?" + quote(query, safe="=&,")
         answer = loop.send("POST", url, {"Content-Type": "application/json"}, b"{}")

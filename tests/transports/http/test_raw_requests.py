@@ -1,4 +1,4 @@
-"""What a raw client can send that aiohttp handles before our code: an error in JSON that repeats nothing."""
+"""Raw requests that aiohttp handles before the application get an error in JSON that quotes nothing."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ ODD = {
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("case", ODD)
 async def test_n24_odd_requests(site: Site, case: str) -> None:
-    """One answer in JSON, nothing of the request in it; the server goes on."""
+    """One response in JSON without any part of the request; the server keeps serving."""
     request, statuses = ODD[case]
     async with wired(site) as wire:
         wire.writer.write(request.replace(b"{host}", site.base.removeprefix("http://").encode()))
@@ -92,7 +92,7 @@ async def test_n24_odd_requests(site: Site, case: str) -> None:
     ],
 )
 async def test_n24_an_absolute_target_must_name_our_host(site: Site, target: str, status: int) -> None:
-    """It goes before the Host header (RFC 9112, 3.2.2), and a proxy may have checked that one alone."""
+    """It overrides the Host header (RFC 9112, 3.2.2), and a proxy may have checked only that header."""
     host = site.base.removeprefix("http://")
     async with wired(site) as wire:
         wire.writer.write(f"POST {target.format(host=host)} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -112,7 +112,7 @@ async def test_n24_refusals_by_the_http_layer_are_counted(site: Site) -> None:
 
 @pytest.mark.requirement("H5", "N24")
 async def test_n24_no_continue_before_the_bearer(site: Site) -> None:
-    """A body that will be refused is not asked for; one that is taken, is."""
+    """100 Continue is sent only for bodies that will be accepted."""
     message = json.dumps(site.request("ping")).encode()
     expecting = {"Expect": "100-continue", "Content-Length": str(len(message))}
     async with wired(site) as wire:
@@ -131,7 +131,7 @@ async def test_n24_no_continue_before_the_bearer(site: Site) -> None:
 
 @pytest.mark.requirement("N24")
 async def test_n24_chunks_that_break_off_end_the_request(site: Site) -> None:
-    """Its handler does not wait for the rest."""
+    """The handler does not wait for the rest of the body."""
     async with wired(site) as wire:
         chunked = {"Transfer-Encoding": "chunked"}
         head = raw_post(site, site.headers() | chunked).replace(b"Content-Length: 0\r\n", b"")
@@ -145,7 +145,7 @@ async def test_n24_chunks_that_break_off_end_the_request(site: Site) -> None:
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> None:
-    """What cannot be unpacked is refused as what can be, and the connection goes on."""
+    """A body that cannot be decompressed is refused like one that can, and the connection stays open."""
     for headers, expected in ((site.headers(), 415), ({}, 401)):
         async with wired(site) as wire:
             wire.writer.write(raw_post(site, headers | {"Content-Encoding": coding}, b"not packed at all"))
@@ -156,7 +156,7 @@ async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> Non
 
 @pytest.mark.requirement("J5", "N24")
 async def test_n24_packed_bodies_are_not_unpacked(site: Site) -> None:
-    """Not even to read the rest of a request that was refused."""
+    """The rest of a refused request is skipped without decompressing it."""
     packed = gzip.compress(b" " * (64 << 20))
     for headers, expected in ((site.headers(), 415), ({}, 401)):
         async with wired(site) as wire:

@@ -1,4 +1,4 @@
-"""Lost streams, tasks, kept results and repeated writes among replicas."""
+"""Lost streams, tasks, stored results and repeated writes across replicas."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def steps(session: Session, id: Any = "s") -> Json:
 
 
 async def begun(session: Session, message: Any = None) -> str:
-    """The id of the first event with a message of a call that goes on; its connection is lost then."""
+    """Return the id of the first event with a message of a call in progress, whose connection is then dropped."""
     headers = session.site.headers(**session.head)
     async with opened(session.site, message or steps(session), headers, session.revision) as stream:
         event = await stream.event()
@@ -48,7 +48,7 @@ async def resumed(session: Session, id: str) -> AsyncIterator[Stream]:
 
 
 def forget_signs_of_life(redis: Server) -> None:
-    """As after the life of the last ones. Who lives says so again at its next beat."""
+    """Forget the liveness of all replicas, as if it had expired. Live replicas renew it at their next heartbeat."""
     with redis.client() as client:
         client.delete(*client.keys("*:replica:*"))
 
@@ -64,7 +64,7 @@ async def test_a_lost_stream_goes_on_elsewhere(pair: Pair, revision: str) -> Non
         assert (await rest.message())["params"]["progress"] == 2
         assert (await rest.message())["result"]["content"]
         assert await rest.ends()
-    # Once more from the beginning, now that all is there; and at the replica where it was.
+    # Replay from the beginning now that everything has arrived, also at the replica that runs the call.
     for site in pair:
         async with resumed(at(site, session), last) as again:
             seen = [(await again.message()).get("method", "answer") for _ in range(3)]
@@ -72,7 +72,7 @@ async def test_a_lost_stream_goes_on_elsewhere(pair: Pair, revision: str) -> Non
 
 
 async def test_each_message_goes_to_one_stream(pair: Pair) -> None:
-    """Multiple Connections: the newest one, wherever it is."""
+    """MCP, Multiple Connections: the newest stream gets the messages, at any replica."""
     a, b = pair
     session = await a.initialize()
     last = await begun(session)
@@ -141,7 +141,7 @@ async def test_followers_end_with_the_call_and_with_the_session(pair: Pair) -> N
 
 
 async def test_what_was_answered_while_nobody_listened(redis: Server) -> None:
-    """2025-11-25, polling: the connection is let go, and the answer is fetched elsewhere."""
+    """2025-11-25, polling: the server closes the connection, and the client fetches the response at another replica."""
     bench = Bench()
 
     async def polls(call: Call, arguments: Json) -> Json:
@@ -176,7 +176,7 @@ async def test_a_follower_waits_while_redis_is_away(pair: Pair, redis: Server) -
 
 
 async def test_who_follows_a_replica_that_died_is_told(pair: Pair, redis: Server) -> None:
-    """An error in place of the answer, for each request; never a stream without end."""
+    """Each request gets an error instead of its response; the stream ends."""
     _, b = pair
     async with separate(b, redis.url) as killed:
         session = await killed.site.initialize("2025-03-26")
@@ -221,7 +221,7 @@ async def until(site: Replica, task: Json, status: str) -> Json:
 
 
 async def test_a_task_is_followed_everywhere(pair: Pair) -> None:
-    """At once, by its owner alone; its notifications, too."""
+    """Immediately, by its owner only, and with its notifications."""
     a, b = pair
     task = (await a.call("long", **TASKS)).result
     assert (await state_of(b, task)).result["status"] == "working"
@@ -236,7 +236,7 @@ async def test_a_task_is_followed_everywhere(pair: Pair) -> None:
 
 
 async def test_a_large_result_is_told_everywhere_and_does_not_travel(redis: Server) -> None:
-    """The post of the replicas carries that a task moved; who has a subscriber reads the rest."""
+    """Messages between replicas only say that a task has changed; a replica with a subscriber reads the rest."""
     proceed = asyncio.Event()
 
     async def report(call: Call, arguments: Json) -> Json:
@@ -301,7 +301,7 @@ async def test_a_task_whose_replica_died_has_failed(pair: Pair, redis: Server) -
 
 
 async def test_tasks_without_redis(pair: Pair, redis: Server) -> None:
-    """Those of the replica itself go on; of others nothing can be said now."""
+    """Tasks of this replica continue; the state of others is unavailable."""
     a, b = pair
     task = (await a.call("long", **TASKS)).result
     redis.pause()

@@ -1,4 +1,4 @@
-"""Several replicas behind one URL: what is begun at one goes on at another, for its owner alone."""
+"""Several replicas behind one URL: what begins at one replica continues at another, for its owner only."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def cancelled(id: object) -> Json:
 
 @asynccontextmanager
 async def general(session: Session) -> AsyncIterator[Stream]:
-    """The GET stream of a session, once it is heard there."""
+    """The GET stream of a session, once the server has registered it."""
     hub = session.site.hub
     before = len(hub)
     async with session.stream() as response:
@@ -56,7 +56,7 @@ async def test_a_session_goes_on_at_another_replica(pair: Pair) -> None:
 
 @pytest.mark.requirement("S1", "S4", "G5")
 async def test_a_session_is_its_owners_alone(pair: Pair) -> None:
-    """At every replica, for every method, and nothing is changed by it."""
+    """Other users are refused at every replica and with every method, and change nothing."""
     a, b = pair
     session = await a.initialize()
     for user in (VIEWER, STRANGER):
@@ -89,7 +89,7 @@ async def test_what_is_deleted_at_one_ends_at_all(pair: Pair) -> None:
 
 @pytest.mark.requirement("S8")
 async def test_the_oldest_makes_room_everywhere(redis: Server) -> None:
-    """A user's bound is one for all replicas."""
+    """The session limit of a user is shared by all replicas."""
     async with replicas(redis.url, sessions_per_principal=2) as (a, b):
         first, other = await a.initialize(), await b.initialize(user=STRANGER)
         waiting = asyncio.create_task(first.call("wait"))
@@ -131,7 +131,7 @@ async def test_an_answer_finds_the_replica_that_asked(pair: Pair) -> None:
 
 @pytest.mark.requirement("N5")
 async def test_n5_a_large_answer_does_not_go_through_redis(pair: Pair, redis: Server) -> None:
-    """Who asked hears at once that it cannot be used, at the replica that asked and through the other one."""
+    """The call fails at once, whether the client sent its answer to this replica or to the other one."""
     a, b = pair
     session = await a.initialize(elicitation={})
     with redis.client() as client:
@@ -158,7 +158,7 @@ async def test_changes_are_heard_everywhere(pair: Pair) -> None:
 
 
 async def test_subscriptions_and_levels_hold_everywhere(pair: Pair) -> None:
-    """The stream at one replica, the subscription made at another, the change published there."""
+    """One replica has the stream, another one the subscription, and a change is published at each."""
     a, b = pair
     session = await a.initialize()
     there = at(b, session)
@@ -177,7 +177,7 @@ async def test_subscriptions_and_levels_hold_everywhere(pair: Pair) -> None:
 
 
 async def test_an_employees_customer_holds_everywhere(redis: Server) -> None:
-    """And is not taken over where it could not be written down."""
+    """The choice fails if it cannot be stored."""
 
     async def switch(call: Call, arguments: Json) -> Json:
         return {"said": str(call.remember_customer(arguments["to"]))}
@@ -227,7 +227,7 @@ async def test_a_newer_stream_takes_the_place_of_one_elsewhere(pair: Pair) -> No
 
 
 class Old:
-    """An HTTP+SSE stream at one replica, and posts to any."""
+    """An HTTP+SSE stream at one replica, and POST requests to any replica."""
 
     def __init__(self, response: aiohttp.ClientResponse, address: str) -> None:
         self.response, self.address = response, address
@@ -264,7 +264,8 @@ async def test_an_old_stream_at_one_and_posts_at_another(pair: Pair) -> None:
         seen = [(await old.next()).get("method", "answer") for _ in range(4)]
         progress = "notifications/progress"
         assert seen == [progress, "notifications/message", progress, "answer"]
-        # Asked on the stream at one replica, answered by a post at the other, and the other way round.
+        # The server asks on the stream at one replica and gets the answer by a POST to the other one, in both
+        # directions.
         for asking, answering in ((a, b), (b, a)):
             assert (await asking.post(b.request("tools/call", {"name": "ask"}), path=old.address)).status == 202
             question = await old.next()
@@ -293,7 +294,7 @@ async def test_what_runs_elsewhere_ends_with_the_old_stream(pair: Pair) -> None:
 
 
 async def test_a_replica_that_is_killed(pair: Pair, redis: Server) -> None:
-    """Its sessions go on at the others; its old streams are no more."""
+    """Its sessions continue at the others; its HTTP+SSE streams are gone."""
     _, b = pair
     async with separate(b, redis.url) as killed:
         session = await killed.site.initialize()
@@ -302,14 +303,14 @@ async def test_a_replica_that_is_killed(pair: Pair, redis: Server) -> None:
             await killed.kill()
             assert (await at(b, session).ask("ping")).result == {}
             with redis.client() as client:
-                # As after the life of its last sign of life.
+                # As if the replica's liveness had expired.
                 client.delete(*client.keys("*:replica:*"))
             assert (await b.post(b.request("ping"), path=old.address)).status == 404
 
 
 @pytest.mark.requirement("L5", "G5")
 async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Server) -> None:
-    """And those with one are told to come back; everything goes on once Redis does."""
+    """Requests with a session get Retry-After; everything works again once Redis does."""
     a, b = pair
     session = await a.initialize()
     for stop, start in ((redis.pause, redis.resume), (redis.kill, redis.start)):
@@ -336,7 +337,7 @@ async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Serve
 
 
 async def test_what_was_said_while_redis_was_away_is_said_later(pair: Pair, redis: Server) -> None:
-    """An answer for a stream elsewhere is not lost, nor sent twice."""
+    """Messages for a stream at another replica are neither lost nor sent twice."""
     a, b = pair
     async with old_stream(a) as old:
         await old.initialize(b)
@@ -367,7 +368,7 @@ async def test_a_server_starts_without_redis(redis: Server) -> None:
 
 @pytest.mark.requirement("S2", "S10", "X6", "G5")
 async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) -> None:
-    """Nothing can be read there, and nothing stays for ever."""
+    """Redis contains no readable names or values, and every key expires."""
     a, b = pair
     session = await a.initialize(elicitation={})
     await at(b, session).ask("resources/subscribe", {"uri": "doc://one"})
@@ -378,7 +379,7 @@ async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) ->
         with redis.client() as client:
             keys = client.keys()
             seen = b" ".join([*keys, *(client.dump(key) or b"" for key in keys)])
-            # One time stays: since when Redis has known which consents were used.
+            # One time stays: since when Redis has recorded used consents.
             ending = [key for key in keys if client.exists(key) and not key.endswith(b":consents-since")]
             assert len(ending) > 5 and all(client.pttl(key) > 0 for key in ending)
     words = [session.id, old.address.rpartition("=")[2], "doc://one", "elicitation", "notifications", ADMIN.email]
@@ -388,7 +389,7 @@ async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) ->
 
 @pytest.mark.requirement("S8")
 async def test_idle_sessions_go_and_busy_ones_stay(redis: Server) -> None:
-    """What listens somewhere does not expire."""
+    """Sessions with a stream at any replica do not expire."""
     async with replicas(redis.url, session_idle_s=1) as (a, b):
         idle = await a.initialize()
         with redis.client() as client:
@@ -406,7 +407,7 @@ async def test_idle_sessions_go_and_busy_ones_stay(redis: Server) -> None:
 
 
 async def test_a_session_that_redis_lost_ends_what_runs_in_it(pair: Pair, redis: Server) -> None:
-    """As when an end was not heard: the record says whether there is a session."""
+    """This covers a lost end message: the record in Redis decides whether a session exists."""
     a, _ = pair
     session = await a.initialize()
     waiting = asyncio.create_task(session.call("wait"))
@@ -429,7 +430,7 @@ async def test_operators_see_redis(pair: Pair, redis: Server) -> None:
 
 @pytest.mark.requirement("L4")
 async def test_a_replica_that_stops_politely(pair: Pair, redis: Server) -> None:
-    """Its sessions go on at the others, with what they were told; its old streams end, and are no more at once."""
+    """Its sessions continue at the others with all their messages; its HTTP+SSE streams end and are gone at once."""
     _, b = pair
     made = another(b, redis.url, drain_s=0)
     stopping = await made.__aenter__()

@@ -1,4 +1,4 @@
-"""Request heads are bounded before aiohttp's parser keeps them, and what is counted is what has not ended."""
+"""Request heads are limited before aiohttp's parser stores them, and only unfinished heads count."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from doit_mcp.transports.http.request_head_limits import (
 
 HEAD = b"POST /mcp HTTP/1.1\r\nHost: x\r\n"
 GET = b"GET /mcp HTTP/1.1\r\nHost: x\r\nX-Long: " + b"y" * 300 + b"\r\n\r\n"
-# With what ends a head inside it.
+# Including the end of a head inside it.
 DATA = b'{"a":\r\n\r\n"0\r\n\r\n"}'
 LENGTH = HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(DATA), DATA)
 EMPTY = HEAD + b"Content-Length: 0\r\n\r\n"
@@ -30,7 +30,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n5;x=y\r\n\r\n\r\n{\r\n3\r\n
 
 
 class Fed:
-    """A parser with bounds, and what it reported."""
+    """A parser with limits, and what it reported."""
 
     def __init__(self) -> None:
         loop = asyncio.new_event_loop()
@@ -40,7 +40,7 @@ class Fed:
         protocol = BaseProtocol(loop)
         parser = HttpRequestParser(protocol, loop, 1 << 16, max_line_size=8190, max_field_size=1 << 18)
         self.parser = HeadParser(parser, self._report, self.waiting)
-        # It is paused while nobody reads the body.
+        # The parser is paused while the body is not being read.
         protocol._parser = self.parser
         loop.close()
 
@@ -56,7 +56,7 @@ class Fed:
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[list[bytes], int, list[bytes]]:
-    """Requests, the bytes of a head behind them, and both in pieces."""
+    """Requests, the bytes of an unfinished head after them, and both in pieces."""
     requests = draw(st.lists(st.sampled_from([GET, LENGTH, EMPTY, CHUNKED, b"\r\n" + GET]), max_size=6))
     partial = draw(st.integers(0, len(GET) - 1))
     whole = b"".join(requests) + GET[:partial]
@@ -73,7 +73,7 @@ def test_n1_the_unfinished_bytes_are_those_of_the_last_head(made: tuple[list[byt
         fed.feed(piece)
     assert len(fed.messages) == len(requests)
     assert all(payload.is_eof() for _, payload in fed.messages)
-    # Where chunks end is a guess when another request follows in the same piece; no client sends requests that way.
+    # The end of chunks is a guess if another request follows in the same piece; no client sends requests like that.
     if CHUNKED not in requests[:-1]:
         assert fed.unfinished == partial
 
@@ -92,7 +92,7 @@ def test_n1_a_request_may_be_cut_anywhere(request_: bytes) -> None:
 @pytest.mark.parametrize("size", [MAX_HEAD_BYTES, MAX_HEAD_BYTES + 1])
 @pytest.mark.parametrize("piece", [1000, 40_000, 1_000_000])
 def test_n1_the_whole_head_counts(size: int, piece: int) -> None:
-    """However it is cut, and whether it ends or not."""
+    """However it is split, and whether it ends or not."""
     start = HEAD.replace(b"POST", b"GET")
     lines = b"".join(b"X-%02d: %s\r\n" % (number, b"y" * 700) for number in range(90))
     for whole in (start + lines[: size - len(start) - 4] + b"\r\n\r\n", (start + lines)[:size]):
@@ -106,7 +106,7 @@ def test_n1_the_whole_head_counts(size: int, piece: int) -> None:
         with pytest.raises(HeadTooLarge):
             for one in pieces:
                 fed.feed(one)
-        # Nothing more is taken, and nothing more is reported.
+        # No more data is accepted or reported.
         fed.feed(GET)
         assert fed.messages == []
 
@@ -122,7 +122,7 @@ def test_n1_the_body_does_not_count() -> None:
 @pytest.mark.requirement("N1")
 @pytest.mark.parametrize("endless", [b"X-%d: y\r\n", b"1;name=%d"])
 def test_n1_what_surrounds_chunks_is_bounded(endless: bytes) -> None:
-    """Trailers are kept by the parser, as headers are; extensions of a chunk have no end of their own."""
+    """The parser stores trailers like headers, and chunk extensions have no limit of their own."""
     fed = Fed()
     fed.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" + (b"0\r\n" if b":" in endless else b"1"))
     ((_, payload),) = fed.messages

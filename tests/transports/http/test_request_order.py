@@ -1,4 +1,4 @@
-"""Of several faults the first one counts: the order of checks, pair by pair."""
+"""If a request has several faults, the first check that fails decides the response; tested for pairs of faults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.transports.http.serving import META, MODERN, STRANGER, Json, Site, se
 UNKNOWN = "1900-01-01"
 
 Change = Callable[[dict[str, Any]], Any]
-# A fault, what it does to a request (method, headers, body), and the answer it gets alone.
+# A fault, how it changes a request (method, headers, body), and its response if it is the only one.
 FAULTS: dict[str, tuple[Change, int, int | None]] = {
     "host": (lambda sent: sent["headers"].update({"Host": "evil.example"}), 421, None),
     "origin": (lambda sent: sent["headers"].update({"Origin": "https://evil.example"}), 403, None),
@@ -31,10 +31,10 @@ PAIRS = [pair for pair in combinations(FAULTS, 2) if pair != ("message", "json")
 
 @pytest.mark.parametrize("faults", [*((name,) for name in FAULTS), *PAIRS], ids=" and ".join)
 async def test_before_the_era_is_known(site: Site, faults: tuple[str, ...]) -> None:
-    """Faults of the HTTP request come before those of the message."""
+    """Faults of the HTTP request are reported before those of the message."""
     headers = site.headers() | {"Content-Type": "application/json"}
     sent: dict[str, Any] = {"method": "POST", "headers": headers, "body": json.dumps(site.request("ping")).encode()}
-    # In reverse, so that the earlier fault has the last word on what both of them change.
+    # Applied in reverse, so that the earlier fault wins where both change the same part.
     for name in reversed(faults):
         FAULTS[name][0](sent)
     answer = await site.send(sent["method"], "/mcp", sent["headers"], sent["body"])
@@ -49,7 +49,7 @@ def _meta(message: Json, name: str, value: Any) -> None:
 
 
 Fault = Callable[[Json, dict[str, str]], Any]
-# The ladder for a tools/call of echo: row, what is wrong, and the code of that.
+# The order of checks for a tools/call of echo: the position, the fault, and its code.
 LADDER: dict[str, tuple[Fault, int, int]] = {
     "3 id": (lambda message, headers: message.update(id=1.5), 400, -32600),
     "4 envelope": (lambda message, headers: _meta(message, "clientCapabilities", 5), 400, -32602),
@@ -66,7 +66,7 @@ LADDER: dict[str, tuple[Fault, int, int]] = {
 @pytest.mark.requirement("J10", "M78")
 @pytest.mark.parametrize("faults", [*((name,) for name in LADDER), *combinations(LADDER, 2)], ids=" and ".join)
 async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
-    """Of two faults the higher row answers."""
+    """The check that comes first decides."""
     message = site.envelope("tools/call", {"name": "echo", "arguments": {"region": "eu"}})
     headers = site.modern_headers(message) | {"Mcp-Param-Region": "eu"}
     for name in faults:
@@ -91,7 +91,7 @@ async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
     [("tools/call", "name"), ("prompts/get", "name"), ("resources/read", "uri"), ("tasks/get", "taskId")],
 )
 async def test_a_source_that_is_none(site: Site, method: str, source: str) -> None:
-    """A missing or odd source is wrong parameters, whatever the header says."""
+    """A missing or malformed name is invalid params, whatever the header says."""
     for params in ({}, {source: 5}):
         assert (await site.modern(method, params, headers={"Mcp-Name": "x"})).code == (400, -32602)
 
@@ -103,7 +103,7 @@ async def test_names_are_asked_for_nowhere_else(site: Site) -> None:
 @pytest.mark.requirement("M76", "M107", "M111")
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
 async def test_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, method: str) -> None:
-    """-32021 before any look-up, also for the older capability of the same name."""
+    """-32021 before any look-up, also with the older capability of the same name."""
     for capabilities in ({}, {"tasks": {}}):
         answer = await site.modern(method, {"taskId": "unknown"}, clientCapabilities=capabilities)
         assert answer.code == (400, -32021)
@@ -111,7 +111,7 @@ async def test_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, metho
 
 
 async def test_the_body_comes_before_the_headers(site: Site) -> None:
-    """An envelope makes a message modern without any header, and headers make none modern."""
+    """Metadata in _meta makes a request stateless without any header, and headers alone never do."""
     answer = await site.post(site.envelope("tools/list"))
     assert answer.code == (400, -32020)
     session = await site.initialize()
@@ -125,7 +125,7 @@ async def test_the_body_comes_before_the_headers(site: Site) -> None:
 
 @pytest.mark.requirement("M50")
 async def test_the_legacy_ladder(site: Site) -> None:
-    """The session before the version, the version before what is in the message."""
+    """The session is checked before the version, and the version before the message."""
     session = await site.initialize()
     unknown = await site.post(site.request("nothing"), Mcp_Session_Id="unknown", MCP_Protocol_Version="2025-03-26")
     assert unknown.code == (404, -32600)
@@ -137,7 +137,7 @@ async def test_the_legacy_ladder(site: Site) -> None:
 
 @pytest.mark.requirement("M4")
 async def test_refusals_of_a_request_that_was_read_bear_its_id(site: Site) -> None:
-    """Any layer that refuses a request answers under its id."""
+    """Every layer that refuses a parsed request includes its id."""
     session = await site.initialize()
     message = site.request("ping", id="mine")
     answers = [

@@ -1,4 +1,4 @@
-"""Text of the API on every way to a client, over HTTP: characters that people cannot see are not in it."""
+"""Text of the API contains no invisible characters on any path to a client, over HTTP."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ EVENTS: list[Json] = [
 
 @dataclass
 class Api:
-    """Budgets, and Ava; all their texts hide something."""
+    """Budgets and Ava, with invisible characters in all texts."""
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
-        """The operations that these tests reach."""
+        """Register the operations that these tests use."""
 
         async def budgets(request: web.Request) -> web.Response:
             if request.query.get("nameContains") == "twice":

@@ -1,5 +1,5 @@
-"""What one caller, one body or one answer can take from the others, seen at the server's own process; and what no
-reply may hold."""
+"""Limits on what one caller, one body or one response can take from other callers, in the server's own process, and
+secrets that no response may contain."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def calls(made: Program, person: str, count: int) -> list[asyncio.Task[Ans
 
 
 async def refused(tasks: list[asyncio.Task[Answer]], status: int, count: int) -> None:
-    """So many of *tasks* have ended, all with this status and a word on when to come back."""
+    """Check that this many of *tasks* have ended, all with this status and a hint when to retry."""
     while sum(task.done() for task in tasks) < count:
         await asyncio.sleep(0.02)
     answers = [task.result() for task in tasks if task.done()]
@@ -44,7 +44,7 @@ async def refused(tasks: list[asyncio.Task[Answer]], status: int, count: int) ->
 
 @pytest.mark.requirement("Q2", "Q3")
 async def test_one_caller_and_all_together_have_their_share(tmp_path: Path) -> None:
-    """Beyond it calls are refused at once; a quiet caller is served; nothing waits without bound."""
+    """Calls beyond the share are refused at once, other callers are served, and no queue is unbounded."""
     async with program(tmp_path, calls_per_principal=PER_PERSON, calls_total=IN_ALL) as made:
         noisy = await calls(made, "noisy", 200)
         await held(made, PER_PERSON)
@@ -66,7 +66,7 @@ async def test_one_caller_and_all_together_have_their_share(tmp_path: Path) -> N
 
 
 def bomb() -> Iterator[bytes]:
-    """Blanks, packed; 1 GiB of them in the longer mode."""
+    """Compressed blanks; 1 GiB of them in the long mode."""
     compress = zlib.compressobj(wbits=31)
     for _ in range(1024 if LONG else 200):
         yield compress.compress(b" " * MIB)
@@ -75,7 +75,7 @@ def bomb() -> Iterator[bytes]:
 
 @pytest.mark.requirement("H5", "H9", "J5")
 async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
-    """Refused with and without a token, and not kept."""
+    """Refused with and without a token, and not stored."""
     packed = b"".join(bomb())
     assert len(packed) < 2 * MIB
 
@@ -88,7 +88,7 @@ async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
             async with made.http.post(f"{made.base}/mcp", headers=headers, data=body()) as response:
                 return response.status
         except aiohttp.ClientError:
-            # The answer was there before the body had left, and the connection closed behind it.
+            # The response arrived before the body was sent, and the connection was closed.
             return 0
 
     async with program(tmp_path) as made:
@@ -106,13 +106,13 @@ async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
         assert 400 <= (await made.send("GET", "/mcp", heads)).status < 500
         assert (await made.send("GET", "/healthz", {})).status == 200
     failures = [line for line in made.lines() if line["level"] in ("error", "critical")]
-    # The rest of a body that nobody reads is no HTTP.
+    # The rest of an unread body is not a valid request.
     assert not [line for line in failures if line["logger"] != "aiohttp.server"]
 
 
 @pytest.mark.requirement("X7", "F5")
 async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path: Path) -> None:
-    """200 MB, as it is and packed, is a clean error and not kept; no redirect is followed."""
+    """200 MB, plain or compressed, is a clean error and not stored; redirects are not followed."""
     async with program(tmp_path) as made:
         made.outside.gate.set()
         token = made.outside.token("ann")
@@ -128,7 +128,7 @@ async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path:
 
 @pytest.mark.requirement("J9")
 async def test_half_sent_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sooner than an idle connection, which has its own timeout."""
+    """Their timeout is shorter than that of an idle connection."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.3)
     async with serving(keep_alive_timeout_s=1) as site, wired(site) as slow, wired(site) as idle:
         slow.writer.write(b"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthor")
@@ -144,7 +144,7 @@ FAULTS: tuple[FaultKind, ...] = (401, 403, 404, 500, 503, "garbage", "truncated"
 
 @pytest.mark.requirement("X6")
 async def test_no_reply_holds_a_secret() -> None:
-    """Whatever goes wrong, bodies, headers, probes and metrics hold nothing of a credential; nor does a log."""
+    """Bodies, headers, probes, metrics and logs contain no credentials, whatever fails."""
     api = Api()
     async with serving(api=api, make=catalog_factory()) as site:
         token = site.token()

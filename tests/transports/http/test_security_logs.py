@@ -1,5 +1,5 @@
-"""What is logged: no secrets (the guard in tests/conftest.py sees every test, and is itself seen to work here), nothing
-that somebody outside could forge or make long; and what is said where users read it."""
+"""Logs contain no secrets (the guard in tests/conftest.py checks every test, and is tested here), and clients can
+neither forge log lines nor make them long. The documentation says what is logged."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_is_discreet():
 
 @pytest.fixture
 def written() -> Iterator[list[str]]:
-    """The lines that production would write at INFO while the test runs."""
+    """The lines that the production configuration writes at INFO during the test."""
     lines: list[str] = []
 
     class Writer(logging.Handler):
@@ -78,7 +78,7 @@ def written() -> Iterator[list[str]]:
 
 @pytest.mark.requirement("X6", "G2")
 def test_the_guard_finds_what_is_leaked_on_purpose(tmp_path: Path) -> None:
-    """A suite of its own, in which every test but one logs a secret, in each way there is."""
+    """Runs a separate suite in which every test but one logs a secret, in every possible way."""
     hooks = "from tests.conftest import pytest_collection_finish, pytest_runtest_teardown"
     (tmp_path / "conftest.py").write_text(hooks)
     (tmp_path / "test_leaks.py").write_text(LEAKS)
@@ -90,7 +90,7 @@ def test_the_guard_finds_what_is_leaked_on_purpose(tmp_path: Path) -> None:
 
 
 def test_the_guard_knows_the_secrets_of_this_suite() -> None:
-    """Whatever was minted, exchanged or sent as a bearer."""
+    """Tokens that were minted, exchanged or sent as a bearer."""
     guard = Guard()
     guard.learn(SECRET)
     guard.learn("a secret with blanks")
@@ -109,7 +109,7 @@ async def test_everything_a_server_handles_is_known_to_the_guard(site: Site) -> 
 
 @pytest.mark.requirement("G1")
 async def test_a_line_for_each_of_many_kinds_of_request(site: Site, written: list[str]) -> None:
-    """Those that are refused as well, each with the trace that the caller was told, and no word of theirs."""
+    """Refused requests have one too, each with the trace ID that the client got, and without any of its text."""
     bearer = site.headers()
     version = {"MCP-Protocol-Version": LATEST, "Content-Type": "application/json"}
     params = {"name": "echo", "arguments": {"text": CANARY}}
@@ -141,7 +141,7 @@ async def test_a_line_for_each_of_many_kinds_of_request(site: Site, written: lis
 
 @pytest.mark.requirement("G2")
 async def test_names_from_outside_forge_no_line_and_make_none_long(site: Site, written: list[str]) -> None:
-    """A request of 700 KB with line breaks and escape sequences wherever a text can be."""
+    """A request of 700 KB with line breaks and escape sequences in every text."""
     text = f'\r\n{{"level": "error", "message": "{CANARY}"}}\x1b[31m' * 7_500
     message = {"jsonrpc": "2.0", "id": 1, "method": text, "params": {"name": text[:1000]}}
     assert (await site.post(message, MCP_Protocol_Version=LATEST)).error["code"] < 0
@@ -156,7 +156,7 @@ async def test_names_from_outside_forge_no_line_and_make_none_long(site: Site, w
 
 @pytest.mark.requirement("X6")
 async def test_bytes_that_are_no_request_are_not_quoted(site: Site, written: list[str]) -> None:
-    """Neither to the sender nor in the log."""
+    """Neither in the response nor in the log."""
     token = site.token()
     for raw in (
         f"GET /mcp HTTP/1.1\nAuthorization: Bearer {token}\n\n".encode(),
@@ -171,7 +171,7 @@ async def test_bytes_that_are_no_request_are_not_quoted(site: Site, written: lis
 
 @pytest.mark.requirement("S10", "G1")
 async def test_principals_and_sessions_are_told_apart_but_not_named(written: list[str]) -> None:
-    """A hash of who calls, different for each; neither names nor session ids."""
+    """Logs have a different hash for each caller, but neither names nor session ids."""
     async with serving() as site:
         sessions = [await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)]
         for session in sessions:
@@ -186,7 +186,7 @@ async def test_principals_and_sessions_are_told_apart_but_not_named(written: lis
 
 @pytest.mark.requirement("G6")
 async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, written: list[str]) -> None:
-    """Who, for which customer, which tool, how it ended, and the trace that leads to the request."""
+    """Each line has the user, the customer, the tool, the outcome, and the trace ID of the request."""
     session = await site.initialize()
     await session.call("echo", {"text": CANARY})
     cut = asyncio.create_task(session.call("wait", id="w"))
@@ -204,7 +204,7 @@ async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, writte
 
 @pytest.mark.requirement("G3")
 async def test_metrics_and_probes_name_nothing_from_outside(site: Site) -> None:
-    """Whatever callers choose, the series stay those of ours."""
+    """Clients cannot create new series."""
     await site.send("GET", f"/{CANARY}", {})
     before = len((await site.send("GET", "/metrics", {})).text.splitlines())
     session = await site.initialize()

@@ -1,4 +1,4 @@
-"""An identity provider and a DoiT API for storms and soaks: any number of people, and faults of the API's on demand."""
+"""An identity provider and a DoiT API for load and soak tests: any number of users, and API failures on demand."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from doit_mcp.transports.http.runner import bind, socket_url
 from tests.auth.minting import Signer
 
 MIB = 1 << 20
-# What tokens are for; the address is never connected to.
+# The audience of tokens; the server never connects to this URL.
 RESOURCE = "http://127.0.0.1:1"
 
 
 @dataclass
 class Outside:
-    """An identity provider and a DoiT API for any number of people. An id tells how the API fails: ``<fault>-<text>``.
+    """An identity provider and a DoiT API for any number of users. The id of an object selects a failure:
+    ``<fault>-<text>``.
 
-    The first request for each id waits for *gate*, unless it begins with ``free-``; *seen* counts requests by id,
-    *asked* exchanges by person, *left* requests whose sender went away; *stolen* is what followed a redirect.
+    The first request for each id waits for *gate*, unless it begins with ``free-``. *seen* counts requests by id,
+    *asked* exchanges by user, and *left* requests whose client disconnected; *stolen* is what followed a redirect.
     """
 
     signer: Signer = field(default_factory=Signer)
@@ -74,7 +75,7 @@ class Outside:
         return await _answered(request, id.partition("-")[0], body, first=self.seen[id] == 1)
 
     async def steal(self, request: web.Request) -> web.Response:
-        """Where a redirect leads: nobody is to come here."""
+        """The target of a redirect, which must receive no requests."""
         self.stolen += 1
         return web.json_response({})
 
@@ -99,7 +100,7 @@ class Outside:
 
 @web.middleware
 async def _closing(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Nothing is kept for the next request: idle connections would be the server's descriptors, too."""
+    """Close the connection after each response: idle connections would count as descriptors of the server."""
     response = await handler(request)
     if not response.prepared:
         response.force_close()
@@ -112,7 +113,7 @@ def _unpacked(token: str) -> bytes:
 
 
 async def _answered(request: web.Request, fault: str, body: bytes, *, first: bool) -> web.StreamResponse:
-    """The API's answer: the body, or the fault; those that a repeat mends come once."""
+    """The API's response: the body, or the failure; failures that a retry can recover from occur once."""
     assert request.transport is not None
     if fault == "busy" and first:
         return web.Response(status=503, headers={"Retry-After": "0"}, text="busy")
@@ -137,7 +138,7 @@ async def _answered(request: web.Request, fault: str, body: bytes, *, first: boo
 
 
 async def _flood(request: web.Request, *, packed: bool) -> web.StreamResponse:
-    """Far more than anybody can want, as it is or as a gzip bomb."""
+    """A response that is far too large, plain or as a gzip bomb."""
     response = web.StreamResponse(headers={"Content-Encoding": "gzip"} if packed else {})
     await response.prepare(request)
     compress = zlib.compressobj(wbits=31)
@@ -148,7 +149,8 @@ async def _flood(request: web.Request, *, packed: bool) -> web.StreamResponse:
 
 
 async def test_people_and_faults_are_told_apart() -> None:
-    """What the proofs that use it rest on: a token is its person's, calls wait at the gate, and each fault is one."""
+    """Checks the assumptions of the tests that use it: tokens identify their users, calls wait at *gate*, and each
+    failure occurs."""
     outside = Outside()
     async with outside.running(), aiohttp.ClientSession() as http:
 
@@ -175,6 +177,6 @@ async def test_people_and_faults_are_told_apart() -> None:
                 await fetched(f"{fault}-1", "ann")
             except aiohttp.ClientError:
                 continue
-            # A reset before the answer is repeated by aiohttp itself.
+            # aiohttp itself retries after a connection reset before the response.
             assert fault == "reset" and outside.seen["reset-1"] == 2
     assert outside.asked["bob@acme.example"] == 1 and outside.stolen == 0 and not outside.left

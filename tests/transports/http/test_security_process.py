@@ -1,7 +1,7 @@
-"""The product in a process of its own, as its users run it, between clients and an outside that are the tests'.
+"""The product in a process of its own, as users run it, between clients and upstream services of the tests.
 
-What storms and soaks need is here: memory, descriptors and tasks are those of the server alone. Its settings come as
-JSON on standard input; ``/tests/inside`` says what no metric does.
+Load and soak tests need this: memory, descriptors and tasks are those of the server alone. Its settings come as JSON on
+standard input; ``/tests/inside`` reports what metrics do not.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ HEARTBEAT: web.AppKey[list[Heartbeat]] = web.AppKey("heartbeat")
 
 
 def many_descriptors() -> None:
-    """Let this process, and those it starts, hold as many connections as the machine allows."""
+    """Let this process and its children open as many connections as the machine allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @dataclass
 class Program:
-    """The server's process, and ways to ask it and about it."""
+    """The server's process, with ways to send requests and to inspect it."""
 
     base: str
     outside: Outside
@@ -60,7 +60,7 @@ class Program:
         return usual | {name.replace("_", "-"): value for name, value in more.items()}
 
     async def send(self, method: str, path: str, headers: Json, data: bytes | None = None) -> Answer:
-        # aiohttp wants large bodies as files.
+        # aiohttp recommends files for large bodies.
         sent = None if data is None else io.BytesIO(data)
         async with self.http.request(method, self.base + path, headers=headers, data=sent) as response:
             return await read(response)
@@ -79,11 +79,11 @@ class Program:
         return answer.headers["Mcp-Session-Id"]
 
     async def inside(self) -> int:
-        """Tasks of the server's event loop, once garbage is collected."""
+        """Return the tasks of the server's event loop, after garbage collection."""
         return int((await self.send("GET", "/tests/inside", {})).text)
 
     async def longest_hold(self) -> float:
-        """Seconds of the server's CPU time for which its event loop was held, at most, since the last time."""
+        """Return the longest time, in CPU seconds, for which the event loop was blocked since the last call."""
         return float((await self.send("GET", "/tests/longest-hold", {})).text)
 
     async def gauges(self) -> dict[str, float]:
@@ -92,7 +92,7 @@ class Program:
         return {name.removeprefix("doit_mcp_"): float(value) for name, value in pairs}
 
     async def until(self, **wanted: float) -> None:
-        """Until the gauges say so."""
+        """Wait until the metrics have these values."""
         while not wanted.items() <= (await self.gauges()).items():
             await asyncio.sleep(0.05)
 
@@ -103,7 +103,7 @@ class Program:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU so far."""
+        """CPU seconds used so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -112,24 +112,24 @@ class Program:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     async def rest(self) -> tuple[int, int]:
-        """Descriptors and tasks while one connection is open, and nothing but this question under way."""
+        """Return descriptors and tasks while one connection is open and only this request is in progress."""
         await self.http.close()
         self.http = client()
         tasks = await self.inside()
         return self.descriptors, tasks
 
     async def until_rest(self, before: tuple[int, int]) -> None:
-        """Until there are no more of either than *before*. pytest's timeout bounds it."""
+        """Wait until there are no more of either than *before*. pytest's timeout limits the wait."""
         while any(now > then for now, then in zip(await self.rest(), before, strict=True)):
             await asyncio.sleep(0.1)
 
     def lines(self) -> list[Json]:
-        """What was logged; every line has to be JSON."""
+        """Return the log lines; every line must be JSON."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
 
 def client() -> aiohttp.ClientSession:
-    """As many connections as one likes."""
+    """A client without a connection limit."""
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
 
@@ -138,7 +138,7 @@ def encoded(message: Json) -> bytes:
 
 
 def budget(number: int, id: str) -> Json:
-    """A call of the tool that makes one request upstream."""
+    """A call of the tool that sends one request upstream."""
     return {
         "jsonrpc": "2.0",
         "id": number,
@@ -148,7 +148,7 @@ def budget(number: int, id: str) -> Json:
 
 
 def enveloped(message: Json) -> Json:
-    """The message as the newest revision has it."""
+    """The message as a stateless request."""
     meta = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
     return message | {"params": message.get("params", {}) | {"_meta": meta}}
 
@@ -160,7 +160,7 @@ def modern_headers(message: Json) -> dict[str, str]:
 
 @asynccontextmanager
 async def program(folder: Path, **settings: Any) -> AsyncIterator[Program]:
-    """The server at work, its outside and a client without limits; everything is gone at the end."""
+    """The running server, its upstream services and a client without limits."""
     many_descriptors()
     outside, logged = Outside(), folder / "server.log"
     async with AsyncExitStack() as stack:
@@ -198,21 +198,21 @@ async def program(folder: Path, **settings: Any) -> AsyncIterator[Program]:
 
 async def _inside(request: web.Request) -> web.Response:
     gc.collect()
-    # The allocator gives free memory back, so that what is resident is what is held.
+    # Makes the allocator return free memory, so that resident memory is memory in use.
     if sys.platform == "linux":
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     return web.Response(text=str(len(asyncio.all_tasks())))
 
 
 async def _longest_hold(request: web.Request) -> web.Response:
-    """The longest that the loop was held since the last time; begins to measure when it is asked first."""
+    """Return the longest block of the loop since the last call; the first call starts the measurement."""
     if not request.app[HEARTBEAT]:
         request.app[HEARTBEAT].append(Heartbeat())
     return web.Response(text=str(request.app[HEARTBEAT][0].take()))
 
 
 async def main() -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     told = json.loads(sys.stdin.readline())
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)
@@ -230,7 +230,7 @@ async def main() -> None:
 
 @pytest.mark.requirement("F2", "F7", "G1")
 async def test_calls_through_the_whole_program(tmp_path: Path) -> None:
-    """An answer for each way the API fails, and a line that says what became of it."""
+    """Each API failure has a response, and a log line with the outcome."""
     mended, told = {"busy", "reset", "cut"}, {"missing", "garbage"}
     async with program(tmp_path) as made:
         made.outside.gate.set()

@@ -1,4 +1,5 @@
-"""The end: no new work, calls in flight finish, streams end politely; and what probes are told before and then."""
+"""Shutdown: no new work, calls in flight finish, streams end gracefully, and probes report the state before and
+during it."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from tests.transports.http.streaming import Stream
 
 @pytest.mark.requirement("L4", "L5")
 async def test_no_new_work_and_calls_in_flight_finish() -> None:
-    """A probe is told, a newcomer refused with Retry-After, who waits is answered."""
+    """Readiness fails, new requests get Retry-After, and waiting clients get their responses."""
     site_of = serving(drain_s=10)
     site = await site_of.__aenter__()
     session = await site.initialize()
@@ -38,7 +39,7 @@ async def test_no_new_work_and_calls_in_flight_finish() -> None:
 
 @pytest.mark.requirement("L4")
 async def test_what_hangs_is_stopped_in_the_end() -> None:
-    """The drain has an end, whatever a call waits for."""
+    """The drain has a time limit, whatever a call waits for."""
     site_of = serving(drain_s=0)
     site = await site_of.__aenter__()
     session = await site.initialize()
@@ -50,7 +51,7 @@ async def test_what_hangs_is_stopped_in_the_end() -> None:
 
 @pytest.mark.requirement("L4")
 async def test_streams_end_politely() -> None:
-    """With a proper end of the response, on both transports."""
+    """The response ends properly on both transports."""
     site_of = serving()
     site = await site_of.__aenter__()
     session = await site.initialize()
@@ -63,12 +64,12 @@ async def test_streams_end_politely() -> None:
         stop = asyncio.create_task(site_of.__aexit__(None, None, None))
         for stream in streams:
             assert await stream.ends()
-        # The client's session is closed with the site, behind these streams.
+        # The client's session closes with the site, after these streams.
         await stop
 
 
 async def test_a_task_does_not_outlive_the_server() -> None:
-    """A task that still runs is stopped; nothing waits for it."""
+    """A running task is stopped, and the shutdown does not wait for it."""
     site_of = serving()
     other = await site_of.__aenter__()
     tasks = {"clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
@@ -85,7 +86,8 @@ def closed_port() -> int:
 
 @pytest.mark.requirement("K4", "L5")
 async def test_probes_while_the_identity_provider_is_away() -> None:
-    """Alive, not ready before the keys were had once; 503 with Retry-After, not 401, for its tokens."""
+    """The server is alive, but not ready before the first fetch of the keys; tokens get 503 with Retry-After instead
+    of 401."""
     issuer = f"http://127.0.0.1:{closed_port()}"
     async with serving(auth_server_url=issuer) as site:
         assert (await site.send("GET", "/healthz", {})).status == 200
@@ -106,7 +108,7 @@ async def test_ready_once_keys_are_there(site: Site) -> None:
 @pytest.mark.requirement("J7", "G3")
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 async def test_probes_say_nothing_of_anybody(site: Site, path: str) -> None:
-    """Health checks and metrics after traffic hold nothing sensitive, and are read-only."""
+    """Health checks and metrics expose nothing sensitive after traffic, and are read-only."""
     token = site.token()
     await site.post(site.request("tools/call", {"name": "echo"}), Authorization=f"Bearer {token}")
     text = (await site.send("GET", path, {})).text

@@ -1,4 +1,4 @@
-"""A sign-in that ends while it is in use: what the client is told, and what becomes of its streams."""
+"""A sign-in that ends while it is in use: the client's error and its streams."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_n19_the_result_carries_the_challenge_and_the_next_request_is_401(
         assert f'resource_metadata="{site.base}/.well-known/oauth-protected-resource{path}"' in challenge
         assert 'error="invalid_token"' in challenge and 'error_description="' in challenge
         asked = len(api.seen), site.world.identity.request_counts.copy()
-        # The challenge is that of the header of the same path, and nothing is asked upstream any more.
+        # The challenge is the same as in the header for this path, and no more requests go upstream.
         for _ in range(3):
             after = await call(site, token, path)
             assert after.status == 401 and after.headers["WWW-Authenticate"] == challenge
@@ -90,7 +90,7 @@ async def test_n19_results_of_sessions_carry_it_too(revision: str) -> None:
     ],
 )
 async def test_n19_only_a_login_that_is_over_is_thrown_away(status: int, code: str, dead: bool) -> None:
-    """Our own configuration and an outage are never a reason for a 401."""
+    """Configuration errors and outages never cause a 401."""
 
     async def exchange(request: web.Request) -> web.Response:
         return web.json_response({"error": code}, status=status)
@@ -108,7 +108,7 @@ async def test_n19_only_a_login_that_is_over_is_thrown_away(status: int, code: s
 
 @asynccontextmanager
 async def provider(app: web.Application) -> AsyncIterator[tuple[Site, str]]:
-    """A server whose identity provider exchanges nothing, but has the sandbox's keys."""
+    """A server whose identity provider refuses all exchanges, but has the sandbox's keys."""
     keys: list[Json] = []
     known = asyncio.Event()
 
@@ -194,7 +194,7 @@ async def test_n19_a_write_that_asks_carries_the_challenge_instead_of_asking() -
 
 
 class Refusing(Api):
-    """A DoiT API that takes nobody's credential."""
+    """A DoiT API that accepts no credential."""
 
     def register(self, app: web.Application, lookup: Any) -> None:
         super().register(app, lambda token: None)
@@ -202,7 +202,8 @@ class Refusing(Api):
 
 @pytest.mark.requirement("N19")
 async def test_n19_an_api_that_refuses_a_fresh_credential_ends_no_login() -> None:
-    """Twice 401 from the API after two exchanges that went well: the result has the challenge, the token stays good."""
+    """Two 401 responses of the API after two successful exchanges: the result has the challenge, and the token stays
+    valid."""
     async with serving(changes={"tools": (mine_tool(),)}, api=Refusing()) as site:
         token = site.token()
         refused = await call(site, token)
@@ -273,7 +274,7 @@ async def test_n19_streams_of_a_login_that_ended_end() -> None:
             assert (await call(site, token)).result["isError"]
             assert (await listening.message())["result"] and await listening.ends()
             assert b"data" not in await own.content.read() + await legacy.content.read()
-            # A stream with another token goes on.
+            # A stream with another token continues.
             assert not other.content.at_eof()
             for answer in (own, legacy):
                 async with site.http.get(answer.url, headers=session_headers(session, token)) as again:
@@ -282,7 +283,7 @@ async def test_n19_streams_of_a_login_that_ended_end() -> None:
 
 @pytest.mark.requirement("N19")
 async def test_n19_streams_end_with_their_token_unless_it_is_renewed() -> None:
-    """The session of /sse is its stream, so a client that shows a newer token there goes on with it."""
+    """The session of /sse is its stream, so it continues for a client that sends a newer token there."""
     async with serving() as site:
         brief = {"Authorization": f"Bearer {site.token(exp=int(time.time()) + 2)}", "Accept": "text/event-stream"}
         session = await site.initialize()
@@ -351,7 +352,7 @@ async def test_n19_a_stream_that_a_client_came_back_for_ends_too() -> None:
         brief = session_headers(session, site.token(exp=int(time.time()) + 2))
         async with site.http.get(f"{site.base}/mcp", headers=brief | {"Last-Event-ID": event.id}) as rest:
             assert rest.status == 200
-            # The call still waits; what ends is the stream.
+            # The call still waits; only the stream ends.
             assert b'"result"' not in await rest.content.read() and not site.bench.ended.is_set()
         async with session.stream(Last_Event_ID=event.id) as again:
             site.bench.proceed.set()

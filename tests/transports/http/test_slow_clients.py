@@ -1,4 +1,4 @@
-"""Slow reads: answered at once where they can be, and as tasks where a client can follow one (SEP-2663)."""
+"""Slow reads finish in place if possible, and become tasks if the client can follow one (SEP-2663)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLLOWS: Json = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
 
 @dataclass
 class Query:
-    """A read that ends when it is told to."""
+    """A read that ends when the test says so."""
 
     begun: int = 0
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,7 +68,7 @@ async def ended(site: Site, id: str) -> Json:
 async def test_what_takes_long_goes_on_as_a_task(site: Site, query: Query) -> None:
     created = (await site.call("soon_a_task", **FOLLOWS)).result
     assert created["resultType"] == "task" and created["status"] == "working"
-    # Longer than the tool's deadline, which is for clients that wait.
+    # Longer than the tool's deadline, which applies to clients that wait.
     await asyncio.sleep(0.3)
     query.proceed.set()
     state = await ended(site, created["taskId"])

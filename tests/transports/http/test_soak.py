@@ -1,6 +1,6 @@
-"""Much of the same on the server's own process: memory, descriptors and tasks stay where they are.
+"""Many repeated requests to the server's own process leave memory, descriptors and tasks unchanged.
 
-In CI with smaller numbers; DOIT_MCP_TEST_LONG=1 takes the full ones.
+CI uses smaller numbers; DOIT_MCP_TEST_LONG=1 uses the full ones.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.timeout(1800 if LONG else 120)
 
 
 class Mixture:
-    """Requests of every kind, by turns; each answer is counted by kind and status."""
+    """Requests of every kind, in turn; responses are counted by kind and status."""
 
     def __init__(self, made: Program) -> None:
         self.made, self.counts = made, Counter[tuple[str, int]]()
@@ -92,7 +92,7 @@ class Mixture:
 
 @pytest.mark.requirement("Q5")
 async def test_mixed_requests(tmp_path: Path) -> None:
-    """No 5xx, and memory, descriptors and tasks are what they were after the first ones."""
+    """No 5xx; memory, descriptors and tasks are the same as after the first requests."""
     async with program(tmp_path, sessions_total=500) as made:
         made.outside.gate.set()
         mixture = Mixture(made)
@@ -111,14 +111,14 @@ async def test_mixed_requests(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("K2", "Q4")
 async def test_a_flood_of_forged_tokens(tmp_path: Path) -> None:
-    """Each is refused, nobody is asked for keys again and again, and who has a token is served meanwhile."""
+    """Each is refused, the keys are not fetched repeatedly, and clients with a valid token are served meanwhile."""
     async with program(tmp_path) as made:
         made.outside.gate.set()
         token = made.outside.token("ann")
         assert (await made.modern(enveloped(budget(0, "ok-0")), token)).status == 200
         forgers = [Signer() for _ in range(5)]
         claims: Json = {"iss": made.outside.url, "aud": RESOURCE}
-        # Right in everything but the signature, and every fourth wrong enough to be refused before it.
+        # Only the signature is wrong; every fourth token is malformed enough to be refused before it is checked.
         ages = [time.time() - (number % 4 == 0) * 7200 for number in range(FORGED)]
         forged = [forgers[number % 5].token(now=age, jti=str(number), **claims) for number, age in enumerate(ages)]
         memory, statuses = made.rss, Counter[int]()
@@ -143,7 +143,7 @@ async def refused(made: Program, token: str, statuses: Counter[int]) -> None:
 @pytest.mark.requirement("S8")
 @pytest.mark.parametrize("cap", [100, 10_000])
 async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
-    """The oldest of this user make room, those of others stay; and they are small."""
+    """The user's oldest sessions are evicted, those of others stay, and sessions are small."""
     async with program(tmp_path, sessions_per_principal=cap) as made:
         ann, bob = made.outside.token("ann"), made.outside.token("bob")
         others = await made.initialize(bob)
@@ -161,7 +161,7 @@ async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
 
 @pytest.mark.requirement("L2")
 async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
-    """Descriptors, tasks and memory go back, and nothing is done for those who left."""
+    """Descriptors, tasks and memory return to their former numbers, and no work is done for disconnected clients."""
     async with program(tmp_path) as made:
         tokens = [made.outside.token(f"person{number}") for number in range(STREAMS // 10)]
         await dropped(made, tokens)
@@ -178,7 +178,7 @@ async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
 
 
 async def dropped(made: Program, tokens: list[str]) -> None:
-    """Ten streams for each token, half of them HTTP+SSE; then all connections are cut at once."""
+    """Ten streams for each token, half of them HTTP+SSE, whose connections are then all dropped at once."""
     listen: Json = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
     message = enveloped(listen | {"params": {"notifications": {"toolsListChanged": True}}})
 

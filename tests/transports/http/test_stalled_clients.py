@@ -1,4 +1,4 @@
-"""Clients that ask for much and read nothing."""
+"""Clients that request large responses and read nothing."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from tests.transports.http.streaming import raw_post
 
 READERS = 30
 CALLS = 200
-# More than the system takes for a connection on which nobody reads.
+# More than the system buffers for a connection that is not read.
 LARGE = 5 << 20
 URI = "doc://large"
 
 
 @contextmanager
 def reader() -> Iterator[socket.socket]:
-    """A client's socket that has room for next to nothing."""
+    """A client's socket with minimal buffers."""
     with socket.socket() as made:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         made.setblocking(False)
         yield made
 
 
-# The addresses of a connection's two sides, the client's first. Neither is enough: the system may use one port of the
-# client's for connections to several servers, and this process has more than one.
+# The addresses of both sides of a connection, the client's first. One side is not enough: the system may use one client
+# port for connections to several servers, and this process has more than one.
 Addresses = tuple[object, object]
 
 
 def ends(connections: set[Addresses]) -> list[socket.socket]:
-    """The server's descriptors of these connections, to be closed by the caller."""
+    """Return the server's descriptors of these connections, to be closed by the caller."""
     found: dict[Addresses, socket.socket] = {}
     for path in list(Path("/proc/self/fd").iterdir()):
-        # The descriptor of the folder itself is gone by now, and its number may be one of those that are made here.
+        # The descriptor of the folder itself is closed by now, and its number may be reused here.
         if path.is_symlink() and os.readlink(path).startswith("socket:"):
             one = socket.socket(fileno=os.dup(int(path.name)))
             addresses = (peer(one), one.getsockname())
@@ -55,7 +55,7 @@ def ends(connections: set[Addresses]) -> list[socket.socket]:
 
 
 def peer(one: socket.socket) -> object:
-    """The other side's address, if there is one."""
+    """The address of the other side, if any."""
     try:
         return one.getpeername()
     except OSError:
@@ -63,7 +63,7 @@ def peer(one: socket.socket) -> object:
 
 
 def still_there(connections: set[Addresses], patience: float | None = None) -> int:
-    """How many of these connections the server has; with *patience* they have only that, in seconds."""
+    """Return how many of these connections the server still has, within *patience* seconds if given."""
     found = ends(connections)
     for one in found:
         if patience is not None:
@@ -75,7 +75,8 @@ def still_there(connections: set[Addresses], patience: float | None = None) -> i
 
 @pytest.mark.requirement("L3")
 async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
-    """Two hundred calls of somebody else are answered while all thirty wait; none of them is there for good."""
+    """Two hundred calls of another client are answered while all thirty wait; eventually all of them are
+    disconnected."""
     asked = 0
     text = "x" * LARGE
 
@@ -103,7 +104,7 @@ async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
 
 
 async def ask(site: Site, client: socket.socket) -> None:
-    """Ask for what is large, and leave the answer where it is."""
+    """Request a large response and read nothing of it."""
     host, port = site.base.removeprefix("http://").split(":")
     message = site.envelope("resources/read", {"uri": URI})
     headers = {"Content-Type": "application/json"} | site.modern_headers(message)

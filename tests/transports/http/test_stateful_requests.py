@@ -1,4 +1,5 @@
-"""The four revisions with a handshake on ``/mcp``: sessions, batches, streams, cancellation, questions."""
+"""Stateful requests on ``/mcp``, in all four revisions that have them: sessions, batches, streams, cancellation and
+elicitation."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ ELICITS: Any = {"elicitation": {}, "roots": {}}
 @pytest.mark.requirement("M8")
 @pytest.mark.parametrize("asked", [*REVISIONS, MODERN, "2099-01-01", ""])
 async def test_negotiates(site: Site, asked: str) -> None:
-    """The revision asked for, or the newest that has a handshake."""
+    """The response has the requested revision, or the newest stateful one."""
     params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     answer = await site.post(site.request("initialize", params, id=0))
     assert answer.result["protocolVersion"] == (asked if asked in REVISIONS else LATEST)
@@ -52,7 +53,7 @@ async def test_headers_of_the_newest_revision_do_not_make_it_modern(site: Site) 
 
 
 async def test_without_a_session(site: Site) -> None:
-    """Served on its own, at the revision named or 2025-03-26; no session comes of it."""
+    """Served on its own, at the named revision or 2025-03-26, without creating a session."""
     answer = await site.post(site.request("tools/list"), revision="2025-03-26")
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
     assert "title" not in answer.result["tools"][0] and "outputSchema" not in answer.result["tools"][0]
@@ -76,7 +77,7 @@ async def test_the_sessions_revision_counts(site: Site) -> None:
 @pytest.mark.requirement("S4", "M40")
 @pytest.mark.parametrize("id", ["nothing", "", "ü", "x" * 5000])
 async def test_unknown_sessions(site: Site, id: str) -> None:
-    """404, so that the client starts over; and nothing runs."""
+    """404, so that the client starts a new session; no tool runs."""
     headers = site.headers() | {"Content-Type": "application/json", "Mcp-Session-Id": id}
     answer = await site.send("POST", "/mcp", headers, json.dumps(site.request("tools/list")).encode())
     assert answer.code == (404, -32600)
@@ -84,7 +85,7 @@ async def test_unknown_sessions(site: Site, id: str) -> None:
 
 @pytest.mark.requirement("S1", "M47")
 async def test_sessions_belong_to_who_opened_them(site: Site) -> None:
-    """Another user, or the same one for another customer, finds nothing and harms nothing."""
+    """Other users, or the same user for another customer, get 404 and change nothing."""
     session = await site.initialize()
     for other in (VIEWER, STRANGER):
         foreign = Session(site, session.id, LATEST, other, {})
@@ -119,7 +120,7 @@ async def test_a_second_handshake_is_refused(site: Site) -> None:
 @pytest.mark.requirement("M49")
 @pytest.mark.parametrize("revision", REVISIONS)
 async def test_the_same_call_on_every_revision(site: Site, revision: str) -> None:
-    """The same answer, less what the revision does not know; a list of what each listed tool has."""
+    """Results differ only in fields that a revision does not have; each listed tool has the fields of its revision."""
     session = await site.initialize(revision)
     listed = (await session.ask("tools/list")).result["tools"][0]
     assert ("annotations" in listed) == (revision >= "2025-03-26")
@@ -159,7 +160,7 @@ async def test_arrays_where_there_are_no_batches(site: Site, revision: str) -> N
 
 @pytest.mark.requirement("M27", "M31", "M33")
 async def test_batches(site: Site) -> None:
-    """One answer per request; only notifications and responses: 202."""
+    """One response per request; a batch of only notifications and responses gets 202."""
     session = await site.initialize("2025-03-26")
     note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     batch = [site.request("ping", id="a"), note, site.request("tools/call", {"name": "echo"}, id="b"), {"x": 1}]
@@ -175,7 +176,7 @@ async def test_batches(site: Site) -> None:
 @pytest.mark.requirement("J4", "M28", "M32")
 @pytest.mark.parametrize("case", ["empty", "initialize", "twice", "many"])
 async def test_batches_that_are_refused_whole(site: Site, case: str) -> None:
-    """Nothing of them runs."""
+    """No request of the batch runs."""
     session = await site.initialize("2025-03-26")
     call = site.request("tools/call", {"name": "echo"}, id=1)
     batches: dict[str, list[Any]] = {
@@ -190,7 +191,7 @@ async def test_batches_that_are_refused_whole(site: Site, case: str) -> None:
 
 @pytest.mark.requirement("S6")
 async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
-    """Each gets its own answer or the second is refused; equal ids of different sessions never meet."""
+    """The second request is refused; equal ids in different sessions are independent."""
     session, other = await site.initialize(), await site.initialize()
     first = asyncio.create_task(session.call("wait", id=7))
     await site.bench.started.wait()
@@ -202,7 +203,7 @@ async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
 
 @pytest.mark.requirement("L1", "M26", "M48")
 async def test_cancellation_by_notification(site: Site) -> None:
-    """The call stops, nothing is answered, the POST ends."""
+    """The call stops without a response, and the POST ends."""
     session = await site.initialize()
     task = asyncio.create_task(session.call("wait", id="stop me"))
     await site.bench.started.wait()
@@ -216,7 +217,7 @@ async def test_cancellation_by_notification(site: Site) -> None:
 
 @pytest.mark.requirement("L1")
 async def test_a_lost_connection_does_not_cancel(site: Site) -> None:
-    """The work goes on; only what ends it ends it."""
+    """The call continues until it is canceled explicitly."""
     session = await site.initialize()
     task = asyncio.create_task(session.call("wait"))
     await site.bench.started.wait()
@@ -237,7 +238,7 @@ async def test_deleting_a_session_stops_what_runs_in_it(site: Site) -> None:
 
 
 async def read_until(response: Any, words: str) -> str:
-    """What came on the stream until *words* did."""
+    """Return what the stream carries up to *words*."""
     text = ""
     while words not in text:
         text += (await response.content.readany()).decode()
@@ -246,7 +247,7 @@ async def read_until(response: Any, words: str) -> str:
 
 @pytest.mark.requirement("M35")
 async def test_resumes_a_lost_stream(site: Site) -> None:
-    """What was missed and what is still to come, of this stream, for this session, once."""
+    """The client gets the missed and all later messages of this stream and session, once."""
     session = await site.initialize()
     params = {"name": "steps", "arguments": {"pause": True}, "_meta": {"progressToken": 1}}
     sent = site.headers(**session.head)
@@ -276,14 +277,14 @@ async def test_resumes_a_lost_stream(site: Site) -> None:
 
 @pytest.mark.parametrize("revision", ["2025-03-26", "2025-06-18"])
 async def test_older_sessions_get_no_empty_event(site: Site, revision: str) -> None:
-    """Their clients would try to read it as a message."""
+    """Older clients would try to parse it as a message."""
     answer = await (await site.initialize(revision)).call("steps", token="t")
     assert answer.ids and all(not one.endswith("_0") for one in answer.ids) and "retry:" not in answer.text
 
 
 @pytest.mark.requirement("M34", "M35")
 async def test_the_stream_for_what_belongs_to_no_request(site: Site) -> None:
-    """List changes, and updates of what was subscribed to; a newer stream takes over."""
+    """List changes and resource updates are sent on the GET stream; a newer stream replaces it."""
     session = await site.initialize()
     assert (await session.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
     assert (await session.ask("resources/subscribe", {"uri": "doc://none"})).code == (200, -32002)
@@ -306,7 +307,7 @@ async def test_the_stream_for_what_belongs_to_no_request(site: Site) -> None:
 
 
 async def listening(site: Site, count: int) -> None:
-    """Wait until the server has so many listeners: the headers of a stream come before it listens."""
+    """Wait until the server has this many listeners: the headers of a stream arrive before it is registered."""
     while len(site.hub) != count:
         await asyncio.sleep(0.005)
 
@@ -332,7 +333,7 @@ async def test_get_and_delete_need_a_session(site: Site) -> None:
 
 
 async def answers(session: Session, response: Any, given: dict[str, Any]) -> list[Any]:
-    """Answer the server's questions on the stream of *response*; every message that came."""
+    """Answer the server's requests on the stream of *response*, and return every message."""
     seen = []
     while True:
         name, data = await next_event(response)
@@ -350,7 +351,7 @@ async def answers(session: Session, response: Any, given: dict[str, Any]) -> lis
 @pytest.mark.requirement("M3", "M65")
 @pytest.mark.parametrize("revision", ["2025-06-18", LATEST])
 async def test_asks_on_the_stream_of_the_request(site: Site, revision: str) -> None:
-    """Questions go out on the POST's stream, answers come in by POST; an answer nobody waits for is fine."""
+    """Requests to the client use the POST's stream, answers come by POST; an unexpected answer is ignored."""
     session = await site.initialize(revision, **ELICITS)
     given = {
         "elicitation/create": {"action": "accept", "content": {"name": "Ann"}},
@@ -367,7 +368,7 @@ async def test_asks_on_the_stream_of_the_request(site: Site, revision: str) -> N
 @pytest.mark.requirement("M63")
 @pytest.mark.parametrize("reply", [{"error": {"code": -1, "message": "no"}}, {"result": {"action": "perhaps"}}])
 async def test_answers_that_are_no_use(site: Site, reply: Any) -> None:
-    """A failure of the client's is told to the model, and harms nothing."""
+    """A client's failure becomes a result for the model, and breaks nothing else."""
     session = await site.initialize(**ELICITS)
     message = site.request("tools/call", {"name": "ask"})
     async with site.http.post(f"{site.base}/mcp", json=message, headers=site.headers(**session.head)) as response:
@@ -382,7 +383,7 @@ async def test_answers_that_are_no_use(site: Site, reply: Any) -> None:
 
 @pytest.mark.requirement("M23", "M45")
 async def test_never_asks_who_cannot_be_asked(site: Site) -> None:
-    """Undeclared capabilities, and revisions that do not know the question."""
+    """The client did not declare the capability, or its revision does not have the request."""
     for session in (await site.initialize(), await site.initialize("2025-03-26", **ELICITS)):
         answer = await session.call("ask")
         assert answer.result["isError"] is True and len(answer.messages) == 1
@@ -399,7 +400,7 @@ async def test_log_levels_of_a_session(site: Site) -> None:
 
 @pytest.mark.requirement("S4", "S8", "M40")
 async def test_idle_and_too_many_sessions() -> None:
-    """The oldest of the same principal goes; nobody else's."""
+    """The oldest session of the same principal is evicted, never one of another principal."""
     async with serving(sessions_per_principal=2) as site:
         other = await site.initialize(user=STRANGER)
         first, second, third = [await site.initialize() for _ in range(3)]

@@ -1,4 +1,4 @@
-"""Revision 2026-07-28 on ``/mcp``: the ladder of checks in its order, and what an answer looks like."""
+"""Stateless requests (2026-07-28) on ``/mcp``: the order of checks, and the shape of responses."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_a_header_without_an_envelope(site: Site) -> None:
 
 @pytest.mark.requirement("M75")
 async def test_client_info_is_optional(site: Site) -> None:
-    """clientInfo is never required, and trace context is passed over."""
+    """clientInfo is never required, and trace context is ignored."""
     assert (await site.modern("server/discover", clientInfo=None)).status == 200
 
 
@@ -75,7 +75,7 @@ async def test_client_info_is_optional(site: Site) -> None:
     ],
 )
 async def test_methods_that_do_not_exist(site: Site, method: str) -> None:
-    """404 and -32601, also for methods of older revisions and of what is not offered."""
+    """404 and -32601, also for methods of older revisions and for features that are not offered."""
     assert (await site.modern(method, {"protocolVersion": MODERN})).code == (404, -32601)
 
 
@@ -93,7 +93,7 @@ async def test_a_session_id_is_ignored(site: Site) -> None:
 @pytest.mark.requirement("M6", "M26", "M82")
 @pytest.mark.parametrize("method", ["notifications/cancelled", "notifications/initialized", "foo/bar"])
 async def test_notifications(site: Site, method: str) -> None:
-    """Accepted and never answered, whatever they are."""
+    """Accepted without a response, whatever they are."""
     answer = await site.post({"jsonrpc": "2.0", "method": method}, MCP_Protocol_Version=MODERN)
     assert (answer.status, answer.text) == (202, "")
 
@@ -148,7 +148,7 @@ async def test_every_other_id_is_refused(site: Site, id: Any) -> None:
     ],
 )
 async def test_the_name_header(site: Site, sent: str, status: int) -> None:
-    """Equal after decoding, strictly."""
+    """The decoded header must be exactly equal."""
     answer = await site.call("echo", headers={"Mcp-Name": sent})
     assert answer.status == status
     assert status == 200 or answer.error["code"] == -32020
@@ -174,7 +174,7 @@ async def test_a_name_header_that_comes_twice(site: Site) -> None:
     ],
 )
 async def test_headers_that_repeat_arguments(site: Site, arguments: Any, sent: str, status: int) -> None:
-    """A value in the body wants its header, and the two agree."""
+    """A value in the body requires its header, and both must match."""
     answer = await site.call("echo", arguments, headers={"Mcp-Param-Region": sent})
     assert answer.status == status
     assert status == 200 or answer.error["code"] == -32020
@@ -182,7 +182,7 @@ async def test_headers_that_repeat_arguments(site: Site, arguments: Any, sent: s
 
 @pytest.mark.requirement("J3", "M19")
 async def test_unknown_tools_and_wrong_arguments(site: Site) -> None:
-    """An unknown tool is a protocol error, wrong arguments are a result that names every path."""
+    """An unknown tool is a protocol error, wrong arguments are a result that lists every path."""
     assert (await site.call("nothing")).code == (400, -32602)
     answer = await site.call("echo", {"text": 5, "colour": "red", "size": "big"})
     assert answer.status == 200 and answer.result["isError"] is True
@@ -192,7 +192,7 @@ async def test_unknown_tools_and_wrong_arguments(site: Site) -> None:
 
 
 async def test_failures_of_tools(site: Site) -> None:
-    """A refusal is a result; a bug is -32603 with a reference, and nothing of it gets out."""
+    """A refusal is a result; a bug is -32603 with a reference and without details."""
     refused = await site.call("fail")
     assert refused.status == 200 and refused.result["isError"] is True
     broken = await site.call("bug")
@@ -213,7 +213,8 @@ async def test_content_and_structured_content(site: Site) -> None:
 
 @pytest.mark.requirement("M13", "M16", "M83", "M84", "M100")
 async def test_progress_and_log_come_before_the_answer(site: Site) -> None:
-    """Only with a token, only at a level that was asked for; then as a stream that ends with the answer."""
+    """Progress needs a token and log messages need a level; both make the response a stream that ends with the
+    result."""
     plain = await site.call("steps")
     assert plain.headers["Content-Type"] == "application/json"
     answer = await site.call("steps", progressToken="t", logLevel="info")
@@ -237,7 +238,7 @@ async def test_a_client_that_takes_no_streams_gets_the_answer(site: Site) -> Non
 
 @pytest.mark.requirement("L1", "M86", "M99")
 async def test_a_lost_connection_cancels(site: Site) -> None:
-    """Closing the response is the cancellation; the work stops."""
+    """Closing the connection cancels the request, and the work stops."""
     task = asyncio.create_task(site.call("wait"))
     await asyncio.wait_for(site.bench.started.wait(), 20)
     task.cancel()
@@ -247,7 +248,7 @@ async def test_a_lost_connection_cancels(site: Site) -> None:
 
 
 async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
-    """Comment lines until there is something to say."""
+    """The stream has comment lines until the first message."""
     async with serving(keep_alive_s=1) as site:
         message = site.envelope("tools/call", {"name": "wait", "arguments": {}})
         headers = site.headers() | {"Content-Type": "application/json"} | site.modern_headers(message)
@@ -260,7 +261,7 @@ async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
 
 @pytest.mark.requirement("M63", "M65", "M73", "M85", "M96")
 async def test_asks_and_is_asked_again(site: Site) -> None:
-    """The first result is input_required with its state, and the second try gets the answer."""
+    """The first result is input_required with its state, and the retry supplies the answer."""
     elicits = {"clientCapabilities": {"elicitation": {}}}
     first = (await site.call("ask", **elicits)).result
     assert first["resultType"] == "input_required" and "ttlMs" not in first
@@ -280,7 +281,7 @@ async def test_asks_and_is_asked_again(site: Site) -> None:
     assert done.result["structuredContent"] == {"said": "Ann"}
     declined = await again({"who": {"action": "decline"}})
     assert declined.result["structuredContent"] == {"said": "decline"}
-    # Another caller, other arguments, another tool, a changed text.
+    # Another caller, other arguments, another tool, a modified state.
     given = {"who": {"action": "decline"}}
     assert (await again(given, user=STRANGER)).code == (400, -32602)
     for params in (
@@ -303,7 +304,7 @@ async def test_never_asks_for_what_was_not_declared(site: Site) -> None:
 
 @pytest.mark.requirement("M17", "M21", "M104")
 async def test_prompts_resources_and_completion(site: Site) -> None:
-    """Errors of unknown names, completion, and the caching members of what can be cached."""
+    """Errors for unknown names, completion, and the caching fields of cacheable results."""
     listed = (await site.modern("prompts/list")).result["prompts"]
     assert listed[0]["arguments"] == [{"name": "who", "description": "Whom", "required": True}]
     got = await site.modern("prompts/get", {"name": "greet", "arguments": {"who": "Ann"}})
@@ -327,7 +328,7 @@ async def test_prompts_resources_and_completion(site: Site) -> None:
 
 @pytest.mark.requirement("M102")
 async def test_pages_of_a_list() -> None:
-    """Opaque cursors; one of another list, or a changed one, is refused."""
+    """Cursors are opaque; one of another list, or a modified one, is refused."""
     async with serving(changes={"page_size": 4}) as site:
         first = (await site.modern("tools/list")).result
         second = (await site.modern("tools/list", {"cursor": first["nextCursor"]})).result
@@ -341,7 +342,7 @@ async def test_pages_of_a_list() -> None:
 
 @pytest.mark.requirement("M68", "M73", "M108", "M109", "M111")
 async def test_a_task_from_its_beginning_to_its_end(site: Site) -> None:
-    """Created for who declared the extension, seen by its owner alone, cancelled or completed."""
+    """Created for clients that declared the extension, visible to its owner only, then canceled or completed."""
     follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     created = (await site.call("long", **follows)).result
     assert created["resultType"] == "task" and created["status"] == "working"
@@ -378,7 +379,7 @@ async def test_without_the_extension_the_call_is_answered_itself(site: Site) -> 
 
 @pytest.mark.requirement("M58")
 def test_schemas_were_checked() -> None:
-    """The client of these tests checks every message; this proves that the check can fail."""
+    """The client of these tests validates every message; this test proves that the validation can fail."""
     with pytest.raises(AssertionError):
         check(MODERN, {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}, "tools/list")
     assert ADMIN.customer != STRANGER.customer

@@ -1,4 +1,4 @@
-"""``subscriptions/listen``: the acknowledgment first, then what was asked for and nothing else, and a graceful end."""
+"""``subscriptions/listen``: first the acknowledgment, then only the requested notifications, and a graceful end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ async def listening(
 
 @pytest.mark.requirement("M92", "M93")
 async def test_acknowledges_and_filters(site: Site) -> None:
-    """Only what is honoured is named, only what was asked for is sent, the id keeps its type."""
+    """The acknowledgment lists only what is supported, only requested notifications are sent, and the id keeps its
+    type."""
     wanted = {"promptsListChanged": True, "toolsListChanged": False, "resourceSubscriptions": ["doc://one", "doc://no"]}
     async with listening(site, wanted, id=7) as listener:
         acknowledged = await listener.next()
@@ -63,7 +64,8 @@ async def test_acknowledges_and_filters(site: Site) -> None:
 
 @pytest.mark.requirement("M93")
 async def test_listeners_do_not_meet(site: Site) -> None:
-    """Two of one user and one of another; one that leaves hurts nobody; changes for one owner reach that one."""
+    """Two streams of one user and one of another: disconnecting one leaves the others alone, and changes for one
+    owner reach only that owner."""
     wanted = {"toolsListChanged": True}
     async with listening(site, wanted, id=1) as first, listening(site, wanted, id="1", user=STRANGER) as second:
         for listener in (first, second):
@@ -88,7 +90,7 @@ async def test_ends_with_a_result_when_the_server_stops() -> None:
 
 @pytest.mark.requirement("M112")
 async def test_tasks_can_be_followed(site: Site) -> None:
-    """Status notifications of one's own tasks, for who declared the extension."""
+    """Status notifications of the client's own tasks, if it declared the extension."""
     task = (await site.call("long", **TASKS)).result["taskId"]
     refused = await site.modern("subscriptions/listen", {"notifications": {"taskIds": [task]}})
     assert refused.code == (400, -32021)
@@ -119,5 +121,5 @@ async def test_counts_as_a_stream() -> None:
             await listener.next()
             answer = await site.modern("subscriptions/listen", {"notifications": {}})
             assert answer.status == 429
-            # A stream is no call in flight.
+            # A stream does not count as a call in flight.
             assert (await site.call("echo")).status == 200

@@ -1,4 +1,4 @@
-"""Whose data a call reaches: that of the token at hand, whatever else a client sends or has opened."""
+"""The tenant of a call is that of its token, whatever else a client sends or has opened before."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from tests.transports.http.serving import (
 )
 
 OTHER = STRANGER.customer
-# Names that somebody might take for a tenant's.
+# Names that could be mistaken for a tenant's.
 NAMES = ("customerContext", "customer_context", "tenantId", "tenant", "X-Tenant-Id", "customerId")
 
 
 @dataclass
 class Api:
-    """A DoiT API that answers with the tenant it was asked for, and remembers every request."""
+    """A DoiT API that answers with the requested tenant and records every request."""
 
     seen: list[web.Request] = field(default_factory=list)
 
     def register(self, app: web.Application, lookup: Callable[[str], Grant | None]) -> None:
-        """The two operations that these tests reach."""
+        """Register the two operations that these tests use."""
 
         async def budgets(request: web.Request) -> web.Response:
             self.seen.append(request)
@@ -65,7 +65,7 @@ def bearer(request: web.Request) -> str:
 
 
 async def mine(call: Call, arguments: Json) -> Json:
-    """The rows of whoever calls, with what was said."""
+    """Return the rows of the caller, with the messages of the call."""
     found = await call.doit.budgets.list_budgets()
     return {"rows": found["budgets"], "said": arguments.get("text", "")}
 
@@ -84,12 +84,13 @@ async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
 
 
 def check_upstream(site: Site, api: Api, token: str) -> None:
-    """What went upstream: the token's tenant once, an exchanged credential, and nothing that the client named."""
+    """Check the upstream requests: the token's tenant once, an exchanged credential, and nothing that the client
+    chose."""
     (request,) = api.seen
     assert request.headers.getall("X-Tenant-Id") == [ADMIN.customer]
     assert request.query.getall("customerContext", [ADMIN.customer]) == [ADMIN.customer]
     assert token not in str(request.headers) and bearer(request) not in ("", token)
-    # Tracking repeats what the client calls itself, as a value.
+    # Tracking headers repeat the client's name as a value.
     assert not [name for name, value in request.query.items() if OTHER in value and not name.startswith("mcpClient")]
     named = {"x-user", "x-forwarded-user", "x-customer-context", "x-user-email", "cookie"}
     assert not named & {name.lower() for name in request.headers}
@@ -98,7 +99,7 @@ def check_upstream(site: Site, api: Api, token: str) -> None:
 @pytest.mark.requirement("H4", "C1", "U2")
 @pytest.mark.parametrize("channel", ["meta", "query", "headers", "client", "forwarded"])
 async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
-    """On both eras."""
+    """With stateful and stateless requests."""
     async with place() as (site, api):
         named = dict.fromkeys(NAMES, OTHER)
         token = site.token()
@@ -134,7 +135,7 @@ async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
 @pytest.mark.requirement("C1", "J13")
 @pytest.mark.parametrize("name", NAMES)
 async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
-    """Refused before anything goes upstream; or, where the former server took them, dropped."""
+    """Refused before any upstream request, or ignored where the former server accepted them."""
     async with place() as (site, api):
         token = site.token()
         headers = {"Authorization": f"Bearer {token}"}
@@ -148,7 +149,7 @@ async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
 
 @pytest.mark.requirement("S1", "S2", "M46")
 async def test_the_token_at_hand_counts_not_the_first_of_the_session() -> None:
-    """A refreshed token of the owner goes on; the same user for another customer has no session there."""
+    """A refreshed token of the owner continues the session; the same user for another customer has no session there."""
     async with place() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         call = site.request("tools/call", {"name": "mine"})
@@ -180,7 +181,7 @@ async def test_an_api_token_of_the_same_person_is_another_principal() -> None:
 
 @pytest.mark.requirement("S3")
 async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -> None:
-    """No fixation; ids are visible ASCII, long, and all different."""
+    """Session fixation is impossible; ids are visible ASCII, long and unique."""
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     invented = "a" * 48
     assert (await site.post(site.request("initialize", params), Mcp_Session_Id=invented)).status == 404
@@ -191,7 +192,7 @@ async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -
 
 @pytest.mark.requirement("S6", "C3", "Q1")
 async def test_many_callers_with_equal_ids_never_meet() -> None:
-    """Everybody gets their own answer and their own data, once, on sessions and without."""
+    """Every caller gets exactly one response with its own data, with and without sessions."""
     async with place(calls_per_principal=100) as (site, api):
         users = [user for user in USERS if user != EMPLOYEE] * 10
         people = [(user, str(number), f"Bearer {site.token(user)}") for number, user in enumerate(users)]
@@ -223,7 +224,7 @@ HOSTILE = {
 
 @pytest.mark.requirement("H8")
 async def test_addresses_come_from_configuration_alone(site: Site) -> None:
-    """Challenge, metadata and the SSE endpoint."""
+    """Challenge, metadata and the SSE endpoint ignore the Host header."""
     refused = await site.send("POST", "/mcp", HOSTILE)
     document = f"{site.base}/.well-known/oauth-protected-resource/mcp"
     assert f'resource_metadata="{document}"' in refused.headers["WWW-Authenticate"]
@@ -235,7 +236,7 @@ async def test_addresses_come_from_configuration_alone(site: Site) -> None:
 
 
 async def test_a_base_with_a_path_is_kept_in_every_address() -> None:
-    """The message address is relative, and right behind a gateway's prefix."""
+    """The message endpoint is relative, and works behind a gateway's prefix."""
     async with serving(resource_url="http://127.0.0.1:1/gate/way", allowed_hosts=()) as site:
         host = {"Host": "127.0.0.1:1"}
         refused = await site.send("POST", "/mcp", host)
