@@ -96,7 +96,7 @@ def _paths_in_annotation(annotation: Any, path: ArgumentPath, marker: Marker) ->
 
 
 def values_at(value: Any, path: ArgumentPath) -> list[Any]:
-    """All values that *path* leads to from *value*."""
+    """Return all values that *path* leads to from *value*."""
     if not path:
         return [value]
     if isinstance(value, list):
@@ -105,7 +105,7 @@ def values_at(value: Any, path: ArgumentPath) -> list[Any]:
 
 
 def has_value_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath], *, replaces: bool = False) -> bool:
-    """Whether *arguments* have a value at one of the *paths*.
+    """Return whether *arguments* have a value at one of the *paths*.
 
     An empty value has no effect, so it counts only if the write *replaces* the current value: then it removes all.
     """

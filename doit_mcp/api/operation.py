@@ -1,15 +1,15 @@
-"""How an operation of the DoiT API is declared, and how its arguments are laid out as a request.
+"""Declaration of DoiT API operations, and the layout of their arguments as a request.
 
-One rule holds for all: what the path names goes into the path, what is unpacked from a TypedDict is the body, and the
-rest is the query. Arguments that are absent stay absent; None is sent as null (bodies only).
+One rule applies to all: arguments named in the path go into the path, those unpacked from a TypedDict form the body,
+and the rest form the query. Absent arguments are omitted; None is sent as null (bodies only).
 
     @get("/analytics/v1/labels", items="labels")
     async def list_labels(self, *, maxResults: MaxResults = None, pageToken: PageToken = None) -> JsonObject:
         \"\"\"List labels. (The description of the tool, for a model.)\"\"\"
         ...
 
-The method's name is the tool's name; names that start with an underscore are no tools. Where a tool's arguments or its
-answer differ from the API's, the API's own form is declared under such a name and an ordinary method offers it:
+The method's name is the tool's name; names that start with an underscore are not tools. If a tool's arguments or result
+differ from the API's, declare the API's own form under such a name, and offer it with an ordinary method:
 
     @get("/analytics/v1/labels/{id}")
     async def _label(self, *, id: Id) -> JsonObject: ...
@@ -19,17 +19,17 @@ answer differ from the API's, the API's own form is declared under such a name a
         \"\"\"Show one label, by id or by name.\"\"\"
         return await self._label(id=id or await id_of(name, self._labels, "name"))
 
-Whatever else is known about the tool is said in the decorator too (facts.py): a write, for example, says whether it asks
-the user and what reads the thing that it changes.
+All other facts about the tool are in the decorator too (facts.py). A write, for example, says whether it asks the user
+and which method reads the object that it changes.
 
     @patch("/analytics/v1/labels/{id}", confirm=REVERSIBLE, preview_with=get_label)
     async def update_label(self, *, id: Id, **changes: Unpack[LabelChanges]) -> JsonObject:
         \"\"\"Change a label.\"\"\"
         ...
 
-The return annotation is the tool's output schema: JsonObject alone for an object or page that needs no more words,
-``Annotated[JsonObject, Record]`` with a TypedDict (total=False) for the fields worth naming, ``list[JsonObject]`` for
-an answer that is a bare list. An answer of another type is an ApiError; a write may also answer with nothing (None).
+The return annotation is the tool's output schema: JsonObject alone for an object or page without described fields,
+``Annotated[JsonObject, Record]`` with a TypedDict (total=False) for fields worth naming, ``list[JsonObject]`` for a
+bare list. A response of another type raises ApiError; a write may also return an empty response (None).
 """
 
 import re
@@ -54,7 +54,7 @@ UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 class Decorator(Protocol):
-    """Takes a method and gives one of the same type."""
+    """A decorator that keeps the type of the method."""
 
     def __call__(self, function: F, /) -> F: ...
 
@@ -81,12 +81,12 @@ class Operation:
     """It changes nothing, so it may be repeated."""
     placeholders: tuple[str, ...]
     parameters: tuple[str, ...]
-    """Names of the query parameters."""
+    """The names of the query parameters."""
     has_body: bool
     function: Callable[..., Any] = field(repr=False, compare=False)
-    """The method that offers it: the schemas of arguments and answer are made from its signature."""
+    """The method that offers it; its signature defines the schemas of arguments and result."""
     stream: bool = False
-    """It answers with an event stream."""
+    """The response is an event stream."""
     items: str = ""
     title: str = ""
     narrow_hint: str = ""
@@ -100,7 +100,7 @@ class Operation:
 
     @property
     def retryable(self) -> bool:
-        """Whether the same request may be sent again when it is not known what became of it."""
+        """Whether the same request may be sent again if its outcome is unknown."""
         return self.read_only or self.needs_idempotency_key
 
     def build_request(self, arguments: Mapping[str, Any]) -> Request:
@@ -118,10 +118,10 @@ class Operation:
 
 
 def encode_segment(name: str, value: Any) -> str:
-    """*value* as exactly one path segment: everything outside RFC 3986's unreserved set is percent-encoded.
+    """Return *value* as exactly one path segment, percent-encoding everything outside RFC 3986's unreserved set.
 
-    Raises ApiError (kind "argument") for values that are empty, "." or "..", which name another resource, and for
-    text that has no UTF-8 form.
+    Raise ApiError (kind "argument") for values that are empty, "." or "..", which name another resource, and for text
+    that cannot be encoded as UTF-8.
     """
     text = str(value)
     if text in ("", ".", ".."):
@@ -133,13 +133,13 @@ def encode_segment(name: str, value: Any) -> str:
 
 
 def percent_encode(text: str) -> str:
-    """*text* with all outside RFC 3986's unreserved set percent-encoded. Raises UnicodeEncodeError."""
-    # Most ids and numbers need nothing, and are known for it ten times faster than quote() finds out.
+    """Percent-encode everything in *text* outside RFC 3986's unreserved set. Raise UnicodeEncodeError."""
+    # Most ids and numbers need no encoding, and this check is ten times faster than quote().
     return text if UNRESERVED.fullmatch(text) else quote(text, safe="")
 
 
 def query_value(value: Any) -> str | list[str]:
-    """A query value as the API reads it: lists are repeated, booleans are lower case."""
+    """Return a query value as the API reads it: lists are repeated, booleans are lower case."""
     if isinstance(value, list | tuple):
         return [_query_text(item) for item in value]
     return _query_text(value)
@@ -150,17 +150,17 @@ def _query_text(value: Any) -> str:
 
 
 class Sender(Protocol):
-    """What an area needs to reach the API for one call of one caller."""
+    """What an area needs to send the API requests of one call."""
 
     @property
     def tenant(self) -> str:
-        """Id of the customer that all requests are about; "" where only the credential knows it."""
+        """The id of the customer that all requests are about; "" if only the credential identifies it."""
 
     async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
-        """The answer's JSON value, None for an answer without a body. Raises ApiError."""
+        """Return the JSON value of the response; None if it has no body. Raise ApiError."""
 
     def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
-        """The events of the answer as they come. Raises ApiError, also midway."""
+        """Yield the events of the response as they arrive. Raise ApiError, also midway."""
 
     async def report(self, message: str) -> None:
         """Tell the caller how far the running tool call is; does nothing unless the caller asked for progress."""
@@ -180,7 +180,7 @@ class Area:
 
 
 def operation_of(method: Callable[..., Any]) -> Operation:
-    """The operation that *method* declares or offers. Raises AttributeError for any other function."""
+    """Return the operation that *method* declares or offers. Raise AttributeError for any other function."""
     operation: Operation = getattr(method, "operation")
     return operation
 
@@ -188,7 +188,7 @@ def operation_of(method: Callable[..., Any]) -> Operation:
 def make_operation(
     function: Callable[..., Any], method: HttpMethod, path: str, read_only: bool, stream: bool
 ) -> Operation:
-    """The row for a declaring method: its signature says what is query and whether there is a body."""
+    """Return the operation of a declaring method; its signature defines the query and whether there is a body."""
     placeholders = tuple(PLACEHOLDER.findall(path))
     parameters = signature(function).parameters.values()
     return Operation(
@@ -206,14 +206,14 @@ def make_operation(
 
 
 def answer_type(function: Callable[..., Any]) -> type:
-    """The type of JSON value that a declaring method's answer is: dict, list, or object for any (Any, streams)."""
+    """Return the JSON type of a declaring method's response: dict, list, or object for any type (Any, streams)."""
     hint = get_type_hints(function).get("return")
     found = get_origin(hint) or hint
     return found if found in (dict, list) else object
 
 
 def description_of(function: Callable[..., Any]) -> str:
-    """A function's docstring on one line."""
+    """Return a function's docstring on one line."""
     return " ".join((function.__doc__ or "").split())
 
 
@@ -244,14 +244,14 @@ def _declare(
 
 
 def _operation_fields(facts: OperationFacts) -> dict[str, Any]:
-    """*facts* as fields of an operation: those that are about its tool stay together."""
+    """Return *facts* as fields of an operation; those about its tool stay together."""
     about_tool = {name: value for name, value in facts.items() if name in ToolFacts.__annotations__}
     own = {name: value for name, value in facts.items() if name not in about_tool}
     return {**own, "facts": about_tool}
 
 
 def offers(declaration: Callable[..., Any]) -> Decorator:
-    """Offer the operation of *declaration* by a method with a body: its own name, arguments, description and answer.
+    """Offer the operation of *declaration* by a method with a body: its own name, arguments, description and result.
 
     *declaration* has a name that starts with an underscore, so it is not a tool itself.
     """
@@ -271,17 +271,17 @@ def get(path: str, **facts: Unpack[OperationFacts]) -> Decorator:
 
 
 def post(path: str, *, read_only: bool = False, stream: bool = False, **facts: Unpack[OperationFacts]) -> Decorator:
-    """Declare a POST; with *read_only* it is a query that changes nothing, with *stream* it answers with events."""
+    """Declare a POST: with *read_only* a query that changes nothing, with *stream* one that returns an event stream."""
     return _declare("POST", path, facts, read_only=read_only, stream=stream)
 
 
 def put(path: str, **facts: Unpack[OperationFacts]) -> Decorator:
-    """Declare a PUT: it replaces the whole of something."""
+    """Declare a PUT, which replaces a whole object."""
     return _declare("PUT", path, facts)
 
 
 def patch(path: str, **facts: Unpack[OperationFacts]) -> Decorator:
-    """Declare a PATCH: what is left out stays as it is."""
+    """Declare a PATCH, which leaves omitted fields unchanged."""
     return _declare("PATCH", path, facts)
 
 

@@ -1,4 +1,4 @@
-"""Several questions to the API at once, where one that fails does not take the others with it."""
+"""Concurrent API requests in which one failure does not fail the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FailedPart(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class PartialResults:
-    """What came of the parts: answers and errors by the parts' names."""
+    """Results and errors, both by the name of the part."""
 
     results: Mapping[str, Any]
     errors: Mapping[str, ApiError] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class PartialResults:
         return [{"part": name, "why": describe_error(error)} for name, error in self.errors.items()]
 
     def raise_if_all_failed(self) -> PartialResults:
-        """Itself, if any part has an answer. Raises the error that says most if all failed."""
+        """Return itself if any part succeeded; otherwise raise the most informative error."""
         if self.results or not self.errors:
             return self
         raise next(
@@ -39,8 +39,10 @@ class PartialResults:
 
 
 async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: float | None = None) -> PartialResults:
-    """All *parts* at once; those that take longer than *timeout_seconds* fail by timeout. Raises ApiError where the
-    sign-in has ended: the client has to hear of that, whatever else was found."""
+    """Run all *parts* concurrently; those that take longer than *timeout_seconds* fail with a timeout.
+
+    Raise ApiError if the credential is no longer accepted: the client must learn of that whatever else succeeded.
+    """
     found: dict[str, Any] = {}
     failed: dict[str, ApiError] = {}
 
@@ -58,7 +60,7 @@ async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: f
             group.create_task(one(name, work))
     if (ended := next((error for error in failed.values() if error.kind == "credential"), None)) is not None:
         raise ended
-    # In the order of the question, whatever came first.
+    # Keep the order of *parts*, whichever finished first.
     return PartialResults(
         {name: found[name] for name in parts if name in found}, {name: failed[name] for name in parts if name in failed}
     )
@@ -74,6 +76,6 @@ ERROR_DESCRIPTIONS = {
 
 
 def describe_error(error: ApiError) -> str:
-    """An error in a few words."""
+    """Return a short description of an error."""
     said = error.reason.rstrip(".") or ERROR_DESCRIPTIONS.get(error.kind, "the API could not answer")
     return f"{said} (HTTP {error.status})" if error.status else said

@@ -1,4 +1,4 @@
-"""Which tools a path shows and which it runs: toolsets, single tools, reading only."""
+"""Selection of tools by path: toolsets, single tools, and read-only mode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DECLARED_TOOLSETS: Mapping[str, Callable[[Tool], bool]] = MappingProxyType(
         "discovery": lambda tool: tool.facts.get("discovery_list", False),
     }
 )
-"""Toolsets whose tools say so in their declarations; the others are areas."""
+"""Toolsets that tools join in their declarations; all other toolsets are areas."""
 
 
 class UnknownToolset(Exception):
@@ -24,7 +24,10 @@ class UnknownToolset(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a caller chose: names of toolsets and of tools (none of either: the usual ones), and reading only."""
+    """The toolsets and tools that a caller selected, and whether writes are excluded.
+
+    Without any toolset or tool, the default toolset applies.
+    """
 
     toolsets: frozenset[str] = frozenset()
     tools: frozenset[str] = frozenset()
@@ -32,7 +35,7 @@ class Selection:
 
 
 def toolset_names(tools: Iterable[Tool]) -> tuple[str, ...]:
-    """The names that select something: the usual tools, everything, what finds the rest, and one set for each area."""
+    """Return the names that can be selected: core, all, discovery, and one for each area."""
     return (
         DEFAULT_TOOLSET,
         ALL_TOOLSET,
@@ -41,12 +44,12 @@ def toolset_names(tools: Iterable[Tool]) -> tuple[str, ...]:
 
 
 def callable_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
-    """The tools that can be called: all, less the writes where only reading is allowed."""
+    """Return the tools that can be called: all, without writes in read-only mode."""
     return tuple(tool for tool in tools if not (selection.readonly and tool.writes))
 
 
 def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
-    """The tools that are listed, in the order of *tools*. Raises UnknownToolset naming what there is."""
+    """Return the tools to list, in the order of *tools*. Raise UnknownToolset, which lists the known names."""
     tools = tuple(tools)
     known = toolset_names(tools)
     if unknown := selection.toolsets - set(known):

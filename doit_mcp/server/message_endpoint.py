@@ -35,18 +35,18 @@ from .request_context import (
 from .request_runner import RequestRunner, ResponseSink
 from .sessions import Session
 
-# Longer payloads are parsed in a thread, so that the event loop goes on.
+# Longer payloads are parsed in a thread, so that they do not block the event loop.
 MAX_INLINE_PARSE_BYTES = 128 << 10
 
-# One message, or the members of an array, each still to be parsed.
+# One message, or the unparsed members of an array.
 Payload = Message | list[Any]
 
 
 class ResponseChannel(Channel, ResponseSink, Protocol):
-    """Carries the answer to a payload, and the messages that precede it.
+    """Carries the response to a payload, and the messages that precede it.
 
-    *is_shared* says whether it also carries answers to other payloads. Waiting for a shared channel delays those, so
-    even the shortest request then runs in a task of its own.
+    *is_shared* says whether it also carries responses to other payloads. Waiting for a shared channel delays those, so
+    even the shortest request then runs in its own task.
     """
 
     @property
@@ -60,7 +60,7 @@ class AdmissionPolicy(Protocol):
     """Decides whether requests may run."""
 
     async def admit(self, owner: str, *messages: Message | RpcError) -> None:
-        """Return if *messages*, a request or a batch, may run. Raises LimitExceeded otherwise."""
+        """Return if *messages*, a request or a batch, may run. Raise LimitExceeded otherwise."""
 
 
 class AdmitAll:
@@ -71,10 +71,10 @@ class AdmitAll:
 
 
 class Sender(NamedTuple):
-    """What a transport knows about the client behind a payload.
+    """What a transport knows about the client that sent a payload.
 
-    *owner* is the key of the client's principal. *resolve_api* returns how the API is reached from a session. *headers*
-    are those of the HTTP request, where its revision is to be checked against them.
+    *owner* is the key of the client's principal. *resolve_api* returns the API access for a session. *headers* are
+    those of the HTTP request, if the revision has to be checked against them.
     """
 
     catalog: Catalog
@@ -86,7 +86,7 @@ class Sender(NamedTuple):
 
 
 async def parse_payload(body: bytes) -> Payload:
-    """Parse one message or an array. Raises RpcError -32700 or -32600, and TooManyQueued for large bodies."""
+    """Parse one message or an array. Raise RpcError -32700 or -32600, and TooManyQueued for large bodies."""
     value = (
         parse_json(body) if len(body) <= MAX_INLINE_PARSE_BYTES else await run_in_thread_unless_full(parse_json, body)
     )
@@ -94,10 +94,10 @@ async def parse_payload(body: bytes) -> Payload:
 
 
 class MessageEndpoint:
-    """Handles payloads. Transports keep what is theirs: framing, sessions' ids, status codes and streams.
+    """Handles payloads. Framing, session ids, status codes and streams belong to the transports.
 
-    Methods raise RpcError for payloads that cannot be answered on their channel, and LimitExceeded for requests that
-    are not admitted.
+    Methods raise RpcError for payloads without a response on their channel, and LimitExceeded for requests that are not
+    admitted.
     """
 
     def __init__(self, services: Services, runner: RequestRunner, admission: AdmissionPolicy | None = None) -> None:
@@ -112,8 +112,10 @@ class MessageEndpoint:
         channel: ResponseChannel,
         stateless_caller: Caller | None = None,
     ) -> asyncio.Task[None] | None:
-        """Handle a payload in *session*. Returns the task that will answer it on *channel*, even if the connection is
-        lost, or None if that is done already or there is nothing to answer.
+        """Handle a payload in *session*.
+
+        Return the task that finishes *channel*, even if the connection is lost. Return None if the response was sent
+        already, or if the payload has none.
 
         *stateless_caller* is the caller of a request that carries its own metadata.
         """
@@ -137,8 +139,9 @@ class MessageEndpoint:
         return self._runner.start(self._make_context(sender, caller, channel, session), payload, channel)
 
     async def initialize(self, sender: Sender, request: Request, begin: Callable[[Caller], Awaitable[None]]) -> bytes:
-        """Have *begin* start a session for the caller that *request* introduces. Returns the answer, an error if the
-        request is invalid or the session cannot be kept.
+        """Have *begin* start a session for the caller that *request* introduces.
+
+        Return the response, which is an error if the request is invalid or the session cannot be saved.
         """
         try:
             caller = read_initialize(request)
@@ -160,7 +163,7 @@ class MessageEndpoint:
         return self._runner.start_batch(context, session, batch, channel)
 
     async def answer(self, sender: Sender, caller: Caller, request: Request, channel: ResponseChannel) -> None:
-        """Answer a stateless *request* in the calling task: canceling that task cancels the work."""
+        """Handle a stateless *request* in the calling task. Canceling that task cancels the work."""
         if request.method in INLINE_METHODS:
             return await self._answer_inline(sender, caller, request, channel, None)
         await self._admission.admit(sender.owner, request)
@@ -179,18 +182,18 @@ class MessageEndpoint:
         channel: ResponseChannel,
         lease: StreamLease | None = None,
     ) -> None:
-        """Answer a stateless *request* that the caller has counted, such as a stream that lives as long as *lease*."""
+        """Handle a stateless *request* that the calling code has counted already, such as a stream with a *lease*."""
         channel.open(None, (request.id,))
         context = self._make_context(sender, caller, channel, None, lease)
         status, body = await dispatch_request(context, request)
-        # A client that learns of a task may ask any replica for it at once.
+        # As soon as the client has the id of a task, it may ask any replica for it.
         await self._services.tasks.wait_until_saved()
         await channel.finish(status, body)
 
     async def _answer_inline(
         self, sender: Sender, caller: Caller, request: Request, channel: ResponseChannel, session: Session | None
     ) -> None:
-        """Answer one of INLINE_METHODS, which wait for nobody and count against no limit."""
+        """Handle one of INLINE_METHODS, which never wait for the API or the client and count against no limit."""
         context = self._make_context(sender, caller, NULL_CHANNEL, session)
         await channel.finish(*await dispatch_request(context, request))
 

@@ -1,4 +1,4 @@
-"""What the bill is made of, and the queries about cost that other tools ask too."""
+"""Cost breakdown by service, project or cloud, and the cost queries that other tools share."""
 
 from __future__ import annotations
 
@@ -103,7 +103,10 @@ async def cost_breakdown(
 
 
 def cost_query(cloud: str | None, months: int, currency: str | None = None) -> QueryConfig:
-    """The query for cost by month, of the last *months* with the running one; the customer's currency unless given."""
+    """Return the query for cost by month of the last *months*, including the current one.
+
+    Amounts are in the customer's currency unless one is given.
+    """
     config: QueryConfig = {
         "dataSource": "billing",
         "metrics": [COST_METRIC],
@@ -120,7 +123,7 @@ def cost_query(cloud: str | None, months: int, currency: str | None = None) -> Q
 
 
 def group_by_top(config: QueryConfig, dimension: str, top: int) -> QueryConfig:
-    """*config* split by a dimension, its *top* values only."""
+    """Return *config* grouped by a dimension, limited to its *top* values."""
     return {
         **config,
         "group": [{"id": dimension, "type": "fixed", "limit": {"metric": COST_METRIC, "sort": "desc", "value": top}}],
@@ -128,7 +131,7 @@ def group_by_top(config: QueryConfig, dimension: str, top: int) -> QueryConfig:
 
 
 async def fetch_total_cost(doit: Doit, config: QueryConfig) -> float | None:
-    """The cost of everything that *config* asks for. None if the API fails: the top is worth showing without it."""
+    """Return the total cost of *config*. None if the API fails: the top groups are useful without it."""
     try:
         return column_total(await doit.reports.run_query(config=config))
     except ApiError as error:
@@ -138,7 +141,10 @@ async def fetch_total_cost(doit: Doit, config: QueryConfig) -> float | None:
 
 
 def rank_groups(answer: JsonObject, dimension: str) -> JsonObject:
-    """A query's rows in order of their group's cost, and the groups' sums; as they are if the columns are not there."""
+    """Return a query's rows, ordered by their group's cost, and the groups' sums.
+
+    The rows are unchanged if the columns are missing.
+    """
     shown = without_extras(answer)
     names = column_names(answer)
     if dimension not in names or "cost" not in names:
@@ -158,7 +164,7 @@ def rank_groups(answer: JsonObject, dimension: str) -> JsonObject:
 
 
 def without_extras(answer: JsonObject) -> JsonObject:
-    """A query's answer without what only forecasts and comparisons fill."""
+    """Return a query's response without the members that only forecasts and comparisons fill."""
     return {name: value for name, value in answer.items() if name not in EXTRA_FIELDS}
 
 

@@ -1,4 +1,4 @@
-"""Spend over time: month by month, and one stretch of time beside another."""
+"""Cost trends by month, and comparison of two periods."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ async def compare_spend(
 
 
 def period_result(answer: JsonObject) -> JsonObject:
-    """A query's answer as one period of a comparison."""
+    """Return a query's response as one period of a comparison."""
     return {name: answer[name] for name in ("rowCount", "rows", "columns")}
 
 
@@ -240,7 +240,7 @@ def _cost_by_name(answer: JsonObject, dimension: str) -> dict[Any, float]:
 
 
 def compare_groups(first: dict[Any, float], second: dict[Any, float]) -> list[JsonObject]:
-    """Groups with their cost in both periods; the change only where both are known."""
+    """Return the groups with their cost in both periods; the change only if both are known."""
     found = [{"name": name, **difference(first.get(name), second.get(name))} for name in {**first, **second}]
     return sorted(found, key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
 
@@ -257,7 +257,7 @@ def difference(first: float | None, second: float | None) -> CostDifference:
 
 
 def expand_days(span: Span) -> Span:
-    """*span* with plain days as the whole of these days; what is no day stays as it is. Raises ApiError."""
+    """Return *span* with plain dates expanded to whole days; other values are unchanged. Raise ApiError."""
     if not span["from"].strip() or not span["to"].strip():
         raise ApiError("period2: from and to must be dates", kind="argument")
     return {

@@ -1,4 +1,4 @@
-"""Tool: what is offered under a name, made from an operation of the API or from a function of ours."""
+"""Tool: its name, schemas, hints and function, made from an API operation or a composed function."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ResolveTarget = Callable[[JsonObject], tuple["Tool", JsonObject]]
 
 
 class ToolError(Exception):
-    """A refusal; the text is for a model: what is wrong, and what would be right."""
+    """A refusal with a text for the model: what is wrong, and what would be right."""
 
 
 class Declined(ToolError):
@@ -35,7 +35,7 @@ class Declined(ToolError):
 
 @dataclass(frozen=True, slots=True)
 class ContentResult:
-    """A result whose blocks the tool makes itself; *structured* has to fit the tool's output schema."""
+    """A result with the tool's own content blocks; *structured* must match the tool's output schema."""
 
     blocks: list[JsonObject]
     structured: JsonObject | None = None
@@ -92,7 +92,7 @@ class Tool:
         object.__setattr__(self, "_known", self.input_schema.get("properties", {}))
         free = (
             MAX_OPEN_OBJECT_VALUES if self.resolve_target is None else None
-        )  # Another tool's are checked by its schema.
+        )  # The arguments of the target tool are checked by its own schema.
         object.__setattr__(self, "_arguments", SchemaValidator(with_default_limits(self.input_schema), free))
         object.__setattr__(self, "_result", SchemaValidator(self.output_schema) if self.output_schema else None)
 
@@ -108,11 +108,11 @@ class Tool:
 
     @property
     def is_paginated(self) -> bool:
-        """Whether its answers go on behind a pageToken."""
+        """Whether results continue with a pageToken."""
         return bool(self.rows_key) and "pageToken" in self.input_schema["properties"]
 
     def accepts(self, arguments: JsonObject) -> bool:
-        """Whether *arguments* fit as they came, as nearly all do: then none of them holds others."""
+        """Return whether *arguments* are valid as sent, as nearly all are, without coercion."""
         return needs_no_coercion(arguments, self._known) and self._arguments.is_valid(arguments)
 
     def parse_arguments(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
@@ -134,5 +134,5 @@ class Tool:
         return self._arguments.problems(arguments)
 
     def result_problems(self, result: JsonObject) -> list[str]:
-        """Where *result* does not fit the output schema."""
+        """Return where *result* does not match the output schema."""
         return self._result.problems(result) if self._result is not None else []

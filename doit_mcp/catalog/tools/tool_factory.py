@@ -1,4 +1,4 @@
-"""Makes tools from operations of the DoiT API and from composed functions."""
+"""Builds tools from operations of the DoiT API and from composed functions."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from .tool import (
 from .truncation import parse_row_offset, skip_rows
 
 MAX_RESULT_SIZE_KEY = "anthropic/maxResultSizeChars"
-"""Member of a tool's metadata: how many characters of an answer a client takes as they are."""
+"""Member of a tool's metadata: how many characters of a result a client accepts without truncating it."""
 
 
 def tool_from_operation(operation: Operation, area: str) -> Tool:
-    """The tool that offers an *operation* of the *area* (an attribute of Doit).
+    """Return the tool for an *operation* of the *area* (an attribute of Doit).
 
-    Raises TypeError for one that answers with a stream, because those are offered by functions, and for a declaration
-    that lacks a fact.
+    Raise TypeError for an operation that returns a stream, because streams need a composed function, and for a
+    declaration that lacks a fact.
     """
     if operation.stream:
         raise TypeError(f"{operation.name}: a stream needs a function that reads it")
@@ -79,8 +79,10 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
 
 
 def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
-    """The tool that runs *function*, which its decorator ``composed_tool`` declares. Raises TypeError for a declaration
-    that lacks a fact."""
+    """Return the tool that runs *function*, declared with ``composed_tool``.
+
+    Raise TypeError for a declaration that lacks a fact.
+    """
     declared = facts_of(function)
     first = next(iter(inspect.signature(function).parameters))
     takes_doit = get_type_hints(function)[first] is Doit
@@ -115,7 +117,7 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
 
 
 def area_hint(area: str) -> str:
-    """The words by which clients find the tools of an area: the docstring of its class."""
+    """Return the words by which clients find the tools of an area: the docstring of its class."""
     return (AREAS[area].__doc__ or "").strip().rstrip(".")
 
 
@@ -176,11 +178,11 @@ def _make_tool(
 
 
 def operation_annotations(operation: Operation) -> JsonObject:
-    """The hints that follow from the verb: creating adds, everything else that writes changes or deletes."""
+    """Return the hints that follow from the HTTP method: POST adds; any other write changes or deletes."""
     return _make_annotations(
         read_only=operation.read_only,
         destructive=not operation.read_only and (operation.destructive or operation.method != "POST"),
-        # A key makes repeats of one request harmless, but each call of the tool has its own.
+        # An idempotency key makes retries of one request harmless, but each tool call has its own key.
         idempotent=operation.read_only or operation.method != "POST",
         open_world=operation.open_world,
     )
@@ -226,14 +228,14 @@ def result_record(function: Callable[..., Any]) -> type | None:
 
 
 def empty_write_result(operation: Operation, arguments: JsonObject) -> JsonObject:
-    """What is said for a write that the API answers with nothing: that it is done, and to what."""
+    """Return the result of a write without an API response body: that it is done, and to which object."""
     deleted = {"deleted": True} if operation.method == "DELETE" else {}
     about = (*operation.placeholders, *operation.parameters)
     return {"status": "completed", **deleted, **{name: arguments[name] for name in about if name in arguments}}
 
 
 def as_object(answer: Any, rows_key: str) -> JsonObject:
-    """An answer of the API as an object, which structured content has to be."""
+    """Return an API response as an object, as structured content requires."""
     if isinstance(answer, dict):
         return answer
     if isinstance(answer, list):
@@ -242,8 +244,10 @@ def as_object(answer: Any, rows_key: str) -> JsonObject:
 
 
 def without_nulls(answer: JsonObject, schema: JsonObject) -> JsonObject:
-    """*answer* without nulls where *schema* knows a member and no null: the API sends null for what is not there, and
-    for empty lists."""
+    """Drop nulls from *answer* where *schema* knows the member but does not allow null; for arrays, use an empty list.
+
+    The API sends null for missing values and for empty lists.
+    """
     known = {name: member.get("type") for name, member in schema.get("properties", {}).items()}
     found = {name: [] if value is None and known.get(name) == "array" else value for name, value in answer.items()}
     return {name: value for name, value in found.items() if value is not None or known.get(name) is None}

@@ -1,4 +1,4 @@
-"""Access changes: who and what a write adds, removes or changes, line by line, for the user who has to agree."""
+"""Access changes: the users, addresses and permissions that a write adds, removes or changes, line by line."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .value_formatting import (
 )
 
 EMPTY_VALUE_TEXTS = {"public": "no access"}
-"""What an empty value means, where that is not just "none"."""
+"""What an empty value means, if not just "none"."""
 
 
 def access_lines(
     paths: Iterable[ArgumentPath], arguments: JsonObject, current: JsonObject | None, *, replaces_all: bool
 ) -> list[str]:
-    """What *arguments* say at these *paths*, compared with the *current* state where that is known.
+    """Return the lines for what *arguments* set at these *paths*, compared with the *current* state if it is known.
 
     Each path has lines of its own up to the limit, so that a long list cannot push another one out of sight.
     *replaces_all*: users who are not named lose their access.
@@ -42,7 +42,7 @@ def access_lines(
 def _path_lines(
     path: ArgumentPath, new_values: list[Any], old_values: list[Any], replaces_all: bool
 ) -> Iterator[tuple[str, str]]:
-    """Kind of change and line, for one path."""
+    """Yield the kind of change and the line, for one path."""
     label = ".".join(path)
     if len(new_values) == 1 and isinstance(new_values[0], dict):
         old = old_values[0] if old_values and isinstance(old_values[0], dict) else {}
@@ -71,14 +71,14 @@ def _scalar_lines(label: str, name: str, new_value: Any, old_values: list[Any]) 
 
 
 def _flatten_entries(values: list[Any]) -> list[Any]:
-    """One list of what is in *values*: lists, single values, or null for an empty list."""
+    """Return the entries of *values* (lists, single values, or null for an empty list) as one list."""
     flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
     return [item for item in flat if item is not None]
 
 
 def _comparison_lines(label: str, new_entries: list[Any], old_entries: list[Any]) -> Iterator[tuple[str, str]]:
     old = {entry_identity(entry): entry for entry in old_entries}
-    # A list: somebody who is named twice, perhaps with two roles, is shown twice.
+    # A list, because a user who is named twice, perhaps with two roles, is shown twice.
     new = [(entry_identity(entry), entry) for entry in new_entries]
     for key, entry in new:
         if key not in old:
@@ -101,7 +101,7 @@ def _comparison_lines(label: str, new_entries: list[Any], old_entries: list[Any]
 
 
 def _limit_lines(lines: Iterable[tuple[str, str]]) -> list[str]:
-    """The first lines, and how many of each kind there are besides."""
+    """Return the first lines, and a count of each kind of the others."""
     found = list(lines)
     rest = [kind for kind, _ in found[MAX_LINES:]]
     counts = ", ".join(f"{rest.count(kind)} {kind}" for kind in dict.fromkeys(rest))

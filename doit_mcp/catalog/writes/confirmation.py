@@ -1,4 +1,4 @@
-"""Confirmation: asks the user before a write, and makes sure that what they accepted is still true."""
+"""Confirmation: asks the user before a write, and checks that what they accepted is still true."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EMPTY_FORM: JsonObject = {"type": "object", "properties": {}}
 MAX_QUESTIONS = 3
 """How often the user is asked if the thing changes while they think."""
 MAX_READ_PAGES = 10
-"""Pages of a list that are searched for the thing a write is about."""
+"""Pages of a list that are searched for the object of a write."""
 MAX_INLINE_BYTES = 16 << 10
 """Size of arguments up to which the preview is made in the event loop. A few KB of JSON can have thousands of members."""
 STATE_UNREADABLE = "The current state could not be read."
@@ -36,27 +36,29 @@ CLIENT_UNREACHABLE = (
 
 
 def always_confirms(tool: Tool) -> bool:
-    """Whether *tool* asks before each call, whatever its arguments."""
+    """Return whether *tool* asks before each call, whatever its arguments."""
     return tool.writes and always_asks(tool.facts)
 
 
 @dataclass(frozen=True, slots=True)
 class StateReader:
-    """Reads the current state of what a write is about: with a tool for one thing, or as a row of a list."""
+    """Reads the current state of the object of a write: with a get tool, or as a row of a list."""
 
     tool: Tool
     may_be_missing: bool = False
     """The write also creates what does not exist yet."""
     argument_names: Mapping[str, str] = field(default_factory=dict)
-    """What *tool* calls an argument that has another name in the write."""
+    """The names that *tool* has for arguments that are called differently in the write."""
 
     async def read_state(self, call: Call, arguments: JsonObject) -> JsonObject | None:
-        """The thing; None if it is not known. Raises ApiError if it does not exist but has to, and if the sign-in has
-        ended."""
+        """Return the object; None if it is unknown.
+
+        Raise ApiError if it does not exist but must, or if the credential is no longer accepted.
+        """
         return (await self.read_state_with_note(call, arguments))[0]
 
     async def read_state_with_note(self, call: Call, arguments: JsonObject) -> tuple[JsonObject | None, str]:
-        """The same, with a note for the user on why it is not known."""
+        """Return the object as read_state() does, with a note for the user if it is unknown."""
         schema = self.tool.input_schema
         places = {*self.tool.targets, *schema.get("required", ())}
         named = {self.argument_names.get(name, name): value for name, value in arguments.items()}
@@ -74,7 +76,7 @@ class StateReader:
         return (None, "") if isinstance(found, ContentResult) else (_with_newest_version(found), "")
 
     async def _find_row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
-        """The row with this id; if it was not found, also how far the list was read."""
+        """Return the row with this id; if it was not found, also a note on how far the list was read."""
         if id is None:
             return None, ""
         large = {**arguments, "maxResults": LARGE_PAGE_SIZE}
@@ -93,15 +95,17 @@ class StateReader:
 
 
 def _with_newest_version(row: JsonObject) -> JsonObject:
-    """*row*; one that is kept in versions, the newest last, has the fields of the newest as well."""
+    """Return *row*; an object with versions, the newest last, also gets the fields of the newest."""
     versions = row.get("versions")
     newest = versions[-1] if isinstance(versions, list) and versions else None
     return {**row, **newest} if isinstance(newest, dict) else row
 
 
 def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | None:
-    """The reader of what *tool* changes or deletes, as its declaration says. Raises TypeError if that names no tool
-    that reads."""
+    """Return the reader of what *tool* changes or deletes, as declared.
+
+    Raise TypeError if the declaration does not name a tool that reads.
+    """
     found = declared_reader(tool, "preview_with", tools_by_name)
     if found is None:
         return None
@@ -111,7 +115,10 @@ def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | 
 def declared_reader(
     tool: Tool, fact: Literal["preview_with", "verify_with"], tools_by_name: Mapping[str, Tool]
 ) -> Tool | None:
-    """The tool that a *fact* of a declaration refers to; None if it refers to none."""
+    """Return the tool that a *fact* of a declaration refers to; None if there is none.
+
+    Raise TypeError if it is not a known tool that reads.
+    """
     name = reader_name(tool.facts.get(fact))
     found = tools_by_name.get(name)
     if name and (found is None or found.writes):
@@ -120,7 +127,7 @@ def declared_reader(
 
 
 def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
-    """*tool*, which asks the user first if the client supports it. Without a yes nothing happens."""
+    """Make *tool* ask the user first if the client supports it. Nothing happens unless the user accepts."""
     always = always_confirms(tool)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
@@ -138,7 +145,7 @@ def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
 
 
 async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments: JsonObject) -> None:
-    """Ask the user until they accept what is true at that time. Raises ToolError if they do not.
+    """Ask the user until they accept what is true at that time. Raise ToolError if they do not.
 
     After the answer the state is read again and the question made again, so that the user agreed to what is true now.
     With stateless requests the call runs again with the answer, and that run has just done so. Between this last read
@@ -184,8 +191,8 @@ async def _customer_label(call: Call) -> str:
     except ApiError as error:
         if error.kind == "credential":
             raise
-        domain = ""  # The id alone still says whose data it is; if the API is unavailable, the write will say so.
-    # Where an API token names the customer, its key is the domain.
+        domain = ""  # The id alone still identifies the customer; if the API is unavailable, the write will fail.
+    # If an API token determines the customer, the key is the domain.
     id = "" if id == domain else to_plain_text(id)
     return (f"{domain} (id {id})" if domain and id else domain or id) or "your own account"
 

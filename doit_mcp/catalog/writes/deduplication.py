@@ -22,7 +22,7 @@ from .affected_objects import affected_identifiers
 from .receipt_verification import Verifier
 
 ALREADY_DONE_KEY = "alreadyDone"
-"""Member of an answer that was given before."""
+"""Member of a result that was returned before."""
 CREATED_KIND, CHANGED_KIND = "made", "changed"
 """Kinds of writes: those that add something, which only its removal undoes, and those that change or delete something,
 which any later write about it undoes."""
@@ -78,20 +78,20 @@ async def _is_undone(verifier: Verifier | None, call: Call, arguments: JsonObjec
 
 
 def _group_keys(tool: Tool, call: Call, kind: str, objects: Iterable[str]) -> list[str]:
-    """The groups of the receipts of one *kind* about some objects."""
+    """Return the receipt groups of one *kind* for some objects."""
     named = (orjson.dumps([call.tenant, tool.area, kind, one]) for one in objects)
     return [sha256(name).hexdigest()[:32] for name in named]
 
 
 def _structured_content(answer: bytes) -> JsonObject:
-    """The object in a packed answer; {} where that was not kept."""
+    """Return the object in a packed result; {} if it was not stored."""
     kept = orjson.loads(answer) if answer else {}
     found: JsonObject = kept.get("result") or kept.get("content", {}).get("structured") or {}
     return found
 
 
 def _write_digest(tool: Tool, arguments: JsonObject) -> str:
-    """The same for all arguments that mean the same."""
+    """Return a digest that is equal for all arguments with the same meaning."""
     arguments = canonicalize(arguments, tool.input_schema, creates=not tool.annotations.get("idempotentHint"))
     # Invalid Unicode is refused when the request is made; here it only needs a digest.
     try:
@@ -131,7 +131,7 @@ async def _settle_receipt(
     undone = [
         group for kind in (CHANGED_KIND, CREATED_KIND)[: 1 + removes] for group in _group_keys(tool, call, kind, about)
     ]
-    # Its own receipt is not settled yet, so it is not forgotten.
+    # Its own receipt is not settled yet, so it is not dropped.
     await call.receipts.forget_groups(undone)
     undone_by = tool.facts.get("undone_by", "change" if tool.annotations.get("destructiveHint") else "removal")
     if undone_by == "nothing":

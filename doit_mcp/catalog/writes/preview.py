@@ -1,4 +1,4 @@
-"""Preview: the text of the question before a write: the tool, the current state of the thing, and what changes."""
+"""Preview: the text of the question before a write, with the tool, the current state of the object, and the changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IDENTIFYING_FIELDS = (
     *("role", "roleId", "owner", "amount", "currency", "platform", "public", "permissions", "records", "version"),
     *("roleArn", "s3Bucket", "enabledFeatures"),
 )
-"""Fields that tell users which thing it is, and that do not change by themselves while they think."""
+"""Fields that identify the object to users and that do not change on their own while they decide."""
 
 MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address: the longest email addresses have fewer."""
@@ -28,10 +28,10 @@ ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchang
 def preview_message(
     tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = ""
 ) -> str:
-    """What will happen, in plain text. *customer* is given if it is not the user's own, *note* if *current* is not
-    known.
+    """Return what will happen, in plain text.
 
-    Every value is on one line behind its name, so that no text of the API can pass for a line of this message.
+    *customer* is given if it is not the user's own, *note* if *current* is unknown. Every value is on one line after
+    its name, so that text from the API cannot pass for a line of this message.
     """
     # A deletion changes nothing else: all of its arguments say what goes.
     deletes = tool.deletes
@@ -63,13 +63,13 @@ def _section(title: str, lines: list[str]) -> list[str]:
 
 
 def _identifying_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
-    """What tells users which thing it is, without what changes: that is shown with its old value."""
+    """Return what identifies the object to users, without what changes: that is shown with its old value."""
     names = (name for name in IDENTIFYING_FIELDS if name not in arguments)
     return {name: before[name] for name in names if before.get(name) not in (None, "", [], {})}
 
 
 def _mention_lines(tool: Tool, arguments: JsonObject) -> list[str]:
-    """The addresses in texts that reach outside by them, and in those that are too long to be shown whole."""
+    """Return the addresses in texts that can reach outside, and in texts that are too long to be shown in full."""
     found = dict(addresses_at(arguments, tool.linked_text_paths))
     for name, value in arguments.items():
         for path, words in hidden_addresses(name, value):
@@ -85,16 +85,16 @@ def _mention_lines(tool: Tool, arguments: JsonObject) -> list[str]:
 
 
 def _previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
-    """What *before* has of what is changed. The other members stay, or change by themselves."""
+    """Return the parts of *before* that change. Other members stay, or change on their own."""
     return {name: common_part(before[name], value) for name, value in arguments.items() if name in before}
 
 
 def preview_digest(
     tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = ""
 ) -> str:
-    """A digest of what preview_message() is made from, uncut, so that what it only counts cannot change either.
+    """Return a digest of the untruncated input of preview_message(), so that values it only counts cannot change.
 
-    Of the current state it has only the fields that the message compares or shows: others change by themselves. The
+    Of the current state it covers only the fields that the message compares or shows: others change on their own. The
     arguments stay the same while the user is asked.
     """
     before = current or {}

@@ -1,4 +1,4 @@
-"""Verification of receipts: asks the API whether an earlier write still holds before its receipt answers a repeat."""
+"""Verification of receipts: checks with the API that an earlier write still holds before a repeat gets its receipt."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .confirmation import StateReader, declared_reader
 
 STATUS_FIELD = "status"
 READER_FIELD_NAMES: Mapping[str, str] = {"jobFunction": "jobTitle", "newName": "name"}
-"""What readers call a field that the write has another name for."""
+"""Names that readers have for fields that are called differently in the write."""
 
 
 class Verifier(Protocol):
-    """Asks the API whether an earlier write still holds."""
+    """Checks with the API whether an earlier write still holds."""
 
     async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
-        """Whether the write with these arguments, which gave *result*, still holds; True if that is not known.
+        """Return whether the write with these arguments, which returned *result*, still holds; True if unknown.
 
-        Raises ApiError if the caller's sign-in is no longer accepted.
+        Raise ApiError if the caller's credential is no longer accepted.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectVerifier:
-    """Reads the thing that a write of *tool* was about."""
+    """Reads the object that a write of *tool* was about."""
 
     tool: Tool
     reader: StateReader
@@ -73,7 +73,7 @@ class ObjectVerifier:
         if not self.tool.annotations.get("idempotentHint"):
             set_now = {*arguments, STATUS_FIELD} if sets_status else set(arguments)
             return _differs(_select(result, set_now - targets), current) or _has_newer_version(current, result)
-        # What finds the thing is not changed, and may be found under another name.
+        # Arguments that identify the object are not changed, and the object may have another name by now.
         places = targets | ({"name"} if "newName" in self.tool.input_schema["properties"] else set())
         fields = {READER_FIELD_NAMES.get(name, name): value for name, value in arguments.items() if name not in places}
         if sets_status and STATUS_FIELD in result:
@@ -90,7 +90,7 @@ def _select(values: JsonObject, names: Collection[str]) -> JsonObject:
 
 
 def _differs(expected: JsonObject, current: JsonObject) -> bool:
-    """Whether a member of *expected* has another value in *current*; null stands for any value."""
+    """Return whether a member of *expected* has another value in *current*; null matches any value."""
     return any(
         value is not None and name in current and not _includes(value, current[name])
         for name, value in expected.items()
@@ -98,28 +98,28 @@ def _differs(expected: JsonObject, current: JsonObject) -> bool:
 
 
 def _includes(value: Any, current: Any) -> bool:
-    """Whether *current* is *value*, or an object with all of its members."""
+    """Return whether *current* equals *value*, or is an object with all of its members."""
     if isinstance(value, dict) and isinstance(current, dict):
         return all(name in current and _includes(member, current[name]) for name, member in value.items())
     return bool(value == current)
 
 
 def _has_newer_version(current: JsonObject, result: JsonObject) -> bool:
-    """Whether the thing has had a version after the one that the write made."""
+    """Return whether the object has a newer version than the one that the write created."""
     made, now = result.get("version"), current.get("currentVersionNumber")
     return isinstance(made, int) and isinstance(now, int) and made != now
 
 
 @dataclass(frozen=True, slots=True)
 class MembershipVerifier:
-    """Reads the list that a write added members to, or removed them from."""
+    """Reads the list that a write added members to or removed members from."""
 
     reader: Tool
     added_argument: str
     removed_argument: str
 
     async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
-        """Whether the list has all that was added, and nothing of what was removed."""
+        """Return whether the list has everything that was added, and nothing that was removed."""
         place = {name: value for name, value in arguments.items() if name in self.reader.input_schema["properties"]}
         try:
             found = await self.reader.run(call, place)
@@ -139,14 +139,14 @@ class MembershipVerifier:
 
 
 def _member_key(value: Any) -> str:
-    """What tells a member from the others: a tag in lower case, as the API keeps it; a labeled object by its id."""
+    """Return the key of a member: a tag in lower case, as the API stores it; a labeled object by its type and id."""
     if isinstance(value, dict):
         return f"{value.get('objectType')} {value.get('objectId')}"
     return str(value).strip().lower()
 
 
 def verifier_for(tool: Tool, tools_by_name: Mapping[str, Tool]) -> Verifier | None:
-    """The check of what *tool* writes, as its declaration says; None if the API shows no effect that could be undone."""
+    """Return the verifier of what *tool* writes, as declared; None if the API shows no effect that could be undone."""
     facts = tool.facts
     if facts.get("undone_by") == "nothing":
         return None

@@ -1,4 +1,4 @@
-"""Values as a message to people shows them: on one line, plain and short."""
+"""Formatting of values in a message to users: on one line, plain and short."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from .plain_text import to_plain_text
 
 MAX_LINES, MAX_VALUE_CHARACTERS, MAX_READ_CHARACTERS = 20, 160, 1_000
 IDENTITY_FIELDS = ("user", "email", "id")
-"""Members by which people and channels are told from each other."""
+"""Members that identify users and channels."""
 ASCII_LOWERCASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def preview_value(value: Any) -> str:
-    """*value* on one line."""
+    """Return *value* on one line."""
     if isinstance(value, list) and value and all(_is_user_entry(one) for one in value):
         return shorten(", ".join(preview_entry(one) for one in value))
     return shorten(value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
 def shorten(text: str, length: int = MAX_VALUE_CHARACTERS) -> str:
-    """*text* on one line; the characters that are left out are counted."""
-    # A text can have megabytes, and only its beginning is shown.
+    """Return *text* on one line, with a count of the characters left out."""
+    # A text can be megabytes long, and only its beginning is shown.
     found = to_plain_text(text[:MAX_READ_CHARACTERS])
     rest = max(0, len(found) - length) + max(0, len(text) - MAX_READ_CHARACTERS)
     return f"{found[:length]}… (and {rest:,} more characters)" if rest else found
 
 
 def is_shortened(text: str) -> bool:
-    """Whether a part of *text* is left out where it is shown. Breaking markup makes a text longer."""
+    """Return whether *text* is shown only in part. Breaking markup makes a text longer."""
     return len(text) > MAX_READ_CHARACTERS or len(to_plain_text(text)) > MAX_VALUE_CHARACTERS
 
 
@@ -41,7 +41,7 @@ def _is_user_entry(value: Any) -> bool:
 
 
 def preview_entry(entry: Any) -> str:
-    """A person or a channel: bob@example.com (viewer); C12 (name: general)."""
+    """Return a user or channel as text: bob@example.com (viewer); C12 (name: general)."""
     if not isinstance(entry, dict):
         return preview_value(entry)
     name, rest = entry_name(entry), entry_details(entry)
@@ -51,7 +51,7 @@ def preview_entry(entry: Any) -> str:
 
 
 def entry_details(entry: JsonObject) -> str:
-    """What is said of a person or a channel besides who or which it is."""
+    """Return the members of a user or channel other than its name."""
     known = {
         name: value for name, value in entry.items() if value not in (None, "", [], {}) and value != entry_name(entry)
     }
@@ -62,7 +62,7 @@ def entry_details(entry: JsonObject) -> str:
 
 
 def entry_name(entry: JsonObject) -> str | None:
-    """By what a person or a channel is known."""
+    """Return the name or id of a user or channel."""
     return next((entry[name] for name in IDENTITY_FIELDS if isinstance(entry.get(name), str)), None)
 
 

@@ -1,4 +1,4 @@
-"""From a verified caller to the DoiT API: the caller's token is exchanged, never passed on."""
+"""Connects verified principals to the DoiT API. Their tokens are exchanged, never forwarded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .app_keys import PrincipalApiFactory
 
 
 def make_api_factory(upstream: Upstream, auth: Authentication, console: Upstream | None = None) -> PrincipalApiFactory:
-    """How each caller's calls reach the API, and DoiT's console."""
+    """Return a factory of clients for the DoiT API and, with *console*, for the DoiT console."""
 
     def connect_for(principal: Principal, name: str, caller: Caller, report: ProgressCallback, seconds: float) -> Doit:
         credential = auth.credential(principal)
@@ -45,18 +45,20 @@ def make_api_factory(upstream: Upstream, auth: Authentication, console: Upstream
 
 
 def start_stream_lease(app: web.Application, principal: Principal) -> StreamLease:
-    """How long a stream of *principal* may go on. An API token has no end of its own; it is refused one day."""
+    """Start the lease that limits a stream of *principal*.
+
+    An API token has no expiration date; its lease ends when the API rejects the token.
+    """
     return app[app_keys.STREAM_LEASES].start_lease(principal.digest, expiry(principal))
 
 
 def expiry(principal: Principal) -> float:
-    """When the credential of *principal* ends by itself, in epoch seconds."""
+    """Return when the credential of *principal* expires, in epoch seconds."""
     return principal.expires if principal.kind == "jwt" else NEVER_EXPIRES
 
 
 class SenderFactory:
-    """Describes the clients behind requests. What that needs from *app* is looked up once, except what is attached
-    later."""
+    """Makes the senders of requests. Lookups in *app* are done once, except for values that are set later."""
 
     def __init__(self, app: web.Application) -> None:
         self._app, self._resource_url = app, app[app_keys.SETTINGS].resource_url
@@ -74,7 +76,11 @@ class SenderFactory:
 
 
 def resolve_api_access(connect_for: PrincipalApiFactory, principal: Principal, session: Session | None) -> ApiAccess:
-    """How *principal* reaches the API: as the customer of the token, or as the one an employee chose in *session*."""
+    """Return how *principal* reaches the API: as the token's customer, or as the one an employee chose in *session*.
+
+    The tuple holds the factory of API clients, for employees the function that switches to another customer, and the
+    customer's ID.
+    """
     if not principal.employee:
         return partial(connect_for, principal), None, principal.tenant
 

@@ -1,4 +1,4 @@
-"""HTTP+SSE on ``/sse`` and ``/sse/message``: the transport of revision 2024-11-05, which some clients still use."""
+"""The HTTP+SSE transport of revision 2024-11-05 on ``/sse`` and ``/sse/message``, which some clients still use."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNKNOWN_CALLER = Caller(DEFAULT_REVISION)
 
 
 class SseChannel:
-    """Sends to the stream of a session, which carries the answers to all of its requests."""
+    """Sends to the stream of a session, which carries the responses to all of its requests."""
 
     __slots__ = ("_message_queue",)
     may_stream = is_shared = True
@@ -37,7 +37,7 @@ class SseChannel:
         self._message_queue = message_queue
 
     def open(self, session: Session | None, request_ids: Sequence[Id]) -> None:
-        """The stream is open already, and has its own keepalive."""
+        """Do nothing: the stream is already open and has its own keepalive."""
 
     async def send(self, data: bytes) -> None:
         """Put a message on the stream."""
@@ -45,7 +45,7 @@ class SseChannel:
         self._message_queue.put(data)
 
     async def release(self) -> None:
-        """Keep the stream: the session ends with it."""
+        """Do nothing: the session would end with its stream."""
 
     async def finish(self, status: int, body: bytes) -> None:
         """Put the answer on the stream."""
@@ -53,11 +53,11 @@ class SseChannel:
         self._message_queue.put(body)
 
     async def finish_canceled(self) -> None:
-        """A canceled request has no answer."""
+        """Do nothing: a canceled request gets no response."""
 
 
 class LegacySseEndpoint:
-    """GET and POST. What they need from *app* is looked up once, since every request needs it."""
+    """Handles GET and POST. Lookups in *app* are done once, not per request."""
 
     def __init__(self, app: web.Application) -> None:
         self._app, self._make_sender = app, SenderFactory(app).make_sender
@@ -67,7 +67,7 @@ class LegacySseEndpoint:
         self._bodies = app[app_keys.BODY_MEMORY]
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
-        """Open the stream. Its first event names the URL for messages. The session lives as long as the stream."""
+        """Open the stream. Its first event contains the URL for messages. The session lives as long as the stream."""
         if not parse_accept(request).events:
             raise RequestRejected(406, f"Accept must allow {EVENT_STREAM_TYPE}")
         outbox, streams = MessageQueue(), self._streams
@@ -94,9 +94,9 @@ class LegacySseEndpoint:
         return f"{prefix}{MESSAGES_PATH}?{urlencode({'sessionId': session.id} | selection_query(request))}"
 
     async def post(self, request: web.Request, principal: Principal) -> web.StreamResponse:
-        """Handle a message, or a batch of them. Answers are sent on the stream."""
+        """Handle a message or a batch of messages. Responses are sent on the stream."""
         session, sink = await self._find_session(request, principal)
-        # A client that renewed its token keeps its stream, and with it the session.
+        # A client that renews its token keeps its stream and therefore its session.
         self._leases.renew(session.id, principal.digest, expiry(principal))
         with self._bodies.share(principal.owner) as share:
             body = await read_body(request, parse_accept(request), self._settings.body_timeout_s, share)
@@ -104,7 +104,7 @@ class LegacySseEndpoint:
                 payload = await parse_payload(body)
                 if isinstance(payload, Request):
                     request[app_keys.REQUEST_ID] = payload.id
-                # No headers: the session alone decides which revision this transport speaks.
+                # No headers: in this transport, only the session determines the revision.
                 sender = self._make_sender(request, principal, None)
                 task = await self._endpoint.handle(sender, session, payload, SseChannel(sink))
             except RpcError as error:
@@ -114,7 +114,7 @@ class LegacySseEndpoint:
         return BufferedResponse(202, b"Accepted", TEXT_HEADERS)
 
     async def _find_session(self, request: web.Request, principal: Principal) -> tuple[Session, MessageSink]:
-        """The session, and the sink of its stream, which another replica may hold."""
+        """Return the session and the sink of its stream, which another replica may hold. Raises RequestRejected."""
         ids = request.query.getall("sessionId", [])
         if len(ids) != 1 or not ids[0]:
             raise RequestRejected(400, "sessionId is missing; open GET /sse and post to the URL that it announces")

@@ -1,4 +1,4 @@
-"""Limits the open event streams of each principal, and keeps the HTTP+SSE sessions that live as long as theirs."""
+"""Limits the open event streams of each principal, and owns HTTP+SSE sessions, which live as long as their stream."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ RETRY_AFTER_SECONDS = 5.0
 
 
 def too_many_streams(per_owner: int) -> str:
-    """The message for a principal who has *per_owner* streams."""
+    """Return the error message for a principal with *per_owner* open streams."""
     return f"{per_owner} event streams are open for this user; close one first"
 
 
 def unlimited_sessions() -> MemorySessions:
-    """Sessions without limits of their own: each ends with its stream, and streams are limited."""
+    """Return sessions without limits: each session ends with its stream, and streams are limited."""
     return MemorySessions(idle_seconds=math.inf, max_per_owner=sys.maxsize, max_total=sys.maxsize)
 
 
@@ -38,9 +38,9 @@ class StreamSlot:
 
 
 class StreamLimiter:
-    """The long-lived streams of one process, and the HTTP+SSE *sessions* that need theirs.
+    """Limits the long-lived streams of one process, and holds the HTTP+SSE *sessions* that live on such streams.
 
-    Where there are other replicas, :meth:`share` makes the limit one for all of them.
+    With several replicas, :meth:`share` extends the limit to all of them.
     """
 
     def __init__(self, per_owner: int, sessions: Sessions | None = None) -> None:
@@ -55,7 +55,7 @@ class StreamLimiter:
         self._quota: SharedLimiter | None = None
 
     def share(self, quota: SharedLimiter) -> None:
-        """Limit the streams of all replicas together by *quota*."""
+        """Limit the streams of all replicas together with *quota*."""
         self._quota = quota
         self._slots.on_release = quota.release
 
@@ -65,17 +65,17 @@ class StreamLimiter:
         return self._slots.in_use
 
     async def check_quota(self, owner: str) -> None:
-        """Check that the streams at other replicas leave room for one more; then take its slot without awaiting.
+        """Check that the streams of all replicas leave room for one more. Raises LimitExceeded.
 
-        Raises LimitExceeded.
+        Take the slot right after this call, without awaiting anything in between.
         """
         if self._quota is not None:
             await self._quota.acquire(owner)
 
     def held_by(self, owner: str) -> int:
-        """The number of streams of *owner* in this process."""
+        """Return the number of streams of *owner* in this process."""
         return self._slots.held_by(owner)
 
     def slot(self, owner: str) -> StreamSlot:
-        """The slot of one stream of *owner*."""
+        """Return the slot of one stream of *owner*."""
         return StreamSlot(self._slots, owner)
