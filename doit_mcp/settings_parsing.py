@@ -42,7 +42,7 @@ class Variable:
 
     @property
     def default_text(self) -> str:
-        """The default as an operator would write it; "" if there is none."""
+        """The default as an operator would write it; "" without one."""
         if isinstance(self.default, bool):
             return str(self.default).lower()
         return " ".join(self.default) if isinstance(self.default, tuple) else str(self.default)

@@ -210,7 +210,9 @@ def test_images_are_built_with_a_bill_of_materials(tmp_path: Path) -> None:
     shows = 'printf "%s\\n" "$@"'
     usage = run_script(tmp_path, shows, "image")
     assert usage.returncode == 2 and usage.stderr.startswith("Build the image") and "containerd" in usage.stderr
-    assert usage.stderr.rstrip().endswith("refuses them."), "comments in the script are none of the usage"
+    assert usage.stderr.rstrip().endswith("docker buildx create --use)."), (
+        "comments in the script are none of the usage"
+    )
     git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "gc.auto=0"]
     when = {**os.environ, "GIT_COMMITTER_DATE": "2026-01-02T03:04:05+02:00"}
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "All of it"]):

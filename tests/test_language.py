@@ -65,7 +65,6 @@ def test_documents_and_scripts(name: str) -> None:
         "Tell it anew",
         "The behaviour of catalogues",
         "A cancelled, normalised request",
-        "See design 7.2",
     ],
 )
 def test_banned_phrases(text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
-# A timeout on something that must happen only ends a hang; it is no measure of speed.
+# A timeout on something that must happen only ends a hang; it does not measure speed.
 LEAST_PATIENCE_SECONDS = 20
 
 

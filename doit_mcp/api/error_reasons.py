@@ -39,7 +39,7 @@ SECRET = re.compile(
 
 
 def extract_reason(status: int, body: bytes) -> str:
-    """Return the reason in an error body; "" if there is none that is safe to show."""
+    """Return the reason in an error body; "" without one that is safe to show."""
     if status in HIDDEN_STATUSES or status == 401 or not 400 <= status < 500:
         return ""
     try:
@@ -64,7 +64,7 @@ def clean_text(text: str, max_characters: int = MAX_REASON_CHARACTERS) -> str:
 
 
 def _is_visible(letter: str) -> bool:
-    """Return whether *letter* is no control, format (bidi, zero-width, tag), surrogate or private-use character."""
+    """Return False for control, format (bidi, zero-width, tag), surrogate and private-use characters."""
     return not unicodedata.category(letter).startswith("C")
 
 

@@ -20,7 +20,7 @@ EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
 
 
 class Marker:
-    """The type of the markers; each one is told apart by its identity."""
+    """The type of the markers; each one is distinguished by its identity."""
 
 
 EXTERNAL_TARGET = Marker()

@@ -64,7 +64,7 @@ async def iterate_rows(
 async def find_id(name: str, method: Callable[..., Any], field: str, **arguments: Any) -> str:
     """Return the id of the object whose *field* equals *name*, ignoring case, or else contains it.
 
-    Raises ApiError: "missing" if there is none, "argument" if there are several.
+    Raises ApiError: "missing" without a match, "argument" for several.
     """
     wanted = name.strip().casefold()
     if not wanted:

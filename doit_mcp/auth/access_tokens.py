@@ -202,7 +202,7 @@ def read_principal(jws: CompactJws) -> Principal:
 
 
 def _read_email(claims: JsonObject) -> str:
-    """The caller's e-mail address for the audit log; "" if the token has none."""
+    """The caller's email address for the audit log; "" if the token has none."""
     for name in ("email", "sub"):
         value = claims.get(name)
         if isinstance(value, str) and "@" in value and len(value) <= MAX_EMAIL_LENGTH and value.isprintable():

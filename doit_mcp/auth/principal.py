@@ -16,7 +16,7 @@ from .bearer import token_digest
 class Principal:
     """A verified caller.
 
-    *subject* is the user: for a DoiT API token, the e-mail address that the API returned. *customer* is what requests
+    *subject* is the user: for a DoiT API token, the email address that the API returned. *customer* is what requests
     to the API name as the tenant: "" for an API token, whose tenant the API knows. *domain* is the domain that the API
     returned for an API token; it is never sent to the API. *kind* says whether *token* is an access token of the
     identity provider or a DoiT API token; *expires* is when its verification ends, in epoch seconds.

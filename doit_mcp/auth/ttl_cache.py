@@ -24,7 +24,7 @@ class TtlCache(Generic[T]):
         return self._entries.keys()
 
     def get(self, key: bytes) -> T | None:
-        """The value of *key*; None if there is none or it has expired."""
+        """The value of *key*; None if it is missing or expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None

@@ -123,7 +123,7 @@ def _filter_by_number(numbers: list[float | None], rows: Sequence[int], conditio
 def _parse_bound(value: str) -> float:
     found = parse_number(value)
     if found is None:
-        raise ApiError(f"filters: {short_json(value)} is no number to compare with", kind="argument")
+        raise ApiError(f"filters: {short_json(value)} must be a number to compare with", kind="argument")
     return found
 
 

@@ -53,9 +53,9 @@ def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...
     tools = tuple(tools)
     known = toolset_names(tools)
     if unknown := selection.toolsets - set(known):
-        raise UnknownToolset(f"no toolset {', '.join(sorted(unknown))[:80]}; there are {', '.join(known)}")
+        raise UnknownToolset(f"Unknown toolset {', '.join(sorted(unknown))[:80]}. Available: {', '.join(known)}")
     if unknown := selection.tools - {tool.name for tool in tools}:
-        raise UnknownToolset(f"no tool {', '.join(sorted(unknown))[:80]}")
+        raise UnknownToolset(f"Unknown tool {', '.join(sorted(unknown))[:80]}")
     chosen = selection.toolsets or (frozenset() if selection.tools else frozenset({DEFAULT_TOOLSET}))
     declared = [is_listed for name, is_listed in DECLARED_TOOLSETS.items() if name in chosen]
     areas = chosen - DECLARED_TOOLSETS.keys()

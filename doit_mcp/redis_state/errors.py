@@ -18,7 +18,7 @@ class NotPrimary(Exception):
     """The Redis server behind the host name accepts no writes."""
 
 
-# In the error of a command that needs memory when there is none left (maxmemory, noeviction), also inside a script's.
+# In the error of a command that needs memory when it is used up (maxmemory, noeviction), also inside a script's.
 OUT_OF_MEMORY = "used memory > 'maxmemory'"
 
 # In the error of a script whose command the user's ACL forbids.

@@ -46,7 +46,7 @@ class RedisRateLimiter:
         self._connection, self._encryptor, self._write_queue, self._kind = connection, encryptor, write_queue, kind
         self._message, self._max_wait = message, max_wait
         self._owner_rate = _rate_arguments(per_owner)
-        # The bucket of all owners has the name "", which is no owner's.
+        # The bucket of all owners has the name "", which no owner has.
         self._total_rate = None if total is None else _rate_arguments(total)
 
     async def acquire(self, owner: str, amount: int = 1) -> None:

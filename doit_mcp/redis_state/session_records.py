@@ -121,7 +121,7 @@ class SessionRecords:
         return None if version is None else int(version)
 
     async def delete(self, id: str, owner: str) -> bool:
-        """Delete the record; False if there was none."""
+        """Delete the record; False if it was missing."""
         return bool(await self._connection.execute(*self.delete_command(id, owner)))
 
     def delete_command(self, id: str, owner: str) -> Command:

@@ -61,7 +61,7 @@ class TaskRecords:
             log.warning("other replicas see new tasks only when Redis is available again")
 
     async def read(self, id: str) -> TaskRecord | None:
-        """The record; None if there is none. Raises StateUnavailable."""
+        """The record, or None. Raises StateUnavailable."""
         key = self._key(id)
         found = await self._connection.run_script(READ_SCRIPT, [key], self._replicas)
         if found is None:

@@ -66,9 +66,9 @@ def test_names_of_toolsets() -> None:
 @pytest.mark.parametrize(
     ("chosen", "what"),
     [
-        (Selection(frozenset({"labels", "nothing"})), "no toolset nothing; there are core, all"),
-        (Selection(frozenset({"employees"})), "no toolset employees"),
-        (Selection(tools=frozenset({"nothing"})), "no tool nothing"),
+        (Selection(frozenset({"labels", "nothing"})), "Unknown toolset nothing. Available: core, all"),
+        (Selection(frozenset({"employees"})), "Unknown toolset employees"),
+        (Selection(tools=frozenset({"nothing"})), "Unknown tool nothing"),
     ],
 )
 def test_choices_of_nothing_are_refused(chosen: Selection, what: str) -> None:

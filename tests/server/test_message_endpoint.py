@@ -22,7 +22,7 @@ from doit_mcp.server.request_context import Services
 from doit_mcp.server.request_runner import RequestRunner
 from doit_mcp.server.sessions import Session
 from doit_mcp.server.signed_state import StateSigner
-from doit_mcp.server.tasks import Tasks
+from doit_mcp.server.tasks import MemoryTasks
 from tests.api.recorder import Recorder
 from tests.transports.http.serving import LATEST, Bench, Json, Site, offer, serving
 from tests.transports.http.serving import Session as HttpSession
@@ -70,7 +70,7 @@ class Policy:
     async def admit(self, owner: str, *messages: Message | RpcError) -> None:
         self.asked += 1
         if self.asked > self.most:
-            raise LimitExceeded(server_wide=False)
+            raise LimitExceeded("owner", 1.0, "too many requests")
 
 
 class Endpoint:
@@ -78,7 +78,7 @@ class Endpoint:
 
     def __init__(self, policy: Policy | None = None) -> None:
         hub, self.bench = NotificationHub(), Bench()
-        services = Services(hub, StateSigner(b"k" * 32), Tasks(hub))
+        services = Services(hub, StateSigner(b"k" * 32), MemoryTasks(hub))
         self.limiter = ConcurrencyLimiter(max_per_owner=2, max_total=2)
         self.runner = RequestRunner(self.limiter)
         self.endpoint = MessageEndpoint(services, self.runner, policy)

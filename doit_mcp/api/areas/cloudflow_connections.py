@@ -135,7 +135,7 @@ class CloudflowConnections(Area):
         """Create a connection that lets CloudFlow automations act on AWS accounts or Google Cloud. It grants
         permissions: show the user what it allows first. For Google Cloud, run the returned deploymentCommand there."""
         if ("gcpConfig" in connection) == ("awsConfig" in connection):
-            raise ApiError("gcpConfig, awsConfig: give one of them", kind="argument")
+            raise ApiError("Exactly one of gcpConfig and awsConfig is required", kind="argument")
         return await self._create(**connection)
 
     @patch("/cloudflow/v1/connections/{connectionId}", confirm=True, preview_with=get_cloudflow_connection)

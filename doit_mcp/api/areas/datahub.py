@@ -144,7 +144,7 @@ class Datahub(Area):
         """Upload a CSV file of events to a DataHub dataset. Reports include it after up to 15 minutes. For a few
         events, use send_datahub_events."""
         if bool(file) == bool(csv):
-            raise ApiError("file and csv: give one of them", kind="argument")
+            raise ApiError("Exactly one of file and csv is required", kind="argument")
         form: Upload = {"file": decode_file("file", file) if file else (csv or "").encode()}
         return await self._upload(**form, **({"provider": provider} if provider else {}))
 

@@ -43,8 +43,8 @@ class SpendForecast(TypedDict, total=False):
         "whole month before cost.",
         Members(ProjectedPeriod),
     ]
-    quarter: Annotated[JsonObject, "The same of the running quarter.", Members(ProjectedPeriod)]
-    method: Annotated[str, "How the days to come were reckoned."]
+    quarter: Annotated[JsonObject, "The same for the current quarter.", Members(ProjectedPeriod)]
+    method: Annotated[str, "How the remaining days are projected."]
     budgets: Annotated[
         list[JsonObject],
         "Budgets that are exceeded or will be, the first to break first: amount, spent, expected at the end of their "

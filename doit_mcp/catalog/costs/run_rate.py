@@ -121,7 +121,7 @@ PERIOD_OF_INTERVAL = {"month": month_of, "quarter": quarter_of, "year": year_of}
 def predict_breach(budget: JsonObject, today: date, forecast_day: str) -> JsonObject | None:
     """Return when a budget is exceeded in its current period, and by how much at its end; None if it is not or unknown.
 
-    *forecast_day* is the day that DoiT forecasts, "" if there is none. Without it, the budget's own run rate in this
+    *forecast_day* is the day that DoiT forecasts, "" if it forecasts none. Without it, the budget's own run rate in this
     period decides, for monthly, quarterly and yearly budgets.
     """
     limit, spent = to_number(budget.get("amount")), to_number(budget.get("currentUtilization"))

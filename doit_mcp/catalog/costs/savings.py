@@ -54,7 +54,7 @@ async def list_optimization_recommendations(
     """List recommendations (insights) that save money or reduce risk, with the savings of each. For one ranked list of
     all kinds of savings, use get_savings_summary."""
     if page and pageToken:
-        raise ApiError("page, pageToken: give one of them", kind="argument")
+        raise ApiError("Only one of page and pageToken is allowed", kind="argument")
     if (number_of := page or 0) >= MAX_PAGES:
         raise ApiError(f"page: must be below {MAX_PAGES}; go on with pageToken", kind="argument")
     answer: JsonObject = {}

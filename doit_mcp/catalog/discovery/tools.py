@@ -35,7 +35,7 @@ class OperationDescription(TypedDict, total=False):
     area: str
     callWith: Annotated[str, "The tool that runs it: read_operation if it only reads, else call_operation."]
     destructive: Annotated[bool, "It changes or deletes what is there."]
-    reachesOutside: Annotated[bool, "It reaches people or systems outside the customer's account."]
+    reachesOutside: Annotated[bool, "It reaches recipients or systems outside the customer's account."]
     inputSchema: Annotated[JsonObject, Verbatim]
 
 
@@ -92,7 +92,7 @@ def search_operations(finder: ToolFinder, query: str, area: str | None, access: 
     """
     areas = sorted({tool.area for tool in finder.tools})
     if area is not None and area not in areas:
-        raise ToolError(f"area: {short_json(area)} is no toolset; there are {', '.join(areas)}")
+        raise ToolError(f"area: {short_json(area)} is an unknown toolset. Available: {', '.join(areas)}")
     fitting = [
         tool
         for tool in finder.rank_tools(query)

@@ -90,7 +90,7 @@ FINOPS_PLAYBOOKS = (
         """Help me to set up a budget for what is named below.
         1. list_budgets with its name: is there one already? Then propose update_budget instead.
         2. cost_trend or run_query with the budget's filter: the last six months.
-        3. Propose an amount (with the reckoning), interval, filters (values as list_dimensions spells them) and
+        3. Propose an amount (with the calculation), interval, filters (values as list_dimensions spells them) and
         three thresholds. Wait for my yes before create_budget.""",
         PromptArgument("scope", "What it covers, e.g. a service, project, label or team.", required=True),
         PromptArgument("amount", "Limit of one period."),
@@ -173,9 +173,9 @@ LEGACY_PLAYBOOKS = (
         "allocations_usage_guidance",
         "How to use allocations",
         "Look for an allocation where a team or product is meant.",
-        """Where I speak of a team, product, environment or cost centre, look first for an allocation of that name
-        (list_allocations, get_allocation) and use it in run_query with type attribution and its id. Only if there
-        is none, use labels or projects.""",
+        """Where I speak of a team, product, environment or cost center, look first for an allocation of that name
+        (list_allocations, get_allocation) and use it in run_query with type attribution and its id. Without one,
+        use labels or projects.""",
     ),
     playbook(
         "document_output_reminder",

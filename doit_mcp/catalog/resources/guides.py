@@ -57,7 +57,7 @@ TERMS_GUIDE = """\
   all costs among its members. Queries know them as attribution and attribution_group.
 - **Anomaly**: cost above the range that was to be expected of a service in a project or account. costOfAnomaly is what
   lies above that range, not the whole cost. Active ones still last.
-- **Budget**: a limit for one period (day to year) or a fixed stretch of time. Thresholds warn people; they stop
+- **Budget**: a limit for one period (day to year) or a fixed stretch of time. Thresholds alert recipients; they stop
   nothing.
 - **Commitment**: a contract with a cloud provider to spend an amount within a time. Attainment is what counts so far.
 - **Recommendation** (insight): something to do, with savings a day or a risk it removes. Actionable ones are open.

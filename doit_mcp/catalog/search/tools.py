@@ -127,7 +127,9 @@ async def fetch(
     name, _, identifier = id.partition(":")
     kind = ENTITY_KINDS_BY_NAME.get(name)
     if kind is None or not identifier:
-        raise ToolError(f"id: {short_json(id)} is none that search gives: kind:id, where kind is one of {KIND_NAMES}")
+        raise ToolError(
+            f"id: {short_json(id)} must be an id that search returns, kind:id, where kind is one of {KIND_NAMES}"
+        )
     parts = await gather_partial({"it": kind.fetch_by_id(call, identifier)}, TIMEOUT_SECONDS)
     for error in parts.errors.values():
         raise error

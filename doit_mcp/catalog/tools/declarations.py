@@ -55,7 +55,7 @@ def unconfirmed_reason(facts: ToolFacts) -> str:
 
 
 def reader_name(reader: Reader | None) -> str:
-    """Return the name of the tool that a declaration refers to; "" if there is none."""
+    """Return the name of the tool that a declaration refers to; "" without one."""
     if reader is None or isinstance(reader, str):
         return reader or ""
     return operation_of(reader).name

@@ -63,7 +63,7 @@ class LocaleFormat:
         return self.group_sign.join([*reversed(groups), tail])
 
     def format_date(self, text: str) -> str:
-        """The day (2026-08-31) or month (2026-08) at the start of *text*; "" if there is none."""
+        """The day (2026-08-31) or month (2026-08) at the start of *text*; "" without one."""
         found = DATE_PATTERN.match(text)
         if found is None:
             return ""

@@ -48,7 +48,7 @@ class Tool:
     """One tool. *annotations* are its hints; *rows_key* is the key of the answer under which a list's rows are.
 
     *narrow_hint* says how to ask for less. *deadline* is in seconds; reads of one request need none, because the client
-    bounds them. *task_after* is for slow reads that ask no questions: after so many seconds the call becomes a task
+    bounds them. *task_after* is for slow reads that ask no questions: after this number of seconds the call becomes a task
     if the client can follow one. *resolve_target* is for a tool that calls others: it returns the tool that arguments
     mean and its arguments, or raises ToolError. *open_world*: the operation itself reaches outside of the account;
     *external_target_paths* are the paths of the arguments that do, *linked_text_paths* those of texts that do if they hold an address.
@@ -130,7 +130,7 @@ class Tool:
         return coerce_arguments(arguments, self.input_schema, self.identifiers)
 
     def argument_problems(self, arguments: JsonObject) -> list[str]:
-        """What is wrong with *arguments*, one sentence for each problem; run() requires that there are none."""
+        """What is wrong with *arguments*, one sentence for each problem. Call run() only without problems."""
         return self._arguments.problems(arguments)
 
     def result_problems(self, result: JsonObject) -> list[str]:

@@ -115,7 +115,7 @@ def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | 
 def declared_reader(
     tool: Tool, fact: Literal["preview_with", "verify_with"], tools_by_name: Mapping[str, Tool]
 ) -> Tool | None:
-    """Return the tool that a *fact* of a declaration refers to; None if there is none.
+    """Return the tool that a *fact* of a declaration refers to; or None.
 
     Raise TypeError if it is not a known tool that reads.
     """

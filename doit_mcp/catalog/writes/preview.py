@@ -40,7 +40,7 @@ def preview_message(
     if deletes:
         lines.append("This cannot be undone.")
     if tool.open_world:
-        lines.append("This affects people or systems outside of your DoiT account.")
+        lines.append("This affects recipients or systems outside of your DoiT account.")
     lines += [note] if note else []
     about = {name: value for name, value in arguments.items() if deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in about}
@@ -48,7 +48,7 @@ def preview_message(
     known = [f"{name}: {preview_value(value)}" for name, value in _identifying_values(arguments, before).items()]
     lines += _section("About", limit_lines(targets) + known)
     access = access_lines(tool.external_target_paths, changes, current, replaces_all=tool.verb == "update")
-    lines += _section("People, addresses and access", access + _mention_lines(tool, arguments))
+    lines += _section("Recipients and access", access + _mention_lines(tool, arguments))
     for path in tool.external_target_paths:
         changes = remove_path(changes, path)
     title = "Changes" if before.keys() & changes.keys() else "Details"

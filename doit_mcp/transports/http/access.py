@@ -49,7 +49,7 @@ def check_host_and_origin(request: web.Request, hosts: frozenset[str], origins: 
     headers = request.headers
     sent = headers.getall("Host", NO_VALUES)
     if (len(sent) != 1 or sent[0].lower() not in hosts) and request.path not in PROBE_PATHS:
-        return http_error_response(421, "misdirected_request", "This server does not answer to that Host")
+        return http_error_response(421, "misdirected_request", "This server does not serve that Host")
     if not request.raw_path.startswith("/") and not _is_own_target(request, hosts):
         return http_error_response(
             421, "misdirected_request", "This server does not answer to the host in the request's target"

@@ -117,16 +117,19 @@ def _make_metrics(app: web.Application, redis: RedisBackend | None) -> Metrics:
     shared = {} if redis is None else redis.gauges()
     return Metrics(
         {
-            "sessions": ("Sessions of the handshake era", lambda: len(app[app_keys.SESSIONS])),
+            "sessions": ("Open sessions", lambda: len(app[app_keys.SESSIONS])),
             "body_bytes": ("Bytes of the request bodies in progress", lambda: app[app_keys.BODY_MEMORY].total_bytes),
             "connections": ("Open connections of clients", lambda: app[app_keys.CONNECTION_LIMITS].open_connections),
             "streams": ("Open event streams", lambda: app[app_keys.STREAM_LIMITER].open_streams),
             "calls_in_flight": (
-                "Requests that are being answered",
+                "Requests in progress",
                 lambda: app[app_keys.REQUEST_RUNNER].limiter.in_use,
             ),
-            "tasks": ("Tasks that are kept", lambda: len(app[app_keys.SERVICES].tasks)),
-            "listeners": ("Who waits for changes", lambda: len(app[app_keys.SERVICES].notification_hub)),
+            "tasks": ("Stored tasks", lambda: len(app[app_keys.SERVICES].tasks)),
+            "listeners": (
+                "Subscriptions to change notifications",
+                lambda: len(app[app_keys.SERVICES].notification_hub),
+            ),
             **shared,
         },
         {circuit.name: partial(getattr, circuit, "state") for circuit in app[health.CIRCUIT_BREAKERS]},

@@ -45,7 +45,7 @@ class CatalogSelector:
             try:
                 made = self._catalogs[key] = self._make(selection, employee)
             except UnknownToolset as unknown:
-                raise RequestRejected(404, f"This path selects what does not exist: {unknown}") from None
+                raise RequestRejected(404, str(unknown)) from None
             if len(self._catalogs) > MAX_CACHED_CATALOGS:
                 self._catalogs.popitem(last=False)
         self._catalogs.move_to_end(key)

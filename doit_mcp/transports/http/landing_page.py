@@ -27,7 +27,7 @@ EXAMPLE_QUESTIONS = (
     "Show this week's cost anomalies, the most expensive first, and what caused them.",
     "What will this quarter cost if nothing changes?",
     "What did our ten most expensive projects cost in each of the last six months?",
-    "Split the Kubernetes bill by team, and say what nobody owns.",
+    "Split the Kubernetes bill by team, and show what has no owner.",
     "Which support tickets are still open, and which has waited longest?",
     "Which invoices are overdue, and how much do we owe in total?",
     "Make a budget of 20,000 dollars a month for the data platform and alert me at 80 percent.",
@@ -168,7 +168,7 @@ def _example_paths(toolsets: Sequence[str]) -> list[tuple[str, str]]:
         ("/mcp/readonly", "The same without anything that changes data."),
         (f"/mcp/x/{areas[0]}", "One toolset."),
         (f"/mcp/x/{','.join(areas[:2])}/readonly", "Several toolsets, without anything that changes data."),
-        ("/mcp/x/all", "Every tool there is, for clients that can hold so many."),
+        ("/mcp/x/all", "All tools, for clients that can handle them."),
         ("/mcp?tools=list_budgets,get_anomalies", "Single tools, by name."),
     ]
 

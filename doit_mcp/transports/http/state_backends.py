@@ -39,7 +39,7 @@ from .limits import Limits, local_limits, shared_limits
 from .request_body import RequestRejected
 from .stream_limits import StreamLimiter
 
-RESULTS_UNAVAILABLE = "Kept tables are temporarily unavailable; try again in a few seconds, or get the table anew"
+RESULTS_UNAVAILABLE = "Stored tables are temporarily unavailable; try again in a few seconds, or run the query again"
 RECEIPTS_UNAVAILABLE = (
     "Nothing was changed: the store that keeps writes from being done twice refuses new entries at the moment, so"
     " this write could not be recorded. Check the current state if it may have been done a moment ago; otherwise try"

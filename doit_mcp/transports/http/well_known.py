@@ -26,7 +26,7 @@ async def get_protected_resource(request: web.Request) -> web.Response:
     if path == "/":
         path = ""
     elif not is_endpoint(path):
-        return http_error_response(404, "not_found", "There is no such resource here")
+        return http_error_response(404, "not_found", "This resource does not exist")
     settings = request.app[app_keys.SETTINGS]
     document = resource_metadata(
         settings.resource_url, path, settings.auth_server_url, offline_access=settings.advertise_offline_access
@@ -39,7 +39,7 @@ async def reject_provider_metadata(request: web.Request) -> web.Response:
 
     The error is JSON, because clients parse the body regardless of the status.
     """
-    text = f"This server is no authorization server; see {METADATA_PATH_PREFIX} for the one to use"
+    text = f"This server is not an authorization server; see {METADATA_PATH_PREFIX} for the one to use"
     return http_error_response(404, "not_found", text)
 
 

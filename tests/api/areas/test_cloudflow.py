@@ -178,7 +178,7 @@ async def test_who_cannot_wait_for_ava_is_told_what_can_be_waited_for(kind: Any,
 )
 async def test_a_connection_is_to_one_cloud(name: str, given: dict[str, Any]) -> None:
     api = Recorder()
-    with pytest.raises(ApiError, match="gcpConfig, awsConfig"):
+    with pytest.raises(ApiError, match="gcpConfig and awsConfig"):
         await getattr(Doit.for_sender(api).cloudflow_connections, name)(**given)
     assert not api.requests
 

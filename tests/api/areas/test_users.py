@@ -55,5 +55,5 @@ def test_what_the_api_wants_a_key_for_is_keyed() -> None:
     rows = {operation.name: operation for operation in AREAS["users"].operations}
     assert {name for name, row in rows.items() if row.needs_idempotency_key} == {"resend_invite", "cancel_invite"}
     assert {name for name, row in rows.items() if row.open_world} == {"invite_user", "resend_invite"}
-    # A new e-mail makes the links in the earlier ones void.
+    # A new email invalidates the links in earlier ones.
     assert {name for name, row in rows.items() if row.destructive} == {"resend_invite", "cancel_invite"}

@@ -122,7 +122,7 @@ async def slice_held(arguments: dict[str, Any], table: ResultTable = LONG_TABLE)
     caller = Caller(Recorder())
     handle = await caller.results.put(caller.owner, pack_table(table))
     assert handle is not None
-    # As in a server: what this process holds otherwise is no matter for the garbage collector.
+    # As in a server: the garbage collector ignores other objects of this process.
     gc.collect()
     gc.freeze()
     await asyncio.sleep(0.01)

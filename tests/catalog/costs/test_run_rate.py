@@ -1,4 +1,4 @@
-"""Outlooks and breaking budgets, reckoned from days."""
+"""Projections and exceeded budgets, computed from daily costs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_days_that_the_bill_does_not_know_yet_are_reckoned_and_no_zeros() -> Non
     assert first_unknown_day(actual, TODAY) == date(2026, 9, 19) and run_rate(actual, TODAY) == 10.0
     found = project_cost(MONTH, actual, {}, 10.0, TODAY)
     assert found.spent + found.remaining == 300.0
-    # What is longer without costs is no lag.
+    # A longer gap without costs is not a delay of the billing data.
     assert first_unknown_day(days(date(2026, 8, 1), date(2026, 9, 1), 10.0), TODAY) == date(2026, 9, 18)
 
 

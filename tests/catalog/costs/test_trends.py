@@ -1,4 +1,4 @@
-"""Trend and comparison: the old server's queries and fields, and what is reckoned on top."""
+"""Trend and comparison: the old server's queries and fields, and what is computed from them."""
 
 from __future__ import annotations
 

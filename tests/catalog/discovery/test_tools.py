@@ -48,7 +48,7 @@ def test_nothing_found_says_what_to_do() -> None:
 
 
 def test_an_area_that_is_none_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ToolError, match='"nothing" is no toolset; there are .*budgets'):
+    with pytest.raises(ToolError, match='"nothing" is an unknown toolset. Available: .*budgets'):
         search_operations(FINDER, "labels", "nothing", None, 3)
 
 

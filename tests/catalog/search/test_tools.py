@@ -160,7 +160,7 @@ async def test_everything_that_is_found_can_be_fetched(id: str, title: str, says
 
 async def test_what_cannot_be_fetched_is_said() -> None:
     for wrong in ("budget:", "nothing", "spell:x"):
-        with pytest.raises(ToolError, match="is none that search gives"):
+        with pytest.raises(ToolError, match="must be an id that search returns"):
             await run("fetch", Recorder(), id=wrong)
     for wrong in ("recommendation:nokey", "ticket:x", "ticket:0", f"ticket:{'9' * 30}"):
         with pytest.raises(ApiError, match="id: a"):

@@ -1,4 +1,4 @@
-"""Kept results: bounded, ended by time, and nobody's but their owner's."""
+"""Stored results have limits, expire, and belong to one owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receipts: who does a write, who waits, who is told, and what is forgotten."""
+"""Receipts: who runs a write, who waits for its result, and what expires."""
 
 from __future__ import annotations
 

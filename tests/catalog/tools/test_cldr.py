@@ -49,7 +49,7 @@ def check_numbers(found: LocaleFormat, amount: float) -> None:
 
 
 def check_dates(found: LocaleFormat) -> None:
-    """Days and months can be told apart, and have the whole year."""
+    """Days and months are distinguishable, and have the full year."""
     written = [found.format_date(f"2026-{month:02}{day}") for month in range(1, 13) for day in ("", "-05", "-30")]
     valid = [text for text in written if text]
     # The 30th of February.

@@ -219,7 +219,7 @@ async def test_the_role_of_a_connected_account_is_shown_before_it_is_replaced() 
     api = Recorder(ACCOUNT)
     caller = Asked(api)
     await run("create_account_role", caller, accountID="1", roleArn="arn:new", enabledFeatures=["sandbox"])
-    assert "About:\n- accountID: 1\nPeople, addresses and access:\n- roleArn: arn:old → arn:new\n" in caller.text
+    assert "About:\n- accountID: 1\nRecipients and access:\n- roleArn: arn:old → arn:new\n" in caller.text
     assert methods(api) == ["GET", "POST"]
 
 
@@ -227,7 +227,7 @@ async def test_an_account_that_is_not_connected_yet_can_be() -> None:
     api = Recorder(ApiError("no such account", kind="missing", status=404), ACCOUNT)
     caller = Asked(api)
     await run("create_account_role", caller, accountID="1", roleArn="arn:new", enabledFeatures=[])
-    assert "About:\n- accountID: 1\nPeople, addresses and access:\n- roleArn: arn:new\n" in caller.text
+    assert "About:\n- accountID: 1\nRecipients and access:\n- roleArn: arn:new\n" in caller.text
     assert methods(api) == ["GET", "POST"]
 
 
@@ -410,7 +410,7 @@ async def test_n11_what_names_people_channels_or_public_asks(name: str, argument
     caller = Asked(api, "decline")
     with pytest.raises(ToolError, match="Nothing was changed"):
         await run(name, caller, **arguments)
-    assert f"People, addresses and access:\n- {said}\n" in caller.text
+    assert f"Recipients and access:\n- {said}\n" in caller.text
     assert set(methods(api)) <= {"GET"}
     assert TOOLS[name].annotations["openWorldHint"] is True
 
@@ -437,7 +437,7 @@ async def test_n11_what_removes_people_asks_as_well(arguments: JsonObject, said:
     caller = Asked(api, "decline")
     with pytest.raises(ToolError, match="Nothing was changed"):
         await run("update_budget", caller, id="b1", **arguments)
-    assert f"People, addresses and access:\n- {said}\n" in caller.text and set(methods(api)) == {"GET"}
+    assert f"Recipients and access:\n- {said}\n" in caller.text and set(methods(api)) == {"GET"}
 
 
 @pytest.mark.requirement("N12")
@@ -452,7 +452,7 @@ async def test_n12_every_person_who_gets_loses_or_changes_access_is_named() -> N
         public="viewer",
     )
     assert caller.text.splitlines()[-5:-1] == [
-        "People, addresses and access:",
+        "Recipients and access:",
         "- permissions: add eve@evil.example (editor)",
         "- permissions: change bob@acme.example: editor → viewer",
         "- public: no access → viewer",
@@ -698,7 +698,7 @@ async def test_n11_instructions_to_an_assistant_that_hold_addresses_ask(
     name: str, arguments: JsonObject, said: str
 ) -> None:
     text = await text_for(name, [], **arguments)
-    assert f"People, addresses and access:\n- question mentions: {said}\n" in text
+    assert f"Recipients and access:\n- question mentions: {said}\n" in text
     assert TOOLS[name].annotations["openWorldHint"] is True
 
 

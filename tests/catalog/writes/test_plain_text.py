@@ -1,4 +1,4 @@
-"""Text of the API in messages to people: one line, nothing hidden, nothing that renders."""
+"""Text of the API in messages to users: one line, nothing hidden, nothing that renders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Reads the page for people in headless Chromium as its readers do, and prints what was seen as one JSON line.
+// Reads the landing page in headless Chromium as its readers do, and prints what was seen as one JSON line.
 //
 // argument: {"browser": path, "url": …, "shots": directory}
 

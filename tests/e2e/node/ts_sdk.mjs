@@ -1,4 +1,4 @@
-// Drives the TypeScript SDKs: connects as told on the command line, lists, calls, and prints what came as one JSON line.
+// Drives the TypeScript SDKs: connects as the command line says, lists, calls, and prints what came as one JSON line.
 //
 // argument: {"sdk": "v1"|"v2", "transport": "http"|"sse"|"stdio", "era": "auto"|"legacy"|"modern", "url": …,
 //            "command": …, "args": […], "env": {…}, "calls": {tool: arguments}}
