@@ -167,6 +167,7 @@ async def run_stdio(settings: Settings, options: argparse.Namespace) -> None:
 
 async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     """Run the server with the sandbox's identity provider and DoiT API, on loopback. Raises BadSettings."""
+    _check_redis(settings)
     # Its accounts have public passwords, so the production image does not contain it.
     if find_spec(f"{__package__}.sandbox") is None:
         raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])
@@ -177,7 +178,6 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     from .transports.http.main_app import make_main_app
     from .transports.http.runner import freeze_heap, serve_app, socket_url, wait_for_stop_signal
 
-    _check_redis(settings)
     if settings.workers > 1:
         raise BadSettings(["DOIT_MCP_WORKERS: the sandbox runs in a single process."])
     if settings.host not in LOOPBACK_HOSTS:

@@ -254,7 +254,7 @@ def _parse_reply(operation: Operation, reply: Reply) -> Any:
     try:
         return orjson.loads(reply.body)
     except orjson.JSONDecodeError:
-        raise ApiError("it is not JSON", kind="answer", status=reply.status, maybe_applied=applied) from None
+        raise ApiError("the response is not JSON", kind="answer", status=reply.status, maybe_applied=applied) from None
 
 
 def _parse_event(data: str) -> JsonObject:

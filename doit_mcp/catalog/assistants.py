@@ -167,7 +167,7 @@ async def follow_stream(
             raise
         return incomplete_result(progress, error, next_step)
     if not progress.answer_parts and not progress.steps:
-        raise ApiError("the assistant said nothing", kind="answer", maybe_applied=True)
+        raise ApiError("the assistant returned no text", kind="answer", maybe_applied=True)
     return progress.result() | {"complete": True}
 
 

@@ -53,7 +53,7 @@ async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: f
         except ApiError as error:
             failed[name] = error
         except TimeoutError:
-            failed[name] = ApiError("it took too long", kind="timeout")
+            failed[name] = ApiError("the request took too long", kind="timeout")
 
     async with asyncio.TaskGroup() as group:
         for name, work in parts.items():

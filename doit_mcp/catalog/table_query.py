@@ -52,7 +52,9 @@ def column_index(table: ResultTable, column: str, argument: str) -> int:
     """Return the index of *column* in a row. Raise ApiError that lists the available columns."""
     names = [one["name"] for one in table.columns]
     if column not in names:
-        raise ApiError(f"{argument}: no column {short_json(column)}; there are {', '.join(names)}", kind="argument")
+        raise ApiError(
+            f"{argument}: unknown column {short_json(column)}. Available: {', '.join(names)}", kind="argument"
+        )
     return names.index(column)
 
 

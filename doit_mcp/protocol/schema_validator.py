@@ -178,8 +178,8 @@ def _format_path(steps: Iterable[str | int]) -> str:
 def _describe_unknown_name(name: str, known: list[str]) -> str:
     close = get_close_matches(name, known, 1) if len(name) <= MAX_SUGGESTED_NAME_LENGTH else []
     if close:
-        return f"is not known here; did you mean {close[0]}?"
-    return f"is not known here; known: {', '.join(known)}" if known else "is not known here: nothing is expected"
+        return f"is unknown; did you mean {close[0]}?"
+    return f"is unknown. Available: {', '.join(known)}" if known else "is unknown: no members are expected"
 
 
 def _describe_constraint(error: jsonschema_rs.ValidationError) -> str:

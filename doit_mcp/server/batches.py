@@ -44,7 +44,7 @@ def parse_batch(values: list[Any]) -> list[Message | RpcError]:
             if item.method == "initialize":
                 raise RpcError(INVALID_REQUEST, "Invalid Request: initialize cannot be part of a batch")
             if item.id in seen:
-                raise RpcError(INVALID_REQUEST, "Invalid Request: two requests of the batch have the same id")
+                raise RpcError(INVALID_REQUEST, "Invalid Request: two requests in the batch have the same id")
             seen.add(item.id)
         read.append(item)
     requests = [item for item in read if isinstance(item, Request)]

@@ -199,7 +199,7 @@ async def test_report_results_can_be_had_by_name_and_for_another_period() -> Non
         Request("GET", "/analytics/v1/reports", {"maxResults": "200", "nameContains": "weekly"}, None),
         Request("GET", "/analytics/v1/reports/r", {"startDate": "2026-01-01", "endDate": "2026-01-31"}, None),
     ]
-    with pytest.raises(ApiError, match="both or none"):
+    with pytest.raises(ApiError, match="must be given together"):
         await Doit.for_sender(api).reports.get_report_results(id="r", endDate="2026-01-31")
 
 

@@ -157,7 +157,7 @@ async def test_what_was_silently_stripped_from_queries_is_sent(config: dict[str,
 def test_a_misspelt_argument_is_refused_with_a_hint() -> None:
     tool = TOOLS["list_budgets"]
     assert tool.argument_problems(tool.coerce_arguments({"maxResult": 5})) == [
-        "maxResult: is not known here; did you mean maxResults?"
+        "maxResult: is unknown; did you mean maxResults?"
     ]
 
 

@@ -89,7 +89,9 @@ def test_n11_only_writes_reach_and_their_hints_say_so() -> None:
             assert tool.annotations["openWorldHint"] is tool.open_world, tool.name
 
 
-INSTRUCTS = re.compile(r"plain (?:words|language)|Markdown|MDX|HTML|Shown to people|in a sentence|easy to do", re.IGNORECASE)
+INSTRUCTS = re.compile(
+    r"plain (?:words|language)|Markdown|MDX|HTML|Shown to people|in a sentence|easy to do", re.IGNORECASE
+)
 """Words in the descriptions of texts that an assistant acts on, or that other users see with links."""
 UNMENTIONED = {
     ("ask_ava_streaming", "question"): "she answers the user, and changes nothing",

@@ -245,12 +245,12 @@ GOOD = {"id": "x", "name": "n"}
         ({"scopes": [{"id": "a"}, {}]}, "scopes[1].id: is required"),
         ({"scopes": [{"id": "A"}]}, 'scopes[0].id: must have the form ^[a-z]+$ (got "A")'),
         ({"scopes": [{"id": "a", "mode": "x"}]}, 'scopes[0].mode: must be one of is, starts_with (got "x")'),
-        ({"scopes": [{"id": "a", "mod": "is"}]}, "scopes[0].mod: is not known here; did you mean mode?"),
+        ({"scopes": [{"id": "a", "mod": "is"}]}, "scopes[0].mod: is unknown; did you mean mode?"),
         ({"kinds": ["a", "c"]}, 'kinds[1]: must be one of a, b (got "c")'),
         ({"note": 1}, "note: must be text or must be null (got 1)"),
         ({"extra": []}, "extra: must be an object (got [])"),
-        ({"nmae": "x"}, "nmae: is not known here; did you mean name?"),
-        ({"zzz": 1}, "zzz: is not known here; known: id, page, days, active, kinds, name"),
+        ({"nmae": "x"}, "nmae: is unknown; did you mean name?"),
+        ({"zzz": 1}, "zzz: is unknown. Available: id, page, days, active, kinds, name"),
     ],
     ids=str,
 )
@@ -289,7 +289,7 @@ def test_capped_keeps_the_first_of_equal_lines() -> None:
 
 def test_nothing_is_known_where_nothing_is_expected() -> None:
     found = SchemaValidator({"type": "object", "properties": {}, "additionalProperties": False}).problems({"a": 1})
-    assert found == ["a: is not known here: nothing is expected"]
+    assert found == ["a: is unknown: no members are expected"]
 
 
 def test_keywords_that_only_foreign_schemas_use_are_told_too() -> None:

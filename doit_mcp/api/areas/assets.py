@@ -109,7 +109,7 @@ class Assets(Area):
         the user the current and the new number first."""
         # The API could read a missing number as 0 and remove all licenses.
         if "quantity" not in changes:
-            raise ApiError("quantity: is needed", kind="argument")
+            raise ApiError("quantity is required", kind="argument")
         return await self._update(id=id, **changes)
 
     @post("/billing/v1/createAsset", open_world=True, confirm=True, undone_by="nothing")

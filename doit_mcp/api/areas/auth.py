@@ -36,5 +36,5 @@ def account_key(user: JsonObject) -> str:
     connection to each. Raise ApiError ("answer") if the API does not say who is signed in."""
     told = [value.strip().lower() for name in ("domain", "email") if isinstance(value := user.get(name), str)]
     if not any(told):
-        raise ApiError("it does not say who is signed in", kind="answer")
+        raise ApiError("the response does not name the signed-in user", kind="answer")
     return "/".join(part for part in told if part)

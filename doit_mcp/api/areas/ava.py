@@ -96,7 +96,7 @@ class Ava(Area):
         if isinstance(failed := said.get("error"), str) and failed:
             raise ApiError(clean_text(failed), kind="fault")
         if not isinstance(said.get("answer"), str):
-            raise ApiError("it holds no answer", kind="answer")
+            raise ApiError("the response has no answer", kind="answer")
         return said
 
     @post("/ava/v1/feedback", open_world=True, confirm=WORDS_OF_THE_USER, undone_by="nothing")

@@ -70,7 +70,7 @@ def parse_flow_id(text: str) -> str:
     found = TRIGGER_URL.fullmatch(plain)
     flow = found[1] if found else plain
     if "/" in flow or "%" in flow or len(flow) > MAX_FLOW_ID_CHARACTERS:
-        raise ApiError("flowID: give the flow's id alone, as list_cloudflows shows it", kind="argument")
+        raise ApiError("flowID: must be the id alone, as list_cloudflows shows it", kind="argument")
     return flow
 
 

@@ -148,7 +148,7 @@ class CloudflowConnections(Area):
         """Change a CloudFlow connection; omitted fields stay unchanged. enabled false stops the flows that use it. Its
         permissions in the cloud can change: show the user first."""
         if "gcpConfig" in changes and "awsConfig" in changes:
-            raise ApiError("gcpConfig, awsConfig: give at most one of them", kind="argument")
+            raise ApiError("Only one of gcpConfig and awsConfig is allowed", kind="argument")
         return await self._update(connectionId=connectionId, **changes)
 
     @delete("/cloudflow/v1/connections/{connectionId}", confirm=True, preview_with=get_cloudflow_connection)

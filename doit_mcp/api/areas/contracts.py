@@ -109,7 +109,13 @@ class Contracts(Area):
         """Show one contract with all its versions: billing rules, price books and line items."""
         return await self._contract(customerID=self._require_customer_id(customerID), contractID=contractID)
 
-    @post("/customers/{customerID}/contracts", permission=PERMISSION, confirm=True, verify_with=get_contract)
+    @post(
+        "/customers/{customerID}/contracts",
+        permission=PERMISSION,
+        confirm=True,
+        preview_with=None,
+        verify_with=get_contract,
+    )
     async def create_contract(
         self, *, customerID: CustomerId, **terms: Unpack[Terms]
     ) -> Annotated[JsonObject, ContractVersion]:
@@ -166,4 +172,4 @@ class Contracts(Area):
     def _require_customer_id(self, customer: str | None) -> str:
         if found := customer or self.sender.tenant:
             return found
-        raise ApiError("customerID: is needed, because the credential does not tell it", kind="argument")
+        raise ApiError("customerID is required, because the credential does not determine it", kind="argument")

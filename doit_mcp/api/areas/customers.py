@@ -90,4 +90,4 @@ class Customers(Area):
     def _require_customer_id(self, customer: str | None) -> str:
         if found := customer or self.sender.tenant:
             return found
-        raise ApiError("customerId: is needed, because the credential does not tell it", kind="argument")
+        raise ApiError("customerId is required, because the credential does not determine it", kind="argument")

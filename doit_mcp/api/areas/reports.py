@@ -137,7 +137,7 @@ class Reports(Area):
     ) -> Annotated[JsonObject, ReportResults]:
         """Run a saved report and return its results, for its own period or another one. Give its id or its name."""
         if bool(startDate) != bool(endDate):
-            raise ApiError("startDate and endDate: give both or none", kind="argument")
+            raise ApiError("startDate and endDate must be given together", kind="argument")
         found = id or await self._find_id(name)
         return await self._report(id=found, timeRange=timeRange, startDate=startDate, endDate=endDate)
 
@@ -214,10 +214,10 @@ def result_table(answer: JsonObject, currency: str | None = None) -> JsonObject:
     """Return a query's result as rows and columns. Raise ApiError if the response has no result."""
     result = answer.get("result")
     if not isinstance(result, dict):
-        raise ApiError("it holds no result", kind="answer")
+        raise ApiError("the response has no result", kind="answer")
     rows, columns = result.get("rows") or [], result.get("schema") or []
     if not isinstance(rows, list) or not isinstance(columns, list):
-        raise ApiError("its result has no rows", kind="answer")
+        raise ApiError("the result has no rows", kind="answer")
     found: JsonObject = {"rowCount": len(rows), "rows": rows, "columns": columns}
     if currency:
         found["currency"] = currency

@@ -253,7 +253,13 @@ class Tickets(Area):
         """Show the conversation of a support ticket: all comments with author and time."""
         ...
 
-    @post("/support/v1/tickets/{ticketId}/comments", open_world=True, confirm=WORDS_OF_THE_USER, undone_by="nothing")
+    @post(
+        "/support/v1/tickets/{ticketId}/comments",
+        open_world=True,
+        confirm=WORDS_OF_THE_USER,
+        preview_with=None,
+        undone_by="nothing",
+    )
     async def create_ticket_comment(
         self, *, ticketId: TicketId, **comment: Unpack[NewComment]
     ) -> Annotated[JsonObject, Comment]:
@@ -265,7 +271,13 @@ class Tickets(Area):
         """List the tags of a support ticket."""
         ...
 
-    @post("/support/v1/tickets/{ticketId}/tags", confirm=False, verify_with=list_ticket_tags, adds="tags")
+    @post(
+        "/support/v1/tickets/{ticketId}/tags",
+        confirm=False,
+        preview_with=None,
+        verify_with=list_ticket_tags,
+        adds="tags",
+    )
     async def add_ticket_tags(self, *, ticketId: TicketId, **body: Unpack[Tags]) -> Annotated[JsonObject, AppliedTags]:
         """Add tags to a support ticket. Existing tags stay."""
         ...

@@ -211,7 +211,7 @@ def costs_by_value(answer: JsonObject, dimension: str) -> CostsByValue:
     """Return the cost of each value of a dimension. Raise ApiError if the response lacks it."""
     cost, usage = sum_by_columns(answer, [dimension]), sum_by_columns(answer, [dimension], "usage")
     if not cost and answer["rows"]:
-        raise ApiError(f"its rows have no {dimension} and cost", kind="answer")
+        raise ApiError(f"the result has no columns {dimension} and cost", kind="answer")
     return {key[0]: CostAndUsage(amount, usage.get(key, 0.0)) for key, amount in cost.items()}
 
 

@@ -56,7 +56,7 @@ async def list_optimization_recommendations(
     if page and pageToken:
         raise ApiError("Only one of page and pageToken is allowed", kind="argument")
     if (number_of := page or 0) >= MAX_PAGES:
-        raise ApiError(f"page: must be below {MAX_PAGES}; go on with pageToken", kind="argument")
+        raise ApiError(f"page: must be below {MAX_PAGES}; use pageToken for more pages", kind="argument")
     answer: JsonObject = {}
     token = pageToken
     for turn in range(number_of + 1):

@@ -43,7 +43,7 @@ def _json_contents(value: JsonObject) -> JsonObject:
     text = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
     # Before sanitizing, because that takes long for millions of characters.
     if len(text) > 2 * MAX_DOCUMENT_CHARACTERS:
-        raise ResourceNotFound("it is too large to be read as one document")
+        raise ResourceNotFound("it is too large to read as one document")
     return {"text": sanitize_json(text)}
 
 

@@ -105,14 +105,14 @@ def _incident_title(row: JsonObject) -> str:
 async def _fetch_insight(call: Call, identifier: str) -> JsonObject:
     source, _, key = identifier.partition("/")
     if not source or not key:
-        raise ApiError("id: a recommendation's is recommendation:source/key", kind="argument")
+        raise ApiError("id: must have the form recommendation:source/key", kind="argument")
     return await call.doit.insights.get_insight(source=source, key=key)
 
 
 async def _fetch_ticket(call: Call, identifier: str) -> JsonObject:
     """Return a ticket with its comments, if they are available."""
     if not (identifier.isascii() and identifier.isdecimal() and 0 < len(identifier) < 16 and int(identifier)):
-        raise ApiError("id: a ticket's is a number", kind="missing")
+        raise ApiError("id: must be ticket: and a number", kind="missing")
     work: dict[str, Awaitable[JsonObject]] = {
         "ticket": call.doit.tickets.get_ticket(id=int(identifier)),
         "comments": call.doit.tickets.list_ticket_comments(ticketId=int(identifier)),

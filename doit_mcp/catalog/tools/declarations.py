@@ -7,6 +7,7 @@ from typing import Any
 
 from ...api.facts import Reader, ToolFacts, Unconfirmed
 from ...api.operation import operation_of
+from ...protocol.json_schema import record_hints
 
 
 def source_file(function: Callable[..., Any]) -> str:
@@ -35,6 +36,15 @@ def check_write_facts(function: Callable[..., Any], facts: ToolFacts, *, changes
     if not facts.keys() & {"preview_with", "verify_with"} and facts.get("undone_by") != "nothing":
         raise missing(
             function, "verify_with", "the method that shows whether what it made is still there, or None if none does"
+        )
+
+
+def check_rows_key(function: Callable[..., Any], fact: str, key: str, record: type | None) -> None:
+    """Raise TypeError if the member that holds the rows of a result is not a member of its TypedDict *record*."""
+    if key and record is not None and key not in record_hints(record):
+        raise TypeError(
+            f"{source_file(function)}: {function.__name__} has {fact}={key!r} in its decorator, but {record.__name__} has"
+            f" no such member. Available: {', '.join(record_hints(record))}"
         )
 
 

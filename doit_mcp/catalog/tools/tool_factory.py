@@ -17,7 +17,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..writes.empty_updates import find_update_fields
 from .composed import facts_of
-from .declarations import check_write_facts, source_file
+from .declarations import check_rows_key, check_write_facts, missing, source_file
 from .titles import make_title, status_texts
 from .tool import (
     DEADLINE_SECONDS,
@@ -44,6 +44,7 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
     if operation.stream:
         raise TypeError(f"{operation.name}: a stream needs a function that reads it")
     record = result_record(operation.function)
+    check_rows_key(operation.function, "items", operation.items, record)
     output = _output_schema(record, operation.items, may_be_empty=not operation.read_only)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject:
@@ -86,8 +87,11 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
     declared = facts_of(function)
     first = next(iter(inspect.signature(function).parameters))
     takes_doit = get_type_hints(function)[first] is Doit
+    if "area" not in declared:
+        raise missing(function, "area", "the toolset that lists it")
     rows_key, writes = declared.get("rows_key", ""), declared.get("writes", False)
     record = result_record(function)
+    check_rows_key(function, "rows_key", rows_key, record)
     output = _output_schema(record, rows_key)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
@@ -148,7 +152,7 @@ def _make_tool(
         check_write_facts(
             function,
             facts,
-            changes_existing=hints["destructiveHint"],
+            changes_existing=hints["destructiveHint"] or bool(path_arguments),
             risky=hints["destructiveHint"] or hints["openWorldHint"],
         )
     return Tool(

@@ -72,4 +72,4 @@ def _requested_skill(context: RequestContext, request: Request) -> tuple[Skill, 
 
 
 def _unknown_skill_error(request: Request) -> RpcError:
-    return RpcError(INVALID_PARAMS, "Invalid params: params.uri names no skill that is served here", id=request.id)
+    return RpcError(INVALID_PARAMS, "Invalid params: params.uri does not name a skill", id=request.id)

@@ -89,7 +89,7 @@ async def read_body(request: web.Request, accepted: AcceptedTypes, timeout: floa
     if request.headers.get("Content-Type") != JSON_TYPE and request.content_type != JSON_TYPE:
         raise RequestRejected(415, f"Content-Type must be {JSON_TYPE}")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise RequestRejected(415, "Content-Encoding is not supported; send the body as it is")
+        raise RequestRejected(415, "Content-Encoding is not supported; send the body unencoded")
     if not (accepted.json or accepted.events):
         raise RequestRejected(406, f"Accept must allow {JSON_TYPE} or {EVENT_STREAM_TYPE}")
     if request.content.is_eof():

@@ -65,6 +65,6 @@ async def test_one_asset_is_found_by_name() -> None:
 
 async def test_licenses_are_never_changed_without_a_number() -> None:
     api = Recorder()
-    with pytest.raises(ApiError, match="quantity: is needed"):
+    with pytest.raises(ApiError, match="quantity is required"):
         await Doit.for_sender(api).assets.update_asset(id="1")
     assert not api.requests

@@ -90,7 +90,7 @@ async def test_without_a_customer_it_is_the_callers_own() -> None:
 
 
 async def test_an_unknown_customer_has_to_be_named() -> None:
-    with pytest.raises(ApiError, match="customerID: is needed"):
+    with pytest.raises(ApiError, match="customerID is required"):
         await asked("contracts", "list_contracts", {})
 
 

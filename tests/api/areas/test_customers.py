@@ -69,5 +69,5 @@ async def test_without_an_id_it_is_the_callers_own_customer() -> None:
 
 
 async def test_an_unknown_customer_has_to_be_named() -> None:
-    with pytest.raises(ApiError, match="customerId: is needed"):
+    with pytest.raises(ApiError, match="customerId is required"):
         await asked("customers", "get_customer", {})

@@ -79,7 +79,7 @@ async def test_calling_runs_reads_and_writes() -> None:
 
 async def test_arguments_are_checked_against_the_real_schema() -> None:
     api = Recorder()
-    with pytest.raises(ToolError, match="Invalid arguments: nmae: is not known here.*id: is required"):
+    with pytest.raises(ToolError, match="Invalid arguments: nmae: is unknown.*id: is required"):
         await run("call_operation", api, name="delete_label", arguments={"nmae": "x"})
     assert api.requests == []
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Iterator
+from typing import Annotated, TypedDict
 
 import pytest
 
+import doit_mcp.catalog
 from doit_mcp.api import AREAS
 from doit_mcp.api.facts import REVERSIBLE
 from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post
@@ -28,6 +32,10 @@ EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 HERE = "tests/catalog/tools/test_declarations.py"
 
 
+class Lids(TypedDict):
+    lids: list[JsonObject]
+
+
 class Pots(Area):
     """Pots."""
 
@@ -45,6 +53,12 @@ class Pots(Area):
 
     @post("/pots/{id}/mail", confirm=False, open_world=True, undone_by="nothing")
     async def mail_pot(self, *, id: str) -> JsonObject: ...
+
+    @post("/pots/{id}/wash", confirm=False, verify_with=None)
+    async def wash_pot(self, *, id: str) -> JsonObject: ...
+
+    @get("/pots/{id}/lids", items="hist")
+    async def list_lids(self, *, id: str) -> Annotated[JsonObject, Lids]: ...
 
     @delete("/pots/{id}", confirm=True)
     async def delete_pot(self, *, id: str) -> JsonObject: ...
@@ -73,6 +87,7 @@ def tool(name: str) -> Tool:
         ("paint_pot", "confirm", "asks the user (True) or says why not (Unconfirmed)"),
         ("mail_pot", "confirm", "asks the user (True) or says why not (Unconfirmed)"),
         ("delete_pot", "preview_with", "the method that reads what it changes"),
+        ("wash_pot", "preview_with", "the method that reads what it changes"),
         ("make_pot", "verify_with", "the method that shows whether what it made is still there"),
     ],
 )
@@ -95,6 +110,42 @@ def test_a_composed_write_without_a_fact_is_no_tool() -> None:
 
     with pytest.raises(TypeError, match=f"^{re.escape(HERE)}: mend_pot needs confirm= in its decorator"):
         tool_from_function(mend_pot)
+
+
+def test_rows_are_a_member_of_the_result() -> None:
+    said = f"{HERE}: list_lids has items='hist' in its decorator, but Lids has no such member. Available: lids"
+    with pytest.raises(TypeError, match=re.escape(said)):
+        tool("list_lids")
+
+    @composed_tool(area="labels", rows_key="pots")
+    async def count_lids(call: Call) -> Annotated[JsonObject, Lids]:
+        """Count lids."""
+        return {}
+
+    with pytest.raises(TypeError, match="count_lids has rows_key='pots' in its decorator"):
+        tool_from_function(count_lids)
+
+
+def test_a_composed_tool_has_a_toolset() -> None:
+    @composed_tool()
+    async def mend_pot(call: Call) -> JsonObject:
+        """Mend."""
+        return {}
+
+    with pytest.raises(TypeError, match="mend_pot needs area= in its decorator: the toolset that lists it"):
+        tool_from_function(mend_pot)
+
+
+def test_every_composed_tool_is_listed() -> None:
+    """A function with the decorator is in COMPOSED of catalog/registry.py, or among the tools made elsewhere."""
+    declared: dict[str, str] = {}
+    for module in pkgutil.walk_packages(doit_mcp.catalog.__path__, "doit_mcp.catalog."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if hasattr(value, "composed_facts") and value.__module__ == module.name:
+                declared[name] = module.name
+    assert len(declared) > 10
+    missing = [f"{module}.{name}" for name, module in declared.items() if name not in NAMED]
+    assert not missing, f"add to COMPOSED in doit_mcp/catalog/registry.py: {', '.join(missing)}"
 
 
 def test_a_function_without_a_declaration_is_no_tool() -> None:
