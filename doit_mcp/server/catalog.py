@@ -26,20 +26,21 @@ SERVER_INFO: JsonObject = {
 
 # Some clients read only the first 512 characters, so those name the data, the tool to start with, and how to find
 # unlisted operations.
+# Some clients read only the first 512 characters.
 INSTRUCTIONS = (
-    "DoiT Cloud Intelligence: the signed-in customer's cloud costs (AWS, Google Cloud, Azure, others), budgets,"
-    " anomalies, invoices, reports, savings, support. Start: get_cloud_overview. Spend: cost_breakdown, cost_trend,"
-    " compare_spend; why it changed: explain_cost_change; where it goes: forecast_spend; savings: get_savings_summary;"
-    " anything else about costs: run_query. All other operations (users, labels, alerts, contracts, CloudFlow): find"
-    " with find_operation, run with read_operation or call_operation. "
-    "query_result looks into a large answer again without a new query. search and fetch find reports, budgets,"
-    " anomalies, invoices, tickets and more. Amounts are in the currency that the answer states; dates are UTC. Lists"
-    " come in pages: pass pageToken on. Before a tool that changes something ask the user; a change that is called"
+    "DoiT Cloud Intelligence: the signed-in customer's cloud costs (AWS, Google Cloud, Azure and others), budgets,"
+    " anomalies, invoices, savings and support. Start with get_cloud_overview. Spending: cost_breakdown, cost_trend,"
+    " compare_spend. Why it changed: explain_cost_change. Future: forecast_spend. Savings: get_savings_summary. Other cost"
+    " questions: run_query. All other operations (users, labels, alerts, contracts, CloudFlow): find them with"
+    " find_operation, and run them with read_operation or call_operation."
+    " query_result shows other parts of a large result without a new query. search and fetch find reports, budgets,"
+    " anomalies, invoices, tickets and more. Each result states the currency of its amounts; dates are UTC. Lists have"
+    " pages: pass pageToken for the next one. Before a tool that changes something, ask the user. A change that is called"
     " again with the same arguments within two minutes is not made twice."
 )
 EMPLOYEE_INSTRUCTIONS = (
-    " You serve an employee of DoiT: search_customers finds customers, change_customer acts for one of them. Any single"
-    " call can act for another customer by one more argument, customerContext, whatever its schema says."
+    " The user is a DoiT employee: search_customers finds customers, and change_customer switches to one of them. A single"
+    " call acts for another customer with the additional argument customerContext, which every tool accepts."
 )
 
 
