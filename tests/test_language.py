@@ -108,7 +108,7 @@ def test_the_repository_passes(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_findings_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "notes.md"
+    path = tmp_path / "NOTES.md"
     path.write_text("Fine.\nNobody knows.\n", "utf-8")
     assert language.main([str(path)]) == 1
     assert capsys.readouterr().out.startswith(f"{path}:2: 'Nobody': write ")
