@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -303,7 +302,10 @@ def test_events_are_read_whole_however_they_are_cut(end: str, chunked: bool) -> 
     raw = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (text[:9], text[9:])) if chunked else text
     for cut in range(len(raw)):
         found: list[tuple[bytes, bytes]] = []
-        take: Callable[[bytes, bytes], None] = lambda name, data, found=found: found.append((name, data))  # noqa: E731
+
+        def take(name: bytes, data: bytes, found: list[tuple[bytes, bytes]] = found) -> None:
+            found.append((name, data))
+
         stream = EventStream(take)
         stream.chunked = chunked
         stream.feed(raw[:cut])

@@ -19,7 +19,7 @@ class Clock:
 
 def store(clock: Clock, **bounds: int) -> MemoryResultStore:
     numbers = count()
-    return MemoryResultStore(clock, lambda: f"h{next(numbers)}", **bounds)  # type: ignore[arg-type]
+    return MemoryResultStore(clock, lambda: f"h{next(numbers)}", **bounds)  # type: ignore[arg-type]  # no bound is a clock
 
 
 async def test_a_result_is_its_owners_alone() -> None:

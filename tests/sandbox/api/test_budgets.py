@@ -18,7 +18,7 @@ MONTH = {"timeInterval": "month", "timeRange": {"mode": "current", "unit": "mont
 
 def ms(*date: int) -> int:
     """Midnight in epoch milliseconds."""
-    return int(datetime(*date, tzinfo=UTC).timestamp() * 1000)  # type: ignore[arg-type]
+    return int(datetime(*date, tzinfo=UTC).timestamp() * 1000)  # type: ignore[arg-type]  # year, month and day
 
 
 async def create(party: Party, **body: object) -> Any:

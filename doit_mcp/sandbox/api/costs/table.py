@@ -82,7 +82,7 @@ def _count_rows(plan: QueryPlan, found: Sequence[tuple[str | int | None, ...]], 
     sums: dict[tuple[Key, int | None], list[int]] = {}
     for row in found:
         start = row[width] if plan.interval.start else None
-        totals = sums.setdefault((row[:width], start), [0] * (COUNT_INDEX + 1))  # type: ignore[arg-type]
+        totals = sums.setdefault((row[:width], start), [0] * (COUNT_INDEX + 1))  # type: ignore[arg-type]  # still a key
         for index, value in enumerate(row[at:]):
             totals[index] += int(value or 0)
         # Lines without the value do not count.
