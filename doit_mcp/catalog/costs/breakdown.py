@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import fsum
 from typing import Annotated, Any, Literal, TypedDict
 
 from ...api import Doit
 from ...api.areas.reports import EXTRA_FIELDS
+from ...api.common_types import Filter
 from ...api.errors import ApiError
 from ...api.report_config import Metric, QueryConfig, normalize_provider
 from ...api.value_kinds import Day, Label, Members, Money, Verbatim
@@ -113,13 +115,22 @@ def cost_query(cloud: str | None, months: int, currency: str | None = None) -> Q
         "timeInterval": "month",
         "timeRange": {"mode": "last", "amount": months, "unit": "month", "includeCurrent": True},
     }
-    if currency is not None:
-        config["currency"] = currency  # type: ignore[typeddict-item]  # the arguments' schema has checked it
+    return with_scope(config, cloud, currency)
+
+
+def with_scope(
+    config: QueryConfig, cloud: str | None, currency: str | None, filters: Sequence[Filter] = ()
+) -> QueryConfig:
+    """Return *config* limited to a cloud and by *filters*, with its amounts in *currency*."""
+    scope: QueryConfig = {}
+    clouds: list[Filter] = []
     if cloud is not None:
-        config["filters"] = [
-            {"id": "cloud_provider", "type": "fixed", "mode": "is", "values": [normalize_provider(cloud)]}
-        ]
-    return config
+        clouds.append({"id": "cloud_provider", "type": "fixed", "mode": "is", "values": [normalize_provider(cloud)]})
+    if found := [*filters, *clouds]:
+        scope["filters"] = found
+    if currency is not None:
+        scope["currency"] = currency  # type: ignore[typeddict-item]  # the arguments' schema has checked it
+    return {**config, **scope}
 
 
 def group_by_top(config: QueryConfig, dimension: str, top: int) -> QueryConfig:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
-from ...api.report_config import QueryConfig, normalize_provider
+from ...api.report_config import QueryConfig
 from ...api.value_kinds import Label, Members, Money, Percent
 from ...protocol.json_schema import Length, Pattern, Range
 from ...protocol.jsonrpc import JsonObject
@@ -22,7 +22,7 @@ from ..periods import Period, PeriodDays, month_of, utc_date
 from ..tables import column_total, percent_change, round_to_cents, sum_by_columns
 from ..tools.composed import composed_tool
 from ..tools.result_handles import ResultTable, pack_table
-from .breakdown import COST_METRIC, DIMENSION_IDS, Cloud
+from .breakdown import COST_METRIC, DIMENSION_IDS, Cloud, with_scope
 from .drivers import (
     ChangeCauses,
     CostAndUsage,
@@ -150,14 +150,7 @@ def parse_periods(after: str | None, before: str | None, today: date) -> tuple[P
 def cost_and_usage_query(cloud: str | None, filters: list[Filter] | None, currency: str | None) -> QueryConfig:
     """Return the query for cost and usage, without period and groups."""
     config: QueryConfig = {"dataSource": "billing", "metrics": [COST_METRIC], "timeInterval": "month"}
-    clouds: list[Filter] = []
-    if cloud is not None:
-        clouds.append({"id": "cloud_provider", "type": "fixed", "mode": "is", "values": [normalize_provider(cloud)]})
-    if found := [*(filters or []), *clouds]:
-        config["filters"] = found
-    if currency is not None:
-        config["currency"] = currency  # type: ignore[typeddict-item]  # the arguments' schema has checked it
-    return config
+    return with_scope(config, cloud, currency, filters or ())
 
 
 class PeriodCosts:

@@ -8,7 +8,7 @@ from typing import Annotated, TypedDict
 
 from ...api.areas.budgets import Budgets
 from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
-from ...api.report_config import QueryConfig, normalize_provider
+from ...api.report_config import QueryConfig
 from ...api.timestamps import format_date
 from ...api.value_kinds import Members
 from ...protocol.jsonrpc import JsonObject
@@ -18,7 +18,7 @@ from ..partial_results import FailedPart, gather_partial
 from ..periods import Period, month_of, quarter_of, utc_date, with_period
 from ..tables import column_names, complete_rows, to_number
 from ..tools.composed import composed_tool
-from .breakdown import COST_METRIC, Cloud
+from .breakdown import COST_METRIC, Cloud, with_scope
 from .run_rate import (
     RUN_RATE_DAYS,
     BudgetBreach,
@@ -105,13 +105,7 @@ def forecast_query(cloud: str | None, currency: str | None, today: date, quarter
         # At least a day, though the quarter may end today.
         "forecastSettings": {"mode": "totals", "futureTimeIntervals": max(1, (quarter.last - today).days)},
     }
-    if cloud is not None:
-        config["filters"] = [
-            {"id": "cloud_provider", "type": "fixed", "mode": "is", "values": [normalize_provider(cloud)]}
-        ]
-    if currency is not None:
-        config["currency"] = currency  # type: ignore[typeddict-item]  # the arguments' schema has checked it
-    return with_period(config, Period(quarter.previous().first, today))
+    return with_period(with_scope(config, cloud, currency), Period(quarter.previous().first, today))
 
 
 async def fetch_budgets(budgets: Budgets) -> list[JsonObject]:
