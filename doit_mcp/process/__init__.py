@@ -1,1 +1,1 @@
-"""The operating-system process: workers, signals, file descriptors, memory and threads."""
+"""The operating-system process: workers, signals, file descriptors, memory, threads and asyncio tasks."""
