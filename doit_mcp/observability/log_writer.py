@@ -1,4 +1,4 @@
-"""The log writer: a daemon thread that writes queued lines, so that a stalled reader of a log never blocks the server.
+"""The log writer, a daemon thread that writes queued lines so that a stalled log reader never blocks the server.
 
 Writing to a pipe blocks when its reader stops reading. Here only the thread blocks; its queue is bounded, and lines
 that do not fit are dropped and counted.
@@ -45,21 +45,20 @@ class MissingLogStream:
         self.dropped += 1
 
     def make_flush_event(self) -> Event:
-        """An event that is set: nothing is pending."""
-        reached = Event()
-        reached.set()
-        return reached
+        """Return an event that is already set, because nothing is pending."""
+        flushed = Event()
+        flushed.set()
+        return flushed
 
     def call_when_flushed(self, function: Callable[[], object]) -> None:
-        """Call *function* now: nothing is pending."""
+        """Call *function* now, because nothing is pending."""
         function()
 
 
 class LogStream:
     """Queues lines for *descriptor*, at most *max_lines* of together *max_bytes*.
 
-    *make_dropped_line* makes the line that reports a number of dropped lines; it is written as soon as writing works
-    again.
+    *make_dropped_line* makes the line that reports a number of dropped lines. It is written once writing works again.
     """
 
     def __init__(
@@ -107,7 +106,7 @@ class LogStream:
 
     @property
     def unreported_lines(self) -> int:
-        """The number of lines that the reader has neither received nor been informed of."""
+        """The number of lines that the reader has not received, and whose loss was not reported either."""
         return self.pending_lines + self.dropped - self._reported_lines
 
     @property
@@ -124,10 +123,10 @@ class LogStream:
         return bool(poll.poll(0))
 
     def make_flush_event(self) -> Event:
-        """An event that is set once everything queued so far has been written or lost."""
-        reached = Event()
-        self.call_when_flushed(reached.set)
-        return reached
+        """Return an event that is set once everything queued so far has been written or lost."""
+        flushed = Event()
+        self.call_when_flushed(flushed.set)
+        return flushed
 
     def call_when_flushed(self, function: Callable[[], object]) -> None:
         """Call *function* in the writing thread once everything queued so far has been written or lost.
@@ -146,18 +145,18 @@ class LogStream:
                 time.sleep(BATCH_PAUSE_SECONDS)
 
     def _next_batch(self) -> tuple[float | None, list[bytes]]:
-        """Wait for a line. Returns when it was queued, and it and the next lines up to MAX_WRITE_BYTES."""
+        """Wait for a line. Return when it was queued, and the line with the next ones, up to MAX_WRITE_BYTES."""
         batch: list[bytes] = []
         size, since = 0, None
         item = self._next_item if self._next_item is not None else self._queue.get()
         self._next_item = None
         while isinstance(item, tuple):
-            queued, line = item
+            queued_at, line = item
             size += len(line)
             if batch and size > MAX_WRITE_BYTES:
                 self._next_item = item
                 return since, batch
-            since = queued if since is None else since
+            since = queued_at if since is None else since
             batch.append(line)
             try:
                 item = self._queue.get_nowait()
@@ -180,23 +179,23 @@ class LogStream:
                 self._reported_lines += dropped
 
     def _write(self, data: bytes) -> int:
-        """Write *data*, however long that takes. Returns the number of lines lost to an error."""
+        """Write *data*, waiting as long as necessary. Return the number of lines lost to an error."""
         lines = data.count(b"\n")
         if self._is_line_incomplete:
             data = b"\n" + data
-        rest = memoryview(data)
+        unwritten = memoryview(data)
         try:
-            while rest:
-                rest = rest[self._write_part(rest) :]
+            while unwritten:
+                unwritten = unwritten[self._write_part(unwritten) :]
         except OSError:
-            if written := len(data) - len(rest):
+            if written := len(data) - len(unwritten):
                 self._is_line_incomplete = not data[:written].endswith(b"\n")
-            return min(bytes(rest).count(b"\n"), lines)
+            return min(bytes(unwritten).count(b"\n"), lines)
         self._is_line_incomplete = False
         return 0
 
     def _write_part(self, data: memoryview) -> int:
-        """Write a part of *data*. Returns the number of bytes written. Raises OSError."""
+        """Write a part of *data*. Return the number of bytes written. Raise OSError."""
         while True:
             try:
                 return os.write(self._descriptor, data)

@@ -1,7 +1,7 @@
-"""Logging of the process: JSON lines on standard error, and the audit log. No value can forge a line or make it long.
+"""Logging of the process: JSON lines on standard error, and the audit log. No value can forge or lengthen a line.
 
-Lines are formatted in the call that logs, so that they show objects as they were and only bytes are queued for the
-thread that writes them (see :mod:`.log_writer`).
+Lines are formatted in the call that logs, so that they show objects as they were. Only bytes are queued for the thread
+that writes them (see :mod:`.log_writer`).
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ MAX_ITEMS = 20
 STANDARD_ATTRIBUTE_COUNT = len(vars(logging.makeLogRecord({})))
 # Including the line feed. Several processes may share a pipe, where longer lines would be interleaved.
 MAX_LINE_BYTES = MAX_WRITE_BYTES
-# Fields that are never dropped from a line, however long the others are.
+# Fields that are kept in a line even if it is shortened.
 REQUIRED_FIELDS = ("time", "level", "logger", "message", "outcome", "tool", "subject", "customer", "trace")
 # The limit of these fields if they alone make the line too long. A character takes up to six bytes of JSON.
 MAX_REQUIRED_TEXT_LENGTH = 64
-# The limits that a too long line is formatted with, one after the other: characters per text, items per list.
+# The limits tried in turn for a line that is too long: characters per text, items per list.
 SHORTENING_STEPS = ((200, 20), (100, 10), (50, 5), (20, 3))
 # Records who changed what, for which customer, and with what outcome.
 AUDIT_LOGGER = "doit_mcp.audit"
 # The streams of this process: "log", and "audit" if the audit log is separate.
 LOG_STREAMS: dict[str, LogStream | MissingLogStream] = {}
 FLUSH_TIMEOUT_SECONDS = 2.0
-"""How long the process waits at its end for the readers of all streams together."""
+"""How long the process waits at exit for the readers of all streams together."""
 FINAL_FLUSH_TIMEOUT_SECONDS = 0.5
 """How long it then waits for the line that reports what was not written."""
 # aiohttp quotes the raw bytes of requests that it cannot parse, including credentials.
@@ -58,12 +58,13 @@ class JsonFormatter(logging.Formatter):
     """Formats a record as one line of JSON: time, level, logger, message, and the fields in ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line as text."""
+        """Return the line as text."""
         return self.format_bytes(record).decode()
 
     def format_bytes(self, record: logging.LogRecord) -> bytes:
-        """The line as UTF-8, without line feed. Of an exception it has the class and the frames, never the message,
-        which may contain anything.
+        """Return the line as UTF-8, without line feed.
+
+        An exception is represented by its class and frames, never by its message, which may contain anything.
         """
         line: dict[str, Any] = {
             "time": f"{_format_second(int(record.created))}.{int(record.msecs):03d}+00:00",
@@ -82,15 +83,17 @@ class JsonFormatter(logging.Formatter):
 
 
 def _encode_shortened(line: dict[str, Any]) -> bytes:
-    """*line*, whose values are JSON values, shortened to less than MAX_LINE_BYTES of JSON."""
-    kept = {name: line[name] for name in REQUIRED_FIELDS if name in line}
+    """Encode *line*, whose values are JSON values, shortened to less than MAX_LINE_BYTES."""
+    required = {name: line[name] for name in REQUIRED_FIELDS if name in line}
     for max_text, max_items in SHORTENING_STEPS:
-        others = {name: _to_json_value(value, max_text, max_items) for name, value in line.items() if name not in kept}
-        data = orjson.dumps({**kept, **others, "shortened": True})
+        optional = {
+            name: _to_json_value(value, max_text, max_items) for name, value in line.items() if name not in required
+        }
+        data = orjson.dumps({**required, **optional, "shortened": True})
         if len(data) < MAX_LINE_BYTES:
             return data
-    short = {name: _truncate(str(value), MAX_REQUIRED_TEXT_LENGTH) for name, value in kept.items()}
-    return orjson.dumps({**short, "shortened": True})
+    shortened = {name: _truncate(str(value), MAX_REQUIRED_TEXT_LENGTH) for name, value in required.items()}
+    return orjson.dumps({**shortened, "shortened": True})
 
 
 def _format_frames(error: BaseException) -> list[str]:
@@ -102,10 +105,10 @@ def _to_json_value(value: object, max_text: int = MAX_TEXT_LENGTH, max_items: in
     if isinstance(value, str):
         return _truncate(value, max_text)
     if isinstance(value, (tuple, list)):
-        return [_to_json_value(one, max_text, max_items) for one in value[:max_items]]
+        return [_to_json_value(item, max_text, max_items) for item in value[:max_items]]
     if isinstance(value, dict):
         items = list(value.items())[:max_items]
-        return {_truncate(str(name), max_text): _to_json_value(one, max_text, max_items) for name, one in items}
+        return {_truncate(str(name), max_text): _to_json_value(item, max_text, max_items) for name, item in items}
     return value if isinstance(value, (bool, int, float)) or value is None else _truncate(str(value))
 
 
@@ -123,7 +126,7 @@ def _truncate(text: str, max_text: int = MAX_TEXT_LENGTH) -> str:
 
 
 class _RequestRedactingFilter(logging.Filter):
-    """Replaces messages that quote requests by a fixed one."""
+    """Replaces messages that may quote requests with a fixed one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args, record.exc_info = "the HTTP layer refused or dropped a request", None, None
@@ -155,7 +158,7 @@ class LogStreamHandler(logging.Handler):
 
 
 def _formatting_error_line(record: logging.LogRecord, failure: Exception) -> bytes:
-    """The line for a record that cannot be formatted. The standard library would print it with its arguments."""
+    """Return the line for a record that cannot be formatted, without its arguments, which logging would print."""
     return _make_line(
         "error", "a log record could not be formatted", about=record.name, exception=type(failure).__name__
     )
@@ -169,7 +172,7 @@ def _make_line(level: str, message: str, **extra: object) -> bytes:
 def configure(
     level: str, stream: TextIO | None = None, audit: TextIO | None = None, *, separate_audit: bool = False
 ) -> None:
-    """Send all logging of the process from *level* up to *stream*, and the audit log, whatever the level, to *audit*.
+    """Send the log of the process from *level* up to *stream*, and the audit log, at all levels, to *audit*.
 
     The defaults are standard error for *stream* and the same stream for *audit*; both need a file descriptor. With
     *separate_audit*, an *audit* of None means a missing stream, because audit lines name users and must not get into
@@ -184,9 +187,9 @@ def configure(
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # asyncio's warnings, such as those about slow callbacks, are for developers.
-    own = logging.getLogger("asyncio")
-    own.setLevel(logging.ERROR)
-    own.addFilter(_FirstLineFilter())
+    asyncio_logger = logging.getLogger("asyncio")
+    asyncio_logger.setLevel(logging.ERROR)
+    asyncio_logger.addFilter(_FirstLineFilter())
     _configure_audit(
         handler if audit is None and not separate_audit else LogStreamHandler(_open_stream("audit", audit))
     )
@@ -205,8 +208,8 @@ def _open_stream(name: str, stream: TextIO | None) -> LogStream | MissingLogStre
         LOG_STREAMS[name] = missing = MissingLogStream()
         return missing
     # A duplicate, because the number of a closed stream may be reused for another file.
-    LOG_STREAMS[name] = made = LogStream(os.dup(stream.fileno()), report)
-    return made
+    LOG_STREAMS[name] = log_stream = LogStream(os.dup(stream.fileno()), report)
+    return log_stream
 
 
 def _line_count_phrase(number: int) -> str:
@@ -237,9 +240,9 @@ def _log_unraisable(unraisable: UnraisableHookArgs) -> None:
 
 def flush(timeout: float = FLUSH_TIMEOUT_SECONDS) -> None:
     """Wait until everything logged so far is written, at most *timeout* seconds."""
-    ends = time.monotonic() + timeout
-    for mark in [stream.make_flush_event() for stream in LOG_STREAMS.values()]:
-        mark.wait(max(0.0, ends - time.monotonic()))
+    deadline = time.monotonic() + timeout
+    for flushed in [stream.make_flush_event() for stream in LOG_STREAMS.values()]:
+        flushed.wait(max(0.0, deadline - time.monotonic()))
 
 
 def flush_at_exit() -> None:
@@ -255,7 +258,7 @@ def flush_at_exit() -> None:
 
 
 async def is_audit_log_working() -> bool:
-    """Whether a change made now would be recorded: the audit log works and every line so far is written.
+    """Return whether a change made now would be recorded: the audit log works, and every line so far is written.
 
     Pending lines get STALL_SECONDS to be written.
     """

@@ -1,6 +1,7 @@
-"""Metrics of the process in Prometheus text format. Labels have values from fixed sets, so that series stay few.
+"""Metrics of the process in Prometheus text format. Label values come from fixed sets, so that there are few series.
 
-Counting adds to a dictionary, because every request is counted; prometheus_client is imported when metrics are read.
+Counting only adds to a dictionary, because it runs for every request. prometheus_client is imported when metrics are
+read.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Histogram:
         self._sum += seconds
 
     def family(self, name: str, description: str) -> Metric:
-        """The histogram as a metric family of prometheus_client."""
+        """Return the histogram as a metric family of prometheus_client."""
         from prometheus_client.core import HistogramMetricFamily
 
         bounds = (*map(str, self._bounds), "+Inf")
@@ -108,7 +109,7 @@ class Metrics:
         self._accept_pauses[(reason,)] += 1
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics as families of prometheus_client."""
+        """Return all metrics as families of prometheus_client."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         counters: tuple[tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], int]], ...] = (
@@ -149,7 +150,7 @@ class Metrics:
         return {(name,): stream.dropped for name, stream in self._log_streams.items()}
 
     def prometheus_text(self) -> bytes:
-        """All metrics in Prometheus text format."""
+        """Return all metrics in Prometheus text format."""
         from prometheus_client import generate_latest
         from prometheus_client.registry import CollectorRegistry
 

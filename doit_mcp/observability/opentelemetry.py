@@ -3,9 +3,10 @@
 Spans have the ids that ``traceparent`` headers carry (W3C Trace Context; see :mod:`doit_mcp.observability.trace`).
 Attributes are fixed names and numbers, never arguments, addresses, tokens or users.
 
-An upstream request is a child span of the request that caused it. It is recorded when it ends, which may be after the
-end of that request: a call continues as a task, or a caller leaves during a token exchange. If several requests wait
-for one exchange, validation or key fetch, its parent is the one that started it. Periodic key refreshes have no span.
+An upstream request is a child span of the request that caused it. It is recorded when it ends, which may be after
+that request: a call can continue as a task, and a caller can disconnect during a token exchange. If several requests
+wait for one exchange, validation or key fetch, its parent is the one that started it. Periodic key refreshes have no
+span.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ SHUTDOWN_TIMEOUT_SECONDS = 3.0
 
 
 class PresetIdGenerator(IdGenerator):
-    """Gives the next span the ids that were set, instead of random ones."""
+    """Assigns preset ids to spans instead of random ones."""
 
     def __init__(self) -> None:
         self.trace_id = self.span_id = 0
@@ -74,21 +75,21 @@ class SpanRecorder:
         return span
 
     def end_span(self, span: Span, trace: Trace, method: str, route: str, status: int) -> None:
-        """End the span of a request that was answered with *status*; *method* and *route* are from fixed sets."""
+        """End the span of a request with the response *status*. *method* and *route* are from fixed sets."""
         if not span.is_recording():
             return
         span.update_name(" ".join(filter(None, (trace.method, trace.tool))) or f"{method} {route}")
         span.set_attributes({"http.request.method": method, "http.route": route})
         span.set_attribute("http.response.status_code", status)
-        named = {"mcp.method.name": trace.method, "gen_ai.tool.name": trace.tool}
-        span.set_attributes({name: value for name, value in named.items() if value})
+        mcp_attributes = {"mcp.method.name": trace.method, "gen_ai.tool.name": trace.tool}
+        span.set_attributes({name: value for name, value in mcp_attributes.items() if value})
         if trace.failed or status >= 500:
             span.set_attribute("error.type", "tool_error" if trace.failed else str(status))
             span.set_status(Status(StatusCode.ERROR))
         span.end()
 
     def _record_upstream_request(self, parent: Context, request: UpstreamRequest) -> None:
-        # From the clock of durations to the wall clock of spans.
+        # Convert from the clock of durations to the wall clock of spans.
         started = time.time_ns() - time.perf_counter_ns() + int(request.started * 1e9)
         self._id_generator.span_id = int(request.span_id, 16)
         attributes: Mapping[str, str] = {"http.request.method": request.method, "doit_mcp.upstream": request.upstream}
@@ -102,13 +103,13 @@ class SpanRecorder:
 
     async def close(self) -> None:
         """Export the remaining spans for at most SHUTDOWN_TIMEOUT_SECONDS: the collector may be unavailable."""
-        closing = Thread(target=self._provider.shutdown, daemon=True)
-        closing.start()
-        await asyncio.to_thread(closing.join, SHUTDOWN_TIMEOUT_SECONDS)
+        shutdown_thread = Thread(target=self._provider.shutdown, daemon=True)
+        shutdown_thread.start()
+        await asyncio.to_thread(shutdown_thread.join, SHUTDOWN_TIMEOUT_SECONDS)
 
 
 def _parent_context(trace: Trace) -> Context:
-    """The parent of the request's span: the caller's span, or none."""
+    """Return a context with the caller's span, if any, as the parent of the request's span."""
     if not trace.parent_span_id:
         return Context()
     flags = TraceFlags(int(trace.flags, 16))
@@ -117,13 +118,13 @@ def _parent_context(trace: Trace) -> Context:
 
 
 def _make_resource() -> Resource:
-    """The resource that OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME describe; the default name is doit-mcp."""
-    found = Resource.create()
-    if str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
-        found = found.merge(Resource({SERVICE_NAME: "doit-mcp", SERVICE_VERSION: __version__}))
-    return found
+    """Return the resource that the variables OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME describe."""
+    resource = Resource.create()
+    if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        resource = resource.merge(Resource({SERVICE_NAME: "doit-mcp", SERVICE_VERSION: __version__}))
+    return resource
 
 
 def open_span_recorder(endpoint: str) -> SpanRecorder:
-    """A recorder whose spans a thread exports to the collector at *endpoint* (OTLP over HTTP)."""
+    """Return a recorder whose spans a thread exports to the collector at *endpoint* (OTLP over HTTP)."""
     return SpanRecorder(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))

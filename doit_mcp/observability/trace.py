@@ -1,4 +1,4 @@
-"""The trace of a request: its ids and what it did, for its log line. A context variable carries it."""
+"""The trace of a request: its ids and what it did, for its log line. The current one is in a context variable."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TRACEPARENT_PATTERN = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0
 CLIENT_TRACE_ID_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 TRACE_ID_HEADER = "X-MCP-Trace-Id"
 MAX_STATUSES = 10
-"""Most upstream statuses in a log line. The last ones are kept, because they decide the outcome."""
+"""Maximum upstream statuses in a log line. The last ones are kept, because they decide the outcome."""
 
 CURRENT_TRACE: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 def new_span_id(random_bits: Callable[[int], int] = random.getrandbits) -> str:
-    """Sixteen hexadecimal digits, not all of them zero."""
+    """Return a new span id: sixteen hexadecimal digits, not all zero."""
     return f"{random_bits(64) | 1:016x}"
 
 
@@ -79,7 +79,7 @@ class Trace:
         self.identity_statuses = (*self.identity_statuses[1 - MAX_STATUSES :], status)
 
     def make_traceparent(self, random_bits: Callable[[int], int] = random.getrandbits) -> str:
-        """The ``traceparent`` header of an upstream request, with a new span id."""
+        """Return a ``traceparent`` header for an upstream request, with a new span id."""
         return f"00-{self.trace_id}-{new_span_id(random_bits)}-{self.flags}"
 
     @property
@@ -105,13 +105,16 @@ class Trace:
 def begin_trace(headers: Mapping[str, str], random_bits: Callable[[int], int] = random.getrandbits) -> Trace:
     """Start a trace and make it current. It continues the trace in *headers* if that is well-formed."""
     trace_id, parent_id, flags = "", "", "00"
-    if (sent := headers.get("traceparent")) and (found := TRACEPARENT_PATTERN.fullmatch(sent)):
-        if int(found[1], 16) and int(found[2], 16):
-            trace_id, parent_id, flags = found[1], found[2], found[3]
+    if (traceparent := headers.get("traceparent")) and (match := TRACEPARENT_PATTERN.fullmatch(traceparent)):
+        if int(match[1], 16) and int(match[2], 16):
+            trace_id, parent_id, flags = match[1], match[2], match[3]
     trace_id = trace_id or f"{random_bits(128) | 1:032x}"
-    own = headers.get(TRACE_ID_HEADER)
+    client_trace_id = headers.get(TRACE_ID_HEADER)
     trace = Trace(
-        own if own and CLIENT_TRACE_ID_PATTERN.fullmatch(own) else trace_id, trace_id, flags, parent_span_id=parent_id
+        client_trace_id if client_trace_id and CLIENT_TRACE_ID_PATTERN.fullmatch(client_trace_id) else trace_id,
+        trace_id,
+        flags,
+        parent_span_id=parent_id,
     )
     CURRENT_TRACE.set(trace)
     return trace

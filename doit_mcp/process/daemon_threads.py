@@ -1,4 +1,4 @@
-"""Blocking calls in a daemon thread, which, unlike asyncio's own threads, does not delay the end of the process."""
+"""Runs blocking calls in a daemon thread, which does not delay the exit of the process as asyncio's threads do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Call(NamedTuple):
 
 
 class DaemonThreadExecutor:
-    """Runs calls one after the other in a daemon thread. A call that hangs ends with the process."""
+    """Runs calls one at a time in a daemon thread. A call that hangs ends with the process."""
 
     def __init__(self, name: str) -> None:
         self._calls: SimpleQueue[_Call] = SimpleQueue()
@@ -38,8 +38,8 @@ class DaemonThreadExecutor:
             value, failure = None, None
             try:
                 value = function()
-            except Exception as raised:
-                failure = raised
+            except Exception as error:
+                failure = error
             try:
                 loop.call_soon_threadsafe(_resolve_future, result, value, failure)
             except RuntimeError:

@@ -1,4 +1,4 @@
-"""File descriptors of the process: missing standard streams, the limit, and errors when the limit is reached."""
+"""File descriptors of the process: missing standard streams, the limit, and errors that indicate a shortage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import resource
 import socket
 
-# Bounds the memory of connections, whatever the system allows.
+# Bounds the memory of connections, even if the system allows more descriptors.
 MAX_DESCRIPTORS = 65_536
 SHORTAGE_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 # Reported by a resolver that could not open a file or a socket.
@@ -22,37 +22,37 @@ def open_standard_descriptors() -> None:
     it closes such a descriptor. It is opened for reading, so that workers, which inherit it, can see that they have no
     stream to write to: see `is_writable`.
     """
-    while (opened := os.open(os.devnull, os.O_RDONLY)) <= 2:
+    while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= 2:
         pass
-    os.close(opened)
+    os.close(descriptor)
 
 
 def is_writable(descriptor: int) -> bool:
-    """Whether *descriptor* was opened for writing."""
+    """Return whether *descriptor* was opened for writing."""
     return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
 
 
 def raise_descriptor_limit() -> None:
     """Raise the soft limit of descriptors to MAX_DESCRIPTORS, or to the hard limit if that is lower.
 
-    The usual soft limit of 1024 exists for programs that use select(2). A higher limit, set by an operator, stays.
+    The usual soft limit of 1024 exists for programs that use select(2). A higher limit is not changed.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MAX_DESCRIPTORS, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    target = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MAX_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < target:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
 
 def is_local_shortage(failure: BaseException) -> bool:
-    """Whether a connection failed for lack of resources of this process or system, which says nothing about the peer.
+    """Return whether a connection failed for lack of resources of this process or system, not because of the peer.
 
     Libraries wrap the system's error, so the causes and contexts of *failure* count too.
     """
-    found: BaseException | None = failure
-    while found is not None:
-        if isinstance(found, socket.gaierror):
-            return found.errno in RESOLVER_SHORTAGE_ERRNOS
-        if isinstance(found, OSError) and found.errno in SHORTAGE_ERRNOS:
+    error: BaseException | None = failure
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return error.errno in RESOLVER_SHORTAGE_ERRNOS
+        if isinstance(error, OSError) and error.errno in SHORTAGE_ERRNOS:
             return True
-        found = found.__cause__ or found.__context__
+        error = error.__cause__ or error.__context__
     return False

@@ -1,4 +1,4 @@
-"""Memory of the process: compact copies of what is kept, and the allocator's options."""
+"""Memory of the process: compact copies of stored data, and options of the allocator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MALLOC_OPTIONS = {-8: 1, -3: 128 << 10, -1: 128 << 10}
 
 
 def compact_copy(data: bytes) -> bytes:
-    """A copy of *data* that takes no more memory than its size, for data that is kept.
+    """Return a copy of *data* that takes no more memory than its size. Use it for data that is stored.
 
     orjson returns its whole buffer: a message of 20 bytes takes 4 KB, and one of 20 KB takes 250 KB.
     """
@@ -20,7 +20,7 @@ def configure_allocator() -> None:
     """Have glibc return large blocks to the system when they are freed. Call this at the start of a process.
 
     By default, glibc raises its threshold for such blocks, up to 32 MB, whenever one is freed, and gives each thread an
-    arena, so the process keeps the memory of large requests. Other C libraries are left as they are.
+    arena, so the process keeps the memory of large requests. Other C libraries are not changed.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -21,31 +21,34 @@ log = logging.getLogger(__name__)
 MIN_RESTART_DELAY_SECONDS, MAX_RESTART_DELAY_SECONDS = 0.5, 30.0
 # After serving for this long, a worker that ends is restarted after the shortest pause again.
 STABLE_AFTER_SECONDS = 60.0
-# The supervisor gives up after this many starts in a row that never served while no other worker serves: the
+# The supervisor gives up after this many consecutive starts that never served, if no other worker serves: the
 # configuration must be wrong.
 MAX_FAILED_STARTS = 5
-# Time that a worker has to end after its drain, before it is killed.
+# Time for a worker to exit after its drain, before it is killed.
 KILL_GRACE_SECONDS = 15.0
 
 
 def reserve_port(host: str, port: int) -> socket.socket:
-    """A socket that reserves the port for the workers and accepts no connections. Raises OSError if it is in use."""
+    """Return a socket that reserves the port for the workers and accepts no connections.
+
+    Raise OSError if it is in use.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With SO_REUSEPORT, another server of the same user could share the port, so a socket without it checks first that
-    # the port is free; its SO_REUSEADDR ignores connections in TIME_WAIT. *held* has no SO_REUSEADDR, so that it
-    # excludes other servers even while no worker listens.
-    with socket.socket(family, socket.SOCK_STREAM) as alone:
-        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        alone.bind((host, port))
-        port = alone.getsockname()[1]
-    held = socket.socket(family, socket.SOCK_STREAM)
+    # the port is free; its SO_REUSEADDR ignores connections in TIME_WAIT. The reservation has no SO_REUSEADDR, so that
+    # it excludes other servers even while no worker listens.
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        port = probe.getsockname()[1]
+    reservation = socket.socket(family, socket.SOCK_STREAM)
     try:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind((host, port))
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reservation.bind((host, port))
     except OSError:
-        held.close()
+        reservation.close()
         raise
-    return held
+    return reservation
 
 
 class WorkerExit(NamedTuple):
@@ -71,7 +74,7 @@ class WorkerSupervisor:
     async def run(self) -> bool:
         """Run the workers until a stop signal, then stop them gracefully.
 
-        Returns False if no worker came up, or one did not stop cleanly.
+        Return False if no worker started, or if one did not stop cleanly.
         """
         on_stop_signal(self._stop_requested.set)
         clean = await asyncio.gather(*(self._supervise(number) for number in range(self.count)))
@@ -99,17 +102,18 @@ class WorkerSupervisor:
 
     async def _run_worker(self, number: int) -> WorkerExit:
         """Run one worker until it ends."""
-        # The worker's standard input. The worker reports there that it serves, and stops when this side is closed.
-        own, given = socket.socketpair()
-        with own:
-            with given:
+        # The worker's standard input. The worker reports there that it serves, and stops when the supervisor's end
+        # closes.
+        supervisor_end, worker_end = socket.socketpair()
+        with supervisor_end:
+            with worker_end:
                 process = await asyncio.create_subprocess_exec(
-                    *self.command, stdin=given.fileno(), env=dict(self.environment), start_new_session=True
+                    *self.command, stdin=worker_end.fileno(), env=dict(self.environment), start_new_session=True
                 )
             log.info("worker started", extra={"worker": number, "pid": process.pid})
             ended = asyncio.create_task(process.wait())
             stop = asyncio.create_task(self._stop_requested.wait())
-            serving = asyncio.create_task(self._wait_until_serving(own, number))
+            serving = asyncio.create_task(self._wait_until_serving(supervisor_end, number))
             try:
                 await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
                 if not ended.done():
@@ -119,8 +123,8 @@ class WorkerSupervisor:
                 served = 0.0 if since is None else time.monotonic() - since
                 log.info("worker ended", extra={"worker": number, "status": process.returncode})
                 # A worker that never served has no handler for SIGTERM yet.
-                good = (0,) if since is not None else (0, -signal.SIGTERM)
-                return WorkerExit(ended.done() and process.returncode in good, served)
+                clean_statuses = (0,) if since is not None else (0, -signal.SIGTERM)
+                return WorkerExit(ended.done() and process.returncode in clean_statuses, served)
             finally:
                 self._serving.discard(number)
                 stop.cancel()
@@ -131,7 +135,7 @@ class WorkerSupervisor:
                 await asyncio.wait({ended, serving})
 
     async def _wait_until_serving(self, connection: socket.socket, number: int) -> float | None:
-        """Wait until the worker reports that it serves. Returns the monotonic time; None if it ended first."""
+        """Wait until the worker reports that it serves. Return the monotonic time, or None if it ended first."""
         connection.setblocking(False)
         try:
             if not await asyncio.get_running_loop().sock_recv(connection, 1):
@@ -150,7 +154,7 @@ class WorkerSupervisor:
 
 
 def worker_command(port: int) -> list[str]:
-    """The command line of a worker on *port*; its settings come from the environment."""
+    """Return the command line of a worker on *port*. Its settings come from the environment."""
     return [sys.executable, "-m", "doit_mcp", "serve", "--worker", "--port", str(port)]
 
 
@@ -160,7 +164,7 @@ def report_serving() -> None:
 
 
 def stop_when_orphaned(stop_event: asyncio.Event) -> None:
-    """Set *stop_event* when the supervisor of this worker is gone."""
+    """Set *stop_event* when the supervisor of this worker has ended."""
     loop = asyncio.get_running_loop()
 
     def read_input() -> None:
