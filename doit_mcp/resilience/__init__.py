@@ -1,1 +1,1 @@
-"""Limiters, circuit breakers and the compute thread: they keep one caller or one failing upstream from delaying others."""
+"""Limiters, circuit breakers and the compute thread, so that one caller or failing upstream does not delay others."""

@@ -1,9 +1,9 @@
-"""A circuit breaker stops calling a failing upstream for a few seconds.
+"""The circuit breaker, which stops calling a failing upstream for a few seconds.
 
-It opens for all callers when half of the requests of the last seconds failed, for several users of several customers and
-with more than one operation: one user, one customer whose data makes the API fail, or one broken operation must not cut
-off all others. When fewer callers fail, many more failures without a single success open the circuit, and only for those
-callers. A failure to connect concerns all callers.
+It opens for all callers when half of the requests of the last seconds failed, for several users of several customers
+and with more than one operation: one user, one customer whose data makes the API fail, or one broken operation must not
+block all others. When fewer callers fail, many more failures without a single success open the circuit, and only for
+those callers. A failure to connect concerns all callers.
 
 The failures of one user or customer count for at most a third of what opens the circuit, unless others fail as often. A
 caller that always fails, besides a few that failed once, does not mean that the upstream fails.
@@ -23,7 +23,7 @@ from .outcome_counts import (
     MIN_CALLERS,
     MIN_OUTCOMES,
     OutcomeCounts,
-    _excess_failures,
+    excess_failures,
 )
 from .requester import Requester
 
@@ -43,7 +43,7 @@ MAX_FAILED_PROBERS = 8
 
 
 class CircuitOpen(Exception):
-    """The circuit is open; a request can be sent in *retry_after* seconds."""
+    """The circuit is open. A request can be sent in *retry_after* seconds."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"not before {retry_after:.1f} s")
@@ -71,11 +71,11 @@ class CircuitBreaker:
         self.clock = clock
         self._random_fraction = random_fraction
         self._is_open = False
-        # The users and customers it is open for; None for all callers.
+        # The users and customers for which it is open, or None if it is open for all callers.
         self._affected_callers: frozenset[int] | None = None
         # The time of the next probe while the circuit is open or half open.
         self._probe_at = 0.0
-        # The same for callers other than those whose probes failed last, who must not keep it open for the others.
+        # The same for callers other than those whose probes failed last, which must not keep it open for the others.
         self._others_probe_at = 0.0
         self._probers: dict[int, None] = {}
         self._probing = False
@@ -86,7 +86,7 @@ class CircuitBreaker:
 
     @property
     def state(self) -> CircuitState:
-        """Closed lets everything through, open nothing, half-open one request at a time."""
+        """The state: closed admits all requests, open none, and half-open one at a time."""
         if not self._is_open:
             return "closed"
         return "half-open" if self._probing or self.clock() >= self._probe_at else "open"
@@ -97,7 +97,7 @@ class CircuitBreaker:
         return max(0.0, self._probe_at - self.clock()) if self._is_open else 0.0
 
     def retry_after_for(self, requester: Requester) -> float:
-        """Seconds until *requester* can send a request."""
+        """Return the seconds until *requester* can send a request."""
         if not self._is_open or not self._applies_to(requester):
             return 0.0
         return max(0.0, self._probe_time(requester) - self.clock())
@@ -108,24 +108,24 @@ class CircuitBreaker:
         )
 
     def _probe_time(self, requester: Requester) -> float:
-        """When *requester* can probe."""
+        """Return the time from which *requester* can probe."""
         return self._probe_at if requester.user in self._probers else self._others_probe_at
 
     def enter(self, requester: Requester) -> int:
-        """The ticket for one request of *requester*. Raises CircuitOpen."""
+        """Return the ticket for one request of *requester*. Raise CircuitOpen."""
         if self._is_open and self._applies_to(requester):
             self._start_probe(requester)
         return self._ticket
 
     def _start_probe(self, requester: Requester) -> None:
-        now, until = self.clock(), self._probe_time(requester)
-        if now < until:
-            raise CircuitOpen(until - now)
+        now, probe_at = self.clock(), self._probe_time(requester)
+        if now < probe_at:
+            raise CircuitOpen(probe_at - now)
         self._probing = True
         self._probe_at = self._others_probe_at = now + PROBE_TIMEOUT_SECONDS
 
     def record_success(self, ticket: int) -> None:
-        """Record that the upstream answered, if only with a client error."""
+        """Record that the upstream responded, if only with a client error."""
         if ticket != self._ticket:
             return
         if self._is_open:
@@ -134,12 +134,12 @@ class CircuitBreaker:
             self._current_window().successes += 1
 
     def record_no_outcome(self, ticket: int) -> None:
-        """Record that the request ended without telling anything about the upstream, such as a canceled one."""
+        """Record that the request, such as a canceled one, ended without showing whether the upstream works."""
         if ticket == self._ticket and self._probing:
             self._probe_at = self._others_probe_at = self.clock()
 
     def record_failure(self, ticket: int, requester: Requester | None, operation: str = "") -> None:
-        """Record that the upstream failed; *requester* is None if that does not depend on the caller (no connection)."""
+        """Record that the upstream failed. *requester* is None if the failure concerns all callers (no connection)."""
         if ticket != self._ticket:
             return
         if self._is_open and self._applies_to(requester):
@@ -164,38 +164,40 @@ class CircuitBreaker:
         return self._current_counts
 
     def _should_open(self) -> bool:
-        before, now = self._previous_counts, self._current_counts
-        good, bad = before.successes + now.successes, before.failures + now.failures
-        # Cheap checks first: this runs with each failure.
-        if bad < good or good + bad < MIN_OUTCOMES:
+        previous, current = self._previous_counts, self._current_counts
+        successes, failures = previous.successes + current.successes, previous.failures + current.failures
+        # Cheap checks first, because this runs after every failure.
+        if failures < successes or successes + failures < MIN_OUTCOMES:
             return False
         if self._affects_all_callers():
             return True
-        if (few := self._failing_callers()) is not None:
-            return bad >= FEW_CALLERS_THRESHOLD and not good and not (self._is_open and few == self._affected_callers)
-        counted = bad - self._excess_failures()
+        if (failing_callers := self._failing_callers()) is not None:
+            return (
+                failures >= FEW_CALLERS_THRESHOLD
+                and not successes
+                and not (self._is_open and failing_callers == self._affected_callers)
+            )
+        counted_failures = failures - self._excess_failures()
         if self._affects_several_operations():
-            return counted >= max(good, MIN_OUTCOMES / 2)
-        return bad >= FEW_CALLERS_THRESHOLD and counted >= FEW_CALLERS_THRESHOLD / 2 and not good
+            return counted_failures >= max(successes, MIN_OUTCOMES / 2)
+        return failures >= FEW_CALLERS_THRESHOLD and counted_failures >= FEW_CALLERS_THRESHOLD / 2 and not successes
 
     def _excess_failures(self) -> int:
-        """How many failures exceed what counts for their callers."""
-        users = _excess_failures(self._previous_counts.failures_by_user + self._current_counts.failures_by_user)
+        """Return how many failures exceed what counts for their callers."""
+        users = excess_failures(self._previous_counts.failures_by_user + self._current_counts.failures_by_user)
         return (
             users
             if self._single_operation
             else max(
                 users,
-                _excess_failures(
-                    self._previous_counts.failures_by_customer + self._current_counts.failures_by_customer
-                ),
+                excess_failures(self._previous_counts.failures_by_customer + self._current_counts.failures_by_customer),
             )
         )
 
     def _affects_all_callers(self) -> bool:
-        """Whether half of the failures do not depend on the caller."""
-        before, now = self._previous_counts, self._current_counts
-        return 2 * (before.general_failures + now.general_failures) >= before.failures + now.failures
+        """Return whether half of the failures do not depend on the caller."""
+        previous, current = self._previous_counts, self._current_counts
+        return 2 * (previous.general_failures + current.general_failures) >= previous.failures + current.failures
 
     def _affects_several_operations(self) -> bool:
         return (
@@ -204,7 +206,7 @@ class CircuitBreaker:
         )
 
     def _failing_callers(self) -> frozenset[int] | None:
-        """The users or customers whose requests keep failing; None if those of several do."""
+        """Return the users or customers whose requests keep failing, or None if those of several do."""
         users = self._previous_counts.failures_by_user + self._current_counts.failures_by_user
         if len(users) < MIN_CALLERS:
             return frozenset(user for user, count in users.items() if count > MAX_FAILURES_PER_CALLER)
@@ -216,12 +218,12 @@ class CircuitBreaker:
         return None
 
     def _open(self, prober: Requester | None) -> None:
-        """Open the circuit, for longer if it was open. *prober* is the caller whose probe failed, None for a failure of any."""
+        """Open the circuit, for longer if it was open. *prober* is the caller whose probe failed, if any."""
         now, jitter = self.clock(), 0.8 + 0.4 * self._random_fraction()
         if not self._probing:
-            whom = "" if self._affected_callers is None else f" for {len(self._affected_callers)} of its callers"
+            scope = "" if self._affected_callers is None else f" for {len(self._affected_callers)} of its callers"
             failures = self._previous_counts.failures + self._current_counts.failures
-            log.warning("circuit to %s: open%s, after %d failures", self.name, whom, failures)
+            log.warning("circuit to %s: open%s, after %d failures", self.name, scope, failures)
         self._probe_at = self._others_probe_at = (
             now + min(MAX_OPEN_SECONDS, MIN_OPEN_SECONDS * 2**self._failed_probes) * jitter
         )

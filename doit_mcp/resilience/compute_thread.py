@@ -43,8 +43,8 @@ class ComputeThread:
     def submit(self, caller: str, work: Callable[[], T], *, may_reject: bool = False) -> Future[T]:
         """Queue *work* for *caller*; cancel the future to leave the queue.
 
-        Raises LimitExceeded where the queue is full, if *may_reject*: only before a request starts. Later work of a
-        request belongs to a call in flight, and those are limited already.
+        With *may_reject*, raise LimitExceeded if the queue is full. Use it only before a request starts: later work of
+        a request belongs to a call in flight, and those are limited already.
         """
         future: Future[T] = Future()
         with self._changed:
@@ -80,11 +80,11 @@ class ComputeThread:
         with self._changed:
             self._changed.wait_for(lambda: bool(self._queues))
             caller, queue = self._queues.popitem(last=False)
-            found = queue.popleft()
+            entry = queue.popleft()
             self._queued -= 1
             if queue:
                 self._queues[caller] = queue
-            return found
+            return entry
 
     def _run(self) -> None:
         while True:
@@ -105,16 +105,16 @@ _COMPUTE_THREAD = ComputeThread()
 
 
 async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of *function*, which must be pure computation: a function that waits would delay all others.
+    """Return the result of *function*, which must only compute: a function that waits would delay all others.
 
-    The caller is that of the request's trace. Python switches threads only between bytecode instructions, so *function*
-    must not spend long in a single call of a C function.
+    The turn is that of the current request's owner. Python switches threads only between bytecode instructions, so
+    *function* must not spend long in a single call of a C function.
     """
     return await asyncio.wrap_future(_COMPUTE_THREAD.submit(_current_caller(), lambda: function(*args, **kwargs)))
 
 
 async def run_in_thread_unless_full(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same for work that starts a request. Raises LimitExceeded where the queue is full."""
+    """Do the same as :func:`run_in_thread` for work that starts a request. Raise LimitExceeded if the queue is full."""
     work = _COMPUTE_THREAD.submit(_current_caller(), lambda: function(*args, **kwargs), may_reject=True)
     return await asyncio.wrap_future(work)
 

@@ -1,4 +1,4 @@
-"""Limits what is in use at the same time, per owner and in total: calls, streams, bytes."""
+"""Limits how much is in use at the same time, per owner and in total: calls, streams or bytes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ BUSY_MESSAGE = "The server is busy; try again in a moment"
 
 
 class ConcurrencyLimiter:
-    """Implements :class:`~.limits.Limiter` for what is held and then released. Owners that hold nothing take no memory.
+    """Implements :class:`~.limits.Limiter` for amounts that are held and released. Owners without any take no memory.
 
-    The messages are those of LimitExceeded, for an owner at the limit and for a server at the limit. *on_release* is
-    called with the owner after each release.
+    *owner_message* and *server_message* are the messages of LimitExceeded, by scope. *on_release* is called with the
+    owner after each release.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class ConcurrencyLimiter:
         self._idle = asyncio.Event()
 
     def acquire(self, owner: str, amount: int = 1) -> None:
-        """Take *amount* for *owner*. Raises LimitExceeded, and then takes nothing."""
+        """Take *amount* for *owner*. Raise LimitExceeded, and take nothing, at the limit."""
         held = self._held.get(owner, 0) + amount
         if held > self._max_per_owner or self.in_use + amount > self._max_total:
             raise self._limit_exceeded(held)
@@ -43,13 +43,13 @@ class ConcurrencyLimiter:
         self.in_use += amount
 
     def acquire_up_to(self, owner: str, wanted: int) -> int:
-        """Take as much as is free for *owner*, at most *wanted*, and return it. Raises LimitExceeded if nothing is."""
+        """Take what is free for *owner*, at most *wanted*, and return the amount. Raise LimitExceeded if it is zero."""
         self.check_available(owner)
         held = self.held_by(owner)
-        taken = min(wanted, self._max_per_owner - held, self._max_total - self.in_use)
-        self._held[owner] = held + taken
-        self.in_use += taken
-        return taken
+        amount = min(wanted, self._max_per_owner - held, self._max_total - self.in_use)
+        self._held[owner] = held + amount
+        self.in_use += amount
+        return amount
 
     def release(self, owner: str, amount: int = 1) -> None:
         """Return *amount* that *owner* holds."""
@@ -64,13 +64,13 @@ class ConcurrencyLimiter:
             self.on_release(owner)
 
     def check_available(self, owner: str) -> None:
-        """Raise what :meth:`acquire` would, but take nothing."""
+        """Raise LimitExceeded if :meth:`acquire` would, but take nothing."""
         held = self._held.get(owner, 0) + 1
         if held > self._max_per_owner or self.in_use >= self._max_total:
             raise self._limit_exceeded(held)
 
     def held_by(self, owner: str) -> int:
-        """How much *owner* holds."""
+        """Return how much *owner* holds."""
         return self._held.get(owner, 0)
 
     async def wait_until_idle(self) -> None:

@@ -1,7 +1,7 @@
 """The limiter interface, and the error that every limiter raises.
 
-Limiters differ in what they count: what is in use at the same time (:mod:`.concurrency`), how often something happens
-(:mod:`.token_bucket`), what waits for a thread (:mod:`.compute_thread`). Their users do not.
+Limiters count different things: what is in use at the same time (:mod:`.concurrency`), how often something happens
+(:mod:`.token_bucket`), or what waits for a thread (:mod:`.compute_thread`). Their callers need not know which.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import math
 from typing import Literal, Protocol
 
 LimitScope = Literal["owner", "server"]
-"""Whose limit is reached: that of one owner, or that of the whole server."""
+"""Which limit is reached: that of one owner, or that of the whole server."""
 
 
 class LimitExceeded(Exception):
-    """A limit is reached; the message is for the client. A new attempt can succeed after *retry_after* seconds.
+    """A limit is reached. The message is for the client. A new attempt can succeed after *retry_after* seconds.
 
-    Each transport translates it in one place, as each knows its own errors.
+    Each transport translates it to its own errors in one place.
     """
 
     def __init__(self, scope: LimitScope, retry_after: float, message: str) -> None:
@@ -30,37 +30,36 @@ class LimitExceeded(Exception):
 
 
 class Limiter(Protocol):
-    """Decides whether an owner may use more of something. It decides at once, so nothing happens between a decision and
-    its use."""
+    """Decides whether an owner may use more of something. Never waits, so nothing happens between decision and use."""
 
     def acquire(self, owner: str, amount: int = 1) -> None:
-        """Count *amount* for *owner*. Raises LimitExceeded, and then counts nothing."""
+        """Count *amount* for *owner*. Raise LimitExceeded, and count nothing, at the limit."""
 
     def release(self, owner: str, amount: int = 1) -> None:
-        """Return *amount*: what is no longer in use, or what was acquired but not used."""
+        """Return *amount*, which is no longer in use, or was acquired but not used."""
 
 
 class SharedLimiter(Protocol):
-    """A :class:`Limiter` whose limit holds for all replicas together, so that acquiring waits for their answer.
+    """A :class:`Limiter` for all replicas together, so that acquiring waits for shared state.
 
-    While the shared state is unavailable it admits everything: the limits of each process still hold.
+    While the shared state is unavailable it admits everything. The limits of each process still apply.
     """
 
     async def acquire(self, owner: str, amount: int = 1) -> None:
-        """Count *amount* for *owner*. Raises LimitExceeded, and then counts nothing."""
+        """Count *amount* for *owner*. Raise LimitExceeded, and count nothing, at the limit."""
 
     def release(self, owner: str, amount: int = 1) -> None:
         """Return *amount* without waiting."""
 
 
 class TieredLimiter:
-    """Asks the limiter of this process first, which costs no round trip, then the *shared* one, if there is one."""
+    """Checks the limiter of this process first, which costs no round trip, then the *shared* one, if there is one."""
 
     def __init__(self, local: Limiter, shared: SharedLimiter | None = None) -> None:
         self._local, self._shared = local, shared
 
     async def acquire(self, owner: str, amount: int = 1) -> None:
-        """Count *amount* for *owner* in both. Raises LimitExceeded."""
+        """Count *amount* for *owner* in both. Raise LimitExceeded."""
         self._local.acquire(owner, amount)
         if self._shared is not None:
             try:

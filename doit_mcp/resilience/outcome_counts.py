@@ -15,7 +15,7 @@ MIN_OUTCOMES = 20
 
 
 MIN_CALLERS = 3
-"""Users, and customers, whose requests have to fail before the failures count as the upstream's."""
+"""Users, and customers, whose requests must fail before the failures are attributed to the upstream."""
 
 
 MAX_FAILURES_PER_CALLER = -(-MIN_OUTCOMES // (2 * MIN_CALLERS))
@@ -47,7 +47,7 @@ class OutcomeCounts:
         # Failures by caller. Beyond MAX_COUNTED_CALLERS they are in the total only.
         self.failures_by_user: Counter[int] = Counter()
         self.failures_by_customer: Counter[int] = Counter()
-        # Only as many as the decision needs.
+        # Bounded, because the decision needs only a few.
         self.failed_operations: set[str] = set()
 
     def count_failure(self, requester: Requester | None, operation: str) -> None:
@@ -67,7 +67,7 @@ def _count_caller(counts: Counter[int], caller: int) -> None:
         counts[caller] += 1
 
 
-def _excess_failures(counts: Counter[int]) -> int:
-    """The failures beyond what counts for their callers."""
-    most = max(MAX_FAILURES_PER_CALLER, 2 * counts.most_common(MIN_CALLERS)[-1][1])
-    return sum(count - most for count in counts.values() if count > most)
+def excess_failures(counts: Counter[int]) -> int:
+    """Return how many failures exceed what counts for their callers."""
+    max_counted = max(MAX_FAILURES_PER_CALLER, 2 * counts.most_common(MIN_CALLERS)[-1][1])
+    return sum(count - max_counted for count in counts.values() if count > max_counted)

@@ -6,15 +6,14 @@ from typing import NamedTuple
 
 
 class Requester(NamedTuple):
-    """A user and a customer, as hashes that reveal nothing. A user counts once for all tokens and customers, a customer
-    once for all of its users."""
+    """A user and a customer, as hashes. A user counts once for all customers, and a customer once for all its users."""
 
     user: int
     customer: int
 
     @classmethod
     def for_user(cls, subject: str, tenant: str) -> Requester:
-        """The requester for the user *subject*, who reads the data of *tenant*."""
+        """Return the requester for the user *subject*, who accesses the data of *tenant*."""
         return cls(hash(("person", subject.lower())), hash(("customer", tenant)))
 
 

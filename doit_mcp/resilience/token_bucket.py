@@ -1,4 +1,4 @@
-"""Limits how often something happens, with token buckets: a bucket starts full and refills at a constant rate."""
+"""Limits how often something happens, with token buckets that start full and refill at a constant rate."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class TokenBucket:
         self._burst, self._rate, self._tokens, self._updated_at = burst, rate, burst, now
 
     def wait_seconds(self, now: float, tokens: int = 1) -> float:
-        """Seconds until the bucket holds *tokens*, or is full if it cannot hold as many; 0 if it does now."""
+        """Return the seconds until the bucket holds *tokens*, or is full if it cannot hold as many."""
         # A clock that was set back refills nothing.
         self._tokens = min(self._burst, self._tokens + max(0.0, now - self._updated_at) * self._rate)
         self._updated_at = now
         return max(0.0, min(tokens, self._burst) - self._tokens) / self._rate
 
     def take(self, tokens: int = 1) -> None:
-        """Take *tokens*. More than the bucket can hold leave a debt, which refilling pays."""
+        """Take *tokens*. Taking more than the bucket holds leaves a debt, which refills pay off."""
         self._tokens -= tokens
 
     def give_back(self, tokens: int = 1) -> None:
@@ -41,14 +41,14 @@ class TokenBucket:
 
 
 class TokenBuckets:
-    """A bucket for each name, all of one rate. Beyond *max_buckets* the least recently used are forgotten."""
+    """A bucket for each name, all with the same rate. Beyond *max_buckets* the least recently used are forgotten."""
 
     def __init__(self, burst: float, rate: float, max_buckets: int = 10_000) -> None:
         self._burst, self._rate, self._max_buckets = burst, rate, max_buckets
         self._buckets: dict[str, TokenBucket] = {}
 
     def bucket_for(self, name: str, now: float) -> TokenBucket:
-        """The bucket of *name*."""
+        """Return the bucket of *name*, which is created if necessary."""
         bucket = self._buckets.pop(name, None) or TokenBucket(self._burst, self._rate, now)
         while len(self._buckets) >= self._max_buckets:
             del self._buckets[next(iter(self._buckets))]
@@ -57,9 +57,9 @@ class TokenBuckets:
 
 
 class RateLimiter:
-    """Implements :class:`~.limits.Limiter` for a rate of each owner, and with *total* for a rate of all together.
+    """Implements :class:`~.limits.Limiter` for a rate per owner and, with *total*, for a rate of all owners together.
 
-    The owner "" has no rate of its own. *message* is that of LimitExceeded.
+    The owner "" has no rate of its own. *message* is the message of LimitExceeded.
     """
 
     def __init__(
@@ -72,16 +72,16 @@ class RateLimiter:
         self._message, self._owners, self._total, self._clock = message, owners, total, clock
 
     def acquire(self, owner: str, amount: int = 1) -> None:
-        """Take *amount* tokens. Raises LimitExceeded, and then takes none."""
+        """Take *amount* tokens. Raise LimitExceeded, and take none, at the limit."""
         now = self._clock()
-        own = self._owners.bucket_for(owner, now) if owner else None
-        own_wait = 0.0 if own is None else own.wait_seconds(now, amount)
+        owner_bucket = self._owners.bucket_for(owner, now) if owner else None
+        owner_wait = 0.0 if owner_bucket is None else owner_bucket.wait_seconds(now, amount)
         total_wait = 0.0 if self._total is None else self._total.wait_seconds(now, amount)
-        if own_wait or total_wait:
-            scope: LimitScope = "owner" if own_wait >= total_wait else "server"
-            raise LimitExceeded(scope, max(own_wait, total_wait), self._message)
-        if own is not None:
-            own.take(amount)
+        if owner_wait or total_wait:
+            scope: LimitScope = "owner" if owner_wait >= total_wait else "server"
+            raise LimitExceeded(scope, max(owner_wait, total_wait), self._message)
+        if owner_bucket is not None:
+            owner_bucket.take(amount)
         if self._total is not None:
             self._total.take(amount)
 

@@ -1,4 +1,4 @@
-"""The error for shared state that cannot be read or written at the moment."""
+"""The error for shared state that is temporarily unavailable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ UNAVAILABLE_MESSAGE = "The server's shared state is temporarily unavailable; try
 
 
 class StateUnavailable(Exception):
-    """The store that replicas share did not answer, answered too late, or answered with an error."""
+    """The store that replicas share did not respond in time, or responded with an error."""
 
     def __init__(self) -> None:
         super().__init__(UNAVAILABLE_MESSAGE)
