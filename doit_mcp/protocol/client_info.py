@@ -25,29 +25,29 @@ def reduce_client_info(client_info: JsonObject) -> JsonObject:
     """Return the name, title and version of a ``clientInfo``, each cut to MAX_CLIENT_INFO_LENGTH characters."""
     if not client_info:
         return EMPTY_OBJECT
-    known: JsonObject = {}
+    reduced: JsonObject = {}
     # Unrolled, because every stateless request comes here.
     if isinstance(name := client_info.get("name"), str):
-        known["name"] = name[:MAX_CLIENT_INFO_LENGTH]
+        reduced["name"] = name[:MAX_CLIENT_INFO_LENGTH]
     if isinstance(title := client_info.get("title"), str):
-        known["title"] = title[:MAX_CLIENT_INFO_LENGTH]
+        reduced["title"] = title[:MAX_CLIENT_INFO_LENGTH]
     if isinstance(version := client_info.get("version"), str):
-        known["version"] = version[:MAX_CLIENT_INFO_LENGTH]
-    return known
+        reduced["version"] = version[:MAX_CLIENT_INFO_LENGTH]
+    return reduced
 
 
 def reduce_capabilities(capabilities: JsonObject) -> JsonObject:
     """Return the known capabilities with their known members. Values that are not objects become null."""
     if not capabilities:
         return EMPTY_OBJECT
-    known = {
+    reduced = {
         name: _reduce_object(capabilities[name], members)
         for name, members in KNOWN_CAPABILITIES.items()
         if name in capabilities
     }
     if EXTENSIONS in capabilities:
-        known[EXTENSIONS] = _reduce_object(capabilities[EXTENSIONS], KNOWN_EXTENSIONS)
-    return known
+        reduced[EXTENSIONS] = _reduce_object(capabilities[EXTENSIONS], KNOWN_EXTENSIONS)
+    return reduced
 
 
 def _reduce_object(value: Any, members: tuple[str, ...]) -> JsonObject | None:

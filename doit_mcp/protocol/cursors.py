@@ -13,19 +13,19 @@ def encode(position: int, fingerprint: str) -> str:
 
 
 def decode(cursor: object, fingerprint: str, length: int) -> int:
-    """Return the position of a cursor. Raises RpcError -32602 for a cursor that was not issued for this list."""
+    """Return the position of a cursor. Raise RpcError -32602 for a cursor that was not issued for this list."""
     if cursor is None:
         return 0
-    fault = RpcError(INVALID_PARAMS, "Invalid params: params.cursor is not a cursor of this list; start without one")
+    error = RpcError(INVALID_PARAMS, "Invalid params: params.cursor is not a cursor of this list; start without one")
     if not isinstance(cursor, str) or len(cursor) > 200 or not cursor.isascii():
-        raise fault
+        raise error
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError:
-        raise fault from None
+        raise error from None
     digits = text.partition(":")[0]
     position = int(digits) if digits.isdecimal() else 0
-    # Encode again and compare, because base64 and numbers have several spellings.
+    # Encode again and compare, because base64 and numbers can be written in several ways.
     if not 0 < position < length or encode(position, fingerprint) != cursor:
-        raise fault
+        raise error
     return position

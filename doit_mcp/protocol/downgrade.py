@@ -86,5 +86,7 @@ def _unknown_members(kind: str, revision: Revision) -> frozenset[str]:
 
 def _downgrade_nested(kind: str, item: Any, revision: Revision) -> Any:
     return (
-        [downgrade(kind, one, revision) for one in item] if isinstance(item, list) else downgrade(kind, item, revision)
+        [downgrade(kind, entry, revision) for entry in item]
+        if isinstance(item, list)
+        else downgrade(kind, item, revision)
     )

@@ -36,7 +36,7 @@ class StatefulEra:
 
 
 class StatelessEra:
-    """Each request has client information in ``_meta``. Results name the server and say if they are complete."""
+    """Each request has client information in ``_meta``. Results name the server and state whether they are complete."""
 
     stateless = True
 

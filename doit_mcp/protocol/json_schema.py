@@ -41,8 +41,8 @@ class Range:
 
     @property
     def keywords(self) -> JsonObject:
-        found = {"minimum": self.minimum, "maximum": self.maximum, "exclusiveMinimum": self.exclusive_minimum}
-        return {name: value for name, value in found.items() if value is not None}
+        limits = {"minimum": self.minimum, "maximum": self.maximum, "exclusiveMinimum": self.exclusive_minimum}
+        return {name: value for name, value in limits.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class Length:
 
     @property
     def keywords(self) -> JsonObject:
-        found = {"minLength": self.minimum, "maxLength": self.maximum}
-        return {name: value for name, value in found.items() if value is not None}
+        limits = {"minLength": self.minimum, "maxLength": self.maximum}
+        return {name: value for name, value in limits.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ NULL_SCHEMA = {"type": "null"}
 
 
 def schema_of_type(annotation: Any, *, closed: bool = True) -> JsonObject:
-    """Return the schema of an annotation. Raises TypeError if it has no portable schema.
+    """Return the schema of an annotation. Raise TypeError if it has no portable schema.
 
     Objects reject unknown members, for arguments, unless *closed* is false, for results.
     """
@@ -141,7 +141,7 @@ def schema_of_typed_dict(typed_dict: Any, *, closed: bool = True) -> JsonObject:
 
 @lru_cache(maxsize=1024)
 def record_hints(typed_dict: Any) -> dict[str, Any]:
-    """The annotations of a TypedDict, resolved once: schemas and markers are read from the same classes."""
+    """Return the annotations of a TypedDict. Cached, because schemas and markers are read from the same classes."""
     return get_type_hints(typed_dict, include_extras=True)
 
 

@@ -66,25 +66,25 @@ Message = Request | Notification | Response
 def parse_json(body: bytes) -> Any:
     """Parse *body* as strict JSON (RFC 8259): UTF-8, no NaN, at most MAX_DEPTH levels and MAX_VALUES values.
 
-    The last of several members with the same name wins. Integers beyond 64 bits become floats. Raises RpcError: -32700
-    for invalid or too deep JSON, -32600 for too many values.
+    The last of several members with the same name wins. Integers beyond 64 bits become floats. Raise RpcError -32700
+    for invalid or too deep JSON, and -32600 for too many values.
     """
     if has_too_many_values(body):
         text = f"Invalid Request: the body has more than {MAX_VALUES:,} values; send them in several requests"
         raise RpcError(INVALID_REQUEST, text)
     try:
         value = orjson.loads(body)
-    except orjson.JSONDecodeError as wrong:
-        raise RpcError(PARSE_ERROR, f"Parse error: the body is not valid JSON ({_error_position(wrong)})") from None
+    except orjson.JSONDecodeError as error:
+        raise RpcError(PARSE_ERROR, f"Parse error: the body is not valid JSON ({_error_position(error)})") from None
     # Depth never exceeds the number of opening brackets, so most messages need no walk.
-    many = body.count(b"{") + body.count(b"[") > MAX_DEPTH
-    if many and isinstance(value, (dict, list)) and _depth_exceeds(value, MAX_DEPTH):
+    may_be_too_deep = body.count(b"{") + body.count(b"[") > MAX_DEPTH
+    if may_be_too_deep and isinstance(value, (dict, list)) and _depth_exceeds(value, MAX_DEPTH):
         raise RpcError(PARSE_ERROR, f"Parse error: the body is nested deeper than {MAX_DEPTH} levels")
     return value
 
 
-def _error_position(wrong: orjson.JSONDecodeError) -> str:
-    return f"line {wrong.lineno} column {wrong.colno}"
+def _error_position(error: orjson.JSONDecodeError) -> str:
+    return f"line {error.lineno} column {error.colno}"
 
 
 def _depth_exceeds(value: JsonObject | list[Any], limit: int) -> bool:
@@ -102,7 +102,7 @@ def _depth_exceeds(value: JsonObject | list[Any], limit: int) -> bool:
 
 
 def parse_message(value: Any) -> Message:
-    """Return the message in a JSON value. Raises RpcError -32600, with the id if the message has a valid one."""
+    """Return the message in a JSON value. Raise RpcError -32600, with the id if the message has a valid one."""
     if not isinstance(value, dict):
         raise RpcError(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
     identifier = _parse_id(value) if "id" in value else None
@@ -148,6 +148,11 @@ def _parse_response(value: JsonObject, identifier: Id | None) -> Response:
         text = 'Invalid Request: an error has an integer "code" and a "message"'
         raise RpcError(INVALID_REQUEST, text, id=identifier)
     return Response(identifier, error=error)
+
+
+def invalid_params_error(request: Request, text: str) -> RpcError:
+    """Return the error for invalid params of *request*. *text* names the member and the problem."""
+    return RpcError(INVALID_PARAMS, f"Invalid params: {text}", id=request.id)
 
 
 def result_bytes(id: Id, result: Any) -> bytes:

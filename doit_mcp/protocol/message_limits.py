@@ -8,14 +8,14 @@ from typing import Any
 JsonObject = dict[str, Any]
 ValuePath = tuple[str | int, ...]
 SchemaPath = tuple[str | None, ...]
-"""Member names that lead into a schema; None stands for every item of a list."""
+"""Member names that lead into a schema. None means every item of a list."""
 
 MAX_VALUES = 200_000
 """Maximum values in a JSON text. orjson parses this many in up to 60 ms, without interruption."""
 MAX_INLINE_VALUES = 2_000
 """Maximum values that are walked on the event loop. Larger values go to the compute thread."""
 MAX_INLINE_CHARACTERS = 16_000
-"""Maximum characters in strings for the same: a string may contain JSON with as many values."""
+"""Maximum characters in strings for the same purpose, because a string may contain JSON with as many values."""
 MAX_LIST_ITEMS = 1_000
 """Default maximum of items for lists whose schema sets none."""
 MAX_OPEN_OBJECT_VALUES = 20_000
@@ -50,16 +50,16 @@ def _count_separators(text: bytes) -> int:
 
 def is_large(value: Any, max_values: int = MAX_INLINE_VALUES, max_characters: int = MAX_INLINE_CHARACTERS) -> bool:
     """Return whether *value* has more than *max_values* values, or more than *max_characters* in all strings."""
-    stack, found, characters = [value], 0, 0
+    stack, value_count, character_count = [value], 0, 0
     while stack:
         item = stack.pop()
         if isinstance(item, str):
-            characters += len(item)
-            if characters > max_characters:
+            character_count += len(item)
+            if character_count > max_characters:
                 return True
         elif isinstance(item, CONTAINER_TYPES):
-            found += len(item)
-            if found > max_values:
+            value_count += len(item)
+            if value_count > max_values:
                 return True
             stack.extend(item.values() if isinstance(item, dict) else item)
     return False
@@ -67,19 +67,19 @@ def is_large(value: Any, max_values: int = MAX_INLINE_VALUES, max_characters: in
 
 def with_default_limits(schema: JsonObject) -> JsonObject:
     """Return *schema* with default limits for lists and strings that have none."""
-    found = dict(schema)
+    limited = dict(schema)
     if parts := schema.get("anyOf"):
-        found["anyOf"] = [with_default_limits(part) for part in parts]
+        limited["anyOf"] = [with_default_limits(part) for part in parts]
     match schema.get("type"):
         case "array":
-            found.setdefault("maxItems", MAX_LIST_ITEMS)
+            limited.setdefault("maxItems", MAX_LIST_ITEMS)
             if "items" in schema:
-                found["items"] = with_default_limits(schema["items"])
+                limited["items"] = with_default_limits(schema["items"])
         case "string" if "enum" not in schema:
-            found.setdefault("maxLength", MAX_STRING_LENGTH)
+            limited.setdefault("maxLength", MAX_STRING_LENGTH)
         case "object" if "properties" in schema:
-            found["properties"] = {name: with_default_limits(one) for name, one in schema["properties"].items()}
-    return found
+            limited["properties"] = {name: with_default_limits(inner) for name, inner in schema["properties"].items()}
+    return limited
 
 
 def open_object_paths(schema: JsonObject, path: SchemaPath = ()) -> Iterator[SchemaPath]:

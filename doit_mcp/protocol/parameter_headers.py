@@ -31,23 +31,23 @@ class ParameterHeader:
 
 
 def find_parameter_headers(input_schema: JsonObject) -> tuple[ParameterHeader, ...]:
-    """Return the annotated properties of a tool. Raises ValueError for annotations that clients reject."""
-    found: list[ParameterHeader] = []
-    seen: set[str] = set()
+    """Return the annotated properties of a tool. Raise ValueError for annotations that clients reject."""
+    parameter_headers: list[ParameterHeader] = []
+    names: set[str] = set()
     for path, schema in _annotated_properties(input_schema, ()):
         name, kind = schema[HEADER_ANNOTATION], schema.get("type")
-        where = f"{HEADER_ANNOTATION} of {'.'.join(path)}"
+        location = f"{HEADER_ANNOTATION} of {'.'.join(path)}"
         if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
-            raise ValueError(f"{where} must be a valid header name")
+            raise ValueError(f"{location} must be a valid header name")
         if kind not in PARAMETER_TYPES:
-            raise ValueError(f"{where}: the type must be one of {', '.join(PARAMETER_TYPES)}")
-        if name.lower() in seen:
-            raise ValueError(f"{where}: another property has the same header")
-        seen.add(name.lower())
-        found.append(ParameterHeader(path, HEADER_PREFIX + name, kind))
-    if _count_annotations(input_schema) != len(found):
+            raise ValueError(f"{location}: the type must be one of {', '.join(PARAMETER_TYPES)}")
+        if name.lower() in names:
+            raise ValueError(f"{location}: another property has the same header")
+        names.add(name.lower())
+        parameter_headers.append(ParameterHeader(path, HEADER_PREFIX + name, kind))
+    if _count_annotations(input_schema) != len(parameter_headers):
         raise ValueError(f'{HEADER_ANNOTATION} must be reachable through "properties" alone')
-    return tuple(found)
+    return tuple(parameter_headers)
 
 
 def _annotated_properties(schema: JsonObject, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
@@ -67,29 +67,29 @@ def _count_annotations(value: Any) -> int:
 
 
 def check_parameter_headers(request: Request, headers: Headers, input_schema: JsonObject) -> None:
-    """Check that ``Mcp-Param-*`` headers match the arguments. Raises RpcError -32020 (MCP 2026-07-28, Custom Headers).
+    """Check that ``Mcp-Param-*`` headers match the arguments. Raise RpcError -32020 (MCP 2026-07-28, Custom Headers).
 
-    An annotated scalar argument has exactly one header; null, absent and structured ones have none. Other headers are
-    ignored, and so are arguments of the wrong type, which the schema check reports later.
+    An annotated scalar argument has exactly one header. Null, absent and structured arguments have none. Other headers
+    are ignored, and so are arguments of the wrong type, which the schema check reports later.
     """
     arguments = request.params.get("arguments", {})
-    for mirror in find_parameter_headers(input_schema):
-        name, value = ".".join(mirror.path), _argument_at(arguments, mirror.path)
-        values = header_values(headers, mirror.header)
+    for parameter in find_parameter_headers(input_schema):
+        name, value = ".".join(parameter.path), _argument_at(arguments, parameter.path)
+        values = header_values(headers, parameter.header)
         expected = _header_text(value)
         if expected is None and not values:
             continue
         if expected is None:
-            fault = f"is there, but the argument {name} is not"
+            problem = f"is there, but the argument {name} is not"
         elif not values:
-            fault = f"is missing; it must equal the argument {name}"
+            problem = f"is missing; it must equal the argument {name}"
         elif len(values) > 1:
-            fault = "is there more than once"
-        elif not _header_matches(mirror.json_type, value, expected, decode_header_value(values[0])):
-            fault = f"does not agree with the argument {name}"
+            problem = "is there more than once"
+        elif not _header_matches(parameter.json_type, value, expected, decode_header_value(values[0])):
+            problem = f"does not agree with the argument {name}"
         else:
             continue
-        raise RpcError(HEADER_MISMATCH, f"Header {mirror.header} {fault}", id=request.id)
+        raise RpcError(HEADER_MISMATCH, f"Header {parameter.header} {problem}", id=request.id)
 
 
 def _argument_at(value: Any, path: tuple[str, ...]) -> Any:

@@ -9,15 +9,14 @@ from typing import NamedTuple, Protocol
 from .client_info import EMPTY_OBJECT, reduce_capabilities, reduce_client_info
 from .jsonrpc import (
     HEADER_MISMATCH,
-    INVALID_PARAMS,
     INVALID_REQUEST,
     UNSUPPORTED_PROTOCOL_VERSION,
     JsonObject,
     Message,
-    Notification,
     Request,
     Response,
     RpcError,
+    invalid_params_error,
 )
 from .revisions import DEFAULT_REVISION, STATEFUL_REVISIONS, STATELESS_REVISIONS, Revision
 
@@ -87,17 +86,17 @@ def is_stateless_request(headers: Headers, message: Message | None) -> bool:
     for version in headers.getall(VERSION_HEADER, NO_VALUES):
         # Fast path: nearly all clients send the bare name.
         if version not in STATEFUL_REVISIONS and any(
-            one not in STATEFUL_REVISIONS for one in header_values(headers, VERSION_HEADER)
+            value not in STATEFUL_REVISIONS for value in header_values(headers, VERSION_HEADER)
         ):
             return True
     return False
 
 
 def read_request_metadata(request: Request, headers: Headers | None) -> Caller:
-    """Return the caller of a stateless request. Raises RpcError for invalid metadata or *headers* that disagree."""
+    """Return the caller of a stateless request. Raise RpcError for invalid metadata or *headers* that disagree."""
     meta = request.params.get("_meta")
     if not isinstance(meta, dict):
-        raise _invalid_params_error(
+        raise invalid_params_error(
             request, f"params._meta is missing; every request carries {VERSION_KEY} and {CAPABILITIES_KEY} there"
         )
     version, capabilities, client = (
@@ -119,7 +118,7 @@ def read_request_metadata(request: Request, headers: Headers | None) -> Caller:
         _check_header(request, headers, "Mcp-Method", request.method, '"method"')
         _check_name_header(request, headers)
     if level is not None and level not in LOG_LEVELS:
-        raise _invalid_params_error(request, f"params._meta[{LOG_LEVEL_KEY!r}] must be one of {', '.join(LOG_LEVELS)}")
+        raise invalid_params_error(request, f"params._meta[{LOG_LEVEL_KEY!r}] must be one of {', '.join(LOG_LEVELS)}")
     return make_caller(revision, client, capabilities, level)
 
 
@@ -133,15 +132,15 @@ def unsupported_version_error(version: str, request: Request | None = None) -> R
     )
 
 
-def check_notification_version(notification: Notification, headers: Headers) -> None:
-    """Check a stateless notification. Raises RpcError for an unsupported version (MCP 2026-07-28, Sending Messages)."""
+def check_notification_version(headers: Headers) -> None:
+    """Check the headers of a stateless notification. Raise RpcError for an unsupported version (MCP 2026-07-28, Sending Messages)."""
     for version in header_values(headers, VERSION_HEADER):
         if version not in STATELESS_REVISIONS:
             raise unsupported_version_error(version)
 
 
 def read_sessionless_caller(headers: Headers) -> Caller:
-    """Return the caller of a stateful request without a session. Raises RpcError -32600 for invalid versions."""
+    """Return the caller of a stateful request without a session. Raise RpcError -32600 for invalid versions."""
     versions = set(header_values(headers, VERSION_HEADER))
     if not versions:
         return Caller(DEFAULT_REVISION)
@@ -152,7 +151,7 @@ def read_sessionless_caller(headers: Headers) -> Caller:
 
 
 def check_session_version(revision: Revision, headers: Headers) -> None:
-    """Check the version header of a session's request. Raises RpcError if it contradicts the session's revision."""
+    """Check the version header of a session's request. Raise RpcError if it contradicts the session's revision."""
     if headers.getall(VERSION_HEADER, NO_VALUES) == [revision.name] or not revision.supports("version.header"):
         return
     for version in header_values(headers, VERSION_HEADER):
@@ -161,21 +160,17 @@ def check_session_version(revision: Revision, headers: Headers) -> None:
             raise RpcError(INVALID_REQUEST, text)
 
 
-def _invalid_params_error(request: Request, text: str) -> RpcError:
-    return RpcError(INVALID_PARAMS, f"Invalid params: {text}", id=request.id)
-
-
 def _invalid_member_error(request: Request, meta: JsonObject) -> RpcError:
     """Return the error for the first metadata member that is missing or has the wrong type."""
-    kinds = {
+    types = {
         VERSION_KEY: (str, "a string"),
         CAPABILITIES_KEY: (dict, "an object"),
         CLIENT_INFO_KEY: (dict, "an object"),
     }
-    for name, (kind, said) in kinds.items():
-        if not isinstance(meta.get(name, EMPTY_OBJECT if name == CLIENT_INFO_KEY else None), kind):
-            return _invalid_params_error(request, f"params._meta[{name!r}] must be {said}")
-    return _invalid_params_error(request, f"params._meta[{LOG_LEVEL_KEY!r}] must be a string")
+    for name, (expected_type, description) in types.items():
+        if not isinstance(meta.get(name, EMPTY_OBJECT if name == CLIENT_INFO_KEY else None), expected_type):
+            return invalid_params_error(request, f"params._meta[{name!r}] must be {description}")
+    return invalid_params_error(request, f"params._meta[{LOG_LEVEL_KEY!r}] must be a string")
 
 
 def _check_header(request: Request, headers: Headers, header: str, expected: str, source: str) -> None:
@@ -185,8 +180,8 @@ def _check_header(request: Request, headers: Headers, header: str, expected: str
     values = header_values(headers, header)
     if values == [expected]:
         return
-    fault = f"is missing; it must equal {source}" if not values else f"does not agree with {source}"
-    raise RpcError(HEADER_MISMATCH, f"Header {header} {fault}", id=request.id)
+    problem = f"is missing; it must equal {source}" if not values else f"does not agree with {source}"
+    raise RpcError(HEADER_MISMATCH, f"Header {header} {problem}", id=request.id)
 
 
 def _check_name_header(request: Request, headers: Headers) -> None:
@@ -195,14 +190,14 @@ def _check_name_header(request: Request, headers: Headers) -> None:
         return
     source = request.params.get(member)
     if not isinstance(source, str):
-        raise _invalid_params_error(request, f"params.{member} must be a string")
+        raise invalid_params_error(request, f"params.{member} must be a string")
     # Fast path: names of tools and prompts need no encoding.
     if source.isascii() and source.isidentifier() and headers.getall("Mcp-Name", NO_VALUES) == [source]:
         return
     values = header_values(headers, "Mcp-Name")
     if len(values) != 1:
-        fault = "is missing" if not values else "is there more than once"
-        raise RpcError(HEADER_MISMATCH, f"Header Mcp-Name {fault}; it must equal params.{member}", id=request.id)
+        problem = "is missing" if not values else "is there more than once"
+        raise RpcError(HEADER_MISMATCH, f"Header Mcp-Name {problem}; it must equal params.{member}", id=request.id)
     if decode_header_value(values[0]) != source:
         raise RpcError(HEADER_MISMATCH, f"Header Mcp-Name does not agree with params.{member}", id=request.id)
 

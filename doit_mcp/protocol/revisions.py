@@ -31,7 +31,7 @@ class Revision:
         add_features: str = "",
         drop_features: str = "",
     ) -> Revision:
-        """Return the next revision. Raises ValueError for dropping what is missing or adding what is present."""
+        """Return the next revision. Raise ValueError for dropping what is missing or adding what is present."""
         dropped, lost = frozenset(drop_methods.split()), frozenset(drop_features.split())
         missing = (dropped - self.requests - self.notifications) | (lost - self.features)
         if missing:

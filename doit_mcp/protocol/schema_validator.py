@@ -50,13 +50,13 @@ class SchemaValidator:
         return jsonschema_rs.Draft202012Validator(self._schema)
 
     def is_valid(self, value: Any) -> bool:
-        """Return whether *value* is valid, four times faster than :meth:`problems`. Raises ValueError for non-JSON."""
+        """Return whether *value* is valid, four times faster than :meth:`problems`. Raise ValueError for non-JSON."""
         return self._validator.is_valid(value)
 
     def problems(self, value: Any) -> list[str]:
         """Return up to 20 problems as ``path: problem``. For a large value, returns those of one place only."""
         try:
-            # Most values are valid.
+            # Fast path: most values are valid.
             if self.is_valid(value):
                 return self._oversized_object_problems(value) if self._open_object_paths else []
             return limit_problems(
@@ -69,13 +69,13 @@ class SchemaValidator:
 
     def _oversized_object_problems(self, value: Any) -> list[str]:
         """Return a problem for the first open object with too many values."""
-        most = self._max_open_object_values or 0
-        free = chain.from_iterable(values_at(value, place) for place in self._open_object_paths)
-        path = next((path for one, path in free if _has_more_values(one, most)), None)
-        return [] if path is None else [f"{_format_path(path)}: must have at most {most:,} values"]
+        max_values = self._max_open_object_values or 0
+        open_objects = chain.from_iterable(values_at(value, schema_path) for schema_path in self._open_object_paths)
+        path = next((path for part, path in open_objects if _has_more_values(part, max_values)), None)
+        return [] if path is None else [f"{_format_path(path)}: must have at most {max_values:,} values"]
 
     def _small_value_problems(self, value: Any, at: ValuePath) -> list[str]:
-        """Return the problems of a small *value*, which is at path *at*."""
+        """Return the problems of a small *value* at path *at*."""
         errors = islice(self._validator.iter_errors(value), MAX_PROBLEMS + 1)
         return [line for error in errors for line in self._describe_error(error, at)]
 
@@ -88,8 +88,8 @@ class SchemaValidator:
         if not isinstance(value, CONTAINER_TYPES) or not _has_more_values(value):
             return self._small_value_problems(value, at)
         schema = self._schema_for_type(value)
-        if schema is not None and (own := _container_problems(value, schema, at)):
-            return own
+        if schema is not None and (problems := _container_problems(value, schema, at)):
+            return problems
         for child, inner, step in _iter_children(value, schema or {}):
             if not inner.is_valid(child):
                 return inner._large_value_problems(child, (*at, step))
@@ -99,17 +99,20 @@ class SchemaValidator:
 
     def _schema_for_type(self, value: Any) -> JsonObject | None:
         """Return the part of the schema for the type of *value*, or None."""
-        wanted = "array" if isinstance(value, list) else "object"
+        type_name = "array" if isinstance(value, list) else "object"
         parts = self._schema.get("anyOf", [self._schema])
-        return next((part for part in parts if part.get("type") == wanted), None)
+        return next((part for part in parts if part.get("type") == type_name), None)
 
     def _describe_error(self, error: jsonschema_rs.ValidationError, at: ValuePath) -> Iterable[str]:
         path, kind = [*at, *error.instance_path], error.kind
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
             return [f"{_format_path([*path, kind.property])}: is required"]
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
-            known = self._known_properties(error.schema_path[:-1])
-            return (f"{_format_path([*path, name])}: {_describe_unknown_name(name, known)}" for name in kind.unexpected)
+            known_names = self._known_properties(error.schema_path[:-1])
+            return (
+                f"{_format_path([*path, name])}: {_describe_unknown_name(name, known_names)}"
+                for name in kind.unexpected
+            )
         return [
             f"{_format_path(path) or 'arguments'}: {_describe_constraint(error)} (got {short_json(error.instance)})"
         ]
@@ -128,16 +131,16 @@ def _has_more_values(value: Any, max_values: int = MAX_INLINE_VALUES) -> bool:
 def _container_problems(value: Any, schema: JsonObject, at: ValuePath) -> list[str]:
     """Return the problems of a list or object itself: its size and member names."""
     if isinstance(value, list):
-        most = schema.get("maxItems", len(value))
-        return [f"{_format_path(at)}: must have at most {most} items"] if len(value) > most else []
-    known = schema.get("properties", {})
+        max_items = schema.get("maxItems", len(value))
+        return [f"{_format_path(at)}: must have at most {max_items} items"] if len(value) > max_items else []
+    properties = schema.get("properties", {})
     missing = [f"{_format_path([*at, name])}: is required" for name in schema.get("required", ()) if name not in value]
     if schema.get("additionalProperties") is not False:
         return missing
-    unknown = islice((name for name in value if name not in known), 2 * MAX_PROBLEMS)
+    unknown = islice((name for name in value if name not in properties), 2 * MAX_PROBLEMS)
     return [
         *missing,
-        *(f"{_format_path([*at, name])}: {_describe_unknown_name(name, list(known))}" for name in unknown),
+        *(f"{_format_path([*at, name])}: {_describe_unknown_name(name, list(properties))}" for name in unknown),
     ]
 
 
@@ -147,11 +150,11 @@ def _iter_children(value: Any, schema: JsonObject) -> Iterator[tuple[Any, Schema
         items = SchemaValidator(schema.get("items", {}))
         yield from ((item, items, number) for number, item in enumerate(value))
         return
-    known, others = schema.get("properties", {}), schema.get("additionalProperties")
-    yield from ((value[name], SchemaValidator(inner), name) for name, inner in known.items() if name in value)
-    if isinstance(others, dict):
-        other = SchemaValidator(others)
-        yield from ((item, other, name) for name, item in value.items() if name not in known)
+    properties, additional = schema.get("properties", {}), schema.get("additionalProperties")
+    yield from ((value[name], SchemaValidator(inner), name) for name, inner in properties.items() if name in value)
+    if isinstance(additional, dict):
+        additional_validator = SchemaValidator(additional)
+        yield from ((item, additional_validator, name) for name, item in value.items() if name not in properties)
 
 
 def _take_sample(value: Any) -> Any:
@@ -164,8 +167,8 @@ def _take_sample(value: Any) -> Any:
 def limit_problems(lines: Iterable[str]) -> list[str]:
     """Return the first 20 different *lines*, each cut to 300 characters, and a note if there are more."""
     unique = list(dict.fromkeys(islice(lines, 2 * MAX_PROBLEMS)))
-    kept = [truncate(line, MAX_PROBLEM_LENGTH) for line in unique[:MAX_PROBLEMS]]
-    return [*kept, "and more"] if len(unique) > MAX_PROBLEMS else kept
+    problems = [truncate(line, MAX_PROBLEM_LENGTH) for line in unique[:MAX_PROBLEMS]]
+    return [*problems, "and more"] if len(unique) > MAX_PROBLEMS else problems
 
 
 def _format_path(steps: Iterable[str | int]) -> str:
@@ -176,9 +179,9 @@ def _format_path(steps: Iterable[str | int]) -> str:
 
 
 def _describe_unknown_name(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, 1) if len(name) <= MAX_SUGGESTED_NAME_LENGTH else []
-    if close:
-        return f"is unknown; did you mean {close[0]}?"
+    matches = get_close_matches(name, known, 1) if len(name) <= MAX_SUGGESTED_NAME_LENGTH else []
+    if matches:
+        return f"is unknown; did you mean {matches[0]}?"
     return f"is unknown. Available: {', '.join(known)}" if known else "is unknown: no members are expected"
 
 
@@ -207,5 +210,5 @@ def _describe_constraint(error: jsonschema_rs.ValidationError) -> str:
         case "pattern":
             return f"must have the form {facts['pattern']}"
         case "anyOf":
-            return " or ".join(dict.fromkeys(_describe_constraint(first) for first, *_ in facts["context"]))
+            return " or ".join(dict.fromkeys(_describe_constraint(alternative) for alternative, *_ in facts["context"]))
     return printable_text(error.message, MAX_PROBLEM_LENGTH)

@@ -8,7 +8,7 @@ from ...api.errors import ApiError, explain
 from ...catalog.prompts.prompt import Completer
 from ...catalog.tools.sanitize import sanitize_text
 from ...catalog.tools.tool import ToolError
-from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
+from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, invalid_params_error
 from ..auth_challenge import challenge_for
 from ..client_requests import NullAsker
 from ..request_context import RequestContext
@@ -24,7 +24,7 @@ async def complete(context: RequestContext, request: Request) -> JsonObject:
     """Return at most 100 values for an argument of a prompt or a variable of a resource template."""
     argument = request.params.get("argument")
     if not isinstance(argument, dict) or not all(isinstance(argument.get(name), str) for name in ("name", "value")):
-        raise _invalid_params(request, 'argument must have a "name" and a "value", both text')
+        raise invalid_params_error(request, 'params.argument must have a "name" and a "value", both text')
     completer = _find_completer(context, request, argument["name"])
     if completer is None:
         return _completion_result([])
@@ -42,8 +42,8 @@ async def complete(context: RequestContext, request: Request) -> JsonObject:
 
 def _completion_result(values: list[str]) -> JsonObject:
     more = len(values) > MAX_VALUES
-    shown = [sanitize_text(value) for value in values[:MAX_VALUES]]
-    return {"completion": {"values": shown, "total": len(values), "hasMore": more}}
+    sanitized = [sanitize_text(value) for value in values[:MAX_VALUES]]
+    return {"completion": {"values": sanitized, "total": len(values), "hasMore": more}}
 
 
 def _find_completer(context: RequestContext, request: Request, name: str) -> Completer | None:
@@ -53,31 +53,33 @@ def _find_completer(context: RequestContext, request: Request, name: str) -> Com
     """
     ref = request.params.get("ref")
     if not isinstance(ref, dict):
-        raise _invalid_params(request, "ref must be an object")
+        raise invalid_params_error(request, "params.ref must be an object")
     kind = ref.get("type")
     if kind == "ref/prompt":
         if not isinstance(prompt_name := ref.get("name"), str):
-            raise _invalid_params(request, "ref.name must be text")
+            raise invalid_params_error(request, "params.ref.name must be text")
         prompt = context.catalog.prompts_by_name.get(prompt_name)
-        found = {argument.name: argument.completer for argument in prompt.arguments} if prompt is not None else {}
+        completers = {argument.name: argument.completer for argument in prompt.arguments} if prompt is not None else {}
     elif kind == "ref/resource":
         uri = ref.get("uri")
-        template = next((one for one in context.catalog.resource_templates if one.uri_template == uri), None)
-        found = {one: template.completers.get(one) for one in template.variables} if template is not None else {}
+        template = next((item for item in context.catalog.resource_templates if item.uri_template == uri), None)
+        completers = (
+            {variable: template.completers.get(variable) for variable in template.variables}
+            if template is not None
+            else {}
+        )
     else:
-        raise _invalid_params(request, 'ref must be {"type": "ref/prompt", "name"} or {"type": "ref/resource", "uri"}')
-    if name not in found:
-        raise _invalid_params(request, "ref names no prompt or template that has this argument")
-    return found[name]
+        raise invalid_params_error(
+            request, 'params.ref must be {"type": "ref/prompt", "name"} or {"type": "ref/resource", "uri"}'
+        )
+    if name not in completers:
+        raise invalid_params_error(request, "params.ref names no prompt or template that has this argument")
+    return completers[name]
 
 
 def _context_arguments(request: Request) -> Mapping[str, str]:
-    around = request.params.get("context")
-    arguments = around.get("arguments") if isinstance(around, dict) else None
+    completion_context = request.params.get("context")
+    arguments = completion_context.get("arguments") if isinstance(completion_context, dict) else None
     if not isinstance(arguments, dict):
         return {}
     return {name: value for name, value in arguments.items() if isinstance(value, str)}
-
-
-def _invalid_params(request: Request, text: str) -> RpcError:
-    return RpcError(INVALID_PARAMS, f"Invalid params: params.{text}", id=request.id)

@@ -1,11 +1,11 @@
-"""Handlers of ``initialize``, ``server/discover`` and ``ping``: how client and server introduce themselves."""
+"""Handlers of ``initialize``, ``server/discover`` and ``ping``, with the capabilities of the server."""
 
 from __future__ import annotations
 
 from ...protocol import extensions
 from ...protocol.downgrade import downgrade
 from ...protocol.eras import SERVER_INFO_KEY
-from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
+from ...protocol.jsonrpc import JsonObject, Request, invalid_params_error
 from ...protocol.request_metadata import Caller, make_caller
 from ...protocol.revisions import STATELESS_REVISIONS, Revision, negotiate_revision
 from ..request_context import Catalog, RequestContext
@@ -16,30 +16,26 @@ def read_initialize(request: Request) -> Caller:
     """Return the caller of *request* at the negotiated revision. Raise RpcError -32602 (Lifecycle, Initialization)."""
     requested = request.params.get("protocolVersion")
     if not isinstance(requested, str):
-        raise _invalid_params(request, "protocolVersion must be a string")
+        raise invalid_params_error(request, "params.protocolVersion must be a string")
     members: dict[str, JsonObject] = {}
     for name in ("clientInfo", "capabilities"):
         value = request.params.get(name, {})
         if not isinstance(value, dict):
-            raise _invalid_params(request, f"{name} must be an object")
+            raise invalid_params_error(request, f"params.{name} must be an object")
         members[name] = value
     return make_caller(negotiate_revision(requested), members["clientInfo"], members["capabilities"])
 
 
-def _invalid_params(request: Request, text: str) -> RpcError:
-    return RpcError(INVALID_PARAMS, f"Invalid params: params.{text}", id=request.id)
-
-
 def server_capabilities(catalog: Catalog, revision: Revision) -> JsonObject:
     """Return the capabilities of *catalog*, as declared to a client of *revision*."""
-    changing: JsonObject = {"listChanged": True} if catalog.can_change else {}
+    list_changed: JsonObject = {"listChanged": True} if catalog.can_change else {}
     declared: JsonObject = {"logging": {}}
     if catalog.tools:
-        declared["tools"] = changing
+        declared["tools"] = list_changed
     if catalog.prompts:
-        declared["prompts"] = changing
+        declared["prompts"] = list_changed
     if catalog.resources or catalog.resource_templates or catalog.skills:
-        declared["resources"] = {"subscribe": True} | changing
+        declared["resources"] = {"subscribe": True} | list_changed
     if catalog.prompts or catalog.resource_templates:
         declared["completions"] = {}
     declared[extensions.EXTENSIONS] = {extensions.TASKS: {}}

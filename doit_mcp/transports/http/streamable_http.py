@@ -140,7 +140,7 @@ class StreamableHttpEndpoint:
     async def _find_session(self, request: web.Request, principal: Principal) -> Session | None:
         """Return the session that the request names, or None if it does not name one.
 
-        Raises RequestRejected 404 unless the session belongs to the principal.
+        Raise RequestRejected 404 unless the session belongs to the principal.
         """
         values = request.headers.getall(SESSION_ID_HEADER, [])
         if not values:
@@ -155,41 +155,41 @@ class StreamableHttpEndpoint:
         session = await self._require_session(request, principal)
         if not parse_accept(request).events:
             raise RequestRejected(406, f"Accept must allow {EVENT_STREAM_TYPE}")
-        last = request.headers.get("Last-Event-ID") if session.caller.revision.supports("resumption") else None
+        last_event_id = request.headers.get("Last-Event-ID") if session.caller.revision.supports("resumption") else None
         await self._streams.check_quota(principal.owner)
         with self._streams.slot(principal.owner), start_stream_lease(self._app, principal) as lease:
-            if last is not None:
-                return await self._resume_stream(request, session, last, lease)
+            if last_event_id is not None:
+                return await self._resume_stream(request, session, last_event_id, lease)
             return await self._stream_notifications(request, session, lease)
 
     async def _stream_notifications(
         self, request: web.Request, session: Session, lease: StreamLease
     ) -> web.StreamResponse:
         """Send the server's own messages. A newer stream of the session replaces this one."""
-        outbox = MessageQueue()
-        session.attach_queue(outbox)
-        lease.on_end(outbox.close)
+        queue = MessageQueue()
+        session.attach_queue(queue)
+        lease.on_end(queue.close)
         try:
             # Subscribe before the response begins: from then on, the client may rely on receiving every change.
-            with self._services.notification_hub.subscribe(session.owner, session.send_change, outbox):
+            with self._services.notification_hub.subscribe(session.owner, session.send_change, queue):
                 async with EventStream(request, self._keepalive) as stream:
-                    await stream.forward_messages(outbox)
+                    await stream.forward_messages(queue)
         finally:
-            session.detach_queue(outbox)
+            session.detach_queue(queue)
         return stream
 
     async def _resume_stream(
         self, request: web.Request, session: Session, last_event_id: str, lease: StreamLease
     ) -> web.StreamResponse:
         """Send the past and future events after *last_event_id* on its stream (Resumability and Redelivery)."""
-        rest = await self._event_store.events_after(session.id, last_event_id)
-        if rest is None:
+        events = await self._event_store.events_after(session.id, last_event_id)
+        if events is None:
             raise RequestRejected(404, "Last-Event-ID is unknown or has expired; send the request again")
         async with EventStream(request, self._keepalive) as stream:
             with suppress(TimeoutError):
                 async with asyncio.timeout(None) as limit:
                     lease.on_end(lambda: limit.reschedule(0))
-                    async for id, data in rest:
+                    async for id, data in events:
                         if not await stream.write_event(format_event(data, id)):
                             break
         return stream
@@ -213,11 +213,11 @@ class StreamableHttpEndpoint:
 
 
 def _accept_stateless(payload: Payload, request: web.Request) -> web.StreamResponse:
-    """Accept a stateless notification. Raises RpcError for any other payload that is not a request."""
+    """Accept a stateless notification. Raise RpcError for any other payload that is not a request."""
     if isinstance(payload, list):
         raise RpcError(INVALID_REQUEST, BATCHES_UNSUPPORTED)
     if isinstance(payload, Response):
         raise RpcError(INVALID_REQUEST, RESPONSES_NOT_ALLOWED, id=payload.id)
     assert isinstance(payload, Notification)
-    request_metadata.check_notification_version(payload, request.headers)
+    request_metadata.check_notification_version(request.headers)
     return BufferedResponse(202, b"", ())
