@@ -1,7 +1,7 @@
-"""Verification of access tokens, the identity provider's ES256 JWTs. No I/O and no clock of its own.
+"""Verification of access tokens, the identity provider's ES256 JWTs. It performs no I/O and reads no clock.
 
 Three steps in this order: :func:`check_access_token` runs the cheap checks, :func:`find_signing_key` has PyJWT verify
-the signature, and :func:`read_principal`, which may answer 403, reads the claims of a token that is authentic.
+the signature, and :func:`read_principal`, which may raise a 403, reads the claims of an authentic token.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class AccessTokenRules:
 
     @classmethod
     def from_urls(cls, issuer: str, resource_url: str) -> AccessTokenRules:
-        """The rules for the two URLs as configured; *resource_url* may end in a slash."""
+        """Return the rules for two configured URLs. *resource_url* may end in a slash."""
         return cls(issuer, resource_url.rstrip("/"))
 
     def matches_audience(self, audience: object) -> bool:
-        """Whether one value of ``aud`` is exactly this server's URL or that of one of its endpoints."""
+        """Return whether one value of ``aud`` is exactly this server's URL or that of one of its endpoints."""
         if not isinstance(audience, str) or not audience.startswith(self.resource):
             return False
         path = audience[len(self.resource) :]
@@ -67,7 +67,7 @@ class AccessTokenRules:
         return path.startswith("/mcp/") and TOOLSET_PATH_PATTERN.fullmatch(path[4:]) is not None
 
     def accepted_audiences(self, audience: object) -> list[str]:
-        """The values in an ``aud`` claim that match; none if a value is not a string (RFC 7519, section 4.1.3)."""
+        """Return the matching values of an ``aud`` claim, or [] if a value is not a string (RFC 7519, 4.1.3)."""
         values = _as_list(audience)
         if not all(isinstance(value, str) for value in values):
             return []
@@ -75,11 +75,11 @@ class AccessTokenRules:
 
 
 def looks_like_access_token(token: str, rules: AccessTokenRules) -> bool:
-    """Whether *token* is, claims to be, or contains an access token for this server, authentic or not.
+    """Return whether *token* is, claims to be, or contains an access token for this server, authentic or not.
 
     Such a token is accepted as an access token or refused; it is never sent to the DoiT API.
     """
-    return any(_has_our_claims(seen, rules) for seen in find_json_objects(token))
+    return any(_has_our_claims(members, rules) for members in find_json_objects(token))
 
 
 def _has_our_claims(members: JsonObject, rules: AccessTokenRules) -> bool:
@@ -97,19 +97,19 @@ def _as_list(claim: object) -> list[object]:
 
 
 def check_access_token(token: str, rules: AccessTokenRules, now: float) -> CompactJws:
-    """The parts of *token* after every check but that of its signature; *now* is in epoch seconds.
+    """Return the parts of *token* after all checks except that of the signature. *now* is in epoch seconds.
 
-    Raises AuthError 401.
+    Raise AuthError 401.
     """
-    compact = parse_jws(token)
-    if compact is None:
+    jws = parse_jws(token)
+    if jws is None:
         raise invalid_token_error("The access token is malformed.")
-    _check_header(compact.header)
-    _check_times(compact.claims, now)
-    _check_claims(compact.claims, rules)
-    if not _is_well_formed_signature(compact.signature):
+    _check_header(jws.header)
+    _check_times(jws.claims, now)
+    _check_claims(jws.claims, rules)
+    if not _is_well_formed_signature(jws.signature):
         raise invalid_token_error("The signature of the access token is malformed.")
-    return compact
+    return jws
 
 
 def _check_header(header: JsonObject) -> None:
@@ -132,7 +132,7 @@ def _check_times(claims: JsonObject, now: float) -> None:
 
 
 def _read_timestamp(value: object) -> float | None:
-    """Epoch seconds; None unless *value* is a NumericDate (RFC 7519, section 2) between 1970 and 9999."""
+    """Return *value* as epoch seconds, or None unless it is a NumericDate (RFC 7519, 2) between 1970 and 9999."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if math.isfinite(value) and 0 <= value <= MAX_TIMESTAMP else None
@@ -151,7 +151,7 @@ def _check_claims(claims: JsonObject, rules: AccessTokenRules) -> None:
 
 
 def _is_well_formed_signature(raw: bytes) -> bool:
-    """Whether *raw* is r and s, 32 bytes each and both in range (RFC 7518, section 3.4).
+    """Return whether *raw* is r and s, 32 bytes each and both in range (RFC 7518, section 3.4).
 
     Libraries have accepted a signature of zeros (CVE-2022-21449), so the range is not left to them.
     """
@@ -164,10 +164,10 @@ def _is_well_formed_signature(raw: bytes) -> bool:
 def find_signing_key(
     jws: CompactJws, keys: Mapping[bytes, EllipticCurvePublicKey], rules: AccessTokenRules
 ) -> bytes | None:
-    """The name, in *keys*, of the key that signed a checked token; None if no key did.
+    """Return the name of the key in *keys* that signed a checked token, or None if no key did.
 
     PyJWT verifies the signature and checks issuer, audience and required claims again on its own reading of the token.
-    Raises AuthError 401 if that reading differs from ours.
+    Raise AuthError 401 if its reading differs from :func:`check_access_token`.
     """
     audience = rules.accepted_audiences(jws.claims.get("aud"))
     for name, key in keys.items():
@@ -182,7 +182,7 @@ def find_signing_key(
 
 
 def read_principal(jws: CompactJws) -> Principal:
-    """The caller of an authentic token. Raises AuthError 403 if the token lacks the required scope."""
+    """Return the caller of an authentic token. Raise AuthError 403 if the token lacks the required scope."""
     claims = jws.claims
     scope = claims.get("scope")
     if not isinstance(scope, str) or REQUIRED_SCOPE not in scope.split(" "):
@@ -202,7 +202,7 @@ def read_principal(jws: CompactJws) -> Principal:
 
 
 def _read_email(claims: JsonObject) -> str:
-    """The caller's email address for the audit log; "" if the token has none."""
+    """Return the caller's email address for the audit log, or "" if the token has none."""
     for name in ("email", "sub"):
         value = claims.get(name)
         if isinstance(value, str) and "@" in value and len(value) <= MAX_EMAIL_LENGTH and value.isprintable():

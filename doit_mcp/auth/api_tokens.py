@@ -1,4 +1,4 @@
-"""Verification of DoiT API tokens: the DoiT API says whose a token is, and its answer is cached for 30 seconds."""
+"""Verification of DoiT API tokens: the DoiT API identifies the user, and its response is cached for 30 seconds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EMPLOYEE_DOMAIN = "doit.com"
 TIMEOUT_SECONDS = 8.0
 MAX_RESPONSE_BYTES = 64 << 10
 VALIDATION_TTL_SECONDS = 30.0
-"""How long an answer is cached, good or bad, and so how long a revoked token still works."""
+"""How long a response is cached, positive or negative, and so how long a revoked token still works."""
 VERIFIED_TTL_SECONDS = 86_400.0
 SHARE_INTERVAL_SECONDS = 3_600.0
 """Interval, in seconds, at which a token in use is reported to other replicas again."""
@@ -43,7 +43,7 @@ VALIDATION_UNAVAILABLE_MESSAGE = "The DoiT API cannot check the API token at the
 class ValidatedUser:
     """The user of a token, as the DoiT API identifies them.
 
-    *domain* is the domain of the customer; the API has one customer per domain. *employee* says whether the user works
+    *domain* is the domain of the customer; the API has one customer per domain. *employee* is whether the user works
     for DoiT.
     """
 
@@ -53,7 +53,10 @@ class ValidatedUser:
 
 
 def read_validation(response: HttpResponse, *, as_employee: bool) -> ValidatedUser | None:
-    """The user in a response; None if the token was refused. Raises AuthError 503 if the response says neither."""
+    """Return the user in a response, or None if the token was refused.
+
+    Raise AuthError 503 if the response shows neither.
+    """
     if response.status >= 500:
         raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 5)
     if response.status != 200:
@@ -73,14 +76,14 @@ def _is_text(value: object) -> bool:
 
 
 def is_malformed_jwt(token: str) -> bool:
-    """Whether *token* starts like a JWT but cannot be parsed as one, so that its claimed subject is unknown."""
-    seen = find_json_objects(token.partition(".")[0])
-    return bool(seen) and "alg" in seen[0] and parse_jws(token) is None
+    """Return whether *token* starts like a JWT but cannot be parsed as one, so that its claimed subject is unknown."""
+    objects = find_json_objects(token.partition(".")[0])
+    return bool(objects) and "alg" in objects[0] and parse_jws(token) is None
 
 
 def names_other_subject(token: str, email: str) -> bool:
-    """Whether *token* looks like a JWT whose subject is not *email*."""
-    subjects = [seen["sub"] for seen in find_json_objects(token) if "sub" in seen]
+    """Return whether *token* looks like a JWT whose subject is not *email*."""
+    subjects = [members["sub"] for members in find_json_objects(token) if "sub" in members]
     return any(not isinstance(subject, str) or subject.lower() != email.lower() for subject in subjects)
 
 
@@ -89,10 +92,10 @@ def _rate_limited_error(exceeded: LimitExceeded) -> AuthError:
 
 
 class ApiTokenVerifier:
-    """Verifies API tokens at *api_base*, whose path is kept.
+    """Verifies API tokens at *api_base*, which may have a path.
 
     *timeout* is in seconds; *max_concurrent* bounds the requests in progress. *shared_attempts* limits failed attempts
-    over all replicas, and *verified_tokens* knows the tokens that any replica has verified. *on_refused* is called with
+    over all replicas, and *verified_tokens* holds the tokens that any replica has verified. *on_refused* is called with
     the digest of every token that the API refuses for good.
     """
 
@@ -121,26 +124,26 @@ class ApiTokenVerifier:
         self._on_refused = on_refused
 
     async def verify(self, token: str, address: str) -> Principal:
-        """The user of *token*, sent from *address* ("" if unknown). Raises AuthError 401, 429 or 503."""
+        """Return the user of *token*, sent from *address* ("" if unknown). Raise AuthError 401, 429 or 503."""
         key = token_digest(token)
         if self._refused.get(key) or is_malformed_jwt(token):
             raise invalid_token_error(TOKEN_REFUSED_MESSAGE)
         # A token that was verified before still works when unauthenticated clients have used up the attempts.
-        proven = self._verified.get(key) is not None
+        verified = self._verified.get(key) is not None
         # Taken before a request starts, so that unauthenticated clients cannot occupy all of max_concurrent.
-        if not proven and key not in self._single_flight:
+        if not verified and key not in self._single_flight:
             try:
                 self._attempts.acquire(address)
             except LimitExceeded as exceeded:
                 if not self._attempts.try_acquire_reserved(address):
-                    proven = await self._require_verified_elsewhere(key, exceeded)
+                    verified = await self._require_verified_elsewhere(key, exceeded)
         try:
-            found = await self._single_flight.join(key, lambda: self._verify_once(token, key, address, proven))
+            principal = await self._single_flight.join(key, lambda: self._verify_once(token, key, address, verified))
         except LimitExceeded:
             raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 1) from None
-        if found is None:
+        if principal is None:
             raise invalid_token_error(TOKEN_REFUSED_MESSAGE)
-        return found
+        return principal
 
     def forget(self, token: str) -> None:
         """Forget that *token* was verified, because the DoiT API refused it."""
@@ -151,38 +154,38 @@ class ApiTokenVerifier:
         await self._single_flight.close()
 
     async def _verify_once(self, token: str, key: bytes, address: str, verified: bool) -> Principal | None:
-        asked = self._clock()
+        requested_at = self._clock()
         if not verified:
             verified = await self._take_shared_attempt(key, address)
-        validated, passing = await self._validate(token)
-        if validated is None or names_other_subject(token, validated.email):
+        user, is_temporary = await self._validate(token)
+        if user is None or names_other_subject(token, user.email):
             if verified:
                 # Only for verified tokens: otherwise a flood of wrong tokens would reach Redis.
                 self._forget_verification(key)
-            if not passing:
-                self._refused.put(key, True, asked + VALIDATION_TTL_SECONDS)
+            if not is_temporary:
+                self._refused.put(key, True, requested_at + VALIDATION_TTL_SECONDS)
                 self._on_refused(key)
             return None
         if not verified:
             self._give_back_attempt(address)
         self._attempts.record_success(address)
-        self._share_verification(key, asked)
+        self._share_verification(key, requested_at)
         return Principal(
-            subject=validated.email,
-            # The API knows the tenant of a token, so none is sent.
+            subject=user.email,
+            # The API derives the tenant from the token, so requests name none.
             customer="",
-            employee=validated.employee,
+            employee=user.employee,
             kind="api",
             token=token,
-            expires=asked + VALIDATION_TTL_SECONDS,
-            email=validated.email,
-            domain=validated.domain,
+            expires=requested_at + VALIDATION_TTL_SECONDS,
+            email=user.email,
+            domain=user.domain,
         )
 
     async def _take_shared_attempt(self, key: bytes, address: str) -> bool:
         """Take an attempt from the limit that all replicas share.
 
-        Returns True if the token needs none because another replica has verified it. Raises AuthError 429.
+        Return True if the token needs none because another replica has verified it. Raise AuthError 429.
         """
         if self._shared_attempts is None:
             return False
@@ -194,7 +197,7 @@ class ApiTokenVerifier:
         return False
 
     async def _require_verified_elsewhere(self, key: bytes, exceeded: LimitExceeded) -> bool:
-        """True for a token that was proven before this process began or at another one; raises AuthError 429."""
+        """Return True if another replica or an earlier process verified the token. Raise AuthError 429 otherwise."""
         if self._shared_verified is None or not await self._shared_verified.contains(key):
             raise _rate_limited_error(exceeded) from None
         return True
@@ -217,16 +220,16 @@ class ApiTokenVerifier:
             self._shared_attempts.release(address)
 
     async def _validate(self, token: str) -> tuple[ValidatedUser | None, bool]:
-        """The user, if the API accepts *token*, and whether a refusal is temporary.
+        """Return the user, if the API accepts *token*, and whether a refusal is temporary.
 
         Legacy tokens of employees get 403 without a customer context, so a 403 is retried with the one that DoiT's
         command-line client sends.
         """
-        answer = await self._send_validation(token, "")
-        as_employee = answer.status == 403
+        response = await self._send_validation(token, "")
+        as_employee = response.status == 403
         if as_employee:
-            answer = await self._send_validation(token, f"?customerContext={EMPLOYEE_DOMAIN}")
-        return read_validation(answer, as_employee=as_employee), answer.status in TEMPORARY_STATUSES
+            response = await self._send_validation(token, f"?customerContext={EMPLOYEE_DOMAIN}")
+        return read_validation(response, as_employee=as_employee), response.status in TEMPORARY_STATUSES
 
     async def _send_validation(self, token: str, query: str) -> HttpResponse:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}

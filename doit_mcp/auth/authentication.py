@@ -11,6 +11,7 @@ from typing import Protocol
 
 from aiohttp import ClientSession, DummyCookieJar
 
+from ..process.task_cancellation import cancel_tasks
 from ..resilience.circuit_breaker import CircuitBreaker
 from ..resilience.limits import SharedLimiter
 from .access_tokens import AccessTokenRules
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class GetCredential(Protocol):
-    """Returns a bearer token for the DoiT API; *fresh* asks for a new one, after the API refused the last.
+    """Returns a bearer token for the DoiT API. *fresh* requests a new one, after the API refused the last.
 
     Raises UpstreamCredentialError.
     """
@@ -36,7 +37,7 @@ class GetCredential(Protocol):
 
 
 class Authentication:
-    """The interface to the HTTP layer: who is calling, and with which credential they call the DoiT API."""
+    """Identifies callers and provides their credentials for the DoiT API. The HTTP layer uses only this class."""
 
     def __init__(self, authenticator: Authenticator, jwks: JwksCache, token_exchange: TokenExchange) -> None:
         self.authenticator = authenticator
@@ -49,35 +50,34 @@ class Authentication:
         return self._jwks.ready
 
     def credential(self, principal: Principal) -> GetCredential:
-        """The credential of *principal* for one call: an API token as it is, or the token that an access token is
-        exchanged for."""
+        """Return the credential of *principal* for a call: its API token, or what its access token is exchanged for."""
         return (
             self._api_token_credential(principal) if principal.kind == "api" else self._exchanged_credential(principal)
         )
 
     def _exchanged_credential(self, principal: Principal) -> GetCredential:
-        handed = ""
+        last_token = ""
 
-        async def give(*, fresh: bool = False) -> str:
-            nonlocal handed
+        async def get_credential(*, fresh: bool = False) -> str:
+            nonlocal last_token
             try:
-                handed = await self._token_exchange.get_token(principal, fresh=fresh, refused_token=handed)
+                last_token = await self._token_exchange.get_token(principal, fresh=fresh, refused_token=last_token)
             except UpstreamCredentialError as error:
                 if error.login_ended:
                     self.authenticator.end_login(principal)
                 raise
-            return handed
+            return last_token
 
-        return give
+        return get_credential
 
     def _api_token_credential(self, principal: Principal) -> GetCredential:
-        async def give(*, fresh: bool = False) -> str:
+        async def get_credential(*, fresh: bool = False) -> str:
             if not fresh:
                 return principal.token
             self.authenticator.forget(principal.token)
             raise UpstreamCredentialError("refused", "The DoiT API no longer accepts this API token: use another one.")
 
-        return give
+        return get_credential
 
 
 @asynccontextmanager
@@ -94,14 +94,14 @@ async def open_authentication(
     verified_tokens: SharedVerifiedTokens | None = None,
     ended_logins: EndedLogins | None = None,
 ) -> AsyncIterator[Authentication]:
-    """Authentication for as long as the block runs. Keys are fetched in the background from its start on.
+    """Provide authentication while the block runs. Keys are fetched in the background from the start.
 
     *http* is shared by all callers: it must keep no cookies, and its connector should have no limit, so that hanging
     requests do not block others. *secret* is the client secret of the token exchange and *breaker* its circuit breaker.
-    *shared_attempts* limits failed API tokens over all replicas, *verified_tokens* knows the tokens that any replica
+    *shared_attempts* limits failed API tokens over all replicas, *verified_tokens* holds the tokens that any replica
     has verified, and *ended_logins* the access tokens whose login has ended.
 
-    Raises ValueError if *secret* is empty or *http* keeps cookies.
+    Raise ValueError if *secret* is empty or *http* keeps cookies.
     """
     if not secret.strip():
         raise ValueError("the secret of the token exchange is empty")
@@ -121,17 +121,16 @@ async def open_authentication(
     authenticator = Authenticator(
         AccessTokenRules.from_urls(auth_server_url, resource_url), keys, api_tokens, clock, ended_logins=ended_logins
     )
-    refreshing = asyncio.create_task(keys.refresh_periodically())
-    refreshing.add_done_callback(_log_refresh_failure)
+    refresh_task = asyncio.create_task(keys.refresh_periodically())
+    refresh_task.add_done_callback(_log_refresh_failure)
     try:
         yield Authentication(authenticator, keys, exchange)
     finally:
-        refreshing.cancel()
-        for part in (keys, api_tokens, exchange):
-            await part.close()
-        await asyncio.gather(refreshing, return_exceptions=True)
+        await cancel_tasks(refresh_task)
+        for component in (keys, api_tokens, exchange):
+            await component.close()
 
 
-def _log_refresh_failure(refreshing: asyncio.Task[None]) -> None:
-    if not refreshing.cancelled() and (error := refreshing.exception()) is not None:
+def _log_refresh_failure(refresh_task: asyncio.Task[None]) -> None:
+    if not refresh_task.cancelled() and (error := refresh_task.exception()) is not None:
         log.error("background refresh of the identity provider's keys stopped", exc_info=error)

@@ -1,4 +1,4 @@
-"""The authenticator: from Authorization headers to a principal, with a cache of verified tokens."""
+"""The authenticator, which turns Authorization headers into a principal and caches verified tokens."""
 
 from __future__ import annotations
 
@@ -56,25 +56,25 @@ class Authenticator:
         self._cache: dict[int, CachedPrincipal] = {}
 
     def cached_principal(self, header: str) -> Principal | None:
-        """The caller behind this single Authorization header if the cache has one that is still valid, else None."""
+        """Return the cached caller for the only Authorization header, or None if it is missing or no longer valid."""
         if len(header) > MAX_HEADER_LENGTH or header[:7].lower() != "bearer ":
             return None
         return self._get_cached(header[7:])
 
     async def authenticate(self, headers: Sequence[str], address: str = "") -> Principal:
-        """The caller behind *headers*, all Authorization headers of a request. Raises AuthError.
+        """Return the caller identified by *headers*, all Authorization headers of a request. Raise AuthError.
 
         *address* is the client's address, "" if unknown; failed checks of API tokens are limited by it.
         """
         token = read_bearer_token(headers)
-        known = self._get_cached(token)
-        if known is not None:
-            return known
+        principal = self._get_cached(token)
+        if principal is not None:
+            return principal
         if looks_like_access_token(token, self._rules):
             return await self._authenticate_access_token(token)
-        found = await self._api_tokens.verify(token, address)
-        self._put_cached(CachedPrincipal(found, None))
-        return found
+        principal = await self._api_tokens.verify(token, address)
+        self._put_cached(CachedPrincipal(principal, None))
+        return principal
 
     def forget(self, token: str) -> None:
         """Drop *token* from the cache, because the DoiT API refused it; its next use is checked again."""
@@ -82,41 +82,41 @@ class Authenticator:
         self._api_tokens.forget(token)
 
     def end_login(self, principal: Principal) -> None:
-        """Refuse this access token from now on, because the identity provider says that its login has ended."""
+        """Refuse this access token from now on, because the identity provider reports that its login has ended."""
         self._ended_logins.add(principal.digest, principal.expires)
 
     async def _authenticate_access_token(self, token: str) -> Principal:
-        compact = check_access_token(token, self._rules, self._clock())
-        name = await self._find_signing_key(compact)
-        found = read_principal(compact)
+        jws = check_access_token(token, self._rules, self._clock())
+        signing_key = await self._find_signing_key(jws)
+        principal = read_principal(jws)
         # After the last await, so that a login that ended in the meantime is not cached again.
-        if found.digest in self._ended_digests:
+        if principal.digest in self._ended_digests:
             raise invalid_token_error(SIGN_IN_MESSAGE)
-        self._put_cached(CachedPrincipal(found, name))
-        return found
+        self._put_cached(CachedPrincipal(principal, signing_key))
+        return principal
 
     async def _find_signing_key(self, jws: CompactJws) -> bytes:
-        """The name of the key that signed; the keys are refreshed once if no known key did.
+        """Return the name of the key that signed *jws*. Refresh the keys once if no known key did.
 
-        Raises AuthError 401 or, if the keys cannot be loaded, 503.
+        Raise AuthError 401 or, if the keys cannot be loaded, 503.
         """
-        known = await self._jwks.get_keys()
-        name = find_signing_key(jws, known, self._rules)
+        known_keys = await self._jwks.get_keys()
+        name = find_signing_key(jws, known_keys, self._rules)
         if name is None:
-            renewed = await self._jwks.refresh_keys()
-            added = {point: key for point, key in renewed.items() if point not in known}
-            name = find_signing_key(jws, added, self._rules)
+            current_keys = await self._jwks.refresh_keys()
+            new_keys = {point: key for point, key in current_keys.items() if point not in known_keys}
+            name = find_signing_key(jws, new_keys, self._rules)
         if name is None:
             raise invalid_token_error("The signature of the access token is not valid.")
         return name
 
     def _get_cached(self, token: str) -> Principal | None:
-        found = self._cache.get(hash(token))
-        if found is None or (caller := found.principal).token != token:
+        entry = self._cache.get(hash(token))
+        if entry is None or (principal := entry.principal).token != token:
             return None
-        in_force = found.signing_key is None or found.signing_key in self._jwks.in_force
-        if in_force and caller.digest not in self._ended_digests and caller.expires > self._clock():
-            return caller
+        is_key_in_force = entry.signing_key is None or entry.signing_key in self._jwks.in_force
+        if is_key_in_force and principal.digest not in self._ended_digests and principal.expires > self._clock():
+            return principal
         del self._cache[hash(token)]
         return None
 

@@ -13,13 +13,13 @@ from .jws import MAX_TOKEN_LENGTH
 CREDENTIAL_PATTERN = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE | re.ASCII)
 MAX_HEADER_LENGTH = MAX_TOKEN_LENGTH + 16
 MAX_TOKEN_PARTS = 32
-"""Most parts of a bearer token. A JWT has three or five, and each part is decoded."""
+"""Maximum parts of a bearer token. A JWT has three or five, and each part is decoded."""
 
 
 def read_bearer_token(headers: Sequence[str]) -> str:
-    """The token in *headers*, all Authorization headers of a request.
+    """Return the token in *headers*, all Authorization headers of a request.
 
-    Raises AuthError 400 or 401, with descriptions that repeat nothing of the header.
+    Raise AuthError 400 or 401, with descriptions that never quote the header.
     """
     if not headers:
         raise invalid_token_error("A bearer token is required: sign in to the DoiT console, or send a DoiT API token.")
@@ -27,15 +27,15 @@ def read_bearer_token(headers: Sequence[str]) -> str:
         raise AuthError(400, "invalid_request", "Send exactly one Authorization header.")
     if len(headers[0]) > MAX_HEADER_LENGTH:
         raise invalid_token_error("The bearer token is too long.")
-    found = CREDENTIAL_PATTERN.fullmatch(headers[0])
-    if found is None:
+    match = CREDENTIAL_PATTERN.fullmatch(headers[0])
+    if match is None:
         raise invalid_token_error("The Authorization header must be the word Bearer, a space and one token.")
-    token = found[1]
+    token = match[1]
     if len(token) > MAX_TOKEN_LENGTH or token.count(".") + token.count("~") >= MAX_TOKEN_PARTS:
         raise invalid_token_error("The bearer token is too long.")
     return token
 
 
 def token_digest(token: str) -> bytes:
-    """The SHA-256 of *token*, the key of caches: they never use the token itself."""
+    """Return the SHA-256 of *token*. Caches use it as their key, never the token itself."""
     return hashlib.sha256(token.encode()).digest()

@@ -31,12 +31,12 @@ class EndedLogins:
 
     def add(self, digest: bytes, expires: float) -> None:
         """Record that the identity provider ended the login of this token, which *expires* in epoch seconds."""
-        known = digest in self.digests
+        is_known = digest in self.digests
         self.receive_ended(digest, expires)
-        if not known and self.forward_ended is not None:
+        if not is_known and self.forward_ended is not None:
             self.forward_ended(digest, expires)
 
     def receive_ended(self, digest: bytes, expires: float) -> None:
-        """Record what another replica learned."""
+        """Record a login whose end another replica reported."""
         self._tokens.put(digest, True, expires)
         self.on_ended(digest)

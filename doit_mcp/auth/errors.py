@@ -36,8 +36,8 @@ class AuthError(Exception):
 class UpstreamCredentialError(Exception):
     """No credential for the DoiT API: *kind* is "refused" (sign in again) or "unavailable" (retry later).
 
-    *retry_after* is in seconds. *login_ended* says that the login itself has ended at the identity provider, so the
-    access token must be refused from now on.
+    *retry_after* is in seconds. *login_ended* is whether the login itself has ended at the identity provider, so
+    that the access token must be refused from now on.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class UpstreamCredentialError(Exception):
 
 
 def invalid_token_error(description: str) -> AuthError:
-    """A 401: the caller has to sign in again or send another token."""
+    """Return a 401 error: the caller has to sign in again or send another token."""
     return AuthError(401, "invalid_token", description)
 
 
 def unavailable_error(description: str, retry_after: float) -> AuthError:
-    """A 503, because a 401 would make clients discard a login that may be valid. *retry_after* is in seconds."""
+    """Return a 503 error, since a 401 would make clients discard a valid login. *retry_after* is in seconds."""
     return AuthError(503, "temporarily_unavailable", description, retry_after=max(1, round(retry_after)))

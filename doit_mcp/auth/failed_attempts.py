@@ -20,7 +20,7 @@ class SharedVerifiedTokens(Protocol):
     """Tokens that any replica verified, by digest. They stay usable while many invalid tokens are sent."""
 
     async def contains(self, digest: bytes) -> bool:
-        """Whether this token was verified; False if the shared state is unavailable."""
+        """Return whether this token was verified. Return False if the shared state is unavailable."""
 
     def add(self, digest: bytes) -> None:
         """Record that the token was verified now."""
@@ -54,12 +54,14 @@ class AttemptLimiter:
         self._max_trusted_addresses = max_addresses
 
     def acquire(self, owner: str, amount: int = 1) -> None:
-        """Count attempts from the address *owner*. Raises LimitExceeded, and then counts none."""
+        """Count attempts from the address *owner*. Raise LimitExceeded, and count none, at the limit."""
         self._regular.acquire(owner, amount)
 
     def try_acquire_reserved(self, address: str) -> bool:
-        """Count an attempt in the share that is reserved for addresses that valid tokens came from; False if *address* is
-        not one of them, or the share is used up."""
+        """Count an attempt in the share reserved for addresses that valid tokens came from.
+
+        Return False if *address* is not one of them, or if the share is used up.
+        """
         if address not in self._trusted_addresses:
             return False
         try:
@@ -69,11 +71,11 @@ class AttemptLimiter:
         return True
 
     def release(self, owner: str, amount: int = 1) -> None:
-        """Do not count attempts that turned out to be valid."""
+        """Uncount attempts that turned out to be valid."""
         self._regular.release(owner, amount)
 
     def record_success(self, address: str) -> None:
-        """A valid token came from *address*."""
+        """Record that a valid token came from *address*."""
         if address:
             self._trusted_addresses.pop(address, None)
             while len(self._trusted_addresses) >= self._max_trusted_addresses:

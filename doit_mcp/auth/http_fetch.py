@@ -16,16 +16,16 @@ from ..process.file_descriptors import is_local_shortage
 from ..protocol.jsonrpc import JsonObject
 
 MAX_RESPONSE_BYTES = 1 << 20
-# `fetch` limits the whole request; a limit on single reads would let a response trickle in forever.
+# `fetch` limits the whole request. A limit on single reads would let a response trickle in forever.
 NO_TIMEOUT = ClientTimeout(total=None)
 
 
 class FetchError(Exception):
-    """No usable response: no connection, a broken one, too late or too large. The message names no address."""
+    """The connection failed, or the response was too late or too large. The message names no address."""
 
 
 class LocalShortage(FetchError):
-    """This process or its system has no resources for a connection, which says nothing about the upstream."""
+    """This process or its system lacks resources for a connection. The upstream may be healthy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class HttpResponse:
     retry_after: str
 
     def json_object(self) -> JsonObject | None:
-        """The JSON object in the body; None if it is anything else."""
+        """Return the JSON object in the body, or None if it is anything else."""
         try:
             value = orjson.loads(self.body)
         except orjson.JSONDecodeError:
@@ -57,17 +57,19 @@ async def fetch(
     form: Mapping[str, str] | None = None,
     max_bytes: int = MAX_RESPONSE_BYTES,
 ) -> HttpResponse:
-    """The response, whatever its status. Redirects are not followed, since they could send credentials elsewhere.
+    """Return the response, whatever its status.
+
+    Redirects are not followed, since they could send credentials elsewhere.
 
     *timeout_seconds* covers everything from connecting to the last byte, and *max_bytes* limits the decompressed body.
-    *name* and *upstream* identify the request in the trace of the request that caused it, if there is one. Raises
+    *name* and *upstream* identify the request in the trace of the request that caused it, if there is one. Raise
     FetchError.
     """
     status, started = None, time.perf_counter()
     try:
-        answer = await _fetch(http, method, url, timeout_seconds, headers, form, max_bytes)
-        status = answer.status
-        return answer
+        response = await _fetch(http, method, url, timeout_seconds, headers, form, max_bytes)
+        status = response.status
+        return response
     finally:
         _record_in_trace(name, upstream, method, status, started)
 
@@ -111,6 +113,6 @@ async def _fetch(
     except TimeoutError:
         raise FetchError("no complete response in time") from None
     except (ClientError, OSError, ValueError) as error:
-        own = isinstance(error, ClientConnectorError) and is_local_shortage(error)
-        kind = LocalShortage if own else FetchError
+        is_local = isinstance(error, ClientConnectorError) and is_local_shortage(error)
+        kind = LocalShortage if is_local else FetchError
         raise kind(f"no response ({type(error).__name__})") from None

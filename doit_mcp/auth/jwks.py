@@ -33,11 +33,11 @@ MAX_STALE_SECONDS = 86_400.0
 
 
 class InvalidKeySet(Exception):
-    """The provider's document does not say which keys are in force."""
+    """The provider's document does not show which keys are in force."""
 
 
 def read_keys(document: JsonObject | None) -> KeySet:
-    """The keys for access tokens in a JWK set (RFC 7517, section 5); other and malformed entries are skipped.
+    """Return the keys for access tokens in a JWK set (RFC 7517, section 5); other and malformed entries are skipped.
 
     A set that lists only keys for other uses is valid and withdraws ours. A set without any usable entry, or with our
     key in a form that cannot be read, is a fault of the provider: raises InvalidKeySet.
@@ -47,26 +47,26 @@ def read_keys(document: JsonObject | None) -> KeySet:
         raise InvalidKeySet("not a JWK set")
     jwks = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("kty"), str)]
     ours = [jwk for jwk in jwks if jwk.get("kid") == KEY_ID]
-    found: dict[bytes, EllipticCurvePublicKey] = {}
+    keys: dict[bytes, EllipticCurvePublicKey] = {}
     for jwk in ours:
         point = _read_public_key(jwk)
-        if point is not None and len(found) < MAX_KEYS:
-            found[point[0]] = point[1]
-    if not found and (ours or not jwks):
+        if point is not None and len(keys) < MAX_KEYS:
+            keys[point[0]] = point[1]
+    if not keys and (ours or not jwks):
         raise InvalidKeySet("no usable key")
-    return found
+    return keys
 
 
 def _read_public_key(jwk: JsonObject) -> tuple[bytes, EllipticCurvePublicKey] | None:
-    """The point and key of an ES256 JWK (RFC 7518, section 6.2); None for any other, or one with a private part."""
+    """Return the point and key of a public ES256 JWK (RFC 7518, section 6.2), or None for any other JWK."""
     if jwk["kty"] != "EC" or jwk.get("crv") != "P-256" or "d" in jwk or not _may_verify(jwk):
         return None
-    halves = [decode_base64url(jwk[name]) if isinstance(jwk.get(name), str) else None for name in ("x", "y")]
-    if halves[0] is None or halves[1] is None or len(halves[0]) != 32 or len(halves[1]) != 32:
+    coordinates = [decode_base64url(jwk[name]) if isinstance(jwk.get(name), str) else None for name in ("x", "y")]
+    if coordinates[0] is None or coordinates[1] is None or len(coordinates[0]) != 32 or len(coordinates[1]) != 32:
         return None
-    numbers = EllipticCurvePublicNumbers(int.from_bytes(halves[0]), int.from_bytes(halves[1]), SECP256R1())
+    numbers = EllipticCurvePublicNumbers(int.from_bytes(coordinates[0]), int.from_bytes(coordinates[1]), SECP256R1())
     try:
-        return halves[0] + halves[1], numbers.public_key()
+        return coordinates[0] + coordinates[1], numbers.public_key()
     except ValueError:  # not on the curve
         return None
 
@@ -110,7 +110,7 @@ class JwksCache:
         self.ready = False
 
     async def get_keys(self) -> KeySet:
-        """The keys in force, at least one. Raises AuthError 503 while none can be loaded."""
+        """Return the keys in force, at least one. Raise AuthError 503 while none can be loaded."""
         if not self.in_force and (
             b"fetch" in self._single_flight or not self._is_within(RETRY_INTERVAL_SECONDS, self._attempted_at)
         ):
@@ -122,11 +122,11 @@ class JwksCache:
         return self.in_force
 
     async def refresh_keys(self) -> KeySet:
-        """The keys after a refresh, for a signature that no known key made: the ``kid`` does not show a rotation.
+        """Return the keys after a refresh, for a signature that no known key made.
 
-        Fetches at once, and then not again for 30 s; a call in that time schedules a fetch for its end, so that a
-        rotation is noticed even if its token does not return. Raises AuthError 503 if the provider is unavailable,
-        because the token may be valid.
+        The ``kid`` does not show a rotation. Fetches at once, and then not again for 30 s; a call in that time
+        schedules a fetch for its end, so that a rotation is noticed even if its token does not return. Raise AuthError
+        503 if the provider is unavailable, because the token may be valid.
         """
         if b"fetch" in self._single_flight or not self._is_within(COOLDOWN_SECONDS, self._renewed_at):
             if b"fetch" not in self._single_flight:
@@ -141,11 +141,11 @@ class JwksCache:
         return self.in_force
 
     def _schedule_refresh(self) -> None:
-        """Fetch again when the cooldown is over."""
-        rest = min(COOLDOWN_SECONDS, max(0.0, self._renewed_at + COOLDOWN_SECONDS - self._clock()))
+        """Schedule a fetch for the end of the cooldown."""
+        delay = min(COOLDOWN_SECONDS, max(0.0, self._renewed_at + COOLDOWN_SECONDS - self._clock()))
 
         async def fetch_later() -> None:
-            await self._sleep(rest)
+            await self._sleep(delay)
             self._renewed_at = self._clock()
             await self._single_flight.join(b"fetch", self._fetch)
 
@@ -169,7 +169,7 @@ class JwksCache:
 
     async def _fetch(self) -> None:
         try:
-            answer = await fetch(
+            response = await fetch(
                 self._http,
                 "GET",
                 self._url,
@@ -178,18 +178,18 @@ class JwksCache:
                 timeout_seconds=self._timeout,
                 headers={"Accept": "application/json"},
             )
-            if answer.status != 200:
-                raise InvalidKeySet(f"status {answer.status}")
-            found = read_keys(answer.json_object())
+            if response.status != 200:
+                raise InvalidKeySet(f"status {response.status}")
+            keys = read_keys(response.json_object())
         except (FetchError, InvalidKeySet) as error:
             self._handle_failure(str(error))
             return
         finally:
             self._attempted_at = self._clock()
-        if self._failed or found.keys() != self.in_force.keys():
-            log.info("identity provider keys refreshed: %d in force", len(found))
-        self.in_force, self._fetched_at, self._failed = found, self._clock(), False
-        self.ready = self.ready or bool(found)
+        if self._failed or keys.keys() != self.in_force.keys():
+            log.info("identity provider keys refreshed: %d in force", len(keys))
+        self.in_force, self._fetched_at, self._failed = keys, self._clock(), False
+        self.ready = self.ready or bool(keys)
 
     def _handle_failure(self, reason: str) -> None:
         """Keep the current keys, unless they are too old to be trusted."""

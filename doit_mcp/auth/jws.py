@@ -1,6 +1,6 @@
 """Parsing of JWTs in compact form (RFC 7515, section 7.1): strictly for verification, loosely for detection.
 
-Nothing here is verified: the results are what a token claims.
+Nothing here is verified. The results are only what a token claims.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import orjson
 from ..protocol.jsonrpc import JsonObject
 
 MAX_TOKEN_LENGTH = 8_192
-"""Longest bearer token, in characters. Longer ones are refused before they are parsed."""
+"""Maximum characters of a bearer token. Longer ones are refused before they are parsed."""
 
 COMPACT_JWS_PATTERN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # Shorter parts cannot contain a claim that matters, and a token could have thousands of them.
@@ -33,14 +33,14 @@ class CompactJws:
 
 
 def parse_jws(token: str) -> CompactJws | None:
-    """The parts of *token*; None unless it is three canonical base64url segments, the first two JSON objects."""
+    """Return the parts of *token*, or None unless it is two JSON objects and a signature in canonical base64url."""
     if not COMPACT_JWS_PATTERN.fullmatch(token):
         return None
-    first, second, last = token.split(".")
+    header_part, claims_part, signature_part = token.split(".")
     header, claims, signature = (
-        _parse_object(decode_base64url(first)),
-        _parse_object(decode_base64url(second)),
-        decode_base64url(last),
+        _parse_object(decode_base64url(header_part)),
+        _parse_object(decode_base64url(claims_part)),
+        decode_base64url(signature_part),
     )
     if header is None or claims is None or signature is None:
         return None
@@ -48,7 +48,7 @@ def parse_jws(token: str) -> CompactJws | None:
 
 
 def decode_base64url(text: str) -> bytes | None:
-    """The bytes of unpadded base64url; None for anything else, including a second spelling of the same bytes."""
+    """Decode unpadded base64url. Return None for anything else, including other spellings of the same bytes."""
     standard = text.translate(TO_STANDARD_ALPHABET)
     try:
         raw = binascii.a2b_base64(standard + "=" * (-len(text) % 4), strict_mode=True)
@@ -58,23 +58,23 @@ def decode_base64url(text: str) -> bytes | None:
 
 
 def encode_base64url(raw: bytes) -> str:
-    """*raw* as unpadded base64url (RFC 4648, section 5)."""
+    """Encode *raw* as unpadded base64url (RFC 4648, section 5)."""
     return binascii.b2a_base64(raw, newline=False).rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_").decode()
 
 
 def find_json_objects(text: str) -> list[JsonObject]:
-    """The JSON objects among the base64 parts of any text that may be, or contain, a token.
+    """Return the JSON objects among the base64 parts of any text that may be, or contain, a token.
 
     Loose on purpose, because it decides what must not be forwarded: wrong separators, padding, the other base64
     alphabet or a truncated part do not hide a token.
     """
-    return [seen for piece in TOKEN_PART_PATTERN.findall(text) if (seen := _decode_part(piece)) is not None]
+    return [value for part in TOKEN_PART_PATTERN.findall(text) if (value := _decode_part(part)) is not None]
 
 
 def _decode_part(part: str) -> JsonObject | None:
     standard = part.translate(TO_STANDARD_ALPHABET)
-    whole = standard[:-1] if len(standard) % 4 == 1 else standard
-    return _parse_object(binascii.a2b_base64(whole + "=" * (-len(whole) % 4)))
+    decodable = standard[:-1] if len(standard) % 4 == 1 else standard
+    return _parse_object(binascii.a2b_base64(decodable + "=" * (-len(decodable) % 4)))
 
 
 def _parse_object(raw: bytes | None) -> JsonObject | None:

@@ -16,10 +16,10 @@ from .bearer import token_digest
 class Principal:
     """A verified caller.
 
-    *subject* is the user: for a DoiT API token, the email address that the API returned. *customer* is what requests
-    to the API name as the tenant: "" for an API token, whose tenant the API knows. *domain* is the domain that the API
-    returned for an API token; it is never sent to the API. *kind* says whether *token* is an access token of the
-    identity provider or a DoiT API token; *expires* is when its verification ends, in epoch seconds.
+    *subject* is the user: for a DoiT API token, the email address that the API returned. *customer* is the tenant
+    that requests to the API name: "" for an API token, from which the API derives it. *domain* is the domain that the
+    API returned for an API token; it is never sent to the API. *kind* is "jwt" for an access token of the identity
+    provider and "api" for a DoiT API token; *expires* is when its verification ends, in epoch seconds.
 
     *tenant* identifies the customer whose data the caller sees, for keys and logs: *customer*, or else *domain*.
 
@@ -47,8 +47,8 @@ class Principal:
         object.__setattr__(self, "tenant", self.customer or self.domain)
         object.__setattr__(self, "requester", Requester.for_user(self.subject, self.tenant))
         # As JSON, so that subject and tenant cannot run into each other.
-        named = orjson.dumps([self.kind, self.subject, self.tenant])
-        object.__setattr__(self, "owner", hashlib.sha256(named).hexdigest()[:32])
+        identity = orjson.dumps([self.kind, self.subject, self.tenant])
+        object.__setattr__(self, "owner", hashlib.sha256(identity).hexdigest()[:32])
         object.__setattr__(self, "digest", token_digest(self.token))
 
     @property
@@ -60,7 +60,7 @@ class Principal:
         return self.digest.hex()[:8] if self.kind == "api" else ""
 
     def for_customer(self, customer: str) -> Principal:
-        """The same employee acting for another customer. Raises PermissionError for other callers."""
+        """Return this employee, acting for another customer. Raise PermissionError for other callers."""
         if not self.employee:
             raise PermissionError("only employees act for other customers")
         return replace(self, customer=customer)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from ..process.task_cancellation import cancel_tasks
 from ..resilience.limits import LimitExceeded
 
 TOO_MANY_FETCHES = "Too many requests to this service are in progress; try again in a moment"
@@ -24,7 +25,9 @@ class SingleFlight(Generic[T]):
         return key in self._tasks
 
     async def join(self, key: bytes, fetch: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """What *fetch* returns or raises; it is started unless one with this key is in progress. Raises LimitExceeded.
+        """Return the result of *fetch*, which is started unless a fetch with this key is in progress.
+
+        Raise LimitExceeded, or what the fetch raises.
 
         Canceling one caller does not affect the others: the fetch has its own task and timeout.
         """
@@ -33,7 +36,7 @@ class SingleFlight(Generic[T]):
         return task.result()
 
     def start(self, key: bytes, fetch: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
-        """Start *fetch* without waiting for it; nothing with this key may be in progress. Raises LimitExceeded."""
+        """Start *fetch* without waiting for it; nothing with this key may be in progress. Raise LimitExceeded."""
         if len(self._tasks) >= self._limit:
             raise LimitExceeded("server", 1.0, TOO_MANY_FETCHES)
         task = self._tasks[key] = asyncio.create_task(fetch())
@@ -48,7 +51,4 @@ class SingleFlight(Generic[T]):
 
     async def close(self) -> None:
         """Cancel the fetches in progress."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_tasks(*self._tasks.values())

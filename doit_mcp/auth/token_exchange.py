@@ -85,11 +85,11 @@ class ClientSecretHmac(HMACAlgorithm):
         super().__init__(HMACAlgorithm.SHA256)
 
     def prepare_key(self, key: str | bytes) -> bytes:
-        """The bytes of *key* without further checks: `serve` checks its secrets at startup."""
+        """Return the bytes of *key* without checks, because `serve` checks its secrets at startup."""
         return key.encode() if isinstance(key, str) else key
 
     def check_key_length(self, key: bytes) -> str | None:
-        """None: any length is accepted."""
+        """Return None, because any length is accepted."""
         return None
 
 
@@ -98,7 +98,7 @@ ASSERTION_SIGNER.register_algorithm("HS256", ClientSecretHmac())
 
 
 def make_client_assertion(secret: str, endpoint: str, now: float, jwt_id: str) -> str:
-    """The client assertion (RFC 7523, section 3): a JWT for *endpoint* only, signed with *secret* by HS256.
+    """Return the client assertion (RFC 7523, section 3): a JWT for *endpoint* only, signed with *secret* by HS256.
 
     *now* is in epoch seconds.
     """
@@ -108,7 +108,7 @@ def make_client_assertion(secret: str, endpoint: str, now: float, jwt_id: str) -
 
 
 def make_exchange_form(subject_token: str, client_assertion: str) -> dict[str, str]:
-    """The form of the request (RFC 8693, section 2.1)."""
+    """Return the form of the request (RFC 8693, section 2.1)."""
     return {
         "grant_type": GRANT_TYPE,
         "subject_token": subject_token,
@@ -122,19 +122,19 @@ def make_exchange_form(subject_token: str, client_assertion: str) -> dict[str, s
 
 
 def read_exchange_response(response: HttpResponse, subject_token: str) -> ExchangedToken:
-    """The token in a response (RFC 8693, section 2.2).
+    """Return the token in a response (RFC 8693, section 2.2).
 
-    Raises UpstreamCredentialError, whose message repeats nothing of the response.
+    Raise UpstreamCredentialError, whose message never quotes the response.
     """
     body = response.json_object() or {}
     if response.status != 200:
         raise _exchange_error(response, body.get("error"))
     token, kind = body.get("access_token"), body.get("token_type", "Bearer")
-    usable = (
+    is_usable = (
         isinstance(token, str) and len(token) <= MAX_TOKEN_LENGTH and VISIBLE_ASCII_PATTERN.fullmatch(token) is not None
     )
-    # Using the caller's own token would be the passthrough that the exchange is there to avoid.
-    if not usable or token == subject_token or not isinstance(kind, str) or kind.lower() != "bearer":
+    # Sending the caller's own token would be the passthrough that the exchange prevents.
+    if not is_usable or token == subject_token or not isinstance(kind, str) or kind.lower() != "bearer":
         log.error("token exchange: status 200 without a usable token")
         raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE)
     assert isinstance(token, str)
@@ -142,17 +142,19 @@ def read_exchange_response(response: HttpResponse, subject_token: str) -> Exchan
 
 
 def _exchange_error(response: HttpResponse, code: object) -> UpstreamCredentialError:
-    known = code if isinstance(code, str) and code in UNAVAILABLE_ERROR_CODES | REFUSED_ERROR_CODES else "none known"
-    log.warning("token exchange: status %d, error %s", response.status, known)
-    if response.status in (400, 401, 403) and known in REFUSED_ERROR_CODES:
-        return UpstreamCredentialError("refused", SIGN_IN_MESSAGE, login_ended=known == LOGIN_ENDED_ERROR_CODE)
-    wait = response.retry_after.strip()
-    seconds = float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 5 else None
+    known_code = (
+        code if isinstance(code, str) and code in UNAVAILABLE_ERROR_CODES | REFUSED_ERROR_CODES else "none known"
+    )
+    log.warning("token exchange: status %d, error %s", response.status, known_code)
+    if response.status in (400, 401, 403) and known_code in REFUSED_ERROR_CODES:
+        return UpstreamCredentialError("refused", SIGN_IN_MESSAGE, login_ended=known_code == LOGIN_ENDED_ERROR_CODE)
+    delay = response.retry_after.strip()
+    seconds = float(delay) if delay.isascii() and delay.isdigit() and len(delay) < 5 else None
     return UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE, seconds)
 
 
 def _read_ttl(expires_in: object) -> float:
-    """How long to use a token, in seconds: the default if *expires_in* is implausible, 0 if it is too short."""
+    """Return how long to use a token, in seconds: the default if *expires_in* is implausible, 0 if it is too short."""
     if isinstance(expires_in, bool) or not isinstance(expires_in, (int, float)) or not math.isfinite(expires_in):
         return DEFAULT_TTL_SECONDS
     return DEFAULT_TTL_SECONDS if expires_in > MAX_TTL_SECONDS else max(0.0, expires_in - EXPIRY_MARGIN_SECONDS)
@@ -162,8 +164,8 @@ class TokenExchange:
     """DoiT API tokens for access tokens, each exchanged once and cached until shortly before it expires.
 
     *secret* is shared with the identity provider at *issuer*. *make_jwt_id* makes a new ``jti``, *sleep* waits a number
-    of seconds before a retry, and *deadline* limits an exchange, in seconds. While *breaker* is open, only cached tokens
-    are available.
+    of seconds before a retry, and *deadline* limits an exchange, in seconds. While *breaker* is open, only cached
+    tokens are available.
     """
 
     def __init__(
@@ -192,17 +194,17 @@ class TokenExchange:
         self._single_flight: SingleFlight[str] = SingleFlight(max_concurrent)
 
     async def get_token(self, principal: Principal, *, fresh: bool = False, refused_token: str = "") -> str:
-        """The token for *principal*. Raises UpstreamCredentialError.
+        """Return the token for *principal*. Raise UpstreamCredentialError.
 
-        *fresh* asks for another token than *refused_token*, which the API refused; if that is "", any cached token is
+        *fresh* requests a token other than *refused_token*, which the API refused. If that is "", any cached token is
         replaced. A token that another caller has exchanged since is fresh.
         """
         if principal.expires <= self._clock():
             raise UpstreamCredentialError("refused", "The access token has expired: sign in again.")
         key = principal.digest
-        kept = self._cache.get(key)
-        if kept is not None and (not fresh or refused_token not in ("", kept)):
-            return kept
+        cached = self._cache.get(key)
+        if cached is not None and (not fresh or refused_token not in ("", cached)):
+            return cached
         self._cache.pop(key)
         try:
             return await self._single_flight.join(key, lambda: self._exchange(principal, key))
@@ -214,28 +216,28 @@ class TokenExchange:
         await self._single_flight.close()
 
     async def _exchange(self, principal: Principal, key: bytes) -> str:
-        asked = self._clock()
+        requested_at = self._clock()
         try:
             async with asyncio.timeout(self._deadline):
-                answer = await self._send_with_retry(principal)
-        except CircuitOpen as shut:
-            raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE, shut.retry_after) from None
+                response = await self._send_with_retry(principal)
+        except CircuitOpen as circuit:
+            raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE, circuit.retry_after) from None
         except (TimeoutError, FetchError) as error:
             log.warning("token exchange: %s", str(error) or "no complete response in time")
             raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE) from None
-        exchanged = read_exchange_response(answer, principal.token)
-        self._cache.put(key, exchanged.token, min(asked + exchanged.ttl_seconds, principal.expires))
+        exchanged = read_exchange_response(response, principal.token)
+        self._cache.put(key, exchanged.token, min(requested_at + exchanged.ttl_seconds, principal.expires))
         return exchanged.token
 
     async def _send_with_retry(self, principal: Principal) -> HttpResponse:
-        """The response of the endpoint, after one retry if the connection broke or the status was 5xx.
+        """Return the response of the endpoint, after one retry if the connection broke or the status was 5xx.
 
-        Raises FetchError or CircuitOpen.
+        Raise FetchError or CircuitOpen.
         """
         try:
-            answer = await self._send_through_breaker(principal)
-            if answer.status < 500:
-                return answer
+            response = await self._send_through_breaker(principal)
+            if response.status < 500:
+                return response
         except FetchError as error:
             log.info("token exchange: %s, retrying", error)
         await self._sleep(RETRY_DELAY_SECONDS)
@@ -245,22 +247,22 @@ class TokenExchange:
         """Send one request and record its outcome in the circuit breaker."""
         ticket = self._breaker.enter(principal.requester)
         try:
-            answer = await self._send(principal.token)
+            response = await self._send(principal.token)
         except LocalShortage:
             self._breaker.record_no_outcome(ticket)
             raise
         except BaseException:
-            # Callers that leave do not cancel an exchange, so a canceled one has hung.
+            # Callers that disconnect do not cancel an exchange, so a canceled one has hung.
             self._breaker.record_failure(ticket, principal.requester)
             raise
-        if answer.status < 500:
+        if response.status < 500:
             self._breaker.record_success(ticket)
         else:
             self._breaker.record_failure(ticket, principal.requester)
-        return answer
+        return response
 
     async def _send(self, subject_token: str) -> HttpResponse:
-        proof = make_client_assertion(self._secret, self._endpoint, self._clock(), self._make_jwt_id())
+        client_assertion = make_client_assertion(self._secret, self._endpoint, self._clock(), self._make_jwt_id())
         return await fetch(
             self._http,
             "POST",
@@ -269,6 +271,6 @@ class TokenExchange:
             upstream=self._breaker.name,
             timeout_seconds=self._deadline,
             headers={"Accept": "application/json"},
-            form=make_exchange_form(subject_token, proof),
+            form=make_exchange_form(subject_token, client_assertion),
             max_bytes=MAX_RESPONSE_BYTES,
         )

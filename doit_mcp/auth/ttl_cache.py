@@ -20,11 +20,11 @@ class TtlCache(Generic[T]):
         return len(self._entries)
 
     def keys(self) -> KeysView[bytes]:
-        """A live view of the keys, which may include expired ones."""
+        """Return a live view of the keys, which may include expired ones."""
         return self._entries.keys()
 
     def get(self, key: bytes) -> T | None:
-        """The value of *key*; None if it is missing or expired."""
+        """Return the value of *key*, or None if it is missing or expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None

@@ -1,6 +1,6 @@
 """WWW-Authenticate challenges (RFC 6750) and protected resource metadata (RFC 9728), which lead clients to sign in.
 
-Both are made from configuration and the path, never from headers of the request.
+Both are built from configuration and the path, never from request headers.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ PATH_SAFE = "/%~:@!$&'()*+,;="
 
 
 def resource_metadata_path(path: str) -> str:
-    """The path of the metadata of the endpoint at *path*; "" for the server as a whole."""
+    """Return the path of the metadata of the endpoint at *path*, or "" for the server as a whole."""
     return METADATA_PATH_PREFIX + path
 
 
 def www_authenticate_value(resource_url: str, path: str, *, error: str, description: str, scope: str) -> str:
-    """The WWW-Authenticate header for the endpoint at *path*, which names the metadata of that path."""
+    """Return the WWW-Authenticate header for the endpoint at *path*, which names the metadata of that path."""
     metadata_url = _base_url(resource_url) + resource_metadata_path(_encode_path(path))
     return (
         f'Bearer resource_metadata="{metadata_url}", error="{_sanitize_quoted(error)}",'
@@ -34,7 +34,7 @@ def www_authenticate_value(resource_url: str, path: str, *, error: str, descript
 
 
 def resource_metadata(resource_url: str, path: str, auth_server_url: str, *, offline_access: bool) -> dict[str, Any]:
-    """The protected resource metadata of the endpoint at *path* (RFC 9728, section 2).
+    """Return the protected resource metadata of the endpoint at *path* (RFC 9728, section 2).
 
     Clients compare ``resource`` with the URL they were given, so it is that of *path*; the base URL for "". With
     *offline_access*, that scope is advertised, because some clients request a refresh token only then.
