@@ -10,8 +10,10 @@ from .message_bus import MessageBus
 
 
 class RedisBackend:
-    """The connection and the message bus. *on_open* run after the bus has started, *on_close* before the connection
-    closes."""
+    """The connection and the message bus of this replica.
+
+    The functions in *on_open* run after the bus has started, those in *on_close* before the connection closes.
+    """
 
     def __init__(
         self,
@@ -23,7 +25,7 @@ class RedisBackend:
         self.connection, self.bus, self._on_open, self._on_close = connection, bus, on_open, on_close
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
-        """Metrics: name, help text and value."""
+        """Return the gauges for the metrics: by name, the help text and a function that reads the value."""
         return {
             "redis_away": ("Whether Redis cannot be used", lambda: float(self.connection.unavailable)),
             "redis_full": ("Whether Redis refused writes for lack of memory", lambda: float(self.connection.full)),
@@ -32,7 +34,7 @@ class RedisBackend:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[None]:
-        """Take part among the replicas while the block runs."""
+        """Connect this replica to the others while the block runs."""
         try:
             async with self.bus.lifespan():
                 for prepare in self._on_open:

@@ -1,4 +1,4 @@
-"""The connection to Redis. The only module that knows the client library, which it imports when a connection opens."""
+"""The connection to Redis. Only this module uses the client library, which it imports when a connection opens."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from ..process.file_descriptors import is_local_shortage
+from ..process.task_cancellation import cancel_tasks
 from ..resilience.unavailable import StateUnavailable
 from .errors import NOT_PRIMARY_CODES, NotPrimary, WriteRefused, error_code, is_out_of_memory
 from .key_names import eval_command, join_names
@@ -41,14 +42,14 @@ class RedisClient(Protocol):
 
 
 class RedisConnection:
-    """Runs commands. Every failure raises StateUnavailable (WriteRefused where Redis answers), and each outage logs one
-    warning.
+    """Runs commands. Every failure raises StateUnavailable, or WriteRefused if Redis replied with an error.
 
-    After Redis did not answer once, commands fail at once, and a task of this connection probes Redis until it answers.
-    An error response (*refusals*, a subset of *failures*) shows that Redis is reachable.
+    Once a command gets no reply, further commands fail at once, and a task probes Redis until it replies. Each outage
+    logs one warning. An error reply (*refusals*, a subset of *failures*) shows that Redis is reachable.
 
     A server that accepts no writes (*is_not_primary*) is abandoned: *connect* makes new connections, which resolve the
-    host name again, and the command is repeated once. So a failover ends as soon as the name leads to the new primary.
+    host name again, and the command is repeated once. So a failover ends as soon as the name resolves to the new
+    primary.
     """
 
     def __init__(
@@ -63,12 +64,12 @@ class RedisConnection:
         self._connect, self._client = connect, connect()
         self._failures, self._prefix, self._timeout = failures, prefix, timeout
         self._refusals, self._is_not_primary = refusals, is_not_primary
-        # Connections to abandoned servers, until their commands have ended.
+        # Connections to abandoned servers, which close once their commands have ended.
         self._retiring: dict[RedisClient, asyncio.Task[None]] = {}
         self._unavailable = False
         self._full_until = 0.0
-        self._answer_count = 0
-        # The error that commands raise at once while Redis does not answer or accepts no writes.
+        self._reply_count = 0
+        # The error that commands raise at once while Redis does not reply or accepts no writes.
         self._fail_with: type[StateUnavailable] | None = None
         self._probe_task: asyncio.Task[None] | None = None
 
@@ -89,11 +90,11 @@ class RedisConnection:
         self._full_until = time.monotonic() + FULL_SECONDS
 
     def key(self, *parts: str) -> str:
-        """A key of this server, with its prefix."""
+        """Return the key with these *parts* and the prefix of this server."""
         return join_names(":", (self._prefix, *parts))
 
     async def execute(self, *command: Argument, extra_seconds: float = 0.0, max_wait: float | None = None) -> Any:
-        """The response to one command, which may take *extra_seconds* longer than the usual timeout.
+        """Return the reply to one command, which may take *extra_seconds* longer than the usual timeout.
 
         A caller that can continue without Redis passes *max_wait* instead, and fails at once while Redis is being
         probed. Such a short timeout may be the fault of this process, so it does not make other commands fail.
@@ -111,24 +112,27 @@ class RedisConnection:
     async def run_script(
         self, source: str, keys: Sequence[str], *arguments: Argument, max_wait: float | None = None
     ) -> Any:
-        """The result of a Lua script. Its text is sent with every call, so it also works after a restart of Redis."""
+        """Return the result of a Lua script.
+
+        Its text is sent with every call, so it also works after a restart of Redis.
+        """
         return await self.execute(*eval_command(source, keys), *arguments, max_wait=max_wait)
 
     async def execute_all(self, commands: Sequence[Command]) -> list[Any]:
-        """The responses to several independent commands that are sent together; a response can be an exception."""
+        """Return the replies to independent commands that are sent together. A reply can be an exception."""
 
         async def work() -> list[Any]:
             async with self._client.pipeline(transaction=False) as pipeline:
                 for command in commands:
                     pipeline.execute_command(*command)
-                answers: list[Any] = await pipeline.execute(raise_on_error=False)
-            for answer in answers:
-                if isinstance(answer, Exception) and self._is_not_primary(answer):
-                    raise answer
-            return answers
+                replies: list[Any] = await pipeline.execute(raise_on_error=False)
+            for reply in replies:
+                if isinstance(reply, Exception) and self._is_not_primary(reply):
+                    raise reply
+            return replies
 
-        answers: list[Any] = await self._run_unless_unavailable(work, self._timeout)
-        return answers
+        replies: list[Any] = await self._run_unless_unavailable(work, self._timeout)
+        return replies
 
     async def _run_unless_unavailable(self, work: Callable[[], Awaitable[Any]], seconds: float) -> Any:
         if self._fail_with:
@@ -136,36 +140,36 @@ class RedisConnection:
         return await self._attempt(work, seconds, self._mark_unavailable)
 
     async def _attempt(
-        self, work: Callable[[], Awaitable[Any]], seconds: float, on_silence: Callable[[Exception], None]
+        self, work: Callable[[], Awaitable[Any]], seconds: float, on_no_reply: Callable[[Exception], None]
     ) -> Any:
-        before = self._answer_count
+        replies_before = self._reply_count
         try:
             async with asyncio.timeout(seconds):
-                answer = await self._run_on_primary(work)
+                reply = await self._run_on_primary(work)
         except NotPrimary as failure:
-            # The server answers but accepts no writes, so all other commands fail until a probe succeeds.
+            # The server replies but accepts no writes, so all other commands fail until a probe succeeds.
             self._mark_unavailable(failure)
             raise WriteRefused from failure
         except self._refusals as failure:
-            self._mark_answered()
+            self._mark_reachable()
             if is_out_of_memory(failure):
                 self.mark_full()
             else:
                 self._warn(failure)
             raise WriteRefused from failure
         except self._failures as failure:
-            # If other commands got a response meanwhile, Redis is reachable, and only this command failed.
-            if self._answer_count == before and not is_local_shortage(failure):
-                on_silence(failure)
+            # If other commands got a reply meanwhile, Redis is reachable, and only this command failed.
+            if self._reply_count == replies_before and not is_local_shortage(failure):
+                on_no_reply(failure)
             raise StateUnavailable from failure
-        self._mark_answered()
+        self._mark_reachable()
         if self._unavailable:
             self._unavailable = False
             log.info("Redis can be used again")
-        return answer
+        return reply
 
     async def _run_on_primary(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """The response of a server that accepts writes. Raises NotPrimary if the second one does not either."""
+        """Return the reply of a server that accepts writes. Raise NotPrimary if the second one does not either."""
         client = self._client
         try:
             return await work()
@@ -181,7 +185,7 @@ class RedisConnection:
             raise
 
     def _reconnect(self, client: RedisClient) -> None:
-        """Use new connections from now on, unless another command has made them."""
+        """Use new connections from now on, unless another command has already made them."""
         if client is self._client:
             self._client = self._connect()
             self._retiring[client] = asyncio.create_task(self._close_later(client))
@@ -192,23 +196,23 @@ class RedisConnection:
         await client.aclose()
 
     def _start_probe(self, failure: Exception) -> None:
-        """Probe whether Redis answers."""
+        """Start the task that probes Redis, unless it is running."""
         if self._probe_task is None:
             self._probe_task = asyncio.create_task(self._probe())
 
     def _mark_unavailable(self, failure: Exception) -> None:
-        """Fail commands at once until a probe succeeds: Redis does not answer, or accepts no writes."""
+        """Fail commands at once until a probe succeeds, because Redis does not reply or accepts no writes."""
         self._fail_with = WriteRefused if isinstance(failure, NotPrimary) else StateUnavailable
         self._warn(failure)
         self._start_probe(failure)
 
-    def _mark_answered(self) -> None:
-        """Record that Redis answers, if only with an error."""
-        self._answer_count += 1
+    def _mark_reachable(self) -> None:
+        """Record that Redis replies, if only with an error."""
+        self._reply_count += 1
         self._fail_with = None
-        probing, self._probe_task = self._probe_task, None
-        if probing is not None and probing is not asyncio.current_task():
-            probing.cancel()
+        probe_task, self._probe_task = self._probe_task, None
+        if probe_task is not None and probe_task is not asyncio.current_task():
+            probe_task.cancel()
 
     def _warn(self, failure: Exception) -> None:
         if not self._unavailable:
@@ -223,7 +227,7 @@ class RedisConnection:
         # A write, because replicas refuse those, and one that needs no memory.
         probe = ("DEL", self.key("probe"))
         try:
-            # Whichever gets a response first, this task or a command under way, ends the probing.
+            # The first reply, to this task or to a command in progress, ends the probing.
             while self._probe_task is not None:
                 try:
                     await self._attempt(
@@ -239,17 +243,19 @@ class RedisConnection:
 
     async def close(self) -> None:
         """Close the connections."""
-        if (probing := self._probe_task) is not None:
-            probing.cancel()
-            await asyncio.gather(probing, return_exceptions=True)
-        for retiring in self._retiring.values():
-            retiring.cancel()
+        if self._probe_task is not None:
+            await cancel_tasks(self._probe_task)
+        for close_task in self._retiring.values():
+            close_task.cancel()
         for client in (*self._retiring, self._client):
             await client.aclose()
 
 
 def open_connection(url: str, prefix: str, timeout: float = TIMEOUT_SECONDS) -> RedisConnection:
-    """A connection to the Redis at *url*, made when it is needed. Raises ImportError without the extra ``redis``."""
+    """Return a connection to the Redis at *url*, made when it is needed.
+
+    Raise ImportError without the extra ``redis``.
+    """
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff

@@ -1,4 +1,4 @@
-"""Consents in Redis: a consent that was used at one replica counts at no other (doit_mcp.server.consents)."""
+"""Consents in Redis, so that each counts only once at all replicas together (doit_mcp.server.consents)."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ class RedisConsents:
         self._since = connection.key("consents-since")
 
     async def record_start(self) -> None:
-        """Set the time since which Redis knows used consents, before the first question. While Redis is unavailable the
-        first use of a consent sets it instead, and that user is asked once more."""
+        """Set the time since which Redis records used consents, before the first question.
+
+        While Redis is unavailable, the first use of a consent sets it instead, and that user is asked once more.
+        """
         try:
             await self._connection.run_script(MARK_SCRIPT, [self._since])
         except StateUnavailable:
             log.warning("the time since which consents are known could not be recorded yet")
 
     async def use(self, owner: str, asked_at: int, id: str) -> bool:
-        """Whether the consent counts. Raises StateUnavailable."""
+        """Use a consent. Return whether it counts. Raise StateUnavailable."""
         name = self._encryptor.hash_name(owner)
         keys = [self._connection.key("consents", name), self._connection.key("consents-floor", name), self._since]
         return bool(

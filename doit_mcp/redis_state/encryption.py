@@ -31,45 +31,45 @@ class DecryptionError(Exception):
 
 
 class Encryptor:
-    """Encrypts for one purpose: AES-256-GCM with a separate key. Each value is bound to its *context*, such as a key."""
+    """Encrypts for one purpose, by AES-256-GCM with its own key. Each value is bound to a *context*, such as its key."""
 
     __slots__ = ("_aead", "_names", "_readers")
 
     def __init__(self, secrets: Secrets, purpose: str) -> None:
-        each = _secret_list(secrets)
-        self._readers = [AESGCM(_derive_key(secret, f"doit-mcp state {purpose} seal v1")) for secret in each]
+        secret_list = _secret_list(secrets)
+        self._readers = [AESGCM(_derive_key(secret, f"doit-mcp state {purpose} seal v1")) for secret in secret_list]
         self._aead = self._readers[0]
-        self._names = [_derive_key(secret, f"doit-mcp state {purpose} name v1") for secret in each]
+        self._names = [_derive_key(secret, f"doit-mcp state {purpose} name v1") for secret in secret_list]
 
     def hash_name(self, text: str) -> str:
-        """A keyed hash of *text* for use in key names: always the same, and not reversible."""
+        """Return a keyed hash of *text* for use in key names. It is deterministic and not reversible."""
         data = text.encode("utf-8", "surrogatepass")
         return make_key_name([hmac.new(key, data, hashlib.sha256).hexdigest()[:NAME_CHARACTERS] for key in self._names])
 
     def encrypt(self, context: str, data: bytes) -> bytes:
-        """*data*, encrypted."""
+        """Return *data*, encrypted."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, data, context.encode())
 
     def decrypt(self, context: str, ciphertext: bytes) -> bytes:
-        """The plaintext. Raises DecryptionError."""
-        places = name_variants(context)
+        """Return the plaintext. Raise DecryptionError."""
+        contexts = name_variants(context)
         for number, reader in enumerate(self._readers):
             try:
-                # A value is bound to the context as it is named under the secret that encrypted it.
+                # A value is bound to the name of its context under the secret that encrypted it.
                 return reader.decrypt(
-                    ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], places[number % len(places)].encode()
+                    ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], contexts[number % len(contexts)].encode()
                 )
             except (InvalidTag, ValueError):
                 continue
         raise DecryptionError
 
     def encrypt_json(self, context: str, value: Any) -> bytes:
-        """A JSON value, encrypted."""
+        """Return *value* as encrypted JSON."""
         return self.encrypt(context, orjson.dumps(value))
 
     def decrypt_json(self, context: str, ciphertext: bytes) -> Any:
-        """The JSON value. Raises DecryptionError."""
+        """Return the JSON value in *ciphertext*. Raise DecryptionError."""
         return orjson.loads(self.decrypt(context, ciphertext))
 
 
@@ -82,6 +82,6 @@ def _secret_list(secrets: Secrets) -> Sequence[str]:
 
 
 def key_prefix(secrets: Secrets) -> str:
-    """The prefix of all keys: servers without a common secret use different keys, even in the same Redis."""
+    """Return the prefix of all keys. Servers without a common secret have different ones, even in the same Redis."""
     purpose = "doit-mcp state prefix v1"
     return make_key_name([f"doit-mcp:{_derive_key(secret, purpose).hex()[:12]}" for secret in _secret_list(secrets)])

@@ -1,4 +1,4 @@
-"""Tells all replicas about logins that the identity provider ended."""
+"""Shares the logins that the identity provider ended with all replicas."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from .scripts import load_script
 from .write_queue import WriteQueue
 
 MAX_MESSAGES_PER_PAGE = 50
-# How long to wait until a new log is in Redis: a client may resume from its beginning.
+# How long to wait until a new log is in Redis, because a client may resume from its beginning.
 OPEN_TIMEOUT_SECONDS = 2.0
 
 ADD_SCRIPT = load_script("append_event")
@@ -22,8 +22,11 @@ READ_SCRIPT = load_script("read_events")
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Events of a log. *metadata* is what :meth:`EventLogs.create` stored, None if Redis lost it; *complete* says that the
-    log ends with *last*."""
+    """Events of a log.
+
+    *metadata* is what :meth:`EventLogs.create` stored, or None if Redis lost it. *complete* is whether the log ends
+    with *last*.
+    """
 
     first: int
     last: int
@@ -35,7 +38,7 @@ class LogPage:
 
 
 class EventLogs:
-    """Logs by session and stream. Only one replica writes to a log, so that one numbers its messages."""
+    """Logs by session and stream. Only one replica writes to each log, so it can number the messages."""
 
     def __init__(
         self,
@@ -57,7 +60,7 @@ class EventLogs:
         self._replicas = connection.key("replica", "")
 
     def _keys(self, session: str, stream: str) -> list[str]:
-        """The keys of a log and of its metadata."""
+        """Return the keys of a log and of its metadata."""
         key = self._connection.key("log", self._encryptor.hash_name(f"{session} {stream}"))
         return [key, join_names(":", (key, "about"))]
 
@@ -65,11 +68,11 @@ class EventLogs:
         """Create a log. Afterwards other replicas can read it, unless Redis is unavailable."""
         keys = self._keys(session, stream)
         self._enqueue(keys, "0-1", b"", False, self._encryptor.encrypt_json(keys[1], metadata))
-        # Otherwise it is written when Redis is available again; until then the client finds it at this replica.
+        # If this fails, it is written when Redis is available again. Until then the client finds it at this replica.
         await self._write_queue.try_flush(OPEN_TIMEOUT_SECONDS)
 
     async def add(self, session: str, stream: str, number: int, data: bytes, *, last: bool) -> None:
-        """Append a message; without *data*, mark the end of the log."""
+        """Append a message. Without *data*, mark the end of the log."""
         await self._write_queue.wait_for_room()
         self._enqueue(self._keys(session, stream), f"{number}-0" if data else f"{number}-1", data, last)
 
@@ -85,12 +88,12 @@ class EventLogs:
         self._write_queue.put(("DEL", *(variant for key in keys for variant in name_variants(key))))
 
     async def read(self, session: str, stream: str, number: int) -> LogPage | None:
-        """The messages after *number*; None if there is no such log. Raises StateUnavailable."""
+        """Return the messages after *number*, or None if the log does not exist. Raise StateUnavailable."""
         keys = key, metadata_key = self._keys(session, stream)
-        found = await self._connection.run_script(READ_SCRIPT, keys, number, MAX_MESSAGES_PER_PAGE, self._replicas)
-        if found is None:
+        reply = await self._connection.run_script(READ_SCRIPT, keys, number, MAX_MESSAGES_PER_PAGE, self._replicas)
+        if reply is None:
             return None
-        first, last, done, metadata, holder, alive, entries = found
+        first_id, last_id, done, metadata, holder, alive, entries = reply
         try:
             messages = [
                 (
@@ -103,10 +106,10 @@ class EventLogs:
             decrypted = None if metadata is None else self._encryptor.decrypt_json(metadata_key, metadata)
         except DecryptionError:
             return None
-        begun = first == b"0-1"
+        is_complete = first_id == b"0-1"
         return LogPage(
-            0 if begun else _message_number(first),
-            _message_number(last),
+            0 if is_complete else _message_number(first_id),
+            _message_number(last_id),
             done == b"1",
             decrypted,
             holder.decode(),

@@ -1,4 +1,4 @@
-"""Events of streams, with a copy in Redis: a client that lost its connection can resume at any replica."""
+"""Events of streams, with a copy in Redis, so that a client that lost its connection can resume at any replica."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..server.event_store import MAX_TOTAL_BYTES, EventLog, MemoryEventStore, pa
 from .event_logs import EventLogs, LogPage
 from .message_bus import MessageBus, Payload
 
-# Followers are woken by a message. They also look by themselves, in case it was lost or the holder died.
+# Followers are woken by a message. They also poll, in case it was lost or the holder died.
 POLL_SECONDS = 1.0
 REPLICA_LOST = "The server that was answering was restarted; call again"
 
@@ -28,16 +28,16 @@ class Follower:
         self.ended = False
 
     def end(self) -> None:
-        """The client continues at another place, or its session ended."""
+        """End this follower, because the client follows elsewhere or its session ended."""
         self.ended = True
         self.wake_event.set()
 
 
 class RedisEventStore:
-    """Implements :class:`doit_mcp.server.event_store.EventStore`: the logs of this process, a copy of each in Redis,
-    and access to the logs of other replicas.
+    """Implements :class:`doit_mcp.server.event_store.EventStore` with logs in this process, each with a copy in Redis.
 
-    Each message goes to one stream, so the holder of a log knows its only follower: here, or at which replica.
+    Clients can also resume streams of other replicas. Each message goes to one stream, so a log has one follower, and
+    its holder knows at which replica.
     """
 
     def __init__(self, logs: EventLogs, bus: MessageBus, max_bytes: int = MAX_TOTAL_BYTES) -> None:
@@ -51,7 +51,7 @@ class RedisEventStore:
         bus.on_message("log left", self._on_left)
 
     def open_log(self, session: str, stream: str, request_ids: Sequence[Id] = (), owner: str = "") -> EventLog:
-        """A new log in this process."""
+        """Open a log in this process."""
         return self.local.open_log(session, stream, request_ids, owner)
 
     async def begin_log(self, session: str, log: EventLog) -> None:
@@ -60,13 +60,13 @@ class RedisEventStore:
             await self._copies.create(session, log.stream, list(log.request_ids))
 
     async def append_event(self, session: str, log: EventLog, data: bytes, *, last: bool = False) -> str:
-        """Keep a message in the log and in its copy."""
+        """Store a message in the log and in its copy. Return its event id."""
         id = self.local.append_local(session, log, data, last=last)
         await self._copy_event(session, log, data, last)
         return id
 
     async def end_log(self, session: str, log: EventLog) -> None:
-        """End the log and its copy without an answer."""
+        """End the log and its copy without a response."""
         self.local.end_local(log)
         await self._copy_event(session, log, b"", True)
 
@@ -90,17 +90,17 @@ class RedisEventStore:
                 follower.end()
 
     async def events_after(self, session: str, event_id: str) -> AsyncIterator[tuple[str, bytes]] | None:
-        """All events after this one, at whichever replica the stream was."""
+        """Return all events after this one, from the replica that holds the log, or None if they are not available."""
         stream, number = parse_event_id(event_id)
         key = session, stream
         if self.local.find_log(session, stream) is not None:
-            if (other := self._remote_followers.pop(key, None)) is not None:
-                self._send_to_replica(other, "left", key)
+            if (replica := self._remote_followers.pop(key, None)) is not None:
+                self._send_to_replica(replica, "left", key)
             return await self.local.events_after(session, event_id)
         if number is None:
             return None
         page = await self._copies.read(session, stream, number)
-        # The client can receive a message a moment before Redis does.
+        # A message may reach the client just before it reaches Redis.
         if page is not None and number > page.last and page.holder_alive and not page.complete:
             await asyncio.sleep(POLL_SECONDS)
             page = await self._copies.read(session, stream, number)
@@ -109,8 +109,8 @@ class RedisEventStore:
         return self._follow(key, number, page.holder)
 
     async def _follow(self, key: tuple[str, str], number: int, holder: str) -> AsyncIterator[tuple[str, bytes]]:
-        if (before := self._local_followers.get(key)) is not None:
-            before.end()
+        if (previous := self._local_followers.get(key)) is not None:
+            previous.end()
         follower = self._local_followers[key] = Follower()
         self._send_to_replica(holder, "follow", key)
         try:
@@ -124,7 +124,7 @@ class RedisEventStore:
                 if not page.messages:
                     if not page.holder_alive:
                         if not page.metadata:
-                            # The ids of the requests to answer are lost.
+                            # The ids of the pending requests are lost.
                             return
                         yield f"{key[1]}_{number + 1}", _replica_lost_errors(page.metadata)
                         return
@@ -134,15 +134,15 @@ class RedisEventStore:
                 del self._local_followers[key]
 
     async def _read(self, key: tuple[str, str], number: int) -> LogPage | None:
-        """The next page; waits for as long as Redis is unavailable."""
+        """Return the next page. Wait for as long as Redis is unavailable."""
         while True:
             try:
                 return await self._copies.read(*key, number)
             except StateUnavailable:
                 await asyncio.sleep(POLL_SECONDS)
 
-    def _send_to_replica(self, replica: str, what: str, key: tuple[str, str]) -> None:
-        self._bus.send_to(replica, f"log {what}", key=key, by=self._bus.replica_id)
+    def _send_to_replica(self, replica: str, event: str, key: tuple[str, str]) -> None:
+        self._bus.send_to(replica, f"log {event}", key=key, by=self._bus.replica_id)
 
     async def _on_follow(self, body: Payload) -> None:
         session, stream = body["key"]
@@ -150,9 +150,9 @@ class RedisEventStore:
         if log is None:
             return
         log.detach_followers()
-        before = self._remote_followers.get((session, stream))
-        if before is not None and before != body["by"]:
-            self._send_to_replica(before, "left", (session, stream))
+        previous = self._remote_followers.get((session, stream))
+        if previous is not None and previous != body["by"]:
+            self._send_to_replica(previous, "left", (session, stream))
         self._remote_followers[session, stream] = body["by"]
         # Events may have arrived since the follower read its page.
         self._send_to_replica(body["by"], "more", (session, stream))
@@ -173,11 +173,11 @@ async def _wait_for_wake(follower: Follower) -> None:
         async with asyncio.timeout(POLL_SECONDS):
             await follower.wake_event.wait()
     except TimeoutError:
-        # Time to look without a message.
+        # Time to poll.
         return
 
 
 def _replica_lost_errors(ids: Sequence[Id]) -> bytes:
-    """The error responses to the requests *ids*: an object for one, an array for a batch."""
-    answers = [error_bytes(RpcError(INTERNAL_ERROR, REPLICA_LOST), id) for id in ids]
-    return answers[0] if len(answers) == 1 else orjson.dumps([orjson.Fragment(one) for one in answers])
+    """Return the error responses to the requests with these *ids*: an object for one, an array for a batch."""
+    errors = [error_bytes(RpcError(INTERNAL_ERROR, REPLICA_LOST), id) for id in ids]
+    return errors[0] if len(errors) == 1 else orjson.dumps([orjson.Fragment(error) for error in errors])

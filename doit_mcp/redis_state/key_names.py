@@ -1,6 +1,6 @@
-"""Key names in Redis during a rotation of secrets: the name under the current secret, and under the others.
+"""Key names in Redis while secrets are rotated: the name under the current secret, and under the others.
 
-With a single secret a name is an ordinary string, and this module adds no cost.
+With a single secret a name is an ordinary string, at no additional cost.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class KeyName(str):
 
 
 def make_key_name(texts: Sequence[str]) -> str:
-    """A name with these variants, the one under the current secret first."""
+    """Return a name with these variants, the one under the current secret first."""
     if len(texts) == 1:
         return texts[0]
     name = KeyName(texts[0])
@@ -27,30 +27,32 @@ def make_key_name(texts: Sequence[str]) -> str:
 
 
 def name_variants(name: str) -> tuple[str, ...]:
-    """The variants of *name* under each secret, the current one first; an ordinary string has only itself."""
+    """Return the variants of *name* under each secret, the current one first. A plain string is its only variant."""
     return (str(name), *name.others) if isinstance(name, KeyName) else (name,)
 
 
 def join_names(separator: str, parts: Sequence[str]) -> str:
-    """The joined parts, separately under each secret."""
+    """Join *parts* to one name, separately for each secret."""
     for part in parts:
         if isinstance(part, KeyName):
             break
     else:
         return separator.join(parts)
-    spread = [name_variants(part) for part in parts]
-    count = max(map(len, spread))
-    return make_key_name([separator.join(one[number % len(one)] for one in spread) for number in range(count)])
+    variants_by_part = [name_variants(part) for part in parts]
+    count = max(map(len, variants_by_part))
+    return make_key_name(
+        [separator.join(variants[number % len(variants)] for variants in variants_by_part) for number in range(count)]
+    )
 
 
 CHOOSE_KEYS_SCRIPT = load_script("choose_keys")
 
 
 def eval_command(source: str, keys: Sequence[str]) -> tuple[str | int, ...]:
-    """The EVAL command for a script and its keys; the caller appends the arguments."""
+    """Return the EVAL command for a script and its keys, to which the caller appends the arguments."""
     if not any(isinstance(key, KeyName) for key in keys):
         return ("EVAL", source, len(keys), *keys)
-    spread = [name_variants(key) for key in keys]
-    width = max(map(len, spread))
-    wide = [one[number % len(one)] for one in spread for number in range(width)]
-    return ("EVAL", f"local width = {width}\n{CHOOSE_KEYS_SCRIPT}\n{source}", len(wide), *wide)
+    variants_by_key = [name_variants(key) for key in keys]
+    width = max(map(len, variants_by_key))
+    all_names = [variants[number % len(variants)] for variants in variants_by_key for number in range(width)]
+    return ("EVAL", f"local width = {width}\n{CHOOSE_KEYS_SCRIPT}\n{source}", len(all_names), *all_names)

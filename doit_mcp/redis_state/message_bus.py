@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ..process.task_cancellation import cancel_tasks
 from ..resilience.unavailable import StateUnavailable
 from .connection import Command, RedisConnection
 from .encryption import DecryptionError, Encryptor
@@ -65,7 +66,7 @@ class MessageBus:
         self._handlers: dict[str, Handler] = {}
         self._own_handlers: dict[str, Handler] = {}
         self._heartbeat_callbacks: list[Callable[[], Awaitable[None]]] = []
-        # Each under every secret: replicas write where their own current one leads, and read everywhere.
+        # All variants: replicas write under their own current secret and read under every secret.
         self._broadcast_streams = name_variants(connection.key("changes"))
         self._inboxes = name_variants(connection.key("inbox", self.replica_id))
         self._alive_keys = name_variants(self.replica_key(self.replica_id))
@@ -78,8 +79,10 @@ class MessageBus:
         self._handlers[kind] = handler
 
     def on_own_broadcast(self, kind: str, handler: Handler) -> None:
-        """Set the handler of this replica's own broadcasts of this kind. It runs when they are read, so all replicas
-        see the same order."""
+        """Set the handler of this replica's own broadcasts of this kind.
+
+        It runs when they are read back, so that all replicas see the same order.
+        """
         self._own_handlers[kind] = handler
 
     def on_heartbeat(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -87,11 +90,11 @@ class MessageBus:
         self._heartbeat_callbacks.append(callback)
 
     def replica_key(self, replica: str) -> str:
-        """The key that exists while that replica is alive."""
+        """Return the key that exists while *replica* is alive."""
         return self._connection.key("replica", replica)
 
     def broadcast(self, kind: str, **body: Any) -> bool:
-        """Send a message to all other replicas; False if the write queue is full."""
+        """Send a message to all other replicas. Return False if the write queue is full."""
         return self._enqueue(BROADCAST_SCRIPT, [self._broadcast_streams[0]], MAX_BROADCASTS, {"kind": kind, **body})
 
     def send_to(self, replica: str, kind: str, **body: Any) -> None:
@@ -117,23 +120,23 @@ class MessageBus:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Take part while the block runs."""
+        """Send and receive messages while the block runs."""
         try:
             await self._write_heartbeat()
             await self._reset_positions()
         except StateUnavailable:
             log.warning("started without Redis; sessions are refused until it can be used")
-            # Other replicas may reach Redis earlier, so every message that is there by then has to be read.
+            # Other replicas may reach Redis earlier, so every message that they send until then must be read.
             self._positions = [STREAM_START for _ in self._streams]
         loops = [asyncio.create_task(_run_forever(work)) for work in (self.write_queue.run, self._read_forever)]
         heartbeat = asyncio.create_task(_run_forever(self._run_heartbeat))
         try:
             yield
-            # No heartbeat may follow the deletion of the key.
-            await _cancel_tasks(heartbeat)
+            # A heartbeat after the deletion would restore the key.
+            await cancel_tasks(heartbeat)
             await self._shut_down()
         finally:
-            await _cancel_tasks(heartbeat, *loops)
+            await cancel_tasks(heartbeat, *loops)
 
     async def _shut_down(self) -> None:
         """Send the queued messages, then remove this replica."""
@@ -164,10 +167,10 @@ class MessageBus:
         return (*self._broadcast_streams, *self._inboxes)
 
     async def _reset_positions(self) -> None:
-        """Continue at the newest messages, or earlier: a Redis that lost its data can start again with lower ids."""
-        newest = [one.decode() for one in await self._connection.run_script(NEWEST_IDS_SCRIPT, self._streams)]
-        old = self._positions or newest
-        self._positions = [min(pair, key=_parse_stream_id) for pair in zip(old, newest, strict=True)]
+        """Continue at the newest messages, or earlier if Redis lost its data and starts again with lower ids."""
+        newest = [id.decode() for id in await self._connection.run_script(NEWEST_IDS_SCRIPT, self._streams)]
+        positions = self._positions or newest
+        self._positions = [min(pair, key=_parse_stream_id) for pair in zip(positions, newest, strict=True)]
 
     async def _read_forever(self) -> None:
         while True:
@@ -182,11 +185,11 @@ class MessageBus:
 
     async def _read_batch(self) -> None:
         streams = self._streams
-        how: tuple[str | int, ...] = ("COUNT", MAX_MESSAGES_PER_READ, "BLOCK", int(BLOCK_SECONDS * 1000))
-        answer = await self._connection.execute(
-            "XREAD", *how, "STREAMS", *streams, *self._positions, extra_seconds=BLOCK_SECONDS
+        options: tuple[str | int, ...] = ("COUNT", MAX_MESSAGES_PER_READ, "BLOCK", int(BLOCK_SECONDS * 1000))
+        reply = await self._connection.execute(
+            "XREAD", *options, "STREAMS", *streams, *self._positions, extra_seconds=BLOCK_SECONDS
         )
-        for name, entries in answer or ():
+        for name, entries in reply or ():
             stream = name.decode()
             for id, fields in entries:
                 await self._receive(stream, fields)
@@ -226,14 +229,8 @@ class MessageBus:
             await self._own_handlers[kind](body)
 
 
-async def _cancel_tasks(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _run_forever(work: Callable[[], Awaitable[None]]) -> None:
-    """Run *work*, an endless loop, and restart it if it fails: a bug must not cut this replica off."""
+    """Run *work*, an endless loop, and restart it if it fails, because a bug must not disconnect this replica."""
     while True:
         try:
             await work()
@@ -243,5 +240,5 @@ async def _run_forever(work: Callable[[], Awaitable[None]]) -> None:
 
 
 def _parse_stream_id(id: str) -> tuple[int, int]:
-    first, _, second = id.partition("-")
-    return int(first), int(second)
+    milliseconds, _, sequence = id.partition("-")
+    return int(milliseconds), int(sequence)

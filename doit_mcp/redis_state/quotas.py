@@ -1,6 +1,6 @@
-"""Limits what an owner holds at all replicas together.
+"""Limits how much an owner holds at all replicas together.
 
-Each replica reports how much it holds, never what it added or removed, so a lost or repeated report does no lasting
+Each replica reports how much it holds, not how much it added or removed, so a lost or repeated report does no lasting
 harm.
 """
 
@@ -11,16 +11,17 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 
+from ..process.task_cancellation import cancel_tasks
 from ..resilience.limits import LimitExceeded
 from ..resilience.unavailable import StateUnavailable
 from .connection import SHORT_TIMEOUT_SECONDS, RedisConnection
 from .encryption import Encryptor
 from .scripts import load_script
 
-# Redis forgets a report after this time unless it is repeated, which happens with every heartbeat.
+# Reports expire in Redis after this time. Every heartbeat repeats them.
 TTL_SECONDS = 60.0
 MAX_OWNERS_PER_MESSAGE = 100
-# Owners whose reports wait while Redis is unavailable. What Redis knew about others has expired by then.
+# Maximum of owners whose reports wait while Redis is unavailable. The reports of others expire meanwhile.
 MAX_PENDING_OWNERS = 10_000
 
 RESERVE_SCRIPT = load_script("reserve_quota")
@@ -28,11 +29,11 @@ REPORT_SCRIPT = load_script("report_quota_counts")
 
 
 class RedisQuota:
-    """Implements :class:`~doit_mcp.resilience.limits.SharedLimiter` for what owners hold of one *kind*.
+    """Implements :class:`~doit_mcp.resilience.limits.SharedLimiter` for resources of one *kind*.
 
-    *count_local* says how much an owner holds in this process. After :meth:`acquire` the caller takes its share without
-    awaiting anything; the next report corrects what was acquired and not taken. While Redis is unavailable each replica
-    admits up to the whole *limit*. *message* and *retry_after* are those of LimitExceeded.
+    *count_local* returns how much an owner holds in this process. After :meth:`acquire` the caller takes its share
+    without awaiting anything. The next report corrects what was acquired but not taken. While Redis is unavailable each
+    replica admits up to the whole *limit*. *message* and *retry_after* are those of LimitExceeded.
     """
 
     def __init__(
@@ -52,25 +53,25 @@ class RedisQuota:
         self._message, self._retry_after = message, retry_after
         self._replicas = connection.key("replica", "")
         self._number = 0
-        # What is being asked for, by owner.
+        # Amounts of requests in progress, by owner.
         self._requested: Counter[str] = Counter()
-        # What Redis knows: number of the report and count, by owner. Then the owners that have to be reported again.
+        # The last report that Redis has, by owner: its number and count. Then the owners that must be reported again.
         self._reported: dict[str, tuple[int, int]] = {}
         self._pending: dict[str, None] = {}
         self._report_task: asyncio.Task[None] | None = None
         self._closed = False
 
     async def acquire(self, owner: str, amount: int = 1) -> None:
-        """Reserve *amount* for *owner*. Raises LimitExceeded, and then reserves nothing."""
+        """Reserve *amount* for *owner*. Raise LimitExceeded, and reserve nothing, at the limit."""
         count = self._local_count(owner) + amount
         if count > self._limit:
             raise LimitExceeded("owner", self._retry_after, self._message)
         number = self._next_number()
         self._requested[owner] += amount
-        found = None
+        admitted = None
         try:
             arguments = (self._replica, number, count, self._limit, self._replicas, int(TTL_SECONDS * 1000))
-            found = await self._connection.run_script(
+            admitted = await self._connection.run_script(
                 RESERVE_SCRIPT, [self._key(owner)], *arguments, max_wait=SHORT_TIMEOUT_SECONDS
             )
         except StateUnavailable:
@@ -79,20 +80,20 @@ class RedisQuota:
             self._requested[owner] -= amount
             if not self._requested[owner]:
                 del self._requested[owner]
-            if found is None:
+            if admitted is None:
                 # Redis may or may not have counted it.
                 self._mark_pending(owner)
-            elif found:
+            elif admitted:
                 self._record_reported(owner, number, count)
             # By the time this runs the caller has taken what it reserved.
             asyncio.get_running_loop().call_soon(self.release, owner)
-        if not found:
+        if not admitted:
             raise LimitExceeded("owner", self._retry_after, self._message)
 
     def release(self, owner: str, amount: int = 1) -> None:
-        """Report what *owner* holds now, without waiting: *amount* less, or what was reserved and not taken."""
+        """Report what *owner* holds now, without waiting: *amount* less, or less what was reserved but not taken."""
         if self._requested[owner]:
-            # The request under way reports it, and calls this method at its end.
+            # The request in progress reports it, and calls this method when it ends.
             return
         if owner in self._pending or self._reported_count(owner) != self._count_local(owner):
             self._mark_pending(owner)
@@ -107,8 +108,7 @@ class RedisQuota:
         """Stop reporting (shutdown)."""
         self._closed = True
         if self._report_task is not None:
-            self._report_task.cancel()
-            await asyncio.gather(self._report_task, return_exceptions=True)
+            await cancel_tasks(self._report_task)
 
     def _mark_pending(self, owner: str) -> None:
         self._pending[owner] = None
@@ -121,7 +121,7 @@ class RedisQuota:
             self._report_task = asyncio.create_task(self._report_pending())
 
     async def _report_pending(self) -> None:
-        """Report all pending owners in few messages."""
+        """Report all pending owners, many per message."""
         while self._pending:
             owners = list(islice(self._pending, MAX_OWNERS_PER_MESSAGE))
             counts = [self._local_count(owner) for owner in owners]
@@ -150,7 +150,7 @@ class RedisQuota:
         return self._reported[owner][1] if owner in self._reported else 0
 
     def _record_reported(self, owner: str, number: int, count: int) -> None:
-        """Redis has this report, unless it has a newer one."""
+        """Record that Redis has this report, unless it has a newer one."""
         if owner not in self._reported or number > self._reported[owner][0]:
             if count:
                 self._reported[owner] = number, count

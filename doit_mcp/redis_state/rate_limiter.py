@@ -1,4 +1,4 @@
-"""Limits how often something happens at all replicas together, with token buckets in Redis. Redis's clock counts."""
+"""Limits how often something happens at all replicas together, with token buckets in Redis, by the clock of Redis."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class _Buckets(NamedTuple):
 
 
 class RedisRateLimiter:
-    """Implements :class:`~doit_mcp.resilience.limits.SharedLimiter` for a rate of each owner, and with *total* for a
-    rate of all together. The owner "" has no rate of its own.
+    """Implements :class:`~doit_mcp.resilience.limits.SharedLimiter` for a rate per owner and, with *total*, for all.
 
-    *message* is that of LimitExceeded. A request waits for Redis for *max_wait* seconds, None for the usual timeout.
+    The owner "" has no rate of its own. *message* is the message of LimitExceeded. A request waits for Redis for
+    *max_wait* seconds, or for the usual timeout if that is None.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class RedisRateLimiter:
         self._total_rate = None if total is None else _rate_arguments(total)
 
     async def acquire(self, owner: str, amount: int = 1) -> None:
-        """Take *amount* tokens. Raises LimitExceeded, and then takes none. Admits all while Redis is unavailable."""
+        """Take *amount* tokens. Raise LimitExceeded, and take none, at the limit. Admit all if Redis is unavailable."""
         keys, rates = self._buckets_for(owner)
         try:
             wait = await self._connection.run_script(TAKE_SCRIPT, keys, amount, *rates, max_wait=self._max_wait)
@@ -60,7 +60,7 @@ class RedisRateLimiter:
             raise LimitExceeded("owner", milliseconds / 1000, self._message)
 
     def release(self, owner: str, amount: int = 1) -> None:
-        """Return unused tokens without waiting. Does nothing while Redis is unavailable: time refills the buckets."""
+        """Return unused tokens without waiting. Do nothing while Redis is unavailable: time refills the buckets."""
         if not self._connection.unavailable:
             keys, rates = self._buckets_for(owner)
             self._write_queue.put((*eval_command(RETURN_SCRIPT, keys), amount, *rates))

@@ -1,4 +1,4 @@
-"""Results in Redis: a handle from one replica works at every other (doit_mcp.catalog.stores.result_store)."""
+"""Results in Redis, so that a handle from one replica works at all others (doit_mcp.catalog.stores.result_store)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PUT_SCRIPT = load_script("put_result")
 
 
 class RedisResultStore:
-    """The results of all replicas. Results expire; beyond a limit the oldest are evicted, of the owner or of all owners.
+    """The results of all replicas. They expire; beyond a limit the oldest are evicted, of the owner or of all owners.
 
     *unavailable_error* makes the error that readers get while Redis is unavailable.
     """
@@ -46,36 +46,34 @@ class RedisResultStore:
         self._total, self._total_bytes = total, total_bytes
 
     async def put(self, owner: str, data: bytes) -> str | None:
-        """Store *data* for *owner* and return its handle; None if it is too large, or Redis is unavailable."""
+        """Store *data* for *owner*. Return its handle, or None if it is too large or Redis is unavailable."""
         if len(data) > min(self._max_result_bytes, self._owner_bytes, self._total_bytes):
             return None
         handle = secrets.token_urlsafe(18)
-        place = self._result_key(owner, handle)
+        key = self._result_key(owner, handle)
         keys = [
             self._connection.key("results", self._encryptor.hash_name(owner)),
-            place,
+            key,
             self._connection.key("results-of-all"),
         ]
-        bounds = (self._per_owner, self._owner_bytes, self._total, self._total_bytes)
+        limits = (self._per_owner, self._owner_bytes, self._total, self._total_bytes)
         try:
             await self._connection.run_script(
-                PUT_SCRIPT, keys, self._encryptor.encrypt(place, data), len(data), int(self._ttl * 1000), *bounds
+                PUT_SCRIPT, keys, self._encryptor.encrypt(key, data), len(data), int(self._ttl * 1000), *limits
             )
         except StateUnavailable:
             return None
         return handle
 
     async def get(self, owner: str, handle: str) -> bytes | None:
-        """The stored data. Raises the error of *unavailable_error*."""
-        place = self._result_key(owner, handle)
+        """Return the stored data, or None. Raise the error of *unavailable_error*."""
+        key = self._result_key(owner, handle)
         try:
-            found = await self._connection.execute("MGET", *name_variants(place))
+            reply = await self._connection.execute("MGET", *name_variants(key))
         except StateUnavailable as unavailable:
             raise self._unavailable_error() from unavailable
         try:
-            return next(
-                (self._encryptor.decrypt(place, encrypted) for encrypted in found if encrypted is not None), None
-            )
+            return next((self._encryptor.decrypt(key, encrypted) for encrypted in reply if encrypted is not None), None)
         except DecryptionError:
             log.warning("a result in Redis cannot be decrypted")
             return None

@@ -1,4 +1,4 @@
-"""Sessions in Redis: every replica finds every session, and messages reach the replica that needs them."""
+"""Sessions in Redis, so that every replica finds every session and messages reach the replica that needs them."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class RemoteQueue:
 
 
 class RedisSessions:
-    """Sessions of one *kind* as records in Redis; this process keeps an object only while something uses it.
+    """Sessions of one *kind* as records in Redis. This process keeps an object only while something uses it.
 
     With *requires_holder* a session depends on the replica that opened it, because that one holds its stream. *on_end*
     is called for every session that ends, at any replica. Only the record decides whether a session exists: replicas
-    where something still runs learn from a message, or at the next heartbeat, that it is gone.
+    where something still runs learn from a message, or at the next heartbeat, that it ended.
     """
 
     def __init__(
@@ -89,12 +89,12 @@ class RedisSessions:
         """Open a session. Beyond the owner's limit the least recently used sessions end, at all replicas."""
         session = self._make_session(new_session_id(), owner, caller)
         session.message_queue = queue
-        written = self._record_fields(session)
+        fields = self._record_fields(session)
         # The session must be known here before other replicas can send messages to it.
         self._local[session.id] = session
-        gone = await self._records.create(session.id, owner, written, pinned=self._requires_holder)
-        session.peers = RedisSessionPeers(self, 1, written)
-        for id in gone:
+        evicted_ids = await self._records.create(session.id, owner, fields, pinned=self._requires_holder)
+        session.peers = RedisSessionPeers(self, 1, fields)
+        for id in evicted_ids:
             self._end_local(id)
             self._bus.broadcast(f"{self._kind} end", id=id)
         return session
@@ -106,34 +106,34 @@ class RedisSessions:
         return Session(id, owner, caller, 0.0, question_count=start)
 
     async def find(self, id: str, owner: str) -> Session | None:
-        """The session, with the current values of its record."""
+        """Return the session with the current values of its record."""
         return await self._load(id, owner, use=True)
 
     async def _load(self, id: str, owner: str, *, use: bool) -> Session | None:
-        known = self._local.get(id)
-        version = known.peers.version if known is not None and isinstance(known.peers, RedisSessionPeers) else 0
-        found = await self._records.find(id, owner, version, renew=use)
-        if found is None or not found.holder_alive:
+        local = self._local.get(id)
+        version = local.peers.version if local is not None and isinstance(local.peers, RedisSessionPeers) else 0
+        record = await self._records.find(id, owner, version, renew=use)
+        if record is None or not record.holder_alive:
             return None
         # Another request may have created the object while the record was read.
         session = self._local.get(id)
         if session is None:
-            if found.fields is None:
+            if record.fields is None:
                 return await self._load(id, owner, use=use)
-            session = self._make_session(id, owner, _read_caller(found.fields))
+            session = self._make_session(id, owner, _read_caller(record.fields))
             session.peers = RedisSessionPeers(self, 0, {})
-            if found.holder and found.holder != self._bus.replica_id:
-                session.remote_queue = RemoteQueue(self._bus, self._kind, found.holder, id)
+            if record.holder and record.holder != self._bus.replica_id:
+                session.remote_queue = RemoteQueue(self._bus, self._kind, record.holder, id)
             self._local[id] = session
-        self._refresh(session, found)
+        self._refresh(session, record)
         return session
 
-    def _refresh(self, session: Session, found: SessionRecord) -> None:
+    def _refresh(self, session: Session, record: SessionRecord) -> None:
         peers = session.peers
-        if found.fields is None or not isinstance(peers, RedisSessionPeers) or found.version <= peers.version:
+        if record.fields is None or not isinstance(peers, RedisSessionPeers) or record.version <= peers.version:
             return
-        fields = found.fields
-        peers.version, peers.written_fields = found.version, {name: fields[name] for name in fields if name != "id"}
+        fields = record.fields
+        peers.version, peers.written_fields = record.version, {name: fields[name] for name in fields if name != "id"}
         session.caller, session.log_level = _read_caller(fields), fields["level"]
         session.subscriptions = frozenset(uri for name, uri in fields.items() if name.startswith(URI_FIELD_PREFIX))
         if not session.has_unsaved_changes:
@@ -144,7 +144,7 @@ class RedisSessions:
         self._end_local(session.id)
         session.end()
         if self._requires_holder:
-            # Its stream is gone even if Redis is unavailable now, so the deletion is queued.
+            # The stream has ended even if Redis is unavailable now, so the deletion is queued.
             self._bus.write_queue.put(self._records.delete_command(session.id, session.owner))
         else:
             await self._records.delete(session.id, session.owner)
@@ -163,13 +163,13 @@ class RedisSessions:
 
     async def save(self, session: Session, peers: RedisSessionPeers) -> None:
         """Write the fields that differ from the record."""
-        now = self._record_fields(session)
-        put = {name: value for name, value in now.items() if peers.written_fields.get(name) != value}
-        gone = peers.written_fields.keys() - now.keys()
-        if not put and not gone:
+        fields = self._record_fields(session)
+        changed = {name: value for name, value in fields.items() if peers.written_fields.get(name) != value}
+        removed = peers.written_fields.keys() - fields.keys()
+        if not changed and not removed:
             return
         try:
-            version = await self._records.update(session.id, session.owner, put, gone)
+            version = await self._records.update(session.id, session.owner, changed, removed)
         except StateUnavailable:
             # The client gets an error, so the next use must read the record again.
             peers.version, session.has_unsaved_changes = 0, False
@@ -177,8 +177,8 @@ class RedisSessions:
         if version is None:
             self._end_local(session.id)
             return
-        peers.written_fields = now
-        # If another replica changed the record in between, that change is still to be read.
+        peers.written_fields = fields
+        # If another replica changed the record in between, that change must still be read.
         if version == peers.version + 1:
             peers.version = version
         self._bus.broadcast(f"{self._kind} saved", id=session.id)
@@ -193,7 +193,7 @@ class RedisSessions:
         return fields | {URI_FIELD_PREFIX + self._records.hash_name(uri): uri for uri in session.subscriptions}
 
     def forward(self, session: Session, item: Notification | Response) -> None:
-        """Send a message that nothing here waits for to the replica that asked, or to all."""
+        """Send a message that nothing here waits for to the replica that needs it, or to all."""
         if isinstance(item, Notification):
             id = item.params.get("requestId")
             # A value that cannot be an id cancels nothing at any replica.
@@ -202,7 +202,7 @@ class RedisSessions:
         elif (asker := _asking_replica(item.id)) is not None and asker != self._bus.replica_id:
             answer = [item.id, item.result, item.error]
             if is_answer_too_large(answer):
-                # The asking replica gets an answer, and Redis stores little.
+                # The asking replica still gets a response, and Redis stores little.
                 answer = [item.id, None, {"code": INVALID_PARAMS, "message": ANSWER_TOO_LARGE}]
             self._bus.send_to(asker, f"{self._kind} answer", id=session.id, answer=answer)
 
@@ -212,12 +212,14 @@ class RedisSessions:
             peers.pending_announcements += 1
 
     async def _renew_busy(self) -> None:
-        """Extend the lifetime of sessions in use; end those whose records are gone."""
+        """Extend the lifetime of sessions in use, and end those whose records no longer exist."""
         busy = [session for session in list(self._local.values()) if session.is_busy and session.peers is not None]
-        for some in (busy[start : start + MAX_RENEWED_PER_CALL] for start in range(0, len(busy), MAX_RENEWED_PER_CALL)):
-            kept = await self._records.renew((session.id, session.owner) for session in some)
-            for session, there in zip(some, kept, strict=True):
-                if not there:
+        for batch in (
+            busy[start : start + MAX_RENEWED_PER_CALL] for start in range(0, len(busy), MAX_RENEWED_PER_CALL)
+        ):
+            renewed = await self._records.renew((session.id, session.owner) for session in batch)
+            for session, exists in zip(batch, renewed, strict=True):
+                if not exists:
                     self._end_local(session.id)
 
     async def _on_end(self, body: Payload) -> None:
@@ -242,7 +244,7 @@ class RedisSessions:
         session = self._local.get(body["id"])
         if session is None or session.message_queue is None:
             return
-        # An announcement that is read before the own one is older than the stream here.
+        # An announcement that is read before this replica's own is older than the stream here.
         if not (isinstance(session.peers, RedisSessionPeers) and session.peers.pending_announcements):
             session.message_queue.close()
 
@@ -258,9 +260,9 @@ class RedisSessions:
 
 
 class RedisSessionPeers:
-    """Implements :class:`doit_mcp.server.sessions.SessionPeers`: the record version that a session here has.
+    """Implements :class:`doit_mcp.server.sessions.SessionPeers`. Holds the record version of a session in this process.
 
-    *pending_announcements* counts streams that began here and whose announcement has not come back from Redis yet.
+    *pending_announcements* counts streams opened here whose announcement has not been read back from Redis yet.
     """
 
     __slots__ = ("_sessions", "pending_announcements", "version", "written_fields")
@@ -274,18 +276,18 @@ class RedisSessionPeers:
         await self._sessions.save(session, self)
 
     def forward(self, session: Session, item: Notification | Response) -> None:
-        """Pass a message to other replicas."""
+        """Forward a message to other replicas."""
         self._sessions.forward(session, item)
 
     def announce_listener(self, session: Session) -> None:
-        """End streams at other replicas."""
+        """End the session's streams at other replicas."""
         self._sessions.announce_listener(session, self)
 
 
 def _asking_replica(id: object) -> str | None:
-    """The replica that asked the question with this id."""
-    found = QUESTION_ID.fullmatch(id) if isinstance(id, str) else None
-    return None if found is None else f"{int(found[1]) >> QUESTION_BITS:016x}"
+    """Return the replica that asked the question with this id, or None if no replica did."""
+    match = QUESTION_ID.fullmatch(id) if isinstance(id, str) else None
+    return None if match is None else f"{int(match[1]) >> QUESTION_BITS:016x}"
 
 
 def _read_caller(fields: dict[str, Any]) -> Caller:

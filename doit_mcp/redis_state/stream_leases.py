@@ -1,4 +1,4 @@
-"""Tells all replicas about renewed credentials of open streams."""
+"""Shares renewed credentials of open streams with all replicas."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from .message_bus import MessageBus, Payload
 
 
 def share_renewals(leases: StreamLeases, bus: MessageBus) -> None:
-    """Connect the stream leases of this replica with those of the others: a client of HTTP+SSE may send its renewed
-    token to a replica that does not hold its stream."""
+    """Connect the stream leases of this replica with those of the others.
+
+    A client of HTTP+SSE may send its renewed token to a replica that does not hold its stream.
+    """
 
     def forward(session: str, key: bytes, expires: float) -> None:
         # An API token never expires, and JSON has no infinity.

@@ -1,4 +1,4 @@
-"""Task records in Redis: the replica that runs a task writes its state, and all replicas can read it."""
+"""Task records in Redis. The replica that runs a task writes its state, and all replicas can read it."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ class TaskRecords:
         self._write_queue.put(("DEL", *name_variants(self._key(id))))
 
     async def wait_until_saved(self, seconds: float) -> None:
-        """Wait until other replicas can read what was written, for *seconds* at most."""
+        """Wait at most *seconds* until other replicas can read what was written."""
         if not await self._write_queue.try_flush(seconds):
             log.warning("other replicas see new tasks only when Redis is available again")
 
     async def read(self, id: str) -> TaskRecord | None:
-        """The record, or None. Raises StateUnavailable."""
+        """Return the record, or None. Raise StateUnavailable."""
         key = self._key(id)
-        found = await self._connection.run_script(READ_SCRIPT, [key], self._replicas)
-        if found is None:
+        reply = await self._connection.run_script(READ_SCRIPT, [key], self._replicas)
+        if reply is None:
             return None
         try:
-            return TaskRecord(self._encryptor.decrypt_json(key, found[1]), found[0].decode(), bool(found[2]))
+            return TaskRecord(self._encryptor.decrypt_json(key, reply[1]), reply[0].decode(), bool(reply[2]))
         except DecryptionError:
             log.warning("a task in Redis cannot be decrypted", extra={"kind": self._kind})
             return None

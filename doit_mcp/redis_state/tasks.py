@@ -1,4 +1,4 @@
-"""Tasks of all replicas: each runs at one, and can be found, answered and stopped at any (SEP-2663)."""
+"""Tasks of all replicas. Each runs at one replica, and can be found, answered and stopped at any (SEP-2663)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .task_records import TaskRecord, TaskRecords
 log = logging.getLogger(__name__)
 
 SAVE_TIMEOUT_SECONDS = 2.0
-# How long to wait until an answer or a stop takes effect at another replica, and how often to look.
+# How long to wait until an answer or a stop takes effect at another replica, and how often to check.
 EFFECT_TIMEOUT_SECONDS, POLL_SECONDS = 2.0, 0.02
 # The message that replaces a change too large to send to every replica (notification_relay).
 TASK_MOVED = "task moved"
@@ -30,10 +30,10 @@ STORED_FIELDS = ("id", "owner", "created", "updated", "status", "message", "resu
 
 
 class RedisTasks:
-    """Implements :class:`doit_mcp.server.tasks.Tasks`: the tasks of this process, a record of each in Redis, and
-    messages to the replicas where others run.
+    """Implements :class:`doit_mcp.server.tasks.Tasks` with a record of each task in Redis.
 
-    All replicas share the limit on running tasks; each has its own limit on kept ones.
+    Answers and stops are sent to the replica that runs the task. All replicas share the limit on running tasks. Each
+    has its own limit on stored ones.
     """
 
     def __init__(
@@ -54,15 +54,15 @@ class RedisTasks:
         self.local.share(quota)
 
     async def check_quota(self, owner: str) -> None:
-        """Check that the tasks at other replicas leave room for one more. Raises LimitExceeded."""
+        """Check that the tasks at other replicas leave room for one more. Raise LimitExceeded."""
         await self.local.check_quota(owner)
 
     def count_running(self, owner: str) -> int:
-        """The number of tasks of *owner* that run in this process."""
+        """Return the number of tasks of *owner* that run in this process."""
         return self.local.count_running(owner)
 
     def create(self, owner: str, work: Work, answers: Mapping[str, JsonObject], message: str = "") -> Task:
-        """Start *work* as a new task of *owner* in this process. Raises LimitExceeded."""
+        """Start *work* as a new task of *owner* in this process. Raise LimitExceeded."""
         return self.local.create(owner, work, answers, message)
 
     async def ask(self, task: Task, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
@@ -70,8 +70,10 @@ class RedisTasks:
         return await self.local.ask(task, questions)
 
     def _save(self, task: Task) -> None:
-        asked = {key: [one.method, one.params, one.signed] for key, one in task.open_questions.items()}
-        value = {name: getattr(task, name) for name in STORED_FIELDS} | {"asked": asked}
+        questions = {
+            key: [question.method, question.params, question.signed] for key, question in task.open_questions.items()
+        }
+        value = {name: getattr(task, name) for name in STORED_FIELDS} | {"asked": questions}
         self._records.write(task.id, value, task.created + LIFETIME_SECONDS - self._clock())
         self._has_unsaved = True
 
@@ -79,18 +81,18 @@ class RedisTasks:
         self._records.delete(task.id)
 
     async def wait_until_saved(self) -> None:
-        """Wait until the tasks that were created here can be found at every replica, unless Redis is unavailable."""
+        """Wait until the tasks created here can be found at every replica, unless Redis is unavailable."""
         if self._has_unsaved:
             self._has_unsaved = False
             await self._records.wait_until_saved(SAVE_TIMEOUT_SECONDS)
 
     async def find(self, id: str, owner: str) -> Task | None:
-        """The task, wherever it runs."""
+        """Return the task from the replica where it runs."""
         task = self.local.find_local(id, owner)
         if task is not None:
             return task
         record = await self._read(id)
-        # A task of this replica that it no longer keeps is gone, even if its record is still there.
+        # A task that this replica no longer stores has been removed, even if its record still exists.
         if record is None or record.holder == self._bus.replica_id or record.value["owner"] != owner:
             return None
         return _task_from_record(record)
@@ -102,7 +104,7 @@ class RedisTasks:
             raise RpcError(INTERNAL_ERROR, str(unavailable)) from unavailable
 
     async def stop(self, task: Task) -> None:
-        """Stop the task, wherever it runs."""
+        """Stop the task at the replica where it runs."""
         if task.holder:
             self._bus.send_to(task.holder, "task stop", id=task.id, owner=task.owner)
             await self._wait_for_effect(task)
@@ -110,10 +112,10 @@ class RedisTasks:
             self.local.cancel(task)
 
     async def accept_answers(self, task: Task, answers: Mapping[str, object]) -> None:
-        """Pass answers to the task, wherever it runs. Raises NoAnswer."""
+        """Send answers to the replica where the task runs. Raise NoAnswer."""
         if task.holder:
-            if taken := check_answers(task, answers):
-                self._bus.send_to(task.holder, "task answer", id=task.id, owner=task.owner, answers=taken)
+            if accepted := check_answers(task, answers):
+                self._bus.send_to(task.holder, "task answer", id=task.id, owner=task.owner, answers=accepted)
                 await self._wait_for_effect(task)
         else:
             self.local.apply_answers(task, answers)
@@ -134,7 +136,7 @@ class RedisTasks:
         await self.local.end_all()
 
     async def _on_moved(self, body: Payload) -> None:
-        """Publish the state in the record to listeners here; it was written before the message was sent."""
+        """Publish the state in the record to listeners here. It was written before the message was sent."""
         if self._hub.has_listener(body["owner"]):
             record = await self._records.read(body["id"])
             if record is not None and record.value["owner"] == body["owner"]:
@@ -163,10 +165,10 @@ def _is_unchanged(task: Task, value: JsonObject) -> bool:
 
 
 def _task_from_record(record: TaskRecord) -> Task:
-    """The task as its holder left it. A task whose holder died has failed."""
+    """Return the task with its last recorded state. A task whose holder died has failed."""
     value: dict[str, Any] = {name: record.value[name] for name in STORED_FIELDS}
-    asked = {key: Question(*one) for key, one in record.value["asked"].items()}
-    task = Task(**value, open_questions=asked, holder=record.holder)
+    questions = {key: Question(*fields) for key, fields in record.value["asked"].items()}
+    task = Task(**value, open_questions=questions, holder=record.holder)
     if task.status not in FINAL_STATUSES and not record.holder_alive:
         task.status, task.error = "failed", {"code": INTERNAL_ERROR, "message": REPLICA_LOST}
     return task

@@ -1,4 +1,4 @@
-"""Hashes of tokens that the DoiT API accepted at any replica within a day. Redis's clock counts."""
+"""Hashes of tokens that the DoiT API accepted at any replica within a day, by the clock of Redis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REMOVE_SCRIPT = load_script("remove_verified_token")
 
 
 class RedisVerifiedTokens:
-    """Implements :class:`doit_mcp.auth.failed_attempts.SharedVerifiedTokens`. Redis stores a keyed hash of each digest."""
+    """Implements :class:`doit_mcp.auth.failed_attempts.SharedVerifiedTokens`. Redis stores keyed hashes of digests."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class RedisVerifiedTokens:
         self._key = connection.key("proven")
 
     async def contains(self, digest: bytes) -> bool:
-        """Whether this token was verified; False while Redis is unavailable."""
+        """Return whether this token was verified. Return False while Redis is unavailable."""
         try:
             return bool(
                 await self._connection.run_script(CONTAINS_SCRIPT, [self._key], TTL_SECONDS, *self._hashes(digest))

@@ -18,7 +18,7 @@ MAX_QUEUED_BYTES = 64 << 20
 MAX_COMMANDS_PER_BATCH = 64
 # Memory of a command besides its bytes.
 COMMAND_OVERHEAD_BYTES = 200
-# Between attempts while Redis is unavailable.
+# Pauses between attempts while Redis is unavailable.
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.5
 # After this many refusals a command is dropped.
 MAX_ATTEMPTS = 60
@@ -27,7 +27,7 @@ MAX_ATTEMPTS_WHEN_FULL = 5
 
 
 class WriteQueue:
-    """A bounded queue, and the loop that empties it. A command can run twice if Redis's response is lost."""
+    """A bounded queue, and the loop that empties it. A command can run twice if the reply of Redis is lost."""
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
@@ -48,7 +48,7 @@ class WriteQueue:
         return len(self._queue) >= MAX_QUEUED_COMMANDS or self._bytes >= MAX_QUEUED_BYTES
 
     def put(self, command: Command) -> bool:
-        """Queue *command*; False if the queue is full."""
+        """Queue *command*. Return False if the queue is full."""
         if self.full:
             if not self._dropping:
                 self._dropping = True
@@ -70,13 +70,13 @@ class WriteQueue:
 
     async def flush(self) -> None:
         """Wait until all commands that are queued now have run."""
-        wanted = self._put_count
-        while self._done_count < wanted:
+        target = self._put_count
+        while self._done_count < target:
             self._progressed.clear()
             await self._progressed.wait()
 
     async def try_flush(self, seconds: float) -> bool:
-        """As :meth:`flush`, for *seconds* at most, and without waiting while Redis is unavailable; whether it succeeded."""
+        """Flush for at most *seconds*, without waiting while Redis is unavailable. Return whether it succeeded."""
         if self._connection.unavailable:
             return self._done_count == self._put_count
         try:
@@ -100,17 +100,17 @@ class WriteQueue:
                 pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
     async def _send_batch(self) -> bool:
-        """Run the first commands of the queue; whether all of them are done."""
+        """Run the first commands of the queue. Return whether all of them are done."""
         batch = list(islice(self._queue, MAX_COMMANDS_PER_BATCH))
         try:
-            answers = await self._connection.execute_all([command for command, _ in batch])
+            replies = await self._connection.execute_all([command for command, _ in batch])
         except StateUnavailable:
             return False
-        for (command, _), answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Exception):
-                if not self._should_drop(answer):
+        for (command, _), reply in zip(batch, replies, strict=True):
+            if isinstance(reply, Exception):
+                if not self._should_drop(reply):
                     return False
-            # A full Redis still deletes, so a successful DEL says nothing about other commands.
+            # A full Redis still deletes, so a successful DEL does not show whether it accepts other commands.
             elif command[0] != "DEL":
                 self._refusals = 0
             _, size = self._queue.popleft()
@@ -120,7 +120,7 @@ class WriteQueue:
         return True
 
     def _should_drop(self, failure: Exception) -> bool:
-        """Whether to drop a command that Redis refused."""
+        """Return whether to drop a command that Redis refused."""
         self._refusals += 1
         if is_out_of_memory(failure):
             self._connection.mark_full()

@@ -1,4 +1,4 @@
-"""Write receipts in Redis: a write repeated at another replica runs once (doit_mcp.catalog.stores.write_receipts)."""
+"""Write receipts in Redis. A write repeated at another replica runs once (doit_mcp.catalog.stores.write_receipts)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ..catalog.stores.write_receipts import MemoryReceiptStore, Receipt
+from ..process.task_cancellation import cancel_tasks
 from ..resilience.unavailable import StateUnavailable
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
@@ -31,13 +32,13 @@ FIRST_POLL_SECONDS, MAX_POLL_SECONDS = 0.02, 0.5
 
 
 class RedisReceiptStore:
-    """The receipts of all replicas: implements :class:`doit_mcp.catalog.stores.write_receipts.ReceiptStore`.
+    """Implements :class:`doit_mcp.catalog.stores.write_receipts.ReceiptStore` with the receipts of all replicas.
 
     The outcome of a write whose process died is unknown, so the write is not repeated for a while.
 
-    While Redis is unreachable each process recognizes only its own writes: *local* has those that Redis does not know,
-    *mirror* has copies of those that it knows. A full Redis still returns receipts but accepts no claims, so another
-    replica could repeat a write. Writes are refused then with the error of *unprotected_error*, unless they are
+    While Redis is unreachable each process recognizes only its own writes: *local* has the receipts that Redis does not
+    have, *mirror* has copies of those that it has. A full Redis still returns receipts but accepts no claims, so
+    another replica could repeat a write. Writes are then refused with the error of *unprotected_error*, unless they are
     idempotent.
     """
 
@@ -63,10 +64,10 @@ class RedisReceiptStore:
         self._local_only = False
 
     async def claim(self, owner: str, key: str, *, idempotent: bool = False) -> Receipt | None:
-        """The receipt, or None if the caller has to do the write. Raises the error of *unprotected_error*."""
-        # Only this process knows the writes that it did while Redis was unavailable.
-        checked = len(self._local) > 0
-        if checked and (receipt := await self._local.claim(owner, key)) is not None:
+        """Return the receipt, or None if the caller has to do the write. Raise the error of *unprotected_error*."""
+        # Writes done while Redis was unavailable are known only to this process.
+        claimed_locally = len(self._local) > 0
+        if claimed_locally and (receipt := await self._local.claim(owner, key)) is not None:
             return receipt
         unavailable = False
         try:
@@ -85,7 +86,7 @@ class RedisReceiptStore:
         except StateUnavailable:
             unavailable = True
         finally:
-            if checked:
+            if claimed_locally:
                 await self._local.settle(owner, key, None)
         if unavailable:
             if not self._local_only:
@@ -99,67 +100,69 @@ class RedisReceiptStore:
         return receipt
 
     async def _find_in_mirror(self, owner: str, key: str) -> Receipt | None:
-        """The receipt of a write that this process did while Redis was available; waits for one that still runs."""
+        """Return the receipt of a write that this process did while Redis was available. Wait if it still runs."""
         if (receipt := await self._mirror.claim(owner, key)) is None:
             await self._mirror.settle(owner, key, None)
         return receipt
 
     async def _claim_in_redis(self, owner: str, key: str) -> Receipt | None:
-        place, token, pause = self._receipt_key(owner, key), secrets.token_hex(8), FIRST_POLL_SECONDS
-        bounds = (int(self._lease * 1000), int(self._ttl * 1000), self._per_owner)
+        receipt_key, token, pause = self._receipt_key(owner, key), secrets.token_hex(8), FIRST_POLL_SECONDS
+        limits = (int(self._lease * 1000), int(self._ttl * 1000), self._per_owner)
         while True:
-            found = await self._connection.run_script(CLAIM_SCRIPT, [place, self._index_key(owner)], token, *bounds)
-            if found is None:
-                self._hold_claim(place, token)
+            reply = await self._connection.run_script(
+                CLAIM_SCRIPT, [receipt_key, self._index_key(owner)], token, *limits
+            )
+            if reply is None:
+                self._hold_claim(receipt_key, token)
                 self._mirror.force_claim(owner, key)
                 return None
-            if (receipt := self._parse_receipt(place, found)) is not None:
+            if (receipt := self._parse_receipt(receipt_key, reply)) is not None:
                 return receipt
             await asyncio.sleep(pause)
             pause = min(2 * pause, MAX_POLL_SECONDS)
 
-    def _parse_receipt(self, key: str, found: list[Any]) -> Receipt | None:
-        """The receipt; None while the write runs."""
-        kind, age, answer = found
+    def _parse_receipt(self, key: str, reply: list[Any]) -> Receipt | None:
+        """Return the receipt in *reply*, or None while the write runs."""
+        kind, age, encrypted = reply
         if kind == b"claimed":
             return None
         try:
-            opened = self._encryptor.decrypt(key, answer) if answer else b""
+            decrypted = self._encryptor.decrypt(key, encrypted) if encrypted else b""
         except DecryptionError:
-            kind, opened = b"unknown", b""
-        return Receipt(opened, kind == b"known", age / 1000)
+            kind, decrypted = b"unknown", b""
+        return Receipt(decrypted, kind == b"known", age / 1000)
 
     async def settle(
         self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
     ) -> None:
-        """Keep the answer, or release the claim."""
-        place = self._receipt_key(owner, key)
-        token = self._claims.pop(place, None)
+        """Store the result of the write, or release the claim if *answer* is None."""
+        receipt_key = self._receipt_key(owner, key)
+        token = self._claims.pop(receipt_key, None)
         if token is None:
             await self._local.settle(owner, key, answer, known=known, groups=groups)
             return
         await self._mirror.settle(owner, key, answer, known=known, groups=groups)
-        kept = answer if answer is not None and known and len(answer) <= self._max_answer_bytes else b""
+        stored = answer if answer is not None and known and len(answer) <= self._max_answer_bytes else b""
         outcome = "none" if answer is None else "known" if known else "unknown"
-        encrypted = self._encryptor.encrypt(place, kept) if kept else b""
+        encrypted = self._encryptor.encrypt(receipt_key, stored) if stored else b""
         try:
-            places = [place, self._index_key(owner), *map(self._group_key, groups)]
-            await self._connection.run_script(SETTLE_SCRIPT, places, token, outcome, encrypted, int(self._ttl * 1000))
+            keys = [receipt_key, self._index_key(owner), *map(self._group_key, groups)]
+            await self._connection.run_script(SETTLE_SCRIPT, keys, token, outcome, encrypted, int(self._ttl * 1000))
         except StateUnavailable:
             # The claim in Redis expires as if this process had died, but this process knows the outcome.
             if answer is not None and await self._local.claim(owner, key) is None:
                 await self._local.settle(owner, key, answer, known=known, groups=groups)
 
     async def forget(self, owner: str, key: str) -> None:
-        """Delete the receipt, unless the write runs."""
-        for known in (self._local, self._mirror):
-            await known.forget(owner, key)
+        """Delete the receipt, unless the write is running."""
+        for store in (self._local, self._mirror):
+            await store.forget(owner, key)
         await self._run_forget(FORGET_SCRIPT, [self._receipt_key(owner, key)])
 
     async def forget_groups(self, groups: Collection[str]) -> None:
         """Delete the receipts of these groups, of all owners."""
-        for known in (self._local, self._mirror):
-            await known.forget_groups(groups)
+        for store in (self._local, self._mirror):
+            await store.forget_groups(groups)
         if groups:
             await self._run_forget(FORGET_GROUPS_SCRIPT, list(map(self._group_key, groups)))
 
@@ -186,11 +189,11 @@ class RedisReceiptStore:
     async def _renew_claims(self) -> None:
         while self._claims:
             await asyncio.sleep(self._lease / RENEWALS_PER_LEASE)
-            held = dict(self._claims)
-            if held:
+            claims = dict(self._claims)
+            if claims:
                 try:
                     await self._connection.run_script(
-                        RENEW_SCRIPT, list(held), int(self._lease * 1000), int(self._ttl * 1000), *held.values()
+                        RENEW_SCRIPT, list(claims), int(self._lease * 1000), int(self._ttl * 1000), *claims.values()
                     )
                 except StateUnavailable:
                     # The next round comes before the lease ends, or the claim expires.
@@ -199,5 +202,4 @@ class RedisReceiptStore:
     async def close(self) -> None:
         """Stop renewing claims (shutdown)."""
         if self._renew_task is not None:
-            self._renew_task.cancel()
-            await asyncio.gather(self._renew_task, return_exceptions=True)
+            await cancel_tasks(self._renew_task)
