@@ -45,7 +45,7 @@ class Admission:
     async def admit(self, owner: str, *messages: Message | RpcError) -> None:
         """Check that *messages*, a request or a batch, may start. Raise LimitExceeded otherwise."""
         self._concurrency_limiter.check_available(owner)
-        calls = sum(isinstance(one, Request) and one.method == "tools/call" for one in messages)
+        calls = sum(isinstance(message, Request) and message.method == "tools/call" for message in messages)
         if calls and self._rate_limiter is not None:
             await self._rate_limiter.acquire(owner, calls)
         if self._quota is not None:

@@ -32,21 +32,21 @@ def make_api_client(
     *console_upstream* is the upstream of the DoiT console, which has no tenants. *requester* is the user and
     customer that circuit breakers count.
     """
-    said = tracking_params(
+    tracking = tracking_params(
         tool_name,
         _tracking_text(caller.client_info.get("name")),
         _tracking_text(caller.client_info.get("version")),
         caller.revision.name,
     )
 
-    def at_console() -> Client:
+    def make_console_client() -> Client:
         assert console_upstream is not None
         return Client(
-            console_upstream, credential, "", said, on_progress, deadline=deadline_seconds, requester=requester
+            console_upstream, credential, "", tracking, on_progress, deadline=deadline_seconds, requester=requester
         )
 
-    sender = Client(upstream, credential, tenant, said, on_progress, deadline=deadline_seconds, requester=requester)
-    return Doit.for_sender(sender, None if console_upstream is None else at_console)
+    client = Client(upstream, credential, tenant, tracking, on_progress, deadline=deadline_seconds, requester=requester)
+    return Doit.for_sender(client, None if console_upstream is None else make_console_client)
 
 
 def _tracking_text(value: object) -> str:
@@ -56,11 +56,11 @@ def _tracking_text(value: object) -> str:
 @lru_cache(maxsize=1024)
 def tracking_params(tool_name: str, client_name: str, client_version: str, revision: str) -> Mapping[str, str]:
     """Return the parameters that DoiT counts calls by: server, tool, client name and version, and revision."""
-    said = {
+    params = {
         "mcpTool": tool_name,
         "mcpClient": client_name,
         "mcpClientVersion": client_version,
         "mcpProtocolVersion": revision,
     }
-    kept = {key: value for key, value in said.items() if value}
-    return MappingProxyType({"mcp": "true", "mcpVersion": __version__} | kept)
+    known_params = {key: value for key, value in params.items() if value}
+    return MappingProxyType({"mcp": "true", "mcpVersion": __version__} | known_params)

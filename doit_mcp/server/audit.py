@@ -23,7 +23,7 @@ audit_log = logging.getLogger("doit_mcp.audit")
 Outcome = Literal[
     "done",  # the API made the change
     "dry_run",  # the API described the change without making it
-    "repeated",  # not sent again: an equal call succeeded, or may have, a moment ago
+    "repeated",  # not sent again: an equal call succeeded, or may have succeeded, a moment ago
     "declined",  # the user was asked and did not accept
     "refused",  # the API refused the request or its credential
     "not_sent",  # the call ended before a request was sent
@@ -38,11 +38,11 @@ AUDIT_LOG_UNAVAILABLE = (
 
 def record_customer_change(context: RequestContext, customer: str, scope: Literal["call", "session"]) -> None:
     """Record that an employee acts for *customer*, in one call or from now on in a session."""
-    said = _caller_fields(context) | {"customer": customer, "before": context.tenant, "how": scope}
+    fields = _caller_fields(context) | {"customer": customer, "before": context.tenant, "how": scope}
     if (trace := CURRENT_TRACE.get()) is not None:
         trace.customer = customer
-        said["trace"] = trace.id
-    audit_log.info("act for", extra=said)
+        fields["trace"] = trace.id
+    audit_log.info("act for", extra=fields)
 
 
 async def run_with_audit(
@@ -80,12 +80,12 @@ def record_attempt(
     """Record an attempt to change something. Record nothing if *tool* only reads."""
     if not tool.writes:
         return
-    answer = result.structured if isinstance(result, ContentResult) else result
-    about = affected_objects(tool, arguments, answer or {})
-    said = _caller_fields(context) | {"tool": tool.name, "objects": about, "outcome": outcome}
+    structured = result.structured if isinstance(result, ContentResult) else result
+    affected = affected_objects(tool, arguments, structured or {})
+    fields = _caller_fields(context) | {"tool": tool.name, "objects": affected, "outcome": outcome}
     if (trace := CURRENT_TRACE.get()) is not None:
-        said["trace"] = trace.id
-    audit_log.info("write", extra=said)
+        fields["trace"] = trace.id
+    audit_log.info("write", extra=fields)
 
 
 def _classify_failure(failure: BaseException, effects: Effects) -> Outcome:
@@ -103,15 +103,15 @@ def _classify_failure(failure: BaseException, effects: Effects) -> Outcome:
 
 def _caller_fields(context: RequestContext) -> dict[str, Any]:
     """Return the caller's identity, which no other log contains, and the customer of the call."""
-    said: dict[str, Any] = {"principal": context.owner[:12]}
+    fields: dict[str, Any] = {"principal": context.owner[:12]}
     if (actor := context.actor) is not None:
-        named = {"subject": actor.subject, "email": actor.email, "token": actor.token_label}
-        said |= {name: value for name, value in named.items() if value}
-    return said | {"customer": context.tenant}
+        actor_fields = {"subject": actor.subject, "email": actor.email, "token": actor.token_label}
+        fields |= {name: value for name, value in actor_fields.items() if value}
+    return fields | {"customer": context.tenant}
 
 
-def affected_objects(tool: Tool, arguments: JsonObject, answer: JsonObject) -> dict[str, Any]:
-    """Return the identifiers of the objects that a call affects, from its *arguments* and its result *answer*."""
+def affected_objects(tool: Tool, arguments: JsonObject, result: JsonObject) -> dict[str, Any]:
+    """Return the identifiers of the objects that a call affects, from its *arguments* and its *result*."""
     # Invalid arguments may have any name, so use only those in the schema.
-    known = {name: arguments[name] for name in tool.input_schema.get("properties", {}) if name in arguments}
-    return dict(list(extract_identifiers(known, answer).items())[:MAX_IDENTIFIERS])
+    known_arguments = {name: arguments[name] for name in tool.input_schema.get("properties", {}) if name in arguments}
+    return dict(list(extract_identifiers(known_arguments, result).items())[:MAX_IDENTIFIERS])

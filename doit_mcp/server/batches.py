@@ -32,22 +32,22 @@ def parse_batch(values: list[Any]) -> list[Message | RpcError]:
     """Parse every member of a batch, malformed ones to errors. Raise RpcError if the whole batch is refused."""
     if not 0 < len(values) <= MAX_BATCH_MESSAGES:
         raise RpcError(INVALID_REQUEST, f"Invalid Request: a batch has 1 to {MAX_BATCH_MESSAGES} messages")
-    read: list[Message | RpcError] = []
-    seen: set[str | int] = set()
+    messages: list[Message | RpcError] = []
+    ids: set[str | int] = set()
     for value in values:
         try:
             item = parse_message(value)
         except RpcError as error:
-            read.append(error)
+            messages.append(error)
             continue
         if isinstance(item, Request):
             if item.method == "initialize":
                 raise RpcError(INVALID_REQUEST, "Invalid Request: initialize cannot be part of a batch")
-            if item.id in seen:
+            if item.id in ids:
                 raise RpcError(INVALID_REQUEST, "Invalid Request: two requests in the batch have the same id")
-            seen.add(item.id)
-        read.append(item)
-    requests = [item for item in read if isinstance(item, Request)]
+            ids.add(item.id)
+        messages.append(item)
+    requests = [item for item in messages if isinstance(item, Request)]
     if len(requests) > 1 and any(map(_is_customer_change, requests)):
         # The requests of a batch share one context and run in any order, so their customer would be undefined.
         raise RpcError(
@@ -55,7 +55,7 @@ def parse_batch(values: list[Any]) -> list[Message | RpcError]:
             f"Invalid Request: {change_customer.__name__} cannot be part of a batch with other requests; send it alone"
             " and the others after its answer. Nothing was done.",
         )
-    return read
+    return messages
 
 
 def _is_customer_change(request: Request) -> bool:
@@ -75,16 +75,16 @@ def receive_if_no_requests(session: Session, batch: Sequence[Message | RpcError]
     return True
 
 
-async def answer_batch(
+async def run_batch(
     context: RequestContext, session: Session, batch: Sequence[Message | RpcError], max_concurrent: int
 ) -> tuple[int, bytes] | None:
     """Return the HTTP status and the array of responses in the order of the requests, or None if all were canceled.
 
     At most *max_concurrent* requests run at once. Each runs in *session* under its own id, as if sent alone.
     """
-    gate, beginning = asyncio.Semaphore(max_concurrent), asyncio.Lock()
+    slots, start_lock = asyncio.Semaphore(max_concurrent), asyncio.Lock()
 
-    async def each(item: Message | RpcError) -> bytes | None:
+    async def handle_item(item: Message | RpcError) -> bytes | None:
         if isinstance(item, RpcError):
             return error_bytes(item, item.id)
         if not isinstance(item, Request):
@@ -94,9 +94,9 @@ async def answer_batch(
         assert task is not None
         try:
             session.start_request(item, task)
-            async with gate:
-                # Start one after the other, so that the event loop runs other requests in between.
-                async with beginning:
+            async with slots:
+                # Start one at a time, so that the event loop runs other requests in between.
+                async with start_lock:
                     await asyncio.sleep(0)
                 return (await dispatch_request(context, item))[1]
         except RpcError as error:
@@ -105,5 +105,5 @@ async def answer_batch(
             # The client canceled this request. If the whole batch is canceled, gather() still raises.
             return None
 
-    answers = [one for one in await asyncio.gather(*map(each, batch)) if one is not None]
-    return (200, b"[" + b",".join(answers) + b"]") if answers else None
+    responses = [response for response in await asyncio.gather(*map(handle_item, batch)) if response is not None]
+    return (200, b"[" + b",".join(responses) + b"]") if responses else None

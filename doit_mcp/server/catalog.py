@@ -1,4 +1,4 @@
-"""The product's catalog: tools, prompts and resources, server information and instructions for models."""
+"""The catalogs of this server: tools, prompts and resources, server information and instructions for models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ SERVER_INFO: JsonObject = {
 
 # Some clients read only the first 512 characters, so those name the data, the tool to start with, and how to find
 # unlisted operations.
-# Some clients read only the first 512 characters.
 INSTRUCTIONS = (
     "DoiT Cloud Intelligence: the signed-in customer's cloud costs (AWS, Google Cloud, Azure and others), budgets,"
     " anomalies, invoices, savings and support. Start with get_cloud_overview. Spending: cost_breakdown, cost_trend,"
@@ -46,15 +45,15 @@ EMPLOYEE_INSTRUCTIONS = (
 
 def make_catalog(tools: tuple[Tool, ...], selection: Selection, is_employee: bool) -> Catalog:
     """Return the catalog for one selection. Raise UnknownToolset."""
-    known = (*tools, *employee_tools()) if is_employee else tools
-    named = {tool.name for tool in listed_tools(with_discovery(known), selection)}
+    all_tools = (*tools, *employee_tools()) if is_employee else tools
+    listed_names = {tool.name for tool in listed_tools(with_discovery(all_tools), selection)}
     # Built from the tools of this selection, so that no other tool can be found or called.
-    running = with_discovery(callable_tools(known, selection))
+    available = with_discovery(callable_tools(all_tools, selection))
     return Catalog(
-        tools=tuple(tool for tool in running if tool.name in named),
+        tools=tuple(tool for tool in available if tool.name in listed_names),
         server_info=SERVER_INFO,
         instructions=INSTRUCTIONS + EMPLOYEE_INSTRUCTIONS if is_employee else INSTRUCTIONS,
-        unlisted_tools=tuple(tool for tool in running if tool.name not in named),
+        unlisted_tools=tuple(tool for tool in available if tool.name not in listed_names),
         prompts=PROMPTS,
         resources=library.RESOURCES,
         resource_templates=library.TEMPLATES,

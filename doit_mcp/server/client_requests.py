@@ -33,7 +33,7 @@ class SendMessage(Protocol):
 class Asker(Protocol):
     """Asks the client of one request. *answers* are its answers so far, by key.
 
-    *waits_for_answers* says whether the call waits for answers. Otherwise the client resends the request with them.
+    *waits_for_answers* is whether the call waits for answers. Otherwise the client resends the request with them.
     """
 
     answers: dict[str, JsonObject]
@@ -128,8 +128,8 @@ class StreamAsker:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = {key: group.create_task(self._request_answer(question)) for key, question in questions.items()}
-        except* (NoAnswer, ConnectionError) as failed:
-            reason = failed.exceptions[0]
+        except* (NoAnswer, ConnectionError) as errors:
+            reason = errors.exceptions[0]
         else:
             answers = {key: task.result() for key, task in tasks.items()}
             self.answers |= answers
@@ -155,6 +155,11 @@ class StreamAsker:
         if not isinstance(response.result, dict):
             raise NoAnswer("the client answered with an error")
         return validate_answer(question, response.result)
+
+
+def input_requests(questions: Mapping[str, Question]) -> JsonObject:
+    """Return the ``inputRequests`` that ask *questions*, by key."""
+    return {key: {"method": question.method, "params": question.params} for key, question in questions.items()}
 
 
 def _encode_request(id: str, question: Question, revision: Revision) -> bytes:

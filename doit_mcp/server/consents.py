@@ -41,7 +41,7 @@ class Consents(Protocol):
 
 
 class _UsedConsents:
-    """Used consents of one owner. All consents asked for at *floor* or earlier count as used."""
+    """Used consents of one owner. All consents requested at *floor* or earlier count as used."""
 
     __slots__ = ("expires_at", "floor", "ids")
 
@@ -53,7 +53,7 @@ class _UsedConsents:
 class MemoryConsents:
     """Records the consents used in this process. The oldest are evicted first: by owner, then overall.
 
-    All consents asked for at *since* (epoch milliseconds; default: now) or earlier count as used, because a previous
+    All consents requested at *since* (epoch milliseconds; default: now) or earlier count as used, because a previous
     process may have used them.
     """
 
@@ -95,8 +95,8 @@ class MemoryConsents:
 
     def _evict_expired(self) -> None:
         now = self._clock()
-        while self._owners and (first := next(iter(self._owners.items())))[1].expires_at <= now:
-            self._evict_owner(first[0])
+        while self._owners and (oldest := next(iter(self._owners.items())))[1].expires_at <= now:
+            self._evict_owner(oldest[0])
 
     def _evict_owner(self, owner: str) -> _UsedConsents:
         used = self._owners.pop(owner)

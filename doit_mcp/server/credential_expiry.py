@@ -43,16 +43,16 @@ class StreamLease:
     def _begin(self, expires: float) -> None:
         self._leases.by_credential.setdefault(self._credential, set()).add(self)
         if expires != NEVER_EXPIRES:
-            left = max(0.0, expires - self._leases.clock())
-            self._timer = asyncio.get_running_loop().call_later(left, self.end)
+            remaining_seconds = max(0.0, expires - self._leases.clock())
+            self._timer = asyncio.get_running_loop().call_later(remaining_seconds, self.end)
 
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        held = self._leases.by_credential[self._credential]
-        held.discard(self)
-        if not held:
+        leases = self._leases.by_credential[self._credential]
+        leases.discard(self)
+        if not leases:
             del self._leases.by_credential[self._credential]
 
     def __enter__(self) -> Self:

@@ -67,8 +67,8 @@ class EventLog:
         Each message goes to one stream, so earlier followers end (Multiple Connections).
         """
         self.detach_followers()
-        newest = self._follower_count
-        while newest == self._follower_count:
+        follower = self._follower_count
+        while follower == self._follower_count:
             if number - self.first_number + 1 < len(self.events):
                 number = max(number + 1, self.first_number)
                 yield self.event_id(number), self.events[number - self.first_number]
@@ -82,8 +82,8 @@ class EventLog:
 def parse_event_id(event_id: str) -> tuple[str, int | None]:
     """Return the stream and number of an event id. The number is None in an id that this server did not create."""
     stream, separator, number = event_id.rpartition("_")
-    right = separator and number.isascii() and number.isdecimal() and len(number) <= 9
-    return stream, int(number) if right else None
+    is_valid = separator and number.isascii() and number.isdecimal() and len(number) <= 9
+    return stream, int(number) if is_valid else None
 
 
 class EventStore(Protocol):
@@ -140,8 +140,8 @@ class MemoryEventStore:
 
     async def events_after(self, session: str, event_id: str) -> AsyncIterator[tuple[str, bytes]] | None:
         """Return all events after this one, or None if the session has no such id."""
-        found = self.find_event(session, event_id)
-        return None if found is None else found[0].events_after(found[1])
+        position = self.find_event(session, event_id)
+        return None if position is None else position[0].events_after(position[1])
 
     def open_log(self, session: str, stream: str, request_ids: Sequence[Id] = (), owner: str = "") -> EventLog:
         """Open a log for a stream that carries the responses to *request_ids*, in a session of *owner*."""
@@ -175,9 +175,9 @@ class MemoryEventStore:
     def _make_room(self, owner: str) -> None:
         """Drop the oldest logs of *owner* beyond its limit, and the oldest of all beyond the total limit."""
         if self._bytes_by_owner[owner] > self._max_owner_bytes:
-            for place, log in list(self._logs.items()):
+            for key, log in list(self._logs.items()):
                 if log.owner == owner:
-                    self._drop_log(*place)
+                    self._drop_log(*key)
                     if self._bytes_by_owner.get(owner, 0) <= self._max_owner_bytes:
                         break
         while self.total_bytes > self._max_bytes:
@@ -189,10 +189,10 @@ class MemoryEventStore:
         log.wake_followers()
 
     def _drop_first_event(self, log: EventLog) -> None:
-        gone = log.events.pop(0)
+        event = log.events.pop(0)
         log.first_number += 1
-        log.size_bytes -= len(gone) + EVENT_OVERHEAD_BYTES
-        self._add_bytes(log, -len(gone) - EVENT_OVERHEAD_BYTES)
+        log.size_bytes -= len(event) + EVENT_OVERHEAD_BYTES
+        self._add_bytes(log, -len(event) - EVENT_OVERHEAD_BYTES)
 
     def find_log(self, session: str, stream: str) -> EventLog | None:
         """Return the log of a stream, or None if it was never opened or has been dropped."""

@@ -1,4 +1,4 @@
-"""Handles what clients send, for every transport: parsing, initialization, admission, context and running."""
+"""Handles what clients send, for every transport: parsing, initialization, admission, context and dispatch."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Payload = Message | list[Any]
 class ResponseChannel(Channel, ResponseSink, Protocol):
     """Carries the response to a payload, and the messages that precede it.
 
-    *is_shared* says whether it also carries responses to other payloads. Waiting for a shared channel delays those, so
+    *is_shared* is whether it also carries responses to other payloads. Waiting for a shared channel delays those, so
     even the shortest request then runs in its own task.
     """
 
@@ -53,7 +53,7 @@ class ResponseChannel(Channel, ResponseSink, Protocol):
     def is_shared(self) -> bool: ...
 
     def open(self, session: Session | None, request_ids: Sequence[Id]) -> None:
-        """Expect messages: the requests with these ids were admitted and are about to run."""
+        """Prepare for messages, because the requests with these ids were admitted and are about to run."""
 
 
 class AdmissionPolicy(Protocol):
@@ -86,7 +86,7 @@ class Sender(NamedTuple):
 
 
 async def parse_payload(body: bytes) -> Payload:
-    """Parse one message or an array. Raise RpcError -32700 or -32600, and TooManyQueued for large bodies."""
+    """Parse one message or an array. Raise RpcError -32700 or -32600, or LimitExceeded for a large body."""
     value = (
         parse_json(body) if len(body) <= MAX_INLINE_PARSE_BYTES else await run_in_thread_unless_full(parse_json, body)
     )
@@ -139,7 +139,7 @@ class MessageEndpoint:
         return self._runner.start(self._make_context(sender, caller, channel, session), payload, channel)
 
     async def initialize(self, sender: Sender, request: Request, begin: Callable[[Caller], Awaitable[None]]) -> bytes:
-        """Have *begin* start a session for the caller that *request* introduces.
+        """Call *begin* to start a session for the caller of *request*, an ``initialize``.
 
         Return the response, which is an error if the request is invalid or the session cannot be saved.
         """
@@ -186,7 +186,7 @@ class MessageEndpoint:
         channel.open(None, (request.id,))
         context = self._make_context(sender, caller, channel, None, lease)
         status, body = await dispatch_request(context, request)
-        # As soon as the client has the id of a task, it may ask any replica for it.
+        # As soon as the client has the id of a task, it may request the task from any replica.
         await self._services.tasks.wait_until_saved()
         await channel.finish(status, body)
 
@@ -206,17 +206,17 @@ class MessageEndpoint:
         lease: StreamLease | None = None,
     ) -> RequestContext:
         catalog, owner, resolve_api, headers, actor, make_auth_challenge = sender
-        connect, act_for, tenant = resolve_api(session)
+        api_factory, customer_api_factory, tenant = resolve_api(session)
         return RequestContext(
             catalog,
             caller,
             owner,
-            connect,
+            api_factory,
             channel,
             self._services,
             session,
             headers,
-            act_for,
+            customer_api_factory,
             actor,
             make_auth_challenge,
             lease,
@@ -225,7 +225,7 @@ class MessageEndpoint:
 
 
 def _find_caller(sender: Sender, session: Session | None) -> Caller:
-    """The caller of a stateful payload. Raises RpcError -32600 if its HTTP headers contradict the session."""
+    """Return the caller of a stateful payload. Raise RpcError -32600 if its HTTP headers contradict the session."""
     assert sender.headers is not None
     if session is None:
         return read_sessionless_caller(sender.headers)

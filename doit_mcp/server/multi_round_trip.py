@@ -27,11 +27,6 @@ class InputRequired(CallSuspended):
         super().__init__("input required")
         self.questions = questions
 
-    @property
-    def input_requests(self) -> JsonObject:
-        """The ``inputRequests`` of the result."""
-        return {key: {"method": one.method, "params": one.params} for key, one in self.questions.items()}
-
 
 @dataclass(frozen=True, slots=True)
 class PreviousRounds:
@@ -47,8 +42,10 @@ class PreviousRounds:
     @classmethod
     def from_state(cls, state: tuple[dict[str, JsonObject], dict[str, tuple[str, int, str]]]) -> PreviousRounds:
         """Return the rounds that *state* describes."""
-        known, shown = state
-        return cls(known, {key: (digest, Consent(asked, id)) for key, (digest, asked, id) in shown.items()})
+        answers, asked_questions = state
+        return cls(
+            answers, {key: (digest, Consent(asked_at, id)) for key, (digest, asked_at, id) in asked_questions.items()}
+        )
 
     @property
     def state(self) -> list[object]:
@@ -60,15 +57,15 @@ class PreviousRounds:
 
         Earlier answers to *questions* no longer count.
         """
-        kept = {key: answer for key, answer in {**self.answers, **answers}.items() if key not in questions}
-        put = {key: (one.digest, Consent.new()) for key, one in questions.items() if one.signed}
-        return PreviousRounds(kept, {**self.asked_questions, **put})
+        remaining = {key: answer for key, answer in {**self.answers, **answers}.items() if key not in questions}
+        newly_asked = {key: (question.digest, Consent.new()) for key, question in questions.items() if question.signed}
+        return PreviousRounds(remaining, {**self.asked_questions, **newly_asked})
 
 
 class RetryInputCollector:
     """Asks the client of a stateless request. The first unanswered question ends the run (MRTR).
 
-    *use_consent* uses the consent that a signed question asked for, and returns whether it counts.
+    *use_consent* uses the consent that a signed question requested, and returns whether it counts.
     """
 
     waits_for_answers: ClassVar[bool] = False
@@ -83,16 +80,16 @@ class RetryInputCollector:
     def has_open_question(self) -> bool:
         """Whether an earlier round asked a signed question, or this request declines one.
 
-        Such a client counts as able to answer, whatever capabilities it declares now: leaving them out must not turn an
-        open question into a yes.
+        Such a client counts as able to answer, regardless of the capabilities it declares now: omitting them must not
+        turn an open question into consent.
         """
         return bool(self._previous.asked_questions) or any(
             _is_declined(answer) for answer in read_input_responses(self._request).values()
         )
 
     def _answer_to(self, key: str) -> JsonObject | None:
-        given = read_input_responses(self._request).get(key)
-        return given if _is_declined(given) else self._previous.answers.get(key, given)
+        response = read_input_responses(self._request).get(key)
+        return response if _is_declined(response) else self._previous.answers.get(key, response)
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
         """Return the answers if all are known. Raise InputRequired with the unanswered questions otherwise.
@@ -104,8 +101,8 @@ class RetryInputCollector:
         for key, question in questions.items():
             answer = self._answer_to(key)
             if answer is not None and question.signed:
-                put, consent = self._previous.asked_questions.get(key, NOT_ASKED)
-                if put == question.digest and not _is_declined(answer):
+                asked_digest, consent = self._previous.asked_questions.get(key, NOT_ASKED)
+                if asked_digest == question.digest and not _is_declined(answer):
                     self._accepted[key] = question
                 else:
                     await self._invalidate_consent(consent)
@@ -115,8 +112,8 @@ class RetryInputCollector:
                 continue
             try:
                 self.answers[key] = validate_answer(question, answer)
-            except NoAnswer as wrong:
-                text = f"Invalid params: params.inputResponses[{key!r}]: {wrong}"
+            except NoAnswer as error:
+                text = f"Invalid params: params.inputResponses[{key!r}]: {error}"
                 raise RpcError(INVALID_PARAMS, text, id=self._request.id) from None
         if missing:
             raise InputRequired(missing)
@@ -135,14 +132,13 @@ class RetryInputCollector:
 
         Raise InputRequired with the questions whose consent was used before, StateUnavailable if the check fails.
         """
-        asked = self._accepted
-        again = {
-            key: one
-            for key, one in asked.items()
+        rejected = {
+            key: question
+            for key, question in self._accepted.items()
             if not await self._use_consent(*self._previous.asked_questions[key][1])
         }
-        if again:
-            raise InputRequired(again)
+        if rejected:
+            raise InputRequired(rejected)
 
 
 def _is_declined(answer: JsonObject | None) -> bool:
@@ -151,11 +147,11 @@ def _is_declined(answer: JsonObject | None) -> bool:
 
 def read_input_responses(request: Request) -> dict[str, JsonObject]:
     """Return the ``inputResponses`` of a request. Raise RpcError -32602 unless they are an object of objects."""
-    given = request.params.get("inputResponses", {})
-    if not isinstance(given, dict):
+    responses = request.params.get("inputResponses", {})
+    if not isinstance(responses, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.inputResponses must be an object", id=request.id)
-    for key, answer in given.items():
+    for key, answer in responses.items():
         if not isinstance(answer, dict):
             text = f"Invalid params: params.inputResponses[{key[:64]!r}] must be an object"
             raise RpcError(INVALID_PARAMS, text, id=request.id)
-    return given
+    return responses

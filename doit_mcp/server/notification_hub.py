@@ -17,7 +17,7 @@ TASK_UPDATED = "notifications/tasks"
 
 @dataclass(frozen=True, slots=True)
 class ChangeEvent:
-    """A change. *method* and *params* are those of the notification.
+    """A change. *method* and *params* are those of its notification.
 
     *subject* is a URI or a task id, and "" for lists. *owner* is the owner that it concerns, and "" for all owners.
     """
@@ -78,16 +78,16 @@ class NotificationHub:
 
     def publish_locally(self, change: ChangeEvent) -> None:
         """Send a change to the listeners that it concerns in this process."""
-        for listening in list(self.subscriptions):
-            if change.owner in ("", listening.owner):
-                listening.listener(change)
+        for subscription in list(self.subscriptions):
+            if change.owner in ("", subscription.owner):
+                subscription.listener(change)
 
     def has_listener(self, owner: str) -> bool:
         """Return whether a listener in this process is subscribed for *owner*."""
-        return any(listening.owner == owner for listening in self.subscriptions)
+        return any(subscription.owner == owner for subscription in self.subscriptions)
 
     def close_streams(self) -> None:
         """Close the queue of every stream, so that streams end after their last message (shutdown)."""
-        for listening in list(self.subscriptions):
-            if listening.message_queue is not None:
-                listening.message_queue.close()
+        for subscription in list(self.subscriptions):
+            if subscription.message_queue is not None:
+                subscription.message_queue.close()

@@ -36,7 +36,7 @@ class ProgressReporter:
         self._last_progress = -1.0
 
     async def advance(self, message: str) -> None:
-        """Report one more step."""
+        """Report one more step, with *message*."""
         await self.report(max(self._last_progress, 0.0) + 1, message=message)
 
     async def report(self, done: float, total: float | None = None, message: str = "") -> None:
@@ -50,8 +50,8 @@ class ProgressReporter:
         if message:
             # Progress messages of DoiT's assistants are text from the API.
             params["message"] = sanitize_text(message)
-        fitted = downgrade("Progress", params, self._revision)
-        await self._channel.send(notification_bytes("notifications/progress", fitted))
+        downgraded = downgrade("Progress", params, self._revision)
+        await self._channel.send(notification_bytes("notifications/progress", downgraded))
 
 
 class SilentProgress:

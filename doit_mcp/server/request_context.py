@@ -36,7 +36,7 @@ CustomerApiFactory = Callable[[str], ApiFactory]
 # API factory for one customer; for employees, the factory for any customer; and the id of that one customer.
 ApiAccess = tuple[ApiFactory, CustomerApiFactory | None, str]
 
-# Returns the challenge that says where to sign in, as text (RFC 6750).
+# Returns the challenge that leads the client to the sign-in, as text (RFC 6750).
 AuthChallengeFactory = Callable[[], str]
 
 
@@ -74,17 +74,19 @@ class Catalog:
     catalog_id: int = field(init=False, default_factory=lambda: next(_catalog_ids))
 
     def __post_init__(self) -> None:
-        named = {tool.name: tool for tool in (*self.tools, *self.unlisted_tools)}
-        if len(named) != len(self.tools) + len(self.unlisted_tools):
-            raise ValueError("two tools of one offer have the same name")
+        tools_by_name = {tool.name: tool for tool in (*self.tools, *self.unlisted_tools)}
+        if len(tools_by_name) != len(self.tools) + len(self.unlisted_tools):
+            raise ValueError("two tools of one catalog have the same name")
         names = " ".join((*(tool.name for tool in self.tools), *(prompt.name for prompt in self.prompts)))
-        object.__setattr__(self, "tools_by_name", named)
-        former = {alias: tool for tool in named.values() if (alias := tool.facts.get("alias"))}
+        object.__setattr__(self, "tools_by_name", tools_by_name)
+        former = {alias: tool for tool in tools_by_name.values() if (alias := tool.facts.get("alias"))}
         object.__setattr__(self, "tools_by_former_name", former)
         identity = {name: self.server_info[name] for name in ("name", "version")}
         object.__setattr__(self, "server_identity", identity)
-        mirrored = frozenset(tool.name for tool in named.values() if find_parameter_headers(tool.input_schema))
-        object.__setattr__(self, "tools_with_header_params", mirrored)
+        with_header_params = frozenset(
+            tool.name for tool in tools_by_name.values() if find_parameter_headers(tool.input_schema)
+        )
+        object.__setattr__(self, "tools_with_header_params", with_header_params)
         object.__setattr__(self, "prompts_by_name", {prompt.name: prompt for prompt in self.prompts})
         object.__setattr__(self, "resources_by_uri", {resource.uri: resource for resource in self.resources})
         object.__setattr__(self, "fingerprint", hashlib.sha256(names.encode()).hexdigest()[:8])
@@ -95,7 +97,7 @@ class Catalog:
 
 
 class Channel(Protocol):
-    """Sends messages to the client before the response. *may_stream* says whether the channel can send any."""
+    """Sends messages to the client before the response. *may_stream* is whether the channel can send any."""
 
     @property
     def may_stream(self) -> bool: ...

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from ..process.task_cancellation import cancel_tasks
 from ..protocol.jsonrpc import Id, Message, Request, RpcError
 from ..resilience.concurrency import ConcurrencyLimiter
-from .batches import MAX_CONCURRENT_BATCH_REQUESTS, answer_batch
+from .batches import MAX_CONCURRENT_BATCH_REQUESTS, run_batch
 from .dispatcher import dispatch_request
 from .request_context import RequestContext
 from .sessions import Session
@@ -59,31 +60,31 @@ class RequestRunner:
         requests at once. Raise LimitExceeded if no slot is free.
         """
         requests = sum(isinstance(item, Request) for item in messages)
-        places = self.limiter.acquire_up_to(context.owner, max(1, min(requests, MAX_CONCURRENT_BATCH_REQUESTS)))
-        work = _deliver_response(sink, answer_batch, context, session, messages, places)
-        return self._run(context.owner, places, work)
+        slots = self.limiter.acquire_up_to(context.owner, max(1, min(requests, MAX_CONCURRENT_BATCH_REQUESTS)))
+        work = _deliver_response(sink, run_batch, context, session, messages, slots)
+        return self._run(context.owner, slots, work)
 
     def _run(
         self,
         owner: str,
-        places: int,
+        slots: int,
         work: Coroutine[Any, Any, None],
         session: Session | None = None,
         id: Id | None = None,
     ) -> asyncio.Task[None]:
-        """Run *work* in a task that releases *places* slots of *owner* at its end."""
+        """Run *work* in a task that releases the *slots* of *owner* at its end."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(partial(self._on_done, owner, places, session, id))
+        task.add_done_callback(partial(self._on_done, owner, slots, session, id))
         return task
 
     def _on_done(
-        self, owner: str, places: int, session: Session | None, id: Id | None, task: asyncio.Task[None]
+        self, owner: str, slots: int, session: Session | None, id: Id | None, task: asyncio.Task[None]
     ) -> None:
         self._tasks.discard(task)
         if session is not None and id is not None:
             session.running_requests.pop(id, None)
-        self.limiter.release(owner, places)
+        self.limiter.release(owner, slots)
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("an answer could not be delivered", exc_info=failure)
 
@@ -94,17 +95,15 @@ class RequestRunner:
                 await self.limiter.wait_until_idle()
         except TimeoutError:
             log.warning("calls were stopped by the shutdown", extra={"calls": self.limiter.in_use})
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_tasks(*self._tasks)
 
 
 async def _deliver_response(
-    sink: ResponseSink, answer: Callable[..., Awaitable[tuple[int, bytes] | None]], *arguments: Any
+    sink: ResponseSink, handle: Callable[..., Awaitable[tuple[int, bytes] | None]], *arguments: Any
 ) -> None:
     try:
-        answered = await answer(*arguments)
+        response = await handle(*arguments)
     except asyncio.CancelledError:
         await sink.finish_canceled()
         raise
-    await (sink.finish_canceled() if answered is None else sink.finish(*answered))
+    await (sink.finish_canceled() if response is None else sink.finish(*response))

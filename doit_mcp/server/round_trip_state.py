@@ -11,7 +11,7 @@ import orjson
 
 from ..catalog.call import MissingClientCapability
 from ..protocol.jsonrpc import INVALID_PARAMS, MISSING_CLIENT_CAPABILITY, JsonObject, Request, RpcError
-from .client_requests import Asker, NullAsker, StreamAsker
+from .client_requests import Asker, NullAsker, StreamAsker, input_requests
 from .multi_round_trip import InputRequired, PreviousRounds, RetryInputCollector, read_input_responses
 from .request_context import RequestContext
 from .running_request import ContinueAsTask, RunningRequest
@@ -41,21 +41,21 @@ async def run_round(context: RequestContext, request: Request, name: str, handle
     If the client did not declare a required capability, raise RpcError -32021 for stateless requests and
     MissingClientCapability for stateful requests.
     """
-    before = read_previous_rounds(context, request)
-    asker = make_input_collector(context, request, before)
+    previous = read_previous_rounds(context, request)
+    asker = make_input_collector(context, request, previous)
     try:
         result = await handler(RunningRequest(context, request, name, asker))
         if context.session is not None and context.session.has_unsaved_changes:
             await context.session.save()
         return result
-    except InputRequired as needed:
+    except InputRequired as suspension:
         return {
             "resultType": "input_required",
-            "inputRequests": needed.input_requests,
-            "requestState": _sign_state(context, request, before.after_round(asker.answers, needed.questions)),
+            "inputRequests": input_requests(suspension.questions),
+            "requestState": _sign_state(context, request, previous.after_round(asker.answers, suspension.questions)),
         }
-    except ContinueAsTask as away:
-        away.answers = {**before.answers, **asker.answers}
+    except ContinueAsTask as continuation:
+        continuation.answers = {**previous.answers, **asker.answers}
         raise
     except MissingClientCapability as missing:
         if not context.caller.revision.era.stateless:
@@ -81,13 +81,13 @@ def read_previous_rounds(context: RequestContext, request: Request) -> PreviousR
         if not isinstance(state, str):
             raise ValueError("no text")
         return PreviousRounds.from_state(context.services.state_signer.verify(state_binding(context, request), state))
-    except ValueError as wrong:
+    except ValueError as error:
         text = "Invalid params: params.requestState is not one of this request, or too old; repeat it without"
-        raise RpcError(INVALID_PARAMS, text, id=request.id) from wrong
+        raise RpcError(INVALID_PARAMS, text, id=request.id) from error
 
 
-def _sign_state(context: RequestContext, request: Request, before: PreviousRounds) -> str:
-    state = before.state
+def _sign_state(context: RequestContext, request: Request, rounds: PreviousRounds) -> str:
+    state = rounds.state
     if len(orjson.dumps(state)) > MAX_STATE_BYTES:
         raise RpcError(INVALID_PARAMS, "Invalid params: the answers are too large", id=request.id)
     return context.services.state_signer.sign(state_binding(context, request), state, STATE_LIFETIME_SECONDS)

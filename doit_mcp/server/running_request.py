@@ -1,4 +1,4 @@
-"""The running request, as the tool, prompt or resource that handles it sees it."""
+"""The running request: the interface of a tool, prompt or resource to the client, the API and the stores."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class RunningRequest:
 
     def api_for_customer(self, customer: str) -> Doit | None:
         """Return the API client for another customer, or None if the caller is not a DoiT employee."""
-        act_for = self._context.customer_api_factory
-        return None if act_for is None else self._make_api(act_for(customer))
+        make_factory = self._context.customer_api_factory
+        return None if make_factory is None else self._make_api(make_factory(customer))
 
     def remember_customer(self, customer: str) -> bool:
         """Set the customer that later calls of the session act for.
@@ -124,7 +124,7 @@ class RunningRequest:
 
     @property
     def results(self) -> ResultStore:
-        """The store of results kept for later calls."""
+        """The store of results for later calls."""
         return self._context.services.results
 
     @property
@@ -144,9 +144,9 @@ class RunningRequest:
         return self._context.caller.capabilities
 
     def with_deadline(self, seconds: float | None, work: Awaitable[T]) -> Awaitable[T]:
-        """Return the result of *work*. Raise TimeoutError after *seconds*, or after the deadline of tasks in a task.
+        """Return the result of *work*. Raise TimeoutError after *seconds* or, in a task, after TASK_DEADLINE_SECONDS.
 
-        The clock stops while the client is asked.
+        The deadline is paused while the client is asked.
         """
         if self._is_task:
             seconds = TASK_DEADLINE_SECONDS
@@ -164,14 +164,14 @@ class RunningRequest:
         """Send a log message if the client asked for this level, in the request or for the session (Logging)."""
         context = self._context
         if context.caller.revision.era.stateless:
-            least = context.caller.log_level
+            min_level = context.caller.log_level
         else:
-            least = context.session.log_level if context.session is not None else None
-        if least is None or LOG_LEVELS.index(level) < LOG_LEVELS.index(least) or self._is_task:
+            min_level = context.session.log_level if context.session is not None else None
+        if min_level is None or LOG_LEVELS.index(level) < LOG_LEVELS.index(min_level) or self._is_task:
             return
         params: JsonObject = {"level": level, "data": data} | ({"logger": logger} if logger else {})
-        shown = orjson.loads(sanitize_json(orjson.dumps(params).decode()))
-        await context.channel.send(notification_bytes("notifications/message", shown))
+        sanitized = orjson.loads(sanitize_json(orjson.dumps(params).decode()))
+        await context.channel.send(notification_bytes("notifications/message", sanitized))
 
     def client_supports(self, question: Question) -> bool:
         """Return whether the client declared the capability that *question* needs."""

@@ -107,8 +107,8 @@ class Session:
         if self.peers is not None:
             try:
                 await self.peers.save(self)
-            except StateUnavailable as away:
-                raise RpcError(INTERNAL_ERROR, str(away)) from away
+            except StateUnavailable as unavailable:
+                raise RpcError(INTERNAL_ERROR, str(unavailable)) from unavailable
         self.has_unsaved_changes = False
 
     def receive(self, item: Notification | Response) -> None:
@@ -132,10 +132,10 @@ class Session:
 
     def resolve_question(self, response: Response) -> bool:
         """Deliver the client's answer to a question. Return False if no question with this id is open."""
-        waiting = self.pending_questions.pop(response.id, None) if response.id is not None else None
-        if waiting is not None and not waiting.done():
-            waiting.set_result(response)
-        return waiting is not None
+        future = self.pending_questions.pop(response.id, None) if response.id is not None else None
+        if future is not None and not future.done():
+            future.set_result(response)
+        return future is not None
 
     def send_change(self, change: ChangeEvent) -> None:
         """Send a change to the client if its stream is open and, for resource updates, it is subscribed."""
@@ -266,7 +266,7 @@ class MemorySessions:
             if now - session.last_used < self._idle_seconds:
                 return
             if session.is_busy:
-                # In use although no request arrived, so treat it as just used.
+                # It is in use although no request arrived, so treat it as just used.
                 session.last_used = now
                 self._sessions.move_to_end(session.id)
             else:

@@ -11,7 +11,7 @@ import orjson
 
 from ..catalog.call import NoAnswer, Question
 from ..protocol.jsonrpc import JsonObject
-from .client_requests import validate_answer
+from .client_requests import input_requests, validate_answer
 
 LIFETIME_SECONDS = 3600.0
 POLL_MILLISECONDS = 1000
@@ -54,9 +54,7 @@ class Task:
         elif self.status == "failed":
             state["error"] = self.error
         elif self.status == "input_required":
-            state["inputRequests"] = {
-                key: {"method": one.method, "params": one.params} for key, one in self.open_questions.items()
-            }
+            state["inputRequests"] = input_requests(self.open_questions)
         return state
 
     def _state(self) -> JsonObject:
@@ -73,13 +71,13 @@ class Task:
 
 def check_answers(task: Task, answers: Mapping[str, object]) -> dict[str, JsonObject]:
     """Return the *answers* to open questions. Raise NoAnswer if one of them is invalid."""
-    taken: dict[str, JsonObject] = {}
+    accepted: dict[str, JsonObject] = {}
     for key, answer in answers.items():
         if key in task.open_questions:
             if not isinstance(answer, dict):
                 raise NoAnswer(f"{key}: must be an object")
-            taken[key] = validate_answer(task.open_questions[key], answer)
-    return taken
+            accepted[key] = validate_answer(task.open_questions[key], answer)
+    return accepted
 
 
 def _format_timestamp(seconds: float) -> str:

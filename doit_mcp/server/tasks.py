@@ -120,11 +120,11 @@ class MemoryTasks:
     def create(self, owner: str, work: Work, answers: Mapping[str, JsonObject], message: str = "") -> Task:
         """Start *work* as a new task of *owner*. Raise LimitExceeded."""
         self._expire()
-        own = [task for task in self._tasks.values() if task.owner == owner]
-        if sum(task.status not in FINAL_STATUSES for task in own) >= MAX_RUNNING_PER_OWNER:
+        owned = [task for task in self._tasks.values() if task.owner == owner]
+        if sum(task.status not in FINAL_STATUSES for task in owned) >= MAX_RUNNING_PER_OWNER:
             raise LimitExceeded("owner", RETRY_AFTER_SECONDS, TOO_MANY_TASKS)
-        if len(own) >= MAX_TASKS_PER_OWNER:
-            self._remove(next(task for task in own if task.status in FINAL_STATUSES))
+        if len(owned) >= MAX_TASKS_PER_OWNER:
+            self._remove(next(task for task in owned if task.status in FINAL_STATUSES))
         elif len(self._tasks) >= MAX_TASKS:
             self._remove(self._oldest_ended())
         now = self._clock()
@@ -177,17 +177,17 @@ class MemoryTasks:
             return
         task.result, task.result_size = orjson.Fragment(data), len(data)
         self._set_status(task, "completed")
-        self._make_room([one for one in self._tasks.values() if one.owner == task.owner], MAX_OWNER_BYTES)
+        self._make_room([other for other in self._tasks.values() if other.owner == task.owner], MAX_OWNER_BYTES)
         self._make_room(list(self._tasks.values()), MAX_TOTAL_BYTES)
 
     def _make_room(self, tasks: list[Task], max_bytes: int) -> None:
         """Drop the oldest ended *tasks* until their results fit in *max_bytes*."""
-        held = sum(task.result_size for task in tasks)
+        stored_bytes = sum(task.result_size for task in tasks)
         for task in tasks:
-            if held <= max_bytes:
+            if stored_bytes <= max_bytes:
                 return
             if task.status in FINAL_STATUSES:
-                held -= task.result_size
+                stored_bytes -= task.result_size
                 self._remove(task)
 
     def _fail(self, task: Task, error: RpcError) -> None:
@@ -222,11 +222,11 @@ class MemoryTasks:
 
     def apply_answers(self, task: Task, answers: Mapping[str, object]) -> None:
         """Accept answers to open questions and ignore other keys. Raise NoAnswer for an invalid answer."""
-        taken = check_answers(task, answers)
-        for key, answer in taken.items():
+        accepted = check_answers(task, answers)
+        for key, answer in accepted.items():
             task.answers[key] = answer
             del task.open_questions[key]
-        if taken:
+        if accepted:
             if not task.open_questions and task.status == "input_required":
                 task.status = "working"
             self._publish_change(task)
@@ -237,7 +237,7 @@ class MemoryTasks:
 
         Questions answered before the call became a task are not asked again.
         """
-        missing = {key: one for key, one in questions.items() if key not in task.answers}
+        missing = {key: question for key, question in questions.items() if key not in task.answers}
         if missing:
             task.open_questions |= missing
             self._set_status(task, "input_required")
@@ -254,8 +254,8 @@ class MemoryTasks:
 
     def _expire(self) -> None:
         oldest = self._clock() - LIFETIME_SECONDS
-        while self._tasks and (first := next(iter(self._tasks.values()))).created < oldest:
-            self._remove(first)
+        while self._tasks and (task := next(iter(self._tasks.values()))).created < oldest:
+            self._remove(task)
 
     def _remove(self, task: Task) -> None:
         del self._tasks[task.id]
@@ -264,11 +264,11 @@ class MemoryTasks:
 
     async def end_all(self) -> None:
         """Stop every task (shutdown)."""
-        works = [task.runner for task in self._tasks.values() if task.runner is not None]
+        runners = [task.runner for task in self._tasks.values() if task.runner is not None]
         for task in list(self._tasks.values()):
             self.cancel(task)
         self._tasks.clear()
-        await asyncio.gather(*works, return_exceptions=True)
+        await asyncio.gather(*runners, return_exceptions=True)
 
 
 class TaskInputCollector:

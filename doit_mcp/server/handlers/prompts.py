@@ -57,9 +57,9 @@ async def get_prompt(context: RequestContext, request: Request) -> JsonObject:
         raise RpcError(INVALID_PARAMS, text, challenge_for(context, error) or None, id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
         raise RpcError(INVALID_PARAMS, sanitize_text(str(refusal)), id=request.id) from refusal
-    except TimeoutError as late:
+    except TimeoutError as timeout:
         text = f"{prompt.name} did not finish within {DEADLINE_SECONDS:g} seconds; try again later"
-        raise RpcError(INTERNAL_ERROR, text, id=request.id) from late
+        raise RpcError(INTERNAL_ERROR, text, id=request.id) from timeout
     except MissingClientCapability as missing:
         text = f"{prompt.name} has to ask the user, and this client cannot be asked"
         raise RpcError(INVALID_PARAMS, text, id=request.id) from missing
@@ -71,19 +71,21 @@ def read_prompt_request(context: RequestContext, request: Request) -> tuple[Prom
     prompt = context.catalog.prompts_by_name.get(name) if isinstance(name, str) else None
     if prompt is None:
         raise RpcError(INVALID_PARAMS, f"Unknown prompt: {short_json(name)}", id=request.id)
-    given = request.params.get("arguments", {})
-    if not isinstance(given, dict):
+    arguments = request.params.get("arguments", {})
+    if not isinstance(arguments, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.arguments must be an object", id=request.id)
-    problems = [_argument_problem(argument, given) for argument in prompt.arguments]
-    known = {argument.name for argument in prompt.arguments}
-    problems += [f"{str(other)[:64]}: is not an argument of this prompt" for other in given if other not in known]
-    if found := [problem for problem in problems if problem]:
-        raise RpcError(INVALID_PARAMS, "Invalid arguments: " + "; ".join(found[:20]), id=request.id)
-    return prompt, {name: value for name, value in given.items() if value is not None}
+    problems = [_argument_problem(argument, arguments) for argument in prompt.arguments]
+    names = {argument.name for argument in prompt.arguments}
+    problems += [
+        f"{str(unknown)[:64]}: is not an argument of this prompt" for unknown in arguments if unknown not in names
+    ]
+    if reported := [problem for problem in problems if problem]:
+        raise RpcError(INVALID_PARAMS, "Invalid arguments: " + "; ".join(reported[:20]), id=request.id)
+    return prompt, {name: value for name, value in arguments.items() if value is not None}
 
 
-def _argument_problem(argument: PromptArgument, given: JsonObject) -> str:
-    value = given.get(argument.name)
+def _argument_problem(argument: PromptArgument, arguments: JsonObject) -> str:
+    value = arguments.get(argument.name)
     if value is None or value == "":
         return f"{argument.name}: is required" if argument.required else ""
     if not isinstance(value, str):

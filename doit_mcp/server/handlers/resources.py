@@ -38,7 +38,7 @@ async def list_resources(context: RequestContext, request: Request) -> JsonObjec
         context,
         request,
         "resources",
-        listed + [downgrade("Resource", one, revision) for one in manifest_resources(context)],
+        listed + [downgrade("Resource", resource_entry, revision) for resource_entry in manifest_resources(context)],
     )
 
 
@@ -49,7 +49,7 @@ async def list_resource_templates(context: RequestContext, request: Request) -> 
         context,
         request,
         "resourceTemplates",
-        [_template_entry(one, revision) for one in context.catalog.resource_templates],
+        [_template_entry(template, revision) for template in context.catalog.resource_templates],
     )
 
 
@@ -78,10 +78,10 @@ def _template_entry(template: ResourceTemplate, revision: Revision) -> JsonObjec
 async def read_resource(context: RequestContext, request: Request) -> JsonObject:
     """Return the contents of a resource. Raise RpcError for an unknown URI, rather than return an empty list."""
     uri = _read_uri(request)
-    found = locate_resource(context, uri)
-    if found is None:
+    located = locate_resource(context, uri)
+    if located is None:
         raise _not_found_error(context, request, uri)
-    kind, reader = found
+    kind, reader = located
 
     async def work(call: RunningRequest) -> JsonObject:
         content = await call.with_deadline(DEADLINE_SECONDS, reader(call))
@@ -98,9 +98,9 @@ async def read_resource(context: RequestContext, request: Request) -> JsonObject
         raise RpcError(INVALID_PARAMS, text, {"uri": uri, **challenge_for(context, error)}, id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
         raise RpcError(INVALID_PARAMS, sanitize_text(str(refusal)), {"uri": uri}, id=request.id) from refusal
-    except TimeoutError as late:
+    except TimeoutError as timeout:
         text = f"The resource was not read within {DEADLINE_SECONDS:g} seconds; try again later"
-        raise RpcError(INTERNAL_ERROR, text, {"uri": uri}, id=request.id) from late
+        raise RpcError(INTERNAL_ERROR, text, {"uri": uri}, id=request.id) from timeout
     except MissingClientCapability as missing:
         text = "This resource has to ask the user, and this client cannot be asked"
         raise RpcError(INVALID_PARAMS, text, {"uri": uri}, id=request.id) from missing

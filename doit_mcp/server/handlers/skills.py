@@ -47,8 +47,8 @@ def manifest_resources(context: RequestContext) -> list[JsonObject]:
 
 def skill_file(context: RequestContext, uri: str) -> JsonObject | None:
     """Return the content of a skill's file, or None if the file does not exist."""
-    found = _find_skill(context, uri)
-    content = found[0].files.get(found[1]) if found is not None else None
+    located = _find_skill(context, uri)
+    content = located[0].files.get(located[1]) if located is not None else None
     if content is None:
         return None
     try:
@@ -65,10 +65,10 @@ def _find_skill(context: RequestContext, uri: str) -> tuple[Skill, str] | None:
 
 def _requested_skill(context: RequestContext, request: Request) -> tuple[Skill, str]:
     uri = request.params.get("uri")
-    found = _find_skill(context, uri) if isinstance(uri, str) else None
-    if found is None:
+    located = _find_skill(context, uri) if isinstance(uri, str) else None
+    if located is None:
         raise _unknown_skill_error(request)
-    return found
+    return located
 
 
 def _unknown_skill_error(request: Request) -> RpcError:

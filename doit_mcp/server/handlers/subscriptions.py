@@ -34,56 +34,60 @@ async def listen(context: RequestContext, request: Request) -> JsonObject:
 
     Return an empty result.
     """
-    wanted = await _read_filter(context, request)
-    outbox = MessageQueue()
+    accepted_filter = await _read_filter(context, request)
+    queue = MessageQueue()
     meta = {SUBSCRIPTION_ID_KEY: request.id}
 
-    def hear(change: ChangeEvent) -> None:
-        if _matches_filter(wanted, change):
-            outbox.put(notification_bytes(change.method, {**(change.params or {}), "_meta": meta}))
+    def on_change(change: ChangeEvent) -> None:
+        if _matches_filter(accepted_filter, change):
+            queue.put(notification_bytes(change.method, {**(change.params or {}), "_meta": meta}))
 
     if context.lease is not None:
-        context.lease.on_end(outbox.close)
-    with context.services.notification_hub.subscribe(context.owner, hear, outbox):
-        acknowledged = {"notifications": wanted, "_meta": meta}
+        context.lease.on_end(queue.close)
+    with context.services.notification_hub.subscribe(context.owner, on_change, queue):
+        acknowledged = {"notifications": accepted_filter, "_meta": meta}
         await context.channel.send(notification_bytes("notifications/subscriptions/acknowledged", acknowledged))
-        while (data := await outbox.get()) is not None:
+        while (data := await queue.get()) is not None:
             await context.channel.send(data)
     return {"_meta": meta}
 
 
 async def _read_filter(context: RequestContext, request: Request) -> JsonObject:
     """Return the part of the requested filter that can be served, as the acknowledgment lists it."""
-    asked = request.params.get("notifications")
-    if not isinstance(asked, dict):
+    requested = request.params.get("notifications")
+    if not isinstance(requested, dict):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.notifications must be an object", id=request.id)
-    wanted: JsonObject = {}
+    accepted: JsonObject = {}
     for name in LIST_NOTIFICATIONS:
-        if asked.get(name) is True and context.catalog.can_change:
-            wanted[name] = True
-    if uris := _read_strings(request, asked, "resourceSubscriptions"):
-        wanted["resourceSubscriptions"] = [uri for uri in uris if locate_resource(context, uri) is not None]
-    if tasks := _read_strings(request, asked, "taskIds"):
+        if requested.get(name) is True and context.catalog.can_change:
+            accepted[name] = True
+    if uris := _read_strings(request, requested, "resourceSubscriptions"):
+        accepted["resourceSubscriptions"] = [uri for uri in uris if locate_resource(context, uri) is not None]
+    if tasks := _read_strings(request, requested, "taskIds"):
         if not extensions.is_declared(context.caller, extensions.TASKS):
             raise missing_capability_error(
                 request, MissingClientCapability(extensions.required_capabilities(extensions.TASKS))
             )
-        wanted["taskIds"] = [id for id in tasks if await context.services.tasks.find(id, context.owner) is not None]
-    return wanted
+        accepted["taskIds"] = [id for id in tasks if await context.services.tasks.find(id, context.owner) is not None]
+    return accepted
 
 
-def _read_strings(request: Request, asked: JsonObject, name: str) -> list[str]:
-    found = asked.get(name, [])
-    if not isinstance(found, list) or len(found) > MAX_FILTER_ITEMS or not all(isinstance(one, str) for one in found):
+def _read_strings(request: Request, requested: JsonObject, name: str) -> list[str]:
+    values = requested.get(name, [])
+    if (
+        not isinstance(values, list)
+        or len(values) > MAX_FILTER_ITEMS
+        or not all(isinstance(value, str) for value in values)
+    ):
         text = f"Invalid params: params.notifications.{name} must be a list of at most {MAX_FILTER_ITEMS} texts"
         raise RpcError(INVALID_PARAMS, text, id=request.id)
-    check_subscription_bytes(request, found)
-    return found
+    check_subscription_bytes(request, values)
+    return values
 
 
-def _matches_filter(wanted: JsonObject, change: ChangeEvent) -> bool:
+def _matches_filter(accepted: JsonObject, change: ChangeEvent) -> bool:
     if change.method == RESOURCE_UPDATED:
-        return change.subject in wanted.get("resourceSubscriptions", ())
+        return change.subject in accepted.get("resourceSubscriptions", ())
     if change.method == TASK_UPDATED:
-        return change.subject in wanted.get("taskIds", ())
-    return any(wanted.get(name) and method == change.method for name, method in LIST_NOTIFICATIONS.items())
+        return change.subject in accepted.get("taskIds", ())
+    return any(accepted.get(name) and method == change.method for name, method in LIST_NOTIFICATIONS.items())

@@ -23,13 +23,13 @@ async def update_task(context: RequestContext, request: Request) -> JsonObject:
         raise RpcError(INVALID_PARAMS, "Invalid params: params.inputResponses must be an object", id=request.id)
     try:
         await context.services.tasks.accept_answers(task, answers)
-    except NoAnswer as wrong:
-        raise RpcError(INVALID_PARAMS, f"Invalid params: params.inputResponses: {wrong}", id=request.id) from None
+    except NoAnswer as error:
+        raise RpcError(INVALID_PARAMS, f"Invalid params: params.inputResponses: {error}", id=request.id) from None
     return {}
 
 
 async def cancel_task(context: RequestContext, request: Request) -> JsonObject:
-    """Cancel the task. A task that has ended stays as it is."""
+    """Cancel the task. A task that has ended does not change."""
     await context.services.tasks.stop(await _find_task(context, request))
     return {}
 

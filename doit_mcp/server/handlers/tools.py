@@ -73,22 +73,22 @@ def tool_entry(tool: Tool) -> JsonObject:
 _page_cache = ByteCache(MAX_PAGE_CACHE_BYTES)
 
 
-def _cached_page(offer: Catalog, revision: Revision, start: int) -> bytes:
-    key = (offer.catalog_id, revision.name, start)
-    kept = _page_cache.get(key)
-    if kept is None:
-        kept = _serialize_page(offer, revision, start)
-        _page_cache.put(key, kept)
-    return kept
+def _cached_page(catalog: Catalog, revision: Revision, start: int) -> bytes:
+    key = (catalog.catalog_id, revision.name, start)
+    page = _page_cache.get(key)
+    if page is None:
+        page = _serialize_page(catalog, revision, start)
+        _page_cache.put(key, page)
+    return page
 
 
-def _serialize_page(offer: Catalog, revision: Revision, start: int) -> bytes:
-    stop = start + offer.page_size
-    result: JsonObject = {"tools": [downgrade("Tool", tool_entry(tool), revision) for tool in offer.tools[start:stop]]}
-    if stop < len(offer.tools):
-        result["nextCursor"] = cursors.encode(stop, offer.fingerprint)
-    result |= downgrade("Cacheable", {"ttlMs": offer.cache_milliseconds, "cacheScope": "private"}, revision)
-    return orjson.dumps(revision.era.complete_result(result, offer.server_identity))
+def _serialize_page(catalog: Catalog, revision: Revision, start: int) -> bytes:
+    stop = start + catalog.page_size
+    page: JsonObject = {"tools": [downgrade("Tool", tool_entry(tool), revision) for tool in catalog.tools[start:stop]]}
+    if stop < len(catalog.tools):
+        page["nextCursor"] = cursors.encode(stop, catalog.fingerprint)
+    page |= downgrade("Cacheable", {"ttlMs": catalog.cache_milliseconds, "cacheScope": "private"}, revision)
+    return orjson.dumps(revision.era.complete_result(page, catalog.server_identity))
 
 
 async def call_tool(context: RequestContext, request: Request) -> JsonObject:
@@ -110,19 +110,19 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
     except (ToolError, LimitExceeded) as refusal:
         record_attempt(context, tool, arguments)
         return tool_result.error_result(str(refusal))
-    except InvalidArguments as wrong:
+    except InvalidArguments as error:
         record_attempt(context, tool, arguments)
         if context.caller.revision.supports("argument.errors.are.results"):
-            return tool_result.error_result(str(wrong))
-        raise RpcError(INVALID_PARAMS, str(wrong), id=request.id) from None
+            return tool_result.error_result(str(error))
+        raise RpcError(INVALID_PARAMS, str(error), id=request.id) from None
     try:
         if tool.task_after is not None and extensions.is_declared(context.caller, extensions.TASKS):
             return await _run_soon_or_as_task(context, request, tool, arguments)
         return await run_round(context, request, tool.name, lambda call: _run_tool(context, call, tool, arguments))
     except MissingClientCapability:
         return tool_result.error_result(f"{tool.name} has to ask the user, and this client cannot be asked")
-    except ContinueAsTask as away:
-        return await _run_as_task(context, request, tool, arguments, away.answers)
+    except ContinueAsTask as continuation:
+        return await _run_as_task(context, request, tool, arguments, continuation.answers)
 
 
 class InvalidArguments(Exception):
@@ -159,24 +159,24 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
     """Return the result of a call and record it. Rounds that only ask the client are not recorded."""
     started = time.perf_counter()
     try:
-        running = run_with_audit(context, tool, call, arguments) if tool.writes else tool.run(call, arguments)
-        result = await call.with_deadline(tool.deadline, running)
+        work = run_with_audit(context, tool, call, arguments) if tool.writes else tool.run(call, arguments)
+        result = await call.with_deadline(tool.deadline, work)
         if isinstance(result, ContentResult):
-            answered = _content_result(context, result)
+            call_result = _content_result(context, result)
         else:
             completed = await tool_result.make_tool_result(tool, arguments, result)
-            answered = downgrade("CallToolResult", completed, context.caller.revision)
+            call_result = downgrade("CallToolResult", completed, context.caller.revision)
     except (CallSuspended, MissingClientCapability):
         raise
     except (ApiError, ToolError, NoAnswer, LimitExceeded, TimeoutError) as failure:
-        answered = tool_result.error_result(_failure_message(tool, failure))
+        call_result = tool_result.error_result(_failure_message(tool, failure))
         if challenge := challenge_for(context, failure):
-            answered["_meta"] = challenge
+            call_result["_meta"] = challenge
     except BaseException:
         record_tool_call(context, tool, True, time.perf_counter() - started)
         raise
-    record_tool_call(context, tool, bool(answered.get("isError")), time.perf_counter() - started)
-    return answered
+    record_tool_call(context, tool, bool(call_result.get("isError")), time.perf_counter() - started)
+    return call_result
 
 
 def _failure_message(tool: Tool, failure: Exception) -> str:
@@ -192,7 +192,7 @@ def _failure_message(tool: Tool, failure: Exception) -> str:
 
 
 async def _run_as_task(
-    context: RequestContext, request: Request, tool: Tool, arguments: JsonObject, known: Mapping[str, JsonObject]
+    context: RequestContext, request: Request, tool: Tool, arguments: JsonObject, answers: Mapping[str, JsonObject]
 ) -> JsonObject:
     """Run the call again as a task, with the client's answers so far."""
     if _are_too_large(arguments):
@@ -206,7 +206,7 @@ async def _run_as_task(
             context, RunningRequest(context, request, tool.name, asker, is_task=True), tool, arguments
         )
 
-    if (created := await _create_task(context, work, known)) is not None:
+    if (created := await _create_task(context, work, answers)) is not None:
         return created
     record_attempt(context, tool, arguments)
     return tool_result.error_result(TOO_MANY_TASKS)
@@ -220,8 +220,8 @@ def _detach(context: RequestContext, request: Request) -> tuple[RequestContext, 
     """Return only what a task needs of its request, so that the body and the connection can be freed."""
     meta = request.params.get("_meta")
     hint = meta.get(LOCALE_META_KEY) if isinstance(meta, dict) else None
-    kept = {"_meta": {LOCALE_META_KEY: hint}} if isinstance(hint, str) and len(hint) <= MAX_TAG_CHARACTERS else {}
-    return context._replace(channel=NULL_CHANNEL, headers=None), Request(request.id, request.method, kept)
+    params = {"_meta": {LOCALE_META_KEY: hint}} if isinstance(hint, str) and len(hint) <= MAX_TAG_CHARACTERS else {}
+    return context._replace(channel=NULL_CHANNEL, headers=None), Request(request.id, request.method, params)
 
 
 async def _run_soon_or_as_task(
@@ -253,23 +253,23 @@ async def _run_soon_or_as_task(
 
 
 async def _create_task(
-    context: RequestContext, work: Callable[[Task], Awaitable[JsonObject]], known: Mapping[str, JsonObject]
+    context: RequestContext, work: Callable[[Task], Awaitable[JsonObject]], answers: Mapping[str, JsonObject]
 ) -> JsonObject | None:
     """Start *work* as a task. Return the result that names it, or None if too many tasks are running."""
 
     # A task belongs to the principal, and an employee may act for another customer when its result is read.
-    about = f"Customer: {context.customer}" if context.customer else ""
+    customer_note = f"Customer: {context.customer}" if context.customer else ""
 
     async def complete_work(task: Task) -> JsonObject:
         # A task stores the complete result that the request would have returned.
         result = await work(task)
-        if about:
-            result = {**result, "content": [*result.get("content", ()), {"type": "text", "text": about}]}
+        if customer_note:
+            result = {**result, "content": [*result.get("content", ()), {"type": "text", "text": customer_note}]}
         return context.caller.revision.era.complete_result(result, context.catalog.server_identity)
 
     try:
         await context.services.tasks.check_quota(context.owner)
-        return context.services.tasks.create(context.owner, complete_work, known, about).created_result
+        return context.services.tasks.create(context.owner, complete_work, answers, customer_note).created_result
     except LimitExceeded:
         return None
 
