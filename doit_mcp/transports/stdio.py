@@ -9,13 +9,14 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ..api.errors import CredentialError
-from ..api.http import open_upstream as upstream_at
+from ..api.http import open_upstream
 from ..catalog.toolsets import Selection
 from ..process.daemon_threads import DaemonThreadExecutor
 from ..process.signals import on_stop_signal
+from ..process.task_cancellation import cancel_tasks
 from ..protocol.jsonrpc import INVALID_REQUEST, Id, Request, RpcError, error_bytes
 from ..protocol.request_metadata import Caller, has_request_metadata, read_request_metadata
 from ..protocol.revisions import DEFAULT_REVISION
@@ -110,23 +111,24 @@ class StdioServer:
     async def run(self, lines: AsyncIterator[bytes], stop: asyncio.Event) -> None:
         """Serve until the client closes its input or output or *stop* is set, then let running requests finish."""
         self._session.attach_queue(self._message_queue)
-        pump = asyncio.create_task(self._send_queued())
+        queue_task = asyncio.create_task(self._send_queued())
         with self._services.notification_hub.subscribe(OWNER, self._session.send_change):
-            ends = [
-                asyncio.create_task(one) for one in (self._read_lines(lines), stop.wait(), self._channel.broken.wait())
+            end_tasks = [
+                asyncio.create_task(coroutine)
+                for coroutine in (self._read_lines(lines), stop.wait(), self._channel.broken.wait())
             ]
             try:
-                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-                if ends[0].done():
-                    ends[0].result()
+                await asyncio.wait(end_tasks, return_when=asyncio.FIRST_COMPLETED)
+                if end_tasks[0].done():
+                    end_tasks[0].result()
             finally:
-                await _cancel_all(ends)
+                await cancel_tasks(*end_tasks)
         self._services.notification_hub.close_streams()
         await self._runner.drain(SHUTDOWN_GRACE_SECONDS)
         await self._services.tasks.end_all()
         self._message_queue.close()
-        await asyncio.wait([pump], timeout=LAST_WRITE_SECONDS)
-        await _cancel_all([pump])
+        await asyncio.wait([queue_task], timeout=LAST_WRITE_SECONDS)
+        await cancel_tasks(queue_task)
 
     async def _read_lines(self, lines: AsyncIterator[bytes]) -> None:
         async for line in lines:
@@ -145,15 +147,9 @@ class StdioServer:
             if isinstance(payload, Request) and has_request_metadata(payload):
                 caller = read_request_metadata(payload, None)
             await self._endpoint.handle(self._sender, self._session, payload, self._channel, caller)
-        except LimitExceeded as full:
+        except LimitExceeded as exceeded:
             id = payload.id if isinstance(payload, Request) else None
-            raise RpcError(INVALID_REQUEST, str(full), id=id) from full
-
-
-async def _cancel_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+            raise RpcError(INVALID_REQUEST, str(exceeded), id=id) from exceeded
 
 
 async def read_lines(source: BinaryIO, max_bytes: int) -> AsyncIterator[bytes]:
@@ -178,7 +174,7 @@ async def _connect_api(settings: Settings) -> AsyncIterator[ApiFactory]:
             raise CredentialError("refused", "The DoiT API does not accept the key in DOIT_API_KEY")
         return settings.api_key
 
-    async with upstream_at(settings.doit_api_base) as upstream:
+    async with open_upstream(settings.doit_api_base) as upstream:
         yield partial(make_api_client, upstream, credential, settings.tenant_id or settings.customer_context)
 
 
@@ -189,10 +185,10 @@ async def serve(settings: Settings) -> None:
     # Not sys.stdin and sys.stdout: at exit, Python would wait for a pending read and fail to flush what a broken pipe
     # left in the buffer. Opening a descriptor does not block. Neither file is closed, because the process ends first.
     source, out = open(STDIN_FD, "rb", closefd=False), open(STDOUT_FD, "wb", closefd=False)  # noqa: ASYNC230, SIM115
-    pipe = StdoutChannel(out)
-    async with _connect_api(settings) as api:
-        stdio = StdioServer(catalog_factory()(Selection(), False), api, pipe, settings)
-        await stdio.run(read_lines(source, settings.max_body), stop)
-    if (failure := pipe.failure) is not None and not isinstance(failure, BrokenPipeError):
+    channel = StdoutChannel(out)
+    async with _connect_api(settings) as api_factory:
+        server = StdioServer(catalog_factory()(Selection(), False), api_factory, channel, settings)
+        await server.run(read_lines(source, settings.max_body), stop)
+    if (failure := channel.failure) is not None and not isinstance(failure, BrokenPipeError):
         log.error("standard output cannot be written", extra={"reason": os.strerror(failure.errno or 0)})
         sys.exit(1)

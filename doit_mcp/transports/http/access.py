@@ -1,4 +1,4 @@
-"""Access control: Host and Origin checks, bearer tokens, CORS, and challenges that show clients how to sign in."""
+"""Access control: Host and Origin checks, bearer tokens, CORS, and challenges that lead clients to the sign-in."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ def http_error_response(status: int, error: str, text: str, headers: Mapping[str
 def check_host_and_origin(request: web.Request, hosts: frozenset[str], origins: frozenset[str]) -> web.Response | None:
     """Return an error response if the Host is not in *hosts* or the Origin not in *origins*, otherwise None."""
     headers = request.headers
-    sent = headers.getall("Host", NO_VALUES)
-    if (len(sent) != 1 or sent[0].lower() not in hosts) and request.path not in PROBE_PATHS:
+    host_values = headers.getall("Host", NO_VALUES)
+    if (len(host_values) != 1 or host_values[0].lower() not in hosts) and request.path not in PROBE_PATHS:
         return http_error_response(421, "misdirected_request", "This server does not serve that Host")
     if not request.raw_path.startswith("/") and not _is_own_target(request, hosts):
         return http_error_response(
             421, "misdirected_request", "This server does not answer to the host in the request's target"
         )
     if "Origin" in headers:
-        pages = headers.getall("Origin")
-        if (len(pages) > 1 or pages[0] not in origins) and DISCOVERY_PATH not in request.path:
+        origin_values = headers.getall("Origin")
+        if (len(origin_values) > 1 or origin_values[0] not in origins) and DISCOVERY_PATH not in request.path:
             return http_error_response(403, "forbidden_origin", "This web origin may not call this server")
     return None
 
@@ -68,10 +68,10 @@ def _is_own_target(request: web.Request, hosts: frozenset[str]) -> bool:
     """
     if request.raw_path == "*":
         return True
-    scheme, separator, rest = request.raw_path.partition("://")
+    scheme, separator, authority_and_path = request.raw_path.partition("://")
     if request.method == "CONNECT" or not separator or scheme.lower() not in ("http", "https"):
         return False
-    return re.split(r"[/?#]", rest, maxsplit=1)[0].lower() in hosts
+    return re.split(r"[/?#]", authority_and_path, maxsplit=1)[0].lower() in hosts
 
 
 async def check_expect(request: web.Request) -> None:
@@ -127,13 +127,13 @@ def preflight_response(methods: str) -> web.Response:
 
 
 def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Handler:
-    """Return the handler of an MCP path. The token is checked first, so every client learns where to sign in."""
-    allow = ", ".join((*methods, "OPTIONS"))
-    offers, draining = app[app_keys.CATALOG_SELECTOR], app[app_keys.DRAINING]
+    """Return the handler of an MCP path. The token is checked first, so that every client learns where to sign in."""
+    allowed_methods = ", ".join((*methods, "OPTIONS"))
+    select_catalog, draining = app[app_keys.CATALOG_SELECTOR], app[app_keys.DRAINING]
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS":
-            return preflight_response(allow)
+            return preflight_response(allowed_methods)
         authenticator = app[app_keys.AUTHENTICATOR]
         values = request.headers.getall("Authorization", NO_VALUES)
         # A token that was verified before costs a hash and a lookup.
@@ -147,11 +147,11 @@ def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Hand
             trace.owner, trace.customer = principal.owner, principal.tenant
         serve = methods.get(request.method)
         if serve is None:
-            return rpc_error_response(405, "Method not allowed here", {"Allow": allow})
+            return rpc_error_response(405, "Method not allowed here", {"Allow": allowed_methods})
         if draining.is_set():
             return rpc_error_response(503, "The server is shutting down; try again", {"Retry-After": "2"})
         try:
-            request[app_keys.CATALOG] = offers(request, principal)
+            request[app_keys.CATALOG] = select_catalog(request, principal)
             return await serve(request, principal)
         except LimitExceeded as exceeded:
             return error_response(request, limit_rejection(exceeded))
@@ -160,7 +160,7 @@ def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Hand
 
 
 async def authenticate(request: web.Request, authenticator: app_keys.CallerAuthenticator) -> Principal:
-    """Return the verified principal. Raises AuthError."""
+    """Return the verified principal. Raise AuthError."""
     values = request.headers.getall("Authorization", NO_VALUES)
     forwarded = request.headers.getall("X-Forwarded-For", [])
     address = client_address(request.remote, forwarded, request.app[app_keys.SETTINGS].trusted_proxies)

@@ -30,15 +30,23 @@ def make_api_factory(upstream: Upstream, auth: Authentication, console: Upstream
     def connect_for(principal: Principal, name: str, caller: Caller, report: ProgressCallback, seconds: float) -> Doit:
         credential = auth.credential(principal)
 
-        async def give(*, fresh: bool = False) -> str:
+        async def get_credential(*, fresh: bool = False) -> str:
             try:
                 return await credential(fresh=fresh)
             except UpstreamCredentialError as error:
                 raise CredentialError(error.kind, str(error), error.retry_after) from error
 
-        who, tenant = principal.requester, principal.customer
+        requester, tenant = principal.requester, principal.customer
         return make_api_client(
-            upstream, give, tenant, name, caller, report, seconds, console_upstream=console, requester=who
+            upstream,
+            get_credential,
+            tenant,
+            name,
+            caller,
+            report,
+            seconds,
+            console_upstream=console,
+            requester=requester,
         )
 
     return connect_for
@@ -64,7 +72,7 @@ class SenderFactory:
         self._app, self._resource_url = app, app[app_keys.SETTINGS].resource_url
 
     def make_sender(self, request: web.Request, principal: Principal, headers: Headers | None) -> Sender:
-        """The sender of *request*. *headers* are those its revision is to be checked against, if any."""
+        """Return the sender of *request*. *headers*, if given, are checked against its revision."""
         return Sender(
             request[app_keys.CATALOG],
             principal.owner,
@@ -76,7 +84,7 @@ class SenderFactory:
 
 
 def resolve_api_access(connect_for: PrincipalApiFactory, principal: Principal, session: Session | None) -> ApiAccess:
-    """Return how *principal* reaches the API: as the token's customer, or as the one an employee chose in *session*.
+    """Return the API access of *principal*, for the customer of the token or the one an employee chose in *session*.
 
     The tuple holds the factory of API clients, for employees the function that switches to another customer, and the
     customer's ID.
@@ -84,11 +92,11 @@ def resolve_api_access(connect_for: PrincipalApiFactory, principal: Principal, s
     if not principal.employee:
         return partial(connect_for, principal), None, principal.tenant
 
-    def act_for(customer: str) -> ApiFactory:
+    def api_for_customer(customer: str) -> ApiFactory:
         return partial(connect_for, principal.for_customer(customer))
 
     if session is None or not session.customer:
-        return partial(connect_for, principal), act_for, principal.tenant
+        return partial(connect_for, principal), api_for_customer, principal.tenant
     if (trace := CURRENT_TRACE.get()) is not None:
         trace.customer = session.customer
-    return act_for(session.customer), act_for, session.customer
+    return api_for_customer(session.customer), api_for_customer, session.customer

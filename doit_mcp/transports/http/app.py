@@ -60,10 +60,10 @@ def build_app(
     app = web.Application(client_max_size=settings.max_body)
     app[app_keys.SETTINGS] = settings
     app[app_keys.ALLOWED_HOSTS], app[app_keys.ALLOWED_ORIGINS] = settings.accepted_hosts, settings.accepted_origins
-    slots = ConcurrencyLimiter(max_per_owner=settings.calls_per_principal, max_total=settings.calls_total)
+    limiter = ConcurrencyLimiter(max_per_owner=settings.calls_per_principal, max_total=settings.calls_total)
     hub = NotificationHub() if hub is None else hub
-    state = make_state_backends(settings, hub, slots)
-    app[app_keys.REQUEST_RUNNER], app[app_keys.SHARED_ATTEMPTS] = RequestRunner(slots), state.limits.attempts
+    state = make_state_backends(settings, hub, limiter)
+    app[app_keys.REQUEST_RUNNER], app[app_keys.SHARED_ATTEMPTS] = RequestRunner(limiter), state.limits.attempts
     app[app_keys.SHARED_VERIFIED_TOKENS] = state.limits.verified_tokens
     app[app_keys.STREAM_LIMITER], app[app_keys.EVENT_STORE], app[app_keys.SESSIONS] = (
         state.streams,
@@ -71,9 +71,9 @@ def build_app(
         state.sessions,
     )
     app[app_keys.STREAM_LEASES] = leases = StreamLeases()
-    app[app_keys.ENDED_LOGINS] = ended = EndedLogins(time.time, leases.end_streams)
+    app[app_keys.ENDED_LOGINS] = ended_logins = EndedLogins(time.time, leases.end_streams)
     if state.redis is not None:
-        share_ended_logins(ended, state.redis.bus)
+        share_ended_logins(ended_logins, state.redis.bus)
         share_renewals(leases, state.redis.bus)
     app[app_keys.KEEPALIVE] = Keepalive(settings.keep_alive_s)
     app[health.CIRCUIT_BREAKERS] = (
@@ -141,8 +141,8 @@ def _export_spans(app: web.Application) -> None:
     try:
         from ...observability.opentelemetry import open_span_recorder
     except ImportError:
-        need = "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra otel: pip install 'doit-mcp[otel]'"
-        raise BadSettings([need]) from None
+        problem = "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra otel: pip install 'doit-mcp[otel]'"
+        raise BadSettings([problem]) from None
     app[SPANS] = spans = open_span_recorder(app[app_keys.SETTINGS].otlp_endpoint)
 
     async def close(app: web.Application) -> None:

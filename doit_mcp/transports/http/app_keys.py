@@ -46,36 +46,36 @@ class CallerAuthenticator(Protocol):
         """Return the principal of this Authorization header if it was authenticated before."""
 
     async def authenticate(self, headers: Sequence[str], address: str = "") -> Principal:
-        """Return the principal of these Authorization headers. Raises AuthError."""
+        """Return the principal of these Authorization headers. Raise AuthError."""
 
 
 SETTINGS = web.AppKey("settings", Settings)
 # Accepted Host headers, and web origins that may call the server; checked for every request.
-ALLOWED_HOSTS: web.AppKey[frozenset[str]] = web.AppKey("hosts")
-ALLOWED_ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("origins")
+ALLOWED_HOSTS: web.AppKey[frozenset[str]] = web.AppKey("allowed_hosts")
+ALLOWED_ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("allowed_origins")
 AUTHENTICATOR: web.AppKey[CallerAuthenticator] = web.AppKey("authenticator")
-API_FACTORY: web.AppKey[PrincipalApiFactory] = web.AppKey("connector")
+API_FACTORY: web.AppKey[PrincipalApiFactory] = web.AppKey("api_factory")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
-BODY_MEMORY = web.AppKey("bodies", BodyMemory)
-CONNECTION_LIMITS = web.AppKey("edge", ConnectionLimits)
+BODY_MEMORY = web.AppKey("body_memory", BodyMemory)
+CONNECTION_LIMITS = web.AppKey("connection_limits", ConnectionLimits)
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 # Limits rejected tokens across replicas; None without Redis.
-SHARED_ATTEMPTS: web.AppKey[SharedLimiter | None] = web.AppKey("tries")
+SHARED_ATTEMPTS: web.AppKey[SharedLimiter | None] = web.AppKey("shared_attempts")
 # Tokens that other replicas verified; None without Redis.
-SHARED_VERIFIED_TOKENS: web.AppKey[SharedVerifiedTokens | None] = web.AppKey("proven")
-STREAM_LIMITER = web.AppKey("streams", StreamLimiter)
-STREAM_LEASES = web.AppKey("leases", StreamLeases)
-ENDED_LOGINS = web.AppKey("ended", EndedLogins)
-KEEPALIVE = web.AppKey("ticker", Keepalive)
-EVENT_STORE: web.AppKey[EventStore] = web.AppKey("replays")
-SERVICES = web.AppKey("shared", Services)
-REQUEST_RUNNER = web.AppKey("work", RequestRunner)
-MESSAGE_ENDPOINT = web.AppKey("endpoint", MessageEndpoint)
-CATALOG_SELECTOR = web.AppKey("offers", CatalogSelector)
+SHARED_VERIFIED_TOKENS: web.AppKey[SharedVerifiedTokens | None] = web.AppKey("shared_verified_tokens")
+STREAM_LIMITER = web.AppKey("stream_limiter", StreamLimiter)
+STREAM_LEASES = web.AppKey("stream_leases", StreamLeases)
+ENDED_LOGINS = web.AppKey("ended_logins", EndedLogins)
+KEEPALIVE = web.AppKey("keepalive", Keepalive)
+EVENT_STORE: web.AppKey[EventStore] = web.AppKey("event_store")
+SERVICES = web.AppKey("services", Services)
+REQUEST_RUNNER = web.AppKey("request_runner", RequestRunner)
+MESSAGE_ENDPOINT = web.AppKey("message_endpoint", MessageEndpoint)
+CATALOG_SELECTOR = web.AppKey("catalog_selector", CatalogSelector)
 DRAINING = web.AppKey("draining", asyncio.Event)
 # Whether tokens can be verified: the identity provider's keys were fetched.
-IS_READY: web.AppKey[Callable[[], bool]] = web.AppKey("ready")
+IS_READY: web.AppKey[Callable[[], bool]] = web.AppKey("is_ready")
 
-CATALOG = web.RequestKey("offer", Catalog)
+CATALOG = web.RequestKey("catalog", Catalog)
 # The ID of the JSON-RPC request in the body, once it was parsed.
-REQUEST_ID: web.RequestKey[Id] = web.RequestKey("id")
+REQUEST_ID: web.RequestKey[Id] = web.RequestKey("request_id")

@@ -47,7 +47,7 @@ class BodyShare:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, size: int) -> None:
-        """Count *size* received bytes. Raises LimitExceeded without counting them."""
+        """Count *size* received bytes. Raise LimitExceeded without counting them."""
         self._limiter.acquire(self._owner, size)
         self._bytes += size
 

@@ -63,13 +63,13 @@ class BufferedResponse(web.StreamResponse):
         if self._sent:
             return None
         trace, transport = CURRENT_TRACE.get(), request.transport
-        usual = (
+        is_common = (
             request.keep_alive
             and self.keep_alive is None
             and len(self._content) <= MAX_SINGLE_WRITE_BYTES
             and not self.headers
         )
-        if usual and trace is not None and transport is not None and not transport.is_closing():
+        if is_common and trace is not None and transport is not None and not transport.is_closing():
             if request.version == HttpVersion11 and "Origin" not in request.headers:
                 length = f"Content-Length: {len(self._content)}\r\n{TRACE_ID_HEADER}: {trace.id}\r\n\r\n"
                 start = _common_head(self.status, self.reason, self._fixed_headers, int(time.time()))

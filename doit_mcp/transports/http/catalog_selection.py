@@ -29,27 +29,27 @@ class CatalogSelector:
         self._default_catalogs: dict[bool, Catalog] = {}
 
     def __call__(self, request: web.Request, principal: Principal) -> Catalog:
-        """Return the catalog for this request. Raises RequestRejected 404 for unknown names, and 400 for too many."""
-        chosen, employee = parse_selection(request), principal.employee
-        if chosen is not DEFAULT_SELECTION:
-            return self.catalog_for(chosen, employee)
+        """Return the catalog for this request. Raise RequestRejected 404 for unknown names, and 400 for too many."""
+        selection, employee = parse_selection(request), principal.employee
+        if selection is not DEFAULT_SELECTION:
+            return self.catalog_for(selection, employee)
         if employee not in self._default_catalogs:
-            self._default_catalogs[employee] = self.catalog_for(chosen, employee)
+            self._default_catalogs[employee] = self.catalog_for(selection, employee)
         return self._default_catalogs[employee]
 
     def catalog_for(self, selection: Selection, employee: bool) -> Catalog:
-        """Return the catalog for *selection*. Raises RequestRejected 404 for unknown names."""
+        """Return the catalog for *selection*. Raise RequestRejected 404 for unknown names."""
         key = (selection, employee)
-        made = self._catalogs.get(key)
-        if made is None:
+        catalog = self._catalogs.get(key)
+        if catalog is None:
             try:
-                made = self._catalogs[key] = self._make(selection, employee)
-            except UnknownToolset as unknown:
-                raise RequestRejected(404, str(unknown)) from None
+                catalog = self._catalogs[key] = self._make(selection, employee)
+            except UnknownToolset as error:
+                raise RequestRejected(404, str(error)) from None
             if len(self._catalogs) > MAX_CACHED_CATALOGS:
                 self._catalogs.popitem(last=False)
         self._catalogs.move_to_end(key)
-        return made
+        return catalog
 
 
 DEFAULT_SELECTION = Selection()
@@ -57,19 +57,19 @@ SELECTION_PARAMETERS = ("toolsets", "tools", "readonly")
 
 
 def parse_selection(request: web.Request) -> Selection:
-    """Return what the request selects. Raises RequestRejected 400 for too many names.
+    """Return what the request selects. Raise RequestRejected 400 for too many names.
 
     Read-only applies wherever it is requested. The X-MCP-Toolsets header counts only if the path and the query do not
     name toolsets.
     """
     headers = request.headers
-    plain = "X-MCP-Toolsets" not in headers and "X-MCP-Readonly" not in headers
-    if plain and request.raw_path == "/mcp":
+    has_no_headers = "X-MCP-Toolsets" not in headers and "X-MCP-Readonly" not in headers
+    if has_no_headers and request.raw_path == "/mcp":
         return DEFAULT_SELECTION
     path, query = request.match_info, request.query
     # Most other requests select nothing either: those to /sse/message, for example, whose query names only the session.
     if (
-        plain
+        has_no_headers
         and not path
         and not any(name in query for name in SELECTION_PARAMETERS)
         and not request.path.endswith("/readonly")

@@ -21,7 +21,7 @@ ADDRESS_WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{1,5
 
 @lru_cache(maxsize=16)
 def parse_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
-    """Parse networks in CIDR notation. Raises ValueError."""
+    """Parse networks in CIDR notation. Raise ValueError."""
     return tuple(_unmap(ip_network(text)) for text in texts)
 
 
@@ -38,22 +38,24 @@ def client_address(remote: str | None, forwarded: Sequence[str], trusted_proxies
     entries added by *trusted_proxies* are believed, read from the last one. An address that is not global yields
     "": it belongs to a proxy missing from *trusted_proxies*, so all clients would share it.
     """
-    inner = parse_networks(trusted_proxies)
+    networks = parse_networks(trusted_proxies)
     hops = [hop.strip() for value in forwarded for hop in value.split(",")][-MAX_HOPS:]
-    found = _parse_address(remote or "")
-    while hops and found is not None and any(found in network for network in inner):
-        found = _parse_address(hops.pop())
-    if found is None or not found.is_global:
+    address = _parse_address(remote or "")
+    while hops and address is not None and any(address in network for network in networks):
+        address = _parse_address(hops.pop())
+    if address is None or not address.is_global:
         return ""
-    return str(ip_network((found, IPV6_PREFIX_BITS), strict=False)) if isinstance(found, IPv6Address) else str(found)
+    return (
+        str(ip_network((address, IPV6_PREFIX_BITS), strict=False)) if isinstance(address, IPv6Address) else str(address)
+    )
 
 
 def _parse_address(text: str) -> Address | None:
     """Return the address without its port, or None if *text* is not an address. IPv4-mapped addresses become IPv4."""
-    if (split := ADDRESS_WITH_PORT.fullmatch(text)) is not None:
-        text = split[1] or split[2]
+    if (match := ADDRESS_WITH_PORT.fullmatch(text)) is not None:
+        text = match[1] or match[2]
     try:
-        found = ip_address(text)
+        address = ip_address(text)
     except ValueError:
         return None
-    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address

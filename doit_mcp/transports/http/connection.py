@@ -1,4 +1,4 @@
-"""A client connection: aiohttp's protocol with limits on received data, and errors that never quote the request."""
+"""Client connections: aiohttp's protocol with limits on received data, and errors that never quote the request."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ class ConnectionLimits:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if limit == resource.RLIM_INFINITY:
             return False
-        wanted = DESCRIPTORS_PER_CONNECTION * (self.open_connections + accepted + 1)
-        return wanted > limit - min(limit // 2, RESERVED_DESCRIPTORS)
+        needed = DESCRIPTORS_PER_CONNECTION * (self.open_connections + accepted + 1)
+        return needed > limit - min(limit // 2, RESERVED_DESCRIPTORS)
 
     def record_accept_paused(self, reason: str) -> None:
         """Count and log a pause in accepting connections."""

@@ -59,8 +59,8 @@ def monitor_lag(observe: Callable[[float], None]) -> Callable[[web.Application],
     """Return an entry for an application's ``cleanup_ctx`` that measures lag while the application runs."""
 
     async def run(app: web.Application) -> AsyncIterator[None]:
-        watchdog = LagMonitor(observe)
+        monitor = LagMonitor(observe)
         yield
-        watchdog.stop()
+        monitor.stop()
 
     return run

@@ -35,7 +35,7 @@ def format_event(data: bytes, id: str | None = None, name: bytes = b"message") -
 async def write_with_timeout(
     request: web.Request, write: Coroutine[Any, Any, None], size: int, timeout: float = WRITE_TIMEOUT_SECONDS
 ) -> bool:
-    """Await *write*, which writes *size* bytes. Returns False if the client left or read nothing for *timeout* seconds.
+    """Await *write*, which writes *size* bytes. Return False if the client left or read nothing for *timeout* seconds.
 
     On timeout the connection is aborted, because the client would not read the end of the stream either.
     """
@@ -90,7 +90,7 @@ class EventStream(EventSourceResponse):
         self._write_now(KEEPALIVE_COMMENT)
 
     async def write_event(self, data: bytes) -> bool:
-        """Write one event. Returns False if the client left or stopped reading."""
+        """Write one event. Return False if the client left or stopped reading."""
         return await write_with_timeout(self._request, self.write(data), len(data))
 
     async def forward_messages(self, message_queue: MessageQueue) -> None:
@@ -106,7 +106,7 @@ class EventStream(EventSourceResponse):
         return len(data) <= MAX_IMMEDIATE_WRITE_BYTES and self._write_now(format_event(data))
 
     def _write_now(self, data: bytes) -> bool:
-        """Write without waking a task. Returns False if too much is buffered or the client left.
+        """Write without waking a task. Return False if too much is buffered or the client left.
 
         Order is preserved: a task that waits in :meth:`write_event` has already written its data.
         """

@@ -28,11 +28,11 @@ async def get_readiness(request: web.Request) -> web.Response:
     failing log streams: a log collector that fails for all replicas would take all of them out of service.
     """
     checks = {"accepting": not request.app[app_keys.DRAINING].is_set(), "keys": request.app[app_keys.IS_READY]()}
-    good = all(checks.values())
+    is_ready = all(checks.values())
     circuits = {circuit.name: circuit.state for circuit in request.app[CIRCUIT_BREAKERS]}
     logs = {name: "failing" if stream.failing else "ok" for name, stream in LOG_STREAMS.items()}
-    body = {"status": "ok" if good else "unavailable", "checks": checks, "circuits": circuits, "logs": logs}
-    return web.json_response(body, status=200 if good else 503)
+    body = {"status": "ok" if is_ready else "unavailable", "checks": checks, "circuits": circuits, "logs": logs}
+    return web.json_response(body, status=200 if is_ready else 503)
 
 
 async def get_metrics(request: web.Request) -> web.Response:

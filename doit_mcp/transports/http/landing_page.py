@@ -1,4 +1,4 @@
-"""The landing page at ``/``: what this server does, and how to connect each client to it."""
+"""The landing page at ``/``, which describes this server and how to connect each client to it."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def render_page(
 def first_sentence(text: str) -> str:
     """Return the first sentence of *text* on one line, or all of it if no sentence ends."""
     line = " ".join(text.split())
-    found = _FIRST_SENTENCE.match(line)
-    return found[0] if found else line
+    match = _FIRST_SENTENCE.match(line)
+    return match[0] if match else line
 
 
 def _headers(style: str, script: str) -> dict[str, str]:
@@ -106,28 +106,28 @@ def _csp_source(inline: str) -> str:
 
 def _render_clients(base: str) -> Html:
     url = f"{base}/mcp"
-    word = shlex.quote(url)
-    remote = {"command": "npx", "args": ["-y", "mcp-remote", url]}
-    typed = {"type": "http", "url": url}
-    added = shlex.quote(orjson.dumps({"name": SERVER_NAME, **typed}).decode())
+    quoted_url = shlex.quote(url)
+    remote_config = {"command": "npx", "args": ["-y", "mcp-remote", url]}
+    http_config = {"type": "http", "url": url}
+    vscode_config = shlex.quote(orjson.dumps({"name": SERVER_NAME, **http_config}).decode())
     return _render_template(
         "clients.html",
         url=_render_code(url, "the server URL"),
-        claude_code=_render_code(f"claude mcp add --transport http {SERVER_NAME} {word}", "the command"),
+        claude_code=_render_code(f"claude mcp add --transport http {SERVER_NAME} {quoted_url}", "the command"),
         cursor_link=cursor_link(url),
         cursor_json=_render_json({"mcpServers": {SERVER_NAME: {"url": url}}}),
         vscode_link=vscode_link(url),
-        vscode_json=_render_json({"servers": {SERVER_NAME: typed}}),
-        vscode_command=_render_code(f"code --add-mcp {added}", "the command"),
-        gemini=_render_code(f"gemini mcp add --transport http {SERVER_NAME} {word}", "the command"),
+        vscode_json=_render_json({"servers": {SERVER_NAME: http_config}}),
+        vscode_command=_render_code(f"code --add-mcp {vscode_config}", "the command"),
+        gemini=_render_code(f"gemini mcp add --transport http {SERVER_NAME} {quoted_url}", "the command"),
         gemini_json=_render_json({"mcpServers": {SERVER_NAME: {"httpUrl": url}}}),
-        codex=_render_code(f"codex mcp add {SERVER_NAME} --url {word}", "the command"),
+        codex=_render_code(f"codex mcp add {SERVER_NAME} --url {quoted_url}", "the command"),
         inspector=_render_code(
-            f"npx @modelcontextprotocol/inspector --transport http --server-url {word}", "the command"
+            f"npx @modelcontextprotocol/inspector --transport http --server-url {quoted_url}", "the command"
         ),
-        remote_json=_render_json({"mcpServers": {SERVER_NAME: remote}}),
+        remote_json=_render_json({"mcpServers": {SERVER_NAME: remote_config}}),
         sse=_render_code(f"{base}/sse", "the SSE URL"),
-        curl=_render_code(_curl_command(word), "the command"),
+        curl=_render_code(_curl_command(quoted_url), "the command"),
     )
 
 

@@ -48,7 +48,7 @@ class SseChannel:
         """Do nothing: the session would end with its stream."""
 
     async def finish(self, status: int, body: bytes) -> None:
-        """Put the answer on the stream."""
+        """Put the response on the stream."""
         await self._message_queue.wait_for_room()
         self._message_queue.put(body)
 
@@ -70,19 +70,19 @@ class LegacySseEndpoint:
         """Open the stream. Its first event contains the URL for messages. The session lives as long as the stream."""
         if not parse_accept(request).events:
             raise RequestRejected(406, f"Accept must allow {EVENT_STREAM_TYPE}")
-        outbox, streams = MessageQueue(), self._streams
+        queue, streams = MessageQueue(), self._streams
         await streams.check_quota(principal.owner)
         with streams.slot(principal.owner), start_stream_lease(self._app, principal) as lease:
-            lease.on_end(outbox.close)
-            session = await streams.sessions.open(principal.owner, UNKNOWN_CALLER, outbox)
+            lease.on_end(queue.close)
+            session = await streams.sessions.open(principal.owner, UNKNOWN_CALLER, queue)
             self._leases.by_session[session.id] = lease
             try:
-                with self._services.notification_hub.subscribe(session.owner, session.send_change, outbox):
+                with self._services.notification_hub.subscribe(session.owner, session.send_change, queue):
                     async with EventStream(request, self._keepalive) as stream:
                         if await stream.write_event(
                             format_event(self._message_url(request, session).encode(), name=b"endpoint")
                         ):
-                            await stream.forward_messages(outbox)
+                            await stream.forward_messages(queue)
             finally:
                 del self._leases.by_session[session.id]
                 # This cancels the session's requests.
@@ -114,7 +114,7 @@ class LegacySseEndpoint:
         return BufferedResponse(202, b"Accepted", TEXT_HEADERS)
 
     async def _find_session(self, request: web.Request, principal: Principal) -> tuple[Session, MessageSink]:
-        """Return the session and the sink of its stream, which another replica may hold. Raises RequestRejected."""
+        """Return the session and the sink of its stream, which another replica may hold. Raise RequestRejected."""
         ids = request.query.getall("sessionId", [])
         if len(ids) != 1 or not ids[0]:
             raise RequestRejected(400, "sessionId is missing; open GET /sse and post to the URL that it announces")

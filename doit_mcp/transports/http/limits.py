@@ -51,12 +51,12 @@ def shared_limits(
     tasks: Tasks,
 ) -> Limits:
     """Return limits that all replicas share: on each principal's calls, streams and tasks, and on rejected tokens."""
-    secret = settings.effective_state_secrets
+    secrets = settings.effective_state_secrets
 
     def quota(kind: str, limit: int, count_local: Callable[[str], int], message: str, retry: float = 2) -> RedisQuota:
-        made = RedisQuota(
+        quota_limiter = RedisQuota(
             connection,
-            Encryptor(secret, f"{kind} in use"),
+            Encryptor(secrets, f"{kind} in use"),
             kind,
             bus.replica_id,
             limit=limit,
@@ -64,8 +64,8 @@ def shared_limits(
             message=message,
             retry_after=retry,
         )
-        bus.on_heartbeat(made.renew_all)
-        return made
+        bus.on_heartbeat(quota_limiter.renew_all)
+        return quota_limiter
 
     calls = quota("calls", settings.calls_per_principal, concurrency_limiter.held_by, CALLS_MESSAGE)
     per_owner = settings.streams_per_principal
@@ -76,7 +76,7 @@ def shared_limits(
     return Limits(
         Admission(concurrency_limiter, _call_rate(settings, connection, bus), calls),
         _attempt_limiter(settings, connection, bus),
-        RedisVerifiedTokens(connection, Encryptor(secret, "proven"), bus.write_queue),
+        RedisVerifiedTokens(connection, Encryptor(secrets, "proven"), bus.write_queue),
         (calls, open_streams, running_tasks),
     )
 

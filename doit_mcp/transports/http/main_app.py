@@ -13,18 +13,18 @@ from .landing_page import render_page
 
 def make_main_app(settings: Settings) -> web.Application:
     """Build the application for *settings*, with the landing page at ``/``."""
-    make_offer = catalog_factory()
-    usual, everything = make_offer(Selection(), False), make_offer(Selection(frozenset({"all"})), False)
+    make_catalog = catalog_factory()
+    default_catalog, full_catalog = make_catalog(Selection(), False), make_catalog(Selection(frozenset({"all"})), False)
     page, headers = render_page(
         settings.resource_url,
         settings.auth_server_url,
-        [(tool.title, tool.description) for tool in usual.tools],
-        toolset_names(everything.tools),
+        [(tool.title, tool.description) for tool in default_catalog.tools],
+        toolset_names(full_catalog.tools),
     )
 
     async def home(request: web.Request) -> web.Response:
         return web.Response(body=page, headers=headers)
 
-    app = build_app(settings, make_offer)
+    app = build_app(settings, make_catalog)
     app.router.add_get("/", home, allow_head=False)
     return app

@@ -54,11 +54,11 @@ class StreamRecorder:
         return self._log is not None and self._log.is_resumed
 
     async def start(self) -> str:
-        """Open the log. Returns the event ID of the start of the stream."""
+        """Open the log. Return the event ID of the start of the stream."""
         return (await self._open_log()).event_id(0)
 
     async def record(self, data: bytes, *, last: bool = False) -> str:
-        """Record a message. Returns its event ID."""
+        """Record a message. Return its event ID."""
         return await self._event_store.append_event(self._session.id, await self._open_log(), data, last=last)
 
     async def end(self) -> None:

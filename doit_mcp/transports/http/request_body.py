@@ -83,7 +83,7 @@ def _has_zero_weight(parameter: str) -> bool:
 async def read_body(request: web.Request, accepted: AcceptedTypes, timeout: float, share: BodyShare) -> bytes:
     """Return the whole body of a request whose client accepts *accepted*, counted in *share*.
 
-    Raises RequestRejected with status 400, 406, 408, 413, 415, 429 or 503.
+    Raise RequestRejected with status 400, 406, 408, 413, 415, 429 or 503.
     """
     # Fast path: the value that most clients send needs no parsing.
     if request.headers.get("Content-Type") != JSON_TYPE and request.content_type != JSON_TYPE:

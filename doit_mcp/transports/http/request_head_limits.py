@@ -112,7 +112,7 @@ class HeadParser:
         self._failed, self._between_requests = True, False
 
     def feed_data(self, data: bytes) -> tuple[Sequence[ParsedRequest], bool, bytes]:
-        """Feed *data* to the parser, like :meth:`RequestParser.feed_data`. Raises HttpProcessingError."""
+        """Feed *data* to the parser, like :meth:`RequestParser.feed_data`. Raise HttpProcessingError."""
         try:
             if not self._between_requests or len(data) > MAX_HEAD_BYTES:
                 return self._feed_slow_path(data)
@@ -146,21 +146,21 @@ class HeadParser:
         return fed
 
     def _feed_in_pieces(self, data: bytes) -> tuple[Sequence[ParsedRequest], bool, bytes]:
-        found: list[ParsedRequest] = []
+        requests: list[ParsedRequest] = []
         while data:
             size = self._body_left or MAX_HEAD_BYTES
             piece, data = data[:size], data[size:]
             messages, upgraded, tail = self._parser.feed_data(piece)
-            self._account(piece, messages, len(found))
-            found += messages
+            self._account(piece, messages, len(requests))
+            requests += messages
             if upgraded:
-                return found, True, tail + data
-        return found, False, b""
+                return requests, True, tail + data
+        return requests, False, b""
 
-    def _account(self, piece: bytes, messages: Sequence[ParsedRequest], found: int) -> None:
-        """Count *piece*, in which *messages* were found after *found* others in earlier pieces of the same data."""
+    def _account(self, piece: bytes, messages: Sequence[ParsedRequest], found_before: int) -> None:
+        """Count *piece*, in which *messages* were found, after *found_before* in earlier pieces of the same data."""
         if messages:
-            if len(self._waiting) + found + len(messages) > MAX_PIPELINED_REQUESTS:
+            if len(self._waiting) + found_before + len(messages) > MAX_PIPELINED_REQUESTS:
                 raise TooManyPipelinedRequests(code=400, message="Too many requests wait on this connection")
             self._end_heads(piece, messages)
         elif self._body_left:

@@ -67,7 +67,7 @@ def request_logging_middleware(app: web.Application) -> Middleware:
 
 
 def log_unreadable_request(status: int) -> str:
-    """Log a request that could not be parsed as HTTP, without its content. Returns its trace ID."""
+    """Log a request that could not be parsed as HTTP, without its content. Return its trace ID."""
     trace = begin_trace({})
     log.info("request", extra={"method": "other", "route": "other", "status": status, "ms": 0.0, **trace.log_fields})
     return trace.id

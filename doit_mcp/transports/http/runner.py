@@ -28,15 +28,15 @@ GC_THRESHOLDS = (20_000, 20, 20)
 def bind(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
     """Return a listening socket. With *reuse_port*, other processes of the same user can listen on the same port.
 
-    Raises OSError if the address is unavailable. Clients that read nothing of a response for WRITE_TIMEOUT_SECONDS are
+    Raise OSError if the address is unavailable. Clients that read nothing of a response for WRITE_TIMEOUT_SECONDS are
     disconnected by the operating system, whether or not a handler waits for them. It costs nothing while clients read.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG, reuse_port=reuse_port)
+    listener = socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG, reuse_port=reuse_port)
     # Available on Linux. Connections inherit it from the listening socket.
     if (option := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
-        bound.setsockopt(socket.IPPROTO_TCP, option, int(WRITE_TIMEOUT_SECONDS * 1000))
-    return bound
+        listener.setsockopt(socket.IPPROTO_TCP, option, int(WRITE_TIMEOUT_SECONDS * 1000))
+    return listener
 
 
 def socket_url(listener: socket.socket) -> str:
@@ -48,10 +48,10 @@ def socket_url(listener: socket.socket) -> str:
 @asynccontextmanager
 async def serve_app(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
     """Serve *app* on *listener* while the block runs, then drain."""
-    edge = app[app_keys.CONNECTION_LIMITS]
+    limits = app[app_keys.CONNECTION_LIMITS]
     runner = LimitedAppRunner(
         app,
-        edge,
+        limits,
         access_log=None,
         # Stateless requests end with their connection; stateful ones shield their work from cancellation.
         handler_cancellation=True,
@@ -61,13 +61,13 @@ async def serve_app(app: web.Application, listener: socket.socket) -> AsyncItera
     )
     await runner.setup()
     try:
-        await AcceptingSite(runner, listener, edge).start()
+        await AcceptingSite(runner, listener, limits).start()
         yield
     finally:
         # Still listening: new requests get 503, and the orchestrator's probe sees the shutdown.
         await runner.shutdown()
         await runner.cleanup()
-        edge.stop()
+        limits.stop()
 
 
 def freeze_heap() -> None:
@@ -84,6 +84,6 @@ def freeze_heap() -> None:
 
 async def wait_for_stop_signal() -> None:
     """Wait for a signal that stops the process."""
-    told = asyncio.Event()
-    on_stop_signal(told.set)
-    await told.wait()
+    stopped = asyncio.Event()
+    on_stop_signal(stopped.set)
+    await stopped.wait()

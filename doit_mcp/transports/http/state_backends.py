@@ -73,7 +73,7 @@ def make_state_backends(
 ) -> StateBackends:
     """Return the stores and limits for *settings* and the *concurrency_limiter* of calls.
 
-    Raises ImportError if Redis is configured and the extra ``redis`` is not installed.
+    Raise ImportError if Redis is configured and the extra ``redis`` is not installed.
     """
     return (
         _redis_backends(settings, hub, concurrency_limiter)
@@ -85,16 +85,16 @@ def make_state_backends(
 def _memory_backends(
     settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter
 ) -> StateBackends:
-    replays = MemoryEventStore()
+    event_store = MemoryEventStore()
     sessions = MemorySessions(
         idle_seconds=settings.session_idle_s,
         max_per_owner=settings.sessions_per_principal,
         max_total=settings.sessions_total,
-        on_end=lambda session: replays.forget_session(session.id),
+        on_end=lambda session: event_store.forget_session(session.id),
     )
     return StateBackends(
         hub,
-        replays,
+        event_store,
         sessions,
         StreamLimiter(settings.streams_per_principal),
         MemoryTasks(hub),
@@ -106,51 +106,61 @@ def _memory_backends(
 
 
 def _redis_backends(settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter) -> StateBackends:
-    secret, idle = settings.effective_state_secrets, settings.session_idle_s
-    link = open_connection(settings.redis_url, key_prefix(secret))
-    bus = MessageBus(link, Encryptor(secret, "bus"), heartbeat_seconds=min(HEARTBEAT_SECONDS, idle / 3))
+    secrets, idle = settings.effective_state_secrets, settings.session_idle_s
+    connection = open_connection(settings.redis_url, key_prefix(secrets))
+    bus = MessageBus(connection, Encryptor(secrets, "bus"), heartbeat_seconds=min(HEARTBEAT_SECONDS, idle / 3))
     relay_notifications(hub, bus)
     logs = EventLogs(
-        link,
-        Encryptor(secret, "logs"),
+        connection,
+        Encryptor(secrets, "logs"),
         bus.write_queue,
         bus.replica_id,
         ttl=max(idle, EVENT_LOG_LIFETIME_SECONDS),
         max_events=MAX_EVENTS_PER_STREAM,
     )
-    replays = RedisEventStore(logs, bus)
-    box = Encryptor(secret, "sessions")
-    records = SessionRecords(link, box, "session", bus.replica_id, ttl=idle, per_owner=settings.sessions_per_principal)
-    sessions = RedisSessions(records, bus, "session", on_end=replays.forget_session)
-    held = SessionRecords(link, box, "stream", bus.replica_id, ttl=max(idle, STREAM_LIFETIME_SECONDS))
-    streams = StreamLimiter(settings.streams_per_principal, RedisSessions(held, bus, "stream", requires_holder=True))
-    tasks = RedisTasks(hub, TaskRecords(link, Encryptor(secret, "tasks"), bus.write_queue, "task", bus.replica_id), bus)
-    limits = shared_limits(settings, link, bus, concurrency_limiter, streams, tasks)
-    kept_receipts = _make_receipt_store(link, secret)
-    used = RedisConsents(
-        link,
-        Encryptor(secret, "consents"),
+    event_store = RedisEventStore(logs, bus)
+    session_encryptor = Encryptor(secrets, "sessions")
+    records = SessionRecords(
+        connection, session_encryptor, "session", bus.replica_id, ttl=idle, per_owner=settings.sessions_per_principal
+    )
+    sessions = RedisSessions(records, bus, "session", on_end=event_store.forget_session)
+    stream_records = SessionRecords(
+        connection, session_encryptor, "stream", bus.replica_id, ttl=max(idle, STREAM_LIFETIME_SECONDS)
+    )
+    streams = StreamLimiter(
+        settings.streams_per_principal, RedisSessions(stream_records, bus, "stream", requires_holder=True)
+    )
+    tasks = RedisTasks(
+        hub, TaskRecords(connection, Encryptor(secrets, "tasks"), bus.write_queue, "task", bus.replica_id), bus
+    )
+    limits = shared_limits(settings, connection, bus, concurrency_limiter, streams, tasks)
+    receipts = _make_receipt_store(connection, secrets)
+    used_consents = RedisConsents(
+        connection,
+        Encryptor(secrets, "consents"),
         lifetime_seconds=consents.LIFETIME_SECONDS,
         per_owner=consents.MAX_PER_OWNER,
     )
     return StateBackends(
         hub,
-        replays,
+        event_store,
         sessions,
         streams,
         tasks,
-        _make_result_store(link, secret),
-        kept_receipts,
-        used,
+        _make_result_store(connection, secrets),
+        receipts,
+        used_consents,
         limits,
-        RedisBackend(link, bus, (used.record_start,), (kept_receipts.close, *(one.close for one in limits.quotas))),
+        RedisBackend(
+            connection, bus, (used_consents.record_start,), (receipts.close, *(quota.close for quota in limits.quotas))
+        ),
     )
 
 
-def _make_result_store(connection: RedisConnection, secret: Secrets) -> RedisResultStore:
+def _make_result_store(connection: RedisConnection, secrets: Secrets) -> RedisResultStore:
     return RedisResultStore(
         connection,
-        Encryptor(secret, "results"),
+        Encryptor(secrets, "results"),
         lambda: ToolError(RESULTS_UNAVAILABLE),
         ttl=result_store.TTL_SECONDS,
         max_result_bytes=result_store.MAX_RESULT_BYTES,
@@ -161,10 +171,10 @@ def _make_result_store(connection: RedisConnection, secret: Secrets) -> RedisRes
     )
 
 
-def _make_receipt_store(connection: RedisConnection, secret: Secrets) -> RedisReceiptStore:
+def _make_receipt_store(connection: RedisConnection, secrets: Secrets) -> RedisReceiptStore:
     return RedisReceiptStore(
         connection,
-        Encryptor(secret, "receipts"),
+        Encryptor(secrets, "receipts"),
         MemoryReceiptStore(),
         MemoryReceiptStore(total=write_receipts.MAX_MIRRORED_RECEIPTS, total_bytes=write_receipts.MAX_MIRRORED_BYTES),
         lambda: ToolError(RECEIPTS_UNAVAILABLE),
@@ -177,10 +187,10 @@ def _make_receipt_store(connection: RedisConnection, secret: Secrets) -> RedisRe
 def with_unavailable_response(serve: Endpoint) -> Endpoint:
     """Return an endpoint that responds with 503 if *serve* needs Redis and Redis is unavailable."""
 
-    async def served(request: web.Request, principal: Principal) -> web.StreamResponse:
+    async def guarded(request: web.Request, principal: Principal) -> web.StreamResponse:
         try:
             return await serve(request, principal)
         except StateUnavailable as unavailable:
             raise RequestRejected(503, str(unavailable), {"Retry-After": RETRY_AFTER_SECONDS}) from unavailable
 
-    return served
+    return guarded

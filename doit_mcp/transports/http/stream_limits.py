@@ -65,7 +65,7 @@ class StreamLimiter:
         return self._slots.in_use
 
     async def check_quota(self, owner: str) -> None:
-        """Check that the streams of all replicas leave room for one more. Raises LimitExceeded.
+        """Check that the streams of all replicas leave room for one more. Raise LimitExceeded.
 
         Take the slot right after this call, without awaiting anything in between.
         """

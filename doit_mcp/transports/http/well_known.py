@@ -50,16 +50,16 @@ async def handle_preflight(request: web.Request) -> web.Response:
 
 def routes() -> list[web.RouteDef]:
     """Return the routes of all discovery paths."""
-    found = [web.get(name, reject_provider_metadata, allow_head=False) for name in _provider_paths()]
+    get_routes = [web.get(name, reject_provider_metadata, allow_head=False) for name in _provider_paths()]
     for pattern in (METADATA_PATH_PREFIX + "{path:(/.*)?}", "/{path:(mcp|sse)(/.*)?}" + METADATA_PATH_PREFIX):
-        found.append(web.get(pattern, get_protected_resource, allow_head=False))
+        get_routes.append(web.get(pattern, get_protected_resource, allow_head=False))
     # Browsers send a preflight, because clients send the MCP-Protocol-Version header here as well.
-    return found + [web.options(route.path, handle_preflight) for route in found]
+    return get_routes + [web.options(route.path, handle_preflight) for route in get_routes]
 
 
 def _provider_paths() -> list[str]:
     return [
-        form
+        path
         for name in PROVIDER_DOCUMENTS
-        for form in (name, name + "/{path:(mcp|sse)(/.*)?}", "/{path:(mcp|sse)(/.*)?}" + name)
+        for path in (name, name + "/{path:(mcp|sse)(/.*)?}", "/{path:(mcp|sse)(/.*)?}" + name)
     ]
