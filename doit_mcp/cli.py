@@ -1,4 +1,4 @@
-"""The commands serve, sandbox and stdio: they read the settings, check them and run the server.
+"""The commands serve, sandbox and stdio, which read the settings, check them and run the server.
 
 Each command imports what it needs when it runs: `stdio` starts without a web server, `serve` without the sandbox.
 """
@@ -32,19 +32,19 @@ INSPECTOR_ORIGINS = ("http://localhost:6274", "http://127.0.0.1:6274")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command in *arguments*, by default those of the process. Exits with status 2 for invalid settings."""
+    """Run the command in *arguments*, by default those of the process. Exit with status 2 for invalid settings."""
     open_standard_descriptors()
     raise_descriptor_limit()
     try:
-        runs = {"serve": serve, "sandbox": run_sandbox, "stdio": run_stdio}
-        options = parse_arguments(sys.argv[1:] if arguments is None else arguments, runs)
+        command_functions = {"serve": serve, "sandbox": run_sandbox, "stdio": run_stdio}
+        options = parse_arguments(sys.argv[1:] if arguments is None else arguments, command_functions)
         settings = _read_settings(options)
         # For other commands, standard output carries the protocol (stdio) or the startup message (sandbox).
-        serves = options.run is serve
-        logging_setup.configure(settings.log_level, audit=sys.stdout if serves else None, separate_audit=serves)
+        is_server = options.run is serve
+        logging_setup.configure(settings.log_level, audit=sys.stdout if is_server else None, separate_audit=is_server)
         run_until_complete(options.run(settings, options))
-    except BadSettings as bad:
-        _exit_with_errors(bad.problems)
+    except BadSettings as error:
+        _exit_with_errors(error.problems)
 
 
 def _exit_with_errors(problems: list[str]) -> NoReturn:
@@ -54,7 +54,7 @@ def _exit_with_errors(problems: list[str]) -> NoReturn:
 
 
 def run_until_complete(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run *coroutine* to its end, on uvloop if that is installed."""
+    """Run *coroutine* to completion, on uvloop if it is installed."""
     try:
         from uvloop import new_event_loop
     except ImportError:
@@ -64,7 +64,7 @@ def run_until_complete(coroutine: Coroutine[Any, Any, None]) -> None:
 
 
 def _read_settings(options: argparse.Namespace) -> Settings:
-    """The settings: flags override the environment, which overrides defaults. Raises BadSettings."""
+    """Return the settings: flags override the environment, which overrides defaults. Raise BadSettings."""
     return Settings.from_environment(flags=_setting_flags(options))
 
 
@@ -111,7 +111,7 @@ def _check_redis(settings: Settings) -> None:
 
 
 async def serve(settings: Settings, options: argparse.Namespace) -> None:
-    """Run the HTTP server until a stop signal. Raises BadSettings."""
+    """Run the HTTP server until a stop signal. Raise BadSettings."""
     _check_secrets(settings)
     _check_redis(settings)
     worker = getattr(options, "worker", False)
@@ -124,12 +124,12 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
     from .transports.http.runner import freeze_heap, serve_app
 
     stop_event = asyncio.Event()
-    # Before the first request can arrive, so that none is cut off.
+    # Set before the first request can arrive, so that none is interrupted.
     on_stop_signal(stop_event.set)
     if worker:
         stop_when_orphaned(stop_event)
-    with _bind_socket(settings, shared=worker) as bound:
-        async with serve_app(make_main_app(settings), bound):
+    with _bind_socket(settings, shared=worker) as listener:
+        async with serve_app(make_main_app(settings), listener):
             freeze_heap()
             if worker:
                 report_serving()
@@ -144,20 +144,20 @@ async def _supervise_workers(settings: Settings, options: argparse.Namespace) ->
             ["DOIT_MCP_WORKERS: several workers require DOIT_MCP_REDIS_URL, because they share sessions through Redis."]
         )
     try:
-        held = reserve_port(settings.host, settings.port)
+        reservation = reserve_port(settings.host, settings.port)
     except OSError as failure:
         raise _listen_error(settings, failure) from failure
-    with held:
+    with reservation:
         environment = settings.child_environment(_setting_flags(options))
         workers = WorkerSupervisor(
-            worker_command(held.getsockname()[1]), environment, settings.workers, settings.drain_s
+            worker_command(reservation.getsockname()[1]), environment, settings.workers, settings.drain_s
         )
         if not await workers.run():
             sys.exit(1)
 
 
 async def run_stdio(settings: Settings, options: argparse.Namespace) -> None:
-    """Run the server on standard input and output. Raises BadSettings."""
+    """Run the server on standard input and output. Raise BadSettings."""
     if not settings.api_key:
         raise BadSettings(["DOIT_API_KEY is not set: it is the credential for the DoiT API."])
     from .transports.stdio import serve as serve_stdio
@@ -166,7 +166,7 @@ async def run_stdio(settings: Settings, options: argparse.Namespace) -> None:
 
 
 async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
-    """Run the server with the sandbox's identity provider and DoiT API, on loopback. Raises BadSettings."""
+    """Run the server with the sandbox's identity provider and DoiT API, on loopback. Raise BadSettings."""
     _check_redis(settings)
     # Its accounts have public passwords, so the production image does not contain it.
     if find_spec(f"{__package__}.sandbox") is None:
@@ -191,9 +191,9 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
         emails = ", ".join(user.email for user in USERS)
         raise BadSettings([f"--auto-approve: unknown user {options.auto_approve}. Available: {emails}."])
     latency, faults = _parse_faults(options)
-    with _bind_socket(settings) as bound:
-        base, secret = socket_url(bound), secrets.token_urlsafe(32)
-        made = run_sandbox(
+    with _bind_socket(settings) as listener:
+        base, secret = socket_url(listener), secrets.token_urlsafe(32)
+        sandbox_context = run_sandbox(
             resource_url=base,
             secret=secret,
             host=settings.host,
@@ -203,18 +203,18 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
             directory=accounts,
             api=Api(latency=latency, faults=faults, directory=accounts),
         )
-        async with _start_sandbox_server(made, options.world_port) as sandbox:
-            own = replace(
+        async with _start_sandbox_server(sandbox_context, options.world_port) as sandbox:
+            sandbox_settings = replace(
                 settings,
                 resource_url=base,
                 auth_server_url=sandbox.url,
                 doit_api_base=sandbox.url,
                 doit_console_base=sandbox.url,
                 exchange_secret=secret,
-                allowed_hosts=(*settings.allowed_hosts, f"localhost:{bound.getsockname()[1]}"),
+                allowed_hosts=(*settings.allowed_hosts, f"localhost:{listener.getsockname()[1]}"),
                 allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS),
             )
-            async with serve_app(make_main_app(own), bound):
+            async with serve_app(make_main_app(sandbox_settings), listener):
                 line = startup_message.format_json(base, sandbox.url)
                 text = startup_message.format_text(base, sandbox.url, options.customers)
                 freeze_heap()
@@ -228,8 +228,8 @@ def _parse_faults(options: argparse.Namespace) -> tuple[float, list[Fault]]:
 
     try:
         return parse_settings({"latency": options.latency, "faults": list(map(parse_fault, options.fault))}, OPERATIONS)
-    except ValueError as wrong:
-        raise BadSettings([f"--latency, --fault: {wrong}."]) from wrong
+    except ValueError as error:
+        raise BadSettings([f"--latency, --fault: {error}."]) from error
 
 
 @asynccontextmanager

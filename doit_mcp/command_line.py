@@ -29,12 +29,12 @@ COMMANDS = {
 def parse_arguments(
     arguments: Sequence[str], command_functions: Mapping[str, Callable[..., Any]]
 ) -> argparse.Namespace:
-    """The options, with the function of the command as ``run``. Raises BadSettings.
+    """Parse *arguments* into options, with the function of the command as ``run``. Raise BadSettings.
 
     Errors repeat no value, because it may be a secret that was passed as a flag or after a misspelled flag.
     """
-    given = {argument.partition("=")[0] for argument in arguments}
-    if secrets := [flag for flag in SECRET_FLAGS if flag in given]:
+    flags = {argument.partition("=")[0] for argument in arguments}
+    if secrets := [flag for flag in SECRET_FLAGS if flag in flags]:
         raise BadSettings(
             [
                 f"{flag} is not a flag, because other users could see the secret: set {SECRET_FLAGS[flag].name} or"
@@ -44,15 +44,15 @@ def parse_arguments(
         )
     try:
         options, unknown = _make_parser(command_functions).parse_known_args(arguments)
-    except argparse.ArgumentError as wrong:
+    except argparse.ArgumentError as error:
         # argparse repeats an unknown command, but no value of these flags, which accept any text.
-        if wrong.argument_name not in FLAGS:
+        if error.argument_name not in FLAGS:
             raise BadSettings([f"Unknown command. Available: {', '.join(COMMANDS)}."]) from None
-        raise BadSettings([f"{wrong.argument_name}: {wrong.message}."]) from None
+        raise BadSettings([f"{error.argument_name}: {error.message}."]) from None
     if unknown:
         names = sorted({argument.partition("=")[0] for argument in unknown if argument.startswith("--")})
-        what = f"Unknown flag {', '.join(names)}" if names else "Unexpected argument"
-        raise BadSettings([f"{what}; doit-mcp --help lists all flags."])
+        problem = f"Unknown flag {', '.join(names)}" if names else "Unexpected argument"
+        raise BadSettings([f"{problem}; doit-mcp --help lists all flags."])
     return options
 
 

@@ -25,13 +25,13 @@ from .settings_parsing import (
     url,
 )
 
-# Far more than any secret has.
+# Far larger than any secret.
 MAX_SECRET_FILE_BYTES = 64 << 10
 WEB_CLIENT_ORIGINS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
 
 
 class BadSettings(Exception):
-    """The configuration cannot be used; *problems* holds one sentence for each thing that is wrong."""
+    """The configuration is invalid. *problems* holds one sentence for each problem."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -40,10 +40,10 @@ class BadSettings(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator can set: times in seconds, sizes in bytes.
+    """The settings that an operator can change. Times are in seconds, sizes in bytes.
 
-    Each field declares its environment variable. The flags of the command line, --help and the
-    configuration reference in the docs are made from these declarations.
+    Each field declares its environment variable. The command-line flags, --help and the
+    configuration reference in the docs are generated from these declarations.
     """
 
     host: str = setting("127.0.0.1", "DOIT_MCP_HOST", text, "Address to listen on")
@@ -177,13 +177,15 @@ class Settings:
 
     @classmethod
     def variables(cls) -> dict[str, Variable]:
-        """The environment variable of each field, in the order of their declaration."""
+        """Return the environment variable of each field, in declaration order."""
         return {item.name: item.metadata["variable"] for item in fields(cls)}
 
     @property
     def effective_state_secrets(self) -> tuple[str, ...]:
         """The secrets that protect shared state and confirmation requests. The first encrypts; all decrypt."""
-        return tuple(self.exchange_secret if one == DERIVED else one for one in self.state_secrets or (DERIVED,))
+        return tuple(
+            self.exchange_secret if secret == DERIVED else secret for secret in self.state_secrets or (DERIVED,)
+        )
 
     @property
     def console_base(self) -> str:
@@ -217,16 +219,16 @@ class Settings:
         return frozenset((self.own_origin, *self.allowed_origins))
 
     def child_environment(self, flags: Mapping[str, str]) -> dict[str, str]:
-        """The environment of another process with these settings: that of this process, overridden by *flags*.
+        """Return the environment for a child process with these settings: that of this process, overridden by *flags*.
 
         Secrets from files are passed by value, because the files may change before that process starts.
         """
-        found = {**os.environ, **flags}
+        environment = {**os.environ, **flags}
         for field_name, declared in self.variables().items():
-            if declared.is_secret and found.pop(declared.file_variable, ""):
+            if declared.is_secret and environment.pop(declared.file_variable, ""):
                 value = getattr(self, field_name)
-                found[declared.name] = value if isinstance(value, str) else ",".join(value)
-        return found
+                environment[declared.name] = value if isinstance(value, str) else ",".join(value)
+        return environment
 
     @classmethod
     def from_environment(
@@ -234,7 +236,7 @@ class Settings:
     ) -> Settings:
         """Read every field from *environment* (by default, that of the process); *flags* override it by variable name.
 
-        A secret can also be read from a file, whose path is in the variable with the suffix ``_FILE``. Raises
+        A secret can also be read from a file, whose path is in the variable with the suffix ``_FILE``. Raise
         :class:`BadSettings` with all problems at once; none repeats a value, which may be a secret.
         """
         environment = {**(os.environ if environment is None else environment), **(flags or {})}
@@ -242,12 +244,12 @@ class Settings:
         problems: list[str] = []
         for field_name, declared in cls.variables().items():
             try:
-                if found := _read(environment, declared):
-                    values[field_name] = declared.parse(found)
-            except ValueError as wrong:
-                problems.append(f"{declared.name} {wrong}.")
-            except BadSettings as bad:
-                problems += bad.problems
+                if text := _read(environment, declared):
+                    values[field_name] = declared.parse(text)
+            except ValueError as error:
+                problems.append(f"{declared.name} {error}.")
+            except BadSettings as invalid:
+                problems += invalid.problems
         if problems:
             raise BadSettings(problems)
         return cls(**values)  # type: ignore[arg-type]  # the loop above follows the fields' own types
@@ -256,7 +258,7 @@ class Settings:
 def _read(environment: Mapping[str, str], declared: Variable) -> str:
     """Return the value of a variable, read from the file that its ``_FILE`` variant names if that is set.
 
-    Raises :class:`BadSettings`.
+    Raise :class:`BadSettings`.
     """
     name, file_name = declared.name, declared.file_variable
     value, path = environment.get(name, "").strip(), environment.get(file_name, "").strip()
@@ -267,15 +269,15 @@ def _read(environment: Mapping[str, str], declared: Variable) -> str:
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_SECRET_FILE_BYTES + 1)
-        found = data.decode().strip()
+        secret = data.decode().strip()
     except OSError as failure:
         raise BadSettings([f"{file_name} names a file that cannot be read: {failure.strerror}."]) from None
     except ValueError:
         raise BadSettings([f"{file_name} must name a file of UTF-8 text."]) from None
-    if "\0" in found:
+    if "\0" in secret:
         raise BadSettings([f"{file_name} must name a file of text without null characters."])
-    if not found or len(data) > MAX_SECRET_FILE_BYTES:
+    if not secret or len(data) > MAX_SECRET_FILE_BYTES:
         raise BadSettings(
             [f"{file_name} must name a file that holds the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes."]
         )
-    return found
+    return secret

@@ -1,6 +1,6 @@
 """Declarations of environment variables, and the parsers of their values.
 
-A parser returns the value of a text and raises ValueError with what the text must be.
+A parser converts text to a value. For invalid text it raises ValueError with a message of the form "must be …".
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Variable:
 
     @property
     def default_text(self) -> str:
-        """The default as an operator would write it; "" without one."""
+        """The default as an operator would write it, or "" without a default."""
         if isinstance(self.default, bool):
             return str(self.default).lower()
         return " ".join(self.default) if isinstance(self.default, tuple) else str(self.default)
 
     @property
     def file_variable(self) -> str:
-        """The variable that names a file with the value; only secrets have one."""
+        """The variable that names a file with the value. Only secrets have one."""
         return f"{self.name}_FILE"
 
 
@@ -58,7 +58,7 @@ def setting(
 ) -> Any:
     """Declare a dataclass field that is read from the environment variable *name*.
 
-    *parse* raises ValueError with what the text must be. A secret is not a flag, appears in no error or repr, and can
+    *parse* is one of the parsers of this module. A secret is not a flag, appears in no error or repr, and can
     also be read from a file.
     """
     return field(
@@ -95,12 +95,12 @@ class Choice:
 
 
 def text(value: str) -> str:
-    """Any text, unchanged."""
+    """Accept any text."""
     return value
 
 
 def boolean(value: str) -> bool:
-    """True for 1, true, yes and on; False for 0, false, no and off; in any case."""
+    """Parse 1, true, yes and on as True, and 0, false, no and off as False, in any case."""
     if value.lower() in ("1", "true", "yes", "on"):
         return True
     if value.lower() in ("0", "false", "no", "off"):
@@ -109,7 +109,7 @@ def boolean(value: str) -> bool:
 
 
 def url(value: str) -> str:
-    """An https URL, or an http URL of a loopback address, without its trailing slash."""
+    """Parse an https URL, or an http URL of a loopback address. Remove a trailing slash."""
     parts = _split_url(value) if URL_PATTERN.fullmatch(value) else None
     if parts is None:
         raise ValueError("must be a URL such as https://host or https://host/path, without query or credentials")
@@ -119,21 +119,21 @@ def url(value: str) -> str:
 
 
 def collector_url(value: str) -> str:
-    """An http or https URL, without its trailing slash."""
+    """Parse an http or https URL. Remove a trailing slash."""
     if not URL_PATTERN.fullmatch(value) or _split_url(value) is None:
         raise ValueError("must be a URL such as http://host:4318, without query or credentials")
     return value.rstrip("/")
 
 
 def redis_url(value: str) -> str:
-    """A URL with the scheme redis, rediss or unix, unchanged."""
+    """Accept a URL with the scheme redis, rediss or unix."""
     if not REDIS_URL_PATTERN.fullmatch(value) or _split_url(value) is None:
         raise ValueError("must be a URL such as redis://:password@host:6379/0, rediss://host or unix:///path/to/socket")
     return value
 
 
 def secrets(value: str) -> tuple[str, ...]:
-    """Up to four different secrets of at least 32 characters, or the word ``derived``."""
+    """Parse up to four different secrets of at least 32 characters each, or the word ``derived``."""
     items = _items(value)
     if any(len(item) < MIN_SECRET_LENGTH and item != DERIVED for item in items):
         raise ValueError(
@@ -146,25 +146,25 @@ def secrets(value: str) -> tuple[str, ...]:
 
 
 def origins(value: str) -> tuple[str, ...]:
-    """Origins in lower case, without the default port of their scheme."""
+    """Parse origins. Normalize them to lower case, without the default port of their scheme."""
     split = [_split_url(item) if ORIGIN_PATTERN.fullmatch(item) else None for item in _items(value.lower())]
-    found = [f"{parts.scheme}://{authority(parts)}" for parts in split if parts]
-    if len(found) != len(split):
+    parsed = [f"{parts.scheme}://{authority(parts)}" for parts in split if parts]
+    if len(parsed) != len(split):
         raise ValueError("must be origins such as https://host, separated by spaces or commas")
-    return tuple(found)
+    return tuple(parsed)
 
 
 def hosts(value: str) -> tuple[str, ...]:
-    """Host names in lower case, with their port if they have one."""
+    """Parse host names with optional ports. Normalize them to lower case."""
     split = [_split_url(f"//{item}") if HOST_PATTERN.fullmatch(item) else None for item in _items(value.lower())]
-    found = [parts.netloc for parts in split if parts]
-    if len(found) != len(split):
+    parsed = [parts.netloc for parts in split if parts]
+    if len(parsed) != len(split):
         raise ValueError("must be names such as host or host:8080, separated by spaces or commas")
-    return tuple(found)
+    return tuple(parsed)
 
 
 def networks(value: str) -> tuple[str, ...]:
-    """IPv4 and IPv6 networks in their canonical form."""
+    """Parse IPv4 and IPv6 networks. Normalize them to their canonical form."""
     items = _items(value.lower())
     try:
         if all(NETWORK_PATTERN.fullmatch(item) for item in items):
@@ -175,7 +175,7 @@ def networks(value: str) -> tuple[str, ...]:
 
 
 def authority(parts: SplitResult) -> str:
-    """Host and port in lower case, without the scheme's default port."""
+    """Return host and port in lower case, without the scheme's default port."""
     return parts.netloc.lower().removesuffix(DEFAULT_PORTS[parts.scheme])
 
 
@@ -184,7 +184,7 @@ def _items(value: str) -> list[str]:
 
 
 def _split_url(value: str) -> SplitResult | None:
-    """Split a URL; None if its host or port is invalid."""
+    """Split a URL. Return None if its host or port is invalid."""
     try:
         parts = urlsplit(value)
         return None if parts.port == 0 else parts
