@@ -38,8 +38,8 @@ def has_too_many_values(text: bytes) -> bool:
     # Some separators are inside strings.
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # A value has at most two strings: its member name and itself.
-    if text.count(b'"') > 4 * MAX_VALUES:
+    # A value has at most two strings, its member name and itself. One value more than the separators is allowed.
+    if text.count(b'"') > 4 * (MAX_VALUES + 1):
         return True
     return _count_separators(b"".join(text.split(b'"')[::2])) > MAX_VALUES
 
