@@ -1,12 +1,14 @@
-"""Cloud Diagrams: diagrams of cloud accounts and their changes. A layer (statussheet) is one account's part of a
-diagram (scheme)."""
+"""Cloud Diagrams: diagrams of cloud accounts and their changes.
+
+The API calls a diagram a scheme. A layer (statussheet) is the part of a diagram that shows one account.
+"""
 
 from typing import Annotated, Any, Literal, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern, Range
 from ..markers import IDENTIFIER
 from ..operation import Area, get, offers, post
-from ..parameters import Id
+from ..parameters import DATE_PATTERN, Id
 from .cloud_diagrams_types import (
     ActivityGroups,
     ComponentIds,
@@ -26,7 +28,6 @@ from .cloud_diagrams_types import (
     Snapshots,
 )
 
-DATE_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}$")
 TIMESTAMP_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$")
 NARROW_HINT = "Ask for fewer with limit, and for the next ones with offset."
 
@@ -110,8 +111,8 @@ class CloudDiagrams(Area):
     ) -> Annotated[JsonObject, Diagrams]:
         """List all diagrams with their layers, or load some of them with their components (include_components, element,
         link …). Whole layers are large: for one resource, use search_cloud_diagrams."""
-        named = {"scheme": scheme_ids, "statussheet": layer_ids, "template": template}
-        body: Any = {name: value for name, value in named.items() if value is not None}
+        selection = {"scheme": scheme_ids, "statussheet": layer_ids, "template": template}
+        body: Any = {name: value for name, value in selection.items() if value is not None}
         return await self._components(
             components=include_components,
             external=external,

@@ -3,9 +3,8 @@
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, post, put
-from ..parameters import Id
+from ..parameters import Id, ObjectName, Rfc3339
 
 TemplateId = Annotated[Id, "Template id, from list_contract_templates."]
 Timestamp = Annotated[str, "RFC 3339.", Length(10, 64)]
@@ -34,8 +33,8 @@ class TemplateDetails(TypedDict, total=False):
     platform: str
     status: Annotated[str, "active or archived."]
     structure: Annotated[str, "The preset it started from; blank: none."]
-    eligibleFrom: Annotated[str, "RFC 3339."]
-    eligibleTo: Annotated[str, "RFC 3339."]
+    eligibleFrom: Rfc3339
+    eligibleTo: Rfc3339
     billingRules: list[JsonObject]
     priceBooks: list[JsonObject]
     customLineItems: list[JsonObject]
@@ -76,7 +75,7 @@ class PriceBook(TypedDict, total=False):
 class Template(TypedDict, total=False):
     """The terms of a template."""
 
-    name: Required[Annotated[str, Length(1), IDENTIFIER]]
+    name: Required[ObjectName]
     platform: Required[Annotated[str, "The cloud, e.g. amazon-web-services.", Length(1)]]
     structure: Annotated[str, "The preset to start from. Default: blank."]
     eligibleFrom: Required[Annotated[Timestamp, "Usable from this time, RFC 3339."]]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length
 from ..markers import EXTERNAL_TARGET, IDENTIFIER, TEXT_WITH_LINKS
+from ..parameters import Rfc3339
 
 InsightStatus = Literal[
     "actionable", "acknowledged", "optimized", "dismissed", "in progress", "upgrade needed", "permissions needed"
@@ -127,7 +128,7 @@ class InsightDetails(TypedDict, total=False):
     easyWinDescription: str
     cloudFlowTemplateId: str
     reportUrl: str
-    lastUpdated: Annotated[str, "RFC 3339."]
+    lastUpdated: Rfc3339
 
 
 class ResourcePage(TypedDict, total=False):
@@ -148,8 +149,8 @@ class Failures(TypedDict, total=False):
     failures: Annotated[list[JsonObject], "Each with insightKey, error and code. Empty if all succeeded."]
 
 
-class StatusSet(TypedDict, total=False):
-    """The status that was set."""
+class StatusResult(TypedDict, total=False):
+    """The new status of an insight."""
 
     success: bool
     source: str
