@@ -23,7 +23,7 @@ class Unconfirmed:
 
 REVERSIBLE = Unconfirmed("It can be changed back, and clients ask for approval of their own.")
 ASKS_BY_ARGUMENTS = Unconfirmed("It asks if its arguments reach outside of the account or mention an address.")
-WORDS_OF_THE_USER = Unconfirmed("It says what the user wants said, and clients ask for approval of their own.")
+WORDS_OF_THE_USER = Unconfirmed("It sends what the user wrote or approved, and clients ask for approval of their own.")
 
 
 class ToolFacts(TypedDict, total=False):
@@ -49,9 +49,9 @@ class ToolFacts(TypedDict, total=False):
     """The result tells clients which account they are connected to."""
 
     confirm: bool | Unconfirmed
-    """Whether a write asks the user before each call; required for all writes. Otherwise, it still asks if its
-    arguments reach outside of the account. A write that changes, deletes or reaches outside states the reason instead
-    of False."""
+    """Whether a write asks the user before each call; required for all writes. One that does not always ask still asks
+    if its arguments reach outside of the account. A write that changes, deletes or reaches outside states the reason
+    instead of False."""
     preview_with: Reader | None
     """The tool that reads the object of a write, for the question to the user; from a list, the row with the object's
     id. None if no tool shows it. Required for writes to existing objects."""
