@@ -106,7 +106,7 @@ def entity_id_completer(kind_name: str) -> Completer:
         def find(rows: Rows) -> list[str]:
             return _match_ids_and_names(((kind.id_of(row), kind.title(row)) for row in rows), typed)
 
-        return await _match_rows(parse_page(await kind.fetch_many(call, ""), kind.items_key).rows, find)
+        return await _match_rows((await kind.fetch_page(call.doit)).rows, find)
 
     return complete
 

@@ -109,7 +109,7 @@ def entity_template(kind_name: str, plural: str, title: str, description: str) -
 
     async def read(call: Call, variables: Mapping[str, str]) -> JsonObject:
         identifier = variables["id"]
-        row = await _read_or_not_found(kind.fetch_by_id(call, identifier))
+        row = await _read_or_not_found(kind.fetch_by_id(call.doit, identifier))
         return await json_contents({**row, "console": kind.url(call, row, identifier)})
 
     complete: dict[str, Completer] = {"id": completions.entity_id_completer(kind_name)}
