@@ -66,7 +66,7 @@ class ToolFacts(TypedDict, total=False):
     sets_status: bool
     """The effect of the write is the status in its result."""
     undone_by: UndoneBy
-    """What undoes the write, so that an equal call is no duplicate: any later write to the same object ("change", the
+    """What undoes the write, so that an equal call is not a duplicate: any later write to the same object ("change", the
     default of writes that change or delete something), only its removal (the default of other writes), or nothing, as
     for messages, runs and purchases."""
     targets: tuple[str, ...]

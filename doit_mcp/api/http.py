@@ -248,7 +248,7 @@ class Upstream:
         elif isinstance(error, ClientError) or (isinstance(error, TimeoutError) and timeout == self.timeout):
             self.breaker.record_failure(ticket, requester, name)
         else:
-            # The caller left, the operation is slow, or the call had little time left: this is no fault of the API.
+            # The caller left, the operation is slow, or the call had little time left: the API did not fail.
             self.breaker.record_no_outcome(ticket)
 
     async def read_body(self, response: ClientResponse) -> tuple[bytes, bool]:

@@ -33,6 +33,8 @@ DATE_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}$")
 
 EpochMilliseconds = Annotated[int, "Milliseconds since 1970, UTC."]
 Rfc3339 = Annotated[str, "RFC 3339."]
+ConsoleLink = Annotated[str, "Link to it in the DoiT console."]
+CloudAccountIds = Annotated[list[str], "Cloud account ids.", Length(maximum=1000)]
 
 
 def require_customer_id(argument: str, customer: str | None, tenant: str) -> str:

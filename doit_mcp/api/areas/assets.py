@@ -8,7 +8,7 @@ from ..errors import ApiError
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, patch, post
 from ..pagination import find_id, search_pages, text_filter
-from ..parameters import Id, MaxResults, Name, OptionalId, PageToken
+from ..parameters import ConsoleLink, Id, MaxResults, Name, OptionalId, PageToken
 
 PAGE_SIZE = 100
 MAX_ROWS = 249
@@ -29,7 +29,7 @@ class AssetDetails(TypedDict, total=False):
     name: str
     type: str
     quantity: Annotated[int, "Licenses or seats assigned."]
-    url: Annotated[str, "Link to it in the DoiT console."]
+    url: ConsoleLink
     properties: Annotated[
         JsonObject, "customerDomain, customerID, reseller and subscription: plan, seats, renewalSettings, status, SKU."
     ]

@@ -37,6 +37,10 @@ Offset = Annotated[int | None, "Number to skip.", Range(0)]
 DiagramType = Literal["application", "infrastructure", "network", "template"]
 NodeType = Literal["app_component", "app_group", "app_link", "attachment", "group", "host", "link", "service"]
 Ids = Annotated[list[str] | None, Length(maximum=500)]
+Interval = Literal["day", "week", "month"]
+Direction = Literal["downstream", "upstream", "both"]
+Depth = Literal["direct", "transitive"]
+RelationshipKind = Literal["edges", "group_members", "both"]
 IncludeKind = Annotated[bool | None, "Include components of this kind."]
 
 
@@ -168,9 +172,7 @@ class CloudDiagrams(Area):
         ...
 
     @get("/clouddiagrams/v1/statussheet/{id}/costs", slow=True)
-    async def _costs(
-        self, *, id: Id, startDate: str, endDate: str, interval: Literal["day", "week", "month"] | None = None
-    ) -> JsonObject: ...
+    async def _costs(self, *, id: Id, startDate: str, endDate: str, interval: Interval | None = None) -> JsonObject: ...
 
     @offers(_costs)
     async def get_cloud_diagram_cost_snapshot(
@@ -179,7 +181,7 @@ class CloudDiagrams(Area):
         layerId: LayerId,
         startDate: Annotated[str, "First day, YYYY-MM-DD.", DATE_PATTERN],
         endDate: Annotated[str, "Last day, YYYY-MM-DD.", DATE_PATTERN],
-        interval: Annotated[Literal["day", "week", "month"] | None, "Interval of the trend. Default: day."] = None,
+        interval: Annotated[Interval | None, "Interval of the trend. Default: day."] = None,
     ) -> Annotated[JsonObject, CostSnapshot]:
         """Show the cost of the resources on a layer in a period: total, change, trend, and the most expensive resources
         and services. For other cost questions, use run_query."""
@@ -218,9 +220,9 @@ class CloudDiagrams(Area):
         *,
         id: Id,
         rid: Id,
-        direction: Literal["downstream", "upstream", "both"] | None = None,
-        depth: Literal["direct", "transitive"] | None = None,
-        kind: Literal["edges", "group_members", "both"] | None = None,
+        direction: Direction | None = None,
+        depth: Depth | None = None,
+        kind: RelationshipKind | None = None,
     ) -> JsonObject: ...
 
     @offers(_relationships)
@@ -229,12 +231,10 @@ class CloudDiagrams(Area):
         *,
         layerId: LayerId,
         resourceId: Annotated[Id, "Id of a node, element or group on the layer, from search_cloud_diagrams."],
-        direction: Annotated[Literal["downstream", "upstream", "both"] | None, "Default: both."] = None,
-        depth: Annotated[
-            Literal["direct", "transitive"] | None, "Default: direct. transitive: everything reachable."
-        ] = None,
+        direction: Annotated[Direction | None, "Default: both."] = None,
+        depth: Annotated[Depth | None, "Default: direct. transitive: everything reachable."] = None,
         kind: Annotated[
-            Literal["edges", "group_members", "both"] | None,
+            RelationshipKind | None,
             "Default: edges (links). group_members: members of a group, or the groups it belongs to.",
         ] = None,
     ) -> Annotated[JsonObject, Relationships]:

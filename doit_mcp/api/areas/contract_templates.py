@@ -4,12 +4,12 @@ from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..operation import Area, delete, get, post, put
-from ..parameters import Id, ObjectName, Rfc3339
+from ..parameters import CloudAccountIds, Id, ObjectName, Rfc3339
 
 TemplateId = Annotated[Id, "Template id, from list_contract_templates."]
 Timestamp = Annotated[str, "RFC 3339.", Length(10, 64)]
-AccountIds = Annotated[list[str], "Cloud account ids.", Length(maximum=1000)]
 Filters = Annotated[list[JsonObject], Length(maximum=100)]
+FilterFormula = Annotated[str, "How to combine the filters: A AND B."]
 
 PERMISSION = "ContractTemplatesAdmin, and the entitlement to contract templates"
 
@@ -44,9 +44,9 @@ class BillingRule(TypedDict, total=False):
     """The costs to bill."""
 
     name: str
-    managementAccounts: AccountIds
+    managementAccounts: CloudAccountIds
     filters: Filters
-    formula: Annotated[str, "How to combine the filters: A AND B."]
+    formula: FilterFormula
 
 
 class PriceRule(TypedDict, total=False):
@@ -56,7 +56,7 @@ class PriceRule(TypedDict, total=False):
     percentageChange: Annotated[float, "-5 is 5 % off. Give either this or unitPrice."]
     unitPrice: float
     filters: Filters
-    formula: Annotated[str, "How to combine the filters: A AND B."]
+    formula: FilterFormula
     cloud: str
     lineItemDescription: str
     applyInLine: bool
@@ -68,7 +68,7 @@ class PriceBook(TypedDict, total=False):
     """Prices for some accounts."""
 
     name: str
-    managementAccounts: AccountIds
+    managementAccounts: CloudAccountIds
     rules: Annotated[list[PriceRule], Length(maximum=100)]
 
 

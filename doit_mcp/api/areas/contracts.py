@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, post
-from ..parameters import Id, ObjectName, Rfc3339, require_customer_id
+from ..parameters import CloudAccountIds, Id, ObjectName, Rfc3339, require_customer_id
 
 OptionalCustomerId = Annotated[
     str | None, "Id of the contract's customer. Default: the signed-in one.", Length(1, 500), IDENTIFIER
@@ -55,7 +55,7 @@ class Terms(TypedDict, total=False):
         Annotated[str, "Email address for contract updates.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]
     ]
     billingProfile: Required[Annotated[JsonObject, "name, country, state, city, address, zip."]]
-    managementAccounts: Annotated[list[str], "Cloud account ids.", Length(maximum=1000)]
+    managementAccounts: CloudAccountIds
     billingRules: Annotated[ObjectList, "Each with name, managementAccounts, filters, formula."]
     priceBooks: Annotated[ObjectList, "Each with name, managementAccounts, rules."]
     customLineItems: ObjectList

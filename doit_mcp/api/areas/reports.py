@@ -10,6 +10,7 @@ from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import (
     DATE_PATTERN,
+    ConsoleLink,
     CreatedSince,
     CreatedUntil,
     Id,
@@ -39,7 +40,7 @@ class ReportResults(TypedDict, total=False):
 
     id: str
     reportName: str
-    urlUI: Annotated[str, "Link to it in the DoiT console."]
+    urlUI: ConsoleLink
     result: Annotated[JsonObject, "schema: columns with name and type; rows: a list of cells for each; forecastRows."]
 
 

@@ -8,7 +8,7 @@ from ..facts import REVERSIBLE, WORDS_OF_THE_USER
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import search_pages, text_filter
-from ..parameters import CreatedSince, CreatedUntil, EpochMilliseconds, PageToken
+from ..parameters import ConsoleLink, CreatedSince, CreatedUntil, EpochMilliseconds, PageToken
 
 MAX_ROWS = 100
 PAGE_SIZE = 40
@@ -46,7 +46,7 @@ class CreatedTicket(TypedDict, total=False):
     platform: str
     product: str
     requester: str
-    urlUI: Annotated[str, "Link to it in the DoiT console."]
+    urlUI: ConsoleLink
 
 
 class NewTicket(TypedDict, total=False):
@@ -92,7 +92,7 @@ class Ticket(TypedDict, total=False):
     tags: list[str]
     createTime: EpochMilliseconds
     updateTime: EpochMilliseconds
-    urlUI: Annotated[str, "Link to it in the DoiT console."]
+    urlUI: ConsoleLink
 
 
 class TicketChanges(TypedDict, total=False):
