@@ -23,7 +23,8 @@ def sanitize_json(json: str) -> str:
     """Return JSON text, as orjson writes it, without invisible characters in its strings. It stays valid JSON."""
     if not json.isascii() or "\x7f" in json:
         json = INVISIBLE_PATTERN.sub("", json)
-    # All other control characters are escaped. Match every escape, because a "u" after an escaped backslash does not start one.
+    # All other control characters are escaped. The pattern matches every escape, because a "u" after an escaped
+    # backslash does not start one.
     return ESCAPE_PATTERN.sub(lambda match: "" if match[0][1] == "u" else match[0], json) if "\\u00" in json else json
 
 
