@@ -1,4 +1,4 @@
-"""The DoiT API client. Operations are methods in areas/; each area is an attribute of :class:`Doit`."""
+"""The DoiT API. Operations are methods of the classes in areas/; each class is an attribute of :class:`Doit`."""
 
 from collections.abc import Callable, Mapping
 from inspect import get_annotations
@@ -52,7 +52,7 @@ __all__ = ["AREAS", "Doit"]
 class Doit:
     """The API for one caller, with an attribute for each area, in the order in which tools are listed.
 
-    An area is bound to the sender at first use, because a call uses one or two areas.
+    An area is created at its first use, because a call uses one or two areas.
     """
 
     reports: Reports

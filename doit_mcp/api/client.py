@@ -49,7 +49,7 @@ class Client:
 
     Every request carries *tenant* (the customer id, or "") and the query parameters *tracking*, each cut to 100
     characters. The call ends *deadline* seconds after the client is created. *make_key* returns an idempotency key for
-    each operation, which its retries share. *requester* is who the circuit breaker counts outcomes for.
+    each operation, which its retries share. The circuit breaker counts outcomes for *requester*.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Client:
         self._upstream = upstream
         self._credential = credential
         self.tenant = tenant
-        # Legacy API keys name the tenant by customerContext.
+        # Legacy API keys take the tenant from customerContext, not from the header.
         self._common_query = _encode_common_query(tenant, tuple((tracking or {}).items()))
         self._report = report
         self._deadline = asyncio.get_running_loop().time() + deadline
@@ -111,14 +111,14 @@ class Client:
                 async with asyncio.timeout_at(self._deadline):
                     headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
                 async with AsyncExitStack() as stack:
-                    change = stack.enter_context(RequestEffect(operation.read_only))
-                    change.sent = True
+                    effect = stack.enter_context(RequestEffect(operation.read_only))
+                    effect.sent = True
                     opening = self._upstream.open_response(
                         operation.method, url, headers, content, None, operation.name, self._requester
                     )
                     async with asyncio.timeout_at(self._deadline):
                         response = await stack.enter_async_context(opening)
-                    change.status = response.status
+                    effect.status = response.status
                     if response.status == 401 and not fresh:
                         continue
                     await self._check_event_stream(operation, response)
@@ -127,8 +127,8 @@ class Client:
                     return
         except (ClientError, StreamError) as error:
             raise _connection_error(operation, error) from error
-        except CircuitOpen as shut:
-            raise _circuit_open_error(shut) from None
+        except CircuitOpen as error:
+            raise _circuit_open_error(error) from None
         except TimeoutError:
             raise _timeout_error(operation) from None
 
@@ -171,47 +171,47 @@ class Client:
         self, operation: Operation, url: URL, headers: dict[str, str], body: Body | None
     ) -> Reply:
         """Send a request, with retries if it is safe to repeat. Other writes are sent once."""
-        longest = self._slow_timeout if operation.slow else self._upstream.timeout
+        max_timeout = self._slow_timeout if operation.slow else self._upstream.timeout
         content = None if body is None else body.content
         error: ApiError | None = None
-        with READ_ONLY if operation.read_only else RequestEffect(read_only=False) as change:
-            for tried in count():
+        with READ_ONLY if operation.read_only else RequestEffect(read_only=False) as effect:
+            for attempt in count():
                 try:
-                    within = self._exchange_timeout(longest)
-                    change.sent = True
+                    timeout = self._exchange_timeout(max_timeout)
+                    effect.sent = True
                     reply = await self._upstream.exchange(
-                        operation.method, url, headers, content, within, operation.name, self._requester
+                        operation.method, url, headers, content, timeout, operation.name, self._requester
                     )
                     if reply.status not in RETRIED_STATUSES:
-                        change.status = reply.status
+                        effect.status = reply.status
                         return reply
                     error = _status_error(operation, reply.status, reply.headers, reply.body)
-                except ClientError as broken:
-                    error = _connection_error(operation, broken)
-                except CircuitOpen as shut:
+                except ClientError as client_error:
+                    error = _connection_error(operation, client_error)
+                except CircuitOpen as circuit_open:
                     # The previous error says more, and whether a write may have been applied.
-                    raise error or _circuit_open_error(shut) from None
-                await self._wait_before_retry(operation, error, tried)
+                    raise error or _circuit_open_error(circuit_open) from None
+                await self._wait_before_retry(operation, error, attempt)
         raise AssertionError("unreachable")
 
     def _exchange_timeout(self, limit: float) -> float:
-        """Return the seconds for one exchange, at most the rest of the call. Raises TimeoutError if none is left."""
-        left = self._deadline - asyncio.get_running_loop().time()
-        if left <= 0:
+        """Return the seconds for one exchange: *limit*, or less near the deadline. Raises TimeoutError at the deadline."""
+        remaining = self._deadline - asyncio.get_running_loop().time()
+        if remaining <= 0:
             raise TimeoutError
-        return min(limit, left)
+        return min(limit, remaining)
 
     async def _wait_before_retry(self, operation: Operation, error: ApiError, attempt: int) -> None:
         """Wait for Retry-After, or exponential backoff with full jitter. Raises *error* if no retry is left."""
         wait = error.retry_after
         if wait is None:
             wait = self._random_fraction() * min(MAX_WAIT_SECONDS, self._first_wait * 2**attempt)
-        late = asyncio.get_running_loop().time() + wait >= self._deadline
-        if (rest := self._upstream.breaker.retry_after_for(self._requester)) > wait:
+        past_deadline = asyncio.get_running_loop().time() + wait >= self._deadline
+        if (open_seconds := self._upstream.breaker.retry_after_for(self._requester)) > wait:
             # The circuit is open: a retry would not be sent.
-            error.retry_after = rest
+            error.retry_after = open_seconds
             raise error
-        if not operation.retryable or not self._retries or wait > MAX_WAIT_SECONDS or late:
+        if not operation.retryable or not self._retries or wait > MAX_WAIT_SECONDS or past_deadline:
             raise error
         self._retries -= 1
         await asyncio.sleep(wait)
@@ -239,8 +239,8 @@ class Client:
 def _encode_common_query(tenant: str, tracking: tuple[tuple[str, str], ...]) -> str:
     """Encode the query parameters that all calls of a tool by one caller share."""
     context = [("customerContext", tenant)] if tenant else []
-    kept = [(name, value[:MAX_TRACKING_CHARACTERS].encode("utf-8", "replace").decode()) for name, value in tracking]
-    return encode_query([*context, *kept])
+    pairs = [(name, value[:MAX_TRACKING_CHARACTERS].encode("utf-8", "replace").decode()) for name, value in tracking]
+    return encode_query([*context, *pairs])
 
 
 def _parse_reply(operation: Operation, reply: Reply) -> Any:
@@ -248,13 +248,13 @@ def _parse_reply(operation: Operation, reply: Reply) -> Any:
         raise _status_error(operation, reply.status, reply.headers, reply.body)
     if not reply.body.strip() and (reply.status == 204 or not operation.read_only):
         return None
-    applied = not operation.read_only
+    writes = not operation.read_only
     if not reply.complete:
-        raise ApiError("the response is too large", kind="answer", status=reply.status, maybe_applied=applied)
+        raise ApiError("the response is too large", kind="answer", status=reply.status, maybe_applied=writes)
     try:
         return orjson.loads(reply.body)
     except orjson.JSONDecodeError:
-        raise ApiError("the response is not JSON", kind="answer", status=reply.status, maybe_applied=applied) from None
+        raise ApiError("the response is not JSON", kind="answer", status=reply.status, maybe_applied=writes) from None
 
 
 def _parse_event(data: str) -> JsonObject:
@@ -277,17 +277,17 @@ def _status_error(operation: Operation, status: int, headers: Mapping[str, str],
 
 
 def _connection_error(operation: Operation, error: Exception) -> ApiError:
-    """Return the error for a failed connection (nothing was sent) or a broken one."""
+    """Return the error for a connection that failed, before anything was sent, or that broke."""
     if isinstance(error, NOT_CONNECTED):
         return ApiError("the connection failed", kind="network")
-    words = "the connection broke before the answer was complete"
-    return ApiError(words, kind="network", maybe_applied=not operation.read_only)
+    reason = "the connection broke before the answer was complete"
+    return ApiError(reason, kind="network", maybe_applied=not operation.read_only)
 
 
 def _circuit_open_error(circuit: CircuitOpen) -> ApiError:
     """Return the error for a request that was not sent because the circuit is open."""
-    words = "the service is temporarily unavailable: too many requests failed, so this one was not sent"
-    return ApiError(words, kind="fault", retry_after=circuit.retry_after)
+    reason = "the service is temporarily unavailable: too many requests failed, so this one was not sent"
+    return ApiError(reason, kind="fault", retry_after=circuit.retry_after)
 
 
 def _timeout_error(operation: Operation) -> ApiError:

@@ -19,7 +19,7 @@ NOT_CONNECTED = (ClientConnectorError, ConnectionTimeoutError)
 class Effects:
     """Counts of writes that the API applied and may have applied.
 
-    *repeated* means that the call was answered from the receipt of an equal one.
+    *repeated* means that the call returned the result of an equal call, from its receipt.
     """
 
     applied: int = 0
@@ -31,7 +31,7 @@ EFFECTS: ContextVar[Effects | None] = ContextVar("effects", default=None)
 
 
 def mark_repeated() -> None:
-    """Mark the current call as answered from the receipt of an equal one."""
+    """Record that the current call returns the result of an equal one."""
     if (effects := EFFECTS.get()) is not None:
         effects.repeated = True
 
@@ -42,10 +42,10 @@ class RequestEffect:
     Set *sent* before the request goes out, and *status* to the final response status.
     """
 
-    __slots__ = ("_reads", "sent", "status")
+    __slots__ = ("_read_only", "sent", "status")
 
     def __init__(self, read_only: bool) -> None:
-        self._reads = read_only
+        self._read_only = read_only
         self.sent = False
         self.status: int | None = None
 
@@ -55,7 +55,7 @@ class RequestEffect:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._reads or not self.sent or (effects := EFFECTS.get()) is None:
+        if self._read_only or not self.sent or (effects := EFFECTS.get()) is None:
             return
         if isinstance(error, ApiError):
             effects.maybe_applied += error.maybe_applied

@@ -18,7 +18,7 @@ MAX_CONFLICT_REASON_CHARACTERS = 1_000
 MAX_BLOCKER_KINDS, MAX_BLOCKERS_PER_KIND, MAX_NAME_CHARACTERS = 6, 3, 60
 """Maximum kinds of blocking objects, objects of each kind, and characters of a name."""
 MAX_BATCH_ITEMS = 10
-"""Maximum batch items that are named. The rest is counted."""
+"""Maximum batch items that are listed. The rest is counted."""
 MAX_INPUT_CHARACTERS = 20_000
 """Maximum characters of a text that are cleaned."""
 
@@ -46,19 +46,19 @@ def extract_reason(status: int, body: bytes) -> str:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ""
-    most = MAX_CONFLICT_REASON_CHARACTERS if status in (409, 422) else MAX_REASON_CHARACTERS
-    return clean_text("; ".join(dict.fromkeys(_reason_texts(value))), most)
+    max_characters = MAX_CONFLICT_REASON_CHARACTERS if status in (409, 422) else MAX_REASON_CHARACTERS
+    return clean_text("; ".join(dict.fromkeys(_reason_texts(value))), max_characters)
 
 
 def clean_text(text: str, max_characters: int = MAX_REASON_CHARACTERS) -> str:
     """Return *text* without markup, addresses, credentials, stack traces and invisible characters, shortened."""
     text = text[:MAX_INPUT_CHARACTERS]
-    if found := STACK_TRACE.search(text):
-        text = text[: found.start()]
+    if match := STACK_TRACE.search(text):
+        text = text[: match.start()]
     text = TAG.sub(" ", text)
     text = "".join(letter if _is_visible(letter) else " " for letter in text)
-    for pattern, word in ((SECRET, "[removed]"), (URL, "[link]"), (EMAIL, "[address]")):
-        text = pattern.sub(word, text)
+    for pattern, placeholder in ((SECRET, "[removed]"), (URL, "[link]"), (EMAIL, "[address]")):
+        text = pattern.sub(placeholder, text)
     text = " ".join(text.split())
     return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
 
@@ -71,33 +71,33 @@ def _is_visible(letter: str) -> bool:
 def _reason_texts(value: Any) -> Iterable[str]:
     """Return the sentences of an error body, most specific first; its code only without a sentence."""
     if isinstance(value, list):
-        return [said for item in value[:5] if isinstance(item, dict) and (said := _blocker_text(item))]
+        return [text for item in value[:5] if isinstance(item, dict) and (text := _blocker_text(item))]
     if not isinstance(value, dict):
         return []
-    found = [*_sentences(value), *_field_problems(value), *_used_by(value.get("resources"))]
+    texts = [*_sentences(value), *_field_problems(value), *_usage_texts(value.get("resources"))]
     code = value.get("code")
-    return found or ([code] if isinstance(code, str) else [])
+    return texts or ([code] if isinstance(code, str) else [])
 
 
 def _sentences(value: dict[str, Any]) -> list[str]:
     inner = value.get("error")
     nested = list(_reason_texts(inner)) if isinstance(inner, dict) else []
-    own = [value.get(name) for name in ("error", "detail", "message")]
-    found = [text for text in own if isinstance(text, str) and text.strip()]
+    members = [value.get(name) for name in ("error", "detail", "message")]
+    sentences = [text for text in members if isinstance(text, str) and text.strip()]
     title = value.get("title")
-    return nested + found or ([title] if isinstance(title, str) else [])
+    return nested + sentences or ([title] if isinstance(title, str) else [])
 
 
 def _field_problems(value: dict[str, Any]) -> list[str]:
     """Return the problems of fields and items: details[{field, issue}] and invalidItems."""
-    lists = (value.get("details"), value.get("invalidItems"))
-    details, items = (group if isinstance(group, list) else [] for group in lists)
-    found = [_field_problem(item) if isinstance(item, dict) else str(item) for item in details[:5]]
-    found += [
+    members = (value.get("details"), value.get("invalidItems"))
+    details, items = (member if isinstance(member, list) else [] for member in members)
+    problems = [_field_problem(item) if isinstance(item, dict) else str(item) for item in details[:5]]
+    problems += [
         _item_problem(item) if isinstance(item, dict) else str(item)[:MAX_NAME_CHARACTERS]
         for item in items[:MAX_BATCH_ITEMS]
     ]
-    return found + ([f"and {len(items) - MAX_BATCH_ITEMS} more items"] if len(items) > MAX_BATCH_ITEMS else [])
+    return problems + ([f"and {len(items) - MAX_BATCH_ITEMS} more items"] if len(items) > MAX_BATCH_ITEMS else [])
 
 
 def _field_problem(item: dict[str, Any]) -> str:
@@ -106,35 +106,41 @@ def _field_problem(item: dict[str, Any]) -> str:
 
 
 def _item_problem(item: dict[str, Any]) -> str:
-    """Return a batch item by its path in the arguments: items[3]: code: reason."""
+    """Return the problem of a batch item, with the item's path in the arguments: items[3]: code: reason."""
     index = item.get("index")
     if not isinstance(index, int) or isinstance(index, bool):
         return _field_problem(item)[: 3 * MAX_NAME_CHARACTERS]
     names = ("resellerCustomerId", "code", "reason")
-    said = [value[:MAX_NAME_CHARACTERS] for name in names if isinstance(value := item.get(name), str) and value.strip()]
-    return ": ".join([f"items[{index}]", *said])
+    texts = [
+        value[:MAX_NAME_CHARACTERS] for name in names if isinstance(value := item.get(name), str) and value.strip()
+    ]
+    return ": ".join([f"items[{index}]", *texts])
 
 
 def _blocker_text(item: dict[str, Any]) -> str:
-    said = " ".join(str(item[name]) for name in ("type", "id", "error") if isinstance(item.get(name), str | int))
-    return ", ".join([*([said] if said else []), *_used_by(item.get("resources"))])
+    text = " ".join(str(item[name]) for name in ("type", "id", "error") if isinstance(item.get(name), str | int))
+    return ", ".join([*([text] if text else []), *_usage_texts(item.get("resources"))])
 
 
-def _used_by(resources: Any) -> list[str]:
-    """Name the objects that use the one to delete: one text, or an empty list."""
+def _usage_texts(resources: Any) -> list[str]:
+    """Return one text with the objects that use the one to delete; an empty list without any."""
     if not isinstance(resources, dict):
         return []
-    kinds = [(kind, found) for kind, found in resources.items() if isinstance(found, list) and found]
-    named = [f"{kind[:MAX_NAME_CHARACTERS]}: {_join_references(found)}" for kind, found in kinds[:MAX_BLOCKER_KINDS]]
-    return [f"used by {', '.join(named)}"] if named else []
+    kinds = [(kind, objects) for kind, objects in resources.items() if isinstance(objects, list) and objects]
+    texts = [
+        f"{kind[:MAX_NAME_CHARACTERS]}: {_join_references(objects)}" for kind, objects in kinds[:MAX_BLOCKER_KINDS]
+    ]
+    return [f"used by {', '.join(texts)}"] if texts else []
 
 
-def _join_references(resources: list[Any]) -> str:
-    names = [name for one in resources[:MAX_BLOCKERS_PER_KIND] if isinstance(one, dict) and (name := _reference(one))]
-    left = len(resources) - len(names)
+def _join_references(objects: list[Any]) -> str:
+    """Return the names of the first objects and the number of the others; only the number without any name."""
+    listed = objects[:MAX_BLOCKERS_PER_KIND]
+    names = [name for item in listed if isinstance(item, dict) and (name := _reference(item))]
+    other_count = len(objects) - len(names)
     if not names:
-        return str(left)
-    return ", ".join(names) + (f" and {left} more" if left else "")
+        return str(other_count)
+    return ", ".join(names) + (f" and {other_count} more" if other_count else "")
 
 
 def _reference(resource: dict[str, Any]) -> str:

@@ -35,9 +35,9 @@ class EventStreamParser:
             return
         if self._after_return:
             chunk = chunk.removeprefix(b"\n")
-        pieces = (self._rest + chunk).replace(b"\r\n", b"\n")
-        self._after_return = pieces.endswith(b"\r")
-        *lines, self._rest = pieces.replace(b"\r", b"\n").split(b"\n")
+        buffered = (self._rest + chunk).replace(b"\r\n", b"\n")
+        self._after_return = buffered.endswith(b"\r")
+        *lines, self._rest = buffered.replace(b"\r", b"\n").split(b"\n")
         for line in lines:
             if (data := self._read_line(line)) is not None:
                 yield data

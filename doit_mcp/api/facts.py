@@ -1,7 +1,7 @@
-"""Facts: what a declaration says about its tool beyond name, signature and description.
+"""Facts: what a declaration states about its tool besides name, signature and description.
 
-Each fact is written once: in the decorator of an operation in ``api/areas``, or in that of a composed tool in
-``catalog``. When the catalog makes the tools, it checks that no fact is missing.
+Each fact is stated once: in the decorator of an operation in ``api/areas``, or in that of a composed tool in
+``catalog``. The catalog checks that no required fact is missing when it makes the tools.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,88 +9,90 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 Reader = Callable[..., Any] | str
-"""A method of an area that is offered as a tool and only reads; its name, if it is defined further down."""
+"""A read-only method of an area that is a tool, or its name if it is defined further down."""
 TableShape = Literal["query", "report"]
 UndoneBy = Literal["change", "removal", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """Why a write does not always ask the user, although it changes, deletes or reaches outside of the account."""
+    """The reason why a write that changes, deletes or reaches outside of the account does not always ask the user."""
 
     reason: str
 
 
 REVERSIBLE = Unconfirmed("It can be changed back, and clients ask for approval of their own.")
 ASKS_BY_ARGUMENTS = Unconfirmed("It asks if its arguments reach outside of the account or mention an address.")
-WORDS_OF_THE_USER = Unconfirmed("It says what the user wants said, and clients ask for approval of their own.")
+WORDS_OF_THE_USER = Unconfirmed("It sends what the user wrote or approved, and clients ask for approval of their own.")
 
 
 class ToolFacts(TypedDict, total=False):
-    """Facts that operations and composed tools share."""
+    """Facts about operations and composed tools."""
 
     default_list: bool
-    """Listed where a client selects nothing. Each such tool costs the client's model context: see scripts/tokens."""
+    """Listed if the client selects no toolset. Each listed tool takes context from the model: see scripts/tokens."""
     discovery_list: bool
-    """Listed in the toolset "discovery", by which all other tools are found."""
+    """Listed in the toolset "discovery", whose tools find and call all others."""
     always_loaded: bool
-    """At hand from the start in clients that load other tools only when they need them."""
+    """Loaded at the start by clients that load other tools on demand."""
     alias: str
-    """A former name. It is not listed, but calls by it reach the tool."""
+    """A former name: not listed, but still accepted in calls."""
     permission: str
-    """The permission that the API's document asks for; the API itself answers with a bare 403."""
+    """The permission that the API reference requires; the API itself returns a 403 without a reason."""
     result_table: TableShape
-    """The shape of the table in its answers. Large tables are kept under a handle, for query_result."""
+    """The shape of the table in results. Large tables are stored under a handle, for query_result."""
     states_currency: bool
-    """Its answers get the currency that the API leaves out; with *result_table*."""
+    """Results state the currency, which the API omits; with *result_table*."""
     max_result_characters: int
-    """Characters of an answer that clients should take without shortening it."""
+    """Characters of a result that clients should accept without truncating it."""
     identifies_account: bool
-    """Clients learn from it which account they are connected to."""
+    """The result tells clients which account they are connected to."""
 
     confirm: bool | Unconfirmed
-    """Every write: whether it asks the user before each call. One that does not still asks if its arguments reach
-    outside of the account. False is not enough for a write that changes, deletes or reaches outside: give the reason."""
+    """Whether a write asks the user before each call; required for all writes. One that does not always ask still asks
+    if its arguments reach outside of the account. A write that changes, deletes or reaches outside states the reason
+    instead of False."""
     preview_with: Reader | None
-    """Writes about a thing that exists: what reads it, for the question to the user. Of a list, the row with its id is
-    read. None: no tool shows it."""
+    """The tool that reads the object of a write, for the question to the user; from a list, the row with the object's
+    id. None if no tool shows it. Required for writes to existing objects."""
     preview_arguments: Mapping[str, str]
-    """What *preview_with* calls an argument that has another name in the write."""
+    """The names that *preview_with* has for arguments, by their names in the write, if they differ."""
     verify_with: Reader | None
-    """What reads whether the effect of the write still holds; *preview_with*, if left out. None: no tool shows it."""
+    """The tool that shows whether the effect of the write still holds. Default: *preview_with*. None if no tool does."""
     adds: str
-    """The argument whose items are added to the list that *verify_with* reads."""
+    """The argument with the items that the write adds to the list that *verify_with* reads."""
     removes: str
-    """The argument whose items are removed from that list."""
+    """The argument with the items that the write removes from that list."""
     sets_status: bool
-    """The effect of the write is the status that it answers with."""
+    """The effect of the write is the status in its result."""
     undone_by: UndoneBy
-    """What makes an equal call a new one: any later write about the same thing ("change", the default of writes that
-    change or delete something), only its removal (the default of others), or nothing: messages, runs, purchases."""
+    """What undoes the write, so that an equal call is not a duplicate: any later write to the same object ("change", the
+    default of writes that change or delete something), only its removal (the default of other writes), or nothing, as
+    for messages, runs and purchases."""
     targets: tuple[str, ...]
-    """Arguments that say what the write is about, besides those in the path of an operation."""
+    """Arguments that identify the object of the write, besides those in the path of an operation."""
     canonical_arguments: Mapping[str, Callable[[Any], Any]]
-    """For an argument that can be spelled in several ways: the function that returns its one form."""
+    """Functions that return the canonical form of an argument that has several spellings."""
 
 
 class OperationFacts(ToolFacts, total=False):
-    """What a declaration says about its operation beyond method, path and signature."""
+    """Facts about an operation besides its method, path and signature."""
 
     items: str
-    """Key of the answer under which the rows of a list are."""
+    """Member of the response that has the rows of a list."""
     title: str
-    """The tool's title, where the words of its name are not good enough."""
+    """The tool's title, if the words of its name do not make a good one."""
     narrow_hint: str
-    """How to ask for less, for answers that are too large; a sentence."""
+    """How to get a smaller result, if it is too large; a sentence."""
     slow: bool
-    """The API computes the answer: it may take as long as the whole call."""
+    """The API computes the response, which may take as long as the whole call."""
     open_world: bool
-    """It reaches somebody outside of the customer's own account: users get mail, support engineers start to work."""
+    """It reaches outside of the customer's account: it sends email, or support engineers act on it."""
     destructive: bool
-    """It deletes or ends something, although it is a POST."""
+    """It deletes or ends something although its method is POST."""
     needs_idempotency_key: bool
-    """The API expects an Idempotency-Key, so that repeating the request does nothing twice."""
+    """The API accepts an Idempotency-Key, so a repeated request has no second effect."""
     content_type: str
-    """Content type of the body, where it is not application/json."""
+    """Content type of the body, if it is not application/json."""
     body_argument: str
-    """Name of the one argument that is the body: an object whose members the caller chooses."""
+    """Name of the argument that is the whole body, an object with any members."""

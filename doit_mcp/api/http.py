@@ -106,7 +106,7 @@ class Upstream:
         self._base = base_url.rstrip("/")
         self._connect_timeout = connect_timeout
         # The usual timeouts, created once.
-        self._limits: dict[float | None, ClientTimeout] = {
+        self._client_timeouts: dict[float | None, ClientTimeout] = {
             total: ClientTimeout(total=total, sock_connect=connect_timeout) for total in (timeout, slow_timeout)
         }
         self.timeout = timeout
@@ -125,8 +125,8 @@ class Upstream:
             query = encode_query(query_pairs(request.query)) if request.query else ""
         except UnicodeEncodeError:
             raise ApiError("an argument is not valid Unicode text", kind="argument") from None
-        both = f"{query}&{common_query}" if query and common_query else query or common_query
-        text = f"{self._base}{request.path}" + (f"?{both}" if both else "")
+        full_query = f"{query}&{common_query}" if query and common_query else query or common_query
+        text = f"{self._base}{request.path}" + (f"?{full_query}" if full_query else "")
         if len(text) > MAX_URL_CHARACTERS:
             raise ApiError("the arguments are too long for one request", kind="argument")
         return URL(text, encoded=True)
@@ -165,9 +165,17 @@ class Upstream:
     async def _send(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
     ) -> ClientResponse:
-        limits = self._limits.get(timeout) or ClientTimeout(total=timeout, sock_connect=self._connect_timeout)
+        client_timeout = self._client_timeouts.get(timeout) or ClientTimeout(
+            total=timeout, sock_connect=self._connect_timeout
+        )
         return await self._http.request(
-            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False, middlewares=MIDDLEWARES
+            method,
+            url,
+            headers=headers,
+            data=body,
+            timeout=client_timeout,
+            allow_redirects=False,
+            middlewares=MIDDLEWARES,
         )
 
     async def exchange(
@@ -191,12 +199,12 @@ class Upstream:
         try:
             response = await self._send(method, url, headers, body, timeout)
             try:
-                content, whole = await self.read_body(response)
+                content, complete = await self.read_body(response)
             finally:
                 _release(response)
             status = response.status
             self._report_status(ticket, status, requester, name)
-            return Reply(status, response.headers, content, whole)
+            return Reply(status, response.headers, content, complete)
         except BaseException as error:
             self._report_failure(ticket, error, requester, timeout, name)
             raise
@@ -240,7 +248,7 @@ class Upstream:
         elif isinstance(error, ClientError) or (isinstance(error, TimeoutError) and timeout == self.timeout):
             self.breaker.record_failure(ticket, requester, name)
         else:
-            # The caller left, the operation is slow, or the call had little time left: none of these is a failure.
+            # The caller left, the operation is slow, or the call had little time left: the API did not fail.
             self.breaker.record_no_outcome(ticket)
 
     async def read_body(self, response: ClientResponse) -> tuple[bytes, bool]:
@@ -255,12 +263,12 @@ class Upstream:
             await asyncio.sleep(0)
             chunk = await stream.readany()
             content += chunk
-        whole = len(content) <= self.max_body
-        return bytes(content if whole else content[: self.max_body]), whole
+        complete = len(content) <= self.max_body
+        return bytes(content if complete else content[: self.max_body]), complete
 
 
 def _with_span_header(headers: Mapping[str, str], trace: Trace | None) -> Mapping[str, str]:
-    """Return *headers*, with a traceparent of its own for each request when tracing is on."""
+    """Return *headers*, with a new traceparent if spans are recorded."""
     if trace is None or trace.on_upstream_request is None:
         return headers
     return {**headers, "traceparent": trace.make_traceparent()}

@@ -1,4 +1,4 @@
-"""Pagination: iterates over pages and rows of a list, or finds an object by name, within limits."""
+"""Pagination: iterates over pages and rows of a list, or searches them, within limits."""
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ LARGE_PAGE_SIZE = 200
 """Rows per page for lists that code reads, not a model."""
 MAX_LISTED_MATCHES = 5
 
+RowFilter = Callable[[JsonObject], bool]
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -23,7 +25,7 @@ class Page:
 
     rows: list[JsonObject]
     next_token: str
-    answer: JsonObject
+    response: JsonObject
     """The unchanged response."""
 
 
@@ -32,8 +34,8 @@ async def iterate_pages(
 ) -> AsyncGenerator[Page, None]:
     """Yield up to *max_pages* pages of a list *method* with ``items``, starting at *token*. Raises ApiError."""
     for _ in range(max_pages):
-        given = {**arguments, "pageToken": token} if token else arguments
-        page = parse_page(await method(**given), operation_of(method).items)
+        page_arguments = {**arguments, "pageToken": token} if token else arguments
+        page = parse_page(await method(**page_arguments), operation_of(method).items)
         yield page
         # A repeated token would loop forever.
         if not page.next_token or page.next_token == token:
@@ -41,12 +43,12 @@ async def iterate_pages(
         token = page.next_token
 
 
-def parse_page(answer: Any, items: str) -> Page:
+def parse_page(response: Any, items: str) -> Page:
     """Return the page in a response; without rows if the API sends null or no list."""
-    whole = answer if isinstance(answer, dict) else {}
-    found = whole.get(items)
-    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-    return Page(rows, str(whole.get("pageToken") or ""), whole)
+    fields = response if isinstance(response, dict) else {}
+    values = fields.get(items)
+    rows = [row for row in values if isinstance(row, dict)] if isinstance(values, list) else []
+    return Page(rows, str(fields.get("pageToken") or ""), fields)
 
 
 async def iterate_rows(
@@ -61,26 +63,64 @@ async def iterate_rows(
         raise ApiError("there are too many rows to search; use a filter", kind="argument")
 
 
+def text_filter(field: str, text: str | None) -> RowFilter | None:
+    """Return a filter for rows whose *field* contains *text*, ignoring case; None without any text."""
+    folded_text = (text or "").strip().casefold()
+    return (lambda row: folded_text in str(row.get(field) or "").casefold()) if folded_text else None
+
+
+async def search_pages(
+    method: Callable[..., Any],
+    row_filter: RowFilter | None,
+    *,
+    row_count: int,
+    max_page_size: int,
+    token: str | None,
+    **arguments: Any,
+) -> JsonObject:
+    """Return the rows of a list that pass *row_filter*, from as many pages as it takes to find *row_count* of them.
+
+    Reads at most MAX_PAGES pages of *max_page_size* rows, starting at *token*. The result has the form of a page, and
+    its pageToken continues after the last page that was read. Without a filter, returns one page of *row_count* rows.
+    """
+    items = operation_of(method).items
+    rows: list[JsonObject] = []
+    response: JsonObject = {}
+    async for page in iterate_pages(
+        method,
+        max_pages=MAX_PAGES if row_filter else 1,
+        token=token or "",
+        maxResults=max_page_size if row_filter else row_count,
+        **arguments,
+    ):
+        response = page.response
+        rows += filter(row_filter, page.rows) if row_filter else page.rows
+        if len(rows) >= row_count:
+            break
+    return {**response, items: rows} | ({"rowCount": len(rows)} if row_filter else {})
+
+
 async def find_id(name: str, method: Callable[..., Any], field: str, **arguments: Any) -> str:
     """Return the id of the object whose *field* equals *name*, ignoring case, or else contains it.
 
     Raises ApiError: "missing" without a match, "argument" for several.
     """
-    wanted = name.strip().casefold()
-    if not wanted:
+    matches = text_filter(field, name)
+    if matches is None:
         raise ApiError("id or name is required", kind="argument")
-    like = [
+    similar = [
         row
         async for row in iterate_rows(method, max_pages=MAX_SEARCHED_PAGES, maxResults=LARGE_PAGE_SIZE, **arguments)
-        if wanted in str(row.get(field) or "").casefold()
+        if matches(row)
     ]
-    same = [row for row in like if str(row[field]).strip().casefold() == wanted]
-    found = same or like
-    if not found:
+    folded_name = name.strip().casefold()
+    equal = [row for row in similar if str(row[field]).strip().casefold() == folded_name]
+    rows = equal or similar
+    if not rows:
         raise ApiError(f"nothing is named {short_json(name)}", kind="missing")
-    if len(found) > 1:
+    if len(rows) > 1:
         names = ", ".join(
-            f"{short_json(row[field])} (id {short_json(row.get('id'))})" for row in found[:MAX_LISTED_MATCHES]
+            f"{short_json(row[field])} (id {short_json(row.get('id'))})" for row in rows[:MAX_LISTED_MATCHES]
         )
-        raise ApiError(f"name: {len(found)} are named like {short_json(name)}: {names}; give the id", kind="argument")
-    return str(found[0].get("id") or "")
+        raise ApiError(f"name: {len(rows)} are named like {short_json(name)}: {names}; give the id", kind="argument")
+    return str(rows[0].get("id") or "")

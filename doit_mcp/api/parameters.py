@@ -1,8 +1,9 @@
-"""Parameters that many operations share. All are optional unless a method makes them required."""
+"""Parameters and fields that many operations share, and the customer id that some of them default to."""
 
 from typing import Annotated, Literal
 
-from ..protocol.json_schema import Length, Range
+from ..protocol.json_schema import Length, Pattern, Range
+from .errors import ApiError
 from .markers import IDENTIFIER
 
 MAX_PAGE_TOKEN_CHARACTERS = 4096
@@ -17,11 +18,27 @@ PageToken = Annotated[
     IDENTIFIER,
 ]
 NameContains = Annotated[str | None, "Only objects whose name contains this text, ignoring case.", Length(1, 300)]
+NameAlias = Annotated[str | None, "Same as nameContains.", IDENTIFIER]
 Id = Annotated[str, "The id, as listed.", Length(1, 500), IDENTIFIER]
 OptionalId = Annotated[str | None, "The id, as listed.", Length(1, 500), IDENTIFIER]
 Name = Annotated[str | None, "Instead of the id: the name, or a unique part of it.", Length(1, 300), IDENTIFIER]
 CreatedSince = Annotated[int | None, "Only objects created at or after this time, in milliseconds since 1970."]
 CreatedUntil = Annotated[int | None, "Only objects created at or before this time, in milliseconds since 1970."]
 SortOrder = Annotated[Literal["asc", "desc"] | None, "Ascending or descending."]
+DryRun = Annotated[bool | None, "true only reports what would happen."]
+
+ObjectName = Annotated[str, Length(1), IDENTIFIER]
+ParentFolderId = Annotated[str, "Folder to keep it in; root for none.", IDENTIFIER]
+DATE_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}$")
 
 EpochMilliseconds = Annotated[int, "Milliseconds since 1970, UTC."]
+Rfc3339 = Annotated[str, "RFC 3339."]
+ConsoleLink = Annotated[str, "Link to it in the DoiT console."]
+CloudAccountIds = Annotated[list[str], "Cloud account ids.", Length(maximum=1000)]
+
+
+def require_customer_id(argument: str, customer: str | None, tenant: str) -> str:
+    """Return the *customer* of an argument, or else the *tenant* of the credential. Raises ApiError without either."""
+    if identifier := customer or tenant:
+        return identifier
+    raise ApiError(f"{argument} is required, because the credential does not determine it", kind="argument")

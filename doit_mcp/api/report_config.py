@@ -139,16 +139,16 @@ def normalize_provider(name: str) -> str:
 
 
 def normalize_config(config: JsonObject) -> JsonObject:
-    """Return a config as the API expects it: provider names of the billing data, custom range beside timeRange."""
+    """Return a config as the API expects it: providers as billing data names them, customTimeRange beside timeRange."""
     filters = config.get("filters")
-    done = {**config, "filters": [_normalize_filter(one) for one in filters]} if filters else dict(config)
-    period = done.get("timeRange")
-    if not period or period.get("mode") != "custom":
-        return done
-    span = done.get("customTimeRange") or period.get("customTimeRange")
-    # Leave unit and amount in place: the API rejects them with a better error.
-    done["timeRange"] = {"mode": "custom"}
-    return {**done, "customTimeRange": span} if span else done
+    body = {**config, "filters": [_normalize_filter(condition) for condition in filters]} if filters else dict(config)
+    time_range = body.get("timeRange")
+    if not time_range or time_range.get("mode") != "custom":
+        return body
+    span = body.get("customTimeRange") or time_range.get("customTimeRange")
+    # Without unit and amount, which the API ignores today and will reject.
+    body["timeRange"] = {"mode": "custom"}
+    return {**body, "customTimeRange": span} if span else body
 
 
 def _normalize_filter(condition: JsonObject) -> JsonObject:

@@ -12,7 +12,8 @@ from .operation import Request
 
 MULTIPART = "multipart/form-data"
 FILE_SIGNATURES = {b"PK\x03\x04": ("file.zip", "application/zip"), b"\x1f\x8b": ("file.csv.gz", "application/gzip")}
-"""Magic numbers of accepted files and their extensions. All other files are CSV."""
+"""File name and content type by the first bytes of a file. All other files are CSV."""
+CSV_FILE = ("file.csv", "text/csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +44,16 @@ def encode_form(fields: Mapping[str, Any]) -> Body:
         raise ApiError("an argument is not valid Unicode text", kind="argument") from None
     # The boundary is a digest of the parts, so it cannot occur in them.
     boundary = sha256(b"".join(parts)).hexdigest()
-    between = f"--{boundary}\r\n".encode()
-    content = b"".join(piece for part in parts for piece in (between, part, b"\r\n"))
+    delimiter = f"--{boundary}\r\n".encode()
+    content = b"".join(piece for part in parts for piece in (delimiter, part, b"\r\n"))
     return Body(content + f"--{boundary}--\r\n".encode(), f'{MULTIPART}; boundary="{boundary}"')
 
 
 def _encode_part(name: str, value: Any) -> bytes:
     if not isinstance(value, bytes):
         return f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
-    file, kind = next(
-        (named for start, named in FILE_SIGNATURES.items() if value.startswith(start)), ("file.csv", "text/csv")
+    file_name, content_type = next(
+        (file_type for signature, file_type in FILE_SIGNATURES.items() if value.startswith(signature)), CSV_FILE
     )
-    disposition = f'Content-Disposition: form-data; name="{name}"; filename="{file}"'
-    return f"{disposition}\r\nContent-Type: {kind}\r\n\r\n".encode() + value
+    disposition = f'Content-Disposition: form-data; name="{name}"; filename="{file_name}"'
+    return f"{disposition}\r\nContent-Type: {content_type}\r\n\r\n".encode() + value

@@ -6,14 +6,14 @@ from typing import Any
 
 def format_timestamp(milliseconds: Any) -> str:
     """Format as RFC 3339 in UTC, to the millisecond; "" for invalid values."""
-    found = _to_datetime(milliseconds)
-    return "" if found is None else found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = _to_datetime(milliseconds)
+    return "" if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def format_date(milliseconds: Any) -> str:
     """Format as YYYY-MM-DD in UTC; "" for invalid values and for 0, which the API uses for no date."""
-    found = _to_datetime(milliseconds) if milliseconds else None
-    return "" if found is None else found.date().isoformat()
+    moment = _to_datetime(milliseconds) if milliseconds else None
+    return "" if moment is None else moment.date().isoformat()
 
 
 def _to_datetime(milliseconds: Any) -> datetime | None:

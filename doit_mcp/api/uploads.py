@@ -1,4 +1,4 @@
-"""Files in tool arguments, as base64 text."""
+"""Decodes files that tools get as base64 text."""
 
 from base64 import b64decode
 from binascii import Error
@@ -18,8 +18,8 @@ def decode_file(name: str, text: str) -> bytes:
     Raises ApiError (kind "argument") for other text.
     """
     try:
-        # This is fast for ASCII only.
-        plain = text.encode("ascii").decode().translate(STANDARD_ALPHABET)
-        return b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+        # Translation is fast for ASCII only.
+        encoded = text.encode("ascii").decode().translate(STANDARD_ALPHABET)
+        return b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (Error, ValueError):
         raise ApiError(f"{name}: must be base64 text", kind="argument") from None

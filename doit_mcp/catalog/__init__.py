@@ -1,1 +1,1 @@
-"""The tools, prompts, resources and skills that the server offers, defined independently of any transport."""
+"""The catalog: tools, prompts, resources and skills, independent of any transport."""

@@ -1,4 +1,4 @@
-"""CloudFlow and Ava assistants: reads their event streams, reports progress and returns one result."""
+"""Tools that call the CloudFlow and Ava assistants: they read event streams, report progress and return one result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_STEPS = 100
 MAX_STEP_CHARACTERS = 200
 
 
-class FlowAnswer(TypedDict, total=False):
+class FlowReply(TypedDict, total=False):
     """The reply of a CloudFlow assistant."""
 
     answer: Annotated[str, "What it says; it may ask something back."]
@@ -37,7 +37,7 @@ class FlowAnswer(TypedDict, total=False):
     next: Annotated[str, "How to go on, if it is not complete."]
 
 
-class AvaAnswer(TypedDict, total=False):
+class AvaReply(TypedDict, total=False):
     """The reply of Ava."""
 
     answer: str
@@ -59,31 +59,32 @@ class AssistantProgress:
     def add_event(self, event: JsonObject) -> str | None:
         """Record an event and return the description of the step that it starts, if any.
 
-        Raise ApiError for an error event.
+        Raises ApiError for an error event.
         """
         if isinstance(error := event.get("error"), str):
             raise ApiError(clean_text(error), kind="fault", maybe_applied=True)
-        if conversation := event.get("conversationId"):
-            self.conversation_id = str(conversation)
+        if conversation_id := event.get("conversationId"):
+            self.conversation_id = str(conversation_id)
         answer = event.get("answer")
         if not isinstance(answer, str):
             return None
-        life = parse_lifecycle_event(answer)
-        if life is None:
+        lifecycle_event = parse_lifecycle_event(answer)
+        if lifecycle_event is None:
             self.answer_parts.append(answer)
             return None
-        if flow := created_flow_id(life):
-            self.flow_id = flow
-        step = life.get("toolStart")
+        if flow_id := created_flow_id(lifecycle_event):
+            self.flow_id = flow_id
+        step = lifecycle_event.get("toolStart")
         if not isinstance(step, str) or not step.strip() or len(self.steps) >= MAX_STEPS:
             return None
         self.steps.append(step.strip()[:MAX_STEP_CHARACTERS])
         return self.steps[-1]
 
     def result(self) -> JsonObject:
-        """Return the tool result."""
-        found: JsonObject = {"answer": "".join(self.answer_parts).strip(), "flowId": self.flow_id, "steps": self.steps}
-        return found | ({"conversationId": self.conversation_id} if self.conversation_id else {})
+        """Return the tool result for what has arrived."""
+        answer = "".join(self.answer_parts).strip()
+        result: JsonObject = {"answer": answer, "flowId": self.flow_id, "steps": self.steps}
+        return result | ({"conversationId": self.conversation_id} if self.conversation_id else {})
 
 
 @composed_tool(
@@ -101,13 +102,15 @@ async def refine_cloudflow(
     flowId: Annotated[Id, "Id of the flow."],
     question: Instruction,
     conversationId: Annotated[ConversationId | None, Length(1, 500)] = None,
-) -> Annotated[JsonObject, FlowAnswer]:
+) -> Annotated[JsonObject, FlowReply]:
     """Change a CloudFlow automation by describing what it should do: an assistant edits its steps. Takes a minute or
     more and may ask a question; answer it with the same conversationId. The flow changes while the assistant works."""
     await call.run_in_background()
     events = call.doit.cloudflow.refine_cloudflow(flowId=flowId, **question_body(question, conversationId))
-    so_far = AssistantProgress(flowId, conversationId or "")
-    return await follow_stream(call, events, so_far, "Look at the flow before asking again; then call refine_cloudflow")
+    progress = AssistantProgress(flowId, conversationId or "")
+    return await follow_stream(
+        call, events, progress, "Look at the flow before asking again; then call refine_cloudflow"
+    )
 
 
 @composed_tool(area="cloudflow", title="Build CloudFlow", writes=True, confirm=ASKS_BY_ARGUMENTS, undone_by="nothing")
@@ -116,29 +119,28 @@ async def build_cloud_flow(
     *,
     question: Annotated[str, "What the flow should do, in plain words.", Length(1, 20_000), TEXT_WITH_LINKS],
     conversationId: Annotated[ConversationId | None, Length(1, 500)] = None,
-) -> Annotated[JsonObject, FlowAnswer]:
+) -> Annotated[JsonObject, FlowReply]:
     """Create a CloudFlow automation by describing what it should do: an assistant builds its steps. Takes a few minutes
     and may ask a question; answer it with the same conversationId. To change a flow, use refine_cloudflow."""
     await call.run_in_background()
     events = call.doit.cloudflow.build_cloud_flow(**question_body(question, conversationId))
-    so_far = AssistantProgress("", conversationId or "")
+    progress = AssistantProgress("", conversationId or "")
     return await follow_stream(
-        call, events, so_far, "See list_cloudflows before asking again; then call refine_cloudflow"
+        call, events, progress, "See list_cloudflows before asking again; then call refine_cloudflow"
     )
 
 
 @composed_tool(area="ava", writes=True, confirm=False, undone_by="nothing")
 async def ask_ava_streaming(
     call: Call, *, question: ava.Question, conversationId: ava.ConversationId | None = None
-) -> Annotated[JsonObject, AvaAnswer]:
+) -> Annotated[JsonObject, AvaReply]:
     """Ask Ava, DoiT's assistant, in plain words, with progress updates. The conversation is stored; continue it with
     its id. For a single question, use ask_ava_sync."""
     await call.run_in_background()
     events = call.doit.ava.ask_ava_streaming(**question_body(question, conversationId))
-    found = await follow_stream(
-        call, events, AssistantProgress("", conversationId or ""), "Ask again with ask_ava_streaming"
-    )
-    return {name: value for name, value in found.items() if name != "flowId"}
+    progress = AssistantProgress("", conversationId or "")
+    result = await follow_stream(call, events, progress, "Ask again with ask_ava_streaming")
+    return {name: value for name, value in result.items() if name != "flowId"}
 
 
 def question_body(question: str, conversation_id: str | None) -> Any:
@@ -151,19 +153,19 @@ async def follow_stream(
 ) -> JsonObject:
     """Read *stream* to its end and return the result.
 
-    If the stream breaks off after its first event, return what arrived, with *next_step* as the way to continue. Raise
-    ApiError if it fails before the first event or ends without any text or step.
+    If the stream breaks off after its first event, returns what arrived, with *next_step* as the way to continue.
+    Raises ApiError if it fails before the first event or ends without any text or step.
     """
-    began = False
+    started = False
     try:
         async with aclosing(stream) as events:
             async for event in events:
                 step = progress.add_event(event)
-                began = True
+                started = True
                 if step:
                     await call.report_progress(len(progress.steps), message=step)
     except ApiError as error:
-        if not began:
+        if not started:
             raise
         return incomplete_result(progress, error, next_step)
     if not progress.answer_parts and not progress.steps:
@@ -173,20 +175,17 @@ async def follow_stream(
 
 def incomplete_result(progress: AssistantProgress, error: ApiError, next_step: str) -> JsonObject:
     """Return what arrived before the stream broke off, and how to continue."""
-    why = "the time for one call was over" if error.kind == "timeout" else error.reason or "the connection ended"
+    cause = "the time for one call was over" if error.kind == "timeout" else error.reason or "the connection ended"
     flow = f" for flow {progress.flow_id}" if progress.flow_id else ""
-    again = f" with conversationId {progress.conversation_id}" if progress.conversation_id else ""
+    conversation = f" with conversationId {progress.conversation_id}" if progress.conversation_id else ""
     return progress.result() | {
         "complete": False,
-        "next": f"Incomplete: {why} while the assistant was at work, which may go on. {next_step}{flow}{again}.",
+        "next": f"Incomplete: {cause} while the assistant was at work, which may go on. {next_step}{flow}{conversation}.",
     }
 
 
 def parse_lifecycle_event(text: str) -> JsonObject | None:
-    """Return the lifecycle event in an event's text.
-
-    Return None for text of the assistant, even if that text is JSON.
-    """
+    """Return the lifecycle event in an event's text; None for text of the assistant, even if that text is JSON."""
     if not text.startswith("{"):
         return None
     try:
@@ -197,9 +196,9 @@ def parse_lifecycle_event(text: str) -> JsonObject | None:
 
 
 def created_flow_id(event: JsonObject) -> str:
-    """Return the id of the flow that a lifecycle event says was created, or "" for other events."""
-    custom = event.get("customEvent")
-    if not isinstance(custom, dict) or custom.get("messageId") != "cloudflow_created":
+    """Return the id of the flow whose creation a lifecycle event reports; "" for other events."""
+    custom_event = event.get("customEvent")
+    if not isinstance(custom_event, dict) or custom_event.get("messageId") != "cloudflow_created":
         return ""
-    data = custom.get("data")
+    data = custom_event.get("data")
     return str(data.get("flowId") or "") if isinstance(data, dict) else ""

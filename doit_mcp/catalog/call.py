@@ -1,4 +1,4 @@
-"""Call: what a running tool, prompt or resource can use of its request."""
+"""Call: the interface of a running tool, prompt or resource to its request, its principal and the client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MissingClientCapability(Exception):
 
 
 class NoAnswer(Exception):
-    """The client was asked but gave no usable answer: it failed, timed out, or sent something unexpected."""
+    """The client returned no usable answer to a question: it failed, timed out, or sent something unexpected."""
 
 
 class CallSuspended(Exception):
@@ -39,8 +39,7 @@ class Question:
     """A request to the client: elicitation/create, sampling/createMessage or roots/list, with its parameters.
 
     Acceptance of a *signed* question counts only if exactly this question was asked before. *source_digest* is a digest
-    of the data behind it, as far as that data can change: questions with the same text but different data are
-    different.
+    of the data behind it that can change, so questions with the same text but different data are different.
     """
 
     method: str
@@ -59,8 +58,8 @@ class Question:
 class Call(Protocol):
     """One running call.
 
-    In the newest protocol revision it runs again from the start with the answers so far, so the code before a question
-    must be free of side effects.
+    With stateless requests it runs again from the start with the answers so far, so the code before a question must be
+    free of side effects.
     """
 
     @property
@@ -69,11 +68,11 @@ class Call(Protocol):
 
     @property
     def owner(self) -> str:
-        """The principal as a key: what is stored for one owner is never given to another."""
+        """The key of the principal. Data that is stored for one owner is never returned to another."""
 
     @property
     def tenant(self) -> str:
-        """The customer whose data this call sees, as a key; "" if unknown. Never sent to the API."""
+        """The key of the customer whose data this call sees; "" if unknown. Never sent to the API."""
 
     @property
     def customer_context(self) -> str | None:
@@ -83,7 +82,7 @@ class Call(Protocol):
     def waits_for_answers(self) -> bool:
         """Whether the call waits for answers in place.
 
-        If not, it runs again from the start with the answers, so everything it has read is newer than they are.
+        If not, it runs again from the start with the answers, so everything it reads is newer than they are.
         """
 
     @property
@@ -96,7 +95,7 @@ class Call(Protocol):
 
     @property
     def results(self) -> ResultStore:
-        """Results that are stored for a while, for query_result."""
+        """Large results that are stored for query_result."""
 
     @property
     def receipts(self) -> ReceiptStore:
@@ -122,13 +121,13 @@ class Call(Protocol):
     def can_ask(self, question: Question) -> bool:
         """Return whether the client can be asked.
 
-        It can if it declared support or was asked before, and the question can reach it.
+        It can if it declared support or was asked before, and a question can reach it.
         """
 
     async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
         """Ask the client one question and return the answer; *key* names the question within this call.
 
-        Raise MissingClientCapability or NoAnswer.
+        Raises MissingClientCapability or NoAnswer.
         """
 
     async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
@@ -140,13 +139,13 @@ class Call(Protocol):
     def remember_customer(self, customer: str) -> bool:
         """Make later calls of this session act for *customer* too.
 
-        Return False if there is no session or no permission.
+        Returns False without a session or permission.
         """
 
     async def commit(self) -> None:
         """Mark the point after which the call may change data, and use up the user's consent.
 
-        Before it, the call must not change anything. Raise CallSuspended if the user has to be asked again, and
+        Before it, the call must not change anything. Raises CallSuspended if the user has to be asked again, and
         ToolError if consent cannot be checked.
         """
 
@@ -157,7 +156,7 @@ class Call(Protocol):
     async def run_in_background(self, *, required: bool = False) -> None:
         """Mark the call as long: it becomes a task if the client can follow one.
 
-        Raise CallSuspended to continue as a task, and MissingClientCapability if a task is *required* and the client
+        Raises CallSuspended to continue as a task, and MissingClientCapability if a task is *required* and the client
         cannot follow one.
         """
 

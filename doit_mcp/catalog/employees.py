@@ -18,7 +18,7 @@ from .tools.tool_factory import tool_from_function
 
 AREA = "employees"
 CUSTOMER_ARGUMENT = "customerContext"
-"""The argument of every tool by which an employee acts for a customer in a single call."""
+"""The argument of every tool with which an employee acts for a customer in a single call."""
 MAX_CUSTOMER_CHARACTERS = 256
 
 Texts = Annotated[list[str] | None, Length(1, 100)]
@@ -79,7 +79,7 @@ async def search_customers(
     console = call.doit.console
     if console is None:
         raise ToolError("The customers of DoiT cannot be searched here.")
-    plain = {
+    attributes = {
         "classification": classification,
         "type": type,
         "segment": segment,
@@ -98,13 +98,14 @@ async def search_customers(
     spend = {"minMonthlyCloudSpend": minMonthlyCloudSpend, "maxMonthlyCloudSpend": maxMonthlyCloudSpend}
     contracts = {"active": True} if contractsActive else {}
     filters = _without_omitted(
-        plain | {"spend": _without_omitted(spend | {"invoiced": _without_omitted(invoiced)}), "contracts": contracts}
+        attributes
+        | {"spend": _without_omitted(spend | {"invoiced": _without_omitted(invoiced)}), "contracts": contracts}
     )
     return await console.search_customers(filters, pageSize, pageToken)
 
 
 def _without_omitted(filters: dict[str, Any]) -> JsonObject:
-    """Return *filters* without unset values."""
+    """Return *filters* without omitted and empty ones."""
     return {name: value for name, value in filters.items() if value is not None and value != {}}
 
 
@@ -137,15 +138,15 @@ async def change_customer(
             raise ToolError(text) from error
         raise
     remembered = call.remember_customer(customerContext)
-    found: JsonObject = {CUSTOMER_ARGUMENT: customerContext, "domain": domain, "remembered": remembered}
+    context: JsonObject = {CUSTOMER_ARGUMENT: customerContext, "domain": domain, "remembered": remembered}
     if not remembered:
-        found["next"] = (
+        context["next"] = (
             f"Nothing is remembered between calls here: give every call the argument {CUSTOMER_ARGUMENT} as well."
         )
-    return found
+    return context
 
 
 @cache
 def employee_tools() -> tuple[Tool, ...]:
-    """Return the tools, in listing order."""
+    """Return the tools for employees, in listing order."""
     return tool_from_function(search_customers), tool_from_function(change_customer)

@@ -1,4 +1,4 @@
-"""Queries on tables in memory: filter, group, sort and export. Pure functions, without I/O."""
+"""Filters, groups, sorts and exports tables in memory, as pure functions."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .tools.result_handles import ResultTable
 
 NUMERIC_TYPES = frozenset({"float", "number", "integer", "int", "double", "numeric"})
 MAX_TEXT_SEARCHES = 8_000_000
-"""Text comparisons of one call (contains, starts_with), at about 50 ns each. Each further CHARACTERS_PER_SEARCH
-characters of a cell count as one more."""
+"""Text searches of one call (contains, starts_with), at about 50 ns each. In long cells, every CHARACTERS_PER_SEARCH
+characters count as one more search."""
 MAX_CELL_TESTS = 4_000_000
 """Cells that one call may test."""
 CHARACTERS_PER_SEARCH = 100
 MAX_ROWS_PER_SORT = 20_000
-"""Rows of one sort. A sort cannot be interrupted, so larger tables are sorted in parts that are then merged."""
+"""Rows of one sort. A sort cannot be interrupted, so larger tables are sorted in parts and then merged."""
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 MONEY_DECIMALS = 2
 QUANTITY_DECIMALS = 6
@@ -45,12 +45,12 @@ class Condition(TypedDict, total=False):
 
 def measure_names(table: ResultTable) -> list[str]:
     """Return the names of the numeric columns."""
-    return [column["name"] for column in table.columns if column["type"].lower() in NUMERIC_TYPES]
+    return [column["name"] for column in table.columns if _is_numeric(column)]
 
 
 def column_index(table: ResultTable, column: str, argument: str) -> int:
-    """Return the index of *column* in a row. Raise ApiError that lists the available columns."""
-    names = [one["name"] for one in table.columns]
+    """Return the index of *column* in a row. Raises ApiError that lists the available columns."""
+    names = [table_column["name"] for table_column in table.columns]
     if column not in names:
         raise ApiError(
             f"{argument}: unknown column {short_json(column)}. Available: {', '.join(names)}", kind="argument"
@@ -61,72 +61,74 @@ def column_index(table: ResultTable, column: str, argument: str) -> int:
 def filter_rows(table: ResultTable, conditions: Sequence[Condition]) -> ResultTable:
     """Return the rows that meet every condition.
 
-    Raise ApiError if there are too many conditions or values for this table.
+    Raises ApiError if there are too many conditions or values for this table.
     """
     rows = table.rows
     if len(conditions) * len(rows) > MAX_CELL_TESTS:
-        most = MAX_CELL_TESTS // len(rows)
-        text = f"filters: {len(conditions)} conditions are too many for {len(rows):,} rows; give at most {most}"
-        raise ApiError(text, kind="argument")
+        max_conditions = MAX_CELL_TESTS // len(rows)
+        reason = (
+            f"filters: {len(conditions)} conditions are too many for {len(rows):,} rows; give at most {max_conditions}"
+        )
+        raise ApiError(reason, kind="argument")
 
     @cache
-    def column(at: int, read: Callable[[Any], Any]) -> list[Any]:
+    def convert_column(index: int, convert: Callable[[Any], Any]) -> list[Any]:
         # Each cell is converted once, regardless of the number of conditions.
-        return [read(row[at]) for row in rows]
+        return [convert(row[index]) for row in rows]
 
-    left: Sequence[int] = range(len(rows))
+    matches: Sequence[int] = range(len(rows))
     searches = MAX_TEXT_SEARCHES
     for condition in conditions:
-        at, op = column_index(table, condition["column"], "filters"), condition["op"]
+        column, op = column_index(table, condition["column"], "filters"), condition["op"]
         if op in ("contains", "starts_with"):
-            left, searches = _filter_by_text(column(at, casefolded_text), left, condition, searches)
+            matches, searches = _filter_by_text(convert_column(column, casefolded_text), matches, condition, searches)
         elif op in ("is", "not"):
-            texts, wanted = column(at, cell_text), set(condition["values"])
-            left = [number for number in left if (texts[number] in wanted) == (op == "is")]
+            texts, values = convert_column(column, cell_text), set(condition["values"])
+            matches = [row for row in matches if (texts[row] in values) == (op == "is")]
         else:
-            left = _filter_by_number(column(at, parse_number), left, condition)
-    return ResultTable(table.columns, [rows[number] for number in left], table.about)
+            matches = _filter_by_number(convert_column(column, parse_number), matches, condition)
+    return ResultTable(table.columns, [rows[row] for row in matches], table.about)
 
 
 def _filter_by_text(
     texts: list[str], rows: Sequence[int], condition: Condition, searches: int
 ) -> tuple[Sequence[int], int]:
-    """Return the *rows* whose text contains or starts with one of the values, and how many searches are left.
+    """Return the *rows* whose text contains or starts with one of the values, and the remaining number of searches.
 
-    Raise ApiError if the condition needs more searches than that.
+    Raises ApiError if the condition needs more than *searches*.
     """
-    parts = list(dict.fromkeys(map(str.casefold, condition["values"])))
-    each = len(rows) + sum(len(texts[row]) for row in rows) // CHARACTERS_PER_SEARCH
-    if each * len(parts) > searches:
-        text = (
-            f"filters: {condition['op']} with {len(parts)} values is too much for {len(rows):,} rows; here"
-            f" {searches // each} values fit. Give fewer, or put a condition first that leaves fewer rows"
+    values = list(dict.fromkeys(map(str.casefold, condition["values"])))
+    searches_per_value = len(rows) + sum(len(texts[row]) for row in rows) // CHARACTERS_PER_SEARCH
+    if searches_per_value * len(values) > searches:
+        reason = (
+            f"filters: {condition['op']} with {len(values)} values is too much for {len(rows):,} rows; here"
+            f" {searches // searches_per_value} values fit. Give fewer, or put a condition first that leaves fewer rows"
         )
-        raise ApiError(text, kind="argument")
-    searches -= each * len(parts)
+        raise ApiError(reason, kind="argument")
+    searches -= searches_per_value * len(values)
     if condition["op"] == "starts_with":
-        starts = tuple(parts)
-        return [row for row in rows if texts[row].startswith(starts)], searches
-    without = rows
-    for part in parts:
-        without = [row for row in without if part not in texts[row]]
-    dropped = set(without)
-    return [row for row in rows if row not in dropped], searches
+        prefixes = tuple(values)
+        return [row for row in rows if texts[row].startswith(prefixes)], searches
+    others = rows
+    for value in values:
+        others = [row for row in others if value not in texts[row]]
+    excluded = set(others)
+    return [row for row in rows if row not in excluded], searches
 
 
 def _filter_by_number(numbers: list[float | None], rows: Sequence[int], condition: Condition) -> list[int]:
-    """Return the *rows* whose number is beyond any of the bounds, that is, beyond the nearest one."""
+    """Return the *rows* whose number is beyond any of the bounds, which is the same as beyond the nearest one."""
     op, bounds = condition["op"], [_parse_bound(value) for value in condition["values"]]
     bound = min(bounds) if op in ("gt", "gte") else max(bounds)
     compare: Callable[[float, float], bool] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}[op]
-    return [row for row in rows if (found := numbers[row]) is not None and compare(found, bound)]
+    return [row for row in rows if (number := numbers[row]) is not None and compare(number, bound)]
 
 
 def _parse_bound(value: str) -> float:
-    found = parse_number(value)
-    if found is None:
+    bound = parse_number(value)
+    if bound is None:
         raise ApiError(f"filters: {short_json(value)} must be a number to compare with", kind="argument")
-    return found
+    return bound
 
 
 def parse_number(cell: Any) -> float | None:
@@ -134,10 +136,10 @@ def parse_number(cell: Any) -> float | None:
     if isinstance(cell, bool) or not isinstance(cell, int | float | str):
         return None
     try:
-        found = float(cell)
+        number = float(cell)
     except (ValueError, OverflowError):
         return None
-    return found if isfinite(found) else None
+    return number if isfinite(number) else None
 
 
 def cell_text(cell: Any) -> str:
@@ -155,21 +157,21 @@ def casefolded_text(cell: Any) -> str:
 def group_rows(table: ResultTable, by: list[str], aggregate: Aggregate = "sum") -> ResultTable:
     """Return one row for each combination of the columns *by*, with the aggregated numbers and the row count."""
     keys = [column_index(table, column, "groupBy") for column in by]
-    measures = [name for name in measure_names(table) if name not in by] if aggregate != "count" else []
-    places = [column_index(table, name, "groupBy") for name in measures]
+    names = [name for name in measure_names(table) if name not in by] if aggregate != "count" else []
+    measures = [column_index(table, name, "groupBy") for name in names]
     groups: dict[tuple[str, ...], list[list[Any]]] = {}
     for row in table.rows:
         groups.setdefault(tuple(cell_text(row[key]) for key in keys), []).append(row)
     rows = [
-        [*(members[0][key] for key in keys), *(_aggregate(aggregate, members, at) for at in places), len(members)]
-        for members in groups.values()
+        [*(group[0][key] for key in keys), *(_aggregate(aggregate, group, measure) for measure in measures), len(group)]
+        for group in groups.values()
     ]
-    columns = [table.columns[key] for key in keys] + [table.columns[at] for at in places]
+    columns = [table.columns[index] for index in (*keys, *measures)]
     return ResultTable([*columns, {"name": "rowsOf" if "rows" in by else "rows", "type": "integer"}], rows, table.about)
 
 
-def _aggregate(aggregate: Aggregate, members: list[list[Any]], at: int) -> float | None:
-    values = [to_number(row[at]) for row in members if row[at] is not None]
+def _aggregate(aggregate: Aggregate, rows: list[list[Any]], column: int) -> float | None:
+    values = [to_number(row[column]) for row in rows if row[column] is not None]
     if aggregate == "sum":
         return fsum(values)
     if not values:
@@ -179,44 +181,44 @@ def _aggregate(aggregate: Aggregate, members: list[list[Any]], at: int) -> float
 
 def sort_rows(table: ResultTable, column: str, *, descending: bool) -> ResultTable:
     """Sort the rows by a column: numbers before text, empty cells last, equal rows in their original order."""
-    at = column_index(table, column, "sortBy")
-    filled = [row for row in table.rows if cell_text(row[at])]
+    index = column_index(table, column, "sortBy")
+    filled = [row for row in table.rows if cell_text(row[index])]
 
-    def rank(row: list[Any]) -> tuple[int, float, str]:
-        return _sort_key(row[at])
+    def key(row: list[Any]) -> tuple[int, float, str]:
+        return _sort_key(row[index])
 
     starts = range(0, len(filled), MAX_ROWS_PER_SORT)
-    parts = [sorted(filled[start : start + MAX_ROWS_PER_SORT], key=rank, reverse=descending) for start in starts]
-    rows = parts[0] if len(parts) == 1 else list(merge(*parts, key=rank, reverse=descending))
-    return ResultTable(table.columns, rows + [row for row in table.rows if not cell_text(row[at])], table.about)
+    parts = [sorted(filled[start : start + MAX_ROWS_PER_SORT], key=key, reverse=descending) for start in starts]
+    rows = parts[0] if len(parts) == 1 else list(merge(*parts, key=key, reverse=descending))
+    return ResultTable(table.columns, rows + [row for row in table.rows if not cell_text(row[index])], table.about)
 
 
 def _sort_key(cell: Any) -> tuple[int, float, str]:
-    found = parse_number(cell)
-    return (0, found, "") if found is not None else (1, 0.0, cell_text(cell).casefold())
+    number = parse_number(cell)
+    return (0, number, "") if number is not None else (1, 0.0, casefolded_text(cell))
 
 
 def column_totals(table: ResultTable) -> JsonObject:
     """Return the sum of each numeric column."""
-    found = {}
+    totals = {}
     for name in measure_names(table):
-        at = column_index(table, name, "")
-        found[name] = round_value(name, fsum(to_number(row[at]) for row in table.rows))
-    return found
+        index = column_index(table, name, "")
+        totals[name] = round_value(name, fsum(to_number(row[index]) for row in table.rows))
+    return totals
 
 
 def round_value(name: str, value: float) -> float:
-    """Round a number of the column *name*: money to cents, quantities to a millionth."""
+    """Round a number of the column *name*: money to cents, quantities to millionths."""
     return round(value, QUANTITY_DECIMALS if name in ("usage", "count", "rows", "rowsOf") else MONEY_DECIMALS) + 0.0
 
 
 def round_numbers(table: ResultTable) -> ResultTable:
     """Return *table* with its numbers rounded."""
-    names = {table.columns.index(column): column["name"] for column in table.columns if _is_numeric(column)}
+    names = {index: column["name"] for index, column in enumerate(table.columns) if _is_numeric(column)}
     rows = [
         [
-            round_value(names[at], cell) if at in names and isinstance(cell, float) else cell
-            for at, cell in enumerate(row)
+            round_value(names[index], cell) if index in names and isinstance(cell, float) else cell
+            for index, cell in enumerate(row)
         ]
         for row in table.rows
     ]
@@ -228,7 +230,7 @@ def _is_numeric(column: JsonObject) -> bool:
 
 
 def as_csv(table: ResultTable, max_characters: int) -> tuple[str, int]:
-    """Return header and rows as CSV (RFC 4180) of at most *max_characters* characters, and the number of rows included.
+    """Return header and rows as CSV (RFC 4180) of at most *max_characters* characters, and the number of its rows.
 
     Text that a spreadsheet would read as a formula is prefixed with an apostrophe.
     """
@@ -246,6 +248,6 @@ def _escape_formula(cell: Any) -> Any:
 
 
 def _csv_line(row: list[Any]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(map(_escape_formula, row))
-    return out.getvalue()
+    line = io.StringIO()
+    csv.writer(line).writerow(map(_escape_formula, row))
+    return line.getvalue()

@@ -15,7 +15,7 @@ DECLARED_TOOLSETS: Mapping[str, Callable[[Tool], bool]] = MappingProxyType(
         "discovery": lambda tool: tool.facts.get("discovery_list", False),
     }
 )
-"""Toolsets that tools join in their declarations; all other toolsets are areas."""
+"""Toolsets that a fact of a declaration selects; all other toolsets are areas."""
 
 
 class UnknownToolset(Exception):
@@ -49,21 +49,21 @@ def callable_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, .
 
 
 def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
-    """Return the tools to list, in the order of *tools*. Raise UnknownToolset, which lists the known names."""
+    """Return the tools to list, in the order of *tools*. Raises UnknownToolset with the available names."""
     tools = tuple(tools)
-    known = toolset_names(tools)
-    if unknown := selection.toolsets - set(known):
-        raise UnknownToolset(f"Unknown toolset {', '.join(sorted(unknown))[:80]}. Available: {', '.join(known)}")
+    names = toolset_names(tools)
+    if unknown := selection.toolsets - set(names):
+        raise UnknownToolset(f"Unknown toolset {', '.join(sorted(unknown))[:80]}. Available: {', '.join(names)}")
     if unknown := selection.tools - {tool.name for tool in tools}:
         raise UnknownToolset(f"Unknown tool {', '.join(sorted(unknown))[:80]}")
-    chosen = selection.toolsets or (frozenset() if selection.tools else frozenset({DEFAULT_TOOLSET}))
-    declared = [is_listed for name, is_listed in DECLARED_TOOLSETS.items() if name in chosen]
-    areas = chosen - DECLARED_TOOLSETS.keys()
+    toolsets = selection.toolsets or (frozenset() if selection.tools else frozenset({DEFAULT_TOOLSET}))
+    declared_filters = [is_listed for name, is_listed in DECLARED_TOOLSETS.items() if name in toolsets]
+    areas = toolsets - DECLARED_TOOLSETS.keys()
     return tuple(
         tool
         for tool in callable_tools(tools, selection)
-        if ALL_TOOLSET in chosen
+        if ALL_TOOLSET in toolsets
         or tool.area in areas
         or tool.name in selection.tools
-        or any(is_listed(tool) for is_listed in declared)
+        or any(is_listed(tool) for is_listed in declared_filters)
     )

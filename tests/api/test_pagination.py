@@ -6,7 +6,16 @@ import pytest
 
 from doit_mcp.api.areas.budgets import Budgets
 from doit_mcp.api.errors import ApiError
-from doit_mcp.api.pagination import MAX_PAGES, MAX_SEARCHED_PAGES, find_id, iterate_pages, iterate_rows, parse_page
+from doit_mcp.api.pagination import (
+    MAX_PAGES,
+    MAX_SEARCHED_PAGES,
+    find_id,
+    iterate_pages,
+    iterate_rows,
+    parse_page,
+    search_pages,
+    text_filter,
+)
 from doit_mcp.protocol.json_schema import JsonObject
 
 from .recorder import Recorder, pages_of
@@ -68,3 +77,35 @@ async def test_looking_for_a_name_is_bounded() -> None:
     with pytest.raises(ApiError, match="too many rows"):
         await find_id("a", Budgets(api).list_budgets, "budgetName")
     assert len(api.requests) == MAX_SEARCHED_PAGES
+
+
+async def test_a_search_reads_pages_until_it_has_enough_rows() -> None:
+    api = Recorder(pages_of("budgets", rows("x", "Ads"), rows("ads 2", "ads 3"), rows("ads 4")))
+    result = await search_pages(
+        Budgets(api).list_budgets,
+        text_filter("budgetName", " ADS "),
+        row_count=2,
+        max_page_size=50,
+        token=None,
+        filter="y",
+    )
+    assert [row["budgetName"] for row in result["budgets"]] == ["Ads", "ads 2", "ads 3"]
+    assert result["rowCount"] == 3 and result["pageToken"] == "2"
+    assert [request.query["maxResults"] for request in api.requests] == ["50", "50"]
+
+
+async def test_without_a_filter_a_search_returns_one_page() -> None:
+    api = Recorder(pages_of("budgets", rows("a"), rows("b")))
+    result = await search_pages(
+        Budgets(api).list_budgets, text_filter("budgetName", " "), row_count=2, max_page_size=50, token=None
+    )
+    assert result == {"budgets": rows("a"), "rowCount": 1, "pageToken": "1"}
+    assert [request.query for request in api.requests] == [{"maxResults": "2"}]
+
+
+async def test_a_search_stops_at_the_maximum_of_pages() -> None:
+    api = Recorder(pages_of("budgets", *(rows(str(number)) for number in range(MAX_PAGES + 1))))
+    result = await search_pages(
+        Budgets(api).list_budgets, text_filter("budgetName", "z"), row_count=1, max_page_size=1, token=None
+    )
+    assert result["budgets"] == [] and result["pageToken"] and len(api.requests) == MAX_PAGES

@@ -1,14 +1,25 @@
 """Allocations: rules that assign costs to teams, products or customers."""
 
-from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
+from typing import Annotated, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage, MatchMode
 from ..facts import REVERSIBLE
-from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
-from ..parameters import EpochMilliseconds, Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
+from ..parameters import (
+    EpochMilliseconds,
+    Id,
+    MaxResults,
+    Name,
+    NameAlias,
+    NameContains,
+    ObjectName,
+    OptionalId,
+    PageToken,
+    ParentFolderId,
+    SortOrder,
+)
 
 
 class AllocationPage(ListPage, total=False):
@@ -105,20 +116,20 @@ class Allocation(TypedDict, total=False):
     rules: Annotated[list[Member], "Makes a group: two or more, in order of precedence.", Length(1, 500)]
     unallocatedCosts: Annotated[str | None, "Required for groups: name for costs that match no rule."]
     anomalyDetection: Annotated[bool, "Detect anomalies in its costs. Single only."]
-    folderId: Annotated[str, "Folder to keep it in; root for none.", IDENTIFIER]
+    folderId: ParentFolderId
 
 
 class NewAllocation(Allocation, total=False):
     """An allocation to create."""
 
-    name: Required[Annotated[str, Length(1), IDENTIFIER]]
+    name: Required[ObjectName]
     description: Required[str]
 
 
 class AllocationChanges(Allocation, total=False):
     """Changes to an allocation."""
 
-    name: Annotated[str, Length(1), IDENTIFIER]
+    name: ObjectName
     description: str
 
 
@@ -149,7 +160,7 @@ class Allocations(Area):
             "mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
-        name: Annotated[str | None, "Same as nameContains.", IDENTIFIER] = None,
+        name: NameAlias = None,
         sortBy: Literal["id", "name", "owner", "description", "type", "createTime", "updateTime"] | None = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, AllocationPage]:
@@ -172,8 +183,7 @@ class Allocations(Area):
         self, *, id: OptionalId = None, name: Name = None
     ) -> Annotated[JsonObject, AllocationDetails]:
         """Show one allocation with the rules that select its costs. Give its id or its name."""
-        found = id or await find_id(name or "", self._allocations, "name", nameContains=name)
-        return await self._allocation(id=found)
+        return await self._allocation(id=id or await find_id(name or "", self._allocations, "name", nameContains=name))
 
     @post("/analytics/v1/allocations", confirm=False, verify_with=get_allocation)
     async def _create(self, **allocation: Unpack[NewAllocation]) -> JsonObject: ...
@@ -204,29 +214,29 @@ class Allocations(Area):
 
 
 API_NAMES = {"inverse_selection": "inverse", "include_null": "includeNull"}
+"""The API's names of component fields, by their former names."""
 
 
 def with_api_names(allocation: JsonObject) -> JsonObject:
     """Return an allocation whose rules use the API's names, not former ones. If both are given, the API's wins."""
-    found = dict(allocation)
-    if "rule" in found:
-        found["rule"] = _rule_with_api_names(found["rule"])
-    if "rules" in found:
-        found["rules"] = [_rule_with_api_names(one) for one in found["rules"]]
-    return found
+    body = dict(allocation)
+    if "rule" in body:
+        body["rule"] = _rule_with_api_names(body["rule"])
+    if "rules" in body:
+        body["rules"] = [_rule_with_api_names(rule) for rule in body["rules"]]
+    return body
 
 
 def _rule_with_api_names(rule: JsonObject) -> JsonObject:
     if "components" not in rule:
         return rule
-    return {**rule, "components": [_component_with_api_names(one) for one in rule["components"]]}
+    return {**rule, "components": [_component_with_api_names(component) for component in rule["components"]]}
 
 
 def _component_with_api_names(component: JsonObject) -> JsonObject:
-    old: JsonObject = {API_NAMES[name]: value for name, value in component.items() if name in API_NAMES}
-    own = {name: value for name, value in component.items() if name not in API_NAMES}
-    found: dict[str, Any] = {**old, **own}
-    if found["type"] != "attribution":
-        return found
-    key = found["key"]
-    return {**found, "type": "allocation_rule", "key": "allocation_rule" if key == "attribution" else key}
+    renamed: JsonObject = {API_NAMES[name]: value for name, value in component.items() if name in API_NAMES}
+    body = renamed | {name: value for name, value in component.items() if name not in API_NAMES}
+    if body["type"] != "attribution":
+        return body
+    key = body["key"]
+    return {**body, "type": "allocation_rule", "key": "allocation_rule" if key == "attribution" else key}

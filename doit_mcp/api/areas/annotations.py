@@ -7,7 +7,7 @@ from ..common_types import ListPage
 from ..facts import REVERSIBLE
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
-from ..parameters import Id, MaxResults, OptionalId, PageToken, SortOrder
+from ..parameters import Id, MaxResults, OptionalId, PageToken, Rfc3339, SortOrder
 
 PAGE_SIZE = 500
 
@@ -32,8 +32,8 @@ class AnnotationDetails(TypedDict, total=False):
     timestamp: Annotated[str, "The time it refers to, RFC 3339."]
     reports: Annotated[list[str], "Report ids."]
     labels: Annotated[list[JsonObject], "Each with id and name."]
-    createTime: Annotated[str, "RFC 3339."]
-    updateTime: Annotated[str, "RFC 3339."]
+    createTime: Rfc3339
+    updateTime: Rfc3339
 
 
 class NewAnnotation(TypedDict, total=False):

@@ -7,7 +7,7 @@ from ...resilience.compute_thread import run_in_thread
 from ..common_types import ListPage
 from ..operation import Area, get, offers
 from ..pagination import LARGE_PAGE_SIZE, parse_page
-from ..parameters import Id, MaxResults, PageToken, SortOrder
+from ..parameters import Id, MaxResults, PageToken, Rfc3339, SortOrder
 from ..timestamps import format_timestamp
 from ..value_kinds import Label, Moment, UsDollars
 
@@ -59,7 +59,7 @@ class AnomalyDetails(TypedDict, total=False):
     expectedMaxCost: float
     severityLevel: str
     status: str
-    startTime: Annotated[str, "RFC 3339."]
+    startTime: Rfc3339
     endTime: Annotated[str, "RFC 3339; empty while it is ongoing."]
     resourceData: list[JsonObject]
 
@@ -104,7 +104,7 @@ class Anomalies(Area):
     ) -> Annotated[JsonObject, AnomalyPage]:
         """List cost anomalies, newest first: unexpected spending with its size, severity and causes. An empty list does
         not prove normal spending: detection depends on the customer's sensitivity setting."""
-        answer = await self._anomalies(
+        response = await self._anomalies(
             maxResults=maxResults or PAGE_SIZE,
             pageToken=pageToken,
             filter=filter,
@@ -114,13 +114,13 @@ class Anomalies(Area):
             maxCreationTime=maxCreationTime,
             includeNotifications=includeNotifications,
         )
-        page = parse_page(answer, "anomalies")
+        page = parse_page(response, "anomalies")
         rows = (
             _format_anomalies(page.rows)
             if len(page.rows) <= LARGE_PAGE_SIZE
             else await run_in_thread(_format_anomalies, page.rows)
         )
-        return {**page.answer, "rowCount": len(rows), "anomalies": rows, "pageToken": page.next_token or None}
+        return {**page.response, "rowCount": len(rows), "anomalies": rows, "pageToken": page.next_token or None}
 
     @get("/anomalies/v1/{id}", default_list=True)
     async def _anomaly(self, *, id: Id) -> JsonObject: ...
@@ -137,7 +137,7 @@ def _format_anomalies(rows: list[JsonObject]) -> list[JsonObject]:
 
 
 def format_anomaly(anomaly: JsonObject) -> JsonObject:
-    """Return an anomaly with times as text and every field that the previous server returned."""
+    """Return an anomaly with its times as RFC 3339 and a value for every field that the previous server returned."""
     return {
         **dict.fromkeys((*TEXT_FIELDS, "timeFrame"), ""),
         "costOfAnomaly": 0,

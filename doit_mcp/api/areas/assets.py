@@ -7,8 +7,8 @@ from ..common_types import ListPage
 from ..errors import ApiError
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, patch, post
-from ..pagination import MAX_PAGES, find_id, iterate_pages
-from ..parameters import Id, MaxResults, Name, OptionalId, PageToken
+from ..pagination import find_id, search_pages, text_filter
+from ..parameters import ConsoleLink, Id, MaxResults, Name, OptionalId, PageToken
 
 PAGE_SIZE = 100
 MAX_ROWS = 249
@@ -29,19 +29,19 @@ class AssetDetails(TypedDict, total=False):
     name: str
     type: str
     quantity: Annotated[int, "Licenses or seats assigned."]
-    url: Annotated[str, "Link to it in the DoiT console."]
+    url: ConsoleLink
     properties: Annotated[
         JsonObject, "customerDomain, customerID, reseller and subscription: plan, seats, renewalSettings, status, SKU."
     ]
 
 
-class Licenses(TypedDict, total=False):
+class AssetChanges(TypedDict, total=False):
     """Changes to an asset."""
 
     quantity: Annotated[int, "The new total number of licenses, not the increase.", Range(0)]
 
 
-class NewAsset(TypedDict, total=False):
+class CreatedAsset(TypedDict, total=False):
     """The asset that was created."""
 
     accountID: str
@@ -75,22 +75,14 @@ class Assets(Area):
     ) -> Annotated[JsonObject, AssetPage]:
         """List the customer's assets, newest first: billing accounts and license subscriptions. With name, a pageToken
         in the result means that older assets were not searched yet."""
-        rows = maxResults or PAGE_SIZE
-        wanted = (name or "").strip().casefold()
-        found: list[JsonObject] = []
-        page = None
-        async for page in iterate_pages(
+        return await search_pages(
             self._assets,
-            max_pages=MAX_PAGES if wanted else 1,
-            token=pageToken or "",
-            maxResults=MAX_ROWS if wanted else rows,
+            text_filter("name", name),
+            row_count=maxResults or PAGE_SIZE,
+            max_page_size=MAX_ROWS,
+            token=pageToken,
             filter=filter,
-        ):
-            found += [row for row in page.rows if wanted in str(row.get("name") or "").casefold()]
-            if len(found) >= rows:
-                break
-        whole: JsonObject = page.answer if page is not None else {}
-        return {**whole, "assets": found} | ({"rowCount": len(found)} if wanted else {})
+        )
 
     @get("/billing/v1/assets/{id}")
     async def _asset(self, *, id: Id) -> JsonObject: ...
@@ -101,10 +93,12 @@ class Assets(Area):
         return await self._asset(id=id or await find_id(name or "", self._assets, "name"))
 
     @patch("/billing/v1/assets/{id}", open_world=True, alias="id_of_asset", confirm=True, preview_with=get_asset)
-    async def _update(self, *, id: Id, **changes: Unpack[Licenses]) -> JsonObject: ...
+    async def _update(self, *, id: Id, **changes: Unpack[AssetChanges]) -> JsonObject: ...
 
     @offers(_update)
-    async def update_asset(self, *, id: AssetId, **changes: Unpack[Licenses]) -> Annotated[JsonObject, AssetDetails]:
+    async def update_asset(
+        self, *, id: AssetId, **changes: Unpack[AssetChanges]
+    ) -> Annotated[JsonObject, AssetDetails]:
         """Change the number of licenses of a Google Workspace or Office 365 subscription. This changes the cost: tell
         the user the current and the new number first."""
         # The API could read a missing number as 0 and remove all licenses.
@@ -122,7 +116,7 @@ class Assets(Area):
         rootEmail: Annotated[
             str | None, "Email address of the new account's root user.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER
         ] = None,
-    ) -> Annotated[JsonObject, NewAsset]:
+    ) -> Annotated[JsonObject, CreatedAsset]:
         """Create a cloud account for the customer. It costs money and cannot be deleted with these tools: use it only
         on request, after the user approves the name and the root email address."""
         ...

@@ -25,16 +25,17 @@ class Auth(Area):
     async def validate_user(self) -> Annotated[JsonObject, User]:
         """Show the signed-in user's email address and the customer's domain. Use it to check the connection and whose
         data the other tools show."""
-        found = await self._validate()
-        return {**found, "id": account_key(found)}
+        user = await self._validate()
+        return {**user, "id": account_key(user)}
 
 
 def account_key(user: JsonObject) -> str:
     """Return a key that identifies a user of one customer.
 
-    Clients with several accounts tell them apart by it. It includes the customer because one person can have a
-    connection to each. Raise ApiError ("answer") if the API does not say who is signed in."""
-    told = [value.strip().lower() for name in ("domain", "email") if isinstance(value := user.get(name), str)]
-    if not any(told):
+    Clients use it to distinguish several connected accounts. It includes the customer, because one person can have an
+    account with each of several customers. Raises ApiError ("answer") if the response does not identify the user.
+    """
+    values = [value.strip().lower() for name in ("domain", "email") if isinstance(value := user.get(name), str)]
+    if not any(values):
         raise ApiError("the response does not name the signed-in user", kind="answer")
-    return "/".join(part for part in told if part)
+    return "/".join(value for value in values if value)

@@ -80,24 +80,24 @@ class Ava(Area):
         """Ask Ava, DoiT's assistant, in plain words and get the complete answer. Cost tools are faster and exact for
         numbers; Ava knows the product and the customer's setup. For long questions, use ask_ava_streaming."""
         # A conversation that is not stored cannot be continued.
-        asked: SingleAvaQuestion = {
+        body: SingleAvaQuestion = {
             "question": question,
             "ephemeral": not conversationId if ephemeral is None else ephemeral,
         }
         if conversationId is not None:
-            asked["conversationId"] = conversationId
+            body["conversationId"] = conversationId
         try:
-            said = await self._ask(**asked)
+            reply = await self._ask(**body)
         except ApiError as error:
             if error.kind == "timeout":
                 error.reason = TOO_SLOW
             raise
-        # The status is sent before the answer is known, so the body reports failures.
-        if isinstance(failed := said.get("error"), str) and failed:
-            raise ApiError(clean_text(failed), kind="fault")
-        if not isinstance(said.get("answer"), str):
+        # The API sends the status before it has the answer, so the body reports failures.
+        if isinstance(error_text := reply.get("error"), str) and error_text:
+            raise ApiError(clean_text(error_text), kind="fault")
+        if not isinstance(reply.get("answer"), str):
             raise ApiError("the response has no answer", kind="answer")
-        return said
+        return reply
 
     @post("/ava/v1/feedback", open_world=True, confirm=WORDS_OF_THE_USER, undone_by="nothing")
     async def ava_feedback(self, **feedback: Unpack[Feedback]) -> None:

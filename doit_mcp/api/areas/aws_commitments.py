@@ -21,6 +21,8 @@ MemberAccount = Annotated[str, "Member account, 12 digits.", Pattern(r"^\d{12}$"
 RowLimit = Annotated[MaxResults, Range(1, 500)]
 Service = Literal["compute", "database"]
 ShortText = Annotated[str | None, Length(1, 100)]
+MonthlyStats = Annotated[JsonObject, "Last 6 months: esr, onDemandCost, costWithSavings."]
+DailyCoverage = Annotated[JsonObject, "Last 30 days: cost on demand and by kind of commitment."]
 
 
 class OrganizationPage(ListPage, total=False):
@@ -38,8 +40,8 @@ class Organization(TypedDict, total=False):
     stats30d: JsonObject
     savingsTotals: JsonObject
     monthlyPotentialSavings: Annotated[JsonObject, "Additional monthly savings if all recommendations are bought."]
-    monthlyStats: Annotated[JsonObject, "Last 6 months: esr, onDemandCost, costWithSavings."]
-    dailyCoverage: Annotated[JsonObject, "Last 30 days: cost on demand and by kind of commitment."]
+    monthlyStats: MonthlyStats
+    dailyCoverage: DailyCoverage
 
 
 class MemberPage(ListPage, total=False):
@@ -57,8 +59,8 @@ class Member(TypedDict, total=False):
     stats30d: JsonObject
     savingsTotals: JsonObject
     monthlyPotentialSavings: JsonObject
-    monthlyStats: Annotated[JsonObject, "Last 6 months: esr, onDemandCost, costWithSavings."]
-    dailyCoverage: Annotated[JsonObject, "Last 30 days: cost on demand and by kind of commitment."]
+    monthlyStats: MonthlyStats
+    dailyCoverage: DailyCoverage
 
 
 class SavingsPlanPage(ListPage, total=False):

@@ -5,6 +5,7 @@ from typing import Annotated, TypedDict
 from ...protocol.json_schema import JsonObject, Pattern
 from ..markers import IDENTIFIER
 from ..operation import Area, get
+from ..parameters import Rfc3339
 
 SUMMARY = (
     "summary: aws, doit and awsWithoutDoit, each with serviceCharges, discounts, tax, supportCharges, "
@@ -19,7 +20,7 @@ class PayerExplainer(TypedDict, total=False):
 
     customerId: str
     invoiceMonth: str
-    updateTime: Annotated[str, "RFC 3339."]
+    updateTime: Rfc3339
     payers: Annotated[JsonObject, f"By payer account, with payerId, friendlyName and {SUMMARY}."]
     doitCredits: JsonObject
     invoiceAdjustments: JsonObject

@@ -6,7 +6,7 @@ from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
 from ..markers import IDENTIFIER
 from ..operation import Area, get, post
-from ..parameters import MaxResults, PageToken
+from ..parameters import DryRun, MaxResults, PageToken
 
 PMA = "program management account"
 
@@ -153,7 +153,7 @@ class BillingTransfer(Area):
     async def create_billing_transfer_handshakes(
         self,
         *,
-        dryRun: Annotated[bool | None, "true only reports what would happen."] = None,
+        dryRun: DryRun = None,
         **batch: Unpack[NewHandshakes],
     ) -> Annotated[JsonObject, Handshakes]:
         """Map resellers to a distributor for AWS billing transfer and optionally send them AWS handshakes. Items can

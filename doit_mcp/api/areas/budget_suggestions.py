@@ -23,26 +23,26 @@ class SuggestionList(TypedDict, total=False):
     rowCount: int
 
 
-class Accepting(TypedDict, total=False):
-    """The budget that was created for a suggestion."""
+class Acceptance(TypedDict, total=False):
+    """The acceptance of a suggestion: the budget that was created for it."""
 
     budgetId: Required[Annotated[str, "Id of the budget created for it.", Length(1, 500), IDENTIFIER]]
     editedBeforeAccept: Annotated[bool, "Whether the user changed the suggestion."]
 
 
-class Accepted(TypedDict, total=False):
+class AcceptedSuggestion(TypedDict, total=False):
     """An accepted suggestion."""
 
     budgetId: str
 
 
-class Dismissing(TypedDict, total=False):
+class Dismissal(TypedDict, total=False):
     """The reason for dismissing a suggestion."""
 
     reason: Literal["not_relevant", "wrong_amount", "covered_elsewhere", "other"]
 
 
-class Dismissed(TypedDict, total=False):
+class DismissedSuggestion(TypedDict, total=False):
     """A dismissed suggestion."""
 
     id: str
@@ -65,8 +65,8 @@ class BudgetSuggestions(Area):
         undone_by="nothing",
     )
     async def accept_budget_suggestion(
-        self, *, id: SuggestionId, **body: Unpack[Accepting]
-    ) -> Annotated[JsonObject, Accepted]:
+        self, *, id: SuggestionId, **body: Unpack[Acceptance]
+    ) -> Annotated[JsonObject, AcceptedSuggestion]:
         """Mark a budget suggestion as accepted. This creates no budget: create it with create_budget first, and give
         its id."""
         ...
@@ -79,7 +79,7 @@ class BudgetSuggestions(Area):
         verify_with=None,
     )
     async def dismiss_budget_suggestion(
-        self, *, id: SuggestionId, **body: Unpack[Dismissing]
-    ) -> Annotated[JsonObject, Dismissed]:
+        self, *, id: SuggestionId, **body: Unpack[Dismissal]
+    ) -> Annotated[JsonObject, DismissedSuggestion]:
         """Dismiss a budget suggestion, so that it is no longer suggested. This cannot be undone."""
         ...

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import Collaborator, Currency, Filter, ListPage, Role, SlackChannel
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
-from ..markers import EXTERNAL_TARGET, IDENTIFIER
+from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import (
@@ -15,10 +15,15 @@ from ..parameters import (
     Id,
     MaxResults,
     Name,
+    NameAlias,
     NameContains,
+    ObjectName,
     OptionalId,
     PageToken,
 )
+
+BudgetType = Literal["fixed", "recurring"]
+StartPeriod = Annotated[int, "Start of its first period, in milliseconds since 1970."]
 
 
 class BudgetPage(ListPage, total=False):
@@ -91,19 +96,19 @@ class Budget(TypedDict, total=False):
 class NewBudget(Budget, total=False):
     """A budget to create."""
 
-    name: Required[Annotated[str, Length(1), IDENTIFIER]]
+    name: Required[ObjectName]
     currency: Required[Currency]
-    type: Required[Literal["fixed", "recurring"]]
-    startPeriod: Required[Annotated[int, "Start of its first period, in milliseconds since 1970."]]
+    type: Required[BudgetType]
+    startPeriod: Required[StartPeriod]
 
 
 class BudgetChanges(Budget, total=False):
     """Changes to a budget."""
 
-    name: Annotated[str, Length(1), IDENTIFIER]
+    name: ObjectName
     currency: Currency
-    type: Literal["fixed", "recurring"]
-    startPeriod: Annotated[int, "Start of its first period, in milliseconds since 1970."]
+    type: BudgetType
+    startPeriod: StartPeriod
 
 
 class Budgets(Area):
@@ -133,7 +138,7 @@ class Budgets(Area):
             "(atRisk, onTrack, unknown). Repeated keys mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
-        name: Annotated[str | None, "Same as nameContains.", IDENTIFIER] = None,
+        name: NameAlias = None,
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, BudgetPage]:

@@ -5,7 +5,7 @@ from typing import Annotated, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length
 from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, post, put
-from ..parameters import Id
+from ..parameters import Id, Rfc3339
 
 FEATURE = "hasRequiredPermissions: whether the role allows it"
 
@@ -27,10 +27,10 @@ class Account(TypedDict, total=False):
     s3BucketRegion: str
     supportedFeatures: Annotated[list[JsonObject], f"Each with name; {FEATURE}."]
     enabledFeatures: list[str]
-    timeLinked: Annotated[str, "RFC 3339."]
+    timeLinked: Rfc3339
 
 
-class Settings(TypedDict, total=False):
+class FeatureSettings(TypedDict, total=False):
     """The features to use with an account."""
 
     s3Bucket: Annotated[str, "CloudTrail log bucket; only with, and required by, feature real-time-data.", Length(1)]
@@ -44,7 +44,7 @@ class Settings(TypedDict, total=False):
     ]
 
 
-class Role(Settings, total=False):
+class NewAccount(FeatureSettings, total=False):
     """An account to connect."""
 
     accountID: Required[AccountId]
@@ -83,14 +83,14 @@ class CloudConnect(Area):
         verify_with=None,
         targets=("accountID",),
     )
-    async def create_account_role(self, **role: Unpack[Role]) -> Annotated[JsonObject, Account]:
+    async def create_account_role(self, **role: Unpack[NewAccount]) -> Annotated[JsonObject, Account]:
         """Connect an AWS account to DoiT with an existing IAM role, or replace the role of a connected account. This
         gives DoiT access to the account: use it only on request, after the user approves the account and the role."""
         ...
 
     @put("/core/v1/cloudconnect/aws/accounts/{accountID}", confirm=True, preview_with=get_aws_account, verify_with=None)
     async def update_aws_feature(
-        self, *, accountID: AccountId, **settings: Unpack[Settings]
+        self, *, accountID: AccountId, **settings: Unpack[FeatureSettings]
     ) -> Annotated[JsonObject, Account]:
         """Set the features of a connected AWS account. The list replaces the current one: read get_aws_account first."""
         ...

@@ -1,12 +1,14 @@
-"""Cloud Diagrams: diagrams of cloud accounts and their changes. A layer (statussheet) is one account's part of a
-diagram (scheme)."""
+"""Cloud Diagrams: diagrams of cloud accounts and their changes.
+
+The API calls a diagram a scheme. A layer (statussheet) is the part of a diagram that shows one account.
+"""
 
 from typing import Annotated, Any, Literal, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern, Range
 from ..markers import IDENTIFIER
 from ..operation import Area, get, offers, post
-from ..parameters import Id
+from ..parameters import DATE_PATTERN, Id
 from .cloud_diagrams_types import (
     ActivityGroups,
     ComponentIds,
@@ -26,7 +28,6 @@ from .cloud_diagrams_types import (
     Snapshots,
 )
 
-DATE_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}$")
 TIMESTAMP_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$")
 NARROW_HINT = "Ask for fewer with limit, and for the next ones with offset."
 
@@ -36,6 +37,10 @@ Offset = Annotated[int | None, "Number to skip.", Range(0)]
 DiagramType = Literal["application", "infrastructure", "network", "template"]
 NodeType = Literal["app_component", "app_group", "app_link", "attachment", "group", "host", "link", "service"]
 Ids = Annotated[list[str] | None, Length(maximum=500)]
+Interval = Literal["day", "week", "month"]
+Direction = Literal["downstream", "upstream", "both"]
+Depth = Literal["direct", "transitive"]
+RelationshipKind = Literal["edges", "group_members", "both"]
 IncludeKind = Annotated[bool | None, "Include components of this kind."]
 
 
@@ -110,8 +115,8 @@ class CloudDiagrams(Area):
     ) -> Annotated[JsonObject, Diagrams]:
         """List all diagrams with their layers, or load some of them with their components (include_components, element,
         link …). Whole layers are large: for one resource, use search_cloud_diagrams."""
-        named = {"scheme": scheme_ids, "statussheet": layer_ids, "template": template}
-        body: Any = {name: value for name, value in named.items() if value is not None}
+        selection = {"scheme": scheme_ids, "statussheet": layer_ids, "template": template}
+        body: Any = {name: value for name, value in selection.items() if value is not None}
         return await self._components(
             components=include_components,
             external=external,
@@ -167,9 +172,7 @@ class CloudDiagrams(Area):
         ...
 
     @get("/clouddiagrams/v1/statussheet/{id}/costs", slow=True)
-    async def _costs(
-        self, *, id: Id, startDate: str, endDate: str, interval: Literal["day", "week", "month"] | None = None
-    ) -> JsonObject: ...
+    async def _costs(self, *, id: Id, startDate: str, endDate: str, interval: Interval | None = None) -> JsonObject: ...
 
     @offers(_costs)
     async def get_cloud_diagram_cost_snapshot(
@@ -178,7 +181,7 @@ class CloudDiagrams(Area):
         layerId: LayerId,
         startDate: Annotated[str, "First day, YYYY-MM-DD.", DATE_PATTERN],
         endDate: Annotated[str, "Last day, YYYY-MM-DD.", DATE_PATTERN],
-        interval: Annotated[Literal["day", "week", "month"] | None, "Interval of the trend. Default: day."] = None,
+        interval: Annotated[Interval | None, "Interval of the trend. Default: day."] = None,
     ) -> Annotated[JsonObject, CostSnapshot]:
         """Show the cost of the resources on a layer in a period: total, change, trend, and the most expensive resources
         and services. For other cost questions, use run_query."""
@@ -217,9 +220,9 @@ class CloudDiagrams(Area):
         *,
         id: Id,
         rid: Id,
-        direction: Literal["downstream", "upstream", "both"] | None = None,
-        depth: Literal["direct", "transitive"] | None = None,
-        kind: Literal["edges", "group_members", "both"] | None = None,
+        direction: Direction | None = None,
+        depth: Depth | None = None,
+        kind: RelationshipKind | None = None,
     ) -> JsonObject: ...
 
     @offers(_relationships)
@@ -228,12 +231,10 @@ class CloudDiagrams(Area):
         *,
         layerId: LayerId,
         resourceId: Annotated[Id, "Id of a node, element or group on the layer, from search_cloud_diagrams."],
-        direction: Annotated[Literal["downstream", "upstream", "both"] | None, "Default: both."] = None,
-        depth: Annotated[
-            Literal["direct", "transitive"] | None, "Default: direct. transitive: everything reachable."
-        ] = None,
+        direction: Annotated[Direction | None, "Default: both."] = None,
+        depth: Annotated[Depth | None, "Default: direct. transitive: everything reachable."] = None,
         kind: Annotated[
-            Literal["edges", "group_members", "both"] | None,
+            RelationshipKind | None,
             "Default: edges (links). group_members: members of a group, or the groups it belongs to.",
         ] = None,
     ) -> Annotated[JsonObject, Relationships]:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..markers import IDENTIFIER
+from ..parameters import Rfc3339
 
 IdList = Annotated[list[str], Length(1, 500)]
 
@@ -129,7 +130,7 @@ class Snapshot(TypedDict, total=False):
 
     _id: str
     name: str
-    createdAt: Annotated[str, "RFC 3339."]
+    createdAt: Rfc3339
     prevState: Annotated[str, "Id of the previous snapshot."]
 
 

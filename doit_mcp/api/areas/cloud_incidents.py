@@ -6,7 +6,7 @@ from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import ListPage
 from ..errors import ApiError
 from ..operation import Area, get, offers
-from ..pagination import MAX_PAGES, find_id, iterate_pages
+from ..pagination import find_id, search_pages
 from ..parameters import CreatedSince, CreatedUntil, EpochMilliseconds, Id, MaxResults, OptionalId, PageToken
 
 PAGE_SIZE = 40
@@ -73,23 +73,16 @@ class CloudIncidents(Area):
     ) -> Annotated[JsonObject, IncidentPage]:
         """List incidents of the cloud providers, newest first, active and past. With platform, a pageToken in the
         result means that older incidents were not searched yet. For the customer's own cost, use get_anomalies."""
-        rows = maxResults or PAGE_SIZE
-        found: list[JsonObject] = []
-        page = None
-        async for page in iterate_pages(
+        return await search_pages(
             self._incidents,
-            max_pages=MAX_PAGES if platform else 1,
-            token=pageToken or "",
-            maxResults=MAX_ROWS if platform else rows,
+            (lambda row: row.get("platform") == platform) if platform else None,
+            row_count=maxResults or PAGE_SIZE,
+            max_page_size=MAX_ROWS,
+            token=pageToken,
             filter=filter,
             minCreationTime=minCreationTime,
             maxCreationTime=maxCreationTime,
-        ):
-            found += [row for row in page.rows if platform in (None, row.get("platform"))]
-            if len(found) >= rows:
-                break
-        whole: JsonObject = page.answer if page is not None else {}
-        return {**whole, "incidents": found} | ({"rowCount": len(found)} if platform else {})
+        )
 
     @get("/core/v1/cloudincidents/{id}")
     async def _incident(self, *, id: Id) -> JsonObject: ...

@@ -9,7 +9,7 @@ from ..common_types import ListPage
 from ..errors import ApiError
 from ..markers import IDENTIFIER, TEXT_WITH_LINKS
 from ..operation import Area, get, offers, post
-from ..parameters import Id, MaxResults, PageToken
+from ..parameters import Id, MaxResults, PageToken, Rfc3339
 
 Instruction = Annotated[str, "What to change, in plain language.", Length(1, 20_000), TEXT_WITH_LINKS]
 RowLimit = Annotated[MaxResults, Range(1, 500)]
@@ -45,18 +45,18 @@ class TemplateDetails(TypedDict, total=False):
     name: str
     description: str
     instructions: Annotated[str, "How to set it up and use it."]
-    createTime: Annotated[str, "RFC 3339."]
-    updateTime: Annotated[str, "RFC 3339."]
+    createTime: Rfc3339
+    updateTime: Rfc3339
 
 
-class Started(TypedDict, total=False):
+class StartedRun(TypedDict, total=False):
     """A started run."""
 
     executionLink: Annotated[str, "Link to the run's progress."]
 
 
-class Refinement(TypedDict, total=False):
-    """Changes to a flow, or the purpose of a new one."""
+class FlowInstruction(TypedDict, total=False):
+    """An instruction to the assistant that builds and changes flows."""
 
     question: Required[Instruction]
     conversationId: ConversationId
@@ -65,13 +65,14 @@ class Refinement(TypedDict, total=False):
 def parse_flow_id(text: str) -> str:
     """Return the flow id in *text*: the id itself or, as the previous server accepted it, the flow's trigger URL.
 
-    Only the id of a URL is used; nothing is ever sent to its host. Raise ApiError ("argument") for any other text."""
-    plain = text.strip()
-    found = TRIGGER_URL.fullmatch(plain)
-    flow = found[1] if found else plain
-    if "/" in flow or "%" in flow or len(flow) > MAX_FLOW_ID_CHARACTERS:
+    Only the id of a URL is used; nothing is ever sent to its host. Raises ApiError ("argument") for any other text.
+    """
+    text = text.strip()
+    match = TRIGGER_URL.fullmatch(text)
+    flow_id = match[1] if match else text
+    if "/" in flow_id or "%" in flow_id or len(flow_id) > MAX_FLOW_ID_CHARACTERS:
         raise ApiError("flowID: must be the id alone, as list_cloudflows shows it", kind="argument")
-    return flow
+    return flow_id
 
 
 class Cloudflow(Area):
@@ -121,21 +122,21 @@ class Cloudflow(Area):
         requestBodyJson: Annotated[
             JsonObject | None, "Payload for the flow's webhook, in the form that the flow expects. Default: {}."
         ] = None,
-    ) -> Annotated[JsonObject, Started]:
+    ) -> Annotated[JsonObject, StartedRun]:
         """Run a published CloudFlow automation that has a webhook trigger. It acts on cloud accounts: use it only on
         request. Returns a link at once; for the outcome of the run, use list_cloudflows. Refused while a run is in
         progress."""
         return await self._trigger(flowId=parse_flow_id(flowID), payload=requestBodyJson or {})
 
     @post("/cloudflow/v1/flows/actions/build", stream=True)
-    def build_cloud_flow(self, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
+    def build_cloud_flow(self, **body: Unpack[FlowInstruction]) -> AsyncGenerator[JsonObject, None]:
         """Create a CloudFlow automation by describing what it should do: an assistant builds its steps. Takes a few
         minutes and may ask a question; answer it with the same conversationId. To change a flow, use refine_cloudflow.
         """
         ...
 
     @post("/cloudflow/v1/flows/{flowId}/actions/refine", stream=True)
-    def refine_cloudflow(self, *, flowId: str, **body: Unpack[Refinement]) -> AsyncGenerator[JsonObject, None]:
+    def refine_cloudflow(self, *, flowId: str, **body: Unpack[FlowInstruction]) -> AsyncGenerator[JsonObject, None]:
         """Change a CloudFlow automation by describing what it should do: an assistant edits its steps. Takes a minute
         or more and may ask a question; answer it with the same conversationId. The flow changes while the assistant
         works."""

@@ -7,7 +7,7 @@ from ..common_types import ListPage
 from ..errors import ApiError
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
-from ..parameters import Id, MaxResults, PageToken
+from ..parameters import Id, MaxResults, PageToken, Rfc3339
 
 FIELDS = "connectionId, name, description, enabled, status, gcpConfig or awsConfig, collaborators"
 
@@ -32,8 +32,8 @@ class ConnectionDetails(TypedDict, total=False):
     gcpConfig: Annotated[JsonObject, "With status and deploymentCommand, which must be run in Google Cloud."]
     awsConfig: Annotated[JsonObject, "With the status of each account in context."]
     collaborators: list[JsonObject]
-    createdAt: Annotated[str, "RFC 3339."]
-    updatedAt: Annotated[str, "RFC 3339."]
+    createdAt: Rfc3339
+    updatedAt: Rfc3339
 
 
 class CustomRole(TypedDict, total=False):

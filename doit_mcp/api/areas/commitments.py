@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypedDict
 from ...protocol.json_schema import JsonObject
 from ..common_types import ListPage
 from ..operation import Area, get
-from ..parameters import EpochMilliseconds, Id, MaxResults, PageToken, SortOrder
+from ..parameters import EpochMilliseconds, Id, MaxResults, PageToken, Rfc3339, SortOrder
 
 
 class CommitmentPage(ListPage, total=False):
@@ -24,8 +24,8 @@ class CommitmentDetails(TypedDict, total=False):
     id: str
     name: str
     cloudProvider: Literal["google-cloud", "amazon-web-services", "microsoft-azure"]
-    startDate: Annotated[str, "RFC 3339."]
-    endDate: Annotated[str, "RFC 3339."]
+    startDate: Rfc3339
+    endDate: Rfc3339
     currency: str
     totalCommitmentValue: Annotated[float, "Committed amount, in its currency."]
     totalCurrentAttainment: Annotated[float, "Attained so far."]

@@ -3,14 +3,13 @@
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, post, put
-from ..parameters import Id
+from ..parameters import CloudAccountIds, Id, ObjectName, Rfc3339
 
 TemplateId = Annotated[Id, "Template id, from list_contract_templates."]
 Timestamp = Annotated[str, "RFC 3339.", Length(10, 64)]
-AccountIds = Annotated[list[str], "Cloud account ids.", Length(maximum=1000)]
 Filters = Annotated[list[JsonObject], Length(maximum=100)]
+FilterFormula = Annotated[str, "How to combine the filters: A AND B."]
 
 PERMISSION = "ContractTemplatesAdmin, and the entitlement to contract templates"
 
@@ -34,8 +33,8 @@ class TemplateDetails(TypedDict, total=False):
     platform: str
     status: Annotated[str, "active or archived."]
     structure: Annotated[str, "The preset it started from; blank: none."]
-    eligibleFrom: Annotated[str, "RFC 3339."]
-    eligibleTo: Annotated[str, "RFC 3339."]
+    eligibleFrom: Rfc3339
+    eligibleTo: Rfc3339
     billingRules: list[JsonObject]
     priceBooks: list[JsonObject]
     customLineItems: list[JsonObject]
@@ -45,9 +44,9 @@ class BillingRule(TypedDict, total=False):
     """The costs to bill."""
 
     name: str
-    managementAccounts: AccountIds
+    managementAccounts: CloudAccountIds
     filters: Filters
-    formula: Annotated[str, "How to combine the filters: A AND B."]
+    formula: FilterFormula
 
 
 class PriceRule(TypedDict, total=False):
@@ -57,7 +56,7 @@ class PriceRule(TypedDict, total=False):
     percentageChange: Annotated[float, "-5 is 5 % off. Give either this or unitPrice."]
     unitPrice: float
     filters: Filters
-    formula: Annotated[str, "How to combine the filters: A AND B."]
+    formula: FilterFormula
     cloud: str
     lineItemDescription: str
     applyInLine: bool
@@ -69,14 +68,14 @@ class PriceBook(TypedDict, total=False):
     """Prices for some accounts."""
 
     name: str
-    managementAccounts: AccountIds
+    managementAccounts: CloudAccountIds
     rules: Annotated[list[PriceRule], Length(maximum=100)]
 
 
 class Template(TypedDict, total=False):
     """The terms of a template."""
 
-    name: Required[Annotated[str, Length(1), IDENTIFIER]]
+    name: Required[ObjectName]
     platform: Required[Annotated[str, "The cloud, e.g. amazon-web-services.", Length(1)]]
     structure: Annotated[str, "The preset to start from. Default: blank."]
     eligibleFrom: Required[Annotated[Timestamp, "Usable from this time, RFC 3339."]]

@@ -3,10 +3,9 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..errors import ApiError
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, post
-from ..parameters import Id
+from ..parameters import CloudAccountIds, Id, ObjectName, Rfc3339, require_customer_id
 
 OptionalCustomerId = Annotated[
     str | None, "Id of the contract's customer. Default: the signed-in one.", Length(1, 500), IDENTIFIER
@@ -40,14 +39,14 @@ class ContractDetails(TypedDict, total=False):
     endDate: Annotated[str | None, "RFC 3339; null: none."]
     renewalPolicy: Annotated[str, "auto, manual or fixed."]
     currentVersionNumber: int | None
-    timeCreated: Annotated[str, "RFC 3339."]
+    timeCreated: Rfc3339
     versions: Annotated[list[JsonObject], "All versions with their terms, newest last."]
 
 
 class Terms(TypedDict, total=False):
     """The terms of a contract."""
 
-    name: Required[Annotated[str, Length(1), IDENTIFIER]]
+    name: Required[ObjectName]
     startDate: Required[Annotated[str, "RFC 3339.", Length(10, 64)]]
     endDate: Annotated[str | None, "RFC 3339; null: none."]
     renewalPolicy: Required[Literal["auto", "manual", "fixed"]]
@@ -56,7 +55,7 @@ class Terms(TypedDict, total=False):
         Annotated[str, "Email address for contract updates.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]
     ]
     billingProfile: Required[Annotated[JsonObject, "name, country, state, city, address, zip."]]
-    managementAccounts: Annotated[list[str], "Cloud account ids.", Length(maximum=1000)]
+    managementAccounts: CloudAccountIds
     billingRules: Annotated[ObjectList, "Each with name, managementAccounts, filters, formula."]
     priceBooks: Annotated[ObjectList, "Each with name, managementAccounts, rules."]
     customLineItems: ObjectList
@@ -69,7 +68,7 @@ class ContractVersion(TypedDict, total=False):
     version: int
     status: str
     message: str
-    timestamp: Annotated[str, "RFC 3339."]
+    timestamp: Rfc3339
 
 
 class Cancellation(TypedDict, total=False):
@@ -97,7 +96,7 @@ class Contracts(Area):
     ) -> Annotated[list[JsonObject], ContractList]:
         """List a customer's contracts with a partner: status, dates and renewal. For their terms, use get_contract; for
         cloud commitments, use list_commitments."""
-        return await self._contracts(customerID=self._require_customer_id(customerID))
+        return await self._contracts(customerID=require_customer_id("customerID", customerID, self.sender.tenant))
 
     @get("/customers/{customerID}/contracts/{contractID}", permission=PERMISSION)
     async def _contract(self, *, customerID: Id, contractID: ContractId) -> JsonObject: ...
@@ -107,7 +106,9 @@ class Contracts(Area):
         self, *, contractID: ContractId, customerID: OptionalCustomerId = None
     ) -> Annotated[JsonObject, ContractDetails]:
         """Show one contract with all its versions: billing rules, price books and line items."""
-        return await self._contract(customerID=self._require_customer_id(customerID), contractID=contractID)
+        return await self._contract(
+            customerID=require_customer_id("customerID", customerID, self.sender.tenant), contractID=contractID
+        )
 
     @post(
         "/customers/{customerID}/contracts",
@@ -168,8 +169,3 @@ class Contracts(Area):
     ) -> Annotated[JsonObject, ContractStatus]:
         """Cancel a contract. This cannot be undone: confirm the customer and the contract with the user first."""
         ...
-
-    def _require_customer_id(self, customer: str | None) -> str:
-        if found := customer or self.sender.tenant:
-            return found
-        raise ApiError("customerID is required, because the credential does not determine it", kind="argument")

@@ -1,13 +1,12 @@
-"""Customers: the customer's settings."""
+"""Customers: the settings and contact addresses of the signed-in customer."""
 
 from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Currency
-from ..errors import ApiError
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, patch
-from ..parameters import Id
+from ..parameters import Id, require_customer_id
 
 CustomerId = Annotated[
     str | None,
@@ -70,7 +69,7 @@ class Customers(Area):
     @offers(_customer)
     async def get_customer(self, *, customerId: CustomerId = None) -> Annotated[JsonObject, CustomerDetails]:
         """Show the customer: name, domains, currency, who can join, and contact addresses."""
-        return await self._customer(customerId=self._require_customer_id(customerId))
+        return await self._customer(customerId=require_customer_id("customerId", customerId, self.sender.tenant))
 
     @patch(
         "/customers/v1/customers/{customerId}",
@@ -85,9 +84,6 @@ class Customers(Area):
     async def update_customer(self, *, customerId: CustomerId = None, **changes: Unpack[CustomerChanges]) -> JsonObject:
         """Change the customer's settings or contact addresses; omitted fields stay unchanged. This affects all users of
         the customer: ask the user first, and read get_customer before replacing a list."""
-        return await self._update(customerId=self._require_customer_id(customerId), **changes)
-
-    def _require_customer_id(self, customer: str | None) -> str:
-        if found := customer or self.sender.tenant:
-            return found
-        raise ApiError("customerId is required, because the credential does not determine it", kind="argument")
+        return await self._update(
+            customerId=require_customer_id("customerId", customerId, self.sender.tenant), **changes
+        )

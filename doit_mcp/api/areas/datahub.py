@@ -41,8 +41,8 @@ class DatahubResult(TypedDict, total=False):
     message: str
 
 
-class Ingested(TypedDict, total=False):
-    """The imported rows."""
+class IngestResult(TypedDict, total=False):
+    """The result of an upload."""
 
     batch: Annotated[str, "Batch id."]
     ingestedRows: int
@@ -140,7 +140,7 @@ class Datahub(Area):
             str | None, "CSV, ZIP or GZ file as base64, at most 30 MB.", Length(1, MAX_ENCODED_CHARACTERS)
         ] = None,
         csv: Annotated[str | None, "Instead of file: the CSV as plain text.", Length(1, MAX_ENCODED_CHARACTERS)] = None,
-    ) -> Annotated[JsonObject, Ingested]:
+    ) -> Annotated[JsonObject, IngestResult]:
         """Upload a CSV file of events to a DataHub dataset. Reports include it after up to 15 minutes. For a few
         events, use send_datahub_events."""
         if bool(file) == bool(csv):

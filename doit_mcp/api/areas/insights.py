@@ -1,4 +1,4 @@
-"""Insights: findings of DoiT in the clouds, and findings that customers add themselves (source public-api)."""
+"""Insights: DoiT's findings in cloud accounts, and findings that customers add themselves (source public-api)."""
 
 from typing import Annotated, Literal, Unpack
 
@@ -17,7 +17,7 @@ from .insights_types import (
     ResourcePage,
     ResourceSet,
     StatusChange,
-    StatusSet,
+    StatusResult,
 )
 
 PAGE_SIZE = 50
@@ -94,17 +94,17 @@ class Insights(Area):
         ),
         preview_with=None,
     )
-    async def _put(
+    async def _post_insight(
         self, *, sourceID: OwnSource, insightKey: Id, **insight: Unpack[InsightWithStatus]
     ) -> JsonObject: ...
 
-    @offers(_put)
+    @offers(_post_insight)
     async def post_insight_result(
         self, *, source: OwnSource = OWN_SOURCE, **insight: Unpack[InsightWithStatus]
     ) -> Annotated[JsonObject, InsightDetails]:
         """Create a custom insight, or replace the one with the same key. Its resources stay unchanged; set them with
         post_insight_resource_results."""
-        return await self._put(sourceID=source, insightKey=insight["key"], **insight)
+        return await self._post_insight(sourceID=source, insightKey=insight["key"], **insight)
 
     @post("/insights/v1/results", destructive=True, items="failures", confirm=True, preview_with=None)
     async def post_insight_results(self, **batch: Unpack[InsightBatch]) -> Annotated[list[JsonObject], Failures]:
@@ -134,9 +134,9 @@ class Insights(Area):
         ...
 
     @put("/insights/v1/results/source/{sourceID}/insight/{insightKey}/status", confirm=REVERSIBLE, preview_with=None)
-    async def _status(self, *, sourceID: OwnSource, insightKey: Id, **change: Unpack[StatusChange]) -> None: ...
+    async def _update_status(self, *, sourceID: OwnSource, insightKey: Id, **change: Unpack[StatusChange]) -> None: ...
 
-    @offers(_status)
+    @offers(_update_status)
     async def update_insight_status(
         self,
         *,
@@ -144,12 +144,12 @@ class Insights(Area):
         status: InsightStatus,
         source: OwnSource = OWN_SOURCE,
         dismissalDetails: Annotated[Dismissal | None, "With status dismissed."] = None,
-    ) -> Annotated[JsonObject, StatusSet]:
+    ) -> Annotated[JsonObject, StatusResult]:
         """Change the status of a custom insight, for example to dismissed. DoiT's own insights cannot be changed."""
         change: StatusChange = {"status": status}
         if dismissalDetails is not None:
             change["dismissalDetails"] = dismissalDetails
-        await self._status(sourceID=source, insightKey=key, **change)
+        await self._update_status(sourceID=source, insightKey=key, **change)
         return {"success": True, "source": source, "key": key, "status": status}
 
     @delete(

@@ -4,12 +4,14 @@ from typing import Annotated, Literal, Required, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length
 from ..markers import EXTERNAL_TARGET, IDENTIFIER, TEXT_WITH_LINKS
+from ..parameters import Rfc3339
 
 InsightStatus = Literal[
     "actionable", "acknowledged", "optimized", "dismissed", "in progress", "upgrade needed", "permissions needed"
 ]
 NewInsightKey = Annotated[str, "Name of the insight in its source; a new name creates an insight.", Length(1, 500)]
 Text = Annotated[str, Length(1, 20_000), TEXT_WITH_LINKS]
+CloudProvider = Annotated[str, "aws, gcp or azure.", Length(1, 100)]
 
 
 class Dismissal(TypedDict, total=False):
@@ -42,7 +44,7 @@ class NewResource(TypedDict, total=False):
 
     resourceId: Required[Annotated[str, "Id in the cloud.", Length(1, 2000)]]
     resourceType: Annotated[str, "Kind of resource, e.g. instance."]
-    cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
+    cloudProvider: Required[CloudProvider]
     account: Required[Annotated[str, "Its account or project.", Length(1, 500)]]
     location: Annotated[str, "Region or zone."]
     externalId: Annotated[str, "Id in the system the finding comes from."]
@@ -70,7 +72,7 @@ class NewInsight(TypedDict, total=False):
     title: Required[Annotated[str, "Display title.", Length(1, 500), TEXT_WITH_LINKS]]
     shortDescription: Required[Annotated[Text, "One or two sentences."]]
     detailedDescriptionMdx: Annotated[str, "Markdown (MDX).", Length(maximum=100_000), TEXT_WITH_LINKS]
-    cloudProvider: Required[Annotated[str, "aws, gcp or azure.", Length(1, 100)]]
+    cloudProvider: Required[CloudProvider]
     categories: Required[Annotated[list[Literal["FinOps", "Security"]], Length(1, 2)]]
     reportUrl: Annotated[str, "Link to a report about it.", EXTERNAL_TARGET]
     cloudFlowTemplateId: Annotated[str, "A CloudFlow template that fixes it.", IDENTIFIER]
@@ -127,7 +129,7 @@ class InsightDetails(TypedDict, total=False):
     easyWinDescription: str
     cloudFlowTemplateId: str
     reportUrl: str
-    lastUpdated: Annotated[str, "RFC 3339."]
+    lastUpdated: Rfc3339
 
 
 class ResourcePage(TypedDict, total=False):
@@ -148,8 +150,8 @@ class Failures(TypedDict, total=False):
     failures: Annotated[list[JsonObject], "Each with insightKey, error and code. Empty if all succeeded."]
 
 
-class StatusSet(TypedDict, total=False):
-    """The status that was set."""
+class StatusResult(TypedDict, total=False):
+    """The new status of an insight."""
 
     success: bool
     source: str

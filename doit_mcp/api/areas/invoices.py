@@ -62,15 +62,15 @@ class Invoices(Area):
     ) -> Annotated[JsonObject, InvoicePage]:
         """List DoiT invoices, newest first: amount, balance, status and dates. For what was used and why it cost that
         much, use run_query or cost_breakdown; for line items, use get_invoice."""
-        answer = await self._invoices(
+        response = await self._invoices(
             maxResults=maxResults,
             pageToken=pageToken,
             filter=filter,
             minCreationTime=minCreationTime,
             maxCreationTime=maxCreationTime,
         )
-        page = parse_page(answer, "invoices")
-        return {**page.answer, "invoices": [with_formatted_dates(row) for row in page.rows]}
+        page = parse_page(response, "invoices")
+        return {**page.response, "invoices": [with_formatted_dates(row) for row in page.rows]}
 
     @get(
         "/billing/v1/invoices/{id}",

@@ -8,7 +8,7 @@ from ..facts import REVERSIBLE
 from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
-from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
+from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, Rfc3339, SortOrder
 
 PAGE_SIZE = 500
 
@@ -42,11 +42,11 @@ class LabelDetails(TypedDict, total=False):
     name: str
     color: Color
     type: Annotated[Literal["custom", "preset"], "preset: defined by DoiT."]
-    createTime: Annotated[str, "RFC 3339."]
-    updateTime: Annotated[str, "RFC 3339."]
+    createTime: Rfc3339
+    updateTime: Rfc3339
 
 
-class Assignments(TypedDict, total=False):
+class LabelAssignments(TypedDict, total=False):
     """Objects that have a label."""
 
     assignments: Annotated[list[JsonObject], "Each with objectId and objectType."]
@@ -66,18 +66,18 @@ class LabelChanges(TypedDict, total=False):
     color: Color
 
 
-class LabeledObjects(TypedDict):
+class LabeledObject(TypedDict):
     """An object that can have labels."""
 
     objectId: Annotated[str, "Id, from the object's list.", Length(1, 500)]
     objectType: Literal["alert", "allocation", "budget", "metric", "report", "annotation"]
 
 
-class Assignment(TypedDict, total=False):
+class AssignmentChanges(TypedDict, total=False):
     """Objects to label and objects to remove the label from."""
 
-    add: Annotated[list[LabeledObjects], "Objects to add the label to.", Length(maximum=1000)]
-    remove: Annotated[list[LabeledObjects], "Objects to remove it from.", Length(maximum=1000)]
+    add: Annotated[list[LabeledObject], "Objects to add the label to.", Length(maximum=1000)]
+    remove: Annotated[list[LabeledObject], "Objects to remove it from.", Length(maximum=1000)]
 
 
 class Labels(Area):
@@ -147,7 +147,7 @@ class Labels(Area):
         ...
 
     @get("/analytics/v1/labels/{id}/assignments", items="assignments")
-    async def get_label_assignments(self, *, id: LabelId) -> Annotated[JsonObject, Assignments]:
+    async def get_label_assignments(self, *, id: LabelId) -> Annotated[JsonObject, LabelAssignments]:
         """List the objects that have a label: kind and id of each report, budget, alert, allocation, metric or
         annotation."""
         ...
@@ -161,15 +161,15 @@ class Labels(Area):
         adds="add",
         removes="remove",
     )
-    async def _assign(self, *, id: Id, **assignment: Unpack[Assignment]) -> JsonObject: ...
+    async def _assign(self, *, id: Id, **assignment: Unpack[AssignmentChanges]) -> JsonObject: ...
 
     @offers(_assign)
-    async def assign_objects_to_label(self, *, id: LabelId, **assignment: Unpack[Assignment]) -> JsonObject:
+    async def assign_objects_to_label(self, *, id: LabelId, **assignment: Unpack[AssignmentChanges]) -> JsonObject:
         """Add a label to reports, budgets, alerts, allocations, metrics or annotations, or remove it, several at once.
         Other objects stay unchanged. The label must exist: see list_labels and create_label."""
-        given: Assignment = {}
+        changes: AssignmentChanges = {}
         if add := assignment.get("add"):
-            given["add"] = add
+            changes["add"] = add
         if remove := assignment.get("remove"):
-            given["remove"] = remove
-        return await self._assign(id=id, **given)
+            changes["remove"] = remove
+        return await self._assign(id=id, **changes)

@@ -6,13 +6,24 @@ from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..common_types import ListPage
 from ..errors import ApiError
 from ..facts import REVERSIBLE
-from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
-from ..parameters import CreatedSince, CreatedUntil, Id, MaxResults, Name, NameContains, OptionalId, PageToken
+from ..parameters import (
+    DATE_PATTERN,
+    ConsoleLink,
+    CreatedSince,
+    CreatedUntil,
+    Id,
+    MaxResults,
+    Name,
+    NameContains,
+    ObjectName,
+    OptionalId,
+    PageToken,
+    ParentFolderId,
+)
 from ..report_config import QueryConfig, normalize_config
 
-DATE_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}$")
 EXTRA_FIELDS = ("secondaryRows", "forecastRows", "mlFeatures", "cacheHit")
 
 
@@ -29,7 +40,7 @@ class ReportResults(TypedDict, total=False):
 
     id: str
     reportName: str
-    urlUI: Annotated[str, "Link to it in the DoiT console."]
+    urlUI: ConsoleLink
     result: Annotated[JsonObject, "schema: columns with name and type; rows: a list of cells for each; forecastRows."]
 
 
@@ -61,20 +72,20 @@ class Report(TypedDict, total=False):
 
     description: str
     labels: Annotated[list[str], "Label ids.", Length(maximum=1000)]
-    folderId: Annotated[str, "Folder to keep it in; root for none.", IDENTIFIER]
+    folderId: ParentFolderId
 
 
 class NewReport(Report, total=False):
     """A report to create."""
 
-    name: Required[Annotated[str, Length(1), IDENTIFIER]]
+    name: Required[ObjectName]
     config: Required[QueryConfig]
 
 
 class ReportChanges(Report, total=False):
     """Changes to a report."""
 
-    name: Annotated[str, Length(1), IDENTIFIER]
+    name: ObjectName
     config: QueryConfig
 
 
@@ -138,8 +149,9 @@ class Reports(Area):
         """Run a saved report and return its results, for its own period or another one. Give its id or its name."""
         if bool(startDate) != bool(endDate):
             raise ApiError("startDate and endDate must be given together", kind="argument")
-        found = id or await self._find_id(name)
-        return await self._report(id=found, timeRange=timeRange, startDate=startDate, endDate=endDate)
+        return await self._report(
+            id=id or await self._find_id(name), timeRange=timeRange, startDate=startDate, endDate=endDate
+        )
 
     @post(
         "/analytics/v1/reports/query",
@@ -159,8 +171,8 @@ class Reports(Area):
         {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
         "timeRange": {"mode": "current", "unit": "month"}, "group": [{"id": "service_description", "type": "fixed"}]}
         """
-        asked = normalize_config(cast(JsonObject, config))
-        return result_table(await self._query(config=cast(QueryConfig, asked)), asked.get("currency"))
+        body = normalize_config(cast(JsonObject, config))
+        return result_table(await self._query(config=cast(QueryConfig, body)), body.get("currency"))
 
     @post("/analytics/v1/reports", confirm=False, verify_with="get_report_config")
     async def _create(self, **report: Unpack[NewReport]) -> JsonObject: ...
@@ -200,25 +212,25 @@ class Reports(Area):
         return await find_id(name or "", self.list_reports, "reportName", nameContains=name)
 
 
-B = TypeVar("B", NewReport, ReportChanges)
+ReportBody = TypeVar("ReportBody", NewReport, ReportChanges)
 
 
-def _normalize_body(body: B) -> B:
-    """Return a report's body with its config in the API's form."""
+def _normalize_body(body: ReportBody) -> ReportBody:
+    """Return a report to create or change with its config as the API expects it."""
     if "config" in body:
         body["config"] = cast(QueryConfig, normalize_config(cast(JsonObject, body["config"])))
     return body
 
 
-def result_table(answer: JsonObject, currency: str | None = None) -> JsonObject:
-    """Return a query's result as rows and columns. Raise ApiError if the response has no result."""
-    result = answer.get("result")
+def result_table(response: JsonObject, currency: str | None = None) -> JsonObject:
+    """Return the rows and columns in a query's response. Raises ApiError if it has no result."""
+    result = response.get("result")
     if not isinstance(result, dict):
         raise ApiError("the response has no result", kind="answer")
     rows, columns = result.get("rows") or [], result.get("schema") or []
     if not isinstance(rows, list) or not isinstance(columns, list):
         raise ApiError("the result has no rows", kind="answer")
-    found: JsonObject = {"rowCount": len(rows), "rows": rows, "columns": columns}
+    table: JsonObject = {"rowCount": len(rows), "rows": rows, "columns": columns}
     if currency:
-        found["currency"] = currency
-    return found | {name: result[name] for name in EXTRA_FIELDS if result.get(name) is not None}
+        table["currency"] = currency
+    return table | {name: result[name] for name in EXTRA_FIELDS if result.get(name) is not None}

@@ -7,7 +7,7 @@ from ..facts import REVERSIBLE
 from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..pagination import find_id
-from ..parameters import Id, Name, OptionalId
+from ..parameters import Id, Name, OptionalId, Rfc3339
 
 COLOR_PATTERN = Pattern("^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")
 Color = Annotated[str, "Hex: #rgb, #rrggbb or #rrggbbaa.", COLOR_PATTERN]
@@ -30,8 +30,8 @@ class ThemeDetails(TypedDict, total=False):
     name: str
     primaryColor: str
     colors: Annotated[JsonObject, "light and dark, each a list of colors."]
-    createTime: Annotated[str, "RFC 3339."]
-    updateTime: Annotated[str, "RFC 3339."]
+    createTime: Rfc3339
+    updateTime: Rfc3339
 
 
 class Palettes(TypedDict):
@@ -50,15 +50,15 @@ class NewTheme(TypedDict):
 
 
 class ThemeChanges(TypedDict, total=False):
-    """Changes to a theme, including its new name."""
+    """Changes to a theme, in the API's form."""
 
     name: ThemeName
     primaryColor: Color
     colors: Palettes
 
 
-class ThemeLook(TypedDict, total=False):
-    """Changes to a theme."""
+class ThemeUpdate(TypedDict, total=False):
+    """Changes to a theme, in the tool's form: *name* finds the theme, so the new name is *newName*."""
 
     newName: ThemeName
     primaryColor: Color
@@ -108,17 +108,17 @@ class Settings(Area):
 
     @offers(_update)
     async def update_theme(
-        self, *, id: OptionalId = None, name: Name = None, **look: Unpack[ThemeLook]
+        self, *, id: OptionalId = None, name: Name = None, **update: Unpack[ThemeUpdate]
     ) -> Annotated[JsonObject, ThemeDetails]:
         """Change a color theme, given by its id or its current name; omitted fields stay unchanged. Requires Cloud
         Analytics administrators."""
         changes: ThemeChanges = {}
-        if "newName" in look:
-            changes["name"] = look["newName"]
-        if "primaryColor" in look:
-            changes["primaryColor"] = look["primaryColor"]
-        if "colors" in look:
-            changes["colors"] = look["colors"]
+        if "newName" in update:
+            changes["name"] = update["newName"]
+        if "primaryColor" in update:
+            changes["primaryColor"] = update["primaryColor"]
+        if "colors" in update:
+            changes["colors"] = update["colors"]
         return await self._update(id=id or await self._find_id(name), **changes)
 
     @delete(

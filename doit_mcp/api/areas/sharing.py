@@ -57,22 +57,21 @@ class Sharing(Area):
         ...
 
     @put("/sharing/v1/{resourceType}/{resourceId}", confirm=True, preview_with=get_resource_permissions)
-    async def _share(
+    async def _update(
         self, *, resourceType: ResourceType, resourceId: ResourceId, **permissions: Unpack[PermissionChanges]
     ) -> JsonObject: ...
 
-    @offers(_share)
+    @offers(_update)
     async def update_resource_permissions(
         self, *, resourceType: ResourceType, resourceId: ResourceId, **permissions: Unpack[PermissionChanges]
     ) -> Annotated[JsonObject, Permissions]:
         """Set who can view or edit a report, budget, alert or allocation. The list replaces the current one: read
         get_resource_permissions first. This grants or removes access to data: ask the user first."""
-        sent: dict[str, Any] = dict(permissions)
+        body: dict[str, Any] = dict(permissions)
         if resourceType == "allocations":
             # For allocations, the API fails if this member is missing or null; "" means no access.
-            if "public" not in sent:
-                sent["public"] = (
-                    await self.get_resource_permissions(resourceType=resourceType, resourceId=resourceId)
-                ).get("public")
-            sent["public"] = sent["public"] or ""
-        return await self._share(resourceType=resourceType, resourceId=resourceId, **sent)
+            if "public" not in body:
+                current = await self.get_resource_permissions(resourceType=resourceType, resourceId=resourceId)
+                body["public"] = current.get("public")
+            body["public"] = body["public"] or ""
+        return await self._update(resourceType=resourceType, resourceId=resourceId, **body)

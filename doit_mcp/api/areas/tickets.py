@@ -7,8 +7,8 @@ from ..common_types import ListPage
 from ..facts import REVERSIBLE, WORDS_OF_THE_USER
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import MAX_PAGES, iterate_pages
-from ..parameters import CreatedSince, CreatedUntil, EpochMilliseconds, PageToken
+from ..pagination import search_pages, text_filter
+from ..parameters import ConsoleLink, CreatedSince, CreatedUntil, EpochMilliseconds, PageToken
 
 MAX_ROWS = 100
 PAGE_SIZE = 40
@@ -36,7 +36,7 @@ class TicketPage(ListPage, total=False):
     ]
 
 
-class TicketDetails(TypedDict, total=False):
+class CreatedTicket(TypedDict, total=False):
     """A created ticket."""
 
     id: Annotated[int | str, "Ticket number."]
@@ -46,7 +46,7 @@ class TicketDetails(TypedDict, total=False):
     platform: str
     product: str
     requester: str
-    urlUI: Annotated[str, "Link to it in the DoiT console."]
+    urlUI: ConsoleLink
 
 
 class NewTicket(TypedDict, total=False):
@@ -92,7 +92,7 @@ class Ticket(TypedDict, total=False):
     tags: list[str]
     createTime: EpochMilliseconds
     updateTime: EpochMilliseconds
-    urlUI: Annotated[str, "Link to it in the DoiT console."]
+    urlUI: ConsoleLink
 
 
 class TicketChanges(TypedDict, total=False):
@@ -194,45 +194,37 @@ class Tickets(Area):
     ) -> Annotated[JsonObject, TicketPage]:
         """List support tickets, newest first: subject, status, severity and product. With subject, a pageToken in the
         result means that older tickets were not searched yet."""
-        rows = min(maxResults or pageSize or PAGE_SIZE, MAX_ROWS)
-        wanted = (subject or "").strip().casefold()
-        found: list[JsonObject] = []
-        page = None
-        async for page in iterate_pages(
+        return await search_pages(
             self._tickets,
-            max_pages=MAX_PAGES if wanted else 1,
-            token=pageToken or "",
-            maxResults=MAX_ROWS if wanted else rows,
+            text_filter("subject", subject),
+            row_count=min(maxResults or pageSize or PAGE_SIZE, MAX_ROWS),
+            max_page_size=MAX_ROWS,
+            token=pageToken,
             filter=filter,
             minCreationTime=minCreationTime,
             maxCreationTime=maxCreationTime,
-        ):
-            found += [row for row in page.rows if wanted in str(row.get("subject") or "").casefold()]
-            if len(found) >= rows:
-                break
-        whole: JsonObject = page.answer if page is not None else {}
-        return {**whole, "tickets": found} | ({"rowCount": len(found)} if wanted else {})
+        )
 
     @post(
         "/support/v1/tickets", open_world=True, default_list=True, confirm=WORDS_OF_THE_USER, verify_with="get_ticket"
     )
-    async def _ticket(self, **body: Unpack[TicketRequest]) -> JsonObject: ...
+    async def _create(self, **body: Unpack[TicketRequest]) -> JsonObject: ...
 
-    @offers(_ticket)
-    async def create_ticket(self, *, ticket: NewTicket) -> Annotated[JsonObject, TicketDetails]:
+    @offers(_create)
+    async def create_ticket(self, *, ticket: NewTicket) -> Annotated[JsonObject, CreatedTicket]:
         """Open a support ticket. DoiT's experts answer by email. Use it only on request, after the user approves the
         subject and the body."""
         platform = CURRENT_PLATFORMS.get(ticket["platform"], ticket["platform"])
-        filed: Any = {**ticket, "platform": platform}
-        return await self._ticket(ticket=cast(NewTicket, filed))
+        body: Any = {**ticket, "platform": platform}
+        return await self._create(ticket=cast(NewTicket, body))
 
     @get("/support/v1/tickets/{ticketId}")
-    async def _one(self, *, ticketId: TicketId) -> JsonObject: ...
+    async def _ticket(self, *, ticketId: TicketId) -> JsonObject: ...
 
-    @offers(_one)
+    @offers(_ticket)
     async def get_ticket(self, *, id: TicketId) -> Annotated[JsonObject, Ticket]:
         """Show one support ticket with its first message. For the conversation, use list_ticket_comments."""
-        return await self._one(ticketId=id)
+        return await self._ticket(ticketId=id)
 
     @patch(
         "/support/v1/tickets/{ticketId}",

@@ -1,11 +1,11 @@
-"""Users: accounts that can sign in."""
+"""Users: the users of the customer, and invitations."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post
-from ..parameters import Id
+from ..parameters import DryRun, Id
 
 JobTitle = Literal[
     "Data Engineer / Data Analysts",
@@ -20,7 +20,6 @@ JobTitle = Literal[
 UserId = Annotated[Id, "User id, from list_users."]
 PersonName = Annotated[str, "The user's name.", Length(1, 300), IDENTIFIER]
 RoleId = Annotated[str, "From list_roles.", Length(1, 500), EXTERNAL_TARGET, IDENTIFIER]
-DryRun = Annotated[bool | None, "true only reports what would happen."]
 
 
 class UserList(TypedDict, total=False):
@@ -34,21 +33,21 @@ class UserList(TypedDict, total=False):
     rowCount: int
 
 
-class UserAnswer(TypedDict, total=False):
+class UserResult(TypedDict, total=False):
     """The result of a change to a user."""
 
     message: str
     user: Annotated[JsonObject, "The updated user."]
 
 
-class InviteAnswer(TypedDict, total=False):
+class InviteResult(TypedDict, total=False):
     """The result of a change to an invitation."""
 
     message: str
     inviteId: str
 
 
-class Deleted(TypedDict, total=False):
+class DeleteResult(TypedDict, total=False):
     """The API's message."""
 
     message: str
@@ -93,19 +92,19 @@ class Users(Area):
         ...
 
     @patch("/iam/v1/users/{id}", confirm=True, preview_with=list_users)
-    async def update_user(self, *, id: UserId, **changes: Unpack[UserChanges]) -> Annotated[JsonObject, UserAnswer]:
+    async def update_user(self, *, id: UserId, **changes: Unpack[UserChanges]) -> Annotated[JsonObject, UserResult]:
         """Change a user's name, job title, phone, language or role; omitted fields stay unchanged. The role determines
         the user's permissions: ask the user first."""
         ...
 
     @delete("/iam/v1/users/{id}", confirm=True, preview_with=list_users)
-    async def delete_user(self, *, id: UserId) -> Annotated[JsonObject, Deleted]:
+    async def delete_user(self, *, id: UserId) -> Annotated[JsonObject, DeleteResult]:
         """Delete a user, who loses all access. This cannot be undone: confirm name and email address with the user
         first."""
         ...
 
     @post("/iam/v1/users/invite", open_world=True, confirm=True, verify_with=None)
-    async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserAnswer]:
+    async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserResult]:
         """Invite someone to the customer's DoiT account by email. Use it only on request, after the user approves the
         address and the role."""
         ...
@@ -121,7 +120,7 @@ class Users(Area):
         undone_by="removal",
         verify_with=None,
     )
-    async def resend_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
+    async def resend_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteResult]:
         """Resend an invitation: a new email, valid for 48 hours. Earlier links stop working. Also restores a canceled
         invitation."""
         ...
@@ -135,7 +134,7 @@ class Users(Area):
         preview_with=list_users,
         verify_with=None,
     )
-    async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteAnswer]:
+    async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteResult]:
         """Cancel an invitation. Its links stop working. The user stays in list_users; resend_invite restores the
         invitation, and delete_user removes the user. Refused if the invitation is already canceled."""
         ...

@@ -16,13 +16,13 @@ WORD_PATTERN = re.compile(r"[^\W_]+", re.UNICODE)
 MAX_QUERY_WORDS = 16
 MAX_WORD_CHARACTERS = 40
 MAX_CORRECTED_WORDS = 3
-"""Unknown words of a query that are compared with all known ones, which takes more than a millisecond each."""
+"""Unknown words of a query whose spelling is corrected, which takes more than a millisecond for each."""
 MAX_CACHED_CORRECTIONS = 512
 STOP_WORDS = frozenset(
     "a all an and any are as at be by can do does exist for from give how i in is it its me my of on or our please"
     " that the their them there these this to tool operation us use want we what when where which who with you".split()
 )
-# Weight of a word in the name, in title and area, in the description, and in argument names.
+# Weights of a word in the name, in title and area, in the description, and in argument names.
 NAME_WEIGHT, AREA_WEIGHT, DESCRIPTION_WEIGHT, ARGUMENT_WEIGHT = 6.0, 3.0, 1.5, 1.0
 VERB_WEIGHT = 0.5
 """Factor for verbs that tool names begin with."""
@@ -42,27 +42,27 @@ def stem_words(text: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """Return *word* without its plural ending and then its verb ending, so that share and sharing are the same."""
+    """Return *word* without its plural ending and then its verb ending, so that share and sharing are equal."""
     if len(word) > 4 and word.endswith("ies"):
         word = f"{word[:-3]}y"
     elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
-    ending = next((one for one in ("ing", "ed", "e") if word.endswith(one)), "")
+    ending = next((suffix for suffix in ("ing", "ed", "e") if word.endswith(suffix)), "")
     return word[: len(word) - len(ending)] if len(word) - len(ending) >= 4 else word
 
 
-# Synonyms that users choose for the verbs in tool names.
 VERB_SYNONYMS: Mapping[str, str] = {
-    stem(said): stem(verb)
-    for verb, words in {
+    stem(synonym): stem(verb)
+    for verb, synonyms in {
         "get": "display fetch look read see show view",
         "create": "add make new",
         "update": "change edit modify rename set",
         "delete": "drop erase remove",
         "trigger": "execute launch start",
     }.items()
-    for said in words.split()
+    for synonym in synonyms.split()
 }
+"""The verbs in tool names, by the synonyms that users choose for them."""
 
 
 def argument_names(schema: JsonObject) -> Iterable[str]:
@@ -71,14 +71,14 @@ def argument_names(schema: JsonObject) -> Iterable[str]:
 
 
 def weigh_words(tool: Tool) -> dict[str, float]:
-    """Return the words that *tool* can be found by, each with the weight of its best position."""
-    places = (
+    """Return the words of *tool*, each with the weight of its best position."""
+    weighted_texts = (
         (ARGUMENT_WEIGHT, " ".join(argument_names(tool.input_schema))),
         (DESCRIPTION_WEIGHT, tool.description),
         (AREA_WEIGHT, f"{tool.title} {tool.area} {tool.meta.get('anthropic/searchHint', '')}"),
         (NAME_WEIGHT, tool.name.replace("_", " ")),
     )
-    return {word: worth for worth, text in places for word in stem_words(text)}
+    return {word: weight for weight, text in weighted_texts for word in stem_words(text)}
 
 
 class ToolFinder:
@@ -94,29 +94,29 @@ class ToolFinder:
 
     @cached_property
     def _rarity(self) -> dict[str, float]:
-        """Every word with a weight: the fewer tools have it, the larger.
+        """The weights of all known words: rarer words weigh more.
 
-        Verbs only distinguish the tools for one kind of object from each other, so they count less.
+        Verbs only distinguish the tools for one kind of object from each other, so they weigh less.
         """
         counts = Counter(word for words in self._word_weights for word in words)
         rarity = {word: log(1 + len(self.tools) / count) for word, count in counts.items()}
-        return {word: VERB_WEIGHT * worth if word in self._verbs else worth for word, worth in rarity.items()}
+        return {word: VERB_WEIGHT * weight if word in self._verbs else weight for word, weight in rarity.items()}
 
     def rank_tools(self, query: str) -> list[Tool]:
         """Return the tools that match at least one word of *query*, best first; ties keep their order."""
-        said = " ".join(word for word in WORD_PATTERN.findall(query.casefold()) if word not in STOP_WORDS)
-        asked = stem_words(said)[:MAX_QUERY_WORDS]
-        meant = [self._match_word(word) for word in dict.fromkeys(asked)]
-        unknown = [(index, word) for index, word in enumerate(dict.fromkeys(asked)) if not meant[index]]
+        text = " ".join(word for word in WORD_PATTERN.findall(query.casefold()) if word not in STOP_WORDS)
+        query_words = list(dict.fromkeys(stem_words(text)[:MAX_QUERY_WORDS]))
+        matches = [self._match_word(word) for word in query_words]
+        unknown = [(index, word) for index, word in enumerate(query_words) if not matches[index]]
         for index, word in unknown[:MAX_CORRECTED_WORDS]:
-            meant[index] = {other: TYPO_WEIGHT * self._rarity[other] for other in self._correct_spelling(word)}
-        points = [sum(_best_score(words, worth) for words in meant if words) for worth in self._word_weights]
-        if not any(self._has_writing_verb(words) for words in meant):
-            points = [
+            matches[index] = {match: TYPO_WEIGHT * self._rarity[match] for match in self._correct_spelling(word)}
+        scores = [sum(_best_score(words, weights) for words in matches if words) for weights in self._word_weights]
+        if not any(self._has_writing_verb(words) for words in matches):
+            scores = [
                 score * UNREQUESTED_WRITE_WEIGHT if tool.writes else score
-                for score, tool in zip(points, self.tools, strict=True)
+                for score, tool in zip(scores, self.tools, strict=True)
             ]
-        ranked = sorted(zip(points, range(len(points)), strict=True), key=lambda one: (-one[0], one[1]))
+        ranked = sorted(zip(scores, range(len(scores)), strict=True), key=lambda pair: (-pair[0], pair[1]))
         return [self.tools[index] for score, index in ranked if score > 0]
 
     def _has_writing_verb(self, words: Mapping[str, float]) -> bool:
@@ -129,11 +129,11 @@ class ToolFinder:
 
     @cached_property
     def _words_by_prefix(self) -> dict[str, list[str]]:
-        """The known words by their first letters: only words that share those can be prefixes of each other."""
-        found: dict[str, list[str]] = {}
+        """The known words by their first letters. Only words that share these can be prefixes of each other."""
+        words_by_prefix: dict[str, list[str]] = {}
         for word in self._rarity:
-            found.setdefault(word[:MIN_PREFIX_CHARACTERS], []).append(word)
-        return found
+            words_by_prefix.setdefault(word[:MIN_PREFIX_CHARACTERS], []).append(word)
+        return words_by_prefix
 
     @cached_property
     def _verbs(self) -> frozenset[str]:
@@ -141,31 +141,31 @@ class ToolFinder:
 
     def _match_word(self, word: str) -> dict[str, float]:
         """Return the known words that *word* can mean as it is spelled, each with its weight."""
-        known = self._rarity
-        alike = self._words_by_prefix.get(word[:MIN_PREFIX_CHARACTERS], ())
-        found = {other: PREFIX_WEIGHT * known[other] for other in alike if _is_prefix(word, other)}
+        rarity = self._rarity
+        candidates = self._words_by_prefix.get(word[:MIN_PREFIX_CHARACTERS], ())
+        weights = {match: PREFIX_WEIGHT * rarity[match] for match in candidates if _is_prefix(word, match)}
         if verb := VERB_SYNONYMS.get(word):
-            found[verb] = SYNONYM_WEIGHT * known.get(verb, 0.0)
-        if word in known:
-            found[word] = known[word]
-        return found
+            weights[verb] = SYNONYM_WEIGHT * rarity.get(verb, 0.0)
+        if word in rarity:
+            weights[word] = rarity[word]
+        return weights
 
     def _correct_spelling(self, word: str) -> list[str]:
         """Return the known words with a spelling similar to *word*."""
         if len(word) <= 3:
             return []
-        found = self._corrections.get(word)
-        if found is None:
+        corrections = self._corrections.get(word)
+        if corrections is None:
             if len(self._corrections) >= MAX_CACHED_CORRECTIONS:
                 del self._corrections[next(iter(self._corrections))]
-            found = self._corrections[word] = get_close_matches(word, self._rarity, 3, 0.75)
-        return found
+            corrections = self._corrections[word] = get_close_matches(word, self._rarity, 3, 0.75)
+        return corrections
 
     def similar_names(self, name: str, limit: int = 3) -> list[str]:
         """Return tool names that are spelled like *name*, then those that share its words."""
         names = [tool.name for tool in self.tools]
-        close = get_close_matches(name[:MAX_WORD_CHARACTERS].casefold(), names, limit, 0.75)
-        return list(dict.fromkeys([*close, *(tool.name for tool in self.rank_tools(name)[:limit])]))[:limit]
+        similar = get_close_matches(name[:MAX_WORD_CHARACTERS].casefold(), names, limit, 0.75)
+        return list(dict.fromkeys([*similar, *(tool.name for tool in self.rank_tools(name)[:limit])]))[:limit]
 
 
 def _verb_stem(tool: Tool) -> str:
@@ -179,4 +179,4 @@ def _is_prefix(word: str, other: str) -> bool:
 
 
 def _best_score(words: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    return max((counts * weights[word] for word, counts in words.items() if word in weights), default=0.0)
+    return max((factor * weights[word] for word, factor in words.items() if word in weights), default=0.0)

@@ -49,17 +49,14 @@ class OperationMatches(TypedDict, total=False):
 
 @lru_cache(maxsize=8)
 def with_discovery(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-    """Return *tools* plus the tools that find and call them.
-
-    If none of *tools* writes, the tool that calls writes is omitted.
-    """
+    """Return *tools* plus the tools that find and call them, without call_operation if no tool writes."""
     finder = ToolFinder(tools)
-    found = (*tools, make_find_tool(finder), make_read_tool(finder))
-    return (*found, make_call_tool(finder)) if any(tool.writes for tool in tools) else found
+    extended = (*tools, make_find_tool(finder), make_read_tool(finder))
+    return (*extended, make_call_tool(finder)) if any(tool.writes for tool in tools) else extended
 
 
 def make_find_tool(finder: ToolFinder) -> Tool:
-    """Return the tool that searches."""
+    """Return find_operation, which searches the tools of *finder*."""
 
     @composed_tool(
         area=AREA,
@@ -88,36 +85,36 @@ def make_find_tool(finder: ToolFinder) -> Tool:
 def search_operations(finder: ToolFinder, query: str, area: str | None, access: str | None, limit: int) -> JsonObject:
     """Return the best *limit* tools for *query* with their descriptions, and the names of some more.
 
-    Raise ToolError for an unknown *area*.
+    Raises ToolError for an unknown *area*.
     """
     areas = sorted({tool.area for tool in finder.tools})
     if area is not None and area not in areas:
         raise ToolError(f"area: {short_json(area)} is an unknown toolset. Available: {', '.join(areas)}")
-    fitting = [
+    matches = [
         tool
         for tool in finder.rank_tools(query)
         if (area is None or tool.area == area) and (access is None or tool.writes == (access == "write"))
     ]
-    if not fitting:
+    if not matches:
         hint = "Nothing fits. Use other or fewer words, or leave out area and access."
         return {"operations": [], "hint": f"{hint} Toolsets: {', '.join(areas)}."}
-    answer: JsonObject = {"operations": [describe_operation(tool) for tool in fitting[:limit]]}
-    more = [tool.name for tool in fitting[limit : limit + MAX_MORE_NAMES]]
-    return answer | ({"more": more} if more else {})
+    result: JsonObject = {"operations": [describe_operation(tool) for tool in matches[:limit]]}
+    more_names = [tool.name for tool in matches[limit : limit + MAX_MORE_NAMES]]
+    return result | ({"more": more_names} if more_names else {})
 
 
 def describe_operation(tool: Tool) -> JsonObject:
-    """Return what a client needs to call *tool*."""
-    found: JsonObject = {"name": tool.name, "title": tool.title, "description": tool.description, "area": tool.area}
-    found["callWith"] = WRITE_TOOL if tool.writes else READ_TOOL
+    """Return the description of *tool* with all that a client needs to call it."""
+    summary: JsonObject = {"name": tool.name, "title": tool.title, "description": tool.description, "area": tool.area}
+    summary["callWith"] = WRITE_TOOL if tool.writes else READ_TOOL
     if tool.writes:
-        found["destructive"] = tool.annotations["destructiveHint"]
-        found["reachesOutside"] = tool.annotations["openWorldHint"]
-    return {**found, "inputSchema": tool.input_schema}
+        summary["destructive"] = tool.annotations["destructiveHint"]
+        summary["reachesOutside"] = tool.annotations["openWorldHint"]
+    return {**summary, "inputSchema": tool.input_schema}
 
 
 def make_read_tool(finder: ToolFinder) -> Tool:
-    """Return the tool that runs reads only, so that clients need not ask their user as they do before a write."""
+    """Return read_operation, which runs only reads, so that clients need not ask the user as they do before a write."""
 
     @composed_tool(area=AREA, search_hint=SEARCH_HINT, default_list=True, discovery_list=True, always_loaded=True)
     async def read_operation(
@@ -126,14 +123,17 @@ def make_read_tool(finder: ToolFinder) -> Tool:
         """Run a read-only operation that find_operation returned. Returns the result of the operation."""
         return await run_tool(read_only_tool(finder, name), call, arguments)
 
-    made = tool_from_function(read_operation)
     return replace(
-        made, resolve_target=lambda given: (read_only_tool(finder, given["name"]), given.get("arguments") or {})
+        tool_from_function(read_operation),
+        resolve_target=lambda arguments: (
+            read_only_tool(finder, arguments["name"]),
+            arguments.get("arguments") or {},
+        ),
     )
 
 
 def make_call_tool(finder: ToolFinder) -> Tool:
-    """Return the tool that runs any operation. Its hints describe the worst case."""
+    """Return call_operation, which runs any operation. Its hints describe the worst case."""
 
     @composed_tool(
         area=AREA,
@@ -154,24 +154,27 @@ def make_call_tool(finder: ToolFinder) -> Tool:
         ask the user first. For read-only operations, use read_operation. Returns the result of the operation."""
         return await run_tool(tool_by_name(finder, name), call, arguments)
 
-    made = tool_from_function(call_operation)
     return replace(
-        made, resolve_target=lambda given: (tool_by_name(finder, given["name"]), given.get("arguments") or {})
+        tool_from_function(call_operation),
+        resolve_target=lambda arguments: (
+            tool_by_name(finder, arguments["name"]),
+            arguments.get("arguments") or {},
+        ),
     )
 
 
 def tool_by_name(finder: ToolFinder, name: str) -> Tool:
-    """Return the tool with this current or former name. Raise ToolError that suggests similar names."""
+    """Return the tool with this current or former name. Raises ToolError that suggests similar names."""
     tool = next((tool for tool in finder.tools if name in (tool.name, tool.facts.get("alias"))), None)
     if tool is not None:
         return tool
-    near = finder.similar_names(name)
-    what = f"did you mean {' or '.join(near)}? Else search" if near else "search"
-    raise ToolError(f"name: there is no operation {short_json(name)}; {what} with find_operation.")
+    similar = finder.similar_names(name)
+    advice = f"did you mean {' or '.join(similar)}? Else search" if similar else "search"
+    raise ToolError(f"name: there is no operation {short_json(name)}; {advice} with find_operation.")
 
 
 def read_only_tool(finder: ToolFinder, name: str) -> Tool:
-    """Return the tool with this name. Raise ToolError if it writes."""
+    """Return the tool with this name. Raises ToolError if it writes."""
     tool = tool_by_name(finder, name)
     if tool.writes:
         raise ToolError(f"{tool.name} changes something: run it with {WRITE_TOOL}, after asking the user.")
@@ -179,8 +182,8 @@ def read_only_tool(finder: ToolFinder, name: str) -> Tool:
 
 
 async def run_tool(tool: Tool, call: Call, arguments: JsonObject | None) -> JsonObject | ContentResult:
-    """Return the result of *tool* for *arguments* as the client sent them. Raise ToolError if they are invalid."""
-    given, problems = tool.parse_arguments(arguments or {})
+    """Return the result of *tool* for *arguments* as the client sent them. Raises ToolError if they are invalid."""
+    parsed, problems = tool.parse_arguments(arguments or {})
     if problems:
         raise ToolError(f"Invalid arguments: {'; '.join(problems)}")
-    return await tool.run(call, given)
+    return await tool.run(call, parsed)

@@ -11,14 +11,16 @@ from .prompt import Prompt, PromptArgument, user_message
 
 
 def playbook(name: str, title: str, description: str, text: str, *arguments: PromptArgument) -> Prompt:
-    """Return a prompt with a single user message: the *text*, followed by the given arguments."""
-    words = "\n".join(line.strip() for line in text.strip().splitlines())
+    """Return a prompt with a single user message: the *text*, followed by the values of its arguments."""
+    instructions = "\n".join(line.strip() for line in text.strip().splitlines())
 
-    async def run(call: Call, given: Mapping[str, str]) -> list[JsonObject]:
-        said = [f"{one.name}: {given[one.name]}" for one in arguments if given.get(one.name)]
-        return [user_message("\n".join([words, *([""] if said else []), *said]))]
+    async def render(call: Call, values: Mapping[str, str]) -> list[JsonObject]:
+        value_lines = [
+            f"{argument.name}: {values[argument.name]}" for argument in arguments if values.get(argument.name)
+        ]
+        return [user_message("\n".join([instructions, *([""] if value_lines else []), *value_lines]))]
 
-    return Prompt(name, title, description, run, arguments)
+    return Prompt(name, title, description, render, arguments)
 
 
 STATUS_ARGUMENT = PromptArgument(

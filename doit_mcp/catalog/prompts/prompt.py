@@ -1,4 +1,4 @@
-"""Prompt definitions, with their arguments and completers."""
+"""Prompt: its arguments, the completers of their values, and the function that renders its messages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 
-# Takes the typed text and the arguments entered so far; returns matching values.
 Completer = Callable[[Call, str, Mapping[str, str]], Awaitable[list[str]]]
+"""Returns the values that match the typed text; also takes the arguments entered so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +34,5 @@ class Prompt:
 
 
 def user_message(text: str) -> JsonObject:
-    """Return a user message with this text."""
+    """Return a message of the user (PromptMessage)."""
     return {"role": "user", "content": {"type": "text", "text": text}}

@@ -1,4 +1,4 @@
-"""Guides for models, about what schemas alone do not explain."""
+"""Guides for models: how to write queries, and what DoiT's terms mean."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ from .guides import QUERY_GUIDE, TERMS_GUIDE
 from .resource import Resource, ResourceNotFound, ResourceTemplate
 
 MAX_DOCUMENT_CHARACTERS = 100_000
-"""Characters of a document; longer lists in it are cut, with a note."""
+"""Characters of a document. Lists in a longer one are truncated, with a note."""
 MAX_INLINE_BYTES = 256 << 10
-"""Size of a document that is built in the event loop; a larger one takes more than 10 ms."""
+"""Size of a document up to which it is built in the event loop; a larger one takes more than 10 ms."""
 JSON_MIME_TYPE = "application/json"
 
 
@@ -37,11 +37,11 @@ async def json_contents(value: JsonObject) -> JsonObject:
 
 
 def _json_contents(value: JsonObject) -> JsonObject:
-    shown, cuts = truncate_lists(value, MAX_DOCUMENT_CHARACTERS)
+    document, cuts = truncate_lists(value, MAX_DOCUMENT_CHARACTERS)
     if cuts:
-        shown = {**shown, "cut": cuts}
-    text = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
-    # Before sanitizing, because that takes long for millions of characters.
+        document = {**document, "cut": cuts}
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+    # Checked before sanitizing, which takes long for millions of characters.
     if len(text) > 2 * MAX_DOCUMENT_CHARACTERS:
         raise ResourceNotFound("it is too large to read as one document")
     return {"text": sanitize_json(text)}
@@ -50,13 +50,13 @@ def _json_contents(value: JsonObject) -> JsonObject:
 async def read_customer(call: Call) -> JsonObject:
     """Return the signed-in user and the customer that the caller acts for."""
     tenant = call.doit.tenant
-    work: dict[str, Awaitable[Any]] = {
+    requests: dict[str, Awaitable[Any]] = {
         "user": call.doit.auth.validate_user(),
         "currency": fetch_customer_currency(call.doit),
     }
     if tenant:
-        work["customer"] = call.doit.customers.get_customer()
-    parts = await gather_partial(work)
+        requests["customer"] = call.doit.customers.get_customer()
+    parts = await gather_partial(requests)
     if "user" not in parts.results and "customer" not in parts.results:
         raise next(iter(parts.errors.values()))
     return await json_contents(
@@ -65,7 +65,7 @@ async def read_customer(call: Call) -> JsonObject:
 
 
 def make_guide_reader(text: str) -> Callable[[Call], Awaitable[JsonObject]]:
-    """Return a reader of a fixed text."""
+    """Return a function that reads a fixed text as a resource."""
 
     async def read(call: Call) -> JsonObject:
         return {"text": text}
@@ -109,7 +109,7 @@ def entity_template(kind_name: str, plural: str, title: str, description: str) -
 
     async def read(call: Call, variables: Mapping[str, str]) -> JsonObject:
         identifier = variables["id"]
-        row = await _read_or_not_found(kind.fetch_by_id(call, identifier))
+        row = await _read_or_not_found(kind.fetch_by_id(call.doit, identifier))
         return await json_contents({**row, "console": kind.url(call, row, identifier)})
 
     complete: dict[str, Completer] = {"id": completions.entity_id_completer(kind_name)}
@@ -126,10 +126,10 @@ async def read_dimension(call: Call, variables: Mapping[str, str]) -> JsonObject
     )
 
 
-async def _read_or_not_found(work: Awaitable[JsonObject]) -> JsonObject:
-    """Return the result of *work*. Raise ResourceNotFound if the id is invalid or unknown."""
+async def _read_or_not_found(request: Awaitable[JsonObject]) -> JsonObject:
+    """Return the response to *request*. Raises ResourceNotFound if the id is invalid or unknown."""
     try:
-        return await work
+        return await request
     except ApiError as error:
         if error.kind in ("missing", "argument"):
             raise ResourceNotFound(error.reason) from error

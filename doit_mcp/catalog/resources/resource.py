@@ -55,10 +55,10 @@ class ResourceTemplate:
         """Return the decoded values of the variables in *uri*; None if it does not match this template."""
         parts = URI_VARIABLE_PATTERN.split(self.uri_template)
         pattern = "".join(f"(?P<{part}>[^/?#]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
-        found = re.fullmatch(pattern, uri)
-        if found is None:
+        match = re.fullmatch(pattern, uri)
+        if match is None:
             return None
         try:
-            return {name: unquote(value, errors="strict") for name, value in found.groupdict().items()}
+            return {name: unquote(value, errors="strict") for name, value in match.groupdict().items()}
         except UnicodeDecodeError:
             return None

@@ -59,15 +59,15 @@ class Skill:
     def children(self, directory: str) -> list[JsonObject] | None:
         """Return the files and directories directly in *directory* ("" for the root); None if it is not a directory."""
         prefix = f"{directory}/" if directory else ""
-        below = [path.removeprefix(prefix) for path in self.files if path.startswith(prefix)]
-        if not below:
+        relative_paths = [path.removeprefix(prefix) for path in self.files if path.startswith(prefix)]
+        if not relative_paths:
             return None
-        names = dict.fromkeys(path.partition("/")[0] for path in below)
+        names = dict.fromkeys(path.partition("/")[0] for path in relative_paths)
         return [self._child_entry(prefix + name, name) for name in names]
 
     def _child_entry(self, path: str, name: str) -> JsonObject:
-        kind = mime_type(path) if path in self.files else DIRECTORY_MIME_TYPE
-        return {"uri": f"{self.root_uri}/{path}", "name": name, "mimeType": kind}
+        media_type = mime_type(path) if path in self.files else DIRECTORY_MIME_TYPE
+        return {"uri": f"{self.root_uri}/{path}", "name": name, "mimeType": media_type}
 
 
 def mime_type(path: str) -> str:

@@ -1,4 +1,4 @@
-"""API objects as text for users and models: bounded, with readable dates and tables."""
+"""Formats API objects as text for users and models: of limited length, with readable dates and tables."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MIN_EPOCH_MILLISECONDS = 10**11
 
 
 def document_text(title: str, row: JsonObject) -> str:
-    """Return *row* as text under its *title*. Text that is too long is cut at the end, with a note."""
+    """Return *row* as text under its *title*. Longer text is truncated, with a note."""
     lines = [title, ""]
     result = row.get("result")
     table = result if isinstance(result, dict) and isinstance(result.get("rows"), list) else None
-    plain = {name: value for name, value in row.items() if not (name == "result" and table)}
-    lines += _field_lines(plain, 0)
+    fields = {name: value for name, value in row.items() if not (name == "result" and table)}
+    lines += _field_lines(fields, 0)
     if table:
         lines += ["", "Results:", *_table_lines(table)]
     text = "\n".join(lines)
@@ -42,8 +42,8 @@ def _field_lines(value: Any, depth: int, name: str = "") -> list[str]:
         return head + [line for key, item in value.items() for line in _field_lines(item, depth + 1, key)]
     if isinstance(value, list):
         if all(not isinstance(item, dict | list) for item in value):
-            shown = ", ".join(format_value(name, item) for item in value[:MAX_DOCUMENT_ROWS])
-            return [f"{indent}{name}: {shown}"] if value else []
+            text = ", ".join(format_value(name, item) for item in value[:MAX_DOCUMENT_ROWS])
+            return [f"{indent}{name}: {text}"] if value else []
         head, rows = [f"{indent}{name}:"], []
         for item in value[:MAX_DOCUMENT_ROWS]:
             inner = _field_lines(item, depth + 1, "") if depth < MAX_DOCUMENT_DEPTH else ["…"]
@@ -69,7 +69,9 @@ def format_value(name: str, value: Any) -> str:
 
 def _table_lines(result: JsonObject) -> list[str]:
     columns = result.get("schema")
-    names = [str(one.get("name")) for one in columns if isinstance(one, dict)] if isinstance(columns, list) else []
+    names = (
+        [str(column.get("name")) for column in columns if isinstance(column, dict)] if isinstance(columns, list) else []
+    )
     rows = [row for row in result["rows"] if isinstance(row, list)]
     lines = [" | ".join(names)] + [" | ".join(cell_text(cell) for cell in row) for row in rows[:MAX_DOCUMENT_ROWS]]
     return lines + ([f"… {len(rows) - MAX_DOCUMENT_ROWS} more rows"] if len(rows) > MAX_DOCUMENT_ROWS else [])

@@ -1,4 +1,4 @@
-"""The kinds of objects that search finds and fetch shows, each with an id, a title, a console page and a text."""
+"""The kinds of API objects that search finds and fetch shows: how to list, read, title and link them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from ...api import Doit
 from ...api.errors import ApiError
+from ...api.pagination import Page, parse_page
 from ...api.timestamps import format_date
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -15,7 +17,7 @@ from ..partial_results import gather_partial
 from ..tables import to_number
 
 SEARCH_PAGE_SIZE = 200
-"""Rows of each kind that a search reads; if there are more, it also reads those whose name has the longest word."""
+"""Rows of each kind that a search reads. If there are more, it also reads those whose name contains a word."""
 
 MAX_LINK_CHARACTERS = 2_000
 """Characters of a console link."""
@@ -25,43 +27,48 @@ MAX_LINK_CHARACTERS = 2_000
 class EntityKind:
     """One kind of object.
 
-    *fetch_many* returns rows, filtered by a word in their names ("" for any); *fetch_by_id* returns a single object.
-    *console_path* is its path in the console, for rows without their own link (*link_field*).
+    *list_method* returns the list method of an area; *filters_by_name* means that it has the argument nameContains.
+    *console_path* is the path of an object in the console, for rows without a link of their own (*link_field*).
     """
 
     name: str
     keywords: str
     items_key: str
-    fetch_many: Callable[[Call, str], Awaitable[JsonObject]]
-    fetch_by_id: Callable[[Call, str], Awaitable[JsonObject]]
+    list_method: Callable[[Doit], Callable[..., Awaitable[JsonObject]]]
+    fetch_by_id: Callable[[Doit, str], Awaitable[JsonObject]]
     title: Callable[[JsonObject], str]
     console_path: str
     link_field: str = ""
     filters_by_name: bool = False
     id_of: Callable[[JsonObject], str] = lambda row: str(row.get("id") or "")
 
+    async def fetch_page(self, doit: Doit, name_part: str = "") -> Page:
+        """Return the first page of the list, of objects whose name contains *name_part* if it can be filtered."""
+        arguments: JsonObject = {"maxResults": SEARCH_PAGE_SIZE}
+        if name_part and self.filters_by_name:
+            arguments["nameContains"] = name_part
+        return parse_page(await self.list_method(doit)(**arguments), self.items_key)
+
     def url(self, call: Call, row: JsonObject, identifier: str) -> str:
         """Return the object's page in the DoiT console that this server is configured for."""
-        own = urlsplit(str(row.get(self.link_field) or "")[:MAX_LINK_CHARACTERS]) if self.link_field else None
-        if own is not None and own.scheme in ("http", "https") and own.path.strip("/"):
-            return f"{call.console_url}{own.path}{f'?{own.query}' if own.query else ''}"
-        place = self.console_path.replace("{id}", quote(identifier, safe=""))
+        link = urlsplit(str(row.get(self.link_field) or "")[:MAX_LINK_CHARACTERS]) if self.link_field else None
+        if link is not None and link.scheme in ("http", "https") and link.path.strip("/"):
+            return f"{call.console_url}{link.path}{f'?{link.query}' if link.query else ''}"
+        path = self.console_path.replace("{id}", quote(identifier, safe=""))
         tenant = call.doit.tenant
         return (
-            f"{call.console_url}/customers/{quote(tenant, safe='')}/{place}"
-            if tenant
-            else f"{call.console_url}/#{place}"
+            f"{call.console_url}/customers/{quote(tenant, safe='')}/{path}" if tenant else f"{call.console_url}/#{path}"
         )
 
 
 def title_or_id(row: JsonObject, *fields: str, kind: str) -> str:
     """Return the first field that is not empty, otherwise the *kind* and the id."""
-    found = next((str(row[name]).strip() for name in fields if row.get(name)), "")
-    return found or f"{kind} {row.get('id') or ''}".strip()
+    text = next((str(row[name]).strip() for name in fields if row.get(name)), "")
+    return text or f"{kind} {row.get('id') or ''}".strip()
 
 
 def format_amount(amount: Any) -> str:
-    """Return an amount as text for users."""
+    """Return an amount with two decimals and thousands separators."""
     return f"{to_number(amount):,.2f}"
 
 
@@ -74,16 +81,16 @@ def _budget_title(row: JsonObject) -> str:
 
 
 def _anomaly_title(row: JsonObject) -> str:
-    where = " in ".join(str(row[name]) for name in ("serviceName", "scope") if row.get(name)) or "a service"
-    began = str(row.get("startTime") or "")[:10]
+    source = " in ".join(str(row[name]) for name in ("serviceName", "scope") if row.get(name)) or "a service"
+    start_date = str(row.get("startTime") or "")[:10]
     cost, severity = format_amount(row.get("costOfAnomaly")), row.get("severityLevel") or "cost"
-    return f"Anomaly: {where}, {severity}, {cost} above expected{f', {began}' if began else ''}"
+    return f"Anomaly: {source}, {severity}, {cost} above expected{f', {start_date}' if start_date else ''}"
 
 
 def _invoice_title(row: JsonObject) -> str:
     amount = f"{format_amount(row.get('totalAmount'))} {row.get('currency') or ''}".strip()
-    when = format_date(row.get("invoiceDate"))
-    return f"Invoice {row.get('id')}: {amount}, {row.get('status') or 'no status'}{f', {when}' if when else ''}"
+    date = format_date(row.get("invoiceDate"))
+    return f"Invoice {row.get('id')}: {amount}, {row.get('status') or 'no status'}{f', {date}' if date else ''}"
 
 
 def _ticket_title(row: JsonObject) -> str:
@@ -92,128 +99,120 @@ def _ticket_title(row: JsonObject) -> str:
 
 def _recommendation_title(row: JsonObject) -> str:
     summary = row.get("summary")
-    saved = to_number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
-    worth = f" (saves {format_amount(saved)} USD a day)" if saved > 0 else ""
-    return f"Recommendation: {title_or_id(row, 'title', 'key', kind='recommendation')}{worth}"
+    savings = to_number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
+    suffix = f" (saves {format_amount(savings)} USD a day)" if savings > 0 else ""
+    return f"Recommendation: {title_or_id(row, 'title', 'key', kind='recommendation')}{suffix}"
 
 
 def _incident_title(row: JsonObject) -> str:
-    facts = ", ".join(str(row[name]) for name in ("product", "status") if row.get(name))
-    return f"Cloud incident: {title_or_id(row, 'title', kind='incident')}{f' ({facts})' if facts else ''}"
+    details = ", ".join(str(row[name]) for name in ("product", "status") if row.get(name))
+    return f"Cloud incident: {title_or_id(row, 'title', kind='incident')}{f' ({details})' if details else ''}"
 
 
-async def _fetch_insight(call: Call, identifier: str) -> JsonObject:
+async def _fetch_insight(doit: Doit, identifier: str) -> JsonObject:
     source, _, key = identifier.partition("/")
     if not source or not key:
         raise ApiError("id: must have the form recommendation:source/key", kind="argument")
-    return await call.doit.insights.get_insight(source=source, key=key)
+    return await doit.insights.get_insight(source=source, key=key)
 
 
-async def _fetch_ticket(call: Call, identifier: str) -> JsonObject:
+async def _fetch_ticket(doit: Doit, identifier: str) -> JsonObject:
     """Return a ticket with its comments, if they are available."""
     if not (identifier.isascii() and identifier.isdecimal() and 0 < len(identifier) < 16 and int(identifier)):
         raise ApiError("id: must be ticket: and a number", kind="missing")
-    work: dict[str, Awaitable[JsonObject]] = {
-        "ticket": call.doit.tickets.get_ticket(id=int(identifier)),
-        "comments": call.doit.tickets.list_ticket_comments(ticketId=int(identifier)),
+    requests: dict[str, Awaitable[JsonObject]] = {
+        "ticket": doit.tickets.get_ticket(id=int(identifier)),
+        "comments": doit.tickets.list_ticket_comments(ticketId=int(identifier)),
     }
-    parts = await gather_partial(work)
+    parts = await gather_partial(requests)
     if "ticket" in parts.errors:
         raise parts.errors["ticket"]
     ticket: JsonObject = parts.results["ticket"]
-    said = parts.results.get("comments", {}).get("comments")
-    return {**ticket, "comments": said} if said else ticket
-
-
-async def _list_tickets(call: Call, word: str) -> JsonObject:
-    return await call.doit.tickets.list_tickets(maxResults=100)
-
-
-def _name_filter(word: str) -> dict[str, Any]:
-    return {"maxResults": SEARCH_PAGE_SIZE} | ({"nameContains": word} if word else {})
+    comments = parts.results.get("comments", {}).get("comments")
+    return {**ticket, "comments": comments} if comments else ticket
 
 
 ENTITY_KINDS = (
     EntityKind(
-        "report",
-        "report analytics",
-        "reports",
-        lambda call, word: call.doit.reports.list_reports(**_name_filter(word)),
-        lambda call, id: call.doit.reports.get_report_results(id=id),
-        lambda row: f"Report: {title_or_id(row, 'reportName', kind='report')}",
-        "analytics/reports/{id}",
-        "urlUI",
+        name="report",
+        keywords="report analytics",
+        items_key="reports",
+        list_method=lambda doit: doit.reports.list_reports,
         filters_by_name=True,
+        fetch_by_id=lambda doit, id: doit.reports.get_report_results(id=id),
+        title=lambda row: f"Report: {title_or_id(row, 'reportName', kind='report')}",
+        console_path="analytics/reports/{id}",
+        link_field="urlUI",
     ),
     EntityKind(
-        "budget",
-        "budget limit",
-        "budgets",
-        lambda call, word: call.doit.budgets.list_budgets(**_name_filter(word)),
-        lambda call, id: call.doit.budgets.get_budget(id=id),
-        _budget_title,
-        "analytics/budgets/{id}",
-        "url",
+        name="budget",
+        keywords="budget limit",
+        items_key="budgets",
+        list_method=lambda doit: doit.budgets.list_budgets,
         filters_by_name=True,
+        fetch_by_id=lambda doit, id: doit.budgets.get_budget(id=id),
+        title=_budget_title,
+        console_path="analytics/budgets/{id}",
+        link_field="url",
     ),
     EntityKind(
-        "anomaly",
-        "anomaly spike unusual cost",
-        "anomalies",
-        lambda call, word: call.doit.anomalies.get_anomalies(maxResults=SEARCH_PAGE_SIZE),
-        lambda call, id: call.doit.anomalies.get_anomaly(id=id),
-        _anomaly_title,
-        "anomalies/{id}",
+        name="anomaly",
+        keywords="anomaly spike unusual cost",
+        items_key="anomalies",
+        list_method=lambda doit: doit.anomalies.get_anomalies,
+        fetch_by_id=lambda doit, id: doit.anomalies.get_anomaly(id=id),
+        title=_anomaly_title,
+        console_path="anomalies/{id}",
     ),
     EntityKind(
-        "invoice",
-        "invoice bill payment",
-        "invoices",
-        lambda call, word: call.doit.invoices.list_invoices(maxResults=SEARCH_PAGE_SIZE),
-        lambda call, id: call.doit.invoices.get_invoice(id=id),
-        _invoice_title,
-        "invoices/{id}",
-        "url",
+        name="invoice",
+        keywords="invoice bill payment",
+        items_key="invoices",
+        list_method=lambda doit: doit.invoices.list_invoices,
+        fetch_by_id=lambda doit, id: doit.invoices.get_invoice(id=id),
+        title=_invoice_title,
+        console_path="invoices/{id}",
+        link_field="url",
     ),
     EntityKind(
-        "ticket",
-        "ticket support case request",
-        "tickets",
-        _list_tickets,
-        _fetch_ticket,
-        _ticket_title,
-        "support/tickets/{id}",
-        "urlUI",
+        name="ticket",
+        keywords="ticket support case request",
+        items_key="tickets",
+        list_method=lambda doit: doit.tickets.list_tickets,
+        fetch_by_id=_fetch_ticket,
+        title=_ticket_title,
+        console_path="support/tickets/{id}",
+        link_field="urlUI",
     ),
     EntityKind(
-        "allocation",
-        "allocation team",
-        "allocations",
-        lambda call, word: call.doit.allocations.list_allocations(**_name_filter(word)),
-        lambda call, id: call.doit.allocations.get_allocation(id=id),
-        lambda row: f"Allocation: {title_or_id(row, 'name', kind='allocation')}",
-        "analytics/allocations/{id}",
-        "urlUI",
+        name="allocation",
+        keywords="allocation team",
+        items_key="allocations",
+        list_method=lambda doit: doit.allocations.list_allocations,
         filters_by_name=True,
+        fetch_by_id=lambda doit, id: doit.allocations.get_allocation(id=id),
+        title=lambda row: f"Allocation: {title_or_id(row, 'name', kind='allocation')}",
+        console_path="analytics/allocations/{id}",
+        link_field="urlUI",
     ),
     EntityKind(
-        "recommendation",
-        "recommendation insight savings optimization",
-        "results",
-        lambda call, word: call.doit.insights.list_optimization_recommendations(maxResults=SEARCH_PAGE_SIZE),
-        _fetch_insight,
-        _recommendation_title,
-        "insights#{id}",
+        name="recommendation",
+        keywords="recommendation insight savings optimization",
+        items_key="results",
+        list_method=lambda doit: doit.insights.list_optimization_recommendations,
+        fetch_by_id=_fetch_insight,
+        title=_recommendation_title,
+        console_path="insights#{id}",
         id_of=lambda row: f"{row['source']}/{row['key']}" if row.get("source") and row.get("key") else "",
     ),
     EntityKind(
-        "incident",
-        "incident outage known issue cloud",
-        "incidents",
-        lambda call, word: call.doit.cloud_incidents.get_cloud_incidents(maxResults=SEARCH_PAGE_SIZE),
-        lambda call, id: call.doit.cloud_incidents.get_cloud_incident(id=id),
-        _incident_title,
-        "known-issues#{id}",
+        name="incident",
+        keywords="incident outage known issue cloud",
+        items_key="incidents",
+        list_method=lambda doit: doit.cloud_incidents.get_cloud_incidents,
+        fetch_by_id=lambda doit, id: doit.cloud_incidents.get_cloud_incident(id=id),
+        title=_incident_title,
+        console_path="known-issues#{id}",
     ),
 )
 ENTITY_KINDS_BY_NAME = {kind.name: kind for kind in ENTITY_KINDS}

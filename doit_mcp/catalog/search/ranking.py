@@ -21,8 +21,8 @@ STOP_WORDS = frozenset(
 
 def query_words(query: str) -> list[str]:
     """Return the distinct words of a query, case-folded and without stop words; all of them if nothing else is left."""
-    found = list(dict.fromkeys(WORD_PATTERN.findall(query.casefold())))
-    return ([word for word in found if word not in STOP_WORDS] or found)[:MAX_WORDS]
+    words = list(dict.fromkeys(WORD_PATTERN.findall(query.casefold())))
+    return ([word for word in words if word not in STOP_WORDS] or words)[:MAX_WORDS]
 
 
 def row_text(row: JsonObject) -> str:
@@ -52,7 +52,7 @@ def _iter_values(value: Any, depth: int) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How well an object matches: *points*, 0 for no match, and *coverage*, the share of the words that it has."""
+    """How well an object matches: *points*, 0 for no match, and *coverage*, the share of the words that match."""
 
     points: float
     coverage: float = 1.0
@@ -67,16 +67,16 @@ def score(words: list[str], title: str, kind_words: str, text: str) -> Score:
         return Score(1.0)
     title, text = title[:MAX_TEXT_CHARACTERS].casefold(), text.casefold()
     kinds = kind_words.casefold().split()
-    met, points, own = 0, 0.0, False
+    matched, points, matches_content = 0, 0.0, False
     for word in words:
         stem = word[:-1] if len(word) > 3 and word.endswith("s") else word
         if any(kind.startswith(stem) for kind in kinds):
-            met, points = met + 1, points + 2.0
+            matched, points = matched + 1, points + 2.0
         elif stem in title or stem in text:
-            met, points, own = met + 1, points + (3.0 if stem in title else 1.0), True
-    if met == len(words):
+            matched, points, matches_content = matched + 1, points + (3.0 if stem in title else 1.0), True
+    if matched == len(words):
         return Score(points + 10.0)
-    return Score(points, met / len(words)) if own else Score(0.0, 0.0)
+    return Score(points, matched / len(words)) if matches_content else Score(0.0, 0.0)
 
 
 def top_matches(scored: list[tuple[Score, T]], limit: int) -> list[T]:
@@ -84,6 +84,6 @@ def top_matches(scored: list[tuple[Score, T]], limit: int) -> list[T]:
 
     If some match all words, the others are included only with more than half of them.
     """
-    whole = any(fitting.coverage == 1.0 for fitting, _ in scored)
-    kept = [one for one in scored if not whole or one[0].coverage > 0.5]
-    return [thing for _, thing in sorted(kept, key=lambda one: -one[0].points)[:limit]]
+    any_complete = any(score.coverage == 1.0 for score, _ in scored)
+    candidates = [(score, item) for score, item in scored if not any_complete or score.coverage > 0.5]
+    return [item for _, item in sorted(candidates, key=lambda pair: -pair[0].points)[:limit]]

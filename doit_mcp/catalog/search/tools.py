@@ -1,4 +1,4 @@
-"""search and fetch: the two tools that research products call, exactly as OpenAI specifies them."""
+"""The tools search and fetch, in the form that OpenAI specifies for research products."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated, Any, Required, TypedDict
 import orjson
 
 from ...api.markers import IDENTIFIER
-from ...api.pagination import Page, parse_page
 from ...api.value_kinds import Verbatim
 from ...protocol.json_schema import Length, short_json
 from ...protocol.jsonrpc import JsonObject
@@ -30,7 +29,7 @@ MAX_ID_CHARACTERS = 600
 MAX_ROWS_PER_KIND = 10_000
 """Rows of one kind that are ranked."""
 MAX_INLINE_ROWS, MAX_INLINE_BYTES = 250, 128 << 10
-"""Work that takes a few milliseconds; more runs in a thread."""
+"""Maximum rows and bytes that are processed in the event loop, in a few milliseconds. More are processed in a thread."""
 FAILED_PARTS_KEY = "doit/failedParts"
 KIND_NAMES = ", ".join(kind.name for kind in ENTITY_KINDS)
 
@@ -72,22 +71,22 @@ async def search(
     cloud incidents by keywords. Returns ids for fetch. For cost amounts, use cost_breakdown or run_query."""
     words = query_words(query)
     longest = max(words, key=len, default="")
-    work = {kind.name: _search_kind(call, kind, words, longest) for kind in ENTITY_KINDS}
-    parts = (await gather_partial(work, TIMEOUT_SECONDS)).raise_if_all_failed()
-    found = top_matches([hit for hits in parts.results.values() for hit in hits], MAX_RESULTS)
-    return _json_content({"results": found}, _failed_meta(parts))
+    searches = {kind.name: _search_kind(call, kind, words, longest) for kind in ENTITY_KINDS}
+    parts = (await gather_partial(searches, TIMEOUT_SECONDS)).raise_if_all_failed()
+    results = top_matches([hit for hits in parts.results.values() for hit in hits], MAX_RESULTS)
+    return _json_content({"results": results}, _failed_meta(parts))
 
 
 async def _search_kind(
     call: Call, kind: EntityKind, words: list[str], longest_word: str
 ) -> list[tuple[Score, JsonObject]]:
     """Return the best objects of one kind with their scores."""
-    page = parse_page(await kind.fetch_many(call, ""), kind.items_key)
+    page = await kind.fetch_page(call.doit)
     rows = page.rows
     if kind.filters_by_name and page.next_token and longest_word:
-        more: Page = parse_page(await kind.fetch_many(call, longest_word), kind.items_key)
-        known = {kind.id_of(row) for row in rows}
-        rows = rows + [row for row in more.rows if kind.id_of(row) not in known]
+        matches = await kind.fetch_page(call.doit, longest_word)
+        ids = {kind.id_of(row) for row in rows}
+        rows = rows + [row for row in matches.rows if kind.id_of(row) not in ids]
     if len(rows) <= MAX_INLINE_ROWS:
         return _rank_rows(call, kind, words, rows)
     return await run_in_thread(_rank_rows, call, kind, words, rows[:MAX_ROWS_PER_KIND])
@@ -96,16 +95,16 @@ async def _search_kind(
 def _rank_rows(
     call: Call, kind: EntityKind, words: list[str], rows: list[JsonObject]
 ) -> list[tuple[Score, JsonObject]]:
-    found = []
+    matches = []
     for row in rows:
         identifier, title = kind.id_of(row), kind.title(row)
-        worth = score(words, title, kind.keywords, row_text(row))
-        if worth.points > 0 and 0 < len(identifier) < MAX_ID_CHARACTERS - len(kind.name):
-            found.append((worth, row, identifier, title[:MAX_TITLE_CHARACTERS]))
-    kept = sorted(found, key=lambda one: -one[0].points)[:MAX_RESULTS_PER_KIND]
+        row_score = score(words, title, kind.keywords, row_text(row))
+        if row_score.points > 0 and 0 < len(identifier) < MAX_ID_CHARACTERS - len(kind.name):
+            matches.append((row_score, row, identifier, title[:MAX_TITLE_CHARACTERS]))
+    best = sorted(matches, key=lambda match: -match[0].points)[:MAX_RESULTS_PER_KIND]
     return [
-        (worth, {"id": f"{kind.name}:{identifier}", "title": title, "url": kind.url(call, row, identifier)})
-        for worth, row, identifier, title in kept
+        (row_score, {"id": f"{kind.name}:{identifier}", "title": title, "url": kind.url(call, row, identifier)})
+        for row_score, row, identifier, title in best
     ]
 
 
@@ -130,10 +129,10 @@ async def fetch(
         raise ToolError(
             f"id: {short_json(id)} must be an id that search returns, kind:id, where kind is one of {KIND_NAMES}"
         )
-    parts = await gather_partial({"it": kind.fetch_by_id(call, identifier)}, TIMEOUT_SECONDS)
+    parts = await gather_partial({kind.name: kind.fetch_by_id(call.doit, identifier)}, TIMEOUT_SECONDS)
     for error in parts.errors.values():
         raise error
-    row: JsonObject = parts.results["it"]
+    row: JsonObject = parts.results[kind.name]
     if len(orjson.dumps(row)) <= MAX_INLINE_BYTES:
         return _make_document(call, kind, identifier, row)
     return await run_in_thread(_make_document, call, kind, identifier, row)
@@ -141,10 +140,10 @@ async def fetch(
 
 def _make_document(call: Call, kind: EntityKind, identifier: str, row: JsonObject) -> ContentResult:
     title = kind.title({"id": identifier, **row})[:MAX_TITLE_CHARACTERS]
-    found: JsonObject = {"id": f"{kind.name}:{identifier}", "title": title, "text": document_text(title, row)}
-    found["url"] = kind.url(call, row, identifier)
-    found["metadata"] = {"kind": kind.name, **_document_metadata(row)}
-    return _json_content(found, None)
+    document: JsonObject = {"id": f"{kind.name}:{identifier}", "title": title, "text": document_text(title, row)}
+    document["url"] = kind.url(call, row, identifier)
+    document["metadata"] = {"kind": kind.name, **_document_metadata(row)}
+    return _json_content(document, None)
 
 
 METADATA_FIELDS = (
@@ -161,9 +160,12 @@ METADATA_FIELDS = (
 
 
 def _document_metadata(row: JsonObject) -> dict[str, str]:
-    facts = {name: row.get(name) for name in METADATA_FIELDS}
-    known = {name: value for name, value in facts.items() if isinstance(value, str | int | float) and value}
-    return {name: format_value(name, value)[:200] for name, value in known.items()}
+    fields = {name: row.get(name) for name in METADATA_FIELDS}
+    return {
+        name: format_value(name, value)[:200]
+        for name, value in fields.items()
+        if isinstance(value, str | int | float) and value
+    }
 
 
 def _json_content(result: JsonObject, meta: JsonObject | None) -> ContentResult:

@@ -1,1 +1,1 @@
-"""Stores for state between calls: large results, and receipts of writes."""
+"""Stores of state that outlives a call: large results, and receipts of writes."""

@@ -1,4 +1,4 @@
-"""Storage of large results under a handle, so that later calls can query them without the API."""
+"""Stores large results under handles, so that later calls can query them without the API."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Entry:
 
 
 class MemoryResultStore:
-    """Results in this process. Evicts the oldest when full: first the owner's own, then any."""
+    """Results in this process. If full, evicts the oldest results: first those of the owner, then any."""
 
     def __init__(
         self,
@@ -57,15 +57,15 @@ class MemoryResultStore:
         self._size = 0
 
     async def put(self, owner: str, data: bytes) -> str | None:
-        """Store *data* for *owner*."""
+        """Store *data* for *owner* and return its handle; None if it is too large."""
         if len(data) > min(self._max_result_bytes, self._owner_bytes, self._total_bytes):
             return None
         self._remove_expired()
-        own = [handle for handle, entry in self._entries.items() if entry.owner == owner]
-        held = sum(len(self._entries[handle].data) for handle in own)
-        while own and (len(own) >= self._per_owner or held + len(data) > self._owner_bytes):
-            held -= len(self._entries[own[0]].data)
-            self._remove(own.pop(0))
+        owned = [handle for handle, entry in self._entries.items() if entry.owner == owner]
+        owned_bytes = sum(len(self._entries[handle].data) for handle in owned)
+        while owned and (len(owned) >= self._per_owner or owned_bytes + len(data) > self._owner_bytes):
+            owned_bytes -= len(self._entries[owned[0]].data)
+            self._remove(owned.pop(0))
         while self._entries and (self._size + len(data) > self._total_bytes or len(self._entries) >= self._total):
             self._remove(next(iter(self._entries)))
         handle = self._new_handle()
@@ -74,7 +74,7 @@ class MemoryResultStore:
         return handle
 
     async def get(self, owner: str, handle: str) -> bytes | None:
-        """Return what was stored."""
+        """Return the data of *handle*; None if this *owner* has no such handle."""
         self._remove_expired()
         entry = self._entries.get(handle)
         return entry.data if entry is not None and entry.owner == owner else None

@@ -1,4 +1,4 @@
-"""Receipts of writes: a client that retries after a timeout gets the first result instead of a second write."""
+"""Receipts of writes, from which a client that retries after a timeout gets the first result."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ TTL_SECONDS = 120.0
 """ChatGPT gives up after about 60 seconds and immediately calls again."""
 MAX_RECEIPTS_PER_OWNER, MAX_RECEIPTS = 100, 10_000
 MAX_ANSWER_BYTES = 32 << 10
-"""Size of one stored result; for a larger one only the fact that the write succeeded is stored."""
+"""Size of one stored result. For a larger one, only the success of the write is stored."""
 MAX_TOTAL_BYTES = 64 << 20
-"""Size of all results in one process; beyond it the oldest results are dropped, but not the fact of the write."""
+"""Size of all results in one process. Beyond it, the oldest results are dropped, but not their receipts."""
 MAX_MIRRORED_RECEIPTS, MAX_MIRRORED_BYTES = 2_000, 16 << 20
-"""Receipts, and bytes of their results, that one process keeps as a copy of those in Redis."""
+"""Maximum receipts in Redis, and bytes of their results, of which one process keeps a copy."""
+
+EntryKey = tuple[str, str]
+"""The owner and the key of a write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,8 @@ class ReceiptStore(Protocol):
     async def claim(self, owner: str, key: str, *, idempotent: bool = False) -> Receipt | None:
         """Claim a write. None means that the caller must do it and then call settle(); otherwise it was done recently.
 
-        Waits for a write in progress. Raise ToolError if it is unknown whether the write was done, unless it is
-        *idempotent*: doing that twice has the effect of doing it once.
+        Waits for a write in progress. Raises ToolError if it is unknown whether the write was done, unless it is
+        *idempotent*, so that repeating it is harmless.
         """
 
     async def settle(
@@ -49,8 +52,8 @@ class ReceiptStore(Protocol):
     ) -> None:
         """Record the result of a claimed write; *answer* None means that it was certainly not done.
 
-        *known* is False if it may have been done. A write that is known to be done joins *groups*, which identify the
-        objects it was about.
+        *known* is False if it is unknown whether the write was done. If it was, its receipt joins *groups*, which
+        identify the objects of the write.
         """
 
     async def forget(self, owner: str, key: str) -> None:
@@ -75,7 +78,7 @@ class _Entry:
 class MemoryReceiptStore:
     """Receipts in this process.
 
-    Evicts the oldest when full: first the owner's own, then those of the owner with the most.
+    If full, evicts the oldest: first those of the owner, then those of the owner with the most receipts.
     """
 
     def __init__(
@@ -97,9 +100,9 @@ class MemoryReceiptStore:
         )
         self._bytes = 0
         # Oldest first: a write moves to the end when it is settled.
-        self._entries: dict[tuple[str, str], _Entry] = {}
-        # Writes that are known to be done, by group.
-        self._groups: dict[str, set[tuple[str, str]]] = {}
+        self._entries: dict[EntryKey, _Entry] = {}
+        # Keys of writes that were done, by group.
+        self._groups: dict[str, set[EntryKey]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -118,7 +121,7 @@ class MemoryReceiptStore:
             await entry.settled.wait()
 
     def force_claim(self, owner: str, key: str) -> None:
-        """Claim a write that was claimed across all processes, and discard what this process knew about it."""
+        """Claim a write that was claimed across all processes, and discard the receipt in this process."""
         if (owner, key) in self._entries:
             self._remove((owner, key)).settled.set()
         self._remove_expired()
@@ -128,7 +131,7 @@ class MemoryReceiptStore:
     async def settle(
         self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
     ) -> None:
-        """Store the result or release the claim, and wake the waiters."""
+        """Store the result or release the claim, and wake the calls that wait for it."""
         if (owner, key) not in self._entries:
             return
         entry = self._remove((owner, key))
@@ -152,13 +155,13 @@ class MemoryReceiptStore:
     async def forget_groups(self, groups: Collection[str]) -> None:
         """Drop the receipts in these groups, of any owner."""
         for group in groups:
-            for place in list(self._groups.get(group, ())):
-                self._remove(place)
+            for entry_key in list(self._groups.get(group, ())):
+                self._remove(entry_key)
 
-    def _remove(self, place: tuple[str, str]) -> _Entry:
-        entry = self._entries.pop(place)
+    def _remove(self, entry_key: EntryKey) -> _Entry:
+        entry = self._entries.pop(entry_key)
         for group in entry.groups:
-            self._groups[group].discard(place)
+            self._groups[group].discard(entry_key)
             if not self._groups[group]:
                 del self._groups[group]
         entry.groups = ()
@@ -175,22 +178,25 @@ class MemoryReceiptStore:
                     return
 
     def _remove_expired(self) -> None:
-        ended = self._clock() - self._ttl
-        for place, entry in list(self._entries.items()):
+        oldest_valid = self._clock() - self._ttl
+        for entry_key, entry in list(self._entries.items()):
             if entry.settled.is_set():
-                if entry.settled_at > ended:
+                if entry.settled_at > oldest_valid:
                     return
-                self._remove(place)
+                self._remove(entry_key)
 
     def _make_room(self, owner: str) -> None:
-        own = [place for place in self._entries if place[0] == owner]
-        if len(own) >= self._per_owner:
-            self._evict_oldest(own)
+        owned = self._entry_keys(owner)
+        if len(owned) >= self._per_owner:
+            self._evict_oldest(owned)
         elif len(self._entries) >= self._total:
-            most, _ = Counter(whose for whose, _ in self._entries).most_common(1)[0]
-            self._evict_oldest([place for place in self._entries if place[0] == most])
+            [(largest_owner, _)] = Counter(entry_owner for entry_owner, _ in self._entries).most_common(1)
+            self._evict_oldest(self._entry_keys(largest_owner))
 
-    def _evict_oldest(self, places: list[tuple[str, str]]) -> None:
-        """Evict the oldest of *places* that is settled; if none is, stop waiting for the oldest one in progress."""
-        place = next((one for one in places if self._entries[one].settled.is_set()), places[0])
-        self._remove(place).settled.set()
+    def _entry_keys(self, owner: str) -> list[EntryKey]:
+        return [entry_key for entry_key in self._entries if entry_key[0] == owner]
+
+    def _evict_oldest(self, entry_keys: list[EntryKey]) -> None:
+        """Evict the oldest settled entry. If all are in progress, evict the oldest and wake those that wait for it."""
+        settled = (entry_key for entry_key in entry_keys if self._entries[entry_key].settled.is_set())
+        self._remove(next(settled, entry_keys[0])).settled.set()

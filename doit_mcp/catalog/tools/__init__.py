@@ -1,1 +1,1 @@
-"""Tools: how they are built, validated, named, and limited in size."""
+"""Tools: declarations, arguments, results and names."""

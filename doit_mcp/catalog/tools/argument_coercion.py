@@ -27,17 +27,22 @@ TRUE_BY_DEFAULT = frozenset({"enabled"})
 def coerce_arguments(
     arguments: JsonObject, schema: JsonObject, identifiers: frozenset[str] = frozenset()
 ) -> JsonObject:
-    """*arguments* with every unambiguous value in the type that *schema* declares. Whitespace around the values of
-    *identifiers*, the arguments that are marked IDENTIFIER, is removed."""
-    known = schema.get("properties", {})
-    kept = {name: value for name, value in arguments.items() if name in known or name not in IGNORED_ARGUMENTS}
-    # Trim first, so that whitespace alone counts as omitted, and again once lists that came as JSON text are lists.
-    return _trim_identifiers(_coerce_object(_trim_identifiers(kept, identifiers), schema), identifiers)
+    """Return *arguments* with every unambiguous value converted to the type that *schema* declares.
+
+    Removes whitespace around the values of *identifiers*, the arguments that are marked IDENTIFIER.
+    """
+    properties = schema.get("properties", {})
+    accepted = {name: value for name, value in arguments.items() if name in properties or name not in IGNORED_ARGUMENTS}
+    # Trim before coercion, so that whitespace alone counts as omitted, and after it, when JSON texts are lists.
+    return _trim_identifiers(_coerce_object(_trim_identifiers(accepted, identifiers), schema), identifiers)
 
 
 def needs_no_coercion(arguments: JsonObject, properties: JsonObject) -> bool:
-    """Whether coerce_arguments() returns valid *arguments* unchanged: every name is among the *properties*, and every
-    value is text without surrounding whitespace, an integer or a boolean."""
+    """Return whether coerce_arguments() returns valid *arguments* unchanged.
+
+    It does if every name is among the *properties*, and every value is text without surrounding whitespace, an integer
+    or a boolean.
+    """
     for name, value in arguments.items():
         kind = type(value)
         if name not in properties or not (kind is bool or kind is int or (kind is str and value == value.strip())):
@@ -76,16 +81,16 @@ def _coerce_value(value: Any, schema: JsonObject) -> Any:
 
 
 def _coerce_object(value: JsonObject, schema: JsonObject) -> JsonObject:
-    known, required = schema.get("properties", {}), schema.get("required", ())
+    properties, required = schema.get("properties", {}), schema.get("required", ())
     return {
-        name: _coerce_value(item, known[name]) if name in known else item
-        for name, item in value.items()
-        if name not in known or name in required or not _is_omitted(item, known[name])
+        name: _coerce_value(member, properties[name]) if name in properties else member
+        for name, member in value.items()
+        if name not in properties or name in required or not _is_omitted(member, properties[name])
     }
 
 
 def _is_omitted(value: Any, schema: JsonObject) -> bool:
-    """Whether a client sends *value* to omit an argument: null or "" where the schema allows neither."""
+    """Return whether *value* means an omitted argument: null or "", if the schema does not allow it."""
     if value is None:
         return bool(schema) and not any(option.get("type") == "null" for option in schema.get("anyOf", [schema]))
     if value != "" or not schema or "anyOf" in schema:
@@ -94,36 +99,38 @@ def _is_omitted(value: Any, schema: JsonObject) -> bool:
 
 
 def _parse_text(text: str, kind: Any, schema: JsonObject) -> Any:
-    plain = text.strip()
-    if kind == "integer" and INTEGER_PATTERN.fullmatch(plain):
-        return int(plain)
-    if kind == "number" and NUMBER_PATTERN.fullmatch(plain):
-        return float(plain)
-    if kind == "boolean" and plain.lower() in ("true", "false"):
-        return plain.lower() == "true"
-    if kind in ("array", "object") and plain[:1] == ("[" if kind == "array" else "{"):
+    stripped = text.strip()
+    if kind == "integer" and INTEGER_PATTERN.fullmatch(stripped):
+        return int(stripped)
+    if kind == "number" and NUMBER_PATTERN.fullmatch(stripped):
+        return float(stripped)
+    if kind == "boolean" and stripped.lower() in ("true", "false"):
+        return stripped.lower() == "true"
+    if kind in ("array", "object") and stripped[:1] == ("[" if kind == "array" else "{"):
         try:
-            return _coerce_value(parse_json(plain.encode()), schema)
+            return _coerce_value(parse_json(stripped.encode()), schema)
         except (RpcError, UnicodeEncodeError):
             return text
     return text
 
 
 def _match_enum(text: str, options: list[Any]) -> str:
-    plain, known = text.strip(), {option: option.casefold() for option in options if isinstance(option, str)}
+    """Return the only option that equals *text*, ignoring case and surrounding whitespace; otherwise *text*."""
+    stripped = text.strip()
+    folded_options = {option: option.casefold() for option in options if isinstance(option, str)}
     # Case folding never shortens a text, so one that is longer than every option matches none.
-    if text in known or len(plain) > max(map(len, known.values()), default=0):
+    if text in folded_options or len(stripped) > max(map(len, folded_options.values()), default=0):
         return text
-    wanted = plain.casefold()
-    same = [option for option, folded in known.items() if folded == wanted]
-    return same[0] if len(same) == 1 else text
+    folded_text = stripped.casefold()
+    matches = [option for option, folded_option in folded_options.items() if folded_option == folded_text]
+    return matches[0] if len(matches) == 1 else text
 
 
 def canonicalize(value: Any, schema: JsonObject, *, creates: bool) -> Any:
-    """The canonical form of *value*, which is valid under *schema*: equivalent values have the same form. Integers lose
-    a zero fraction, and objects lose optional members that have the same effect when omitted.
+    """Return the canonical form of *value*, which is valid under *schema*: equivalent values have the same form.
 
-    A write that *creates* something treats empty members as omitted; an update can clear a field with them.
+    Integers lose a zero fraction, and objects lose optional members that have the same effect when omitted. A write
+    that *creates* something treats empty members as omitted; an update can clear a field with them.
     """
     if options := schema.get("anyOf"):
         schema = next((option for option in options if option.get("type") == _container_type(value)), {})
@@ -134,12 +141,12 @@ def canonicalize(value: Any, schema: JsonObject, *, creates: bool) -> Any:
         return [canonicalize(item, items, creates=creates) for item in value]
     if not isinstance(value, dict):
         return value
-    known, required = schema.get("properties", {}), schema.get("required", ())
-    members = {name: canonicalize(member, known.get(name, {}), creates=creates) for name, member in value.items()}
+    properties, required = schema.get("properties", {}), schema.get("required", ())
+    members = {name: canonicalize(member, properties.get(name, {}), creates=creates) for name, member in value.items()}
     return {
         name: member
         for name, member in members.items()
-        if name in required or name not in known or not _is_redundant(name, member, known[name], creates)
+        if name in required or name not in properties or not _is_redundant(name, member, properties[name], creates)
     }
 
 
@@ -148,12 +155,12 @@ def _container_type(value: Any) -> str:
 
 
 def _is_redundant(name: str, value: Any, schema: JsonObject, creates: bool) -> bool:
-    """Whether omitting the optional member *name* has the same effect."""
+    """Return whether omitting the optional member *name* has the same effect."""
     if "default" in schema and value == schema["default"]:
         return True
     if not creates:
         return False
     # Python treats 0 and False as equal; JSON Schema does not.
-    off = value is False and schema.get("type") == "boolean" and name not in TRUE_BY_DEFAULT
-    zero = type(value) is int and value == 0 and schema.get("minimum") == 0
-    return off or zero or value in EMPTY_VALUES
+    is_false = value is False and schema.get("type") == "boolean" and name not in TRUE_BY_DEFAULT
+    is_zero = type(value) is int and value == 0 and schema.get("minimum") == 0
+    return is_false or is_zero or value in EMPTY_VALUES

@@ -1,7 +1,7 @@
 """Reads the conventions of a locale from CLDR, the Unicode locale data that Babel ships.
 
-Imported on first use, because Babel and its index of locales take tens of milliseconds to load. Language tags come from
-clients, so none of their text reaches Babel's parser or its unbounded caches: only identifiers from Babel's own list do.
+Import it on first use, because Babel and its index of locales take tens of milliseconds to load. Language tags come
+from clients, so their text never reaches Babel's parser or its unbounded caches: only identifiers from Babel's list do.
 """
 
 from __future__ import annotations
@@ -27,21 +27,23 @@ MONTH_NAME_WIDTHS = {3: "abbreviated", 4: "wide", 5: "narrow"}
 
 @cache
 def known_identifiers() -> frozenset[str]:
-    """All locales of CLDR, as Babel names them: de, de_CH, zh_Hant_TW."""
+    """Return all locales of CLDR, as Babel names them: de, de_CH, zh_Hant_TW."""
     return frozenset(locale_identifiers())
 
 
 @cache
 def currency_digits() -> Mapping[str, int]:
-    """Decimal places of the currencies that do not have two."""
+    """Return the decimal places of the currencies that do not have two."""
     fractions = get_global("currency_fractions").items()
     return {code: digits for code, (digits, *_) in fractions if digits != DEFAULT_CURRENCY_DIGITS}
 
 
 def find_identifier(language: str, script: str, region: str) -> str | None:
-    """The closest known locale for the subtags of a language tag, "" for those that it does not have; None if CLDR does
-    not know the language."""
-    known = known_identifiers()
+    """Return the closest known locale for the subtags of a language tag; None if CLDR does not know the language.
+
+    *script* and *region* are "" if the tag does not have them.
+    """
+    identifiers = known_identifiers()
     # Some codes were replaced: iw by he, sh by sr-Latn, prs by fa-AF.
     language, *defaults = get_global("language_aliases").get(language, language).split("_")
     script = script or next((part for part in defaults if len(part) == 4), "")
@@ -55,14 +57,14 @@ def find_identifier(language: str, script: str, region: str) -> str | None:
         f"{language}_{region}",
         language,
     )
-    return next((candidate for candidate in candidates if candidate in known), None)
+    return next((candidate for candidate in candidates if candidate in identifiers), None)
 
 
 def read_locale(identifier: str) -> LocaleFormat:
     """The conventions of one of the known_identifiers()."""
     locale = Locale.parse(identifier)
     symbols = locale.number_symbols[NUMBERING_SYSTEM]
-    found = LocaleFormat(
+    conventions = LocaleFormat(
         tag=identifier.replace("_", "-"),
         decimal_sign=symbols["decimal"],
         group_sign=symbols["group"],
@@ -74,9 +76,9 @@ def read_locale(identifier: str) -> LocaleFormat:
         month_patterns=tuple(_date_patterns(locale.datetime_skeletons["yMMM"], locale)),
         currency_digits=currency_digits(),
     )
-    # Babel keeps everything that it has read of each locale: more than 200 MB for all of them.
+    # Babel caches all data of each locale: more than 200 MB for all locales.
     clear_caches()
-    return found
+    return conventions
 
 
 def _number_pattern(pattern: BabelNumberPattern, symbols: Mapping[str, str]) -> NumberPattern:
@@ -92,17 +94,19 @@ def _number_pattern(pattern: BabelNumberPattern, symbols: Mapping[str, str]) -> 
 
 
 def _affix(text: str, symbols: Mapping[str, str]) -> str:
-    """The text before or after the digits, with the locale's own signs."""
+    """Return the text before or after the digits, with the signs of the locale."""
     for sign, name in (("-", "minusSign"), ("%", "percentSign")):
         text = text.replace(sign, symbols[name])
     return _literal(text)
 
 
 def _date_patterns(pattern: DateTimePattern, locale: Locale) -> Iterator[str]:
-    """The templates of the twelve months."""
+    """Yield a template for each of the twelve months."""
     tokens = [value for _, value in tokenize_pattern(pattern.pattern)]
     for month in range(1, 13):
-        yield "".join(_literal(one) if isinstance(one, str) else _date_field(one, month, locale) for one in tokens)
+        yield "".join(
+            _literal(token) if isinstance(token, str) else _date_field(token, month, locale) for token in tokens
+        )
 
 
 def _date_field(token: tuple[str, int], month: int, locale: Locale) -> str:
@@ -121,5 +125,5 @@ def _date_field(token: tuple[str, int], month: int, locale: Locale) -> str:
 
 
 def _literal(text: str) -> str:
-    """*text* for a template. Direction marks are invisible, and what tools return has no invisible characters."""
+    """Return *text* escaped for a template and without direction marks, which are invisible."""
     return sanitize_text(text).replace("{", "{{").replace("}", "}}")

@@ -1,4 +1,4 @@
-"""Formats amounts, percentages and dates with the patterns of one locale. Pure; knows nothing of where they come from."""
+"""Formats amounts, percentages and dates with the patterns of one locale, whatever their source."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from datetime import date
 DATE_PATTERN = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 DEFAULT_CURRENCY_DIGITS = 2
 MAX_AMOUNT = 1e15
-"""Larger numbers are not exact as JSON numbers, so they are left out."""
+"""Larger numbers are inexact in JSON, so they are not formatted."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberPattern:
-    """Templates for str.format with *number* and, for money, *currency*; and the sizes of the digit groups: the one
-    before the decimal sign, and those before it (India writes 12,34,567)."""
+    """Templates for str.format with *number* and, for money, *currency*; and the sizes of digit groups.
+
+    *group_sizes* are the size of the group before the decimal sign, and that of all others (India writes 12,34,567).
+    """
 
     positive: str
     negative: str
@@ -25,8 +27,11 @@ class NumberPattern:
 
 @dataclass(frozen=True, slots=True)
 class LocaleFormat:
-    """The conventions of one locale. *day_patterns* and *month_patterns* are templates for str.format with *day* and
-    *year*, one for each month, because the month's name is part of the text."""
+    """The conventions of one locale.
+
+    *day_patterns* and *month_patterns* are templates for str.format with *day* and *year*, one for each month, because
+    the month's name is part of the text.
+    """
 
     tag: str
     decimal_sign: str
@@ -40,19 +45,19 @@ class LocaleFormat:
     """Decimal places of the currencies that do not have two."""
 
     def format_money(self, amount: float, currency: str) -> str:
-        """*amount* with the ISO code of its currency; without a code if *currency* is empty."""
+        """Return *amount* with the ISO code of its currency; without a code if *currency* is empty."""
         digits = self.currency_digits.get(currency, DEFAULT_CURRENCY_DIGITS)
         return self._format(self.money if currency else self.number, amount, digits, currency)
 
     def format_percent(self, value: float) -> str:
-        """*value*, a number of percent, to one decimal place."""
+        """Return *value*, in percent, with one decimal place."""
         return self._format(self.percent, value, 1)
 
     def _format(self, pattern: NumberPattern, value: float, digits: int, currency: str = "") -> str:
         # A negative value that rounds to zero has no sign.
         template = pattern.negative if value < 0 and round(value, digits) < 0 else pattern.positive
-        whole, _, fraction = f"{abs(value):.{digits}f}".partition(".")
-        number = self._group_digits(whole, *pattern.group_sizes) + (self.decimal_sign + fraction if fraction else "")
+        integer, _, fraction = f"{abs(value):.{digits}f}".partition(".")
+        number = self._group_digits(integer, *pattern.group_sizes) + (self.decimal_sign + fraction if fraction else "")
         return template.format(number=number, currency=currency)
 
     def _group_digits(self, digits: str, first_size: int, other_size: int) -> str:
@@ -63,21 +68,21 @@ class LocaleFormat:
         return self.group_sign.join([*reversed(groups), tail])
 
     def format_date(self, text: str) -> str:
-        """The day (2026-08-31) or month (2026-08) at the start of *text*; "" without one."""
-        found = DATE_PATTERN.match(text)
-        if found is None:
+        """Return the day (2026-08-31) or month (2026-08) at the start of *text*, formatted; "" without one."""
+        match = DATE_PATTERN.match(text)
+        if match is None:
             return ""
-        year, month, day = int(found[1]), int(found[2]), int(found[3] or 1)
+        year, month, day = int(match[1]), int(match[2]), int(match[3] or 1)
         try:
             date(year, month, day)
         except ValueError:
             return ""
-        patterns = self.day_patterns if found[3] else self.month_patterns
+        patterns = self.day_patterns if match[3] else self.month_patterns
         return patterns[month - 1].format(year=year, day=day)
 
 
 def to_finite_number(value: object) -> float | None:
-    """*value* if it is a number that can be formatted."""
+    """Return *value* if it is a number that can be formatted; otherwise None."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     return float(value) if abs(value) < MAX_AMOUNT else None

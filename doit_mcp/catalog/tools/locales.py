@@ -1,4 +1,4 @@
-"""Finds the conventions for the language tag that a client sends (BCP 47, such as de-CH)."""
+"""Finds and caches the conventions for the language tag that a client sends (BCP 47, such as de-CH)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ TAG_PATTERN = re.compile(
 )
 MAX_CACHED_TAGS = 256
 MAX_CACHED_LOCALES = 2048
-"""More than CLDR has: each is read once. One takes about 4 KB."""
+"""More locales than CLDR has, so that each is read once. One takes about 4 KB."""
 
 
 @dataclass(slots=True)
 class CachedTag:
-    """What is known about a tag; *locale* is None for an unknown one."""
+    """The locale of a tag once *is_loaded*; None if the tag is invalid or unknown."""
 
     locale: LocaleFormat | None = None
     is_loaded: bool = False
 
 
 def find_locale(tag: str) -> LocaleFormat | None:
-    """The locale that is closest to a language *tag*; None if the tag is invalid or its language is unknown."""
-    # The length comes first: the cache keeps its keys, and a client can send megabytes.
+    """Return the locale that is closest to a language *tag*; None if the tag is invalid or its language is unknown."""
+    # Checked first, because the cache keeps its keys, and a client can send megabytes.
     if len(tag) > MAX_TAG_CHARACTERS:
         return None
     cached = _cached_tag(tag)
@@ -39,7 +39,7 @@ def find_locale(tag: str) -> LocaleFormat | None:
 
 
 def is_loaded(tag: str) -> bool:
-    """Whether find_locale() returns at once. Reading a locale takes a few milliseconds, the first one tens of them."""
+    """Return whether find_locale() needs no loading, which takes milliseconds, and tens of them for the first locale."""
     return len(tag) > MAX_TAG_CHARACTERS or _cached_tag(tag).is_loaded
 
 
@@ -49,12 +49,12 @@ def _cached_tag(tag: str) -> CachedTag:
 
 
 def _read_tag(tag: str) -> LocaleFormat | None:
-    found = TAG_PATTERN.fullmatch(tag)
-    if found is None:
+    match = TAG_PATTERN.fullmatch(tag)
+    if match is None:
         return None
     from .cldr import find_identifier
 
-    language, script, region = (found[name] or "" for name in ("language", "script", "region"))
+    language, script, region = (match[name] or "" for name in ("language", "script", "region"))
     identifier = find_identifier(language.lower(), script.title(), region.upper())
     return None if identifier is None else _read_locale(identifier)
 

@@ -1,7 +1,7 @@
 """Adds the member "display" to results: amounts, percentages and days in the conventions of the user's locale.
 
-Clients that know the locale send it with each request (ChatGPT: openai/locale in _meta). The plain numbers and ISO
-dates of the result stay as they are. What is displayed follows from the value kinds that the result types declare.
+Clients that know the locale send it with each request (ChatGPT: openai/locale in _meta). The value kinds in the result
+types determine which members are displayed. The plain numbers and ISO dates of the result stay unchanged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .tool import ContentResult, Tool
 LOCALE_META_KEY = "openai/locale"
 DISPLAY_KEY = "display"
 MAX_DISPLAY_VALUES = 80
-"""Values in a display; results have the most important ones first."""
+"""Values in a display. Results start with the most important ones."""
 DISPLAYED_KINDS = frozenset({Money, UsDollars, Percent, Day})
 LABEL_KINDS = frozenset({Label, CurrencyCode})
 
@@ -29,7 +29,7 @@ MemberMap = Mapping[str, DeclaredMember]
 
 
 def with_localized_display(tool: Tool) -> Tool:
-    """*tool*, with a display in its results if its result type declares anything to display."""
+    """Add a display to the results of *tool* if its result type declares members to display."""
     members = displayed_members(declared_members(tool.result_type)) if tool.result_type else {}
     if not members:
         return tool
@@ -45,19 +45,19 @@ def with_localized_display(tool: Tool) -> Tool:
 
 
 def displayed_members(members: MemberMap) -> dict[str, DeclaredMember]:
-    """The part of *members* that a display consists of; empty if none of them is displayed."""
-    kept: dict[str, DeclaredMember] = {}
+    """Return the *members* that a display consists of; an empty dict if none is displayed."""
+    displayed: dict[str, DeclaredMember] = {}
     for name, member in members.items():
         if inner := displayed_members(member.members):
-            kept[name] = DeclaredMember(members=inner)
+            displayed[name] = DeclaredMember(members=inner)
         elif member.kind in DISPLAYED_KINDS:
-            kept[name] = member
+            displayed[name] = member
     labels = {name: member for name, member in members.items() if member.kind in LABEL_KINDS}
-    return labels | kept if kept else {}
+    return labels | displayed if displayed else {}
 
 
 async def client_locale(call: Call) -> LocaleFormat | None:
-    """The locale that the request states; None if it states none or an unknown one."""
+    """Return the locale of the request; None if it does not state one that is known."""
     tag = call.request_meta.get(LOCALE_META_KEY)
     if not isinstance(tag, str):
         return None
@@ -65,9 +65,9 @@ async def client_locale(call: Call) -> LocaleFormat | None:
 
 
 def localize_result(result: JsonObject, members: MemberMap, locale: LocaleFormat) -> JsonObject:
-    """*result* with a display of its *members*: the formatted values, in the same places as the plain ones."""
-    found = _DisplayFormatter(locale).format_members(result, members, "")
-    return {**result, DISPLAY_KEY: {"locale": locale.tag, **found}} if found else result
+    """Return *result* with a display of its *members*: the formatted values at the same paths as the plain ones."""
+    display = _DisplayFormatter(locale).format_members(result, members, "")
+    return {**result, DISPLAY_KEY: {"locale": locale.tag, **display}} if display else result
 
 
 @dataclass(slots=True)
@@ -78,23 +78,23 @@ class _DisplayFormatter:
     remaining: int = MAX_DISPLAY_VALUES
 
     def format_object(self, value: JsonObject, members: MemberMap, currency: str) -> JsonObject:
-        """The displayed members of *value*, after the labels by which the user recognizes it."""
-        found = self.format_members(value, members, currency)
-        names = (name for name, member in members.items() if member.kind in LABEL_KINDS) if found else ()
-        return {name: value[name] for name in names if isinstance(value.get(name), str)} | found
+        """Return the display of *value*, which starts with the labels that identify it to the user."""
+        display = self.format_members(value, members, currency)
+        labels = (name for name, member in members.items() if member.kind in LABEL_KINDS) if display else ()
+        return {name: value[name] for name in labels if isinstance(value.get(name), str)} | display
 
     def format_members(self, value: JsonObject, members: MemberMap, currency: str) -> JsonObject:
-        """The displayed members of *value* without labels."""
+        """Return the display of *value* without labels."""
         for name, member in members.items():
             if member.kind is CurrencyCode and isinstance(value.get(name), str):
                 currency = value[name]
-        found = {
+        display = {
             name: self._format_member(item, members[name], currency) for name, item in value.items() if name in members
         }
-        return {name: text for name, text in found.items() if text}
+        return {name: item for name, item in display.items() if item}
 
     def _format_member(self, item: Any, member: DeclaredMember, currency: str) -> Any:
-        """The display of one member; empty if it has none."""
+        """Return the display of one member; empty if it has none."""
         if isinstance(item, dict):
             return self.format_object(item, member.members, currency)
         if isinstance(item, list):

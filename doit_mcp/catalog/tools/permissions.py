@@ -11,7 +11,7 @@ from .tool import ContentResult, Tool
 
 
 def with_permission_hint(tool: Tool) -> Tool:
-    """Make *tool* name the missing permission if the API forbids a call without a reason."""
+    """Make *tool* name the documented permission if the API forbids a call without a reason."""
     permission = tool.facts.get("permission", "")
     if not permission:
         return tool

@@ -1,4 +1,4 @@
-"""Result handles: store the table of a large result, so that query_result can query it later."""
+"""Result handles: stores the table of a large result, so that query_result can query it later."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .tool import ContentResult, Tool, ToolError
 
 MIN_STORED_ROWS = 50
 MIN_STORED_CHARACTERS = 20_000
-"""Characters of JSON from which a result's table is stored. Results are cut at 30,000."""
+"""Minimum length of the JSON of a result whose table is stored. Results are truncated at 30,000 characters."""
 MAX_INLINE_BYTES = 200_000
 """Size of a result up to which its table is built in the event loop."""
 ROWS_PER_LINE = 5_000
-"""Rows in one line of a stored table. A line is parsed in a single step, which cannot be interrupted."""
+"""Rows in one line of a stored table. Parsing a line cannot be interrupted."""
 HANDLE_SCHEMA: JsonObject = {
     "type": "string",
     "description": "For query_result: the whole table, kept for half an hour.",
@@ -47,31 +47,31 @@ CUSTOMER_KEY = "customer"
 
 
 def pack_table(table: ResultTable, customer: str | None = None) -> bytes:
-    """Serialize *table* as lines of JSON: everything in the first, except rows after ROWS_PER_LINE, which follow.
+    """Serialize *table* as lines of JSON: the first has everything but the rows after ROWS_PER_LINE, which follow.
 
     *customer* is the one that a DoiT employee acts for.
     """
     about = {**table.about, CUSTOMER_KEY: customer} if customer else table.about
     starts = range(ROWS_PER_LINE, len(table.rows), ROWS_PER_LINE)
-    first = {"columns": table.columns, "rows": table.rows[:ROWS_PER_LINE], "about": about}
-    return b"\n".join(map(orjson.dumps, [first, *(table.rows[start : start + ROWS_PER_LINE] for start in starts)]))
+    first_line = {"columns": table.columns, "rows": table.rows[:ROWS_PER_LINE], "about": about}
+    return b"\n".join(map(orjson.dumps, [first_line, *(table.rows[start : start + ROWS_PER_LINE] for start in starts)]))
 
 
 def unpack_table(data: bytes) -> ResultTable:
     """Return the table that pack_table() serialized."""
-    first, *others = data.split(b"\n")
-    table = ResultTable(**orjson.loads(first))
-    for line in others:
+    first_line, *row_lines = data.split(b"\n")
+    table = ResultTable(**orjson.loads(first_line))
+    for line in row_lines:
         table.rows.extend(orjson.loads(line))
     return table
 
 
 def check_customer(table: ResultTable, customer: str) -> None:
-    """Raise ToolError if the table is about another customer than *customer*, whom an employee acts for now."""
-    own = table.about.get(CUSTOMER_KEY, "")
-    if own != customer:
+    """Raise ToolError if the table is not about *customer*, for whom an employee acts now."""
+    table_customer = table.about.get(CUSTOMER_KEY, "")
+    if table_customer != customer:
         raise ToolError(
-            f"handle: this result is about the customer {own or 'of your own token'}, and this call acts for another"
+            f"handle: this result is about the customer {table_customer or 'of your own token'}, and this call acts for another"
             " one. Act for that customer again, or run the cost tool for the customer of this call."
         )
 
@@ -82,11 +82,11 @@ def with_result_handle(tool: Tool, extract_table: ExtractTable, *, currency: boo
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         config = arguments.get("config")
         if currency and not (isinstance(config, dict) and config.get("currency")):
-            result, own = await resolve_currency(call.doit, None, tool.run(call, arguments))
+            result, customer_currency = await resolve_currency(call.doit, None, tool.run(call, arguments))
             if isinstance(result, ContentResult):
                 return result
-            stated: JsonObject = {**result, "currency": own}
-            return await _add_handle(call, tool, stated, extract_table)
+            with_currency: JsonObject = {**result, "currency": customer_currency}
+            return await _add_handle(call, tool, with_currency, extract_table)
         result = await tool.run(call, arguments)
         return result if isinstance(result, ContentResult) else await _add_handle(call, tool, result, extract_table)
 
@@ -107,10 +107,10 @@ async def _add_handle(call: Call, tool: Tool, result: JsonObject, extract_table:
     if size < MIN_STORED_CHARACTERS:
         return result
     if size <= MAX_INLINE_BYTES:
-        made = _pack_result(tool, call.customer_context, result, extract_table)
+        packed = _pack_result(tool, call.customer_context, result, extract_table)
     else:
-        made = await run_in_thread(_pack_result, tool, call.customer_context, result, extract_table)
-    handle = None if made is None else await call.results.put(call.owner, made)
+        packed = await run_in_thread(_pack_result, tool, call.customer_context, result, extract_table)
+    handle = None if packed is None else await call.results.put(call.owner, packed)
     return {**result, "handle": handle} if handle else result
 
 
@@ -123,37 +123,39 @@ def _pack_result(tool: Tool, customer: str | None, result: JsonObject, extract_t
     return pack_table(replace(table, about={"tool": tool.name, **about}), customer)
 
 
-def query_table(answer: JsonObject) -> ResultTable | None:
-    """Return the table of a query response."""
-    return _make_table(answer.get("columns"), answer.get("rows"))
+def query_table(result: JsonObject) -> ResultTable | None:
+    """Return the table in the result of a query."""
+    return _make_table(result.get("columns"), result.get("rows"))
 
 
-def report_table(answer: JsonObject) -> ResultTable | None:
-    """Return the table of a report's results."""
-    result = answer.get("result")
+def report_table(report: JsonObject) -> ResultTable | None:
+    """Return the table in a report with its results."""
+    result = report.get("result")
     return _make_table(result.get("schema"), result.get("rows")) if isinstance(result, dict) else None
 
 
 def _make_table(columns: Any, rows: Any) -> ResultTable | None:
     """Return the table of *columns* and *rows*, without rows of the wrong length.
 
-    Return None if there is no table, or if two columns have the same name.
+    Returns None if either is not a list, or if column names are missing or repeated.
     """
     if not isinstance(columns, list) or not isinstance(rows, list):
         return None
     names = [column.get("name") for column in columns if isinstance(column, dict)]
     if len(set(map(str, names))) != len(columns) or not all(isinstance(name, str) and name for name in names):
         return None
-    whole = [row for row in rows if isinstance(row, list) and len(row) == len(columns)]
-    return ResultTable([{"name": one["name"], "type": str(one.get("type") or "")} for one in columns], whole)
+    return ResultTable(
+        [{"name": column["name"], "type": str(column.get("type") or "")} for column in columns],
+        [row for row in rows if isinstance(row, list) and len(row) == len(columns)],
+    )
 
 
 TABLES: Mapping[TableShape, ExtractTable] = MappingProxyType({"query": query_table, "report": report_table})
-"""How to find the table in a result, by the shape that a declaration names."""
+"""Functions that find the table in a result, by the shape that a declaration states."""
 
 
 def with_declared_handle(tool: Tool) -> Tool:
-    """Give large results of *tool* a handle, if its declaration says that they have a table."""
+    """Give large results of *tool* a handle if its declaration states that they have a table."""
     shape = tool.facts.get("result_table")
     if shape is None:
         return tool

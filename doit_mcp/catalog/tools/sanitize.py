@@ -1,4 +1,4 @@
-"""Removal of characters that users cannot see but models read, from everything that comes from the API."""
+"""Removes characters that users cannot see but models read from all texts that come from the API."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def sanitize_json(json: str) -> str:
     """Return JSON text, as orjson writes it, without invisible characters in its strings. It stays valid JSON."""
     if not json.isascii() or "\x7f" in json:
         json = INVISIBLE_PATTERN.sub("", json)
-    # Other controls are escaped. Match every escape, so that an escaped backslash before a "u" is not taken for one.
-    return ESCAPE_PATTERN.sub(lambda found: "" if found[0][1] == "u" else found[0], json) if "\\u00" in json else json
+    # All other control characters are escaped. The pattern matches every escape, because a "u" after an escaped
+    # backslash does not start one.
+    return ESCAPE_PATTERN.sub(lambda match: "" if match[0][1] == "u" else match[0], json) if "\\u00" in json else json
 
 
 def sanitize_text(text: str) -> str:

@@ -1,7 +1,6 @@
 """Titles and status texts of tools, made from their names: ``verb_noun`` in the words that users see.
 
-The tables are about words, not about tools: a declaration can set its own title, and the status texts spell words as in
-the title.
+The tables list words, not tools. A declaration can set its own title, whose spelling of words the status texts follow.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ SPELLINGS = {
     "id": "ID",
     "json": "JSON",
 }
-"""Words with capitals."""
+"""Words with capital letters."""
 VERB_FORMS = {
     "accept": ("Accepting", "Accepted"),
     "activate": ("Activating", "Activated"),
@@ -51,7 +50,7 @@ VERB_FORMS = {
     "upload": ("Uploading", "Uploaded"),
     "validate": ("Checking", "Checked"),
 }
-"""The verb while a tool runs, and after it has run. For other verbs the status text is the title."""
+"""The forms of a verb while a tool runs, and after it has run. For other verbs, the status text is the title."""
 
 
 def make_title(name: str) -> str:
@@ -61,13 +60,13 @@ def make_title(name: str) -> str:
 
 
 def status_texts(name: str, title: str) -> tuple[str, str]:
-    """Return what a client shows while the tool runs, and after it has run; at most 64 characters each."""
-    verb, _, rest = name.partition("_")
-    if verb not in VERB_FORMS or not rest:
+    """Return the texts that clients show while the tool runs, and after it has run; at most 64 characters each."""
+    verb, _, object_words = name.partition("_")
+    if verb not in VERB_FORMS or not object_words:
         return _shorten(title, "…"), _shorten(title, ": done")
-    doing, done = VERB_FORMS[verb]
-    what = _spell_out(rest, {**SPELLINGS, **{word.lower(): word for word in title.split()}})
-    return _shorten(f"{doing} {what}", "…"), _shorten(f"{done} {what}", "")
+    present, past = VERB_FORMS[verb]
+    noun = _spell_out(object_words, {**SPELLINGS, **{word.lower(): word for word in title.split()}})
+    return _shorten(f"{present} {noun}", "…"), _shorten(f"{past} {noun}", "")
 
 
 def _spell_out(name: str, spellings: Mapping[str, str]) -> str:

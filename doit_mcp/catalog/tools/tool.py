@@ -1,4 +1,4 @@
-"""Tool: its name, schemas, hints and function, made from an API operation or a composed function."""
+"""Tool: name, schemas, hints and function of a tool, and the checks of its arguments and results."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ ResolveTarget = Callable[[JsonObject], tuple["Tool", JsonObject]]
 
 
 class ToolError(Exception):
-    """A refusal with a text for the model: what is wrong, and what would be right."""
+    """A refusal with a text for the model: what is wrong, and how to correct it."""
 
 
 class Declined(ToolError):
-    """The user was asked and did not agree, so nothing was changed."""
+    """The user declined, so nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,7 @@ class ContentResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tool:
-    """One tool. *annotations* are its hints; *rows_key* is the key of the answer under which a list's rows are.
-
-    *narrow_hint* says how to ask for less. *deadline* is in seconds; reads of one request need none, because the client
-    bounds them. *task_after* is for slow reads that ask no questions: after this number of seconds the call becomes a task
-    if the client can follow one. *resolve_target* is for a tool that calls others: it returns the tool that arguments
-    mean and its arguments, or raises ToolError. *open_world*: the operation itself reaches outside of the account;
-    *external_target_paths* are the paths of the arguments that do, *linked_text_paths* those of texts that do if they hold an address.
-    *changes* is for updates that need at least one change. *targets* are the arguments that say what a write is about.
-    *sends_delete*: its request ends the thing. *facts* are those of its declaration, in the file *declared_in*.
-    *changes* is for updates that need at least one change. *identifiers* are the arguments marked IDENTIFIER,
-    *result_type* is the TypedDict that declares the result.
-    """
+    """One tool, made from an API operation or a composed function."""
 
     name: str
     title: str
@@ -65,35 +54,50 @@ class Tool:
     run: RunTool = field(repr=False)
     output_schema: JsonObject | None = None
     annotations: JsonObject = field(default_factory=dict)
+    """Hints for clients (ToolAnnotations)."""
     security: tuple[JsonObject, ...] = ()
     meta: JsonObject = field(default_factory=dict)
     area: str = ""
     writes: bool = False
     deadline: float | None = DEADLINE_SECONDS
+    """In seconds. Reads of one request need none, because the API client limits them."""
     rows_key: str = ""
+    """Member of the result that has the rows of a list."""
     narrow_hint: str = NARROW_HINT
+    """How to get a smaller result."""
     task_after: float | None = None
+    """Seconds after which a slow read without questions becomes a task, if the client can follow one."""
     resolve_target: ResolveTarget | None = None
+    """For a tool that calls others: returns the tool to call and its arguments, or raises ToolError."""
     open_world: bool = False
+    """The operation itself reaches outside of the account."""
     external_target_paths: tuple[ArgumentPath, ...] = ()
+    """Arguments that reach outside of the account."""
     linked_text_paths: tuple[ArgumentPath, ...] = ()
+    """Texts that reach outside of the account if they contain an address."""
     changes: UpdateFields | None = None
+    """For updates that need at least one change."""
     targets: tuple[str, ...] = ()
+    """Arguments that identify the object of a write."""
     sends_delete: bool = False
+    """The request deletes or ends the object."""
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False)
+    """The facts that the declaration states."""
     declared_in: str = ""
+    """Path of the file with the declaration."""
     identifiers: frozenset[str] = frozenset()
+    """Arguments that are marked IDENTIFIER."""
     result_type: type | None = None
-    _known: JsonObject = field(init=False, repr=False)
+    """The TypedDict that declares the result."""
+    _properties: JsonObject = field(init=False, repr=False)
     _arguments: SchemaValidator = field(init=False, repr=False)
     _result: SchemaValidator | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_known", self.input_schema.get("properties", {}))
-        free = (
-            MAX_OPEN_OBJECT_VALUES if self.resolve_target is None else None
-        )  # The arguments of the target tool are checked by its own schema.
-        object.__setattr__(self, "_arguments", SchemaValidator(with_default_limits(self.input_schema), free))
+        object.__setattr__(self, "_properties", self.input_schema.get("properties", {}))
+        # The schema of the target tool limits its arguments.
+        max_open_values = MAX_OPEN_OBJECT_VALUES if self.resolve_target is None else None
+        object.__setattr__(self, "_arguments", SchemaValidator(with_default_limits(self.input_schema), max_open_values))
         object.__setattr__(self, "_result", SchemaValidator(self.output_schema) if self.output_schema else None)
 
     @property
@@ -103,7 +107,7 @@ class Tool:
 
     @property
     def deletes(self) -> bool:
-        """Whether the thing is gone after a call."""
+        """Whether the object no longer exists after a call."""
         return self.sends_delete or self.verb == "delete"
 
     @property
@@ -112,27 +116,29 @@ class Tool:
         return bool(self.rows_key) and "pageToken" in self.input_schema["properties"]
 
     def accepts(self, arguments: JsonObject) -> bool:
-        """Return whether *arguments* are valid as sent, as nearly all are, without coercion."""
-        return needs_no_coercion(arguments, self._known) and self._arguments.is_valid(arguments)
+        """Return whether *arguments* are valid without coercion, as most are."""
+        return needs_no_coercion(arguments, self._properties) and self._arguments.is_valid(arguments)
 
     def parse_arguments(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
-        """*arguments* after coerce_arguments(), and the argument_problems() of these."""
+        """Return the coerced *arguments*, and their problems as argument_problems() lists them."""
         if self.accepts(arguments):
             return arguments, NO_PROBLEMS
         if len(arguments) > MAX_LIST_ITEMS:
-            return arguments, [f"arguments: {len(arguments):,} are too many; known: {', '.join(self._known)}"]
-        given = self.coerce_arguments(arguments)
-        return given, self.argument_problems(given)
+            return arguments, [f"arguments: {len(arguments):,} are too many; known: {', '.join(self._properties)}"]
+        coerced = self.coerce_arguments(arguments)
+        return coerced, self.argument_problems(coerced)
 
     def coerce_arguments(self, arguments: JsonObject) -> JsonObject:
-        """*arguments* with every unambiguous value in the type that the schema declares. To be called before
-        argument_problems() and run()."""
+        """Return *arguments* with every unambiguous value converted to the type that the schema declares.
+
+        Call this before argument_problems() and run().
+        """
         return coerce_arguments(arguments, self.input_schema, self.identifiers)
 
     def argument_problems(self, arguments: JsonObject) -> list[str]:
-        """What is wrong with *arguments*, one sentence for each problem. Call run() only without problems."""
+        """Return the problems of *arguments*, one sentence for each. Call run() only without problems."""
         return self._arguments.problems(arguments)
 
     def result_problems(self, result: JsonObject) -> list[str]:
-        """Return where *result* does not match the output schema."""
+        """Return the problems of *result* under the output schema, one sentence for each."""
         return self._result.problems(result) if self._result is not None else []

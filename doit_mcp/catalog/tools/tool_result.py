@@ -1,4 +1,4 @@
-"""Tool results as clients get them: JSON as text and as structured content, sanitized and bounded in size."""
+"""Builds tool results: JSON as text and as structured content, sanitized and limited in size."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .tool import DEADLINE_SECONDS, Tool
 from .truncation import row_offset_token, truncate_lists
 
 MAX_READ_CHARACTERS = 30_000
-"""Characters of a read's JSON before it is cut at a row (the text block repeats the structured content)."""
+"""Maximum length of a read's JSON before rows are removed. (The text block repeats the structured content.)"""
 MAX_INLINE_CHARACTERS = 200_000
 """Characters of JSON up to which a result is built in the event loop; a longer one takes more than 10 ms."""
 MAX_RESULT_CODE_UNITS = 140_000
 """UTF-16 code units of the whole serialized result; some hosts reject more than about 150,000."""
 RESERVED_NOTE_CHARACTERS = 700
-"""Characters reserved for the note about how a result was cut."""
+"""Characters reserved for the note about the rows that were removed."""
 IDENTIFIER_FIELDS = ("id", "operationId", "reportId", "ticketId", "budgetId", "flowId", "customerId")
 MAX_IDENTIFIER_CHARACTERS = 256
 
@@ -51,11 +51,11 @@ def make_tool_result_inline(
             f"the response has an unexpected form ({problems[0]})", kind="answer", maybe_applied=tool.writes
         )
         return error_result(explain(error, tool.name))
-    whole = _text_result(text)
-    # The text repeats the data, so a third of the limit is a cheap bound that avoids the exact count for most results.
-    if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(whole)):
+    tool_result = _text_result(text)
+    # The result repeats the text, so a third of the limit is a cheap bound that avoids the exact count in most cases.
+    if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(tool_result)):
         return oversized_result(tool, result)
-    return whole
+    return tool_result
 
 
 def truncate_and_sanitize(tool: Tool, arguments: JsonObject, result: JsonObject, text: str) -> tuple[JsonObject, str]:
@@ -70,12 +70,12 @@ def truncate_and_sanitize(tool: Tool, arguments: JsonObject, result: JsonObject,
 
 
 def _with_truncation_note(tool: Tool, arguments: JsonObject, result: JsonObject, cuts: list[JsonObject]) -> JsonObject:
-    rest = tool.narrow_hint
-    main = next((one for one in cuts if one["list"] == tool.rows_key), None)
-    if main is not None and tool.is_paginated:
-        result = {**result, "pageToken": row_offset_token(arguments, main["shown"])}
-        rest = f"For the rest call {tool.name} with this pageToken and the same arguments, or ask for less."
-    return {**result, "cut": {"lists": cuts, "rest": rest}}
+    hint = tool.narrow_hint
+    cut_rows = next((cut for cut in cuts if cut["list"] == tool.rows_key), None)
+    if cut_rows is not None and tool.is_paginated:
+        result = {**result, "pageToken": row_offset_token(arguments, cut_rows["shown"])}
+        hint = f"For the rest call {tool.name} with this pageToken and the same arguments, or ask for less."
+    return {**result, "cut": {"lists": cuts, "rest": hint}}
 
 
 def is_within_size_limit(serialized: bytes) -> bool:
@@ -87,18 +87,18 @@ def is_within_size_limit(serialized: bytes) -> bool:
 
 
 def oversized_result(tool: Tool, result: JsonObject) -> JsonObject:
-    """Return the replacement for a result that is too large: an error for a read, a completion notice for a write."""
+    """Return the result in place of one that is too large: an error for a read, a notice of success for a write."""
     if not tool.writes:
         text = f"RESPONSE_TOO_LARGE: the answer of {tool.name} is too large, so none of it is shown."
         return error_result(f"{text} {tool.narrow_hint}")
-    receipt = {
+    notice = {
         "status": "completed",
         "responseOmitted": True,
         "reason": "The answer is too large to be shown.",
         "identifiers": {name: result[name] for name in IDENTIFIER_FIELDS if _is_identifier(result.get(name))},
         "message": f"{tool.name} has been carried out. Do not repeat it; read the result with the matching get tool.",
     }
-    return _text_result(sanitize_json(orjson.dumps(receipt).decode()))
+    return _text_result(sanitize_json(orjson.dumps(notice).decode()))
 
 
 def timeout_message(tool: Tool) -> str:
@@ -111,7 +111,7 @@ def timeout_message(tool: Tool) -> str:
 
 
 def error_result(text: str) -> JsonObject:
-    """Return a result that tells the model what went wrong."""
+    """Return an error result with this text for the model."""
     return {"content": [{"type": "text", "text": sanitize_text(text)}], "isError": True}
 
 

@@ -1,4 +1,4 @@
-"""Truncation: cuts the rows of a long result, and continues after the cut."""
+"""Truncation: removes rows from long results, with page tokens that continue after the rows shown."""
 
 from __future__ import annotations
 
@@ -10,70 +10,70 @@ import orjson
 from ...protocol.jsonrpc import JsonObject
 
 ROW_OFFSET_PATTERN = re.compile(r"rows\+(\d{1,6}):(.*)", re.DOTALL)
-"""A pageToken of this server: how many rows of the API's page were shown, and the API's token of that page."""
+"""A pageToken of this server: the number of rows of the API's page that were shown, and the API's token of the page."""
 MAX_DEPTH = 3
 MAX_SHORTENED_LISTS = 6
 
 
 def parse_row_offset(arguments: JsonObject) -> tuple[int, JsonObject]:
-    """Return how many rows of the page were shown before, and the arguments for the API."""
-    found = ROW_OFFSET_PATTERN.fullmatch(str(arguments.get("pageToken") or ""))
-    if found is None:
+    """Return the number of rows of the page that were shown before, and the arguments for the API."""
+    match = ROW_OFFSET_PATTERN.fullmatch(str(arguments.get("pageToken") or ""))
+    if match is None:
         return 0, arguments
-    rest = {name: value for name, value in arguments.items() if name != "pageToken"}
-    return int(found[1]), rest | ({"pageToken": found[2]} if found[2] else {})
+    other_arguments = {name: value for name, value in arguments.items() if name != "pageToken"}
+    return int(match[1]), other_arguments | ({"pageToken": match[2]} if match[2] else {})
 
 
 def row_offset_token(arguments: JsonObject, row_count: int) -> str:
     """Return the pageToken that continues after the first *row_count* rows of the result for *arguments*."""
-    before, plain = parse_row_offset(arguments)
-    return f"rows+{before + row_count}:{plain.get('pageToken') or ''}"
+    offset, api_arguments = parse_row_offset(arguments)
+    return f"rows+{offset + row_count}:{api_arguments.get('pageToken') or ''}"
 
 
-def skip_rows(answer: JsonObject, rows_key: str, count: int) -> JsonObject:
-    """Return *answer* without the rows that were shown before."""
-    rows = answer.get(rows_key)
-    return {**answer, rows_key: rows[count:]} if count and isinstance(rows, list) else answer
+def skip_rows(result: JsonObject, rows_key: str, count: int) -> JsonObject:
+    """Return *result* without the first *count* rows, which were shown before."""
+    rows = result.get(rows_key)
+    return {**result, rows_key: rows[count:]} if count and isinstance(rows, list) else result
 
 
 def truncate_lists(value: JsonObject, max_length: int) -> tuple[JsonObject, list[JsonObject]]:
     """Shorten lists in *value*, largest first, until its JSON has at most *max_length* characters, if possible.
 
-    Return the new value and what was shortened: [{list: "result.rows", shown: 10, of: 90}]. Each list keeps at least
+    Returns the new value and the shortened lists: [{list: "result.rows", shown: 10, of: 90}]. Each list keeps at least
     one row.
     """
     cuts: list[JsonObject] = []
     while len(cuts) < MAX_SHORTENED_LISTS and (excess := _json_length(value) - max_length) > 0:
-        done = {one["list"] for one in cuts}
-        lists = [(size, path) for path, size in _find_lists(value, ()) if ".".join(path) not in done]
+        shortened = {cut["list"] for cut in cuts}
+        lists = [(size, path) for path, size in _find_lists(value, ()) if ".".join(path) not in shortened]
         if not lists:
             break
         path = max(lists)[1]
         rows = _get_list(value, path)
-        kept = _count_fitting_rows(rows, excess)
-        value = _replace_list(value, path, rows[:kept])
-        cuts.append({"list": ".".join(path), "shown": kept, "of": len(rows)})
+        row_count = _count_fitting_rows(rows, excess)
+        value = _replace_list(value, path, rows[:row_count])
+        cuts.append({"list": ".".join(path), "shown": row_count, "of": len(rows)})
     return value, cuts
 
 
 def _count_fitting_rows(rows: list[Any], excess: int) -> int:
     """Return how many rows remain after dropping those at the end that make up *excess* characters; at least one."""
-    kept = len(rows)
-    while kept > 1 and excess > 0:
-        kept -= 1
-        excess -= _json_length(rows[kept]) + 1
-    return kept
+    row_count = len(rows)
+    while row_count > 1 and excess > 0:
+        row_count -= 1
+        excess -= _json_length(rows[row_count]) + 1
+    return row_count
 
 
 def _find_lists(value: JsonObject, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], int]]:
     """Return the path and size of every list with more than one row."""
-    found: list[tuple[tuple[str, ...], int]] = []
-    for name, item in value.items():
-        if isinstance(item, list) and len(item) > 1:
-            found.append(((*path, name), _json_length(item)))
-        elif isinstance(item, dict) and len(path) + 1 < MAX_DEPTH:
-            found += _find_lists(item, (*path, name))
-    return found
+    lists: list[tuple[tuple[str, ...], int]] = []
+    for name, member in value.items():
+        if isinstance(member, list) and len(member) > 1:
+            lists.append(((*path, name), _json_length(member)))
+        elif isinstance(member, dict) and len(path) + 1 < MAX_DEPTH:
+            lists += _find_lists(member, (*path, name))
+    return lists
 
 
 def _get_list(value: Any, path: tuple[str, ...]) -> list[Any]:
@@ -84,8 +84,8 @@ def _get_list(value: Any, path: tuple[str, ...]) -> list[Any]:
 
 
 def _replace_list(value: JsonObject, path: tuple[str, ...], rows: list[Any]) -> JsonObject:
-    first, *rest = path
-    return {**value, first: _replace_list(value[first], tuple(rest), rows) if rest else rows}
+    name, *inner_path = path
+    return {**value, name: _replace_list(value[name], tuple(inner_path), rows) if inner_path else rows}
 
 
 def _json_length(value: Any) -> int:

@@ -1,1 +1,1 @@
-"""Safeguards for tools that change data: confirmation, previews and protection against duplicates."""
+"""Safeguards for tools that change data: confirmation with a preview, and protection against duplicates."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,34 +20,34 @@ from .value_formatting import (
 )
 
 EMPTY_VALUE_TEXTS = {"public": "no access"}
-"""What an empty value means, if not just "none"."""
+"""Texts for empty values, by member name. Default: "none"."""
 
 
 def access_lines(
     paths: Iterable[ArgumentPath], arguments: JsonObject, current: JsonObject | None, *, replaces_all: bool
 ) -> list[str]:
-    """Return the lines for what *arguments* set at these *paths*, compared with the *current* state if it is known.
+    """Return the lines for the values of *arguments* at these *paths*, compared with the *current* state if it is known.
 
-    Each path has lines of its own up to the limit, so that a long list cannot push another one out of sight.
-    *replaces_all*: users who are not named lose their access.
+    The limit applies to each path, so that a long list cannot hide another one. *replaces_all* means that users who are
+    not listed lose their access.
     """
     lines: list[str] = []
     for path in paths:
-        given = values_at(arguments, path)
-        if given:
-            before = values_at(current, path) if current is not None else []
-            lines += _limit_lines(_path_lines(path, given, before, replaces_all))
+        new_values = values_at(arguments, path)
+        if new_values:
+            old_values = values_at(current, path) if current is not None else []
+            lines += _limit_lines(_path_lines(path, new_values, old_values, replaces_all))
     return lines
 
 
 def _path_lines(
     path: ArgumentPath, new_values: list[Any], old_values: list[Any], replaces_all: bool
 ) -> Iterator[tuple[str, str]]:
-    """Yield the kind of change and the line, for one path."""
+    """Yield the kind of change and the text of each line for one path."""
     label = ".".join(path)
     if len(new_values) == 1 and isinstance(new_values[0], dict):
-        old = old_values[0] if old_values and isinstance(old_values[0], dict) else {}
-        yield from (("changed", line.text) for line in value_lines(label, new_values[0], old))
+        old_value = old_values[0] if old_values and isinstance(old_values[0], dict) else {}
+        yield from (("changed", line.text) for line in value_lines(label, new_values[0], old_value))
     elif len(new_values) == 1 and not isinstance(new_values[0], list):
         yield from _scalar_lines(label, path[-1], new_values[0], old_values)
     elif old_values:
@@ -60,8 +61,8 @@ def _path_lines(
 
 
 def _scalar_lines(label: str, name: str, new_value: Any, old_values: list[Any]) -> Iterator[tuple[str, str]]:
-    empty = EMPTY_VALUE_TEXTS.get(name, "none")
-    new, *old = [empty if value in (None, "") else value for value in (new_value, *old_values[:1])]
+    empty_text = EMPTY_VALUE_TEXTS.get(name, "none")
+    new, *old = [empty_text if value in (None, "") else value for value in (new_value, *old_values[:1])]
     yield (
         "changed",
         f"{label}: {preview_value(old[0])} → {preview_value(new)}"
@@ -72,13 +73,13 @@ def _scalar_lines(label: str, name: str, new_value: Any, old_values: list[Any]) 
 
 def _flatten_entries(values: list[Any]) -> list[Any]:
     """Return the entries of *values* (lists, single values, or null for an empty list) as one list."""
-    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    return [item for item in flat if item is not None]
+    entries = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
+    return [entry for entry in entries if entry is not None]
 
 
 def _comparison_lines(label: str, new_entries: list[Any], old_entries: list[Any]) -> Iterator[tuple[str, str]]:
     old = {entry_identity(entry): entry for entry in old_entries}
-    # A list, because a user who is named twice, perhaps with two roles, is shown twice.
+    # A list, so that a user who is listed twice, perhaps with two roles, is shown twice.
     new = [(entry_identity(entry), entry) for entry in new_entries]
     for key, entry in new:
         if key not in old:
@@ -89,20 +90,24 @@ def _comparison_lines(label: str, new_entries: list[Any], old_entries: list[Any]
                 name for name, value in entry.items() if old[key].get(name) != value and name not in IDENTITY_FIELDS
             ]
             if changed:
-                was, will = (entry_details({name: one.get(name) for name in changed}) for one in (old[key], entry))
+                old_details, new_details = (
+                    entry_details({name: version.get(name) for name in changed}) for version in (old[key], entry)
+                )
                 yield (
                     "changed",
-                    f"{label}: change {preview_value(entry_name(entry))}: {was or 'none'} → {will or 'none'}",
+                    f"{label}: change {preview_value(entry_name(entry))}:"
+                    f" {old_details or 'none'} → {new_details or 'none'}",
                 )
-    kept = {key for key, _ in new}
+    new_keys = {key for key, _ in new}
     for key, entry in old.items():
-        if key not in kept:
+        if key not in new_keys:
             yield "removed", f"{label}: remove {preview_entry(entry)}"
 
 
 def _limit_lines(lines: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the first lines, and a count of each kind of the others."""
-    found = list(lines)
-    rest = [kind for kind, _ in found[MAX_LINES:]]
-    counts = ", ".join(f"{rest.count(kind)} {kind}" for kind in dict.fromkeys(rest))
-    return [line for _, line in found[:MAX_LINES]] + ([f"and {len(rest)} more: {counts}"] if rest else [])
+    """Return the texts of the first lines, and a count of the others by kind of change."""
+    all_lines = list(lines)
+    omitted = Counter(kind for kind, _ in all_lines[MAX_LINES:])
+    counts = ", ".join(f"{count} {kind}" for kind, count in omitted.items())
+    texts = [text for _, text in all_lines[:MAX_LINES]]
+    return texts + ([f"and {omitted.total()} more: {counts}"] if omitted else [])

@@ -1,4 +1,4 @@
-"""The objects that a tool call is about, found by the identifiers in its arguments and result."""
+"""Finds the objects that a tool call is about by the identifiers in its arguments and result."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ...protocol.jsonrpc import JsonObject
 
 IDENTIFIER_NAME_PATTERN = re.compile(r"id|key|datasets?|resourceType|customerContext|\w*[a-z]I[dD]s?")
 NESTED_IDENTIFIER_NAME_PATTERN = re.compile(r"key|user|email|\w{0,60}[a-z]I[dD]s?")
-"""Members of nested objects that identify something. A plain id is not included: in scopes and filters it is the name
-of a dimension."""
+"""Names of members of nested objects that identify something. A plain id is not included, because in scopes and
+filters it is the name of a dimension."""
 FALLBACK_NAMES = ("name", "email")
 """Arguments that identify the object if there is no identifier."""
 CONTAINER_IDENTIFIERS = frozenset(
@@ -25,23 +25,22 @@ MAX_DEPTH, MAX_MEMBERS = 2, 100
 Identifier = str | tuple[str, ...]
 
 
-def extract_identifiers(arguments: JsonObject, answer: JsonObject) -> dict[str, Identifier]:
-    """Return the identifiers among the *arguments* of a call by name, plus those that only its *answer* has.
+def extract_identifiers(arguments: JsonObject, result: JsonObject) -> dict[str, Identifier]:
+    """Return the identifiers among the *arguments* of a call by name, plus those that only its *result* has.
 
-    Nested identifiers are named by their path, like ``add.objectId``.
+    The names of nested identifiers are paths, such as ``add.objectId``.
     """
-    values = {**arguments, **answer, **arguments}
-    found = {
-        name: one
+    values = {**arguments, **result, **arguments}
+    identifiers = {
+        name: identifier
         for name, value in values.items()
-        if IDENTIFIER_NAME_PATTERN.fullmatch(name) and (one := _identifier_value(value))
-    }
-    found = found or {name: one for name in FALLBACK_NAMES if (one := _identifier_value(arguments.get(name)))}
-    inner: dict[str, dict[str, None]] = {}
+        if IDENTIFIER_NAME_PATTERN.fullmatch(name) and (identifier := _identifier_value(value))
+    } or {name: identifier for name in FALLBACK_NAMES if (identifier := _identifier_value(arguments.get(name)))}
+    nested: dict[str, dict[str, None]] = {}
     for name, value in arguments.items():
         for path, text in _nested_identifiers(value, name, MAX_DEPTH):
-            inner.setdefault(path, {})[text] = None
-    return found | {path: tuple(texts)[:MAX_LIST_ITEMS] for path, texts in inner.items()}
+            nested.setdefault(path, {})[text] = None
+    return identifiers | {path: tuple(texts)[:MAX_LIST_ITEMS] for path, texts in nested.items()}
 
 
 def _nested_identifiers(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
@@ -52,8 +51,8 @@ def _nested_identifiers(value: Any, path: str, depth: int) -> Iterator[tuple[str
                 yield from _nested_identifiers(item, path, depth)
     elif isinstance(value, dict) and depth:
         for name, member in islice(value.items(), MAX_MEMBERS):
-            if NESTED_IDENTIFIER_NAME_PATTERN.fullmatch(name) and (one := _identifier_value(member)):
-                for text in (one,) if isinstance(one, str) else one:
+            if NESTED_IDENTIFIER_NAME_PATTERN.fullmatch(name):
+                for text in _identifier_texts(_identifier_value(member)):
                     yield f"{path}.{name}", text
             yield from _nested_identifiers(member, f"{path}.{name}", depth - 1)
 
@@ -62,23 +61,29 @@ def _identifier_value(value: Any) -> Identifier:
     if isinstance(value, str):
         return value[:MAX_IDENTIFIER_CHARACTERS]
     if isinstance(value, list):
-        return tuple(one[:MAX_IDENTIFIER_CHARACTERS] for one in value[:MAX_LIST_ITEMS] if isinstance(one, str))
+        return tuple(item[:MAX_IDENTIFIER_CHARACTERS] for item in value[:MAX_LIST_ITEMS] if isinstance(item, str))
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-def affected_identifiers(arguments: JsonObject, answer: JsonObject) -> set[str]:
+def _identifier_texts(identifier: Identifier) -> tuple[str, ...]:
+    if isinstance(identifier, str):
+        return (identifier,) if identifier else ()
+    return identifier
+
+
+def affected_identifiers(arguments: JsonObject, result: JsonObject) -> set[str]:
     """Return the identifiers of the objects that a write changed, without those of their containers.
 
-    Identifiers in its *answer* belong to objects that it created, also those inside a member such as ``user``.
+    Identifiers in its *result*, also those inside a member such as ``user``, belong to objects that it created.
     """
-    made = {name: value for name, value in answer.items() if IDENTIFIER_NAME_PATTERN.fullmatch(name)}
-    made |= {name: value["id"] for name, value in answer.items() if isinstance(value, dict) and "id" in value}
-    named = extract_identifiers(arguments, {})
-    own = {name: one for name, one in named.items() if name not in CONTAINER_IDENTIFIERS}
-    outer = {name: one for name, one in own.items() if "." not in name} or own or named
-    found = [
-        *outer.values(),
-        *(_identifier_value(value) for name, value in made.items() if name not in CONTAINER_IDENTIFIERS),
+    created = {name: value for name, value in result.items() if IDENTIFIER_NAME_PATTERN.fullmatch(name)}
+    created |= {name: value["id"] for name, value in result.items() if isinstance(value, dict) and "id" in value}
+    in_arguments = extract_identifiers(arguments, {})
+    of_objects = {name: value for name, value in in_arguments.items() if name not in CONTAINER_IDENTIFIERS}
+    top_level = {name: value for name, value in of_objects.items() if "." not in name} or of_objects or in_arguments
+    identifiers = [
+        *top_level.values(),
+        *(_identifier_value(value) for name, value in created.items() if name not in CONTAINER_IDENTIFIERS),
     ]
-    texts = [text for one in found for text in ((one,) if isinstance(one, str) else one) if text]
+    texts = [text for identifier in identifiers for text in _identifier_texts(identifier) if text]
     return set(texts[:MAX_LIST_ITEMS])

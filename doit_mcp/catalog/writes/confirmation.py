@@ -1,4 +1,4 @@
-"""Confirmation: asks the user before a write, and checks that what they accepted is still true."""
+"""Confirmation: asks the user before a write, and checks that the state that they accepted is still current."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .preview import preview_digest, preview_message
 CONFIRMATION_KEY = "confirm"
 EMPTY_FORM: JsonObject = {"type": "object", "properties": {}}
 MAX_QUESTIONS = 3
-"""How often the user is asked if the thing changes while they think."""
+"""Maximum questions to the user if the object changes while they decide."""
 MAX_READ_PAGES = 10
 """Pages of a list that are searched for the object of a write."""
 MAX_INLINE_BYTES = 16 << 10
-"""Size of arguments up to which the preview is made in the event loop. A few KB of JSON can have thousands of members."""
+"""Size of arguments up to which the preview is built in the event loop. A few KB of JSON can have thousands of members."""
 STATE_UNREADABLE = "The current state could not be read."
 CLIENT_UNREACHABLE = (
     "asks the user first, and the question cannot reach this client: the request does not accept an event stream. Send"
@@ -36,7 +36,7 @@ CLIENT_UNREACHABLE = (
 
 
 def always_confirms(tool: Tool) -> bool:
-    """Return whether *tool* asks before each call, whatever its arguments."""
+    """Return whether *tool* asks before each call, regardless of its arguments."""
     return tool.writes and always_asks(tool.facts)
 
 
@@ -46,46 +46,45 @@ class StateReader:
 
     tool: Tool
     may_be_missing: bool = False
-    """The write also creates what does not exist yet."""
+    """The write also creates objects that do not exist yet."""
     argument_names: Mapping[str, str] = field(default_factory=dict)
-    """The names that *tool* has for arguments that are called differently in the write."""
+    """The names that *tool* has for arguments, by their names in the write, if they differ."""
 
     async def read_state(self, call: Call, arguments: JsonObject) -> JsonObject | None:
-        """Return the object; None if it is unknown.
+        """Return the object; None if its state is unknown.
 
-        Raise ApiError if it does not exist but must, or if the credential is no longer accepted.
+        Raises ApiError if it does not exist but must, or if the credential is no longer accepted.
         """
         return (await self.read_state_with_note(call, arguments))[0]
 
     async def read_state_with_note(self, call: Call, arguments: JsonObject) -> tuple[JsonObject | None, str]:
-        """Return the object as read_state() does, with a note for the user if it is unknown."""
-        schema = self.tool.input_schema
-        places = {*self.tool.targets, *schema.get("required", ())}
-        named = {self.argument_names.get(name, name): value for name, value in arguments.items()}
-        given = {name: value for name, value in named.items() if name in places}
-        if self.tool.argument_problems(given):
+        """Return the object as read_state() does, with a note for the user if its state is unknown."""
+        names = {*self.tool.targets, *self.tool.input_schema.get("required", ())}
+        renamed = {self.argument_names.get(name, name): value for name, value in arguments.items()}
+        reader_arguments = {name: value for name, value in renamed.items() if name in names}
+        if self.tool.argument_problems(reader_arguments):
             return None, ""
         try:
             if self.tool.name.startswith("list_"):
-                return await self._find_row(call, given, named.get("id"))
-            found = await self.tool.run(call, given)
+                return await self._find_row(call, reader_arguments, renamed.get("id"))
+            result = await self.tool.run(call, reader_arguments)
         except ApiError as error:
             if error.kind == "credential" or (error.kind == "missing" and not self.may_be_missing):
                 raise
             return None, STATE_UNREADABLE if error.kind != "missing" else ""
-        return (None, "") if isinstance(found, ContentResult) else (_with_newest_version(found), "")
+        return (None, "") if isinstance(result, ContentResult) else (_with_newest_version(result), "")
 
     async def _find_row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
-        """Return the row with this id; if it was not found, also a note on how far the list was read."""
+        """Return the row with this id; without such a row, a note that states how much of the list was read."""
         if id is None:
             return None, ""
-        large = {**arguments, "maxResults": LARGE_PAGE_SIZE}
-        given, token = arguments if self.tool.argument_problems(large) else large, ""
+        with_page_size = {**arguments, "maxResults": LARGE_PAGE_SIZE}
+        list_arguments, token = arguments if self.tool.argument_problems(with_page_size) else with_page_size, ""
         for _ in range(MAX_READ_PAGES):
-            found = await self.tool.run(call, {**given, "pageToken": token} if token else given)
-            if isinstance(found, ContentResult):
+            result = await self.tool.run(call, {**list_arguments, "pageToken": token} if token else list_arguments)
+            if isinstance(result, ContentResult):
                 return None, ""
-            page = parse_page(found, self.tool.rows_key)
+            page = parse_page(result, self.tool.rows_key)
             if (row := next((row for row in page.rows if row.get("id") == id), None)) is not None:
                 return row, ""
             if not page.next_token or page.next_token == token or not self.tool.is_paginated:
@@ -95,49 +94,52 @@ class StateReader:
 
 
 def _with_newest_version(row: JsonObject) -> JsonObject:
-    """Return *row*; an object with versions, the newest last, also gets the fields of the newest."""
+    """Return *row*, with the fields of its newest version, the last one, if it has versions."""
     versions = row.get("versions")
     newest = versions[-1] if isinstance(versions, list) and versions else None
     return {**row, **newest} if isinstance(newest, dict) else row
 
 
 def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | None:
-    """Return the reader of what *tool* changes or deletes, as declared.
+    """Return the reader of the object that *tool* changes or deletes, as declared.
 
-    Raise TypeError if the declaration does not name a tool that reads.
+    Raises TypeError if the declaration does not name a tool that reads.
     """
-    found = declared_reader(tool, "preview_with", tools_by_name)
-    if found is None:
+    reader_tool = declared_reader(tool, "preview_with", tools_by_name)
+    if reader_tool is None:
         return None
-    return StateReader(found, tool.verb == "create", tool.facts.get("preview_arguments", {}))
+    return StateReader(reader_tool, tool.verb == "create", tool.facts.get("preview_arguments", {}))
 
 
 def declared_reader(
     tool: Tool, fact: Literal["preview_with", "verify_with"], tools_by_name: Mapping[str, Tool]
 ) -> Tool | None:
-    """Return the tool that a *fact* of a declaration refers to; or None.
+    """Return the tool that a *fact* of a declaration refers to; None without the fact.
 
-    Raise TypeError if it is not a known tool that reads.
+    Raises TypeError if it is not a known tool that reads.
     """
     name = reader_name(tool.facts.get(fact))
-    found = tools_by_name.get(name)
-    if name and (found is None or found.writes):
+    reader_tool = tools_by_name.get(name)
+    if name and (reader_tool is None or reader_tool.writes):
         raise TypeError(f"{tool.declared_in}: {tool.name} has {fact}={name}, which is not a tool that reads")
-    return found
+    return reader_tool
 
 
 def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
-    """Make *tool* ask the user first if the client supports it. Nothing happens unless the user accepts."""
+    """Make *tool* ask the user first if the client supports it. Nothing is changed unless the user accepts."""
     always = always_confirms(tool)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
-        # A trial run changes nothing. Whether a client can be asked does not depend on the text, which costs requests.
-        reaches = always or has_value_at(arguments, tool.external_target_paths, replaces=tool.verb == "update")
-        reaches = reaches or bool(addresses_at(arguments, tool.linked_text_paths))
-        asks = arguments.get("dryRun") is not True and reaches
-        if asks and call.can_ask(confirmation_question("")):
+        # A trial run changes nothing.
+        must_ask = arguments.get("dryRun") is not True and (
+            always
+            or has_value_at(arguments, tool.external_target_paths, replaces=tool.verb == "update")
+            or bool(addresses_at(arguments, tool.linked_text_paths))
+        )
+        # An empty question is enough to check the client, and building the real one costs requests.
+        if must_ask and call.can_ask(confirmation_question("")):
             await _confirm(call, tool, reader, arguments)
-        elif asks and call.client_supports(confirmation_question("")):
+        elif must_ask and call.client_supports(confirmation_question("")):
             raise ToolError(f"Nothing was changed: {tool.name} {CLIENT_UNREACHABLE}")
         return await tool.run(call, arguments)
 
@@ -145,30 +147,30 @@ def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
 
 
 async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments: JsonObject) -> None:
-    """Ask the user until they accept what is true at that time. Raise ToolError if they do not.
+    """Ask the user until they accept a question that is still current. Raises ToolError if they do not.
 
-    After the answer the state is read again and the question made again, so that the user agreed to what is true now.
-    With stateless requests the call runs again with the answer, and that run has just done so. Between this last read
-    and the write the state can still change; the API has no conditional requests that would prevent it.
+    After an answer, the state is read and the question is built again, so that the user accepted the current state.
+    With stateless requests, the call runs again with the answer, and that run has just read the state. The state can
+    still change between this last read and the write: the API has no conditional requests that would prevent it.
     """
     customer = await _customer_label(call)
 
-    async def preview() -> Question:
+    async def build_question() -> Question:
         current, note = await reader.read_state_with_note(call, arguments) if reader is not None else (None, "")
         if is_large(arguments) or len(orjson.dumps(arguments)) > MAX_INLINE_BYTES:
             return await run_in_thread(_make_question, tool, arguments, current, customer, note)
         return _make_question(tool, arguments, current, customer, note)
 
-    asked = await preview()
+    question = await build_question()
     for _ in range(MAX_QUESTIONS):
-        answer = (await call.ask_all({CONFIRMATION_KEY: asked}))[CONFIRMATION_KEY]
+        answer = (await call.ask_all({CONFIRMATION_KEY: question}))[CONFIRMATION_KEY]
         if answer["action"] != "accept":
             raise Declined(
                 f"Nothing was changed: the user did not agree to {tool.name}. Do not call it again unless the user"
                 " asks for it."
             )
-        accepted, asked = asked, await preview() if call.waits_for_answers else asked
-        if asked == accepted:
+        accepted, question = question, await build_question() if call.waits_for_answers else question
+        if question == accepted:
             return
     raise ToolError(
         f"Nothing was changed: what {tool.name} is about changed each time while the user was being asked"
@@ -177,12 +179,12 @@ async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments
 
 
 def _make_question(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str, note: str) -> Question:
-    said = tool, arguments, current, customer, note
-    return confirmation_question(preview_message(*said), preview_digest(*said))
+    inputs = tool, arguments, current, customer, note
+    return confirmation_question(preview_message(*inputs), preview_digest(*inputs))
 
 
 async def _customer_label(call: Call) -> str:
-    """The customer that an employee acts for, by domain and id; "" for other users, who have only their own."""
+    """Return the domain and id of the customer that an employee acts for; "" for all other users."""
     id = call.customer_context
     if id is None:
         return ""
@@ -198,6 +200,6 @@ async def _customer_label(call: Call) -> str:
 
 
 def confirmation_question(text: str, source_digest: str = "") -> Question:
-    """A question for yes or no: a form without fields, which the user accepts or declines."""
+    """Return a question that the user accepts or declines: a form without fields."""
     params: JsonObject = {"mode": "form", "message": text, "requestedSchema": EMPTY_FORM}
     return Question("elicitation/create", params, signed=True, source_digest=source_digest)

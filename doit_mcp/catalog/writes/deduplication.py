@@ -1,4 +1,4 @@
-"""Deduplication: within two minutes, a second equal write is answered with the result of the first."""
+"""Deduplication: for two minutes, a repeated write returns the result of the first."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .affected_objects import affected_identifiers
 from .receipt_verification import Verifier
 
 ALREADY_DONE_KEY = "alreadyDone"
-"""Member of a result that was returned before."""
+"""Member of a repeated result, with a note for the model."""
 CREATED_KIND, CHANGED_KIND = "made", "changed"
-"""Kinds of writes: those that add something, which only its removal undoes, and those that change or delete something,
-which any later write about it undoes."""
+"""Kinds of writes: those that create an object, which only its removal undoes, and those that change or delete one, which
+any later write to it undoes."""
 REMOVAL_VERBS = frozenset(("cancel", "remove"))
 """Verbs of removals besides deletions."""
 NO_EFFECT_ERRORS = (ToolError, MissingClientCapability, NoAnswer, CallSuspended)
@@ -33,8 +33,11 @@ NO_EFFECT_ERRORS = (ToolError, MissingClientCapability, NoAnswer, CallSuspended)
 
 
 def with_commit(tool: Tool) -> Tool:
-    """*tool*, which counts as changing something from its start on. :func:`with_confirmation` goes around it, and
-    :func:`with_deduplication` around that: the receipt answers repeats, and only a real change uses up a consent."""
+    """Make *tool* commit before it runs.
+
+    :func:`with_confirmation` wraps the result, and :func:`with_deduplication` wraps that, so that repeats get the
+    receipt, and only a write that runs uses up the user's consent.
+    """
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         await call.commit()
@@ -44,15 +47,15 @@ def with_commit(tool: Tool) -> Tool:
 
 
 def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
-    """*tool*, a committing one, which for a while does not repeat a write of the same principal, for the same customer,
-    with the same arguments.
+    """Make *tool*, which commits, return the receipt of an equal write instead of repeating it.
 
-    A write that certainly had no effect may be repeated. So may one that no longer holds according to *verifier*, and
-    one that a later write about the same object has undone, by any user of the customer. An update whose effect cannot
-    be read is repeated if it is idempotent. A trial run changes nothing, so it is not deduplicated.
+    Equal writes have the same principal, customer and arguments. A write that certainly had no effect may be repeated.
+    So may one that no longer holds according to *verifier*, and one that a later write to the same object has undone,
+    by any user of the customer. An update whose effect cannot be read is repeated if it is idempotent. A trial run
+    changes nothing, so it is not deduplicated.
     """
-    repeatable = bool(tool.annotations.get("idempotentHint"))
-    renews = repeatable and verifier is None and tool.verb == "update"
+    is_idempotent = bool(tool.annotations.get("idempotentHint"))
+    always_repeats = is_idempotent and verifier is None and tool.verb == "update"
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         if arguments.get("dryRun") is True:
@@ -63,8 +66,8 @@ def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
             else _write_digest(tool, arguments)
         )
         key = f"{call.tenant} {digest}"
-        while (receipt := await call.receipts.claim(call.owner, key, idempotent=repeatable)) is not None:
-            if not receipt.done or not (renews or await _is_undone(verifier, call, arguments, receipt)):
+        while (receipt := await call.receipts.claim(call.owner, key, idempotent=is_idempotent)) is not None:
+            if not receipt.done or not (always_repeats or await _is_undone(verifier, call, arguments, receipt)):
                 mark_repeated()
                 return _repeat_result(tool, receipt)
             await call.receipts.forget(call.owner, key)
@@ -77,23 +80,23 @@ async def _is_undone(verifier: Verifier | None, call: Call, arguments: JsonObjec
     return verifier is not None and not await verifier.still_holds(call, arguments, _structured_content(receipt.answer))
 
 
-def _group_keys(tool: Tool, call: Call, kind: str, objects: Iterable[str]) -> list[str]:
-    """Return the receipt groups of one *kind* for some objects."""
-    named = (orjson.dumps([call.tenant, tool.area, kind, one]) for one in objects)
-    return [sha256(name).hexdigest()[:32] for name in named]
+def _group_keys(tool: Tool, call: Call, kind: str, identifiers: Iterable[str]) -> list[str]:
+    """Return the receipt groups of one *kind* for the objects with these identifiers."""
+    names = (orjson.dumps([call.tenant, tool.area, kind, identifier]) for identifier in identifiers)
+    return [sha256(name).hexdigest()[:32] for name in names]
 
 
-def _structured_content(answer: bytes) -> JsonObject:
-    """Return the object in a packed result; {} if it was not stored."""
-    kept = orjson.loads(answer) if answer else {}
-    found: JsonObject = kept.get("result") or kept.get("content", {}).get("structured") or {}
-    return found
+def _structured_content(packed: bytes) -> JsonObject:
+    """Return the structured content of a packed result; {} if it was not stored."""
+    stored = orjson.loads(packed) if packed else {}
+    content: JsonObject = stored.get("result") or stored.get("content", {}).get("structured") or {}
+    return content
 
 
 def _write_digest(tool: Tool, arguments: JsonObject) -> str:
     """Return a digest that is equal for all arguments with the same meaning."""
     arguments = canonicalize(arguments, tool.input_schema, creates=not tool.annotations.get("idempotentHint"))
-    # Invalid Unicode is refused when the request is made; here it only needs a digest.
+    # Invalid Unicode is rejected when the request is built; here it only needs a digest.
     try:
         text = orjson.dumps([tool.name, arguments], option=orjson.OPT_SORT_KEYS)
     except TypeError:
@@ -102,45 +105,45 @@ def _write_digest(tool: Tool, arguments: JsonObject) -> str:
 
 
 async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObject) -> JsonObject | ContentResult:
-    """The tool's answer, kept under *key*. The key is settled however the call ends."""
-    answer: bytes | None = b""
-    known = False
+    """Return the result of the tool and store it under *key*, which is settled however the call ends."""
+    packed: bytes | None = b""
+    is_done = False
     try:
         result = await tool.run(call, arguments)
-        answer, known = _pack_result(result), True
+        packed, is_done = _pack_result(result), True
         return result
     except NO_EFFECT_ERRORS:
-        answer = None
+        packed = None
         raise
     except ApiError as error:
-        answer = b"" if error.maybe_applied else None
+        packed = b"" if error.maybe_applied else None
         raise
     finally:
-        # Also if the caller disconnects midway: then the outcome is unknown, provided that the change was begun.
-        await asyncio.shield(_settle_receipt(tool, call, key, arguments, answer if call.committed else None, known))
+        # If the client disconnects before the end, the outcome is unknown, unless the call has not committed yet.
+        await asyncio.shield(_settle_receipt(tool, call, key, arguments, packed if call.committed else None, is_done))
 
 
 async def _settle_receipt(
-    tool: Tool, call: Call, key: str, arguments: JsonObject, answer: bytes | None, known: bool
+    tool: Tool, call: Call, key: str, arguments: JsonObject, packed: bytes | None, is_done: bool
 ) -> None:
-    if answer is None:
+    if packed is None:
         await call.receipts.settle(call.owner, key, None)
         return
-    about = affected_identifiers(arguments, {})
+    identifiers = affected_identifiers(arguments, {})
     removes = tool.deletes or tool.verb in REMOVAL_VERBS
-    undone = [
-        group for kind in (CHANGED_KIND, CREATED_KIND)[: 1 + removes] for group in _group_keys(tool, call, kind, about)
-    ]
-    # Its own receipt is not settled yet, so it is not dropped.
+    undone_kinds = (CHANGED_KIND, CREATED_KIND) if removes else (CHANGED_KIND,)
+    undone = [group for kind in undone_kinds for group in _group_keys(tool, call, kind, identifiers)]
+    # This keeps the receipt of this write, which is not settled yet.
     await call.receipts.forget_groups(undone)
     undone_by = tool.facts.get("undone_by", "change" if tool.annotations.get("destructiveHint") else "removal")
     if undone_by == "nothing":
-        own = []
+        groups = []
     elif undone_by == "change":
-        own = _group_keys(tool, call, CHANGED_KIND, about)
+        groups = _group_keys(tool, call, CHANGED_KIND, identifiers)
     else:
-        own = _group_keys(tool, call, CREATED_KIND, affected_identifiers(arguments, _structured_content(answer)))
-    await call.receipts.settle(call.owner, key, answer, known=known, groups=own)
+        created = affected_identifiers(arguments, _structured_content(packed))
+        groups = _group_keys(tool, call, CREATED_KIND, created)
+    await call.receipts.settle(call.owner, key, packed, known=is_done, groups=groups)
 
 
 def _pack_result(result: JsonObject | ContentResult) -> bytes:
@@ -148,22 +151,22 @@ def _pack_result(result: JsonObject | ContentResult) -> bytes:
 
 
 def _repeat_result(tool: Tool, receipt: Receipt) -> JsonObject | ContentResult:
-    """The answer to a write that is not repeated. Raises ToolError if the outcome of the first is unknown."""
-    ago, wait = max(1, round(receipt.age_seconds)), max(1, round(TTL_SECONDS - receipt.age_seconds))
+    """Return the result of the first write for a repeat. Raises ToolError if the outcome of the first is unknown."""
+    age, wait = max(1, round(receipt.age_seconds)), max(1, round(TTL_SECONDS - receipt.age_seconds))
     if not receipt.done:
         raise ToolError(
-            f"{tool.name} was called with the same arguments {ago} seconds ago, and it is not known whether that took"
+            f"{tool.name} was called with the same arguments {age} seconds ago, and it is not known whether that took"
             " effect, so it was not done again. Check the current state first; if nothing has changed, call it again in"
             f" {wait} seconds."
         )
     note = (
-        f"This is the answer of the same call {ago} seconds ago; nothing was done again. If the user wants it a second"
+        f"This is the answer of the same call {age} seconds ago; nothing was done again. If the user wants it a second"
         f" time, call again in {wait} seconds."
     )
     if not receipt.answer:
         return {"status": "completed", ALREADY_DONE_KEY: note}
-    kept = orjson.loads(receipt.answer)
-    if "result" in kept:
-        return {**kept["result"], ALREADY_DONE_KEY: note}
-    content = ContentResult(**kept["content"])
+    stored = orjson.loads(receipt.answer)
+    if "result" in stored:
+        return {**stored["result"], ALREADY_DONE_KEY: note}
+    content = ContentResult(**stored["content"])
     return replace(content, blocks=[*content.blocks, {"type": "text", "text": note}])

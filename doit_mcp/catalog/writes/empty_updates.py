@@ -1,4 +1,4 @@
-"""Empty updates: an update without anything to change is rejected before it is sent."""
+"""Empty updates: finds the arguments of an update that change something, so that an update without any is rejected."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ UPDATE_PREFIXES = ("update_", "assign_")
 
 @dataclass(frozen=True, slots=True)
 class UpdateFields:
-    """The arguments that say what an update changes, all of them optional.
+    """The optional arguments of an update that change something.
 
-    *replaces_lists*: a list replaces the current one, so an empty list is a change: it clears.
+    *replaces_lists* means that a list replaces the current one, so an empty list is a change that clears it.
     """
 
     names: tuple[str, ...]
@@ -33,12 +33,9 @@ class UpdateFields:
 
 
 def find_update_fields(operation: Operation) -> UpdateFields | None:
-    """Return what an update can change: the members of its body.
-
-    Return None for other operations, and if one of the members is required.
-    """
-    replaces = operation.method in ("PATCH", "PUT")
-    if operation.read_only or not (replaces or operation.name.startswith(UPDATE_PREFIXES)):
+    """Return the members of the body of an update; None for other operations, and if a member is required."""
+    replaces_lists = operation.method in ("PATCH", "PUT")
+    if operation.read_only or not (replaces_lists or operation.name.startswith(UPDATE_PREFIXES)):
         return None
     hints = get_type_hints(operation.function, include_extras=True).values()
     records = [get_args(hint)[0] for hint in hints if get_origin(hint) is Unpack]
@@ -46,4 +43,4 @@ def find_update_fields(operation: Operation) -> UpdateFields | None:
     if any("required" in schema for schema in schemas):
         return None
     names = tuple(name for schema in schemas for name in schema["properties"])
-    return UpdateFields(names, replaces) if names else None
+    return UpdateFields(names, replaces_lists) if names else None

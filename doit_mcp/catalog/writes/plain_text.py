@@ -1,4 +1,4 @@
-"""External text as one line of plain text for messages to users: nothing in it renders as markup or is invisible."""
+"""Turns external text into one line of plain text for messages to users, without markup or invisible characters."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MARKUP_PATTERN = re.compile(
     r"|&(?=#?\w{1,32};)",  # character references, which may stand for invisible characters
     re.IGNORECASE,
 )
-"""What starts markup. A space after it breaks it, and users still see the whole text."""
+"""The beginnings of markup. A space after one breaks the markup, and users still see the whole text."""
 
 
 def to_plain_text(text: str) -> str:
     """Return *text* on one line, without invisible characters and with its markup broken."""
-    # Remove invisible characters first, so that none of them can split what the pattern looks for.
+    # Remove invisible characters first, because they could split markup and hide it from the pattern.
     text = sanitize_text(" ".join(text.split()))
     return MARKUP_PATTERN.sub(r"\g<0> ", " ".join(text.split()))

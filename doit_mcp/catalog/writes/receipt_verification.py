@@ -1,4 +1,4 @@
-"""Verification of receipts: checks with the API that an earlier write still holds before a repeat gets its receipt."""
+"""Verifies receipts: checks with the API that a write still holds before a repeat gets its receipt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .confirmation import StateReader, declared_reader
 
 STATUS_FIELD = "status"
 READER_FIELD_NAMES: Mapping[str, str] = {"jobFunction": "jobTitle", "newName": "name"}
-"""Names that readers have for fields that are called differently in the write."""
+"""The names that readers have for fields, by their names in the write, if they differ."""
 
 
 class Verifier(Protocol):
@@ -24,7 +24,7 @@ class Verifier(Protocol):
     async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
         """Return whether the write with these arguments, which returned *result*, still holds; True if unknown.
 
-        Raise ApiError if the caller's credential is no longer accepted.
+        Raises ApiError if the credential is no longer accepted.
         """
 
 
@@ -36,12 +36,12 @@ class ObjectVerifier:
     reader: StateReader
 
     async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
-        """Whether a deleted thing is still gone, and any other thing still is as the write left it."""
-        named = self._reader_arguments(arguments, result)
-        if named is None:
+        """Return whether a deleted object is still missing, or any other object still has the values of the write."""
+        reader_arguments = self._reader_arguments(arguments, result)
+        if reader_arguments is None:
             return True
         try:
-            current = await self.reader.read_state(call, named)
+            current = await self.reader.read_state(call, reader_arguments)
         except ApiError as error:
             if error.kind == "credential":
                 raise
@@ -51,38 +51,40 @@ class ObjectVerifier:
         if current is None:
             return True
         if self.tool.facts.get("preview_with") is None:
-            # It created the thing.
-            # A caller who asks for this name gets a new one if the one that was created has another name now.
+            # The write created the object. If it has another name now, the name of the arguments is free again.
             return not _differs({"name": arguments.get("name"), **_select(result, ("name",))}, current)
         return not self.tool.deletes and not self._has_changed(current, arguments, result)
 
     def _reader_arguments(self, arguments: JsonObject, result: JsonObject) -> JsonObject | None:
-        """The arguments with what the reader needs to find the thing; None if neither they nor the result tell."""
+        """Return *arguments* plus those that the reader requires; None if neither they nor the result have them all."""
         schema = self.reader.tool.input_schema
-        needed = schema.get("required", ("id",) if "id" in schema["properties"] else ())
-        given = {name.lower(): value for name, value in {**arguments, **result}.items()}
-        found = {name: given[name.lower()] for name in needed if given.get(name.lower()) is not None}
-        return {**arguments, **found} if len(found) == len(needed) else None
+        required = schema.get("required", ("id",) if "id" in schema["properties"] else ())
+        values = {name.lower(): value for name, value in {**arguments, **result}.items()}
+        required_values = {name: values[name.lower()] for name in required if values.get(name.lower()) is not None}
+        return {**arguments, **required_values} if len(required_values) == len(required) else None
 
     def _has_changed(self, current: JsonObject, arguments: JsonObject, result: JsonObject) -> bool:
-        """Whether a field that was set has another value now. If the API answered with the value, its form counts.
+        """Return whether a field that was set has another value now.
 
-        In case of doubt an idempotent write is repeated, for example if the reader does not show a field.
+        Values in the result replace those of the arguments, because the API may store them in another form. If in
+        doubt, an idempotent write is repeated, for example if the reader does not show a field.
         """
         targets, sets_status = set(self.tool.targets), self.tool.facts.get("sets_status", False)
         if not self.tool.annotations.get("idempotentHint"):
-            set_now = {*arguments, STATUS_FIELD} if sets_status else set(arguments)
-            return _differs(_select(result, set_now - targets), current) or _has_newer_version(current, result)
+            set_fields = {*arguments, STATUS_FIELD} if sets_status else set(arguments)
+            return _differs(_select(result, set_fields - targets), current) or _has_newer_version(current, result)
         # Arguments that identify the object are not changed, and the object may have another name by now.
-        places = targets | ({"name"} if "newName" in self.tool.input_schema["properties"] else set())
-        fields = {READER_FIELD_NAMES.get(name, name): value for name, value in arguments.items() if name not in places}
+        identifying = targets | ({"name"} if "newName" in self.tool.input_schema["properties"] else set())
+        fields = {
+            READER_FIELD_NAMES.get(name, name): value for name, value in arguments.items() if name not in identifying
+        }
         if sets_status and STATUS_FIELD in result:
             fields[STATUS_FIELD] = result[STATUS_FIELD]
         expected = {**fields, **_select(result, fields.keys())}
-        unseen = any(value is not None and name not in current for name, value in expected.items())
+        not_shown = any(value is not None and name not in current for name, value in expected.items())
         # Null clears a field.
-        filled = any(value is None and current.get(name) not in EMPTY_VALUES for name, value in expected.items())
-        return unseen or filled or _differs(expected, current)
+        not_cleared = any(value is None and current.get(name) not in EMPTY_VALUES for name, value in expected.items())
+        return not_shown or not_cleared or _differs(expected, current)
 
 
 def _select(values: JsonObject, names: Collection[str]) -> JsonObject:
@@ -106,8 +108,8 @@ def _includes(value: Any, current: Any) -> bool:
 
 def _has_newer_version(current: JsonObject, result: JsonObject) -> bool:
     """Return whether the object has a newer version than the one that the write created."""
-    made, now = result.get("version"), current.get("currentVersionNumber")
-    return isinstance(made, int) and isinstance(now, int) and made != now
+    created, newest = result.get("version"), current.get("currentVersionNumber")
+    return isinstance(created, int) and isinstance(newest, int) and created != newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +121,22 @@ class MembershipVerifier:
     removed_argument: str
 
     async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
-        """Return whether the list has everything that was added, and nothing that was removed."""
-        place = {name: value for name, value in arguments.items() if name in self.reader.input_schema["properties"]}
+        """Return whether the list has all members that were added, and none that was removed."""
+        properties = self.reader.input_schema["properties"]
         try:
-            found = await self.reader.run(call, place)
+            content = await self.reader.run(
+                call, {name: value for name, value in arguments.items() if name in properties}
+            )
         except ApiError as error:
             if error.kind == "credential":
                 raise
             return True
-        if isinstance(found, ContentResult):
+        if isinstance(content, ContentResult):
             return True
-        members = set(
-            map(_member_key, found.get(self.reader.rows_key or self.added_argument or self.removed_argument, ()))
-        )
+        rows_key = self.reader.rows_key or self.added_argument or self.removed_argument
+        members = set(map(_member_key, content.get(rows_key, ())))
         added, removed = (
-            {*map(_member_key, arguments.get(name) or ())} for name in (self.added_argument, self.removed_argument)
+            set(map(_member_key, arguments.get(name) or ())) for name in (self.added_argument, self.removed_argument)
         )
         return added <= members and not removed & members
 
@@ -146,7 +149,7 @@ def _member_key(value: Any) -> str:
 
 
 def verifier_for(tool: Tool, tools_by_name: Mapping[str, Tool]) -> Verifier | None:
-    """Return the verifier of what *tool* writes, as declared; None if the API shows no effect that could be undone."""
+    """Return the verifier of the writes of *tool*, as declared; None if they cannot be undone or no tool shows them."""
     facts = tool.facts
     if facts.get("undone_by") == "nothing":
         return None

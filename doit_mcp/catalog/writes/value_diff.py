@@ -1,4 +1,4 @@
-"""Lines for values in a message to users: one for each member, at any depth, with the value that it replaces."""
+"""Formats values for messages to users: one line for each member, at any depth, with the value that it replaces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .value_formatting import MAX_LINES, MAX_VALUE_CHARACTERS, is_shortened, pre
 MAX_DEPTH = 12
 """Levels of a value that get separate lines; anything deeper is on one line."""
 MAX_SCANNED_CHARACTERS = 100_000
-"""Characters of a text that are searched for addresses; longer texts are not parsed as JSON either."""
+"""Characters of a text that are searched for addresses. Longer texts are not parsed as JSON."""
 MAX_KINDS = 10
 UNKNOWN = object()
 """The previous value, if it is unknown."""
@@ -23,15 +23,15 @@ PROMINENT_NAME_PATTERN = re.compile(
     r"e-?mail|url|uri$|account|customer|recipient|user|webhook|domain|address|role|channel|owner|collaborator",
     re.IGNORECASE,
 )
-"""Names of members that say whom or what a write reaches."""
+"""Names of members that identify the recipients or targets of a write."""
 ACCOUNT_ID_PATTERN = re.compile(r"\b\d{12}\b")
 
 
 class DiffLine(NamedTuple):
     """One line.
 
-    *kind* is the name of its value, without list positions. A prominent line names a target, so it comes before the
-    others and is never omitted in favor of one of them.
+    *kind* is the path of its value without list positions. A prominent line names a target, so it comes before all
+    other lines and is the last to be omitted.
     """
 
     kind: str
@@ -47,10 +47,10 @@ def value_lines(name: str, value: Any, before: Any = UNKNOWN) -> Iterator[DiffLi
 def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> Iterator[DiffLine]:
     value, before = parse_json(value), parse_json(before)
     if isinstance(value, dict) and value and depth < MAX_DEPTH:
-        old = before if isinstance(before, dict) else {}
+        old_members = before if isinstance(before, dict) else {}
         for name, member in value.items():
-            below = f"{path}.{shorten(name)}", f"{kind}.{name}"
-            yield from _diff_lines(*below, member, old.get(name, UNKNOWN), depth + 1)
+            old_member = old_members.get(name, UNKNOWN)
+            yield from _diff_lines(f"{path}.{shorten(name)}", f"{kind}.{name}", member, old_member, depth + 1)
     elif isinstance(value, list) and depth < MAX_DEPTH and not (_fits_on_line(value) and _fits_on_line(before)):
         yield from _list_lines(path, kind, value, before if isinstance(before, list) else [], depth)
     else:
@@ -66,21 +66,21 @@ def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> It
 def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], depth: int) -> Iterator[DiffLine]:
     """Yield the items that were added to and removed from a list.
 
-    If the items are the same, yield all of them: an item may have lost a member that is not compared.
+    If the items are the same, yields all of them: an item may have lost a member that is not compared.
     """
-    old = {_value_key(one) for one in before}
-    new = {_value_key(one) for one in values} if before else old
-    if old == new:
-        old = set()
-    for number, value in enumerate(values):
-        if old and _value_key(value) in old:
+    old_keys = {_value_key(value) for value in before}
+    new_keys = {_value_key(value) for value in values} if before else old_keys
+    if old_keys == new_keys:
+        old_keys = set()
+    for index, value in enumerate(values):
+        if old_keys and _value_key(value) in old_keys:
             continue
         if isinstance(value, dict) and _fits_on_line(value):
-            yield DiffLine(kind, f"{path}[{number}]: {preview_value(value)}", _is_prominent(kind, value))
+            yield DiffLine(kind, f"{path}[{index}]: {preview_value(value)}", _is_prominent(kind, value))
         else:
-            yield from _diff_lines(f"{path}[{number}]", kind, value, UNKNOWN, depth + 1)
+            yield from _diff_lines(f"{path}[{index}]", kind, value, UNKNOWN, depth + 1)
     for value in before:
-        if _value_key(value) not in new:
+        if _value_key(value) not in new_keys:
             yield DiffLine(kind, f"{path}: remove {preview_value(value)}", _is_prominent(kind, value))
 
 
@@ -93,8 +93,8 @@ def common_part(before: Any, value: Any) -> Any:
     if isinstance(before, dict) and isinstance(value, dict):
         return {name: common_part(before[name], member) for name, member in value.items() if name in before}
     if isinstance(before, list) and isinstance(value, list):
-        names = {name: None for one in value if isinstance(one, dict) for name in one}
-        return [common_part(one, names) if names and isinstance(one, dict) else one for one in before]
+        names = {name: None for item in value if isinstance(item, dict) for name in item}
+        return [common_part(item, names) if names and isinstance(item, dict) else item for item in before]
     return before
 
 
@@ -138,35 +138,35 @@ def hidden_addresses(name: str, value: Any) -> Iterator[tuple[str, list[str]]]:
 def _find_hidden(path: str, value: Any, depth: int) -> Iterator[tuple[str, list[str]]]:
     value = parse_json(value)
     if isinstance(value, (dict, list)) and depth < MAX_DEPTH:
-        members = value.items() if isinstance(value, dict) else ((None, one) for one in value)
+        members = value.items() if isinstance(value, dict) else ((None, item) for item in value)
         for name, member in members:
-            if name is not None and is_shortened(name) and (found := find_addresses(name[:MAX_SCANNED_CHARACTERS])):
-                yield path, found
+            if name is not None and is_shortened(name) and (addresses := find_addresses(name[:MAX_SCANNED_CHARACTERS])):
+                yield path, addresses
             yield from _find_hidden(path if name is None else f"{path}.{shorten(name)}", member, depth + 1)
         return
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    if is_shortened(text) and (found := find_addresses(text[:MAX_SCANNED_CHARACTERS])):
-        yield path, found
+    if is_shortened(text) and (addresses := find_addresses(text[:MAX_SCANNED_CHARACTERS])):
+        yield path, addresses
 
 
 def limit_lines(lines: Iterable[DiffLine]) -> list[str]:
     """Return the lines to show, prominent ones first, and a line that counts the omitted ones."""
-    found = list(lines)
-    chosen = [number for wanted in (True, False) for number in _pick_lines(found, wanted)]
-    left = Counter(found[number].kind for number in {*range(len(found))} - {*chosen})
-    texts = [found[number].text for number in chosen]
-    if not left:
+    all_lines = list(lines)
+    shown = [index for is_prominent in (True, False) for index in _pick_lines(all_lines, is_prominent)]
+    omitted = Counter(all_lines[index].kind for index in {*range(len(all_lines))} - {*shown})
+    texts = [all_lines[index].text for index in shown]
+    if not omitted:
         return texts
-    kinds = [f"{shorten(kind)} ({count})" for kind, count in left.most_common(MAX_KINDS)]
-    return [*texts, f"and {left.total()} more: {', '.join(kinds)}{', …' if len(left) > MAX_KINDS else ''}"]
+    kinds = [f"{shorten(kind)} ({count})" for kind, count in omitted.most_common(MAX_KINDS)]
+    return [*texts, f"and {omitted.total()} more: {', '.join(kinds)}{', …' if len(omitted) > MAX_KINDS else ''}"]
 
 
 def _pick_lines(lines: list[DiffLine], is_prominent: bool) -> list[int]:
     """Return the indexes of the lines to show: the first of each kind, then the second and so on, up to the limit."""
     ranks: Counter[str] = Counter()
     ranked: list[tuple[int, int]] = []
-    for number, line in enumerate(lines):
+    for index, line in enumerate(lines):
         if line.is_prominent is is_prominent:
-            ranked.append((ranks[line.kind], number))
+            ranked.append((ranks[line.kind], index))
             ranks[line.kind] += 1
-    return sorted(number for _, number in sorted(ranked)[:MAX_LINES])
+    return sorted(index for _, index in sorted(ranked)[:MAX_LINES])

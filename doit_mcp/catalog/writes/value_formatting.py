@@ -1,4 +1,4 @@
-"""Formatting of values in a message to users: on one line, plain and short."""
+"""Formats single values for messages to users: on one line, plain and short."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ ASCII_LOWERCASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 def preview_value(value: Any) -> str:
     """Return *value* on one line."""
-    if isinstance(value, list) and value and all(_is_user_entry(one) for one in value):
-        return shorten(", ".join(preview_entry(one) for one in value))
+    if isinstance(value, list) and value and all(_is_user_entry(item) for item in value):
+        return shorten(", ".join(preview_entry(item) for item in value))
     return shorten(value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
 def shorten(text: str, length: int = MAX_VALUE_CHARACTERS) -> str:
-    """Return *text* on one line, with a count of the characters left out."""
+    """Return *text* on one line, truncated to *length*, with a count of the characters that are omitted."""
     # A text can be megabytes long, and only its beginning is shown.
-    found = to_plain_text(text[:MAX_READ_CHARACTERS])
-    rest = max(0, len(found) - length) + max(0, len(text) - MAX_READ_CHARACTERS)
-    return f"{found[:length]}… (and {rest:,} more characters)" if rest else found
+    plain = to_plain_text(text[:MAX_READ_CHARACTERS])
+    omitted = max(0, len(plain) - length) + max(0, len(text) - MAX_READ_CHARACTERS)
+    return f"{plain[:length]}… (and {omitted:,} more characters)" if omitted else plain
 
 
 def is_shortened(text: str) -> bool:
@@ -44,20 +44,18 @@ def preview_entry(entry: Any) -> str:
     """Return a user or channel as text: bob@example.com (viewer); C12 (name: general)."""
     if not isinstance(entry, dict):
         return preview_value(entry)
-    name, rest = entry_name(entry), entry_details(entry)
-    if name is None or not rest:
-        return rest or preview_value(name or entry)
-    return f"{preview_value(name)} ({rest})"
+    name, details = entry_name(entry), entry_details(entry)
+    if name is None or not details:
+        return details or preview_value(name or entry)
+    return f"{preview_value(name)} ({details})"
 
 
 def entry_details(entry: JsonObject) -> str:
     """Return the members of a user or channel other than its name."""
-    known = {
-        name: value for name, value in entry.items() if value not in (None, "", [], {}) and value != entry_name(entry)
-    }
     return ", ".join(
         preview_value(value) if name == "role" else f"{to_plain_text(name)}: {preview_value(value)}"
-        for name, value in known.items()
+        for name, value in entry.items()
+        if value not in (None, "", [], {}) and value != entry_name(entry)
     )
 
 
@@ -67,8 +65,11 @@ def entry_name(entry: JsonObject) -> str | None:
 
 
 def entry_identity(entry: Any) -> str:
-    """What tells an *entry* of a list from the others. Email addresses are the same in any case of ASCII letters only:
-    Unicode's case folding makes one of different addresses, such as those with "ſ" and "s", or "ß" and "ss"."""
+    """Return the key of an *entry* of a list.
+
+    Email addresses ignore the case of ASCII letters only, because Unicode case folding makes different addresses equal,
+    such as those with "ſ" and "s", or "ß" and "ss".
+    """
     name = entry_name(entry) if isinstance(entry, dict) else entry
     if isinstance(name, str):
         return name.translate(ASCII_LOWERCASE) if "@" in name else name
