@@ -79,11 +79,9 @@ KNOWN_HOSTS = frozenset(
 
 
 def recorded_document(url: str) -> bytes | None:
-    """The bundled document for this client id, or None. ChatGPT has one client id per connector, with the same
-    document.
-    """
-    if found := _DOCUMENTS.get(url):
-        return json.dumps(found).encode()
+    """The bundled document for this client id, or None. ChatGPT has one client id per connector."""
+    if document := _DOCUMENTS.get(url):
+        return json.dumps(document).encode()
     if match := _CHATGPT_CONNECTOR.fullmatch(url):
         return json.dumps(_chatgpt_document(url, f"https://chatgpt.com/connector/oauth/{match[1]}")).encode()
     return None

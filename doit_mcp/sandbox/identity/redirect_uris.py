@@ -61,8 +61,8 @@ def matches(registered: str, requested: str) -> bool:
         return True
     if not (is_loopback(registered) and is_loopback(requested)):
         return False
-    item, other = urlsplit(registered), urlsplit(requested)
-    return (item.hostname, item.path or "/", item.query) == (other.hostname, other.path or "/", other.query)
+    known, other = urlsplit(registered), urlsplit(requested)
+    return (known.hostname, known.path or "/", known.query) == (other.hostname, other.path or "/", other.query)
 
 
 def is_registered(registered: Iterable[str], requested: str) -> bool:
@@ -88,6 +88,6 @@ def form_action_sources(uri: str) -> str:
         return "'self' https:"
     if parts.scheme == "http":
         # A host source cannot be an IPv6 address.
-        local = "http:" if parts.hostname == "::1" else "http://127.0.0.1:* http://localhost:*"
-        return f"'self' https: {local}"
+        loopback_sources = "http:" if parts.hostname == "::1" else "http://127.0.0.1:* http://localhost:*"
+        return f"'self' https: {loopback_sources}"
     return f"'self' https: {parts.scheme}:"
