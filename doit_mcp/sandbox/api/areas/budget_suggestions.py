@@ -17,8 +17,8 @@ DISMISS_BODY = compile_object("", reason=one_of("not_relevant", "wrong_amount", 
 
 async def list_suggestions(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/budget-suggestions: the pending ones."""
-    found = [item for item in _suggestions(request).values() if item["status"] == "pending"]
-    return json_response({"items": found, "rowCount": len(found)})
+    pending = [item for item in _suggestions(request).values() if item["status"] == "pending"]
+    return json_response({"items": pending, "rowCount": len(pending)})
 
 
 async def accept(request: ApiRequest) -> web.Response:
@@ -45,10 +45,10 @@ def _suggestions(request: ApiRequest) -> Records:
 
 
 def _get_pending(request: ApiRequest) -> JsonObject:
-    found = get_existing(_suggestions(request), request.path_parameter("id"), "budget suggestion")
-    if found["status"] != "pending":
-        raise bad_request(f"the suggestion is already {found['status']}", field="id")
-    return found
+    suggestion = get_existing(_suggestions(request), request.path_parameter("id"), "budget suggestion")
+    if suggestion["status"] != "pending":
+        raise bad_request(f"the suggestion is already {suggestion['status']}", field="id")
+    return suggestion
 
 
 ROUTES = (

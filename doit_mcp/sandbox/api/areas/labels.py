@@ -40,15 +40,10 @@ ASSIGNMENTS_BODY = compile_object("", add=array_schema(OBJECT, maxItems=500), re
 async def list_labels(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/labels, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("name", "type"))
-    found = listing.filter_by_name(request.query, newest_first(records(request.tenant, "label")), "name")
-    found = listing.filter_rows(found, criteria, lambda label, key: str(label[key]))
-    found = listing.sort_rows(request.query, found, SORTS, lambda label, field: label[field])
-    page = listing.paginate(
-        [_serialize(item) for item in found],
-        request.query.get("pageToken", ""),
-        request.page_size(),
-        scope=request.scope,
-    )
+    labels = listing.filter_by_name(request.query, newest_first(records(request.tenant, "label")), "name")
+    labels = listing.filter_rows(labels, criteria, lambda label, key: str(label[key]))
+    labels = listing.sort_rows(request.query, labels, SORTS, lambda label, field: label[field])
+    page = request.paginate([_serialize(item) for item in labels])
     return json_response(request.list_body("labels", page))
 
 
@@ -103,11 +98,11 @@ async def assign(request: ApiRequest) -> web.Response:
         kind = item["objectType"]
         if kind not in OBJECT_KINDS or item["objectId"] not in records(request.tenant, kind):
             raise bad_request(f"add[{index}]: no {kind} {item['objectId'][:80]!r}", field=f"add[{index}].objectId")
-    kept = [item for item in label["objects"] if item not in remove and item not in add]
-    kept += [item for index, item in enumerate(add) if item not in add[:index]]
-    if len(kept) > MAX_RECORDS:
+    objects = [item for item in label["objects"] if item not in remove and item not in add]
+    objects += [item for index, item in enumerate(add) if item not in add[:index]]
+    if len(objects) > MAX_RECORDS:
         raise bad_request(f"add: a label is on {MAX_RECORDS} objects at most", field="add")
-    label["objects"] = kept
+    label["objects"] = objects
     return web.Response()
 
 

@@ -19,7 +19,7 @@ from ..analytics_objects import (
     set_labels,
     visible_records,
 )
-from ..analytics_objects import records as kept
+from ..analytics_objects import records as object_records
 from ..costs.dimensions import response_form
 from ..costs.query_engine import run_plan
 from ..costs.query_plan import make_plan
@@ -37,7 +37,7 @@ DIMENSION_PARTS = ("filters", "group", "dimensions")  # parts of a configuration
 
 def records(request: ApiRequest) -> Records:
     """The tenant's reports: ExternalReport with owner and times."""
-    return kept(request.tenant, "report")
+    return object_records(request.tenant, "report")
 
 
 async def query(request: ApiRequest) -> web.Response:
@@ -50,10 +50,10 @@ async def query(request: ApiRequest) -> web.Response:
 async def list_reports(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/reports, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
-    found = listing.filter_by_name(request.query, newest_first(visible_records(request, "report")), "name")
-    found = listing.filter_rows(listing.filter_by_creation(request.query, found), criteria, _field_text)
-    rows = [_list_item(request, report) for report in found]
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    reports = listing.filter_by_name(request.query, newest_first(visible_records(request, "report")), "name")
+    reports = listing.filter_rows(listing.filter_by_creation(request.query, reports), criteria, _field_text)
+    rows = [_list_item(request, report) for report in reports]
+    page = request.paginate(rows)
     return json_response(request.list_body("reports", page))
 
 

@@ -23,8 +23,8 @@ ACTIVE_THEME_BODY = compile_object("themeId", themeId=TEXT)
 
 async def list_themes(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/themes: all of them."""
-    found = newest_first(_themes(request))
-    return json_response({"themes": found, "rowCount": len(found)})
+    themes = newest_first(_themes(request))
+    return json_response({"themes": themes, "rowCount": len(themes)})
 
 
 async def get_theme(request: ApiRequest) -> web.Response:
@@ -56,8 +56,8 @@ async def delete_theme(request: ApiRequest) -> web.Response:
 
 async def get_active(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/active-theme."""
-    chosen = _active_themes(request).get(request.user.email, {}).get("themeId", DEFAULT_THEME)
-    return json_response({"themeId": chosen if chosen in _themes(request) else DEFAULT_THEME})
+    theme = _active_themes(request).get(request.user.email, {}).get("themeId", DEFAULT_THEME)
+    return json_response({"themeId": theme if theme in _themes(request) else DEFAULT_THEME})
 
 
 async def set_active(request: ApiRequest) -> web.Response:
