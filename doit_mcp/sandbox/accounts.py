@@ -143,8 +143,8 @@ class AccountDirectory:
 
     def user_by_token(self, token: str) -> User | None:
         """The user with this API token, or None."""
-        presented = token.encode("utf-8", "surrogatepass")
-        users = [user for user in USERS if hmac.compare_digest(user.api_token.encode(), presented)]
+        token_bytes = token.encode("utf-8", "surrogatepass")
+        users = [user for user in USERS if hmac.compare_digest(user.api_token.encode(), token_bytes)]
         return (
             users[0] if users else _user_of(self._extra_customer_matching(r"sandbox-api-token-load-(\d+)-admin", token))
         )

@@ -97,9 +97,9 @@ def _write_member(request: ApiRequest, allocations: Records, member: JsonObject,
             "createTime": request.now_milliseconds,
         }
     changes: JsonObject = {name: member[name] for name in ("name", "description") if name in member}
-    written: JsonObject = {**before, **changes, "rule": make_rule(member), "updateTime": request.now_milliseconds}
-    check_rule(written["rule"], {**allocations, written["id"]: written}, where, written["id"])
-    return written
+    allocation: JsonObject = {**before, **changes, "rule": make_rule(member), "updateTime": request.now_milliseconds}
+    check_rule(allocation["rule"], {**allocations, allocation["id"]: allocation}, where, allocation["id"])
+    return allocation
 
 
 def group_rules(allocations: Records, identifiers: Iterable[str]) -> list[JsonObject]:

@@ -111,7 +111,7 @@ class Api:
                 await pause(delay, closing)
             problem = is_problem_path(request.path)
             if fault is not None and fault.kind != "slow":
-                return await faulty_response(request, fault, problem=problem, ids=self._random, closing=closing)
+                return await faulty_response(request, fault, problem=problem, rng=self._random, closing=closing)
             response = await handler(request)
             if problem and "Request-Id" not in response.headers:
                 response.headers.update(problem_headers(self._random))
@@ -143,4 +143,4 @@ class Api:
         return handle
 
     def _error_response(self, request: web.Request, error: ApiError) -> web.Response:
-        return error_response(error, problem=is_problem_path(request.path), ids=self._random)
+        return error_response(error, problem=is_problem_path(request.path), rng=self._random)

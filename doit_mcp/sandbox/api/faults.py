@@ -77,10 +77,10 @@ def record_call(request: web.Request, body: bytes, tenant: str, bearer: str) -> 
     return RecordedCall(request.method, request.raw_path, tenant, headers, body[:MAX_RECORDED_BODY_BYTES], bearer)
 
 
-def take_fault(faults: list[Fault], method: str, path: str, ids: random.Random) -> Fault | None:
+def take_fault(faults: list[Fault], method: str, path: str, rng: random.Random) -> Fault | None:
     """The first fault that applies to this request; its remaining count is reduced by one."""
     for fault in faults:
-        if fault.matches(method, path) and ids.random() < fault.rate:
+        if fault.matches(method, path) and rng.random() < fault.rate:
             if fault.times is not None:
                 fault.times -= 1
                 if fault.times <= 0:
@@ -98,11 +98,11 @@ async def pause(seconds: float, closing: asyncio.Event) -> None:
 
 
 async def faulty_response(
-    request: web.Request, fault: Fault, *, problem: bool, ids: random.Random, closing: asyncio.Event
+    request: web.Request, fault: Fault, *, problem: bool, rng: random.Random, closing: asyncio.Event
 ) -> web.StreamResponse:
     """The response to a request that *fault* applies to."""
     if isinstance(fault.kind, int):
-        return _status_response(fault.kind, fault.retry_after, problem=problem, ids=ids)
+        return _status_response(fault.kind, fault.retry_after, problem=problem, rng=rng)
     if fault.kind == "hang":
         return await _hang_response(request, closing)
     if fault.kind == "huge":
@@ -120,12 +120,12 @@ def _operation_pattern(operation: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{[^/]*?\\}", "[^/]+", re.escape(operation)))
 
 
-def _status_response(status: int, retry_after: int | str | None, *, problem: bool, ids: random.Random) -> web.Response:
+def _status_response(status: int, retry_after: int | str | None, *, problem: bool, rng: random.Random) -> web.Response:
     if status == EDGE_TIMEOUT_STATUS:
         response = web.Response(text="<html><title>524: A timeout occurred</title></html>", content_type="text/html")
         response.set_status(EDGE_TIMEOUT_STATUS, "A Timeout Occurred")
     else:
-        response = error_response(ApiError(status, f"fault switched on: {status}"), problem=problem, ids=ids)
+        response = error_response(ApiError(status, f"fault switched on: {status}"), problem=problem, rng=rng)
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response

@@ -76,20 +76,20 @@ class Dashboard:
 
     async def _record_call(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Run the handler and record the call."""
-        at, began = self._clock(), time.perf_counter()
-        bearer = bearer_token(request)
+        at, started = self._clock(), time.perf_counter()
+        token = bearer_token(request)
         # Looked up before the handler runs, because a call can revoke the token it is made with.
-        grant = self._identity.lookup(bearer) if bearer else None
+        grant = self._identity.lookup(token) if token else None
         try:
             response = await handler(request)
         except web.HTTPException as error:
-            self._add_call(request, error, at, began, grant)
+            self._add_call(request, error, at, started, grant)
             raise
-        self._add_call(request, response, at, began, grant)
+        self._add_call(request, response, at, started, grant)
         return response
 
     def _add_call(
-        self, request: web.Request, response: web.StreamResponse, at: float, began: float, grant: Grant | None
+        self, request: web.Request, response: web.StreamResponse, at: float, started: float, grant: Grant | None
     ) -> None:
         issued, note = self._track_response(request, response)
         user, customer = _identify_caller(request, issued, grant, self._identity.directory)
@@ -102,7 +102,7 @@ class Dashboard:
             customer=redact(customer, 40),
             token=_token_fingerprint(request, issued, grant),
             status=DISCONNECTED_STATUS if is_disconnected(request) else response.status,
-            ms=round((time.perf_counter() - began) * 1000, 1),
+            ms=round((time.perf_counter() - started) * 1000, 1),
             note=note,
         )
         self._stream.publish_call(json.dumps(asdict(call)))
@@ -174,10 +174,13 @@ class Dashboard:
 
     def _initial_events(self, request: web.Request) -> list[Event]:
         # Browsers send the header when they reconnect by themselves; a page that was hidden can only use the query.
-        last = request.headers.get("Last-Event-ID") or request.query.get("after", "")
-        missed = self._stream.calls_since(last)
-        snapshot = {**self._snapshot(), "reset": missed is None, "history": self._stream.history}
-        return [Event("hello", json.dumps(snapshot)), *(self._stream.all_calls() if missed is None else missed)]
+        last_id = request.headers.get("Last-Event-ID") or request.query.get("after", "")
+        missed_calls = self._stream.calls_since(last_id)
+        snapshot = {**self._snapshot(), "reset": missed_calls is None, "history": self._stream.history}
+        return [
+            Event("hello", json.dumps(snapshot)),
+            *(self._stream.all_calls() if missed_calls is None else missed_calls),
+        ]
 
 
 async def _send_events(response: EventSourceResponse, initial_events: list[Event], watcher: Watcher) -> None:

@@ -124,7 +124,7 @@ class DocumentFetcher:
         try:
             # The timeout includes waiting for a slot, so that slow hosts do not delay users for long.
             async with timeout(self._timeout_seconds), self._concurrency_limit, self._session() as session:
-                body, lifetime = await self._get(session, url)
+                body, lifetime = await self._download(session, url)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise FetchError("the document could not be fetched") from error
         if lifetime > 0:
@@ -149,7 +149,7 @@ class DocumentFetcher:
             # Connectors do not close a resolver that is passed to them.
             await resolver.close()
 
-    async def _get(self, session: aiohttp.ClientSession, url: str) -> tuple[bytes, float]:
+    async def _download(self, session: aiohttp.ClientSession, url: str) -> tuple[bytes, float]:
         target = urlsplit(url)._replace(netloc=f"{urlsplit(url).hostname}:{self._port}").geturl()
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         async with session.get(target, headers=headers, allow_redirects=False) as response:

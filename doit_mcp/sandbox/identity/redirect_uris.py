@@ -61,8 +61,12 @@ def matches(registered: str, requested: str) -> bool:
         return True
     if not (is_loopback(registered) and is_loopback(requested)):
         return False
-    known, other = urlsplit(registered), urlsplit(requested)
-    return (known.hostname, known.path or "/", known.query) == (other.hostname, other.path or "/", other.query)
+    registered_parts, requested_parts = urlsplit(registered), urlsplit(requested)
+    return (registered_parts.hostname, registered_parts.path or "/", registered_parts.query) == (
+        requested_parts.hostname,
+        requested_parts.path or "/",
+        requested_parts.query,
+    )
 
 
 def is_registered(registered: Iterable[str], requested: str) -> bool:

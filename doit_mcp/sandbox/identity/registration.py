@@ -121,15 +121,15 @@ class RegistrationEndpoint:
         if requested is None:
             raise _invalid_metadata("Send the client metadata as a JSON object.")
         metadata = registered_metadata(requested)
-        issued: JsonObject = {"client_id": self._token(), "client_id_issued_at": int(self._clock())}
+        credentials: JsonObject = {"client_id": self._token(), "client_id_issued_at": int(self._clock())}
         method = metadata["token_endpoint_auth_method"]
         secret = None
         if method not in (AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT):
             secret = self._token()
-            issued |= {"client_secret": secret, "client_secret_expires_at": 0}
+            credentials |= {"client_secret": secret, "client_secret_expires_at": 0}
         self._clients.add(
             Client(
-                id=issued["client_id"],
+                id=credentials["client_id"],
                 name=client_name(metadata.get("client_name"), "Unnamed application"),
                 redirect_uris=tuple(metadata["redirect_uris"]),
                 auth_methods=frozenset({method}),
@@ -138,4 +138,4 @@ class RegistrationEndpoint:
                 jwks_uri=metadata.get("jwks_uri"),
             )
         )
-        return json_response({**issued, **metadata}, status=201, headers=NO_STORE_HEADERS)
+        return json_response({**credentials, **metadata}, status=201, headers=NO_STORE_HEADERS)

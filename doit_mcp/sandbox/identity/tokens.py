@@ -118,10 +118,10 @@ class TokenIssuer:
         response, expires = self._issue(
             approval, narrow_scopes(approval.scopes, scope), audience, refresh_token.flow_id
         )
-        used = replace(
+        used_token = replace(
             refresh_token, used_at=self._clock(), requested=(scope, resource), response=response, expires=expires
         )
-        self._refresh.replace(key, used)
+        self._refresh.replace(key, used_token)
         return response
 
     def _retry(self, used: RefreshToken, scope: str | None, resource: str | None) -> JsonObject:

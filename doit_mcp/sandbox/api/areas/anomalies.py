@@ -65,7 +65,7 @@ def _current_anomalies(request: ApiRequest) -> dict[str, JsonObject]:
 def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObject:
     is_active = ledger.last - anomaly.last < QUIET_DAYS
     place = anomaly.place
-    notified_day = add_periods("day", anomaly.first, 1)
+    notification_day = add_periods("day", anomaly.first, 1)
     return {
         "id": tenant.stable_id("anomaly", place.project, place.service, str(anomaly.first)),
         "attribution": tenant.stable_id("allocation", place.project),
@@ -88,8 +88,8 @@ def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObjec
         "acknowledgedAt": None,
         "acknowledgedBy": None,
         # Users are notified at the end of its first day.
-        "notifications": [{"timestamp": rfc3339(seconds_of(notified_day)), "channel": "email"}]
-        if notified_day <= ledger.last
+        "notifications": [{"timestamp": rfc3339(seconds_of(notification_day)), "channel": "email"}]
+        if notification_day <= ledger.last
         else [],
     }
 

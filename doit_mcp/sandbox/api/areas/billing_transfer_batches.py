@@ -81,7 +81,7 @@ def _process_handshake(
         status = "no_op" if place.items() <= node.items() else "remapped"
     if dry_run:
         return {**item, "status": status}
-    node = _place_reseller(request, node, item, place, issue)
+    node = _store_reseller(request, node, item, place, issue)
     handshake = {"handshakeId": node["handshakeId"]} if issue else {}
     return {
         **item,
@@ -91,7 +91,7 @@ def _process_handshake(
     }
 
 
-def _place_reseller(
+def _store_reseller(
     request: ApiRequest, node: JsonObject | None, item: JsonObject, place: JsonObject, issue: bool
 ) -> JsonObject:
     """Store the reseller's account, with a new handshake if requested."""

@@ -21,9 +21,9 @@ async def list_suggestions(request: ApiRequest) -> web.Response:
     return json_response({"items": pending, "rowCount": len(pending)})
 
 
-async def accept(request: ApiRequest) -> web.Response:
+async def accept_suggestion(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/budget-suggestions/{id}/actions/accept: requires an existing budget."""
-    suggestion = _get_pending(request)
+    suggestion = _get_pending_suggestion(request)
     budget = (await request.read_body(ACCEPT_BODY))["budgetId"]
     if budget not in records(request.tenant, "budget"):
         raise bad_request(f"budgetId: no budget {budget[:80]!r}", field="budgetId")
@@ -31,9 +31,9 @@ async def accept(request: ApiRequest) -> web.Response:
     return json_response({"budgetId": budget})
 
 
-async def dismiss(request: ApiRequest) -> web.Response:
+async def dismiss_suggestion(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/budget-suggestions/{id}/actions/dismiss; the body is optional."""
-    suggestion = _get_pending(request)
+    suggestion = _get_pending_suggestion(request)
     if await request.http_request.read():
         await request.read_body(DISMISS_BODY)
     suggestion["status"] = "dismissed"
@@ -44,7 +44,7 @@ def _suggestions(request: ApiRequest) -> Records:
     return request.tenant.collection("suggestions", analytics.suggestions)
 
 
-def _get_pending(request: ApiRequest) -> JsonObject:
+def _get_pending_suggestion(request: ApiRequest) -> JsonObject:
     suggestion = get_existing(_suggestions(request), request.path_parameter("id"), "budget suggestion")
     if suggestion["status"] != "pending":
         raise bad_request(f"the suggestion is already {suggestion['status']}", field="id")
@@ -53,6 +53,6 @@ def _get_pending(request: ApiRequest) -> JsonObject:
 
 ROUTES = (
     Route("GET", "/analytics/v1/budget-suggestions", list_suggestions, "budgets.read"),
-    Route("POST", "/analytics/v1/budget-suggestions/{id}/actions/accept", accept, "budgets.write"),
-    Route("POST", "/analytics/v1/budget-suggestions/{id}/actions/dismiss", dismiss, "budgets.write"),
+    Route("POST", "/analytics/v1/budget-suggestions/{id}/actions/accept", accept_suggestion, "budgets.write"),
+    Route("POST", "/analytics/v1/budget-suggestions/{id}/actions/dismiss", dismiss_suggestion, "budgets.write"),
 )

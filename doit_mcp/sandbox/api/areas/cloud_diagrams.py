@@ -11,7 +11,7 @@ from aiohttp import web
 from .. import listing
 from ..costs.calendar_days import parse_seconds, rfc3339
 from ..diagrams import views
-from ..diagrams.history import history, last_synced, layers_of
+from ..diagrams.history import history, last_sync_time, layers_of
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import INTEGER, compile_object, object_schema, text_schema
@@ -227,7 +227,7 @@ def _load_layer(request: ApiRequest, layer: JsonObject, options: LayerOptions) -
     state = views.import_state(request, layer)
     meta = {
         "_id": layer["id"],
-        "updatedAt": rfc3339(last_synced(request.tenant, layer)),
+        "updatedAt": rfc3339(last_sync_time(request.tenant, layer)),
         "linksVersion": len(layer["link"]),
         **({"import": state} if state is not None else {}),
     }

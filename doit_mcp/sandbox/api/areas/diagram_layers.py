@@ -12,7 +12,7 @@ from .. import listing
 from ..costs.calendar_days import parse_day, rfc3339
 from ..diagrams import graph, views
 from ..diagrams.costs import INTERVALS, cost_snapshot
-from ..diagrams.history import author, history, last_synced, layers_of
+from ..diagrams.history import author, history, last_sync_time, layers_of
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import object_schema, text_schema
@@ -55,7 +55,7 @@ async def export_layer(request: ApiRequest) -> web.Response:
         if (end := link["destination"])["ss_id"] != layer["id"]
     }
     summary = {name: layer[name] for name in ("name", "color")} | {
-        "updatedAt": rfc3339(last_synced(request.tenant, layer))
+        "updatedAt": rfc3339(last_sync_time(request.tenant, layer))
     }
     metadata = {
         "user": request.user.email,
@@ -106,15 +106,17 @@ async def list_relationships(request: ApiRequest) -> web.Response:
         "depth": listing.query_choice(request.query, "depth", ("direct", "transitive"), "direct"),
         "kind": listing.query_choice(request.query, "kind", ("edges", "group_members", "both"), "edges"),
     }
-    anchor = graph.find_start(layer, start)
+    anchor = graph.find_resource(layer, start)
     if anchor is None:
         raise ApiError(404, "no node, element or group of this id is on the diagram")
     is_transitive = options["depth"] == "transitive"
-    walks = {
+    traversals = {
         "edges": graph.linked_resources(layer, start, options["direction"], is_transitive),
         "group_members": graph.grouped_resources(layer, start, is_transitive),
     }
-    relations = graph.merge_relations(*(walk for kind, walk in walks.items() if options["kind"] in (kind, "both")))
+    relations = graph.merge_relations(
+        *(traversal for kind, traversal in traversals.items() if options["kind"] in (kind, "both"))
+    )
     page = {"relations": relations[:DEFAULT_RELATIONSHIPS], "truncated": len(relations) > DEFAULT_RELATIONSHIPS}
     return json_response({"anchor": anchor, **options, **page})
 

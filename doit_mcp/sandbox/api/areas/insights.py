@@ -127,8 +127,8 @@ async def list_insights(request: ApiRequest) -> web.Response:
     scope = (
         f"{request.scope} {sorted((k, v) for k, v in request.query.items() if k not in ('pageToken', 'maxResults'))}"
     )
-    keyed = [{**row, "id": _insight_id(row["source"], row["key"])} for row in rows]
-    page = request.paginate(keyed, 50, 500, scope=scope)
+    rows_with_ids = [{**row, "id": _insight_id(row["source"], row["key"])} for row in rows]
+    page = request.paginate(rows_with_ids, 50, 500, scope=scope)
     results = [{name: value for name, value in row.items() if name != "id"} for row in page.rows]
     pagination = {"rowCount": len(results)} | ({"pageToken": page.token} if page.token else {})
     return json_response({"results": results, "pagination": pagination})
@@ -208,8 +208,8 @@ async def replace_resources(request: ApiRequest) -> web.Response:
 
 
 def _resources_response(request: ApiRequest, insight: JsonObject) -> web.Response:
-    keyed: list[JsonObject] = [{"id": str(at), "row": row} for at, row in enumerate(insight["resources"])]
-    page = request.paginate(keyed, 1000, 5000)
+    rows_with_ids: list[JsonObject] = [{"id": str(at), "row": row} for at, row in enumerate(insight["resources"])]
+    page = request.paginate(rows_with_ids, 1000, 5000)
     rows = [item["row"] for item in page.rows]
     return json_response(
         {"resourceResults": rows, "rowCount": len(rows)} | ({"pageToken": page.token} if page.token else {})

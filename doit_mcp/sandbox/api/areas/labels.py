@@ -87,7 +87,7 @@ async def list_assignments(request: ApiRequest) -> web.Response:
     return json_response({"assignments": _get_label(request)["objects"]})
 
 
-async def assign(request: ApiRequest) -> web.Response:
+async def change_assignments(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/labels/{id}/assignments: the response has no body."""
     label = _get_label(request)
     body = await request.read_body(ASSIGNMENTS_BODY)
@@ -127,5 +127,5 @@ ROUTES = (
     Route("PATCH", "/analytics/v1/labels/{id}", update_label, "labels.write"),
     Route("DELETE", "/analytics/v1/labels/{id}", delete_label, "labels.write"),
     Route("GET", "/analytics/v1/labels/{id}/assignments", list_assignments, "labels.read"),
-    Route("POST", "/analytics/v1/labels/{id}/assignments", assign, "labels.write"),
+    Route("POST", "/analytics/v1/labels/{id}/assignments", change_assignments, "labels.write"),
 )

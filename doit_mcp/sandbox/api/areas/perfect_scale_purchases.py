@@ -92,8 +92,8 @@ async def get_recommendation(request: ApiRequest) -> web.Response:
     )
     if recommendation is None:
         raise ApiError(404, f"there is no recommendation: {service} is not onboarded or has no eligible spend")
-    usage = _hourly_usage if granularity == "hour" else partial(_usage_periods, granularity=granularity)
-    points = list(usage(request, organization["id"], service))
+    read_usage = _hourly_usage if granularity == "hour" else partial(_usage_periods, granularity=granularity)
+    points = list(read_usage(request, organization["id"], service))
     return json_response({"recommendation": _serialize_recommendation(recommendation), "eligibleUsage": points})
 
 

@@ -40,7 +40,7 @@ def records(request: ApiRequest) -> Records:
     return object_records(request.tenant, "report")
 
 
-async def query(request: ApiRequest) -> web.Response:
+async def run_query(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/reports/query."""
     body = await request.read_body(QUERY_BODY)
     plan = make_plan(body.get("config") or {}, request.today, custom_dimensions(request.tenant))
@@ -67,7 +67,7 @@ async def get_report(request: ApiRequest) -> web.Response:
     return json_response(_list_item(request, report) | {"result": run_plan(plan, request.tenant.ledger)})
 
 
-async def get_config(request: ApiRequest) -> web.Response:
+async def get_report_config(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/reports/{id}/config."""
     return json_response(_serialize(request, get_record(request, "report", request.path_parameter("id"))))
 
@@ -168,9 +168,9 @@ def _field_text(report: JsonObject, key: str) -> str:
 ROUTES = (
     Route("GET", "/analytics/v1/reports", list_reports, "costs.read"),
     Route("POST", "/analytics/v1/reports", create_report, "reports.write"),
-    Route("POST", "/analytics/v1/reports/query", query, "costs.read"),
+    Route("POST", "/analytics/v1/reports/query", run_query, "costs.read"),
     Route("GET", "/analytics/v1/reports/{id}", get_report, "costs.read"),
     Route("PATCH", "/analytics/v1/reports/{id}", update_report, "reports.write"),
     Route("DELETE", "/analytics/v1/reports/{id}", delete_report, "reports.write"),
-    Route("GET", "/analytics/v1/reports/{id}/config", get_config, "costs.read"),
+    Route("GET", "/analytics/v1/reports/{id}/config", get_report_config, "costs.read"),
 )

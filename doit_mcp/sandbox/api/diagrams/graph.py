@@ -9,8 +9,8 @@ from ..responses import JsonObject
 RELATED_KINDS = ("node", "element", "group")  # kinds that have relations
 
 
-def find_start(layer: JsonObject, identifier: str) -> JsonObject | None:
-    """The layer's resource with this id, as the start of a traversal."""
+def find_resource(layer: JsonObject, identifier: str) -> JsonObject | None:
+    """The node, element or group of the layer with this id, or None."""
     for kind in RELATED_KINDS:
         if identifier in layer[kind]:
             return _resource(kind, layer[kind][identifier])
@@ -42,11 +42,11 @@ def grouped_resources(layer: JsonObject, start: str, transitive: bool) -> Iterat
             yield _relation(layer, identifier, relation, 1)
 
 
-def merge_relations(*walks: Iterator[JsonObject]) -> list[JsonObject]:
+def merge_relations(*traversals: Iterator[JsonObject]) -> list[JsonObject]:
     """The relations of several traversals, each resource once, by its shortest path."""
     relations: dict[str, JsonObject] = {}
-    for walk in walks:
-        for item in walk:
+    for traversal in traversals:
+        for item in traversal:
             if item["id"] not in relations or item["hops"] < relations[item["id"]]["hops"]:
                 relations[item["id"]] = item
     return list(relations.values())

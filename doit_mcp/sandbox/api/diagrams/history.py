@@ -50,7 +50,7 @@ def instance_counts(tenant: Tenant, layer: JsonObject, day: int) -> dict[str, in
     }
 
 
-def last_synced(tenant: Tenant, layer: JsonObject) -> float:
+def last_sync_time(tenant: Tenant, layer: JsonObject) -> float:
     """The time of the layer's last sync in epoch seconds."""
     return seconds_of(sync_days(tenant)[-1]) if layer["account"] else layer["drawn"]
 

@@ -9,7 +9,7 @@ from ..responses import JsonObject
 from ..seeds.diagrams import KINDS
 from ..seeds.insights import insights
 from ..tenants import ApiRequest
-from .history import current_nodes, last_synced
+from .history import current_nodes, last_sync_time
 
 CLOSED_STATUSES = ("optimized", "dismissed")  # of insights that are no longer issues
 Components = dict[str, dict[str, JsonObject]]
@@ -74,7 +74,7 @@ def import_state(request: ApiRequest, layer: JsonObject) -> JsonObject | None:
         "type": layer["cloud"],
         "account": layer["name"],
         "cloudId": layer["account"],
-        "syncedAt": rfc3339(last_synced(request.tenant, layer)),
+        "syncedAt": rfc3339(last_sync_time(request.tenant, layer)),
     }
 
 
