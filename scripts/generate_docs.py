@@ -31,18 +31,18 @@ MARKUP = re.compile(r"([\\*`|])|(_)(?=\W|$)")
 def settings_table() -> str:
     """A row for each environment variable, with its flag, description and default."""
     rows: list[tuple[str, str]] = []
-    for field, declared in Settings.variables().items():
-        flag = "" if declared.is_secret else f"\n\n{_code('--' + field.replace('_', '-'))}"
-        default = _format_default(declared.default)
-        text = f"{_escape_markup(declared.description)}." + (f"\n\nDefault: {default}" if default else "")
-        rows.append((_code(declared.name) + flag, text))
+    for field, variable in Settings.variables().items():
+        flag = "" if variable.is_secret else f"\n\n{_code('--' + field.replace('_', '-'))}"
+        default = _format_default(variable.default)
+        text = f"{_escape_markup(variable.description)}." + (f"\n\nDefault: {default}" if default else "")
+        rows.append((_code(variable.name) + flag, text))
     return csv_table(("Variable and flag", "Description"), (42, 58), rows)
 
 
 def secrets_table() -> str:
     """A row for each secret, with the variable that names a file."""
-    secrets = (declared for declared in Settings.variables().values() if declared.is_secret)
-    rows = [(_code(declared.name), _code(declared.file_variable)) for declared in secrets]
+    secrets = (variable for variable in Settings.variables().values() if variable.is_secret)
+    rows = [(_code(variable.name), _code(variable.file_variable)) for variable in secrets]
     return csv_table(("Secret", "Variable that names a file"), (50, 50), rows)
 
 
@@ -51,8 +51,10 @@ def toolset_pages() -> dict[str, str]:
     tools_by_area: dict[str, list[Tool]] = {}
     for tool in all_tools():
         tools_by_area.setdefault(tool.area, []).append(tool)
-    by_default = {tool.name for tool in listed_tools(all_tools(), Selection())}
-    return {f"{TOOLSETS}/{area}.rst": _toolset_page(area, tools, by_default) for area, tools in tools_by_area.items()}
+    default_names = {tool.name for tool in listed_tools(all_tools(), Selection())}
+    return {
+        f"{TOOLSETS}/{area}.rst": _toolset_page(area, tools, default_names) for area, tools in tools_by_area.items()
+    }
 
 
 def generated_pages() -> dict[str, str]:
@@ -91,12 +93,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a generated part is out of date")
     parser.add_argument("docs", nargs="?", type=Path, default=DOCS, help="the folder of the docs")
     options = parser.parse_args(arguments)
-    stale = {path: text for path, text in generate(options.docs).items() if _read(path) != text}
-    if options.check and stale:
-        names = ", ".join(sorted(str(path.relative_to(options.docs)) for path in stale))
+    stale_files = {path: text for path, text in generate(options.docs).items() if _read(path) != text}
+    if options.check and stale_files:
+        names = ", ".join(sorted(str(path.relative_to(options.docs)) for path in stale_files))
         print(f"Out of date in docs/: {names}. Run scripts/docs", file=sys.stderr)
         return 1
-    for path, text in stale.items():
+    for path, text in stale_files.items():
         if text is None:
             path.unlink()
         else:
@@ -109,10 +111,10 @@ def _read(path: Path) -> str | None:
     return path.read_text("utf-8") if path.exists() else None
 
 
-def _toolset_page(area: str, tools: Sequence[Tool], by_default: Collection[str]) -> str:
+def _toolset_page(area: str, tools: Sequence[Tool], default_names: Collection[str]) -> str:
     hint = TOOLSET_HINTS.get(area) or (AREAS[area].__doc__ or "").strip()
     intro = f"{_escape_markup(hint.rstrip('.'))}. To list only this toolset, connect to ``/mcp/x/{area}``.\n"
-    return "\n".join([_heading(area, "="), intro, *(_tool_section(tool, tool.name in by_default) for tool in tools)])
+    return "\n".join([_heading(area, "="), intro, *(_tool_section(tool, tool.name in default_names) for tool in tools)])
 
 
 def _tool_section(tool: Tool, is_default: bool) -> str:

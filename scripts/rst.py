@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from textwrap import indent
 
 
-def csv_table(heads: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> str:
-    """A table with the headings *heads* and the column widths *widths*, in percent."""
+def csv_table(headings: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> str:
+    """A table with *headings*; *widths* are those of the columns, in percent."""
     buffer = io.StringIO()
-    csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([heads, *rows])
+    csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([headings, *rows])
     lines = indent(buffer.getvalue(), "   ")
     return f".. csv-table::\n   :header-rows: 1\n   :widths: {' '.join(map(str, widths))}\n\n{lines}"

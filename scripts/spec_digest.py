@@ -158,8 +158,8 @@ def _operation_changes(old: Json, new: Json) -> Iterator[str]:
         if old[key] != new[key]:
             yield f"{key} is {new[key]}, was {old[key]}"
     yield from _named_changes("parameter", old["parameters"], new["parameters"])
-    none: Json = {"media": "none", "fields": {}}
-    before, after = old.get("body", none), new.get("body", none)
+    no_body: Json = {"media": "none", "fields": {}}
+    before, after = old.get("body", no_body), new.get("body", no_body)
     if before["media"] != after["media"]:
         yield f"body is {after['media']}, was {before['media']}"
     yield from _named_changes("body field", before["fields"], after["fields"])

@@ -79,9 +79,9 @@ def largest_tools(count: CountTokens) -> list[tuple[str, int]]:
 
 def cost_table(costs: Sequence[Cost]) -> str:
     """The costs as a table of reStructuredText."""
-    heads = ("Path", "Tools", "Tokens of tools/list", "Names, descriptions and arguments only")
+    headings = ("Path", "Tools", "Tokens of tools/list", "Names, descriptions and arguments only")
     rows = [(f"``{cost.path}``", f"{cost.tools}", f"{cost.sent_tokens:,}", f"{cost.model_tokens:,}") for cost in costs]
-    return csv_table(heads, (30, 12, 28, 30), rows)
+    return csv_table(headings, (30, 12, 28, 30), rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -119,9 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def emit(record: Measurement) -> None:
         records.append(record)
-        brief = {name: round(value, 3) for name, value in record.figures.items()}
+        rounded_figures = {name: round(value, 3) for name, value in record.figures.items()}
         print(f"{time.monotonic() - started:5.0f} s {record.suite} {record.server} round {record.round + 1}"
-              f" c={record.connections} {record.error or brief}", file=sys.stderr)  # fmt: skip
+              f" c={record.connections} {record.error or rounded_figures}", file=sys.stderr)  # fmt: skip
         if options.json is not None:
             with open(options.json, "a") as file:
                 file.write(json.dumps(asdict(record)) + "\n")

@@ -159,10 +159,10 @@ async def run_crowd(job: Job) -> dict[str, Any]:
 
 async def run_forgers(job: Job) -> dict[str, Any]:
     """Many tokens with a foreign signature, over many connections; one caller has a valid one (Q4)."""
-    forged = Inputs(Path(job.inputs)).tokens(callers=True, forged=True)
+    forged_tokens = Inputs(Path(job.inputs)).tokens(callers=True, forged=True)
     quiet, requests = next(_distinct_callers(job)), list[bytes]()
     for _ in range(job.count):
-        target = Target(job.port, next(forged))
+        target = Target(job.port, next(forged_tokens))
         requests.append(fill_id(target.post(INITIALIZE), ID_PLACEHOLDER))
     remaining, before = iter(requests), machine.resident_bytes(job.pid)
 

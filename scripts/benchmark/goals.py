@@ -155,6 +155,6 @@ def log_cost(records: Sequence[Measurement]) -> Spread | None:
     for record in records:
         if record.suite == "call" and record.server in cpu_by_server and record.connections == 32 and not record.error:
             cpu_by_server[record.server][record.round] = record.figures["cpu_us"]
-    without = cpu_by_server["ours"]
-    logged = cpu_by_server["ours, request log"]
-    return make_spread(value - without[number] for number, value in logged.items() if number in without)
+    without_log = cpu_by_server["ours"]
+    with_log = cpu_by_server["ours, request log"]
+    return make_spread(value - without_log[number] for number, value in with_log.items() if number in without_log)

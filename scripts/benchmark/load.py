@@ -157,18 +157,18 @@ async def _measure_window(job: Job, meter: Meter) -> dict[str, Any]:
             break
     meter.measuring = False
     after = (time.perf_counter(), machine.cpu_seconds(job.pid), _busy_seconds(job), time.process_time())
-    wall, server_cpu, core_busy, load_cpu = (late - early for late, early in zip(after, before, strict=True))
+    wall_seconds, server_cpu, core_busy, load_cpu = (late - early for late, early in zip(after, before, strict=True))
     ordered = sorted(meter.latencies)
     if not ordered:
-        raise MeasurementFailed(f"no response in {wall:.1f} s {meter.first_failure}")
+        raise MeasurementFailed(f"no response in {wall_seconds:.1f} s {meter.first_failure}")
     return {
         "requests": len(ordered),
-        "rps": len(ordered) / wall,
+        "rps": len(ordered) / wall_seconds,
         "p50_ms": percentile(ordered, 0.5) * 1e3,
         "p99_ms": percentile(ordered, 0.99) * 1e3,
         "cpu_us": server_cpu / len(ordered) * 1e6,
-        "foreign": max(0.0, core_busy - server_cpu) / wall,
-        "load_busy": load_cpu / wall,
+        "foreign": max(0.0, core_busy - server_cpu) / wall_seconds,
+        "load_busy": load_cpu / wall_seconds,
     }
 
 

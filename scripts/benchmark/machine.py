@@ -29,8 +29,8 @@ class Cores:
 
 def choose_cores() -> Cores:
     """Choose two cores available to this process; with one, client and server would compete for it."""
-    usable = sorted(os.sched_getaffinity(0))
-    return Cores(usable[0], usable[1]) if len(usable) > 1 else Cores()
+    available = sorted(os.sched_getaffinity(0))
+    return Cores(available[0], available[1]) if len(available) > 1 else Cores()
 
 
 def pin_to_core(core: int | None) -> Callable[[], None] | None:

@@ -28,18 +28,18 @@ def _target(job: Job) -> Target:
 async def _open_many(target: Target, count: int, work: Opener) -> list[Connection]:
     """Run *work* *count* times over a few connections; returns the connections that stay open."""
     remaining = iter(range(count))
-    opened: list[Connection] = []
+    open_connections: list[Connection] = []
 
     async def open_some() -> None:
         connection = await connect(target)
         for _ in remaining:
             item = await work(connection)
             if item is not None:
-                opened.append(item)
+                open_connections.append(item)
         connection.transport.close()
 
     await asyncio.gather(*(open_some() for _ in range(min(MAX_CONCURRENT_OPENS, count))))
-    return opened
+    return open_connections
 
 
 def _session_opener(target: Target) -> Opener:
@@ -78,7 +78,7 @@ async def measure_streams(job: Job) -> dict[str, Any]:
         item.transport.abort()
     await asyncio.sleep(SETTLE_SECONDS)
     before = machine.resident_bytes(job.pid)
-    opened = await _open_many(target, job.count, _stream_opener(target))
+    streams = await _open_many(target, job.count, _stream_opener(target))
     await asyncio.sleep(SETTLE_SECONDS)
     after = machine.resident_bytes(job.pid)
     idle_figures: dict[str, Any] = {}
@@ -86,12 +86,12 @@ async def measure_streams(job: Job) -> dict[str, Any]:
         cpu_before = machine.cpu_seconds(job.pid)
         await asyncio.sleep(job.idle)
         idle_figures["idle_share"] = (machine.cpu_seconds(job.pid) - cpu_before) / job.idle
-    lost = sum(item.closed for item in opened)
+    closed_count = sum(item.closed for item in streams)
     for _ in range(2):
-        for item in opened:
+        for item in streams:
             item.transport.abort()
         await asyncio.sleep(SETTLE_SECONDS)
-        opened = await _open_many(target, job.count, _stream_opener(target))
+        streams = await _open_many(target, job.count, _stream_opener(target))
     await asyncio.sleep(SETTLE_SECONDS)
     reopened = machine.resident_bytes(job.pid)
     return idle_figures | {
@@ -99,8 +99,8 @@ async def measure_streams(job: Job) -> dict[str, Any]:
         "full_mb": after / MB,
         "bytes_each": max(0, after - before) / job.count,
         "regrown_mb": (reopened - after) / MB,
-        "failures": lost,
-        "failure": f"{lost} streams were closed by the server" if lost else "",
+        "failures": closed_count,
+        "failure": f"{closed_count} streams were closed by the server" if closed_count else "",
     }
 
 

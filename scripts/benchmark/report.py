@@ -49,11 +49,11 @@ def _column_widths(rows: Rows) -> list[int]:
 def rst_table(rows: Rows) -> str:
     """Rows, starting with the heading, as a simple reStructuredText table."""
     widths = _column_widths(rows)
-    edge = "  ".join("=" * width for width in widths)
+    border = "  ".join("=" * width for width in widths)
     heading, *body_lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
-    return "\n".join([edge, heading, edge, *body_lines, edge])
+    return "\n".join([border, heading, border, *body_lines, border])
 
 
 def markdown_table(rows: Rows) -> str:
@@ -89,9 +89,9 @@ def make_report(
             continue
         for connections in dict.fromkeys(record.connections for record in suite_records):
             load_records = [record for record in suite_records if record.connections == connections]
-            where = f", c={connections}" if connections else ""
+            connections_label = f", c={connections}" if connections else ""
             parts.append(
-                f"## {name}{where}: {suite.description}\n\n{_suite_section(suite, load_records, table_format)}"
+                f"## {name}{connections_label}: {suite.description}\n\n{_suite_section(suite, load_records, table_format)}"
             )
     if len(rows := comparison_rows(records)) > 1:
         parts.append(f"## Against the other checkout\n\n{table_format(rows)}")

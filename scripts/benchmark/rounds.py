@@ -125,8 +125,8 @@ def _measure_idle(points: Sequence[tuple[RunningServer, dict[str, Any]]], second
     """Measure the servers while they receive no requests."""
     before = [machine.cpu_seconds(running.pid) for running, _ in points]
     time.sleep(seconds)
-    for (running, figures), spent in zip(points, before, strict=True):
-        figures["idle_share"] = (machine.cpu_seconds(running.pid) - spent) / seconds
+    for (running, figures), cpu_before in zip(points, before, strict=True):
+        figures["idle_share"] = (machine.cpu_seconds(running.pid) - cpu_before) / seconds
 
 
 def _measure_point(job: Job, suite: Suite, plan: Plan) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class RuleViolation(AssertionError):
     """A parser accepted, rejected or changed something that it must not."""
 
 
-def require(holds: bool, rule: str) -> None:
-    """Raise RuleViolation unless the rule *holds*; unlike assert, also with python -O."""
-    if not holds:
+def require(condition: bool, rule: str) -> None:
+    """Raise RuleViolation unless *condition* is true; unlike assert, also with python -O."""
+    if not condition:
         raise RuleViolation(rule)
 
 
@@ -168,10 +168,10 @@ def fuzz_event_stream(data: bytes) -> None:
 def fuzz_signed_state(data: bytes) -> None:
     """Forged and modified signed values."""
     mask = (data * (len(SIGNED_STATE) // len(data) + 1))[: len(SIGNED_STATE)] if data else b""
-    altered = bytes(a ^ b for a, b in zip(SIGNED_STATE.encode(), mask)).decode("latin-1")
+    modified = bytes(a ^ b for a, b in zip(SIGNED_STATE.encode(), mask)).decode("latin-1")
     cases = [
         (BINDING, decode_header(data)),
-        (BINDING, altered),
+        (BINDING, modified),
         (BINDING, SIGNED_STATE + decode_header(data)),
         (data, SIGNED_STATE),
     ]
