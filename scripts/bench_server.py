@@ -1,11 +1,11 @@
-"""The product's application with the tools that the benchmark calls.
+"""The server under test of the benchmark, with the tools that the benchmark calls.
 
 echo returns its argument; stream_echo does so after a progress notification, so its response is an event stream;
 sized_echo returns a text of the requested size; fetch_report makes one GET to the upstream stub, like a DoiT operation:
 token exchange, request by the product's client, response validation and truncation.
 
-With --inputs (a directory made by scripts/bench) the identity provider is the benchmark's, in another process, and the
-further tools are those of all servers. Otherwise the sandbox's runs in this process, and --token-file receives a token.
+With --inputs (a directory made by scripts/bench) the identity provider of the benchmark runs in another process, and
+all servers list the same further tools. Otherwise the sandbox runs in this process, and --token-file receives a token.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ async def sized_echo(call: Call, arguments: JsonObject) -> ContentResult:
 
 async def fetch_report(call: Call, arguments: JsonObject) -> JsonObject:
     """Make one GET upstream."""
-    answer: JsonObject = await call.doit.auth.sender.send(FETCH_REPORT, arguments)
-    return answer
+    result: JsonObject = await call.doit.auth.sender.send(FETCH_REPORT, arguments)
+    return result
 
 
 def text_schema(name: str) -> JsonObject:
@@ -115,75 +115,75 @@ SIZED_SCHEMA = text_schema("text")
 SIZED_SCHEMA["properties"]["size"] = {"type": "integer"}
 
 
-def make_tools(count: int, listed: list[dict[str, Any]]) -> tuple[Tool, ...]:
-    """The two tools, and others up to *count*: the *listed* ones, or copies."""
-    made = [
+def make_tools(count: int, definitions: list[dict[str, Any]]) -> tuple[Tool, ...]:
+    """The two measured tools, and others up to *count*: those of *definitions*, or copies of the first."""
+    tools = [
         Tool("echo", "Echo", "Answers with its argument.", text_schema("text"), echo, deadline=None),
         # With the flags of tools that read with one request.
         Tool("fetch_report", "Fetch", "Fetches a report.", text_schema("id"), fetch_report, ANY_OBJECT, deadline=None),
     ]
     for number in range(2, count):
-        if listed:
-            name, about, schema = (listed[number][key] for key in ("name", "description", "inputSchema"))
-            made.append(Tool(name, name.replace("_", " "), about, schema, echo))
+        if definitions:
+            name, description, schema = (definitions[number][key] for key in ("name", "description", "inputSchema"))
+            tools.append(Tool(name, name.replace("_", " "), description, schema, echo))
         else:
-            made.append(replace(made[0], name=f"echo_{number}", title=f"Echo {number}"))
-    return tuple(made)
+            tools.append(replace(tools[0], name=f"echo_{number}", title=f"Echo {number}"))
+    return tuple(tools)
 
 
 def make_application(settings: Settings, options: argparse.Namespace) -> web.Application:
-    """The product as users run it (--all), or with the benchmark's tools instead of its own."""
+    """The server as users run it (--all), or with the benchmark's tools instead of its own."""
     if options.all:
         from doit_mcp.transports.http.main_app import make_main_app
 
         return make_main_app(settings)
-    listed = json.loads((options.inputs / "tools.json").read_text()) if options.inputs else []
+    definitions = json.loads((options.inputs / "tools.json").read_text()) if options.inputs else []
     # Callable by name but unlisted, so that every server lists the same tools.
     unlisted = (
         Tool("stream_echo", "Stream", "Answers with its argument.", text_schema("text"), stream_echo),
         Tool("sized_echo", "Size", "Answers with its argument and more.", SIZED_SCHEMA, sized_echo),
     )
-    offer = Catalog(
-        tools=make_tools(options.tools, listed),
+    catalog = Catalog(
+        tools=make_tools(options.tools, definitions),
         unlisted_tools=unlisted,
         server_info={"name": "doit-mcp-bench", "version": __version__},
     )
 
-    def make_offer(selection: Selection, employee: bool) -> Catalog:
-        return offer
+    def make_client_catalog(selection: Selection, employee: bool) -> Catalog:
+        return catalog
 
-    return build_app(settings, make_offer)
+    return build_app(settings, make_client_catalog)
 
 
 @asynccontextmanager
-async def environment(base: str, options: argparse.Namespace) -> AsyncIterator[Settings]:
-    """Settings for an identity provider and an API that run while the block does."""
+async def run_dependencies(base: str, options: argparse.Namespace) -> AsyncIterator[Settings]:
+    """Settings for an identity provider and an API, which run for the duration of the block."""
     if options.inputs is not None:
-        places = json.loads((options.inputs / "places.json").read_text())
+        urls = json.loads((options.inputs / "urls.json").read_text())
         yield replace(
             Settings(exchange_secret=SECRET) if options.usual_limits else SETTINGS,
-            resource_url=places["audience"].removesuffix("/mcp"),
+            resource_url=urls["audience"].removesuffix("/mcp"),
             allowed_hosts=(base.removeprefix("http://"),),
-            auth_server_url=places["issuer"],
-            doit_api_base=places["upstream"].removesuffix("/small"),
+            auth_server_url=urls["issuer"],
+            doit_api_base=urls["upstream"].removesuffix("/small"),
         )
         return
     # Imported only here, because its memory and import time are not the product's.
     from doit_mcp.sandbox.accounts import USERS
     from doit_mcp.sandbox.server import run_sandbox
 
-    async with run_sandbox(resource_url=base, secret=SECRET, api=NoApi()) as stand_in:
+    async with run_sandbox(resource_url=base, secret=SECRET, api=NoApi()) as sandbox:
         if options.token_file is not None:
-            token = stand_in.identity.mint(USERS[0], resource=f"{base}/mcp", ttl=86_400)
+            token = sandbox.identity.mint(USERS[0], resource=f"{base}/mcp", ttl=86_400)
             options.token_file.write_text(token)
-        yield replace(SETTINGS, resource_url=base, auth_server_url=stand_in.url, doit_api_base=options.upstream)
+        yield replace(SETTINGS, resource_url=base, auth_server_url=sandbox.url, doit_api_base=options.upstream)
 
 
 async def main(options: argparse.Namespace) -> None:
     """Serve until stopped."""
     with bind("127.0.0.1", options.port) as bound:
         base = socket_url(bound)
-        async with environment(base, options) as settings, serve_app(make_application(settings, options), bound):
+        async with run_dependencies(base, options) as settings, serve_app(make_application(settings, options), bound):
             freeze_heap()
             print(f"{base}/mcp", flush=True)
             await wait_for_stop_signal()

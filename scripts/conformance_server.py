@@ -1,8 +1,7 @@
-"""Server under test of the official conformance suite: the product's application with the suite's records.
+"""Server for the official conformance suite: this server with the catalog that the suite expects.
 
-The product's code is unchanged; the registries contain what the suite expects, and every request is accepted, because
-the suite cannot sign in. With --authorization the product's own authentication is used, with the sandbox's identity
-provider.
+Every request is accepted, because the suite cannot sign in. With --authorization the server authenticates requests as
+in production, with the sandbox's identity provider.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ from doit_mcp.settings import Settings
 from doit_mcp.transports.http import app_keys
 from doit_mcp.transports.http.app import build_app
 from doit_mcp.transports.http.runner import bind, serve_app, socket_url, wait_for_stop_signal
-from scripts.conformance_fixture import asking, documents, plain, tasks
-from scripts.conformance_fixture.making import JsonObject, make_tool, text_result
+from scripts.conformance_fixture import client_requests, content, documents, tasks
+from scripts.conformance_fixture.builders import JsonObject, make_tool, text_result
 
 SECRET = "the conformance fixture has no secrets"
 ANONYMOUS = Principal("anybody", "", False, "api", "", float("inf"))
@@ -53,22 +52,22 @@ class AllowAllAuthenticator:
 
 
 async def without_authentication(app: web.Application) -> AsyncIterator[None]:
-    """No identity provider, and an unreachable DoiT API, which the fixture's tools do not use."""
+    """Set up the application without identity provider and DoiT API, which the fixture's tools do not use."""
     app[app_keys.AUTHENTICATOR] = AllowAllAuthenticator()
     app[app_keys.IS_READY] = lambda: True
     async with open_upstream(app[app_keys.SETTINGS].doit_api_base) as upstream:
 
-        async def no_credential(*, fresh: bool = False) -> str:
+        async def empty_credential(*, fresh: bool = False) -> str:
             return ""
 
-        app[app_keys.API_FACTORY] = lambda *call: Doit.for_sender(Client(upstream, no_credential))
+        app[app_keys.API_FACTORY] = lambda *call: Doit.for_sender(Client(upstream, empty_credential))
         yield
 
 
 def make_trigger_tools(hub: NotificationHub) -> tuple[Tool, ...]:
     """Tools that make the server send list change notifications."""
 
-    def trigger(method: str) -> Tool:
+    def make_trigger(method: str) -> Tool:
         kind = method.split("/")[1].removesuffix("s")
 
         async def run(call: Call, arguments: JsonObject) -> ContentResult:
@@ -77,15 +76,15 @@ def make_trigger_tools(hub: NotificationHub) -> tuple[Tool, ...]:
 
         return make_tool(f"test_trigger_{kind}_change", f"Announce a change of the {kind} list", run)
 
-    return trigger(TOOLS_CHANGED), trigger(PROMPTS_CHANGED)
+    return make_trigger(TOOLS_CHANGED), make_trigger(PROMPTS_CHANGED)
 
 
 def make_catalog(hub: NotificationHub) -> Catalog:
     """The catalog that the suite expects."""
     return Catalog(
-        tools=(*plain.TOOLS, *asking.TOOLS, *make_trigger_tools(hub), *tasks.TOOLS),
+        tools=(*content.TOOLS, *client_requests.TOOLS, *make_trigger_tools(hub), *tasks.TOOLS),
         server_info={"name": "doit-mcp-conformance", "version": __version__},
-        prompts=documents.PROMPTS + asking.PROMPTS,
+        prompts=documents.PROMPTS + client_requests.PROMPTS,
         resources=documents.RESOURCES,
         resource_templates=documents.TEMPLATES,
         skills=documents.SKILLS,
@@ -98,24 +97,24 @@ async def main(port: int, authorization: bool) -> None:
     with bind("127.0.0.1", port) as bound:
         base = socket_url(bound)
         hub = NotificationHub()
-        offer = make_catalog(hub)
+        catalog = make_catalog(hub)
 
-        def make_offer(selection: Selection, employee: bool) -> Catalog:
-            return offer
+        def make_client_catalog(selection: Selection, employee: bool) -> Catalog:
+            return catalog
 
-        async with run_sandbox(resource_url=base, secret=SECRET) as stand_in:
+        async with run_sandbox(resource_url=base, secret=SECRET) as sandbox:
             settings = replace(
                 Settings(),
                 resource_url=base,
-                auth_server_url=stand_in.url,
-                doit_api_base=stand_in.url,
+                auth_server_url=sandbox.url,
+                doit_api_base=sandbox.url,
                 exchange_secret=SECRET,
                 allowed_hosts=(f"localhost:{bound.getsockname()[1]}",),
                 streams_per_principal=100,
             )
-            app = build_app(settings, make_offer, None if authorization else without_authentication, hub)
+            app = build_app(settings, make_client_catalog, None if authorization else without_authentication, hub)
             async with serve_app(app, bound):
-                token = stand_in.identity.mint(USERS[0], resource=f"{base}/mcp") if authorization else ""
+                token = sandbox.identity.mint(USERS[0], resource=f"{base}/mcp") if authorization else ""
                 print(f"{base}/mcp {token}".rstrip(), flush=True)
                 await wait_for_stop_signal()
 

@@ -43,8 +43,8 @@ class Outcome:
     failed_checks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        faults = f"  [{' '.join(self.failed_checks)}]" if self.failed_checks else ""
-        return f"{self.verdict}  {self.revision:<10}  {self.kind:<28}  {self.scenario:<45}  {self.checks}{faults}"
+        failures = f"  [{' '.join(self.failed_checks)}]" if self.failed_checks else ""
+        return f"{self.verdict}  {self.revision:<10}  {self.kind:<28}  {self.scenario:<45}  {self.checks}{failures}"
 
 
 def judge(revision: str, kind: str, scenario: str, checks: list[dict[str, Any]] | None) -> Outcome:
@@ -52,14 +52,16 @@ def judge(revision: str, kind: str, scenario: str, checks: list[dict[str, Any]] 
     by_status: dict[str, list[str]] = {}
     for check in checks or ():
         by_status.setdefault(check["status"], []).append(check["id"])
-    good = by_status.get("SUCCESS", [])
-    faults = (*by_status.get("FAILURE", ()), *by_status.get("WARNING", ()))
+    successes = by_status.get("SUCCESS", [])
+    failures = (*by_status.get("FAILURE", ()), *by_status.get("WARNING", ()))
     verdict = "FAIL"
-    if not faults and any(check != "wire-schema-valid" for check in good):
+    if not failures and any(check != "wire-schema-valid" for check in successes):
         verdict = "PASS"
-    elif not faults and by_status.get("SKIPPED"):
+    elif not failures and by_status.get("SKIPPED"):
         verdict = "SKIP"
-    return Outcome(revision, kind, scenario, verdict, f"{len(good)}/{len(good) + len(faults)} checks", faults)
+    return Outcome(
+        revision, kind, scenario, verdict, f"{len(successes)}/{len(successes) + len(failures)} checks", failures
+    )
 
 
 class ConformanceSuite:
@@ -71,22 +73,22 @@ class ConformanceSuite:
 
     def run_scenarios(self) -> Iterator[Outcome]:
         """Run both requirement sets, including scenarios that are not scored, then all others of this build."""
-        named: set[str] = set()
+        scored: set[str] = set()
         for revision in REVISIONS:
             self._run("server", "--url", self._url, "--requirements", revision, "--output-dir", revision)
-            found = self._read_results(revision)
+            results = self._read_results(revision)
             for kind, scenario in read_requirements(revision):
-                named.add(scenario)
-                yield judge(revision, kind, scenario, found.get(scenario))
+                scored.add(scenario)
+                yield judge(revision, kind, scenario, results.get(scenario))
         listed = re.findall(r"^  - (\S+)", self._run("list", "--server"), re.MULTILINE)
         for scenario in listed:
-            if scenario not in named:
+            if scenario not in scored:
                 self._run("server", "--url", self._url, "--scenario", scenario, "--output-dir", "more")
                 yield judge("-", "not in any set", scenario, self._read_results("more").get(scenario))
 
     def _run(self, *arguments: str) -> str:
         command = ["node", "--import", HOOKS.as_uri(), str(SUITE / "dist" / "index.js"), *arguments]
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=self._directory,
             env=self._environment,
@@ -96,24 +98,24 @@ class ConformanceSuite:
             timeout=RUN_TIMEOUT_SECONDS,
             check=False,
         )
-        if "SyntaxError" in done.stderr:
-            raise RuntimeError(f"the suite does not start: {done.stderr[:2000]}")
-        return done.stdout
+        if "SyntaxError" in process.stderr:
+            raise RuntimeError(f"the suite does not start: {process.stderr[:2000]}")
+        return process.stdout
 
     def _read_results(self, name: str) -> dict[str, list[dict[str, Any]]]:
-        found = {}
+        results = {}
         for directory in sorted((self._directory / name).glob("server-*")):
             if match := RESULT.fullmatch(directory.name):
-                found[match[1]] = json.loads((directory / "checks.json").read_text())
-        return found
+                results[match[1]] = json.loads((directory / "checks.json").read_text())
+        return results
 
 
 def read_requirements(revision: str) -> list[tuple[str, str]]:
     """(kind, scenario) of the frozen requirement set of a revision."""
-    chosen = yaml.safe_load((SUITE / "requirements" / f"{revision}.yaml").read_text())
-    more = [item for item in chosen.get("not_scored") or () if item["leg"] == "server"]
-    return [("required", name) for name in chosen["server"]] + [
-        (f"not scored ({item['reason']})", item["scenario"]) for item in more
+    requirements = yaml.safe_load((SUITE / "requirements" / f"{revision}.yaml").read_text())
+    unscored = [item for item in requirements.get("not_scored") or () if item["leg"] == "server"]
+    return [("required", name) for name in requirements["server"]] + [
+        (f"not scored ({item['reason']})", item["scenario"]) for item in unscored
     ]
 
 
@@ -141,12 +143,12 @@ def format_totals(outcomes: list[Outcome]) -> str:
     for revision in REVISIONS:
         required = [item for item in outcomes if item.revision == revision and item.kind == "required"]
         parts.append(f"{revision}: {sum(item.verdict == 'PASS' for item in required)}/{len(required)} required")
-    more = [item for item in outcomes if item.kind != "required" and item.verdict != "SKIP"]
-    return ", ".join([*parts, f"extra: {sum(item.verdict == 'PASS' for item in more)}/{len(more)}"])
+    extra = [item for item in outcomes if item.kind != "required" and item.verdict != "SKIP"]
+    return ", ".join([*parts, f"extra: {sum(item.verdict == 'PASS' for item in extra)}/{len(extra)}"])
 
 
 def run_suite(*options: str) -> list[Outcome]:
-    """All outcomes of the suite against a fixture started with *options*; each is printed when it is known."""
+    """All outcomes of the suite against a fixture started with *options*; each is printed as soon as it is known."""
     install()
     outcomes = []
     with tempfile.TemporaryDirectory() as directory, run_fixture_server(*options) as (url, token):

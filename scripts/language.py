@@ -1,7 +1,7 @@
 """Language check: finds phrases of banned_phrases.txt in docstrings, comments, messages and documents.
 
-Usage: ``python -m scripts.language [--all] [PATH ...]``. It prints file, line, phrase and what to write instead, and
-exits with 1 if there is any. Strings of tests are not checked, because they are data.
+Usage: ``python -m scripts.language [--all] [PATH ...]``. It prints file, line, phrase and replacement of each finding;
+the exit status is 1 if there are findings. Strings of tests are not checked, because they are data.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ CHECKED = ("doit_mcp", "tests", "scripts", "docs", "examples", "deploy", "*.rst"
 SUFFIXES = (".py", ".rst", ".md", ".html", ".js", ".mjs", ".yaml", "")
 SKIPPED_FOLDERS = {"node_modules", "__pycache__", "data", "transcripts", "build", "_build"}
 VISIBLE_ATTRIBUTES = {"alt", "aria-label", "placeholder", "title"}
-# Not rewritten yet. Remove each line with the change that rewrites the folder or file.
+# Files that contain status values of the DoiT API.
 EXCEPTIONS = (
-    # Status values of the DoiT API.
     "doit_mcp/api/areas/contracts.py",
     "doit_mcp/api/areas/users.py",
 )
@@ -38,7 +37,7 @@ Passage = tuple[int, str]  # number of the first line, and text
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A banned phrase: what it matches, and what to write instead."""
+    """A banned phrase: its pattern, and the advice on what to write instead."""
 
     pattern: re.Pattern[str]
     advice: str
@@ -66,21 +65,21 @@ def read_phrases(text: str) -> list[Phrase]:
         pattern, separator, advice = line.partition(" => ")
         if not separator:
             raise ValueError(f"no advice: {line}")
-        spaced = pattern.strip().replace(" ", r"\s")
-        phrases.append(Phrase(re.compile(rf"(?<!\w)(?:{spaced})(?!\w)", re.IGNORECASE), advice.strip()))
+        expression = pattern.strip().replace(" ", r"\s")
+        phrases.append(Phrase(re.compile(rf"(?<!\w)(?:{expression})(?!\w)", re.IGNORECASE), advice.strip()))
     return phrases
 
 
 def find_phrases(path: Path, text: str, phrases: Iterable[Phrase]) -> list[Finding]:
     """The banned phrases in a file with this name and text, by line."""
-    found = {
+    advice_by_match = {
         (line + passage.count("\n", 0, match.start()), match[0].replace("\n", " ")): phrase.advice
         for line, passage in ((line, MARGINS.sub("", passage)) for line, passage in _passages(path, text))
-        # Of phrases that match the same words, the first in the list counts.
+        # If several phrases match the same words, the first one in the list applies.
         for phrase in reversed(list(phrases))
         for match in phrase.pattern.finditer(passage)
     }
-    return [Finding(path, line, words, advice) for (line, words), advice in sorted(found.items())]
+    return [Finding(path, line, words, advice) for (line, words), advice in sorted(advice_by_match.items())]
 
 
 def _passages(path: Path, text: str) -> Iterable[Passage]:
@@ -139,13 +138,13 @@ def _html_passages(text: str) -> list[Passage]:
 
 def files_to_check(root: Path, exceptions: Sequence[str] = EXCEPTIONS) -> Iterator[Path]:
     """The files with text for readers, as paths below *root*, in order."""
-    excepted = {path for pattern in exceptions for path in root.glob(pattern)}
+    excluded = {path for pattern in exceptions for path in root.glob(pattern)}
     for start in sorted({path for pattern in CHECKED for path in root.glob(pattern)}):
         for path in [start] if start.is_file() else sorted(start.rglob("*")):
-            inner = path.relative_to(root)
-            if path.is_file() and path.suffix in SUFFIXES and not SKIPPED_FOLDERS.intersection(inner.parts):
-                if excepted.isdisjoint((path, *path.parents)):
-                    yield inner
+            relative = path.relative_to(root)
+            if path.is_file() and path.suffix in SUFFIXES and not SKIPPED_FOLDERS.intersection(relative.parts):
+                if excluded.isdisjoint((path, *path.parents)):
+                    yield relative
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,12 +154,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="also check the exceptions")
     options = parser.parse_args(arguments)
     phrases = read_phrases(PHRASES.read_text("utf-8"))
-    found = 0
+    count = 0
     for path in options.paths or files_to_check(ROOT, () if options.all else EXCEPTIONS):
         for finding in find_phrases(path, (ROOT / path).read_text("utf-8"), phrases):
-            found += 1
+            count += 1
             print(finding)
-    return 1 if found else 0
+    return 1 if count else 0
 
 
 if __name__ == "__main__":

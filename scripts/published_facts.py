@@ -1,4 +1,4 @@
-"""Published documents without their prose: structure, names, types, values and numbers that tests compare code with."""
+"""Published API documents without their prose: structure, names, types and values that tests compare code with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 Json = dict[str, Any]
 
-# The permissions that the prose of an operation asks for, the one extension that is kept.
+# The permissions that the prose of an operation requires. Other extensions are dropped.
 PERMISSIONS = "x-permissions"
 # Keywords whose values are written for readers; x- keywords are tool settings and code samples.
 PROSE = frozenset(
@@ -28,20 +28,20 @@ VALUES = frozenset(("const", "default", "enum", "required"))
 
 
 def strip_prose(part: Any) -> Any:
-    """*part* of an OpenAPI document or a JSON Schema, without what is written for readers."""
+    """*part* of an OpenAPI document or a JSON Schema, without the text for readers."""
     if isinstance(part, list):
         return [strip_prose(item) for item in part]
     if not isinstance(part, dict):
         return part
-    found: Json = {}
+    stripped: Json = {}
     for key, value in part.items():
         if key in VALUES:
-            found[key] = value
+            stripped[key] = value
         elif key in NAME_MAPS and isinstance(value, dict):
-            found[key] = {str(name): strip_prose(one) for name, one in value.items()}
+            stripped[key] = {str(name): strip_prose(member) for name, member in value.items()}
         elif key == PERMISSIONS or (key not in PROSE and not str(key).startswith("x-")):
-            found[key] = strip_prose(value)
-    return found
+            stripped[key] = strip_prose(value)
+    return stripped
 
 
 def read_document(path: Path) -> Json:
@@ -62,5 +62,5 @@ def format_document(document: Json) -> str:
 def _format_members(value: Any, levels: int) -> str:
     if not levels or not isinstance(value, dict) or not value:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    members = (f"{json.dumps(name)}:{_format_members(one, levels - 1)}" for name, one in value.items())
+    members = (f"{json.dumps(name)}:{_format_members(member, levels - 1)}" for name, member in value.items())
     return "{\n" + ",\n".join(members) + "\n}"

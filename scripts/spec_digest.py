@@ -1,4 +1,4 @@
-"""The facts of published documents that tests compare the code with: stored without prose, and how versions differ."""
+"""Digests of published API documents: the facts that tests compare code with, and differences between versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .published_facts import PERMISSIONS, Json, format_document, read_document, 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 METHODS = ("get", "post", "put", "patch", "delete")
 UNIONS = ("oneOf", "anyOf")
-ASKS_FOR_PERMISSION = re.compile(r"\b(?:[Rr]equires?|lacks)\b")
+REQUIRES_PERMISSION = re.compile(r"\b(?:[Rr]equires?|lacks)\b")
 PERMISSION = re.compile(
     r"(?:`(\w+)`|\b(?!Require)((?:[A-Z]\w+ )*[A-Z]\w+)|\b([a-z]+[A-Z]\w+)) permission\b"  # the `Settings` permission
     r"|\b(\w+(?:Admin|Manager|Viewer|ReadOnly))\b"  # requires ContractTemplatesAdmin
@@ -27,9 +27,9 @@ Resolve = Callable[[str], Json]
 def make_digest(document: Json) -> list[Json]:
     """A row for each operation of an OpenAPI 3.0 document, in its order.
 
-    method, path, operationId, tag; parameters and body fields by name, each with type and, where they have such, in,
-    required and enum; content types of the body and of each success; the permissions that its texts ask for, if any.
-    Fields in fields are "scopes[].id".
+    method, path, operationId, tag; parameters and body fields by name, each with type and, if present, in,
+    required and enum; content types of the body and of each success; the permissions that its texts require, if any.
+    Nested fields have names such as "scopes[].id".
     """
     resolve = partial(_resolve_reference, document)
     return [
@@ -41,27 +41,27 @@ def make_digest(document: Json) -> list[Json]:
 
 
 def _resolve_reference(document: Json, reference: str) -> Json:
-    found = document
+    part = document
     for step in reference.removeprefix("#/").split("/"):
-        found = found[step.replace("~1", "/").replace("~0", "~")]
-    return found
+        part = part[step.replace("~1", "/").replace("~0", "~")]
+    return part
 
 
 def _operation_row(path: str, method: str, operation: Json, shared: list[Json], resolve: Resolve) -> Json:
-    parameters = [_dereference(one, resolve) for one in (*shared, *operation.get("parameters", []))]
+    parameters = [_dereference(parameter, resolve) for parameter in (*shared, *operation.get("parameters", []))]
     row: Json = {
         "method": method.upper(),
         "path": path,
         "operationId": operation["operationId"],
         "tag": operation["tags"][0],
-        "parameters": {one["name"]: _parameter_facts(one, resolve) for one in parameters},
+        "parameters": {parameter["name"]: _parameter_facts(parameter, resolve) for parameter in parameters},
     }
     body = _dereference(operation.get("requestBody", {}), resolve).get("content", {})
     for media, content in body.items():
         row["body"] = {"media": media, "fields": dict(schema_fields(content["schema"], resolve))}
     row["success"] = {
-        str(status): list(_dereference(answer, resolve).get("content", {}))
-        for status, answer in operation["responses"].items()
+        str(status): list(_dereference(response, resolve).get("content", {}))
+        for status, response in operation["responses"].items()
         if str(status).startswith("2")
     }
     permissions = _permissions(operation, resolve)
@@ -69,18 +69,18 @@ def _operation_row(path: str, method: str, operation: Json, shared: list[Json], 
 
 
 def _permissions(operation: Json, resolve: Resolve) -> list[str]:
-    """The names of the permissions that an operation's description, or that of its 403, asks for.
+    """The names of the permissions that the description of an operation, or of its 403 response, requires.
 
-    A stored document has them as they were read before its prose was dropped.
+    Stored documents contain the names instead of the prose.
     """
     if PERMISSIONS in operation:
         stored: list[str] = operation[PERMISSIONS]
         return stored
-    forbidden = {str(status): answer for status, answer in operation["responses"].items()}.get("403", {})
+    forbidden = {str(status): response for status, response in operation["responses"].items()}.get("403", {})
     text = f"{operation.get('description', '')}. {_dereference(forbidden, resolve).get('description', '')}"
-    asking = [sentence for sentence in re.split(r"\.\s", text) if ASKS_FOR_PERMISSION.search(sentence)]
-    found = (next(filter(None, match.groups())) for one in asking for match in PERMISSION.finditer(one))
-    return sorted(set(found))
+    sentences = [sentence for sentence in re.split(r"\.\s", text) if REQUIRES_PERMISSION.search(sentence)]
+    names = (next(filter(None, match.groups())) for sentence in sentences for match in PERMISSION.finditer(sentence))
+    return sorted(set(names))
 
 
 def _parameter_facts(parameter: Json, resolve: Resolve) -> Json:
@@ -94,9 +94,9 @@ def _dereference(value: Json, resolve: Resolve) -> Json:
 
 
 def schema_fields(schema: Json, resolve: Resolve = lambda reference: {}, seen: tuple[str, ...] = ()) -> Iterator[Any]:
-    """The fields of an object's schema as (name, facts), and those of the objects in it, behind their own.
+    """The fields of an object's schema as (name, facts), each followed by the fields of nested objects.
 
-    Also for JSON Schemas without references. A schema that refers to itself is followed once.
+    JSON Schemas without references need no *resolve*. A schema that refers to itself is followed once.
     """
     for part, inside in _schema_parts(schema, resolve, seen):
         for name, field in part.get("properties", {}).items():
@@ -107,7 +107,7 @@ def schema_fields(schema: Json, resolve: Resolve = lambda reference: {}, seen: t
 
 
 def _schema_parts(schema: Json, resolve: Resolve, seen: tuple[str, ...]) -> Iterator[tuple[Json, tuple[str, ...]]]:
-    """The plain schemas that a schema is made of, and the references that lead there."""
+    """The schemas that a schema combines, each with the references that were followed to reach it."""
     if reference := schema.get("$ref"):
         if reference not in seen:
             yield from _schema_parts(resolve(reference), resolve, (*seen, reference))
@@ -119,13 +119,13 @@ def _schema_parts(schema: Json, resolve: Resolve, seen: tuple[str, ...]) -> Iter
 
 
 def _nested_objects(schema: Json, resolve: Resolve, seen: tuple[str, ...]) -> Iterator[tuple[str, Json]]:
-    """The objects that a value is or holds, each with what its place adds to the name: "", "[]" or ".*" (any key)."""
+    """The objects in a value, each with the suffix of its name: "" for the value itself, "[]" or ".*" (any key)."""
     for part, inside in _schema_parts(schema, resolve, seen):
         if "properties" in part:
             yield "", {"properties": part["properties"], "required": part.get("required", ())}
-        for key, mark in (("items", "[]"), ("additionalProperties", ".*")):
+        for key, suffix in (("items", "[]"), ("additionalProperties", ".*")):
             if isinstance(inner := part.get(key), dict):
-                yield from ((mark + end, found) for end, found in _nested_objects(inner, resolve, inside))
+                yield from ((suffix + end, nested) for end, nested in _nested_objects(inner, resolve, inside))
 
 
 def _schema_facts(schema: Json, resolve: Resolve) -> Json:
@@ -133,13 +133,15 @@ def _schema_facts(schema: Json, resolve: Resolve) -> Json:
     types = sorted({part["type"] for part in parts if part.get("type", "null") != "null"})
     values = [value for part in parts for value in part.get("enum", ()) if value is not None]
     items = [part["items"] for part in parts if "items" in part]
-    of = f" of {_schema_facts(items[0], resolve)['type']}" if items else ""
-    within = _schema_facts(items[0], resolve).get("enum", []) if items else []
-    return {"type": ("|".join(types) or "any") + of} | ({"enum": values or within} if values or within else {})
+    item_type = f" of {_schema_facts(items[0], resolve)['type']}" if items else ""
+    item_values = _schema_facts(items[0], resolve).get("enum", []) if items else []
+    return {"type": ("|".join(types) or "any") + item_type} | (
+        {"enum": values or item_values} if values or item_values else {}
+    )
 
 
 def find_differences(old: list[Json], new: list[Json]) -> Iterator[str]:
-    """What changed from one digest to another, a sentence each."""
+    """The differences between two digests, one sentence each."""
     before, after = ({f"{row['method']} {row['path']}": row for row in rows} for rows in (old, new))
     for name, row in after.items():
         if name not in before:
@@ -156,8 +158,8 @@ def _operation_changes(old: Json, new: Json) -> Iterator[str]:
         if old[key] != new[key]:
             yield f"{key} is {new[key]}, was {old[key]}"
     yield from _named_changes("parameter", old["parameters"], new["parameters"])
-    none: Json = {"media": "none", "fields": {}}
-    before, after = old.get("body", none), new.get("body", none)
+    no_body: Json = {"media": "none", "fields": {}}
+    before, after = old.get("body", no_body), new.get("body", no_body)
     if before["media"] != after["media"]:
         yield f"body is {after['media']}, was {before['media']}"
     yield from _named_changes("body field", before["fields"], after["fields"])
@@ -187,7 +189,7 @@ def _describe_successes(row: Json) -> str:
 
 
 def store_facts(document: Json) -> Json:
-    """An OpenAPI document without its prose, with the permissions that the prose asks for."""
+    """An OpenAPI document without its prose, with the permissions that the prose requires."""
     stored: Json = strip_prose(document)
     for row in make_digest(document):
         if "permissions" in row:
@@ -196,26 +198,26 @@ def store_facts(document: Json) -> Json:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0: written, or nothing changed; 1: something changed."""
+    """Run the command line; returns 1 if --diff found differences, otherwise 0."""
     parser = argparse.ArgumentParser(prog="scripts/spec", description=__doc__)
     parser.add_argument("document", type=Path, help="an OpenAPI document of the DoiT API, YAML or JSON")
     parser.add_argument("--revision", help="the document is the JSON Schema of this MCP revision instead")
     parser.add_argument("--diff", action="store_true", help="write nothing; list what changed in the DoiT API")
     parser.add_argument("--data", type=Path, default=DATA, help="directory of the stored documents")
-    given = parser.parse_args(arguments)
-    if given.diff and given.revision:
+    options = parser.parse_args(arguments)
+    if options.diff and options.revision:
         parser.error("--diff compares documents of the DoiT API only")
-    read = read_document(given.document)
-    document = strip_prose(read) if given.revision else store_facts(read)
-    stored: Path = given.data / (f"mcp-schemas/{given.revision}.json" if given.revision else "doit-api.json")
-    if not given.diff:
+    source = read_document(options.document)
+    document = strip_prose(source) if options.revision else store_facts(source)
+    stored: Path = options.data / (f"mcp-schemas/{options.revision}.json" if options.revision else "doit-api.json")
+    if not options.diff:
         stored.parent.mkdir(parents=True, exist_ok=True)
         stored.write_text(format_document(document), encoding="utf-8")
         print(f"{stored.name} written")
         return 0
-    found = list(find_differences(make_digest(read_document(stored)), make_digest(document)))
-    print("\n".join(found) or "Nothing changed.")
-    return 1 if found else 0
+    differences = list(find_differences(make_digest(read_document(stored)), make_digest(document)))
+    print("\n".join(differences) or "Nothing changed.")
+    return 1 if differences else 0
 
 
 if __name__ == "__main__":

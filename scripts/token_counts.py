@@ -1,4 +1,4 @@
-"""What the lists of tools cost a client's model: token counts by o200k, and their table in the docs."""
+"""Token counts of the tool lists (o200k), and their table in the docs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.server.handlers.tools import tool_entry
+from scripts.rst import csv_table
 
 PATHS = {"": "/mcp", "discovery": "/mcp/x/discovery", "all": "/mcp/x/all"}
-LARGEST_SHOWN = 10
+MAX_LARGEST_TOOLS = 10
 
 CountTokens = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The tokens of one list: all that is sent, and the names, descriptions and input schemas that models see."""
+    """The tokens of one list: of the response, and of the names, descriptions and input schemas that models see."""
 
     path: str
     tools: int
@@ -52,9 +53,9 @@ def tool_json(tool: Tool) -> str:
 
 
 def model_tool_json(tool: Tool) -> str:
-    """The parts of a tool that clients pass to their model, and limit."""
-    shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
-    return orjson.dumps(shown).decode()
+    """The parts of a tool that clients pass to their model."""
+    definition = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
+    return orjson.dumps(definition).decode()
 
 
 def measure_costs(count: CountTokens) -> list[Cost]:
@@ -73,15 +74,14 @@ def measure_costs(count: CountTokens) -> list[Cost]:
 def largest_tools(count: CountTokens) -> list[tuple[str, int]]:
     """The tools with the largest definitions, largest first: name and tokens."""
     sizes = [(tool.name, count(model_tool_json(tool))) for tool in listed_tools("all")]
-    return sorted(sizes, key=lambda one: -one[1])[:LARGEST_SHOWN]
+    return sorted(sizes, key=lambda item: -item[1])[:MAX_LARGEST_TOOLS]
 
 
 def cost_table(costs: Sequence[Cost]) -> str:
     """The costs as a table of reStructuredText."""
-    rows = [("Path", "Tools", "Tokens of tools/list", "Names, descriptions and arguments only")]
-    rows += [(f"``{one.path}``", f"{one.tools}", f"{one.sent_tokens:,}", f"{one.model_tokens:,}") for one in costs]
-    lines = "".join("   " + ",".join(f'"{cell}"' for cell in row) + "\n" for row in rows)
-    return f".. csv-table::\n   :header-rows: 1\n   :widths: 30 12 28 30\n\n{lines}"
+    headings = ("Path", "Tools", "Tokens of tools/list", "Names, descriptions and arguments only")
+    rows = [(f"``{cost.path}``", f"{cost.tools}", f"{cost.sent_tokens:,}", f"{cost.model_tokens:,}") for cost in costs]
+    return csv_table(headings, (30, 12, 28, 30), rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,9 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/tokens", description="Count the tokens of the tool lists.")
     parser.parse_args(arguments)
     count = make_tokenizer()
-    found = measure_costs(count)
-    for one in found:
-        print(f"{one.path:18} {one.tools:4} tools {one.sent_tokens:7,} tokens, seen by models {one.model_tokens:7,}")
+    costs = measure_costs(count)
+    for cost in costs:
+        print(
+            f"{cost.path:18} {cost.tools:4} tools {cost.sent_tokens:7,} tokens, seen by models {cost.model_tokens:7,}"
+        )
     print("Largest definitions:")
     for name, tokens in largest_tools(count):
         print(f"  {name:36} {tokens:6,}")

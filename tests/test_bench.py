@@ -17,7 +17,7 @@ from scripts.benchmark import against, figures, machine
 from scripts.benchmark.__main__ import choose_entries, choose_suites, with_points
 from scripts.benchmark.callers import Job, request_message
 from scripts.benchmark.client import ID_PLACEHOLDER, Target, fill_id, parse_result
-from scripts.benchmark.fairness import SCENES
+from scripts.benchmark.fairness import SCENARIOS
 from scripts.benchmark.goals import CHECKS, FAIRNESS_CHECKS, LOAD_FIGURES, NOT_MEASURED, Check, log_cost
 from scripts.benchmark.growth import CURVES, ByRound, Column
 from scripts.benchmark.inputs import make_tools
@@ -164,7 +164,7 @@ def test_every_goal_is_there_and_compares_servers_that_exist() -> None:
 def test_every_demand_is_there_and_every_scene_can_be_played() -> None:
     entries = {entry.name: entry for entry in SUITES["fairness"].entries}
     assert {check.server for check in FAIRNESS_CHECKS} == {str(check.goal) for check in FAIRNESS_CHECKS} == set(entries)
-    assert {entry.operation for entry in entries.values()} == set(SCENES)
+    assert {entry.operation for entry in entries.values()} == set(SCENARIOS)
     assert all("--usual-limits" in entry.options for entry in entries.values())
     found = [
         Measurement("fairness", "K1", 0, 0, {"key_fetches": 4}),
@@ -267,7 +267,7 @@ def test_requests_say_how_long_they_are_and_hold_their_number(operation: str) ->
 def answer_of(*pieces: bytes) -> list[tuple[int, bytes, bytes]]:
     """Return the responses that a connection reads from bytes arriving in pieces."""
     connection, found = Connection(), list[tuple[int, bytes, bytes]]()
-    connection.on_answer = lambda status, head, body: found.append((status, head, body))
+    connection.on_response = lambda status, head, body: found.append((status, head, body))
     for piece in pieces:
         connection.data_received(piece)
     return found

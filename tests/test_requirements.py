@@ -7,10 +7,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
-from scripts import requirements
-from scripts.requirements import MarkedTest, find_marked_tests, read_sections, requirements_page
+from scripts.generate_docs import generated_pages
+from scripts.requirements import MarkedTest, find_marked_tests, read_sections
 
 TESTS = Path(__file__).parent
 SECTIONS, UNTESTED = read_sections()
@@ -75,20 +73,9 @@ def test_tests_named_for_requirements_are_marked_with_them() -> None:
     assert missing == []
 
 
-def test_the_page_is_current(capsys: pytest.CaptureFixture[str]) -> None:
-    assert requirements.main(["--check"]) == 0, capsys.readouterr().err
-
-
-def test_a_page_that_is_out_of_date_is_found_and_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(requirements, "ROOT", tmp_path)
-    monkeypatch.setattr(requirements, "PAGE", tmp_path / "page.rst")
-    assert requirements.main(["--check"]) == 1
-    assert "page.rst is out of date" in capsys.readouterr().err
-    assert requirements.main([]) == 0
-    assert requirements.main(["--check"]) == 0
-    assert (tmp_path / "page.rst").read_text("utf-8") == requirements.HEADER + requirements_page()
+def test_the_page_is_current() -> None:
+    page = TESTS.parent / "docs" / "security" / "requirements.rst"
+    assert page.read_text("utf-8") == generated_pages()["security/requirements.rst"], "run scripts/docs"
 
 
 def test_markers_are_read_from_functions_classes_and_modules(tmp_path: Path) -> None:

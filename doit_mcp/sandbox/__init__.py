@@ -1,1 +1,1 @@
-"""Sandbox: a fake identity provider and a fake DoiT API on loopback. It never imports the product's DoiT API client."""
+"""Sandbox: a fake identity provider and a fake DoiT API on loopback, independent of the server's DoiT API client."""

@@ -40,7 +40,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The identity behind a bearer token at the DoiT API: *user*, acting for the customer with this id ("" for none)."""
+    """The identity of a bearer token at the DoiT API: *user*, acting for the customer id *customer* ("" for none)."""
 
     user: User
     customer: str
@@ -121,13 +121,13 @@ class AccountDirectory:
 
     def customer_by_id(self, identifier: str) -> Customer | None:
         """The customer with this id, or None."""
-        named = next((customer for customer in CUSTOMERS if customer.id == identifier), None)
-        return named or self._extra_customer_matching(r"load(\d+)", identifier)
+        builtin = next((customer for customer in CUSTOMERS if customer.id == identifier), None)
+        return builtin or self._extra_customer_matching(r"load(\d+)", identifier)
 
     def customer_by_domain(self, domain: str) -> Customer | None:
         """The customer with this domain, or None."""
-        named = next((customer for customer in CUSTOMERS if customer.domain == domain), None)
-        return named or self._extra_customer_matching(r"load-(\d+)\.example", domain)
+        builtin = next((customer for customer in CUSTOMERS if customer.domain == domain), None)
+        return builtin or self._extra_customer_matching(r"load-(\d+)\.example", domain)
 
     def users_of(self, customer: Customer) -> Sequence[User]:
         """The customer's users, without DoiT employees."""
@@ -138,20 +138,20 @@ class AccountDirectory:
     def user_by_email(self, email: str) -> User | None:
         """The user with this email address (case-insensitive), or None."""
         normalized = email.strip().lower()
-        named = next((user for user in USERS if user.email == normalized), None)
-        return named or _user_of(self._extra_customer_matching(r"admin@load-(\d+)\.example", normalized))
+        builtin = next((user for user in USERS if user.email == normalized), None)
+        return builtin or _user_of(self._extra_customer_matching(r"admin@load-(\d+)\.example", normalized))
 
     def user_by_token(self, token: str) -> User | None:
         """The user with this API token, or None."""
-        presented = token.encode("utf-8", "surrogatepass")
-        named = [user for user in USERS if hmac.compare_digest(user.api_token.encode(), presented)]
+        token_bytes = token.encode("utf-8", "surrogatepass")
+        users = [user for user in USERS if hmac.compare_digest(user.api_token.encode(), token_bytes)]
         return (
-            named[0] if named else _user_of(self._extra_customer_matching(r"sandbox-api-token-load-(\d+)-admin", token))
+            users[0] if users else _user_of(self._extra_customer_matching(r"sandbox-api-token-load-(\d+)-admin", token))
         )
 
     def _extra_customer_matching(self, pattern: str, text: str) -> Customer | None:
-        found = re.fullmatch(pattern, text, re.ASCII)
-        number = int(found[1]) if found and len(found[1]) == _DIGITS else 0
+        match = re.fullmatch(pattern, text, re.ASCII)
+        number = int(match[1]) if match and len(match[1]) == _DIGITS else 0
         return _extra_customer(number) if 0 < number <= self.extra else None
 
 
@@ -188,9 +188,9 @@ def user_by_email(email: str) -> User | None:
 def permission_summary(user: User) -> str:
     """A short summary of the user's access, such as "Acme Rockets: views only, without billing"."""
     customer = customer_by_id(user.customer)
-    whom = "Every customer" if user.employee else customer.name if customer is not None else "No customer"
-    does = "views and edits" if user.permissions & WRITE_PERMISSIONS else "views only"
-    return f"{whom}: {does}" + ("" if user.permissions >= BILLING_PERMISSIONS else ", without billing")
+    scope = "Every customer" if user.employee else customer.name if customer is not None else "No customer"
+    access = "views and edits" if user.permissions & WRITE_PERMISSIONS else "views only"
+    return f"{scope}: {access}" + ("" if user.permissions >= BILLING_PERMISSIONS else ", without billing")
 
 
 def customer_by_id(identifier: str) -> Customer | None:

@@ -44,12 +44,14 @@ def search_customers(body: Any, directory: AccountDirectory = DEFAULT_DIRECTORY)
     begin, stop = int(start), int(start) + size
     domains = body.get("filters", {}).get("domains")
     if domains:
-        named = [customer for domain in domains if (customer := directory.customer_by_domain(str(domain))) is not None]
-        whole, page = len(named), named[begin:stop]
+        matches = [
+            customer for domain in domains if (customer := directory.customer_by_domain(str(domain))) is not None
+        ]
+        total, page = len(matches), matches[begin:stop]
     else:
-        whole, page = len(directory), directory.customers(begin, stop)
-    more = {"pageToken": str(stop)} if stop < whole else {}
-    return {"customers": [_row(customer) for customer in page], "rowCount": whole, **more}
+        total, page = len(directory), directory.customers(begin, stop)
+    next_page = {"pageToken": str(stop)} if stop < total else {}
+    return {"customers": [_row(customer) for customer in page], "rowCount": total, **next_page}
 
 
 def _row(customer: Customer) -> dict[str, str]:

@@ -60,7 +60,7 @@ def format_text(base: str, sandbox_url: str, extra_customers: int = 0) -> str:
 
     *extra_customers* is the number of generated customers.
     """
-    more = (
+    extra_line = (
         f"\n  and {extra_customers} more customers, each with a user: {sandbox_url}/sandbox/customers"
         if extra_customers
         else ""
@@ -69,7 +69,7 @@ def format_text(base: str, sandbox_url: str, extra_customers: int = 0) -> str:
         base=base,
         world=sandbox_url,
         users=_format_rows((user.email, f"password {user.password:<14} {permission_summary(user)}") for user in USERS),
-        tokens=_format_rows((user.email, user.api_token) for user in USERS) + more,
+        tokens=_format_rows((user.email, user.api_token) for user in USERS) + extra_line,
         cursor=json.dumps({"mcpServers": {"doit": {"url": f"{base}/mcp"}}}),
         code=json.dumps({"servers": {"doit": {"type": "http", "url": f"{base}/mcp"}}}),
         token=USERS[0].api_token,
@@ -78,4 +78,4 @@ def format_text(base: str, sandbox_url: str, extra_customers: int = 0) -> str:
 
 
 def _format_rows(rows: Iterable[tuple[str, str]]) -> str:
-    return "\n".join(f"  {name:<24} {rest}" for name, rest in rows)
+    return "\n".join(f"  {name:<24} {value}" for name, value in rows)

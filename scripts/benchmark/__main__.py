@@ -30,34 +30,36 @@ MIN_FILE_LIMIT = 16_000
 def make_parser() -> argparse.ArgumentParser:
     """The command line parser."""
     suites = "\n".join(f"  {suite.name:16} {suite.description}" for suite in SUITES.values())
-    made = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="scripts/bench",
         description=__doc__,
         epilog=f"suites:\n{suites}\n\nPeers that are not installed are left out and named; scripts/bench --install"
         " installs them.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    usual = " ".join(DEFAULT_SUITES)
-    made.add_argument("suites", nargs="*", metavar="suite", help=f"default: {usual}; growth for grow-*, all for all")
-    made.add_argument("--rounds", type=int, default=3, help="number of measurements of each server (3)")
-    made.add_argument("-d", "--seconds", type=float, default=0.5, help="length of one measurement (0.5)")
-    made.add_argument(
+    default_names = " ".join(DEFAULT_SUITES)
+    parser.add_argument(
+        "suites", nargs="*", metavar="suite", help=f"default: {default_names}; growth for grow-*, all for all"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="number of measurements of each server (3)")
+    parser.add_argument("-d", "--seconds", type=float, default=0.5, help="length of one measurement (0.5)")
+    parser.add_argument(
         "-c", "--connections", type=int, action="append", help="number of connections, instead of the suites' own"
     )
-    made.add_argument("--only", default="", metavar="REGEX", help="only these servers; ours is always measured")
-    made.add_argument("--against", type=Path, metavar="DIR", help="also measure the server in this checkout")
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the raw measurements as JSON lines")
-    made.add_argument(
+    parser.add_argument("--only", default="", metavar="REGEX", help="only these servers; ours is always measured")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="also measure the server in this checkout")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw measurements as JSON lines")
+    parser.add_argument(
         "--points", type=_parse_points, default=(), metavar="N,N", help="points at which grow-* are measured"
     )
-    made.add_argument("--rst", action="store_true", help="print tables in reStructuredText")
-    made.add_argument("--port", type=int, default=FIRST_PORT, help=f"first port to use ({FIRST_PORT})")
-    return made
+    parser.add_argument("--rst", action="store_true", help="print tables in reStructuredText")
+    parser.add_argument("--port", type=int, default=FIRST_PORT, help=f"first port to use ({FIRST_PORT})")
+    return parser
 
 
 def choose_suites(names: Sequence[str]) -> list[Suite]:
     """The suites with these names. Raises KeyError."""
-    selected = [each for name in names or DEFAULT_SUITES for each in GROUPS.get(name, (name,))]
+    selected = [suite_name for name in names or DEFAULT_SUITES for suite_name in GROUPS.get(name, (name,))]
     return [SUITES[name] for name in dict.fromkeys(selected)]
 
 
@@ -96,8 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     try:
         suites = [with_points(suite, options.points) for suite in choose_suites(options.suites)]
-    except KeyError as unknown:
-        print(f"unknown suite {unknown}; available: {', '.join(SUITES)}", file=sys.stderr)
+    except KeyError as error:
+        print(f"unknown suite {error}; available: {', '.join(SUITES)}", file=sys.stderr)
         return 2
     if machine.raise_file_limit() < MIN_FILE_LIMIT:
         print(
@@ -108,18 +110,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.against is not None:
         try:
             programs[against.KIND_NAME] = against.make_kind(options.against)
-        except FileNotFoundError as missing:
-            print(f"{options.against} is not a checkout of this project: {missing}", file=sys.stderr)
+        except FileNotFoundError as error:
+            print(f"{options.against} is not a checkout of this project: {error}", file=sys.stderr)
             return 2
         suites = [against.with_other_server(suite) for suite in suites]
-    there = {name: kind.is_installed() for name, kind in programs.items()}
-    begun = time.monotonic()
+    installed = {name: kind.is_installed() for name, kind in programs.items()}
+    started = time.monotonic()
 
     def emit(record: Measurement) -> None:
         records.append(record)
-        brief = {name: round(value, 3) for name, value in record.figures.items()}
-        print(f"{time.monotonic() - begun:5.0f} s {record.suite} {record.server} round {record.round + 1}"
-              f" c={record.connections} {record.error or brief}", file=sys.stderr)  # fmt: skip
+        rounded_figures = {name: round(value, 3) for name, value in record.figures.items()}
+        print(f"{time.monotonic() - started:5.0f} s {record.suite} {record.server} round {record.round + 1}"
+              f" c={record.connections} {record.error or rounded_figures}", file=sys.stderr)  # fmt: skip
         if options.json is not None:
             with open(options.json, "a") as file:
                 file.write(json.dumps(asdict(record)) + "\n")
@@ -134,15 +136,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with run_upstream(inputs, cores):
                 for suite in suites:
                     try:
-                        measure_suite(suite, choose_entries(suite, options.only, there), plan, emit)
-                    except ServerFailed as broken:
-                        emit(Measurement(suite.name, "ours", 0, 0, error=str(broken)))
-        except ServerFailed as broken:
-            print(broken, file=sys.stderr)
+                        measure_suite(suite, choose_entries(suite, options.only, installed), plan, emit)
+                    except ServerFailed as error:
+                        emit(Measurement(suite.name, "ours", 0, 0, error=str(error)))
+        except ServerFailed as error:
+            print(error, file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("interrupted; results so far:", file=sys.stderr)
-    print(make_report(records, make_notes(cores, programs, there), rst_table if options.rst else markdown_table))
+    print(make_report(records, make_notes(cores, programs, installed), rst_table if options.rst else markdown_table))
     return 1 if any(record.error for record in records) else 0
 
 

@@ -46,15 +46,15 @@ def _other_name(name: str) -> str:
 def comparison_rows(records: Sequence[Measurement]) -> list[Sequence[str]]:
     """Rows, starting with the heading: the ratios of ours to the other, by round."""
     rows: list[Sequence[str]] = [HEADING]
-    found: dict[tuple[str, str, int], dict[int, float]] = {}
+    figures: dict[tuple[str, str, int], dict[int, float]] = {}
     for record in records:
         figure = FIGURE_BY_SUITE.get(record.suite, "cpu_us")
         if not record.error and figure in record.figures:
-            place = (record.suite, record.server, record.connections)
-            found.setdefault(place, {})[record.round] = record.figures[figure]
-    for (suite, server, connections), mine in found.items():
+            key = (record.suite, record.server, record.connections)
+            figures.setdefault(key, {})[record.round] = record.figures[figure]
+    for (suite, server, connections), our_figures in figures.items():
         if (
-            ratio := ratio_spread(mine, found.get((suite, _other_name(server), connections), {}))
+            ratio := ratio_spread(our_figures, figures.get((suite, _other_name(server), connections), {}))
         ) and server.startswith("ours"):
             figure = FIGURE_BY_SUITE.get(suite, "cpu_us")
             rows.append((suite, server, str(connections or ""), figure, ratio.format(3)))

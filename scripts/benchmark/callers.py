@@ -62,22 +62,25 @@ class Meter:
         self.failures = 0
         self.first_failure = ""
 
-    def record_answer(self, since: float) -> None:
+    def record_response(self, since: float) -> None:
         """Record a correct response to the request sent at *since*."""
         if self.measuring:
             self.latencies.append(time.perf_counter() - since)
 
-    def record_failure(self, what: str) -> None:
+    def record_failure(self, description: str) -> None:
         """Record a wrong or missing response."""
         self.failures += 1
-        self.first_failure = self.first_failure or what[:400]
+        self.first_failure = self.first_failure or description[:400]
 
 
 class Caller:
     """The requests of one connection, driven by callbacks."""
 
-    def __init__(self, connection: Connection, meter: Meter, job: Job, parts: list[bytes], least: int) -> None:
-        self._connection, self._meter, self._parts, self._least = connection, meter, parts, least
+    def __init__(
+        self, connection: Connection, meter: Meter, job: Job, parts: list[bytes], min_occurrences: int
+    ) -> None:
+        self._connection, self._meter, self._parts = connection, meter, parts
+        self._min_occurrences = min_occurrences
         self._number = 0
         self._expected_id = b""
         self._since = 0.0
@@ -90,7 +93,7 @@ class Caller:
     def start(self, number: int) -> None:
         """Start, with request ids from *number* on."""
         self._number = number
-        self._connection.on_answer, self._connection.on_lost = self._on_answer, self._on_lost
+        self._connection.on_response, self._connection.on_lost = self._on_response, self._on_lost
         self.send()
 
     def send(self) -> None:
@@ -105,10 +108,12 @@ class Caller:
         """The bytes of the next request."""
         return self._expected_id.join(self._parts)
 
-    def _on_answer(self, status: int, head: bytes, body: bytes) -> None:
-        right = status == 200 and body.count(self._expected_id) >= self._least and self._expected_text in body
-        if right and b'"isError":true' not in body and self._expected_type.lower() in head.lower():
-            self._meter.record_answer(self._since)
+    def _on_response(self, status: int, head: bytes, body: bytes) -> None:
+        is_correct = (
+            status == 200 and body.count(self._expected_id) >= self._min_occurrences and self._expected_text in body
+        )
+        if is_correct and b'"isError":true' not in body and self._expected_type.lower() in head.lower():
+            self._meter.record_response(self._since)
         else:
             self._meter.record_failure(f"{status} {head[:200]!r} {body[:200]!r}")
         if self._meter.sending:
@@ -130,8 +135,8 @@ class NewTokenCaller(Caller):
 
     def build_request(self) -> bytes:
         """The request with the next token; all tokens have the same length."""
-        first, *others = self._parts
-        return self._expected_id.join([first.replace(self.old_token, next(self.tokens).encode(), 1), *others])
+        head, *more_parts = self._parts
+        return self._expected_id.join([head.replace(self.old_token, next(self.tokens).encode(), 1), *more_parts])
 
 
 class LegacyCaller(Caller):
@@ -140,21 +145,21 @@ class LegacyCaller(Caller):
     def attach(self, session: LegacySession) -> None:
         """Receive responses from the session's stream."""
         self._parts_left = 2
-        self._answer_body = b""
+        self._response_body = b""
         session.on_message = self._on_message
 
     def send(self) -> None:
         """Send the next request."""
-        self._parts_left, self._answer_body = 2, b""
+        self._parts_left, self._response_body = 2, b""
         super().send()
 
     def _on_message(self, data: bytes) -> None:
         # Other messages, such as log messages, are skipped.
         if self._expected_id and self._expected_id in data:
-            self._answer_body = data
+            self._response_body = data
             self._complete_part()
 
-    def _on_answer(self, status: int, head: bytes, body: bytes) -> None:
+    def _on_response(self, status: int, head: bytes, body: bytes) -> None:
         if status not in (200, 202):
             self._meter.record_failure(f"post: {status} {body[:200]!r}")
         self._complete_part()
@@ -162,4 +167,4 @@ class LegacyCaller(Caller):
     def _complete_part(self) -> None:
         self._parts_left -= 1
         if self._parts_left == 0:
-            super()._on_answer(200, b"", self._answer_body)
+            super()._on_response(200, b"", self._response_body)

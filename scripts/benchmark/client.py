@@ -54,14 +54,14 @@ class Target:
     def post(self, message: Message, session: str = "", path: str = "/mcp", token: str = "") -> list[bytes]:
         """A POST, split where its number is inserted; one part for a notification."""
         body = json.dumps(message, separators=(",", ":")).encode()
-        more = [("Accept", self.accept or ACCEPT), ("Content-Type", "application/json")]
-        more.append(("Content-Length", str(len(body))))
+        headers = [("Accept", self.accept or ACCEPT), ("Content-Type", "application/json")]
+        headers.append(("Content-Length", str(len(body))))
         if message["method"] != "initialize":
-            more.append(("MCP-Protocol-Version", REVISION))
+            headers.append(("MCP-Protocol-Version", REVISION))
         if session:
-            more.append(("Mcp-Session-Id", session))
-        first, *others = body.split(b"%d" % ID_PLACEHOLDER)
-        return [self.head("POST", path, *more, token=token).encode() + b"\r\n" + first, *others]
+            headers.append(("Mcp-Session-Id", session))
+        head_part, *more_parts = body.split(b"%d" % ID_PLACEHOLDER)
+        return [self.head("POST", path, *headers, token=token).encode() + b"\r\n" + head_part, *more_parts]
 
     def get(self, path: str) -> bytes:
         """A GET that opens a stream of the HTTP+SSE transport."""
@@ -69,8 +69,8 @@ class Target:
 
     def delete(self, session: str) -> bytes:
         """The DELETE that ends a session."""
-        more = (("Mcp-Session-Id", session), ("MCP-Protocol-Version", REVISION))
-        return self.head("DELETE", "/mcp", *more).encode() + b"\r\n"
+        headers = (("Mcp-Session-Id", session), ("MCP-Protocol-Version", REVISION))
+        return self.head("DELETE", "/mcp", *headers).encode() + b"\r\n"
 
 
 def fill_id(parts: list[bytes], number: int) -> bytes:
@@ -90,12 +90,12 @@ def parse_result(status: int, head: bytes, body: bytes, number: int) -> Message:
     if b"text/event-stream" in find_header(head, "content-type"):
         text = (parse_events(body) or [b""])[-1]
     try:
-        answer = json.loads(text)
+        response = json.loads(text)
     except ValueError:
-        answer = None
-    if status != 200 or not isinstance(answer, dict) or answer.get("id") != number or "result" not in answer:
+        response = None
+    if status != 200 or not isinstance(response, dict) or response.get("id") != number or "result" not in response:
         raise MeasurementFailed(f"not the result of {number}: {status} {body[:300]!r}")
-    result: Message = answer["result"]
+    result: Message = response["result"]
     if result.get("isError"):
         raise MeasurementFailed(f"an error: {body[:300]!r}")
     return result
@@ -141,15 +141,15 @@ class LegacySession:
         await self.stream.open_stream(self._target.get("/sse"), self._on_event)
         parts = urlsplit(await asyncio.wait_for(self._endpoint, TIMEOUT_SECONDS))
         self.path = parts.path + (f"?{parts.query}" if parts.query else "")
-        welcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        result: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-        def heard(data: bytes) -> None:
-            if b"serverInfo" in data and not welcome.done():
-                welcome.set_result(data)
+        def receive_result(data: bytes) -> None:
+            if b"serverInfo" in data and not result.done():
+                result.set_result(data)
 
-        self.on_message = heard
+        self.on_message = receive_result
         await self._post(post, fill_id(self._target.post(INITIALIZE, path=self.path), ID_PLACEHOLDER))
-        await asyncio.wait_for(welcome, TIMEOUT_SECONDS)
+        await asyncio.wait_for(result, TIMEOUT_SECONDS)
         await self._post(post, self._target.post(INITIALIZED, path=self.path)[0])
         self.on_message = None
 

@@ -34,7 +34,7 @@ CALLS_PER_CALLER = 10
 SMALL_BUFFER_BYTES = 4096
 MB = 2**20
 
-Scene = Callable[[Job], Coroutine[Any, Any, dict[str, Any]]]
+Scenario = Callable[[Job], Coroutine[Any, Any, dict[str, Any]]]
 SHED_STATUSES = (429, 503)
 
 
@@ -65,18 +65,22 @@ async def _open_connection(target: Target) -> tuple[Connection, str]:
 async def _run_quiet_caller(
     target: Target, message: Message, done: Callable[[], bool], min_calls: int = 0
 ) -> dict[str, float]:
-    """Make one call after another until the others are *done*, but at least *min_calls*; returns their durations."""
+    """Make one call after another until *done*, but at least *min_calls*; returns figures of their durations."""
     connection, session = await _open_connection(target)
     parts = target.post(message, session)
-    taken: list[float] = []
-    while len(taken) < min_calls or not done():
-        since, number = time.perf_counter(), ID_PLACEHOLDER + len(taken)
+    durations: list[float] = []
+    while len(durations) < min_calls or not done():
+        since, number = time.perf_counter(), ID_PLACEHOLDER + len(durations)
         parse_result(*await connection.request(fill_id(parts, number)), number)
-        taken.append(time.perf_counter() - since)
+        durations.append(time.perf_counter() - since)
         await asyncio.sleep(PAUSE_SECONDS)
-    if not taken:
-        raise MeasurementFailed("the others were done before there was a call beside them")
-    return {"calls": len(taken), "p50_s": percentile(sorted(taken), 0.5), "p95_s": percentile(sorted(taken), 0.95)}
+    if not durations:
+        raise MeasurementFailed("the other callers finished before the first call of the quiet caller")
+    return {
+        "calls": len(durations),
+        "p50_s": percentile(sorted(durations), 0.5),
+        "p95_s": percentile(sorted(durations), 0.95),
+    }
 
 
 def _check_shed(status: int, head: bytes, body: bytes) -> None:
@@ -85,9 +89,9 @@ def _check_shed(status: int, head: bytes, body: bytes) -> None:
 
 
 @asynccontextmanager
-async def _run_together(*works: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Future[object]]]:
+async def _run_together(*awaitables: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Future[object]]]:
     """Run these while the block runs; all must succeed afterward. Raises MeasurementFailed."""
-    tasks = [asyncio.ensure_future(work) for work in works]
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         yield tasks
         await asyncio.gather(*tasks)
@@ -100,12 +104,12 @@ async def run_greedy_caller(job: Job) -> dict[str, Any]:
     """One caller keeps many slow calls running and repeats refused ones at once; another is quiet (Q2)."""
     callers, statuses = _distinct_callers(job), Counter[int]()
     quiet, busy = next(callers), next(callers)
-    first, session = await _open_connection(busy)
-    first.transport.close()
+    session_connection, session = await _open_connection(busy)
+    session_connection.transport.close()
     parts, limit = busy.post(SLOW_CALL, session), time.perf_counter() + DURATION_FACTOR * job.seconds
     numbers = count(ID_PLACEHOLDER)
 
-    async def ask() -> None:
+    async def repeat_calls() -> None:
         connection = await connect(busy)
         while time.perf_counter() < limit:
             status, head, body = await connection.request(fill_id(parts, next(numbers)))
@@ -113,26 +117,26 @@ async def run_greedy_caller(job: Job) -> dict[str, Any]:
             if status != 200:
                 _check_shed(status, head, body)
 
-    async with _run_together(*(ask() for _ in range(job.count))):
-        found: dict[str, Any] = await _run_quiet_caller(quiet, FETCH_CALL, lambda: time.perf_counter() > limit)
-    return found | {"answered": statuses[200], "shed": statuses.total() - statuses[200]}
+    async with _run_together(*(repeat_calls() for _ in range(job.count))):
+        figures: dict[str, Any] = await _run_quiet_caller(quiet, FETCH_CALL, lambda: time.perf_counter() > limit)
+    return figures | {"answered": statuses[200], "shed": statuses.total() - statuses[200]}
 
 
 async def run_crowd(job: Job) -> dict[str, Any]:
     """Many calls at once while the API takes a second, ten for each caller; one client reads /healthz (Q3)."""
-    callers, taken = _distinct_callers(job), list[float]()
-    statuses, ready = Counter[int](), list[tuple[Connection, list[bytes], int]]()
+    callers, durations = _distinct_callers(job), list[float]()
+    statuses, calls = Counter[int](), list[tuple[Connection, list[bytes], int]]()
     for _ in range(job.count // CALLS_PER_CALLER):
         target = next(callers)
         connection, session = await _open_connection(target)
         parts = target.post(SLOW_CALL, session)
-        ready += [(connection, parts, ID_PLACEHOLDER)]
-        ready += [(await connect(target), parts, ID_PLACEHOLDER + number) for number in range(1, CALLS_PER_CALLER)]
+        calls += [(connection, parts, ID_PLACEHOLDER)]
+        calls += [(await connect(target), parts, ID_PLACEHOLDER + number) for number in range(1, CALLS_PER_CALLER)]
 
-    async def ask(connection: Connection, parts: list[bytes], number: int) -> None:
+    async def make_call(connection: Connection, parts: list[bytes], number: int) -> None:
         since = time.perf_counter()
         status, head, body = await connection.request(fill_id(parts, number))
-        taken.append(time.perf_counter() - since)
+        durations.append(time.perf_counter() - since)
         statuses[status] += 1
         if status == 200:
             parse_result(status, head, body, number)
@@ -140,49 +144,49 @@ async def run_crowd(job: Job) -> dict[str, Any]:
             _check_shed(status, head, body)
 
     probe = Target(job.port, "")
-    asked, worst = await connect(probe), 0.0
-    async with _run_together(*(ask(*item) for item in ready)) as tasks:
+    health_connection, slowest_health = await connect(probe), 0.0
+    async with _run_together(*(make_call(*item) for item in calls)) as tasks:
         while not all(task.done() for task in tasks):
             since = time.perf_counter()
-            status, head, _ = await asked.request(probe.head("GET", "/healthz").encode() + b"\r\n")
+            status, head, _ = await health_connection.request(probe.head("GET", "/healthz").encode() + b"\r\n")
             if status != 200:
                 raise MeasurementFailed(f"/healthz: {head[:200]!r}")
-            worst = max(worst, time.perf_counter() - since)
+            slowest_health = max(slowest_health, time.perf_counter() - since)
             await asyncio.sleep(PAUSE_SECONDS)
     shed = statuses.total() - statuses[200]
-    return {"slowest_s": max(taken), "healthz_s": worst, "answered": statuses[200], "shed": shed}
+    return {"slowest_s": max(durations), "healthz_s": slowest_health, "answered": statuses[200], "shed": shed}
 
 
 async def run_forgers(job: Job) -> dict[str, Any]:
     """Many tokens with a foreign signature, over many connections; one caller has a valid one (Q4)."""
-    forged = Inputs(Path(job.inputs)).tokens(callers=True, forged=True)
+    forged_tokens = Inputs(Path(job.inputs)).tokens(callers=True, forged=True)
     quiet, requests = next(_distinct_callers(job)), list[bytes]()
     for _ in range(job.count):
-        target = Target(job.port, next(forged))
+        target = Target(job.port, next(forged_tokens))
         requests.append(fill_id(target.post(INITIALIZE), ID_PLACEHOLDER))
-    left, before = iter(requests), machine.resident_bytes(job.pid)
+    remaining, before = iter(requests), machine.resident_bytes(job.pid)
 
-    async def forge() -> None:
+    async def send_forged() -> None:
         connection = await connect(quiet)
-        for request in left:
+        for request in remaining:
             status, head, _ = await connection.request(request)
             if status not in (401, 429):
                 raise MeasurementFailed(f"a forged token: {head[:200]!r}")
 
-    async with _run_together(*(forge() for _ in range(FORGER_CONNECTIONS))) as tasks:
-        found: dict[str, Any] = await _run_quiet_caller(quiet, ECHO_CALL, lambda: all(task.done() for task in tasks))
-    return found | {"grown_mb": (machine.resident_bytes(job.pid) - before) / MB}
+    async with _run_together(*(send_forged() for _ in range(FORGER_CONNECTIONS))) as tasks:
+        figures: dict[str, Any] = await _run_quiet_caller(quiet, ECHO_CALL, lambda: all(task.done() for task in tasks))
+    return figures | {"grown_mb": (machine.resident_bytes(job.pid) - before) / MB}
 
 
 async def run_stalled_readers(job: Job) -> dict[str, Any]:
     """Many callers request a large result and read nothing of it for a while; another is quiet (L3)."""
     callers = _distinct_callers(job)
-    quiet, answers, stopped = next(callers), list[asyncio.Future[tuple[int, bytes, bytes]]](), list[Connection]()
+    quiet, responses, stalled = next(callers), list[asyncio.Future[tuple[int, bytes, bytes]]](), list[Connection]()
     message = _call_message("sized_echo", text=f"text-{ID_PLACEHOLDER}-which-comes-back", size=job.size)
     for _ in range(job.count):
         target = next(callers)
-        other, session = await _open_connection(target)
-        other.transport.close()
+        session_connection, session = await _open_connection(target)
+        session_connection.transport.close()
         reader = socket.socket()
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
         reader.setblocking(False)
@@ -190,31 +194,35 @@ async def run_stalled_readers(job: Job) -> dict[str, Any]:
         await loop.sock_connect(reader, (HOST, job.port))
         _, connection = await loop.create_connection(Connection, sock=reader)
         connection.transport.pause_reading()
-        answers.append(connection.request(fill_id(target.post(message, session), ID_PLACEHOLDER)))
-        stopped.append(connection)
+        responses.append(connection.request(fill_id(target.post(message, session), ID_PLACEHOLDER)))
+        stalled.append(connection)
     limit = time.perf_counter() + DURATION_FACTOR * job.seconds
     # They stall until resumed, so the quiet call always runs beside them.
-    found: dict[str, Any] = await _run_quiet_caller(quiet, FETCH_CALL, lambda: time.perf_counter() > limit, min_calls=1)
-    for connection in stopped:
+    figures: dict[str, Any] = await _run_quiet_caller(
+        quiet, FETCH_CALL, lambda: time.perf_counter() > limit, min_calls=1
+    )
+    for connection in stalled:
         connection.transport.resume_reading()
     # They were only slow, so they must receive their complete results.
-    for status, head, body in await asyncio.gather(*answers):
+    for status, head, body in await asyncio.gather(*responses):
         if len(parse_result(status, head, body, ID_PLACEHOLDER)["content"][0]["text"]) != job.size:
-            raise MeasurementFailed("a stalled reader got less than the whole result")
-    return found
+            raise MeasurementFailed("a stalled reader received an incomplete result")
+    return figures
 
 
 async def run_herd(job: Job) -> dict[str, Any]:
     """The first requests of a new server, many at once, each from another caller (K1)."""
     callers = _distinct_callers(job)
-    ready = [(await connect(target), target) for target in (next(callers) for _ in range(job.count))]
+    connections = [(await connect(target), target) for target in (next(callers) for _ in range(job.count))]
     since = time.perf_counter()
-    answers = [connection.request(fill_id(target.post(INITIALIZE), ID_PLACEHOLDER)) for connection, target in ready]
-    for answer in await asyncio.gather(*answers):
-        parse_result(*answer, ID_PLACEHOLDER)
+    responses = [
+        connection.request(fill_id(target.post(INITIALIZE), ID_PLACEHOLDER)) for connection, target in connections
+    ]
+    for response in await asyncio.gather(*responses):
+        parse_result(*response, ID_PLACEHOLDER)
     return {"slowest_s": time.perf_counter() - since}
 
 
-SCENES: dict[str, Scene] = {
+SCENARIOS: dict[str, Scenario] = {
     "greedy": run_greedy_caller, "crowd": run_crowd, "forgers": run_forgers, "stalled": run_stalled_readers, "herd": run_herd
 }  # fmt: skip

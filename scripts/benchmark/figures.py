@@ -32,8 +32,8 @@ class Spread:
 
 def make_spread(values: Iterable[float]) -> Spread | None:
     """The spread of *values*; None for no values."""
-    found = sorted(values)
-    return Spread(found[0], statistics.median(found), found[-1]) if found else None
+    ordered = sorted(values)
+    return Spread(ordered[0], statistics.median(ordered), ordered[-1]) if ordered else None
 
 
 def ratio_spread(numerator: Mapping[int, float], denominator: Mapping[int, float]) -> Spread | None:

@@ -43,7 +43,7 @@ class Check:
         }[self.figure]  # fmt: skip
         where = f" (c={self.connections})" if self.connections != 32 and self.suite in ("call", "fetch") else ""
         if self.suite == "fairness":
-            return f"{SCENE_DESCRIPTIONS[self.server]}: {figure}"
+            return f"{SCENARIO_DESCRIPTIONS[self.server]}: {figure}"
         return f"{self.suite}{where}: {figure} of {self.server}" + (f" over {self.baseline}" if self.baseline else "")
 
     @property
@@ -53,11 +53,11 @@ class Check:
 
     def value(self, records: Sequence[Measurement]) -> Spread | None:
         """The measured value; None if it was not measured."""
-        above = self._by_round(records, self.server)
+        numerator = self._by_round(records, self.server)
         return (
-            ratio_spread(above, self._by_round(records, self.baseline))
+            ratio_spread(numerator, self._by_round(records, self.baseline))
             if self.baseline
-            else make_spread(above.values())
+            else make_spread(numerator.values())
         )
 
     def _by_round(self, records: Sequence[Measurement], server: str) -> dict[int, float]:
@@ -130,8 +130,8 @@ CHECKS: tuple[Check, ...] = (
     Check(14, "grow-tools", point_name(TOOLS), "100", maximum=1.1),
 )
 
-# What is demanded of the scenes of fairness, by the ids of docs/security/requirements.rst.
-SCENE_DESCRIPTIONS = {
+# The fairness scenarios, by the ids of docs/security/requirements.rst.
+SCENARIO_DESCRIPTIONS = {
     "Q2": "a quiet caller beside one with 200 slow calls",
     "Q3": "1,500 calls at once, the API takes 1 s",
     "Q4": "a caller beside 3,000 forged tokens",
@@ -151,10 +151,10 @@ FAIRNESS_CHECKS: tuple[Check, ...] = (
 
 def log_cost(records: Sequence[Measurement]) -> Spread | None:
     """Microseconds that the request log adds to a call."""
-    found: dict[str, dict[int, float]] = {"ours": {}, "ours, request log": {}}
+    cpu_by_server: dict[str, dict[int, float]] = {"ours": {}, "ours, request log": {}}
     for record in records:
-        if record.suite == "call" and record.server in found and record.connections == 32 and not record.error:
-            found[record.server][record.round] = record.figures["cpu_us"]
-    without = found["ours"]
-    logged = found["ours, request log"]
-    return make_spread(value - without[number] for number, value in logged.items() if number in without)
+        if record.suite == "call" and record.server in cpu_by_server and record.connections == 32 and not record.error:
+            cpu_by_server[record.server][record.round] = record.figures["cpu_us"]
+    without_log = cpu_by_server["ours"]
+    with_log = cpu_by_server["ours, request log"]
+    return make_spread(value - without_log[number] for number, value in with_log.items() if number in without_log)

@@ -1,4 +1,4 @@
-"""Growth curves: the same calls, while a server holds, offers or returns more and more."""
+"""Growth curves: the same calls with more open sessions or streams, more tools, larger results or more connections."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ class Column:
 
     def cell(self, points: Sequence[tuple[int, ByRound]], index: int, base: int) -> Spread | None:
         """The cell in row *index*; *points* holds the position on the axis and the figure of every point."""
-        mine = points[index][1]
+        figures = points[index][1]
         if not self.comparison:
-            return make_spread(mine.values())
+            return make_spread(figures.values())
         if self.comparison == "base":
             if index == base:
                 return None
-            return ratio_spread(mine, points[base][1])
+            return ratio_spread(figures, points[base][1])
         # The first two points differ by less than the noise of the machine, so a line through them is meaningless.
         if index < (3 if self.comparison == "line" else 1):
             return None
-        (start, first), (near, previous) = points[0], points[index - 1]
-        found: list[float] = []
-        for number in mine.keys() & first.keys() & previous.keys():
+        (first_position, first_figures), (previous_position, previous_figures) = points[0], points[index - 1]
+        values: list[float] = []
+        for number in figures.keys() & first_figures.keys() & previous_figures.keys():
             if self.comparison == "unit":
-                found.append((mine[number] - first[number]) / (points[index][0] - start))
+                values.append((figures[number] - first_figures[number]) / (points[index][0] - first_position))
                 continue
-            slope = (previous[number] - first[number]) / (near - start)
-            found.append(mine[number] / (first[number] + slope * (points[index][0] - start)))
-        return make_spread(found)
+            slope = (previous_figures[number] - first_figures[number]) / (previous_position - first_position)
+            values.append(figures[number] / (first_figures[number] + slope * (points[index][0] - first_position)))
+        return make_spread(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ class Curve:
 
 def _figure_by_point(measured: Mapping[str, Sequence[RoundFigures]], figure: str) -> list[tuple[int, ByRound]]:
     return [
-        (point_value(name), {number: figures[figure] for number, figures in found if figure in figures})
-        for name, found in measured.items()
+        (point_value(name), {number: figures[figure] for number, figures in rounds if figure in figures})
+        for name, rounds in measured.items()
     ]
 
 

@@ -53,8 +53,8 @@ class Inputs:
     @property
     def urls(self) -> dict[str, str]:
         """The URLs of the upstream stub, as issuer, audience and upstream."""
-        found: dict[str, str] = json.loads((self.directory / "places.json").read_text())
-        return found
+        urls: dict[str, str] = json.loads((self.directory / "urls.json").read_text())
+        return urls
 
     def tokens(self, *, callers: bool = False, forged: bool = False) -> Iterator[str]:
         """An infinite sequence of different tokens: of one caller or of different ones, signed with the provider's key
@@ -64,9 +64,9 @@ class Inputs:
         if forged:
             key = generate_private_key(SECP256R1())
         assert isinstance(key, EllipticCurvePrivateKey)
-        issuer, begun = self.urls["issuer"], time.time_ns()
+        issuer, start = self.urls["issuer"], time.time_ns()
         names = (f"user-{number}" if callers else "user-1" for number in count(2))
-        return (sign_jwt(key, token_claims(issuer, f"{begun}-{number}", next(names))) for number in count())
+        return (sign_jwt(key, token_claims(issuer, f"{start}-{number}", next(names))) for number in count())
 
     def write_keys(self) -> None:
         """Write a key pair, its public key also as a JWK set, and the tools."""
@@ -84,8 +84,8 @@ class Inputs:
 
     def write_urls(self, url: str) -> None:
         """Write the URLs of the upstream stub, and a token issued for them."""
-        places = {"issuer": url, "audience": AUDIENCE, "upstream": f"{url}/small"}
-        (self.directory / "places.json").write_text(json.dumps(places))
+        urls = {"issuer": url, "audience": AUDIENCE, "upstream": f"{url}/small"}
+        (self.directory / "urls.json").write_text(json.dumps(urls))
         (self.directory / "token").write_text(next(self.tokens()))
 
 
@@ -122,12 +122,12 @@ def make_tools(number: int) -> list[dict[str, Any]]:
     that runs can be compared.
     """
     words = cycle(WORDS)
-    made: list[dict[str, Any]] = [
+    tools: list[dict[str, Any]] = [
         {"name": "echo", "description": "Answers with its argument.", "inputSchema": text_schema("text")},
         {"name": "fetch_report", "description": "Fetches a report.", "inputSchema": text_schema("id")},
     ]
 
-    def says(length: int) -> str:
+    def make_sentence(length: int) -> str:
         return " ".join(islice(words, length)).capitalize() + "."
 
     for index in range(2, number):
@@ -143,18 +143,18 @@ def make_tools(number: int) -> list[dict[str, Any]]:
             "additionalProperties": False,
         }
         properties = {
-            f"{noun}Id": {"type": "string", "description": says(11), "pattern": "^[A-Za-z0-9]{1,40}$"},
-            "from": {"type": "string", "description": says(9)},
-            "to": {"type": "string", "description": says(9)},
+            f"{noun}Id": {"type": "string", "description": make_sentence(11), "pattern": "^[A-Za-z0-9]{1,40}$"},
+            "from": {"type": "string", "description": make_sentence(9)},
+            "to": {"type": "string", "description": make_sentence(9)},
             "status": {
                 "type": "array",
                 "items": {"type": "string", "enum": ["active", "paused", "ended"]},
-                "description": says(10),
+                "description": make_sentence(10),
                 "maxItems": 3,
             },
-            "maxResults": {"type": "integer", "minimum": 1, "maximum": 500, "description": says(10)},
-            "ascending": {"type": "boolean", "description": says(10)},
-            "filters": {"type": "array", "description": says(12), "items": rule},
+            "maxResults": {"type": "integer", "minimum": 1, "maximum": 500, "description": make_sentence(10)},
+            "ascending": {"type": "boolean", "description": make_sentence(10)},
+            "filters": {"type": "array", "description": make_sentence(12), "items": rule},
         }
         schema = {
             "type": "object",
@@ -163,5 +163,5 @@ def make_tools(number: int) -> list[dict[str, Any]]:
             "additionalProperties": False,
         }
         name = f"{VERBS[index % len(VERBS)]}_{noun}_{index:04d}"
-        made.append({"name": name, "description": says(40), "inputSchema": schema})
-    return made
+        tools.append({"name": name, "description": make_sentence(40), "inputSchema": schema})
+    return tools

@@ -44,9 +44,9 @@ class LimitServer:
         self.level = level
         self._urls = inputs.urls
         self._key: Any = load_pem_public_key((inputs.directory / "public.pem").read_bytes())
-        listed = json.loads((inputs.directory / "tools.json").read_text())[:tools]
+        definitions = json.loads((inputs.directory / "tools.json").read_text())[:tools]
         # The list never changes, so it is encoded once.
-        self._tools_json = orjson.dumps({"tools": listed})
+        self._tools_json = orjson.dumps({"tools": definitions})
         self._claims: dict[bytes, Message] = {}
         self._sessions: dict[str, float] = {}
         self._streams: dict[str, web.StreamResponse] = {}
@@ -63,15 +63,15 @@ class LimitServer:
         if self.level == "b":
             return self._verify(token)
         key = hashlib.sha256(token.encode()).digest()
-        known = self._claims.get(key)
-        if known is not None and known["exp"] > time.time():
-            return known
+        claims = self._claims.get(key)
+        if claims is not None and claims["exp"] > time.time():
+            return claims
         if len(self._claims) >= MAX_TOKENS:
             del self._claims[next(iter(self._claims))]
-        known = self._claims[key] = self._verify(token)
-        return known
+        claims = self._claims[key] = self._verify(token)
+        return claims
 
-    async def _answer(self, message: Message) -> bytes:
+    async def _respond(self, message: Message) -> bytes:
         result: Message = {}
         if message["method"] == "tools/list":
             return b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (message["id"], self._tools_json)
@@ -98,7 +98,7 @@ class LimitServer:
         message = orjson.loads(await request.read())
         if "id" not in message:
             return web.Response(status=202)
-        return web.Response(body=await self._answer(message), content_type="application/json")
+        return web.Response(body=await self._respond(message), content_type="application/json")
 
     async def post(self, request: web.Request) -> web.Response:
         """Handle POST /mcp."""
@@ -106,7 +106,7 @@ class LimitServer:
         message = orjson.loads(await request.read())
         if "id" not in message:
             return web.Response(status=202)
-        body, headers = await self._answer(message), {}
+        body, headers = await self._respond(message), {}
         if message["method"] == "initialize":
             headers["Mcp-Session-Id"] = session = secrets.token_hex(16)
             self._sessions[session] = time.monotonic()
@@ -140,7 +140,7 @@ class LimitServer:
         self._authenticate(request)
         message = orjson.loads(await request.read())
         if "id" in message:
-            body = await self._answer(message)
+            body = await self._respond(message)
             await self._streams[request.query["session"]].write(b"event: message\ndata: %b\n\n" % body)
         return web.Response(status=202)
 

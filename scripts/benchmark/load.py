@@ -43,29 +43,29 @@ MIN_WINDOW_SECONDS = 30.0
 
 async def _open_callers(job: Job, target: Target, meter: Meter) -> tuple[list[Caller], list[tuple[Connection, str]]]:
     """A caller for each connection, after checking its first response completely; and the sessions to end."""
-    message, least = request_message(job)
-    made: list[Caller] = []
+    message, min_occurrences = request_message(job)
+    callers: list[Caller] = []
     tokens = Inputs(Path(job.inputs)).tokens()
 
-    async def begun() -> tuple[Connection, str]:
+    async def open_caller_session() -> tuple[Connection, str]:
         connection = await connect(target)
         return connection, await open_session(target, connection)
 
     # All at once, because a handshake can be slow without using CPU.
-    sessions = await asyncio.gather(*(begun() for _ in range(job.connections)))
+    sessions = await asyncio.gather(*(open_caller_session() for _ in range(job.connections)))
     for index, (connection, session) in enumerate(sessions):
         parts = target.post(message, session)
         number = ID_PLACEHOLDER + index * _numbers_per_connection(job)
         result = parse_result(*await connection.request(fill_id(parts, number)), number)
         _check_result(job, result, number)
         if job.operation == "fresh":
-            caller: Caller = NewTokenCaller(connection, meter, job, parts, least)
+            caller: Caller = NewTokenCaller(connection, meter, job, parts, min_occurrences)
             assert isinstance(caller, NewTokenCaller)
             caller.tokens, caller.old_token = tokens, target.token.encode()
         else:
-            caller = Caller(connection, meter, job, parts, least)
-        made.append(caller)
-    return made, sessions
+            caller = Caller(connection, meter, job, parts, min_occurrences)
+        callers.append(caller)
+    return callers, sessions
 
 
 def _numbers_per_connection(job: Job) -> int:
@@ -79,27 +79,27 @@ def _check_result(job: Job, result: Message, number: int) -> None:
             raise MeasurementFailed(f"{len(result['tools'])} tools are listed, not {job.count}")
         return
     text = result["content"][0]["text"]
-    whole = f"text-{number}-which-comes-back"
+    expected = f"text-{number}-which-comes-back"
     if job.size:
-        if not text.startswith(whole) or len(text) != job.size:
+        if not text.startswith(expected) or len(text) != job.size:
             raise MeasurementFailed(f"the wrong text: {len(text)} of {job.size} {text[:200]}")
         return
-    if (f"r-{number}" not in text) if job.operation == "fetch" else text != whole:
+    if (f"r-{number}" not in text) if job.operation == "fetch" else text != expected:
         raise MeasurementFailed(f"the wrong text: {text[:200]}")
 
 
 async def _open_legacy_callers(job: Job, target: Target, meter: Meter) -> list[Caller]:
-    message, least = request_message(job)
+    message, min_occurrences = request_message(job)
 
-    async def begun() -> Caller:
+    async def open_caller() -> Caller:
         post = await connect(target)
         session = LegacySession(target, await connect(target))
         await session.open(post)
-        caller = LegacyCaller(post, meter, job, target.post(message, path=session.path), least)
+        caller = LegacyCaller(post, meter, job, target.post(message, path=session.path), min_occurrences)
         caller.attach(session)
         return caller
 
-    return await asyncio.gather(*(begun() for _ in range(job.connections)))
+    return await asyncio.gather(*(open_caller() for _ in range(job.connections)))
 
 
 async def _run_handshakes(target: Target, meter: Meter) -> None:
@@ -111,7 +111,7 @@ async def _run_handshakes(target: Target, meter: Meter) -> None:
         except MeasurementFailed as failure:
             meter.record_failure(str(failure))
             return
-        meter.record_answer(since)
+        meter.record_response(since)
 
 
 async def run_job(job: Job) -> dict[str, Any]:
@@ -133,9 +133,9 @@ async def run_job(job: Job) -> dict[str, Any]:
     await asyncio.sleep(job.warmup)
     measured = await _measure_window(job, meter)
     meter.sending = False
-    _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
-    if late:
-        meter.record_failure(f"{len(late)} requests were never answered")
+    _, pending = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+    if pending:
+        meter.record_failure(f"{len(pending)} requests received no response")
     for connection, session in sessions:
         if not connection.closed:
             await close_session(target, connection, session)
@@ -157,18 +157,18 @@ async def _measure_window(job: Job, meter: Meter) -> dict[str, Any]:
             break
     meter.measuring = False
     after = (time.perf_counter(), machine.cpu_seconds(job.pid), _busy_seconds(job), time.process_time())
-    wall, served, busy, own = (late - early for late, early in zip(after, before, strict=True))
+    wall_seconds, server_cpu, core_busy, load_cpu = (late - early for late, early in zip(after, before, strict=True))
     ordered = sorted(meter.latencies)
     if not ordered:
-        raise MeasurementFailed(f"nothing was answered in {wall:.1f} s {meter.first_failure}")
+        raise MeasurementFailed(f"no response in {wall_seconds:.1f} s {meter.first_failure}")
     return {
         "requests": len(ordered),
-        "rps": len(ordered) / wall,
+        "rps": len(ordered) / wall_seconds,
         "p50_ms": percentile(ordered, 0.5) * 1e3,
         "p99_ms": percentile(ordered, 0.99) * 1e3,
-        "cpu_us": served / len(ordered) * 1e6,
-        "foreign": max(0.0, busy - served) / wall,
-        "load_busy": own / wall,
+        "cpu_us": server_cpu / len(ordered) * 1e6,
+        "foreign": max(0.0, core_busy - server_cpu) / wall_seconds,
+        "load_busy": load_cpu / wall_seconds,
     }
 
 
@@ -178,11 +178,11 @@ def _busy_seconds(job: Job) -> float:
 
 def main() -> None:
     """Run the job given on the command line."""
-    from .fairness import SCENES
+    from .fairness import SCENARIOS
     from .probe import hold, measure_sessions, measure_streams
 
     job = Job(**json.loads(sys.argv[1]))
-    work = {"sessions": measure_sessions, "streams": measure_streams, "hold": hold, **SCENES}.get(
+    work = {"sessions": measure_sessions, "streams": measure_streams, "hold": hold, **SCENARIOS}.get(
         job.operation, run_job
     )
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 # CPUCLOCK_SCHED of the kernel: the time for which the scheduler ran a process.
@@ -29,8 +29,8 @@ class Cores:
 
 def choose_cores() -> Cores:
     """Choose two cores available to this process; with one, client and server would compete for it."""
-    usable = sorted(os.sched_getaffinity(0))
-    return Cores(usable[0], usable[1]) if len(usable) > 1 else Cores()
+    available = sorted(os.sched_getaffinity(0))
+    return Cores(available[0], available[1]) if len(available) > 1 else Cores()
 
 
 def pin_to_core(core: int | None) -> Callable[[], None] | None:
@@ -38,10 +38,10 @@ def pin_to_core(core: int | None) -> Callable[[], None] | None:
     if core is None:
         return None
 
-    def stay() -> None:
+    def pin() -> None:
         os.sched_setaffinity(0, {core})
 
-    return stay
+    return pin
 
 
 def cpu_seconds(pid: int) -> float:
@@ -68,12 +68,12 @@ def busy_seconds(core: int) -> float:
 
 def raise_file_limit() -> int:
     """Raise the limit on open files to the hard limit, also for child processes; returns it."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    return hard_limit
 
 
-def run_async(work: Coroutine[Any, Any, T]) -> T:
+def run_async(work: Coroutine[Any, Any, Result]) -> Result:
     """Run *work* and return its result, on uvloop if it is installed."""
     try:
         from uvloop import new_event_loop

@@ -27,42 +27,42 @@ def _target(job: Job) -> Target:
 
 async def _open_many(target: Target, count: int, work: Opener) -> list[Connection]:
     """Run *work* *count* times over a few connections; returns the connections that stay open."""
-    left = iter(range(count))
-    opened: list[Connection] = []
+    remaining = iter(range(count))
+    open_connections: list[Connection] = []
 
-    async def some() -> None:
+    async def open_some() -> None:
         connection = await connect(target)
-        for _ in left:
+        for _ in remaining:
             item = await work(connection)
             if item is not None:
-                opened.append(item)
+                open_connections.append(item)
         connection.transport.close()
 
-    await asyncio.gather(*(some() for _ in range(min(MAX_CONCURRENT_OPENS, count))))
-    return opened
+    await asyncio.gather(*(open_some() for _ in range(min(MAX_CONCURRENT_OPENS, count))))
+    return open_connections
 
 
 def _session_opener(target: Target) -> Opener:
-    async def begin(connection: Connection) -> None:
+    async def open_one(connection: Connection) -> None:
         await open_session(target, connection)
 
-    return begin
+    return open_one
 
 
 def _stream_opener(target: Target) -> Opener:
-    async def begin(connection: Connection) -> Connection:
+    async def open_one(connection: Connection) -> Connection:
         session = LegacySession(target, await connect(target))
         await session.open(connection)
         return session.stream
 
-    return begin
+    return open_one
 
 
 async def measure_sessions(job: Job) -> dict[str, Any]:
     """Measure the memory of idle sessions."""
     target = _target(job)
-    first = await connect(target)
-    await close_session(target, first, await open_session(target, first))
+    connection = await connect(target)
+    await close_session(target, connection, await open_session(target, connection))
     await asyncio.sleep(SETTLE_SECONDS)
     before = machine.resident_bytes(job.pid)
     await _open_many(target, job.count, _session_opener(target))
@@ -78,39 +78,39 @@ async def measure_streams(job: Job) -> dict[str, Any]:
         item.transport.abort()
     await asyncio.sleep(SETTLE_SECONDS)
     before = machine.resident_bytes(job.pid)
-    opened = await _open_many(target, job.count, _stream_opener(target))
+    streams = await _open_many(target, job.count, _stream_opener(target))
     await asyncio.sleep(SETTLE_SECONDS)
     after = machine.resident_bytes(job.pid)
-    watched: dict[str, Any] = {}
+    idle_figures: dict[str, Any] = {}
     if job.idle:
-        spent = machine.cpu_seconds(job.pid)
+        cpu_before = machine.cpu_seconds(job.pid)
         await asyncio.sleep(job.idle)
-        watched["idle_share"] = (machine.cpu_seconds(job.pid) - spent) / job.idle
-    lost = sum(item.closed for item in opened)
+        idle_figures["idle_share"] = (machine.cpu_seconds(job.pid) - cpu_before) / job.idle
+    closed_count = sum(item.closed for item in streams)
     for _ in range(2):
-        for item in opened:
+        for item in streams:
             item.transport.abort()
         await asyncio.sleep(SETTLE_SECONDS)
-        opened = await _open_many(target, job.count, _stream_opener(target))
+        streams = await _open_many(target, job.count, _stream_opener(target))
     await asyncio.sleep(SETTLE_SECONDS)
-    again = machine.resident_bytes(job.pid)
-    return watched | {
+    reopened = machine.resident_bytes(job.pid)
+    return idle_figures | {
         "rss_mb": before / MB,
         "full_mb": after / MB,
         "bytes_each": max(0, after - before) / job.count,
-        "regrown_mb": (again - after) / MB,
-        "failures": lost,
-        "failure": f"{lost} streams were closed by the server" if lost else "",
+        "regrown_mb": (reopened - after) / MB,
+        "failures": closed_count,
+        "failure": f"{closed_count} streams were closed by the server" if closed_count else "",
     }
 
 
 async def hold(job: Job) -> dict[str, Any]:
     """Open sessions or streams, report that they are open, and keep them until this process is killed."""
     target = _target(job)
-    kept = await _open_many(
+    connections = await _open_many(
         target, job.count, _stream_opener(target) if job.tool == "streams" else _session_opener(target)
     )
     print('{"holding": true}', flush=True)
-    while not any(item.closed for item in kept):
+    while not any(item.closed for item in connections):
         await asyncio.sleep(1)
     return {"error": "the server closed streams that were held"}

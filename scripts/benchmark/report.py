@@ -49,11 +49,11 @@ def _column_widths(rows: Rows) -> list[int]:
 def rst_table(rows: Rows) -> str:
     """Rows, starting with the heading, as a simple reStructuredText table."""
     widths = _column_widths(rows)
-    edge = "  ".join("=" * width for width in widths)
-    heading, *others = (
+    border = "  ".join("=" * width for width in widths)
+    heading, *body_lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
-    return "\n".join([edge, heading, edge, *others, edge])
+    return "\n".join([border, heading, border, *body_lines, border])
 
 
 def markdown_table(rows: Rows) -> str:
@@ -64,8 +64,8 @@ def markdown_table(rows: Rows) -> str:
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
         return f"| {' | '.join(padded)} |"
 
-    heading, *others = rows
-    return "\n".join([line(heading), line(["-" * width for width in widths]), *map(line, others)])
+    heading, *body_rows = rows
+    return "\n".join([line(heading), line(["-" * width for width in widths]), *map(line, body_rows)])
 
 
 def _format_spread(value: Spread | None, digits: int) -> str:
@@ -81,14 +81,18 @@ def make_report(
         *notes,
     ]
     for name, suite in SUITES.items():
-        mine = [record for record in records if record.suite == name]
-        if mine and suite.mode in ("growth", "fairness"):
-            parts.append(f"## {name}: {suite.description}\n\n{_whole_section(suite, mine, table_format)}")
+        suite_records = [record for record in records if record.suite == name]
+        if suite_records and suite.mode in ("growth", "fairness"):
+            parts.append(
+                f"## {name}: {suite.description}\n\n{_single_table_section(suite, suite_records, table_format)}"
+            )
             continue
-        for connections in dict.fromkeys(record.connections for record in mine):
-            some = [record for record in mine if record.connections == connections]
-            where = f", c={connections}" if connections else ""
-            parts.append(f"## {name}{where}: {suite.description}\n\n{_suite_section(suite, some, table_format)}")
+        for connections in dict.fromkeys(record.connections for record in suite_records):
+            load_records = [record for record in suite_records if record.connections == connections]
+            connections_label = f", c={connections}" if connections else ""
+            parts.append(
+                f"## {name}{connections_label}: {suite.description}\n\n{_suite_section(suite, load_records, table_format)}"
+            )
     if len(rows := comparison_rows(records)) > 1:
         parts.append(f"## Against the other checkout\n\n{table_format(rows)}")
     parts.append(f"## Goals\n\n{goals_table(records, table_format=table_format)}")
@@ -100,7 +104,7 @@ def _void_lines(records: Sequence[Measurement]) -> list[str]:
     return [f"- void: {record.server}, round {record.round + 1}: {record.error}" for record in void]
 
 
-def _whole_section(suite: Suite, records: Sequence[Measurement], table_format: TableFormat) -> str:
+def _single_table_section(suite: Suite, records: Sequence[Measurement], table_format: TableFormat) -> str:
     """The section of a suite with one table: a curve, or the fairness scenarios."""
     if suite.name not in CURVES:
         return "\n".join([goals_table(records, FAIRNESS_CHECKS, table_format), *_void_lines(records)])
@@ -133,8 +137,8 @@ def _load_rows(by_server: dict[str, list[Measurement]]) -> list[Sequence[str]]:
         for figure, digits in (("rps", 0), ("p50_ms", 2), ("p99_ms", 2)):
             row.append(_format_spread(make_spread(_figure_by_round(records, figure).values()), digits))
         row.append(_format_spread(make_spread(cpu.values()), 0))
-        for other in ("ours", base):
-            row.append(_format_spread(ratio_spread(cpu, _figure_by_round(by_server.get(other, []), "cpu_us")), 2))
+        for baseline in ("ours", base):
+            row.append(_format_spread(ratio_spread(cpu, _figure_by_round(by_server.get(baseline, []), "cpu_us")), 2))
         foreign = make_spread(_figure_by_round(records, "foreign").values())
         row.append(f"{foreign.median:.0%}" if foreign is not None else "")
         rows.append(row)
@@ -143,7 +147,7 @@ def _load_rows(by_server: dict[str, list[Measurement]]) -> list[Sequence[str]]:
 
 def _fresh_rows(suite: Suite, by_server: dict[str, list[Measurement]]) -> list[Sequence[str]]:
     columns = FRESH_COLUMNS[suite.mode]
-    mine = by_server.get("ours", [])
+    our_records = by_server.get("ours", [])
     last = "start over ours" if suite.mode == "startup" else "bytes over ours"
     figure = columns[0][0] if suite.mode == "startup" else "bytes_each"
     rows: list[Sequence[str]] = [("server", "runs", *(title for _, title, _ in columns), last)]
@@ -151,35 +155,43 @@ def _fresh_rows(suite: Suite, by_server: dict[str, list[Measurement]]) -> list[S
         cells = [
             _format_spread(make_spread(_figure_by_round(records, key).values()), digits) for key, _, digits in columns
         ]
-        over = _format_spread(ratio_spread(_figure_by_round(records, figure), _figure_by_round(mine, figure)), 2)
-        rows.append([name, str(len(records)), *cells, over])
+        ratio = _format_spread(
+            ratio_spread(_figure_by_round(records, figure), _figure_by_round(our_records, figure)), 2
+        )
+        rows.append([name, str(len(records)), *cells, ratio])
     return rows
 
 
 def goals_table(
     records: Sequence[Measurement], checks: Sequence[Check] = CHECKS, table_format: TableFormat = markdown_table
 ) -> str:
-    """The goals measured in this run, and which others were not."""
+    """The goals measured in this run, and how many others were not."""
     name = "goal" if checks is CHECKS else "row"
     rows: list[Sequence[str]] = [(name, "what", "bound", "measured", "met")]
-    silent: dict[int | str, int] = {}
+    unmeasured: dict[int | str, int] = {}
     for check in checks:
         value = check.value(records)
-        met = check.verdict(value)
-        if met == NOT_MEASURED:
-            silent[check.goal] = silent.get(check.goal, 0) + 1
+        verdict = check.verdict(value)
+        if verdict == NOT_MEASURED:
+            unmeasured[check.goal] = unmeasured.get(check.goal, 0) + 1
             continue
         digits = DIGITS.get(check.figure, 2)
-        rows.append([str(check.goal), check.description, check.bound, _format_spread(value, digits), met])
+        rows.append([str(check.goal), check.description, check.bound, _format_spread(value, digits), verdict])
         if check.goal == 1 and (cost := log_cost(records)) is not None:
-            within = (
+            log_verdict = (
                 "yes"
                 if cost.median <= MAX_LOG_MICROSECONDS
                 else f"no, {cost.median - MAX_LOG_MICROSECONDS:.0f} µs over"
             )
             rows.append(
-                ["1", "call: µs that the request log adds", f"at most {MAX_LOG_MICROSECONDS:g}", cost.format(1), within]
+                [
+                    "1",
+                    "call: µs that the request log adds",
+                    f"at most {MAX_LOG_MICROSECONDS:g}",
+                    cost.format(1),
+                    log_verdict,
+                ]
             )
-    silent_goals = ", ".join(f"{goal} ({count})" for goal, count in silent.items())
-    silence = f"{NOT_MEASURED} ({name}, number of comparisons): {silent_goals}" if silent_goals else ""
-    return "\n\n".join(filter(None, (table_format(rows) if len(rows) > 1 else "", silence)))
+    unmeasured_goals = ", ".join(f"{goal} ({count})" for goal, count in unmeasured.items())
+    unmeasured_line = f"{NOT_MEASURED} ({name}, number of comparisons): {unmeasured_goals}" if unmeasured_goals else ""
+    return "\n\n".join(filter(None, (table_format(rows) if len(rows) > 1 else "", unmeasured_line)))

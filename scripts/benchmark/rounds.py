@@ -46,26 +46,26 @@ def measure_suite(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit
 def _measure_load(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
     connections = plan.connections or suite.connections
     with ExitStack() as stack:
-        standing: list[tuple[Entry, RunningServer]] = []
+        servers: list[tuple[Entry, RunningServer]] = []
         for entry in entries:
             try:
                 running = start_entry(entry, plan)
-            except ServerFailed as broken:
-                emit(Measurement(suite.name, entry.name, 0, connections[0], error=str(broken)))
+            except ServerFailed as error:
+                emit(Measurement(suite.name, entry.name, 0, connections[0], error=str(error)))
                 continue
             stack.callback(running.stop)
             _warm_up(suite, entry, running, plan, 32)
-            standing.append((entry, running))
+            servers.append((entry, running))
         for number in range(plan.rounds):
             for count in connections:
-                for entry, running in standing:
+                for entry, running in servers:
                     job = make_job(suite, entry, running, plan, count, plan.seconds)
                     emit(make_measurement(suite, entry, number, count, measure_undisturbed(job, plan)))
 
 
 def _warm_up(suite: Suite, entry: Entry, running: RunningServer, plan: Plan, connections: int) -> None:
-    warm = WARMUP_SECONDS * (WARMUP_FACTOR if running.kind.compiles_at_runtime else 1.0)
-    run_load(make_job(suite, entry, running, plan, connections, min(warm, 3 * plan.seconds)), plan)
+    seconds = WARMUP_SECONDS * (WARMUP_FACTOR if running.kind.compiles_at_runtime else 1.0)
+    run_load(make_job(suite, entry, running, plan, connections, min(seconds, 3 * plan.seconds)), plan)
 
 
 def _measure_growth(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
@@ -85,10 +85,10 @@ def _measure_growth(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Em
                 ]
                 for _ in range(TURNS_PER_ROUND)
             ]
-            for (entry, _, figures), *found in zip(points, *turns, strict=True):
+            for (entry, _, figures), *entry_turns in zip(points, *turns, strict=True):
                 emit(
                     make_measurement(
-                        suite, entry, number, _connection_count(suite, entry), figures | _cheapest_turn(found)
+                        suite, entry, number, _connection_count(suite, entry), figures | _cheapest_turn(entry_turns)
                     )
                 )
 
@@ -103,8 +103,8 @@ def _job_at_point(suite: Suite, entry: Entry, running: RunningServer, plan: Plan
 
 def _cheapest_turn(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The turn with the least CPU per call; a void one, if there is any."""
-    void = (found for found in turns if found.get("error") or found.get("failures"))
-    return next(void, None) or min(turns, key=lambda found: float(found["cpu_us"]))
+    void = (turn for turn in turns if turn.get("error") or turn.get("failures"))
+    return next(void, None) or min(turns, key=lambda turn: float(turn["cpu_us"]))
 
 
 def _start_point(suite: Suite, entry: Entry, plan: Plan, stack: ExitStack) -> tuple[RunningServer, dict[str, Any]]:
@@ -125,34 +125,38 @@ def _measure_idle(points: Sequence[tuple[RunningServer, dict[str, Any]]], second
     """Measure the servers while they receive no requests."""
     before = [machine.cpu_seconds(running.pid) for running, _ in points]
     time.sleep(seconds)
-    for (running, figures), spent in zip(points, before, strict=True):
-        figures["idle_share"] = (machine.cpu_seconds(running.pid) - spent) / seconds
+    for (running, figures), cpu_before in zip(points, before, strict=True):
+        figures["idle_share"] = (machine.cpu_seconds(running.pid) - cpu_before) / seconds
 
 
 def _measure_point(job: Job, suite: Suite, plan: Plan) -> dict[str, Any]:
-    found = run_load(job, plan)
-    if suite.second_operation and not found.get("error"):
-        also = run_load(replace(job, operation=suite.second_operation), plan)
-        found |= {"also_us": also["cpu_us"]} if "cpu_us" in also else also
-    if job.size and "rps" in found:
-        found["mb_per_s"] = found["rps"] * job.size / 1e6
-    return found | {"rss_mb": machine.resident_bytes(job.pid) / MB}
+    figures = run_load(job, plan)
+    if suite.second_operation and not figures.get("error"):
+        second_figures = run_load(replace(job, operation=suite.second_operation), plan)
+        figures |= {"also_us": second_figures["cpu_us"]} if "cpu_us" in second_figures else second_figures
+    if job.size and "rps" in figures:
+        figures["mb_per_s"] = figures["rps"] * job.size / 1e6
+    return figures | {"rss_mb": machine.resident_bytes(job.pid) / MB}
 
 
 def _measure_fresh(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
     for number in range(plan.rounds):
         for entry in entries:
-            fetches = count_key_fetches(plan.inputs)
+            earlier_fetches = count_key_fetches(plan.inputs)
             try:
                 running = start_entry(entry, plan)
-            except ServerFailed as broken:
-                emit(Measurement(suite.name, entry.name, number, 0, error=str(broken)))
+            except ServerFailed as error:
+                emit(Measurement(suite.name, entry.name, number, 0, error=str(error)))
                 continue
             try:
-                found = _measure_process(suite, entry, running, plan)
+                figures = _measure_process(suite, entry, running, plan)
                 emit(
                     make_measurement(
-                        suite, entry, number, 0, found | {"key_fetches": count_key_fetches(plan.inputs) - fetches}
+                        suite,
+                        entry,
+                        number,
+                        0,
+                        figures | {"key_fetches": count_key_fetches(plan.inputs) - earlier_fetches},
                     )
                 )
             finally:

@@ -57,7 +57,7 @@ def has_packages(*names: str) -> bool:
 def server_kinds() -> dict[str, ServerKind]:
     """All programs by name."""
     python, node = peers_python(), shutil.which("node") or "node"
-    every = [
+    kinds = [
         ServerKind("ours", (sys.executable, str(ROOT / "scripts" / "bench_server.py"))),
         ServerKind("limit", (sys.executable, "-m", "scripts.benchmark.limits")),
         ServerKind("py-sdk", (python, str(PEERS_DIRECTORY / "py_sdk.py")), lambda: has_modules("mcp", "uvicorn")),
@@ -65,15 +65,15 @@ def server_kinds() -> dict[str, ServerKind]:
             "py-fastmcp", (python, str(PEERS_DIRECTORY / "py_fastmcp.py")), lambda: has_modules("fastmcp", "uvicorn")
         ),
     ]
-    needed = {
+    node_packages = {
         "ts-sdk1": ("@modelcontextprotocol/sdk",),
         "ts-sdk2": ("@modelcontextprotocol/server", "@modelcontextprotocol/node", "@modelcontextprotocol/express"),
         "ts-fastmcp": ("fastmcp",),
     }
-    for name, packages in needed.items():
+    for name, packages in node_packages.items():
         command = (node, str(NODE_DIRECTORY / f"{name.removeprefix('ts-')}.mjs"))
-        every.append(ServerKind(name, command, partial(has_packages, *packages), compiles_at_runtime=True))
-    return {kind.name: kind for kind in every}
+        kinds.append(ServerKind(name, command, partial(has_packages, *packages), compiles_at_runtime=True))
+    return {kind.name: kind for kind in kinds}
 
 
 def peer_remarks() -> list[str]:
@@ -148,23 +148,23 @@ def start_server(
         port = ports.take()
         command = [*kind.command, "--port", str(port), "--inputs", str(inputs.directory), *options]
         with open(log, "ab") as output:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             process = subprocess.Popen(
                 command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=output, preexec_fn=machine.pin_to_core(core)
             )
         running = RunningServer(name, kind, port, process)
         expected_status = 401 if cold else None if "--legacy" in options else 200
-        if _wait_for_answer(running, "" if cold else inputs.token, expected_status):
-            running.startup_seconds = time.perf_counter() - begun
+        if _wait_for_response(running, "" if cold else inputs.token, expected_status):
+            running.startup_seconds = time.perf_counter() - started
             return running
-        ended = process.poll() is not None
+        has_ended = process.poll() is not None
         running.stop()
-        if not ended:
+        if not has_ended:
             break
     raise ServerFailed(f"{name} does not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def _wait_for_answer(running: RunningServer, token: str, expected_status: int | None) -> bool:
+def _wait_for_response(running: RunningServer, token: str, expected_status: int | None) -> bool:
     """Wait until the server responds with the *expected_status*, if any; False if its process ended, for example because
     the port was taken, or on a timeout.
     """

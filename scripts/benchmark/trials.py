@@ -98,8 +98,8 @@ def make_job(suite: Suite, entry: Entry, running: RunningServer, plan: Plan, con
 
 
 def measure_undisturbed(job: Job, plan: Plan) -> dict[str, Any]:
-    """The result, or that of a second try if other processes used less of the core during it. Only that decides which
-    of the two counts.
+    """The result, or that of a second run if other processes used less of the core during it. Nothing else decides
+    between the two.
     """
     first = run_load(job, plan)
     if first.get("error") or first["foreign"] <= MAX_FOREIGN_SHARE:
@@ -109,12 +109,12 @@ def measure_undisturbed(job: Job, plan: Plan) -> dict[str, Any]:
     return {**better, "attempts": 2}
 
 
-def make_measurement(suite: Suite, entry: Entry, number: int, connections: int, found: dict[str, Any]) -> Measurement:
+def make_measurement(suite: Suite, entry: Entry, number: int, connections: int, result: dict[str, Any]) -> Measurement:
     """The result as a record: void if a response was wrong."""
-    error = found.get("error", "")
-    if found.get("failures"):
-        error = f"{found['failures']} wrong responses, the first: {found['failure']}"
-    figures = {name: value for name, value in found.items() if isinstance(value, (int, float))}
+    error = result.get("error", "")
+    if result.get("failures"):
+        error = f"{result['failures']} wrong responses, the first: {result['failure']}"
+    figures = {name: value for name, value in result.items() if isinstance(value, (int, float))}
     return Measurement(suite.name, entry.name, number, connections, figures, error)
 
 
@@ -126,7 +126,7 @@ def run_load(job: Job, plan: Plan) -> dict[str, Any]:
     """Run a job in its own process; returns its result, or the reason for a failure."""
     limit = 120 + 10 * (job.seconds + job.idle)
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             _load_command(job),
             cwd=ROOT,
             capture_output=True,
@@ -135,12 +135,12 @@ def run_load(job: Job, plan: Plan) -> dict[str, Any]:
             timeout=limit,
             preexec_fn=machine.pin_to_core(plan.cores.load),
         )
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
+        result: dict[str, Any] = json.loads(process.stdout)
+        return result
     except subprocess.TimeoutExpired:
         return {"error": f"not done within {limit:.0f} s"}
     except ValueError:
-        return {"error": done.stderr.strip()[-600:] or "the load process ended without output"}
+        return {"error": process.stderr.strip()[-600:] or "the load process ended without output"}
 
 
 @contextmanager

@@ -35,14 +35,14 @@ TOKEN_RESPONSE = json.dumps(
 
 KEYS_PATH = b"/.well-known/jwks.json"
 # Returns the number of requests for the keys.
-KEY_FETCHES_PATH = "/asked"
+KEY_FETCHES_PATH = "/key-fetches"
 SLOW_SECONDS = 1.0
 
 
 def count_key_fetches(inputs: Inputs) -> int:
     """The number of requests for the keys so far."""
-    with urlopen(inputs.urls["issuer"] + KEY_FETCHES_PATH, timeout=10) as answer:
-        return int(answer.read())
+    with urlopen(inputs.urls["issuer"] + KEY_FETCHES_PATH, timeout=10) as response:
+        return int(response.read())
 
 
 def report_parts() -> tuple[bytes, bytes]:
@@ -76,16 +76,16 @@ class UpstreamProtocol(asyncio.Protocol):
             if len(self._received) < end + 4 + size:
                 return
             self._received = self._received[end + 4 + size :]
-            self._answer(head)
+            self._respond(head)
 
     @staticmethod
     def _body_size(head: bytes) -> int:
         if head.startswith(b"GET "):
             return 0
-        _, _, rest = head.lower().partition(b"\r\ncontent-length:")
-        return int(rest.partition(b"\r\n")[0] or b"0")
+        _, _, value = head.lower().partition(b"\r\ncontent-length:")
+        return int(value.partition(b"\r\n")[0] or b"0")
 
-    def _answer(self, head: bytes) -> None:
+    def _respond(self, head: bytes) -> None:
         path, _, query = head.split(b" ", 2)[1].partition(b"?")
         self._request_counts[path] += 1
         if path == b"/small":
@@ -94,18 +94,18 @@ class UpstreamProtocol(asyncio.Protocol):
             body = b"%d" % self._request_counts[KEYS_PATH]
         else:
             body = self._keys if path == KEYS_PATH else TOKEN_RESPONSE
-        start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        head_bytes = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         if query.startswith(b"id=slow"):
             # Clients send no second request on a connection before the first response.
-            asyncio.get_running_loop().call_later(SLOW_SECONDS, self.transport.write, start + body)
+            asyncio.get_running_loop().call_later(SLOW_SECONDS, self.transport.write, head_bytes + body)
         else:
-            self.transport.write(start + body)
+            self.transport.write(head_bytes + body)
 
 
 async def serve(directory: Path) -> None:
     """Serve on a free port until killed."""
-    make = partial(UpstreamProtocol, (directory / "jwks.json").read_bytes(), Counter[bytes]())
-    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0, backlog=1024)
+    make_protocol = partial(UpstreamProtocol, (directory / "jwks.json").read_bytes(), Counter[bytes]())
+    server = await asyncio.get_running_loop().create_server(make_protocol, "127.0.0.1", 0, backlog=1024)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 

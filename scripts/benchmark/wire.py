@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import cast
 
-OnAnswer = Callable[[int, bytes, bytes], None]
+OnResponse = Callable[[int, bytes, bytes], None]
 OnEvent = Callable[[bytes, bytes], None]
 BODILESS_STATUSES = (202, 204)
 
@@ -19,8 +19,8 @@ class MeasurementFailed(Exception):
 
 def find_header(head: bytes, name: str) -> bytes:
     """The value of a header in *head*; empty if it is missing."""
-    found = re.search(rb"\r\n" + name.encode() + rb":[ \t]*([^\r\n]*)", head, re.IGNORECASE)
-    return found[1].strip() if found else b""
+    match = re.search(rb"\r\n" + name.encode() + rb":[ \t]*([^\r\n]*)", head, re.IGNORECASE)
+    return match[1].strip() if match else b""
 
 
 def decode_chunks(raw: bytes, start: int) -> bytes | None:
@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
     transport: asyncio.Transport
 
     def __init__(self) -> None:
-        self.on_answer: OnAnswer | None = None
+        self.on_response: OnResponse | None = None
         self.on_lost: Callable[[], None] | None = None
         self.closed = False
         self._received = b""
@@ -87,8 +87,8 @@ class Connection(asyncio.Protocol):
         body = self._parse_body(received, end)
         if body is not None:
             self._received = b""
-            assert self.on_answer is not None, "an unexpected response"
-            self.on_answer(int(received[9:12]), received[:end], body)
+            assert self.on_response is not None, "an unexpected response"
+            self.on_response(int(received[9:12]), received[:end], body)
 
     def _parse_body(self, received: bytes, end: int) -> bytes | None:
         head = received[:end].lower()
@@ -107,11 +107,11 @@ class Connection(asyncio.Protocol):
         """Send a request; the future gets status, head and body of the response, or MeasurementFailed."""
         future: asyncio.Future[tuple[int, bytes, bytes]] = asyncio.get_running_loop().create_future()
 
-        def answered(status: int, head: bytes, body: bytes) -> None:
+        def complete(status: int, head: bytes, body: bytes) -> None:
             if not future.done():
                 future.set_result((status, head, body))
 
-        self.on_answer, self.on_lost = answered, partial(_fail_on_close, future)
+        self.on_response, self.on_lost = complete, partial(_fail_on_close, future)
         self.transport.write(request)
         return future
 
@@ -161,15 +161,15 @@ class EventStream:
             self._emit(item)
 
     def _decode_chunks(self, data: bytes) -> bytes:
-        raw, start, out = self._raw + data, 0, b""
+        raw, start, decoded = self._raw + data, 0, b""
         while (line := raw.find(b"\r\n", start)) >= 0:
             end = line + 2 + int(raw[start:line].partition(b";")[0], 16)
             if len(raw) < end + 2:
                 break
-            out += raw[line + 2 : end]
+            decoded += raw[line + 2 : end]
             start = end + 2
         self._raw = raw[start:]
-        return out
+        return decoded
 
     def _emit(self, text: bytes) -> None:
         name, data = b"message", []
@@ -185,6 +185,6 @@ class EventStream:
 
 def parse_events(body: bytes) -> list[bytes]:
     """The data of all events of a complete stream."""
-    found: list[bytes] = []
-    EventStream(lambda name, data: found.append(data)).feed(body)
-    return found
+    events: list[bytes] = []
+    EventStream(lambda name, data: events.append(data)).feed(body)
+    return events

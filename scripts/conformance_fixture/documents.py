@@ -1,4 +1,4 @@
-"""Prompts, resources, a resource template and a skill."""
+"""Prompts, resources, a resource template and a skill of the fixture."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from doit_mcp.catalog.prompts.prompt import Prompt, PromptArgument, user_message
 from doit_mcp.catalog.resources.resource import Resource, ResourceTemplate
 from doit_mcp.catalog.resources.skill import Skill
 
-from .making import IMAGE, PIXEL, JsonObject
-from .plain import resource_block
+from .builders import IMAGE, PIXEL, JsonObject
+from .content import resource_block
 
 
 async def simple_prompt(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:

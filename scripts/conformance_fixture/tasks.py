@@ -8,8 +8,8 @@ from doit_mcp.catalog.call import Call, Question
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.protocol.jsonrpc import RpcError
 
-from .asking import ELICIT, NAME_FORM, answer_field
-from .making import JsonObject, elicitation_form, make_tool, object_schema, text_result
+from .builders import JsonObject, elicitation_form, make_tool, object_schema, text_result
+from .client_requests import ELICIT, NAME_FORM, form_value
 
 BOOLEAN: JsonObject = {"type": "boolean"}
 # Outside the range reserved by JSON-RPC.
@@ -39,8 +39,8 @@ async def protocol_error_job(call: Call, arguments: JsonObject) -> ContentResult
 
 async def confirm_delete(call: Call, arguments: JsonObject) -> ContentResult:
     await call.run_in_background()
-    answer = await call.ask("confirm", ELICIT, elicitation_form(f"Delete {arguments['filename']}?", confirm=BOOLEAN))
-    return text_result(f"{arguments['filename']}: {answer['action']}")
+    response = await call.ask("confirm", ELICIT, elicitation_form(f"Delete {arguments['filename']}?", confirm=BOOLEAN))
+    return text_result(f"{arguments['filename']}: {response['action']}")
 
 
 async def ask_two_questions(call: Call, arguments: JsonObject) -> ContentResult:
@@ -49,12 +49,12 @@ async def ask_two_questions(call: Call, arguments: JsonObject) -> ContentResult:
         "name": Question(ELICIT, NAME_FORM),
         "consent": Question(ELICIT, elicitation_form("Do you agree?", confirm=BOOLEAN)),
     }
-    answers = await call.ask_all(questions)
-    return text_result(f"{answer_field(answers['name'], 'name')} agreed.")
+    responses = await call.ask_all(questions)
+    return text_result(f"{form_value(responses['name'], 'name')} agreed.")
 
 
 async def ask_then_run(call: Call, arguments: JsonObject) -> ContentResult:
-    name = answer_field(await call.ask("user_name", ELICIT, NAME_FORM), "name")
+    name = form_value(await call.ask("user_name", ELICIT, NAME_FORM), "name")
     await call.run_in_background(required=True)
     return text_result(f"Done for {name}.")
 

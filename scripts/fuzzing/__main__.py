@@ -21,20 +21,20 @@ build/fuzz for --input."""
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line parser."""
-    made = argparse.ArgumentParser(prog="scripts/fuzz", description=HELP)
-    made.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(TARGETS)}; default: all")
-    made.add_argument(
+    parser = argparse.ArgumentParser(prog="scripts/fuzz", description=HELP)
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(TARGETS)}; default: all")
+    parser.add_argument(
         "--seconds",
         type=float,
         default=60,
         help="total time for all targets (default: 60); atheris needs at least 3 seconds for each",
     )
-    made.add_argument("--runs", type=int, help="number of inputs per target, instead of a time")
-    made.add_argument("--seed", type=int, help="seed of the inputs; default: random")
-    made.add_argument("--engine", choices=("atheris", "hypothesis"), help="default: atheris if it is installed")
-    made.add_argument("--input", type=Path, help="run only this file, on one target")
-    made.add_argument("--folder", type=Path, default=ROOT / "build" / "fuzz", help="where to save inputs")
-    return made
+    parser.add_argument("--runs", type=int, help="number of inputs per target, instead of a time")
+    parser.add_argument("--seed", type=int, help="seed of the inputs; default: random")
+    parser.add_argument("--engine", choices=("atheris", "hypothesis"), help="default: atheris if it is installed")
+    parser.add_argument("--input", type=Path, help="run only this file, on one target")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "fuzz", help="where to save inputs")
+    return parser
 
 
 def report_failure(name: str, data: bytes, folder: Path) -> None:
@@ -61,25 +61,25 @@ def find_failing_input(name: str, options: argparse.Namespace, seed: int, second
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns 0 if nothing failed, 1 for a failing input, 2 for invalid arguments."""
-    made = make_parser()
-    options = made.parse_args(arguments)
+    parser = make_parser()
+    options = parser.parse_args(arguments)
     names = options.targets or list(TARGETS)
     if unknown := set(names) - set(TARGETS):
-        made.error(f"unknown target {', '.join(sorted(unknown))}; available: {', '.join(TARGETS)}")
+        parser.error(f"unknown target {', '.join(sorted(unknown))}; available: {', '.join(TARGETS)}")
     options.engine = options.engine or ("atheris" if find_spec("atheris") else "hypothesis")
     if options.input:
         if len(names) != 1:
-            made.error("--input requires one target")
+            parser.error("--input requires one target")
         TARGETS[names[0]].run(options.input.read_bytes())
         return 0
     # libFuzzer treats 0 as "choose one".
-    number = secrets.randbelow(2**31 - 1) + 1 if options.seed is None else options.seed
-    print(f"{options.engine}, seed {number}")
+    seed = secrets.randbelow(2**31 - 1) + 1 if options.seed is None else options.seed
+    print(f"{options.engine}, seed {seed}")
     end = time.monotonic() + options.seconds
-    for left, name in zip(range(len(names), 0, -1), names, strict=True):
-        found = find_failing_input(name, options, number, max(0.0, end - time.monotonic()) / left)
-        if found is not None:
-            report_failure(name, found, options.folder)
+    for remaining, name in zip(range(len(names), 0, -1), names, strict=True):
+        failing_input = find_failing_input(name, options, seed, max(0.0, end - time.monotonic()) / remaining)
+        if failing_input is not None:
+            report_failure(name, failing_input, options.folder)
             return 1
         print(f"{name}: nothing failed", flush=True)
     return 0

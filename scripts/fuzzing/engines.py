@@ -36,8 +36,8 @@ def input_strategy(target: Target) -> st.SearchStrategy[bytes]:
 
 
 def _apply_edit(edit: tuple[bytes, int, int, bytes]) -> bytes:
-    whole, at, length, piece = edit
-    return whole[:at] + piece + whole[at + length :]
+    original, at, length, piece = edit
+    return original[:at] + piece + original[at + length :]
 
 
 def explore(target: Target, runs: int, seed_number: int) -> bytes | None:
@@ -76,8 +76,8 @@ def explore_for(target: Target, seconds: float, seed_number: int) -> bytes | Non
     """Like explore, until the time is up."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if (found := explore(target, RUNS_PER_BATCH, seed_number)) is not None:
-            return found
+        if (failing_input := explore(target, RUNS_PER_BATCH, seed_number)) is not None:
+            return failing_input
         seed_number += 1
     return None
 
@@ -98,12 +98,12 @@ def run_atheris(
     corpus.mkdir(parents=True, exist_ok=True)
     for item in target.seeds:
         (corpus / hashlib.sha256(item).hexdigest()[:16]).write_bytes(item)
-    known = set(find_artifacts(folder))
+    earlier_artifacts = set(find_artifacts(folder))
     limit = f"-runs={runs}" if runs else f"-max_total_time={max(1, round(seconds - START_SECONDS))}"
     command = [sys.executable, "-m", "scripts.fuzzing.guided", name, str(corpus), f"-artifact_prefix={folder}/"]
     command += [f"-max_len={MAX_INPUT_BYTES}", f"-timeout={MAX_INPUT_SECONDS}", f"-seed={seed_number}", limit]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -112,9 +112,9 @@ def run_atheris(
             check=False,
             timeout=None if runs else seconds + GRACE_SECONDS,
         )
-    except subprocess.TimeoutExpired as late:
-        raise RuntimeError(f"atheris did not end after {late.timeout:.0f} seconds and was killed") from late
-    found = sorted(set(find_artifacts(folder)) - known)
-    if done.returncode and not found:
-        raise RuntimeError(f"atheris ended with {done.returncode}:\n{done.stdout[-3000:]}")
-    return found[0].read_bytes() if found else None
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"atheris did not end after {error.timeout:.0f} seconds and was killed") from error
+    artifacts = sorted(set(find_artifacts(folder)) - earlier_artifacts)
+    if process.returncode and not artifacts:
+        raise RuntimeError(f"atheris ended with {process.returncode}:\n{process.stdout[-3000:]}")
+    return artifacts[0].read_bytes() if artifacts else None

@@ -54,9 +54,9 @@ class RuleViolation(AssertionError):
     """A parser accepted, rejected or changed something that it must not."""
 
 
-def require(holds: bool, rule: str) -> None:
-    """Raise RuleViolation unless the rule *holds*; unlike assert, also with python -O."""
-    if not holds:
+def require(condition: bool, rule: str) -> None:
+    """Raise RuleViolation unless *condition* is true; unlike assert, also with python -O."""
+    if not condition:
         raise RuleViolation(rule)
 
 
@@ -65,7 +65,7 @@ def decode_header(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def check_refusal(error: jsonrpc.RpcError) -> None:
+def check_error(error: jsonrpc.RpcError) -> None:
     """Check that an error can be sent."""
     body = orjson.loads(jsonrpc.error_bytes(error, error.id))
     require(body["error"]["code"] == error.code and len(error.message) < 1_000, "an error is short and can be sent")
@@ -73,28 +73,34 @@ def check_refusal(error: jsonrpc.RpcError) -> None:
 
 def nesting_depth(value: Any) -> int:
     """The nesting depth of a JSON value."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if inner is None else 1 + max(map(nesting_depth, inner), default=0)
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if children is None else 1 + max(map(nesting_depth, children), default=0)
 
 
 def read_message(data: bytes) -> jsonrpc.Message | None:
     """The message in *data*; None if it was rejected correctly."""
     try:
         value = jsonrpc.parse_json(data)
-        require(nesting_depth(value) <= jsonrpc.MAX_DEPTH, "what is accepted is not nested deeper than the limit")
+        require(nesting_depth(value) <= jsonrpc.MAX_DEPTH, "an accepted message is not nested deeper than the limit")
         return jsonrpc.parse_message(value)
     except jsonrpc.RpcError as error:
-        require(error.code in (jsonrpc.PARSE_ERROR, jsonrpc.INVALID_REQUEST), "a message is refused as one")
-        check_refusal(error)
+        require(
+            error.code in (jsonrpc.PARSE_ERROR, jsonrpc.INVALID_REQUEST),
+            "an invalid message has a JSON-RPC error code for messages",
+        )
+        check_error(error)
         return None
 
 
 def fuzz_json_rpc(data: bytes) -> None:
     """JSON-RPC messages."""
-    found = read_message(data)
-    if isinstance(found, jsonrpc.Request):
-        again = jsonrpc.parse_json(jsonrpc.result_bytes(found.id, found.params))
-        require(type(again["id"]) is type(found.id) and again["id"] == found.id, "an id comes back as it was")
+    message = read_message(data)
+    if isinstance(message, jsonrpc.Request):
+        response = jsonrpc.parse_json(jsonrpc.result_bytes(message.id, message.params))
+        require(
+            type(response["id"]) is type(message.id) and response["id"] == message.id,
+            "the response has the id of the request",
+        )
 
 
 def fuzz_envelopes(data: bytes) -> None:
@@ -102,21 +108,21 @@ def fuzz_envelopes(data: bytes) -> None:
     head, _, body = data.partition(b"\n\n")
     fields = (line.partition(":")[::2] for line in decode_header(head).split("\n"))
     headers = CIMultiDict((name, value) for name, value in fields if name)
-    found = read_message(body)
-    if not isinstance(found, jsonrpc.Request):
+    message = read_message(body)
+    if not isinstance(message, jsonrpc.Request):
         return
-    request_metadata.is_stateless_request(headers, found)
+    request_metadata.is_stateless_request(headers, message)
     checks: tuple[Callable[[], object], ...] = (
-        lambda: request_metadata.read_request_metadata(found, headers),
+        lambda: request_metadata.read_request_metadata(message, headers),
         lambda: request_metadata.read_sessionless_caller(headers),
         lambda: request_metadata.check_session_version(REVISIONS_BY_NAME["2025-11-25"], headers),
-        lambda: check_parameter_headers(found, headers, MIRRORED_SCHEMA),
+        lambda: check_parameter_headers(message, headers, MIRRORED_SCHEMA),
     )
     for check in checks:
         try:
             check()
         except jsonrpc.RpcError as error:
-            check_refusal(error)
+            check_error(error)
 
 
 def fuzz_header_values(data: bytes) -> None:
@@ -125,55 +131,60 @@ def fuzz_header_values(data: bytes) -> None:
     decoded = request_metadata.decode_header_value(value)
     if decoded is not None:
         encoded = base64.b64encode(decoded.encode()).decode()
-        again = request_metadata.decode_header_value(
+        decoded_again = request_metadata.decode_header_value(
             f"{request_metadata.BASE64_PREFIX}{encoded}{request_metadata.BASE64_SUFFIX}"
         )
-        require(again == decoded, "a value survives its base64 form")
+        require(decoded_again == decoded, "a value is unchanged by base64 encoding and decoding")
     parse_accept(SimpleNamespace(headers=CIMultiDict(Accept=value)))  # type: ignore[arg-type]  # only the headers are read
 
 
 def parse_events(chunks: list[bytes], limit: int) -> tuple[list[str], bool]:
     """The events of a stream that arrives in *chunks*, and whether it failed."""
-    parser, found = EventStreamParser(limit), list[str]()
+    parser, events = EventStreamParser(limit), list[str]()
     try:
         for chunk in chunks:
-            found += parser.feed(chunk)
+            events += parser.feed(chunk)
     except StreamError:
-        return found, True
-    return found, False
+        return events, True
+    return events, False
 
 
 def fuzz_event_stream(data: bytes) -> None:
     """Event streams of the API: the events must not depend on the chunks."""
-    whole = parse_events([data], len(data) + 1)
+    expected = parse_events([data], len(data) + 1)
     for size in (1, 3):
-        pieces = [data[at : at + size] for at in range(0, len(data), size)]
-        parts = parse_events(pieces, len(data) + 1)
+        chunks = [data[at : at + size] for at in range(0, len(data), size)]
+        result = parse_events(chunks, len(data) + 1)
         # Events in the same chunk before an error are returned with it, or not at all.
-        require(parts[1] == whole[1] and parts[0][: len(whole[0])] == whole[0], "events do not depend on the chunks")
-        require(whole[1] or parts[0] == whole[0], "events do not depend on the chunks")
-    found, _ = parse_events([data], 32)
-    require(all(len(event.encode()) <= 32 for event in found), "no event is longer than the limit")
+        require(
+            result[1] == expected[1] and result[0][: len(expected[0])] == expected[0],
+            "events do not depend on the chunks",
+        )
+        require(expected[1] or result[0] == expected[0], "events do not depend on the chunks")
+    events, _ = parse_events([data], 32)
+    require(all(len(event.encode()) <= 32 for event in events), "no event is longer than the limit")
 
 
 def fuzz_signed_state(data: bytes) -> None:
     """Forged and modified signed values."""
     mask = (data * (len(SIGNED_STATE) // len(data) + 1))[: len(SIGNED_STATE)] if data else b""
-    altered = bytes(a ^ b for a, b in zip(SIGNED_STATE.encode(), mask)).decode("latin-1")
-    tries = [
+    modified = bytes(a ^ b for a, b in zip(SIGNED_STATE.encode(), mask)).decode("latin-1")
+    cases = [
         (BINDING, decode_header(data)),
-        (BINDING, altered),
+        (BINDING, modified),
         (BINDING, SIGNED_STATE + decode_header(data)),
         (data, SIGNED_STATE),
     ]
-    for binding, sealed in tries:
+    for binding, signed in cases:
         try:
-            SIGNER.verify(binding, sealed)
+            SIGNER.verify(binding, signed)
         except ValueError:
             continue
-        require((binding, sealed) == (BINDING, SIGNED_STATE), "only what was sealed opens, and only for its purpose")
+        require(
+            (binding, signed) == (BINDING, SIGNED_STATE), "only signed values are accepted, and only with their binding"
+        )
     text = data.decode("utf-8", "replace")
-    require(SIGNER.verify(data, SIGNER.sign(data, text, 60)) == text, "a seal gives back what was sealed")
+    require(SIGNER.verify(data, SIGNER.sign(data, text, 60)) == text, "verify returns the signed value")
 
 
 def fuzz_encryption(data: bytes) -> None:
@@ -182,10 +193,10 @@ def fuzz_encryption(data: bytes) -> None:
         ENCRYPTOR.decrypt("place", data)
     except DecryptionError:
         require(
-            ENCRYPTOR.decrypt("place", ENCRYPTOR.encrypt("place", data)) == data, "a box gives back what was put in"
+            ENCRYPTOR.decrypt("place", ENCRYPTOR.encrypt("place", data)) == data, "decrypt returns the encrypted value"
         )
     else:
-        raise RuleViolation("what we did not seal opens")
+        raise RuleViolation("a value that was not encrypted was decrypted")
 
 
 def fuzz_cursors(data: bytes) -> None:
@@ -194,35 +205,41 @@ def fuzz_cursors(data: bytes) -> None:
     try:
         position = cursors.decode(cursor, FINGERPRINT, LENGTH)
     except jsonrpc.RpcError as error:
-        check_refusal(error)
+        check_error(error)
         return
-    require(0 < position < LENGTH and cursors.encode(position, FINGERPRINT) == cursor, "a cursor has one spelling")
+    require(
+        0 < position < LENGTH and cursors.encode(position, FINGERPRINT) == cursor,
+        "each position has exactly one cursor",
+    )
 
 
 def fuzz_forwarded(data: bytes) -> None:
     """``X-Forwarded-For``: the first line is the connection's address, each further one a header."""
     remote, *values = decode_header(data).split("\n")
     for trusted in ((), TRUSTED):
-        found = client_address(remote, values, trusted)
-        require(not found or ip_network(found).is_global, "clients are counted by a public address, or not at all")
+        address = client_address(remote, values, trusted)
+        require(not address or ip_network(address).is_global, "a client address is public or empty")
 
 
 def fuzz_locales(data: bytes) -> None:
     """Language tags, and dates formatted for them."""
     tag, _, day = decode_header(data).partition("\n")
-    found = find_locale(tag)
-    if found is not None:
-        require(found.format_money(-1234567.891, "EUR") != found.format_money(1234567.891, "EUR"), "a sign is shown")
-        require(len(found.format_date(day)) <= 60, "a date is short")
+    locale = find_locale(tag)
+    if locale is not None:
+        require(locale.format_money(-1234567.891, "EUR") != locale.format_money(1234567.891, "EUR"), "a sign is shown")
+        require(len(locale.format_date(day)) <= 60, "a date is short")
 
 
 def fuzz_traces(data: bytes) -> None:
-    """``traceparent`` and our trace id."""
-    parent, _, own = decode_header(data).partition("\n")
-    found = copy_context().run(begin_trace, {"traceparent": parent, TRACE_ID_HEADER: own})
-    require(re.fullmatch(r"(?!0{32})[0-9a-f]{32}", found.trace_id) is not None, "a trace ID is one")
-    require(re.fullmatch(r"[0-9a-f]{16}|", found.parent_span_id) is not None, "a span ID is one")
-    require(re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", found.id) is not None, "what is logged is short and plain")
+    """``traceparent`` and the trace id header of this server."""
+    parent, _, trace_id = decode_header(data).partition("\n")
+    trace = copy_context().run(begin_trace, {"traceparent": parent, TRACE_ID_HEADER: trace_id})
+    require(re.fullmatch(r"(?!0{32})[0-9a-f]{32}", trace.trace_id) is not None, "a trace ID is valid")
+    require(re.fullmatch(r"[0-9a-f]{16}|", trace.parent_span_id) is not None, "a span ID is valid")
+    require(
+        re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", trace.id) is not None,
+        "a logged ID is short and has only safe characters",
+    )
 
 
 def fuzz_bearers(data: bytes) -> None:
@@ -231,18 +248,21 @@ def fuzz_bearers(data: bytes) -> None:
     try:
         token = read_bearer_token([value])
     except AuthError as error:
-        require(value not in str(error) or len(value) < 12, "a refusal repeats nothing of the credential")
+        require(value not in str(error) or len(value) < 12, "an error does not contain the credential")
         return
-    require(token in value and token.isascii() and len(token) <= jws.MAX_TOKEN_LENGTH, "a token is plain and bounded")
-    found = jws.parse_jws(token)
-    require(found is None or token.count(".") == 2, "a JWT has three parts")
+    require(
+        token in value and token.isascii() and len(token) <= jws.MAX_TOKEN_LENGTH,
+        "a token is ASCII and no longer than the limit",
+    )
+    parsed = jws.parse_jws(token)
+    require(parsed is None or token.count(".") == 2, "a JWT has three parts")
     jws.find_json_objects(token)
 
 
 def fuzz_event_ids(data: bytes) -> None:
     """``Last-Event-ID``."""
     stream, number = parse_event_id(decode_header(data))
-    require(number is None or 0 <= number < 10**9, "a number of events is one")
+    require(number is None or 0 <= number < 10**9, "an event number is in range")
     require(number is None or decode_header(data).startswith(f"{stream}_"), "an event ID names its stream")
 
 

@@ -7,23 +7,13 @@ from collections.abc import Callable
 from aiohttp import web
 
 from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer, Grant, User
+from ..http_requests import bearer_token, requested_tenant
 from .responses import ApiError, JsonObject, bad_request
 
 GrantLookup = Callable[[str], Grant | None]
 """Resolves a bearer token to its grant; None if it is unknown or expired."""
 
 DOIT_CONTEXT = "doit.com"  # the tenant that employees send to validate without choosing a customer
-
-
-def bearer_token(request: web.Request) -> str:
-    """The bearer token of the Authorization header, or ""."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def requested_tenant(request: web.Request) -> str:
-    """The tenant of the request: the header, else the legacy query parameter, else ""."""
-    return request.headers.get("X-Tenant-Id", "") or request.query.get("customerContext", "")
 
 
 def identify(request: web.Request, lookup: GrantLookup) -> Grant:
@@ -36,7 +26,7 @@ def identify(request: web.Request, lookup: GrantLookup) -> Grant:
 
 
 def find_customer(request: web.Request, grant: Grant, directory: AccountDirectory = DEFAULT_DIRECTORY) -> Customer:
-    """The customer of the request; 400 ``tenant_id_required`` or ``tenant_id_mismatch``."""
+    """The customer of the request; 400 with code ``tenant_id_required`` or ``tenant_id_mismatch``."""
     tenant = requested_tenant(request)
     if not tenant and not grant.customer:
         raise bad_request("tenant_id_required: this credential needs the X-Tenant-Id header", code="tenant_id_required")
@@ -55,7 +45,7 @@ def require_permission(user: User, permission: str) -> None:
 
 
 def validate(request: web.Request, grant: Grant, directory: AccountDirectory = DEFAULT_DIRECTORY) -> JsonObject:
-    """``{domain, email}`` (operation validate); 403 for an employee without a tenant."""
+    """The response of GET /auth/v1/validate: ``{domain, email}``; 403 for an employee without a tenant."""
     tenant = requested_tenant(request)
     if grant.user.employee and not tenant:
         raise ApiError(403, "employees must name a customer context")

@@ -37,54 +37,54 @@ MEMBER = object_schema(
 RULES = array_schema(nullable(MEMBER), maxItems=100)
 
 
-def make_rule(found: JsonObject) -> JsonObject:
-    """A rule in responses: ``inverse`` replaces ``inverse_selection``."""
-    return {"components": [_make_component(item) for item in found["components"] or []], "formula": found["formula"]}
+def make_rule(rule: JsonObject) -> JsonObject:
+    """The form of a rule in responses: ``inverse`` replaces ``inverse_selection``."""
+    return {"components": [_make_component(item) for item in rule["components"] or []], "formula": rule["formula"]}
 
 
-def _make_component(found: JsonObject) -> JsonObject:
-    kept = {name: value for name, value in found.items() if name != "inverse_selection"}
-    inverse = bool(found.get("inverse") or found.get("inverse_selection"))
-    return {"includeNull": False, "caseInsensitive": False, **kept, "inverse": inverse}
+def _make_component(component: JsonObject) -> JsonObject:
+    members = {name: value for name, value in component.items() if name != "inverse_selection"}
+    inverse = bool(component.get("inverse") or component.get("inverse_selection"))
+    return {"includeNull": False, "caseInsensitive": False, **members, "inverse": inverse}
 
 
 def resolve_members(request: ApiRequest, members: list[JsonObject | None]) -> list[JsonObject]:
-    """The single allocations that a group's rules create, change or select, in order; nothing is stored yet."""
+    """The single allocations that a group's rules create, change or select, in order. Stores nothing."""
     new_members = [item for item in members if item is not None]
     if not new_members:
         raise bad_request("rules must not be empty", field="rules")
-    known = dict(records(request.tenant, "allocation"))
-    found: list[JsonObject] = []
+    allocations = dict(records(request.tenant, "allocation"))
+    resolved: list[JsonObject] = []
     for index, member in enumerate(new_members):
         where = f"rules[{index}]"
         item = (
-            _select_member(known, member, where)
+            _select_member(allocations, member, where)
             if member["action"] == "select"
-            else _write_member(request, known, member, where)
+            else _write_member(request, allocations, member, where)
         )
-        if any(item["id"] == other["id"] for other in found):
+        if any(item["id"] == other["id"] for other in resolved):
             raise bad_request(f"{where}.id is duplicated", field=f"{where}.id")
-        known[item["id"]] = item
-        found.append(item)
-    return found
+        allocations[item["id"]] = item
+        resolved.append(item)
+    return resolved
 
 
-def _select_member(known: Records, member: JsonObject, where: str) -> JsonObject:
-    found = known.get(member.get("id") or "")
-    if found is None or found["allocationType"] != "single":
+def _select_member(allocations: Records, member: JsonObject, where: str) -> JsonObject:
+    allocation = allocations.get(member.get("id") or "")
+    if allocation is None or allocation["allocationType"] != "single":
         raise bad_request(
             f"{where}.id: action {member['action']} needs the id of a single allocation", field=f"{where}.id"
         )
-    return found
+    return allocation
 
 
-def _write_member(request: ApiRequest, known: Records, member: JsonObject, where: str) -> JsonObject:
+def _write_member(request: ApiRequest, allocations: Records, member: JsonObject, where: str) -> JsonObject:
     for name in ("name", "components", "formula"):
         if not member.get(name):
             raise bad_request(f"{where}.{name} is required with action {member['action']}", field=f"{where}.{name}")
     before: JsonObject
     if member["action"] == "update":
-        before = _select_member(known, member, where)
+        before = _select_member(allocations, member, where)
     else:
         before = {
             "id": request.tenant.new_id(),
@@ -97,17 +97,17 @@ def _write_member(request: ApiRequest, known: Records, member: JsonObject, where
             "createTime": request.now_milliseconds,
         }
     changes: JsonObject = {name: member[name] for name in ("name", "description") if name in member}
-    written: JsonObject = {**before, **changes, "rule": make_rule(member), "updateTime": request.now_milliseconds}
-    check_rule(written["rule"], {**known, written["id"]: written}, where, written["id"])
-    return written
+    allocation: JsonObject = {**before, **changes, "rule": make_rule(member), "updateTime": request.now_milliseconds}
+    check_rule(allocation["rule"], {**allocations, allocation["id"]: allocation}, where, allocation["id"])
+    return allocation
 
 
-def group_rules(known: Records, identifiers: Iterable[str]) -> list[JsonObject]:
+def group_rules(allocations: Records, identifiers: Iterable[str]) -> list[JsonObject]:
     """The rules of a group (GroupAllocationRule)."""
-    found = (get_existing(known, identifier, "allocation") for identifier in identifiers)
+    members = (get_existing(allocations, identifier, "allocation") for identifier in identifiers)
     return [
         {**{name: item[name] for name in ("id", "name", "description")}, "action": "select", **item["rule"]}
-        for item in found
+        for item in members
     ]
 
 
@@ -121,15 +121,15 @@ def _is_filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bo
     return False
 
 
-def _references(request: ApiRequest, found: Iterable[JsonObject]) -> list[JsonObject]:
+def _references(request: ApiRequest, resources: Iterable[JsonObject]) -> list[JsonObject]:
     """References to resources (ResourceReference); without access, they name the owner to contact."""
     return [
         {"id": item["id"], "name": item["name"]} | ({} if role_of(request.user, item) else {"owner": owner_of(item)})
-        for item in found
+        for item in resources
     ]
 
 
-def _allocations(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _find_allocations(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         request,
         (
@@ -140,7 +140,7 @@ def _allocations(request: ApiRequest, allocation: JsonObject) -> list[JsonObject
     )
 
 
-def _alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _find_alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         request,
         (
@@ -152,7 +152,7 @@ def _alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     )
 
 
-def _budgets(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _find_budgets(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         request,
         (
@@ -163,7 +163,7 @@ def _budgets(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     )
 
 
-def _reports(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
+def _find_reports(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     parts = ("filters", "group", "dimensions")
     return _references(
         request,
@@ -176,9 +176,9 @@ def _reports(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
 
 
 BLOCKERS: dict[str, Callable[[ApiRequest, JsonObject], list[JsonObject]]] = {
-    "alerts": _alerts,
-    "allocations": _allocations,
-    "budgets": _budgets,
-    "reports": _reports,
+    "alerts": _find_alerts,
+    "allocations": _find_allocations,
+    "budgets": _find_budgets,
+    "reports": _find_reports,
 }
 """Functions that find the resources using an allocation, by resource type."""

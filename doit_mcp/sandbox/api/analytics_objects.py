@@ -42,9 +42,9 @@ def custom_dimensions(tenant: Tenant) -> CustomDimensions:
 
 def labels_of(tenant: Tenant, kind: str, identifier: str) -> list[JsonObject]:
     """The labels of an object: LabelInfo {id, name}."""
-    label_ids = {"objectId": identifier, "objectType": kind}
+    assignment = {"objectId": identifier, "objectType": kind}
     labels = records(tenant, "label").values()
-    return [{"id": label["id"], "name": label["name"]} for label in labels if label_ids in label["objects"]]
+    return [{"id": label["id"], "name": label["name"]} for label in labels if assignment in label["objects"]]
 
 
 def check_labels(tenant: Tenant, identifiers: Iterable[str]) -> None:
@@ -56,20 +56,20 @@ def check_labels(tenant: Tenant, identifiers: Iterable[str]) -> None:
 
 def set_labels(tenant: Tenant, kind: str, identifier: str, label_ids: Iterable[str]) -> None:
     """Replace the labels of an object; an empty list removes them all."""
-    chosen = set(label_ids)
-    this = {"objectId": identifier, "objectType": kind}
+    new_labels = set(label_ids)
+    assignment = {"objectId": identifier, "objectType": kind}
     for label in records(tenant, "label").values():
-        label["objects"] = [item for item in label["objects"] if item != this]
-        if label["id"] in chosen:
-            label["objects"].append(this)
+        label["objects"] = [item for item in label["objects"] if item != assignment]
+        if label["id"] in new_labels:
+            label["objects"].append(assignment)
 
 
 def remove_object(tenant: Tenant, kind: str, identifier: str) -> JsonObject:
     """Delete an object and its label assignments; 404 if it does not exist."""
-    found = get_existing(records(tenant, kind), identifier, kind)
+    record = get_existing(records(tenant, kind), identifier, kind)
     set_labels(tenant, kind, identifier, ())
     del records(tenant, kind)[identifier]
-    return found
+    return record
 
 
 def check_folder(tenant: Tenant, identifier: str, field: str = "folderId") -> str:
@@ -81,8 +81,8 @@ def check_folder(tenant: Tenant, identifier: str, field: str = "folderId") -> st
 
 def collaborators_of(record: JsonObject) -> list[JsonObject]:
     """The collaborators of a record: Collaborator {email, role}, including the owner."""
-    found: list[JsonObject] = record.get("collaborators") or [{"email": record["owner"], "role": "owner"}]
-    return found
+    collaborators: list[JsonObject] = record.get("collaborators") or [{"email": record["owner"], "role": "owner"}]
+    return collaborators
 
 
 def owner_of(record: JsonObject) -> str:
@@ -91,12 +91,12 @@ def owner_of(record: JsonObject) -> str:
 
 
 def role_of(user: User, record: JsonObject) -> str:
-    """The user's role (one of ROLES) for a shared record: their own, or the one shared with all users of the customer."""
+    """The user's role (one of ROLES) for a record: the user's own, or the one shared with all users of the customer."""
     if user.employee:
         return "owner"
-    everybody = "viewer" if record.get("type") in ("preset", "managed") else record.get("public") or ""
-    own = [item["role"] for item in collaborators_of(record) if item["email"].lower() == user.email]
-    role: str = max([everybody, *own], key=ROLES.index)
+    shared_role = "viewer" if record.get("type") in ("preset", "managed") else record.get("public") or ""
+    user_roles = [item["role"] for item in collaborators_of(record) if item["email"].lower() == user.email]
+    role: str = max([shared_role, *user_roles], key=ROLES.index)
     return role
 
 
@@ -107,7 +107,7 @@ def visible_records(request: ApiRequest, kind: str) -> Records:
 
 def get_record(request: ApiRequest, kind: str, identifier: str, role: str = "viewer") -> JsonObject:
     """A record; 404 if it does not exist, 403 if the user's role is below *role*."""
-    found = get_existing(records(request.tenant, kind), identifier, kind)
-    if ROLES.index(role_of(request.user, found)) < ROLES.index(role):
+    record = get_existing(records(request.tenant, kind), identifier, kind)
+    if ROLES.index(role_of(request.user, record)) < ROLES.index(role):
         raise ApiError(403, f"{request.user.email} is no {role} of this {kind}")
-    return found
+    return record

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer
+from ..http_requests import bearer_token, requested_tenant
 from . import access, control_endpoints
 from .areas import ROUTES
 from .billing_data import BillingDataStore
@@ -22,7 +23,7 @@ from .tenants import ApiRequest, Tenant
 
 VALIDATE_PATH = "/auth/v1/validate"
 MAX_RECORDED_CALLS = 500
-MAX_UNNAMED_TENANTS = 300  # generated customers whose state is kept
+MAX_GENERATED_TENANTS = 300  # generated customers whose state is kept
 OPERATIONS = frozenset({f"GET {VALIDATE_PATH}", *(f"{route.method} {route.path}" for route in ROUTES)})
 PATH_PREFIXES = tuple({f"/{path.split('/')[1]}/" for path in (VALIDATE_PATH, *(route.path for route in ROUTES))})
 
@@ -55,7 +56,7 @@ class Api:
         self._random = random.Random(seed)
         self._billing_data = BillingDataStore(clock=clock, seed=seed)
         self._tenants: dict[str, Tenant] = {}
-        self._numbered: OrderedDict[str, Tenant] = OrderedDict()
+        self._generated_tenants: OrderedDict[str, Tenant] = OrderedDict()
         self._slug_owners: dict[str, str] = {}
 
     def register(self, app: web.Application, lookup: access.GrantLookup) -> None:
@@ -72,53 +73,51 @@ class Api:
 
         async def clean_up(app: web.Application) -> None:
             self._tenants.clear()
-            self._numbered.clear()
+            self._generated_tenants.clear()
             self._billing_data.close()
 
         app.on_shutdown.append(close)
         app.on_cleanup.append(clean_up)
 
     def tenant(self, customer: Customer) -> Tenant:
-        """The customer's state; that of generated customers is kept for the last MAX_UNNAMED_TENANTS only."""
-        known = self._numbered if customer.number else self._tenants
-        found = known.get(customer.id)
-        if found is None:
-            books, born = self._billing_data.for_customer(customer), self._clock()
-            found = known[customer.id] = Tenant(
+        """The customer's state. The state of generated customers is kept for the last MAX_GENERATED_TENANTS only."""
+        tenants = self._generated_tenants if customer.number else self._tenants
+        tenant = tenants.get(customer.id)
+        if tenant is None:
+            billing_data, started_at = self._billing_data.for_customer(customer), self._clock()
+            tenant = tenants[customer.id] = Tenant(
                 customer,
-                books,
-                started_at=born,
+                billing_data,
+                started_at=started_at,
                 seed=self._seed,
                 slug_owners=self._slug_owners,
                 directory=self.directory,
             )
-            if len(self._numbered) > MAX_UNNAMED_TENANTS:
-                self._numbered.popitem(last=False)
+            if len(self._generated_tenants) > MAX_GENERATED_TENANTS:
+                self._generated_tenants.popitem(last=False)
         elif customer.number:
-            self._numbered.move_to_end(customer.id)
-        return found
+            self._generated_tenants.move_to_end(customer.id)
+        return tenant
 
     def _recording_middleware(self, closing: asyncio.Event) -> Middleware:
         @web.middleware
-        async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+        async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
             if not request.path.startswith(PATH_PREFIXES):
                 return await handler(request)
             body = await request.read()
-            self.calls.append(
-                record_call(request, body, access.requested_tenant(request), access.bearer_token(request))
-            )
+            self.calls.append(record_call(request, body, requested_tenant(request), bearer_token(request)))
             fault = take_fault(self.faults, request.method, request.raw_path, self._random)
             if delay := self.latency + (fault.delay if fault is not None else 0.0):
                 await pause(delay, closing)
             problem = is_problem_path(request.path)
             if fault is not None and fault.kind != "slow":
-                return await faulty_response(request, fault, problem=problem, ids=self._random, closing=closing)
+                return await faulty_response(request, fault, problem=problem, rng=self._random, closing=closing)
             response = await handler(request)
             if problem and "Request-Id" not in response.headers:
                 response.headers.update(problem_headers(self._random))
             return response
 
-        return observe
+        return record
 
     def _operation_handler(self, route: Route, lookup: access.GrantLookup) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -127,9 +126,9 @@ class Api:
                 customer = access.find_customer(request, grant, self.directory)
                 access.require_permission(grant.user, route.permission)
                 return await route.handle(ApiRequest(request, grant.user, self.tenant(customer), self._clock()))
-            except ApiError as refusal:
-                own = route.format_error(refusal) if route.format_error is not None else None
-                return self._error_response(request, refusal) if own is None else own
+            except ApiError as error:
+                response = route.format_error(error) if route.format_error is not None else None
+                return self._error_response(request, error) if response is None else response
 
         return handle
 
@@ -138,10 +137,10 @@ class Api:
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
                 return json_response(access.validate(request, access.identify(request, lookup), self.directory))
-            except ApiError as refusal:
-                return self._error_response(request, refusal)
+            except ApiError as error:
+                return self._error_response(request, error)
 
         return handle
 
     def _error_response(self, request: web.Request, error: ApiError) -> web.Response:
-        return error_response(error, problem=is_problem_path(request.path), ids=self._random)
+        return error_response(error, problem=is_problem_path(request.path), rng=self._random)

@@ -41,7 +41,7 @@ class Recommendation:
 
 
 def money(dollars: float) -> JsonObject:
-    """Money: decimal text and currency."""
+    """An amount as the API document represents it: decimal text and currency."""
     return {"amount": f"{round(dollars, 2) + 0.0:.2f}", "currency": "USD"}
 
 
@@ -76,9 +76,11 @@ def total_commitment(plans_: Sequence[JsonObject]) -> float:
 
 def hourly_spend(request: ApiRequest, organization: str, service: str, first: int, last: int) -> dict[int, float]:
     """Spend that plans could cover, in dollars per hour at on-demand rates, by day; days without any are left out."""
-    spent: Coverage = request.tenant.compute_cached(measure_coverage)
-    members = [item.id for item in spent.members(organization)]
-    days = spent.daily(service, members, max(first, request.tenant.ledger.first), min(last, request.tenant.ledger.last))
+    coverage: Coverage = request.tenant.compute_cached(measure_coverage)
+    members = [item.id for item in coverage.members(organization)]
+    days = coverage.daily(
+        service, members, max(first, request.tenant.ledger.first), min(last, request.tenant.ledger.last)
+    )
     return {day: item.plan_eligible / MICRO / 24 for day, item in days.items() if item.plan_eligible}
 
 
@@ -88,34 +90,34 @@ def recommend(request: ApiRequest, organization: str, service: str) -> Recommend
     days = hourly_spend(request, organization, service, request.today - BASIS_DAYS, request.today - 1)
     if not days:
         return None
-    usual = median(rate * swing for rate in days.values() for swing in HOURLY_LOAD)
+    median_rate = median(rate * load for rate in days.values() for load in HOURLY_LOAD)
     current = total_commitment(active_plans(request, organization, service, request.now, request.now))
-    target = usual * TARGET_COVERAGE[settings["policy"]] * PAID_SHARE
+    target = median_rate * TARGET_COVERAGE[settings["policy"]] * PAID_SHARE
     if settings["maximumCommitment"]:
         target = min(target, settings["maximumCommitment"])
     recommended = round(max(current, target), 2)
-    average = min(1.0, recommended / PAID_SHARE / usual)
-    saves = (recommended - current) / PAID_SHARE * (1 - PAID_SHARE) * HOURS_PER_MONTH
+    average_coverage = min(1.0, recommended / PAID_SHARE / median_rate)
+    monthly_savings = (recommended - current) / PAID_SHARE * (1 - PAID_SHARE) * HOURS_PER_MONTH
     return Recommendation(
         settings["policy"],
         round(current, 2),
         recommended,
-        round(saves, 2),
-        round(average, 4),
-        round(usual * average, 4),
+        round(monthly_savings, 2),
+        round(average_coverage, 4),
+        round(median_rate * average_coverage, 4),
     )
 
 
 def potential_savings(request: ApiRequest, organization: str, service: str) -> float:
     """Additional savings in dollars per month."""
-    found = recommend(request, organization, service)
-    return found.monthly_savings if found is not None else 0.0
+    recommendation = recommend(request, organization, service)
+    return recommendation.monthly_savings if recommendation is not None else 0.0
 
 
 def has_spend_dropped(request: ApiRequest, organization: str, service: str) -> bool:
     """Whether eligible spend of the last week is far below that of the week before."""
     rates = hourly_spend(request, organization, service, request.today - 14, request.today - 1)
-    before, after = (
-        sum(rates.get(request.today - back, 0.0) for back in range(first, first - 7, -1)) for first in (14, 7)
+    previous_week, last_week = (
+        sum(rates.get(request.today - back, 0.0) for back in range(start, start - 7, -1)) for start in (14, 7)
     )
-    return after < before * (1 - DROP_THRESHOLD)
+    return last_week < previous_week * (1 - DROP_THRESHOLD)

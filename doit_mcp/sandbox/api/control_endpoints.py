@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableSequence
 from dataclasses import asdict
-from ipaddress import ip_address
 from typing import Protocol
 
 import orjson
 from aiohttp import web
 
 from ..accounts import AccountDirectory
+from ..http_requests import is_loopback
 from .fault_parsing import parse_settings
 from .faults import Fault, RecordedCall
 from .listing import query_integer
@@ -70,22 +70,15 @@ def register(app: web.Application, api: ControllableApi) -> None:
 def _local_only(handler: ControlHandler) -> ControlHandler:
     """Restrict *handler* to requests from this machine: by address, and by host name (DNS rebinding)."""
 
-    async def guarded(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.Response:
         try:
-            if not (_is_loopback(request.remote) and _is_loopback(request.url.host)):
+            if not (is_loopback(request.remote) and is_loopback(request.url.host)):
                 raise ApiError(403, "this is for clients on the sandbox's own machine")
             return await handler(request)
-        except ApiError as refusal:
-            return json_response({"error": refusal.message}, refusal.status)
+        except ApiError as error:
+            return json_response({"error": error.message}, error.status)
 
-    return guarded
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
+    return handle
 
 
 async def _replace_faults(request: web.Request, api: ControllableApi) -> None:
@@ -93,8 +86,8 @@ async def _replace_faults(request: web.Request, api: ControllableApi) -> None:
         latency, faults = parse_settings(orjson.loads(await request.read()), api.operations)
     except orjson.JSONDecodeError:
         raise bad_request("the body is not JSON") from None
-    except ValueError as wrong:
-        raise bad_request(str(wrong)) from None
+    except ValueError as error:
+        raise bad_request(str(error)) from None
     api.latency, api.faults[:] = latency, faults
 
 

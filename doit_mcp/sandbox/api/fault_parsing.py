@@ -43,14 +43,14 @@ def parse_settings(settings: Any, operations: Collection[str]) -> tuple[float, l
 
     Raises ValueError naming the invalid members.
     """
-    found = [
+    problems = [
         f"{'.'.join(map(str, item.instance_path)) or 'body'}: {item.message}"
         for item in _SETTINGS_VALIDATOR.iter_errors(settings)
     ]
-    if not found:
-        found = [problem for item in settings.get("faults", ()) for problem in _unknown_operation(item, operations)]
-    if found:
-        raise ValueError("; ".join(found[:10]))
+    if not problems:
+        problems = [problem for item in settings.get("faults", ()) for problem in _unknown_operation(item, operations)]
+    if problems:
+        raise ValueError("; ".join(problems[:10]))
     faults = [Fault(**{"path_prefix": "/", **item}) for item in settings.get("faults", ())]
     return float(settings.get("latency", 0.0)), faults
 

@@ -1,4 +1,4 @@
-"""Fault injection and recording of requests."""
+"""Fault injection, and records of requests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Literal
 
 from aiohttp import web
 
+from ..http_requests import abort, is_disconnected
 from .responses import ApiError, error_response
 
 FaultKind = int | Literal["slow", "hang", "garbage", "reset", "truncated", "huge"]
@@ -28,7 +29,7 @@ class Fault:
 
     *operation* limits it to one operation of the API document: ``GET /analytics/v1/budgets/{id}``. *retry_after* is in
     seconds, or any text. *rate* is the share of the matching requests to fail; the others do not count. *delay* is in
-    seconds; after it, a request with the kind "slow" is answered normally.
+    seconds; after it, a fault of kind "slow" has no further effect.
     """
 
     path_prefix: str
@@ -76,10 +77,10 @@ def record_call(request: web.Request, body: bytes, tenant: str, bearer: str) -> 
     return RecordedCall(request.method, request.raw_path, tenant, headers, body[:MAX_RECORDED_BODY_BYTES], bearer)
 
 
-def take_fault(faults: list[Fault], method: str, path: str, ids: random.Random) -> Fault | None:
+def take_fault(faults: list[Fault], method: str, path: str, rng: random.Random) -> Fault | None:
     """The first fault that applies to this request; its remaining count is reduced by one."""
     for fault in faults:
-        if fault.matches(method, path) and ids.random() < fault.rate:
+        if fault.matches(method, path) and rng.random() < fault.rate:
             if fault.times is not None:
                 fault.times -= 1
                 if fault.times <= 0:
@@ -97,11 +98,11 @@ async def pause(seconds: float, closing: asyncio.Event) -> None:
 
 
 async def faulty_response(
-    request: web.Request, fault: Fault, *, problem: bool, ids: random.Random, closing: asyncio.Event
+    request: web.Request, fault: Fault, *, problem: bool, rng: random.Random, closing: asyncio.Event
 ) -> web.StreamResponse:
-    """The faulty answer."""
+    """The response to a request that *fault* applies to."""
     if isinstance(fault.kind, int):
-        return _status_response(fault.kind, fault.retry_after, problem=problem, ids=ids)
+        return _status_response(fault.kind, fault.retry_after, problem=problem, rng=rng)
     if fault.kind == "hang":
         return await _hang_response(request, closing)
     if fault.kind == "huge":
@@ -109,7 +110,7 @@ async def faulty_response(
     if fault.kind == "truncated":
         return await _truncated_response(request)
     if fault.kind == "reset":
-        _abort(request)
+        abort(request)
         return web.Response(status=500)
     return web.Response(body=b'{"result": [1, 2, <<<', content_type="application/json")
 
@@ -119,20 +120,20 @@ def _operation_pattern(operation: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{[^/]*?\\}", "[^/]+", re.escape(operation)))
 
 
-def _status_response(status: int, retry_after: int | str | None, *, problem: bool, ids: random.Random) -> web.Response:
+def _status_response(status: int, retry_after: int | str | None, *, problem: bool, rng: random.Random) -> web.Response:
     if status == EDGE_TIMEOUT_STATUS:
-        answer = web.Response(text="<html><title>524: A timeout occurred</title></html>", content_type="text/html")
-        answer.set_status(EDGE_TIMEOUT_STATUS, "A Timeout Occurred")
+        response = web.Response(text="<html><title>524: A timeout occurred</title></html>", content_type="text/html")
+        response.set_status(EDGE_TIMEOUT_STATUS, "A Timeout Occurred")
     else:
-        answer = error_response(ApiError(status, f"fault switched on: {status}"), problem=problem, ids=ids)
+        response = error_response(ApiError(status, f"fault switched on: {status}"), problem=problem, rng=rng)
     if retry_after is not None:
-        answer.headers["Retry-After"] = str(retry_after)
-    return answer
+        response.headers["Retry-After"] = str(retry_after)
+    return response
 
 
 async def _hang_response(request: web.Request, closing: asyncio.Event) -> web.Response:
     # aiohttp does not cancel the handler of a disconnected client, so check for that to let tests end.
-    while not closing.is_set() and request.transport is not None and not request.transport.is_closing():
+    while not closing.is_set() and not is_disconnected(request):
         try:
             await asyncio.wait_for(closing.wait(), 0.02)
         except TimeoutError:
@@ -146,13 +147,8 @@ async def _truncated_response(request: web.Request) -> web.StreamResponse:
     response.content_length = 1000
     await response.prepare(request)
     await response.write(b'{"result": {"rows": [')
-    _abort(request)
+    abort(request)
     return response
-
-
-def _abort(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
 
 
 async def _huge_response(request: web.Request) -> web.StreamResponse:

@@ -14,39 +14,39 @@ RETENTION_SECONDS = 24 * 3600
 MAX_KEY_LENGTH = 255
 
 
-async def run_once(request: ApiRequest, carry_out: Callable[[bool], JsonObject]) -> JsonObject:
-    """The result of *carry_out*, or the stored response to the same request with this key within the last day.
+async def run_once(request: ApiRequest, operation: Callable[[bool], JsonObject]) -> JsonObject:
+    """The result of *operation*, or the stored response to the same request with this key within the last day.
 
-    *carry_out* is called with whether this is a dry run (query dryRun); dry runs are not stored. 400 without a key, or
+    *operation* is called with True for a dry run (query dryRun); dry runs are not stored. 400 without a key, or
     if the key belongs to a different request.
     """
     key = request.http_request.headers.get(HEADER, "")
     if not key or len(key) > MAX_KEY_LENGTH:
         raise bad_request(f"{HEADER} is required, at most {MAX_KEY_LENGTH} characters", field=HEADER)
     if query_flag(request.query, "dryRun"):
-        return carry_out(True)
+        return operation(True)
     body = await request.http_request.read()
     parts = (request.http_request.method.encode(), request.http_request.path_qs.encode(), body)
     digest = hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
-    known = _recent_requests(request)
+    responses = _recent_requests(request)
     entry_key = f"{request.user.email} {key}"
-    if entry_key in known:
-        if known[entry_key]["asked"] != digest:
+    if entry_key in responses:
+        if responses[entry_key]["digest"] != digest:
             raise bad_request(f"{HEADER}: this key was used for another request", field=HEADER)
-        remembered: JsonObject = known[entry_key]["answer"]
-        return remembered
-    result = carry_out(False)
-    known[entry_key] = {"asked": digest, "answer": result, "time": request.now}
+        stored_response: JsonObject = responses[entry_key]["response"]
+        return stored_response
+    result = operation(False)
+    responses[entry_key] = {"digest": digest, "response": result, "time": request.now}
     return result
 
 
 def _recent_requests(request: ApiRequest) -> Records:
     """The requests of the retention period, oldest first."""
-    known = request.tenant.collection("idempotency", lambda tenant: ())
+    responses = request.tenant.collection("idempotency", lambda tenant: ())
     for entry_key in [
-        entry_key for entry_key, item in known.items() if item["time"] <= request.now - RETENTION_SECONDS
+        entry_key for entry_key, item in responses.items() if item["time"] <= request.now - RETENTION_SECONDS
     ]:
-        del known[entry_key]
-    while len(known) >= MAX_RECORDS:
-        del known[next(iter(known))]
-    return known
+        del responses[entry_key]
+    while len(responses) >= MAX_RECORDS:
+        del responses[next(iter(responses))]
+    return responses

@@ -32,32 +32,37 @@ def query_integer(
     text = query.get(name, "")
     if not text:
         return None
-    found = parse_integer(text, name, name)
-    if (minimum is not None and found < minimum) or (maximum is not None and found > maximum):
+    value = parse_integer(text, name, name)
+    if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
         bounds = f"between {minimum} and {maximum}" if maximum is not None else f"at least {minimum}"
         raise bad_request(f"{name} must be {bounds}", field=name)
-    return found
+    return value
 
 
 def parse_integer(text: str, description: str, field: str) -> int:
-    """An integer; 400 that says *description* must be one."""
+    """An integer; 400 if *text* is not one. The message calls it *description*."""
     try:
         return int(text)
     except ValueError:
         raise bad_request(f"{description} must be an integer, not {text[:40]!r}", field=field) from None
 
 
-def query_flag(query: Mapping[str, str], name: str) -> bool:
-    """A boolean of the query, false if absent; 400 if it is invalid."""
-    return query_choice(query, name, ("true", "false"), "false") == "true"
+def query_flag(query: Mapping[str, str], name: str, default: bool = False) -> bool:
+    """A boolean of the query, *default* if absent; 400 if it is invalid."""
+    return query_choice(query, name, ("true", "false"), "true" if default else "false") == "true"
 
 
 def query_choice(query: Mapping[str, str], name: str, allowed: Sequence[str], default: str) -> str:
-    """A value of the query that must be one of *allowed*; 400 otherwise."""
+    """A value of the query, *default* if absent; 400 unless it is one of *allowed*."""
     value = query.get(name) or default
     if value not in allowed:
         raise bad_request(f"{name} must be one of {', '.join(allowed)}", field=name)
     return value
+
+
+def optional_choice(query: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    """A value of the query, "" if absent; 400 unless it is one of *allowed*."""
+    return query_choice(query, name, allowed, "") if query.get(name) else ""
 
 
 def parse_filter(expression: str, keys: Sequence[str]) -> Criteria:
@@ -79,7 +84,7 @@ def parse_filter(expression: str, keys: Sequence[str]) -> Criteria:
 def filter_rows(
     rows: Sequence[JsonObject], criteria: Criteria, read_field: Callable[[JsonObject, str], str]
 ) -> list[JsonObject]:
-    """The rows that match one of the values of every key."""
+    """The rows in which the field of each key has one of its values."""
     return [row for row in rows if all(read_field(row, key) in values for key, values in criteria.items())]
 
 
@@ -104,7 +109,7 @@ def sort_rows(
     read_field: Callable[[JsonObject, str], Any],
 ) -> list[JsonObject]:
     """The rows ordered by sortBy (one of *fields*) and sortOrder; without sortBy in their own order, or reversed."""
-    field = query_choice(query, "sortBy", fields, "") if query.get("sortBy") else ""
+    field = optional_choice(query, "sortBy", fields)
     order = query_choice(query, "sortOrder", ("asc", "desc"), "asc" if field else "desc")
     if not field:
         return list(rows) if order == "desc" else list(reversed(rows))
@@ -127,23 +132,23 @@ def paginate(rows: Sequence[JsonObject], token: str, size: int | None, *, scope:
     """
     start = _page_start(rows, token, scope, key) if token else 0
     end = len(rows) if size is None else start + size
-    part = list(rows[start:end])
-    more = bool(part) and end < len(rows)
-    return Page(part, _page_token(end, str(part[-1][key]), str(rows[end][key]), scope) if more else None)
+    page_rows = list(rows[start:end])
+    has_next = bool(page_rows) and end < len(rows)
+    return Page(page_rows, _page_token(end, str(page_rows[-1][key]), str(rows[end][key]), scope) if has_next else None)
 
 
 def _page_start(rows: Sequence[JsonObject], token: str, scope: str, key: str) -> int:
     try:
         decoded = base64.urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
-        offset, last, following, bound = orjson.loads(decoded)
+        offset, last, following, token_scope = orjson.loads(decoded)
     except (ValueError, TypeError, binascii.Error):
         raise bad_request("pageToken is not valid", code="pagination_token_invalid", field="pageToken") from None
     if not (isinstance(offset, int) and offset >= 0 and isinstance(last, str) and isinstance(following, str)):
         raise bad_request("pageToken is not valid", code="pagination_token_invalid", field="pageToken")
-    if bound != _scope_hash(scope):
+    if token_scope != _scope_hash(scope):
         raise bad_request("pageToken belongs to another request", code="pagination_token_invalid", field="pageToken")
-    places = {str(row[key]): index for index, row in enumerate(rows)}
-    return places[last] + 1 if last in places else places.get(following, offset)
+    positions = {str(row[key]): index for index, row in enumerate(rows)}
+    return positions[last] + 1 if last in positions else positions.get(following, offset)
 
 
 def _page_token(offset: int, last: str, following: str, scope: str) -> str:

@@ -59,22 +59,22 @@ def json_response(data: object, status: int = 200, headers: Mapping[str, str] | 
     )
 
 
-def problem_headers(ids: random.Random) -> dict[str, str]:
+def problem_headers(rng: random.Random) -> dict[str, str]:
     """Headers of all responses with problem details; a request id is ``req_`` and 26 characters of the ULID alphabet."""
-    return {"Request-Id": "req_" + "".join(ids.choices(ULID_ALPHABET, k=26)), "Content-Language": "en"}
+    return {"Request-Id": "req_" + "".join(rng.choices(ULID_ALPHABET, k=26)), "Content-Language": "en"}
 
 
-def error_response(error: ApiError, *, problem: bool, ids: random.Random) -> web.Response:
+def error_response(error: ApiError, *, problem: bool, rng: random.Random) -> web.Response:
     """The error response in the shape of its area."""
     if problem:
-        return _problem_response(error, ids)
+        return _problem_response(error, rng)
     return json_response({"error": error.message}, error.status)
 
 
-def _problem_response(error: ApiError, ids: random.Random) -> web.Response:
+def _problem_response(error: ApiError, rng: random.Random) -> web.Response:
     title, code, retryable = PROBLEM_TITLES.get(error.status, ("Error", "error", error.status >= 500))
     code = error.code or code
-    headers = problem_headers(ids)
+    headers = problem_headers(rng)
     identifier = headers["Request-Id"]
     body: JsonObject = {
         "type": f"https://developer.doit.com/errors/{code}",

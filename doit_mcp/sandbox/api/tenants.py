@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import jsonschema_rs
@@ -15,7 +15,7 @@ from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer, User
 from .billing_data import BillingData, Computed
 from .costs.calendar_days import today_of
 from .costs.ledger import Ledger
-from .listing import Page, query_integer
+from .listing import Page, paginate, query_integer
 from .responses import ApiError, JsonObject, bad_request
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -28,11 +28,9 @@ Seed = Callable[["Tenant"], Iterable[JsonObject]]
 
 
 class Tenant:
-    """The state of one customer: billing lines and records created by its users. *started_at* is its creation in epoch
-    seconds.
+    """The state of one customer: billing lines and records. *started_at* is its creation in epoch seconds.
 
-    *books* are the billing lines. *slug_owners* maps the URL slugs in use to customer ids; it and *directory* are all
-    that tenants share.
+    *slug_owners* maps the URL slugs in use to customer ids. Tenants share only it and *directory*.
     """
 
     def __init__(
@@ -106,16 +104,28 @@ class ApiRequest:
 
     @property
     def scope(self) -> str:
-        """The list that page tokens of this request belong to."""
+        """The list of this path, which page tokens belong to."""
         return f"{self.tenant.customer.id} {self.http_request.path}"
 
     def path_parameter(self, name: str) -> str:
         """A path parameter."""
         return self.http_request.match_info[name]
 
-    def page_size(self, default: int | None = 50, maximum: int | None = None) -> int | None:
-        """The value of maxResults, or the list's default."""
-        return query_integer(self.query, "maxResults", 1, maximum) or default
+    def paginate(
+        self,
+        rows: Sequence[JsonObject],
+        default_size: int | None = 50,
+        max_size: int | None = None,
+        *,
+        scope: str = "",
+        key: str = "id",
+    ) -> Page:
+        """The page of *rows* that the query selects with pageToken and maxResults.
+
+        *scope* is the list that page tokens belong to, by default the list of this path.
+        """
+        size = query_integer(self.query, "maxResults", 1, max_size) or default_size
+        return paginate(rows, self.query.get("pageToken", ""), size, scope=scope or self.scope, key=key)
 
     def list_body(self, name: str, page: Page) -> JsonObject:
         """The usual list response: rows, rowCount of this page, and pageToken if there are more."""
@@ -127,14 +137,14 @@ class ApiRequest:
     async def read_body(self, schema: jsonschema_rs.Validator) -> JsonObject:
         """The JSON body; 400 naming the invalid members."""
         try:
-            found = orjson.loads(await self.http_request.read())
+            parsed = orjson.loads(await self.http_request.read())
         except ValueError:
             raise bad_request("the body is not JSON") from None
-        problems = [(".".join(map(str, error.instance_path)), error.message) for error in schema.iter_errors(found)]
+        problems = [(".".join(map(str, error.instance_path)), error.message) for error in schema.iter_errors(parsed)]
         if problems:
             messages = (f"{place or 'body'}: {message[:200]}" for place, message in problems[:MAX_REPORTED_PROBLEMS])
             raise bad_request("; ".join(messages), field=problems[0][0])
-        document: JsonObject = found
+        document: JsonObject = parsed
         return document
 
 

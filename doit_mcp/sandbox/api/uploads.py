@@ -48,12 +48,12 @@ def _unpack(data: bytes) -> bytes:
 def _gunzip(data: bytes) -> bytes:
     reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        found = reader.decompress(data, MAX_UNPACKED_BYTES)
+        content = reader.decompress(data, MAX_UNPACKED_BYTES)
     except zlib.error:
         raise bad_request("file: the GZ archive is damaged", field="file") from None
     if reader.unconsumed_tail or not reader.eof:
         raise bad_request("file: the GZ archive is cut off, or too large when it is unpacked", field="file")
-    return found
+    return content
 
 
 def _unzip(data: bytes) -> bytes:
@@ -62,12 +62,12 @@ def _unzip(data: bytes) -> bytes:
             if len(archive.infolist()) != 1:
                 raise bad_request("file: a ZIP archive must hold a single CSV file", field="file")
             with archive.open(archive.infolist()[0]) as member:
-                found = member.read(MAX_UNPACKED_BYTES + 1)
+                content = member.read(MAX_UNPACKED_BYTES + 1)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
         raise bad_request("file: the ZIP archive cannot be read", field="file") from None
-    if len(found) > MAX_UNPACKED_BYTES:
+    if len(content) > MAX_UNPACKED_BYTES:
         raise bad_request("file: too large when it is unpacked", field="file")
-    return found
+    return content
 
 
 def _parse_rows(text: str) -> Iterator[UploadedEvent]:

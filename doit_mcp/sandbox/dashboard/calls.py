@@ -67,20 +67,20 @@ def side_of(path: str) -> CallSide:
 
 def redact(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
     """*text* on one line, with likely secrets replaced, cut to *limit* characters."""
-    shown = _SECRET.sub(REDACTED, "".join(char if char.isprintable() else " " for char in text))
-    return shown if len(shown) <= limit else shown[: limit - 1] + REDACTED
+    redacted = _SECRET.sub(REDACTED, "".join(char if char.isprintable() else " " for char in text))
+    return redacted if len(redacted) <= limit else redacted[: limit - 1] + REDACTED
 
 
 def redact_target(raw: str, clients: Mapping[str, str]) -> str:
     """The path and query of a request with secrets replaced; *clients* maps client ids to the names to show."""
     path, separator, query = raw.partition("?")
-    shown = redact(unquote(path), MAX_TARGET_LENGTH)
+    target = redact(unquote(path), MAX_TARGET_LENGTH)
     if separator:
-        hide = _redact_identity_parameter if side_of(unquote(path)) == "identity" else _redact_api_parameter
+        redact_parameter = _redact_identity_parameter if side_of(unquote(path)) == "identity" else _redact_api_parameter
         # Cut before splitting: a query can hold a megabyte of separators.
         pairs = query[: 10 * MAX_TARGET_LENGTH].split("&")
-        shown += "?" + "&".join(hide(pair, clients) for pair in pairs if pair)
-    return shown if len(shown) <= MAX_TARGET_LENGTH else shown[: MAX_TARGET_LENGTH - 1] + REDACTED
+        target += "?" + "&".join(redact_parameter(pair, clients) for pair in pairs if pair)
+    return target if len(target) <= MAX_TARGET_LENGTH else target[: MAX_TARGET_LENGTH - 1] + REDACTED
 
 
 def _redact_identity_parameter(pair: str, clients: Mapping[str, str]) -> str:

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import web
@@ -14,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp_sse import EventSourceResponse, sse_response
 
 from ..accounts import CUSTOMERS, USERS, AccountDirectory, Grant, permission_summary
+from ..http_requests import abort, bearer_token, is_disconnected, is_loopback, requested_tenant
 from ..identity import SIGNED_IN_USER, IdentityProvider
 from ..identity.metadata import REGISTER_PATH, REVOKE_PATH, TOKEN_PATH
 from .calls import DISCONNECTED_STATUS, CallSummary, redact, redact_target, side_of
@@ -76,20 +76,20 @@ class Dashboard:
 
     async def _record_call(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Run the handler and record the call."""
-        at, began = self._clock(), time.perf_counter()
-        bearer = _bearer_token(request)
+        at, started = self._clock(), time.perf_counter()
+        token = bearer_token(request)
         # Looked up before the handler runs, because a call can revoke the token it is made with.
-        grant = self._identity.lookup(bearer) if bearer else None
+        grant = self._identity.lookup(token) if token else None
         try:
             response = await handler(request)
         except web.HTTPException as error:
-            self._add_call(request, error, at, began, grant)
+            self._add_call(request, error, at, started, grant)
             raise
-        self._add_call(request, response, at, began, grant)
+        self._add_call(request, response, at, started, grant)
         return response
 
     def _add_call(
-        self, request: web.Request, response: web.StreamResponse, at: float, began: float, grant: Grant | None
+        self, request: web.Request, response: web.StreamResponse, at: float, started: float, grant: Grant | None
     ) -> None:
         issued, note = self._track_response(request, response)
         user, customer = _identify_caller(request, issued, grant, self._identity.directory)
@@ -101,8 +101,8 @@ class Dashboard:
             user=user,
             customer=redact(customer, 40),
             token=_token_fingerprint(request, issued, grant),
-            status=DISCONNECTED_STATUS if _is_disconnected(request) else response.status,
-            ms=round((time.perf_counter() - began) * 1000, 1),
+            status=DISCONNECTED_STATUS if is_disconnected(request) else response.status,
+            ms=round((time.perf_counter() - started) * 1000, 1),
             note=note,
         )
         self._stream.publish_call(json.dumps(asdict(call)))
@@ -113,18 +113,18 @@ class Dashboard:
         """The token issued by a response of the provider, and a summary of the call."""
         if request.method != "POST" or request.path not in (TOKEN_PATH, REGISTER_PATH, REVOKE_PATH):
             return None, ""
-        answer = _response_json(response)
+        body = _response_json(response)
         if response.status >= 400:
-            return None, redact(str(answer.get("error", "")), 40)
+            return None, redact(str(body.get("error", "")), 40)
         if request.path == REGISTER_PATH:
-            return None, self._token_tracker.track_client(answer)
-        return self._token_tracker.track_tokens(answer)
+            return None, self._token_tracker.track_client(body)
+        return self._token_tracker.track_tokens(body)
 
     def _publish_tokens(self) -> None:
-        out = self._token_tracker.active_tokens()
-        if out != self._published_tokens:
-            self._published_tokens = out
-            self._stream.publish(Event("tokens", json.dumps({"tokens": out, "now": self._clock()})))
+        tokens = self._token_tracker.active_tokens()
+        if tokens != self._published_tokens:
+            self._published_tokens = tokens
+            self._stream.publish(Event("tokens", json.dumps({"tokens": tokens, "now": self._clock()})))
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         text, headers = dashboard_page()
@@ -152,32 +152,35 @@ class Dashboard:
         }
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        watcher = self._stream.subscribe(lambda: _abort(request), lambda: _is_disconnected(request))
+        watcher = self._stream.subscribe(lambda: abort(request), lambda: is_disconnected(request))
         if watcher is None:
             headers = {**PRIVATE_HEADERS, "Retry-After": "5"}
             return web.json_response({"error": "too many dashboard pages are open"}, status=503, headers=headers)
         try:
             # No await between subscribing and this: each call is either in the history or in the queue.
-            past = self._initial_events(request)
-            kept = sse_response(
+            initial_events = self._initial_events(request)
+            stream = sse_response(
                 request,
                 sep="\n",
                 headers=PRIVATE_HEADERS,
                 send_timeout=WRITE_TIMEOUT_SECONDS,
                 ping_interval=KEEPALIVE_SECONDS,
             )
-            async with kept as response:
-                await _send_events(response, past, watcher)
+            async with stream as response:
+                await _send_events(response, initial_events, watcher)
         finally:
             self._stream.unsubscribe(watcher)
         return response
 
     def _initial_events(self, request: web.Request) -> list[Event]:
         # Browsers send the header when they reconnect by themselves; a page that was hidden can only use the query.
-        last = request.headers.get("Last-Event-ID") or request.query.get("after", "")
-        missed = self._stream.calls_since(last)
-        hello = {**self._snapshot(), "reset": missed is None, "history": self._stream.history}
-        return [Event("hello", json.dumps(hello)), *(self._stream.all_calls() if missed is None else missed)]
+        last_id = request.headers.get("Last-Event-ID") or request.query.get("after", "")
+        missed_calls = self._stream.calls_since(last_id)
+        snapshot = {**self._snapshot(), "reset": missed_calls is None, "history": self._stream.history}
+        return [
+            Event("hello", json.dumps(snapshot)),
+            *(self._stream.all_calls() if missed_calls is None else missed_calls),
+        ]
 
 
 async def _send_events(response: EventSourceResponse, initial_events: list[Event], watcher: Watcher) -> None:
@@ -200,32 +203,20 @@ def _local_only(handler: Handler, *, allow_cross_site: bool = False) -> Handler:
     headers.
     """
 
-    async def guarded(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.Request) -> web.StreamResponse:
         if request.method != "GET":
-            return _refusal(405, "only GET", {"Allow": "GET"})
-        if not (_is_loopback(request.remote) and _is_loopback(request.url.host)):
-            return _refusal(403, "available only to browsers on this machine")
+            return _error_response(405, "only GET", {"Allow": "GET"})
+        if not (is_loopback(request.remote) and is_loopback(request.url.host)):
+            return _error_response(403, "available only to browsers on this machine")
         if not allow_cross_site and request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-            return _refusal(403, "available only to the dashboard page")
+            return _error_response(403, "available only to the dashboard page")
         return await handler(request)
 
-    return guarded
+    return handle
 
 
-def _refusal(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
+def _error_response(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
     return web.json_response({"error": reason}, status=status, headers={**PRIVATE_HEADERS, **(headers or {})})
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
-
-
-def _bearer_token(request: web.Request) -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _identify_caller(
@@ -235,34 +226,24 @@ def _identify_caller(
     if token is not None:
         return token.user, token.customer
     if grant is not None:
-        tenant = request.headers.get("X-Tenant-Id") or request.query.get("customerContext")
-        return grant.user.email, tenant or grant.customer
-    visitor = directory.user_by_email(request.get(SIGNED_IN_USER, ""))
-    if visitor is None:
+        return grant.user.email, requested_tenant(request) or grant.customer
+    signed_in = directory.user_by_email(request.get(SIGNED_IN_USER, ""))
+    if signed_in is None:
         return "", ""
     # Employees choose the customer on the consent page, so only the token names it.
-    return visitor.email, "" if visitor.employee else visitor.customer
+    return signed_in.email, "" if signed_in.employee else signed_in.customer
 
 
 def _token_fingerprint(request: web.Request, token: TokenSummary | None, grant: Grant | None) -> str:
     if token is not None:
         return token.fingerprint
-    return fingerprint(_bearer_token(request)) if grant is not None else ""
+    return fingerprint(bearer_token(request)) if grant is not None else ""
 
 
 def _response_json(response: web.StreamResponse) -> dict[str, Any]:
     body = response.body if isinstance(response, web.Response) else None
     try:
-        found = json.loads(body) if isinstance(body, bytes) else {}
+        document = json.loads(body) if isinstance(body, bytes) else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _is_disconnected(request: web.Request) -> bool:
-    return request.transport is None or request.transport.is_closing()
-
-
-def _abort(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
+    return document if isinstance(document, dict) else {}

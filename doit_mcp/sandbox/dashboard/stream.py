@@ -101,10 +101,10 @@ class EventStream:
         run, _, number = last.rpartition("-")
         if run != self.run_id or not number.isdecimal() or len(number) > 15:
             return None
-        seen = int(number)
-        if not self._count - len(self._calls) <= seen <= self._count:
+        last_number = int(number)
+        if not self._count - len(self._calls) <= last_number <= self._count:
             return None
-        return [event for count, event in self._calls if count > seen]
+        return [event for count, event in self._calls if count > last_number]
 
     def all_calls(self) -> list[Event]:
         """All recorded calls, oldest first."""

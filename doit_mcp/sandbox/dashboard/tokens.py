@@ -1,4 +1,4 @@
-"""Active tokens of the sandbox, learned from token responses and shown as fingerprints."""
+"""Active tokens of the sandbox, recorded from token responses and shown as fingerprints."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FINGERPRINT_LENGTH = 8  # characters of the hash; enough to tell tokens apart, b
 
 
 def fingerprint(token: str) -> str:
-    """The short, safe name of a token."""
+    """The start of the hash of *token*, which identifies it without revealing it."""
     return hash_secret(token)[:FINGERPRINT_LENGTH]
 
 
@@ -69,9 +69,7 @@ class TokenTracker:
         return name
 
     def track_tokens(self, response: JsonObject) -> tuple[TokenSummary | None, str]:
-        """Record the tokens of a token response; returns the token to call with, if it is ours, and how it was
-        obtained.
-        """
+        """Record the tokens of a token response; returns the access token, if it is valid, and its origin."""
         token = response.get("access_token")
         if not isinstance(token, str):
             return None, ""
@@ -80,35 +78,41 @@ class TokenTracker:
         claims = self._identity.signing.read_claims(token)
         return (None, "") if claims is None else self._track_sign_in(token, claims, response.get("refresh_token"))
 
-    def _track_exchanged(self, token: str, life: float) -> TokenSummary | None:
+    def _track_exchanged(self, token: str, lifetime: float) -> TokenSummary | None:
         grant = self._identity.lookup(token)
         if grant is None:
             return None
-        ends = self._clock() + life
-        shown = TokenSummary(fingerprint(token), "exchanged", grant.user.email, grant.customer, "MCP server", "", ends)
+        expires = self._clock() + lifetime
+        summary = TokenSummary(
+            fingerprint(token), "exchanged", grant.user.email, grant.customer, "MCP server", "", expires
+        )
         # Only the provider knows whether a token was revoked, and it needs the token for that: it is kept but never
         # shown.
-        alive = partial(self._identity.lookup, token)
-        self._store(hash_secret(token), _TrackedToken(shown, "", lambda: alive() is not None))
-        return shown
+        lookup = partial(self._identity.lookup, token)
+        self._store(hash_secret(token), _TrackedToken(summary, "", lambda: lookup() is not None))
+        return summary
 
     def _track_sign_in(self, token: str, claims: JsonObject, refresh: object) -> tuple[TokenSummary, str]:
         flow = str(claims.get("flow_id", ""))
-        again = any(kept.flow == flow for kept in self._tracked.values())
-        shown = self._summarize(token, "access", claims, float(claims.get("exp", 0)))
-        self._store(hash_secret(token), _TrackedToken(shown, flow, lambda: not self._identity.is_revoked(claims)))
+        is_known_flow = any(tracked.flow == flow for tracked in self._tracked.values())
+        summary = self._summarize(token, "access", claims, float(claims.get("exp", 0)))
+        self._store(hash_secret(token), _TrackedToken(summary, flow, lambda: not self._identity.is_revoked(claims)))
         if isinstance(refresh, str):
             self._track_refresh(refresh, flow, claims)
-        return shown, "refreshed" if again else "signed in"
+        return summary, "refreshed" if is_known_flow else "signed in"
 
     def _track_refresh(self, token: str, flow: str, claims: JsonObject) -> None:
-        former = [key for key, kept in self._tracked.items() if kept.flow == flow and kept.token.kind == "refresh"]
-        for key in former:
+        previous_keys = [
+            key for key, tracked in self._tracked.items() if tracked.flow == flow and tracked.token.kind == "refresh"
+        ]
+        for key in previous_keys:
             del self._tracked[key]
-        shown = self._summarize(token, "refresh", claims, self._clock() + REFRESH_LIFETIME_SECONDS)
+        summary = self._summarize(token, "refresh", claims, self._clock() + REFRESH_LIFETIME_SECONDS)
         # A refresh token outlives its access token, but not its flow.
-        named = {"flow_id": flow}
-        self._store(hash_secret(token), _TrackedToken(shown, flow, lambda: not self._identity.is_revoked(named)))
+        flow_claims = {"flow_id": flow}
+        self._store(
+            hash_secret(token), _TrackedToken(summary, flow, lambda: not self._identity.is_revoked(flow_claims))
+        )
 
     def _summarize(self, token: str, kind: TokenKind, claims: JsonObject, expires: float) -> TokenSummary:
         client = str(claims.get("cid", ""))
@@ -122,8 +126,8 @@ class TokenTracker:
             expires,
         )
 
-    def _store(self, key: str, kept: _TrackedToken) -> None:
-        self._tracked[key] = kept
+    def _store(self, key: str, tracked: _TrackedToken) -> None:
+        self._tracked[key] = tracked
         self._tracked.move_to_end(key)
         while len(self._tracked) > self._limit:
             self._tracked.popitem(last=False)
@@ -131,6 +135,8 @@ class TokenTracker:
     def active_tokens(self) -> list[JsonObject]:
         """The valid tokens, newest first."""
         now = self._clock()
-        for key in [key for key, kept in self._tracked.items() if kept.token.expires <= now or not kept.is_valid()]:
+        for key in [
+            key for key, tracked in self._tracked.items() if tracked.token.expires <= now or not tracked.is_valid()
+        ]:
             del self._tracked[key]
-        return [asdict(kept.token) for kept in reversed(self._tracked.values())]
+        return [asdict(tracked.token) for tracked in reversed(self._tracked.values())]

@@ -21,7 +21,7 @@ def _as_number(value: object) -> float | None:
 class AssertionVerifier:
     """Verifies assertions for one of *audiences*, and remembers their ids until they expire.
 
-    *dated* makes ``iat`` required, which RFC 7523 leaves optional.
+    *require_issued_at* makes ``iat`` required, which RFC 7523 leaves optional.
     """
 
     def __init__(
@@ -47,23 +47,23 @@ class AssertionVerifier:
         return self._audience_problem(claims) or self._time_problem(claims) or self._use_identifier(client_id, claims)
 
     def _audience_problem(self, claims: JsonObject) -> str | None:
-        named = claims.get("aud")
-        audiences = [named] if isinstance(named, str) else named
+        audience = claims.get("aud")
+        audiences = [audience] if isinstance(audience, str) else audience
         if not isinstance(audiences, list) or not any(item in self._audiences for item in audiences if _is_text(item)):
             return "aud"
         return None
 
     def _time_problem(self, claims: JsonObject) -> str | None:
         now = self._clock()
-        end = _as_number(claims.get("exp"))
+        expires = _as_number(claims.get("exp"))
         # NaN fails this comparison.
-        if end is None or not now - LEEWAY_SECONDS < end <= now + MAX_LIFETIME_SECONDS + LEEWAY_SECONDS:
+        if expires is None or not now - LEEWAY_SECONDS < expires <= now + MAX_LIFETIME_SECONDS + LEEWAY_SECONDS:
             return "exp"
         if self._require_issued_at and "iat" not in claims:
             return "iat"
         for name in ("iat", "nbf"):
-            begin = _as_number(claims.get(name, now))
-            if begin is None or not begin <= now + LEEWAY_SECONDS:
+            time = _as_number(claims.get(name, now))
+            if time is None or not time <= now + LEEWAY_SECONDS:
                 return name
         return None
 
@@ -83,5 +83,5 @@ def _is_text(value: object) -> bool:
 
 
 def _verify_any(token: str, keys: Iterable[Any], algorithms: list[str]) -> JsonObject | None:
-    tried = (verify(token, key, algorithms) for key in keys)
-    return next((claims for claims in tried if claims is not None), None)
+    results = (verify(token, key, algorithms) for key in keys)
+    return next((claims for claims in results if claims is not None), None)

@@ -31,12 +31,12 @@ def granted_scopes(scope: str | None) -> tuple[str, ...]:
     """The requested scopes that are supported, or all if no scope is requested (RFC 6749 3.3)."""
     if scope is None:
         return SCOPES
-    known = tuple(item for item in SCOPES if item in scope.split(" "))
-    if not known:
+    supported = tuple(item for item in SCOPES if item in scope.split(" "))
+    if not supported:
         raise OAuthError(
             "invalid_scope", f"None of the requested scopes is supported. Supported scopes: {' '.join(SCOPES)}."
         )
-    return known
+    return supported
 
 
 class AuthorizationReader:
@@ -54,11 +54,13 @@ class AuthorizationReader:
         """
         try:
             pairs = parse_parameters(query)
-            trusted = unique_parameters([pair for pair in pairs if pair[0] in ("client_id", "redirect_uri")])
+            redirect_parameters = unique_parameters(
+                [pair for pair in pairs if pair[0] in ("client_id", "redirect_uri")]
+            )
         except OAuthError as error:
             raise AuthorizationError("This request is invalid", error.description) from error
-        client = await self._client(trusted.get("client_id"))
-        redirect_uri = _check_redirect_uri(client, trusted.get("redirect_uri"))
+        client = await self._find_client(redirect_parameters.get("client_id"))
+        redirect_uri = _check_redirect_uri(client, redirect_parameters.get("redirect_uri"))
         states = [value for name, value in pairs if name == "state" and value]
         state = states[0] if len(states) == 1 else None
         try:
@@ -71,10 +73,18 @@ class AuthorizationReader:
             location = self.error_redirect(redirect_uri, state, error.error, error.description)
             raise AuthorizationError("This request is invalid", error.description, location) from error
         return AuthorizationRequest(
-            client, redirect_uri, "redirect_uri" in trusted, state, challenge, scopes, resource, prompt, query
+            client,
+            redirect_uri,
+            "redirect_uri" in redirect_parameters,
+            state,
+            challenge,
+            scopes,
+            resource,
+            prompt,
+            query,
         )
 
-    async def _client(self, client_id: str | None) -> Client:
+    async def _find_client(self, client_id: str | None) -> Client:
         if client_id is None:
             raise AuthorizationError("Unknown application", "The request does not identify an application.")
         try:
@@ -91,8 +101,8 @@ class AuthorizationReader:
         return self._redirect(authorization.redirect_uri, authorization.state, {"code": code})
 
     def _redirect(self, redirect_uri: str, state: str | None, parameters: Mapping[str, str]) -> str:
-        echoed = {"state": state} if state is not None else {}
-        return redirect_uris.add_parameters(redirect_uri, {**parameters, **echoed, "iss": self._issuer})
+        state_parameter = {"state": state} if state is not None else {}
+        return redirect_uris.add_parameters(redirect_uri, {**parameters, **state_parameter, "iss": self._issuer})
 
 
 def _check_redirect_uri(client: Client, requested: str | None) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from . import redirect_uris
 from .fetching import DocumentResolver, FetchError
-from .known_clients import recorded_document
+from .known_clients import bundled_document
 from .models import AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT, Client, JsonObject
 
 MAX_REDIRECT_URIS = 50
@@ -69,25 +69,25 @@ def _redirect_uris(document: JsonObject) -> tuple[str, ...]:
     if not isinstance(uris, list) or not 0 < len(uris) <= MAX_REDIRECT_URIS:
         raise ClientDocumentError("The client's document has no valid list of redirect_uris.")
     for uri in uris:
-        if why := redirect_uris.find_problem(uri):
-            raise ClientDocumentError(f"A redirect URI in the client's document {why}.")
+        if problem := redirect_uris.find_problem(uri):
+            raise ClientDocumentError(f"A redirect URI in the client's document {problem}.")
     return tuple(uris)
 
 
 def _auth_methods(document: JsonObject) -> frozenset[str]:
-    single = document.get("token_endpoint_auth_method")
-    named: set[object] = {single} if isinstance(single, str) else set()
+    preferred = document.get("token_endpoint_auth_method")
+    methods: set[object] = {preferred} if isinstance(preferred, str) else set()
     for member in ("token_endpoint_auth_methods", "token_endpoint_auth_methods_supported"):
-        several = document.get(member)
-        named |= {item for item in several if isinstance(item, str)} if isinstance(several, list) else set()
-    usable = frozenset(method for method in (AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT) if method in named)
-    if named and not usable:
+        listed = document.get(member)
+        methods |= {item for item in listed if isinstance(item, str)} if isinstance(listed, list) else set()
+    supported = frozenset(method for method in (AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT) if method in methods)
+    if methods and not supported:
         raise ClientDocumentError("The client's document requires an authentication method that needs a shared secret.")
-    return usable or frozenset({AUTH_METHOD_NONE})
+    return supported or frozenset({AUTH_METHOD_NONE})
 
 
 class ClientDocuments:
-    """Fetches metadata documents and key sets: bundled ones first, others with *resolver*, which decides about caching."""
+    """Fetches metadata documents and key sets: bundled ones first, others with *resolver*, which can cache them."""
 
     def __init__(self, resolver: DocumentResolver) -> None:
         self._resolver = resolver
@@ -100,15 +100,15 @@ class ClientDocuments:
         """The key set at *url*; raises ClientDocumentError."""
         if not url.startswith("https://") or redirect_uris.find_problem(url) is not None:
             raise ClientDocumentError("The client's jwks_uri is not an https URL.")
-        found = parse_object(await self._fetch(url))
-        if found is None:
+        key_set = parse_object(await self._fetch(url))
+        if key_set is None:
             raise ClientDocumentError("The client's key set is not a JSON object.")
-        return found
+        return key_set
 
     async def _fetch(self, url: str) -> bytes:
-        known = recorded_document(url)
-        if known is not None:
-            return known
+        document = bundled_document(url)
+        if document is not None:
+            return document
         try:
             return await self._resolver(url)
         except FetchError as error:

@@ -68,8 +68,8 @@ class ClientRegistry:
 
     async def find(self, client_id: str) -> Client:
         """The client with this id; raises OAuthError (invalid_client)."""
-        if found := self._registered.get(client_id):
-            return found
+        if client := self._registered.get(client_id):
+            return client
         if not is_document_url(client_id):
             raise OAuthError("invalid_client", _UNKNOWN_CLIENT, status=401)
         try:
@@ -83,15 +83,15 @@ class ClientRegistry:
         Raises OAuthError: invalid_request for several methods at once, invalid_client otherwise.
         """
         basic = _parse_basic(authorization)
-        posted = form.get("client_secret")
-        asserted = form.get("client_assertion")
-        if sum(proof is not None for proof in (basic[1] if basic else None, posted, asserted)) > 1:
+        form_secret = form.get("client_secret")
+        assertion = form.get("client_assertion")
+        if sum(proof is not None for proof in (basic[1] if basic else None, form_secret, assertion)) > 1:
             raise OAuthError("invalid_request", "Use only one authentication method.")
         client_id = _client_id(basic, form)
         client = await self.find(client_id)
-        if asserted is not None:
-            await self._check_assertion(client, asserted, form.get("client_assertion_type"))
-        elif (secret := basic[1] if basic and basic[1] is not None else posted) is not None:
+        if assertion is not None:
+            await self._check_assertion(client, assertion, form.get("client_assertion_type"))
+        elif (secret := basic[1] if basic and basic[1] is not None else form_secret) is not None:
             _check_secret(client, secret, basic=basic is not None)
         elif AUTH_METHOD_NONE not in client.auth_methods:
             raise _invalid_client("This client must authenticate.", basic=basic is not None)
@@ -103,8 +103,8 @@ class ClientRegistry:
         if AUTH_METHOD_PRIVATE_KEY_JWT not in client.auth_methods:
             raise _invalid_client("This client did not register the method private_key_jwt.")
         keys = _candidate_keys(await self._key_set(client), assertion)
-        if fault := self._assertions.find_problem(assertion, client.id, keys, list(ASSERTION_ALGORITHMS)):
-            raise _invalid_client(f"The client assertion is invalid: {fault}.")
+        if problem := self._assertions.find_problem(assertion, client.id, keys, list(ASSERTION_ALGORITHMS)):
+            raise _invalid_client(f"The client assertion is invalid: {problem}.")
 
     async def _key_set(self, client: Client) -> JsonObject:
         if client.jwks is not None:
@@ -118,12 +118,12 @@ class ClientRegistry:
 
 
 def _client_id(basic: tuple[str, str | None] | None, form: Mapping[str, str]) -> str:
-    named = form.get("client_id") or _assertion_subject(form.get("client_assertion"))
+    client_id = form.get("client_id") or _assertion_subject(form.get("client_assertion"))
     if basic is None:
-        if named is None:
+        if client_id is None:
             raise _invalid_client("The client_id is missing.")
-        return named
-    if named is not None and named != basic[0]:
+        return client_id
+    if client_id is not None and client_id != basic[0]:
         raise OAuthError(
             "invalid_request", "The client_id in the form differs from the one in the Authorization header."
         )

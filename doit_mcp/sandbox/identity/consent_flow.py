@@ -91,7 +91,7 @@ class ConsentFlow:
         return handle
 
     async def show_expired(self, request: web.Request) -> web.StreamResponse:
-        """Answer the reload of a submitted form."""
+        """Handle the reload of a submitted form."""
         return pages.notice_page(EXPIRED_NOTICE, status=400)
 
     async def authorize(self, request: web.Request) -> web.StreamResponse:
@@ -110,8 +110,8 @@ class ConsentFlow:
         if user is None or authorization.prompt & {"login", "select_account"}:
             return self._sign_in_page(request, authorization)
         browser = self._browser_id(request)
-        seal = self._form_signer.sign("consent", browser, {"query": authorization.query, "email": user.email})
-        return self._bind_to_browser(pages.consent_page(authorization, user, seal), browser)
+        transaction = self._form_signer.sign("consent", browser, {"query": authorization.query, "email": user.email})
+        return self._bind_to_browser(pages.consent_page(authorization, user, transaction), browser)
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
         """Sign in with a password or by selecting a user, then redirect to the same authorization request."""
@@ -165,8 +165,10 @@ class ConsentFlow:
         self, request: web.Request, authorization: AuthorizationRequest, *, email: str = "", failed: bool = False
     ) -> web.StreamResponse:
         browser = self._browser_id(request)
-        seal = self._form_signer.sign("sign-in", browser, {"query": authorization.query})
-        return self._bind_to_browser(pages.sign_in_page(authorization, seal, email=email, failed=failed), browser)
+        transaction = self._form_signer.sign("sign-in", browser, {"query": authorization.query})
+        return self._bind_to_browser(
+            pages.sign_in_page(authorization, transaction, email=email, failed=failed), browser
+        )
 
     def _session_user(self, request: web.Request) -> User | None:
         email = self._sessions.get(hash_secret(request.cookies.get(SESSION_COOKIE, "")))
@@ -177,8 +179,8 @@ class ConsentFlow:
 
     def _browser_id(self, request: web.Request) -> str:
         # Without a cookie a new random value is set, and the form is signed for that value only.
-        known = request.cookies.get(BROWSER_COOKIE, "")
-        return known if _BROWSER_ID.fullmatch(known) else self._token()
+        cookie = request.cookies.get(BROWSER_COOKIE, "")
+        return cookie if _BROWSER_ID.fullmatch(cookie) else self._token()
 
     def _bind_to_browser(self, response: web.Response, browser: str) -> web.Response:
         self._set_cookie(response, BROWSER_COOKIE, browser)
@@ -196,7 +198,7 @@ class ConsentFlow:
         """The customer id to act for: employees choose one or none, other users have one. Raises OAuthError."""
         if not user.employee:
             return user.customer
-        chosen = form.get("customer", "")
-        if chosen and self._directory.customer_by_id(chosen) is None:
+        customer = form.get("customer", "")
+        if customer and self._directory.customer_by_id(customer) is None:
             raise OAuthError("invalid_request", "This customer does not exist.")
-        return chosen
+        return customer

@@ -51,7 +51,7 @@ class TokenExchange:
         self._exchanged: TtlStore[ExchangedToken] = TtlStore(limit, clock)
 
     def exchange(self, form: Mapping[str, str]) -> JsonObject:
-        """Answer a token exchange request (RFC 8693 2.2.1); raises OAuthError."""
+        """The response to a token exchange request (RFC 8693 2.2.1); raises OAuthError."""
         fields = dict(form)
         self._check_client(fields)
         subject = required_parameter(fields, "subject_token")
@@ -70,13 +70,13 @@ class TokenExchange:
             # The code that RFC 8693 2.2.2 defines for an unacceptable subject token.
             raise OAuthError("invalid_request", "The subject_token is not a valid access token.")
         token = f"sandbox-exchanged-{self._token()}"
-        life = min(self._ttl, float(claims["exp"]) - self._clock())
-        self._exchanged.put(hash_secret(token), ExchangedToken(grant, claims), life)
+        lifetime = min(self._ttl, float(claims["exp"]) - self._clock())
+        self._exchanged.put(hash_secret(token), ExchangedToken(grant, claims), lifetime)
         return {
             "access_token": token,
             "issued_token_type": ACCESS_TOKEN_TYPE,
             "token_type": "Bearer",
-            "expires_in": int(life),
+            "expires_in": int(lifetime),
         }
 
     def _check_client(self, form: dict[str, str]) -> None:
@@ -85,16 +85,16 @@ class TokenExchange:
         if required_parameter(form, "client_assertion_type") != JWT_BEARER_ASSERTION:
             raise OAuthError("invalid_request", "The client_assertion_type is not supported.")
         assertion = required_parameter(form, "client_assertion")
-        if fault := self._assertions.find_problem(assertion, CLIENT_ID, [self._secret], ["HS256"]):
-            raise OAuthError("invalid_client", f"The client assertion is invalid: {fault}.", status=401)
+        if problem := self._assertions.find_problem(assertion, CLIENT_ID, [self._secret], ["HS256"]):
+            raise OAuthError("invalid_client", f"The client assertion is invalid: {problem}.", status=401)
 
     def lookup(self, token: str) -> Grant | None:
         """The grant of a bearer token at the DoiT API; None for access tokens of the MCP server, which are not valid
         there.
         """
-        found = self._exchanged.get(hash_secret(token))
-        if found is not None:
-            return None if self._tokens.is_revoked(found.claims) else found.grant
+        exchanged = self._exchanged.get(hash_secret(token))
+        if exchanged is not None:
+            return None if self._tokens.is_revoked(exchanged.claims) else exchanged.grant
         user = self._directory.user_by_token(token)
         return Grant(user, user.customer) if user is not None else None
 
@@ -104,7 +104,7 @@ class TokenExchange:
         customer = claims.get("customer_context")
         if user is None or not isinstance(customer, str):
             return None
-        allowed = customer in ("", user.customer) or (
+        is_allowed = customer in ("", user.customer) or (
             user.employee and self._directory.customer_by_id(customer) is not None
         )
-        return Grant(user, customer) if allowed else None
+        return Grant(user, customer) if is_allowed else None

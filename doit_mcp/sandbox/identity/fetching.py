@@ -44,23 +44,23 @@ def is_public(address: str) -> bool:
 
 
 class PublicAddressResolver(AbstractResolver):
-    """Resolves host names, and rejects a name with any address that is not *permitted*.
+    """Resolves host names, and rejects a name with any address for which *is_permitted* is false.
 
     The connection uses the addresses checked here, so DNS rebinding has no effect.
     """
 
     def __init__(self, inner: AbstractResolver, is_permitted: Callable[[str], bool]) -> None:
         self._inner = inner
-        self._permitted = is_permitted
+        self._is_permitted = is_permitted
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """The addresses of *host*; raises OSError if one is not permitted."""
-        found = await self._inner.resolve(host, port, family)
-        if not all(self._permitted(item["host"]) for item in found):
+        addresses = await self._inner.resolve(host, port, family)
+        if not all(self._is_permitted(item["host"]) for item in addresses):
             raise OSError(f"{host} has an address that is not public")
-        return found
+        return addresses
 
     async def close(self) -> None:
         """Close the wrapped resolver."""
@@ -76,8 +76,10 @@ def is_fetchable(url: str) -> bool:
         return False
     host = parts.hostname or ""
     # An IP address as host would bypass the resolver and its check of addresses.
-    named = re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*", host) is not None
-    return parts.scheme == "https" and named and port in (None, 443) and "@" not in parts.netloc and "#" not in url
+    is_host_name = re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*", host) is not None
+    return (
+        parts.scheme == "https" and is_host_name and port in (None, 443) and "@" not in parts.netloc and "#" not in url
+    )
 
 
 def cache_lifetime(cache_control: str) -> float:
@@ -85,14 +87,14 @@ def cache_lifetime(cache_control: str) -> float:
     directives = cache_control.lower()
     if "no-store" in directives or "no-cache" in directives:
         return 0.0
-    found = _MAX_AGE.search(directives)
-    return min(float(found[1]), 86_400.0) if found else 60.0
+    match = _MAX_AGE.search(directives)
+    return min(float(match[1]), 86_400.0) if match else 60.0
 
 
 class DocumentFetcher:
-    """A document resolver that uses the network, with a total timeout of *limit* seconds.
+    """A document resolver that uses the network, with a total timeout of *timeout_seconds*.
 
-    *names*, *permitted* (addresses), *tls* and *port* are replaced in tests.
+    Tests replace *make_resolver*, *is_permitted* (of an address), *tls* and *port*.
     """
 
     def __init__(
@@ -105,24 +107,24 @@ class DocumentFetcher:
         timeout_seconds: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._names = make_resolver
-        self._permitted = is_permitted
+        self._make_resolver = make_resolver
+        self._is_permitted = is_permitted
         self._tls = tls
         self._port = port
-        self._limit = timeout_seconds
+        self._timeout_seconds = timeout_seconds
         self._cache: TtlStore[bytes] = TtlStore(200, clock)
         self._concurrency_limit = Semaphore(4)
 
     async def __call__(self, url: str) -> bytes:
         """The JSON document at *url*; raises FetchError."""
-        if (kept := self._cache.get(url)) is not None:
-            return kept
+        if (document := self._cache.get(url)) is not None:
+            return document
         if not is_fetchable(url):
             raise FetchError("documents are not fetched from this URL")
         try:
             # The timeout includes waiting for a slot, so that slow hosts do not delay users for long.
-            async with timeout(self._limit), self._concurrency_limit, self._session() as session:
-                body, lifetime = await self._get(session, url)
+            async with timeout(self._timeout_seconds), self._concurrency_limit, self._session() as session:
+                body, lifetime = await self._download(session, url)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise FetchError("the document could not be fetched") from error
         if lifetime > 0:
@@ -132,12 +134,12 @@ class DocumentFetcher:
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
         # One session per document: they are rare, and no session is left to close.
-        names = PublicAddressResolver(self._names(), self._permitted)
-        connector = aiohttp.TCPConnector(resolver=names, ssl=self._tls, use_dns_cache=False, force_close=True)
+        resolver = PublicAddressResolver(self._make_resolver(), self._is_permitted)
+        connector = aiohttp.TCPConnector(resolver=resolver, ssl=self._tls, use_dns_cache=False, force_close=True)
         try:
             async with aiohttp.ClientSession(
                 connector=connector,
-                timeout=aiohttp.ClientTimeout(total=self._limit),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
@@ -145,16 +147,16 @@ class DocumentFetcher:
                 yield session
         finally:
             # Connectors do not close a resolver that is passed to them.
-            await names.close()
+            await resolver.close()
 
-    async def _get(self, session: aiohttp.ClientSession, url: str) -> tuple[bytes, float]:
+    async def _download(self, session: aiohttp.ClientSession, url: str) -> tuple[bytes, float]:
         target = urlsplit(url)._replace(netloc=f"{urlsplit(url).hostname}:{self._port}").geturl()
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         async with session.get(target, headers=headers, allow_redirects=False) as response:
             if response.status != 200:
                 raise FetchError(f"the host returned HTTP status {response.status}")
-            kind = response.content_type
-            if kind != "application/json" and not kind.endswith("+json"):
+            content_type = response.content_type
+            if content_type != "application/json" and not content_type.endswith("+json"):
                 raise FetchError("the document is not JSON")
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise FetchError("the document is compressed")

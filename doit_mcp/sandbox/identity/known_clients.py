@@ -38,7 +38,7 @@ def _chatgpt_document(url: str, redirect_uri: str) -> JsonObject:
     )
 
 
-def _recorded_documents() -> dict[str, JsonObject]:
+def _bundled_documents() -> dict[str, JsonObject]:
     documents = (
         _chatgpt_document(
             "https://chatgpt.com/oauth/client.json", "https://chatgpt.com/connector_platform_oauth_redirect"
@@ -66,7 +66,7 @@ def _recorded_documents() -> dict[str, JsonObject]:
     return {document["client_id"]: document for document in documents}
 
 
-_DOCUMENTS = MappingProxyType(_recorded_documents())
+_DOCUMENTS = MappingProxyType(_bundled_documents())
 _CHATGPT_CONNECTOR = re.compile(r"https://chatgpt\.com/oauth/([A-Za-z0-9_-]{1,100})/client\.json")
 
 # Hosts of redirect URIs that need no warning on the consent page.
@@ -78,12 +78,10 @@ KNOWN_HOSTS = frozenset(
 ) | {"vscode.dev", "insiders.vscode.dev", "grok.com"}
 
 
-def recorded_document(url: str) -> bytes | None:
-    """The bundled document for this client id, or None. ChatGPT has one client id per connector, with the same
-    document.
-    """
-    if found := _DOCUMENTS.get(url):
-        return json.dumps(found).encode()
+def bundled_document(url: str) -> bytes | None:
+    """The bundled document for this client id, or None. ChatGPT has one client id per connector."""
+    if document := _DOCUMENTS.get(url):
+        return json.dumps(document).encode()
     if match := _CHATGPT_CONNECTOR.fullmatch(url):
         return json.dumps(_chatgpt_document(url, f"https://chatgpt.com/connector/oauth/{match[1]}")).encode()
     return None

@@ -1,4 +1,4 @@
-"""Records shared by the modules of the identity provider."""
+"""OAuth clients, authorization requests and approvals, and the constants of their protocol."""
 
 from __future__ import annotations
 

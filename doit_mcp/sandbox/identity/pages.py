@@ -74,7 +74,7 @@ def without_prompt(query: str) -> str:
 
 
 def notice_page(content: Notice, *, status: int) -> web.Response:
-    """A page with a message."""
+    """A page with a title and a message."""
     body = _render_template("notice.html", title=escape(content.title), text=escape(content.text))
     return _page(content.title, body, status=status, form_action="'none'")
 
@@ -111,14 +111,14 @@ def consent_page(authorization: AuthorizationRequest, user: User, transaction: s
     body = _render_template(
         "consent.html",
         client=escape(authorization.client.name),
-        origin=escape(_origin(authorization)),
+        origin=escape(_client_origin(authorization)),
         name=escape(user.name),
         email=escape(user.email),
         initial=escape(user.name[:1]),
         customer=_customer_choice(user),
         scopes="\n".join(f"<li>{escape(_SCOPE_DESCRIPTIONS[scope])}</li>" for scope in authorization.scopes),
         destination=escape(_destination(authorization.redirect_uri)),
-        warning=_warning(authorization),
+        warning=_redirect_warning(authorization),
         action=CONSENT_PATH,
         sign_out=SIGN_OUT_PATH,
         transaction=escape(transaction),
@@ -138,18 +138,18 @@ def _customer_choice(user: User) -> str:
     if not user.employee:
         return f"<p>{escape(_customer_name(user.customer))}</p>"
     options = [(customer.id, customer.name) for customer in CUSTOMERS]
-    listed = "".join(
+    options_html = "".join(
         _option(identifier, text, selected=identifier == user.customer)
         for identifier, text in [*options, ("", "No customer yet")]
     )
-    return f'<select aria-labelledby="for" name="customer" form="decision">{listed}</select>'
+    return f'<select aria-labelledby="for" name="customer" form="decision">{options_html}</select>'
 
 
 def _option(identifier: str, text: str, *, selected: bool) -> str:
     return f'<option value="{escape(identifier)}"{" selected" if selected else ""}>{escape(text)}</option>'
 
 
-def _origin(authorization: AuthorizationRequest) -> str:
+def _client_origin(authorization: AuthorizationRequest) -> str:
     if authorization.client.has_document:
         return f"Published by {urlsplit(authorization.client.id).hostname}."
     return "The application chose this name itself; it is not verified."
@@ -162,10 +162,10 @@ def _destination(uri: str) -> str:
     return parts.netloc if parts.scheme == "https" else f"the application for {parts.scheme}: links on this device"
 
 
-def _warning(authorization: AuthorizationRequest) -> str:
+def _redirect_warning(authorization: AuthorizationRequest) -> str:
     uri = authorization.redirect_uri
     host = urlsplit(uri).hostname
-    proven = authorization.client.has_document and host == urlsplit(authorization.client.id).hostname
+    is_verified = authorization.client.has_document and host == urlsplit(authorization.client.id).hostname
     if not uri.startswith("https:"):
         text = (
             "Any program on your device can pretend to be this application."
@@ -175,7 +175,7 @@ def _warning(authorization: AuthorizationRequest) -> str:
             redirect_uris.is_loopback(item) for item in authorization.client.redirect_uris
         ):
             text += f" The name matches an application of {urlsplit(authorization.client.id).hostname}, but this does not prove it."
-    elif proven or host in KNOWN_HOSTS:
+    elif is_verified or host in KNOWN_HOSTS:
         return ""
     else:
         text = f"DoiT does not know {host}. Allow access only if you trust its operator."

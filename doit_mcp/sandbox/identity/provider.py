@@ -150,8 +150,8 @@ class IdentityProvider:
         *claim_overrides* replace or add claims; None removes a claim.
         """
         approval = Approval("test-client", user.email, user.customer, tuple(scope.split()), resource)
-        life = self._ttl if ttl is None else ttl
+        lifetime = self._ttl if ttl is None else ttl
         audience = resource or self._resources.base
-        claims = self._tokens.make_claims(approval, approval.scopes, audience, f"flow-{user.email}", life)
+        claims = self._tokens.make_claims(approval, approval.scopes, audience, f"flow-{user.email}", lifetime)
         merged = {**claims, **claim_overrides}
         return self.signing.sign({name: value for name, value in merged.items() if value is not None})

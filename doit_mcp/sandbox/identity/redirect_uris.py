@@ -61,8 +61,12 @@ def matches(registered: str, requested: str) -> bool:
         return True
     if not (is_loopback(registered) and is_loopback(requested)):
         return False
-    item, other = urlsplit(registered), urlsplit(requested)
-    return (item.hostname, item.path or "/", item.query) == (other.hostname, other.path or "/", other.query)
+    registered_parts, requested_parts = urlsplit(registered), urlsplit(requested)
+    return (registered_parts.hostname, registered_parts.path or "/", registered_parts.query) == (
+        requested_parts.hostname,
+        requested_parts.path or "/",
+        requested_parts.query,
+    )
 
 
 def is_registered(registered: Iterable[str], requested: str) -> bool:
@@ -88,6 +92,6 @@ def form_action_sources(uri: str) -> str:
         return "'self' https:"
     if parts.scheme == "http":
         # A host source cannot be an IPv6 address.
-        local = "http:" if parts.hostname == "::1" else "http://127.0.0.1:* http://localhost:*"
-        return f"'self' https: {local}"
+        loopback_sources = "http:" if parts.hostname == "::1" else "http://127.0.0.1:* http://localhost:*"
+        return f"'self' https: {loopback_sources}"
     return f"'self' https: {parts.scheme}:"

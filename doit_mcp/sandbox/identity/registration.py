@@ -55,17 +55,19 @@ def _redirect_uris(requested: JsonObject) -> list[str]:
     if not isinstance(uris, list) or not 0 < len(uris) <= MAX_REDIRECT_URIS:
         raise OAuthError("invalid_redirect_uri", f"redirect_uris must list 1 to {MAX_REDIRECT_URIS} URIs.")
     for uri in uris:
-        if why := redirect_uris.find_problem(uri):
-            raise OAuthError("invalid_redirect_uri", f"A URI in redirect_uris {why}.")
+        if problem := redirect_uris.find_problem(uri):
+            raise OAuthError("invalid_redirect_uri", f"A URI in redirect_uris {problem}.")
     return uris
 
 
 def _grant_types(requested: JsonObject) -> list[str]:
     # Unsupported grant types are dropped, as RFC 7591 section 2 allows.
-    kept = [item for item in _read_texts(requested, "grant_types") or ["authorization_code"] if item in _GRANT_TYPES]
-    if "authorization_code" not in kept:
+    supported = [
+        item for item in _read_texts(requested, "grant_types") or ["authorization_code"] if item in _GRANT_TYPES
+    ]
+    if "authorization_code" not in supported:
         raise _invalid_metadata("grant_types must contain authorization_code.")
-    return kept
+    return supported
 
 
 def _auth_metadata(requested: JsonObject) -> JsonObject:
@@ -86,8 +88,8 @@ def registered_metadata(requested: JsonObject) -> JsonObject:
     response_types = _read_texts(requested, "response_types") or ["code"]
     if "code" not in response_types:
         raise _invalid_metadata("response_types must contain code.")
-    kind = _read_text(requested, "application_type")
-    if kind not in (None, "web", "native"):
+    application_type = _read_text(requested, "application_type")
+    if application_type not in (None, "web", "native"):
         raise _invalid_metadata("application_type must be web or native.")
     scope = _read_text(requested, "scope")
     members: dict[str, Any] = {
@@ -95,7 +97,7 @@ def registered_metadata(requested: JsonObject) -> JsonObject:
         "redirect_uris": _redirect_uris(requested),
         "grant_types": _grant_types(requested),
         "response_types": ["code"],
-        "application_type": kind,
+        "application_type": application_type,
         "contacts": _read_texts(requested, "contacts"),
         "scope": " ".join(item for item in SCOPES if item in scope.split()) if scope else None,
         **_auth_metadata(requested),
@@ -114,20 +116,20 @@ class RegistrationEndpoint:
         self._token = token
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Answer 201 with the registered metadata; client secrets never expire."""
+        """Return 201 with the registered metadata; client secrets never expire."""
         requested = parse_object(await read_body(request))
         if requested is None:
             raise _invalid_metadata("Send the client metadata as a JSON object.")
         metadata = registered_metadata(requested)
-        issued: JsonObject = {"client_id": self._token(), "client_id_issued_at": int(self._clock())}
+        credentials: JsonObject = {"client_id": self._token(), "client_id_issued_at": int(self._clock())}
         method = metadata["token_endpoint_auth_method"]
         secret = None
         if method not in (AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT):
             secret = self._token()
-            issued |= {"client_secret": secret, "client_secret_expires_at": 0}
+            credentials |= {"client_secret": secret, "client_secret_expires_at": 0}
         self._clients.add(
             Client(
-                id=issued["client_id"],
+                id=credentials["client_id"],
                 name=client_name(metadata.get("client_name"), "Unnamed application"),
                 redirect_uris=tuple(metadata["redirect_uris"]),
                 auth_methods=frozenset({method}),
@@ -136,4 +138,4 @@ class RegistrationEndpoint:
                 jwks_uri=metadata.get("jwks_uri"),
             )
         )
-        return json_response({**issued, **metadata}, status=201, headers=NO_STORE_HEADERS)
+        return json_response({**credentials, **metadata}, status=201, headers=NO_STORE_HEADERS)

@@ -12,14 +12,14 @@ class ResourceIndicators:
 
     def __init__(self, base: str) -> None:
         self.base = base.rstrip("/")
-        exact = re.escape(self.base)
+        base_pattern = re.escape(self.base)
         # Toolset selections are paths below /mcp; their segments are names and lists of names, never dots alone.
-        below = r"/mcp(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~,%:+-]+)*/?"
-        self._known = re.compile(f"{exact}(?:/|/sse|{below})?")
+        mcp_paths = r"/mcp(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~,%:+-]+)*/?"
+        self._pattern = re.compile(f"{base_pattern}(?:/|/sse|{mcp_paths})?")
 
     def check(self, resource: str | None) -> str | None:
         """*resource* if it is valid, None if it is missing; raises OAuthError (invalid_target)."""
-        if resource is not None and not self._known.fullmatch(resource):
+        if resource is not None and not self._pattern.fullmatch(resource):
             raise OAuthError("invalid_target", "This server does not issue tokens for this resource.")
         return resource
 

@@ -60,7 +60,7 @@ def with_error_responses(handler: Handler) -> Handler:
 
 
 async def preflight(request: web.Request) -> web.StreamResponse:
-    """Answer CORS preflights; these endpoints use no cookies, so every origin is allowed."""
+    """Respond to CORS preflights; these endpoints use no cookies, so every origin is allowed."""
     headers = {
         **CORS_HEADERS,
         "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -93,12 +93,12 @@ def parse_parameters(text: str) -> list[tuple[str, str]]:
 def unique_parameters(pairs: list[tuple[str, str]]) -> dict[str, str]:
     """The parameters by name; empty ones count as missing, repeated ones are rejected (RFC 6749 3.1, 3.2)."""
     names = [name for name, _ in pairs]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
         # Several resources are valid in OAuth (RFC 8707), but tokens here are for one resource only.
-        code = "invalid_target" if twice == ["resource"] else "invalid_request"
+        code = "invalid_target" if repeated == ["resource"] else "invalid_request"
         # Only plain names are repeated: error descriptions allow few characters (RFC 6749 5.2).
-        named = ", ".join(name for name in twice if _PARAMETER_NAME.fullmatch(name)) or "one with an unusual name"
-        raise OAuthError(code, f"Send each parameter only once: {named[:100]}.")
+        listed = ", ".join(name for name in repeated if _PARAMETER_NAME.fullmatch(name)) or "one with an unusual name"
+        raise OAuthError(code, f"Send each parameter only once: {listed[:100]}.")
     return {name: value for name, value in pairs if value}
 
 

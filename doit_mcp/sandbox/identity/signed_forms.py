@@ -29,19 +29,19 @@ class FormSigner:
 
     def verify(self, step: str, browser: str, signed: str) -> dict[str, str] | None:
         """The content of a value signed for this step and this browser; None for any other or an expired one."""
-        text, _, mark = signed.partition(".")
+        text, _, signature = signed.partition(".")
         try:
             payload = base64.b64decode(text, altchars=b"-_", validate=True)
         except ValueError:
             return None
-        if not browser or not hmac.compare_digest(mark.encode(), self._signature(payload, browser).encode()):
+        if not browser or not hmac.compare_digest(signature.encode(), self._signature(payload, browser).encode()):
             return None
-        found_step, end, content = json.loads(payload)
-        if found_step != step or end <= self._clock():
+        signed_step, expires, content = json.loads(payload)
+        if signed_step != step or expires <= self._clock():
             return None
         return {str(name): str(value) for name, value in content.items()}
 
     def _signature(self, payload: bytes, browser: str) -> str:
-        mark = hmac.new(self._key, hashlib.sha256(browser.encode()).digest(), hashlib.sha256)
-        mark.update(payload)
-        return mark.hexdigest()
+        mac = hmac.new(self._key, hashlib.sha256(browser.encode()).digest(), hashlib.sha256)
+        mac.update(payload)
+        return mac.hexdigest()

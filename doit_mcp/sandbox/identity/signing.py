@@ -77,5 +77,5 @@ class SigningKeys:
         """The claims of an access token with a valid signature, otherwise unchecked; else None."""
         if read_header(token).get("kid") != ACCESS_KID:
             return None
-        tried = (verify(token, key.public_key(), ["ES256"]) for key in self._access)
-        return next((claims for claims in tried if claims is not None), None)
+        results = (verify(token, key.public_key(), ["ES256"]) for key in self._access)
+        return next((claims for claims in results if claims is not None), None)

@@ -17,9 +17,7 @@ from .tokens import TokenIssuer
 
 
 class TokenEndpoint:
-    """The two endpoints. *check_available* raises OAuthError to make them fail; *request_counts* counts requests by
-    grant.
-    """
+    """Both endpoints. *check_available* raises OAuthError to make them fail; *request_counts* counts by grant type."""
 
     def __init__(
         self,
@@ -39,7 +37,7 @@ class TokenEndpoint:
         self._request_counts = request_counts
 
     async def token(self, request: web.Request) -> web.StreamResponse:
-        """Answer a token request; raises OAuthError."""
+        """Handle a token request; raises OAuthError."""
         self._check_available()
         form = await read_form(request)
         grant_type = required_parameter(form, "grant_type")
@@ -71,7 +69,7 @@ class TokenEndpoint:
         return self._tokens.refresh(client, token, form.get("scope"), form.get("resource"))
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
-        """Answer a revocation request: 200 even for an unknown token (RFC 7009 2.2)."""
+        """Handle a revocation request: 200 even for an unknown token (RFC 7009 2.2)."""
         self._check_available()
         form = await read_form(request)
         client = await self._clients.authenticate(request.headers.get("Authorization"), form)

@@ -20,12 +20,12 @@ GRACE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token of a flow; after its use: the time, the request, and the response for a retry."""
+    """A refresh token of a flow; after its use, also the time, the request, and the response for a retry."""
 
     flow_id: str
     used_at: float | None = None
     requested: tuple[str | None, str | None] = (None, None)
-    answer: JsonObject = field(default_factory=dict, repr=False)
+    response: JsonObject = field(default_factory=dict, repr=False)
     expires: float = 0.0
 
 
@@ -40,10 +40,10 @@ def narrow_scopes(granted: tuple[str, ...], scope: str | None) -> tuple[str, ...
     """
     if scope is None:
         return granted
-    known = [item for item in SCOPES if item in scope.split()]
-    if not known or not set(known) <= set(granted):
+    requested = [item for item in SCOPES if item in scope.split()]
+    if not requested or not set(requested) <= set(granted):
         raise OAuthError("invalid_scope", "The requested scope exceeds the granted one.")
-    return tuple(known)
+    return tuple(requested)
 
 
 class TokenIssuer:
@@ -96,8 +96,8 @@ class TokenIssuer:
         """Start a flow; returns its id and the token response (RFC 6749 5.1). Raises OAuthError (invalid_target)."""
         audience = self._resources.resolve_audience(approval.resource, resource)
         flow_id = self._token()
-        answer, _ = self._issue(approval, approval.scopes, audience, flow_id)
-        return flow_id, answer
+        response, _ = self._issue(approval, approval.scopes, audience, flow_id)
+        return flow_id, response
 
     def refresh(self, client: Client, token: str, scope: str | None, resource: str | None) -> JsonObject:
         """Rotate a refresh token: returns a new access and refresh token. Raises OAuthError.
@@ -106,59 +106,63 @@ class TokenIssuer:
         reuse means that the token has leaked, and ends the flow.
         """
         key = hash_secret(token)
-        known = self._refresh.get(key)
-        approval = self._flows.get(known.flow_id) if known else None
-        if known is None or approval is None or self._revoked.get(known.flow_id):
+        refresh_token = self._refresh.get(key)
+        approval = self._flows.get(refresh_token.flow_id) if refresh_token else None
+        if refresh_token is None or approval is None or self._revoked.get(refresh_token.flow_id):
             raise _invalid_grant("The refresh token is unknown, expired or revoked.")
         if approval.client_id != client.id:
             raise _invalid_grant("The refresh token was issued to another client.")
-        if known.used_at is not None:
-            return self._retry(known, scope, resource)
+        if refresh_token.used_at is not None:
+            return self._retry(refresh_token, scope, resource)
         audience = self._resources.resolve_audience(approval.resource, resource)
-        answer, expires = self._issue(approval, narrow_scopes(approval.scopes, scope), audience, known.flow_id)
-        used = replace(known, used_at=self._clock(), requested=(scope, resource), answer=answer, expires=expires)
-        self._refresh.replace(key, used)
-        return answer
+        response, expires = self._issue(
+            approval, narrow_scopes(approval.scopes, scope), audience, refresh_token.flow_id
+        )
+        used_token = replace(
+            refresh_token, used_at=self._clock(), requested=(scope, resource), response=response, expires=expires
+        )
+        self._refresh.replace(key, used_token)
+        return response
 
-    def _retry(self, known: RefreshToken, scope: str | None, resource: str | None) -> JsonObject:
+    def _retry(self, used: RefreshToken, scope: str | None, resource: str | None) -> JsonObject:
         now = self._clock()
-        if known.used_at is None or now - known.used_at > GRACE_SECONDS:
-            self.revoke_flow(known.flow_id)
+        if used.used_at is None or now - used.used_at > GRACE_SECONDS:
+            self.revoke_flow(used.flow_id)
             raise _invalid_grant("The refresh token was used before; all tokens of its flow are revoked.")
-        if known.requested != (scope, resource) or known.expires <= now:
+        if used.requested != (scope, resource) or used.expires <= now:
             raise _invalid_grant("The refresh token was used before.")
-        return {**known.answer, "expires_in": int(known.expires - now)}
+        return {**used.response, "expires_in": int(used.expires - now)}
 
     def _issue(
         self, approval: Approval, scopes: tuple[str, ...], audience: str, flow_id: str
     ) -> tuple[JsonObject, float]:
         claims = self.make_claims(approval, scopes, audience, flow_id, self._ttl)
-        answer: JsonObject = {
+        response: JsonObject = {
             "access_token": self._signing.sign(claims),
             "token_type": "Bearer",
             "expires_in": int(self._ttl),
             "scope": " ".join(scopes),
         }
         if "offline_access" in approval.scopes:
-            answer["refresh_token"] = refresh = self._token()
-            self._refresh.put(hash_secret(refresh), RefreshToken(flow_id), REFRESH_LIFETIME_SECONDS)
+            response["refresh_token"] = refresh_token = self._token()
+            self._refresh.put(hash_secret(refresh_token), RefreshToken(flow_id), REFRESH_LIFETIME_SECONDS)
             self._flows.put(flow_id, approval, REFRESH_LIFETIME_SECONDS)
-        return answer, float(claims["exp"])
+        return response, float(claims["exp"])
 
     def read_claims(self, token: str, *, allow_revoked: bool = False) -> JsonObject | None:
         """The claims of an unexpired access token of this provider; None for a revoked one unless *allow_revoked*."""
         claims = self._signing.read_claims(token)
         if claims is None or claims.get("iss") != self._issuer:
             return None
-        end = claims.get("exp")
-        if not isinstance(end, (int, float)) or end <= self._clock():
+        expires = claims.get("exp")
+        if not isinstance(expires, (int, float)) or expires <= self._clock():
             return None
         return claims if allow_revoked or not self.is_revoked(claims) else None
 
     def is_revoked(self, claims: JsonObject) -> bool:
         """Whether the token with these claims, or its whole flow, was revoked."""
-        named = (claims.get(name) for name in ("flow_id", "jti"))
-        return any(self._revoked.get(item) for item in named if isinstance(item, str))
+        identifiers = (claims.get(name) for name in ("flow_id", "jti"))
+        return any(self._revoked.get(item) for item in identifiers if isinstance(item, str))
 
     def revoke_flow(self, flow_id: str) -> None:
         """End a flow: its refresh tokens and access tokens become invalid."""
@@ -170,13 +174,13 @@ class TokenIssuer:
 
         Raises OAuthError (invalid_grant) for a token of another client.
         """
-        known = self._refresh.get(hash_secret(token))
-        approval = self._flows.get(known.flow_id) if known else None
-        claims = self.read_claims(token) if known is None else None
+        refresh_token = self._refresh.get(hash_secret(token))
+        approval = self._flows.get(refresh_token.flow_id) if refresh_token else None
+        claims = self.read_claims(token) if refresh_token is None else None
         owner = approval.client_id if approval else str(claims["cid"]) if claims and "cid" in claims else client.id
         if owner != client.id:
             raise _invalid_grant("The token was issued to another client.")
-        if known is not None:
-            self.revoke_flow(known.flow_id)
+        if refresh_token is not None:
+            self.revoke_flow(refresh_token.flow_id)
         elif claims is not None and isinstance(claims.get("jti"), str):
             self._revoked.put(claims["jti"], True, REFRESH_LIFETIME_SECONDS)

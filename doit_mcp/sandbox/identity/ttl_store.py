@@ -34,13 +34,13 @@ class TtlStore(Generic[Value]):
 
     def get(self, key: str) -> Value | None:
         """The value of *key*, or None if it is unknown or expired."""
-        found = self._items.get(key)
-        if found is None:
+        item = self._items.get(key)
+        if item is None:
             return None
-        if found[0] <= self._clock():
+        if item[0] <= self._clock():
             del self._items[key]
             return None
-        return found[1]
+        return item[1]
 
     def replace(self, key: str, value: Value) -> None:
         """Replace the value of *key* without changing its position and expiry; unknown keys are ignored."""
@@ -49,9 +49,9 @@ class TtlStore(Generic[Value]):
 
     def pop(self, key: str) -> Value | None:
         """Remove *key* and return its value."""
-        found = self.get(key)
+        value = self.get(key)
         self._items.pop(key, None)
-        return found
+        return value
 
     def _evict_expired(self) -> None:
         now = self._clock()

@@ -47,7 +47,7 @@ def read_options() -> Options:
     return Options(
         port=options.port,
         public_key=(options.inputs / "public.pem").read_text(),
-        urls=json.loads((options.inputs / "places.json").read_text()),
+        urls=json.loads((options.inputs / "urls.json").read_text()),
         tools=json.loads((options.inputs / "tools.json").read_text())[: options.tools],
         auth=not options.no_auth,
         sse=options.sse,
@@ -59,31 +59,31 @@ def read_options() -> Options:
 
 def make_fetch(options: Options) -> Fetch:
     """A function that makes one GET, with a client shared by all calls and created by the first one."""
-    made: list[Any] = []
+    clients: list[Any] = []
     address = options.urls["upstream"]
 
-    async def by_httpx2(id: str) -> str:
-        if not made:
+    async def fetch_with_httpx2(id: str) -> str:
+        if not clients:
             import httpx2
 
             limits = httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
-            made.append(httpx2.AsyncClient(limits=limits))
-        response = await made[0].get(address, params={"id": id}, headers=AUTHORIZATION)
+            clients.append(httpx2.AsyncClient(limits=limits))
+        response = await clients[0].get(address, params={"id": id}, headers=AUTHORIZATION)
         response.raise_for_status()
         text: str = response.text
         return text
 
-    async def by_aiohttp(id: str) -> str:
+    async def fetch_with_aiohttp(id: str) -> str:
         import aiohttp
 
-        if not made:
-            made.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS)))
-        async with made[0].get(address, params={"id": id}, headers=AUTHORIZATION) as response:
+        if not clients:
+            clients.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS)))
+        async with clients[0].get(address, params={"id": id}, headers=AUTHORIZATION) as response:
             response.raise_for_status()
             text: str = await response.text(encoding="utf-8")
             return text
 
-    return by_aiohttp if options.client == "aiohttp" else by_httpx2
+    return fetch_with_aiohttp if options.client == "aiohttp" else fetch_with_httpx2
 
 
 def serve(app: Any, options: Options) -> None:

@@ -30,27 +30,27 @@ def make_application(options: Options) -> Any:
     server = FastMCP("bench", version="1.0.0", auth=verifier if options.auth else None)
     fetch = make_fetch(options)
 
-    def as_text(text: str) -> ToolResult:
+    def text_result(text: str) -> ToolResult:
         return ToolResult(content=[TextContent(type="text", text=text)])
 
     async def echo(text: str) -> ToolResult:
-        return as_text(text)
+        return text_result(text)
 
     async def fetch_report(id: str) -> ToolResult:
-        return as_text(await fetch(id))
+        return text_result(await fetch(id))
 
     async def other() -> ToolResult:
-        return as_text("ok")
+        return text_result("ok")
 
     functions = {"echo": echo, "fetch_report": fetch_report}
-    for described in options.tools:
-        name = described["name"]
+    for definition in options.tools:
+        name = definition["name"]
         function = functions.get(name, other)
         # The annotations must be objects, not the strings that the future import above makes.
         function.__annotations__ = {key: str for key in function.__annotations__ if key != "return"}
-        tool = Tool.from_function(function, name=name, description=described["description"], output_schema=None)
+        tool = Tool.from_function(function, name=name, description=definition["description"], output_schema=None)
         if function is other:
-            tool = tool.model_copy(update={"parameters": described["inputSchema"]})
+            tool = tool.model_copy(update={"parameters": definition["inputSchema"]})
         server.add_tool(tool)
     if options.legacy:
         return server.http_app(transport="sse", path="/sse")

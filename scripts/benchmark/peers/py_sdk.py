@@ -81,7 +81,7 @@ def low_level_server(options: Options) -> Any:
     from mcp.server.lowlevel.server import Server
 
     fetch = make_fetch(options)
-    listed = types.ListToolsResult(
+    tool_list = types.ListToolsResult(
         tools=[
             types.Tool(name=tool["name"], description=tool["description"], input_schema=tool["inputSchema"])
             for tool in options.tools
@@ -90,7 +90,7 @@ def low_level_server(options: Options) -> Any:
     schemas = {tool["name"]: tool["inputSchema"] for tool in options.tools}
 
     async def on_list(context: Any, params: Any) -> types.ListToolsResult:
-        return listed
+        return tool_list
 
     async def on_call(context: Any, params: Any) -> types.CallToolResult:
         arguments = params.arguments or {}

@@ -85,7 +85,7 @@ def test_a_file_has_so_many_rows() -> None:
 
 async def test_so_many_idempotency_keys_are_remembered(party: Party, tenant: Tenant) -> None:
     known = tenant.collection("idempotency", lambda tenant: ())
-    known.update({str(number): {"asked": "", "answer": {}, "time": 9e9} for number in range(MAX_RECORDS)})
+    known.update({str(number): {"digest": "", "response": {}, "time": 9e9} for number in range(MAX_RECORDS)})
     users = tenant.collection("users", customer_account.users).values()
     invited = next(item for item in users if item["status"] == "invited")
     answer = await party.send(

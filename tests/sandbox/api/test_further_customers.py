@@ -84,7 +84,7 @@ async def test_slugs_of_theirs_are_taken(party: Party) -> None:
 
 
 async def test_what_is_remembered_is_bounded(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "MAX_UNNAMED_TENANTS", 2)
+    monkeypatch.setattr(app, "MAX_GENERATED_TENANTS", 2)
     made = {}
     for number in (1, 2):
         answer = await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=user(number))

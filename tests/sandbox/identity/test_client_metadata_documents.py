@@ -13,7 +13,7 @@ from doit_mcp.sandbox.identity.client_metadata_documents import (
     is_document_url,
     read_client,
 )
-from doit_mcp.sandbox.identity.known_clients import KNOWN_HOSTS, recorded_document
+from doit_mcp.sandbox.identity.known_clients import KNOWN_HOSTS, bundled_document
 
 from ..conftest import CALLBACK, Party, Web
 
@@ -65,14 +65,14 @@ async def test_well_known_clients_have_their_own_addresses_only(party: Party, cl
     assert answer.status == 400 and "Location" not in answer.headers
 
 
-def test_recorded_documents_are_right_and_their_hosts_known() -> None:
+def test_bundled_documents_are_right_and_their_hosts_known() -> None:
     for url in ("https://chatgpt.com/oauth/client.json", "https://cursor.com/oauth/mcp-client.json"):
-        body = recorded_document(url)
+        body = bundled_document(url)
         assert body is not None and read_client(url, body).has_document
     assert {"chatgpt.com", "claude.ai", "claude.com", "vscode.dev"} <= KNOWN_HOSTS
     assert not KNOWN_HOSTS & {"localhost", "127.0.0.1"}
     for url in ("https://chatgpt.com/oauth/a/b/client.json", "https://chatgpt.com/oauth//client.json"):
-        assert recorded_document(url) is None
+        assert bundled_document(url) is None
 
 
 async def test_other_documents_are_fetched(party: Party, documents: Web) -> None:

@@ -58,18 +58,18 @@ DEFAULTS: JsonObject = {
 async def list_alerts(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/alerts, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("owner", "name"))
-    found = listing.filter_by_name(request.query, newest_first(visible_records(request, "alert")), "name")
-    found = listing.filter_rows(found, criteria, lambda alert, key: owner_of(alert) if key == "owner" else alert[key])
+    alerts = listing.filter_by_name(request.query, newest_first(visible_records(request, "alert")), "name")
+    alerts = listing.filter_rows(alerts, criteria, lambda alert, key: owner_of(alert) if key == "owner" else alert[key])
     allocations = custom_dimensions(request.tenant)
-    found = listing.sort_rows(
+    alerts = listing.sort_rows(
         request.query,
-        found,
+        alerts,
         SORTS,
         lambda alert, field: (
             _last_fired_at(request, alert, allocations) or 0 if field == "lastAlerted" else alert[field]
         ),
     )
-    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    page = request.paginate(alerts)
     # Computed only for the alerts on this page.
     rows = [_serialize(request, alert, allocations) | {"owner": owner_of(alert)} for alert in page.rows]
     return json_response(request.list_body("alerts", replace(page, rows=rows)))
@@ -130,16 +130,16 @@ def _merge_config(request: ApiRequest, before: JsonObject, changes: JsonObject) 
 
 
 def _serialize(request: ApiRequest, alert: JsonObject, allocations: CustomDimensions) -> JsonObject:
-    shown = {name: alert[name] for name in ("id", "name", "createTime", "updateTime", "recipients", "config")}
-    fired = _last_fired_at(request, alert, allocations)
-    return shown if fired is None else shown | {"lastAlerted": fired}
+    response = {name: alert[name] for name in ("id", "name", "createTime", "updateTime", "recipients", "config")}
+    last_fired = _last_fired_at(request, alert, allocations)
+    return response if last_fired is None else response | {"lastAlerted": last_fired}
 
 
 def _last_fired_at(request: ApiRequest, alert: JsonObject, allocations: CustomDimensions) -> int | None:
     """The time the alert last fired, in epoch milliseconds, if after its creation."""
-    born: int = alert["createTime"]
-    day = last_firing_day(alert["config"], request.tenant.ledger, day_of_milliseconds(born), allocations)
-    return None if day is None else max(milliseconds_of(day), born)
+    created: int = alert["createTime"]
+    day = last_firing_day(alert["config"], request.tenant.ledger, day_of_milliseconds(created), allocations)
+    return None if day is None else max(milliseconds_of(day), created)
 
 
 ROUTES = (

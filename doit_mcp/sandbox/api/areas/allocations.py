@@ -1,4 +1,4 @@
-"""Allocations: /analytics/v1/allocations. costs/allocations.py computes their lines."""
+"""Allocations: /analytics/v1/allocations. The module costs.allocations selects their lines."""
 
 from __future__ import annotations
 
@@ -31,15 +31,10 @@ ALLOCATION_CHANGES = compile_object("", name=nullable(NAME), description=nullabl
 async def list_allocations(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/allocations, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("type", "owner", "name", "folderId"))
-    found = listing.filter_by_name(request.query, newest_first(visible_records(request, "allocation")), "name")
-    found = listing.filter_rows(found, criteria, _sort_text)
-    found = listing.sort_rows(request.query, found, SORTS, _sort_value)
-    page = listing.paginate(
-        [_list_item(request, item) for item in found],
-        request.query.get("pageToken", ""),
-        request.page_size(),
-        scope=request.scope,
-    )
+    allocations = listing.filter_by_name(request.query, newest_first(visible_records(request, "allocation")), "name")
+    allocations = listing.filter_rows(allocations, criteria, _sort_text)
+    allocations = listing.sort_rows(request.query, allocations, SORTS, _sort_value)
+    page = request.paginate([_list_item(request, item) for item in allocations])
     return json_response(request.list_body("allocations", page))
 
 
@@ -63,33 +58,35 @@ async def create_allocation(request: ApiRequest) -> web.Response:
         "owner": request.user.email,
         "createTime": request.now_milliseconds,
     }
-    after = _apply_changes(request, allocation, body)
-    _store(request, after)
-    return json_response(_serialize(request, after[-1]))
+    changed = _apply_changes(request, allocation, body)
+    _store_allocations(request, changed)
+    return json_response(_serialize(request, changed[-1]))
 
 
 async def update_allocation(request: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/allocations/{id}: omitted or null members stay unchanged; a group stays a group."""
     allocation = _require_custom(_get_allocation(request, "editor"))
     body = {name: value for name, value in (await request.read_body(ALLOCATION_CHANGES)).items() if value is not None}
-    other = "rules" if allocation["allocationType"] == "single" else "rule"
-    if other in body:
-        raise bad_request(f"{other}: an allocation of type {allocation['allocationType']} stays one", field=other)
-    after = _apply_changes(request, allocation, body)
-    _store(request, after)
-    return json_response(_serialize(request, after[-1]))
+    forbidden = "rules" if allocation["allocationType"] == "single" else "rule"
+    if forbidden in body:
+        raise bad_request(
+            f"{forbidden}: an allocation of type {allocation['allocationType']} stays one", field=forbidden
+        )
+    changed = _apply_changes(request, allocation, body)
+    _store_allocations(request, changed)
+    return json_response(_serialize(request, changed[-1]))
 
 
 async def delete_allocation(request: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/allocations/{id}; 409 with the resources that use it (AllocationDeleteValidation)."""
     allocation = _require_custom(_get_allocation(request, "editor"))
-    used = {name: found for name, find in BLOCKERS.items() if (found := find(request, allocation))}
-    if used:
+    dependents = {name: resources for name, find in BLOCKERS.items() if (resources := find(request, allocation))}
+    if dependents:
         blocker = {
             "id": allocation["id"],
             "type": allocation["allocationType"],
             "error": f"{allocation['name']} is in use",
-            "resources": used,
+            "resources": dependents,
         }
         return json_response([blocker], 409)
     remove_object(request.tenant, "allocation", allocation["id"])
@@ -104,10 +101,10 @@ def _get_allocation(request: ApiRequest, role: str = "viewer") -> JsonObject:
     return get_record(request, "allocation", request.path_parameter("id"), role)
 
 
-def _store(request: ApiRequest, allocations: list[JsonObject]) -> None:
-    found = {item["id"]: item for item in allocations}
-    check_capacity(_records(request), len(found.keys() - _records(request).keys()))
-    _records(request).update(found)
+def _store_allocations(request: ApiRequest, allocations: list[JsonObject]) -> None:
+    by_id = {item["id"]: item for item in allocations}
+    check_capacity(_records(request), len(by_id.keys() - _records(request).keys()))
+    _records(request).update(by_id)
 
 
 def _require_custom(allocation: JsonObject) -> JsonObject:
@@ -122,8 +119,8 @@ def _apply_changes(request: ApiRequest, before: JsonObject, body: JsonObject) ->
     changed["folderId"] = check_folder(request.tenant, changed["folderId"])
     if changed["allocationType"] == "single":
         changed["rule"] = make_rule(changed["rule"])
-        known = {**_records(request), changed["id"]: changed}
-        check_rule(changed["rule"], known, "rule", changed["id"])
+        allocations = {**_records(request), changed["id"]: changed}
+        check_rule(changed["rule"], allocations, "rule", changed["id"])
         return [changed]
     if "anomalyDetection" in body:
         raise bad_request("anomalyDetection requires a single allocation", field="anomalyDetection")
@@ -137,11 +134,11 @@ def _apply_changes(request: ApiRequest, before: JsonObject, body: JsonObject) ->
 
 
 def _serialize(request: ApiRequest, allocation: JsonObject) -> JsonObject:
-    shown = {name: allocation[name] for name in (*LIST_FIELDS, "folderId")}
+    response = {name: allocation[name] for name in (*LIST_FIELDS, "folderId")}
     if allocation["allocationType"] == "single":
-        return shown | {"anomalyDetection": allocation["anomalyDetection"], "rule": allocation["rule"]}
+        return response | {"anomalyDetection": allocation["anomalyDetection"], "rule": allocation["rule"]}
     rules = group_rules(_records(request), allocation["rules"])
-    return shown | {"rules": rules, "unallocatedCosts": allocation["unallocatedCosts"]}
+    return response | {"rules": rules, "unallocatedCosts": allocation["unallocatedCosts"]}
 
 
 def _list_item(request: ApiRequest, allocation: JsonObject) -> JsonObject:

@@ -41,7 +41,7 @@ async def list_annotations(request: ApiRequest) -> web.Response:
     rows = listing.filter_rows(rows, criteria, lambda row, key: str(row[key]))
     rows = [row for row in rows if not labels or _has_label(row["labels"], labels)]
     rows = listing.sort_rows(request.query, rows, tuple(SORTS), lambda row, field: row[SORTS[field]])
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    page = request.paginate(rows)
     return json_response(request.list_body("annotations", page))
 
 
@@ -55,13 +55,13 @@ async def create_annotation(request: ApiRequest) -> web.Response:
     body = await request.read_body(NEW_ANNOTATION)
     now = rfc3339(request.now)
     annotation = {"id": request.tenant.new_id(), "reports": [], "createTime": now}
-    return json_response(_save(request, annotation, body), 201)
+    return json_response(_save_annotation(request, annotation, body), 201)
 
 
 async def update_annotation(request: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/annotations/{id}: omitted or null members stay unchanged."""
     annotation = _get_annotation(request)
-    return json_response(_save(request, annotation, await request.read_body(ANNOTATION_CHANGES)))
+    return json_response(_save_annotation(request, annotation, await request.read_body(ANNOTATION_CHANGES)))
 
 
 async def delete_annotation(request: ApiRequest) -> web.Response:
@@ -74,7 +74,7 @@ def _get_annotation(request: ApiRequest) -> JsonObject:
     return get_existing(records(request.tenant, "annotation"), request.path_parameter("id"), "annotation")
 
 
-def _save(request: ApiRequest, before: JsonObject, body: JsonObject) -> JsonObject:
+def _save_annotation(request: ApiRequest, before: JsonObject, body: JsonObject) -> JsonObject:
     changes = {name: value for name, value in body.items() if value is not None}
     labels = changes.pop("labels", None)
     if "timestamp" in changes:
@@ -84,11 +84,11 @@ def _save(request: ApiRequest, before: JsonObject, body: JsonObject) -> JsonObje
             raise bad_request(f"reports: no report {identifier[:80]!r}", field="reports")
     check_labels(request.tenant, labels or ())
     changed = {**before, **changes, "updateTime": rfc3339(request.now)}
-    kept = records(request.tenant, "annotation")
-    if changed["id"] in kept:
-        kept[changed["id"]] = changed
+    annotations = records(request.tenant, "annotation")
+    if changed["id"] in annotations:
+        annotations[changed["id"]] = changed
     else:
-        add_record(kept, changed)
+        add_record(annotations, changed)
     if labels is not None:
         set_labels(request.tenant, "annotation", changed["id"], labels)
     return _serialize(request, changed)

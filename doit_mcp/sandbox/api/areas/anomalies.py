@@ -30,22 +30,22 @@ async def list_anomalies(request: ApiRequest) -> web.Response:
     criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
     if any(level not in SEVERITIES for level in criteria.get("severityLevel", [])):
         raise bad_request(f"filter: severityLevel must be one of {', '.join(SEVERITIES)}", field="filter")
-    found = listing.filter_by_creation(request.query, list(_current_anomalies(request).values()), "startTime")
-    found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
+    anomalies = listing.filter_by_creation(request.query, list(_current_anomalies(request).values()), "startTime")
+    anomalies = listing.filter_rows(anomalies, criteria, lambda item, key: str(item[key]))
     # A total order: ties are sorted by startTime, latest first, then by id.
-    found.sort(key=lambda item: (-item["startTime"], item["id"]))
-    found.sort(key=SORTS[field], reverse=order == "desc")
+    anomalies.sort(key=lambda item: (-item["startTime"], item["id"]))
+    anomalies.sort(key=SORTS[field], reverse=order == "desc")
     if not listing.query_flag(request.query, "includeNotifications"):
-        found = [item | {"notifications": []} for item in found]
+        anomalies = [item | {"notifications": []} for item in anomalies]
     scope = "|".join((request.scope, *(request.query.get(name, "") for name in PAGE_SCOPE_PARAMETERS)))
-    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(default=None), scope=scope)
-    counts = {level: sum(item["severityLevel"] == level for item in found) for level in SEVERITIES}
+    page = request.paginate(anomalies, None, scope=scope)
+    counts = {level: sum(item["severityLevel"] == level for item in anomalies) for level in SEVERITIES}
     summary = {
         "countBySeverity": counts,
-        "totalCostOfAnomaly": round_to_cents(sum(item["costOfAnomaly"] for item in found)),
+        "totalCostOfAnomaly": round_to_cents(sum(item["costOfAnomaly"] for item in anomalies)),
     }
-    whole = {"truncated": page.token is not None, "totalCount": len(found), "totalCountExact": True}
-    return json_response(request.list_body("anomalies", page) | whole | {"anomalySummary": summary})
+    totals = {"truncated": page.token is not None, "totalCount": len(anomalies), "totalCountExact": True}
+    return json_response(request.list_body("anomalies", page) | totals | {"anomalySummary": summary})
 
 
 async def get_anomaly(request: ApiRequest) -> web.Response:
@@ -63,9 +63,9 @@ def _current_anomalies(request: ApiRequest) -> dict[str, JsonObject]:
 
 
 def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObject:
-    active = ledger.last - anomaly.last < QUIET_DAYS
+    is_active = ledger.last - anomaly.last < QUIET_DAYS
     place = anomaly.place
-    notified_day = add_periods("day", anomaly.first, 1)
+    notification_day = add_periods("day", anomaly.first, 1)
     return {
         "id": tenant.stable_id("anomaly", place.project, place.service, str(anomaly.first)),
         "attribution": tenant.stable_id("allocation", place.project),
@@ -78,9 +78,9 @@ def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObjec
         "actualCost": amount(anomaly.actual),
         "expectedMaxCost": amount(anomaly.normal),
         "startTime": milliseconds_of(anomaly.first),
-        "endTime": None if active else milliseconds_of(anomaly.last + 1),
-        "status": "active" if active else "inactive",
-        "deactivationReason": None if active else "reverted",
+        "endTime": None if is_active else milliseconds_of(anomaly.last + 1),
+        "status": "active" if is_active else "inactive",
+        "deactivationReason": None if is_active else "reverted",
         "timeFrame": "Daily",
         "top3SKUs": [{"name": name, "cost": amount(cost)} for name, cost in sku_costs(ledger, anomaly)[:3]],
         "resourceData": [],
@@ -88,8 +88,8 @@ def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObjec
         "acknowledgedAt": None,
         "acknowledgedBy": None,
         # Users are notified at the end of its first day.
-        "notifications": [{"timestamp": rfc3339(seconds_of(notified_day)), "channel": "email"}]
-        if notified_day <= ledger.last
+        "notifications": [{"timestamp": rfc3339(seconds_of(notification_day)), "channel": "email"}]
+        if notification_day <= ledger.last
         else [],
     }
 

@@ -26,9 +26,9 @@ EMAIL_PATTERN = re.compile(r"[^@\s]+@[^@\s]+")
 async def list_assets(request: ApiRequest) -> web.Response:
     """GET /billing/v1/assets, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("type", "name"))
-    found = listing.filter_rows(newest_first(_records(request)), criteria, lambda asset, key: str(asset[key]))
-    rows = [_list_item(request, item) for item in found]
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    assets = listing.filter_rows(newest_first(_records(request)), criteria, lambda asset, key: str(asset[key]))
+    rows = [_list_item(request, item) for item in assets]
+    page = request.paginate(rows)
     return json_response(request.list_body("assets", page))
 
 
@@ -46,11 +46,13 @@ async def update_asset(request: ApiRequest) -> web.Response:
         raise bad_request(f"quantity: an asset of type {asset['type']} has no seats", field="quantity")
     subscription = asset["properties"]["subscription"]
     seats = subscription["seats"]
-    committed = subscription["plan"]["isCommitmentPlan"]
-    least = seats["numberOfSeats"] if committed else seats["licensedNumberOfSeats"]
-    if quantity < least:
-        raise bad_request(f"quantity: {least} seats are {'committed' if committed else 'in use'}", field="quantity")
-    seats["numberOfSeats" if committed else "maximumNumberOfSeats"] = quantity
+    is_committed = subscription["plan"]["isCommitmentPlan"]
+    minimum = seats["numberOfSeats"] if is_committed else seats["licensedNumberOfSeats"]
+    if quantity < minimum:
+        raise bad_request(
+            f"quantity: {minimum} seats are {'committed' if is_committed else 'in use'}", field="quantity"
+        )
+    seats["numberOfSeats" if is_committed else "maximumNumberOfSeats"] = quantity
     asset["quantity"] = quantity
     return json_response({name: asset[name] for name in ("id", "type", "properties")})
 

@@ -1,10 +1,7 @@
-"""Ava, the assistant: /ava/v1. It answers every question with the customer's recent spend."""
+"""Ava, the assistant: /ava/v1. The response to every question is the customer's recent spend."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import orjson
 from aiohttp import web
 
 from ..costs.ledger import Ledger
@@ -14,11 +11,17 @@ from ..routes import Route
 from ..schemas import BOOLEAN, compile_object, object_schema, text_schema
 from ..seeds.customer_account import CLOUD_NAMES
 from ..tenants import ApiRequest, Records
-from .cloudflow import stream_events
+from .cloudflow import assistant_events, split_prose, stream_events
 
 SPEND_DAYS = 7
 MAX_CONVERSATIONS, MAX_ANSWERS = 1000, 100  # conversations per tenant, answers per conversation
-WORDS_PER_EVENT = 8
+# Events that an assistant sends while it works.
+LIFECYCLE: tuple[JsonObject, ...] = (
+    {"toolStart": "Reading costs"},
+    {"toolEnd": "Read costs"},
+    {"llmStart": "answering"},
+    {"llmEnd": "answering"},
+)
 QUESTION, ID = text_schema(20_000, minLength=1), text_schema(200)
 QUESTION_BODY = compile_object("question", question=QUESTION, conversationId=ID)
 SYNC_QUESTION_BODY = compile_object("question", question=QUESTION, conversationId=ID, ephemeral=BOOLEAN)
@@ -45,7 +48,8 @@ async def ask_stream(request: ApiRequest) -> web.StreamResponse:
     """POST /ava/v1/ask: an event stream with the conversation's id, lifecycle events and prose."""
     body = await request.read_body(QUESTION_BODY)
     conversation, _ = _continue_conversation(request, body)
-    return await stream_events(request, _answer_events(_answer_text(request), conversation["id"]))
+    events = assistant_events(conversation["id"], LIFECYCLE, split_prose(_answer_text(request)))
+    return await stream_events(request, events)
 
 
 async def ask_sync(request: ApiRequest) -> web.Response:
@@ -75,10 +79,10 @@ async def delete_conversation(request: ApiRequest) -> web.Response:
 
 def _get_conversation(request: ApiRequest, identifier: str) -> JsonObject:
     """A conversation of the user; 400 if it does not exist, because these operations declare no 404."""
-    found = conversations(request).get(identifier)
-    if found is None or found["user"] != request.user.email:
+    conversation = conversations(request).get(identifier)
+    if conversation is None or conversation["user"] != request.user.email:
         raise bad_request("conversationId is not a conversation of yours", field="conversationId")
-    return found
+    return conversation
 
 
 def _continue_conversation(request: ApiRequest, body: JsonObject) -> tuple[JsonObject, str]:
@@ -88,11 +92,11 @@ def _continue_conversation(request: ApiRequest, body: JsonObject) -> tuple[JsonO
     if body.get("conversationId"):
         conversation = _get_conversation(request, body["conversationId"])
     else:
-        known = conversations(request)
-        while len(known) >= MAX_CONVERSATIONS:
-            del known[next(iter(known))]
+        stored = conversations(request)
+        while len(stored) >= MAX_CONVERSATIONS:
+            del stored[next(iter(stored))]
         conversation = {"id": request.tenant.new_id(), "user": request.user.email, "answers": {}}
-        known[conversation["id"]] = conversation
+        stored[conversation["id"]] = conversation
     answers, identifier = conversation["answers"], request.tenant.new_id()
     while len(answers) >= MAX_ANSWERS:
         del answers[next(iter(answers))]
@@ -105,22 +109,6 @@ def _answer_text(request: ApiRequest) -> str:
         f"{CLOUD_NAMES[cloud]} ${amount(cost):,.2f}" for cloud, cost in request.tenant.compute_cached(cloud_spend)
     )
     return f"In the last {SPEND_DAYS} days {request.tenant.customer.name} spent: {clouds}."
-
-
-def _answer_events(text: str, conversation: str) -> Iterator[JsonObject]:
-    yield {"conversationId": conversation}
-    cycle = (
-        {"toolStart": "Reading costs"},
-        {"toolEnd": "Read costs"},
-        {"llmStart": "answering"},
-        {"llmEnd": "answering"},
-    )
-    for event in cycle:
-        yield {"answer": orjson.dumps(event).decode()}
-    words = text.split(" ")
-    for at in range(0, len(words), WORDS_PER_EVENT):
-        last = at + WORDS_PER_EVENT >= len(words)
-        yield {"answer": " ".join(words[at : at + WORDS_PER_EVENT]) + ("" if last else " ")}
 
 
 ROUTES = (

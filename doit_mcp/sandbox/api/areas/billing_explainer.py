@@ -24,21 +24,21 @@ NUMBER_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 async def explain_month(request: ApiRequest) -> web.Response:
     """GET /billing/v1/billing-explainers/{invoiceMonth}: each payer, with DoiT's credits shown separately."""
     month = request.path_parameter("invoiceMonth")
-    found = MONTH_PATTERN.fullmatch(month)
-    if found is None or found[1] == "0000":
+    match = MONTH_PATTERN.fullmatch(month)
+    if match is None or match[1] == "0000":
         raise bad_request("invoiceMonth must be of the form YYYY-MM", field="invoiceMonth")
-    first = date(int(found[1]), int(found[2]), 1).toordinal()
-    invoice = next((item for item in _invoices(request) if item.month == first), None)
+    first_day = date(int(match[1]), int(match[2]), 1).toordinal()
+    invoice = next((item for item in _invoices(request) if item.month == first_day), None)
     if invoice is None:
         raise ApiError(404, f"no invoice of {month}")
-    every = charges(request.tenant.ledger, first)
+    month_charges = charges(request.tenant.ledger, first_day)
     payers = {
         payer: {
-            **explain_charges(item for item in every if item.payer == payer and not item.credit),
+            **explain_charges(item for item in month_charges if item.payer == payer and not item.credit),
             "payerId": payer,
             "friendlyName": f"{request.tenant.customer.name} ({payer})",
         }
-        for payer in sorted({item.payer for item in every})
+        for payer in sorted({item.payer for item in month_charges})
     }
     return json_response(
         {
@@ -46,7 +46,7 @@ async def explain_month(request: ApiRequest) -> web.Response:
             "invoiceMonth": month,
             "updateTime": rfc3339(seconds_of(invoice.issue_day)),
             "payers": payers,
-            "doitCredits": money(sum(item.cost for item in every if item.credit)),
+            "doitCredits": money(sum(item.cost for item in month_charges if item.credit)),
             "invoiceAdjustments": money(0),
         }
     )
@@ -55,16 +55,16 @@ async def explain_month(request: ApiRequest) -> web.Response:
 async def explain_invoice(request: ApiRequest) -> web.Response:
     """GET /billing/v1/billing-profiles/{billingProfileId}/billing-explainers/{invoiceNumber}."""
     profile, number = request.path_parameter("billingProfileId"), request.path_parameter("invoiceNumber")
-    for name, value, form in (
+    for name, value, pattern in (
         ("billingProfileId", profile, PROFILE_PATTERN),
         ("invoiceNumber", number, NUMBER_PATTERN),
     ):
-        if not form.fullmatch(value):
-            raise bad_request(f"{name} must match {form.pattern}", field=name)
-    issued_to = {
+        if not pattern.fullmatch(value):
+            raise bad_request(f"{name} must match {pattern.pattern}", field=name)
+    invoices = {
         customer_account.invoice_number(request.tenant, item.platform, item.month): item for item in _invoices(request)
     }
-    invoice = issued_to.get(number)
+    invoice = invoices.get(number)
     if invoice is None or profile != customer_account.billing_profile(request.tenant):
         raise ApiError(404, "the billing profile has no such AWS invoice")
     return json_response(

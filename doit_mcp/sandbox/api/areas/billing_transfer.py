@@ -20,7 +20,7 @@ async def list_program_accounts(request: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/programmanagementaccounts, with the resellers of each."""
     nodes.require_distributor(request)
     rows = list(nodes.roots(request).values())
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    page = request.paginate(rows)
     page.rows[:] = [_serialize_root(request, item) for item in page.rows]
     return json_response(request.list_body("items", page))
 
@@ -28,9 +28,11 @@ async def list_program_accounts(request: ApiRequest) -> web.Response:
 async def list_program_account_states(request: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/programmanagementaccounts/status: all accounts, without resellers."""
     nodes.require_distributor(request)
-    kept = ("accountId", "iamStatus", "iamDiff", "createdAt", "updatedAt")
-    found = nodes.roots(request).values()
-    return json_response({"items": [{"dpmaId": item["id"], **{name: item[name] for name in kept}} for item in found]})
+    fields = ("accountId", "iamStatus", "iamDiff", "createdAt", "updatedAt")
+    accounts = nodes.roots(request).values()
+    return json_response(
+        {"items": [{"dpmaId": item["id"], **{name: item[name] for name in fields}} for item in accounts]}
+    )
 
 
 async def list_end_customers(request: ApiRequest) -> web.Response:
@@ -53,9 +55,9 @@ async def list_reseller_accounts(request: ApiRequest) -> web.Response:
 
 async def list_reseller_accounts_with_tenants(request: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/reseller-accounts/end-customers: the caller's own, each with its end customers."""
-    revoked = listing.query_flag(request.query, "includeRevoked")
+    include_revoked = listing.query_flag(request.query, "includeRevoked")
     return json_response(
-        {"items": [_serialize_with_tenants(request, item, revoked) for item in _own_resellers(request)]}
+        {"items": [_serialize_with_tenants(request, item, include_revoked) for item in _own_resellers(request)]}
     )
 
 
@@ -78,8 +80,11 @@ def _serialize_root(request: ApiRequest, root: JsonObject) -> JsonObject:
     }
 
 
-def _serialize_with_tenants(request: ApiRequest, node: JsonObject, revoked: bool) -> JsonObject:
-    root, tenants = nodes.roots(request)[node["dpmaId"]], nodes.serialize_end_customers(request, node["id"], revoked)
+def _serialize_with_tenants(request: ApiRequest, node: JsonObject, include_revoked: bool) -> JsonObject:
+    root, tenants = (
+        nodes.roots(request)[node["dpmaId"]],
+        nodes.serialize_end_customers(request, node["id"], include_revoked),
+    )
     return {
         **nodes.serialize_reseller(request, node),
         "region": root["region"],
@@ -92,11 +97,11 @@ def _serialize_with_tenants(request: ApiRequest, node: JsonObject, revoked: bool
 
 def _end_customers_response(request: ApiRequest, account: str, root: str | None = None) -> web.Response:
     """The end customers of an account; 404 both for an unknown account and for another customer's."""
-    revoked = listing.query_flag(request.query, "includeRevoked")
+    include_revoked = listing.query_flag(request.query, "includeRevoked")
     node = nodes.resellers(request).get(account)
     if node is None or root not in (None, node["dpmaId"]):
         raise ApiError(404, "there is no such account of a reseller")
-    return json_response({"items": nodes.serialize_end_customers(request, account, revoked)})
+    return json_response({"items": nodes.serialize_end_customers(request, account, include_revoked)})
 
 
 _RESELLER_CUSTOMERS_PATH = PATH + "/resellers/{resellerPmaAccountId}/end-customers"

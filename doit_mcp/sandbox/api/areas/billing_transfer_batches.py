@@ -42,29 +42,33 @@ async def create_handshakes(request: ApiRequest) -> web.Response:
         raise ApiError(403, "dpmaId is not a program management account of the customer", code="not_the_owner")
     send = body.get("sendHandshakes", False)
 
-    def carry_out(dry: bool) -> JsonObject:
+    def create(dry_run: bool) -> JsonObject:
         accounts = [item["resellerPmaAccountId"] for item in body["items"]]
-        known = nodes.resellers(request)
-        fitting = known.keys() | [one for one in accounts if one not in known][: max(0, MAX_RECORDS - len(known))]
+        resellers = nodes.resellers(request)
+        allowed = (
+            resellers.keys()
+            | [account for account in accounts if account not in resellers][: max(0, MAX_RECORDS - len(resellers))]
+        )
         results = [
-            _process_handshake(request, body["dpmaId"], item, fitting, send=send, dry=dry) for item in body["items"]
+            _process_handshake(request, body["dpmaId"], item, allowed, send=send, dry_run=dry_run)
+            for item in body["items"]
         ]
-        counts = Counter(one["status"] for one in results)
+        counts = Counter(result["status"] for result in results)
         summary = {outcome: counts[outcome] for outcome in OUTCOMES}
         return {"dpmaId": body["dpmaId"], "results": results, "summary": summary}
 
-    return json_response(await idempotency.run_once(request, carry_out))
+    return json_response(await idempotency.run_once(request, create))
 
 
 def _process_handshake(
-    request: ApiRequest, root: str, item: JsonObject, fitting: set[str], *, send: bool, dry: bool
+    request: ApiRequest, root: str, item: JsonObject, allowed: set[str], *, send: bool, dry_run: bool
 ) -> JsonObject:
     """Process an item, without changes in a dry run; returns its ResellerHandshakeResult.
 
-    *fitting* are the accounts that exist or fit within the limit.
+    *allowed* are the accounts that exist or fit within the limit.
     """
     node = nodes.resellers(request).get(item["resellerPmaAccountId"])
-    error = _item_error(request, item, fitting)
+    error = _item_error(request, item, allowed)
     if error is not None:
         return {**item, "status": "failed", "error": error}
     issue = send and (node is None or not nodes.has_live_handshake(request, node))
@@ -75,19 +79,19 @@ def _process_handshake(
         status = "mapped"
     else:
         status = "no_op" if place.items() <= node.items() else "remapped"
-    if dry:
+    if dry_run:
         return {**item, "status": status}
-    node = _place_reseller(request, node, item, place, issue)
-    issued = {"handshakeId": node["handshakeId"]} if issue else {}
+    node = _store_reseller(request, node, item, place, issue)
+    handshake = {"handshakeId": node["handshakeId"]} if issue else {}
     return {
         **item,
         "status": status,
-        **issued,
+        **handshake,
         "handshakeState": "open" if issue else nodes.handshake_progress(request, node)[0],
     }
 
 
-def _place_reseller(
+def _store_reseller(
     request: ApiRequest, node: JsonObject | None, item: JsonObject, place: JsonObject, issue: bool
 ) -> JsonObject:
     """Store the reseller's account, with a new handshake if requested."""
@@ -107,14 +111,14 @@ def _place_reseller(
     return node
 
 
-def _item_error(request: ApiRequest, item: JsonObject, fitting: set[str]) -> JsonObject | None:
+def _item_error(request: ApiRequest, item: JsonObject, allowed: set[str]) -> JsonObject | None:
     """The error of an item, or None."""
     account, customer = item["resellerPmaAccountId"], item["resellerCustomerId"]
     if customer not in cloud_accounts.partners(request.tenant):
         return {"code": "reseller_not_found", "message": f"{customer[:80]} is not a reseller of this distributor"}
     if any(account == root["accountId"] for root in nodes.roots(request).values()):
         return {"code": "account_of_distributor", "message": f"{account} is the distributor's own account"}
-    if account not in fitting:
+    if account not in allowed:
         return {
             "code": "too_many_accounts",
             "message": f"a distributor has {MAX_RECORDS} accounts of resellers at most",
@@ -130,8 +134,8 @@ async def create_mappings(request: ApiRequest) -> web.Response:
     account = body["resellerPmaAccountId"]
     _check_reseller(request, account, body["dpmaId"])
     _check_customers(request, body["items"])
-    known = nodes.end_customers(request)
-    if len(known.keys() | {item["ecAccountId"] for item in body["items"]}) > MAX_RECORDS:
+    end_customers = nodes.end_customers(request)
+    if len(end_customers.keys() | {item["ecAccountId"] for item in body["items"]}) > MAX_RECORDS:
         raise bad_request(f"items: a reseller has {MAX_RECORDS} accounts of end customers at most", field="items")
     results = [_map_customer(request, account, item) for item in body["items"]]
     return json_response({"dpmaId": body["dpmaId"], "resellerPmaAccountId": account, "results": results})
@@ -146,28 +150,28 @@ def _check_reseller(request: ApiRequest, account: str, root: str) -> None:
 
 
 def _check_customers(request: ApiRequest, items: list[JsonObject]) -> None:
-    known = cloud_accounts.partners(request.tenant)
-    unknown = [at for at, item in enumerate(items) if item["ecCustomerId"] not in known]
+    customers = cloud_accounts.partners(request.tenant)
+    unknown = [at for at, item in enumerate(items) if item["ecCustomerId"] not in customers]
     if unknown:
         reason = "ecCustomerId is not a customer of this reseller"
-        found = [{"index": at, "code": "unknown_customer", "reason": reason} for at in unknown]
-        raise nodes.BatchError(f"{len(found)} of {len(items)} items name no customer of this reseller", found)
+        errors = [{"index": at, "code": "unknown_customer", "reason": reason} for at in unknown]
+        raise nodes.BatchError(f"{len(errors)} of {len(items)} items name no customer of this reseller", errors)
 
 
 def _map_customer(request: ApiRequest, account: str, item: JsonObject) -> JsonObject:
     """Map an item; returns its EndCustomerMappingResult. An account that moves keeps its handshake unless it was
     revoked.
     """
-    known = nodes.end_customers(request)
-    node = known.get(item["ecAccountId"])
+    end_customers = nodes.end_customers(request)
+    node = end_customers.get(item["ecAccountId"])
     mapping = {"resellerPmaAccountId": account, **{name: item[name] for name in item if name != "ecAccountId"}}
-    fresh = node is None or node["revoked"] is not None
+    is_new = node is None or node["revoked"] is not None
     if node is None:
         status, node = "mapped", {"id": item["ecAccountId"], "created": request.now, "curBasePath": ""}
-        known[node["id"]] = node
+        end_customers[node["id"]] = node
     else:
-        status = "remapped" if fresh or not mapping.items() <= node.items() else "already_mapped"
-    if fresh:
+        status = "remapped" if is_new or not mapping.items() <= node.items() else "already_mapped"
+    if is_new:
         node.update(issued=request.now, outcome="accepted", revoked=None)
     node.update(mapping)
     path = {"curBasePath": node["curBasePath"]} if node["curBasePath"] else {}
@@ -182,17 +186,17 @@ async def _read_batch(
 ) -> JsonObject:
     """The body; 422 with the errors of the batch or its items. *unique*: fields and codes of duplicates."""
     body = await request.read_body(ANY_OBJECT)
-    wrong = _schema_errors(batch_schema, body)
-    if wrong:
-        raise nodes.BatchError(wrong)
+    problem = _schema_errors(batch_schema, body)
+    if problem:
+        raise nodes.BatchError(problem)
     invalid = list(_invalid_items(body["items"], item_schema, unique))
     if invalid:
         raise nodes.BatchError(f"{len(invalid)} of {len(body['items'])} items are not valid", invalid)
     return body
 
 
-def _schema_errors(schema: jsonschema_rs.Validator, found: JsonObject) -> str:
-    errors = list(schema.iter_errors(found))[:MAX_REPORTED_PROBLEMS]
+def _schema_errors(schema: jsonschema_rs.Validator, document: JsonObject) -> str:
+    errors = list(schema.iter_errors(document))[:MAX_REPORTED_PROBLEMS]
     messages = ((".".join(map(str, item.instance_path)), item.message[:200]) for item in errors)
     return "; ".join(f"{place}: {message}" if place else message for place, message in messages)
 
@@ -201,17 +205,17 @@ def _invalid_items(
     items: list[JsonObject], schema: jsonschema_rs.Validator, unique: Mapping[str, str]
 ) -> Iterator[JsonObject]:
     """InvalidHandshakeItem of each invalid item."""
-    before: dict[str, set[str]] = {name: set() for name in unique}
+    seen: dict[str, set[str]] = {name: set() for name in unique}
     for index, item in enumerate(items):
         customer = item.get("resellerCustomerId")
-        named = {"index": index, **({"resellerCustomerId": customer} if isinstance(customer, str) else {})}
+        identity = {"index": index, **({"resellerCustomerId": customer} if isinstance(customer, str) else {})}
         reason = _schema_errors(schema, item)
         if reason:
-            yield {**named, "code": "invalid_item", "reason": reason}
+            yield {**identity, "code": "invalid_item", "reason": reason}
             continue
         for name, code in unique.items():
-            if item[name] in before[name]:
-                yield {**named, "code": code, "reason": f"{name}: {item[name][:80]} is in the batch twice"}
+            if item[name] in seen[name]:
+                yield {**identity, "code": code, "reason": f"{name}: {item[name][:80]} is in the batch twice"}
                 break
         for name in unique:
-            before[name].add(item[name])
+            seen[name].add(item[name])

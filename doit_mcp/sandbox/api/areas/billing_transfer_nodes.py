@@ -93,13 +93,17 @@ def handshake_progress(request: ApiRequest, node: JsonObject) -> tuple[str, str,
     """Handshake state, status and effective time of an account, as of the last refresh."""
     if node["issued"] is None:
         return "requested", "pending", None
-    decided, seen = node["issued"] + REPLY_SECONDS, last_refresh_time(request)
-    if seen < decided:
+    decision_time, refreshed = node["issued"] + REPLY_SECONDS, last_refresh_time(request)
+    if refreshed < decision_time:
         return "open", "pending", None
     outcome = str(node["outcome"])
     if outcome != "accepted":
-        return outcome, outcome, rfc3339(decided)
-    return outcome, "active" if seen >= decided + EXPORT_SECONDS else "cur_export_waiting", rfc3339(decided)
+        return outcome, outcome, rfc3339(decision_time)
+    return (
+        outcome,
+        "active" if refreshed >= decision_time + EXPORT_SECONDS else "cur_export_waiting",
+        rfc3339(decision_time),
+    )
 
 
 def has_live_handshake(request: ApiRequest, node: JsonObject) -> bool:
@@ -113,7 +117,7 @@ def has_lapsed_handshake(request: ApiRequest, node: JsonObject) -> bool:
 
 
 def serialize_reseller(request: ApiRequest, node: JsonObject) -> JsonObject:
-    """ResellerAccount."""
+    """The ResellerAccount of an account, as the API document defines it."""
     state, status, effective = handshake_progress(request, node)
     return {
         "resellerPmaAccountId": node["id"],
@@ -128,26 +132,26 @@ def serialize_reseller(request: ApiRequest, node: JsonObject) -> JsonObject:
 
 def serialize_tenant(request: ApiRequest, node: JsonObject) -> JsonObject:
     """MappedTenant: the reseller of an account, as its distributor sees it."""
-    shown = serialize_reseller(request, node)
-    kept = ("resellerPmaAccountId", "handshakeState", "status", "effectiveTime")
+    reseller = serialize_reseller(request, node)
+    fields = ("resellerPmaAccountId", "handshakeState", "status", "effectiveTime")
     return {
         "customerId": node["customerId"],
         "tenantType": "reseller",
         "parentTenant": request.tenant.customer.id,
         "displayName": node["displayName"],
-        **{name: shown[name] for name in kept},
+        **{name: reseller[name] for name in fields},
     }
 
 
-def serialize_end_customers(request: ApiRequest, account: str, revoked: bool) -> list[JsonObject]:
-    """EndCustomerNode of each end customer under a reseller's account; *revoked* includes former ones."""
-    found = [item for item in end_customers(request).values() if item["resellerPmaAccountId"] == account]
-    return [_serialize_end_customer(request, item) for item in found if revoked or item["revoked"] is None]
+def serialize_end_customers(request: ApiRequest, account: str, include_revoked: bool) -> list[JsonObject]:
+    """EndCustomerNode of each end customer under a reseller's account, with *include_revoked* also of former ones."""
+    nodes = [item for item in end_customers(request).values() if item["resellerPmaAccountId"] == account]
+    return [_serialize_end_customer(request, item) for item in nodes if include_revoked or item["revoked"] is None]
 
 
 def _serialize_end_customer(request: ApiRequest, node: JsonObject) -> JsonObject:
     state, status, effective = handshake_progress(request, node)
-    seen = last_refresh_time(request)
+    refreshed = last_refresh_time(request)
     return {
         "ecAccountId": node["id"],
         "ecCustomerId": node["ecCustomerId"],
@@ -156,11 +160,11 @@ def _serialize_end_customer(request: ApiRequest, node: JsonObject) -> JsonObject
         "billSourceType": "billing_transfer",
         "effectiveTime": effective,
         "createdAt": rfc3339(node["created"]),
-        "lastRefreshTime": rfc3339(seen) if seen >= node["created"] else None,
+        "lastRefreshTime": rfc3339(refreshed) if refreshed >= node["created"] else None,
     }
 
 
-def count_handshake_states(shown: Sequence[JsonObject]) -> JsonObject:
+def count_handshake_states(nodes: Sequence[JsonObject]) -> JsonObject:
     """HandshakeStatus: the number of handshakes in each state."""
-    counts = Counter(str(item["handshakeState"]) for item in shown)
-    return {"total": len(shown), **{state: counts[state] for state in STATES}}
+    counts = Counter(str(item["handshakeState"]) for item in nodes)
+    return {"total": len(nodes), **{state: counts[state] for state in STATES}}

@@ -17,13 +17,13 @@ DISMISS_BODY = compile_object("", reason=one_of("not_relevant", "wrong_amount", 
 
 async def list_suggestions(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/budget-suggestions: the pending ones."""
-    found = [item for item in _suggestions(request).values() if item["status"] == "pending"]
-    return json_response({"items": found, "rowCount": len(found)})
+    pending = [item for item in _suggestions(request).values() if item["status"] == "pending"]
+    return json_response({"items": pending, "rowCount": len(pending)})
 
 
-async def accept(request: ApiRequest) -> web.Response:
+async def accept_suggestion(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/budget-suggestions/{id}/actions/accept: requires an existing budget."""
-    suggestion = _get_pending(request)
+    suggestion = _get_pending_suggestion(request)
     budget = (await request.read_body(ACCEPT_BODY))["budgetId"]
     if budget not in records(request.tenant, "budget"):
         raise bad_request(f"budgetId: no budget {budget[:80]!r}", field="budgetId")
@@ -31,9 +31,9 @@ async def accept(request: ApiRequest) -> web.Response:
     return json_response({"budgetId": budget})
 
 
-async def dismiss(request: ApiRequest) -> web.Response:
+async def dismiss_suggestion(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/budget-suggestions/{id}/actions/dismiss; the body is optional."""
-    suggestion = _get_pending(request)
+    suggestion = _get_pending_suggestion(request)
     if await request.http_request.read():
         await request.read_body(DISMISS_BODY)
     suggestion["status"] = "dismissed"
@@ -44,15 +44,15 @@ def _suggestions(request: ApiRequest) -> Records:
     return request.tenant.collection("suggestions", analytics.suggestions)
 
 
-def _get_pending(request: ApiRequest) -> JsonObject:
-    found = get_existing(_suggestions(request), request.path_parameter("id"), "budget suggestion")
-    if found["status"] != "pending":
-        raise bad_request(f"the suggestion is already {found['status']}", field="id")
-    return found
+def _get_pending_suggestion(request: ApiRequest) -> JsonObject:
+    suggestion = get_existing(_suggestions(request), request.path_parameter("id"), "budget suggestion")
+    if suggestion["status"] != "pending":
+        raise bad_request(f"the suggestion is already {suggestion['status']}", field="id")
+    return suggestion
 
 
 ROUTES = (
     Route("GET", "/analytics/v1/budget-suggestions", list_suggestions, "budgets.read"),
-    Route("POST", "/analytics/v1/budget-suggestions/{id}/actions/accept", accept, "budgets.write"),
-    Route("POST", "/analytics/v1/budget-suggestions/{id}/actions/dismiss", dismiss, "budgets.write"),
+    Route("POST", "/analytics/v1/budget-suggestions/{id}/actions/accept", accept_suggestion, "budgets.write"),
+    Route("POST", "/analytics/v1/budget-suggestions/{id}/actions/dismiss", dismiss_suggestion, "budgets.write"),
 )

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from .. import listing
 from ..analytics_objects import custom_dimensions, get_record, owner_of, remove_object, visible_records
-from ..analytics_objects import records as kept
+from ..analytics_objects import records as object_records
 from ..costs.budgets import BudgetStatus, budget_filters, budget_status
 from ..costs.calendar_days import day_of_milliseconds, milliseconds_of, start_of
 from ..costs.dimensions import response_form
@@ -25,7 +25,7 @@ RISKS = ("atRisk", "onTrack", "unknown")
 
 def records(request: ApiRequest) -> Records:
     """The tenant's stored budgets: BudgetAPI without computed members."""
-    return kept(request.tenant, "budget")
+    return object_records(request.tenant, "budget")
 
 
 async def list_budgets(request: ApiRequest) -> web.Response:
@@ -36,18 +36,18 @@ async def list_budgets(request: ApiRequest) -> web.Response:
     risks = criteria.pop("riskStatus", [])[:1]
     if risks and risks[0] not in RISKS:
         raise bad_request(f"filter: riskStatus must be one of {', '.join(RISKS)}", field="filter")
-    found = listing.filter_by_name(request.query, newest_first(visible_records(request, "budget")), "name")
-    found = _filter_modified_since(found, criteria.pop("lastModified", []))
-    found = listing.filter_rows(listing.filter_by_creation(request.query, found), criteria, _filter_value)
+    budgets = listing.filter_by_name(request.query, newest_first(visible_records(request, "budget")), "name")
+    budgets = _filter_modified_since(budgets, criteria.pop("lastModified", []))
+    budgets = listing.filter_rows(listing.filter_by_creation(request.query, budgets), criteria, _filter_value)
     allocations = custom_dimensions(request.tenant)
-    judged = [(budget, budget_status(budget, request.tenant.ledger, allocations)) for budget in found]
-    judged = [item for item in judged if not risks or item[1].risk == risks[0]]
+    pairs = [(budget, budget_status(budget, request.tenant.ledger, allocations)) for budget in budgets]
+    pairs = [item for item in pairs if not risks or item[1].risk == risks[0]]
     if risks == ["atRisk"]:
-        judged.sort(key=lambda item: (item[1].breach_day or 0, item[0]["id"]))
-    rows = [_list_item(request, *item) for item in judged]
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
-    counts = {risk: sum(item[1].risk == risk for item in judged) for risk in RISKS}
-    return json_response(request.list_body("budgets", page) | {"riskAggregations": {"total": len(judged), **counts}})
+        pairs.sort(key=lambda item: (item[1].breach_day or 0, item[0]["id"]))
+    rows = [_list_item(request, *item) for item in pairs]
+    page = request.paginate(rows)
+    counts = {risk: sum(item[1].risk == risk for item in pairs) for risk in RISKS}
+    return json_response(request.list_body("budgets", page) | {"riskAggregations": {"total": len(pairs), **counts}})
 
 
 async def get_budget(request: ApiRequest) -> web.Response:
@@ -78,14 +78,14 @@ async def create_budget(request: ApiRequest) -> web.Response:
     }
     if not ("amount" in body or budget["usePrevSpend"] or budget["seasonalAmounts"]):
         raise bad_request("amount is required unless usePrevSpend is true", field="amount")
-    return json_response(_serialize(request, add_record(records(request), _complete(request, budget))), 201)
+    return json_response(_serialize(request, add_record(records(request), _fill_defaults(request, budget))), 201)
 
 
 async def update_budget(request: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/budgets/{id}: omitted members stay unchanged."""
     budget = get_record(request, "budget", request.path_parameter("id"), "editor")
     body = _normalize_lists(await request.read_body(BUDGET_BODY))
-    changed = _complete(request, {**budget, **body, "updateTime": request.now_milliseconds})
+    changed = _fill_defaults(request, {**budget, **body, "updateTime": request.now_milliseconds})
     records(request)[budget["id"]] = changed
     return json_response(_serialize(request, changed))
 
@@ -100,12 +100,12 @@ def _normalize_lists(body: JsonObject) -> JsonObject:
     return {name: (value or []) if name in LIST_FIELDS else value for name, value in body.items()}
 
 
-def _complete(request: ApiRequest, budget: JsonObject) -> JsonObject:
+def _fill_defaults(request: ApiRequest, budget: JsonObject) -> JsonObject:
     """The budget with defaults filled in; 400 if its parts contradict each other."""
     if budget["metric"] != "cost":
         raise bad_request(f"metric {budget['metric']} is not modelled in the sandbox", field="metric")
     for identifier in budget["scope"]:
-        if kept(request.tenant, "allocation").get(identifier, {}).get("allocationType") != "single":
+        if object_records(request.tenant, "allocation").get(identifier, {}).get("allocationType") != "single":
             raise bad_request(f"scope: no single allocation {identifier[:80]!r}", field="scope")
     budget_filters(budget, custom_dimensions(request.tenant))
     if budget["type"] == "fixed":
@@ -126,14 +126,14 @@ def _complete(request: ApiRequest, budget: JsonObject) -> JsonObject:
 
 def _serialize(request: ApiRequest, budget: JsonObject) -> JsonObject:
     state = budget_status(budget, request.tenant.ledger, custom_dimensions(request.tenant))
-    shown = budget | {
-        "amount": _amount(budget, state),
+    response = budget | {
+        "amount": _effective_amount(budget, state),
         "currentUtilization": state.spent,
         "alerts": [_serialize_alert(item["percentage"], state) for item in budget["alerts"]],
     }
     if state.forecast is not None:
-        shown["forecastedUtilization"] = state.forecast
-    return shown
+        response["forecastedUtilization"] = state.forecast
+    return response
 
 
 def _serialize_alert(percentage: float, state: BudgetStatus) -> JsonObject:
@@ -147,23 +147,23 @@ def _serialize_alert(percentage: float, state: BudgetStatus) -> JsonObject:
 
 def _list_item(request: ApiRequest, budget: JsonObject, state: BudgetStatus) -> JsonObject:
     thresholds = [item["percentage"] for item in budget["alerts"]]
-    shown: JsonObject = {
+    row: JsonObject = {
         "id": budget["id"],
         "budgetName": budget["name"],
         "owner": owner_of(budget),
-        "amount": _amount(budget, state),
+        "amount": _effective_amount(budget, state),
         "currentUtilization": state.spent,
         "riskStatus": state.risk,
         "alertThresholds": [{"percentage": item, "amount": round(state.limit * item / 100, 2)} for item in thresholds],
         "url": analytics_core.console_url(request.tenant.customer, "analytics/budgets", budget["id"]),
     }
     if state.is_current and state.breach_day is not None:
-        shown["forecastedUtilizationDate"] = milliseconds_of(state.breach_day)
-    kept = ("currency", "createTime", "updateTime", "timeInterval", "startPeriod", "endPeriod", "scope", "scopes")
-    return shown | {name: budget[name] for name in kept if name in budget}
+        row["forecastedUtilizationDate"] = milliseconds_of(state.breach_day)
+    fields = ("currency", "createTime", "updateTime", "timeInterval", "startPeriod", "endPeriod", "scope", "scopes")
+    return row | {name: budget[name] for name in fields if name in budget}
 
 
-def _amount(budget: JsonObject, state: BudgetStatus) -> float:
+def _effective_amount(budget: JsonObject, state: BudgetStatus) -> float:
     """The configured amount, or the spend of the previous period if the budget follows it."""
     return state.limit if budget["usePrevSpend"] else float(budget["amount"])
 

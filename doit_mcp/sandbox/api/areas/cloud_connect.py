@@ -58,15 +58,15 @@ async def connect_account(request: ApiRequest) -> web.Response:
     _check_bucket(body)
     if cloud_accounts.is_owned_elsewhere(request.tenant, account):
         raise ApiError(409, f"account {account} already belongs to another customer")
-    known = _records(request).get(account)
+    connected = _records(request).get(account)
     link = {"granted": list(GRANTED_FEATURES), "timeLinked": rfc3339(request.now)}
-    if known is not None and known["roleArn"] == body["roleArn"]:
-        link = {name: known[name] for name in link}
-    made = {**body, "id": account, "cloud": AWS, **link}
-    if known is None:
-        add_record(_records(request), made)
-    _records(request)[account] = made
-    return json_response(_serialize(made))
+    if connected is not None and connected["roleArn"] == body["roleArn"]:
+        link = {name: connected[name] for name in link}
+    new_account = {**body, "id": account, "cloud": AWS, **link}
+    if connected is None:
+        add_record(_records(request), new_account)
+    _records(request)[account] = new_account
+    return json_response(_serialize(new_account))
 
 
 async def set_features(request: ApiRequest) -> web.Response:
@@ -93,10 +93,10 @@ def _records(request: ApiRequest) -> Records:
 
 
 def _get_account(request: ApiRequest) -> JsonObject:
-    found = get_existing(_records(request), request.path_parameter("accountID"), "account")
-    if found["cloud"] != AWS:
+    account = get_existing(_records(request), request.path_parameter("accountID"), "account")
+    if account["cloud"] != AWS:
         raise ApiError(404, "account not found")
-    return found
+    return account
 
 
 def _check_bucket(body: JsonObject) -> None:
@@ -112,13 +112,13 @@ def _check_bucket(body: JsonObject) -> None:
 def _features(account: JsonObject) -> list[JsonObject]:
     """DoiT's features, and whether the role grants them; bucket access has its own policy."""
     granted = {*account["granted"], *([REAL_TIME] if "s3Bucket" in account else [])}
-    offered = AWS_FEATURES if account["cloud"] == AWS else AZURE_FEATURES
-    return [{"name": name, "hasRequiredPermissions": name in granted} for name in offered]
+    names = AWS_FEATURES if account["cloud"] == AWS else AZURE_FEATURES
+    return [{"name": name, "hasRequiredPermissions": name in granted} for name in names]
 
 
 def _serialize(account: JsonObject) -> JsonObject:
-    shown = {name: value for name, value in account.items() if name not in ("id", "cloud", "granted")}
-    return {"accountID": account["id"], **shown, "supportedFeatures": _features(account)}
+    members = {name: value for name, value in account.items() if name not in ("id", "cloud", "granted")}
+    return {"accountID": account["id"], **members, "supportedFeatures": _features(account)}
 
 
 _ACCOUNT_PATH = PATH + "/aws/accounts/{accountID}"

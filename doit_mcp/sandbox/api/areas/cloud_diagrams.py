@@ -11,7 +11,7 @@ from aiohttp import web
 from .. import listing
 from ..costs.calendar_days import parse_seconds, rfc3339
 from ..diagrams import views
-from ..diagrams.history import history, last_synced, layers_of
+from ..diagrams.history import history, last_sync_time, layers_of
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import INTEGER, compile_object, object_schema, text_schema
@@ -61,12 +61,14 @@ class LayerOptions:
 async def find_diagrams(request: ApiRequest) -> web.Response:
     """POST /clouddiagrams/v1/scheme/find: by ids of components, or of resources in their cloud."""
     resource_ids = set((await request.read_body(FIND_BODY))["resources"])
-    found = [
+    layers = [
         layer
         for layer in layers_of(request.tenant).values()
         if any(resource_ids & {item["_id"], item.get("cld_id")} for kind in KINDS for item in layer[kind].values())
     ]
-    urls = (f"{console_url(request.tenant.customer, 'cloud-diagrams', item['diagram'])}/{item['id']}" for item in found)
+    urls = (
+        f"{console_url(request.tenant.customer, 'cloud-diagrams', item['diagram'])}/{item['id']}" for item in layers
+    )
     return json_response([{"diagramUrl": url, "imageUrl": f"{url}/image"} for url in urls])
 
 
@@ -83,32 +85,32 @@ async def get_diagrams(request: ApiRequest) -> web.Response:
     types = request.http_request.query.getall("type", [])
     if set(types) - set(TYPES):
         raise bad_request(f"type must be one of {', '.join(TYPES)}", field="type")
-    wishes = _read_options(request)
+    options = _read_options(request)
     body = await request.read_body(LOAD_BODY) if await request.http_request.read() else {}
     layers = [
         item for item in layers_of(request.tenant).values() if not types or _get_diagram(request, item)["type"] in types
     ]
-    if _query_flag(request, "skip_empty", False):
-        filled = {item["diagram"] for item in layers if any(item[kind] for kind in KINDS)}
-        layers = [item for item in layers if item["diagram"] in filled]
+    if listing.query_flag(request.query, "skip_empty"):
+        non_empty = {item["diagram"] for item in layers if any(item[kind] for kind in KINDS)}
+        layers = [item for item in layers if item["diagram"] in non_empty]
     if not body:
         return json_response({"scheme": _group_by_diagram(request, layers)})
-    named = [
+    selected = [
         item
         for item in layers
         if item["diagram"] in body.get("scheme", ()) or item["id"] in body.get("statussheet", ())
     ]
-    found = {
+    response = {
         "scheme": _group_by_diagram(
-            request, [item for item in layers if item["diagram"] in {layer["diagram"] for layer in named}]
+            request, [item for item in layers if item["diagram"] in {layer["diagram"] for layer in selected}]
         ),
-        "statussheet": {layer["id"]: _load_layer(request, layer, wishes) for layer in named},
+        "statussheet": {layer["id"]: _load_layer(request, layer, options) for layer in selected},
     }
     if "template" in body:
-        found["template"] = {
-            layer["id"]: _load_layer(request, layer, wishes) for layer in _templates(layers, body["template"])
+        response["template"] = {
+            layer["id"]: _load_layer(request, layer, options) for layer in _templates(layers, body["template"])
         }
-    return json_response(found)
+    return json_response(response)
 
 
 async def search_diagrams(request: ApiRequest) -> web.Response:
@@ -118,18 +120,22 @@ async def search_diagrams(request: ApiRequest) -> web.Response:
     body = await request.read_body(SEARCH_BODY)
     words = body["query"].lower().split()
     layers = [item for item in layers_of(request.tenant).values() if body.get("ss_id", item["id"]) == item["id"]]
-    on = [(layer, views.components(request, layer)) for layer in layers if words]
+    layer_components = [(layer, views.components(request, layer)) for layer in layers if words]
     hits: dict[str, list[JsonObject]] = {
         "scheme": [
             _layer_search_hit(request, layer)
-            for layer, _ in on
+            for layer, _ in layer_components
             if views.layer_matches(_get_diagram(request, layer), layer, words)
         ],
-        "component": [hit for layer, found in on for hit in views.search_names(layer, found, words)],
-        "prop": [hit for layer, found in on for hit in views.search_properties(layer, found, words)],
+        "component": [
+            hit for layer, components in layer_components for hit in views.search_names(layer, components, words)
+        ],
+        "prop": [
+            hit for layer, components in layer_components for hit in views.search_properties(layer, components, words)
+        ],
     }
     start, size = body.get("from", 0), body.get("size", 20)
-    return json_response({name: found[start : start + size] for name, found in hits.items()})
+    return json_response({name: rows[start : start + size] for name, rows in hits.items()})
 
 
 def _records(request: ApiRequest) -> Records:
@@ -140,10 +146,6 @@ def _get_diagram(request: ApiRequest, layer: JsonObject) -> JsonObject:
     return _records(request)[layer["diagram"]]
 
 
-def _query_flag(request: ApiRequest, name: str, default: bool) -> bool:
-    return listing.query_choice(request.query, name, ("true", "false"), "true" if default else "false") == "true"
-
-
 def _query_time(request: ApiRequest, name: str) -> float:
     try:
         return parse_seconds(request.query.get(name, ""))
@@ -152,83 +154,87 @@ def _query_time(request: ApiRequest, name: str) -> float:
 
 
 def _stats(request: ApiRequest, layer: JsonObject, start: float, end: float) -> JsonObject:
-    changed: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, str], int] = {}
     for group in history(request.tenant, layer):
         for item in group["items"] if start <= parse_seconds(group["timestamp"]) <= end else ():
             if item["activity"] in NODE_CHANGES:
-                place = (item["activity"], item.get("service_type", ""))
-                changed[place] = changed.get(place, 0) + 1
+                key = (item["activity"], item.get("service_type", ""))
+                counts[key] = counts.get(key, 0) + 1
     diagram, state = _get_diagram(request, layer), views.import_state(request, layer)
-    shown: JsonObject = {
+    stats: JsonObject = {
         "_id": diagram["id"],
         "ss_id": layer["id"],
         "name": diagram["name"],
         "type": diagram["type"],
-        "changes": [{"type": type_, "service": service, "count": n} for (type_, service), n in changed.items()],
+        "changes": [{"type": type_, "service": service, "count": count} for (type_, service), count in counts.items()],
     }
     if state is None:
-        return shown
+        return stats
     account = {"account_name": layer["name"], "account_id": layer["account"], "account_type": layer["cloud"]}
-    return shown | account | {"import": state}
+    return stats | account | {"import": state}
 
 
 def _group_by_diagram(request: ApiRequest, layers: list[JsonObject]) -> JsonObject:
     """Diagrams with their layers, by id."""
-    counted = _query_flag(request, "alarms_count", True)
-    found: JsonObject = {}
+    with_alarms = listing.query_flag(request.query, "alarms_count", True)
+    by_id: JsonObject = {}
     for layer in layers:
         diagram = _get_diagram(request, layer)
-        shown = {"_id": diagram["id"], **{name: diagram[name] for name in ("name", "type", "color")}, "statussheet": []}
-        found.setdefault(diagram["id"], shown)["statussheet"].append(
+        summary = {
+            "_id": diagram["id"],
+            **{name: diagram[name] for name in ("name", "type", "color")},
+            "statussheet": [],
+        }
+        by_id.setdefault(diagram["id"], summary)["statussheet"].append(
             {
                 "ssid": layer["id"],
                 "name": layer["name"],
                 "account_name": layer["name"] if layer["account"] else "",
-                "alarms_count": views.count_incidents(request, layer) if counted else 0,
+                "alarms_count": views.count_incidents(request, layer) if with_alarms else 0,
                 "empty": not any(layer[kind] for kind in KINDS),
                 "color": layer["color"],
             }
         )
-    return found
+    return by_id
 
 
 def _read_options(request: ApiRequest) -> LayerOptions:
     """The layer options of the query, by default all kinds of components; 400 for an invalid value."""
-    every = _query_flag(request, "components", True)
+    default = listing.query_flag(request.query, "components", True)
     return LayerOptions(
         kinds=tuple(
-            kind for kind in KINDS if (_query_flag(request, kind, every) if kind in SELECTABLE_KINDS else every)
+            kind
+            for kind in KINDS
+            if (listing.query_flag(request.query, kind, default) if kind in SELECTABLE_KINDS else default)
         ),
-        node_type=listing.query_choice(request.query, "node_type", NODE_TYPES, "")
-        if request.query.get("node_type")
-        else "",
-        external=_query_flag(request, "external", False),
-        issues=_query_flag(request, "issues_count", False),
-        default_vpc=not _query_flag(request, "exclude_default_vpc", True),
-        empty_subnets=not _query_flag(request, "exclude_empty_subnets", True),
+        node_type=listing.optional_choice(request.query, "node_type", NODE_TYPES),
+        external=listing.query_flag(request.query, "external"),
+        issues=listing.query_flag(request.query, "issues_count"),
+        default_vpc=not listing.query_flag(request.query, "exclude_default_vpc", True),
+        empty_subnets=not listing.query_flag(request.query, "exclude_empty_subnets", True),
     )
 
 
 def _load_layer(request: ApiRequest, layer: JsonObject, options: LayerOptions) -> JsonObject:
     """A layer with the requested components, without their properties."""
-    found = views.components(request, layer)
-    hidden = set() if options.default_vpc else views.default_groups(found)
-    hidden |= set() if options.empty_subnets else views.empty_subnets(found)
-    found = views.without_groups(found, hidden)
+    components = views.components(request, layer)
+    hidden = set() if options.default_vpc else views.default_groups(components)
+    hidden |= set() if options.empty_subnets else views.empty_subnets(components)
+    components = views.without_groups(components, hidden)
     for kind, item in _external_components(request, layer) if options.external else ():
-        found[kind][item["_id"]] = item
-    left_out = {"props"} if options.issues else {"props", "issues"}
+        components[kind][item["_id"]] = item
+    omitted = {"props"} if options.issues else {"props", "issues"}
     state = views.import_state(request, layer)
     meta = {
         "_id": layer["id"],
-        "updatedAt": rfc3339(last_synced(request.tenant, layer)),
+        "updatedAt": rfc3339(last_sync_time(request.tenant, layer)),
         "linksVersion": len(layer["link"]),
         **({"import": state} if state is not None else {}),
     }
     return {"statussheet": meta} | {
         kind: {
-            identifier: {name: value for name, value in item.items() if name not in left_out}
-            for identifier, item in found[kind].items()
+            identifier: {name: value for name, value in item.items() if name not in omitted}
+            for identifier, item in components[kind].items()
             if options.node_type in ("", views.node_type(layer, kind, item))
         }
         for kind in options.kinds
@@ -240,8 +246,8 @@ def _external_components(request: ApiRequest, layer: JsonObject) -> Iterator[tup
     for link in layer["link"].values():
         end = link["destination"]
         if end["ss_id"] != layer["id"]:
-            other = views.components(request, layers_of(request.tenant)[end["ss_id"]])
-            yield end["type"], other[end["type"]][end["_id"]]
+            components = views.components(request, layers_of(request.tenant)[end["ss_id"]])
+            yield end["type"], components[end["type"]][end["_id"]]
 
 
 def _templates(layers: list[JsonObject], selection: str | list[str]) -> list[JsonObject]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import jsonschema_rs
 import orjson
 from aiohttp import web
 
-from .. import listing
 from ..costs.calendar_days import rfc3339
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
@@ -37,12 +36,12 @@ def records(request: ApiRequest) -> Records:
 
 async def list_flows(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/flows; as in the DoiT API, rowCount is always null, and so is pageToken on the last page."""
-    found = sorted(records(request).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
+    flows = sorted(records(request).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
     rows = [
         {name: flow[name] for name in FLOW_FIELDS} | {"lastExecutionStatus": _run_status(request, flow)}
-        for flow in found
+        for flow in flows
     ]
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(50, 500), scope=request.scope)
+    page = request.paginate(rows, 50, 500)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": None})
 
 
@@ -105,8 +104,8 @@ def _require_event_stream(request: ApiRequest) -> None:
 
 def _run_status(request: ApiRequest, flow: JsonObject) -> str | None:
     """The status of the last run, "running" until it ends."""
-    found: str | None = flow["lastExecutionStatus"]
-    return "running" if flow.get("runs_until", 0) > request.now else found
+    status: str | None = flow["lastExecutionStatus"]
+    return "running" if flow.get("runs_until", 0) > request.now else status
 
 
 async def stream_events(request: ApiRequest, events: Iterator[JsonObject]) -> web.StreamResponse:
@@ -120,30 +119,45 @@ async def stream_events(request: ApiRequest, events: Iterator[JsonObject]) -> we
     return response
 
 
+def assistant_events(conversation: str, lifecycle: Iterable[JsonObject], parts: Iterable[str]) -> Iterator[JsonObject]:
+    """The events of a response: the conversation, *lifecycle* as JSON in ``answer``, then the parts of the prose."""
+    yield {"conversationId": conversation}
+    for event in lifecycle:
+        yield {"answer": orjson.dumps(event).decode()}
+    for part in parts:
+        yield {"answer": part}
+
+
+def split_prose(text: str) -> Iterator[str]:
+    """The text in parts of WORDS_PER_EVENT words."""
+    words = text.split(" ")
+    for at in range(0, len(words), WORDS_PER_EVENT):
+        last = at + WORDS_PER_EVENT >= len(words)
+        yield " ".join(words[at : at + WORDS_PER_EVENT]) + ("" if last else " ")
+
+
 def _build_events(flow: JsonObject, conversation: str) -> Iterator[JsonObject]:
     """The events for a new flow."""
-    yield {"conversationId": conversation}
-    cycle: tuple[JsonObject, ...] = (
+    lifecycle: tuple[JsonObject, ...] = (
         {"llmStart": "planning"},
         {"llmEnd": "planning"},
         {"toolStart": f"Creating the flow {flow['name']}"},
         {"customEvent": {"messageId": "cloudflow_created", "data": {"flowId": flow["id"]}}},
         {"toolEnd": "Created it with 1 step"},
     )
-    for event in cycle:
-        yield {"answer": orjson.dumps(event).decode()}
-    yield {"answer": f"I made the flow {flow['name']} as a draft. Publish it to make it run."}
+    prose = f"I made the flow {flow['name']} as a draft. Publish it to make it run."
+    return assistant_events(conversation, lifecycle, [prose])
 
 
 def _continue_conversation(request: ApiRequest, conversation_id: str | None) -> str:
     """The requested conversation, or a new one."""
-    known = request.tenant.collection("conversations", lambda tenant: ())
+    conversations = request.tenant.collection("conversations", lambda tenant: ())
     if conversation_id:
-        return str(get_existing(known, conversation_id, "conversation")["id"])
-    while len(known) >= MAX_CONVERSATIONS:
-        del known[next(iter(known))]
+        return str(get_existing(conversations, conversation_id, "conversation")["id"])
+    while len(conversations) >= MAX_CONVERSATIONS:
+        del conversations[next(iter(conversations))]
     identifier = request.tenant.new_id()
-    known[identifier] = {"id": identifier}
+    conversations[identifier] = {"id": identifier}
     return identifier
 
 
@@ -160,9 +174,8 @@ def _add_step(request: ApiRequest, flow: JsonObject, question: str, step: str) -
 
 
 def _refine_events(flow: JsonObject, step: str, conversation: str) -> Iterator[JsonObject]:
-    """The events: the conversation, lifecycle events as JSON in ``answer``, then prose."""
-    yield {"conversationId": conversation}
-    cycle: tuple[JsonObject, ...] = (
+    """The events for a flow with a new step."""
+    lifecycle: tuple[JsonObject, ...] = (
         {"toolStart": f"Reading the flow {flow['name']}"},
         {"toolEnd": f"Read {len(flow['steps']) - 1} steps"},
         {"llmStart": "planning"},
@@ -170,14 +183,9 @@ def _refine_events(flow: JsonObject, step: str, conversation: str) -> Iterator[J
         {"toolStart": f"Adding the step {step}"},
         {"toolEnd": f"The flow has {len(flow['steps'])} steps"},
     )
-    for event in cycle:
-        yield {"answer": orjson.dumps(event).decode()}
     steps = "; ".join(f"{at}. {name}" for at, name in enumerate(flow["steps"], 1))
-    words = f'I added the step "{step}" to {flow["name"]}. Its steps are now: {steps}. Publish it to make it run.'
-    parts = words.split(" ")
-    for at in range(0, len(parts), WORDS_PER_EVENT):
-        last = at + WORDS_PER_EVENT >= len(parts)
-        yield {"answer": " ".join(parts[at : at + WORDS_PER_EVENT]) + ("" if last else " ")}
+    prose = f'I added the step "{step}" to {flow["name"]}. Its steps are now: {steps}. Publish it to make it run.'
+    return assistant_events(conversation, lifecycle, split_prose(prose))
 
 
 ROUTES = (

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from .. import listing
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
 from ..responses import JsonObject, json_response
 from ..routes import Route
@@ -60,17 +59,17 @@ NEW_CONNECTION, CONNECTION_CHANGES = compile_object("name", **MEMBERS), compile_
 
 def connections(tenant: Tenant) -> Iterator[JsonObject]:
     """One connection used by a flow, and one that is unused."""
-    people = [{"email": admin_email(tenant.customer), "role": "owner"}]
+    collaborators = [{"email": admin_email(tenant.customer), "role": "owner"}]
     for name, used, age in (("Production accounts", True, 60), ("Old sandbox account", False, 200)):
-        made = rfc3339(tenant.started_at - age * DAY_SECONDS)
+        created = rfc3339(tenant.started_at - age * DAY_SECONDS)
         yield {
             "name": name,
             "description": "",
             "awsConfig": {"roleName": "doit-cloudflow"},
-            "collaborators": people,
+            "collaborators": collaborators,
             "enabled": used,
-            "createdAt": made,
-            "updatedAt": made,
+            "createdAt": created,
+            "updatedAt": created,
             "used": used,
         }
 
@@ -82,8 +81,8 @@ def records(request: ApiRequest) -> Records:
 
 async def list_connections(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/connections, latest first."""
-    found = sorted(reversed(records(request).values()), key=lambda item: str(item["createdAt"]), reverse=True)
-    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(50, 100), scope=request.scope)
+    rows = sorted(reversed(records(request).values()), key=lambda item: str(item["createdAt"]), reverse=True)
+    page = request.paginate(rows, 50, 100)
     return json_response(
         {"items": [_serialize(item) for item in page.rows], "pageToken": page.token, "rowCount": len(page.rows)}
     )
@@ -93,9 +92,9 @@ async def create_connection(request: ApiRequest) -> web.Response:
     """POST /cloudflow/v1/connections: the user becomes the owner unless others are named."""
     body = await request.read_body(NEW_CONNECTION)
     now = rfc3339(request.now)
-    usual = {"description": "", "enabled": True, "collaborators": [{"email": request.user.email, "role": "owner"}]}
-    made = {**usual, **body, "id": request.tenant.new_id(), "createdAt": now, "updatedAt": now, "used": False}
-    return json_response(_serialize(add_record(records(request), made)), 201)
+    defaults = {"description": "", "enabled": True, "collaborators": [{"email": request.user.email, "role": "owner"}]}
+    connection = {**defaults, **body, "id": request.tenant.new_id(), "createdAt": now, "updatedAt": now, "used": False}
+    return json_response(_serialize(add_record(records(request), connection)), 201)
 
 
 async def get_connection(request: ApiRequest) -> web.Response:
@@ -125,8 +124,8 @@ def _get_connection(request: ApiRequest) -> JsonObject:
 
 
 def _serialize(connection: JsonObject) -> JsonObject:
-    shown = {name: value for name, value in connection.items() if name not in ("id", "used")}
-    return {"connectionId": connection["id"], **shown, "status": "active" if connection["enabled"] else "disabled"}
+    members = {name: value for name, value in connection.items() if name not in ("id", "used")}
+    return {"connectionId": connection["id"], **members, "status": "active" if connection["enabled"] else "disabled"}
 
 
 ROUTES = (

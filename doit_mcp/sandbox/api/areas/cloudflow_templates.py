@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from .. import listing
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
 from ..responses import JsonObject, json_response
 from ..routes import Route
@@ -38,8 +37,8 @@ def records(request: ApiRequest) -> Records:
 
 async def list_templates(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/templates, latest first."""
-    found = sorted(records(request).values(), key=lambda item: str(item["createTime"]), reverse=True)
-    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(50, 500), scope=request.scope)
+    rows = sorted(records(request).values(), key=lambda item: str(item["createTime"]), reverse=True)
+    page = request.paginate(rows, 50, 500)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})
 
 

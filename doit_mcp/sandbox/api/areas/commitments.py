@@ -24,20 +24,20 @@ ROUNDING_DOLLARS = 10_000  # commitments are rounded to this amount
 
 def daily_cloud_spend(ledger: Ledger) -> dict[str, dict[int, int]]:
     """Micro-dollars of each cloud by day."""
-    found: dict[str, dict[int, int]] = {}
+    spend: dict[str, dict[int, int]] = {}
     for provider, day, cost, *_ in ledger.sums(("cloud_provider", "day_start"), ledger.first, ledger.last):
-        found.setdefault(str(provider), {})[int(day or 0)] = int(cost or 0)
-    return found
+        spend.setdefault(str(provider), {})[int(day or 0)] = int(cost or 0)
+    return spend
 
 
 async def list_commitments(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/commitment-manager."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("name", "provider"))
-    found = listing.filter_rows(
+    commitments = listing.filter_rows(
         list(_current_commitments(request).values()), criteria, lambda item, key: str(_field_value(item, key))
     )
-    found = listing.sort_rows(request.query, found, SORTS, _field_value)
-    page = listing.paginate(found, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    commitments = listing.sort_rows(request.query, commitments, SORTS, _field_value)
+    page = request.paginate(commitments)
     return json_response(request.list_body("commitments", page))
 
 
@@ -47,8 +47,8 @@ async def get_commitment(request: ApiRequest) -> web.Response:
 
 
 def _field_value(commitment: JsonObject, key: str) -> str | int:
-    found: str | int = commitment["cloudProvider" if key == "provider" else key]
-    return found
+    value: str | int = commitment["cloudProvider" if key == "provider" else key]
+    return value
 
 
 def _current_commitments(request: ApiRequest) -> dict[str, JsonObject]:
@@ -59,12 +59,12 @@ def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
     """One commitment per cloud, fixed when the sandbox starts; attainment and forecast follow the lines up to today."""
     first = add_months(start_of("month", today_of(tenant.started_at)), -MONTHS_SINCE_START)
     for provider, daily in sorted(tenant.compute_cached(daily_cloud_spend).items()):
-        before = [cost for day, cost in daily.items() if first <= day < today_of(tenant.started_at)]
-        yearly = sum(before) * 365 // max(len(before), 1)
+        daily_costs = [cost for day, cost in daily.items() if first <= day < today_of(tenant.started_at)]
+        yearly = sum(daily_costs) * 365 // max(len(daily_costs), 1)
         spent = sum(cost for day, cost in daily.items() if day >= first)
         rate = spent // max(today - first + 1, 1)
-        promised = max(ROUNDING_DOLLARS, round(amount(yearly) * 1.05 / ROUNDING_DOLLARS) * ROUNDING_DOLLARS)
-        periods = [_make_period(first, year, promised, rate) for year in range(TERM_YEARS)]
+        commitment = max(ROUNDING_DOLLARS, round(amount(yearly) * 1.05 / ROUNDING_DOLLARS) * ROUNDING_DOLLARS)
+        periods = [_make_period(first, year, commitment, rate) for year in range(TERM_YEARS)]
         created = milliseconds_of(first - 30)
         yield {
             "id": tenant.stable_id("commitment", provider),
@@ -73,7 +73,7 @@ def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
             "endDate": periods[-1]["endDate"],
             "currency": "USD",
             "cloudProvider": provider,
-            "totalCommitmentValue": promised * TERM_YEARS,
+            "totalCommitmentValue": commitment * TERM_YEARS,
             "totalCurrentAttainment": amount(spent),
             "totalMarketplaceSpend": 0,
             "totalForecastValue": round(sum(item["forecastValue"] for item in periods), 2),

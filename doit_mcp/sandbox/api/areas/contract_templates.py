@@ -57,9 +57,11 @@ async def get_template(request: ApiRequest) -> web.Response:
 async def create_template(request: ApiRequest) -> web.Response:
     """POST /billing/v1/contract-templates."""
     now = rfc3339(request.now)
-    new = {"id": request.tenant.new_id(), "status": "active", "createdAt": now}
+    template = {"id": request.tenant.new_id(), "status": "active", "createdAt": now}
     return json_response(
-        _serialize(add_record(_records(request), _apply_body(request, new, await request.read_body(TEMPLATE_BODY)))),
+        _serialize(
+            add_record(_records(request), _apply_body(request, template, await request.read_body(TEMPLATE_BODY)))
+        ),
         201,
     )
 
@@ -67,8 +69,8 @@ async def create_template(request: ApiRequest) -> web.Response:
 async def update_template(request: ApiRequest) -> web.Response:
     """PUT /billing/v1/contract-templates/{templateID}: replaces the template."""
     template = _require_active(_get_template(request))
-    kept = {name: template[name] for name in ("id", "status", "createdAt")}
-    changed = _apply_body(request, kept, await request.read_body(TEMPLATE_BODY))
+    fixed_members = {name: template[name] for name in ("id", "status", "createdAt")}
+    changed = _apply_body(request, fixed_members, await request.read_body(TEMPLATE_BODY))
     _records(request)[template["id"]] = changed
     return json_response(_serialize(changed))
 
@@ -99,7 +101,7 @@ def _apply_body(request: ApiRequest, template: JsonObject, body: JsonObject) -> 
     others = (item for item in _records(request).values() if item["id"] != template["id"])
     if any(item["name"] == body["name"] and item["status"] == "active" for item in others):
         raise ApiError(409, "name: an active contract template with this name exists")
-    written = {
+    changed = {
         **template,
         **body,
         **{name: body.get(name) or [] for name in LIST_FIELDS},
@@ -108,10 +110,10 @@ def _apply_body(request: ApiRequest, template: JsonObject, body: JsonObject) -> 
     }
     for name in ("eligibleFrom", "eligibleTo"):
         if name in body:
-            written[name] = listing.parse_time(body[name], name)
-    if written.get("eligibleTo", "9") <= written["eligibleFrom"]:
+            changed[name] = listing.parse_time(body[name], name)
+    if changed.get("eligibleTo", "9") <= changed["eligibleFrom"]:
         raise bad_request("eligibleTo must be after eligibleFrom", field="eligibleTo")
-    return written
+    return changed
 
 
 def _serialize(template: JsonObject) -> JsonObject:

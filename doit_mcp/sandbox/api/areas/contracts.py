@@ -49,8 +49,8 @@ CONTRACT_FIELDS = (
 async def list_contracts(request: ApiRequest) -> web.Response:
     """GET /customers/{customerID}/contracts: all of them."""
     customer = _path_customer(request)
-    found = [_update_status(request, item) for item in _records(request).values() if item["customerId"] == customer]
-    return json_response([{name: item[name] for name in CONTRACT_FIELDS} for item in found])
+    contracts = [_update_status(request, item) for item in _records(request).values() if item["customerId"] == customer]
+    return json_response([{name: item[name] for name in CONTRACT_FIELDS} for item in contracts])
 
 
 async def get_contract(request: ApiRequest) -> web.Response:
@@ -72,7 +72,7 @@ async def create_contract(request: ApiRequest) -> web.Response:
         "versions": [],
     }
     add_record(_records(request), _append_version(contract, version))
-    return json_response(_outcome(request, contract, "Contract created"), 201)
+    return json_response(_contract_response(request, contract, "Contract created"), 201)
 
 
 async def update_contract(request: ApiRequest) -> web.Response:
@@ -85,7 +85,7 @@ async def update_contract(request: ApiRequest) -> web.Response:
     version = _make_version(request, body, len(contract["versions"]) + 1) | {"status": contract["status"]}
     contract["versions"][-1].update(status="superseded", effectiveEnd=version["effectiveStart"])
     _append_version(contract, version)
-    return json_response(_outcome(request, contract, "Contract version created"))
+    return json_response(_contract_response(request, contract, "Contract version created"))
 
 
 async def activate_contract(request: ApiRequest) -> web.Response:
@@ -94,8 +94,8 @@ async def activate_contract(request: ApiRequest) -> web.Response:
     contract = _get_contract(request)
     if contract["status"] != "draft":
         raise bad_request(f"the contract is {contract['status']}: only drafts can be activated", field="contractID")
-    others = (_update_status(request, item) for item in _records(request).values() if item["customerId"] == customer)
-    if any(item["status"] == "active" and item["type"] == contract["type"] for item in others):
+    contracts = (_update_status(request, item) for item in _records(request).values() if item["customerId"] == customer)
+    if any(item["status"] == "active" and item["type"] == contract["type"] for item in contracts):
         return web.Response(status=409)
     return json_response(
         _set_status(contract, "scheduled" if contract["startDate"] > rfc3339(request.now) else "active")
@@ -107,9 +107,9 @@ async def cancel_contract(request: ApiRequest) -> web.Response:
     _writable_customer(request)
     contract = _require_open(_get_contract(request))
     body = await request.read_body(CANCEL_BODY) if await request.http_request.read() else {}
-    outcome = _set_status(contract, "cancelled")
+    response = _set_status(contract, "cancelled")
     contract["versions"][-1].update(cancellationReason=body.get("reason"), effectiveEnd=rfc3339(request.now))
-    return json_response(outcome)
+    return json_response(response)
 
 
 def _records(request: ApiRequest) -> Records:
@@ -133,10 +133,10 @@ def _writable_customer(request: ApiRequest) -> str:
 
 def _get_contract(request: ApiRequest) -> JsonObject:
     customer = _path_customer(request)
-    found = get_existing(_records(request), request.path_parameter("contractID"), "contract")
-    if found["customerId"] != customer:
+    contract = get_existing(_records(request), request.path_parameter("contractID"), "contract")
+    if contract["customerId"] != customer:
         raise ApiError(404, "contract not found")
-    return _update_status(request, found)
+    return _update_status(request, contract)
 
 
 def _update_status(request: ApiRequest, contract: JsonObject) -> JsonObject:
@@ -181,12 +181,12 @@ def _make_version(request: ApiRequest, body: JsonObject, number: int) -> JsonObj
 def _append_version(contract: JsonObject, version: JsonObject) -> JsonObject:
     """The contract with a new last version."""
     contract["versions"].append(version)
-    kept = ("name", "startDate", "endDate", "renewalPolicy")
-    contract.update({name: version[name] for name in kept}, currentVersionNumber=version["version"])
+    fields = ("name", "startDate", "endDate", "renewalPolicy")
+    contract.update({name: version[name] for name in fields}, currentVersionNumber=version["version"])
     return contract
 
 
-def _outcome(request: ApiRequest, contract: JsonObject, message: str) -> JsonObject:
+def _contract_response(request: ApiRequest, contract: JsonObject, message: str) -> JsonObject:
     return {
         "contractId": contract["id"],
         "version": contract["currentVersionNumber"],

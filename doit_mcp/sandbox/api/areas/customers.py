@@ -51,41 +51,41 @@ async def update_customer(request: ApiRequest) -> web.Response:
 
 async def list_team(request: ApiRequest) -> web.Response:
     """GET /customers/v1/accountTeam."""
-    found = request.tenant.collection("account team", customer_account.team).values()
-    return json_response({"accountManagers": list(found)})
+    managers = request.tenant.collection("account team", customer_account.team).values()
+    return json_response({"accountManagers": list(managers)})
 
 
 def _get_customer(request: ApiRequest) -> JsonObject:
-    own = request.tenant.customer.id
-    if request.path_parameter("customerId") != own:
+    customer_id = request.tenant.customer.id
+    if request.path_parameter("customerId") != customer_id:
         raise ApiError(403, "customerId is not the customer of this credential")
-    return request.tenant.collection("customer", customer_account.customer)[own]
+    return request.tenant.collection("customer", customer_account.customer)[customer_id]
 
 
-def _without_nulls(found: JsonObject | None) -> JsonObject:
-    return {name: value for name, value in (found or {}).items() if value is not None}
+def _without_nulls(members: JsonObject | None) -> JsonObject:
+    return {name: value for name, value in (members or {}).items() if value is not None}
 
 
 def _change_slug(request: ApiRequest, customer: JsonObject, slug: str) -> None:
     """Change or remove the slug; previous slugs stay reserved for their customer."""
-    own, before = request.tenant.customer.id, customer.get("urlSlug", "")
-    if slug == before:
+    customer_id, old_slug = request.tenant.customer.id, customer.get("urlSlug", "")
+    if slug == old_slug:
         return
-    people = request.tenant.directory
-    others = {customer_account.initial_slug(item): item.id for item in CUSTOMERS}
-    if (numbered := people.customer_by_domain(f"{slug}.example")) is not None:
-        others[slug] = numbered.id
-    if slug and {**others, **request.tenant.slug_owners}.get(slug, own) != own:
+    directory = request.tenant.directory
+    owners = {customer_account.initial_slug(item): item.id for item in CUSTOMERS}
+    if (generated := directory.customer_by_domain(f"{slug}.example")) is not None:
+        owners[slug] = generated.id
+    if slug and {**owners, **request.tenant.slug_owners}.get(slug, customer_id) != customer_id:
         raise ApiError(409, f"urlSlug: {slug} belongs to another customer")
-    if people.customer_by_id(slug) is not None or any(slug == item.id.lower() for item in CUSTOMERS):
+    if directory.customer_by_id(slug) is not None or any(slug == item.id.lower() for item in CUSTOMERS):
         raise ApiError(409, f"urlSlug: {slug} is the id of a customer")
-    old = [item for item in customer["oldSlugs"] if item != slug] + ([before] if before else [])
-    if len(old) > MAX_OLD_SLUGS:
+    old_slugs = [item for item in customer["oldSlugs"] if item != slug] + ([old_slug] if old_slug else [])
+    if len(old_slugs) > MAX_OLD_SLUGS:
         raise ApiError(422, f"urlSlug: a customer has {MAX_OLD_SLUGS} former slugs at most")
-    customer["oldSlugs"] = old
+    customer["oldSlugs"] = old_slugs
     if slug:
         customer["urlSlug"] = slug
-        request.tenant.slug_owners[slug] = own
+        request.tenant.slug_owners[slug] = customer_id
     else:
         customer.pop("urlSlug", None)
 

@@ -54,40 +54,40 @@ async def upload_csv(request: ApiRequest) -> web.Response:
         raise bad_request(f"provider: {problem.message[:200]}", field="provider")
     if "file" not in form:
         raise bad_request("file is required", field="file")
-    found = parse_events(form["file"].data)
-    _ingest(request, ((provider, event) for event in found), len(found))
-    return json_response({"batch": request.tenant.new_id(), "ingestedRows": len(found)}, 201)
+    events = parse_events(form["file"].data)
+    _store_events(request, ((provider, event) for event in events), len(events))
+    return json_response({"batch": request.tenant.new_id(), "ingestedRows": len(events)}, 201)
 
 
 async def send_events(request: ApiRequest) -> web.Response:
     """POST /datahub/v1/events: the first event creates its dataset."""
     body = await request.read_body(EVENTS_BODY)
-    found = []
+    events = []
     for index, item in enumerate(body["events"]):
         time = _parse_time(item["time"], f"events.{index}.time")
-        found.append((item["provider"], UploadedEvent(item.get("id") or "", time)))
-    _ingest(request, found, len(found))
-    return json_response({"message": f"{len(found)} events accepted"}, 201)
+        events.append((item["provider"], UploadedEvent(item.get("id") or "", time)))
+    _store_events(request, events, len(events))
+    return json_response({"message": f"{len(events)} events accepted"}, 201)
 
 
 async def delete_events(request: ApiRequest) -> web.Response:
     """POST /datahub/v1/events/delete: the events with these ids, or in a time range (inclusive)."""
     body = await request.read_body(DELETION_BODY)
-    identifiers, times = body.get("eventIds"), ("startTime" in body, "endTime" in body)
-    if bool(identifiers) == any(times) or any(times) != all(times):
+    identifiers, time_bounds = body.get("eventIds"), ("startTime" in body, "endTime" in body)
+    if bool(identifiers) == any(time_bounds) or any(time_bounds) != all(time_bounds):
         raise bad_request("either eventIds or startTime and endTime are needed, not both", field="eventIds")
     dataset = _records(request).get(body["dataset"])
     if dataset is None:
         raise bad_request(f"dataset: no dataset {body['dataset'][:80]!r}", field="dataset")
     if identifiers:
-        gone = [item for item in identifiers if item in dataset["events"]]
+        deleted = [item for item in identifiers if item in dataset["events"]]
     else:
-        first, last = (_parse_time(body[name], name) for name in ("startTime", "endTime"))
-        gone = [key for key, time in dataset["events"].items() if first <= time <= last]
-    for identifier in gone:
+        start, end = (_parse_time(body[name], name) for name in ("startTime", "endTime"))
+        deleted = [key for key, time in dataset["events"].items() if start <= time <= end]
+    for identifier in deleted:
         dataset["events"].pop(identifier, None)
-    _touch(request, dataset)
-    return json_response({"message": f"{len(set(gone))} events deleted"})
+    _mark_updated(request, dataset)
+    return json_response({"message": f"{len(set(deleted))} events deleted"})
 
 
 async def list_datasets(request: ApiRequest) -> web.Response:
@@ -105,7 +105,7 @@ async def create_dataset(request: ApiRequest) -> web.Response:
     body = await request.read_body(DATASET_BODY)
     if body["name"] in _records(request):
         raise bad_request(f"name: the dataset {body['name']!r} already exists", field="name")
-    return json_response(_serialize(_create(request, body["name"], body.get("description", ""))), 201)
+    return json_response(_serialize(_add_dataset(request, body["name"], body.get("description", ""))), 201)
 
 
 async def update_dataset(request: ApiRequest) -> web.Response:
@@ -115,7 +115,7 @@ async def update_dataset(request: ApiRequest) -> web.Response:
     if body.get("name", dataset["name"]) != dataset["name"]:
         raise bad_request("name: the name of a dataset cannot be changed", field="name")
     dataset["description"] = body.get("description", dataset["description"])
-    _touch(request, dataset)
+    _mark_updated(request, dataset)
     return json_response(_serialize(dataset))
 
 
@@ -144,24 +144,24 @@ def _get_dataset(request: ApiRequest) -> JsonObject:
     return get_existing(_records(request), request.path_parameter("name"), "dataset")
 
 
-def _create(request: ApiRequest, name: str, description: str) -> JsonObject:
+def _add_dataset(request: ApiRequest, name: str, description: str) -> JsonObject:
     dataset: JsonObject = {"id": name, "name": name, "description": description, "events": {}}
-    _touch(request, dataset)
+    _mark_updated(request, dataset)
     return add_record(_records(request), dataset)
 
 
-def _touch(request: ApiRequest, dataset: JsonObject) -> None:
+def _mark_updated(request: ApiRequest, dataset: JsonObject) -> None:
     dataset.update(updatedBy=request.user.email, lastUpdated=rfc3339(request.now))
 
 
-def _ingest(request: ApiRequest, events: Iterable[tuple[str, UploadedEvent]], count: int) -> None:
+def _store_events(request: ApiRequest, events: Iterable[tuple[str, UploadedEvent]], count: int) -> None:
     if sum(len(item["events"]) for item in _records(request).values()) + count > MAX_EVENTS:
         raise bad_request(f"events: the sandbox keeps {MAX_EVENTS} events at most; delete some first", field="events")
     for provider, event in events:
-        dataset = _records(request).get(provider) or _create(request, provider, "")
+        dataset = _records(request).get(provider) or _add_dataset(request, provider, "")
         # An event that is sent again replaces the first one.
         dataset["events"][event.id or request.tenant.new_id()] = event.time
-        _touch(request, dataset)
+        _mark_updated(request, dataset)
 
 
 def _parse_time(text: str, field: str) -> float:
@@ -169,8 +169,8 @@ def _parse_time(text: str, field: str) -> float:
 
 
 def _serialize(dataset: JsonObject) -> JsonObject:
-    kept = {name: dataset[name] for name in ("name", "description", "updatedBy", "lastUpdated")}
-    return kept | {"records": len(dataset["events"])}
+    members = {name: dataset[name] for name in ("name", "description", "updatedBy", "lastUpdated")}
+    return members | {"records": len(dataset["events"])}
 
 
 ROUTES = (

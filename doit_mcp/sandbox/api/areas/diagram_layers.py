@@ -12,7 +12,7 @@ from .. import listing
 from ..costs.calendar_days import parse_day, rfc3339
 from ..diagrams import graph, views
 from ..diagrams.costs import INTERVALS, cost_snapshot
-from ..diagrams.history import author, history, last_synced, layers_of
+from ..diagrams.history import author, history, last_sync_time, layers_of
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import object_schema, text_schema
@@ -33,13 +33,13 @@ async def get_components(request: ApiRequest) -> web.Response:
     """POST …/statussheet/{id}/get: the named components, by kind and id; unknown ones are left out."""
     layer = _get_layer(request, request.path_parameter("id"))
     identifiers_by_kind, fields = await request.read_body(COMPONENT_IDS_BODY), request.query.get("p", "").split()
-    found = views.components(request, layer)
+    components = views.components(request, layer)
     return json_response(
         {
             kind: {
-                item: views.select_fields(found[kind][item], fields) if fields else found[kind][item]
+                item: views.select_fields(components[kind][item], fields) if fields else components[kind][item]
                 for item in identifiers
-                if item in found[kind]
+                if item in components[kind]
             }
             for kind, identifiers in identifiers_by_kind.items()
         }
@@ -49,22 +49,22 @@ async def get_components(request: ApiRequest) -> web.Response:
 async def export_layer(request: ApiRequest) -> web.Response:
     """GET …/statussheet/{id}/export-json: the whole layer, and the names of link targets on other layers."""
     layer = _get_layer(request, request.path_parameter("id"))
-    elsewhere = {
+    external_names = {
         end["_id"]: layers_of(request.tenant)[end["ss_id"]][end["type"]][end["_id"]]["name"]
         for link in layer["link"].values()
         if (end := link["destination"])["ss_id"] != layer["id"]
     }
-    about = {name: layer[name] for name in ("name", "color")} | {
-        "updatedAt": rfc3339(last_synced(request.tenant, layer))
+    summary = {name: layer[name] for name in ("name", "color")} | {
+        "updatedAt": rfc3339(last_sync_time(request.tenant, layer))
     }
     metadata = {
         "user": request.user.email,
         "date": rfc3339(request.now),
         "version": EXPORT_VERSION,
-        "connections": elsewhere,
+        "connections": external_names,
     }
-    parts = {PLURALS[kind]: list(ones.values()) for kind, ones in views.components(request, layer).items()}
-    return json_response({"statussheet": about, "metadata": metadata, **parts})
+    parts = {PLURALS[kind]: list(records.values()) for kind, records in views.components(request, layer).items()}
+    return json_response({"statussheet": summary, "metadata": metadata, **parts})
 
 
 async def get_costs(request: ApiRequest) -> web.Response:
@@ -84,74 +84,76 @@ async def list_snapshots(request: ApiRequest) -> web.Response:
     field = sort.removeprefix("-")
     if field not in SORTS:
         raise bad_request(f"sort must be one of {', '.join(SORTS)}, with - before it for descending", field="sort")
-    found = sorted(_snapshots(request, layer), key=lambda item: str(item[field]), reverse=sort.startswith("-"))
-    return json_response(_slice_rows(request, found, 10))
+    snapshots = sorted(_snapshots(request, layer), key=lambda item: str(item[field]), reverse=sort.startswith("-"))
+    return json_response(_slice_rows(request, snapshots, 10))
 
 
 async def get_snapshot(request: ApiRequest) -> web.Response:
     """GET …/statussheet/{id}/snapshot?snapshot_id=."""
     layer = _get_layer(request, request.path_parameter("id"))
     snapshot_id = _required_parameter(request, "snapshot_id")
-    found = next((item for item in _snapshots(request, layer) if item["_id"] == snapshot_id), None)
-    if found is None:
+    snapshot = next((item for item in _snapshots(request, layer) if item["_id"] == snapshot_id), None)
+    if snapshot is None:
         raise ApiError(403, "the snapshot does not exist or is not accessible")
-    return json_response(found)
+    return json_response(snapshot)
 
 
 async def list_relationships(request: ApiRequest) -> web.Response:
     """GET …/statussheet/{id}/resources/{rid}/relationships."""
     layer, start = _get_layer(request, request.path_parameter("id")), request.path_parameter("rid")
-    chosen = {
+    options = {
         "direction": listing.query_choice(request.query, "direction", ("downstream", "upstream", "both"), "both"),
         "depth": listing.query_choice(request.query, "depth", ("direct", "transitive"), "direct"),
         "kind": listing.query_choice(request.query, "kind", ("edges", "group_members", "both"), "edges"),
     }
-    anchor = graph.find_start(layer, start)
+    anchor = graph.find_resource(layer, start)
     if anchor is None:
         raise ApiError(404, "no node, element or group of this id is on the diagram")
-    far = chosen["depth"] == "transitive"
-    walks = {
-        "edges": graph.linked_resources(layer, start, chosen["direction"], far),
-        "group_members": graph.grouped_resources(layer, start, far),
+    is_transitive = options["depth"] == "transitive"
+    traversals = {
+        "edges": graph.linked_resources(layer, start, options["direction"], is_transitive),
+        "group_members": graph.grouped_resources(layer, start, is_transitive),
     }
-    found = graph.merge_relations(*(walk for kind, walk in walks.items() if chosen["kind"] in (kind, "both")))
-    shown = {"relations": found[:DEFAULT_RELATIONSHIPS], "truncated": len(found) > DEFAULT_RELATIONSHIPS}
-    return json_response({"anchor": anchor, **chosen, **shown})
+    relations = graph.merge_relations(
+        *(traversal for kind, traversal in traversals.items() if options["kind"] in (kind, "both"))
+    )
+    page = {"relations": relations[:DEFAULT_RELATIONSHIPS], "truncated": len(relations) > DEFAULT_RELATIONSHIPS}
+    return json_response({"anchor": anchor, **options, **page})
 
 
 async def list_activity(request: ApiRequest) -> web.Response:
     """GET /clouddiagrams/v1/activity, latest first; tags: groups with any of them."""
     layer = _get_layer(request, _required_parameter(request, "ss_id"))
     tags = set(request.http_request.query.getall("tags", []))
-    found = [item for item in reversed(history(request.tenant, layer)) if not tags or tags & set(item["tags"])]
-    return json_response(_slice_rows(request, found, 10))
+    groups = [item for item in reversed(history(request.tenant, layer)) if not tags or tags & set(item["tags"])]
+    return json_response(_slice_rows(request, groups, 10))
 
 
 async def list_node_activity(request: ApiRequest) -> web.Response:
     """GET /clouddiagrams/v1/activity/node-activities, latest first."""
     layer, node = _get_layer(request, _required_parameter(request, "ss_id")), _required_parameter(request, "nodeId")
-    found = [
+    activities = [
         {name: item[name] for name in ("_id", "activity", "metadata", "timestamp")}
         | {"user": author(request.tenant), "statussheet": layer["id"]}
         for group in reversed(history(request.tenant, layer))
         for item in group["items"]
         if item["metadata"]["_id"] == node and item["activity"].startswith("NODE_")
     ]
-    return json_response(_slice_rows(request, found, 50))
+    return json_response(_slice_rows(request, activities, 50))
 
 
 def _get_layer(request: ApiRequest, identifier: str) -> JsonObject:
-    found = layers_of(request.tenant).get(identifier)
-    if found is None:
+    layer = layers_of(request.tenant).get(identifier)
+    if layer is None:
         raise ApiError(403, "the layer does not exist or is not accessible")
-    return found
+    return layer
 
 
 def _required_parameter(request: ApiRequest, name: str) -> str:
-    found = request.query.get(name, "")
-    if not found:
+    value = request.query.get(name, "")
+    if not value:
         raise bad_request(f"{name} is required", field=name)
-    return found
+    return value
 
 
 def _query_day(request: ApiRequest, name: str) -> int:
@@ -169,13 +171,13 @@ def _slice_rows(request: ApiRequest, rows: list[JsonObject], default: int) -> li
 
 def _snapshots(request: ApiRequest, layer: JsonObject) -> list[JsonObject]:
     """The states of the layer after each change, oldest first."""
-    found: list[JsonObject] = []
+    snapshots: list[JsonObject] = []
     for group in history(request.tenant, layer):
-        before = {"prevState": found[-1]["_id"]} if found else {}
+        previous = {"prevState": snapshots[-1]["_id"]} if snapshots else {}
         day, tag = group["timestamp"][:10], group["tags"][0]
-        shown = {"_id": group["_id"], "name": f"{day} {tag}", "createdAt": group["timestamp"]}
-        found.append(shown | before)
-    return found
+        snapshot = {"_id": group["_id"], "name": f"{day} {tag}", "createdAt": group["timestamp"]}
+        snapshots.append(snapshot | previous)
+    return snapshots
 
 
 ROUTES = (

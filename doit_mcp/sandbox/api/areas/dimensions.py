@@ -26,7 +26,7 @@ async def list_dimensions(request: ApiRequest) -> web.Response:
     # Dimensions have no time here, so sorting by it keeps their order.
     if field != "timestamp":
         rows.sort(key=lambda row: _field_text(row, field), reverse=order == "desc")
-    page = listing.paginate(rows, query.get("pageToken", ""), request.page_size(), scope=request.scope, key="id")
+    page = request.paginate(rows)
     return json_response(request.list_body("dimensions", page))
 
 
@@ -38,11 +38,16 @@ async def get_dimension(request: ApiRequest) -> web.Response:
     if type_ not in TYPES:
         raise bad_request(f"type must be one of {', '.join(TYPES)}", field="type")
     try:
-        found = find_dimension(type_, identifier, "id", custom_dimensions(request.tenant))
-    except ApiError as refusal:
-        raise ApiError(404, refusal.message) from refusal
+        dimension = find_dimension(type_, identifier, "id", custom_dimensions(request.tenant))
+    except ApiError as error:
+        raise ApiError(404, error.message) from error
     return json_response(
-        {"id": found.id, "label": found.label, "type": found.type, "values": _dimension_values(request, found)}
+        {
+            "id": dimension.id,
+            "label": dimension.label,
+            "type": dimension.type,
+            "values": _dimension_values(request, dimension),
+        }
     )
 
 
@@ -50,11 +55,11 @@ def _all_dimensions(request: ApiRequest) -> tuple[Dimension, ...]:
     return (*DIMENSIONS, *custom_dimensions(request.tenant).values())
 
 
-def _dimension_values(request: ApiRequest, found: Dimension) -> list[JsonObject]:
-    if isinstance(found.column, DerivedColumn):
-        return [{"value": value} for value in found.column.values()]
-    members = request.tenant.ledger.members(found.table, found.column)
-    if found.table == "days":
+def _dimension_values(request: ApiRequest, dimension: Dimension) -> list[JsonObject]:
+    if isinstance(dimension.column, DerivedColumn):
+        return [{"value": value} for value in dimension.column.values()]
+    members = request.tenant.ledger.members(dimension.table, dimension.column)
+    if dimension.table == "days":
         return [{"value": value} for value in sorted({value for _, value in members if value is not None})]
     clouds = dict(request.tenant.ledger.members("series", "cloud_provider"))
     pairs = {(value, clouds[series]) for series, value in members if value is not None}

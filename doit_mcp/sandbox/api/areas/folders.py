@@ -6,7 +6,6 @@ from itertools import count
 
 from aiohttp import web
 
-from .. import listing
 from ..analytics_objects import ROOT, check_folder, records
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
@@ -22,7 +21,7 @@ FOLDER_ITEM_KINDS = ("report", "allocation")
 async def list_folders(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/folders, by id."""
     rows = sorted(_folders(request).values(), key=lambda folder: str(folder["id"]))
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    page = request.paginate(rows)
     return json_response(request.list_body("folders", page))
 
 
@@ -35,13 +34,13 @@ async def create_folder(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/folders."""
     body = await request.read_body(NEW_FOLDER)
     folder = {"id": request.tenant.new_id(), "description": "", "parentFolderId": ROOT, **body}
-    return json_response(add_record(_folders(request), _place_folder(request, folder)), 201)
+    return json_response(add_record(_folders(request), _prepare_folder(request, folder)), 201)
 
 
 async def update_folder(request: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/folders/{id}: omitted members stay unchanged; a folder cannot move into itself."""
     folder = _get_folder(request)
-    changed = _place_folder(request, {**folder, **await request.read_body(FOLDER_CHANGES)})
+    changed = _prepare_folder(request, {**folder, **await request.read_body(FOLDER_CHANGES)})
     if changed["parentFolderId"] in _descendants(request, folder["id"]):
         raise bad_request("parentFolderId: a folder cannot be moved into itself", field="parentFolderId")
     _folders(request)[folder["id"]] = changed
@@ -50,12 +49,12 @@ async def update_folder(request: ApiRequest) -> web.Response:
 
 async def delete_folder(request: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/folders/{id}, with its subfolders; their contents move to the root."""
-    gone = _descendants(request, _get_folder(request)["id"])
-    for identifier in gone:
+    deleted = _descendants(request, _get_folder(request)["id"])
+    for identifier in deleted:
         del _folders(request)[identifier]
     for kind in FOLDER_ITEM_KINDS:
         for item in records(request.tenant, kind).values():
-            if item["folderId"] in gone:
+            if item["folderId"] in deleted:
                 item["folderId"] = ROOT
     return web.Response(status=204)
 
@@ -68,27 +67,27 @@ def _get_folder(request: ApiRequest) -> JsonObject:
     return get_existing(_folders(request), request.path_parameter("id"), "folder")
 
 
-def _place_folder(request: ApiRequest, folder: JsonObject) -> JsonObject:
-    """The folder, after checking that its parent exists and that its name is unique there."""
+def _prepare_folder(request: ApiRequest, folder: JsonObject) -> JsonObject:
+    """The folder with an existing parent and a name that is unique in it; 400 for an unknown parent."""
     parent = check_folder(request.tenant, folder["parentFolderId"], "parentFolderId")
-    others = (item for item in _folders(request).values() if item["id"] != folder["id"])
-    taken = {item["name"] for item in others if item["parentFolderId"] == parent}
+    other_folders = (item for item in _folders(request).values() if item["id"] != folder["id"])
+    used_names = {item["name"] for item in other_folders if item["parentFolderId"] == parent}
     name = folder["name"]
-    if name in taken:
-        name = next(found for number in count(1) if (found := f"{name} ({number})") not in taken)
+    if name in used_names:
+        name = next(candidate for number in count(1) if (candidate := f"{name} ({number})") not in used_names)
     return {**folder, "name": name, "parentFolderId": parent}
 
 
 def _descendants(request: ApiRequest, identifier: str) -> set[str]:
     """The folder and all its descendants."""
-    found = {identifier}
-    while more := {
+    folder_ids = {identifier}
+    while subfolder_ids := {
         str(item["id"])
         for item in _folders(request).values()
-        if item["parentFolderId"] in found and item["id"] not in found
+        if item["parentFolderId"] in folder_ids and item["id"] not in folder_ids
     }:
-        found |= more
-    return found
+        folder_ids |= subfolder_ids
+    return folder_ids
 
 
 ROUTES = (

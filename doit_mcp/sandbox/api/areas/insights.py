@@ -100,14 +100,13 @@ def records(request: ApiRequest) -> Records:
 
 async def list_insights(request: ApiRequest) -> web.Response:
     """GET /insights/v1/results, latest updated first; pagination is nested."""
-    found = sorted(records(request).values(), key=lambda item: (item["lastUpdated"], item["id"]), reverse=True)
-    category = (
-        listing.query_choice(request.query, "category", tuple(CATEGORIES), "FinOps")
-        if request.query.get("category")
-        else ""
-    )
+    newest = sorted(records(request).values(), key=lambda item: (item["lastUpdated"], item["id"]), reverse=True)
+    category = listing.optional_choice(request.query, "category", tuple(CATEGORIES))
     term, cloud = request.query.get("searchTerm", "").lower(), request.query.get("cloudProvider", "")
-    easy, flows = listing.query_flag(request.query, "easyWin"), listing.query_flag(request.query, "cloudFlows")
+    easy_wins_only, with_flow_only = (
+        listing.query_flag(request.query, "easyWin"),
+        listing.query_flag(request.query, "cloudFlows"),
+    )
     filters = {
         "displayStatus": _query_values(request, "displayStatus", STATUSES),
         "source": _query_values(request, "source"),
@@ -116,20 +115,20 @@ async def list_insights(request: ApiRequest) -> web.Response:
     tags = set(_query_values(request, "tag"))
     rows = [
         _serialize(item)
-        for item in found
-        if all(not words or item.get(name) in words for name, words in filters.items())
+        for item in newest
+        if all(not allowed or item.get(name) in allowed for name, allowed in filters.items())
         and (not category or CATEGORIES[category] in item["categories"])
         and (not cloud or item["cloudProvider"] == cloud)
         and (not tags or tags & set(item["tags"]))
         and term in f"{item['title']} {item['shortDescription']}".lower()
-        and (not easy or "easyWinDescription" in item)
-        and (not flows or "cloudFlowTemplateId" in item)
+        and (not easy_wins_only or "easyWinDescription" in item)
+        and (not with_flow_only or "cloudFlowTemplateId" in item)
     ]
     scope = (
         f"{request.scope} {sorted((k, v) for k, v in request.query.items() if k not in ('pageToken', 'maxResults'))}"
     )
-    keyed = [{**row, "id": _insight_id(row["source"], row["key"])} for row in rows]
-    page = listing.paginate(keyed, request.query.get("pageToken", ""), request.page_size(50, 500), scope=scope)
+    rows_with_ids = [{**row, "id": _insight_id(row["source"], row["key"])} for row in rows]
+    page = request.paginate(rows_with_ids, 50, 500, scope=scope)
     results = [{name: value for name, value in row.items() if name != "id"} for row in page.rows]
     pagination = {"rowCount": len(results)} | ({"pageToken": page.token} if page.token else {})
     return json_response({"results": results, "pagination": pagination})
@@ -143,7 +142,7 @@ async def create_insights(request: ApiRequest) -> web.Response:
         len({item["key"] for item in new_insights} - {item["key"] for item in _public_api_insights(request)}),
     )
     for item in new_insights:
-        _put(
+        _store_insight(
             request, {name: value for name, value in item.items() if name != "resourceResults"}, item["resourceResults"]
         )
     return json_response([])
@@ -169,8 +168,10 @@ async def put_insight(request: ApiRequest) -> web.Response:
     if body["key"] != request.path_parameter("insightKey"):
         raise bad_request("key must be the insightKey of the path", field="key")
     status = body.pop("status", "actionable")
-    old = records(request).get(_insight_id(PUBLIC_API_SOURCE, body["key"]), {})
-    return json_response(_serialize(_put(request, {**body, "displayStatus": status}, old.get("resources", []))))
+    stored = records(request).get(_insight_id(PUBLIC_API_SOURCE, body["key"]), {})
+    return json_response(
+        _serialize(_store_insight(request, {**body, "displayStatus": status}, stored.get("resources", [])))
+    )
 
 
 async def delete_insight(request: ApiRequest) -> web.Response:
@@ -207,17 +208,15 @@ async def replace_resources(request: ApiRequest) -> web.Response:
 
 
 def _resources_response(request: ApiRequest, insight: JsonObject) -> web.Response:
-    keyed: list[JsonObject] = [{"id": str(at), "row": row} for at, row in enumerate(insight["resources"])]
-    page = listing.paginate(
-        keyed, request.query.get("pageToken", ""), request.page_size(1000, 5000), scope=request.scope
-    )
+    rows_with_ids: list[JsonObject] = [{"id": str(at), "row": row} for at, row in enumerate(insight["resources"])]
+    page = request.paginate(rows_with_ids, 1000, 5000)
     rows = [item["row"] for item in page.rows]
     return json_response(
         {"resourceResults": rows, "rowCount": len(rows)} | ({"pageToken": page.token} if page.token else {})
     )
 
 
-def _put(request: ApiRequest, members: JsonObject, resources: Iterable[JsonObject]) -> JsonObject:
+def _store_insight(request: ApiRequest, members: JsonObject, resources: Iterable[JsonObject]) -> JsonObject:
     """Create or replace the public-api insight with these members."""
     identifier = _insight_id(PUBLIC_API_SOURCE, members["key"])
     records(request).pop(identifier, None)
@@ -244,22 +243,22 @@ def _summary(insight: JsonObject) -> JsonObject:
     """The totals of its unresolved resources: dollars per day, and risks by severity."""
     results = [(item["resultType"], item.get("result", {})) for item in insight["resources"] if not item["resolved"]]
     risks = sum(
-        found.get(level, 0)
-        for kind, found in results
+        result.get(level, 0)
+        for kind, result in results
         if kind == RESULT_TYPES[0]
         for level in ("critical", "high", "medium", "low")
     )
-    savings = sum(found.get("value", 0) for kind, found in results if kind != RESULT_TYPES[0])
-    quiet = dict.fromkeys(("operationalRisks", "performanceRisks", "reliabilityRisks", "sustainabilityRisks"), 0)
-    return {**quiet, "potentialDailySavings": round(savings, 2), "securityRisks": risks}
+    savings = sum(result.get("value", 0) for kind, result in results if kind != RESULT_TYPES[0])
+    zero_risks = dict.fromkeys(("operationalRisks", "performanceRisks", "reliabilityRisks", "sustainabilityRisks"), 0)
+    return {**zero_risks, "potentialDailySavings": round(savings, 2), "securityRisks": risks}
 
 
 def _query_values(request: ApiRequest, name: str, allowed: tuple[str, ...] = ()) -> list[str]:
     """The values of a repeated parameter; 400 for a value that is not allowed."""
-    found = request.http_request.query.getall(name, [])
-    if allowed and set(found) - set(allowed):
+    values = request.http_request.query.getall(name, [])
+    if allowed and set(values) - set(allowed):
         raise bad_request(f"{name} must be one of {', '.join(allowed)}", field=name)
-    return found
+    return values
 
 
 def _require_public_api_source(request: ApiRequest, status: int) -> None:

@@ -20,11 +20,11 @@ LINE_ITEMS = "lineItems"
 async def list_invoices(request: ApiRequest) -> web.Response:
     """GET /billing/v1/invoices, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("id", "platform", "status", "currency"))
-    found = sorted(_current_invoices(request).values(), key=lambda item: (-item["invoiceDate"], item["platform"]))
-    found = listing.filter_by_creation(request.query, found, "invoiceDate")
-    found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
-    rows = [{name: value for name, value in item.items() if name != LINE_ITEMS} for item in found]
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    invoices = sorted(_current_invoices(request).values(), key=lambda item: (-item["invoiceDate"], item["platform"]))
+    invoices = listing.filter_by_creation(request.query, invoices, "invoiceDate")
+    invoices = listing.filter_rows(invoices, criteria, lambda item, key: str(item[key]))
+    rows = [{name: value for name, value in item.items() if name != LINE_ITEMS} for item in invoices]
+    page = request.paginate(rows)
     return json_response(request.list_body("invoices", page))
 
 
@@ -34,10 +34,10 @@ async def get_invoice(request: ApiRequest) -> web.Response:
 
 
 def _current_invoices(request: ApiRequest) -> dict[str, JsonObject]:
-    found = [
+    invoices = [
         _serialize(request.tenant, invoice, request.today) for invoice in request.tenant.compute_cached(make_invoices)
     ]
-    return {item["id"]: item for item in found}
+    return {item["id"]: item for item in invoices}
 
 
 def _serialize(tenant: Tenant, invoice: Invoice, today: int) -> JsonObject:

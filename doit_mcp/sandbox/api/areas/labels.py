@@ -40,15 +40,10 @@ ASSIGNMENTS_BODY = compile_object("", add=array_schema(OBJECT, maxItems=500), re
 async def list_labels(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/labels, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("name", "type"))
-    found = listing.filter_by_name(request.query, newest_first(records(request.tenant, "label")), "name")
-    found = listing.filter_rows(found, criteria, lambda label, key: str(label[key]))
-    found = listing.sort_rows(request.query, found, SORTS, lambda label, field: label[field])
-    page = listing.paginate(
-        [_serialize(item) for item in found],
-        request.query.get("pageToken", ""),
-        request.page_size(),
-        scope=request.scope,
-    )
+    labels = listing.filter_by_name(request.query, newest_first(records(request.tenant, "label")), "name")
+    labels = listing.filter_rows(labels, criteria, lambda label, key: str(label[key]))
+    labels = listing.sort_rows(request.query, labels, SORTS, lambda label, field: label[field])
+    page = request.paginate([_serialize(item) for item in labels])
     return json_response(request.list_body("labels", page))
 
 
@@ -92,7 +87,7 @@ async def list_assignments(request: ApiRequest) -> web.Response:
     return json_response({"assignments": _get_label(request)["objects"]})
 
 
-async def assign(request: ApiRequest) -> web.Response:
+async def change_assignments(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/labels/{id}/assignments: the response has no body."""
     label = _get_label(request)
     body = await request.read_body(ASSIGNMENTS_BODY)
@@ -103,11 +98,11 @@ async def assign(request: ApiRequest) -> web.Response:
         kind = item["objectType"]
         if kind not in OBJECT_KINDS or item["objectId"] not in records(request.tenant, kind):
             raise bad_request(f"add[{index}]: no {kind} {item['objectId'][:80]!r}", field=f"add[{index}].objectId")
-    kept = [item for item in label["objects"] if item not in remove and item not in add]
-    kept += [item for index, item in enumerate(add) if item not in add[:index]]
-    if len(kept) > MAX_RECORDS:
+    objects = [item for item in label["objects"] if item not in remove and item not in add]
+    objects += [item for index, item in enumerate(add) if item not in add[:index]]
+    if len(objects) > MAX_RECORDS:
         raise bad_request(f"add: a label is on {MAX_RECORDS} objects at most", field="add")
-    label["objects"] = kept
+    label["objects"] = objects
     return web.Response()
 
 
@@ -132,5 +127,5 @@ ROUTES = (
     Route("PATCH", "/analytics/v1/labels/{id}", update_label, "labels.write"),
     Route("DELETE", "/analytics/v1/labels/{id}", delete_label, "labels.write"),
     Route("GET", "/analytics/v1/labels/{id}/assignments", list_assignments, "labels.read"),
-    Route("POST", "/analytics/v1/labels/{id}/assignments", assign, "labels.write"),
+    Route("POST", "/analytics/v1/labels/{id}/assignments", change_assignments, "labels.write"),
 )

@@ -11,7 +11,6 @@ from collections.abc import Collection, Sequence
 
 from aiohttp import web
 
-from .. import listing
 from ..commitment_plans import iso_day, money, potential_savings
 from ..costs.calendar_days import add_months, parse_instant, rfc3339, start_of
 from ..costs.coverage import Coverage, MemberAccount, Spend, measure_coverage
@@ -40,10 +39,10 @@ def get_organization_record(request: ApiRequest) -> JsonObject:
 
 def path_account_number(request: ApiRequest, name: str) -> str:
     """An account number in the path; 400 if it is invalid."""
-    found = request.path_parameter(name)
-    if not ACCOUNT_PATTERN.fullmatch(found):
+    number = request.path_parameter(name)
+    if not ACCOUNT_PATTERN.fullmatch(number):
         raise bad_request(f"{name} must be 12 digits", field=name)
-    return found
+    return number
 
 
 def onboarded_services(organization: JsonObject) -> list[str]:
@@ -54,8 +53,7 @@ def onboarded_services(organization: JsonObject) -> list[str]:
 def page_response(request: ApiRequest, rows: Sequence[JsonObject], key: str) -> web.Response:
     """A page of rows; its token is valid only for the same query."""
     query = sorted((name, value) for name, value in request.query.items() if name not in ("pageToken", "maxResults"))
-    token, size = request.query.get("pageToken", ""), request.page_size(50, 500)
-    page = listing.paginate(rows, token, size, scope=f"{request.scope} {query}", key=key)
+    page = request.paginate(rows, 50, 500, scope=f"{request.scope} {query}", key=key)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})
 
 
@@ -70,7 +68,7 @@ async def get_organization(request: ApiRequest) -> web.Response:
     """GET …/organizations/{managementAccountId}, with monthly and daily statistics."""
     organization = get_organization_record(request)
     members = [item.id for item in _coverage(request).members(organization["id"])]
-    return json_response(_serialize_organization(request, organization) | _over_time(request, organization, members))
+    return json_response(_serialize_organization(request, organization) | _time_series(request, organization, members))
 
 
 async def list_members(request: ApiRequest) -> web.Response:
@@ -88,9 +86,9 @@ async def get_member(request: ApiRequest) -> web.Response:
         for item in _coverage(request).members(organization["id"])
     }
     member = get_existing(accounts, path_account_number(request, "memberAccountId"), "member account")
-    only = [member["memberAccountId"]]
-    totals = {"savingsTotals": _totals(request, organization, only)}
-    return json_response(member | _over_time(request, organization, only) | totals)
+    member_ids = [member["memberAccountId"]]
+    totals = {"savingsTotals": _totals(request, organization, member_ids)}
+    return json_response(member | _time_series(request, organization, member_ids) | totals)
 
 
 async def list_settings(request: ApiRequest) -> web.Response:
@@ -148,34 +146,34 @@ def _serialize_member(request: ApiRequest, organization: JsonObject, account: Me
 
 def _on_demand_share(request: ApiRequest, organization: JsonObject, account: MemberAccount, service: str) -> float:
     """An account's share of the organization's remaining on-demand cost."""
-    spent, first = _coverage(request), request.today - SHARE_DAYS
-    members = [item.id for item in spent.members(organization["id"])]
-    whole = spent.total(service, members, first, request.today - 1).on_demand
-    return spent.total(service, [account.id], first, request.today - 1).on_demand / whole if whole else 0.0
+    coverage, first = _coverage(request), request.today - SHARE_DAYS
+    members = [item.id for item in coverage.members(organization["id"])]
+    total = coverage.total(service, members, first, request.today - 1).on_demand
+    return coverage.total(service, [account.id], first, request.today - 1).on_demand / total if total else 0.0
 
 
 def _stats(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
-    found = {}
+    stats = {}
     for service in onboarded_services(organization):
         spend = _coverage(request).total(service, accounts, request.today - STATS_DAYS, request.today - 1)
-        found[service] = {"esr": _effective_savings_rate(spend), "savings": money(spend.savings / MICRO)}
-    return found
+        stats[service] = {"esr": _effective_savings_rate(spend), "savings": money(spend.savings / MICRO)}
+    return stats
 
 
 def _totals(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
     """Savings of this year and in total, since the organization was onboarded."""
-    found = {}
+    totals = {}
     for service in onboarded_services(organization):
-        began = parse_instant(organization["onboarding"][service]["onboardingStartedAt"])
+        onboarded = parse_instant(organization["onboarding"][service]["onboardingStartedAt"])
         ytd, lifetime = (
             _coverage(request).total(service, accounts, first, request.today).savings
-            for first in (max(began, start_of("year", request.today)), began)
+            for first in (max(onboarded, start_of("year", request.today)), onboarded)
         )
-        found[service] = {"ytd": money(ytd / MICRO), "lifetime": money(lifetime / MICRO)}
-    return found
+        totals[service] = {"ytd": money(ytd / MICRO), "lifetime": money(lifetime / MICRO)}
+    return totals
 
 
-def _over_time(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
+def _time_series(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
     services = onboarded_services(organization)
     return {
         "monthlyStats": {service: _monthly_stats(request, service, accounts) for service in services},
@@ -185,12 +183,12 @@ def _over_time(request: ApiRequest, organization: JsonObject, accounts: Collecti
 
 def _monthly_stats(request: ApiRequest, service: str, accounts: Collection[str]) -> list[JsonObject]:
     """The last months, including the current one so far."""
-    this = start_of("month", request.today)
-    found = []
+    current_month = start_of("month", request.today)
+    months = []
     for back in range(STATS_MONTHS - 1, -1, -1):
-        first = add_months(this, -back)
+        first = add_months(current_month, -back)
         spend = _coverage(request).total(service, accounts, first, add_months(first, 1) - 1)
-        found.append(
+        months.append(
             {
                 "month": iso_day(first)[:7],
                 "esr": _effective_savings_rate(spend) or 0.0,
@@ -198,12 +196,12 @@ def _monthly_stats(request: ApiRequest, service: str, accounts: Collection[str])
                 "costWithSavings": money(spend.cost / MICRO),
             }
         )
-    return found
+    return months
 
 
 def _daily_coverage(request: ApiRequest, service: str, accounts: Collection[str]) -> list[JsonObject]:
     """The last complete days: costs by kind; kinds without cost are left out."""
-    found = []
+    days = []
     for day, spend in (
         _coverage(request).daily(service, accounts, request.today - STATS_DAYS, request.today - 1).items()
     ):
@@ -212,8 +210,8 @@ def _daily_coverage(request: ApiRequest, service: str, accounts: Collection[str]
             "savingsPlanCost": spend.plan_cost,
             "reservedInstCost": spend.reserved_cost,
         }
-        found.append({"date": iso_day(day), **{name: money(cost / MICRO) for name, cost in kinds.items() if cost}})
-    return found
+        days.append({"date": iso_day(day), **{name: money(cost / MICRO) for name, cost in kinds.items() if cost}})
+    return days
 
 
 def _effective_savings_rate(spend: Spend) -> float | None:

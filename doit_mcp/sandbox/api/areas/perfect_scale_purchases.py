@@ -45,8 +45,8 @@ async def list_plans(request: ApiRequest) -> web.Response:
     """GET …/savings-plans, latest first."""
     organization = get_organization_record(request)["id"]
     filters = _read_filters(request, savingsPlanType=("type", PLAN_TYPES), state=("status", PLAN_STATES))
-    found = sorted(request.tenant.collection("savings plans", plans).values(), key=lambda item: -float(item["start"]))
-    rows = [_serialize_plan(request, item) for item in found if item["organization"] == organization]
+    newest = sorted(request.tenant.collection("savings plans", plans).values(), key=lambda item: -float(item["start"]))
+    rows = [_serialize_plan(request, item) for item in newest if item["organization"] == organization]
     return page_response(request, _filter_rows(rows, filters), "commitmentId")
 
 
@@ -61,10 +61,10 @@ async def list_reservations(request: ApiRequest) -> web.Response:
         region=("region", ()),
     )
     family = request.query.get("instanceFamily", "")
-    found = request.tenant.collection("reserved instances", reservations).values()
+    stored = request.tenant.collection("reserved instances", reservations).values()
     rows = [
         _serialize_reservation(request, item)
-        for item in sorted(found, key=lambda item: -float(item["start"]))
+        for item in sorted(stored, key=lambda item: -float(item["start"]))
         if item["organization"] == organization and (not family or item["type"].partition(".")[0] == family)
     ]
     return page_response(request, _filter_rows(rows, filters), "commitmentId")
@@ -73,9 +73,11 @@ async def list_reservations(request: ApiRequest) -> web.Response:
 async def list_recommendations(request: ApiRequest) -> web.Response:
     """GET …/recommendations, by type of commitment."""
     organization = get_organization_record(request)
-    found = {service: recommend(request, organization["id"], service) for service in onboarded_services(organization)}
+    recommendations = {
+        service: recommend(request, organization["id"], service) for service in onboarded_services(organization)
+    }
     return json_response(
-        {service: _serialize_recommendation(item) for service, item in found.items() if item is not None}
+        {service: _serialize_recommendation(item) for service, item in recommendations.items() if item is not None}
     )
 
 
@@ -85,22 +87,24 @@ async def get_recommendation(request: ApiRequest) -> web.Response:
     if service not in SERVICES:
         raise bad_request(f"serviceId must be one of {', '.join(SERVICES)}", field="serviceId")
     granularity = listing.query_choice(request.query, "granularity", ("hour", *PERIOD_COUNTS), "day")
-    found = recommend(request, organization["id"], service) if service in onboarded_services(organization) else None
-    if found is None:
+    recommendation = (
+        recommend(request, organization["id"], service) if service in onboarded_services(organization) else None
+    )
+    if recommendation is None:
         raise ApiError(404, f"there is no recommendation: {service} is not onboarded or has no eligible spend")
-    usage = _hourly_usage if granularity == "hour" else partial(_usage_periods, granularity=granularity)
-    points = list(usage(request, organization["id"], service))
-    return json_response({"recommendation": _serialize_recommendation(found), "eligibleUsage": points})
+    read_usage = _hourly_usage if granularity == "hour" else partial(_usage_periods, granularity=granularity)
+    points = list(read_usage(request, organization["id"], service))
+    return json_response({"recommendation": _serialize_recommendation(recommendation), "eligibleUsage": points})
 
 
 def _read_filters(request: ApiRequest, **names: tuple[str, tuple[str, ...]]) -> dict[str, str]:
     """The required values of row members, from query parameters; 400 for a value that is not allowed."""
-    found = {}
+    filters = {}
     for member, (name, allowed) in names.items():
         value = request.query.get(name, "")
         if value:
-            found[member] = listing.query_choice(request.query, name, allowed, "") if allowed else value
-    return found
+            filters[member] = listing.query_choice(request.query, name, allowed, "") if allowed else value
+    return filters
 
 
 def _filter_rows(rows: list[JsonObject], filters: dict[str, str]) -> list[JsonObject]:
@@ -108,19 +112,21 @@ def _filter_rows(rows: list[JsonObject], filters: dict[str, str]) -> list[JsonOb
 
 
 def _serialize_plan(request: ApiRequest, plan: JsonObject) -> JsonObject:
-    organization, service, hour = plan["organization"], plan["service"], plan["commitment"]
+    organization, service, hourly = plan["organization"], plan["service"], plan["commitment"]
     upfront = UPFRONT_SHARES[plan["payment"]]
-    last = add_months(start_of("month", request.today), -1)
-    whole = active_plans(request, organization, service, seconds_of(last), seconds_of(add_months(last, 1)) - 1)
-    shown: JsonObject = {
+    last_month = add_months(start_of("month", request.today), -1)
+    active = active_plans(
+        request, organization, service, seconds_of(last_month), seconds_of(add_months(last_month, 1)) - 1
+    )
+    response: JsonObject = {
         "commitmentId": plan["id"],
         "savingsPlanArn": f"arn:aws:savingsplans::{organization}:savingsplan/{plan['id']}",
         "savingsPlanType": service,
         "state": plan_state(plan, request.now),
         "paymentOption": plan["payment"],
         "termDuration": plan["term"],
-        "commitment": money(hour),
-        "recurringPaymentAmount": money(hour * (1 - upfront)),
+        "commitment": money(hourly),
+        "recurringPaymentAmount": money(hourly * (1 - upfront)),
         "ec2InstanceFamily": None,
         "region": None,
         "startTime": rfc3339(plan["start"]),
@@ -128,34 +134,38 @@ def _serialize_plan(request: ApiRequest, plan: JsonObject) -> JsonObject:
         "lastMonthUtilization": None,
     }
     if upfront:
-        shown["upfrontPaymentAmount"] = money(hour * HOURS_PER_DAY * TERM_DAYS[plan["term"]] * upfront)
-    if plan in whole:
-        spent = request.tenant.compute_cached(measure_coverage)
-        members = [item.id for item in spent.members(organization)]
-        month = spent.total(service, members, last, add_months(last, 1) - 1)
-        hours = (add_months(last, 1) - last) * HOURS_PER_DAY
-        shown["lastMonthUtilization"] = round(min(1.0, month.plan_cost / MICRO / hours / total_commitment(whole)), 4)
-        shown["lastMonthSavings"] = money(month.plan_savings / MICRO * hour / total_commitment(whole))
-    return shown
+        response["upfrontPaymentAmount"] = money(hourly * HOURS_PER_DAY * TERM_DAYS[plan["term"]] * upfront)
+    if plan in active:
+        coverage = request.tenant.compute_cached(measure_coverage)
+        members = [item.id for item in coverage.members(organization)]
+        spend = coverage.total(service, members, last_month, add_months(last_month, 1) - 1)
+        hours = (add_months(last_month, 1) - last_month) * HOURS_PER_DAY
+        response["lastMonthUtilization"] = round(
+            min(1.0, spend.plan_cost / MICRO / hours / total_commitment(active)), 4
+        )
+        response["lastMonthSavings"] = money(spend.plan_savings / MICRO * hourly / total_commitment(active))
+    return response
 
 
 def _serialize_reservation(request: ApiRequest, record: JsonObject) -> JsonObject:
     price = INSTANCE_PRICE / MICRO
     fee = price * (100 - RESERVED_DISCOUNT_PERCENT) / 100
-    now = plan_state(record, request.now, "retired")
-    runs = now == "active" and record["type"] == INSTANCE_TYPE
-    bought = record["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if runs else 0
+    state = plan_state(record, request.now, "retired")
+    is_in_use = state == "active" and record["type"] == INSTANCE_TYPE
+    purchased = record["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if is_in_use else 0
     used = (
-        min(bought, _covered_hours(request, record, request.today - UTILIZATION_DAYS, request.today - 1)) if runs else 0
+        min(purchased, _covered_hours(request, record, request.today - UTILIZATION_DAYS, request.today - 1))
+        if is_in_use
+        else 0
     )
-    this = start_of("month", request.today)
-    so_far = record["count"] * HOURS_PER_DAY * (request.today - this + 1)
-    month = min(so_far, _covered_hours(request, record, this, request.today)) if runs else 0
+    month_start = start_of("month", request.today)
+    month_hours = record["count"] * HOURS_PER_DAY * (request.today - month_start + 1)
+    month_used = min(month_hours, _covered_hours(request, record, month_start, request.today)) if is_in_use else 0
     days = TERM_DAYS[record["term"]]
     return {
         "commitmentId": record["id"],
         "accountId": record["account"],
-        "state": now,
+        "state": state,
         "instanceType": record["type"],
         "reservedInstanceArn": f"arn:aws:ec2:{record['region']}:{record['account']}:reserved-instances/{record['id']}",
         "instanceCount": record["count"],
@@ -178,25 +188,25 @@ def _serialize_reservation(request: ApiRequest, record: JsonObject) -> JsonObjec
         "hourlyRecurringFee": money(fee),
         "totalAssetValue": money(fee * HOURS_PER_DAY * days * record["count"]),
         "averageOnDemandHourlyRate": money(price),
-        "amortizedRecurringFee": money(fee * bought),
+        "amortizedRecurringFee": money(fee * purchased),
         "amortizedUpfrontFee": money(0),
-        "totalAmortizedFee": money(fee * bought),
-        "netRiSavings": money(price * used - fee * bought),
+        "totalAmortizedFee": money(fee * purchased),
+        "netRiSavings": money(price * used - fee * purchased),
         "realizedSavings": money((price - fee) * used),
-        "unrealizedSavings": money((price - fee) * (bought - used)),
-        "totalPotentialRiSavings": money((price - fee) * bought),
+        "unrealizedSavings": money((price - fee) * (purchased - used)),
+        "totalPotentialRiSavings": money((price - fee) * purchased),
         "onDemandCostOfRiHoursUsed": money(price * used),
-        "riCostForUnusedHours": money(fee * (bought - used)),
-        "purchasedHours": bought,
-        "purchasedUnits": bought * NORMALIZED_UNITS,
+        "riCostForUnusedHours": money(fee * (purchased - used)),
+        "purchasedHours": purchased,
+        "purchasedUnits": purchased * NORMALIZED_UNITS,
         "totalActualHours": used,
         "totalNormalizedUnits": used * NORMALIZED_UNITS,
-        "unusedHours": bought - used,
-        "unusedNormalizedUnits": (bought - used) * NORMALIZED_UNITS,
-        "utilizationPercentage": round(used / bought, 4) if bought else None,
-        "utilizationPercentageInUnits": round(used / bought, 4) if bought else None,
-        "mtdSavings": money((price - fee) * month),
-        "mtdUtilization": round(month / so_far, 4) if month else None,
+        "unusedHours": purchased - used,
+        "unusedNormalizedUnits": (purchased - used) * NORMALIZED_UNITS,
+        "utilizationPercentage": round(used / purchased, 4) if purchased else None,
+        "utilizationPercentageInUnits": round(used / purchased, 4) if purchased else None,
+        "mtdSavings": money((price - fee) * month_used),
+        "mtdUtilization": round(month_used / month_hours, 4) if month_used else None,
         "updatedAt": rfc3339(request.now - request.now % 3600),
         "recurringCharges": [{"amount": round(fee, 4), "frequency": "Hourly"}],
     }
@@ -208,14 +218,14 @@ def _covered_hours(request: ApiRequest, reservation: JsonObject, first: int, las
     return spend.reserved_list_cost // INSTANCE_PRICE
 
 
-def _serialize_recommendation(found: Recommendation) -> JsonObject:
+def _serialize_recommendation(recommendation: Recommendation) -> JsonObject:
     return {
-        "policy": found.policy,
-        "currentCommitment": found.current,
-        "recommendedCommitment": found.recommended,
-        "potentialAdditionalSavings": found.monthly_savings,
-        "estimatedAverageCoverage": found.average_coverage,
-        "estimatedEquivalentRecommendedCommitment": found.on_demand_rate,
+        "policy": recommendation.policy,
+        "currentCommitment": recommendation.current,
+        "recommendedCommitment": recommendation.recommended,
+        "potentialAdditionalSavings": recommendation.monthly_savings,
+        "estimatedAverageCoverage": recommendation.average_coverage,
+        "estimatedEquivalentRecommendedCommitment": recommendation.on_demand_rate,
     }
 
 
@@ -223,9 +233,9 @@ def _hourly_usage(request: ApiRequest, organization: str, service: str) -> Itera
     """The last complete hours."""
     rates = hourly_spend(request, organization, service, request.today - 1, request.today)
     last = int(request.now // 3600)
-    for at in range(last - HOURS_PER_DAY, last):
-        if (rate := rates.get(today_of(at * 3600))) is not None:
-            yield {"usageTime": rfc3339(at * 3600), "totalUsage": round(rate * HOURLY_LOAD[at % HOURS_PER_DAY], 4)}
+    for hour in range(last - HOURS_PER_DAY, last):
+        if (rate := rates.get(today_of(hour * 3600))) is not None:
+            yield {"usageTime": rfc3339(hour * 3600), "totalUsage": round(rate * HOURLY_LOAD[hour % HOURS_PER_DAY], 4)}
 
 
 def _usage_periods(request: ApiRequest, organization: str, service: str, granularity: str) -> Iterator[JsonObject]:
@@ -234,7 +244,7 @@ def _usage_periods(request: ApiRequest, organization: str, service: str, granula
     end = start_of(unit, request.today)
     rates = hourly_spend(request, organization, service, add_periods(unit, end, -PERIOD_COUNTS[granularity]), end - 1)
     for start, days in groupby(rates, lambda day: start_of(unit, day)):
-        usage = [rates[day] * swing for day in days for swing in HOURLY_LOAD]
+        usage = [rates[day] * load for day in days for load in HOURLY_LOAD]
         yield {
             "usageTime": rfc3339(seconds_of(start)),
             "minUsage": round(min(usage), 4),

@@ -28,63 +28,69 @@ BOOTSTRAP_SHARE = 0.4  # share of the first step
 async def list_purchases(request: ApiRequest) -> web.Response:
     """GET …/planned-purchases: weekly steps from the current to the recommended commitment."""
     organization = get_organization_record(request)
-    chosen = listing.query_choice(request.query, "service", SERVICES, "") if request.query.get("service") else ""
-    found = (
+    selected = listing.optional_choice(request.query, "service", SERVICES)
+    recommendations = (
         (item, recommend(request, organization["id"], item))
         for item in onboarded_services(organization)
-        if chosen in ("", item)
+        if selected in ("", item)
     )
-    rows = (_plan_purchase(request, organization["id"], service, item) for service, item in found if item is not None)
+    rows = (
+        _plan_purchase(request, organization["id"], service, item)
+        for service, item in recommendations
+        if item is not None
+    )
     return page_response(request, [row for row in rows if row is not None], "service")
 
 
-def _plan_purchase(request: ApiRequest, organization: str, service: str, found: Recommendation) -> JsonObject | None:
+def _plan_purchase(
+    request: ApiRequest, organization: str, service: str, recommendation: Recommendation
+) -> JsonObject | None:
     """The planned purchases for a type of commitment; None if the gap is too small."""
     preference = request.tenant.collection("commitment preferences", preferences)[service]
     settings = preference["settings"]
-    if found.gap < settings["minimumCommitment"]:
+    if recommendation.gap < settings["minimumCommitment"]:
         return None
-    born = today_of(request.tenant.started_at)
-    start = born + (request.today - born) // CYCLE_DAYS * CYCLE_DAYS
-    steps = list(_purchase_steps(found, start, settings["lastDayOfMonthForPurchase"], preference["ceiling"]))
-    approved = preference["approval"] == "approved"
+    started = today_of(request.tenant.started_at)
+    start = started + (request.today - started) // CYCLE_DAYS * CYCLE_DAYS
+    steps = list(_purchase_steps(recommendation, start, settings["lastDayOfMonthForPurchase"], preference["ceiling"]))
+    is_approved = preference["approval"] == "approved"
     return {
         "managementAccountId": organization,
         "service": service,
         "status": "valid",
         "purchaseApprovalStatus": preference["approval"],
         "pauseNote": None,
-        "requiresApproval": not approved or found.recommended > preference["ceiling"],
+        "requiresApproval": not is_approved or recommendation.recommended > preference["ceiling"],
         "wowViolation": has_spend_dropped(request, organization, service),
-        "profile": found.policy,
+        "profile": recommendation.policy,
         "term": settings["term"],
         "paymentOption": settings["paymentOption"],
-        "finalCommitment": money(found.recommended),
+        "finalCommitment": money(recommendation.recommended),
         "weeksToTarget": sum(item["scheduledDate"] >= iso_day(request.today) for item in steps),
         "planningCycleStartDate": iso_day(start),
         "planningCycleEndDate": iso_day(start + CYCLE_DAYS - 1),
-        "estimatedSavings": money(found.monthly_savings),
+        "estimatedSavings": money(recommendation.monthly_savings),
         "steps": steps,
     }
 
 
-def _purchase_steps(found: Recommendation, start: int, latest: int, ceiling: float) -> Iterator[JsonObject]:
-    """A large step followed by equal ones; none after day *latest* of a month."""
+def _purchase_steps(recommendation: Recommendation, start: int, last_day: int, ceiling: float) -> Iterator[JsonObject]:
+    """A large step followed by equal ones; none after day *last_day* of a month."""
     sizes = [BOOTSTRAP_SHARE, *((1 - BOOTSTRAP_SHARE) / (STEP_COUNT - 1) for _ in range(STEP_COUNT - 1))]
     # Differences of rounded sums, so that the steps add up exactly.
-    parts = [sum(sizes[:at]) for at in range(STEP_COUNT)] + [1.0]
-    reached = [round(found.current + found.gap * part, 2) for part in parts]
-    saved = [round(found.monthly_savings * part, 2) for part in parts]
+    shares = [sum(sizes[:at]) for at in range(STEP_COUNT)] + [1.0]
+    commitments = [round(recommendation.current + recommendation.gap * share, 2) for share in shares]
+    savings = [round(recommendation.monthly_savings * share, 2) for share in shares]
     for at in range(STEP_COUNT):
         day = start + 7 * (at + 1)
         month = start_of("month", day)
         yield {
             "order": at + 1,
-            "scheduledDate": iso_day(day if day - month < latest else add_months(month, 1)),
-            "purchaseAmount": money(reached[at + 1] - reached[at]),
-            "cumulativeCommitment": money(reached[at + 1]),
-            "estimatedSavings": money(saved[at + 1] - saved[at]),
+            "scheduledDate": iso_day(day if day - month < last_day else add_months(month, 1)),
+            "purchaseAmount": money(commitments[at + 1] - commitments[at]),
+            "cumulativeCommitment": money(commitments[at + 1]),
+            "estimatedSavings": money(savings[at + 1] - savings[at]),
             "isBootstrap": at == 0,
             "isFinal": at == STEP_COUNT - 1,
-            "requiresApproval": reached[at + 1] > ceiling,
+            "requiresApproval": commitments[at + 1] > ceiling,
         }

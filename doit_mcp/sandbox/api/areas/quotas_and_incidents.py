@@ -18,19 +18,15 @@ WARNING_PERCENT, EXCEEDED_PERCENT = 80.0, 100.0
 
 async def list_quotas(request: ApiRequest) -> web.Response:
     """GET /core/v1/service-quotas, highest usage first; rowCount covers all pages."""
-    cloud = (
-        listing.query_choice(request.query, "cloudProvider", ("aws", "gcp"), "")
-        if request.query.get("cloudProvider")
-        else ""
-    )
-    least = _parse_percent(request.query.get("minUtilizationPercent", ""))
-    found = [
+    cloud = listing.optional_choice(request.query, "cloudProvider", ("aws", "gcp"))
+    minimum = _parse_percent(request.query.get("minUtilizationPercent", ""))
+    quotas = [
         _serialize_quota(request, item)
         for item in measure_quotas(request.tenant.ledger, today_of(request.tenant.started_at))
     ]
-    rows = [item for item in found if cloud in ("", item["cloudProvider"]) and item["utilizationPercent"] >= least]
+    rows = [item for item in quotas if cloud in ("", item["cloudProvider"]) and item["utilizationPercent"] >= minimum]
     rows.sort(key=lambda item: (-item["utilizationPercent"], item["id"]))
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(50, 200), scope=request.scope)
+    page = request.paginate(rows, 50, 200)
     items = [{name: value for name, value in item.items() if name != "id"} for item in page.rows]
     body: JsonObject = {"items": items, "rowCount": len(rows)}
     return json_response(body | ({"pageToken": page.token} if page.token else {}))
@@ -39,10 +35,10 @@ async def list_quotas(request: ApiRequest) -> web.Response:
 async def list_incidents(request: ApiRequest) -> web.Response:
     """GET /core/v1/cloudincidents, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("platform", "product", "status", "title"))
-    found = listing.filter_by_creation(request.query, newest_first(_incidents(request)))
-    found = listing.filter_rows(found, criteria, lambda item, key: str(item[key]))
-    rows = [{name: item[name] for name in LIST_FIELDS} for item in found]
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    incidents = listing.filter_by_creation(request.query, newest_first(_incidents(request)))
+    incidents = listing.filter_rows(incidents, criteria, lambda item, key: str(item[key]))
+    rows = [{name: item[name] for name in LIST_FIELDS} for item in incidents]
+    page = request.paginate(rows)
     return json_response(request.list_body("incidents", page))
 
 
@@ -57,16 +53,16 @@ def _incidents(request: ApiRequest) -> Records:
 
 def _parse_percent(text: str) -> float:
     try:
-        found = float(text or 0)
+        percent = float(text or 0)
     except ValueError:
-        found = -1.0
-    if not 0 <= found <= 100:
+        percent = -1.0
+    if not 0 <= percent <= 100:
         raise bad_request("minUtilizationPercent must be a number between 0 and 100", field="minUtilizationPercent")
-    return found
+    return percent
 
 
 def _serialize_quota(request: ApiRequest, quota: Quota) -> JsonObject:
-    full = round(100 * quota.usage / quota.limit, 2)
+    percent = round(100 * quota.usage / quota.limit, 2)
     resource = {"type": "account" if quota.cloud == "aws" else "project", "id": quota.project, "name": quota.name}
     return {
         "id": f"{quota.project}/{quota.quota}",
@@ -77,8 +73,8 @@ def _serialize_quota(request: ApiRequest, quota: Quota) -> JsonObject:
         "region": quota.region,
         "limit": quota.limit,
         "usage": quota.usage,
-        "utilizationPercent": full,
-        "status": "exceeded" if full >= EXCEEDED_PERCENT else "warning" if full >= WARNING_PERCENT else "ok",
+        "utilizationPercent": percent,
+        "status": "exceeded" if percent >= EXCEEDED_PERCENT else "warning" if percent >= WARNING_PERCENT else "ok",
         "observedAt": rfc3339(seconds_of(request.today)),
     }
 

@@ -19,7 +19,7 @@ from ..analytics_objects import (
     set_labels,
     visible_records,
 )
-from ..analytics_objects import records as kept
+from ..analytics_objects import records as object_records
 from ..costs.dimensions import response_form
 from ..costs.query_engine import run_plan
 from ..costs.query_plan import make_plan
@@ -37,10 +37,10 @@ DIMENSION_PARTS = ("filters", "group", "dimensions")  # parts of a configuration
 
 def records(request: ApiRequest) -> Records:
     """The tenant's reports: ExternalReport with owner and times."""
-    return kept(request.tenant, "report")
+    return object_records(request.tenant, "report")
 
 
-async def query(request: ApiRequest) -> web.Response:
+async def run_query(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/reports/query."""
     body = await request.read_body(QUERY_BODY)
     plan = make_plan(body.get("config") or {}, request.today, custom_dimensions(request.tenant))
@@ -50,10 +50,10 @@ async def query(request: ApiRequest) -> web.Response:
 async def list_reports(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/reports, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
-    found = listing.filter_by_name(request.query, newest_first(visible_records(request, "report")), "name")
-    found = listing.filter_rows(listing.filter_by_creation(request.query, found), criteria, _field_text)
-    rows = [_list_item(request, report) for report in found]
-    page = listing.paginate(rows, request.query.get("pageToken", ""), request.page_size(), scope=request.scope)
+    reports = listing.filter_by_name(request.query, newest_first(visible_records(request, "report")), "name")
+    reports = listing.filter_rows(listing.filter_by_creation(request.query, reports), criteria, _field_text)
+    rows = [_list_item(request, report) for report in reports]
+    page = request.paginate(rows)
     return json_response(request.list_body("reports", page))
 
 
@@ -67,7 +67,7 @@ async def get_report(request: ApiRequest) -> web.Response:
     return json_response(_list_item(request, report) | {"result": run_plan(plan, request.tenant.ledger)})
 
 
-async def get_config(request: ApiRequest) -> web.Response:
+async def get_report_config(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/reports/{id}/config."""
     return json_response(_serialize(request, get_record(request, "report", request.path_parameter("id"))))
 
@@ -168,9 +168,9 @@ def _field_text(report: JsonObject, key: str) -> str:
 ROUTES = (
     Route("GET", "/analytics/v1/reports", list_reports, "costs.read"),
     Route("POST", "/analytics/v1/reports", create_report, "reports.write"),
-    Route("POST", "/analytics/v1/reports/query", query, "costs.read"),
+    Route("POST", "/analytics/v1/reports/query", run_query, "costs.read"),
     Route("GET", "/analytics/v1/reports/{id}", get_report, "costs.read"),
     Route("PATCH", "/analytics/v1/reports/{id}", update_report, "reports.write"),
     Route("DELETE", "/analytics/v1/reports/{id}", delete_report, "reports.write"),
-    Route("GET", "/analytics/v1/reports/{id}/config", get_config, "costs.read"),
+    Route("GET", "/analytics/v1/reports/{id}/config", get_report_config, "costs.read"),
 )

@@ -23,8 +23,8 @@ ACTIVE_THEME_BODY = compile_object("themeId", themeId=TEXT)
 
 async def list_themes(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/themes: all of them."""
-    found = newest_first(_themes(request))
-    return json_response({"themes": found, "rowCount": len(found)})
+    themes = newest_first(_themes(request))
+    return json_response({"themes": themes, "rowCount": len(themes)})
 
 
 async def get_theme(request: ApiRequest) -> web.Response:
@@ -54,13 +54,13 @@ async def delete_theme(request: ApiRequest) -> web.Response:
     return json_response({})
 
 
-async def get_active(request: ApiRequest) -> web.Response:
+async def get_active_theme(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/active-theme."""
-    chosen = _active_themes(request).get(request.user.email, {}).get("themeId", DEFAULT_THEME)
-    return json_response({"themeId": chosen if chosen in _themes(request) else DEFAULT_THEME})
+    theme = _active_themes(request).get(request.user.email, {}).get("themeId", DEFAULT_THEME)
+    return json_response({"themeId": theme if theme in _themes(request) else DEFAULT_THEME})
 
 
-async def set_active(request: ApiRequest) -> web.Response:
+async def set_active_theme(request: ApiRequest) -> web.Response:
     """PUT /analytics/v1/settings/active-theme, for the calling user; "default" clears it."""
     theme = (await request.read_body(ACTIVE_THEME_BODY))["themeId"]
     if theme == DEFAULT_THEME:
@@ -90,7 +90,7 @@ ROUTES = (
     Route("GET", "/analytics/v1/settings/themes/{id}", get_theme, "themes.read"),
     Route("PATCH", "/analytics/v1/settings/themes/{id}", update_theme, "themes.write"),
     Route("DELETE", "/analytics/v1/settings/themes/{id}", delete_theme, "themes.write"),
-    Route("GET", "/analytics/v1/settings/active-theme", get_active, "themes.read"),
+    Route("GET", "/analytics/v1/settings/active-theme", get_active_theme, "themes.read"),
     # A user's own choice requires only access to the themes.
-    Route("PUT", "/analytics/v1/settings/active-theme", set_active, "themes.read"),
+    Route("PUT", "/analytics/v1/settings/active-theme", set_active_theme, "themes.read"),
 )

@@ -32,15 +32,15 @@ async def set_permissions(request: ApiRequest) -> web.Response:
     """PUT /sharing/v1/{resourceType}/{resourceId}: replaces the whole list, which must have exactly one owner."""
     resource = _get_resource(request, "editor")
     body = await request.read_body(PERMISSIONS_BODY)
-    found = body["permissions"]
-    if sum(item["role"] == "owner" for item in found) != 1:
+    permissions = body["permissions"]
+    if sum(item["role"] == "owner" for item in permissions) != 1:
         raise bad_request("permissions: exactly one owner is needed", field="permissions")
-    if len({item["user"].lower() for item in found}) < len(found):
+    if len({item["user"].lower() for item in permissions}) < len(permissions):
         raise bad_request("permissions: a user is duplicated", field="permissions")
     if request.path_parameter("resourceType") == "allocations" and body.get("public") is None:
         # The DoiT API returns this error, too.
         raise ApiError(500, "Internal Server Error")
-    resource["collaborators"] = [{"email": item["user"], "role": item["role"]} for item in found]
+    resource["collaborators"] = [{"email": item["user"], "role": item["role"]} for item in permissions]
     resource.pop("public", None)
     if body.get("public"):
         resource["public"] = body["public"]

@@ -27,15 +27,15 @@ async def list_platforms(request: ApiRequest) -> web.Response:
 
 async def list_products(request: ApiRequest) -> web.Response:
     """GET /support/v1/metadata/products, optionally of one platform."""
-    platform = request.query.get("platform") and listing.query_choice(request.query, "platform", tuple(PLATFORMS), "")
-    found: list[JsonObject] = [
+    platform = listing.optional_choice(request.query, "platform", tuple(PLATFORMS))
+    products: list[JsonObject] = [
         {"id": key, "displayName": name, "platform": "doit"} for key, name in DOIT_PRODUCTS.items()
     ]
-    found += [
+    products += [
         {"id": service.short, "displayName": service.description, "platform": CLOUDS[service.provider]}
         for service in SERVICES
     ]
-    return json_response({"products": [item for item in found if not platform or item["platform"] == platform]})
+    return json_response({"products": [item for item in products if not platform or item["platform"] == platform]})
 
 
 ROUTES = (

@@ -25,20 +25,18 @@ def records(request: ApiRequest) -> Records:
 async def list_tickets(request: ApiRequest) -> web.Response:
     """GET /support/v1/tickets, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
-    found = listing.filter_by_creation(request.query, newest_first(records(request)))
-    found = listing.filter_rows(found, criteria, lambda ticket, key: str(ticket[key]))
-    rows = [_summary(request, ticket) for ticket in found]
-    page = listing.paginate(
-        rows, request.query.get("pageToken", ""), request.page_size(PAGE_SIZE, PAGE_SIZE), scope=request.scope
-    )
+    tickets = listing.filter_by_creation(request.query, newest_first(records(request)))
+    tickets = listing.filter_rows(tickets, criteria, lambda ticket, key: str(ticket[key]))
+    rows = [_summary(request, ticket) for ticket in tickets]
+    page = request.paginate(rows, PAGE_SIZE, PAGE_SIZE)
     return json_response(request.list_body("tickets", page))
 
 
 async def get_ticket(request: ApiRequest) -> web.Response:
     """GET /support/v1/tickets/{ticketId}."""
     ticket = _get_ticket(request)
-    more = {"description": ticket["description"], "platform_info": ticket["platform_info"]}
-    return json_response(_summary(request, ticket) | more)
+    details = {"description": ticket["description"], "platform_info": ticket["platform_info"]}
+    return json_response(_summary(request, ticket) | details)
 
 
 async def create_ticket(request: ApiRequest) -> web.Response:
@@ -63,9 +61,9 @@ async def create_ticket(request: ApiRequest) -> web.Response:
         "comments": [],
     }
     add_record(records(request), ticket)
-    shown = ("id", "platform", "product", "requester", "severity", "status", "subject")
-    times = {"created": ticket["createTime"], "urlUI": _url(request, ticket)}
-    return json_response({name: ticket[name] for name in shown} | times, 201)
+    fields = ("id", "platform", "product", "requester", "severity", "status", "subject")
+    metadata = {"created": ticket["createTime"], "urlUI": _ticket_url(request, ticket)}
+    return json_response({name: ticket[name] for name in fields} | metadata, 201)
 
 
 async def update_ticket(request: ApiRequest) -> web.Response:
@@ -122,10 +120,10 @@ async def change_tags(request: ApiRequest) -> web.Response:
     tags = [prefix + tag.strip().lower() for tag in (await request.read_body(TAGS_BODY))["tags"]]
     if prefix in tags:
         raise bad_request("tags: a tag must not be blank", field="tags")
-    kept = [tag for tag in ticket["tags"] if tag not in tags]
-    ticket["tags"] = kept + list(dict.fromkeys(tags)) if request.http_request.method == "POST" else kept
+    other_tags = [tag for tag in ticket["tags"] if tag not in tags]
+    ticket["tags"] = other_tags + list(dict.fromkeys(tags)) if request.http_request.method == "POST" else other_tags
     if len(ticket["tags"]) > MAX_RECORDS:
-        ticket["tags"] = kept
+        ticket["tags"] = other_tags
         raise ApiError(409, f"the request has too many tags: at most {MAX_RECORDS}")
     return json_response({"applied_tags": tags})
 
@@ -137,7 +135,7 @@ def _get_ticket(request: ApiRequest) -> JsonObject:
 
 def _summary(request: ApiRequest, ticket: JsonObject) -> JsonObject:
     return {name: ticket[name] for name in LIST_FIELDS} | {
-        "urlUI": _url(request, ticket),
+        "urlUI": _ticket_url(request, ticket),
         "tags": _visible_tags(request, ticket),
     }
 
@@ -153,7 +151,7 @@ def _serialize_comment(comment: JsonObject) -> JsonObject:
     return {name: value for name, value in comment.items() if name != "private"} | {"attachments": []}
 
 
-def _url(request: ApiRequest, ticket: JsonObject) -> str:
+def _ticket_url(request: ApiRequest, ticket: JsonObject) -> str:
     return analytics_core.console_url(request.tenant.customer, "support/tickets", str(ticket["id"]))
 
 

@@ -41,8 +41,8 @@ CANCELED, PENDING = "cancelled", "pending"
 async def list_users(request: ApiRequest) -> web.Response:
     """GET /iam/v1/users: all users, or the one with this email address."""
     email = request.query.get("email", "").lower()
-    found = [_serialize(item) for item in _users(request).values() if not email or item["email"].lower() == email]
-    return json_response({"users": found, "rowCount": len(found)})
+    users = [_serialize(item) for item in _users(request).values() if not email or item["email"].lower() == email]
+    return json_response({"users": users, "rowCount": len(users)})
 
 
 async def invite_user(request: ApiRequest) -> web.Response:
@@ -62,9 +62,9 @@ async def invite_user(request: ApiRequest) -> web.Response:
     }
     _check_references(request, user)
     add_record(_users(request), _with_display_name(user))
-    shown = ("id", "email", "firstName", "lastName", "displayName", "jobTitle", "roleId", "organizationId", "status")
+    fields = ("id", "email", "firstName", "lastName", "displayName", "jobTitle", "roleId", "organizationId", "status")
     return json_response(
-        {"message": "Invitation sent", "user": {name: user[name] for name in shown if name in user}}, 201
+        {"message": "Invitation sent", "user": {name: user[name] for name in fields if name in user}}, 201
     )
 
 
@@ -78,8 +78,8 @@ async def update_user(request: ApiRequest) -> web.Response:
     changed = {**user, **body}
     _check_references(request, changed)
     _users(request)[user["id"]] = _with_display_name(changed)
-    shown = {name: value for name, value in _serialize(changed).items() if name != "status"}
-    return json_response({"message": "User updated", "user": shown})
+    response = {name: value for name, value in _serialize(changed).items() if name != "status"}
+    return json_response({"message": "User updated", "user": response})
 
 
 async def delete_user(request: ApiRequest) -> web.Response:
@@ -95,26 +95,26 @@ async def resend_invite(request: ApiRequest) -> web.Response:
     """POST /iam/v1/users/{id}/actions/resend: reopens a canceled invitation."""
     user = _get_invite(request)
 
-    def carry_out(dry: bool) -> JsonObject:
-        if not dry:
+    def resend(dry_run: bool) -> JsonObject:
+        if not dry_run:
             user.update(invite=PENDING, expires=request.now + INVITE_SECONDS)
         return {"message": "Invitation sent again", "inviteId": user["id"]}
 
-    return json_response(await run_once(request, carry_out))
+    return json_response(await run_once(request, resend))
 
 
 async def cancel_invite(request: ApiRequest) -> web.Response:
     """POST /iam/v1/users/{id}/actions/cancel; the user stays in the list."""
     user = _get_invite(request)
 
-    def carry_out(dry: bool) -> JsonObject:
+    def cancel(dry_run: bool) -> JsonObject:
         if user["invite"] == CANCELED:
             raise ApiError(409, "the invitation is already canceled")
-        if not dry:
+        if not dry_run:
             user.update(invite=CANCELED)
         return {"message": "Invitation canceled", "inviteId": user["id"]}
 
-    return json_response(await run_once(request, carry_out))
+    return json_response(await run_once(request, cancel))
 
 
 async def list_roles(request: ApiRequest) -> web.Response:
@@ -124,8 +124,8 @@ async def list_roles(request: ApiRequest) -> web.Response:
 
 async def list_organizations(request: ApiRequest) -> web.Response:
     """GET /iam/v1/organizations."""
-    found = list(_organizations(request).values())
-    return json_response({"organizations": found, "rowCount": len(found)})
+    organizations = list(_organizations(request).values())
+    return json_response({"organizations": organizations, "rowCount": len(organizations)})
 
 
 def _users(request: ApiRequest) -> Records:
@@ -142,22 +142,22 @@ def _organizations(request: ApiRequest) -> Records:
 
 def _get_user(request: ApiRequest) -> JsonObject:
     """The user; 400 if it does not exist, because these operations declare no 404."""
-    found = _users(request).get(request.path_parameter("id"))
-    if found is None:
+    user = _users(request).get(request.path_parameter("id"))
+    if user is None:
         raise bad_request("id: user not found", field="id")
-    return found
+    return user
 
 
 def _get_invite(request: ApiRequest) -> JsonObject:
-    found = get_existing(_users(request), request.path_parameter("id"), "invite")
-    if found["status"] != "invited":
+    user = get_existing(_users(request), request.path_parameter("id"), "invite")
+    if user["status"] != "invited":
         raise ApiError(404, "invite not found")
-    return found
+    return user
 
 
 def _check_references(request: ApiRequest, user: JsonObject) -> None:
-    for name, known in (("roleId", _roles(request)), ("organizationId", _organizations(request))):
-        if user[name] not in known:
+    for name, allowed in (("roleId", _roles(request)), ("organizationId", _organizations(request))):
+        if user[name] not in allowed:
             raise bad_request(f"{name}: unknown id {user[name][:80]!r}", field=name)
 
 

@@ -46,11 +46,11 @@ def cost_snapshot(tenant: Tenant, layer: JsonObject, first: int, last: int, inte
         for place, service, day, cost in tenant.compute_cached(daily_spend)
         if place in priced
     ]
-    within = [line for line in lines if first <= line.day <= last]
-    total = sum(line.cost for line in within)
-    resources = _top_entries((line.component, line.cost) for line in within)
-    kinds = {line.component: line.service for line in within}
-    services = _top_entries((line.service, line.cost) for line in within)
+    range_lines = [line for line in lines if first <= line.day <= last]
+    total = sum(line.cost for line in range_lines)
+    resources = _top_entries((line.component, line.cost) for line in range_lines)
+    kinds = {line.component: line.service for line in range_lines}
+    services = _top_entries((line.service, line.cost) for line in range_lines)
     return {
         "diagramId": layer["id"],
         "currency": "USD",
@@ -59,7 +59,7 @@ def cost_snapshot(tenant: Tenant, layer: JsonObject, first: int, last: int, inte
         "trendingPct": _relative_change(tenant.ledger, lines, first, last, total),
         "topResources": [_resource(layer, item, kinds[item], cost) for item, cost in resources],
         "byService": [{"service": service, "amount": amount(cost)} for service, cost in services],
-        "trend": list(_trend(tenant.ledger, within, first, last, interval)) if priced else [],
+        "trend": list(_trend(tenant.ledger, range_lines, first, last, interval)) if priced else [],
     }
 
 
@@ -81,10 +81,10 @@ def _relative_change(ledger: Ledger, lines: list[ComponentCost], first: int, las
 
 def _resource(layer: JsonObject, identifier: str, service: str, cost: int) -> JsonObject:
     node = layer["node"].get(identifier)
-    found = node or layer["element"][identifier]
+    component = node or layer["element"][identifier]
     return {
-        "id": found.get("cld_id", identifier),
-        "name": found["name"],
+        "id": component.get("cld_id", identifier),
+        "name": component["name"],
         "type": service.lower() if node else "application",
         "amount": amount(cost),
     }

@@ -9,8 +9,8 @@ from ..responses import JsonObject
 RELATED_KINDS = ("node", "element", "group")  # kinds that have relations
 
 
-def find_start(layer: JsonObject, identifier: str) -> JsonObject | None:
-    """The layer's resource with this id, as the start of a traversal."""
+def find_resource(layer: JsonObject, identifier: str) -> JsonObject | None:
+    """The node, element or group of the layer with this id, or None."""
     for kind in RELATED_KINDS:
         if identifier in layer[kind]:
             return _resource(kind, layer[kind][identifier])
@@ -19,37 +19,37 @@ def find_start(layer: JsonObject, identifier: str) -> JsonObject | None:
 
 def linked_resources(layer: JsonObject, start: str, direction: str, transitive: bool) -> Iterator[JsonObject]:
     """The resources reachable over the layer's links, nearest first; *transitive*: over any number of them."""
-    for relation, (item, other) in {
+    for relation, (source_end, target_end) in {
         "downstream": ("origin", "destination"),
         "upstream": ("destination", "origin"),
     }.items():
         if direction in (relation, "both"):
-            yield from _walk_links(layer, start, relation, item, other, transitive)
+            yield from _walk_links(layer, start, relation, source_end, target_end, transitive)
 
 
 def grouped_resources(layer: JsonObject, start: str, transitive: bool) -> Iterator[JsonObject]:
     """The members of the group and the groups that contain it; *transitive*: nested groups, too. All count as one hop."""
-    contents = {
-        identifier: [item["_id"] for item in one["items"] if item["type"] in RELATED_KINDS]
-        for identifier, one in layer["group"].items()
+    members = {
+        identifier: [item["_id"] for item in group_record["items"] if item["type"] in RELATED_KINDS]
+        for identifier, group_record in layer["group"].items()
     }
-    holders: dict[str, list[str]] = {}
-    for group, items in contents.items():
+    parents: dict[str, list[str]] = {}
+    for group, items in members.items():
         for item in items:
-            holders.setdefault(item, []).append(group)
-    for relation, steps in (("group_member", contents), ("group_parent", holders)):
+            parents.setdefault(item, []).append(group)
+    for relation, steps in (("group_member", members), ("group_parent", parents)):
         for identifier, _ in _reachable(steps, start, transitive):
             yield _relation(layer, identifier, relation, 1)
 
 
-def merge_relations(*walks: Iterator[JsonObject]) -> list[JsonObject]:
+def merge_relations(*traversals: Iterator[JsonObject]) -> list[JsonObject]:
     """The relations of several traversals, each resource once, by its shortest path."""
-    found: dict[str, JsonObject] = {}
-    for walk in walks:
-        for item in walk:
-            if item["id"] not in found or item["hops"] < found[item["id"]]["hops"]:
-                found[item["id"]] = item
-    return list(found.values())
+    relations: dict[str, JsonObject] = {}
+    for traversal in traversals:
+        for item in traversal:
+            if item["id"] not in relations or item["hops"] < relations[item["id"]]["hops"]:
+                relations[item["id"]] = item
+    return list(relations.values())
 
 
 def _walk_links(
@@ -66,13 +66,13 @@ def _walk_links(
 
 def _reachable(steps: dict[str, list[str]], start: str, transitive: bool) -> Iterator[tuple[str, int]]:
     """All nodes reachable from *start* with their distance, each once, even in cycles."""
-    seen, edge, hops = {start}, [start], 0
-    while edge and (transitive or hops == 0):
+    seen, frontier, hops = {start}, [start], 0
+    while frontier and (transitive or hops == 0):
         hops += 1
-        following = list(dict.fromkeys(item for at in edge for item in steps.get(at, ()) if item not in seen))
+        following = list(dict.fromkeys(item for node in frontier for item in steps.get(node, ()) if item not in seen))
         seen.update(following)
         yield from ((item, hops) for item in following)
-        edge = following
+        frontier = following
 
 
 def _relation(layer: JsonObject, identifier: str, relation: str, hops: int) -> JsonObject:
@@ -80,7 +80,7 @@ def _relation(layer: JsonObject, identifier: str, relation: str, hops: int) -> J
     return {**_resource(kind, layer[kind][identifier]), "relation": relation, "hops": hops}
 
 
-def _resource(kind: str, one: JsonObject) -> JsonObject:
-    shown = {"id": one["_id"], "type": kind, "name": one["name"]}
-    service = one.get("props", {}).get("service_type")
-    return shown | ({"serviceType": service} if service else {})
+def _resource(kind: str, record: JsonObject) -> JsonObject:
+    resource = {"id": record["_id"], "type": kind, "name": record["name"]}
+    service = record.get("props", {}).get("service_type")
+    return resource | ({"serviceType": service} if service else {})

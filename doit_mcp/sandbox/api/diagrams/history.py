@@ -29,10 +29,10 @@ def layers_of(tenant: Tenant) -> Records:
 
 def usage_by_day(ledger: Ledger) -> dict[str, dict[int, int]]:
     """The usage of each account's SKU (``account sku``) by day, in millionths of its unit."""
-    found: dict[str, dict[int, int]] = {}
+    usage_by_sku: dict[str, dict[int, int]] = {}
     for account, sku, day, _, usage, _ in ledger.sums(("project_id", "sku_id", "day_start"), ledger.first, ledger.last):
-        found.setdefault(f"{account} {sku}", {})[int(day or 0)] = int(usage or 0)
-    return found
+        usage_by_sku.setdefault(f"{account} {sku}", {})[int(day or 0)] = int(usage or 0)
+    return usage_by_sku
 
 
 def sync_days(tenant: Tenant) -> list[int]:
@@ -43,23 +43,24 @@ def sync_days(tenant: Tenant) -> list[int]:
 
 def instance_counts(tenant: Tenant, layer: JsonObject, day: int) -> dict[str, int]:
     """The number of instances of each node on the day before *day*, for nodes with instances."""
-    used = tenant.compute_cached(usage_by_day)
+    usage = tenant.compute_cached(usage_by_day)
     return {
-        node: max(1, round(used[place].get(day - 1, 0) / MICRO / HOURS_PER_DAY))
+        node: max(1, round(usage[place].get(day - 1, 0) / MICRO / HOURS_PER_DAY))
         for place, node in layer["counted"].items()
     }
 
 
-def last_synced(tenant: Tenant, layer: JsonObject) -> float:
+def last_sync_time(tenant: Tenant, layer: JsonObject) -> float:
     """The time of the layer's last sync in epoch seconds."""
     return seconds_of(sync_days(tenant)[-1]) if layer["account"] else layer["drawn"]
 
 
 def current_nodes(tenant: Tenant, layer: JsonObject) -> dict[str, JsonObject]:
     """The layer's nodes as of the last sync."""
-    found = instance_counts(tenant, layer, sync_days(tenant)[-1])
+    counts = instance_counts(tenant, layer, sync_days(tenant)[-1])
     return {
-        node: item | ({"instance_count": found[node]} if node in found else {}) for node, item in layer["node"].items()
+        node: item | ({"instance_count": counts[node]} if node in counts else {})
+        for node, item in layer["node"].items()
     }
 
 
@@ -71,14 +72,14 @@ def history(tenant: Tenant, layer: JsonObject) -> list[JsonObject]:
         return [_activity_group(tenant, layer, layer["drawn"], "drawing", list(_creation_items(layer)))]
     days = sync_days(tenant)
     before = instance_counts(tenant, layer, days[0])
-    found = [_activity_group(tenant, layer, seconds_of(days[0]), "import", list(_creation_items(layer)))]
+    groups = [_activity_group(tenant, layer, seconds_of(days[0]), "import", list(_creation_items(layer)))]
     for day in days[1:]:
         now = instance_counts(tenant, layer, day)
         changes = [_scaling_item(layer, node, before[node], item) for node, item in now.items() if item != before[node]]
         if changes:
-            found.append(_activity_group(tenant, layer, seconds_of(day), "scaling", changes))
+            groups.append(_activity_group(tenant, layer, seconds_of(day), "scaling", changes))
         before = now
-    return found
+    return groups
 
 
 def _creation_items(layer: JsonObject) -> Iterator[JsonObject]:
@@ -108,18 +109,18 @@ def _type_fields(component: JsonObject) -> JsonObject:
 
 def _activity_group(tenant: Tenant, layer: JsonObject, time: float, tag: str, items: list[JsonObject]) -> JsonObject:
     """An activity group; its id is also that of its snapshot."""
-    group, moment = tenant.stable_id("diagram snapshot", layer["id"], str(int(time))), rfc3339(time)
+    group, timestamp = tenant.stable_id("diagram snapshot", layer["id"], str(int(time))), rfc3339(time)
     return {
         "_id": group,
         "statussheet": layer["id"],
-        "timestamp": moment,
+        "timestamp": timestamp,
         "tags": [tag],
         "snapshot": group,
         "items": [
             {
                 "_id": tenant.stable_id("diagram activity", group, item["metadata"]["_id"]),
                 "group": group,
-                "timestamp": moment,
+                "timestamp": timestamp,
                 "tags": [tag],
                 **item,
             }

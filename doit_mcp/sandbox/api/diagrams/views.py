@@ -9,7 +9,7 @@ from ..responses import JsonObject
 from ..seeds.diagrams import KINDS
 from ..seeds.insights import insights
 from ..tenants import ApiRequest
-from .history import current_nodes, last_synced
+from .history import current_nodes, last_sync_time
 
 CLOSED_STATUSES = ("optimized", "dismissed")  # of insights that are no longer issues
 Components = dict[str, dict[str, JsonObject]]
@@ -18,14 +18,14 @@ Components = dict[str, dict[str, JsonObject]]
 def components(request: ApiRequest, layer: JsonObject) -> Components:
     """The components of a layer, by kind and id: counts as of the last sync, issues from the current insights."""
     issues = _issues(request)
-    found: Components = {}
+    by_kind: Components = {}
     for kind in KINDS:
-        ones = current_nodes(request.tenant, layer) if kind == "node" else layer[kind]
-        found[kind] = {
+        records = current_nodes(request.tenant, layer) if kind == "node" else layer[kind]
+        by_kind[kind] = {
             identifier: item | ({"issues": issues[item["cld_id"]]} if item.get("cld_id") in issues else {})
-            for identifier, item in ones.items()
+            for identifier, item in records.items()
         }
-    return found
+    return by_kind
 
 
 def node_type(layer: JsonObject, kind: str, component: JsonObject) -> str:
@@ -38,31 +38,31 @@ def node_type(layer: JsonObject, kind: str, component: JsonObject) -> str:
     return names.get(kind, "")
 
 
-def without_groups(found: Components, hidden: set[str]) -> Components:
+def without_groups(by_kind: Components, hidden: set[str]) -> Components:
     """The components without the *hidden* groups, which are also removed from other groups."""
     groups = {
-        identifier: one | {"items": [item for item in one["items"] if item["_id"] not in hidden]}
-        for identifier, one in found["group"].items()
+        identifier: group | {"items": [item for item in group["items"] if item["_id"] not in hidden]}
+        for identifier, group in by_kind["group"].items()
         if identifier not in hidden
     }
-    return {**found, "group": groups}
+    return {**by_kind, "group": groups}
 
 
-def default_groups(found: Components) -> set[str]:
+def default_groups(by_kind: Components) -> set[str]:
     """The default groups of every account of a cloud."""
-    return {identifier for identifier, item in found["group"].items() if item["props"]["default"]}
+    return {identifier for identifier, item in by_kind["group"].items() if item["props"]["default"]}
 
 
-def empty_subnets(found: Components) -> set[str]:
+def empty_subnets(by_kind: Components) -> set[str]:
     """The subnets without resources."""
-    groups = found["group"].items()
+    groups = by_kind["group"].items()
     return {identifier for identifier, item in groups if item["group_type"] == "subnet" and not item["items"]}
 
 
 def select_fields(component: JsonObject, fields: Mapping[str, object] | list[str]) -> JsonObject:
     """The component with these fields only; its id and required fields are kept."""
-    kept = {"_id", "origin", "destination", *fields}
-    return {name: value for name, value in component.items() if name in kept}
+    names = {"_id", "origin", "destination", *fields}
+    return {name: value for name, value in component.items() if name in names}
 
 
 def import_state(request: ApiRequest, layer: JsonObject) -> JsonObject | None:
@@ -74,7 +74,7 @@ def import_state(request: ApiRequest, layer: JsonObject) -> JsonObject | None:
         "type": layer["cloud"],
         "account": layer["name"],
         "cloudId": layer["account"],
-        "syncedAt": rfc3339(last_synced(request.tenant, layer)),
+        "syncedAt": rfc3339(last_sync_time(request.tenant, layer)),
     }
 
 
@@ -84,17 +84,17 @@ def count_incidents(request: ApiRequest, layer: JsonObject) -> int:
     return sum(item.first <= request.today <= item.last for item in jumps if item.incident.project == layer["account"])
 
 
-def search_names(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
+def search_names(layer: JsonObject, by_kind: Components, words: list[str]) -> Iterator[JsonObject]:
     """The components whose name contains all words, as search results."""
-    for kind, item in _all_components(found):
+    for kind, item in _all_components(by_kind):
         if _contains_all(words, str(item.get("name") or item.get("text") or "")):
             props = {"service_type": item["props"]["service_type"]} if "service_type" in item.get("props", {}) else {}
             yield _search_hit(layer, kind, item, props)
 
 
-def search_properties(layer: JsonObject, found: Components, words: list[str]) -> Iterator[JsonObject]:
+def search_properties(layer: JsonObject, by_kind: Components, words: list[str]) -> Iterator[JsonObject]:
     """The components with a property value that contains all words, with only the matching properties."""
-    for kind, item in _all_components(found):
+    for kind, item in _all_components(by_kind):
         texts = {name: value for name, value in item.get("props", {}).items() if isinstance(value, str)}
         props = {name: value for name, value in texts.items() if _contains_all(words, value)}
         if props:
@@ -106,9 +106,9 @@ def layer_matches(diagram: JsonObject, layer: JsonObject, words: list[str]) -> b
     return _contains_all(words, f"{layer['name']} {diagram['name']} {layer['account']}")
 
 
-def _all_components(found: Components) -> Iterator[tuple[str, JsonObject]]:
-    for kind, ones in found.items():
-        for item in ones.values():
+def _all_components(by_kind: Components) -> Iterator[tuple[str, JsonObject]]:
+    for kind, records in by_kind.items():
+        for item in records.values():
             yield kind, item
 
 
@@ -135,10 +135,10 @@ def _search_hit(layer: JsonObject, kind: str, component: JsonObject, props: Json
 
 def _issues(request: ApiRequest) -> dict[str, list[JsonObject]]:
     """The issues that insights report, by resource id."""
-    found: dict[str, list[JsonObject]] = {}
+    issues: dict[str, list[JsonObject]] = {}
     for insight in request.tenant.collection("insights", insights).values():
         for resource in insight["resources"]:
             if insight["displayStatus"] not in CLOSED_STATUSES and not resource["resolved"]:
                 issue = {"_id": insight["id"], "comment": insight["title"]}
-                found.setdefault(resource["resourceId"], []).append(issue)
-    return found
+                issues.setdefault(resource["resourceId"], []).append(issue)
+    return issues

@@ -5,26 +5,26 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { jwtVerify } from 'jose';
 
-const flag = { type: 'boolean', default: false };
+const booleanOption = { type: 'boolean', default: false };
 const { values: settings } = parseArgs({
   options: {
     port: { type: 'string' },
     inputs: { type: 'string' },
     tools: { type: 'string', default: '2' },
-    'no-auth': flag,
-    sse: flag,
-    legacy: flag,
-    low: flag,
+    'no-auth': booleanOption,
+    sse: booleanOption,
+    legacy: booleanOption,
+    low: booleanOption,
   },
 });
-const input = (name) => readFileSync(join(settings.inputs, name), 'utf8');
-const places = JSON.parse(input('places.json'));
-const key = createPublicKey(input('public.pem'));
+const readInput = (name) => readFileSync(join(settings.inputs, name), 'utf8');
+const urls = JSON.parse(readInput('urls.json'));
+const key = createPublicKey(readInput('public.pem'));
 
-export const listening = { port: Number(settings.port), host: '127.0.0.1', backlog: 1024 };
+export const listenOptions = { port: Number(settings.port), host: '127.0.0.1', backlog: 1024 };
 export const auth = !settings['no-auth'];
 export const { sse, legacy, low } = settings;
-export const tools = JSON.parse(input('tools.json')).slice(0, Number(settings.tools));
+export const tools = JSON.parse(readInput('tools.json')).slice(0, Number(settings.tools));
 export const identity = { name: 'bench', version: '1.0.0' };
 
 // Performs the same token checks as the other servers.
@@ -32,8 +32,8 @@ export const verifier = {
   async verifyAccessToken(token) {
     const { payload } = await jwtVerify(token, key, {
       algorithms: ['ES256'],
-      issuer: places.issuer,
-      audience: places.audience,
+      issuer: urls.issuer,
+      audience: urls.audience,
     });
     return { token, clientId: payload.client_id, scopes: payload.scope.split(' '), expiresAt: payload.exp };
   },
@@ -41,7 +41,7 @@ export const verifier = {
 
 export async function textOf(name, args) {
   if (name !== 'fetch_report') return args.text;
-  const address = `${places.upstream}?id=${encodeURIComponent(args.id)}`;
+  const address = `${urls.upstream}?id=${encodeURIComponent(args.id)}`;
   const response = await fetch(address, { headers: { authorization: 'Bearer a-token-of-the-api' } });
   if (!response.ok) throw new Error(`upstream: ${response.status}`);
   return response.text();
@@ -51,8 +51,9 @@ export async function callTool(name, args) {
   return { content: [{ type: 'text', text: await textOf(name, args) }] };
 }
 
-// A handler of /mcp with a transport per session; `begin` creates a connected transport and passes its id to `keep`.
-export function stateful(begin) {
+// A handler of /mcp with a transport per session. `createTransport` returns a connected transport, after passing it and
+// its session id to the callback.
+export function stateful(createTransport) {
   const sessions = new Map();
   return async (request, response) => {
     const id = request.headers['mcp-session-id'];
@@ -61,9 +62,9 @@ export function stateful(begin) {
       response.writeHead(404).end();
       return;
     }
-    transport ??= await begin((made, name) => {
-      sessions.set(name, made);
-      made.onclose = () => sessions.delete(name);
+    transport ??= await createTransport((created, sessionId) => {
+      sessions.set(sessionId, created);
+      created.onclose = () => sessions.delete(sessionId);
     });
     await transport.handleRequest(request, response, request.body);
   };

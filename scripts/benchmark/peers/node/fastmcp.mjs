@@ -1,6 +1,6 @@
 // Peer: fastmcp for Node. It serves both transports at the same time.
 import { FastMCP, jsonSchemaAdapter } from 'fastmcp';
-import { auth, identity, listening, sse, textOf, tools, verifier } from './common.mjs';
+import { auth, identity, listenOptions, sse, textOf, tools, verifier } from './common.mjs';
 
 const silent = () => {};
 const logger = { debug: silent, info: silent, log: silent, warn: silent, error: console.error };
@@ -22,5 +22,5 @@ for (const { name, description, inputSchema } of tools) {
 console.log = silent;
 await server.start({
   transportType: 'httpStream',
-  httpStream: { port: listening.port, host: listening.host, endpoint: '/mcp', enableJsonResponse: !sse },
+  httpStream: { port: listenOptions.port, host: listenOptions.host, endpoint: '/mcp', enableJsonResponse: !sse },
 });

@@ -9,38 +9,38 @@ import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import { auth, callTool, identity, legacy, listening, low, sse, stateful, tools, verifier } from './common.mjs';
+import { auth, callTool, identity, legacy, listenOptions, low, sse, stateful, tools, verifier } from './common.mjs';
 
 const schemas = low ? [] : tools.map((tool) => z.fromJSONSchema(tool.inputSchema));
 
-function server() {
+function makeServer() {
   if (low) {
-    const made = new Server(identity, { capabilities: { tools: {} } });
-    made.setRequestHandler(ListToolsRequestSchema, async () => ({ tools }));
-    made.setRequestHandler(CallToolRequestSchema, ({ params }) => callTool(params.name, params.arguments ?? {}));
-    return made;
+    const server = new Server(identity, { capabilities: { tools: {} } });
+    server.setRequestHandler(ListToolsRequestSchema, async () => ({ tools }));
+    server.setRequestHandler(CallToolRequestSchema, ({ params }) => callTool(params.name, params.arguments ?? {}));
+    return server;
   }
-  const made = new McpServer(identity);
+  const server = new McpServer(identity);
   tools.forEach(({ name, description }, at) => {
-    made.registerTool(name, { description, inputSchema: schemas[at] }, (args) => callTool(name, args));
+    server.registerTool(name, { description, inputSchema: schemas[at] }, (args) => callTool(name, args));
   });
-  return made;
+  return server;
 }
 
-const handle = stateful(async (keep) => {
+const handle = stateful(async (register) => {
   const transport = new StreamableHTTPServerTransport({
     sessionIdGenerator: randomUUID,
     enableJsonResponse: !sse,
-    onsessioninitialized: (id) => keep(transport, id),
+    onsessioninitialized: (id) => register(transport, id),
   });
-  await server().connect(transport);
+  await makeServer().connect(transport);
   return transport;
 });
 
 if (low) {
   createServer((request, response) => {
     handle(request, response).catch(() => response.destroy());
-  }).listen(listening);
+  }).listen(listenOptions);
 } else {
   const app = createMcpExpressApp();
   const guard = auth ? [requireBearerAuth({ verifier, requiredScopes: ['mcp:tools'] })] : [];
@@ -51,7 +51,7 @@ if (low) {
       const transport = new SSEServerTransport('/messages', response);
       streams.set(transport.sessionId, transport);
       response.on('close', () => streams.delete(transport.sessionId));
-      await server().connect(transport);
+      await makeServer().connect(transport);
     });
     app.post('/messages', ...guard, async (request, response) => {
       const transport = streams.get(request.query.sessionId);
@@ -59,5 +59,5 @@ if (low) {
       else response.status(404).end();
     });
   }
-  app.listen(listening);
+  app.listen(listenOptions);
 }

@@ -4,29 +4,29 @@ import { createServer } from 'node:http';
 import { createMcpExpressApp, requireBearerAuth } from '@modelcontextprotocol/express';
 import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node';
 import { McpServer, fromJsonSchema } from '@modelcontextprotocol/server';
-import { auth, callTool, identity, listening, sse, stateful, tools, verifier } from './common.mjs';
+import { auth, callTool, identity, listenOptions, sse, stateful, tools, verifier } from './common.mjs';
 
 const schemas = tools.map((tool) => fromJsonSchema(tool.inputSchema));
 
-function server() {
-  const made = new McpServer(identity);
+function makeServer() {
+  const server = new McpServer(identity);
   tools.forEach(({ name, description }, at) => {
-    made.registerTool(name, { description, inputSchema: schemas[at] }, (args) => callTool(name, args));
+    server.registerTool(name, { description, inputSchema: schemas[at] }, (args) => callTool(name, args));
   });
-  return made;
+  return server;
 }
 
-const handle = stateful(async (keep) => {
+const handle = stateful(async (register) => {
   const transport = new NodeStreamableHTTPServerTransport({
     sessionIdGenerator: randomUUID,
     enableJsonResponse: !sse,
-    onsessioninitialized: (id) => keep(transport, id),
+    onsessioninitialized: (id) => register(transport, id),
   });
-  await server().connect(transport);
+  await makeServer().connect(transport);
   return transport;
 });
 
 const app = createMcpExpressApp();
 const guard = auth ? [requireBearerAuth({ verifier, requiredScopes: ['mcp:tools'] })] : [];
 app.all('/mcp', ...guard, handle);
-createServer(app).listen(listening);
+createServer(app).listen(listenOptions);

@@ -1,4 +1,4 @@
-"""Constructors of the fixture's records."""
+"""Builders of the fixture's tools, schemas, results and client requests."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SILENCE = "UklGRigAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQQAAACAgICA"
 IMAGE: JsonObject = {"type": "image", "data": PIXEL, "mimeType": "image/png"}
 
 
-def text_result(words: str) -> ContentResult:
+def text_result(text: str) -> ContentResult:
     """A result with one text block."""
-    return ContentResult([{"type": "text", "text": words}])
+    return ContentResult([{"type": "text", "text": text}])
 
 
 def make_tool(
@@ -27,7 +27,7 @@ def make_tool(
     run: Callable[[Call, JsonObject], Awaitable[ContentResult]],
     schema: JsonObject = NO_ARGUMENTS,
 ) -> Tool:
-    """A tool without effects."""
+    """A read-only tool."""
     return Tool(
         name=name,
         title=description.partition(":")[0],
@@ -41,16 +41,16 @@ def make_tool(
     )
 
 
-def answer_with_text(words: str) -> Callable[[Call, JsonObject], Awaitable[ContentResult]]:
+def text_handler(text: str) -> Callable[[Call, JsonObject], Awaitable[ContentResult]]:
     """A handler that always returns this text."""
 
     async def run(call: Call, arguments: JsonObject) -> ContentResult:
-        return text_result(words)
+        return text_result(text)
 
     return run
 
 
-def answer_with_blocks(*blocks: JsonObject) -> Callable[[Call, JsonObject], Awaitable[ContentResult]]:
+def blocks_handler(*blocks: JsonObject) -> Callable[[Call, JsonObject], Awaitable[ContentResult]]:
     """A handler that always returns these blocks."""
 
     async def run(call: Call, arguments: JsonObject) -> ContentResult:
@@ -60,7 +60,7 @@ def answer_with_blocks(*blocks: JsonObject) -> Callable[[Call, JsonObject], Awai
 
 
 def object_schema(required: str = "", **properties: JsonObject) -> JsonObject:
-    """An object schema."""
+    """The schema of an object with these properties and no others."""
     return {
         "type": "object",
         "properties": properties,
@@ -75,6 +75,6 @@ def elicitation_form(message: str, **properties: JsonObject) -> JsonObject:
     return {"message": message, "requestedSchema": schema}
 
 
-def sampling_request(words: str, max_tokens: int) -> JsonObject:
+def sampling_request(text: str, max_tokens: int) -> JsonObject:
     """Parameters of a sampling request with one user message."""
-    return {"messages": [{"role": "user", "content": {"type": "text", "text": words}}], "maxTokens": max_tokens}
+    return {"messages": [{"role": "user", "content": {"type": "text", "text": text}}], "maxTokens": max_tokens}

@@ -8,7 +8,7 @@ from doit_mcp.catalog.call import Call, MissingClientCapability, Question
 from doit_mcp.catalog.prompts.prompt import Prompt, user_message
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 
-from .making import JsonObject, elicitation_form, make_tool, object_schema, sampling_request, text_result
+from .builders import JsonObject, elicitation_form, make_tool, object_schema, sampling_request, text_result
 
 ELICIT, SAMPLE, ROOTS = "elicitation/create", "sampling/createMessage", "roots/list"
 STRING: JsonObject = {"type": "string"}
@@ -35,19 +35,19 @@ ENUMS_FORM = elicitation_form(
 )
 
 
-def answer_field(answer: JsonObject, name: str) -> str:
+def form_value(response: JsonObject, name: str) -> str:
     """The value that the user entered, or "missing"."""
-    return str(answer.get("content", {}).get(name, "missing"))
+    return str(response.get("content", {}).get(name, "missing"))
 
 
 async def ask_model(call: Call, arguments: JsonObject) -> ContentResult:
-    answer = await call.ask("completion", SAMPLE, sampling_request(arguments["prompt"], 100))
-    return text_result(f"LLM response: {answer['content'].get('text', '')}")
+    response = await call.ask("completion", SAMPLE, sampling_request(arguments["prompt"], 100))
+    return text_result(f"LLM response: {response['content'].get('text', '')}")
 
 
 async def ask_user(call: Call, arguments: JsonObject) -> ContentResult:
-    answer = await call.ask("details", ELICIT, elicitation_form(arguments["message"], username=STRING, email=STRING))
-    return text_result(f"User response: {answer['action']} {answer.get('content', {})}")
+    response = await call.ask("details", ELICIT, elicitation_form(arguments["message"], username=STRING, email=STRING))
+    return text_result(f"User response: {response['action']} {response.get('content', {})}")
 
 
 async def ask_with_defaults(call: Call, arguments: JsonObject) -> ContentResult:
@@ -66,21 +66,21 @@ async def require_sampling(call: Call, arguments: JsonObject) -> ContentResult:
 
 async def ask_after_progress(call: Call, arguments: JsonObject) -> ContentResult:
     await call.report_progress(1, 2, "about to ask")
-    return text_result(f"Hello, {answer_field(await call.ask('user_name', ELICIT, NAME_FORM), 'name')}!")
+    return text_result(f"Hello, {form_value(await call.ask('user_name', ELICIT, NAME_FORM), 'name')}!")
 
 
 async def greet_by_name(call: Call, arguments: JsonObject) -> ContentResult:
-    return text_result(f"Hello, {answer_field(await call.ask('user_name', ELICIT, NAME_FORM), 'name')}!")
+    return text_result(f"Hello, {form_value(await call.ask('user_name', ELICIT, NAME_FORM), 'name')}!")
 
 
 async def ask_capital(call: Call, arguments: JsonObject) -> ContentResult:
-    answer = await call.ask("capital_question", SAMPLE, sampling_request("What is the capital of France?", 100))
-    return text_result(f"The model says: {answer['content'].get('text', '')}")
+    response = await call.ask("capital_question", SAMPLE, sampling_request("What is the capital of France?", 100))
+    return text_result(f"The model says: {response['content'].get('text', '')}")
 
 
 async def ask_roots(call: Call, arguments: JsonObject) -> ContentResult:
-    answer = await call.ask("client_roots", ROOTS, {})
-    return text_result("Roots: " + ", ".join(root["uri"] for root in answer["roots"]))
+    response = await call.ask("client_roots", ROOTS, {})
+    return text_result("Roots: " + ", ".join(root["uri"] for root in response["roots"]))
 
 
 async def ask_with_state(call: Call, arguments: JsonObject) -> ContentResult:
@@ -94,7 +94,7 @@ async def ask_with_tampered_state(call: Call, arguments: JsonObject) -> ContentR
 
 
 async def ask_several(call: Call, arguments: JsonObject) -> ContentResult:
-    answers = await call.ask_all(
+    responses = await call.ask_all(
         {
             "user_name": Question(ELICIT, NAME_FORM),
             "greeting": Question(SAMPLE, sampling_request("Generate a greeting", 50)),
@@ -102,14 +102,14 @@ async def ask_several(call: Call, arguments: JsonObject) -> ContentResult:
         }
     )
     return text_result(
-        f"{answer_field(answers['user_name'], 'name')} has {len(answers['client_roots']['roots'])} roots"
+        f"{form_value(responses['user_name'], 'name')} has {len(responses['client_roots']['roots'])} roots"
     )
 
 
 async def ask_twice(call: Call, arguments: JsonObject) -> ContentResult:
     name = await call.ask("step1", ELICIT, elicitation_form("Step 1: What is your name?", name=STRING))
     color = await call.ask("step2", ELICIT, elicitation_form("Step 2: What is your favorite color?", color=STRING))
-    return text_result(f"{answer_field(name, 'name')} likes {answer_field(color, 'color')}")
+    return text_result(f"{form_value(name, 'name')} likes {form_value(color, 'color')}")
 
 
 async def ask_supported(call: Call, arguments: JsonObject) -> ContentResult:
@@ -122,10 +122,10 @@ async def ask_supported(call: Call, arguments: JsonObject) -> ContentResult:
 
 
 async def ask_in_prompt(call: Call, arguments: Mapping[str, str]) -> list[JsonObject]:
-    answer = await call.ask(
+    response = await call.ask(
         "user_context", ELICIT, elicitation_form("What context should the prompt use?", context=STRING)
     )
-    return [user_message(f"Use this context: {answer_field(answer, 'context')}")]
+    return [user_message(f"Use this context: {form_value(response, 'context')}")]
 
 
 PROMPT_SCHEMA = object_schema("prompt", prompt=STRING)
