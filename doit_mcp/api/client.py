@@ -23,7 +23,7 @@ from .effects import NOT_CONNECTED, READ_ONLY, RequestEffect
 from .error_reasons import clean_text, extract_reason
 from .errors import ApiError, CredentialError, error_kind, parse_retry_after
 from .event_stream import EventStreamParser, StreamError
-from .http import Reply, Upstream, encode_query
+from .http import PreparedRequest, Reply, Upstream, encode_query
 from .operation import Operation, percent_encode
 from .request_bodies import Body, encode_body
 
@@ -72,7 +72,8 @@ class Client:
         # Legacy API keys take the tenant from customerContext, not from the header.
         self._common_query = _encode_common_query(tenant, tuple((tracking or {}).items()))
         self._report = report
-        self._deadline = asyncio.get_running_loop().time() + deadline
+        self._clock = upstream.clock
+        self._deadline = self._clock() + deadline
         # Long deadlines are for calls without a client waiting on an open connection.
         self._slow_timeout = upstream.slow_timeout if deadline <= DEADLINE_SECONDS else deadline
         self._first_wait = first_wait
@@ -104,20 +105,16 @@ class Client:
         request = operation.build_request(arguments)
         url = self._upstream.make_url(request, self._common_query)
         body = encode_body(request, operation.content_type)
-        content = None if body is None else body.content
         key = self._make_key() if operation.needs_idempotency_key else ""
         try:
             for fresh in (False, True):
                 async with asyncio.timeout_at(self._deadline):
-                    headers = await self._headers(operation, body, key, fresh=fresh, accept="text/event-stream")
+                    prepared = await self._prepare(operation, url, body, key, fresh=fresh, accept="text/event-stream")
                 async with AsyncExitStack() as stack:
                     effect = stack.enter_context(RequestEffect(operation.read_only))
                     effect.sent = True
-                    opening = self._upstream.open_response(
-                        operation.method, url, headers, content, None, operation.name, self._requester
-                    )
                     async with asyncio.timeout_at(self._deadline):
-                        response = await stack.enter_async_context(opening)
+                        response = await stack.enter_async_context(self._upstream.open_response(prepared))
                     effect.status = response.status
                     if response.status == 401 and not fresh:
                         continue
@@ -160,28 +157,22 @@ class Client:
     async def _send_authenticated(self, operation: Operation, url: URL, body: Body | None) -> Reply:
         """Send a request, and again with a new credential after a 401, which the API sends before it does anything."""
         key = self._make_key() if operation.needs_idempotency_key else ""
-        headers = await self._headers(operation, body, key)
-        reply = await self._send_with_retries(operation, url, headers, body)
+        reply = await self._send_with_retries(operation, await self._prepare(operation, url, body, key))
         if reply.status == 401:
-            headers = await self._headers(operation, body, key, fresh=True)
-            reply = await self._send_with_retries(operation, url, headers, body)
+            prepared = await self._prepare(operation, url, body, key, fresh=True)
+            reply = await self._send_with_retries(operation, prepared)
         return reply
 
-    async def _send_with_retries(
-        self, operation: Operation, url: URL, headers: dict[str, str], body: Body | None
-    ) -> Reply:
+    async def _send_with_retries(self, operation: Operation, prepared: PreparedRequest) -> Reply:
         """Send a request, with retries if it is safe to repeat. Other writes are sent once."""
         max_timeout = self._slow_timeout if operation.slow else self._upstream.timeout
-        content = None if body is None else body.content
         error: ApiError | None = None
         with READ_ONLY if operation.read_only else RequestEffect(read_only=False) as effect:
             for attempt in count():
                 try:
                     timeout = self._exchange_timeout(max_timeout)
                     effect.sent = True
-                    reply = await self._upstream.exchange(
-                        operation.method, url, headers, content, timeout, operation.name, self._requester
-                    )
+                    reply = await self._upstream.exchange(prepared, timeout)
                     if reply.status not in RETRIED_STATUSES:
                         effect.status = reply.status
                         return reply
@@ -195,8 +186,8 @@ class Client:
         raise AssertionError("unreachable")
 
     def _exchange_timeout(self, limit: float) -> float:
-        """Return the seconds for one exchange: *limit*, or less near the deadline. Raises TimeoutError at the deadline."""
-        remaining = self._deadline - asyncio.get_running_loop().time()
+        """Return the seconds for one exchange, at most the rest of the call. Raises TimeoutError if none is left."""
+        remaining = self._deadline - self._clock()
         if remaining <= 0:
             raise TimeoutError
         return min(limit, remaining)
@@ -206,7 +197,7 @@ class Client:
         wait = error.retry_after
         if wait is None:
             wait = self._random_fraction() * min(MAX_WAIT_SECONDS, self._first_wait * 2**attempt)
-        past_deadline = asyncio.get_running_loop().time() + wait >= self._deadline
+        past_deadline = self._clock() + wait >= self._deadline
         if (open_seconds := self._upstream.breaker.retry_after_for(self._requester)) > wait:
             # The circuit is open: a retry would not be sent.
             error.retry_after = open_seconds
@@ -216,9 +207,10 @@ class Client:
         self._retries -= 1
         await asyncio.sleep(wait)
 
-    async def _headers(
-        self, operation: Operation, body: Body | None, key: str, *, fresh: bool = False, accept: str = JSON
-    ) -> dict[str, str]:
+    async def _prepare(
+        self, operation: Operation, url: URL, body: Body | None, key: str, *, fresh: bool = False, accept: str = JSON
+    ) -> PreparedRequest:
+        """Return the request with its headers. Raises ApiError if there is no credential."""
         try:
             token = await self._credential(fresh=fresh)
         except CredentialError as error:
@@ -232,7 +224,8 @@ class Client:
             headers["Idempotency-Key"] = key
         if self.tenant:
             headers["X-Tenant-Id"] = percent_encode(self.tenant)
-        return headers
+        content = None if body is None else body.content
+        return PreparedRequest(operation.name, operation.method, url, headers, content, self._requester)
 
 
 @lru_cache(maxsize=1024)

@@ -5,6 +5,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from aiohttp import (
     ClientConnectorError,
@@ -41,6 +43,17 @@ class SeveredError(ClientError):
 
     Replaces ServerDisconnectedError and ClientOSError, after which aiohttp resends GET, PUT and DELETE on its own.
     """
+
+
+class PreparedRequest(NamedTuple):
+    """A request ready to be sent: one of the operation *name*, whose outcome the circuit breaker counts for *requester*."""
+
+    name: str
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes | None
+    requester: Requester
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +116,9 @@ class Upstream:
         breaker: CircuitBreaker | None = None,
     ) -> None:
         self._http = http
-        self._base = base_url.rstrip("/")
+        base = URL(base_url.rstrip("/"), encoded=True)
+        self._scheme, self._authority, self._base_path = base.scheme, base.raw_authority, base.raw_path.rstrip("/")
+        self._base_length = len(str(base))
         self._connect_timeout = connect_timeout
         # The usual timeouts, created once.
         self._client_timeouts: dict[float | None, ClientTimeout] = {
@@ -126,45 +141,46 @@ class Upstream:
         except UnicodeEncodeError:
             raise ApiError("an argument is not valid Unicode text", kind="argument") from None
         full_query = f"{query}&{common_query}" if query and common_query else query or common_query
-        text = f"{self._base}{request.path}" + (f"?{full_query}" if full_query else "")
-        if len(text) > MAX_URL_CHARACTERS:
+        if self._base_length + len(request.path) + len(full_query) + bool(full_query) > MAX_URL_CHARACTERS:
             raise ApiError("the arguments are too long for one request", kind="argument")
-        return URL(text, encoded=True)
+        # Parsing the whole URL would take twice as long.
+        return URL.build(
+            scheme=self._scheme,
+            authority=self._authority,
+            path=self._base_path + request.path,
+            query_string=full_query,
+            encoded=True,
+        )
+
+    @cached_property
+    def clock(self) -> Callable[[], float]:
+        """The event loop's clock. Python 3.11 makes a system call to look up the loop."""
+        return asyncio.get_running_loop().time
 
     @asynccontextmanager
-    async def open_response(
-        self,
-        method: str,
-        url: URL,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: float | None,
-        name: str,
-        requester: Requester,
-    ) -> AsyncIterator[ClientResponse]:
-        """Send one request and yield its response. Any interruption closes the connection."""
-        ticket = self.breaker.enter(requester)
+    async def open_response(self, request: PreparedRequest) -> AsyncIterator[ClientResponse]:
+        """Send one request without a timeout and yield its response. Any interruption closes the connection."""
+        ticket = self.breaker.enter(request.requester)
         trace, status = CURRENT_TRACE.get(), None
-        headers = _with_span_header(headers, trace)
+        request = _with_span_header(request, trace)
         started = time.perf_counter()
         try:
             try:
-                response = await self._send(method, url, headers, body, timeout)
+                response = await self._send(request, None)
             except BaseException as error:
-                self._report_failure(ticket, error, requester, timeout, name)
+                self._report_failure(ticket, error, request, None)
                 raise
             status = response.status
-            self._report_status(ticket, status, requester, name)
+            self._report_status(ticket, status, request)
             try:
                 yield response
             finally:
                 _release(response)
         finally:
-            self._record(trace, headers, name, method, status, started)
+            self._record(trace, request, status, started)
 
-    async def _send(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, timeout: float | None
-    ) -> ClientResponse:
+    async def _send(self, request: PreparedRequest, timeout: float | None) -> ClientResponse:
+        _, method, url, headers, body, _ = request
         client_timeout = self._client_timeouts.get(timeout) or ClientTimeout(
             total=timeout, sock_connect=self._connect_timeout
         )
@@ -178,75 +194,58 @@ class Upstream:
             middlewares=MIDDLEWARES,
         )
 
-    async def exchange(
-        self,
-        method: str,
-        url: URL,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: float | None,
-        name: str,
-        requester: Requester,
-    ) -> Reply:
-        """Send one request of the operation *name* for *requester* and read the response.
+    async def exchange(self, request: PreparedRequest, timeout: float) -> Reply:
+        """Send one request and read the response, both within *timeout* seconds.
 
         Raises CircuitOpen, aiohttp.ClientError or TimeoutError.
         """
-        ticket = self.breaker.enter(requester)
+        ticket = self.breaker.enter(request.requester)
         trace, status = CURRENT_TRACE.get(), None
-        headers = _with_span_header(headers, trace)
+        request = _with_span_header(request, trace)
         started = time.perf_counter()
         try:
-            response = await self._send(method, url, headers, body, timeout)
+            response = await self._send(request, timeout)
             try:
                 content, complete = await self.read_body(response)
             finally:
                 _release(response)
             status = response.status
-            self._report_status(ticket, status, requester, name)
+            self._report_status(ticket, status, request)
             return Reply(status, response.headers, content, complete)
         except BaseException as error:
-            self._report_failure(ticket, error, requester, timeout, name)
+            self._report_failure(ticket, error, request, timeout)
             raise
         finally:
-            self._record(trace, headers, name, method, status, started)
+            self._record(trace, request, status, started)
 
-    def _record(
-        self,
-        trace: Trace | None,
-        headers: Mapping[str, str],
-        name: str,
-        method: str,
-        status: int | None,
-        started: float,
-    ) -> None:
+    def _record(self, trace: Trace | None, request: PreparedRequest, status: int | None, started: float) -> None:
         """Record a finished request in the metrics and in the trace of the incoming request."""
         if trace is not None:
             trace.count_upstream_call(status, seconds := time.perf_counter() - started)
             if trace.on_upstream_request is not None:
-                span_id = headers["traceparent"].split("-")[2]
+                span_id = request.headers["traceparent"].split("-")[2]
                 trace.on_upstream_request(
-                    UpstreamRequest(span_id, self.breaker.name, name, method, status, started, seconds)
+                    UpstreamRequest(span_id, self.breaker.name, request.name, request.method, status, started, seconds)
                 )
         self._on_status(status)
 
-    def _report_status(self, ticket: int, status: int, requester: Requester, name: str) -> None:
+    def _report_status(self, ticket: int, status: int, request: PreparedRequest) -> None:
         if status < 500:
             # Client errors, including 429, mean that the API is working.
             self.breaker.record_success(ticket)
         else:
-            self.breaker.record_failure(ticket, requester, name)
+            self.breaker.record_failure(ticket, request.requester, request.name)
 
     def _report_failure(
-        self, ticket: int, error: BaseException, requester: Requester, timeout: float | None, name: str
+        self, ticket: int, error: BaseException, request: PreparedRequest, timeout: float | None
     ) -> None:
         """Report to the breaker why there is no response."""
         if isinstance(error, ClientConnectorError) and is_local_shortage(error):
             self.breaker.record_no_outcome(ticket)
         elif isinstance(error, ClientConnectorError | ConnectionTimeoutError):
-            self.breaker.record_failure(ticket, None, name)
+            self.breaker.record_failure(ticket, None, request.name)
         elif isinstance(error, ClientError) or (isinstance(error, TimeoutError) and timeout == self.timeout):
-            self.breaker.record_failure(ticket, requester, name)
+            self.breaker.record_failure(ticket, request.requester, request.name)
         else:
             # The caller left, the operation is slow, or the call had little time left: the API did not fail.
             self.breaker.record_no_outcome(ticket)
@@ -267,11 +266,11 @@ class Upstream:
         return bytes(content if complete else content[: self.max_body]), complete
 
 
-def _with_span_header(headers: Mapping[str, str], trace: Trace | None) -> Mapping[str, str]:
-    """Return *headers*, with a new traceparent if spans are recorded."""
+def _with_span_header(request: PreparedRequest, trace: Trace | None) -> PreparedRequest:
+    """Return *request*, with a traceparent of its own when tracing is on."""
     if trace is None or trace.on_upstream_request is None:
-        return headers
-    return {**headers, "traceparent": trace.make_traceparent()}
+        return request
+    return request._replace(headers={**request.headers, "traceparent": trace.make_traceparent()})
 
 
 def _release(response: ClientResponse) -> None:

@@ -72,9 +72,13 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": _truncate(record.getMessage()),
         }
-        line |= {
-            name: _to_json_value(value) for name, value in islice(vars(record).items(), STANDARD_ATTRIBUTE_COUNT, None)
-        }
+        for name, value in islice(vars(record).items(), STANDARD_ATTRIBUTE_COUNT, None):
+            # Fast path: nearly all values are numbers and short ASCII text.
+            kind = type(value)
+            is_plain = (
+                len(value) <= MAX_TEXT_LENGTH and value.isascii() if kind is str else kind is int or kind is float
+            )
+            line[name] = value if is_plain else _to_json_value(value)
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = type(record.exc_info[1]).__name__
             line["at"] = _format_frames(record.exc_info[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from ..process.task_cancellation import cancel_tasks
@@ -38,6 +38,11 @@ class RequestRunner:
 
     def __len__(self) -> int:
         return len(self._tasks)
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop of all tasks. Python 3.11 makes a system call to look it up."""
+        return asyncio.get_running_loop()
 
     def start(self, context: RequestContext, request: Request, sink: ResponseSink) -> asyncio.Task[None]:
         """Run *request* in a task. Raise LimitExceeded, and RpcError if its id is in flight in the session."""
@@ -73,7 +78,7 @@ class RequestRunner:
         id: Id | None = None,
     ) -> asyncio.Task[None]:
         """Run *work* in a task that releases the *slots* of *owner* at its end."""
-        task = asyncio.create_task(work)
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(partial(self._on_done, owner, slots, session, id))
         return task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from typing import Protocol
 
 # Streams to serve in one iteration of the event loop. The rest follow in later iterations, so that thousands of streams
@@ -26,8 +27,6 @@ class Keepalive:
     done for it here, and nearly all responses are complete long before a keepalive is due.
     """
 
-    __slots__ = ("_due", "_interval", "_timer")
-
     def __init__(self, seconds: float) -> None:
         self._interval = seconds
         # All streams wait equally long, so the first one is due next.
@@ -42,26 +41,29 @@ class Keepalive:
         """Whether the timer is set. It stops some time after the last stream is removed."""
         return self._timer is not None
 
+    @cached_property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop of all streams. Python 3.11 makes a system call to look it up."""
+        return asyncio.get_running_loop()
+
     def add(self, stream: KeepaliveStream) -> None:
         """Start serving *stream*."""
-        loop = asyncio.get_running_loop()
-        self._due[stream] = loop.time() + self._interval
+        self._due[stream] = self.loop.time() + self._interval
         if self._timer is None:
-            self._timer = loop.call_later(self._interval, self._on_timer)
+            self._timer = self.loop.call_later(self._interval, self._on_timer)
 
     def remove(self, stream: KeepaliveStream) -> None:
         """Stop serving *stream*, if it was added."""
         self._due.pop(stream, None)
 
     def _on_timer(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            self.send_due(loop.time())
+            self.send_due(self.loop.time())
         finally:
             # Even if a stream failed, the others must still be served.
             self._timer = None
             if self._due:
-                self._timer = loop.call_at(next(iter(self._due.values())), self._on_timer)
+                self._timer = self.loop.call_at(next(iter(self._due.values())), self._on_timer)
 
     def send_due(self, now: float) -> None:
         """Serve up to MAX_STREAMS_PER_TURN streams that are due at *now*, in event loop time, or soon after."""

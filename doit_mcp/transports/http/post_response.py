@@ -154,7 +154,7 @@ class PostResponse:
     async def wait_for_response(self) -> web.StreamResponse:
         """Return the response for the handler to return, once it is known."""
         while self.response is None:
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._keepalive.loop.create_future()
             await self._waiter
         return self.response
 
@@ -262,7 +262,7 @@ class PostResponse:
     def send_keepalive(self) -> None:
         """Write a comment. The first one turns the response into a stream, so that proxies and clients keep waiting."""
         if self._keepalive_task is None or self._keepalive_task.done():
-            self._keepalive_task = asyncio.get_running_loop().create_task(
+            self._keepalive_task = self._keepalive.loop.create_task(
                 self._write(KEEPALIVE_COMMENT), context=self._context
             )
 
