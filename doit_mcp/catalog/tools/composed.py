@@ -11,6 +11,7 @@ itself is unchanged.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Required, Unpack
 
 from ...api.facts import ToolFacts
@@ -56,3 +57,15 @@ def facts_of(function: Callable[..., Any]) -> ComposedFacts:
     if facts is None:
         raise TypeError(f"{function.__module__}.{function.__qualname__}: the decorator @composed_tool is missing")
     return facts
+
+
+def composed_functions(module: ModuleType) -> tuple[Callable[..., Any], ...]:
+    """Return the functions with the decorator that *module* declares, in the order of their declaration.
+
+    Functions that it imports from other modules are not included.
+    """
+    return tuple(
+        value
+        for value in vars(module).values()
+        if hasattr(value, "composed_facts") and value.__module__ == module.__name__
+    )

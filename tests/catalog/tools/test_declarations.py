@@ -14,10 +14,12 @@ import doit_mcp.catalog
 from doit_mcp.api import AREAS
 from doit_mcp.api.facts import REVERSIBLE
 from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post
+from doit_mcp.catalog import registry
 from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.costs import trends
 from doit_mcp.catalog.employees import employee_tools
-from doit_mcp.catalog.registry import COMPOSED, all_tools
-from doit_mcp.catalog.tools.composed import composed_tool, facts_of
+from doit_mcp.catalog.registry import COMPOSED_MODULES, all_tools, composed_tools
+from doit_mcp.catalog.tools.composed import composed_functions, composed_tool, facts_of
 from doit_mcp.catalog.tools.declarations import reader_name
 from doit_mcp.catalog.tools.titles import make_title
 from doit_mcp.catalog.tools.tool import Tool
@@ -136,16 +138,26 @@ def test_a_composed_tool_has_a_toolset() -> None:
         tool_from_function(mend_pot)
 
 
-def test_every_composed_tool_is_listed() -> None:
-    """A function with the decorator is in COMPOSED of catalog/registry.py, or among the tools made elsewhere."""
-    declared: dict[str, str] = {}
-    for module in pkgutil.walk_packages(doit_mcp.catalog.__path__, "doit_mcp.catalog."):
-        for name, value in vars(importlib.import_module(module.name)).items():
-            if hasattr(value, "composed_facts") and value.__module__ == module.name:
-                declared[name] = module.name
-    assert len(declared) > 10
-    missing = [f"{module}.{name}" for name, module in declared.items() if name not in NAMED]
-    assert not missing, f"add to COMPOSED in doit_mcp/catalog/registry.py: {', '.join(missing)}"
+def test_the_modules_of_composed_tools_are_listed() -> None:
+    """A module with composed tools is in COMPOSED_MODULES, or its tools are made elsewhere."""
+    known = {module.__name__ for module in COMPOSED_MODULES}
+    missing: list[str] = []
+    for found in pkgutil.walk_packages(doit_mcp.catalog.__path__, "doit_mcp.catalog."):
+        module = importlib.import_module(found.name)
+        names = {function.__name__ for function in composed_functions(module)}
+        assert names or found.name not in known, f"remove {found.name} from COMPOSED_MODULES: it declares no tool"
+        # An operation can have the same name.
+        made = {tool.name for tool in TOOLS if tool.declared_in == f"{found.name.replace('.', '/')}.py"}
+        if unlisted := names - made:
+            missing.append(f"{found.name}, which declares {', '.join(sorted(unlisted))}")
+    assert not missing, f"add to COMPOSED_MODULES in doit_mcp/catalog/registry.py: {'; '.join(missing)}"
+
+
+def test_the_tools_of_a_module_follow_in_the_order_of_their_declaration() -> None:
+    assert [function.__name__ for function in composed_functions(trends)] == ["cost_trend", "compare_spend"]
+    # It imports the decorator and functions of other modules, but declares no tool.
+    assert composed_functions(registry) == ()
+    assert [tool.name for tool in composed_tools()] == [tool.name for tool in all_tools()][: len(composed_tools())]
 
 
 def test_a_function_without_a_declaration_is_no_tool() -> None:
@@ -224,5 +236,9 @@ def test_a_title_spells_words_as_the_description_does(tool: Tool) -> None:
 @EACH
 def test_a_title_is_made_from_the_name_or_declared(tool: Tool) -> None:
     declared = {row.name: row.title for area in AREAS.values() for row in area.operations}
-    declared |= {function.__name__: facts_of(function).get("title", "") for function in COMPOSED}
+    declared |= {
+        function.__name__: facts_of(function).get("title", "")
+        for module in COMPOSED_MODULES
+        for function in composed_functions(module)
+    }
     assert tool.title == (declared.get(tool.name) or make_title(tool.name))
