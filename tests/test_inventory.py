@@ -14,10 +14,10 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from doit_mcp.api import AREAS
+from doit_mcp.api.declaration_checks import source_file
 from doit_mcp.api.operation import Operation
 from doit_mcp.api.request_bodies import MULTIPART
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.tools.declarations import source_file
 from doit_mcp.protocol.json_schema import schema_of_function, schema_of_type
 from scripts.published_facts import read_document
 from scripts.spec_digest import make_digest, schema_fields

@@ -17,6 +17,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.costs.query_result import MAX_CSV_CHARACTERS
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.tools import tool_result
+from doit_mcp.catalog.tools.declarations import COMPOSED_TOOLSETS
 from doit_mcp.catalog.tools.sanitize import sanitize_json
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.catalog.tools.tool_factory import MAX_RESULT_SIZE_KEY
@@ -27,8 +28,6 @@ from .examples import objects, with_change
 
 TOOLS = all_tools()
 EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
-# Areas with composed tools; the API does not need to have such an area.
-COMPOSED = ("search", "insights", "discovery")
 HINTS = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
 
 
@@ -54,7 +53,7 @@ def test_a_tool_is_named_and_described(tool: Tool) -> None:
     assert tool.title and tool.title[0].isupper() and len(tool.title) <= 60
     assert 20 <= len(tool.description) <= 1024 and tool.description.endswith((".", "}"))
     assert sanitize_json(tool.description) == tool.description and tool.description.isprintable()
-    assert tool.area in {*AREAS, *COMPOSED} and tool.narrow_hint.endswith(".")
+    assert tool.area in {*AREAS, *COMPOSED_TOOLSETS} and tool.narrow_hint.endswith(".")
 
 
 @pytest.mark.requirement("A2")

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Required, Unpack
 
+from ...api.declaration_checks import check_fact_names, declaration_error
 from ...api.facts import ToolFacts
 from ...api.operation import Decorator, F
 
@@ -45,6 +46,7 @@ def composed_tool(**facts: Unpack[ComposedFacts]) -> Decorator:
     """Declare that a function is a tool, with these *facts*."""
 
     def decorate(function: F) -> F:
+        check_fact_names(function, facts, ComposedFacts.__annotations__)
         setattr(function, "composed_facts", facts)
         return function
 
@@ -55,7 +57,7 @@ def facts_of(function: Callable[..., Any]) -> ComposedFacts:
     """Return what the decorator of *function* says. Raise TypeError if it has no decorator."""
     facts: ComposedFacts | None = getattr(function, "composed_facts", None)
     if facts is None:
-        raise TypeError(f"{function.__module__}.{function.__qualname__}: the decorator @composed_tool is missing")
+        raise declaration_error(function, "needs the decorator @composed_tool")
     return facts
 
 
