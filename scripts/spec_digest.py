@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from yaml import YAMLError
+
 from .published_facts import PERMISSIONS, Json, format_document, read_document, strip_prose
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
@@ -29,8 +31,10 @@ def make_digest(document: Json) -> list[Json]:
 
     method, path, operationId, tag; parameters and body fields by name, each with type and, where they have such, in,
     required and enum; content types of the body and of each success; the permissions that its texts ask for, if any.
-    Fields in fields are "scopes[].id".
+    Fields in fields are "scopes[].id". Raise ValueError if it is no such document, or an operation lacks a member.
     """
+    if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
+        raise ValueError("is not an OpenAPI document: it has no paths")
     resolve = partial(_resolve_reference, document)
     return [
         _operation_row(path, method, item[method], item.get("parameters", []), resolve)
@@ -43,11 +47,16 @@ def make_digest(document: Json) -> list[Json]:
 def _resolve_reference(document: Json, reference: str) -> Json:
     found = document
     for step in reference.removeprefix("#/").split("/"):
-        found = found[step.replace("~1", "/").replace("~0", "~")]
+        name = step.replace("~1", "/").replace("~0", "~")
+        if name not in found:
+            raise ValueError(f"the reference {reference} leads nowhere")
+        found = found[name]
     return found
 
 
 def _operation_row(path: str, method: str, operation: Json, shared: list[Json], resolve: Resolve) -> Json:
+    if missing := [name for name in ("operationId", "tags", "responses") if operation.get(name) in (None, [])]:
+        raise ValueError(f"{method.upper()} {path} lacks {', '.join(missing)}")
     parameters = [_dereference(one, resolve) for one in (*shared, *operation.get("parameters", []))]
     row: Json = {
         "method": method.upper(),
@@ -196,7 +205,7 @@ def store_facts(document: Json) -> Json:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0: written, or nothing changed; 1: something changed."""
+    """Return 0: written, or nothing changed; 1: something changed; 2: the document cannot be used."""
     parser = argparse.ArgumentParser(prog="scripts/spec", description=__doc__)
     parser.add_argument("document", type=Path, help="an OpenAPI document of the DoiT API, YAML or JSON")
     parser.add_argument("--revision", help="the document is the JSON Schema of this MCP revision instead")
@@ -205,8 +214,13 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.diff and given.revision:
         parser.error("--diff compares documents of the DoiT API only")
-    read = read_document(given.document)
-    document = strip_prose(read) if given.revision else store_facts(read)
+    try:
+        read = read_document(given.document)
+        document = strip_prose(read) if given.revision else store_facts(read)
+    except OSError as failure:
+        return _refuse(given.document, failure.strerror or str(failure))
+    except (ValueError, YAMLError) as wrong:
+        return _refuse(given.document, " ".join(str(wrong).split()))
     stored: Path = given.data / (f"mcp-schemas/{given.revision}.json" if given.revision else "doit-api.json")
     if not given.diff:
         stored.parent.mkdir(parents=True, exist_ok=True)
@@ -216,6 +230,11 @@ def main(arguments: list[str] | None = None) -> int:
     found = list(find_differences(make_digest(read_document(stored)), make_digest(document)))
     print("\n".join(found) or "Nothing changed.")
     return 1 if found else 0
+
+
+def _refuse(document: Path, problem: str) -> int:
+    print(f"scripts/spec: {document}: {problem}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":
