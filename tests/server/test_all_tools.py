@@ -79,10 +79,8 @@ LARGE: Words = {
 COSTS = [
     Step("validate_user"),
     Step("get_cloud_overview"),
-    Step("cost_breakdown", {"groupBy": "service"}),
     Step("cost_trend", {"months": 3, "groupBy": "cloud"}),
     Step("compare_spend", {"period2": {"from": "$from", "to": "$to"}}),
-    Step("explain_cost_change"),
     Step("forecast_spend"),
     Step("run_query", {"config": LARGE}, {"handle": "handle"}),
     Step("query_result", {"handle": "$handle", "groupBy": ["project_id"]}),
@@ -92,7 +90,6 @@ COSTS = [
     Step("get_savings_summary"),
     Step("search", {"query": "budgets"}, {"hit": "results.0.id"}),
     Step("fetch", {"id": "$hit"}),
-    Step("list_dimensions"),
     Step("get_dimension", {"type": "fixed", "id": "cloud_provider"}),
     Step("get_anomalies", {}, {"anomaly": "anomalies.0.id"}),
     Step("get_anomaly", {"id": "$anomaly"}),
@@ -242,7 +239,6 @@ PEOPLE = [
     Step("get_customer"),
     Step("update_customer", {"settings": {"currency": "EUR"}}),
     Step("list_users"),
-    Step("list_roles"),
     Step("list_organizations"),
     Step("invite_user", {"email": "new@acme.example"}, {"user": "user.id"}),
     Step("update_user", USER | {"firstName": "New"}),
@@ -378,14 +374,20 @@ def dates() -> Words:
 TOOLS = with_discovery((*direct_tools(), *employee_tools()))
 
 
-def needs_step(tool: Tool) -> bool:
-    """Whether a step has to say how a tool is called. Reads without required arguments are called as they are."""
-    return tool.writes or bool(tool.input_schema.get("required"))
+def derived_step(tool: Tool) -> Step | None:
+    """The step for a read whose required arguments have a fixed set of values; other tools are in STEPS."""
+    schema = tool.input_schema
+    values = {name: schema["properties"][name].get("enum") for name in schema.get("required", ())}
+    if tool.writes or not all(values.values()):
+        return None
+    return Step(tool.name, {name: value[0] for name, value in values.items()})
 
 
 def test_every_tool_is_called() -> None:
     called = Counter(step.tool for step in STEPS)
-    missing = [f"{tool.name} ({tool.declared_in})" for tool in TOOLS if needs_step(tool) and tool.name not in called]
+    missing = [
+        f"{tool.name} ({tool.declared_in})" for tool in TOOLS if tool.name not in called and derived_step(tool) is None
+    ]
     unknown = sorted(called.keys() - {tool.name for tool in TOOLS})
     again = sorted(name for name, times in called.items() if times > 1)
     assert not missing, f"add a Step to STEPS in tests/server/test_all_tools.py for {', '.join(missing)}"
@@ -410,7 +412,8 @@ async def test_every_tool_answers_as_its_schema_says(site: Site, api: Api) -> No
     sessions = {user: await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)}
     kept = dates()
     called = {step.tool for step in STEPS}
-    for step in (*STEPS, *(Step(tool.name) for tool in TOOLS if tool.name not in called)):
+    derived = [step for tool in TOOLS if tool.name not in called and (step := derived_step(tool)) is not None]
+    for step in (*STEPS, *derived):
         sent = len(api.calls)
         answer = await sessions[step.who].post(
             site.request("tools/call", {"name": step.tool, "arguments": filled(step.arguments, kept)}), path=EVERYTHING
