@@ -21,6 +21,7 @@ from .settings_parsing import (
     redis_url,
     secrets,
     setting,
+    setting_error,
     text,
     url,
 )
@@ -177,7 +178,13 @@ class Settings:
 
     @classmethod
     def variables(cls) -> dict[str, Variable]:
-        """Return the environment variable of each field, in declaration order."""
+        """Return the environment variable of each field, in declaration order.
+
+        Raise TypeError for a field that is not declared with ``setting``.
+        """
+        for item in fields(cls):
+            if "variable" not in item.metadata:
+                raise setting_error(item.name, "setting(default, variable, parser, description) as its value")
         return {item.name: item.metadata["variable"] for item in fields(cls)}
 
     @property

@@ -22,6 +22,7 @@ DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 AUTHORITY_PATTERN = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 HOST_PATTERN = re.compile(AUTHORITY_PATTERN)
 ORIGIN_PATTERN = re.compile(rf"https?://{AUTHORITY_PATTERN}")
+NAME_PATTERN = re.compile(r"[A-Z][A-Z0-9_]*")
 NETWORK_PATTERN = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?")
 URL_PATTERN = re.compile(rf"https?://{AUTHORITY_PATTERN}(?:/[!$&-;=@-Z_a-z~%]*)?")
 # User, password and database number are optional.
@@ -54,18 +55,34 @@ class Variable:
 
 
 def setting(
-    default: object, name: str, parse: Callable[[str], object], description: str, *, is_secret: bool = False
+    default: object,
+    name: str = "",
+    parse: Callable[[str], object] | None = None,
+    description: str = "",
+    *,
+    is_secret: bool = False,
 ) -> Any:
     """Declare a dataclass field that is read from the environment variable *name*.
 
-    *parse* is one of the parsers of this module. A secret is not a flag, appears in no error or repr, and can
-    also be read from a file.
+    *parse* raises ValueError with what the text must be. A secret is not a flag, appears in no error or repr, and can
+    also be read from a file. Raise TypeError if an argument is missing.
     """
+    if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
+        raise setting_error(f"with the default {default!r}", "an environment variable as its second argument")
+    if not callable(parse):
+        raise setting_error(name, "a parser as its third argument, such as Integer(0, 300)")
+    if not isinstance(description, str) or not description.strip():
+        raise setting_error(name, "a description as its fourth argument, for --help and the docs")
     return field(
         default=default,
         repr=not is_secret,
         metadata={"variable": Variable(name, parse, description, default, is_secret)},
     )
+
+
+def setting_error(name: str, missing: str) -> TypeError:
+    """Return the error for the declaration of a setting that lacks something."""
+    return TypeError(f"doit_mcp/settings.py: the setting {name} needs {missing}")
 
 
 @dataclass(frozen=True, slots=True)

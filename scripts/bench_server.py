@@ -159,7 +159,7 @@ def make_application(settings: Settings, options: argparse.Namespace) -> web.App
 async def run_dependencies(base: str, options: argparse.Namespace) -> AsyncIterator[Settings]:
     """Settings for an identity provider and an API, which run for the duration of the block."""
     if options.inputs is not None:
-        urls = json.loads((options.inputs / "urls.json").read_text())
+        urls = json.loads((options.inputs / "places.json").read_text())
         yield replace(
             Settings(exchange_secret=SECRET) if options.usual_limits else SETTINGS,
             resource_url=urls["audience"].removesuffix("/mcp"),

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from yaml import YAMLError
+
 from .published_facts import PERMISSIONS, Json, format_document, read_document, strip_prose
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
@@ -27,10 +29,12 @@ Resolve = Callable[[str], Json]
 def make_digest(document: Json) -> list[Json]:
     """A row for each operation of an OpenAPI 3.0 document, in its order.
 
-    method, path, operationId, tag; parameters and body fields by name, each with type and, if present, in,
-    required and enum; content types of the body and of each success; the permissions that its texts require, if any.
-    Nested fields have names such as "scopes[].id".
+    method, path, operationId, tag; parameters and body fields by name, each with type and, where they have such, in,
+    required and enum; content types of the body and of each success; the permissions that its texts ask for, if any.
+    Fields in fields are "scopes[].id". Raise ValueError if it is no such document, or an operation lacks a member.
     """
+    if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
+        raise ValueError("is not an OpenAPI document: it has no paths")
     resolve = partial(_resolve_reference, document)
     return [
         _operation_row(path, method, item[method], item.get("parameters", []), resolve)
@@ -43,11 +47,16 @@ def make_digest(document: Json) -> list[Json]:
 def _resolve_reference(document: Json, reference: str) -> Json:
     part = document
     for step in reference.removeprefix("#/").split("/"):
-        part = part[step.replace("~1", "/").replace("~0", "~")]
+        name = step.replace("~1", "/").replace("~0", "~")
+        if name not in part:
+            raise ValueError(f"the reference {reference} leads nowhere")
+        part = part[name]
     return part
 
 
 def _operation_row(path: str, method: str, operation: Json, shared: list[Json], resolve: Resolve) -> Json:
+    if missing := [name for name in ("operationId", "tags", "responses") if operation.get(name) in (None, [])]:
+        raise ValueError(f"{method.upper()} {path} lacks {', '.join(missing)}")
     parameters = [_dereference(parameter, resolve) for parameter in (*shared, *operation.get("parameters", []))]
     row: Json = {
         "method": method.upper(),
@@ -198,7 +207,7 @@ def store_facts(document: Json) -> Json:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns 1 if --diff found differences, otherwise 0."""
+    """Return 0: written, or nothing changed; 1: something changed; 2: the document cannot be used."""
     parser = argparse.ArgumentParser(prog="scripts/spec", description=__doc__)
     parser.add_argument("document", type=Path, help="an OpenAPI document of the DoiT API, YAML or JSON")
     parser.add_argument("--revision", help="the document is the JSON Schema of this MCP revision instead")
@@ -207,8 +216,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.diff and options.revision:
         parser.error("--diff compares documents of the DoiT API only")
-    source = read_document(options.document)
-    document = strip_prose(source) if options.revision else store_facts(source)
+    try:
+        source = read_document(options.document)
+        document = strip_prose(source) if options.revision else store_facts(source)
+    except OSError as error:
+        return _refuse(options.document, error.strerror or str(error))
+    except (ValueError, YAMLError) as error:
+        return _refuse(options.document, " ".join(str(error).split()))
     stored: Path = options.data / (f"mcp-schemas/{options.revision}.json" if options.revision else "doit-api.json")
     if not options.diff:
         stored.parent.mkdir(parents=True, exist_ok=True)
@@ -218,6 +232,11 @@ def main(arguments: list[str] | None = None) -> int:
     differences = list(find_differences(make_digest(read_document(stored)), make_digest(document)))
     print("\n".join(differences) or "Nothing changed.")
     return 1 if differences else 0
+
+
+def _refuse(document: Path, problem: str) -> int:
+    print(f"scripts/spec: {document}: {problem}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

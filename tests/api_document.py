@@ -60,6 +60,27 @@ def problems(method: str, path: str, status: int, content_type: str, body: bytes
     return [f"{list(error.instance_path)}: {error.message}" for error in validator.iter_errors(json.loads(body))]
 
 
+def request_problems(method: str, path: str, body: bytes) -> list[str]:
+    """List how the body of a request violates the document; bodies other than JSON only have to be declared."""
+    operation = operation_of(method, path)
+    declared = _followed(document()["paths"][operation[1]][method.lower()].get("requestBody", {}))
+    if not declared:
+        return [f"there should be no body, not {body[:80]!r}"] if body else []
+    if not body:
+        return ["the body is missing"] if declared.get("required") else []
+    validator = _body_validator(*operation)
+    if validator is None:
+        return []
+    return [f"{list(error.instance_path)}: {error.message}" for error in validator.iter_errors(json.loads(body))]
+
+
+@lru_cache
+def _body_validator(method: str, path: str) -> jsonschema_rs.Validator | None:
+    declared = document()["paths"][path][method.lower()]["requestBody"]
+    contents = _contents(_followed(declared))
+    return next((validator for kind, validator in contents.items() if kind.endswith("json")), None)
+
+
 @lru_cache
 def _validators(method: str, path: str) -> dict[str, dict[str, jsonschema_rs.Validator]]:
     declared = document()["paths"][path][method.lower()]["responses"]

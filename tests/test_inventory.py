@@ -14,10 +14,10 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from doit_mcp.api import AREAS
+from doit_mcp.api.declaration_checks import source_file
 from doit_mcp.api.operation import Operation
 from doit_mcp.api.request_bodies import MULTIPART
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.tools.declarations import source_file
 from doit_mcp.protocol.json_schema import schema_of_function, schema_of_type
 from scripts.published_facts import read_document
 from scripts.spec_digest import make_digest, schema_fields
@@ -79,7 +79,9 @@ def key(row: Operation) -> tuple[str, str]:
 def test_every_operation_is_declared() -> None:
     missing = ROWS.keys() - {key(row) for row in DECLARED}
     found = Counter(ROWS[one]["tag"] for one in missing)
-    assert found == PENDING, listed(f"{ROWS[one]['tag']}: {' '.join(one)}" for one in missing)
+    assert found == PENDING, listed(
+        f"declare {' '.join(one)} in doit_mcp/api/areas (area {ROWS[one]['tag']} of the document)" for one in missing
+    )
 
 
 def test_nothing_is_declared_that_is_not_there() -> None:
@@ -104,10 +106,15 @@ def test_every_declared_operation_is_a_tool() -> None:
 def test_parameters_are_those_of_the_document(declared: Operation) -> None:
     row = ROWS[key(declared)]
     places = {name: facts["in"] for name, facts in row["parameters"].items() if facts["in"] != "header"}
-    assert places == dict.fromkeys(declared.placeholders, "path") | dict.fromkeys(declared.parameters, "query")
-    assert declared.needs_idempotency_key == ("Idempotency-Key" in row["parameters"])
+    placed = dict.fromkeys(declared.placeholders, "path") | dict.fromkeys(declared.parameters, "query")
+    assert places == placed, (
+        f"{place(declared)} has the parameters {placed}; the document has {places}. Fields of the body are unpacked from"
+        " a TypedDict"
+    )
+    needs_key = "Idempotency-Key" in row["parameters"]
+    assert declared.needs_idempotency_key == needs_key, f"{place(declared)} needs needs_idempotency_key={needs_key}"
     problems = list(mistakes(row["operationId"], *parameters_of(declared)))
-    assert not problems, listed(problems)
+    assert not problems, f"{place(declared)}: {listed(problems)}"
 
 
 @EACH
@@ -115,16 +122,19 @@ def test_the_body_is_that_of_the_document(declared: Operation) -> None:
     row = ROWS[key(declared)]
     problems = list(mistakes(row["operationId"], *fields_in(declared)))
     if row.get("body", {}).get("fields"):
-        assert declared.has_body and declared.content_type == row["body"]["media"]
+        media = row["body"]["media"]
+        assert declared.has_body, f"{place(declared)} needs **body: Unpack[...] with the fields of the body"
+        assert declared.content_type == media, f"{place(declared)} needs content_type={media!r} in its decorator"
     else:
-        assert not declared.has_body
-    assert not problems, listed(problems)
+        assert not declared.has_body, f"{place(declared)} has a body, but the document has none"
+    assert not problems, f"{place(declared)}: {listed(problems)}"
 
 
 @EACH
 def test_streams_are_read_as_streams(declared: Operation) -> None:
     success = [media for types in ROWS[key(declared)]["success"].values() for media in types]
-    assert declared.stream == ("text/event-stream" in success)
+    streams = "text/event-stream" in success
+    assert declared.stream == streams, f"{place(declared)} needs stream={streams} in its decorator"
 
 
 @EACH
@@ -132,9 +142,13 @@ def test_permissions_of_the_document_are_declared(declared: Operation) -> None:
     said = letters(declared.facts.get("permission", ""))
     missing = [name for name in ROWS[key(declared)].get("permissions", ()) if letters(name) not in said]
     assert not missing, (
-        f"{source_file(declared.function)}: {declared.name} needs permission= in its decorator: the document asks for"
-        f" {', '.join(missing)}"
+        f"{place(declared)} needs permission= in its decorator: the document asks for {', '.join(missing)}"
     )
+
+
+def place(declared: Operation) -> str:
+    """Return the file and the name of a declaration."""
+    return f"{source_file(declared.function)}: {declared.name}"
 
 
 def letters(text: str) -> str:

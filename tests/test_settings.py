@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
+import re
+from collections import Counter
+from dataclasses import FrozenInstanceError, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import doit_mcp
 from doit_mcp.settings import WEB_CLIENT_ORIGINS, BadSettings, Settings
-from doit_mcp.settings_parsing import LOOPBACK_HOSTS, Integer, url
+from doit_mcp.settings_parsing import LOOPBACK_HOSTS, Integer, setting, url
 
 VARIABLES = {declared.name: declared for declared in Settings.variables().values()}
 FIELDS = {declared.name: field for field, declared in Settings.variables().items()}
@@ -78,8 +81,64 @@ def test_each_variable(variable: str, text: str, value: Any) -> None:
 
 
 def test_all_variables_are_tested() -> None:
-    assert {variable for variable, _, _ in GIVEN} == set(VARIABLES)
-    assert len(VARIABLES) == len(fields(Settings))
+    given = {variable for variable, _, _ in GIVEN}
+    missing, unknown = sorted(set(VARIABLES) - given), sorted(given - set(VARIABLES))
+    assert not missing, f"add a value of {', '.join(missing)} to GIVEN in tests/test_settings.py"
+    assert not unknown, f"doit_mcp/settings.py declares no {', '.join(unknown)}: remove it from GIVEN"
+    again = [name for name, times in Counter(one.name for one in Settings.variables().values()).items() if times > 1]
+    assert not again, f"doit_mcp/settings.py: several settings have the variable {', '.join(again)}"
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_default_is_a_value_that_the_variable_can_have(variable: str) -> None:
+    declared = VARIABLES[variable]
+    if declared.default_text:
+        assert declared.parse(declared.default_text) == declared.default, (
+            f"doit_mcp/settings.py: the parser of {variable} does not accept its default {declared.default!r}"
+        )
+
+
+USED = {
+    name
+    for path in Path(doit_mcp.__file__).parent.rglob("*.py")
+    for name in re.findall(r"\.(\w+)", path.read_text("utf-8"))
+}
+
+
+@pytest.mark.parametrize("field", FIELDS.values())
+def test_a_setting_is_used(field: str) -> None:
+    assert field in USED, (
+        f"doit_mcp/settings.py: nothing uses the setting {field}: pass it to the part that needs it, in"
+        " doit_mcp/transports/http/app.py"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((25,), "with the default 25 needs an environment variable as its second argument"),
+        ((25, Integer(0, 9), "Time"), "with the default 25 needs an environment variable as its second argument"),
+        ((25, "drain"), "with the default 25 needs an environment variable as its second argument"),
+        ((25, "DRAIN"), "DRAIN needs a parser as its third argument, such as Integer(0, 300)"),
+        ((25, "DRAIN", "Time"), "DRAIN needs a parser as its third argument, such as Integer(0, 300)"),
+        ((25, "DRAIN", Integer(0, 9)), "DRAIN needs a description as its fourth argument, for --help and the docs"),
+        ((25, "DRAIN", Integer(0, 9), " "), "DRAIN needs a description as its fourth argument"),
+        ((25, "DRAIN", Integer(0, 9), None), "DRAIN needs a description as its fourth argument"),
+    ],
+)
+def test_a_declaration_that_lacks_something_is_an_error(arguments: tuple[Any, ...], problem: str) -> None:
+    with pytest.raises(TypeError, match=f"^{re.escape(f'doit_mcp/settings.py: the setting {problem}')}"):
+        setting(*arguments)
+
+
+def test_every_field_is_declared_as_a_setting() -> None:
+    @dataclass(frozen=True)
+    class More(Settings):
+        extra: int = 5
+
+    said = r"^doit_mcp/settings.py: the setting extra needs setting\(default, variable, parser, description\) as its"
+    with pytest.raises(TypeError, match=said):
+        More.variables()
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\t"])
@@ -313,7 +372,8 @@ def test_n22_another_process_gets_what_was_read_and_not_the_file(
 @pytest.mark.requirement("N22")
 def test_n22_only_secrets_come_from_files() -> None:
     assert Settings.from_environment({"DOIT_MCP_PORT_FILE": "/nowhere"}) == Settings()
-    assert [declared.name for declared in VARIABLES.values() if declared.is_secret] == list(FILES)
+    secret = [declared.name for declared in VARIABLES.values() if declared.is_secret]
+    assert secret == list(FILES), "list the settings with is_secret=True in FILES in tests/test_settings.py"
 
 
 @pytest.mark.requirement("N22")

@@ -153,6 +153,44 @@ def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureF
     assert stored.read_text("utf-8") == before
 
 
+def lacking(member: str) -> str:
+    """Return a document with an operation that lacks a member."""
+    document = copy.deepcopy(DOCUMENT)
+    del document["paths"]["/things/{id}"]["put"][member]
+    return json.dumps(document, default=str)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("missing.yml", None, "No such file or directory"),
+        ("bad.yml", "a: [", "while parsing a flow node"),
+        ("bad.json", "{", "Expecting property name enclosed in double quotes"),
+        ("binary.json", "\udcff", "'utf-8' codec can't decode byte 0xff"),
+        ("list.yml", "- a", "is not an OpenAPI document: it has no paths"),
+        ("schema.json", '{"$defs": {}}', "is not an OpenAPI document: it has no paths"),
+        ("nameless.json", lacking("operationId"), "PUT /things/{id} lacks operationId"),
+        ("silent.json", lacking("responses"), "PUT /things/{id} lacks responses"),
+        (
+            "reference.json",
+            json.dumps(DOCUMENT, default=str).replace("schemas/Thing", "schemas/Other"),
+            "the reference #/components/schemas/Other leads nowhere",
+        ),
+    ],
+)
+def test_a_document_that_cannot_be_used_is_one_line_on_stderr(
+    name: str, text: str | None, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / name
+    if text is not None:
+        document.write_text(text, "utf-8", "surrogateescape")
+    assert main([str(document), "--data", str(tmp_path / "data")]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and not (tmp_path / "data").exists()
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"scripts/spec: {document}: {problem}")
+
+
 def test_the_command_stores_the_schema_of_a_revision(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     schema = tmp_path / "schema.json"
     schema.write_text(json.dumps({"$defs": {"Tool": {"description": "A tool.", "type": "object"}}}), "utf-8")

@@ -27,6 +27,8 @@ and which method reads the object that it changes.
         \"\"\"Change a label.\"\"\"
         ...
 
+A declaration that lacks something raises TypeError when it is imported (declaration_checks.py).
+
 The return annotation is the tool's output schema: JsonObject alone for an object or page without described fields,
 ``Annotated[JsonObject, Record]`` with a TypedDict (total=False) for fields worth naming, ``list[JsonObject]`` for a
 bare list. A response of another type raises ApiError; a write may also return an empty response (None).
@@ -41,13 +43,13 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, Unpack, cast, get_
 from urllib.parse import quote
 
 from ..protocol.json_schema import JsonObject
+from .declaration_checks import check_fact_names, check_signature, declaration_error
 from .errors import ApiError
 from .facts import OperationFacts, ToolFacts
 
 HttpMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = dict[str, str | list[str]]
 F = TypeVar("F", bound=Callable[..., Any])
-
 
 PLACEHOLDER = re.compile(r"{(\w+)}")
 UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
@@ -180,8 +182,10 @@ class Area:
 
 
 def operation_of(method: Callable[..., Any]) -> Operation:
-    """Return the operation that *method* declares or offers. Raise AttributeError for any other function."""
-    operation: Operation = getattr(method, "operation")
+    """Return the operation that *method* declares or offers. Raise TypeError for any other function."""
+    operation: Operation | None = getattr(method, "operation", None)
+    if operation is None:
+        raise declaration_error(method, "is not an operation: it needs a decorator such as @get")
     return operation
 
 
@@ -190,6 +194,7 @@ def make_operation(
 ) -> Operation:
     """Return the operation of a declaring method; its signature defines the query and whether there is a body."""
     placeholders = tuple(PLACEHOLDER.findall(path))
+    check_signature(function, placeholders)
     parameters = signature(function).parameters.values()
     return Operation(
         name=function.__name__,
@@ -220,7 +225,10 @@ def description_of(function: Callable[..., Any]) -> str:
 def _declare(
     method: HttpMethod, path: str, facts: OperationFacts, *, read_only: bool = False, stream: bool = False
 ) -> Decorator:
+    own_keywords = ("read_only", "stream") if method == "POST" else ()
+
     def decorate(function: F) -> F:
+        check_fact_names(function, facts, (*OperationFacts.__annotations__, *own_keywords))
         row = replace(make_operation(function, method, path, read_only, stream), **_operation_fields(facts))
         row = replace(row, parameters=tuple(name for name in row.parameters if name != row.body_argument))
         expected = answer_type(function)
@@ -257,6 +265,7 @@ def offers(declaration: Callable[..., Any]) -> Decorator:
     """
 
     def decorate(function: F) -> F:
+        check_signature(function)
         row = operation_of(declaration)
         own = replace(row, name=function.__name__, description=description_of(function), function=function)
         setattr(function, "operation", own)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from ..api import AREAS
 from ..protocol.jsonrpc import JsonObject
-from .assistants import ask_ava_streaming, build_cloud_flow, refine_cloudflow
+from . import assistants
 from .call import Call
-from .costs.breakdown import cost_breakdown
-from .costs.change import explain_cost_change
-from .costs.forecast import forecast_spend
-from .costs.overview import get_cloud_overview
-from .costs.query_result import query_result
-from .costs.savings import get_savings_summary, list_optimization_recommendations
-from .costs.trends import compare_spend, cost_trend
+from .costs import breakdown, change, forecast, overview, query_result, savings, trends
 from .discovery.tools import with_discovery
-from .search.tools import fetch, search
+from .search import tools as search
+from .tools.composed import composed_functions
 from .tools.localized_display import with_localized_display
 from .tools.permissions import with_permission_hint
 from .tools.result_handles import with_declared_handle
@@ -29,13 +23,17 @@ from .writes.confirmation import always_confirms, find_reader, with_confirmation
 from .writes.deduplication import with_commit, with_deduplication
 from .writes.receipt_verification import verifier_for
 
-COMPOSED: tuple[Callable[..., Awaitable[Any]], ...] = (
-    *(get_cloud_overview, cost_breakdown, cost_trend, compare_spend, explain_cost_change, forecast_spend, query_result),
-    *(list_optimization_recommendations, get_savings_summary),
-    *(search, fetch),
-    *(refine_cloudflow, build_cloud_flow, ask_ava_streaming),
+COMPOSED_MODULES = (
+    *(overview, breakdown, trends, change, forecast, query_result, savings),
+    *(search, assistants),
 )
-"""The composed tools, in listing order. One with the name of an operation replaces that operation."""
+"""The modules of the composed tools, in listing order. A module's tools follow in the order of their declaration."""
+
+
+@cache
+def composed_tools() -> tuple[Tool, ...]:
+    """Return the composed tools in listing order. One with the name of an operation replaces that operation."""
+    return tuple(tool_from_function(function) for module in COMPOSED_MODULES for function in composed_functions(module))
 
 
 def with_declared_extras(tool: Tool) -> Tool:
@@ -86,7 +84,7 @@ def with_canonical_arguments(tool: Tool) -> Tool:
 @cache
 def direct_tools() -> tuple[Tool, ...]:
     """Return every tool except the discovery tools, in a stable order: composed tools first, then by area."""
-    composed = tuple(tool_from_function(function) for function in COMPOSED)
+    composed = composed_tools()
     names = {tool.name for tool in composed}
     operations = (
         tool_from_operation(operation, area)

@@ -17,6 +17,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.costs.query_result import MAX_CSV_CHARACTERS
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.tools import tool_result
+from doit_mcp.catalog.tools.declarations import COMPOSED_TOOLSETS
 from doit_mcp.catalog.tools.sanitize import sanitize_json
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.catalog.tools.tool_factory import MAX_RESULT_SIZE_KEY
@@ -27,8 +28,6 @@ from .examples import objects, with_change
 
 TOOLS = all_tools()
 EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
-# Areas with composed tools; the API does not need to have such an area.
-COMPOSED = ("search", "insights", "discovery")
 HINTS = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
 
 
@@ -50,11 +49,21 @@ def schemas(schema: Any) -> Iterator[dict[str, Any]]:
 @pytest.mark.requirement("A1", "M61")
 @EACH
 def test_a_tool_is_named_and_described(tool: Tool) -> None:
-    assert re.fullmatch(r"[a-z][a-z0-9_]{2,39}", tool.name)
-    assert tool.title and tool.title[0].isupper() and len(tool.title) <= 60
-    assert 20 <= len(tool.description) <= 1024 and tool.description.endswith((".", "}"))
+    where = f"{tool.declared_in}: {tool.name}"
+    assert re.fullmatch(r"[a-z][a-z0-9_]{2,39}", tool.name), (
+        f"{where} needs a name in snake case, of 3 to 40 characters"
+    )
+    assert tool.title and tool.title[0].isupper() and len(tool.title) <= 60, f"{where} needs title= in its decorator"
+    assert 20 <= len(tool.description) <= 1024 and tool.description.endswith((".", "}")), (
+        f"{where} needs a docstring of 20 to 1024 characters that ends with a period: it is the tool's description"
+    )
+    lists = [name for name, schema in (tool.output_schema or {})["properties"].items() if schema.get("type") == "array"]
+    assert tool.rows_key or tool.verb != "list" or len(lists) != 1, (
+        f"{where} needs items={lists[0]!r} (rows_key= for a composed tool) in its decorator: it holds the rows"
+    )
     assert sanitize_json(tool.description) == tool.description and tool.description.isprintable()
-    assert tool.area in {*AREAS, *COMPOSED} and tool.narrow_hint.endswith(".")
+    assert tool.area in {*AREAS, *COMPOSED_TOOLSETS}
+    assert tool.narrow_hint.endswith("."), f"{where} needs a sentence with a period in narrow_hint="
 
 
 @pytest.mark.requirement("A2")
@@ -137,7 +146,9 @@ def test_empty_answers_and_receipts_fit_the_output_schema(tool: Tool) -> None:
 @pytest.mark.requirement("A1", "M103")
 def test_names_are_different_and_the_order_is_fixed() -> None:
     names = [tool.name for tool in TOOLS]
-    assert len(set(names)) == len(names) and all_tools() is TOOLS
+    again = sorted({name for name in names if names.count(name) > 1})
+    assert not again, f"several tools are called {', '.join(again)}"
+    assert all_tools() is TOOLS
     assert names[:2] == ["get_cloud_overview", "cost_breakdown"]
 
 
@@ -209,7 +220,9 @@ ODD = st.recursive(
 @given(odd=ODD)
 async def test_whatever_the_api_answers_is_a_result_or_a_clean_error(tool: Tool, odd: Any) -> None:
     arguments = least(tool)
-    assert tool.argument_problems(arguments) == []
+    assert tool.argument_problems(arguments) == [], (
+        f"{tool.name}: add arguments for a call to LEAST in tests/catalog/test_registry.py"
+    )
     api = Recorder(odd if tool.name not in STREAMED else [odd] if isinstance(odd, dict) else [])
     try:
         result = await tool.run(Caller(api), arguments)

@@ -28,12 +28,10 @@ from doit_mcp.api.value_kinds import (
     annotation_parts,
     declared_members,
 )
-from doit_mcp.catalog import registry
 from doit_mcp.catalog.discovery.tools import AREA as DISCOVERY
 from doit_mcp.catalog.employees import employee_tools
-from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.registry import all_tools, composed_tools
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
-from doit_mcp.catalog.tools.tool_factory import tool_from_function
 from doit_mcp.protocol.json_schema import record_hints
 from tests.api.recorder import Recorder
 
@@ -42,7 +40,7 @@ from .caller import Caller
 from .conftest import Ask
 
 COMPOSED = (
-    *(tool_from_function(function) for function in registry.COMPOSED),
+    *composed_tools(),
     *employee_tools(),
     *(tool for tool in all_tools() if tool.area == DISCOVERY),
 )

@@ -11,8 +11,10 @@ itself is unchanged.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Required, Unpack
 
+from ...api.declaration_checks import check_fact_names, declaration_error
 from ...api.facts import ToolFacts
 from ...api.operation import Decorator, F
 
@@ -44,6 +46,7 @@ def composed_tool(**facts: Unpack[ComposedFacts]) -> Decorator:
     """Declare that a function is a tool, with these *facts*."""
 
     def decorate(function: F) -> F:
+        check_fact_names(function, facts, ComposedFacts.__annotations__)
         setattr(function, "composed_facts", facts)
         return function
 
@@ -54,5 +57,17 @@ def facts_of(function: Callable[..., Any]) -> ComposedFacts:
     """Return what the decorator of *function* says. Raise TypeError if it has no decorator."""
     facts: ComposedFacts | None = getattr(function, "composed_facts", None)
     if facts is None:
-        raise TypeError(f"{function.__module__}.{function.__qualname__}: the decorator @composed_tool is missing")
+        raise declaration_error(function, "needs the decorator @composed_tool")
     return facts
+
+
+def composed_functions(module: ModuleType) -> tuple[Callable[..., Any], ...]:
+    """Return the functions with the decorator that *module* declares, in the order of their declaration.
+
+    Functions that it imports from other modules are not included.
+    """
+    return tuple(
+        value
+        for value in vars(module).values()
+        if hasattr(value, "composed_facts") and value.__module__ == module.__name__
+    )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...api import AREAS
+from ...api.declaration_checks import declaration_error, suggest_name
 from ...api.facts import Reader, ToolFacts, Unconfirmed
 from ...api.operation import operation_of
+from ...api.value_kinds import amounts_without_currency, declared_members
 from ...protocol.json_schema import record_hints
 
-
-def source_file(function: Callable[..., Any]) -> str:
-    """Return the path in the repository of the file that declares *function*."""
-    return f"{function.__module__.replace('.', '/')}.py"
+COMPOSED_TOOLSETS = ("search", "discovery", "employees")
+"""Toolsets of composed tools only, without an area of the API."""
 
 
 def check_write_facts(function: Callable[..., Any], facts: ToolFacts, *, changes_existing: bool, risky: bool) -> None:
@@ -42,15 +43,40 @@ def check_write_facts(function: Callable[..., Any], facts: ToolFacts, *, changes
 def check_rows_key(function: Callable[..., Any], fact: str, key: str, record: type | None) -> None:
     """Raise TypeError if the member that holds the rows of a result is not a member of its TypedDict *record*."""
     if key and record is not None and key not in record_hints(record):
-        raise TypeError(
-            f"{source_file(function)}: {function.__name__} has {fact}={key!r} in its decorator, but {record.__name__} has"
-            f" no such member. Available: {', '.join(record_hints(record))}"
+        raise declaration_error(
+            function,
+            f"has {fact}={key!r} in its decorator, but {record.__name__} has no such member. "
+            + suggest_name(key, record_hints(record)),
         )
+
+
+def check_currencies(function: Callable[..., Any], record: type | None) -> None:
+    """Raise TypeError if a result of type *record* has an amount of money without the code of its currency."""
+    if record is not None and (amounts := list(amounts_without_currency(declared_members(record)))):
+        raise declaration_error(
+            function,
+            f"returns Money without a currency: {', '.join(amounts)}. Add a member with CurrencyCode, such as"
+            f" currency: ResultCurrency, to {record.__name__} or beside the amount",
+        )
+
+
+def check_area(function: Callable[..., Any], facts: Mapping[str, Any]) -> None:
+    """Raise TypeError if the composed tool *function* names no toolset, or one that does not exist."""
+    if "area" not in facts:
+        raise missing(function, "area", "the toolset that lists it")
+    area = facts["area"]
+    if area in AREAS:
+        return
+    if area not in COMPOSED_TOOLSETS:
+        known = suggest_name(area, (*AREAS, *COMPOSED_TOOLSETS))
+        raise declaration_error(function, f"has the unknown toolset area={area!r} in its decorator. {known}")
+    if "search_hint" not in facts:
+        raise missing(function, "search_hint", "the words by which clients find it")
 
 
 def missing(function: Callable[..., Any], fact: str, meaning: str) -> TypeError:
     """Return the error for a declaration without a *fact*."""
-    return TypeError(f"{source_file(function)}: {function.__name__} needs {fact}= in its decorator: {meaning}")
+    return declaration_error(function, f"needs {fact}= in its decorator: {meaning}")
 
 
 def always_asks(facts: ToolFacts) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 
 from ...api import AREAS, Doit
 from ...api.common_types import ListPage, WriteResult
+from ...api.declaration_checks import check_signature, declaration_error, source_file
 from ...api.facts import ToolFacts
 from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, marked_arguments, marked_paths
 from ...api.operation import Operation, description_of
@@ -17,7 +18,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..writes.empty_updates import find_update_fields
 from .composed import facts_of
-from .declarations import check_rows_key, check_write_facts, missing, source_file
+from .declarations import check_area, check_currencies, check_rows_key, check_write_facts
 from .titles import make_title, status_texts
 from .tool import (
     DEADLINE_SECONDS,
@@ -85,10 +86,12 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
     Raise TypeError for a declaration that lacks a fact.
     """
     declared = facts_of(function)
+    check_signature(function)
     first = next(iter(inspect.signature(function).parameters))
-    takes_doit = get_type_hints(function)[first] is Doit
-    if "area" not in declared:
-        raise missing(function, "area", "the toolset that lists it")
+    takes_doit = get_type_hints(function).get(first) is Doit
+    if not takes_doit and get_type_hints(function).get(first) is not Call:
+        raise declaration_error(function, "needs call: Call or doit: Doit as its first parameter")
+    check_area(function, declared)
     rows_key, writes = declared.get("rows_key", ""), declared.get("writes", False)
     record = result_record(function)
     check_rows_key(function, "rows_key", rows_key, record)
@@ -144,6 +147,7 @@ def _make_tool(
     name = function.__name__
     title = title or make_title(name)
     schema = schema_of_function(function)
+    check_currencies(function, result_type)
     writes, outward = not annotations["readOnlyHint"], annotations["openWorldHint"]
     reaches = marked_paths(function) if writes else ()
     mentions = marked_paths(function, TEXT_WITH_LINKS) if writes else ()

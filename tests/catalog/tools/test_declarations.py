@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import pytest
 
@@ -14,10 +14,14 @@ import doit_mcp.catalog
 from doit_mcp.api import AREAS
 from doit_mcp.api.facts import REVERSIBLE
 from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post
+from doit_mcp.api.value_kinds import Members, Money
+from doit_mcp.catalog import registry
 from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.costs import trends
+from doit_mcp.catalog.currencies import ResultCurrency
 from doit_mcp.catalog.employees import employee_tools
-from doit_mcp.catalog.registry import COMPOSED, all_tools
-from doit_mcp.catalog.tools.composed import composed_tool, facts_of
+from doit_mcp.catalog.registry import COMPOSED_MODULES, all_tools, composed_tools
+from doit_mcp.catalog.tools.composed import composed_functions, composed_tool, facts_of
 from doit_mcp.catalog.tools.declarations import reader_name
 from doit_mcp.catalog.tools.titles import make_title
 from doit_mcp.catalog.tools.tool import Tool
@@ -136,23 +140,118 @@ def test_a_composed_tool_has_a_toolset() -> None:
         tool_from_function(mend_pot)
 
 
-def test_every_composed_tool_is_listed() -> None:
-    """A function with the decorator is in COMPOSED of catalog/registry.py, or among the tools made elsewhere."""
-    declared: dict[str, str] = {}
-    for module in pkgutil.walk_packages(doit_mcp.catalog.__path__, "doit_mcp.catalog."):
-        for name, value in vars(importlib.import_module(module.name)).items():
-            if hasattr(value, "composed_facts") and value.__module__ == module.name:
-                declared[name] = module.name
-    assert len(declared) > 10
-    missing = [f"{module}.{name}" for name, module in declared.items() if name not in NAMED]
-    assert not missing, f"add to COMPOSED in doit_mcp/catalog/registry.py: {', '.join(missing)}"
+@pytest.mark.parametrize(
+    ("area", "facts", "problem"),
+    [
+        ("report", {}, "has the unknown toolset area='report' in its decorator. Did you mean reports?"),
+        (
+            "serch",
+            {"search_hint": "Pots"},
+            "has the unknown toolset area='serch' in its decorator. Did you mean search?",
+        ),
+        ("search", {}, "needs search_hint= in its decorator: the words by which clients find it"),
+    ],
+)
+def test_the_toolset_of_a_composed_tool_exists(area: str, facts: dict[str, Any], problem: str) -> None:
+    @composed_tool(area=area, **facts)
+    async def mend_pot(call: Call) -> JsonObject:
+        """Mend."""
+        return {}
+
+    with pytest.raises(TypeError, match=f"^{re.escape(f'{HERE}: mend_pot {problem}')}$"):
+        tool_from_function(mend_pot)
+
+
+def test_an_unknown_fact_of_a_composed_tool_is_an_error() -> None:
+    facts: dict[str, Any] = {"area": "labels", "default_lists": True}
+    said = f"^{HERE}: count_pots has an unknown fact default_lists= in its decorator. Did you mean default_list\\?$"
+    with pytest.raises(TypeError, match=said):
+        composed_tool(**facts)(count_pots)
+
+
+async def count_pots(call: Call) -> JsonObject:
+    """Count pots."""
+    return {}
+
+
+def test_a_composed_tool_has_the_call_first_and_named_arguments() -> None:
+    @composed_tool(area="labels")
+    async def mend_pot(pot: str, *, size: int) -> JsonObject:
+        """Mend."""
+        return {}
+
+    @composed_tool(area="labels")
+    async def mend_lid(call: Call, size: int) -> JsonObject:
+        """Mend."""
+        return {}
+
+    with pytest.raises(TypeError, match=f"^{HERE}: mend_pot needs call: Call or doit: Doit as its first parameter$"):
+        tool_from_function(mend_pot)
+    with pytest.raises(TypeError, match=f"^{HERE}: mend_lid has the parameter size before the "):
+        tool_from_function(mend_lid)
+
+
+class Price(TypedDict):
+    paid: Annotated[float, Money]
+
+
+class Prices(TypedDict):
+    total: Annotated[float, Money]
+    pots: Annotated[list[JsonObject], Members(Price)]
+
+
+class PricesWithCurrency(Prices):
+    currency: ResultCurrency
+
+
+def test_money_needs_its_currency() -> None:
+    @composed_tool(area="labels")
+    async def price_pots(call: Call) -> Annotated[JsonObject, Prices]:
+        """Price."""
+        return {}
+
+    said = (
+        f"{HERE}: price_pots returns Money without a currency: total, pots.paid. Add a member with CurrencyCode, such as"
+        " currency: ResultCurrency, to Prices or beside the amount"
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(said)}$"):
+        tool_from_function(price_pots)
+
+    @composed_tool(area="labels")
+    async def price_lids(call: Call) -> Annotated[JsonObject, PricesWithCurrency]:
+        """Price."""
+        return {}
+
+    assert tool_from_function(price_lids).result_type is PricesWithCurrency
+
+
+def test_the_modules_of_composed_tools_are_listed() -> None:
+    """A module with composed tools is in COMPOSED_MODULES, or its tools are made elsewhere."""
+    known = {module.__name__ for module in COMPOSED_MODULES}
+    missing: list[str] = []
+    for found in pkgutil.walk_packages(doit_mcp.catalog.__path__, "doit_mcp.catalog."):
+        module = importlib.import_module(found.name)
+        names = {function.__name__ for function in composed_functions(module)}
+        assert names or found.name not in known, f"remove {found.name} from COMPOSED_MODULES: it declares no tool"
+        # An operation can have the same name.
+        made = {tool.name for tool in TOOLS if tool.declared_in == f"{found.name.replace('.', '/')}.py"}
+        if unlisted := names - made:
+            missing.append(f"{found.name}, which declares {', '.join(sorted(unlisted))}")
+    assert not missing, f"add to COMPOSED_MODULES in doit_mcp/catalog/registry.py: {'; '.join(missing)}"
+
+
+def test_the_tools_of_a_module_follow_in_the_order_of_their_declaration() -> None:
+    assert [function.__name__ for function in composed_functions(trends)] == ["cost_trend", "compare_spend"]
+    # It imports the decorator and functions of other modules, but declares no tool.
+    assert composed_functions(registry) == ()
+    assert [tool.name for tool in composed_tools()] == [tool.name for tool in all_tools()][: len(composed_tools())]
 
 
 def test_a_function_without_a_declaration_is_no_tool() -> None:
     async def mend_pot(call: Call) -> JsonObject:
         return {}
 
-    with pytest.raises(TypeError, match="mend_pot: the decorator @composed_tool is missing"):
+    with pytest.raises(TypeError, match=f"^{HERE}: mend_pot needs the decorator @composed_tool$"):
         tool_from_function(mend_pot)
 
 
@@ -224,5 +323,9 @@ def test_a_title_spells_words_as_the_description_does(tool: Tool) -> None:
 @EACH
 def test_a_title_is_made_from_the_name_or_declared(tool: Tool) -> None:
     declared = {row.name: row.title for area in AREAS.values() for row in area.operations}
-    declared |= {function.__name__: facts_of(function).get("title", "") for function in COMPOSED}
+    declared |= {
+        function.__name__: facts_of(function).get("title", "")
+        for module in COMPOSED_MODULES
+        for function in composed_functions(module)
+    }
     assert tool.title == (declared.get(tool.name) or make_title(tool.name))
