@@ -71,7 +71,7 @@ def seconds(text: str) -> int:
     return int(text[:-1])
 
 
-def test_two_replicas_that_differ_in_nothing() -> None:
+def test_replicas_are_identical() -> None:
     assert set(SERVICES) == {*REPLICAS, "redis", "proxy"}
     first, second = (SERVICES[name] for name in REPLICAS)
     assert first == second and "ports" not in first
@@ -90,7 +90,7 @@ def test_every_variable_is_a_setting() -> None:
 
 
 @pytest.mark.parametrize("name", ["MCP_TOKEN_EXCHANGE_SECRET", "MCP_TOKEN_EXCHANGE_SECRET_FILE"])
-def test_the_settings_of_a_replica_are_taken(name: str, tmp_path: Path) -> None:
+def test_replica_settings_are_valid(name: str, tmp_path: Path) -> None:
     """The server accepts the environment that compose creates for a replica."""
     (tmp_path / "secret").write_text("s" * 32)
     secret = str(tmp_path / "secret") if name.endswith("_FILE") else "s" * 32
@@ -110,7 +110,7 @@ def test_the_settings_of_a_replica_are_taken(name: str, tmp_path: Path) -> None:
     assert seconds(SERVICES["mcp-1"]["stop_grace_period"]) > settings.drain_s + 5
 
 
-def test_no_secret_is_written_down() -> None:
+def test_no_secret_is_in_the_files() -> None:
     """Every secret comes from the operator's environment."""
     for name in ("compose.yaml", "Dockerfile", "deploy/Caddyfile"):
         for line in (ROOT / name).read_text().splitlines():
@@ -120,7 +120,7 @@ def test_no_secret_is_written_down() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nobody_may_do_more_than_needed(name: str) -> None:
+def test_containers_have_minimal_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and not service.get("privileged")
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -131,7 +131,7 @@ def test_nobody_may_do_more_than_needed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_container_has_its_share_of_the_machine(name: str) -> None:
+def test_every_container_has_resource_limits(name: str) -> None:
     """Memory and process limits confine a leak or a fork bomb to its container."""
     service = SERVICES[name]
     assert size(service["mem_limit"]) <= 1 << 30 and 0 < service["pids_limit"] <= 256
@@ -150,7 +150,7 @@ def test_images_are_pinned_by_their_digests() -> None:
     assert base_image().startswith("python:3.11-slim@") and len(set(images)) == 3
 
 
-def test_labels_say_what_the_image_is() -> None:
+def test_labels_describe_the_image() -> None:
     """The labels follow the Open Container Initiative. A value that was not provided is empty, never wrong."""
     said = labels()
     assert said["version"] == __version__ and said["licenses"] == "MIT" and said["title"] and said["description"]
@@ -181,7 +181,7 @@ def run_script(copy: Path, fake: str, script: str, *arguments: str) -> subproces
     )
 
 
-def test_digests_are_renewed(tmp_path: Path) -> None:
+def test_pinned_digests_are_updated(tmp_path: Path) -> None:
     """scripts/pin-images updates each image to the digest that the registry reports, and changes nothing else."""
     names = 'case "$2$6" in version) ;; *redis:*) echo sha256:%064d;; *python:*) echo sha256:%064d;; *) exit 9;; esac'
     names %= (1, 2)
@@ -205,7 +205,7 @@ def test_digests_are_renewed(tmp_path: Path) -> None:
     assert run_script(tmp_path, names, "pin-images", "--chekc").returncode == 2
 
 
-def test_images_are_built_with_a_bill_of_materials(tmp_path: Path) -> None:
+def test_images_have_a_bill_of_materials(tmp_path: Path) -> None:
     """scripts/image attaches an SBOM and provenance, and the labels name the commit."""
     shows = 'printf "%s\\n" "$@"'
     usage = run_script(tmp_path, shows, "image")
@@ -226,7 +226,7 @@ def test_images_are_built_with_a_bill_of_materials(tmp_path: Path) -> None:
     assert f"REVISION={revision}-modified" in run_script(tmp_path, shows, "image", "--push").stdout.splitlines()
 
 
-def test_the_image_is_small_and_not_root() -> None:
+def test_image_is_small_and_not_root() -> None:
     assert re.match(r"python:3\.\d+-slim\b", base_image())
     assert instructions()[-1] == ("CMD", '["serve"]')
     uid, _, gid = of("USER")[-1].partition(":")
@@ -235,7 +235,7 @@ def test_the_image_is_small_and_not_root() -> None:
     assert [value.split()[0] for name, value in last_stage if name == "COPY"] == ["--from=build"]
 
 
-def test_only_what_is_installed_gets_into_the_image() -> None:
+def test_only_installed_files_are_in_the_image() -> None:
     kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = {word for value in of("COPY") if "--from" not in value for word in value.split()[:-1]}
     assert copied == set(kept) and all((ROOT / name).exists() for name in kept)
@@ -246,7 +246,7 @@ def test_only_what_is_installed_gets_into_the_image() -> None:
     ]
 
 
-def test_the_image_has_no_sandbox_and_runs_without_it(tmp_path: Path) -> None:
+def test_image_excludes_the_sandbox_and_runs_without_it(tmp_path: Path) -> None:
     """The package is copied as .dockerignore filters it."""
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] not in "#!*"]
     assert ignored == ["doit_mcp/sandbox"]
@@ -268,7 +268,7 @@ def test_the_image_has_no_sandbox_and_runs_without_it(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-S", "-c", imported, str(tmp_path)], env=environment, cwd=tmp_path, check=True)
 
 
-def test_its_command_exists() -> None:
+def test_image_command_exists() -> None:
     (program,), (command,) = (json.loads(of(name)[0]) for name in ("ENTRYPOINT", "CMD"))
     setup = (ROOT / "setup.cfg").read_text()
     assert f"{program} = doit_mcp.cli:main" in setup and "redis >=" in setup
@@ -278,7 +278,7 @@ def test_its_command_exists() -> None:
     assert done.returncode == 0 and "in production" in done.stdout
 
 
-async def test_the_health_check_is_answered() -> None:
+async def test_health_check_works() -> None:
     """The health check works inside the container, where the server is addressed by IP."""
     (check,) = of("HEALTHCHECK")
     command = json.loads(check.partition("CMD ")[2])
@@ -292,7 +292,7 @@ async def test_the_health_check_is_answered() -> None:
 
 
 @pytest.mark.requirement("G3")
-def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
+def test_proxy_routes_to_both_replicas_and_hides_operator_endpoints() -> None:
     text = (ROOT / "deploy" / "Caddyfile").read_text()
     for name in REPLICAS:
         assert f"{name}:8080" in text and SERVICES["proxy"]["depends_on"][name]["condition"] == "service_healthy"
@@ -310,7 +310,7 @@ def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
     assert tuple(map(int, version)) >= (2, 11)
 
 
-def test_every_package_of_the_image_is_pinned_by_its_hashes() -> None:
+def test_every_image_package_is_pinned_by_hash() -> None:
     """The pins satisfy the requirements in setup.cfg, for the server and the extras in the image."""
     text = (ROOT / "deploy" / "requirements.txt").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]

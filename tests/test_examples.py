@@ -64,19 +64,19 @@ def curl_command(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", [README, QUICKSTART], ids=["README.rst", "quickstart.rst"])
-async def test_the_curl_command_of_the_docs(sandbox: Sandbox, curl: str, page: str) -> None:
+async def test_curl_command_in_the_docs(sandbox: Sandbox, curl: str, page: str) -> None:
     _, address, *rest = curl_command(page)
     assert address == "http://127.0.0.1:8080/mcp"
     check_breakdown(await run(curl, "--silent", "--show-error", sandbox.mcp, *rest))
 
 
 @pytest.mark.usefixtures("curl")
-async def test_the_curl_example(sandbox: Sandbox) -> None:
+async def test_curl_example(sandbox: Sandbox) -> None:
     # Without a token in the environment, the script uses the one of the sandbox's admin.
     check_breakdown(await run(str(EXAMPLES / "curl.sh"), DOIT_MCP_URL=sandbox.mcp, DOIT_API_KEY=""))
 
 
-async def test_the_python_example(sandbox: Sandbox) -> None:
+async def test_python_example(sandbox: Sandbox) -> None:
     token = sandbox.api_tokens[ADMIN]
     printed = await run(
         sys.executable, str(EXAMPLES / "python_client.py"), DOIT_MCP_URL=sandbox.mcp, DOIT_API_KEY=token
@@ -86,7 +86,7 @@ async def test_the_python_example(sandbox: Sandbox) -> None:
     assert len(json.loads(answer)["months"]) == 3
 
 
-def test_the_compose_example_installs_what_the_image_installs_and_starts_the_sandbox() -> None:
+def test_compose_example_installs_the_image_and_starts_the_sandbox() -> None:
     (service,) = yaml.safe_load((EXAMPLES / "compose.yaml").read_text("utf-8"))["services"].values()
     shell, flag, script = service["command"]
     assert (shell, flag) == ("sh", "-c")

@@ -39,18 +39,18 @@ def test_seeds_are_well_formed(name: str) -> None:
     input_strategy(target).validate()
 
 
-def test_a_fault_is_found_made_small_and_the_same_every_time() -> None:
+def test_fault_is_found_minimized_and_reproducible() -> None:
     target = Target(planted, (b"wxyz 1234", b"abc"))
     found = explore(target, 500, SEED)
     assert found == b"xyz" == explore(target, 500, SEED)
 
 
-def test_faults_of_the_fuzzer_are_no_finding() -> None:
+def test_faults_of_the_fuzzer_are_not_findings() -> None:
     with pytest.raises(Exception, match="Cannot sample"):
         explore(Target(planted, ()), RUNS, SEED)
 
 
-def test_the_first_failing_input_ends_it_and_runs_again(
+def test_first_failing_input_stops_and_can_be_replayed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(TARGETS, "cursors", Target(planted, (b"wxyz 1234",)))
@@ -65,7 +65,7 @@ def test_the_first_failing_input_ends_it_and_runs_again(
     assert main(["locales", "--runs", "5", *options]) == main(["locales", "--seconds", "0", *options]) == 0
 
 
-def test_the_time_is_for_all_targets_together(
+def test_time_limit_covers_all_targets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The targets share the time: one that exceeds its share shortens the others, but each runs at least once."""
@@ -79,14 +79,14 @@ def test_the_time_is_for_all_targets_together(
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["--input", "file"], ["--engine", "afl"]])
-def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2 and "usage: scripts/fuzz" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not find_spec("atheris"), reason="atheris is not installed; scripts/fuzz installs it")
-def test_atheris_follows_the_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_atheris_is_guided_by_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Atheris runs in its own process, starts from the seeds, and keeps its corpus for the next run."""
     assert main(["event-ids", "--engine", "atheris", "--runs", "2000", "--seed", "1", "--folder", str(tmp_path)]) == 0
     assert len(list((tmp_path / "event-ids" / "corpus").iterdir())) > len(TARGETS["event-ids"].seeds)
@@ -114,7 +114,7 @@ time.sleep(600)
 
 
 @pytest.mark.skipif(not find_spec("atheris"), reason="atheris is not installed; scripts/fuzz installs it")
-def test_a_hung_input_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+def test_hung_input_ends_with_its_parent_process(tmp_path: Path) -> None:
     """A hung child ends even if its parent is killed and cannot clean up."""
     (tmp_path / "x").write_bytes(b"x")
     parent = subprocess.Popen(

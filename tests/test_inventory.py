@@ -82,12 +82,12 @@ def test_every_operation_is_declared() -> None:
     assert found == PENDING, listed(f"{ROWS[one]['tag']}: {' '.join(one)}" for one in missing)
 
 
-def test_nothing_is_declared_that_is_not_there() -> None:
+def test_no_undocumented_operation_is_declared() -> None:
     unknown = {key(row) for row in DECLARED} - ROWS.keys()
     assert not unknown, listed(f"not in the document: {' '.join(one)}" for one in unknown)
 
 
-def test_nothing_is_declared_twice() -> None:
+def test_no_operation_is_declared_twice() -> None:
     again = [one for one, times in Counter(key(row) for row in DECLARED).items() if times > 1]
     assert not again, listed(f"declared more than once: {' '.join(one)}" for one in again)
 
@@ -101,7 +101,7 @@ def test_every_declared_operation_is_a_tool() -> None:
 
 
 @EACH
-def test_parameters_are_those_of_the_document(declared: Operation) -> None:
+def test_parameters_match_the_document(declared: Operation) -> None:
     row = ROWS[key(declared)]
     places = {name: facts["in"] for name, facts in row["parameters"].items() if facts["in"] != "header"}
     assert places == dict.fromkeys(declared.placeholders, "path") | dict.fromkeys(declared.parameters, "query")
@@ -111,7 +111,7 @@ def test_parameters_are_those_of_the_document(declared: Operation) -> None:
 
 
 @EACH
-def test_the_body_is_that_of_the_document(declared: Operation) -> None:
+def test_body_matches_the_document(declared: Operation) -> None:
     row = ROWS[key(declared)]
     problems = list(mistakes(row["operationId"], *fields_in(declared)))
     if row.get("body", {}).get("fields"):
@@ -122,13 +122,13 @@ def test_the_body_is_that_of_the_document(declared: Operation) -> None:
 
 
 @EACH
-def test_streams_are_read_as_streams(declared: Operation) -> None:
+def test_documented_streams_are_streamed(declared: Operation) -> None:
     success = [media for types in ROWS[key(declared)]["success"].values() for media in types]
     assert declared.stream == ("text/event-stream" in success)
 
 
 @EACH
-def test_permissions_of_the_document_are_declared(declared: Operation) -> None:
+def test_documented_permissions_are_declared(declared: Operation) -> None:
     said = letters(declared.facts.get("permission", ""))
     missing = [name for name in ROWS[key(declared)].get("permissions", ()) if letters(name) not in said]
     assert not missing, (
@@ -142,7 +142,7 @@ def letters(text: str) -> str:
     return re.sub("[^a-z]", "", text.lower())
 
 
-def test_the_table_of_differences_has_nothing_needless() -> None:
+def test_difference_table_has_no_unused_entry() -> None:
     differing = {
         f"{operation} {problem.partition(':')[0]}"
         for declared in DECLARED

@@ -35,7 +35,7 @@ def test_python_files() -> None:
     assert found("doit_mcp/send.py", MODULE) == ["1 told", "9 nobody", "12 is away", "14 is no"]
 
 
-def test_strings_of_tests_are_data() -> None:
+def test_test_strings_are_not_checked() -> None:
     assert found("tests/test_send.py", MODULE) == ["1 told", "9 nobody", "12 is away"]
 
 
@@ -103,7 +103,7 @@ def test_files_to_check(tmp_path: Path) -> None:
     assert list(language.files_to_check(tmp_path, ("README.rst", "doit_mcp/b"))) == [Path("doit_mcp/a.py")]
 
 
-def test_the_repository_passes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_repository_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert language.main([]) == 0, capsys.readouterr().out
 
 

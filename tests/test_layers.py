@@ -57,7 +57,7 @@ def imported(module: str) -> Iterator[str]:
             yield next(known for path in paths if (known := ".".join(path)) in TREES)
 
 
-def test_imports_are_seen() -> None:
+def test_imports_are_detected() -> None:
     assert set(imported("protocol.request_metadata")) == {
         "protocol.client_info",
         "protocol.jsonrpc",
@@ -102,7 +102,7 @@ def test_revisions_are_named_in_one_module() -> None:
 
 
 @pytest.mark.parametrize("module", TREES)
-def test_modules_are_small_owned_and_say_what_they_own(module: str) -> None:
+def test_modules_are_small_and_have_a_docstring(module: str) -> None:
     path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
     assert len(path.read_text().splitlines()) <= 300
     assert not set(module.split(".")) & {"utils", "util", "helpers", "common", "misc"}

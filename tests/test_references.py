@@ -76,7 +76,7 @@ def test_files_cite_public_documents_only() -> None:
         "Section 17, 1",
     ],
 )
-def test_references_are_found(line: str) -> None:
+def test_detects_references(line: str) -> None:
     assert references(line)
 
 
@@ -90,5 +90,5 @@ def test_references_are_found(line: str) -> None:
         "a quiet caller (Q2)",
     ],
 )
-def test_public_references_are_fine(line: str) -> None:
+def test_accepts_public_references(line: str) -> None:
     assert references(line) == []

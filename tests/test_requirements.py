@@ -63,7 +63,7 @@ def test_every_marker_is_found() -> None:
     assert {file: times for file, times in written.items() if times} == found
 
 
-def test_tests_named_for_requirements_are_marked_with_them() -> None:
+def test_tests_named_for_requirements_are_marked() -> None:
     marked = {(test.file, test.name): set(test.requirements) for test in MARKED}
     missing = []
     for path in sorted(TESTS.rglob("test_*.py")):
@@ -75,11 +75,11 @@ def test_tests_named_for_requirements_are_marked_with_them() -> None:
     assert missing == []
 
 
-def test_the_page_is_current(capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_is_current(capsys: pytest.CaptureFixture[str]) -> None:
     assert requirements.main(["--check"]) == 0, capsys.readouterr().err
 
 
-def test_a_page_that_is_out_of_date_is_found_and_written(
+def test_stale_page_is_detected_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(requirements, "ROOT", tmp_path)

@@ -56,7 +56,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def test_an_operation_is_a_row() -> None:
+def test_operation_is_a_row() -> None:
     get, put = make_digest(DOCUMENT)
     assert get == {
         **{"method": "GET", "path": "/things/{id}", "operationId": "getThing", "tag": "Things"},
@@ -94,7 +94,7 @@ def test_an_operation_is_a_row() -> None:
         ("Returns the features and their permission status. An Admin may see more.", []),
     ],
 )
-def test_permissions_that_a_description_asks_for(description: str, permissions: list[str]) -> None:
+def test_permissions_are_read_from_descriptions(description: str, permissions: list[str]) -> None:
     operation = {"operationId": "o", "tags": ["T"], "description": description, "responses": {}}
     (row,) = make_digest({"paths": {"/p": {"get": operation}}})
     assert row.get("permissions", []) == permissions
@@ -119,7 +119,7 @@ def changed() -> dict[str, Any]:
     return newer
 
 
-def test_changes_are_told_in_words() -> None:
+def test_changes_are_described() -> None:
     assert list(find_differences(make_digest(DOCUMENT), make_digest(changed()))) == [
         "POST /things: new (addThing, Things)",
         "GET /things/{id}: operationId is readThing, was getThing",
@@ -138,7 +138,7 @@ def test_changes_are_told_in_words() -> None:
     )
 
 
-def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old, new, data = tmp_path / "old.yml", tmp_path / "new.json", tmp_path / "data"
     old.write_text(json.dumps(DOCUMENT, default=str), "utf-8")
     new.write_text(json.dumps(changed()), "utf-8")
@@ -153,7 +153,7 @@ def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureF
     assert stored.read_text("utf-8") == before
 
 
-def test_the_command_stores_the_schema_of_a_revision(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_stores_the_schema_of_a_revision(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     schema = tmp_path / "schema.json"
     schema.write_text(json.dumps({"$defs": {"Tool": {"description": "A tool.", "type": "object"}}}), "utf-8")
     assert main([str(schema), "--revision", "2025-11-25", "--data", str(tmp_path)]) == 0
@@ -163,7 +163,7 @@ def test_the_command_stores_the_schema_of_a_revision(tmp_path: Path, capsys: pyt
     assert "--diff compares" in capsys.readouterr().err
 
 
-def test_prose_is_dropped_and_names_and_values_stay() -> None:
+def test_prose_is_dropped_and_names_and_values_are_kept() -> None:
     assert strip_prose(
         {
             "title": "Widgets",
@@ -185,7 +185,7 @@ def test_prose_is_dropped_and_names_and_values_stay() -> None:
     }
 
 
-def test_a_stored_document_has_a_line_for_each_part() -> None:
+def test_stored_document_has_a_line_for_each_part() -> None:
     document = {"$defs": {"A": {"type": "object", "properties": {"b": {}}}, "C": {}}}
     text = format_document(document)
     assert json.loads(text) == document
@@ -196,7 +196,7 @@ STORED = sorted((Path(__file__).parent / "data").rglob("*.json"))
 
 
 @pytest.mark.parametrize("path", STORED, ids=[path.name for path in STORED])
-def test_stored_documents_hold_no_prose(path: Path) -> None:
+def test_stored_documents_have_no_prose(path: Path) -> None:
     texts: list[str] = []
 
     def collect(part: Any) -> None:

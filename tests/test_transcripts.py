@@ -223,7 +223,7 @@ async def test_malformed(pytestconfig: pytest.Config, revision: str) -> None:
         compare(pytestconfig, revision, "malformed", transcript)
 
 
-def test_nothing_on_file_is_unused() -> None:
+def test_no_recorded_message_is_unused() -> None:
     """Every stored transcript is compared by a test, so none goes stale."""
     used = {f"{revision}/{chapter}" for revision in (*HANDSHAKES, MODERN) for chapter in CHAPTERS}
     used |= {f"{revision}/{chapter}" for revision in HANDSHAKES for chapter in ("lifecycle", "cancellation")}

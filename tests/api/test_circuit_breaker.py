@@ -110,7 +110,9 @@ async def ended(client: Client, call: str = "read") -> ApiError | None:
         (says(200, b"no gzip", Content_Encoding="gzip"), False),
     ],
 )
-async def test_what_is_the_apis_failure(api: Api, connect: Connect, breaker: Heard, step: Handler, well: bool) -> None:
+async def test_failures_attributed_to_the_api(
+    api: Api, connect: Connect, breaker: Heard, step: Handler, well: bool
+) -> None:
     api.script = [step]
     await ended(connect(breaker=breaker))
     kinds = {said if said == GOOD else said[1] for said in breaker.said}
@@ -118,7 +120,7 @@ async def test_what_is_the_apis_failure(api: Api, connect: Connect, breaker: Hea
 
 
 @pytest.mark.requirement("N17")
-async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
+async def test_n17_callers_are_identified_by_user_across_tokens_and_customers(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:
     api.script = [says(500)]
@@ -133,9 +135,7 @@ async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_shortage_of_descriptors_is_not_the_apis_failure(
-    api: Api, connect: Connect, breaker: Heard
-) -> None:
+async def test_n24_file_descriptor_exhaustion_is_not_an_api_failure(api: Api, connect: Connect, breaker: Heard) -> None:
     """A descriptor shortage is local to the process or system, so it does not count as a failure of the API."""
     api.script = [says(200, {})]
     for shortage, wanted in ((True, LEFT), (False, GOOD)):
@@ -147,7 +147,7 @@ async def test_n24_a_shortage_of_descriptors_is_not_the_apis_failure(
         breaker.said.clear()
 
 
-async def test_no_connection_is_nobodys(connect: Connect, breaker: Heard) -> None:
+async def test_connection_failures_are_attributed_to_no_caller(connect: Connect, breaker: Heard) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         await ended(connect(base=f"http://127.0.0.1:{taken.getsockname()[1]}", breaker=breaker))
@@ -165,7 +165,7 @@ async def test_no_connection_is_nobodys(connect: Connect, breaker: Heard) -> Non
         ("talk", {"deadline": 0.3}, False),
     ],
 )
-async def test_which_timeouts_count(
+async def test_timeouts_that_count_as_failures(
     api: Api, connect: Connect, breaker: Heard, call: str, limits: dict[str, float], counts: bool
 ) -> None:
     async def silent(request: web.Request) -> web.StreamResponse:
@@ -179,7 +179,7 @@ async def test_which_timeouts_count(
 
 
 @pytest.mark.requirement("L1")
-async def test_who_leaves_says_nothing(api: Api, connect: Connect, breaker: Heard) -> None:
+async def test_canceled_caller_records_no_outcome(api: Api, connect: Connect, breaker: Heard) -> None:
     """Canceling a call ends its request, which counts neither as success nor as failure."""
     api.script = [hangs]
     call = asyncio.create_task(ended(connect(breaker=breaker)))
@@ -195,7 +195,7 @@ async def test_who_leaves_says_nothing(api: Api, connect: Connect, breaker: Hear
 @pytest.mark.parametrize(
     ("step", "good"), [(streams(b"data: a\n\n"), True), (says(403), True), (says(503), False), (resets, False)]
 )
-async def test_streams_count_when_they_begin(
+async def test_stream_is_counted_when_it_starts(
     api: Api, connect: Connect, breaker: Heard, step: Handler, good: bool
 ) -> None:
     api.script = [step]
@@ -204,7 +204,7 @@ async def test_streams_count_when_they_begin(
 
 
 @pytest.mark.parametrize("call", ["read", "talk"])
-async def test_what_was_sent_is_noted_in_the_trace(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
+async def test_sent_requests_are_recorded_in_the_trace(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
     """Each request has a span whose id it sends, if spans are recorded; otherwise requests are only counted."""
     api.script = [says(503), streams(b"data: a\n\n") if call == "talk" else says(200, {})]
     trace = begin_trace({})
@@ -219,7 +219,7 @@ async def test_what_was_sent_is_noted_in_the_trace(api: Api, connect: Connect, b
 
 
 @pytest.mark.parametrize("call", ["read", "keyed", "talk"])
-async def test_nothing_is_sent_while_it_is_open(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
+async def test_open_circuit_sends_nothing(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
     fail(breaker, MIN_OUTCOMES)
     error = await ended(connect(breaker=breaker), call)
     assert error is not None and api.seen == []
@@ -229,7 +229,7 @@ async def test_nothing_is_sent_while_it_is_open(api: Api, connect: Connect, brea
 
 
 @pytest.mark.parametrize("call", ["read", "keyed"])
-async def test_a_repeat_is_not_sent_into_it(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
+async def test_retry_is_not_sent_into_an_open_circuit(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
     """The error is that of the first request, with the time to retry. A write may still have been applied."""
     fail(breaker, MIN_OUTCOMES - 1)
     api.script = [says(503)]
@@ -238,7 +238,7 @@ async def test_a_repeat_is_not_sent_into_it(api: Api, connect: Connect, breaker:
     assert (error.status, error.retry_after, error.maybe_applied) == (503, MIN_OPEN_SECONDS, call == "keyed")
 
 
-async def test_a_repeat_that_meets_it_after_its_wait_tells_what_went_wrong(
+async def test_retry_blocked_by_an_open_circuit_reports_the_original_error(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:
     """Other calls opened the circuit while this one waited to retry."""
@@ -253,7 +253,7 @@ async def test_a_repeat_that_meets_it_after_its_wait_tells_what_went_wrong(
     assert error is not None and error.status == 503 and len(api.seen) == 1
 
 
-async def test_one_request_tries_and_closes_it(api: Api, connect: Connect, breaker: Heard) -> None:
+async def test_one_probe_closes_the_circuit(api: Api, connect: Connect, breaker: Heard) -> None:
     fail(breaker, MIN_OUTCOMES)
     breaker.now += MIN_OPEN_SECONDS
     held = asyncio.Event()

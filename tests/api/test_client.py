@@ -59,7 +59,7 @@ async def failing(client: Client, *, write: bool = False) -> ApiError:
 
 
 @pytest.mark.requirement("U2")
-async def test_a_request_has_its_place_credential_tenant_and_tracking(api: Api, connect: Connect) -> None:
+async def test_request_has_url_credential_tenant_and_tracking_headers(api: Api, connect: Connect) -> None:
     client = connect("acme & co/x", tracking={"mcp": "true", "mcpClient": "c" * 300 + "&x=1"})
     await Things(client).read(id="../a b", q=["1", "a&b=c\r\nX: y"])
     seen = api.seen[0]
@@ -76,7 +76,7 @@ async def test_a_request_has_its_place_credential_tenant_and_tracking(api: Api, 
     assert "Content-Type" not in seen.headers and "Idempotency-Key" not in seen.headers
 
 
-async def test_a_body_is_json_and_no_tenant_is_no_header(api: Api, connect: Connect) -> None:
+async def test_body_is_json_and_missing_tenant_sends_no_header(api: Api, connect: Connect) -> None:
     await Things(connect()).write(name="ü")
     seen = api.seen[0]
     assert json.loads(seen.body) == {"name": "ü"} and seen.headers["Content-Type"] == "application/json"
@@ -84,7 +84,7 @@ async def test_a_body_is_json_and_no_tenant_is_no_header(api: Api, connect: Conn
 
 
 @pytest.mark.requirement("X8")
-async def test_cookies_of_an_answer_are_forgotten(api: Api, connect: Connect) -> None:
+async def test_response_cookies_are_discarded(api: Api, connect: Connect) -> None:
     api.script = [says(200, {}, Set_Cookie="session=other-user; Path=/")]
     await Things(connect()).read(id="1")
     await Things(connect()).read(id="1")
@@ -93,7 +93,7 @@ async def test_cookies_of_an_answer_are_forgotten(api: Api, connect: Connect) ->
 
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_reads_are_repeated_twice_and_then_given_up(api: Api, connect: Connect, status: int) -> None:
+async def test_reads_are_retried_twice(api: Api, connect: Connect, status: int) -> None:
     api.script = [says(status, {"error": "busy"})]
     error = await failing(connect())
     assert len(api.seen) == 3 and error.status == status and not error.maybe_applied
@@ -102,7 +102,7 @@ async def test_reads_are_repeated_twice_and_then_given_up(api: Api, connect: Con
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("step", [resets, truncates])
 @pytest.mark.parametrize("warm", [False, True])
-async def test_a_broken_connection_is_three_requests_and_no_more(
+async def test_broken_connection_causes_at_most_three_requests(
     api: Api, connect: Connect, step: Handler, warm: bool
 ) -> None:
     """aiohttp adds no retries of its own, on a new connection or a reused one."""
@@ -114,7 +114,7 @@ async def test_a_broken_connection_is_three_requests_and_no_more(
 
 
 @pytest.mark.parametrize("step", [says(429), says(503), resets, truncates])
-async def test_a_read_that_works_the_second_time_works(api: Api, connect: Connect, step: Handler) -> None:
+async def test_read_succeeds_on_the_second_attempt(api: Api, connect: Connect, step: Handler) -> None:
     api.script = [step, says(200, {"ok": True})]
     assert await Things(connect()).read(id="1") == {"ok": True}
     assert len(api.seen) == 2
@@ -122,7 +122,7 @@ async def test_a_read_that_works_the_second_time_works(api: Api, connect: Connec
 
 @pytest.mark.requirement("F3")
 @pytest.mark.parametrize("step", [says(429), says(500), says(503), says(200, b"{"), resets, truncates])
-async def test_a_write_is_sent_exactly_once(api: Api, connect: Connect, step: Handler) -> None:
+async def test_write_is_sent_exactly_once(api: Api, connect: Connect, step: Handler) -> None:
     api.script = [step, says(200, {"ok": True})]
     error = await failing(connect(), write=True)
     assert len(api.seen) == 1
@@ -130,7 +130,7 @@ async def test_a_write_is_sent_exactly_once(api: Api, connect: Connect, step: Ha
 
 
 @pytest.mark.requirement("F3")
-async def test_a_put_on_a_stale_connection_is_not_repeated_either(api: Api, connect: Connect) -> None:
+async def test_put_on_a_stale_connection_is_not_retried(api: Api, connect: Connect) -> None:
     api.script = [says(200, {}), resets, says(200, {})]
     things = Things(connect())
     await things.replace(id="1")
@@ -140,7 +140,7 @@ async def test_a_put_on_a_stale_connection_is_not_repeated_either(api: Api, conn
 
 
 @pytest.mark.requirement("F4")
-async def test_a_keyed_write_is_repeated_under_one_key(api: Api, connect: Connect) -> None:
+async def test_write_with_idempotency_key_is_retried_with_the_same_key(api: Api, connect: Connect) -> None:
     api.script = [says(503), resets, says(200, {"ok": True})]
     keys = iter("ab")
     things = Things(connect(make_key=lambda: next(keys)))
@@ -149,7 +149,7 @@ async def test_a_keyed_write_is_repeated_under_one_key(api: Api, connect: Connec
     assert [seen.headers["Idempotency-Key"] for seen in api.seen] == ["a", "a", "a", "b"]
 
 
-async def test_repeats_are_counted_over_the_whole_call(api: Api, connect: Connect) -> None:
+async def test_retries_are_limited_per_call(api: Api, connect: Connect) -> None:
     api.script = [says(503), says(200, {}), says(503), says(200, {}), says(503), says(200, {})]
     things = Things(connect())
     await things.read(id="1")
@@ -161,7 +161,7 @@ async def test_repeats_are_counted_over_the_whole_call(api: Api, connect: Connec
 
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("wait", ["30", "100000000"])
-async def test_a_long_retry_after_is_passed_on_at_once(api: Api, connect: Connect, wait: str) -> None:
+async def test_long_retry_after_is_passed_on_immediately(api: Api, connect: Connect, wait: str) -> None:
     api.script = [says(429, {"error": "slow down"}, Retry_After=wait)]
     error = await failing(connect())
     assert len(api.seen) == 1 and error.retry_after == float(wait)
@@ -170,7 +170,7 @@ async def test_a_long_retry_after_is_passed_on_at_once(api: Api, connect: Connec
 
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("wait", ["0", "garbage", "-5", "Mon, 01 Jan 2001 00:00:00 GMT"])
-async def test_a_retry_after_that_says_nothing_is_ignored(api: Api, connect: Connect, wait: str) -> None:
+async def test_invalid_retry_after_is_ignored(api: Api, connect: Connect, wait: str) -> None:
     api.script = [says(429, {}, Retry_After=wait), says(200, {"ok": True})]
     assert await Things(connect()).read(id="1") == {"ok": True}
 
@@ -179,7 +179,7 @@ async def test_a_retry_after_that_says_nothing_is_ignored(api: Api, connect: Con
 @pytest.mark.parametrize(
     ("header", "chance", "sent"), [({}, 0.0, 3), ({}, 0.5, 1), ({"Retry_After": "9"}, 0.0, 1)], ids=str
 )
-async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
+async def test_backoff_is_randomized_from_zero_and_bounded_by_the_call(
     api: Api, connect: Connect, header: dict[str, str], chance: float, sent: int
 ) -> None:
     """Waits have full jitter unless Retry-After is given. A wait that would outlast the call does not start."""
@@ -189,7 +189,7 @@ async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
 
 
 @pytest.mark.requirement("F1")
-async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connect) -> None:
+async def test_token_exchange_gets_the_remaining_time_of_the_call(api: Api, connect: Connect) -> None:
     """An exchange has the usual timeout unless the call has less time left."""
     api.script = [hangs]
     given: list[float] = []
@@ -206,7 +206,7 @@ async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connec
     assert given[0] == 0.2 and given[1] <= 0.1
 
 
-def test_retry_after_is_seconds_or_a_date() -> None:
+def test_retry_after_accepts_seconds_and_dates() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert (
         parse_retry_after("7", now) == 7 and parse_retry_after("0", now) is None and parse_retry_after("", now) is None
@@ -217,7 +217,7 @@ def test_retry_after_is_seconds_or_a_date() -> None:
 
 
 @pytest.mark.requirement("X4")
-async def test_a_401_is_tried_once_more_with_a_fresh_token_even_for_a_write(api: Api, connect: Connect) -> None:
+async def test_a_401_is_retried_once_with_a_fresh_token_even_for_writes(api: Api, connect: Connect) -> None:
     api.script = [says(401), says(200, {"ok": True})]
     assert await Things(connect()).write() == {"ok": True}
     assert [seen.headers["Authorization"] for seen in api.seen] == ["Bearer token", "Bearer fresh"]
@@ -227,13 +227,13 @@ async def test_a_401_is_tried_once_more_with_a_fresh_token_even_for_a_write(api:
 
 
 @pytest.mark.requirement("F2")
-async def test_a_call_is_never_more_than_four_requests(api: Api, connect: Connect) -> None:
+async def test_call_makes_at_most_four_requests(api: Api, connect: Connect) -> None:
     api.script = [says(503), says(503), says(401), says(503)]
     await failing(connect())
     assert len(api.seen) == 4
 
 
-async def test_no_credential_is_told_apart(api: Api, connect: Connect) -> None:
+async def test_missing_credential_is_a_distinct_error(api: Api, connect: Connect) -> None:
     error = await failing(connect(tokens=(CredentialError("refused", "signed out"),)))
     assert (error.kind, error.reason) == ("credential", "signed out")
     error = await failing(connect(tokens=(CredentialError("unavailable", "x", retry_after=9.0),)))
@@ -253,7 +253,7 @@ async def test_no_credential_is_told_apart(api: Api, connect: Connect) -> None:
         (302, "fault", ""),
     ],
 )
-async def test_statuses_have_their_kinds_and_reasons(
+async def test_status_codes_map_to_error_kinds_and_reasons(
     api: Api, connect: Connect, status: int, kind: str, shown: str
 ) -> None:
     api.script = [says(status, {"error": "bad filter"}, Location="http://127.0.0.1:1/elsewhere")]
@@ -267,13 +267,13 @@ async def test_statuses_have_their_kinds_and_reasons(
     [b"<html>", b"", b"\xff\xfe", b"[" * 50_000, b'{"a": NaN}', b'{"a": "\xed\xa0\x80"}', b'{"a": 1} x'],
     ids=["html", "empty", "utf16", "deep", "nan", "surrogate", "more"],
 )
-async def test_an_answer_that_is_no_json_is_a_clean_error(api: Api, connect: Connect, body: bytes) -> None:
+async def test_non_json_response_is_an_api_error(api: Api, connect: Connect, body: bytes) -> None:
     api.script = [says(200, body)]
     error = await failing(connect())
     assert error.kind == "answer" and not error.maybe_applied and len(api.seen) == 1
 
 
-async def test_numbers_of_any_length_are_read(api: Api, connect: Connect) -> None:
+async def test_parses_numbers_of_any_length(api: Api, connect: Connect) -> None:
     api.script = [says(200, b'{"a": ' + b"9" * 6000 + b"}")]
     try:
         assert isinstance((await Things(connect()).read(id="1"))["a"], float)
@@ -282,13 +282,13 @@ async def test_numbers_of_any_length_are_read(api: Api, connect: Connect) -> Non
 
 
 @pytest.mark.parametrize("status", [200, 204])
-async def test_a_write_without_an_answer_is_done(api: Api, connect: Connect, status: int) -> None:
+async def test_write_with_an_empty_response_succeeds(api: Api, connect: Connect, status: int) -> None:
     api.script = [says(status, b"")]
     assert await Things(connect()).write() is None
 
 
 @pytest.mark.parametrize("packed", [False, True])
-async def test_a_huge_answer_is_cut_off(api: Api, connect: Connect, packed: bool) -> None:
+async def test_oversized_response_is_cut_off(api: Api, connect: Connect, packed: bool) -> None:
     body = json.dumps({"a": "x" * 100_000}).encode()
     step = says(200, gzip.compress(body), Content_Encoding="gzip") if packed else says(200, body)
     api.script = [step]
@@ -297,13 +297,13 @@ async def test_a_huge_answer_is_cut_off(api: Api, connect: Connect, packed: bool
 
 
 @pytest.mark.requirement("F5")
-async def test_false_compression_is_a_clean_error(api: Api, connect: Connect) -> None:
+async def test_invalid_compression_is_an_api_error(api: Api, connect: Connect) -> None:
     api.script = [says(200, b"no gzip", Content_Encoding="gzip")]
     assert (await failing(connect())).kind == "network"
 
 
 @pytest.mark.requirement("F1")
-async def test_a_drip_is_ended_by_the_total_timeout_and_the_connection_closed(api: Api, connect: Connect) -> None:
+async def test_slow_drip_hits_the_total_timeout_and_closes_the_connection(api: Api, connect: Connect) -> None:
     api.script = [hangs]
     # Long enough for the request to arrive on a busy machine; the test is about the wait for the response.
     error = await failing(connect(timeout=0.5))
@@ -313,7 +313,7 @@ async def test_a_drip_is_ended_by_the_total_timeout_and_the_connection_closed(ap
 
 
 @pytest.mark.requirement("F7")
-async def test_nobody_there_is_said_and_nothing_was_applied(connect: Connect) -> None:
+async def test_connection_refused_reports_that_nothing_was_applied(connect: Connect) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         error = await failing(connect(base=f"http://127.0.0.1:{taken.getsockname()[1]}"), write=True)
@@ -321,7 +321,7 @@ async def test_nobody_there_is_said_and_nothing_was_applied(connect: Connect) ->
 
 
 @pytest.mark.requirement("U2")
-async def test_what_cannot_be_sent_is_refused_before(api: Api, connect: Connect) -> None:
+async def test_unserializable_request_is_rejected_before_sending(api: Api, connect: Connect) -> None:
     things = Things(connect())
     for call in (things.read(id="1", q="x" * 9000), things.read(id="1", q="\ud800"), things.write(name="\ud800")):
         with pytest.raises(ApiError) as caught:
@@ -332,14 +332,14 @@ async def test_what_cannot_be_sent_is_refused_before(api: Api, connect: Connect)
     assert api.seen == []
 
 
-async def test_events_come_as_they_are_sent(api: Api, connect: Connect) -> None:
+async def test_events_are_delivered_as_they_arrive(api: Api, connect: Connect) -> None:
     api.script = [streams(b'data: {"answer": "a"}\n', b"\ndata: plain\n\ndata: [1]\n\n", b"data: lost")]
     events = [event async for event in Things(connect()).talk(name="q")]
     assert events == [{"answer": "a"}, {"answer": "plain"}, {"answer": "[1]"}]
     assert api.seen[0].headers["Accept"] == "text/event-stream" and json.loads(api.seen[0].body) == {"name": "q"}
 
 
-async def test_a_stream_after_a_401_begins_again_with_a_fresh_token(api: Api, connect: Connect) -> None:
+async def test_stream_restarts_with_a_fresh_token_after_a_401(api: Api, connect: Connect) -> None:
     api.script = [says(401), streams(b"data: a\n\n")]
     assert [event async for event in Things(connect()).talk()] == [{"answer": "a"}]
     assert api.seen[1].headers["Authorization"] == "Bearer fresh"
@@ -355,7 +355,7 @@ async def test_a_stream_after_a_401_begins_again_with_a_fresh_token(api: Api, co
     ],
     ids=["reset", "hang", "encoding", "size"],
 )
-async def test_a_stream_that_breaks_gives_what_came_and_then_the_error(
+async def test_broken_stream_yields_its_events_and_then_an_error(
     api: Api, connect: Connect, step: Handler, kind: str
 ) -> None:
     api.script = [step]
@@ -370,7 +370,7 @@ async def test_a_stream_that_breaks_gives_what_came_and_then_the_error(
 @pytest.mark.parametrize(
     ("step", "kind"), [(says(403, {}), "forbidden"), (says(502, {}), "fault"), (says(200, {}), "answer")]
 )
-async def test_what_is_no_stream_is_an_error(api: Api, connect: Connect, step: Handler, kind: str) -> None:
+async def test_non_stream_response_is_an_error(api: Api, connect: Connect, step: Handler, kind: str) -> None:
     api.script = [step]
     with pytest.raises(ApiError) as caught:
         assert [event async for event in Things(connect()).talk()]
@@ -385,7 +385,7 @@ async def test_leaving_a_stream_closes_its_connection(api: Api, connect: Connect
     await api.gone.wait()
 
 
-async def test_progress_goes_to_whoever_listens(connect: Connect) -> None:
+async def test_progress_is_sent_to_listeners(connect: Connect) -> None:
     heard: list[str] = []
 
     async def listen(message: str) -> None:
@@ -396,7 +396,7 @@ async def test_progress_goes_to_whoever_listens(connect: Connect) -> None:
     assert heard == ["half"]
 
 
-async def test_an_upstream_of_its_own_closes_its_session(api: Api) -> None:
+async def test_upstream_closes_the_session_it_owns(api: Api) -> None:
     async def credential(*, fresh: bool = False) -> str:
         return "t"
 

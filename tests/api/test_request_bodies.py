@@ -59,14 +59,14 @@ async def parts_of(seen: Seen) -> list[Part]:
         (b"PK\x03\x04...", "file.zip", "application/zip"),
     ],
 )
-async def test_a_form_arrives_as_it_was(api: Api, connect: Connect, content: bytes, name: str, kind: str) -> None:
+async def test_form_round_trips(api: Api, connect: Connect, content: bytes, name: str, kind: str) -> None:
     api.script = [says(201, {"batch": "b"})]
     assert await Files(connect()).upload(provider="ü\r\nx: y", file=content) == {"batch": "b"}
     provider, file = await parts_of(api.seen[0])
     assert provider == ("provider", None, None, "ü\r\nx: y".encode()) and file == ("file", name, kind, content)
 
 
-async def test_a_form_is_sent_again_after_a_refused_credential(api: Api, connect: Connect) -> None:
+async def test_form_is_resent_after_a_rejected_credential(api: Api, connect: Connect) -> None:
     api.script = [says(401, {}), says(201, {"batch": "b"})]
     assert await Files(connect()).upload(file=b"a") == {"batch": "b"}
     first, second = api.seen
@@ -74,20 +74,20 @@ async def test_a_form_is_sent_again_after_a_refused_credential(api: Api, connect
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.binary() | st.text()))
-def test_the_boundary_is_in_no_part(fields: dict[str, Any]) -> None:
+def test_multipart_boundary_is_absent_from_all_parts(fields: dict[str, Any]) -> None:
     body = encode_form(fields)
     boundary = body.content_type.split('"')[1].encode()
     assert body.content.count(boundary) == len(fields) + 1
 
 
-def test_json_is_as_the_operation_says() -> None:
+def test_json_content_type_follows_the_operation() -> None:
     assert encode_body(Request("POST", "/", {}, None), "application/json") is None
     found = encode_body(Request("PATCH", "/", {}, {"a": None}), "application/merge-patch+json")
     assert found == Body(b'{"a":null}', "application/merge-patch+json")
 
 
 @pytest.mark.parametrize("media", ["application/json", MULTIPART])
-def test_what_cannot_be_sent_is_refused(media: str) -> None:
+def test_unserializable_body_is_rejected(media: str) -> None:
     with pytest.raises(ApiError) as caught:
         encode_body(Request("POST", "/", {}, {"a": "\ud800"}), media)
     assert caught.value.kind == "argument"

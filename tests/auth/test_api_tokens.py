@@ -44,7 +44,9 @@ async def refused(authenticator: Authenticator, token: str = TOKEN, address: str
 
 
 @pytest.mark.requirement("P1")
-async def test_p1_a_valid_token_is_whoever_the_api_says(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p1_valid_token_has_the_identity_the_api_returns(
+    authenticator: Authenticator, provider: Provider
+) -> None:
     found = await enter(authenticator, TOKEN)
     assert (found.subject, found.customer, found.employee, found.kind) == ("admin@acme.example", "", False, "api")
     assert found.tenant == found.domain == "acme.example"
@@ -54,7 +56,7 @@ async def test_p1_a_valid_token_is_whoever_the_api_says(authenticator: Authentic
 
 @pytest.mark.requirement("P1")
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 300, 304, 400, 401, 402, 404, 409, 410, 422, 429, 451])
-async def test_p1_every_other_answer_is_a_refusal(
+async def test_p1_any_other_response_rejects_the_token(
     authenticator: Authenticator, provider: Provider, status: int
 ) -> None:
     body = "" if status in (204, 304) else json.dumps(ACME)
@@ -65,7 +67,7 @@ async def test_p1_every_other_answer_is_a_refusal(
 
 @pytest.mark.requirement("X7", "P1")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_p1_x7_no_redirect_is_followed(
+async def test_p1_x7_redirects_are_not_followed(
     authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]], status: int
 ) -> None:
     url, seen = canary
@@ -97,16 +99,14 @@ async def test_p1_x7_no_redirect_is_followed(
         '{"x": NaN}',
     ],
 )
-async def test_p1_a_malformed_identity_is_an_outage(
-    authenticator: Authenticator, provider: Provider, body: str
-) -> None:
+async def test_p1_malformed_identity_is_an_outage(authenticator: Authenticator, provider: Provider, body: str) -> None:
     provider.validate_answer = says(200, body)
     assert (await refused(authenticator)).status == 503
 
 
 @pytest.mark.requirement("P1")
 @pytest.mark.parametrize("patience", [1.0])
-async def test_p1_outages_are_503_and_over_at_once(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p1_outages_are_503_and_end_immediately(authenticator: Authenticator, provider: Provider) -> None:
     until = asyncio.Event()
     for answer in (
         says(500),
@@ -127,7 +127,7 @@ async def test_p1_outages_are_503_and_over_at_once(authenticator: Authenticator,
 
 
 @pytest.mark.requirement("P2")
-async def test_p2_claims_of_a_jwt_give_no_rights(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p2_jwt_claims_grant_no_rights(authenticator: Authenticator, provider: Provider) -> None:
     token = unsigned(
         {"alg": "HS256", "typ": "JWT"},
         {"sub": "admin@acme.EXAMPLE", "DoitEmployee": True, "doit_employee": True, "customer_context": "globex"},
@@ -142,7 +142,7 @@ async def test_p2_claims_of_a_jwt_give_no_rights(authenticator: Authenticator, p
 @pytest.mark.parametrize(
     "subject", ["admin@globex.example", "", "admin@acme.example ", 1, None, ["admin@acme.example"]]
 )
-async def test_p2_another_subject_is_refused(authenticator: Authenticator, provider: Provider, subject: Any) -> None:
+async def test_p2_rejects_a_different_subject(authenticator: Authenticator, provider: Provider, subject: Any) -> None:
     body = json.dumps({"sub": subject}).encode()
     token = f"{b64(encoded({'alg': 'HS256'}))}.{b64(body)}.c2ln"
     provider.users[token] = ACME
@@ -153,7 +153,7 @@ async def test_p2_another_subject_is_refused(authenticator: Authenticator, provi
 
 @pytest.mark.requirement("P2")
 @pytest.mark.parametrize("second", ["", "x", "AAAA", b64(b"[]"), b64(b'{"sub":'), b64(b"[" * 3000)])
-async def test_p2_a_jwt_that_cannot_be_read_is_not_even_tried(
+async def test_p2_unreadable_jwt_is_not_sent_to_the_api(
     authenticator: Authenticator, provider: Provider, second: str
 ) -> None:
     token = f"{b64(encoded({'alg': 'HS256', 'typ': 'JWT'}))}.{second}.c2ln"
@@ -161,7 +161,7 @@ async def test_p2_a_jwt_that_cannot_be_read_is_not_even_tried(
     assert provider.validations == []
 
 
-async def test_a_403_is_retried_with_the_context_of_employees(authenticator: Authenticator, provider: Provider) -> None:
+async def test_a_403_is_retried_with_the_employee_context(authenticator: Authenticator, provider: Provider) -> None:
     provider.employees["employee-token"] = "someone@doit.example"
     found = await enter(authenticator, "employee-token")
     assert (found.subject, found.customer, found.employee) == ("someone@doit.example", "", True)
@@ -169,7 +169,7 @@ async def test_a_403_is_retried_with_the_context_of_employees(authenticator: Aut
     assert provider.validations == [("employee-token", ""), ("employee-token", "customerContext=doit.com")]
 
 
-async def test_only_that_retry_makes_an_employee(authenticator: Authenticator, provider: Provider) -> None:
+async def test_only_the_employee_retry_marks_an_employee(authenticator: Authenticator, provider: Provider) -> None:
     provider.users["plain"] = {"domain": "doit.com", "email": "someone@doit.example"}
     assert (await enter(authenticator, "plain")).employee is False
 
@@ -185,7 +185,7 @@ async def test_only_that_retry_makes_an_employee(authenticator: Authenticator, p
 
 
 @pytest.mark.requirement("P3")
-async def test_p3_good_answers_are_remembered_for_half_a_minute(
+async def test_p3_valid_results_are_cached_for_thirty_seconds(
     authenticator: Authenticator, provider: Provider, clock: Clock
 ) -> None:
     for _ in range(30):
@@ -200,7 +200,7 @@ async def test_p3_good_answers_are_remembered_for_half_a_minute(
 
 
 @pytest.mark.requirement("P3")
-async def test_p3_bad_answers_too(authenticator: Authenticator, provider: Provider, clock: Clock) -> None:
+async def test_p3_invalid_results_are_cached(authenticator: Authenticator, provider: Provider, clock: Clock) -> None:
     for _ in range(30):
         assert (await refused(authenticator, "wrong")).status == 401
     assert len(provider.validations) == 1
@@ -210,7 +210,7 @@ async def test_p3_bad_answers_too(authenticator: Authenticator, provider: Provid
 
 
 @pytest.mark.requirement("P3")
-async def test_p3_a_passing_refusal_is_not_remembered(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p3_transient_rejections_are_not_cached(authenticator: Authenticator, provider: Provider) -> None:
     provider.validate_answer = says(429)
     assert (await refused(authenticator)).status == 401
     provider.validate_answer = None
@@ -218,14 +218,16 @@ async def test_p3_a_passing_refusal_is_not_remembered(authenticator: Authenticat
 
 
 @pytest.mark.requirement("P3")
-async def test_p3_fifty_at_once_are_one_validation(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p3_fifty_concurrent_requests_share_one_validation(
+    authenticator: Authenticator, provider: Provider
+) -> None:
     found = await asyncio.gather(*(enter(authenticator, TOKEN) for _ in range(50)))
     assert {one.subject for one in found} == {"admin@acme.example"}
     assert len(provider.validations) == 1
 
 
 @pytest.mark.requirement("P4")
-async def test_p4_strangers_cannot_hammer_the_api(
+async def test_p4_unauthenticated_clients_cannot_flood_the_api(
     authenticator: Authenticator, provider: Provider, clock: Clock
 ) -> None:
     async def status(number: int) -> int:
@@ -241,7 +243,7 @@ async def test_p4_strangers_cannot_hammer_the_api(
 
 
 @pytest.mark.requirement("P4")
-async def test_p4_an_address_has_a_limit_of_its_own(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p4_addresses_have_their_own_limit(authenticator: Authenticator, provider: Provider) -> None:
     async def status(number: int, address: str) -> int:
         return (await refused(authenticator, f"wrong-{number}", address)).status
 
@@ -252,7 +254,7 @@ async def test_p4_an_address_has_a_limit_of_its_own(authenticator: Authenticator
 
 
 @pytest.mark.requirement("P4")
-async def test_p4_whoever_was_let_in_before_is_not_locked_out(
+async def test_p4_previously_validated_tokens_are_not_locked_out(
     authenticator: Authenticator, provider: Provider, clock: Clock
 ) -> None:
     await enter(authenticator, TOKEN)
@@ -265,7 +267,7 @@ async def test_p4_whoever_was_let_in_before_is_not_locked_out(
 
 
 @pytest.mark.requirement("P4")
-async def test_p4_good_tokens_use_no_tries_up(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p4_valid_tokens_consume_no_attempts(authenticator: Authenticator, provider: Provider) -> None:
     for number in range(300):
         provider.users[f"good-{number}"] = ACME
         assert await enter(authenticator, f"good-{number}", "192.0.2.1")
@@ -289,7 +291,9 @@ class Elsewhere:
 
 
 @pytest.mark.requirement("P4")
-async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
+async def test_p4_attempts_at_other_replicas_count(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock
+) -> None:
     """Concurrent requests with one token take one shared attempt. A refusal there gives the local attempt back, and a
     token that was verified before takes none."""
     elsewhere = Elsewhere(2.5, 0.0)
@@ -307,7 +311,7 @@ async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohtt
     await tokens.close()
 
 
-async def test_too_many_concurrent_validations_are_503_and_not_401(
+async def test_too_many_concurrent_validations_are_503_not_401(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     until = asyncio.Event()
@@ -326,13 +330,13 @@ async def test_too_many_concurrent_validations_are_503_and_not_401(
 
 @pytest.mark.requirement("P5")
 @pytest.mark.parametrize("word", ["demo_key", "demo", "test", "null", "undefined", "true", "sandbox", "admin", "0"])
-async def test_p5_no_word_opens_a_door(authenticator: Authenticator, provider: Provider, word: str) -> None:
+async def test_p5_placeholder_words_are_not_tokens(authenticator: Authenticator, provider: Provider, word: str) -> None:
     assert (await refused(authenticator, word)).status == 401
     assert provider.validations == [(word, "")]
 
 
 @pytest.mark.requirement("X1")
-async def test_x1_no_access_token_is_ever_tried_as_an_api_token(
+async def test_x1_access_tokens_are_never_tried_as_api_tokens(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
     ours: dict[str, Any] = {"iss": provider.url}
@@ -364,7 +368,7 @@ async def test_x1_no_access_token_is_ever_tried_as_an_api_token(
 
 
 @pytest.mark.requirement("X6")
-async def test_x6_nothing_about_a_token_is_logged(
+async def test_x6_tokens_are_never_logged(
     authenticator: Authenticator, provider: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -375,7 +379,7 @@ async def test_x6_nothing_about_a_token_is_logged(
 
 
 @pytest.mark.requirement("N21")
-async def test_n21_a_flood_from_everywhere_leaves_tries_to_addresses_of_good_tokens(
+async def test_n21_distributed_flood_leaves_attempts_to_known_addresses(
     authenticator: Authenticator, provider: Provider
 ) -> None:
     """Without other replicas: a new token from a known address is accepted while all other attempts are used up."""
@@ -408,7 +412,7 @@ class Proofs:
 
 @pytest.mark.requirement("N21")
 @pytest.mark.parametrize("address", ["192.0.2.1", ""])
-async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
+async def test_n21_token_verified_at_another_replica_is_not_locked_out(
     address: str, provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     proofs, base = Proofs(), f"{provider.url}/api-base"
@@ -443,7 +447,7 @@ async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
 
 
 @pytest.mark.requirement("N21")
-async def test_n21_what_other_replicas_refuse_is_let_in_if_it_was_proven(
+async def test_n21_verified_token_is_accepted_despite_rejections_by_other_replicas(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     """The token takes no attempt, neither here nor at other replicas."""

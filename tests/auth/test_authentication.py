@@ -39,13 +39,13 @@ async def ready(auth: Authentication) -> None:
         await asyncio.sleep(0)
 
 
-async def test_keys_are_fetched_from_the_start_on(auth: Authentication, provider: Provider, mint: Mint) -> None:
+async def test_keys_are_fetched_at_startup(auth: Authentication, provider: Provider, mint: Mint) -> None:
     await ready(auth)
     await auth.authenticator.authenticate([f"Bearer {mint()}"])
     assert provider.jwks_asked == 1
 
 
-async def test_opening_does_not_wait_for_the_first_fetch(
+async def test_startup_does_not_wait_for_the_first_fetch(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     until = asyncio.Event()
@@ -59,14 +59,14 @@ async def test_opening_does_not_wait_for_the_first_fetch(
 
 
 @pytest.mark.parametrize("secret", ["", " ", "\n"])
-async def test_an_empty_secret_is_refused(provider: Provider, http: aiohttp.ClientSession, secret: str) -> None:
+async def test_rejects_an_empty_secret(provider: Provider, http: aiohttp.ClientSession, secret: str) -> None:
     with pytest.raises(ValueError, match="secret"):
         async with opened(provider, http, secret=secret):
             raise AssertionError("opened")
 
 
 @pytest.mark.requirement("X8")
-async def test_x8_a_session_that_keeps_cookies_is_refused(provider: Provider) -> None:
+async def test_x8_rejects_a_session_that_stores_cookies(provider: Provider) -> None:
     async with aiohttp.ClientSession() as http:
         with pytest.raises(ValueError, match="cookies"):
             async with opened(provider, http):
@@ -83,7 +83,7 @@ async def test_x8_cookies_are_not_sent_back(auth: Authentication, provider: Prov
 
 
 @pytest.mark.requirement("X1")
-async def test_x1_the_credential_of_an_access_token_is_another_one(
+async def test_x1_access_token_is_exchanged_for_another_credential(
     auth: Authentication, provider: Provider, mint: Mint
 ) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
@@ -93,7 +93,7 @@ async def test_x1_the_credential_of_an_access_token_is_another_one(
 
 
 @pytest.mark.requirement("X4")
-async def test_x4_a_refused_credential_is_exchanged_once_more(
+async def test_x4_rejected_credential_is_exchanged_once_more(
     auth: Authentication, provider: Provider, mint: Mint
 ) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
@@ -107,7 +107,7 @@ async def test_x4_a_refused_credential_is_exchanged_once_more(
 
 
 @pytest.mark.requirement("X4", "P3")
-async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Authentication, provider: Provider) -> None:
+async def test_x4_p3_api_token_rejected_by_the_api_is_forgotten(auth: Authentication, provider: Provider) -> None:
     provider.users["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
     caller = await auth.authenticator.authenticate(["Bearer api-token"])
     give = auth.credential(caller)
@@ -123,7 +123,7 @@ async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Authen
 
 
 @pytest.mark.requirement("X6")
-async def test_x6_no_canary_leaves_by_logs_or_errors(
+async def test_x6_canary_secrets_never_reach_logs_or_errors(
     auth: Authentication, provider: Provider, mint: Mint, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
     heard: list[str] = []
@@ -165,7 +165,7 @@ async def test_closing_cancels_requests_in_progress(
     until.set()
 
 
-async def test_a_bug_in_the_background_is_logged(
+async def test_background_bugs_are_logged(
     provider: Provider, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     stopped = False

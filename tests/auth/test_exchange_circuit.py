@@ -49,7 +49,7 @@ async def failure(exchange: TokenExchange, principal: Principal) -> UpstreamCred
 
 
 @pytest.mark.parametrize("answer", [says(500), says(503, "<html>"), resets])
-async def test_failures_of_the_provider_open_it_and_its_recovery_closes_it(
+async def test_provider_failures_open_the_circuit_and_recovery_closes_it(
     exchange: TokenExchange, provider: Provider, clock: Clock, breaker: CircuitBreaker, answer: Answering
 ) -> None:
     kept = await exchange.get_token(user(0))
@@ -68,7 +68,7 @@ async def test_failures_of_the_provider_open_it_and_its_recovery_closes_it(
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("patience", [0.1])
-async def test_n24_a_shortage_of_descriptors_is_not_the_providers_failure(
+async def test_n24_file_descriptor_exhaustion_is_not_a_provider_failure(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker
 ) -> None:
     with no_descriptors():
@@ -78,7 +78,7 @@ async def test_n24_a_shortage_of_descriptors_is_not_the_providers_failure(
     assert await exchange.get_token(user(0)) and breaker.state == "closed"
 
 
-async def test_timeouts_count(exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker) -> None:
+async def test_timeouts_count_as_failures(exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker) -> None:
     until = asyncio.Event()
     provider.exchange_answer = hangs(until)
     found = await asyncio.gather(*(failure(exchange, user(number)) for number in range(MIN_OUTCOMES)))
@@ -87,7 +87,7 @@ async def test_timeouts_count(exchange: TokenExchange, provider: Provider, break
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429])
-async def test_errors_of_callers_do_not_count(
+async def test_caller_errors_do_not_count(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker, status: int
 ) -> None:
     provider.exchange_answer = says(status, '{"error": "invalid_grant"}')
@@ -96,7 +96,7 @@ async def test_errors_of_callers_do_not_count(
     assert breaker.state == "closed"
 
 
-async def test_failures_of_a_single_user_do_not_count(
+async def test_failures_of_one_user_do_not_count(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker
 ) -> None:
     assert await exchange.get_token(user(2))

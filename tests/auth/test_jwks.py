@@ -87,14 +87,14 @@ def foreign(signer: Signer) -> list[Any]:
 
 
 @pytest.mark.requirement("T4")
-def test_t4_foreign_and_malformed_entries_are_skipped_without_failing_the_set(signer: Signer) -> None:
+def test_t4_foreign_and_malformed_entries_are_skipped(signer: Signer) -> None:
     good = Signer()
     found = read_keys({"keys": [*foreign(signer), good.jwk(), *foreign(signer)]})
     assert [key.public_numbers() for key in found.values()] == [good.private.public_key().public_numbers()]
 
 
 @pytest.mark.requirement("T4")
-def test_t4_no_entry_of_another_kind_is_a_key_by_itself(signer: Signer) -> None:
+def test_t4_entries_of_other_types_are_not_keys(signer: Signer) -> None:
     for entry in foreign(signer):
         try:
             assert not read_keys({"keys": [entry]}), entry
@@ -102,12 +102,12 @@ def test_t4_no_entry_of_another_kind_is_a_key_by_itself(signer: Signer) -> None:
             continue
 
 
-def test_several_keys_may_have_the_kid_and_their_number_is_bounded(signer: Signer) -> None:
+def test_several_keys_may_share_a_key_id_up_to_a_limit(signer: Signer) -> None:
     assert len(read_keys({"keys": [signer.jwk(), Signer().jwk(), signer.jwk()]})) == 2
     assert len(read_keys({"keys": [Signer().jwk() for _ in range(MAX_KEYS + 3)]})) == MAX_KEYS
 
 
-def test_use_and_alg_may_be_left_out(signer: Signer) -> None:
+def test_use_and_alg_are_optional(signer: Signer) -> None:
     assert len(read_keys({"keys": [signer.jwk(use=None, alg=None, key_ops=["verify"])]})) == 1
 
 
@@ -125,17 +125,17 @@ def test_use_and_alg_may_be_left_out(signer: Signer) -> None:
         {"keys": [{"kty": "EC", "kid": "mcp-access"}]},
     ],
 )
-def test_a_faulty_document_is_no_withdrawal(document: Any) -> None:
+def test_malformed_key_set_withdraws_no_keys(document: Any) -> None:
     with pytest.raises(InvalidKeySet):
         read_keys(document)
 
 
-def test_a_set_with_keys_for_other_things_only_withdraws_ours(signer: Signer) -> None:
+def test_key_set_with_only_unrelated_keys_withdraws_ours(signer: Signer) -> None:
     assert read_keys({"keys": [signer.jwk(kid="id-token")]}) == {}
 
 
 @pytest.mark.requirement("T4")
-async def test_t4_a_key_for_another_purpose_verifies_nothing(
+async def test_t4_key_for_another_purpose_verifies_nothing(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     other = Signer()
@@ -157,14 +157,16 @@ async def test_t3_urls_in_the_token_are_never_fetched(
 
 
 @pytest.mark.requirement("K1")
-async def test_k1_a_cold_herd_fetches_once(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
+async def test_k1_concurrent_cold_requests_fetch_once(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
     tokens = [mint(jti=str(number)) for number in range(200)]
     assert set(await asyncio.gather(*(status_of(authenticator, token) for token in tokens))) == {200}
     assert provider.jwks_asked == 1
 
 
 @pytest.mark.requirement("K2")
-async def test_k2_floods_of_bad_signatures_and_kids_fetch_next_to_nothing(
+async def test_k2_floods_of_bad_signatures_and_key_ids_cause_few_fetches(
     authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle
 ) -> None:
     good = mint()
@@ -182,7 +184,7 @@ async def test_k2_floods_of_bad_signatures_and_kids_fetch_next_to_nothing(
 
 
 @pytest.mark.requirement("K3")
-async def test_k3_a_rotation_is_noticed_by_its_first_token(
+async def test_k3_rotation_is_detected_by_the_first_new_token(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     old = mint()
@@ -197,7 +199,7 @@ async def test_k3_a_rotation_is_noticed_by_its_first_token(
 
 
 @pytest.mark.requirement("K3")
-async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldown_ends(
+async def test_k3_rotation_during_the_cooldown_is_detected_when_it_ends(
     authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, clock: Clock, keys: JwksCache
 ) -> None:
     old = mint()
@@ -217,7 +219,7 @@ async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldow
 
 
 @pytest.mark.requirement("K3")
-async def test_k3_a_new_key_beside_the_old_leaves_its_tokens_alone(
+async def test_k3_tokens_of_the_old_key_stay_valid_beside_a_new_key(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     old = mint()
@@ -229,7 +231,7 @@ async def test_k3_a_new_key_beside_the_old_leaves_its_tokens_alone(
 
 
 @pytest.mark.requirement("K3")
-async def test_k3_keys_are_refreshed_without_any_token(
+async def test_k3_keys_are_refreshed_without_requests(
     authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, keys: JwksCache
 ) -> None:
     old = mint()
@@ -245,9 +247,7 @@ async def test_k3_keys_are_refreshed_without_any_token(
     refreshing.cancel()
 
 
-async def test_the_background_tries_again_soon_while_something_is_wrong(
-    provider: Provider, idle: Idle, keys: JwksCache
-) -> None:
+async def test_background_refresh_retries_soon_after_a_failure(provider: Provider, idle: Idle, keys: JwksCache) -> None:
     provider.jwks_answer = says(500)
     refreshing = asyncio.create_task(keys.refresh_periodically())
     for answer in (None, says(502), None):
@@ -261,7 +261,7 @@ async def test_the_background_tries_again_soon_while_something_is_wrong(
 
 
 @pytest.mark.requirement("K4")
-async def test_k4_down_with_keys_goes_on(
+async def test_k4_cached_keys_are_used_during_an_outage(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
     assert await status_of(authenticator, mint()) == 200
@@ -279,7 +279,7 @@ async def test_k4_down_with_keys_goes_on(
 
 
 @pytest.mark.requirement("K4")
-async def test_k4_keys_do_not_serve_for_ever(
+async def test_k4_cached_keys_expire(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
     assert await status_of(authenticator, mint()) == 200
@@ -291,7 +291,7 @@ async def test_k4_keys_do_not_serve_for_ever(
 
 
 @pytest.mark.requirement("K4")
-async def test_k4_down_without_keys_is_503_and_recovers(
+async def test_k4_outage_without_keys_is_503_and_recovers(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
     provider.jwks_answer = says(500)
@@ -309,7 +309,7 @@ async def test_k4_down_without_keys_is_503_and_recovers(
 
 
 @pytest.mark.requirement("K2")
-async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
+async def test_k2_withdrawn_key_does_not_cause_a_fetch_per_request(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
     provider.keys = [provider.signer.jwk(kid="id-token")]
@@ -322,7 +322,7 @@ async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
 
 
 @pytest.mark.requirement("K4")
-async def test_k4_nobody_listens(http: aiohttp.ClientSession, clock: Clock, idle: Idle) -> None:
+async def test_k4_connection_refused(http: aiohttp.ClientSession, clock: Clock, idle: Idle) -> None:
     keys = JwksCache("http://127.0.0.1:1", http, clock, sleep=idle)
     with pytest.raises(AuthError) as caught:
         await keys.get_keys()
@@ -377,7 +377,7 @@ PATIENCE = [(fault, 10.0) for fault in FAULTS[:-2]] + [(fault, 1.0) for fault in
 
 @pytest.mark.requirement("K5")
 @pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
-async def test_k5_a_hostile_key_set_is_503_when_cold_and_nothing_when_warm(
+async def test_k5_hostile_key_set_is_503_when_cold_and_ignored_when_warm(
     fault: Callable[[asyncio.Event, str], Answering],
     authenticator: Authenticator,
     provider: Provider,
@@ -418,7 +418,7 @@ async def test_k5_only_the_fetch_waits_for_a_hanging_provider(
     assert await forged == 503
 
 
-async def test_a_canceled_caller_does_not_cancel_the_fetch(
+async def test_canceled_caller_does_not_cancel_the_fetch(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     release = asyncio.Event()
@@ -437,7 +437,7 @@ async def test_a_canceled_caller_does_not_cancel_the_fetch(
     assert leaving.cancelled() and provider.jwks_asked == 1
 
 
-async def test_a_clock_that_is_set_back_does_not_stop_refreshes(
+async def test_clock_set_back_does_not_stop_refreshes(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
     assert await status_of(authenticator, mint()) == 200

@@ -58,7 +58,7 @@ async def failure(exchange: TokenExchange, principal: Principal = ADMIN) -> Upst
 
 
 @pytest.mark.requirement("X2")
-async def test_x2_the_form_is_the_contracts(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x2_request_matches_the_token_exchange_contract(exchange: TokenExchange, provider: Provider) -> None:
     assert await exchange.get_token(ADMIN) == "upstream-1"
     form = dict(provider.exchanges[0])
     proof = form.pop("client_assertion")
@@ -104,7 +104,7 @@ async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Prov
 
 @pytest.mark.requirement("X2")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_x2_no_redirect_is_followed(
+async def test_x2_redirects_are_not_followed(
     exchange: TokenExchange, provider: Provider, canary: tuple[str, list[str]], status: int
 ) -> None:
     url, seen = canary
@@ -114,19 +114,19 @@ async def test_x2_no_redirect_is_followed(
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_thirty_calls_are_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x3_thirty_calls_share_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
     assert {await exchange.get_token(ADMIN) for _ in range(30)} == {"upstream-1"}
     assert len(provider.exchanges) == 1
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_fifty_at_once_are_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x3_fifty_concurrent_calls_share_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
     assert set(await asyncio.gather(*(exchange.get_token(ADMIN) for _ in range(50)))) == {"upstream-1"}
     assert len(provider.exchanges) == 1
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x3_cache_is_keyed_by_token_only(exchange: TokenExchange, provider: Provider) -> None:
     refreshed = replace(ADMIN, token="canary-of-a-refreshed-token")
     first, second = await exchange.get_token(ADMIN), await exchange.get_token(refreshed)
     assert first != second
@@ -134,7 +134,9 @@ async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: Toke
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_a_token_serves_until_its_margin(exchange: TokenExchange, provider: Provider, clock: Clock) -> None:
+async def test_x3_token_is_cached_until_its_safety_margin(
+    exchange: TokenExchange, provider: Provider, clock: Clock
+) -> None:
     provider.upstream["expires_in"] = 100
     assert await exchange.get_token(ADMIN) == "upstream-1"
     clock.advance(100 - EXPIRY_MARGIN_SECONDS - 1)
@@ -144,7 +146,7 @@ async def test_x3_a_token_serves_until_its_margin(exchange: TokenExchange, provi
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_nothing_outlives_the_callers_own_token(
+async def test_x3_exchanged_token_never_outlives_the_callers_token(
     exchange: TokenExchange, provider: Provider, clock: Clock
 ) -> None:
     brief = replace(ADMIN, expires=NOW + 50)
@@ -156,7 +158,7 @@ async def test_x3_nothing_outlives_the_callers_own_token(
     assert len(provider.exchanges) == 1
 
 
-async def test_a_token_in_its_last_seconds_is_still_tried(exchange: TokenExchange, provider: Provider) -> None:
+async def test_token_in_its_last_seconds_is_still_exchanged(exchange: TokenExchange, provider: Provider) -> None:
     dying = replace(ADMIN, expires=NOW + 5)
     assert await exchange.get_token(dying) == "upstream-1"
     provider.exchange_answer = says(400, '{"error": "invalid_grant"}')
@@ -185,7 +187,7 @@ async def test_a_token_in_its_last_seconds_is_still_tried(exchange: TokenExchang
     ],
     ids=repr,
 )
-async def test_x3_odd_lives_are_not_trusted_long(
+async def test_x3_implausible_lifetimes_are_capped(
     exchange: TokenExchange, provider: Provider, clock: Clock, expires_in: Any, serves: float
 ) -> None:
     body = {"access_token": "upstream", "token_type": "Bearer", "expires_in": expires_in}
@@ -201,7 +203,7 @@ async def test_x3_odd_lives_are_not_trusted_long(
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_the_cache_is_bounded(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
+async def test_x3_cache_is_bounded(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
     small = TokenExchange(provider.url, SECRET, http, clock, max_cached=3)
     for number in range(6):
         await small.get_token(replace(ADMIN, token=f"canary-{number}"))
@@ -210,7 +212,9 @@ async def test_x3_the_cache_is_bounded(provider: Provider, http: aiohttp.ClientS
 
 
 @pytest.mark.requirement("X4")
-async def test_x4_a_refused_token_is_exchanged_anew_once_for_all(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x4_rejected_token_is_exchanged_again_once_for_all_callers(
+    exchange: TokenExchange, provider: Provider
+) -> None:
     first = await exchange.get_token(ADMIN)
     renewed = await asyncio.gather(*(exchange.get_token(ADMIN, fresh=True, refused_token=first) for _ in range(20)))
     assert set(renewed) == {"upstream-2"}
@@ -226,7 +230,7 @@ OURS = ["invalid_client", "unauthorized_client", "invalid_target", "temporarily_
 @pytest.mark.requirement("X5")
 @pytest.mark.parametrize("code", REFUSALS)
 @pytest.mark.parametrize("status", [400, 401, 403])
-async def test_x5_a_login_that_is_over_is_refused(
+async def test_x5_ended_sign_in_is_rejected(
     exchange: TokenExchange, provider: Provider, code: str, status: int
 ) -> None:
     provider.exchange_answer = says(status, json.dumps({"error": code, "error_description": "canary-of-the-body"}))
@@ -237,7 +241,7 @@ async def test_x5_a_login_that_is_over_is_refused(
 
 @pytest.mark.requirement("X5")
 @pytest.mark.parametrize("code", OURS)
-async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
+async def test_x5_configuration_errors_do_not_ask_the_user_to_sign_in(
     exchange: TokenExchange, provider: Provider, code: Any
 ) -> None:
     provider.exchange_answer = says(401, json.dumps({"error": code}))
@@ -248,7 +252,7 @@ async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7.0), ("0", 0.0), ("-1", None), ("soon", None), ("9" * 30, None), ("", None)]
 )
-async def test_x5_a_wait_is_passed_on(
+async def test_x5_retry_after_is_passed_on(
     exchange: TokenExchange, provider: Provider, header: str, seconds: float | None
 ) -> None:
     provider.exchange_answer = says(429, Retry_After=header)
@@ -296,7 +300,7 @@ PATIENCE = [(fault, 10.0) for fault in FAULTS[:-1]] + [(FAULTS[-1], 1.0)]
 
 @pytest.mark.requirement("X5")
 @pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
-async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
+async def test_x5_every_failure_is_clean_and_recovers_with_the_provider(
     fault: Callable[[asyncio.Event], Answering],
     exchange: TokenExchange,
     provider: Provider,
@@ -316,7 +320,7 @@ async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
 
 
 @pytest.mark.requirement("X5")
-async def test_x5_one_broken_connection_is_made_good(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x5_one_broken_connection_is_retried(exchange: TokenExchange, provider: Provider) -> None:
     async def first_time(request: web.Request) -> web.StreamResponse:
         provider.exchange_answer = None
         return await resets(request)
@@ -326,7 +330,7 @@ async def test_x5_one_broken_connection_is_made_good(exchange: TokenExchange, pr
 
 
 @pytest.mark.requirement("X5")
-async def test_x5_one_who_hangs_delays_nobody_else(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x5_one_hanging_exchange_does_not_delay_others(exchange: TokenExchange, provider: Provider) -> None:
     until = asyncio.Event()
 
     async def hang_for_admin(request: web.Request) -> web.StreamResponse:
@@ -346,7 +350,7 @@ async def test_x5_one_who_hangs_delays_nobody_else(exchange: TokenExchange, prov
 
 
 @pytest.mark.requirement("X5")
-async def test_x5_a_full_house_is_unavailable_for_a_second(
+async def test_x5_full_exchange_queue_is_unavailable_for_a_second(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     until = asyncio.Event()
@@ -364,7 +368,7 @@ async def test_x5_a_full_house_is_unavailable_for_a_second(
 
 @pytest.mark.requirement("X6")
 @pytest.mark.parametrize("secret", ["x", "short", "-----BEGIN PUBLIC KEY-----"])
-async def test_x6_no_secret_is_measured_aloud(
+async def test_x6_secret_length_is_not_logged(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, secret: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A library's warning about a short key would be an error here."""

@@ -42,7 +42,7 @@ async def whoami(place: SandboxServer, http: aiohttp.ClientSession, token: str) 
 
 
 @pytest.mark.parametrize("path", ["", "/mcp", "/sse", "/mcp/readonly", "/mcp/x/core,budgets"])
-async def test_an_access_token_acts_as_its_user_at_the_api(
+async def test_access_token_acts_as_its_user_at_the_api(
     place: SandboxServer, auth: Authentication, http: aiohttp.ClientSession, path: str
 ) -> None:
     token = place.identity.mint(ADMIN, resource=BASE + path)
@@ -53,12 +53,12 @@ async def test_an_access_token_acts_as_its_user_at_the_api(
     assert (await whoami(place, http, token))[0] == 401
 
 
-async def test_employees_are_known(place: SandboxServer, auth: Authentication) -> None:
+async def test_employees_are_recognized(place: SandboxServer, auth: Authentication) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {place.identity.mint(EMPLOYEE)}"])
     assert caller.employee
 
 
-async def test_keys_rotate(place: SandboxServer, auth: Authentication) -> None:
+async def test_key_rotation(place: SandboxServer, auth: Authentication) -> None:
     old = f"Bearer {place.identity.mint(ADMIN)}"
     await auth.authenticator.authenticate([old])
     place.identity.signing.rotate()
@@ -68,7 +68,7 @@ async def test_keys_rotate(place: SandboxServer, auth: Authentication) -> None:
         await auth.authenticator.authenticate([old])
 
 
-async def test_a_provider_that_is_down_fails_calls_and_not_logins(place: SandboxServer, auth: Authentication) -> None:
+async def test_provider_outage_fails_calls_but_not_authentication(place: SandboxServer, auth: Authentication) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {place.identity.mint(ADMIN)}"])
     place.identity.down = True
     assert await auth.authenticator.authenticate([f"Bearer {place.identity.mint(ADMIN)}"])
@@ -79,7 +79,7 @@ async def test_a_provider_that_is_down_fails_calls_and_not_logins(place: Sandbox
     assert await auth.credential(caller)()
 
 
-async def test_a_login_that_the_provider_does_not_know_is_refused(place: SandboxServer, auth: Authentication) -> None:
+async def test_unknown_sign_in_is_rejected(place: SandboxServer, auth: Authentication) -> None:
     stranger = place.identity.mint(ADMIN, sub="nobody@acme.example")
     caller = await auth.authenticator.authenticate([f"Bearer {stranger}"])
     with pytest.raises(UpstreamCredentialError) as caught:
@@ -87,7 +87,7 @@ async def test_a_login_that_the_provider_does_not_know_is_refused(place: Sandbox
     assert caught.value.kind == "refused"
 
 
-async def test_a_wrong_secret_is_not_the_users_fault(
+async def test_wrong_secret_is_not_a_user_error(
     place: SandboxServer, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     async with open_authentication(

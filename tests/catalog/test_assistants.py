@@ -33,7 +33,7 @@ WORK = [
 ]
 
 
-async def test_events_become_progress_and_one_answer() -> None:
+async def test_events_become_progress_and_one_result() -> None:
     api = Recorder(WORK)
     caller = Caller(api)
     found = await refine_cloudflow(caller, flowId="f1", question="add a step", conversationId="c0")
@@ -57,14 +57,14 @@ async def test_events_become_progress_and_one_answer() -> None:
         (ApiError("the connection broke", kind="network", maybe_applied=True), "the connection broke"),
     ],
 )
-async def test_a_stream_that_ends_too_early_gives_what_there_is_and_how_to_go_on(error: ApiError, why: str) -> None:
+async def test_truncated_stream_returns_partial_text_and_how_to_continue(error: ApiError, why: str) -> None:
     result = await call("refine_cloudflow", Recorder([*WORK[:5], error]), flowId="f1", question="q")
     found = result["structuredContent"]
     assert found["complete"] is False and found["answer"] == "I added" and found["steps"] == ["Reading the flow"]
     assert why in found["next"] and "conversationId c1" in found["next"] and "f1" in found["next"]
 
 
-async def test_an_error_among_the_events_is_told() -> None:
+async def test_error_event_is_reported() -> None:
     found = await refine_cloudflow(Caller(Recorder([*WORK[:3], {"error": "model gone"}])), flowId="f", question="q")
     assert found["complete"] is False and "model gone" in found["next"]
 
@@ -79,35 +79,35 @@ async def test_an_error_among_the_events_is_told() -> None:
         [{"answer": 5}],
     ],
 )
-async def test_nothing_said_is_an_error(events: list[Any]) -> None:
+async def test_empty_answer_is_an_error(events: list[Any]) -> None:
     with pytest.raises(ApiError):
         await refine_cloudflow(Caller(Recorder(events)), flowId="f", question="q")
 
 
-async def test_steps_are_bounded() -> None:
+async def test_progress_steps_are_bounded() -> None:
     events = [life(toolStart="x" * 999), life(toolStart=" "), *[life(toolStart="s")] * 300]
     found = await refine_cloudflow(Caller(Recorder(events)), flowId="f", question="q")
     assert len(found["steps"]) == MAX_STEPS and len(found["steps"][0]) == 200
 
 
-async def test_a_new_flow_is_named() -> None:
+async def test_new_flow_is_named() -> None:
     made = life(customEvent={"messageId": "cloudflow_created", "data": {"flowId": "f2"}})
     found = await refine_cloudflow(Caller(Recorder([made, {"answer": "ok"}])), flowId="f", question="q")
     assert found["flowId"] == "f2"
 
 
 @pytest.mark.parametrize("event", [{}, {"customEvent": 1}, {"customEvent": {"messageId": "x"}}])
-def test_other_events_make_no_flow(event: dict[str, Any]) -> None:
+def test_unrelated_events_create_no_flow(event: dict[str, Any]) -> None:
     assert created_flow_id(event) == ""
     assert created_flow_id({"customEvent": {"messageId": "cloudflow_created", "data": None}}) == ""
 
 
 @pytest.mark.parametrize("text", ["plain", "{", "[1]", '{"a": 1}'])
-def test_what_is_said_is_no_lifecycle_event(text: str) -> None:
+def test_answer_text_is_not_a_lifecycle_event(text: str) -> None:
     assert parse_lifecycle_event(text) is None
 
 
-async def test_a_build_that_is_cut_off_names_the_flow_that_is_there_already() -> None:
+async def test_interrupted_build_names_the_existing_flow() -> None:
     made = life(**CREATED)
     late = ApiError("", kind="timeout", maybe_applied=True)
     result = await call("build_cloud_flow", Recorder([{"conversationId": "c1"}, made, late]), question="q")

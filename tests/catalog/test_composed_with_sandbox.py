@@ -12,7 +12,7 @@ from .conftest import Ask
 CENTS = 0.05
 
 
-async def test_the_overview_and_the_breakdown_agree(ask: Ask) -> None:
+async def test_overview_and_breakdown_agree(ask: Ask) -> None:
     found = await ask("get_cloud_overview")
     assert {"costByCloud", "topServices", "topProjects"} <= set(found)
     assert len(found["costByCloud"]["rows"]) == 3 and found["totalCost"] > 1000
@@ -21,7 +21,7 @@ async def test_the_overview_and_the_breakdown_agree(ask: Ask) -> None:
     assert found["anomalies"] and found["anomalies"][0]["startTime"].startswith("2026-")
 
 
-async def test_the_trend_the_breakdown_and_the_explanation_agree(ask: Ask) -> None:
+async def test_trend_breakdown_and_explanation_agree(ask: Ask) -> None:
     trend = await ask("cost_trend", months=3, groupBy="service", topN=3)
     months = {one["month"]: one["cost"] for one in trend["months"]}
     assert list(months) == ["2026-07", "2026-08", "2026-09"] and trend["months"][-1]["running"]
@@ -38,21 +38,21 @@ async def test_the_trend_the_breakdown_and_the_explanation_agree(ask: Ask) -> No
     assert abs(explained["causes"]["price"]) < 1 and explained["causes"]["untold"] == 0.0
 
 
-async def test_the_jump_of_the_incident_is_found(ask: Ask) -> None:
+async def test_finds_the_cost_jump_of_the_incident(ask: Ask) -> None:
     found = await ask("explain_cost_change", after="2026-09-18/2026-09-20", before="2026-09-11/2026-09-13", top=1)
     first = {one["dimension"]: one["drivers"][0]["name"] for one in found["by"]}
     assert first["service"] == "BigQuery" and first["project"] == "acme-analytics"
     assert any(one["serviceName"] == "BigQuery" for one in (await ask("get_anomalies"))["anomalies"])
 
 
-async def test_two_periods_are_compared(ask: Ask) -> None:
+async def test_compares_two_periods(ask: Ask) -> None:
     span = {"from": "2026-07-01", "to": "2026-07-31"}
     found = await ask("compare_spend", period2=span, period1Months=1, groupBy="cloud")
     for name in ("period1", "period2"):
         assert abs(sum(one[name] for one in found["groups"]) - found["total"][name]) < CENTS
 
 
-async def test_spend_is_forecast(ask: Ask) -> None:
+async def test_forecasts_spend(ask: Ask) -> None:
     found = await ask("forecast_spend")
     month, quarter = found["month"], found["quarter"]
     assert month["to"] == quarter["to"] == "2026-09-30" and found["method"].startswith("DoiT")
@@ -64,7 +64,7 @@ async def test_spend_is_forecast(ask: Ask) -> None:
     assert 0 < aws["month"]["spent"] < month["spent"]
 
 
-async def test_a_large_result_is_asked_again(ask: Ask) -> None:
+async def test_large_result_can_be_queried_again(ask: Ask) -> None:
     config = {
         "dataSource": "billing",
         "metrics": [{"type": "basic", "value": "cost"}],
@@ -83,7 +83,7 @@ async def test_a_large_result_is_asked_again(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in ENTITY_KINDS])
-async def test_what_is_found_is_fetched(ask: Ask, kind: str) -> None:
+async def test_search_results_are_fetched(ask: Ask, kind: str) -> None:
     found = await ask("search", query=kind)
     hit = next((one for one in found["results"] if one["id"].startswith(f"{kind}:")), None)
     if hit is None:
@@ -100,7 +100,7 @@ async def test_what_is_found_is_fetched(ask: Ask, kind: str) -> None:
     assert len(document["text"]) > len(document["title"])
 
 
-async def test_savings_name_what_is_not_known(ask: Ask) -> None:
+async def test_savings_name_unknown_amounts(ask: Ask) -> None:
     found = await ask("get_savings_summary")
     assert any(one["kind"] == "anomaly" and one["amount"] > 0 for one in found["items"])
     known = set(found["totals"]) | {one["part"] for one in found.get("failed", [])}

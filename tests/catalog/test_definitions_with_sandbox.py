@@ -22,7 +22,7 @@ async def gone(ask: Ask, name: str, **arguments: str) -> None:
     assert caught.value.kind == "missing"
 
 
-async def test_life_of_an_alert(ask: Ask) -> None:
+async def test_alert_lifecycle(ask: Ask) -> None:
     config = {
         **{"metric": METRIC, "timeInterval": "day", "condition": "value", "operator": "gt", "value": "100"},
         "scopes": [{"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"]}],
@@ -37,7 +37,7 @@ async def test_life_of_an_alert(ask: Ask) -> None:
     await gone(ask, "get_alert", id=made["id"])
 
 
-async def test_allocations_with_old_names_single_and_in_a_group(ask: Ask) -> None:
+async def test_allocations_with_legacy_fields_single_and_grouped(ask: Ask) -> None:
     component = {"key": "cloud_provider", "type": "fixed", "values": ["google-cloud"], "mode": "is"}
     rule = {"components": [{**component, "inverse_selection": True, "include_null": True}], "formula": "A"}
     single = await ask("create_allocation", name="No Google", description="", rule=rule)
@@ -61,7 +61,7 @@ async def test_allocations_with_old_names_single_and_in_a_group(ask: Ask) -> Non
     await gone(ask, "get_allocation", id=single["id"])
 
 
-async def test_life_of_a_report(ask: Ask) -> None:
+async def test_report_lifecycle(ask: Ask) -> None:
     config = {
         **{"dataSource": "billing", "metrics": [METRIC], "timeInterval": "day"},
         "timeRange": {"mode": "last", "amount": 7, "unit": "day"},
@@ -80,7 +80,7 @@ async def test_life_of_a_report(ask: Ask) -> None:
     await gone(ask, "get_report_config", id=made["id"])
 
 
-async def test_life_of_a_theme(ask: Ask) -> None:
+async def test_theme_lifecycle(ask: Ask) -> None:
     made = await ask("create_custom_theme", name="Dusk", **THEME)
     assert (await ask("update_theme", name="dusk", newName="Dawn"))["name"] == "Dawn"
     assert (await ask("get_theme", name="dawn"))["colors"] == THEME["colors"]
@@ -91,7 +91,7 @@ async def test_life_of_a_theme(ask: Ask) -> None:
     await gone(ask, "get_theme", id=made["id"])
 
 
-async def test_suggestions_are_accepted_for_a_budget_or_dismissed(ask: Ask) -> None:
+async def test_suggestions_become_a_budget_or_are_dismissed(ask: Ask) -> None:
     first, second = (await ask("list_budget_suggestions"))["items"][:2]
     budget = {"name": "Suggested", "currency": "USD", "type": "recurring", "startPeriod": 1_789_000_000_000}
     made = await ask("create_budget", **budget, amount=100, timeInterval="month")
@@ -110,7 +110,7 @@ async def test_dimensions_and_their_values(ask: Ask) -> None:
     assert "amazon-web-services" in {row["value"] for row in values}
 
 
-async def test_life_of_a_contract(ask: Ask, witness: Api) -> None:
+async def test_contract_lifecycle(ask: Ask, witness: Api) -> None:
     customer = next(iter(customer_account.child_customers(witness.tenant(ACME))))
     terms = {
         **{"customerID": customer, "name": "Resale", "startDate": "2030-01-01T00:00:00Z", "renewalPolicy": "manual"},
@@ -130,7 +130,7 @@ async def test_life_of_a_contract(ask: Ask, witness: Api) -> None:
     assert own and {row["customerId"] for row in own} == {ACME.id}
 
 
-async def test_life_of_a_contract_template(ask: Ask) -> None:
+async def test_contract_template_lifecycle(ask: Ask) -> None:
     template = {"name": "Standard", "platform": "amazon-web-services", "eligibleFrom": "2026-01-01T00:00:00Z"}
     book = {"name": "Book", "rules": [{"name": "Off", "percentageChange": -5}]}
     made = await ask("create_contract_template", **template, priceBooks=[book])

@@ -127,7 +127,7 @@ def stays(operation: Operation, request: Request) -> None:
 
 
 @EACH
-async def test_no_text_of_any_argument_leaves_the_path(tool: Tool) -> None:
+async def test_no_argument_text_escapes_the_path(tool: Tool) -> None:
     start = least(tool)
     for place in texts_in(tool.input_schema):
         for text in HOSTILE:
@@ -137,7 +137,7 @@ async def test_no_text_of_any_argument_leaves_the_path(tool: Tool) -> None:
 @EACH
 @settings(max_examples=20)
 @given(text=st.text(max_size=12))
-async def test_no_text_in_all_arguments_at_once_leaves_the_path(tool: Tool, text: str) -> None:
+async def test_no_combination_of_argument_texts_escapes_the_path(tool: Tool, text: str) -> None:
     arguments = least(tool)
     for name, schema in tool.input_schema["properties"].items():
         if schema.get("type") == "string" and "enum" not in schema:
@@ -147,11 +147,11 @@ async def test_no_text_in_all_arguments_at_once_leaves_the_path(tool: Tool, text
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("kind", ENTITY_KINDS_BY_NAME)
-async def test_what_is_fetched_stays_in_its_kind(kind: str, text: str) -> None:
+async def test_fetch_stays_within_its_kind(kind: str, text: str) -> None:
     check(await requests_of(NAMED["fetch"], {"id": f"{kind}:{text}"}))
 
 
-def test_the_search_for_texts_finds_them_all() -> None:
+def test_text_argument_scan_is_complete() -> None:
     schema = {
         "properties": {
             "a": {"type": "string"},
@@ -165,7 +165,7 @@ def test_the_search_for_texts_finds_them_all() -> None:
 
 
 @pytest.mark.parametrize(("name", "argument"), PLACED)
-async def test_a_hostile_id_is_one_segment_and_not_only_refused(name: str, argument: str) -> None:
+async def test_hostile_id_is_encoded_as_one_segment(name: str, argument: str) -> None:
     tool = NAMED[name]
     api = await requests_of(tool, {**least(tool), argument: "a/../b"})
     assert any("a%2F..%2Fb" in request.path.split("/") for request in api.requests)

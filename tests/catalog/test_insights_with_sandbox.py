@@ -19,7 +19,7 @@ RESOURCE = {
 }
 
 
-async def test_life_of_an_insight(ask: Ask) -> None:
+async def test_insight_lifecycle(ask: Ask) -> None:
     assert (await ask("post_insight_result", **INSIGHT))["displayStatus"] == "actionable"
     made = await ask("post_insight_resource_results", **OWN, resourceResults=[RESOURCE])
     assert [row["resourceId"] for row in made["resourceResults"]] == ["i-1"]
@@ -37,7 +37,7 @@ async def test_life_of_an_insight(ask: Ask) -> None:
     assert caught.value.kind == "missing"
 
 
-async def test_a_batch_says_what_failed_and_is_deleted_by_key(ask: Ask) -> None:
+async def test_batch_reports_failures_and_is_deleted_by_key(ask: Ask) -> None:
     batch = [{**INSIGHT, "key": "batch", "resourceResults": [RESOURCE]}]
     assert await ask("post_insight_results", results=batch) == {"failures": [], "rowCount": 0}
     assert (await ask("get_insight", source="public-api", key="batch"))["summary"]["potentialDailySavings"] == 4.5
@@ -45,7 +45,7 @@ async def test_a_batch_says_what_failed_and_is_deleted_by_key(ask: Ask) -> None:
     assert deleted == {"status": "completed", "deleted": True, "insightKey": "batch"}
 
 
-async def test_a_flow_is_triggered_once_at_a_time(ask: Ask) -> None:
+async def test_flow_runs_once_at_a_time(ask: Ask) -> None:
     flow = (await ask("list_cloudflows"))["items"][0]["id"]
     started = await ask("trigger_cloud_flow", flowID=flow, requestBodyJson={"flowId": "kept"})
     assert started["executionLink"].startswith("https://")
@@ -54,7 +54,7 @@ async def test_a_flow_is_triggered_once_at_a_time(ask: Ask) -> None:
     assert caught.value.kind == "conflict"
 
 
-async def test_life_of_a_connection(ask: Ask) -> None:
+async def test_connection_lifecycle(ask: Ask) -> None:
     made = await ask("create_cloudflow_connection", name="New", awsConfig={"roleName": "r"})
     changed = await ask("update_cloudflow_connection", connectionId=made["connectionId"], enabled=False)
     assert (changed["name"], changed["enabled"]) == ("New", False)

@@ -71,13 +71,13 @@ def unmarked(tool: Tool) -> set[tuple[str, str]]:
 
 
 @pytest.mark.requirement("N11")
-def test_n11_every_argument_that_names_people_or_the_like_is_marked_or_says_why_not() -> None:
+def test_n11_every_argument_that_names_users_is_marked_or_exempt() -> None:
     found = {one for tool in (*all_tools(), *employee_tools()) for one in unmarked(tool)}
     assert found == UNMARKED.keys()
 
 
 @pytest.mark.requirement("N11")
-def test_n11_only_writes_reach_and_their_hints_say_so() -> None:
+def test_n11_only_writes_have_recipients_and_matching_hints() -> None:
     reaching = [tool for tool in all_tools() if tool.external_target_paths]
     assert len(reaching) > 15
     for tool in reaching:
@@ -100,7 +100,7 @@ UNMENTIONED = {
 
 
 @pytest.mark.requirement("N11")
-def test_n11_texts_that_instruct_or_are_shown_with_links_are_marked_or_say_why_not() -> None:
+def test_n11_instructions_and_link_texts_are_marked_or_exempt() -> None:
     found = {
         (tool.name, ".".join(path))
         for tool in (*all_tools(), *employee_tools())
@@ -120,7 +120,7 @@ def test_n11_texts_that_instruct_or_are_shown_with_links_are_marked_or_say_why_n
         ("post_insight_result", "title shortDescription detailedDescriptionMdx easyWinDescription"),
     ],
 )
-def test_n11_which_texts_are_marked(name: str, path: str) -> None:
+def test_n11_marked_text_arguments(name: str, path: str) -> None:
     tool = next(tool for tool in all_tools() if tool.name == name)
     assert {".".join(one) for one in tool.linked_text_paths} == set(path.split())
 
@@ -141,6 +141,6 @@ def test_n11_which_texts_are_marked(name: str, path: str) -> None:
         ("post_insight_result", "reportUrl"),
     ],
 )
-def test_n11_what_is_marked(name: str, path: str) -> None:
+def test_n11_marked_recipient_arguments(name: str, path: str) -> None:
     tool = next(tool for tool in all_tools() if tool.name == name)
     assert {".".join(one) for one in tool.external_target_paths} == set(path.split())

@@ -49,7 +49,7 @@ def schemas(schema: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.requirement("A1", "M61")
 @EACH
-def test_a_tool_is_named_and_described(tool: Tool) -> None:
+def test_tool_has_a_name_and_description(tool: Tool) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]{2,39}", tool.name)
     assert tool.title and tool.title[0].isupper() and len(tool.title) <= 60
     assert 20 <= len(tool.description) <= 1024 and tool.description.endswith((".", "}"))
@@ -59,14 +59,14 @@ def test_a_tool_is_named_and_described(tool: Tool) -> None:
 
 @pytest.mark.requirement("A2")
 @EACH
-def test_a_tool_says_truly_what_it_does(tool: Tool) -> None:
+def test_hints_match_the_operation(tool: Tool) -> None:
     assert set(tool.annotations) == HINTS and all(isinstance(hint, bool) for hint in tool.annotations.values())
     assert tool.writes != tool.annotations["readOnlyHint"]
     assert not (tool.annotations["readOnlyHint"] and tool.annotations["destructiveHint"])
 
 
 @EACH
-def test_a_tool_has_the_metadata_that_clients_read(tool: Tool) -> None:
+def test_tool_has_client_metadata(tool: Tool) -> None:
     assert tool.security and all(scheme == {"type": "oauth2", "scopes": ["mcp:tools"]} for scheme in tool.security)
     assert tool.meta["securitySchemes"] == list(tool.security)
     for status in ("invoking", "invoked"):
@@ -76,14 +76,14 @@ def test_a_tool_has_the_metadata_that_clients_read(tool: Tool) -> None:
     assert not tool.writes if tool.deadline is None else 0 < tool.deadline <= 45
 
 
-def test_a_few_tools_are_at_hand_from_the_start() -> None:
+def test_few_tools_are_always_loaded() -> None:
     pinned = {tool.name for tool in TOOLS if tool.meta.get("anthropic/alwaysLoad") is True}
     assert pinned == {"get_cloud_overview", "find_operation", "read_operation", "call_operation"}
     assert pinned < {tool.name for tool in TOOLS if tool.facts.get("default_list")}
     assert all("anthropic/alwaysLoad" not in tool.meta for tool in TOOLS if tool.name not in pinned)
 
 
-def test_only_what_exports_may_be_longer_than_what_is_cut() -> None:
+def test_only_exports_may_exceed_the_truncation_limit() -> None:
     roomy = {tool.name: tool.meta[MAX_RESULT_SIZE_KEY] for tool in TOOLS if MAX_RESULT_SIZE_KEY in tool.meta}
     assert (
         roomy == {"query_result": 2 * MAX_CSV_CHARACTERS}
@@ -91,7 +91,7 @@ def test_only_what_exports_may_be_longer_than_what_is_cut() -> None:
     )
 
 
-def test_one_tool_tells_clients_whose_account_it_is() -> None:
+def test_one_tool_identifies_the_account() -> None:
     """The profile tool meets ChatGPT's rules: no arguments, and a required id."""
     (tool,) = (tool for tool in TOOLS if "openai/profile" in tool.meta)
     assert tool.name == "validate_user" and tool.meta["openai/profile"] is True and tool.annotations["readOnlyHint"]
@@ -102,7 +102,7 @@ def test_one_tool_tells_clients_whose_account_it_is() -> None:
 
 @pytest.mark.requirement("M58", "M61", "M70", "M91")
 @EACH
-def test_the_schemas_are_portable(tool: Tool) -> None:
+def test_schemas_are_portable(tool: Tool) -> None:
     assert tool.output_schema is not None
     for root in (tool.input_schema, tool.output_schema):
         jsonschema_rs.meta.validate(root)
@@ -117,14 +117,14 @@ def test_the_schemas_are_portable(tool: Tool) -> None:
 
 
 @EACH
-def test_a_definition_stays_under_the_size_that_chatgpt_takes(tool: Tool) -> None:
+def test_definition_stays_below_chatgpts_size_limit(tool: Tool) -> None:
     # The limit is 5,000 tokens of name, description and input schema; a token of JSON Schema is about 3.5 characters.
     assert len(str(tool.input_schema)) + len(tool.description) < 15_000
 
 
 @pytest.mark.requirement("M51")
 @EACH
-def test_empty_answers_and_receipts_fit_the_output_schema(tool: Tool) -> None:
+def test_empty_results_and_receipts_match_the_output_schema(tool: Tool) -> None:
     assert tool.result_problems({}) == [] or not tool.writes
     receipt = tool_result.oversized_result(tool, {"id": "x"})
     if tool.writes:
@@ -135,18 +135,18 @@ def test_empty_answers_and_receipts_fit_the_output_schema(tool: Tool) -> None:
 
 
 @pytest.mark.requirement("A1", "M103")
-def test_names_are_different_and_the_order_is_fixed() -> None:
+def test_names_are_unique_and_order_is_stable() -> None:
     names = [tool.name for tool in TOOLS]
     assert len(set(names)) == len(names) and all_tools() is TOOLS
     assert names[:2] == ["get_cloud_overview", "cost_breakdown"]
 
 
-def test_every_operation_of_every_area_is_a_tool() -> None:
+def test_every_operation_is_a_tool() -> None:
     operations = {operation.name for area in AREAS.values() for operation in area.operations}
     assert operations <= {tool.name for tool in TOOLS}
 
 
-def test_the_first_piece_is_here() -> None:
+def test_core_operations_are_present() -> None:
     names = {tool.name for tool in TOOLS}
     assert names >= {
         *("validate_user", "list_budgets", "get_budget", "create_budget", "update_budget", "list_reports"),
@@ -207,7 +207,7 @@ ODD = st.recursive(
 @EACH
 @settings(max_examples=40)
 @given(odd=ODD)
-async def test_whatever_the_api_answers_is_a_result_or_a_clean_error(tool: Tool, odd: Any) -> None:
+async def test_any_api_response_is_a_result_or_a_clean_error(tool: Tool, odd: Any) -> None:
     arguments = least(tool)
     assert tool.argument_problems(arguments) == []
     api = Recorder(odd if tool.name not in STREAMED else [odd] if isinstance(odd, dict) else [])

@@ -53,7 +53,7 @@ def condition(column: str, op: str, *values: str) -> Any:
         (condition("usage", "gt", "-5"), [0, 1, 2]),
     ],
 )
-def test_rows_are_chosen(asked: Any, left: list[int]) -> None:
+def test_filters_rows(asked: Any, left: list[int]) -> None:
     assert table_query.filter_rows(TABLE, [asked]).rows == [ROWS[at] for at in left]
 
 
@@ -65,13 +65,13 @@ def test_rows_are_chosen(asked: Any, left: list[int]) -> None:
         (condition("cost", "gt", "nan"), "must be a number"),
     ],
 )
-def test_what_cannot_be_asked_is_said(asked: Any, said: str) -> None:
+def test_invalid_query_is_explained(asked: Any, said: str) -> None:
     with pytest.raises(ApiError, match=said) as caught:
         table_query.filter_rows(TABLE, [asked])
     assert caught.value.kind == "argument"
 
 
-def test_groups_put_numbers_together() -> None:
+def test_groups_aggregate_numbers() -> None:
     found = table_query.group_rows(TABLE, ["service"])
     assert [column["name"] for column in found.columns] == ["service", "cost", "usage", "rows"]
     assert found.rows == [["EC2", 21.25, 2.5, 2], ["S3", 2.5, 0.0000012, 1], [None, -1.0, 0, 1]]
@@ -85,7 +85,7 @@ def test_groups_put_numbers_together() -> None:
 
 
 @given(table=TABLES, by=st.sampled_from([["service"], ["month"], ["service", "month"], ["month", "service"]]))
-def test_groups_keep_totals_and_rows(table: ResultTable, by: list[str]) -> None:
+def test_groups_preserve_totals_and_rows(table: ResultTable, by: list[str]) -> None:
     found = table_query.group_rows(table, by)
     before, after = table_query.column_totals(table), table_query.column_totals(found)
     assert abs(before["cost"] - after["cost"]) < 0.02 and abs(before["usage"] - after["usage"]) < 0.01
@@ -95,13 +95,13 @@ def test_groups_keep_totals_and_rows(table: ResultTable, by: list[str]) -> None:
 
 
 @given(table=TABLES, value=st.text(max_size=3))
-def test_a_condition_and_its_opposite_part_the_rows(table: ResultTable, value: str) -> None:
+def test_condition_and_its_negation_partition_the_rows(table: ResultTable, value: str) -> None:
     parts = [table_query.filter_rows(table, [condition("service", op, value)]).rows for op in ("is", "not")]
     assert sorted(map(str, parts[0] + parts[1])) == sorted(map(str, table.rows))
 
 
 @given(table=TABLES, column=st.sampled_from(["service", "cost"]), descending=st.booleans())
-def test_order_changes_no_row(table: ResultTable, column: str, descending: bool) -> None:
+def test_sorting_changes_no_row(table: ResultTable, column: str, descending: bool) -> None:
     found = table_query.sort_rows(table, column, descending=descending)
     assert sorted(map(str, found.rows)) == sorted(map(str, table.rows))
     again = table_query.sort_rows(found, column, descending=descending)
@@ -111,19 +111,19 @@ def test_order_changes_no_row(table: ResultTable, column: str, descending: bool)
         assert costs == sorted(costs, reverse=descending)
 
 
-def test_money_is_in_cents_and_usage_is_not() -> None:
+def test_money_is_rounded_to_cents_and_usage_is_not() -> None:
     table = ResultTable(COLUMNS, [["a", "m", 1.23456, 0.0000015], ["b", "m", -0.001, None]])
     assert table_query.round_numbers(table).rows == [["a", "m", 1.23, 0.000002], ["b", "m", 0.0, None]]
 
 
 @given(table=TABLES)
-def test_csv_reads_back(table: ResultTable) -> None:
+def test_csv_round_trips(table: ResultTable) -> None:
     text, rows = table_query.as_csv(table, 1_000_000)
     read = list(csv.reader(io.StringIO(text, newline="")))
     assert rows == len(table.rows) == len(read) - 1 and read[0] == ["service", "month", "cost", "usage"]
     assert all(not cell.startswith(("=", "+", "@")) for row in read for cell in row[:2])
 
 
-def test_csv_has_a_bound_and_no_formulas() -> None:
+def test_csv_is_bounded_and_has_no_formulas() -> None:
     table = ResultTable(COLUMNS[:1], [["=cmd()"], ["plain"], ["x" * 50]])
     assert table_query.as_csv(table, 40) == ("service\r\n'=cmd()\r\nplain\r\n", 2)

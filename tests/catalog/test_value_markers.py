@@ -83,7 +83,7 @@ def undeclared(record: type, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("tool", COMPOSED, ids=lambda tool: tool.name)
-def test_results_declare_what_their_numbers_and_dates_are(tool: Tool) -> None:
+def test_results_declare_kinds_of_numbers_and_dates(tool: Tool) -> None:
     if tool.name in FORWARDING:
         assert tool.result_type is None
         return
@@ -110,7 +110,7 @@ class Sample(TypedDict, total=False):
     cells: Annotated[list[Any], Verbatim]
 
 
-def test_a_missing_declaration_is_named() -> None:
+def test_missing_declaration_is_named() -> None:
     found = list(undeclared(Sample))
     assert [problem.split()[0] for problem in found] == [
         "cost",
@@ -164,12 +164,12 @@ def problems_of(name: str, result: Any) -> list[str]:
         ("find_operation", {"query": "delete a budget"}),
     ],
 )
-async def test_results_hold_no_other_numbers_and_dates(ask: Ask, name: str, arguments: dict[str, Any]) -> None:
+async def test_results_have_no_undeclared_numbers_or_dates(ask: Ask, name: str, arguments: dict[str, Any]) -> None:
     """What a tool really returns for the sandbox's account, against what its result type declares."""
     assert problems_of(name, await ask(name, **arguments)) == []
 
 
-async def test_recommendations_hold_no_other_numbers_and_dates() -> None:
+async def test_recommendations_have_no_undeclared_numbers_or_dates() -> None:
     """The sandbox does not serve them."""
     row = {"key": "k", "lastUpdated": "2026-08-31T00:00:00Z", "summary": {"potentialDailySavings": 2.5}}
     found = await NAMED["list_optimization_recommendations"].run(Caller(Recorder({"results": [row]})), {})
@@ -177,7 +177,7 @@ async def test_recommendations_hold_no_other_numbers_and_dates() -> None:
     assert problems_of("list_optimization_recommendations", found) == []
 
 
-def test_an_undeclared_value_is_found() -> None:
+def test_detects_an_undeclared_value() -> None:
     result = {"groups": [{"name": "2026-08", "cost": 1.5, "extra": [0.5]}], "rows": [[0.5]], "since": "2026-08-31"}
     assert problems_of("cost_breakdown", result) == [
         "cost_breakdown.groups.name = 2026-08",
@@ -202,7 +202,7 @@ def unmarked_identifiers(tool: Tool) -> list[str]:
 
 
 @pytest.mark.parametrize("tool", (*all_tools(), *employee_tools()), ids=lambda tool: tool.name)
-def test_arguments_declare_whether_they_identify_something(tool: Tool) -> None:
+def test_arguments_declare_whether_they_are_identifiers(tool: Tool) -> None:
     assert [
         f"{tool.name}: {name} looks like an identifier: add IDENTIFIER to its annotation (or VERBATIM, where whitespace "
         "around it can be significant)"
@@ -211,7 +211,7 @@ def test_arguments_declare_whether_they_identify_something(tool: Tool) -> None:
     assert tool.identifiers <= set(tool.input_schema["properties"])
 
 
-def test_an_unmarked_identifier_is_found() -> None:
+def test_detects_an_unmarked_identifier() -> None:
     properties = {name: {"type": "string"} for name in ("id", "ownerID", "layer_ids", "nameContains", "email", "valid")}
     tool = Tool(
         "x", "T", "D.", {"type": "object", "properties": properties}, NAMED["search"].run, identifiers=frozenset({"id"})

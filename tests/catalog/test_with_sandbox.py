@@ -17,7 +17,7 @@ async def test_who_am_i(ask: Ask) -> None:
     assert await ask("validate_user") == {**user, "id": "acme.example/admin@acme.example"}
 
 
-async def test_budgets_are_listed_found_made_and_changed(ask: Ask) -> None:
+async def test_budget_lifecycle(ask: Ask) -> None:
     page = await ask("list_budgets", maxResults="2")
     assert len(page["budgets"]) == 2 and page["pageToken"]
     second = await ask("list_budgets", maxResults="2", pageToken=page["pageToken"])
@@ -39,7 +39,7 @@ async def test_budgets_are_listed_found_made_and_changed(ask: Ask) -> None:
     assert [row["id"] for row in (await ask("list_budgets", name="sandbox CHECK"))["budgets"]] == [made["id"]]
 
 
-async def test_costs_are_broken_down_with_their_rest(ask: Ask) -> None:
+async def test_cost_breakdown_includes_a_remainder(ask: Ask) -> None:
     found = await ask("cost_breakdown", groupBy="service", months=2, topN=3)
     everything = await ask("cost_breakdown", groupBy="service", months=2, topN=25)
     assert len(found["groups"]) == 3 and found["rowCount"] == len(found["rows"]) == 6
@@ -78,13 +78,13 @@ async def test_anomalies_invoices_and_tickets(ask: Ask) -> None:
     assert [row["id"] for row in found] == [made["id"]]
 
 
-async def test_a_flow_is_refined(ask: Ask, witness: Api) -> None:
+async def test_flow_is_refined(ask: Ask, witness: Api) -> None:
     flow = next(iter(witness.tenant(ACME).collection("flows", analytics_core.flows)))
     found = await ask("refine_cloudflow", flowId=flow, question="Post the cost to Slack")
     assert found["complete"] and found["conversationId"] and len(found["answer"]) > 20 and found["steps"]
 
 
-async def test_the_apis_reason_is_passed_on(ask: Ask) -> None:
+async def test_api_reason_is_passed_on(ask: Ask) -> None:
     with pytest.raises(ApiError) as caught:
         await ask("get_anomalies", filter="nonsense")
     assert caught.value.status == 400 and "filter" in caught.value.reason

@@ -72,7 +72,7 @@ def check_json(answer: Answer, *statuses: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["mcp", "sse"])
-async def test_challenge_names_the_document_of_its_path(
+async def test_challenge_links_to_the_metadata_of_its_path(
     sandbox: Sandbox, http: aiohttp.ClientSession, path: str
 ) -> None:
     url: str = getattr(sandbox, path)
@@ -84,7 +84,7 @@ async def test_challenge_names_the_document_of_its_path(
 
 
 @pytest.mark.parametrize("path", ["mcp", "sse"])
-async def test_resource_metadata_in_every_form(sandbox: Sandbox, http: aiohttp.ClientSession, path: str) -> None:
+async def test_resource_metadata_at_every_location(sandbox: Sandbox, http: aiohttp.ClientSession, path: str) -> None:
     url: str = getattr(sandbox, path)
     for address in chatgpt.well_known(url):
         answer = await chatgpt.get(http, address)
@@ -97,7 +97,7 @@ async def test_resource_metadata_in_every_form(sandbox: Sandbox, http: aiohttp.C
 
 
 @pytest.mark.parametrize("name", ["oauth-authorization-server", "openid-configuration"])
-async def test_provider_metadata_is_json_wherever_it_is_looked_for(
+async def test_provider_metadata_is_json_at_every_location(
     sandbox: Sandbox, http: aiohttp.ClientSession, name: str
 ) -> None:
     issuer = await chatgpt.get(http, f"{sandbox.world}/.well-known/{name}")
@@ -143,7 +143,7 @@ async def test_discovers_lists_and_calls(
     check_results(results, expected)
 
 
-async def test_falls_back_to_the_handshake_without_a_session(
+async def test_falls_back_to_initialize_without_a_session(
     sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession
 ) -> None:
     link = await linked(http, sandbox.mcp)
@@ -163,7 +163,7 @@ async def test_falls_back_to_the_handshake_without_a_session(
 
 @pytest.mark.parametrize("form", [0, 1, 2], ids=["inserted", "root", "appended"])
 @pytest.mark.parametrize("path", ["mcp", "sse"])
-async def test_links_from_any_form_of_the_metadata(
+async def test_links_of_every_metadata_location(
     sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession, path: str, form: int
 ) -> None:
     url: str = getattr(sandbox, path)
@@ -171,7 +171,7 @@ async def test_links_from_any_form_of_the_metadata(
     assert structured((await link.call("validate_user", {})).result) == expected.user
 
 
-async def test_wrong_arguments_are_explained_to_the_model(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+async def test_invalid_arguments_are_explained_to_the_model(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     link = await linked(http, sandbox.mcp)
     result = (await link.call("cost_breakdown", {"groupBy": "colour", "months": 99})).result
     assert result["isError"] is True and "structuredContent" not in result
@@ -188,7 +188,7 @@ async def test_refreshes_with_the_resource(sandbox: Sandbox, expected: Truth, ht
         assert structured((await first.call("validate_user", {})).result) == expected.user
 
 
-async def test_refresh_tells_a_client_whose_secret_is_wrong(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+async def test_refresh_with_a_wrong_secret_is_invalid_client(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     link = await linked(http, sandbox.mcp, dynamic=True)
     other = replace(link.registration, secret="not-the-secret")
     answer = await chatgpt.refresh(http, link.found, other, link.refresh)
@@ -196,7 +196,7 @@ async def test_refresh_tells_a_client_whose_secret_is_wrong(sandbox: Sandbox, ht
     assert (await link.refreshed()).access
 
 
-async def test_expiry_in_mid_use(sandbox_brief: Sandbox, http: aiohttp.ClientSession) -> None:
+async def test_token_expires_during_use(sandbox_brief: Sandbox, http: aiohttp.ClientSession) -> None:
     link = await linked(http, sandbox_brief.mcp)
     started = time.monotonic()
     user = structured((await link.call("validate_user", {})).result)
@@ -209,7 +209,7 @@ async def test_expiry_in_mid_use(sandbox_brief: Sandbox, http: aiohttp.ClientSes
     assert structured((await again.call("validate_user", {})).result) == user
 
 
-async def test_revoked_refresh_token_is_dead(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+async def test_revoked_refresh_token_is_rejected(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     link = await linked(http, sandbox.mcp)
     revoked = await chatgpt.revoke(http, link.found, link.registration, link.refresh)
     assert revoked.status == 200
@@ -218,7 +218,7 @@ async def test_revoked_refresh_token_is_dead(sandbox: Sandbox, http: aiohttp.Cli
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_revoked_login_leads_to_a_new_sign_in(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+async def test_n19_revoked_sign_in_leads_to_a_new_sign_in(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     """The result makes ChatGPT show its sign-in, later requests get 401, and a new sign-in works."""
     link = await linked(http, sandbox.mcp)
     assert structured((await link.call("validate_user", {})).result)
@@ -234,7 +234,7 @@ async def test_n19_a_revoked_login_leads_to_a_new_sign_in(sandbox: Sandbox, http
     assert (await link.call("validate_user", {})).status == 401
 
 
-async def test_code_serves_once_and_only_with_its_verifier(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+async def test_code_works_once_and_only_with_its_verifier(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     found = await chatgpt.discover(http, chatgpt.well_known(sandbox.mcp)[0], "mcp:tools")
     registration = chatgpt.published(found)
     code, verifier = await chatgpt.authorize(found, registration)
@@ -246,7 +246,7 @@ async def test_code_serves_once_and_only_with_its_verifier(sandbox: Sandbox, htt
     assert (twice.status, twice.body["error"]) == (400, "invalid_grant")
 
 
-async def test_token_of_another_resource_is_refused(
+async def test_token_of_another_resource_is_rejected(
     sandbox: Sandbox, sandbox_brief: Sandbox, http: aiohttp.ClientSession
 ) -> None:
     link = await linked(http, sandbox_brief.mcp)

@@ -170,7 +170,7 @@ async def test_wrong_password_stays_on_the_page(sandbox_asking: Sandbox, node: P
         assert client.returned == []
 
 
-async def test_an_employee_chooses_the_customer(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+async def test_employee_chooses_the_customer(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
     async with waiting(sandbox_asking) as client:
         steps: list[dict[str, Any]] = [
             {"press": EMPLOYEE.name},
@@ -195,7 +195,7 @@ async def test_an_employee_chooses_the_customer(sandbox_asking: Sandbox, node: P
     assert (claims["customer_context"], claims["doit_employee"]) == (GLOBEX.id, True)
 
 
-async def test_another_account(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+async def test_switches_account(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
     async with waiting(sandbox_asking) as client:
         steps: list[dict[str, Any]] = [
             {"press": ADMIN.name},
@@ -207,7 +207,7 @@ async def test_another_account(sandbox_asking: Sandbox, node: Path, tmp_path: Pa
     assert ADMIN.email not in seen["text"]
 
 
-async def test_a_hostile_name_is_only_text(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+async def test_hostile_client_name_is_only_text(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
     """No script runs, and the browser logs nothing, not even a blocked violation of its policy."""
     name = "</strong><script>document.title='owned'</script><img src=x onerror=alert(1)>"
     async with waiting(sandbox_asking, name) as client:
@@ -216,7 +216,9 @@ async def test_a_hostile_name_is_only_text(sandbox_asking: Sandbox, node: Path, 
     assert name in seen["text"] and seen["title"] == "Allow access \u00b7 DoiT sandbox"
 
 
-async def test_a_request_of_nobody_is_a_page(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+async def test_request_of_an_unknown_client_is_an_error_page(
+    sandbox_asking: Sandbox, node: Path, tmp_path: Path
+) -> None:
     url = f"{sandbox_asking.world}/sign-in/oauth?client_id=nobody"
     steps = [{"expect": "Unknown application"}, shot("unknown-application")]
     await act(tmp_path, url, steps, scheme="dark", complaint="status of 400")

@@ -153,7 +153,7 @@ async def read_until(end: int, wanted: str) -> list[Json]:
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_nobody_reads_the_log() -> None:
+async def test_n6_unread_log_does_not_block() -> None:
     """Far more lines than fit into a pipe, then SIGTERM."""
     with pipe() as (_, end):
         async with served(asyncio.subprocess.DEVNULL, end) as made:
@@ -162,7 +162,7 @@ async def test_n6_nobody_reads_the_log() -> None:
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_nobody_reads_the_audit_log(tmp_path: Path) -> None:
+async def test_n6_unread_audit_log_does_not_block(tmp_path: Path) -> None:
     with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
         fill(end)
         async with served(end, log.fileno()) as made:
@@ -178,7 +178,7 @@ async def test_n6_nobody_reads_the_audit_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_nobody_reads_what_workers_log() -> None:
+async def test_n6_unread_worker_log_does_not_block() -> None:
     """The log of their supervisor blocks nothing either."""
     with pipe() as (_, end):
         fill(end)
@@ -191,7 +191,7 @@ async def test_n6_nobody_reads_what_workers_log() -> None:
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_nobody_reads_what_stdio_logs() -> None:
+async def test_n6_unread_stdio_log_does_not_block() -> None:
     """Clients that start a server may ignore its standard error."""
     messages = [
         {
@@ -222,7 +222,7 @@ async def test_n6_nobody_reads_what_stdio_logs() -> None:
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_the_reader_of_the_audit_log_is_gone(tmp_path: Path) -> None:
+async def test_n6_closed_audit_log_reader(tmp_path: Path) -> None:
     """The server continues, and operators see the failure before a line is lost, and the number of lost lines."""
     with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
         async with served(end, log.fileno()) as made:
@@ -248,7 +248,7 @@ async def test_n6_the_reader_of_the_audit_log_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_a_full_disk_is_no_end() -> None:
+async def test_n6_full_disk_does_not_stop_the_server() -> None:
     with open("/dev/full", "wb", buffering=0) as full:
         async with served(full.fileno(), full.fileno()) as made:
             session = await made.site.initialize(LATEST)
@@ -263,7 +263,7 @@ async def test_n6_a_full_disk_is_no_end() -> None:
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_the_last_lines_are_written_before_the_end(tmp_path: Path) -> None:
+async def test_n6_last_lines_are_written_before_exit(tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
         async with served(audit.fileno(), log.fileno()) as made:
             session = await made.site.initialize(LATEST)
@@ -274,7 +274,7 @@ async def test_n6_the_last_lines_are_written_before_the_end(tmp_path: Path) -> N
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: Path) -> None:
+async def test_n6_writes_wait_for_a_required_audit_log(tmp_path: Path) -> None:
     """DOIT_MCP_AUDIT_REQUIRED refuses changes that would not be recorded; reads continue."""
     with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
         async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
@@ -291,7 +291,7 @@ async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: P
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_audit_log(tmp_path: Path) -> None:
+async def test_n6_writes_fail_fast_when_the_required_audit_log_is_unread(tmp_path: Path) -> None:
     """Only the first change, made while no line was pending, can be missing, and the log reports it at the end."""
     with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
         fill(end)
@@ -310,7 +310,7 @@ async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_au
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_what_was_not_written_at_the_end_is_said_on_the_other_stream(tmp_path: Path) -> None:
+async def test_n6_unwritten_lines_are_reported_on_the_other_stream_at_exit(tmp_path: Path) -> None:
     """This includes lines of the audit log. The exit status stays 0."""
     with pipe() as (_, end), (tmp_path / "audit").open("wb") as audit:
         fill(end)
@@ -323,7 +323,7 @@ async def test_n6_what_was_not_written_at_the_end_is_said_on_the_other_stream(tm
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_required_audit_lines_are_written_one_after_the_other(tmp_path: Path) -> None:
+async def test_n6_required_audit_lines_are_written_in_sequence(tmp_path: Path) -> None:
     """A slow reader causes no refusals."""
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
         async with served(audit.fileno(), log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
@@ -339,7 +339,7 @@ CLOSED = "import os, sys; [os.close(int(n)) for n in sys.argv[1].split(',')]; os
 
 @pytest.mark.requirement("N6")
 @pytest.mark.parametrize("closed", ["1", "2", "1,2"])
-async def test_n6_started_without_standard_streams(closed: str, tmp_path: Path) -> None:
+async def test_n6_starts_without_standard_streams(closed: str, tmp_path: Path) -> None:
     """A missing stream is reported as failing, audit lines go to no other stream, and the process ends normally."""
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
         before = (sys.executable, "-c", CLOSED, closed)
@@ -356,7 +356,7 @@ async def test_n6_started_without_standard_streams(closed: str, tmp_path: Path) 
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_workers_without_a_standard_output(tmp_path: Path) -> None:
+async def test_n6_workers_without_standard_output(tmp_path: Path) -> None:
     """Workers inherit /dev/null under its number, and do not use it as the audit log."""
     with (tmp_path / "log").open("wb") as log:
         async with two_workers(log.fileno(), before=(sys.executable, "-c", CLOSED, "1")) as (_process, site, _port):
@@ -368,7 +368,7 @@ async def test_n6_workers_without_a_standard_output(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_long_audit_lines_of_workers_do_not_mix() -> None:
+async def test_n6_long_audit_lines_of_workers_do_not_interleave() -> None:
     """Users can make every identifier of a refused call long, and the reader of the pipe is slow."""
     with pipe() as (read, end):
         async with two_workers(stdout=end) as (process, site, _port):
@@ -419,7 +419,7 @@ def numbered(count: int, size: int = 1000) -> list[bytes]:
 
 @pytest.mark.requirement("N6")
 @pytest.mark.parametrize("bounds", [{"max_lines": 100}, {"max_bytes": 100_000}])
-def test_n6_a_reader_that_pauses_gets_the_lines_and_what_is_missing(bounds: Any) -> None:
+def test_n6_paused_reader_gets_the_lines_and_the_count_of_dropped_ones(bounds: Any) -> None:
     with pipe() as (read, end):
         fill(end)
         stream = LogStream(end, report, **bounds)
@@ -443,7 +443,7 @@ def test_n6_a_reader_that_pauses_gets_the_lines_and_what_is_missing(bounds: Any)
 
 
 @pytest.mark.requirement("N6")
-def test_n6_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
+def test_n6_truncated_line_does_not_corrupt_the_next(tmp_path: Path) -> None:
     """A disk that fills up in the middle of a line and later has space again."""
     written, room = tmp_path / "log", 2500
     with written.open("wb") as file:
@@ -473,7 +473,7 @@ def limited(fd: int, path: Path, room: Any) -> Any:
 
 
 @pytest.mark.requirement("N6")
-def test_n6_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
+def test_n6_non_blocking_pipe_is_awaited() -> None:
     with pipe() as (read, end):
         os.set_blocking(end, False)
         stream = LogStream(end, report)
@@ -487,7 +487,7 @@ def test_n6_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
 
 
 @pytest.mark.requirement("N6")
-def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n6_hanging_stream_is_reported_as_failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is reported even before its queue is full."""
     monkeypatch.setattr("doit_mcp.observability.log_writer.STALL_SECONDS", 0.0)
     with pipe() as (read, end):
@@ -505,7 +505,7 @@ def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.requirement("N6")
-def test_n6_batches_are_what_a_pipe_takes_in_one_piece() -> None:
+def test_n6_batches_fit_an_atomic_pipe_write() -> None:
     """Lines of processes that share a pipe are then not interleaved."""
     sizes: list[int] = []
     with open(os.devnull, "wb") as null:

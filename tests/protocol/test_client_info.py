@@ -51,7 +51,7 @@ def kept(caller: Caller) -> int:
 
 
 @pytest.mark.requirement("N4")
-def test_n4_both_eras_keep_little() -> None:
+def test_n4_both_request_styles_keep_little_client_data() -> None:
     handshake = Request(1, "initialize", {"protocolVersion": "x", "clientInfo": INFO, "capabilities": HOSTILE})
     meta = {VERSION_KEY: next(iter(STATELESS_REVISIONS)), CAPABILITIES_KEY: HOSTILE, CLIENT_INFO_KEY: INFO}
     for caller in (read_initialize(handshake), read_request_metadata(Request(1, "ping", {"_meta": meta}), None)):
@@ -89,7 +89,7 @@ def test_n4_both_eras_keep_little() -> None:
         {"extensions": {}},
     ],
 )
-def test_n4_what_a_client_can_be_asked_stays_the_same(declared: dict[str, Any], revision: Any) -> None:
+def test_n4_client_capabilities_are_preserved(declared: dict[str, Any], revision: Any) -> None:
     whole, reduced = Caller(revision, {}, declared), make_caller(revision, {}, declared)
     assert [missing_capabilities(reduced, one) for one in QUESTIONS] == [
         missing_capabilities(whole, one) for one in QUESTIONS
@@ -100,7 +100,7 @@ def test_n4_what_a_client_can_be_asked_stays_the_same(declared: dict[str, Any], 
 
 
 @pytest.mark.requirement("N4")
-def test_n4_members_of_a_wrong_kind_are_left_out() -> None:
+def test_n4_members_of_a_wrong_type_are_omitted() -> None:
     assert reduce_client_info({"name": 5, "version": {"a": 1}, "title": "T"}) == {"title": "T"}
     assert reduce_capabilities({"roots": [1], "other": {}}) == {"roots": None}
     assert reduce_client_info({}) == {} == reduce_capabilities({})

@@ -30,7 +30,7 @@ def test_round_trip(position: int, fingerprint: str) -> None:
 
 
 @given(POSITIONS, PRINTS, PRINTS)
-def test_a_cursor_is_for_one_list_and_within_it(position: int, fingerprint: str, other: str) -> None:
+def test_cursor_is_bound_to_its_list_and_range(position: int, fingerprint: str, other: str) -> None:
     cursor = encode(position, fingerprint)
     assert refused(cursor, fingerprint, position)
     assert other == fingerprint or refused(cursor, other, position + 1)
@@ -40,7 +40,7 @@ ENCODED = st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode())
 
 
 @given(st.text() | ENCODED | st.integers() | st.booleans())
-def test_what_was_not_made_here_is_refused(cursor: Any) -> None:
+def test_foreign_cursor_is_rejected(cursor: Any) -> None:
     assert refused(cursor) or cursor == encode(decode(cursor, "f", 100), "f")
 
 
@@ -82,6 +82,6 @@ def test_hostile_cursors(cursor: Any) -> None:
     assert refused(cursor)
 
 
-def test_without_a_cursor_it_is_the_first_page() -> None:
+def test_missing_cursor_means_the_first_page() -> None:
     assert decode(None, "f", 100) == 0
     assert decode(None, "f", 0) == 0

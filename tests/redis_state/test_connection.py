@@ -60,7 +60,7 @@ async def away(link: RedisConnection, command: str = "GET") -> None:
         await link.execute(command)
 
 
-async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) -> None:
+async def test_only_the_first_requests_wait_for_a_silent_redis(silent: Silent) -> None:
     """Later commands fail at once, and a single probe detects when Redis is back."""
     link = linked(silent)
     await away(link)
@@ -75,7 +75,7 @@ async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) ->
     await link.close()
 
 
-async def test_a_short_wait_in_vain_keeps_nobody_else_out(silent: Silent) -> None:
+async def test_short_timeout_does_not_block_other_requests(silent: Silent) -> None:
     """Commands with a short timeout fail at once until the probe gets a response; others wait for their own."""
     link = linked(silent, 60)
     with pytest.raises(StateUnavailable):
@@ -93,7 +93,7 @@ async def test_a_short_wait_in_vain_keeps_nobody_else_out(silent: Silent) -> Non
     await link.close()
 
 
-async def test_it_is_asked_again_and_again_but_not_often(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_redis_is_probed_repeatedly_but_rarely(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PROBE_SECONDS", 0.02)
     monkeypatch.setattr(module, "FIRST_PROBE_SECONDS", 0.001)
     link = linked(silent, 0.001)
@@ -106,7 +106,7 @@ async def test_it_is_asked_again_and_again_but_not_often(silent: Silent, monkeyp
     assert silent.sent[-1] == "closed"
 
 
-async def test_a_blocking_read_that_is_answered_is_news_of_it(silent: Silent) -> None:
+async def test_answered_blocking_read_counts_as_a_success(silent: Silent) -> None:
     link = linked(silent)
     reading = asyncio.create_task(link.execute("XREAD", extra_seconds=60))
     waiting = await silent.asked("XREAD")
@@ -120,7 +120,7 @@ async def test_a_blocking_read_that_is_answered_is_news_of_it(silent: Silent) ->
     await link.close()
 
 
-async def test_one_that_is_slow_among_others_is_no_outage(silent: Silent) -> None:
+async def test_one_slow_command_is_not_an_outage(silent: Silent) -> None:
     link = linked(silent)
     slow = asyncio.create_task(link.execute("SLOW"))
     await silent.asked("SLOW")
@@ -133,7 +133,7 @@ async def test_one_that_is_slow_among_others_is_no_outage(silent: Silent) -> Non
     await link.close()
 
 
-async def test_a_refusal_is_an_answer(silent: Silent, caplog: pytest.LogCaptureFixture) -> None:
+async def test_error_reply_counts_as_a_response(silent: Silent, caplog: pytest.LogCaptureFixture) -> None:
     """Metrics show the failure until a command works, but no command is refused."""
     link = linked(silent)
     await away(link)
@@ -149,7 +149,7 @@ async def test_a_refusal_is_an_answer(silent: Silent, caplog: pytest.LogCaptureF
     await link.close()
 
 
-def test_nothing_is_imported_unless_it_is_wanted() -> None:
+def test_redis_is_imported_only_when_used() -> None:
     code = (
         "import sys; from doit_mcp.settings import Settings; from doit_mcp.transports.http.main_app import make_main_app;"
         "make_main_app(Settings()); print('redis' in sys.modules)"
@@ -159,7 +159,7 @@ def test_nothing_is_imported_unless_it_is_wanted() -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "sandbox"])
-def test_the_extra_is_asked_for(
+def test_missing_extra_is_named(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
@@ -174,7 +174,7 @@ def test_the_extra_is_asked_for(
     assert "redis" not in " ".join(option for option in shown.split() if option.startswith("--"))
 
 
-async def test_an_outage_is_one_warning(link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_outage_logs_one_warning(link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "doit_mcp.redis_state.connection")
     redis.kill()
     for _ in range(3):
@@ -189,7 +189,7 @@ async def test_an_outage_is_one_warning(link: RedisConnection, redis: Server, ca
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_shortage_of_descriptors_closes_the_link_for_nobody(
+async def test_n24_descriptor_exhaustion_does_not_close_the_connection(
     link: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     with no_descriptors():
@@ -198,7 +198,7 @@ async def test_n24_a_shortage_of_descriptors_closes_the_link_for_nobody(
     assert await link.execute("GET", link.key("a")) is None
 
 
-async def test_a_server_that_hangs_or_refuses(link: RedisConnection, redis: Server) -> None:
+async def test_hanging_or_refusing_server(link: RedisConnection, redis: Server) -> None:
     redis.pause()
     with pytest.raises(StateUnavailable):
         await link.execute("PING")
@@ -210,7 +210,7 @@ async def test_a_server_that_hangs_or_refuses(link: RedisConnection, redis: Serv
     assert isinstance((await link.execute_all([("NO-SUCH-COMMAND",), ("PING",)]))[0], Exception)
 
 
-async def test_a_wrong_password_is_an_outage_and_is_not_shown(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_wrong_password_is_an_outage_and_is_not_shown(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     url = redis.url.replace("unix://", "unix://user:hush-hush@")
     assert "hush" not in repr(Settings(redis_url=url))
     wrong = open_connection(url, "x", timeout=0.5)

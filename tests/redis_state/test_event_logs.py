@@ -31,7 +31,7 @@ def kept(link: RedisConnection, sender: WriteQueue, most: int = 5) -> EventLogs:
     return EventLogs(link, Encryptor(SECRET, "logs"), sender, "me", ttl=60, max_events=most)
 
 
-async def test_messages_in_order_and_the_end(link: RedisConnection, sender: WriteQueue) -> None:
+async def test_messages_are_ordered_and_the_log_ends(link: RedisConnection, sender: WriteQueue) -> None:
     logs = kept(link, sender)
     assert await logs.read("s", "1", 0) is None
     await logs.create("s", "1", [7])
@@ -55,7 +55,7 @@ async def test_messages_in_order_and_the_end(link: RedisConnection, sender: Writ
     assert await logs.read("s", "1", 0) is None
 
 
-async def test_a_long_log_forgets_its_beginning(link: RedisConnection, sender: WriteQueue) -> None:
+async def test_long_log_drops_its_oldest_messages(link: RedisConnection, sender: WriteQueue) -> None:
     logs = kept(link, sender, most=4)
     await logs.create("s", "1", [])
     for number in range(1, 10):
@@ -66,7 +66,7 @@ async def test_a_long_log_forgets_its_beginning(link: RedisConnection, sender: W
     assert [number for number, _ in page.messages] == [5, 6, 7, 8, 9]
 
 
-async def test_what_is_not_ours(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
+async def test_foreign_entries_are_ignored(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
     logs, notes = kept(link, sender), TaskRecords(link, Encryptor(SECRET, "notes"), sender, "note", "me")
     await logs.create("s", "1", [])
     await logs.add("s", "1", 1, b"x", last=False)
@@ -86,7 +86,7 @@ async def test_what_is_not_ours(link: RedisConnection, sender: WriteQueue, redis
     assert await notes.read("n") is None
 
 
-async def test_beginning_without_redis(
+async def test_log_starts_without_redis(
     link: RedisConnection,
     sender: WriteQueue,
     redis: Server,
@@ -107,7 +107,7 @@ async def test_beginning_without_redis(
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_what_a_log_is_about_is_stored_once(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
+async def test_n5_shared_log_context_is_stored_once(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
     """The ids of a batch's requests can have 12.8 KB; they are stored once."""
     logs = kept(link, sender, most=512)
     ids = [f"{number:0256}" for number in range(50)]

@@ -42,7 +42,7 @@ async def link(pair: Pair) -> AsyncIterator[RedisConnection]:
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_the_first_write_after_a_swap_is_done(pair: Pair, link: RedisConnection) -> None:
+async def test_n23_first_write_after_a_failover_succeeds(pair: Pair, link: RedisConnection) -> None:
     """The connection stays open, to a server that is a replica now."""
     for round in range(3):
         await pair.swap()
@@ -52,7 +52,7 @@ async def test_n23_the_first_write_after_a_swap_is_done(pair: Pair, link: RedisC
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_scripts_and_batches_too(pair: Pair, link: RedisConnection) -> None:
+async def test_n23_scripts_and_pipelines_survive_a_failover(pair: Pair, link: RedisConnection) -> None:
     await pair.swap()
     assert await link.run_script(WRITE, ["x:a"], "1") == b"1"
     await pair.swap()
@@ -61,7 +61,7 @@ async def test_n23_scripts_and_batches_too(pair: Pair, link: RedisConnection) ->
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_many_at_once_need_one_new_set_of_connections(pair: Pair, link: RedisConnection) -> None:
+async def test_n23_concurrent_requests_share_one_set_of_new_connections(pair: Pair, link: RedisConnection) -> None:
     await asyncio.gather(*(link.execute("SET", f"k{number}", "1") for number in range(20)))
     made = pair.address.made
     await pair.swap()
@@ -70,7 +70,9 @@ async def test_n23_many_at_once_need_one_new_set_of_connections(pair: Pair, link
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, link: RedisConnection) -> None:
+async def test_n23_requests_do_not_wait_until_the_name_resolves_to_the_new_primary(
+    pair: Pair, link: RedisConnection
+) -> None:
     await pair.swap(told=False)
     with pytest.raises(StateUnavailable):
         await link.execute("SET", "key", "1")
@@ -89,7 +91,7 @@ async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, 
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pair, link: RedisConnection) -> None:
+async def test_n23_server_with_too_few_replicas_is_probed_with_a_write(pair: Pair, link: RedisConnection) -> None:
     """With NOREPLICAS the server still answers PING and every read."""
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
     with pytest.raises(StateUnavailable):
@@ -113,7 +115,7 @@ def rejected(node: Node, command: str) -> int:
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_connections_to_a_server_that_was_left_are_closed(pair: Pair) -> None:
+async def test_n23_connections_to_the_former_primary_are_closed(pair: Pair) -> None:
     link = open_connection(pair.address.url, "x", timeout=0.2)
     await link.execute("SET", "key", "1")
     await pair.swap()
@@ -163,7 +165,7 @@ async def hears(first: Replica, second: Replica, session: Session) -> bool:
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_sessions_go_on_after_a_swap(pair: Pair) -> None:
+async def test_n23_sessions_continue_after_a_failover(pair: Pair) -> None:
     async with replicas(pair.address.url) as (first, second):
         session = await first.initialize()
         assert await works(session) and await works(at(second, session))
@@ -183,7 +185,7 @@ async def test_n23_sessions_go_on_after_a_swap(pair: Pair) -> None:
 
 @pytest.mark.requirement("N23")
 @pytest.mark.parametrize("code", ["READONLY", "NOREPLICAS"])
-async def test_n23_no_write_is_done_twice_while_redis_refuses_writes(pair: Pair, code: str) -> None:
+async def test_n23_no_write_is_repeated_while_redis_refuses_writes(pair: Pair, code: str) -> None:
     """The other replica cannot know about the write. Idempotent writes run."""
     writes = Writes()
     async with replicas(pair.address.url, changes={"tools": writes.tools}) as (here, there):
@@ -206,7 +208,7 @@ async def test_n23_no_write_is_done_twice_while_redis_refuses_writes(pair: Pair,
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_what_redis_refuses_for_other_reasons_is_not_done_twice_either(pair: Pair) -> None:
+async def test_n23_no_write_is_repeated_after_other_redis_errors(pair: Pair) -> None:
     """The ACL forbids a command; the log has the error code but not the message."""
     url = pair.address.url.replace("redis://", "redis://limited:x@")
     await pair.primary.says("ACL", "SETUSER", "limited", "on", "nopass", "~*", "&*", "+@all", "-hset")
@@ -226,7 +228,7 @@ async def test_n23_what_redis_refuses_for_other_reasons_is_not_done_twice_either
         (("INCR", "canary"), None),
     ],
 )
-async def test_n23_the_log_names_the_code_of_what_redis_refuses(
+async def test_n23_log_names_the_redis_error_code(
     pair: Pair, link: RedisConnection, caplog: pytest.LogCaptureFixture, command: tuple[str, ...], code: str | None
 ) -> None:
     await link.execute("SET", "canary", "text")
@@ -238,7 +240,7 @@ async def test_n23_the_log_names_the_code_of_what_redis_refuses(
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_the_log_names_the_reason_of_a_failover(
+async def test_n23_log_names_the_reason_for_a_failover(
     pair: Pair, link: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
@@ -264,7 +266,7 @@ async def test_n23_the_log_names_the_reason_of_a_failover(
         (TimeoutError(), False),
     ],
 )
-async def test_n23_what_says_that_a_server_takes_no_writes(failure: Exception, expected: bool) -> None:
+async def test_n23_error_replies_that_mean_read_only(failure: Exception, expected: bool) -> None:
     link = open_connection("redis://127.0.0.1:1", "x")
     assert link._is_not_primary(failure) is expected
     await link.close()

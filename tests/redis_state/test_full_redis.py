@@ -82,7 +82,7 @@ def answered(answer: Answer) -> str:
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> None:
+async def test_n5_no_write_is_repeated_while_redis_is_full(small: Server) -> None:
     """A repeated write returns its result at either replica; a new one is refused with a reason, unless it is
     idempotent."""
     writes = Writes()
@@ -124,7 +124,7 @@ async def hoard(site: Replica, user: User) -> None:
 
 @pytest.mark.requirement("N5")
 @pytest.mark.timeout(300)
-async def test_n5_two_users_do_not_fill_redis(small: Server) -> None:
+async def test_n5_two_users_cannot_fill_redis(small: Server) -> None:
     """The data of one user is limited in bytes, so another user's write runs once and has a receipt."""
     writes = Writes()
     async with replicas(small.url, changes={"tools": writes.tools}) as (here, there):
@@ -143,7 +143,7 @@ async def test_n5_two_users_do_not_fill_redis(small: Server) -> None:
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_sessions_and_reads_go_on_while_redis_is_full(small: Server) -> None:
+async def test_n5_sessions_and_reads_continue_while_redis_is_full(small: Server) -> None:
     async with replicas(small.url) as (here, there):
         session = await here.initialize(user=USERS[0])
         small.fill()
@@ -171,7 +171,7 @@ def receipts(link: RedisConnection, **bounds: Any) -> RedisReceiptStore:
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(small: Server, pair: Any) -> None:
+async def test_n5_write_that_ends_while_redis_is_full_is_known_to_all_replicas(small: Server, pair: Any) -> None:
     """The write was claimed before. Its result no longer fits, but the fact that it was done does."""
     one, other = pair
     for key in ("done", "not done"):
@@ -192,7 +192,7 @@ async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(smal
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Server, pair: Any) -> None:
+async def test_n5_rejected_claim_evicts_no_older_receipts(small: Server, pair: Any) -> None:
     one, other = pair
     for key in ("1", "2"):
         await done(one, key)
@@ -207,7 +207,7 @@ async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Serve
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_a_full_redis_holds_up_no_messages(small: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_n5_full_redis_delays_no_messages(small: Server, caplog: pytest.LogCaptureFixture) -> None:
     """The first command is retried a few times; the others follow at once, and memory becomes free again."""
     link = open_connection(small.url, key_prefix(SECRET), timeout=2.0)
     sender, key = WriteQueue(link), link.key("list")

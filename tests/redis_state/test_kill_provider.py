@@ -25,7 +25,7 @@ async def provider(resource: str, port: int = 0) -> AsyncIterator[SandboxServer]
 
 
 @pytest.mark.requirement("K3")
-async def test_a_provider_restarted_with_new_keys() -> None:
+async def test_provider_restarts_with_new_keys() -> None:
     """Requests succeed during the outage; the new key works with its first token, which ends the old one."""
     bench, hub = Bench(), NotificationHub()
     with bind("127.0.0.1", 0) as bound:

@@ -44,7 +44,7 @@ class Client:
 
 @pytest.mark.requirement("G5")
 @pytest.mark.timeout(180)
-async def test_a_replica_killed_under_load(redis: Server) -> None:
+async def test_replica_is_killed_under_load(redis: Server) -> None:
     """One of two replicas is killed: every session continues, and every call is answered once."""
     async with replicas(redis.url) as (here, _), separate(here, redis.url) as other:
         order, there = random.Random(SEED), [here, other.site]
@@ -74,7 +74,7 @@ async def killing(client: Client, clients: list[Client], victim: Process) -> Non
 
 @pytest.mark.requirement("S4")
 @pytest.mark.timeout(180)
-async def test_redis_restarted_under_load(redis: Server) -> None:
+async def test_redis_restarts_under_load(redis: Server) -> None:
     """Requests with a session get a retry or a new session, never an internal error; the others succeed."""
     async with replicas(redis.url) as pair:
         over = asyncio.Event()

@@ -57,7 +57,7 @@ def refused(answer: Answer) -> bool:
 
 
 @pytest.mark.requirement("Q2", "G5")
-async def test_calls_at_one_count_at_all(redis: Server) -> None:
+async def test_calls_are_limited_across_replicas(redis: Server) -> None:
     """The limit holds for all transports, and for each principal separately."""
     async with replicas(redis.url, calls_per_principal=3) as (a, b):
         session, old = await b.initialize(), await b.initialize("2025-03-26")
@@ -83,7 +83,7 @@ async def test_calls_at_one_count_at_all(redis: Server) -> None:
             assert keys and all(client.pttl(key) > 0 for key in keys)
 
 
-async def test_streams_at_one_count_at_all(redis: Server) -> None:
+async def test_streams_are_limited_across_replicas(redis: Server) -> None:
     async with replicas(redis.url, streams_per_principal=2) as (a, b):
         session, other = await a.initialize(), await a.initialize()
         listen = a.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
@@ -111,7 +111,7 @@ def underscored(headers: Json) -> dict[str, str]:
     return {name.replace("-", "_"): value for name, value in headers.items()}
 
 
-async def test_running_tasks_at_one_count_at_all(redis: Server) -> None:
+async def test_running_tasks_are_limited_across_replicas(redis: Server) -> None:
     async with replicas(redis.url) as (a, b):
 
         async def begun(site: Replica, user: User = ADMIN) -> bool:
@@ -127,7 +127,7 @@ async def test_running_tasks_at_one_count_at_all(redis: Server) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_a_killed_replica_held_is_free(redis: Server) -> None:
+async def test_slots_of_a_killed_replica_are_freed(redis: Server) -> None:
     async with replicas(redis.url, benches=(Bench(),), calls_per_principal=1) as (a,), separate(a, redis.url) as killed:
         task = asyncio.create_task(killed.site.call("wait"))
         while await in_flight(killed.site) == 0:
@@ -143,7 +143,7 @@ async def test_what_a_killed_replica_held_is_free(redis: Server) -> None:
 
 
 @pytest.mark.requirement("L5", "G5")
-async def test_without_redis_the_limits_of_each(redis: Server) -> None:
+async def test_replicas_limit_alone_without_redis(redis: Server) -> None:
     """Each replica admits the whole limit; held slots count at all replicas once Redis is back, even if it is empty."""
     async with replicas(redis.url, calls_per_principal=2, calls_per_minute=600_000, session_idle_s=1) as (a, b):
         async with waiting(a):
@@ -172,7 +172,7 @@ class Silent:
 
 
 @pytest.mark.requirement("L5", "G5")
-async def test_a_redis_that_hangs_is_asked_by_the_first_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_the_first_request_waits_for_a_hanging_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Later requests are served without waiting for Redis."""
     monkeypatch.setattr(message_bus, "SHUTDOWN_SECONDS", 0.05)
     silent = Silent()
@@ -196,7 +196,7 @@ async def test_a_redis_that_hangs_is_asked_by_the_first_alone(monkeypatch: pytes
 
 
 @pytest.mark.requirement("Q2")
-async def test_the_rate_is_one_for_all(redis: Server) -> None:
+async def test_rate_is_shared_by_replicas(redis: Server) -> None:
     """A burst of ten calls, then one a minute."""
     async with replicas(redis.url, calls_per_minute=1) as (a, b):
         session = await a.initialize()
@@ -216,7 +216,7 @@ async def test_the_rate_is_one_for_all(redis: Server) -> None:
             assert len(keys) == 2 and all(client.pttl(key) > 0 for key in keys)
 
 
-async def test_what_has_no_place_elsewhere_counts_as_no_call(redis: Server) -> None:
+async def test_call_rejected_elsewhere_is_not_counted(redis: Server) -> None:
     async with replicas(redis.url, calls_per_minute=1, calls_per_principal=1) as (a, b):
         async with waiting(a):
             for _ in range(20):
@@ -226,7 +226,7 @@ async def test_what_has_no_place_elsewhere_counts_as_no_call(redis: Server) -> N
 
 
 @pytest.mark.requirement("P4")
-async def test_strangers_have_one_number_of_tries_at_all(redis: Server) -> None:
+async def test_unauthenticated_attempts_are_limited_across_replicas(redis: Server) -> None:
     """A client that guesses tokens at two replicas from one address gets no more attempts than at one."""
     async with replicas(redis.url, trusted_proxies=("127.0.0.0/8",)) as pair:
 
@@ -263,7 +263,9 @@ class Validating:
 
 @pytest.mark.requirement("N21")
 @pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
-async def test_n21_a_flood_of_wrong_tokens_locks_no_proven_token_out(redis: Server, trusted: tuple[str, ...]) -> None:
+async def test_n21_flood_of_wrong_tokens_does_not_lock_out_verified_tokens(
+    redis: Server, trusted: tuple[str, ...]
+) -> None:
     """From the same address, or where only the total limit counts, at a replica that has not verified the token
     before."""
     async with replicas(redis.url, api=Validating(), trusted_proxies=trusted) as (a, b):

@@ -72,7 +72,7 @@ async def pair(link: RedisConnection, redis: Server) -> AsyncIterator[tuple[Hold
 Pair = tuple[Holder, Holder]
 
 
-async def test_one_limit_for_all(pair: Pair) -> None:
+async def test_one_limit_for_all_replicas(pair: Pair) -> None:
     a, b = pair
     assert [await a.take(), await b.take(), await a.take(), await b.take(), await a.take()] == [True] * 3 + [False] * 2
     assert await b.take("bea")
@@ -81,7 +81,7 @@ async def test_one_limit_for_all(pair: Pair) -> None:
     assert await b.take() and not await a.take()
 
 
-async def test_many_at_once(pair: Pair) -> None:
+async def test_concurrent_acquisitions(pair: Pair) -> None:
     """Requests to Redis in progress count, too: never more than the limit, and in the end never fewer."""
     a, b = pair
     given = await asyncio.gather(*(one.take() for one in (a, b) * 10))
@@ -91,7 +91,7 @@ async def test_many_at_once(pair: Pair) -> None:
     assert not await b.take()
 
 
-async def test_room_that_is_not_taken_is_free_again(pair: Pair) -> None:
+async def test_unused_slots_are_returned(pair: Pair) -> None:
     a, b = pair
     for _ in range(LIMIT):
         await a.quota.acquire("ann")
@@ -99,7 +99,7 @@ async def test_room_that_is_not_taken_is_free_again(pair: Pair) -> None:
     assert [await b.take() for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
 
 
-async def test_who_gives_up_while_asking_leaves_nothing_behind(pair: Pair, redis: Server) -> None:
+async def test_canceled_acquisition_leaves_nothing(pair: Pair, redis: Server) -> None:
     a, b = pair
     redis.pause()
     asking = asyncio.create_task(a.take())
@@ -111,7 +111,7 @@ async def test_who_gives_up_while_asking_leaves_nothing_behind(pair: Pair, redis
     assert [await b.take() for _ in range(LIMIT)] == [True] * LIMIT
 
 
-async def test_an_older_message_changes_nothing(pair: Pair, link: RedisConnection) -> None:
+async def test_older_message_changes_nothing(pair: Pair, link: RedisConnection) -> None:
     """A report was delayed, and its sender has released the slot long ago."""
     a, b = pair
     assert await a.take()
@@ -124,7 +124,7 @@ async def test_an_older_message_changes_nothing(pair: Pair, link: RedisConnectio
     assert [await b.take() for _ in range(LIMIT)] == [True] * LIMIT
 
 
-async def test_what_the_dead_held_is_free(pair: Pair) -> None:
+async def test_slots_of_dead_replicas_are_freed(pair: Pair) -> None:
     a, b = pair
     assert [await a.take() for _ in range(LIMIT)] == [True] * LIMIT and not await b.take()
     a.die()
@@ -137,7 +137,7 @@ async def test_what_the_dead_held_is_free(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("how", ["pause", "kill"])
-async def test_without_redis_everybody_has_the_whole_limit(
+async def test_each_replica_has_the_full_limit_without_redis(
     pair: Pair, link: RedisConnection, redis: Server, how: str
 ) -> None:
     a, b = pair
@@ -158,7 +158,7 @@ async def test_without_redis_everybody_has_the_whole_limit(
     assert not await a.take()
 
 
-async def test_a_long_outage_collects_no_names(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_outage_collects_no_names(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PENDING_OWNERS", 3)
     a, _ = pair
     redis.kill()
@@ -168,7 +168,7 @@ async def test_a_long_outage_collects_no_names(pair: Pair, redis: Server, monkey
 
 
 @pytest.mark.requirement("G5")
-async def test_nothing_can_be_read_and_nothing_stays(pair: Pair, redis: Server) -> None:
+async def test_names_are_unreadable_and_expire(pair: Pair, redis: Server) -> None:
     a, _ = pair
     owners = [f"ann-{number}@acme.example" for number in range(250)]
     for owner in owners:
@@ -188,7 +188,7 @@ async def test_nothing_can_be_read_and_nothing_stays(pair: Pair, redis: Server) 
     assert not a.quota._pending and not a.quota._requested
 
 
-async def test_after_the_end_nothing_is_said(pair: Pair) -> None:
+async def test_nothing_is_reported_after_close(pair: Pair) -> None:
     a, _ = pair
     assert await a.take()
     await a.quota.close()

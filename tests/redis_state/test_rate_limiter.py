@@ -55,18 +55,18 @@ async def test_tokens_run_out(take: Take) -> None:
     assert await take("b", 3) == 0
 
 
-async def test_tokens_come_back(take: Take) -> None:
+async def test_tokens_refill(take: Take) -> None:
     assert await take("a", 4, rate=FAST) == 0
     while await take("a", 4, rate=FAST):
         await asyncio.sleep(0.005)
 
 
-async def test_more_than_a_bucket_holds_leave_a_debt(take: Take) -> None:
+async def test_cost_above_capacity_leaves_a_debt(take: Take) -> None:
     assert await take("a", 10) == 0
     assert 6000 < await take("a") <= 7000
 
 
-async def test_replicas_share_their_buckets(link: RedisConnection, redis: Server) -> None:
+async def test_replicas_share_buckets(link: RedisConnection, redis: Server) -> None:
     a, b = WriteQueue(link), WriteQueue(link)
     here, there = (limiter(link, Rate(2, SLOW), Rate(5, SLOW), queue) for queue in (a, b))
     assert [await shared_wait(one, "192.0.2.1") for one in (here, there)] == [0, 0]

@@ -42,7 +42,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 @pytest.mark.requirement("N5")
 @pytest.mark.parametrize("bounds", [{"total": 4}, {"total_bytes": 240}])
-async def test_n5_all_owners_together_have_a_bound(make: Make, bounds: dict[str, int]) -> None:
+async def test_n5_total_of_all_owners_is_bounded(make: Make, bounds: dict[str, int]) -> None:
     """The oldest results of any owner are evicted, and each owner's own limit stays."""
     results = make(**bounds)
     handles = [(owner, await results.put(owner, f"{number:03}".encode() * 20)) for number, owner in enumerate("abcdef")]
@@ -50,7 +50,7 @@ async def test_n5_all_owners_together_have_a_bound(make: Make, bounds: dict[str,
     assert kept == [None, None, *(f"{number:03}".encode() * 20 for number in range(2, 6))]
 
 
-async def test_a_result_is_its_owners_alone(make: Make) -> None:
+async def test_result_belongs_to_its_owner(make: Make) -> None:
     results = make()
     handle = await results.put("a", b"data")
     assert handle is not None and len(handle) >= 24
@@ -60,21 +60,21 @@ async def test_a_result_is_its_owners_alone(make: Make) -> None:
         assert await results.get("a", other) is None
 
 
-async def test_it_is_gone_after_its_time(make: Make) -> None:
+async def test_result_expires(make: Make) -> None:
     results = make(ttl=0.05)
     handle = str(await results.put("a", b"data"))
     while await results.get("a", handle) is not None:
         await asyncio.sleep(0.005)
 
 
-async def test_what_is_too_large_is_not_kept(make: Make) -> None:
+async def test_oversized_result_is_not_stored(make: Make) -> None:
     assert await make(max_result_bytes=3).put("a", b"1234") is None
     assert await make(owner_bytes=3).put("a", b"1234") is None
     assert await make(owner_bytes=4).put("a", b"1234") is not None
 
 
 @pytest.mark.parametrize(("bounds", "size"), [({"per_owner": 2}, 1), ({"owner_bytes": 5}, 2)])
-async def test_an_owners_oldest_make_room_for_the_owners_newest(make: Make, bounds: dict[str, int], size: int) -> None:
+async def test_owners_oldest_results_are_evicted_first(make: Make, bounds: dict[str, int], size: int) -> None:
     results, data = make(**bounds), b"x" * size
     other = str(await results.put("b", data))
     first, second, third = [str(await results.put("a", data)) for _ in range(3)]
@@ -83,7 +83,7 @@ async def test_an_owners_oldest_make_room_for_the_owners_newest(make: Make, boun
         assert await results.get(owner, handle) == data
 
 
-async def test_replicas_share_them_and_redis_learns_nothing(link: RedisConnection, redis: Server) -> None:
+async def test_replicas_share_results_unreadable_to_redis(link: RedisConnection, redis: Server) -> None:
     handle = str(await of_redis(link).put("the-owner", b"the secret rows"))
     other = open_connection(redis.url, key_prefix(SECRET))
     try:
@@ -103,7 +103,7 @@ async def test_replicas_share_them_and_redis_learns_nothing(link: RedisConnectio
     assert await of_redis(link).get("the-owner", handle) is None
 
 
-async def test_without_redis_nothing_is_kept_and_who_asks_is_told(link: RedisConnection, redis: Server) -> None:
+async def test_nothing_is_stored_without_redis_and_callers_get_an_error(link: RedisConnection, redis: Server) -> None:
     results = of_redis(link)
     handle = str(await results.put("a", b"data"))
     redis.pause()

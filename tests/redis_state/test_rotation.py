@@ -112,7 +112,7 @@ async def members(redis: Server, *each: Secrets) -> AsyncIterator[list[Member]]:
 
 
 @pytest.mark.requirement("N22")
-def test_n22_without_the_setting_keys_are_what_they_always_were(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n22_keys_are_unchanged_without_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings(exchange_secret=SECRET).effective_state_secrets == (SECRET,)
     box = Encryptor((SECRET,), "sessions")
     assert key_prefix((SECRET,)) == "doit-mcp:7dfb45884ecb" and type(key_prefix((SECRET,))) is str
@@ -125,7 +125,7 @@ def test_n22_without_the_setting_keys_are_what_they_always_were(monkeypatch: pyt
 
 
 @pytest.mark.requirement("N22")
-def test_n22_seals_and_boxes_are_opened_by_every_secret_in_force() -> None:
+def test_n22_values_are_decrypted_with_every_active_secret() -> None:
     for sealing, opening in SIDE_BY_SIDE:
         sealed = StateSigner.from_secrets(*sealing).sign(b"b", "v", 60)
         assert StateSigner.from_secrets(*opening).verify(b"b", sealed) == "v"
@@ -138,7 +138,7 @@ def test_n22_seals_and_boxes_are_opened_by_every_secret_in_force() -> None:
 
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize(("one", "other"), SIDE_BY_SIDE)
-async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Secrets, other: Secrets) -> None:
+async def test_n22_replicas_at_two_rotation_steps_share_everything(redis: Server, one: Secrets, other: Secrets) -> None:
     async with members(redis, one, other) as (a, b):
         # Sessions: either replica finds, changes and ends them, and the limit of an owner is shared.
         await a.records.create("s", "o", {"level": "info"})
@@ -201,7 +201,7 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
 
 
 @pytest.mark.requirement("N22")
-async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis: Server) -> None:
+async def test_n22_active_session_outlives_its_original_secret(redis: Server) -> None:
     fields = {"id": "s", "level": "info", "customer": ""}
     async with members(redis, OLD_ONE) as (first,):
         await first.records.create("s", "o", {"level": "info", "customer": ""})
@@ -224,7 +224,7 @@ async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis
 
 
 @pytest.mark.requirement("N22")
-async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis: Server) -> None:
+async def test_n22_keepalive_also_renames_a_session(redis: Server) -> None:
     """A client with an open stream may send nothing for hours."""
     async with members(redis, OLD_ONE) as (first,):
         await first.records.create("s", "o", {})
@@ -236,7 +236,7 @@ async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis
 
 
 @pytest.mark.requirement("N22")
-async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: Server) -> None:
+async def test_n22_nothing_is_written_under_a_retired_secret(redis: Server) -> None:
     """After the last step the old secret decrypts nothing: no name or value depends on it."""
     async with members(redis, IN_USE) as (member,):
         await member.records.create("s", "o", {"level": "info"})
@@ -289,7 +289,7 @@ async def answered(site: Replica, state: str) -> Answer:
 
 @pytest.mark.requirement("N22")
 @pytest.mark.timeout(240)
-async def test_n22_secrets_change_under_traffic(redis: Server) -> None:
+async def test_n22_secrets_rotate_under_traffic(redis: Server) -> None:
     """Two processes are replaced one after the other, three times: no session ends, and every consent stays valid."""
     async with replicas(redis.url) as (world, _), AsyncExitStack() as stack:
 

@@ -36,7 +36,7 @@ async def test_fields_and_versions(link: RedisConnection) -> None:
     assert await mine.find("i", "a") is None and await mine.update("i", "a", {"x": 1}) is None
 
 
-async def test_an_owners_least_used_make_room(link: RedisConnection) -> None:
+async def test_owners_least_recently_used_sessions_are_evicted(link: RedisConnection) -> None:
     records = kept(link, per_owner=2)
     for id in ("1", "2"):
         assert await records.create(id, "a", {}) == []
@@ -47,7 +47,7 @@ async def test_an_owners_least_used_make_room(link: RedisConnection) -> None:
     assert await records.find("2", "a") is None and await records.find("other", "b") is not None
 
 
-async def test_lives_end_unless_used_or_kept(link: RedisConnection) -> None:
+async def test_records_expire_unless_used_or_kept_alive(link: RedisConnection) -> None:
     records = kept(link, ttl=0.3)
     for id in ("idle", "used", "kept"):
         await records.create(id, "a", {})
@@ -60,7 +60,7 @@ async def test_lives_end_unless_used_or_kept(link: RedisConnection) -> None:
     assert await kept(link, ttl=0.3, per_owner=3).create("new", "a", {}) == []
 
 
-async def test_what_needs_its_holder(link: RedisConnection, redis: Server) -> None:
+async def test_operations_that_require_the_holder(link: RedisConnection, redis: Server) -> None:
     mine, other = kept(link), kept(link, "other")
     await mine.create("i", "a", {}, pinned=True)
     with redis.client() as client:
@@ -76,7 +76,7 @@ async def test_what_needs_its_holder(link: RedisConnection, redis: Server) -> No
     assert own is not None and own.holder_alive and await mine.renew([("i", "a")]) == [True]
 
 
-async def test_what_is_not_ours_is_not_found(link: RedisConnection, redis: Server) -> None:
+async def test_foreign_session_is_not_found(link: RedisConnection, redis: Server) -> None:
     records = kept(link)
     await records.create("i", "a", {"x": 1})
     with redis.client() as client:

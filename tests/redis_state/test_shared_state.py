@@ -87,7 +87,7 @@ async def heard(a: Member, b: Member) -> None:
         await asyncio.wait_for(told.get(), 20)
 
 
-async def test_a_session_is_here_while_it_is_used(pair: Pair) -> None:
+async def test_session_is_local_while_it_is_used(pair: Pair) -> None:
     a, b = pair
     session = await a.sessions.open("o", CALLER)
     there = await b.sessions.find(session.id, "o")
@@ -98,7 +98,7 @@ async def test_a_session_is_here_while_it_is_used(pair: Pair) -> None:
     assert len(b.sessions) == 0 and await b.sessions.find(session.id, "p") is None
 
 
-async def test_one_that_goes_while_its_record_is_read(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_session_ended_while_its_record_is_read(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = pair
     session = await a.sessions.open("o", CALLER)
     held = [await b.sessions.find(session.id, "o")]
@@ -142,7 +142,7 @@ async def test_changes_are_merged(pair: Pair) -> None:
     )
 
 
-async def test_what_is_changed_after_the_end(pair: Pair) -> None:
+async def test_change_after_the_end(pair: Pair) -> None:
     a, b = pair
     session = await a.sessions.open("o", CALLER)
     task = asyncio.create_task(asyncio.Event().wait())
@@ -154,7 +154,7 @@ async def test_what_is_changed_after_the_end(pair: Pair) -> None:
     assert task.cancelled() and a.ended == [session.id]
 
 
-async def test_a_change_that_could_not_be_written_is_none(pair: Pair, redis: Server) -> None:
+async def test_unwritable_change_is_an_error(pair: Pair, redis: Server) -> None:
     a, _ = pair
     session = await a.sessions.open("o", CALLER)
     redis.kill()
@@ -166,7 +166,7 @@ async def test_a_change_that_could_not_be_written_is_none(pair: Pair, redis: Ser
     assert not session.has_unsaved_changes and await a.sessions.find(session.id, "o") is None
 
 
-async def test_messages_for_nobody(pair: Pair) -> None:
+async def test_messages_without_a_recipient(pair: Pair) -> None:
     """Messages without a receiver are sent to the replica that may wait for them, and do no harm elsewhere."""
     a, b = pair
     session = await a.sessions.open("o", CALLER)
@@ -206,7 +206,7 @@ async def test_one_of_two_streams_stays(pair: Pair) -> None:
     assert other.closed and not newest.closed
 
 
-async def test_the_end_of_a_replica_is_not_that_of_its_sessions(pair: Pair) -> None:
+async def test_sessions_outlive_their_replica(pair: Pair) -> None:
     a, b = pair
     outbox = MessageQueue()
     session = await a.sessions.open("o", CALLER, outbox)
@@ -219,7 +219,7 @@ async def collected(rest: AsyncIterator[tuple[str, bytes]] | None) -> list[bytes
     return [data async for _, data in rest]
 
 
-async def test_logs_that_are_dropped(pair: Pair) -> None:
+async def test_dropped_logs(pair: Pair) -> None:
     """Beyond the limit the oldest logs are dropped, from memory and from Redis."""
     a, b = pair
     old, new = a.replays.open_log("s", "old"), a.replays.open_log("s", "new")
@@ -233,7 +233,7 @@ async def test_logs_that_are_dropped(pair: Pair) -> None:
     assert await b.replays.events_after("s", "old_0") is None and await b.replays.events_after("s", "x") is None
 
 
-async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_follows_through_an_outage(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_store, "POLL_SECONDS", 0.05)
     a, b = pair
     log = a.replays.open_log("s", "1", [7])
@@ -250,7 +250,7 @@ async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatc
     assert await asyncio.wait_for(following, 20) == [b"answer"]
 
 
-async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_message_is_seen_before_it_reaches_redis(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_store, "POLL_SECONDS", 0.05)
     a, b = pair
     log = a.replays.open_log("s", "1", [7])
@@ -263,7 +263,7 @@ async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytes
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_a_log_whose_requests_are_not_known_ends_without_answers(pair: Pair, redis: Server) -> None:
+async def test_n5_log_with_unknown_requests_ends_without_responses(pair: Pair, redis: Server) -> None:
     """The metadata of a log has its own key, which Redis can lose."""
     a, b = pair
     written = EventLogs(a.link, Encryptor(SECRET, "logs"), a.bus.write_queue, "dead", ttl=60, max_events=10)
@@ -277,7 +277,7 @@ async def test_n5_a_log_whose_requests_are_not_known_ends_without_answers(pair: 
     assert await collected(await b.replays.events_after("s", "1_0")) == [b"x"]
 
 
-async def test_nobody_follows_what_is_gone(pair: Pair) -> None:
+async def test_missing_log_has_no_followers(pair: Pair) -> None:
     a, b = pair
     for kind in ("follow", "more", "left"):
         b.bus.send_to(a.bus.replica_id, f"log {kind}", key=["s", "gone"], by=b.bus.replica_id)
@@ -290,7 +290,7 @@ async def waits(task: Task) -> dict[str, Any]:
     return {}
 
 
-async def test_answers_that_come_too_late(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+async def test_late_answers(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
     """The task has asked a different question by the time the answer arrives from another replica."""
     caplog.set_level(logging.INFO)
     a, b = pair
@@ -321,7 +321,7 @@ async def test_answers_that_come_too_late(pair: Pair, caplog: pytest.LogCaptureF
         await asyncio.sleep(0)
 
 
-async def test_a_task_that_moved_and_is_gone_or_of_somebody_else(pair: Pair) -> None:
+async def test_moved_missing_or_foreign_task(pair: Pair) -> None:
     a, b = pair
     task = a.tasks.create("o", waits, {})
     await a.tasks.wait_until_saved()
@@ -333,9 +333,7 @@ async def test_a_task_that_moved_and_is_gone_or_of_somebody_else(pair: Pair) -> 
     assert [(change.subject, change.owner) for change in told] == [(task.id, "o")]
 
 
-async def test_a_holder_that_is_slow(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_slow_holder(pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(tasks, "EFFECT_TIMEOUT_SECONDS", 0.05)
     a, b = pair
     task = a.tasks.create("o", waits, {})
@@ -350,7 +348,7 @@ async def test_a_holder_that_is_slow(
     assert task.status == "cancelled"
 
 
-async def test_tasks_that_end_and_go(pair: Pair) -> None:
+async def test_tasks_end_and_expire(pair: Pair) -> None:
     a, b = pair
 
     async def at_once(task: Task) -> dict[str, Any]:

@@ -18,7 +18,7 @@ DIGESTS = [hashlib.sha256(str(number).encode()).digest() for number in range(6)]
 
 
 @pytest.mark.requirement("N21")
-async def test_n21_what_is_proven_is_known_and_forgotten(link: RedisConnection, redis: Server) -> None:
+async def test_n21_verified_tokens_are_remembered_and_forgotten(link: RedisConnection, redis: Server) -> None:
     sender = WriteQueue(link)
     async with running(sender):
         here, there = (RedisVerifiedTokens(link, Encryptor(SECRET, "proven"), sender, max_tokens=4) for _ in range(2))
@@ -44,7 +44,7 @@ async def test_n21_what_is_proven_is_known_and_forgotten(link: RedisConnection, 
 
 
 @pytest.mark.requirement("N21")
-async def test_n21_without_redis_nothing_is_known(link: RedisConnection, redis: Server) -> None:
+async def test_n21_nothing_is_known_without_redis(link: RedisConnection, redis: Server) -> None:
     sender = WriteQueue(link)
     proven = RedisVerifiedTokens(link, Encryptor(SECRET, "proven"), sender)
     redis.kill()

@@ -59,41 +59,41 @@ def told(receipt: Receipt | None) -> tuple[bytes, bool]:
     return receipt.answer, receipt.done
 
 
-async def test_the_second_is_told(make: Make) -> None:
+async def test_repeated_write_is_reported(make: Make) -> None:
     receipts = make()
     await done(receipts, "k")
     assert told(await receipts.claim("o", "k")) == (b"a", True)
     assert await receipts.claim("p", "k") is None and await receipts.claim("o", "l") is None
 
 
-async def test_until_the_time_is_over(make: Make) -> None:
+async def test_receipt_expires(make: Make) -> None:
     receipts = make(ttl=0.05)
     await done(receipts, "k")
     while await receipts.claim("o", "k") is not None:
         await asyncio.sleep(0.005)
 
 
-async def test_what_was_surely_not_done_may_be_done(make: Make) -> None:
+async def test_write_that_was_not_applied_may_be_repeated(make: Make) -> None:
     receipts = make()
     assert await receipts.claim("o", "k") is None
     await receipts.settle("o", "k", None)
     assert await receipts.claim("o", "k") is None
 
 
-async def test_what_nobody_knows_is_said_to_be_unknown(make: Make) -> None:
+async def test_unknown_outcome_is_reported(make: Make) -> None:
     receipts = make()
     await receipts.claim("o", "k")
     await receipts.settle("o", "k", b"", known=False)
     assert told(await receipts.claim("o", "k")) == (b"", False)
 
 
-async def test_a_large_answer_is_only_known_to_be_done(make: Make) -> None:
+async def test_large_result_is_recorded_only_as_done(make: Make) -> None:
     receipts = make(max_answer_bytes=3)
     await done(receipts, "k", answer=b"four")
     assert told(await receipts.claim("o", "k")) == (b"", True)
 
 
-async def test_who_comes_meanwhile_waits(make: Make) -> None:
+async def test_concurrent_duplicate_waits(make: Make) -> None:
     receipts = make()
     assert await receipts.claim("o", "k") is None
     waiting = [asyncio.create_task(receipts.claim("o", "k")) for _ in range(3)]
@@ -103,7 +103,7 @@ async def test_who_comes_meanwhile_waits(make: Make) -> None:
     assert [told(await task) for task in waiting] == [(b"answer", True)] * 3
 
 
-async def test_one_of_those_who_wait_does_what_was_not_done(make: Make) -> None:
+async def test_one_waiter_repeats_a_write_that_was_not_applied(make: Make) -> None:
     receipts = make()
     assert await receipts.claim("o", "k") is None
     waiting = [asyncio.create_task(receipts.claim("o", "k")) for _ in range(3)]
@@ -115,7 +115,7 @@ async def test_one_of_those_who_wait_does_what_was_not_done(make: Make) -> None:
     assert sorted(told(one)[0] for one in results if one is not None) == [b"b", b"b"]
 
 
-async def test_an_owners_oldest_make_room(make: Make) -> None:
+async def test_owners_oldest_receipts_are_evicted(make: Make) -> None:
     receipts = make(per_owner=2)
     await done(receipts, "other", owner="p")
     assert await receipts.claim("o", "running") is None
@@ -125,7 +125,7 @@ async def test_an_owners_oldest_make_room(make: Make) -> None:
     assert told(await receipts.claim("p", "other")) == (b"a", True)
 
 
-async def test_a_write_is_forgotten_by_its_key_but_not_while_it_is_being_done(make: Make) -> None:
+async def test_receipt_is_forgotten_by_key_unless_in_progress(make: Make) -> None:
     receipts = make()
     await receipts.forget("o", "1")
     for key in ("1", "10"):
@@ -141,7 +141,7 @@ async def test_a_write_is_forgotten_by_its_key_but_not_while_it_is_being_done(ma
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_groups_are_forgotten_for_everybody_but_for_what_is_not_known(make: Make) -> None:
+async def test_n16_groups_are_forgotten_for_all_except_unknown_outcomes(make: Make) -> None:
     receipts = make()
     for owner in ("o", "p"):
         await done(receipts, "in a", owner=owner, groups=["a"])
@@ -178,7 +178,7 @@ async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_an_outage_forgets_nothing_that_this_process_did(
+async def test_n16_outage_forgets_no_local_writes(
     of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Writes that were done, forgotten, done again, of unknown outcome, or running when Redis becomes unavailable."""
@@ -211,7 +211,7 @@ async def test_n16_an_outage_forgets_nothing_that_this_process_did(
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_another_replica_undid_is_not_in_the_mirror(of_redis: Any, redis: Server) -> None:
+async def test_n16_write_undone_by_another_replica_is_not_mirrored(of_redis: Any, redis: Server) -> None:
     """Done here, forgotten at the other replica and not repeated: while Redis is available, only its receipts count."""
     one, other = of_redis(), of_redis()
     await done(one, "k", groups=["a"])
@@ -221,7 +221,7 @@ async def test_n16_what_another_replica_undid_is_not_in_the_mirror(of_redis: Any
     assert told(await one.claim("o", "k")) == (b"new", True)
 
 
-async def test_replicas_do_nothing_twice(of_redis: Any, redis: Server) -> None:
+async def test_replicas_do_not_repeat_writes(of_redis: Any, redis: Server) -> None:
     one, other = of_redis(), of_redis()
     assert await one.claim("the-owner", "budgets tenant 1") is None
     waiting = asyncio.create_task(other.claim("the-owner", "budgets tenant 1"))
@@ -239,7 +239,7 @@ async def test_replicas_do_nothing_twice(of_redis: Any, redis: Server) -> None:
     assert told(await other.claim("the-owner", "budgets tenant 1")) == (b"", False)
 
 
-async def test_a_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
+async def test_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
     one, other = of_redis(lease=1.0), of_redis(lease=1.0)
     assert await one.claim("o", "k") is None
     waiting = asyncio.create_task(other.claim("o", "k"))
@@ -249,7 +249,7 @@ async def test_a_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
     assert told(await waiting) == (b"a", True)
 
 
-async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any) -> None:
+async def test_write_of_a_dead_replica_is_not_repeated(of_redis: Any) -> None:
     """The outcome is unknown."""
     dying, other = of_redis(lease=0.1, ttl=1.5), of_redis(lease=0.1, ttl=1.5)
     assert await dying.claim("o", "k") is None
@@ -259,7 +259,7 @@ async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any)
         await asyncio.sleep(0.02)
 
 
-async def test_without_redis_each_process_for_itself(
+async def test_each_process_stands_alone_without_redis(
     of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An outage logs one warning; afterwards this process still knows the writes of that time."""
@@ -284,7 +284,7 @@ async def test_without_redis_each_process_for_itself(
     assert told(await other.claim("o", "n")) == (b"a", True)
 
 
-async def test_two_at_once_while_redis_goes(of_redis: Any, redis: Server) -> None:
+async def test_concurrent_writes_while_redis_fails(of_redis: Any, redis: Server) -> None:
     receipts = of_redis()
     redis.pause()
     claims = [asyncio.create_task(receipts.claim("o", "k")) for _ in range(3)]
@@ -294,7 +294,7 @@ async def test_two_at_once_while_redis_goes(of_redis: Any, redis: Server) -> Non
     assert [told(await task) for task in waiting] == [(b"a", True)] * 2
 
 
-async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, link: RedisConnection, redis: Server) -> None:
+async def test_canceled_waiter_leaves_nothing(of_redis: Any, link: RedisConnection, redis: Server) -> None:
     one, other = of_redis(), of_redis()
     assert await one.claim("o", "k") is None
     redis.pause()
@@ -309,7 +309,7 @@ async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, link: R
     assert told(await asyncio.wait_for(other.claim("o", "k"), 20)) == (b"a", True)
 
 
-async def test_who_could_not_renew_can_still_settle(of_redis: Any, link: RedisConnection, redis: Server) -> None:
+async def test_claim_that_was_not_renewed_can_still_settle(of_redis: Any, link: RedisConnection, redis: Server) -> None:
     one, other = of_redis(lease=0.15), of_redis(lease=0.15)
     assert await one.claim("o", "k") is None
     redis.pause()
@@ -321,7 +321,7 @@ async def test_who_could_not_renew_can_still_settle(of_redis: Any, link: RedisCo
     assert told(await other.claim("o", "k")) == (b"a", True)
 
 
-async def test_what_was_not_done_while_redis_went_is_nowhere(
+async def test_write_not_applied_while_redis_fails_leaves_no_record(
     of_redis: Any, link: RedisConnection, redis: Server
 ) -> None:
     receipts = of_redis(lease=0.15)

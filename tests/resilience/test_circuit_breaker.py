@@ -75,7 +75,7 @@ def opened(breaker: CircuitBreaker) -> None:
     assert breaker.state == "open"
 
 
-def test_repeated_failures_open_it_and_say_for_how_long(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_repeated_failures_open_the_circuit_and_report_the_delay(breaker: CircuitBreaker, clock: Clock) -> None:
     fail(breaker, MIN_OUTCOMES - 1)
     assert breaker.state == "closed" and breaker.retry_after == 0
     fail(breaker, 1)
@@ -84,7 +84,7 @@ def test_repeated_failures_open_it_and_say_for_how_long(breaker: CircuitBreaker,
     assert refused(breaker) == MIN_OPEN_SECONDS - 3
 
 
-def test_failures_among_many_successes_do_not(breaker: CircuitBreaker) -> None:
+def test_few_failures_among_many_successes_do_not_open_it(breaker: CircuitBreaker) -> None:
     well(breaker, 3 * MIN_OUTCOMES)
     fail(breaker, 2 * MIN_OUTCOMES)
     assert breaker.state == "closed"
@@ -93,7 +93,7 @@ def test_failures_among_many_successes_do_not(breaker: CircuitBreaker) -> None:
 
 
 @pytest.mark.parametrize("wait", [0.0, HALF_WINDOW_SECONDS - 1])
-def test_what_is_long_ago_does_not_count(breaker: CircuitBreaker, clock: Clock, wait: float) -> None:
+def test_old_failures_do_not_count(breaker: CircuitBreaker, clock: Clock, wait: float) -> None:
     fail(breaker, MIN_OUTCOMES - 1)
     clock.now += wait
     well(breaker)
@@ -102,14 +102,14 @@ def test_what_is_long_ago_does_not_count(breaker: CircuitBreaker, clock: Clock, 
     assert breaker.state == "closed"
 
 
-def test_the_window_slides(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_window_slides(breaker: CircuitBreaker, clock: Clock) -> None:
     fail(breaker, MIN_OUTCOMES - 1)
     clock.now += HALF_WINDOW_SECONDS + 1
     fail(breaker, 1)
     assert breaker.state == "open"
 
 
-def test_callers_and_operations_are_told_apart_across_the_window(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_callers_and_operations_are_counted_separately(breaker: CircuitBreaker, clock: Clock) -> None:
     for number in range(MIN_OUTCOMES):
         clock.now += HALF_WINDOW_SECONDS * 1.5 if number == MIN_OUTCOMES // 2 else 0.0
         late = number >= MIN_OUTCOMES // 2
@@ -118,7 +118,7 @@ def test_callers_and_operations_are_told_apart_across_the_window(breaker: Circui
 
 
 @pytest.mark.parametrize(("callers", "operations"), [(1, 1), (1, 9), (9, 1)])
-def test_one_caller_or_one_operation_does_not_take_it_from_others(
+def test_one_caller_or_operation_does_not_open_it_for_others(
     breaker: CircuitBreaker, callers: int, operations: int
 ) -> None:
     fail(breaker, FEW_CALLERS_THRESHOLD - 1, callers=callers, operations=operations)
@@ -127,33 +127,33 @@ def test_one_caller_or_one_operation_does_not_take_it_from_others(
     assert breaker.state == "closed"
 
 
-def test_if_there_is_nobody_else_it_opens_late(breaker: CircuitBreaker) -> None:
+def test_single_caller_opens_it_late(breaker: CircuitBreaker) -> None:
     fail(breaker, FEW_CALLERS_THRESHOLD - 1, callers=1)
     assert breaker.state == "closed"
     fail(breaker, 1, callers=1)
     assert breaker.state == "open"
 
 
-def test_the_only_operation_of_an_upstream_is_not_told_apart(clock: Clock) -> None:
+def test_only_operation_of_an_upstream_is_not_counted_separately(clock: Clock) -> None:
     breaker = CircuitBreaker("identity", single_operation=True, clock=clock)
     fail(breaker, MIN_OUTCOMES, operations=1)
     assert breaker.state == "open"
 
 
-def test_a_connection_that_cannot_be_made_is_nobodys(breaker: CircuitBreaker) -> None:
+def test_connection_failures_belong_to_no_caller(breaker: CircuitBreaker) -> None:
     for _ in range(MIN_OUTCOMES):
         breaker.record_failure(breaker.enter(who(99)), None)
     assert breaker.state == "open"
 
 
-def test_few_of_those_do_not_make_one_callers_failures_everybodys(breaker: CircuitBreaker) -> None:
+def test_few_connection_failures_do_not_make_it_global(breaker: CircuitBreaker) -> None:
     breaker.record_failure(breaker.enter(who(99)), None)
     well(breaker)
     fail(breaker, FEW_CALLERS_THRESHOLD, callers=1)
     assert breaker.state == "closed"
 
 
-def test_one_request_probes_and_its_success_closes(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_one_probe_succeeds_and_closes_it(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     clock.now += MIN_OPEN_SECONDS
     assert breaker.state == "half-open"
@@ -165,7 +165,7 @@ def test_one_request_probes_and_its_success_closes(breaker: CircuitBreaker, cloc
     assert breaker.state == "closed"
 
 
-def test_a_failing_probe_opens_it_for_longer_up_to_a_bound(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_failed_probe_extends_the_delay_up_to_a_limit(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     rests = []
     for _ in range(1100):
@@ -179,7 +179,7 @@ def test_a_failing_probe_opens_it_for_longer_up_to_a_bound(breaker: CircuitBreak
     assert breaker.retry_after == MIN_OPEN_SECONDS
 
 
-def test_a_probe_that_is_given_up_lets_the_next_one_go(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_abandoned_probe_allows_the_next(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     clock.now += MIN_OPEN_SECONDS
     breaker.record_no_outcome(breaker.enter(who(99)))
@@ -187,7 +187,7 @@ def test_a_probe_that_is_given_up_lets_the_next_one_go(breaker: CircuitBreaker, 
     assert breaker.state == "closed"
 
 
-def test_a_probe_that_hangs_holds_up_the_next_one_for_a_moment(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_hanging_probe_delays_the_next_briefly(breaker: CircuitBreaker, clock: Clock) -> None:
     opened(breaker)
     clock.now += MIN_OPEN_SECONDS
     slow = breaker.enter(who(99))
@@ -201,7 +201,7 @@ def test_a_probe_that_hangs_holds_up_the_next_one_for_a_moment(breaker: CircuitB
     assert breaker.state == "closed"
 
 
-def test_who_was_sent_before_it_opened_has_nothing_to_say(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_request_sent_before_opening_records_nothing(breaker: CircuitBreaker, clock: Clock) -> None:
     early = breaker.enter(who(99))
     opened(breaker)
     clock.now += MIN_OPEN_SECONDS
@@ -213,7 +213,7 @@ def test_who_was_sent_before_it_opened_has_nothing_to_say(breaker: CircuitBreake
 
 
 @pytest.mark.requirement("N17")
-def test_n17_one_person_with_many_tokens_and_customers_is_one(breaker: CircuitBreaker) -> None:
+def test_n17_user_with_many_tokens_and_customers_counts_once(breaker: CircuitBreaker) -> None:
     for number in range(10 * FEW_CALLERS_THRESHOLD):
         if breaker.state == "closed":
             send(breaker, Requester(1, number % 9), f"operation {number % 5}")
@@ -230,7 +230,7 @@ def test_n17_one_person_with_many_tokens_and_customers_is_one(breaker: CircuitBr
 
 
 @pytest.mark.requirement("N17")
-def test_n17_many_persons_of_two_customers_open_it_for_those_customers(breaker: CircuitBreaker) -> None:
+def test_n17_many_users_of_two_customers_open_it_for_those_customers(breaker: CircuitBreaker) -> None:
     for number in range(FEW_CALLERS_THRESHOLD):
         send(breaker, Requester(number, 1000 + number % 2), f"operation {number % 5}")
     assert breaker.state == "open"
@@ -238,7 +238,7 @@ def test_n17_many_persons_of_two_customers_open_it_for_those_customers(breaker: 
 
 
 @pytest.mark.requirement("N17")
-def test_n17_several_persons_of_several_customers_open_it_for_everybody(breaker: CircuitBreaker) -> None:
+def test_n17_several_users_of_several_customers_open_it_for_all(breaker: CircuitBreaker) -> None:
     fail(breaker, MIN_OUTCOMES - 1)
     assert breaker.state == "closed"
     fail(breaker, 1)
@@ -246,7 +246,7 @@ def test_n17_several_persons_of_several_customers_open_it_for_everybody(breaker:
 
 
 @pytest.mark.requirement("N17")
-def test_n17_an_outage_that_few_met_first_becomes_everybodys(breaker: CircuitBreaker) -> None:
+def test_n17_outage_first_seen_by_few_opens_it_for_all(breaker: CircuitBreaker) -> None:
     fail(breaker, FEW_CALLERS_THRESHOLD, callers=1)
     assert refused(breaker, who(0))
     # One failure of each could be coincidence.
@@ -262,7 +262,7 @@ def test_n17_an_outage_that_few_met_first_becomes_everybodys(breaker: CircuitBre
 @pytest.mark.parametrize("successes", [0, 10])
 @pytest.mark.parametrize("operations", [1, 5])
 @pytest.mark.parametrize("one", ["person", "customer"])
-def test_n17_one_who_fails_always_and_two_who_failed_once_open_it_for_nobody(
+def test_n17_one_constant_and_two_single_failures_do_not_open_it(
     breaker: CircuitBreaker, one: str, operations: int, successes: int
 ) -> None:
     """The failures of one user, or of one customer's users, count for at most a third of what opens the circuit."""
@@ -276,14 +276,16 @@ def test_n17_one_who_fails_always_and_two_who_failed_once_open_it_for_nobody(
 
 
 @pytest.mark.requirement("N17")
-def test_n17_two_who_fail_always_and_one_who_failed_once_open_it_for_nobody(breaker: CircuitBreaker) -> None:
+def test_n17_two_constant_and_one_single_failure_do_not_open_it(breaker: CircuitBreaker) -> None:
     send(breaker, who(2), "unlucky")
     fail(breaker, 10 * FEW_CALLERS_THRESHOLD, callers=2)
     assert breaker.state == "closed" and breaker.enter(who(99)) == 0
 
 
 @pytest.mark.requirement("N17")
-def test_n17_whose_probe_failed_does_not_keep_it_open_for_others(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_n17_failed_probe_of_a_failing_user_does_not_extend_it_for_others(
+    breaker: CircuitBreaker, clock: Clock
+) -> None:
     opened(breaker)
     clock.now += MIN_OPEN_SECONDS
     for _ in range(4):
@@ -299,7 +301,7 @@ def test_n17_whose_probe_failed_does_not_keep_it_open_for_others(breaker: Circui
 
 
 @pytest.mark.requirement("N17")
-def test_n17_what_it_remembers_is_bounded(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_n17_memory_is_bounded(breaker: CircuitBreaker, clock: Clock) -> None:
     for number in range(1000):
         breaker.record_failure(0, who(number), f"operation {number}")
     for number in range(1000):

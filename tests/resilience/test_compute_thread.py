@@ -16,7 +16,7 @@ from doit_mcp.resilience.limits import LimitExceeded
 
 
 @pytest.mark.requirement("N3")
-def test_n3_a_caller_with_many_computations_waits_for_itself() -> None:
+def test_n3_caller_with_many_computations_waits_for_itself() -> None:
     turns, begin, done = ComputeThread(), Event(), list[str]()
     turns.submit("first", begin.wait)
     many = [turns.submit("greedy", lambda: done.append("greedy")) for _ in range(50)]
@@ -27,7 +27,7 @@ def test_n3_a_caller_with_many_computations_waits_for_itself() -> None:
     assert done == ["greedy", "b", "c", *["greedy"] * 49]
 
 
-async def test_the_caller_is_that_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_caller_is_taken_from_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
     callers: list[str] = []
 
     class Noting(ComputeThread):
@@ -45,7 +45,7 @@ async def test_the_caller_is_that_of_the_request(monkeypatch: pytest.MonkeyPatch
     assert callers == ["", "somebody"]
 
 
-async def test_failures_and_what_is_canceled() -> None:
+async def test_failures_and_cancellations() -> None:
     with pytest.raises(ZeroDivisionError):
         await run_in_thread(lambda: 1 / 0)
     begin, done = Event(), list[str]()
@@ -61,7 +61,7 @@ async def test_failures_and_what_is_canceled() -> None:
     assert done == ["third"]
 
 
-async def test_the_thread_keeps_no_result() -> None:
+async def test_thread_keeps_no_result() -> None:
     class Large:
         pass
 
@@ -72,7 +72,7 @@ async def test_the_thread_keeps_no_result() -> None:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_what_is_canceled_leaves_the_queue() -> None:
+async def test_n1_canceled_computation_leaves_the_queue() -> None:
     """Its data can be large, and earlier computations can take long."""
 
     class Large:
@@ -97,7 +97,7 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
 
 
 @pytest.mark.requirement("N1")
-def test_n1_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n1_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit holds for each caller and in total, and only for work that starts a request."""
     monkeypatch.setattr(compute_thread, "MAX_QUEUED", MAX_QUEUED_PER_CALLER + 2)
     turns, begin = ComputeThread(), Event()

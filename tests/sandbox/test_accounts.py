@@ -23,7 +23,7 @@ from .identity.test_exchange import exchanged, whoami
 MANY = AccountDirectory(MAX_EXTRA_CUSTOMERS)
 
 
-def test_those_with_names_are_always_there() -> None:
+def test_named_accounts_always_exist() -> None:
     for people in (DEFAULT_DIRECTORY, MANY):
         assert people.customers(0, 2) == list(CUSTOMERS)
         for user in USERS:
@@ -33,7 +33,7 @@ def test_those_with_names_are_always_there() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 777, MAX_EXTRA_CUSTOMERS])
-def test_a_further_customer_has_a_user_who_is_found_by_everything(number: int) -> None:
+def test_generated_customer_has_a_consistent_user(number: int) -> None:
     (customer,) = MANY.customers(1 + number, 2 + number)
     (user,) = MANY.users_of(customer)
     assert customer.number == number and user.customer == customer.id
@@ -46,7 +46,7 @@ def test_a_further_customer_has_a_user_who_is_found_by_everything(number: int) -
     assert less.user_by_email(user.email) is less.user_by_token(user.api_token) is None
 
 
-def test_no_two_are_alike() -> None:
+def test_accounts_are_unique() -> None:
     people = AccountDirectory(300)
     customers = people.customers(0, 1000)
     assert len(customers) == len(people) == 302
@@ -70,18 +70,18 @@ def test_no_two_are_alike() -> None:
         "\udcff",
     ],
 )
-def test_nobody_else_is_there(text: str) -> None:
+def test_unknown_accounts_do_not_exist(text: str) -> None:
     assert MANY.customer_by_id(text) is None
     assert MANY.user_by_token(text) is None and MANY.user_by_email(text) is None
 
 
 @pytest.mark.parametrize("number", [-1, MAX_EXTRA_CUSTOMERS + 1])
-def test_there_are_so_many_at_most(number: int) -> None:
+def test_account_count_is_bounded(number: int) -> None:
     with pytest.raises(ValueError, match=str(MAX_EXTRA_CUSTOMERS)):
         AccountDirectory(number)
 
 
-def test_employees_find_all_of_them() -> None:
+def test_employees_can_access_all_customers() -> None:
     people = AccountDirectory(5)
     pages = [search_customers({"pageSize": 3, "pageToken": token}, people) for token in ("0", "3", "6")]
     assert [row["id"] for page in pages for row in page["customers"]] == [item.id for item in people.customers(0, 9)]
@@ -93,7 +93,7 @@ def test_employees_find_all_of_them() -> None:
     assert [row["name"] for row in named["customers"]] == ["Load 4", ACME.name] and named["rowCount"] == 2
 
 
-async def test_they_sign_in_like_everybody(clock: Clock) -> None:
+async def test_generated_users_sign_in_like_named_ones(clock: Clock) -> None:
     people = AccountDirectory(2)
     async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi(), directory=people) as made:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:

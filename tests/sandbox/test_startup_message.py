@@ -16,7 +16,7 @@ from tests.e2e.launch import Sandbox
 BASE, WORLD = "http://127.0.0.1:8080", "http://[::1]:8081"
 
 
-def test_line_for_programs_is_what_the_tests_read() -> None:
+def test_machine_readable_line_matches_what_tests_parse() -> None:
     line = startup_message.format_json(BASE, WORLD)
     assert "\n" not in line
     said = json.loads(line)
@@ -26,7 +26,7 @@ def test_line_for_programs_is_what_the_tests_read() -> None:
     assert said["api_tokens"] == {user.email: user.api_token for user in USERS}
 
 
-def test_text_names_everybody_with_password_rights_and_token() -> None:
+def test_message_lists_users_with_password_rights_and_token() -> None:
     lines = startup_message.format_text(BASE, WORLD).splitlines()
     for user in USERS:
         assert [line for line in lines if user.email in line and user.password in line]
@@ -37,7 +37,7 @@ def test_text_names_everybody_with_password_rights_and_token() -> None:
     assert "Every customer" in employee
 
 
-def test_text_says_where_the_world_can_be_watched() -> None:
+def test_message_shows_the_dashboard_url() -> None:
     assert re.search(rf"^  Dashboard +{re.escape(WORLD)}/ ", startup_message.format_text(BASE, WORLD), re.MULTILINE)
 
 
@@ -48,7 +48,7 @@ def commands() -> Iterator[list[str]]:
             yield shlex.split(found[1])
 
 
-def test_commands_survive_a_shell() -> None:
+def test_commands_are_shell_safe() -> None:
     found = {command[0]: command for command in commands()}
     assert found["claude"] == ["claude", "mcp", "add", "--transport", "http", "doit", f"{BASE}/mcp"]
     assert found["codex"] == ["codex", "mcp", "add", "doit", "--url", f"{BASE}/mcp"]
@@ -59,10 +59,10 @@ def test_commands_survive_a_shell() -> None:
 
 
 @pytest.mark.parametrize(("client", "key"), [("Cursor", "mcpServers"), ("VS Code", "servers")])
-def test_settings_of_editors_are_json(client: str, key: str) -> None:
+def test_editor_settings_are_json(client: str, key: str) -> None:
     (found,) = re.findall(rf"^  {client} +(\{{.*)$", startup_message.format_text(BASE, WORLD), re.MULTILINE)
     assert json.loads(found)[key]["doit"]["url"] == f"{BASE}/mcp"
 
 
-def test_text_fits_a_terminal() -> None:
+def test_message_fits_a_terminal() -> None:
     assert max(map(len, startup_message.format_text(BASE, WORLD).splitlines())) <= 120

@@ -33,7 +33,7 @@ async def refused(admission: Admission, *read: Message | RpcError, owner: str = 
 
 @pytest.mark.requirement("Q2")
 @pytest.mark.parametrize(("per_minute", "burst"), [(1, 10), (30, 10), (60, 20)])
-async def test_a_burst_and_then_the_rate(per_minute: int, burst: int) -> None:
+async def test_burst_then_rate(per_minute: int, burst: int) -> None:
     """Only calls of tools count, each call of a batch separately, and each principal has its own rate."""
     clock = Clock()
     admission = Admission(ConcurrencyLimiter(max_per_owner=1, max_total=2), rate(per_minute, clock), None)
@@ -49,7 +49,7 @@ async def test_a_burst_and_then_the_rate(per_minute: int, burst: int) -> None:
     assert str(await refused(admission, CALL)) == TOO_MANY_CALLS
 
 
-async def test_what_has_no_place_counts_as_no_call() -> None:
+async def test_rejected_call_is_not_counted() -> None:
     slots = ConcurrencyLimiter(max_per_owner=1, max_total=2)
     admission = Admission(slots, rate(1, Clock()), None)
     slots.acquire("a")
@@ -72,7 +72,7 @@ class FullReplicas:
         raise AssertionError("nothing was acquired")
 
 
-async def test_calls_that_other_replicas_refuse_cost_no_tokens() -> None:
+async def test_calls_rejected_by_other_replicas_cost_no_tokens() -> None:
     slots = ConcurrencyLimiter(max_per_owner=1, max_total=2)
     calls = rate(1, Clock())
     admission = Admission(slots, calls, FullReplicas())

@@ -373,7 +373,7 @@ def test_every_tool_is_in_the_table() -> None:
     assert sorted(called) == sorted(tool.name for tool in there)
 
 
-async def test_every_tool_answers_as_its_schema_says(site: Site, api: Api) -> None:
+async def test_every_result_matches_its_schema(site: Site, api: Api) -> None:
     listed = (await site.modern("tools/list", user=EMPLOYEE, path=EVERYTHING)).result["tools"]
     schemas = {one["name"]: jsonschema_rs.validator_for(one.get("outputSchema", True)) for one in listed}
     # In a session, because change_customer stores its choice there.

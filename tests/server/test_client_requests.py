@@ -38,7 +38,7 @@ class Sent:
         self.asked.set()
 
 
-async def test_no_answer_in_time() -> None:
+async def test_client_request_times_out() -> None:
     """MCP, Lifecycle, Timeouts: the server cancels its request by id and ignores a late response."""
     sent, asked = Sent(), session()
     with pytest.raises(NoAnswer, match="in time"):
@@ -50,7 +50,7 @@ async def test_no_answer_in_time() -> None:
     assert asked.pending_questions == {}
 
 
-async def test_one_of_several_fails() -> None:
+async def test_one_of_several_requests_fails() -> None:
     """The server no longer waits for the other responses."""
     sent, asked = Sent(), session()
     asking = asyncio.ensure_future(StreamAsker(asked, sent).ask({"one": ROOTS, "two": ROOTS}))
@@ -62,7 +62,7 @@ async def test_one_of_several_fails() -> None:
     assert asked.pending_questions == {}
 
 
-async def test_a_cancelled_call_forgets_its_question() -> None:
+async def test_canceled_call_forgets_its_request() -> None:
     sent, asked = Sent(), session()
     asking = asyncio.ensure_future(StreamAsker(asked, sent).ask({"one": ROOTS}))
     await sent.asked.wait()
@@ -72,7 +72,7 @@ async def test_a_cancelled_call_forgets_its_question() -> None:
     assert asked.pending_questions == {}
 
 
-async def test_where_nobody_is() -> None:
+async def test_request_without_a_client() -> None:
     with pytest.raises(MissingClientCapability):
         await NullAsker().ask({"one": ROOTS})
 
@@ -84,12 +84,12 @@ def enveloped(before: PreviousRounds, **responses: Any) -> RetryInputCollector:
     return RetryInputCollector(Request(1, "tools/call", {"inputResponses": responses}), before, use)
 
 
-async def test_an_open_question_takes_any_answer_that_comes() -> None:
+async def test_untracked_request_accepts_any_answer() -> None:
     answers = await enveloped(PreviousRounds(), one={"roots": []}).ask({"one": ROOTS})
     assert answers == {"one": {"roots": []}}
 
 
-async def test_a_sealed_question_takes_an_answer_only_after_just_it_was_put() -> None:
+async def test_signed_request_accepts_an_answer_only_to_the_same_question() -> None:
     """An unsolicited answer, or one to a different question, is not accepted."""
     asked = Question("roots/list", {"_meta": {"n": 1}}, signed=True)
     other = replace(asked, params={"_meta": {"n": 2}})
@@ -101,7 +101,7 @@ async def test_a_sealed_question_takes_an_answer_only_after_just_it_was_put() ->
     assert await enveloped(put, one={"roots": []}).ask({"one": asked}) == {"one": {"roots": []}}
 
 
-def test_what_is_asked_anew_is_no_longer_answered() -> None:
+def test_superseded_question_rejects_answers() -> None:
     asked = Question("roots/list", signed=True)
     before = PreviousRounds({"one": {"roots": []}, "two": {"roots": []}}, {"one": ("old", Consent(1, "x"))})
     after = before.after_round({"three": {}}, {"one": asked, "four": ROOTS})

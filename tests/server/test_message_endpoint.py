@@ -91,7 +91,7 @@ class Endpoint:
         return await self.endpoint.handle(self.sender, self.session, payload, channel)
 
 
-async def test_requests_are_admitted_then_expected_and_then_run() -> None:
+async def test_requests_are_admitted_then_registered_then_run() -> None:
     policy, channel = Policy(), Recorded()
     made = Endpoint(policy)
     task = await made.handle(CALL, channel)
@@ -109,7 +109,7 @@ async def test_batches_are_admitted_once() -> None:
     assert [one["id"] for one in channel.events[1][1]] == [2, 1]
 
 
-async def test_what_is_not_admitted_leaves_nothing_behind() -> None:
+async def test_rejected_payload_leaves_nothing() -> None:
     channel = Recorded()
     made = Endpoint(Policy(most=0))
     for value in (CALL, [CALL]):
@@ -118,7 +118,7 @@ async def test_what_is_not_admitted_leaves_nothing_behind() -> None:
     assert channel.events == [] and made.limiter.in_use == 0 and not made.session.running_requests
 
 
-async def test_only_channels_of_one_payload_get_short_answers_at_once() -> None:
+async def test_only_single_payload_channels_get_immediate_answers() -> None:
     """On a shared channel a response may have to wait, which would delay the reading of further messages."""
     policy = Policy()
     made, own, shared = Endpoint(policy), Recorded(is_shared=False), Recorded()
@@ -130,7 +130,7 @@ async def test_only_channels_of_one_payload_get_short_answers_at_once() -> None:
     assert shared.events[1:] == own.events
 
 
-async def test_notifications_cancel_what_runs_in_the_session() -> None:
+async def test_notifications_cancel_requests_of_the_session() -> None:
     made, channel = Endpoint(), Recorded()
     task = await made.handle(WAIT, channel)
     await made.bench.started.wait()
@@ -140,7 +140,7 @@ async def test_notifications_cancel_what_runs_in_the_session() -> None:
     assert channel.events == [("open", [2]), "canceled"]
 
 
-async def test_stateless_requests_end_with_the_task_that_answers_them() -> None:
+async def test_stateless_requests_end_with_their_task() -> None:
     policy, channel = Policy(), Recorded()
     made = Endpoint(policy)
     request = Request(2, "tools/call", WAIT["params"])
@@ -152,7 +152,7 @@ async def test_stateless_requests_end_with_the_task_that_answers_them() -> None:
     assert made.bench.cancelled and made.limiter.in_use == 0 and channel.events == [("open", [2])]
 
 
-async def test_long_payloads_are_parsed_beside_the_event_loop() -> None:
+async def test_long_payloads_are_parsed_off_the_event_loop() -> None:
     """The event loop keeps running, and the result or the error is the same."""
     long = [PING, "x" * MAX_INLINE_PARSE_BYTES]
     turns = 0

@@ -16,7 +16,7 @@ async def drained(outbox: MessageQueue) -> list[bytes]:
     return found
 
 
-async def test_in_order_to_the_end() -> None:
+async def test_delivers_in_order_until_closed() -> None:
     outbox = MessageQueue()
     reading = asyncio.create_task(drained(outbox))
     for number in range(1000):
@@ -28,7 +28,7 @@ async def test_in_order_to_the_end() -> None:
     assert await reading == [str(number).encode() for number in range(1000)]
 
 
-async def test_what_waits_is_read_after_the_end() -> None:
+async def test_queued_messages_are_read_after_close() -> None:
     outbox = MessageQueue()
     outbox.put(b"a")
     outbox.close()
@@ -36,7 +36,7 @@ async def test_what_waits_is_read_after_the_end() -> None:
 
 
 @pytest.mark.requirement("L3")
-async def test_a_reader_who_falls_behind_is_cut_off() -> None:
+async def test_slow_reader_is_disconnected() -> None:
     by_count, by_size = MessageQueue(), MessageQueue()
     for _ in range(MAX_MESSAGES + 1):
         by_count.put(b"x")
@@ -46,7 +46,7 @@ async def test_a_reader_who_falls_behind_is_cut_off() -> None:
     assert await drained(by_count) == [] and await drained(by_size) == []
 
 
-async def test_past_the_reader_where_nothing_waits() -> None:
+async def test_bypasses_an_empty_queue() -> None:
     """The order is kept: nothing overtakes queued messages, and nothing is accepted after the end."""
     outbox, taken = MessageQueue(), list[bytes]()
     willing = True
@@ -70,7 +70,7 @@ async def test_past_the_reader_where_nothing_waits() -> None:
     assert taken == [b"3"] and await drained(outbox) == [b"4", b"5"]
 
 
-async def test_a_reader_who_gave_up_waiting_is_not_woken() -> None:
+async def test_canceled_reader_is_not_woken() -> None:
     outbox = MessageQueue()
     reading = asyncio.create_task(outbox.get())
     await asyncio.sleep(0)

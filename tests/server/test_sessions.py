@@ -41,7 +41,7 @@ async def test_ids_cannot_be_guessed_or_chosen() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["open", "use", "wait", "close"])), max_size=60))
-async def test_bounds_hold_whatever_happens(steps: list[tuple[str, str]]) -> None:
+async def test_bounds_hold_for_any_sequence(steps: list[tuple[str, str]]) -> None:
     clock = Clock()
     sessions = made(clock)
     known: dict[str, list[str]] = {"a": [], "b": [], "c": []}
@@ -60,7 +60,7 @@ async def test_bounds_hold_whatever_happens(steps: list[tuple[str, str]]) -> Non
                 assert [await sessions.find(id, foreign) for id in alive] == [None] * len(alive)
 
 
-async def test_the_oldest_of_the_same_owner_goes() -> None:
+async def test_oldest_session_of_the_owner_is_evicted() -> None:
     sessions = made()
     other = await sessions.open("b", CALLER)
     first, second, third = [await sessions.open("a", CALLER) for _ in range(3)]
@@ -71,7 +71,7 @@ async def test_the_oldest_of_the_same_owner_goes() -> None:
         assert await sessions.find(session.id, session.owner) is session
 
 
-async def test_idle_sessions_go_and_busy_ones_stay() -> None:
+async def test_idle_sessions_expire_and_busy_ones_stay() -> None:
     clock = Clock()
     sessions = made(clock)
     idle, running, listening = [await sessions.open(owner, CALLER) for owner in "abc"]
@@ -89,7 +89,7 @@ async def test_idle_sessions_go_and_busy_ones_stay() -> None:
     assert outbox.closed and len(sessions) == 0
 
 
-async def test_requests_in_flight() -> None:
+async def test_requests_in_progress() -> None:
     session = await made().open("a", CALLER)
     task = asyncio.create_task(asyncio.sleep(60))
     session.start_request(Request(1, "x", {}), task)
@@ -105,7 +105,7 @@ async def test_requests_in_flight() -> None:
     session.check_request_id(Request(1, "x", {}))
 
 
-async def test_answers_to_questions() -> None:
+async def test_responses_to_client_requests() -> None:
     session = await made().open("a", CALLER)
     session.pending_questions["q"] = future = asyncio.get_running_loop().create_future()
     session.resolve_question(Response("other", {}))
@@ -118,7 +118,7 @@ async def test_answers_to_questions() -> None:
 
 @pytest.mark.requirement("Q2")
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from("ab")), max_size=40))
-def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
+def test_slots_are_counted(steps: list[tuple[bool, str]]) -> None:
     """Each owner and all owners together have a limit, and owners without a slot take no memory."""
     slots = ConcurrencyLimiter(max_per_owner=2, max_total=3)
     held: list[str] = []
@@ -142,7 +142,7 @@ def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
 
 
 @pytest.mark.requirement("N3")
-def test_n3_a_batch_takes_no_more_places_than_are_free() -> None:
+def test_n3_batch_takes_no_more_than_the_free_slots() -> None:
     slots = ConcurrencyLimiter(max_per_owner=5, max_total=7)
     assert [slots.acquire_up_to("a", 3), slots.acquire_up_to("a", 3)] == [3, 2] and slots.held_by("a") == 5
     with pytest.raises(LimitExceeded) as own:

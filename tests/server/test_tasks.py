@@ -52,7 +52,7 @@ async def until(task: Task, status: str) -> None:
         await asyncio.sleep(0)
 
 
-async def test_completes() -> None:
+async def test_task_completes() -> None:
     tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
@@ -75,7 +75,7 @@ async def test_completes() -> None:
 
 @pytest.mark.requirement("M110")
 @pytest.mark.parametrize(("failure", "code"), [(RpcError(7, "no", {"a": 1}), 7), (RuntimeError("secret"), -32603)])
-async def test_fails(failure: Exception, code: int) -> None:
+async def test_task_fails(failure: Exception, code: int) -> None:
     tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
@@ -87,7 +87,7 @@ async def test_fails(failure: Exception, code: int) -> None:
 
 
 @pytest.mark.requirement("M110")
-async def test_asks_for_two_things_and_takes_them_one_by_one() -> None:
+async def test_task_requests_two_inputs_in_sequence() -> None:
     hub = NotificationHub()
     told: list[str] = []
 
@@ -141,7 +141,7 @@ async def test_bounds_and_expiry() -> None:
     assert tasks.find_local(running[-1].id, "a") is None and len(tasks) == 0
 
 
-async def test_the_end_stops_them_all() -> None:
+async def test_shutdown_cancels_all_tasks() -> None:
     tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def forever(task: Task) -> dict[str, Any]:
@@ -155,7 +155,7 @@ async def test_the_end_stops_them_all() -> None:
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_results_have_a_bound_in_bytes() -> None:
+async def test_n4_results_are_bounded_in_bytes() -> None:
     """A result that is too large is an error. Beyond the limit the owner's oldest results are dropped, never another
     owner's."""
     tasks = MemoryTasks(NotificationHub(), Clock())
@@ -178,7 +178,7 @@ async def test_n4_results_have_a_bound_in_bytes() -> None:
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_answers_have_a_bound_and_go_with_the_end() -> None:
+async def test_n4_answers_are_bounded_and_freed_at_the_end() -> None:
     tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:

@@ -43,7 +43,7 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
     assert await asked("alerts", name, arguments) == request_
 
 
-async def test_one_alert_is_found_by_name() -> None:
+async def test_gets_alert_by_name() -> None:
     rows = {"alerts": [{"id": "1", "name": "Egress high"}, {"id": "2", "name": "Egress"}]}
     assert (await asked("alerts", "get_alert", {"name": "egress"}, rows, {})).path == f"{PATH}/2"
     with pytest.raises(ApiError, match="id or name"):
@@ -52,5 +52,5 @@ async def test_one_alert_is_found_by_name() -> None:
         await asked("alerts", "get_alert", {"id": ".."})
 
 
-async def test_a_deletion_is_answered_with_nothing() -> None:
+async def test_delete_returns_no_content() -> None:
     assert (await asked("alerts", "delete_alert", {"id": "a"}, None)).method == "DELETE"

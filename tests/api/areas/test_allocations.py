@@ -52,12 +52,12 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
     assert await asked("allocations", name, arguments) == request_
 
 
-async def test_one_allocation_is_found_by_name() -> None:
+async def test_gets_allocation_by_name() -> None:
     rows = {"allocations": [{"id": "7", "name": "Team Blue"}]}
     assert (await asked("allocations", "get_allocation", {"name": "blue"}, rows, {})).path == f"{PATH}/7"
 
 
-async def test_old_names_are_sent_as_the_apis() -> None:
+async def test_legacy_field_names_are_sent_as_current_ones() -> None:
     old = {**COMPONENT, "inverse_selection": True, "include_null": False}
     new = {**COMPONENT, "inverse": True, "includeNull": False}
     arguments = {"id": "a", "rule": {"components": [old], "formula": "A"}}
@@ -77,7 +77,7 @@ async def test_old_names_are_sent_as_the_apis() -> None:
         ({"type": "attribution_group"}, {"type": "attribution_group"}),
     ],
 )
-def test_components_are_renamed_and_nothing_given_is_changed(given: dict[str, Any], sent: dict[str, Any]) -> None:
+def test_component_fields_are_renamed_without_changing_the_input(given: dict[str, Any], sent: dict[str, Any]) -> None:
     allocation: dict[str, Any] = {"rule": {"components": [{**COMPONENT, **given}], "formula": "A"}}
     before = copy.deepcopy(allocation)
     assert with_api_names(allocation) == {"rule": {"components": [{**COMPONENT, **sent}], "formula": "A"}}

@@ -45,7 +45,7 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
     assert await asked("assets", name, arguments) == request_
 
 
-async def test_a_name_is_looked_for_on_several_pages_and_can_go_on() -> None:
+async def test_name_search_spans_pages_and_can_be_continued() -> None:
     found = [[{"id": page, "name": "Workspace"}, {"id": -page, "name": "AWS"}] for page in range(1, 10)]
     api = Recorder(pages_of("assets", *found))
     answer = await Doit.for_sender(api).assets.list_assets(name="SPACE")
@@ -53,7 +53,7 @@ async def test_a_name_is_looked_for_on_several_pages_and_can_go_on() -> None:
     assert answer["pageToken"] == "4" and {request.query["maxResults"] for request in api.requests} == {"249"}
 
 
-async def test_one_asset_is_found_by_name() -> None:
+async def test_gets_asset_by_name() -> None:
     rows = {"assets": [{"id": "7", "name": "Workspace a.example"}]}
     assert (await asked("assets", "get_asset", {"name": "workspace"}, rows, {})).path == "/billing/v1/assets/7"
     with pytest.raises(ApiError) as caught:
@@ -63,7 +63,7 @@ async def test_one_asset_is_found_by_name() -> None:
         await asked("assets", "get_asset", {})
 
 
-async def test_licenses_are_never_changed_without_a_number() -> None:
+async def test_license_change_requires_a_quantity() -> None:
     api = Recorder()
     with pytest.raises(ApiError, match="quantity is required"):
         await Doit.for_sender(api).assets.update_asset(id="1")

@@ -131,7 +131,7 @@ async def test_billing_transfer(name: str, arguments: dict[str, Any], request_: 
     assert await asked("billing_transfer", name, arguments) == request_
 
 
-def test_only_handshakes_are_keyed_and_reach_outside() -> None:
+def test_only_handshakes_have_idempotency_keys_and_external_effects() -> None:
     rows = AREAS["billing_transfer"].operations
     assert [row.name for row in rows if row.needs_idempotency_key or row.open_world] == [
         "create_billing_transfer_handshakes"

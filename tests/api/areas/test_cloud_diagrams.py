@@ -109,10 +109,10 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
         ),
     ],
 )
-async def test_requests_of_bare_lists(name: str, arguments: dict[str, Any], request_: Request) -> None:
+async def test_requests_with_list_bodies(name: str, arguments: dict[str, Any], request_: Request) -> None:
     assert await asked("cloud_diagrams", name, arguments, []) == request_
 
 
-def test_nothing_changes_a_diagram() -> None:
+def test_no_operation_modifies_a_diagram() -> None:
     assert len(AREAS["cloud_diagrams"].operations) == 12
     assert all(operation.read_only for operation in AREAS["cloud_diagrams"].operations)

@@ -38,7 +38,7 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
     assert await asked("cloud_incidents", name, arguments) == request_
 
 
-async def test_incidents_of_a_platform_are_looked_for_on_several_pages() -> None:
+async def test_platform_filter_spans_pages() -> None:
     page = [{"id": "a", "platform": "amazon-web-services"}, {"id": "g", "platform": "google-cloud"}, {"id": "n"}]
     api = Recorder(pages_of("incidents", *[page] * 9))
     incidents = Doit.for_sender(api).cloud_incidents
@@ -49,12 +49,12 @@ async def test_incidents_of_a_platform_are_looked_for_on_several_pages() -> None
     assert second["rowCount"] == 1 and second["pageToken"] == "5" and len(api.requests) == 5
 
 
-async def test_no_incidents_is_no_error() -> None:
+async def test_null_incidents_give_an_empty_list() -> None:
     found = await Doit.for_sender(Recorder({"incidents": None})).cloud_incidents.get_cloud_incidents()
     assert found["incidents"] == []
 
 
-async def test_an_incident_is_found_by_its_title() -> None:
+async def test_gets_incident_by_title() -> None:
     rows = {"incidents": [{"id": "1", "title": "Cloud SQL down"}, {"id": "2", "title": "Cloud SQL slow"}]}
     found = await asked("cloud_incidents", "get_cloud_incident", {"title": "sql SLOW"}, rows, {})
     assert found == Request("GET", f"{PATH}/2", {}, None)

@@ -78,7 +78,7 @@ class OfTenant(Recorder):
     tenant = "acme/1"
 
 
-async def test_without_a_customer_it_is_the_callers_own() -> None:
+async def test_customer_defaults_to_the_callers_own() -> None:
     api = OfTenant([], {})
     contracts = Doit.for_sender(api).contracts
     await contracts.list_contracts()
@@ -89,12 +89,12 @@ async def test_without_a_customer_it_is_the_callers_own() -> None:
     ]
 
 
-async def test_an_unknown_customer_has_to_be_named() -> None:
+async def test_unknown_customer_requires_a_customer_id() -> None:
     with pytest.raises(ApiError, match="customerID is required"):
         await asked("contracts", "list_contracts", {})
 
 
-def test_what_binds_others_says_so() -> None:
+def test_hints_declare_operations_that_bind_others() -> None:
     rows = {operation.name: operation for operation in AREAS["contracts"].operations}
     assert {name for name, row in rows.items() if row.open_world} == {
         *("update_contract", "activate_contract", "cancel_contract"),

@@ -47,7 +47,7 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
     assert await asked(area, name, arguments) == request_
 
 
-async def test_changes_are_sent_as_a_merge_patch_and_the_answer_is_empty() -> None:
+async def test_update_is_a_merge_patch_with_an_empty_response() -> None:
     api = Recorder(None)
     assert await Doit.for_sender(api).customers.update_customer(customerId="c", urlSlug="acme") is None
     assert api.operations[0].content_type == "application/merge-patch+json"
@@ -59,7 +59,7 @@ class OfTenant(Recorder):
     tenant = "acme/1"
 
 
-async def test_without_an_id_it_is_the_callers_own_customer() -> None:
+async def test_customer_id_defaults_to_the_callers_own() -> None:
     api = OfTenant({})
     customers = Doit.for_sender(api).customers
     await customers.get_customer()
@@ -68,6 +68,6 @@ async def test_without_an_id_it_is_the_callers_own_customer() -> None:
     assert [request.path for request in api.requests] == [f"{PATH}/acme%2F1", f"{PATH}/acme%2F1", f"{PATH}/other"]
 
 
-async def test_an_unknown_customer_has_to_be_named() -> None:
+async def test_unknown_customer_requires_a_customer_id() -> None:
     with pytest.raises(ApiError, match="customerId is required"):
         await asked("customers", "get_customer", {})

@@ -73,20 +73,20 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
     assert await asked("insights", name, arguments) == request_
 
 
-async def test_a_batch_answers_with_a_list() -> None:
+async def test_batch_returns_a_list() -> None:
     results = [{**INSIGHT, "resourceResults": [RESOURCE]}]
     sent = await asked("insights", "post_insight_results", {"results": results}, [])
     assert sent == Request("POST", PATH, {}, {"results": results})
 
 
 @pytest.mark.parametrize("details", [None, {"reason": "not relevant", "comment": "c"}])
-async def test_a_status_is_set(details: dict[str, str] | None) -> None:
+async def test_sets_insight_status(details: dict[str, str] | None) -> None:
     given = {"dismissalDetails": details} if details else {}
     sent = await asked("insights", "update_insight_status", {"key": "k", "status": "dismissed", **given}, None)
     assert sent == Request("PUT", f"{OWN}/k/status", {}, {"status": "dismissed", **given})
 
 
-def test_what_replaces_says_so() -> None:
+def test_hints_declare_replacing_operations() -> None:
     rows = AREAS["insights"].operations
     assert {row.name for row in rows if row.destructive} == {
         *("post_insight_result", "post_insight_results", "post_insight_resource_results"),

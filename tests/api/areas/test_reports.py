@@ -39,7 +39,7 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
 
 
 @pytest.mark.parametrize("arguments", [{"name": "n"}, {"id": "r"}])
-async def test_configs_are_put_as_the_api_wants_them(arguments: dict[str, str]) -> None:
+async def test_configs_are_normalized_for_the_api(arguments: dict[str, str]) -> None:
     filters = [{"id": "cloud_provider", "type": "fixed", "values": ["aws"]}]
     given: dict[str, Any] = {**arguments, "config": {**CUSTOM, "filters": filters}}
     body = (await asked("reports", "create_report" if "name" in arguments else "update_report", given)).body or {}
@@ -49,14 +49,14 @@ async def test_configs_are_put_as_the_api_wants_them(arguments: dict[str, str]) 
     assert filters[0]["values"] == ["aws"] and given["config"]["timeRange"]["unit"] == "day"
 
 
-async def test_a_config_is_found_by_the_reports_name() -> None:
+async def test_gets_config_by_report_name() -> None:
     rows = {"reports": [{"id": "7", "reportName": "Weekly"}]}
     request = await asked("reports", "get_report_config", {"name": "weekly"}, rows, {})
     assert request.path == f"{PATH}/7/config"
 
 
 @pytest.mark.parametrize("name", ["create_report", "update_report", "run_query"])
-def test_the_largest_definitions_stay_small(name: str) -> None:
+def test_largest_tool_definitions_stay_small(name: str) -> None:
     tool = next(tool for tool in all_tools() if tool.name == name)
     seen = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
     assert len(orjson.dumps(seen)) <= LARGEST

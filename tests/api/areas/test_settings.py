@@ -39,7 +39,7 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
     assert await asked("settings", name, arguments) == request_
 
 
-async def test_themes_are_found_by_name_in_a_list_without_pages() -> None:
+async def test_gets_theme_by_name_from_an_unpaginated_list() -> None:
     api = Recorder({"themes": [{"id": "1", "name": "Dusk"}, {"id": "2", "name": "Dawn"}]}, {})
     await Doit.for_sender(api).settings.update_theme(name="dawn", newName="Noon")
     assert api.requests == [Request("GET", PATH, {}, None), Request("PATCH", f"{PATH}/2", {}, {"name": "Noon"})]

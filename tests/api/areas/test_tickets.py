@@ -58,6 +58,6 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
     assert await asked(area, name, arguments) == request_
 
 
-def test_what_makes_support_work_is_outward() -> None:
+def test_hints_declare_support_operations_as_external() -> None:
     outward = {operation.name for operation in AREAS["tickets"].operations if operation.open_world}
     assert outward == {"create_ticket", "update_ticket", "create_ticket_comment"}

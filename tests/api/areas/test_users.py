@@ -51,7 +51,7 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
     assert await asked(area, name, arguments) == request_
 
 
-def test_what_the_api_wants_a_key_for_is_keyed() -> None:
+def test_idempotency_keys_are_sent_where_the_api_requires_them() -> None:
     rows = {operation.name: operation for operation in AREAS["users"].operations}
     assert {name for name, row in rows.items() if row.needs_idempotency_key} == {"resend_invite", "cancel_invite"}
     assert {name for name, row in rows.items() if row.open_world} == {"invite_user", "resend_invite"}

@@ -43,7 +43,7 @@ FINDER = ToolFinder(direct_tools())
         ("optimization insights", "list_optimization_recommendations"),
     ],
 )
-def test_people_find_what_they_mean(query: str, name: str) -> None:
+def test_relevant_tools_rank_first(query: str, name: str) -> None:
     assert name in [tool.name for tool in FINDER.rank_tools(query)[:2]]
 
 
@@ -51,19 +51,19 @@ def test_people_find_what_they_mean(query: str, name: str) -> None:
     ("query", "name"),
     [("alocation", "list_allocations"), ("creat alret", "create_alert"), ("anomalis", "get_anomalies")],
 )
-def test_typing_errors_are_seen_through(query: str, name: str) -> None:
+def test_typos_are_corrected(query: str, name: str) -> None:
     assert name in [tool.name for tool in FINDER.rank_tools(query)[:3]]
 
 
-def test_what_fits_nothing_finds_nothing() -> None:
+def test_unrelated_words_match_nothing() -> None:
     assert FINDER.rank_tools("xyzzy qqqq") == [] and FINDER.rank_tools("the of a") == [] and FINDER.rank_tools("") == []
 
 
-def test_a_rare_word_counts_more_than_a_common_one() -> None:
+def test_rare_words_weigh_more_than_common_ones() -> None:
     assert FINDER.rank_tools("list quotas")[0].name == "list_service_quotas"
 
 
-def test_equals_stay_in_order() -> None:
+def test_ties_keep_their_order() -> None:
     found = [tool.name for tool in FINDER.rank_tools("folder")]
     assert found[:2] == ["list_folders", "get_folder"]
 
@@ -72,11 +72,11 @@ def test_equals_stay_in_order() -> None:
     ("one", "other"),
     [("share", "sharing"), ("budgets", "budget"), ("anomalies", "anomaly"), ("created", "create"), ("Users", "user")],
 )
-def test_forms_of_a_word_are_one(one: str, other: str) -> None:
+def test_word_forms_are_stemmed(one: str, other: str) -> None:
     assert stem_words(one) == stem_words(other)
 
 
-def test_short_words_keep_their_endings() -> None:
+def test_short_words_are_not_stemmed() -> None:
     assert [stem(word) for word in ("aws", "status", "access", "red", "us")] == ["aws", "status", "access", "red", "us"]
 
 
@@ -84,12 +84,12 @@ def test_short_words_keep_their_endings() -> None:
     ("name", "near"),
     [("get_budgets", "get_budget"), ("budget_list", "list_budgets"), ("listUsers", "list_users")],
 )
-def test_a_wrong_name_is_near_a_right_one(name: str, near: str) -> None:
+def test_misspelled_name_suggests_the_right_one(name: str, near: str) -> None:
     assert near in FINDER.similar_names(name)
 
 
 @given(st.text(max_size=400))
-def test_any_words_are_searched_for(query: str) -> None:
+def test_any_words_can_be_searched(query: str) -> None:
     found = FINDER.rank_tools(query)
     assert len({tool.name for tool in found}) == len(found) and len(FINDER.similar_names(query)) <= 3
 

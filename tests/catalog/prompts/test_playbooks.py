@@ -32,7 +32,7 @@ OLD: dict[str, list[str]] = {
 }
 
 
-def test_every_old_prompt_is_there_with_its_arguments() -> None:
+def test_every_legacy_prompt_exists_with_its_arguments() -> None:
     assert len(OLD) == 14 and len(NAMED) == len(PROMPTS)
     for name, arguments in OLD.items():
         assert [argument.name for argument in NAMED[name].arguments] == arguments
@@ -41,7 +41,7 @@ def test_every_old_prompt_is_there_with_its_arguments() -> None:
 
 
 @pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt.name)
-async def test_a_prompt_is_one_message_with_what_was_given(prompt: Any) -> None:
+async def test_prompt_is_one_message_with_its_arguments(prompt: Any) -> None:
     given = {argument.name: f"value of {argument.name}" for argument in prompt.arguments}
     (plain,) = await prompt.render(Caller(Recorder()), dict.fromkeys(given, ""))
     (full,) = await prompt.render(Caller(Recorder()), given)
@@ -51,7 +51,7 @@ async def test_a_prompt_is_one_message_with_what_was_given(prompt: Any) -> None:
     assert prompt.title and prompt.description.endswith(".") and "  " not in plain["content"]["text"]
 
 
-def test_tools_that_prompts_name_and_we_have_are_spelled_right() -> None:
+def test_tool_names_in_prompts_exist() -> None:
     tools = {tool.name for tool in all_tools()}
     for name in ("explain_cost_change", "forecast_spend", "get_savings_summary", "get_cloud_overview", "list_tickets"):
         assert name in tools
@@ -68,7 +68,7 @@ def products(request: Request) -> Any:
     return {"products": rows[:1] if request.query.get("platform") == "google_cloud_platform" else rows}
 
 
-async def test_arguments_are_completed() -> None:
+async def test_prompt_arguments_are_completed() -> None:
     assert await complete("expert_inquiries", "status", "S", {}) == ["solved", "closed"]
     assert await complete("expert_inquiries", "product", "", products) == ["bigquery", "gke"]
     assert await complete("expert_inquiries", "product", "", products, platform="google_cloud_platform") == ["bigquery"]

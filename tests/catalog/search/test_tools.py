@@ -64,14 +64,14 @@ def hits(result: ContentResult) -> list[Any]:
     return found
 
 
-def test_the_inputs_are_exactly_one_text() -> None:
+def test_inputs_are_exactly_one_text() -> None:
     for name, argument in (("search", "query"), ("fetch", "id")):
         schema = TOOLS[name].input_schema
         assert list(schema["properties"]) == schema["required"] == [argument]
         assert schema["properties"][argument]["type"] == "string" and TOOLS[name].annotations["readOnlyHint"]
 
 
-async def test_it_finds_by_words_over_all_kinds() -> None:
+async def test_search_matches_words_across_all_kinds() -> None:
     result = await run("search", api(), query="BigQuery")
     found = {hit["id"]: hit for hit in hits(result)}
     assert set(found) == {"anomaly:a 1", "ticket:7", "incident:i1"} and result.meta is None
@@ -82,7 +82,7 @@ async def test_it_finds_by_words_over_all_kinds() -> None:
     assert hits(await run("search", api(), query="nothing like it")) == []
 
 
-async def test_no_words_show_some_of_everything_and_links_are_the_apis() -> None:
+async def test_empty_query_samples_all_kinds_with_api_links() -> None:
     found = hits(await run("search", api(), query=""))
     assert {hit["id"].partition(":")[0] for hit in found} == {kind.name for kind in ENTITY_KINDS}
     report = next(hit for hit in found if hit["id"] == "report:r1")
@@ -91,7 +91,7 @@ async def test_no_words_show_some_of_everything_and_links_are_the_apis() -> None
     assert all(hit["url"] for hit in hits(await run("search", api(), tenant="", query="")))
 
 
-async def test_parts_that_fail_are_said_and_forbidden_ones_are_not() -> None:
+async def test_failed_parts_are_reported_and_forbidden_ones_omitted() -> None:
     slow, closed = ApiError("", kind="timeout"), ApiError("", kind="forbidden", status=403)
     result = await run("search", api(tickets=slow, cloudincidents=closed), query="BigQuery")
     assert [hit["id"] for hit in hits(result)] == ["anomaly:a 1"]
@@ -99,14 +99,14 @@ async def test_parts_that_fail_are_said_and_forbidden_ones_are_not() -> None:
 
 
 @pytest.mark.parametrize(("kinds", "raised"), [(("forbidden",), "forbidden"), (("forbidden", "timeout"), "timeout")])
-async def test_when_everything_fails_it_is_an_error(kinds: tuple[Any, ...], raised: str) -> None:
+async def test_failure_of_all_parts_is_an_error(kinds: tuple[Any, ...], raised: str) -> None:
     errors = [ApiError("", kind=kinds[n % len(kinds)]) for n in range(8)]
     with pytest.raises(ApiError) as caught:
         await run("search", Recorder(*errors), query="x")
     assert caught.value.kind == raised
 
 
-async def test_long_lists_are_also_asked_by_name() -> None:
+async def test_long_lists_are_also_queried_by_name() -> None:
     def answer(request: Request) -> Any:
         if "reports" not in request.path:
             return {}
@@ -149,7 +149,7 @@ DETAILS: dict[str, Any] = {
         ("incident:i1", "Cloud incident: BigQuery down", "workaround: Wait"),
     ],
 )
-async def test_everything_that_is_found_can_be_fetched(id: str, title: str, says: str) -> None:
+async def test_every_search_result_can_be_fetched(id: str, title: str, says: str) -> None:
     result = await run("fetch", Recorder(lambda request: DETAILS[request.path]), id=id)
     found = result.structured or {}
     assert set(found) == {"id", "title", "text", "url", "metadata"} and found["id"] == id
@@ -158,7 +158,7 @@ async def test_everything_that_is_found_can_be_fetched(id: str, title: str, says
     assert all(isinstance(value, str) for value in found["metadata"].values())
 
 
-async def test_what_cannot_be_fetched_is_said() -> None:
+async def test_fetch_failure_is_reported() -> None:
     for wrong in ("budget:", "nothing", "spell:x"):
         with pytest.raises(ToolError, match="must be an id that search returns"):
             await run("fetch", Recorder(), id=wrong)
@@ -170,7 +170,7 @@ async def test_what_cannot_be_fetched_is_said() -> None:
     assert caught.value.status == 404
 
 
-def test_a_ticket_without_comments_is_still_a_ticket() -> None:
+def test_ticket_without_comments_can_be_fetched() -> None:
     assert document_text("T", {"comments": None, "a": True, "list": [1, 2], "empty": []}) == "T\n\na: yes\nlist: 1, 2"
 
 
@@ -182,19 +182,19 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["id", "result", "rows", "schema", "endDate", "x"]), JSON, max_size=5))
-def test_anything_becomes_bounded_text(row: dict[str, Any]) -> None:
+def test_any_value_becomes_bounded_text(row: dict[str, Any]) -> None:
     text = document_text("Title", row)
     assert text.startswith("Title") and len(text) < MAX_DOCUMENT_CHARACTERS + 100
     row_text(row)
 
 
-def test_long_documents_are_cut_and_say_so() -> None:
+def test_truncated_documents_say_so() -> None:
     text = document_text("T", {"text": "x" * (2 * MAX_DOCUMENT_CHARACTERS), "rows": list(range(100))})
     assert len(text) < MAX_DOCUMENT_CHARACTERS + 100 and "left out" in text
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))
-def test_words_and_fits_are_bounded(query: str, title: str, text: str) -> None:
+def test_query_words_and_matches_are_bounded(query: str, title: str, text: str) -> None:
     words = query_words(query)
     assert len(words) <= 16 and len(set(words)) == len(words)
     found = score(words, title, "budget limit", text)
@@ -203,7 +203,7 @@ def test_words_and_fits_are_bounded(query: str, title: str, text: str) -> None:
 
 
 @pytest.mark.requirement("N2")
-def test_n2_the_text_of_a_row_is_gathered_only_as_far_as_it_is_searched() -> None:
+def test_n2_row_text_is_built_only_as_far_as_it_is_searched() -> None:
     class Values(dict[str, Any]):
         """Notes how many members were looked at."""
 

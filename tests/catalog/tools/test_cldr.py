@@ -57,7 +57,7 @@ def check_dates(found: LocaleFormat) -> None:
     assert all(sanitize_text(text) == text and "{" not in text for text in valid), found.tag
 
 
-def test_every_locale_writes_all_numbers_and_dates() -> None:
+def test_every_locale_formats_all_numbers_and_dates() -> None:
     """All that CLDR has; takes some five seconds."""
     for identifier in IDENTIFIERS:
         found = cldr.read_locale(identifier)
@@ -76,7 +76,7 @@ def test_no_digit_is_lost(amount: float, identifier: str) -> None:
 
 
 @pytest.mark.parametrize("identifier", IDENTIFIERS[::60])
-def test_days_are_those_that_babel_formats(identifier: str) -> None:
+def test_dates_match_babel(identifier: str) -> None:
     pattern = Locale.parse(identifier).date_formats["medium"].pattern
     for month in range(1, 13):
         day = date(2026, month, 9)
@@ -91,7 +91,7 @@ def test_decimal_places_follow_the_currency(code: str, digits: int | None) -> No
     assert cldr.currency_digits().get(code) == digits
 
 
-def test_what_babel_has_read_is_freed() -> None:
+def test_babel_data_is_freed() -> None:
     """A locale takes about 4 KB instead of the 200 KB and more that Babel keeps of each."""
     cldr.read_locale("de")
     tracemalloc.start()
@@ -126,12 +126,12 @@ def test_date_fields(pattern: str, august: str) -> None:
     assert patterns(pattern)[7] == august
 
 
-def test_a_date_field_that_is_not_supported_is_an_error() -> None:
+def test_unsupported_date_field_is_an_error() -> None:
     with pytest.raises(ValueError, match="'E' is not supported"):
         patterns("EEE d")
 
 
-def test_letters_are_those_of_the_script() -> None:
+def test_letters_belong_to_the_script() -> None:
     """Only digits are Latin everywhere, as in the plain values."""
     arabic = cldr.read_locale("ar_EG").format_date("2026-08")
     assert any(unicodedata.name(letter).startswith("ARABIC") for letter in arabic) and arabic.endswith("2026")

@@ -58,9 +58,7 @@ def plain(text: str) -> str:
         ("zh-TW", "EUR 1,234,567.80", "12.5%", "2026年8月31日", "2026年8月"),
     ],
 )
-def test_values_look_as_users_in_the_locale_write_them(
-    tag: str, money: str, percent: str, day: str, month: str
-) -> None:
+def test_values_follow_the_locale(tag: str, money: str, percent: str, day: str, month: str) -> None:
     there = place(tag)
     assert plain(there.format_money(1_234_567.8, "EUR")) == money
     assert plain(there.format_percent(12.45001)) == percent
@@ -80,7 +78,7 @@ def test_values_look_as_users_in_the_locale_write_them(
         ("he-IL", "-1,234.50 USD", "-0.5%"),
     ],
 )
-def test_negative_values_have_the_sign_of_the_locale(tag: str, money: str, percent: str) -> None:
+def test_negative_values_use_the_locales_sign(tag: str, money: str, percent: str) -> None:
     assert plain(place(tag).format_money(-1234.5, "USD")) == money
     assert plain(place(tag).format_percent(-0.5)) == percent
 
@@ -140,7 +138,7 @@ SUBTAGS = st.sampled_from(["de", "zh", "sh", "qq", "Hant", "Latn", "Zzzz", "TW",
 
 
 @given(st.lists(SUBTAGS, min_size=1, max_size=5).map("-".join))
-def test_text_of_clients_does_not_reach_the_caches_of_babel(tag: str) -> None:
+def test_client_text_does_not_reach_babels_caches(tag: str) -> None:
     """They have no bound. The identifiers of CLDR do: each is read at most once."""
     found = find_locale(tag)
     assert found is None or found is _read_locale(found.tag.replace("-", "_"))
@@ -148,7 +146,7 @@ def test_text_of_clients_does_not_reach_the_caches_of_babel(tag: str) -> None:
 
 
 @pytest.mark.requirement("N4")
-def test_n4_a_long_tag_is_not_remembered() -> None:
+def test_n4_long_tag_is_not_cached() -> None:
     """A cache keeps its keys, and a hint can be as long as a body."""
     _cached_tag.cache_clear()
     long = [f"{number}" + "x" * 1_000_000 for number in range(3)]
@@ -158,19 +156,19 @@ def test_n4_a_long_tag_is_not_remembered() -> None:
     assert find_locale("d" * MAX_TAG_CHARACTERS) is None
 
 
-def test_many_tags_have_a_bound() -> None:
+def test_tag_cache_is_bounded() -> None:
     for number in range(1000):
         assert find_locale(f"de-x-{number}") is place("de")
     assert _cached_tag.cache_info().currsize <= 256
 
 
-def test_a_tag_is_loaded_once() -> None:
+def test_tag_is_loaded_once() -> None:
     _cached_tag.cache_clear()
     assert not is_loaded("fr-BE") and find_locale("fr-BE") is not None and is_loaded("fr-BE")
     assert not is_loaded("tlh") and find_locale("tlh") is None and is_loaded("tlh")
 
 
-def test_babel_is_not_imported_at_start() -> None:
+def test_babel_is_not_imported_at_startup() -> None:
     """It takes tens of milliseconds, and most clients do not send a locale."""
     code = "import sys, doit_mcp.server.catalog; print(any(name.split('.')[0] == 'babel' for name in sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

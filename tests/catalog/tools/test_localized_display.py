@@ -73,7 +73,7 @@ async def breakdown(caller: Caller) -> Any:
     return await tool.run(caller, given)
 
 
-async def test_a_breakdown_has_a_display_in_the_locale() -> None:
+async def test_breakdown_has_a_localized_display() -> None:
     found = await breakdown(reader(Recorder(COSTS), {"openai/locale": "de-DE", "openai/userLocation": {"city": "X"}}))
     shown = orjson.loads(plain(orjson.dumps(found[DISPLAY_KEY]).decode()))
     assert shown == {
@@ -89,19 +89,19 @@ async def test_a_breakdown_has_a_display_in_the_locale() -> None:
 
 
 @pytest.mark.parametrize("locale", [None, 5, "", "tlh", "de" * 99, ["de"], {"de": 1}, "en-US\nx"])
-async def test_an_unknown_locale_changes_nothing(locale: Any) -> None:
+async def test_unknown_locale_changes_nothing(locale: Any) -> None:
     found = await breakdown(reader(Recorder(COSTS), {"openai/locale": locale}))
     assert found == await breakdown(Caller(Recorder(COSTS)))
 
 
-async def test_a_call_without_a_hint_has_no_locale() -> None:
+async def test_call_without_a_hint_has_no_locale() -> None:
     assert await client_locale(Caller(Recorder())) is None
     assert await client_locale(reader(Recorder(), {})) is None
     first = await client_locale(reader(Recorder(), {"openai/locale": "fr-LU"}))
     assert first is not None and first is await client_locale(reader(Recorder(), {"openai/locale": "fr-LU"}))
 
 
-def test_tools_have_a_display_if_their_result_types_declare_one() -> None:
+def test_tools_have_a_display_if_their_result_declares_one() -> None:
     found = [
         name
         for name, tool in NAMED.items()
@@ -111,7 +111,7 @@ def test_tools_have_a_display_if_their_result_types_declare_one() -> None:
 
 
 @pytest.mark.parametrize("name", LOCALIZED_TOOLS)
-async def test_every_localized_tool_has_a_display_beside_the_same_result(name: str) -> None:
+async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -> None:
     """Over an API that answers all kinds of things: the display may be small, the plain result is the same."""
     row = {"id": "x", "amount": 100, "currentUtilization": 150, "currency": "USD", "timeInterval": "month"}
     whole = {**COSTS, "budgets": [row], "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}]}
@@ -128,7 +128,7 @@ async def test_every_localized_tool_has_a_display_beside_the_same_result(name: s
     assert {key: value for key, value in found.items() if key != DISPLAY_KEY} == plainly
 
 
-def test_budgets_have_their_own_currencies() -> None:
+def test_budgets_use_their_own_currencies() -> None:
     result = {"currency": "EUR", "month": {"spent": 1}, "budgets": [{"name": "b", "amount": 2, "currency": "GBP"}]}
     assert display("forecast_spend", result) == {
         "locale": "en-US",
@@ -137,7 +137,7 @@ def test_budgets_have_their_own_currencies() -> None:
     }
 
 
-def test_anomalies_and_recommendations_are_in_dollars() -> None:
+def test_anomalies_and_recommendations_use_dollars() -> None:
     anomaly = {
         "serviceName": "BigQuery",
         "costOfAnomaly": 5,
@@ -153,7 +153,7 @@ def test_anomalies_and_recommendations_are_in_dollars() -> None:
     assert shown == {"locale": "en-US", "totalDailySavings": "USD 2.00"}
 
 
-def test_percentages_days_and_labels() -> None:
+def test_percentages_dates_and_labels() -> None:
     month = {"month": "2026-08", "cost": 1.0, "changePercent": -2.5, "running": True}
     result = {
         "months": [month],
@@ -168,13 +168,13 @@ def test_percentages_days_and_labels() -> None:
     }
 
 
-def test_a_display_has_a_bound() -> None:
+def test_display_is_bounded() -> None:
     result = {"groups": [{"name": f"g{n}", "cost": n} for n in range(1000)], "total": {"all": 1}}
     shown = display("cost_breakdown", result)
     assert len(shown["groups"]) == MAX_DISPLAY_VALUES and "total" not in shown
 
 
-def test_values_of_another_type_than_declared_are_left_out() -> None:
+def test_values_of_an_unexpected_type_are_omitted() -> None:
     deep: Any = {"cost": 1}
     for _ in range(50):
         deep = {"total": deep, "rows": [deep]}
@@ -207,7 +207,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["cost", "total", "groups", "currency", "period"]), VALUES))
-def test_any_result_is_kept(result: dict[str, Any]) -> None:
+def test_any_result_is_preserved(result: dict[str, Any]) -> None:
     found = localize_result(result, members_of("cost_breakdown"), place("de-DE"))
     assert repr({name: value for name, value in found.items() if name != DISPLAY_KEY}) == repr(result)
     texts = orjson.dumps(found.get(DISPLAY_KEY, {}))

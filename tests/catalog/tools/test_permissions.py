@@ -27,7 +27,7 @@ async def failed(name: str, error: ApiError) -> ApiError:
 
 
 @pytest.mark.parametrize("name", NEEDING)
-async def test_what_is_forbidden_says_what_is_needed(name: str) -> None:
+async def test_forbidden_error_names_the_required_permission(name: str) -> None:
     error = await failed(name, ApiError("", kind="forbidden", status=403))
     said = explain(error, name)
     permission = NAMED[name].facts["permission"]
@@ -42,12 +42,12 @@ async def test_what_is_forbidden_says_what_is_needed(name: str) -> None:
         ApiError("", kind="credential", status=401),
     ],
 )
-async def test_other_failures_stay_as_they_are(error: Any) -> None:
+async def test_other_errors_are_unchanged(error: Any) -> None:
     reason = error.reason
     assert (await failed("get_customer", error)).reason == reason
 
 
-def test_the_permission_is_that_of_the_declaration() -> None:
+def test_permission_comes_from_the_declaration() -> None:
     assert NAMED["update_customer"].facts["permission"].startswith("Settings") and len(NEEDING) >= 20
     assert all(NAMED[name].facts.get("permission") for name, tool in NAMED.items() if tool.area.startswith("contract"))
     assert with_permission_hint(NAMED["list_budgets"]) is NAMED["list_budgets"]

@@ -13,7 +13,7 @@ from ..caller import run
 from ..conftest import Ask
 
 
-async def test_life_of_a_label(ask: Ask) -> None:
+async def test_label_lifecycle(ask: Ask) -> None:
     made = await ask("create_label", name="Kept together", color="teal")
     assert (await ask("get_label", name="kept TOGETHER"))["id"] == made["id"]
     assert (await ask("update_label", id=made["id"], color="mint"))["color"] == "mint"
@@ -28,7 +28,7 @@ async def test_life_of_a_label(ask: Ask) -> None:
         await ask("get_label", id=made["id"])
 
 
-async def test_life_of_an_annotation(ask: Ask) -> None:
+async def test_annotation_lifecycle(ask: Ask) -> None:
     moment = "2026-09-01T00:00:00Z"
     made = await ask("create_annotation", content="Moved the warehouse", timestamp=moment)
     assert (await ask("get_annotation", content="the WAREHOUSE"))["id"] == made["id"]
@@ -39,7 +39,7 @@ async def test_life_of_an_annotation(ask: Ask) -> None:
     assert made["id"] not in {row["id"] for row in (await ask("list_annotations"))["annotations"]}
 
 
-async def test_life_of_a_folder(ask: Ask) -> None:
+async def test_folder_lifecycle(ask: Ask) -> None:
     outer = await ask("create_folder", name="Month ends")
     inner = await ask("create_folder", name="Audits", parentFolderId=outer["id"])
     assert (await ask("get_folder", name="month ends"))["parentFolderId"] == "root"
@@ -48,7 +48,7 @@ async def test_life_of_a_folder(ask: Ask) -> None:
     assert not {outer["id"], inner["id"]} & {row["id"] for row in (await ask("list_folders"))["folders"]}
 
 
-async def test_a_budget_is_shared(ask: Ask) -> None:
+async def test_budget_is_shared(ask: Ask) -> None:
     budget = {"resourceType": "budgets", "resourceId": (await ask("list_budgets", maxResults=1))["budgets"][0]["id"]}
     before = await ask("get_resource_permissions", **budget)
     assert [one["role"] for one in before["permissions"]].count("owner") == 1
@@ -64,7 +64,7 @@ OWNER = {"permissions": [{"user": "ann@acme.example", "role": "owner"}]}
 @pytest.mark.parametrize(
     ("given", "sent"), [(OWNER, "viewer"), ({"public": None}, ""), ({"public": "editor"}, "editor")]
 )
-async def test_allocations_always_say_what_everybody_may(given: dict[str, Any], sent: str) -> None:
+async def test_allocations_always_state_public_access(given: dict[str, Any], sent: str) -> None:
     """The API fails on allocations without the member, and on null; what is left out stays as it is."""
     api = Recorder({"public": "viewer"})
     await run("update_resource_permissions", api, resourceType="allocations", resourceId="a", **given)

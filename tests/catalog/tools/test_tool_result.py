@@ -35,7 +35,7 @@ def rows(count: int, size: int = 100) -> list[JsonObject]:
     return [{"id": f"b{number}", "note": "x" * size} for number in range(count)]
 
 
-def test_text_and_structured_content_are_the_same() -> None:
+def test_text_and_structured_content_are_equal() -> None:
     result = complete({"budgets": rows(2), "other": None})
     assert orjson.loads(result["content"][0]["text"]) == result["structuredContent"]
     assert result["structuredContent"] == {"budgets": rows(2), "other": None}
@@ -52,7 +52,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=60)
 @given(st.lists(VALUES, max_size=60), st.integers(1, 40), VALUES, st.booleans())
-def test_whatever_is_answered_is_valid_json_and_bounded(some: list[Any], times: int, extra: Any, writes: bool) -> None:
+def test_any_result_is_valid_bounded_json(some: list[Any], times: int, extra: Any, writes: bool) -> None:
     result = complete({"budgets": [{"row": row} for row in some * times], "rowCount": 7, "extra": extra}, writes=writes)
     assert tool_result.is_within_size_limit(orjson.dumps(result))
     if result.get("isError"):
@@ -71,9 +71,7 @@ def test_whatever_is_answered_is_valid_json_and_bounded(some: list[Any], times: 
 
 @settings(max_examples=60)
 @given(st.lists(st.text(max_size=200), max_size=80), st.lists(INTEGERS, max_size=200), st.integers(100, 3000))
-def test_cutting_shortens_lists_to_what_was_asked_and_keeps_the_rest(
-    texts: list[str], numbers: list[int], length: int
-) -> None:
+def test_truncation_shortens_lists_and_keeps_other_fields(texts: list[str], numbers: list[int], length: int) -> None:
     value = {"result": {"rows": texts, "schema": [1]}, "numbers": numbers, "total": {"all": 5}}
     found, cuts = truncate_lists(value, length)
     assert found["total"] == {"all": 5} and found["result"]["schema"] == [1]
@@ -84,7 +82,7 @@ def test_cutting_shortens_lists_to_what_was_asked_and_keeps_the_rest(
     assert (cuts == []) == (found == value)
 
 
-def test_a_long_read_is_cut_at_a_row_and_says_so() -> None:
+def test_long_read_is_truncated_at_a_row_and_says_so() -> None:
     result = complete({"budgets": rows(600), "rowCount": 600, "pageToken": "next"})
     found = result["structuredContent"]
     assert len(result["content"][0]["text"]) <= tool_result.MAX_READ_CHARACTERS
@@ -94,7 +92,7 @@ def test_a_long_read_is_cut_at_a_row_and_says_so() -> None:
     assert found["pageToken"] == f"rows+{shown}:"
 
 
-def test_a_long_read_without_pages_says_how_to_ask_for_less() -> None:
+def test_long_read_without_pages_suggests_a_narrower_request() -> None:
     tool = TOOLS["run_query"]
     whole = tool_result.make_tool_result_inline(
         tool, {}, {"rowCount": 9000, "rows": [["a", 1.5]] * 9000, "columns": []}
@@ -105,7 +103,7 @@ def test_a_long_read_without_pages_says_how_to_ask_for_less() -> None:
     )
 
 
-async def test_following_the_tokens_of_cut_answers_gives_every_row_once() -> None:
+async def test_following_page_tokens_returns_every_row_once() -> None:
     pages = [rows(300, 150), [{**row, "id": f"second {row['id']}"} for row in rows(300, 150)]]
     api = Recorder(pages_of("budgets", *pages))
     seen: list[str] = []
@@ -120,14 +118,14 @@ async def test_following_the_tokens_of_cut_answers_gives_every_row_once() -> Non
     assert {request.query.get("pageToken") for request in api.requests} == {None, "1"}
 
 
-def test_a_token_of_ours_wraps_the_token_of_the_api() -> None:
+def test_row_offset_token_wraps_the_apis_page_token() -> None:
     assert row_offset_token({}, 5) == "rows+5:" and parse_row_offset({"pageToken": "rows+5:"}) == (5, {})
     token = row_offset_token({"pageToken": "rows+5:a:b", "x": 1}, 7)
     assert parse_row_offset({"pageToken": token, "x": 1}) == (12, {"pageToken": "a:b", "x": 1})
     assert parse_row_offset({"pageToken": "rows+x:"}) == (0, {"pageToken": "rows+x:"})
 
 
-def test_a_write_is_never_cut_and_over_the_ceiling_is_a_receipt() -> None:
+def test_write_over_the_limit_returns_a_receipt() -> None:
     long = complete({"id": "b1", "scopes": rows(300)}, writes=True)
     assert len(long["structuredContent"]["scopes"]) == 300
     result = complete({"id": "b1", "budgetId": 7, "flowId": "x" * 300, "scopes": rows(6000)}, writes=True)
@@ -136,7 +134,7 @@ def test_a_write_is_never_cut_and_over_the_ceiling_is_a_receipt() -> None:
     assert receipt["identifiers"] == {"id": "b1", "budgetId": 7} and "Do not repeat" in receipt["message"]
 
 
-def test_a_read_over_the_ceiling_is_an_error_that_says_what_to_narrow() -> None:
+def test_read_over_the_limit_is_an_error_that_suggests_filters() -> None:
     result = complete({"note": "x" * 200_000})
     assert result["isError"] and READ.narrow_hint in result["content"][0]["text"]
     assert "structuredContent" not in result
@@ -146,22 +144,22 @@ def test_a_read_over_the_ceiling_is_an_error_that_says_what_to_narrow() -> None:
     ("letter", "count", "fits"),
     [("a", 139_998, True), ("a", 139_999, False), ("😀", 69_999, True), ("😀", 70_000, False)],
 )
-def test_the_ceiling_counts_utf16_units(letter: str, count: int, fits: bool) -> None:
+def test_limit_counts_utf16_code_units(letter: str, count: int, fits: bool) -> None:
     assert tool_result.is_within_size_limit(orjson.dumps(letter * count)) is fits
 
 
-def test_two_byte_letters_count_once() -> None:
+def test_two_byte_characters_count_once() -> None:
     assert tool_result.is_within_size_limit(orjson.dumps("é" * 139_998))
     assert not tool_result.is_within_size_limit(orjson.dumps("é" * 140_000))
 
 
-def test_an_answer_of_another_form_is_a_clean_error() -> None:
+def test_unexpected_response_shape_is_a_clean_error() -> None:
     for writes, words in ((False, "unexpected response"), (True, "check the current state")):
         result = complete({"budgets": "none", "id": 7}, writes=writes)
         assert result["isError"] and words in result["content"][0]["text"]
 
 
-def test_a_tool_without_an_output_schema_answers_all_the_same() -> None:
+def test_tool_without_an_output_schema_still_returns_a_result() -> None:
     tool = replace(READ, output_schema=None)
     assert wire(tool_result.make_tool_result_inline(tool, {}, {"x": 1}))["structuredContent"] == {"x": 1}
 
@@ -171,14 +169,14 @@ def test_a_tool_without_an_output_schema_answers_all_the_same() -> None:
     "letter",
     ["\u202e", "\u200b", "\u200d", "\u2066", "\ufeff", "\U000e0041", "\x1b", "\x00", "\x7f", "\u0085", "\u3164"],
 )
-def test_characters_that_nobody_sees_are_taken_out(letter: str) -> None:
+def test_invisible_characters_are_removed(letter: str) -> None:
     found = complete({"budgets": [{f"na{letter}me": f"pay{letter}roll"}]})["structuredContent"]
     assert found == {"budgets": [{"name": "payroll"}]}
 
 
 @pytest.mark.requirement("A3")
 @given(st.text())
-def test_cleaning_keeps_json_valid_and_everything_visible(text: str) -> None:
+def test_sanitizing_keeps_json_valid_and_visible_text(text: str) -> None:
     found = orjson.loads(sanitize_json(orjson.dumps({"a": text}).decode()))["a"]
     kept = iter(text)
     assert all(letter in kept for letter in found)
@@ -186,11 +184,11 @@ def test_cleaning_keeps_json_valid_and_everything_visible(text: str) -> None:
     assert ("\n" in found) == ("\n" in text) and ("\\" in found) == ("\\" in text)
 
 
-def test_escaped_backslashes_are_no_escapes() -> None:
+def test_escaped_backslashes_are_not_escapes() -> None:
     text = r'{"path":"C:\\u0041\\u0007","bell":"\u0007"}'
     assert sanitize_json(text) == r'{"path":"C:\\u0041\\u0007","bell":""}'
 
 
-def test_lateness_is_told_by_what_was_at_stake() -> None:
+def test_timeout_message_depends_on_the_operation() -> None:
     assert "45 seconds" in tool_result.timeout_message(READ) and READ.narrow_hint in tool_result.timeout_message(READ)
     assert "check the current state" in tool_result.timeout_message(WRITE)

@@ -49,7 +49,7 @@ class Twice:
         return [request.method for request in self.api.requests]
 
 
-async def test_the_second_is_answered_with_the_first_ones_result() -> None:
+async def test_repeated_write_returns_the_first_result() -> None:
     call = Twice({"id": "l1"})
     first = await call("create_label", **LABEL)
     again = await call("create_label", **dict(reversed(LABEL.items())))
@@ -59,7 +59,7 @@ async def test_the_second_is_answered_with_the_first_ones_result() -> None:
     assert again == first and call.sent == ["POST", "GET"]
 
 
-async def test_other_arguments_and_other_people_are_other_writes() -> None:
+async def test_different_arguments_or_users_are_different_writes() -> None:
     call = Twice({"id": "l1"})
     await call("create_label", **LABEL)
     await call("create_label", **LABEL | {"name": "m"})
@@ -67,7 +67,7 @@ async def test_other_arguments_and_other_people_are_other_writes() -> None:
     assert call.sent == ["POST"] * 3
 
 
-async def test_another_customer_is_another_write() -> None:
+async def test_different_customer_is_a_different_write() -> None:
     call = Twice({"id": "l1"})
     await call("create_label", **LABEL)
     call.tenant = "other"
@@ -75,7 +75,7 @@ async def test_another_customer_is_another_write() -> None:
     assert call.sent == ["POST"] * 2
 
 
-async def test_reads_are_repeated() -> None:
+async def test_reads_are_not_deduplicated() -> None:
     call = Twice({"labels": []})
     await call("list_labels")
     await call("list_labels")
@@ -83,7 +83,7 @@ async def test_reads_are_repeated() -> None:
 
 
 @pytest.mark.parametrize("kind", ["argument", "refused", "forbidden", "missing", "conflict", "rate", "network"])
-async def test_what_surely_was_not_done_may_be_repeated(kind: Any) -> None:
+async def test_write_that_was_not_applied_may_be_repeated(kind: Any) -> None:
     call = Twice(ApiError("", kind=kind), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
@@ -91,7 +91,7 @@ async def test_what_surely_was_not_done_may_be_repeated(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fault", "timeout", "network", "answer"])
-async def test_what_may_have_been_done_is_not_repeated(kind: Any) -> None:
+async def test_write_that_may_have_been_applied_is_not_repeated(kind: Any) -> None:
     call = Twice(ApiError("", kind=kind, maybe_applied=True), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
@@ -100,7 +100,7 @@ async def test_what_may_have_been_done_is_not_repeated(kind: Any) -> None:
     assert call.sent == ["POST"]
 
 
-async def test_what_was_changed_in_between_makes_it_another_write() -> None:
+async def test_intervening_change_makes_it_a_new_write() -> None:
     """Create, delete, create: the second creation is meant."""
     call = Twice({"id": "l1"})
     await call("create_label", **LABEL)
@@ -109,7 +109,7 @@ async def test_what_was_changed_in_between_makes_it_another_write() -> None:
     assert call.sent == ["POST", "DELETE", "POST"]
 
 
-async def test_back_and_forth_is_done_each_time() -> None:
+async def test_alternating_updates_are_all_applied() -> None:
     call = Twice(*({"id": "b", "amount": amount} for amount in (5, 6, 5)))
     for amount in (5, 6, 5):
         assert ALREADY_DONE_KEY not in await call("update_budget", id="b", amount=amount)
@@ -117,7 +117,7 @@ async def test_back_and_forth_is_done_each_time() -> None:
     assert call.sent == ["PATCH"] * 3 + ["GET"]
 
 
-async def test_another_creation_in_between_changes_nothing() -> None:
+async def test_unrelated_creation_does_not_matter() -> None:
     call = Twice({"id": "l1"})
     for name in ("n", "m", "n"):
         await call("create_label", **LABEL | {"name": name})
@@ -128,7 +128,7 @@ GONE = ApiError("", kind="missing", status=404)
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_somebody_deleted_is_made_again() -> None:
+async def test_n16_deleted_object_is_created_again() -> None:
     call = Twice({"id": "l1"}, GONE, {"id": "l2"})
     await call("create_label", **LABEL)
     assert await call("create_label", **LABEL) == {"id": "l2"}
@@ -141,7 +141,7 @@ async def test_n16_what_somebody_deleted_is_made_again() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_somebody_changed_since_is_set_again() -> None:
+async def test_n16_changed_value_is_set_again() -> None:
     call = Twice({"id": "b", "amount": 5}, {"id": "b", "amount": 7}, {"id": "b", "amount": 5})
     await call("update_budget", id="b", amount=5)
     assert ALREADY_DONE_KEY not in await call("update_budget", id="b", amount=5)
@@ -150,7 +150,7 @@ async def test_n16_what_somebody_changed_since_is_set_again() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_other_fields_and_forms_of_the_api_are_no_change() -> None:
+async def test_n16_other_fields_and_api_formatting_are_not_changes() -> None:
     """What the API said that it set is what has to be there."""
     said = {"id": "b", "amount": 5.0, "name": "N", "description": "trimmed"}
     call = Twice(said, {**said, "name": "another", "currentUtilization": 3})
@@ -159,7 +159,7 @@ async def test_n16_other_fields_and_forms_of_the_api_are_no_change() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_deletion_holds_while_the_thing_is_gone() -> None:
+async def test_n16_repeated_deletion_is_skipped_while_the_object_is_gone() -> None:
     call = Twice({}, GONE, {"id": "l1", "name": "back again"}, {})
     await call("delete_label", id="l1")
     assert ALREADY_DONE_KEY in await call("delete_label", id="l1")
@@ -169,14 +169,14 @@ async def test_n16_a_deletion_holds_while_the_thing_is_gone() -> None:
 
 @pytest.mark.requirement("N16")
 @pytest.mark.parametrize("kind", ["forbidden", "network", "fault", "timeout", "rate"])
-async def test_n16_what_cannot_be_read_stands(kind: Any) -> None:
+async def test_n16_unreadable_target_keeps_its_receipt(kind: Any) -> None:
     call = Twice({"id": "l1"}, ApiError("", kind=kind))
     await call("create_label", **LABEL)
     assert (await call("create_label", **LABEL))["id"] == "l1" and call.sent == ["POST", "GET"]
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_write_by_another_argument_name_is_checked() -> None:
+async def test_n16_write_by_an_alternative_argument_is_verified() -> None:
     ticket = {"id": 5, "status": "solved"}
     call = Twice(ticket, ticket, {**ticket, "status": "open"}, ticket)
     await call("update_ticket", ticketId=5, status="solved")
@@ -186,7 +186,7 @@ async def test_n16_a_write_by_another_argument_name_is_checked() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_the_api_cannot_show_ends_with_a_write_about_the_same_by_anybody_at_the_customer() -> None:
+async def test_n16_unverifiable_write_ends_with_a_related_write_of_the_customer() -> None:
     dismissal = {"id": "s1", "reason": "other"}
     call = Twice({})
     await call("dismiss_budget_suggestion", **dismissal)
@@ -211,7 +211,7 @@ async def test_n16_what_the_api_cannot_show_ends_with_a_write_about_the_same_by_
         ("create_label", {"name": "m", "color": "blue"}),
     ],
 )
-async def test_n16_a_creation_stands_whatever_else_is_changed(later: tuple[str, dict[str, Any]]) -> None:
+async def test_n16_creation_receipt_survives_unrelated_changes(later: tuple[str, dict[str, Any]]) -> None:
     call = Twice({"id": "l1", "name": "n"})
     await call("create_label", **LABEL)
     name, arguments = later
@@ -221,7 +221,7 @@ async def test_n16_a_creation_stands_whatever_else_is_changed(later: tuple[str, 
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_is_unknown_stays_so_whatever_else_is_changed() -> None:
+async def test_n16_unknown_outcome_survives_unrelated_changes() -> None:
     call = Twice(ApiError("", kind="timeout", maybe_applied=True), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
@@ -244,9 +244,7 @@ async def test_n16_what_is_unknown_stays_so_whatever_else_is_changed() -> None:
         ("cancel_invite", {"id": "a"}, {"id": "b"}),
     ],
 )
-async def test_n16_one_then_another_then_the_first_is_two_writes(
-    name: str, one: dict[str, Any], other: dict[str, Any]
-) -> None:
+async def test_n16_alternating_writes_are_distinct(name: str, one: dict[str, Any], other: dict[str, Any]) -> None:
     call = Twice({})
     for arguments in (one, other, one, other):
         await call(name, **arguments)
@@ -254,7 +252,7 @@ async def test_n16_one_then_another_then_the_first_is_two_writes(
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_purchase_stands_when_another_asset_is_changed() -> None:
+async def test_n16_purchase_receipt_survives_changes_of_other_assets() -> None:
     call = Twice({"id": "new"})
     purchase = {"type": "amazon-web-services", "accountName": "acc1", "rootEmail": "root@acme.example"}
     await call("create_asset", **purchase)
@@ -264,7 +262,7 @@ async def test_n16_a_purchase_stands_when_another_asset_is_changed() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_an_invitation_ends_when_it_is_canceled_and_no_earlier() -> None:
+async def test_n16_invitation_receipt_ends_when_it_is_canceled() -> None:
     invitation = {"email": "new@acme.example"}
     call = Twice({"message": "sent", "user": {"id": "u1"}})
     await call("invite_user", **invitation)
@@ -281,7 +279,7 @@ async def test_n16_an_invitation_ends_when_it_is_canceled_and_no_earlier() -> No
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_trial_run_is_no_write() -> None:
+async def test_n16_dry_run_is_not_a_write() -> None:
     call = Twice({"message": "would be sent"})
     for dry in (True, True, False):
         assert ALREADY_DONE_KEY not in await call("resend_invite", id="u1", dryRun=dry)
@@ -309,7 +307,7 @@ async def test_n16_a_trial_run_is_no_write() -> None:
         ),
     ],
 )
-async def test_n16_members_of_a_list_are_read(
+async def test_n16_list_members_are_verified(
     name: str, first: dict[str, Any], second: dict[str, Any], listed: dict[str, Any]
 ) -> None:
     """Also what somebody undid whose tenant is known by another name."""
@@ -332,7 +330,7 @@ async def test_n16_members_of_a_list_are_read(
         ("update_folder", {"id": "f", "parentFolderId": None}, {"id": "f", "parentFolderId": "filled again"}),
     ],
 )
-async def test_n16_what_is_not_shown_or_under_another_name_is_set_again(
+async def test_n16_value_absent_or_under_another_name_is_set_again(
     name: str, arguments: dict[str, Any], now: dict[str, Any]
 ) -> None:
     call = Twice({}, now, {})
@@ -350,7 +348,7 @@ async def test_n16_what_is_not_shown_or_under_another_name_is_set_again(
         ("update_folder", {"id": "f", "parentFolderId": None}, {"id": "f", "parentFolderId": ""}),
     ],
 )
-async def test_n16_what_stands_under_another_name_is_not_set_again(
+async def test_n16_value_under_another_name_is_not_set_again(
     name: str, arguments: dict[str, Any], now: dict[str, Any]
 ) -> None:
     call = Twice({}, now)
@@ -359,7 +357,7 @@ async def test_n16_what_stands_under_another_name_is_not_set_again(
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_an_update_that_cannot_be_read_is_done_again() -> None:
+async def test_n16_unreadable_update_is_repeated() -> None:
     call = Twice({})
     for _ in range(2):
         assert ALREADY_DONE_KEY not in await call("update_insight_status", key="k", status="dismissed")
@@ -367,7 +365,7 @@ async def test_n16_an_update_that_cannot_be_read_is_done_again() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_was_renamed_since_is_made_again() -> None:
+async def test_n16_renamed_object_is_created_again() -> None:
     call = Twice({"id": "l1", "name": "n"}, {"id": "l1", "name": "Z"}, {"id": "l2", "name": "n"})
     await call("create_label", **LABEL)
     assert (await call("create_label", **LABEL))["id"] == "l2"
@@ -375,7 +373,7 @@ async def test_n16_what_was_renamed_since_is_made_again() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_contract_with_a_newer_version_is_updated_again() -> None:
+async def test_n16_contract_with_a_newer_version_is_updated_again() -> None:
     """The addresses are not among what is shown of a contract, but every change makes a version."""
     terms = {
         "customerID": "c",
@@ -396,7 +394,7 @@ async def test_n16_a_contract_with_a_newer_version_is_updated_again() -> None:
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_sign_in_that_is_not_accepted_is_no_repeat() -> None:
+async def test_n19_rejected_sign_in_is_not_a_duplicate() -> None:
     call = Twice({}, ApiError("", kind="credential", status=401))
     await call("add_ticket_tags", ticketId=5, tags=["a"])
     with pytest.raises(ApiError):
@@ -426,7 +424,7 @@ BUDGET: dict[str, Any] = {"name": "b", "currency": "USD", "type": "fixed", "star
         ),
     ],
 )
-def test_n16_a_write_is_the_same_however_it_is_spelled(name: str, one: Any, other: Any) -> None:
+def test_n16_equivalent_arguments_are_the_same_write(name: str, one: Any, other: Any) -> None:
     tool = TOOLS[name]
     first, second = (_write_digest(tool, tool.coerce_arguments(arguments)) for arguments in (one, other))
     assert first == second
@@ -451,14 +449,14 @@ def test_n16_a_write_is_the_same_however_it_is_spelled(name: str, one: Any, othe
         ("trigger_cloud_flow", {"flowID": "a"}, {"flowID": "A"}),
     ],
 )
-def test_n16_writes_that_mean_something_else_are_different(name: str, one: Any, other: Any) -> None:
+def test_n16_different_meanings_are_different_writes(name: str, one: Any, other: Any) -> None:
     tool = TOOLS[name]
     first, second = (_write_digest(tool, tool.coerce_arguments(arguments)) for arguments in (one, other))
     assert first != second
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_messages_stand_whatever_colleagues_do() -> None:
+async def test_n16_message_receipts_survive_colleagues_writes() -> None:
     call = Twice({"id": 1, "status": "open"})
     comment = {"ticketId": 5, "comment": {"body": "hello"}}
     await call("create_ticket_comment", **comment)
@@ -467,7 +465,7 @@ async def test_n16_messages_stand_whatever_colleagues_do() -> None:
 
 
 @pytest.mark.requirement("N16")
-def test_n16_every_write_has_a_check_or_is_known_to_have_none() -> None:
+def test_n16_every_write_has_a_check_or_is_exempt() -> None:
     """A declaration says what shows the effect of a write, or that nothing does or undoes it."""
     named = {tool.name: tool for tool in direct_tools()}
     unchecked = {tool.name for tool in named.values() if tool.writes and verifier_for(tool, named) is None}
@@ -488,7 +486,7 @@ def made(run: Any, **more: Any) -> Tool:
     )
 
 
-async def test_the_second_waits_for_the_first() -> None:
+async def test_duplicate_waits_for_the_first_write() -> None:
     go, ran = asyncio.Event(), []
 
     async def run(call: Any, arguments: Any) -> Any:
@@ -505,7 +503,7 @@ async def test_the_second_waits_for_the_first() -> None:
     assert first == {"id": 1} and second["id"] == 1 and ALREADY_DONE_KEY in second and ran == [1]
 
 
-async def test_a_write_whose_caller_left_is_unknown() -> None:
+async def test_write_of_a_departed_caller_is_unknown() -> None:
     started = asyncio.Event()
 
     async def run(call: Any, arguments: Any) -> Any:
@@ -524,7 +522,7 @@ async def test_a_write_whose_caller_left_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("failure", [ToolError("no"), CallSuspended("later")])
-async def test_what_ended_before_it_did_anything_may_be_repeated(failure: Exception) -> None:
+async def test_write_canceled_before_sending_may_be_repeated(failure: Exception) -> None:
     async def run(call: Any, arguments: Any) -> Any:
         raise failure
 
@@ -535,7 +533,7 @@ async def test_what_ended_before_it_did_anything_may_be_repeated(failure: Except
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> None:
+async def test_n14_aborted_confirmation_leaves_no_unknown_outcome() -> None:
     """What asks the user runs inside, and nothing was begun by then."""
     asking, ran = asyncio.Event(), []
 
@@ -561,7 +559,7 @@ async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> No
     assert await second == {"id": 1} and ran == [1]
 
 
-async def test_a_fault_of_ours_leaves_it_unknown() -> None:
+async def test_internal_error_leaves_the_outcome_unknown() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         raise RuntimeError("ours")
 
@@ -572,7 +570,7 @@ async def test_a_fault_of_ours_leaves_it_unknown() -> None:
         await call(tool)
 
 
-async def test_blocks_come_again_with_a_note() -> None:
+async def test_content_blocks_are_returned_again_with_a_note() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         return ContentResult([{"type": "text", "text": "made"}], structured={"id": 1})
 
@@ -583,7 +581,7 @@ async def test_blocks_come_again_with_a_note() -> None:
     assert again.structured == {"id": 1}
 
 
-async def test_a_result_too_large_to_keep_is_a_short_one() -> None:
+async def test_oversized_result_is_shortened() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         return {"text": "x" * 10}
 
@@ -594,12 +592,12 @@ async def test_a_result_too_large_to_keep_is_a_short_one() -> None:
     assert again.keys() == {"status", ALREADY_DONE_KEY} and again["status"] == "completed"
 
 
-async def test_text_that_is_no_unicode_is_refused_by_the_request() -> None:
+async def test_invalid_unicode_is_rejected_by_the_request() -> None:
     with pytest.raises(ApiError, match="Unicode"):
         await Twice()("delete_label", id="\ud800")
 
 
-def test_answers_given_again_fit_the_schemas() -> None:
+def test_repeated_results_match_the_output_schema() -> None:
     for tool in direct_tools():
         if tool.writes:
             assert tool.result_problems({"status": "completed", ALREADY_DONE_KEY: "again"}) == []

@@ -28,7 +28,7 @@ def identifying(tool: Tool) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("N18")
-def test_n18_every_update_needs_a_change() -> None:
+def test_n18_every_update_requires_a_change() -> None:
     """Either one is required by the schema, or the tool refuses to run without."""
     for tool in direct_tools():
         row = OPERATIONS.get(tool.name)
@@ -45,7 +45,7 @@ def test_n18_every_update_needs_a_change() -> None:
 
 @pytest.mark.requirement("N18")
 @pytest.mark.parametrize("tool", UPDATES, ids=lambda tool: tool.name)
-async def test_n18_an_update_without_a_change_is_refused(tool: Tool) -> None:
+async def test_n18_update_without_a_change_is_rejected(tool: Tool) -> None:
     api = Recorder()
     arguments = identifying(tool)
     assert tool.argument_problems(arguments) == [] and tool.changes is not None
@@ -65,7 +65,7 @@ async def test_n18_an_update_without_a_change_is_refused(tool: Tool) -> None:
         ("update_report", {"id": "r", "config": {}}),
     ],
 )
-async def test_n18_empty_values_that_change_nothing_are_no_change(name: str, arguments: Any) -> None:
+async def test_n18_ineffective_empty_values_are_not_a_change(name: str, arguments: Any) -> None:
     api = Recorder()
     with pytest.raises(ToolError, match="Nothing to change"):
         await run(name, api, **arguments)
@@ -81,7 +81,7 @@ async def test_n18_empty_values_that_change_nothing_are_no_change(name: str, arg
         ("update_label", {"id": "l", "color": "blue"}),
     ],
 )
-async def test_n18_what_clears_is_a_change(name: str, arguments: Any) -> None:
+async def test_n18_clearing_values_is_a_change(name: str, arguments: Any) -> None:
     api = Recorder()
     await TOOLS[name].run(Caller(api), arguments)
     assert [request.method for request in api.requests] == ["PATCH"]

@@ -28,7 +28,7 @@ async def create(party: Party, **body: object) -> Any:
     return answer.json
 
 
-async def test_life_of_an_alert(party: Party, clock: Clock) -> None:
+async def test_alert_lifecycle(party: Party, clock: Clock) -> None:
     before = (await party.get(PATH))["alerts"]
     made = await create(party, config={"metric": COST, "timeInterval": "week", "value": 10})
     assert made["recipients"] == [ADMIN.email] and made["config"]["condition"] == "percentage-change"
@@ -47,7 +47,7 @@ async def test_life_of_an_alert(party: Party, clock: Clock) -> None:
     assert (await party.get(PATH))["alerts"] == before
 
 
-async def test_an_alert_fires_when_the_lines_pass_its_value(party: Party, clock: Clock) -> None:
+async def test_alert_fires_when_costs_exceed_its_value(party: Party, clock: Clock) -> None:
     spent = await party.cost(timeInterval="month", timeRange={"mode": "current", "unit": "month"})
     below, above = [await create(party, config={**CONFIG, "value": spent + more}) for more in (-1, 1)]
     assert below["lastAlerted"] == below["createTime"] and "lastAlerted" not in above
@@ -79,7 +79,7 @@ def test_conditions() -> None:
     assert fired(condition="percentage-change", operator="lt", value=change + 0.1) == "2026-10-31"
 
 
-def test_what_is_looked_at() -> None:
+def test_evaluated_costs() -> None:
     day = {"timeInterval": "day", "condition": "percentage-change", "evaluateForEach": "service_id"}
     costs: dict[tuple[str, int], int] = {}
     for row in ledger().sums(("cloud_provider", "service_id", "day_start"), START, TODAY):
@@ -120,14 +120,14 @@ def test_what_is_looked_at() -> None:
         ({"misspelt": 1}, "misspelt"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, config: Any, field: str) -> None:
+async def test_validation_errors_name_the_field(party: Party, config: Any, field: str) -> None:
     assert field in await party.refused(400, "POST", PATH, {"name": "x", "config": {**CONFIG, **config}})
     alert = (await party.get(PATH))["alerts"][0]["id"]
     assert field in await party.refused(400, "PATCH", f"{PATH}/{alert}", {"config": {**CONFIG, **config}})
     assert "name" in await party.refused(400, "POST", PATH, {"name": "x" * 65, "config": CONFIG})
 
 
-async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
+async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
     made = [(await create(party, name=f"Alert {letter}"))["id"] for letter in "ACB"]
     whole = [item["id"] for item in (await party.get(PATH))["alerts"]]
     assert whole[:3] == made[::-1] and [item["id"] for item in await party.walk(PATH, "alerts", 2)] == whole

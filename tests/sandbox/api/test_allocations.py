@@ -53,7 +53,7 @@ def by_rule(*identifiers: str, **more: object) -> dict[str, Any]:
     return {"type": "allocation_rule", "id": "allocation_rule", "values": list(identifiers), **more}
 
 
-async def test_life_of_an_allocation(party: Party) -> None:
+async def test_allocation_lifecycle(party: Party) -> None:
     before = await party.get(PATH)
     made = await single(party, {**GOOGLE, "inverse_selection": True}, anomalyDetection=True, name="No Google")
     path = f"{PATH}/{made['id']}"
@@ -71,7 +71,7 @@ async def test_life_of_an_allocation(party: Party) -> None:
     assert await party.get(PATH) == before
 
 
-async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -> None:
+async def test_group_is_created_updated_and_allocates_all_costs(party: Party) -> None:
     chosen = await single(party, GOOGLE, name="Google")
     members = [
         {"action": "create", "name": "Production", "components": [PRODUCTION], "formula": "A"},
@@ -108,7 +108,7 @@ async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -
     assert (await party.get(f"{PATH}/{update['id']}"))["name"] == "Prod"
 
 
-async def test_rules_take_what_their_formula_says(party: Party) -> None:
+async def test_rules_follow_their_formula(party: Party) -> None:
     google = [{"type": "fixed", "id": "cloud_provider", "values": ["google-cloud"]}]
     production = [{"type": "label", "id": "env", "values": ["production"]}]
     of_google, of_production, both, whole = [
@@ -144,7 +144,7 @@ async def test_grouping_by_rules(party: Party) -> None:
     assert await party.cost(filters=both, **YEAR) < await party.cost(filters=both[:1], **YEAR)
 
 
-async def test_what_is_used_is_not_deleted(party: Party) -> None:
+async def test_allocation_in_use_cannot_be_deleted(party: Party) -> None:
     made = await single(party, GOOGLE)
     inner = {"rules": [{"action": "select", "id": made["id"]}], "unallocatedCosts": "x"}
     group = await create(party, name="Group", **inner)
@@ -186,7 +186,7 @@ async def test_what_is_used_is_not_deleted(party: Party) -> None:
         assert (await party.send("DELETE", path)).status == 200, path
 
 
-async def test_rules_within_rules_have_a_bottom(party: Party) -> None:
+async def test_nested_rules_are_bounded(party: Party) -> None:
     first = await single(party, GOOGLE)
     second = await create(party, rule=nested(first["id"]))
     third = await create(party, rule=nested(second["id"]))
@@ -237,13 +237,13 @@ async def test_rules_within_rules_have_a_bottom(party: Party) -> None:
         ({"rule": rule(GOOGLE), "folderId": "nowhere"}, "folderId"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
+async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     before = await party.get(PATH)
     assert field in await party.refused(400, "POST", PATH, {"name": "x", "description": "", **body})
     assert await party.get(PATH) == before, "nothing is half done"
 
 
-async def test_a_group_stays_a_group(party: Party) -> None:
+async def test_single_and_group_types_are_fixed(party: Party) -> None:
     made = await single(party, GOOGLE)
     twice = [{"action": "select", "id": made["id"]}] * 2
     assert "rules" in await party.refused(400, "PATCH", f"{PATH}/{made['id']}", {"rules": twice})
@@ -256,7 +256,7 @@ async def test_a_group_stays_a_group(party: Party) -> None:
     }
 
 
-async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
+async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
     made = [(await single(party, GOOGLE, name=f"Team {letter}"))["id"] for letter in "ACB"]
 
     async def found(**query: object) -> list[str]:
@@ -287,7 +287,7 @@ formulas = st.recursive(
 
 
 @given(formulas)
-def test_formulas_mean_what_they_do_in_logic(text: str) -> None:
+def test_formulas_follow_boolean_logic(text: str) -> None:
     sets = [frozenset({1, 4, 5, 7}), frozenset({2, 4, 6, 7}), frozenset({3, 5, 6, 7})]
     everything = frozenset(range(8))
     python = text.replace("NOT", "not").replace("AND", "and").replace("OR", "or")
@@ -300,7 +300,7 @@ def test_formulas_mean_what_they_do_in_logic(text: str) -> None:
 
 
 @given(st.text(alphabet="AB()NOTRD \t", max_size=60) | st.text(max_size=20))
-def test_other_texts_are_formulas_or_refused(text: str) -> None:
+def test_any_text_is_a_formula_or_rejected(text: str) -> None:
     try:
         found = parse_formula(text, 2)
     except ApiError as refusal:

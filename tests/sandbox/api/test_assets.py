@@ -17,7 +17,7 @@ ASSETS, CREATE = "/billing/v1/assets", "/billing/v1/createAsset"
 EXPLAINERS, QUOTAS, INCIDENTS = "/billing/v1/billing-explainers", "/core/v1/service-quotas", "/core/v1/cloudincidents"
 
 
-async def test_assets_are_the_accounts_of_the_lines(party: Party) -> None:
+async def test_assets_match_billing_accounts(party: Party) -> None:
     whole = (await party.get(ASSETS))["assets"]
     assert await party.walk(ASSETS, "assets", 2) == whole
     assert [item["createTime"] for item in whole] == sorted((item["createTime"] for item in whole), reverse=True)
@@ -46,7 +46,7 @@ async def test_seats_are_added(party: Party) -> None:
     assert "not found" in await party.refused(404, "PATCH", f"{ASSETS}/nothing", {"quantity": 2})
 
 
-async def test_accounts_are_created_by_the_query(party: Party) -> None:
+async def test_accounts_are_created_by_query_parameters(party: Party) -> None:
     answer = await party.send("POST", CREATE, accountName="lab", rootEmail="root@acme.example")
     account = answer.json["accountID"]
     assert (answer.status, len(account), account.isdigit()) == (200, 12, True)
@@ -87,7 +87,7 @@ def adds_up(explained: dict[str, Any]) -> None:
         assert sum_of(*costs) == sum_of(*(line["cost"] for line in (*ours["serviceCharges"], *ours["discounts"])))
 
 
-async def test_explainers_explain_the_invoice(party: Party) -> None:
+async def test_explainers_match_the_invoice(party: Party) -> None:
     invoice = await aws_invoice(party)
     month = await party.get(f"{EXPLAINERS}/2026-10")
     assert (month["customerId"], month["invoiceMonth"]) == (ACME.id, "2026-10")
@@ -118,14 +118,14 @@ async def test_explainers_explain_the_invoice(party: Party) -> None:
         ("/billing/v1/billing-profiles/CUST-0/billing-explainers/I.N", 400, "invoiceNumber"),
     ],
 )
-async def test_what_cannot_be_explained(party: Party, path: str, status: int, field: str | None) -> None:
+async def test_unexplainable_periods(party: Party, path: str, status: int, field: str | None) -> None:
     problem = await party.send("GET", path)
     assert (problem.status, problem.headers["Content-Type"]) == (status, "application/problem+json")
     assert [item["field"] for item in problem.json.get("details", [])] == ([field] if field else [])
     assert (await party.send("GET", path, who=VIEWER)).status == 403
 
 
-async def test_quotas_are_what_was_used(party: Party) -> None:
+async def test_quotas_match_usage(party: Party) -> None:
     whole = (await party.get(QUOTAS))["items"]
     full = [item["utilizationPercent"] for item in whole]
     assert full == sorted(full, reverse=True) and {item["status"] for item in whole} >= {"ok", "exceeded"}
@@ -146,7 +146,7 @@ async def test_quotas_are_what_was_used(party: Party) -> None:
     assert whole[0]["usage"] == pytest.approx(result["rows"][0][at], abs=0.001)
 
 
-async def test_quotas_are_filtered_and_paged(party: Party) -> None:
+async def test_quotas_are_filtered_and_paginated(party: Party) -> None:
     whole = await party.get(QUOTAS)
     found = []
     token: dict[str, str] = {}

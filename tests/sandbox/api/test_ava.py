@@ -9,7 +9,7 @@ from .conftest import VIEWER, Party
 ASK, SYNC, FEEDBACK, DELETE = (f"/ava/v1/{name}" for name in ("ask", "askSync", "feedback", "deleteConversation"))
 
 
-async def test_a_stream_says_what_a_single_answer_says(party: Party) -> None:
+async def test_streamed_and_single_answers_agree(party: Party) -> None:
     streamed = await party.send("POST", ASK, {"question": "What did we spend?"})
     assert (streamed.status, streamed.headers["Content-Type"]) == (200, "text/event-stream")
     first, *events = [json.loads(item.removeprefix("data: ")) for item in streamed.body.decode().split("\n\n")[:-1]]
@@ -22,7 +22,7 @@ async def test_a_stream_says_what_a_single_answer_says(party: Party) -> None:
     assert ephemeral == {"answer": prose}
 
 
-async def test_a_conversation_is_rated_and_ends(party: Party) -> None:
+async def test_conversation_is_rated_and_deleted(party: Party) -> None:
     said = (await party.send("POST", SYNC, {"question": "What did we spend?"})).json
     rated = {"conversationId": said["conversationId"], "answerId": said["answerId"], "feedback": {"positive": True}}
     answer = await party.send("POST", FEEDBACK, rated)

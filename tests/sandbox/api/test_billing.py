@@ -23,7 +23,7 @@ def when(millis: int) -> datetime:
 
 
 @BOTH
-async def test_invoices_are_the_sums_of_their_months(party: Party, who: User) -> None:
+async def test_invoices_sum_their_months(party: Party, who: User) -> None:
     result = await party.query(
         who,
         group=[{"type": "fixed", "id": "cloud_provider"}],
@@ -47,7 +47,7 @@ async def test_invoices_are_the_sums_of_their_months(party: Party, who: User) ->
     assert not months
 
 
-async def test_invoices_are_paid_in_time_or_late(party: Party, clock: Clock) -> None:
+async def test_invoices_are_paid_on_time_or_late(party: Party, clock: Clock) -> None:
     invoices = (await party.get(INVOICES))["invoices"]
     assert [item["invoiceDate"] for item in invoices] == sorted(
         (item["invoiceDate"] for item in invoices), reverse=True
@@ -65,7 +65,7 @@ async def test_invoices_are_paid_in_time_or_late(party: Party, clock: Clock) -> 
     assert all((item["balanceAmount"] == 0) == (item["status"] == "PAID") for item in later.values())
 
 
-async def test_invoices_are_filtered_and_paged(party: Party) -> None:
+async def test_invoices_are_filtered_and_paginated(party: Party) -> None:
     whole = (await party.get(INVOICES))["invoices"]
     assert await party.walk(INVOICES, "invoices", 7) == whole
     paid = (await party.get(INVOICES, filter="status:[PAID]|platform:google-cloud"))["invoices"]
@@ -77,7 +77,7 @@ async def test_invoices_are_filtered_and_paged(party: Party) -> None:
 
 
 @BOTH
-async def test_anomalies_are_where_the_lines_jump(party: Party, who: User) -> None:
+async def test_anomalies_match_cost_jumps(party: Party, who: User) -> None:
     found = (await party.get(ANOMALIES, who))["anomalies"]
     assert len(found) == 2
     for anomaly in found:
@@ -130,7 +130,7 @@ async def _daily(party: Party, who: User, anomaly: Any) -> dict[str, float]:
     return daily
 
 
-async def test_an_anomaly_ends_when_the_cost_is_back(party: Party, clock: Clock) -> None:
+async def test_anomaly_ends_when_costs_recover(party: Party, clock: Clock) -> None:
     active = (await party.get(ANOMALIES, filter="serviceName:BigQuery"))["anomalies"][0]
     assert (active["status"], active["endTime"], active["deactivationReason"]) == ("active", None, None)
     clock.advance(86_400)
@@ -139,7 +139,7 @@ async def test_an_anomaly_ends_when_the_cost_is_back(party: Party, clock: Clock)
     assert when(ended["endTime"]).strftime("%m-%d") == "11-25" and ended["costOfAnomaly"] == active["costOfAnomaly"]
 
 
-async def test_the_order_of_anomalies_and_their_summary(party: Party) -> None:
+async def test_anomaly_order_and_summary(party: Party) -> None:
     whole = await party.get(ANOMALIES)
     found = whole["anomalies"]
     assert (whole["truncated"], whole["totalCount"], whole["totalCountExact"]) == (False, 2, True)

@@ -76,7 +76,7 @@ def item(account: str, customer: str) -> dict[str, str]:
     return {"resellerCustomerId": customer, "resellerPmaAccountId": account}
 
 
-async def test_a_distributors_accounts(party: Party) -> None:
+async def test_distributor_accounts(party: Party) -> None:
     found = (await party.get(ROOTS))["items"]
     assert found == await party.walk(ROOTS, "items", 1) and len(found) == 2
     assert found[0]["accountId"] == ACME_ESTATE.projects[0].billing_account
@@ -94,7 +94,7 @@ async def test_a_distributors_accounts(party: Party) -> None:
     assert "pageToken" in await party.refused(400, "GET", ROOTS, pageToken="x")
 
 
-async def test_a_handshake_is_answered_in_time(party: Party, clock: Clock) -> None:
+async def test_handshake_is_answered_before_its_deadline(party: Party, clock: Clock) -> None:
     before = await tenants(party)
     customer = await reseller(party)
     [made] = await shaken(party, "one", [item(NEW, customer)])
@@ -113,7 +113,7 @@ async def test_a_handshake_is_answered_in_time(party: Party, clock: Clock) -> No
     assert (await shaken(party, "two", [item(NEW, customer)]))[0]["status"] == "no_op"
 
 
-async def test_what_became_of_each_item(party: Party) -> None:
+async def test_item_outcomes(party: Party) -> None:
     found = await tenants(party)
     first, second = [root["dpmaId"] for root in (await party.get(ROOTS))["items"]]
     declined = next(one for one in found.values() if one["handshakeState"] == "declined")
@@ -138,7 +138,7 @@ async def test_what_became_of_each_item(party: Party) -> None:
     assert [one["status"] for one in await shaken(party, "move", [item(NEW, customer)])] == ["remapped"]
 
 
-async def test_a_dry_run_changes_nothing(party: Party) -> None:
+async def test_dry_run_changes_nothing(party: Party) -> None:
     before, customer = await tenants(party), await reseller(party)
     batch = [item(NEW, customer), item(OTHER, "nobody")]
     for _ in range(2):
@@ -149,7 +149,7 @@ async def test_a_dry_run_changes_nothing(party: Party) -> None:
     assert (await shaken(party, "key", batch))[0]["handshakeId"], "the key is still free"
 
 
-async def test_a_key_is_used_once(party: Party, clock: Clock) -> None:
+async def test_idempotency_key_is_used_once(party: Party, clock: Clock) -> None:
     batch = [item(NEW, await reseller(party))]
     first = await shaken(party, "key", batch)
     clock.advance(5 * HOUR)
@@ -162,7 +162,7 @@ async def test_a_key_is_used_once(party: Party, clock: Clock) -> None:
     assert (await shaken(party, "key", batch))[0]["status"] == "no_op"
 
 
-async def test_batches_that_are_not_valid(party: Party) -> None:
+async def test_invalid_batches(party: Party) -> None:
     before, customer = await tenants(party), await reseller(party)
     key = {"Idempotency-Key": "key"}
     batch = [item(NEW, customer), {"resellerCustomerId": customer}, item(NEW, customer), item("12", customer), {}]
@@ -189,7 +189,7 @@ async def test_batches_that_are_not_valid(party: Party) -> None:
     assert await tenants(party) == before
 
 
-async def test_a_resellers_accounts(party: Party) -> None:
+async def test_reseller_accounts(party: Party) -> None:
     own = (await party.get(OWN, GLOBEX))["items"]
     assert own[0]["resellerPmaAccountId"] == GLOBEX_ESTATE.projects[0].billing_account
     assert [item["status"] for item in own] == ["active", "handshake_pending"]
@@ -208,7 +208,7 @@ async def test_a_resellers_accounts(party: Party) -> None:
     assert "includeRevoked" in await party.refused(400, "GET", f"{OWN}/end-customers", who=GLOBEX, includeRevoked="x")
 
 
-async def test_end_customers_are_for_those_above_them(party: Party) -> None:
+async def test_end_customers_are_visible_to_their_parents(party: Party) -> None:
     found = await tenants(party)
     account, item = next(iter(found.items()))
     seen = (await party.get(CLIENTS, dpmaId=item["above"], resellerPmaAccountId=account))["items"]
@@ -245,7 +245,7 @@ async def mapped(party: Party, at: int, **fields: str) -> Any:
     return found
 
 
-async def test_life_of_a_mapping(party: Party, clock: Clock) -> None:
+async def test_mapping_lifecycle(party: Party, clock: Clock) -> None:
     first, second = [item["ecCustomerId"] for item in (await clients(party)).values()]
     fields = {"ecAccountId": NEW, "ecCustomerId": first, "curBasePath": "s3://reports/cur"}
     clock.advance(60)
@@ -266,7 +266,7 @@ async def test_life_of_a_mapping(party: Party, clock: Clock) -> None:
     assert (await clients(party, 1))[NEW]["status"] == "active"
 
 
-async def test_what_was_revoked_is_mapped_anew(party: Party) -> None:
+async def test_revoked_mapping_can_be_created_again(party: Party) -> None:
     whole = await clients(party, includeRevoked="true")
     [gone] = [item for item in whole.values() if item["status"] == "revoked"]
     result = await mapped(party, 0, ecAccountId=gone["ecAccountId"], ecCustomerId=gone["ecCustomerId"])
@@ -274,7 +274,7 @@ async def test_what_was_revoked_is_mapped_anew(party: Party) -> None:
     assert (await clients(party))[gone["ecAccountId"]]["status"] == "pending"
 
 
-async def test_mappings_that_are_refused(party: Party) -> None:
+async def test_rejected_mappings(party: Party) -> None:
     before, place = await clients(party, includeRevoked="true"), await under(party)
     first, second, third = [item["ecCustomerId"] for item in before.values()]
 
@@ -303,7 +303,7 @@ async def test_mappings_that_are_refused(party: Party) -> None:
     assert await clients(party, includeRevoked="true") == before
 
 
-async def test_nothing_is_mapped_under_an_account_that_lapsed(party: Party) -> None:
+async def test_lapsed_account_accepts_no_mappings(party: Party) -> None:
     node = next(
         iter(
             party.api.tenant(GLOBEX_CUSTOMER).collection("reseller accounts", cloud_accounts.reseller_accounts).values()
@@ -315,7 +315,7 @@ async def test_nothing_is_mapped_under_an_account_that_lapsed(party: Party) -> N
     assert found["code"] == "billing-transfer.reseller_not_mapped"
 
 
-async def test_tiers_keep_to_their_operations(party: Party) -> None:
+async def test_tiers_are_limited_to_their_operations(party: Party) -> None:
     for path in (ROOTS, f"{ROOTS}/status"):
         assert "distributor" in await party.refused(403, "GET", path, who=GLOBEX)
     key = {"Idempotency-Key": "key"}
@@ -325,7 +325,7 @@ async def test_tiers_keep_to_their_operations(party: Party) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-async def test_nobody_without_the_permission(party: Party, route: Route) -> None:
+async def test_permission_is_required(party: Party, route: Route) -> None:
     path = re.sub(r"\{[^}]+\}", "x", route.path)
     answer = await party.send(route.method, path, {}, who=VIEWER)
     said = answer.json.get("detail", answer.json.get("error"))
@@ -341,7 +341,7 @@ def many(party: Party, user: User, name: str, seed: Any) -> Any:
     return found
 
 
-async def test_there_are_so_many_accounts(party: Party) -> None:
+async def test_account_count_is_bounded(party: Party) -> None:
     customer, end_customer = await reseller(party), next(iter((await clients(party)).values()))["ecCustomerId"]
     found = many(party, ADMIN, "reseller accounts", cloud_accounts.reseller_accounts)
     known = next(iter(found))
@@ -359,7 +359,7 @@ async def test_there_are_so_many_accounts(party: Party) -> None:
     assert len(found) == MAX_RECORDS
 
 
-async def test_the_tools_reach_it(clock: Clock) -> None:
+async def test_tools_reach_the_endpoints(clock: Clock) -> None:
     async with serving(make=catalog_factory(), api=Api(clock=clock)) as site:
 
         async def call(name: str, user: User = ADMIN, **arguments: object) -> Any:

@@ -28,7 +28,7 @@ async def create(party: Party, **body: object) -> Any:
     return answer.json
 
 
-async def test_life_of_a_budget(party: Party, clock: Clock) -> None:
+async def test_budget_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(PATH)
     made = await create(party, name="Mine", amount=1000, scopes=[GOOGLE], description="For a test")
     assert (made["name"], made["amount"], made["type"], made["timeInterval"]) == ("Mine", 1000, "recurring", "month")
@@ -70,20 +70,20 @@ async def test_life_of_a_budget(party: Party, clock: Clock) -> None:
         ],
     ],
 )
-async def test_use_is_the_spend_of_the_scope(party: Party, scopes: list[Any]) -> None:
+async def test_utilization_is_the_spend_of_the_scope(party: Party, scopes: list[Any]) -> None:
     budget = await create(party, amount=1, scopes=scopes)
     assert budget["currentUtilization"] == pytest.approx(await party.cost(filters=scopes, **MONTH), abs=0.001)
     assert budget["forecastedUtilization"] > budget["currentUtilization"] > 1
     assert all(alert["triggered"] for alert in budget["alerts"])
 
 
-async def test_use_in_another_currency(party: Party) -> None:
+async def test_utilization_in_another_currency(party: Party) -> None:
     budget = await create(party, amount=1, currency="EUR")
     assert budget["currentUtilization"] == pytest.approx(await party.cost(**MONTH, currency="EUR"), abs=0.01)
     assert budget["currentUtilization"] == pytest.approx(0.87 * await party.cost(**MONTH), abs=0.01)
 
 
-async def test_a_budget_follows_the_calendar(party: Party, clock: Clock) -> None:
+async def test_budget_follows_the_calendar(party: Party, clock: Clock) -> None:
     budget = await create(party, amount=100_000)
     for _ in range(7):  # from 24 November into December
         clock.advance(86_400)
@@ -92,7 +92,7 @@ async def test_a_budget_follows_the_calendar(party: Party, clock: Clock) -> None
     assert later["currentUtilization"] < budget["currentUtilization"]
 
 
-async def test_a_fixed_budget(party: Party) -> None:
+async def test_fixed_budget(party: Party) -> None:
     days = {"startPeriod": ms(2026, 9, 10), "endPeriod": ms(2026, 10, 9)}
     assert "endPeriod" in await party.refused(400, "POST", PATH, {"type": "fixed", "amount": 5})
     backwards = {"type": "fixed", "amount": 5, "startPeriod": days["endPeriod"], "endPeriod": days["startPeriod"]}
@@ -106,7 +106,7 @@ async def test_a_fixed_budget(party: Party) -> None:
     assert (item["riskStatus"], item["endPeriod"]) == ("unknown", days["endPeriod"])
 
 
-async def test_amounts_that_follow_something(party: Party) -> None:
+async def test_computed_amounts(party: Party) -> None:
     last_month = await party.cost(timeInterval="month", timeRange={"mode": "last", "amount": 1, "unit": "month"})
     assert (await create(party, usePrevSpend=True))["amount"] == pytest.approx(last_month, abs=0.01)
     begun = {"startPeriod": ms(2026, 9, 1)}
@@ -168,7 +168,7 @@ async def test_lists_are_filtered(party: Party, clock: Clock) -> None:
         assert next(iter(query)) in said or "riskStatus" in said or "lastModified" in said
 
 
-async def test_pages_hold_everything_once_while_others_write(party: Party) -> None:
+async def test_pagination_is_complete_during_concurrent_writes(party: Party) -> None:
     for number in range(7):
         await create(party, name=f"B{number}", amount=1)
     whole = [item["id"] for item in (await party.get(PATH))["budgets"]]
@@ -199,7 +199,7 @@ async def test_pages_hold_everything_once_while_others_write(party: Party) -> No
         ({"amount": 1, "misspelt": 1}, "misspelt"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
+async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     assert field in await party.refused(400, "POST", PATH, body)
     assert field in await party.refused(400, "PATCH", await _one(party), body or {"amount": None})
 

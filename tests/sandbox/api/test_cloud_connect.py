@@ -30,7 +30,7 @@ def role(account: str = SANDBOX, **changes: object) -> dict[str, Any]:
     return {"accountID": account, "roleArn": arn, "enabledFeatures": ["core"], **changes}
 
 
-async def test_life_of_a_connected_account(party: Party, clock: Clock) -> None:
+async def test_connected_account_lifecycle(party: Party, clock: Clock) -> None:
     item = f"{PATH}/{SANDBOX}"
     assert "not found" in await party.refused(404, "GET", item)
     made = (await party.send("POST", PATH, role())).json
@@ -59,7 +59,7 @@ async def test_life_of_a_connected_account(party: Party, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(("estate", "who"), [(ACME_ESTATE, ADMIN), (GLOBEX_ESTATE, GLOBEX)])
-async def test_accounts_of_the_billing_lines_are_connected(party: Party, estate: Any, who: Any) -> None:
+async def test_billing_accounts_are_connected(party: Party, estate: Any, who: Any) -> None:
     largest = max((item for item in estate.projects if item.provider == AWS), key=lambda item: item.scale)
     found = await party.get(f"{PATH}/{largest.id}", who)
     assert found["roleArn"].startswith(f"arn:aws:iam::{largest.id}:role/")
@@ -71,7 +71,7 @@ async def test_accounts_of_the_billing_lines_are_connected(party: Party, estate:
     assert "not found" in await party.refused(404, "GET", f"{PATH}/{azure}", who=who)
 
 
-async def test_customers_do_not_see_each_others_accounts(party: Party) -> None:
+async def test_customers_cannot_see_each_others_accounts(party: Party) -> None:
     for path in (f"{PATH}/{PRODUCTION}", f"{FEATURES}/{PRODUCTION}"):
         assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)
         assert "settings.read" in await party.refused(403, "GET", path, who=VIEWER)
@@ -99,7 +99,7 @@ async def test_customers_do_not_see_each_others_accounts(party: Party) -> None:
         ({"x": 1}, "x"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, changes: dict[str, Any], field: str) -> None:
+async def test_validation_errors_name_the_field(party: Party, changes: dict[str, Any], field: str) -> None:
     assert field in await party.refused(400, "POST", PATH, role(**changes))
     assert "not found" in await party.refused(404, "GET", f"{PATH}/{SANDBOX}")
     settings = {name: value for name, value in changes.items() if name not in ("accountID", "roleArn")}
@@ -109,7 +109,7 @@ async def test_what_is_wrong_is_named(party: Party, changes: dict[str, Any], fie
         assert await party.get(f"{PATH}/{PRODUCTION}") == before
 
 
-async def test_so_many_accounts_are_connected(party: Party) -> None:
+async def test_connected_accounts_are_bounded(party: Party) -> None:
     found = party.api.tenant(ACME).collection("connected accounts", cloud_accounts.connected_accounts)
     item = found[PRODUCTION]
     found.update({str(number): item for number in range(MAX_RECORDS - len(found))})
@@ -118,7 +118,7 @@ async def test_so_many_accounts_are_connected(party: Party) -> None:
     assert len(found) == MAX_RECORDS
 
 
-async def test_the_tools_reach_it(clock: Clock) -> None:
+async def test_tools_reach_the_endpoints(clock: Clock) -> None:
     async with serving(make=catalog_factory(), api=Api(clock=clock)) as site:
 
         async def call(name: str, **arguments: object) -> Any:

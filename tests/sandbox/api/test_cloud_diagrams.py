@@ -44,7 +44,7 @@ async def node_of(party: Party, layer: str, icon: str = "instances") -> Any:
     return next(item for item in (await exported(party, layer))["nodes"] if item["icon"] == icon)
 
 
-async def test_all_diagrams_have_the_accounts_of_the_lines(party: Party) -> None:
+async def test_diagrams_contain_the_billing_accounts(party: Party) -> None:
     found = (await post(party, GET, who=VIEWER))["scheme"]
     assert (await post(party, GET, {})) == {"scheme": found}
     names = {item["name"]: [layer["name"] for layer in item["statussheet"]] for item in found.values()}
@@ -60,7 +60,7 @@ async def test_all_diagrams_have_the_accounts_of_the_lines(party: Party) -> None
     assert {found[item]["type"] for item in set(found) - set(kept)} == {"network"}
 
 
-async def test_layers_are_loaded_by_what_the_query_wants(party: Party) -> None:
+async def test_layers_are_loaded_as_requested(party: Party) -> None:
     layer = await layer_of(party)
 
     async def loaded(**query: object) -> Any:
@@ -85,7 +85,7 @@ async def test_layers_are_loaded_by_what_the_query_wants(party: Party) -> None:
         assert {item["_id"] for item in items if item["type"] == "group"} <= set(groups)
 
 
-async def test_whole_diagrams_templates_and_what_lies_beyond(party: Party) -> None:
+async def test_full_diagrams_templates_and_out_of_range_pages(party: Party) -> None:
     schemes = (await post(party, GET))["scheme"].values()
     item = next(scheme for scheme in schemes if scheme["type"] == "application")
     (layer,) = (part["ssid"] for part in item["statussheet"])
@@ -101,7 +101,7 @@ async def test_whole_diagrams_templates_and_what_lies_beyond(party: Party) -> No
     assert set((await post(party, GET, {"template": [other, layer]}))["template"]) == {other}
 
 
-async def test_insights_and_diagrams_speak_of_the_same_resources(party: Party) -> None:
+async def test_insights_and_diagrams_share_resources(party: Party) -> None:
     layer = await layer_of(party)
     node = await node_of(party, layer)
     (url,) = await post(party, FIND, {"resources": [node["cld_id"], "none"]})
@@ -135,7 +135,7 @@ async def test_insights_and_diagrams_speak_of_the_same_resources(party: Party) -
     assert "issues" not in await node_of(party, layer, "database")
 
 
-async def test_search_by_names_and_values_in_pages(party: Party) -> None:
+async def test_search_by_names_and_values_is_paginated(party: Party) -> None:
     found = await post(party, SEARCH, {"query": "ACME production"})
     assert [item["name"] for item in found["scheme"]] == ["acme-production"]
     kinds = [item["type"] for item in found["component"]]
@@ -152,7 +152,7 @@ async def test_search_by_names_and_values_in_pages(party: Party) -> None:
     assert not any((await post(party, SEARCH, {"query": " "})).values())
 
 
-async def test_some_components_and_some_fields(party: Party) -> None:
+async def test_selected_components_and_fields(party: Party) -> None:
     layer = await layer_of(party)
     node, path = await node_of(party, layer), f"{PATH}/statussheet/{layer}/get"
     link = (await exported(party, layer))["links"][0]
@@ -166,7 +166,7 @@ async def test_some_components_and_some_fields(party: Party) -> None:
         assert await party.refused(400, "POST", path, body)
 
 
-async def test_relationships_along_links_and_groups(party: Party) -> None:
+async def test_relationships_follow_links_and_groups(party: Party) -> None:
     layer = await layer_of(party)
     node = await node_of(party, layer)
     path = f"{PATH}/statussheet/{layer}/resources/{node['_id']}/relationships"
@@ -190,7 +190,7 @@ async def test_relationships_along_links_and_groups(party: Party) -> None:
     assert [item["hops"] for item in chain] == [1, 2, 3, 4] and {item["type"] for item in chain} == {"element"}
 
 
-async def test_relationships_are_bounded_and_circles_end(party: Party) -> None:
+async def test_relationships_are_bounded_and_cycles_end(party: Party) -> None:
     layer = layers_of(party.api.tenant(ACME))[await layer_of(party, "Three tiers")]
     web, *_, database = layer["element"]
     link = next(iter(layer["link"].values()))
@@ -206,7 +206,7 @@ async def test_relationships_are_bounded_and_circles_end(party: Party) -> None:
     assert len(found["relations"]) == 200 and found["truncated"]
 
 
-async def test_costs_are_those_of_reports(party: Party) -> None:
+async def test_costs_match_reports(party: Party) -> None:
     layer = await layer_of(party)
     path = f"{PATH}/statussheet/{layer}/costs"
     found = await party.get(path, startDate="2026-11-01", endDate="2026-11-20", interval="week")
@@ -233,7 +233,7 @@ async def test_costs_are_those_of_reports(party: Party) -> None:
     assert (future["total"], future["trend"], future["topResources"]) == (0, [], [])
 
 
-async def test_costs_of_applications_and_of_nothing(party: Party) -> None:
+async def test_costs_of_applications_and_empty_selections(party: Party) -> None:
     days: dict[str, Any] = {"startDate": "2026-11-01", "endDate": "2026-11-20"}
     mine = await party.get(f"{PATH}/statussheet/{await layer_of(party)}/costs", **days)
     found = await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Production')}/costs", **days)
@@ -242,7 +242,7 @@ async def test_costs_of_applications_and_of_nothing(party: Party) -> None:
     assert (empty["total"], empty["trend"], empty["trendingPct"]) == (0, [], None)
 
 
-async def test_snapshots_follow_the_changes(party: Party, clock: Clock) -> None:
+async def test_snapshots_follow_changes(party: Party, clock: Clock) -> None:
     layer = await layer_of(party)
     path = f"{PATH}/statussheet/{layer}/snapshots"
     found = await party.get(path)
@@ -260,7 +260,7 @@ async def test_snapshots_follow_the_changes(party: Party, clock: Clock) -> None:
     assert await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Draft')}/snapshots") == []
 
 
-async def test_activity_leads_to_what_is_there_now(party: Party) -> None:
+async def test_activity_refers_to_current_components(party: Party) -> None:
     layer = await layer_of(party)
     node = await node_of(party, layer)
     asked: dict[str, Any] = {"ss_id": layer, "nodeId": node["_id"]}
@@ -281,7 +281,7 @@ async def test_activity_leads_to_what_is_there_now(party: Party) -> None:
     assert await party.get(f"{PATH}/activity", ss_id=layer, tags="none") == []
 
 
-async def test_stats_count_the_changes_of_a_period(party: Party) -> None:
+async def test_stats_count_changes_of_a_period(party: Party) -> None:
     layer = await layer_of(party)
     found = {one["ss_id"]: one for one in await party.get(f"{PATH}/scheme/stats", **PERIOD)}
     groups = await party.get(f"{PATH}/activity", ss_id=layer)
@@ -296,7 +296,7 @@ async def test_stats_count_the_changes_of_a_period(party: Party) -> None:
     assert changed == {"NODE_CREATE", "NODE_UPDATE"}
 
 
-async def test_wrong_questions(party: Party) -> None:
+async def test_invalid_requests(party: Party) -> None:
     layer = await layer_of(party)
     sheet = f"{PATH}/statussheet/{layer}"
     for method, path, body, query in (
@@ -328,7 +328,7 @@ async def test_wrong_questions(party: Party) -> None:
     assert "template" in await party.refused(400, "POST", GET, {"template": "x"})
 
 
-async def test_layers_of_others_are_as_if_they_were_not_there(party: Party) -> None:
+async def test_layers_of_other_customers_are_not_found(party: Party) -> None:
     layer = await layer_of(party)
     for item, who in ((layer, GLOBEX), ("none", VIEWER)):
         sheet = f"{PATH}/statussheet/{item}"
@@ -346,7 +346,7 @@ async def test_layers_of_others_are_as_if_they_were_not_there(party: Party) -> N
     assert not theirs & {item["ss_id"] for item in await party.get(f"{PATH}/scheme/stats", **PERIOD)}
 
 
-async def test_every_tool(party: Party) -> None:
+async def test_every_tool_works(party: Party) -> None:
     layer = await layer_of(party)
     node = await node_of(party, layer)
     snapshot = (await party.get(f"{PATH}/statussheet/{layer}/snapshots"))[0]["_id"]

@@ -42,7 +42,7 @@ async def test_flows_are_listed(party: Party) -> None:
         assert "maxResults" in await party.refused(400, "GET", PATH, maxResults=size)
 
 
-async def test_a_refinement_streams_and_stays(party: Party, clock: Clock) -> None:
+async def test_refinement_is_streamed_and_stored(party: Party, clock: Clock) -> None:
     before = (await party.get(PATH))["items"][0]
     question = "Add a step that posts the weekly cost to Slack"
     conversation, cycle, prose = split(await refine(party, before["id"], question=question))
@@ -63,7 +63,7 @@ async def test_a_refinement_streams_and_stays(party: Party, clock: Clock) -> Non
     assert {**after, "instructions": None, "updateTime": None} == {**before, "updateTime": None}
 
 
-async def test_a_stream_has_to_be_wanted(party: Party) -> None:
+async def test_stream_must_be_requested(party: Party) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
     path = f"{PATH}/{flow}/actions/refine"
     for headers in ({"Accept": "application/json"}, {"Accept": "*/*"}):
@@ -73,12 +73,12 @@ async def test_a_stream_has_to_be_wanted(party: Party) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"question": ""}, {"question": " "}, {"question": 1}, {"question": "x" * 30_000}])
-async def test_what_is_wrong_is_named(party: Party, body: Any) -> None:
+async def test_validation_errors_name_the_field(party: Party, body: Any) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
     assert "question" in await party.refused(400, "POST", f"{PATH}/{flow}/actions/refine", body, headers=STREAM)
 
 
-async def test_conversations_are_forgotten_in_time(party: Party) -> None:
+async def test_conversations_expire(party: Party) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
     first, _, _ = split(await refine(party, flow, question="x"))
     known = party.api.tenant(ACME).collection("conversations", lambda tenant: ())
@@ -99,7 +99,7 @@ async def test_unknown_flows_and_conversations(party: Party) -> None:
     assert (await party.get(PATH, ADMIN))["items"][0]["instructions"] is None
 
 
-async def test_a_flow_is_built(party: Party) -> None:
+async def test_builds_a_flow(party: Party) -> None:
     path = f"{PATH}/actions/build"
     answer = await party.send("POST", path, {"question": "Tell me of idle disks."}, headers=STREAM)
     events = [json.loads(item.removeprefix("data: ")) for item in answer.body.decode().split("\n\n")[:-1]]

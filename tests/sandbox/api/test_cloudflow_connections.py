@@ -8,7 +8,7 @@ from .conftest import ADMIN, GLOBEX, Party
 PATH = "/cloudflow/v1/connections"
 
 
-async def test_life_of_a_connection(party: Party, clock: Clock) -> None:
+async def test_connection_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(PATH)
     answer = await party.send("POST", PATH, {"name": "Mine", "gcpConfig": {"projectId": "p", "level": "project"}})
     made = answer.json
@@ -26,7 +26,7 @@ async def test_life_of_a_connection(party: Party, clock: Clock) -> None:
         assert "not found" in await party.refused(404, method, item, {})
 
 
-async def test_what_is_refused(party: Party) -> None:
+async def test_rejected_requests(party: Party) -> None:
     used = next(item for item in (await party.get(PATH))["items"] if item["enabled"])
     answer = await party.send("DELETE", f"{PATH}/{used['connectionId']}")
     assert (answer.status, answer.json["code"]) == (409, "connection_in_use")

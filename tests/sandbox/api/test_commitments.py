@@ -8,7 +8,7 @@ from .conftest import GLOBEX, VIEWER, Party
 COMMITMENTS = "/analytics/v1/commitment-manager"
 
 
-async def test_commitments_follow_the_lines(party: Party, clock: Clock) -> None:
+async def test_commitments_match_billing_data(party: Party, clock: Clock) -> None:
     found = (await party.get(COMMITMENTS))["commitments"]
     for item in found:
         assert await party.get(f"{COMMITMENTS}/{item['id']}", VIEWER) == item
@@ -34,7 +34,7 @@ async def test_commitments_follow_the_lines(party: Party, clock: Clock) -> None:
     }
 
 
-async def test_filter_order_and_pages(party: Party) -> None:
+async def test_filter_order_and_pagination(party: Party) -> None:
     found = await party.walk(COMMITMENTS, "commitments", 1, sortBy="name", sortOrder="desc")
     names = [item["name"] for item in found]
     assert len(names) > 1 and names == sorted(names, reverse=True)

@@ -45,7 +45,7 @@ async def create(party: Party, path: str, **body: object) -> str:
     return f"{path}/{answer.json['contractId']}"
 
 
-async def test_life_of_a_contract(party: Party, clock: Clock) -> None:
+async def test_contract_lifecycle(party: Party, clock: Clock) -> None:
     path = of_child(party)
     before = await party.get(path)
     contract = await create(party, path)
@@ -81,7 +81,7 @@ async def test_contracts_follow_the_calendar(party: Party, clock: Clock) -> None
     assert (await party.send("POST", f"{other}/cancel")).status == 200
 
 
-async def test_the_direct_parent_writes(party: Party) -> None:
+async def test_only_the_direct_parent_writes(party: Party) -> None:
     seeded = (await party.get(ACME_CONTRACTS))[0]
     path = f"{ACME_CONTRACTS}/{seeded['id']}"
     for place, body in (
@@ -120,7 +120,7 @@ async def test_the_direct_parent_writes(party: Party) -> None:
         ({"priceBooks": [1]}, "priceBooks"),
     ],
 )
-async def test_what_is_wrong_with_a_contract_is_named(party: Party, body: Any, field: str) -> None:
+async def test_contract_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     path = of_child(party)
     assert field in await party.refused(400, "POST", path, {**CONTRACT, **body})
     contract = f"{path}/{(await party.get(path))[0]['id']}"
@@ -129,7 +129,7 @@ async def test_what_is_wrong_with_a_contract_is_named(party: Party, body: Any, f
     assert await party.get(contract) == before
 
 
-async def test_life_of_a_template(party: Party, clock: Clock) -> None:
+async def test_template_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(TEMPLATES)
     answer = await party.send("POST", TEMPLATES, TEMPLATE)
     made = answer.json

@@ -54,7 +54,7 @@ def zipped(*names: str) -> bytes:
     return packed.getvalue()
 
 
-async def test_life_of_a_dataset(party: Party, clock: Clock) -> None:
+async def test_dataset_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(DATASETS)
     made = await party.send("POST", DATASETS, {"name": "My data", "description": "x"})
     assert (made.status, made.json["records"], made.json["updatedBy"]) == (201, 0, ADMIN.email)
@@ -72,7 +72,7 @@ async def test_life_of_a_dataset(party: Party, clock: Clock) -> None:
     assert await party.get(DATASETS) == before
 
 
-async def test_events_make_datasets_and_are_deleted(party: Party) -> None:
+async def test_events_create_datasets_and_are_deleted(party: Party) -> None:
     sent = [event(id=name, time=f"2026-11-0{day}T00:00:00Z") for day, name in enumerate("abcd", start=1)]
     answer = await party.send("POST", EVENTS, {"events": [*sent, event(provider="Other"), event(id="a")]})
     assert answer.status == 201
@@ -111,12 +111,12 @@ async def test_events_make_datasets_and_are_deleted(party: Party) -> None:
         ({"events": [event(dimensions=[{"key": "a", "type": "x", "value": "b"}])]}, "events.0.dimensions"),
     ],
 )
-async def test_what_is_wrong_with_events_is_named(party: Party, body: Any, field: str) -> None:
+async def test_event_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     assert field in await party.refused(400, "POST", EVENTS, body)
 
 
 @pytest.mark.parametrize("data", [CSV, b"\xef\xbb\xbf" + CSV, gzip.compress(CSV, mtime=0), zipped("data.csv")])
-async def test_files_are_read(party: Party, data: bytes) -> None:
+async def test_files_are_parsed(party: Party, data: bytes) -> None:
     status, answer = await upload(party, data)
     assert (status, answer["ingestedRows"], bool(answer["batch"])) == (201, 2, True)
     await upload(party, data)
@@ -141,14 +141,14 @@ async def test_files_are_read(party: Party, data: bytes) -> None:
         (CSV.replace(b'"a, b"', b'"a'), "file"),
     ],
 )
-async def test_what_is_wrong_with_a_file_is_said(party: Party, data: bytes, said: str) -> None:
+async def test_file_errors_are_reported(party: Party, data: bytes, said: str) -> None:
     before = await party.get(DATASETS)
     status, answer = await upload(party, data)
     assert status == 400 and said in answer["error"]
     assert await party.get(DATASETS) == before
 
 
-async def test_an_upload_is_a_form_with_provider_and_file(party: Party) -> None:
+async def test_upload_is_a_form_with_provider_and_file(party: Party) -> None:
     status, answer = await upload(party, CSV, provider="a/b")
     assert status == 400 and "provider" in answer["error"]
     assert "Content-Type" in await party.refused(400, "POST", UPLOAD, {})
@@ -163,7 +163,7 @@ async def test_an_upload_is_a_form_with_provider_and_file(party: Party) -> None:
             assert response.status == 400 and said in (await response.json())["error"]
 
 
-def test_archives_do_not_unpack_without_end() -> None:
+def test_archive_expansion_is_bounded() -> None:
     bomb = b"\0" * (uploads.MAX_UNPACKED_BYTES + 1)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -174,7 +174,7 @@ def test_archives_do_not_unpack_without_end() -> None:
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.binary(max_size=60), min_size=1))
-def test_parts_of_a_form_come_out_as_they_went_in(parts: dict[str, bytes]) -> None:
+def test_form_parts_round_trip(parts: dict[str, bytes]) -> None:
     body = b"".join(
         b'--b0undary\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n' % (name.encode(), data)
         for name, data in parts.items()
@@ -184,7 +184,7 @@ def test_parts_of_a_form_come_out_as_they_went_in(parts: dict[str, bytes]) -> No
 
 
 @given(st.binary(max_size=80), st.text(max_size=40))
-def test_other_bodies_are_refused(body: bytes, kind: str) -> None:
+def test_other_bodies_are_rejected(body: bytes, kind: str) -> None:
     for content_type in (kind, "multipart/form-data; boundary=x"):
         try:
             multipart.parse_form(content_type, body)

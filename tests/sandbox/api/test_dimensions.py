@@ -7,7 +7,7 @@ from .conftest import ADMIN, GLOBEX, Party
 LIST, ONE = "/analytics/v1/dimensions", "/analytics/v1/dimension"
 
 
-async def test_every_dimension_has_the_values_that_lines_have(party: Party) -> None:
+async def test_dimension_values_match_billing_data(party: Party) -> None:
     listed = (await party.get(LIST))["dimensions"]
     assert len(listed) > 15
     for item in listed:
@@ -21,7 +21,7 @@ async def test_every_dimension_has_the_values_that_lines_have(party: Party) -> N
         assert shown <= {value["value"] for value in values}, item
 
 
-async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
+async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
     whole = (await party.get(LIST))["dimensions"]
     assert await party.walk(LIST, "dimensions", 4) == whole
     labels = (await party.get(LIST, filter="type:label|key:team|key:region"))["dimensions"]
@@ -36,7 +36,7 @@ async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
         assert next(iter(query)) in await party.refused(400, "GET", LIST, **query)
 
 
-async def test_values_are_those_of_the_customer(party: Party) -> None:
+async def test_values_belong_to_the_customer(party: Party) -> None:
     acme, globex = [
         {item["value"] for item in (await party.get(ONE, who, type="fixed", id="project_id"))["values"]}
         for who in (ADMIN, GLOBEX)
@@ -46,7 +46,7 @@ async def test_values_are_those_of_the_customer(party: Party) -> None:
     assert {"value": "BigQuery", "cloud": "google-cloud"} in clouds
 
 
-async def test_what_is_not_there(party: Party) -> None:
+async def test_missing_dimensions(party: Party) -> None:
     assert "nothing" in await party.refused(404, "GET", ONE, type="fixed", id="nothing")
     for query in ({"type": "fixed"}, {"id": "region"}, {"type": "no", "id": "region"}):
         assert await party.refused(400, "GET", ONE, **query)

@@ -10,19 +10,19 @@ from tests import api_document
 VALIDATE_OPERATION = ("GET", VALIDATE_PATH)
 
 
-def test_every_operation_of_the_document_has_a_route_and_nothing_else() -> None:
+def test_routes_match_the_documented_operations() -> None:
     routes = [(route.method, route.path) for route in ROUTES]
     assert len(set(routes)) == len(routes)
     assert {*routes, VALIDATE_OPERATION} == set(api_document.operations())
 
 
-def test_the_document_has_what_it_should() -> None:
+def test_document_is_complete() -> None:
     assert len(api_document.operations()) == 170
     assert api_document.operation_of("POST", "/analytics/v1/reports/query")[1] == "/analytics/v1/reports/query"
     assert api_document.operation_of("GET", "/analytics/v1/reports/a%2Fb")[1] == "/analytics/v1/reports/{id}"
 
 
-def test_wrong_answers_are_found() -> None:
+def test_detects_invalid_responses() -> None:
     path = "/support/v1/tickets"
     assert not api_document.problems("GET", path, 200, "application/json", b'{"tickets": [{"id": 1}], "rowCount": 1}')
     for status, kind, body in (

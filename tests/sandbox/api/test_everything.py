@@ -326,12 +326,12 @@ STEPS = [
 ]
 
 
-def test_every_operation_is_asked() -> None:
+def test_every_operation_is_requested() -> None:
     asked = {step.operation for step in STEPS}
     assert asked == {f"{method} {path}" for method, path in api_document.operations()} and len(asked) == len(STEPS)
 
 
-async def test_every_operation_answers_as_the_document_says(party: Party) -> None:
+async def test_every_response_matches_the_document(party: Party) -> None:
     kept: Words = {}
     for step in STEPS:
         method, _, path = step.operation.partition(" ")

@@ -56,7 +56,7 @@ async def rows(party: Party, path: str) -> list[Any]:
     return listed
 
 
-async def test_ids_and_times_of_every_list(party: Party) -> None:
+async def test_every_list_has_consistent_ids_and_times(party: Party) -> None:
     for places, millis in ((MILLIS, True), (TEXTS, False)):
         for path, ids, times in places:
             for row in await rows(party, path):

@@ -41,7 +41,7 @@ async def ids(party: Party, path: str, items: str, who: User) -> set[str]:
     return {item["id"] for item in (await party.get(path, who))[items]}
 
 
-async def test_each_has_a_world_of_its_own(party: Party) -> None:
+async def test_each_customer_has_separate_data(party: Party) -> None:
     # They share their billing lines.
     first, other = user(1), user(1 + SHARED_VARIANTS)
     assert not await ids(party, BUDGETS, "budgets", first) & await ids(party, BUDGETS, "budgets", other)
@@ -53,7 +53,7 @@ async def test_each_has_a_world_of_its_own(party: Party) -> None:
     assert [item["email"] for item in users] == [first.email, "newcomer@load-000001.example"]
 
 
-async def test_figures_are_plausible_and_not_all_the_same(party: Party) -> None:
+async def test_figures_are_plausible_and_vary(party: Party) -> None:
     month: dict[str, Any] = {"timeInterval": "month", "timeRange": {"mode": "last", "amount": 1, "unit": "month"}}
     costs = [await party.cost(user(number), **month) for number in range(1, SHARED_VARIANTS + 2)]
     assert costs[0] == costs[-1] and len(set(costs)) == SHARED_VARIANTS and min(costs) > 1000
@@ -63,7 +63,7 @@ async def test_figures_are_plausible_and_not_all_the_same(party: Party) -> None:
         assert len(anomalies) == 2
 
 
-async def test_they_do_not_see_each_other(party: Party) -> None:
+async def test_customers_cannot_see_each_other(party: Party) -> None:
     answer = await party.send("GET", BUDGETS, who=user(1), headers={"X-Tenant-Id": user(2).customer})
     assert (answer.status, "tenant_id_mismatch" in answer.json["error"]) == (400, True)
     for who in (user(1), ADMIN):
@@ -73,7 +73,7 @@ async def test_they_do_not_see_each_other(party: Party) -> None:
     assert {item["id"] for item in for_them.json["budgets"]} == await ids(party, BUDGETS, "budgets", user(1))
 
 
-async def test_slugs_of_theirs_are_taken(party: Party) -> None:
+async def test_slugs_of_generated_customers_are_taken(party: Party) -> None:
     headers = {"Content-Type": "application/merge-patch+json"}
     for number, status in ((7, 409), (COUNT + 1, 200)):
         body = {"urlSlug": f"load-{number:06}"}
@@ -83,7 +83,7 @@ async def test_slugs_of_theirs_are_taken(party: Party) -> None:
     assert own["urlSlug"] == "load-000007"
 
 
-async def test_what_is_remembered_is_bounded(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cached_data_is_bounded(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "MAX_UNNAMED_TENANTS", 2)
     made = {}
     for number in (1, 2):
@@ -106,7 +106,7 @@ async def listed(party: Party, status: int = 200, **query: object) -> Any:
         return await answer.json()
 
 
-async def test_they_are_listed_for_programs(party: Party) -> None:
+async def test_customers_are_listed_as_json(party: Party) -> None:
     whole = await listed(party)
     assert (whole["count"], whole["next"], len(whole["customers"])) == (COUNT + 2, None, COUNT + 2)
     page = await listed(party, start=1, limit=2)

@@ -29,7 +29,7 @@ async def titles(party: Party, **query: object) -> list[str]:
     return [item["title"] for item in (await party.get(RESULTS, **query))["results"]]
 
 
-async def test_seeded_insights_are_of_the_tenant_and_its_lines(party: Party) -> None:
+async def test_seeded_insights_match_the_tenants_billing_data(party: Party) -> None:
     found = (await party.get(RESULTS))["results"]
     assert {item["source"] for item in found} == {"doit"}
     assert all(item["summary"]["potentialDailySavings"] > 0 for item in found if "FinOps" in item["categories"])
@@ -41,7 +41,7 @@ async def test_seeded_insights_are_of_the_tenant_and_its_lines(party: Party) -> 
         assert resources["rowCount"] == 1
 
 
-async def test_filters_and_pages(party: Party) -> None:
+async def test_filters_and_pagination(party: Party) -> None:
     every = await titles(party)
     first = await party.get(RESULTS, maxResults=1)
     second = await party.get(RESULTS, maxResults=1, pageToken=first["pagination"]["pageToken"])
@@ -59,7 +59,7 @@ async def test_filters_and_pages(party: Party) -> None:
     )
 
 
-async def test_life_of_an_insight(party: Party) -> None:
+async def test_insight_lifecycle(party: Party) -> None:
     before = await party.get(RESULTS)
     made = await party.send("POST", RESULTS, {"results": [{**INSIGHT, "resourceResults": [RESOURCE]}]})
     assert (made.status, made.json) == (200, [])
@@ -83,7 +83,7 @@ async def test_life_of_an_insight(party: Party) -> None:
     assert (await party.send("DELETE", RESULTS, insightKey="mine")).status == 204
 
 
-async def test_what_is_refused(party: Party) -> None:
+async def test_rejected_requests(party: Party) -> None:
     theirs = f"{RESULTS}/source/doit/insight/aws-rightsizing"
     assert "sourceID" in await party.refused(400, "POST", theirs, {**INSIGHT, "key": "aws-rightsizing"})
     assert "sourceID" in await party.refused(403, "DELETE", theirs)

@@ -33,7 +33,7 @@ async def note(party: Party, **body: object) -> Any:
     return answer.json
 
 
-async def test_life_of_a_label(party: Party, clock: Clock) -> None:
+async def test_label_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(LABELS)
     made = await label(party)
     assert (made["type"], made["createTime"]) == ("custom", "2026-11-24T12:00:00Z")
@@ -54,7 +54,7 @@ async def test_life_of_a_label(party: Party, clock: Clock) -> None:
     assert await party.get(LABELS) == before
 
 
-async def test_labels_are_put_on_everything(party: Party) -> None:
+async def test_labels_can_be_assigned_to_every_object_type(party: Party) -> None:
     made = await label(party)
     path = f"{LABELS}/{made['id']}/assignments"
     objects = []
@@ -81,7 +81,7 @@ async def test_labels_are_put_on_everything(party: Party) -> None:
         assert "add" in await party.refused(400, "POST", path, body)
 
 
-async def test_what_is_gone_has_no_labels(party: Party) -> None:
+async def test_deleted_objects_have_no_labels(party: Party) -> None:
     made = await label(party)
     created = await party.send("POST", REPORTS, {"name": "x", "labels": [made["id"]]})
     report = created.json["id"]
@@ -95,13 +95,13 @@ async def test_what_is_gone_has_no_labels(party: Party) -> None:
     assert (await party.get(path))["assignments"] == []
 
 
-async def test_presets_stay(party: Party) -> None:
+async def test_presets_cannot_be_changed(party: Party) -> None:
     preset = (await party.get(LABELS, filter="type:preset"))["labels"][0]
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
         assert "preset" in await party.refused(403, method, f"{LABELS}/{preset['id']}", body)
 
 
-async def test_labels_are_filtered_sorted_and_paged(party: Party) -> None:
+async def test_labels_are_filtered_sorted_and_paginated(party: Party) -> None:
     for name in "ACB":
         await label(party, f"Label {name}")
     found = (await party.get(LABELS, nameContains="lABEL ", sortBy="name"))["labels"]
@@ -116,7 +116,7 @@ async def test_labels_are_filtered_sorted_and_paged(party: Party) -> None:
         assert field in await party.refused(400, "POST", LABELS, body)
 
 
-async def test_life_of_an_annotation(party: Party, clock: Clock) -> None:
+async def test_annotation_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(NOTES)
     report = (await party.get(REPORTS, filter="type:custom"))["reports"][0]["id"]
     mark = await label(party)
@@ -135,7 +135,7 @@ async def test_life_of_an_annotation(party: Party, clock: Clock) -> None:
         assert "not found" in await party.refused(404, method, path, body)
 
 
-async def test_notes_are_filtered_sorted_and_paged(party: Party) -> None:
+async def test_annotations_are_filtered_sorted_and_paginated(party: Party) -> None:
     mark = await label(party, "Mark")
     made = [await note(party, content=f"Note {day}", timestamp=f"2026-11-0{day}T00:00:00Z") for day in (2, 1, 3)]
     await party.send("PATCH", f"{NOTES}/{made[0]['id']}", {"labels": [mark["id"]]})
@@ -166,7 +166,7 @@ async def test_notes_are_filtered_sorted_and_paged(party: Party) -> None:
         ({"x": 1}, "x"),
     ],
 )
-async def test_what_is_wrong_with_a_note_is_named(party: Party, body: Any, field: str) -> None:
+async def test_annotation_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     usual = {"content": "x", "timestamp": "2026-11-01T00:00:00Z"}
     before = await party.get(NOTES)
     assert field in await party.refused(400, "POST", NOTES, {**usual, **body})
@@ -174,7 +174,7 @@ async def test_what_is_wrong_with_a_note_is_named(party: Party, body: Any, field
     assert await party.get(NOTES) == before
 
 
-async def test_they_are_the_customers_own(party: Party) -> None:
+async def test_labels_belong_to_the_customer(party: Party) -> None:
     made, mark = await note(party), await label(party)
     for path in (f"{NOTES}/{made['id']}", f"{LABELS}/{mark['id']}"):
         assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)

@@ -38,7 +38,7 @@ metric_filters = st.none() | st.fixed_dictionaries(
 
 
 @given(groups, metric_filters, st.sampled_from(["top", "all"]))
-def test_with_the_rest_sums_are_those_without_limits(group: Any, metric_filter: Any, rest: str) -> None:
+def test_sums_with_remainder_equal_unlimited_sums(group: Any, metric_filter: Any, rest: str) -> None:
     filtered = {"metricFilter": metric_filter} if metric_filter else {}
     config = {**MONTHS, **COMPARED, "group": group, "metrics": METRICS, **filtered}
     limited = result_of(**config, limitAggregation=rest)
@@ -55,7 +55,7 @@ def test_with_the_rest_sums_are_those_without_limits(group: Any, metric_filter: 
     assert len(set(keys)) == len(keys), "a series has one row a period"
 
 
-def test_top_has_one_rest_and_all_has_one_below_each_value() -> None:
+def test_top_has_one_remainder_and_all_has_one_per_value() -> None:
     group = [BY_CLOUD | limit(2), BY_SERVICE | limit(1)]
     shown = {
         rest: [tuple(row[:2]) for row in result_of(group=group, limitAggregation=rest, timeInterval="year")["rows"]]
@@ -73,7 +73,7 @@ def test_top_has_one_rest_and_all_has_one_below_each_value() -> None:
     ]
 
 
-def test_percentages_count_the_rest() -> None:
+def test_percentages_include_the_remainder() -> None:
     result = result_of(
         group=[BY_SERVICE | limit(2)],
         limitAggregation="top",
@@ -83,7 +83,7 @@ def test_percentages_count_the_rest() -> None:
     assert sum(row["cost"] for row in records(result)) == pytest.approx(100)
 
 
-def test_what_is_predicted_of_the_rest() -> None:
+def test_remainder_has_a_forecast() -> None:
     config = {**MONTHS, "forecastSettings": {"mode": "grouping", "futureTimeIntervals": 2}}
     limited = result_of(group=[BY_CLOUD | limit(1)], limitAggregation="all", **config)
     whole = result_of(group=[BY_CLOUD], **config)
@@ -94,12 +94,12 @@ def test_what_is_predicted_of_the_rest() -> None:
     assert micro(records(limited, "forecastRows")) == near
 
 
-def test_without_limits_there_is_no_rest() -> None:
+def test_no_remainder_without_limits() -> None:
     config = {**MONTHS, "group": [BY_CLOUD]}
     assert result_of(**config, limitAggregation="all") == result_of(**config)
 
 
 @pytest.mark.parametrize("display", ["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"])
-def test_how_values_are_displayed_changes_no_number(display: str) -> None:
+def test_display_option_changes_no_number(display: str) -> None:
     config = {**MONTHS, **COMPARED, "group": [BY_CLOUD]}
     assert result_of(**config, displayValues=display) == result_of(**config)

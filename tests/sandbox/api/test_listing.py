@@ -21,7 +21,7 @@ def rows(found: list[int]) -> list[dict[str, object]]:
 
 
 @given(keys, st.integers(1, 10))
-def test_pages_hold_everything_exactly_once(found: list[int], size: int) -> None:
+def test_pagination_returns_everything_exactly_once(found: list[int], size: int) -> None:
     seen: list[object] = []
     token: str | None = ""
     while token is not None:
@@ -33,7 +33,7 @@ def test_pages_hold_everything_exactly_once(found: list[int], size: int) -> None
 
 
 @given(keys.filter(len), st.data())
-def test_rows_that_come_or_go_do_not_shift_the_next_page(found: list[int], data: st.DataObject) -> None:
+def test_added_or_removed_rows_do_not_shift_the_next_page(found: list[int], data: st.DataObject) -> None:
     size = data.draw(st.integers(1, len(found)))
     first = listing.paginate(rows(found), "", size, scope="a list")
     if first.token is None:
@@ -45,7 +45,7 @@ def test_rows_that_come_or_go_do_not_shift_the_next_page(found: list[int], data:
 
 
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
-def test_made_up_tokens_are_refused(token: str) -> None:
+def test_forged_tokens_are_rejected(token: str) -> None:
     if token:
         with pytest.raises(ApiError) as caught:
             listing.paginate(rows([1, 2]), token, 1, scope="a list")
@@ -66,12 +66,12 @@ def test_made_up_tokens_are_refused(token: str) -> None:
         [0, "1", {}, ""],
     ],
 )
-def test_tokens_of_another_form_are_refused(value: object) -> None:
+def test_malformed_tokens_are_rejected(value: object) -> None:
     with pytest.raises(ApiError):
         listing.paginate(rows([1, 2]), base64.urlsafe_b64encode(orjson.dumps(value)).decode(), 1, scope="a list")
 
 
-def test_a_token_is_bound_to_its_list() -> None:
+def test_token_is_bound_to_its_list() -> None:
     token = listing.paginate(rows([1, 2]), "", 1, scope="a list").token or ""
     with pytest.raises(ApiError, match="another request"):
         listing.paginate(rows([1, 2]), token, 1, scope="another list")
@@ -86,7 +86,7 @@ def test_filter_expressions() -> None:
 
 
 @given(st.text(max_size=30))
-def test_numbers_of_the_query(text: str) -> None:
+def test_numeric_query_parameters(text: str) -> None:
     try:
         found = listing.query_integer({"n": text}, "n", 1, 100)
     except ApiError as refusal:
@@ -95,6 +95,6 @@ def test_numbers_of_the_query(text: str) -> None:
         assert found is None and not text or found is not None and 1 <= found <= 100
 
 
-def test_a_number_of_many_digits_is_no_number() -> None:
+def test_number_with_too_many_digits_is_rejected() -> None:
     with pytest.raises(ApiError):
         listing.query_integer({"n": "9" * 5000}, "n")

@@ -46,7 +46,7 @@ class Nowhere:
         """Do nothing."""
 
 
-async def test_organizations_and_accounts_are_those_of_the_lines(party: Party) -> None:
+async def test_organizations_and_accounts_match_billing_data(party: Party) -> None:
     (listed,) = (await party.get(ROOT))["items"]
     whole = await party.get(ONE, VIEWER)
     assert listed["managementAccountId"] == MINE and listed.items() <= whole.items()
@@ -64,7 +64,7 @@ async def test_organizations_and_accounts_are_those_of_the_lines(party: Party) -
             assert read(listed, service) == pytest.approx(sum(read(item, service) for item in members), abs=0.03)
 
 
-async def test_savings_and_cost_are_those_of_reports(party: Party) -> None:
+async def test_savings_and_costs_match_reports(party: Party) -> None:
     skus = ["BoxUsage:m6i.xlarge", "Lambda-GB-Second"]
     window = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-24T23:59:59Z"}
     result = await party.query(
@@ -84,7 +84,7 @@ async def test_savings_and_cost_are_those_of_reports(party: Party) -> None:
     assert month["esr"] == pytest.approx(savings / (cost + savings), abs=1e-4)
 
 
-async def test_coverage_of_days_adds_up_and_goes_on_with_the_clock(party: Party, clock: Clock) -> None:
+async def test_daily_coverage_adds_up_and_follows_the_clock(party: Party, clock: Clock) -> None:
     found = await party.get(f"{ONE}/member-accounts/111122223333")
     days = found["dailyCoverage"]["compute"]
     assert len(days) == 30 and (days[0]["date"], days[-1]["date"]) == ("2026-10-25", "2026-11-23")
@@ -100,7 +100,7 @@ async def test_coverage_of_days_adds_up_and_goes_on_with_the_clock(party: Party,
     assert amount(later["savingsTotals"]["compute"]["ytd"]) > amount(totals["ytd"])
 
 
-async def test_savings_plans_by_type_and_state_which_the_clock_moves(party: Party, clock: Clock) -> None:
+async def test_savings_plans_by_type_and_state_follow_the_clock(party: Party, clock: Clock) -> None:
     path = f"{ONE}/savings-plans"
     found = await party.walk(path, "items", 2)
     assert [item["state"] for item in found] == ["queued", "active", "active", "active", "expired"]
@@ -118,7 +118,7 @@ async def test_savings_plans_by_type_and_state_which_the_clock_moves(party: Part
     assert advice["currentCommitment"] == pytest.approx(sum(amount(item["commitment"]) for item in now), abs=0.02)
 
 
-async def test_reserved_instances_and_their_filters(party: Party) -> None:
+async def test_reserved_instances_are_filtered(party: Party) -> None:
     path = f"{ONE}/reserved-instances"
     found = await party.walk(path, "items", 1)
     assert {item["accountId"] for item in found} == {"111122223333", "333344445555"}
@@ -140,7 +140,7 @@ async def test_reserved_instances_and_their_filters(party: Party) -> None:
         assert amount(item["netRiSavings"]) == pytest.approx(used, abs=0.03)
 
 
-async def test_recommendations_rest_on_eligible_usage(party: Party) -> None:
+async def test_recommendations_are_based_on_eligible_usage(party: Party) -> None:
     listed = await party.get(f"{ONE}/recommendations")
     assert set(listed) == {"compute", "database"}
     sizes = {"hour": 24, "day": 21, "week": 16, "month": 6}
@@ -160,7 +160,7 @@ async def test_recommendations_rest_on_eligible_usage(party: Party) -> None:
         assert amount(members[service]) == pytest.approx(advice["potentialAdditionalSavings"], abs=0.01)
 
 
-async def test_planned_purchases_lead_to_what_is_recommended(party: Party, clock: Clock) -> None:
+async def test_planned_purchases_match_recommendations(party: Party, clock: Clock) -> None:
     path = f"{ONE}/planned-purchases"
     advice = await party.get(f"{ONE}/recommendations")
     found = await party.walk(path, "items", 1)
@@ -180,7 +180,7 @@ async def test_planned_purchases_lead_to_what_is_recommended(party: Party, clock
     assert (await party.get(path))["items"][0]["weeksToTarget"] < found[0]["weeksToTarget"]
 
 
-async def test_nothing_is_planned_where_enough_is_committed(party: Party) -> None:
+async def test_nothing_is_planned_when_commitments_suffice(party: Party) -> None:
     bought = party.api.tenant(ACME).collection("savings plans", plans).values()
     next(item for item in bought if item["service"] == "database")["commitment"] = 1000.0
     assert [item["service"] for item in (await party.get(f"{ONE}/planned-purchases"))["items"]] == ["compute"]
@@ -188,7 +188,7 @@ async def test_nothing_is_planned_where_enough_is_committed(party: Party) -> Non
     assert (advice["potentialAdditionalSavings"], advice["recommendedCommitment"]) == (0.0, 1000.0)
 
 
-async def test_what_is_not_onboarded_has_nothing(party: Party) -> None:
+async def test_account_that_is_not_onboarded_has_no_data(party: Party) -> None:
     item = f"{ROOT}/{THEIRS}"
     whole = await party.get(item, GLOBEX)
     assert whole["onboardingStatus"]["database"]["status"] == "onboarding"
@@ -198,7 +198,7 @@ async def test_what_is_not_onboarded_has_nothing(party: Party) -> None:
     assert (await party.get(f"{item}/planned-purchases", GLOBEX, service="database"))["items"] == []
 
 
-async def test_settings_need_their_permission(party: Party) -> None:
+async def test_settings_require_permission(party: Party) -> None:
     (item,) = (await party.get(f"{AWS}/settings"))["items"]
     assert [one["service"] for one in item["services"]] == ["compute", "database"]
     assert "settings.read" in await refused(party, 403, f"{AWS}/settings", who=VIEWER)
@@ -206,7 +206,7 @@ async def test_settings_need_their_permission(party: Party) -> None:
     assert [one["service"] for one in item["services"]] == ["compute"]
 
 
-async def test_other_customers_are_not_there(party: Party) -> None:
+async def test_other_customers_are_not_found(party: Party) -> None:
     assert [item["managementAccountId"] for item in (await party.get(ROOT, GLOBEX))["items"]] == [THEIRS]
     member = f"{ROOT}/{THEIRS}/member-accounts/111122223333"
     assert "not found" in await refused(party, 404, member, who=GLOBEX)
@@ -227,7 +227,7 @@ async def test_other_customers_are_not_there(party: Party) -> None:
     assert answer.json["code"] == "tenant_id_mismatch"
 
 
-async def test_wrong_questions(party: Party) -> None:
+async def test_invalid_requests(party: Party) -> None:
     assert "12 digits" in await refused(party, 400, f"{ROOT}/1")
     assert "12 digits" in await refused(party, 400, f"{ONE}/member-accounts/x")
     assert "compute, database" in await refused(party, 400, f"{ONE}/recommendations/sagemaker")
@@ -248,7 +248,7 @@ async def test_wrong_questions(party: Party) -> None:
         assert (answer.status, answer.json["code"]) == (400, "pagination_token_invalid")
 
 
-async def test_every_tool(party: Party) -> None:
+async def test_every_tool_works(party: Party) -> None:
     item: dict[str, Any] = {"managementAccountId": MINE}
     for name, arguments in {
         "list_aws_organizations": {},

@@ -102,7 +102,7 @@ def test_any_grouping_sums_to_the_ungrouped_total(
 
 
 @given(groupings, st.lists(filters(), max_size=2), filters(), ranges)
-def test_a_filter_and_its_inverse_are_the_whole(groups: list[Dimension], others: Any, one: Any, range_: Any) -> None:
+def test_filter_and_its_inverse_sum_to_the_total(groups: list[Dimension], others: Any, one: Any, range_: Any) -> None:
     whole, kept, left = (
         micro(records(result_of(group=named(*groups), filters=chosen, **range_)))
         for chosen in (others, [*others, one], [*others, {**one, "inverse": not one["inverse"]}])
@@ -111,7 +111,7 @@ def test_a_filter_and_its_inverse_are_the_whole(groups: list[Dimension], others:
 
 
 @given(filters(), st.sampled_from(FIXED))
-def test_a_filter_keeps_the_values_that_fit(one: Any, other: Dimension) -> None:
+def test_filter_keeps_matching_values(one: Any, other: Dimension) -> None:
     dimension = {"type": one["type"], "id": one["id"]}
     assume(one["type"] != "datetime")
     group = [dimension] + [item for item in named(other) if item != dimension]
@@ -146,7 +146,7 @@ def _fits(one: Any, value: str | None) -> bool:
         ("week", lambda day: date.fromordinal(day.toordinal() - (day.weekday() + 1) % 7)),
     ],
 )
-def test_periods_are_those_of_the_calendar(interval: str, start: Any) -> None:
+def test_periods_follow_the_calendar(interval: str, start: Any) -> None:
     expected: dict[int, int] = defaultdict(int)
     for ordinal, cost in ledger().daily().items():
         midnight = (start(date.fromordinal(ordinal)) - date(1970, 1, 1)).days * 86_400
@@ -180,7 +180,7 @@ def test_limits_keep_the_first_groups_of_each_parent(
     assert all(row in plain for row in shown)
 
 
-def test_limits_of_several_levels_work_on_what_the_level_above_left() -> None:
+def test_nested_limits_apply_to_what_the_parent_level_kept() -> None:
     group = [
         {"type": "fixed", "id": "cloud_provider", "limit": {"metric": COST, "sort": "desc", "value": 1}},
         {"type": "fixed", "id": "service_description", "limit": {"metric": COST, "sort": "desc", "value": 2}},
@@ -198,7 +198,7 @@ def test_limits_of_several_levels_work_on_what_the_level_above_left() -> None:
     st.floats(0, 3000),
     st.sampled_from(["single_value", "series_total"]),
 )
-def test_metric_filters_keep_what_passes(operator: str, low: float, high: float, operand: str) -> None:
+def test_metric_filters_keep_matching_rows(operator: str, low: float, high: float, operand: str) -> None:
     low, high = sorted((low, high))
     wanted = {"metric": COST, "operator": operator, "values": [low, high] if operator in ("b", "nb") else [low]}
     config = {"group": SERVICES, "timeInterval": "day"}
@@ -238,7 +238,7 @@ def test_percentages_add_up(groups: list[Dimension], aggregation: str) -> None:
 
 
 @given(fixed_groupings, st.sampled_from(FIXED))
-def test_counts_are_of_distinct_values(groups: list[Dimension], counted: Dimension) -> None:
+def test_counts_are_distinct_values(groups: list[Dimension], counted: Dimension) -> None:
     group = named(*groups)
     rows = records(result_of(group=group, timeInterval="month", aggregation="count", count=named(counted)[0]))
     other = [item for item in named(counted) if item not in group]
@@ -289,7 +289,7 @@ def test_running_sums_end_at_the_sum(groups: list[Dimension], range_: Any) -> No
         ),
     ],
 )
-def test_comparisons_are_what_the_other_range_gives(
+def test_comparison_matches_a_query_of_the_other_range(
     main: Any, compared: Any, first: tuple[int, int, int], last: tuple[int, int, int]
 ) -> None:
     config = {"group": named(FIXED[0]), "timeInterval": "day"}
@@ -299,7 +299,7 @@ def test_comparisons_are_what_the_other_range_gives(
     assert both["rows"] == result_of(**config, timeRange=main)["rows"]
 
 
-def test_comparisons_show_the_series_that_are_shown() -> None:
+def test_comparison_keeps_the_displayed_series() -> None:
     limit = {"metric": COST, "sort": "desc", "value": 2}
     found = result_of(
         group=[{**SERVICES[0], "limit": limit}],
@@ -324,11 +324,11 @@ def test_comparisons_show_the_series_that_are_shown() -> None:
         ({"mode": "current"}, (2026, 11, 24), (2026, 11, 24)),
     ],
 )
-def test_ranges_that_move_with_today(settings: Any, first: tuple[int, int, int], last: tuple[int, int, int]) -> None:
+def test_relative_ranges(settings: Any, first: tuple[int, int, int], last: tuple[int, int, int]) -> None:
     assert result_of(timeRange=settings)["rows"] == result_of(**days(date(*first), date(*last)))["rows"] != []
 
 
-def test_no_pattern_takes_for_ever() -> None:
+def test_patterns_take_bounded_time() -> None:
     endless = {"type": "fixed", "id": "sku_description", "mode": "regexp", "values": [r"^(([^!]+)+)+!$"]}
     assert result_of(filters=[endless])["rows"] == []
     some = {**endless, "values": ["(?i)storage|GP3"]}
@@ -338,13 +338,13 @@ def test_no_pattern_takes_for_ever() -> None:
     }
 
 
-def test_without_anything_it_is_the_daily_cost_of_a_week() -> None:
+def test_default_query_is_the_daily_cost_of_a_week() -> None:
     found = result_of()
     assert [column["name"] for column in found["schema"]] == ["year", "month", "day", "cost", "timestamp"]
     assert [row[:3] for row in found["rows"]] == [["2026", "11", f"{day}"] for day in range(18, 25)]
 
 
-def test_promotional_credits_are_counted_when_asked() -> None:
+def test_promotional_credits_are_included_on_request() -> None:
     config = {"timeInterval": "month", "timeRange": {"mode": "last", "amount": 1, "unit": "month"}}
     without, with_them = (micro(records(result_of(**config, includePromotionalCredits=on))) for on in (False, True))
     october = (date(2026, 10, 1).toordinal(), date(2026, 10, 31).toordinal())
@@ -360,13 +360,13 @@ def test_currencies_are_converted() -> None:
         assert other[4] == item[4], "usage is no money"
 
 
-def test_deprecated_metric_counts_only_alone() -> None:
+def test_deprecated_metric_applies_only_alone() -> None:
     usage, savings = METRICS[1], METRICS[2]
     assert result_of(metric=usage)["schema"][3]["name"] == "usage"
     assert result_of(metric=usage, metrics=[savings])["schema"][3]["name"] == "savings"
 
 
-def test_old_values_for_nothing_are_understood() -> None:
+def test_legacy_null_labels_are_accepted() -> None:
     group = [{"type": "label", "id": "team"}]
     old, new = (
         result_of(group=group, filters=[{**group[0], **more}])["rows"]
@@ -438,7 +438,7 @@ def test_old_values_for_nothing_are_understood() -> None:
         ({"forecastSettings": {"historicalCustomDateRange": year(2020)}}, "forecastSettings.historicalCustomDateRange"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_by_name(config: Any, field: str) -> None:
+def test_invalid_queries_are_rejected_by_field(config: Any, field: str) -> None:
     with pytest.raises(ApiError) as caught:
         result_of(**config)
     assert caught.value.status == 400

@@ -20,7 +20,7 @@ async def create(party: Party, **body: object) -> Any:
     return answer.json
 
 
-async def test_life_of_a_report(party: Party) -> None:
+async def test_report_lifecycle(party: Party) -> None:
     before = await party.get(PATH)
     made = await create(party, name="Mine", description="A test", config=BY_CLOUD)
     assert (made["type"], made["folderId"], made["config"]) == ("custom", "root", BY_CLOUD)
@@ -42,7 +42,7 @@ async def test_life_of_a_report(party: Party) -> None:
     assert await party.get(PATH) == before
 
 
-async def test_every_report_that_is_there_runs(party: Party) -> None:
+async def test_every_seeded_report_runs(party: Party) -> None:
     for report in await party.walk(PATH, "reports", 2):
         found = await party.get(f"{PATH}/{report['id']}")
         assert {name: found[name] for name in report} == report
@@ -50,7 +50,7 @@ async def test_every_report_that_is_there_runs(party: Party) -> None:
         assert found["result"]["rows"] and all(len(row) == len(names) for row in found["result"]["rows"])
 
 
-async def test_another_range_of_time(party: Party) -> None:
+async def test_overrides_the_time_range(party: Party) -> None:
     report = await create(party, name="Days", config={"timeInterval": "day"})
     path = f"{PATH}/{report['id']}"
 
@@ -74,7 +74,7 @@ async def test_another_range_of_time(party: Party) -> None:
         assert await party.refused(400, "GET", path, **query)
 
 
-async def test_forecasts_are_cleared_by_null(party: Party) -> None:
+async def test_null_clears_the_forecast(party: Party) -> None:
     report = await create(party, name="F", config={"timeInterval": "month", "forecastSettings": {}})
     path = f"{PATH}/{report['id']}"
     assert "forecastRows" in (await party.get(path))["result"]
@@ -85,7 +85,7 @@ async def test_forecasts_are_cleared_by_null(party: Party) -> None:
     assert "forecastRows" not in (await party.get(path))["result"]
 
 
-async def test_answers_have_a_spelling_of_their_own(party: Party) -> None:
+async def test_responses_use_their_own_field_spelling(party: Party) -> None:
     times = {"from": "2026-10-01T00:00:00Z", "to": "2026-10-31T23:59:59Z"}
     config = {
         "timeRange": {"mode": "custom", "unit": "month", "amount": 1, "includeCurrent": False},
@@ -97,7 +97,7 @@ async def test_answers_have_a_spelling_of_their_own(party: Party) -> None:
     assert made["config"]["metricFilter"]["operand"] == "single_value"
 
 
-async def test_presets_belong_to_nobody(party: Party) -> None:
+async def test_presets_have_no_owner(party: Party) -> None:
     preset = (await party.get(PATH, filter="type:preset"))["reports"][0]
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
         assert "preset" in await party.refused(403, method, f"{PATH}/{preset['id']}", body)
@@ -128,7 +128,7 @@ async def test_lists_are_filtered(party: Party) -> None:
         ({"name": "x", "misspelt": 1}, "misspelt"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
+async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     before = (await party.get(PATH))["rowCount"]
     assert field in await party.refused(400, "POST", PATH, body)
     assert (await party.get(PATH))["rowCount"] == before

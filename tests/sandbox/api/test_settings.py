@@ -26,7 +26,7 @@ async def made(party: Party, path: str, body: Any) -> Any:
     return answer.json
 
 
-async def test_life_of_a_theme(party: Party, clock: Clock) -> None:
+async def test_theme_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(THEMES)
     theme = await made(party, THEMES, THEME)
     path = f"{THEMES}/{theme['id']}"
@@ -41,7 +41,7 @@ async def test_life_of_a_theme(party: Party, clock: Clock) -> None:
     assert await party.get(THEMES) == before
 
 
-async def test_the_active_theme_is_each_users_own(party: Party) -> None:
+async def test_active_theme_is_per_user(party: Party) -> None:
     theme = await made(party, THEMES, THEME)
     assert await party.get(ACTIVE) == {"themeId": "default"}
     wanted = {"themeId": theme["id"]}
@@ -67,13 +67,13 @@ async def test_the_active_theme_is_each_users_own(party: Party) -> None:
         ({"colors": {"light": ["#fff"], "dark": ["#fff"] * 33}}, "colors.dark"),
     ],
 )
-async def test_what_is_wrong_with_a_theme_is_named(party: Party, body: Any, field: str) -> None:
+async def test_theme_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     assert field in await party.refused(400, "POST", THEMES, {**THEME, **body})
     theme = (await party.get(THEMES))["themes"][0]["id"]
     assert field in await party.refused(400, "PATCH", f"{THEMES}/{theme}", body)
 
 
-async def test_folders_within_folders(party: Party) -> None:
+async def test_nested_folders(party: Party) -> None:
     outer = await made(party, FOLDERS, {"name": "Outer"})
     assert (outer["parentFolderId"], outer["description"]) == ("root", "")
     inner = await made(party, FOLDERS, {"name": "Inner", "parentFolderId": outer["id"], "description": "x"})
@@ -129,7 +129,7 @@ async def test_sharing(party: Party, kind: str) -> None:
     assert "resourceType" in await party.refused(400, "GET", f"/sharing/v1/labels/{resource}")
 
 
-async def test_budgets_know_with_whom_they_are_shared(party: Party) -> None:
+async def test_budgets_list_their_collaborators(party: Party) -> None:
     budget = (await party.get(BUDGETS))["budgets"][0]["id"]
     shared = [{"user": ADMIN.email, "role": "owner"}, {"user": VIEWER.email, "role": "viewer"}]
     await party.send("PUT", f"/sharing/v1/budgets/{budget}", {"permissions": shared, "public": "editor"})

@@ -56,7 +56,7 @@ async def rights(party: Party, kind: str, one: str, who: User) -> list[bool]:
 
 
 @EACH
-async def test_what_somebody_makes_is_theirs_until_it_is_shared(party: Party, kind: str) -> None:
+async def test_object_is_private_until_shared(party: Party, kind: str) -> None:
     item = await create(party, kind)
     assert await rights(party, kind, item, ADMIN) == [True] * 4
     assert await rights(party, kind, item, EMPLOYEE) == [True] * 4
@@ -75,7 +75,7 @@ async def test_what_somebody_makes_is_theirs_until_it_is_shared(party: Party, ki
 
 
 @EACH
-async def test_who_may_not_change_it_may_neither_delete_nor_share_it(party: Party, kind: str) -> None:
+async def test_user_without_edit_rights_cannot_delete_or_share(party: Party, kind: str) -> None:
     item = await create(party, kind)
     path = f"/analytics/v1/{kind}/{item}"
     body = {"permissions": [{"user": COLLEAGUE.email, "role": "owner"}], "public": ""}
@@ -92,20 +92,20 @@ async def test_who_may_not_change_it_may_neither_delete_nor_share_it(party: Part
 
 
 @EACH
-async def test_what_was_always_there_is_seen_by_everybody(party: Party, kind: str) -> None:
+async def test_seeded_objects_are_visible_to_all(party: Party, kind: str) -> None:
     path = f"/analytics/v1/{kind}"
     whole = (await party.get(path))[kind]
     assert whole and (await party.get(path, COLLEAGUE))[kind] == whole == (await party.get(path, VIEWER))[kind]
     assert "not found" in await party.refused(404, "GET", f"{path}/{whole[0]['id']}", who=GLOBEX)
 
 
-async def test_a_report_is_not_run_for_who_has_no_part_in_it(party: Party) -> None:
+async def test_report_requires_access_to_it(party: Party) -> None:
     item = await create(party, "reports")
     for tail in ("", "/config"):
         assert "no viewer" in await party.refused(403, "GET", f"/analytics/v1/reports/{item}{tail}", who=COLLEAGUE)
 
 
-async def test_whoever_cannot_see_what_uses_an_allocation_is_told_whose_it_is(party: Party) -> None:
+async def test_conflict_names_the_owner_of_a_hidden_dependent(party: Party) -> None:
     allocation = await create(party, "allocations")
     await share(party, "allocations", allocation, colleague="editor")
     scope = {"type": "allocation_rule", "id": "allocation_rule", "values": [allocation]}

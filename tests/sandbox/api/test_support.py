@@ -30,7 +30,7 @@ async def create(party: Party, **changes: object) -> Any:
     return answer.json
 
 
-async def test_life_of_a_ticket(party: Party, clock: Clock) -> None:
+async def test_ticket_lifecycle(party: Party, clock: Clock) -> None:
     before = (await party.get(PATH))["tickets"]
     made = await create(party)
     assert (made["status"], made["requester"], made["created"]) == ("new", ADMIN.email, int(clock.now * 1000))
@@ -49,7 +49,7 @@ async def test_life_of_a_ticket(party: Party, clock: Clock) -> None:
     assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)
 
 
-async def test_notes_of_employees_are_theirs(party: Party) -> None:
+async def test_employee_notes_are_private(party: Party) -> None:
     path = f"{PATH}/{(await create(party))['id']}/comments"
     note, answer = [
         (await party.send("POST", path, {"body": text, "private": private}, who=EMPLOYEE)).json
@@ -75,7 +75,7 @@ async def test_tags_have_a_namespace(party: Party) -> None:
         assert "tags" in await party.refused(400, "POST", path, {"tags": tags})
 
 
-async def test_who_may_set_what(party: Party) -> None:
+async def test_settable_fields_by_role(party: Party) -> None:
     path = f"{PATH}/{(await create(party))['id']}"
     agent = {"assignee": "agent@doit.example"}
     for body in ({"status": "open"}, agent, {"status": "solved", **agent}):
@@ -85,12 +85,12 @@ async def test_who_may_set_what(party: Party) -> None:
         assert await party.refused(400, "PATCH", path, body, who=EMPLOYEE)
 
 
-async def test_closed_tickets_take_no_comments(party: Party) -> None:
+async def test_closed_tickets_reject_comments(party: Party) -> None:
     closed = (await party.get(PATH, filter="status:closed"))["tickets"][0]["id"]
     assert "closed" in await party.refused(400, "POST", f"{PATH}/{closed}/comments", {"body": "Hello?"})
 
 
-async def test_lists_are_filtered_and_paged(party: Party) -> None:
+async def test_lists_are_filtered_and_paginated(party: Party) -> None:
     made = [(await create(party, severity=severity))["id"] for severity in ("low", "urgent", "normal", "urgent")]
 
     async def found(**query: object) -> list[int]:
@@ -120,18 +120,18 @@ async def test_lists_are_filtered_and_paged(party: Party) -> None:
         ({"ticket": {**TICKET, "requester": "somebody@acme.example"}}, "requester"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
+async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     assert field in await party.refused(400, "POST", PATH, body)
 
 
-async def test_employees_may_assign_only(party: Party) -> None:
+async def test_only_employees_assign(party: Party) -> None:
     path = f"{PATH}/{(await create(party))['id']}"
     body = {"assignee": EMPLOYEE.email}
     assert (await party.send("PATCH", path, body, who=EMPLOYEE)).json == {"id": int(path.rpartition("/")[2]), **body}
     assert (await party.get(path))["status"] == "new"
 
 
-async def test_a_ticket_has_its_bounds(party: Party) -> None:
+async def test_ticket_fields_are_bounded(party: Party) -> None:
     ticket = (await create(party))["id"]
     record = party.api.tenant(ACME).collection("tickets", analytics_core.tickets)[str(ticket)]
     record["comments"] = record["comments"] * MAX_RECORDS + [{}] * MAX_RECORDS
@@ -142,7 +142,7 @@ async def test_a_ticket_has_its_bounds(party: Party) -> None:
     assert len(record["tags"]) == len(record["comments"]) == MAX_RECORDS
 
 
-async def test_ids_are_numbers(party: Party) -> None:
+async def test_ids_are_numeric(party: Party) -> None:
     assert "ticketId" in await party.refused(400, "GET", f"{PATH}/abc")
     assert "not found" in await party.refused(404, "GET", f"{PATH}/1")
     path = f"{PATH}/{(await create(party))['id']}/comments"

@@ -24,7 +24,7 @@ async def invite(party: Party, email: str = "new@acme.example", **body: object) 
     return answer.json["user"]
 
 
-async def test_life_of_a_user(party: Party) -> None:
+async def test_user_lifecycle(party: Party) -> None:
     before = await party.get(USERS)
     assert {ADMIN.email, VIEWER.email} <= {item["email"] for item in before["users"]}
     roles = {item["id"] for item in (await party.get("/iam/v1/roles"))["roles"]}
@@ -66,12 +66,12 @@ async def test_life_of_a_user(party: Party) -> None:
         ({"phone": "+44"}, "phone"),
     ],
 )
-async def test_what_is_wrong_with_an_invitation_is_named(party: Party, body: Any, field: str) -> None:
+async def test_invitation_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     sent = {"email": "new@acme.example", **body} if body else {}
     assert field in await party.refused(400, "POST", f"{USERS}/invite", sent)
 
 
-async def test_nobody_deletes_themselves(party: Party) -> None:
+async def test_users_cannot_delete_themselves(party: Party) -> None:
     own = (await party.get(USERS, email=ADMIN.email))["users"][0]["id"]
     assert "yourself" in await party.refused(400, "DELETE", f"{USERS}/{own}")
     for body, field in (
@@ -121,7 +121,7 @@ async def change(party: Party, body: Any, status: int = 200, **options: Any) -> 
     return answer.body if status == 200 else answer.json["error"]
 
 
-async def test_the_customer_is_changed_by_merge_patch(party: Party) -> None:
+async def test_customer_is_updated_by_merge_patch(party: Party) -> None:
     before = await party.get(CUSTOMER)
     assert (before["id"], before["primaryDomain"], before["urlSlug"]) == (ACME.id, ACME.domain, "acme")
     body = {"settings": {"currency": "EUR", "mfaRequired": None}, "contact": {"emails": []}, "urlSlug": None}
@@ -147,7 +147,7 @@ async def test_the_customer_is_changed_by_merge_patch(party: Party) -> None:
     assert await party.refused(403, "GET", CUSTOMER, who=VIEWER)
 
 
-async def test_slugs_are_taken_once(party: Party) -> None:
+async def test_slugs_are_unique(party: Party) -> None:
     assert "another" in await change(party, {"urlSlug": "globex"}, 409)
     await change(party, {"urlSlug": "rockets"})
     other = f"/customers/v1/customers/{GLOBEX_CUSTOMER.id}"
@@ -163,6 +163,6 @@ async def test_slugs_are_taken_once(party: Party) -> None:
     assert "former" in await change(party, {"urlSlug": "slug-9"}, 422)
 
 
-async def test_the_account_team(party: Party) -> None:
+async def test_account_team(party: Party) -> None:
     found = (await party.get("/customers/v1/accountTeam", VIEWER))["accountManagers"]
     assert found and all(item["email"].endswith("@doit.example") and item["id"] for item in found)

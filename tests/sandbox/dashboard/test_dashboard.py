@@ -114,7 +114,7 @@ async def ask(http: aiohttp.ClientSession, url: str, path: str = "/whoami") -> i
         return response.status
 
 
-async def test_a_call_appears_with_its_user_and_customer(party: Party) -> None:
+async def test_call_appears_with_its_user_and_customer(party: Party) -> None:
     async with watching(party.url, party.http) as page:
         hello = await page.next("hello")
         assert hello["reset"] and {user["email"] for user in hello["users"]} == {user.email for user in USERS}
@@ -126,7 +126,7 @@ async def test_a_call_appears_with_its_user_and_customer(party: Party) -> None:
     assert (await state(party))["calls"] == [call]
 
 
-async def test_an_employee_acts_for_the_customer_that_the_header_names(party: Party) -> None:
+async def test_employee_acts_for_the_customer_in_the_header(party: Party) -> None:
     headers = {"Authorization": f"Bearer {EMPLOYEE.api_token}", "X-Tenant-Id": GLOBEX.id}
     async with party.http.get(f"{party.url}/whoami", headers=headers) as response:
         assert response.status == 200
@@ -134,7 +134,7 @@ async def test_an_employee_acts_for_the_customer_that_the_header_names(party: Pa
     assert (call["user"], call["customer"]) == (EMPLOYEE.email, GLOBEX.id)
 
 
-async def test_a_sign_in_is_seen_and_none_of_its_secrets(party: Party, clock: Clock) -> None:
+async def test_sign_in_is_shown_without_its_secrets(party: Party, clock: Clock) -> None:
     async with watching(party.url, party.http) as page:
         client = await party.register(client_name="Cost Companion", token_endpoint_auth_method="client_secret_post")
         secret = client["client_secret"]
@@ -205,7 +205,7 @@ class Careless:
         await self.party.get(f"{self.party.url}/whoami?apiKey={word}&clientSecret={back}&State={code}")
 
 
-async def test_tokens_go_when_they_are_revoked_or_end(party: Party, clock: Clock) -> None:
+async def test_tokens_disappear_when_revoked_or_expired(party: Party, clock: Clock) -> None:
     client = (await party.register())["client_id"]
     async with watching(party.url, party.http) as page:
         first, second = await party.login(client), await party.login(client)
@@ -224,7 +224,7 @@ async def test_tokens_go_when_they_are_revoked_or_end(party: Party, clock: Clock
     assert left["kind"] == "refresh"
 
 
-async def test_refusals_say_why_and_failures_are_recorded(party: Party) -> None:
+async def test_rejections_give_a_reason_and_failures_are_recorded(party: Party) -> None:
     await party.token(grant_type="authorization_code", client_id="nobody", code="x", code_verifier="y")
     await party.get(f"{party.url}/broken")
     await party.get(f"{party.url}/whoami")
@@ -233,7 +233,7 @@ async def test_refusals_say_why_and_failures_are_recorded(party: Party) -> None:
     assert (failed["status"], stranger["status"], stranger["user"], stranger["token"]) == (500, 401, "", "")
 
 
-async def test_an_answer_that_is_cut_off_has_no_status(clock: Clock, http: aiohttp.ClientSession) -> None:
+async def test_truncated_response_has_no_status(clock: Clock, http: aiohttp.ClientSession) -> None:
     api = Api(clock=clock)
     async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
         party = Party(made, http)
@@ -248,14 +248,14 @@ async def test_an_answer_that_is_cut_off_has_no_status(clock: Clock, http: aioht
     assert (refused["target"], refused["status"]) == ("/analytics/v1/budgets?maxResults=1&pageToken=…", 400)
 
 
-async def test_neither_the_page_nor_the_controls_are_calls(party: Party) -> None:
+async def test_page_and_control_requests_are_not_recorded(party: Party) -> None:
     async with watching(party.url, party.http):
         for path in ("/", "/world", "/world/state", "/sandbox/calls"):
             await party.get(party.url + path)
         assert (await state(party))["calls"] == []
 
 
-async def test_history_is_bounded_and_resumed_by_the_last_event(http: aiohttp.ClientSession) -> None:
+async def test_history_is_bounded_and_resumes_after_the_last_event(http: aiohttp.ClientSession) -> None:
     async with served(history=3) as url:
         async with watching(url, http) as page:
             await page.next("hello")
@@ -284,7 +284,7 @@ async def test_history_is_bounded_and_resumed_by_the_last_event(http: aiohttp.Cl
             assert reset and len(targets) <= 3
 
 
-async def test_a_page_that_paused_resumes_by_its_address(party: Party) -> None:
+async def test_paused_page_resumes_from_its_url(party: Party) -> None:
     async with watching(party.url, party.http) as page:
         await whoami(party, ADMIN.api_token)
         while (found := await page.event()) and found[0] != "call":
@@ -297,7 +297,7 @@ async def test_a_page_that_paused_resumes_by_its_address(party: Party) -> None:
         assert (await later.next("call"))["target"] == "/nothing"
 
 
-async def test_watchers_are_bounded_and_those_who_left_make_room(http: aiohttp.ClientSession) -> None:
+async def test_watchers_are_bounded_and_departed_ones_are_replaced(http: aiohttp.ClientSession) -> None:
     async with served(watchers=2) as url:
         async with watching(url, http) as first, watching(url, http):
             async with http.get(f"{url}/world/events") as response:
@@ -318,7 +318,7 @@ async def until_accepted(http: aiohttp.ClientSession, url: str) -> None:
                 return
 
 
-async def test_who_does_not_read_is_dropped_and_the_others_miss_nothing(http: aiohttp.ClientSession) -> None:
+async def test_stalled_watcher_is_dropped_without_affecting_others(http: aiohttp.ClientSession) -> None:
     async with served(watchers=2, queue=8) as url:
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -342,7 +342,7 @@ async def test_who_does_not_read_is_dropped_and_the_others_miss_nothing(http: ai
                 assert status == 200 and number > 8
 
 
-async def test_a_queue_that_is_full_ends_one_watcher_alone() -> None:
+async def test_full_queue_ends_only_its_watcher() -> None:
     stream, cut = EventStream(queue=2), list[str]()
     slow = stream.subscribe(lambda: cut.append("slow"), lambda: False)
     other = stream.subscribe(lambda: cut.append("other"), lambda: False)
@@ -357,7 +357,7 @@ async def test_a_queue_that_is_full_ends_one_watcher_alone() -> None:
     assert cut == ["slow"] and stream.subscribe(lambda: None, lambda: False) is None
 
 
-async def test_the_end_of_the_world_ends_the_stream(http: aiohttp.ClientSession) -> None:
+async def test_shutdown_ends_the_stream(http: aiohttp.ClientSession) -> None:
     # The server would wait for its handlers ten times as long as this test.
     async with served() as url:
         response = await http.get(f"{url}/world/events")
@@ -377,7 +377,7 @@ async def test_the_end_of_the_world_ends_the_stream(http: aiohttp.ClientSession)
     ],
 )
 @pytest.mark.parametrize("path", ["/world/state", "/world/events"])
-async def test_nobody_else_looks_in(party: Party, path: str, headers: dict[str, str], status: int) -> None:
+async def test_cross_site_access_is_rejected(party: Party, path: str, headers: dict[str, str], status: int) -> None:
     async with party.http.get(party.url + path, headers=headers) as response:
         assert response.status == status
         assert not [name for name in response.headers if name.lower().startswith("access-control")]
@@ -387,13 +387,13 @@ async def test_nobody_else_looks_in(party: Party, path: str, headers: dict[str, 
 
 
 @pytest.mark.parametrize("path", ["/", "/world", "/world/state", "/world/events"])
-async def test_the_paths_are_only_read(party: Party, path: str) -> None:
+async def test_endpoints_are_read_only(party: Party, path: str) -> None:
     async with party.http.post(party.url + path, headers={"Origin": "https://evil.example"}) as response:
         assert (response.status, response.headers["Allow"]) == (405, "GET")
         assert "Access-Control-Allow-Origin" not in response.headers
 
 
-async def test_the_page_is_one_document_with_a_strict_policy(party: Party) -> None:
+async def test_page_is_one_document_with_a_strict_policy(party: Party) -> None:
     pages = []
     for path in ("/", "/world"):
         async with party.http.get(party.url + path, headers={"Sec-Fetch-Site": "cross-site"}) as response:
@@ -427,15 +427,15 @@ async def test_the_page_is_one_document_with_a_strict_policy(party: Party) -> No
         ("/x/eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.?" + "sandbox-api-token-x", "/x/…?…=…"),
     ],
 )
-def test_addresses_are_shown_without_secrets(raw: str, shown: str) -> None:
+def test_urls_are_shown_without_secrets(raw: str, shown: str) -> None:
     assert redact_target(raw, {"id": "App"}) == shown
 
 
-def test_addresses_are_short() -> None:
+def test_urls_are_shortened() -> None:
     assert len(redact_target("/x" + "/y" * 5000 + "?" + "&a=b" * 5000, {})) == 300
 
 
-def test_the_book_of_tokens_is_bounded(clock: Clock) -> None:
+def test_token_record_is_bounded(clock: Clock) -> None:
     identity = IdentityProvider("http://127.0.0.1:1", BASE, SECRET, clock=clock)
     book = TokenTracker(identity, clock, limit=3)
     for number in range(5):

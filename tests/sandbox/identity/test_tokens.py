@@ -21,7 +21,7 @@ async def public(party: Party) -> str:
     return identifier
 
 
-async def test_a_code_becomes_tokens_as_the_server_expects_them(party: Party, clock: Clock) -> None:
+async def test_code_is_exchanged_for_valid_tokens(party: Party, clock: Clock) -> None:
     client = await public(party)
     answer = await party.redeem(client, await party.code(client))
     assert answer.headers["Cache-Control"] == "no-store" and answer.content_type == "application/json"
@@ -56,9 +56,7 @@ async def test_a_code_becomes_tokens_as_the_server_expects_them(party: Party, cl
         ({"grant_type": ""}, "invalid_request"),
     ],
 )
-async def test_wrong_redemptions_fail_and_leave_the_code_usable(
-    party: Party, changes: dict[str, str], error: str
-) -> None:
+async def test_failed_redemption_leaves_the_code_usable(party: Party, changes: dict[str, str], error: str) -> None:
     client = await public(party)
     code = await party.code(client)
     form = {"code": code, **changes}
@@ -66,14 +64,14 @@ async def test_wrong_redemptions_fail_and_leave_the_code_usable(
     assert (await party.redeem(client, code)).status == 200
 
 
-async def test_a_code_is_for_its_client(party: Party) -> None:
+async def test_code_is_bound_to_its_client(party: Party) -> None:
     item, other = await public(party), await public(party)
     code = await party.code(item)
     assert await error_of(await party.redeem(other, code)) == (400, "invalid_grant")
     assert (await party.redeem(item, code)).status == 200
 
 
-async def test_a_code_used_twice_ends_everything_that_came_of_it(party: Party) -> None:
+async def test_reused_code_revokes_its_tokens(party: Party) -> None:
     client = await public(party)
     code = await party.code(client)
     first = await (await party.redeem(client, code)).json()
@@ -81,7 +79,7 @@ async def test_a_code_used_twice_ends_everything_that_came_of_it(party: Party) -
     assert await error_of(await party.refresh(client, first["refresh_token"])) == (400, "invalid_grant")
 
 
-async def test_a_code_lives_long_enough_for_slow_clients_and_no_longer(party: Party, clock: Clock) -> None:
+async def test_code_expires_after_slow_clients_had_time(party: Party, clock: Clock) -> None:
     client = await public(party)
     code, late = await party.code(client), await party.code(client)
     clock.advance(119)
@@ -101,7 +99,7 @@ async def test_a_code_lives_long_enough_for_slow_clients_and_no_longer(party: Pa
         (f"{BASE}/mcp/readonly", f"{BASE}/mcp/readonly", f"{BASE}/mcp/readonly"),
     ],
 )
-async def test_the_resource_becomes_the_audience(
+async def test_resource_becomes_the_audience(
     party: Party, authorized: str | None, redeemed: str, audience: str
 ) -> None:
     client = await public(party)
@@ -120,14 +118,14 @@ async def test_the_resource_becomes_the_audience(
         ("mcp:tools openid profile", "mcp:tools"),
     ],
 )
-async def test_scopes_are_narrowed_to_what_is_known(party: Party, asked: str, granted: str) -> None:
+async def test_scopes_are_narrowed_to_known_ones(party: Party, asked: str, granted: str) -> None:
     client = await public(party)
     body = await party.login(client, scope=asked)
     assert body["scope"] == claims(body)["scope"] == granted
     assert ("refresh_token" in body) == ("offline_access" in granted)
 
 
-async def test_refreshing_rotates_both_tokens_in_one_flow(party: Party, clock: Clock) -> None:
+async def test_refresh_rotates_both_tokens(party: Party, clock: Clock) -> None:
     client = await public(party)
     first = await party.login(client)
     clock.advance(100)
@@ -140,7 +138,7 @@ async def test_refreshing_rotates_both_tokens_in_one_flow(party: Party, clock: C
     assert (two["sub"], two["aud"], two["scope"]) == (item["sub"], item["aud"], item["scope"])
 
 
-async def test_a_retry_within_a_minute_gets_the_same_answer(party: Party, clock: Clock) -> None:
+async def test_refresh_retry_within_a_minute_gets_the_same_tokens(party: Party, clock: Clock) -> None:
     client = await public(party)
     old = (await party.login(client))["refresh_token"]
     first = await (await party.refresh(client, old, resource=f"{BASE}/mcp")).json()
@@ -152,7 +150,7 @@ async def test_a_retry_within_a_minute_gets_the_same_answer(party: Party, clock:
 
 
 @pytest.mark.parametrize("wish", [{"scope": "mcp:tools"}, {"resource": f"{BASE}/mcp"}])
-async def test_a_retry_with_other_wishes_is_no_retry(party: Party, wish: dict[str, str]) -> None:
+async def test_refresh_retry_with_other_parameters_is_reuse(party: Party, wish: dict[str, str]) -> None:
     client = await public(party)
     old = (await party.login(client))["refresh_token"]
     first = await (await party.refresh(client, old)).json()
@@ -160,7 +158,7 @@ async def test_a_retry_with_other_wishes_is_no_retry(party: Party, wish: dict[st
     assert (await party.refresh(client, first["refresh_token"])).status == 200
 
 
-async def test_late_reuse_ends_the_flow(party: Party, clock: Clock) -> None:
+async def test_late_refresh_token_reuse_revokes_the_flow(party: Party, clock: Clock) -> None:
     client = await public(party)
     old = (await party.login(client))["refresh_token"]
     new = (await (await party.refresh(client, old)).json())["refresh_token"]
@@ -169,7 +167,7 @@ async def test_late_reuse_ends_the_flow(party: Party, clock: Clock) -> None:
     assert await error_of(await party.refresh(client, new)) == (400, "invalid_grant")
 
 
-async def test_one_flow_ends_without_the_others(party: Party, clock: Clock) -> None:
+async def test_flows_end_independently(party: Party, clock: Clock) -> None:
     client = await public(party)
     old, other = [(await party.login(client))["refresh_token"] for _ in range(2)]
     await party.refresh(client, old)
@@ -178,7 +176,7 @@ async def test_one_flow_ends_without_the_others(party: Party, clock: Clock) -> N
     assert (await party.refresh(client, other)).status == 200
 
 
-async def test_a_refresh_token_is_for_its_client_and_its_time(party: Party, clock: Clock) -> None:
+async def test_refresh_token_is_bound_to_client_and_lifetime(party: Party, clock: Clock) -> None:
     client, stranger = await public(party), await public(party)
     token = (await party.login(client))["refresh_token"]
     assert await error_of(await party.refresh(stranger, token)) == (400, "invalid_grant")
@@ -190,7 +188,7 @@ async def test_a_refresh_token_is_for_its_client_and_its_time(party: Party, cloc
     assert await error_of(await party.refresh(client, token)) == (400, "invalid_grant")
 
 
-async def test_a_refresh_narrows_but_never_widens(party: Party) -> None:
+async def test_refresh_narrows_but_never_widens_scopes(party: Party) -> None:
     client = await public(party)
     token = (await party.login(client, scope="mcp:tools offline_access"))["refresh_token"]
     for scope in ("mcp:resources", "mcp:tools mcp:resources", "unknown"):
@@ -219,14 +217,14 @@ async def test_revoking_a_refresh_token_ends_its_flow(party: Party, hint: str) -
     assert await error_of(await party.refresh(client, body["refresh_token"])) == (400, "invalid_grant")
 
 
-async def test_revoking_an_access_token_leaves_the_flow(party: Party) -> None:
+async def test_revoking_an_access_token_keeps_the_flow(party: Party) -> None:
     client = await public(party)
     body = await party.login(client)
     assert await revoked(party, client, body["access_token"]) == 200
     assert (await party.refresh(client, body["refresh_token"])).status == 200
 
 
-async def test_revoking_what_nobody_knows_is_fine(party: Party) -> None:
+async def test_revoking_an_unknown_token_succeeds(party: Party) -> None:
     client = await public(party)
     for token in ("unknown", "a.b.c", "x" * 20_000, "W1tbW1tb" * 2_000 + ".e30.x"):
         assert await revoked(party, client, token) == 200
@@ -235,7 +233,7 @@ async def test_revoking_what_nobody_knows_is_fine(party: Party) -> None:
     assert await error_of(await party.post("/api/auth/revoke", {"token": "x"})) == (401, "invalid_client")
 
 
-async def test_nobody_revokes_the_tokens_of_others(party: Party) -> None:
+async def test_clients_cannot_revoke_tokens_of_others(party: Party) -> None:
     client, stranger = await public(party), await public(party)
     body = await party.login(client)
     for token in (body["refresh_token"], body["access_token"]):
@@ -243,7 +241,7 @@ async def test_nobody_revokes_the_tokens_of_others(party: Party) -> None:
     assert (await party.refresh(client, body["refresh_token"])).status == 200
 
 
-async def test_the_token_endpoint_reads_forms_only(party: Party) -> None:
+async def test_token_endpoint_accepts_only_forms(party: Party) -> None:
     url = f"{party.url}/api/auth/token"
     async with party.http.post(url, json={"grant_type": "refresh_token"}) as answer:
         assert await error_of(answer) == (400, "invalid_request")
@@ -260,7 +258,7 @@ async def test_the_token_endpoint_reads_forms_only(party: Party) -> None:
             assert await error_of(answer) == expected, body[:80]
 
 
-async def test_refusals_do_not_repeat_what_was_sent(party: Party) -> None:
+async def test_errors_do_not_echo_the_request(party: Party) -> None:
     name = "%22%0d%0aSet-Cookie:<script>"
     url = f"{party.ask(await public(party))}&{name}=1&{name}=2"
     heard = party.heard(await party.get(url), CALLBACK)

@@ -21,7 +21,7 @@ LIMIT = 3
         max_size=60,
     )
 )
-def test_what_is_known_is_what_was_put_last_and_is_still_alive(steps: list[tuple[str, str, int]]) -> None:
+def test_store_matches_a_simple_model(steps: list[tuple[str, str, int]]) -> None:
     clock = Clock()
     kept: TtlStore[int] = TtlStore(LIMIT, clock)
     # A simple model: key, expiry and value, oldest first.
@@ -43,7 +43,7 @@ def test_what_is_known_is_what_was_put_last_and_is_still_alive(steps: list[tuple
         assert {name: kept.get(name) for name in "abcdef"} == {name: known.get(name) for name in "abcdef"}
 
 
-def test_the_dead_make_room_before_the_living() -> None:
+def test_expired_entries_are_evicted_first() -> None:
     clock = Clock()
     kept: TtlStore[str] = TtlStore(2, clock)
     kept.put("long", "long", 100)
@@ -53,11 +53,11 @@ def test_the_dead_make_room_before_the_living() -> None:
     assert (kept.get("long"), kept.get("short"), kept.get("new")) == ("long", None, "new")
 
 
-def test_secrets_of_any_shape_have_a_digest() -> None:
+def test_any_secret_has_a_digest() -> None:
     assert len({hash_secret(text) for text in ("", "a", "\udcff", "\u00fc")}) == 4
 
 
-def test_a_code_that_nobody_knows_cannot_be_spent() -> None:
+def test_unknown_code_cannot_be_redeemed() -> None:
     ended: list[str] = []
     AuthorizationCodes(Clock(), ended.append).mark_used("unknown", "flow")
     assert ended == []

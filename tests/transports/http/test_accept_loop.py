@@ -51,7 +51,7 @@ async def made(tmp_path: Path) -> AsyncIterator[Program]:
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize(("reason", "room"), [("descriptors", 3), ("connections", 200)])
-async def test_n24_without_descriptors_accepting_pauses(made: Program, reason: str, room: int) -> None:
+async def test_n24_accepting_pauses_without_descriptors(made: Program, reason: str, room: int) -> None:
     """A reserve of descriptors is kept for the server's own files; if they are used up elsewhere, accept(2) fails."""
     host, port = made.base.removeprefix("http://").split(":")
     # A quarter of a small limit is reserved.
@@ -78,7 +78,7 @@ async def test_n24_without_descriptors_accepting_pauses(made: Program, reason: s
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_waiting_for_descriptors_takes_no_cpu(made: Program) -> None:
+async def test_n24_waiting_for_descriptors_uses_no_cpu(made: Program) -> None:
     """The listening socket stays readable, which must not make the event loop spin."""
     host, port = made.base.removeprefix("http://").split(":")
     limit(made, made.descriptors + 2)
@@ -93,7 +93,7 @@ async def test_n24_waiting_for_descriptors_takes_no_cpu(made: Program) -> None:
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_client_that_left_before_it_was_accepted() -> None:
+async def test_n24_client_that_left_before_accept() -> None:
     async with serving() as site:
         host, port = site.base.removeprefix("http://").split(":")
         for _ in range(20):
@@ -124,7 +124,7 @@ class Refusing:
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
+async def test_n24_descriptor_of_a_departed_client_is_closed() -> None:
     edge = ConnectionLimits(Metrics({}, {}, {}), 75.0)
     runner, bound = LimitedAppRunner(web.Application(), edge), bind("127.0.0.1", 0)
     await runner.setup()
@@ -140,7 +140,7 @@ async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_server_that_stops_leaves_no_descriptor() -> None:
+async def test_n24_stopped_server_leaks_no_descriptor() -> None:
     async with serving() as site:
         async with wired(site):
             assert (await site.send("GET", "/healthz", {})).status == 200
@@ -156,7 +156,7 @@ LIMITED = ("sh", "-c", 'ulimit -Sn "$1" && ulimit -Hn "$2" && shift 2 && exec "$
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("hard", [128, 4096])
-async def test_n24_calls_do_not_lack_descriptors_for_the_api(hard: int, tmp_path: Path) -> None:
+async def test_n24_calls_have_descriptors_left_for_the_api(hard: int, tmp_path: Path) -> None:
     """More clients than the soft limit, each with a call that needs a second descriptor, are all served eventually,
     and the circuit stays closed."""
     ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_budgets", "arguments": {}}}

@@ -121,7 +121,7 @@ def requests() -> Iterator[Written]:
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_the_line_names_the_user_of_an_access_token(audit: Written, requests: Written) -> None:
+async def test_n20_line_names_the_user_of_an_access_token(audit: Written, requests: Written) -> None:
     async with place() as (site, api):
         answer = await site.call("update_label", {"id": "l1", "name": "Another"})
         (line,) = audit.lines()
@@ -157,7 +157,7 @@ async def test_n20_the_line_names_the_user_of_an_access_token(audit: Written, re
         ({"sub": "u-1", "email": "a@b\n"}, None),
     ],
 )
-async def test_n20_the_address_is_what_the_token_says(audit: Written, claims: Json, email: str | None) -> None:
+async def test_n20_email_address_comes_from_the_token(audit: Written, claims: Json, email: str | None) -> None:
     async with place() as (site, api):
         bearer = f"Bearer {site.token(ADMIN, **claims)}"
         await site.call("create_label", LABEL, headers={"Authorization": bearer})
@@ -166,7 +166,7 @@ async def test_n20_the_address_is_what_the_token_says(audit: Written, claims: Js
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_two_api_tokens_of_one_user_are_told_apart(audit: Written) -> None:
+async def test_n20_two_api_tokens_of_one_user_are_distinguished(audit: Written) -> None:
     """The audit log distinguishes them by a short digest, with the customer that the DoiT API returns for the token."""
     async with place() as (site, api):
         for user in (ADMIN, VIEWER, ADMIN):
@@ -181,7 +181,7 @@ async def test_n20_two_api_tokens_of_one_user_are_told_apart(audit: Written) -> 
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_what_was_created_is_named(audit: Written) -> None:
+async def test_n20_created_object_is_named(audit: Written) -> None:
     async with place() as (site, api):
         await site.call("create_label", LABEL)
         api.behavior = status(422)
@@ -191,7 +191,7 @@ async def test_n20_what_was_created_is_named(audit: Written) -> None:
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_a_call_through_another_tool_is_its_own(audit: Written) -> None:
+async def test_n20_call_through_another_tool_is_logged_as_the_operation(audit: Written) -> None:
     async with place() as (site, api):
         await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})
         await site.call("call_operation", {"name": "get_label", "arguments": {"id": "l1"}})
@@ -214,7 +214,7 @@ async def test_n20_a_call_through_another_tool_is_its_own(audit: Written) -> Non
         (broken, "unknown"),
     ],
 )
-async def test_n20_the_outcome_is_what_the_api_made_of_it(audit: Written, behavior: Behavior, outcome: str) -> None:
+async def test_n20_outcome_follows_the_api_response(audit: Written, behavior: Behavior, outcome: str) -> None:
     async with place() as (site, api):
         api.behavior = behavior
         await site.call("update_label", {"id": "l1", "name": "n"})
@@ -249,7 +249,7 @@ class Invites(Api):
         (0, {"dryRun": True}, "dry_run"),
     ],
 )
-async def test_n20_retries_are_one_write_and_a_trial_is_none(
+async def test_n20_retries_are_one_write_and_dry_runs_are_not_logged(
     audit: Written, busy: int, more: Json, outcome: str
 ) -> None:
     api = Invites()
@@ -261,7 +261,7 @@ async def test_n20_retries_are_one_write_and_a_trial_is_none(
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_a_repeat_is_no_write(audit: Written) -> None:
+async def test_n20_repeated_write_is_not_logged(audit: Written) -> None:
     async with place() as (site, api):
         for _ in range(2):
             await site.call("create_label", LABEL)
@@ -275,7 +275,7 @@ async def test_n20_a_repeat_is_no_write(audit: Written) -> None:
 
 @pytest.mark.requirement("N20")
 @pytest.mark.parametrize("action, outcome", [("accept", "done"), ("decline", "declined"), ("cancel", "declined")])
-async def test_n20_the_user_declined(audit: Written, action: str, outcome: str) -> None:
+async def test_n20_declined_write(audit: Written, action: str, outcome: str) -> None:
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
@@ -289,7 +289,7 @@ async def test_n20_the_user_declined(audit: Written, action: str, outcome: str) 
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_a_round_that_asks_has_no_line(audit: Written) -> None:
+async def test_n20_elicitation_round_has_no_line(audit: Written) -> None:
     async with place() as (site, api):
         params: Json = {"name": "delete_label", "arguments": {"id": "l1"}}
         asked = await site.modern("tools/call", params, clientCapabilities=ASKED)
@@ -312,7 +312,7 @@ async def test_n20_a_round_that_asks_has_no_line(audit: Written) -> None:
         {"id": ["l"] * 1000},
     ],
 )
-async def test_n20_what_was_not_understood_was_not_sent(audit: Written, arguments: Json) -> None:
+async def test_n20_unparsed_request_was_not_sent(audit: Written, arguments: Json) -> None:
     async with place() as (site, api):
         await site.call("delete_label", arguments)
         await site.call("call_operation", {"name": "delete_label", "arguments": arguments})
@@ -322,7 +322,7 @@ async def test_n20_what_was_not_understood_was_not_sent(audit: Written, argument
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_canceled_after_it_was_sent(audit: Written) -> None:
+async def test_n20_canceled_after_sending(audit: Written) -> None:
     async with place() as (site, api):
         hold = asyncio.Event()
 
@@ -342,7 +342,7 @@ async def test_n20_canceled_after_it_was_sent(audit: Written) -> None:
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_canceled_before_it_was_sent(audit: Written) -> None:
+async def test_n20_canceled_before_sending(audit: Written) -> None:
     """The call is canceled while the user reads the question."""
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
@@ -359,7 +359,7 @@ async def test_n20_canceled_before_it_was_sent(audit: Written) -> None:
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_each_call_of_a_batch_has_its_line_and_its_customer(audit: Written) -> None:
+async def test_n20_each_call_of_a_batch_has_its_line_and_customer(audit: Written) -> None:
     async with place() as (site, api):
         session = await site.initialize("2025-03-26", user=EMPLOYEE)
         calls = [
@@ -395,7 +395,7 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_its_customer(audit: Wri
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_an_employee_writes_for_the_customer_chosen_in_the_session(audit: Written) -> None:
+async def test_n20_employee_writes_for_the_customer_of_the_session(audit: Written) -> None:
     async with place() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         chosen = await session.call("change_customer", {"customerContext": STRANGER.customer})
@@ -407,7 +407,7 @@ async def test_n20_an_employee_writes_for_the_customer_chosen_in_the_session(aud
 
 @pytest.mark.requirement("N20")
 @pytest.mark.parametrize("canceled", [False, True])
-async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bool) -> None:
+async def test_n20_task_has_a_line_when_it_ends(audit: Written, canceled: bool) -> None:
     hold = asyncio.Event()
 
     async def run(call: Call, arguments: Json) -> Json:
@@ -456,9 +456,7 @@ async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bo
         ),
     ],
 )
-async def test_n20_what_is_inside_of_an_argument_is_named(
-    audit: Written, tool: str, arguments: Json, objects: Json
-) -> None:
+async def test_n20_nested_argument_is_named(audit: Written, tool: str, arguments: Json, objects: Json) -> None:
     async with place() as (site, api):
         await site.call(tool, arguments)
     assert [line["objects"] for line in audit.lines()] == [objects]
@@ -474,7 +472,7 @@ async def test_n20_invalid_arguments_make_no_long_line(audit: Written) -> None:
 
 @pytest.mark.requirement("N20")
 @pytest.mark.parametrize("customer, outcome", [(STRANGER.customer, "done"), ("nobody", "refused")])
-async def test_n20_a_change_of_the_customer_names_it(audit: Written, customer: str, outcome: str) -> None:
+async def test_n20_customer_change_names_the_customer(audit: Written, customer: str, outcome: str) -> None:
     async with serving(make=catalog_factory(), api=Sandbox()) as site:
         await site.call("change_customer", {"customerContext": customer}, user=EMPLOYEE)
     (line,) = audit.lines()

@@ -21,7 +21,7 @@ LARGEST = 64 << 10
 
 
 @pytest.mark.requirement("N1")
-def test_n1_what_was_received_is_given_back() -> None:
+def test_n1_received_bytes_are_released() -> None:
     bodies = BodyMemory(10)
     with bodies.share("ann") as ann, bodies.share("ann") as second:
         ann.add(10 * BODIES_PER_OWNER - 1)
@@ -38,7 +38,7 @@ def test_n1_what_was_received_is_given_back() -> None:
 
 
 @pytest.mark.requirement("N1")
-def test_n1_all_together_have_a_limit() -> None:
+def test_n1_total_is_limited() -> None:
     bodies = BodyMemory(10)
     with ExitStack() as stack:
         for number in range(BODIES_TOTAL // BODIES_PER_OWNER):
@@ -97,7 +97,7 @@ async def test_n1_bodies_in_progress_are_bounded(
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_a_client_that_leaves_gives_back_its_bytes() -> None:
+async def test_n1_departing_client_releases_its_bytes() -> None:
     async with serving(max_body=LARGEST) as site:
         async with wired(site) as wire:
             await begin(site, wire, LARGEST, site.headers())
@@ -106,7 +106,7 @@ async def test_n1_a_client_that_leaves_gives_back_its_bytes() -> None:
 
 
 @pytest.mark.requirement("H5", "N1")
-async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
+async def test_n1_unauthenticated_bodies_are_not_buffered() -> None:
     """The token is checked first, so such a body is never received."""
     async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
         for _ in range(BODIES_TOTAL):
@@ -118,7 +118,7 @@ async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
 
 @pytest.mark.requirement("N1")
 @pytest.mark.parametrize("era", ["modern", "handshake"])
-async def test_n1_a_body_is_counted_until_its_request_is_done(era: str) -> None:
+async def test_n1_body_counts_until_its_request_ends(era: str) -> None:
     """A request that continues without its connection keeps its arguments in memory."""
     async with serving(max_body=4 * LARGEST) as site:
         params = {"name": "wait", "more": "x" * 2 * LARGEST}

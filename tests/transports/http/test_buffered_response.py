@@ -34,7 +34,7 @@ async def answer(wire: Wire) -> tuple[str, dict[str, str], bytes]:
     return status, headers, await wire.reader.readexactly(int(headers["Content-Length"]))
 
 
-async def test_both_ways_say_the_same(site: Site) -> None:
+async def test_buffered_and_aiohttp_responses_agree(site: Site) -> None:
     """A request with an Origin is sent by aiohttp; apart from the CORS headers both responses are equal."""
     async with wired(site) as wire:
         wire.writer.write(ping(site, X_MCP_Trace_Id="one") + ping(site, X_MCP_Trace_Id="one", Origin=PAGE))
@@ -51,7 +51,7 @@ async def test_both_ways_say_the_same(site: Site) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-async def test_a_client_that_wants_no_more_is_left(site: Site, version: str) -> None:
+async def test_connection_close_is_honored(site: Site, version: str) -> None:
     async with wired(site) as wire:
         close = {"Connection": "close"} if version == "1.1" else {}
         wire.writer.write(ping(site, **close).replace(b"HTTP/1.1", f"HTTP/{version}".encode(), 1))
@@ -61,7 +61,7 @@ async def test_a_client_that_wants_no_more_is_left(site: Site, version: str) -> 
         assert await wire.rest() == b""
 
 
-async def test_refusals_and_long_answers_are_whole_as_well(site: Site) -> None:
+async def test_rejections_and_long_responses_are_buffered(site: Site) -> None:
     async with wired(site) as wire:
         wire.writer.write(raw_post(site, site.headers(), b"{"))
         status, _, body = await answer(wire)

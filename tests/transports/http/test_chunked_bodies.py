@@ -38,7 +38,7 @@ async def send(wire: Wire, data: bytes) -> None:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_tiny_chunks_are_refused_before_all_of_them_are_parsed() -> None:
+async def test_n1_tiny_chunks_are_rejected_before_all_are_parsed() -> None:
     async with serving() as site, wired(site) as wire:
         data = head(site, site.headers(ADMIN)) + chunks(b" " * 600_000, 1)
         heart = Heartbeat(time.thread_time)
@@ -54,7 +54,7 @@ async def test_n1_tiny_chunks_are_refused_before_all_of_them_are_parsed() -> Non
 
 @pytest.mark.requirement("N1")
 @pytest.mark.parametrize("size", [1, 16, 1000])
-async def test_n1_a_body_in_chunks_is_read_in_turns(size: int) -> None:
+async def test_n1_chunked_body_yields_to_the_event_loop(size: int) -> None:
     """Chunks of one byte are accepted in a small body, and of 16 bytes in the largest. Other requests are served
     between the pieces."""
     body = PING % (b"x" * (50_000 if size == 1 else 3_900_000))
@@ -71,7 +71,7 @@ async def test_n1_a_body_in_chunks_is_read_in_turns(size: int) -> None:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_n1_unauthenticated_chunks_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The response is 401, and the connection is closed."""
     parsed = 0
     feed = HeadParser._feed_in_pieces
@@ -96,5 +96,5 @@ async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.Monk
 
 
 @pytest.mark.requirement("N1")
-def test_n1_the_slack_is_more_than_what_waits_while_the_parser_pauses() -> None:
+def test_n1_slack_exceeds_what_waits_while_the_parser_pauses() -> None:
     assert 2 * asyncio.selector_events._SelectorSocketTransport.max_size <= MAX_CHUNK_FRAMING_BYTES

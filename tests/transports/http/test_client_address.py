@@ -49,12 +49,12 @@ INNER = ("10.0.0.0/8", "fd00::/8")
         ("", [], INNER, ""),
     ],
 )
-def test_addresses(remote: str | None, forwarded: list[str], trusted: tuple[str, ...], address: str) -> None:
+def test_client_addresses(remote: str | None, forwarded: list[str], trusted: tuple[str, ...], address: str) -> None:
     assert client_address(remote, forwarded, trusted) == address
 
 
 @given(st.one_of(st.none(), st.text()), st.lists(st.text(max_size=60), max_size=30))
-def test_anything_can_be_sent(remote: str | None, forwarded: list[str]) -> None:
+def test_any_forwarded_header_gives_an_address(remote: str | None, forwarded: list[str]) -> None:
     assert isinstance(client_address(remote, forwarded, INNER), str)
 
 
@@ -74,7 +74,7 @@ async def wrong(site: Site, number: int, address: str) -> int:
 
 
 @pytest.mark.requirement("N21")
-async def test_n21_one_mapped_address_does_not_lock_out_another() -> None:
+async def test_n21_mapped_addresses_do_not_lock_out_each_other() -> None:
     async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
         told = [await wrong(site, number, "::ffff:8.8.8.8") for number in range(140)]
         assert told[-1] == 429 and await wrong(site, 0, "8.8.8.8:5000") == 429
@@ -82,7 +82,7 @@ async def test_n21_one_mapped_address_does_not_lock_out_another() -> None:
 
 
 @pytest.mark.requirement("P4")
-async def test_one_who_guesses_does_not_lock_out_others() -> None:
+async def test_guessing_client_does_not_lock_out_others() -> None:
     async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
         told = [await wrong(site, number, "8.8.8.8") for number in range(140)]
         assert told[0] == 401 and told[-1] == 429 and told.count(401) < 140

@@ -125,7 +125,7 @@ def said(answer: Answer) -> str:
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)
-async def test_each_kind_on_the_newest_revision(asker: Site, kind: str) -> None:
+async def test_each_kind_of_request_stateless(asker: Site, kind: str) -> None:
     """A client that declared the capability is asked and answers by its retry; one that declared all others gets an
     error."""
     declared = {"clientCapabilities": NEEDED[kind]}
@@ -145,7 +145,7 @@ async def test_each_kind_on_the_newest_revision(asker: Site, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", QUESTIONS)
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
-async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> None:
+async def test_each_kind_of_request_on_a_session(asker: Site, revision: str, kind: str) -> None:
     """Requests that the revision defines are sent on the stream in its format; others never are."""
     knows = kind not in ("form", "url", "sample_tools") or revision == LATEST
     knows = knows or (kind == "form" and revision == "2025-06-18")
@@ -175,7 +175,7 @@ async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> 
         ("roots", {"roots": "none"}),
     ],
 )
-async def test_answers_that_cannot_be(asker: Site, kind: str, bad: Json) -> None:
+async def test_invalid_answers(asker: Site, kind: str, bad: Json) -> None:
     """An error on the newest revision, a tool result for the model on a session."""
     retry = {"name": kind, "inputResponses": {kind: bad}}
     assert (await asker.modern("tools/call", retry, clientCapabilities=ALL)).code == (400, -32602)
@@ -188,7 +188,7 @@ async def test_answers_that_cannot_be(asker: Site, kind: str, bad: Json) -> None
         assert (await stream.until(""))["result"]["isError"] is True
 
 
-async def test_several_rounds_need_no_memory_of_ours() -> None:
+async def test_several_rounds_keep_no_server_state() -> None:
     """Each round may reach a different process that has the same secret."""
     bench = Bench()
     declared = {"clientCapabilities": {"elicitation": {}}}
@@ -202,7 +202,7 @@ async def test_several_rounds_need_no_memory_of_ours() -> None:
         assert said(await one.modern("tools/call", params, **declared)) == "First and Second"
 
 
-async def test_a_state_says_when_it_ends(asker: Site) -> None:
+async def test_request_state_expires(asker: Site) -> None:
     """The expiry is part of the signed state; the tests of signed state show that an expired one is refused."""
     asked = await asker.call("form", clientCapabilities=ALL)
     state = asked.result["requestState"]
@@ -218,7 +218,7 @@ async def test_a_state_says_when_it_ends(asker: Site) -> None:
 
 @pytest.mark.parametrize("user", [STRANGER, VIEWER])
 @pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
-async def test_prompts_and_resources_ask_too(asker: Site, method: str, user: Any) -> None:
+async def test_prompts_and_resources_request_input_stateless(asker: Site, method: str, user: Any) -> None:
     """The state of one request is refused for another request and for another caller."""
     named: Json = {"name": "form", "arguments": {}} if method == "prompts/get" else {"uri": "doc://ask"}
     declared = {"clientCapabilities": {"elicitation": {}}}
@@ -243,7 +243,7 @@ async def test_prompts_and_resources_ask_too(asker: Site, method: str, user: Any
 
 
 @pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
-async def test_prompts_and_resources_on_a_session(asker: Site, method: str) -> None:
+async def test_prompts_and_resources_request_input_on_a_session(asker: Site, method: str) -> None:
     """Asked, declined with an error, and refused if the client cannot be asked."""
     named = {"name": "form"} if method == "prompts/get" else {"uri": "doc://ask"}
     session = await asker.initialize(elicitation={})
@@ -258,7 +258,7 @@ async def test_prompts_and_resources_on_a_session(asker: Site, method: str) -> N
     assert (await asker.post(asker.request(method, named), MCP_Protocol_Version=LATEST)).code == (200, -32602)
 
 
-async def test_nobody_waits_for_a_client_that_takes_no_streams(asker: Site) -> None:
+async def test_client_without_streams_is_not_awaited(asker: Site) -> None:
     """The request could never reach such a client, so the call fails at once."""
     session = await asker.initialize(**ALL)
     message = asker.request("tools/call", {"name": "form"})
@@ -266,7 +266,7 @@ async def test_nobody_waits_for_a_client_that_takes_no_streams(asker: Site) -> N
     assert answer.result["isError"] is True and "cannot be asked" in said(answer)
 
 
-async def test_what_can_be_asked_is_what_was_declared(asker: Site) -> None:
+async def test_only_declared_capabilities_are_requested(asker: Site) -> None:
     for kind, declared in NEEDED.items():
         able = said(await asker.call("optional", clientCapabilities=declared))
         assert kind in able and ("sample" in able) == ("sampling" in declared)
@@ -276,7 +276,7 @@ async def test_what_can_be_asked_is_what_was_declared(asker: Site) -> None:
     assert (await (await asker.initialize(**ALL)).call("never")).result["isError"] is True
 
 
-async def test_answers_of_another_session_answer_nothing(asker: Site) -> None:
+async def test_answers_of_another_session_are_ignored(asker: Site) -> None:
     """Responses that the session does not wait for are ignored."""
     session = await asker.initialize(**ALL)
     thief = await asker.initialize(user=STRANGER, **ALL)
@@ -312,7 +312,7 @@ def name(value: str) -> Json:
     return {"action": "accept", "content": {"name": value}}
 
 
-async def test_a_task_asks_and_is_answered(asker: Site) -> None:
+async def test_task_requests_input_and_is_answered(asker: Site) -> None:
     """Rounds come before the task, answers are accepted one by one and take effect at once, and the task's result is
     that of the call."""
     async with a_job(asker) as (declared, params):
@@ -336,7 +336,7 @@ async def test_a_task_asks_and_is_answered(asker: Site) -> None:
         assert state["result"]["content"] == [{"type": "text", "text": "Ann Bea Cid"}]
 
 
-async def test_a_task_that_needs_its_client(asker: Site) -> None:
+async def test_task_that_requires_its_client(asker: Site) -> None:
     """The call is refused if the client cannot follow tasks."""
     asked = (await asker.call("job", clientCapabilities=ALL)).result
     more = {"inputResponses": {"before": REPLY["form"]}, "requestState": asked["requestState"]}

@@ -66,7 +66,7 @@ def is_repeat(answer: Answer) -> bool:
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_consent_is_used_up_by_the_change() -> None:
+async def test_n14_consent_is_used_up_by_the_write() -> None:
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
         state = await asked(site)
@@ -84,7 +84,7 @@ async def test_n14_a_consent_is_used_up_by_the_change() -> None:
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_consent_is_used_up_at_every_replica(redis: Server) -> None:
+async def test_n14_consent_is_used_up_at_every_replica(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
         state = await asked(a)
@@ -96,7 +96,7 @@ async def test_n14_a_consent_is_used_up_at_every_replica(redis: Server) -> None:
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_consent_that_cannot_be_checked_changes_nothing(redis: Server) -> None:
+async def test_n14_uncheckable_consent_changes_nothing(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
         state = await asked(a)
@@ -110,7 +110,7 @@ async def test_n14_a_consent_that_cannot_be_checked_changes_nothing(redis: Serve
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_what_a_user_declined_leaves_receipts_alone() -> None:
+async def test_n14_declining_keeps_receipts() -> None:
     """A question changes nothing: receipts of earlier changes stay valid."""
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
@@ -122,7 +122,7 @@ async def test_n14_what_a_user_declined_leaves_receipts_alone() -> None:
 
 @pytest.mark.requirement("N14")
 @pytest.mark.parametrize("action", ["decline", "cancel"])
-async def test_n14_a_no_uses_up_the_consent_as_well(action: str) -> None:
+async def test_n14_declining_uses_up_the_consent(action: str) -> None:
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
         state = await asked(site)
@@ -134,7 +134,7 @@ async def test_n14_a_no_uses_up_the_consent_as_well(action: str) -> None:
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_no_uses_up_the_consent_at_every_replica(redis: Server) -> None:
+async def test_n14_declining_uses_up_the_consent_at_every_replica(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
         state = await asked(a)
@@ -145,7 +145,7 @@ async def test_n14_a_no_uses_up_the_consent_at_every_replica(redis: Server) -> N
 @pytest.mark.requirement("N14")
 @pytest.mark.parametrize("declared", [{}, {"sampling": {}}])
 @pytest.mark.parametrize("action", ["decline", "cancel"])
-async def test_n14_a_no_is_a_no_whatever_the_client_declares_by_then(action: str, declared: Json) -> None:
+async def test_n14_decline_counts_despite_changed_capabilities(action: str, declared: Json) -> None:
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
         state = await asked(site)
@@ -158,7 +158,7 @@ async def test_n14_a_no_is_a_no_whatever_the_client_declares_by_then(action: str
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_yes_counts_whatever_the_client_declares_by_then() -> None:
+async def test_n14_accept_counts_despite_changed_capabilities() -> None:
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
         state = await asked(site)
@@ -168,7 +168,7 @@ async def test_n14_a_yes_counts_whatever_the_client_declares_by_then() -> None:
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_redis_that_lost_everything_asks_again(redis: Server) -> None:
+async def test_n14_redis_that_lost_its_data_asks_again(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
         state = await asked(a)
@@ -182,14 +182,14 @@ async def test_n14_a_redis_that_lost_everything_asks_again(redis: Server) -> Non
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_the_first_yes_after_a_start_counts(redis: Server) -> None:
+async def test_n14_first_accept_after_startup_counts(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
         assert not is_repeat(await accept(b, await asked(a))) and things.done == ["delete 1"]
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_restarted_process_asks_again() -> None:
+async def test_n14_restarted_process_asks_again() -> None:
     """The previous process may have used the consent already."""
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
@@ -199,7 +199,7 @@ async def test_n14_a_restarted_process_asks_again() -> None:
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_question_that_cannot_reach_the_client_is_not_skipped() -> None:
+async def test_n14_undeliverable_confirmation_is_not_skipped() -> None:
     things = Things()
     async with serving(changes={"tools": things.tools}) as site:
         arguments = {"name": "delete_thing", "arguments": {"id": "1"}}

@@ -80,7 +80,7 @@ async def opened(site: Site, bearer: Json) -> Session:
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_the_write_at_the_second_customer_is_sent(there: tuple[Site, Api]) -> None:
+async def test_n9_write_at_the_second_customer_is_sent(there: tuple[Site, Api]) -> None:
     site, api = there
     for bearer, domain in ((A, "a.example"), (B, "b.example")):
         answer = await site.call("create_label", LABEL, headers=bearer)
@@ -93,7 +93,7 @@ async def test_n9_the_write_at_the_second_customer_is_sent(there: tuple[Site, Ap
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_sessions_belong_to_the_person_at_one_customer(there: tuple[Site, Api]) -> None:
+async def test_n9_sessions_belong_to_a_user_at_one_customer(there: tuple[Site, Api]) -> None:
     site, _ = there
     session = await opened(site, A)
     head = session.head
@@ -106,7 +106,7 @@ async def test_n9_sessions_belong_to_the_person_at_one_customer(there: tuple[Sit
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_event_streams_take_messages_of_the_same_customer(there: tuple[Site, Api]) -> None:
+async def test_n9_legacy_streams_accept_messages_of_the_same_customer_only(there: tuple[Site, Api]) -> None:
     site, _ = there
     async with site.http.get(f"{site.base}/sse", headers=site.headers(None, **A)) as stream:
         path = (await next_event(stream))[1].removeprefix(site.base)
@@ -116,7 +116,7 @@ async def test_n9_event_streams_take_messages_of_the_same_customer(there: tuple[
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_tasks_belong_to_the_person_at_one_customer(there: tuple[Site, Api]) -> None:
+async def test_n9_tasks_belong_to_a_user_at_one_customer(there: tuple[Site, Api]) -> None:
     site, _ = there
 
     async def ask(method: str, id: str, bearer: Json) -> Answer:
@@ -135,7 +135,7 @@ async def test_n9_tasks_belong_to_the_person_at_one_customer(there: tuple[Site, 
 
 @pytest.mark.requirement("N17")
 @pytest.mark.parametrize("failures", [MIN_OUTCOMES + 10, FEW_CALLERS_THRESHOLD + 10])
-async def test_n17_one_person_with_two_tokens_opens_the_circuit_for_nobody_else(
+async def test_n17_user_with_two_tokens_opens_the_circuit_for_nobody_else(
     there: tuple[Site, Api], failures: int
 ) -> None:
     """Other users are still served, even if no request succeeded before."""

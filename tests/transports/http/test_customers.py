@@ -50,7 +50,7 @@ async def place(bench: Bench | None = None) -> AsyncIterator[Site]:
 
 
 @pytest.mark.requirement("N10")
-async def test_n10_a_kept_table_is_read_for_its_own_customer_alone() -> None:
+async def test_n10_stored_table_is_readable_by_its_customer_only() -> None:
     """The customer is an argument of each call."""
     async with place() as site:
 
@@ -69,7 +69,7 @@ async def test_n10_a_kept_table_is_read_for_its_own_customer_alone() -> None:
 
 
 @pytest.mark.requirement("N10")
-async def test_n10_a_kept_table_stays_with_its_customer_when_a_session_changes_it(redis: Server) -> None:
+async def test_n10_stored_table_stays_with_its_customer_when_a_session_switches(redis: Server) -> None:
     """This holds at every replica."""
     async with replicas(redis.url, changes={"tools": (*OWN, TOOLS["query_result"])}) as (a, b):
         session = await a.initialize(user=EMPLOYEE)
@@ -84,7 +84,7 @@ async def test_n10_a_kept_table_stays_with_its_customer_when_a_session_changes_i
 
 
 @pytest.mark.requirement("N10")
-async def test_n10_the_tables_of_customers_name_none() -> None:
+async def test_n10_result_handles_name_no_customer() -> None:
     async with place() as site:
         handle = (await site.call("table")).result["structuredContent"]["handle"]
         found = (await site.call("query_result", {"handle": handle})).result["structuredContent"]
@@ -92,7 +92,7 @@ async def test_n10_the_tables_of_customers_name_none() -> None:
 
 
 @pytest.mark.requirement("N10")
-async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
+async def test_n10_employee_task_names_its_customer() -> None:
     """tasks/get has no argument for the customer, so the task itself names it."""
     bench = Bench()
     async with place(bench) as site:
@@ -115,7 +115,7 @@ async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
 
 @pytest.mark.requirement("N9")
 @pytest.mark.parametrize("inside", [False, True])
-async def test_n9_a_batch_that_changes_the_customer_does_nothing_else(inside: bool) -> None:
+async def test_n9_batch_that_changes_the_customer_does_nothing_else(inside: bool) -> None:
     """Its other requests would run for the previous customer."""
     async with serving(make=catalog_factory(), api=Api()) as site:
         session = await site.initialize("2025-03-26", user=EMPLOYEE)

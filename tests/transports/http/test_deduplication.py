@@ -33,7 +33,7 @@ async def done(site: Site, name: str, arguments: Json, user: User = ADMIN) -> Js
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_a_colleague_deleted_is_made_again(there: Site) -> None:
+async def test_n16_object_deleted_by_a_colleague_is_created_again(there: Site) -> None:
     first = await done(there, "create_label", LABEL)
     assert (await done(there, "create_label", LABEL))[ALREADY_DONE_KEY]
     assert EMPLOYEE.customer == ADMIN.customer
@@ -44,7 +44,7 @@ async def test_n16_what_a_colleague_deleted_is_made_again(there: Site) -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_a_colleague_changed_is_set_again(there: Site) -> None:
+async def test_n16_value_changed_by_a_colleague_is_set_again(there: Site) -> None:
     made = await done(there, "create_label", LABEL)
     change = {"id": made["id"], "color": "teal"}
     await done(there, "update_label", change)
@@ -55,7 +55,7 @@ async def test_n16_what_a_colleague_changed_is_set_again(there: Site) -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_a_colleague_with_an_api_token_undid_is_done_again(there: Site) -> None:
+async def test_n16_write_undone_by_a_colleague_with_an_api_token_is_repeated(there: Site) -> None:
     """The tenant of an API token has a different name than that of an access token."""
     label = (await done(there, "create_label", LABEL))["id"]
     report = (await done(there, "list_reports", {}))["reports"][0]["id"]
@@ -78,7 +78,7 @@ async def test_n16_what_a_colleague_with_an_api_token_undid_is_done_again(there:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_two_budgets_that_differ_in_spelling_are_one(there: Site) -> None:
+async def test_n16_budgets_that_differ_in_spelling_are_equal(there: Site) -> None:
     scope = {"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"]}
     budget: Json = {
         "name": "Twice",
@@ -96,7 +96,7 @@ async def test_n16_two_budgets_that_differ_in_spelling_are_one(there: Site) -> N
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_other_writes_do_not_let_a_write_come_twice(there: Site) -> None:
+async def test_n16_other_writes_do_not_cause_a_repeat(there: Site) -> None:
     first = await done(there, "create_label", LABEL)
     other = await done(there, "create_label", LABEL | {"name": "Other"})
     await done(there, "update_label", {"id": other["id"], "name": "Another"})
@@ -108,7 +108,7 @@ async def test_n16_other_writes_do_not_let_a_write_come_twice(there: Site) -> No
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_replica_knows_what_it_did_itself_while_redis_is_gone(redis: Server) -> None:
+async def test_n16_replica_knows_its_own_writes_without_redis(redis: Server) -> None:
     async with replicas(redis.url, changes={"tools": direct_tools()}, api=Api()) as (here, _):
         first = await done(here, "create_label", LABEL)
         redis.kill()
@@ -118,7 +118,7 @@ async def test_n16_a_replica_knows_what_it_did_itself_while_redis_is_gone(redis:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_contract_whose_addresses_a_colleague_changed_is_updated_again(there: Site) -> None:
+async def test_n16_contract_changed_by_a_colleague_is_updated_again(there: Site) -> None:
     """A contract as displayed has no addresses, but its versions have."""
     customer = EMPLOYEE.customer
     draft: Json = {

@@ -79,7 +79,7 @@ async def listed(site: Site, path: str, **options: Any) -> list[str]:
     return [tool["name"] for tool in (await site.modern("tools/list", path=path, **options)).result["tools"]]
 
 
-async def test_what_is_not_listed_is_found_and_called() -> None:
+async def test_unlisted_tool_is_found_and_called() -> None:
     async with place() as (site, api):
         assert await listed(site, "/mcp/x/discovery") == [
             *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
@@ -96,7 +96,7 @@ async def test_what_is_not_listed_is_found_and_called() -> None:
         assert api.methods == ["POST", "GET", "GET"]
 
 
-async def test_a_call_through_another_is_judged_like_a_straight_one() -> None:
+async def test_indirect_call_is_treated_like_a_direct_one() -> None:
     """Errors for arguments and unknown names are the same, and logs and the API see the name of the called tool."""
     async with place() as (site, api):
         straight = await site.call("delete_label", {"ids": "l1"})
@@ -112,7 +112,7 @@ async def test_a_call_through_another_is_judged_like_a_straight_one() -> None:
 
 
 @pytest.mark.requirement("A4")
-async def test_a_path_that_only_reads_reads_only() -> None:
+async def test_read_only_path_rejects_writes() -> None:
     async with place() as (site, api):
         for path in ("/mcp/readonly", "/mcp/x/discovery/readonly", "/mcp/x/all/readonly"):
             assert "call_operation" not in await listed(site, path)
@@ -130,7 +130,7 @@ async def test_a_path_that_only_reads_reads_only() -> None:
     ("name", "arguments"),
     [("delete_label", {"id": "l1"}), ("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})],
 )
-async def test_a_deletion_is_confirmed_by_a_second_round(name: str, arguments: Json) -> None:
+async def test_deletion_is_confirmed_by_a_second_round(name: str, arguments: Json) -> None:
     async with place() as (site, api):
         asked = await site.call(name, arguments, clientCapabilities=ASKED)
         assert asked.result["resultType"] == "input_required" and api.methods == ["GET"]
@@ -162,7 +162,7 @@ async def test_a_deletion_is_confirmed_by_a_second_round(name: str, arguments: J
 
 
 @pytest.mark.requirement("J11", "A5")
-async def test_an_answer_counts_for_what_was_shown_alone() -> None:
+async def test_answer_counts_only_for_what_was_shown() -> None:
     async with place() as (site, api):
         asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
         params: Json = {"name": "delete_label", "arguments": {"id": "l1"}, "requestState": asked.result["requestState"]}
@@ -179,7 +179,7 @@ async def test_an_answer_counts_for_what_was_shown_alone() -> None:
         assert "resultType" in done.result and done.result["resultType"] == "complete" and "DELETE" in api.methods
 
 
-async def test_who_cannot_be_asked_is_not_asked() -> None:
+async def test_client_without_elicitation_is_not_asked() -> None:
     """The client relies on its own approval by destructiveHint, with stateful and stateless requests."""
     async with place() as (site, api):
         await site.call("delete_label", {"id": "l1"})
@@ -189,7 +189,7 @@ async def test_who_cannot_be_asked_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize("action", ["accept", "decline"])
-async def test_a_deletion_is_confirmed_on_the_stream_of_a_session(action: str) -> None:
+async def test_deletion_is_confirmed_on_a_session_stream(action: str) -> None:
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
@@ -204,7 +204,7 @@ async def test_a_deletion_is_confirmed_on_the_stream_of_a_session(action: str) -
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_what_changed_meanwhile_is_asked_about_again_on_the_stream_of_a_session() -> None:
+async def test_n13_intervening_change_is_confirmed_again_on_a_session_stream() -> None:
     """If a label is renamed while the user is asked, the answer about the old name does not delete it."""
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
@@ -221,7 +221,7 @@ async def test_n13_what_changed_meanwhile_is_asked_about_again_on_the_stream_of_
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_what_changes_each_time_is_refused_on_the_stream_of_a_session() -> None:
+async def test_n13_repeated_changes_are_rejected_on_a_session_stream() -> None:
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
@@ -236,7 +236,7 @@ async def test_n13_what_changes_each_time_is_refused_on_the_stream_of_a_session(
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_the_round_that_accepts_reads_once() -> None:
+async def test_n13_accepting_round_reads_once() -> None:
     async with place() as (site, api):
         asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
         params: Json = {"name": "delete_label", "arguments": {"id": "l1"}, "requestState": asked.result["requestState"]}
@@ -251,7 +251,7 @@ async def accept(session: Session, question: Json) -> None:
 
 
 @pytest.mark.requirement("N15")
-async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_call() -> None:
+async def test_n15_employee_confirmation_names_the_customer_of_the_call() -> None:
     async with place() as (site, api):
         arguments = {"id": "l1", "customerContext": OTHER}
         asked = await site.call("delete_label", arguments, user=EMPLOYEE, clientCapabilities=ASKED)
@@ -262,7 +262,7 @@ async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_cal
 
 
 @pytest.mark.requirement("N15")
-async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_session() -> None:
+async def test_n15_employee_confirmation_names_the_customer_of_the_session() -> None:
     async with place() as (site, api):
         session = await site.initialize(user=EMPLOYEE, elicitation={})
         for customer in (EMPLOYEE.customer, OTHER):
@@ -278,7 +278,7 @@ async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_ses
 
 
 @pytest.mark.requirement("N18")
-async def test_n18_an_update_without_a_change_is_refused_before_anybody_is_asked() -> None:
+async def test_n18_update_without_a_change_is_rejected_before_confirmation() -> None:
     async with place() as (site, api):
         for name, arguments in (
             ("update_label", {"id": "l1"}),
@@ -294,7 +294,7 @@ async def test_n18_an_update_without_a_change_is_refused_before_anybody_is_asked
         assert api.seen == []
 
 
-async def test_the_same_write_twice_is_done_once() -> None:
+async def test_repeated_write_runs_once() -> None:
     """A repeated write waits for the one in flight; writes of other users are separate."""
     async with place() as (site, api):
         api.hold = asyncio.Event()
@@ -312,7 +312,7 @@ async def test_the_same_write_twice_is_done_once() -> None:
 
 
 @pytest.mark.requirement("C2")
-async def test_only_employees_have_their_tools() -> None:
+async def test_only_employees_have_employee_tools() -> None:
     """For others they are neither listed nor callable by name."""
     async with place() as (site, api):
         own = {"search_customers", "change_customer"}
@@ -332,7 +332,7 @@ async def test_only_employees_have_their_tools() -> None:
         assert "change_customer" not in (await site.modern("server/discover")).result["instructions"]
 
 
-async def test_customers_are_searched_at_the_console() -> None:
+async def test_console_searches_customers() -> None:
     async with place() as (site, api):
         found = await site.call("search_customers", {"domains": ["globex.example"]}, user=EMPLOYEE)
         assert [row["id"] for row in found.result["structuredContent"]["customers"]] == [OTHER]
@@ -340,7 +340,7 @@ async def test_customers_are_searched_at_the_console() -> None:
 
 
 @pytest.mark.requirement("C2", "G6")
-async def test_a_session_acts_for_the_customer_that_an_employee_chose(caplog: pytest.LogCaptureFixture) -> None:
+async def test_session_acts_for_the_customer_chosen_by_an_employee(caplog: pytest.LogCaptureFixture) -> None:
     """Only that session changes, and the log records the customer."""
     async with place() as (site, api):
         chosen, other = [await site.initialize(user=EMPLOYEE) for _ in range(2)]
@@ -359,7 +359,7 @@ async def test_a_session_acts_for_the_customer_that_an_employee_chose(caplog: py
 
 
 @pytest.mark.requirement("C2")
-async def test_a_choice_counts_no_longer_when_the_claim_is_gone() -> None:
+async def test_chosen_customer_is_ignored_without_the_employee_claim() -> None:
     async with place() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         await session.call("change_customer", {"customerContext": OTHER})
@@ -370,7 +370,7 @@ async def test_a_choice_counts_no_longer_when_the_claim_is_gone() -> None:
         assert api.tenants == [EMPLOYEE.customer]
 
 
-async def test_a_customer_that_is_none_is_refused() -> None:
+async def test_unknown_customer_is_rejected() -> None:
     async with place() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         changed = await session.call("change_customer", {"customerContext": "nobody&x#"})
@@ -381,7 +381,7 @@ async def test_a_customer_that_is_none_is_refused() -> None:
 
 
 @pytest.mark.requirement("C4")
-async def test_without_a_session_each_call_names_its_customer(caplog: pytest.LogCaptureFixture) -> None:
+async def test_calls_without_a_session_name_their_customer(caplog: pytest.LogCaptureFixture) -> None:
     """The customer is an argument of every call, checked against the claim; it is ignored for all other users."""
     async with place() as (site, api):
         changed = await site.call("change_customer", {"customerContext": OTHER}, user=EMPLOYEE)
@@ -402,14 +402,14 @@ async def test_without_a_session_each_call_names_its_customer(caplog: pytest.Log
 
 
 @pytest.mark.parametrize("wrong", ["", 5, None, ["c"], "c" * 257])
-async def test_a_customer_that_can_be_none_is_refused_before_anything_is_asked(wrong: Any) -> None:
+async def test_malformed_customer_is_rejected_before_any_request(wrong: Any) -> None:
     async with place() as (site, api):
         answer = await site.call("get_label", {"id": "l1", "customerContext": wrong}, user=EMPLOYEE)
         assert answer.result["isError"] is True and "customerContext" in text(answer) and api.seen == []
 
 
 @pytest.mark.requirement("C4")
-async def test_writes_for_two_customers_are_two_writes() -> None:
+async def test_writes_for_two_customers_are_distinct() -> None:
     async with place() as (site, api):
         for customer in (OTHER, EMPLOYEE.customer, OTHER):
             await site.call("create_label", {**LABEL, "customerContext": customer}, user=EMPLOYEE)

@@ -107,7 +107,7 @@ def legacy(made: Program, token: str) -> Json:
 
 @pytest.mark.requirement("N2")
 @EACH
-async def test_n2_no_list_of_a_tool_holds_the_loop(made: Program, name: str) -> None:
+async def test_n2_tool_lists_do_not_block_the_loop(made: Program, name: str) -> None:
     """The largest valid list is accepted; the largest invalid ones are refused in one sentence with the path and the
     limit."""
     tool, found = LISTS[name]
@@ -184,7 +184,7 @@ FRAMES = {
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("frame", FRAMES)
-async def test_n2_no_body_holds_the_loop(made: Program, frame: str) -> None:
+async def test_n2_bodies_do_not_block_the_loop(made: Program, frame: str) -> None:
     """Whichever part of a message is large, it is served or refused, and never an internal error."""
     headers = legacy(made, made.outside.token("frames"))
     for value in SHAPES.values():
@@ -194,7 +194,7 @@ async def test_n2_no_body_holds_the_loop(made: Program, frame: str) -> None:
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("method", ["tools/call", "prompts/get"])
-async def test_n2_answers_to_questions_hold_nothing(made: Program, method: str) -> None:
+async def test_n2_client_answers_do_not_block_the_loop(made: Program, method: str) -> None:
     """The newest revision's inputResponses, capabilities and state."""
     token = made.outside.token("answers")
     for value in ("empty lists", "names", "a long text", "deep and wide"):
@@ -214,7 +214,7 @@ async def test_n2_answers_to_questions_hold_nothing(made: Program, method: str) 
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/readonly", "/mcp/x/core", "/sse", "/sse/message?sessionId=x"])
-async def test_n2_no_endpoint_is_held(made: Program, path: str) -> None:
+async def test_n2_endpoints_do_not_block_the_loop(made: Program, path: str) -> None:
     """With and without a token, and in a batch of 50 in a session that supports batches."""
     headers = legacy(made, made.outside.token("ends"))
     stranger = {name: value for name, value in headers.items() if name != "Authorization"}
@@ -232,7 +232,7 @@ async def with_batches(made: Program, token: str) -> Json:
 
 
 @pytest.mark.requirement("N2")
-async def test_n2_a_batch_of_searches_lets_others_in(made: Program) -> None:
+async def test_n2_search_batch_yields_to_others(made: Program) -> None:
     """Each request searches for different misspelled words."""
     headers = await with_batches(made, made.outside.token("searches"))
     words = [f"b{number}udgetz" for number in range(800)]
@@ -244,7 +244,7 @@ async def test_n2_a_batch_of_searches_lets_others_in(made: Program) -> None:
 
 
 @pytest.mark.requirement("N2")
-async def test_n2_no_batch_holds_the_loop(made: Program) -> None:
+async def test_n2_batches_do_not_block_the_loop(made: Program) -> None:
     """Fifty messages that share a large body."""
     headers = await with_batches(made, made.outside.token("batch"))
     config = {"metrics": [0] * (MAX_VALUES // 50 - 20)}
@@ -274,7 +274,7 @@ async def cpu_of(made: Program, body: bytes, headers: Json) -> float:
     return made.cpu - before
 
 
-async def test_refused_requests_cost_little(made: Program) -> None:
+async def test_rejected_requests_are_cheap(made: Program) -> None:
     """A refusal costs not much more CPU than the largest accepted upload, and almost none without a valid token."""
     headers = legacy(made, made.outside.token("cost"))
     events = {"events": [{"provider": "a", "time": "2026-01-31T10:00:00Z", "metrics": [{"value": 1, "type": "cost"}]}]}
@@ -292,7 +292,7 @@ async def test_refused_requests_cost_little(made: Program) -> None:
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
-async def test_n2_every_list_says_how_long_it_may_be(tool: Tool) -> None:
+async def test_n2_every_list_has_a_length_limit(tool: Tool) -> None:
     """The published limits are the enforced ones."""
     for path, schema in lists(tool.input_schema):
         assert 0 < schema["maxItems"] <= 50_000, path
@@ -310,7 +310,7 @@ def in_text(count: int) -> str:
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("name", ["get_statussheet_components", "query_result"])
-async def test_n2_lists_in_texts_hold_nothing(made: Program, name: str) -> None:
+async def test_n2_lists_in_texts_do_not_block(made: Program, name: str) -> None:
     """Every list of a tool as a string, also inside arguments of a discovery call that are strings themselves."""
     tool = next(tool for tool in all_tools() if tool.name == name)
     text = in_text(MAX_VALUES - 10)
@@ -324,7 +324,7 @@ async def test_n2_lists_in_texts_hold_nothing(made: Program, name: str) -> None:
 
 
 @pytest.mark.requirement("N2")
-async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
+async def test_n2_completion_names_its_prompt_as_text(made: Program) -> None:
     headers = legacy(made, made.outside.token("completions"))
     numbers = b"[" + b",".join(b"1.7976931348%06de300" % number for number in range(170_000)) + b"]"
     body = FRAMES["completion"] % (b'{"type":"ref/prompt","name":%s}' % numbers)
@@ -342,7 +342,9 @@ async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
         ("trigger_cloud_flow", {"flowID": "f", "requestBodyJson": SHAPES["names"]}, "must have at most 20,000 values"),
     ],
 )
-async def test_n2_no_large_object_holds_the_interpreter(made: Program, name: str, arguments: Json, said: str) -> None:
+async def test_n2_large_objects_do_not_hold_the_interpreter(
+    made: Program, name: str, arguments: Json, said: str
+) -> None:
     """A single step of the library that validates arguments cannot be interrupted, not even in a thread."""
     big = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
     texts = orjson.dumps(arguments, default=lambda value: orjson.Fragment(value))
@@ -351,7 +353,7 @@ async def test_n2_no_large_object_holds_the_interpreter(made: Program, name: str
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_large_bodies_of_one_user_take_little_memory(made: Program) -> None:
+async def test_n1_large_bodies_of_one_user_use_little_memory(made: Program) -> None:
     """Many at once, each with as many values as fit: beyond the limit they are refused before they are parsed."""
     size = 400_000
     headers = legacy(made, made.outside.token("memory"))

@@ -22,7 +22,7 @@ async def seen(delays: list[float], count: int) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_a_delay_is_measured() -> None:
+async def test_lag_is_measured() -> None:
     delays: list[float] = []
     watching = LagMonitor(delays.append)
     await seen(delays, 1)
@@ -37,7 +37,7 @@ async def test_a_delay_is_measured() -> None:
     assert len(delays) == after
 
 
-async def test_large_delays_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+async def test_large_lags_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     delays: list[float] = []
     watching = LagMonitor(delays.append)
     with caplog.at_level(logging.WARNING, event_loop_lag.__name__), pytest.MonkeyPatch.context() as patch:
@@ -57,7 +57,7 @@ async def test_large_delays_are_logged_once_a_minute(caplog: pytest.LogCaptureFi
     assert [vars(line)["unlogged_delays"] for line in lines] == [0, 2]
 
 
-async def test_metrics_have_the_delay(site: Site) -> None:
+async def test_metrics_include_the_lag(site: Site) -> None:
     """The histogram exists from the start, with a bucket boundary at 0.1 s."""
     samples: dict[str, float] = {}
     while not samples.get(f"{NAME}_count"):

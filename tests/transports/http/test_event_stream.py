@@ -100,14 +100,14 @@ async def opened(streams: Streams) -> AsyncIterator[tuple[Reader, MessageQueue]]
         reader.writer.transport.abort()
 
 
-async def test_headers_are_those_of_an_event_stream(made: Streams) -> None:
+async def test_event_stream_headers(made: Streams) -> None:
     async with opened(made) as (reader, _):
         for line in (b"Content-Type: text/event-stream", b"Cache-Control: no-cache", b"X-Accel-Buffering: no"):
             assert line in reader.head
         assert not made.streams[0].headers, "nothing is kept of what was sent"
 
 
-async def test_a_quiet_stream_says_that_it_is_alive(made: Streams) -> None:
+async def test_idle_stream_sends_keepalives(made: Streams) -> None:
     async with opened(made) as (reader, outbox):
         for _ in range(3):
             made.round()
@@ -118,7 +118,7 @@ async def test_a_quiet_stream_says_that_it_is_alive(made: Streams) -> None:
         assert len(made.keepalive) == 0
 
 
-async def test_streams_have_no_tasks_of_their_own(made: Streams) -> None:
+async def test_streams_have_no_tasks(made: Streams) -> None:
     """The only tasks are aiohttp's for the connection and its handler."""
     async with opened(made):
         one = len(asyncio.all_tasks())
@@ -126,7 +126,7 @@ async def test_streams_have_no_tasks_of_their_own(made: Streams) -> None:
             assert len(asyncio.all_tasks()) - one == 2
 
 
-async def test_messages_are_written_at_once_where_the_reader_keeps_up(made: Streams) -> None:
+async def test_messages_are_written_immediately_for_fast_readers(made: Streams) -> None:
     async with opened(made) as (reader, outbox):
         # No other task has run in between that could have written them.
         assert outbox.try_send is not None and outbox.try_send(b"1")
@@ -135,7 +135,7 @@ async def test_messages_are_written_at_once_where_the_reader_keeps_up(made: Stre
             assert await reader.chunk() == format_event(number)
 
 
-async def test_the_order_is_kept_whatever_the_sizes(made: Streams) -> None:
+async def test_order_is_kept_for_any_sizes(made: Streams) -> None:
     """Some messages are written at once, and some wait for a reader that is slower than the writer."""
     sent = [b"%d " % number + b"x" * (number % 7 * MAX_IMMEDIATE_WRITE_BYTES // 3) for number in range(400)]
     async with opened(made) as (reader, outbox):
@@ -157,7 +157,7 @@ async def test_the_order_is_kept_whatever_the_sizes(made: Streams) -> None:
     assert read == [format_event(data) for data in sent]
 
 
-async def test_a_stalled_reader_delays_nobody(made: Streams) -> None:
+async def test_stalled_reader_delays_nobody_else(made: Streams) -> None:
     """Other streams get messages and keepalives. A stalled client gets no keepalives, and is disconnected when too
     much is queued."""
     async with opened(made) as (stalled, full), opened(made) as (other, outbox):
@@ -175,7 +175,7 @@ async def test_a_stalled_reader_delays_nobody(made: Streams) -> None:
         assert count < 1000 and not outbox.closed
 
 
-async def test_what_is_half_taken_is_not_waited_for(made: Streams) -> None:
+async def test_partially_sent_message_is_not_awaited(made: Streams) -> None:
     """When a slow reader has partly caught up, the next small message is written without waiting."""
     async with opened(made) as (reader, outbox):
         outbox.put(b"y" * MUCH)
@@ -184,7 +184,7 @@ async def test_what_is_half_taken_is_not_waited_for(made: Streams) -> None:
         assert await reader.chunk() == format_event(b"z")
 
 
-async def test_nothing_is_written_to_who_has_left(made: Streams) -> None:
+async def test_nothing_is_written_to_a_closed_connection(made: Streams) -> None:
     """If the handler was not canceled, the next message ends the stream."""
     async with opened(made) as (_, outbox):
         pass

@@ -83,7 +83,7 @@ def check_frame(event: Event, *, ids: bool) -> None:
 
 
 @pytest.mark.parametrize("revision", ["2024-11-05", *RESUMES])
-async def test_framing_of_the_handshake_era(revision: str) -> None:
+async def test_framing_of_stateful_revisions(revision: str) -> None:
     """Events have ids if the revision supports resumption; only 2025-11-25 begins with an event without a message."""
     async with speaking_site() as site:
         session = await site.initialize(revision)
@@ -103,7 +103,7 @@ async def test_framing_of_the_handshake_era(revision: str) -> None:
 
 
 @pytest.mark.requirement("M84", "M112")
-async def test_framing_of_the_newest_revision() -> None:
+async def test_framing_of_the_stateless_revision() -> None:
     """Events have no ids, whatever the client sends."""
     async with speaking_site() as site:
         message = site.envelope("tools/call", {"name": "nasty"}, logLevel="debug")
@@ -116,7 +116,7 @@ async def test_framing_of_the_newest_revision() -> None:
 
 @pytest.mark.requirement("L2", "M12")
 @pytest.mark.parametrize("path", ["/mcp", "/sse"])
-async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
+async def test_framing_of_long_lived_streams(site: Site, path: str) -> None:
     session = await site.initialize()
     head = site.headers(**session.head) | {"Accept": "text/event-stream"}
     async with site.http.get(site.base + path, headers=head) as response:
@@ -132,7 +132,7 @@ async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
 
 
 @pytest.mark.requirement("M13")
-async def test_progress_only_rises() -> None:
+async def test_progress_is_monotonic() -> None:
     """Progress that does not increase is not sent."""
     async with speaking_site() as site:
         params = {"name": "falls", "_meta": {"progressToken": 0}}
@@ -146,14 +146,14 @@ async def test_progress_only_rises() -> None:
 
 @pytest.mark.requirement("M13")
 @pytest.mark.parametrize("token", [True, None, 1.5, [], {}])
-async def test_odd_tokens_are_none(token: Any) -> None:
+async def test_invalid_progress_tokens_are_ignored(token: Any) -> None:
     async with speaking_site() as site:
         answer = await site.modern("tools/call", {"name": "falls", "arguments": {}}, progressToken=token)
         assert answer.status == 200 and len(answer.messages) == 1
 
 
 @pytest.mark.parametrize("revision", RESUMES)
-async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str) -> None:
+async def test_response_of_a_lost_stream_is_fetched(site: Site, revision: str) -> None:
     """The call continues, its result is stored, and it is delivered once."""
     session = await site.initialize(revision)
     async with running(session, steps(session, id="kept")) as stream:
@@ -171,7 +171,7 @@ async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str)
 
 
 @pytest.mark.requirement("S7", "M37", "M38")
-async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
+async def test_event_ids_identify_their_stream_and_are_unique(site: Site) -> None:
     """Two concurrent streams of one session."""
     session = await site.initialize()
     ids: list[str] = []
@@ -190,7 +190,7 @@ async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
 
 
 @pytest.mark.requirement("M36")
-async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
+async def test_resumed_stream_gets_the_response_only_there(site: Site) -> None:
     """The stream that seemed lost, and an earlier replacement, receive nothing more."""
     session = await site.initialize()
     async with running(session, steps(session)) as lost:
@@ -207,7 +207,7 @@ async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
         assert await lost.ends()
 
 
-async def test_lets_the_connection_go_and_is_polled() -> None:
+async def test_connection_is_released_for_polling() -> None:
     """The stream is primed, gets a retry time and is closed; the client fetches the rest."""
     async with speaking_site() as site:
         session = await site.initialize()
@@ -220,7 +220,7 @@ async def test_lets_the_connection_go_and_is_polled() -> None:
 
 
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", MODERN])
-async def test_holds_the_connection_where_polling_is_unknown(revision: str) -> None:
+async def test_connection_is_held_where_polling_is_unsupported(revision: str) -> None:
     async with speaking_site() as site:
         site.bench.proceed.set()
         if revision == MODERN:
@@ -230,7 +230,7 @@ async def test_holds_the_connection_where_polling_is_unknown(revision: str) -> N
         assert answer.result["content"][0]["text"] == "fetched"
 
 
-async def test_event_ids_mean_nothing_to_the_oldest_revision(site: Site) -> None:
+async def test_event_ids_are_ignored_by_the_oldest_revision(site: Site) -> None:
     """This revision has no resumption, so the header is ignored."""
     session = await site.initialize("2024-11-05")
     async with resumed(session, "7_7") as stream:
@@ -240,7 +240,7 @@ async def test_event_ids_mean_nothing_to_the_oldest_revision(site: Site) -> None
         assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
-async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
+async def test_rejected_call_leaves_no_keepalive() -> None:
     """A keepalive after the refusal would become part of the response to the connection's next request."""
     async with serving(keep_alive_s=1, calls_per_principal=1) as site:
         session = await site.initialize()
@@ -270,7 +270,7 @@ async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
 
 
 @pytest.mark.requirement("L3")
-async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
+async def test_stalled_reader_is_disconnected() -> None:
     """The connection is dropped after a while, but the call continues."""
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -302,7 +302,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
 
 
 @pytest.mark.requirement("M99")
-async def test_a_client_that_leaves_in_the_middle_hurts_nobody(site: Site) -> None:
+async def test_client_disconnect_mid_response_is_harmless(site: Site) -> None:
     """On older revisions without resumption, messages for the lost client are dropped."""
     session = await site.initialize("2024-11-05")
     async with running(session, steps(session)) as stream:

@@ -81,7 +81,7 @@ def check_silent(answer: Answer) -> None:
 
 @pytest.mark.requirement("G4")
 @pytest.mark.parametrize("kind", FAILURES)
-async def test_tools(broken: Site, kind: str) -> None:
+async def test_tool_failures(broken: Site, kind: str) -> None:
     """A result for the model, -32603 for a bug, and a custom code unchanged; the status is always 200."""
     session = await broken.initialize()
     for answer in (await broken.call(kind.replace(" ", "_")), await session.call(kind.replace(" ", "_"))):
@@ -98,7 +98,7 @@ async def test_tools(broken: Site, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-async def test_prompts(broken: Site, kind: str) -> None:
+async def test_prompt_failures(broken: Site, kind: str) -> None:
     """-32602 with a message for errors that the client can correct."""
     params = {"name": "fails", "arguments": {"kind": kind}}
     session = await broken.initialize()
@@ -111,7 +111,7 @@ async def test_prompts(broken: Site, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-async def test_resources(broken: Site, kind: str) -> None:
+async def test_resource_failures(broken: Site, kind: str) -> None:
     """An unknown resource is -32002, or -32602 on the newest revision, and the error names the URI."""
     params = {"uri": f"doc://fails/{kind.replace(' ', '%20')}"}
     session = await broken.initialize()
@@ -130,7 +130,7 @@ async def test_resources(broken: Site, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["refusal", "api", "missing", "away", "late"])
-async def test_completions_that_fail_suggest_nothing(broken: Site, kind: str) -> None:
+async def test_failed_completion_suggests_nothing(broken: Site, kind: str) -> None:
     """A completion that fails returns no values instead of an error, so that users can continue typing."""
     for ref in ({"type": "ref/prompt", "name": "fails"}, {"type": "ref/resource", "uri": "doc://fails/{kind}"}):
         params = {"ref": ref, "argument": {"name": "kind", "value": kind}}
@@ -138,7 +138,7 @@ async def test_completions_that_fail_suggest_nothing(broken: Site, kind: str) ->
         assert answer.result["completion"] == {"values": [], "total": 0, "hasMore": False}
 
 
-async def test_completions_are_bounded_and_know_what_is_settled(broken: Site) -> None:
+async def test_completions_are_bounded_and_receive_the_context(broken: Site) -> None:
     """At most 100 values, which the context narrows down."""
     ref = {"type": "ref/prompt", "name": "fails"}
     around = {"arguments": {"count": "250", "more": "-", "odd": 5}}
@@ -165,7 +165,7 @@ async def test_completions_are_bounded_and_know_what_is_settled(broken: Site) ->
         {"ref": 5, "argument": {"name": "kind", "value": ""}},
     ],
 )
-async def test_completions_of_what_is_not_there(broken: Site, params: Json) -> None:
+async def test_completion_of_unknown_references(broken: Site, params: Json) -> None:
     assert (await broken.modern("completion/complete", params)).code == (400, -32602)
 
 
@@ -179,13 +179,13 @@ async def test_completions_of_what_is_not_there(broken: Site, params: Json) -> N
         ([], "must be an object"),
     ],
 )
-async def test_arguments_of_prompts(broken: Site, arguments: Any, wrong: str) -> None:
+async def test_prompt_arguments(broken: Site, arguments: Any, wrong: str) -> None:
     """The error lists every problem."""
     answer = await broken.modern("prompts/get", {"name": "fails", "arguments": arguments})
     assert answer.code == (400, -32602) and wrong in answer.error["message"]
 
 
-async def test_an_argument_that_is_null_is_not_given(broken: Site) -> None:
+async def test_null_prompt_argument_is_omitted(broken: Site) -> None:
     answer = await broken.modern("prompts/get", {"name": "fails", "arguments": {"kind": "x", "more": None}})
     assert answer.result["messages"][0]["content"]["text"] == "['kind']"
 
@@ -198,7 +198,7 @@ async def test_bytes_are_base64(broken: Site) -> None:
 
 
 @pytest.mark.parametrize("uri", [None, 5, "", "x" * 2049])
-async def test_addresses_that_are_none(broken: Site, uri: Any) -> None:
+async def test_invalid_uris(broken: Site, uri: Any) -> None:
     session = await broken.initialize()
     for method in ("resources/read", "resources/subscribe", "resources/unsubscribe"):
         assert (await session.ask(method, {"uri": uri})).code == (200, -32602)
@@ -216,7 +216,7 @@ async def test_subscriptions_are_bounded(broken: Site) -> None:
 @pytest.mark.parametrize(
     "params", [{"name": 5}, {"name": "refusal", "arguments": []}, {"name": "refusal", "arguments": None}]
 )
-async def test_calls_that_are_none(broken: Site, params: Json) -> None:
+async def test_invalid_calls(broken: Site, params: Json) -> None:
     """Parameters that violate the schema of tools/call are a protocol error."""
     session = await broken.initialize()
     assert (await session.ask("tools/call", params)).code == (200, -32602)
@@ -233,7 +233,7 @@ NOTHING: Json = {
 }
 
 
-async def test_what_is_not_offered_is_neither_declared_nor_there() -> None:
+async def test_unsupported_features_are_neither_declared_nor_available() -> None:
     """Capabilities list only what is offered; other methods get -32601."""
     async with serving(changes=NOTHING) as site:
         session = await site.initialize()

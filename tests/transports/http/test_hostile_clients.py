@@ -39,7 +39,7 @@ PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
         b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": ' + b"[" * 65 + b"]" * 65 + b"}",
     ],
 )
-async def test_what_is_no_strict_json(site: Site, body: bytes) -> None:
+async def test_non_strict_json(site: Site, body: bytes) -> None:
     """400 and -32700, without an id; the server keeps serving."""
     answer = await site.send("POST", "/mcp", site.headers() | {"Content-Type": "application/json"}, body)
     assert answer.code == (400, -32700) and "id" not in answer.body
@@ -48,7 +48,7 @@ async def test_what_is_no_strict_json(site: Site, body: bytes) -> None:
 
 @pytest.mark.requirement("J1")
 @pytest.mark.parametrize("digits", [19, 400, 6000])
-async def test_numbers_of_many_digits(site: Site, digits: int) -> None:
+async def test_numbers_with_many_digits(site: Site, digits: int) -> None:
     """Python refuses to parse the longest ones; they never cause a 5xx, as an id or anywhere else."""
     for place in ('"id":%s', '"id":1,"params":{"x":%s}'):
         body = ('{"jsonrpc":"2.0","method":"ping",' + place % ("9" * digits) + "}").encode()
@@ -75,7 +75,7 @@ async def test_numbers_of_many_digits(site: Site, digits: int) -> None:
         {"id": 0.5},
     ],
 )
-async def test_what_is_no_message(site: Site, change: Any) -> None:
+async def test_non_messages(site: Site, change: Any) -> None:
     """No tool runs."""
     message = site.request("tools/call", {"name": "echo"}) | change
     assert (await site.post(message)).code == (400, -32600)
@@ -83,7 +83,7 @@ async def test_what_is_no_message(site: Site, change: Any) -> None:
 
 
 @pytest.mark.requirement("J3")
-async def test_what_has_no_id_runs_nothing(site: Site) -> None:
+async def test_message_without_an_id_runs_nothing(site: Site) -> None:
     """Holds for every revision and transport, alone and in a batch."""
     call = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "echo", "arguments": {}}}
     assert (await site.post(call)).status == 202
@@ -139,7 +139,7 @@ async def test_any_text_in_any_field(site: Site, kind: str) -> None:
 
 
 @pytest.mark.requirement("J5")
-async def test_a_body_without_a_length_is_cut_off(site: Site) -> None:
+async def test_body_without_a_length_is_cut_off(site: Site) -> None:
     """A body without a length is refused while it is read."""
 
     async def endless() -> AsyncIterator[bytes]:
@@ -151,7 +151,7 @@ async def test_a_body_without_a_length_is_cut_off(site: Site) -> None:
 
 
 @pytest.mark.requirement("J5")
-async def test_a_length_that_is_too_large_is_refused_at_once(site: Site) -> None:
+async def test_oversized_content_length_is_rejected_immediately(site: Site) -> None:
     """The refusal does not wait for the body."""
     async with wired(site) as wire:
         wire.writer.write(raw_post(site, site.headers() | {"Content-Length": "1000000000"}) + b"{")
@@ -160,7 +160,7 @@ async def test_a_length_that_is_too_large_is_refused_at_once(site: Site) -> None
 
 
 @pytest.mark.requirement("J5")
-async def test_a_bomb_is_not_unpacked(site: Site) -> None:
+async def test_compression_bomb_is_not_unpacked(site: Site) -> None:
     """With and without a token."""
     bomb = gzip.compress(b" " * (50 << 20))
     encoded = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
@@ -169,7 +169,7 @@ async def test_a_bomb_is_not_unpacked(site: Site) -> None:
 
 
 @pytest.mark.requirement("H5")
-async def test_no_token_no_reading(site: Site) -> None:
+async def test_unauthenticated_body_is_not_read(site: Site) -> None:
     """The refusal does not wait for the body."""
     async with wired(site) as wire:
         wire.writer.write(raw_post(site, {"Content-Length": "50"}) + b"{")
@@ -203,7 +203,7 @@ async def test_ambiguous_http(site: Site, case: str) -> None:
 
 
 @pytest.mark.requirement("J8")
-async def test_requests_that_follow_each_other_are_answered_in_turn(site: Site) -> None:
+async def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
     """Pipelining works within limits."""
     async with wired(site) as wire:
         for number in range(5):
@@ -218,7 +218,7 @@ HOSTS = ["evil.example", "127.0.0.1", "{host}.", "{host}@evil.example", "x{host}
 
 @pytest.mark.requirement("O1")
 @pytest.mark.parametrize("host", HOSTS)
-async def test_hosts_that_only_look_like_ours(site: Site, host: str) -> None:
+async def test_lookalike_hosts(site: Site, host: str) -> None:
     """Hosts are compared as whole strings; the response is 400 or 421."""
     own = site.base.removeprefix("http://")
     async with wired(site) as wire:
@@ -236,7 +236,7 @@ async def test_missing_or_repeated_host_headers(site: Site) -> None:
             assert (await wire.answer())[0] in (400, 421)
 
 
-async def test_hosts_in_any_case(site: Site) -> None:
+async def test_hosts_are_case_insensitive(site: Site) -> None:
     async with serving(allowed_hosts=("mcp.example:99",)) as other:
         headers = other.headers() | {"Host": "MCP.Example:99", "Content-Type": "application/json"}
         assert (await other.send("POST", "/mcp", headers, PING)).status == 200
@@ -262,7 +262,7 @@ ORIGINS = [
 
 @pytest.mark.requirement("O2", "O3")
 @pytest.mark.parametrize("origin", ORIGINS)
-async def test_origins_that_only_look_allowed(site: Site, origin: str) -> None:
+async def test_lookalike_origins(site: Site, origin: str) -> None:
     """403 on every endpoint and method before any work, without CORS permission to read the response."""
     shown = origin.format(base=site.base, host=site.base.removeprefix("http://"))
     for path in ENDPOINTS:
@@ -271,7 +271,7 @@ async def test_origins_that_only_look_allowed(site: Site, origin: str) -> None:
             assert answer.status == 403 and not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
-async def test_two_origins(site: Site) -> None:
+async def test_two_origin_headers(site: Site) -> None:
     sent = [*site.headers().items(), ("Origin", site.base), ("Origin", site.base)]
     async with site.http.post(f"{site.base}/mcp", data=PING, headers=sent) as response:
         assert response.status == 403
@@ -329,7 +329,7 @@ async def test_preflights_of_metadata(site: Site, path: str) -> None:
         ("", 401),
     ],
 )
-async def test_forms_of_the_credential(site: Site, form: str, status: int) -> None:
+async def test_credential_forms(site: Site, form: str, status: int) -> None:
     """Both before and after a token is cached."""
     token = site.token()
     message = json.dumps(site.request("ping")).encode()
@@ -344,7 +344,7 @@ async def test_forms_of_the_credential(site: Site, form: str, status: int) -> No
 @pytest.mark.parametrize(
     "place", ["query", "body", "X-Api-Key", "Proxy-Authorization", "X-Access-Token", "Mcp-Session-Id"]
 )
-async def test_a_token_elsewhere_is_none(site: Site, place: str) -> None:
+async def test_token_elsewhere_is_not_a_credential(site: Site, place: str) -> None:
     token = site.token()
     path = f"/mcp?access_token={token}&token={token}" if place == "query" else "/mcp"
     body = {"access_token": token, "params": {"_meta": {"authorization": token}}} if place == "body" else {}
@@ -357,7 +357,7 @@ async def test_a_token_elsewhere_is_none(site: Site, place: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/admin", "/mcp/", "/mcp/../healthz", "/mcp%2f", "/%00", "/mcp/x/%3Cscript%3E", "/sse/x"]
 )
-async def test_other_paths(site: Site, path: str) -> None:
+async def test_unknown_paths(site: Site, path: str) -> None:
     """A 404 in JSON that quotes nothing."""
     async with wired(site) as wire:
         wire.writer.write(f"GET {path} HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n\r\n".encode())
@@ -367,7 +367,7 @@ async def test_other_paths(site: Site, path: str) -> None:
 
 
 @pytest.mark.requirement("J9")
-async def test_a_flood_of_half_sent_bodies_slows_nobody() -> None:
+async def test_flood_of_partial_bodies_slows_nobody() -> None:
     """Each of these clients is disconnected eventually."""
     async with serving(body_timeout_s=1) as site:
         async with asyncio.timeout(20):

@@ -83,7 +83,7 @@ def seen() -> Seen:
     return read(render_page(BASE, ISSUER, TOOLS, TOOLSETS)[0])
 
 
-def test_every_client_gets_this_server_s_url(seen: Seen) -> None:
+def test_every_client_gets_the_server_url(seen: Seen) -> None:
     url = f"{BASE}/mcp"
     assert url in seen.codes
     assert f"claude mcp add --transport http doit {url}" in seen.codes
@@ -100,7 +100,7 @@ def test_every_client_gets_this_server_s_url(seen: Seen) -> None:
     ]
 
 
-def test_curl_sends_the_token_from_the_environment(seen: Seen) -> None:
+def test_curl_reads_the_token_from_the_environment(seen: Seen) -> None:
     (command,) = (code for code in seen.codes if code.startswith("curl"))
     words = shlex.split(command)
     assert words[:2] == ["curl", f"{BASE}/mcp"]
@@ -108,7 +108,7 @@ def test_curl_sends_the_token_from_the_environment(seen: Seen) -> None:
     assert json.loads(words[words.index("-d") + 1])["method"] == "tools/list"
 
 
-def test_install_links_carry_the_url(seen: Seen) -> None:
+def test_install_links_contain_the_url(seen: Seen) -> None:
     assert cursor_link(f"{BASE}/mcp") in seen.links and vscode_link(f"{BASE}/mcp") in seen.links
     cursor = parse_qs(urlsplit(cursor_link("https://h/a+b?c=d&e=ü")).query)
     assert cursor["name"] == ["doit"]
@@ -118,7 +118,7 @@ def test_install_links_carry_the_url(seen: Seen) -> None:
     assert json.loads(unquote(configuration)) == {"name": "doit", "type": "http", "url": "https://h/a+b?c=d&e=ü"}
 
 
-def test_paths_that_choose_tools(seen: Seen) -> None:
+def test_paths_select_tools(seen: Seen) -> None:
     chosen = {code.removeprefix(BASE) for code in seen.codes if code.startswith(BASE)}
     assert {"/mcp/readonly", "/mcp/x/anomalies", "/mcp/x/anomalies,budgets/readonly", "/mcp/x/all"} <= chosen
     assert set(TOOLSETS) <= set(seen.codes)
@@ -132,7 +132,7 @@ def test_tools_are_listed_with_their_first_sentence(seen: Seen) -> None:
     assert "Find things" in seen.text
 
 
-def test_without_tools_and_toolsets_the_page_still_stands() -> None:
+def test_page_works_without_tools_and_toolsets() -> None:
     bare = read(render_page(BASE, ISSUER, [])[0])
     assert f"{BASE}/mcp/x/core" in bare.codes
     assert "All toolsets" not in bare.text and "Every client sees these tools" not in bare.text
@@ -147,7 +147,7 @@ def test_landmarks_and_fragments(seen: Seen) -> None:
     assert f"{BASE}/healthz" in seen.links and ISSUER in seen.links
 
 
-def test_nothing_is_loaded_from_elsewhere(seen: Seen) -> None:
+def test_no_external_resources_are_loaded(seen: Seen) -> None:
     assert not {"img", "iframe", "object", "form", "input", "audio", "video", "base"} & set(seen.tags)
     assert seen.tags["link"] == 1 and ("href", "data:,") in seen.attributes
     assert not [name for name, _ in seen.attributes if name in ("src", "srcset", "style") or name.startswith("on")]
@@ -158,18 +158,18 @@ def test_nothing_is_loaded_from_elsewhere(seen: Seen) -> None:
     ("url", "noted"),
     [("http://127.0.0.1:8080", True), ("http://localhost:1", True), ("http://[::1]:1", True), (BASE, False)],
 )
-def test_a_server_on_loopback_says_who_can_reach_it(url: str, noted: bool) -> None:
+def test_page_notes_that_a_loopback_server_is_local(url: str, noted: bool) -> None:
     assert ("runs on your own computer" in read(render_page(url, ISSUER, [])[0]).text) is noted
 
 
-def test_a_base_with_a_path_keeps_it() -> None:
+def test_base_url_path_is_kept() -> None:
     assert "https://example.com/doit/mcp" in read(render_page("https://example.com/doit/", ISSUER, [])[0]).codes
 
 
 NASTY = """"'><script>alert(1)</script><b onclick=x>&amp;$url$$"""
 
 
-def test_configuration_and_tools_cannot_write_html(seen: Seen) -> None:
+def test_configuration_and_tools_cannot_inject_html(seen: Seen) -> None:
     html, headers = render_page(f"{BASE}/{NASTY}", f"{ISSUER}/{NASTY}", [(NASTY, NASTY)], [NASTY])
     nasty = read(html)
     assert nasty.tags["script"] == 1 and nasty.tags["b"] == seen.tags["b"]
@@ -185,7 +185,7 @@ def test_commands_quote_the_url() -> None:
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_any_text_of_a_tool_comes_through_as_text(title: str, description: str) -> None:
+def test_any_tool_text_is_escaped(title: str, description: str) -> None:
     shown = read(render_page(BASE, ISSUER, [(title, description)])[0])
     assert title.replace("\r\n", "\n").replace("\r", "\n") in shown.text.replace("\r\n", "\n").replace("\r", "\n")
     assert shown.tags["script"] == 1
@@ -196,7 +196,7 @@ def policy(headers: dict[str, str]) -> dict[str, list[str]]:
     return {part[0]: part[1:] for part in parts}
 
 
-def test_policy_allows_exactly_what_is_inline(seen: Seen) -> None:
+def test_policy_allows_exactly_the_inline_content(seen: Seen) -> None:
     allowed = policy(render_page(BASE, ISSUER, TOOLS, TOOLSETS)[1])
     for directive, kind in (("style-src", "style"), ("script-src", "script")):
         (inline,) = seen.inline[kind]

@@ -84,7 +84,7 @@ async def site() -> AsyncIterator[Site]:
     ],
     ids=["completion", "search", "fetch", "read", "overview"],
 )
-async def test_n2_a_large_answer_of_the_api_does_not_hold_the_event_loop(site: Site, method: str, params: Json) -> None:
+async def test_n2_large_api_response_does_not_block_the_event_loop(site: Site, method: str, params: Json) -> None:
     heart = Heartbeat(time.thread_time)
     try:
         answer = await site.modern(method, params)
@@ -118,9 +118,7 @@ def check(method: str, params: Json, body: Any) -> None:
 
 
 @pytest.mark.requirement("N2")
-async def test_n2_large_queries_of_the_overview_are_summed_in_the_thread(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_n2_large_overview_queries_are_summed_in_the_thread(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
 
     def summed(answer: Json, groups: tuple[str, ...]) -> Json:

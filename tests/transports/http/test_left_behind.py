@@ -145,7 +145,7 @@ async def left_behind(sender: Sender) -> int:
 
 @pytest.mark.requirement("N4")
 @pytest.mark.parametrize("users", [1, 50])
-async def test_n4_hostile_requests_leave_nothing_behind(tmp_path: Path, users: int) -> None:
+async def test_n4_hostile_requests_leak_nothing(tmp_path: Path, users: int) -> None:
     grown: dict[str, float] = {}
     # No session of one kind is evicted by those of another.
     async with program(tmp_path, sessions_per_principal=10_000) as made:

@@ -72,7 +72,7 @@ async def opened(site: Site, user: User = ADMIN) -> AsyncIterator[Stream]:
 
 @pytest.mark.requirement("M8", "M10", "M12")
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
-async def test_every_handshake_revision(site: Site, revision: str) -> None:
+async def test_every_stateful_revision(site: Site, revision: str) -> None:
     """Features depend on the negotiated revision, not on the transport."""
     async with opened(site) as stream:
         welcome = await stream.initialize(revision)
@@ -84,7 +84,7 @@ async def test_every_handshake_revision(site: Site, revision: str) -> None:
         assert (await stream.ask("server/discover"))["error"]["code"] == -32601
 
 
-async def test_the_newest_revision_does_not_exist_here(site: Site) -> None:
+async def test_stateless_revision_is_unsupported(site: Site) -> None:
     async with opened(site) as stream:
         params = {"protocolVersion": MODERN, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
         assert (await stream.ask("initialize", params))["result"]["protocolVersion"] == LATEST
@@ -93,7 +93,7 @@ async def test_the_newest_revision_does_not_exist_here(site: Site) -> None:
         assert "resultType" not in (await stream.next("tools/list"))["result"]
 
 
-async def test_progress_comes_before_the_answer(site: Site) -> None:
+async def test_progress_comes_before_the_response(site: Site) -> None:
     async with opened(site) as stream:
         await stream.initialize(LATEST)
         params = {"name": "steps", "_meta": {"progressToken": 5}}
@@ -107,7 +107,7 @@ async def test_progress_comes_before_the_answer(site: Site) -> None:
         ]
 
 
-async def test_asks_on_the_stream(site: Site) -> None:
+async def test_requests_input_on_the_stream(site: Site) -> None:
     async with opened(site) as stream:
         await stream.initialize(LATEST, elicitation={})
         assert (await stream.post(site.request("tools/call", {"name": "ask"}))).status == 202
@@ -118,7 +118,7 @@ async def test_asks_on_the_stream(site: Site) -> None:
 
 
 @pytest.mark.requirement("S5", "M11")
-async def test_only_its_owner_can_post(site: Site) -> None:
+async def test_only_the_owner_can_post(site: Site) -> None:
     """Sessions of other users are unknown, a missing session is refused, and no request falls back to an open
     stream."""
     async with opened(site) as stream:
@@ -141,14 +141,14 @@ async def test_only_its_owner_can_post(site: Site) -> None:
     ("body", "code"),
     [(b"{", -32700), (b"[]", -32600), (b'{"jsonrpc": "1.0"}', -32600), (b'{"jsonrpc":"2.0","id":null}', -32600)],
 )
-async def test_bad_messages_are_refused_and_harm_nothing(site: Site, body: bytes, code: int) -> None:
+async def test_invalid_messages_are_rejected_without_harm(site: Site, body: bytes, code: int) -> None:
     async with opened(site) as stream:
         headers = site.headers() | {"Content-Type": "application/json"}
         assert (await site.send("POST", stream.address, headers, body)).code == (400, code)
         assert (await stream.ask("ping"))["result"] == {}
 
 
-async def test_batches_where_the_revision_has_them(site: Site) -> None:
+async def test_batches_where_the_revision_supports_them(site: Site) -> None:
     async with opened(site) as stream:
         await stream.initialize("2025-03-26")
         note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
@@ -158,7 +158,7 @@ async def test_batches_where_the_revision_has_them(site: Site) -> None:
         assert [answer["id"] for answer in json.loads(data)] == [1, 2]
 
 
-async def test_list_changes_are_heard(site: Site) -> None:
+async def test_list_changes_are_announced(site: Site) -> None:
     async with opened(site) as stream:
         await stream.initialize(LATEST)
         site.hub.publish(ChangeEvent(TOOLS_CHANGED))
@@ -166,7 +166,7 @@ async def test_list_changes_are_heard(site: Site) -> None:
 
 
 @pytest.mark.requirement("L1")
-async def test_what_runs_ends_with_the_stream(site: Site) -> None:
+async def test_requests_end_with_the_stream(site: Site) -> None:
     """The session ends with its stream, and its calls are canceled."""
     async with opened(site) as stream:
         assert (await stream.post(site.request("tools/call", {"name": "wait"}))).status == 202
@@ -202,7 +202,7 @@ async def test_other_methods(site: Site, path: str, allow: str) -> None:
 
 
 @pytest.mark.requirement("L2")
-async def test_says_that_it_is_alive_and_limits_streams() -> None:
+async def test_sends_keepalives_and_limits_streams() -> None:
     """Idle streams carry keepalive comments, and the streams of a principal are limited."""
     async with serving(keep_alive_s=1, streams_per_principal=1) as site:
         async with opened(site) as stream:
@@ -212,25 +212,25 @@ async def test_says_that_it_is_alive_and_limits_streams() -> None:
             assert line.startswith(b":")
 
 
-async def test_a_stream_needs_a_client_that_takes_one(site: Site) -> None:
+async def test_stream_requires_an_event_stream_client(site: Site) -> None:
     headers = site.headers() | {"Accept": "application/json"}
     assert (await site.send("GET", "/sse", headers)).status == 406
 
 
-async def test_a_wrong_initialize_is_answered_on_the_stream(site: Site) -> None:
+async def test_invalid_initialize_is_answered_on_the_stream(site: Site) -> None:
     """The client can try again with a valid request."""
     async with opened(site) as stream:
         assert (await stream.ask("initialize", {"protocolVersion": 5}))["error"]["code"] == -32602
         assert (await stream.initialize(LATEST))["result"]["protocolVersion"] == LATEST
 
 
-async def test_an_array_where_there_are_no_batches(site: Site) -> None:
+async def test_array_without_batch_support(site: Site) -> None:
     async with opened(site) as stream:
         await stream.initialize(LATEST)
         assert (await stream.post([site.request("ping")])).code == (400, -32600)
 
 
-async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
+async def test_id_in_use_is_not_reused(site: Site) -> None:
     """The second request is refused with its id."""
     async with opened(site) as stream:
         await stream.post(site.request("tools/call", {"name": "wait"}, id="w"))
@@ -239,7 +239,7 @@ async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
         assert refused.code == (400, -32600) and refused.body["id"] == "w"
 
 
-async def test_the_connection_stays_when_a_call_lets_it_go(site: Site) -> None:
+async def test_connection_stays_when_a_call_releases_it(site: Site) -> None:
     """This transport never polls, because the stream is the session."""
 
     async def polls(call: Call, arguments: Json) -> ContentResult:

@@ -208,7 +208,7 @@ def check_log(made: Program, callers: list[Caller]) -> None:
 
 @pytest.mark.requirement("S6", "F2", "L1", "L2", "Q1")
 @pytest.mark.timeout(900 if LONG else 120)
-async def test_storm(tmp_path: Path) -> None:
+async def test_mixed_load(tmp_path: Path) -> None:
     """Descriptors, tasks, sessions, streams, slots and memory return to their former numbers."""
     async with program(tmp_path, streams_per_principal=100) as made:
         callers = [Caller(made, number) for number in range(PEOPLE)]

@@ -29,7 +29,7 @@ async def spent(site: Site, revision: str, meta: Json) -> Json:
 
 
 @pytest.mark.parametrize("revision", [*STATEFUL_REVISIONS, MODERN])
-async def test_costs_in_the_conventions_of_the_locale(revision: str) -> None:
+async def test_costs_follow_the_locale(revision: str) -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         plain = await spent(site, revision, {})
         german = await spent(site, revision, {"openai/locale": "de-DE"})

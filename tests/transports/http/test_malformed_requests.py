@@ -54,7 +54,7 @@ def leaving(left: Counter[str]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_call_of_the_newest_revision_leaves_no_garbage(streamed: bool) -> None:
+async def test_stateless_call_leaves_no_garbage(streamed: bool) -> None:
     meta = {"progressToken": "t"} if streamed else {}
     left: Counter[str] = Counter()
     async with asking_the_api() as site:
@@ -66,7 +66,7 @@ async def test_a_call_of_the_newest_revision_leaves_no_garbage(streamed: bool) -
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_call_in_a_session_leaves_no_garbage(streamed: bool) -> None:
+async def test_session_call_leaves_no_garbage(streamed: bool) -> None:
     left: Counter[str] = Counter()
     async with asking_the_api() as site:
         session = await site.initialize(LATEST)
@@ -78,7 +78,7 @@ async def test_a_call_in_a_session_leaves_no_garbage(streamed: bool) -> None:
     assert left == {}
 
 
-def test_a_process_that_serves_leaves_its_own_alone() -> None:
+def test_serving_process_freezes_its_startup_objects() -> None:
     """Runs in a process of its own, because freezing objects is permanent."""
     code = (
         "import gc; from doit_mcp.transports.http.runner import GC_THRESHOLDS, freeze_heap; freeze_heap();"

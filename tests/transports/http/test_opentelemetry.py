@@ -95,7 +95,7 @@ def ids(span: ReadableSpan) -> tuple[str, str, str]:
     return f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}", parent
 
 
-async def test_a_call_is_a_span_below_the_callers_with_one_for_what_it_sent(told: Told) -> None:
+async def test_call_has_a_child_span_with_children_for_its_requests(told: Told) -> None:
     await told.call("list_budgets")
     (server,), (client,) = told.kinds()
     trace, own, above = ids(server)
@@ -117,7 +117,7 @@ async def test_a_call_is_a_span_below_the_callers_with_one_for_what_it_sent(told
     assert server.start_time <= client.start_time <= client.end_time <= server.end_time  # type: ignore[operator]
 
 
-async def test_every_repeat_has_a_span_of_its_own(told: Told) -> None:
+async def test_every_retry_has_its_own_span(told: Told) -> None:
     told.there.api.faults += [Fault("/analytics/v1/budgets", 503), Fault("/analytics/v1/budgets", "reset")]
     await told.call("list_budgets")
     _, clients = told.kinds()
@@ -126,20 +126,20 @@ async def test_every_repeat_has_a_span_of_its_own(told: Told) -> None:
     assert [(span.attributes or {}).get("error.type") for span in clients] == ["503", "no answer", None]
 
 
-async def test_what_the_caller_does_not_sample_is_not_sampled(told: Told) -> None:
+async def test_unsampled_caller_is_not_sampled(told: Told) -> None:
     await told.call("list_budgets", flags="00")
     ((trace, _, flags),) = told.parents()
     assert (trace, flags, told.exporter.get_finished_spans()) == (TRACE, "00", ())
 
 
-async def test_without_a_caller_the_trace_begins_here(told: Told) -> None:
+async def test_trace_starts_here_without_a_caller(told: Told) -> None:
     headers = await told.call("list_budgets", flags="")
     (server,), _ = told.kinds()
     assert ids(server)[0] == headers["X-MCP-Trace-Id"] != TRACE and ids(server)[2] == ""
     assert told.parents()[0][::2] == [headers["X-MCP-Trace-Id"], "01"]
 
 
-async def test_failures_show_and_nobody_is_named(told: Told) -> None:
+async def test_failures_are_recorded_without_naming_users(told: Told) -> None:
     told.there.api.faults.append(Fault("/analytics/v1/budgets", 500))
     await told.call("get_budget", {"id": "canary-of-an-argument"})
     await told.call("canary-of-a-tool")
@@ -159,7 +159,7 @@ async def test_failures_show_and_nobody_is_named(told: Told) -> None:
         assert secret not in told.text
 
 
-async def test_an_exchange_is_a_span_below_the_request_that_needed_it(told: Told) -> None:
+async def test_token_exchange_is_a_span_of_its_request(told: Told) -> None:
     """Once per token: a cached exchange makes no request."""
     bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
     await told.call("list_budgets", Authorization=bearer)
@@ -176,7 +176,7 @@ async def test_an_exchange_is_a_span_below_the_request_that_needed_it(told: Told
     assert told.there.world.url not in told.text and bearer not in told.text and SECRET not in told.text
 
 
-async def test_an_exchange_that_several_wait_for_is_the_first_ones(told: Told) -> None:
+async def test_shared_exchange_belongs_to_the_first_request(told: Told) -> None:
     bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
     traces = [f"{number:032x}" for number in range(1, 6)]
     calls = [told.call("list_budgets", Authorization=bearer, traceparent=f"00-{one}-{CALLER}-01") for one in traces]
@@ -185,7 +185,7 @@ async def test_an_exchange_that_several_wait_for_is_the_first_ones(told: Told) -
     assert [ids(exchange)[::2]] == [ids(one)[:2] for one in servers if ids(one)[1] == ids(exchange)[2]]
 
 
-async def test_an_exchange_that_fails_shows(told: Told) -> None:
+async def test_failed_exchange_is_recorded(told: Told) -> None:
     await told.call("list_budgets")
     told.there.world.identity.down = True
     await told.call("list_budgets")
@@ -195,7 +195,7 @@ async def test_an_exchange_that_fails_shows(told: Told) -> None:
     assert found[1:] == [("503", ids(server)[1])] * 2
 
 
-async def test_another_look_at_the_keys_is_the_requests_that_needed_it(told: Told) -> None:
+async def test_key_refresh_is_a_span_of_its_request(told: Told) -> None:
     """Background refreshes of the keys have no span."""
     await told.call("list_budgets")
     assert told.named("keys") == []
@@ -206,7 +206,7 @@ async def test_another_look_at_the_keys_is_the_requests_that_needed_it(told: Tol
     assert (keys.attributes or {})["doit_mcp.upstream"] == "identity" and keys.status.status_code is StatusCode.UNSET
 
 
-async def test_the_check_of_an_api_token_is_a_span(told: Told) -> None:
+async def test_api_token_validation_is_a_span(told: Told) -> None:
     await told.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}")
     await told.call("list_budgets", Authorization="Bearer canary-of-a-token")
     (servers, _), checks = told.kinds(), told.named("API token")
@@ -217,7 +217,7 @@ async def test_the_check_of_an_api_token_is_a_span(told: Told) -> None:
         assert secret not in told.text
 
 
-async def test_what_goes_on_after_its_caller_left_is_still_theirs(told: Told) -> None:
+async def test_work_outliving_its_caller_keeps_its_trace(told: Told) -> None:
     told.there.api.faults.append(Fault("/auth/v1/validate", "slow", delay=0.3))
     calling = asyncio.create_task(told.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}"))
     while not told.there.api.calls:
@@ -229,7 +229,7 @@ async def test_what_goes_on_after_its_caller_left_is_still_theirs(told: Told) ->
     assert ids(check)[::2] == ids(request)[:2] and (check.attributes or {})["http.response.status_code"] == 200
 
 
-async def test_a_collector_gets_them() -> None:
+async def test_collector_receives_spans() -> None:
     came: list[ExportTraceServiceRequest] = []
 
     async def collect(request: web.Request) -> web.Response:
@@ -247,7 +247,7 @@ async def test_a_collector_gets_them() -> None:
     assert sorted(found) == ["budgets", "token exchange", "tools/call list_budgets"]
 
 
-async def test_a_collector_that_hangs_does_not_hold_up_the_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_collector_does_not_delay_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opentelemetry, "SHUTDOWN_TIMEOUT_SECONDS", 0.01)
     free = Event()
 
@@ -259,14 +259,14 @@ async def test_a_collector_that_hangs_does_not_hold_up_the_shutdown(monkeypatch:
     free.set()
 
 
-def test_the_extra_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "doit_mcp.observability.opentelemetry", None)
     monkeypatch.delattr("doit_mcp.observability.opentelemetry")
     with pytest.raises(BadSettings, match="extra otel"):
         product(Settings(exchange_secret="s", otlp_endpoint="http://127.0.0.1:1"))
 
 
-def test_nothing_is_imported_while_it_is_off() -> None:
+def test_opentelemetry_is_imported_only_when_enabled() -> None:
     code = (
         "import sys; from doit_mcp.settings import Settings; from doit_mcp.transports.http.main_app import make_main_app; "
         "make_main_app(Settings(exchange_secret='s')); "

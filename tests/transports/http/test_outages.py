@@ -95,7 +95,7 @@ async def there() -> AsyncIterator[Product]:
 
 
 @pytest.mark.requirement("K4")
-async def test_no_keys_at_all() -> None:
+async def test_no_keys() -> None:
     """503 with Retry-After instead of 401, until the provider recovers."""
     async with served() as there:
         there.world.identity.down = True
@@ -108,7 +108,7 @@ async def test_no_keys_at_all() -> None:
 
 
 @pytest.mark.requirement("K4", "X5")
-async def test_keys_that_are_had_serve_on(there: Product) -> None:
+async def test_cached_keys_continue_to_work(there: Product) -> None:
     """A known caller is served. A caller whose token must be exchanged gets a clear error, not a 500."""
     known = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
     assert (await there.call("validate_user", token=known)).result["structuredContent"]
@@ -122,7 +122,7 @@ async def test_keys_that_are_had_serve_on(there: Product) -> None:
 
 @pytest.mark.requirement("F5", "F6", "F7")
 @pytest.mark.parametrize("kind", [400, 401, 403, 404, 409, 422, 500, 524, "garbage", "truncated", "huge", "reset"])
-async def test_whatever_the_api_answers(there: Product, kind: Any) -> None:
+async def test_any_api_response(there: Product, kind: Any) -> None:
     """A tool result with an explanation and HTTP 200, nothing of the body; the next call succeeds."""
     there.api.faults.append(Fault("/analytics/v1/budgets", kind, times=9))
     answer = await there.call("list_budgets")
@@ -135,7 +135,7 @@ async def test_whatever_the_api_answers(there: Product, kind: Any) -> None:
 
 
 @pytest.mark.requirement("F2", "F3")
-async def test_reads_are_repeated_and_writes_are_not(there: Product) -> None:
+async def test_reads_are_retried_and_writes_are_not(there: Product) -> None:
     there.api.faults.append(Fault("/analytics/v1/budgets", 503, times=1, retry_after=0))
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
     sent = len(there.api.calls)
@@ -146,14 +146,14 @@ async def test_reads_are_repeated_and_writes_are_not(there: Product) -> None:
     assert [call.method for call in list(there.api.calls)[sent:]] == ["POST"]
 
 
-async def test_a_wait_that_is_too_long_is_told(there: Product) -> None:
+async def test_long_retry_after_is_reported(there: Product) -> None:
     there.api.faults.append(Fault("/analytics/v1/budgets", 429, times=9, retry_after=120))
     text = (await there.call("list_budgets")).result["content"][0]["text"]
     assert "120 seconds" in text and "429" in text
 
 
 @pytest.mark.requirement("F7")
-async def test_an_api_that_is_down_is_told_and_used_again_when_it_is_up() -> None:
+async def test_api_outage_is_reported_and_recovers() -> None:
     """Connections are refused, and the server recovers without a restart."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -184,7 +184,7 @@ async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
 
 
 @pytest.mark.requirement("F7", "F8", "L5")
-async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(customers: tuple[Product, list[User]]) -> None:
+async def test_open_circuit_is_probed_after_a_global_failure(customers: tuple[Product, list[User]]) -> None:
     """Calls fail at once with the time to retry and send no requests; the first call that succeeds closes the
     circuit."""
     there, users = customers
@@ -206,7 +206,7 @@ async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(custome
 
 
 @pytest.mark.requirement("F8")
-async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
+async def test_errors_of_one_user_do_not_affect_others(there: Product) -> None:
     """Whether one user is refused or gets failures, others are served."""
     for status in (500, 403):
         there.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
@@ -217,7 +217,7 @@ async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
 
 
 @pytest.mark.requirement("C1")
-async def test_tenants_stay_apart(there: Product) -> None:
+async def test_tenants_are_isolated(there: Product) -> None:
     """The tenant comes from the token; no argument, _meta, query or header of a client changes it."""
     own = (await there.call("list_budgets")).result["structuredContent"]["budgets"]
     theirs = (await there.call("list_budgets", user=STRANGER)).result["structuredContent"]["budgets"]
@@ -236,7 +236,7 @@ async def test_tenants_stay_apart(there: Product) -> None:
 
 
 @pytest.mark.requirement("X1", "X6", "X8", "M56")
-async def test_the_callers_token_never_goes_upstream(there: Product) -> None:
+async def test_callers_token_is_never_sent_upstream(there: Product) -> None:
     """Headers, path and body never contain it, nor any cookie."""
     token = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
     await there.call("list_budgets", token=token)
@@ -248,13 +248,13 @@ async def test_the_callers_token_never_goes_upstream(there: Product) -> None:
 
 
 @pytest.mark.requirement("M19")
-async def test_permissions_are_the_users(there: Product) -> None:
+async def test_permissions_belong_to_the_user(there: Product) -> None:
     refused = await there.call("list_invoices", user=VIEWER)
     assert refused.result["isError"] is True and "permission" in refused.text
 
 
 @pytest.mark.requirement("P1", "P5")
-async def test_api_tokens_serve_until_they_are_revoked(there: Product) -> None:
+async def test_api_tokens_work_until_revoked(there: Product) -> None:
     for user in (ADMIN, STRANGER):
         answer = await there.call("validate_user", token=user.api_token)
         assert answer.result["structuredContent"]["email"] == user.email
@@ -262,13 +262,13 @@ async def test_api_tokens_serve_until_they_are_revoked(there: Product) -> None:
         assert (await there.call("validate_user", token=wrong)).status == 401
 
 
-async def test_an_employee_acts_for_the_customer_of_the_token(there: Product) -> None:
+async def test_employee_acts_for_the_customer_of_the_token(there: Product) -> None:
     answer = await there.call("validate_user", user=EMPLOYEE)
     assert answer.result["structuredContent"]["domain"] == "acme.example"
 
 
 @pytest.mark.requirement("A4")
-async def test_reading_only_is_enforced(there: Product) -> None:
+async def test_read_only_is_enforced(there: Product) -> None:
     """Write tools are neither listed nor callable by name."""
     ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}
     refused = await there.call("create_ticket", {"ticket": ticket}, path="/mcp/readonly")
@@ -299,7 +299,7 @@ async def canary() -> AsyncIterator[tuple[str, list[str]]]:
 
 @pytest.mark.requirement("X7")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_token_goes_no_further_than_the_console_the_operator_named(status: int) -> None:
+async def test_token_is_sent_only_to_the_configured_console(status: int) -> None:
     """The console gets the exchanged token, never the caller's own; a redirect to another host is an error."""
     came: list[str] = []
     async with canary() as (elsewhere, seen):
@@ -321,7 +321,7 @@ async def test_a_token_goes_no_further_than_the_console_the_operator_named(statu
 
 
 @pytest.mark.requirement("X7")
-async def test_no_token_goes_to_a_console_that_is_nobodys_word() -> None:
+async def test_no_token_is_sent_to_an_unconfigured_console() -> None:
     """The issuer's host is not used as the console if the API has another host and no console is configured."""
     async with canary() as (address, seen), served(doit_api_base=address.replace("127.0.0.1", "localhost")) as there:
         answer = await there.call("search_customers", {"domains": ["acme.example"]}, user=EMPLOYEE)
@@ -343,6 +343,6 @@ async def test_no_token_goes_to_a_console_that_is_nobodys_word() -> None:
         ("https://console.example.com", "https://login.example.com", "https://api.doit.com", True),
     ],
 )
-def test_which_console_gets_tokens(console: str, issuer: str, api: str, goes: bool) -> None:
+def test_consoles_that_receive_tokens(console: str, issuer: str, api: str, goes: bool) -> None:
     settings = Settings(doit_console_base=console, auth_server_url=issuer, doit_api_base=api)
     assert settings.trusted_console_base == (settings.console_base if goes else "")

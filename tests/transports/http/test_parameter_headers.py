@@ -85,14 +85,14 @@ WRONG: list[tuple[Json, tuple[tuple[str, str], ...]]] = [
 
 
 @pytest.mark.parametrize(("arguments", "headers"), RIGHT)
-async def test_headers_that_agree(routed: Site, arguments: Json, headers: tuple[tuple[str, str], ...]) -> None:
+async def test_matching_headers(routed: Site, arguments: Json, headers: tuple[tuple[str, str], ...]) -> None:
     answer = await send(routed, arguments, *headers)
     assert answer.status == 200 and json.loads(answer.result["content"][0]["text"]) == arguments
 
 
 @pytest.mark.requirement("J10")
 @pytest.mark.parametrize(("arguments", "headers"), WRONG)
-async def test_headers_that_do_not(routed: Site, arguments: Json, headers: tuple[tuple[str, str], ...]) -> None:
+async def test_mismatched_headers(routed: Site, arguments: Json, headers: tuple[tuple[str, str], ...]) -> None:
     answer = await send(routed, arguments, *headers)
     assert answer.code == (400, -32020) and answer.body["id"] == routed.ids
 
@@ -103,7 +103,7 @@ async def test_null_has_no_header(routed: Site) -> None:
     assert answer.status == 200 and json.loads(answer.result["content"][0]["text"]) == {}
 
 
-async def test_handshake_requests_are_not_looked_at(routed: Site) -> None:
+async def test_stateful_requests_are_not_checked(routed: Site) -> None:
     """These headers have a meaning only for stateless requests."""
     session = await routed.initialize()
     message = routed.request("tools/call", {"name": "routed", "arguments": {"region": "eu"}})

@@ -39,7 +39,7 @@ async def metric(site: Site, reason: str) -> float:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_heads_without_end_take_no_memory(tmp_path: Path) -> None:
+async def test_n1_endless_heads_use_no_memory(tmp_path: Path) -> None:
     """160 MB of header lines from unauthenticated clients are refused and not stored."""
     host, port = "", 0
 
@@ -69,7 +69,7 @@ async def test_n1_heads_without_end_take_no_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_trailers_without_end_take_no_memory(tmp_path: Path) -> None:
+async def test_n1_endless_trailers_use_no_memory(tmp_path: Path) -> None:
     """Trailers are stored like headers, also those of a request that was refused already."""
     start = b"POST /mcp HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n"
 
@@ -92,7 +92,7 @@ async def test_n1_trailers_without_end_take_no_memory(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("H9", "X6", "N1")
 @pytest.mark.parametrize("ended", [True, False])
-async def test_n1_a_head_that_is_too_large_is_431_in_json(site: Site, ended: bool) -> None:
+async def test_n1_oversized_head_is_431_in_json(site: Site, ended: bool) -> None:
     """The error names the limit and quotes nothing of the request."""
     async with wired(site) as wire:
         wire.writer.write(BEGUN + b"X: " + b"s3cret" * (MAX_HEAD_BYTES // 6) + (b"\r\n\r\n" if ended else b""))
@@ -110,7 +110,7 @@ async def test_n1_tokens_of_any_size_are_a_client_error(site: Site) -> None:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_a_target_that_is_too_long_is_414(site: Site) -> None:
+async def test_n1_oversized_target_is_414(site: Site) -> None:
     async with wired(site) as wire:
         wire.writer.write(b"GET /s3cret?" + b"y" * MAX_TARGET_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         status, body = await wire.answer()
@@ -125,7 +125,7 @@ async def test_n1_too_many_headers(site: Site) -> None:
 
 
 @pytest.mark.requirement("J9", "N1")
-async def test_n1_a_head_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_n1_head_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sending a byte now and then does not extend it; requests and bodies that take longer are not affected."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.5)
     async with serving() as site, wired(site) as slow, wired(site) as second, wired(site) as body, wired(site) as idle:
@@ -150,7 +150,7 @@ async def test_n1_a_head_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_n1_oldest_connections_are_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
     """All unfinished heads share a limit in bytes; clients that complete their requests are served all the while."""
     monkeypatch.setattr(connection_limits, "MAX_UNFINISHED_BYTES", 100_000)
     async with serving() as site, AsyncExitStack() as stack:
@@ -166,7 +166,7 @@ async def test_n1_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_connections_that_send_nothing_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_n1_silent_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_limits, "MAX_SILENT_CONNECTIONS", 4)
     async with serving() as site, AsyncExitStack() as stack:
         wires = [await stack.enter_async_context(wired(site)) for _ in range(6)]
@@ -190,7 +190,7 @@ class Fake:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_what_is_released_is_not_counted() -> None:
+async def test_n1_released_connections_are_not_counted() -> None:
     reasons: list[str] = []
     held = PendingConnections(timeout_seconds=60, max_connections=2, max_bytes=10, on_closed=reasons.append)
     first, second, third = Fake(), Fake(), Fake()
@@ -209,7 +209,7 @@ async def test_n1_what_is_released_is_not_counted() -> None:
 
 @pytest.mark.requirement("N8")
 @pytest.mark.parametrize("pipelined", [False, True])
-async def test_n8_a_head_that_has_begun_is_not_idle(pipelined: bool) -> None:
+async def test_n8_partial_head_is_not_idle(pipelined: bool) -> None:
     """A head may arrive in pieces, before and after the idle timeout of the connection."""
     begun, rest = WHOLE[:20], WHOLE[20:]
     async with serving(keep_alive_timeout_s=1) as site, wired(site) as wire:

@@ -52,7 +52,7 @@ async def posts(work: Work) -> AsyncIterator[Posts]:
         yield made
 
 
-async def test_slow_answers_become_streams_in_the_context_of_their_requests() -> None:
+async def test_slow_responses_become_streams_in_their_request_context() -> None:
     """The timer of all streams writes the stream's headers, but in the context of the request."""
     proceed = asyncio.Event()
 
@@ -73,7 +73,7 @@ async def test_slow_answers_become_streams_in_the_context_of_their_requests() ->
         assert len(made.keepalive) == 0
 
 
-async def test_quick_answers_and_clients_without_streams_get_json() -> None:
+async def test_fast_responses_and_clients_without_streams_get_json() -> None:
     async def wait(response: PostResponse) -> None:
         if not response.may_stream:
             # Longer than several intervals.
@@ -87,7 +87,7 @@ async def test_quick_answers_and_clients_without_streams_get_json() -> None:
         assert len(made.keepalive) == 0
 
 
-async def test_a_failure_ends_the_keepalives() -> None:
+async def test_failure_ends_the_keepalives() -> None:
     async def fail(response: PostResponse) -> None:
         raise web.HTTPConflict
 

@@ -74,7 +74,7 @@ async def deployed(redis: Server, folder: Path, grace: str = "5s") -> AsyncItera
             yield Deployed(public, (first, second), proxy)
 
 
-async def test_the_file_is_valid_and_formatted(tmp_path: Path) -> None:
+async def test_file_is_valid_and_formatted(tmp_path: Path) -> None:
     for arguments in (("validate", "--config", str(FILE)), ("adapt", "--validate", "--config", str(FILE))):
         status, said = await said_by(await run(*arguments, folder=tmp_path, site="mcp.example.com"))
         assert status == 0 and '"level":"error"' not in said, said
@@ -83,7 +83,7 @@ async def test_the_file_is_valid_and_formatted(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("G3", "G5")
-async def test_any_request_at_any_replica_and_nothing_for_operators(redis: Server, tmp_path: Path) -> None:
+async def test_routes_to_any_replica_and_hides_operator_endpoints(redis: Server, tmp_path: Path) -> None:
     """A session of either replica works at both; metrics and readiness are not exposed by the proxy."""
     async with deployed(redis, tmp_path) as there:
         public = there.public
@@ -186,7 +186,7 @@ async def whoever_leaves_is_noticed(there: Deployed) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_one_replica_is_killed(redis: Server, tmp_path: Path) -> None:
+async def test_replica_is_killed(redis: Server, tmp_path: Path) -> None:
     """Every session continues at the other replica without any error. Old proxies that never send a body again
     report errors until they detect that a replica is down."""
     old = await version(tmp_path) < (2, 11, 3)

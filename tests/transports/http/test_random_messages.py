@@ -132,7 +132,7 @@ def test_any_json_with_any_headers(loop: Loop, message: Any, headers: dict[str, 
 @pytest.mark.requirement("M69")
 @FEW
 @given(params=PARAMS, method=METHODS, capabilities=st.just({}) | JSON)
-def test_any_complete_envelope(loop: Loop, params: dict[str, Any], method: str, capabilities: Any) -> None:
+def test_any_complete_request_metadata(loop: Loop, params: dict[str, Any], method: str, capabilities: Any) -> None:
     meta = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": capabilities}
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params | {"_meta": meta}}
     plain = method.isascii() and method.isprintable()

@@ -54,7 +54,7 @@ def forget_signs_of_life(redis: Server) -> None:
 
 
 @pytest.mark.parametrize("revision", ["2025-03-26", "2025-06-18", LATEST])
-async def test_a_lost_stream_goes_on_elsewhere(pair: Pair, revision: str) -> None:
+async def test_lost_stream_continues_at_another_replica(pair: Pair, revision: str) -> None:
     a, b = pair
     session = await a.initialize(revision)
     last = await begun(session)
@@ -91,7 +91,7 @@ async def test_each_message_goes_to_one_stream(pair: Pair) -> None:
                     assert (await fourth.until(""))["id"] == "s"
 
 
-async def test_among_three(redis: Server) -> None:
+async def test_three_replicas(redis: Server) -> None:
     async with replicas(redis.url, benches=(Bench(), Bench(), Bench())) as (a, b, c):
         session = await a.initialize()
         last = await begun(session)
@@ -105,7 +105,7 @@ async def test_among_three(redis: Server) -> None:
 
 
 @pytest.mark.requirement("S7")
-async def test_event_ids_are_good_for_their_session_alone(pair: Pair) -> None:
+async def test_event_ids_are_bound_to_their_session(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     last = await begun(session)
@@ -123,7 +123,7 @@ async def test_event_ids_are_good_for_their_session_alone(pair: Pair) -> None:
     a.bench.proceed.set()
 
 
-async def test_followers_end_with_the_call_and_with_the_session(pair: Pair) -> None:
+async def test_followers_end_with_the_call_and_the_session(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     last = await begun(session)
@@ -140,7 +140,7 @@ async def test_followers_end_with_the_call_and_with_the_session(pair: Pair) -> N
         assert await rest.ends()
 
 
-async def test_what_was_answered_while_nobody_listened(redis: Server) -> None:
+async def test_response_sent_without_a_listener(redis: Server) -> None:
     """2025-11-25, polling: the server closes the connection, and the client fetches the response at another replica."""
     bench = Bench()
 
@@ -161,7 +161,7 @@ async def test_what_was_answered_while_nobody_listened(redis: Server) -> None:
             assert await rest.ends()
 
 
-async def test_a_follower_waits_while_redis_is_away(pair: Pair, redis: Server) -> None:
+async def test_follower_waits_while_redis_is_unavailable(pair: Pair, redis: Server) -> None:
     a, b = pair
     session = await a.initialize()
     last = await begun(session)
@@ -175,7 +175,7 @@ async def test_a_follower_waits_while_redis_is_away(pair: Pair, redis: Server) -
         assert [(await rest.message()).get("id") for _ in range(2)] == [None, "s"]
 
 
-async def test_who_follows_a_replica_that_died_is_told(pair: Pair, redis: Server) -> None:
+async def test_follower_of_a_dead_replica_gets_an_error(pair: Pair, redis: Server) -> None:
     """Each request gets an error instead of its response; the stream ends."""
     _, b = pair
     async with separate(b, redis.url) as killed:
@@ -220,7 +220,7 @@ async def until(site: Replica, task: Json, status: str) -> Json:
     return state
 
 
-async def test_a_task_is_followed_everywhere(pair: Pair) -> None:
+async def test_task_can_be_polled_at_every_replica(pair: Pair) -> None:
     """Immediately, by its owner only, and with its notifications."""
     a, b = pair
     task = (await a.call("long", **TASKS)).result
@@ -235,7 +235,7 @@ async def test_a_task_is_followed_everywhere(pair: Pair) -> None:
     assert (await until(b, task, "completed"))["result"]["structuredContent"] == {"said": "done at last"}
 
 
-async def test_a_large_result_is_told_everywhere_and_does_not_travel(redis: Server) -> None:
+async def test_large_result_is_announced_but_not_copied(redis: Server) -> None:
     """Messages between replicas only say that a task has changed; a replica with a subscriber reads the rest."""
     proceed = asyncio.Event()
 
@@ -263,7 +263,7 @@ async def test_a_large_result_is_told_everywhere_and_does_not_travel(redis: Serv
         assert sizes and max(sizes) < 2 * MAX_CHANGE_BYTES
 
 
-async def test_a_task_is_stopped_and_answered_everywhere(redis: Server) -> None:
+async def test_task_can_be_canceled_and_answered_at_every_replica(redis: Server) -> None:
     async with replicas(redis.url, changes={"tools": asking()}) as (a, b):
         task = (await a.call("job", **TASKS)).result
         assert set((await until(b, task, "input_required"))["inputRequests"]) == {"who"}
@@ -289,7 +289,7 @@ async def test_a_task_is_stopped_and_answered_everywhere(redis: Server) -> None:
         assert (await state_of(a, task)).result["status"] == "cancelled"
 
 
-async def test_a_task_whose_replica_died_has_failed(pair: Pair, redis: Server) -> None:
+async def test_task_of_a_dead_replica_fails(pair: Pair, redis: Server) -> None:
     _, b = pair
     async with separate(b, redis.url) as killed:
         task = (await killed.site.call("long", **TASKS)).result
@@ -315,7 +315,7 @@ async def test_tasks_without_redis(pair: Pair, redis: Server) -> None:
     await until(b, task, "completed")
 
 
-async def test_kept_results_and_writes_are_known_everywhere(redis: Server) -> None:
+async def test_stored_results_and_writes_are_shared(redis: Server) -> None:
     done: list[str] = []
 
     async def keep(call: Call, arguments: Json) -> Json:

@@ -45,7 +45,7 @@ async def general(session: Session) -> AsyncIterator[Stream]:
         yield Stream(response, session.revision)
 
 
-async def test_a_session_goes_on_at_another_replica(pair: Pair) -> None:
+async def test_session_continues_at_another_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize(elicitation={})
     there = at(b, session)
@@ -55,7 +55,7 @@ async def test_a_session_goes_on_at_another_replica(pair: Pair) -> None:
 
 
 @pytest.mark.requirement("S1", "S4", "G5")
-async def test_a_session_is_its_owners_alone(pair: Pair) -> None:
+async def test_session_belongs_to_its_owner(pair: Pair) -> None:
     """Other users are refused at every replica and with every method, and change nothing."""
     a, b = pair
     session = await a.initialize()
@@ -72,7 +72,7 @@ async def test_a_session_is_its_owners_alone(pair: Pair) -> None:
 
 
 @pytest.mark.requirement("G5")
-async def test_what_is_deleted_at_one_ends_at_all(pair: Pair) -> None:
+async def test_deleted_session_ends_everywhere(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     waiting = asyncio.create_task(session.call("wait"))
@@ -88,7 +88,7 @@ async def test_what_is_deleted_at_one_ends_at_all(pair: Pair) -> None:
 
 
 @pytest.mark.requirement("S8")
-async def test_the_oldest_makes_room_everywhere(redis: Server) -> None:
+async def test_oldest_session_is_evicted_everywhere(redis: Server) -> None:
     """The session limit of a user is shared by all replicas."""
     async with replicas(redis.url, sessions_per_principal=2) as (a, b):
         first, other = await a.initialize(), await b.initialize(user=STRANGER)
@@ -102,7 +102,7 @@ async def test_the_oldest_makes_room_everywhere(redis: Server) -> None:
             assert (await at(a, session).ask("ping")).result == {}
 
 
-async def test_cancels_what_runs_elsewhere(pair: Pair) -> None:
+async def test_cancels_a_request_at_another_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     waiting = asyncio.create_task(session.call("wait", id="w"))
@@ -116,7 +116,7 @@ async def test_cancels_what_runs_elsewhere(pair: Pair) -> None:
     assert a.bench.cancelled and (await waiting).messages == ()
 
 
-async def test_an_answer_finds_the_replica_that_asked(pair: Pair) -> None:
+async def test_answer_reaches_the_requesting_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize(elicitation={})
     message = session.site.request("tools/call", {"name": "ask"})
@@ -130,7 +130,7 @@ async def test_an_answer_finds_the_replica_that_asked(pair: Pair) -> None:
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_a_large_answer_does_not_go_through_redis(pair: Pair, redis: Server) -> None:
+async def test_n5_large_answer_does_not_go_through_redis(pair: Pair, redis: Server) -> None:
     """The call fails at once, whether the client sent its answer to this replica or to the other one."""
     a, b = pair
     session = await a.initialize(elicitation={})
@@ -148,7 +148,7 @@ async def test_n5_a_large_answer_does_not_go_through_redis(pair: Pair, redis: Se
             assert client.info("memory")["used_memory"] - before < 500_000
 
 
-async def test_changes_are_heard_everywhere(pair: Pair) -> None:
+async def test_changes_are_announced_everywhere(pair: Pair) -> None:
     a, b = pair
     here, there = await a.initialize(), await a.initialize()
     async with general(here) as near, general(at(b, there)) as far:
@@ -157,7 +157,7 @@ async def test_changes_are_heard_everywhere(pair: Pair) -> None:
             assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
-async def test_subscriptions_and_levels_hold_everywhere(pair: Pair) -> None:
+async def test_subscriptions_and_log_levels_apply_everywhere(pair: Pair) -> None:
     """One replica has the stream, another one the subscription, and a change is published at each."""
     a, b = pair
     session = await a.initialize()
@@ -176,7 +176,7 @@ async def test_subscriptions_and_levels_hold_everywhere(pair: Pair) -> None:
     assert [message.get("method") for message in answer.messages] == ["notifications/progress"] * 2 + [None]
 
 
-async def test_an_employees_customer_holds_everywhere(redis: Server) -> None:
+async def test_employees_customer_applies_everywhere(redis: Server) -> None:
     """The choice fails if it cannot be stored."""
 
     async def switch(call: Call, arguments: Json) -> Json:
@@ -216,7 +216,7 @@ async def test_an_employees_customer_holds_everywhere(redis: Server) -> None:
                 assert told.result["structuredContent"] == (await there.call("whose")).result["structuredContent"]
 
 
-async def test_a_newer_stream_takes_the_place_of_one_elsewhere(pair: Pair) -> None:
+async def test_newer_stream_replaces_one_at_another_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     async with general(session) as old:
@@ -255,7 +255,7 @@ async def old_stream(site: Replica, user: User = ADMIN) -> AsyncIterator[Old]:
 
 
 @pytest.mark.requirement("S5")
-async def test_an_old_stream_at_one_and_posts_at_another(pair: Pair) -> None:
+async def test_legacy_stream_and_posts_at_different_replicas(pair: Pair) -> None:
     a, b = pair
     async with old_stream(a) as old:
         await old.initialize(b)
@@ -281,7 +281,7 @@ async def test_an_old_stream_at_one_and_posts_at_another(pair: Pair) -> None:
 
 
 @pytest.mark.requirement("L1")
-async def test_what_runs_elsewhere_ends_with_the_old_stream(pair: Pair) -> None:
+async def test_requests_at_other_replicas_end_with_the_legacy_stream(pair: Pair) -> None:
     a, b = pair
     async with old_stream(a) as old:
         await old.initialize(a)
@@ -293,7 +293,7 @@ async def test_what_runs_elsewhere_ends_with_the_old_stream(pair: Pair) -> None:
     assert (await b.post(b.request("ping"), path=old.address)).status == 404
 
 
-async def test_a_replica_that_is_killed(pair: Pair, redis: Server) -> None:
+async def test_replica_is_killed(pair: Pair, redis: Server) -> None:
     """Its sessions continue at the others; its HTTP+SSE streams are gone."""
     _, b = pair
     async with separate(b, redis.url) as killed:
@@ -309,7 +309,7 @@ async def test_a_replica_that_is_killed(pair: Pair, redis: Server) -> None:
 
 
 @pytest.mark.requirement("L5", "G5")
-async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Server) -> None:
+async def test_stateless_requests_need_no_redis(pair: Pair, redis: Server) -> None:
     """Requests with a session get Retry-After; everything works again once Redis does."""
     a, b = pair
     session = await a.initialize()
@@ -336,7 +336,7 @@ async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Serve
     assert (await at(a, anew).ask("ping")).result == {}
 
 
-async def test_what_was_said_while_redis_was_away_is_said_later(pair: Pair, redis: Server) -> None:
+async def test_messages_during_an_outage_are_delivered_later(pair: Pair, redis: Server) -> None:
     """Messages for a stream at another replica are neither lost nor sent twice."""
     a, b = pair
     async with old_stream(a) as old:
@@ -354,7 +354,7 @@ async def test_what_was_said_while_redis_was_away_is_said_later(pair: Pair, redi
         assert (await old.next())["id"] == "p"
 
 
-async def test_a_server_starts_without_redis(redis: Server) -> None:
+async def test_server_starts_without_redis(redis: Server) -> None:
     redis.kill()
     async with replicas(redis.url) as (a, b):
         assert (await b.call("echo")).status == 200
@@ -367,7 +367,7 @@ async def test_a_server_starts_without_redis(redis: Server) -> None:
 
 
 @pytest.mark.requirement("S2", "S10", "X6", "G5")
-async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) -> None:
+async def test_redis_stores_no_tokens_or_text(pair: Pair, redis: Server) -> None:
     """Redis contains no readable names or values, and every key expires."""
     a, b = pair
     session = await a.initialize(elicitation={})
@@ -388,7 +388,7 @@ async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) ->
 
 
 @pytest.mark.requirement("S8")
-async def test_idle_sessions_go_and_busy_ones_stay(redis: Server) -> None:
+async def test_idle_sessions_expire_and_busy_ones_stay(redis: Server) -> None:
     """Sessions with a stream at any replica do not expire."""
     async with replicas(redis.url, session_idle_s=1) as (a, b):
         idle = await a.initialize()
@@ -406,7 +406,7 @@ async def test_idle_sessions_go_and_busy_ones_stay(redis: Server) -> None:
                 assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
-async def test_a_session_that_redis_lost_ends_what_runs_in_it(pair: Pair, redis: Server) -> None:
+async def test_session_lost_by_redis_ends_its_requests(pair: Pair, redis: Server) -> None:
     """This covers a lost end message: the record in Redis decides whether a session exists."""
     a, _ = pair
     session = await a.initialize()
@@ -418,7 +418,7 @@ async def test_a_session_that_redis_lost_ends_what_runs_in_it(pair: Pair, redis:
     assert a.bench.cancelled and (await waiting).messages == ()
 
 
-async def test_operators_see_redis(pair: Pair, redis: Server) -> None:
+async def test_operators_see_redis_status(pair: Pair, redis: Server) -> None:
     a, _ = pair
     await a.initialize()
     assert "redis_away 0.0" in (await a.send("GET", "/metrics", {})).text
@@ -429,7 +429,7 @@ async def test_operators_see_redis(pair: Pair, redis: Server) -> None:
 
 
 @pytest.mark.requirement("L4")
-async def test_a_replica_that_stops_politely(pair: Pair, redis: Server) -> None:
+async def test_replica_stops_gracefully(pair: Pair, redis: Server) -> None:
     """Its sessions continue at the others with all their messages; its HTTP+SSE streams end and are gone at once."""
     _, b = pair
     made = another(b, redis.url, drain_s=0)

@@ -30,7 +30,7 @@ PAIRS = [pair for pair in combinations(FAULTS, 2) if pair != ("message", "json")
 
 
 @pytest.mark.parametrize("faults", [*((name,) for name in FAULTS), *PAIRS], ids=" and ".join)
-async def test_before_the_era_is_known(site: Site, faults: tuple[str, ...]) -> None:
+async def test_checks_before_the_request_style_is_known(site: Site, faults: tuple[str, ...]) -> None:
     """Faults of the HTTP request are reported before those of the message."""
     headers = site.headers() | {"Content-Type": "application/json"}
     sent: dict[str, Any] = {"method": "POST", "headers": headers, "body": json.dumps(site.request("ping")).encode()}
@@ -65,7 +65,7 @@ LADDER: dict[str, tuple[Fault, int, int]] = {
 
 @pytest.mark.requirement("J10", "M78")
 @pytest.mark.parametrize("faults", [*((name,) for name in LADDER), *combinations(LADDER, 2)], ids=" and ".join)
-async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
+async def test_order_of_stateless_checks(site: Site, faults: tuple[str, ...]) -> None:
     """The check that comes first decides."""
     message = site.envelope("tools/call", {"name": "echo", "arguments": {"region": "eu"}})
     headers = site.modern_headers(message) | {"Mcp-Param-Region": "eu"}
@@ -90,19 +90,19 @@ async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
     ("method", "source"),
     [("tools/call", "name"), ("prompts/get", "name"), ("resources/read", "uri"), ("tasks/get", "taskId")],
 )
-async def test_a_source_that_is_none(site: Site, method: str, source: str) -> None:
+async def test_unknown_metadata_source(site: Site, method: str, source: str) -> None:
     """A missing or malformed name is invalid params, whatever the header says."""
     for params in ({}, {source: 5}):
         assert (await site.modern(method, params, headers={"Mcp-Name": "x"})).code == (400, -32602)
 
 
-async def test_names_are_asked_for_nowhere_else(site: Site) -> None:
+async def test_names_are_required_nowhere_else(site: Site) -> None:
     assert (await site.modern("prompts/list", headers={"Mcp-Name": "anything"})).status == 200
 
 
 @pytest.mark.requirement("M76", "M107", "M111")
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
-async def test_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, method: str) -> None:
+async def test_client_without_tasks_is_rejected_before_any_lookup(site: Site, method: str) -> None:
     """-32021 before any look-up, also with the older capability of the same name."""
     for capabilities in ({}, {"tasks": {}}):
         answer = await site.modern(method, {"taskId": "unknown"}, clientCapabilities=capabilities)
@@ -110,7 +110,7 @@ async def test_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, metho
         assert answer.error["data"]["requiredCapabilities"] == {"extensions": {f"{META}tasks": {}}}
 
 
-async def test_the_body_comes_before_the_headers(site: Site) -> None:
+async def test_body_is_checked_before_headers(site: Site) -> None:
     """Metadata in _meta makes a request stateless without any header, and headers alone never do."""
     answer = await site.post(site.envelope("tools/list"))
     assert answer.code == (400, -32020)
@@ -124,7 +124,7 @@ async def test_the_body_comes_before_the_headers(site: Site) -> None:
 
 
 @pytest.mark.requirement("M50")
-async def test_the_legacy_ladder(site: Site) -> None:
+async def test_order_of_stateful_checks(site: Site) -> None:
     """The session is checked before the version, and the version before the message."""
     session = await site.initialize()
     unknown = await site.post(site.request("nothing"), Mcp_Session_Id="unknown", MCP_Protocol_Version="2025-03-26")
@@ -136,7 +136,7 @@ async def test_the_legacy_ladder(site: Site) -> None:
 
 
 @pytest.mark.requirement("M4")
-async def test_refusals_of_a_request_that_was_read_bear_its_id(site: Site) -> None:
+async def test_errors_of_a_parsed_request_have_its_id(site: Site) -> None:
     """Every layer that refuses a parsed request includes its id."""
     session = await site.initialize()
     message = site.request("ping", id="mine")

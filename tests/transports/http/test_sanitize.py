@@ -67,7 +67,7 @@ async def test_n24_completion_values_are_visible() -> None:
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_steps_of_the_assistant_are_visible_in_progress_and_result() -> None:
+async def test_n24_assistant_steps_are_visible_in_progress_and_result() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         session = await site.initialize()
         params: Json = {"name": "ask_ava_streaming", "arguments": {"question": "?"}, "_meta": {"progressToken": "p"}}
@@ -79,7 +79,7 @@ async def test_n24_steps_of_the_assistant_are_visible_in_progress_and_result() -
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_errors_questions_and_documents_are_visible() -> None:
+async def test_n24_errors_elicitations_and_documents_are_visible() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         twice = await site.call("get_budget", {"name": "twice"})
         assert twice.result["isError"] is True and "are named like" in twice.result["content"][0]["text"]
@@ -94,5 +94,5 @@ async def test_n24_errors_questions_and_documents_are_visible() -> None:
             assert shows_nothing_hidden(answer.result)
 
 
-def test_the_check_finds_what_is_hidden() -> None:
+def test_check_detects_invisible_text() -> None:
     assert not shows_nothing_hidden(BUDGET) and shows_nothing_hidden({"name": "Data team"})

@@ -43,7 +43,7 @@ async def refused(tasks: list[asyncio.Task[Answer]], status: int, count: int) ->
 
 
 @pytest.mark.requirement("Q2", "Q3")
-async def test_one_caller_and_all_together_have_their_share(tmp_path: Path) -> None:
+async def test_per_caller_and_total_limits(tmp_path: Path) -> None:
     """Calls beyond the share are refused at once, other callers are served, and no queue is unbounded."""
     async with program(tmp_path, calls_per_principal=PER_PERSON, calls_total=IN_ALL) as made:
         noisy = await calls(made, "noisy", 200)
@@ -74,7 +74,7 @@ def bomb() -> Iterator[bytes]:
 
 
 @pytest.mark.requirement("H5", "H9", "J5")
-async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
+async def test_oversized_bodies(tmp_path: Path) -> None:
     """Refused with and without a token, and not stored."""
     packed = b"".join(bomb())
     assert len(packed) < 2 * MIB
@@ -111,7 +111,7 @@ async def test_bodies_that_are_too_large(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("X7", "F5")
-async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path: Path) -> None:
+async def test_oversized_and_redirecting_api_responses(tmp_path: Path) -> None:
     """200 MB, plain or compressed, is a clean error and not stored; redirects are not followed."""
     async with program(tmp_path) as made:
         made.outside.gate.set()
@@ -127,7 +127,7 @@ async def test_answers_of_the_api_that_are_too_large_or_lead_elsewhere(tmp_path:
 
 
 @pytest.mark.requirement("J9")
-async def test_half_sent_headers_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_partial_headers_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their timeout is shorter than that of an idle connection."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.3)
     async with serving(keep_alive_timeout_s=1) as site, wired(site) as slow, wired(site) as idle:
@@ -143,7 +143,7 @@ FAULTS: tuple[FaultKind, ...] = (401, 403, 404, 500, 503, "garbage", "truncated"
 
 
 @pytest.mark.requirement("X6")
-async def test_no_reply_holds_a_secret() -> None:
+async def test_no_response_contains_a_secret() -> None:
     """Bodies, headers, probes, metrics and logs contain no credentials, whatever fails."""
     api = Api()
     async with serving(api=api, make=catalog_factory()) as site:

@@ -77,7 +77,7 @@ def written() -> Iterator[list[str]]:
 
 
 @pytest.mark.requirement("X6", "G2")
-def test_the_guard_finds_what_is_leaked_on_purpose(tmp_path: Path) -> None:
+def test_guard_detects_a_deliberate_leak(tmp_path: Path) -> None:
     """Runs a separate suite in which every test but one logs a secret, in every possible way."""
     hooks = "from tests.conftest import pytest_collection_finish, pytest_runtest_teardown"
     (tmp_path / "conftest.py").write_text(hooks)
@@ -89,7 +89,7 @@ def test_the_guard_finds_what_is_leaked_on_purpose(tmp_path: Path) -> None:
     assert done.stdout.count("ERROR ") == 30 and "31 passed, 30 errors" in done.stdout, done.stdout
 
 
-def test_the_guard_knows_the_secrets_of_this_suite() -> None:
+def test_guard_knows_the_secrets_of_this_suite() -> None:
     """Tokens that were minted, exchanged or sent as a bearer."""
     guard = Guard()
     guard.learn(SECRET)
@@ -101,14 +101,14 @@ def test_the_guard_knows_the_secrets_of_this_suite() -> None:
 
 
 @pytest.mark.requirement("X6")
-async def test_everything_a_server_handles_is_known_to_the_guard(site: Site) -> None:
+async def test_guard_covers_everything_the_server_handles(site: Site) -> None:
     await site.call("echo")
     for secret in (site.token(), SECRET):
         assert GUARD.tells(f"x {secret} x")
 
 
 @pytest.mark.requirement("G1")
-async def test_a_line_for_each_of_many_kinds_of_request(site: Site, written: list[str]) -> None:
+async def test_many_kinds_of_request_are_logged(site: Site, written: list[str]) -> None:
     """Refused requests have one too, each with the trace ID that the client got, and without any of its text."""
     bearer = site.headers()
     version = {"MCP-Protocol-Version": LATEST, "Content-Type": "application/json"}
@@ -140,7 +140,7 @@ async def test_a_line_for_each_of_many_kinds_of_request(site: Site, written: lis
 
 
 @pytest.mark.requirement("G2")
-async def test_names_from_outside_forge_no_line_and_make_none_long(site: Site, written: list[str]) -> None:
+async def test_client_names_cannot_forge_or_extend_lines(site: Site, written: list[str]) -> None:
     """A request of 700 KB with line breaks and escape sequences in every text."""
     text = f'\r\n{{"level": "error", "message": "{CANARY}"}}\x1b[31m' * 7_500
     message = {"jsonrpc": "2.0", "id": 1, "method": text, "params": {"name": text[:1000]}}
@@ -155,7 +155,7 @@ async def test_names_from_outside_forge_no_line_and_make_none_long(site: Site, w
 
 
 @pytest.mark.requirement("X6")
-async def test_bytes_that_are_no_request_are_not_quoted(site: Site, written: list[str]) -> None:
+async def test_invalid_request_bytes_are_not_quoted(site: Site, written: list[str]) -> None:
     """Neither in the response nor in the log."""
     token = site.token()
     for raw in (
@@ -170,7 +170,7 @@ async def test_bytes_that_are_no_request_are_not_quoted(site: Site, written: lis
 
 
 @pytest.mark.requirement("S10", "G1")
-async def test_principals_and_sessions_are_told_apart_but_not_named(written: list[str]) -> None:
+async def test_principals_and_sessions_are_pseudonymous(written: list[str]) -> None:
     """Logs have a different hash for each caller, but neither names nor session ids."""
     async with serving() as site:
         sessions = [await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)]
@@ -185,7 +185,7 @@ async def test_principals_and_sessions_are_told_apart_but_not_named(written: lis
 
 
 @pytest.mark.requirement("G6")
-async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, written: list[str]) -> None:
+async def test_audit_log_has_every_write_and_no_read(site: Site, written: list[str]) -> None:
     """Each line has the user, the customer, the tool, the outcome, and the trace ID of the request."""
     session = await site.initialize()
     await session.call("echo", {"text": CANARY})
@@ -203,7 +203,7 @@ async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, writte
 
 
 @pytest.mark.requirement("G3")
-async def test_metrics_and_probes_name_nothing_from_outside(site: Site) -> None:
+async def test_metrics_and_probes_have_no_client_data(site: Site) -> None:
     """Clients cannot create new series."""
     await site.send("GET", f"/{CANARY}", {})
     before = len((await site.send("GET", "/metrics", {})).text.splitlines())

@@ -148,7 +148,7 @@ async def _flood(request: web.Request, *, packed: bool) -> web.StreamResponse:
     return response
 
 
-async def test_people_and_faults_are_told_apart() -> None:
+async def test_users_and_faults_are_distinguished() -> None:
     """Checks the assumptions of the tests that use it: tokens identify their users, calls wait at *gate*, and each
     failure occurs."""
     outside = Outside()

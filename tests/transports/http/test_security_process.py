@@ -229,7 +229,7 @@ async def main() -> None:
 
 
 @pytest.mark.requirement("F2", "F7", "G1")
-async def test_calls_through_the_whole_program(tmp_path: Path) -> None:
+async def test_calls_through_the_complete_program(tmp_path: Path) -> None:
     """Each API failure has a response, and a log line with the outcome."""
     mended, told = {"busy", "reset", "cut"}, {"missing", "garbage"}
     async with program(tmp_path) as made:

@@ -46,7 +46,7 @@ async def send(site: Site, token: str, message: Json, path: str = "/mcp") -> Ans
 
 @pytest.mark.requirement("N19")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/readonly", "/sse"])
-async def test_n19_the_result_carries_the_challenge_and_the_next_request_is_401(path: str) -> None:
+async def test_n19_result_has_the_challenge_and_the_next_request_is_401(path: str) -> None:
     async with place() as (site, api):
         token = site.token()
         assert not (await call(site, token, path)).result.get("isError")
@@ -68,7 +68,7 @@ async def test_n19_the_result_carries_the_challenge_and_the_next_request_is_401(
 
 @pytest.mark.requirement("N19")
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
-async def test_n19_results_of_sessions_carry_it_too(revision: str) -> None:
+async def test_n19_session_results_have_the_challenge(revision: str) -> None:
     async with place() as (site, _):
         session = await site.initialize(revision)
         site.world.identity.end_login(site.token())
@@ -89,7 +89,7 @@ async def test_n19_results_of_sessions_carry_it_too(revision: str) -> None:
         (500, "invalid_grant", False),
     ],
 )
-async def test_n19_only_a_login_that_is_over_is_thrown_away(status: int, code: str, dead: bool) -> None:
+async def test_n19_only_an_ended_sign_in_is_discarded(status: int, code: str, dead: bool) -> None:
     """Configuration errors and outages never cause a 401."""
 
     async def exchange(request: web.Request) -> web.Response:
@@ -158,7 +158,7 @@ OFFERED: Json = {
 
 @pytest.mark.requirement("N19")
 @pytest.mark.parametrize("method", ASKING)
-async def test_n19_errors_of_other_methods_carry_the_challenge(method: str) -> None:
+async def test_n19_errors_of_other_methods_have_the_challenge(method: str) -> None:
     async with serving(changes=OFFERED, api=Api()) as site:
         token = site.token()
         session = await site.initialize()
@@ -180,7 +180,7 @@ async def test_n19_errors_of_other_methods_carry_the_challenge(method: str) -> N
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_write_that_asks_carries_the_challenge_instead_of_asking() -> None:
+async def test_n19_write_requiring_confirmation_returns_the_challenge_instead() -> None:
     async with serving(changes={"tools": direct_tools()}, api=Api()) as site:
         token = site.token()
         site.world.identity.end_login(token)
@@ -201,7 +201,7 @@ class Refusing(Api):
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_an_api_that_refuses_a_fresh_credential_ends_no_login() -> None:
+async def test_n19_api_rejecting_a_fresh_credential_ends_no_sign_in() -> None:
     """Two 401 responses of the API after two successful exchanges: the result has the challenge, and the token stays
     valid."""
     async with serving(changes={"tools": (mine_tool(),)}, api=Refusing()) as site:
@@ -233,7 +233,7 @@ class Tokens(Api):
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_revoked_api_token_is_told_so_and_its_stream_ends() -> None:
+async def test_n19_revoked_api_token_is_reported_and_ends_its_stream() -> None:
     api = Tokens()
     async with serving(changes={"tools": (mine_tool(),)}, api=api) as site:
         message = site.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
@@ -255,7 +255,7 @@ def session_headers(session: Session, token: str) -> dict[str, str]:
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_streams_of_a_login_that_ended_end() -> None:
+async def test_n19_streams_of_an_ended_sign_in_end() -> None:
     async with place() as (site, _):
         token = site.token()
         session = await site.initialize()
@@ -282,7 +282,7 @@ async def test_n19_streams_of_a_login_that_ended_end() -> None:
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_streams_end_with_their_token_unless_it_is_renewed() -> None:
+async def test_n19_streams_end_with_their_token_unless_renewed() -> None:
     """The session of /sse is its stream, so it continues for a client that sends a newer token there."""
     async with serving() as site:
         brief = {"Authorization": f"Bearer {site.token(exp=int(time.time()) + 2)}", "Accept": "text/event-stream"}
@@ -307,7 +307,7 @@ async def test_n19_streams_end_with_their_token_unless_it_is_renewed() -> None:
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_login_that_ended_at_one_replica_has_ended_at_the_others(redis: Server) -> None:
+async def test_n19_sign_in_ended_at_one_replica_ends_at_others(redis: Server) -> None:
     api = Api()
     async with replicas(redis.url, changes={"tools": (mine_tool(),)}, api=api) as (first, second):
         token = first.token()
@@ -321,7 +321,7 @@ async def test_n19_a_login_that_ended_at_one_replica_has_ended_at_the_others(red
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_token_that_is_renewed_at_another_replica_keeps_the_stream(redis: Server) -> None:
+async def test_n19_token_renewed_at_another_replica_keeps_the_stream(redis: Server) -> None:
     async with replicas(redis.url) as (first, second):
         brief = {"Authorization": f"Bearer {first.token(exp=int(time.time()) + 2)}", "Accept": "text/event-stream"}
         async with (
@@ -341,7 +341,7 @@ async def test_n19_a_token_that_is_renewed_at_another_replica_keeps_the_stream(r
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_stream_that_a_client_came_back_for_ends_too() -> None:
+async def test_n19_resumed_stream_ends_too() -> None:
     async with serving() as site:
         session = await site.initialize()
         message = site.request("tools/call", {"name": "steps", "arguments": {"pause": True}})

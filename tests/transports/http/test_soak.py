@@ -110,7 +110,7 @@ async def test_mixed_requests(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("K2", "Q4")
-async def test_a_flood_of_forged_tokens(tmp_path: Path) -> None:
+async def test_flood_of_forged_tokens(tmp_path: Path) -> None:
     """Each is refused, the keys are not fetched repeatedly, and clients with a valid token are served meanwhile."""
     async with program(tmp_path) as made:
         made.outside.gate.set()
@@ -142,7 +142,7 @@ async def refused(made: Program, token: str, statuses: Counter[int]) -> None:
 
 @pytest.mark.requirement("S8")
 @pytest.mark.parametrize("cap", [100, 10_000])
-async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
+async def test_sessions_that_are_never_deleted(tmp_path: Path, cap: int) -> None:
     """The user's oldest sessions are evicted, those of others stay, and sessions are small."""
     async with program(tmp_path, sessions_per_principal=cap) as made:
         ann, bob = made.outside.token("ann"), made.outside.token("bob")

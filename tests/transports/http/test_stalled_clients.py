@@ -74,7 +74,7 @@ def still_there(connections: set[Addresses], patience: float | None = None) -> i
 
 
 @pytest.mark.requirement("L3")
-async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
+async def test_thirty_stalled_clients_delay_nobody_and_are_dropped() -> None:
     """Two hundred calls of another client are answered while all thirty wait; eventually all of them are
     disconnected."""
     asked = 0

@@ -30,7 +30,7 @@ ELICITS: Any = {"elicitation": {}, "roots": {}}
 
 @pytest.mark.requirement("M8")
 @pytest.mark.parametrize("asked", [*REVISIONS, MODERN, "2099-01-01", ""])
-async def test_negotiates(site: Site, asked: str) -> None:
+async def test_negotiates_the_version(site: Site, asked: str) -> None:
     """The response has the requested revision, or the newest stateful one."""
     params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     answer = await site.post(site.request("initialize", params, id=0))
@@ -40,19 +40,19 @@ async def test_negotiates(site: Site, asked: str) -> None:
 
 
 @pytest.mark.parametrize("params", [None, {}, {"protocolVersion": 5}, {"protocolVersion": LATEST, "capabilities": []}])
-async def test_an_initialize_that_is_wrong(site: Site, params: Any) -> None:
+async def test_invalid_initialize(site: Site, params: Any) -> None:
     answer = await site.post(site.request("initialize", params))
     assert answer.code == (200, -32602) and "Mcp-Session-Id" not in answer.headers
 
 
-async def test_headers_of_the_newest_revision_do_not_make_it_modern(site: Site) -> None:
+async def test_stateless_headers_do_not_make_initialize_stateless(site: Site) -> None:
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     message = site.request("initialize", params)
     answer = await site.post(message, MCP_Protocol_Version=LATEST, Mcp_Method="initialize")
     assert answer.status == 200 and answer.headers["Mcp-Session-Id"]
 
 
-async def test_without_a_session(site: Site) -> None:
+async def test_requests_without_a_session(site: Site) -> None:
     """Served on its own, at the named revision or 2025-03-26, without creating a session."""
     answer = await site.post(site.request("tools/list"), revision="2025-03-26")
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
@@ -64,7 +64,7 @@ async def test_without_a_session(site: Site) -> None:
 
 
 @pytest.mark.requirement("M45", "M50")
-async def test_the_sessions_revision_counts(site: Site) -> None:
+async def test_session_revision_applies(site: Site) -> None:
     session = await site.initialize(LATEST)
     silent = await site.post(site.request("tools/list"), revision=LATEST, Mcp_Session_Id=session.id)
     assert silent.result["tools"][0]["outputSchema"]
@@ -84,7 +84,7 @@ async def test_unknown_sessions(site: Site, id: str) -> None:
 
 
 @pytest.mark.requirement("S1", "M47")
-async def test_sessions_belong_to_who_opened_them(site: Site) -> None:
+async def test_sessions_belong_to_their_owner(site: Site) -> None:
     """Other users, or the same user for another customer, get 404 and change nothing."""
     session = await site.initialize()
     for other in (VIEWER, STRANGER):
@@ -102,14 +102,14 @@ async def test_sessions_belong_to_who_opened_them(site: Site) -> None:
 
 
 @pytest.mark.requirement("S4", "M40")
-async def test_a_session_ends_once(site: Site) -> None:
+async def test_session_ends_once(site: Site) -> None:
     session = await site.initialize()
     assert (await session.delete()).status == 204
     assert (await session.delete()).status == 404
     assert (await session.ask("ping")).status == 404
 
 
-async def test_a_second_handshake_is_refused(site: Site) -> None:
+async def test_second_initialize_is_rejected(site: Site) -> None:
     """A session takes one initialize, and an unknown session ID gets 404 as in any other request."""
     session = await site.initialize()
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
@@ -119,7 +119,7 @@ async def test_a_second_handshake_is_refused(site: Site) -> None:
 
 @pytest.mark.requirement("M49")
 @pytest.mark.parametrize("revision", REVISIONS)
-async def test_the_same_call_on_every_revision(site: Site, revision: str) -> None:
+async def test_same_call_on_every_revision(site: Site, revision: str) -> None:
     """Results differ only in fields that a revision does not have; each listed tool has the fields of its revision."""
     session = await site.initialize(revision)
     listed = (await session.ask("tools/list")).result["tools"][0]
@@ -135,7 +135,7 @@ async def test_the_same_call_on_every_revision(site: Site, revision: str) -> Non
 
 @pytest.mark.requirement("J13")
 @pytest.mark.parametrize("revision", REVISIONS)
-async def test_wrong_arguments_by_revision(site: Site, revision: str) -> None:
+async def test_invalid_arguments_by_revision(site: Site, revision: str) -> None:
     """A protocol error before 2025-11-25, a result since."""
     answer = await (await site.initialize(revision)).call("echo", {"colour": "red"})
     assert answer.status == 200
@@ -153,7 +153,7 @@ async def test_unknown_methods_and_tools(site: Site) -> None:
 
 @pytest.mark.requirement("J4", "M43")
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-06-18", LATEST])
-async def test_arrays_where_there_are_no_batches(site: Site, revision: str) -> None:
+async def test_arrays_without_batch_support(site: Site, revision: str) -> None:
     session = await site.initialize(revision)
     assert (await session.post([site.request("ping")])).code == (400, -32600)
 
@@ -175,7 +175,7 @@ async def test_batches(site: Site) -> None:
 
 @pytest.mark.requirement("J4", "M28", "M32")
 @pytest.mark.parametrize("case", ["empty", "initialize", "twice", "many"])
-async def test_batches_that_are_refused_whole(site: Site, case: str) -> None:
+async def test_batches_rejected_as_a_unit(site: Site, case: str) -> None:
     """No request of the batch runs."""
     session = await site.initialize("2025-03-26")
     call = site.request("tools/call", {"name": "echo"}, id=1)
@@ -190,7 +190,7 @@ async def test_batches_that_are_refused_whole(site: Site, case: str) -> None:
 
 
 @pytest.mark.requirement("S6")
-async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
+async def test_id_in_use_is_not_reused(site: Site) -> None:
     """The second request is refused; equal ids in different sessions are independent."""
     session, other = await site.initialize(), await site.initialize()
     first = asyncio.create_task(session.call("wait", id=7))
@@ -216,7 +216,7 @@ async def test_cancellation_by_notification(site: Site) -> None:
 
 
 @pytest.mark.requirement("L1")
-async def test_a_lost_connection_does_not_cancel(site: Site) -> None:
+async def test_lost_connection_does_not_cancel(site: Site) -> None:
     """The call continues until it is canceled explicitly."""
     session = await site.initialize()
     task = asyncio.create_task(session.call("wait"))
@@ -228,7 +228,7 @@ async def test_a_lost_connection_does_not_cancel(site: Site) -> None:
     assert not site.bench.cancelled
 
 
-async def test_deleting_a_session_stops_what_runs_in_it(site: Site) -> None:
+async def test_deleting_a_session_cancels_its_requests(site: Site) -> None:
     session = await site.initialize()
     task = asyncio.create_task(session.call("wait"))
     await site.bench.started.wait()
@@ -283,7 +283,7 @@ async def test_older_sessions_get_no_empty_event(site: Site, revision: str) -> N
 
 
 @pytest.mark.requirement("M34", "M35")
-async def test_the_stream_for_what_belongs_to_no_request(site: Site) -> None:
+async def test_stream_for_unrelated_messages(site: Site) -> None:
     """List changes and resource updates are sent on the GET stream; a newer stream replaces it."""
     session = await site.initialize()
     assert (await session.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
@@ -321,13 +321,13 @@ async def listening(site: Site, count: int) -> None:
         ({"MCP_Protocol_Version": "2025-06-18"}, 400),
     ],
 )
-async def test_streams_that_are_refused(site: Site, headers: dict[str, str], status: int) -> None:
+async def test_rejected_streams(site: Site, headers: dict[str, str], status: int) -> None:
     session = await site.initialize()
     sent = site.headers(**(session.head | {"Accept": "text/event-stream"} | headers))
     assert (await site.send("GET", "/mcp", sent)).status == status
 
 
-async def test_get_and_delete_need_a_session(site: Site) -> None:
+async def test_get_and_delete_require_a_session(site: Site) -> None:
     for method in ("GET", "DELETE"):
         assert (await site.send(method, "/mcp", site.headers())).status == 400
 
@@ -350,7 +350,7 @@ async def answers(session: Session, response: Any, given: dict[str, Any]) -> lis
 
 @pytest.mark.requirement("M3", "M65")
 @pytest.mark.parametrize("revision", ["2025-06-18", LATEST])
-async def test_asks_on_the_stream_of_the_request(site: Site, revision: str) -> None:
+async def test_requests_input_on_the_stream_of_the_call(site: Site, revision: str) -> None:
     """Requests to the client use the POST's stream, answers come by POST; an unexpected answer is ignored."""
     session = await site.initialize(revision, **ELICITS)
     given = {
@@ -367,7 +367,7 @@ async def test_asks_on_the_stream_of_the_request(site: Site, revision: str) -> N
 
 @pytest.mark.requirement("M63")
 @pytest.mark.parametrize("reply", [{"error": {"code": -1, "message": "no"}}, {"result": {"action": "perhaps"}}])
-async def test_answers_that_are_no_use(site: Site, reply: Any) -> None:
+async def test_unusable_answers(site: Site, reply: Any) -> None:
     """A client's failure becomes a result for the model, and breaks nothing else."""
     session = await site.initialize(**ELICITS)
     message = site.request("tools/call", {"name": "ask"})
@@ -382,7 +382,7 @@ async def test_answers_that_are_no_use(site: Site, reply: Any) -> None:
 
 
 @pytest.mark.requirement("M23", "M45")
-async def test_never_asks_who_cannot_be_asked(site: Site) -> None:
+async def test_client_without_the_capability_is_never_asked(site: Site) -> None:
     """The client did not declare the capability, or its revision does not have the request."""
     for session in (await site.initialize(), await site.initialize("2025-03-26", **ELICITS)):
         answer = await session.call("ask")
@@ -390,7 +390,7 @@ async def test_never_asks_who_cannot_be_asked(site: Site) -> None:
 
 
 @pytest.mark.requirement("M15")
-async def test_log_levels_of_a_session(site: Site) -> None:
+async def test_session_log_levels(site: Site) -> None:
     session = await site.initialize()
     assert (await session.ask("logging/setLevel", {"level": "loud"})).code == (200, -32602)
     assert [m["method"] for m in (await session.call("steps")).messages[:-1]] == ["notifications/message"]

@@ -14,7 +14,7 @@ UNKNOWN = "1900-01-01"
 
 
 @pytest.mark.requirement("C3", "M68", "M81", "M83")
-async def test_a_complete_request(site: Site) -> None:
+async def test_complete_request(site: Site) -> None:
     answer = await site.modern("tools/list")
     assert answer.status == 200 and answer.result["resultType"] == "complete"
     assert answer.result["ttlMs"] >= 0 and answer.result["cacheScope"] == "private"
@@ -40,7 +40,7 @@ async def test_a_complete_request(site: Site) -> None:
         ("O2 level", {}, {"logLevel": "loud"}, -32602),
     ],
 )
-async def test_envelope_and_headers(site: Site, case: Any, headers: Any, meta: Any, code: int) -> None:
+async def test_metadata_and_headers(site: Site, case: Any, headers: Any, meta: Any, code: int) -> None:
     answer = await site.modern("tools/list", headers=headers, **meta)
     assert answer.code == (400, code) and answer.body["id"] == site.ids
     if code == -32022:
@@ -48,7 +48,7 @@ async def test_envelope_and_headers(site: Site, case: Any, headers: Any, meta: A
         assert answer.error["data"]["requested"] == meta["protocolVersion"]
 
 
-async def test_a_header_without_an_envelope(site: Site) -> None:
+async def test_header_without_metadata(site: Site) -> None:
     answer = await site.post(site.request("tools/list"), MCP_Protocol_Version=MODERN, Mcp_Method="tools/list")
     assert answer.code == (400, -32602) and META in answer.error["message"]
 
@@ -74,18 +74,18 @@ async def test_client_info_is_optional(site: Site) -> None:
         "tasks/result",
     ],
 )
-async def test_methods_that_do_not_exist(site: Site, method: str) -> None:
+async def test_unknown_methods(site: Site, method: str) -> None:
     """404 and -32601, also for methods of older revisions and for features that are not offered."""
     assert (await site.modern(method, {"protocolVersion": MODERN})).code == (404, -32601)
 
 
-async def test_an_initialize_with_the_new_header(site: Site) -> None:
+async def test_initialize_with_the_stateless_header(site: Site) -> None:
     message = site.request("initialize", {"protocolVersion": MODERN})
     assert (await site.post(message, MCP_Protocol_Version=MODERN)).code == (400, -32602)
 
 
 @pytest.mark.requirement("S9", "M72")
-async def test_a_session_id_is_ignored(site: Site) -> None:
+async def test_session_id_is_ignored(site: Site) -> None:
     answer = await site.modern("tools/list", headers={"Mcp-Session-Id": "anything"})
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
 
@@ -99,7 +99,7 @@ async def test_notifications(site: Site, method: str) -> None:
 
 
 @pytest.mark.requirement("M82")
-async def test_notification_of_a_revision_that_is_not_served(site: Site) -> None:
+async def test_notification_of_an_unsupported_revision(site: Site) -> None:
     answer = await site.post({"jsonrpc": "2.0", "method": "foo"}, MCP_Protocol_Version=UNKNOWN)
     assert answer.code == (400, -32022) and "id" not in answer.body
 
@@ -119,14 +119,14 @@ async def test_other_methods(site: Site, method: str) -> None:
 
 @pytest.mark.requirement("J2", "M2", "M4")
 @pytest.mark.parametrize("id", [0, "", -1, "x" * 256, 2**53])
-async def test_every_legal_id_comes_back(site: Site, id: Any) -> None:
+async def test_every_valid_id_is_returned(site: Site, id: Any) -> None:
     answer = await site.modern("tools/list", id=id)
     assert answer.status == 200 and answer.body["id"] == id and type(answer.body["id"]) is type(id)
 
 
 @pytest.mark.requirement("J2", "M2")
 @pytest.mark.parametrize("id", [True, 1.5, [], {}, "x" * 257])
-async def test_every_other_id_is_refused(site: Site, id: Any) -> None:
+async def test_every_invalid_id_is_rejected(site: Site, id: Any) -> None:
     message = site.envelope("tools/list") | {"id": id}
     answer = await site.post(message, revision=MODERN, MCP_Protocol_Version=MODERN, Mcp_Method="tools/list")
     assert answer.code == (400, -32600) and "id" not in answer.body
@@ -147,7 +147,7 @@ async def test_every_other_id_is_refused(site: Site, id: Any) -> None:
         ("", 400),
     ],
 )
-async def test_the_name_header(site: Site, sent: str, status: int) -> None:
+async def test_name_header(site: Site, sent: str, status: int) -> None:
     """The decoded header must be exactly equal."""
     answer = await site.call("echo", headers={"Mcp-Name": sent})
     assert answer.status == status
@@ -155,7 +155,7 @@ async def test_the_name_header(site: Site, sent: str, status: int) -> None:
 
 
 @pytest.mark.requirement("M88")
-async def test_a_name_header_that_comes_twice(site: Site) -> None:
+async def test_duplicate_name_header(site: Site) -> None:
     message = site.envelope("tools/call", {"name": "echo"})
     sent = [*site.headers().items(), *site.modern_headers(message).items(), ("Mcp-Name", "echo")]
     async with site.http.post(f"{site.base}/mcp", json=message, headers=sent) as response:
@@ -173,7 +173,7 @@ async def test_a_name_header_that_comes_twice(site: Site) -> None:
         ({}, "", 200),
     ],
 )
-async def test_headers_that_repeat_arguments(site: Site, arguments: Any, sent: str, status: int) -> None:
+async def test_headers_that_mirror_arguments(site: Site, arguments: Any, sent: str, status: int) -> None:
     """A value in the body requires its header, and both must match."""
     answer = await site.call("echo", arguments, headers={"Mcp-Param-Region": sent})
     assert answer.status == status
@@ -181,7 +181,7 @@ async def test_headers_that_repeat_arguments(site: Site, arguments: Any, sent: s
 
 
 @pytest.mark.requirement("J3", "M19")
-async def test_unknown_tools_and_wrong_arguments(site: Site) -> None:
+async def test_unknown_tools_and_invalid_arguments(site: Site) -> None:
     """An unknown tool is a protocol error, wrong arguments are a result that lists every path."""
     assert (await site.call("nothing")).code == (400, -32602)
     answer = await site.call("echo", {"text": 5, "colour": "red", "size": "big"})
@@ -191,7 +191,7 @@ async def test_unknown_tools_and_wrong_arguments(site: Site) -> None:
     assert site.bench.ran == []
 
 
-async def test_failures_of_tools(site: Site) -> None:
+async def test_tool_failures(site: Site) -> None:
     """A refusal is a result; a bug is -32603 with a reference and without details."""
     refused = await site.call("fail")
     assert refused.status == 200 and refused.result["isError"] is True
@@ -212,7 +212,7 @@ async def test_content_and_structured_content(site: Site) -> None:
 
 
 @pytest.mark.requirement("M13", "M16", "M83", "M84", "M100")
-async def test_progress_and_log_come_before_the_answer(site: Site) -> None:
+async def test_progress_and_log_come_before_the_response(site: Site) -> None:
     """Progress needs a token and log messages need a level; both make the response a stream that ends with the
     result."""
     plain = await site.call("steps")
@@ -231,13 +231,13 @@ async def test_progress_and_log_come_before_the_answer(site: Site) -> None:
     assert quiet.headers["Content-Type"] == "application/json"
 
 
-async def test_a_client_that_takes_no_streams_gets_the_answer(site: Site) -> None:
+async def test_client_without_streams_gets_the_response(site: Site) -> None:
     answer = await site.call("steps", progressToken=0, headers={"Accept": "application/json"})
     assert answer.status == 200 and answer.result["structuredContent"] == {"said": "stepped"}
 
 
 @pytest.mark.requirement("L1", "M86", "M99")
-async def test_a_lost_connection_cancels(site: Site) -> None:
+async def test_lost_connection_cancels(site: Site) -> None:
     """Closing the connection cancels the request, and the work stops."""
     task = asyncio.create_task(site.call("wait"))
     await asyncio.wait_for(site.bench.started.wait(), 20)
@@ -247,7 +247,7 @@ async def test_a_lost_connection_cancels(site: Site) -> None:
     assert (await site.call("echo")).status == 200
 
 
-async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
+async def test_keepalive_turns_a_slow_response_into_a_stream() -> None:
     """The stream has comment lines until the first message."""
     async with serving(keep_alive_s=1) as site:
         message = site.envelope("tools/call", {"name": "wait", "arguments": {}})
@@ -260,7 +260,7 @@ async def test_keep_alive_makes_a_quiet_answer_a_stream() -> None:
 
 
 @pytest.mark.requirement("M63", "M65", "M73", "M85", "M96")
-async def test_asks_and_is_asked_again(site: Site) -> None:
+async def test_requests_input_over_several_rounds(site: Site) -> None:
     """The first result is input_required with its state, and the retry supplies the answer."""
     elicits = {"clientCapabilities": {"elicitation": {}}}
     first = (await site.call("ask", **elicits)).result
@@ -295,7 +295,7 @@ async def test_asks_and_is_asked_again(site: Site) -> None:
 
 
 @pytest.mark.requirement("M76", "M97")
-async def test_never_asks_for_what_was_not_declared(site: Site) -> None:
+async def test_undeclared_capabilities_are_never_requested(site: Site) -> None:
     answer = await site.call("ask_all", clientCapabilities={"elicitation": {}})
     assert answer.code == (400, -32021) and answer.error["data"] == {"requiredCapabilities": {"roots": {}}}
     url_only = await site.call("ask", clientCapabilities={"elicitation": {"url": {}}})
@@ -327,7 +327,7 @@ async def test_prompts_resources_and_completion(site: Site) -> None:
 
 
 @pytest.mark.requirement("M102")
-async def test_pages_of_a_list() -> None:
+async def test_list_pagination() -> None:
     """Cursors are opaque; one of another list, or a modified one, is refused."""
     async with serving(changes={"page_size": 4}) as site:
         first = (await site.modern("tools/list")).result
@@ -341,7 +341,7 @@ async def test_pages_of_a_list() -> None:
 
 
 @pytest.mark.requirement("M68", "M73", "M108", "M109", "M111")
-async def test_a_task_from_its_beginning_to_its_end(site: Site) -> None:
+async def test_task_lifecycle(site: Site) -> None:
     """Created for clients that declared the extension, visible to its owner only, then canceled or completed."""
     follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     created = (await site.call("long", **follows)).result
@@ -363,7 +363,7 @@ async def test_a_task_from_its_beginning_to_its_end(site: Site) -> None:
 
 
 @pytest.mark.requirement("M109")
-async def test_a_cancelled_task_stops(site: Site) -> None:
+async def test_canceled_task_stops(site: Site) -> None:
     follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     params = {"taskId": (await site.call("long", **follows)).result["taskId"]}
     await site.bench.started.wait()
@@ -372,13 +372,13 @@ async def test_a_cancelled_task_stops(site: Site) -> None:
 
 
 @pytest.mark.requirement("M79", "M107")
-async def test_without_the_extension_the_call_is_answered_itself(site: Site) -> None:
+async def test_call_is_answered_directly_without_the_extension(site: Site) -> None:
     site.bench.proceed.set()
     assert (await site.call("long")).result["structuredContent"] == {"said": "done at last"}
 
 
 @pytest.mark.requirement("M58")
-def test_schemas_were_checked() -> None:
+def test_schemas_were_validated() -> None:
     """The client of these tests validates every message; this test proves that the validation can fail."""
     with pytest.raises(AssertionError):
         check(MODERN, {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}, "tools/list")

@@ -63,7 +63,7 @@ async def test_acknowledges_and_filters(site: Site) -> None:
 
 
 @pytest.mark.requirement("M93")
-async def test_listeners_do_not_meet(site: Site) -> None:
+async def test_listeners_are_isolated(site: Site) -> None:
     """Two streams of one user and one of another: disconnecting one leaves the others alone, and changes for one
     owner reach only that owner."""
     wanted = {"toolsListChanged": True}
@@ -89,7 +89,7 @@ async def test_ends_with_a_result_when_the_server_stops() -> None:
 
 
 @pytest.mark.requirement("M112")
-async def test_tasks_can_be_followed(site: Site) -> None:
+async def test_tasks_can_be_subscribed_to(site: Site) -> None:
     """Status notifications of the client's own tasks, if it declared the extension."""
     task = (await site.call("long", **TASKS)).result["taskId"]
     refused = await site.modern("subscriptions/listen", {"notifications": {"taskIds": [task]}})
@@ -104,12 +104,12 @@ async def test_tasks_can_be_followed(site: Site) -> None:
 
 
 @pytest.mark.parametrize("wanted", [None, [], {"resourceSubscriptions": "doc://one"}, {"taskIds": [1]}])
-async def test_filters_that_are_none(site: Site, wanted: Any) -> None:
+async def test_invalid_filters(site: Site, wanted: Any) -> None:
     answer = await site.modern("subscriptions/listen", {"notifications": wanted}, **TASKS)
     assert answer.code == (400, -32602)
 
 
-async def test_needs_a_stream(site: Site) -> None:
+async def test_requires_a_stream(site: Site) -> None:
     params = {"notifications": {}}
     answer = await site.modern("subscriptions/listen", params, headers={"Accept": "application/json"})
     assert answer.status == 406

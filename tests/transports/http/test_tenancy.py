@@ -98,7 +98,7 @@ def check_upstream(site: Site, api: Api, token: str) -> None:
 
 @pytest.mark.requirement("H4", "C1", "U2")
 @pytest.mark.parametrize("channel", ["meta", "query", "headers", "client", "forwarded"])
-async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
+async def test_client_data_cannot_change_the_tenant(channel: str) -> None:
     """With stateful and stateless requests."""
     async with place() as (site, api):
         named = dict.fromkeys(NAMES, OTHER)
@@ -134,7 +134,7 @@ async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
 
 @pytest.mark.requirement("C1", "J13")
 @pytest.mark.parametrize("name", NAMES)
-async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
+async def test_arguments_outside_the_schema_have_no_effect(name: str) -> None:
     """Refused before any upstream request, or ignored where the former server accepted them."""
     async with place() as (site, api):
         token = site.token()
@@ -148,7 +148,7 @@ async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
 
 
 @pytest.mark.requirement("S1", "S2", "M46")
-async def test_the_token_at_hand_counts_not_the_first_of_the_session() -> None:
+async def test_current_token_applies_and_not_the_sessions_first() -> None:
     """A refreshed token of the owner continues the session; the same user for another customer has no session there."""
     async with place() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
@@ -167,7 +167,7 @@ async def test_the_token_at_hand_counts_not_the_first_of_the_session() -> None:
 
 
 @pytest.mark.requirement("S1")
-async def test_an_api_token_of_the_same_person_is_another_principal() -> None:
+async def test_api_token_of_the_same_user_is_another_principal() -> None:
     async with place() as (site, api):
         session = await site.initialize()
         as_token = f"Bearer {ADMIN.api_token}"
@@ -180,7 +180,7 @@ async def test_an_api_token_of_the_same_person_is_another_principal() -> None:
 
 
 @pytest.mark.requirement("S3")
-async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -> None:
+async def test_invented_session_id_is_never_adopted(site: Site) -> None:
     """Session fixation is impossible; ids are visible ASCII, long and unique."""
     params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     invented = "a" * 48
@@ -191,7 +191,7 @@ async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -
 
 
 @pytest.mark.requirement("S6", "C3", "Q1")
-async def test_many_callers_with_equal_ids_never_meet() -> None:
+async def test_callers_with_equal_ids_are_isolated() -> None:
     """Every caller gets exactly one response with its own data, with and without sessions."""
     async with place(calls_per_principal=100) as (site, api):
         users = [user for user in USERS if user != EMPLOYEE] * 10
@@ -223,7 +223,7 @@ HOSTILE = {
 
 
 @pytest.mark.requirement("H8")
-async def test_addresses_come_from_configuration_alone(site: Site) -> None:
+async def test_urls_come_from_configuration_only(site: Site) -> None:
     """Challenge, metadata and the SSE endpoint ignore the Host header."""
     refused = await site.send("POST", "/mcp", HOSTILE)
     document = f"{site.base}/.well-known/oauth-protected-resource/mcp"
@@ -235,7 +235,7 @@ async def test_addresses_come_from_configuration_alone(site: Site) -> None:
         assert (await response.content.readline()).startswith(b"data: /sse/message?sessionId=")
 
 
-async def test_a_base_with_a_path_is_kept_in_every_address() -> None:
+async def test_base_url_path_is_kept_in_every_url() -> None:
     """The message endpoint is relative, and works behind a gateway's prefix."""
     async with serving(resource_url="http://127.0.0.1:1/gate/way", allowed_hosts=()) as site:
         host = {"Host": "127.0.0.1:1"}
