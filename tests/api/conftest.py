@@ -128,10 +128,10 @@ async def connect(api: Api) -> AsyncIterator[Callable[..., Client]]:
             upstream = {name: settings.pop(name) for name in limits if name in settings}
 
             async def credential(*, fresh: bool = False) -> str:
-                found = tokens[1 if fresh else 0]
-                if isinstance(found, Exception):
-                    raise found
-                return str(found)
+                token = tokens[1 if fresh else 0]
+                if isinstance(token, Exception):
+                    raise token
+                return str(token)
 
             settings = {"first_wait": 0.0, **settings}
             return Client(Upstream(http, base or api.base, **upstream), credential, tenant, **settings)

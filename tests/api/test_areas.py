@@ -64,8 +64,8 @@ async def test_get_budget_makes_one_request_by_id_and_searches_by_name() -> None
 async def test_anomalies_have_legacy_fields_and_readable_times() -> None:
     raw = {"id": "a", "startTime": NOON, "endTime": None, "top3SKUs": [], "actualCost": 9.5, "status": None}
     api = Recorder({"anomalies": [raw], "rowCount": 1, "totalCount": 3, "truncated": True, "pageToken": "t"})
-    found = await Doit.for_sender(api).anomalies.get_anomalies()
-    row = found["anomalies"][0]
+    result = await Doit.for_sender(api).anomalies.get_anomalies()
+    row = result["anomalies"][0]
     assert api.requests[0].query == {"maxResults": "20"}
     assert set(row) >= {
         *("platform", "serviceName", "scope", "costOfAnomaly", "severityLevel", "status", "startTime", "endTime"),
@@ -73,30 +73,32 @@ async def test_anomalies_have_legacy_fields_and_readable_times() -> None:
     }
     assert row["startTime"] == "2025-12-31T12:00:00.000Z" and row["endTime"] == "" == row["status"]
     assert row["top3SKUs"] is None and row["actualCost"] == 9.5
-    assert (found["pageToken"], found["totalCount"], found["rowCount"]) == ("t", 3, 1)
+    assert (result["pageToken"], result["totalCount"], result["rowCount"]) == ("t", 3, 1)
 
 
 async def test_null_anomalies_give_an_empty_list() -> None:
-    found = await Doit.for_sender(Recorder({"anomalies": None})).anomalies.get_anomalies(maxResults=5)
-    assert found["anomalies"] == [] and found["rowCount"] == 0 and found["pageToken"] is None
+    result = await Doit.for_sender(Recorder({"anomalies": None})).anomalies.get_anomalies(maxResults=5)
+    assert result["anomalies"] == [] and result["rowCount"] == 0 and result["pageToken"] is None
 
 
 async def test_anomaly_has_the_requested_id() -> None:
-    found = await Doit.for_sender(Recorder({"costOfAnomaly": 4, "anomalyChartUrl": "u"})).anomalies.get_anomaly(id="x")
-    assert found["id"] == "x" and found["anomalyChartUrl"] == "u" and found["costOfAnomaly"] == 4
+    anomaly = await Doit.for_sender(Recorder({"costOfAnomaly": 4, "anomalyChartUrl": "u"})).anomalies.get_anomaly(
+        id="x"
+    )
+    assert anomaly["id"] == "x" and anomaly["anomalyChartUrl"] == "u" and anomaly["costOfAnomaly"] == 4
 
 
 async def test_invoices_have_readable_dates() -> None:
     api = Recorder({"invoices": [{"id": "1", "invoiceDate": NOON, "dueDate": 0}], "pageToken": "n"})
-    found = await Doit.for_sender(api).invoices.list_invoices(filter="status:[OPEN]", minCreationTime=1)
-    assert found["invoices"][0] == {
+    result = await Doit.for_sender(api).invoices.list_invoices(filter="status:[OPEN]", minCreationTime=1)
+    assert result["invoices"][0] == {
         **{"id": "1", "invoiceDate": NOON, "dueDate": 0},
         **{"invoiceDateFormatted": "2025-12-31", "dueDateFormatted": ""},
     }
-    assert found["pageToken"] == "n" and api.requests[0].query == {"filter": "status:[OPEN]", "minCreationTime": "1"}
+    assert result["pageToken"] == "n" and api.requests[0].query == {"filter": "status:[OPEN]", "minCreationTime": "1"}
     assert (await Doit.for_sender(Recorder({})).invoices.list_invoices())["invoices"] == []
-    one = await Doit.for_sender(Recorder({"id": "1", "dueDate": NOON})).invoices.get_invoice(id="1")
-    assert one["dueDateFormatted"] == "2025-12-31" and one["invoiceDateFormatted"] == ""
+    invoice = await Doit.for_sender(Recorder({"id": "1", "dueDate": NOON})).invoices.get_invoice(id="1")
+    assert invoice["dueDateFormatted"] == "2025-12-31" and invoice["invoiceDateFormatted"] == ""
 
 
 @pytest.mark.parametrize("value", [None, "x", True, 1e300, -1e300, [], 10**30])
@@ -132,23 +134,23 @@ async def test_legacy_platform_names_are_mapped() -> None:
     for name in ("cloud_management_platform", "google_g_suite", "microsoft_office_365", "perfectscale", "doit"):
         ticket: Any = {"subject": "s", "body": "b", "platform": name, "product": "p", "severity": "low"}
         await Doit.for_sender(api).tickets.create_ticket(ticket=ticket)
-    sent = [(request.body or {})["ticket"] for request in api.requests]
-    assert [ticket["platform"] for ticket in sent] == [
+    tickets = [(request.body or {})["ticket"] for request in api.requests]
+    assert [ticket["platform"] for ticket in tickets] == [
         "doit",
         "google_cloud_platform",
         "microsoft_azure",
         "doit",
         "doit",
     ]
-    assert set(sent[0]) == {"subject", "body", "platform", "product", "severity"}
+    assert set(tickets[0]) == {"subject", "body", "platform", "product", "severity"}
 
 
 async def test_run_query_returns_rows_and_columns() -> None:
     result = {"schema": [{"name": "cost", "type": "float"}], "rows": [[1.5]], "cacheHit": False, "forecastRows": None}
     api = Recorder({"result": result})
     config: Any = {"dataSource": "billing", "currency": "EUR", "count": {"id": "a", "type": "fixed"}}
-    found = await Doit.for_sender(api).reports.run_query(config=config)
-    assert found == {
+    rows_and_columns = await Doit.for_sender(api).reports.run_query(config=config)
+    assert rows_and_columns == {
         **{"rowCount": 1, "rows": [[1.5]], "columns": [{"name": "cost", "type": "float"}]},
         **{"currency": "EUR", "cacheHit": False},
     }
@@ -168,16 +170,16 @@ async def test_providers_and_custom_ranges_are_normalized_for_the_api() -> None:
         "timeRange": {"mode": "custom", "unit": "day", "customTimeRange": span},
     }
     await Doit.for_sender(api).reports.run_query(config=config)
-    sent = (api.requests[0].body or {})["config"]
-    assert [one.get("values") for one in sent["filters"]] == [
+    config_sent = (api.requests[0].body or {})["config"]
+    assert [query_filter.get("values") for query_filter in config_sent["filters"]] == [
         ["amazon-web-services", "google-cloud", "snowflake"],
         ["aws"],
         None,
     ]
-    assert sent["timeRange"] == {"mode": "custom"} and sent["customTimeRange"] == span
-    config["customTimeRange"] = own = {"from": "a", "to": "b"}
+    assert config_sent["timeRange"] == {"mode": "custom"} and config_sent["customTimeRange"] == span
+    config["customTimeRange"] = custom_range = {"from": "a", "to": "b"}
     await Doit.for_sender(api).reports.run_query(config=config)
-    assert (api.requests[1].body or {})["config"]["customTimeRange"] == own
+    assert (api.requests[1].body or {})["config"]["customTimeRange"] == custom_range
     await Doit.for_sender(api).reports.run_query(config={"timeRange": {"mode": "custom"}})
     assert (api.requests[2].body or {})["config"] == {"timeRange": {"mode": "custom"}}
 
@@ -191,10 +193,10 @@ def test_query_without_a_result_is_an_error(answer: Any) -> None:
 
 async def test_report_results_accept_a_name_and_another_period() -> None:
     api = Recorder({"reports": [{"id": "r", "reportName": "Weekly"}]}, {"id": "r", "result": {}})
-    found = await Doit.for_sender(api).reports.get_report_results(
+    result = await Doit.for_sender(api).reports.get_report_results(
         name="weekly", startDate="2026-01-01", endDate="2026-01-31"
     )
-    assert found == {"id": "r", "result": {}}
+    assert result == {"id": "r", "result": {}}
     assert api.requests == [
         Request("GET", "/analytics/v1/reports", {"maxResults": "200", "nameContains": "weekly"}, None),
         Request("GET", "/analytics/v1/reports/r", {"startDate": "2026-01-01", "endDate": "2026-01-31"}, None),

@@ -115,7 +115,7 @@ async def test_failures_attributed_to_the_api(
 ) -> None:
     api.script = [step]
     await ended(connect(breaker=breaker))
-    kinds = {said if said == GOOD else said[1] for said in breaker.said}
+    kinds = {outcome if outcome == GOOD else outcome[1] for outcome in breaker.said}
     assert kinds == {GOOD if well else "read"} and len(breaker.said) == len(api.seen) > 0
 
 
@@ -124,12 +124,14 @@ async def test_n17_callers_are_identified_by_user_across_tokens_and_customers(
     api: Api, connect: Connect, breaker: Heard
 ) -> None:
     api.script = [says(500)]
-    requesters = [Requester.for_user(*one) for one in (("a@x", "x"), ("A@x", "x"), ("a@x", "y"), ("b@x", "y"))]
+    requesters = [
+        Requester.for_user(*identity) for identity in (("a@x", "x"), ("A@x", "x"), ("a@x", "y"), ("b@x", "y"))
+    ]
     for number, requester in enumerate(requesters):
         await ended(connect(str(number), tokens=(str(number),), breaker=breaker, requester=requester))
-    assert [said[0] for said in breaker.said] == requesters
-    assert [one.user == requesters[0].user for one in requesters] == [True, True, True, False]
-    assert [one.customer == requesters[2].customer for one in requesters] == [False, False, True, True]
+    assert [outcome[0] for outcome in breaker.said] == requesters
+    assert [requester.user == requesters[0].user for requester in requesters] == [True, True, True, False]
+    assert [requester.customer == requesters[2].customer for requester in requesters] == [False, False, True, True]
     await ended(connect("", breaker=breaker))
     assert breaker.said[-1] == (SINGLE_REQUESTER, "read")
 
@@ -138,19 +140,19 @@ async def test_n17_callers_are_identified_by_user_across_tokens_and_customers(
 async def test_n24_file_descriptor_exhaustion_is_not_an_api_failure(api: Api, connect: Connect, breaker: Heard) -> None:
     """A descriptor shortage is local to the process or system, so it does not count as a failure of the API."""
     api.script = [says(200, {})]
-    for shortage, wanted in ((True, LEFT), (False, GOOD)):
+    for shortage, expected in ((True, LEFT), (False, GOOD)):
         client = connect(breaker=breaker)
         with no_descriptors() if shortage else nullcontext():
             errors = [await ended(client) for _ in range(MIN_OUTCOMES)]
         assert all(error is not None and error.status is None for error in errors) is shortage
-        assert set(breaker.said) == {wanted} and breaker.state == "closed"
+        assert set(breaker.said) == {expected} and breaker.state == "closed"
         breaker.said.clear()
 
 
 async def test_connection_failures_are_attributed_to_no_caller(connect: Connect, breaker: Heard) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        await ended(connect(base=f"http://127.0.0.1:{taken.getsockname()[1]}", breaker=breaker))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        await ended(connect(base=f"http://127.0.0.1:{listener.getsockname()[1]}", breaker=breaker))
     assert breaker.said == [(None, "read")] * 3
 
 
@@ -175,7 +177,7 @@ async def test_timeouts_that_count_as_failures(
     api.script = [silent if call == "talk" else hangs]
     error = await ended(connect(breaker=breaker, **limits), call)
     assert error is not None and error.kind == "timeout"
-    assert [said != LEFT for said in breaker.said] == [counts]
+    assert [outcome != LEFT for outcome in breaker.said] == [counts]
 
 
 @pytest.mark.requirement("L1")
@@ -200,7 +202,7 @@ async def test_stream_is_counted_when_it_starts(
 ) -> None:
     api.script = [step]
     await ended(connect(breaker=breaker), "talk")
-    assert [said == GOOD for said in breaker.said] == [good]
+    assert [outcome == GOOD for outcome in breaker.said] == [good]
 
 
 @pytest.mark.parametrize("call", ["read", "talk"])
@@ -209,13 +211,13 @@ async def test_sent_requests_are_recorded_in_the_trace(api: Api, connect: Connec
     api.script = [says(503), streams(b"data: a\n\n") if call == "talk" else says(200, {})]
     trace = begin_trace({})
     await ended(connect(breaker=breaker), call)
-    told: list[UpstreamRequest] = []
-    trace.on_upstream_request = told.append
+    requests: list[UpstreamRequest] = []
+    trace.on_upstream_request = requests.append
     await ended(connect(breaker=breaker), call)
     assert trace.upstream_calls == len(api.seen) == (2 if call == "talk" else 3)
     assert trace.upstream_statuses == ((503, 200) if call == "talk" else (503, 200, 200))
-    assert [(one.upstream, one.name, one.status) for one in told] == [("api", call, 200)]
-    assert api.seen[-1].headers["traceparent"] == f"00-{trace.trace_id}-{told[0].span_id}-00"
+    assert [(request.upstream, request.name, request.status) for request in requests] == [("api", call, 200)]
+    assert api.seen[-1].headers["traceparent"] == f"00-{trace.trace_id}-{requests[0].span_id}-00"
 
 
 @pytest.mark.parametrize("call", ["read", "keyed", "talk"])

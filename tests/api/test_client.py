@@ -62,9 +62,9 @@ async def failing(client: Client, *, write: bool = False) -> ApiError:
 async def test_request_has_url_credential_tenant_and_tracking_headers(api: Api, connect: Connect) -> None:
     client = connect("acme & co/x", tracking={"mcp": "true", "mcpClient": "c" * 300 + "&x=1"})
     await Things(client).read(id="../a b", q=["1", "a&b=c\r\nX: y"])
-    seen = api.seen[0]
-    path, _, query = seen.target.partition("?")
-    assert (seen.method, path) == ("GET", "/base/things/..%2Fa%20b")
+    request = api.seen[0]
+    path, _, query = request.target.partition("?")
+    assert (request.method, path) == ("GET", "/base/things/..%2Fa%20b")
     assert parse_qsl(query) == [
         ("q", "1"),
         ("q", "a&b=c\r\nX: y"),
@@ -72,15 +72,17 @@ async def test_request_has_url_credential_tenant_and_tracking_headers(api: Api, 
         ("mcp", "true"),
         ("mcpClient", "c" * 100),
     ]
-    assert seen.headers["Authorization"] == "Bearer token" and seen.headers["X-Tenant-Id"] == "acme%20%26%20co%2Fx"
-    assert "Content-Type" not in seen.headers and "Idempotency-Key" not in seen.headers
+    assert (
+        request.headers["Authorization"] == "Bearer token" and request.headers["X-Tenant-Id"] == "acme%20%26%20co%2Fx"
+    )
+    assert "Content-Type" not in request.headers and "Idempotency-Key" not in request.headers
 
 
 async def test_body_is_json_and_missing_tenant_sends_no_header(api: Api, connect: Connect) -> None:
     await Things(connect()).write(name="ü")
-    seen = api.seen[0]
-    assert json.loads(seen.body) == {"name": "ü"} and seen.headers["Content-Type"] == "application/json"
-    assert "X-Tenant-Id" not in seen.headers and "customerContext" not in seen.target
+    request = api.seen[0]
+    assert json.loads(request.body) == {"name": "ü"} and request.headers["Content-Type"] == "application/json"
+    assert "X-Tenant-Id" not in request.headers and "customerContext" not in request.target
 
 
 @pytest.mark.requirement("X8")
@@ -132,10 +134,10 @@ async def test_write_is_sent_exactly_once(api: Api, connect: Connect, step: Hand
 @pytest.mark.requirement("F3")
 async def test_put_on_a_stale_connection_is_not_retried(api: Api, connect: Connect) -> None:
     api.script = [says(200, {}), resets, says(200, {})]
-    things = Things(connect())
-    await things.replace(id="1")
+    area = Things(connect())
+    await area.replace(id="1")
     with pytest.raises(ApiError) as caught:
-        await things.replace(id="1")
+        await area.replace(id="1")
     assert len(api.seen) == 2 and caught.value.maybe_applied
 
 
@@ -143,19 +145,19 @@ async def test_put_on_a_stale_connection_is_not_retried(api: Api, connect: Conne
 async def test_write_with_idempotency_key_is_retried_with_the_same_key(api: Api, connect: Connect) -> None:
     api.script = [says(503), resets, says(200, {"ok": True})]
     keys = iter("ab")
-    things = Things(connect(make_key=lambda: next(keys)))
-    await things.keyed()
-    await things.keyed()
-    assert [seen.headers["Idempotency-Key"] for seen in api.seen] == ["a", "a", "a", "b"]
+    area = Things(connect(make_key=lambda: next(keys)))
+    await area.keyed()
+    await area.keyed()
+    assert [request.headers["Idempotency-Key"] for request in api.seen] == ["a", "a", "a", "b"]
 
 
 async def test_retries_are_limited_per_call(api: Api, connect: Connect) -> None:
     api.script = [says(503), says(200, {}), says(503), says(200, {}), says(503), says(200, {})]
-    things = Things(connect())
-    await things.read(id="1")
-    await things.read(id="1")
+    area = Things(connect())
+    await area.read(id="1")
+    await area.read(id="1")
     with pytest.raises(ApiError):
-        await things.read(id="1")
+        await area.read(id="1")
     assert len(api.seen) == 5
 
 
@@ -192,18 +194,18 @@ async def test_backoff_is_randomized_from_zero_and_bounded_by_the_call(
 async def test_token_exchange_gets_the_remaining_time_of_the_call(api: Api, connect: Connect) -> None:
     """An exchange has the usual timeout unless the call has less time left."""
     api.script = [hangs]
-    given: list[float] = []
+    delays: list[float] = []
     for deadline in (60.0, 0.1):
         client = connect(deadline=deadline, timeout=0.2)
         within = client._exchange_timeout
 
         def noted(longest: float, within: Callable[[float], float] = within) -> float:
-            given.append(within(longest))
-            return given[-1]
+            delays.append(within(longest))
+            return delays[-1]
 
         client._exchange_timeout = noted  # type: ignore[method-assign]  # notes the limit of each try
         await failing(client)
-    assert given[0] == 0.2 and given[1] <= 0.1
+    assert delays[0] == 0.2 and delays[1] <= 0.1
 
 
 def test_retry_after_accepts_seconds_and_dates() -> None:
@@ -220,7 +222,7 @@ def test_retry_after_accepts_seconds_and_dates() -> None:
 async def test_a_401_is_retried_once_with_a_fresh_token_even_for_writes(api: Api, connect: Connect) -> None:
     api.script = [says(401), says(200, {"ok": True})]
     assert await Things(connect()).write() == {"ok": True}
-    assert [seen.headers["Authorization"] for seen in api.seen] == ["Bearer token", "Bearer fresh"]
+    assert [request.headers["Authorization"] for request in api.seen] == ["Bearer token", "Bearer fresh"]
     api.script = [says(401, {"error": "who are you"})]
     error = await failing(connect())
     assert (error.kind, error.reason) == ("credential", "") and len(api.seen) == 4
@@ -314,21 +316,21 @@ async def test_slow_drip_hits_the_total_timeout_and_closes_the_connection(api: A
 
 @pytest.mark.requirement("F7")
 async def test_connection_refused_reports_that_nothing_was_applied(connect: Connect) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        error = await failing(connect(base=f"http://127.0.0.1:{taken.getsockname()[1]}"), write=True)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        error = await failing(connect(base=f"http://127.0.0.1:{listener.getsockname()[1]}"), write=True)
     assert error.kind == "network" and not error.maybe_applied
 
 
 @pytest.mark.requirement("U2")
 async def test_unserializable_request_is_rejected_before_sending(api: Api, connect: Connect) -> None:
-    things = Things(connect())
-    for call in (things.read(id="1", q="x" * 9000), things.read(id="1", q="\ud800"), things.write(name="\ud800")):
+    area = Things(connect())
+    for call in (area.read(id="1", q="x" * 9000), area.read(id="1", q="\ud800"), area.write(name="\ud800")):
         with pytest.raises(ApiError) as caught:
             await call
         assert caught.value.kind == "argument"
     with pytest.raises(ApiError):
-        await things.write(name=10**30)
+        await area.write(name=10**30)
     assert api.seen == []
 
 
@@ -386,14 +388,14 @@ async def test_leaving_a_stream_closes_its_connection(api: Api, connect: Connect
 
 
 async def test_progress_is_sent_to_listeners(connect: Connect) -> None:
-    heard: list[str] = []
+    messages: list[str] = []
 
     async def listen(message: str) -> None:
-        heard.append(message)
+        messages.append(message)
 
     await connect(report=listen).report("half")
     await connect().report("nobody")
-    assert heard == ["half"]
+    assert messages == ["half"]
 
 
 async def test_upstream_closes_the_session_it_owns(api: Api) -> None:

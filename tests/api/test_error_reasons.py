@@ -74,10 +74,10 @@ def test_malformed_batch_items_are_ignored(items: Any, expected: str) -> None:
 
 
 def test_large_batch_errors_are_truncated_and_counted() -> None:
-    said = refused([{"index": n, "code": f"code_{n}", "reason": "too " * 99} for n in range(100)])
-    assert len(said) <= MAX_CONFLICT_REASON_CHARACTERS
-    assert all(f"items[{n}]: code_{n}: too" in said for n in range(10)) and "items[10]" not in said
-    assert said.endswith("; and 90 more items")
+    message = refused([{"index": n, "code": f"code_{n}", "reason": "too " * 99} for n in range(100)])
+    assert len(message) <= MAX_CONFLICT_REASON_CHARACTERS
+    assert all(f"items[{n}]: code_{n}: too" in message for n in range(10)) and "items[10]" not in message
+    assert message.endswith("; and 90 more items")
 
 
 def blocked(**resources: Any) -> str:
@@ -114,8 +114,8 @@ def test_empty_conflicts_are_not_mentioned(resources: Any) -> None:
 
 
 def test_long_conflict_list_is_shortened() -> None:
-    many = {f"kind{n}" * 40: [{"id": "i" * 999, "name": "word " * 999}] * 9 for n in range(99)}
-    assert len(blocked(**many)) == MAX_CONFLICT_REASON_CHARACTERS
+    conflicts = {f"kind{n}" * 40: [{"id": "i" * 999, "name": "word " * 999}] * 9 for n in range(99)}
+    assert len(blocked(**conflicts)) == MAX_CONFLICT_REASON_CHARACTERS
     bare = [{"resources": {"alerts": [{"id": "a9"}]}}, {"resources": 1}]
     assert extract_reason(409, json.dumps(bare).encode()) == "used by alerts: a9"
     body = {"error": "in use", "resources": {"flows": [{"id": "f1", "name": "Nightly stop"}]}}
@@ -150,8 +150,8 @@ def test_sensitive_text_is_removed(text: str, gone: str) -> None:
 
 @given(st.text(max_size=2000))
 def test_any_text_becomes_short_and_visible(text: str) -> None:
-    found = clean_text(text)
-    assert len(found) <= MAX_REASON_CHARACTERS and (found.isprintable() or found == "")
+    cleaned = clean_text(text)
+    assert len(cleaned) <= MAX_REASON_CHARACTERS and (cleaned.isprintable() or cleaned == "")
 
 
 def test_long_reason_is_truncated() -> None:

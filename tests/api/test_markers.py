@@ -94,11 +94,11 @@ def test_empty_values_remove_users_where_they_replace_a_list(arguments: dict[str
 
 
 def test_remaining_arguments_exclude_marked_ones() -> None:
-    given = {"people": [{"email": "a", "name": "Ann"}, {"name": "Bob"}], "settings": {"email": "b"}}
-    assert values_at(given, ("people", "email")) == ["a"]
-    assert remove_path(given, ("people", "email"))["people"] == [{"name": "Ann"}, {"name": "Bob"}]
-    assert remove_path(given, ("settings", "email")) == {"people": given["people"]}
-    assert remove_path(given, ("other",)) == given
+    arguments = {"people": [{"email": "a", "name": "Ann"}, {"name": "Bob"}], "settings": {"email": "b"}}
+    assert values_at(arguments, ("people", "email")) == ["a"]
+    assert remove_path(arguments, ("people", "email"))["people"] == [{"name": "Ann"}, {"name": "Bob"}]
+    assert remove_path(arguments, ("settings", "email")) == {"people": arguments["people"]}
+    assert remove_path(arguments, ("other",)) == arguments
 
 
 @pytest.mark.requirement("N11")

@@ -85,11 +85,11 @@ class Things(Area):
 @pytest.mark.requirement("U3")
 async def test_signature_determines_path_query_and_body() -> None:
     api = Recorder()
-    things = Things(api)
-    await things.list_things(box="a b", tag=["x", "y"], deep=True)
-    await things.create_thing(box="b", dryRun=False, name="n", size=None)
-    await things.update_thing(id="1", size=3)
-    await things.delete_thing(id="1")
+    area = Things(api)
+    await area.list_things(box="a b", tag=["x", "y"], deep=True)
+    await area.create_thing(box="b", dryRun=False, name="n", size=None)
+    await area.update_thing(id="1", size=3)
+    await area.delete_thing(id="1")
     assert api.requests == [
         Request("GET", "/things/v1/a%20b/things", {"tag": ["x", "y"], "deep": "true"}, None),
         Request("POST", "/things/v1/b/things", {"dryRun": "false"}, {"name": "n", "size": None}),
@@ -158,13 +158,13 @@ async def test_method_with_a_body_offers_the_mapped_operation() -> None:
 @given(st.text())
 def test_path_value_is_one_round_trip_segment_or_rejected(value: str) -> None:
     try:
-        found = encode_segment("id", value)
+        segment = encode_segment("id", value)
     except ApiError as error:
         assert error.kind == "argument"
         assert value in ("", ".", "..") or any("\ud800" <= letter <= "\udfff" for letter in value)
         return
-    assert found and not set(found) & set("/?#;&\\ \r\n") and found not in (".", "..")
-    assert unquote(found) == value
+    assert segment and not set(segment) & set("/?#;&\\ \r\n") and segment not in (".", "..")
+    assert unquote(segment) == value
 
 
 @pytest.mark.requirement("U1", "U3")

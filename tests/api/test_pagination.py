@@ -18,8 +18,8 @@ def rows(*names: str) -> list[JsonObject]:
 
 async def test_every_follows_page_tokens_to_the_end() -> None:
     api = Recorder(pages_of("budgets", rows("a", "b"), rows(), rows("c")))
-    found = [row["id"] async for row in iterate_rows(Budgets(api).list_budgets, filter="x")]
-    assert found == ["id-a", "id-b", "id-c"]
+    names = [row["id"] async for row in iterate_rows(Budgets(api).list_budgets, filter="x")]
+    assert names == ["id-a", "id-b", "id-c"]
     assert [request.query.get("pageToken") for request in api.requests] == [None, "1", "2"]
     assert {request.query["filter"] for request in api.requests} == {"x"}
 
@@ -33,8 +33,8 @@ async def test_every_is_bounded_and_reports_truncation() -> None:
 
 async def test_repeated_page_token_ends_pagination() -> None:
     api = Recorder({"budgets": rows("a"), "pageToken": "same"})
-    found = [page async for page in iterate_pages(Budgets(api).list_budgets)]
-    assert len(found) == 2 == len(api.requests)
+    pages = [page async for page in iterate_pages(Budgets(api).list_budgets)]
+    assert len(pages) == 2 == len(api.requests)
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", {}, {"budgets": None}, {"budgets": "x"}, {"budgets": [1, None]}])

@@ -42,11 +42,11 @@ async def parts_of(seen: Seen) -> list[Part]:
     content = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
     content.feed_data(seen.body)
     content.feed_eof()
-    reader, found = MultipartReader({"Content-Type": seen.headers["Content-Type"]}, content), []
+    reader, parts = MultipartReader({"Content-Type": seen.headers["Content-Type"]}, content), []
     while (part := await reader.next()) is not None:
         assert isinstance(part, BodyPartReader)
-        found.append((part.name, part.filename, part.headers.get("Content-Type"), bytes(await part.read())))
-    return found
+        parts.append((part.name, part.filename, part.headers.get("Content-Type"), bytes(await part.read())))
+    return parts
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_multipart_boundary_is_absent_from_all_parts(fields: dict[str, Any]) -> 
 
 def test_json_content_type_follows_the_operation() -> None:
     assert encode_body(Request("POST", "/", {}, None), "application/json") is None
-    found = encode_body(Request("PATCH", "/", {}, {"a": None}), "application/merge-patch+json")
-    assert found == Body(b'{"a":null}', "application/merge-patch+json")
+    body = encode_body(Request("PATCH", "/", {}, {"a": None}), "application/merge-patch+json")
+    assert body == Body(b'{"a":null}', "application/merge-patch+json")
 
 
 @pytest.mark.parametrize("media", ["application/json", MULTIPART])

@@ -1,4 +1,4 @@
-"""Allocations: requests of every tool; old names of members are sent as the API's."""
+"""Allocations: requests of every tool; legacy field names are sent as the API's current ones."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ async def test_legacy_field_names_are_sent_as_current_ones() -> None:
     request = await asked("allocations", "update_allocation", arguments)
     assert request.body == {"rule": {"components": [new], "formula": "A"}}
     members = [{"action": "update", "id": "1", "components": [old]}, {"action": "select", "id": "2"}]
-    sent = (await asked("allocations", "update_allocation", {"id": "a", "rules": members})).body
-    assert sent == {"rules": [{"action": "update", "id": "1", "components": [new]}, {"action": "select", "id": "2"}]}
+    body = (await asked("allocations", "update_allocation", {"id": "a", "rules": members})).body
+    assert body == {"rules": [{"action": "update", "id": "1", "components": [new]}, {"action": "select", "id": "2"}]}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Assets: requests of every tool; looking for a name."""
+"""Assets: requests of every tool; search by name."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
 
 
 async def test_name_search_spans_pages_and_can_be_continued() -> None:
-    found = [[{"id": page, "name": "Workspace"}, {"id": -page, "name": "AWS"}] for page in range(1, 10)]
-    api = Recorder(pages_of("assets", *found))
+    pages = [[{"id": page, "name": "Workspace"}, {"id": -page, "name": "AWS"}] for page in range(1, 10)]
+    api = Recorder(pages_of("assets", *pages))
     answer = await Doit.for_sender(api).assets.list_assets(name="SPACE")
     assert [row["id"] for row in answer["assets"]] == [1, 2, 3, 4] and answer["rowCount"] == 4
     assert answer["pageToken"] == "4" and {request.query["maxResults"] for request in api.requests} == {"249"}

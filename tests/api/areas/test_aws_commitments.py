@@ -1,4 +1,4 @@
-"""PerfectScale for Commitments and Billing Transfer: requests; handshakes are keyed and reach outside."""
+"""PerfectScale for Commitments and Billing Transfer: requests; handshakes have idempotency keys and external effects."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ MAPPINGS = {
     ],
 )
 async def test_commitments(name: str, arguments: dict[str, Any], path: str, query: dict[str, str]) -> None:
-    given = arguments if path in (f"{PATH}/organizations", f"{PATH}/settings") else {"managementAccountId": PAYER}
-    assert await asked("aws_commitments", name, {**given, **arguments}) == Request("GET", path, query, None)
+    expected = arguments if path in (f"{PATH}/organizations", f"{PATH}/settings") else {"managementAccountId": PAYER}
+    assert await asked("aws_commitments", name, {**expected, **arguments}) == Request("GET", path, query, None)
 
 
 @pytest.mark.parametrize(

@@ -50,14 +50,14 @@ async def test_platform_filter_spans_pages() -> None:
 
 
 async def test_null_incidents_give_an_empty_list() -> None:
-    found = await Doit.for_sender(Recorder({"incidents": None})).cloud_incidents.get_cloud_incidents()
-    assert found["incidents"] == []
+    result = await Doit.for_sender(Recorder({"incidents": None})).cloud_incidents.get_cloud_incidents()
+    assert result["incidents"] == []
 
 
 async def test_gets_incident_by_title() -> None:
     rows = {"incidents": [{"id": "1", "title": "Cloud SQL down"}, {"id": "2", "title": "Cloud SQL slow"}]}
-    found = await asked("cloud_incidents", "get_cloud_incident", {"title": "sql SLOW"}, rows, {})
-    assert found == Request("GET", f"{PATH}/2", {}, None)
+    incident = await asked("cloud_incidents", "get_cloud_incident", {"title": "sql SLOW"}, rows, {})
+    assert incident == Request("GET", f"{PATH}/2", {}, None)
     with pytest.raises(ApiError, match="Cloud SQL down.*Cloud SQL slow"):
         await asked("cloud_incidents", "get_cloud_incident", {"title": "sql"}, rows)
     with pytest.raises(ApiError, match="id or title"):

@@ -1,4 +1,4 @@
-"""CloudFlow, its connections and templates, Ava, commitments, Cloud Connect: requests and what is refused."""
+"""CloudFlow, its connections and templates, Ava, commitments, Cloud Connect: requests and rejected arguments."""
 
 from __future__ import annotations
 
@@ -140,8 +140,8 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
     ],
 )
 async def test_conversation_is_ephemeral_unless_continued(given: dict[str, Any], ephemeral: bool) -> None:
-    sent = await asked("ava", "ask_ava_sync", {"question": "q", **given}, {"answer": "a"})
-    assert sent == Request("POST", "/ava/v1/askSync", {}, {"question": "q", **given, "ephemeral": ephemeral})
+    request = await asked("ava", "ask_ava_sync", {"question": "q", **given}, {"answer": "a"})
+    assert request == Request("POST", "/ava/v1/askSync", {}, {"question": "q", **given, "ephemeral": ephemeral})
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ async def test_unanswered_question_is_an_error(said: dict[str, Any], kind: str, 
 async def test_ava_timeout_error_suggests_streaming(kind: Any, told: bool) -> None:
     with pytest.raises(ApiError) as caught:
         await Doit.for_sender(Recorder(ApiError("", kind=kind))).ava.ask_ava_sync(question="q")
-    said = explain(caught.value, "ask_ava_sync")
-    assert caught.value.kind == kind and ("ask_ava_streaming gives what she has said" in said) == told
+    message = explain(caught.value, "ask_ava_sync")
+    assert caught.value.kind == kind and ("ask_ava_streaming gives what she has said" in message) == told
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ async def test_connection_targets_exactly_one_cloud(name: str, given: dict[str, 
     "payload", [{}, {"a": [1, None]}, {"flowId": "other", "payload": 1, "self": 2, "requestBodyJson": {}, "": ""}]
 )
 async def test_flow_payload_is_sent_unchanged(payload: dict[str, Any]) -> None:
-    given = {"flowID": "f 1", "requestBodyJson": payload}
-    assert await asked("cloudflow", "trigger_cloud_flow", given) == Request(
+    arguments = {"flowID": "f 1", "requestBodyJson": payload}
+    assert await asked("cloudflow", "trigger_cloud_flow", arguments) == Request(
         "POST", "/cloudflow/v1/trigger/f%201", {}, payload
     )
     assert (await asked("cloudflow", "trigger_cloud_flow", {"flowID": "f"})).body == {}
@@ -237,16 +237,16 @@ async def test_other_urls_do_not_identify_a_flow(flow: str) -> None:
     ["https://api.doit.com", "http://127.0.0.1:8081", "https://evil.example", "https://proxy.example/doit/api"],
 )
 async def test_only_the_id_of_a_flow_url_is_used(start: str) -> None:
-    """The old server took it. Its host is never contacted: the request goes where all go."""
+    """The former server accepted it. Its host is never contacted: the request goes to the API as usual."""
     flow = f" {start}/cloudflow/v1/trigger/f-1.x \n"
-    sent = await asked("cloudflow", "trigger_cloud_flow", {"flowID": flow, "requestBodyJson": {"a": 1}})
-    assert sent == Request("POST", "/cloudflow/v1/trigger/f-1.x", {}, {"a": 1})
+    request = await asked("cloudflow", "trigger_cloud_flow", {"flowID": flow, "requestBodyJson": {"a": 1}})
+    assert request == Request("POST", "/cloudflow/v1/trigger/f-1.x", {}, {"a": 1})
 
 
 async def test_non_url_flow_id_stays_one_path_segment() -> None:
     for flow in ("evil.example", "https:evil", "f?x=1#y", "a\\b", "ü"):
-        sent = await asked("cloudflow", "trigger_cloud_flow", {"flowID": flow})
-        start, _, last = sent.path.rpartition("/")
+        request = await asked("cloudflow", "trigger_cloud_flow", {"flowID": flow})
+        start, _, last = request.path.rpartition("/")
         assert start == "/cloudflow/v1/trigger" and last.replace("%", "").replace(".", "").isalnum()
 
 

@@ -1,4 +1,4 @@
-"""Contracts and ContractTemplates: requests of every tool; whose contracts are meant when no customer is named."""
+"""Contracts and ContractTemplates: requests of every tool; the default customer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Customers and AccountTeam: requests; the customer that is meant when none is named."""
+"""Customers and AccountTeam: requests; the default customer."""
 
 from __future__ import annotations
 

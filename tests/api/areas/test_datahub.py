@@ -1,4 +1,4 @@
-"""DataHub: requests of every tool; files; selections that would be unclear."""
+"""DataHub: requests of every tool; files; ambiguous selections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Insights: requests; what replaces or deletes says so, and only the customer's own are written."""
+"""Insights: requests; hints of replacing and deleting operations; only the customer's own insights are written."""
 
 from __future__ import annotations
 
@@ -75,15 +75,15 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
 
 async def test_batch_returns_a_list() -> None:
     results = [{**INSIGHT, "resourceResults": [RESOURCE]}]
-    sent = await asked("insights", "post_insight_results", {"results": results}, [])
-    assert sent == Request("POST", PATH, {}, {"results": results})
+    request = await asked("insights", "post_insight_results", {"results": results}, [])
+    assert request == Request("POST", PATH, {}, {"results": results})
 
 
 @pytest.mark.parametrize("details", [None, {"reason": "not relevant", "comment": "c"}])
 async def test_sets_insight_status(details: dict[str, str] | None) -> None:
-    given = {"dismissalDetails": details} if details else {}
-    sent = await asked("insights", "update_insight_status", {"key": "k", "status": "dismissed", **given}, None)
-    assert sent == Request("PUT", f"{OWN}/k/status", {}, {"status": "dismissed", **given})
+    extra = {"dismissalDetails": details} if details else {}
+    request = await asked("insights", "update_insight_status", {"key": "k", "status": "dismissed", **extra}, None)
+    assert request == Request("PUT", f"{OWN}/k/status", {}, {"status": "dismissed", **extra})
 
 
 def test_hints_declare_replacing_operations() -> None:

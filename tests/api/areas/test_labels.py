@@ -1,4 +1,4 @@
-"""Labels, annotations and folders: requests, pages as long as they were on the old server, and what is looked up."""
+"""Labels, annotations and folders: requests, page sizes of the former server, and resolution of names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: requests of every tool; a theme is found by its name and renamed by another argument."""
+"""Settings: requests of every tool; a theme is found by name and renamed by a separate argument."""
 
 from __future__ import annotations
 

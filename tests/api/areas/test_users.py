@@ -1,4 +1,4 @@
-"""Users, Roles and Organizations: requests; invitations are keyed."""
+"""Users, Roles and Organizations: requests; invitations have idempotency keys."""
 
 from __future__ import annotations
 
