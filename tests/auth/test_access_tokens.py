@@ -53,10 +53,15 @@ def assert_401(token: str, by: Signer, now: float = NOW) -> None:
 
 def test_valid_token_identifies_the_caller(signer: Signer) -> None:
     token = signer.token()
-    found = verified(token, signer)
-    assert (found.subject, found.customer, found.employee, found.kind) == ("admin@acme.example", "acme", False, "jwt")
-    assert (found.token, found.expires) == (token, NOW + 3600)
-    assert token not in repr(found)
+    claims = verified(token, signer)
+    assert (claims.subject, claims.customer, claims.employee, claims.kind) == (
+        "admin@acme.example",
+        "acme",
+        False,
+        "jwt",
+    )
+    assert (claims.token, claims.expires) == (token, NOW + 3600)
+    assert token not in repr(claims)
 
 
 @pytest.mark.requirement("T1")
@@ -156,7 +161,7 @@ def test_t5_rejects_critical_extensions(signer: Signer, extension: dict[str, Any
 def test_t6_accepts_only_raw_64_byte_signatures_in_range(signer: Signer) -> None:
     signed, _, good = signer.token().rpartition(".")
     raw = base64.urlsafe_b64decode(good + "==")
-    zero, one, order = bytes(32), (1).to_bytes(32), P256_ORDER.to_bytes(32)
+    zero, r_value, order = bytes(32), (1).to_bytes(32), P256_ORDER.to_bytes(32)
     crafted = [
         b"",
         bytes(64),
@@ -165,7 +170,7 @@ def test_t6_accepts_only_raw_64_byte_signatures_in_range(signer: Signer) -> None
         order + raw[32:],
         raw[:32] + order,
         b"\xff" * 64,
-        one + one,
+        r_value + r_value,
         signer.der(signed.encode()),
         raw[:63],
         raw + b"\x00",
@@ -506,9 +511,9 @@ def test_x1_recognizes_access_tokens_in_every_disguise(signer: Signer) -> None:
 
 def test_accepts_a_signature_of_any_listed_key(signer: Signer) -> None:
     second = Signer()
-    both = {b"first": signer.private.public_key(), b"second": second.private.public_key()}
+    keys = {b"first": signer.private.public_key(), b"second": second.private.public_key()}
     for by, name in ((signer, b"first"), (second, b"second")):
-        assert _signer_of(by.token(), both) == name
+        assert _signer_of(by.token(), keys) == name
     assert _signer_of(signer.token(), {}) is None
 
 

@@ -47,10 +47,15 @@ async def refused(authenticator: Authenticator, token: str = TOKEN, address: str
 async def test_p1_valid_token_has_the_identity_the_api_returns(
     authenticator: Authenticator, provider: Provider
 ) -> None:
-    found = await enter(authenticator, TOKEN)
-    assert (found.subject, found.customer, found.employee, found.kind) == ("admin@acme.example", "", False, "api")
-    assert found.tenant == found.domain == "acme.example"
-    assert found.token == TOKEN and TOKEN not in repr(found)
+    principal = await enter(authenticator, TOKEN)
+    assert (principal.subject, principal.customer, principal.employee, principal.kind) == (
+        "admin@acme.example",
+        "",
+        False,
+        "api",
+    )
+    assert principal.tenant == principal.domain == "acme.example"
+    assert principal.token == TOKEN and TOKEN not in repr(principal)
     assert provider.validations == [(TOKEN, "")]  # at the base's own path
 
 
@@ -70,10 +75,10 @@ async def test_p1_any_other_response_rejects_the_token(
 async def test_p1_x7_redirects_are_not_followed(
     authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]], status: int
 ) -> None:
-    url, seen = canary
+    url, requests = canary
     provider.validate_answer = says(status, json.dumps(ACME), Location=url)
     assert (await refused(authenticator)).status == 401
-    assert seen == []
+    assert requests == []
 
 
 @pytest.mark.requirement("P1")
@@ -134,8 +139,8 @@ async def test_p2_jwt_claims_grant_no_rights(authenticator: Authenticator, provi
         "c2ln",
     )
     provider.users[token] = ACME
-    found = await enter(authenticator, token)
-    assert (found.subject, found.customer, found.employee) == ("admin@acme.example", "", False)
+    principal = await enter(authenticator, token)
+    assert (principal.subject, principal.customer, principal.employee) == ("admin@acme.example", "", False)
 
 
 @pytest.mark.requirement("P2")
@@ -163,9 +168,9 @@ async def test_p2_unreadable_jwt_is_not_sent_to_the_api(
 
 async def test_a_403_is_retried_with_the_employee_context(authenticator: Authenticator, provider: Provider) -> None:
     provider.employees["employee-token"] = "someone@doit.example"
-    found = await enter(authenticator, "employee-token")
-    assert (found.subject, found.customer, found.employee) == ("someone@doit.example", "", True)
-    assert found.tenant == "doit.com" and found.for_customer("acme").tenant == "acme"
+    principal = await enter(authenticator, "employee-token")
+    assert (principal.subject, principal.customer, principal.employee) == ("someone@doit.example", "", True)
+    assert principal.tenant == "doit.com" and principal.for_customer("acme").tenant == "acme"
     assert provider.validations == [("employee-token", ""), ("employee-token", "customerContext=doit.com")]
 
 
@@ -221,8 +226,8 @@ async def test_p3_transient_rejections_are_not_cached(authenticator: Authenticat
 async def test_p3_fifty_concurrent_requests_share_one_validation(
     authenticator: Authenticator, provider: Provider
 ) -> None:
-    found = await asyncio.gather(*(enter(authenticator, TOKEN) for _ in range(50)))
-    assert {one.subject for one in found} == {"admin@acme.example"}
+    principals = await asyncio.gather(*(enter(authenticator, TOKEN) for _ in range(50)))
+    assert {principal.subject for principal in principals} == {"admin@acme.example"}
     assert len(provider.validations) == 1
 
 
@@ -298,8 +303,10 @@ async def test_p4_attempts_at_other_replicas_count(
     token that was verified before takes none."""
     elsewhere = Elsewhere(2.5, 0.0)
     tokens = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, shared_attempts=elsewhere)
-    told = await asyncio.gather(*(tokens.verify(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
-    assert [(one.status, one.retry_after) for one in told if isinstance(one, AuthError)] == [(429, 3)] * 9
+    outcomes = await asyncio.gather(*(tokens.verify(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
+    assert [(outcome.status, outcome.retry_after) for outcome in outcomes if isinstance(outcome, AuthError)] == [
+        (429, 3)
+    ] * 9
     assert provider.validations == [] and elsewhere.seen == ["acquire 192.0.2.1"]
     assert (await tokens.verify(TOKEN, "192.0.2.1")).subject == "admin@acme.example"
     assert elsewhere.seen[1:] == ["acquire 192.0.2.1", "release 192.0.2.1"]

@@ -97,9 +97,9 @@ async def test_x4_rejected_credential_is_exchanged_once_more(
     auth: Authentication, provider: Provider, mint: Mint
 ) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
-    one, another, unasked = (auth.credential(caller) for _ in range(3))
-    assert (await one(), await another()) == ("upstream-1", "upstream-1")
-    assert await one(fresh=True) == "upstream-2"
+    first_credential, another, unasked = (auth.credential(caller) for _ in range(3))
+    assert (await first_credential(), await another()) == ("upstream-1", "upstream-1")
+    assert await first_credential(fresh=True) == "upstream-2"
     assert await another(fresh=True) == "upstream-2"  # already exchanged again
     assert await another(fresh=True) == "upstream-3"
     assert await unasked(fresh=True) == "upstream-4"
@@ -126,7 +126,7 @@ async def test_x4_p3_api_token_rejected_by_the_api_is_forgotten(auth: Authentica
 async def test_x6_canary_secrets_never_reach_logs_or_errors(
     auth: Authentication, provider: Provider, mint: Mint, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
-    heard: list[str] = []
+    errors: list[str] = []
     with caplog.at_level(logging.DEBUG):
         for answer in (says(500, "canary-body"), says(400, '{"error": "canary-code"}'), says(200, "canary-body")):
             provider.exchange_answer = provider.validate_answer = answer
@@ -135,10 +135,10 @@ async def test_x6_canary_secrets_never_reach_logs_or_errors(
                     caller = await auth.authenticator.authenticate([f"Bearer {token}"])
                     await auth.credential(caller)()
                 except (AuthError, UpstreamCredentialError) as error:
-                    heard += [str(error), repr(error)]
-                assert token[:40] not in caplog.text + "".join(heard)
-    everything = caplog.text + "".join(heard)
-    assert heard and caplog.records
+                    errors += [str(error), repr(error)]
+                assert token[:40] not in caplog.text + "".join(errors)
+    everything = caplog.text + "".join(errors)
+    assert errors and caplog.records
     for form in provider.exchanges:
         assert form["client_assertion"] not in everything
     assert (

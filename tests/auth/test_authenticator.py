@@ -19,10 +19,10 @@ from .provider import Clock, Provider
 async def test_caller_is_cached_until_the_token_expires(authenticator: Authenticator, mint: Mint, clock: Clock) -> None:
     token = mint(exp=int(clock.now) + 60)
     assert authenticator.cached_principal(f"Bearer {token}") is None
-    found = await authenticator.authenticate([f"Bearer {token}"])
-    assert authenticator.cached_principal(f"Bearer {token}") is found
-    assert authenticator.cached_principal(f"bearer {token}") is found
-    assert await authenticator.authenticate([f"BEARER   {token}"]) is found
+    principal = await authenticator.authenticate([f"Bearer {token}"])
+    assert authenticator.cached_principal(f"Bearer {token}") is principal
+    assert authenticator.cached_principal(f"bearer {token}") is principal
+    assert await authenticator.authenticate([f"BEARER   {token}"]) is principal
     clock.advance(60)
     assert authenticator.cached_principal(f"Bearer {token}") is None
     with pytest.raises(AuthError, match="expired"):
@@ -123,11 +123,11 @@ async def test_t12_concurrent_callers_keep_their_identities(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     async def subject(number: int) -> str:
-        who = number % 40
-        values: dict[str, Any] = {"sub": f"user-{who}@acme.example", "customer_context": f"customer-{who}"}
-        found = await authenticator.authenticate([f"Bearer {mint(**values)}"])
-        assert (found.subject, found.customer) == (values["sub"], values["customer_context"])
-        return found.owner
+        user = number % 40
+        values: dict[str, Any] = {"sub": f"user-{user}@acme.example", "customer_context": f"customer-{user}"}
+        principal = await authenticator.authenticate([f"Bearer {mint(**values)}"])
+        assert (principal.subject, principal.customer) == (values["sub"], values["customer_context"])
+        return principal.owner
 
     owners = await asyncio.gather(*(subject(number) for number in range(400)))
     assert len(set(owners)) == 40

@@ -37,9 +37,11 @@ def breaker(clock: Clock) -> CircuitBreaker:
 async def exchange(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float, breaker: CircuitBreaker
 ) -> AsyncIterator[TokenExchange]:
-    made = TokenExchange(provider.url, SECRET, http, clock, sleep=no_pause, deadline=patience, breaker=breaker)
-    yield made
-    await made.close()
+    token_exchange = TokenExchange(
+        provider.url, SECRET, http, clock, sleep=no_pause, deadline=patience, breaker=breaker
+    )
+    yield token_exchange
+    await token_exchange.close()
 
 
 async def failure(exchange: TokenExchange, principal: Principal) -> UpstreamCredentialError:
@@ -52,15 +54,19 @@ async def failure(exchange: TokenExchange, principal: Principal) -> UpstreamCred
 async def test_provider_failures_open_the_circuit_and_recovery_closes_it(
     exchange: TokenExchange, provider: Provider, clock: Clock, breaker: CircuitBreaker, answer: Answering
 ) -> None:
-    kept = await exchange.get_token(user(0))
+    token = await exchange.get_token(user(0))
     provider.exchange_answer = answer
     for number in range(1, MIN_OUTCOMES // 2 + 2):
         await failure(exchange, user(number))
-    sent = len(provider.exchanges)
-    assert breaker.state == "open" and sent == MIN_OUTCOMES
+    exchange_count = len(provider.exchanges)
+    assert breaker.state == "open" and exchange_count == MIN_OUTCOMES
     refused = await failure(exchange, user(99))
-    assert (refused.kind, refused.retry_after, len(provider.exchanges)) == ("unavailable", MIN_OPEN_SECONDS, sent)
-    assert await exchange.get_token(user(0)) == kept
+    assert (refused.kind, refused.retry_after, len(provider.exchanges)) == (
+        "unavailable",
+        MIN_OPEN_SECONDS,
+        exchange_count,
+    )
+    assert await exchange.get_token(user(0)) == token
     provider.exchange_answer = None
     clock.advance(MIN_OPEN_SECONDS)
     assert await exchange.get_token(user(99)) and breaker.state == "closed"
@@ -81,9 +87,9 @@ async def test_n24_file_descriptor_exhaustion_is_not_a_provider_failure(
 async def test_timeouts_count_as_failures(exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker) -> None:
     until = asyncio.Event()
     provider.exchange_answer = hangs(until)
-    found = await asyncio.gather(*(failure(exchange, user(number)) for number in range(MIN_OUTCOMES)))
+    outcomes = await asyncio.gather(*(failure(exchange, user(number)) for number in range(MIN_OUTCOMES)))
     until.set()
-    assert {error.kind for error in found} == {"unavailable"} and breaker.state == "open"
+    assert {error.kind for error in outcomes} == {"unavailable"} and breaker.state == "open"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429])

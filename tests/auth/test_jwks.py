@@ -89,8 +89,8 @@ def foreign(signer: Signer) -> list[Any]:
 @pytest.mark.requirement("T4")
 def test_t4_foreign_and_malformed_entries_are_skipped(signer: Signer) -> None:
     good = Signer()
-    found = read_keys({"keys": [*foreign(signer), good.jwk(), *foreign(signer)]})
-    assert [key.public_numbers() for key in found.values()] == [good.private.public_key().public_numbers()]
+    keys = read_keys({"keys": [*foreign(signer), good.jwk(), *foreign(signer)]})
+    assert [key.public_numbers() for key in keys.values()] == [good.private.public_key().public_numbers()]
 
 
 @pytest.mark.requirement("T4")
@@ -148,12 +148,12 @@ async def test_t4_key_for_another_purpose_verifies_nothing(
 async def test_t3_urls_in_the_token_are_never_fetched(
     authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]]
 ) -> None:
-    url, seen = canary
+    url, requests = canary
     for name in ("jku", "x5u", "kid", "jwk"):
         forged = Signer().token(iss=provider.url, header={name: f"{url}/.well-known/jwks.json"})
         assert await status_of(authenticator, forged) == 401
     assert await status_of(authenticator, Signer().token(iss=url)) == 401
-    assert seen == []
+    assert requests == []
 
 
 @pytest.mark.requirement("K1")
@@ -387,7 +387,7 @@ async def test_k5_hostile_key_set_is_503_when_cold_and_ignored_when_warm(
     keys: JwksCache,
 ) -> None:
     until = asyncio.Event()
-    url, seen = canary
+    url, requests = canary
     provider.jwks_answer = fault(until, url)
     assert await status_of(authenticator, mint()) == 503
     # aiohttp itself retries once when a connection breaks.
@@ -398,7 +398,7 @@ async def test_k5_hostile_key_set_is_503_when_cold_and_ignored_when_warm(
     provider.jwks_answer = fault(until, url)
     assert await status_of(authenticator, Signer().token(iss=provider.url)) == 503
     assert await status_of(authenticator, mint(jti="another")) == 200
-    assert seen == []
+    assert requests == []
     until.set()
 
 

@@ -63,10 +63,10 @@ class Door:
 
 @pytest.fixture
 async def door(authenticator: Authenticator, http: aiohttp.ClientSession) -> AsyncIterator[Door]:
-    made = Door(http)
-    async with listening(made.app(authenticator)) as url:
-        made.url = url
-        yield made
+    server = Door(http)
+    async with listening(server.app(authenticator)) as url:
+        server.url = url
+        yield server
 
 
 def shown(token: str) -> dict[str, str]:
@@ -120,8 +120,8 @@ async def test_h4_headers_that_claim_a_user_have_no_effect(door: Door, mint: Min
         "someone-else",
     )
     assert (await door.ask("/mcp", headers=claims))[0] == 401
-    status, _, who = await door.ask("/mcp", headers={**claims, **shown(mint())})
-    assert (status, who) == (200, ["admin@acme.example", "acme"])
+    status, _, identity = await door.ask("/mcp", headers={**claims, **shown(mint())})
+    assert (status, identity) == (200, ["admin@acme.example", "acme"])
 
 
 @pytest.mark.requirement("H5")
@@ -143,11 +143,11 @@ async def test_h5_rejection_comes_before_the_body_is_read(door: Door, mint: Mint
 @pytest.mark.parametrize("path", PATHS)
 async def test_h6_challenge_links_to_the_metadata_of_the_path(door: Door, path: str) -> None:
     status, challenge, body = await door.ask(path)
-    found = re.search(r'resource_metadata="([^"]+)"', challenge)
-    assert status == 401 and found is not None and body["error"] == "invalid_token"
+    match = re.search(r'resource_metadata="([^"]+)"', challenge)
+    assert status == 401 and match is not None and body["error"] == "invalid_token"
     assert challenge.startswith("Bearer ") and 'error="invalid_token"' in challenge and 'scope="mcp:tools"' in challenge
-    assert found[1].startswith(BASE + "/.well-known/")
-    status, _, document = await door.ask(found[1].removeprefix(BASE), method="GET")
+    assert match[1].startswith(BASE + "/.well-known/")
+    status, _, document = await door.ask(match[1].removeprefix(BASE), method="GET")
     # The message endpoint belongs to the resource of the stream, for which the client got its token.
     assert (status, document["resource"]) == (200, BASE + path.removesuffix("/message"))
 

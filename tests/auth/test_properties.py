@@ -52,7 +52,7 @@ def test_any_header_bytes_are_400_or_401_or_a_valid_token(raw: bytes) -> None:
 @given(st.text(max_size=200))
 def test_any_text_as_a_token_is_401(text: str) -> None:
     assert verdict(text) == 401
-    assert all(isinstance(seen, dict) for seen in find_json_objects(text))
+    assert all(isinstance(item, dict) for item in find_json_objects(text))
 
 
 @pytest.mark.requirement("T13")

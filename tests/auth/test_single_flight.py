@@ -85,19 +85,19 @@ async def test_fetches_are_bounded_and_canceled_by_close() -> None:
 
 
 def test_cached_values_expire_and_the_oldest_are_evicted(clock: Clock) -> None:
-    kept: TtlCache[str] = TtlCache(2, clock)
-    kept.put(b"a", "A", clock.now + 10)
-    kept.put(b"b", "B", clock.now + 20)
-    assert (kept.get(b"a"), kept.get(b"b"), kept.get(b"c")) == ("A", "B", None)
+    cache: TtlCache[str] = TtlCache(2, clock)
+    cache.put(b"a", "A", clock.now + 10)
+    cache.put(b"b", "B", clock.now + 20)
+    assert (cache.get(b"a"), cache.get(b"b"), cache.get(b"c")) == ("A", "B", None)
     clock.advance(10)
-    assert (kept.get(b"a"), kept.get(b"b"), len(kept)) == (None, "B", 1)
-    kept.put(b"c", "C", clock.now + 1)
-    kept.put(b"d", "D", clock.now + 1)
-    assert (kept.get(b"b"), kept.get(b"c"), kept.get(b"d")) == (None, "C", "D")
-    kept.put(b"c", "over", clock.now)
-    kept.pop(b"d")
-    kept.pop(b"never")
-    assert len(kept) == 0
+    assert (cache.get(b"a"), cache.get(b"b"), len(cache)) == (None, "B", 1)
+    cache.put(b"c", "C", clock.now + 1)
+    cache.put(b"d", "D", clock.now + 1)
+    assert (cache.get(b"b"), cache.get(b"c"), cache.get(b"d")) == (None, "C", "D")
+    cache.put(b"c", "over", clock.now)
+    cache.pop(b"d")
+    cache.pop(b"never")
+    assert len(cache) == 0
 
 
 def test_attempts_run_out_and_refill(clock: Clock) -> None:

@@ -43,11 +43,11 @@ async def exchange(
 ) -> AsyncIterator[TokenExchange]:
     """An exchange whose assertions have numbered ids."""
     numbers = count()
-    made = TokenExchange(
+    token_exchange = TokenExchange(
         provider.url, SECRET, http, clock, make_jwt_id=lambda: f"id-{next(numbers)}", sleep=no_pause, deadline=patience
     )
-    yield made
-    await made.close()
+    yield token_exchange
+    await token_exchange.close()
 
 
 async def failure(exchange: TokenExchange, principal: Principal = ADMIN) -> UpstreamCredentialError:
@@ -107,10 +107,10 @@ async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Prov
 async def test_x2_redirects_are_not_followed(
     exchange: TokenExchange, provider: Provider, canary: tuple[str, list[str]], status: int
 ) -> None:
-    url, seen = canary
+    url, requests = canary
     provider.exchange_answer = says(status, Location=f"{url}/api/auth/token")
     assert (await failure(exchange)).kind == "unavailable"
-    assert seen == [] and len(provider.exchanges) == 1
+    assert requests == [] and len(provider.exchanges) == 1
 
 
 @pytest.mark.requirement("X3")
@@ -191,8 +191,8 @@ async def test_x3_implausible_lifetimes_are_capped(
     exchange: TokenExchange, provider: Provider, clock: Clock, expires_in: Any, serves: float
 ) -> None:
     body = {"access_token": "upstream", "token_type": "Bearer", "expires_in": expires_in}
-    said = {name: value for name, value in body.items() if value is not None}
-    provider.exchange_answer = says(200, json.dumps(said))
+    fields = {name: value for name, value in body.items() if value is not None}
+    provider.exchange_answer = says(200, json.dumps(fields))
     assert await exchange.get_token(ADMIN) == "upstream"
     clock.advance(max(0.0, serves - 0.25))
     assert await exchange.get_token(ADMIN) == "upstream"

@@ -23,8 +23,8 @@ ADMIN, EMPLOYEE = USERS[0], USERS[3]
 @pytest.fixture
 async def place(clock: Clock) -> AsyncIterator[SandboxServer]:
     """The sandbox's identity provider, with a minimal API."""
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi()) as made:
-        yield made
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -19,15 +19,15 @@ def test_h6_challenge_names_the_metadata_of_its_path(path: str) -> None:
     value = www_authenticate_value(
         BASE, path, error="invalid_token", description="The token has expired.", scope="mcp:tools"
     )
-    found = dict(re.findall(r'(\w+)="([^"]*)"', value))
+    parameters = dict(re.findall(r'(\w+)="([^"]*)"', value))
     assert value.startswith("Bearer ")
-    assert found == {
+    assert parameters == {
         "resource_metadata": f"{BASE}/.well-known/oauth-protected-resource{path}",
         "error": "invalid_token",
         "error_description": "The token has expired.",
         "scope": "mcp:tools",
     }
-    assert found["resource_metadata"] == BASE + resource_metadata_path(path)
+    assert parameters["resource_metadata"] == BASE + resource_metadata_path(path)
 
 
 @pytest.mark.requirement("H7")
