@@ -36,8 +36,8 @@ WORK = [
 async def test_events_become_progress_and_one_result() -> None:
     api = Recorder(WORK)
     caller = Caller(api)
-    found = await refine_cloudflow(caller, flowId="f1", question="add a step", conversationId="c0")
-    assert found == {
+    result = await refine_cloudflow(caller, flowId="f1", question="add a step", conversationId="c0")
+    assert result == {
         "answer": 'I added {"not": "an event"}. Done?',
         "conversationId": "c1",
         "flowId": "f1",
@@ -47,7 +47,7 @@ async def test_events_become_progress_and_one_result() -> None:
     assert caller.steps == [(1, "Reading the flow"), (2, "Adding a step")]
     body = {"question": "add a step", "conversationId": "c0"}
     assert api.requests == [Request("POST", "/cloudflow/v1/flows/f1/actions/refine", {}, body)]
-    assert TOOLS["refine_cloudflow"].result_problems(found) == []
+    assert TOOLS["refine_cloudflow"].result_problems(result) == []
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ async def test_events_become_progress_and_one_result() -> None:
 )
 async def test_truncated_stream_returns_partial_text_and_how_to_continue(error: ApiError, why: str) -> None:
     result = await call("refine_cloudflow", Recorder([*WORK[:5], error]), flowId="f1", question="q")
-    found = result["structuredContent"]
-    assert found["complete"] is False and found["answer"] == "I added" and found["steps"] == ["Reading the flow"]
-    assert why in found["next"] and "conversationId c1" in found["next"] and "f1" in found["next"]
+    content = result["structuredContent"]
+    assert content["complete"] is False and content["answer"] == "I added" and content["steps"] == ["Reading the flow"]
+    assert why in content["next"] and "conversationId c1" in content["next"] and "f1" in content["next"]
 
 
 async def test_error_event_is_reported() -> None:
-    found = await refine_cloudflow(Caller(Recorder([*WORK[:3], {"error": "model gone"}])), flowId="f", question="q")
-    assert found["complete"] is False and "model gone" in found["next"]
+    result = await refine_cloudflow(Caller(Recorder([*WORK[:3], {"error": "model gone"}])), flowId="f", question="q")
+    assert result["complete"] is False and "model gone" in result["next"]
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ async def test_empty_answer_is_an_error(events: list[Any]) -> None:
 
 async def test_progress_steps_are_bounded() -> None:
     events = [life(toolStart="x" * 999), life(toolStart=" "), *[life(toolStart="s")] * 300]
-    found = await refine_cloudflow(Caller(Recorder(events)), flowId="f", question="q")
-    assert len(found["steps"]) == MAX_STEPS and len(found["steps"][0]) == 200
+    result = await refine_cloudflow(Caller(Recorder(events)), flowId="f", question="q")
+    assert len(result["steps"]) == MAX_STEPS and len(result["steps"][0]) == 200
 
 
 async def test_new_flow_is_named() -> None:
-    made = life(customEvent={"messageId": "cloudflow_created", "data": {"flowId": "f2"}})
-    found = await refine_cloudflow(Caller(Recorder([made, {"answer": "ok"}])), flowId="f", question="q")
-    assert found["flowId"] == "f2"
+    created = life(customEvent={"messageId": "cloudflow_created", "data": {"flowId": "f2"}})
+    result = await refine_cloudflow(Caller(Recorder([created, {"answer": "ok"}])), flowId="f", question="q")
+    assert result["flowId"] == "f2"
 
 
 @pytest.mark.parametrize("event", [{}, {"customEvent": 1}, {"customEvent": {"messageId": "x"}}])
@@ -108,9 +108,9 @@ def test_answer_text_is_not_a_lifecycle_event(text: str) -> None:
 
 
 async def test_interrupted_build_names_the_existing_flow() -> None:
-    made = life(**CREATED)
+    created = life(**CREATED)
     late = ApiError("", kind="timeout", maybe_applied=True)
-    result = await call("build_cloud_flow", Recorder([{"conversationId": "c1"}, made, late]), question="q")
-    found = result["structuredContent"]
-    assert found["flowId"] == "f9" and found["complete"] is False and "isError" not in result
-    assert found["next"].endswith("then call refine_cloudflow for flow f9 with conversationId c1.")
+    result = await call("build_cloud_flow", Recorder([{"conversationId": "c1"}, created, late]), question="q")
+    content = result["structuredContent"]
+    assert content["flowId"] == "f9" and content["complete"] is False and "isError" not in result
+    assert content["next"].endswith("then call refine_cloudflow for flow f9 with conversationId c1.")

@@ -93,16 +93,16 @@ async def test_legacy_arguments_reach_the_same_place(name: str, argument: str, p
         assert request.query[key] == query_value(value)
     else:
         assert request.body is not None
-        sent, expected = request.body[key], value
+        actual, expected = request.body[key], value
         if name == "create_ticket":
             expected = {**value, "platform": "doit"}
-        assert sent == expected
+        assert actual == expected
 
 
 @EACH
 def test_server_controlled_arguments_are_accepted_and_dropped(name: str) -> None:
-    tool, given = tool_of(name), next(objects(OLD[name]["arguments"]))
-    arguments = tool.coerce_arguments({**given, **dict.fromkeys(OURS, "another")})
+    tool, example = tool_of(name), next(objects(OLD[name]["arguments"]))
+    arguments = tool.coerce_arguments({**example, **dict.fromkeys(OURS, "another")})
     assert not OURS & arguments.keys() and tool.argument_problems(arguments) == []
 
 
@@ -218,17 +218,22 @@ NEEDED_HERE = {
 
 def enough(name: str) -> dict[str, Any]:
     """Return the minimal arguments for a tool of that server, plus an id where the tool takes one."""
-    known = {"id": "1"} if "id" in OLD[name]["arguments"]["properties"] else {}
-    given = {**known, **next(objects(OLD[name]["arguments"])), **NEEDED.get(name, {}), **NEEDED_HERE.get(name, {})}
-    return with_change(tool_of(name), given)
+    identifiers = {"id": "1"} if "id" in OLD[name]["arguments"]["properties"] else {}
+    arguments = {
+        **identifiers,
+        **next(objects(OLD[name]["arguments"])),
+        **NEEDED.get(name, {}),
+        **NEEDED_HERE.get(name, {}),
+    }
+    return with_change(tool_of(name), arguments)
 
 
 @pytest.mark.parametrize("name", sorted(RESULTS))
 async def test_results_keep_legacy_fields(name: str) -> None:
     events = [{"answer": "done", "conversationId": "c"}]
     api = Recorder(ALL_KINDS if name not in STREAMED else events)
-    found = await run(tool_of(name), api, **enough(name))
-    assert set(RESULTS[name].split()) <= found.keys()
+    result = await run(tool_of(name), api, **enough(name))
+    assert set(RESULTS[name].split()) <= result.keys()
 
 
 PASSED_ON = [name for name in COVERED if name not in RESULTS and name not in STREAMED]
@@ -237,15 +242,15 @@ PASSED_ON = [name for name in COVERED if name not in RESULTS and name not in STR
 @pytest.mark.parametrize("name", PASSED_ON)
 async def test_passthrough_results_are_unchanged(name: str) -> None:
     """Every field of the API's response is in the result, unchanged."""
-    said = {**ALL_KINDS, "something": {"new": [1, "x"]}}
+    response = {**ALL_KINDS, "something": {"new": [1, "x"]}}
     bare = [{"id": "found", "something": 1}]
 
     def api(request: Request) -> Any:
-        return bare if answer(request) == [] else said
+        return bare if answer(request) == [] else response
 
     recorder = Recorder(api)
-    found = await run(tool_of(name), recorder, **enough(name))
+    result = await run(tool_of(name), recorder, **enough(name))
     if answer(recorder.requests[-1]) == []:
-        assert bare in found.values()
+        assert bare in result.values()
     else:
-        assert found["something"] == said["something"]
+        assert result["something"] == response["something"]

@@ -36,9 +36,9 @@ class Employee(Caller):
 
 
 async def search(caller: Employee, **arguments: Any) -> Any:
-    given = SEARCH.coerce_arguments(arguments)
-    assert SEARCH.argument_problems(given) == []
-    await SEARCH.run(caller, given)
+    coerced = SEARCH.coerce_arguments(arguments)
+    assert SEARCH.argument_problems(coerced) == []
+    await SEARCH.run(caller, coerced)
     (request,) = caller.console_api.requests
     assert (request.method, request.path, request.query) == ("POST", "/api/customers/v1/customers/search", {})
     return request.body
@@ -94,14 +94,14 @@ async def test_search_is_unavailable_without_a_console() -> None:
 
 async def test_customer_change_is_validated_and_stored() -> None:
     caller = Employee({"domain": "globex.example", "email": "e"})
-    found = await CHANGE.run(caller, {"customerContext": "c&d/#"})
-    assert found == {"customerContext": "c&d/#", "domain": "globex.example", "remembered": True}
+    result = await CHANGE.run(caller, {"customerContext": "c&d/#"})
+    assert result == {"customerContext": "c&d/#", "domain": "globex.example", "remembered": True}
     assert caller.stays == caller.asked == "c&d/#" and caller.other.requests[0].path == "/auth/v1/validate"
 
 
 async def test_customer_change_without_a_session_explains_the_alternative() -> None:
-    found: Any = await CHANGE.run(Employee({"domain": "d"}, session=False), {"customerContext": "c"})
-    assert found["remembered"] is False and "argument customerContext" in found["next"]
+    result: Any = await CHANGE.run(Employee({"domain": "d"}, session=False), {"customerContext": "c"})
+    assert result["remembered"] is False and "argument customerContext" in result["next"]
 
 
 @pytest.mark.parametrize("kind", ["refused", "forbidden", "missing"])

@@ -62,7 +62,7 @@ def answer(request: Request) -> Any:
 
 def texts_in(schema: dict[str, Any], place: Place = (), depth: int = 0) -> Iterator[Place]:
     """Yield the locations of all strings in a schema; 0 is the item of a list."""
-    options = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    options = [variant for variant in schema.get("anyOf", [schema]) if variant.get("type") != "null"]
     for option in options if depth < 6 else ():
         if option.get("type") == "string" and "enum" not in option:
             yield place
@@ -78,20 +78,20 @@ def with_text(value: Any, place: Place, text: str) -> Any:
         return text
     first, rest = place[0], place[1:]
     if first == 0:
-        kept = value if isinstance(value, list) and value else [None]
-        return [with_text(kept[0], rest, text), *kept[1:]]
-    kept = value if isinstance(value, dict) else {}
-    return {**kept, first: with_text(kept.get(first), rest, text)}
+        members = value if isinstance(value, list) and value else [None]
+        return [with_text(members[0], rest, text), *members[1:]]
+    members = value if isinstance(value, dict) else {}
+    return {**members, first: with_text(members.get(first), rest, text)}
 
 
 async def requests_of(tool: Tool, arguments: dict[str, Any]) -> Recorder:
     """Return the requests that a call sends to the API; empty if the arguments are refused."""
     api = Recorder(answer if tool.name not in STREAMED else [{"answer": "done"}])
     api.tenant = "customer"
-    given = tool.coerce_arguments(with_change(tool, arguments))
-    if not tool.argument_problems(given):
+    coerced = tool.coerce_arguments(with_change(tool, arguments))
+    if not tool.argument_problems(coerced):
         try:
-            await tool.run(Caller(api), given)
+            await tool.run(Caller(api), coerced)
         except (ApiError, ToolError):
             pass
     return api
@@ -116,9 +116,9 @@ def check(api: Recorder) -> None:
 
 def stays(operation: Operation, request: Request) -> None:
     """Check that each placeholder is exactly one encoded segment, and that the other segments match the template."""
-    wanted, found = operation.path.split("/"), request.path.split("/")
-    assert len(wanted) == len(found), request
-    for template, segment in zip(wanted, found):
+    expected, actual = operation.path.split("/"), request.path.split("/")
+    assert len(expected) == len(actual), request
+    for template, segment in zip(expected, actual):
         if PLACEHOLDER.search(template) is None:
             assert segment == template, request
         else:

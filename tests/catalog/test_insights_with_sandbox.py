@@ -21,10 +21,10 @@ RESOURCE = {
 
 async def test_insight_lifecycle(ask: Ask) -> None:
     assert (await ask("post_insight_result", **INSIGHT))["displayStatus"] == "actionable"
-    made = await ask("post_insight_resource_results", **OWN, resourceResults=[RESOURCE])
-    assert [row["resourceId"] for row in made["resourceResults"]] == ["i-1"]
+    insights = await ask("post_insight_resource_results", **OWN, resourceResults=[RESOURCE])
+    assert [row["resourceId"] for row in insights["resourceResults"]] == ["i-1"]
     listed = await ask("list_optimization_recommendations", source=["public-api"], category=["FinOps", "Security"])
-    row = next(one for one in listed["insights"] if one["key"] == "idle-things")
+    row = next(insight for insight in listed["insights"] if insight["key"] == "idle-things")
     assert row["potentialDailySavings"] == 4.5
     where = {"source": row["source"], "key": row["key"]}
     assert (await ask("get_insight_resources", **where))["rowCount"] == 1
@@ -55,14 +55,14 @@ async def test_flow_runs_once_at_a_time(ask: Ask) -> None:
 
 
 async def test_connection_lifecycle(ask: Ask) -> None:
-    made = await ask("create_cloudflow_connection", name="New", awsConfig={"roleName": "r"})
-    changed = await ask("update_cloudflow_connection", connectionId=made["connectionId"], enabled=False)
+    connection = await ask("create_cloudflow_connection", name="New", awsConfig={"roleName": "r"})
+    changed = await ask("update_cloudflow_connection", connectionId=connection["connectionId"], enabled=False)
     assert (changed["name"], changed["enabled"]) == ("New", False)
     rows = (await ask("list_cloudflow_connections"))["items"]
-    assert made["connectionId"] in {row["connectionId"] for row in rows}
-    await ask("delete_cloudflow_connection", connectionId=made["connectionId"])
+    assert connection["connectionId"] in {row["connectionId"] for row in rows}
+    await ask("delete_cloudflow_connection", connectionId=connection["connectionId"])
     with pytest.raises(ApiError) as caught:
-        await ask("get_cloudflow_connection", connectionId=made["connectionId"])
+        await ask("get_cloudflow_connection", connectionId=connection["connectionId"])
     assert caught.value.kind == "missing"
     used = next(row for row in rows if row["name"] == "Production accounts")
     with pytest.raises(ApiError) as caught:

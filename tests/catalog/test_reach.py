@@ -58,22 +58,22 @@ def looks_reaching(name: str, schema: JsonObject) -> bool:
 
 def covered(path: tuple[str, ...], marked: tuple[tuple[str, ...], ...]) -> bool:
     """Return whether the argument, something that contains it, or a part of it is marked."""
-    return any(path[: len(one)] == one or one[: len(path)] == path for one in marked)
+    return any(path[: len(prefix)] == prefix or prefix[: len(path)] == path for prefix in marked)
 
 
 def unmarked(tool: Tool) -> set[tuple[str, str]]:
-    found = arguments_of(tool.input_schema)
+    arguments = arguments_of(tool.input_schema)
     return {
         (tool.name, ".".join(path))
-        for path, schema in found
+        for path, schema in arguments
         if looks_reaching(path[-1], schema) and not covered(path, tool.external_target_paths)
     }
 
 
 @pytest.mark.requirement("N11")
 def test_n11_every_argument_that_names_users_is_marked_or_exempt() -> None:
-    found = {one for tool in (*all_tools(), *employee_tools()) for one in unmarked(tool)}
-    assert found == UNMARKED.keys()
+    paths = {path for tool in (*all_tools(), *employee_tools()) for path in unmarked(tool)}
+    assert paths == UNMARKED.keys()
 
 
 @pytest.mark.requirement("N11")
@@ -101,14 +101,14 @@ UNMENTIONED = {
 
 @pytest.mark.requirement("N11")
 def test_n11_instructions_and_link_texts_are_marked_or_exempt() -> None:
-    found = {
+    paths = {
         (tool.name, ".".join(path))
         for tool in (*all_tools(), *employee_tools())
         if tool.writes
         for path, schema in arguments_of(tool.input_schema)
         if INSTRUCTS.search(schema.get("description", "")) and not covered(path, tool.linked_text_paths)
     }
-    assert found == UNMENTIONED.keys()
+    assert paths == UNMENTIONED.keys()
 
 
 @pytest.mark.requirement("N11")
@@ -122,7 +122,7 @@ def test_n11_instructions_and_link_texts_are_marked_or_exempt() -> None:
 )
 def test_n11_marked_text_arguments(name: str, path: str) -> None:
     tool = next(tool for tool in all_tools() if tool.name == name)
-    assert {".".join(one) for one in tool.linked_text_paths} == set(path.split())
+    assert {".".join(keys) for keys in tool.linked_text_paths} == set(path.split())
 
 
 @pytest.mark.requirement("N11")
@@ -143,4 +143,4 @@ def test_n11_marked_text_arguments(name: str, path: str) -> None:
 )
 def test_n11_marked_recipient_arguments(name: str, path: str) -> None:
     tool = next(tool for tool in all_tools() if tool.name == name)
-    assert {".".join(one) for one in tool.external_target_paths} == set(path.split())
+    assert {".".join(keys) for keys in tool.external_target_paths} == set(path.split())

@@ -34,7 +34,7 @@ HINTS = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
 
 def schemas(schema: Any) -> Iterator[dict[str, Any]]:
     """Yield a schema and every schema nested in it."""
-    assert isinstance(schema, dict), f"a subschema that is no object: {schema!r}"
+    assert isinstance(schema, dict), f"a subschema that is not an object: {schema!r}"
     yield schema
     for name in ("properties", "patternProperties", "$defs"):
         for inner in schema.get(name, {}).values():
@@ -218,6 +218,6 @@ async def test_any_api_response_is_a_result_or_a_clean_error(tool: Tool, odd: An
     if isinstance(result, ContentResult):
         assert tool.result_problems(result.structured or {}) == []
         return
-    whole = orjson.loads(orjson.dumps(tool_result.make_tool_result_inline(tool, arguments, result)))
-    if not whole.get("isError"):
-        assert tool.result_problems(whole["structuredContent"]) == []
+    body = orjson.loads(orjson.dumps(tool_result.make_tool_result_inline(tool, arguments, result)))
+    if not body.get("isError"):
+        assert tool.result_problems(body["structuredContent"]) == []

@@ -72,9 +72,9 @@ def test_invalid_query_is_explained(asked: Any, said: str) -> None:
 
 
 def test_groups_aggregate_numbers() -> None:
-    found = table_query.group_rows(TABLE, ["service"])
-    assert [column["name"] for column in found.columns] == ["service", "cost", "usage", "rows"]
-    assert found.rows == [["EC2", 21.25, 2.5, 2], ["S3", 2.5, 0.0000012, 1], [None, -1.0, 0, 1]]
+    result = table_query.group_rows(TABLE, ["service"])
+    assert [column["name"] for column in result.columns] == ["service", "cost", "usage", "rows"]
+    assert result.rows == [["EC2", 21.25, 2.5, 2], ["S3", 2.5, 0.0000012, 1], [None, -1.0, 0, 1]]
     assert table_query.group_rows(TABLE, ["service"], "avg").rows[0] == ["EC2", 10.625, 1.25, 2]
     assert table_query.group_rows(TABLE, ["service"], "max").rows[2] == [None, -1.0, None, 1]
     assert table_query.group_rows(TABLE, ["month"], "min").rows == [
@@ -86,11 +86,11 @@ def test_groups_aggregate_numbers() -> None:
 
 @given(table=TABLES, by=st.sampled_from([["service"], ["month"], ["service", "month"], ["month", "service"]]))
 def test_groups_preserve_totals_and_rows(table: ResultTable, by: list[str]) -> None:
-    found = table_query.group_rows(table, by)
-    before, after = table_query.column_totals(table), table_query.column_totals(found)
+    result = table_query.group_rows(table, by)
+    before, after = table_query.column_totals(table), table_query.column_totals(result)
     assert abs(before["cost"] - after["cost"]) < 0.02 and abs(before["usage"] - after["usage"]) < 0.01
-    assert sum(row[-1] for row in found.rows) == len(table.rows)
-    keys = [tuple(table_query.cell_text(cell) for cell in row[: len(by)]) for row in found.rows]
+    assert sum(row[-1] for row in result.rows) == len(table.rows)
+    keys = [tuple(table_query.cell_text(cell) for cell in row[: len(by)]) for row in result.rows]
     assert len(set(keys)) == len(keys)
 
 
@@ -102,12 +102,12 @@ def test_condition_and_its_negation_partition_the_rows(table: ResultTable, value
 
 @given(table=TABLES, column=st.sampled_from(["service", "cost"]), descending=st.booleans())
 def test_sorting_changes_no_row(table: ResultTable, column: str, descending: bool) -> None:
-    found = table_query.sort_rows(table, column, descending=descending)
-    assert sorted(map(str, found.rows)) == sorted(map(str, table.rows))
-    again = table_query.sort_rows(found, column, descending=descending)
-    assert again.rows == found.rows
+    result = table_query.sort_rows(table, column, descending=descending)
+    assert sorted(map(str, result.rows)) == sorted(map(str, table.rows))
+    again = table_query.sort_rows(result, column, descending=descending)
+    assert again.rows == result.rows
     if column == "cost":
-        costs = [row[2] for row in found.rows if row[2] is not None]
+        costs = [row[2] for row in result.rows if row[2] is not None]
         assert costs == sorted(costs, reverse=descending)
 
 

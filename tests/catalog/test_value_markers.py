@@ -1,4 +1,4 @@
-"""What declarations may not leave out: the kinds of numbers and dates in results, and which arguments are identifiers.
+"""Required declarations: the kinds of numbers and dates in results, and which arguments are identifiers.
 
 Failures name the tool, the member, and where to write which marker.
 """
@@ -111,8 +111,8 @@ class Sample(TypedDict, total=False):
 
 
 def test_missing_declaration_is_named() -> None:
-    found = list(undeclared(Sample))
-    assert [problem.split()[0] for problem in found] == [
+    values = list(undeclared(Sample))
+    assert [problem.split()[0] for problem in values] == [
         "cost",
         "first",
         "open",
@@ -120,8 +120,8 @@ def test_missing_declaration_is_named() -> None:
         "inner.hours",
         "inner.breaksOn",
     ]
-    assert found[0].endswith(f"(or UsDollars, Percent, Quantity) in {__name__}.Sample")
-    assert "declare breaksOn: Annotated[str, Day] (or Moment) in" in found[-1] and found[-1].endswith("Inner")
+    assert values[0].endswith(f"(or UsDollars, Percent, Quantity) in {__name__}.Sample")
+    assert "declare breaksOn: Annotated[str, Day] (or Moment) in" in values[-1] and values[-1].endswith("Inner")
 
 
 def unexpected(value: Any, member: DeclaredMember, path: str = "") -> Iterator[str]:
@@ -165,16 +165,16 @@ def problems_of(name: str, result: Any) -> list[str]:
     ],
 )
 async def test_results_have_no_undeclared_numbers_or_dates(ask: Ask, name: str, arguments: dict[str, Any]) -> None:
-    """What a tool really returns for the sandbox's account, against what its result type declares."""
+    """Compares the results for the sandbox's account with the declared result types."""
     assert problems_of(name, await ask(name, **arguments)) == []
 
 
 async def test_recommendations_have_no_undeclared_numbers_or_dates() -> None:
     """The sandbox does not serve them."""
     row = {"key": "k", "lastUpdated": "2026-08-31T00:00:00Z", "summary": {"potentialDailySavings": 2.5}}
-    found = await NAMED["list_optimization_recommendations"].run(Caller(Recorder({"results": [row]})), {})
-    assert not isinstance(found, ContentResult) and found["insights"][0]["potentialDailySavings"] == 2.5
-    assert problems_of("list_optimization_recommendations", found) == []
+    result = await NAMED["list_optimization_recommendations"].run(Caller(Recorder({"results": [row]})), {})
+    assert not isinstance(result, ContentResult) and result["insights"][0]["potentialDailySavings"] == 2.5
+    assert problems_of("list_optimization_recommendations", result) == []
 
 
 def test_detects_an_undeclared_value() -> None:

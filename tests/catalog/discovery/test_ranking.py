@@ -1,4 +1,4 @@
-"""Finding tools by words: verbs, nouns, plurals, beginnings, typing errors, and names that are almost right."""
+"""Finding tools by words: verbs, nouns, plurals, prefixes, typos, and names that are almost right."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_rare_words_weigh_more_than_common_ones() -> None:
 
 
 def test_ties_keep_their_order() -> None:
-    found = [tool.name for tool in FINDER.rank_tools("folder")]
-    assert found[:2] == ["list_folders", "get_folder"]
+    names = [tool.name for tool in FINDER.rank_tools("folder")]
+    assert names[:2] == ["list_folders", "get_folder"]
 
 
 @pytest.mark.parametrize(
@@ -90,27 +90,27 @@ def test_misspelled_name_suggests_the_right_one(name: str, near: str) -> None:
 
 @given(st.text(max_size=400))
 def test_any_words_can_be_searched(query: str) -> None:
-    found = FINDER.rank_tools(query)
-    assert len({tool.name for tool in found}) == len(found) and len(FINDER.similar_names(query)) <= 3
+    tools = FINDER.rank_tools(query)
+    assert len({tool.name for tool in tools}) == len(tools) and len(FINDER.similar_names(query)) <= 3
 
 
 @pytest.mark.requirement("N2")
 def test_n2_few_unknown_words_are_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Comparing one with all known words takes a millisecond; what was found is kept, within a bound."""
+    """Comparing one word with all known words takes a millisecond; results are cached, within a limit."""
     compared: list[str] = []
 
     def matches(word: str, *others: object) -> list[str]:
         compared.append(word)
-        return get_close_matches(word, *others)  # type: ignore[arg-type]  # passed on as they came
+        return get_close_matches(word, *others)  # type: ignore[arg-type]  # passed on unchanged
 
     monkeypatch.setattr(ranking, "get_close_matches", matches)
     finder = ToolFinder(FINDER.tools)
-    many = " ".join(f"zqx{number}w" for number in range(MAX_QUERY_WORDS))
-    assert finder.rank_tools(many) == [] and len(compared) == MAX_CORRECTED_WORDS
+    words = " ".join(f"zqx{number}w" for number in range(MAX_QUERY_WORDS))
+    assert finder.rank_tools(words) == [] and len(compared) == MAX_CORRECTED_WORDS
     assert finder.rank_tools("laerts budgtes") and len(compared) == MAX_CORRECTED_WORDS + 2
     assert (
         finder.rank_tools("budgtes laerts")
-        and finder.rank_tools(many) == []
+        and finder.rank_tools(words) == []
         and len(compared) == MAX_CORRECTED_WORDS + 2
     )
     for number in range(MAX_CACHED_CORRECTIONS):

@@ -1,4 +1,4 @@
-"""find_operation, read_operation and call_operation: what they say, what they run, and what they never run."""
+"""find_operation, read_operation and call_operation: their results, and which operations they run."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ READING = callable_tools(direct_tools(), Selection(readonly=True))
 
 
 async def test_search_results_can_be_called_as_described() -> None:
-    found = await run("find_operation", Recorder(), query="create a label")
-    first = found["operations"][0]
+    result = await run("find_operation", Recorder(), query="create a label")
+    first = result["operations"][0]
     assert first["name"] == "create_label" and first["callWith"] == "call_operation"
     assert first["inputSchema"] == TOOLS["create_label"].input_schema and first["destructive"] is False
     assert first["reachesOutside"] is False and first["area"] == "labels" and first["description"]
-    assert len(found["operations"]) == 3 and {one["area"] for one in found["operations"]} == {"labels"}
-    assert 0 < len(found["more"]) <= 10
+    assert len(result["operations"]) == 3 and {operation["area"] for operation in result["operations"]} == {"labels"}
+    assert 0 < len(result["more"]) <= 10
 
 
 async def test_read_operations_are_marked() -> None:
-    found = await run("find_operation", Recorder(), query="labels", access="read", limit=5)
-    assert {one["callWith"] for one in found["operations"]} == {"read_operation"}
-    assert all("destructive" not in one for one in found["operations"])
-    found = await run("find_operation", Recorder(), query="labels", access="write", area="labels", limit=5)
-    assert {(one["callWith"], one["area"]) for one in found["operations"]} == {("call_operation", "labels")}
+    result = await run("find_operation", Recorder(), query="labels", access="read", limit=5)
+    assert {operation["callWith"] for operation in result["operations"]} == {"read_operation"}
+    assert all("destructive" not in operation for operation in result["operations"])
+    result = await run("find_operation", Recorder(), query="labels", access="write", area="labels", limit=5)
+    assert {(operation["callWith"], operation["area"]) for operation in result["operations"]} == {
+        ("call_operation", "labels")
+    }
 
 
 @pytest.mark.parametrize("query", ["budget", "report create", "list", "cost", "delete"])
@@ -43,8 +45,8 @@ def test_result_is_bounded(query: str) -> None:
 
 
 def test_empty_result_suggests_a_next_step() -> None:
-    found = search_operations(FINDER, "xyzzy", None, None, 3)
-    assert found["operations"] == [] and "other or fewer words" in found["hint"] and "budgets" in found["hint"]
+    result = search_operations(FINDER, "xyzzy", None, None, 3)
+    assert result["operations"] == [] and "other or fewer words" in result["hint"] and "budgets" in result["hint"]
 
 
 def test_unknown_area_is_rejected_with_the_available_ones() -> None:
@@ -54,8 +56,8 @@ def test_unknown_area_is_rejected_with_the_available_ones() -> None:
 
 async def test_read_tool_runs_the_operation_with_its_arguments() -> None:
     api = Recorder({"labels": [{"id": "l"}]})
-    found = await run("read_operation", api, name="list_labels", arguments={"maxResults": "5"})
-    assert found["labels"] == [{"id": "l"}] and api.requests[0].query == {"maxResults": "5"}
+    result = await run("read_operation", api, name="list_labels", arguments={"maxResults": "5"})
+    assert result["labels"] == [{"id": "l"}] and api.requests[0].query == {"maxResults": "5"}
     await run("read_operation", api, name="list_labels")
     assert api.requests[1] == Request("GET", "/analytics/v1/labels", {"maxResults": "500"}, None)
 
@@ -71,7 +73,7 @@ async def test_call_tool_runs_reads_and_writes() -> None:
     api = Recorder({})
     await run("call_operation", api, name="delete_label", arguments={"id": "l/1"})
     await run("call_operation", api, name="get_label", arguments={"id": "l"})
-    assert [(one.method, one.path) for one in api.requests] == [
+    assert [(request.method, request.path) for request in api.requests] == [
         ("DELETE", "/analytics/v1/labels/l%2F1"),
         ("GET", "/analytics/v1/labels/l"),
     ]
@@ -103,8 +105,8 @@ def test_read_only_catalog_has_no_write_tool() -> None:
     assert "call_operation" not in tools and not any(tool.writes for tool in tools.values())
     with pytest.raises(ToolError, match="no operation"):
         read_only_tool(ToolFinder(READING), "delete_budget")
-    found = search_operations(ToolFinder(READING), "budget", None, None, 5)["operations"]
-    assert {one["callWith"] for one in found} == {"read_operation"}
+    operations = search_operations(ToolFinder(READING), "budget", None, None, 5)["operations"]
+    assert {operation["callWith"] for operation in operations} == {"read_operation"}
 
 
 def test_hints_match_behavior() -> None:
@@ -119,8 +121,8 @@ def test_hints_match_behavior() -> None:
 def test_wrapper_tools_resolve_their_target(name: str) -> None:
     stands_for = TOOLS[name].resolve_target
     assert stands_for is not None
-    tool, given = stands_for({"name": "get_label", "arguments": {"id": 1}})
-    assert tool is TOOLS["get_label"] and given == {"id": 1}
+    tool, target_arguments = stands_for({"name": "get_label", "arguments": {"id": 1}})
+    assert tool is TOOLS["get_label"] and target_arguments == {"id": 1}
     assert stands_for({"name": "get_label"})[1] == {}
 
 

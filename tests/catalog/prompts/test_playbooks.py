@@ -1,4 +1,4 @@
-"""Prompts: the old server's names and arguments, and what they say."""
+"""Prompts: the former server's names and arguments, and their text."""
 
 from __future__ import annotations
 
@@ -36,17 +36,22 @@ def test_every_legacy_prompt_exists_with_its_arguments() -> None:
     assert len(OLD) == 14 and len(NAMED) == len(PROMPTS)
     for name, arguments in OLD.items():
         assert [argument.name for argument in NAMED[name].arguments] == arguments
-    required = {(prompt.name, one.name) for prompt in PROMPTS for one in prompt.arguments if one.required}
+    required = {
+        (prompt.name, prompt_argument.name)
+        for prompt in PROMPTS
+        for prompt_argument in prompt.arguments
+        if prompt_argument.required
+    }
     assert required == {("search_expert_inquiries", "keyword"), ("set_up_budget", "scope")}
 
 
 @pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt.name)
 async def test_prompt_is_one_message_with_its_arguments(prompt: Any) -> None:
-    given = {argument.name: f"value of {argument.name}" for argument in prompt.arguments}
-    (plain,) = await prompt.render(Caller(Recorder()), dict.fromkeys(given, ""))
-    (full,) = await prompt.render(Caller(Recorder()), given)
+    arguments = {argument.name: f"value of {argument.name}" for argument in prompt.arguments}
+    (plain,) = await prompt.render(Caller(Recorder()), dict.fromkeys(arguments, ""))
+    (full,) = await prompt.render(Caller(Recorder()), arguments)
     assert plain["role"] == full["role"] == "user" and len(plain["content"]["text"]) > 40
-    added = "".join(f"\n{name}: {value}" for name, value in given.items())
+    added = "".join(f"\n{name}: {value}" for name, value in arguments.items())
     assert full["content"]["text"] == plain["content"]["text"] + (f"\n{added}" if added else "")
     assert prompt.title and prompt.description.endswith(".") and "  " not in plain["content"]["text"]
 
@@ -58,9 +63,11 @@ def test_tool_names_in_prompts_exist() -> None:
 
 
 async def complete(name: str, argument: str, typed: str, answer: Any, **settled: str) -> list[str]:
-    found = next(one.completer for one in NAMED[name].arguments if one.name == argument)
-    assert found is not None
-    return await found(Caller(Recorder(answer)), typed, settled)
+    completer = next(
+        prompt_argument.completer for prompt_argument in NAMED[name].arguments if prompt_argument.name == argument
+    )
+    assert completer is not None
+    return await completer(Caller(Recorder(answer)), typed, settled)
 
 
 def products(request: Request) -> Any:

@@ -1,4 +1,4 @@
-"""Resources and templates: addresses, contents, and completion of addresses."""
+"""Resources and templates: URIs, contents, and completion of URIs."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ async def read(uri: str, answer: Any, tenant: str = "acme") -> Any:
 
 @pytest.mark.requirement("M52")
 def test_resource_uris_are_stable() -> None:
-    wanted = [f"doit://{name}/{{id}}" for name in ("reports", "budgets", "anomalies", "invoices", "allocations")]
+    templates = [f"doit://{name}/{{id}}" for name in ("reports", "budgets", "anomalies", "invoices", "allocations")]
     addresses = [template.uri_template for template in library.TEMPLATES]
-    assert {*wanted, "doit://dimensions/{type}/{id}"} <= set(addresses) and len(set(addresses)) == len(addresses)
+    assert {*templates, "doit://dimensions/{type}/{id}"} <= set(addresses) and len(set(addresses)) == len(addresses)
     assert {"doit://customer", "doit://guide/queries"} <= AT.keys()
     for template in library.TEMPLATES:
         assert set(template.completers) == set(template.variables) and template.description.endswith(".")
@@ -56,10 +56,10 @@ def test_resource_uris_are_stable() -> None:
     ],
 )
 async def test_reads_a_document(uri: str, path: str) -> None:
-    found = await read(uri, {"id": "x", "name": "n"})
-    assert found["path"] == path and found["name"] == "n"
+    document = await read(uri, {"id": "x", "name": "n"})
+    assert document["path"] == path and document["name"] == "n"
     if "dimensions" not in uri:
-        assert found["console"].startswith("https://console.example/customers/acme/")
+        assert document["console"].startswith("https://console.example/customers/acme/")
 
 
 @pytest.mark.requirement("M20", "M104")
@@ -82,9 +82,9 @@ def customer(request: Request) -> Any:
 
 
 async def test_customer_is_passed_on() -> None:
-    found = await read("doit://customer", customer)
-    assert found["id"] == "acme" and found["customer"]["name"] == "Acme" and found["currency"] == "GBP"
-    assert found["user"]["email"] == "a@acme.example"
+    document = await read("doit://customer", customer)
+    assert document["id"] == "acme" and document["customer"]["name"] == "Acme" and document["currency"] == "GBP"
+    assert document["user"]["email"] == "a@acme.example"
     alone = await read("doit://customer", customer, tenant="")
     assert alone["id"] is None and alone["currency"] is None and "customer" not in alone
     with pytest.raises(ApiError):
@@ -93,8 +93,8 @@ async def test_customer_is_passed_on() -> None:
 
 async def test_long_documents_are_truncated() -> None:
     rows = [{"n": n, "text": "x" * 50} for n in range(5000)]
-    found = json.loads((await library.json_contents({"rows": rows}))["text"])
-    assert len(found["rows"]) < 5000 and found["cut"][0]["of"] == 5000
+    document = json.loads((await library.json_contents({"rows": rows}))["text"])
+    assert len(document["rows"]) < 5000 and document["cut"][0]["of"] == 5000
     with pytest.raises(ResourceNotFound):
         await library.json_contents({"text": "x" * (3 * library.MAX_DOCUMENT_CHARACTERS)})
 

@@ -1,4 +1,4 @@
-"""search and fetch, to the letter of OpenAI's contract."""
+"""search and fetch, exactly as OpenAI's contract requires."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ async def run(name: str, sender: Recorder, /, tenant: str = "acme", **arguments:
 
 def hits(result: ContentResult) -> list[Any]:
     assert result.structured is not None and set(result.structured) == {"results"}
-    found: list[Any] = result.structured["results"]
-    for hit in found:
+    results: list[Any] = result.structured["results"]
+    for hit in results:
         assert set(hit) == {"id", "title", "url"} and all(isinstance(value, str) and value for value in hit.values())
         assert urlsplit(hit["url"]).scheme == "https" and hit["url"].startswith("https://console.example/")
-    return found
+    return results
 
 
 def test_inputs_are_exactly_one_text() -> None:
@@ -73,9 +73,9 @@ def test_inputs_are_exactly_one_text() -> None:
 
 async def test_search_matches_words_across_all_kinds() -> None:
     result = await run("search", api(), query="BigQuery")
-    found = {hit["id"]: hit for hit in hits(result)}
-    assert set(found) == {"anomaly:a 1", "ticket:7", "incident:i1"} and result.meta is None
-    assert found["anomaly:a 1"]["url"] == "https://console.example/customers/acme/anomalies/a%201"
+    hits_by_id = {hit["id"]: hit for hit in hits(result)}
+    assert set(hits_by_id) == {"anomaly:a 1", "ticket:7", "incident:i1"} and result.meta is None
+    assert hits_by_id["anomaly:a 1"]["url"] == "https://console.example/customers/acme/anomalies/a%201"
     assert [hit["id"] for hit in hits(await run("search", api(), query="open tickets"))] == ["ticket:7"]
     assert [hit["id"] for hit in hits(await run("search", api(), query="idle vms"))] == ["recommendation:custom/k/1"]
     assert {hit["id"] for hit in hits(await run("search", api(), query="budgets"))} == {"budget:b1"}
@@ -83,11 +83,11 @@ async def test_search_matches_words_across_all_kinds() -> None:
 
 
 async def test_empty_query_samples_all_kinds_with_api_links() -> None:
-    found = hits(await run("search", api(), query=""))
-    assert {hit["id"].partition(":")[0] for hit in found} == {kind.name for kind in ENTITY_KINDS}
-    report = next(hit for hit in found if hit["id"] == "report:r1")
+    results = hits(await run("search", api(), query=""))
+    assert {hit["id"].partition(":")[0] for hit in results} == {kind.name for kind in ENTITY_KINDS}
+    report = next(hit for hit in results if hit["id"] == "report:r1")
     assert report["url"] == "https://console.example/customers/x/a/r1?v=1"
-    assert next(hit for hit in found if hit["id"] == "budget:b1")["title"] == "Budget: Data (2.50 of 10,000.00 USD)"
+    assert next(hit for hit in results if hit["id"] == "budget:b1")["title"] == "Budget: Data (2.50 of 10,000.00 USD)"
     assert all(hit["url"] for hit in hits(await run("search", api(), tenant="", query="")))
 
 
@@ -114,8 +114,8 @@ async def test_long_lists_are_also_queried_by_name() -> None:
         row = {"id": name or "first", "reportName": f"The {name or 'first'} one"}
         return {"reports": [row], "pageToken": "more"}
 
-    found = hits(await run("search", Recorder(answer), query="about kubernetes"))
-    assert [hit["id"] for hit in found] == ["report:kubernetes"]
+    results = hits(await run("search", Recorder(answer), query="about kubernetes"))
+    assert [hit["id"] for hit in results] == ["report:kubernetes"]
 
 
 DETAILS: dict[str, Any] = {
@@ -151,11 +151,15 @@ DETAILS: dict[str, Any] = {
 )
 async def test_every_search_result_can_be_fetched(id: str, title: str, says: str) -> None:
     result = await run("fetch", Recorder(lambda request: DETAILS[request.path]), id=id)
-    found = result.structured or {}
-    assert set(found) == {"id", "title", "text", "url", "metadata"} and found["id"] == id
-    assert found["title"].startswith(title) and says in found["text"] and found["text"].startswith(found["title"])
-    assert found["url"].startswith("https://console.example/customers/acme/")
-    assert all(isinstance(value, str) for value in found["metadata"].values())
+    document = result.structured or {}
+    assert set(document) == {"id", "title", "text", "url", "metadata"} and document["id"] == id
+    assert (
+        document["title"].startswith(title)
+        and says in document["text"]
+        and document["text"].startswith(document["title"])
+    )
+    assert document["url"].startswith("https://console.example/customers/acme/")
+    assert all(isinstance(value, str) for value in document["metadata"].values())
 
 
 async def test_fetch_failure_is_reported() -> None:
@@ -197,17 +201,17 @@ def test_truncated_documents_say_so() -> None:
 def test_query_words_and_matches_are_bounded(query: str, title: str, text: str) -> None:
     words = query_words(query)
     assert len(words) <= 16 and len(set(words)) == len(words)
-    found = score(words, title, "budget limit", text)
-    assert 0.0 <= found.coverage <= 1.0 and found.points >= 0.0
-    assert top_matches([(found, "x")] * 30, 20) == ["x"] * 20 or found.coverage <= 0.5
+    score_value = score(words, title, "budget limit", text)
+    assert 0.0 <= score_value.coverage <= 1.0 and score_value.points >= 0.0
+    assert top_matches([(score_value, "x")] * 30, 20) == ["x"] * 20 or score_value.coverage <= 0.5
 
 
 @pytest.mark.requirement("N2")
 def test_n2_row_text_is_built_only_as_far_as_it_is_searched() -> None:
     class Values(dict[str, Any]):
-        """Notes how many members were looked at."""
+        """Records how many members were read."""
 
-        seen = 0
+        position = 0
 
         def items(self) -> Any:
             for item in super().items():

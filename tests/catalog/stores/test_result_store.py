@@ -19,7 +19,7 @@ class Clock:
 
 def store(clock: Clock, **bounds: int) -> MemoryResultStore:
     numbers = count()
-    return MemoryResultStore(clock, lambda: f"h{next(numbers)}", **bounds)  # type: ignore[arg-type]  # no bound is a clock
+    return MemoryResultStore(clock, lambda: f"h{next(numbers)}", **bounds)  # type: ignore[arg-type]  # no limit is a clock
 
 
 async def test_result_belongs_to_its_owner() -> None:
@@ -64,7 +64,12 @@ async def test_bounds_hold_for_any_sequence(puts: list[tuple[str, int]]) -> None
         if handle is not None:
             handles[owner].append(handle)
             assert await results.get(owner, handle) == b"x" * size
-    held = {owner: [await results.get(owner, one) for one in own] for owner, own in handles.items()}
-    sizes = {owner: [len(data) for data in found if data is not None] for owner, found in held.items()}
-    assert all(len(own) <= 4 and sum(own) <= 15 for own in sizes.values())
+    held = {
+        owner: [await results.get(owner, owned_handle) for owned_handle in owned_handles]
+        for owner, owned_handles in handles.items()
+    }
+    sizes = {
+        owner: [len(data) for data in results_of_owner if data is not None] for owner, results_of_owner in held.items()
+    }
+    assert all(len(result_sizes) <= 4 and sum(result_sizes) <= 15 for result_sizes in sizes.values())
     assert sum(map(sum, sizes.values())) <= 25

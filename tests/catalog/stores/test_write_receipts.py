@@ -60,18 +60,18 @@ async def test_large_result_is_recorded_only_as_done() -> None:
 
 @pytest.mark.parametrize("answer", [b"a", None])
 async def test_concurrent_duplicate_waits(answer: bytes | None) -> None:
-    """For the answer; and if it was not done, exactly one of those who waited has to do it."""
+    """Duplicates wait for the result; if the write was not applied, exactly one of them runs it."""
     receipts = MemoryReceiptStore(Clock())
     assert await receipts.claim("o", "k") is None
     waiting = [asyncio.ensure_future(receipts.claim("o", "k")) for _ in range(3)]
     await asyncio.sleep(0)
-    assert not any(one.done() for one in waiting)
+    assert not any(claim.done() for claim in waiting)
     await receipts.settle("o", "k", answer)
     if answer is None:
         finished, rest = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        assert [one.result() for one in finished] == [None] and len(rest) == 2
+        assert [task.result() for task in finished] == [None] and len(rest) == 2
         await receipts.settle("o", "k", b"b")
-        assert [await one for one in rest] == [Receipt(b"b", True, 0.0)] * 2
+        assert [await claim for claim in rest] == [Receipt(b"b", True, 0.0)] * 2
     else:
         assert await asyncio.gather(*waiting) == [Receipt(b"a", True, 0.0)] * 3
 
@@ -106,7 +106,7 @@ async def test_excess_writes_in_progress_are_no_longer_awaited() -> None:
     waiting = asyncio.ensure_future(receipts.claim("o", "1"))
     await asyncio.sleep(0)
     assert await receipts.claim("o", "2") is None
-    assert await waiting is None, "it looked again and found that it is its own to do"
+    assert await waiting is None, "it looked again and must run the write itself"
     await receipts.settle("o", "2", b"late")
     assert len(receipts) == 1
 
@@ -136,17 +136,23 @@ async def test_write_claimed_by_another_process_starts_again() -> None:
 
 @pytest.mark.requirement("N4")
 async def test_n4_total_result_size_is_bounded() -> None:
-    """The oldest answers go; that their writes were done is known all the same."""
+    """The oldest results are dropped; the fact that their writes were done is still known."""
     receipts = MemoryReceiptStore(Clock(), total_bytes=100)
     for number in range(5):
         await done(receipts, f"{number}", owner=f"owner {number}", answer=b"x" * 40)
-    found = [await receipts.claim(f"owner {number}", f"{number}") for number in range(5)]
-    assert [one.answer for one in found if one is not None and one.done] == [b"", b"", b"", b"x" * 40, b"x" * 40]
+    claims = [await receipts.claim(f"owner {number}", f"{number}") for number in range(5)]
+    assert [claim.answer for claim in claims if claim is not None and claim.done] == [
+        b"",
+        b"",
+        b"",
+        b"x" * 40,
+        b"x" * 40,
+    ]
 
 
 @pytest.mark.requirement("N5")
 async def test_n5_owner_with_the_most_receipts_is_evicted_first() -> None:
-    """What one owner has done many times does not make the server forget what another did once."""
+    """Many writes of one owner do not make the server forget a single write of another."""
     receipts = MemoryReceiptStore(Clock(), total=10)
     await done(receipts, "only", owner="quiet")
     for number in range(50):

@@ -76,9 +76,9 @@ SCHEMA: dict[str, Any] = {
     ],
 )
 def test_values_are_coerced_to_their_schema(given_value: dict[str, Any], read_value: dict[str, Any]) -> None:
-    found = coerce_arguments(given_value, SCHEMA)
-    assert found == read_value
-    assert [type(value) for value in found.values()] == [type(value) for value in read_value.values()]
+    coerced = coerce_arguments(given_value, SCHEMA)
+    assert coerced == read_value
+    assert [type(value) for value in coerced.values()] == [type(value) for value in read_value.values()]
 
 
 def test_tenant_argument_in_the_schema_is_kept() -> None:
@@ -108,8 +108,8 @@ def test_identifiers_are_trimmed(name: str) -> None:
 
 
 def test_identifiers_in_lists_are_trimmed() -> None:
-    found = coerce_arguments({"layer_ids": [" a", "b "], "datasets": '[" c "]'}, BLANKS, IDENTIFIERS)
-    assert found == {"layer_ids": ["a", "b"], "datasets": ["c"]}
+    coerced = coerce_arguments({"layer_ids": [" a", "b "], "datasets": '[" c "]'}, BLANKS, IDENTIFIERS)
+    assert coerced == {"layer_ids": ["a", "b"], "datasets": ["c"]}
 
 
 @pytest.mark.parametrize("name", FREE)
@@ -164,12 +164,12 @@ PLAIN = st.one_of(st.booleans(), st.integers(-5, 5), st.sampled_from(["", "a", "
 def test_valid_plain_arguments_need_no_coercion(data: st.DataObject) -> None:
     """Tool.accepts() skips coercion for them, which must not make a difference."""
     tool = data.draw(st.sampled_from(TOOLS))
-    known = tool.input_schema["properties"]
-    names = st.sampled_from([*known, "customerContext"])
-    texts = [one for schema in known.values() for one in schema.get("enum", ()) if isinstance(one, str)]
+    properties = tool.input_schema["properties"]
+    names = st.sampled_from([*properties, "customerContext"])
+    texts = [choice for schema in properties.values() for choice in schema.get("enum", ()) if isinstance(choice, str)]
     values = st.one_of(PLAIN, st.sampled_from(texts)) if texts else PLAIN
     arguments = data.draw(st.dictionaries(names, values, max_size=4))
-    if needs_no_coercion(arguments, known) and not tool.argument_problems(arguments):
+    if needs_no_coercion(arguments, properties) and not tool.argument_problems(arguments):
         assert coerce_arguments(arguments, tool.input_schema, tool.identifiers) == arguments
     assert tool.coerce_arguments(arguments) == coerce_arguments(arguments, tool.input_schema, tool.identifiers)
 
@@ -186,7 +186,7 @@ def texts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
 def test_n2_every_text_is_bounded(tool: Tool) -> None:
-    """A published one of its own, or the default."""
+    """Return its own published limit, or the default one."""
     for published, enforced in zip(
         texts(tool.input_schema), texts(with_default_limits(tool.input_schema)), strict=True
     ):
@@ -200,7 +200,7 @@ def test_n2_every_text_is_bounded(tool: Tool) -> None:
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 1_300_000 + "[]]", '["\ud800"]'])
 def test_n2_json_in_text_has_the_limits_of_a_body(text: str) -> None:
-    """JSON that is refused as a list is refused as text, too: it stays a string, which validation rejects."""
+    """JSON that is rejected as a list is also rejected as text: it stays a string, which validation rejects."""
     schema = {"type": "object", "properties": {"x": {"type": "array"}}}
     started = time.process_time()
     assert coerce_arguments({"x": text}, schema) == {"x": text}

@@ -35,8 +35,8 @@ def read(identifier: str) -> LocaleFormat:
 
 def number_in(text: str, decimal_sign: str) -> float:
     """The digits of *text* as a number without a sign."""
-    kept = (letter for letter in text if letter.isdigit() or letter == decimal_sign)
-    return float("".join(kept).replace(decimal_sign, "."))
+    characters = (letter for letter in text if letter.isdigit() or letter == decimal_sign)
+    return float("".join(characters).replace(decimal_sign, "."))
 
 
 def check_numbers(found: LocaleFormat, amount: float) -> None:
@@ -58,16 +58,16 @@ def check_dates(found: LocaleFormat) -> None:
 
 
 def test_every_locale_formats_all_numbers_and_dates() -> None:
-    """All that CLDR has; takes some five seconds."""
+    """Reads every locale of CLDR, which takes about five seconds."""
     for identifier in IDENTIFIERS:
-        found = cldr.read_locale(identifier)
+        locale = cldr.read_locale(identifier)
         for amount in AMOUNTS:
-            check_numbers(found, amount)
-        check_dates(found)
+            check_numbers(locale, amount)
+        check_dates(locale)
         # The code stands beside the digits, and a line break cannot separate them.
-        written = found.format_money(-1234.5, "USD")
-        assert ("USD\u00a0" in written or "\u00a0USD" in written) and " " not in written, found.tag
-        assert sanitize_text(written) == written, found.tag
+        written = locale.format_money(-1234.5, "USD")
+        assert ("USD\u00a0" in written or "\u00a0USD" in written) and " " not in written, locale.tag
+        assert sanitize_text(written) == written, locale.tag
 
 
 @given(st.floats(-1e14, 1e14), st.sampled_from(SAMPLE))
@@ -92,20 +92,20 @@ def test_decimal_places_follow_the_currency(code: str, digits: int | None) -> No
 
 
 def test_babel_data_is_freed() -> None:
-    """A locale takes about 4 KB instead of the 200 KB and more that Babel keeps of each."""
+    """A locale takes about 4 KB instead of the 200 KB and more that Babel keeps for each."""
     cldr.read_locale("de")
     tracemalloc.start()
     try:
-        kept = [cldr.read_locale(identifier) for identifier in IDENTIFIERS[:12]]
+        locales = [cldr.read_locale(identifier) for identifier in IDENTIFIERS[:12]]
         gc.collect()
         size, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(kept) == 12 and size < 12 * 6_000
+    assert len(locales) == 12 and size < 12 * 6_000
 
 
 def patterns(text: str) -> list[str]:
-    """The templates of a date pattern, in a locale with names of its own."""
+    """The templates of a date pattern, in a locale with its own names."""
     names = {width: {month: f"{width}{month}" for month in range(1, 13)} for width in ("abbreviated", "wide", "narrow")}
     locale = SimpleNamespace(months={"format": names, "stand-alone": names}, eras={"abbreviated": {1: "AD"}})
     return list(cldr._date_patterns(parse_pattern(text), cast(Any, locale)))

@@ -92,8 +92,8 @@ def tool(name: str) -> Tool:
     ],
 )
 def test_write_without_a_required_fact_is_rejected(name: str, fact: str, meaning: str) -> None:
-    said = f"^{re.escape(HERE)}: {name} needs {fact}= in its decorator: .*{re.escape(meaning)}"
-    with pytest.raises(TypeError, match=said):
+    pattern = f"^{re.escape(HERE)}: {name} needs {fact}= in its decorator: .*{re.escape(meaning)}"
+    with pytest.raises(TypeError, match=pattern):
         tool(name)
 
 
@@ -113,8 +113,8 @@ def test_composed_write_without_a_required_fact_is_rejected() -> None:
 
 
 def test_rows_must_be_a_field_of_the_result() -> None:
-    said = f"{HERE}: list_lids has items='hist' in its decorator, but Lids has no such member. Available: lids"
-    with pytest.raises(TypeError, match=re.escape(said)):
+    pattern = f"{HERE}: list_lids has items='hist' in its decorator, but Lids has no such member. Available: lids"
+    with pytest.raises(TypeError, match=re.escape(pattern)):
         tool("list_lids")
 
     @composed_tool(area="labels", rows_key="pots")
@@ -158,10 +158,10 @@ def test_undeclared_function_is_not_a_tool() -> None:
 
 @pytest.mark.parametrize(("name", "reader"), [("update_pot", "get_pan"), ("fill_pot", "update_pot")])
 def test_preview_reader_must_be_a_read_tool(name: str, reader: str) -> None:
-    named = {one: tool(one) for one in ("get_pot", "update_pot", "fill_pot")}
-    said = f"{HERE}: {name} has preview_with={reader}, which is not a tool that reads"
+    named = {tool_name: tool(tool_name) for tool_name in ("get_pot", "update_pot", "fill_pot")}
+    pattern = f"{HERE}: {name} has preview_with={reader}, which is not a tool that reads"
     for find in (find_reader, verifier_for):
-        with pytest.raises(TypeError, match=re.escape(said)):
+        with pytest.raises(TypeError, match=re.escape(pattern)):
             find(named[name], named)
 
 
@@ -172,7 +172,7 @@ def test_declared_references_exist(tool: Tool) -> None:
 
 
 def dangling(tool: Tool) -> Iterator[str]:
-    facts, own = tool.facts, tool.input_schema["properties"].keys()
+    facts, arguments = tool.facts, tool.input_schema["properties"].keys()
     for fact, reader in (("preview_with", facts.get("preview_with")), ("verify_with", facts.get("verify_with"))):
         if (name := reader_name(reader)) and (name not in NAMED or NAMED[name].writes):
             yield f"{fact}={name} is not a tool that reads"
@@ -183,12 +183,12 @@ def dangling(tool: Tool) -> Iterator[str]:
         ("preview_arguments", facts.get("preview_arguments", {}).keys()),
         ("canonical_arguments", facts.get("canonical_arguments", {}).keys()),
     ):
-        if unknown := names - own:
+        if unknown := names - arguments:
             yield f"{fact} names {', '.join(sorted(unknown))}, which is no argument"
-    shown = NAMED.get(reader_name(facts.get("preview_with")))
-    if shown is not None and (unknown := {*facts.get("preview_arguments", {}).values()} - {"id"}):
-        if unknown := unknown - shown.input_schema["properties"].keys():
-            yield f"preview_arguments: {shown.name} has no argument {', '.join(sorted(unknown))}"
+    preview_reader = NAMED.get(reader_name(facts.get("preview_with")))
+    if preview_reader is not None and (unknown := {*facts.get("preview_arguments", {}).values()} - {"id"}):
+        if unknown := unknown - preview_reader.input_schema["properties"].keys():
+            yield f"preview_arguments: {preview_reader.name} has no argument {', '.join(sorted(unknown))}"
 
 
 @EACH
@@ -197,8 +197,8 @@ def test_preview_reader_accepts_the_arguments_of_the_write(tool: Tool) -> None:
     if reader is None or reader.verb == "list":
         return
     renamed = tool.facts.get("preview_arguments", {})
-    given = {renamed.get(name, name) for name in tool.input_schema["properties"]}
-    missing = set(reader.input_schema.get("required", ())) - given
+    names = {renamed.get(name, name) for name in tool.input_schema["properties"]}
+    missing = set(reader.input_schema.get("required", ())) - names
     assert not missing, (
         f"{tool.declared_in}: {tool.name} needs preview_arguments= in its decorator: {reader.name} asks for"
         f" {', '.join(sorted(missing))}"

@@ -47,8 +47,8 @@ def test_amounts(amount: float, currency: str, written: str) -> None:
 )
 def test_digit_groups(sizes: tuple[int, int], written: str) -> None:
     percent = NumberPattern("{number}", "", sizes)
-    found = LocaleFormat("xx", ",", ".", percent, percent, percent, (), (), {})
-    assert found.format_percent(12_345_678) == written
+    locale = LocaleFormat("xx", ",", ".", percent, percent, percent, (), (), {})
+    assert locale.format_percent(12_345_678) == written
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ async def failed(name: str, error: ApiError) -> ApiError:
 @pytest.mark.parametrize("name", NEEDING)
 async def test_forbidden_error_names_the_required_permission(name: str) -> None:
     error = await failed(name, ApiError("", kind="forbidden", status=403))
-    said = explain(error, name)
+    message = explain(error, name)
     permission = NAMED[name].facts["permission"]
-    assert f"{name} failed (HTTP 403): this requires the permission {permission}. The signed-in user lacks" in said
+    assert f"{name} failed (HTTP 403): this requires the permission {permission}. The signed-in user lacks" in message
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Words made from names."""
+"""Titles and status texts derived from names."""
 
 from __future__ import annotations
 

@@ -167,10 +167,10 @@ def test_every_result_becomes_an_object(answer: object, items: str, expected: Js
 async def test_write_with_an_empty_response_returns_a_confirmation(
     name: str, arguments: JsonObject, expected: JsonObject, nothing: object
 ) -> None:
-    found = await run(name, Recorder(nothing), **arguments)
-    assert found == {"status": "completed", **expected}
+    result = await run(name, Recorder(nothing), **arguments)
+    assert result == {"status": "completed", **expected}
     schema = TOOLS[name].output_schema or {}
-    assert {"status", "deleted"} <= schema["properties"].keys() and not TOOLS[name].result_problems(found)
+    assert {"status", "deleted"} <= schema["properties"].keys() and not TOOLS[name].result_problems(result)
 
 
 @pytest.mark.parametrize(
@@ -195,9 +195,9 @@ def test_nulls_outside_the_schema_are_resolved() -> None:
 
 
 async def test_null_list_becomes_empty() -> None:
-    found = await run("list_reports", Recorder({"reports": None, "pageToken": None, "rowCount": None}))
-    assert found == {"reports": [], "pageToken": None}
-    assert TOOLS["list_reports"].result_problems(found) == []
+    result = await run("list_reports", Recorder({"reports": None, "pageToken": None, "rowCount": None}))
+    assert result == {"reports": [], "pageToken": None}
+    assert TOOLS["list_reports"].result_problems(result) == []
 
 
 def test_tools_compare_by_identity() -> None:

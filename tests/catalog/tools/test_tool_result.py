@@ -1,4 +1,4 @@
-"""Answers: the same JSON twice, small, clean, and under the ceiling whatever comes."""
+"""Tool results: the same JSON as text and as structured content, sanitized, and never larger than the limit."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ READ, WRITE = TOOLS["list_budgets"], TOOLS["update_budget"]
 
 def wire(whole: JsonObject) -> JsonObject:
     """A result as a client gets it."""
-    found: JsonObject = orjson.loads(orjson.dumps(whole))
-    return found
+    document: JsonObject = orjson.loads(orjson.dumps(whole))
+    return document
 
 
 def complete(result: JsonObject, *, writes: bool = False) -> JsonObject:
@@ -57,64 +57,66 @@ def test_any_result_is_valid_bounded_json(some: list[Any], times: int, extra: An
     assert tool_result.is_within_size_limit(orjson.dumps(result))
     if result.get("isError"):
         return
-    found = orjson.loads(result["content"][0]["text"])
-    assert found == result["structuredContent"]
-    if found.get("responseOmitted"):
-        assert writes and found["status"] == "completed"
+    document = orjson.loads(result["content"][0]["text"])
+    assert document == result["structuredContent"]
+    if document.get("responseOmitted"):
+        assert writes and document["status"] == "completed"
         return
-    assert found["rowCount"] == 7
-    kept, sent = found["budgets"], [{"row": row} for row in some * times]
-    if sanitize_json(orjson.dumps(sent).decode()) == orjson.dumps(sent).decode():
-        assert kept == sent[: len(kept)]
-    assert len(kept) == len(sent) or "budgets" in [one["list"] for one in found["cut"]["lists"]]
+    assert document["rowCount"] == 7
+    kept_rows, sent_rows = document["budgets"], [{"row": row} for row in some * times]
+    if sanitize_json(orjson.dumps(sent_rows).decode()) == orjson.dumps(sent_rows).decode():
+        assert kept_rows == sent_rows[: len(kept_rows)]
+    assert len(kept_rows) == len(sent_rows) or "budgets" in [cut["list"] for cut in document["cut"]["lists"]]
 
 
 @settings(max_examples=60)
 @given(st.lists(st.text(max_size=200), max_size=80), st.lists(INTEGERS, max_size=200), st.integers(100, 3000))
 def test_truncation_shortens_lists_and_keeps_other_fields(texts: list[str], numbers: list[int], length: int) -> None:
     value = {"result": {"rows": texts, "schema": [1]}, "numbers": numbers, "total": {"all": 5}}
-    found, cuts = truncate_lists(value, length)
-    assert found["total"] == {"all": 5} and found["result"]["schema"] == [1]
-    assert found["result"]["rows"] == texts[: len(found["result"]["rows"])]
-    assert found["numbers"] == numbers[: len(found["numbers"])]
-    size = len(orjson.dumps(found).decode())
-    assert size <= length or all(len(kept) <= 1 for kept in (found["result"]["rows"], found["numbers"]))
-    assert (cuts == []) == (found == value)
+    shortened, cuts = truncate_lists(value, length)
+    assert shortened["total"] == {"all": 5} and shortened["result"]["schema"] == [1]
+    assert shortened["result"]["rows"] == texts[: len(shortened["result"]["rows"])]
+    assert shortened["numbers"] == numbers[: len(shortened["numbers"])]
+    size = len(orjson.dumps(shortened).decode())
+    assert size <= length or all(
+        len(rows_left) <= 1 for rows_left in (shortened["result"]["rows"], shortened["numbers"])
+    )
+    assert (cuts == []) == (shortened == value)
 
 
 def test_long_read_is_truncated_at_a_row_and_says_so() -> None:
     result = complete({"budgets": rows(600), "rowCount": 600, "pageToken": "next"})
-    found = result["structuredContent"]
+    content = result["structuredContent"]
     assert len(result["content"][0]["text"]) <= tool_result.MAX_READ_CHARACTERS
-    shown = len(found["budgets"])
-    assert found["budgets"] == rows(600)[:shown] and found["rowCount"] == 600
-    assert found["cut"]["lists"] == [{"list": "budgets", "shown": shown, "of": 600}]
-    assert found["pageToken"] == f"rows+{shown}:"
+    row_count = len(content["budgets"])
+    assert content["budgets"] == rows(600)[:row_count] and content["rowCount"] == 600
+    assert content["cut"]["lists"] == [{"list": "budgets", "shown": row_count, "of": 600}]
+    assert content["pageToken"] == f"rows+{row_count}:"
 
 
 def test_long_read_without_pages_suggests_a_narrower_request() -> None:
     tool = TOOLS["run_query"]
-    whole = tool_result.make_tool_result_inline(
-        tool, {}, {"rowCount": 9000, "rows": [["a", 1.5]] * 9000, "columns": []}
-    )
-    found = wire(whole)["structuredContent"]
+    body = tool_result.make_tool_result_inline(tool, {}, {"rowCount": 9000, "rows": [["a", 1.5]] * 9000, "columns": []})
+    content = wire(body)["structuredContent"]
     assert (
-        found["rowCount"] == 9000 and found["cut"]["rest"] == tool.narrow_hint and "shorter period" in tool.narrow_hint
+        content["rowCount"] == 9000
+        and content["cut"]["rest"] == tool.narrow_hint
+        and "shorter period" in tool.narrow_hint
     )
 
 
 async def test_following_page_tokens_returns_every_row_once() -> None:
     pages = [rows(300, 150), [{**row, "id": f"second {row['id']}"} for row in rows(300, 150)]]
     api = Recorder(pages_of("budgets", *pages))
-    seen: list[str] = []
+    names: list[str] = []
     arguments: dict[str, Any] = {}
     while True:
-        found = (await call("list_budgets", api, **arguments))["structuredContent"]
-        seen += [row["id"] for row in found["budgets"]]
-        if not found.get("pageToken"):
+        content = (await call("list_budgets", api, **arguments))["structuredContent"]
+        names += [row["id"] for row in content["budgets"]]
+        if not content.get("pageToken"):
             break
-        arguments = {"pageToken": found["pageToken"]}
-    assert seen == [row["id"] for page in pages for row in page]
+        arguments = {"pageToken": content["pageToken"]}
+    assert names == [row["id"] for page in pages for row in page]
     assert {request.query.get("pageToken") for request in api.requests} == {None, "1"}
 
 
@@ -170,18 +172,18 @@ def test_tool_without_an_output_schema_still_returns_a_result() -> None:
     ["\u202e", "\u200b", "\u200d", "\u2066", "\ufeff", "\U000e0041", "\x1b", "\x00", "\x7f", "\u0085", "\u3164"],
 )
 def test_invisible_characters_are_removed(letter: str) -> None:
-    found = complete({"budgets": [{f"na{letter}me": f"pay{letter}roll"}]})["structuredContent"]
-    assert found == {"budgets": [{"name": "payroll"}]}
+    content = complete({"budgets": [{f"na{letter}me": f"pay{letter}roll"}]})["structuredContent"]
+    assert content == {"budgets": [{"name": "payroll"}]}
 
 
 @pytest.mark.requirement("A3")
 @given(st.text())
 def test_sanitizing_keeps_json_valid_and_visible_text(text: str) -> None:
-    found = orjson.loads(sanitize_json(orjson.dumps({"a": text}).decode()))["a"]
-    kept = iter(text)
-    assert all(letter in kept for letter in found)
-    assert all(letter in found for letter in text if letter.isalnum() and letter not in "\u115f\u1160\u3164\uffa0")
-    assert ("\n" in found) == ("\n" in text) and ("\\" in found) == ("\\" in text)
+    sanitized = orjson.loads(sanitize_json(orjson.dumps({"a": text}).decode()))["a"]
+    letters = iter(text)
+    assert all(letter in letters for letter in sanitized)
+    assert all(letter in sanitized for letter in text if letter.isalnum() and letter not in "\u115f\u1160\u3164\uffa0")
+    assert ("\n" in sanitized) == ("\n" in text) and ("\\" in sanitized) == ("\\" in text)
 
 
 def test_escaped_backslashes_are_not_escapes() -> None:

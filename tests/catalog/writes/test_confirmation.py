@@ -1,4 +1,4 @@
-"""Confirming: which tools ask, what the user sees, and that a no is a no."""
+"""Confirmation: which tools ask, what the user sees, and that a declined write is not sent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ASKING = [tool for tool in direct_tools() if always_confirms(tool)]
 
 
 class Asked(Caller):
-    """A caller whose user can be asked, and answers so."""
+    """A caller whose user can be asked, and gives this answer."""
 
     def __init__(self, api: Recorder, action: str = "accept", *, waits_for_answers: bool = False) -> None:
         super().__init__(api)
@@ -54,8 +54,8 @@ class Asked(Caller):
 
     @property
     def text(self) -> str:
-        (asked,) = self.questions
-        return str(asked.params["message"])
+        (question,) = self.questions
+        return str(question.params["message"])
 
 
 async def run(name: str, caller: Caller, /, **arguments: Any) -> Any:
@@ -88,7 +88,7 @@ def test_tools_that_require_confirmation() -> None:
 
 @pytest.mark.requirement("A5")
 def test_destructive_and_external_tools_require_confirmation_or_are_exempt() -> None:
-    """The reason is at the declaration; a declaration without one makes no tool."""
+    """The reason is given in the declaration; a declaration without one is an error."""
     risky = {
         tool.name: tool
         for tool in direct_tools()
@@ -97,11 +97,11 @@ def test_destructive_and_external_tools_require_confirmation_or_are_exempt() -> 
     unasked = risky.keys() - {tool.name for tool in ASKING}
     assert {"create_budget", "update_label", "remove_ticket_tags", "refine_cloudflow", "create_ticket"} < unasked
     for name in unasked:
-        assert len(unconfirmed_reason(risky[name].facts)) > 20, f"{risky[name].declared_in}: {name} does not say why"
+        assert len(unconfirmed_reason(risky[name].facts)) > 20, f"{risky[name].declared_in}: {name} gives no reason"
 
 
 def test_deletions_sharing_user_contract_and_bulk_writes_require_confirmation() -> None:
-    """By the operations, not by the names that the table of confirmations has."""
+    """Determined from the operations, not from the names of the tools that ask."""
     asking = {tool.name for tool in ASKING}
     rows = [row for area in AREAS.values() for row in area.operations if not row.read_only]
     deleting = {row.name for row in rows if row.method == "DELETE"}
@@ -109,7 +109,7 @@ def test_deletions_sharing_user_contract_and_bulk_writes_require_confirmation() 
     named = re.compile(rf"/({words})\b")
     about = {row.name for row in rows if named.search(row.path)}
     bulk = {row.name for row in rows if many(NAMED[row.name])}
-    # Tags are taken off a ticket, and can be put on again.
+    # Tags are removed from a ticket, and can be added again.
     assert (deleting | about | bulk) - asking == {"remove_ticket_tags"}
     assert {"delete_datahub_datasets", "delete_ava_conversation"} <= deleting
     assert {"invite_user", "trigger_cloud_flow", "update_resource_permissions"} <= about
@@ -117,7 +117,7 @@ def test_deletions_sharing_user_contract_and_bulk_writes_require_confirmation() 
 
 
 def many(tool: Tool) -> bool:
-    """Whether what a tool is given is a list of things to write."""
+    """Return whether an argument is a list of things to write."""
     fields = tool.input_schema["properties"]
     lists = {name for name in fields if fields[name].get("items", {}).get("type") == "object"}
     return bool(lists & {*tool.input_schema.get("required", ()), "add", "remove"}) or "csv" in fields
@@ -125,13 +125,17 @@ def many(tool: Tool) -> bool:
 
 @pytest.mark.parametrize("tool", ASKING, ids=lambda tool: tool.name)
 def test_preview_readers_are_read_only(tool: Any) -> None:
-    """And whatever is shown, the question is one that every client can put."""
-    named = {one.name: one for one in direct_tools()}
+    """Whatever the preview shows, every client can display the question."""
+    named = {direct_tool.name: direct_tool for direct_tool in direct_tools()}
     reader = find_reader(tool, named)
     assert reader is None or not reader.tool.writes
-    asked = confirmation_question(preview_message(tool, {"id": "x"}, None))
-    assert asked.signed and asked.params["mode"] == "form" and asked.params["message"].startswith(f"{tool.title}?\n")
-    assert SchemaValidator(asked.params["requestedSchema"]).problems({}) == []
+    question = confirmation_question(preview_message(tool, {"id": "x"}, None))
+    assert (
+        question.signed
+        and question.params["mode"] == "form"
+        and question.params["message"].startswith(f"{tool.title}?\n")
+    )
+    assert SchemaValidator(question.params["requestedSchema"]).problems({}) == []
 
 
 @pytest.mark.parametrize(
@@ -162,8 +166,8 @@ def test_preview_readers_are_read_only(tool: Any) -> None:
     ],
 )
 def test_preview_reader_per_tool(name: str, reader: str | None) -> None:
-    found = find_reader(TOOLS[name], TOOLS)
-    assert (found.tool.name if found else None) == reader
+    reader_found = find_reader(TOOLS[name], TOOLS)
+    assert (reader_found.tool.name if reader_found else None) == reader
 
 
 async def test_confirmed_deletion_runs_after_a_preview() -> None:
@@ -241,8 +245,8 @@ async def test_unconnected_account_is_not_confirmed(name: str) -> None:
 
 async def test_disconnect_preview_shows_the_role_and_the_effects() -> None:
     caller = Asked(Recorder(ACCOUNT, None))
-    found = await run("delete_account_role", caller, accountID="1")
-    assert found == {"status": "completed", "deleted": True, "accountID": "1"}
+    result = await run("delete_account_role", caller, accountID="1")
+    assert result == {"status": "completed", "deleted": True, "accountID": "1"}
     assert '- accountID: 1\n- roleArn: arn:old\n- enabledFeatures: ["sandbox"]\nAccept' in caller.text
 
 
@@ -250,8 +254,8 @@ async def test_flow_confirmation_shows_its_name() -> None:
     flows = {"items": [{"id": "f0", "name": "Other"}, {"id": "f1", "name": "Stop idle machines"}]}
     caller = Asked(Recorder(flows, {"executionLink": "l"}))
     await run("trigger_cloud_flow", caller, flowID="f1", requestBodyJson={"zone": "a"})
-    shown = "About:\n- flowID: f1\n- name: Stop idle machines\nDetails:\n- requestBodyJson.zone: a\n"
-    assert shown in caller.text
+    expected = "About:\n- flowID: f1\n- name: Stop idle machines\nDetails:\n- requestBodyJson.zone: a\n"
+    assert expected in caller.text
 
 
 async def test_flow_given_by_url_is_confirmed_by_id() -> None:
@@ -331,13 +335,13 @@ async def test_dry_run_is_not_confirmed() -> None:
 
 async def test_preview_is_short_and_visible() -> None:
     tool = TOOLS["create_contract"]
-    shown = preview_message(tool, {f"field{n}": "x\u202e\n y" * 500 for n in range(50)} | {"rows": [{}] * 9}, None)
-    assert len(shown) < 5_000 and "\u202e" not in shown and "- and 31 more" in shown
-    assert "- and 31 more: field20 (1), field21 (1)" in shown and " more characters)\n" in shown
+    preview = preview_message(tool, {f"field{n}": "x\u202e\n y" * 500 for n in range(50)} | {"rows": [{}] * 9}, None)
+    assert len(preview) < 5_000 and "\u202e" not in preview and "- and 31 more" in preview
+    assert "- and 31 more: field20 (1), field21 (1)" in preview and " more characters)\n" in preview
 
 
 async def test_volatile_fields_are_not_in_the_preview() -> None:
-    """So that it is the same question when the request comes again with the answer."""
+    """The question is the same when the request is repeated with the answer."""
     first, second = (
         preview_message(TOOLS["delete_budget"], {"id": "b1"}, {**BUDGET, "currentUtilization": used}) for used in (1, 2)
     )
@@ -502,8 +506,8 @@ async def test_n12_addresses_that_unicode_folds_together_are_distinct(old: str, 
 @pytest.mark.requirement("N12")
 async def test_n12_entries_beyond_the_limit_are_counted() -> None:
     caller = Asked(Recorder(SHARED, {}))
-    many = [{"user": f"p{n}@acme.example", "role": "viewer"} for n in range(30)]
-    await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER, *many], public="editor")
+    permissions = [{"user": f"p{n}@acme.example", "role": "viewer"} for n in range(30)]
+    await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER, *permissions], public="editor")
     assert "- permissions: add p19@acme.example (viewer)\n- and 11 more: 10 added, 1 removed\n" in caller.text
     assert "- public: no access → editor" in caller.text
 
@@ -542,8 +546,8 @@ async def test_n12_every_list_item_is_shown_or_counted() -> None:
         return [{"resellerCustomerId": f"c{n}", "resellerPmaAccountId": f"{n:012}"} for n in range(count)]
 
     text = await text_for("create_billing_transfer_handshakes", {}, dpmaId="d", items=items(5))
-    for one in items(5):
-        assert f'{{"resellerCustomerId":"{one["resellerCustomerId"]}","resellerPmaAccountId":"' in text
+    for item in items(5):
+        assert f'{{"resellerCustomerId":"{item["resellerCustomerId"]}","resellerPmaAccountId":"' in text
     text = await text_for("create_billing_transfer_handshakes", {}, dpmaId="d", items=items(25))
     assert text.count("resellerPmaAccountId") == 20 and "- and 5 more: items (5)\n" in text
     objects = [{"objectId": f"object {n}", "objectType": "report"} for n in range(9)]
@@ -562,8 +566,8 @@ async def test_n12_deletion_names_or_counts_all_targets() -> None:
 async def test_n12_recipients_are_shown_despite_long_siblings(as_text: bool) -> None:
     body: JsonObject = {f"filler {n}": "x" * 500 for n in range(50)}
     body |= {"note": "y" * 300 + " https://evil.example/hook", "deep": {"in": [{"cc": "eve@evil.example"}] * 9}}
-    given = {"payload": orjson.dumps(body).decode()} if as_text else body
-    text = await text_for("trigger_cloud_flow", {"items": []}, flowID="f1", requestBodyJson=given)
+    arguments = {"payload": orjson.dumps(body).decode()} if as_text else body
+    text = await text_for("trigger_cloud_flow", {"items": []}, flowID="f1", requestBodyJson=arguments)
     path = "requestBodyJson.payload" if as_text else "requestBodyJson"
     lines = text.splitlines()
     assert f"- {path}.note mentions: https:// evil.example/hook" in lines
@@ -581,7 +585,7 @@ async def test_n12_addresses_are_shown_despite_long_values_or_names() -> None:
     text = await text_for("trigger_cloud_flow", {"items": []}, flowID="f1", requestBodyJson=body)
     assert "- requestBodyJson mentions: eve@evil.example\n" in text
     assert "- requestBodyJson.bob@evil.example: 2\n" in text
-    # Markup is broken by blanks, which must not push anything out of sight.
+    # Markup is broken by spaces, which must not push anything out of view.
     hidden = {"a": "www." * 36 + "e", "cc": "eve"}
     text = await text_for("trigger_cloud_flow", {"items": []}, flowID="f1", requestBodyJson={"l": [hidden] * 9})
     assert "- requestBodyJson.l[0].cc: eve\n" in text
@@ -607,7 +611,7 @@ async def test_n12_list_whose_items_lost_a_member_is_shown_again() -> None:
     tool, current = TOOLS["update_contract_template"], {"id": "t", "priceBooks": books}
     text = preview_message(tool, {"templateID": "t", "priceBooks": books[:2]}, current)
     assert "Changes:\n" in text and text.count("- priceBooks: remove ") == 3 and "[0]" not in text
-    bare = [{"name": one["name"]} for one in books]
+    bare = [{"name": book["name"]} for book in books]
     text = preview_message(tool, {"templateID": "t", "priceBooks": bare}, current)
     assert text.count("- priceBooks[") == 5 and "remove" not in text
 
@@ -661,8 +665,8 @@ async def test_n13_change_beyond_the_limit_requires_confirmation_again() -> None
     first, second = shared(*few, *(f"u{n}" for n in range(50, 60))), shared(*few, *(f"boss{n}" for n in range(50, 60)))
     caller = Asked(Recorder(first, second, second, {}), waits_for_answers=True)
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER])
-    one, two = caller.questions
-    assert one.params == two.params and one.digest != two.digest
+    first_question, second_question = caller.questions
+    assert first_question.params == second_question.params and first_question.digest != second_question.digest
 
 
 @pytest.mark.requirement("N13")
@@ -729,7 +733,7 @@ async def test_n13_change_during_confirmation_requires_confirmation_again() -> N
     caller = Asked(api, waits_for_answers=True)
     await run("delete_budget", caller, id="b1")
     assert methods(api) == ["GET", "GET", "GET", "DELETE"]
-    first, second = (str(asked.params["message"]) for asked in caller.questions)
+    first, second = (str(question.params["message"]) for question in caller.questions)
     assert "name: Data team" in first and "name: Another by now" in second
 
 

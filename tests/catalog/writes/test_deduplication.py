@@ -1,4 +1,4 @@
-"""Writes that come twice: done once, unless they surely were not done, or something was changed in between."""
+"""Repeated writes: run once, unless they were certainly not applied or something changed in between."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Twice:
         self.tenant = ""
 
     def caller(self, owner: str = "o") -> Caller:
-        made = Caller(self.api)
-        made.receipts, made.owner, made.tenant = self.receipts, owner, self.tenant
-        return made
+        caller = Caller(self.api)
+        caller.receipts, caller.owner, caller.tenant = self.receipts, owner, self.tenant
+        return caller
 
     async def __call__(self, tool: str | Tool, owner: str = "o", **arguments: Any) -> Any:
         tool = TOOLS[tool] if isinstance(tool, str) else tool
@@ -101,7 +101,7 @@ async def test_write_that_may_have_been_applied_is_not_repeated(kind: Any) -> No
 
 
 async def test_intervening_change_makes_it_a_new_write() -> None:
-    """Create, delete, create: the second creation is meant."""
+    """Create, delete, create: the second creation is intentional."""
     call = Twice({"id": "l1"})
     await call("create_label", **LABEL)
     await call("delete_label", id="l1")
@@ -151,9 +151,9 @@ async def test_n16_changed_value_is_set_again() -> None:
 
 @pytest.mark.requirement("N16")
 async def test_n16_other_fields_and_api_formatting_are_not_changes() -> None:
-    """What the API said that it set is what has to be there."""
-    said = {"id": "b", "amount": 5.0, "name": "N", "description": "trimmed"}
-    call = Twice(said, {**said, "name": "another", "currentUtilization": 3})
+    """The values that the API confirmed are the ones to verify."""
+    response = {"id": "b", "amount": 5.0, "name": "N", "description": "trimmed"}
+    call = Twice(response, {**response, "name": "another", "currentUtilization": 3})
     await call("update_budget", id="b", amount=5, description=" trimmed ")
     assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5, description=" trimmed ")
 
@@ -310,7 +310,7 @@ async def test_n16_dry_run_is_not_a_write() -> None:
 async def test_n16_list_members_are_verified(
     name: str, first: dict[str, Any], second: dict[str, Any], listed: dict[str, Any]
 ) -> None:
-    """Also what somebody undid whose tenant is known by another name."""
+    """Also if it was undone by a user whose tenant has a different name."""
     call = Twice({}, listed, second, {})
     await call(name, **first)
     assert ALREADY_DONE_KEY in await call(name, **first)
@@ -374,7 +374,7 @@ async def test_n16_renamed_object_is_created_again() -> None:
 
 @pytest.mark.requirement("N16")
 async def test_n16_contract_with_a_newer_version_is_updated_again() -> None:
-    """The addresses are not among what is shown of a contract, but every change makes a version."""
+    """A contract as displayed has no addresses, but every change creates a version."""
     terms = {
         "customerID": "c",
         "contractID": "k",
@@ -386,8 +386,8 @@ async def test_n16_contract_with_a_newer_version_is_updated_again() -> None:
         "billingProfile": {"name": "p"},
     }
     version = {"contractId": "k", "version": 2, "status": "draft"}
-    shown = {"id": "k", "name": "n", "status": "active", "currentVersionNumber": 2}
-    call = Twice(version, shown, {**shown, "currentVersionNumber": 3}, version)
+    contract = {"id": "k", "name": "n", "status": "active", "currentVersionNumber": 2}
+    call = Twice(version, contract, {**contract, "currentVersionNumber": 3}, version)
     await call("update_contract", **terms)
     assert ALREADY_DONE_KEY in await call("update_contract", **terms)
     assert ALREADY_DONE_KEY not in await call("update_contract", **terms)
@@ -466,7 +466,7 @@ async def test_n16_message_receipts_survive_colleagues_writes() -> None:
 
 @pytest.mark.requirement("N16")
 def test_n16_every_write_has_a_check_or_is_exempt() -> None:
-    """A declaration says what shows the effect of a write, or that nothing does or undoes it."""
+    """A declaration names what shows the effect of a write, or states that nothing shows or undoes it."""
     named = {tool.name: tool for tool in direct_tools()}
     unchecked = {tool.name for tool in named.values() if tool.writes and verifier_for(tool, named) is None}
     final = {name for name in unchecked if named[name].facts.get("undone_by") == "nothing"}
@@ -495,11 +495,11 @@ async def test_duplicate_waits_for_the_first_write() -> None:
         return {"id": 1}
 
     call, tool = Twice(), made(run)
-    both = [asyncio.ensure_future(call(tool)) for _ in range(2)]
+    calls = [asyncio.ensure_future(call(tool)) for _ in range(2)]
     while not ran:
         await asyncio.sleep(0)
     go.set()
-    first, second = await asyncio.gather(*both)
+    first, second = await asyncio.gather(*calls)
     assert first == {"id": 1} and second["id"] == 1 and ALREADY_DONE_KEY in second and ran == [1]
 
 
@@ -534,7 +534,7 @@ async def test_write_canceled_before_sending_may_be_repeated(failure: Exception)
 
 @pytest.mark.requirement("N14")
 async def test_n14_aborted_confirmation_leaves_no_unknown_outcome() -> None:
-    """What asks the user runs inside, and nothing was begun by then."""
+    """The user is asked within the deduplicated call, before the write begins."""
     asking, ran = asyncio.Event(), []
 
     async def run(call: Any, arguments: Any) -> Any:
