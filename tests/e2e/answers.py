@@ -118,14 +118,14 @@ def check_tools(tools: Sequence[Mapping[str, Any]], *, stripped: bool = False) -
 
 def check_costs(answer: Mapping[str, Any], services: Mapping[str, float]) -> None:
     """Check a breakdown by service against the API: the cost of each service it names, and the order."""
-    shown = by_service(answer)
+    costs = by_service(answer)
     assert answer["rowCount"] == len(answer["rows"]) > 3
-    assert list(shown.values()) == sorted(shown.values(), reverse=True)
-    named = {service: cost for service, cost in shown.items() if service in services}
-    assert len(named) >= min(10, len(services)), shown
+    assert list(costs.values()) == sorted(costs.values(), reverse=True)
+    named = {service: cost for service, cost in costs.items() if service in services}
+    assert len(named) >= min(10, len(services)), costs
     assert all(abs(cost - services[service]) < 0.01 for service, cost in named.items()), (named, services)
-    assert max(services, key=lambda service: services[service]) == next(iter(shown))
-    assert 0 < sum(shown.values()) <= sum(services.values()) + 0.01
+    assert max(services, key=lambda service: services[service]) == next(iter(costs))
+    assert 0 < sum(costs.values()) <= sum(services.values()) + 0.01
 
 
 def check_results(results: Mapping[str, Mapping[str, Any]], expected: Truth) -> None:

@@ -164,7 +164,7 @@ async def authorize(found: Discovered, registration: Registration) -> tuple[str,
     """
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
     digest = hashlib.sha256(verifier.encode()).digest()
-    asked = {
+    query = {
         "response_type": "code",
         "client_id": registration.client_id,
         "redirect_uri": registration.redirect_uri,
@@ -174,7 +174,7 @@ async def authorize(found: Discovered, registration: Registration) -> tuple[str,
         "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
     }
-    address = f"{found.server['authorization_endpoint']}?{urlencode(asked)}"
+    address = f"{found.server['authorization_endpoint']}?{urlencode(query)}"
     back = parameters(await follow(address, registration.redirect_uri))
     if (back.get("state"), back.get("iss")) != (state, found.issuer) or "code" not in back:
         raise RuntimeError(f"state or issuer differ: {back}")
@@ -237,8 +237,8 @@ async def ask(
         "Accept": "application/json, text/event-stream",
     }
     conversation = {"X-OpenAI-Session": SESSION, "X-OpenAI-Subject": SUBJECT}
-    sent = always | (conversation if message["method"] == "tools/call" else {}) | dict(headers)
-    async with http.post(mcp, json={"jsonrpc": "2.0", **message}, headers=sent) as response:
+    capabilities = always | (conversation if message["method"] == "tools/call" else {}) | dict(headers)
+    async with http.post(mcp, json={"jsonrpc": "2.0", **message}, headers=capabilities) as response:
         return await read(response)
 
 

@@ -48,15 +48,15 @@ async def linked(http: aiohttp.ClientSession, mcp: str, *, dynamic: bool = False
     refused = await chatgpt.probe(http, mcp)
     assert refused.status == 401 and refused.challenge["error"] == "invalid_token", refused
     where = document or refused.challenge["resource_metadata"]
-    found = await chatgpt.discover(http, where, refused.challenge["scope"])
-    registration = await chatgpt.register(http, found) if dynamic else chatgpt.published(found)
-    code, verifier = await chatgpt.authorize(found, registration)
-    answer = await chatgpt.redeem(http, found, registration, code, verifier)
+    metadata = await chatgpt.discover(http, where, refused.challenge["scope"])
+    registration = await chatgpt.register(http, metadata) if dynamic else chatgpt.published(metadata)
+    code, verifier = await chatgpt.authorize(metadata, registration)
+    answer = await chatgpt.redeem(http, metadata, registration, code, verifier)
     assert answer.status == 200, answer
     assert answer.headers["Cache-Control"] == "no-store"
     body = answer.body
     assert body["token_type"].lower() == "bearer" and SCOPES >= set(body["scope"].split()) >= {"mcp:tools"}
-    return Link(http, mcp, found, registration, body["access_token"], body["refresh_token"], body["expires_in"])
+    return Link(http, mcp, metadata, registration, body["access_token"], body["refresh_token"], body["expires_in"])
 
 
 @pytest.fixture
@@ -235,14 +235,14 @@ async def test_n19_revoked_sign_in_leads_to_a_new_sign_in(sandbox: Sandbox, http
 
 
 async def test_code_works_once_and_only_with_its_verifier(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
-    found = await chatgpt.discover(http, chatgpt.well_known(sandbox.mcp)[0], "mcp:tools")
-    registration = chatgpt.published(found)
-    code, verifier = await chatgpt.authorize(found, registration)
-    wrong = await chatgpt.redeem(http, found, registration, code, "x" * 43)
+    metadata = await chatgpt.discover(http, chatgpt.well_known(sandbox.mcp)[0], "mcp:tools")
+    registration = chatgpt.published(metadata)
+    code, verifier = await chatgpt.authorize(metadata, registration)
+    wrong = await chatgpt.redeem(http, metadata, registration, code, "x" * 43)
     assert (wrong.status, wrong.body["error"]) == (400, "invalid_grant")
-    code, verifier = await chatgpt.authorize(found, registration)
-    assert (await chatgpt.redeem(http, found, registration, code, verifier)).status == 200
-    twice = await chatgpt.redeem(http, found, registration, code, verifier)
+    code, verifier = await chatgpt.authorize(metadata, registration)
+    assert (await chatgpt.redeem(http, metadata, registration, code, verifier)).status == 200
+    twice = await chatgpt.redeem(http, metadata, registration, code, verifier)
     assert (twice.status, twice.body["error"]) == (400, "invalid_grant")
 
 

@@ -1,4 +1,4 @@
-"""The page of the sandbox's world in a real browser: calls appear as they happen, as text only."""
+"""The sandbox's dashboard in a real browser: calls appear as they happen, as text only."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ async def tokens(sandbox_alone: Sandbox, node: Path, tmp_path: Path) -> dict[str
         }
         async with aiohttp.ClientSession() as http:
             async with http.post(f"{sandbox_alone.world}/api/auth/token", data=form) as answer:
-                found: dict[str, Any] = await answer.json()
+                state_body: dict[str, Any] = await answer.json()
             params = {"name": "list_budgets", "arguments": {}}
             body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-            headers = {"Authorization": f"Bearer {found['access_token']}", "Accept": "application/json"}
+            headers = {"Authorization": f"Bearer {state_body['access_token']}", "Accept": "application/json"}
             async with http.post(sandbox_alone.mcp, json=body, headers=headers) as answer:
                 assert answer.status == 200, await answer.text()
-        return {**found, "code": returned["code"]}
+        return {**state_body, "code": returned["code"]}
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ async def seen(sandbox_alone: Sandbox, node: Path, tmp_path: Path, tokens: dict[
     order = {"browser": browser, "url": f"{world}/", "shots": str(ARTIFACTS), "calls": calls, "expect": "/nothing/"}
     done = await run(["node", str(node / "watch.mjs"), json.dumps(order)], env=environment(tmp_path), limit=90)
     assert done.status == 0, str(done)
-    found: dict[str, Any] = json.loads(done.out)
-    return found
+    report: dict[str, Any] = json.loads(done.out)
+    return report
 
 
 async def test_in_a_browser(seen: dict[str, Any], tokens: dict[str, Any]) -> None:
@@ -98,4 +98,4 @@ async def test_in_a_browser(seen: dict[str, Any], tokens: dict[str, Any]) -> Non
 
     assert f"Cost Companion {HOSTILE}" in seen["text"] and ADMIN.password in seen["text"]
     secrets = [user.api_token for user in USERS] + [tokens[name] for name in ("code", "access_token", "refresh_token")]
-    assert not [one for one in (*secrets, "a-bearer-of-nobody") if one in seen["html"]]
+    assert not [secret for secret in (*secrets, "a-bearer-of-nobody") if secret in seen["html"]]

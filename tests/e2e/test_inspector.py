@@ -25,8 +25,8 @@ async def inspect(node: Path, home: Path, *arguments: str, **env: str) -> Finish
 
 def result(finished: Finished) -> Any:
     """Return the printed result; newer versions wrap it."""
-    said = json.loads(finished.out)
-    return said.get("result", said)
+    output = json.loads(finished.out)
+    return output.get("result", output)
 
 
 def bearer(sandbox: Sandbox) -> tuple[str, str]:
