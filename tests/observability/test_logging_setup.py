@@ -28,12 +28,12 @@ NAMES = ("", "asyncio", "py.warnings", AUDIT_LOGGER, *REQUEST_QUOTING_LOGGERS)
 def as_it_was() -> Iterator[None]:
     """Restore the logging configuration, which is global to the process."""
     loggers = [logging.getLogger(name) for name in NAMES]
-    before = [(one.level, one.handlers[:], one.filters[:], one.propagate) for one in loggers]
+    before = [(logger.level, logger.handlers[:], logger.filters[:], logger.propagate) for logger in loggers]
     streams, unraisable = dict(logging_setup.LOG_STREAMS), sys.unraisablehook
     yield
-    for one, (level, handlers, filters, propagate) in zip(loggers, before, strict=True):
-        one.setLevel(level)
-        one.handlers[:], one.filters[:], one.propagate = handlers, filters, propagate
+    for logger, (level, handlers, filters, propagate) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:], logger.filters[:], logger.propagate = handlers, filters, propagate
     logging.captureWarnings(False)
     sys.unraisablehook = unraisable
     logging_setup.LOG_STREAMS.clear()
