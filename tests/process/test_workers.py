@@ -32,7 +32,7 @@ def listeners(port: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 async def until(found: Any, wanted: Any) -> None:
@@ -62,14 +62,14 @@ async def two_workers(
         port = held.getsockname()[1]
         base = f"http://127.0.0.1:{port}"
         async with run_sandbox(resource_url=base, secret=SECRET) as stand_in:
-            own = {
+            variables = {
                 "MCP_TOKEN_EXCHANGE_SECRET": SECRET,
                 "MCP_RESOURCE_URL": base,
                 "AUTH_SERVER_URL": stand_in.url,
                 "DOIT_API_BASE": stand_in.url,
                 "DOIT_MCP_REDIS_URL": redis.url,
             } | settings
-            present = {name: text for name, text in own.items() if text is not None}
+            present = {name: text for name, text in variables.items() if text is not None}
             command = [*before, sys.executable, "-m", "doit_mcp", "serve", "--workers", "2", "--port", str(port)]
             process = await asyncio.create_subprocess_exec(
                 *command, env=environment(**present), stdout=stdout, stderr=stderr
