@@ -1,4 +1,4 @@
-"""What is kept of a client's introduction: only the members that this server reads, with bounded sizes."""
+"""Stored client information: only the members that this server reads, with bounded sizes."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def test_n4_both_request_styles_keep_little_client_data() -> None:
     ],
 )
 def test_n4_client_capabilities_are_preserved(declared: dict[str, Any], revision: Any) -> None:
-    whole, reduced = Caller(revision, {}, declared), make_caller(revision, {}, declared)
-    assert [missing_capabilities(reduced, one) for one in QUESTIONS] == [
-        missing_capabilities(whole, one) for one in QUESTIONS
+    full, reduced = Caller(revision, {}, declared), make_caller(revision, {}, declared)
+    assert [missing_capabilities(reduced, question) for question in QUESTIONS] == [
+        missing_capabilities(full, question) for question in QUESTIONS
     ]
-    assert [is_declared(reduced, one) for one in (TASKS, SKILLS)] == [
-        is_declared(whole, one) for one in (TASKS, SKILLS)
+    assert [is_declared(reduced, question) for question in (TASKS, SKILLS)] == [
+        is_declared(full, question) for question in (TASKS, SKILLS)
     ]
 
 

@@ -41,19 +41,21 @@ def test_every_kind_is_published_in_some_revision() -> None:
 @pytest.mark.parametrize(("name", "kind"), EACH)
 def test_kept_members_match_the_published_schema(name: str, kind: str) -> None:
     every = {member for kinds in PUBLISHED.values() for member in kinds.get(kind, ())}
-    sent = every - NEVER.get(kind, set())
-    value: dict[str, Any] = {member: {} if member in NESTED_DEFINITIONS.get(kind, {}) else member for member in sent}
-    kept = downgrade(kind, value, REVISIONS_BY_NAME[name])
-    assert kept.keys() == set(PUBLISHED[name][kind]) - NEVER.get(kind, set())
-    assert all(kept[member] == value[member] for member in kept)
+    members_sent = every - NEVER.get(kind, set())
+    value: dict[str, Any] = {
+        member: {} if member in NESTED_DEFINITIONS.get(kind, {}) else member for member in members_sent
+    }
+    downgraded = downgrade(kind, value, REVISIONS_BY_NAME[name])
+    assert downgraded.keys() == set(PUBLISHED[name][kind]) - NEVER.get(kind, set())
+    assert all(downgraded[member] == value[member] for member in downgraded)
 
 
 @pytest.mark.requirement("M44")
 @pytest.mark.parametrize("kind", OURS)
 def test_custom_members_accompany_meta(kind: str) -> None:
     for revision in REVISIONS_BY_NAME.values():
-        kept = downgrade(kind, dict.fromkeys(OURS[kind] | {"_meta"}), revision)
-        assert set(kept) in (set(), OURS[kind] | {"_meta"})
+        downgraded = downgrade(kind, dict.fromkeys(OURS[kind] | {"_meta"}), revision)
+        assert set(downgraded) in (set(), OURS[kind] | {"_meta"})
 
 
 def test_nested_parts_are_downgraded() -> None:
@@ -75,8 +77,8 @@ def test_every_content_block_type_has_a_kind() -> None:
     assert set(DEFINITION_NAMES.values()) <= set(MEMBER_FEATURES)
     for name in published_schemas.NAMES:
         for block in (TEXT, AUDIO, LINK, EMBEDDED):
-            told = downgrade_blocks([block], REVISIONS_BY_NAME[name])[0]
-            assert told["type"] == "text" or DEFINITION_NAMES[told["type"]] in PUBLISHED[name]
+            block_sent = downgrade_blocks([block], REVISIONS_BY_NAME[name])[0]
+            assert block_sent["type"] == "text" or DEFINITION_NAMES[block_sent["type"]] in PUBLISHED[name]
 
 
 def test_unsupported_block_becomes_text_for_old_clients() -> None:

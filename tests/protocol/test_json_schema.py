@@ -204,11 +204,11 @@ NEAR = st.fixed_dictionaries(
 @given(st.sampled_from(sorted(SCHEMAS)), VALUES | NEAR)
 def test_validation_agrees_with_another_validator(name: str, value: Any) -> None:
     """Problems are found exactly where jsonschema finds errors, each as a bounded line that names its location."""
-    found = CHECKERS[name].problems(value)
+    problems = CHECKERS[name].problems(value)
     errors = list(jsonschema.Draft202012Validator(SCHEMAS[name]).iter_errors(value))
-    assert bool(found) == bool(errors)
-    assert len(found) <= MAX_PROBLEMS + 1
-    for line in found:
+    assert bool(problems) == bool(errors)
+    assert len(problems) <= MAX_PROBLEMS + 1
+    for line in problems:
         assert len(line) <= MAX_PROBLEM_LENGTH and line.isprintable()
         assert ": " in line or line == "and more"
 
@@ -255,27 +255,27 @@ GOOD = {"id": "x", "name": "n"}
     ids=str,
 )
 def test_problem_messages(more: dict[str, Any], line: str) -> None:
-    (found,) = CHECKERS["function"].problems({**GOOD, **more})
-    assert found.startswith(line)
+    (problem,) = CHECKERS["function"].problems({**GOOD, **more})
+    assert problem.startswith(line)
 
 
 def test_all_problems_are_reported_together() -> None:
-    found = CHECKERS["function"].problems({"page": 0, "scopes": [{}]})
-    assert sorted(line.partition(":")[0] for line in found) == ["id", "name", "page", "scopes[0].id"]
+    problems = CHECKERS["function"].problems({"page": 0, "scopes": [{}]})
+    assert sorted(line.partition(":")[0] for line in problems) == ["id", "name", "page", "scopes[0].id"]
     assert CHECKERS["function"].problems(GOOD) == []
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [], True])
 def test_arguments_must_be_an_object(value: Any) -> None:
-    (found,) = CHECKERS["function"].problems(value)
-    assert found.startswith("arguments: must be an object (got ")
+    (problem,) = CHECKERS["function"].problems(value)
+    assert problem.startswith("arguments: must be an object (got ")
 
 
 @pytest.mark.requirement("J12")
 def test_problems_are_bounded_in_number_and_length() -> None:
     """Hostile names and values are shortened and made printable."""
-    many = CHECKERS["function"].problems({**GOOD, **{f"x{number}": 1 for number in range(1000)}})
-    assert len(many) == MAX_PROBLEMS + 1 and many[-1] == "and more"
+    problems = CHECKERS["function"].problems({**GOOD, **{f"x{number}": 1 for number in range(1000)}})
+    assert len(problems) == MAX_PROBLEMS + 1 and problems[-1] == "and more"
     (line,) = CHECKERS["function"].problems({**GOOD, "\u202e\x1b[31m\x00" + "n" * 100_000: "v"})
     assert len(line) <= MAX_PROBLEM_LENGTH and line.isprintable()
     (line,) = CHECKERS["function"].problems({**GOOD, "page": "\u202e\x1b" + "v" * 100_000})
@@ -288,15 +288,15 @@ def test_capped_keeps_the_first_of_equal_lines() -> None:
 
 
 def test_closed_empty_schema_rejects_unknown_members() -> None:
-    found = SchemaValidator({"type": "object", "properties": {}, "additionalProperties": False}).problems({"a": 1})
-    assert found == ["a: is unknown: no members are expected"]
+    problems = SchemaValidator({"type": "object", "properties": {}, "additionalProperties": False}).problems({"a": 1})
+    assert problems == ["a: is unknown: no members are expected"]
 
 
 def test_keywords_of_foreign_schemas_are_checked() -> None:
     checker = SchemaValidator({"type": "object", "properties": {"a": {"const": 1}, "b": {"uniqueItems": True}}})
-    found = checker.problems({"a": "\u202e" + "x" * 100_000, "b": [1, 1]})
-    assert sorted(line.partition(":")[0] for line in found) == ["a", "b"]
-    assert all(line.isprintable() and len(line) <= MAX_PROBLEM_LENGTH for line in found)
+    problems = checker.problems({"a": "\u202e" + "x" * 100_000, "b": [1, 1]})
+    assert sorted(line.partition(":")[0] for line in problems) == ["a", "b"]
+    assert all(line.isprintable() and len(line) <= MAX_PROBLEM_LENGTH for line in problems)
 
 
 def test_only_keyword_parameters_are_published() -> None:

@@ -124,9 +124,9 @@ def test_rejects_non_strict_json(body: bytes) -> None:
 @pytest.mark.parametrize("inner", [b"0", b"[]", b"{}"])
 def test_depth_is_counted_exactly(opening: bytes, closing: bytes, inner: bytes) -> None:
     step = opening.count(b"[") + opening.count(b"{")
-    own = 0 if inner == b"0" else 1
-    for depth in (MAX_DEPTH - own, MAX_DEPTH - own + step):
-        levels = depth // step * step + own
+    inner_depth = 0 if inner == b"0" else 1
+    for depth in (MAX_DEPTH - inner_depth, MAX_DEPTH - inner_depth + step):
+        levels = depth // step * step + inner_depth
         body = opening * (depth // step) + inner + closing * (depth // step)
         if levels <= MAX_DEPTH:
             parse_json(body)

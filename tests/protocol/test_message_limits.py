@@ -103,7 +103,7 @@ def test_n2_lists_and_texts_are_bounded() -> None:
         {"none": None, "deep": [{"list": []}] * 9000},
     ):
         assert checker.problems(fine) == []
-    for wrong, said in (
+    for wrong, message in (
         ({"own": ["x"] * 4}, "own: must have at most 3 items"),
         ({"own": ["123456"]}, "own[0]: must have at most 5 characters"),
         ({"none": ["x" * (MAX_STRING_LENGTH + 1)]}, f"none: must have at most {MAX_STRING_LENGTH} characters"),
@@ -115,7 +115,7 @@ def test_n2_lists_and_texts_are_bounded() -> None:
         ({"deep": [1] * 9000}, "deep[0]: must be an object"),
     ):
         problems = checker.problems(wrong)
-        assert any(problem.startswith(said) for problem in problems), (problems, said)
+        assert any(problem.startswith(message) for problem in problems), (problems, message)
         assert len(problems) <= 2
 
 
@@ -164,14 +164,14 @@ def test_n2_invalid_large_value_is_not_copied(wrong: dict[str, Any], said: str) 
     """The library copied the value, which took 0.27 s for this many names."""
     item: dict[str, Any] = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
     item["additionalProperties"] = False
-    known = {
+    valid_ids = {
         "list": {"anyOf": [{"type": "array", "items": item}, {"type": "null"}]},
         "text": {"type": "string"},
         "free": {"type": "object"},
         "counts": {"type": "object", "properties": {}, "additionalProperties": {"type": "integer"}},
     }
     required = ["text"] if said.startswith("text: is") else []
-    checker = SchemaValidator({"type": "object", "properties": known, "required": required}, 20_000)
+    checker = SchemaValidator({"type": "object", "properties": valid_ids, "required": required}, 20_000)
     checker.problems({})
     started = time.process_time()
     problems = checker.problems(wrong)

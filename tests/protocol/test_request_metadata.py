@@ -47,8 +47,8 @@ NEW, OLD = "2026-07-28", "2025-11-25"
 
 
 def headers(version: str | None = NEW, method: str | None = "tools/list", **more: str) -> CIMultiDict[str]:
-    found = CIMultiDict(MCP_Protocol_Version=version, Mcp_Method=method, **more)
-    return CIMultiDict({name.replace("_", "-"): value for name, value in found.items() if value is not None})
+    request_headers = CIMultiDict(MCP_Protocol_Version=version, Mcp_Method=method, **more)
+    return CIMultiDict({name.replace("_", "-"): value for name, value in request_headers.items() if value is not None})
 
 
 def request(
@@ -117,8 +117,8 @@ def test_complete_request_metadata() -> None:
         "progressToken": 1,
         "traceparent": "?",
     }
-    found = read_request_metadata(request(meta=meta), headers(Mcp_Session_Id="anything"))
-    assert found == Caller(REVISIONS_BY_NAME[NEW], {"name": "c"}, {"roots": {}}, "debug")
+    metadata = read_request_metadata(request(meta=meta), headers(Mcp_Session_Id="anything"))
+    assert metadata == Caller(REVISIONS_BY_NAME[NEW], {"name": "c"}, {"roots": {}}, "debug")
     assert read_request_metadata(request(), headers()) == Caller(REVISIONS_BY_NAME[NEW])
     # Without HTTP, there are no headers to compare.
     assert read_request_metadata(request("tools/call", name="x"), None) == Caller(REVISIONS_BY_NAME[NEW])
@@ -158,9 +158,9 @@ def test_version_header_must_match(version: str | None) -> None:
 
 @pytest.mark.parametrize("name", ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"])
 def test_duplicate_header_is_rejected_even_if_equal(name: str) -> None:
-    found = headers(method="tools/call", Mcp_Name="x")
-    found.add(name.upper(), found[name])
-    assert refusal(request("tools/call", name="x"), found).code == HEADER_MISMATCH
+    request_headers = headers(method="tools/call", Mcp_Name="x")
+    request_headers.add(name.upper(), request_headers[name])
+    assert refusal(request("tools/call", name="x"), request_headers).code == HEADER_MISMATCH
 
 
 @pytest.mark.parametrize("version", ["1900-01-01", OLD, "", "x" * 10_000])
@@ -186,9 +186,9 @@ def test_method_header_must_match(method: str | None) -> None:
 @pytest.mark.parametrize("name", ["mcp-method", "MCP-METHOD", "Mcp-Method"])
 def test_header_names_are_case_insensitive_and_values_trimmed(name: str) -> None:
     """Header names ignore case and values are trimmed (MCP 2026-07-28, Standard Request Headers; Value Encoding)."""
-    found = headers(method=None)
-    found[name] = " \ttools/list  "
-    assert read_request_metadata(request(), found).revision.name == NEW
+    request_headers = headers(method=None)
+    request_headers[name] = " \ttools/list  "
+    assert read_request_metadata(request(), request_headers).revision.name == NEW
 
 
 NAMED = [
@@ -269,12 +269,12 @@ def test_encoded_value_round_trips_and_any_text_decodes_safely(text: str) -> Non
 @pytest.mark.parametrize("version", ["\udcff\udcfe", "\ud800" * 100, "é\n", "x" * 500])
 def test_no_header_breaks_the_response(version: str) -> None:
     """aiohttp passes bytes that are not UTF-8 as lone surrogates, and error responses must encode them."""
-    found = headers(version)
+    request_headers = headers(version)
     with pytest.raises(RpcError) as first:
-        check_notification_version(Notification("notifications/x", {}), found)
+        check_notification_version(Notification("notifications/x", {}), request_headers)
     with pytest.raises(RpcError) as second:
-        check_session_version(REVISIONS_BY_NAME[OLD], found)
-    for error in (first.value, second.value, refusal(request(), found)):
+        check_session_version(REVISIONS_BY_NAME[OLD], request_headers)
+    for error in (first.value, second.value, refusal(request(), request_headers)):
         assert orjson.loads(error_bytes(error, error.id))
 
 
@@ -359,15 +359,15 @@ NAMES = st.sampled_from(["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-
 def test_any_input_is_a_caller_or_one_of_four_errors(
     method: str, params: dict[str, Any], pairs: list[tuple[str, str]]
 ) -> None:
-    found = CIMultiDict(pairs)
+    request_headers = CIMultiDict(pairs)
     item = Request(7, method, params)
-    is_stateless_request(found, item)
-    assert all(isinstance(value, str) for name in found for value in header_values(found, name))
+    is_stateless_request(request_headers, item)
+    assert all(isinstance(value, str) for name in request_headers for value in header_values(request_headers, name))
     try:
-        caller = read_request_metadata(item, found)
+        caller = read_request_metadata(item, request_headers)
     except RpcError as error:
         assert error.code in (INVALID_PARAMS, HEADER_MISMATCH, UNSUPPORTED_PROTOCOL_VERSION)
         orjson.loads(error_bytes(error, error.id))
     else:
         assert caller.revision.name == NEW
-        assert found["Mcp-Method"].strip(" \t") == method
+        assert request_headers["Mcp-Method"].strip(" \t") == method

@@ -85,12 +85,12 @@ def test_revisions_are_hashable_and_compare_by_identity() -> None:
 def test_every_feature_is_used() -> None:
     """The package checks every feature that a revision lists; one that is never checked belongs in a comment."""
     package = Path(doit_mcp.__file__).parent
-    said = {
+    published = {
         node.value
         for path in package.rglob("*.py")
         if path.name != "revisions.py"
         for node in ast.walk(ast.parse(path.read_bytes()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    known = frozenset().union(*(revision.features for revision in REVISIONS))
-    assert known - said == set()
+    features = frozenset().union(*(revision.features for revision in REVISIONS))
+    assert features - published == set()
