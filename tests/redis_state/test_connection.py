@@ -145,7 +145,7 @@ async def test_error_reply_counts_as_a_response(silent: Silent, caplog: pytest.L
     going = asyncio.create_task(link.execute("GET"))
     (await silent.asked("GET")).set_result("value")
     assert await going == "value" and not link.unavailable
-    assert [one.levelname for one in caplog.records].count("WARNING") == 1 and "secret" not in caplog.text
+    assert [record.levelname for record in caplog.records].count("WARNING") == 1 and "secret" not in caplog.text
     await link.close()
 
 
@@ -169,9 +169,9 @@ def test_missing_extra_is_named(
     monkeypatch.setenv("MCP_TOKEN_EXCHANGE_SECRET", "s" * 32)
     with pytest.raises(SystemExit) as ended:
         cli.main([command])
-    shown = capsys.readouterr().err
-    assert ended.value.code == 2 and "doit-mcp[redis]" in shown and "hush" not in shown
-    assert "redis" not in " ".join(option for option in shown.split() if option.startswith("--"))
+    stderr = capsys.readouterr().err
+    assert ended.value.code == 2 and "doit-mcp[redis]" in stderr and "hush" not in stderr
+    assert "redis" not in " ".join(option for option in stderr.split() if option.startswith("--"))
 
 
 async def test_outage_logs_one_warning(link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture) -> None:

@@ -45,18 +45,18 @@ async def test_n14_consent_counts_once(make: Make) -> None:
 @pytest.mark.requirement("N14")
 async def test_n14_concurrent_uses_count_once(make: Make) -> None:
     consents, consent = make(), consent_of(1)
-    found = await asyncio.gather(*(consents.use("o", *consent) for _ in range(20)))
-    assert found.count(True) == 1
+    outcomes = await asyncio.gather(*(consents.use("o", *consent) for _ in range(20)))
+    assert outcomes.count(True) == 1
 
 
 @pytest.mark.requirement("N14")
 async def test_n14_evicted_and_older_consents_stay_used(make: Make) -> None:
     """Consents that are dropped because of the limit can never be used again."""
     consents = make()
-    for asked in (5, 2, 3, 4):
-        assert await consents.use("o", *consent_of(asked))
-    for asked in (1, 2, 3, 4, 5):
-        assert not await consents.use("o", *consent_of(asked))
+    for number in (5, 2, 3, 4):
+        assert await consents.use("o", *consent_of(number))
+    for number in (1, 2, 3, 4, 5):
+        assert not await consents.use("o", *consent_of(number))
     assert not await consents.use("o", LATER + 2, "never used, but asked for as long ago")
     assert await consents.use("o", *consent_of(6)) and await consents.use("p", *consent_of(1))
 
@@ -97,8 +97,8 @@ async def test_n14_consents_are_shared_by_replicas(link: RedisConnection) -> Non
 @pytest.mark.requirement("N14")
 async def test_n14_redis_keeps_a_bounded_number_with_expiry(link: RedisConnection) -> None:
     consents = RedisConsents(link, Encryptor(SECRET, "consents"), lifetime_seconds=60, per_owner=3)
-    for asked in range(20):
-        assert await consents.use("owner of these", *consent_of(asked))
+    for number in range(20):
+        assert await consents.use("owner of these", *consent_of(number))
     keys = await link.execute("KEYS", "*")
     # The marker stays.
     assert len(keys) == 3 and not any(b"owner of these" in key for key in keys)
@@ -137,10 +137,10 @@ async def test_n14_full_redis_counts_as_unavailable(link: RedisConnection) -> No
 async def test_n14_memory_is_bounded_in_total_and_over_time() -> None:
     now = 0.0
     consents = MemoryConsents(lambda: now, lifetime_seconds=10, per_owner=3, total=5, since=-1)
-    for asked in range(100):
-        assert await consents.use(f"owner {asked % 7}", asked, str(asked))
+    for number in range(100):
+        assert await consents.use(f"owner {number % 7}", number, str(number))
     assert len(consents) <= 5
-    for asked in range(95):
-        assert not await consents.use(f"owner {asked % 7}", asked, str(asked))
+    for number in range(95):
+        assert not await consents.use(f"owner {number % 7}", number, str(number))
     now = 10.0
     assert await consents.use("o", 1_000, "new") and len(consents) == 1

@@ -20,9 +20,9 @@ from tests.redis_state.redis_server import Server
 
 @pytest.fixture
 async def sender(link: RedisConnection) -> AsyncIterator[WriteQueue]:
-    made = WriteQueue(link)
-    task = asyncio.create_task(made.run())
-    yield made
+    queue = WriteQueue(link)
+    task = asyncio.create_task(queue.run())
+    yield queue
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -29,16 +29,16 @@ async def pair() -> AsyncIterator[Pair]:
     if shutil.which(PROGRAM) is None:
         with redis_server():  # skips, or fails if every program is required
             raise AssertionError
-    async with replicated() as made:
-        yield made
+    async with replicated() as nodes:
+        yield nodes
 
 
 @pytest.fixture
 async def link(pair: Pair) -> AsyncIterator[RedisConnection]:
-    made = open_connection(pair.address.url, "x", timeout=1)
-    await made.execute("SET", "before", "1")
-    yield made
-    await made.close()
+    connection = open_connection(pair.address.url, "x", timeout=1)
+    await connection.execute("SET", "before", "1")
+    yield connection
+    await connection.close()
 
 
 @pytest.mark.requirement("N23")
@@ -63,10 +63,10 @@ async def test_n23_scripts_and_pipelines_survive_a_failover(pair: Pair, link: Re
 @pytest.mark.requirement("N23")
 async def test_n23_concurrent_requests_share_one_set_of_new_connections(pair: Pair, link: RedisConnection) -> None:
     await asyncio.gather(*(link.execute("SET", f"k{number}", "1") for number in range(20)))
-    made = pair.address.made
+    connections = pair.address.made
     await pair.swap()
     await asyncio.gather(*(link.execute("SET", f"k{number}", "2") for number in range(20)))
-    assert pair.address.made - made <= 20 and not link.unavailable
+    assert pair.address.made - connections <= 20 and not link.unavailable
 
 
 @pytest.mark.requirement("N23")
@@ -77,12 +77,12 @@ async def test_n23_requests_do_not_wait_until_the_name_resolves_to_the_new_prima
     with pytest.raises(StateUnavailable):
         await link.execute("SET", "key", "1")
     assert link.unavailable
-    made = pair.address.made
+    connections = pair.address.made
     for _ in range(200):
         with pytest.raises(StateUnavailable):
             await link.execute("SET", "key", "1")
     # Only the probe makes connections.
-    assert pair.address.made - made < 10
+    assert pair.address.made - connections < 10
     pair.address.target = pair.primary
     async with asyncio.timeout(10):
         while link._fail_with:
@@ -137,7 +137,7 @@ async def test_n23_connections_to_the_former_primary_are_closed(pair: Pair) -> N
 
 async def clients(node: Node) -> int:
     with node.client() as client:
-        return sum(set(one["flags"]) <= set("NUb") for one in client.client_list())
+        return sum(set(row["flags"]) <= set("NUb") for row in client.client_list())
 
 
 async def eventually(ask: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
@@ -188,22 +188,22 @@ async def test_n23_sessions_continue_after_a_failover(pair: Pair) -> None:
 async def test_n23_no_write_is_repeated_while_redis_refuses_writes(pair: Pair, code: str) -> None:
     """The other replica cannot know about the write. Idempotent writes run."""
     writes = Writes()
-    async with replicas(pair.address.url, changes={"tools": writes.tools}) as (here, there):
-        assert answered(await here.call("create", {"text": "before"})) == '{"said":"create 1"}'
+    async with replicas(pair.address.url, changes={"tools": writes.tools}) as (near, far):
+        assert answered(await near.call("create", {"text": "before"})) == '{"said":"create 1"}'
         if code == "READONLY":
             await pair.swap(told=False)
         else:
             await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
-        for site in (here, there) * 3:
+        for site in (near, far) * 3:
             refused = await site.call("create", {"text": "new"})
             assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
-        assert not (await here.call("set", {"text": "same"})).result.get("isError")
+        assert not (await near.call("set", {"text": "same"})).result.get("isError")
         assert writes.done == ["create before", "set same"]
         pair.address.target = pair.primary
         await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 0)
-        await back(here, there)
-        assert answered(await here.call("create", {"text": "new"})) == '{"said":"create 3"}'
-        assert "alreadyDone" in answered(await there.call("create", {"text": "new"}))
+        await back(near, far)
+        assert answered(await near.call("create", {"text": "new"})) == '{"said":"create 3"}'
+        assert "alreadyDone" in answered(await far.call("create", {"text": "new"}))
         assert writes.done.count("create new") == 1
 
 
@@ -213,8 +213,8 @@ async def test_n23_no_write_is_repeated_after_other_redis_errors(pair: Pair) -> 
     url = pair.address.url.replace("redis://", "redis://limited:x@")
     await pair.primary.says("ACL", "SETUSER", "limited", "on", "nopass", "~*", "&*", "+@all", "-hset")
     writes = Writes()
-    async with replicas(url, changes={"tools": writes.tools}) as (here, there):
-        for site in (here, there):
+    async with replicas(url, changes={"tools": writes.tools}) as (near, far):
+        for site in (near, far):
             refused = await site.call("create", {"text": "new"})
             assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
         assert writes.done == []

@@ -46,21 +46,21 @@ class Client:
 @pytest.mark.timeout(180)
 async def test_replica_is_killed_under_load(redis: Server) -> None:
     """One of two replicas is killed: every session continues, and every call is answered once."""
-    async with replicas(redis.url) as (here, _), separate(here, redis.url) as other:
-        order, there = random.Random(SEED), [here, other.site]
+    async with replicas(redis.url) as (near, _), separate(near, redis.url) as other:
+        order, sites = random.Random(SEED), [near, other.site]
         users = [USERS[number % len(USERS)] for number in range(CLIENTS)]
-        sessions = [await there[number % 2].initialize(user=user) for number, user in enumerate(users)]
-        clients = [Client(session, there, order) for session in sessions]
+        sessions = [await sites[number % 2].initialize(user=user) for number, user in enumerate(users)]
+        clients = [Client(session, sites, order) for session in sessions]
         waiting = [asyncio.create_task(at(other.site, session).call("wait")) for session in sessions]
         while f"calls_in_flight {CLIENTS}.0" not in (await other.site.send("GET", "/metrics", {})).text:
             await asyncio.sleep(0.02)
         await asyncio.gather(*(killing(client, clients, other) for client in clients))
         ends = await asyncio.gather(*waiting, return_exceptions=True)
-        assert all(isinstance(end, aiohttp.ClientError) for end in ends), "half an answer is none"
+        assert all(isinstance(end, aiohttp.ClientError) for end in ends), "half a response does not count"
         for client in clients:
             assert client.answers == Counter(f"{client.session.user.email}-{number}" for number in range(CALLS))
-            assert (await at(here, client.session).ask("ping")).result == {}
-        strangers = at(here, clients[0].session, users[1])
+            assert (await at(near, client.session).ask("ping")).result == {}
+        strangers = at(near, clients[0].session, users[1])
         assert (await strangers.ask("ping")).status == 404
 
 
@@ -68,7 +68,7 @@ async def killing(client: Client, clients: list[Client], victim: Process) -> Non
     """The calls of one client; the replica is killed half way through all of them."""
     for number in range(CALLS):
         await client.work(number)
-        if sum(one.answers.total() for one in clients) == CLIENTS * CALLS // 2:
+        if sum(worker.answers.total() for worker in clients) == CLIENTS * CALLS // 2:
             await victim.kill()
 
 

@@ -64,8 +64,8 @@ async def test_calls_are_limited_across_replicas(redis: Server) -> None:
         async with waiting(a, 2):
             async with waiting(b):
                 for site in (a, b):
-                    told = await site.call("echo")
-                    assert refused(told) and "in flight" in told.error["message"]
+                    answer = await site.call("echo")
+                    assert refused(answer) and "in flight" in answer.error["message"]
                     assert (await site.call("echo", user=STRANGER)).status == 200
                     assert refused(await at(site, session).call("echo"))
                     assert refused(await at(site, old).post([a.request("ping")]))
@@ -179,10 +179,10 @@ async def test_only_the_first_request_waits_for_a_hanging_redis(monkeypatch: pyt
     server = await asyncio.start_server(silent.heard, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        one = (Bench(),)
-        async with replicas(f"redis://127.0.0.1:{port}", benches=one, calls_per_minute=600_000) as (site,):
-            asked = silent.asked
-            assert asked > 0
+        benches = (Bench(),)
+        async with replicas(f"redis://127.0.0.1:{port}", benches=benches, calls_per_minute=600_000) as (site,):
+            requests = silent.asked
+            assert requests > 0
             for _ in range(20):
                 assert (await site.call("echo")).status == 200
                 hello = {"protocolVersion": LATEST, "capabilities": {}}
@@ -191,7 +191,7 @@ async def test_only_the_first_request_waits_for_a_hanging_redis(monkeypatch: pyt
             assert (await site.modern("tasks/cancel", {"taskId": task["taskId"]}, **TASKS)).status == 200
             wrong = site.headers(None) | {"Authorization": "Bearer wrong", "X-Forwarded-For": "8.8.8.8"}
             assert (await site.send("GET", "/mcp", wrong)).status == 401
-            assert silent.asked == asked
+            assert silent.asked == requests
             assert "redis_away 1.0" in (await site.send("GET", "/metrics", {})).text
 
 
@@ -205,9 +205,9 @@ async def test_rate_is_shared_by_replicas(redis: Server) -> None:
         assert (await session.call("echo")).status == 200
         assert (await at(b, session).call("echo")).status == 200
         for site in (a, b):
-            told = await site.call("echo")
-            assert refused(told) and "slow down" in told.error["message"]
-            assert int(told.headers["Retry-After"]) > 2
+            answer = await site.call("echo")
+            assert refused(answer) and "slow down" in answer.error["message"]
+            assert int(answer.headers["Retry-After"]) > 2
             assert refused(await at(site, session).call("echo"))
             assert (await site.modern("tools/list")).status == (await at(site, session).ask("ping")).status == 200
             assert (await site.call("echo", user=STRANGER)).status == 200
@@ -220,8 +220,8 @@ async def test_call_rejected_elsewhere_is_not_counted(redis: Server) -> None:
     async with replicas(redis.url, calls_per_minute=1, calls_per_principal=1) as (a, b):
         async with waiting(a):
             for _ in range(20):
-                told = await b.call("echo")
-                assert refused(told) and "in flight" in told.error["message"]
+                answer = await b.call("echo")
+                assert refused(answer) and "in flight" in answer.error["message"]
         await until(200, lambda: b.call("echo"))
 
 
@@ -232,16 +232,16 @@ async def test_unauthenticated_attempts_are_limited_across_replicas(redis: Serve
 
         async def wrong(number: int, address: str) -> int:
             site = pair[number % 2]
-            given = {"Authorization": f"Bearer wrong-{address}-{number}", "X-Forwarded-For": address}
-            answer = await site.send("GET", "/mcp", site.headers(None) | given)
+            headers = {"Authorization": f"Bearer wrong-{address}-{number}", "X-Forwarded-For": address}
+            answer = await site.send("GET", "/mcp", site.headers(None) | headers)
             assert (answer.status == 429) == ("Retry-After" in answer.headers)
             return answer.status
 
         # One replica alone would admit 120 at once, and each gets 100.
-        told: Counter[int] = Counter()
+        statuses: Counter[int] = Counter()
         for first in range(0, 200, 20):
-            told.update(await asyncio.gather(*(wrong(first + number, "8.8.8.8") for number in range(20))))
-        assert set(told) == {401, 429} and 100 < told[401] < 160
+            statuses.update(await asyncio.gather(*(wrong(first + number, "8.8.8.8") for number in range(20))))
+        assert set(statuses) == {401, 429} and 100 < statuses[401] < 160
         assert await wrong(0, "9.9.9.9") == await wrong(1, "9.9.9.9") == 401
         with redis.client() as client:
             keys = client.keys("*:tries:*")
@@ -271,16 +271,16 @@ async def test_n21_flood_of_wrong_tokens_does_not_lock_out_verified_tokens(
     async with replicas(redis.url, api=Validating(), trusted_proxies=trusted) as (a, b):
 
         async def ask(site: Replica, token: str) -> int:
-            given = {"Authorization": f"Bearer {token}", "X-Forwarded-For": "8.8.8.8"}
+            headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": "8.8.8.8"}
             message = site.envelope("tools/list")
-            head = site.headers(None) | site.modern_headers(message) | given | {"Content-Type": "application/json"}
+            head = site.headers(None) | site.modern_headers(message) | headers | {"Content-Type": "application/json"}
             return (await site.send("POST", "/mcp", head, json.dumps(message).encode())).status
 
         assert await ask(a, "an-api-token") == 200
-        told: set[int] = set()
+        statuses: set[int] = set()
         for first in range(0, 300, 20):
-            told.update(await asyncio.gather(*(ask(b, f"wrong-{first + number}") for number in range(20))))
-        assert told == {401, 429}
+            statuses.update(await asyncio.gather(*(ask(b, f"wrong-{first + number}") for number in range(20))))
+        assert statuses == {401, 429}
         # Attempts refill all the time; use up those that are left.
         more = 0
         while await ask(b, f"more-{more}") != 429:

@@ -35,13 +35,13 @@ class Member:
 @asynccontextmanager
 async def members(redis: Server, count: int = 2) -> AsyncIterator[list[Member]]:
     async with AsyncExitStack() as stack:
-        made = []
+        received = []
         for _ in range(count):
             link = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
             stack.push_async_callback(link.close)
-            made.append(Member(link))
-            await stack.enter_async_context(made[-1].bus.lifespan())
-        yield made
+            received.append(Member(link))
+            await stack.enter_async_context(received[-1].bus.lifespan())
+        yield received
 
 
 async def test_publishes_to_all_or_one(redis: Server) -> None:
@@ -81,8 +81,8 @@ async def test_continues_after_an_outage(redis: Server, how: str) -> None:
             while not client.exists(a.bus.replica_key(a.bus.replica_id)):
                 await asyncio.sleep(0.01)
         b.bus.send_to(a.bus.replica_id, "say", what="alive")
-        seen = await a.next()
-        assert seen in ("back", "alive")
+        message = await a.next()
+        assert message in ("back", "alive")
 
 
 async def test_foreign_messages_and_failing_handlers_are_harmless(

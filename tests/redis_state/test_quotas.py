@@ -58,15 +58,15 @@ class Holder:
 
     def seen(self, owner: str = "ann") -> list[int]:
         with self.redis.client() as client:
-            return [int(one.split()[1]) for one in client.hvals(self.quota._key(owner))]
+            return [int(count.split()[1]) for count in client.hvals(self.quota._key(owner))]
 
 
 @pytest.fixture
 async def pair(link: RedisConnection, redis: Server) -> AsyncIterator[tuple[Holder, Holder]]:
-    made = Holder(link, redis, "a"), Holder(link, redis, "b")
-    yield made
-    for one in made:
-        await one.quota.close()
+    holders = Holder(link, redis, "a"), Holder(link, redis, "b")
+    yield holders
+    for holder in holders:
+        await holder.quota.close()
 
 
 Pair = tuple[Holder, Holder]
@@ -84,8 +84,8 @@ async def test_one_limit_for_all_replicas(pair: Pair) -> None:
 async def test_concurrent_acquisitions(pair: Pair) -> None:
     """Requests to Redis in progress count, too: never more than the limit, and in the end never fewer."""
     a, b = pair
-    given = await asyncio.gather(*(one.take() for one in (a, b) * 10))
-    assert sum(given) <= LIMIT and a.held["ann"] + b.held["ann"] == sum(given)
+    taken_slots = await asyncio.gather(*(holder.take() for holder in (a, b) * 10))
+    assert sum(taken_slots) <= LIMIT and a.held["ann"] + b.held["ann"] == sum(taken_slots)
     while a.held["ann"] + b.held["ann"] < LIMIT:
         await a.take()
     assert not await b.take()
@@ -143,14 +143,14 @@ async def test_each_replica_has_the_full_limit_without_redis(
     a, b = pair
     assert await a.take("bea") and await b.take("bea")
     (redis.pause if how == "pause" else redis.kill)()
-    for one in pair:
-        assert [await one.take() for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
+    for holder in pair:
+        assert [await holder.take() for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
     a.give_back("bea")
     (redis.resume if how == "pause" else redis.start)()
     await back(link)
-    for one in pair:
-        one.live()
-        await one.quota.renew_all()
+    for holder in pair:
+        holder.live()
+        await holder.quota.renew_all()
     await a.said(LIMIT, LIMIT)
     await a.said(0, 1, owner="bea")
     a.give_back()

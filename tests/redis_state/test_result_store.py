@@ -46,8 +46,8 @@ async def test_n5_total_of_all_owners_is_bounded(make: Make, bounds: dict[str, i
     """The oldest results of any owner are evicted, and each owner's own limit stays."""
     results = make(**bounds)
     handles = [(owner, await results.put(owner, f"{number:03}".encode() * 20)) for number, owner in enumerate("abcdef")]
-    kept = [await results.get(owner, handle or "") for owner, handle in handles]
-    assert kept == [None, None, *(f"{number:03}".encode() * 20 for number in range(2, 6))]
+    results_read = [await results.get(owner, handle or "") for owner, handle in handles]
+    assert results_read == [None, None, *(f"{number:03}".encode() * 20 for number in range(2, 6))]
 
 
 async def test_result_belongs_to_its_owner(make: Make) -> None:
@@ -93,10 +93,10 @@ async def test_replicas_share_results_unreadable_to_redis(link: RedisConnection,
     with redis.client() as client:
         keys = client.keys()
         assert len(keys) == 3 and all(key.startswith(key_prefix(SECRET).encode()) for key in keys)
-        seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
+        stored = b" ".join([*keys, *(client.dump(key) for key in keys)])
         assert all(client.pttl(key) > 0 for key in keys)
         for word in (b"owner", b"secret", b"rows", handle.encode()):
-            assert word not in seen
+            assert word not in stored
         # Foreign data in Redis is not accepted as a result.
         for key in client.keys("*:result:*"):
             client.set(key, b"{}")

@@ -102,13 +102,13 @@ class Member:
 @asynccontextmanager
 async def members(redis: Server, *each: Secrets) -> AsyncIterator[list[Member]]:
     async with AsyncExitStack() as stack:
-        made = []
+        fleet = []
         for secrets in each:
             member = Member(redis.url, secrets)
             stack.push_async_callback(member.close)
             await stack.enter_async_context(member.bus.lifespan())
-            made.append(member)
-        yield made
+            fleet.append(member)
+        yield fleet
 
 
 @pytest.mark.requirement("N22")
@@ -143,11 +143,11 @@ async def test_n22_replicas_at_two_rotation_steps_share_everything(redis: Server
         # Sessions: either replica finds, changes and ends them, and the limit of an owner is shared.
         await a.records.create("s", "o", {"level": "info"})
         for member in (b, a, b):
-            found = await member.records.find("s", "o")
-            assert found is not None and found.fields == {"id": "s", "level": "info"} and found.holder_alive
+            record = await member.records.find("s", "o")
+            assert record is not None and record.fields == {"id": "s", "level": "info"} and record.holder_alive
         assert await b.records.update("s", "o", {"level": "debug"}) == 2
-        found = await a.records.find("s", "o")
-        assert found is not None and found.fields == {"id": "s", "level": "debug"}
+        record = await a.records.find("s", "o")
+        assert record is not None and record.fields == {"id": "s", "level": "debug"}
         assert await b.records.find("s", "p") is None
         # Redis orders times of use by milliseconds.
         await asyncio.sleep(0.01)
@@ -208,9 +208,9 @@ async def test_n22_active_session_outlives_its_original_secret(redis: Server) ->
         await first.records.create("idle", "o", {})
     for secrets in STEPS[1:]:
         async with members(redis, secrets) as (member,):
-            found = await member.records.find("s", "o", known_version=1)
-            assert found is not None
-            assert found.fields == fields if secrets == IN_USE else found.fields is None
+            record = await member.records.find("s", "o", known_version=1)
+            assert record is not None
+            assert record.fields == fields if secrets == IN_USE else record.fields is None
             again = await member.records.find("s", "o")
             assert again is not None and again.fields == fields and again.version == 1
     async with members(redis, ALONE) as (last,):
@@ -231,8 +231,8 @@ async def test_n22_keepalive_also_renames_a_session(redis: Server) -> None:
     async with members(redis, IN_USE) as (member,):
         assert await member.records.renew([("s", "o")]) == [True]
     async with members(redis, ALONE) as (last,):
-        found = await last.records.find("s", "o")
-        assert found is not None and found.fields == {"id": "s"}
+        record = await last.records.find("s", "o")
+        assert record is not None and record.fields == {"id": "s"}
 
 
 @pytest.mark.requirement("N22")
@@ -271,8 +271,8 @@ class Traffic:
 
 
 def consent(state: str) -> dict[str, object]:
-    who = {"action": "accept", "content": {"name": "Ann"}}
-    return {"name": "ask", "arguments": {}, "inputResponses": {"who": who}, "requestState": state}
+    answer = {"action": "accept", "content": {"name": "Ann"}}
+    return {"name": "ask", "arguments": {}, "inputResponses": {"who": answer}, "requestState": state}
 
 
 ELICITS = {"clientCapabilities": {"elicitation": {}}}
@@ -294,22 +294,22 @@ async def test_n22_secrets_rotate_under_traffic(redis: Server) -> None:
     async with replicas(redis.url) as (world, _), AsyncExitStack() as stack:
 
         async def started(step: tuple[str, ...]) -> Process:
-            named = ["derived" if one == SECRET else one for one in step]
+            named = ["derived" if member == SECRET else member for member in step]
             return await stack.enter_async_context(separate(world, redis.url, state_secrets=named))
 
         fleet = [await started(OLD_ONE) for _ in range(2)]
-        there = [one.site for one in fleet]
-        session = await there[0].initialize()
-        traffic = Traffic(session, there)
+        sites = [member.site for member in fleet]
+        session = await sites[0].initialize()
+        traffic = Traffic(session, sites)
         running = asyncio.create_task(traffic.run())
         for step in STEPS[1:]:
             for place in range(2):
-                states = [await asked(site) for site in there]
+                states = [await asked(site) for site in sites]
                 replaced = fleet[place]
                 fleet[place] = await started(step)
-                there[place] = fleet[place].site
+                sites[place] = fleet[place].site
                 await replaced.kill()
-                for site in there:
+                for site in sites:
                     for state in states:
                         done = await answered(site, state)
                         assert done.result["structuredContent"] == {"said": "Ann"}
@@ -318,10 +318,10 @@ async def test_n22_secrets_rotate_under_traffic(redis: Server) -> None:
                     assert not running.done(), running.exception()
                     await asyncio.sleep(0.01)
                 # A task of one replica is visible at the other, and so is a change.
-                task = (await there[place].call("long", **TASKS)).result["taskId"]
-                known = (await there[1 - place].modern("tasks/get", {"taskId": task}, **TASKS)).result
-                assert known["status"] == "working"
-                await hears(there[1 - place], at(there[place], session))
+                task = (await sites[place].call("long", **TASKS)).result["taskId"]
+                task_state = (await sites[1 - place].modern("tasks/get", {"taskId": task}, **TASKS)).result
+                assert task_state["status"] == "working"
+                await hears(sites[1 - place], at(sites[place], session))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
@@ -329,6 +329,6 @@ async def test_n22_secrets_rotate_under_traffic(redis: Server) -> None:
 async def hears(publisher: Replica, session: Session) -> None:
     async with session.stream() as stream, asyncio.timeout(20):
         assert stream.status == 200
-        async with publisher.http.post(f"{publisher.base}/tests/change") as told:
-            assert told.status == 200
+        async with publisher.http.post(f"{publisher.base}/tests/change") as response:
+            assert response.status == 200
         assert "list_changed" in (await next_event(stream))[1]

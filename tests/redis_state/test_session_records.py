@@ -22,9 +22,9 @@ def kept(link: RedisConnection, replica: str = "me", **bounds: Any) -> SessionRe
 async def test_fields_and_versions(link: RedisConnection) -> None:
     mine, other = kept(link), kept(link, "other")
     assert await mine.create("i", "a", {"x": 1, "y": [None]}) == []
-    found = await other.find("i", "a")
-    assert found is not None and found.holder_alive and (found.holder, found.version) == ("", 1)
-    assert found.fields == {"x": 1, "y": [None], "id": "i"}
+    record = await other.find("i", "a")
+    assert record is not None and record.holder_alive and (record.holder, record.version) == ("", 1)
+    assert record.fields == {"x": 1, "y": [None], "id": "i"}
     assert await other.update("i", "a", {"x": 2, "z": 3}, ["y"]) == 2
     assert await mine.update("i", "a", {}, ["z"]) == 3
     newer = await mine.find("i", "a", 1)
@@ -65,15 +65,15 @@ async def test_operations_that_require_the_holder(link: RedisConnection, redis: 
     await mine.create("i", "a", {}, pinned=True)
     with redis.client() as client:
         client.set(link.key("replica", "me"), 1)
-        seen = await other.find("i", "a")
-        assert seen is not None and seen.holder_alive and seen.holder == "me"
+        seen_record = await other.find("i", "a")
+        assert seen_record is not None and seen_record.holder_alive and seen_record.holder == "me"
         assert await other.renew([("i", "a")]) == [True]
         client.delete(link.key("replica", "me"))
     dead = await other.find("i", "a")
     assert dead is not None and not dead.holder_alive and await other.renew([("i", "a")]) == [False]
     # The holder knows that it is alive, whatever other replicas record.
-    own = await mine.find("i", "a")
-    assert own is not None and own.holder_alive and await mine.renew([("i", "a")]) == [True]
+    record = await mine.find("i", "a")
+    assert record is not None and record.holder_alive and await mine.renew([("i", "a")]) == [True]
 
 
 async def test_foreign_session_is_not_found(link: RedisConnection, redis: Server) -> None:

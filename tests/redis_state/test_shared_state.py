@@ -75,25 +75,25 @@ async def pair(redis: Server) -> AsyncIterator[Pair]:
 
 async def heard(a: Member, b: Member) -> None:
     """Wait until all messages of *a* have reached *b*."""
-    told: asyncio.Queue[None] = asyncio.Queue()
+    notified: asyncio.Queue[None] = asyncio.Queue()
 
     async def hear(body: Any) -> None:
-        told.put_nowait(None)
+        notified.put_nowait(None)
 
     b.bus.on_message("heard", hear)
     a.bus.send_to(b.bus.replica_id, "heard")
     a.bus.broadcast("heard")
     for _ in range(2):
-        await asyncio.wait_for(told.get(), 20)
+        await asyncio.wait_for(notified.get(), 20)
 
 
 async def test_session_is_local_while_it_is_used(pair: Pair) -> None:
     a, b = pair
     session = await a.sessions.open("o", CALLER)
-    there = await b.sessions.find(session.id, "o")
-    assert there is not None and there is await b.sessions.find(session.id, "o")
-    assert (there.caller, there.log_level, there.customer) == (CALLER, "info", "") and len(b.sessions) == 1
-    del there
+    remote = await b.sessions.find(session.id, "o")
+    assert remote is not None and remote is await b.sessions.find(session.id, "o")
+    assert (remote.caller, remote.log_level, remote.customer) == (CALLER, "info", "") and len(b.sessions) == 1
+    del remote
     gc.collect()
     assert len(b.sessions) == 0 and await b.sessions.find(session.id, "p") is None
 
@@ -105,10 +105,10 @@ async def test_session_ended_while_its_record_is_read(pair: Pair, monkeypatch: p
     read = b.sessions._records.find
 
     async def slowly(*arguments: Any, **named: Any) -> Any:
-        found = await read(*arguments, **named)
+        record = await read(*arguments, **named)
         held.clear()
         gc.collect()
-        return found
+        return record
 
     monkeypatch.setattr(b.sessions._records, "find", slowly)
     again = await b.sessions.find(session.id, "o")
@@ -119,26 +119,28 @@ async def test_changes_are_merged(pair: Pair) -> None:
     """Two replicas change different fields at once; unchanged fields are not written."""
     a, b = pair
     session = await a.sessions.open("o", CALLER)
-    there = await b.sessions.find(session.id, "o")
-    assert there is not None
+    remote = await b.sessions.find(session.id, "o")
+    assert remote is not None
     await session.save()
     session.log_level = "error"
     session.subscriptions |= {"doc://a"}
-    there.subscriptions |= {"doc://b"}
-    await asyncio.gather(session.save(), there.save())
+    remote.subscriptions |= {"doc://b"}
+    await asyncio.gather(session.save(), remote.save())
     for member in pair:
-        found = await member.sessions.find(session.id, "o")
-        assert found is not None and found.log_level == "error" and found.subscriptions == {"doc://a", "doc://b"}
+        reloaded = await member.sessions.find(session.id, "o")
+        assert (
+            reloaded is not None and reloaded.log_level == "error" and reloaded.subscriptions == {"doc://a", "doc://b"}
+        )
     session.customer, session.has_unsaved_changes = "globex", True
-    there.log_level = "debug"
-    await there.save()
+    remote.log_level = "debug"
+    await remote.save()
     # An unsaved change is not overwritten by the writes of other replicas.
     assert (await a.sessions.find(session.id, "o")) is session and session.customer == "globex"
     await session.save()
     assert (
         not session.has_unsaved_changes
-        and (await b.sessions.find(session.id, "o")) is there
-        and there.customer == "globex"
+        and (await b.sessions.find(session.id, "o")) is remote
+        and remote.customer == "globex"
     )
 
 
@@ -170,17 +172,17 @@ async def test_messages_without_a_recipient(pair: Pair) -> None:
     """Messages without a receiver are sent to the replica that may wait for them, and do no harm elsewhere."""
     a, b = pair
     session = await a.sessions.open("o", CALLER)
-    there = await b.sessions.find(session.id, "o")
-    assert there is not None
-    own = f"doit-{session.question_count}"
-    for id in (None, 5, "other", own, f"doit-{there.question_count}", f"doit-{'9' * 40}"):
+    remote = await b.sessions.find(session.id, "o")
+    assert remote is not None
+    request_id = f"doit-{session.question_count}"
+    for id in (None, 5, "other", request_id, f"doit-{remote.question_count}", f"doit-{'9' * 40}"):
         session.receive(Response(id, {}))
     for params in ({}, {"requestId": [1]}, {"requestId": "x" * 300}, {"requestId": 1}, {"requestId": True}):
         session.receive(Notification("notifications/cancelled", params))
     session.receive(Notification("notifications/initialized", {}))
-    del there
+    del remote
     gc.collect()
-    b.sessions.forward(session, Response(own, {}))
+    b.sessions.forward(session, Response(request_id, {}))
     for name in ("saved", "listens", "out", "cancel", "answer", "end"):
         b.bus.broadcast(f"session {name}", id="unknown", data="", request=1, answer=[1, {}, None])
     await heard(a, b)
@@ -191,17 +193,17 @@ async def test_messages_without_a_recipient(pair: Pair) -> None:
 async def test_one_of_two_streams_stays(pair: Pair) -> None:
     """MCP, Multiple Connections: of two streams that begin at the same time, the one that is later in Redis stays."""
     a, b = pair
-    here = await a.sessions.open("ann", CALLER)
-    there = await b.sessions.find(here.id, "ann")
-    assert there is not None
-    one, other = MessageQueue(), MessageQueue()
-    here.attach_queue(one)
-    there.attach_queue(other)
+    local = await a.sessions.open("ann", CALLER)
+    remote = await b.sessions.find(local.id, "ann")
+    assert remote is not None
+    queue, other = MessageQueue(), MessageQueue()
+    local.attach_queue(queue)
+    remote.attach_queue(other)
     await heard(a, b)
     await heard(b, a)
-    assert one.closed != other.closed
+    assert queue.closed != other.closed
     newest = MessageQueue()
-    here.attach_queue(newest)
+    local.attach_queue(newest)
     await heard(a, b)
     assert other.closed and not newest.closed
 
@@ -310,11 +312,11 @@ async def test_late_answers(pair: Pair, caplog: pytest.LogCaptureFixture) -> Non
         b.bus.send_to(a.bus.replica_id, f"task {kind}", id=task.id, owner="p", answers={})
     await heard(b, a)
     assert "too late" in caplog.text and task.status == "input_required"
-    there = await b.tasks.find(task.id, "o")
-    assert there is not None and there.holder == a.bus.replica_id
+    remote = await b.tasks.find(task.id, "o")
+    assert remote is not None and remote.holder == a.bus.replica_id
     with pytest.raises(NoAnswer):
-        await b.tasks.accept_answers(there, {"one": 5})
-    await b.tasks.accept_answers(there, {"two": {}})
+        await b.tasks.accept_answers(remote, {"one": 5})
+    await b.tasks.accept_answers(remote, {"two": {}})
     assert await a.tasks.find(task.id, "o") is task
     await a.tasks.accept_answers(task, {"one": {"action": "decline"}})
     while task.status != "completed":
@@ -325,12 +327,12 @@ async def test_moved_missing_or_foreign_task(pair: Pair) -> None:
     a, b = pair
     task = a.tasks.create("o", waits, {})
     await a.tasks.wait_until_saved()
-    told: list[ChangeEvent] = []
-    with b.tasks._hub.subscribe("o", told.append), b.tasks._hub.subscribe("p", told.append):
+    events: list[ChangeEvent] = []
+    with b.tasks._hub.subscribe("o", events.append), b.tasks._hub.subscribe("p", events.append):
         for id, owner in (("unknown", "o"), (task.id, "p"), (task.id, "q"), (task.id, "o")):
             a.bus.broadcast(TASK_MOVED, id=id, owner=owner)
         await heard(a, b)
-    assert [(change.subject, change.owner) for change in told] == [(task.id, "o")]
+    assert [(change.subject, change.owner) for change in events] == [(task.id, "o")]
 
 
 async def test_slow_holder(pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -338,10 +340,10 @@ async def test_slow_holder(pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: 
     a, b = pair
     task = a.tasks.create("o", waits, {})
     await a.tasks.wait_until_saved()
-    there = await b.tasks.find(task.id, "o")
-    assert there is not None
+    remote = await b.tasks.find(task.id, "o")
+    assert remote is not None
     monkeypatch.setattr(a.tasks.local, "cancel", lambda task: None)
-    await b.tasks.stop(there)
+    await b.tasks.stop(remote)
     assert "slow" in caplog.text
     monkeypatch.undo()
     await a.tasks.stop(task)
@@ -354,17 +356,17 @@ async def test_tasks_end_and_expire(pair: Pair) -> None:
     async def at_once(task: Task) -> dict[str, Any]:
         return {}
 
-    made = []
+    tasks = []
     for _ in range(MAX_TASKS_PER_OWNER + 1):
-        made.append(a.tasks.create("o", at_once, {}))
-        while made[-1].status != "completed":
+        tasks.append(a.tasks.create("o", at_once, {}))
+        while tasks[-1].status != "completed":
             await asyncio.sleep(0)
     await a.tasks.wait_until_saved()
-    assert await b.tasks.find(made[0].id, "o") is None
-    there = await b.tasks.find(made[-1].id, "o")
-    assert there is not None and there.status == "completed"
-    await b.tasks.stop(there)
+    assert await b.tasks.find(tasks[0].id, "o") is None
+    remote = await b.tasks.find(tasks[-1].id, "o")
+    assert remote is not None and remote.status == "completed"
+    await b.tasks.stop(remote)
     a.clock.now += LIFETIME_SECONDS + 1
-    assert await a.tasks.find(made[-1].id, "o") is None
+    assert await a.tasks.find(tasks[-1].id, "o") is None
     await a.bus.write_queue.flush()
-    assert await b.tasks.find(made[-1].id, "o") is None
+    assert await b.tasks.find(tasks[-1].id, "o") is None

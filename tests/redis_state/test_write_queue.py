@@ -27,7 +27,7 @@ async def running(sender: WriteQueue) -> AsyncIterator[None]:
 
 def numbers(redis: Server, key: str) -> list[int]:
     with redis.client() as client:
-        return [int(one) for one in client.lrange(key, 0, -1)]
+        return [int(item) for item in client.lrange(key, 0, -1)]
 
 
 async def test_writes_keep_their_order_through_an_outage(link: RedisConnection, redis: Server) -> None:

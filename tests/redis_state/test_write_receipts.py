@@ -28,17 +28,17 @@ class Unprotected(Exception):
 @pytest.fixture
 async def of_redis(link: RedisConnection) -> AsyncIterator[Callable[..., RedisReceiptStore]]:
     """Makes receipt stores, each for another replica."""
-    made: list[RedisReceiptStore] = []
+    stores: list[RedisReceiptStore] = []
 
     def make(**bounds: Any) -> RedisReceiptStore:
         box = Encryptor(SECRET, "receipts")
-        known = MemoryReceiptStore(), MemoryReceiptStore()
-        made.append(RedisReceiptStore(link, box, *known, Unprotected, **{**BOUNDS, **bounds}))
-        return made[-1]
+        memories = MemoryReceiptStore(), MemoryReceiptStore()
+        stores.append(RedisReceiptStore(link, box, *memories, Unprotected, **{**BOUNDS, **bounds}))
+        return stores[-1]
 
     yield make
-    for one in made:
-        await one.close()
+    for store in stores:
+        await store.close()
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -112,7 +112,7 @@ async def test_one_waiter_repeats_a_write_that_was_not_applied(make: Make) -> No
     assert [task.result() for task in first] == [None]
     await receipts.settle("o", "k", b"b")
     results = [await task for task in waiting]
-    assert sorted(told(one)[0] for one in results if one is not None) == [b"b", b"b"]
+    assert sorted(told(receipt)[0] for receipt in results if receipt is not None) == [b"b", b"b"]
 
 
 async def test_owners_oldest_receipts_are_evicted(make: Make) -> None:
@@ -168,13 +168,13 @@ async def test_n16_groups_are_forgotten_for_all_except_unknown_outcomes(make: Ma
 
 @pytest.mark.requirement("N16")
 async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
-    one, other = of_redis(), of_redis()
-    await done(one, "k", groups=["a"])
+    store, other = of_redis(), of_redis()
+    await done(store, "k", groups=["a"])
     await other.forget_groups(["a"])
-    assert await one.claim("o", "k") is None
-    await one.settle("o", "k", b"again")
+    assert await store.claim("o", "k") is None
+    await store.settle("o", "k", b"again")
     await other.forget("o", "k")
-    assert await one.claim("o", "k") is None
+    assert await store.claim("o", "k") is None
 
 
 @pytest.mark.requirement("N16")
@@ -182,30 +182,32 @@ async def test_n16_outage_forgets_no_local_writes(
     of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Writes that were done, forgotten, done again, of unknown outcome, or running when Redis becomes unavailable."""
-    one, other = of_redis(), of_redis()
+    store, other = of_redis(), of_redis()
     for key in ("done", "forgotten", "again"):
-        await done(one, key, groups=[key])
-    await one.forget_groups(["forgotten", "again"])
-    await done(one, "again", answer=b"second")
-    await one.claim("o", "unknown")
-    await one.settle("o", "unknown", b"", known=False)
-    assert await one.claim("o", "running") is None
-    assert await one.claim("o", "free") is None
-    await one.settle("o", "free", None)
+        await done(store, key, groups=[key])
+    await store.forget_groups(["forgotten", "again"])
+    await done(store, "again", answer=b"second")
+    await store.claim("o", "unknown")
+    await store.settle("o", "unknown", b"", known=False)
+    assert await store.claim("o", "running") is None
+    assert await store.claim("o", "free") is None
+    await store.settle("o", "free", None)
     redis.kill()
     for _ in range(2):
-        assert told(await one.claim("o", "done")) == (b"a", True)
-        assert told(await one.claim("o", "again")) == (b"second", True)
-        assert told(await one.claim("o", "unknown")) == (b"", False)
-    waiting = asyncio.create_task(one.claim("o", "running"))
-    assert await one.claim("o", "forgotten") is None and await one.claim("o", "free") is None
+        assert told(await store.claim("o", "done")) == (b"a", True)
+        assert told(await store.claim("o", "again")) == (b"second", True)
+        assert told(await store.claim("o", "unknown")) == (b"", False)
+    waiting = asyncio.create_task(store.claim("o", "running"))
+    assert await store.claim("o", "forgotten") is None and await store.claim("o", "free") is None
     assert not waiting.done()
-    await one.settle("o", "running", b"r")
+    await store.settle("o", "running", b"r")
     assert told(await waiting) == (b"r", True)
     # No other replica can know.
     assert await other.claim("o", "done") is None
-    said = [one.getMessage() for one in caplog.records if one.name == "doit_mcp.redis_state.write_receipts"]
-    assert len([text for text in said if "only the repeats of writes that it did itself" in text]) == 2
+    messages = [
+        record.getMessage() for record in caplog.records if record.name == "doit_mcp.redis_state.write_receipts"
+    ]
+    assert len([text for text in messages if "only the repeats of writes that it did itself" in text]) == 2
     redis.start()
     await back(link)
 
@@ -213,26 +215,26 @@ async def test_n16_outage_forgets_no_local_writes(
 @pytest.mark.requirement("N16")
 async def test_n16_write_undone_by_another_replica_is_not_mirrored(of_redis: Any, redis: Server) -> None:
     """Done here, forgotten at the other replica and not repeated: while Redis is available, only its receipts count."""
-    one, other = of_redis(), of_redis()
-    await done(one, "k", groups=["a"])
+    store, other = of_redis(), of_redis()
+    await done(store, "k", groups=["a"])
     await other.forget_groups(["a"])
-    await done(one, "k", answer=b"new")
+    await done(store, "k", answer=b"new")
     redis.kill()
-    assert told(await one.claim("o", "k")) == (b"new", True)
+    assert told(await store.claim("o", "k")) == (b"new", True)
 
 
 async def test_replicas_do_not_repeat_writes(of_redis: Any, redis: Server) -> None:
-    one, other = of_redis(), of_redis()
-    assert await one.claim("the-owner", "budgets tenant 1") is None
+    store, other = of_redis(), of_redis()
+    assert await store.claim("the-owner", "budgets tenant 1") is None
     waiting = asyncio.create_task(other.claim("the-owner", "budgets tenant 1"))
-    await one.settle("the-owner", "budgets tenant 1", b"the answer", groups=["tenant budgets"])
+    await store.settle("the-owner", "budgets tenant 1", b"the answer", groups=["tenant budgets"])
     assert told(await waiting) == (b"the answer", True)
     with redis.client() as client:
         keys = client.keys()
         assert len(keys) == 3 and all(key.startswith(key_prefix(SECRET).encode()) for key in keys)
         assert all(client.pttl(key) > 0 for key in keys)
-        seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
-        assert not any(word in seen for word in (b"owner", b"tenant", b"answer"))
+        stored = b" ".join([*keys, *(client.dump(key) for key in keys)])
+        assert not any(word in stored for word in (b"owner", b"tenant", b"answer"))
         # Foreign data in Redis is not accepted as a result.
         for key in client.keys("*:receipt:*"):
             client.hset(key, "a", b"forged")
@@ -240,12 +242,12 @@ async def test_replicas_do_not_repeat_writes(of_redis: Any, redis: Server) -> No
 
 
 async def test_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
-    one, other = of_redis(lease=1.0), of_redis(lease=1.0)
-    assert await one.claim("o", "k") is None
+    store, other = of_redis(lease=1.0), of_redis(lease=1.0)
+    assert await store.claim("o", "k") is None
     waiting = asyncio.create_task(other.claim("o", "k"))
     await asyncio.wait([waiting], timeout=2.5)
     assert not waiting.done()
-    await one.settle("o", "k", b"a")
+    await store.settle("o", "k", b"a")
     assert told(await waiting) == (b"a", True)
 
 
@@ -273,8 +275,10 @@ async def test_each_process_stands_alone_without_redis(
     first, second = await asyncio.gather(receipts.claim("o", "m"), asyncio.wait_for(receipts.forget("o", "z"), 20))
     assert first is None and second is None
     assert told(await receipts.claim("o", "k")) == (b"a", True)
-    said = [record.getMessage() for record in caplog.records if record.name == "doit_mcp.redis_state.write_receipts"]
-    assert sum("only the repeats of writes that it did itself" in text for text in said) == 1
+    messages = [
+        record.getMessage() for record in caplog.records if record.name == "doit_mcp.redis_state.write_receipts"
+    ]
+    assert sum("only the repeats of writes that it did itself" in text for text in messages) == 1
     redis.resume()
     await back(link)
     assert told(await receipts.claim("o", "before")) == (b"b", True)
@@ -295,8 +299,8 @@ async def test_concurrent_writes_while_redis_fails(of_redis: Any, redis: Server)
 
 
 async def test_canceled_waiter_leaves_nothing(of_redis: Any, link: RedisConnection, redis: Server) -> None:
-    one, other = of_redis(), of_redis()
-    assert await one.claim("o", "k") is None
+    store, other = of_redis(), of_redis()
+    assert await store.claim("o", "k") is None
     redis.pause()
     await done(other, "local")
     redis.resume()
@@ -305,19 +309,19 @@ async def test_canceled_waiter_leaves_nothing(of_redis: Any, link: RedisConnecti
     await asyncio.wait([waiting], timeout=0.1)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await one.settle("o", "k", b"a")
+    await store.settle("o", "k", b"a")
     assert told(await asyncio.wait_for(other.claim("o", "k"), 20)) == (b"a", True)
 
 
 async def test_claim_that_was_not_renewed_can_still_settle(of_redis: Any, link: RedisConnection, redis: Server) -> None:
-    one, other = of_redis(lease=0.15), of_redis(lease=0.15)
-    assert await one.claim("o", "k") is None
+    store, other = of_redis(lease=0.15), of_redis(lease=0.15)
+    assert await store.claim("o", "k") is None
     redis.pause()
     # Longer than the timeout of a command.
     await asyncio.sleep(0.5)
     redis.resume()
     await back(link)
-    await one.settle("o", "k", b"a")
+    await store.settle("o", "k", b"a")
     assert told(await other.claim("o", "k")) == (b"a", True)
 
 
