@@ -313,8 +313,8 @@ def test_n17_memory_is_bounded(breaker: CircuitBreaker, clock: Clock) -> None:
         for tally in (breaker._previous_counts, breaker._current_counts)
         for name in tally.__slots__
     ]
-    assert all(len(found) <= MIN_CALLERS for found in tallies if isinstance(found, set))
-    assert all(len(found) <= MAX_COUNTED_CALLERS for found in tallies if isinstance(found, dict))
+    assert all(len(callers) <= MIN_CALLERS for callers in tallies if isinstance(callers, set))
+    assert all(len(callers) <= MAX_COUNTED_CALLERS for callers in tallies if isinstance(callers, dict))
 
 
 class Machine(RuleBasedStateMachine):
@@ -358,9 +358,9 @@ class Machine(RuleBasedStateMachine):
             self.bad.append((self.clock.now, caller))
             self.breaker.record_failure(ticket, caller, f"operation {number % 2}")
         if state == "closed" and self.breaker.state != "closed":
-            seen = [caller for when, caller in self.bad if when > self.clock.now - 2 * HALF_WINDOW_SECONDS]
-            assert 2 * len(seen) >= MIN_OUTCOMES
-            assert len(set(seen)) >= MIN_CALLERS or None in seen or len(seen) >= FEW_CALLERS_THRESHOLD
+            callers = [caller for when, caller in self.bad if when > self.clock.now - 2 * HALF_WINDOW_SECONDS]
+            assert 2 * len(callers) >= MIN_OUTCOMES
+            assert len(set(callers)) >= MIN_CALLERS or None in callers or len(callers) >= FEW_CALLERS_THRESHOLD
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data(), burst=st.integers(1, 40))

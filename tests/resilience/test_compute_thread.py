@@ -19,10 +19,10 @@ from doit_mcp.resilience.limits import LimitExceeded
 def test_n3_caller_with_many_computations_waits_for_itself() -> None:
     turns, begin, done = ComputeThread(), Event(), list[str]()
     turns.submit("first", begin.wait)
-    many = [turns.submit("greedy", lambda: done.append("greedy")) for _ in range(50)]
+    futures = [turns.submit("greedy", lambda: done.append("greedy")) for _ in range(50)]
     others = [turns.submit(name, lambda name=name: done.append(name)) for name in ("b", "c")]
     begin.set()
-    for future in (*many, *others):
+    for future in (*futures, *others):
         future.result(20)
     assert done == ["greedy", "b", "c", *["greedy"] * 49]
 
@@ -65,10 +65,10 @@ async def test_thread_keeps_no_result() -> None:
     class Large:
         pass
 
-    made = weakref.ref(await run_in_thread(Large))
+    reference = weakref.ref(await run_in_thread(Large))
     await run_in_thread(int)
     gc.collect()
-    assert made() is None
+    assert reference() is None
 
 
 @pytest.mark.requirement("N1")
@@ -89,7 +89,7 @@ async def test_n1_canceled_computation_leaves_the_queue() -> None:
         held.append(weakref.ref(work))
         assert turns.submit(caller, work).cancel()
         del work
-    assert [one() for one in held] == [None] * 3 and turns._queued == 0 and not turns._queues
+    assert [future() for future in held] == [None] * 3 and turns._queued == 0 and not turns._queues
     after = turns.submit("second", lambda: "done")
     assert not running.cancel()
     begin.set()
@@ -105,15 +105,15 @@ def test_n1_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     while not running.running():
         pass
     mine = [turns.submit("a", int, may_reject=True) for _ in range(MAX_QUEUED_PER_CALLER)]
-    with pytest.raises(LimitExceeded, match="send fewer at once") as own:
+    with pytest.raises(LimitExceeded, match="send fewer at once") as caught:
         turns.submit("a", int, may_reject=True)
     others = [turns.submit("b", int, may_reject=True), turns.submit("c", int, may_reject=True)]
     with pytest.raises(LimitExceeded, match="The server is busy") as everybody:
         turns.submit("d", int, may_reject=True)
-    assert (own.value.scope, everybody.value.scope) == ("owner", "server")
+    assert (caught.value.scope, everybody.value.scope) == ("owner", "server")
     later = turns.submit("a", int)
     mine[0].cancel(), later.cancel()
     mine[0] = turns.submit("a", int, may_reject=True)
     begin.set()
-    assert [one.result(20) for one in (*mine, *others)] == [0] * (MAX_QUEUED_PER_CALLER + 2)
+    assert [future.result(20) for future in (*mine, *others)] == [0] * (MAX_QUEUED_PER_CALLER + 2)
     assert turns._queued == 0

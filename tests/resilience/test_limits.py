@@ -63,13 +63,13 @@ def limiters() -> list[Limiter]:
 @pytest.mark.parametrize("limiter", limiters(), ids=lambda limiter: type(limiter).__name__)
 def test_limit_error_names_its_scope(limiter: Limiter) -> None:
     assert wait(limiter, "a", 2) == 0
-    with pytest.raises(LimitExceeded) as own:
+    with pytest.raises(LimitExceeded) as caught:
         limiter.acquire("a")
     assert wait(limiter, "b") == 0
     with pytest.raises(LimitExceeded) as total:
         limiter.acquire("c")
-    assert (own.value.scope, total.value.scope) == ("owner", "server")
-    assert own.value.retry_after > 0 and total.value.retry_after > 0
+    assert (caught.value.scope, total.value.scope) == ("owner", "server")
+    assert caught.value.retry_after > 0 and total.value.retry_after > 0
     # A refused attempt counts nowhere.
     limiter.release("a")
     assert wait(limiter, "c") == 0

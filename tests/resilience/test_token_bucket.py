@@ -11,7 +11,7 @@ def test_tokens_run_out_and_refill() -> None:
         assert bucket.wait_seconds(100.0) == 0
         bucket.take()
     assert bucket.wait_seconds(100.0) == 2 and bucket.wait_seconds(101.0) == 1
-    assert bucket.wait_seconds(50.0) == 1, "a clock that was set back fills nothing"
+    assert bucket.wait_seconds(50.0) == 1, "a clock that was set back refills nothing"
     bucket.give_back()
     assert bucket.wait_seconds(50.0) == 0
 
