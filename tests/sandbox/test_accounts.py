@@ -95,9 +95,9 @@ def test_employees_can_access_all_customers() -> None:
 
 async def test_generated_users_sign_in_like_named_ones(clock: Clock) -> None:
     people = AccountDirectory(2)
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi(), directory=people) as made:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi(), directory=people) as sandbox:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-            party = Party(made, http)
+            party = Party(sandbox, http)
             client = (await party.register())["client_id"]
             tokens = await party.login(client, "admin@load-000002.example")
             # Already signed in, so the page asks for consent and names the customer.

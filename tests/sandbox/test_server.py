@@ -71,5 +71,5 @@ async def test_port_in_use_is_an_error_and_the_port_is_released(party: Party) ->
 
 
 async def test_sandbox_can_listen_on_ipv6_loopback() -> None:
-    async with run_sandbox(resource_url=BASE, secret=SECRET, host="::1", api=NoApi()) as made:
-        assert made.url.startswith("http://[::1]:")
+    async with run_sandbox(resource_url=BASE, secret=SECRET, host="::1", api=NoApi()) as sandbox:
+        assert sandbox.url.startswith("http://[::1]:")

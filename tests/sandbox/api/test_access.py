@@ -72,8 +72,8 @@ async def test_foreign_and_missing_tenants(party: Party) -> None:
     headers = {"X-Tenant-Id": GLOBEX_CUSTOMER.id}
     for path in READS:
         assert "tenant_id_mismatch" in await party.refused(400, "GET", path, headers=headers)
-    own = await party.send("GET", "/analytics/v1/budgets", headers={"X-Tenant-Id": ACME.id})
-    assert own.status == 200
+    response = await party.send("GET", "/analytics/v1/budgets", headers={"X-Tenant-Id": ACME.id})
+    assert response.status == 200
 
 
 async def test_customers_cannot_see_each_others_data(party: Party) -> None:
@@ -86,8 +86,8 @@ async def test_customers_cannot_see_each_others_data(party: Party) -> None:
         ("/support/v1/tickets", "tickets"),
         ("/cloudflow/v1/flows", "items"),
     ):
-        acme, globex = [await party.get(path, who) for who in (ADMIN, GLOBEX)]
-        ids = [{item["id"] for item in found[items]} for found in (acme, globex)]
+        acme, globex = [await party.get(path, body) for body in (ADMIN, GLOBEX)]
+        ids = [{item["id"] for item in customer_body[items]} for customer_body in (acme, globex)]
         assert ids[0] and ids[1] and not ids[0] & ids[1], path
         if items != "items":
             foreign = await party.send("GET", f"{path}/{next(iter(ids[1]))}")
@@ -99,8 +99,8 @@ async def test_customers_cannot_see_each_others_data(party: Party) -> None:
 
 async def test_page_token_of_another_customer_is_rejected(party: Party) -> None:
     page = await party.get("/analytics/v1/budgets", maxResults=1)
-    said = await party.refused(400, "GET", "/analytics/v1/budgets", who=GLOBEX, pageToken=page["pageToken"])
-    assert "pageToken" in said
+    message = await party.refused(400, "GET", "/analytics/v1/budgets", who=GLOBEX, pageToken=page["pageToken"])
+    assert "pageToken" in message
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ async def test_credential_without_a_customer_requires_one() -> None:
             ("/analytics/v1/budgets", {}, 400),
             ("/analytics/v1/budgets?customerContext=" + ACME.id, {}, 200),
         ):
-            sent = {"Authorization": "bearer anything", **headers}
-            async with http.get(server.make_url(path), headers=sent) as answer:
+            request_headers = {"Authorization": "bearer anything", **headers}
+            async with http.get(server.make_url(path), headers=request_headers) as answer:
                 assert answer.status == status
                 assert status == 200 or ("tenant_id_" in await answer.text())

@@ -30,20 +30,20 @@ async def create(party: Party, **body: object) -> Any:
 
 async def test_alert_lifecycle(party: Party, clock: Clock) -> None:
     before = (await party.get(PATH))["alerts"]
-    made = await create(party, config={"metric": COST, "timeInterval": "week", "value": 10})
-    assert made["recipients"] == [ADMIN.email] and made["config"]["condition"] == "percentage-change"
-    path = f"{PATH}/{made['id']}"
-    assert (await party.get(PATH))["alerts"] == [{**made, "owner": ADMIN.email}, *before]
+    alert = await create(party, config={"metric": COST, "timeInterval": "week", "value": 10})
+    assert alert["recipients"] == [ADMIN.email] and alert["config"]["condition"] == "percentage-change"
+    path = f"{PATH}/{alert['id']}"
+    assert (await party.get(PATH))["alerts"] == [{**alert, "owner": ADMIN.email}, *before]
     clock.advance(5)
     body = {"name": "Else", "recipients": ["a@acme.example"], "config": {**CONFIG, "scopes": [GOOGLE], "value": 10**9}}
     changed = (await party.send("PATCH", path, body)).json
     assert (changed["name"], changed["recipients"], changed["config"]["value"]) == ("Else", ["a@acme.example"], 10**9)
-    assert changed["updateTime"] == made["updateTime"] + 5000
+    assert changed["updateTime"] == alert["updateTime"] + 5000
     assert await party.get(path) == changed
-    gone = await party.send("DELETE", path)
-    assert (gone.status, gone.body) == (200, b"")
-    for method, sent in (("GET", None), ("PATCH", {"config": CONFIG}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, path, sent)
+    response = await party.send("DELETE", path)
+    assert (response.status, response.body) == (200, b"")
+    for method, payload in (("GET", None), ("PATCH", {"config": CONFIG}), ("DELETE", None)):
+        assert "not found" in await party.refused(404, method, path, payload)
     assert (await party.get(PATH))["alerts"] == before
 
 
@@ -58,8 +58,8 @@ async def test_alert_fires_when_costs_exceed_its_value(party: Party, clock: Cloc
 
 def fired(since: int = START, **config: object) -> str | None:
     """The last day on which a configuration fired."""
-    found = last_firing_day({"currency": "USD", **CONFIG, **config}, ledger(), since)
-    return None if found is None else str(date.fromordinal(found))
+    day = last_firing_day({"currency": "USD", **CONFIG, **config}, ledger(), since)
+    return None if day is None else str(date.fromordinal(day))
 
 
 def test_conditions() -> None:
@@ -67,7 +67,7 @@ def test_conditions() -> None:
     november = ledger().cost(START + 31, TODAY) / 1e6
     assert fired(value=october - 0.01) in ("2026-10-31", "2026-11-24") and fired(value=2 * october) is None
     assert fired(value=november - 0.01) in ("2026-11-24", "2026-11-23")
-    assert fired(operator="lt", value=october + 1) == "2026-10-31", "a month that is not over falls short of nothing"
+    assert fired(operator="lt", value=october + 1) == "2026-10-31", "an unfinished month is not compared"
     assert fired(operator="lt", value=october - 1) is None
     expected = {"condition": "forecast", "value": november + 1}
     assert fired(**expected) == "2026-11-24" and fired(**{**expected, "operator": "lt"}) is None
@@ -128,9 +128,9 @@ async def test_validation_errors_name_the_field(party: Party, config: Any, field
 
 
 async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
-    made = [(await create(party, name=f"Alert {letter}"))["id"] for letter in "ACB"]
-    whole = [item["id"] for item in (await party.get(PATH))["alerts"]]
-    assert whole[:3] == made[::-1] and [item["id"] for item in await party.walk(PATH, "alerts", 2)] == whole
+    ids = [(await create(party, name=f"Alert {letter}"))["id"] for letter in "ACB"]
+    all_ids = [item["id"] for item in (await party.get(PATH))["alerts"]]
+    assert all_ids[:3] == ids[::-1] and [item["id"] for item in await party.walk(PATH, "alerts", 2)] == all_ids
     named = (await party.get(PATH, filter=f"name:Alert A|name:[Alert B]|owner:{ADMIN.email}", sortBy="name"))["alerts"]
     assert [item["name"] for item in named] == ["Alert A", "Alert B"]
     assert len((await party.get(PATH, nameContains="aLERT "))["alerts"]) == 3

@@ -18,19 +18,19 @@ EXPLAINERS, QUOTAS, INCIDENTS = "/billing/v1/billing-explainers", "/core/v1/serv
 
 
 async def test_assets_match_billing_accounts(party: Party) -> None:
-    whole = (await party.get(ASSETS))["assets"]
-    assert await party.walk(ASSETS, "assets", 2) == whole
-    assert [item["createTime"] for item in whole] == sorted((item["createTime"] for item in whole), reverse=True)
+    assets = (await party.get(ASSETS))["assets"]
+    assert await party.walk(ASSETS, "assets", 2) == assets
+    assert [item["createTime"] for item in assets] == sorted((item["createTime"] for item in assets), reverse=True)
     aws = (await party.get(ASSETS, filter="type:amazon-web-services"))["assets"]
     projects = (await party.get("/analytics/v1/dimension", type="fixed", id="project_id"))["values"]
     accounts = {item["value"] for item in projects if item["cloud"] == "amazon-web-services"}
     assert len(aws) == len(accounts) and all(any(account in item["name"] for item in aws) for account in accounts)
-    for item in whole:
+    for item in assets:
         detail = await party.get(f"{ASSETS}/{item['id']}")
         assert {name: detail[name] for name in item} == item
         assert detail["properties"]["customerDomain"] == ACME.domain
     assert "not found" in await party.refused(404, "GET", f"{ASSETS}/nothing")
-    assert "not found" in await party.refused(404, "GET", f"{ASSETS}/{whole[0]['id']}", who=GLOBEX)
+    assert "not found" in await party.refused(404, "GET", f"{ASSETS}/{assets[0]['id']}", who=GLOBEX)
 
 
 async def test_seats_are_added(party: Party) -> None:
@@ -95,8 +95,8 @@ async def test_explainers_match_the_invoice(party: Party) -> None:
         assert payer["payerId"] == key
         adds_up(payer)
     totals = [item["summary"]["doit"]["total"] for item in month["payers"].values()]
-    whole = sum_of(*totals, month["doitCredits"], month["invoiceAdjustments"])
-    assert whole == Decimal(str(invoice["totalAmount"])) and sum_of(month["doitCredits"]) < 0
+    total = sum_of(*totals, month["doitCredits"], month["invoiceAdjustments"])
+    assert total == Decimal(str(invoice["totalAmount"])) and sum_of(month["doitCredits"]) < 0
     summaries = [item["summary"] for item in month["payers"].values()]
     assert all(sum_of(item["aws"]["total"]) > sum_of(item["doit"]["total"]) for item in summaries)
     path = f"/billing/v1/billing-profiles/{billing_profile(party.api.tenant(ACME))}/billing-explainers"
@@ -126,13 +126,13 @@ async def test_unexplainable_periods(party: Party, path: str, status: int, field
 
 
 async def test_quotas_match_usage(party: Party) -> None:
-    whole = (await party.get(QUOTAS))["items"]
-    full = [item["utilizationPercent"] for item in whole]
-    assert full == sorted(full, reverse=True) and {item["status"] for item in whole} >= {"ok", "exceeded"}
-    for item in whole:
+    quotas = (await party.get(QUOTAS))["items"]
+    full = [item["utilizationPercent"] for item in quotas]
+    assert full == sorted(full, reverse=True) and {item["status"] for item in quotas} >= {"ok", "exceeded"}
+    for item in quotas:
         assert item["utilizationPercent"] == pytest.approx(100 * item["usage"] / item["limit"], abs=0.01)
         assert (item["status"] == "exceeded") == (item["utilizationPercent"] >= 100)
-    assert whole[0]["resource"]["id"] == "acme-analytics", "where BigQuery jumped"
+    assert quotas[0]["resource"]["id"] == "acme-analytics", "where BigQuery jumped"
     day = {
         "timeRange": {"mode": "custom"},
         "customTimeRange": {"from": "2026-11-23T00:00:00Z", "to": "2026-11-23T00:00:00Z"},
@@ -143,23 +143,23 @@ async def test_quotas_match_usage(party: Party) -> None:
     ]
     result = await party.query(metrics=[{"type": "basic", "value": "usage"}], filters=filters, **day)
     at = [column["name"] for column in result["schema"]].index("usage")
-    assert whole[0]["usage"] == pytest.approx(result["rows"][0][at], abs=0.001)
+    assert quotas[0]["usage"] == pytest.approx(result["rows"][0][at], abs=0.001)
 
 
 async def test_quotas_are_filtered_and_paginated(party: Party) -> None:
-    whole = await party.get(QUOTAS)
-    found = []
+    body = await party.get(QUOTAS)
+    explained = []
     token: dict[str, str] = {}
     while True:
         page = await party.get(QUOTAS, maxResults=2, **token)
-        assert page["rowCount"] == whole["rowCount"] == len(whole["items"])
-        found += page["items"]
+        assert page["rowCount"] == body["rowCount"] == len(body["items"])
+        explained += page["items"]
         if "pageToken" not in page:
             break
         token = {"pageToken": page["pageToken"]}
-    assert found == whole["items"]
+    assert explained == body["items"]
     aws = (await party.get(QUOTAS, cloudProvider="aws", minUtilizationPercent=60.5))["items"]
-    assert aws == [item for item in found if item["cloudProvider"] == "aws" and item["utilizationPercent"] >= 60.5]
+    assert aws == [item for item in explained if item["cloudProvider"] == "aws" and item["utilizationPercent"] >= 60.5]
     for query in (
         {"cloudProvider": "azure"},
         {"minUtilizationPercent": 101},
@@ -171,17 +171,19 @@ async def test_quotas_are_filtered_and_paginated(party: Party) -> None:
 
 
 async def test_incidents(party: Party, clock: Clock) -> None:
-    whole = (await party.get(INCIDENTS))["incidents"]
-    assert await party.walk(INCIDENTS, "incidents", 1) == whole
-    assert [item["createTime"] for item in whole] == sorted((item["createTime"] for item in whole), reverse=True)
-    for item in whole:
+    incidents = (await party.get(INCIDENTS))["incidents"]
+    assert await party.walk(INCIDENTS, "incidents", 1) == incidents
+    assert [item["createTime"] for item in incidents] == sorted(
+        (item["createTime"] for item in incidents), reverse=True
+    )
+    for item in incidents:
         detail = await party.get(f"{INCIDENTS}/{item['id']}")
         assert {name: detail[name] for name in item} == item and detail["description"]
     active = (await party.get(INCIDENTS, filter="status:active|platform:google-cloud"))["incidents"]
     assert [item["status"] for item in active] == ["active"]
-    middle = whole[1]["createTime"]
-    assert (await party.get(INCIDENTS, minCreationTime=middle))["incidents"] == whole[:2]
-    assert (await party.get(INCIDENTS, maxCreationTime=middle - 1))["incidents"] == whole[2:]
+    middle = incidents[1]["createTime"]
+    assert (await party.get(INCIDENTS, minCreationTime=middle))["incidents"] == incidents[:2]
+    assert (await party.get(INCIDENTS, maxCreationTime=middle - 1))["incidents"] == incidents[2:]
     assert "not found" in await party.refused(404, "GET", f"{INCIDENTS}/nothing")
     assert "filter" in await party.refused(400, "GET", INCIDENTS, filter="colour:red")
 

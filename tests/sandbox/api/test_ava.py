@@ -23,13 +23,13 @@ async def test_streamed_and_single_answers_agree(party: Party) -> None:
 
 
 async def test_conversation_is_rated_and_deleted(party: Party) -> None:
-    said = (await party.send("POST", SYNC, {"question": "What did we spend?"})).json
-    rated = {"conversationId": said["conversationId"], "answerId": said["answerId"], "feedback": {"positive": True}}
+    reply = (await party.send("POST", SYNC, {"question": "What did we spend?"})).json
+    rated = {"conversationId": reply["conversationId"], "answerId": reply["answerId"], "feedback": {"positive": True}}
     answer = await party.send("POST", FEEDBACK, rated)
     assert (answer.status, answer.body) == (200, b"")
     assert "answerId" in await party.refused(400, "POST", FEEDBACK, {**rated, "answerId": "none"})
     assert "positive" in await party.refused(400, "POST", FEEDBACK, {**rated, "feedback": {}})
-    item = said["conversationId"]
+    item = reply["conversationId"]
     assert "conversationId" in await party.refused(400, "DELETE", DELETE, who=VIEWER, conversationId=item)
     answer = await party.send("DELETE", DELETE, conversationId=item)
     assert (answer.status, answer.body) == (200, b"")

@@ -32,17 +32,17 @@ async def test_preset_allocations_cannot_be_deleted(party: Party, tenant: Tenant
 
 
 async def test_group_is_limited_with_its_rules(party: Party, tenant: Tenant) -> None:
-    found = analytics_objects.records(tenant, "allocation")
-    whole = {
-        **found,
-        **{str(number): {**next(iter(found.values())), "id": str(number)} for number in range(MAX_RECORDS)},
+    records = analytics_objects.records(tenant, "allocation")
+    group = {
+        **records,
+        **{str(number): {**next(iter(records.values())), "id": str(number)} for number in range(MAX_RECORDS)},
     }
-    found.update(dict(list(whole.items())[: MAX_RECORDS - 1]))
+    records.update(dict(list(group.items())[: MAX_RECORDS - 1]))
     component = {"key": "region", "type": "fixed", "values": ["x"], "mode": "is"}
     rules = [{"action": "create", "name": "x", "components": [component], "formula": "A"}]
     body = {"name": "x", "description": "", "rules": rules, "unallocatedCosts": "y"}
     answer = await party.send("POST", "/analytics/v1/allocations", body, declared=False)
-    assert (answer.status, len(found)) == (409, MAX_RECORDS - 1)
+    assert (answer.status, len(records)) == (409, MAX_RECORDS - 1)
 
 
 async def test_label_assignments_are_bounded(party: Party, tenant: Tenant) -> None:
@@ -55,8 +55,8 @@ async def test_label_assignments_are_bounded(party: Party, tenant: Tenant) -> No
 
 
 async def test_contract_versions_are_bounded(party: Party, tenant: Tenant) -> None:
-    found = tenant.collection("contracts", customer_account.contracts).values()
-    contract = next(item for item in found if item["customerId"] != ACME.id)
+    contracts = tenant.collection("contracts", customer_account.contracts).values()
+    contract = next(item for item in contracts if item["customerId"] != ACME.id)
     contract["versions"] *= MAX_RECORDS
     body: dict[str, Any] = {
         "name": "x",
@@ -84,11 +84,11 @@ def test_file_rows_are_bounded() -> None:
 
 
 async def test_idempotency_keys_are_bounded(party: Party, tenant: Tenant) -> None:
-    known = tenant.collection("idempotency", lambda tenant: ())
-    known.update({str(number): {"asked": "", "answer": {}, "time": 9e9} for number in range(MAX_RECORDS)})
+    keys = tenant.collection("idempotency", lambda tenant: ())
+    keys.update({str(number): {"asked": "", "answer": {}, "time": 9e9} for number in range(MAX_RECORDS)})
     users = tenant.collection("users", customer_account.users).values()
     invited = next(item for item in users if item["status"] == "invited")
     answer = await party.send(
         "POST", f"/iam/v1/users/{invited['id']}/actions/resend", headers={"Idempotency-Key": "one"}
     )
-    assert answer.status == 200 and len(known) == MAX_RECORDS and "0" not in known
+    assert answer.status == 200 and len(keys) == MAX_RECORDS and "0" not in keys

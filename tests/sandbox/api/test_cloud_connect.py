@@ -33,25 +33,25 @@ def role(account: str = SANDBOX, **changes: object) -> dict[str, Any]:
 async def test_connected_account_lifecycle(party: Party, clock: Clock) -> None:
     item = f"{PATH}/{SANDBOX}"
     assert "not found" in await party.refused(404, "GET", item)
-    made = (await party.send("POST", PATH, role())).json
-    features = made["supportedFeatures"]
-    assert made == {**role(), "supportedFeatures": features, "timeLinked": "2026-11-24T12:00:00Z"}
-    assert made == await party.get(item)
+    account = (await party.send("POST", PATH, role())).json
+    features = account["supportedFeatures"]
+    assert account == {**role(), "supportedFeatures": features, "timeLinked": "2026-11-24T12:00:00Z"}
+    assert account == await party.get(item)
     assert await party.get(f"{FEATURES}/{SANDBOX}") == {"supportedFeatures": features}
     assert {"name": "real-time-data", "hasRequiredPermissions": False} in features
     clock.advance(60)
-    wanted = {"enabledFeatures": ["real-time-data", "core"], **BUCKET}
-    used = (await party.send("PUT", item, wanted)).json
-    assert {name: used[name] for name in wanted} == wanted and used["timeLinked"] == made["timeLinked"]
+    expected = {"enabledFeatures": ["real-time-data", "core"], **BUCKET}
+    used = (await party.send("PUT", item, expected)).json
+    assert {name: used[name] for name in expected} == expected and used["timeLinked"] == account["timeLinked"]
     assert {"name": "real-time-data", "hasRequiredPermissions": True} in used["supportedFeatures"]
     assert used == await party.get(item)
     less = (await party.send("PUT", item, {"enabledFeatures": []})).json
-    assert less == {**made, "enabledFeatures": []}, "the bucket went with the feature"
-    assert (await party.send("POST", PATH, role())).json == made, "the same role stays linked"
+    assert less == {**account, "enabledFeatures": []}, "the bucket was removed with the feature"
+    assert (await party.send("POST", PATH, role())).json == account, "the same role stays linked"
     other = (await party.send("POST", PATH, role(roleArn=f"arn:aws:iam::{SANDBOX}:role/team/Other"))).json
     assert other["timeLinked"] == "2026-11-24T12:01:00Z" and other == await party.get(item)
-    gone = await party.send("DELETE", item)
-    assert (gone.status, gone.body) == (200, b"")
+    response = await party.send("DELETE", item)
+    assert (response.status, response.body) == (200, b"")
     for method, body in (("GET", None), ("PUT", {"enabledFeatures": []}), ("DELETE", None)):
         # The document declares 404 for reads only.
         assert "not found" in await party.refused(404, method, item, body, declared=method == "GET")
@@ -61,10 +61,10 @@ async def test_connected_account_lifecycle(party: Party, clock: Clock) -> None:
 @pytest.mark.parametrize(("estate", "who"), [(ACME_ESTATE, ADMIN), (GLOBEX_ESTATE, GLOBEX)])
 async def test_billing_accounts_are_connected(party: Party, estate: Any, who: Any) -> None:
     largest = max((item for item in estate.projects if item.provider == AWS), key=lambda item: item.scale)
-    found = await party.get(f"{PATH}/{largest.id}", who)
-    assert found["roleArn"].startswith(f"arn:aws:iam::{largest.id}:role/")
-    assert found["s3BucketRegion"] == largest.region and "real-time-data" in found[LAST]
-    assert all(item["hasRequiredPermissions"] for item in found["supportedFeatures"])
+    account = await party.get(f"{PATH}/{largest.id}", who)
+    assert account["roleArn"].startswith(f"arn:aws:iam::{largest.id}:role/")
+    assert account["s3BucketRegion"] == largest.region and "real-time-data" in account[LAST]
+    assert all(item["hasRequiredPermissions"] for item in account["supportedFeatures"])
     azure = next(item for item in estate.projects if item.provider == AZURE).billing_account
     features = (await party.get(f"{FEATURES}/{azure}", who))["supportedFeatures"]
     assert [item["hasRequiredPermissions"] for item in features] == [True, False]
@@ -110,12 +110,12 @@ async def test_validation_errors_name_the_field(party: Party, changes: dict[str,
 
 
 async def test_connected_accounts_are_bounded(party: Party) -> None:
-    found = party.api.tenant(ACME).collection("connected accounts", cloud_accounts.connected_accounts)
-    item = found[PRODUCTION]
-    found.update({str(number): item for number in range(MAX_RECORDS - len(found))})
+    accounts = party.api.tenant(ACME).collection("connected accounts", cloud_accounts.connected_accounts)
+    item = accounts[PRODUCTION]
+    accounts.update({str(number): item for number in range(MAX_RECORDS - len(accounts))})
     assert str(MAX_RECORDS) in await party.refused(409, "POST", PATH, role())
-    assert (await party.send("POST", PATH, role(PRODUCTION))).status == 200, "it is there already"
-    assert len(found) == MAX_RECORDS
+    assert (await party.send("POST", PATH, role(PRODUCTION))).status == 200, "it already exists"
+    assert len(accounts) == MAX_RECORDS
 
 
 async def test_tools_reach_the_endpoints(clock: Clock) -> None:
@@ -126,8 +126,8 @@ async def test_tools_reach_the_endpoints(clock: Clock) -> None:
             assert not result.get("isError"), (name, result)
             return result.get("structuredContent")
 
-        made = await call("create_account_role", **role())
-        assert made["roleArn"] == role()["roleArn"] and await call("get_aws_account", accountID=SANDBOX) == made
+        account = await call("create_account_role", **role())
+        assert account["roleArn"] == role()["roleArn"] and await call("get_aws_account", accountID=SANDBOX) == account
         changed = await call("update_aws_feature", accountID=SANDBOX, enabledFeatures=["real-time-data"], **BUCKET)
         assert changed["s3Bucket"] == BUCKET["s3Bucket"]
         features = await call("get_cloud_connect_supported_features", accountID=SANDBOX)

@@ -35,9 +35,9 @@ def split(events: list[Any]) -> tuple[str, list[Any], str]:
 
 
 async def test_flows_are_listed(party: Party) -> None:
-    whole = await party.get(PATH)
-    assert (whole["pageToken"], whole["rowCount"], len(whole["items"])) == (None, None, 2)
-    assert await party.walk(PATH, "items", 1) == whole["items"]
+    body = await party.get(PATH)
+    assert (body["pageToken"], body["rowCount"], len(body["items"])) == (None, None, 2)
+    assert await party.walk(PATH, "items", 1) == body["items"]
     for size in (0, 501):
         assert "maxResults" in await party.refused(400, "GET", PATH, maxResults=size)
 
@@ -68,8 +68,8 @@ async def test_stream_must_be_requested(party: Party) -> None:
     path = f"{PATH}/{flow}/actions/refine"
     for headers in ({"Accept": "application/json"}, {"Accept": "*/*"}):
         assert "text/event-stream" in await party.refused(406, "POST", path, {"question": "x"}, headers=headers)
-    both = {"Accept": "application/json, text/event-stream;q=0.9"}
-    assert (await party.send("POST", path, {"question": "x"}, headers=both)).status == 200
+    accept_both = {"Accept": "application/json, text/event-stream;q=0.9"}
+    assert (await party.send("POST", path, {"question": "x"}, headers=accept_both)).status == 200
 
 
 @pytest.mark.parametrize("body", [{}, {"question": ""}, {"question": " "}, {"question": 1}, {"question": "x" * 30_000}])
@@ -81,10 +81,10 @@ async def test_validation_errors_name_the_field(party: Party, body: Any) -> None
 async def test_conversations_expire(party: Party) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
     first, _, _ = split(await refine(party, flow, question="x"))
-    known = party.api.tenant(ACME).collection("conversations", lambda tenant: ())
-    known.update({str(number): {"id": str(number)} for number in range(MAX_CONVERSATIONS)})
+    conversations = party.api.tenant(ACME).collection("conversations", lambda tenant: ())
+    conversations.update({str(number): {"id": str(number)} for number in range(MAX_CONVERSATIONS)})
     await refine(party, flow, question="y")
-    assert len(known) == MAX_CONVERSATIONS and first not in known
+    assert len(conversations) == MAX_CONVERSATIONS and first not in conversations
 
 
 async def test_unknown_flows_and_conversations(party: Party) -> None:

@@ -11,14 +11,14 @@ PATH = "/cloudflow/v1/connections"
 async def test_connection_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(PATH)
     answer = await party.send("POST", PATH, {"name": "Mine", "gcpConfig": {"projectId": "p", "level": "project"}})
-    made = answer.json
-    assert answer.status == 201 and made["collaborators"] == [{"email": ADMIN.email, "role": "owner"}]
-    item = f"{PATH}/{made['connectionId']}"
-    assert (await party.get(PATH))["items"] == [made, *before["items"]] == await party.walk(PATH, "items", 1)
+    connection = answer.json
+    assert answer.status == 201 and connection["collaborators"] == [{"email": ADMIN.email, "role": "owner"}]
+    item = f"{PATH}/{connection['connectionId']}"
+    assert (await party.get(PATH))["items"] == [connection, *before["items"]] == await party.walk(PATH, "items", 1)
     clock.advance(1)
     changed = (await party.send("PATCH", item, {"enabled": False})).json
     later = {"enabled": False, "status": "disabled", "updatedAt": "2026-11-24T12:00:01Z"}
-    assert changed == {**made, **later} == await party.get(item)
+    assert changed == {**connection, **later} == await party.get(item)
     assert "not found" in await party.refused(404, "GET", item, who=GLOBEX)
     assert (await party.send("DELETE", item)).status == 204
     assert await party.get(PATH) == before

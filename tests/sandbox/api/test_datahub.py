@@ -56,12 +56,12 @@ def zipped(*names: str) -> bytes:
 
 async def test_dataset_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(DATASETS)
-    made = await party.send("POST", DATASETS, {"name": "My data", "description": "x"})
-    assert (made.status, made.json["records"], made.json["updatedBy"]) == (201, 0, ADMIN.email)
-    assert await party.get(f"{DATASETS}/My data") == made.json
+    dataset = await party.send("POST", DATASETS, {"name": "My data", "description": "x"})
+    assert (dataset.status, dataset.json["records"], dataset.json["updatedBy"]) == (201, 0, ADMIN.email)
+    assert await party.get(f"{DATASETS}/My data") == dataset.json
     clock.advance(1)
     changed = (await party.send("PATCH", f"{DATASETS}/My data", {"name": "My data", "description": "y"})).json
-    assert changed == {**made.json, "description": "y", "lastUpdated": "2026-11-24T12:00:01Z"}
+    assert changed == {**dataset.json, "description": "y", "lastUpdated": "2026-11-24T12:00:01Z"}
     assert "name" in await party.refused(400, "PATCH", f"{DATASETS}/My data", {"name": "Else"})
     assert "already" in await party.refused(400, "POST", DATASETS, {"name": "My data"})
     for name in ("", " x", "a  b", "a/b"):
@@ -73,8 +73,8 @@ async def test_dataset_lifecycle(party: Party, clock: Clock) -> None:
 
 
 async def test_events_create_datasets_and_are_deleted(party: Party) -> None:
-    sent = [event(id=name, time=f"2026-11-0{day}T00:00:00Z") for day, name in enumerate("abcd", start=1)]
-    answer = await party.send("POST", EVENTS, {"events": [*sent, event(provider="Other"), event(id="a")]})
+    events = [event(id=name, time=f"2026-11-0{day}T00:00:00Z") for day, name in enumerate("abcd", start=1)]
+    answer = await party.send("POST", EVENTS, {"events": [*events, event(provider="Other"), event(id="a")]})
     assert answer.status == 201
     assert (await party.get(f"{DATASETS}/Mine"))["records"] == 4
     assert (await party.get(f"{DATASETS}/Other"))["records"] == 1
@@ -120,7 +120,7 @@ async def test_files_are_parsed(party: Party, data: bytes) -> None:
     status, answer = await upload(party, data)
     assert (status, answer["ingestedRows"], bool(answer["batch"])) == (201, 2, True)
     await upload(party, data)
-    assert (await party.get(f"{DATASETS}/Mine"))["records"] == 2, "an event that is sent again is no other one"
+    assert (await party.get(f"{DATASETS}/Mine"))["records"] == 2, "a repeated event is not a new one"
 
 
 @pytest.mark.parametrize(
@@ -154,13 +154,13 @@ async def test_upload_is_a_form_with_provider_and_file(party: Party) -> None:
     assert "Content-Type" in await party.refused(400, "POST", UPLOAD, {})
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     headers = {"Authorization": f"Bearer {ADMIN.api_token}", **kind}
-    for data, said in (
+    for data, message in (
         (b"nonsense", "boundary"),
         (b"--x\r\n\r\n\r\n--x--", "name"),
         (b'--x\r\nContent-Disposition: form-data; name="provider"\r\n\r\nMine\r\n--x--\r\n', "file"),
     ):
         async with party.http.post(party.url + UPLOAD, data=data, headers=headers) as response:
-            assert response.status == 400 and said in (await response.json())["error"]
+            assert response.status == 400 and message in (await response.json())["error"]
 
 
 def test_archive_expansion_is_bounded() -> None:
@@ -179,8 +179,8 @@ def test_form_parts_round_trip(parts: dict[str, bytes]) -> None:
         b'--b0undary\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n' % (name.encode(), data)
         for name, data in parts.items()
     )
-    found = multipart.parse_form('multipart/form-data; boundary="b0undary"', body + b"--b0undary--\r\n")
-    assert found == {name: multipart.FormField("f", data) for name, data in parts.items()}
+    parsed = multipart.parse_form('multipart/form-data; boundary="b0undary"', body + b"--b0undary--\r\n")
+    assert parsed == {name: multipart.FormField("f", data) for name, data in parts.items()}
 
 
 @given(st.binary(max_size=80), st.text(max_size=40))

@@ -60,10 +60,10 @@ class Step:
 def life(path: str, name: str, body: Words, changes: Words, at: str = "id", verb: str = "PATCH") -> list[Step]:
     """Steps that list, create, read and update; a delete follows later."""
     item = {re.findall(r"\{(\w+)\}$", path)[0]: f"${name}"}
-    whole = path.rpartition("/")[0]
+    parent = path.rpartition("/")[0]
     return [
-        Step(f"POST {whole}", body=body, keep={name: at}),
-        Step(f"GET {whole}"),
+        Step(f"POST {parent}", body=body, keep={name: at}),
+        Step(f"GET {parent}"),
         Step(f"GET {path}", item),
         Step(f"{verb} {path}", item, body=changes),
     ]
@@ -327,18 +327,20 @@ STEPS = [
 
 
 def test_every_operation_is_requested() -> None:
-    asked = {step.operation for step in STEPS}
-    assert asked == {f"{method} {path}" for method, path in api_document.operations()} and len(asked) == len(STEPS)
+    operations = {step.operation for step in STEPS}
+    assert operations == {f"{method} {path}" for method, path in api_document.operations()} and len(operations) == len(
+        STEPS
+    )
 
 
 async def test_every_response_matches_the_document(party: Party) -> None:
-    kept: Words = {}
+    values: Words = {}
     for step in STEPS:
         method, _, path = step.operation.partition(" ")
-        for name, value in filled(step.parts, kept).items():
+        for name, value in filled(step.parts, values).items():
             path = path.replace(f"{{{name}}}", str(value))
         answer = await party.send(
-            method, path, filled(step.body, kept), who=step.who, headers=step.headers, **filled(step.query, kept)
+            method, path, filled(step.body, values), who=step.who, headers=step.headers, **filled(step.query, values)
         )
         assert 200 <= answer.status < 300, (step.operation, answer)
-        kept |= {name: picked(answer.json, place) for name, place in step.keep.items()}
+        values |= {name: picked(answer.json, place) for name, place in step.keep.items()}

@@ -34,8 +34,8 @@ async def test_fault_occurs_as_often_as_configured(party: Party) -> None:
 
 async def test_fault_can_be_permanent_or_probabilistic(party: Party) -> None:
     party.api.faults.append(Fault("/", 500, times=None, rate=0.5))
-    seen = await statuses(party, "/auth/v1/validate", 60)
-    assert {200, 500} == set(seen) and 10 < seen.count(500) < 50
+    counts = await statuses(party, "/auth/v1/validate", 60)
+    assert {200, 500} == set(counts) and 10 < counts.count(500) < 50
     party.api.faults.clear()
     assert set(await statuses(party, "/auth/v1/validate", 10)) == {200}
 
@@ -88,7 +88,7 @@ async def test_requests_are_recorded_as_received(party: Party) -> None:
     await party.send("POST", BUDGETS, {"name": "x" * 200_000, "amount": 1})
     assert len(party.api.calls[-1].body) == 65_536
     assert (await party.http.get(party.url + "/.well-known/jwks.json")).status == 200
-    assert len(party.api.calls) == 3, "what is not of the API is not recorded"
+    assert len(party.api.calls) == 3, "only API requests are recorded"
 
 
 async def test_record_is_bounded(party: Party) -> None:
@@ -103,13 +103,13 @@ async def put(party: Party, body: Any) -> Any:
 
 async def test_faults_can_be_set_over_http(party: Party) -> None:
     fault = {"kind": 429, "path_prefix": BUDGETS, "times": None, "retry_after": 3}
-    status, said = await put(party, {"latency": 0.001, "faults": [fault]})
+    status, body = await put(party, {"latency": 0.001, "faults": [fault]})
     usual = {"path_prefix": "/", "times": 1, "retry_after": None, "rate": 1.0, "delay": 0.0, "operation": ""}
-    assert (status, said) == (200, {"latency": 0.001, "faults": [{**usual, **fault}]})
+    assert (status, body) == (200, {"latency": 0.001, "faults": [{**usual, **fault}]})
     assert await statuses(party, BUDGETS, 3) == [429] * 3
     assert party.api.latency == 0.001
     async with party.http.get(party.url + FAULTS) as answer:
-        assert await answer.json() == said
+        assert await answer.json() == body
     async with party.http.delete(party.url + FAULTS) as answer:
         assert await answer.json() == {"latency": 0.0, "faults": []}
     assert await statuses(party, BUDGETS, 1) == [200]
@@ -138,8 +138,8 @@ async def test_faults_can_be_set_over_http(party: Party) -> None:
     ],
 )
 async def test_invalid_faults_are_rejected(party: Party, body: Any) -> None:
-    status, said = await put(party, body)
-    assert status == 400 and said["error"]
+    status, answer_body = await put(party, body)
+    assert status == 400 and answer_body["error"]
     assert party.api.faults == []
 
 

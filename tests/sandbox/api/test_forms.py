@@ -50,8 +50,8 @@ TEXTS = (
 
 async def rows(party: Party, path: str) -> list[Any]:
     """The rows of the list at this path."""
-    found = await party.get(path)
-    listed = found if isinstance(found, list) else next(item for item in found.values() if isinstance(item, list))
+    body = await party.get(path)
+    listed = body if isinstance(body, list) else next(item for item in body.values() if isinstance(item, list))
     assert listed, path
     return listed
 

@@ -30,11 +30,11 @@ async def titles(party: Party, **query: object) -> list[str]:
 
 
 async def test_seeded_insights_match_the_tenants_billing_data(party: Party) -> None:
-    found = (await party.get(RESULTS))["results"]
-    assert {item["source"] for item in found} == {"doit"}
-    assert all(item["summary"]["potentialDailySavings"] > 0 for item in found if "FinOps" in item["categories"])
-    assert found != (await party.get(RESULTS, GLOBEX))["results"]
-    for item in found:
+    results = (await party.get(RESULTS))["results"]
+    assert {item["source"] for item in results} == {"doit"}
+    assert all(item["summary"]["potentialDailySavings"] > 0 for item in results if "FinOps" in item["categories"])
+    assert results != (await party.get(RESULTS, GLOBEX))["results"]
+    for item in results:
         path = f"{RESULTS}/source/doit/insight/{item['key']}"
         assert await party.get(path) == item
         resources = await party.get(path + "/resource-results", maxResults=1)
@@ -61,8 +61,8 @@ async def test_filters_and_pagination(party: Party) -> None:
 
 async def test_insight_lifecycle(party: Party) -> None:
     before = await party.get(RESULTS)
-    made = await party.send("POST", RESULTS, {"results": [{**INSIGHT, "resourceResults": [RESOURCE]}]})
-    assert (made.status, made.json) == (200, [])
+    answer = await party.send("POST", RESULTS, {"results": [{**INSIGHT, "resourceResults": [RESOURCE]}]})
+    assert (answer.status, answer.json) == (200, [])
     item = await party.get(MINE)
     assert (item["source"], item["summary"]["potentialDailySavings"]) == ("public-api", 2.5)
     changed = await party.send("POST", MINE, {**INSIGHT, "title": "Renamed"})

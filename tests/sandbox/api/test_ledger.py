@@ -19,8 +19,8 @@ days = st.dates(date(2020, 1, 1), date(2035, 12, 31)).map(date.toordinal)
 @pytest.fixture(scope="module", params=ESTATES.values(), ids=ESTATES)
 def estate(request: pytest.FixtureRequest) -> Estate:
     """Each customer's estate."""
-    found: Estate = request.param
-    return found
+    estate: Estate = request.param
+    return estate
 
 
 def test_covers_thirteen_months_and_the_current_one(estate: Estate) -> None:
@@ -69,9 +69,9 @@ def daily_start(year: int, month: int) -> int:
 
 def test_daily_cost_cache_is_bounded() -> None:
     ledger = Ledger(ACME_ESTATE, seed=7, today=TODAY)
-    whole = ledger.daily()
-    parts = [ledger.daily(Selection(days=frozenset({day}))) for day in sorted(whole)[: MAX_CACHED_SELECTIONS + 2]]
-    assert parts == [{day: whole[day]} for day in sorted(whole)[: MAX_CACHED_SELECTIONS + 2]]
+    costs = ledger.daily()
+    parts = [ledger.daily(Selection(days=frozenset({day}))) for day in sorted(costs)[: MAX_CACHED_SELECTIONS + 2]]
+    assert parts == [{day: costs[day]} for day in sorted(costs)[: MAX_CACHED_SELECTIONS + 2]]
     assert len(ledger._daily) <= MAX_CACHED_SELECTIONS
 
 
@@ -98,9 +98,9 @@ def test_monthly_days_are_clamped_to_the_month(day: int, months: int) -> None:
 @given(days)
 def test_calendar_columns_of_a_day(day: int) -> None:
     row = dict(zip(DAY_COLUMNS, day_row(day), strict=True))
-    found = date.fromordinal(day)
-    assert (row["year"], row["month"], row["day_of_month"]) == tuple(found.strftime("%Y-%m-%d").split("-"))
-    assert (row["iso_year"], row["isoweek"]) == tuple(found.strftime("%G-%V").split("-"))
+    day_date = date.fromordinal(day)
+    assert (row["year"], row["month"], row["day_of_month"]) == tuple(day_date.strftime("%Y-%m-%d").split("-"))
+    assert (row["iso_year"], row["isoweek"]) == tuple(day_date.strftime("%G-%V").split("-"))
     week = date.fromordinal(int(row["week_start"]))
     assert week.strftime("%A") == "Sunday" and (row["week_year"], row["week"]) == (
         f"{week.year:04}",

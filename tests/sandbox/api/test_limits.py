@@ -42,7 +42,7 @@ def test_sums_with_remainder_equal_unlimited_sums(group: Any, metric_filter: Any
     filtered = {"metricFilter": metric_filter} if metric_filter else {}
     config = {**MONTHS, **COMPARED, "group": group, "metrics": METRICS, **filtered}
     limited = result_of(**config, limitAggregation=rest)
-    whole = result_of(
+    unlimited = result_of(
         **{name: value for name, value in config.items() if name != "metricFilter"}
         | {
             "group": [{"type": item["type"], "id": item["id"]} for item in group],
@@ -50,24 +50,24 @@ def test_sums_with_remainder_equal_unlimited_sums(group: Any, metric_filter: Any
     )
     for rows in ("rows", "secondaryRows"):
         for metric in ("cost", "usage", "savings"):
-            assert micro(records(limited, rows), metric) == micro(records(whole, rows), metric)
+            assert micro(records(limited, rows), metric) == micro(records(unlimited, rows), metric)
     keys = [tuple(row[: len(group)] + row[-1:]) for row in limited["rows"]]
-    assert len(set(keys)) == len(keys), "a series has one row a period"
+    assert len(set(keys)) == len(keys), "a series has one row per period"
 
 
 def test_top_has_one_remainder_and_all_has_one_per_value() -> None:
     group = [BY_CLOUD | limit(2), BY_SERVICE | limit(1)]
-    shown = {
+    limited = {
         rest: [tuple(row[:2]) for row in result_of(group=group, limitAggregation=rest, timeInterval="year")["rows"]]
         for rest in ("none", "top", "all")
     }
-    first, second = [cloud for cloud, _ in shown["none"]]
-    assert len(shown["none"]) == 2
-    assert shown["top"] == [*shown["none"], (OTHER, OTHER)]
-    assert shown["all"] == [
-        shown["none"][0],
+    first, second = [cloud for cloud, _ in limited["none"]]
+    assert len(limited["none"]) == 2
+    assert limited["top"] == [*limited["none"], (OTHER, OTHER)]
+    assert limited["all"] == [
+        limited["none"][0],
         (first, OTHER),
-        shown["none"][1],
+        limited["none"][1],
         (second, OTHER),
         (OTHER, OTHER),
     ]
@@ -86,11 +86,11 @@ def test_percentages_include_the_remainder() -> None:
 def test_remainder_has_a_forecast() -> None:
     config = {**MONTHS, "forecastSettings": {"mode": "grouping", "futureTimeIntervals": 2}}
     limited = result_of(group=[BY_CLOUD | limit(1)], limitAggregation="all", **config)
-    whole = result_of(group=[BY_CLOUD], **config)
+    unlimited = result_of(group=[BY_CLOUD], **config)
     clouds = [row["cloud_provider"] for row in records(limited, "forecastRows")]
     assert clouds[2:] == [OTHER, OTHER] and clouds[0] == clouds[1] == records(limited)[0]["cloud_provider"]
     # Future months are predicted from the aggregated rest, so they are only close to the sum of the predictions.
-    near = pytest.approx(micro(records(whole, "forecastRows")), rel=0.02)
+    near = pytest.approx(micro(records(unlimited, "forecastRows")), rel=0.02)
     assert micro(records(limited, "forecastRows")) == near
 
 

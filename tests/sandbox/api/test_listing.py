@@ -22,14 +22,14 @@ def rows(found: list[int]) -> list[dict[str, object]]:
 
 @given(keys, st.integers(1, 10))
 def test_pagination_returns_everything_exactly_once(found: list[int], size: int) -> None:
-    seen: list[object] = []
+    seen_rows: list[object] = []
     token: str | None = ""
     while token is not None:
         page = listing.paginate(rows(found), token, size, scope="a list")
         assert len(page.rows) <= size and (page.token is None or len(page.rows) == size)
-        seen += [row["id"] for row in page.rows]
+        seen_rows += [row["id"] for row in page.rows]
         token = page.token
-    assert seen == found
+    assert seen_rows == found
 
 
 @given(keys.filter(len), st.data())
@@ -38,10 +38,10 @@ def test_added_or_removed_rows_do_not_shift_the_next_page(found: list[int], data
     first = listing.paginate(rows(found), "", size, scope="a list")
     if first.token is None:
         return
-    gone = data.draw(st.sampled_from(found))
-    changed = [1000, *(item for item in found if item != gone), 2000]
+    removed = data.draw(st.sampled_from(found))
+    changed = [1000, *(item for item in found if item != removed), 2000]
     second = listing.paginate(rows(changed), first.token, None, scope="a list")
-    assert [row["id"] for row in second.rows] == [item for item in found[size:] if item != gone] + [2000]
+    assert [row["id"] for row in second.rows] == [item for item in found[size:] if item != removed] + [2000]
 
 
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
@@ -88,11 +88,11 @@ def test_filter_expressions() -> None:
 @given(st.text(max_size=30))
 def test_numeric_query_parameters(text: str) -> None:
     try:
-        found = listing.query_integer({"n": text}, "n", 1, 100)
+        number = listing.query_integer({"n": text}, "n", 1, 100)
     except ApiError as refusal:
         assert refusal.status == 400 and refusal.field == "n"
     else:
-        assert found is None and not text or found is not None and 1 <= found <= 100
+        assert number is None and not text or number is not None and 1 <= number <= 100
 
 
 def test_number_with_too_many_digits_is_rejected() -> None:

@@ -48,8 +48,8 @@ class Nowhere:
 
 async def test_organizations_and_accounts_match_billing_data(party: Party) -> None:
     (listed,) = (await party.get(ROOT))["items"]
-    whole = await party.get(ONE, VIEWER)
-    assert listed["managementAccountId"] == MINE and listed.items() <= whole.items()
+    body = await party.get(ONE, VIEWER)
+    assert listed["managementAccountId"] == MINE and listed.items() <= body.items()
     members = await party.walk(f"{ONE}/member-accounts", "items", 3)
     assert [item["displayName"] for item in members] == [
         "acme-production",
@@ -85,14 +85,14 @@ async def test_savings_and_costs_match_reports(party: Party) -> None:
 
 
 async def test_daily_coverage_adds_up_and_follows_the_clock(party: Party, clock: Clock) -> None:
-    found = await party.get(f"{ONE}/member-accounts/111122223333")
-    days = found["dailyCoverage"]["compute"]
+    account = await party.get(f"{ONE}/member-accounts/111122223333")
+    days = account["dailyCoverage"]["compute"]
     assert len(days) == 30 and (days[0]["date"], days[-1]["date"]) == ("2026-10-25", "2026-11-23")
     kinds = ("onDemandCost", "savingsPlanCost", "reservedInstCost")
     assert all(amount(day[kind]) > 0 for day in days for kind in kinds)
     # Databases have no reserved instances.
-    assert "reservedInstCost" not in found["dailyCoverage"]["database"][0]
-    totals = found["savingsTotals"]["compute"]
+    assert "reservedInstCost" not in account["dailyCoverage"]["database"][0]
+    totals = account["savingsTotals"]["compute"]
     assert amount(totals["lifetime"]) >= amount(totals["ytd"]) > 0
     clock.advance(DAY)
     later = await party.get(f"{ONE}/member-accounts/111122223333")
@@ -102,13 +102,13 @@ async def test_daily_coverage_adds_up_and_follows_the_clock(party: Party, clock:
 
 async def test_savings_plans_by_type_and_state_follow_the_clock(party: Party, clock: Clock) -> None:
     path = f"{ONE}/savings-plans"
-    found = await party.walk(path, "items", 2)
-    assert [item["state"] for item in found] == ["queued", "active", "active", "active", "expired"]
+    rows = await party.walk(path, "items", 2)
+    assert [item["state"] for item in rows] == ["queued", "active", "active", "active", "expired"]
     assert await party.walk(path, "items", 1, type="compute", status="active") == [
-        item for item in found if (item["savingsPlanType"], item["state"]) == ("compute", "active")
+        item for item in rows if (item["savingsPlanType"], item["state"]) == ("compute", "active")
     ]
     assert (await party.get(path, type="sagemaker"))["items"] == []
-    for item in found:
+    for item in rows:
         assert ("upfrontPaymentAmount" in item) == (item["paymentOption"] != "no_upfront")
         assert (item["lastMonthUtilization"] is not None) == ("lastMonthSavings" in item) == (item["state"] == "active")
     clock.advance(11 * DAY)
@@ -120,8 +120,8 @@ async def test_savings_plans_by_type_and_state_follow_the_clock(party: Party, cl
 
 async def test_reserved_instances_are_filtered(party: Party) -> None:
     path = f"{ONE}/reserved-instances"
-    found = await party.walk(path, "items", 1)
-    assert {item["accountId"] for item in found} == {"111122223333", "333344445555"}
+    rows = await party.walk(path, "items", 1)
+    assert {item["accountId"] for item in rows} == {"111122223333", "333344445555"}
     filters: list[tuple[dict[str, Any], tuple[str, str]]] = [
         ({"status": "retired"}, ("state", "retired")),
         ({"region": "eu-west-1"}, ("region", "eu-west-1")),
@@ -130,10 +130,10 @@ async def test_reserved_instances_are_filtered(party: Party) -> None:
         ({"offeringClass": "convertible"}, ("offeringClass", "convertible")),
     ]
     for query, member in filters:
-        fitting = [item for item in found if item[member[0]] == member[1]]
+        fitting = [item for item in rows if item[member[0]] == member[1]]
         assert fitting and (await party.get(path, **query))["items"] == fitting
     assert (await party.get(path, instanceFamily="m"))["items"] == []
-    for item in (item for item in found if item["state"] == "active"):
+    for item in (item for item in rows if item["state"] == "active"):
         assert item["totalActualHours"] + item["unusedHours"] == item["purchasedHours"]
         assert item["utilizationPercentage"] > 0.5
         used = amount(item["realizedSavings"]) - amount(item["riCostForUnusedHours"])
@@ -147,9 +147,9 @@ async def test_recommendations_are_based_on_eligible_usage(party: Party) -> None
     for service, advice in listed.items():
         assert advice["recommendedCommitment"] >= advice["currentCommitment"] > 0
         for granularity, size in sizes.items():
-            found = await party.get(f"{ONE}/recommendations/{service}", granularity=granularity)
-            points = found["eligibleUsage"]
-            assert found["recommendation"] == advice and len(points) == size
+            body = await party.get(f"{ONE}/recommendations/{service}", granularity=granularity)
+            points = body["eligibleUsage"]
+            assert body["recommendation"] == advice and len(points) == size
             assert [item["usageTime"] for item in points] == sorted(item["usageTime"] for item in points)
             assert ("totalUsage" in points[0]) == (granularity == "hour")
         assert await party.get(f"{ONE}/recommendations/{service}") == await party.get(
@@ -163,9 +163,9 @@ async def test_recommendations_are_based_on_eligible_usage(party: Party) -> None
 async def test_planned_purchases_match_recommendations(party: Party, clock: Clock) -> None:
     path = f"{ONE}/planned-purchases"
     advice = await party.get(f"{ONE}/recommendations")
-    found = await party.walk(path, "items", 1)
-    assert [item["service"] for item in found] == ["compute", "database"]
-    for item in found:
+    rows = await party.walk(path, "items", 1)
+    assert [item["service"] for item in rows] == ["compute", "database"]
+    for item in rows:
         assert (await party.get(path, service=item["service"]))["items"] == [item]
         steps, target = item["steps"], advice[item["service"]]["recommendedCommitment"]
         assert amount(item["finalCommitment"]) == amount(steps[-1]["cumulativeCommitment"]) == target
@@ -177,7 +177,7 @@ async def test_planned_purchases_match_recommendations(party: Party, clock: Cloc
         assert all(step["requiresApproval"] == item["requiresApproval"] for step in steps)
         assert (item["purchaseApprovalStatus"] == "approved") != item["requiresApproval"]
     clock.advance(30 * DAY)
-    assert (await party.get(path))["items"][0]["weeksToTarget"] < found[0]["weeksToTarget"]
+    assert (await party.get(path))["items"][0]["weeksToTarget"] < rows[0]["weeksToTarget"]
 
 
 async def test_nothing_is_planned_when_commitments_suffice(party: Party) -> None:
@@ -190,9 +190,9 @@ async def test_nothing_is_planned_when_commitments_suffice(party: Party) -> None
 
 async def test_account_that_is_not_onboarded_has_no_data(party: Party) -> None:
     item = f"{ROOT}/{THEIRS}"
-    whole = await party.get(item, GLOBEX)
-    assert whole["onboardingStatus"]["database"]["status"] == "onboarding"
-    assert set(whole["stats30d"]) == set(whole["dailyCoverage"]) == {"compute"}
+    body = await party.get(item, GLOBEX)
+    assert body["onboardingStatus"]["database"]["status"] == "onboarding"
+    assert set(body["stats30d"]) == set(body["dailyCoverage"]) == {"compute"}
     assert set(await party.get(f"{item}/recommendations", GLOBEX)) == {"compute"}
     assert "onboarded" in await refused(party, 404, f"{item}/recommendations/database", who=GLOBEX)
     assert (await party.get(f"{item}/planned-purchases", GLOBEX, service="database"))["items"] == []
@@ -200,10 +200,10 @@ async def test_account_that_is_not_onboarded_has_no_data(party: Party) -> None:
 
 async def test_settings_require_permission(party: Party) -> None:
     (item,) = (await party.get(f"{AWS}/settings"))["items"]
-    assert [one["service"] for one in item["services"]] == ["compute", "database"]
+    assert [service_row["service"] for service_row in item["services"]] == ["compute", "database"]
     assert "settings.read" in await refused(party, 403, f"{AWS}/settings", who=VIEWER)
     (item,) = (await party.get(f"{AWS}/settings", GLOBEX))["items"]
-    assert [one["service"] for one in item["services"]] == ["compute"]
+    assert [service_row["service"] for service_row in item["services"]] == ["compute"]
 
 
 async def test_other_customers_are_not_found(party: Party) -> None:
@@ -264,8 +264,8 @@ async def test_every_tool_works(party: Party) -> None:
     }.items():
         result = await called(party, name, arguments)
         assert not result.get("isError"), (name, result)
-        found = result["structuredContent"]
-        assert found.get("items", found), name
+        content = result["structuredContent"]
+        assert content.get("items", content), name
     result = await called(party, "get_aws_organization", {"managementAccountId": THEIRS})
     assert result["isError"] and "not found" in result["content"][0]["text"]
 
@@ -293,8 +293,8 @@ async def refused(party: Party, expected: int, path: str, **options: Any) -> str
     """The detail of a problem with the *expected* status."""
     answer: Answer = await party.send("GET", path, **options)
     assert answer.status == expected == answer.json["status"], answer
-    said: str = answer.json["detail"]
-    return said
+    detail: str = answer.json["detail"]
+    return detail
 
 
 def amount(money: Any) -> float:

@@ -77,17 +77,17 @@ intervals = st.sampled_from([name for name in INTERVALS if name != "dayCumSum"])
 @st.composite
 def filters(draw: st.DrawFn) -> dict[str, Any]:
     """A filter on any dimension, of any mode."""
-    found = draw(st.sampled_from(DIMENSIONS))
-    known = sorted({value for _, value in ledger().members(found.table, found.column) if value is not None})
+    dimension = draw(st.sampled_from(DIMENSIONS))
+    members = sorted({value for _, value in ledger().members(dimension.table, dimension.column) if value is not None})
     mode = draw(st.sampled_from(["is", "starts_with", "ends_with", "contains", "regexp"]))
-    values = draw(st.lists(st.sampled_from(known), min_size=1, max_size=1 if mode == "regexp" else 4))
+    values = draw(st.lists(st.sampled_from(members), min_size=1, max_size=1 if mode == "regexp" else 4))
     if mode == "regexp":
         values = ["^[" + "".join(sorted(set(values[0][0] + "aZ5"))).replace("$", r"\$") + "]"]
     elif mode != "is":
         size = draw(st.integers(1, 6))
         values = [value[-size:] if mode == "ends_with" else value[:size] for value in values]
     flags = {name: draw(st.booleans()) for name in ("inverse", "includeNull", "caseInsensitive")}
-    return {**named(found)[0], "mode": mode, "values": values, **flags}
+    return {**named(dimension)[0], "mode": mode, "values": values, **flags}
 
 
 @given(groupings, groupings, intervals, ranges)
@@ -103,11 +103,11 @@ def test_any_grouping_sums_to_the_ungrouped_total(
 
 @given(groupings, st.lists(filters(), max_size=2), filters(), ranges)
 def test_filter_and_its_inverse_sum_to_the_total(groups: list[Dimension], others: Any, one: Any, range_: Any) -> None:
-    whole, kept, left = (
+    total, matching, remaining = (
         micro(records(result_of(group=named(*groups), filters=chosen, **range_)))
         for chosen in (others, [*others, one], [*others, {**one, "inverse": not one["inverse"]}])
     )
-    assert kept + left == whole
+    assert matching + remaining == total
 
 
 @given(filters(), st.sampled_from(FIXED))
@@ -124,13 +124,13 @@ def _fits(one: Any, value: str | None) -> bool:
     if value is None:
         return bool(one["includeNull"])
     fold = one["caseInsensitive"] and one["mode"] in ("starts_with", "ends_with", "contains")
-    seen, wanted = (value.lower(), [part.lower() for part in one["values"]]) if fold else (value, one["values"])
+    actual, expected = (value.lower(), [part.lower() for part in one["values"]]) if fold else (value, one["values"])
     tests = {
-        "is": lambda: seen in wanted,
-        "starts_with": lambda: any(seen.startswith(part) for part in wanted),
-        "ends_with": lambda: any(seen.endswith(part) for part in wanted),
-        "contains": lambda: any(part in seen for part in wanted),
-        "regexp": lambda: seen[0] in wanted[0],
+        "is": lambda: actual in expected,
+        "starts_with": lambda: any(actual.startswith(part) for part in expected),
+        "ends_with": lambda: any(actual.endswith(part) for part in expected),
+        "contains": lambda: any(part in actual for part in expected),
+        "regexp": lambda: actual[0] in expected[0],
     }
     return tests[one["mode"]]()
 
@@ -151,12 +151,12 @@ def test_periods_follow_the_calendar(interval: str, start: Any) -> None:
     for ordinal, cost in ledger().daily().items():
         midnight = (start(date.fromordinal(ordinal)) - date(1970, 1, 1)).days * 86_400
         expected[midnight] += cost
-    whole = days(date(2025, 10, 1), date(2026, 11, 24))
-    found = records(result_of(timeInterval=interval, **whole))
-    assert {row["timestamp"]: round(row["cost"] * 1e6) for row in found} == expected
-    names = [name for name in found[0] if name not in ("cost", "timestamp")]
+    date_range = days(date(2025, 10, 1), date(2026, 11, 24))
+    rows = records(result_of(timeInterval=interval, **date_range))
+    assert {row["timestamp"]: round(row["cost"] * 1e6) for row in rows} == expected
+    names = [name for name in rows[0] if name not in ("cost", "timestamp")]
     # The columns identify the periods.
-    assert len({tuple(row[name] for name in names) for row in found}) == len(expected)
+    assert len({tuple(row[name] for name in names) for row in rows}) == len(expected)
 
 
 @given(fixed_groupings, st.sampled_from(METRICS), st.sampled_from(["desc", "asc", "a_to_z"]), st.integers(1, 4))
@@ -166,7 +166,7 @@ def test_limits_keep_the_first_groups_of_each_parent(
     group = named(*groups)
     plain = records(result_of(group=group, metrics=METRICS, timeInterval="month"))
     limited = [*group[:-1], {**group[-1], "limit": {"metric": metric, "sort": sort, "value": count}}]
-    shown = records(result_of(group=limited, metrics=METRICS, timeInterval="month"))
+    rows = records(result_of(group=limited, metrics=METRICS, timeInterval="month"))
     names = [item["id"] for item in group]
     totals: dict[Any, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
     for row in plain:
@@ -175,9 +175,9 @@ def test_limits_keep_the_first_groups_of_each_parent(
         order = sorted(children, key=lambda value: (value is not None, value or ""))
         if sort != "a_to_z":
             order.sort(key=lambda value: children[value] * (-1 if sort == "desc" else 1))
-        seen = [row[names[-1]] for row in shown if tuple(row[name] for name in names[:-1]) == parent]
-        assert list(dict.fromkeys(seen)) == order[:count]
-    assert all(row in plain for row in shown)
+        values = [row[names[-1]] for row in rows if tuple(row[name] for name in names[:-1]) == parent]
+        assert list(dict.fromkeys(values)) == order[:count]
+    assert all(row in plain for row in rows)
 
 
 def test_nested_limits_apply_to_what_the_parent_level_kept() -> None:
@@ -200,10 +200,10 @@ def test_nested_limits_apply_to_what_the_parent_level_kept() -> None:
 )
 def test_metric_filters_keep_matching_rows(operator: str, low: float, high: float, operand: str) -> None:
     low, high = sorted((low, high))
-    wanted = {"metric": COST, "operator": operator, "values": [low, high] if operator in ("b", "nb") else [low]}
+    metric_filter = {"metric": COST, "operator": operator, "values": [low, high] if operator in ("b", "nb") else [low]}
     config = {"group": SERVICES, "timeInterval": "day"}
     plain = records(result_of(**config))
-    shown = records(result_of(**config, metricFilter={**wanted, "operand": operand}))
+    rows = records(result_of(**config, metricFilter={**metric_filter, "operand": operand}))
     totals: dict[Any, float] = defaultdict(float)
     for row in plain:
         totals[row["service_id"]] += row["cost"]
@@ -218,23 +218,23 @@ def test_metric_filters_keep_matching_rows(operator: str, low: float, high: floa
         "ne": lambda value: value != low,
     }
     judged = [round(totals[row["service_id"]], 6) if operand == "series_total" else row["cost"] for row in plain]
-    assert shown == [row for row, value in zip(plain, judged) if tests[operator](value)]
+    assert rows == [row for row, value in zip(plain, judged) if tests[operator](value)]
 
 
 @given(fixed_groupings, st.sampled_from(["percent_total", "percent_col", "percent_row"]))
 def test_percentages_add_up(groups: list[Dimension], aggregation: str) -> None:
     config = {"group": named(*groups), "timeInterval": "day"}
-    plain, shown = (records(result_of(**config, **more)) for more in ({}, {"aggregation": aggregation}))
+    plain, filtered = (records(result_of(**config, **more)) for more in ({}, {"aggregation": aggregation}))
     parts = {"percent_total": [], "percent_col": ["year", "month", "day"], "percent_row": [item.id for item in groups]}
     wholes: dict[Any, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for before, after in zip(plain, shown, strict=True):
-        whole = wholes[tuple(after[name] for name in parts[aggregation])]
-        whole[0] += before["cost"]
-        whole[1] += after["cost"]
-    for before, after in zip(plain, shown):
-        whole = wholes[tuple(after[name] for name in parts[aggregation])]
-        assert whole[1] == pytest.approx(100)
-        assert after["cost"] == pytest.approx(100 * before["cost"] / whole[0])
+    for before, after in zip(plain, filtered, strict=True):
+        total = wholes[tuple(after[name] for name in parts[aggregation])]
+        total[0] += before["cost"]
+        total[1] += after["cost"]
+    for before, after in zip(plain, filtered):
+        total = wholes[tuple(after[name] for name in parts[aggregation])]
+        assert total[1] == pytest.approx(100)
+        assert after["cost"] == pytest.approx(100 * before["cost"] / total[0])
 
 
 @given(fixed_groupings, st.sampled_from(FIXED))
@@ -242,11 +242,11 @@ def test_counts_are_distinct_values(groups: list[Dimension], counted: Dimension)
     group = named(*groups)
     rows = records(result_of(group=group, timeInterval="month", aggregation="count", count=named(counted)[0]))
     other = [item for item in named(counted) if item not in group]
-    seen: dict[Any, set[Any]] = defaultdict(set)
+    values_seen: dict[Any, set[Any]] = defaultdict(set)
     for row in records(result_of(group=group + other, timeInterval="month")):
-        seen[tuple(row[one["id"]] for one in group)].add(row[counted.id])
-    assert {tuple(row[one["id"]] for one in group): row["count"] for row in rows} == {
-        key: len(values - {None}) for key, values in seen.items()
+        values_seen[tuple(row[column["id"]] for column in group)].add(row[counted.id])
+    assert {tuple(row[column["id"]] for column in group): row["count"] for row in rows} == {
+        key: len(values - {None}) for key, values in values_seen.items()
     }
 
 
@@ -293,21 +293,21 @@ def test_comparison_matches_a_query_of_the_other_range(
     main: Any, compared: Any, first: tuple[int, int, int], last: tuple[int, int, int]
 ) -> None:
     config = {"group": named(FIXED[0]), "timeInterval": "day"}
-    both = result_of(**config, timeRange=main, secondaryTimeRange=compared)
+    combined = result_of(**config, timeRange=main, secondaryTimeRange=compared)
     other = result_of(**config, **days(date(*first), date(*last)))
-    assert both["secondaryRows"] == other["rows"] != []
-    assert both["rows"] == result_of(**config, timeRange=main)["rows"]
+    assert combined["secondaryRows"] == other["rows"] != []
+    assert combined["rows"] == result_of(**config, timeRange=main)["rows"]
 
 
 def test_comparison_keeps_the_displayed_series() -> None:
     limit = {"metric": COST, "sort": "desc", "value": 2}
-    found = result_of(
+    result = result_of(
         group=[{**SERVICES[0], "limit": limit}],
         timeInterval="month",
         secondaryTimeRange={"amount": 1, "unit": "month"},
     )
-    assert len({row[0] for row in found["rows"]}) == 2
-    assert {row[0] for row in found["secondaryRows"]} == {row[0] for row in found["rows"]}
+    assert len({row[0] for row in result["rows"]}) == 2
+    assert {row[0] for row in result["secondaryRows"]} == {row[0] for row in result["rows"]}
 
 
 @pytest.mark.parametrize(
@@ -339,9 +339,9 @@ def test_patterns_take_bounded_time() -> None:
 
 
 def test_default_query_is_the_daily_cost_of_a_week() -> None:
-    found = result_of()
-    assert [column["name"] for column in found["schema"]] == ["year", "month", "day", "cost", "timestamp"]
-    assert [row[:3] for row in found["rows"]] == [["2026", "11", f"{day}"] for day in range(18, 25)]
+    result = result_of()
+    assert [column["name"] for column in result["schema"]] == ["year", "month", "day", "cost", "timestamp"]
+    assert [row[:3] for row in result["rows"]] == [["2026", "11", f"{day}"] for day in range(18, 25)]
 
 
 def test_promotional_credits_are_included_on_request() -> None:
@@ -357,7 +357,7 @@ def test_currencies_are_converted() -> None:
         assert other[3] == pytest.approx(item[3] * 0.87, abs=1e-6) and other[5] == pytest.approx(
             item[5] * 0.87, abs=1e-6
         )
-        assert other[4] == item[4], "usage is no money"
+        assert other[4] == item[4], "usage is not money"
 
 
 def test_deprecated_metric_applies_only_alone() -> None:

@@ -44,15 +44,15 @@ async def test_theme_lifecycle(party: Party, clock: Clock) -> None:
 async def test_active_theme_is_per_user(party: Party) -> None:
     theme = await made(party, THEMES, THEME)
     assert await party.get(ACTIVE) == {"themeId": "default"}
-    wanted = {"themeId": theme["id"]}
-    assert (await party.send("PUT", ACTIVE, wanted, who=VIEWER)).json == wanted
-    assert (await party.get(ACTIVE, VIEWER), await party.get(ACTIVE)) == (wanted, {"themeId": "default"})
+    theme_body = {"themeId": theme["id"]}
+    assert (await party.send("PUT", ACTIVE, theme_body, who=VIEWER)).json == theme_body
+    assert (await party.get(ACTIVE, VIEWER), await party.get(ACTIVE)) == (theme_body, {"themeId": "default"})
     await party.send("PUT", ACTIVE, {"themeId": "default"}, who=VIEWER)
     assert await party.get(ACTIVE, VIEWER) == {"themeId": "default"}
-    await party.send("PUT", ACTIVE, wanted)
+    await party.send("PUT", ACTIVE, theme_body)
     await party.send("DELETE", f"{THEMES}/{theme['id']}")
     assert await party.get(ACTIVE) == {"themeId": "default"}
-    assert "not found" in await party.refused(404, "PUT", ACTIVE, wanted)
+    assert "not found" in await party.refused(404, "PUT", ACTIVE, theme_body)
     assert "themeId" in await party.refused(400, "PUT", ACTIVE, {})
 
 
@@ -84,22 +84,22 @@ async def test_nested_folders(party: Party) -> None:
     moved = (await party.send("PATCH", f"{FOLDERS}/{twin['id']}", {"parentFolderId": outer["id"]})).json
     assert (moved["name"], moved["parentFolderId"]) == ("Inner (1)", outer["id"])
     for parent in (inner["id"], outer["id"]):
-        said = await party.refused(400, "PATCH", f"{FOLDERS}/{outer['id']}", {"parentFolderId": parent})
-        assert "parentFolderId" in said
+        message = await party.refused(400, "PATCH", f"{FOLDERS}/{outer['id']}", {"parentFolderId": parent})
+        assert "parentFolderId" in message
     assert "parentFolderId" in await party.refused(400, "POST", FOLDERS, {"name": "x", "parentFolderId": "nowhere"})
     rule = {"components": [{"key": "region", "type": "fixed", "values": ["us-east-1"], "mode": "is"}], "formula": "A"}
     allocation = {"name": "x", "description": "", "rule": rule, "folderId": inner["id"]}
-    kept = (await party.send("POST", "/analytics/v1/allocations", allocation)).json
+    allocation_created = (await party.send("POST", "/analytics/v1/allocations", allocation)).json
     report = await made(party, REPORTS, {"name": "x", "folderId": outer["id"]})
-    assert (kept["folderId"], report["folderId"]) == (inner["id"], outer["id"])
-    found = (await party.get(REPORTS, filter=f"folderId:{outer['id']}"))["reports"]
-    assert [item["id"] for item in found] == [report["id"]]
-    gone = await party.send("DELETE", f"{FOLDERS}/{outer['id']}")
-    assert (gone.status, gone.body) == (204, b"")
+    assert (allocation_created["folderId"], report["folderId"]) == (inner["id"], outer["id"])
+    reports = (await party.get(REPORTS, filter=f"folderId:{outer['id']}"))["reports"]
+    assert [item["id"] for item in reports] == [report["id"]]
+    response = await party.send("DELETE", f"{FOLDERS}/{outer['id']}")
+    assert (response.status, response.body) == (204, b"")
     for folder in (outer, inner, moved):
         for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
             assert "not found" in await party.refused(404, method, f"{FOLDERS}/{folder['id']}", body)
-    assert (await party.get(f"/analytics/v1/allocations/{kept['id']}"))["folderId"] == "root"
+    assert (await party.get(f"/analytics/v1/allocations/{allocation_created['id']}"))["folderId"] == "root"
     assert (await party.get(f"{REPORTS}/{report['id']}/config"))["folderId"] == "root"
     back = (await party.send("PATCH", f"{REPORTS}/{report['id']}", {"folderId": ""})).json
     assert back["folderId"] == "root"
@@ -108,8 +108,8 @@ async def test_nested_folders(party: Party) -> None:
 @pytest.mark.parametrize("kind", ["alerts", "budgets", "reports", "allocations"])
 async def test_sharing(party: Party, kind: str) -> None:
     place = f"/analytics/v1/{kind}"
-    found = await party.get(place, **({"filter": "type:custom"} if kind == "reports" else {}))
-    resource = found[kind][0]["id"]
+    body = await party.get(place, **({"filter": "type:custom"} if kind == "reports" else {}))
+    resource = body[kind][0]["id"]
     path = f"/sharing/v1/{kind}/{resource}"
     before = await party.get(path)
     assert before["permissions"] == [{"user": ADMIN.email, "role": "owner"}] and before["public"] == "viewer"
@@ -133,9 +133,9 @@ async def test_budgets_list_their_collaborators(party: Party) -> None:
     budget = (await party.get(BUDGETS))["budgets"][0]["id"]
     shared = [{"user": ADMIN.email, "role": "owner"}, {"user": VIEWER.email, "role": "viewer"}]
     await party.send("PUT", f"/sharing/v1/budgets/{budget}", {"permissions": shared, "public": "editor"})
-    found = await party.get(f"{BUDGETS}/{budget}")
-    assert found["public"] == "editor"
-    assert found["collaborators"] == [{"email": item["user"], "role": item["role"]} for item in shared]
+    budget_body = await party.get(f"{BUDGETS}/{budget}")
+    assert budget_body["public"] == "editor"
+    assert budget_body["collaborators"] == [{"email": item["user"], "role": item["role"]} for item in shared]
 
 
 async def test_suggestions_become_budgets(party: Party) -> None:
@@ -155,8 +155,10 @@ async def test_suggestions_become_budgets(party: Party) -> None:
     assert dismissed.json == {"id": second["id"], "status": "dismissed"}
     assert (await party.get(SUGGESTIONS))["items"] == before["items"][2:]
     for item in (first, second):
-        for action, sent in (("accept", body), ("dismiss", None)):
-            assert "already" in await party.refused(400, "POST", f"{SUGGESTIONS}/{item['id']}/actions/{action}", sent)
+        for action, body_sent in (("accept", body), ("dismiss", None)):
+            assert "already" in await party.refused(
+                400, "POST", f"{SUGGESTIONS}/{item['id']}/actions/{action}", body_sent
+            )
     third = before["items"][2]["id"]
     assert "reason" in await party.refused(400, "POST", f"{SUGGESTIONS}/{third}/actions/dismiss", {"reason": "x"})
     assert (await party.send("POST", f"{SUGGESTIONS}/{third}/actions/dismiss")).status == 200

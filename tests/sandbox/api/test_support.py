@@ -32,20 +32,20 @@ async def create(party: Party, **changes: object) -> Any:
 
 async def test_ticket_lifecycle(party: Party, clock: Clock) -> None:
     before = (await party.get(PATH))["tickets"]
-    made = await create(party)
-    assert (made["status"], made["requester"], made["created"]) == ("new", ADMIN.email, int(clock.now * 1000))
-    path = f"{PATH}/{made['id']}"
+    ticket = await create(party)
+    assert (ticket["status"], ticket["requester"], ticket["created"]) == ("new", ADMIN.email, int(clock.now * 1000))
+    path = f"{PATH}/{ticket['id']}"
     listed = (await party.get(PATH))["tickets"]
-    assert listed[1:] == before and (listed[0]["id"], listed[0]["subject"]) == (made["id"], TICKET["subject"])
+    assert listed[1:] == before and (listed[0]["id"], listed[0]["subject"]) == (ticket["id"], TICKET["subject"])
     clock.advance(10)
     comment = (await party.send("POST", f"{path}/comments", {"body": "More of it.", "private": True})).json
     assert (comment["author"], comment["body"]) == (ADMIN.email, "More of it.")
     assert await party.get(f"{path}/comments") == {"comments": [comment]}
     solved = (await party.send("PATCH", path, {"status": "solved"})).json
-    assert solved == {"id": made["id"], "status": "solved"}
-    whole = await party.get(path)
-    assert (whole["status"], whole["description"]) == ("solved", TICKET["body"])
-    assert whole["updateTime"] == made["created"] + 10_000
+    assert solved == {"id": ticket["id"], "status": "solved"}
+    details = await party.get(path)
+    assert (details["status"], details["description"]) == ("solved", TICKET["body"])
+    assert details["updateTime"] == ticket["created"] + 10_000
     assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)
 
 
@@ -91,20 +91,20 @@ async def test_closed_tickets_reject_comments(party: Party) -> None:
 
 
 async def test_lists_are_filtered_and_paginated(party: Party) -> None:
-    made = [(await create(party, severity=severity))["id"] for severity in ("low", "urgent", "normal", "urgent")]
+    tickets = [(await create(party, severity=severity))["id"] for severity in ("low", "urgent", "normal", "urgent")]
 
     async def found(**query: object) -> list[int]:
         return [item["id"] for item in (await party.get(PATH, **query))["tickets"]]
 
-    assert await found(filter="severity:urgent") == [made[3], made[1]]
+    assert await found(filter="severity:urgent") == [tickets[3], tickets[1]]
     assert await found(filter=f"severity:[urgent]|severity:low|requester:{ADMIN.email}|status:new") == [
-        made[3],
-        made[1],
-        made[0],
+        tickets[3],
+        tickets[1],
+        tickets[0],
     ]
-    whole = await found()
-    assert whole[:4] == made[::-1] and len(set(whole)) == len(whole)
-    assert [item["id"] for item in await party.walk(PATH, "tickets", 3)] == whole
+    all_tickets = await found()
+    assert all_tickets[:4] == tickets[::-1] and len(set(all_tickets)) == len(all_tickets)
+    assert [item["id"] for item in await party.walk(PATH, "tickets", 3)] == all_tickets
     for query in ({"maxResults": 101}, {"maxResults": -1}, {"filter": "colour:red"}):
         assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
 

@@ -55,16 +55,16 @@ class Watching:
 
     async def next(self, name: str) -> Shown:
         """The next event with this name."""
-        while found := await self.event():
-            if found[0] == name:
-                return found[2]
+        while event := await self.event():
+            if event[0] == name:
+                return event[2]
         raise AssertionError(f"the stream ended before there was a {name}")
 
     async def call(self, path: str) -> Shown:
         """The next call with this path."""
-        while (found := await self.next("call"))["target"].partition("?")[0] != path:
+        while (call := await self.next("call"))["target"].partition("?")[0] != path:
             pass
-        return found
+        return call
 
 
 @asynccontextmanager
@@ -77,8 +77,8 @@ async def watching(url: str, http: aiohttp.ClientSession, last: str = "") -> Asy
 async def state(party: Party) -> Shown:
     async with party.http.get(f"{party.url}/world/state") as response:
         assert response.status == 200
-        found: Shown = await response.json()
-        return found
+        state_body: Shown = await response.json()
+        return state_body
 
 
 @asynccontextmanager
@@ -149,22 +149,22 @@ async def test_sign_in_is_shown_without_its_secrets(party: Party, clock: Clock) 
         await party.get(f"{party.url}/nothing/{again['access_token']}/{api}")
         while "/nothing/" not in (await page.next("call"))["target"]:
             pass
-        seen = await state(party)
+        snapshot = await state(party)
 
-    calls = seen["calls"]
-    registered, *_, redeemed, refreshed, swapped, used, asked, lost = calls
+    calls = snapshot["calls"]
+    registered, *_, redeemed, refreshed, swapped, used, queried, lost = calls
     assert (registered["note"], registered["status"]) == ("Cost Companion", 201)
     assert [call["note"] for call in (redeemed, refreshed, swapped)] == ["signed in", "refreshed", "token exchange"]
     for call in (redeemed, refreshed, swapped, used):
         assert (call["user"], call["customer"]) == (VIEWER.email, ACME.id)
     assert used["token"] == swapped["token"] == fingerprint(api)
-    assert asked["target"] == "/whoami?token=…&filter=…&q=…&maxResults=5"
+    assert queried["target"] == "/whoami?token=…&filter=…&q=…&maxResults=5"
     assert lost["target"].startswith("/nothing/…") and lost["status"] == 404
-    (shown, *_) = [call for call in calls if call["target"].startswith("/sign-in/oauth") and call["user"]]
-    assert (shown["user"], shown["status"]) == (VIEWER.email, 200)
-    assert "client_id=Cost Companion" in shown["target"] and "state=…" in shown["target"]
+    (exchange_call, *_) = [call for call in calls if call["target"].startswith("/sign-in/oauth") and call["user"]]
+    assert (exchange_call["user"], exchange_call["status"]) == (VIEWER.email, 200)
+    assert "client_id=Cost Companion" in exchange_call["target"] and "state=…" in exchange_call["target"]
 
-    tokens = {(token["kind"], token["fingerprint"]): token for token in seen["tokens"]}
+    tokens = {(token["kind"], token["fingerprint"]): token for token in snapshot["tokens"]}
     assert set(tokens) == {
         ("access", fingerprint(body["access_token"])),
         ("access", fingerprint(again["access_token"])),
@@ -182,10 +182,10 @@ async def test_sign_in_is_shown_without_its_secrets(party: Party, clock: Clock) 
     document = await (await party.get(f"{party.url}/")).text()
     # The passwords are published, but shown only in the list of users.
     passwords = [user.password for user in USERS]
-    for text in (json.dumps({**seen, "users": []}), page.text.partition("event: call")[2], document):
+    for text in (json.dumps({**snapshot, "users": []}), page.text.partition("event: call")[2], document):
         assert not [item for item in (*secrets, *passwords) if item in text]
-    assert not [item for item in secrets if item in json.dumps(seen["users"]) or item in page.text]
-    assert [user["password"] for user in seen["users"]] == passwords
+    assert not [item for item in secrets if item in json.dumps(snapshot["users"]) or item in page.text]
+    assert [user["password"] for user in snapshot["users"]] == passwords
 
 
 class Careless:
@@ -213,15 +213,15 @@ async def test_tokens_disappear_when_revoked_or_expired(party: Party, clock: Clo
         for expected in (2, 4, 5):
             assert len((await page.next("tokens"))["tokens"]) == expected
         await party.post("/api/auth/revoke", {"client_id": client, "token": first["refresh_token"]})
-        kept = (await page.next("tokens"))["tokens"]
-    assert {token["fingerprint"] for token in kept} == {
+        tokens_shown = (await page.next("tokens"))["tokens"]
+    assert {token["fingerprint"] for token in tokens_shown} == {
         fingerprint(second["access_token"]),
         fingerprint(second["refresh_token"]),
     }
-    assert fingerprint(api) not in json.dumps(kept)
+    assert fingerprint(api) not in json.dumps(tokens_shown)
     clock.advance(3600)
-    (left,) = (await state(party))["tokens"]
-    assert left["kind"] == "refresh"
+    (remaining,) = (await state(party))["tokens"]
+    assert remaining["kind"] == "refresh"
 
 
 async def test_rejections_give_a_reason_and_failures_are_recorded(party: Party) -> None:
@@ -235,14 +235,16 @@ async def test_rejections_give_a_reason_and_failures_are_recorded(party: Party) 
 
 async def test_truncated_response_has_no_status(clock: Clock, http: aiohttp.ClientSession) -> None:
     api = Api(clock=clock)
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
-        party = Party(made, http)
-        async with http.put(f"{made.url}/sandbox/faults", json={"faults": [{"kind": "reset"}]}) as response:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=api) as sandbox:
+        party = Party(sandbox, http)
+        async with http.put(f"{sandbox.url}/sandbox/faults", json={"faults": [{"kind": "reset"}]}) as response:
             assert response.status == 200
         with pytest.raises(aiohttp.ClientError):
             # This client retries idempotent requests.
-            await http.post(f"{made.url}/analytics/v1/budgets", headers={"Authorization": f"Bearer {ADMIN.api_token}"})
-        assert await ask(http, made.url, "/analytics/v1/budgets?maxResults=1&pageToken=abc") == 400
+            await http.post(
+                f"{sandbox.url}/analytics/v1/budgets", headers={"Authorization": f"Bearer {ADMIN.api_token}"}
+            )
+        assert await ask(http, sandbox.url, "/analytics/v1/budgets?maxResults=1&pageToken=abc") == 400
         cut, refused = (await state(party))["calls"]
     assert (cut["target"], cut["status"], cut["user"]) == ("/analytics/v1/budgets", 0, ADMIN.email)
     assert (refused["target"], refused["status"]) == ("/analytics/v1/budgets?maxResults=1&pageToken=…", 400)
@@ -262,9 +264,9 @@ async def test_history_is_bounded_and_resumes_after_the_last_event(http: aiohttp
             ids = []
             for number in range(5):
                 await ask(http, url, f"/whoami?number={number}")
-                found = await page.event()
-                assert found is not None
-                ids.append(found[1])
+                event = await page.event()
+                assert event is not None
+                ids.append(event[1])
         assert len(set(ids)) == 5
 
         async def resumed(last: str) -> tuple[bool, list[str]]:
@@ -272,8 +274,8 @@ async def test_history_is_bounded_and_resumes_after_the_last_event(http: aiohttp
                 hello = await page.next("hello")
                 await ask(http, url, "/nothing")
                 targets = []
-                while (seen := (await page.next("call"))["target"]) != "/nothing":
-                    targets.append(seen)
+                while (target := (await page.next("call"))["target"]) != "/nothing":
+                    targets.append(target)
                 return hello["reset"], targets
 
         assert await resumed(ids[3]) == (False, ["/whoami?number=4"])
@@ -287,11 +289,11 @@ async def test_history_is_bounded_and_resumes_after_the_last_event(http: aiohttp
 async def test_paused_page_resumes_from_its_url(party: Party) -> None:
     async with watching(party.url, party.http) as page:
         await whoami(party, ADMIN.api_token)
-        while (found := await page.event()) and found[0] != "call":
+        while (event := await page.event()) and event[0] != "call":
             pass
-        assert found is not None
+        assert event is not None
     await party.get(f"{party.url}/nothing")
-    async with party.http.get(f"{party.url}/world/events", params={"after": found[1]}) as response:
+    async with party.http.get(f"{party.url}/world/events", params={"after": event[1]}) as response:
         later = Watching(response)
         assert (await later.next("hello"))["reset"] is False
         assert (await later.next("call"))["target"] == "/nothing"
@@ -347,13 +349,13 @@ async def test_full_queue_ends_only_its_watcher() -> None:
     slow = stream.subscribe(lambda: cut.append("slow"), lambda: False)
     other = stream.subscribe(lambda: cut.append("other"), lambda: False)
     assert slow is not None and other is not None
-    heard = other.events()
+    events = other.events()
     for number in range(3):
         stream.publish(Event("call", str(number)))
-        assert (await anext(heard)).data == str(number)
+        assert (await anext(events)).data == str(number)
     assert cut == ["slow"]
     stream.close()
-    assert [event async for event in heard] == []
+    assert [event async for event in events] == []
     assert cut == ["slow"] and stream.subscribe(lambda: None, lambda: False) is None
 
 

@@ -111,9 +111,9 @@ async def test_other_errors_redirect_to_the_client(party: Party, changes: dict[s
     client = await party.register()
     answer = await party.get(party.ask(client["client_id"], **changes))
     assert answer.status == 302
-    heard = party.heard(answer)
-    assert set(heard) == {"error", "error_description", "state", "iss"}
-    assert (heard["error"], heard["state"], heard["iss"]) == (error, "a state", party.url)
+    redirect = party.heard(answer)
+    assert set(redirect) == {"error", "error_description", "state", "iss"}
+    assert (redirect["error"], redirect["state"], redirect["iss"]) == (error, "a state", party.url)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ async def test_repeated_parameters_are_rejected(party: Party, again: str, error:
 
 async def test_repeated_state_is_not_echoed(party: Party) -> None:
     client = await party.register()
-    heard = party.heard(await party.get(f"{party.ask(client['client_id'])}&state=other"))
-    assert heard["error"] == "invalid_request" and "state" not in heard
+    redirect = party.heard(await party.get(f"{party.ask(client['client_id'])}&state=other"))
+    assert redirect["error"] == "invalid_request" and "state" not in redirect
 
 
 @pytest.mark.parametrize("again", ["client_id=x", f"redirect_uri={CALLBACK}", "&".join("abcdefgh" * 9), "x=%ff"])
@@ -171,23 +171,23 @@ async def test_repeated_request_changes_nothing(party: Party) -> None:
 
 async def test_success_has_code_state_and_issuer(party: Party) -> None:
     client = (await party.register())["client_id"]
-    heard = await party.decide(await party.sign_in(party.ask(client, state="ü&=/ +%"), "admin@acme.example"))
-    assert set(heard) == {"code", "state", "iss"}
-    assert (heard["state"], heard["iss"]) == ("ü&=/ +%", party.url)
+    redirect = await party.decide(await party.sign_in(party.ask(client, state="ü&=/ +%"), "admin@acme.example"))
+    assert set(redirect) == {"code", "state", "iss"}
+    assert (redirect["state"], redirect["iss"]) == ("ü&=/ +%", party.url)
 
 
 async def test_state_is_optional(party: Party) -> None:
     client = (await party.register())["client_id"]
-    heard = await party.decide(await party.sign_in(party.ask(client, state=None), "admin@acme.example"))
-    assert set(heard) == {"code", "iss"}
+    redirect = await party.decide(await party.sign_in(party.ask(client, state=None), "admin@acme.example"))
+    assert set(redirect) == {"code", "iss"}
 
 
 @pytest.mark.parametrize("decision", ["deny", "", "ALLOW"])
 async def test_declining_is_access_denied(party: Party, decision: str) -> None:
     client = (await party.register())["client_id"]
-    heard = await party.decide(await party.sign_in(party.ask(client), "admin@acme.example"), decision)
-    assert set(heard) == {"error", "error_description", "state", "iss"}
-    assert heard["error"] == "access_denied"
+    redirect = await party.decide(await party.sign_in(party.ask(client), "admin@acme.example"), decision)
+    assert set(redirect) == {"error", "error_description", "state", "iss"}
+    assert redirect["error"] == "access_denied"
 
 
 async def test_prompt_none_with_a_session_still_requires_consent(party: Party) -> None:
@@ -219,8 +219,8 @@ async def test_auto_approval_needs_no_page_or_cookie(party: Party) -> None:
     assert (await party.redeem(client, other)).status == 200
     # The request is still validated.
     await refused(party, party.ask(client, redirect_uri="https://evil.example/"))
-    heard = dict(parse_qsl(urlsplit((await party.get(party.ask(client, scope="x"))).headers["Location"]).query))
-    assert heard["error"] == "invalid_scope"
+    redirect = dict(parse_qsl(urlsplit((await party.get(party.ask(client, scope="x"))).headers["Location"]).query))
+    assert redirect["error"] == "invalid_scope"
 
 
 @pytest.mark.parametrize("state", ["%41", "a%0d%0ab", "a\r\nSet-Cookie: b=c", "a+b c", "\u00fc\U0001f600", "x" * 2000])
@@ -235,14 +235,14 @@ async def test_long_request_is_preserved(party: Party) -> None:
     """Sign-in returns to the same request: an encoded copy could be too long for a request line."""
     client = (await party.register())["client_id"]
     state = "/:@" * 2200
-    asked = f"{party.ask(client, state=None)}&prompt=login&state={state}"
-    url = URL(asked, encoded=True)
+    login_url = f"{party.ask(client, state=None)}&prompt=login&state={state}"
+    url = URL(login_url, encoded=True)
     page = Fields(await (await party.get(url)).text())
     form = {"transaction": page.inputs["transaction"], "user": "admin@acme.example"}
     signed = await party.post("/sign-in/user", form)
-    there = party.url + signed.headers["Location"]
-    assert there == asked.replace("&prompt=login", "")
-    assert "Allow access?" in await (await party.get(URL(there, encoded=True))).text()
+    next_url = party.url + signed.headers["Location"]
+    assert next_url == login_url.replace("&prompt=login", "")
+    assert "Allow access?" in await (await party.get(URL(next_url, encoded=True))).text()
 
 
 @pytest.mark.parametrize("query", ["client_id=%ff", "client_id=%ED%A0%80", "client_id=%00", ""])

@@ -92,8 +92,8 @@ def test_document_describes_its_client() -> None:
     assert (client.id, client.name, client.redirect_uris, client.has_document) == (URL, "App", (CALLBACK,), True)
     assert client.auth_methods == {"private_key_jwt"} and client.jwks_uri == "https://app.example/keys"
     assert read_client(URL, document(client_name=None)).name == "app.example"
-    both = document(token_endpoint_auth_method="private_key_jwt", token_endpoint_auth_methods=["none", "other"])
-    assert read_client(URL, both).auth_methods == {"none", "private_key_jwt"}
+    metadata = document(token_endpoint_auth_method="private_key_jwt", token_endpoint_auth_methods=["none", "other"])
+    assert read_client(URL, metadata).auth_methods == {"none", "private_key_jwt"}
 
 
 @pytest.mark.parametrize(

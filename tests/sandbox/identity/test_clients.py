@@ -131,8 +131,8 @@ def proof(party: Party, client: str, key: Any, *, kid: str | None = "one", **cha
     """Form fields of private_key_jwt; None removes a claim."""
     claims = {"iss": client, "sub": client, "aud": party.url, "exp": int(time.time()) + 60, "jti": "a", **changes}
     algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
-    kept = {name: value for name, value in claims.items() if value is not None}
-    token = jwt.encode(kept, key, algorithm, headers={"kid": kid} if kid else {})
+    present = {name: value for name, value in claims.items() if value is not None}
+    token = jwt.encode(present, key, algorithm, headers={"kid": kid} if kid else {})
     return {"client_id": client, "client_assertion_type": JWT_BEARER, "client_assertion": token}
 
 

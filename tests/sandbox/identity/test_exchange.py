@@ -49,16 +49,16 @@ def form(party: Party, clock: Clock, token: str, **changes: str) -> dict[str, st
 
 async def whoami(party: Party, token: str) -> dict[str, str] | int:
     async with party.http.get(f"{party.url}/whoami", headers={"Authorization": f"Bearer {token}"}) as answer:
-        found: dict[str, str] = await answer.json()
-        return found if answer.status == 200 else answer.status
+        body: dict[str, str] = await answer.json()
+        return body if answer.status == 200 else answer.status
 
 
 async def exchanged(party: Party, clock: Clock, token: str) -> dict[str, Any]:
     answer = await party.token(**form(party, clock, token))
     assert answer.status == 200, await answer.text()
     assert answer.headers["Cache-Control"] == "no-store"
-    found: dict[str, Any] = await answer.json()
-    return found
+    body: dict[str, Any] = await answer.json()
+    return body
 
 
 @pytest.mark.parametrize("user", USERS, ids=lambda user: user.email)
@@ -225,6 +225,6 @@ async def test_exchanges_are_counted(party: Party, clock: Clock) -> None:
 
 
 async def test_exchanged_token_lifetime_is_configurable(clock: Clock, party: Party) -> None:
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, exchanged_ttl=7, api=NoApi()) as made:
-        brief = Party(made, party.http)
-        assert (await exchanged(brief, clock, made.identity.mint(ADMIN)))["expires_in"] == 7
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, exchanged_ttl=7, api=NoApi()) as sandbox:
+        brief = Party(sandbox, party.http)
+        assert (await exchanged(brief, clock, sandbox.identity.mint(ADMIN)))["expires_in"] == 7

@@ -23,8 +23,8 @@ URL = f"https://{HOST}/client.json"
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """An https server whose responses the test sets."""
-    async with serving(tmp_path) as made:
-        yield made
+    async with serving(tmp_path) as https_site:
+        yield https_site
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2001:4860:4860::8888"])
@@ -240,13 +240,13 @@ async def test_concurrent_fetches_are_limited(site: Site, clock: Clock) -> None:
 
     site.reply = reply
     fetcher = site.fetcher(clock, limit=30)
-    asked = [asyncio.create_task(fetcher(f"{URL}?{number}")) for number in range(8)]
+    fetches = [asyncio.create_task(fetcher(f"{URL}?{number}")) for number in range(8)]
     while len(site.asked) < 4:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
     assert len(site.asked) == 4
     stop.set()
-    assert await asyncio.gather(*asked) == [b"{}"] * 8
+    assert await asyncio.gather(*fetches) == [b"{}"] * 8
 
 
 async def test_queue_time_counts_toward_the_timeout(site: Site, clock: Clock) -> None:

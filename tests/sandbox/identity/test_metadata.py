@@ -15,27 +15,27 @@ PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configu
 @pytest.mark.parametrize("path", PATHS)
 async def test_metadata_has_what_clients_need(party: Party, path: str) -> None:
     answer = await party.get(party.url + path)
-    found = await answer.json()
+    body = await answer.json()
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert found["issuer"] == party.url
-    assert found["authorization_endpoint"] == f"{party.url}/sign-in/oauth"
-    assert found["token_endpoint"] == f"{party.url}/api/auth/token"
-    assert found["registration_endpoint"] == f"{party.url}/api/auth/register"
-    assert found["revocation_endpoint"] == f"{party.url}/api/auth/revoke"
-    assert found["code_challenge_methods_supported"] == ["S256"]
-    assert found["client_id_metadata_document_supported"] is True
-    assert found["authorization_response_iss_parameter_supported"] is True
-    assert found["response_types_supported"] == ["code"]
-    assert found["scopes_supported"] == ["mcp:tools", "mcp:resources", "offline_access"]
+    assert body["issuer"] == party.url
+    assert body["authorization_endpoint"] == f"{party.url}/sign-in/oauth"
+    assert body["token_endpoint"] == f"{party.url}/api/auth/token"
+    assert body["registration_endpoint"] == f"{party.url}/api/auth/register"
+    assert body["revocation_endpoint"] == f"{party.url}/api/auth/revoke"
+    assert body["code_challenge_methods_supported"] == ["S256"]
+    assert body["client_id_metadata_document_supported"] is True
+    assert body["authorization_response_iss_parameter_supported"] is True
+    assert body["response_types_supported"] == ["code"]
+    assert body["scopes_supported"] == ["mcp:tools", "mcp:resources", "offline_access"]
     methods = {"none", "client_secret_post", "client_secret_basic", "private_key_jwt"}
-    assert set(found["token_endpoint_auth_methods_supported"]) == methods
+    assert set(body["token_endpoint_auth_methods_supported"]) == methods
 
 
 async def test_openid_document_meets_its_specification(party: Party) -> None:
-    found = await (await party.get(party.url + PATHS[1])).json()
+    body = await (await party.get(party.url + PATHS[1])).json()
     required = {"jwks_uri", "subject_types_supported", "id_token_signing_alg_values_supported"}
-    assert required <= set(found)
+    assert required <= set(body)
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/.well-known/jwks.json", "/api/auth/token", "/api/auth/register"])

@@ -39,8 +39,8 @@ async def test_password_signs_in(party: Party) -> None:
     assert answer.status == 303
     cookies = answer.headers.getall("Set-Cookie")
     assert all("HttpOnly" in cookie and "SameSite=Lax" in cookie for cookie in cookies)
-    heard = await party.decide(Fields(await (await party.get(party.url + answer.headers["Location"])).text()))
-    assert heard["code"]
+    redirect = await party.decide(Fields(await (await party.get(party.url + answer.headers["Location"])).text()))
+    assert redirect["code"]
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ async def test_employees_choose_the_customer(party: Party) -> None:
     page = await party.sign_in(url, "employee@doit.example")
     assert page.options == [ACME.id, GLOBEX.id, ""]
     for customer in page.options:
-        heard = await party.decide(Fields(await (await party.get(url)).text()), customer=customer)
-        token = await (await party.redeem(client, heard["code"])).json()
+        redirect = await party.decide(Fields(await (await party.get(url)).text()), customer=customer)
+        token = await (await party.redeem(client, redirect["code"])).json()
         claims = party.world.identity.signing.read_claims(token["access_token"]) or {}
         assert (claims["customer_context"], claims["doit_employee"]) == (customer, True)
 
@@ -183,8 +183,8 @@ async def test_form_cannot_change_the_customer_of_other_users(party: Party) -> N
     client = (await party.register())["client_id"]
     page = await party.sign_in(party.ask(client), ADMIN)
     assert page.options == []
-    heard = await party.decide(page, customer=GLOBEX.id)
-    token = await (await party.redeem(client, heard["code"])).json()
+    redirect = await party.decide(page, customer=GLOBEX.id)
+    token = await (await party.redeem(client, redirect["code"])).json()
     claims = party.world.identity.signing.read_claims(token["access_token"]) or {}
     assert claims["customer_context"] == ACME.id and "doit_employee" not in claims
 
@@ -264,9 +264,9 @@ async def test_invalid_visits_get_an_error_page(party: Party, path: str) -> None
 async def test_cookies_are_limited_to_the_pages_and_http_only(party: Party) -> None:
     client = (await party.register())["client_id"]
     await party.sign_in(party.ask(client), ADMIN)
-    found = {cookie.key: cookie for cookie in party.http.cookie_jar}
-    assert set(found) == {"sandbox_session", "sandbox_browser"}
-    for cookie in found.values():
+    cookies = {cookie.key: cookie for cookie in party.http.cookie_jar}
+    assert set(cookies) == {"sandbox_session", "sandbox_browser"}
+    for cookie in cookies.values():
         assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == ("/sign-in", "Lax", True)
         # Not secure, because loopback uses plain http.
         assert not cookie["secure"] and len(cookie.value) >= 43

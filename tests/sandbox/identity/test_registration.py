@@ -50,13 +50,13 @@ async def refusal(party: Party, body: Any) -> tuple[int, str]:
 
 @pytest.mark.parametrize("body", [CHATGPT, CLAUDE_CODE, CURSOR, MCP_REMOTE], ids=lambda body: body["client_name"])
 async def test_clients_get_the_requested_metadata(party: Party, clock: Clock, body: dict[str, Any]) -> None:
-    found = await party.register(**body)
-    assert found["client_id_issued_at"] == int(clock.now)
-    assert {name: found.get(name) for name in body} == body
+    client = await party.register(**body)
+    assert client["client_id_issued_at"] == int(clock.now)
+    assert {name: client.get(name) for name in body} == body
     if body["token_endpoint_auth_method"] == "none":
-        assert "client_secret" not in found
+        assert "client_secret" not in client
     else:
-        assert len(found["client_secret"]) >= 32 and found["client_secret_expires_at"] == 0
+        assert len(client["client_secret"]) >= 32 and client["client_secret_expires_at"] == 0
 
 
 async def test_responses_are_private_and_ids_unique(party: Party) -> None:
@@ -68,22 +68,22 @@ async def test_responses_are_private_and_ids_unique(party: Party) -> None:
 
 async def test_defaults_follow_the_rfc(party: Party) -> None:
     async with party.http.post(party.url + URL, json={"redirect_uris": [CALLBACK]}) as answer:
-        found = await answer.json()
-    assert found["token_endpoint_auth_method"] == "client_secret_basic" and found["client_secret"]
-    assert (found["grant_types"], found["response_types"]) == (["authorization_code"], ["code"])
+        body = await answer.json()
+    assert body["token_endpoint_auth_method"] == "client_secret_basic" and body["client_secret"]
+    assert (body["grant_types"], body["response_types"]) == (["authorization_code"], ["code"])
 
 
 async def test_unsupported_values_are_omitted(party: Party) -> None:
-    asked = {
+    metadata = {
         "grant_types": ["authorization_code", "implicit", "refresh_token"],
         "response_types": ["code", "token"],
         "scope": "openid mcp:tools email",
         "unknown": {"x": 1},
     }
-    found = await party.register(**asked)
-    assert found["grant_types"] == ["authorization_code", "refresh_token"]
-    assert (found["response_types"], found["scope"]) == (["code"], "mcp:tools")
-    assert "unknown" not in found
+    client = await party.register(**metadata)
+    assert client["grant_types"] == ["authorization_code", "refresh_token"]
+    assert (client["response_types"], client["scope"]) == (["code"], "mcp:tools")
+    assert "unknown" not in client
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from ..conftest import BASE, CALLBACK, Clock, Party, error_of
 
 def claims(answer: dict[str, Any]) -> dict[str, Any]:
     """The claims of the access token in a response."""
-    found: dict[str, Any] = jwt.decode(answer["access_token"], options={"verify_signature": False})
-    return found
+    decoded: dict[str, Any] = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    return decoded
 
 
 async def public(party: Party) -> str:
@@ -31,11 +31,15 @@ async def test_code_is_exchanged_for_valid_tokens(party: Party, clock: Clock) ->
     assert body["scope"] == "mcp:tools mcp:resources offline_access"
     header = jwt.get_unverified_header(body["access_token"])
     assert (header["alg"], header["kid"]) == ("ES256", "mcp-access")
-    found = claims(body)
-    assert (found["iss"], found["aud"], found["sub"]) == (party.url, f"{BASE}/mcp", "admin@acme.example")
-    assert (found["cid"], found["customer_context"]) == (client, "ACmE4x9Zq1")
-    assert found["exp"] - found["iat"] == 3600 and found["iat"] == int(clock.now)
-    assert found["jti"] and found["flow_id"] and "doit_employee" not in found
+    token_claims = claims(body)
+    assert (token_claims["iss"], token_claims["aud"], token_claims["sub"]) == (
+        party.url,
+        f"{BASE}/mcp",
+        "admin@acme.example",
+    )
+    assert (token_claims["cid"], token_claims["customer_context"]) == (client, "ACmE4x9Zq1")
+    assert token_claims["exp"] - token_claims["iat"] == 3600 and token_claims["iat"] == int(clock.now)
+    assert token_claims["jti"] and token_claims["flow_id"] and "doit_employee" not in token_claims
 
 
 @pytest.mark.parametrize(
@@ -261,5 +265,5 @@ async def test_token_endpoint_accepts_only_forms(party: Party) -> None:
 async def test_errors_do_not_echo_the_request(party: Party) -> None:
     name = "%22%0d%0aSet-Cookie:<script>"
     url = f"{party.ask(await public(party))}&{name}=1&{name}=2"
-    heard = party.heard(await party.get(url), CALLBACK)
-    assert heard["error"] == "invalid_request" and "script" not in heard["error_description"]
+    redirect = party.heard(await party.get(url), CALLBACK)
+    assert redirect["error"] == "invalid_request" and "script" not in redirect["error_description"]
