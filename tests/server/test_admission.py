@@ -41,10 +41,10 @@ async def test_burst_then_rate(per_minute: int, burst: int) -> None:
     for _ in range(3 * burst):
         await admission.admit("a", *OTHERS)
     await admission.admit("a", CALL)
-    told = await refused(admission, CALL, *OTHERS)
-    assert (str(told), told.scope, told.retry_after_seconds) == (TOO_MANY_CALLS, "owner", round(60 / per_minute))
+    error = await refused(admission, CALL, *OTHERS)
+    assert (str(error), error.scope, error.retry_after_seconds) == (TOO_MANY_CALLS, "owner", round(60 / per_minute))
     await admission.admit("b", CALL)
-    clock.now += told.retry_after_seconds
+    clock.now += error.retry_after_seconds
     await admission.admit("a", CALL)
     assert str(await refused(admission, CALL)) == TOO_MANY_CALLS
 
@@ -54,8 +54,8 @@ async def test_rejected_call_is_not_counted() -> None:
     admission = Admission(slots, rate(1, Clock()), None)
     slots.acquire("a")
     for _ in range(20):
-        told = await refused(admission, CALL)
-        assert (told.scope, told.retry_after_seconds) == ("owner", 2)
+        error = await refused(admission, CALL)
+        assert (error.scope, error.retry_after_seconds) == ("owner", 2)
     slots.acquire("b")
     assert (await refused(admission, CALL, owner="c")).scope == "server"
     slots.release("a")

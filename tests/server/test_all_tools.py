@@ -58,12 +58,12 @@ class Step:
 
 def life(thing: str, things: str, made: Words, changes: Words, at: str = "id", named: str = "id") -> list[Step]:
     """Create, list, get and update; the calls that delete come later."""
-    one = {named: f"${thing}"}
+    value_by_name = {named: f"${thing}"}
     return [
         Step(f"create_{thing}", made, {thing: at}),
         Step(f"list_{things}"),
-        Step(f"get_{thing}", one),
-        Step(f"update_{thing}", one | changes),
+        Step(f"get_{thing}", value_by_name),
+        Step(f"update_{thing}", value_by_name | changes),
     ]
 
 
@@ -349,8 +349,8 @@ def api() -> Api:
 @pytest.fixture
 async def site(api: Api) -> AsyncIterator[Site]:
     """The product with this API."""
-    async with serving(make=catalog_factory(), api=api) as made:
-        yield made
+    async with serving(make=catalog_factory(), api=api) as server:
+        yield server
 
 
 def dates() -> Words:
@@ -369,25 +369,27 @@ def dates() -> Words:
 
 def test_every_tool_is_in_the_table() -> None:
     called = [step.tool for step in STEPS]
-    there = with_discovery((*direct_tools(), *employee_tools()))
-    assert sorted(called) == sorted(tool.name for tool in there)
+    all_tools = with_discovery((*direct_tools(), *employee_tools()))
+    assert sorted(called) == sorted(tool.name for tool in all_tools)
 
 
 async def test_every_result_matches_its_schema(site: Site, api: Api) -> None:
     listed = (await site.modern("tools/list", user=EMPLOYEE, path=EVERYTHING)).result["tools"]
-    schemas = {one["name"]: jsonschema_rs.validator_for(one.get("outputSchema", True)) for one in listed}
+    schemas = {
+        definition["name"]: jsonschema_rs.validator_for(definition.get("outputSchema", True)) for definition in listed
+    }
     # In a session, because change_customer stores its choice there.
     sessions = {user: await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)}
-    kept = dates()
+    days = dates()
     for step in STEPS:
         answer = await sessions[step.who].post(
-            site.request("tools/call", {"name": step.tool, "arguments": filled(step.arguments, kept)}), path=EVERYTHING
+            site.request("tools/call", {"name": step.tool, "arguments": filled(step.arguments, days)}), path=EVERYTHING
         )
         result = answer.result
         assert not result.get("isError"), (step.tool, result["content"])
-        found = result["structuredContent"]
-        wrong = [f"{list(one.instance_path)}: {one.message}" for one in schemas[step.tool].iter_errors(found)]
-        assert not wrong, (step.tool, wrong, found)
-        kept |= {name: picked(found, place) for name, place in step.keep.items()}
-    asked = {api_document.operation_of(call.method, call.path.partition("?")[0]) for call in api.calls}
-    assert asked == set(api_document.operations()), "between them they use the whole API"
+        content = result["structuredContent"]
+        wrong = [f"{list(error.instance_path)}: {error.message}" for error in schemas[step.tool].iter_errors(content)]
+        assert not wrong, (step.tool, wrong, content)
+        days |= {name: picked(content, place) for name, place in step.keep.items()}
+    operations = {api_document.operation_of(call.method, call.path.partition("?")[0]) for call in api.calls}
+    assert operations == set(api_document.operations()), "between them they use the whole API"

@@ -57,11 +57,11 @@ async def test_n19_renewed_lease_follows_the_new_credential() -> None:
 
 @pytest.mark.requirement("N19")
 async def test_n19_other_replicas_are_notified_of_a_renewal_once() -> None:
-    leases, told = StreamLeases(), []
-    leases.forward_renewal = lambda *renewal: told.append(renewal)
+    leases, notified = StreamLeases(), []
+    leases.forward_renewal = lambda *renewal: notified.append(renewal)
     for _ in range(3):
         leases.renew("elsewhere", b"new", NEVER_EXPIRES)
-    assert told == [("elsewhere", b"new", NEVER_EXPIRES)]
+    assert notified == [("elsewhere", b"new", NEVER_EXPIRES)]
     for number in range(MAX_FORWARDED_RENEWALS + 10):
         leases.renew(str(number), b"new", NEVER_EXPIRES)
     assert len(leases._forwarded) == MAX_FORWARDED_RENEWALS

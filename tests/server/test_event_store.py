@@ -20,9 +20,9 @@ MESSAGES = st.lists(st.binary(min_size=1, max_size=20), max_size=30)
 
 
 async def collected(replays: MemoryEventStore, session: str, event_id: str) -> list[tuple[str, bytes]]:
-    found = replays.find_event(session, event_id)
-    assert found is not None
-    log, number = found
+    event_log = replays.find_event(session, event_id)
+    assert event_log is not None
+    log, number = event_log
     return [item async for item in log.events_after(number)]
 
 

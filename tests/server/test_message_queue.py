@@ -10,10 +10,10 @@ from doit_mcp.server.message_queue import MAX_BYTES, MAX_MESSAGES, MessageQueue
 
 
 async def drained(outbox: MessageQueue) -> list[bytes]:
-    found = []
+    messages = []
     while (data := await outbox.get()) is not None:
-        found.append(data)
-    return found
+        messages.append(data)
+    return messages
 
 
 async def test_delivers_in_order_until_closed() -> None:
@@ -48,18 +48,18 @@ async def test_slow_reader_is_disconnected() -> None:
 
 async def test_bypasses_an_empty_queue() -> None:
     """The order is kept: nothing overtakes queued messages, and nothing is accepted after the end."""
-    outbox, taken = MessageQueue(), list[bytes]()
+    outbox, received = MessageQueue(), list[bytes]()
     willing = True
 
     def at_once(data: bytes) -> bool:
         if willing:
-            taken.append(data)
+            received.append(data)
         return willing
 
     outbox.put(b"1")
     outbox.try_send = at_once
     outbox.put(b"2")
-    assert (await outbox.get(), await outbox.get(), taken) == (b"1", b"2", [])
+    assert (await outbox.get(), await outbox.get(), received) == (b"1", b"2", [])
     outbox.put(b"3")
     willing = False
     outbox.put(b"4")
@@ -67,7 +67,7 @@ async def test_bypasses_an_empty_queue() -> None:
     outbox.put(b"5")
     outbox.close()
     outbox.put(b"6")
-    assert taken == [b"3"] and await drained(outbox) == [b"4", b"5"]
+    assert received == [b"3"] and await drained(outbox) == [b"4", b"5"]
 
 
 async def test_canceled_reader_is_not_woken() -> None:

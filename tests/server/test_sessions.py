@@ -44,17 +44,17 @@ async def test_ids_cannot_be_guessed_or_chosen() -> None:
 async def test_bounds_hold_for_any_sequence(steps: list[tuple[str, str]]) -> None:
     clock = Clock()
     sessions = made(clock)
-    known: dict[str, list[str]] = {"a": [], "b": [], "c": []}
+    ids: dict[str, list[str]] = {"a": [], "b": [], "c": []}
     for owner, step in steps:
         if step == "open":
-            known[owner].append((await sessions.open(owner, CALLER)).id)
+            ids[owner].append((await sessions.open(owner, CALLER)).id)
         elif step == "wait":
             clock.now += 4
-        elif known[owner] and (session := await sessions.find(known[owner][0], owner)) and step == "close":
+        elif ids[owner] and (session := await sessions.find(ids[owner][0], owner)) and step == "close":
             await sessions.close(session)
         assert len(sessions) <= 5
         for other in "abc":
-            alive = [id for id in known[other] if await sessions.find(id, other)]
+            alive = [id for id in ids[other] if await sessions.find(id, other)]
             assert len(alive) <= 3
             for foreign in set("abc") - {other}:
                 assert [await sessions.find(id, foreign) for id in alive] == [None] * len(alive)
@@ -145,12 +145,12 @@ def test_slots_are_counted(steps: list[tuple[bool, str]]) -> None:
 def test_n3_batch_takes_no_more_than_the_free_slots() -> None:
     slots = ConcurrencyLimiter(max_per_owner=5, max_total=7)
     assert [slots.acquire_up_to("a", 3), slots.acquire_up_to("a", 3)] == [3, 2] and slots.held_by("a") == 5
-    with pytest.raises(LimitExceeded) as own:
+    with pytest.raises(LimitExceeded) as caught:
         slots.acquire_up_to("a", 1)
     assert slots.acquire_up_to("b", 8) == 2
     with pytest.raises(LimitExceeded) as all_taken:
         slots.acquire_up_to("c", 1)
-    assert (own.value.scope, all_taken.value.scope) == ("owner", "server")
+    assert (caught.value.scope, all_taken.value.scope) == ("owner", "server")
     for owner, places in (("a", 2), ("b", 2), ("a", 3)):
         slots.release(owner, places)
     assert slots.in_use == slots.held_by("a") == slots.held_by("b") == 0

@@ -1,4 +1,4 @@
-"""MemoryTasks: one-way state transitions, questions answered one by one, owners and limits (SEP-2663; section 6.1)."""
+"""MemoryTasks: one-way state transitions, questions answered one by one, owners and limits (SEP-2663)."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ async def test_task_fails(failure: Exception, code: int) -> None:
 @pytest.mark.requirement("M110")
 async def test_task_requests_two_inputs_in_sequence() -> None:
     hub = NotificationHub()
-    told: list[str] = []
+    statuses: list[str] = []
 
     def hear(change: ChangeEvent) -> None:
         assert change.method == TASK_UPDATED and change.params is not None
-        told.append(str(change.params["status"]))
+        statuses.append(str(change.params["status"]))
 
     tasks = MemoryTasks(hub, Clock())
 
@@ -101,7 +101,7 @@ async def test_task_requests_two_inputs_in_sequence() -> None:
         answers = await TaskInputCollector(tasks, task).ask({"one": FORM, "two": FORM, "known": FORM})
         return {"names": [answers[key]["content"]["name"] for key in ("one", "two", "known")]}
 
-    with hub.subscribe("a", hear), hub.subscribe("b", lambda change: told.append("foreign")):
+    with hub.subscribe("a", hear), hub.subscribe("b", lambda change: statuses.append("foreign")):
         task = tasks.create("a", work, {"known": given("K")})
         await until(task, "input_required")
         assert set(task.detail["inputRequests"]) == {"one", "two"}
@@ -114,7 +114,7 @@ async def test_task_requests_two_inputs_in_sequence() -> None:
         assert task.status == "working" and "inputRequests" not in task.detail
         await until(task, "completed")
     assert state_of(task)["result"] == {"names": ["A", "B", "K"]}
-    assert told == ["input_required", "input_required", "working", "completed"]
+    assert statuses == ["input_required", "input_required", "working", "completed"]
 
 
 async def test_bounds_and_expiry() -> None:
@@ -165,12 +165,15 @@ async def test_n4_results_are_bounded_in_bytes() -> None:
 
     other = tasks.create("b", answers, {})
     await until(other, "completed")
-    made = []
+    tasks_made = []
     for _ in range(10):
-        made.append(tasks.create("a", answers, {}))
-        await until(made[-1], "completed")
-    kept = [task for task in made if tasks.find_local(task.id, "a") is not None]
-    assert kept == made[-len(kept) :] and 0 < sum(task.result_size for task in kept) <= MAX_OWNER_BYTES
+        tasks_made.append(tasks.create("a", answers, {}))
+        await until(tasks_made[-1], "completed")
+    remaining = [task for task in tasks_made if tasks.find_local(task.id, "a") is not None]
+    assert (
+        remaining == tasks_made[-len(remaining) :]
+        and 0 < sum(task.result_size for task in remaining) <= MAX_OWNER_BYTES
+    )
     assert tasks.find_local(other.id, "b") is other
     large = tasks.create("a", lambda task: answers(task, MAX_RESULT_BYTES), {})
     await until(large, "failed")

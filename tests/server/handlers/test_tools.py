@@ -58,13 +58,13 @@ def test_n4_cached_list_keeps_nothing_else() -> None:
 
     listed(0, 50)
     gc.collect()
-    before = sum(isinstance(one, Catalog) for one in gc.get_objects())
+    before = sum(isinstance(item, Catalog) for item in gc.get_objects())
     started = time.process_time()
     listed(50, 200)
     # Selecting and listing takes about a millisecond.
     assert time.process_time() - started < 200 * 0.02
     gc.collect()
-    assert sum(isinstance(one, Catalog) for one in gc.get_objects()) <= before
+    assert sum(isinstance(item, Catalog) for item in gc.get_objects()) <= before
 
 
 @pytest.mark.requirement("N4")
