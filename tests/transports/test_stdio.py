@@ -61,8 +61,8 @@ class Client:
 
     def request(self, method: str, params: Json | None = None, id: Any = None) -> Json:
         self.count += 1
-        made: Json = {"jsonrpc": "2.0", "id": self.count if id is None else id, "method": method}
-        return made | ({} if params is None else {"params": params})
+        message: Json = {"jsonrpc": "2.0", "id": self.count if id is None else id, "method": method}
+        return message | ({} if params is None else {"params": params})
 
     def envelope(self, method: str, params: Json | None = None, **more: Any) -> Json:
         meta = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}} | more
@@ -134,8 +134,8 @@ async def test_notifications_come_before_the_response() -> None:
     async with piped() as client:
         await client.initialize(LATEST)
         client.send(client.request("tools/call", {"name": "steps", "_meta": {"progressToken": "p"}}))
-        said = [(await client.next()).get("method", "answer") for _ in range(4)]
-        assert said == ["notifications/progress", "notifications/message", "notifications/progress", "answer"]
+        kinds = [(await client.next()).get("method", "answer") for _ in range(4)]
+        assert kinds == ["notifications/progress", "notifications/message", "notifications/progress", "answer"]
 
 
 async def test_requests_input_and_gets_an_answer() -> None:
@@ -257,9 +257,9 @@ async def test_lines_are_bounded(text: bytes, lines: list[bytes]) -> None:
 def test_interrupt_exits_immediately(number: int) -> None:
     """The server does not wait for a line that may never come, and prints no traceback."""
     command = [sys.executable, "-m", "doit_mcp", "stdio"]
-    given = environment(DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")
+    variables = environment(DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=given, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(command, env=variables, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         process.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
         process.stdin.flush()
@@ -311,9 +311,9 @@ async def slow_api() -> AsyncIterator[tuple[SlowApi, str]]:
 @asynccontextmanager
 async def program(base: str, stdout: int = subprocess.PIPE) -> AsyncIterator[asyncio.subprocess.Process]:
     """`doit-mcp stdio`, as a client starts it."""
-    pipe, given = subprocess.PIPE, environment(DOIT_API_KEY="a key", DOIT_API_BASE=base)
+    pipe, variables = subprocess.PIPE, environment(DOIT_API_KEY="a key", DOIT_API_BASE=base)
     command = (sys.executable, "-m", "doit_mcp", "stdio")
-    process = await asyncio.create_subprocess_exec(*command, env=given, stdin=pipe, stdout=stdout, stderr=pipe)
+    process = await asyncio.create_subprocess_exec(*command, env=variables, stdin=pipe, stdout=stdout, stderr=pipe)
     try:
         yield process
     finally:
@@ -400,9 +400,9 @@ def test_client_that_closes_its_end_first() -> None:
     """A broken pipe is not a failure: exit status 0 at the end of the input, and no output about it."""
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "doit_mcp", "stdio"]
-    given = environment(DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")
+    variables = environment(DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")
     with subprocess.Popen(
-        command, env=given, stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.PIPE, text=True
+        command, env=variables, stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.PIPE, text=True
     ) as process:
         os.close(writing)
         os.close(reading)

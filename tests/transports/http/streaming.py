@@ -22,8 +22,8 @@ class Event:
     lines: tuple[str, ...]
 
     def field(self, name: str) -> str | None:
-        found = (line.partition(":") for line in self.lines)
-        values = [value.removeprefix(" ") for key, _, value in found if key == name]
+        fields = (line.partition(":") for line in self.lines)
+        values = [value.removeprefix(" ") for key, _, value in fields if key == name]
         assert len(values) <= 1, self.lines
         return values[0] if values else None
 
@@ -60,15 +60,15 @@ class Stream:
             event = await self.event()
         assert event.lines, "the stream ended"
         assert event.field("event") in (None, "message") and set(keys(event)) <= {"id", "event", "data"}
-        found = json.loads(event.data)
-        check(self.revision, found, self.method)
-        return found
+        message = json.loads(event.data)
+        check(self.revision, message, self.method)
+        return message
 
     async def until(self, method: str) -> Json:
         """Return the next message with this method, or the next response for ""."""
-        while (found := await self.message()).get("method", "") != method:
+        while (message := await self.message()).get("method", "") != method:
             pass
-        answer: Json = found
+        answer: Json = message
         return answer
 
     async def ends(self) -> bool:

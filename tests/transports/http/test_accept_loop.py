@@ -37,8 +37,8 @@ def limit(made: Program, descriptors: int) -> None:
 
 async def pauses(made: Program, reason: str) -> float:
     text = (await made.send("GET", "/metrics", {})).text
-    found = [line for line in text.splitlines() if line.startswith(f'doit_mcp_accept_pauses_total{{reason="{reason}"')]
-    return float(found[0].split()[1]) if found else 0.0
+    lines = [line for line in text.splitlines() if line.startswith(f'doit_mcp_accept_pauses_total{{reason="{reason}"')]
+    return float(lines[0].split()[1]) if lines else 0.0
 
 
 @pytest.fixture
@@ -97,10 +97,10 @@ async def test_n24_client_that_left_before_accept() -> None:
     async with serving() as site:
         host, port = site.base.removeprefix("http://").split(":")
         for _ in range(20):
-            one = socket.create_connection((host, int(port)))
+            connection = socket.create_connection((host, int(port)))
             # Close with a reset.
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            one.close()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.close()
         async with wired(site) as wire:
             wire.writer.write(ASK)
             assert (await wire.answer())[0] == 200
@@ -134,7 +134,7 @@ async def test_n24_descriptor_of_a_departed_client_is_closed() -> None:
     reader, writer = await asyncio.open_connection(*bound.getsockname()[:2])
     assert await asyncio.wait_for(reader.read(), 20) == b""
     writer.close()
-    assert [one.fileno() for one in loop.seen] == [-1]
+    assert [accepted.fileno() for accepted in loop.seen] == [-1]
     await runner.cleanup()
     edge.stop()
 
@@ -163,8 +163,8 @@ async def test_n24_calls_have_descriptors_left_for_the_api(hard: int, tmp_path: 
     users = (ADMIN, VIEWER, STRANGER)
     with (tmp_path / "log").open("wb") as log:
         before = (*LIMITED, "64", str(hard))
-        null, many = asyncio.subprocess.DEVNULL, {"DOIT_MCP_CALLS_PER_PRINCIPAL": "200"}
-        async with served(null, log.fileno(), before, **many) as program:
+        null, options = asyncio.subprocess.DEVNULL, {"DOIT_MCP_CALLS_PER_PRINCIPAL": "200"}
+        async with served(null, log.fileno(), before, **options) as program:
             assert resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
             connector = aiohttp.TCPConnector(limit=0, force_close=True)
             async with aiohttp.ClientSession(connector=connector) as http:

@@ -29,8 +29,8 @@ async def test_missing_token_is_rejected(site: Site, path: str, method: str) -> 
     document = f"{site.base}/.well-known/oauth-protected-resource{resource}"
     assert challenge.startswith(f'Bearer resource_metadata="{document}", error="invalid_token"')
     assert 'scope="mcp:tools"' in challenge
-    async with site.http.get(document) as found:
-        assert (await found.json())["resource"] == site.base + resource
+    async with site.http.get(document) as response:
+        assert (await response.json())["resource"] == site.base + resource
 
 
 @pytest.mark.requirement("H7", "M54", "M66")
@@ -96,16 +96,16 @@ async def test_allowed_origins(site: Site) -> None:
     exposed = refused.headers["Access-Control-Expose-Headers"]
     assert "WWW-Authenticate" in exposed and "Mcp-Session-Id" in exposed
     assert refused.headers["Vary"] == "Origin" and "Access-Control-Allow-Credentials" not in refused.headers
-    own = await site.send("POST", "/mcp", {"Origin": site.base})
-    assert own.status == 401
+    same_origin = await site.send("POST", "/mcp", {"Origin": site.base})
+    assert same_origin.status == 401
 
 
 @pytest.mark.requirement("H1", "H2", "H3", "M41")
 @pytest.mark.parametrize("where", ["query", "cookie", "header", "bare", "twice"])
 async def test_tokens_are_accepted_in_one_header_only(site: Site, where: str) -> None:
     token = site.token()
-    sent: list[tuple[str, str]] = [("Accept", ACCEPT), ("Content-Type", "application/json")]
-    sent += {
+    request_headers: list[tuple[str, str]] = [("Accept", ACCEPT), ("Content-Type", "application/json")]
+    request_headers += {
         "query": [],
         "cookie": [("Cookie", f"token={token}; Authorization=Bearer {token}")],
         "header": [("X-Authorization", f"Bearer {token}"), ("X-User", ADMIN.email)],
@@ -113,7 +113,7 @@ async def test_tokens_are_accepted_in_one_header_only(site: Site, where: str) ->
         "twice": [("Authorization", f"Bearer {token}"), ("Authorization", f"Bearer {token}")],
     }[where]
     path = f"/mcp?access_token={token}" if where == "query" else "/mcp"
-    async with site.http.post(site.base + path, data=b"{}", headers=sent) as response:
+    async with site.http.post(site.base + path, data=b"{}", headers=request_headers) as response:
         assert response.status in (400, 401)
         assert token not in await response.text() and token not in str(response.headers)
 
@@ -192,8 +192,8 @@ async def test_acceptable_response_types(site: Site, accept: str | None) -> None
     headers |= {"Accept": accept} if accept else {}
     answer = await site.send("POST", "/mcp", headers, json.dumps(site.request("ping")).encode())
     assert answer.status == 200
-    wanted = "text/event-stream" if accept == "text/event-stream" else "application/json"
-    assert answer.headers["Content-Type"] == wanted
+    expected = "text/event-stream" if accept == "text/event-stream" else "application/json"
+    assert answer.headers["Content-Type"] == expected
 
 
 async def test_accepting_only_events_gets_events(site: Site) -> None:
@@ -270,7 +270,7 @@ async def test_fair_share_of_each_user() -> None:
             await asyncio.sleep(0.01)
         assert answer.status == 503 and answer.headers["Retry-After"].isdigit()
         site.bench.proceed.set()
-        assert [one.status for one in await asyncio.gather(*waiting)] == [200] * 3
+        assert [response.status for response in await asyncio.gather(*waiting)] == [200] * 3
         assert (await site.call("echo")).status == 200
 
 

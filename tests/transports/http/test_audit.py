@@ -96,8 +96,8 @@ class Written(logging.Handler):
         self.texts.append(JsonFormatter().format(record))
 
     def lines(self, message: str = "write") -> list[Json]:
-        found = [json.loads(text) for text in self.texts]
-        return [line for line in found if line["message"] == message]
+        lines = [json.loads(text) for text in self.texts]
+        return [line for line in lines if line["message"] == message]
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:
@@ -142,7 +142,9 @@ async def test_n20_line_names_the_user_of_an_access_token(audit: Written, reques
         )
         assert "token" not in line and "Another" not in audit.texts[0]
         # The two logs refer to each other, and only the audit log names users.
-        assert {one["principal"] for one in requests.lines("request") if "principal" in one} == {line["principal"]}
+        assert {
+            request_line["principal"] for request_line in requests.lines("request") if "principal" in request_line
+        } == {line["principal"]}
         assert "@" not in "".join(requests.texts)
 
 
@@ -186,8 +188,8 @@ async def test_n20_created_object_is_named(audit: Written) -> None:
         await site.call("create_label", LABEL)
         api.behavior = status(422)
         await site.call("create_label", LABEL | {"name": "Of no use"})
-    made, refused = audit.lines()
-    assert made["objects"] == {"id": "l1"} and refused["objects"] == {"name": "Of no use"}
+    created, refused = audit.lines()
+    assert created["objects"] == {"id": "l1"} and refused["objects"] == {"name": "Of no use"}
 
 
 @pytest.mark.requirement("N20")
@@ -292,10 +294,10 @@ async def test_n20_declined_write(audit: Written, action: str, outcome: str) -> 
 async def test_n20_elicitation_round_has_no_line(audit: Written) -> None:
     async with place() as (site, api):
         params: Json = {"name": "delete_label", "arguments": {"id": "l1"}}
-        asked = await site.modern("tools/call", params, clientCapabilities=ASKED)
-        assert asked.result["resultType"] == "input_required" and audit.texts == []
+        input_request = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        assert input_request.result["resultType"] == "input_required" and audit.texts == []
         params |= {
-            "requestState": asked.result["requestState"],
+            "requestState": input_request.result["requestState"],
             "inputResponses": {"confirm": {"action": "decline"}},
         }
         await site.modern("tools/call", params, clientCapabilities=ASKED)
@@ -379,8 +381,12 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_customer(audit: Written
         answer = await session.post(calls)
         assert len(answer.body) == 3
     lines = {line["objects"]["id"]: line for line in audit.lines()}
-    own = EMPLOYEE.customer
-    assert {id: line["customer"] for id, line in lines.items()} == {"l0": own, "l1": STRANGER.customer, "l2": own}
+    own_customer = EMPLOYEE.customer
+    assert {id: line["customer"] for id, line in lines.items()} == {
+        "l0": own_customer,
+        "l1": STRANGER.customer,
+        "l2": own_customer,
+    }
     assert {line["email"] for line in lines.values()} == {EMPLOYEE.email}
     (change,) = audit.lines("act for")
     assert (
@@ -388,7 +394,7 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_customer(audit: Written
         >= {
             "email": EMPLOYEE.email,
             "customer": STRANGER.customer,
-            "before": own,
+            "before": own_customer,
             "how": "call",
         }.items()
     )
@@ -431,8 +437,8 @@ async def test_n20_task_has_a_line_when_it_ends(audit: Written, canceled: bool) 
             await asyncio.sleep(0.01)
     (line,) = audit.lines()
     assert line["trace"] == begun.headers["X-MCP-Trace-Id"] and line["email"] == ADMIN.email
-    wanted = ("not_sent", {"flowId": "f1"}) if canceled else ("done", {"flowId": "f1", "id": "t1"})
-    assert (line["outcome"], line["objects"]) == wanted
+    expected = ("not_sent", {"flowId": "f1"}) if canceled else ("done", {"flowId": "f1", "id": "t1"})
+    assert (line["outcome"], line["objects"]) == expected
 
 
 @pytest.mark.requirement("N20")

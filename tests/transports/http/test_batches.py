@@ -33,7 +33,7 @@ async def test_canceling_one_of_several_requests(site: Site) -> None:
     )
     assert (await session.note("notifications/cancelled", {"requestId": "stop"})).status == 202
     answer = await task
-    assert site.bench.cancelled and [one["id"] for one in answer.body] == ["go"]
+    assert site.bench.cancelled and [response["id"] for response in answer.body] == ["go"]
 
 
 async def test_canceling_the_only_request(site: Site) -> None:
@@ -51,7 +51,7 @@ async def test_cancellation_in_the_same_batch(site: Site) -> None:
         note("notifications/cancelled", requestId="stop"),
         site.request("ping", id="go"),
     ]
-    assert [one["id"] for one in (await session.post(batch)).body] == ["go"]
+    assert [response["id"] for response in (await session.post(batch)).body] == ["go"]
 
 
 async def test_another_session_cannot_cancel(site: Site) -> None:
@@ -68,7 +68,7 @@ async def test_id_in_use_is_rejected_alone(site: Site) -> None:
     session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, 7)])
     assert (await session.call("echo", id=7)).code == (400, -32600)
     answer = await session.post([site.request("ping", id=7), site.request("ping", id=8)])
-    assert [one.get("error", {}).get("code") for one in answer.body] == [-32600, None]
+    assert [response.get("error", {}).get("code") for response in answer.body] == [-32600, None]
     site.bench.proceed.set()
     assert (await task).body[0]["result"]["content"]
     assert (await session.call("echo", id=7)).status == 200
@@ -99,12 +99,16 @@ async def test_notifications_come_before_the_response(site: Site) -> None:
         site.request("tools/call", {"name": "steps", "_meta": {"progressToken": token}}, token) for token in (1, "1")
     ]
     async with opened(site, calls, site.headers(**session.head), BATCHES) as stream:
-        said = []
+        messages = []
         while not isinstance(message := await stream.message(), list):
-            said.append(message)
+            messages.append(message)
         assert await stream.ends()
-    assert [one["id"] for one in message] == [1, "1"]
-    tokens = [one["params"]["progressToken"] for one in said if one["method"] == "notifications/progress"]
+    assert [notification["id"] for notification in message] == [1, "1"]
+    tokens = [
+        notification["params"]["progressToken"]
+        for notification in messages
+        if notification["method"] == "notifications/progress"
+    ]
     assert sorted(map(repr, tokens)) == ["'1'", "'1'", "1", "1"]
 
 
@@ -143,5 +147,5 @@ async def test_n3_batch_members_share_the_slots_of_their_user() -> None:
         assert (await site.call("echo", user=STRANGER)).status == 200
         site.bench.proceed.set()
         for post in posts:
-            assert [one["result"]["content"] != [] for one in (await post).body] == [True] * 12
+            assert [response["result"]["content"] != [] for response in (await post).body] == [True] * 12
         assert "doit_mcp_calls_in_flight 0" in (await site.send("GET", "/metrics", {})).text

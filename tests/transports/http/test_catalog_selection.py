@@ -63,8 +63,8 @@ async def test_stream_selection_applies_to_its_posts(shop: Site, query: str) -> 
         assert (await shop.post(shop.request("tools/list"), path=address)).status == 202
         _, data = await next_event(stream)
     tools = json.loads(data)["result"]["tools"]
-    found = {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in tools}
-    assert found == await listed(shop, f"/mcp{query}") and all(found.values()) == bool(query)
+    read_only = {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in tools}
+    assert read_only == await listed(shop, f"/mcp{query}") and all(read_only.values()) == bool(query)
 
 
 @pytest.mark.requirement("A4")
@@ -97,19 +97,19 @@ async def test_unknown_selections(shop: Site, path: str, status: int) -> None:
 
 async def test_catalogs_are_built_once_and_bounded() -> None:
     """Catalogs are cached, and the least recently used ones are dropped."""
-    made: list[tuple[Selection, bool]] = []
+    selections: list[tuple[Selection, bool]] = []
     offers = catalog_factory()
 
     def make(selection: Selection, employee: bool) -> Catalog:
-        made.append((selection, employee))
+        selections.append((selection, employee))
         return offers(Selection(), employee)
 
     async with serving(make=make) as site:
         for number in [*range(130), 129, 0]:
             assert (await site.post(site.request("ping"), path=f"/mcp?tools=t{number}")).result == {}
-        assert len(made) == 131
+        assert len(selections) == 131
         assert (await site.post(site.request("ping"), user=EMPLOYEE)).result == {}
-        assert made[-1][1] is True
+        assert selections[-1][1] is True
 
 
 @pytest.mark.requirement("F6", "G4")

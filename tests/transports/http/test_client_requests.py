@@ -91,7 +91,7 @@ def asking(bench: Bench) -> dict[str, Any]:
         before = await call.ask("before", ELICIT, NAME)
         await call.run_in_background(required=True)
         answers = await call.ask_all({"one": Question(ELICIT, NAME), "two": Question(ELICIT, NAME)})
-        return words(" ".join(one["content"]["name"] for one in (before, *answers.values())))
+        return words(" ".join(input_response["content"]["name"] for input_response in (before, *answers.values())))
 
     async def read(call: Call) -> Json:
         return {"text": (await call.ask("form", ELICIT, NAME))["content"]["name"]}
@@ -192,27 +192,27 @@ async def test_several_rounds_keep_no_server_state() -> None:
     """Each round may reach a different process that has the same secret."""
     bench = Bench()
     declared = {"clientCapabilities": {"elicitation": {}}}
-    async with serving(bench, asking(bench)) as one, serving(Bench(), asking(Bench())) as other:
+    async with serving(bench, asking(bench)) as plain, serving(Bench(), asking(Bench())) as other:
         params: Json = {"name": "twice"}
-        for site, key in ((one, "first"), (other, "second")):
-            asked = (await site.modern("tools/call", params, **declared)).result
-            assert list(asked["inputRequests"]) == [key]
+        for site, key in ((plain, "first"), (other, "second")):
+            result = (await site.modern("tools/call", params, **declared)).result
+            assert list(result["inputRequests"]) == [key]
             reply = {"action": "accept", "content": {"name": key.title()}}
-            params = {"name": "twice", "inputResponses": {key: reply}, "requestState": asked["requestState"]}
-        assert said(await one.modern("tools/call", params, **declared)) == "First and Second"
+            params = {"name": "twice", "inputResponses": {key: reply}, "requestState": result["requestState"]}
+        assert said(await plain.modern("tools/call", params, **declared)) == "First and Second"
 
 
 async def test_request_state_expires(asker: Site) -> None:
     """The expiry is part of the signed state; the tests of signed state show that an expired one is refused."""
-    asked = await asker.call("form", clientCapabilities=ALL)
-    state = asked.result["requestState"]
+    result = await asker.call("form", clientCapabilities=ALL)
+    state = result.result["requestState"]
     sealed = base64.urlsafe_b64decode(state + "=" * (-len(state) % 4))
-    expires, known = json.loads(sealed[32:])
-    assert known == [{}, {}] and isinstance(expires, int)
-    later = json.dumps([expires + 1, known], separators=(",", ":")).encode()
+    expires, payload = json.loads(sealed[32:])
+    assert payload == [{}, {}] and isinstance(expires, int)
+    later = json.dumps([expires + 1, payload], separators=(",", ":")).encode()
     forged = base64.urlsafe_b64encode(sealed[:32] + later).decode().rstrip("=")
-    for sent, status in ((state, 200), (forged, 400)):
-        retry = {"name": "form", "arguments": {}, "inputResponses": {"form": REPLY["form"]}, "requestState": sent}
+    for state_sent, status in ((state, 200), (forged, 400)):
+        retry = {"name": "form", "arguments": {}, "inputResponses": {"form": REPLY["form"]}, "requestState": state_sent}
         assert (await asker.modern("tools/call", retry, clientCapabilities=ALL)).status == status
 
 
@@ -222,9 +222,9 @@ async def test_prompts_and_resources_request_input_stateless(asker: Site, method
     """The state of one request is refused for another request and for another caller."""
     named: Json = {"name": "form", "arguments": {}} if method == "prompts/get" else {"uri": "doc://ask"}
     declared = {"clientCapabilities": {"elicitation": {}}}
-    asked = (await asker.modern(method, named, **declared)).result
-    assert asked["resultType"] == "input_required" and not {"ttlMs", "cacheScope"} & asked.keys()
-    retry = named | {"inputResponses": {"form": REPLY["form"]}, "requestState": asked["requestState"]}
+    result = (await asker.modern(method, named, **declared)).result
+    assert result["resultType"] == "input_required" and not {"ttlMs", "cacheScope"} & result.keys()
+    retry = named | {"inputResponses": {"form": REPLY["form"]}, "requestState": result["requestState"]}
     assert (await asker.modern(method, retry, user=user, **declared)).code == (400, -32602)
     others: dict[str, Json] = {
         "tools/call": {"name": "form", "arguments": {}},
@@ -233,7 +233,7 @@ async def test_prompts_and_resources_request_input_stateless(asker: Site, method
     }
     del others[method]
     for elsewhere, params in others.items():
-        foreign = params | {"inputResponses": {"form": REPLY["form"]}, "requestState": asked["requestState"]}
+        foreign = params | {"inputResponses": {"form": REPLY["form"]}, "requestState": result["requestState"]}
         assert (await asker.modern(elsewhere, foreign, **declared)).code == (400, -32602)
     done = (await asker.modern(method, retry, **declared)).result
     assert "Ann" in json.dumps(done) and done["resultType"] == "complete"
@@ -296,8 +296,8 @@ async def test_answers_of_another_session_are_ignored(asker: Site) -> None:
 async def a_job(asker: Site) -> AsyncIterator[tuple[Json, Json]]:
     """A task that is waiting for input, with the capabilities of its client and its parameters."""
     declared = {"clientCapabilities": ALL | TASKS}
-    asked = (await asker.call("job", **declared)).result
-    more = {"inputResponses": {"before": REPLY["form"]}, "requestState": asked["requestState"]}
+    result = (await asker.call("job", **declared)).result
+    more = {"inputResponses": {"before": REPLY["form"]}, "requestState": result["requestState"]}
     retry = {"name": "job", "arguments": {}, **more}
     created = (await asker.modern("tools/call", retry, **declared)).result
     assert created["resultType"] == "task"
@@ -338,8 +338,8 @@ async def test_task_requests_input_and_is_answered(asker: Site) -> None:
 
 async def test_task_that_requires_its_client(asker: Site) -> None:
     """The call is refused if the client cannot follow tasks."""
-    asked = (await asker.call("job", clientCapabilities=ALL)).result
-    more = {"inputResponses": {"before": REPLY["form"]}, "requestState": asked["requestState"]}
+    result = (await asker.call("job", clientCapabilities=ALL)).result
+    more = {"inputResponses": {"before": REPLY["form"]}, "requestState": result["requestState"]}
     retry = {"name": "job", "arguments": {}, **more}
     refused = await asker.modern("tools/call", retry, clientCapabilities=ALL)
     assert refused.code == (400, -32021) and refused.error["data"]["requiredCapabilities"] == TASKS

@@ -122,15 +122,15 @@ async def test_n9_tasks_belong_to_a_user_at_one_customer(there: tuple[Site, Api]
     async def ask(method: str, id: str, bearer: Json) -> Answer:
         return await site.modern(method, {"taskId": id}, headers=bearer, clientCapabilities=CLIENT)
 
-    made = await site.call("long", headers=A, clientCapabilities=CLIENT)
-    id = made.result["taskId"]
+    created = await site.call("long", headers=A, clientCapabilities=CLIENT)
+    id = created.result["taskId"]
     for method in ("tasks/get", "tasks/cancel"):
         assert (await ask(method, id, B)).error["message"].endswith("does not name a task of yours")
     assert (await ask("tasks/get", id, SECOND_A)).result["status"] == "working"
     site.bench.proceed.set()
-    while (found := (await ask("tasks/get", id, A)).result)["status"] == "working":
+    while (task := (await ask("tasks/get", id, A)).result)["status"] == "working":
         await asyncio.sleep(0)
-    assert found["status"] == "completed"
+    assert task["status"] == "completed"
 
 
 @pytest.mark.requirement("N17")

@@ -59,9 +59,9 @@ async def test_n10_stored_table_is_readable_by_its_customer_only() -> None:
             return (await site.call(name, named, user=EMPLOYEE)).result
 
         handle = (await call("table", OTHER))["structuredContent"]["handle"]
-        found = await call("query_result", OTHER, handle=handle)
-        assert found["structuredContent"]["rows"] == [[f"secret of {OTHER}", 1.0]]
-        assert found["structuredContent"]["source"] == {"tool": "table", "customer": OTHER}
+        result = await call("query_result", OTHER, handle=handle)
+        assert result["structuredContent"]["rows"] == [[f"secret of {OTHER}", 1.0]]
+        assert result["structuredContent"]["source"] == {"tool": "table", "customer": OTHER}
         for customer in ("", ADMIN.customer):
             refused = await call("query_result", customer, handle=handle)
             assert refused["isError"] and "secret" not in str(refused)
@@ -75,11 +75,11 @@ async def test_n10_stored_table_stays_with_its_customer_when_a_session_switches(
         session = await a.initialize(user=EMPLOYEE)
         await session.call("choose", {"customer": OTHER})
         handle = (await session.call("table")).result["structuredContent"]["handle"]
-        there = at(b, session)
-        found = (await there.call("query_result", {"handle": handle})).result["structuredContent"]
-        assert found["source"]["customer"] == OTHER
+        remote = at(b, session)
+        content = (await remote.call("query_result", {"handle": handle})).result["structuredContent"]
+        assert content["source"]["customer"] == OTHER
         await session.call("choose", {"customer": EMPLOYEE.customer})
-        refused = (await there.call("query_result", {"handle": handle})).result
+        refused = (await remote.call("query_result", {"handle": handle})).result
         assert refused["isError"] and OTHER in str(refused) and "secret" not in str(refused)
 
 
@@ -87,8 +87,8 @@ async def test_n10_stored_table_stays_with_its_customer_when_a_session_switches(
 async def test_n10_result_handles_name_no_customer() -> None:
     async with place() as site:
         handle = (await site.call("table")).result["structuredContent"]["handle"]
-        found = (await site.call("query_result", {"handle": handle})).result["structuredContent"]
-        assert found["source"] == {"tool": "table"}
+        content = (await site.call("query_result", {"handle": handle})).result["structuredContent"]
+        assert content["source"] == {"tool": "table"}
 
 
 @pytest.mark.requirement("N10")
@@ -102,15 +102,15 @@ async def test_n10_employee_task_names_its_customer() -> None:
             (ADMIN, {}, None),
         ):
             bench.proceed.clear()
-            made = (await site.call("long", dict(arguments), user=user, clientCapabilities=CLIENT)).result
-            assert made.get("statusMessage") == message
+            created = (await site.call("long", dict(arguments), user=user, clientCapabilities=CLIENT)).result
+            assert created.get("statusMessage") == message
             bench.proceed.set()
-            while made["status"] == "working":
+            while created["status"] == "working":
                 await asyncio.sleep(0)
-                params = {"taskId": made["taskId"]}
-                made = (await site.modern("tasks/get", params, user=user, clientCapabilities=CLIENT)).result
-            texts = [block["text"] for block in made["result"]["content"]]
-            assert made["status"] == "completed" and (message in texts if message else "Customer" not in str(texts))
+                params = {"taskId": created["taskId"]}
+                created = (await site.modern("tasks/get", params, user=user, clientCapabilities=CLIENT)).result
+            texts = [block["text"] for block in created["result"]["content"]]
+            assert created["status"] == "completed" and (message in texts if message else "Customer" not in str(texts))
 
 
 @pytest.mark.requirement("N9")
@@ -123,15 +123,15 @@ async def test_n9_batch_that_changes_the_customer_does_nothing_else(inside: bool
         if inside:
             change = {"name": "call_operation", "arguments": change}
         label: Json = {"name": "create_label", "arguments": {"name": "Batch", "color": "blue"}}
-        batch = [site.request("tools/call", one) for one in (change, label)]
+        batch = [site.request("tools/call", arguments) for arguments in (change, label)]
         for requests in (batch, batch[::-1]):
             refused = await session.post(requests)
             assert refused.code == (400, -32600) and "send it alone" in refused.text
         for user in (ADMIN, STRANGER):
-            found = (await site.call("list_labels", user=user)).result["structuredContent"]
-            assert "Batch" not in [one["name"] for one in found["labels"]]
+            content = (await site.call("list_labels", user=user)).result["structuredContent"]
+            assert "Batch" not in [label_row["name"] for label_row in content["labels"]]
         # A batch may contain this call alone; later requests act for the new customer.
         assert (await session.post(batch[:1])).status == 200
         assert (await session.post(batch[1:])).status == 200
-        found = (await site.call("list_labels", user=STRANGER)).result["structuredContent"]
-        assert "Batch" in [one["name"] for one in found["labels"]]
+        content = (await site.call("list_labels", user=STRANGER)).result["structuredContent"]
+        assert "Batch" in [label_row["name"] for label_row in content["labels"]]

@@ -28,8 +28,8 @@ async def there() -> AsyncIterator[Site]:
 async def done(site: Site, name: str, arguments: Json, user: User = ADMIN) -> Json:
     answer = await site.call(name, arguments, user=user)
     assert not answer.result.get("isError"), answer
-    found: Json = answer.result["structuredContent"]
-    return found
+    content: Json = answer.result["structuredContent"]
+    return content
 
 
 @pytest.mark.requirement("N16")
@@ -45,13 +45,13 @@ async def test_n16_object_deleted_by_a_colleague_is_created_again(there: Site) -
 
 @pytest.mark.requirement("N16")
 async def test_n16_value_changed_by_a_colleague_is_set_again(there: Site) -> None:
-    made = await done(there, "create_label", LABEL)
-    change = {"id": made["id"], "color": "teal"}
+    created = await done(there, "create_label", LABEL)
+    change = {"id": created["id"], "color": "teal"}
     await done(there, "update_label", change)
     assert (await done(there, "update_label", change))[ALREADY_DONE_KEY]
     await done(there, "update_label", change | {"color": "mint"}, EMPLOYEE)
     assert ALREADY_DONE_KEY not in await done(there, "update_label", change)
-    assert (await done(there, "get_label", {"id": made["id"]}))["color"] == "teal"
+    assert (await done(there, "get_label", {"id": created["id"]}))["color"] == "teal"
 
 
 @pytest.mark.requirement("N16")
@@ -63,12 +63,12 @@ async def test_n16_write_undone_by_a_colleague_with_an_api_token_is_repeated(the
     await done(there, "assign_objects_to_label", {"id": label, "add": objects})
     assert (await done(there, "assign_objects_to_label", {"id": label, "add": objects}))[ALREADY_DONE_KEY]
     headers = {"Authorization": f"Bearer {ADMIN.api_token}"}
-    taken = {"id": label, "remove": objects}
-    answer = await there.call("assign_objects_to_label", taken, headers=headers)
+    removal = {"id": label, "remove": objects}
+    answer = await there.call("assign_objects_to_label", removal, headers=headers)
     assert not answer.result.get("isError")
     assert ALREADY_DONE_KEY not in await done(there, "assign_objects_to_label", {"id": label, "add": objects})
-    found = await done(there, "get_label_assignments", {"id": label})
-    assert found["assignments"] == objects
+    content = await done(there, "get_label_assignments", {"id": label})
+    assert content["assignments"] == objects
     ticket = {"ticketId": (await done(there, "list_tickets", {}))["tickets"][0]["id"], "tags": ["Mine"]}
     await done(there, "add_ticket_tags", ticket)
     assert (await done(there, "add_ticket_tags", ticket))[ALREADY_DONE_KEY]
@@ -102,17 +102,17 @@ async def test_n16_other_writes_do_not_cause_a_repeat(there: Site) -> None:
     await done(there, "update_label", {"id": other["id"], "name": "Another"})
     await done(there, "delete_label", {"id": other["id"]})
     assert (await done(there, "create_label", LABEL))["id"] == first["id"]
-    flows = [one["id"] for one in (await done(there, "list_cloudflows", {}))["items"]]
+    flows = [flow["id"] for flow in (await done(there, "list_cloudflows", {}))["items"]]
     answers = [await done(there, "trigger_cloud_flow", {"flowID": flows[number]}) for number in (0, 1, 0)]
-    assert [ALREADY_DONE_KEY in one for one in answers] == [False, False, True]
+    assert [ALREADY_DONE_KEY in answer_result for answer_result in answers] == [False, False, True]
 
 
 @pytest.mark.requirement("N16")
 async def test_n16_replica_knows_its_own_writes_without_redis(redis: Server) -> None:
-    async with replicas(redis.url, changes={"tools": direct_tools()}, api=Api()) as (here, _):
-        first = await done(here, "create_label", LABEL)
+    async with replicas(redis.url, changes={"tools": direct_tools()}, api=Api()) as (near, _):
+        first = await done(near, "create_label", LABEL)
         redis.kill()
-        again = await done(here, "create_label", LABEL)
+        again = await done(near, "create_label", LABEL)
         assert again[ALREADY_DONE_KEY] and again["id"] == first["id"]
         redis.start()
 
@@ -139,5 +139,8 @@ async def test_n16_contract_changed_by_a_colleague_is_updated_again(there: Site)
     answer = await there.call("update_contract", other, headers=headers)
     assert not answer.result.get("isError"), answer
     assert ALREADY_DONE_KEY not in await done(there, "update_contract", change, EMPLOYEE)
-    found = await done(there, "get_contract", {"customerID": customer, "contractID": contract}, EMPLOYEE)
-    assert [one["invoicesEmail"] for one in found["versions"]][-2:] == ["evil@attacker.example", "right@acme.example"]
+    details = await done(there, "get_contract", {"customerID": customer, "contractID": contract}, EMPLOYEE)
+    assert [version["invoicesEmail"] for version in details["versions"]][-2:] == [
+        "evil@attacker.example",
+        "right@acme.example",
+    ]

@@ -44,8 +44,8 @@ class Api:
             if self.hold is not None:
                 await self.hold.wait()
             if request.path == "/auth/v1/validate":
-                known = self.seen[-1][2] in (OTHER, EMPLOYEE.customer)
-                return web.json_response({"domain": f"of {self.seen[-1][2]}"}, status=200 if known else 403)
+                is_known = self.seen[-1][2] in (OTHER, EMPLOYEE.customer)
+                return web.json_response({"domain": f"of {self.seen[-1][2]}"}, status=200 if is_known else 403)
             self.deleted |= request.method == "DELETE"
             if self.deleted and request.method == "GET":
                 return web.json_response({"error": "not found"}, status=404)
@@ -71,8 +71,8 @@ async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
 
 
 def text(answer: Answer) -> str:
-    found: str = answer.result["content"][0]["text"]
-    return found
+    text: str = answer.result["content"][0]["text"]
+    return text
 
 
 async def listed(site: Site, path: str, **options: Any) -> list[str]:
@@ -84,11 +84,13 @@ async def test_unlisted_tool_is_found_and_called() -> None:
         assert await listed(site, "/mcp/x/discovery") == [
             *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
         ]
-        found = await site.call("find_operation", {"query": "create a label"}, path="/mcp/x/discovery")
-        first = found.result["structuredContent"]["operations"][0]
+        result = await site.call("find_operation", {"query": "create a label"}, path="/mcp/x/discovery")
+        first = result.result["structuredContent"]["operations"][0]
         assert (first["name"], first["callWith"]) == ("create_label", "call_operation")
-        made = await site.call("call_operation", {"name": first["name"], "arguments": LABEL}, path="/mcp/x/discovery")
-        assert made.result["structuredContent"] == api.label
+        created = await site.call(
+            "call_operation", {"name": first["name"], "arguments": LABEL}, path="/mcp/x/discovery"
+        )
+        assert created.result["structuredContent"] == api.label
         read = await site.call("read_operation", {"name": "get_label", "arguments": {"id": "l1"}})
         assert read.result["structuredContent"] == api.label
         straight = await site.call("get_label", {"id": "l1"}, path="/mcp/x/discovery")
@@ -120,8 +122,10 @@ async def test_read_only_path_rejects_writes() -> None:
             assert refused.code == (400, -32602)
             refused = await site.call("read_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
             assert refused.result["isError"] is True and "no operation" in text(refused)
-            found = await site.call("find_operation", {"query": "delete label", "limit": 5}, path=path)
-            assert {one["callWith"] for one in found.result["structuredContent"]["operations"]} == {"read_operation"}
+            result = await site.call("find_operation", {"query": "delete label", "limit": 5}, path=path)
+            assert {operation["callWith"] for operation in result.result["structuredContent"]["operations"]} == {
+                "read_operation"
+            }
         assert api.seen == []
 
 
@@ -132,12 +136,14 @@ async def test_read_only_path_rejects_writes() -> None:
 )
 async def test_deletion_is_confirmed_by_a_second_round(name: str, arguments: Json) -> None:
     async with place() as (site, api):
-        asked = await site.call(name, arguments, clientCapabilities=ASKED)
-        assert asked.result["resultType"] == "input_required" and api.methods == ["GET"]
-        message = asked.result["inputRequests"]["confirm"]["params"]["message"]
+        input_request = await site.call(name, arguments, clientCapabilities=ASKED)
+        assert input_request.result["resultType"] == "input_required" and api.methods == ["GET"]
+        message = input_request.result["inputRequests"]["confirm"]["params"]["message"]
         assert "Delete label?" in message and "name: Old" in message
 
-        async def again(action: str, state: Any = asked.result["requestState"], given: Json = arguments) -> Answer:
+        async def again(
+            action: str, state: Any = input_request.result["requestState"], given: Json = arguments
+        ) -> Answer:
             more: Json = {"inputResponses": {"confirm": {"action": action}}}
             more |= {"requestState": state} if state is not None else {}
             params = {"name": name, "arguments": given, **more}
@@ -164,8 +170,12 @@ async def test_deletion_is_confirmed_by_a_second_round(name: str, arguments: Jso
 @pytest.mark.requirement("J11", "A5")
 async def test_answer_counts_only_for_what_was_shown() -> None:
     async with place() as (site, api):
-        asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
-        params: Json = {"name": "delete_label", "arguments": {"id": "l1"}, "requestState": asked.result["requestState"]}
+        input_request = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        params: Json = {
+            "name": "delete_label",
+            "arguments": {"id": "l1"},
+            "requestState": input_request.result["requestState"],
+        }
         params["inputResponses"] = {"confirm": {"action": "accept"}}
         api.label = {**api.label, "name": "Another by now"}
         anew = await site.modern("tools/call", params, clientCapabilities=ASKED)
@@ -238,8 +248,12 @@ async def test_n13_repeated_changes_are_rejected_on_a_session_stream() -> None:
 @pytest.mark.requirement("N13")
 async def test_n13_accepting_round_reads_once() -> None:
     async with place() as (site, api):
-        asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
-        params: Json = {"name": "delete_label", "arguments": {"id": "l1"}, "requestState": asked.result["requestState"]}
+        input_request = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        params: Json = {
+            "name": "delete_label",
+            "arguments": {"id": "l1"},
+            "requestState": input_request.result["requestState"],
+        }
         params["inputResponses"] = {"confirm": {"action": "accept"}}
         await site.modern("tools/call", params, clientCapabilities=ASKED)
         assert api.methods == ["GET", "GET", "DELETE"]
@@ -254,11 +268,11 @@ async def accept(session: Session, question: Json) -> None:
 async def test_n15_employee_confirmation_names_the_customer_of_the_call() -> None:
     async with place() as (site, api):
         arguments = {"id": "l1", "customerContext": OTHER}
-        asked = await site.call("delete_label", arguments, user=EMPLOYEE, clientCapabilities=ASKED)
-        message = asked.result["inputRequests"]["confirm"]["params"]["message"]
+        input_request = await site.call("delete_label", arguments, user=EMPLOYEE, clientCapabilities=ASKED)
+        message = input_request.result["inputRequests"]["confirm"]["params"]["message"]
         assert f"\nCustomer: of {OTHER} (id {OTHER})\n" in message and set(api.tenants) == {OTHER}
-        own = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
-        assert "Customer" not in own.result["inputRequests"]["confirm"]["params"]["message"]
+        direct = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        assert "Customer" not in direct.result["inputRequests"]["confirm"]["params"]["message"]
 
 
 @pytest.mark.requirement("N15")
@@ -288,8 +302,11 @@ async def test_n18_update_without_a_change_is_rejected_before_confirmation() -> 
             ("update_datahub_dataset", {"name": "d"}),
             ("assign_objects_to_label", {"id": "l1", "add": [], "remove": []}),
         ):
-            for called, given in ((name, arguments), ("call_operation", {"name": name, "arguments": arguments})):
-                refused = await site.call(called, given, clientCapabilities=ASKED)
+            for called, call_arguments in (
+                (name, arguments),
+                ("call_operation", {"name": name, "arguments": arguments}),
+            ):
+                refused = await site.call(called, call_arguments, clientCapabilities=ASKED)
                 assert refused.result["isError"] is True and text(refused).startswith("Nothing to change: give at")
         assert api.seen == []
 
@@ -298,12 +315,12 @@ async def test_repeated_write_runs_once() -> None:
     """A repeated write waits for the one in flight; writes of other users are separate."""
     async with place() as (site, api):
         api.hold = asyncio.Event()
-        both = [asyncio.ensure_future(site.call("create_label", dict(LABEL))) for _ in range(2)]
+        calls = [asyncio.ensure_future(site.call("create_label", dict(LABEL))) for _ in range(2)]
         while not api.seen:
             await asyncio.sleep(0)
         api.hold.set()
-        first, second = await asyncio.gather(*both)
-        notes = ["alreadyDone" in one.result["structuredContent"] for one in (first, second)]
+        first, second = await asyncio.gather(*calls)
+        notes = ["alreadyDone" in answer.result["structuredContent"] for answer in (first, second)]
         assert sorted(notes) == [False, True] and api.methods == ["POST", "GET"]
         session = await site.initialize()
         third = await session.call("create_label", dict(LABEL))
@@ -315,13 +332,15 @@ async def test_repeated_write_runs_once() -> None:
 async def test_only_employees_have_employee_tools() -> None:
     """For others they are neither listed nor callable by name."""
     async with place() as (site, api):
-        own = {"search_customers", "change_customer"}
+        employee_tools = {"search_customers", "change_customer"}
         for path in ("/mcp", "/mcp/x/all", "/mcp/x/discovery"):
-            assert own <= set(await listed(site, path, user=EMPLOYEE)) and not own & set(await listed(site, path))
-            plain = [name for name in await listed(site, path, user=EMPLOYEE) if name not in own]
+            assert employee_tools <= set(await listed(site, path, user=EMPLOYEE)) and not employee_tools & set(
+                await listed(site, path)
+            )
+            plain = [name for name in await listed(site, path, user=EMPLOYEE) if name not in employee_tools]
             assert plain == await listed(site, path)
         assert (await site.post(site.request("ping"), path="/mcp/x/employees")).status == 404
-        assert set(await listed(site, "/mcp/x/employees", user=EMPLOYEE)) == own
+        assert set(await listed(site, "/mcp/x/employees", user=EMPLOYEE)) == employee_tools
         for name, arguments in (("change_customer", {"customerContext": OTHER}), ("search_customers", {})):
             assert (await site.call(name, arguments)).code == (400, -32602)
             through = await site.call("call_operation", {"name": name, "arguments": arguments})
@@ -334,8 +353,8 @@ async def test_only_employees_have_employee_tools() -> None:
 
 async def test_console_searches_customers() -> None:
     async with place() as (site, api):
-        found = await site.call("search_customers", {"domains": ["globex.example"]}, user=EMPLOYEE)
-        assert [row["id"] for row in found.result["structuredContent"]["customers"]] == [OTHER]
+        result = await site.call("search_customers", {"domains": ["globex.example"]}, user=EMPLOYEE)
+        assert [row["id"] for row in result.result["structuredContent"]["customers"]] == [OTHER]
         assert api.seen == []
 
 
@@ -385,8 +404,8 @@ async def test_calls_without_a_session_name_their_customer(caplog: pytest.LogCap
     """The customer is an argument of every call, checked against the claim; it is ignored for all other users."""
     async with place() as (site, api):
         changed = await site.call("change_customer", {"customerContext": OTHER}, user=EMPLOYEE)
-        said = changed.result["structuredContent"]
-        assert said["remembered"] is False and "customerContext" in said["next"]
+        content = changed.result["structuredContent"]
+        assert content["remembered"] is False and "customerContext" in content["next"]
         api.seen.clear()
         arguments: Json = {"id": "l1", "customerContext": OTHER}
         with caplog.at_level(logging.INFO, "doit_mcp.audit"):

@@ -72,9 +72,9 @@ def placed(schema: Json, path: Place, value: Any, name: str = "") -> Any:
 def largest(schema: Json) -> list[Any]:
     """As many items as *schema* allows and a body can carry."""
     item = example(schema.get("items", {"type": "string"}), "item")
-    each = len(orjson.dumps(item)) + 1
+    item_size = len(orjson.dumps(item)) + 1
     values = orjson.dumps(item).count(b",") + orjson.dumps(item).count(b"[") + orjson.dumps(item).count(b"{") + 1
-    return [item] * min(schema.get("maxItems", MAX_LIST_ITEMS), BODY_BYTES // each, (MAX_VALUES - 100) // values)
+    return [item] * min(schema.get("maxItems", MAX_LIST_ITEMS), BODY_BYTES // item_size, (MAX_VALUES - 100) // values)
 
 
 LISTS = {tool.name: (tool, list(lists(tool.input_schema))) for tool in all_tools()}
@@ -110,9 +110,9 @@ def legacy(made: Program, token: str) -> Json:
 async def test_n2_tool_lists_do_not_block_the_loop(made: Program, name: str) -> None:
     """The largest valid list is accepted; the largest invalid ones are refused in one sentence with the path and the
     limit."""
-    tool, found = LISTS[name]
+    tool, arguments = LISTS[name]
     headers = legacy(made, made.outside.token(name))
-    for path, schema in found:
+    for path, schema in arguments:
         legal = placed(tool.input_schema, path, largest(schema))
         assert tool.argument_problems(tool.coerce_arguments(legal)) == [], path
         answer = await watched(made, EVERYTHING, orjson.dumps(call(name, legal)), headers)
@@ -124,7 +124,7 @@ async def test_n2_tool_lists_do_not_block_the_loop(made: Program, name: str) -> 
             text = (await watched(made, EVERYTHING, body, headers)).text
             place = "".join("[0]" if step == ITEMS else f".{step}" for step in path).removeprefix(".")
             assert "Invalid arguments" in text and place in text and len(text) < 3_000, (path, text[:300])
-    body = orjson.dumps(call(name, placed(tool.input_schema, found[0][0], "LIST")))
+    body = orjson.dumps(call(name, placed(tool.input_schema, arguments[0][0], "LIST")))
     refused = await watched(made, EVERYTHING, body.replace(b'"LIST"', b"[" + b"1," * 1_300_000 + b"1]"), headers)
     assert refused.status == 400 and f"{MAX_VALUES:,} values" in refused.body["error"]["message"]
 
@@ -207,8 +207,8 @@ async def test_n2_client_answers_do_not_block_the_loop(made: Program, method: st
             else:
                 params[member] = {"confirm": {"action": "accept", "content": big}} if member[0] == "i" else big
             message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            sent = made.headers(token, MCP_Protocol_Version=MODERN, Mcp_Method=method, Mcp_Name="delete_budget")
-            answer = await watched(made, EVERYTHING, orjson.dumps(message), sent)
+            headers = made.headers(token, MCP_Protocol_Version=MODERN, Mcp_Method=method, Mcp_Name="delete_budget")
+            answer = await watched(made, EVERYTHING, orjson.dumps(message), headers)
             assert answer.status in (200, 400), answer.text[:300]
 
 
@@ -240,7 +240,7 @@ async def test_n2_search_batch_yields_to_others(made: Program) -> None:
         {**call("find_operation", {"query": " ".join(words[number::50])[:300]}), "id": number} for number in range(50)
     ]
     answer = await watched(made, "/mcp", orjson.dumps(batch), headers)
-    assert len(answer.body) == 50 and all("operations" in str(one) for one in answer.body)
+    assert len(answer.body) == 50 and all("operations" in str(response) for response in answer.body)
 
 
 @pytest.mark.requirement("N2")
@@ -314,7 +314,7 @@ async def test_n2_lists_in_texts_do_not_block(made: Program, name: str) -> None:
     """Every list of a tool as a string, also inside arguments of a discovery call that are strings themselves."""
     tool = next(tool for tool in all_tools() if tool.name == name)
     text = in_text(MAX_VALUES - 10)
-    wrong = {one: text for one, schema in tool.input_schema["properties"].items() if any(lists(schema))}
+    wrong = {argument: text for argument, schema in tool.input_schema["properties"].items() if any(lists(schema))}
     headers = legacy(made, made.outside.token("texts"))
     answer = await watched(made, EVERYTHING, orjson.dumps(call(name, wrong)), headers)
     assert "Invalid arguments" in answer.text and len(answer.text) < 3_000, answer.text[:300]
@@ -361,11 +361,11 @@ async def test_n1_large_bodies_of_one_user_use_little_memory(made: Program) -> N
     body = (FRAMES["list"] % values).ljust(size)
     await made.send("POST", EVERYTHING, headers, body)
     before, most = made.rss, 0
-    many = asyncio.gather(*(made.send("POST", EVERYTHING, headers, body) for _ in range(60)))
-    while not many.done():
+    requests = asyncio.gather(*(made.send("POST", EVERYTHING, headers, body) for _ in range(60)))
+    while not requests.done():
         most = max(most, made.rss)
         await asyncio.sleep(0.01)
-    statuses = [answer.status for answer in await many]
+    statuses = [answer.status for answer in await requests]
     assert set(statuses) <= {200, 429} and 200 in statuses
     assert most - before < MAX_MEMORY_BYTES, (most - before) >> 20
     assert (await made.gauges())["body_bytes"] == 0

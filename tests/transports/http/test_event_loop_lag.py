@@ -65,6 +65,6 @@ async def test_metrics_include_the_lag(site: Site) -> None:
         text = (await site.send("GET", "/metrics", {})).text
         families = {family.name: family for family in text_string_to_metric_families(text)}
         assert families[NAME].type == "histogram"
-        samples = {f"{one.name}{one.labels.get('le', '')}": one.value for one in families[NAME].samples}
+        samples = {f"{sample.name}{sample.labels.get('le', '')}": sample.value for sample in families[NAME].samples}
     assert samples[f"{NAME}_bucket0.1"] <= samples[f"{NAME}_bucket+Inf"] == samples[f"{NAME}_count"]
     assert samples[f"{NAME}_sum"] >= 0

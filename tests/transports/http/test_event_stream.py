@@ -104,7 +104,7 @@ async def test_event_stream_headers(made: Streams) -> None:
     async with opened(made) as (reader, _):
         for line in (b"Content-Type: text/event-stream", b"Cache-Control: no-cache", b"X-Accel-Buffering: no"):
             assert line in reader.head
-        assert not made.streams[0].headers, "nothing is kept of what was sent"
+        assert not made.streams[0].headers, "sent messages are not kept"
 
 
 async def test_idle_stream_sends_keepalives(made: Streams) -> None:
@@ -121,9 +121,9 @@ async def test_idle_stream_sends_keepalives(made: Streams) -> None:
 async def test_streams_have_no_tasks(made: Streams) -> None:
     """The only tasks are aiohttp's for the connection and its handler."""
     async with opened(made):
-        one = len(asyncio.all_tasks())
+        task_count = len(asyncio.all_tasks())
         async with opened(made):
-            assert len(asyncio.all_tasks()) - one == 2
+            assert len(asyncio.all_tasks()) - task_count == 2
 
 
 async def test_messages_are_written_immediately_for_fast_readers(made: Streams) -> None:
@@ -137,11 +137,11 @@ async def test_messages_are_written_immediately_for_fast_readers(made: Streams) 
 
 async def test_order_is_kept_for_any_sizes(made: Streams) -> None:
     """Some messages are written at once, and some wait for a reader that is slower than the writer."""
-    sent = [b"%d " % number + b"x" * (number % 7 * MAX_IMMEDIATE_WRITE_BYTES // 3) for number in range(400)]
+    messages = [b"%d " % number + b"x" * (number % 7 * MAX_IMMEDIATE_WRITE_BYTES // 3) for number in range(400)]
     async with opened(made) as (reader, outbox):
 
         async def write() -> None:
-            for number, data in enumerate(sent):
+            for number, data in enumerate(messages):
                 outbox.put(data)
                 made.round()
                 if number % 11 == 0:
@@ -149,12 +149,12 @@ async def test_order_is_kept_for_any_sizes(made: Streams) -> None:
 
         writing = asyncio.create_task(write())
         read: list[bytes] = []
-        while len(read) < len(sent):
+        while len(read) < len(messages):
             data = await reader.chunk()
             assert data is not None
             read += [] if data == KEEPALIVE_COMMENT else [data]
         await writing
-    assert read == [format_event(data) for data in sent]
+    assert read == [format_event(data) for data in messages]
 
 
 async def test_stalled_reader_delays_nobody_else(made: Streams) -> None:

@@ -140,8 +140,8 @@ async def test_progress_is_monotonic() -> None:
             await (await site.initialize()).ask("tools/call", params),
             await site.call("falls", progressToken=0),
         ):
-            said = [message["params"]["progress"] for message in answer.messages[:-1]]
-            assert said == [0, 2, 3]
+            values = [message["params"]["progress"] for message in answer.messages[:-1]]
+            assert values == [0, 2, 3]
 
 
 @pytest.mark.requirement("M13")
@@ -254,8 +254,8 @@ async def test_rejected_call_leaves_no_keepalive() -> None:
         ]
         async with wired(site) as wire:
             for status, headers, message in refused:
-                sent = {name.replace("_", "-"): value for name, value in headers.items()}
-                wire.writer.write(raw_post(site, sent, json.dumps(message).encode()))
+                request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+                wire.writer.write(raw_post(site, request_headers, json.dumps(message).encode()))
                 assert (await wire.answer())[0] == status
             # A keepalive on a stream that began later proves that one would have arrived by now.
             message = site.request("tools/call", {"name": "wait"})

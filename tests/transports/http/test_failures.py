@@ -115,7 +115,7 @@ async def test_resource_failures(broken: Site, kind: str) -> None:
     """An unknown resource is -32002, or -32602 on the newest revision, and the error names the URI."""
     params = {"uri": f"doc://fails/{kind.replace(' ', '%20')}"}
     session = await broken.initialize()
-    gone = kind in ("missing", "none")
+    is_missing = kind in ("missing", "none")
     answers = {True: await broken.modern("resources/read", params), False: await session.ask("resources/read", params)}
     for modern, answer in answers.items():
         check_silent(answer)
@@ -125,7 +125,7 @@ async def test_resource_failures(broken: Site, kind: str) -> None:
         elif kind == "own code":
             assert answer.code == (200, 1001)
         else:
-            code = -32002 if gone and not modern else -32602
+            code = -32002 if is_missing and not modern else -32602
             assert answer.code == (400 if modern else 200, code) and answer.error["data"] == params
 
 
@@ -143,9 +143,9 @@ async def test_completions_are_bounded_and_receive_the_context(broken: Site) -> 
     ref = {"type": "ref/prompt", "name": "fails"}
     around = {"arguments": {"count": "250", "more": "-", "odd": 5}}
     params = {"ref": ref, "argument": {"name": "kind", "value": "x"}, "context": around}
-    found = (await broken.modern("completion/complete", params)).result["completion"]
-    assert len(found["values"]) == 100 and found["total"] == 250 and found["hasMore"] is True
-    assert found["values"][0] == "x-0"
+    completion = (await broken.modern("completion/complete", params)).result["completion"]
+    assert len(completion["values"]) == 100 and completion["total"] == 250 and completion["hasMore"] is True
+    assert completion["values"][0] == "x-0"
     plain = {"ref": ref, "argument": {"name": "more", "value": "x"}}
     assert (await broken.modern("completion/complete", plain)).result["completion"]["values"] == []
     for context in (5, {"arguments": 5}):
@@ -258,14 +258,14 @@ async def test_skills() -> None:
         declared = (await site.modern("server/discover")).result["capabilities"]["extensions"]
         assert declared[f"{META}skills"] == {"directoryRead": True}
         (listed,) = (await site.modern("skills/list")).result["skills"]
-        assert [one["uri"] for one in listed["resources"]][0] == "skill://costs/SKILL.md"
+        assert [resource["uri"] for resource in listed["resources"]][0] == "skill://costs/SKILL.md"
         assert (await site.modern("skills/get", {"uri": "skill://costs/SKILL.md"})).result["skill"] == listed
         assert "skill://costs/SKILL.md" in (await site.modern("resources/list")).text
         for path, content in (("SKILL.md", {"text": "---\nname: costs\n---\n"}), ("data/pixel", {"blob": "/wA="})):
             read = await site.modern("resources/read", {"uri": f"skill://costs/{path}"})
             assert content.items() <= read.result["contents"][0].items()
         root = (await site.modern("resources/directory/read", {"uri": "skill://costs"})).result["resources"]
-        assert [(one["name"], one["mimeType"]) for one in root] == [
+        assert [(resource["name"], resource["mimeType"]) for resource in root] == [
             ("SKILL.md", "text/markdown"),
             ("data", "inode/directory"),
         ]

@@ -220,17 +220,17 @@ HOSTS = ["evil.example", "127.0.0.1", "{host}.", "{host}@evil.example", "x{host}
 @pytest.mark.parametrize("host", HOSTS)
 async def test_lookalike_hosts(site: Site, host: str) -> None:
     """Hosts are compared as whole strings; the response is 400 or 421."""
-    own = site.base.removeprefix("http://")
+    own_host = site.base.removeprefix("http://")
     async with wired(site) as wire:
-        headers = site.headers() | {"Host": host.format(host=own)}
+        headers = site.headers() | {"Host": host.format(host=own_host)}
         wire.writer.write(raw_post(site, headers, PING))
         assert (await wire.answer())[0] in (400, 421)
 
 
 @pytest.mark.requirement("O1")
 async def test_missing_or_repeated_host_headers(site: Site) -> None:
-    own = site.base.removeprefix("http://")
-    for lines in ("", f"Host: {own}\r\nHost: {own}\r\n"):
+    host = site.base.removeprefix("http://")
+    for lines in ("", f"Host: {host}\r\nHost: {host}\r\n"):
         async with wired(site) as wire:
             wire.writer.write(f"POST /mcp HTTP/1.1\r\n{lines}Content-Length: 0\r\n\r\n".encode())
             assert (await wire.answer())[0] in (400, 421)
@@ -264,16 +264,16 @@ ORIGINS = [
 @pytest.mark.parametrize("origin", ORIGINS)
 async def test_lookalike_origins(site: Site, origin: str) -> None:
     """403 on every endpoint and method before any work, without CORS permission to read the response."""
-    shown = origin.format(base=site.base, host=site.base.removeprefix("http://"))
+    origin_sent = origin.format(base=site.base, host=site.base.removeprefix("http://"))
     for path in ENDPOINTS:
         for method in ("POST", "GET", "DELETE", "OPTIONS"):
-            answer = await site.send(method, path, site.headers() | {"Origin": shown}, PING)
+            answer = await site.send(method, path, site.headers() | {"Origin": origin_sent}, PING)
             assert answer.status == 403 and not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
 async def test_two_origin_headers(site: Site) -> None:
-    sent = [*site.headers().items(), ("Origin", site.base), ("Origin", site.base)]
-    async with site.http.post(f"{site.base}/mcp", data=PING, headers=sent) as response:
+    request_headers = [*site.headers().items(), ("Origin", site.base), ("Origin", site.base)]
+    async with site.http.post(f"{site.base}/mcp", data=PING, headers=request_headers) as response:
         assert response.status == 403
 
 
@@ -281,8 +281,8 @@ async def test_two_origin_headers(site: Site) -> None:
 @pytest.mark.parametrize("path", ENDPOINTS)
 async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
     """Preflight needs no token, lists the methods of the path, and never allows credentials."""
-    asked = {"Origin": "https://claude.ai", "Access-Control-Request-Method": "POST"}
-    answer = await site.send("OPTIONS", path, asked)
+    preflight = {"Origin": "https://claude.ai", "Access-Control-Request-Method": "POST"}
+    answer = await site.send("OPTIONS", path, preflight)
     assert answer.status == 204 and answer.text == ""
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
     assert ("DELETE" in answer.headers["Access-Control-Allow-Methods"]) == (path != "/sse/message")
@@ -303,8 +303,8 @@ async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
 )
 async def test_preflights_of_metadata(site: Site, path: str) -> None:
     """Clients send their protocol version here too, so browsers send a preflight request, from any origin."""
-    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "mcp-protocol-version"}
-    answer = await site.send("OPTIONS", path, asked | {"Origin": "https://anywhere.example"})
+    preflight = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "mcp-protocol-version"}
+    answer = await site.send("OPTIONS", path, preflight | {"Origin": "https://anywhere.example"})
     assert answer.status == 204 and answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "mcp-protocol-version" in answer.headers["Access-Control-Allow-Headers"].lower()
     assert answer.headers["Access-Control-Allow-Methods"] == "GET, OPTIONS"
@@ -334,8 +334,8 @@ async def test_credential_forms(site: Site, form: str, status: int) -> None:
     token = site.token()
     message = json.dumps(site.request("ping")).encode()
     for _ in range(2):
-        sent = {"Authorization": form.format(token=token), "Content-Type": "application/json"}
-        answer = await site.send("POST", "/mcp", sent, message)
+        request_headers = {"Authorization": form.format(token=token), "Content-Type": "application/json"}
+        answer = await site.send("POST", "/mcp", request_headers, message)
         assert answer.status == status and token not in answer.text
         await site.post(site.request("ping"), Authorization=f"Bearer {token}")
 
@@ -372,11 +372,11 @@ async def test_flood_of_partial_bodies_slows_nobody() -> None:
     async with serving(body_timeout_s=1) as site:
         async with asyncio.timeout(20):
             wires = [wired(site) for _ in range(50)]
-            opened = [await one.__aenter__() for one in wires]
+            opened = [await open_wire.__aenter__() for open_wire in wires]
             for wire in opened:
                 wire.writer.write(raw_post(site, site.headers() | {"Content-Length": "50"}) + b"{")
             assert (await site.post(site.request("ping"))).result == {}
             answers = await asyncio.gather(*(wire.rest() for wire in opened))
-            for one in wires:
-                await one.__aexit__(None, None, None)
+            for open_wire in wires:
+                await open_wire.__aexit__(None, None, None)
         assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)

@@ -43,10 +43,10 @@ async def test_each_stream_is_served_once_per_interval() -> None:
     for turn in range(1, 6):
         keepalive.send_due(now)
         served = min(turn * MAX_STREAMS_PER_TURN, len(streams))
-        assert sum(stream.count for stream in streams) == served, "a turn is a small part of all"
+        assert sum(stream.count for stream in streams) == served, "a turn serves a small part of all streams"
     assert {stream.count for stream in streams} == {1} and len(keepalive) == len(streams)
     keepalive.send_due(now + INTERVAL)
-    assert [stream.count for stream in streams[:2]] == [2, 2], "the first is the first again"
+    assert [stream.count for stream in streams[:2]] == [2, 2], "the first stream is the first again"
 
 
 async def test_no_stream_is_served_early() -> None:
@@ -60,13 +60,13 @@ async def test_no_stream_is_served_early() -> None:
 
 
 async def test_removed_streams_are_forgotten() -> None:
-    keepalive, kept, ended = Keepalive(INTERVAL), Stream(), Stream()
-    keepalive.add(kept)
+    keepalive, active, ended = Keepalive(INTERVAL), Stream(), Stream()
+    keepalive.add(active)
     keepalive.add(ended)
     keepalive.remove(ended)
     keepalive.remove(ended)
     keepalive.send_due(soon())
-    assert (kept.count, ended.count, len(keepalive)) == (1, 0, 1)
+    assert (active.count, ended.count, len(keepalive)) == (1, 0, 1)
 
 
 async def test_thousand_closed_streams_leave_nothing() -> None:

@@ -175,7 +175,7 @@ def test_configuration_and_tools_cannot_inject_html(seen: Seen) -> None:
     assert nasty.tags["script"] == 1 and nasty.tags["b"] == seen.tags["b"]
     assert not [name for name, _ in nasty.attributes if name.startswith("on")]
     assert NASTY in nasty.codes and f"{ISSUER}/{NASTY}" in nasty.links
-    assert headers == render_page(BASE, ISSUER, [])[1], "the headers depend on nothing from outside"
+    assert headers == render_page(BASE, ISSUER, [])[1], "the headers do not depend on requests"
 
 
 def test_commands_quote_the_url() -> None:
@@ -186,9 +186,9 @@ def test_commands_quote_the_url() -> None:
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_tool_text_is_escaped(title: str, description: str) -> None:
-    shown = read(render_page(BASE, ISSUER, [(title, description)])[0])
-    assert title.replace("\r\n", "\n").replace("\r", "\n") in shown.text.replace("\r\n", "\n").replace("\r", "\n")
-    assert shown.tags["script"] == 1
+    page = read(render_page(BASE, ISSUER, [(title, description)])[0])
+    assert title.replace("\r\n", "\n").replace("\r", "\n") in page.text.replace("\r\n", "\n").replace("\r", "\n")
+    assert page.tags["script"] == 1
 
 
 def policy(headers: dict[str, str]) -> dict[str, list[str]]:

@@ -65,8 +65,8 @@ class LargeApi:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    async with serving(make=catalog_factory(), api=LargeApi()) as made:
-        yield made
+    async with serving(make=catalog_factory(), api=LargeApi()) as server:
+        yield server
 
 
 @pytest.mark.requirement("N2")
@@ -107,14 +107,16 @@ def check(method: str, params: Json, body: Any) -> None:
         assert completion["total"] == 10_000
         return
     assert not result.get("isError"), result
-    found = result["structuredContent"]
+    content = result["structuredContent"]
     match params["name"]:
         case "search":
-            assert len(found["results"]) == 20
+            assert len(content["results"]) == 20
         case "fetch":
-            assert found["id"] == "budget:id5" and found["title"].startswith("Budget: one")
+            assert content["id"] == "budget:id5" and content["title"].startswith("Budget: one")
         case "get_cloud_overview":
-            assert len(found["costByCloud"]["rows"]) <= 700 and found["totalCost"] == QUERY_ROWS * (QUERY_ROWS - 1) / 2
+            assert (
+                len(content["costByCloud"]["rows"]) <= 700 and content["totalCost"] == QUERY_ROWS * (QUERY_ROWS - 1) / 2
+            )
 
 
 @pytest.mark.requirement("N2")

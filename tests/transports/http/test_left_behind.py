@@ -44,8 +44,8 @@ def rpc(method: str, params: Json, id: object = 1) -> Json:
 
 
 def introduction(**changes: object) -> Json:
-    said: Json = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-    return rpc("initialize", said | changes)
+    params: Json = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    return rpc("initialize", params | changes)
 
 
 def called(arguments: Json, **meta: object) -> Json:
@@ -113,10 +113,10 @@ class Sender:
         self.sent = 0
 
     async def one(self, number: int) -> None:
-        who = number % len(self.tokens)
-        headers = self.made.headers(self.tokens[who]) | self.modern()
+        user = number % len(self.tokens)
+        headers = self.made.headers(self.tokens[user]) | self.modern()
         if self.sessions:
-            headers |= {"Mcp-Session-Id": self.sessions[who]}
+            headers |= {"Mcp-Session-Id": self.sessions[user]}
         body = io.BytesIO(self.data.replace(MARK.encode(), b"%08d" % number))
         async with self.made.http.post(f"{self.made.base}/mcp", headers=headers, data=body) as response:
             answer = await read(response)
@@ -148,12 +148,12 @@ async def left_behind(sender: Sender) -> int:
 async def test_n4_hostile_requests_leak_nothing(tmp_path: Path, users: int) -> None:
     grown: dict[str, float] = {}
     # No session of one kind is evicted by those of another.
-    async with program(tmp_path, sessions_per_principal=10_000) as made:
-        made.outside.gate.set()
-        tokens = [made.outside.token(f"person{number}") for number in range(users)]
-        sessions = [await made.initialize(token) for token in tokens]
+    async with program(tmp_path, sessions_per_principal=10_000) as server:
+        server.outside.gate.set()
+        tokens = [server.outside.token(f"person{number}") for number in range(users)]
+        sessions = [await server.initialize(token) for token in tokens]
         for kind, message in KINDS.items():
-            sender = Sender(made, message, tokens, sessions if kind in IN_SESSION else [])
+            sender = Sender(server, message, tokens, sessions if kind in IN_SESSION else [])
             grown[kind] = await left_behind(sender)
             assert sender.sent == WARM + REQUESTS
     print({kind: f"{size / MIB:.1f} MiB" for kind, size in grown.items()})

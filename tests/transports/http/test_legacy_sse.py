@@ -98,8 +98,8 @@ async def test_progress_comes_before_the_response(site: Site) -> None:
         await stream.initialize(LATEST)
         params = {"name": "steps", "_meta": {"progressToken": 5}}
         assert (await stream.post(site.request("tools/call", params))).status == 202
-        seen = [await stream.next() for _ in range(4)]
-        assert [message.get("method", "answer")[:22] for message in seen] == [
+        messages = [await stream.next() for _ in range(4)]
+        assert [message.get("method", "answer")[:22] for message in messages] == [
             "notifications/progress",
             "notifications/message",
             "notifications/progress",

@@ -88,8 +88,8 @@ def judged(caller: Caller, number: int, id: str, messages: list[Json]) -> None:
     failed = id.partition("-")[0] in ("missing", "garbage")
     assert result.get("isError", False) is failed, (id, result)
     if not failed:
-        found = json.loads(result["content"][0]["text"])
-        assert (found["id"], found["name"]) == (id, f"{caller.name}@acme.example")
+        content = json.loads(result["content"][0]["text"])
+        assert (content["id"], content["name"]) == (id, f"{caller.name}@acme.example")
 
 
 async def modern(caller: Caller, number: int, id: str) -> None:
@@ -102,15 +102,15 @@ async def modern(caller: Caller, number: int, id: str) -> None:
 async def in_session(caller: Caller, number: int, id: str) -> None:
     answer = await caller.made.post(budget(number, id), caller.token, **caller.heads)
     assert answer.status == 200, answer
-    judged(caller, number, id, [one for one in answer.messages if "id" in one])
+    judged(caller, number, id, [message for message in answer.messages if "id" in message])
 
 
 async def on_stream(caller: Caller, number: int, id: str) -> None:
     answer = await caller.made.post(budget(number, id), caller.token, path=caller.address)
     assert answer.status == 202, answer
-    while not any(one.get("id") == number for one in caller.told):
+    while not any(message.get("id") == number for message in caller.told):
         await asyncio.sleep(0.05)
-    judged(caller, number, id, [one for one in caller.told if one.get("id") == number])
+    judged(caller, number, id, [message for message in caller.told if message.get("id") == number])
 
 
 WAYS = (modern, in_session, on_stream)
@@ -125,34 +125,36 @@ async def held(made: Program, calls: int) -> None:
 async def storm(made: Program, callers: list[Caller]) -> None:
     """All calls are in flight at once; some clients disconnect; then the API responds to each in its way."""
     tasks: list[asyncio.Task[None]] = []
-    gone: list[asyncio.Task[None]] = []
+    closed: list[asyncio.Task[None]] = []
     ended: list[str] = []
     for number in range(CALLS):
         caller, fault = callers[number % PEOPLE], FAULTS[number % len(FAULTS)]
         leaves = number // PEOPLE % LEAVES == 0
         # With stateless requests the connection is the call; in a session the call continues without it.
-        way = WAYS[number % 2] if leaves else WAYS[number // PEOPLE % len(WAYS)]
+        behavior = WAYS[number % 2] if leaves else WAYS[number // PEOPLE % len(WAYS)]
         id = f"{fault}-{number}"
-        tasks.append(asyncio.create_task(way(caller, number, id)))
+        tasks.append(asyncio.create_task(behavior(caller, number, id)))
         if leaves:
-            gone.append(tasks[-1])
-            ended += [id] if way is modern else []
+            closed.append(tasks[-1])
+            ended += [id] if behavior is modern else []
     await held(made, CALLS)
     assert (await made.gauges())["calls_in_flight"] == CALLS
-    for task in gone:
+    for task in closed:
         task.cancel()
     # Only those calls are canceled upstream.
     while made.outside.waiting > CALLS - len(ended):
         await asyncio.sleep(0.02)
     made.outside.gate.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    failures = [one for task, one in zip(tasks, results, strict=True) if one is not None and task not in gone]
+    failures = [
+        result for task, result in zip(tasks, results, strict=True) if result is not None and task not in closed
+    ]
     assert not failures, failures[:3]
     assert set(made.outside.left) == set(ended)
     await made.until(calls_in_flight=0)
     check_upstream(made)
     for caller in callers:
-        assert set(Counter(one["id"] for one in caller.told).values()) <= {1}
+        assert set(Counter(message["id"] for message in caller.told).values()) <= {1}
 
 
 def check_upstream(made: Program) -> None:
@@ -172,8 +174,8 @@ async def open_streams(made: Program, callers: list[Caller], stack: AsyncExitSta
         if number < PEOPLE:
             headers = made.headers(caller.token, **caller.heads) | {"Accept": "text/event-stream"}
             return await made.http.get(f"{made.base}/mcp", headers=headers)
-        wanted: Json = {"notifications": {"toolsListChanged": True}}
-        listen: Json = {"jsonrpc": "2.0", "id": number, "method": "subscriptions/listen", "params": wanted}
+        filters: Json = {"notifications": {"toolsListChanged": True}}
+        listen: Json = {"jsonrpc": "2.0", "id": number, "method": "subscriptions/listen", "params": filters}
         message = enveloped(listen)
         headers = made.headers(caller.token) | modern_headers(message)
         return await made.http.post(f"{made.base}/mcp", headers=headers, data=encoded(message))
@@ -210,30 +212,30 @@ def check_log(made: Program, callers: list[Caller]) -> None:
 @pytest.mark.timeout(900 if LONG else 120)
 async def test_mixed_load(tmp_path: Path) -> None:
     """Descriptors, tasks, sessions, streams, slots and memory return to their former numbers."""
-    async with program(tmp_path, streams_per_principal=100) as made:
-        callers = [Caller(made, number) for number in range(PEOPLE)]
+    async with program(tmp_path, streams_per_principal=100) as server:
+        callers = [Caller(server, number) for number in range(PEOPLE)]
         await together(caller.begin() for caller in callers)
         await together(caller.end() for caller in callers)
-        rest, memory = await made.rest(), made.rss
+        rest, memory = await server.rest(), server.rss
         await together(caller.begin() for caller in callers)
         async with AsyncExitStack() as stack:
             for caller in callers:
                 await stack.enter_async_context(caller.old_stream())
-            opened = await open_streams(made, callers, stack)
-            await made.until(streams=STREAMS)
-            full = made.rss
-            middle = asyncio.create_task(storm(made, callers))
-            await held(made, CALLS)
+            opened = await open_streams(server, callers, stack)
+            await server.until(streams=STREAMS)
+            full = server.rss
+            middle = asyncio.create_task(storm(server, callers))
+            await held(server, CALLS)
             for response in opened[::2]:
                 # Disconnect without closing the session, while calls wait.
                 response.close()
             await middle
-        await made.until(streams=0, calls_in_flight=0, listeners=0, sessions=PEOPLE)
+        await server.until(streams=0, calls_in_flight=0, listeners=0, sessions=PEOPLE)
         await together(caller.end() for caller in callers)
-        await made.until(sessions=0, tasks=0)
-        await made.until_rest(rest)
-        grown = made.rss - memory
+        await server.until(sessions=0, tasks=0)
+        await server.until_rest(rest)
+        grown = server.rss - memory
         assert grown < GROWTH, f"{grown >> 20} MiB"
         print(f"streams {(full - memory) / STREAMS / 1024:.1f} KiB each, {grown / MIB:.1f} MiB afterwards; {rest}")
-    assert made.process.returncode == 0
-    check_log(made, callers)
+    assert server.process.returncode == 0
+    check_log(server, callers)

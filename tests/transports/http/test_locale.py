@@ -24,8 +24,8 @@ async def spent(site: Site, revision: str, meta: Json) -> Json:
     else:
         answer = await (await site.initialize(revision)).ask("tools/call", SPEND | {"_meta": meta})
     assert not answer.result.get("isError"), answer.text
-    found: Json = json.loads(answer.result["content"][0]["text"])
-    return found
+    content: Json = json.loads(answer.result["content"][0]["text"])
+    return content
 
 
 @pytest.mark.parametrize("revision", [*STATEFUL_REVISIONS, MODERN])

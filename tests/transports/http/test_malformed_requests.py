@@ -43,9 +43,9 @@ def leaving(left: Counter[str]) -> Iterator[None]:
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
         left.update(
-            f"{type(one).__module__}.{type(one).__qualname__}"
-            for one in gc.garbage
-            if type(one).__module__.startswith("doit_mcp")
+            f"{type(item).__module__}.{type(item).__qualname__}"
+            for item in gc.garbage
+            if type(item).__module__.startswith("doit_mcp")
         )
     finally:
         gc.set_debug(0)
@@ -56,26 +56,26 @@ def leaving(left: Counter[str]) -> Iterator[None]:
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_stateless_call_leaves_no_garbage(streamed: bool) -> None:
     meta = {"progressToken": "t"} if streamed else {}
-    left: Counter[str] = Counter()
+    leftovers: Counter[str] = Counter()
     async with asking_the_api() as site:
         assert (await site.call("budgets", **meta)).result["structuredContent"]["found"] > 0
-        with leaving(left):
+        with leaving(leftovers):
             for _ in range(CALLS):
                 await site.call("budgets", **meta)
-    assert left == {}
+    assert leftovers == {}
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_session_call_leaves_no_garbage(streamed: bool) -> None:
-    left: Counter[str] = Counter()
+    leftovers: Counter[str] = Counter()
     async with asking_the_api() as site:
         session = await site.initialize(LATEST)
         token = "t" if streamed else None
         assert (await session.call("budgets", token=token)).result["structuredContent"]["found"] > 0
-        with leaving(left):
+        with leaving(leftovers):
             for _ in range(CALLS):
                 await session.call("budgets", token=token)
-    assert left == {}
+    assert leftovers == {}
 
 
 def test_serving_process_freezes_its_startup_objects() -> None:

@@ -38,8 +38,8 @@ async def test_n4_session_subscriptions(site: Site) -> None:
 @pytest.mark.parametrize("name", ["resourceSubscriptions", "taskIds"])
 async def test_n4_stream_filters(site: Site, name: str) -> None:
     for filters in (URIS, ["x" * 9_000]):
-        wanted = {"notifications": {name: filters}}
-        assert (await site.modern("subscriptions/listen", wanted, **TASKS)).code == (400, -32602)
+        params = {"notifications": {name: filters}}
+        assert (await site.modern("subscriptions/listen", params, **TASKS)).code == (400, -32602)
     async with listening(site, {name: URIS[:4]}, **TASKS) as listener:
         assert (await listener.next())["params"]["notifications"] is not None
 
@@ -47,8 +47,8 @@ async def test_n4_stream_filters(site: Site, name: str) -> None:
 @pytest.mark.requirement("N4")
 async def test_n4_stream_holds_no_large_request(site: Site) -> None:
     """A stream stays open for hours, and its request stays in memory with it."""
-    wanted: Json = {"notifications": {"toolsListChanged": True}, "junk": "x" * 70_000}
-    refused = await site.modern("subscriptions/listen", wanted)
+    params: Json = {"notifications": {"toolsListChanged": True}, "junk": "x" * 70_000}
+    refused = await site.modern("subscriptions/listen", params)
     assert refused.code == (400, -32600) and "at most 65536 are allowed" in refused.error["message"]
 
 
@@ -74,7 +74,7 @@ async def test_n4_request_id(site: Site, method: str) -> None:
 
 def alive(marker: str) -> list[Any]:
     gc.collect()
-    return [one for one in gc.get_objects() if isinstance(one, dict) and marker in one]
+    return [item for item in gc.get_objects() if isinstance(item, dict) and marker in item]
 
 
 @pytest.mark.requirement("N4")
@@ -99,9 +99,9 @@ async def test_n4_task_holds_no_large_arguments() -> None:
     declared = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     bench = Bench()
     arguments = schema(text={"type": "string", "maxLength": 1_000_000})
-    large = [replace(one, input_schema=arguments) for one in tools(bench) if one.name == "long"]
-    soon = [replace(one, task_after=0.01) for one in tools(bench) if one.name == "wait"]
-    soon = [replace(one, input_schema=arguments) for one in soon]
+    large = [replace(tool, input_schema=arguments) for tool in tools(bench) if tool.name == "long"]
+    soon = [replace(tool, task_after=0.01) for tool in tools(bench) if tool.name == "wait"]
+    soon = [replace(item, input_schema=arguments) for item in soon]
     async with serving(bench, {"tools": (*large, *soon)}) as site:
         refused = await site.call("long", {"text": "x" * 140_000}, **declared)
         assert refused.result["isError"] and "larger than 128 KB" in refused.text

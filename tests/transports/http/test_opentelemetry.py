@@ -42,11 +42,11 @@ class Told:
         """Send a call with a traceparent and return the headers of the response."""
         bearer = self.there.world.identity.mint(ADMIN, resource=f"{self.there.base}/mcp")
         parent = {"traceparent": f"00-{TRACE}-{CALLER}-{flags}"} if flags else {}
-        sent = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST}
+        request_headers = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST}
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
         message |= {"params": {"name": name, "arguments": arguments or {}}}  # type: ignore[dict-item]
         async with self.there.http.post(
-            self.there.base + "/mcp", json=message, headers={**sent, **parent, **headers}
+            self.there.base + "/mcp", json=message, headers={**request_headers, **parent, **headers}
         ) as response:
             assert bearer not in self.text
             return dict(response.headers)
@@ -58,22 +58,22 @@ class Told:
 
     def kinds(self) -> tuple[list[ReadableSpan], list[ReadableSpan]]:
         """The spans of MCP requests, and those of the upstream requests."""
-        found = [span for span in self.exporter.get_finished_spans() if span.name not in IDENTITY]
-        return tuple([span for span in found if span.kind is kind] for kind in (SpanKind.SERVER, SpanKind.CLIENT))
+        spans = [span for span in self.exporter.get_finished_spans() if span.name not in IDENTITY]
+        return tuple([span for span in spans if span.kind is kind] for kind in (SpanKind.SERVER, SpanKind.CLIENT))
 
     def named(self, name: str) -> list[ReadableSpan]:
         return [span for span in self.exporter.get_finished_spans() if span.name == name]
 
     async def ended(self, name: str) -> ReadableSpan:
         """Return the first span with this name, once there is one."""
-        while not (found := self.named(name)):
+        while not (spans := self.named(name)):
             await asyncio.sleep(0.01)
-        return found[0]
+        return spans[0]
 
     def parents(self) -> list[list[str]]:
         """The traceparents that the API received: trace, span and flags."""
-        found = [dict(call.headers) for call in self.there.api.calls]
-        return [headers["traceparent"].split("-")[1:] for headers in found if "traceparent" in headers]
+        headers_seen = [dict(call.headers) for call in self.there.api.calls]
+        return [headers["traceparent"].split("-")[1:] for headers in headers_seen if "traceparent" in headers]
 
 
 @pytest.fixture
@@ -83,9 +83,9 @@ async def told() -> AsyncIterator[Told]:
     def prepare(app: web.Application) -> None:
         app[SPANS] = SpanRecorder(SimpleSpanProcessor(exporter))
 
-    async with served(prepare) as there:
-        yield Told(there, exporter)
-        await there.app[SPANS].close()
+    async with served(prepare) as server:
+        yield Told(server, exporter)
+        await server.app[SPANS].close()
 
 
 def ids(span: ReadableSpan) -> tuple[str, str, str]:
@@ -98,7 +98,7 @@ def ids(span: ReadableSpan) -> tuple[str, str, str]:
 async def test_call_has_a_child_span_with_children_for_its_requests(told: Told) -> None:
     await told.call("list_budgets")
     (server,), (client,) = told.kinds()
-    trace, own, above = ids(server)
+    trace, span_id, above = ids(server)
     assert (trace, above, server.name) == (TRACE, CALLER, "tools/call list_budgets")
     assert dict(server.attributes or {}) == {
         "http.request.method": "POST",
@@ -108,7 +108,7 @@ async def test_call_has_a_child_span_with_children_for_its_requests(told: Told) 
         "gen_ai.tool.name": "list_budgets",
     }
     assert server.status.status_code is StatusCode.UNSET and server.resource.attributes["service.name"] == "doit-mcp"
-    assert ids(client) == (TRACE, told.parents()[0][1], own) and told.parents() == [[TRACE, ids(client)[1], "01"]]
+    assert ids(client) == (TRACE, told.parents()[0][1], span_id) and told.parents() == [[TRACE, ids(client)[1], "01"]]
     assert client.name == "budgets" and dict(client.attributes or {}) == {
         "http.request.method": "GET",
         "doit_mcp.upstream": "api",
@@ -147,8 +147,8 @@ async def test_failures_are_recorded_without_naming_users(told: Told) -> None:
     async with told.there.http.get(f"{told.there.base}/canary-of-a-path?canary=1", headers={}) as answer:
         assert answer.status == 404
     servers, clients = told.kinds()
-    said = [(span.name, (span.attributes or {}).get("error.type")) for span in servers]
-    assert said == [
+    outcomes = [(span.name, (span.attributes or {}).get("error.type")) for span in servers]
+    assert outcomes == [
         ("tools/call get_budget", "tool_error"),
         ("tools/call", None),
         ("POST /mcp", None),
@@ -179,10 +179,10 @@ async def test_token_exchange_is_a_span_of_its_request(told: Told) -> None:
 async def test_shared_exchange_belongs_to_the_first_request(told: Told) -> None:
     bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
     traces = [f"{number:032x}" for number in range(1, 6)]
-    calls = [told.call("list_budgets", Authorization=bearer, traceparent=f"00-{one}-{CALLER}-01") for one in traces]
+    calls = [told.call("list_budgets", Authorization=bearer, traceparent=f"00-{trace}-{CALLER}-01") for trace in traces]
     await asyncio.gather(*calls)
     (exchange,), (servers, _) = told.named("token exchange"), told.kinds()
-    assert [ids(exchange)[::2]] == [ids(one)[:2] for one in servers if ids(one)[1] == ids(exchange)[2]]
+    assert [ids(exchange)[::2]] == [ids(span)[:2] for span in servers if ids(span)[1] == ids(exchange)[2]]
 
 
 async def test_failed_exchange_is_recorded(told: Told) -> None:
@@ -191,8 +191,8 @@ async def test_failed_exchange_is_recorded(told: Told) -> None:
     await told.call("list_budgets")
     (_, server), clients = told.kinds()
     assert server.status.status_code is StatusCode.ERROR and len(clients) == 1
-    found = [((span.attributes or {}).get("error.type"), ids(span)[2]) for span in told.named("token exchange")]
-    assert found[1:] == [("503", ids(server)[1])] * 2
+    exchanges = [((span.attributes or {}).get("error.type"), ids(span)[2]) for span in told.named("token exchange")]
+    assert exchanges[1:] == [("503", ids(server)[1])] * 2
 
 
 async def test_key_refresh_is_a_span_of_its_request(told: Told) -> None:
@@ -210,9 +210,9 @@ async def test_api_token_validation_is_a_span(told: Told) -> None:
     await told.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}")
     await told.call("list_budgets", Authorization="Bearer canary-of-a-token")
     (servers, _), checks = told.kinds(), told.named("API token")
-    assert [ids(one)[2] for one in checks] == [ids(one)[1] for one in servers]
-    assert [(one.attributes or {})["http.response.status_code"] for one in checks] == [200, 401]
-    assert {(one.attributes or {})["doit_mcp.upstream"] for one in checks} == {"api"}
+    assert [ids(span)[2] for span in checks] == [ids(span)[1] for span in servers]
+    assert [(span.attributes or {})["http.response.status_code"] for span in checks] == [200, 401]
+    assert {(span.attributes or {})["doit_mcp.upstream"] for span in checks} == {"api"}
     for secret in (ADMIN.api_token, ADMIN.email, "canary", "validate", "customerContext"):
         assert secret not in told.text
 
@@ -230,21 +230,23 @@ async def test_work_outliving_its_caller_keeps_its_trace(told: Told) -> None:
 
 
 async def test_collector_receives_spans() -> None:
-    came: list[ExportTraceServiceRequest] = []
+    exports: list[ExportTraceServiceRequest] = []
 
     async def collect(request: web.Request) -> web.Response:
         assert request.path == "/v1/traces"
-        came.append(ExportTraceServiceRequest.FromString(await request.read()))
+        exports.append(ExportTraceServiceRequest.FromString(await request.read()))
         return web.Response(content_type="application/x-protobuf")
 
     runner = web.ServerRunner(web.Server(collect), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with served(otlp_endpoint=f"http://127.0.0.1:{runner.addresses[0][1]}") as there:
-        await there.call("list_budgets")
+    async with served(otlp_endpoint=f"http://127.0.0.1:{runner.addresses[0][1]}") as server:
+        await server.call("list_budgets")
     await runner.cleanup()
-    found = [span.name for one in came for all_of in one.resource_spans for span in all_of.scope_spans[0].spans]
-    assert sorted(found) == ["budgets", "token exchange", "tools/call list_budgets"]
+    names = [
+        span.name for export in exports for all_of in export.resource_spans for span in all_of.scope_spans[0].spans
+    ]
+    assert sorted(names) == ["budgets", "token exchange", "tools/call list_budgets"]
 
 
 async def test_hanging_collector_does_not_delay_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:

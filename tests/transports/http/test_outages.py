@@ -74,35 +74,37 @@ async def served(
 ) -> AsyncIterator[Product]:
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)
-        async with run_sandbox(resource_url=base, secret=SECRET, directory=people, api=Api(directory=people)) as made:
-            own = replace(
+        async with run_sandbox(
+            resource_url=base, secret=SECRET, directory=people, api=Api(directory=people)
+        ) as sandbox:
+            site_settings = replace(
                 Settings(),
                 resource_url=base,
-                auth_server_url=made.url,
+                auth_server_url=sandbox.url,
                 exchange_secret=SECRET,
-                **({"doit_api_base": made.url} | settings),
+                **({"doit_api_base": sandbox.url} | settings),
             )
-            app = product(own)
+            app = product(site_settings)
             prepare(app)
             async with aiohttp.ClientSession() as http, serve_app(app, bound):
-                yield Product(base, made, http, app)
+                yield Product(base, sandbox, http, app)
 
 
 @pytest.fixture
 async def there() -> AsyncIterator[Product]:
-    async with served() as made:
-        yield made
+    async with served() as product:
+        yield product
 
 
 @pytest.mark.requirement("K4")
 async def test_no_keys() -> None:
     """503 with Retry-After instead of 401, until the provider recovers."""
-    async with served() as there:
-        there.world.identity.down = True
-        there.world.identity.rotate_keys()
-        async with there.http.get(there.base + "/healthz") as answer:
+    async with served() as product:
+        product.world.identity.down = True
+        product.world.identity.rotate_keys()
+        async with product.http.get(product.base + "/healthz") as answer:
             assert answer.status == 200
-        refused = await there.call("validate_user")
+        refused = await product.call("validate_user")
         # The server may have fetched the old keys before the provider went down; they do not have the new key.
         assert refused.status == 503 and refused.headers["Retry-After"].isdigit()
 
@@ -110,10 +112,10 @@ async def test_no_keys() -> None:
 @pytest.mark.requirement("K4", "X5")
 async def test_cached_keys_continue_to_work(there: Product) -> None:
     """A known caller is served. A caller whose token must be exchanged gets a clear error, not a 500."""
-    known = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
-    assert (await there.call("validate_user", token=known)).result["structuredContent"]
+    token = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
+    assert (await there.call("validate_user", token=token)).result["structuredContent"]
     there.world.identity.down = True
-    assert (await there.call("validate_user", token=known)).result["structuredContent"]
+    assert (await there.call("validate_user", token=token)).result["structuredContent"]
     other = await there.call("validate_user", user=STRANGER)
     assert other.status == 200 and other.result["isError"] is True and "sign-in" in other.text
     there.world.identity.down = False
@@ -138,12 +140,12 @@ async def test_any_api_response(there: Product, kind: Any) -> None:
 async def test_reads_are_retried_and_writes_are_not(there: Product) -> None:
     there.api.faults.append(Fault("/analytics/v1/budgets", 503, times=1, retry_after=0))
     assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
-    sent = len(there.api.calls)
+    call_count = len(there.api.calls)
     there.api.faults.append(Fault("/support/v1/tickets", 503, times=1))
     ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}
     answer = await there.call("create_ticket", {"ticket": ticket})
     assert answer.result["isError"] is True and "check" in answer.text
-    assert [call.method for call in list(there.api.calls)[sent:]] == ["POST"]
+    assert [call.method for call in list(there.api.calls)[call_count:]] == ["POST"]
 
 
 async def test_long_retry_after_is_reported(there: Product) -> None:
@@ -155,22 +157,22 @@ async def test_long_retry_after_is_reported(there: Product) -> None:
 @pytest.mark.requirement("F7")
 async def test_api_outage_is_reported_and_recovers() -> None:
     """Connections are refused, and the server recovers without a restart."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        host, port = taken.getsockname()
-        async with served(doit_api_base=f"http://{host}:{port}") as there:
-            down = await there.call("list_budgets")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        host, port = listener.getsockname()
+        async with served(doit_api_base=f"http://{host}:{port}") as product:
+            down = await product.call("list_budgets")
             text = down.result["content"][0]["text"]
             assert down.status == 200 and down.result["isError"] is True and "could not be reached" in text
-            taken.listen()
+            listener.listen()
 
             async def budgets(request: web.Request) -> web.Response:
                 return web.json_response({"budgets": [], "rowCount": 0})
 
             runner = web.ServerRunner(web.Server(budgets), shutdown_timeout=0.1)
             await runner.setup()
-            await web.SockSite(runner, taken).start()
-            assert (await there.call("list_budgets")).result["structuredContent"]["budgets"] == []
+            await web.SockSite(runner, listener).start()
+            assert (await product.call("list_budgets")).result["structuredContent"]["budgets"] == []
             await runner.cleanup()
 
 
@@ -178,31 +180,33 @@ async def test_api_outage_is_reported_and_recovers() -> None:
 async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
     """Several customers, and a user of each."""
     people = AccountDirectory(MIN_CALLERS)
-    async with served(people=people) as made:
-        users = [people.users_of(one)[0] for one in people.customers(len(CUSTOMERS), len(CUSTOMERS) + MIN_CALLERS)]
-        yield made, users
+    async with served(people=people) as product:
+        users = [
+            people.users_of(customer)[0] for customer in people.customers(len(CUSTOMERS), len(CUSTOMERS) + MIN_CALLERS)
+        ]
+        yield product, users
 
 
 @pytest.mark.requirement("F7", "F8", "L5")
 async def test_open_circuit_is_probed_after_a_global_failure(customers: tuple[Product, list[User]]) -> None:
     """Calls fail at once with the time to retry and send no requests; the first call that succeeds closes the
     circuit."""
-    there, users = customers
-    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
-    there.api.faults.append(Fault("/analytics/v1", 500, times=None))
+    product, users = customers
+    assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
+    product.api.faults.append(Fault("/analytics/v1", 500, times=None))
     tools = ("list_budgets", "list_reports")
-    asked = [(tools[number // MIN_CALLERS % 2], users[number % MIN_CALLERS]) for number in range(MIN_OUTCOMES + 4)]
-    await asyncio.gather(*(there.call(tool, user=user) for tool, user in asked))
-    assert await there.sees("api") == (200, "open", 2.0) and await there.sees("identity") == (200, "closed", 0.0)
-    sent = len(there.api.calls)
-    text = (await there.call("list_alerts")).result["content"][0]["text"]
+    requests = [(tools[number // MIN_CALLERS % 2], users[number % MIN_CALLERS]) for number in range(MIN_OUTCOMES + 4)]
+    await asyncio.gather(*(product.call(tool, user=user) for tool, user in requests))
+    assert await product.sees("api") == (200, "open", 2.0) and await product.sees("identity") == (200, "closed", 0.0)
+    call_count = len(product.api.calls)
+    text = (await product.call("list_alerts")).result["content"][0]["text"]
     assert "temporarily unavailable" in text and "not sent" in text and "Try again in" in text
-    assert len(there.api.calls) == sent
-    there.api.faults.clear()
-    there.circuits["api"].clock = lambda: time.monotonic() + 6.1
-    assert await there.sees("api") == (200, "half-open", 1.0)
-    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
-    assert await there.sees("api") == (200, "closed", 0.0)
+    assert len(product.api.calls) == call_count
+    product.api.faults.clear()
+    product.circuits["api"].clock = lambda: time.monotonic() + 6.1
+    assert await product.sees("api") == (200, "half-open", 1.0)
+    assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
+    assert await product.sees("api") == (200, "closed", 0.0)
 
 
 @pytest.mark.requirement("F8")
@@ -219,16 +223,16 @@ async def test_errors_of_one_user_do_not_affect_others(there: Product) -> None:
 @pytest.mark.requirement("C1")
 async def test_tenants_are_isolated(there: Product) -> None:
     """The tenant comes from the token; no argument, _meta, query or header of a client changes it."""
-    own = (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+    budgets = (await there.call("list_budgets")).result["structuredContent"]["budgets"]
     theirs = (await there.call("list_budgets", user=STRANGER)).result["structuredContent"]["budgets"]
-    assert own and theirs and not {one["id"] for one in own} & {one["id"] for one in theirs}
+    assert budgets and theirs and not {budget["id"] for budget in budgets} & {budget["id"] for budget in theirs}
     other = STRANGER.customer
     for tried in (
         await there.call("list_budgets", {"customerContext": other}),
         await there.call("list_budgets", path=f"/mcp?customerContext={other}"),
         await there.call("list_budgets", **{"customerContext": other, "openai/subject": other}),
     ):
-        assert tried.result["structuredContent"]["budgets"] == own
+        assert tried.result["structuredContent"]["budgets"] == budgets
     foreign = await there.call("get_budget", {"id": theirs[0]["id"]})
     assert foreign.result["isError"] is True and "404" in foreign.text
     tenants = {call.tenant for call in there.api.calls if "budgets" in call.path}
@@ -243,8 +247,8 @@ async def test_callers_token_is_never_sent_upstream(there: Product) -> None:
     await there.call("validate_user", token=token[:-3] + "AAA")
     for call in there.api.calls:
         body = call.body.decode("utf-8", "replace")
-        whole = json.dumps([call.method, call.path, list(call.headers), body, call.bearer])
-        assert token not in whole and token[:40] not in whole and "Cookie" not in whole
+        text = json.dumps([call.method, call.path, list(call.headers), body, call.bearer])
+        assert token not in text and token[:40] not in text and "Cookie" not in text
 
 
 @pytest.mark.requirement("M19")
@@ -282,17 +286,17 @@ async def test_read_only_is_enforced(there: Product) -> None:
 @asynccontextmanager
 async def canary() -> AsyncIterator[tuple[str, list[str]]]:
     """A host that must receive no token: its URL, and the requests it received."""
-    seen: list[str] = []
+    requests: list[str] = []
 
     async def see(request: web.Request) -> web.StreamResponse:
-        seen.append(f"{request.method} {request.path} {request.headers.get('Authorization')}")
+        requests.append(f"{request.method} {request.path} {request.headers.get('Authorization')}")
         return web.json_response({"customers": [], "rowCount": 0})
 
     runner = web.ServerRunner(web.Server(see), shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", requests
     finally:
         await runner.cleanup()
 
@@ -301,32 +305,35 @@ async def canary() -> AsyncIterator[tuple[str, list[str]]]:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_token_is_sent_only_to_the_configured_console(status: int) -> None:
     """The console gets the exchanged token, never the caller's own; a redirect to another host is an error."""
-    came: list[str] = []
-    async with canary() as (elsewhere, seen):
+    requests: list[str] = []
+    async with canary() as (elsewhere, console_requests):
 
         async def redirects(request: web.Request) -> web.StreamResponse:
-            came.append(request.headers["Authorization"])
+            requests.append(request.headers["Authorization"])
             return web.Response(status=status, headers={"Location": f"{elsewhere}/stolen"})
 
         runner = web.ServerRunner(web.Server(redirects), shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         console = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with served(doit_console_base=console) as there:
-            token = there.world.identity.mint(EMPLOYEE, resource=f"{there.base}/mcp")
-            answer = await there.call("search_customers", {"domains": ["acme.example"]}, token=token)
+        async with served(doit_console_base=console) as product:
+            token = product.world.identity.mint(EMPLOYEE, resource=f"{product.base}/mcp")
+            answer = await product.call("search_customers", {"domains": ["acme.example"]}, token=token)
             assert answer.result["isError"] is True and elsewhere not in answer.text
         await runner.cleanup()
-        assert len(came) == 1 and came[0] != f"Bearer {token}" and seen == []
+        assert len(requests) == 1 and requests[0] != f"Bearer {token}" and console_requests == []
 
 
 @pytest.mark.requirement("X7")
 async def test_no_token_is_sent_to_an_unconfigured_console() -> None:
     """The issuer's host is not used as the console if the API has another host and no console is configured."""
-    async with canary() as (address, seen), served(doit_api_base=address.replace("127.0.0.1", "localhost")) as there:
-        answer = await there.call("search_customers", {"domains": ["acme.example"]}, user=EMPLOYEE)
+    async with (
+        canary() as (address, requests),
+        served(doit_api_base=address.replace("127.0.0.1", "localhost")) as product,
+    ):
+        answer = await product.call("search_customers", {"domains": ["acme.example"]}, user=EMPLOYEE)
         assert answer.result["isError"] is True and "cannot be searched" in answer.text
-        assert seen == []
+        assert requests == []
 
 
 @pytest.mark.parametrize(

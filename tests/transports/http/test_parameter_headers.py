@@ -34,9 +34,9 @@ async def routed() -> AsyncIterator[Site]:
 
 async def send(site: Site, arguments: Any, *headers: tuple[str, str], **meta: Any) -> Any:
     message = site.envelope("tools/call", {"name": "routed", "arguments": arguments}, **meta)
-    sent = [*site.headers().items(), *site.modern_headers(message).items()]
-    sent += [(f"Mcp-Param-{name}", value) for name, value in headers]
-    async with site.http.post(f"{site.base}/mcp", json=message, headers=sent) as response:
+    request_headers = [*site.headers().items(), *site.modern_headers(message).items()]
+    request_headers += [(f"Mcp-Param-{name}", value) for name, value in headers]
+    async with site.http.post(f"{site.base}/mcp", json=message, headers=request_headers) as response:
         return await read(response)
 
 

@@ -57,15 +57,15 @@ async def test_n1_endless_heads_use_no_memory(tmp_path: Path) -> None:
             return b" 431 "
 
     wires: list[asyncio.StreamWriter] = []
-    async with program(tmp_path) as made:
-        host, port = made.base.removeprefix("http://").split(":")[0], int(made.base.rpartition(":")[2])
-        memory = made.rss
+    async with program(tmp_path) as server:
+        host, port = server.base.removeprefix("http://").split(":")[0], int(server.base.rpartition(":")[2])
+        memory = server.rss
         answers = await asyncio.gather(*(endless() for _ in range(40)))
-        assert made.rss - memory < 50 * MIB, f"{(made.rss - memory) >> 20} MiB"
+        assert server.rss - memory < 50 * MIB, f"{(server.rss - memory) >> 20} MiB"
         assert all(b" 431 " in answer for answer in answers)
         for writer in wires:
             writer.transport.abort()
-        assert (await made.send("GET", "/healthz", {})).status == 200
+        assert (await server.send("GET", "/healthz", {})).status == 200
 
 
 @pytest.mark.requirement("N1")
@@ -81,11 +81,11 @@ async def test_n1_endless_trailers_use_no_memory(tmp_path: Path) -> None:
             await send_all(wire, b"X-%d: " % number + b"y" * 200_000 + b"\r\n")
         return writer
 
-    async with program(tmp_path) as made:
-        host, port = made.base.removeprefix("http://").split(":")[0], int(made.base.rpartition(":")[2])
-        memory = made.rss
+    async with program(tmp_path) as server:
+        host, port = server.base.removeprefix("http://").split(":")[0], int(server.base.rpartition(":")[2])
+        memory = server.rss
         writers = await asyncio.gather(*(endless() for _ in range(40)))
-        assert made.rss - memory < 50 * MIB, f"{(made.rss - memory) >> 20} MiB"
+        assert server.rss - memory < 50 * MIB, f"{(server.rss - memory) >> 20} MiB"
         for writer in writers:
             writer.transport.abort()
 

@@ -84,8 +84,8 @@ class Loop:
         return self.send("POST", "/mcp", {"Content-Type": "application/json"} | headers, body)
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> Answer:
-        sent = self.site.headers() | {"Accept": ACCEPT} | headers
-        return self._runner.run(asyncio.wait_for(self.site.send(method, path, sent, body), 20))
+        request_headers = self.site.headers() | {"Accept": ACCEPT} | headers
+        return self._runner.run(asyncio.wait_for(self.site.send(method, path, request_headers, body), 20))
 
     def initialize(self, revision: str) -> Session:
         return self._runner.run(self.site.initialize(revision, elicitation={}))
@@ -97,9 +97,9 @@ class Loop:
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[Loop]:
-    made = Loop()
-    yield made
-    made.close()
+    loop_client = Loop()
+    yield loop_client
+    loop_client.close()
 
 
 LONG = os.environ.get("DOIT_MCP_TEST_LONG") == "1"
@@ -115,10 +115,10 @@ def judge(answer: Answer) -> None:
         assert answer.text == ""
         return
     for message in answer.messages:
-        for one in message if isinstance(message, list) else [message]:
-            assert one["jsonrpc"] == "2.0" and one.get("id", 0) is not None
-            assert ("method" in one) or ("result" in one) != ("error" in one)
-            assert one.get("error", {}).get("code") != -32603, one
+        for item in message if isinstance(message, list) else [message]:
+            assert item["jsonrpc"] == "2.0" and item.get("id", 0) is not None
+            assert ("method" in item) or ("result" in item) != ("error" in item)
+            assert item.get("error", {}).get("code") != -32603, item
     assert answer.messages or answer.status == 200, answer
 
 

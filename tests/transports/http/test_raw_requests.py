@@ -96,8 +96,8 @@ async def test_n24_absolute_target_must_name_our_host(site: Site, target: str, s
     host = site.base.removeprefix("http://")
     async with wired(site) as wire:
         wire.writer.write(f"POST {target.format(host=host)} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-        found, body = await wire.answer()
-    assert found == status and b"evil" not in body
+        response_headers, body = await wire.answer()
+    assert response_headers == status and b"evil" not in body
 
 
 @pytest.mark.requirement("G1", "N24")

@@ -67,8 +67,8 @@ async def test_lost_stream_continues_at_another_replica(pair: Pair, revision: st
     # Replay from the beginning now that everything has arrived, also at the replica that runs the call.
     for site in pair:
         async with resumed(at(site, session), last) as again:
-            seen = [(await again.message()).get("method", "answer") for _ in range(3)]
-            assert seen == ["notifications/message", "notifications/progress", "answer"] and await again.ends()
+            kinds = [(await again.message()).get("method", "answer") for _ in range(3)]
+            assert kinds == ["notifications/message", "notifications/progress", "answer"] and await again.ends()
 
 
 async def test_each_message_goes_to_one_stream(pair: Pair) -> None:
@@ -187,8 +187,10 @@ async def test_follower_of_a_dead_replica_gets_an_error(pair: Pair, redis: Serve
             await rest.message()
             await killed.kill()
             forget_signs_of_life(redis)
-            told = await rest.message()
-            assert (told["id"], told["error"]["code"]) == ("s", DEAD) and "restarted" in told["error"]["message"]
+            message = await rest.message()
+            assert (message["id"], message["error"]["code"]) == ("s", DEAD) and "restarted" in message["error"][
+                "message"
+            ]
             assert await rest.ends()
         async with resumed(at(b, session), lone) as rest:
             assert (await rest.until(""))["error"]["code"] == DEAD
@@ -206,8 +208,8 @@ def asking() -> tuple[Tool, ...]:
         answer = await call.ask("who", "elicitation/create", NAME)
         return {"said": answer["content"]["name"]}
 
-    said = {"type": "object", "properties": {"said": {"type": "string"}}}
-    return (Tool("job", "Job", "Asks.", {"type": "object"}, job, said),)
+    output_schema = {"type": "object", "properties": {"said": {"type": "string"}}}
+    return (Tool("job", "Job", "Asks.", {"type": "object"}, job, output_schema),)
 
 
 async def state_of(site: Replica, task: Json, **options: Any) -> Answer:
@@ -244,8 +246,8 @@ async def test_large_result_is_announced_but_not_copied(redis: Server) -> None:
         await proceed.wait()
         return {"said": "x" * 50_000}
 
-    said = {"type": "object", "properties": {"said": {"type": "string"}}}
-    tool = Tool("report", "Report", "Is long.", {"type": "object"}, report, said)
+    output_schema = {"type": "object", "properties": {"said": {"type": "string"}}}
+    tool = Tool("report", "Report", "Is long.", {"type": "object"}, report, output_schema)
     async with replicas(redis.url, benches=(Bench(), Bench(), Bench()), changes={"tools": (tool,)}) as (a, b, c):
         task = (await a.call("report", **TASKS)).result
         message = b.envelope("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"]]}}, **TASKS)
@@ -254,9 +256,9 @@ async def test_large_result_is_announced_but_not_copied(redis: Server) -> None:
             for stream in (near, far):
                 await stream.message()
             proceed.set()
-            here, there = [(await stream.message())["params"] for stream in (near, far)]
-        assert here == there and here["result"]["structuredContent"] == {"said": "x" * 50_000}
-        assert (await until(c, task, "completed"))["result"] == here["result"]
+            near_params, far_params = [(await stream.message())["params"] for stream in (near, far)]
+        assert near_params == far_params and near_params["result"]["structuredContent"] == {"said": "x" * 50_000}
+        assert (await until(c, task, "completed"))["result"] == near_params["result"]
         with redis.client() as client:
             (stream,) = client.keys("*:changes")
             sizes = [len(fields[b"m"]) for _, fields in client.xrange(stream)]
@@ -306,8 +308,8 @@ async def test_tasks_without_redis(pair: Pair, redis: Server) -> None:
     task = (await a.call("long", **TASKS)).result
     redis.pause()
     assert (await state_of(a, task)).result["status"] == "working"
-    told = await state_of(b, task)
-    assert told.error["code"] == DEAD and "temporarily unavailable" in told.error["message"]
+    task_state = await state_of(b, task)
+    assert task_state.error["code"] == DEAD and "temporarily unavailable" in task_state.error["message"]
     a.bench.proceed.set()
     await until(a, task, "completed")
     redis.resume()
@@ -322,17 +324,19 @@ async def test_stored_results_and_writes_are_shared(redis: Server) -> None:
         return {"said": str(await call.results.put(call.owner, b"the rows"))}
 
     async def rows(call: Call, arguments: Json) -> Json:
-        found = await call.results.get(call.owner, arguments["handle"])
-        return {"said": "nothing" if found is None else found.decode()}
+        stored = await call.results.get(call.owner, arguments["handle"])
+        return {"said": "nothing" if stored is None else stored.decode()}
 
     async def change(call: Call, arguments: Json) -> Json:
         done.append("changed")
         return {"said": "changed"}
 
-    said = {"type": "object", "properties": {"said": {"type": "string"}, ALREADY_DONE_KEY: {"type": "string"}}}
+    output_schema = {"type": "object", "properties": {"said": {"type": "string"}, ALREADY_DONE_KEY: {"type": "string"}}}
     schema = {"type": "object", "properties": {"handle": {"type": "string"}}}
-    reading = [Tool(run.__name__, "T", "Does it.", schema, run, said) for run in (keep, rows)]
-    writing = with_deduplication(with_commit(Tool("change", "T", "Does it.", schema, change, said, writes=True)))
+    reading = [Tool(run.__name__, "T", "Does it.", schema, run, output_schema) for run in (keep, rows)]
+    writing = with_deduplication(
+        with_commit(Tool("change", "T", "Does it.", schema, change, output_schema, writes=True))
+    )
     async with replicas(redis.url, changes={"tools": (*reading, writing)}) as (a, b):
         handle = (await a.call("keep")).result["structuredContent"]["said"]
         assert (await b.call("rows", {"handle": handle})).result["structuredContent"] == {"said": "the rows"}
@@ -341,6 +345,6 @@ async def test_stored_results_and_writes_are_shared(redis: Server) -> None:
         first, second = [(await site.call("change")).result["structuredContent"] for site in (a, b)]
         assert ALREADY_DONE_KEY not in first and ALREADY_DONE_KEY in second and done == ["changed"]
         redis.pause()
-        told = (await b.call("rows", {"handle": handle})).result
-        assert told["isError"] and "temporarily unavailable" in told["content"][0]["text"]
+        result = (await b.call("rows", {"handle": handle})).result
+        assert result["isError"] and "temporarily unavailable" in result["content"][0]["text"]
         redis.resume()

@@ -48,9 +48,9 @@ async def general(session: Session) -> AsyncIterator[Stream]:
 async def test_session_continues_at_another_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize(elicitation={})
-    there = at(b, session)
-    assert (await there.post(NOTE)).status == 202
-    assert (await there.call("echo", {"text": "hi"})).result["structuredContent"] == {"said": "hi"}
+    remote = at(b, session)
+    assert (await remote.post(NOTE)).status == 202
+    assert (await remote.call("echo", {"text": "hi"})).result["structuredContent"] == {"said": "hi"}
     assert (await session.ask("ping")).result == {}
 
 
@@ -150,8 +150,8 @@ async def test_n5_large_answer_does_not_go_through_redis(pair: Pair, redis: Serv
 
 async def test_changes_are_announced_everywhere(pair: Pair) -> None:
     a, b = pair
-    here, there = await a.initialize(), await a.initialize()
-    async with general(here) as near, general(at(b, there)) as far:
+    near_session, far_session = await a.initialize(), await a.initialize()
+    async with general(near_session) as near, general(at(b, far_session)) as far:
         a.hub.publish(ChangeEvent(TOOLS_CHANGED))
         for stream in (near, far):
             assert (await stream.message())["method"] == TOOLS_CHANGED
@@ -161,18 +161,18 @@ async def test_subscriptions_and_log_levels_apply_everywhere(pair: Pair) -> None
     """One replica has the stream, another one the subscription, and a change is published at each."""
     a, b = pair
     session = await a.initialize()
-    there = at(b, session)
+    remote = at(b, session)
     change = ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"})
     async with general(session) as stream:
-        assert (await there.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
+        assert (await remote.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
         b.hub.publish(change)
         assert (await stream.message())["params"] == {"uri": "doc://one"}
-        assert (await there.ask("resources/unsubscribe", {"uri": "doc://one"})).result == {}
+        assert (await remote.ask("resources/unsubscribe", {"uri": "doc://one"})).result == {}
         b.hub.publish(change)
         b.hub.publish(ChangeEvent(TOOLS_CHANGED))
         assert (await stream.message())["method"] == TOOLS_CHANGED
     assert (await session.ask("logging/setLevel", {"level": "error"})).result == {}
-    answer = await there.call("steps", token="t")
+    answer = await remote.call("steps", token="t")
     assert [message.get("method") for message in answer.messages] == ["notifications/progress"] * 2 + [None]
 
 
@@ -190,10 +190,10 @@ async def test_employees_customer_applies_everywhere(redis: Server) -> None:
     tools = tuple(Tool(run.__name__, "T", "Does it.", schema, run, schema) for run in (switch, whose))
     async with replicas(redis.url, changes={"tools": tools}) as (a, b):
         session = await a.initialize(user=EMPLOYEE)
-        there = at(b, session)
+        remote = at(b, session)
         assert (await session.call("switch", {"to": "globex"})).result["structuredContent"] == {"said": "True"}
-        for one in (session, there):
-            assert (await one.call("whose")).result["structuredContent"] == {"said": "globex"}
+        for site_session in (session, remote):
+            assert (await site_session.call("whose")).result["structuredContent"] == {"said": "globex"}
         async with general(session):
             started, redis_is_away = asyncio.Event(), asyncio.Event()
 
@@ -211,9 +211,9 @@ async def test_employees_customer_applies_everywhere(redis: Server) -> None:
             redis.resume()
             await back(a, b)
             assert (await session.call("whose")).result["structuredContent"]["said"] in ("globex", "initech")
-            for one in (session, there):
-                told = await one.call("whose")
-                assert told.result["structuredContent"] == (await there.call("whose")).result["structuredContent"]
+            for site_session in (session, remote):
+                answer = await site_session.call("whose")
+                assert answer.result["structuredContent"] == (await remote.call("whose")).result["structuredContent"]
 
 
 async def test_newer_stream_replaces_one_at_another_replica(pair: Pair) -> None:
@@ -261,9 +261,9 @@ async def test_legacy_stream_and_posts_at_different_replicas(pair: Pair) -> None
         await old.initialize(b)
         params = {"name": "steps", "_meta": {"progressToken": 5}}
         assert (await b.post(b.request("tools/call", params), path=old.address)).status == 202
-        seen = [(await old.next()).get("method", "answer") for _ in range(4)]
+        kinds = [(await old.next()).get("method", "answer") for _ in range(4)]
         progress = "notifications/progress"
-        assert seen == [progress, "notifications/message", progress, "answer"]
+        assert kinds == [progress, "notifications/message", progress, "answer"]
         # The server asks on the stream at one replica and gets the answer by a POST to the other one, in both
         # directions.
         for asking, answering in ((a, b), (b, a)):
@@ -348,8 +348,8 @@ async def test_messages_during_an_outage_are_delivered_later(pair: Pair, redis: 
         b.hub.publish(ChangeEvent(TOOLS_CHANGED))
         assert (await b.post(b.request("ping"), path=old.address)).status == 503
         redis.resume()
-        seen = {str((await old.next()).get("id", "change")) for _ in range(2)}
-        assert seen == {"w", "change"}
+        kinds = {str((await old.next()).get("id", "change")) for _ in range(2)}
+        assert kinds == {"w", "change"}
         assert (await b.post(b.request("ping", id="p"), path=old.address)).status == 202
         assert (await old.next())["id"] == "p"
 
@@ -378,13 +378,13 @@ async def test_redis_stores_no_tokens_or_text(pair: Pair, redis: Server) -> None
         assert (await old.next())["method"] == TOOLS_CHANGED
         with redis.client() as client:
             keys = client.keys()
-            seen = b" ".join([*keys, *(client.dump(key) or b"" for key in keys)])
+            stored = b" ".join([*keys, *(client.dump(key) or b"" for key in keys)])
             # One time stays: since when Redis has recorded used consents.
             ending = [key for key in keys if client.exists(key) and not key.endswith(b":consents-since")]
             assert len(ending) > 5 and all(client.pttl(key) > 0 for key in ending)
     words = [session.id, old.address.rpartition("=")[2], "doc://one", "elicitation", "notifications", ADMIN.email]
-    assert not [word for word in words if word.encode() in seen]
-    assert b"eyJ" not in seen
+    assert not [word for word in words if word.encode() in stored]
+    assert b"eyJ" not in stored
 
 
 @pytest.mark.requirement("S8")
@@ -432,15 +432,15 @@ async def test_operators_see_redis_status(pair: Pair, redis: Server) -> None:
 async def test_replica_stops_gracefully(pair: Pair, redis: Server) -> None:
     """Its sessions continue at the others with all their messages; its HTTP+SSE streams end and are gone at once."""
     _, b = pair
-    made = another(b, redis.url, drain_s=0)
-    stopping = await made.__aenter__()
+    replica = another(b, redis.url, drain_s=0)
+    stopping = await replica.__aenter__()
     session = await stopping.initialize()
     assert (await session.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
     async with old_stream(stopping) as old, general(session) as stream:
         await old.initialize(b)
         assert (await b.post(b.request("tools/call", {"name": "wait"}), path=old.address)).status == 202
         await soon(b.bench.started)
-        stop = asyncio.create_task(made.__aexit__(None, None, None))
+        stop = asyncio.create_task(replica.__aexit__(None, None, None))
         assert await stream.ends()
         assert await Stream(old.response, LATEST).ends()
         await stop

@@ -59,9 +59,9 @@ def streams(draw: st.DrawFn) -> tuple[list[bytes], int, list[bytes]]:
     """Requests, the bytes of an unfinished head after them, and both in pieces."""
     requests = draw(st.lists(st.sampled_from([GET, LENGTH, EMPTY, CHUNKED, b"\r\n" + GET]), max_size=6))
     partial = draw(st.integers(0, len(GET) - 1))
-    whole = b"".join(requests) + GET[:partial]
-    cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=8)))
-    return requests, partial, [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    data = b"".join(requests) + GET[:partial]
+    cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=8)))
+    return requests, partial, [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
 
 @pytest.mark.requirement("N1")
@@ -95,17 +95,17 @@ def test_n1_entire_head_counts(size: int, piece: int) -> None:
     """However it is split, and whether it ends or not."""
     start = HEAD.replace(b"POST", b"GET")
     lines = b"".join(b"X-%02d: %s\r\n" % (number, b"y" * 700) for number in range(90))
-    for whole in (start + lines[: size - len(start) - 4] + b"\r\n\r\n", (start + lines)[:size]):
-        assert len(whole) == size
+    for request in (start + lines[: size - len(start) - 4] + b"\r\n\r\n", (start + lines)[:size]):
+        assert len(request) == size
         fed = Fed()
-        pieces = [whole[at : at + piece] for at in range(0, size, piece)]
+        pieces = [request[at : at + piece] for at in range(0, size, piece)]
         if size <= MAX_HEAD_BYTES:
-            for one in pieces:
-                fed.feed(one)
+            for chunk in pieces:
+                fed.feed(chunk)
             continue
         with pytest.raises(HeadTooLarge):
-            for one in pieces:
-                fed.feed(one)
+            for chunk in pieces:
+                fed.feed(chunk)
         # No more data is accepted or reported.
         fed.feed(GET)
         assert fed.messages == []

@@ -33,11 +33,11 @@ PAIRS = [pair for pair in combinations(FAULTS, 2) if pair != ("message", "json")
 async def test_checks_before_the_request_style_is_known(site: Site, faults: tuple[str, ...]) -> None:
     """Faults of the HTTP request are reported before those of the message."""
     headers = site.headers() | {"Content-Type": "application/json"}
-    sent: dict[str, Any] = {"method": "POST", "headers": headers, "body": json.dumps(site.request("ping")).encode()}
+    request: dict[str, Any] = {"method": "POST", "headers": headers, "body": json.dumps(site.request("ping")).encode()}
     # Applied in reverse, so that the earlier fault wins where both change the same part.
     for name in reversed(faults):
-        FAULTS[name][0](sent)
-    answer = await site.send(sent["method"], "/mcp", sent["headers"], sent["body"])
+        FAULTS[name][0](request)
+    answer = await site.send(request["method"], "/mcp", request["headers"], request["body"])
     _, status, code = FAULTS[faults[0]]
     assert answer.status == status
     assert code is None or answer.error["code"] == code
@@ -75,8 +75,8 @@ async def test_order_of_stateless_checks(site: Site, faults: tuple[str, ...]) ->
         headers["MCP-Protocol-Version"] = UNKNOWN
     if "10 tool" in faults and "8 name" not in faults:
         headers["Mcp-Name"] = "none"
-    sent = site.headers() | headers | {"Content-Type": "application/json"}
-    answer = await site.send("POST", "/mcp", sent, json.dumps(message).encode())
+    request_headers = site.headers() | headers | {"Content-Type": "application/json"}
+    answer = await site.send("POST", "/mcp", request_headers, json.dumps(message).encode())
     _, status, code = LADDER[faults[0]]
     if status == 200:
         assert answer.result["isError"] is True
@@ -118,8 +118,8 @@ async def test_body_is_checked_before_headers(site: Site) -> None:
     named = await session.post(site.request("tools/list"), Mcp_Method="tools/call", Mcp_Name="no", Mcp_Param_Region="x")
     assert named.status == 200 and "resultType" not in named.result
     enveloped = site.envelope("tools/list")
-    sent = {name.replace("-", "_"): value for name, value in site.modern_headers(enveloped).items()}
-    answer = await site.post(enveloped, revision=MODERN, Mcp_Session_Id=session.id, **sent)
+    request_headers = {name.replace("-", "_"): value for name, value in site.modern_headers(enveloped).items()}
+    answer = await site.post(enveloped, revision=MODERN, Mcp_Session_Id=session.id, **request_headers)
     assert answer.result["resultType"] == "complete"
 
 

@@ -62,8 +62,8 @@ def shows_nothing_hidden(found: Any) -> bool:
 async def test_n24_completion_values_are_visible() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         params: Json = {"ref": {"type": "ref/resource", "uri": "doit://budgets/{id}"}}
-        found = await site.modern("completion/complete", params | {"argument": {"name": "id", "value": "data"}})
-        assert found.result["completion"]["values"] == ["b1"]
+        result = await site.modern("completion/complete", params | {"argument": {"name": "id", "value": "data"}})
+        assert result.result["completion"]["values"] == ["b1"]
 
 
 @pytest.mark.requirement("N24")
@@ -72,8 +72,8 @@ async def test_n24_assistant_steps_are_visible_in_progress_and_result() -> None:
         session = await site.initialize()
         params: Json = {"name": "ask_ava_streaming", "arguments": {"question": "?"}, "_meta": {"progressToken": "p"}}
         async with opened(site, site.request("tools/call", params), site.headers(**session.head), LATEST) as stream:
-            told = await stream.until("notifications/progress")
-            assert told["params"]["message"] == "Reading costs"
+            notification = await stream.until("notifications/progress")
+            assert notification["params"]["message"] == "Reading costs"
             result = (await stream.until(""))["result"]
         assert result["structuredContent"]["steps"] == ["Reading costs"] and shows_nothing_hidden(result)
 

@@ -45,24 +45,24 @@ async def refused(tasks: list[asyncio.Task[Answer]], status: int, count: int) ->
 @pytest.mark.requirement("Q2", "Q3")
 async def test_per_caller_and_total_limits(tmp_path: Path) -> None:
     """Calls beyond the share are refused at once, other callers are served, and no queue is unbounded."""
-    async with program(tmp_path, calls_per_principal=PER_PERSON, calls_total=IN_ALL) as made:
-        noisy = await calls(made, "noisy", 200)
-        await held(made, PER_PERSON)
+    async with program(tmp_path, calls_per_principal=PER_PERSON, calls_total=IN_ALL) as server:
+        noisy = await calls(server, "noisy", 200)
+        await held(server, PER_PERSON)
         await refused(noisy, 429, 200 - PER_PERSON)
-        quiet = made.outside.token("quiet")
+        quiet = server.outside.token("quiet")
         for number in range(20):
-            answer = await made.modern(enveloped(budget(number, f"free-{number}")), quiet)
+            answer = await server.modern(enveloped(budget(number, f"free-{number}")), quiet)
             assert answer.status == 200 and not answer.result.get("isError")
-        crowd = [task for number in range(10) for task in await calls(made, f"person{number}", 20)]
-        await held(made, IN_ALL)
+        crowd = [task for number in range(10) for task in await calls(server, f"person{number}", 20)]
+        await held(server, IN_ALL)
         await refused(crowd, 503, 200 - (IN_ALL - PER_PERSON))
         for path in ("/healthz", "/readyz"):
-            assert (await made.send("GET", path, {})).status == 200
-        made.outside.gate.set()
+            assert (await server.send("GET", path, {})).status == 200
+        server.outside.gate.set()
         statuses = Counter(answer.status for answer in await asyncio.gather(*noisy, *crowd))
         assert statuses == {200: IN_ALL, 429: 200 - PER_PERSON, 503: 400 - IN_ALL - (200 - PER_PERSON)}
-        assert set(made.outside.seen.values()) == {1} and len(made.outside.seen) == IN_ALL + 20
-        await made.until(calls_in_flight=0)
+        assert set(server.outside.seen.values()) == {1} and len(server.outside.seen) == IN_ALL + 20
+        await server.until(calls_in_flight=0)
 
 
 def bomb() -> Iterator[bytes]:
@@ -113,17 +113,17 @@ async def test_oversized_bodies(tmp_path: Path) -> None:
 @pytest.mark.requirement("X7", "F5")
 async def test_oversized_and_redirecting_api_responses(tmp_path: Path) -> None:
     """200 MB, plain or compressed, is a clean error and not stored; redirects are not followed."""
-    async with program(tmp_path) as made:
-        made.outside.gate.set()
-        token = made.outside.token("ann")
-        assert (await made.modern(enveloped(budget(0, "ok-0")), token)).status == 200
-        memory = made.rss
+    async with program(tmp_path) as server:
+        server.outside.gate.set()
+        token = server.outside.token("ann")
+        assert (await server.modern(enveloped(budget(0, "ok-0")), token)).status == 200
+        memory = server.rss
         for number, fault in enumerate(("huge", "bomb", "moved")):
-            answer = await made.modern(enveloped(budget(number, f"{fault}-{number}")), token)
+            answer = await server.modern(enveloped(budget(number, f"{fault}-{number}")), token)
             assert answer.status == 200 and answer.result["isError"], answer
-            assert len(answer.text) < 2000 and made.outside.url not in answer.text
-        assert made.rss - memory < 150 * MIB and made.outside.stolen == 0
-        assert not (await made.modern(enveloped(budget(1, "ok-1")), token)).result.get("isError")
+            assert len(answer.text) < 2000 and server.outside.url not in answer.text
+        assert server.rss - memory < 150 * MIB and server.outside.stolen == 0
+        assert not (await server.modern(enveloped(budget(1, "ok-1")), token)).result.get("isError")
 
 
 @pytest.mark.requirement("J9")
@@ -156,8 +156,8 @@ async def test_no_response_contains_a_secret() -> None:
         for changes in ({"exp": 1}, {"aud": "elsewhere"}, {"scope": "x"}, {"iss": "x"}, {"sub": 1}, {"sub": "nobody"}):
             headers = {"Authorization": f"Bearer {site.token(**changes)}"}
             message = json.dumps(site.request("tools/call", {"name": "validate_user"})).encode()
-            told = headers | {"Content-Type": "application/json", "MCP-Protocol-Version": LATEST}
-            replies.append(await site.send("POST", "/mcp", told, message))
+            request_headers = headers | {"Content-Type": "application/json", "MCP-Protocol-Version": LATEST}
+            replies.append(await site.send("POST", "/mcp", request_headers, message))
         for wrong in (STRANGER.api_token + "x", token[:-4] + "AAAA", token + token, SECRET):
             replies.append(await site.send("POST", "/mcp", {"Authorization": f"Bearer {wrong}"}))
         site.world.identity.down = True
@@ -165,10 +165,10 @@ async def test_no_response_contains_a_secret() -> None:
         replies.append(await site.call("validate_user", headers={"Authorization": f"Bearer {ADMIN.api_token}"}))
         for path in ("/healthz", "/readyz", "/metrics", "/", "/.well-known/oauth-protected-resource/mcp"):
             replies.append(await site.send("GET", path, {}))
-        sent = {call.bearer for call in api.calls}
-    assert len({reply.status for reply in replies}) >= 4 and token not in sent and len(sent) >= 2
+        bearers = {call.bearer for call in api.calls}
+    assert len({reply.status for reply in replies}) >= 4 and token not in bearers and len(bearers) >= 2
     for reply in replies:
-        whole = reply.text.replace('"jsonrpc"', "") + str(dict(reply.headers))
-        assert not GUARD.tells(whole), whole
-        assert not [one for one in sent if one in whole]
-    assert GUARD.tells(token) and all(map(GUARD.tells, sent))
+        text = reply.text.replace('"jsonrpc"', "") + str(dict(reply.headers))
+        assert not GUARD.tells(text), text
+        assert not [bearer for bearer in bearers if bearer in text]
+    assert GUARD.tells(token) and all(map(GUARD.tells, bearers))

@@ -94,8 +94,13 @@ def test_guard_knows_the_secrets_of_this_suite() -> None:
     guard = Guard()
     guard.learn(SECRET)
     guard.learn("a secret with blanks")
-    for told in (f"x{{{SECRET}}}", "said: a secret with blanks!", "eyJhbGciOiJFUzI1NiJ9", "BEARER  abcdefghijklmnop"):
-        assert guard.tells(told), told
+    for secret_text in (
+        f"x{{{SECRET}}}",
+        "said: a secret with blanks!",
+        "eyJhbGciOiJFUzI1NiJ9",
+        "BEARER  abcdefghijklmnop",
+    ):
+        assert guard.tells(secret_text), secret_text
     for fine in ("status 200", "Bearer is missing", "the session has ended", "0" * 32):
         assert not guard.tells(fine), fine
 
@@ -132,8 +137,8 @@ async def test_many_kinds_of_request_are_logged(site: Site, written: list[str]) 
     for method, path, headers, body in kinds:
         before = len(written)
         answer = await site.send(method, path, headers, body)
-        lines = [json.loads(one) for one in written[before:]]
-        (line,) = [one for one in lines if one["logger"] == "doit_mcp.requests"]
+        lines = [json.loads(text) for text in written[before:]]
+        (line,) = [text for text in lines if text["logger"] == "doit_mcp.requests"]
         assert line["status"] == answer.status
         assert line["trace"] == answer.headers["X-MCP-Trace-Id"] and line["ms"] >= 0
     assert CANARY not in "".join(written) and "PROPFIND" not in "".join(written)
@@ -177,11 +182,11 @@ async def test_principals_and_sessions_are_pseudonymous(written: list[str]) -> N
         for session in sessions:
             await session.ask("ping")
     lines = [json.loads(line) for line in written]
-    seen = {line["principal"] for line in lines if "principal" in line}
-    assert len(seen) == 3 and all(re.fullmatch(r"[\w-]{12}", one) for one in seen)
-    whole = "".join(written)
-    assert not [session.id for session in sessions if session.id[:16] in whole]
-    assert "@" not in whole
+    principals = {line["principal"] for line in lines if "principal" in line}
+    assert len(principals) == 3 and all(re.fullmatch(r"[\w-]{12}", principal) for principal in principals)
+    log = "".join(written)
+    assert not [session.id for session in sessions if session.id[:16] in log]
+    assert "@" not in log
 
 
 @pytest.mark.requirement("G6")
@@ -212,7 +217,7 @@ async def test_metrics_and_probes_have_no_client_data(site: Site) -> None:
         await site.send("GET", f"/{CANARY}{number}", {})
         await session.ask(f"{CANARY}/{number}")
         await session.call(f"{CANARY}{number}")
-    seen = (await site.send("GET", "/metrics", {})).text
-    assert len(seen.splitlines()) - before < 10
-    for text in (seen, (await site.send("GET", "/readyz", {})).text, (await site.send("GET", "/healthz", {})).text):
+    metrics = (await site.send("GET", "/metrics", {})).text
+    assert len(metrics.splitlines()) - before < 10
+    for text in (metrics, (await site.send("GET", "/readyz", {})).text, (await site.send("GET", "/healthz", {})).text):
         assert CANARY not in text and session.id not in text and "@" not in text and "eyJ" not in text

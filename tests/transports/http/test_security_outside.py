@@ -45,8 +45,13 @@ class Outside:
     url: str = ""
 
     def token(self, person: str, **claims: Any) -> str:
-        told = {"iss": self.url, "aud": RESOURCE, "sub": f"{person}@acme.example", "jti": f"{person}-{time.time_ns()}"}
-        return self.signer.token(now=time.time(), **(told | claims))
+        token_claims = {
+            "iss": self.url,
+            "aud": RESOURCE,
+            "sub": f"{person}@acme.example",
+            "jti": f"{person}-{time.time_ns()}",
+        }
+        return self.signer.token(now=time.time(), **(token_claims | claims))
 
     async def keys(self, request: web.Request) -> web.Response:
         self.jwks += 1

@@ -56,12 +56,12 @@ async def test_n19_result_has_the_challenge_and_the_next_request_is_401(path: st
         (challenge,) = refused.result["_meta"][CHALLENGE]
         assert f'resource_metadata="{site.base}/.well-known/oauth-protected-resource{path}"' in challenge
         assert 'error="invalid_token"' in challenge and 'error_description="' in challenge
-        asked = len(api.seen), site.world.identity.request_counts.copy()
+        counts = len(api.seen), site.world.identity.request_counts.copy()
         # The challenge is the same as in the header for this path, and no more requests go upstream.
         for _ in range(3):
             after = await call(site, token, path)
             assert after.status == 401 and after.headers["WWW-Authenticate"] == challenge
-        assert (len(api.seen), site.world.identity.request_counts) == asked
+        assert (len(api.seen), site.world.identity.request_counts) == counts
         fresh = site.world.identity.mint(ADMIN, resource=f"{site.base}/mcp", flow_id="another")
         assert not (await call(site, fresh, path)).result.get("isError")
 
@@ -110,10 +110,10 @@ async def test_n19_only_an_ended_sign_in_is_discarded(status: int, code: str, de
 async def provider(app: web.Application) -> AsyncIterator[tuple[Site, str]]:
     """A server whose identity provider refuses all exchanges, but has the sandbox's keys."""
     keys: list[Json] = []
-    known = asyncio.Event()
+    notified = asyncio.Event()
 
     async def jwks(request: web.Request) -> web.Response:
-        await known.wait()
+        await notified.wait()
         return web.json_response({"keys": keys})
 
     app.router.add_get("/.well-known/jwks.json", jwks)
@@ -125,7 +125,7 @@ async def provider(app: web.Application) -> AsyncIterator[tuple[Site, str]]:
         async with place(auth_server_url=issuer) as (site, _):
             async with site.http.get(f"{site.world.url}/.well-known/jwks.json") as answer:
                 keys.extend((await answer.json())["keys"])
-            known.set()
+            notified.set()
             yield site, issuer
     finally:
         await runner.cleanup()
@@ -263,7 +263,7 @@ async def test_n19_streams_of_an_ended_sign_in_end() -> None:
         modern = site.modern_headers(message) | site.headers() | {"Authorization": f"Bearer {token}"}
         bearer_alone = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
         async with (
-            site.http.get(f"{site.base}/mcp", headers=session_headers(session, token)) as own,
+            site.http.get(f"{site.base}/mcp", headers=session_headers(session, token)) as stream,
             site.http.get(f"{site.base}/sse", headers=bearer_alone) as legacy,
             site.http.get(f"{site.base}/sse", headers=site.headers() | {"Accept": "text/event-stream"}) as other,
             opened(site, message, modern, MODERN) as listening,
@@ -273,10 +273,10 @@ async def test_n19_streams_of_an_ended_sign_in_end() -> None:
             site.world.identity.end_login(token)
             assert (await call(site, token)).result["isError"]
             assert (await listening.message())["result"] and await listening.ends()
-            assert b"data" not in await own.content.read() + await legacy.content.read()
+            assert b"data" not in await stream.content.read() + await legacy.content.read()
             # A stream with another token continues.
             assert not other.content.at_eof()
-            for answer in (own, legacy):
+            for answer in (stream, legacy):
                 async with site.http.get(answer.url, headers=session_headers(session, token)) as again:
                     assert again.status == 401
 
@@ -289,7 +289,7 @@ async def test_n19_streams_end_with_their_token_unless_renewed() -> None:
         session = await site.initialize()
         own_headers = session_headers(session, "") | brief
         async with (
-            site.http.get(f"{site.base}/mcp", headers=own_headers) as own,
+            site.http.get(f"{site.base}/mcp", headers=own_headers) as stream,
             site.http.get(f"{site.base}/sse", headers=brief) as ending,
             site.http.get(f"{site.base}/sse", headers=brief) as renewed,
         ):
@@ -300,7 +300,7 @@ async def test_n19_streams_end_with_their_token_unless_renewed() -> None:
             async with site.http.post(site.base + address, json=ping, headers=headers) as posted:
                 assert posted.status == 202
             await next_event(renewed)
-            assert b"data" not in await own.content.read() + await ending.content.read()
+            assert b"data" not in await stream.content.read() + await ending.content.read()
             async with site.http.post(site.base + address, json=ping, headers=headers) as posted:
                 assert posted.status == 202
             assert '"id":1' in (await next_event(renewed))[1]

@@ -55,8 +55,8 @@ async def site(query: Query) -> AsyncIterator[Site]:
         query.tool("patient_task", 0.01),
         query.tool("late_a_task", 30),
     )
-    async with serving(changes={"tools": (*offer(Bench()).tools, *tools)}) as made:
-        yield made
+    async with serving(changes={"tools": (*offer(Bench()).tools, *tools)}) as server:
+        yield server
 
 
 async def ended(site: Site, id: str) -> Json:
@@ -72,7 +72,7 @@ async def test_slow_call_becomes_a_task(site: Site, query: Query) -> None:
     await asyncio.sleep(0.3)
     query.proceed.set()
     state = await ended(site, created["taskId"])
-    assert state["result"]["structuredContent"] == {"rows": 1}, "it went on, it did not begin anew"
+    assert state["result"]["structuredContent"] == {"rows": 1}, "it continued and did not start again"
     assert state["result"]["resultType"] == "complete" and not state["result"].get("isError")
 
 

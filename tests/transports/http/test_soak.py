@@ -93,45 +93,45 @@ class Mixture:
 @pytest.mark.requirement("Q5")
 async def test_mixed_requests(tmp_path: Path) -> None:
     """No 5xx; memory, descriptors and tasks are the same as after the first requests."""
-    async with program(tmp_path, sessions_total=500) as made:
-        made.outside.gate.set()
-        mixture = Mixture(made)
+    async with program(tmp_path, sessions_total=500) as server:
+        server.outside.gate.set()
+        mixture = Mixture(server)
         await together((mixture.one(number) for number in range(WARM)), AT_ONCE)
-        rest, memory = await made.rest(), made.rss
+        rest, memory = await server.rest(), server.rss
         await together((mixture.one(number) for number in range(WARM, MIXED)), AT_ONCE)
-        await made.until(calls_in_flight=0, streams=0)
-        await made.until_rest(rest)
-        grown = made.rss - memory
+        await server.until(calls_in_flight=0, streams=0)
+        await server.until_rest(rest)
+        grown = server.rss - memory
         assert grown < SOAK_GROWTH, f"{grown >> 20} MiB"
-        assert (await made.gauges())["sessions"] <= 500
-        print(f"{grown / MIB:.1f} MiB after {MIXED} requests; {rest}, {await made.rest()}; {made.cpu:.1f} s of CPU")
+        assert (await server.gauges())["sessions"] <= 500
+        print(f"{grown / MIB:.1f} MiB after {MIXED} requests; {rest}, {await server.rest()}; {server.cpu:.1f} s of CPU")
     assert {status for _, status in mixture.counts} == {200, 204, 400, 401, 404}, mixture.counts
-    assert not [line for line in made.lines() if line["level"] in ("error", "critical")]
+    assert not [line for line in server.lines() if line["level"] in ("error", "critical")]
 
 
 @pytest.mark.requirement("K2", "Q4")
 async def test_flood_of_forged_tokens(tmp_path: Path) -> None:
     """Each is refused, the keys are not fetched repeatedly, and clients with a valid token are served meanwhile."""
-    async with program(tmp_path) as made:
-        made.outside.gate.set()
-        token = made.outside.token("ann")
-        assert (await made.modern(enveloped(budget(0, "ok-0")), token)).status == 200
+    async with program(tmp_path) as server:
+        server.outside.gate.set()
+        token = server.outside.token("ann")
+        assert (await server.modern(enveloped(budget(0, "ok-0")), token)).status == 200
         forgers = [Signer() for _ in range(5)]
-        claims: Json = {"iss": made.outside.url, "aud": RESOURCE}
+        claims: Json = {"iss": server.outside.url, "aud": RESOURCE}
         # Only the signature is wrong; every fourth token is malformed enough to be refused before it is checked.
         ages = [time.time() - (number % 4 == 0) * 7200 for number in range(FORGED)]
         forged = [forgers[number % 5].token(now=age, jti=str(number), **claims) for number, age in enumerate(ages)]
-        memory, statuses = made.rss, Counter[int]()
-        flooding = asyncio.create_task(together((refused(made, one, statuses) for one in forged), AT_ONCE * 5))
+        memory, statuses = server.rss, Counter[int]()
+        flooding = asyncio.create_task(together((refused(server, one, statuses) for one in forged), AT_ONCE * 5))
         served = 0
         while not flooding.done():
-            assert (await made.modern(enveloped(budget(served, f"ok-{served}")), token)).status == 200
+            assert (await server.modern(enveloped(budget(served, f"ok-{served}")), token)).status == 200
             served += 1
         await flooding
         assert served and set(statuses) <= {401, 429} and statuses.total() == FORGED
-        assert made.outside.jwks <= 5 and set(made.outside.asked) == {"ann@acme.example"}
-        assert made.rss - memory < SOAK_GROWTH
-        print(f"{served} calls served beside {FORGED} forged tokens, {made.outside.jwks} looks at the keys")
+        assert server.outside.jwks <= 5 and set(server.outside.asked) == {"ann@acme.example"}
+        assert server.rss - memory < SOAK_GROWTH
+        print(f"{served} calls served beside {FORGED} forged tokens, {server.outside.jwks} looks at the keys")
 
 
 async def refused(made: Program, token: str, statuses: Counter[int]) -> None:
@@ -144,17 +144,17 @@ async def refused(made: Program, token: str, statuses: Counter[int]) -> None:
 @pytest.mark.parametrize("cap", [100, 10_000])
 async def test_sessions_that_are_never_deleted(tmp_path: Path, cap: int) -> None:
     """The user's oldest sessions are evicted, those of others stay, and sessions are small."""
-    async with program(tmp_path, sessions_per_principal=cap) as made:
-        ann, bob = made.outside.token("ann"), made.outside.token("bob")
-        others = await made.initialize(bob)
-        first = await made.initialize(ann)
-        memory = made.rss
-        await together((made.initialize(ann) for _ in range(SESSIONS)), AT_ONCE)
-        assert (await made.gauges())["sessions"] == min(cap, SESSIONS + 1) + 1
+    async with program(tmp_path, sessions_per_principal=cap) as server:
+        ann, bob = server.outside.token("ann"), server.outside.token("bob")
+        others = await server.initialize(bob)
+        first = await server.initialize(ann)
+        memory = server.rss
+        await together((server.initialize(ann) for _ in range(SESSIONS)), AT_ONCE)
+        assert (await server.gauges())["sessions"] == min(cap, SESSIONS + 1) + 1
         ping: Json = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-        assert (await made.post(ping, bob, Mcp_Session_Id=others)).status == 200
-        assert (await made.post(ping, ann, Mcp_Session_Id=first)).status == (404 if cap <= SESSIONS else 200)
-        grown = made.rss - memory
+        assert (await server.post(ping, bob, Mcp_Session_Id=others)).status == 200
+        assert (await server.post(ping, ann, Mcp_Session_Id=first)).status == (404 if cap <= SESSIONS else 200)
+        grown = server.rss - memory
         assert grown < SESSIONS_GROWTH
         print(f"{grown / MIB:.1f} MiB for {SESSIONS} sessions, {cap} of them kept at most")
 
@@ -162,19 +162,19 @@ async def test_sessions_that_are_never_deleted(tmp_path: Path, cap: int) -> None
 @pytest.mark.requirement("L2")
 async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
     """Descriptors, tasks and memory return to their former numbers, and no work is done for disconnected clients."""
-    async with program(tmp_path) as made:
-        tokens = [made.outside.token(f"person{number}") for number in range(STREAMS // 10)]
-        await dropped(made, tokens)
-        rest, memory = await made.rest(), made.rss
+    async with program(tmp_path) as server:
+        tokens = [server.outside.token(f"person{number}") for number in range(STREAMS // 10)]
+        await dropped(server, tokens)
+        rest, memory = await server.rest(), server.rss
         for _ in range(3):
-            await dropped(made, tokens)
-        await made.until_rest(rest)
-        assert made.rss - memory < STREAMS_GROWTH
-        print(f"{(made.rss - memory) / MIB:.1f} MiB after 3 x {STREAMS} streams; {rest}")
+            await dropped(server, tokens)
+        await server.until_rest(rest)
+        assert server.rss - memory < STREAMS_GROWTH
+        print(f"{(server.rss - memory) / MIB:.1f} MiB after 3 x {STREAMS} streams; {rest}")
         if LONG:
-            before = made.cpu
+            before = server.cpu
             await asyncio.sleep(20)
-            assert made.cpu - before < 1
+            assert server.cpu - before < 1
 
 
 async def dropped(made: Program, tokens: list[str]) -> None:

@@ -165,7 +165,7 @@ async def test_batches(site: Site) -> None:
     note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     batch = [site.request("ping", id="a"), note, site.request("tools/call", {"name": "echo"}, id="b"), {"x": 1}]
     answer = await session.post(batch)
-    assert answer.status == 200 and [one.get("id") for one in answer.body] == ["a", "b", None]
+    assert answer.status == 200 and [response.get("id") for response in answer.body] == ["a", "b", None]
     assert answer.body[2]["error"]["code"] == -32600
     assert (await session.post([note, {"jsonrpc": "2.0", "id": 9, "result": {}}])).status == 202
     token = {"_meta": {"progressToken": 1}}
@@ -250,8 +250,8 @@ async def test_resumes_a_lost_stream(site: Site) -> None:
     """The client gets the missed and all later messages of this stream and session, once."""
     session = await site.initialize()
     params = {"name": "steps", "arguments": {"pause": True}, "_meta": {"progressToken": 1}}
-    sent = site.headers(**session.head)
-    request = site.http.post(f"{site.base}/mcp", json=site.request("tools/call", params), headers=sent)
+    request_headers = site.headers(**session.head)
+    request = site.http.post(f"{site.base}/mcp", json=site.request("tools/call", params), headers=request_headers)
     async with request as response:
         messages, ids = events(await read_until(response, "on the way"))
         response.close()
@@ -279,7 +279,7 @@ async def test_resumes_a_lost_stream(site: Site) -> None:
 async def test_older_sessions_get_no_empty_event(site: Site, revision: str) -> None:
     """Older clients would try to parse it as a message."""
     answer = await (await site.initialize(revision)).call("steps", token="t")
-    assert answer.ids and all(not one.endswith("_0") for one in answer.ids) and "retry:" not in answer.text
+    assert answer.ids and all(not event_id.endswith("_0") for event_id in answer.ids) and "retry:" not in answer.text
 
 
 @pytest.mark.requirement("M34", "M35")
@@ -323,8 +323,8 @@ async def listening(site: Site, count: int) -> None:
 )
 async def test_rejected_streams(site: Site, headers: dict[str, str], status: int) -> None:
     session = await site.initialize()
-    sent = site.headers(**(session.head | {"Accept": "text/event-stream"} | headers))
-    assert (await site.send("GET", "/mcp", sent)).status == status
+    request_headers = site.headers(**(session.head | {"Accept": "text/event-stream"} | headers))
+    assert (await site.send("GET", "/mcp", request_headers)).status == status
 
 
 async def test_get_and_delete_require_a_session(site: Site) -> None:
@@ -334,15 +334,15 @@ async def test_get_and_delete_require_a_session(site: Site) -> None:
 
 async def answers(session: Session, response: Any, given: dict[str, Any]) -> list[Any]:
     """Answer the server's requests on the stream of *response*, and return every message."""
-    seen = []
+    messages = []
     while True:
         name, data = await next_event(response)
         if not data:
             continue
         message = json.loads(data)
-        seen.append(message)
+        messages.append(message)
         if "method" not in message:
-            return seen
+            return messages
         if "id" in message:
             reply = {"jsonrpc": "2.0", "id": message["id"], "result": given[message["method"]]}
             assert (await session.post(reply)).status == 202
@@ -353,16 +353,16 @@ async def answers(session: Session, response: Any, given: dict[str, Any]) -> lis
 async def test_requests_input_on_the_stream_of_the_call(site: Site, revision: str) -> None:
     """Requests to the client use the POST's stream, answers come by POST; an unexpected answer is ignored."""
     session = await site.initialize(revision, **ELICITS)
-    given = {
+    input_responses = {
         "elicitation/create": {"action": "accept", "content": {"name": "Ann"}},
         "roots/list": {"roots": [{"uri": "file:///a"}]},
     }
     message = site.request("tools/call", {"name": "ask_all", "arguments": {}})
     async with site.http.post(f"{site.base}/mcp", json=message, headers=site.headers(**session.head)) as response:
-        seen = await answers(session, response, given)
-    assert seen[-1]["result"]["structuredContent"] == {"said": "accept 1"}
-    assert len({one["id"] for one in seen}) == 3
-    assert (await session.post({"jsonrpc": "2.0", "id": seen[0]["id"], "result": {}})).status == 202
+        messages = await answers(session, response, input_responses)
+    assert messages[-1]["result"]["structuredContent"] == {"said": "accept 1"}
+    assert len({request["id"] for request in messages}) == 3
+    assert (await session.post({"jsonrpc": "2.0", "id": messages[0]["id"], "result": {}})).status == 202
 
 
 @pytest.mark.requirement("M63")

@@ -157,8 +157,8 @@ async def test_name_header(site: Site, sent: str, status: int) -> None:
 @pytest.mark.requirement("M88")
 async def test_duplicate_name_header(site: Site) -> None:
     message = site.envelope("tools/call", {"name": "echo"})
-    sent = [*site.headers().items(), *site.modern_headers(message).items(), ("Mcp-Name", "echo")]
-    async with site.http.post(f"{site.base}/mcp", json=message, headers=sent) as response:
+    request_headers = [*site.headers().items(), *site.modern_headers(message).items(), ("Mcp-Name", "echo")]
+    async with site.http.post(f"{site.base}/mcp", json=message, headers=request_headers) as response:
         assert (await read(response)).code == (400, -32020)
 
 
@@ -282,15 +282,15 @@ async def test_requests_input_over_several_rounds(site: Site) -> None:
     declined = await again({"who": {"action": "decline"}})
     assert declined.result["structuredContent"] == {"said": "decline"}
     # Another caller, other arguments, another tool, a modified state.
-    given = {"who": {"action": "decline"}}
-    assert (await again(given, user=STRANGER)).code == (400, -32602)
+    input_responses = {"who": {"action": "decline"}}
+    assert (await again(input_responses, user=STRANGER)).code == (400, -32602)
     for params in (
         {"name": "ask", "arguments": {"text": "other"}},
         {"name": "ask_all", "arguments": {}},
         {"name": "ask", "arguments": {}, "requestState": first["requestState"] + "x"},
         {"name": "ask", "arguments": {}, "requestState": 5},
     ):
-        answer = await site.modern("tools/call", {"inputResponses": given, **more, **params}, **elicits)
+        answer = await site.modern("tools/call", {"inputResponses": input_responses, **more, **params}, **elicits)
         assert answer.code == (400, -32602), params
 
 
@@ -307,11 +307,11 @@ async def test_prompts_resources_and_completion(site: Site) -> None:
     """Errors for unknown names, completion, and the caching fields of cacheable results."""
     listed = (await site.modern("prompts/list")).result["prompts"]
     assert listed[0]["arguments"] == [{"name": "who", "description": "Whom", "required": True}]
-    got = await site.modern("prompts/get", {"name": "greet", "arguments": {"who": "Ann"}})
-    assert got.result["messages"][0]["content"]["text"] == "Greet Ann."
+    prompt = await site.modern("prompts/get", {"name": "greet", "arguments": {"who": "Ann"}})
+    assert prompt.result["messages"][0]["content"]["text"] == "Greet Ann."
     assert (await site.modern("prompts/get", {"name": "greet"})).code == (400, -32602)
     assert (await site.modern("prompts/get", {"name": "nothing"})).code == (400, -32602)
-    assert [one["uri"] for one in (await site.modern("resources/list")).result["resources"]] == ["doc://one"]
+    assert [resource["uri"] for resource in (await site.modern("resources/list")).result["resources"]] == ["doc://one"]
     assert (await site.modern("resources/templates/list")).result["resourceTemplates"][0]["uriTemplate"]
     number = (await site.modern("resources/read", {"uri": "doc://number/7"})).result
     assert number["contents"] == [{"uri": "doc://number/7", "mimeType": "text/plain", "text": "number 7"}]

@@ -48,8 +48,12 @@ async def listening(
 async def test_acknowledges_and_filters(site: Site) -> None:
     """The acknowledgment lists only what is supported, only requested notifications are sent, and the id keeps its
     type."""
-    wanted = {"promptsListChanged": True, "toolsListChanged": False, "resourceSubscriptions": ["doc://one", "doc://no"]}
-    async with listening(site, wanted, id=7) as listener:
+    filters = {
+        "promptsListChanged": True,
+        "toolsListChanged": False,
+        "resourceSubscriptions": ["doc://one", "doc://no"],
+    }
+    async with listening(site, filters, id=7) as listener:
         acknowledged = await listener.next()
         assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
         honoured = {"promptsListChanged": True, "resourceSubscriptions": ["doc://one"]}
@@ -66,11 +70,11 @@ async def test_acknowledges_and_filters(site: Site) -> None:
 async def test_listeners_are_isolated(site: Site) -> None:
     """Two streams of one user and one of another: disconnecting one leaves the others alone, and changes for one
     owner reach only that owner."""
-    wanted = {"toolsListChanged": True}
-    async with listening(site, wanted, id=1) as first, listening(site, wanted, id="1", user=STRANGER) as second:
+    filters = {"toolsListChanged": True}
+    async with listening(site, filters, id=1) as first, listening(site, filters, id="1", user=STRANGER) as second:
         for listener in (first, second):
             await listener.next()
-        async with listening(site, wanted, id=2) as third:
+        async with listening(site, filters, id=2) as third:
             await third.next()
             third.response.close()
         site.hub.publish(ChangeEvent(TOOLS_CHANGED))
@@ -99,8 +103,8 @@ async def test_tasks_can_be_subscribed_to(site: Site) -> None:
     async with listening(site, {"taskIds": [task, "other"]}, **TASKS) as listener:
         assert (await listener.next())["params"]["notifications"] == {"taskIds": [task]}
         site.bench.proceed.set()
-        told = await listener.next()
-        assert told["method"] == "notifications/tasks" and told["params"]["status"] == "completed"
+        message = await listener.next()
+        assert message["method"] == "notifications/tasks" and message["params"]["status"] == "completed"
 
 
 @pytest.mark.parametrize("wanted", [None, [], {"resourceSubscriptions": "doc://one"}, {"taskIds": [1]}])

@@ -66,8 +66,8 @@ def bearer(request: web.Request) -> str:
 
 async def mine(call: Call, arguments: Json) -> Json:
     """Return the rows of the caller, with the messages of the call."""
-    found = await call.doit.budgets.list_budgets()
-    return {"rows": found["budgets"], "said": arguments.get("text", "")}
+    budgets = await call.doit.budgets.list_budgets()
+    return {"rows": budgets["budgets"], "said": arguments.get("text", "")}
 
 
 def rows(answer: Any) -> set[tuple[str, str]]:
@@ -117,8 +117,10 @@ async def test_client_data_cannot_change_the_tenant(channel: str) -> None:
         client: Json = {"name": f"x&customerContext={OTHER}#", "version": f"1\r\nX-Tenant-Id: {OTHER}"}
         message = site.envelope("tools/call", {"name": "mine"}, clientInfo=client if channel == "client" else None)
         message["params"]["_meta"] |= meta
-        sent = {name.replace("-", "_"): value for name, value in (site.modern_headers(message) | headers).items()}
-        answer = await site.post(message, path=path, **sent)
+        request_headers = {
+            name.replace("-", "_"): value for name, value in (site.modern_headers(message) | headers).items()
+        }
+        answer = await site.post(message, path=path, **request_headers)
         assert rows(answer) == {(ADMIN.customer, ADMIN.email)}
         check_upstream(site, api, token)
 
@@ -174,8 +176,8 @@ async def test_api_token_of_the_same_user_is_another_principal() -> None:
         assert (await site.call("mine", headers={"Authorization": as_token})).status == 200
         assert (await session.post(site.request("ping"), Authorization=as_token)).status == 404
         headers = site.headers(**session.head) | {"Authorization": as_token}
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        assert (await site.send("DELETE", "/mcp", sent)).status == 404
+        request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        assert (await site.send("DELETE", "/mcp", request_headers)).status == 404
         assert (await session.ask("ping")).result == {}
 
 
@@ -207,9 +209,9 @@ async def test_callers_with_equal_ids_are_isolated() -> None:
             assert answer.body["id"] == 1 and answer.result["structuredContent"]["said"] == text
             assert rows(answer) == {(user.customer, user.email)}
 
-        asked = [ask(*person, envelope) for person in people for envelope in (True, False)]
-        await asyncio.gather(*asked)
-        assert len(api.seen) == len(asked)
+        calls = [ask(*person, envelope) for person in people for envelope in (True, False)]
+        await asyncio.gather(*calls)
+        assert len(api.seen) == len(calls)
         assert {user.customer for user in (ADMIN, VIEWER, STRANGER)} == {ADMIN.customer, OTHER}
 
 
@@ -228,8 +230,8 @@ async def test_urls_come_from_configuration_only(site: Site) -> None:
     refused = await site.send("POST", "/mcp", HOSTILE)
     document = f"{site.base}/.well-known/oauth-protected-resource/mcp"
     assert f'resource_metadata="{document}"' in refused.headers["WWW-Authenticate"]
-    found = await site.send("GET", "/.well-known/oauth-protected-resource/mcp", HOSTILE)
-    assert found.body["resource"] == f"{site.base}/mcp" and "evil" not in found.text
+    metadata = await site.send("GET", "/.well-known/oauth-protected-resource/mcp", HOSTILE)
+    assert metadata.body["resource"] == f"{site.base}/mcp" and "evil" not in metadata.text
     async with site.http.get(f"{site.base}/sse", headers=site.headers() | HOSTILE) as response:
         assert (await response.content.readline()) == b"event: endpoint\n"
         assert (await response.content.readline()).startswith(b"data: /sse/message?sessionId=")
