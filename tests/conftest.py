@@ -103,13 +103,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def _listen_at(place: Any, path: str, secret: Callable[..., Any]) -> None:
     *owners, name = path.split(".")
     owner = functools.reduce(getattr, owners, place)
-    made = getattr(owner, name)
-    if hasattr(made, "listened"):
+    value = getattr(owner, name)
+    if hasattr(value, "listened"):
         return
 
-    @functools.wraps(made)
+    @functools.wraps(value)
     def listening(*given: Any, **named: Any) -> Any:
-        result = made(*given, **named)
+        result = value(*given, **named)
         GUARD.learn(secret(result, *given, *named.values()))
         return result
 

@@ -43,8 +43,8 @@ def bench(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_cpu_time_belongs_to_the_process() -> None:
     """CPU time is as precise as the process's own clock, so a short window on a busy machine never shows zero."""
-    early, seen, late = time.process_time(), machine.cpu_seconds(os.getpid()), time.process_time()
-    assert 0 < early <= seen <= late
+    early, measured, late = time.process_time(), machine.cpu_seconds(os.getpid()), time.process_time()
+    assert 0 < early <= measured <= late
     child = subprocess.Popen([sys.executable, "-c", "print(sum(range(1_000_000)), flush=True); input()"],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
     with child:
@@ -59,11 +59,13 @@ def test_cpu_time_belongs_to_the_process() -> None:
 def test_measures_this_server_and_the_baselines(tmp_path: Path) -> None:
     done = bench(tmp_path / "raw", "call", "sse", "list", "init", "fetch", "legacy", "fresh", "--only", "limit [^a]")
     assert done.returncode == 0, done.stderr[-3000:]
-    found = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
-    names = {(record["suite"], record["server"]) for record in found}
+    records = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
+    names = {(record["suite"], record["server"]) for record in records}
     limits = {"call": "c", "sse": "s1", "list": "c", "init": "c", "fetch": "cd", "legacy": "c", "fresh": "b"}
-    assert names == {(suite, "ours") for suite in limits} | {(one, f"limit {at}") for one, at in limits.items()}
-    for record in found:
+    assert names == {(suite, "ours") for suite in limits} | {
+        (limit_suite, f"limit {at}") for limit_suite, at in limits.items()
+    }
+    for record in records:
         assert not record["error"] and not record["figures"]["failures"]
         assert record["figures"]["requests"] > 0 and record["figures"]["rps"] > 0
         assert 0 < record["figures"]["p50_ms"] <= record["figures"]["p99_ms"]
@@ -87,8 +89,8 @@ def test_measures_curves_and_fairness(tmp_path: Path) -> None:
     suites = ("grow-sessions", "fairness")
     done = bench(tmp_path / "raw", *suites, "-d", "0.1", "--points", "3", "--only", "^(3|L3|K1)$", "--rst")
     assert done.returncode == 0, done.stderr[-3000:]
-    found = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
-    figures = {record["server"]: record["figures"] for record in found}
+    records = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
+    figures = {record["server"]: record["figures"] for record in records}
     assert tuple(figures) == ("3", "L3", "K1")
     assert figures["3"]["bytes_each"] >= 0 and figures["3"]["cpu_us"] > 0
     assert figures["L3"]["p95_s"] > 0 and figures["K1"]["slowest_s"] > 0 and figures["K1"]["key_fetches"] >= 1
@@ -109,8 +111,8 @@ def test_percentiles_are_observed_values() -> None:
 
 
 def test_spread_has_range_and_median() -> None:
-    found = figures.make_spread([4, 1, 1000, 2])
-    assert found == figures.Spread(1, 3, 1000) and found.format() == "1 / 3 / 1,000"
+    spread = figures.make_spread([4, 1, 1000, 2])
+    assert spread == figures.Spread(1, 3, 1000) and spread.format() == "1 / 3 / 1,000"
     assert figures.Spread(2, 2, 2).format(1) == "2.0"
     assert figures.make_spread([]) is None
 
@@ -128,9 +130,14 @@ def record(server: str, round: int, cpu: float, suite: str = "call", error: str 
 
 
 def test_goals_report_whether_and_by_how_much_they_are_met() -> None:
-    found = [record("ours", 0, 150), record("limit c", 0, 100), record("py-sdk", 0, 900), record("py-fastmcp", 0, 1500)]
-    found += [record("ours, request log", 0, 180)]
-    lines = [line for line in goals_table(found).splitlines() if line.startswith(("| 1", "| 2"))]
+    records = [
+        record("ours", 0, 150),
+        record("limit c", 0, 100),
+        record("py-sdk", 0, 900),
+        record("py-fastmcp", 0, 1500),
+    ]
+    records += [record("ours, request log", 0, 180)]
+    lines = [line for line in goals_table(records).splitlines() if line.startswith(("| 1", "| 2"))]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [cell[3:] for cell in cells] == [
         ["1.50", "no, 7.1% over"],
@@ -141,13 +148,15 @@ def test_goals_report_whether_and_by_how_much_they_are_met() -> None:
 
 
 def test_invalid_measurement_is_shown_but_not_counted() -> None:
-    found = [record("ours", 0, 150), record("limit c", 0, 1, error="3 wrong answers"), record("ours", 1, 160)]
-    assert CHECKS[0].value(found) is None and CHECKS[0].verdict(None) == NOT_MEASURED
-    assert log_cost(found) is None
-    found.append(Measurement("grow-tools", "ours", 0, 0, error="it does not start"))
-    said = make_report(found, ["a note"])
-    assert "- void: ours, round 1: it does not start" in said
-    assert "- void: limit c, round 1: 3 wrong answers" in said and "a note" in said and "not measured (goal" in said
+    records = [record("ours", 0, 150), record("limit c", 0, 1, error="3 wrong answers"), record("ours", 1, 160)]
+    assert CHECKS[0].value(records) is None and CHECKS[0].verdict(None) == NOT_MEASURED
+    assert log_cost(records) is None
+    records.append(Measurement("grow-tools", "ours", 0, 0, error="it does not start"))
+    report = make_report(records, ["a note"])
+    assert "- void: ours, round 1: it does not start" in report
+    assert (
+        "- void: limit c, round 1: 3 wrong answers" in report and "a note" in report and "not measured (goal" in report
+    )
 
 
 def test_every_goal_compares_existing_servers() -> None:
@@ -166,11 +175,11 @@ def test_every_demand_has_a_runnable_scenario() -> None:
     assert {check.server for check in FAIRNESS_CHECKS} == {str(check.goal) for check in FAIRNESS_CHECKS} == set(entries)
     assert {entry.operation for entry in entries.values()} == set(SCENES)
     assert all("--usual-limits" in entry.options for entry in entries.values())
-    found = [
+    records = [
         Measurement("fairness", "K1", 0, 0, {"key_fetches": 4}),
         Measurement("fairness", "Q2", 0, 0, {"p95_s": 0.25}),
     ]
-    lines = [line for line in goals_table(found, FAIRNESS_CHECKS).splitlines() if line.startswith(("| Q2", "| K1"))]
+    lines = [line for line in goals_table(records, FAIRNESS_CHECKS).splitlines() if line.startswith(("| Q2", "| K1"))]
     assert [line.split("|")[4].strip() for line in lines] == ["0.250", "4"]
     assert "yes" in lines[0] and "no, 33.3% over" in lines[1]
 
@@ -205,10 +214,10 @@ def test_curves_have_a_row_per_measured_point(name: str) -> None:
 
 
 def test_servers_that_are_not_installed_are_omitted() -> None:
-    there = {"ours": True, "limit": True} | dict.fromkeys(("py-sdk", "py-fastmcp", *("ts-sdk1", "ts-sdk2")), False)
-    there |= {"ts-fastmcp": True}
-    assert [entry.name for entry in choose_entries(SUITES["init"], "", there)] == ["ours", "limit c"]
-    assert [entry.name for entry in choose_entries(SUITES["sse"], "ts", there)] == ["ours", "ts-fastmcp"]
+    installed = {"ours": True, "limit": True} | dict.fromkeys(("py-sdk", "py-fastmcp", *("ts-sdk1", "ts-sdk2")), False)
+    installed |= {"ts-fastmcp": True}
+    assert [entry.name for entry in choose_entries(SUITES["init"], "", installed)] == ["ours", "limit c"]
+    assert [entry.name for entry in choose_entries(SUITES["sse"], "ts", installed)] == ["ours", "ts-fastmcp"]
     assert choose_suites(["all"]) == list(SUITES.values()) and choose_suites([])[0].name == "call"
 
 
@@ -228,29 +237,31 @@ def test_another_checkout_is_measured_beside_this_one(tmp_path: Path) -> None:
 
 
 def test_checkouts_are_compared_round_by_round() -> None:
-    found = [record("ours", 0, 110), record("against", 0, 100), record("ours", 1, 210), record("against", 1, 200)]
-    found += [record("ours, request log", 0, 150), record("limit c", 0, 70), record("against", 2, 1, error="no")]
-    rows = against.comparison_rows(found)
+    records = [record("ours", 0, 110), record("against", 0, 100), record("ours", 1, 210), record("against", 1, 200)]
+    records += [record("ours, request log", 0, 150), record("limit c", 0, 70), record("against", 2, 1, error="no")]
+    rows = against.comparison_rows(records)
     assert rows == [against.HEADING, ("call", "ours", "32", "cpu_us", "1.050 / 1.075 / 1.100")]
-    assert "## Against the other checkout" in make_report(found, []) and "## Against" not in make_report(found[:1], [])
+    assert "## Against the other checkout" in make_report(records, []) and "## Against" not in make_report(
+        records[:1], []
+    )
 
 
 @HANGS
 def test_measures_another_checkout(tmp_path: Path) -> None:
     done = bench(tmp_path / "raw", "call", "--only", "^against$", "--against", str(ROOT))
     assert done.returncode == 0, done.stderr[-3000:]
-    found = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
-    assert [(one["server"], one["error"]) for one in found] == [("ours", ""), ("against", "")]
+    records = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
+    assert [(row["server"], row["error"]) for row in records] == [("ours", ""), ("against", "")]
     assert "ours over the other" in done.stdout
     done = bench(tmp_path / "raw", "call", "--against", str(tmp_path))
     assert done.returncode == 2 and "is not a checkout of this project" in done.stderr
 
 
 def test_generated_tools_are_deterministic() -> None:
-    made = make_tools(100)
-    assert made == make_tools(100) and len({tool["name"] for tool in made}) == 100
-    assert [tool["name"] for tool in made[:2]] == ["echo", "fetch_report"]
-    assert 130_000 < len(json.dumps(made, separators=(",", ":"))) < 170_000
+    tools = make_tools(100)
+    assert tools == make_tools(100) and len({tool["name"] for tool in tools}) == 100
+    assert [tool["name"] for tool in tools[:2]] == ["echo", "fetch_report"]
+    assert 130_000 < len(json.dumps(tools, separators=(",", ":"))) < 170_000
 
 
 @pytest.mark.parametrize("operation", ["call", "stream", "fetch", "list"])
@@ -266,11 +277,11 @@ def test_requests_have_a_length_and_a_number(operation: str) -> None:
 
 def answer_of(*pieces: bytes) -> list[tuple[int, bytes, bytes]]:
     """Return the responses that a connection reads from bytes arriving in pieces."""
-    connection, found = Connection(), list[tuple[int, bytes, bytes]]()
-    connection.on_answer = lambda status, head, body: found.append((status, head, body))
+    connection, responses = Connection(), list[tuple[int, bytes, bytes]]()
+    connection.on_answer = lambda status, head, body: responses.append((status, head, body))
     for piece in pieces:
         connection.data_received(piece)
-    return found
+    return responses
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nMcp-Session-Id: AbC\r\n"

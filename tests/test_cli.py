@@ -75,8 +75,8 @@ def test_all_problems_are_reported_together() -> None:
 
 @pytest.mark.requirement("L6")
 def test_port_in_use() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
         done = run("serve", "--port", port, MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and port in done.stderr and SECRET not in done.stderr
 
@@ -84,8 +84,8 @@ def test_port_in_use() -> None:
 def test_flags_override_the_environment_except_secrets() -> None:
     done = run("serve", "--port", "x", DOIT_MCP_PORT="8080", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and "DOIT_MCP_PORT" in done.stderr
-    shown = run("serve", "--help").stdout
-    assert "--resource-url" in shown and "--exchange-secret" not in shown and "--api-key" not in shown
+    output = run("serve", "--help").stdout
+    assert "--resource-url" in output and "--exchange-secret" not in output and "--api-key" not in output
 
 
 @pytest.mark.requirement("N22")
@@ -168,26 +168,26 @@ def call(said: dict[str, Any], name: str, arguments: dict[str, Any]) -> dict[str
     with urllib.request.urlopen(
         urllib.request.Request(said["mcp"], json.dumps(message).encode(), headers), timeout=20
     ) as answer:
-        found: dict[str, Any] = json.load(answer)
-    return found
+        fields: dict[str, Any] = json.load(answer)
+    return fields
 
 
 @pytest.mark.requirement("L4")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_calls_in_progress_finish(number: int) -> None:
     """A server stopped during a call finishes the call and exits with status 0 and no traceback."""
-    with sandbox() as (process, said):
+    with sandbox() as (process, output):
         faults = {"latency": 1.0, "faults": []}
         control = urllib.request.Request(
-            said["world"] + "/sandbox/faults", json.dumps(faults).encode(), {"Content-Type": "application/json"}
+            output["world"] + "/sandbox/faults", json.dumps(faults).encode(), {"Content-Type": "application/json"}
         )
         control.method = "PUT"
         with urllib.request.urlopen(control, timeout=10):
             pass
         answers: list[dict[str, Any]] = []
-        caller = threading.Thread(target=lambda: answers.append(call(said, "list_budgets", {})))
+        caller = threading.Thread(target=lambda: answers.append(call(output, "list_budgets", {})))
         caller.start()
-        waiting(said["world"])
+        waiting(output["world"])
         process.send_signal(number)
         caller.join(20)
         assert process.wait(20) == 0
@@ -208,8 +208,8 @@ def waiting(world: str) -> None:
 @pytest.mark.requirement("X6", "G1", "G2", "M16")
 def test_logs_are_json_lines_without_secrets() -> None:
     """Every line is a JSON object, and none contains a token or a password."""
-    with sandbox() as (process, said):
-        call(said, "validate_user", {})
+    with sandbox() as (process, output):
+        call(output, "validate_user", {})
         process.terminate()
         assert process.wait(20) == 0 and process.stderr is not None
         text = process.stderr.read()
@@ -217,5 +217,5 @@ def test_logs_are_json_lines_without_secrets() -> None:
     (served,) = [line for line in lines if line.get("tool") == "validate_user"]
     assert served["rpc"] == "tools/call" and served["status"] == 200 and served["upstream_calls"] >= 1
     assert len(served["principal"]) == 12 and served["failed"] is False
-    for secret in (*said["api_tokens"].values(), *said["users"].values()):
+    for secret in (*output["api_tokens"].values(), *output["users"].values()):
         assert secret not in text

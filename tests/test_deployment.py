@@ -57,9 +57,9 @@ def base_image() -> str:
 
 def size(text: str) -> int:
     """Return a size such as 512mb, 1g or 900MiB in bytes."""
-    found = re.fullmatch(r"(\d+)([kmg])(i?b)?", text.lower())
-    assert found, text
-    return int(found[1]) * UNITS[found[2]]
+    match = re.fullmatch(r"(\d+)([kmg])(i?b)?", text.lower())
+    assert match, text
+    return int(match[1]) * UNITS[match[2]]
 
 
 def labels() -> dict[str, str]:
@@ -79,12 +79,12 @@ def test_replicas_are_identical() -> None:
 
 def test_every_variable_is_a_setting() -> None:
     environment = SERVICES["mcp-1"]["environment"]
-    known = set(VARIABLES) | {declared.file_variable for declared in VARIABLES.values() if declared.is_secret}
-    assert set(environment) <= known
+    variables = set(VARIABLES) | {declared.file_variable for declared in VARIABLES.values() if declared.is_secret}
+    assert set(environment) <= variables
     assert {"MCP_RESOURCE_URL", "MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_REDIS_URL"} <= set(environment)
     assert {"MCP_TOKEN_EXCHANGE_SECRET_FILE", "DOIT_MCP_AUDIT_REQUIRED"} <= set(environment)
     used = set(re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text()))
-    assert used <= known | OF_THE_FILE
+    assert used <= variables | OF_THE_FILE
     set_in_image = {pair.partition("=")[0] for pair in " ".join(of("ENV")).split()}
     assert {name for name in set_in_image if name.startswith("DOIT")} <= set(VARIABLES)
 
@@ -94,11 +94,11 @@ def test_replica_settings_are_valid(name: str, tmp_path: Path) -> None:
     """The server accepts the environment that compose creates for a replica."""
     (tmp_path / "secret").write_text("s" * 32)
     secret = str(tmp_path / "secret") if name.endswith("_FILE") else "s" * 32
-    given = {"DOIT_MCP_SITE": "mcp.example.com", name: secret, "DOIT_MCP_REDIS_PASSWORD": "p"}
+    variables = {"DOIT_MCP_SITE": "mcp.example.com", name: secret, "DOIT_MCP_REDIS_PASSWORD": "p"}
 
     def filled(found: re.Match[str]) -> str:
         name, default = found[1], (found[2] or "").removeprefix(":-")
-        return given.get(name, default)
+        return variables.get(name, default)
 
     environment = {
         name: re.sub(r"\$\{(\w+)(:[-?][^}]*)?\}", filled, value)
@@ -114,8 +114,8 @@ def test_no_secret_is_in_the_files() -> None:
     """Every secret comes from the operator's environment."""
     for name in ("compose.yaml", "Dockerfile", "deploy/Caddyfile"):
         for line in (ROOT / name).read_text().splitlines():
-            if not line.lstrip().startswith("#") and (found := re.match(r"\s*(\w+)[:=]\s*(\S.*)", line)):
-                assert found[1] not in SECRETS or re.fullmatch(rf"\$\{{{found[1]}:(-|\?[^}}]+)\}}", found[2]), line
+            if not line.lstrip().startswith("#") and (match := re.match(r"\s*(\w+)[:=]\s*(\S.*)", line)):
+                assert match[1] not in SECRETS or re.fullmatch(rf"\$\{{{match[1]}:(-|\?[^}}]+)\}}", match[2]), line
     assert not [value for value in of("ARG") + of("ENV") if any(name in value for name in SECRETS)]
 
 
@@ -152,10 +152,15 @@ def test_images_are_pinned_by_their_digests() -> None:
 
 def test_labels_describe_the_image() -> None:
     """The labels follow the Open Container Initiative. A value that was not provided is empty, never wrong."""
-    said = labels()
-    assert said["version"] == __version__ and said["licenses"] == "MIT" and said["title"] and said["description"]
-    assert said["base.name"] == "docker.io/library/${PYTHON_IMAGE}"
-    assert (said["revision"], said["created"]) == ("${REVISION}", "${CREATED}")
+    image_labels = labels()
+    assert (
+        image_labels["version"] == __version__
+        and image_labels["licenses"] == "MIT"
+        and image_labels["title"]
+        and image_labels["description"]
+    )
+    assert image_labels["base.name"] == "docker.io/library/${PYTHON_IMAGE}"
+    assert (image_labels["revision"], image_labels["created"]) == ("${REVISION}", "${CREATED}")
     last_stage = instructions()[[name for name, _ in instructions()].index("FROM", 3) :]
     arguments = [value for name, value in last_stage if name == "ARG"]
     assert arguments == ["PYTHON_IMAGE", 'REVISION=""', 'CREATED=""']
@@ -188,7 +193,7 @@ def test_pinned_digests_are_updated(tmp_path: Path) -> None:
     without = run_script(tmp_path, "exit 1", "pin-images")
     assert without.returncode == 1 and "buildx" in without.stderr
     failed = run_script(tmp_path, names, "pin-images")
-    assert failed.returncode == 9, "a registry that does not answer ends it"
+    assert failed.returncode == 9, "a registry that does not respond is an error"
     names = names.replace("*) exit 9", f"*caddy:2.11-alpine) echo {SERVICES['proxy']['image'].partition('@')[2]}")
     shutil.copy(ROOT / "Dockerfile", tmp_path)
     shutil.copy(ROOT / "compose.yaml", tmp_path)
@@ -211,17 +216,17 @@ def test_images_have_a_bill_of_materials(tmp_path: Path) -> None:
     usage = run_script(tmp_path, shows, "image")
     assert usage.returncode == 2 and usage.stderr.startswith("Build the image") and "containerd" in usage.stderr
     assert usage.stderr.rstrip().endswith("docker buildx create --use)."), (
-        "comments in the script are none of the usage"
+        "comments in the script are not part of the usage"
     )
     git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "gc.auto=0"]
     when = {**os.environ, "GIT_COMMITTER_DATE": "2026-01-02T03:04:05+02:00"}
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "All of it"]):
         subprocess.run([*git, *command], check=True, env=when)
     revision = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
-    said = run_script(tmp_path, shows, "image", "--tag", "r/doit-mcp", "--push").stdout.splitlines()
-    assert said[:2] == ["buildx", "build"] and {"--sbom=true", "--provenance=mode=max"} <= set(said)
-    assert f"REVISION={revision}" in said and "CREATED=2026-01-02T01:04:05Z" in said
-    assert said[-4:] == ["--tag", "r/doit-mcp", "--push", "."]
+    result = run_script(tmp_path, shows, "image", "--tag", "r/doit-mcp", "--push").stdout.splitlines()
+    assert result[:2] == ["buildx", "build"] and {"--sbom=true", "--provenance=mode=max"} <= set(result)
+    assert f"REVISION={revision}" in result and "CREATED=2026-01-02T01:04:05Z" in result
+    assert result[-4:] == ["--tag", "r/doit-mcp", "--push", "."]
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     assert f"REVISION={revision}-modified" in run_script(tmp_path, shows, "image", "--push").stdout.splitlines()
 
@@ -236,13 +241,13 @@ def test_image_is_small_and_not_root() -> None:
 
 
 def test_only_installed_files_are_in_the_image() -> None:
-    kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    patterns = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = {word for value in of("COPY") if "--from" not in value for word in value.split()[:-1]}
-    assert copied == set(kept) and all((ROOT / name).exists() for name in kept)
+    assert copied == set(patterns) and all((ROOT / name).exists() for name in patterns)
     assert not [
         name
         for name in ("tests", ".git", ".venv", "docs", "examples")
-        if any(fnmatch.fnmatch(name, one) for one in kept)
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
     ]
 
 
@@ -297,8 +302,8 @@ def test_proxy_routes_to_both_replicas_and_hides_operator_endpoints() -> None:
     for name in REPLICAS:
         assert f"{name}:8080" in text and SERVICES["proxy"]["depends_on"][name]["condition"] == "service_healthy"
     assert "path /metrics /readyz" in text and "health_uri /readyz" in text
-    (kept,) = re.findall(r"keepalive (\d+)s", text)
-    assert int(kept) < Settings().keep_alive_timeout_s
+    (seconds,) = re.findall(r"keepalive (\d+)s", text)
+    assert int(seconds) < Settings().keep_alive_timeout_s
     (most,) = re.findall(r"max_size (\d+)MiB", text)
     assert int(most) << 20 == Settings().max_body
     assert "./deploy/Caddyfile:/etc/caddy/Caddyfile:ro" in SERVICES["proxy"]["volumes"]
@@ -319,12 +324,12 @@ def test_every_image_package_is_pinned_by_hash() -> None:
         requirement, *hashes = line.split("--hash=")
         name, _, version = requirement.strip().partition("==")
         pins[name] = version.partition(";")[0].strip()
-        assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64} *", one) for one in hashes), name
+        assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64} *", digest) for digest in hashes), name
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
-    extras = (config["options.extras_require"][one] for one in ("redis", "otel"))
-    wanted = [config["options"]["install_requires"], *extras]
-    for line in "\n".join(wanted).splitlines():
+    extras = (config["options.extras_require"][extra] for extra in ("redis", "otel"))
+    requirements = [config["options"]["install_requires"], *extras]
+    for line in "\n".join(requirements).splitlines():
         if line.strip() and not line.startswith("#"):
             requirement = Requirement(line)
             assert pins[requirement.name.lower()] in requirement.specifier, line

@@ -61,23 +61,23 @@ def test_generated_parts_are_current(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_every_setting_is_described() -> None:
-    found = {row[0].split("``")[1]: row for row in rows_between(CONFIGURATION, "settings")}
-    assert list(found) == [declared.name for declared in Settings.variables().values()]
-    assert all(len(text.partition("Default: ")[0]) > 10 for _, text in found.values())
-    assert found["DOIT_MCP_PORT"][0] == "``DOIT_MCP_PORT``\n\n``--port``"
-    assert found["DOIT_API_KEY"][0] == "``DOIT_API_KEY``", "secrets have no flag"
+    settings_rows = {row[0].split("``")[1]: row for row in rows_between(CONFIGURATION, "settings")}
+    assert list(settings_rows) == [declared.name for declared in Settings.variables().values()]
+    assert all(len(text.partition("Default: ")[0]) > 10 for _, text in settings_rows.values())
+    assert settings_rows["DOIT_MCP_PORT"][0] == "``DOIT_MCP_PORT``\n\n``--port``"
+    assert settings_rows["DOIT_API_KEY"][0] == "``DOIT_API_KEY``", "secrets have no flag"
     files = [row[1].strip("`") for row in rows_between(CONFIGURATION, "secrets")]
-    assert files == [one.file_variable for one in Settings.variables().values() if one.is_secret]
+    assert files == [variable.file_variable for variable in Settings.variables().values() if variable.is_secret]
 
 
 def test_every_tool_is_on_the_page_of_its_toolset() -> None:
     for area in {tool.area for tool in all_tools()}:
         text = (DOCS / "tools" / "toolsets" / f"{area}.rst").read_text("utf-8")
-        found = re.findall(r"^(\w+)\n-+\n\n\*(.+) · (reads|writes)", text, re.MULTILINE)
-        wanted = [
+        tools_listed = re.findall(r"^(\w+)\n-+\n\n\*(.+) · (reads|writes)", text, re.MULTILINE)
+        expected = [
             (tool.name, tool.title, "writes" if tool.writes else "reads") for tool in all_tools() if tool.area == area
         ]
-        assert [(name, title.replace("\\", ""), access) for name, title, access in found] == wanted
+        assert [(name, title.replace("\\", ""), access) for name, title, access in tools_listed] == expected
 
 
 def test_stale_parts_are_named_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +143,7 @@ def test_referenced_files_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_use_plain_language(page: Path) -> None:
     text = re.sub(r"``[^`]*``", "", page.read_text("utf-8"))
-    assert sorted({found[0] for found in BANNED.finditer(text)}) == []
+    assert sorted({match[0] for match in BANNED.finditer(text)}) == []
 
 
 def test_client_pages_agree_with_the_landing_page() -> None:
@@ -171,7 +171,7 @@ def test_architecture_page_names_every_package() -> None:
         for other in test_layers.BELOW[part].split()
         if heights[part] > heights[other]
     ]
-    assert not wrong, "imports point down in the picture as well"
+    assert not wrong, "imports point down in the diagram, too"
     _, _, table = (DOCS / "architecture.rst").read_text("utf-8").partition(".. parts: ")
     assert set(re.findall(r"^   \* - ``(\w+)``$", table.partition(".. parts: end")[0], re.MULTILINE)) == parts
 

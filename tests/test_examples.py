@@ -32,11 +32,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def curl() -> str:
-    found = shutil.which("curl")
-    if found is None:
+    program = shutil.which("curl")
+    if program is None:
         assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", "curl is not installed"
         pytest.skip("curl is not installed")
-    return found
+    return program
 
 
 async def run(*command: str, **environment: str) -> str:

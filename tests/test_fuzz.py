@@ -34,15 +34,15 @@ def test_seeds_are_well_formed(name: str) -> None:
     """Inputs derive from the seeds, so a failing seed would make every run fail."""
     target = TARGETS[name]
     assert target.seeds and target.run.__doc__
-    for one in target.seeds:
-        target.run(one)
+    for seed in target.seeds:
+        target.run(seed)
     input_strategy(target).validate()
 
 
 def test_fault_is_found_minimized_and_reproducible() -> None:
     target = Target(planted, (b"wxyz 1234", b"abc"))
-    found = explore(target, 500, SEED)
-    assert found == b"xyz" == explore(target, 500, SEED)
+    finding = explore(target, 500, SEED)
+    assert finding == b"xyz" == explore(target, 500, SEED)
 
 
 def test_faults_of_the_fuzzer_are_not_findings() -> None:
@@ -56,11 +56,15 @@ def test_first_failing_input_stops_and_can_be_replayed(
     monkeypatch.setitem(TARGETS, "cursors", Target(planted, (b"wxyz 1234",)))
     options = ["--engine", "hypothesis", "--seed", "1", "--folder", str(tmp_path)]
     assert main(["cursors", "--runs", "500", *options]) == 1
-    (kept,) = (tmp_path / "cursors").iterdir()
-    told = capsys.readouterr().err
-    assert "cursors fails with b'xyz'" in told and f"scripts/fuzz cursors --input {kept}" in told and "planted" in told
+    (saved,) = (tmp_path / "cursors").iterdir()
+    stderr = capsys.readouterr().err
+    assert (
+        "cursors fails with b'xyz'" in stderr
+        and f"scripts/fuzz cursors --input {saved}" in stderr
+        and "planted" in stderr
+    )
     with pytest.raises(RuleViolation, match="planted"):
-        main(["cursors", "--input", str(kept)])
+        main(["cursors", "--input", str(saved)])
     assert main(["cursors", "--seconds", "60", *options]) == 1, "a time in place of a number"
     assert main(["locales", "--runs", "5", *options]) == main(["locales", "--seconds", "0", *options]) == 0
 

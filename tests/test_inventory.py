@@ -78,26 +78,26 @@ def key(row: Operation) -> tuple[str, str]:
 
 def test_every_operation_is_declared() -> None:
     missing = ROWS.keys() - {key(row) for row in DECLARED}
-    found = Counter(ROWS[one]["tag"] for one in missing)
-    assert found == PENDING, listed(f"{ROWS[one]['tag']}: {' '.join(one)}" for one in missing)
+    counts = Counter(ROWS[operation]["tag"] for operation in missing)
+    assert counts == PENDING, listed(f"{ROWS[operation]['tag']}: {' '.join(operation)}" for operation in missing)
 
 
 def test_no_undocumented_operation_is_declared() -> None:
     unknown = {key(row) for row in DECLARED} - ROWS.keys()
-    assert not unknown, listed(f"not in the document: {' '.join(one)}" for one in unknown)
+    assert not unknown, listed(f"not in the document: {' '.join(operation)}" for operation in unknown)
 
 
 def test_no_operation_is_declared_twice() -> None:
-    again = [one for one, times in Counter(key(row) for row in DECLARED).items() if times > 1]
-    assert not again, listed(f"declared more than once: {' '.join(one)}" for one in again)
+    again = [operation for operation, times in Counter(key(row) for row in DECLARED).items() if times > 1]
+    assert not again, listed(f"declared more than once: {' '.join(operation)}" for operation in again)
 
 
 def test_every_declared_operation_is_a_tool() -> None:
     tools = {tool.name for tool in all_tools()}
     offered = {key(row) for row in OFFERED if row.name in tools}
-    offered |= {one for one, name in COMPOSED.items() if name in tools}
+    offered |= {operation for operation, name in COMPOSED.items() if name in tools}
     silent = {key(row) for row in DECLARED} - offered
-    assert not silent, listed(f"no tool offers it: {' '.join(one)}" for one in silent)
+    assert not silent, listed(f"no tool offers it: {' '.join(operation)}" for operation in silent)
 
 
 @EACH
@@ -129,8 +129,8 @@ def test_documented_streams_are_streamed(declared: Operation) -> None:
 
 @EACH
 def test_documented_permissions_are_declared(declared: Operation) -> None:
-    said = letters(declared.facts.get("permission", ""))
-    missing = [name for name in ROWS[key(declared)].get("permissions", ()) if letters(name) not in said]
+    permission = letters(declared.facts.get("permission", ""))
+    missing = [name for name in ROWS[key(declared)].get("permissions", ()) if letters(name) not in permission]
     assert not missing, (
         f"{source_file(declared.function)}: {declared.name} needs permission= in its decorator: the document asks for"
         f" {', '.join(missing)}"
@@ -155,12 +155,12 @@ def test_difference_table_has_no_unused_entry() -> None:
 
 def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
     """Return the parameters in the document and in the declaration."""
-    wanted = {name: facts for name, facts in ROWS[key(declared)]["parameters"].items() if name not in OF_THE_CLIENT}
+    expected = {name: facts for name, facts in ROWS[key(declared)]["parameters"].items() if name not in OF_THE_CLIENT}
     for name in MILLISECONDS:
-        if name in wanted:
-            wanted[name] = {**wanted[name], "type": "integer"}
+        if name in expected:
+            expected[name] = {**expected[name], "type": "integer"}
     placed = {*declared.placeholders, *declared.parameters}
-    return wanted, {name: facts for name, facts in described(declared).items() if name in placed}
+    return expected, {name: facts for name, facts in described(declared).items() if name in placed}
 
 
 def fields_in(declared: Operation) -> tuple[Facts, Facts]:
@@ -173,13 +173,13 @@ def fields_in(declared: Operation) -> tuple[Facts, Facts]:
 @cache
 def described(declared: Operation) -> Facts:
     """Return all arguments of a declaration, with enum values that only the offering method lists."""
-    found = dict(schema_fields(schema_of(declared)))
+    fields = dict(schema_fields(schema_of(declared)))
     for row in OFFERED:
         if key(row) == key(declared) and row.function is not declared.function:
             for name, facts in schema_fields(schema_of_function(row.function)):
-                if name in found and "enum" in facts:
-                    found[name] = {"enum": facts["enum"], **found[name]}
-    return found
+                if name in fields and "enum" in facts:
+                    fields[name] = {"enum": facts["enum"], **fields[name]}
+    return fields
 
 
 def schema_of(declared: Operation) -> dict[str, Any]:
@@ -194,9 +194,9 @@ def schema_of(declared: Operation) -> dict[str, Any]:
 
 def mistakes(operation: str, wanted: Facts, found: Facts) -> Iterator[str]:
     """Yield what is missing, unknown or of another type, except known differences."""
-    known = [field for one, field in map(str.split, DIFFERENT) if operation and one in (operation, "*")]
+    exceptions = [field for pattern, field in map(str.split, DIFFERENT) if operation and pattern in (operation, "*")]
     for name in wanted.keys() | found.keys():
-        if any(name == one or name.startswith((f"{one}.", f"{one}[")) for one in known):
+        if any(name == pattern or name.startswith((f"{pattern}.", f"{pattern}[")) for pattern in exceptions):
             continue
         if name not in wanted:
             yield f"{name}: is not in the document"
@@ -228,9 +228,9 @@ def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:
         return f"is {found['type']}, not {wanted['type']}"
     if wanted.get("required") and not found.get("required"):
         return "is required"
-    values, known = set(wanted.get("enum", ())), set(found.get("enum", ()))
-    if values and values != known:
-        return f"has the values {sorted(known)}, not {sorted(values)}"
+    values, actual = set(wanted.get("enum", ())), set(found.get("enum", ()))
+    if values and values != actual:
+        return f"has the values {sorted(actual)}, not {sorted(values)}"
     return ""
 
 

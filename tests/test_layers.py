@@ -54,7 +54,7 @@ def imported(module: str) -> Iterator[str]:
             parts = name.split(".")[1:]
             # A name may be a module or an attribute of one; a folder is its __init__.
             paths = (parts, [*parts, "__init__"], parts[:-1], [*parts[:-1], "__init__"])
-            yield next(known for path in paths if (known := ".".join(path)) in TREES)
+            yield next(imported_module for path in paths if (imported_module := ".".join(path)) in TREES)
 
 
 def test_imports_are_detected() -> None:
@@ -96,9 +96,11 @@ def dates(module: str) -> list[str]:
 
 
 def test_revisions_are_named_in_one_module() -> None:
-    known = set(dates("protocol.revisions"))
-    assert len(known) == 5
-    assert {module: found for module in TREES if (found := known & set(dates(module)))} == {"protocol.revisions": known}
+    revisions = set(dates("protocol.revisions"))
+    assert len(revisions) == 5
+    assert {module: dates_found for module in TREES if (dates_found := revisions & set(dates(module)))} == {
+        "protocol.revisions": revisions
+    }
 
 
 @pytest.mark.parametrize("module", TREES)

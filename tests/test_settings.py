@@ -26,13 +26,13 @@ def problems(environment: dict[str, str]) -> list[str]:
 
 
 def test_defaults_are_for_production() -> None:
-    found = Settings.from_environment({})
-    assert found == Settings()
-    assert (found.host, found.port) == ("127.0.0.1", 8080)
-    assert found.resource_url == "https://mcp.doit.com"
-    assert found.console_base == found.auth_server_url == "https://console.doit.com"
-    assert found.accepted_origins == {"https://mcp.doit.com", *WEB_CLIENT_ORIGINS}
-    assert found.accepted_hosts == {"mcp.doit.com"}
+    settings = Settings.from_environment({})
+    assert settings == Settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert settings.resource_url == "https://mcp.doit.com"
+    assert settings.console_base == settings.auth_server_url == "https://console.doit.com"
+    assert settings.accepted_origins == {"https://mcp.doit.com", *WEB_CLIENT_ORIGINS}
+    assert settings.accepted_hosts == {"mcp.doit.com"}
 
 
 GIVEN: list[tuple[str, str, Any]] = [
@@ -73,8 +73,8 @@ GIVEN: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("variable", "text", "value"), GIVEN)
 def test_each_variable(variable: str, text: str, value: Any) -> None:
-    found = Settings.from_environment({variable: text})
-    assert getattr(found, FIELDS[variable]) == value
+    settings = Settings.from_environment({variable: text})
+    assert getattr(settings, FIELDS[variable]) == value
 
 
 def test_all_variables_are_tested() -> None:
@@ -93,8 +93,8 @@ def test_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_flags_override_the_environment() -> None:
-    found = Settings.from_environment({"DOIT_MCP_PORT": "1", "DOIT_MCP_HOST": "h"}, {"DOIT_MCP_PORT": "2"})
-    assert (found.port, found.host) == (2, "h")
+    settings = Settings.from_environment({"DOIT_MCP_PORT": "1", "DOIT_MCP_HOST": "h"}, {"DOIT_MCP_PORT": "2"})
+    assert (settings.port, settings.host) == (2, "h")
 
 
 NUMBERS = {name: declared.parse for name, declared in VARIABLES.items() if isinstance(declared.parse, Integer)}
@@ -199,10 +199,10 @@ def test_plain_http_requires_loopback(host: str) -> None:
     ],
 )
 def test_own_origin_and_host_match_browser_spelling(url: str, origin: str, host: str) -> None:
-    found = Settings.from_environment({"MCP_RESOURCE_URL": url, "DOIT_MCP_ALLOWED_HOSTS": "Inner:1"})
-    assert found.own_origin == origin
-    assert origin in found.accepted_origins
-    assert found.accepted_hosts == {host, "inner:1"}
+    settings = Settings.from_environment({"MCP_RESOURCE_URL": url, "DOIT_MCP_ALLOWED_HOSTS": "Inner:1"})
+    assert settings.own_origin == origin
+    assert origin in settings.accepted_origins
+    assert settings.accepted_hosts == {host, "inner:1"}
 
 
 @pytest.mark.parametrize("text", ["*", "null", "host", "https://host/", "https://host/x", "https://a,*", "https://a:0"])
@@ -212,8 +212,8 @@ def test_unmatchable_origins_are_rejected(text: str) -> None:
 
 
 def test_default_port_of_an_origin_is_dropped() -> None:
-    found = Settings.from_environment({"DOIT_MCP_ALLOWED_ORIGINS": "https://a:443 http://b:80 https://c:80"})
-    assert found.allowed_origins == ("https://a", "http://b", "https://c:80")
+    settings = Settings.from_environment({"DOIT_MCP_ALLOWED_ORIGINS": "https://a:443 http://b:80 https://c:80"})
+    assert settings.allowed_origins == ("https://a", "http://b", "https://c:80")
 
 
 @pytest.mark.parametrize("text", ["*", "https://host", "host/", "a:b", "[::1", "a:99999"])
@@ -242,10 +242,10 @@ def test_all_problems_are_reported_in_order() -> None:
 
 
 def test_secrets_are_not_in_the_repr() -> None:
-    given = dict.fromkeys(SECRETS, "hush-hush") | {"DOIT_MCP_REDIS_URL": "redis://:hush-hush@host"}
-    found = Settings.from_environment(given)
-    assert "hush-hush" not in repr(found) + str(found)
-    assert (found.exchange_secret, found.api_key) == ("hush-hush", "hush-hush")
+    variables = dict.fromkeys(SECRETS, "hush-hush") | {"DOIT_MCP_REDIS_URL": "redis://:hush-hush@host"}
+    settings = Settings.from_environment(variables)
+    assert "hush-hush" not in repr(settings) + str(settings)
+    assert (settings.exchange_secret, settings.api_key) == ("hush-hush", "hush-hush")
 
 
 FILES = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL")
@@ -259,8 +259,8 @@ def test_n22_secrets_are_read_from_files(variable: str, tmp_path: Path) -> None:
     (tmp_path / "data").write_text(f"  {secret}\n")
     file = tmp_path / "secret"
     file.symlink_to(tmp_path / "data")
-    found = Settings.from_environment({f"{variable}_FILE": str(file), variable: "  "})
-    value = getattr(found, FIELDS[variable])
+    settings = Settings.from_environment({f"{variable}_FILE": str(file), variable: "  "})
+    value = getattr(settings, FIELDS[variable])
     assert value == ((secret,) if variable == "DOIT_MCP_STATE_SECRETS" else secret)
 
 
@@ -286,22 +286,22 @@ def test_n22_files_without_a_secret_are_rejected(variable: str, tmp_path: Path) 
 @pytest.mark.requirement("N22")
 def test_n22_child_process_gets_the_value_and_not_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Child processes receive the values, because the files may have changed or been deleted by then."""
-    given = {
+    variables = {
         "MCP_TOKEN_EXCHANGE_SECRET": "h" * 40,
         "DOIT_MCP_STATE_SECRETS": f"{'N' * 32},derived",
         "DOIT_API_KEY": "k e y",
         "DOIT_MCP_REDIS_URL": "redis://:hush@redis",
     }
-    for variable, text in given.items():
+    for variable, text in variables.items():
         (tmp_path / variable).write_text(text)
         monkeypatch.setenv(f"{variable}_FILE", str(tmp_path / variable))
     monkeypatch.setenv("DOIT_MCP_PORT", "1")
-    found = Settings.from_environment(flags={"DOIT_MCP_PORT": "2"})
-    for variable in given:
+    settings = Settings.from_environment(flags={"DOIT_MCP_PORT": "2"})
+    for variable in variables:
         (tmp_path / variable).unlink()
-    environment = found.child_environment({"DOIT_MCP_PORT": "2"})
-    assert Settings.from_environment(environment) == found and found.port == 2
-    assert not [name for name in environment if name.startswith(tuple(given)) and name.endswith("_FILE")]
+    environment = settings.child_environment({"DOIT_MCP_PORT": "2"})
+    assert Settings.from_environment(environment) == settings and settings.port == 2
+    assert not [name for name in environment if name.startswith(tuple(variables)) and name.endswith("_FILE")]
     monkeypatch.undo()
     monkeypatch.setenv("DOIT_API_KEY", "key")
     monkeypatch.setenv("DOIT_API_KEY_FILE", " ")
@@ -333,11 +333,11 @@ def test_n22_weak_or_duplicate_state_secrets_are_rejected(text: str, problem: st
 
 @pytest.mark.requirement("N22")
 def test_n22_derived_means_the_exchange_secret() -> None:
-    given = {"MCP_TOKEN_EXCHANGE_SECRET": "exchange"}
+    variables = {"MCP_TOKEN_EXCHANGE_SECRET": "exchange"}
     assert "hush" not in repr(Settings.from_environment({"DOIT_MCP_STATE_SECRETS": "hush" * 8}))
-    assert Settings.from_environment(given).effective_state_secrets == ("exchange",)
-    both = Settings.from_environment(given | {"DOIT_MCP_STATE_SECRETS": f"{'N' * 32}\nderived"})
-    assert both.effective_state_secrets == ("N" * 32, "exchange")
+    assert Settings.from_environment(variables).effective_state_secrets == ("exchange",)
+    settings = Settings.from_environment(variables | {"DOIT_MCP_STATE_SECRETS": f"{'N' * 32}\nderived"})
+    assert settings.effective_state_secrets == ("N" * 32, "exchange")
     assert Settings.from_environment({"DOIT_MCP_STATE_SECRETS": "N" * 32}).effective_state_secrets == ("N" * 32,)
 
 

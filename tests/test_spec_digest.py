@@ -103,8 +103,8 @@ def test_permissions_are_read_from_descriptions(description: str, permissions: l
 def changed() -> dict[str, Any]:
     """Return a newer document in which everything differs."""
     newer: dict[str, Any] = copy.deepcopy(DOCUMENT)
-    thing = newer["paths"].pop("/things/{id}")
-    get, put = thing["get"], thing["put"]
+    path_item = newer["paths"].pop("/things/{id}")
+    get, put = path_item["get"], path_item["put"]
     get["parameters"] = [{"name": "q", "in": "query", "required": True, "schema": {"type": "string"}}]
     get["responses"] = {"200": {"content": {"text/event-stream": {}}}}
     get["operationId"] = "readThing"
@@ -114,7 +114,7 @@ def changed() -> dict[str, Any]:
     put["description"], put["responses"] = "Changes a thing.", {"204": {"description": "done"}}
     content = put["requestBody"]["content"]
     content["application/merge-patch+json"] = content.pop("application/json")
-    newer["paths"]["/things/{id}"] = thing
+    newer["paths"]["/things/{id}"] = path_item
     newer["paths"]["/things"] = {"post": {**put, "operationId": "addThing"}}
     return newer
 
@@ -148,8 +148,8 @@ def test_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert make_digest(json.loads(before)) == make_digest(json.loads(json.dumps(DOCUMENT)))
     assert main([str(old), "--diff", "--data", str(data)]) == 0
     assert main([str(new), "--diff", "--data", str(data)]) == 1
-    said = capsys.readouterr().out.splitlines()
-    assert said[:2] == ["doit-api.json written", "Nothing changed."] and len(said) == 11
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["doit-api.json written", "Nothing changed."] and len(lines) == 11
     assert stored.read_text("utf-8") == before
 
 
@@ -200,8 +200,8 @@ def test_stored_documents_have_no_prose(path: Path) -> None:
     texts: list[str] = []
 
     def collect(part: Any) -> None:
-        for one in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-            collect(one)
+        for member in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+            collect(member)
         if isinstance(part, str):
             texts.append(part)
 

@@ -26,7 +26,7 @@ def files_that_call(*names: str, with_any_of: frozenset[str] = frozenset()) -> s
         file
         for file, call in calls()
         if (call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")) in names
-        and (not with_any_of or with_any_of & {one.arg for one in call.keywords})
+        and (not with_any_of or with_any_of & {keyword.arg for keyword in call.keywords})
     }
 
 

@@ -34,8 +34,8 @@ def test_no_definition_is_large(tool: Tool) -> None:
 
 def test_docs_state_the_exact_counts() -> None:
     rows = rows_between(DOCS / "tools" / "index.rst", "tokens")
-    found = {row[0].strip("`"): tuple(int(cell.replace(",", "")) for cell in row[1:]) for row in rows}
-    assert found == {path: (cost.tools, cost.sent_tokens, cost.model_tokens) for path, cost in COSTS.items()}, (
+    counts = {row[0].strip("`"): tuple(int(cell.replace(",", "")) for cell in row[1:]) for row in rows}
+    assert counts == {path: (cost.tools, cost.sent_tokens, cost.model_tokens) for path, cost in COSTS.items()}, (
         "run scripts/docs"
     )
 

@@ -71,17 +71,20 @@ class Transcript:
         self.lines: list[Json] = []
 
     async def exchange(self, message: Any, headers: Mapping[str, str]) -> Answer:
-        sent = {name: value for name, value in headers.items() if value}
-        all_headers = self.site.headers() | {"Content-Type": "application/json"} | sent
+        request_headers = {name: value for name, value in headers.items() if value}
+        all_headers = self.site.headers() | {"Content-Type": "application/json"} | request_headers
         answer = await self.site.send("POST", "/mcp", all_headers, json.dumps(message).encode())
         method = message.get("method") if isinstance(message, dict) else None
-        for one in answer.messages:
-            check(self.revision, one, method)
-        shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}
+        for answer_message in answer.messages:
+            check(self.revision, answer_message, method)
+        headers_shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}
         self.lines.append(
             {
-                "request": {"headers": {name: sent[name] for name in SENT if name in sent}, "body": message},
-                "answer": {"status": answer.status, "headers": shown, "messages": list(answer.messages)},
+                "request": {
+                    "headers": {name: request_headers[name] for name in SENT if name in request_headers},
+                    "body": message,
+                },
+                "answer": {"status": answer.status, "headers": headers_shown, "messages": list(answer.messages)},
             }
         )
         return answer
@@ -116,9 +119,9 @@ async def chapter_of(site: Site, revision: str, chapter: str) -> Transcript:
     transcript = Transcript(site, revision)
     level = {"logLevel": "warning"} if chapter == "logging" else {}
     for method, params in CHAPTERS[chapter]:
-        asked = dict(params or {})
-        token = asked.pop("_meta", {})
-        message = site.envelope(method, asked, **token, **level)
+        members = dict(params or {})
+        token = members.pop("_meta", {})
+        message = site.envelope(method, members, **token, **level)
         await transcript.exchange(message, site.modern_headers(message))
     return transcript
 
@@ -168,8 +171,8 @@ async def test_questions(pytestconfig: pytest.Config) -> None:
         elicits = {"clientCapabilities": {"elicitation": {}}}
         message = site.envelope("tools/call", {"name": "ask"}, **elicits)
         first = await transcript.exchange(message, site.modern_headers(message))
-        given = {"who": {"action": "accept", "content": {"name": "Ann"}}}
-        params = {"name": "ask", "inputResponses": given, "requestState": first.result["requestState"]}
+        input_responses = {"who": {"action": "accept", "content": {"name": "Ann"}}}
+        params = {"name": "ask", "inputResponses": input_responses, "requestState": first.result["requestState"]}
         message = site.envelope("tools/call", params, **elicits)
         await transcript.exchange(message, site.modern_headers(message))
         message = site.envelope("tools/call", {"name": "ask"})
