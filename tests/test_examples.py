@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.launch import ROOT, Sandbox, launched
+from tests.e2e.launch import ROOT, Sandbox, running_sandbox
 
 EXAMPLES = ROOT / "examples"
 README = (ROOT / "README.rst").read_text("utf-8")
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.xdist_group("examples")
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with launched(tmp_path_factory.mktemp("examples")) as running:
+    with running_sandbox(tmp_path_factory.mktemp("examples")) as running:
         yield running
 
 

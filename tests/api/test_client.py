@@ -18,7 +18,7 @@ from doit_mcp.api.http import open_upstream as upstream_at
 from doit_mcp.api.operation import Area, get, post, put
 from doit_mcp.protocol.json_schema import JsonObject
 
-from .conftest import Api, Handler, hangs, resets, says, streams, truncates
+from .conftest import Api, Handler, hang, reset_connection, respond, stream_chunks, truncate_body
 
 Connect = Callable[..., Client]
 
@@ -87,7 +87,7 @@ async def test_body_is_json_and_missing_tenant_sends_no_header(api: Api, connect
 
 @pytest.mark.requirement("X8")
 async def test_response_cookies_are_discarded(api: Api, connect: Connect) -> None:
-    api.script = [says(200, {}, Set_Cookie="session=other-user; Path=/")]
+    api.script = [respond(200, {}, Set_Cookie="session=other-user; Path=/")]
     await Things(connect()).read(id="1")
     await Things(connect()).read(id="1")
     assert "Cookie" not in api.seen[1].headers
@@ -96,13 +96,13 @@ async def test_response_cookies_are_discarded(api: Api, connect: Connect) -> Non
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 async def test_reads_are_retried_twice(api: Api, connect: Connect, status: int) -> None:
-    api.script = [says(status, {"error": "busy"})]
+    api.script = [respond(status, {"error": "busy"})]
     error = await failing(connect())
     assert len(api.seen) == 3 and error.status == status and not error.maybe_applied
 
 
 @pytest.mark.requirement("F2")
-@pytest.mark.parametrize("step", [resets, truncates])
+@pytest.mark.parametrize("step", [reset_connection, truncate_body])
 @pytest.mark.parametrize("warm", [False, True])
 async def test_broken_connection_causes_at_most_three_requests(
     api: Api, connect: Connect, step: Handler, warm: bool
@@ -115,17 +115,19 @@ async def test_broken_connection_causes_at_most_three_requests(
     assert error.kind == "network" and len(api.seen) == 3 + warm
 
 
-@pytest.mark.parametrize("step", [says(429), says(503), resets, truncates])
+@pytest.mark.parametrize("step", [respond(429), respond(503), reset_connection, truncate_body])
 async def test_read_succeeds_on_the_second_attempt(api: Api, connect: Connect, step: Handler) -> None:
-    api.script = [step, says(200, {"ok": True})]
+    api.script = [step, respond(200, {"ok": True})]
     assert await Things(connect()).read(id="1") == {"ok": True}
     assert len(api.seen) == 2
 
 
 @pytest.mark.requirement("F3")
-@pytest.mark.parametrize("step", [says(429), says(500), says(503), says(200, b"{"), resets, truncates])
+@pytest.mark.parametrize(
+    "step", [respond(429), respond(500), respond(503), respond(200, b"{"), reset_connection, truncate_body]
+)
 async def test_write_is_sent_exactly_once(api: Api, connect: Connect, step: Handler) -> None:
-    api.script = [step, says(200, {"ok": True})]
+    api.script = [step, respond(200, {"ok": True})]
     error = await failing(connect(), write=True)
     assert len(api.seen) == 1
     assert error.maybe_applied == (error.kind != "rate")
@@ -133,7 +135,7 @@ async def test_write_is_sent_exactly_once(api: Api, connect: Connect, step: Hand
 
 @pytest.mark.requirement("F3")
 async def test_put_on_a_stale_connection_is_not_retried(api: Api, connect: Connect) -> None:
-    api.script = [says(200, {}), resets, says(200, {})]
+    api.script = [respond(200, {}), reset_connection, respond(200, {})]
     area = Things(connect())
     await area.replace(id="1")
     with pytest.raises(ApiError) as caught:
@@ -143,7 +145,7 @@ async def test_put_on_a_stale_connection_is_not_retried(api: Api, connect: Conne
 
 @pytest.mark.requirement("F4")
 async def test_write_with_idempotency_key_is_retried_with_the_same_key(api: Api, connect: Connect) -> None:
-    api.script = [says(503), resets, says(200, {"ok": True})]
+    api.script = [respond(503), reset_connection, respond(200, {"ok": True})]
     keys = iter("ab")
     area = Things(connect(make_key=lambda: next(keys)))
     await area.keyed()
@@ -152,7 +154,7 @@ async def test_write_with_idempotency_key_is_retried_with_the_same_key(api: Api,
 
 
 async def test_retries_are_limited_per_call(api: Api, connect: Connect) -> None:
-    api.script = [says(503), says(200, {}), says(503), says(200, {}), says(503), says(200, {})]
+    api.script = [respond(503), respond(200, {}), respond(503), respond(200, {}), respond(503), respond(200, {})]
     area = Things(connect())
     await area.read(id="1")
     await area.read(id="1")
@@ -164,7 +166,7 @@ async def test_retries_are_limited_per_call(api: Api, connect: Connect) -> None:
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("wait", ["30", "100000000"])
 async def test_long_retry_after_is_passed_on_immediately(api: Api, connect: Connect, wait: str) -> None:
-    api.script = [says(429, {"error": "slow down"}, Retry_After=wait)]
+    api.script = [respond(429, {"error": "slow down"}, Retry_After=wait)]
     error = await failing(connect())
     assert len(api.seen) == 1 and error.retry_after == float(wait)
     assert f"Try again in {wait} seconds" in explain(error, "read")
@@ -173,7 +175,7 @@ async def test_long_retry_after_is_passed_on_immediately(api: Api, connect: Conn
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("wait", ["0", "garbage", "-5", "Mon, 01 Jan 2001 00:00:00 GMT"])
 async def test_invalid_retry_after_is_ignored(api: Api, connect: Connect, wait: str) -> None:
-    api.script = [says(429, {}, Retry_After=wait), says(200, {"ok": True})]
+    api.script = [respond(429, {}, Retry_After=wait), respond(200, {"ok": True})]
     assert await Things(connect()).read(id="1") == {"ok": True}
 
 
@@ -185,7 +187,7 @@ async def test_backoff_is_randomized_from_zero_and_bounded_by_the_call(
     api: Api, connect: Connect, header: dict[str, str], chance: float, sent: int
 ) -> None:
     """Waits have full jitter unless Retry-After is given. A wait that would outlast the call does not start."""
-    api.script = [says(503, {}, **header)]
+    api.script = [respond(503, {}, **header)]
     error = await failing(connect(first_wait=30.0, random_fraction=lambda: chance, deadline=4.0))
     assert (error.kind, error.status, len(api.seen)) == ("fault", 503, sent)
 
@@ -193,7 +195,7 @@ async def test_backoff_is_randomized_from_zero_and_bounded_by_the_call(
 @pytest.mark.requirement("F1")
 async def test_token_exchange_gets_the_remaining_time_of_the_call(api: Api, connect: Connect) -> None:
     """An exchange has the usual timeout unless the call has less time left."""
-    api.script = [hangs]
+    api.script = [hang]
     delays: list[float] = []
     for deadline in (60.0, 0.1):
         client = connect(deadline=deadline, timeout=0.2)
@@ -220,17 +222,17 @@ def test_retry_after_accepts_seconds_and_dates() -> None:
 
 @pytest.mark.requirement("X4")
 async def test_a_401_is_retried_once_with_a_fresh_token_even_for_writes(api: Api, connect: Connect) -> None:
-    api.script = [says(401), says(200, {"ok": True})]
+    api.script = [respond(401), respond(200, {"ok": True})]
     assert await Things(connect()).write() == {"ok": True}
     assert [request.headers["Authorization"] for request in api.seen] == ["Bearer token", "Bearer fresh"]
-    api.script = [says(401, {"error": "who are you"})]
+    api.script = [respond(401, {"error": "who are you"})]
     error = await failing(connect())
     assert (error.kind, error.reason) == ("credential", "") and len(api.seen) == 4
 
 
 @pytest.mark.requirement("F2")
 async def test_call_makes_at_most_four_requests(api: Api, connect: Connect) -> None:
-    api.script = [says(503), says(503), says(401), says(503)]
+    api.script = [respond(503), respond(503), respond(401), respond(503)]
     await failing(connect())
     assert len(api.seen) == 4
 
@@ -258,7 +260,7 @@ async def test_missing_credential_is_a_distinct_error(api: Api, connect: Connect
 async def test_status_codes_map_to_error_kinds_and_reasons(
     api: Api, connect: Connect, status: int, kind: str, shown: str
 ) -> None:
-    api.script = [says(status, {"error": "bad filter"}, Location="http://127.0.0.1:1/elsewhere")]
+    api.script = [respond(status, {"error": "bad filter"}, Location="http://127.0.0.1:1/elsewhere")]
     error = await failing(connect())
     assert (error.kind, error.reason, error.status, len(api.seen)) == (kind, shown, status, 1)
 
@@ -270,13 +272,13 @@ async def test_status_codes_map_to_error_kinds_and_reasons(
     ids=["html", "empty", "utf16", "deep", "nan", "surrogate", "more"],
 )
 async def test_non_json_response_is_an_api_error(api: Api, connect: Connect, body: bytes) -> None:
-    api.script = [says(200, body)]
+    api.script = [respond(200, body)]
     error = await failing(connect())
     assert error.kind == "answer" and not error.maybe_applied and len(api.seen) == 1
 
 
 async def test_parses_numbers_of_any_length(api: Api, connect: Connect) -> None:
-    api.script = [says(200, b'{"a": ' + b"9" * 6000 + b"}")]
+    api.script = [respond(200, b'{"a": ' + b"9" * 6000 + b"}")]
     try:
         assert isinstance((await Things(connect()).read(id="1"))["a"], float)
     except ApiError as error:
@@ -285,14 +287,14 @@ async def test_parses_numbers_of_any_length(api: Api, connect: Connect) -> None:
 
 @pytest.mark.parametrize("status", [200, 204])
 async def test_write_with_an_empty_response_succeeds(api: Api, connect: Connect, status: int) -> None:
-    api.script = [says(status, b"")]
+    api.script = [respond(status, b"")]
     assert await Things(connect()).write() is None
 
 
 @pytest.mark.parametrize("packed", [False, True])
 async def test_oversized_response_is_cut_off(api: Api, connect: Connect, packed: bool) -> None:
     body = json.dumps({"a": "x" * 100_000}).encode()
-    step = says(200, gzip.compress(body), Content_Encoding="gzip") if packed else says(200, body)
+    step = respond(200, gzip.compress(body), Content_Encoding="gzip") if packed else respond(200, body)
     api.script = [step]
     error = await failing(connect(max_body=50_000))
     assert (error.kind, error.reason) == ("answer", "the response is too large")
@@ -300,13 +302,13 @@ async def test_oversized_response_is_cut_off(api: Api, connect: Connect, packed:
 
 @pytest.mark.requirement("F5")
 async def test_invalid_compression_is_an_api_error(api: Api, connect: Connect) -> None:
-    api.script = [says(200, b"no gzip", Content_Encoding="gzip")]
+    api.script = [respond(200, b"no gzip", Content_Encoding="gzip")]
     assert (await failing(connect())).kind == "network"
 
 
 @pytest.mark.requirement("F1")
 async def test_slow_drip_hits_the_total_timeout_and_closes_the_connection(api: Api, connect: Connect) -> None:
-    api.script = [hangs]
+    api.script = [hang]
     # Long enough for the request to arrive on a busy machine; the test is about the wait for the response.
     error = await failing(connect(timeout=0.5))
     assert error.kind == "timeout" and len(api.seen) == 1
@@ -335,14 +337,14 @@ async def test_unserializable_request_is_rejected_before_sending(api: Api, conne
 
 
 async def test_events_are_delivered_as_they_arrive(api: Api, connect: Connect) -> None:
-    api.script = [streams(b'data: {"answer": "a"}\n', b"\ndata: plain\n\ndata: [1]\n\n", b"data: lost")]
+    api.script = [stream_chunks(b'data: {"answer": "a"}\n', b"\ndata: plain\n\ndata: [1]\n\n", b"data: lost")]
     events = [event async for event in Things(connect()).talk(name="q")]
     assert events == [{"answer": "a"}, {"answer": "plain"}, {"answer": "[1]"}]
     assert api.seen[0].headers["Accept"] == "text/event-stream" and json.loads(api.seen[0].body) == {"name": "q"}
 
 
 async def test_stream_restarts_with_a_fresh_token_after_a_401(api: Api, connect: Connect) -> None:
-    api.script = [says(401), streams(b"data: a\n\n")]
+    api.script = [respond(401), stream_chunks(b"data: a\n\n")]
     assert [event async for event in Things(connect()).talk()] == [{"answer": "a"}]
     assert api.seen[1].headers["Authorization"] == "Bearer fresh"
 
@@ -350,10 +352,10 @@ async def test_stream_restarts_with_a_fresh_token_after_a_401(api: Api, connect:
 @pytest.mark.parametrize(
     ("step", "kind"),
     [
-        (streams(b"data: a\n\n", end=resets), "network"),
-        (streams(b"data: a\n\n", end=hangs), "timeout"),
-        (streams(b"data: a\n\n", b"data: \xff\n\n"), "network"),
-        (streams(b"data: a\n\n", b"data: " + b"x" * 200_000), "network"),
+        (stream_chunks(b"data: a\n\n", end=reset_connection), "network"),
+        (stream_chunks(b"data: a\n\n", end=hang), "timeout"),
+        (stream_chunks(b"data: a\n\n", b"data: \xff\n\n"), "network"),
+        (stream_chunks(b"data: a\n\n", b"data: " + b"x" * 200_000), "network"),
     ],
     ids=["reset", "hang", "encoding", "size"],
 )
@@ -370,7 +372,7 @@ async def test_broken_stream_yields_its_events_and_then_an_error(
 
 
 @pytest.mark.parametrize(
-    ("step", "kind"), [(says(403, {}), "forbidden"), (says(502, {}), "fault"), (says(200, {}), "answer")]
+    ("step", "kind"), [(respond(403, {}), "forbidden"), (respond(502, {}), "fault"), (respond(200, {}), "answer")]
 )
 async def test_non_stream_response_is_an_error(api: Api, connect: Connect, step: Handler, kind: str) -> None:
     api.script = [step]
@@ -380,7 +382,7 @@ async def test_non_stream_response_is_an_error(api: Api, connect: Connect, step:
 
 
 async def test_leaving_a_stream_closes_its_connection(api: Api, connect: Connect) -> None:
-    api.script = [streams(b"data: a\n\n", end=hangs)]
+    api.script = [stream_chunks(b"data: a\n\n", end=hang)]
     events = Things(connect()).talk()
     assert await anext(events) == {"answer": "a"}
     await events.aclose()

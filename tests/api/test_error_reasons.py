@@ -41,7 +41,7 @@ def test_statuses_whose_bodies_are_not_shown(status: int) -> None:
     assert extract_reason(status, b'{"error": "secret plumbing"}') == ""
 
 
-def refused(items: Any) -> str:
+def batch_reason(items: Any) -> str:
     """Return the reason of a 422 with these invalid items of a batch."""
     problem = {"title": "Invalid batch", "code": "billing-transfer.batch_validation_failed", "invalidItems": items}
     return extract_reason(422, json.dumps(problem).encode())
@@ -52,7 +52,7 @@ def test_batch_errors_are_listed_by_position_and_code() -> None:
         {"index": 0, "code": "duplicate_pma", "resellerCustomerId": "c7", "reason": "The account comes twice."},
         {"index": 12, "code": "duplicate_ec_account"},
     ]
-    assert refused(items) == (
+    assert batch_reason(items) == (
         "Invalid batch; items[0]: c7: duplicate_pma: The account comes twice.; items[12]: duplicate_ec_account"
     )
 
@@ -70,17 +70,17 @@ def test_batch_errors_are_listed_by_position_and_code() -> None:
     ],
 )
 def test_malformed_batch_items_are_ignored(items: Any, expected: str) -> None:
-    assert refused(items) == expected
+    assert batch_reason(items) == expected
 
 
 def test_large_batch_errors_are_truncated_and_counted() -> None:
-    message = refused([{"index": n, "code": f"code_{n}", "reason": "too " * 99} for n in range(100)])
+    message = batch_reason([{"index": n, "code": f"code_{n}", "reason": "too " * 99} for n in range(100)])
     assert len(message) <= MAX_CONFLICT_REASON_CHARACTERS
     assert all(f"items[{n}]: code_{n}: too" in message for n in range(10)) and "items[10]" not in message
     assert message.endswith("; and 90 more items")
 
 
-def blocked(**resources: Any) -> str:
+def conflict_reason(**resources: Any) -> str:
     """Return the reason of a 409 in which these resources block a deletion."""
     blocker = {"id": "a1", "type": "single", "error": "Prod is in use", "resources": resources}
     return extract_reason(409, json.dumps([blocker]).encode())
@@ -88,7 +88,7 @@ def blocked(**resources: Any) -> str:
 
 def test_deletion_conflicts_are_named() -> None:
     budgets = [{"id": f"b{n}", "name": f"Budget {n}"} for n in range(5)]
-    assert blocked(budgets=budgets, reports=[{"id": "r1"}], alerts=[]) == (
+    assert conflict_reason(budgets=budgets, reports=[{"id": "r1"}], alerts=[]) == (
         "single a1 Prod is in use, used by budgets: Budget 0 (id b0), Budget 1 (id b1), Budget 2 (id b2) and 2 more, "
         "reports: r1"
     )
@@ -105,17 +105,17 @@ def test_deletion_conflicts_are_named() -> None:
     ],
 )
 def test_deletion_conflicts_are_sanitized_and_hide_owners(resources: Any, expected: str) -> None:
-    assert blocked(**resources) == f"single a1 Prod is in use, used by {expected}"
+    assert conflict_reason(**resources) == f"single a1 Prod is in use, used by {expected}"
 
 
 @pytest.mark.parametrize("resources", [{}, {"budgets": []}, {"budgets": None}, {"budgets": {"id": "b"}}])
 def test_empty_conflicts_are_not_mentioned(resources: Any) -> None:
-    assert blocked(**resources) == "single a1 Prod is in use"
+    assert conflict_reason(**resources) == "single a1 Prod is in use"
 
 
 def test_long_conflict_list_is_shortened() -> None:
     conflicts = {f"kind{n}" * 40: [{"id": "i" * 999, "name": "word " * 999}] * 9 for n in range(99)}
-    assert len(blocked(**conflicts)) == MAX_CONFLICT_REASON_CHARACTERS
+    assert len(conflict_reason(**conflicts)) == MAX_CONFLICT_REASON_CHARACTERS
     bare = [{"resources": {"alerts": [{"id": "a9"}]}}, {"resources": 1}]
     assert extract_reason(409, json.dumps(bare).encode()) == "used by alerts: a9"
     body = {"error": "in use", "resources": {"flows": [{"id": "f1", "name": "Nightly stop"}]}}

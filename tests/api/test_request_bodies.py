@@ -17,7 +17,7 @@ from doit_mcp.api.operation import Area, Request, post
 from doit_mcp.api.request_bodies import MULTIPART, Body, encode_body, encode_form
 from doit_mcp.protocol.json_schema import JsonObject
 
-from .conftest import Api, Seen, says
+from .conftest import Api, Seen, respond
 from .test_client import Connect
 
 Part = tuple[str | None, str | None, str | None, bytes]
@@ -60,14 +60,14 @@ async def parts_of(seen: Seen) -> list[Part]:
     ],
 )
 async def test_form_round_trips(api: Api, connect: Connect, content: bytes, name: str, kind: str) -> None:
-    api.script = [says(201, {"batch": "b"})]
+    api.script = [respond(201, {"batch": "b"})]
     assert await Files(connect()).upload(provider="ü\r\nx: y", file=content) == {"batch": "b"}
     provider, file = await parts_of(api.seen[0])
     assert provider == ("provider", None, None, "ü\r\nx: y".encode()) and file == ("file", name, kind, content)
 
 
 async def test_form_is_resent_after_a_rejected_credential(api: Api, connect: Connect) -> None:
-    api.script = [says(401, {}), says(201, {"batch": "b"})]
+    api.script = [respond(401, {}), respond(201, {"batch": "b"})]
     assert await Files(connect()).upload(file=b"a") == {"batch": "b"}
     first, second = api.seen
     assert first.body == second.body and first.headers["Content-Type"] == second.headers["Content-Type"]

@@ -17,7 +17,7 @@ from doit_mcp.auth.authenticator import Authenticator
 from doit_mcp.auth.jwks import JwksCache
 
 from .minting import BASE, Signer
-from .provider import Clock, Provider, listening, provided
+from .provider import Clock, Provider, running_provider, serve_app
 
 SECRET = "canary-of-the-secret-with-enough-bytes"
 
@@ -45,7 +45,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def provider(clock: Clock) -> AsyncIterator[Provider]:
     """A fake identity provider and DoiT API."""
-    async with provided(clock) as server:
+    async with running_provider(clock) as server:
         yield server
 
 
@@ -60,7 +60,7 @@ async def canary() -> AsyncIterator[tuple[str, list[str]]]:
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", see)
-    async with listening(app) as url:
+    async with serve_app(app) as url:
         yield url, requests
 
 

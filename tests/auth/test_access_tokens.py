@@ -26,12 +26,12 @@ from doit_mcp.auth.access_tokens import (
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.auth.principal import Principal
 
-from .minting import BASE, HEADER, ISSUER, NOW, Signer, b64, claims, encoded, unsigned
+from .minting import BASE, HEADER, ISSUER, NOW, Signer, base64url, claims, encoded, unsigned
 
 RULES = AccessTokenRules.from_urls(ISSUER, BASE)
 
 
-def verified(token: str, by: Signer, now: float = NOW, rules: AccessTokenRules = RULES) -> Principal:
+def verify(token: str, by: Signer, now: float = NOW, rules: AccessTokenRules = RULES) -> Principal:
     """The principal after all three steps, in the order of the authenticator."""
     compact = check_access_token(token, rules, now)
     if find_signing_key(compact, by.named, rules) is None:
@@ -39,21 +39,21 @@ def verified(token: str, by: Signer, now: float = NOW, rules: AccessTokenRules =
     return read_principal(compact)
 
 
-def refused(token: str, by: Signer, now: float = NOW) -> AuthError:
+def rejection(token: str, by: Signer, now: float = NOW) -> AuthError:
     with pytest.raises(AuthError) as caught:
-        verified(token, by, now)
+        verify(token, by, now)
     return caught.value
 
 
 def assert_401(token: str, by: Signer, now: float = NOW) -> None:
-    error = refused(token, by, now)
+    error = rejection(token, by, now)
     assert (error.status, error.error) == (401, "invalid_token")
     assert token not in error.description
 
 
 def test_valid_token_identifies_the_caller(signer: Signer) -> None:
     token = signer.token()
-    claims = verified(token, signer)
+    claims = verify(token, signer)
     assert (claims.subject, claims.customer, claims.employee, claims.kind) == (
         "admin@acme.example",
         "acme",
@@ -72,7 +72,7 @@ def test_valid_token_identifies_the_caller(signer: Signer) -> None:
 def test_t1_algorithm_is_fixed(signer: Signer, alg: Any) -> None:
     assert_401(signer.token(header={"alg": alg}), signer)
     assert_401(unsigned({**HEADER, "alg": alg}, claims()), signer)
-    assert_401(unsigned({**HEADER, "alg": alg}, claims(), b64(bytes(64))), signer)
+    assert_401(unsigned({**HEADER, "alg": alg}, claims(), base64url(bytes(64))), signer)
 
 
 @pytest.mark.requirement("T1")
@@ -87,9 +87,9 @@ def test_t1_rejects_hmac_with_public_key_material(signer: Signer) -> None:
     ]
     for alg, hash_ in (("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512"), ("ES256", "sha512")):
         for material in materials:
-            signed = f"{b64(encoded({**HEADER, 'alg': alg}))}.{b64(encoded(claims()))}"
+            signed = f"{base64url(encoded({**HEADER, 'alg': alg}))}.{base64url(encoded(claims()))}"
             mac = hmac.new(material, signed.encode(), getattr(hashlib, hash_)).digest()
-            assert_401(f"{signed}.{b64(mac)}", signer)
+            assert_401(f"{signed}.{base64url(mac)}", signer)
 
 
 @pytest.mark.requirement("T1")
@@ -137,7 +137,7 @@ def test_t3_ignores_keys_named_by_the_token(signer: Signer, name: str) -> None:
     mine = Signer()
     value = mine.jwk() if name == "jwk" else ["MIIB"] if name == "x5c" else "https://evil.example/jwks.json"
     assert_401(mine.token(header={name: value}), signer)
-    assert verified(signer.token(header={name: value}), signer).subject == "admin@acme.example"
+    assert verify(signer.token(header={name: value}), signer).subject == "admin@acme.example"
 
 
 @pytest.mark.requirement("T5")
@@ -182,7 +182,7 @@ def test_t6_accepts_only_raw_64_byte_signatures_in_range(signer: Signer) -> None
         (P256_ORDER + 1).to_bytes(32) + raw[32:],
     ]
     for signature in crafted:
-        assert_401(f"{signed}.{b64(signature)}", signer)
+        assert_401(f"{signed}.{base64url(signature)}", signer)
     for text in (good + "=", good + "==", good + "A", good[:-1], good + "\n", " " + good, good + ".", f"{good}.{good}"):
         assert_401(f"{signed}.{text}", signer)
 
@@ -265,9 +265,9 @@ FOREIGN = [
 @pytest.mark.parametrize("path", OURS)
 def test_t8_accepts_own_urls_as_audience(signer: Signer, path: str) -> None:
     for audience in (BASE + path, [BASE + path], ["https://other.example", BASE + path]):
-        assert verified(signer.token(aud=audience), signer).customer == "acme"
+        assert verify(signer.token(aud=audience), signer).customer == "acme"
     slashed = AccessTokenRules.from_urls(ISSUER, BASE + "/")
-    assert verified(signer.token(aud=BASE + path), signer, rules=slashed).customer == "acme"
+    assert verify(signer.token(aud=BASE + path), signer, rules=slashed).customer == "acme"
 
 
 @pytest.mark.requirement("T8", "M56")
@@ -307,9 +307,9 @@ def test_t8_rejects_other_audiences(signer: Signer, audience: Any) -> None:
 @pytest.mark.requirement("T8")
 def test_t8_base_url_path_is_part_of_the_audience(signer: Signer) -> None:
     below = AccessTokenRules.from_urls(ISSUER, BASE + "/doit")
-    assert verified(signer.token(aud=BASE + "/doit/mcp"), signer, rules=below).customer == "acme"
+    assert verify(signer.token(aud=BASE + "/doit/mcp"), signer, rules=below).customer == "acme"
     with pytest.raises(AuthError):
-        verified(signer.token(aud=BASE + "/mcp"), signer, rules=below)
+        verify(signer.token(aud=BASE + "/mcp"), signer, rules=below)
 
 
 @pytest.mark.requirement("T9")
@@ -333,19 +333,19 @@ def test_t9_exp_and_iat_are_required(signer: Signer, name: str) -> None:
 
 @pytest.mark.requirement("T9")
 def test_t9_nbf_may_be_absent_but_not_null(signer: Signer) -> None:
-    assert verified(signer.token(nbf=int(NOW)), signer)
+    assert verify(signer.token(nbf=int(NOW)), signer)
     assert_401(signer.raw(encoded(HEADER), json.dumps({**claims(), "nbf": None}).encode()), signer)
 
 
 @pytest.mark.requirement("T9")
 def test_t9_token_is_valid_from_nbf_to_exp(signer: Signer) -> None:
-    assert verified(signer.token(exp=NOW + 10.5), signer, NOW + 10)
+    assert verify(signer.token(exp=NOW + 10.5), signer, NOW + 10)
     assert_401(signer.token(exp=NOW + 10), signer, NOW + 10)
     assert_401(signer.token(exp=NOW - 100), signer)
     for name in ("iat", "nbf"):
         soon: dict[str, Any] = {name: NOW + LEEWAY_SECONDS}
         later: dict[str, Any] = {name: NOW + LEEWAY_SECONDS + 1}
-        assert verified(signer.token(**soon), signer)
+        assert verify(signer.token(**soon), signer)
         assert_401(signer.token(**later), signer)
     assert LEEWAY_SECONDS <= 60
 
@@ -359,15 +359,15 @@ def test_t10_claims_must_be_strings(signer: Signer, name: str, value: Any) -> No
 
 @pytest.mark.requirement("T10")
 def test_t10_empty_customer_is_accepted_and_empty_subject_rejected(signer: Signer) -> None:
-    assert verified(signer.token(customer_context=""), signer).customer == ""
+    assert verify(signer.token(customer_context=""), signer).customer == ""
     assert_401(signer.token(sub=""), signer)
 
 
 @pytest.mark.requirement("T10")
 @pytest.mark.parametrize("value", [False, "true", "True", 1, 1.0, [True], {"true": True}, None], ids=repr)
 def test_t10_only_json_true_marks_an_employee(signer: Signer, value: Any) -> None:
-    assert verified(signer.token(doit_employee=value), signer).employee is False
-    assert verified(signer.token(doit_employee=True), signer).employee is True
+    assert verify(signer.token(doit_employee=value), signer).employee is False
+    assert verify(signer.token(doit_employee=True), signer).employee is True
 
 
 @pytest.mark.requirement("T11")
@@ -392,14 +392,14 @@ def test_t10_only_json_true_marks_an_employee(signer: Signer, value: Any) -> Non
     ids=repr,
 )
 def test_t11_scope_must_match_an_entire_word_or_403(signer: Signer, scope: Any) -> None:
-    error = refused(signer.token(scope=scope), signer)
+    error = rejection(signer.token(scope=scope), signer)
     assert (error.status, error.error, error.scope) == (403, "insufficient_scope", "mcp:tools")
 
 
 @pytest.mark.requirement("T11")
 @pytest.mark.parametrize("scope", ["mcp:tools", "a mcp:tools", "mcp:tools b", "a  mcp:tools "])
 def test_t11_scope_position_does_not_matter(signer: Signer, scope: str) -> None:
-    assert verified(signer.token(scope=scope), signer)
+    assert verify(signer.token(scope=scope), signer)
 
 
 @pytest.mark.requirement("T11")
@@ -444,7 +444,7 @@ def test_t13_signed_but_malformed_payloads_and_headers_are_401(signer: Signer, p
 @pytest.mark.requirement("T13")
 def test_t13_deeply_nested_extra_claims_are_harmless(signer: Signer) -> None:
     deep = b'{"deep":' + b"[" * 900 + b"]" * 900 + b"," + encoded(claims())[1:]
-    assert verified(signer.raw(encoded(HEADER), deep), signer)
+    assert verify(signer.raw(encoded(HEADER), deep), signer)
 
 
 def test_nesting_beyond_pyjwts_limit_raises_no_other_error(signer: Signer) -> None:
@@ -462,7 +462,7 @@ def test_nesting_beyond_pyjwts_limit_raises_no_other_error(signer: Signer) -> No
 @pytest.mark.requirement("T13")
 @pytest.mark.parametrize("token", ["", ".", "..", "...", "a.b", "a.b.c.d", "a.b.c", "é.b.c", "\udcff.b.c", "a b.c.d"])
 def test_t13_non_tokens_are_401(signer: Signer, token: str) -> None:
-    error = refused(token, signer)
+    error = rejection(token, signer)
     assert error.status == 401
 
 
@@ -470,7 +470,7 @@ def test_t13_non_tokens_are_401(signer: Signer, token: str) -> None:
 def test_x1_recognizes_access_tokens_in_every_disguise(signer: Signer) -> None:
     token = signer.token()
     header, payload, signature = token.split(".")
-    other = b64(encoded({"alg": "HS256", "kid": "x"}))
+    other = base64url(encoded({"alg": "HS256", "kid": "x"}))
     disguises = [
         token,
         token + "=",

@@ -20,8 +20,8 @@ from doit_mcp.auth.principal import Principal
 from doit_mcp.resilience.limits import LimitExceeded
 
 from .conftest import Mint
-from .minting import BASE, Signer, b64, claims, encoded, unsigned
-from .provider import Clock, Provider, floods, hangs, resets, says
+from .minting import BASE, Signer, base64url, claims, encoded, unsigned
+from .provider import Clock, Provider, flood, hang, reset_connection, respond
 
 TOKEN = "canary-of-an-api-token"
 ACME = {"domain": "acme.example", "email": "Admin@Acme.example"}
@@ -36,7 +36,7 @@ async def enter(authenticator: Authenticator, token: str, address: str = "") -> 
     return await authenticator.authenticate([f"Bearer {token}"], address)
 
 
-async def refused(authenticator: Authenticator, token: str = TOKEN, address: str = "") -> AuthError:
+async def rejection(authenticator: Authenticator, token: str = TOKEN, address: str = "") -> AuthError:
     with pytest.raises(AuthError) as caught:
         await enter(authenticator, token, address)
     assert token not in caught.value.description
@@ -65,8 +65,8 @@ async def test_p1_any_other_response_rejects_the_token(
     authenticator: Authenticator, provider: Provider, status: int
 ) -> None:
     body = "" if status in (204, 304) else json.dumps(ACME)
-    provider.validate_answer = says(status, body)
-    error = await refused(authenticator)
+    provider.validate_answer = respond(status, body)
+    error = await rejection(authenticator)
     assert (error.status, error.error) == (401, "invalid_token")
 
 
@@ -76,8 +76,8 @@ async def test_p1_x7_redirects_are_not_followed(
     authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]], status: int
 ) -> None:
     url, requests = canary
-    provider.validate_answer = says(status, json.dumps(ACME), Location=url)
-    assert (await refused(authenticator)).status == 401
+    provider.validate_answer = respond(status, json.dumps(ACME), Location=url)
+    assert (await rejection(authenticator)).status == 401
     assert requests == []
 
 
@@ -105,8 +105,8 @@ async def test_p1_x7_redirects_are_not_followed(
     ],
 )
 async def test_p1_malformed_identity_is_an_outage(authenticator: Authenticator, provider: Provider, body: str) -> None:
-    provider.validate_answer = says(200, body)
-    assert (await refused(authenticator)).status == 503
+    provider.validate_answer = respond(200, body)
+    assert (await rejection(authenticator)).status == 503
 
 
 @pytest.mark.requirement("P1")
@@ -114,16 +114,16 @@ async def test_p1_malformed_identity_is_an_outage(authenticator: Authenticator, 
 async def test_p1_outages_are_503_and_end_immediately(authenticator: Authenticator, provider: Provider) -> None:
     until = asyncio.Event()
     for answer in (
-        says(500),
-        says(502, "<html>"),
-        says(504),
-        resets,
-        floods,
-        hangs(until),
-        says(200, "x", Content_Encoding="gzip"),
+        respond(500),
+        respond(502, "<html>"),
+        respond(504),
+        reset_connection,
+        flood,
+        hang(until),
+        respond(200, "x", Content_Encoding="gzip"),
     ):
         provider.validate_answer = answer
-        error = await refused(authenticator)
+        error = await rejection(authenticator)
         assert (error.status, error.error) == (503, "temporarily_unavailable")
         assert error.retry_after is not None and error.retry_after > 0
     until.set()
@@ -149,20 +149,20 @@ async def test_p2_jwt_claims_grant_no_rights(authenticator: Authenticator, provi
 )
 async def test_p2_rejects_a_different_subject(authenticator: Authenticator, provider: Provider, subject: Any) -> None:
     body = json.dumps({"sub": subject}).encode()
-    token = f"{b64(encoded({'alg': 'HS256'}))}.{b64(body)}.c2ln"
+    token = f"{base64url(encoded({'alg': 'HS256'}))}.{base64url(body)}.c2ln"
     provider.users[token] = ACME
-    assert (await refused(authenticator, token)).status == 401
-    assert (await refused(authenticator, token)).status == 401
+    assert (await rejection(authenticator, token)).status == 401
+    assert (await rejection(authenticator, token)).status == 401
     assert len(provider.validations) == 1
 
 
 @pytest.mark.requirement("P2")
-@pytest.mark.parametrize("second", ["", "x", "AAAA", b64(b"[]"), b64(b'{"sub":'), b64(b"[" * 3000)])
+@pytest.mark.parametrize("second", ["", "x", "AAAA", base64url(b"[]"), base64url(b'{"sub":'), base64url(b"[" * 3000)])
 async def test_p2_unreadable_jwt_is_not_sent_to_the_api(
     authenticator: Authenticator, provider: Provider, second: str
 ) -> None:
-    token = f"{b64(encoded({'alg': 'HS256', 'typ': 'JWT'}))}.{second}.c2ln"
-    assert (await refused(authenticator, token)).status == 401
+    token = f"{base64url(encoded({'alg': 'HS256', 'typ': 'JWT'}))}.{second}.c2ln"
+    assert (await rejection(authenticator, token)).status == 401
     assert provider.validations == []
 
 
@@ -184,9 +184,9 @@ async def test_only_the_employee_retry_marks_an_employee(authenticator: Authenti
         return web.json_response({"domain": "acme.example", "email": "someone@acme.example"})
 
     provider.validate_answer = other_domain
-    assert (await refused(authenticator, "other")).status == 401
-    provider.validate_answer = says(403)
-    assert (await refused(authenticator, "another")).status == 401
+    assert (await rejection(authenticator, "other")).status == 401
+    provider.validate_answer = respond(403)
+    assert (await rejection(authenticator, "another")).status == 401
 
 
 @pytest.mark.requirement("P3")
@@ -201,13 +201,13 @@ async def test_p3_valid_results_are_cached_for_thirty_seconds(
     await enter(authenticator, TOKEN)
     clock.advance(1)
     assert authenticator.cached_principal(f"Bearer {TOKEN}") is None
-    assert (await refused(authenticator)).status == 401
+    assert (await rejection(authenticator)).status == 401
 
 
 @pytest.mark.requirement("P3")
 async def test_p3_invalid_results_are_cached(authenticator: Authenticator, provider: Provider, clock: Clock) -> None:
     for _ in range(30):
-        assert (await refused(authenticator, "wrong")).status == 401
+        assert (await rejection(authenticator, "wrong")).status == 401
     assert len(provider.validations) == 1
     clock.advance(30)
     provider.users["wrong"] = ACME
@@ -216,8 +216,8 @@ async def test_p3_invalid_results_are_cached(authenticator: Authenticator, provi
 
 @pytest.mark.requirement("P3")
 async def test_p3_transient_rejections_are_not_cached(authenticator: Authenticator, provider: Provider) -> None:
-    provider.validate_answer = says(429)
-    assert (await refused(authenticator)).status == 401
+    provider.validate_answer = respond(429)
+    assert (await rejection(authenticator)).status == 401
     provider.validate_answer = None
     assert await enter(authenticator, TOKEN)
 
@@ -236,7 +236,7 @@ async def test_p4_unauthenticated_clients_cannot_flood_the_api(
     authenticator: Authenticator, provider: Provider, clock: Clock
 ) -> None:
     async def status(number: int) -> int:
-        error = await refused(authenticator, f"wrong-{number}")
+        error = await rejection(authenticator, f"wrong-{number}")
         assert (error.status == 429) == (error.retry_after is not None)
         return error.status
 
@@ -250,12 +250,12 @@ async def test_p4_unauthenticated_clients_cannot_flood_the_api(
 @pytest.mark.requirement("P4")
 async def test_p4_addresses_have_their_own_limit(authenticator: Authenticator, provider: Provider) -> None:
     async def status(number: int, address: str) -> int:
-        return (await refused(authenticator, f"wrong-{number}", address)).status
+        return (await rejection(authenticator, f"wrong-{number}", address)).status
 
     first = [await status(number, "192.0.2.1") for number in range(150)]
     assert first.count(401) == len(provider.validations) <= 120 and first[-1] == 429
     assert await status(1000, "192.0.2.2") == 401
-    assert (await refused(authenticator, "wrong", "192.0.2.1")).status == 429
+    assert (await rejection(authenticator, "wrong", "192.0.2.1")).status == 429
 
 
 @pytest.mark.requirement("P4")
@@ -264,9 +264,9 @@ async def test_p4_previously_validated_tokens_are_not_locked_out(
 ) -> None:
     await enter(authenticator, TOKEN)
     for number in range(250):
-        await refused(authenticator, f"wrong-{number}")
+        await rejection(authenticator, f"wrong-{number}")
     clock.advance(30)
-    while (await refused(authenticator, f"more-{provider.sent.count('more')}")).status != 429:
+    while (await rejection(authenticator, f"more-{provider.sent.count('more')}")).status != 429:
         continue
     assert await enter(authenticator, TOKEN)
 
@@ -322,7 +322,7 @@ async def test_too_many_concurrent_validations_are_503_not_401(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     until = asyncio.Event()
-    provider.validate_answer = hangs(until)
+    provider.validate_answer = hang(until)
     small = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, max_concurrent=1)
     waiting = asyncio.create_task(small.verify("first", ""))
     while not provider.validations:
@@ -338,7 +338,7 @@ async def test_too_many_concurrent_validations_are_503_not_401(
 @pytest.mark.requirement("P5")
 @pytest.mark.parametrize("word", ["demo_key", "demo", "test", "null", "undefined", "true", "sandbox", "admin", "0"])
 async def test_p5_placeholder_words_are_not_tokens(authenticator: Authenticator, provider: Provider, word: str) -> None:
-    assert (await refused(authenticator, word)).status == 401
+    assert (await rejection(authenticator, word)).status == 401
     assert provider.validations == [(word, "")]
 
 
@@ -370,7 +370,7 @@ async def test_x1_access_tokens_are_never_tried_as_api_tokens(
         provider.signer.raw(b'{"alg":"ES256"}', b'{"iss":"' + provider.url.encode() + b'","x":' + b"[" * 3000 + b"}"),
     ]
     for token in tokens:
-        assert (await refused(authenticator, token)).status in (401, 403), token
+        assert (await rejection(authenticator, token)).status in (401, 403), token
     assert provider.validations == []
 
 
@@ -379,9 +379,11 @@ async def test_x6_tokens_are_never_logged(
     authenticator: Authenticator, provider: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        for number, answer in enumerate([*(says(status, "canary-of-a-body") for status in (500, 401, 200)), resets]):
+        for number, answer in enumerate(
+            [*(respond(status, "canary-of-a-body") for status in (500, 401, 200)), reset_connection]
+        ):
             provider.validate_answer = answer
-            await refused(authenticator, f"canary-{number}")
+            await rejection(authenticator, f"canary-{number}")
     assert "canary" not in caplog.text
 
 
@@ -392,9 +394,9 @@ async def test_n21_distributed_flood_leaves_attempts_to_known_addresses(
     """Without other replicas: a new token from a known address is accepted while all other attempts are used up."""
     await enter(authenticator, TOKEN, "198.51.100.7")
     for number in range(400):
-        await refused(authenticator, f"wrong-{number}", f"192.0.2.{number % 250}")
+        await rejection(authenticator, f"wrong-{number}", f"192.0.2.{number % 250}")
     provider.users["new"] = ACME
-    assert (await refused(authenticator, "new", "203.0.113.1")).status == 429
+    assert (await rejection(authenticator, "new", "203.0.113.1")).status == 429
     assert (await enter(authenticator, "new", "198.51.100.7")).subject == "admin@acme.example"
 
 

@@ -17,7 +17,7 @@ from doit_mcp.auth.errors import AuthError, UpstreamCredentialError
 
 from .conftest import SECRET, Mint
 from .minting import BASE, Signer
-from .provider import Clock, Provider, hangs, says
+from .provider import Clock, Provider, hang, respond
 
 
 def opened(
@@ -49,7 +49,7 @@ async def test_startup_does_not_wait_for_the_first_fetch(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     until = asyncio.Event()
-    provider.jwks_answer = hangs(until)
+    provider.jwks_answer = hang(until)
     async with opened(provider, http, clock=clock) as auth:
         while not provider.jwks_asked:
             await asyncio.sleep(0)
@@ -75,7 +75,7 @@ async def test_x8_rejects_a_session_that_stores_cookies(provider: Provider) -> N
 
 @pytest.mark.requirement("X8")
 async def test_x8_cookies_are_not_sent_back(auth: Authentication, provider: Provider, mint: Mint) -> None:
-    provider.exchange_answer = says(200, '{"access_token": "t"}', Set_Cookie="tenant=acme; Path=/")
+    provider.exchange_answer = respond(200, '{"access_token": "t"}', Set_Cookie="tenant=acme; Path=/")
     for number in range(2):
         caller = await auth.authenticator.authenticate([f"Bearer {mint(jti=str(number))}"])
         await auth.credential(caller)()
@@ -128,7 +128,11 @@ async def test_x6_canary_secrets_never_reach_logs_or_errors(
 ) -> None:
     errors: list[str] = []
     with caplog.at_level(logging.DEBUG):
-        for answer in (says(500, "canary-body"), says(400, '{"error": "canary-code"}'), says(200, "canary-body")):
+        for answer in (
+            respond(500, "canary-body"),
+            respond(400, '{"error": "canary-code"}'),
+            respond(200, "canary-body"),
+        ):
             provider.exchange_answer = provider.validate_answer = answer
             for token in (mint(), mint(scope=None), Signer().token(iss=provider.url), "canary-api-token"):
                 try:
@@ -152,7 +156,7 @@ async def test_closing_cancels_requests_in_progress(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, mint: Mint
 ) -> None:
     until = asyncio.Event()
-    provider.exchange_answer = hangs(until)
+    provider.exchange_answer = hang(until)
     before = asyncio.all_tasks()
     async with opened(provider, http, clock=clock) as auth:
         caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])

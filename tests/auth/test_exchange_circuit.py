@@ -17,7 +17,7 @@ from tests.descriptor_shortage import no_descriptors
 
 from .conftest import SECRET
 from .minting import NOW
-from .provider import Answering, Clock, Provider, hangs, resets, says
+from .provider import Answering, Clock, Provider, hang, reset_connection, respond
 
 
 async def no_pause(seconds: float) -> None:
@@ -50,7 +50,7 @@ async def failure(exchange: TokenExchange, principal: Principal) -> UpstreamCred
     return caught.value
 
 
-@pytest.mark.parametrize("answer", [says(500), says(503, "<html>"), resets])
+@pytest.mark.parametrize("answer", [respond(500), respond(503, "<html>"), reset_connection])
 async def test_provider_failures_open_the_circuit_and_recovery_closes_it(
     exchange: TokenExchange, provider: Provider, clock: Clock, breaker: CircuitBreaker, answer: Answering
 ) -> None:
@@ -86,7 +86,7 @@ async def test_n24_file_descriptor_exhaustion_is_not_a_provider_failure(
 
 async def test_timeouts_count_as_failures(exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker) -> None:
     until = asyncio.Event()
-    provider.exchange_answer = hangs(until)
+    provider.exchange_answer = hang(until)
     outcomes = await asyncio.gather(*(failure(exchange, user(number)) for number in range(MIN_OUTCOMES)))
     until.set()
     assert {error.kind for error in outcomes} == {"unavailable"} and breaker.state == "open"
@@ -96,7 +96,7 @@ async def test_timeouts_count_as_failures(exchange: TokenExchange, provider: Pro
 async def test_caller_errors_do_not_count(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker, status: int
 ) -> None:
-    provider.exchange_answer = says(status, '{"error": "invalid_grant"}')
+    provider.exchange_answer = respond(status, '{"error": "invalid_grant"}')
     for number in range(2 * MIN_OUTCOMES):
         await failure(exchange, user(number))
     assert breaker.state == "closed"
@@ -106,7 +106,7 @@ async def test_failures_of_one_user_do_not_count(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker
 ) -> None:
     assert await exchange.get_token(user(2))
-    provider.exchange_answer = says(500)
+    provider.exchange_answer = respond(500)
     for token in range(2 * MIN_OUTCOMES):
         await failure(exchange, user(1, token))
     provider.exchange_answer = None

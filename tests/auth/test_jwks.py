@@ -26,8 +26,8 @@ from doit_mcp.auth.jwks import (
 )
 
 from .conftest import Idle, Mint
-from .minting import Signer, b64
-from .provider import Answering, Clock, Provider, floods, hangs, resets, says
+from .minting import Signer, base64url
+from .provider import Answering, Clock, Provider, flood, hang, reset_connection, respond
 
 
 async def status_of(authenticator: Authenticator, token: str) -> int:
@@ -41,7 +41,7 @@ async def status_of(authenticator: Authenticator, token: str) -> int:
     return 200
 
 
-def foreign(signer: Signer) -> list[Any]:
+def foreign_entries(signer: Signer) -> list[Any]:
     """Entries that are not for verifying access tokens."""
     x = signer.jwk()["x"]
     big = Signer(ec.SECP384R1()).private.public_key().public_numbers()
@@ -53,32 +53,38 @@ def foreign(signer: Signer) -> list[Any]:
         {},
         {"kid": "mcp-access"},
         {"kty": 1, "kid": "mcp-access"},
-        {"kty": "oct", "k": b64(b"secret"), "kid": "mcp-access", "alg": "HS256"},
-        {"kty": "RSA", "n": b64(bytes(256)), "e": "AQAB", "kid": "mcp-access"},
+        {"kty": "oct", "k": base64url(b"secret"), "kid": "mcp-access", "alg": "HS256"},
+        {"kty": "RSA", "n": base64url(bytes(256)), "e": "AQAB", "kid": "mcp-access"},
         {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "mcp-access"},
         signer.jwk(crv="P-384"),
         signer.jwk(crv="secp256k1"),
         signer.jwk(crv=["P-256"]),
         signer.jwk(crv=None),
-        {"kty": "EC", "crv": "P-384", "x": b64(big.x.to_bytes(48)), "y": b64(big.y.to_bytes(48)), "kid": "mcp-access"},
+        {
+            "kty": "EC",
+            "crv": "P-384",
+            "x": base64url(big.x.to_bytes(48)),
+            "y": base64url(big.y.to_bytes(48)),
+            "kid": "mcp-access",
+        },
         signer.jwk(x="!!"),
         signer.jwk(x=""),
         signer.jwk(x=None),
         signer.jwk(x=1),
         signer.jwk(x="é"),
         signer.jwk(x=x + "="),
-        signer.jwk(x=b64(bytes(33))),
-        signer.jwk(x=b64(bytes(31))),
+        signer.jwk(x=base64url(bytes(33))),
+        signer.jwk(x=base64url(bytes(31))),
         signer.jwk(y=x),
-        signer.jwk(x=b64(bytes(32))),
-        signer.jwk(x=b64(b"\xff" * 32)),
+        signer.jwk(x=base64url(bytes(32))),
+        signer.jwk(x=base64url(b"\xff" * 32)),
         signer.jwk(use="enc"),
         signer.jwk(use=1),
         signer.jwk(alg="ES384"),
         signer.jwk(alg=["ES256"]),
         signer.jwk(key_ops=["sign"]),
         signer.jwk(key_ops="verify"),
-        signer.jwk(d=b64(bytes(32))),
+        signer.jwk(d=base64url(bytes(32))),
         signer.jwk(kid="id-token"),
         signer.jwk(kid=None),
         signer.jwk(kid="MCP-ACCESS"),
@@ -89,13 +95,13 @@ def foreign(signer: Signer) -> list[Any]:
 @pytest.mark.requirement("T4")
 def test_t4_foreign_and_malformed_entries_are_skipped(signer: Signer) -> None:
     good = Signer()
-    keys = read_keys({"keys": [*foreign(signer), good.jwk(), *foreign(signer)]})
+    keys = read_keys({"keys": [*foreign_entries(signer), good.jwk(), *foreign_entries(signer)]})
     assert [key.public_numbers() for key in keys.values()] == [good.private.public_key().public_numbers()]
 
 
 @pytest.mark.requirement("T4")
 def test_t4_entries_of_other_types_are_not_keys(signer: Signer) -> None:
-    for entry in foreign(signer):
+    for entry in foreign_entries(signer):
         try:
             assert not read_keys({"keys": [entry]}), entry
         except InvalidKeySet:
@@ -248,9 +254,9 @@ async def test_k3_keys_are_refreshed_without_requests(
 
 
 async def test_background_refresh_retries_soon_after_a_failure(provider: Provider, idle: Idle, keys: JwksCache) -> None:
-    provider.jwks_answer = says(500)
+    provider.jwks_answer = respond(500)
     refreshing = asyncio.create_task(keys.refresh_periodically())
-    for answer in (None, says(502), None):
+    for answer in (None, respond(502), None):
         await idle.begun.wait()
         idle.begun.clear()
         provider.jwks_answer = answer
@@ -265,7 +271,7 @@ async def test_k4_cached_keys_are_used_during_an_outage(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
     assert await status_of(authenticator, mint()) == 200
-    provider.jwks_answer = says(503)
+    provider.jwks_answer = respond(503)
     clock.advance(6 * 3600)
     assert await status_of(authenticator, mint(jti="another")) == 200
     # While the provider is down, the token may be signed by a new key, so it must not be refused with 401.
@@ -283,7 +289,7 @@ async def test_k4_cached_keys_expire(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
     assert await status_of(authenticator, mint()) == 200
-    provider.jwks_answer = says(503)
+    provider.jwks_answer = respond(503)
     clock.advance(MAX_STALE_SECONDS + 1)
     assert await status_of(authenticator, Signer().token(iss=provider.url, now=clock.now)) == 503
     assert await status_of(authenticator, mint()) == 503
@@ -294,7 +300,7 @@ async def test_k4_cached_keys_expire(
 async def test_k4_outage_without_keys_is_503_and_recovers(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
-    provider.jwks_answer = says(500)
+    provider.jwks_answer = respond(500)
     tokens = [mint(jti=str(number)) for number in range(50)]
     assert set(await asyncio.gather(*(status_of(authenticator, token) for token in tokens))) == {503}
     for token in tokens:
@@ -330,7 +336,7 @@ async def test_k4_connection_refused(http: aiohttp.ClientSession, clock: Clock, 
     await keys.close()
 
 
-async def drips(request: web.Request) -> web.StreamResponse:
+async def drip(request: web.Request) -> web.StreamResponse:
     """A response that trickles in, so that no single read takes long."""
     response = web.StreamResponse()
     await response.prepare(request)
@@ -339,36 +345,36 @@ async def drips(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.02)
 
 
-async def bombs(request: web.Request) -> web.StreamResponse:
+async def compression_bomb(request: web.Request) -> web.StreamResponse:
     """A compressed response: small on the wire, 64 MiB decompressed."""
     return web.Response(body=gzip.compress(bytes(64 << 20), 1), headers={"Content-Encoding": "gzip"})
 
 
-def goes_to(url: str, status: int) -> Answering:
-    return says(status, Location=url)
+def redirect_to(url: str, status: int) -> Answering:
+    return respond(status, Location=url)
 
 
 FAULTS: list[Callable[[asyncio.Event, str], Answering]] = [
-    lambda until, url: says(500),
-    lambda until, url: says(404, "<html>not here</html>", Content_Type="text/html"),
-    lambda until, url: says(200, "<html>sign in</html>"),
-    lambda until, url: says(200, ""),
-    lambda until, url: says(200, "[" * 100_000),
-    lambda until, url: says(200, "null"),
-    lambda until, url: says(200, '{"keys": {}}'),
-    lambda until, url: says(200, '{"keys": []}'),
-    lambda until, url: says(200, '{"keys": NaN}'),
-    lambda until, url: says(204),
-    lambda until, url: says(201, '{"keys": []}'),
-    lambda until, url: says(200, "not gzip", Content_Encoding="gzip"),
-    lambda until, url: goes_to(url, 302),
-    lambda until, url: goes_to(url, 307),
-    lambda until, url: goes_to("/.well-known/jwks.json", 302),
-    lambda until, url: resets,
-    lambda until, url: floods,
-    lambda until, url: bombs,
-    lambda until, url: drips,
-    lambda until, url: hangs(until),
+    lambda until, url: respond(500),
+    lambda until, url: respond(404, "<html>not here</html>", Content_Type="text/html"),
+    lambda until, url: respond(200, "<html>sign in</html>"),
+    lambda until, url: respond(200, ""),
+    lambda until, url: respond(200, "[" * 100_000),
+    lambda until, url: respond(200, "null"),
+    lambda until, url: respond(200, '{"keys": {}}'),
+    lambda until, url: respond(200, '{"keys": []}'),
+    lambda until, url: respond(200, '{"keys": NaN}'),
+    lambda until, url: respond(204),
+    lambda until, url: respond(201, '{"keys": []}'),
+    lambda until, url: respond(200, "not gzip", Content_Encoding="gzip"),
+    lambda until, url: redirect_to(url, 302),
+    lambda until, url: redirect_to(url, 307),
+    lambda until, url: redirect_to("/.well-known/jwks.json", 302),
+    lambda until, url: reset_connection,
+    lambda until, url: flood,
+    lambda until, url: compression_bomb,
+    lambda until, url: drip,
+    lambda until, url: hang(until),
 ]
 
 
@@ -408,7 +414,7 @@ async def test_k5_only_the_fetch_waits_for_a_hanging_provider(
 ) -> None:
     assert await status_of(authenticator, mint()) == 200
     until = asyncio.Event()
-    provider.jwks_answer = hangs(until)
+    provider.jwks_answer = hang(until)
     forged = asyncio.create_task(status_of(authenticator, Signer().token(iss=provider.url)))
     while provider.jwks_asked < 2:
         await asyncio.sleep(0)

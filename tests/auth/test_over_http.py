@@ -19,13 +19,13 @@ from doit_mcp.transports.http import access, app_keys
 
 from .conftest import Mint
 from .minting import BASE, ISSUER, Signer
-from .provider import Clock, Provider, listening, says
+from .provider import Clock, Provider, respond, serve_app
 
 PATHS = ["/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core,budgets"]
 METHODS = ["GET", "POST", "DELETE", "PUT"]
 
 
-class Door:
+class AuthenticatedServer:
     """A server that returns the caller at every MCP path. Its configured URL is BASE, wherever it listens."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
@@ -62,9 +62,9 @@ class Door:
 
 
 @pytest.fixture
-async def door(authenticator: Authenticator, http: aiohttp.ClientSession) -> AsyncIterator[Door]:
-    server = Door(http)
-    async with listening(server.app(authenticator)) as url:
+async def door(authenticator: Authenticator, http: aiohttp.ClientSession) -> AsyncIterator[AuthenticatedServer]:
+    server = AuthenticatedServer(http)
+    async with serve_app(server.app(authenticator)) as url:
         server.url = url
         yield server
 
@@ -77,7 +77,7 @@ def shown(token: str) -> dict[str, str]:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", METHODS)
 async def test_t12_every_request_is_authenticated(
-    door: Door, provider: Provider, mint: Mint, clock: Clock, path: str, method: str
+    door: AuthenticatedServer, provider: Provider, mint: Mint, clock: Clock, path: str, method: str
 ) -> None:
     good = mint(exp=int(clock.now) + 60)
     for headers in ({}, shown(Signer().token(iss=provider.url)), shown(mint(exp=1)), shown("wrong")):
@@ -89,7 +89,7 @@ async def test_t12_every_request_is_authenticated(
 
 
 @pytest.mark.requirement("H2", "M42")
-async def test_h2_tokens_elsewhere_in_the_request_are_not_credentials(door: Door, mint: Mint) -> None:
+async def test_h2_tokens_elsewhere_in_the_request_are_not_credentials(door: AuthenticatedServer, mint: Mint) -> None:
     token = mint()
     places: list[dict[str, Any]] = [
         {"params": {"access_token": token}},
@@ -106,7 +106,7 @@ async def test_h2_tokens_elsewhere_in_the_request_are_not_credentials(door: Door
 
 
 @pytest.mark.requirement("H3")
-async def test_h3_two_headers_over_http_are_rejected(door: Door, mint: Mint) -> None:
+async def test_h3_two_headers_over_http_are_rejected(door: AuthenticatedServer, mint: Mint) -> None:
     first, second = (("Authorization", f"Bearer {mint(jti=name)}") for name in "ab")
     for pair in ((first, second), (first, first)):
         status, challenge, _ = await door.ask("/mcp", headers=pair)
@@ -114,7 +114,7 @@ async def test_h3_two_headers_over_http_are_rejected(door: Door, mint: Mint) -> 
 
 
 @pytest.mark.requirement("H4")
-async def test_h4_headers_that_claim_a_user_have_no_effect(door: Door, mint: Mint) -> None:
+async def test_h4_headers_that_claim_a_user_have_no_effect(door: AuthenticatedServer, mint: Mint) -> None:
     claims = dict.fromkeys(
         ("X-User", "X-User-Email", "X-Forwarded-User", "X-Customer-Context", "X-Tenant-Id", "X-Remote-User", "From"),
         "someone-else",
@@ -125,7 +125,7 @@ async def test_h4_headers_that_claim_a_user_have_no_effect(door: Door, mint: Min
 
 
 @pytest.mark.requirement("H5")
-async def test_h5_rejection_comes_before_the_body_is_read(door: Door, mint: Mint) -> None:
+async def test_h5_rejection_comes_before_the_body_is_read(door: AuthenticatedServer, mint: Mint) -> None:
     token = mint(exp=1)
 
     async def endless() -> AsyncIterator[bytes]:
@@ -141,7 +141,7 @@ async def test_h5_rejection_comes_before_the_body_is_read(door: Door, mint: Mint
 
 @pytest.mark.requirement("H6")
 @pytest.mark.parametrize("path", PATHS)
-async def test_h6_challenge_links_to_the_metadata_of_the_path(door: Door, path: str) -> None:
+async def test_h6_challenge_links_to_the_metadata_of_the_path(door: AuthenticatedServer, path: str) -> None:
     status, challenge, body = await door.ask(path)
     match = re.search(r'resource_metadata="([^"]+)"', challenge)
     assert status == 401 and match is not None and body["error"] == "invalid_token"
@@ -153,22 +153,22 @@ async def test_h6_challenge_links_to_the_metadata_of_the_path(door: Door, path: 
 
 
 @pytest.mark.requirement("T11")
-async def test_t11_missing_scope_is_reported(door: Door, mint: Mint) -> None:
+async def test_t11_missing_scope_is_reported(door: AuthenticatedServer, mint: Mint) -> None:
     status, challenge, _ = await door.ask("/mcp", headers=shown(mint(scope="mcp:resources")))
     assert status == 403
     assert 'error="insufficient_scope"' in challenge and 'scope="mcp:tools"' in challenge
 
 
 @pytest.mark.requirement("K4")
-async def test_k4_outage_sends_no_challenge(door: Door, provider: Provider, mint: Mint) -> None:
-    provider.jwks_answer = says(503)
+async def test_k4_outage_sends_no_challenge(door: AuthenticatedServer, provider: Provider, mint: Mint) -> None:
+    provider.jwks_answer = respond(503)
     async with door.http.get(f"{door.url}/mcp", headers=shown(mint())) as answer:
         assert answer.status == 503 and answer.headers["Retry-After"].isdigit()
         assert "WWW-Authenticate" not in answer.headers
 
 
 @pytest.mark.requirement("H8")
-async def test_h8_hostile_headers_have_no_effect(door: Door) -> None:
+async def test_h8_hostile_headers_have_no_effect(door: AuthenticatedServer) -> None:
     hostile = {
         "Forwarded": "host=evil.example;proto=http",
         "X-Forwarded-Host": "evil.example",
@@ -183,7 +183,7 @@ async def test_h8_hostile_headers_have_no_effect(door: Door) -> None:
 
 
 @pytest.mark.requirement("H9")
-async def test_h9_oversized_token_is_a_client_error(door: Door, provider: Provider) -> None:
+async def test_h9_oversized_token_is_a_client_error(door: AuthenticatedServer, provider: Provider) -> None:
     for size in (8_192, 8_193, 100_000):
         async with door.http.get(f"{door.url}/mcp", headers=shown("x" * size)) as answer:
             assert answer.status == 401

@@ -28,7 +28,7 @@ from doit_mcp.auth.token_exchange import (
 
 from .conftest import SECRET
 from .minting import NOW
-from .provider import Answering, Clock, Provider, floods, hangs, resets, says
+from .provider import Answering, Clock, Provider, flood, hang, reset_connection, respond
 
 ADMIN = Principal("admin@acme.example", "acme", False, "jwt", "canary-of-the-admins-token", NOW + 3600)
 
@@ -96,7 +96,7 @@ def test_any_secret_signs_an_assertion_without_a_warning(secret: str) -> None:
 
 @pytest.mark.requirement("X2")
 async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Provider) -> None:
-    provider.exchange_answer = says(503)
+    provider.exchange_answer = respond(503)
     await failure(exchange)
     proofs = [form["client_assertion"] for form in provider.exchanges]
     assert len(proofs) == len(set(proofs)) == 2
@@ -108,7 +108,7 @@ async def test_x2_redirects_are_not_followed(
     exchange: TokenExchange, provider: Provider, canary: tuple[str, list[str]], status: int
 ) -> None:
     url, requests = canary
-    provider.exchange_answer = says(status, Location=f"{url}/api/auth/token")
+    provider.exchange_answer = respond(status, Location=f"{url}/api/auth/token")
     assert (await failure(exchange)).kind == "unavailable"
     assert requests == [] and len(provider.exchanges) == 1
 
@@ -161,7 +161,7 @@ async def test_x3_exchanged_token_never_outlives_the_callers_token(
 async def test_token_in_its_last_seconds_is_still_exchanged(exchange: TokenExchange, provider: Provider) -> None:
     dying = replace(ADMIN, expires=NOW + 5)
     assert await exchange.get_token(dying) == "upstream-1"
-    provider.exchange_answer = says(400, '{"error": "invalid_grant"}')
+    provider.exchange_answer = respond(400, '{"error": "invalid_grant"}')
     assert (await failure(exchange, replace(dying, token="canary-of-another"))).kind == "refused"
 
 
@@ -192,7 +192,7 @@ async def test_x3_implausible_lifetimes_are_capped(
 ) -> None:
     body = {"access_token": "upstream", "token_type": "Bearer", "expires_in": expires_in}
     fields = {name: value for name, value in body.items() if value is not None}
-    provider.exchange_answer = says(200, json.dumps(fields))
+    provider.exchange_answer = respond(200, json.dumps(fields))
     assert await exchange.get_token(ADMIN) == "upstream"
     clock.advance(max(0.0, serves - 0.25))
     assert await exchange.get_token(ADMIN) == "upstream"
@@ -233,7 +233,7 @@ OURS = ["invalid_client", "unauthorized_client", "invalid_target", "temporarily_
 async def test_x5_ended_sign_in_is_rejected(
     exchange: TokenExchange, provider: Provider, code: str, status: int
 ) -> None:
-    provider.exchange_answer = says(status, json.dumps({"error": code, "error_description": "canary-of-the-body"}))
+    provider.exchange_answer = respond(status, json.dumps({"error": code, "error_description": "canary-of-the-body"}))
     error = await failure(exchange)
     assert error.kind == "refused" and "sign in again" in str(error) and "canary" not in str(error)
     assert len(provider.exchanges) == 1
@@ -244,7 +244,7 @@ async def test_x5_ended_sign_in_is_rejected(
 async def test_x5_configuration_errors_do_not_ask_the_user_to_sign_in(
     exchange: TokenExchange, provider: Provider, code: Any
 ) -> None:
-    provider.exchange_answer = says(401, json.dumps({"error": code}))
+    provider.exchange_answer = respond(401, json.dumps({"error": code}))
     assert (await failure(exchange)).kind == "unavailable"
 
 
@@ -255,43 +255,43 @@ async def test_x5_configuration_errors_do_not_ask_the_user_to_sign_in(
 async def test_x5_retry_after_is_passed_on(
     exchange: TokenExchange, provider: Provider, header: str, seconds: float | None
 ) -> None:
-    provider.exchange_answer = says(429, Retry_After=header)
+    provider.exchange_answer = respond(429, Retry_After=header)
     error = await failure(exchange)
     assert (error.kind, error.retry_after) == ("unavailable", seconds)
 
 
-def gives(token: Any, **more: Any) -> Answering:
-    return says(200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 3600, **more}))
+def exchange_response(token: Any, **more: Any) -> Answering:
+    return respond(200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 3600, **more}))
 
 
 FAULTS: list[Callable[[asyncio.Event], Answering]] = [
-    lambda until: says(500, "canary-of-the-body"),
-    lambda until: says(503, "<html>canary-of-the-body</html>"),
-    lambda until: says(403, "<html>canary-of-the-body</html>"),
-    lambda until: says(404, "canary-of-the-body"),
-    lambda until: says(200, "<html>canary-of-the-body</html>"),
-    lambda until: says(200, ""),
-    lambda until: says(200, "[]"),
-    lambda until: says(200, "{}"),
-    lambda until: says(200, "[" * 50_000),
-    lambda until: says(201, '{"access_token": "t", "token_type": "Bearer"}'),
-    lambda until: says(200, "no gzip", Content_Encoding="gzip"),
-    lambda until: gives(None),
-    lambda until: gives(""),
-    lambda until: gives(1),
-    lambda until: gives(["t"]),
-    lambda until: gives("a\r\nX-Evil: canary-of-the-body"),
-    lambda until: gives("a b"),
-    lambda until: gives("é"),
-    lambda until: gives("x\x00"),
-    lambda until: gives("x" * 20_000),
-    lambda until: gives("x" * 1_000_000),
-    lambda until: gives("t", token_type="DPoP"),
-    lambda until: gives("t", token_type=None),
-    lambda until: gives(ADMIN.token),  # the access token itself
-    lambda until: resets,
-    lambda until: floods,
-    lambda until: hangs(until),
+    lambda until: respond(500, "canary-of-the-body"),
+    lambda until: respond(503, "<html>canary-of-the-body</html>"),
+    lambda until: respond(403, "<html>canary-of-the-body</html>"),
+    lambda until: respond(404, "canary-of-the-body"),
+    lambda until: respond(200, "<html>canary-of-the-body</html>"),
+    lambda until: respond(200, ""),
+    lambda until: respond(200, "[]"),
+    lambda until: respond(200, "{}"),
+    lambda until: respond(200, "[" * 50_000),
+    lambda until: respond(201, '{"access_token": "t", "token_type": "Bearer"}'),
+    lambda until: respond(200, "no gzip", Content_Encoding="gzip"),
+    lambda until: exchange_response(None),
+    lambda until: exchange_response(""),
+    lambda until: exchange_response(1),
+    lambda until: exchange_response(["t"]),
+    lambda until: exchange_response("a\r\nX-Evil: canary-of-the-body"),
+    lambda until: exchange_response("a b"),
+    lambda until: exchange_response("é"),
+    lambda until: exchange_response("x\x00"),
+    lambda until: exchange_response("x" * 20_000),
+    lambda until: exchange_response("x" * 1_000_000),
+    lambda until: exchange_response("t", token_type="DPoP"),
+    lambda until: exchange_response("t", token_type=None),
+    lambda until: exchange_response(ADMIN.token),  # the access token itself
+    lambda until: reset_connection,
+    lambda until: flood,
+    lambda until: hang(until),
 ]
 
 
@@ -323,7 +323,7 @@ async def test_x5_every_failure_is_clean_and_recovers_with_the_provider(
 async def test_x5_one_broken_connection_is_retried(exchange: TokenExchange, provider: Provider) -> None:
     async def first_time(request: web.Request) -> web.StreamResponse:
         provider.exchange_answer = None
-        return await resets(request)
+        return await reset_connection(request)
 
     provider.exchange_answer = first_time
     assert await exchange.get_token(ADMIN) == "upstream-2"
@@ -354,7 +354,7 @@ async def test_x5_full_exchange_queue_is_unavailable_for_a_second(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     until = asyncio.Event()
-    provider.exchange_answer = hangs(until)
+    provider.exchange_answer = hang(until)
     small = TokenExchange(provider.url, SECRET, http, clock, max_concurrent=1)
     waiting = asyncio.create_task(small.get_token(ADMIN))
     while not provider.exchanges:

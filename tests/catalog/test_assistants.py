@@ -15,21 +15,21 @@ from tests.api.recorder import Recorder
 from .caller import TOOLS, Caller, call
 
 
-def life(**event: Any) -> dict[str, str]:
+def lifecycle_event(**event: Any) -> dict[str, str]:
     return {"answer": json.dumps(event)}
 
 
 CREATED = {"customEvent": {"messageId": "cloudflow_created", "data": {"flowId": "f9"}}}
 WORK = [
     {"answerId": "a", "conversationId": "c1"},
-    life(toolStart="Reading the flow", toolId="t1"),
-    life(toolEnd="Reading the flow", toolId="t1"),
-    life(llmStart="model", value="Thinking"),
+    lifecycle_event(toolStart="Reading the flow", toolId="t1"),
+    lifecycle_event(toolEnd="Reading the flow", toolId="t1"),
+    lifecycle_event(llmStart="model", value="Thinking"),
     {"answer": "I added "},
     {"answer": '{"not": "an event"}'},
-    life(toolStart="Adding a step"),
+    lifecycle_event(toolStart="Adding a step"),
     {"answer": ". Done?"},
-    life(llmEnd="model"),
+    lifecycle_event(llmEnd="model"),
 ]
 
 
@@ -85,13 +85,17 @@ async def test_empty_answer_is_an_error(events: list[Any]) -> None:
 
 
 async def test_progress_steps_are_bounded() -> None:
-    events = [life(toolStart="x" * 999), life(toolStart=" "), *[life(toolStart="s")] * 300]
+    events = [
+        lifecycle_event(toolStart="x" * 999),
+        lifecycle_event(toolStart=" "),
+        *[lifecycle_event(toolStart="s")] * 300,
+    ]
     result = await refine_cloudflow(Caller(Recorder(events)), flowId="f", question="q")
     assert len(result["steps"]) == MAX_STEPS and len(result["steps"][0]) == 200
 
 
 async def test_new_flow_is_named() -> None:
-    created = life(customEvent={"messageId": "cloudflow_created", "data": {"flowId": "f2"}})
+    created = lifecycle_event(customEvent={"messageId": "cloudflow_created", "data": {"flowId": "f2"}})
     result = await refine_cloudflow(Caller(Recorder([created, {"answer": "ok"}])), flowId="f", question="q")
     assert result["flowId"] == "f2"
 
@@ -108,7 +112,7 @@ def test_answer_text_is_not_a_lifecycle_event(text: str) -> None:
 
 
 async def test_interrupted_build_names_the_existing_flow() -> None:
-    created = life(**CREATED)
+    created = lifecycle_event(**CREATED)
     late = ApiError("", kind="timeout", maybe_applied=True)
     result = await call("build_cloud_flow", Recorder([{"conversationId": "c1"}, created, late]), question="q")
     content = result["structuredContent"]

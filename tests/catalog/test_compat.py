@@ -216,7 +216,7 @@ NEEDED_HERE = {
 }
 
 
-def enough(name: str) -> dict[str, Any]:
+def minimal_arguments(name: str) -> dict[str, Any]:
     """Return the minimal arguments for a tool of that server, plus an id where the tool takes one."""
     identifiers = {"id": "1"} if "id" in OLD[name]["arguments"]["properties"] else {}
     arguments = {
@@ -232,7 +232,7 @@ def enough(name: str) -> dict[str, Any]:
 async def test_results_keep_legacy_fields(name: str) -> None:
     events = [{"answer": "done", "conversationId": "c"}]
     api = Recorder(ALL_KINDS if name not in STREAMED else events)
-    result = await run(tool_of(name), api, **enough(name))
+    result = await run(tool_of(name), api, **minimal_arguments(name))
     assert set(RESULTS[name].split()) <= result.keys()
 
 
@@ -249,7 +249,7 @@ async def test_passthrough_results_are_unchanged(name: str) -> None:
         return bare if answer(request) == [] else response
 
     recorder = Recorder(api)
-    result = await run(tool_of(name), recorder, **enough(name))
+    result = await run(tool_of(name), recorder, **minimal_arguments(name))
     if answer(recorder.requests[-1]) == []:
         assert bare in result.values()
     else:

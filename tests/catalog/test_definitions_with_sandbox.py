@@ -15,7 +15,7 @@ METRIC = {"type": "basic", "value": "cost"}
 THEME = {"primaryColor": "#336699", "colors": {"light": ["#336699"], "dark": ["#99ccff"]}}
 
 
-async def gone(ask: Ask, name: str, **arguments: str) -> None:
+async def check_deleted(ask: Ask, name: str, **arguments: str) -> None:
     """Check that the resource in *arguments* no longer exists."""
     with pytest.raises(ApiError) as caught:
         await ask(name, **arguments)
@@ -34,7 +34,7 @@ async def test_alert_lifecycle(ask: Ask) -> None:
     assert (await ask("get_alert", name="aws by DAY"))["id"] == alert["id"]
     assert [row["id"] for row in (await ask("list_alerts", nameContains="by day"))["alerts"]] == [alert["id"]]
     assert await ask("delete_alert", id=alert["id"]) == {"status": "completed", "deleted": True, "id": alert["id"]}
-    await gone(ask, "get_alert", id=alert["id"])
+    await check_deleted(ask, "get_alert", id=alert["id"])
 
 
 async def test_allocations_with_legacy_fields_single_and_grouped(ask: Ask) -> None:
@@ -62,7 +62,7 @@ async def test_allocations_with_legacy_fields_single_and_grouped(ask: Ask) -> No
     assert f"in use, used by allocations: Clouds (id {group['id']})" in caught.value.reason
     await ask("delete_allocation", id=group["id"])
     await ask("delete_allocation", id=single["id"])
-    await gone(ask, "get_allocation", id=single["id"])
+    await check_deleted(ask, "get_allocation", id=single["id"])
 
 
 async def test_report_lifecycle(ask: Ask) -> None:
@@ -81,7 +81,7 @@ async def test_report_lifecycle(ask: Ask) -> None:
     assert (changed["description"], changed["config"]["timeInterval"]) == ("d", "month")
     assert changed["config"]["filters"] == result["config"]["filters"]
     await ask("delete_report", id=report["id"])
-    await gone(ask, "get_report_config", id=report["id"])
+    await check_deleted(ask, "get_report_config", id=report["id"])
 
 
 async def test_theme_lifecycle(ask: Ask) -> None:
@@ -92,7 +92,7 @@ async def test_theme_lifecycle(ask: Ask) -> None:
     assert await ask("set_active_theme", themeId=theme["id"]) == await ask("get_active_theme")
     assert await ask("set_active_theme", themeId="default") == {"themeId": "default"}
     await ask("delete_custom_theme", id=theme["id"])
-    await gone(ask, "get_theme", id=theme["id"])
+    await check_deleted(ask, "get_theme", id=theme["id"])
 
 
 async def test_suggestions_become_a_budget_or_are_dismissed(ask: Ask) -> None:
@@ -106,7 +106,7 @@ async def test_suggestions_become_a_budget_or_are_dismissed(ask: Ask) -> None:
     remaining = {row["id"] for row in (await ask("list_budget_suggestions"))["items"]}
     assert not {first["id"], second["id"]} & remaining
     await ask("delete_budget", id=budget_created["id"])
-    await gone(ask, "get_budget", id=budget_created["id"])
+    await check_deleted(ask, "get_budget", id=budget_created["id"])
 
 
 async def test_dimensions_and_their_values(ask: Ask) -> None:

@@ -26,7 +26,7 @@ from tests.api.recorder import Recorder
 
 from .caller import STREAMED, Caller
 from .examples import with_change
-from .test_registry import least
+from .test_registry import minimal_arguments
 
 TOOLS = direct_tools()
 NAMED = {tool.name: tool for tool in TOOLS}
@@ -100,7 +100,7 @@ async def requests_of(tool: Tool, arguments: dict[str, Any]) -> Recorder:
 def check(api: Recorder) -> None:
     """Check that each request goes to its operation's path on our host, with only the operation's query parameters."""
     for operation, request in zip(api.operations, api.requests):
-        stays(operation, request)
+        check_path(operation, request)
         try:
             url = UPSTREAM.make_url(request, "")
         except ApiError as error:
@@ -114,7 +114,7 @@ def check(api: Recorder) -> None:
         assert names <= set(operation.parameters)
 
 
-def stays(operation: Operation, request: Request) -> None:
+def check_path(operation: Operation, request: Request) -> None:
     """Check that each placeholder is exactly one encoded segment, and that the other segments match the template."""
     expected, actual = operation.path.split("/"), request.path.split("/")
     assert len(expected) == len(actual), request
@@ -128,7 +128,7 @@ def stays(operation: Operation, request: Request) -> None:
 
 @EACH
 async def test_no_argument_text_escapes_the_path(tool: Tool) -> None:
-    start = least(tool)
+    start = minimal_arguments(tool)
     for place in texts_in(tool.input_schema):
         for text in HOSTILE:
             check(await requests_of(tool, with_text(start, place, text)))
@@ -138,7 +138,7 @@ async def test_no_argument_text_escapes_the_path(tool: Tool) -> None:
 @settings(max_examples=20)
 @given(text=st.text(max_size=12))
 async def test_no_combination_of_argument_texts_escapes_the_path(tool: Tool, text: str) -> None:
-    arguments = least(tool)
+    arguments = minimal_arguments(tool)
     for name, schema in tool.input_schema["properties"].items():
         if schema.get("type") == "string" and "enum" not in schema:
             arguments = {**arguments, name: text}
@@ -167,5 +167,5 @@ def test_text_argument_scan_is_complete() -> None:
 @pytest.mark.parametrize(("name", "argument"), PLACED)
 async def test_hostile_id_is_encoded_as_one_segment(name: str, argument: str) -> None:
     tool = NAMED[name]
-    api = await requests_of(tool, {**least(tool), argument: "a/../b"})
+    api = await requests_of(tool, {**minimal_arguments(tool), argument: "a/../b"})
     assert any("a%2F..%2Fb" in request.path.split("/") for request in api.requests)

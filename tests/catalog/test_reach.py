@@ -49,7 +49,7 @@ def arguments_of(schema: JsonObject, path: tuple[str, ...] = ()) -> Iterator[tup
         yield from arguments_of(option, path)
 
 
-def looks_reaching(name: str, schema: JsonObject) -> bool:
+def looks_external(name: str, schema: JsonObject) -> bool:
     words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
     formats = {part.get("format") for part in (schema, schema.get("items", {}))}
     described = bool(DESCRIBED.search(schema.get("description", "")))
@@ -66,7 +66,7 @@ def unmarked(tool: Tool) -> set[tuple[str, str]]:
     return {
         (tool.name, ".".join(path))
         for path, schema in arguments
-        if looks_reaching(path[-1], schema) and not covered(path, tool.external_target_paths)
+        if looks_external(path[-1], schema) and not covered(path, tool.external_target_paths)
     }
 
 

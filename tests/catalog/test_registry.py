@@ -179,7 +179,7 @@ LEAST: dict[str, dict[str, Any]] = {
 }
 
 
-def least(tool: Tool) -> dict[str, Any]:
+def minimal_arguments(tool: Tool) -> dict[str, Any]:
     """Return minimal arguments for a call."""
     by_id = {"id": "x"} if tool.input_schema["properties"].get("id", {}).get("type") == "string" else {}
     return LEAST.get(tool.name, with_change(tool, by_id | next(objects(tool.input_schema))))
@@ -208,7 +208,7 @@ ODD = st.recursive(
 @settings(max_examples=40)
 @given(odd=ODD)
 async def test_any_api_response_is_a_result_or_a_clean_error(tool: Tool, odd: Any) -> None:
-    arguments = least(tool)
+    arguments = minimal_arguments(tool)
     assert tool.argument_problems(arguments) == []
     api = Recorder(odd if tool.name not in STREAMED else [odd] if isinstance(odd, dict) else [])
     try:

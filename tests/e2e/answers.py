@@ -29,7 +29,7 @@ COSTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class ExpectedResults:
     """What the sandbox's DoiT API returns when asked directly, without our server."""
 
     user: Mapping[str, Any]
@@ -71,11 +71,11 @@ def by_service(result: Mapping[str, Any]) -> dict[str, float]:
     return totals
 
 
-def truth(world: str, token: str) -> Truth:
+def expected_results(world: str, token: str) -> ExpectedResults:
     """Ask the API at *world* what the tools should return to the owner of *token*."""
     flows = ask(world, "/cloudflow/v1/flows", token)
     user = ask(world, "/auth/v1/validate", token)
-    return Truth(
+    return ExpectedResults(
         user={**user, "id": f"{user['domain']}/{user['email']}"},
         budgets=ask(world, "/analytics/v1/budgets", token)["budgets"],
         services=by_service(ask(world, "/analytics/v1/reports/query", token, COSTS)["result"]),
@@ -128,7 +128,7 @@ def check_costs(answer: Mapping[str, Any], services: Mapping[str, float]) -> Non
     assert 0 < sum(costs.values()) <= sum(services.values()) + 0.01
 
 
-def check_results(results: Mapping[str, Mapping[str, Any]], expected: Truth) -> None:
+def check_results(results: Mapping[str, Mapping[str, Any]], expected: ExpectedResults) -> None:
     """Check the results of all CALLED tools, by tool, as received over the wire."""
     user = structured(results["validate_user"])
     assert user == expected.user == {"domain": "acme.example", "email": ADMIN, "id": f"acme.example/{ADMIN}"}

@@ -79,7 +79,7 @@ def stop(process: subprocess.Popen[bytes], directory: Path) -> None:
 
 
 @contextmanager
-def launched(directory: Path, *flags: str) -> Iterator[Sandbox]:
+def running_sandbox(directory: Path, *flags: str) -> Iterator[Sandbox]:
     """Run ``python -m doit_mcp sandbox`` with *flags* on free ports; its output goes to *directory*."""
     command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", "--announce", "json"]
     with open(directory / "stdout", "wb") as out, open(directory / "stderr", "wb") as err:

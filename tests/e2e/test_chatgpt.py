@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.e2e import chatgpt
-from tests.e2e.answers import Truth, check_results, check_tools, structured
+from tests.e2e.answers import ExpectedResults, check_results, check_tools, structured
 from tests.e2e.chatgpt import Answer, Discovered, Registration
 from tests.e2e.launch import Sandbox
 
@@ -40,10 +40,10 @@ class Link:
     async def call(self, name: str, arguments: dict[str, Any]) -> Answer:
         """Send tools/call in the newest revision."""
         params = {"name": name, "arguments": arguments}
-        return await chatgpt.modern(self.http, self.mcp, self.access, "tools/call", params)
+        return await chatgpt.send_stateless(self.http, self.mcp, self.access, "tools/call", params)
 
 
-async def linked(http: aiohttp.ClientSession, mcp: str, *, dynamic: bool = False, document: str = "") -> Link:
+async def link_account(http: aiohttp.ClientSession, mcp: str, *, dynamic: bool = False, document: str = "") -> Link:
     """Link as ChatGPT does: probe, read the documents, register unless published, authorize, redeem."""
     refused = await chatgpt.probe(http, mcp)
     assert refused.status == 401 and refused.challenge["error"] == "invalid_token", refused
@@ -126,16 +126,16 @@ async def test_provider_metadata_offers_what_the_connector_needs(sandbox: Sandbo
 
 @pytest.mark.parametrize("dynamic", [False, True], ids=["published", "registered"])
 async def test_discovers_lists_and_calls(
-    sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession, dynamic: bool
+    sandbox: Sandbox, expected: ExpectedResults, http: aiohttp.ClientSession, dynamic: bool
 ) -> None:
-    link = await linked(http, sandbox.mcp, dynamic=dynamic)
+    link = await link_account(http, sandbox.mcp, dynamic=dynamic)
     assert link.lifetime >= 3600 and bool(link.registration.secret) == dynamic
-    answer = await chatgpt.modern(http, sandbox.mcp, link.access, "server/discover")
+    answer = await chatgpt.send_stateless(http, sandbox.mcp, link.access, "server/discover")
     assert answer.body["id"] == "openai-mcp-discover" and "Mcp-Session-Id" not in answer.headers
-    assert chatgpt.MODERN in answer.result["supportedVersions"] and "tools" in answer.result["capabilities"]
+    assert chatgpt.STATELESS_REVISION in answer.result["supportedVersions"] and "tools" in answer.result["capabilities"]
     assert answer.result["resultType"] == "complete" and answer.result["ttlMs"] >= 0
     assert answer.result["cacheScope"] in ("public", "private") and answer.result["instructions"][:512].strip()
-    listed = (await chatgpt.modern(http, sandbox.mcp, link.access, "tools/list")).result
+    listed = (await chatgpt.send_stateless(http, sandbox.mcp, link.access, "tools/list")).result
     assert listed["resultType"] == "complete" and "nextCursor" not in listed
     check_tools(listed["tools"])
     results = {name: (await link.call(name, arguments)).result for name, arguments in expected.calls.items()}
@@ -144,44 +144,46 @@ async def test_discovers_lists_and_calls(
 
 
 async def test_falls_back_to_initialize_without_a_session(
-    sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession
+    sandbox: Sandbox, expected: ExpectedResults, http: aiohttp.ClientSession
 ) -> None:
-    link = await linked(http, sandbox.mcp)
-    opened = await chatgpt.older(http, sandbox.mcp, link.access, "initialize", chatgpt.handshake())
-    assert opened.result["protocolVersion"] == chatgpt.HANDSHAKE and opened.result["serverInfo"]["name"]
-    noted = await chatgpt.older(http, sandbox.mcp, link.access, "notifications/initialized")
+    link = await link_account(http, sandbox.mcp)
+    opened = await chatgpt.send_stateful(http, sandbox.mcp, link.access, "initialize", chatgpt.initialize_params())
+    assert opened.result["protocolVersion"] == chatgpt.LATEST_STATEFUL and opened.result["serverInfo"]["name"]
+    noted = await chatgpt.send_stateful(http, sandbox.mcp, link.access, "notifications/initialized")
     assert (noted.status, noted.body) == (202, None)
-    listed = (await chatgpt.older(http, sandbox.mcp, link.access, "tools/list")).result
+    listed = (await chatgpt.send_stateful(http, sandbox.mcp, link.access, "tools/list")).result
     check_tools(listed["tools"])
     assert "resultType" not in listed and "ttlMs" not in listed
     results = {}
     for name, arguments in expected.calls.items():
         params = {"name": name, "arguments": arguments}
-        results[name] = (await chatgpt.older(http, sandbox.mcp, link.access, "tools/call", params)).result
+        results[name] = (await chatgpt.send_stateful(http, sandbox.mcp, link.access, "tools/call", params)).result
     check_results(results, expected)
 
 
 @pytest.mark.parametrize("form", [0, 1, 2], ids=["inserted", "root", "appended"])
 @pytest.mark.parametrize("path", ["mcp", "sse"])
 async def test_links_of_every_metadata_location(
-    sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession, path: str, form: int
+    sandbox: Sandbox, expected: ExpectedResults, http: aiohttp.ClientSession, path: str, form: int
 ) -> None:
     url: str = getattr(sandbox, path)
-    link = await linked(http, url, document=chatgpt.well_known(url)[form])
+    link = await link_account(http, url, document=chatgpt.well_known(url)[form])
     assert structured((await link.call("validate_user", {})).result) == expected.user
 
 
 async def test_invalid_arguments_are_explained_to_the_model(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
-    link = await linked(http, sandbox.mcp)
+    link = await link_account(http, sandbox.mcp)
     result = (await link.call("cost_breakdown", {"groupBy": "colour", "months": 99})).result
     assert result["isError"] is True and "structuredContent" not in result
     text = result["content"][0]["text"]
     assert "groupBy" in text and "months" in text and "service" in text
 
 
-async def test_refreshes_with_the_resource(sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession) -> None:
+async def test_refreshes_with_the_resource(
+    sandbox: Sandbox, expected: ExpectedResults, http: aiohttp.ClientSession
+) -> None:
     for dynamic in (False, True):
-        first = await linked(http, sandbox.mcp, dynamic=dynamic)
+        first = await link_account(http, sandbox.mcp, dynamic=dynamic)
         second = await first.refreshed()
         assert second.access != first.access and second.refresh != first.refresh
         assert structured((await second.call("validate_user", {})).result) == expected.user
@@ -189,7 +191,7 @@ async def test_refreshes_with_the_resource(sandbox: Sandbox, expected: Truth, ht
 
 
 async def test_refresh_with_a_wrong_secret_is_invalid_client(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
-    link = await linked(http, sandbox.mcp, dynamic=True)
+    link = await link_account(http, sandbox.mcp, dynamic=True)
     other = replace(link.registration, secret="not-the-secret")
     answer = await chatgpt.refresh(http, link.found, other, link.refresh)
     assert (answer.status, answer.body["error"]) == (401, "invalid_client")
@@ -197,7 +199,7 @@ async def test_refresh_with_a_wrong_secret_is_invalid_client(sandbox: Sandbox, h
 
 
 async def test_token_expires_during_use(sandbox_brief: Sandbox, http: aiohttp.ClientSession) -> None:
-    link = await linked(http, sandbox_brief.mcp)
+    link = await link_account(http, sandbox_brief.mcp)
     started = time.monotonic()
     user = structured((await link.call("validate_user", {})).result)
     while (answer := await link.call("validate_user", {})).status == 200:
@@ -210,7 +212,7 @@ async def test_token_expires_during_use(sandbox_brief: Sandbox, http: aiohttp.Cl
 
 
 async def test_revoked_refresh_token_is_rejected(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
-    link = await linked(http, sandbox.mcp)
+    link = await link_account(http, sandbox.mcp)
     revoked = await chatgpt.revoke(http, link.found, link.registration, link.refresh)
     assert revoked.status == 200
     answer = await chatgpt.refresh(http, link.found, link.registration, link.refresh)
@@ -220,16 +222,16 @@ async def test_revoked_refresh_token_is_rejected(sandbox: Sandbox, http: aiohttp
 @pytest.mark.requirement("N19")
 async def test_n19_revoked_sign_in_leads_to_a_new_sign_in(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     """The result makes ChatGPT show its sign-in, later requests get 401, and a new sign-in works."""
-    link = await linked(http, sandbox.mcp)
+    link = await link_account(http, sandbox.mcp)
     assert structured((await link.call("validate_user", {})).result)
     assert (await chatgpt.revoke(http, link.found, link.registration, link.refresh)).status == 200
     refused = await link.call("validate_user", {})
     assert refused.status == 200 and refused.result["isError"]
     (challenge,) = refused.result["_meta"]["mcp/www_authenticate"]
-    listing = await chatgpt.modern(http, sandbox.mcp, link.access, "tools/list")
+    listing = await chatgpt.send_stateless(http, sandbox.mcp, link.access, "tools/list")
     assert listing.status == 401 and listing.headers["WWW-Authenticate"] == challenge
     assert listing.challenge["error"] == "invalid_token" and listing.challenge["error_description"]
-    again = await linked(http, sandbox.mcp)
+    again = await link_account(http, sandbox.mcp)
     assert structured((await again.call("validate_user", {})).result)
     assert (await link.call("validate_user", {})).status == 401
 
@@ -249,6 +251,6 @@ async def test_code_works_once_and_only_with_its_verifier(sandbox: Sandbox, http
 async def test_token_of_another_resource_is_rejected(
     sandbox: Sandbox, sandbox_brief: Sandbox, http: aiohttp.ClientSession
 ) -> None:
-    link = await linked(http, sandbox_brief.mcp)
-    answer = await chatgpt.modern(http, sandbox.mcp, link.access, "tools/list")
+    link = await link_account(http, sandbox_brief.mcp)
+    answer = await chatgpt.send_stateless(http, sandbox.mcp, link.access, "tools/list")
     assert answer.status == 401 and answer.challenge["error"] == "invalid_token"

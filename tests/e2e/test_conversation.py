@@ -23,7 +23,7 @@ Say = Callable[..., Awaitable[Any]]
 
 
 @asynccontextmanager
-async def talking(sandbox: Sandbox) -> AsyncIterator[Say]:
+async def conversation(sandbox: Sandbox) -> AsyncIterator[Say]:
     """Yield a function that calls a tool and returns its structured content."""
     bearer = {"Authorization": f"Bearer {sandbox.api_tokens[GLOBEX]}"}
     url = f"{sandbox.base}/mcp/x/all"
@@ -55,7 +55,7 @@ def span(first: date, last: date) -> str:
 
 
 async def test_why_did_our_costs_go_up(sandbox: Sandbox) -> None:
-    async with talking(sandbox) as say:
+    async with conversation(sandbox) as say:
         service = await why_costs_went_up(say)
         await budget_and_alert(say, service)
 

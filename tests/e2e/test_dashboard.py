@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from doit_mcp.sandbox.accounts import USERS
-from tests.e2e.launch import Sandbox, launched
+from tests.e2e.launch import Sandbox, running_sandbox
 from tests.e2e.node_packages import NODE, environment, run, unavailable
 from tests.e2e.test_consent import VERIFIER, act, waiting
 
@@ -24,7 +24,7 @@ HOSTILE = "<img src=x onerror=document.title='owned'>"
 @pytest.fixture
 def sandbox_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox in which no other test makes calls."""
-    with launched(tmp_path_factory.mktemp("sandbox-alone")) as running:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox-alone")) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.answers import ADMIN, Truth, check_listed, check_progress, check_results
+from tests.e2e.answers import ADMIN, ExpectedResults, check_listed, check_progress, check_results
 from tests.e2e.launch import ROOT, Sandbox
 from tests.e2e.node_packages import environment, run
 
@@ -22,7 +22,7 @@ async def drive(node: Path, home: Path, order: dict[str, Any]) -> dict[str, Any]
     return report
 
 
-def check(said: dict[str, Any], expected: Truth) -> None:
+def check(said: dict[str, Any], expected: ExpectedResults) -> None:
     """Check what every SDK connection must receive."""
     check_listed([tool["name"] for tool in said["tools"]])
     check_results(said["results"], expected)
@@ -41,7 +41,14 @@ def check(said: dict[str, Any], expected: Truth) -> None:
     ],
 )
 async def test_signs_in_and_calls(
-    sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path, sdk: str, transport: str, era: str, revision: str
+    sandbox: Sandbox,
+    expected: ExpectedResults,
+    node: Path,
+    tmp_path: Path,
+    sdk: str,
+    transport: str,
+    era: str,
+    revision: str,
 ) -> None:
     url = sandbox.sse if transport == "sse" else sandbox.mcp
     order = {"sdk": sdk, "transport": transport, "era": era, "url": url, "calls": expected.calls}
@@ -60,7 +67,9 @@ async def test_signs_in_and_calls(
 
 
 @pytest.mark.parametrize(("sdk", "era"), [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto")])
-async def test_stdio(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path, sdk: str, era: str) -> None:
+async def test_stdio(
+    sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path, sdk: str, era: str
+) -> None:
     env = environment(
         tmp_path,
         DOIT_API_KEY=sandbox.api_tokens[ADMIN],

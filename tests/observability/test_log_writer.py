@@ -22,7 +22,7 @@ from doit_mcp.process.workers import reserve_port
 from doit_mcp.sandbox.server import run_sandbox
 from tests.process.test_workers import two_workers
 from tests.test_cli import environment
-from tests.transports.http.serving import ADMIN, LATEST, SECRET, Bench, Json, NotificationHub, Session, Site
+from tests.transports.http.serving import ADMIN, LATEST_STATEFUL, SECRET, Bench, Json, NotificationHub, Session, Site
 
 REQUESTS = 2_000
 
@@ -166,7 +166,7 @@ async def test_n6_unread_audit_log_does_not_block(tmp_path: Path) -> None:
     with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
         fill(end)
         async with served(end, log.fileno()) as server:
-            session = await server.site.initialize(LATEST)
+            session = await server.site.initialize(LATEST_STATEFUL)
             for number in range(5):
                 await server.write(session, f"n6-{number}")
             await server.ask(10)
@@ -183,7 +183,7 @@ async def test_n6_unread_worker_log_does_not_block() -> None:
     with pipe() as (_, end):
         fill(end)
         async with two_workers(end) as (process, site, _port):
-            session = await site.initialize(LATEST)
+            session = await site.initialize(LATEST_STATEFUL)
             for _number in range(20):
                 assert (await session.ask("ping")).result == {}
             process.terminate()
@@ -198,7 +198,11 @@ async def test_n6_unread_stdio_log_does_not_block() -> None:
             "jsonrpc": "2.0",
             "id": 1,
             "method": "initialize",
-            "params": {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+            "params": {
+                "protocolVersion": LATEST_STATEFUL,
+                "capabilities": {},
+                "clientInfo": {"name": "t", "version": "1"},
+            },
         },
         {
             "jsonrpc": "2.0",
@@ -230,7 +234,7 @@ async def test_n6_closed_audit_log_reader(tmp_path: Path) -> None:
     """The server continues, and operators see the failure before a line is lost, and the number of lost lines."""
     with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
         async with served(end, log.fileno()) as server:
-            session = await server.site.initialize(LATEST)
+            session = await server.site.initialize(LATEST_STATEFUL)
             first = await server.write(session, "n6 first")
             (line,) = await read_until(read, "create_label")
             assert line["objects"]["id"] == first
@@ -255,7 +259,7 @@ async def test_n6_closed_audit_log_reader(tmp_path: Path) -> None:
 async def test_n6_full_disk_does_not_stop_the_server() -> None:
     with open("/dev/full", "wb", buffering=0) as full:
         async with served(full.fileno(), full.fileno()) as server:
-            session = await server.site.initialize(LATEST)
+            session = await server.site.initialize(LATEST_STATEFUL)
             await server.write(session, "n6 full")
             await server.ask(50)
             async with asyncio.timeout(60):
@@ -270,7 +274,7 @@ async def test_n6_full_disk_does_not_stop_the_server() -> None:
 async def test_n6_last_lines_are_written_before_exit(tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
         async with served(audit.fileno(), log.fileno()) as server:
-            session = await server.site.initialize(LATEST)
+            session = await server.site.initialize(LATEST_STATEFUL)
             await server.write(session, "n6 last")
             await server.stop()
     assert len(lines_of((tmp_path / "audit").read_bytes())) == 1
@@ -282,7 +286,7 @@ async def test_n6_writes_wait_for_a_required_audit_log(tmp_path: Path) -> None:
     """DOIT_MCP_AUDIT_REQUIRED refuses changes that would not be recorded; reads continue."""
     with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
         async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as server:
-            session = await server.site.initialize(LATEST)
+            session = await server.site.initialize(LATEST_STATEFUL)
             first = await server.write(session, "n6 first")
             os.close(end)
             os.close(read)
@@ -300,7 +304,7 @@ async def test_n6_writes_fail_fast_when_the_required_audit_log_is_unread(tmp_pat
     with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
         fill(end)
         async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as server:
-            session = await server.site.initialize(LATEST)
+            session = await server.site.initialize(LATEST_STATEFUL)
             await server.write(session, "n6 first")
             for number in range(5):
                 refused = await session.call("create_label", {"name": f"n6 {number}", "color": "blue"})
@@ -319,7 +323,7 @@ async def test_n6_unwritten_lines_are_reported_on_the_other_stream_at_exit(tmp_p
     with pipe() as (_, end), (tmp_path / "audit").open("wb") as audit:
         fill(end)
         async with served(audit.fileno(), end) as server:
-            await server.write(await server.site.initialize(LATEST), "n6 last")
+            await server.write(await server.site.initialize(LATEST_STATEFUL), "n6 last")
             await server.stop()
     first, last = lines_of((tmp_path / "audit").read_bytes())
     assert first["tool"] == "create_label"
@@ -331,7 +335,7 @@ async def test_n6_required_audit_lines_are_written_in_sequence(tmp_path: Path) -
     """A slow reader causes no refusals."""
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
         async with served(audit.fileno(), log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as server:
-            session = await server.site.initialize(LATEST)
+            session = await server.site.initialize(LATEST_STATEFUL)
             for number in range(20):
                 await server.write(session, f"n6 {number}")
             await server.stop()
@@ -350,7 +354,7 @@ async def test_n6_starts_without_standard_streams(closed: str, tmp_path: Path) -
         async with served(audit.fileno(), log.fileno(), before, DOIT_MCP_AUDIT_REQUIRED="true") as server:
             statuses = {"audit": "failing" if "1" in closed else "ok", "log": "failing" if "2" in closed else "ok"}
             assert await server.logs() == statuses
-            session = await server.site.initialize(LATEST)
+            session = await server.site.initialize(LATEST_STATEFUL)
             answer = await session.call("create_label", {"name": "n6 closed", "color": "blue"})
             assert answer.result.get("isError", False) is ("1" in closed)
             await server.stop()
@@ -367,7 +371,7 @@ async def test_n6_workers_without_standard_output(tmp_path: Path) -> None:
             for _number in range(10):
                 answer = await site.send("GET", "/readyz", {})
                 assert answer.body["logs"] == {"log": "ok", "audit": "failing"}
-            await (await site.initialize(LATEST)).call("create_label", {"name": "n6 workers", "color": "blue"})
+            await (await site.initialize(LATEST_STATEFUL)).call("create_label", {"name": "n6 workers", "color": "blue"})
     assert b"doit_mcp.audit" not in (tmp_path / "log").read_bytes()
 
 
@@ -376,7 +380,7 @@ async def test_n6_long_audit_lines_of_workers_do_not_interleave() -> None:
     """Users can make every identifier of a refused call long, and the reader of the pipe is slow."""
     with pipe() as (read, end):
         async with two_workers(stdout=end) as (process, site, _port):
-            session = await site.initialize(LATEST)
+            session = await site.initialize(LATEST_STATEFUL)
             ids: Json = {"eventIds": ["\u0416" * 256] * 20, "nonsense": 1}
 
             few = asyncio.Semaphore(8)

@@ -20,7 +20,7 @@ from doit_mcp.sandbox.server import run_sandbox
 from doit_mcp.transports.http.runner import bind
 from tests.redis_state.redis_server import redis_server
 from tests.test_cli import environment, run
-from tests.transports.http.serving import LATEST, SECRET, Bench, NotificationHub, Site
+from tests.transports.http.serving import LATEST_STATEFUL, SECRET, Bench, NotificationHub, Site
 
 LISTENING = "0A"
 
@@ -89,7 +89,7 @@ async def two_workers(
 
 async def test_sessions_are_shared_by_workers_and_outlive_one() -> None:
     async with two_workers() as (process, site, port):
-        session = await site.initialize(LATEST)
+        session = await site.initialize(LATEST_STATEFUL)
         for _ in range(20):
             assert (await session.ask("ping")).result == {}
         workers = children(process.pid)
@@ -110,7 +110,7 @@ async def test_n22_replacement_worker_has_the_secrets_of_the_others(tmp_path: Pa
     file.write_text(SECRET)
     of_file = {"MCP_TOKEN_EXCHANGE_SECRET": None, "MCP_TOKEN_EXCHANGE_SECRET_FILE": str(file)}
     async with two_workers(**of_file) as (process, site, port):
-        session = await site.initialize(LATEST)
+        session = await site.initialize(LATEST_STATEFUL)
         for change in (lambda: file.write_text("w" * 40), file.unlink):
             change()
             for worker in children(process.pid):
@@ -242,7 +242,7 @@ async def test_n7_single_worker_that_served_is_always_restarted(
 async def test_n7_workers_survive_five_deaths_of_one() -> None:
     """Each one dies after it served. Sessions continue."""
     async with two_workers() as (process, site, port):
-        session = await site.initialize(LATEST)
+        session = await site.initialize(LATEST_STATEFUL)
         healthy, victim = children(process.pid)
         for _ in range(5):
             os.kill(victim, signal.SIGKILL)
@@ -258,7 +258,7 @@ async def test_n7_workers_survive_five_deaths_of_one() -> None:
 async def test_n24_hangup_drains(of: str) -> None:
     """SIGHUP works like SIGTERM: exit status 0, and a worker that gets SIGHUP alone is replaced."""
     async with two_workers() as (process, site, port):
-        session = await site.initialize(LATEST)
+        session = await site.initialize(LATEST_STATEFUL)
         assert (await session.ask("ping")).result == {}
         workers = children(process.pid)
         if of == "watcher":

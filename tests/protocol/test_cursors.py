@@ -16,7 +16,7 @@ PRINTS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1
 POSITIONS = st.integers(1, 10**9)
 
 
-def refused(cursor: Any, fingerprint: str = "f", length: int = 100) -> bool:
+def is_rejected(cursor: Any, fingerprint: str = "f", length: int = 100) -> bool:
     try:
         decode(cursor, fingerprint, length)
     except RpcError as error:
@@ -32,8 +32,8 @@ def test_round_trip(position: int, fingerprint: str) -> None:
 @given(POSITIONS, PRINTS, PRINTS)
 def test_cursor_is_bound_to_its_list_and_range(position: int, fingerprint: str, other: str) -> None:
     cursor = encode(position, fingerprint)
-    assert refused(cursor, fingerprint, position)
-    assert other == fingerprint or refused(cursor, other, position + 1)
+    assert is_rejected(cursor, fingerprint, position)
+    assert other == fingerprint or is_rejected(cursor, other, position + 1)
 
 
 ENCODED = st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode())
@@ -41,7 +41,7 @@ ENCODED = st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode())
 
 @given(st.text() | ENCODED | st.integers() | st.booleans())
 def test_foreign_cursor_is_rejected(cursor: Any) -> None:
-    assert refused(cursor) or cursor == encode(decode(cursor, "f", 100), "f")
+    assert is_rejected(cursor) or cursor == encode(decode(cursor, "f", 100), "f")
 
 
 def forged(text: str) -> str:
@@ -79,7 +79,7 @@ def forged(text: str) -> str:
     ],
 )
 def test_hostile_cursors(cursor: Any) -> None:
-    assert refused(cursor)
+    assert is_rejected(cursor)
 
 
 def test_missing_cursor_means_the_first_page() -> None:

@@ -38,12 +38,12 @@ class Replica(Site):
         return self.world.identity.mint(user, resource=f"{self.resource}/mcp", **claims)
 
 
-def at(site: Site, session: Session, user: User | None = None) -> Session:
+def at_replica(site: Site, session: Session, user: User | None = None) -> Session:
     """The session, used at another replica."""
     return Session(site, session.id, session.revision, user or session.user, session.welcome)
 
 
-async def back(*sites: Site) -> None:
+async def wait_for_redis(*sites: Site) -> None:
     """Wait until these replicas know that Redis is available."""
     for site in sites:
         while "redis_away 0.0" not in (await site.send("GET", "/metrics", {})).text:

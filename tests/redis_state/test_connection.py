@@ -15,7 +15,7 @@ from doit_mcp.redis_state.connection import RedisConnection, open_connection
 from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.settings import Settings
 from tests.descriptor_shortage import no_descriptors
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 
 class Refusal(Exception):
@@ -51,24 +51,24 @@ def silent() -> Silent:
     return Silent()
 
 
-def linked(silent: Silent, timeout: float = 0.1) -> RedisConnection:
+def connect(silent: Silent, timeout: float = 0.1) -> RedisConnection:
     return RedisConnection(lambda: silent, (TimeoutError, Refusal), "x", timeout, (Refusal,))
 
 
-async def away(link: RedisConnection, command: str = "GET") -> None:
+async def make_unavailable(link: RedisConnection, command: str = "GET") -> None:
     with pytest.raises(StateUnavailable):
         await link.execute(command)
 
 
 async def test_only_the_first_requests_wait_for_a_silent_redis(silent: Silent) -> None:
     """Later commands fail at once, and a single probe detects when Redis is back."""
-    link = linked(silent)
-    await away(link)
+    link = connect(silent)
+    await make_unavailable(link)
     for _ in range(100):
-        await away(link)
+        await make_unavailable(link)
     assert silent.sent in (["GET"], ["GET", "DEL"]) and link.unavailable
     (await silent.asked("DEL")).set_result("0")
-    await back(link)
+    await wait_for_redis(link)
     going = asyncio.create_task(link.execute("GET"))
     (await silent.asked("GET")).set_result("value")
     assert await going == "value" and silent.sent == ["GET", "DEL", "GET"]
@@ -77,7 +77,7 @@ async def test_only_the_first_requests_wait_for_a_silent_redis(silent: Silent) -
 
 async def test_short_timeout_does_not_block_other_requests(silent: Silent) -> None:
     """Commands with a short timeout fail at once until the probe gets a response; others wait for their own."""
-    link = linked(silent, 60)
+    link = connect(silent, 60)
     with pytest.raises(StateUnavailable):
         await link.execute("COUNT", max_wait=0.01)
     for _ in range(3):
@@ -96,10 +96,10 @@ async def test_short_timeout_does_not_block_other_requests(silent: Silent) -> No
 async def test_redis_is_probed_repeatedly_but_rarely(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PROBE_SECONDS", 0.02)
     monkeypatch.setattr(module, "FIRST_PROBE_SECONDS", 0.001)
-    link = linked(silent, 0.001)
-    await away(link)
+    link = connect(silent, 0.001)
+    await make_unavailable(link)
     while silent.sent.count("DEL") < 5:
-        await away(link)
+        await make_unavailable(link)
         await asyncio.sleep(0)
     assert set(silent.sent[1:]) == {"DEL"}
     await link.close()
@@ -107,10 +107,10 @@ async def test_redis_is_probed_repeatedly_but_rarely(silent: Silent, monkeypatch
 
 
 async def test_answered_blocking_read_counts_as_a_success(silent: Silent) -> None:
-    link = linked(silent)
+    link = connect(silent)
     reading = asyncio.create_task(link.execute("XREAD", extra_seconds=60))
     waiting = await silent.asked("XREAD")
-    await away(link)
+    await make_unavailable(link)
     assert link.unavailable and not reading.done()
     waiting.set_result("entries")
     assert await reading == "entries" and not link.unavailable
@@ -121,7 +121,7 @@ async def test_answered_blocking_read_counts_as_a_success(silent: Silent) -> Non
 
 
 async def test_one_slow_command_is_not_an_outage(silent: Silent) -> None:
-    link = linked(silent)
+    link = connect(silent)
     slow = asyncio.create_task(link.execute("SLOW"))
     await silent.asked("SLOW")
     quick = asyncio.create_task(link.execute("GET"))
@@ -135,8 +135,8 @@ async def test_one_slow_command_is_not_an_outage(silent: Silent) -> None:
 
 async def test_error_reply_counts_as_a_response(silent: Silent, caplog: pytest.LogCaptureFixture) -> None:
     """Metrics show the failure until a command works, but no command is refused."""
-    link = linked(silent)
-    await away(link)
+    link = connect(silent)
+    await make_unavailable(link)
     (await silent.asked("DEL")).set_exception(Refusal("a secret"))
     await asyncio.sleep(0)
     while link._probe_task is not None:
@@ -181,7 +181,7 @@ async def test_outage_logs_one_warning(link: RedisConnection, redis: Server, cap
         with pytest.raises(StateUnavailable):
             await link.execute("GET", "a secret")
     redis.start()
-    await back(link)
+    await wait_for_redis(link)
     for _ in range(3):
         assert await link.execute("PING")
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
@@ -193,7 +193,7 @@ async def test_n24_descriptor_exhaustion_does_not_close_the_connection(
     link: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     with no_descriptors():
-        await away(link)
+        await make_unavailable(link)
     assert not link.unavailable and "Redis cannot be used" not in caplog.text
     assert await link.execute("GET", link.key("a")) is None
 
@@ -203,7 +203,7 @@ async def test_hanging_or_refusing_server(link: RedisConnection, redis: Server) 
     with pytest.raises(StateUnavailable):
         await link.execute("PING")
     redis.resume()
-    await back(link)
+    await wait_for_redis(link)
     assert await link.execute("PING")
     with pytest.raises(StateUnavailable):
         await link.execute("NO-SUCH-COMMAND")

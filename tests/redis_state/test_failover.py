@@ -17,7 +17,7 @@ from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
 from tests.redis_state.failover import Node, Pair, replicated
 from tests.redis_state.redis_server import PROGRAM, redis_server
-from tests.redis_state.replicas import Replica, at, back, replicas
+from tests.redis_state.replicas import Replica, at_replica, replicas, wait_for_redis
 from tests.redis_state.test_full_redis import Writes, answered
 from tests.transports.http.serving import Session, next_event
 
@@ -152,7 +152,7 @@ async def works(session: Session) -> bool:
 
 async def hears(first: Replica, second: Replica, session: Session) -> bool:
     """Return whether a change that is published at one replica reaches a stream at the other."""
-    async with at(second, session).stream() as stream:
+    async with at_replica(second, session).stream() as stream:
         assert stream.status == 200
         for _ in range(40):
             first.hub.publish(ChangeEvent(TOOLS_CHANGED))
@@ -168,17 +168,17 @@ async def hears(first: Replica, second: Replica, session: Session) -> bool:
 async def test_n23_sessions_continue_after_a_failover(pair: Pair) -> None:
     async with replicas(pair.address.url) as (first, second):
         session = await first.initialize()
-        assert await works(session) and await works(at(second, session))
+        assert await works(session) and await works(at_replica(second, session))
         for _ in range(2):
             await pair.swap()
             began = time.monotonic()
             await eventually(lambda: works(session))
-            await eventually(lambda: works(at(second, session)))
+            await eventually(lambda: works(at_replica(second, session)))
             # The limit is five seconds on an idle machine.
             assert time.monotonic() - began < 15
             # A single response can be luck, on a connection that was new anyway.
-            assert all([await works(at(site, session)) for _ in range(30) for site in (first, second)])
-            assert all(await asyncio.gather(*(works(at(second, session)) for _ in range(30))))
+            assert all([await works(at_replica(site, session)) for _ in range(30) for site in (first, second)])
+            assert all(await asyncio.gather(*(works(at_replica(second, session)) for _ in range(30))))
             assert (await first.initialize()).id
             assert await hears(first, second, session)
 
@@ -201,7 +201,7 @@ async def test_n23_no_write_is_repeated_while_redis_refuses_writes(pair: Pair, c
         assert writes.done == ["create before", "set same"]
         pair.address.target = pair.primary
         await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 0)
-        await back(near, far)
+        await wait_for_redis(near, far)
         assert answered(await near.call("create", {"text": "new"})) == '{"said":"create 3"}'
         assert "alreadyDone" in answered(await far.call("create", {"text": "new"}))
         assert writes.done.count("create new") == 1

@@ -19,9 +19,9 @@ from doit_mcp.redis_state.write_receipts import RedisReceiptStore
 from doit_mcp.sandbox.accounts import USERS, User
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, redis_server
-from tests.redis_state.replicas import Replica, at, replicas
-from tests.redis_state.test_write_receipts import Unprotected, done, told
-from tests.transports.http.serving import LATEST, Answer, Json, Session, schema
+from tests.redis_state.replicas import Replica, at_replica, replicas
+from tests.redis_state.test_write_receipts import Unprotected, done, recorded_outcome
+from tests.transports.http.serving import LATEST_STATEFUL, Answer, Json, Session, schema
 from tests.transports.http.test_security_outside import MIB
 
 MEMORY = ("--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
@@ -88,7 +88,7 @@ async def test_n5_no_write_is_repeated_while_redis_is_full(small: Server) -> Non
     writes = Writes()
     async with replicas(small.url, changes={"tools": writes.tools}) as (near, far):
         session = await near.initialize(user=USERS[0])
-        elsewhere = at(far, session)
+        elsewhere = at_replica(far, session)
         first = await session.call("create", {"text": "before"})
         small.fill()
         again = await elsewhere.call("create", {"text": "before"})
@@ -109,11 +109,11 @@ async def hoard(site: Replica, user: User) -> None:
     """Store everything that one user can store, and more: sessions, subscriptions, receipts, tables."""
     members = {f"member-{number}": "x" * 1_000 for number in range(250)}
     capabilities: Json = {"elicitation": members, **members}
-    params: Json = {"protocolVersion": LATEST, "capabilities": capabilities, "clientInfo": CLIENT | members}
+    params: Json = {"protocolVersion": LATEST_STATEFUL, "capabilities": capabilities, "clientInfo": CLIENT | members}
     for number in range(120):
         opened = await site.post(site.request("initialize", params), user=user)
         assert opened.status == 200, opened
-        session = Session(site, opened.headers["Mcp-Session-Id"], LATEST, user, {})
+        session = Session(site, opened.headers["Mcp-Session-Id"], LATEST_STATEFUL, user, {})
         for digit in range(5):
             uri = f"doc://number/{digit}" + "7" * 2_000
             await session.ask("resources/subscribe", {"uri": uri})
@@ -137,7 +137,7 @@ async def test_n5_two_users_cannot_fill_redis(small: Server) -> None:
         assert grown < 2 * PER_USER, f"{grown / MIB:.1f} MiB"
         session = await near.initialize(user=USERS[2])
         assert answered(await session.call("create", {"text": "mine"})).startswith('{"said":"create ')
-        assert "alreadyDone" in answered(await at(far, session).call("create", {"text": "mine"}))
+        assert "alreadyDone" in answered(await at_replica(far, session).call("create", {"text": "mine"}))
         assert writes.done.count("create mine") == 1
         assert "redis_full 0.0" in (await near.send("GET", "/metrics", {})).text
 
@@ -148,8 +148,10 @@ async def test_n5_sessions_and_reads_continue_while_redis_is_full(small: Server)
         session = await near.initialize(user=USERS[0])
         small.fill()
         for site in (near, far):
-            assert answered(await at(site, session).call("echo", {"text": "x"}))
-        opening = near.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": CLIENT})
+            assert answered(await at_replica(site, session).call("echo", {"text": "x"}))
+        opening = near.request(
+            "initialize", {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": CLIENT}
+        )
         assert (await near.post(opening, user=USERS[1])).status == 503
 
 
@@ -179,13 +181,18 @@ async def test_n5_write_that_ends_while_redis_is_full_is_known_to_all_replicas(s
     small.fill()
     waiting = asyncio.create_task(other.claim("o", "done"))
     await store.settle("o", "done", b"a" * 900)
-    assert told(await waiting) == (b"", True) and told(await store.claim("o", "done")) == (b"", True)
+    assert recorded_outcome(await waiting) == (b"", True) and recorded_outcome(await store.claim("o", "done")) == (
+        b"",
+        True,
+    )
     # A write that was certainly not done is released, which needs no memory, but cannot be claimed now.
     await store.settle("o", "not done", None)
     with pytest.raises(Unprotected):
         await other.claim("o", "not done")
     small.make_room()
-    assert told(await other.claim("o", "done")) == (b"", True) and await other.claim("o", "not done") is None
+    assert (
+        recorded_outcome(await other.claim("o", "done")) == (b"", True) and await other.claim("o", "not done") is None
+    )
     # The receipt can be forgotten.
     await store.forget("o", "done")
     assert await store.claim("o", "done") is None
@@ -199,11 +206,11 @@ async def test_n5_rejected_claim_evicts_no_older_receipts(small: Server, pair: A
     small.fill()
     with pytest.raises(Unprotected):
         await store.claim("o", "3")
-    assert [told(await other.claim("o", key)) for key in ("1", "2")] == [(b"a", True)] * 2
+    assert [recorded_outcome(await other.claim("o", key)) for key in ("1", "2")] == [(b"a", True)] * 2
     # A repeatable write is protected only within this process.
     assert await store.claim("o", "4", idempotent=True) is None
     await store.settle("o", "4", b"four")
-    assert told(await store.claim("o", "4", idempotent=True)) == (b"four", True)
+    assert recorded_outcome(await store.claim("o", "4", idempotent=True)) == (b"four", True)
 
 
 @pytest.mark.requirement("N5")

@@ -12,7 +12,7 @@ import pytest
 from doit_mcp.sandbox.accounts import USERS
 from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import Replica, at, replicas
+from tests.redis_state.replicas import Replica, at_replica, replicas
 from tests.transports.http.serving import Answer, Session
 
 CLIENTS = 12
@@ -35,7 +35,7 @@ class Client:
         self.answers[answer.result["structuredContent"]["said"]] += 1
 
     async def _try(self, text: str) -> Answer | None:
-        session = at(self.order.choice(self.there), self.session)
+        session = at_replica(self.order.choice(self.there), self.session)
         try:
             return await session.call("echo", {"text": text})
         except aiohttp.ClientError:
@@ -51,7 +51,7 @@ async def test_replica_is_killed_under_load(redis: Server) -> None:
         users = [USERS[number % len(USERS)] for number in range(CLIENTS)]
         sessions = [await sites[number % 2].initialize(user=user) for number, user in enumerate(users)]
         clients = [Client(session, sites, order) for session in sessions]
-        waiting = [asyncio.create_task(at(other.site, session).call("wait")) for session in sessions]
+        waiting = [asyncio.create_task(at_replica(other.site, session).call("wait")) for session in sessions]
         while f"calls_in_flight {CLIENTS}.0" not in (await other.site.send("GET", "/metrics", {})).text:
             await asyncio.sleep(0.02)
         await asyncio.gather(*(killing(client, clients, other) for client in clients))
@@ -59,8 +59,8 @@ async def test_replica_is_killed_under_load(redis: Server) -> None:
         assert all(isinstance(end, aiohttp.ClientError) for end in ends), "half a response does not count"
         for client in clients:
             assert client.answers == Counter(f"{client.session.user.email}-{number}" for number in range(CALLS))
-            assert (await at(near, client.session).ask("ping")).result == {}
-        strangers = at(near, clients[0].session, users[1])
+            assert (await at_replica(near, client.session).ask("ping")).result == {}
+        strangers = at_replica(near, clients[0].session, users[1])
         assert (await strangers.ask("ping")).status == 404
 
 
@@ -85,7 +85,7 @@ async def test_redis_restarts_under_load(redis: Server) -> None:
         async def with_session(session: Session) -> None:
             status = 0
             while status != 404:
-                status = (await at(pair[statuses.total() % 2], session).ask("ping")).status
+                status = (await at_replica(pair[statuses.total() % 2], session).ask("ping")).status
                 statuses[status] += 1
 
         async def without(number: int) -> int:
@@ -109,4 +109,4 @@ async def test_redis_restarts_under_load(redis: Server) -> None:
         assert all(await asyncio.gather(*stateless))
         assert set(statuses) == {200, 503, 404}
         anew = await pair[0].initialize()
-        assert (await at(pair[1], anew).ask("ping")).result == {}
+        assert (await at_replica(pair[1], anew).ask("ping")).result == {}

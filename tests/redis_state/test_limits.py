@@ -18,9 +18,18 @@ from doit_mcp.sandbox.accounts import User
 from doit_mcp.server.tasks import MAX_RUNNING_PER_OWNER
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import Replica, at, replicas
-from tests.transports.http.serving import ADMIN, LATEST, META, MODERN, STRANGER, Answer, Bench, Json
-from tests.transports.http.streaming import opened
+from tests.redis_state.replicas import Replica, at_replica, replicas
+from tests.transports.http.serving import (
+    ADMIN,
+    LATEST_STATEFUL,
+    META,
+    STATELESS_REVISION,
+    STRANGER,
+    Answer,
+    Bench,
+    Json,
+)
+from tests.transports.http.streaming import open_stream
 
 TASKS = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
 
@@ -52,7 +61,7 @@ async def until(status: int, ask: Callable[[], Awaitable[Answer]]) -> None:
         await asyncio.sleep(0.01)
 
 
-def refused(answer: Answer) -> bool:
+def is_limited(answer: Answer) -> bool:
     return answer.status == 429 and int(answer.headers["Retry-After"]) > 0
 
 
@@ -65,19 +74,19 @@ async def test_calls_are_limited_across_replicas(redis: Server) -> None:
             async with waiting(b):
                 for site in (a, b):
                     answer = await site.call("echo")
-                    assert refused(answer) and "in flight" in answer.error["message"]
+                    assert is_limited(answer) and "in flight" in answer.error["message"]
                     assert (await site.call("echo", user=STRANGER)).status == 200
-                    assert refused(await at(site, session).call("echo"))
-                    assert refused(await at(site, old).post([a.request("ping")]))
-                    assert (await site.modern("tools/list")).status == 200
+                    assert is_limited(await at_replica(site, session).call("echo"))
+                    assert is_limited(await at_replica(site, old).post([a.request("ping")]))
+                    assert (await site.send_stateless("tools/list")).status == 200
                 async with a.http.get(f"{a.base}/sse", headers=a.headers()) as stream:
                     await stream.content.readline()
                     address = (await stream.content.readline()).decode().removeprefix("data: ").strip()
                     call = b.request("tools/call", {"name": "echo"})
-                    assert refused(await b.post(call, path=address))
-                    assert refused(await b.post([call], path=address))
+                    assert is_limited(await b.post(call, path=address))
+                    assert is_limited(await b.post([call], path=address))
             await until(200, lambda: a.call("echo"))
-            assert (await at(b, session).call("echo")).status == 200
+            assert (await at_replica(b, session).call("echo")).status == 200
         with redis.client() as client:
             keys = client.keys("*-in-use:*")
             assert keys and all(client.pttl(key) > 0 for key in keys)
@@ -86,21 +95,26 @@ async def test_calls_are_limited_across_replicas(redis: Server) -> None:
 async def test_streams_are_limited_across_replicas(redis: Server) -> None:
     async with replicas(redis.url, streams_per_principal=2) as (a, b):
         session, other = await a.initialize(), await a.initialize()
-        listen = a.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        listen = a.stateless_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
 
         async def tried(site: Replica) -> Counter[int]:
             async with (
-                at(site, other).stream() as response,
+                at_replica(site, other).stream() as response,
                 site.http.get(f"{site.base}/sse", headers=site.headers()) as old,
             ):
                 return Counter((response.status, old.status))
 
-        async with session.stream() as held, opened(b, listen, b.headers() | b.modern_headers(listen), MODERN) as new:
+        async with (
+            session.stream() as held,
+            open_stream(b, listen, b.headers() | b.stateless_headers(listen), STATELESS_REVISION) as new,
+        ):
             await new.message()
             assert held.status == 200
             for site in (a, b):
                 assert await tried(site) == {429: 2}
-                assert refused(await site.post(listen, revision=MODERN, **underscored(site.modern_headers(listen))))
+                assert is_limited(
+                    await site.post(listen, revision=STATELESS_REVISION, **underscored(site.stateless_headers(listen)))
+                )
             async with b.http.get(f"{b.base}/sse", headers=b.headers(STRANGER)) as foreign:
                 assert foreign.status == 200
         while await tried(b) != {200: 2}:
@@ -132,9 +146,9 @@ async def test_slots_of_a_killed_replica_are_freed(redis: Server) -> None:
         task = asyncio.create_task(killed.site.call("wait"))
         while await in_flight(killed.site) == 0:
             await asyncio.sleep(0.005)
-        assert refused(await a.call("echo"))
+        assert is_limited(await a.call("echo"))
         await killed.kill()
-        assert refused(await a.call("echo")), "it may only be slow"
+        assert is_limited(await a.call("echo")), "it may only be slow"
         with redis.client() as client:
             # As if the replica's liveness had expired.
             client.delete(*client.keys("*:replica:*"))
@@ -149,7 +163,7 @@ async def test_replicas_limit_alone_without_redis(redis: Server) -> None:
         async with waiting(a):
             redis.kill()
             async with waiting(b, 2):
-                assert refused(await b.call("echo"))
+                assert is_limited(await b.call("echo"))
                 assert (await a.call("echo")).status == 200
                 redis.start()
                 # This Redis is empty, and replicas report only calls that began before it started.
@@ -185,10 +199,10 @@ async def test_only_the_first_request_waits_for_a_hanging_redis(monkeypatch: pyt
             assert requests > 0
             for _ in range(20):
                 assert (await site.call("echo")).status == 200
-                hello = {"protocolVersion": LATEST, "capabilities": {}}
+                hello = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}}
                 assert (await site.post(site.request("initialize", hello))).status == 503
             task = (await site.call("long", **TASKS)).result
-            assert (await site.modern("tasks/cancel", {"taskId": task["taskId"]}, **TASKS)).status == 200
+            assert (await site.send_stateless("tasks/cancel", {"taskId": task["taskId"]}, **TASKS)).status == 200
             wrong = site.headers(None) | {"Authorization": "Bearer wrong", "X-Forwarded-For": "8.8.8.8"}
             assert (await site.send("GET", "/mcp", wrong)).status == 401
             assert silent.asked == requests
@@ -203,13 +217,17 @@ async def test_rate_is_shared_by_replicas(redis: Server) -> None:
         for site in (a, b) * 4:
             assert (await site.call("echo")).status == 200
         assert (await session.call("echo")).status == 200
-        assert (await at(b, session).call("echo")).status == 200
+        assert (await at_replica(b, session).call("echo")).status == 200
         for site in (a, b):
             answer = await site.call("echo")
-            assert refused(answer) and "slow down" in answer.error["message"]
+            assert is_limited(answer) and "slow down" in answer.error["message"]
             assert int(answer.headers["Retry-After"]) > 2
-            assert refused(await at(site, session).call("echo"))
-            assert (await site.modern("tools/list")).status == (await at(site, session).ask("ping")).status == 200
+            assert is_limited(await at_replica(site, session).call("echo"))
+            assert (
+                (await site.send_stateless("tools/list")).status
+                == (await at_replica(site, session).ask("ping")).status
+                == 200
+            )
             assert (await site.call("echo", user=STRANGER)).status == 200
         with redis.client() as client:
             keys = client.keys("*:rate:*")
@@ -221,7 +239,7 @@ async def test_call_rejected_elsewhere_is_not_counted(redis: Server) -> None:
         async with waiting(a):
             for _ in range(20):
                 answer = await b.call("echo")
-                assert refused(answer) and "in flight" in answer.error["message"]
+                assert is_limited(answer) and "in flight" in answer.error["message"]
         await until(200, lambda: b.call("echo"))
 
 
@@ -272,8 +290,8 @@ async def test_n21_flood_of_wrong_tokens_does_not_lock_out_verified_tokens(
 
         async def ask(site: Replica, token: str) -> int:
             headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": "8.8.8.8"}
-            message = site.envelope("tools/list")
-            head = site.headers(None) | site.modern_headers(message) | headers | {"Content-Type": "application/json"}
+            message = site.stateless_request("tools/list")
+            head = site.headers(None) | site.stateless_headers(message) | headers | {"Content-Type": "application/json"}
             return (await site.send("POST", "/mcp", head, json.dumps(message).encode())).status
 
         assert await ask(a, "an-api-token") == 200

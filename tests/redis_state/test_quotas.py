@@ -14,7 +14,7 @@ from doit_mcp.redis_state.encryption import Encryptor
 from doit_mcp.redis_state.quotas import RedisQuota
 from doit_mcp.resilience.limits import LimitExceeded
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 LIMIT = 3
 
@@ -147,7 +147,7 @@ async def test_each_replica_has_the_full_limit_without_redis(
         assert [await holder.take() for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
     a.give_back("bea")
     (redis.resume if how == "pause" else redis.start)()
-    await back(link)
+    await wait_for_redis(link)
     for holder in pair:
         holder.live()
         await holder.quota.renew_all()

@@ -14,7 +14,7 @@ from doit_mcp.redis_state.write_queue import WriteQueue
 from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.resilience.token_bucket import Rate, RateLimiter, TokenBuckets
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 from tests.redis_state.test_write_queue import running
 from tests.resilience.limiters import shared_wait, wait
 
@@ -98,7 +98,7 @@ async def test_everything_is_admitted_while_redis_is_unavailable(link: RedisConn
     attempts.release("192.0.2.1")
     assert len(queue) == 0
     redis.resume()
-    await back(link)
+    await wait_for_redis(link)
     assert await shared_wait(attempts, "192.0.2.1") > 0
 
 

@@ -14,7 +14,7 @@ from doit_mcp.redis_state.connection import RedisConnection, open_connection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.result_store import RedisResultStore
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 Make = Callable[..., ResultStore]
 BOUNDS: dict[str, Any] = {
@@ -111,12 +111,12 @@ async def test_nothing_is_stored_without_redis_and_callers_get_an_error(link: Re
     with pytest.raises(ToolError, match="temporarily unavailable"):
         await results.get("a", handle)
     redis.resume()
-    await back(link)
+    await wait_for_redis(link)
     assert await results.get("a", handle) == b"data"
     redis.kill()
     with pytest.raises(ToolError, match="temporarily unavailable"):
         await results.get("a", handle)
     redis.start()
-    await back(link)
+    await wait_for_redis(link)
     assert await results.get("a", handle) is None
     assert await results.put("a", b"more") is not None

@@ -28,7 +28,7 @@ from doit_mcp.settings import Settings
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import Replica, at, replicas
+from tests.redis_state.replicas import Replica, at_replica, replicas
 from tests.resilience.limiters import shared_wait
 from tests.transports.http.serving import Answer, Session, next_event
 
@@ -261,7 +261,7 @@ class Traffic:
         while True:
             site = self.there[self.calls % len(self.there)]
             try:
-                answer = await at(site, self.session).call("echo", {"text": "x"})
+                answer = await at_replica(site, self.session).call("echo", {"text": "x"})
             except aiohttp.ClientError:
                 # The replica is being replaced.
                 await asyncio.sleep(0.01)
@@ -284,7 +284,7 @@ async def asked(site: Replica) -> str:
 
 
 async def answered(site: Replica, state: str) -> Answer:
-    return await site.modern("tools/call", consent(state), **ELICITS)
+    return await site.send_stateless("tools/call", consent(state), **ELICITS)
 
 
 @pytest.mark.requirement("N22")
@@ -319,9 +319,9 @@ async def test_n22_secrets_rotate_under_traffic(redis: Server) -> None:
                     await asyncio.sleep(0.01)
                 # A task of one replica is visible at the other, and so is a change.
                 task = (await sites[place].call("long", **TASKS)).result["taskId"]
-                task_state = (await sites[1 - place].modern("tasks/get", {"taskId": task}, **TASKS)).result
+                task_state = (await sites[1 - place].send_stateless("tasks/get", {"taskId": task}, **TASKS)).result
                 assert task_state["status"] == "working"
-                await hears(sites[1 - place], at(sites[place], session))
+                await hears(sites[1 - place], at_replica(sites[place], session))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 

@@ -12,7 +12,7 @@ from doit_mcp.redis_state.encryption import Encryptor
 from doit_mcp.redis_state.session_records import SessionRecords
 from doit_mcp.resilience.unavailable import StateUnavailable
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 
 def kept(link: RedisConnection, replica: str = "me", **bounds: Any) -> SessionRecords:
@@ -92,5 +92,5 @@ async def test_without_redis(link: RedisConnection, redis: Server) -> None:
         await records.find("i", "a")
     assert link.unavailable
     redis.start()
-    await back(link)
+    await wait_for_redis(link)
     assert await records.find("i", "a") is None and not link.unavailable

@@ -29,7 +29,7 @@ from doit_mcp.server.notification_hub import ChangeEvent, NotificationHub
 from doit_mcp.server.task import LIFETIME_SECONDS, Task
 from doit_mcp.server.tasks import MAX_TASKS_PER_OWNER, TaskInputCollector
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 CALLER = Caller(DEFAULT_REVISION, {"name": "c"}, {"roots": {}})
 FORM = Question("elicitation/create", {"message": "?"})
@@ -164,7 +164,7 @@ async def test_unwritable_change_is_an_error(pair: Pair, redis: Server) -> None:
     with pytest.raises(RpcError, match="temporarily unavailable"):
         await session.save()
     redis.start()
-    await back(a.link)
+    await wait_for_redis(a.link)
     assert not session.has_unsaved_changes and await a.sessions.find(session.id, "o") is None
 
 

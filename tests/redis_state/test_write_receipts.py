@@ -15,7 +15,7 @@ from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.write_receipts import RedisReceiptStore
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 Make = Callable[..., ReceiptStore]
 BOUNDS: dict[str, Any] = {"ttl": 60.0, "per_owner": 100, "max_answer_bytes": 100}
@@ -54,7 +54,7 @@ async def done(receipts: ReceiptStore, key: str, owner: str = "o", answer: bytes
     await receipts.settle(owner, key, answer, groups=groups)
 
 
-def told(receipt: Receipt | None) -> tuple[bytes, bool]:
+def recorded_outcome(receipt: Receipt | None) -> tuple[bytes, bool]:
     assert receipt is not None and 0 <= receipt.age_seconds < 30
     return receipt.answer, receipt.done
 
@@ -62,7 +62,7 @@ def told(receipt: Receipt | None) -> tuple[bytes, bool]:
 async def test_repeated_write_is_reported(make: Make) -> None:
     receipts = make()
     await done(receipts, "k")
-    assert told(await receipts.claim("o", "k")) == (b"a", True)
+    assert recorded_outcome(await receipts.claim("o", "k")) == (b"a", True)
     assert await receipts.claim("p", "k") is None and await receipts.claim("o", "l") is None
 
 
@@ -84,13 +84,13 @@ async def test_unknown_outcome_is_reported(make: Make) -> None:
     receipts = make()
     await receipts.claim("o", "k")
     await receipts.settle("o", "k", b"", known=False)
-    assert told(await receipts.claim("o", "k")) == (b"", False)
+    assert recorded_outcome(await receipts.claim("o", "k")) == (b"", False)
 
 
 async def test_large_result_is_recorded_only_as_done(make: Make) -> None:
     receipts = make(max_answer_bytes=3)
     await done(receipts, "k", answer=b"four")
-    assert told(await receipts.claim("o", "k")) == (b"", True)
+    assert recorded_outcome(await receipts.claim("o", "k")) == (b"", True)
 
 
 async def test_concurrent_duplicate_waits(make: Make) -> None:
@@ -100,7 +100,7 @@ async def test_concurrent_duplicate_waits(make: Make) -> None:
     await receipts.claim("o", "other")
     assert not any(task.done() for task in waiting)
     await receipts.settle("o", "k", b"answer")
-    assert [told(await task) for task in waiting] == [(b"answer", True)] * 3
+    assert [recorded_outcome(await task) for task in waiting] == [(b"answer", True)] * 3
 
 
 async def test_one_waiter_repeats_a_write_that_was_not_applied(make: Make) -> None:
@@ -112,7 +112,7 @@ async def test_one_waiter_repeats_a_write_that_was_not_applied(make: Make) -> No
     assert [task.result() for task in first] == [None]
     await receipts.settle("o", "k", b"b")
     results = [await task for task in waiting]
-    assert sorted(told(receipt)[0] for receipt in results if receipt is not None) == [b"b", b"b"]
+    assert sorted(recorded_outcome(receipt)[0] for receipt in results if receipt is not None) == [b"b", b"b"]
 
 
 async def test_owners_oldest_receipts_are_evicted(make: Make) -> None:
@@ -121,8 +121,8 @@ async def test_owners_oldest_receipts_are_evicted(make: Make) -> None:
     assert await receipts.claim("o", "running") is None
     for key in ("1", "2"):
         await done(receipts, key)
-    assert told(await receipts.claim("o", "2")) == (b"a", True) and await receipts.claim("o", "1") is None
-    assert told(await receipts.claim("p", "other")) == (b"a", True)
+    assert recorded_outcome(await receipts.claim("o", "2")) == (b"a", True) and await receipts.claim("o", "1") is None
+    assert recorded_outcome(await receipts.claim("p", "other")) == (b"a", True)
 
 
 async def test_receipt_is_forgotten_by_key_unless_in_progress(make: Make) -> None:
@@ -135,9 +135,9 @@ async def test_receipt_is_forgotten_by_key_unless_in_progress(make: Make) -> Non
     for key in ("1", "3"):
         await receipts.forget("o", key)
     assert await receipts.claim("o", "1") is None
-    assert told(await receipts.claim("o", "10")) and told(await receipts.claim("p", "1"))
+    assert recorded_outcome(await receipts.claim("o", "10")) and recorded_outcome(await receipts.claim("p", "1"))
     await receipts.settle("o", "3", b"3")
-    assert told(await receipts.claim("o", "3")) == (b"3", True)
+    assert recorded_outcome(await receipts.claim("o", "3")) == (b"3", True)
 
 
 @pytest.mark.requirement("N16")
@@ -155,13 +155,13 @@ async def test_n16_groups_are_forgotten_for_all_except_unknown_outcomes(make: Ma
     await receipts.forget_groups(["other", "a"])
     for owner in ("o", "p"):
         for key in ("in b", "in none"):
-            assert told(await receipts.claim(owner, key)) == (b"a", True)
+            assert recorded_outcome(await receipts.claim(owner, key)) == (b"a", True)
         for key in ("in a", "in both"):
             assert await receipts.claim(owner, key) is None
             await receipts.settle(owner, key, None)
-    assert told(await receipts.claim("o", "unknown")) == (b"", False)
+    assert recorded_outcome(await receipts.claim("o", "unknown")) == (b"", False)
     await receipts.settle("o", "running", b"2", groups=["a"])
-    assert told(await receipts.claim("o", "running")) == (b"2", True)
+    assert recorded_outcome(await receipts.claim("o", "running")) == (b"2", True)
     await receipts.forget_groups(["b"])
     assert await receipts.claim("o", "in b") is None
 
@@ -194,14 +194,14 @@ async def test_n16_outage_forgets_no_local_writes(
     await store.settle("o", "free", None)
     redis.kill()
     for _ in range(2):
-        assert told(await store.claim("o", "done")) == (b"a", True)
-        assert told(await store.claim("o", "again")) == (b"second", True)
-        assert told(await store.claim("o", "unknown")) == (b"", False)
+        assert recorded_outcome(await store.claim("o", "done")) == (b"a", True)
+        assert recorded_outcome(await store.claim("o", "again")) == (b"second", True)
+        assert recorded_outcome(await store.claim("o", "unknown")) == (b"", False)
     waiting = asyncio.create_task(store.claim("o", "running"))
     assert await store.claim("o", "forgotten") is None and await store.claim("o", "free") is None
     assert not waiting.done()
     await store.settle("o", "running", b"r")
-    assert told(await waiting) == (b"r", True)
+    assert recorded_outcome(await waiting) == (b"r", True)
     # No other replica can know.
     assert await other.claim("o", "done") is None
     messages = [
@@ -209,7 +209,7 @@ async def test_n16_outage_forgets_no_local_writes(
     ]
     assert len([text for text in messages if "only the repeats of writes that it did itself" in text]) == 2
     redis.start()
-    await back(link)
+    await wait_for_redis(link)
 
 
 @pytest.mark.requirement("N16")
@@ -220,7 +220,7 @@ async def test_n16_write_undone_by_another_replica_is_not_mirrored(of_redis: Any
     await other.forget_groups(["a"])
     await done(store, "k", answer=b"new")
     redis.kill()
-    assert told(await store.claim("o", "k")) == (b"new", True)
+    assert recorded_outcome(await store.claim("o", "k")) == (b"new", True)
 
 
 async def test_replicas_do_not_repeat_writes(of_redis: Any, redis: Server) -> None:
@@ -228,7 +228,7 @@ async def test_replicas_do_not_repeat_writes(of_redis: Any, redis: Server) -> No
     assert await store.claim("the-owner", "budgets tenant 1") is None
     waiting = asyncio.create_task(other.claim("the-owner", "budgets tenant 1"))
     await store.settle("the-owner", "budgets tenant 1", b"the answer", groups=["tenant budgets"])
-    assert told(await waiting) == (b"the answer", True)
+    assert recorded_outcome(await waiting) == (b"the answer", True)
     with redis.client() as client:
         keys = client.keys()
         assert len(keys) == 3 and all(key.startswith(key_prefix(SECRET).encode()) for key in keys)
@@ -238,7 +238,7 @@ async def test_replicas_do_not_repeat_writes(of_redis: Any, redis: Server) -> No
         # Foreign data in Redis is not accepted as a result.
         for key in client.keys("*:receipt:*"):
             client.hset(key, "a", b"forged")
-    assert told(await other.claim("the-owner", "budgets tenant 1")) == (b"", False)
+    assert recorded_outcome(await other.claim("the-owner", "budgets tenant 1")) == (b"", False)
 
 
 async def test_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
@@ -248,7 +248,7 @@ async def test_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
     await asyncio.wait([waiting], timeout=2.5)
     assert not waiting.done()
     await store.settle("o", "k", b"a")
-    assert told(await waiting) == (b"a", True)
+    assert recorded_outcome(await waiting) == (b"a", True)
 
 
 async def test_write_of_a_dead_replica_is_not_repeated(of_redis: Any) -> None:
@@ -256,7 +256,7 @@ async def test_write_of_a_dead_replica_is_not_repeated(of_redis: Any) -> None:
     dying, other = of_redis(lease=0.1, ttl=1.5), of_redis(lease=0.1, ttl=1.5)
     assert await dying.claim("o", "k") is None
     await dying.close()
-    assert told(await other.claim("o", "k")) == (b"", False)
+    assert recorded_outcome(await other.claim("o", "k")) == (b"", False)
     while await other.claim("o", "k") is not None:
         await asyncio.sleep(0.02)
 
@@ -274,18 +274,18 @@ async def test_each_process_stands_alone_without_redis(
         await done(receipts, key)
     first, second = await asyncio.gather(receipts.claim("o", "m"), asyncio.wait_for(receipts.forget("o", "z"), 20))
     assert first is None and second is None
-    assert told(await receipts.claim("o", "k")) == (b"a", True)
+    assert recorded_outcome(await receipts.claim("o", "k")) == (b"a", True)
     messages = [
         record.getMessage() for record in caplog.records if record.name == "doit_mcp.redis_state.write_receipts"
     ]
     assert sum("only the repeats of writes that it did itself" in text for text in messages) == 1
     redis.resume()
-    await back(link)
-    assert told(await receipts.claim("o", "before")) == (b"b", True)
-    assert told(await receipts.claim("o", "k")) == (b"a", True)
+    await wait_for_redis(link)
+    assert recorded_outcome(await receipts.claim("o", "before")) == (b"b", True)
+    assert recorded_outcome(await receipts.claim("o", "k")) == (b"a", True)
     await receipts.settle("o", "m", None)
     await done(receipts, "n")
-    assert told(await other.claim("o", "n")) == (b"a", True)
+    assert recorded_outcome(await other.claim("o", "n")) == (b"a", True)
 
 
 async def test_concurrent_writes_while_redis_fails(of_redis: Any, redis: Server) -> None:
@@ -295,7 +295,7 @@ async def test_concurrent_writes_while_redis_fails(of_redis: Any, redis: Server)
     done, waiting = await asyncio.wait(claims, return_when=asyncio.FIRST_COMPLETED)
     assert [task.result() for task in done] == [None]
     await receipts.settle("o", "k", b"a")
-    assert [told(await task) for task in waiting] == [(b"a", True)] * 2
+    assert [recorded_outcome(await task) for task in waiting] == [(b"a", True)] * 2
 
 
 async def test_canceled_waiter_leaves_nothing(of_redis: Any, link: RedisConnection, redis: Server) -> None:
@@ -304,13 +304,13 @@ async def test_canceled_waiter_leaves_nothing(of_redis: Any, link: RedisConnecti
     redis.pause()
     await done(other, "local")
     redis.resume()
-    await back(link)
+    await wait_for_redis(link)
     waiting = asyncio.create_task(other.claim("o", "k"))
     await asyncio.wait([waiting], timeout=0.1)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     await store.settle("o", "k", b"a")
-    assert told(await asyncio.wait_for(other.claim("o", "k"), 20)) == (b"a", True)
+    assert recorded_outcome(await asyncio.wait_for(other.claim("o", "k"), 20)) == (b"a", True)
 
 
 async def test_claim_that_was_not_renewed_can_still_settle(of_redis: Any, link: RedisConnection, redis: Server) -> None:
@@ -320,9 +320,9 @@ async def test_claim_that_was_not_renewed_can_still_settle(of_redis: Any, link: 
     # Longer than the timeout of a command.
     await asyncio.sleep(0.5)
     redis.resume()
-    await back(link)
+    await wait_for_redis(link)
     await store.settle("o", "k", b"a")
-    assert told(await other.claim("o", "k")) == (b"a", True)
+    assert recorded_outcome(await other.claim("o", "k")) == (b"a", True)
 
 
 async def test_write_not_applied_while_redis_fails_leaves_no_record(
@@ -334,4 +334,4 @@ async def test_write_not_applied_while_redis_fails_leaves_no_record(
     await receipts.settle("o", "k", None)
     assert await receipts.claim("o", "k") is None
     redis.start()
-    await back(link)
+    await wait_for_redis(link)

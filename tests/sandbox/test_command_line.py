@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.sandbox import startup_message
-from tests.e2e.launch import environment, launched
+from tests.e2e.launch import environment, running_sandbox
 
 VALIDATE = "/auth/v1/validate"
 
@@ -39,7 +39,7 @@ def test_faults_latency_and_customers_apply_from_startup(tmp_path: Path) -> None
         "--fault",
         "429,on=/analytics/v1/labels,retry-after=7",
     )
-    with launched(tmp_path, *flags) as sandbox:
+    with running_sandbox(tmp_path, *flags) as sandbox:
         listed = ask(f"{sandbox.world}/sandbox/customers")[2]
         assert listed["count"] == 5 and [len(item["users"]) for item in listed["customers"]] == [2, 1, 1, 1, 1]
         token = listed["customers"][-1]["users"][0]["api_token"]

@@ -25,7 +25,7 @@ def rate(per_minute: int, clock: Clock) -> TieredLimiter:
     return TieredLimiter(call_rate_limiter(call_rate(per_minute), clock))
 
 
-async def refused(admission: Admission, *read: Message | RpcError, owner: str = "a") -> LimitExceeded:
+async def rejection(admission: Admission, *read: Message | RpcError, owner: str = "a") -> LimitExceeded:
     with pytest.raises(LimitExceeded) as caught:
         await admission.admit(owner, *read)
     return caught.value
@@ -41,12 +41,12 @@ async def test_burst_then_rate(per_minute: int, burst: int) -> None:
     for _ in range(3 * burst):
         await admission.admit("a", *OTHERS)
     await admission.admit("a", CALL)
-    error = await refused(admission, CALL, *OTHERS)
+    error = await rejection(admission, CALL, *OTHERS)
     assert (str(error), error.scope, error.retry_after_seconds) == (TOO_MANY_CALLS, "owner", round(60 / per_minute))
     await admission.admit("b", CALL)
     clock.now += error.retry_after_seconds
     await admission.admit("a", CALL)
-    assert str(await refused(admission, CALL)) == TOO_MANY_CALLS
+    assert str(await rejection(admission, CALL)) == TOO_MANY_CALLS
 
 
 async def test_rejected_call_is_not_counted() -> None:
@@ -54,10 +54,10 @@ async def test_rejected_call_is_not_counted() -> None:
     admission = Admission(slots, rate(1, Clock()), None)
     slots.acquire("a")
     for _ in range(20):
-        error = await refused(admission, CALL)
+        error = await rejection(admission, CALL)
         assert (error.scope, error.retry_after_seconds) == ("owner", 2)
     slots.acquire("b")
-    assert (await refused(admission, CALL, owner="c")).scope == "server"
+    assert (await rejection(admission, CALL, owner="c")).scope == "server"
     slots.release("a")
     await admission.admit("a", *[CALL] * 10)
 
@@ -77,7 +77,7 @@ async def test_calls_rejected_by_other_replicas_cost_no_tokens() -> None:
     calls = rate(1, Clock())
     admission = Admission(slots, calls, FullReplicas())
     for _ in range(20):
-        assert str(await refused(admission, CALL, CALL)) == "full elsewhere"
+        assert str(await rejection(admission, CALL, CALL)) == "full elsewhere"
     await calls.acquire("a", 10)
     with pytest.raises(LimitExceeded, match="slow down"):
         await calls.acquire("a")

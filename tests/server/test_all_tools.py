@@ -374,7 +374,7 @@ def test_every_tool_is_in_the_table() -> None:
 
 
 async def test_every_result_matches_its_schema(site: Site, api: Api) -> None:
-    listed = (await site.modern("tools/list", user=EMPLOYEE, path=EVERYTHING)).result["tools"]
+    listed = (await site.send_stateless("tools/list", user=EMPLOYEE, path=EVERYTHING)).result["tools"]
     schemas = {
         definition["name"]: jsonschema_rs.validator_for(definition.get("outputSchema", True)) for definition in listed
     }

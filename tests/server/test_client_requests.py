@@ -77,7 +77,7 @@ async def test_request_without_a_client() -> None:
         await NullAsker().ask({"one": ROOTS})
 
 
-def enveloped(before: PreviousRounds, **responses: Any) -> RetryInputCollector:
+def retry_collector(before: PreviousRounds, **responses: Any) -> RetryInputCollector:
     async def use(asked: int, id: str) -> bool:
         return True
 
@@ -85,7 +85,7 @@ def enveloped(before: PreviousRounds, **responses: Any) -> RetryInputCollector:
 
 
 async def test_untracked_request_accepts_any_answer() -> None:
-    answers = await enveloped(PreviousRounds(), one={"roots": []}).ask({"one": ROOTS})
+    answers = await retry_collector(PreviousRounds(), one={"roots": []}).ask({"one": ROOTS})
     assert answers == {"one": {"roots": []}}
 
 
@@ -96,9 +96,9 @@ async def test_signed_request_accepts_an_answer_only_to_the_same_question() -> N
     elsewhere = PreviousRounds(asked_questions={"one": (other.digest, Consent.new())})
     for before in (PreviousRounds(), elsewhere, PreviousRounds(answers={"one": {"roots": []}})):
         with pytest.raises(InputRequired):
-            await enveloped(before, one={"roots": []}).ask({"one": question})
+            await retry_collector(before, one={"roots": []}).ask({"one": question})
     put = PreviousRounds().after_round({}, {"one": question})
-    assert await enveloped(put, one={"roots": []}).ask({"one": question}) == {"one": {"roots": []}}
+    assert await retry_collector(put, one={"roots": []}).ask({"one": question}) == {"one": {"roots": []}}
 
 
 def test_superseded_question_rejects_answers() -> None:

@@ -24,9 +24,9 @@ from doit_mcp.server.sessions import Session
 from doit_mcp.server.signed_state import StateSigner
 from doit_mcp.server.tasks import MemoryTasks
 from tests.api.recorder import Recorder
-from tests.transports.http.serving import LATEST, Bench, Json, Site, offer, serving
+from tests.transports.http.serving import LATEST_STATEFUL, Bench, Json, Site, offer, serving
 from tests.transports.http.serving import Session as HttpSession
-from tests.transports.http.test_legacy_sse import opened as sse_opened
+from tests.transports.http.test_legacy_sse import open_stream as sse_opened
 from tests.transports.test_stdio import piped
 
 BATCHES = "2025-03-26"
@@ -280,7 +280,7 @@ SAME: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("revision", [BATCHES, LATEST])
+@pytest.mark.parametrize("revision", [BATCHES, LATEST_STATEFUL])
 async def test_all_transports_answer_alike(revision: str) -> None:
     answers = []
     for transport in TRANSPORTS:

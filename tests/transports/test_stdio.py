@@ -24,7 +24,7 @@ from doit_mcp.settings import Settings
 from doit_mcp.transports.stdio import StdioServer, StdoutChannel, read_lines
 from tests.api.recorder import Recorder
 from tests.test_cli import environment
-from tests.transports.http.serving import LATEST, META, MODERN, NAME, Bench, Json, offer
+from tests.transports.http.serving import LATEST_STATEFUL, META, NAME, STATELESS_REVISION, Bench, Json, offer
 from tests.wire_schema import check
 
 BATCHES = "2025-03-26"
@@ -64,8 +64,8 @@ class Client:
         message: Json = {"jsonrpc": "2.0", "id": self.count if id is None else id, "method": method}
         return message | ({} if params is None else {"params": params})
 
-    def envelope(self, method: str, params: Json | None = None, **more: Any) -> Json:
-        meta = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}} | more
+    def stateless_request(self, method: str, params: Json | None = None, **more: Any) -> Json:
+        meta = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": {}} | more
         return self.request(method, {**(params or {}), "_meta": meta})
 
     async def next(self, method: str | None = None, revision: str = "") -> Any:
@@ -106,7 +106,7 @@ async def piped(**settings: Any) -> AsyncIterator[Client]:
         assert out.lines.empty(), "nobody read this"
 
 
-@pytest.mark.parametrize("revision", ["2024-11-05", BATCHES, "2025-06-18", LATEST])
+@pytest.mark.parametrize("revision", ["2024-11-05", BATCHES, "2025-06-18", LATEST_STATEFUL])
 async def test_every_stateful_revision(revision: str) -> None:
     async with piped() as client:
         assert (await client.initialize(revision))["result"]["protocolVersion"] == revision
@@ -120,19 +120,21 @@ async def test_every_stateful_revision(revision: str) -> None:
 async def test_stateful_and_stateless_requests_over_one_pipe() -> None:
     """Each message is classified by itself, because there are no headers."""
     async with piped() as client:
-        await client.initialize(LATEST)
-        client.send(client.envelope("server/discover"))
-        assert (await client.next("server/discover", MODERN))["result"]["supportedVersions"] == [MODERN]
+        await client.initialize(LATEST_STATEFUL)
+        client.send(client.stateless_request("server/discover"))
+        assert (await client.next("server/discover", STATELESS_REVISION))["result"]["supportedVersions"] == [
+            STATELESS_REVISION
+        ]
         assert "resultType" not in (await client.ask("tools/list"))["result"]
-        client.send(client.envelope("initialize"))
-        assert (await client.next(revision=MODERN))["error"]["code"] == -32601
-        client.send(client.envelope("tools/list", **{f"{META}protocolVersion": "1900-01-01"}))
-        assert (await client.next(revision=MODERN))["error"]["code"] == -32022
+        client.send(client.stateless_request("initialize"))
+        assert (await client.next(revision=STATELESS_REVISION))["error"]["code"] == -32601
+        client.send(client.stateless_request("tools/list", **{f"{META}protocolVersion": "1900-01-01"}))
+        assert (await client.next(revision=STATELESS_REVISION))["error"]["code"] == -32022
 
 
 async def test_notifications_come_before_the_response() -> None:
     async with piped() as client:
-        await client.initialize(LATEST)
+        await client.initialize(LATEST_STATEFUL)
         client.send(client.request("tools/call", {"name": "steps", "_meta": {"progressToken": "p"}}))
         kinds = [(await client.next()).get("method", "answer") for _ in range(4)]
         assert kinds == ["notifications/progress", "notifications/message", "notifications/progress", "answer"]
@@ -140,7 +142,7 @@ async def test_notifications_come_before_the_response() -> None:
 
 async def test_requests_input_and_gets_an_answer() -> None:
     async with piped() as client:
-        await client.initialize(LATEST, elicitation={})
+        await client.initialize(LATEST_STATEFUL, elicitation={})
         client.send(client.request("tools/call", {"name": "ask"}))
         question = await client.next()
         assert question["method"] == "elicitation/create" and question["params"]["message"] == NAME["message"]
@@ -171,7 +173,7 @@ async def test_batches_where_the_revision_supports_them() -> None:
         assert [answer["id"] for answer in answers] == ["a", "b"] and answers[1]["error"]["code"] == -32600
         client.send([])
         assert (await client.next())["error"]["code"] == -32600
-        await client.initialize(LATEST)
+        await client.initialize(LATEST_STATEFUL)
         client.send([client.request("ping")])
         assert (await client.next())["error"]["code"] == -32600
 
@@ -206,17 +208,17 @@ async def test_too_many_calls_at_once() -> None:
 async def test_subscribes_to_changes_until_end_of_input() -> None:
     """The subscription is acknowledged, and ends with a result when the client closes its end."""
     async with piped() as client:
-        client.send(client.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}}))
-        acknowledged = await client.next("subscriptions/listen", MODERN)
+        client.send(client.stateless_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}}))
+        acknowledged = await client.next("subscriptions/listen", STATELESS_REVISION)
         assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
         client.input.put_nowait(None)
-        ended = await client.next("subscriptions/listen", MODERN)
+        ended = await client.next("subscriptions/listen", STATELESS_REVISION)
         assert ended["result"]["resultType"] == "complete"
 
 
 async def test_running_calls_are_answered_at_end_of_input() -> None:
     async with piped() as client:
-        await client.initialize(LATEST)
+        await client.initialize(LATEST_STATEFUL)
         client.send(client.request("tools/call", {"name": "wait"}, "last"))
         await client.bench.started.wait()
         client.input.put_nowait(None)
@@ -226,7 +228,7 @@ async def test_running_calls_are_answered_at_end_of_input() -> None:
 
 async def test_closed_reader_gets_nothing_more() -> None:
     async with piped() as client:
-        await client.initialize(LATEST)
+        await client.initialize(LATEST_STATEFUL)
         client.out.broken = True
         client.send(client.request("ping"))
         client.send(b"{")
@@ -272,7 +274,7 @@ INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "initialize",
-    "params": {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+    "params": {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
 }
 CREATE = {
     "jsonrpc": "2.0",

@@ -9,7 +9,7 @@ from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
 
-async def asked(area: str, name: str, arguments: dict[str, Any], *answers: Any) -> Request:
+async def capture_request(area: str, name: str, arguments: dict[str, Any], *answers: Any) -> Request:
     """Return the last request of one call of an area's method."""
     api = Recorder(*(answers or ({},)))
     await getattr(getattr(Doit.for_sender(api), area), name)(**arguments)

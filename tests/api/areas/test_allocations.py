@@ -10,7 +10,7 @@ import pytest
 from doit_mcp.api.areas.allocations import with_api_names
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1/allocations"
 COMPONENT = {"key": "region", "type": "fixed", "values": ["a"], "mode": "is"}
@@ -49,22 +49,22 @@ EVERYTHING = {
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("allocations", name, arguments) == request_
+    assert await capture_request("allocations", name, arguments) == request_
 
 
 async def test_gets_allocation_by_name() -> None:
     rows = {"allocations": [{"id": "7", "name": "Team Blue"}]}
-    assert (await asked("allocations", "get_allocation", {"name": "blue"}, rows, {})).path == f"{PATH}/7"
+    assert (await capture_request("allocations", "get_allocation", {"name": "blue"}, rows, {})).path == f"{PATH}/7"
 
 
 async def test_legacy_field_names_are_sent_as_current_ones() -> None:
     old = {**COMPONENT, "inverse_selection": True, "include_null": False}
     new = {**COMPONENT, "inverse": True, "includeNull": False}
     arguments = {"id": "a", "rule": {"components": [old], "formula": "A"}}
-    request = await asked("allocations", "update_allocation", arguments)
+    request = await capture_request("allocations", "update_allocation", arguments)
     assert request.body == {"rule": {"components": [new], "formula": "A"}}
     members = [{"action": "update", "id": "1", "components": [old]}, {"action": "select", "id": "2"}]
-    body = (await asked("allocations", "update_allocation", {"id": "a", "rules": members})).body
+    body = (await capture_request("allocations", "update_allocation", {"id": "a", "rules": members})).body
     assert body == {"rules": [{"action": "update", "id": "1", "components": [new]}, {"action": "select", "id": "2"}]}
 
 

@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder, pages_of
 
-from .calling import asked
+from .calling import capture_request
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ from .calling import asked
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("assets", name, arguments) == request_
+    assert await capture_request("assets", name, arguments) == request_
 
 
 async def test_name_search_spans_pages_and_can_be_continued() -> None:
@@ -55,12 +55,14 @@ async def test_name_search_spans_pages_and_can_be_continued() -> None:
 
 async def test_gets_asset_by_name() -> None:
     rows = {"assets": [{"id": "7", "name": "Workspace a.example"}]}
-    assert (await asked("assets", "get_asset", {"name": "workspace"}, rows, {})).path == "/billing/v1/assets/7"
+    assert (
+        await capture_request("assets", "get_asset", {"name": "workspace"}, rows, {})
+    ).path == "/billing/v1/assets/7"
     with pytest.raises(ApiError) as caught:
-        await asked("assets", "get_asset", {"name": "azure"}, rows)
+        await capture_request("assets", "get_asset", {"name": "azure"}, rows)
     assert caught.value.kind == "missing"
     with pytest.raises(ApiError, match="id or name"):
-        await asked("assets", "get_asset", {})
+        await capture_request("assets", "get_asset", {})
 
 
 async def test_license_change_requires_a_quantity() -> None:

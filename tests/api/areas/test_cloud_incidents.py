@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder, pages_of
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/core/v1/cloudincidents"
 
@@ -35,7 +35,7 @@ PATH = "/core/v1/cloudincidents"
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("cloud_incidents", name, arguments) == request_
+    assert await capture_request("cloud_incidents", name, arguments) == request_
 
 
 async def test_platform_filter_spans_pages() -> None:
@@ -56,9 +56,9 @@ async def test_null_incidents_give_an_empty_list() -> None:
 
 async def test_gets_incident_by_title() -> None:
     rows = {"incidents": [{"id": "1", "title": "Cloud SQL down"}, {"id": "2", "title": "Cloud SQL slow"}]}
-    incident = await asked("cloud_incidents", "get_cloud_incident", {"title": "sql SLOW"}, rows, {})
+    incident = await capture_request("cloud_incidents", "get_cloud_incident", {"title": "sql SLOW"}, rows, {})
     assert incident == Request("GET", f"{PATH}/2", {}, None)
     with pytest.raises(ApiError, match="Cloud SQL down.*Cloud SQL slow"):
-        await asked("cloud_incidents", "get_cloud_incident", {"title": "sql"}, rows)
+        await capture_request("cloud_incidents", "get_cloud_incident", {"title": "sql"}, rows)
     with pytest.raises(ApiError, match="id or title"):
-        await asked("cloud_incidents", "get_cloud_incident", {})
+        await capture_request("cloud_incidents", "get_cloud_incident", {})

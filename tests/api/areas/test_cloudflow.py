@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError, explain
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
-from .calling import asked
+from .calling import capture_request
 
 FLOWS, CONNECTIONS = "/cloudflow/v1/flows", "/cloudflow/v1/connections"
 CONNECT = "/core/v1/cloudconnect"
@@ -127,7 +127,7 @@ FEATURES = {"enabledFeatures": ["real-time-data"], "s3Bucket": "b", "s3BucketReg
     ],
 )
 async def test_requests(area: str, name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked(area, name, arguments) == request_
+    assert await capture_request(area, name, arguments) == request_
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
     ],
 )
 async def test_conversation_is_ephemeral_unless_continued(given: dict[str, Any], ephemeral: bool) -> None:
-    request = await asked("ava", "ask_ava_sync", {"question": "q", **given}, {"answer": "a"})
+    request = await capture_request("ava", "ask_ava_sync", {"question": "q", **given}, {"answer": "a"})
     assert request == Request("POST", "/ava/v1/askSync", {}, {"question": "q", **given, "ephemeral": ephemeral})
 
 
@@ -156,7 +156,7 @@ async def test_conversation_is_ephemeral_unless_continued(given: dict[str, Any],
 )
 async def test_unanswered_question_is_an_error(said: dict[str, Any], kind: str, reason: str) -> None:
     with pytest.raises(ApiError) as caught:
-        await asked("ava", "ask_ava_sync", {"question": "q"}, said)
+        await capture_request("ava", "ask_ava_sync", {"question": "q"}, said)
     assert caught.value.kind == kind and reason in caught.value.reason
 
 
@@ -188,10 +188,10 @@ async def test_connection_targets_exactly_one_cloud(name: str, given: dict[str, 
 )
 async def test_flow_payload_is_sent_unchanged(payload: dict[str, Any]) -> None:
     arguments = {"flowID": "f 1", "requestBodyJson": payload}
-    assert await asked("cloudflow", "trigger_cloud_flow", arguments) == Request(
+    assert await capture_request("cloudflow", "trigger_cloud_flow", arguments) == Request(
         "POST", "/cloudflow/v1/trigger/f%201", {}, payload
     )
-    assert (await asked("cloudflow", "trigger_cloud_flow", {"flowID": "f"})).body == {}
+    assert (await capture_request("cloudflow", "trigger_cloud_flow", {"flowID": "f"})).body == {}
 
 
 @pytest.mark.parametrize(
@@ -239,13 +239,13 @@ async def test_other_urls_do_not_identify_a_flow(flow: str) -> None:
 async def test_only_the_id_of_a_flow_url_is_used(start: str) -> None:
     """The former server accepted it. Its host is never contacted: the request goes to the API as usual."""
     flow = f" {start}/cloudflow/v1/trigger/f-1.x \n"
-    request = await asked("cloudflow", "trigger_cloud_flow", {"flowID": flow, "requestBodyJson": {"a": 1}})
+    request = await capture_request("cloudflow", "trigger_cloud_flow", {"flowID": flow, "requestBodyJson": {"a": 1}})
     assert request == Request("POST", "/cloudflow/v1/trigger/f-1.x", {}, {"a": 1})
 
 
 async def test_non_url_flow_id_stays_one_path_segment() -> None:
     for flow in ("evil.example", "https:evil", "f?x=1#y", "a\\b", "ü"):
-        request = await asked("cloudflow", "trigger_cloud_flow", {"flowID": flow})
+        request = await capture_request("cloudflow", "trigger_cloud_flow", {"flowID": flow})
         start, _, last = request.path.rpartition("/")
         assert start == "/cloudflow/v1/trigger" and last.replace("%", "").replace(".", "").isalnum()
 

@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
-from .calling import asked
+from .calling import capture_request
 
 ONE = {"customerID": "c/1", "contractID": "k 1"}
 PATH = "/customers/c%2F1/contracts"
@@ -69,17 +69,17 @@ TEMPLATE = {
     ],
 )
 async def test_requests(area: str, name: str, arguments: dict[str, Any], answer: Any, request_: Request) -> None:
-    assert await asked(area, name, arguments, answer) == request_
+    assert await capture_request(area, name, arguments, answer) == request_
 
 
-class OfTenant(Recorder):
+class TenantRecorder(Recorder):
     """The API for a caller whose customer is known."""
 
     tenant = "acme/1"
 
 
 async def test_customer_defaults_to_the_callers_own() -> None:
-    api = OfTenant([], {})
+    api = TenantRecorder([], {})
     contracts = Doit.for_sender(api).contracts
     await contracts.list_contracts()
     await contracts.get_contract(contractID="k")
@@ -91,7 +91,7 @@ async def test_customer_defaults_to_the_callers_own() -> None:
 
 async def test_unknown_customer_requires_a_customer_id() -> None:
     with pytest.raises(ApiError, match="customerID is required"):
-        await asked("contracts", "list_contracts", {})
+        await capture_request("contracts", "list_contracts", {})
 
 
 def test_hints_declare_operations_that_bind_others() -> None:

@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/customers/v1/customers"
 
@@ -44,7 +44,7 @@ PATH = "/customers/v1/customers"
     ],
 )
 async def test_requests(area: str, name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked(area, name, arguments) == request_
+    assert await capture_request(area, name, arguments) == request_
 
 
 async def test_update_is_a_merge_patch_with_an_empty_response() -> None:
@@ -53,14 +53,14 @@ async def test_update_is_a_merge_patch_with_an_empty_response() -> None:
     assert api.operations[0].content_type == "application/merge-patch+json"
 
 
-class OfTenant(Recorder):
+class TenantRecorder(Recorder):
     """The API for a caller whose customer is known."""
 
     tenant = "acme/1"
 
 
 async def test_customer_id_defaults_to_the_callers_own() -> None:
-    api = OfTenant({})
+    api = TenantRecorder({})
     customers = Doit.for_sender(api).customers
     await customers.get_customer()
     await customers.update_customer(urlSlug="acme")
@@ -70,4 +70,4 @@ async def test_customer_id_defaults_to_the_callers_own() -> None:
 
 async def test_unknown_customer_requires_a_customer_id() -> None:
     with pytest.raises(ApiError, match="customerId is required"):
-        await asked("customers", "get_customer", {})
+        await capture_request("customers", "get_customer", {})

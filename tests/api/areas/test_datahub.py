@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.api.uploads import MAX_ENCODED_CHARACTERS, MAX_FILE_BYTES, decode_file
 
-from .calling import asked
+from .calling import capture_request
 
 EVENT = {
     "provider": "my costs",
@@ -60,14 +60,14 @@ SETS = "/datahub/v1/datasets"
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("datahub", name, arguments) == request_
+    assert await capture_request("datahub", name, arguments) == request_
 
 
 @pytest.mark.parametrize("name", ["get_datahub_dataset", "update_datahub_dataset", "delete_datahub_dataset"])
 @pytest.mark.parametrize("dataset", ["", ".", ".."])
 async def test_rejects_name_that_matches_all_datasets(name: str, dataset: str) -> None:
     with pytest.raises(ApiError) as caught:
-        await asked("datahub", name, {"name": dataset})
+        await capture_request("datahub", name, {"name": dataset})
     assert caught.value.kind == "argument"
 
 
@@ -76,13 +76,13 @@ async def test_rejects_name_that_matches_all_datasets(name: str, dataset: str) -
 )
 async def test_deletion_requires_an_unambiguous_target(selection: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="are required"):
-        await asked("datahub", "delete_datahub_events_by_filter", {"dataset": "d", **selection})
+        await capture_request("datahub", "delete_datahub_events_by_filter", {"dataset": "d", **selection})
 
 
 @pytest.mark.parametrize("given", [{}, {"file": "YQ==", "csv": "a"}, {"file": "", "csv": ""}])
 async def test_upload_takes_exactly_one_file(given: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="file and csv"):
-        await asked("datahub", "upload_datahub_csv", given)
+        await capture_request("datahub", "upload_datahub_csv", given)
 
 
 def test_accepts_common_base64_variants() -> None:

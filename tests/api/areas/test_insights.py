@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/insights/v1/results"
 OWN = f"{PATH}/source/public-api/insight"
@@ -70,19 +70,21 @@ RESOURCE = {
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("insights", name, arguments) == request_
+    assert await capture_request("insights", name, arguments) == request_
 
 
 async def test_batch_returns_a_list() -> None:
     results = [{**INSIGHT, "resourceResults": [RESOURCE]}]
-    request = await asked("insights", "post_insight_results", {"results": results}, [])
+    request = await capture_request("insights", "post_insight_results", {"results": results}, [])
     assert request == Request("POST", PATH, {}, {"results": results})
 
 
 @pytest.mark.parametrize("details", [None, {"reason": "not relevant", "comment": "c"}])
 async def test_sets_insight_status(details: dict[str, str] | None) -> None:
     extra = {"dismissalDetails": details} if details else {}
-    request = await asked("insights", "update_insight_status", {"key": "k", "status": "dismissed", **extra}, None)
+    request = await capture_request(
+        "insights", "update_insight_status", {"key": "k", "status": "dismissed", **extra}, None
+    )
     assert request == Request("PUT", f"{OWN}/k/status", {}, {"status": "dismissed", **extra})
 
 

@@ -10,7 +10,7 @@ from doit_mcp.api import Doit
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1"
 THING = {"objectId": "b", "objectType": "budget"}
@@ -39,7 +39,7 @@ THING = {"objectId": "b", "objectType": "budget"}
     ],
 )
 async def test_list_arguments(area: str, name: str, arguments: dict[str, Any], query: dict[str, str]) -> None:
-    assert await asked(area, name, arguments) == Request("GET", f"{PATH}/{area}", query, None)
+    assert await capture_request(area, name, arguments) == Request("GET", f"{PATH}/{area}", query, None)
 
 
 @pytest.mark.parametrize(
@@ -66,5 +66,5 @@ async def test_name_is_resolved_to_an_id_first(area: str, name: str, arguments: 
     ],
 )
 async def test_empty_assignment_lists_are_omitted(given: dict[str, Any], sent: dict[str, Any]) -> None:
-    request = await asked("labels", "assign_objects_to_label", {"id": "l 1", **given}, None)
+    request = await capture_request("labels", "assign_objects_to_label", {"id": "l 1", **given}, None)
     assert request == Request("POST", f"{PATH}/labels/l%201/assignments", {}, sent)

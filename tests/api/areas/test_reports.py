@@ -10,7 +10,7 @@ import pytest
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.registry import all_tools
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1/reports"
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-31T00:00:00Z"}
@@ -35,7 +35,7 @@ LARGEST = 6_200
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("reports", name, arguments) == request_
+    assert await capture_request("reports", name, arguments) == request_
 
 
 @pytest.mark.parametrize("arguments", [{"name": "n"}, {"id": "r"}])
@@ -43,7 +43,7 @@ async def test_configs_are_normalized_for_the_api(arguments: dict[str, str]) -> 
     filters = [{"id": "cloud_provider", "type": "fixed", "values": ["aws"]}]
     config_arguments: dict[str, Any] = {**arguments, "config": {**CUSTOM, "filters": filters}}
     body = (
-        await asked("reports", "create_report" if "name" in arguments else "update_report", config_arguments)
+        await capture_request("reports", "create_report" if "name" in arguments else "update_report", config_arguments)
     ).body or {}
     assert body["config"]["timeRange"] == {"mode": "custom"} and body["config"]["customTimeRange"] == SPAN
     assert body["config"]["filters"][0]["values"] == ["amazon-web-services"]
@@ -53,7 +53,7 @@ async def test_configs_are_normalized_for_the_api(arguments: dict[str, str]) -> 
 
 async def test_gets_config_by_report_name() -> None:
     rows = {"reports": [{"id": "7", "reportName": "Weekly"}]}
-    request = await asked("reports", "get_report_config", {"name": "weekly"}, rows, {})
+    request = await capture_request("reports", "get_report_config", {"name": "weekly"}, rows, {})
     assert request.path == f"{PATH}/7/config"
 
 

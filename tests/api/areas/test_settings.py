@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1/settings/themes"
 ACTIVE = "/analytics/v1/settings/active-theme"
@@ -36,7 +36,7 @@ LOOK = {"primaryColor": "#abc", "colors": {"light": ["#abc"], "dark": ["#aabbccd
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("settings", name, arguments) == request_
+    assert await capture_request("settings", name, arguments) == request_
 
 
 async def test_gets_theme_by_name_from_an_unpaginated_list() -> None:
@@ -44,4 +44,4 @@ async def test_gets_theme_by_name_from_an_unpaginated_list() -> None:
     await Doit.for_sender(api).settings.update_theme(name="dawn", newName="Noon")
     assert api.requests == [Request("GET", PATH, {}, None), Request("PATCH", f"{PATH}/2", {}, {"name": "Noon"})]
     with pytest.raises(ApiError, match="id or name"):
-        await asked("settings", "update_theme", {"newName": "x"})
+        await capture_request("settings", "update_theme", {"newName": "x"})

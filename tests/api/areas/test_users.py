@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/iam/v1/users"
 EVERYTHING = {
@@ -48,7 +48,7 @@ EVERYTHING = {
     ],
 )
 async def test_requests(area: str, name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked(area, name, arguments) == request_
+    assert await capture_request(area, name, arguments) == request_
 
 
 def test_idempotency_keys_are_sent_where_the_api_requires_them() -> None:

@@ -211,13 +211,13 @@ def test_n2_row_text_is_built_only_as_far_as_it_is_searched() -> None:
     class Values(dict[str, Any]):
         """Records how many members were read."""
 
-        position = 0
+        members_read = 0
 
         def items(self) -> Any:
             for item in super().items():
-                self.seen += 1
+                self.members_read += 1
                 yield item
 
     row = Values({str(number): "x" * 99 for number in range(10_000)})
-    assert len(row_text(row)) == 4_000 and row.seen <= 41
+    assert len(row_text(row)) == 4_000 and row.members_read <= 41
     assert row_text({"a": "long " * 10_000, "b": 1}) == ("long " * 800)

@@ -12,7 +12,7 @@ from doit_mcp.catalog.tools.permissions import with_permission_hint
 from tests.api.recorder import Recorder
 
 from ..caller import Caller
-from ..test_registry import least
+from ..test_registry import minimal_arguments
 
 NAMED = {tool.name: tool for tool in direct_tools()}
 NEEDING = sorted(name for name, tool in NAMED.items() if tool.facts.get("permission"))
@@ -22,7 +22,7 @@ async def failed(name: str, error: ApiError) -> ApiError:
     api = Recorder(error)
     api.tenant = "customer"
     with pytest.raises(ApiError) as caught:
-        await NAMED[name].run(Caller(api), least(NAMED[name]))
+        await NAMED[name].run(Caller(api), minimal_arguments(NAMED[name]))
     return caught.value
 
 

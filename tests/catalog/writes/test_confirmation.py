@@ -35,7 +35,7 @@ NAMED = {tool.name: tool for tool in direct_tools()}
 ASKING = [tool for tool in direct_tools() if always_confirms(tool)]
 
 
-class Asked(Caller):
+class ConfirmingCaller(Caller):
     """A caller whose user can be asked, and gives this answer."""
 
     def __init__(self, api: Recorder, action: str = "accept", *, waits_for_answers: bool = False) -> None:
@@ -172,7 +172,7 @@ def test_preview_reader_per_tool(name: str, reader: str | None) -> None:
 
 async def test_confirmed_deletion_runs_after_a_preview() -> None:
     api = Recorder(BUDGET, None)
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     assert await run("delete_budget", caller, id="b1") == {"status": "completed", "deleted": True, "id": "b1"}
     assert methods(api) == ["GET", "DELETE"]
     assert caller.text.splitlines() == [
@@ -191,13 +191,13 @@ async def test_confirmed_deletion_runs_after_a_preview() -> None:
 async def test_declined_write_is_not_sent(action: str) -> None:
     api = Recorder(BUDGET)
     with pytest.raises(ToolError, match="Nothing was changed: the user did not agree to delete_budget"):
-        await run("delete_budget", Asked(api, action), id="b1")
+        await run("delete_budget", ConfirmingCaller(api, action), id="b1")
     assert methods(api) == ["GET"]
 
 
 async def test_update_preview_shows_the_difference() -> None:
     api = Recorder({"users": [{"id": "u2"}, {"id": "u1", "email": "ann@acme.example", "roleId": "viewer"}]}, {})
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("update_user", caller, id="u1", roleId="admin", firstName="Ann")
     assert "- email: ann@acme.example" in caller.text
     assert "access:\n- roleId: viewer → admin\nDetails:\n- firstName: Ann" in caller.text
@@ -211,7 +211,7 @@ ACCOUNT = {
 
 
 async def test_connected_account_is_shown_before_its_features_change() -> None:
-    caller = Asked(Recorder(ACCOUNT))
+    caller = ConfirmingCaller(Recorder(ACCOUNT))
     await run("update_aws_feature", caller, accountID="1", enabledFeatures=["quotas"])
     assert caller.text.splitlines()[1:-1] == [
         *("About:", "- accountID: 1", "- roleArn: arn:old"),
@@ -221,7 +221,7 @@ async def test_connected_account_is_shown_before_its_features_change() -> None:
 
 async def test_role_of_a_connected_account_is_shown_before_replacement() -> None:
     api = Recorder(ACCOUNT)
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("create_account_role", caller, accountID="1", roleArn="arn:new", enabledFeatures=["sandbox"])
     assert "About:\n- accountID: 1\nRecipients and access:\n- roleArn: arn:old → arn:new\n" in caller.text
     assert methods(api) == ["GET", "POST"]
@@ -229,7 +229,7 @@ async def test_role_of_a_connected_account_is_shown_before_replacement() -> None
 
 async def test_unconnected_account_can_be_connected() -> None:
     api = Recorder(ApiError("no such account", kind="missing", status=404), ACCOUNT)
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("create_account_role", caller, accountID="1", roleArn="arn:new", enabledFeatures=[])
     assert "About:\n- accountID: 1\nRecipients and access:\n- roleArn: arn:new\n" in caller.text
     assert methods(api) == ["GET", "POST"]
@@ -237,14 +237,14 @@ async def test_unconnected_account_can_be_connected() -> None:
 
 @pytest.mark.parametrize("name", ["update_aws_feature", "delete_account_role"])
 async def test_unconnected_account_is_not_confirmed(name: str) -> None:
-    caller = Asked(Recorder(ApiError("no such account", kind="missing", status=404)))
+    caller = ConfirmingCaller(Recorder(ApiError("no such account", kind="missing", status=404)))
     with pytest.raises(ApiError):
         await run(name, caller, accountID="1", **({"enabledFeatures": []} if name.startswith("update") else {}))
     assert caller.questions == []
 
 
 async def test_disconnect_preview_shows_the_role_and_the_effects() -> None:
-    caller = Asked(Recorder(ACCOUNT, None))
+    caller = ConfirmingCaller(Recorder(ACCOUNT, None))
     result = await run("delete_account_role", caller, accountID="1")
     assert result == {"status": "completed", "deleted": True, "accountID": "1"}
     assert '- accountID: 1\n- roleArn: arn:old\n- enabledFeatures: ["sandbox"]\nAccept' in caller.text
@@ -252,14 +252,14 @@ async def test_disconnect_preview_shows_the_role_and_the_effects() -> None:
 
 async def test_flow_confirmation_shows_its_name() -> None:
     flows = {"items": [{"id": "f0", "name": "Other"}, {"id": "f1", "name": "Stop idle machines"}]}
-    caller = Asked(Recorder(flows, {"executionLink": "l"}))
+    caller = ConfirmingCaller(Recorder(flows, {"executionLink": "l"}))
     await run("trigger_cloud_flow", caller, flowID="f1", requestBodyJson={"zone": "a"})
     expected = "About:\n- flowID: f1\n- name: Stop idle machines\nDetails:\n- requestBodyJson.zone: a\n"
     assert expected in caller.text
 
 
 async def test_flow_given_by_url_is_confirmed_by_id() -> None:
-    caller = Asked(Recorder({"items": [{"id": "f1", "name": "Stop idle machines"}]}, {"executionLink": "l"}))
+    caller = ConfirmingCaller(Recorder({"items": [{"id": "f1", "name": "Stop idle machines"}]}, {"executionLink": "l"}))
     await run("trigger_cloud_flow", caller, flowID="https://somewhere.example/cloudflow/v1/trigger/f1")
     assert "About:\n- flowID: f1\n- name: Stop idle machines\n" in caller.text and "somewhere" not in caller.text
     again = await run("trigger_cloud_flow", caller, flowID="f1")
@@ -268,7 +268,7 @@ async def test_flow_given_by_url_is_confirmed_by_id() -> None:
 
 async def test_label_preview_shows_its_assignments() -> None:
     api = Recorder({"id": "l1", "name": "Prod"}, {})
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("assign_objects_to_label", caller, id="l1", add=[{"objectId": "b1", "objectType": "budget"}])
     assert "About:\n- id: l1\n- name: Prod\nDetails:\n- add: " in caller.text and "b1" in caller.text
     assert methods(api) == ["GET", "POST"]
@@ -276,26 +276,26 @@ async def test_label_preview_shows_its_assignments() -> None:
 
 async def test_insight_preview_uses_other_argument_names() -> None:
     api = Recorder({"title": "Idle things"}, None)
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("delete_insight_result", caller, sourceID="public-api", insightKey="k")
     assert "- insightKey: k\n- title: Idle things\n" in caller.text
     assert {request.path for request in api.requests} == {"/insights/v1/results/source/public-api/insight/k"}
 
 
 async def test_every_deletion_preview_names_the_target() -> None:
-    caller = Asked(Recorder({"message": "Deleted"}))
+    caller = ConfirmingCaller(Recorder({"message": "Deleted"}))
     await run("delete_datahub_datasets", caller, datasets=["a", "b"])
     assert 'About:\n- datasets: ["a","b"]\nAccept' in caller.text
 
 
 async def test_external_effects_are_stated() -> None:
-    caller = Asked(Recorder({}))
+    caller = ConfirmingCaller(Recorder({}))
     await run("invite_user", caller, email="bob@acme.example")
     assert "outside of your DoiT account" in caller.text and "access:\n- email: bob@acme.example" in caller.text
 
 
 async def test_missing_target_is_an_error_without_confirmation() -> None:
-    caller = Asked(Recorder(ApiError("no such budget", kind="missing", status=404)))
+    caller = ConfirmingCaller(Recorder(ApiError("no such budget", kind="missing", status=404)))
     with pytest.raises(ApiError):
         await run("delete_budget", caller, id="b1")
     assert caller.questions == []
@@ -304,7 +304,7 @@ async def test_missing_target_is_an_error_without_confirmation() -> None:
 @pytest.mark.parametrize("kind", ["forbidden", "fault", "network"])
 async def test_unreadable_target_is_confirmed_without_a_preview(kind: Any) -> None:
     api = Recorder(ApiError("", kind=kind), {})
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("delete_budget", caller, id="b1")
     assert "- id: b1" in caller.text and methods(api) == ["GET", "DELETE"]
 
@@ -312,7 +312,7 @@ async def test_unreadable_target_is_confirmed_without_a_preview(kind: Any) -> No
 @pytest.mark.requirement("N19")
 @pytest.mark.parametrize("customer", [None, "c1"])
 async def test_n19_ended_sign_in_is_not_swallowed(customer: str | None) -> None:
-    caller = Asked(Recorder(ApiError("", kind="credential", status=401)))
+    caller = ConfirmingCaller(Recorder(ApiError("", kind="credential", status=401)))
     caller.customer_context = customer
     with pytest.raises(ApiError) as raised:
         await run("delete_budget", caller, id="b1")
@@ -326,7 +326,7 @@ async def test_no_preview_without_elicitation() -> None:
 
 
 async def test_dry_run_is_not_confirmed() -> None:
-    caller = Asked(Recorder({}))
+    caller = ConfirmingCaller(Recorder({}))
     await run("resend_invite", caller, id="u1", dryRun=True)
     assert caller.questions == []
     await run("resend_invite", caller, id="u1", dryRun=False)
@@ -413,7 +413,7 @@ async def test_n11_recipients_channels_and_public_access_require_confirmation(
 ) -> None:
     current = {**BUDGET, "recipients": ["ann@acme.example"], "public": None}
     api = Recorder(current)
-    caller = Asked(api, "decline")
+    caller = ConfirmingCaller(api, "decline")
     with pytest.raises(ToolError, match="Nothing was changed"):
         await run(name, caller, **arguments)
     assert f"Recipients and access:\n- {said}\n" in caller.text
@@ -424,7 +424,7 @@ async def test_n11_recipients_channels_and_public_access_require_confirmation(
 @pytest.mark.requirement("N11")
 async def test_n11_writes_without_recipients_are_not_confirmed() -> None:
     api = Recorder(BUDGET)
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("update_budget", caller, id="b1", amount=5)
     assert caller.questions == [] and methods(api) == ["PATCH"]
 
@@ -440,7 +440,7 @@ async def test_n11_writes_without_recipients_are_not_confirmed() -> None:
 async def test_n11_removing_users_requires_confirmation(arguments: JsonObject, said: str) -> None:
     channels = [{"id": "C1", "name": "costs"}]
     api = Recorder({**BUDGET, "recipients": ["ann@acme.example"], "recipientsSlackChannels": channels})
-    caller = Asked(api, "decline")
+    caller = ConfirmingCaller(api, "decline")
     with pytest.raises(ToolError, match="Nothing was changed"):
         await run("update_budget", caller, id="b1", **arguments)
     assert f"Recipients and access:\n- {said}\n" in caller.text and set(methods(api)) == {"GET"}
@@ -448,7 +448,7 @@ async def test_n11_removing_users_requires_confirmation(arguments: JsonObject, s
 
 @pytest.mark.requirement("N12")
 async def test_n12_every_user_whose_access_changes_is_named() -> None:
-    caller = Asked(Recorder(SHARED, {}))
+    caller = ConfirmingCaller(Recorder(SHARED, {}))
     people = [{**OWNER, "user": "ANN@acme.example"}, {**EDITOR, "role": "viewer"}]
     await run(
         "update_resource_permissions",
@@ -467,21 +467,21 @@ async def test_n12_every_user_whose_access_changes_is_named() -> None:
 
 @pytest.mark.requirement("N12")
 async def test_n12_users_losing_access_and_current_users_are_named() -> None:
-    caller = Asked(Recorder(SHARED, {}))
+    caller = ConfirmingCaller(Recorder(SHARED, {}))
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER])
     assert "- permissions: remove bob@acme.example (editor)\n" in caller.text
-    caller = Asked(Recorder({**SHARED, "permissions": [OWNER, EDITOR] * 2}, {}))
+    caller = ConfirmingCaller(Recorder({**SHARED, "permissions": [OWNER, EDITOR] * 2}, {}))
     await run("update_resource_permissions", caller, **RESOURCE, public="viewer")
     assert "- permissions: ann@acme.example (owner), bob@acme.example (editor), ann" in caller.text
 
 
 @pytest.mark.requirement("N12")
 async def test_n12_duplicate_entries_are_shown_twice_and_equal_lists_are_unchanged() -> None:
-    caller = Asked(Recorder(SHARED, {}))
+    caller = ConfirmingCaller(Recorder(SHARED, {}))
     people = [OWNER, {**EDITOR, "role": "viewer"}, {"user": "Bob@acme.example", "role": "owner"}]
     await run("update_resource_permissions", caller, **RESOURCE, permissions=people)
     assert "bob@acme.example: editor → viewer\n- permissions: change Bob@acme.example: editor → owner\n" in caller.text
-    caller = Asked(Recorder(SHARED, {}))
+    caller = ConfirmingCaller(Recorder(SHARED, {}))
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[EDITOR, OWNER])
     assert "- permissions: unchanged\n" in caller.text
 
@@ -497,7 +497,7 @@ async def test_n12_duplicate_entries_are_shown_twice_and_equal_lists_are_unchang
     ],
 )
 async def test_n12_addresses_that_unicode_folds_together_are_distinct(old: str, new: str) -> None:
-    caller = Asked(Recorder({**BUDGET, "recipients": [old]}, {}))
+    caller = ConfirmingCaller(Recorder({**BUDGET, "recipients": [old]}, {}))
     await run("update_budget", caller, id="b1", recipients=[new])
     assert "recipients: add " in caller.text and f"recipients: remove {old}\n" in caller.text
     assert "unchanged" not in caller.text.splitlines()[:-1][-1]
@@ -505,7 +505,7 @@ async def test_n12_addresses_that_unicode_folds_together_are_distinct(old: str, 
 
 @pytest.mark.requirement("N12")
 async def test_n12_entries_beyond_the_limit_are_counted() -> None:
-    caller = Asked(Recorder(SHARED, {}))
+    caller = ConfirmingCaller(Recorder(SHARED, {}))
     permissions = [{"user": f"p{n}@acme.example", "role": "viewer"} for n in range(30)]
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER, *permissions], public="editor")
     assert "- permissions: add p19@acme.example (viewer)\n- and 11 more: 10 added, 1 removed\n" in caller.text
@@ -514,7 +514,7 @@ async def test_n12_entries_beyond_the_limit_are_counted() -> None:
 
 @pytest.mark.requirement("N12")
 async def test_n12_unreadable_list_is_reported_as_replaced() -> None:
-    caller = Asked(Recorder(ApiError("", kind="forbidden"), {}))
+    caller = ConfirmingCaller(Recorder(ApiError("", kind="forbidden"), {}))
     await run("update_budget", caller, id="b1", recipients=["bob@acme.example"])
     assert "- recipients: bob@acme.example\n- recipients: anyone not listed here is removed" in caller.text
 
@@ -522,19 +522,19 @@ async def test_n12_unreadable_list_is_reported_as_replaced() -> None:
 @pytest.mark.requirement("N12")
 async def test_n12_nested_addresses_and_granted_roles_are_compared() -> None:
     current = {"settings": {"allowedInviteDomains": ["acme.example"], "mfaRequired": True}, "contact": None}
-    caller = Asked(Recorder(current, {}))
+    caller = ConfirmingCaller(Recorder(current, {}))
     settings = {"allowedInviteDomains": ["acme.example", "evil.example"], "mfaRequired": False}
     await run("update_customer", caller, customerId="c", settings=settings)
     assert "- settings.allowedInviteDomains: add evil.example\nChanges:\n" in caller.text
     assert "- settings.mfaRequired: true → false\n" in caller.text
-    caller = Asked(Recorder({"connectionId": "x", "gcpConfig": {"predefinedRoles": ["roles/viewer"]}}, {}))
+    caller = ConfirmingCaller(Recorder({"connectionId": "x", "gcpConfig": {"predefinedRoles": ["roles/viewer"]}}, {}))
     roles = {"predefinedRoles": ["roles/owner"]}
     await run("update_cloudflow_connection", caller, connectionId="x", gcpConfig=roles)
     assert "Roles: add roles/owner\n- gcpConfig.predefinedRoles: remove roles/viewer\nAccept" in caller.text
 
 
 async def text_for(name: str, answer: Any, /, **arguments: Any) -> str:
-    caller = Asked(Recorder(answer), "decline")
+    caller = ConfirmingCaller(Recorder(answer), "decline")
     with pytest.raises(ToolError, match="Nothing was changed"):
         await run(name, caller, **arguments)
     return caller.text
@@ -663,7 +663,7 @@ async def test_n13_change_beyond_the_limit_requires_confirmation_again() -> None
 
     few = [f"u{n:02}" for n in range(29)]
     first, second = shared(*few, *(f"u{n}" for n in range(50, 60))), shared(*few, *(f"boss{n}" for n in range(50, 60)))
-    caller = Asked(Recorder(first, second, second, {}), waits_for_answers=True)
+    caller = ConfirmingCaller(Recorder(first, second, second, {}), waits_for_answers=True)
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER])
     first_question, second_question = caller.questions
     assert first_question.params == second_question.params and first_question.digest != second_question.digest
@@ -672,7 +672,7 @@ async def test_n13_change_beyond_the_limit_requires_confirmation_again() -> None
 @pytest.mark.requirement("N13")
 @pytest.mark.parametrize("changed", [{"currentUtilization": 99}, {"updateTime": "now"}, {"alerts": [{"sent": 1}]}])
 async def test_n13_volatile_change_does_not_require_confirmation_again(changed: JsonObject) -> None:
-    caller = Asked(Recorder(BUDGET, {**BUDGET, **changed}, {}), waits_for_answers=True)
+    caller = ConfirmingCaller(Recorder(BUDGET, {**BUDGET, **changed}, {}), waits_for_answers=True)
     await run("update_budget", caller, id="b1", recipients=["bob@acme.example"], amount=5)
     assert len(caller.questions) == 1
 
@@ -682,7 +682,7 @@ async def test_n13_nested_status_change_does_not_require_confirmation_again() ->
     def connection(status: str) -> JsonObject:
         return {"connectionId": "x", "awsConfig": {"context": [{"accountId": "1", "status": status}], "status": status}}
 
-    caller = Asked(Recorder(connection("pending"), connection("healthy"), {}), waits_for_answers=True)
+    caller = ConfirmingCaller(Recorder(connection("pending"), connection("healthy"), {}), waits_for_answers=True)
     config = {"context": [{"accountId": "2"}]}
     await run("update_cloudflow_connection", caller, connectionId="x", awsConfig=config)
     assert len(caller.questions) == 1
@@ -710,7 +710,7 @@ async def test_n11_assistant_instructions_with_addresses_require_confirmation(
 
 @pytest.mark.requirement("N11")
 async def test_n11_assistant_instructions_without_addresses_are_not_confirmed() -> None:
-    caller = Asked(Recorder([{"answer": "Done.", "conversationId": "c"}]))
+    caller = ConfirmingCaller(Recorder([{"answer": "Done.", "conversationId": "c"}]))
     await run("refine_cloudflow", caller, flowId="f", question="Stop idle machines at 8 p.m., and/or e.g. at night.")
     assert caller.questions == []
 
@@ -721,7 +721,7 @@ async def test_n11_links_in_shared_texts_require_confirmation() -> None:
     linked = {**insight, "detailedDescriptionMdx": "See [the fix](//evil.example/fix)."}
     text = await text_for("post_insight_result", {}, **linked)
     assert "- detailedDescriptionMdx mentions: //evil.example/fix\n" in text
-    caller = Asked(Recorder({}))
+    caller = ConfirmingCaller(Recorder({}))
     await run("post_insight_result", caller, **insight, detailedDescriptionMdx="Use **smaller** machines.")
     assert caller.questions == []
 
@@ -730,7 +730,7 @@ async def test_n11_links_in_shared_texts_require_confirmation() -> None:
 async def test_n13_change_during_confirmation_requires_confirmation_again() -> None:
     renamed = {**BUDGET, "name": "Another by now"}
     api = Recorder(BUDGET, renamed, renamed, None)
-    caller = Asked(api, waits_for_answers=True)
+    caller = ConfirmingCaller(api, waits_for_answers=True)
     await run("delete_budget", caller, id="b1")
     assert methods(api) == ["GET", "GET", "GET", "DELETE"]
     first, second = (str(question.params["message"]) for question in caller.questions)
@@ -740,7 +740,7 @@ async def test_n13_change_during_confirmation_requires_confirmation_again() -> N
 @pytest.mark.requirement("N13")
 async def test_n13_continually_changing_target_is_eventually_rejected() -> None:
     api = Recorder(*({**BUDGET, "name": f"Name {n}"} for n in range(9)))
-    caller = Asked(api, waits_for_answers=True)
+    caller = ConfirmingCaller(api, waits_for_answers=True)
     with pytest.raises(ToolError, match="changed each time while the user was being asked"):
         await run("delete_budget", caller, id="b1")
     assert len(caller.questions) == MAX_QUESTIONS and set(methods(api)) == {"GET"}
@@ -750,14 +750,14 @@ async def test_n13_continually_changing_target_is_eventually_rejected() -> None:
 async def test_n13_target_deleted_during_confirmation_is_not_deleted() -> None:
     api = Recorder(BUDGET, ApiError("no such budget", kind="missing", status=404))
     with pytest.raises(ApiError):
-        await run("delete_budget", Asked(api, waits_for_answers=True), id="b1")
+        await run("delete_budget", ConfirmingCaller(api, waits_for_answers=True), id="b1")
     assert methods(api) == ["GET", "GET"]
 
 
 @pytest.mark.requirement("N13")
 async def test_n13_accepting_round_reads_once() -> None:
     api = Recorder(BUDGET, None)
-    await run("delete_budget", Asked(api), id="b1")
+    await run("delete_budget", ConfirmingCaller(api), id="b1")
     assert methods(api) == ["GET", "DELETE"]
 
 
@@ -772,7 +772,7 @@ async def test_n13_accepting_round_reads_once() -> None:
     ],
 )
 async def test_n15_confirmation_shows_employees_the_customer(id: str, answer: Any, said: str) -> None:
-    caller = Asked(Recorder(answer, BUDGET, None))
+    caller = ConfirmingCaller(Recorder(answer, BUDGET, None))
     caller.customer_context = id
     await run("delete_budget", caller, id="b1")
     assert caller.text.startswith(f"Delete budget?\nCustomer: {said}\n")
@@ -783,7 +783,7 @@ EVIL = "![x](http://evil.example/p.png) <img src=x> [pay](https://evil.example) 
 
 @pytest.mark.requirement("N24")
 async def test_n24_api_markup_is_plain_text_in_a_confirmation() -> None:
-    caller = Asked(Recorder({**BUDGET, "name": EVIL}, None))
+    caller = ConfirmingCaller(Recorder({**BUDGET, "name": EVIL}, None))
     await run("delete_budget", caller, id="b1")
     line = next(line for line in caller.text.splitlines() if line.startswith("- name: "))
     assert line == ("- name: ! [x] (http:// evil.example/p.png) < img src=x> [pay] (https:// evil.example) & #8238;x")
@@ -793,7 +793,7 @@ async def test_n24_api_markup_is_plain_text_in_a_confirmation() -> None:
 @pytest.mark.parametrize("gap", ["\n", "\r\n", "\u2028", "\u2029", "\x85", "\x0b", "\x1c"])
 async def test_n24_api_text_cannot_imitate_a_line_of_the_confirmation(gap: str) -> None:
     name = f"Data team{gap}{ACCEPT_INSTRUCTION}{gap}Customer: nobody"
-    caller = Asked(Recorder({**BUDGET, "name": name}, None))
+    caller = ConfirmingCaller(Recorder({**BUDGET, "name": name}, None))
     await run("delete_budget", caller, id="b1")
     lines = caller.text.splitlines()
     assert (

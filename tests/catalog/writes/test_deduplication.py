@@ -27,7 +27,7 @@ from ..caller import TOOLS, Caller
 LABEL = {"name": "n", "color": "blue"}
 
 
-class Twice:
+class RepeatingCallers:
     """Callers over one API and one store of receipts."""
 
     def __init__(self, *answers: Any) -> None:
@@ -50,7 +50,7 @@ class Twice:
 
 
 async def test_repeated_write_returns_the_first_result() -> None:
-    call = Twice({"id": "l1"})
+    call = RepeatingCallers({"id": "l1"})
     first = await call("create_label", **LABEL)
     again = await call("create_label", **dict(reversed(LABEL.items())))
     assert first == {"id": "l1"} and again.pop(ALREADY_DONE_KEY).startswith(
@@ -60,7 +60,7 @@ async def test_repeated_write_returns_the_first_result() -> None:
 
 
 async def test_different_arguments_or_users_are_different_writes() -> None:
-    call = Twice({"id": "l1"})
+    call = RepeatingCallers({"id": "l1"})
     await call("create_label", **LABEL)
     await call("create_label", **LABEL | {"name": "m"})
     await call("create_label", "another", **LABEL)
@@ -68,7 +68,7 @@ async def test_different_arguments_or_users_are_different_writes() -> None:
 
 
 async def test_different_customer_is_a_different_write() -> None:
-    call = Twice({"id": "l1"})
+    call = RepeatingCallers({"id": "l1"})
     await call("create_label", **LABEL)
     call.tenant = "other"
     await call("create_label", **LABEL)
@@ -76,7 +76,7 @@ async def test_different_customer_is_a_different_write() -> None:
 
 
 async def test_reads_are_not_deduplicated() -> None:
-    call = Twice({"labels": []})
+    call = RepeatingCallers({"labels": []})
     await call("list_labels")
     await call("list_labels")
     assert call.sent == ["GET", "GET"]
@@ -84,7 +84,7 @@ async def test_reads_are_not_deduplicated() -> None:
 
 @pytest.mark.parametrize("kind", ["argument", "refused", "forbidden", "missing", "conflict", "rate", "network"])
 async def test_write_that_was_not_applied_may_be_repeated(kind: Any) -> None:
-    call = Twice(ApiError("", kind=kind), {"id": "l1"})
+    call = RepeatingCallers(ApiError("", kind=kind), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
     assert await call("create_label", **LABEL) == {"id": "l1"}
@@ -92,7 +92,7 @@ async def test_write_that_was_not_applied_may_be_repeated(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["fault", "timeout", "network", "answer"])
 async def test_write_that_may_have_been_applied_is_not_repeated(kind: Any) -> None:
-    call = Twice(ApiError("", kind=kind, maybe_applied=True), {"id": "l1"})
+    call = RepeatingCallers(ApiError("", kind=kind, maybe_applied=True), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
     with pytest.raises(ToolError, match="not known whether that took effect.*Check the current state first"):
@@ -102,7 +102,7 @@ async def test_write_that_may_have_been_applied_is_not_repeated(kind: Any) -> No
 
 async def test_intervening_change_makes_it_a_new_write() -> None:
     """Create, delete, create: the second creation is intentional."""
-    call = Twice({"id": "l1"})
+    call = RepeatingCallers({"id": "l1"})
     await call("create_label", **LABEL)
     await call("delete_label", id="l1")
     await call("create_label", **LABEL)
@@ -110,7 +110,7 @@ async def test_intervening_change_makes_it_a_new_write() -> None:
 
 
 async def test_alternating_updates_are_all_applied() -> None:
-    call = Twice(*({"id": "b", "amount": amount} for amount in (5, 6, 5)))
+    call = RepeatingCallers(*({"id": "b", "amount": amount} for amount in (5, 6, 5)))
     for amount in (5, 6, 5):
         assert ALREADY_DONE_KEY not in await call("update_budget", id="b", amount=amount)
     assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5)
@@ -118,7 +118,7 @@ async def test_alternating_updates_are_all_applied() -> None:
 
 
 async def test_unrelated_creation_does_not_matter() -> None:
-    call = Twice({"id": "l1"})
+    call = RepeatingCallers({"id": "l1"})
     for name in ("n", "m", "n"):
         await call("create_label", **LABEL | {"name": name})
     assert call.sent == ["POST", "POST", "GET"]
@@ -129,7 +129,7 @@ GONE = ApiError("", kind="missing", status=404)
 
 @pytest.mark.requirement("N16")
 async def test_n16_deleted_object_is_created_again() -> None:
-    call = Twice({"id": "l1"}, GONE, {"id": "l2"})
+    call = RepeatingCallers({"id": "l1"}, GONE, {"id": "l2"})
     await call("create_label", **LABEL)
     assert await call("create_label", **LABEL) == {"id": "l2"}
     assert [(request.path, call.sent[at]) for at, request in enumerate(call.api.requests)] == [
@@ -142,7 +142,7 @@ async def test_n16_deleted_object_is_created_again() -> None:
 
 @pytest.mark.requirement("N16")
 async def test_n16_changed_value_is_set_again() -> None:
-    call = Twice({"id": "b", "amount": 5}, {"id": "b", "amount": 7}, {"id": "b", "amount": 5})
+    call = RepeatingCallers({"id": "b", "amount": 5}, {"id": "b", "amount": 7}, {"id": "b", "amount": 5})
     await call("update_budget", id="b", amount=5)
     assert ALREADY_DONE_KEY not in await call("update_budget", id="b", amount=5)
     assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5)
@@ -153,14 +153,14 @@ async def test_n16_changed_value_is_set_again() -> None:
 async def test_n16_other_fields_and_api_formatting_are_not_changes() -> None:
     """The values that the API confirmed are the ones to verify."""
     response = {"id": "b", "amount": 5.0, "name": "N", "description": "trimmed"}
-    call = Twice(response, {**response, "name": "another", "currentUtilization": 3})
+    call = RepeatingCallers(response, {**response, "name": "another", "currentUtilization": 3})
     await call("update_budget", id="b", amount=5, description=" trimmed ")
     assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5, description=" trimmed ")
 
 
 @pytest.mark.requirement("N16")
 async def test_n16_repeated_deletion_is_skipped_while_the_object_is_gone() -> None:
-    call = Twice({}, GONE, {"id": "l1", "name": "back again"}, {})
+    call = RepeatingCallers({}, GONE, {"id": "l1", "name": "back again"}, {})
     await call("delete_label", id="l1")
     assert ALREADY_DONE_KEY in await call("delete_label", id="l1")
     assert ALREADY_DONE_KEY not in await call("delete_label", id="l1")
@@ -170,7 +170,7 @@ async def test_n16_repeated_deletion_is_skipped_while_the_object_is_gone() -> No
 @pytest.mark.requirement("N16")
 @pytest.mark.parametrize("kind", ["forbidden", "network", "fault", "timeout", "rate"])
 async def test_n16_unreadable_target_keeps_its_receipt(kind: Any) -> None:
-    call = Twice({"id": "l1"}, ApiError("", kind=kind))
+    call = RepeatingCallers({"id": "l1"}, ApiError("", kind=kind))
     await call("create_label", **LABEL)
     assert (await call("create_label", **LABEL))["id"] == "l1" and call.sent == ["POST", "GET"]
 
@@ -178,7 +178,7 @@ async def test_n16_unreadable_target_keeps_its_receipt(kind: Any) -> None:
 @pytest.mark.requirement("N16")
 async def test_n16_write_by_an_alternative_argument_is_verified() -> None:
     ticket = {"id": 5, "status": "solved"}
-    call = Twice(ticket, ticket, {**ticket, "status": "open"}, ticket)
+    call = RepeatingCallers(ticket, ticket, {**ticket, "status": "open"}, ticket)
     await call("update_ticket", ticketId=5, status="solved")
     assert ALREADY_DONE_KEY in await call("update_ticket", ticketId=5, status="solved")
     assert ALREADY_DONE_KEY not in await call("update_ticket", ticketId=5, status="solved")
@@ -188,7 +188,7 @@ async def test_n16_write_by_an_alternative_argument_is_verified() -> None:
 @pytest.mark.requirement("N16")
 async def test_n16_unverifiable_write_ends_with_a_related_write_of_the_customer() -> None:
     dismissal = {"id": "s1", "reason": "other"}
-    call = Twice({})
+    call = RepeatingCallers({})
     await call("dismiss_budget_suggestion", **dismissal)
     for owner in ("o", "a colleague"):
         await call("dismiss_budget_suggestion", owner, id="s2", reason="other")
@@ -212,7 +212,7 @@ async def test_n16_unverifiable_write_ends_with_a_related_write_of_the_customer(
     ],
 )
 async def test_n16_creation_receipt_survives_unrelated_changes(later: tuple[str, dict[str, Any]]) -> None:
-    call = Twice({"id": "l1", "name": "n"})
+    call = RepeatingCallers({"id": "l1", "name": "n"})
     await call("create_label", **LABEL)
     name, arguments = later
     await call(name, **arguments)
@@ -222,7 +222,7 @@ async def test_n16_creation_receipt_survives_unrelated_changes(later: tuple[str,
 
 @pytest.mark.requirement("N16")
 async def test_n16_unknown_outcome_survives_unrelated_changes() -> None:
-    call = Twice(ApiError("", kind="timeout", maybe_applied=True), {"id": "l1"})
+    call = RepeatingCallers(ApiError("", kind="timeout", maybe_applied=True), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
     for id in ("l1", "l2"):
@@ -245,7 +245,7 @@ async def test_n16_unknown_outcome_survives_unrelated_changes() -> None:
     ],
 )
 async def test_n16_alternating_writes_are_distinct(name: str, one: dict[str, Any], other: dict[str, Any]) -> None:
-    call = Twice({})
+    call = RepeatingCallers({})
     for arguments in (one, other, one, other):
         await call(name, **arguments)
     assert call.sent == ["POST"] * 2
@@ -253,7 +253,7 @@ async def test_n16_alternating_writes_are_distinct(name: str, one: dict[str, Any
 
 @pytest.mark.requirement("N16")
 async def test_n16_purchase_receipt_survives_changes_of_other_assets() -> None:
-    call = Twice({"id": "new"})
+    call = RepeatingCallers({"id": "new"})
     purchase = {"type": "amazon-web-services", "accountName": "acc1", "rootEmail": "root@acme.example"}
     await call("create_asset", **purchase)
     for owner in ("o", "a colleague"):
@@ -264,7 +264,7 @@ async def test_n16_purchase_receipt_survives_changes_of_other_assets() -> None:
 @pytest.mark.requirement("N16")
 async def test_n16_invitation_receipt_ends_when_it_is_canceled() -> None:
     invitation = {"email": "new@acme.example"}
-    call = Twice({"message": "sent", "user": {"id": "u1"}})
+    call = RepeatingCallers({"message": "sent", "user": {"id": "u1"}})
     await call("invite_user", **invitation)
     await call("resend_invite", id="u1")
     await call("cancel_invite", id="u1", dryRun=True)
@@ -280,7 +280,7 @@ async def test_n16_invitation_receipt_ends_when_it_is_canceled() -> None:
 
 @pytest.mark.requirement("N16")
 async def test_n16_dry_run_is_not_a_write() -> None:
-    call = Twice({"message": "would be sent"})
+    call = RepeatingCallers({"message": "would be sent"})
     for dry in (True, True, False):
         assert ALREADY_DONE_KEY not in await call("resend_invite", id="u1", dryRun=dry)
     assert ALREADY_DONE_KEY not in await call("resend_invite", id="u1", dryRun=True)
@@ -311,7 +311,7 @@ async def test_n16_list_members_are_verified(
     name: str, first: dict[str, Any], second: dict[str, Any], listed: dict[str, Any]
 ) -> None:
     """Also if it was undone by a user whose tenant has a different name."""
-    call = Twice({}, listed, second, {})
+    call = RepeatingCallers({}, listed, second, {})
     await call(name, **first)
     assert ALREADY_DONE_KEY in await call(name, **first)
     assert ALREADY_DONE_KEY not in await call(name, **first)
@@ -333,7 +333,7 @@ async def test_n16_list_members_are_verified(
 async def test_n16_value_absent_or_under_another_name_is_set_again(
     name: str, arguments: dict[str, Any], now: dict[str, Any]
 ) -> None:
-    call = Twice({}, now, {})
+    call = RepeatingCallers({}, now, {})
     await call(name, **arguments)
     assert ALREADY_DONE_KEY not in await call(name, **arguments)
 
@@ -351,14 +351,14 @@ async def test_n16_value_absent_or_under_another_name_is_set_again(
 async def test_n16_value_under_another_name_is_not_set_again(
     name: str, arguments: dict[str, Any], now: dict[str, Any]
 ) -> None:
-    call = Twice({}, now)
+    call = RepeatingCallers({}, now)
     await call(name, **arguments)
     assert ALREADY_DONE_KEY in await call(name, **arguments)
 
 
 @pytest.mark.requirement("N16")
 async def test_n16_unreadable_update_is_repeated() -> None:
-    call = Twice({})
+    call = RepeatingCallers({})
     for _ in range(2):
         assert ALREADY_DONE_KEY not in await call("update_insight_status", key="k", status="dismissed")
     assert call.sent == ["PUT"] * 2
@@ -366,7 +366,7 @@ async def test_n16_unreadable_update_is_repeated() -> None:
 
 @pytest.mark.requirement("N16")
 async def test_n16_renamed_object_is_created_again() -> None:
-    call = Twice({"id": "l1", "name": "n"}, {"id": "l1", "name": "Z"}, {"id": "l2", "name": "n"})
+    call = RepeatingCallers({"id": "l1", "name": "n"}, {"id": "l1", "name": "Z"}, {"id": "l2", "name": "n"})
     await call("create_label", **LABEL)
     assert (await call("create_label", **LABEL))["id"] == "l2"
     assert ALREADY_DONE_KEY in await call("create_label", **LABEL)
@@ -387,7 +387,7 @@ async def test_n16_contract_with_a_newer_version_is_updated_again() -> None:
     }
     version = {"contractId": "k", "version": 2, "status": "draft"}
     contract = {"id": "k", "name": "n", "status": "active", "currentVersionNumber": 2}
-    call = Twice(version, contract, {**contract, "currentVersionNumber": 3}, version)
+    call = RepeatingCallers(version, contract, {**contract, "currentVersionNumber": 3}, version)
     await call("update_contract", **terms)
     assert ALREADY_DONE_KEY in await call("update_contract", **terms)
     assert ALREADY_DONE_KEY not in await call("update_contract", **terms)
@@ -395,7 +395,7 @@ async def test_n16_contract_with_a_newer_version_is_updated_again() -> None:
 
 @pytest.mark.requirement("N19")
 async def test_n19_rejected_sign_in_is_not_a_duplicate() -> None:
-    call = Twice({}, ApiError("", kind="credential", status=401))
+    call = RepeatingCallers({}, ApiError("", kind="credential", status=401))
     await call("add_ticket_tags", ticketId=5, tags=["a"])
     with pytest.raises(ApiError):
         await call("add_ticket_tags", ticketId=5, tags=["a"])
@@ -457,7 +457,7 @@ def test_n16_different_meanings_are_different_writes(name: str, one: Any, other:
 
 @pytest.mark.requirement("N16")
 async def test_n16_message_receipts_survive_colleagues_writes() -> None:
-    call = Twice({"id": 1, "status": "open"})
+    call = RepeatingCallers({"id": 1, "status": "open"})
     comment = {"ticketId": 5, "comment": {"body": "hello"}}
     await call("create_ticket_comment", **comment)
     await call("update_ticket", "a colleague", ticketId=5, status="open")
@@ -494,7 +494,7 @@ async def test_duplicate_waits_for_the_first_write() -> None:
         await go.wait()
         return {"id": 1}
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     calls = [asyncio.ensure_future(call(tool)) for _ in range(2)]
     while not ran:
         await asyncio.sleep(0)
@@ -510,7 +510,7 @@ async def test_write_of_a_departed_caller_is_unknown() -> None:
         started.set()
         await asyncio.Event().wait()
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     running = asyncio.ensure_future(call(tool))
     await started.wait()
     waiting = asyncio.ensure_future(call(tool))
@@ -526,7 +526,7 @@ async def test_write_canceled_before_sending_may_be_repeated(failure: Exception)
     async def run(call: Any, arguments: Any) -> Any:
         raise failure
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     for _ in range(2):
         with pytest.raises(type(failure), match=str(failure)):
             await call(tool)
@@ -549,7 +549,7 @@ async def test_n14_aborted_confirmation_leaves_no_unknown_outcome() -> None:
             await asyncio.Event().wait()
         return await inner.run(call, arguments)
 
-    call, tool = Twice(), with_deduplication(replace(inner, run=ask))
+    call, tool = RepeatingCallers(), with_deduplication(replace(inner, run=ask))
     first = asyncio.ensure_future(call(tool))
     await asking.wait()
     second = asyncio.ensure_future(call(tool))
@@ -563,7 +563,7 @@ async def test_internal_error_leaves_the_outcome_unknown() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         raise RuntimeError("ours")
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     with pytest.raises(RuntimeError):
         await call(tool)
     with pytest.raises(ToolError, match="not known"):
@@ -574,7 +574,7 @@ async def test_content_blocks_are_returned_again_with_a_note() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         return ContentResult([{"type": "text", "text": "made"}], structured={"id": 1})
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     await call(tool)
     again = await call(tool)
     assert again.blocks[0] == {"type": "text", "text": "made"} and "nothing was done again" in again.blocks[1]["text"]
@@ -585,7 +585,7 @@ async def test_oversized_result_is_shortened() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         return {"text": "x" * 10}
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     call.receipts = MemoryReceiptStore(max_answer_bytes=5)
     await call(tool)
     again = await call(tool)
@@ -594,7 +594,7 @@ async def test_oversized_result_is_shortened() -> None:
 
 async def test_invalid_unicode_is_rejected_by_the_request() -> None:
     with pytest.raises(ApiError, match="Unicode"):
-        await Twice()("delete_label", id="\ud800")
+        await RepeatingCallers()("delete_label", id="\ud800")
 
 
 def test_repeated_results_match_the_output_schema() -> None:

@@ -84,7 +84,7 @@ class Party:
         assert answer.status == 200, answer
         return answer.json
 
-    async def refused(self, status: int, method: str, path: str, body: object = None, **options: Any) -> str:
+    async def expect_error(self, status: int, method: str, path: str, body: object = None, **options: Any) -> str:
         """The message of an error response with this *status* in the simple shape."""
         answer = await self.send(method, path, body, **options)
         assert answer.status == status, answer

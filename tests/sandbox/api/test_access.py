@@ -34,7 +34,7 @@ async def test_validate_identifies_the_caller(party: Party, who: User) -> None:
 
 
 async def test_employee_names_a_customer_to_validate(party: Party) -> None:
-    assert "customer" in await party.refused(403, "GET", "/auth/v1/validate", who=EMPLOYEE)
+    assert "customer" in await party.expect_error(403, "GET", "/auth/v1/validate", who=EMPLOYEE)
     for context, domain in ((GLOBEX_CUSTOMER.id, "globex.example"), ("doit.com", "doit.com")):
         headers = {"X-Tenant-Id": context}
         answer = await party.send("GET", "/auth/v1/validate", who=EMPLOYEE, headers=headers)
@@ -45,7 +45,7 @@ async def test_employee_names_a_customer_to_validate(party: Party) -> None:
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic YTpi"}])
 @pytest.mark.parametrize("path", ["/auth/v1/validate", *READS])
 async def test_everything_is_401_without_a_token(party: Party, path: str, headers: dict[str, str]) -> None:
-    assert await party.refused(401, "GET", path, who=None, headers=headers)
+    assert await party.expect_error(401, "GET", path, who=None, headers=headers)
 
 
 async def test_problem_areas_return_problem_details(party: Party) -> None:
@@ -71,7 +71,7 @@ async def test_problem_areas_return_problem_details(party: Party) -> None:
 async def test_foreign_and_missing_tenants(party: Party) -> None:
     headers = {"X-Tenant-Id": GLOBEX_CUSTOMER.id}
     for path in READS:
-        assert "tenant_id_mismatch" in await party.refused(400, "GET", path, headers=headers)
+        assert "tenant_id_mismatch" in await party.expect_error(400, "GET", path, headers=headers)
     response = await party.send("GET", "/analytics/v1/budgets", headers={"X-Tenant-Id": ACME.id})
     assert response.status == 200
 
@@ -99,7 +99,7 @@ async def test_customers_cannot_see_each_others_data(party: Party) -> None:
 
 async def test_page_token_of_another_customer_is_rejected(party: Party) -> None:
     page = await party.get("/analytics/v1/budgets", maxResults=1)
-    message = await party.refused(400, "GET", "/analytics/v1/budgets", who=GLOBEX, pageToken=page["pageToken"])
+    message = await party.expect_error(400, "GET", "/analytics/v1/budgets", who=GLOBEX, pageToken=page["pageToken"])
     assert "pageToken" in message
 
 
@@ -119,7 +119,7 @@ async def test_page_token_of_another_customer_is_rejected(party: Party) -> None:
     ],
 )
 async def test_viewer_cannot_write(party: Party, method: str, path: str, body: Any) -> None:
-    assert VIEWER.email in await party.refused(403, method, path, body, who=VIEWER)
+    assert VIEWER.email in await party.expect_error(403, method, path, body, who=VIEWER)
 
 
 async def test_viewer_reads_everything_except_invoices(party: Party) -> None:

@@ -43,7 +43,7 @@ async def test_alert_lifecycle(party: Party, clock: Clock) -> None:
     response = await party.send("DELETE", path)
     assert (response.status, response.body) == (200, b"")
     for method, payload in (("GET", None), ("PATCH", {"config": CONFIG}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, path, payload)
+        assert "not found" in await party.expect_error(404, method, path, payload)
     assert (await party.get(PATH))["alerts"] == before
 
 
@@ -56,7 +56,7 @@ async def test_alert_fires_when_costs_exceed_its_value(party: Party, clock: Cloc
     assert later["lastAlerted"] == milliseconds_of(day_of_milliseconds(later["createTime"]) + 1)
 
 
-def fired(since: int = START, **config: object) -> str | None:
+def last_fired(since: int = START, **config: object) -> str | None:
     """The last day on which a configuration fired."""
     day = last_firing_day({"currency": "USD", **CONFIG, **config}, ledger(), since)
     return None if day is None else str(date.fromordinal(day))
@@ -65,18 +65,18 @@ def fired(since: int = START, **config: object) -> str | None:
 def test_conditions() -> None:
     october = ledger().cost(START, START + 30) / 1e6
     november = ledger().cost(START + 31, TODAY) / 1e6
-    assert fired(value=october - 0.01) in ("2026-10-31", "2026-11-24") and fired(value=2 * october) is None
-    assert fired(value=november - 0.01) in ("2026-11-24", "2026-11-23")
-    assert fired(operator="lt", value=october + 1) == "2026-10-31", "an unfinished month is not compared"
-    assert fired(operator="lt", value=october - 1) is None
+    assert last_fired(value=october - 0.01) in ("2026-10-31", "2026-11-24") and last_fired(value=2 * october) is None
+    assert last_fired(value=november - 0.01) in ("2026-11-24", "2026-11-23")
+    assert last_fired(operator="lt", value=october + 1) == "2026-10-31", "an unfinished month is not compared"
+    assert last_fired(operator="lt", value=october - 1) is None
     expected = {"condition": "forecast", "value": november + 1}
-    assert fired(**expected) == "2026-11-24" and fired(**{**expected, "operator": "lt"}) is None
-    assert fired(condition="forecast", value=3 * october) is None
+    assert last_fired(**expected) == "2026-11-24" and last_fired(**{**expected, "operator": "lt"}) is None
+    assert last_fired(condition="forecast", value=3 * october) is None
     september = ledger().cost(START - 30, START - 1) / 1e6
     change = 100 * (october - september) / september
-    assert fired(condition="percentage-change", value=change - 0.1) == "2026-10-31"
-    assert fired(condition="percentage-change", value=change + 0.1) is None
-    assert fired(condition="percentage-change", operator="lt", value=change + 0.1) == "2026-10-31"
+    assert last_fired(condition="percentage-change", value=change - 0.1) == "2026-10-31"
+    assert last_fired(condition="percentage-change", value=change + 0.1) is None
+    assert last_fired(condition="percentage-change", operator="lt", value=change + 0.1) == "2026-10-31"
 
 
 def test_evaluated_costs() -> None:
@@ -101,9 +101,9 @@ def test_evaluated_costs() -> None:
                 and 100 * (cost - costs[service, when - 1]) > value * costs[service, when - 1]
             ]
             last = str(date.fromordinal(max(jumped))) if jumped else None
-            assert fired(**day, value=value, scopes=scopes, since=START + 2) == last, (part, value)
+            assert last_fired(**day, value=value, scopes=scopes, since=START + 2) == last, (part, value)
     usage = {"metric": {"type": "basic", "value": "usage"}, "value": 1}
-    assert fired(**usage) is not None and fired(currency="IDR", value=10**6) is not None
+    assert last_fired(**usage) is not None and last_fired(currency="IDR", value=10**6) is not None
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_evaluated_costs() -> None:
     ],
 )
 async def test_validation_errors_name_the_field(party: Party, config: Any, field: str) -> None:
-    assert field in await party.refused(400, "POST", PATH, {"name": "x", "config": {**CONFIG, **config}})
+    assert field in await party.expect_error(400, "POST", PATH, {"name": "x", "config": {**CONFIG, **config}})
     alert = (await party.get(PATH))["alerts"][0]["id"]
-    assert field in await party.refused(400, "PATCH", f"{PATH}/{alert}", {"config": {**CONFIG, **config}})
-    assert "name" in await party.refused(400, "POST", PATH, {"name": "x" * 65, "config": CONFIG})
+    assert field in await party.expect_error(400, "PATCH", f"{PATH}/{alert}", {"config": {**CONFIG, **config}})
+    assert "name" in await party.expect_error(400, "POST", PATH, {"name": "x" * 65, "config": CONFIG})
 
 
 async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
@@ -138,4 +138,4 @@ async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
         values = [item.get(field, 0) for item in (await party.get(PATH, sortBy=field, sortOrder="desc"))["alerts"]]
         assert values == sorted(values, reverse=True)
     for query in ({"sortBy": "colour"}, {"filter": "colour:red"}, {"maxResults": 0}, {"pageToken": "x"}):
-        assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", PATH, **query)

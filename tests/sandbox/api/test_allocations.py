@@ -71,7 +71,7 @@ async def test_allocation_lifecycle(party: Party) -> None:
     response = await party.send("DELETE", path)
     assert (response.status, response.json) == (200, {})
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, path, body)
+        assert "not found" in await party.expect_error(404, method, path, body)
     assert await party.get(PATH) == before
 
 
@@ -196,15 +196,15 @@ async def test_nested_rules_are_bounded(party: Party) -> None:
     first = await single(party, GOOGLE)
     second = await create(party, rule=nested(first["id"]))
     third = await create(party, rule=nested(second["id"]))
-    assert "deep" in await party.refused(
+    assert "deep" in await party.expect_error(
         400, "POST", PATH, {"name": "x", "description": "", "rule": nested(third["id"])}
     )
     for target in (first, second, third):
         body = {"rule": nested(target["id"])}
-        assert "circle" in await party.refused(400, "PATCH", f"{PATH}/{first['id']}", body)
+        assert "circle" in await party.expect_error(400, "PATCH", f"{PATH}/{first['id']}", body)
     other = await single(party, GOOGLE)
     body = {"rule": nested(other["id"])}
-    assert "deep" in await party.refused(400, "PATCH", f"{PATH}/{first['id']}", body), "third would be too deep"
+    assert "deep" in await party.expect_error(400, "PATCH", f"{PATH}/{first['id']}", body), "third would be too deep"
     assert (await party.send("PATCH", f"{PATH}/{second['id']}", body)).status == 200
 
 
@@ -245,17 +245,17 @@ async def test_nested_rules_are_bounded(party: Party) -> None:
 )
 async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     before = await party.get(PATH)
-    assert field in await party.refused(400, "POST", PATH, {"name": "x", "description": "", **body})
+    assert field in await party.expect_error(400, "POST", PATH, {"name": "x", "description": "", **body})
     assert await party.get(PATH) == before, "no partial update"
 
 
 async def test_single_and_group_types_are_fixed(party: Party) -> None:
     allocation = await single(party, GOOGLE)
     twice = [{"action": "select", "id": allocation["id"]}] * 2
-    assert "rules" in await party.refused(400, "PATCH", f"{PATH}/{allocation['id']}", {"rules": twice})
+    assert "rules" in await party.expect_error(400, "PATCH", f"{PATH}/{allocation['id']}", {"rules": twice})
     group = await create(party, rules=twice[:1], unallocatedCosts="x")
-    assert "rule" in await party.refused(400, "PATCH", f"{PATH}/{group['id']}", {"rule": rule(GOOGLE)})
-    assert "rules[1].id" in await party.refused(400, "PATCH", f"{PATH}/{group['id']}", {"rules": twice})
+    assert "rule" in await party.expect_error(400, "PATCH", f"{PATH}/{group['id']}", {"rule": rule(GOOGLE)})
+    assert "rules[1].id" in await party.expect_error(400, "PATCH", f"{PATH}/{group['id']}", {"rules": twice})
     assert (await party.send("PATCH", f"{PATH}/{group['id']}", {"unallocatedCosts": "y"})).json == {
         **group,
         "unallocatedCosts": "y",
@@ -278,7 +278,7 @@ async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
         assert [item[field] for item in rows] == sorted((item[field] for item in rows), reverse=True)
     assert [item["id"] for item in await party.walk(PATH, "allocations", 3)] == all_ids
     for query in ({"sortBy": "colour"}, {"filter": "colour:red"}, {"maxResults": 0}, {"sortOrder": "up"}):
-        assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", PATH, **query)
 
 
 letters = st.sampled_from("ABC")

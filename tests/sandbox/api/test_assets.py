@@ -29,8 +29,8 @@ async def test_assets_match_billing_accounts(party: Party) -> None:
         detail = await party.get(f"{ASSETS}/{item['id']}")
         assert {name: detail[name] for name in item} == item
         assert detail["properties"]["customerDomain"] == ACME.domain
-    assert "not found" in await party.refused(404, "GET", f"{ASSETS}/nothing")
-    assert "not found" in await party.refused(404, "GET", f"{ASSETS}/{assets[0]['id']}", who=GLOBEX)
+    assert "not found" in await party.expect_error(404, "GET", f"{ASSETS}/nothing")
+    assert "not found" in await party.expect_error(404, "GET", f"{ASSETS}/{assets[0]['id']}", who=GLOBEX)
 
 
 async def test_seats_are_added(party: Party) -> None:
@@ -40,10 +40,10 @@ async def test_seats_are_added(party: Party) -> None:
     assert changed["properties"]["subscription"]["seats"]["numberOfSeats"] == asset["quantity"] + 5
     assert (await party.get(path))["quantity"] == asset["quantity"] + 5
     for body in ({"quantity": 1}, {"quantity": 0}, {"quantity": "9"}, {}):
-        assert "quantity" in await party.refused(400, "PATCH", path, body)
+        assert "quantity" in await party.expect_error(400, "PATCH", path, body)
     aws = (await party.get(ASSETS, filter="type:amazon-web-services"))["assets"][0]
-    assert "seats" in await party.refused(400, "PATCH", f"{ASSETS}/{aws['id']}", {"quantity": 2})
-    assert "not found" in await party.refused(404, "PATCH", f"{ASSETS}/nothing", {"quantity": 2})
+    assert "seats" in await party.expect_error(400, "PATCH", f"{ASSETS}/{aws['id']}", {"quantity": 2})
+    assert "not found" in await party.expect_error(404, "PATCH", f"{ASSETS}/nothing", {"quantity": 2})
 
 
 async def test_accounts_are_created_by_query_parameters(party: Party) -> None:
@@ -167,7 +167,7 @@ async def test_quotas_are_filtered_and_paginated(party: Party) -> None:
         {"minUtilizationPercent": "nan"},
         {"maxResults": 201},
     ):
-        assert next(iter(query)) in await party.refused(400, "GET", QUOTAS, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", QUOTAS, **query)
 
 
 async def test_incidents(party: Party, clock: Clock) -> None:
@@ -184,8 +184,8 @@ async def test_incidents(party: Party, clock: Clock) -> None:
     middle = incidents[1]["createTime"]
     assert (await party.get(INCIDENTS, minCreationTime=middle))["incidents"] == incidents[:2]
     assert (await party.get(INCIDENTS, maxCreationTime=middle - 1))["incidents"] == incidents[2:]
-    assert "not found" in await party.refused(404, "GET", f"{INCIDENTS}/nothing")
-    assert "filter" in await party.refused(400, "GET", INCIDENTS, filter="colour:red")
+    assert "not found" in await party.expect_error(404, "GET", f"{INCIDENTS}/nothing")
+    assert "filter" in await party.expect_error(400, "GET", INCIDENTS, filter="colour:red")
 
 
 async def test_platforms_and_products(party: Party) -> None:
@@ -194,4 +194,4 @@ async def test_platforms_and_products(party: Party) -> None:
     assert {item["platform"] for item in products} == platforms
     azure = (await party.get("/support/v1/metadata/products", platform="microsoft_azure"))["products"]
     assert azure and azure == [item for item in products if item["platform"] == "microsoft_azure"]
-    assert "platform" in await party.refused(400, "GET", "/support/v1/metadata/products", platform="mainframe")
+    assert "platform" in await party.expect_error(400, "GET", "/support/v1/metadata/products", platform="mainframe")

@@ -27,11 +27,11 @@ async def test_conversation_is_rated_and_deleted(party: Party) -> None:
     rated = {"conversationId": reply["conversationId"], "answerId": reply["answerId"], "feedback": {"positive": True}}
     answer = await party.send("POST", FEEDBACK, rated)
     assert (answer.status, answer.body) == (200, b"")
-    assert "answerId" in await party.refused(400, "POST", FEEDBACK, {**rated, "answerId": "none"})
-    assert "positive" in await party.refused(400, "POST", FEEDBACK, {**rated, "feedback": {}})
+    assert "answerId" in await party.expect_error(400, "POST", FEEDBACK, {**rated, "answerId": "none"})
+    assert "positive" in await party.expect_error(400, "POST", FEEDBACK, {**rated, "feedback": {}})
     item = reply["conversationId"]
-    assert "conversationId" in await party.refused(400, "DELETE", DELETE, who=VIEWER, conversationId=item)
+    assert "conversationId" in await party.expect_error(400, "DELETE", DELETE, who=VIEWER, conversationId=item)
     answer = await party.send("DELETE", DELETE, conversationId=item)
     assert (answer.status, answer.body) == (200, b"")
-    assert "conversationId" in await party.refused(400, "POST", SYNC, {"question": "x", "conversationId": item})
-    assert "question" in await party.refused(400, "POST", ASK, {"question": " "})
+    assert "conversationId" in await party.expect_error(400, "POST", SYNC, {"question": "x", "conversationId": item})
+    assert "question" in await party.expect_error(400, "POST", ASK, {"question": " "})

@@ -157,7 +157,7 @@ async def test_anomaly_order_and_summary(party: Party) -> None:
     assert (page["truncated"], page["totalCount"], page["rowCount"]) == (True, 2, 1)
     assert page["anomalySummary"] == body["anomalySummary"]
     assert await party.walk(ANOMALIES, "anomalies", 1, sortOrder="asc") == anomalies[::-1]
-    assert "pageToken" in await party.refused(400, "GET", ANOMALIES, maxResults=1, pageToken=page["pageToken"])
+    assert "pageToken" in await party.expect_error(400, "GET", ANOMALIES, maxResults=1, pageToken=page["pageToken"])
 
 
 async def test_anomalies_are_filtered(party: Party) -> None:
@@ -182,5 +182,5 @@ async def test_anomalies_are_filtered(party: Party) -> None:
         {"sortOrder": "up"},
         {"includeNotifications": "maybe"},
     ):
-        assert next(iter(query)) in await party.refused(400, "GET", ANOMALIES, **query)
-    assert "not found" in await party.refused(404, "GET", f"{ANOMALIES}/nothing")
+        assert next(iter(query)) in await party.expect_error(400, "GET", ANOMALIES, **query)
+    assert "not found" in await party.expect_error(404, "GET", f"{ANOMALIES}/nothing")

@@ -29,7 +29,7 @@ NEW, OTHER = "700000000001", "700000000002"
 HOUR, DAY = 3600, 86_400
 
 
-async def refused(party: Party, status: int, method: str, path: str, body: object = None, **options: Any) -> Any:
+async def problem_of(party: Party, status: int, method: str, path: str, body: object = None, **options: Any) -> Any:
     """An error response in the shape of this area."""
     answer = await party.send(method, path, body, **options)
     assert answer.status == status, answer
@@ -38,16 +38,16 @@ async def refused(party: Party, status: int, method: str, path: str, body: objec
     return error
 
 
-async def shake(party: Party, key: str, items: list[Any], **options: Any) -> Any:
+async def send_batch(party: Party, key: str, items: list[Any], **options: Any) -> Any:
     """The response to a distributor's batch, for its first account by default."""
     root = options.pop("root", None) or (await party.get(ROOTS))["items"][0]["dpmaId"]
     body = {"dpmaId": root, "items": items, **options.pop("more", {"sendHandshakes": True})}
     return await party.send("POST", SHAKES, body, headers={"Idempotency-Key": key} if key else {}, **options)
 
 
-async def shaken(party: Party, key: str, items: list[Any], **options: Any) -> Any:
+async def batch_results(party: Party, key: str, items: list[Any], **options: Any) -> Any:
     """The results of such a batch, after checking their counts."""
-    answer = await shake(party, key, items, **options)
+    answer = await send_batch(party, key, items, **options)
     assert answer.status == 200, answer
     body = answer.json
     statuses = [item["status"] for item in body["results"]]
@@ -90,14 +90,14 @@ async def test_distributor_accounts(party: Party) -> None:
         fields = ("dpmaId", "accountId", "iamStatus", "iamDiff", "createdAt")
         assert {name: state[name] for name in fields} == {name: item[name] for name in fields}
     assert await party.get(ROOTS, EMPLOYEE, customerContext=ACME.id) == await party.get(ROOTS)
-    assert "maxResults" in await party.refused(400, "GET", ROOTS, maxResults=0)
-    assert "pageToken" in await party.refused(400, "GET", ROOTS, pageToken="x")
+    assert "maxResults" in await party.expect_error(400, "GET", ROOTS, maxResults=0)
+    assert "pageToken" in await party.expect_error(400, "GET", ROOTS, pageToken="x")
 
 
 async def test_handshake_is_answered_before_its_deadline(party: Party, clock: Clock) -> None:
     before = await tenants(party)
     customer = await reseller(party)
-    [handshake] = await shaken(party, "one", [item(NEW, customer)])
+    [handshake] = await batch_results(party, "one", [item(NEW, customer)])
     assert handshake["status"] == "handshake_issued" and handshake["handshakeState"] == "open"
     tenant = (await tenants(party))[NEW]
     assert (tenant["status"], tenant["handshakeState"], tenant["effectiveTime"]) == ("handshake_pending", "open", None)
@@ -110,7 +110,7 @@ async def test_handshake_is_answered_before_its_deadline(party: Party, clock: Cl
     assert tenant["handshakeState"] == "accepted"
     clock.advance(DAY)
     assert (await tenants(party))[NEW]["status"] == "active"
-    assert (await shaken(party, "two", [item(NEW, customer)]))[0]["status"] == "no_op"
+    assert (await batch_results(party, "two", [item(NEW, customer)]))[0]["status"] == "no_op"
 
 
 async def test_item_outcomes(party: Party) -> None:
@@ -130,7 +130,7 @@ async def test_item_outcomes(party: Party) -> None:
         item(account, customer),
         again,
     ]
-    results = await shaken(party, "map", batch, more={})
+    results = await batch_results(party, "map", batch, more={})
     assert [outcome["status"] for outcome in results] == ["mapped", "no_op", "failed", "failed", "remapped"]
     assert [outcome["error"]["code"] for outcome in results[2:4]] == ["reseller_not_found", "account_of_distributor"]
     assert not any("handshakeId" in outcome for outcome in results)
@@ -138,46 +138,46 @@ async def test_item_outcomes(party: Party) -> None:
     now = await tenants(party)
     assert now[NEW]["status"] == "handshake_pending" and OTHER not in now
     assert now[declined["resellerPmaAccountId"]]["above"] == first
-    results = await shaken(party, "send", [item(NEW, other), again], root=second)
+    results = await batch_results(party, "send", [item(NEW, other), again], root=second)
     assert [outcome["status"] for outcome in results] == ["handshake_issued", "handshake_issued"]
     assert len({outcome["handshakeId"] for outcome in results}) == 2
     tenant = (await tenants(party))[NEW]
     assert (tenant["customerId"], tenant["above"]) == (other, second)
-    assert [outcome["status"] for outcome in await shaken(party, "move", [item(NEW, customer)])] == ["remapped"]
+    assert [outcome["status"] for outcome in await batch_results(party, "move", [item(NEW, customer)])] == ["remapped"]
 
 
 async def test_dry_run_changes_nothing(party: Party) -> None:
     before, customer = await tenants(party), await reseller(party)
     batch = [item(NEW, customer), item(OTHER, "nobody")]
     for _ in range(2):
-        results = await shaken(party, "key", batch, dryRun="true")
+        results = await batch_results(party, "key", batch, dryRun="true")
         assert [result["status"] for result in results] == [
             "handshake_issued",
             "failed",
         ] and "handshakeId" not in results[0]
         assert await tenants(party) == before
-    assert "dryRun" in (await shake(party, "key", batch, dryRun="maybe")).json["error"]
-    assert (await shaken(party, "key", batch))[0]["handshakeId"], "the key is still unused"
+    assert "dryRun" in (await send_batch(party, "key", batch, dryRun="maybe")).json["error"]
+    assert (await batch_results(party, "key", batch))[0]["handshakeId"], "the key is still unused"
 
 
 async def test_idempotency_key_is_used_once(party: Party, clock: Clock) -> None:
     batch = [item(NEW, await reseller(party))]
-    first = await shaken(party, "key", batch)
+    first = await batch_results(party, "key", batch)
     clock.advance(5 * HOUR)
-    assert await shaken(party, "key", batch) == first
+    assert await batch_results(party, "key", batch) == first
     for key, message in (("key", "another"), ("", "required"), ("x" * 256, "255")):
-        answer = await shake(party, key, [item(OTHER, batch[0]["resellerCustomerId"])])
+        answer = await send_batch(party, key, [item(OTHER, batch[0]["resellerCustomerId"])])
         assert answer.status == 400 and message in answer.json["error"]
     assert OTHER not in await tenants(party)
     clock.advance(DAY)
-    assert (await shaken(party, "key", batch))[0]["status"] == "no_op"
+    assert (await batch_results(party, "key", batch))[0]["status"] == "no_op"
 
 
 async def test_invalid_batches(party: Party) -> None:
     before, customer = await tenants(party), await reseller(party)
     key = {"Idempotency-Key": "key"}
     batch = [item(NEW, customer), {"resellerCustomerId": customer}, item(NEW, customer), item("12", customer), {}]
-    found = (await shake(party, "key", batch)).json
+    found = (await send_batch(party, "key", batch)).json
     assert (found["status"], found["code"]) == (422, "billing-transfer.batch_validation_failed")
     wrong = [(problem["index"], problem["code"]) for problem in found["invalidItems"]]
     assert wrong == [(1, "invalid_item"), (2, "duplicate_pma"), (3, "invalid_item"), (4, "invalid_item")]
@@ -198,10 +198,10 @@ async def test_invalid_batches(party: Party) -> None:
         ({**good, "items": [1]}, "items.0"),
         ({**good, "sendHandshakes": "yes"}, "sendHandshakes"),
     ):
-        found = await refused(party, 422, "POST", SHAKES, body, headers=key)
+        found = await problem_of(party, 422, "POST", SHAKES, body, headers=key)
         assert message in found["detail"] and "invalidItems" not in found
-    assert (await refused(party, 403, "POST", SHAKES, good, headers=key))["code"] == "billing-transfer.not_the_owner"
-    assert "body" in await party.refused(400, "POST", SHAKES, [], headers=key)
+    assert (await problem_of(party, 403, "POST", SHAKES, good, headers=key))["code"] == "billing-transfer.not_the_owner"
+    assert "body" in await party.expect_error(400, "POST", SHAKES, [], headers=key)
     assert await tenants(party) == before
 
 
@@ -221,7 +221,9 @@ async def test_reseller_accounts(party: Party) -> None:
             assert await party.get(CLIENTS, GLOBEX, **query) == body
         assert ("revoked" in [item["status"] for item in customers[0]["tenants"]]) is revoked
     assert await party.get(OWN) == {"items": []} == await party.get(f"{OWN}/end-customers"), "Acme is not a reseller"
-    assert "includeRevoked" in await party.refused(400, "GET", f"{OWN}/end-customers", who=GLOBEX, includeRevoked="x")
+    assert "includeRevoked" in await party.expect_error(
+        400, "GET", f"{OWN}/end-customers", who=GLOBEX, includeRevoked="x"
+    )
 
 
 async def test_end_customers_are_visible_to_their_parents(party: Party) -> None:
@@ -235,13 +237,13 @@ async def test_end_customers_are_visible_to_their_parents(party: Party) -> None:
         (ADMIN, {"dpmaId": "x", "resellerPmaAccountId": account}),
         (ADMIN, {"dpmaId": item["above"], "resellerPmaAccountId": NEW}),
     ):
-        await refused(party, 404, "GET", CLIENTS, who=user, **query)
-    await refused(party, 404, "GET", f"{PATH}/resellers/{account}/end-customers", who=GLOBEX)
-    assert "dpmaId" in await party.refused(400, "GET", CLIENTS, resellerPmaAccountId=account)
-    assert "resellerPmaAccountId" in await party.refused(400, "GET", CLIENTS, dpmaId="x")
+        await problem_of(party, 404, "GET", CLIENTS, who=user, **query)
+    await problem_of(party, 404, "GET", f"{PATH}/resellers/{account}/end-customers", who=GLOBEX)
+    assert "dpmaId" in await party.expect_error(400, "GET", CLIENTS, resellerPmaAccountId=account)
+    assert "resellerPmaAccountId" in await party.expect_error(400, "GET", CLIENTS, dpmaId="x")
 
 
-async def under(party: Party, at: int = 0) -> dict[str, Any]:
+async def reseller_account(party: Party, at: int = 0) -> dict[str, Any]:
     """The fields that identify one of the reseller's accounts in a batch."""
     item = (await party.get(OWN, GLOBEX))["items"][at]
     return {name: item[name] for name in ("dpmaId", "resellerPmaAccountId")}
@@ -249,13 +251,13 @@ async def under(party: Party, at: int = 0) -> dict[str, Any]:
 
 async def clients(party: Party, at: int = 0, **query: object) -> dict[str, Any]:
     """End customers under one of the reseller's accounts, by account number."""
-    rows = (await party.get(CLIENTS, GLOBEX, **await under(party, at), **query))["items"]
+    rows = (await party.get(CLIENTS, GLOBEX, **await reseller_account(party, at), **query))["items"]
     return {item["ecAccountId"]: item for item in rows}
 
 
-async def mapped(party: Party, at: int, **fields: str) -> Any:
+async def map_account(party: Party, at: int, **fields: str) -> Any:
     """The result of a batch with one item."""
-    answer = await party.send("POST", MAPPINGS, {**await under(party, at), "items": [fields]}, who=GLOBEX)
+    answer = await party.send("POST", MAPPINGS, {**await reseller_account(party, at), "items": [fields]}, who=GLOBEX)
     assert answer.status == 200, answer
     [result] = answer.json["results"]
     return result
@@ -265,7 +267,7 @@ async def test_mapping_lifecycle(party: Party, clock: Clock) -> None:
     first, second = [item["ecCustomerId"] for item in (await clients(party)).values()]
     fields = {"ecAccountId": NEW, "ecCustomerId": first, "curBasePath": "s3://reports/cur"}
     clock.advance(60)
-    assert await mapped(party, 0, **fields) == {**fields, "status": "mapped"}
+    assert await map_account(party, 0, **fields) == {**fields, "status": "mapped"}
     client = (await clients(party))[NEW]
     assert (client["status"], client["handshakeState"], client["createdAt"]) == (
         "pending",
@@ -277,9 +279,9 @@ async def test_mapping_lifecycle(party: Party, clock: Clock) -> None:
     item = (await clients(party))[NEW]
     assert (item["status"], item["effectiveTime"]) == ("cur_export_waiting", "2026-11-24T14:01:00Z")
     assert item["lastRefreshTime"] == "2026-11-24T15:00:00Z"
-    assert (await mapped(party, 0, ecAccountId=NEW, ecCustomerId=first))["status"] == "already_mapped"
-    assert (await mapped(party, 0, **{**fields, "curBasePath": "s3://other"}))["status"] == "remapped"
-    moved = await mapped(party, 1, ecAccountId=NEW, ecCustomerId=second)
+    assert (await map_account(party, 0, ecAccountId=NEW, ecCustomerId=first))["status"] == "already_mapped"
+    assert (await map_account(party, 0, **{**fields, "curBasePath": "s3://other"}))["status"] == "remapped"
+    moved = await map_account(party, 1, ecAccountId=NEW, ecCustomerId=second)
     assert (moved["status"], moved["curBasePath"]) == ("remapped", "s3://other")
     assert NEW not in await clients(party) and (await clients(party, 1))[NEW] == {**item, "ecCustomerId": second}
     clock.advance(DAY)
@@ -289,18 +291,18 @@ async def test_mapping_lifecycle(party: Party, clock: Clock) -> None:
 async def test_revoked_mapping_can_be_created_again(party: Party) -> None:
     rows = await clients(party, includeRevoked="true")
     [revoked] = [item for item in rows.values() if item["status"] == "revoked"]
-    result = await mapped(party, 0, ecAccountId=revoked["ecAccountId"], ecCustomerId=revoked["ecCustomerId"])
+    result = await map_account(party, 0, ecAccountId=revoked["ecAccountId"], ecCustomerId=revoked["ecCustomerId"])
     assert result["status"] == "remapped"
     assert (await clients(party))[revoked["ecAccountId"]]["status"] == "pending"
 
 
 async def test_rejected_mappings(party: Party) -> None:
-    before, place = await clients(party, includeRevoked="true"), await under(party)
+    before, place = await clients(party, includeRevoked="true"), await reseller_account(party)
     first, second, third = [item["ecCustomerId"] for item in before.values()]
 
     async def said(*items: tuple[object, object]) -> list[Any]:
         rows = [{"ecAccountId": account, "ecCustomerId": customer} for account, customer in items]
-        problem = await refused(party, 422, "POST", MAPPINGS, {**place, "items": rows}, who=GLOBEX)
+        problem = await problem_of(party, 422, "POST", MAPPINGS, {**place, "items": rows}, who=GLOBEX)
         return [(item["index"], item["code"]) for item in problem["invalidItems"]]
 
     assert await said((NEW, first), (NEW, second), (OTHER, first)) == [
@@ -317,9 +319,9 @@ async def test_rejected_mappings(party: Party) -> None:
         ({"resellerPmaAccountId": NEW}, "not_the_owner"),
         ({"dpmaId": "x"}, "reseller_not_mapped"),
     ):
-        problem = await refused(party, 403, "POST", MAPPINGS, {**body, **changes}, who=GLOBEX)
+        problem = await problem_of(party, 403, "POST", MAPPINGS, {**body, **changes}, who=GLOBEX)
         assert problem["code"] == f"billing-transfer.{code}"
-    assert "items" in (await refused(party, 422, "POST", MAPPINGS, place, who=GLOBEX))["detail"]
+    assert "items" in (await problem_of(party, 422, "POST", MAPPINGS, place, who=GLOBEX))["detail"]
     assert await clients(party, includeRevoked="true") == before
 
 
@@ -329,19 +331,19 @@ async def test_lapsed_account_accepts_no_mappings(party: Party) -> None:
             party.api.tenant(GLOBEX_CUSTOMER).collection("reseller accounts", cloud_accounts.reseller_accounts).values()
         )
     )
-    body = {**await under(party), "items": [{"ecAccountId": NEW, "ecCustomerId": "x"}]}
+    body = {**await reseller_account(party), "items": [{"ecAccountId": NEW, "ecCustomerId": "x"}]}
     node["outcome"] = "expired"
-    problem = await refused(party, 403, "POST", MAPPINGS, body, who=GLOBEX)
+    problem = await problem_of(party, 403, "POST", MAPPINGS, body, who=GLOBEX)
     assert problem["code"] == "billing-transfer.reseller_not_mapped"
 
 
 async def test_tiers_are_limited_to_their_operations(party: Party) -> None:
     for path in (ROOTS, f"{ROOTS}/status"):
-        assert "distributor" in await party.refused(403, "GET", path, who=GLOBEX)
+        assert "distributor" in await party.expect_error(403, "GET", path, who=GLOBEX)
     key = {"Idempotency-Key": "key"}
-    problem = await refused(party, 403, "POST", SHAKES, {}, who=GLOBEX, headers=key)
+    problem = await problem_of(party, 403, "POST", SHAKES, {}, who=GLOBEX, headers=key)
     assert problem["code"] == "billing-transfer.not_a_distributor"
-    assert (await refused(party, 403, "POST", MAPPINGS, {}))["code"] == "billing-transfer.not_a_reseller"
+    assert (await problem_of(party, 403, "POST", MAPPINGS, {}))["code"] == "billing-transfer.not_a_reseller"
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
@@ -352,7 +354,7 @@ async def test_permission_is_required(party: Party, route: Route) -> None:
     assert answer.status == 403 and f"contracts.{'read' if route.method == 'GET' else 'write'}" in message
 
 
-def many(party: Party, user: User, name: str, seed: Any) -> Any:
+def fill_records(party: Party, user: User, name: str, seed: Any) -> Any:
     """Fill a collection of records up to its limit."""
     customer = ACME if user is ADMIN else GLOBEX_CUSTOMER
     records = party.api.tenant(customer).collection(name, seed)
@@ -363,19 +365,19 @@ def many(party: Party, user: User, name: str, seed: Any) -> Any:
 
 async def test_account_count_is_bounded(party: Party) -> None:
     customer, end_customer = await reseller(party), next(iter((await clients(party)).values()))["ecCustomerId"]
-    accounts = many(party, ADMIN, "reseller accounts", cloud_accounts.reseller_accounts)
+    accounts = fill_records(party, ADMIN, "reseller accounts", cloud_accounts.reseller_accounts)
     account = next(iter(accounts))
     for dry in ("true", "false"):
-        results = await shaken(party, "key", [item(NEW, customer), item(account, customer)], dryRun=dry)
+        results = await batch_results(party, "key", [item(NEW, customer), item(account, customer)], dryRun=dry)
         assert [result["status"] for result in results] == ["failed", "no_op"]
         assert results[0]["error"]["code"] == "too_many_accounts"
     assert len(accounts) == MAX_RECORDS
     del accounts["0"]
-    results = await shaken(party, "more", [item(NEW, customer), item(OTHER, customer)], more={})
+    results = await batch_results(party, "more", [item(NEW, customer), item(OTHER, customer)], more={})
     assert [result["status"] for result in results] == ["mapped", "failed"] and len(accounts) == MAX_RECORDS
-    accounts = many(party, GLOBEX, "end customer accounts", cloud_accounts.end_customers)
-    body = {**await under(party), "items": [{"ecAccountId": NEW, "ecCustomerId": end_customer}]}
-    assert str(MAX_RECORDS) in await party.refused(400, "POST", MAPPINGS, body, who=GLOBEX)
+    accounts = fill_records(party, GLOBEX, "end customer accounts", cloud_accounts.end_customers)
+    body = {**await reseller_account(party), "items": [{"ecAccountId": NEW, "ecCustomerId": end_customer}]}
+    assert str(MAX_RECORDS) in await party.expect_error(400, "POST", MAPPINGS, body, who=GLOBEX)
     assert len(accounts) == MAX_RECORDS
 
 

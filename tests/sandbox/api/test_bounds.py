@@ -28,7 +28,7 @@ async def test_preset_allocations_cannot_be_deleted(party: Party, tenant: Tenant
     item = next(iter(analytics_objects.records(tenant, "allocation").values()))
     item["type"] = "preset"
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
-        assert "preset" in await party.refused(403, method, f"/analytics/v1/allocations/{item['id']}", body)
+        assert "preset" in await party.expect_error(403, method, f"/analytics/v1/allocations/{item['id']}", body)
 
 
 async def test_group_is_limited_with_its_rules(party: Party, tenant: Tenant) -> None:
@@ -50,7 +50,7 @@ async def test_label_assignments_are_bounded(party: Party, tenant: Tenant) -> No
     label["objects"] = [{**REPORT, "objectId": str(number)} for number in range(MAX_RECORDS)]
     report = next(iter(analytics_objects.records(tenant, "report")))
     path = f"/analytics/v1/labels/{label['id']}/assignments"
-    assert str(MAX_RECORDS) in await party.refused(400, "POST", path, {"add": [{**REPORT, "objectId": report}]})
+    assert str(MAX_RECORDS) in await party.expect_error(400, "POST", path, {"add": [{**REPORT, "objectId": report}]})
     assert len(label["objects"]) == MAX_RECORDS
 
 
@@ -67,14 +67,14 @@ async def test_contract_versions_are_bounded(party: Party, tenant: Tenant) -> No
         "billingProfile": {},
     }
     path = f"/customers/{contract['customerId']}/contracts/{contract['id']}"
-    assert str(MAX_RECORDS) in await party.refused(400, "POST", path, body)
+    assert str(MAX_RECORDS) in await party.expect_error(400, "POST", path, body)
 
 
 async def test_stored_events_are_bounded(party: Party, tenant: Tenant) -> None:
     dataset = next(iter(tenant.collection("datasets", customer_account.datasets).values()))
     dataset["events"] = {str(number): 0.0 for number in range(datahub.MAX_EVENTS)}
     body = {"events": [{"provider": "x", "time": "2026-11-01T00:00:00Z"}]}
-    assert "events" in await party.refused(400, "POST", "/datahub/v1/events", body)
+    assert "events" in await party.expect_error(400, "POST", "/datahub/v1/events", body)
 
 
 def test_file_rows_are_bounded() -> None:

@@ -54,7 +54,7 @@ async def test_budget_lifecycle(party: Party, clock: Clock) -> None:
     response = await party.send("DELETE", f"{PATH}/{budget['id']}")
     assert (response.status, response.json) == (200, {})
     for method, body in (("GET", None), ("PATCH", {"amount": 1}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, f"{PATH}/{budget['id']}", body)
+        assert "not found" in await party.expect_error(404, method, f"{PATH}/{budget['id']}", body)
     assert await party.get(PATH) == before
 
 
@@ -101,9 +101,9 @@ async def test_budget_follows_the_calendar(party: Party, clock: Clock) -> None:
 
 async def test_fixed_budget(party: Party) -> None:
     days = {"startPeriod": ms(2026, 9, 10), "endPeriod": ms(2026, 10, 9)}
-    assert "endPeriod" in await party.refused(400, "POST", PATH, {"type": "fixed", "amount": 5})
+    assert "endPeriod" in await party.expect_error(400, "POST", PATH, {"type": "fixed", "amount": 5})
     backwards = {"type": "fixed", "amount": 5, "startPeriod": days["endPeriod"], "endPeriod": days["startPeriod"]}
-    assert "endPeriod" in await party.refused(400, "POST", PATH, backwards)
+    assert "endPeriod" in await party.expect_error(400, "POST", PATH, backwards)
     budget = await create(party, type="fixed", amount=5, **days)
     times = {"from": "2026-09-10T00:00:00Z", "to": "2026-10-09T00:00:00Z"}
     spent = await party.cost(timeRange={"mode": "custom"}, customTimeRange=times)
@@ -171,7 +171,7 @@ async def test_lists_are_filtered(party: Party, clock: Clock) -> None:
         {"minCreationTime": "x"},
         {"pageToken": "x"},
     ):
-        message = await party.refused(400, "GET", PATH, **query)
+        message = await party.expect_error(400, "GET", PATH, **query)
         assert next(iter(query)) in message or "riskStatus" in message or "lastModified" in message
 
 
@@ -207,8 +207,8 @@ async def test_pagination_is_complete_during_concurrent_writes(party: Party) -> 
     ],
 )
 async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
-    assert field in await party.refused(400, "POST", PATH, body)
-    assert field in await party.refused(400, "PATCH", await _one(party), body or {"amount": None})
+    assert field in await party.expect_error(400, "POST", PATH, body)
+    assert field in await party.expect_error(400, "PATCH", await _one(party), body or {"amount": None})
 
 
 async def _one(party: Party) -> str:

@@ -32,7 +32,7 @@ def role(account: str = SANDBOX, **changes: object) -> dict[str, Any]:
 
 async def test_connected_account_lifecycle(party: Party, clock: Clock) -> None:
     item = f"{PATH}/{SANDBOX}"
-    assert "not found" in await party.refused(404, "GET", item)
+    assert "not found" in await party.expect_error(404, "GET", item)
     account = (await party.send("POST", PATH, role())).json
     features = account["supportedFeatures"]
     assert account == {**role(), "supportedFeatures": features, "timeLinked": "2026-11-24T12:00:00Z"}
@@ -54,8 +54,8 @@ async def test_connected_account_lifecycle(party: Party, clock: Clock) -> None:
     assert (response.status, response.body) == (200, b"")
     for method, body in (("GET", None), ("PUT", {"enabledFeatures": []}), ("DELETE", None)):
         # The document declares 404 for reads only.
-        assert "not found" in await party.refused(404, method, item, body, declared=method == "GET")
-    assert "not found" in await party.refused(404, "GET", f"{FEATURES}/{SANDBOX}")
+        assert "not found" in await party.expect_error(404, method, item, body, declared=method == "GET")
+    assert "not found" in await party.expect_error(404, "GET", f"{FEATURES}/{SANDBOX}")
 
 
 @pytest.mark.parametrize(("estate", "who"), [(ACME_ESTATE, ADMIN), (GLOBEX_ESTATE, GLOBEX)])
@@ -68,20 +68,20 @@ async def test_billing_accounts_are_connected(party: Party, estate: Any, who: An
     azure = next(item for item in estate.projects if item.provider == AZURE).billing_account
     features = (await party.get(f"{FEATURES}/{azure}", who))["supportedFeatures"]
     assert [item["hasRequiredPermissions"] for item in features] == [True, False]
-    assert "not found" in await party.refused(404, "GET", f"{PATH}/{azure}", who=who)
+    assert "not found" in await party.expect_error(404, "GET", f"{PATH}/{azure}", who=who)
 
 
 async def test_customers_cannot_see_each_others_accounts(party: Party) -> None:
     for path in (f"{PATH}/{PRODUCTION}", f"{FEATURES}/{PRODUCTION}"):
-        assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)
-        assert "settings.read" in await party.refused(403, "GET", path, who=VIEWER)
+        assert "not found" in await party.expect_error(404, "GET", path, who=GLOBEX)
+        assert "settings.read" in await party.expect_error(403, "GET", path, who=VIEWER)
     before = await party.get(f"{PATH}/{PRODUCTION}")
-    assert PRODUCTION in await party.refused(409, "POST", PATH, role(PRODUCTION), who=GLOBEX)
-    assert "not found" in await party.refused(404, "DELETE", f"{PATH}/{PRODUCTION}", who=GLOBEX, declared=False)
+    assert PRODUCTION in await party.expect_error(409, "POST", PATH, role(PRODUCTION), who=GLOBEX)
+    assert "not found" in await party.expect_error(404, "DELETE", f"{PATH}/{PRODUCTION}", who=GLOBEX, declared=False)
     assert await party.get(f"{PATH}/{PRODUCTION}") == before
     fresh = "987654321098"
     assert (await party.send("POST", PATH, role(fresh))).status == 200
-    assert "not found" in await party.refused(404, "GET", f"{PATH}/{fresh}", who=GLOBEX)
+    assert "not found" in await party.expect_error(404, "GET", f"{PATH}/{fresh}", who=GLOBEX)
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,12 @@ async def test_customers_cannot_see_each_others_accounts(party: Party) -> None:
     ],
 )
 async def test_validation_errors_name_the_field(party: Party, changes: dict[str, Any], field: str) -> None:
-    assert field in await party.refused(400, "POST", PATH, role(**changes))
-    assert "not found" in await party.refused(404, "GET", f"{PATH}/{SANDBOX}")
+    assert field in await party.expect_error(400, "POST", PATH, role(**changes))
+    assert "not found" in await party.expect_error(404, "GET", f"{PATH}/{SANDBOX}")
     settings = {name: value for name, value in changes.items() if name not in ("accountID", "roleArn")}
     if settings:
         before = await party.get(f"{PATH}/{PRODUCTION}")
-        assert field in await party.refused(400, "PUT", f"{PATH}/{PRODUCTION}", {LAST: ["core"], **settings})
+        assert field in await party.expect_error(400, "PUT", f"{PATH}/{PRODUCTION}", {LAST: ["core"], **settings})
         assert await party.get(f"{PATH}/{PRODUCTION}") == before
 
 
@@ -113,7 +113,7 @@ async def test_connected_accounts_are_bounded(party: Party) -> None:
     accounts = party.api.tenant(ACME).collection("connected accounts", cloud_accounts.connected_accounts)
     item = accounts[PRODUCTION]
     accounts.update({str(number): item for number in range(MAX_RECORDS - len(accounts))})
-    assert str(MAX_RECORDS) in await party.refused(409, "POST", PATH, role())
+    assert str(MAX_RECORDS) in await party.expect_error(409, "POST", PATH, role())
     assert (await party.send("POST", PATH, role(PRODUCTION))).status == 200, "it already exists"
     assert len(accounts) == MAX_RECORDS
 

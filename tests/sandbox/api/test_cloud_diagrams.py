@@ -165,7 +165,7 @@ async def test_selected_components_and_fields(party: Party) -> None:
     assert set(selection["link"][link["_id"]]) == {"_id", "origin", "destination"}
     wrong: list[dict[str, list[str]]] = [{}, {"node": []}, {"nodes": ["x"]}]
     for body in wrong:
-        assert await party.refused(400, "POST", path, body)
+        assert await party.expect_error(400, "POST", path, body)
 
 
 async def test_relationships_follow_links_and_groups(party: Party) -> None:
@@ -321,13 +321,13 @@ async def test_invalid_requests(party: Party) -> None:
         ("POST", GET, {}, {"external": "x"}),
         ("POST", GET, {}, {"link": "x"}),
     ):
-        message = await party.refused(400, method, path, body, **query)
+        message = await party.expect_error(400, method, path, body, **query)
         assert next(iter(query)) in message, (path, query, message)
-    assert "start" in await party.refused(400, "GET", f"{PATH}/scheme/stats", end=PERIOD["end"])
-    assert "query" in await party.refused(400, "POST", SEARCH, {})
-    assert "size" in await party.refused(400, "POST", SEARCH, {"query": "x", "size": 0})
-    assert "resources" in await party.refused(400, "POST", FIND, {"resources": ["x"] * 501})
-    assert "template" in await party.refused(400, "POST", GET, {"template": "x"})
+    assert "start" in await party.expect_error(400, "GET", f"{PATH}/scheme/stats", end=PERIOD["end"])
+    assert "query" in await party.expect_error(400, "POST", SEARCH, {})
+    assert "size" in await party.expect_error(400, "POST", SEARCH, {"query": "x", "size": 0})
+    assert "resources" in await party.expect_error(400, "POST", FIND, {"resources": ["x"] * 501})
+    assert "template" in await party.expect_error(400, "POST", GET, {"template": "x"})
 
 
 async def test_layers_of_other_customers_are_not_found(party: Party) -> None:
@@ -335,14 +335,14 @@ async def test_layers_of_other_customers_are_not_found(party: Party) -> None:
     for item, user in ((layer, GLOBEX), ("none", VIEWER)):
         sheet = f"{PATH}/statussheet/{item}"
         for path in ("export-json", "costs", "snapshots", "snapshot", "resources/x/relationships"):
-            assert "does not exist" in await party.refused(403, "GET", f"{sheet}/{path}", who=user)
-        assert "does not exist" in await party.refused(403, "POST", f"{sheet}/get", {"node": ["x"]}, who=user)
-        assert "does not exist" in await party.refused(403, "GET", f"{PATH}/activity", ss_id=item, who=user)
+            assert "does not exist" in await party.expect_error(403, "GET", f"{sheet}/{path}", who=user)
+        assert "does not exist" in await party.expect_error(403, "POST", f"{sheet}/get", {"node": ["x"]}, who=user)
+        assert "does not exist" in await party.expect_error(403, "GET", f"{PATH}/activity", ss_id=item, who=user)
         path = f"{PATH}/activity/node-activities"
-        assert "does not exist" in await party.refused(403, "GET", path, ss_id=item, nodeId="x", who=user)
+        assert "does not exist" in await party.expect_error(403, "GET", path, ss_id=item, nodeId="x", who=user)
     sheet = f"{PATH}/statussheet/{layer}"
-    assert "snapshot" in await party.refused(403, "GET", f"{sheet}/snapshot", snapshot_id="none")
-    assert "on the diagram" in await party.refused(404, "GET", f"{sheet}/resources/none/relationships")
+    assert "snapshot" in await party.expect_error(403, "GET", f"{sheet}/snapshot", snapshot_id="none")
+    assert "on the diagram" in await party.expect_error(404, "GET", f"{sheet}/resources/none/relationships")
     assert await post(party, GET, {"statussheet": [layer]}, who=GLOBEX) == {"scheme": {}, "statussheet": {}}
     theirs = {item["ss_id"] for item in await party.get(f"{PATH}/scheme/stats", GLOBEX, **PERIOD)}
     assert not theirs & {item["ss_id"] for item in await party.get(f"{PATH}/scheme/stats", **PERIOD)}

@@ -39,7 +39,7 @@ async def test_flows_are_listed(party: Party) -> None:
     assert (body["pageToken"], body["rowCount"], len(body["items"])) == (None, None, 2)
     assert await party.walk(PATH, "items", 1) == body["items"]
     for size in (0, 501):
-        assert "maxResults" in await party.refused(400, "GET", PATH, maxResults=size)
+        assert "maxResults" in await party.expect_error(400, "GET", PATH, maxResults=size)
 
 
 async def test_refinement_is_streamed_and_stored(party: Party, clock: Clock) -> None:
@@ -67,7 +67,7 @@ async def test_stream_must_be_requested(party: Party) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
     path = f"{PATH}/{flow}/actions/refine"
     for headers in ({"Accept": "application/json"}, {"Accept": "*/*"}):
-        assert "text/event-stream" in await party.refused(406, "POST", path, {"question": "x"}, headers=headers)
+        assert "text/event-stream" in await party.expect_error(406, "POST", path, {"question": "x"}, headers=headers)
     accept_both = {"Accept": "application/json, text/event-stream;q=0.9"}
     assert (await party.send("POST", path, {"question": "x"}, headers=accept_both)).status == 200
 
@@ -75,7 +75,7 @@ async def test_stream_must_be_requested(party: Party) -> None:
 @pytest.mark.parametrize("body", [{}, {"question": ""}, {"question": " "}, {"question": 1}, {"question": "x" * 30_000}])
 async def test_validation_errors_name_the_field(party: Party, body: Any) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
-    assert "question" in await party.refused(400, "POST", f"{PATH}/{flow}/actions/refine", body, headers=STREAM)
+    assert "question" in await party.expect_error(400, "POST", f"{PATH}/{flow}/actions/refine", body, headers=STREAM)
 
 
 async def test_conversations_expire(party: Party) -> None:
@@ -108,8 +108,8 @@ async def test_builds_a_flow(party: Party) -> None:
     flow = (await party.get(PATH))["items"][0]
     assert created == {"messageId": "cloudflow_created", "data": {"flowId": flow["id"]}} and conversation
     assert (flow["name"], flow["published"]) == ("Tell me of idle disks", False) and flow["name"] in prose
-    assert "text/event-stream" in await party.refused(406, "POST", path, {"question": "x"})
-    assert "question" in await party.refused(400, "POST", path, {"question": " "}, headers=STREAM)
+    assert "text/event-stream" in await party.expect_error(406, "POST", path, {"question": "x"})
+    assert "question" in await party.expect_error(400, "POST", path, {"question": " "}, headers=STREAM)
 
 
 async def test_one_run_at_a_time(party: Party, clock: Clock) -> None:
@@ -117,10 +117,10 @@ async def test_one_run_at_a_time(party: Party, clock: Clock) -> None:
     path = f"/cloudflow/v1/trigger/{flow}"
     answer = await party.send("POST", path, {"any": "payload"})
     assert answer.status == 202 and answer.json["executionLink"].startswith("https://")
-    assert "running" in await party.refused(409, "POST", path, {})
+    assert "running" in await party.expect_error(409, "POST", path, {})
     assert (await party.get(PATH))["items"][0]["lastExecutionStatus"] == "running"
     clock.advance(61)
     assert (await party.get(PATH))["items"][0]["lastExecutionStatus"] == "complete"
     assert (await party.send("POST", path, {})).status == 202
-    assert "body" in await party.refused(400, "POST", path, [])
-    assert "not found" in await party.refused(404, "POST", "/cloudflow/v1/trigger/none", {})
+    assert "body" in await party.expect_error(400, "POST", path, [])
+    assert "not found" in await party.expect_error(404, "POST", "/cloudflow/v1/trigger/none", {})

@@ -19,17 +19,17 @@ async def test_connection_lifecycle(party: Party, clock: Clock) -> None:
     changed = (await party.send("PATCH", item, {"enabled": False})).json
     later = {"enabled": False, "status": "disabled", "updatedAt": "2026-11-24T12:00:01Z"}
     assert changed == {**connection, **later} == await party.get(item)
-    assert "not found" in await party.refused(404, "GET", item, who=GLOBEX)
+    assert "not found" in await party.expect_error(404, "GET", item, who=GLOBEX)
     assert (await party.send("DELETE", item)).status == 204
     assert await party.get(PATH) == before
     for method in ("GET", "PATCH", "DELETE"):
-        assert "not found" in await party.refused(404, method, item, {})
+        assert "not found" in await party.expect_error(404, method, item, {})
 
 
 async def test_rejected_requests(party: Party) -> None:
     used = next(item for item in (await party.get(PATH))["items"] if item["enabled"])
     answer = await party.send("DELETE", f"{PATH}/{used['connectionId']}")
     assert (answer.status, answer.json["code"]) == (409, "connection_in_use")
-    assert "name" in await party.refused(400, "POST", PATH, {})
-    assert "level" in await party.refused(400, "POST", PATH, {"name": "x", "gcpConfig": {"level": "moon"}})
-    assert "maxResults" in await party.refused(400, "GET", PATH, maxResults=101)
+    assert "name" in await party.expect_error(400, "POST", PATH, {})
+    assert "level" in await party.expect_error(400, "POST", PATH, {"name": "x", "gcpConfig": {"level": "moon"}})
+    assert "maxResults" in await party.expect_error(400, "GET", PATH, maxResults=101)

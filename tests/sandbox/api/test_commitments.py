@@ -41,6 +41,6 @@ async def test_filter_order_and_pagination(party: Party) -> None:
     cloud = rows[0]["cloudProvider"]
     assert (await party.get(COMMITMENTS, filter=f"provider:[{cloud}]"))["commitments"] == rows[:1]
     assert (await party.get(COMMITMENTS, filter="name:none"))["commitments"] == []
-    assert "filter" in await party.refused(400, "GET", COMMITMENTS, filter="owner:x")
-    assert "sortBy" in await party.refused(400, "GET", COMMITMENTS, sortBy="owner")
-    assert "not found" in await party.refused(404, "GET", f"{COMMITMENTS}/none")
+    assert "filter" in await party.expect_error(400, "GET", COMMITMENTS, filter="owner:x")
+    assert "sortBy" in await party.expect_error(400, "GET", COMMITMENTS, sortBy="owner")
+    assert "not found" in await party.expect_error(404, "GET", f"{COMMITMENTS}/none")

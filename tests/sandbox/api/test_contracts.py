@@ -67,7 +67,7 @@ async def test_contract_lifecycle(party: Party, clock: Clock) -> None:
     assert (await party.send("POST", f"{contract}/cancel", {"reason": "Over"})).json["status"] == "cancelled"
     assert (await party.get(contract))["versions"][-1]["cancellationReason"] == "Over"
     for tail, body in (("/cancel", None), ("/activate", None), ("", CONTRACT)):
-        assert "cancelled" in await party.refused(400, "POST", contract + tail, body)
+        assert "cancelled" in await party.expect_error(400, "POST", contract + tail, body)
 
 
 async def test_contracts_follow_the_calendar(party: Party, clock: Clock) -> None:
@@ -94,11 +94,11 @@ async def test_only_the_direct_parent_writes(party: Party) -> None:
         (f"{path}/activate", None),
         (f"{path}/cancel", None),
     ):
-        assert "parent" in await party.refused(403, "POST", place, body)
+        assert "parent" in await party.expect_error(403, "POST", place, body)
     answer = await party.send("POST", path, CONTRACT, who=EMPLOYEE)
     assert (answer.status, answer.json["version"]) == (200, 2)
     for user, place in ((GLOBEX, ACME_CONTRACTS), (GLOBEX, of_child(party)), (VIEWER, ACME_CONTRACTS)):
-        assert await party.refused(403, "GET", place, who=user)
+        assert await party.expect_error(403, "GET", place, who=user)
     assert await party.get(f"/customers/{GLOBEX_CUSTOMER.id}/contracts", GLOBEX)
     child = of_child(party)
     for method, tail, body in (
@@ -108,7 +108,7 @@ async def test_only_the_direct_parent_writes(party: Party) -> None:
         ("POST", "/cancel", None),
     ):
         for identifier in ("nothing", seeded["id"]):
-            assert "not found" in await party.refused(404, method, f"{child}/{identifier}{tail}", body)
+            assert "not found" in await party.expect_error(404, method, f"{child}/{identifier}{tail}", body)
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ async def test_only_the_direct_parent_writes(party: Party) -> None:
 )
 async def test_contract_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     path = of_child(party)
-    assert field in await party.refused(400, "POST", path, {**CONTRACT, **body})
+    assert field in await party.expect_error(400, "POST", path, {**CONTRACT, **body})
     contract = f"{path}/{(await party.get(path))[0]['id']}"
     before = await party.get(contract)
-    assert field in await party.refused(400, "POST", contract, {**CONTRACT, **body})
+    assert field in await party.expect_error(400, "POST", contract, {**CONTRACT, **body})
     assert await party.get(contract) == before
 
 
@@ -150,14 +150,14 @@ async def test_template_lifecycle(party: Party, clock: Clock) -> None:
     )
     assert await party.get(path) == changed
     assert "eligibleTo" not in (await party.send("PUT", path, TEMPLATE)).json, "it replaces everything"
-    assert "name" in await party.refused(409, "POST", TEMPLATES, TEMPLATE)
+    assert "name" in await party.expect_error(409, "POST", TEMPLATES, TEMPLATE)
     archived = (await party.send("DELETE", path)).json
     assert (archived["status"], archived["archivedAt"]) == ("archived", "2026-11-24T12:00:01Z")
     assert await party.get(path) == archived
     for method, payload in (("PUT", TEMPLATE), ("DELETE", None)):
-        assert "archived" in await party.refused(409, method, path, payload)
-        assert "not found" in await party.refused(404, method, f"{TEMPLATES}/nothing", payload)
-    assert "not found" in await party.refused(404, "GET", f"{TEMPLATES}/nothing")
+        assert "archived" in await party.expect_error(409, method, path, payload)
+        assert "not found" in await party.expect_error(404, method, f"{TEMPLATES}/nothing", payload)
+    assert "not found" in await party.expect_error(404, "GET", f"{TEMPLATES}/nothing")
     assert (await party.send("POST", TEMPLATES, TEMPLATE)).status == 201, "the name is available again"
     early = {"eligibleTo": "2020-01-01T00:00:00Z"}
     for wrong, field in (
@@ -166,4 +166,4 @@ async def test_template_lifecycle(party: Party, clock: Clock) -> None:
         ({"platform": ""}, "platform"),
         ({"priceBooks": [{"x": 1}]}, "priceBooks.0"),
     ):
-        assert field in await party.refused(400, "POST", TEMPLATES, {**TEMPLATE, "name": "Other", **wrong})
+        assert field in await party.expect_error(400, "POST", TEMPLATES, {**TEMPLATE, "name": "Other", **wrong})

@@ -62,13 +62,13 @@ async def test_dataset_lifecycle(party: Party, clock: Clock) -> None:
     clock.advance(1)
     changed = (await party.send("PATCH", f"{DATASETS}/My data", {"name": "My data", "description": "y"})).json
     assert changed == {**dataset.json, "description": "y", "lastUpdated": "2026-11-24T12:00:01Z"}
-    assert "name" in await party.refused(400, "PATCH", f"{DATASETS}/My data", {"name": "Else"})
-    assert "already" in await party.refused(400, "POST", DATASETS, {"name": "My data"})
+    assert "name" in await party.expect_error(400, "PATCH", f"{DATASETS}/My data", {"name": "Else"})
+    assert "already" in await party.expect_error(400, "POST", DATASETS, {"name": "My data"})
     for name in ("", " x", "a  b", "a/b"):
-        assert "name" in await party.refused(400, "POST", DATASETS, {"name": name})
+        assert "name" in await party.expect_error(400, "POST", DATASETS, {"name": name})
     assert (await party.send("DELETE", f"{DATASETS}/My data")).status == 200
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, f"{DATASETS}/My data", body)
+        assert "not found" in await party.expect_error(404, method, f"{DATASETS}/My data", body)
     assert await party.get(DATASETS) == before
 
 
@@ -88,13 +88,13 @@ async def test_events_create_datasets_and_are_deleted(party: Party) -> None:
         {"dataset": "Mine", "eventIds": ["a"], **times},
         {"dataset": "Mine", "startTime": times["startTime"]},
     ):
-        assert "eventIds" in await party.refused(400, "POST", f"{EVENTS}/delete", body)
+        assert "eventIds" in await party.expect_error(400, "POST", f"{EVENTS}/delete", body)
     for body, field in (
         ({"dataset": "None", **times}, "dataset"),
         ({"dataset": "Mine", "startTime": "x", "endTime": "y"}, "startTime"),
     ):
-        assert field in await party.refused(400, "POST", f"{EVENTS}/delete", body)
-    assert "None" in await party.refused(400, "DELETE", DATASETS, {"datasets": ["Mine", "None"]})
+        assert field in await party.expect_error(400, "POST", f"{EVENTS}/delete", body)
+    assert "None" in await party.expect_error(400, "DELETE", DATASETS, {"datasets": ["Mine", "None"]})
     assert (await party.send("DELETE", DATASETS, {"datasets": ["Mine", "Other"]})).status == 200
     assert {"Mine", "Other"}.isdisjoint(item["name"] for item in (await party.get(DATASETS))["datasets"])
     assert (await party.get(DATASETS, GLOBEX))["datasets"]
@@ -112,7 +112,7 @@ async def test_events_create_datasets_and_are_deleted(party: Party) -> None:
     ],
 )
 async def test_event_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
-    assert field in await party.refused(400, "POST", EVENTS, body)
+    assert field in await party.expect_error(400, "POST", EVENTS, body)
 
 
 @pytest.mark.parametrize("data", [CSV, b"\xef\xbb\xbf" + CSV, gzip.compress(CSV, mtime=0), zipped("data.csv")])
@@ -151,7 +151,7 @@ async def test_file_errors_are_reported(party: Party, data: bytes, said: str) ->
 async def test_upload_is_a_form_with_provider_and_file(party: Party) -> None:
     status, answer = await upload(party, CSV, provider="a/b")
     assert status == 400 and "provider" in answer["error"]
-    assert "Content-Type" in await party.refused(400, "POST", UPLOAD, {})
+    assert "Content-Type" in await party.expect_error(400, "POST", UPLOAD, {})
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     headers = {"Authorization": f"Bearer {ADMIN.api_token}", **kind}
     for data, message in (

@@ -33,7 +33,7 @@ async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
     timeless = (await party.get(LIST, sortBy="timestamp", sortOrder="desc"))["dimensions"]
     assert sorted(map(str, timeless)) == sorted(map(str, dimensions)), "dimensions have no timestamps"
     for query in ({"sortBy": "colour"}, {"sortOrder": "up"}, {"filter": "colour:red"}, {"maxResults": 0}):
-        assert next(iter(query)) in await party.refused(400, "GET", LIST, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", LIST, **query)
 
 
 async def test_values_belong_to_the_customer(party: Party) -> None:
@@ -47,6 +47,6 @@ async def test_values_belong_to_the_customer(party: Party) -> None:
 
 
 async def test_missing_dimensions(party: Party) -> None:
-    assert "nothing" in await party.refused(404, "GET", ONE, type="fixed", id="nothing")
+    assert "nothing" in await party.expect_error(404, "GET", ONE, type="fixed", id="nothing")
     for query in ({"type": "fixed"}, {"id": "region"}, {"type": "no", "id": "region"}):
-        assert await party.refused(400, "GET", ONE, **query)
+        assert await party.expect_error(400, "GET", ONE, **query)

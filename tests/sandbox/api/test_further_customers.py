@@ -49,7 +49,7 @@ async def test_each_customer_has_separate_data(party: Party) -> None:
     assert created in await ids(party, LABELS, "labels", first) and created not in await ids(
         party, LABELS, "labels", other
     )
-    assert "not found" in await party.refused(404, "GET", f"{LABELS}/{created}", who=other)
+    assert "not found" in await party.expect_error(404, "GET", f"{LABELS}/{created}", who=other)
     assert (await party.get("/auth/v1/validate", first)) == {"domain": "load-000001.example", "email": first.email}
     users = (await party.get("/iam/v1/users", first))["users"]
     assert [item["email"] for item in users] == [first.email, "newcomer@load-000001.example"]

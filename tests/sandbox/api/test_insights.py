@@ -53,8 +53,8 @@ async def test_filters_and_pagination(party: Party) -> None:
     assert 0 < len(await titles(party, priority="High")) < len(every)
     assert len(await titles(party, tag="storage")) < len(every) == len(await titles(party, source="doit"))
     for name, value in (("priority", "Huge"), ("displayStatus", "x"), ("category", "x"), ("maxResults", "501")):
-        assert name in await party.refused(400, "GET", RESULTS, **{name: value})
-    assert "pageToken" in await party.refused(
+        assert name in await party.expect_error(400, "GET", RESULTS, **{name: value})
+    assert "pageToken" in await party.expect_error(
         400, "GET", RESULTS, pageToken=first["pagination"]["pageToken"], category="Security"
     )
 
@@ -79,15 +79,15 @@ async def test_insight_lifecycle(party: Party) -> None:
     assert await titles(party, displayStatus="dismissed") == ["Renamed"]
     assert (await party.send("DELETE", MINE)).status == 204
     assert await party.get(RESULTS) == before
-    assert "not found" in await party.refused(404, "GET", MINE)
+    assert "not found" in await party.expect_error(404, "GET", MINE)
     assert (await party.send("DELETE", RESULTS, insightKey="mine")).status == 204
 
 
 async def test_rejected_requests(party: Party) -> None:
     theirs = f"{RESULTS}/source/doit/insight/aws-rightsizing"
-    assert "sourceID" in await party.refused(400, "POST", theirs, {**INSIGHT, "key": "aws-rightsizing"})
-    assert "sourceID" in await party.refused(403, "DELETE", theirs)
-    assert "key" in await party.refused(400, "POST", MINE, {**INSIGHT, "key": "other"})
-    assert "categories" in await party.refused(400, "POST", MINE, {**INSIGHT, "categories": []})
-    assert "resourceResults" in await party.refused(400, "POST", RESULTS, {"results": [INSIGHT]})
-    assert "not found" in await party.refused(404, "POST", MINE + "/resource-results", {"resourceResults": []})
+    assert "sourceID" in await party.expect_error(400, "POST", theirs, {**INSIGHT, "key": "aws-rightsizing"})
+    assert "sourceID" in await party.expect_error(403, "DELETE", theirs)
+    assert "key" in await party.expect_error(400, "POST", MINE, {**INSIGHT, "key": "other"})
+    assert "categories" in await party.expect_error(400, "POST", MINE, {**INSIGHT, "categories": []})
+    assert "resourceResults" in await party.expect_error(400, "POST", RESULTS, {"results": [INSIGHT]})
+    assert "not found" in await party.expect_error(404, "POST", MINE + "/resource-results", {"resourceResults": []})

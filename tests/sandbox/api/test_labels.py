@@ -50,7 +50,7 @@ async def test_label_lifecycle(party: Party, clock: Clock) -> None:
         ("GET", "/assignments", None),
         ("POST", "/assignments", {"add": []}),
     ):
-        assert "not found" in await party.refused(404, method, path + tail, body)
+        assert "not found" in await party.expect_error(404, method, path + tail, body)
     assert await party.get(LABELS) == before
 
 
@@ -78,7 +78,7 @@ async def test_labels_can_be_assigned_to_every_object_type(party: Party) -> None
         {"add": [{**objects[0], "objectType": "x"}]},
         {"add": [{"objectId": "x", "objectType": "metric"}]},
     ):
-        assert "add" in await party.refused(400, "POST", path, body)
+        assert "add" in await party.expect_error(400, "POST", path, body)
 
 
 async def test_deleted_objects_have_no_labels(party: Party) -> None:
@@ -98,7 +98,7 @@ async def test_deleted_objects_have_no_labels(party: Party) -> None:
 async def test_presets_cannot_be_changed(party: Party) -> None:
     preset = (await party.get(LABELS, filter="type:preset"))["labels"][0]
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
-        assert "preset" in await party.refused(403, method, f"{LABELS}/{preset['id']}", body)
+        assert "preset" in await party.expect_error(403, method, f"{LABELS}/{preset['id']}", body)
 
 
 async def test_labels_are_filtered_sorted_and_paginated(party: Party) -> None:
@@ -113,7 +113,7 @@ async def test_labels_are_filtered_sorted_and_paginated(party: Party) -> None:
         assert values == sorted(values, reverse=True)
     red = {"name": "x", "color": "red"}
     for body, field in (({"name": "x"}, "color"), (red, "color"), ({"color": "teal"}, "name")):
-        assert field in await party.refused(400, "POST", LABELS, body)
+        assert field in await party.expect_error(400, "POST", LABELS, body)
 
 
 async def test_annotation_lifecycle(party: Party, clock: Clock) -> None:
@@ -132,7 +132,7 @@ async def test_annotation_lifecycle(party: Party, clock: Clock) -> None:
     assert (await party.get(path))["reports"] == []
     assert (await party.send("DELETE", path)).json == {}
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, path, body)
+        assert "not found" in await party.expect_error(404, method, path, body)
 
 
 async def test_annotations_are_filtered_sorted_and_paginated(party: Party) -> None:
@@ -151,7 +151,7 @@ async def test_annotations_are_filtered_sorted_and_paginated(party: Party) -> No
         assert len(await found(sortBy=field, sortOrder="desc")) == len(await found())
     assert [item["content"] for item in await party.walk(NOTES, "annotations", 2)] == await found()
     for query in ({"filter": "timestamp:yesterday"}, {"sortBy": "createTime"}, {"filter": "x:y"}):
-        assert next(iter(query)) in await party.refused(400, "GET", NOTES, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", NOTES, **query)
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,12 @@ async def test_annotations_are_filtered_sorted_and_paginated(party: Party) -> No
 async def test_annotation_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     usual = {"content": "x", "timestamp": "2026-11-01T00:00:00Z"}
     before = await party.get(NOTES)
-    assert field in await party.refused(400, "POST", NOTES, {**usual, **body})
-    assert field in await party.refused(400, "PATCH", f"{NOTES}/{before['annotations'][0]['id']}", body)
+    assert field in await party.expect_error(400, "POST", NOTES, {**usual, **body})
+    assert field in await party.expect_error(400, "PATCH", f"{NOTES}/{before['annotations'][0]['id']}", body)
     assert await party.get(NOTES) == before
 
 
 async def test_labels_belong_to_the_customer(party: Party) -> None:
     annotation, mark = await note(party), await label(party)
     for path in (f"{NOTES}/{annotation['id']}", f"{LABELS}/{mark['id']}"):
-        assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)
+        assert "not found" in await party.expect_error(404, "GET", path, who=GLOBEX)

@@ -194,14 +194,14 @@ async def test_account_that_is_not_onboarded_has_no_data(party: Party) -> None:
     assert body["onboardingStatus"]["database"]["status"] == "onboarding"
     assert set(body["stats30d"]) == set(body["dailyCoverage"]) == {"compute"}
     assert set(await party.get(f"{item}/recommendations", GLOBEX)) == {"compute"}
-    assert "onboarded" in await refused(party, 404, f"{item}/recommendations/database", who=GLOBEX)
+    assert "onboarded" in await problem_detail(party, 404, f"{item}/recommendations/database", who=GLOBEX)
     assert (await party.get(f"{item}/planned-purchases", GLOBEX, service="database"))["items"] == []
 
 
 async def test_settings_require_permission(party: Party) -> None:
     (item,) = (await party.get(f"{AWS}/settings"))["items"]
     assert [service_row["service"] for service_row in item["services"]] == ["compute", "database"]
-    assert "settings.read" in await refused(party, 403, f"{AWS}/settings", who=VIEWER)
+    assert "settings.read" in await problem_detail(party, 403, f"{AWS}/settings", who=VIEWER)
     (item,) = (await party.get(f"{AWS}/settings", GLOBEX))["items"]
     assert [service_row["service"] for service_row in item["services"]] == ["compute"]
 
@@ -209,7 +209,7 @@ async def test_settings_require_permission(party: Party) -> None:
 async def test_other_customers_are_not_found(party: Party) -> None:
     assert [item["managementAccountId"] for item in (await party.get(ROOT, GLOBEX))["items"]] == [THEIRS]
     member = f"{ROOT}/{THEIRS}/member-accounts/111122223333"
-    assert "not found" in await refused(party, 404, member, who=GLOBEX)
+    assert "not found" in await problem_detail(party, 404, member, who=GLOBEX)
     parts = (
         "",
         "/member-accounts",
@@ -220,7 +220,7 @@ async def test_other_customers_are_not_found(party: Party) -> None:
         "/planned-purchases",
     )
     for part in parts:
-        assert "not found" in await refused(party, 404, f"{ONE}{part}", who=GLOBEX)
+        assert "not found" in await problem_detail(party, 404, f"{ONE}{part}", who=GLOBEX)
         answer = await party.send("GET", f"{ONE}{part}", who=EMPLOYEE, headers={"X-Tenant-Id": ACME.id})
         assert answer.status == 200
     answer = await party.send("GET", ROOT, headers={"X-Tenant-Id": "GLbX7k2Ww8"})
@@ -228,9 +228,9 @@ async def test_other_customers_are_not_found(party: Party) -> None:
 
 
 async def test_invalid_requests(party: Party) -> None:
-    assert "12 digits" in await refused(party, 400, f"{ROOT}/1")
-    assert "12 digits" in await refused(party, 400, f"{ONE}/member-accounts/x")
-    assert "compute, database" in await refused(party, 400, f"{ONE}/recommendations/sagemaker")
+    assert "12 digits" in await problem_detail(party, 400, f"{ROOT}/1")
+    assert "12 digits" in await problem_detail(party, 400, f"{ONE}/member-accounts/x")
+    assert "compute, database" in await problem_detail(party, 400, f"{ONE}/recommendations/sagemaker")
     for part, query in (
         ("/savings-plans", {"type": "x"}),
         ("/savings-plans", {"status": "retired"}),
@@ -241,7 +241,7 @@ async def test_invalid_requests(party: Party) -> None:
         ("/savings-plans", {"maxResults": 501}),
         ("/member-accounts", {"maxResults": 0}),
     ):
-        assert next(iter(query)) in await refused(party, 400, ONE + part, **query)
+        assert next(iter(query)) in await problem_detail(party, 400, ONE + part, **query)
     token = (await party.get(f"{ONE}/savings-plans", maxResults=1))["pageToken"]
     for query in ({"pageToken": "x"}, {"pageToken": token, "type": "compute"}):
         answer = await party.send("GET", f"{ONE}/savings-plans", **query)
@@ -289,7 +289,7 @@ async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> 
     return orjson.loads(body)["result"]
 
 
-async def refused(party: Party, expected: int, path: str, **options: Any) -> str:
+async def problem_detail(party: Party, expected: int, path: str, **options: Any) -> str:
     """The detail of a problem with the *expected* status."""
     answer: Answer = await party.send("GET", path, **options)
     assert answer.status == expected == answer.json["status"], answer

@@ -36,7 +36,7 @@ async def test_report_lifecycle(party: Party) -> None:
     response = await party.send("DELETE", f"{PATH}/{report['id']}")
     assert (response.status, response.json) == (200, {})
     for method, tail in (("GET", ""), ("GET", "/config"), ("DELETE", "")):
-        assert "not found" in await party.refused(404, method, f"{PATH}/{report['id']}{tail}")
+        assert "not found" in await party.expect_error(404, method, f"{PATH}/{report['id']}{tail}")
     # The document declares no 404 for this one.
     assert (await party.send("PATCH", f"{PATH}/{report['id']}", {}, declared=False)).status == 404
     assert await party.get(PATH) == before
@@ -71,7 +71,7 @@ async def test_overrides_the_time_range(party: Party) -> None:
         {"startDate": "2026-01-02", "endDate": "2026-01-01"},
         {"startDate": "1.1.26", "endDate": "2.1.26"},
     ):
-        assert await party.refused(400, "GET", path, **query)
+        assert await party.expect_error(400, "GET", path, **query)
 
 
 async def test_null_clears_the_forecast(party: Party) -> None:
@@ -100,7 +100,7 @@ async def test_responses_use_their_own_field_spelling(party: Party) -> None:
 async def test_presets_have_no_owner(party: Party) -> None:
     preset = (await party.get(PATH, filter="type:preset"))["reports"][0]
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
-        assert "preset" in await party.refused(403, method, f"{PATH}/{preset['id']}", body)
+        assert "preset" in await party.expect_error(403, method, f"{PATH}/{preset['id']}", body)
 
 
 async def test_lists_are_filtered(party: Party) -> None:
@@ -112,7 +112,7 @@ async def test_lists_are_filtered(party: Party) -> None:
     assert await found(filter="reportName:Unheard of") == await found(nameContains="HEARD") == [report["id"]]
     assert report["id"] in await found(filter=f"owner:{ADMIN.email}|type:[custom]|folderId:root")
     assert await found(filter="type:managed") == []
-    assert "filter" in await party.refused(400, "GET", PATH, filter="name:x")
+    assert "filter" in await party.expect_error(400, "GET", PATH, filter="name:x")
 
 
 @pytest.mark.parametrize(
@@ -130,5 +130,5 @@ async def test_lists_are_filtered(party: Party) -> None:
 )
 async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     before = (await party.get(PATH))["rowCount"]
-    assert field in await party.refused(400, "POST", PATH, body)
+    assert field in await party.expect_error(400, "POST", PATH, body)
     assert (await party.get(PATH))["rowCount"] == before

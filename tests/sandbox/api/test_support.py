@@ -46,7 +46,7 @@ async def test_ticket_lifecycle(party: Party, clock: Clock) -> None:
     details = await party.get(path)
     assert (details["status"], details["description"]) == ("solved", TICKET["body"])
     assert details["updateTime"] == ticket["created"] + 10_000
-    assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)
+    assert "not found" in await party.expect_error(404, "GET", path, who=GLOBEX)
 
 
 async def test_employee_notes_are_private(party: Party) -> None:
@@ -72,22 +72,22 @@ async def test_tags_have_a_namespace(party: Party) -> None:
     assert await party.get(path) == {"tags": ["billing"]}
     assert (await party.get(f"{PATH}/{ticket}"))["tags"] == ["billing"]
     for tags in ([], [" "], ["x"] * 51, ["x" * 81]):
-        assert "tags" in await party.refused(400, "POST", path, {"tags": tags})
+        assert "tags" in await party.expect_error(400, "POST", path, {"tags": tags})
 
 
 async def test_settable_fields_by_role(party: Party) -> None:
     path = f"{PATH}/{(await create(party))['id']}"
     agent = {"assignee": "agent@doit.example"}
     for body in ({"status": "open"}, agent, {"status": "solved", **agent}):
-        assert "solved" in await party.refused(403, "PATCH", path, body)
+        assert "solved" in await party.expect_error(403, "PATCH", path, body)
         assert (await party.send("PATCH", path, body, who=EMPLOYEE)).status == 200
     for body in ({}, {"status": "closed"}, {"assignee": "nobody@acme.example"}):
-        assert await party.refused(400, "PATCH", path, body, who=EMPLOYEE)
+        assert await party.expect_error(400, "PATCH", path, body, who=EMPLOYEE)
 
 
 async def test_closed_tickets_reject_comments(party: Party) -> None:
     closed = (await party.get(PATH, filter="status:closed"))["tickets"][0]["id"]
-    assert "closed" in await party.refused(400, "POST", f"{PATH}/{closed}/comments", {"body": "Hello?"})
+    assert "closed" in await party.expect_error(400, "POST", f"{PATH}/{closed}/comments", {"body": "Hello?"})
 
 
 async def test_lists_are_filtered_and_paginated(party: Party) -> None:
@@ -106,7 +106,7 @@ async def test_lists_are_filtered_and_paginated(party: Party) -> None:
     assert all_tickets[:4] == tickets[::-1] and len(set(all_tickets)) == len(all_tickets)
     assert [item["id"] for item in await party.walk(PATH, "tickets", 3)] == all_tickets
     for query in ({"maxResults": 101}, {"maxResults": -1}, {"filter": "colour:red"}):
-        assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", PATH, **query)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ async def test_lists_are_filtered_and_paginated(party: Party) -> None:
     ],
 )
 async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
-    assert field in await party.refused(400, "POST", PATH, body)
+    assert field in await party.expect_error(400, "POST", PATH, body)
 
 
 async def test_only_employees_assign(party: Party) -> None:
@@ -143,8 +143,8 @@ async def test_ticket_fields_are_bounded(party: Party) -> None:
 
 
 async def test_ids_are_numeric(party: Party) -> None:
-    assert "ticketId" in await party.refused(400, "GET", f"{PATH}/abc")
-    assert "not found" in await party.refused(404, "GET", f"{PATH}/1")
+    assert "ticketId" in await party.expect_error(400, "GET", f"{PATH}/abc")
+    assert "not found" in await party.expect_error(404, "GET", f"{PATH}/1")
     path = f"{PATH}/{(await create(party))['id']}/comments"
     for body in ({}, {"body": ""}, {"body": "  "}, {"body": 1}):
-        assert "body" in await party.refused(400, "POST", path, body)
+        assert "body" in await party.expect_error(400, "POST", path, body)

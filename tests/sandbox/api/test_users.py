@@ -53,7 +53,7 @@ async def test_user_lifecycle(party: Party) -> None:
     assert (await party.get(USERS, email=invited["email"]))["users"] == [{**changed, "status": "invited"}]
     assert (await party.send("DELETE", f"{USERS}/{invited['id']}")).status == 200
     for method, payload in (("DELETE", None), ("PATCH", {})):
-        assert "not found" in await party.refused(400, method, f"{USERS}/{invited['id']}", payload)
+        assert "not found" in await party.expect_error(400, method, f"{USERS}/{invited['id']}", payload)
     assert await party.get(USERS) == before
     assert (await party.get(USERS, email="nobody@acme.example")) == {"users": [], "rowCount": 0}
 
@@ -72,12 +72,12 @@ async def test_user_lifecycle(party: Party) -> None:
 )
 async def test_invitation_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     body_sent = {"email": "new@acme.example", **body} if body else {}
-    assert field in await party.refused(400, "POST", f"{USERS}/invite", body_sent)
+    assert field in await party.expect_error(400, "POST", f"{USERS}/invite", body_sent)
 
 
 async def test_users_cannot_delete_themselves(party: Party) -> None:
     user_id = (await party.get(USERS, email=ADMIN.email))["users"][0]["id"]
-    assert "yourself" in await party.refused(400, "DELETE", f"{USERS}/{user_id}")
+    assert "yourself" in await party.expect_error(400, "DELETE", f"{USERS}/{user_id}")
     for body, field in (
         ({"phone": "44"}, "phone"),
         ({"phoneExtension": "1"}, "phoneExtension"),
@@ -85,7 +85,7 @@ async def test_users_cannot_delete_themselves(party: Party) -> None:
         ({"roleId": "nothing"}, "roleId"),
         ({"organizationId": "x"}, "organizationId"),
     ):
-        assert field in await party.refused(400, "PATCH", f"{USERS}/{user_id}", body)
+        assert field in await party.expect_error(400, "PATCH", f"{USERS}/{user_id}", body)
 
 
 async def test_invitations_are_resent_and_canceled(party: Party, clock: Clock) -> None:
@@ -134,7 +134,7 @@ async def test_customer_is_updated_by_merge_patch(party: Party) -> None:
     assert after == {**before, "settings": {**before["settings"], "currency": "EUR"}, "contact": {"emails": []}}
     await change(party, {"settings": None, "contact": None})
     assert await party.get(CUSTOMER) == after
-    assert "merge-patch" in await party.refused(415, "PATCH", CUSTOMER, {})
+    assert "merge-patch" in await party.expect_error(415, "PATCH", CUSTOMER, {})
     assert await change(party, {"settings": {"allowedInviteDomains": []}, "urlSlug": "acme"}) == b""
     customer = await party.get(CUSTOMER)
     assert customer == {**after, "settings": {**after["settings"], "allowedInviteDomains": []}}
@@ -147,8 +147,8 @@ async def test_customer_is_updated_by_merge_patch(party: Party) -> None:
     ):
         assert field in await change(party, wrong, 400)
     for method, path in (("GET", CUSTOMER), ("PATCH", CUSTOMER)):
-        assert await party.refused(403, method, path, {}, who=GLOBEX, headers=PATCH)
-    assert await party.refused(403, "GET", CUSTOMER, who=VIEWER)
+        assert await party.expect_error(403, method, path, {}, who=GLOBEX, headers=PATCH)
+    assert await party.expect_error(403, "GET", CUSTOMER, who=VIEWER)
 
 
 async def test_slugs_are_unique(party: Party) -> None:
@@ -156,7 +156,7 @@ async def test_slugs_are_unique(party: Party) -> None:
     await change(party, {"urlSlug": "rockets"})
     other = f"/customers/v1/customers/{GLOBEX_CUSTOMER.id}"
     for slug in ("rockets", "acme"):
-        assert "another" in await party.refused(409, "PATCH", other, {"urlSlug": slug}, who=GLOBEX, headers=PATCH)
+        assert "another" in await party.expect_error(409, "PATCH", other, {"urlSlug": slug}, who=GLOBEX, headers=PATCH)
     assert "id" in await change(party, {"urlSlug": CUSTOMERS[1].id.lower()}, 409)
     await change(party, {"urlSlug": ""})
     assert "urlSlug" not in await party.get(CUSTOMER)

@@ -10,7 +10,7 @@ from yarl import URL
 from ..conftest import BASE, CALLBACK, Fields, Party
 
 
-async def refused(party: Party, url: str) -> str:
+async def error_page(party: Party, url: str) -> str:
     """The text of an error page, without a redirect."""
     answer = await party.get(url)
     assert answer.status == 400 and answer.content_type == "text/html"
@@ -34,7 +34,7 @@ async def refused(party: Party, url: str) -> str:
 )
 async def test_unknown_client_gets_an_error_page(party: Party, client_id: str | None) -> None:
     url = party.ask(client_id or "x") if client_id else party.ask("x").replace("client_id=x&", "")
-    assert "Unknown application" in await refused(party, url)
+    assert "Unknown application" in await error_page(party, url)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ async def test_unknown_client_gets_an_error_page(party: Party, client_id: str | 
 )
 async def test_unregistered_redirect_uri_gets_an_error_page(party: Party, redirect_uri: str) -> None:
     client = await party.register()
-    page = await refused(party, party.ask(client["client_id"], redirect_uri=redirect_uri))
+    page = await error_page(party, party.ask(client["client_id"], redirect_uri=redirect_uri))
     assert "Unknown redirect address" in page
 
 
@@ -68,7 +68,7 @@ async def test_only_loopback_ports_may_vary(party: Party) -> None:
     for right in ("http://localhost:61234/cb", "http://[::1]:7/cb", "http://localhost/cb", *uris):
         assert (await party.get(party.ask(client, redirect_uri=right))).status == 200
     for wrong in ("https://app.example:444/cb", "https://app.example:443/cb", "cursor://anysphere.cursor-mcp:1/cb"):
-        await refused(party, party.ask(client, redirect_uri=wrong))
+        await error_page(party, party.ask(client, redirect_uri=wrong))
 
 
 async def test_single_redirect_uri_is_the_default(party: Party) -> None:
@@ -76,7 +76,7 @@ async def test_single_redirect_uri_is_the_default(party: Party) -> None:
     two = (await party.register(redirect_uris=[CALLBACK, "https://app.example/cb"]))["client_id"]
     code = await party.code(item, redirect_uri=None)
     assert (await party.redeem(item, code, redirect_uri="")).status == 200
-    assert "Missing redirect address" in await refused(party, party.ask(two, redirect_uri=None))
+    assert "Missing redirect address" in await error_page(party, party.ask(two, redirect_uri=None))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ async def test_repeated_state_is_not_echoed(party: Party) -> None:
 @pytest.mark.parametrize("again", ["client_id=x", f"redirect_uri={CALLBACK}", "&".join("abcdefgh" * 9), "x=%ff"])
 async def test_untrusted_requests_get_an_error_page(party: Party, again: str) -> None:
     client = await party.register()
-    await refused(party, f"{party.ask(client['client_id'])}&{again}")
+    await error_page(party, f"{party.ask(client['client_id'])}&{again}")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ async def test_auto_approval_needs_no_page_or_cookie(party: Party) -> None:
     assert claims["sub"] == "viewer@acme.example"
     assert (await party.redeem(client, other)).status == 200
     # The request is still validated.
-    await refused(party, party.ask(client, redirect_uri="https://evil.example/"))
+    await error_page(party, party.ask(client, redirect_uri="https://evil.example/"))
     redirect = dict(parse_qsl(urlsplit((await party.get(party.ask(client, scope="x"))).headers["Location"]).query))
     assert redirect["error"] == "invalid_scope"
 

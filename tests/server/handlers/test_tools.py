@@ -39,8 +39,8 @@ async def test_n4_cached_lists_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPa
     async with serving(make=catalog_factory()) as site:
         for name in named[:40]:
             path = f"/mcp/x/all?tools={name}"
-            assert len((await site.modern("tools/list", {}, path=path)).result["tools"]) > 100
-            await site.modern("tools/list", {})
+            assert len((await site.send_stateless("tools/list", {}, path=path)).result["tools"]) > 100
+            await site.send_stateless("tools/list", {})
             assert 0 < pages.size_bytes <= tools.MAX_PAGE_CACHE_BYTES
     assert 2 < len(pages) < 40
 

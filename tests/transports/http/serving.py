@@ -30,8 +30,8 @@ from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.wire_schema import check
 
 SECRET = "a-secret-of-the-exchange-with-enough-bytes"
-MODERN = "2026-07-28"
-LATEST = "2025-11-25"
+STATELESS_REVISION = "2026-07-28"
+LATEST_STATEFUL = "2025-11-25"
 REVISIONS = tuple(REVISIONS_BY_NAME)
 META = "io.modelcontextprotocol/"
 ACCEPT = "application/json, text/event-stream"
@@ -245,7 +245,7 @@ def check_all(answer: Answer, headers: Mapping[str, str], data: Any) -> None:
     meta = parsed.get("params", {}).get("_meta", {}) if isinstance(parsed.get("params", {}), dict) else {}
     named = [value for name, value in headers.items() if name.lower() == "mcp-protocol-version"]
     # A request with request metadata gets a stateless response, whatever version it names.
-    named += [MODERN] if isinstance(meta, dict) and f"{META}protocolVersion" in meta else []
+    named += [STATELESS_REVISION] if isinstance(meta, dict) and f"{META}protocolVersion" in meta else []
     method = parsed.get("method") if isinstance(parsed.get("method"), str) else None
     revisions = [revision for revision in REVISIONS if revision in named]
     for message in messages:
@@ -315,14 +315,14 @@ class Site:
         message: Json = {"jsonrpc": "2.0", "id": self.ids if id is None else id, "method": method}
         return message if params is None else message | {"params": params}
 
-    def envelope(self, method: str, params: Json | None = None, *, id: Any = None, **meta: Any) -> Json:
+    def stateless_request(self, method: str, params: Json | None = None, *, id: Any = None, **meta: Any) -> Json:
         """A request of the newest revision. *meta* adds members to its _meta, or removes those that are None."""
-        full = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
+        full = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": {}}
         full |= {(key if key == "progressToken" else META + key): value for key, value in meta.items()}
         present = {key: value for key, value in full.items() if value is not None}
         return self.request(method, {**(params or {}), "_meta": present}, id)
 
-    async def modern(
+    async def send_stateless(
         self,
         method: str,
         params: Json | None = None,
@@ -334,23 +334,23 @@ class Site:
         **meta: Any,
     ) -> Answer:
         """Send a request of the newest revision, complete by default."""
-        message = self.envelope(method, params, id=id, **meta)
-        request_headers = self.modern_headers(message) | dict(headers or {})
+        message = self.stateless_request(method, params, id=id, **meta)
+        request_headers = self.stateless_headers(message) | dict(headers or {})
         present = {name.replace("-", "_"): value for name, value in request_headers.items() if value}
-        return await self.post(message, user=user, path=path, revision=MODERN, **present)
+        return await self.post(message, user=user, path=path, revision=STATELESS_REVISION, **present)
 
-    def modern_headers(self, message: Json) -> dict[str, str]:
+    def stateless_headers(self, message: Json) -> dict[str, str]:
         params = message.get("params", {})
         named = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}.get(message["method"])
         named = named or ("taskId" if message["method"].startswith("tasks/") else None)
         name = {"Mcp-Name": params[named]} if named and isinstance(params.get(named), str) else {}
-        return {"MCP-Protocol-Version": MODERN, "Mcp-Method": message["method"]} | name
+        return {"MCP-Protocol-Version": STATELESS_REVISION, "Mcp-Method": message["method"]} | name
 
     async def call(self, name: str, arguments: Json | None = None, **options: Any) -> Answer:
         """Send tools/call on the newest revision."""
-        return await self.modern("tools/call", {"name": name, "arguments": arguments or {}}, **options)
+        return await self.send_stateless("tools/call", {"name": name, "arguments": arguments or {}}, **options)
 
-    async def initialize(self, revision: str = LATEST, *, user: User = ADMIN, **capabilities: Json) -> Session:
+    async def initialize(self, revision: str = LATEST_STATEFUL, *, user: User = ADMIN, **capabilities: Json) -> Session:
         """Open a session of a stateful revision."""
         params = {
             "protocolVersion": revision,

@@ -22,7 +22,7 @@ from doit_mcp.transports.http.connection_limits import ConnectionLimits
 from doit_mcp.transports.http.runner import bind
 from tests.observability.test_log_writer import served
 from tests.transports.http.serving import ACCEPT, ADMIN, STRANGER, VIEWER, serving
-from tests.transports.http.streaming import wired
+from tests.transports.http.streaming import raw_connection
 from tests.transports.http.test_security_process import Program, program
 
 ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -101,7 +101,7 @@ async def test_n24_client_that_left_before_accept() -> None:
             # Close with a reset.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             connection.close()
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             wire.writer.write(ASK)
             assert (await wire.answer())[0] == 200
         while "doit_mcp_connections 1.0" not in (await site.send("GET", "/metrics", {})).text:
@@ -142,11 +142,11 @@ async def test_n24_descriptor_of_a_departed_client_is_closed() -> None:
 @pytest.mark.requirement("N24")
 async def test_n24_stopped_server_leaks_no_descriptor() -> None:
     async with serving() as site:
-        async with wired(site):
+        async with raw_connection(site):
             assert (await site.send("GET", "/healthz", {})).status == 200
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        async with serving() as site, wired(site):
+        async with serving() as site, raw_connection(site):
             assert (await site.send("GET", "/healthz", {})).status == 200
     assert len(os.listdir("/proc/self/fd")) <= before
 

@@ -10,7 +10,7 @@ import logging
 
 import pytest
 
-from tests.transports.http.serving import ACCEPT, ADMIN, LATEST, STRANGER, VIEWER, Site, events, serving
+from tests.transports.http.serving import ACCEPT, ADMIN, LATEST_STATEFUL, STRANGER, VIEWER, Site, events, serving
 
 ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core,budgets/readonly")
 FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oauth-protected-resource")
@@ -200,9 +200,9 @@ async def test_accepting_only_events_gets_events(site: Site) -> None:
     """RFC 9110, 12.5.1: each response is a stream of one event; errors are still JSON."""
     only = {"Accept": "text/event-stream"}
     client = {"name": "t", "version": "1"}
-    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": client}
+    params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": client}
     hello = site.request("initialize", params)
-    welcome = await site.post(hello, revision=LATEST, **only)
+    welcome = await site.post(hello, revision=LATEST_STATEFUL, **only)
     assert welcome.headers["Content-Type"] == "text/event-stream" and welcome.headers["Mcp-Session-Id"]
     session = await site.initialize()
     requests = (site.request("tools/list"), site.request("tools/call", {"name": "echo", "arguments": {"text": "hi"}}))
@@ -210,9 +210,9 @@ async def test_accepting_only_events_gets_events(site: Site) -> None:
         answer = await site.post(message, revision=session.revision, **only, **session.head)
         assert answer.headers["Content-Type"] == "text/event-stream" and len(answer.messages) == 1
         assert answer.result and answer.headers["Cache-Control"].startswith("no-cache")
-    modern = await site.modern("tools/call", {"name": "echo", "arguments": {"text": "hi"}}, headers=only)
+    modern = await site.send_stateless("tools/call", {"name": "echo", "arguments": {"text": "hi"}}, headers=only)
     assert modern.headers["Content-Type"] == "text/event-stream" and modern.result["resultType"] == "complete"
-    refused = await site.modern("nothing/at/all", headers=only)
+    refused = await site.send_stateless("nothing/at/all", headers=only)
     assert refused.code == (404, -32601) and refused.headers["Content-Type"] == "application/json"
 
 
@@ -291,7 +291,7 @@ async def test_headers_of_every_response(site: Site) -> None:
 @pytest.mark.requirement("G3")
 async def test_metrics_have_no_client_supplied_labels(site: Site) -> None:
     await site.call("echo")
-    await site.modern("no/such/method")
+    await site.send_stateless("no/such/method")
     await site.send("PROPFIND", "/nobody", {})
     text = (await site.send("GET", "/metrics", {})).text
     assert 'doit_mcp_tool_calls_total{outcome="ok",tool="echo"} 1.0' in text

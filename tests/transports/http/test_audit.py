@@ -20,8 +20,8 @@ from doit_mcp.observability.logging_setup import JsonFormatter
 from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.sandbox.api import Api as Sandbox
 from doit_mcp.server.catalog import catalog_factory
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, META, STRANGER, VIEWER, Json, Site, serving
-from tests.transports.http.streaming import opened
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST_STATEFUL, META, STRANGER, VIEWER, Json, Site, serving
+from tests.transports.http.streaming import open_stream
 
 ASKED: Json = {"elicitation": {"form": {}}}
 LABEL = {"name": "A name", "color": "blue"}
@@ -29,7 +29,7 @@ MADE = {"id": "l1", "name": "A name", "color": "blue"}
 Behavior = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def carried_out(request: web.Request) -> web.StreamResponse:
+async def behave(request: web.Request) -> web.StreamResponse:
     return web.json_response(MADE)
 
 
@@ -54,7 +54,7 @@ async def broken(request: web.Request) -> web.StreamResponse:
 class Api:
     """Label operations that behave as the test specifies."""
 
-    behavior: Behavior = carried_out
+    behavior: Behavior = behave
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     writes: int = 0
 
@@ -207,7 +207,7 @@ async def test_n20_call_through_another_tool_is_logged_as_the_operation(audit: W
 @pytest.mark.parametrize(
     "behavior, outcome",
     [
-        (carried_out, "done"),
+        (behave, "done"),
         (status(403), "refused"),
         (status(404), "refused"),
         (status(401), "refused"),
@@ -281,7 +281,7 @@ async def test_n20_declined_write(audit: Written, action: str, outcome: str) -> 
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
-        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
             question = await stream.until("elicitation/create")
             assert audit.texts == []
             answer = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": action, "content": {}}}
@@ -294,13 +294,13 @@ async def test_n20_declined_write(audit: Written, action: str, outcome: str) -> 
 async def test_n20_elicitation_round_has_no_line(audit: Written) -> None:
     async with place() as (site, api):
         params: Json = {"name": "delete_label", "arguments": {"id": "l1"}}
-        input_request = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        input_request = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert input_request.result["resultType"] == "input_required" and audit.texts == []
         params |= {
             "requestState": input_request.result["requestState"],
             "inputResponses": {"confirm": {"action": "decline"}},
         }
-        await site.modern("tools/call", params, clientCapabilities=ASKED)
+        await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
     assert audit.outcomes == [("delete_label", "declined")]
 
 
@@ -349,7 +349,7 @@ async def test_n20_canceled_before_sending(audit: Written) -> None:
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}}, "c")
-        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
             await stream.until("elicitation/create")
             assert (await session.note("notifications/cancelled", {"requestId": "c"})).status == 202
             async with asyncio.timeout(10):
@@ -430,8 +430,8 @@ async def test_n20_task_has_a_line_when_it_ends(audit: Written, canceled: bool) 
         assert audit.texts == []
         if canceled:
             # Wait until the work has begun, so that it can be canceled.
-            assert (await site.modern("tasks/get", {"taskId": id}, **tasks)).result["status"] == "working"
-            await site.modern("tasks/cancel", {"taskId": id}, **tasks)
+            assert (await site.send_stateless("tasks/get", {"taskId": id}, **tasks)).result["status"] == "working"
+            await site.send_stateless("tasks/cancel", {"taskId": id}, **tasks)
         hold.set()
         while not audit.texts:
             await asyncio.sleep(0.01)

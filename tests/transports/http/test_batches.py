@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.transports.http.serving import STRANGER, Answer, Json, Session, Site, serving
-from tests.transports.http.streaming import opened
-from tests.transports.http.test_legacy_sse import opened as sse_opened
+from tests.transports.http.streaming import open_stream
+from tests.transports.http.test_legacy_sse import open_stream as sse_opened
 
 BATCHES = "2025-03-26"
 
@@ -98,7 +98,7 @@ async def test_notifications_come_before_the_response(site: Site) -> None:
     calls = [
         site.request("tools/call", {"name": "steps", "_meta": {"progressToken": token}}, token) for token in (1, "1")
     ]
-    async with opened(site, calls, site.headers(**session.head), BATCHES) as stream:
+    async with open_stream(site, calls, site.headers(**session.head), BATCHES) as stream:
         messages = []
         while not isinstance(message := await stream.message(), list):
             messages.append(message)

@@ -15,7 +15,7 @@ from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.sandbox.accounts import User
 from doit_mcp.transports.http.body_memory import BODIES_PER_OWNER, BODIES_TOTAL, BodyMemory
 from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Answer, Site, serving
-from tests.transports.http.streaming import Wire, raw_post, wired
+from tests.transports.http.streaming import Wire, raw_connection, raw_post
 
 LARGEST = 64 << 10
 
@@ -81,10 +81,10 @@ async def test_n1_bodies_in_progress_are_bounded(
         wires = []
         for user in users:
             for _ in range(BODIES_PER_OWNER):
-                wires.append(await stack.enter_async_context(wired(site)))
+                wires.append(await stack.enter_async_context(raw_connection(site)))
                 await begin(site, wires[-1], LARGEST, site.headers(user))
         await until_received(site, len(wires) * (LARGEST - 1))
-        late = await stack.enter_async_context(wired(site))
+        late = await stack.enter_async_context(raw_connection(site))
         await begin(site, late, LARGEST, site.headers(ADMIN))
         head = await asyncio.wait_for(late.reader.readuntil(b"\r\n\r\n"), 20)
         assert f" {status} ".encode() in head and b"Retry-After: " in head
@@ -99,7 +99,7 @@ async def test_n1_bodies_in_progress_are_bounded(
 @pytest.mark.requirement("N1")
 async def test_n1_departing_client_releases_its_bytes() -> None:
     async with serving(max_body=LARGEST) as site:
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             await begin(site, wire, LARGEST, site.headers())
             await until_received(site, LARGEST - 1)
         await until_received(site, 0)
@@ -110,7 +110,7 @@ async def test_n1_unauthenticated_bodies_are_not_buffered() -> None:
     """The token is checked first, so such a body is never received."""
     async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
         for _ in range(BODIES_TOTAL):
-            wire = await stack.enter_async_context(wired(site))
+            wire = await stack.enter_async_context(raw_connection(site))
             await begin(site, wire, LARGEST, {})
             assert (await wire.answer())[0] == 401
         assert (await site.post(site.request("ping"))).result == {}
@@ -123,7 +123,7 @@ async def test_n1_body_counts_until_its_request_ends(era: str) -> None:
     async with serving(max_body=4 * LARGEST) as site:
         params = {"name": "wait", "more": "x" * 2 * LARGEST}
         if era == "modern":
-            answer = asyncio.create_task(site.modern("tools/call", params))
+            answer = asyncio.create_task(site.send_stateless("tools/call", params))
         else:
             session = await site.initialize()
             answer = asyncio.create_task(session.post(site.request("tools/call", params)))

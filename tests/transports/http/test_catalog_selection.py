@@ -22,7 +22,7 @@ async def shop() -> AsyncIterator[Site]:
 
 async def listed(site: Site, path: str = "/mcp", headers: dict[str, str] | None = None) -> dict[str, bool]:
     """Return the names of the listed tools, and whether each is read-only."""
-    answer = await site.modern("tools/list", path=path, headers=headers)
+    answer = await site.send_stateless("tools/list", path=path, headers=headers)
     assert answer.status == 200, answer
     return {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in answer.result["tools"]}
 
@@ -50,7 +50,7 @@ async def test_read_only(shop: Site, path: str, headers: dict[str, str]) -> None
     everything = await listed(shop)
     assert tools and all(tools.values()) and not all(everything.values())
     writer = next(name for name, reads in everything.items() if not reads)
-    answer = await shop.modern("tools/call", {"name": writer, "arguments": {}}, path=path, headers=headers)
+    answer = await shop.send_stateless("tools/call", {"name": writer, "arguments": {}}, path=path, headers=headers)
     assert answer.code == (400, -32602)
 
 

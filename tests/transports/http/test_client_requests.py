@@ -16,10 +16,10 @@ from doit_mcp.catalog.prompts.prompt import Prompt, user_message
 from doit_mcp.catalog.resources.resource import Resource
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from tests.transports.http.serving import (
-    LATEST,
+    LATEST_STATEFUL,
     META,
-    MODERN,
     NAME,
+    STATELESS_REVISION,
     STRANGER,
     VIEWER,
     Answer,
@@ -29,7 +29,7 @@ from tests.transports.http.serving import (
     Site,
     serving,
 )
-from tests.transports.http.streaming import opened
+from tests.transports.http.streaming import open_stream
 
 ELICIT, SAMPLE, ROOTS = "elicitation/create", "sampling/createMessage", "roots/list"
 SAMPLING = {"messages": [{"role": "user", "content": {"type": "text", "text": "Think."}}], "maxTokens": 10}
@@ -135,7 +135,7 @@ async def test_each_kind_of_request_stateless(asker: Site, kind: str) -> None:
     assert first["inputRequests"][kind]["method"] == method
     more = {"inputResponses": {kind: REPLY[kind]}, "requestState": first["requestState"]}
     retry = {"name": kind, "arguments": {}, **more}
-    assert json.loads(said(await asker.modern("tools/call", retry, **declared))) == REPLY[kind]
+    assert json.loads(said(await asker.send_stateless("tools/call", retry, **declared))) == REPLY[kind]
     others = {name: value for name, value in ALL.items() if name not in NEEDED[kind]}
     refused = await asker.call(kind, clientCapabilities=others)
     assert refused.code == (400, -32021)
@@ -144,10 +144,10 @@ async def test_each_kind_of_request_stateless(asker: Site, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)
-@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST_STATEFUL])
 async def test_each_kind_of_request_on_a_session(asker: Site, revision: str, kind: str) -> None:
     """Requests that the revision defines are sent on the stream in its format; others never are."""
-    knows = kind not in ("form", "url", "sample_tools") or revision == LATEST
+    knows = kind not in ("form", "url", "sample_tools") or revision == LATEST_STATEFUL
     knows = knows or (kind == "form" and revision == "2025-06-18")
     session = await asker.initialize(revision, **ALL)
     if not knows:
@@ -155,7 +155,7 @@ async def test_each_kind_of_request_on_a_session(asker: Site, revision: str, kin
         assert answer.result["isError"] is True and len(answer.messages) == 1
         return
     message = asker.request("tools/call", {"name": kind})
-    async with opened(asker, message, asker.headers(**session.head), revision) as stream:
+    async with open_stream(asker, message, asker.headers(**session.head), revision) as stream:
         question = await stream.until(QUESTIONS[kind][0])
         assert ("elicitationId" in question["params"]) == (kind == "url")
         reply = {"jsonrpc": "2.0", "id": question["id"], "result": REPLY[kind]}
@@ -178,10 +178,10 @@ async def test_each_kind_of_request_on_a_session(asker: Site, revision: str, kin
 async def test_invalid_answers(asker: Site, kind: str, bad: Json) -> None:
     """An error on the newest revision, a tool result for the model on a session."""
     retry = {"name": kind, "inputResponses": {kind: bad}}
-    assert (await asker.modern("tools/call", retry, clientCapabilities=ALL)).code == (400, -32602)
+    assert (await asker.send_stateless("tools/call", retry, clientCapabilities=ALL)).code == (400, -32602)
     session = await asker.initialize(**ALL)
-    async with opened(
-        asker, asker.request("tools/call", {"name": kind}), asker.headers(**session.head), LATEST
+    async with open_stream(
+        asker, asker.request("tools/call", {"name": kind}), asker.headers(**session.head), LATEST_STATEFUL
     ) as stream:
         question = await stream.until(QUESTIONS[kind][0])
         await session.post({"jsonrpc": "2.0", "id": question["id"], "result": bad})
@@ -195,11 +195,11 @@ async def test_several_rounds_keep_no_server_state() -> None:
     async with serving(bench, asking(bench)) as plain, serving(Bench(), asking(Bench())) as other:
         params: Json = {"name": "twice"}
         for site, key in ((plain, "first"), (other, "second")):
-            result = (await site.modern("tools/call", params, **declared)).result
+            result = (await site.send_stateless("tools/call", params, **declared)).result
             assert list(result["inputRequests"]) == [key]
             reply = {"action": "accept", "content": {"name": key.title()}}
             params = {"name": "twice", "inputResponses": {key: reply}, "requestState": result["requestState"]}
-        assert said(await plain.modern("tools/call", params, **declared)) == "First and Second"
+        assert said(await plain.send_stateless("tools/call", params, **declared)) == "First and Second"
 
 
 async def test_request_state_expires(asker: Site) -> None:
@@ -213,7 +213,7 @@ async def test_request_state_expires(asker: Site) -> None:
     forged = base64.urlsafe_b64encode(sealed[:32] + later).decode().rstrip("=")
     for state_sent, status in ((state, 200), (forged, 400)):
         retry = {"name": "form", "arguments": {}, "inputResponses": {"form": REPLY["form"]}, "requestState": state_sent}
-        assert (await asker.modern("tools/call", retry, clientCapabilities=ALL)).status == status
+        assert (await asker.send_stateless("tools/call", retry, clientCapabilities=ALL)).status == status
 
 
 @pytest.mark.parametrize("user", [STRANGER, VIEWER])
@@ -222,10 +222,10 @@ async def test_prompts_and_resources_request_input_stateless(asker: Site, method
     """The state of one request is refused for another request and for another caller."""
     named: Json = {"name": "form", "arguments": {}} if method == "prompts/get" else {"uri": "doc://ask"}
     declared = {"clientCapabilities": {"elicitation": {}}}
-    result = (await asker.modern(method, named, **declared)).result
+    result = (await asker.send_stateless(method, named, **declared)).result
     assert result["resultType"] == "input_required" and not {"ttlMs", "cacheScope"} & result.keys()
     retry = named | {"inputResponses": {"form": REPLY["form"]}, "requestState": result["requestState"]}
-    assert (await asker.modern(method, retry, user=user, **declared)).code == (400, -32602)
+    assert (await asker.send_stateless(method, retry, user=user, **declared)).code == (400, -32602)
     others: dict[str, Json] = {
         "tools/call": {"name": "form", "arguments": {}},
         "prompts/get": {"name": "form", "arguments": {}},
@@ -234,10 +234,10 @@ async def test_prompts_and_resources_request_input_stateless(asker: Site, method
     del others[method]
     for elsewhere, params in others.items():
         foreign = params | {"inputResponses": {"form": REPLY["form"]}, "requestState": result["requestState"]}
-        assert (await asker.modern(elsewhere, foreign, **declared)).code == (400, -32602)
-    done = (await asker.modern(method, retry, **declared)).result
+        assert (await asker.send_stateless(elsewhere, foreign, **declared)).code == (400, -32602)
+    done = (await asker.send_stateless(method, retry, **declared)).result
     assert "Ann" in json.dumps(done) and done["resultType"] == "complete"
-    assert (await asker.modern(method, named)).code == (400, -32021)
+    assert (await asker.send_stateless(method, named)).code == (400, -32021)
     if method == "resources/read":
         assert (done["ttlMs"], done["cacheScope"]) == (0, "private")
 
@@ -248,14 +248,16 @@ async def test_prompts_and_resources_request_input_on_a_session(asker: Site, met
     named = {"name": "form"} if method == "prompts/get" else {"uri": "doc://ask"}
     session = await asker.initialize(elicitation={})
     for reply, good in ((REPLY["form"], True), ({"action": "perhaps"}, False)):
-        async with opened(asker, asker.request(method, named), asker.headers(**session.head), LATEST) as stream:
+        async with open_stream(
+            asker, asker.request(method, named), asker.headers(**session.head), LATEST_STATEFUL
+        ) as stream:
             question = await stream.until(ELICIT)
             await session.post({"jsonrpc": "2.0", "id": question["id"], "result": reply})
             answer = await stream.until("")
         assert ("result" in answer) is good and (good or answer["error"]["code"] == -32602)
     mute = await asker.initialize()
     assert (await mute.ask(method, named)).code == (200, -32602)
-    assert (await asker.post(asker.request(method, named), MCP_Protocol_Version=LATEST)).code == (200, -32602)
+    assert (await asker.post(asker.request(method, named), MCP_Protocol_Version=LATEST_STATEFUL)).code == (200, -32602)
 
 
 async def test_client_without_streams_is_not_awaited(asker: Site) -> None:
@@ -280,13 +282,13 @@ async def test_answers_of_another_session_are_ignored(asker: Site) -> None:
     """Responses that the session does not wait for are ignored."""
     session = await asker.initialize(**ALL)
     thief = await asker.initialize(user=STRANGER, **ALL)
-    async with opened(
-        asker, asker.request("tools/call", {"name": "form"}), asker.headers(**session.head), LATEST
+    async with open_stream(
+        asker, asker.request("tools/call", {"name": "form"}), asker.headers(**session.head), LATEST_STATEFUL
     ) as stream:
         question = await stream.until(ELICIT)
         forged = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "decline"}}
         assert (await thief.post(forged)).status == 202
-        assert (await Session(asker, session.id, LATEST, STRANGER, {}).post(forged)).status == 404
+        assert (await Session(asker, session.id, LATEST_STATEFUL, STRANGER, {}).post(forged)).status == 404
         assert (await session.post(forged | {"id": f"{question['id']}0"})).status == 202
         assert (await session.post(forged | {"result": REPLY["form"]})).status == 202
         assert json.loads((await stream.until(""))["result"]["content"][0]["text"]) == REPLY["form"]
@@ -299,10 +301,10 @@ async def a_job(asker: Site) -> AsyncIterator[tuple[Json, Json]]:
     result = (await asker.call("job", **declared)).result
     more = {"inputResponses": {"before": REPLY["form"]}, "requestState": result["requestState"]}
     retry = {"name": "job", "arguments": {}, **more}
-    created = (await asker.modern("tools/call", retry, **declared)).result
+    created = (await asker.send_stateless("tools/call", retry, **declared)).result
     assert created["resultType"] == "task"
     params = {"taskId": created["taskId"]}
-    while (state := (await asker.modern("tasks/get", params, **declared)).result)["status"] == "working":
+    while (state := (await asker.send_stateless("tasks/get", params, **declared)).result)["status"] == "working":
         await asyncio.sleep(0)
     assert state["status"] == "input_required" and set(state["inputRequests"]) == {"one", "two"}
     yield declared, params
@@ -318,19 +320,19 @@ async def test_task_requests_input_and_is_answered(asker: Site) -> None:
     async with a_job(asker) as (declared, params):
 
         async def update(answers: Any) -> Answer:
-            return await asker.modern("tasks/update", params | {"inputResponses": answers}, **declared)
+            return await asker.send_stateless("tasks/update", params | {"inputResponses": answers}, **declared)
 
         for wrong in (None, [], {"one": 5}, {"one": {"action": "maybe"}}):
             assert (await update(wrong)).code == (400, -32602)
         assert (await update({"other": name("x"), "one": name("Bea")})).result["resultType"] == "complete"
-        state = (await asker.modern("tasks/get", params, **declared)).result
+        state = (await asker.send_stateless("tasks/get", params, **declared)).result
         assert state["status"] == "input_required" and set(state["inputRequests"]) == {"two"}
-        foreign = await asker.modern(
+        foreign = await asker.send_stateless(
             "tasks/update", params | {"inputResponses": {"two": name("Eve")}}, user=STRANGER, **declared
         )
         assert foreign.code == (400, -32602)
         await update({"two": name("Cid")})
-        while (state := (await asker.modern("tasks/get", params, **declared)).result)["status"] == "working":
+        while (state := (await asker.send_stateless("tasks/get", params, **declared)).result)["status"] == "working":
             await asyncio.sleep(0)
         assert state["status"] == "completed"
         assert state["result"]["content"] == [{"type": "text", "text": "Ann Bea Cid"}]
@@ -341,6 +343,6 @@ async def test_task_that_requires_its_client(asker: Site) -> None:
     result = (await asker.call("job", clientCapabilities=ALL)).result
     more = {"inputResponses": {"before": REPLY["form"]}, "requestState": result["requestState"]}
     retry = {"name": "job", "arguments": {}, **more}
-    refused = await asker.modern("tools/call", retry, clientCapabilities=ALL)
+    refused = await asker.send_stateless("tools/call", retry, clientCapabilities=ALL)
     assert refused.code == (400, -32021) and refused.error["data"]["requiredCapabilities"] == TASKS
-    assert MODERN not in refused.text
+    assert STATELESS_REVISION not in refused.text

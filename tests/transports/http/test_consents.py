@@ -11,7 +11,7 @@ from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.writes.confirmation import with_confirmation
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY, with_commit, with_deduplication
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import back, replicas
+from tests.redis_state.replicas import replicas, wait_for_redis
 from tests.transports.http.serving import Answer, Json, Site, schema, serving
 
 ASKED: Json = {"elicitation": {"form": {}}}
@@ -54,7 +54,7 @@ async def asked(site: Site) -> Json:
 
 async def accept(site: Site, state: Json, declared: Json = ASKED) -> Answer:
     params = {"name": "delete_thing", "arguments": {"id": "1"}, **state}
-    return await site.modern("tools/call", params, clientCapabilities=declared)
+    return await site.send_stateless("tools/call", params, clientCapabilities=declared)
 
 
 async def refuse(site: Site, state: Json, action: str, declared: Json = ASKED) -> Answer:
@@ -105,7 +105,7 @@ async def test_n14_uncheckable_consent_changes_nothing(redis: Server) -> None:
         assert refused["isError"] and "cannot be checked at the moment" in refused["content"][0]["text"]
         assert tools_used.done == []
         redis.resume()
-        await back(a, b)
+        await wait_for_redis(a, b)
         assert not is_repeat(await accept(b, state)) and tools_used.done == ["delete 1"]
 
 
@@ -176,7 +176,7 @@ async def test_n14_redis_that_lost_its_data_asks_again(redis: Server) -> None:
         await a.call("change_thing", {"id": "1"})
         redis.kill()
         redis.start()
-        await back(a, b)
+        await wait_for_redis(a, b)
         assert (await accept(b, state)).result["resultType"] == "input_required"
         assert tools_used.done == ["delete 1", "change 1"]
 

@@ -14,7 +14,17 @@ from doit_mcp.resilience.circuit_breaker import FEW_CALLERS_THRESHOLD
 from doit_mcp.resilience.outcome_counts import MIN_OUTCOMES
 from doit_mcp.sandbox.accounts import Grant
 from tests.catalog.caller import TOOLS
-from tests.transports.http.serving import ADMIN, LATEST, Answer, Bench, Json, Session, Site, next_event, serving
+from tests.transports.http.serving import (
+    ADMIN,
+    LATEST_STATEFUL,
+    Answer,
+    Bench,
+    Json,
+    Session,
+    Site,
+    next_event,
+    serving,
+)
 from tests.transports.http.serving import tools as bench_tools
 
 EMAIL = "consultant@partner.example"
@@ -72,11 +82,11 @@ async def there() -> AsyncIterator[tuple[Site, Api]]:
         yield site, api
 
 
-async def opened(site: Site, bearer: Json) -> Session:
-    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+async def open_stream(site: Site, bearer: Json) -> Session:
+    params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     answer = await site.post(site.request("initialize", params), user=None, **bearer)
     assert answer.status == 200, answer
-    return Session(site, answer.headers["Mcp-Session-Id"], LATEST, None, {})  # type: ignore[arg-type]  # no user
+    return Session(site, answer.headers["Mcp-Session-Id"], LATEST_STATEFUL, None, {})  # type: ignore[arg-type]  # no user
 
 
 @pytest.mark.requirement("N9")
@@ -95,7 +105,7 @@ async def test_n9_write_at_the_second_customer_is_sent(there: tuple[Site, Api]) 
 @pytest.mark.requirement("N9")
 async def test_n9_sessions_belong_to_a_user_at_one_customer(there: tuple[Site, Api]) -> None:
     site, _ = there
-    session = await opened(site, A)
+    session = await open_stream(site, A)
     head = session.head
     assert (await site.post(site.request("ping"), user=None, **head, **B)).status == 404
     assert (await site.send("DELETE", "/mcp", site.headers(None, **head, **B))).status == 404
@@ -120,7 +130,7 @@ async def test_n9_tasks_belong_to_a_user_at_one_customer(there: tuple[Site, Api]
     site, _ = there
 
     async def ask(method: str, id: str, bearer: Json) -> Answer:
-        return await site.modern(method, {"taskId": id}, headers=bearer, clientCapabilities=CLIENT)
+        return await site.send_stateless(method, {"taskId": id}, headers=bearer, clientCapabilities=CLIENT)
 
     created = await site.call("long", headers=A, clientCapabilities=CLIENT)
     id = created.result["taskId"]

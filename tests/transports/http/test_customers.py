@@ -16,7 +16,7 @@ from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
 from tests.catalog.caller import TOOLS
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import at, replicas
+from tests.redis_state.replicas import at_replica, replicas
 from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, Bench, Json, Site, schema, serving
 from tests.transports.http.serving import tools as bench_tools
 
@@ -75,7 +75,7 @@ async def test_n10_stored_table_stays_with_its_customer_when_a_session_switches(
         session = await a.initialize(user=EMPLOYEE)
         await session.call("choose", {"customer": OTHER})
         handle = (await session.call("table")).result["structuredContent"]["handle"]
-        remote = at(b, session)
+        remote = at_replica(b, session)
         content = (await remote.call("query_result", {"handle": handle})).result["structuredContent"]
         assert content["source"]["customer"] == OTHER
         await session.call("choose", {"customer": EMPLOYEE.customer})
@@ -108,7 +108,7 @@ async def test_n10_employee_task_names_its_customer() -> None:
             while created["status"] == "working":
                 await asyncio.sleep(0)
                 params = {"taskId": created["taskId"]}
-                created = (await site.modern("tasks/get", params, user=user, clientCapabilities=CLIENT)).result
+                created = (await site.send_stateless("tasks/get", params, user=user, clientCapabilities=CLIENT)).result
             texts = [block["text"] for block in created["result"]["content"]]
             assert created["status"] == "completed" and (message in texts if message else "Customer" not in str(texts))
 

@@ -16,8 +16,18 @@ from aiohttp import web
 from doit_mcp.catalog.writes.confirmation import MAX_QUESTIONS
 from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.server.catalog import catalog_factory
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, Answer, Json, Session, Site, serving
-from tests.transports.http.streaming import opened
+from tests.transports.http.serving import (
+    ADMIN,
+    EMPLOYEE,
+    LATEST_STATEFUL,
+    STRANGER,
+    Answer,
+    Json,
+    Session,
+    Site,
+    serving,
+)
+from tests.transports.http.streaming import open_stream
 
 ASKED: Json = {"elicitation": {"form": {}}}
 OTHER = STRANGER.customer
@@ -76,7 +86,7 @@ def text(answer: Answer) -> str:
 
 
 async def listed(site: Site, path: str, **options: Any) -> list[str]:
-    return [tool["name"] for tool in (await site.modern("tools/list", path=path, **options)).result["tools"]]
+    return [tool["name"] for tool in (await site.send_stateless("tools/list", path=path, **options)).result["tools"]]
 
 
 async def test_unlisted_tool_is_found_and_called() -> None:
@@ -147,7 +157,7 @@ async def test_deletion_is_confirmed_by_a_second_round(name: str, arguments: Jso
             more: Json = {"inputResponses": {"confirm": {"action": action}}}
             more |= {"requestState": state} if state is not None else {}
             params = {"name": name, "arguments": given, **more}
-            return await site.modern("tools/call", params, clientCapabilities=ASKED)
+            return await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
 
         for action in ("decline", "cancel"):
             refused = await again(action)
@@ -178,14 +188,14 @@ async def test_answer_counts_only_for_what_was_shown() -> None:
         }
         params["inputResponses"] = {"confirm": {"action": "accept"}}
         api.label = {**api.label, "name": "Another by now"}
-        anew = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        anew = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert anew.result["resultType"] == "input_required" and "DELETE" not in api.methods
         assert "Another by now" in anew.result["inputRequests"]["confirm"]["params"]["message"]
         # The state of the first question is not valid for the second.
-        again = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        again = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert again.result["resultType"] == "input_required" and "DELETE" not in api.methods
         params["requestState"] = anew.result["requestState"]
-        done = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        done = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert "resultType" in done.result and done.result["resultType"] == "complete" and "DELETE" in api.methods
 
 
@@ -203,7 +213,7 @@ async def test_deletion_is_confirmed_on_a_session_stream(action: str) -> None:
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
-        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
             question = await stream.until("elicitation/create")
             assert "name: Old" in question["params"]["message"]
             assert api.methods == ["GET"]
@@ -219,7 +229,7 @@ async def test_n13_intervening_change_is_confirmed_again_on_a_session_stream() -
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
-        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
             first = await stream.until("elicitation/create")
             api.label = {**api.label, "name": "Production"}
             await accept(session, first)
@@ -235,7 +245,7 @@ async def test_n13_repeated_changes_are_rejected_on_a_session_stream() -> None:
     async with place() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
-        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
             for turn in range(MAX_QUESTIONS):
                 question = await stream.until("elicitation/create")
                 api.label = {**api.label, "name": f"Name {turn}"}
@@ -255,7 +265,7 @@ async def test_n13_accepting_round_reads_once() -> None:
             "requestState": input_request.result["requestState"],
         }
         params["inputResponses"] = {"confirm": {"action": "accept"}}
-        await site.modern("tools/call", params, clientCapabilities=ASKED)
+        await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert api.methods == ["GET", "GET", "DELETE"]
 
 
@@ -284,7 +294,7 @@ async def test_n15_employee_confirmation_names_the_customer_of_the_session() -> 
             api.deleted = False
             await session.call("change_customer", {"customerContext": customer})
             call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
-            async with opened(site, call, site.headers(EMPLOYEE, **session.head), LATEST) as stream:
+            async with open_stream(site, call, site.headers(EMPLOYEE, **session.head), LATEST_STATEFUL) as stream:
                 question = await stream.until("elicitation/create")
                 assert f"\nCustomer: of {customer} (id {customer})\n" in question["params"]["message"]
                 await accept(session, question)
@@ -346,9 +356,9 @@ async def test_only_employees_have_employee_tools() -> None:
             through = await site.call("call_operation", {"name": name, "arguments": arguments})
             assert through.result["isError"] is True and "no operation" in text(through)
         assert api.seen == []
-        instructions = (await site.modern("server/discover", user=EMPLOYEE)).result["instructions"]
+        instructions = (await site.send_stateless("server/discover", user=EMPLOYEE)).result["instructions"]
         assert "change_customer" in instructions
-        assert "change_customer" not in (await site.modern("server/discover")).result["instructions"]
+        assert "change_customer" not in (await site.send_stateless("server/discover")).result["instructions"]
 
 
 async def test_console_searches_customers() -> None:

@@ -19,7 +19,7 @@ from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.protocol.message_limits import MAX_LIST_ITEMS, MAX_VALUES
 from tests.catalog.examples import examples, objects
 
-from .serving import LATEST, MODERN, Answer, Json
+from .serving import LATEST_STATEFUL, STATELESS_REVISION, Answer, Json
 from .test_security_process import META, Program, program
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -102,7 +102,7 @@ async def watched(made: Program, path: str, body: bytes, headers: Json) -> Answe
 
 
 def legacy(made: Program, token: str) -> Json:
-    return made.headers(token, MCP_Protocol_Version=LATEST)
+    return made.headers(token, MCP_Protocol_Version=LATEST_STATEFUL)
 
 
 @pytest.mark.requirement("N2")
@@ -201,13 +201,18 @@ async def test_n2_client_answers_do_not_block_the_loop(made: Program, method: st
         for member in ("inputResponses", "requestState", "_meta"):
             big = orjson.loads(SHAPES[value])
             params: Json = {"name": "delete_budget", "arguments": {"id": "free-1"}}
-            params["_meta"] = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {"elicitation": {}}}
+            params["_meta"] = {
+                f"{META}protocolVersion": STATELESS_REVISION,
+                f"{META}clientCapabilities": {"elicitation": {}},
+            }
             if member == "_meta":
                 params["_meta"] |= {f"{META}clientCapabilities": {"elicitation": {}, "x": big}}
             else:
                 params[member] = {"confirm": {"action": "accept", "content": big}} if member[0] == "i" else big
             message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            headers = made.headers(token, MCP_Protocol_Version=MODERN, Mcp_Method=method, Mcp_Name="delete_budget")
+            headers = made.headers(
+                token, MCP_Protocol_Version=STATELESS_REVISION, Mcp_Method=method, Mcp_Name="delete_budget"
+            )
             answer = await watched(made, EVERYTHING, orjson.dumps(message), headers)
             assert answer.status in (200, 400), answer.text[:300]
 

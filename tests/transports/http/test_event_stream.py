@@ -86,7 +86,7 @@ async def made() -> AsyncIterator[Streams]:
 
 
 @asynccontextmanager
-async def opened(streams: Streams) -> AsyncIterator[tuple[Reader, MessageQueue]]:
+async def open_stream(streams: Streams) -> AsyncIterator[tuple[Reader, MessageQueue]]:
     """A stream whose headers have arrived."""
     before = len(streams.outboxes)
     reader = Reader(*await asyncio.open_connection("127.0.0.1", streams.port, limit=1 << 10))
@@ -101,14 +101,14 @@ async def opened(streams: Streams) -> AsyncIterator[tuple[Reader, MessageQueue]]
 
 
 async def test_event_stream_headers(made: Streams) -> None:
-    async with opened(made) as (reader, _):
+    async with open_stream(made) as (reader, _):
         for line in (b"Content-Type: text/event-stream", b"Cache-Control: no-cache", b"X-Accel-Buffering: no"):
             assert line in reader.head
         assert not made.streams[0].headers, "sent messages are not kept"
 
 
 async def test_idle_stream_sends_keepalives(made: Streams) -> None:
-    async with opened(made) as (reader, outbox):
+    async with open_stream(made) as (reader, outbox):
         for _ in range(3):
             made.round()
             assert await reader.chunk() == KEEPALIVE_COMMENT
@@ -120,14 +120,14 @@ async def test_idle_stream_sends_keepalives(made: Streams) -> None:
 
 async def test_streams_have_no_tasks(made: Streams) -> None:
     """The only tasks are aiohttp's for the connection and its handler."""
-    async with opened(made):
+    async with open_stream(made):
         task_count = len(asyncio.all_tasks())
-        async with opened(made):
+        async with open_stream(made):
             assert len(asyncio.all_tasks()) - task_count == 2
 
 
 async def test_messages_are_written_immediately_for_fast_readers(made: Streams) -> None:
-    async with opened(made) as (reader, outbox):
+    async with open_stream(made) as (reader, outbox):
         # No other task has run in between that could have written them.
         assert outbox.try_send is not None and outbox.try_send(b"1")
         outbox.put(b"2")
@@ -138,7 +138,7 @@ async def test_messages_are_written_immediately_for_fast_readers(made: Streams) 
 async def test_order_is_kept_for_any_sizes(made: Streams) -> None:
     """Some messages are written at once, and some wait for a reader that is slower than the writer."""
     messages = [b"%d " % number + b"x" * (number % 7 * MAX_IMMEDIATE_WRITE_BYTES // 3) for number in range(400)]
-    async with opened(made) as (reader, outbox):
+    async with open_stream(made) as (reader, outbox):
 
         async def write() -> None:
             for number, data in enumerate(messages):
@@ -160,7 +160,7 @@ async def test_order_is_kept_for_any_sizes(made: Streams) -> None:
 async def test_stalled_reader_delays_nobody_else(made: Streams) -> None:
     """Other streams get messages and keepalives. A stalled client gets no keepalives, and is disconnected when too
     much is queued."""
-    async with opened(made) as (stalled, full), opened(made) as (other, outbox):
+    async with open_stream(made) as (stalled, full), open_stream(made) as (other, outbox):
         while full.try_send is not None and full.try_send(b"x" * MAX_IMMEDIATE_WRITE_BYTES):
             await asyncio.sleep(0)
         full.put(b"y" * MUCH)
@@ -177,7 +177,7 @@ async def test_stalled_reader_delays_nobody_else(made: Streams) -> None:
 
 async def test_partially_sent_message_is_not_awaited(made: Streams) -> None:
     """When a slow reader has partly caught up, the next small message is written without waiting."""
-    async with opened(made) as (reader, outbox):
+    async with open_stream(made) as (reader, outbox):
         outbox.put(b"y" * MUCH)
         await reader.chunk()
         outbox.put(b"z")
@@ -186,7 +186,7 @@ async def test_partially_sent_message_is_not_awaited(made: Streams) -> None:
 
 async def test_nothing_is_written_to_a_closed_connection(made: Streams) -> None:
     """If the handler was not canceled, the next message ends the stream."""
-    async with opened(made) as (_, outbox):
+    async with open_stream(made) as (_, outbox):
         pass
     assert outbox.try_send is not None
     while outbox.try_send(b"is anybody there?"):

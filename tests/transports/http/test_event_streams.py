@@ -18,11 +18,11 @@ from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
 from doit_mcp.transports.http.keepalive import Keepalive
 from doit_mcp.transports.http.post_response import PostResponse
 from doit_mcp.transports.http.request_body import ACCEPT_ALL
-from tests.transports.http.serving import LATEST, MODERN, Bench, Json, Session, Site, serving
-from tests.transports.http.streaming import Event, Stream, keys, opened, raw_post, wired
+from tests.transports.http.serving import LATEST_STATEFUL, STATELESS_REVISION, Bench, Json, Session, Site, serving
+from tests.transports.http.streaming import Event, Stream, field_names, open_stream, raw_connection, raw_post
 
 NASTY = "a\r\nevent: forged\r\ndata: {}\r\n\r\nb\u2028c\u0085d\x00"
-RESUMES = ("2025-03-26", "2025-06-18", LATEST)
+RESUMES = ("2025-03-26", "2025-06-18", LATEST_STATEFUL)
 
 
 def tool(name: str, run: Any) -> Tool:
@@ -65,7 +65,7 @@ def steps(session: Session, *, pause: bool = True, id: Any = None) -> Json:
 
 @asynccontextmanager
 async def running(session: Session, message: Json) -> AsyncIterator[Stream]:
-    async with opened(session.site, message, session.site.headers(**session.head), session.revision) as stream:
+    async with open_stream(session.site, message, session.site.headers(**session.head), session.revision) as stream:
         yield stream
 
 
@@ -78,7 +78,7 @@ async def resumed(session: Session, id: str | None) -> AsyncIterator[Stream]:
 
 def check_frame(event: Event, *, ids: bool) -> None:
     """Check that the event is one message on one line, with a name that every client accepts."""
-    assert keys(event) == (["id"] if ids else []) + ["event", "data"]
+    assert field_names(event) == (["id"] if ids else []) + ["event", "data"]
     assert event.field("event") == "message" and isinstance(json.loads(event.data), dict)
 
 
@@ -91,9 +91,9 @@ async def test_framing_of_stateful_revisions(revision: str) -> None:
             assert stream.response.headers["Content-Type"] == "text/event-stream"
             assert "no-cache" in stream.response.headers["Cache-Control"]
             assert stream.response.headers["X-Accel-Buffering"] == "no"
-            if revision == LATEST:
+            if revision == LATEST_STATEFUL:
                 first = await stream.event()
-                assert keys(first) == ["id", "retry", "data"] and first.data == ""
+                assert field_names(first) == ["id", "retry", "data"] and first.data == ""
             log, answer = await stream.event(), await stream.event()
             assert await stream.ends()
         for event in (log, answer):
@@ -106,9 +106,9 @@ async def test_framing_of_stateful_revisions(revision: str) -> None:
 async def test_framing_of_the_stateless_revision() -> None:
     """Events have no ids, whatever the client sends."""
     async with speaking_site() as site:
-        message = site.envelope("tools/call", {"name": "nasty"}, logLevel="debug")
-        headers = site.headers(Last_Event_ID="1_1") | site.modern_headers(message)
-        async with opened(site, message, headers, MODERN) as stream:
+        message = site.stateless_request("tools/call", {"name": "nasty"}, logLevel="debug")
+        headers = site.headers(Last_Event_ID="1_1") | site.stateless_headers(message)
+        async with open_stream(site, message, headers, STATELESS_REVISION) as stream:
             check_frame(await stream.event(), ids=False)
             check_frame(await stream.event(), ids=False)
             assert await stream.ends()
@@ -121,7 +121,7 @@ async def test_framing_of_long_lived_streams(site: Site, path: str) -> None:
     head = site.headers(**session.head) | {"Accept": "text/event-stream"}
     async with site.http.get(site.base + path, headers=head) as response:
         assert response.headers["X-Accel-Buffering"] == "no" and "no-cache" in response.headers["Cache-Control"]
-        stream = Stream(response, LATEST)
+        stream = Stream(response, LATEST_STATEFUL)
         if path == "/sse":
             address = await stream.event()
             assert address.lines[0] == "event: endpoint" and address.data.startswith("/sse/message?sessionId=")
@@ -148,7 +148,7 @@ async def test_progress_is_monotonic() -> None:
 @pytest.mark.parametrize("token", [True, None, 1.5, [], {}])
 async def test_invalid_progress_tokens_are_ignored(token: Any) -> None:
     async with speaking_site() as site:
-        answer = await site.modern("tools/call", {"name": "falls", "arguments": {}}, progressToken=token)
+        answer = await site.send_stateless("tools/call", {"name": "falls", "arguments": {}}, progressToken=token)
         assert answer.status == 200 and len(answer.messages) == 1
 
 
@@ -219,11 +219,11 @@ async def test_connection_is_released_for_polling() -> None:
             assert (await again.message())["result"]["content"][0]["text"] == "fetched" and await again.ends()
 
 
-@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", MODERN])
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", STATELESS_REVISION])
 async def test_connection_is_held_where_polling_is_unsupported(revision: str) -> None:
     async with speaking_site() as site:
         site.bench.proceed.set()
-        if revision == MODERN:
+        if revision == STATELESS_REVISION:
             answer = await site.call("polls")
         else:
             answer = await (await site.initialize(revision)).call("polls")
@@ -246,13 +246,13 @@ async def test_rejected_call_leaves_no_keepalive() -> None:
         session = await site.initialize()
         holding = asyncio.create_task(session.call("wait", id=1))
         await site.bench.started.wait()
-        modern = site.envelope("tools/call", {"name": "echo", "arguments": {}})
+        modern = site.stateless_request("tools/call", {"name": "echo", "arguments": {}})
         refused = [
-            (429, site.headers() | site.modern_headers(modern), modern),
+            (429, site.headers() | site.stateless_headers(modern), modern),
             (429, site.headers(**session.head), site.request("tools/call", {"name": "echo"})),
             (400, site.headers(**session.head), site.request("tools/call", {"name": "echo"}, id=1)),
         ]
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             for status, headers, message in refused:
                 request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
                 wire.writer.write(raw_post(site, request_headers, json.dumps(message).encode()))

@@ -15,7 +15,7 @@ from doit_mcp.catalog.resources.resource import Resource, ResourceNotFound, Reso
 from doit_mcp.catalog.resources.skill import Skill
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.protocol.jsonrpc import RpcError
-from tests.transports.http.serving import LATEST, META, MODERN, Answer, Json, Site, serving
+from tests.transports.http.serving import LATEST_STATEFUL, META, STATELESS_REVISION, Answer, Json, Site, serving
 
 CANARY = "canary-of-an-exception"
 FAILURES: dict[str, Exception] = {
@@ -102,7 +102,7 @@ async def test_prompt_failures(broken: Site, kind: str) -> None:
     """-32602 with a message for errors that the client can correct."""
     params = {"name": "fails", "arguments": {"kind": kind}}
     session = await broken.initialize()
-    answers = {400: await broken.modern("prompts/get", params), 200: await session.ask("prompts/get", params)}
+    answers = {400: await broken.send_stateless("prompts/get", params), 200: await session.ask("prompts/get", params)}
     for status, answer in answers.items():
         check_silent(answer)
         code = {"bug": -32603, "none": -32603, "late": -32603, "own code": 1001}.get(kind, -32602)
@@ -116,7 +116,10 @@ async def test_resource_failures(broken: Site, kind: str) -> None:
     params = {"uri": f"doc://fails/{kind.replace(' ', '%20')}"}
     session = await broken.initialize()
     is_missing = kind in ("missing", "none")
-    answers = {True: await broken.modern("resources/read", params), False: await session.ask("resources/read", params)}
+    answers = {
+        True: await broken.send_stateless("resources/read", params),
+        False: await session.ask("resources/read", params),
+    }
     for modern, answer in answers.items():
         check_silent(answer)
         assert ("within 45 seconds" in answer.text) == (kind == "late")
@@ -134,7 +137,7 @@ async def test_failed_completion_suggests_nothing(broken: Site, kind: str) -> No
     """A completion that fails returns no values instead of an error, so that users can continue typing."""
     for ref in ({"type": "ref/prompt", "name": "fails"}, {"type": "ref/resource", "uri": "doc://fails/{kind}"}):
         params = {"ref": ref, "argument": {"name": "kind", "value": kind}}
-        answer = await broken.modern("completion/complete", params)
+        answer = await broken.send_stateless("completion/complete", params)
         assert answer.result["completion"] == {"values": [], "total": 0, "hasMore": False}
 
 
@@ -143,13 +146,13 @@ async def test_completions_are_bounded_and_receive_the_context(broken: Site) -> 
     ref = {"type": "ref/prompt", "name": "fails"}
     around = {"arguments": {"count": "250", "more": "-", "odd": 5}}
     params = {"ref": ref, "argument": {"name": "kind", "value": "x"}, "context": around}
-    completion = (await broken.modern("completion/complete", params)).result["completion"]
+    completion = (await broken.send_stateless("completion/complete", params)).result["completion"]
     assert len(completion["values"]) == 100 and completion["total"] == 250 and completion["hasMore"] is True
     assert completion["values"][0] == "x-0"
     plain = {"ref": ref, "argument": {"name": "more", "value": "x"}}
-    assert (await broken.modern("completion/complete", plain)).result["completion"]["values"] == []
+    assert (await broken.send_stateless("completion/complete", plain)).result["completion"]["values"] == []
     for context in (5, {"arguments": 5}):
-        answer = await broken.modern("completion/complete", params | {"context": context})
+        answer = await broken.send_stateless("completion/complete", params | {"context": context})
         assert len(answer.result["completion"]["values"]) == 3
 
 
@@ -166,7 +169,7 @@ async def test_completions_are_bounded_and_receive_the_context(broken: Site) -> 
     ],
 )
 async def test_completion_of_unknown_references(broken: Site, params: Json) -> None:
-    assert (await broken.modern("completion/complete", params)).code == (400, -32602)
+    assert (await broken.send_stateless("completion/complete", params)).code == (400, -32602)
 
 
 @pytest.mark.parametrize(
@@ -181,19 +184,19 @@ async def test_completion_of_unknown_references(broken: Site, params: Json) -> N
 )
 async def test_prompt_arguments(broken: Site, arguments: Any, wrong: str) -> None:
     """The error lists every problem."""
-    answer = await broken.modern("prompts/get", {"name": "fails", "arguments": arguments})
+    answer = await broken.send_stateless("prompts/get", {"name": "fails", "arguments": arguments})
     assert answer.code == (400, -32602) and wrong in answer.error["message"]
 
 
 async def test_null_prompt_argument_is_omitted(broken: Site) -> None:
-    answer = await broken.modern("prompts/get", {"name": "fails", "arguments": {"kind": "x", "more": None}})
+    answer = await broken.send_stateless("prompts/get", {"name": "fails", "arguments": {"kind": "x", "more": None}})
     assert answer.result["messages"][0]["content"]["text"] == "['kind']"
 
 
 async def test_bytes_are_base64(broken: Site) -> None:
-    (listed,) = (await broken.modern("resources/list")).result["resources"]
+    (listed,) = (await broken.send_stateless("resources/list")).result["resources"]
     assert listed["size"] == 3 and listed["mimeType"] == "image/png"
-    (content,) = (await broken.modern("resources/read", {"uri": "doc://blob"})).result["contents"]
+    (content,) = (await broken.send_stateless("resources/read", {"uri": "doc://blob"})).result["contents"]
     assert content == {"uri": "doc://blob", "mimeType": "image/png", "blob": "AAEC"}
 
 
@@ -209,7 +212,9 @@ async def test_subscriptions_are_bounded(broken: Site) -> None:
     answers = [await session.ask("resources/subscribe", {"uri": f"doc://fails/{number}"}) for number in range(101)]
     assert all(answer.result == {} for answer in answers[:100]) and answers[100].code == (200, -32602)
     # Without a session the subscription is not stored.
-    alone = await broken.post(broken.request("resources/subscribe", {"uri": "doc://blob"}), MCP_Protocol_Version=LATEST)
+    alone = await broken.post(
+        broken.request("resources/subscribe", {"uri": "doc://blob"}), MCP_Protocol_Version=LATEST_STATEFUL
+    )
     assert alone.result == {}
 
 
@@ -220,7 +225,7 @@ async def test_invalid_calls(broken: Site, params: Json) -> None:
     """Parameters that violate the schema of tools/call are a protocol error."""
     session = await broken.initialize()
     assert (await session.ask("tools/call", params)).code == (200, -32602)
-    assert (await broken.modern("tools/call", params, headers={"Mcp-Name": "refusal"})).code == (400, -32602)
+    assert (await broken.send_stateless("tools/call", params, headers={"Mcp-Name": "refusal"})).code == (400, -32602)
 
 
 NOTHING: Json = {
@@ -241,9 +246,9 @@ async def test_unsupported_features_are_neither_declared_nor_available() -> None
         for method in ("prompts/list", "prompts/get", "resources/list", "resources/read", "completion/complete"):
             assert (await session.ask(method, {})).code == (200, -32601)
             params = {"name": "x", "uri": "x"}
-            assert (await site.modern(method, params)).code == (404, -32601)
-        assert (await site.modern("tools/list")).result["tools"] == []
-        assert "listChanged" not in json.dumps((await site.modern("server/discover")).result["capabilities"])
+            assert (await site.send_stateless(method, params)).code == (404, -32601)
+        assert (await site.send_stateless("tools/list")).result["tools"] == []
+        assert "listChanged" not in json.dumps((await site.send_stateless("server/discover")).result["capabilities"])
 
 
 SKILL = Skill(
@@ -255,16 +260,16 @@ SKILL = Skill(
 async def test_skills() -> None:
     """SEP-2640: listed with digests, read as resources, browsed as directories, and only if they are offered."""
     async with serving(changes={"skills": (SKILL,)}) as site:
-        declared = (await site.modern("server/discover")).result["capabilities"]["extensions"]
+        declared = (await site.send_stateless("server/discover")).result["capabilities"]["extensions"]
         assert declared[f"{META}skills"] == {"directoryRead": True}
-        (listed,) = (await site.modern("skills/list")).result["skills"]
+        (listed,) = (await site.send_stateless("skills/list")).result["skills"]
         assert [resource["uri"] for resource in listed["resources"]][0] == "skill://costs/SKILL.md"
-        assert (await site.modern("skills/get", {"uri": "skill://costs/SKILL.md"})).result["skill"] == listed
-        assert "skill://costs/SKILL.md" in (await site.modern("resources/list")).text
+        assert (await site.send_stateless("skills/get", {"uri": "skill://costs/SKILL.md"})).result["skill"] == listed
+        assert "skill://costs/SKILL.md" in (await site.send_stateless("resources/list")).text
         for path, content in (("SKILL.md", {"text": "---\nname: costs\n---\n"}), ("data/pixel", {"blob": "/wA="})):
-            read = await site.modern("resources/read", {"uri": f"skill://costs/{path}"})
+            read = await site.send_stateless("resources/read", {"uri": f"skill://costs/{path}"})
             assert content.items() <= read.result["contents"][0].items()
-        root = (await site.modern("resources/directory/read", {"uri": "skill://costs"})).result["resources"]
+        root = (await site.send_stateless("resources/directory/read", {"uri": "skill://costs"})).result["resources"]
         assert [(resource["name"], resource["mimeType"]) for resource in root] == [
             ("SKILL.md", "text/markdown"),
             ("data", "inode/directory"),
@@ -277,6 +282,6 @@ async def test_skills() -> None:
             ("resources/read", "skill://costs/none"),
             ("resources/read", "skill://costs/../SKILL.md"),
         ):
-            assert (await site.modern(method, {"uri": uri})).code == (400, -32602)
+            assert (await site.send_stateless(method, {"uri": uri})).code == (400, -32602)
         session = await site.initialize()
-        assert (await session.ask("skills/list")).code == (200, -32601) and MODERN not in session.revision
+        assert (await session.ask("skills/list")).code == (200, -32601) and STATELESS_REVISION not in session.revision

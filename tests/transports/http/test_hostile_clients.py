@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.transports.http.serving import LATEST, MODERN, Site, serving
-from tests.transports.http.streaming import raw_post, wired
+from tests.transports.http.serving import LATEST_STATEFUL, STATELESS_REVISION, Site, serving
+from tests.transports.http.streaming import raw_connection, raw_post
 
 ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core")
 PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
@@ -89,9 +89,9 @@ async def test_message_without_an_id_runs_nothing(site: Site) -> None:
     assert (await site.post(call)).status == 202
     assert (await (await site.initialize()).post(call)).status == 202
     assert (await (await site.initialize("2025-03-26")).post([call, call])).status == 202
-    enveloped = site.envelope("tools/call", {"name": "echo"})
+    enveloped = site.stateless_request("tools/call", {"name": "echo"})
     del enveloped["id"]
-    assert (await site.post(enveloped, MCP_Protocol_Version=MODERN)).status == 202
+    assert (await site.post(enveloped, MCP_Protocol_Version=STATELESS_REVISION)).status == 202
     assert site.bench.ran == []
 
 
@@ -130,7 +130,7 @@ async def test_any_text_in_any_field(site: Site, kind: str) -> None:
     """The response is a result or a clean error."""
     for field, request in FIELDS.items():
         method, params = request(TEXTS[kind])
-        answer = await site.post(site.request(method, params), MCP_Protocol_Version=LATEST)
+        answer = await site.post(site.request(method, params), MCP_Protocol_Version=LATEST_STATEFUL)
         assert answer.status in (200, 400), field
         assert answer.messages, field
         for message in answer.messages:
@@ -153,7 +153,7 @@ async def test_body_without_a_length_is_cut_off(site: Site) -> None:
 @pytest.mark.requirement("J5")
 async def test_oversized_content_length_is_rejected_immediately(site: Site) -> None:
     """The refusal does not wait for the body."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(raw_post(site, site.headers() | {"Content-Length": "1000000000"}) + b"{")
         status, body = await wire.answer()
         assert status == 413 and b'"error"' in body
@@ -171,7 +171,7 @@ async def test_compression_bomb_is_not_unpacked(site: Site) -> None:
 @pytest.mark.requirement("H5")
 async def test_unauthenticated_body_is_not_read(site: Site) -> None:
     """The refusal does not wait for the body."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(raw_post(site, {"Content-Length": "50"}) + b"{")
         assert (await wire.answer())[0] == 401
 
@@ -196,7 +196,7 @@ async def test_ambiguous_http(site: Site, case: str) -> None:
     """One 400, then the connection is closed; the bytes behind it are never parsed as a request."""
     head = f"POST /mcp HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n"
     behind = f"GET /healthz HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n\r\n"
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write((head + SMUGGLED[case] + behind).encode("latin-1"))
         answer = await wire.rest()
     assert answer.split(b" ", 2)[1] == b"400" and answer.count(b"HTTP/1.") == 1 and b'"status"' not in answer
@@ -205,7 +205,7 @@ async def test_ambiguous_http(site: Site, case: str) -> None:
 @pytest.mark.requirement("J8")
 async def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
     """Pipelining works within limits."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         for number in range(5):
             body = json.dumps(site.request("ping", id=number)).encode()
             wire.writer.write(raw_post(site, site.headers(), body))
@@ -221,7 +221,7 @@ HOSTS = ["evil.example", "127.0.0.1", "{host}.", "{host}@evil.example", "x{host}
 async def test_lookalike_hosts(site: Site, host: str) -> None:
     """Hosts are compared as whole strings; the response is 400 or 421."""
     own_host = site.base.removeprefix("http://")
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         headers = site.headers() | {"Host": host.format(host=own_host)}
         wire.writer.write(raw_post(site, headers, PING))
         assert (await wire.answer())[0] in (400, 421)
@@ -231,7 +231,7 @@ async def test_lookalike_hosts(site: Site, host: str) -> None:
 async def test_missing_or_repeated_host_headers(site: Site) -> None:
     host = site.base.removeprefix("http://")
     for lines in ("", f"Host: {host}\r\nHost: {host}\r\n"):
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             wire.writer.write(f"POST /mcp HTTP/1.1\r\n{lines}Content-Length: 0\r\n\r\n".encode())
             assert (await wire.answer())[0] in (400, 421)
 
@@ -359,7 +359,7 @@ async def test_token_elsewhere_is_not_a_credential(site: Site, place: str) -> No
 )
 async def test_unknown_paths(site: Site, path: str) -> None:
     """A 404 in JSON that quotes nothing."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(f"GET {path} HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n\r\n".encode())
         status, body = await wire.answer()
     assert status in (400, 404) and "error" in json.loads(body)
@@ -371,7 +371,7 @@ async def test_flood_of_partial_bodies_slows_nobody() -> None:
     """Each of these clients is disconnected eventually."""
     async with serving(body_timeout_s=1) as site:
         async with asyncio.timeout(20):
-            wires = [wired(site) for _ in range(50)]
+            wires = [raw_connection(site) for _ in range(50)]
             opened = [await open_wire.__aenter__() for open_wire in wires]
             for wire in opened:
                 wire.writer.write(raw_post(site, site.headers() | {"Content-Length": "50"}) + b"{")

@@ -87,7 +87,7 @@ async def site() -> AsyncIterator[Site]:
 async def test_n2_large_api_response_does_not_block_the_event_loop(site: Site, method: str, params: Json) -> None:
     heart = Heartbeat(time.thread_time)
     try:
-        answer = await site.modern(method, params)
+        answer = await site.send_stateless(method, params)
         held = heart.take()
     finally:
         heart.stop()
@@ -128,5 +128,5 @@ async def test_n2_large_overview_queries_are_summed_in_the_thread(site: Site, mo
         return {"columns": [], "rows": []}
 
     monkeypatch.setattr(overview, "sum_by_groups", summed)
-    await site.modern("tools/call", {"name": "get_cloud_overview", "arguments": {}})
+    await site.send_stateless("tools/call", {"name": "get_cloud_overview", "arguments": {}})
     assert threads == ["heavy"] * len(SECTION_DIMENSIONS)

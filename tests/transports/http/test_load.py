@@ -24,9 +24,9 @@ from tests.transports.http.test_security_process import (
     Program,
     budget,
     encoded,
-    enveloped,
-    modern_headers,
     program,
+    stateless_headers,
+    with_request_metadata,
 )
 
 STREAMS = 2_000 if LONG else 300
@@ -46,7 +46,7 @@ class Caller:
         self.made, self.name = made, f"person{number}"
         self.token = made.outside.token(self.name)
         self.session = self.address = ""
-        self.told: list[Json] = []
+        self.messages: list[Json] = []
 
     @property
     def heads(self) -> dict[str, str]:
@@ -60,7 +60,7 @@ class Caller:
         assert answer.status == 204
 
     @asynccontextmanager
-    async def old_stream(self) -> AsyncIterator[None]:
+    async def legacy_stream(self) -> AsyncIterator[None]:
         """An HTTP+SSE stream whose messages are collected until it ends."""
         headers = self.made.headers(self.token) | {"Accept": "text/event-stream"}
         async with self.made.http.get(f"{self.made.base}/sse", headers=headers) as response:
@@ -77,10 +77,10 @@ class Caller:
         while True:
             name, data = await next_event(response)
             assert name == "message"
-            self.told.append(json.loads(data))
+            self.messages.append(json.loads(data))
 
 
-def judged(caller: Caller, number: int, id: str, messages: list[Json]) -> None:
+def check_response(caller: Caller, number: int, id: str, messages: list[Json]) -> None:
     """Check for exactly one response, with the id of the request and the data of its caller."""
     (answer,) = messages
     assert answer["id"] == number and "error" not in answer, answer
@@ -92,31 +92,31 @@ def judged(caller: Caller, number: int, id: str, messages: list[Json]) -> None:
         assert (content["id"], content["name"]) == (id, f"{caller.name}@acme.example")
 
 
-async def modern(caller: Caller, number: int, id: str) -> None:
-    message = enveloped(budget(number, id))
-    answer = await caller.made.modern(message, caller.token)
+async def call_stateless(caller: Caller, number: int, id: str) -> None:
+    message = with_request_metadata(budget(number, id))
+    answer = await caller.made.send_stateless(message, caller.token)
     assert answer.status == 200, answer
-    judged(caller, number, id, list(answer.messages))
+    check_response(caller, number, id, list(answer.messages))
 
 
 async def in_session(caller: Caller, number: int, id: str) -> None:
     answer = await caller.made.post(budget(number, id), caller.token, **caller.heads)
     assert answer.status == 200, answer
-    judged(caller, number, id, [message for message in answer.messages if "id" in message])
+    check_response(caller, number, id, [message for message in answer.messages if "id" in message])
 
 
 async def on_stream(caller: Caller, number: int, id: str) -> None:
     answer = await caller.made.post(budget(number, id), caller.token, path=caller.address)
     assert answer.status == 202, answer
-    while not any(message.get("id") == number for message in caller.told):
+    while not any(message.get("id") == number for message in caller.messages):
         await asyncio.sleep(0.05)
-    judged(caller, number, id, [message for message in caller.told if message.get("id") == number])
+    check_response(caller, number, id, [message for message in caller.messages if message.get("id") == number])
 
 
-WAYS = (modern, in_session, on_stream)
+WAYS = (call_stateless, in_session, on_stream)
 
 
-async def held(made: Program, calls: int) -> None:
+async def wait_until_held(made: Program, calls: int) -> None:
     """Wait until the API holds this many requests."""
     while made.outside.waiting < calls:
         await asyncio.sleep(0.02)
@@ -136,8 +136,8 @@ async def storm(made: Program, callers: list[Caller]) -> None:
         tasks.append(asyncio.create_task(behavior(caller, number, id)))
         if leaves:
             closed.append(tasks[-1])
-            ended += [id] if behavior is modern else []
-    await held(made, CALLS)
+            ended += [id] if behavior is call_stateless else []
+    await wait_until_held(made, CALLS)
     assert (await made.gauges())["calls_in_flight"] == CALLS
     for task in closed:
         task.cancel()
@@ -154,7 +154,7 @@ async def storm(made: Program, callers: list[Caller]) -> None:
     await made.until(calls_in_flight=0)
     check_upstream(made)
     for caller in callers:
-        assert set(Counter(message["id"] for message in caller.told).values()) <= {1}
+        assert set(Counter(message["id"] for message in caller.messages).values()) <= {1}
 
 
 def check_upstream(made: Program) -> None:
@@ -176,18 +176,18 @@ async def open_streams(made: Program, callers: list[Caller], stack: AsyncExitSta
             return await made.http.get(f"{made.base}/mcp", headers=headers)
         filters: Json = {"notifications": {"toolsListChanged": True}}
         listen: Json = {"jsonrpc": "2.0", "id": number, "method": "subscriptions/listen", "params": filters}
-        message = enveloped(listen)
-        headers = made.headers(caller.token) | modern_headers(message)
+        message = with_request_metadata(listen)
+        headers = made.headers(caller.token) | stateless_headers(message)
         return await made.http.post(f"{made.base}/mcp", headers=headers, data=encoded(message))
 
-    opened = await together(one(number) for number in range(STREAMS - PEOPLE))
+    opened = await gather_limited(one(number) for number in range(STREAMS - PEOPLE))
     for response in opened:
         stack.callback(response.close)
     assert {response.status for response in opened} == {200}, Counter(response.status for response in opened)
     return opened
 
 
-async def together(work: Any, most: int = 100) -> list[Any]:
+async def gather_limited(work: Any, most: int = 100) -> list[Any]:
     """Return all results, with limited concurrency because the backlog of a socket is short."""
     turns = asyncio.Semaphore(most)
 
@@ -214,24 +214,24 @@ async def test_mixed_load(tmp_path: Path) -> None:
     """Descriptors, tasks, sessions, streams, slots and memory return to their former numbers."""
     async with program(tmp_path, streams_per_principal=100) as server:
         callers = [Caller(server, number) for number in range(PEOPLE)]
-        await together(caller.begin() for caller in callers)
-        await together(caller.end() for caller in callers)
+        await gather_limited(caller.begin() for caller in callers)
+        await gather_limited(caller.end() for caller in callers)
         rest, memory = await server.rest(), server.rss
-        await together(caller.begin() for caller in callers)
+        await gather_limited(caller.begin() for caller in callers)
         async with AsyncExitStack() as stack:
             for caller in callers:
-                await stack.enter_async_context(caller.old_stream())
+                await stack.enter_async_context(caller.legacy_stream())
             opened = await open_streams(server, callers, stack)
             await server.until(streams=STREAMS)
             full = server.rss
             middle = asyncio.create_task(storm(server, callers))
-            await held(server, CALLS)
+            await wait_until_held(server, CALLS)
             for response in opened[::2]:
                 # Disconnect without closing the session, while calls wait.
                 response.close()
             await middle
         await server.until(streams=0, calls_in_flight=0, listeners=0, sessions=PEOPLE)
-        await together(caller.end() for caller in callers)
+        await gather_limited(caller.end() for caller in callers)
         await server.until(sessions=0, tasks=0)
         await server.until_rest(rest)
         grown = server.rss - memory

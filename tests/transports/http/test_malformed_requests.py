@@ -15,7 +15,7 @@ import pytest
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.sandbox.api import Api
-from tests.transports.http.serving import LATEST, Json, Site, schema, serving
+from tests.transports.http.serving import LATEST_STATEFUL, Json, Site, schema, serving
 
 CALLS = 5
 
@@ -34,7 +34,7 @@ async def asking_the_api() -> AsyncIterator[Site]:
 
 
 @contextmanager
-def leaving(left: Counter[str]) -> Iterator[None]:
+def collect_leftovers(left: Counter[str]) -> Iterator[None]:
     """Count, by type, the product's objects that only the garbage collector could free while the block ran."""
     gc.collect()
     gc.disable()
@@ -59,7 +59,7 @@ async def test_stateless_call_leaves_no_garbage(streamed: bool) -> None:
     leftovers: Counter[str] = Counter()
     async with asking_the_api() as site:
         assert (await site.call("budgets", **meta)).result["structuredContent"]["found"] > 0
-        with leaving(leftovers):
+        with collect_leftovers(leftovers):
             for _ in range(CALLS):
                 await site.call("budgets", **meta)
     assert leftovers == {}
@@ -69,10 +69,10 @@ async def test_stateless_call_leaves_no_garbage(streamed: bool) -> None:
 async def test_session_call_leaves_no_garbage(streamed: bool) -> None:
     leftovers: Counter[str] = Counter()
     async with asking_the_api() as site:
-        session = await site.initialize(LATEST)
+        session = await site.initialize(LATEST_STATEFUL)
         token = "t" if streamed else None
         assert (await session.call("budgets", token=token)).result["structuredContent"]["found"] > 0
-        with leaving(leftovers):
+        with collect_leftovers(leftovers):
             for _ in range(CALLS):
                 await session.call("budgets", token=token)
     assert leftovers == {}

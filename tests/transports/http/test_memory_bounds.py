@@ -39,7 +39,7 @@ async def test_n4_session_subscriptions(site: Site) -> None:
 async def test_n4_stream_filters(site: Site, name: str) -> None:
     for filters in (URIS, ["x" * 9_000]):
         params = {"notifications": {name: filters}}
-        assert (await site.modern("subscriptions/listen", params, **TASKS)).code == (400, -32602)
+        assert (await site.send_stateless("subscriptions/listen", params, **TASKS)).code == (400, -32602)
     async with listening(site, {name: URIS[:4]}, **TASKS) as listener:
         assert (await listener.next())["params"]["notifications"] is not None
 
@@ -48,7 +48,7 @@ async def test_n4_stream_filters(site: Site, name: str) -> None:
 async def test_n4_stream_holds_no_large_request(site: Site) -> None:
     """A stream stays open for hours, and its request stays in memory with it."""
     params: Json = {"notifications": {"toolsListChanged": True}, "junk": "x" * 70_000}
-    refused = await site.modern("subscriptions/listen", params)
+    refused = await site.send_stateless("subscriptions/listen", params)
     assert refused.code == (400, -32600) and "at most 65536 are allowed" in refused.error["message"]
 
 
@@ -82,13 +82,13 @@ async def test_n4_task_releases_its_request(site: Site) -> None:
     """After the response, everything of the request but its arguments is freed, although the task runs."""
     marker = "marker-" + "of-this-test"
     meta = {"name": "long", "arguments": {}, "junk": {marker: [1]}}
-    created = (await site.modern("tools/call", meta, **TASKS)).result
+    created = (await site.send_stateless("tools/call", meta, **TASKS)).result
     await site.bench.started.wait()
     del meta
     assert alive(marker) == []
     site.bench.proceed.set()
     params = {"taskId": created["taskId"]}
-    while (state := (await site.modern("tasks/get", params, **TASKS)).result)["status"] == "working":
+    while (state := (await site.send_stateless("tasks/get", params, **TASKS)).result)["status"] == "working":
         await asyncio.sleep(0.01)
     assert state["status"] == "completed" and state["result"]["_meta"][f"{META}serverInfo"]
 

@@ -25,7 +25,17 @@ from doit_mcp.settings import Settings
 from doit_mcp.transports.http import health
 from doit_mcp.transports.http.main_app import make_main_app as product
 from doit_mcp.transports.http.runner import bind, serve_app, socket_url
-from tests.transports.http.serving import ACCEPT, ADMIN, EMPLOYEE, LATEST, SECRET, STRANGER, VIEWER, Answer, read
+from tests.transports.http.serving import (
+    ACCEPT,
+    ADMIN,
+    EMPLOYEE,
+    LATEST_STATEFUL,
+    SECRET,
+    STRANGER,
+    VIEWER,
+    Answer,
+    read,
+)
 
 
 @dataclass
@@ -61,7 +71,7 @@ class Product:
         bearer = token or self.world.identity.mint(user, resource=f"{self.base}/mcp")
         params = {"name": name, "arguments": arguments or {}} | ({"_meta": meta} if meta else {})
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        headers = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST}
+        headers = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST_STATEFUL}
         async with self.http.post(self.base + path, json=message, headers=headers) as response:
             return await read(response)
 

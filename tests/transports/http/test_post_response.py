@@ -38,7 +38,7 @@ class Posts:
             return await response.wait_for_response()
 
 
-async def tell_who(request: web.Request, response: web.StreamResponse) -> None:
+async def report_context(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["X-Who"] = WHO.get()
 
 
@@ -46,7 +46,7 @@ async def tell_who(request: web.Request, response: web.StreamResponse) -> None:
 async def posts(work: Work) -> AsyncIterator[Posts]:
     post_handler, app = Posts(work), web.Application()
     app.router.add_post("/", post_handler.serve)
-    app.on_response_prepare.append(tell_who)
+    app.on_response_prepare.append(report_context)
     async with TestServer(app) as server, post_handler.http:
         post_handler.url = str(server.make_url("/"))
         yield post_handler

@@ -23,7 +23,7 @@ from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica
 from tests.transports.http.serving import SECRET, Bench, NoApi
-from tests.transports.http.streaming import Stream, opened
+from tests.transports.http.streaming import Stream, open_stream
 from tests.transports.http.test_replicas import old_stream
 
 LOOPBACK = ("127.0.0.0/8",)
@@ -61,7 +61,7 @@ class Deployed:
 
 
 @asynccontextmanager
-async def deployed(redis: Server, folder: Path, grace: str = "5s") -> AsyncIterator[Deployed]:
+async def deployment_running(redis: Server, folder: Path, grace: str = "5s") -> AsyncIterator[Deployed]:
     site = free_address()
     url = f"http://{site}"
     async with run_sandbox(resource_url=url, secret=SECRET, api=NoApi()) as stand_in, aiohttp.ClientSession() as http:
@@ -85,7 +85,7 @@ async def test_file_is_valid_and_formatted(tmp_path: Path) -> None:
 @pytest.mark.requirement("G3", "G5")
 async def test_routes_to_any_replica_and_hides_operator_endpoints(redis: Server, tmp_path: Path) -> None:
     """A session of either replica works at both; metrics and readiness are not exposed by the proxy."""
-    async with deployed(redis, tmp_path) as deployment:
+    async with deployment_running(redis, tmp_path) as deployment:
         public = deployment.public
         sessions = [await public.initialize(user=USERS[number % len(USERS)]) for number in range(8)]
         for number in range(6):
@@ -95,11 +95,11 @@ async def test_routes_to_any_replica_and_hides_operator_endpoints(redis: Server,
         assert (await public.call("echo", {"text": "x"})).result["structuredContent"] == {"said": "x"}
         refused = await public.send("POST", "/mcp", {}, b"{}")
         assert refused.status == 401 and f'resource_metadata="{public.base}/' in refused.headers["WWW-Authenticate"]
-        await nothing_for_operators(public)
-        await tells_who_calls(public)
+        await check_operator_endpoints_hidden(public)
+        await check_client_addresses(public)
 
 
-async def nothing_for_operators(public: Replica) -> None:
+async def check_operator_endpoints_hidden(public: Replica) -> None:
     host, port = public.base.removeprefix("http://").split(":")
     ways = ("/metrics", "/readyz", "/METRICS", "/%6detrics", "/metrics?x=1", "/metrics/", "//metrics", "/./metrics")
     ways += ("/mcp/../metrics", "/mcp/%2e%2e/metrics", "/metrics%2f", "/metrics%00", "/metrics;x")
@@ -115,7 +115,7 @@ async def nothing_for_operators(public: Replica) -> None:
     assert (await public.send("GET", "/healthz", {})).status == 200
 
 
-async def tells_who_calls(public: Replica) -> None:
+async def check_client_addresses(public: Replica) -> None:
     """Clients cannot fake their address, so they get no extra attempts."""
     forged = {"X-Forwarded-For": "198.51.100.7, 8.8.4.4", "X-Forwarded-Proto": "https", "Forwarded": "for=8.8.4.4"}
     headers_seen: dict[str, list[str]] = (await public.send("GET", "/tests/heard", forged)).body
@@ -131,10 +131,10 @@ async def tells_who_calls(public: Replica) -> None:
 @pytest.mark.requirement("L1")
 async def test_streams(redis: Server, tmp_path: Path) -> None:
     """With a shorter grace period than the file's."""
-    async with deployed(redis, tmp_path, grace="0.1s") as deployment:
-        await events_pass_at_once(deployment)
-        await old_streams_too(deployment.public)
-        await whoever_leaves_is_noticed(deployment)
+    async with deployment_running(redis, tmp_path, grace="0.1s") as deployment:
+        await check_events_are_unbuffered(deployment)
+        await check_legacy_streams(deployment.public)
+        await check_disconnects_cancel(deployment)
         session = await deployment.public.initialize()
         async with session.stream() as response:
             # An open stream does not delay a shutdown.
@@ -147,13 +147,13 @@ async def test_streams(redis: Server, tmp_path: Path) -> None:
 STEPS = {"name": "steps", "arguments": {"pause": True}, "_meta": {"progressToken": 5}}
 
 
-async def events_pass_at_once(there: Deployed) -> None:
+async def check_events_are_unbuffered(there: Deployed) -> None:
     """Events arrive while their call is in progress; with a buffering proxy this would hang."""
     public = there.public
     session = await public.initialize()
     call = public.request("tools/call", STEPS)
     headers = public.headers(session.user, **session.head)
-    async with session.stream() as general, opened(public, call, headers, session.revision) as running:
+    async with session.stream() as general, open_stream(public, call, headers, session.revision) as running:
         assert (await running.message())["params"]["message"] == "half"
         assert (await running.message())["method"] == "notifications/message"
         # The stream's headers arrive before it is registered as a listener.
@@ -164,7 +164,7 @@ async def events_pass_at_once(there: Deployed) -> None:
         assert await running.ends()
 
 
-async def old_streams_too(public: Replica) -> None:
+async def check_legacy_streams(public: Replica) -> None:
     async with old_stream(public) as old:
         await old.initialize(public)
         assert (await public.post(public.request("tools/call", STEPS), path=old.address)).status == 202
@@ -174,7 +174,7 @@ async def old_streams_too(public: Replica) -> None:
         assert (await old.next())["id"] == "p"
 
 
-async def whoever_leaves_is_noticed(there: Deployed) -> None:
+async def check_disconnects_cancel(there: Deployed) -> None:
     """Disconnecting cancels the calls of an HTTP+SSE stream, and stateless requests."""
     while await there.gauge("calls_in_flight"):
         await asyncio.sleep(0.01)
@@ -190,7 +190,7 @@ async def test_replica_is_killed(redis: Server, tmp_path: Path) -> None:
     """Every session continues at the other replica without any error. Old proxies that never send a body again
     report errors until they detect that a replica is down."""
     old = await version(tmp_path) < (2, 11, 3)
-    async with deployed(redis, tmp_path) as deployment:
+    async with deployment_running(redis, tmp_path) as deployment:
         sessions = [await deployment.public.initialize() for _ in range(6)]
         await deployment.replicas[0].kill()
         statuses: list[int] = []

@@ -17,7 +17,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.transports.http.serving import ACCEPT, LATEST, META, MODERN, Answer, Session, Site, serving
+from tests.transports.http.serving import (
+    ACCEPT,
+    LATEST_STATEFUL,
+    META,
+    STATELESS_REVISION,
+    Answer,
+    Session,
+    Site,
+    serving,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -28,10 +37,10 @@ METHODS = st.sampled_from(
     "initialize ping tools/list tools/call prompts/get resources/read completion/complete logging/setLevel"
     " server/discover subscriptions/none tasks/get notifications/cancelled x".split()
 ) | st.text(max_size=20)
-ENVELOPES = st.fixed_dictionaries(
+REQUEST_METADATA = st.fixed_dictionaries(
     {},
     optional={
-        f"{META}protocolVersion": st.sampled_from([MODERN, LATEST, "x"]) | JSON,
+        f"{META}protocolVersion": st.sampled_from([STATELESS_REVISION, LATEST_STATEFUL, "x"]) | JSON,
         f"{META}clientCapabilities": st.just({}) | JSON,
         f"{META}logLevel": st.sampled_from(["info", "x"]) | JSON,
         "progressToken": JSON,
@@ -40,7 +49,7 @@ ENVELOPES = st.fixed_dictionaries(
 PARAMS = st.fixed_dictionaries(
     {},
     optional={
-        "_meta": ENVELOPES | JSON,
+        "_meta": REQUEST_METADATA | JSON,
         "name": st.sampled_from(["echo", "steps", "greet", "fail"]) | JSON,
         "arguments": st.dictionaries(st.sampled_from(["text", "region", "size", "who"]), JSON, max_size=3) | JSON,
         "uri": st.sampled_from(["doc://one", "doc://number/1"]) | JSON,
@@ -50,7 +59,7 @@ PARAMS = st.fixed_dictionaries(
         "taskId": JSON,
         "level": JSON,
         "ref": JSON,
-        "protocolVersion": st.sampled_from([LATEST, MODERN]) | JSON,
+        "protocolVersion": st.sampled_from([LATEST_STATEFUL, STATELESS_REVISION]) | JSON,
     },
 )
 MESSAGES = st.fixed_dictionaries(
@@ -61,7 +70,7 @@ VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
 HEADERS = st.fixed_dictionaries(
     {},
     optional={
-        "MCP-Protocol-Version": st.sampled_from([MODERN, LATEST, "2024-11-05", ""]) | VALUE,
+        "MCP-Protocol-Version": st.sampled_from([STATELESS_REVISION, LATEST_STATEFUL, "2024-11-05", ""]) | VALUE,
         "Mcp-Method": METHODS.filter(str.isascii).filter(str.isprintable) | VALUE,
         "Mcp-Name": st.sampled_from(["echo", "=?base64?ZWNobw==?=", "=?base64?x?="]) | VALUE,
         "Mcp-Session-Id": VALUE,
@@ -133,10 +142,10 @@ def test_any_json_with_any_headers(loop: Loop, message: Any, headers: dict[str, 
 @FEW
 @given(params=PARAMS, method=METHODS, capabilities=st.just({}) | JSON)
 def test_any_complete_request_metadata(loop: Loop, params: dict[str, Any], method: str, capabilities: Any) -> None:
-    meta = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": capabilities}
+    meta = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": capabilities}
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params | {"_meta": meta}}
     plain = method.isascii() and method.isprintable()
-    headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method if plain else "x"}
+    headers = {"MCP-Protocol-Version": STATELESS_REVISION, "Mcp-Method": method if plain else "x"}
     if isinstance(name := params.get("uri" if method == "resources/read" else "name"), str) and name.isprintable():
         headers |= {"Mcp-Name": name} if name.isascii() else {}
     judge(loop.post(json.dumps(message).encode(), headers))
@@ -155,7 +164,7 @@ def test_any_bytes(loop: Loop, body: bytes) -> None:
 @FEW
 @given(
     message=MESSAGES | st.lists(MESSAGES, max_size=3),
-    revision=st.sampled_from(["2024-11-05", "2025-03-26", LATEST]),
+    revision=st.sampled_from(["2024-11-05", "2025-03-26", LATEST_STATEFUL]),
 )
 def test_any_json_on_a_session(loop: Loop, message: Any, revision: str) -> None:
     """Whatever was sent before, the session works afterwards."""

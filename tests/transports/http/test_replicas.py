@@ -16,9 +16,9 @@ from doit_mcp.sandbox.accounts import User
 from doit_mcp.server.notification_hub import RESOURCE_UPDATED, TOOLS_CHANGED, ChangeEvent
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import Replica, another, at, back, replicas
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, VIEWER, Json, Session, next_event
-from tests.transports.http.streaming import Stream, opened
+from tests.redis_state.replicas import Replica, another, at_replica, replicas, wait_for_redis
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST_STATEFUL, STRANGER, VIEWER, Json, Session, next_event
+from tests.transports.http.streaming import Stream, open_stream
 
 Pair = tuple[Replica, ...]
 NOTE = {"jsonrpc": "2.0", "method": "notifications/initialized"}
@@ -48,7 +48,7 @@ async def general(session: Session) -> AsyncIterator[Stream]:
 async def test_session_continues_at_another_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize(elicitation={})
-    remote = at(b, session)
+    remote = at_replica(b, session)
     assert (await remote.post(NOTE)).status == 202
     assert (await remote.call("echo", {"text": "hi"})).result["structuredContent"] == {"said": "hi"}
     assert (await session.ask("ping")).result == {}
@@ -60,14 +60,14 @@ async def test_session_belongs_to_its_owner(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     for user in (VIEWER, STRANGER):
-        foreign = at(b, session, user)
+        foreign = at_replica(b, session, user)
         assert (await foreign.ask("ping")).status == 404
         assert (await foreign.post(cancelled(1))).status == 404
         assert (await foreign.delete()).status == 404
         async with foreign.stream() as response:
             assert response.status == 404
-    assert (await at(b, session).ask("ping")).result == {}
-    unknown = Session(b, "0" * 48, LATEST, ADMIN, {})
+    assert (await at_replica(b, session).ask("ping")).result == {}
+    unknown = Session(b, "0" * 48, LATEST_STATEFUL, ADMIN, {})
     assert (await unknown.ask("ping")).status == 404
 
 
@@ -78,13 +78,13 @@ async def test_deleted_session_ends_everywhere(pair: Pair) -> None:
     waiting = asyncio.create_task(session.call("wait"))
     await soon(a.bench.started)
     async with general(session) as stream:
-        assert (await at(b, session).delete()).status == 204
+        assert (await at_replica(b, session).delete()).status == 204
         assert await stream.ends()
     await soon(a.bench.ended)
     assert a.bench.cancelled and (await waiting).messages == ()
     for site in pair:
-        assert (await at(site, session).ask("ping")).status == 404
-        assert (await at(site, session).delete()).status == 404
+        assert (await at_replica(site, session).ask("ping")).status == 404
+        assert (await at_replica(site, session).delete()).status == 404
 
 
 @pytest.mark.requirement("S8")
@@ -99,7 +99,7 @@ async def test_oldest_session_is_evicted_everywhere(redis: Server) -> None:
         assert a.bench.cancelled and (await waiting).messages == ()
         assert (await first.ask("ping")).status == 404
         for session in (second, third, other):
-            assert (await at(a, session).ask("ping")).result == {}
+            assert (await at_replica(a, session).ask("ping")).result == {}
 
 
 async def test_cancels_a_request_at_another_replica(pair: Pair) -> None:
@@ -109,9 +109,9 @@ async def test_cancels_a_request_at_another_replica(pair: Pair) -> None:
     await soon(a.bench.started)
     thief = await b.initialize(user=STRANGER)
     assert (await thief.post(cancelled("w"))).status == 202
-    assert (await at(b, session).post(cancelled("other"))).status == 202
-    assert (await at(b, session).ask("ping")).result == {} and not a.bench.cancelled
-    assert (await at(b, session).post(cancelled("w"))).status == 202
+    assert (await at_replica(b, session).post(cancelled("other"))).status == 202
+    assert (await at_replica(b, session).ask("ping")).result == {} and not a.bench.cancelled
+    assert (await at_replica(b, session).post(cancelled("w"))).status == 202
     await soon(a.bench.ended)
     assert a.bench.cancelled and (await waiting).messages == ()
 
@@ -120,12 +120,12 @@ async def test_answer_reaches_the_requesting_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize(elicitation={})
     message = session.site.request("tools/call", {"name": "ask"})
-    async with opened(a, message, a.headers(**session.head), LATEST) as stream:
+    async with open_stream(a, message, a.headers(**session.head), LATEST_STATEFUL) as stream:
         question = await stream.until("elicitation/create")
         answer = {"jsonrpc": "2.0", "id": question["id"], "result": REPLY}
         foreign = await b.initialize(user=STRANGER)
         assert (await foreign.post(answer | {"result": {"action": "decline"}})).status == 202
-        assert (await at(b, session).post(answer)).status == 202
+        assert (await at_replica(b, session).post(answer)).status == 202
         assert (await stream.until(""))["result"]["structuredContent"] == {"said": "Bea"}
 
 
@@ -138,11 +138,11 @@ async def test_n5_large_answer_does_not_go_through_redis(pair: Pair, redis: Serv
         for site in (a, b):
             before = client.info("memory")["used_memory"]
             message = session.site.request("tools/call", {"name": "ask"})
-            async with opened(a, message, a.headers(**session.head), LATEST) as stream:
+            async with open_stream(a, message, a.headers(**session.head), LATEST_STATEFUL) as stream:
                 question = await stream.until("elicitation/create")
                 large = REPLY | {"_meta": {"junk": "x" * 900_000}}
                 answer = {"jsonrpc": "2.0", "id": question["id"], "result": large}
-                assert (await at(site, session).post(answer)).status == 202
+                assert (await at_replica(site, session).post(answer)).status == 202
                 result = (await stream.until(""))["result"]
             assert result["isError"] and "got no usable answer" in result["content"][0]["text"]
             assert client.info("memory")["used_memory"] - before < 500_000
@@ -151,7 +151,7 @@ async def test_n5_large_answer_does_not_go_through_redis(pair: Pair, redis: Serv
 async def test_changes_are_announced_everywhere(pair: Pair) -> None:
     a, b = pair
     near_session, far_session = await a.initialize(), await a.initialize()
-    async with general(near_session) as near, general(at(b, far_session)) as far:
+    async with general(near_session) as near, general(at_replica(b, far_session)) as far:
         a.hub.publish(ChangeEvent(TOOLS_CHANGED))
         for stream in (near, far):
             assert (await stream.message())["method"] == TOOLS_CHANGED
@@ -161,7 +161,7 @@ async def test_subscriptions_and_log_levels_apply_everywhere(pair: Pair) -> None
     """One replica has the stream, another one the subscription, and a change is published at each."""
     a, b = pair
     session = await a.initialize()
-    remote = at(b, session)
+    remote = at_replica(b, session)
     change = ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"})
     async with general(session) as stream:
         assert (await remote.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
@@ -190,7 +190,7 @@ async def test_employees_customer_applies_everywhere(redis: Server) -> None:
     tools = tuple(Tool(run.__name__, "T", "Does it.", schema, run, schema) for run in (switch, whose))
     async with replicas(redis.url, changes={"tools": tools}) as (a, b):
         session = await a.initialize(user=EMPLOYEE)
-        remote = at(b, session)
+        remote = at_replica(b, session)
         assert (await session.call("switch", {"to": "globex"})).result["structuredContent"] == {"said": "True"}
         for site_session in (session, remote):
             assert (await site_session.call("whose")).result["structuredContent"] == {"said": "globex"}
@@ -209,7 +209,7 @@ async def test_employees_customer_applies_everywhere(redis: Server) -> None:
             redis_is_away.set()
             assert (await calling).error["code"] == -32603
             redis.resume()
-            await back(a, b)
+            await wait_for_redis(a, b)
             assert (await session.call("whose")).result["structuredContent"]["said"] in ("globex", "initech")
             for site_session in (session, remote):
                 answer = await site_session.call("whose")
@@ -220,7 +220,7 @@ async def test_newer_stream_replaces_one_at_another_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     async with general(session) as old:
-        async with general(at(b, session)) as new:
+        async with general(at_replica(b, session)) as new:
             assert await old.ends()
             a.hub.publish(ChangeEvent(TOOLS_CHANGED))
             assert (await new.message())["method"] == TOOLS_CHANGED
@@ -240,9 +240,9 @@ class Old:
 
     async def initialize(self, site: Replica) -> None:
         client = {"name": "t", "version": "1"}
-        params = {"protocolVersion": LATEST, "capabilities": {"elicitation": {}}, "clientInfo": client}
+        params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {"elicitation": {}}, "clientInfo": client}
         assert (await site.post(site.request("initialize", params), path=self.address)).status == 202
-        assert (await self.next())["result"]["protocolVersion"] == LATEST
+        assert (await self.next())["result"]["protocolVersion"] == LATEST_STATEFUL
 
 
 @asynccontextmanager
@@ -301,7 +301,7 @@ async def test_replica_is_killed(pair: Pair, redis: Server) -> None:
         async with old_stream(killed.site) as old:
             await old.initialize(b)
             await killed.kill()
-            assert (await at(b, session).ask("ping")).result == {}
+            assert (await at_replica(b, session).ask("ping")).result == {}
             with redis.client() as client:
                 # As if the replica's liveness had expired.
                 client.delete(*client.keys("*:replica:*"))
@@ -318,8 +318,8 @@ async def test_stateless_requests_need_no_redis(pair: Pair, redis: Server) -> No
         assert (await b.call("echo", {"text": "x"})).result["structuredContent"] == {"said": "x"}
         assert (await b.post(b.request("ping"))).result == {}
         for refused in (
-            await at(b, session).ask("ping"),
-            await a.post(a.request("initialize", {"protocolVersion": LATEST, "capabilities": {}})),
+            await at_replica(b, session).ask("ping"),
+            await a.post(a.request("initialize", {"protocolVersion": LATEST_STATEFUL, "capabilities": {}})),
             await a.send("GET", "/sse", a.headers()),
             await session.delete(),
         ):
@@ -328,12 +328,12 @@ async def test_stateless_requests_need_no_redis(pair: Pair, redis: Server) -> No
         for path in ("/healthz", "/readyz"):
             assert (await a.send("GET", path, {})).status == 200
         start()
-        await back(a, b)
+        await wait_for_redis(a, b)
         if stop == redis.pause:
-            assert (await at(b, session).ask("ping")).result == {}
+            assert (await at_replica(b, session).ask("ping")).result == {}
     assert (await session.ask("ping")).status == 404
     anew = await b.initialize()
-    assert (await at(a, anew).ask("ping")).result == {}
+    assert (await at_replica(a, anew).ask("ping")).result == {}
 
 
 async def test_messages_during_an_outage_are_delivered_later(pair: Pair, redis: Server) -> None:
@@ -359,9 +359,9 @@ async def test_server_starts_without_redis(redis: Server) -> None:
     async with replicas(redis.url) as (a, b):
         assert (await b.call("echo")).status == 200
         redis.start()
-        await back(a, b)
+        await wait_for_redis(a, b)
         session = await a.initialize()
-        async with general(at(b, session)) as stream:
+        async with general(at_replica(b, session)) as stream:
             a.hub.publish(ChangeEvent(TOOLS_CHANGED))
             assert (await stream.message())["method"] == TOOLS_CHANGED
 
@@ -371,7 +371,7 @@ async def test_redis_stores_no_tokens_or_text(pair: Pair, redis: Server) -> None
     """Redis contains no readable names or values, and every key expires."""
     a, b = pair
     session = await a.initialize(elicitation={})
-    await at(b, session).ask("resources/subscribe", {"uri": "doc://one"})
+    await at_replica(b, session).ask("resources/subscribe", {"uri": "doc://one"})
     async with old_stream(a) as old:
         await old.initialize(b)
         b.hub.publish(ChangeEvent(TOOLS_CHANGED))
@@ -400,8 +400,8 @@ async def test_idle_sessions_expire_and_busy_ones_stay(redis: Server) -> None:
                     await asyncio.sleep(0.02)
                 while client.exists(record) or len(client.keys("*:session:*")) > 1:
                     await asyncio.sleep(0.02)
-                assert (await idle.ask("ping")).status == (await at(b, idle).ask("ping")).status == 404
-                assert (await at(b, busy).ask("ping")).result == {}
+                assert (await idle.ask("ping")).status == (await at_replica(b, idle).ask("ping")).status == 404
+                assert (await at_replica(b, busy).ask("ping")).result == {}
                 b.hub.publish(ChangeEvent(TOOLS_CHANGED))
                 assert (await stream.message())["method"] == TOOLS_CHANGED
 
@@ -423,7 +423,9 @@ async def test_operators_see_redis_status(pair: Pair, redis: Server) -> None:
     await a.initialize()
     assert "redis_away 0.0" in (await a.send("GET", "/metrics", {})).text
     redis.kill()
-    assert (await a.post(a.request("initialize", {"protocolVersion": LATEST, "capabilities": {}}))).status == 503
+    assert (
+        await a.post(a.request("initialize", {"protocolVersion": LATEST_STATEFUL, "capabilities": {}}))
+    ).status == 503
     assert "redis_away 1.0" in (await a.send("GET", "/metrics", {})).text
     redis.start()
 
@@ -442,11 +444,11 @@ async def test_replica_stops_gracefully(pair: Pair, redis: Server) -> None:
         await soon(b.bench.started)
         stop = asyncio.create_task(replica.__aexit__(None, None, None))
         assert await stream.ends()
-        assert await Stream(old.response, LATEST).ends()
+        assert await Stream(old.response, LATEST_STATEFUL).ends()
         await stop
         await soon(b.bench.ended)
         assert b.bench.cancelled
         assert (await b.post(b.request("ping"), path=old.address)).status == 404
-    async with general(at(b, session)) as stream:
+    async with general(at_replica(b, session)) as stream:
         b.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"}))
         assert (await stream.message())["params"] == {"uri": "doc://one"}

@@ -18,22 +18,22 @@ from doit_mcp.sandbox.api.faults import FaultKind
 from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.transports.http import connection_limits
 from tests.conftest import GUARD
-from tests.transports.http.serving import ADMIN, LATEST, SECRET, STRANGER, Answer, serving
-from tests.transports.http.streaming import wired
-from tests.transports.http.test_load import held
+from tests.transports.http.serving import ADMIN, LATEST_STATEFUL, SECRET, STRANGER, Answer, serving
+from tests.transports.http.streaming import raw_connection
+from tests.transports.http.test_load import wait_until_held
 from tests.transports.http.test_security_outside import MIB
-from tests.transports.http.test_security_process import LONG, Program, budget, enveloped, program
+from tests.transports.http.test_security_process import LONG, Program, budget, program, with_request_metadata
 
 PER_PERSON, IN_ALL = 32, 150
 
 
 async def calls(made: Program, person: str, count: int) -> list[asyncio.Task[Answer]]:
     token = made.outside.token(person)
-    messages = [enveloped(budget(number, f"ok-{person}-{number}")) for number in range(count)]
-    return [asyncio.create_task(made.modern(message, token)) for message in messages]
+    messages = [with_request_metadata(budget(number, f"ok-{person}-{number}")) for number in range(count)]
+    return [asyncio.create_task(made.send_stateless(message, token)) for message in messages]
 
 
-async def refused(tasks: list[asyncio.Task[Answer]], status: int, count: int) -> None:
+async def check_limited(tasks: list[asyncio.Task[Answer]], status: int, count: int) -> None:
     """Check that this many of *tasks* have ended, all with this status and a hint when to retry."""
     while sum(task.done() for task in tasks) < count:
         await asyncio.sleep(0.02)
@@ -47,15 +47,15 @@ async def test_per_caller_and_total_limits(tmp_path: Path) -> None:
     """Calls beyond the share are refused at once, other callers are served, and no queue is unbounded."""
     async with program(tmp_path, calls_per_principal=PER_PERSON, calls_total=IN_ALL) as server:
         noisy = await calls(server, "noisy", 200)
-        await held(server, PER_PERSON)
-        await refused(noisy, 429, 200 - PER_PERSON)
+        await wait_until_held(server, PER_PERSON)
+        await check_limited(noisy, 429, 200 - PER_PERSON)
         quiet = server.outside.token("quiet")
         for number in range(20):
-            answer = await server.modern(enveloped(budget(number, f"free-{number}")), quiet)
+            answer = await server.send_stateless(with_request_metadata(budget(number, f"free-{number}")), quiet)
             assert answer.status == 200 and not answer.result.get("isError")
         crowd = [task for number in range(10) for task in await calls(server, f"person{number}", 20)]
-        await held(server, IN_ALL)
-        await refused(crowd, 503, 200 - (IN_ALL - PER_PERSON))
+        await wait_until_held(server, IN_ALL)
+        await check_limited(crowd, 503, 200 - (IN_ALL - PER_PERSON))
         for path in ("/healthz", "/readyz"):
             assert (await server.send("GET", path, {})).status == 200
         server.outside.gate.set()
@@ -116,21 +116,21 @@ async def test_oversized_and_redirecting_api_responses(tmp_path: Path) -> None:
     async with program(tmp_path) as server:
         server.outside.gate.set()
         token = server.outside.token("ann")
-        assert (await server.modern(enveloped(budget(0, "ok-0")), token)).status == 200
+        assert (await server.send_stateless(with_request_metadata(budget(0, "ok-0")), token)).status == 200
         memory = server.rss
         for number, fault in enumerate(("huge", "bomb", "moved")):
-            answer = await server.modern(enveloped(budget(number, f"{fault}-{number}")), token)
+            answer = await server.send_stateless(with_request_metadata(budget(number, f"{fault}-{number}")), token)
             assert answer.status == 200 and answer.result["isError"], answer
             assert len(answer.text) < 2000 and server.outside.url not in answer.text
         assert server.rss - memory < 150 * MIB and server.outside.stolen == 0
-        assert not (await server.modern(enveloped(budget(1, "ok-1")), token)).result.get("isError")
+        assert not (await server.send_stateless(with_request_metadata(budget(1, "ok-1")), token)).result.get("isError")
 
 
 @pytest.mark.requirement("J9")
 async def test_partial_headers_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their timeout is shorter than that of an idle connection."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.3)
-    async with serving(keep_alive_timeout_s=1) as site, wired(site) as slow, wired(site) as idle:
+    async with serving(keep_alive_timeout_s=1) as site, raw_connection(site) as slow, raw_connection(site) as idle:
         slow.writer.write(b"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthor")
         idle.writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await idle.answer())[0] == 200
@@ -156,7 +156,7 @@ async def test_no_response_contains_a_secret() -> None:
         for changes in ({"exp": 1}, {"aud": "elsewhere"}, {"scope": "x"}, {"iss": "x"}, {"sub": 1}, {"sub": "nobody"}):
             headers = {"Authorization": f"Bearer {site.token(**changes)}"}
             message = json.dumps(site.request("tools/call", {"name": "validate_user"})).encode()
-            request_headers = headers | {"Content-Type": "application/json", "MCP-Protocol-Version": LATEST}
+            request_headers = headers | {"Content-Type": "application/json", "MCP-Protocol-Version": LATEST_STATEFUL}
             replies.append(await site.send("POST", "/mcp", request_headers, message))
         for wrong in (STRANGER.api_token + "x", token[:-4] + "AAAA", token + token, SECRET):
             replies.append(await site.send("POST", "/mcp", {"Authorization": f"Bearer {wrong}"}))
@@ -169,6 +169,6 @@ async def test_no_response_contains_a_secret() -> None:
     assert len({reply.status for reply in replies}) >= 4 and token not in bearers and len(bearers) >= 2
     for reply in replies:
         text = reply.text.replace('"jsonrpc"', "") + str(dict(reply.headers))
-        assert not GUARD.tells(text), text
+        assert not GUARD.detects(text), text
         assert not [bearer for bearer in bearers if bearer in text]
-    assert GUARD.tells(token) and all(map(GUARD.tells, bearers))
+    assert GUARD.detects(token) and all(map(GUARD.detects, bearers))

@@ -16,8 +16,8 @@ import pytest
 
 from doit_mcp.observability.logging_setup import JsonFormatter
 from tests.conftest import GUARD, Guard
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, SECRET, STRANGER, Site, serving
-from tests.transports.http.streaming import raw_post, wired
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST_STATEFUL, SECRET, STRANGER, Site, serving
+from tests.transports.http.streaming import raw_connection, raw_post
 
 ROOT = Path(__file__).resolve().parents[3]
 CANARY = "a-word-of-the-callers-that-nobody-logs"
@@ -100,23 +100,23 @@ def test_guard_knows_the_secrets_of_this_suite() -> None:
         "eyJhbGciOiJFUzI1NiJ9",
         "BEARER  abcdefghijklmnop",
     ):
-        assert guard.tells(secret_text), secret_text
+        assert guard.detects(secret_text), secret_text
     for fine in ("status 200", "Bearer is missing", "the session has ended", "0" * 32):
-        assert not guard.tells(fine), fine
+        assert not guard.detects(fine), fine
 
 
 @pytest.mark.requirement("X6")
 async def test_guard_covers_everything_the_server_handles(site: Site) -> None:
     await site.call("echo")
     for secret in (site.token(), SECRET):
-        assert GUARD.tells(f"x {secret} x")
+        assert GUARD.detects(f"x {secret} x")
 
 
 @pytest.mark.requirement("G1")
 async def test_many_kinds_of_request_are_logged(site: Site, written: list[str]) -> None:
     """Refused requests have one too, each with the trace ID that the client got, and without any of its text."""
     bearer = site.headers()
-    version = {"MCP-Protocol-Version": LATEST, "Content-Type": "application/json"}
+    version = {"MCP-Protocol-Version": LATEST_STATEFUL, "Content-Type": "application/json"}
     params = {"name": "echo", "arguments": {"text": CANARY}}
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     kinds: list[tuple[str, str, dict[str, str], bytes]] = [
@@ -149,7 +149,7 @@ async def test_client_names_cannot_forge_or_extend_lines(site: Site, written: li
     """A request of 700 KB with line breaks and escape sequences in every text."""
     text = f'\r\n{{"level": "error", "message": "{CANARY}"}}\x1b[31m' * 7_500
     message = {"jsonrpc": "2.0", "id": 1, "method": text, "params": {"name": text[:1000]}}
-    assert (await site.post(message, MCP_Protocol_Version=LATEST)).error["code"] < 0
+    assert (await site.post(message, MCP_Protocol_Version=LATEST_STATEFUL)).error["code"] < 0
     for trace in ("x" * 65, "a b", "a\x7fb"):
         answer = await site.send("GET", "/healthz", {"X-MCP-Trace-Id": trace} if trace.isprintable() else {})
         assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-MCP-Trace-Id"])
@@ -168,7 +168,7 @@ async def test_invalid_request_bytes_are_not_quoted(site: Site, written: list[st
         raw_post(site, {"Authorization": f"Bearer {token}", "Content-Length": "x"}),
         f"\x16\x03\x01 {token}\r\n\r\n".encode(),
     ):
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             wire.writer.write(raw)
             assert token.encode() not in await wire.rest()
     assert token not in "".join(written)

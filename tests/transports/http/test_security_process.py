@@ -30,7 +30,7 @@ from doit_mcp.settings import Settings
 from doit_mcp.transports.http.main_app import make_main_app
 from doit_mcp.transports.http.runner import bind, freeze_heap, serve_app, socket_url, wait_for_stop_signal
 from tests.transports.http.loop_probe import Heartbeat
-from tests.transports.http.serving import ACCEPT, MODERN, SECRET, Answer, Json, read
+from tests.transports.http.serving import ACCEPT, SECRET, STATELESS_REVISION, Answer, Json, read
 from tests.transports.http.test_security_outside import RESOURCE, Outside
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -68,8 +68,8 @@ class Program:
     async def post(self, message: Json, token: str, *, path: str = "/mcp", **headers: str) -> Answer:
         return await self.send("POST", path, self.headers(token, **headers), json.dumps(message).encode())
 
-    async def modern(self, message: Json, token: str) -> Answer:
-        return await self.send("POST", "/mcp", self.headers(token) | modern_headers(message), encoded(message))
+    async def send_stateless(self, message: Json, token: str) -> Answer:
+        return await self.send("POST", "/mcp", self.headers(token) | stateless_headers(message), encoded(message))
 
     async def initialize(self, token: str) -> str:
         params: Json = {"protocolVersion": "2025-11-25", "capabilities": {}}
@@ -147,15 +147,17 @@ def budget(number: int, id: str) -> Json:
     }
 
 
-def enveloped(message: Json) -> Json:
+def with_request_metadata(message: Json) -> Json:
     """The message as a stateless request."""
-    meta = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
+    meta = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": {}}
     return message | {"params": message.get("params", {}) | {"_meta": meta}}
 
 
-def modern_headers(message: Json) -> dict[str, str]:
+def stateless_headers(message: Json) -> dict[str, str]:
     name = message["params"].get("name")
-    return {"MCP-Protocol-Version": MODERN, "Mcp-Method": message["method"]} | ({"Mcp-Name": name} if name else {})
+    return {"MCP-Protocol-Version": STATELESS_REVISION, "Mcp-Method": message["method"]} | (
+        {"Mcp-Name": name} if name else {}
+    )
 
 
 @asynccontextmanager
@@ -236,7 +238,7 @@ async def test_calls_through_the_complete_program(tmp_path: Path) -> None:
         server.outside.gate.set()
         token = server.outside.token("ann")
         for number, fault in enumerate(["ok", *sorted(mended), *sorted(permanent)]):
-            answer = await server.modern(enveloped(budget(number, f"{fault}-1")), token)
+            answer = await server.send_stateless(with_request_metadata(budget(number, f"{fault}-1")), token)
             assert answer.status == 200 and answer.body["id"] == number
             assert answer.result.get("isError", False) is (fault in permanent), answer
             assert server.outside.seen[f"{fault}-1"] == 1 + (fault in mended)

@@ -9,7 +9,7 @@ import socket
 import aiohttp
 import pytest
 
-from tests.transports.http.serving import LATEST, Site, serving
+from tests.transports.http.serving import LATEST_STATEFUL, Site, serving
 from tests.transports.http.streaming import Stream
 
 
@@ -57,7 +57,7 @@ async def test_streams_end_gracefully() -> None:
     session = await site.initialize()
     headers = site.headers() | {"Accept": "text/event-stream"}
     async with session.stream() as general, site.http.get(f"{site.base}/sse", headers=headers) as old:
-        streams = [Stream(general, LATEST), Stream(old, LATEST)]
+        streams = [Stream(general, LATEST_STATEFUL), Stream(old, LATEST_STATEFUL)]
         await streams[1].event()
         while len(site.hub) < 2:
             await asyncio.sleep(0.005)

@@ -19,8 +19,18 @@ from doit_mcp.catalog.resources.resource import Resource
 from doit_mcp.catalog.tools.tool import Tool
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import replicas
-from tests.transports.http.serving import ADMIN, LATEST, MODERN, Answer, Json, Session, Site, next_event, serving
-from tests.transports.http.streaming import opened
+from tests.transports.http.serving import (
+    ADMIN,
+    LATEST_STATEFUL,
+    STATELESS_REVISION,
+    Answer,
+    Json,
+    Session,
+    Site,
+    next_event,
+    serving,
+)
+from tests.transports.http.streaming import open_stream
 from tests.transports.http.test_tenancy import Api, bearer, mine, place, schema
 
 CHALLENGE = "mcp/www_authenticate"
@@ -32,15 +42,15 @@ def mine_tool() -> Tool:
 
 
 async def call(site: Site, token: str, path: str = "/mcp") -> Answer:
-    return await send(site, token, site.envelope("tools/call", {"name": "mine", "arguments": {}}), path)
+    return await send(site, token, site.stateless_request("tools/call", {"name": "mine", "arguments": {}}), path)
 
 
 async def listing(site: Site, token: str) -> Answer:
-    return await send(site, token, site.envelope("tools/list"))
+    return await send(site, token, site.stateless_request("tools/list"))
 
 
 async def send(site: Site, token: str, message: Json, path: str = "/mcp") -> Answer:
-    head = site.headers(None) | site.modern_headers(message) | {"Authorization": f"Bearer {token}"}
+    head = site.headers(None) | site.stateless_headers(message) | {"Authorization": f"Bearer {token}"}
     return await site.send("POST", path, head | {"Content-Type": "application/json"}, json.dumps(message).encode())
 
 
@@ -67,7 +77,7 @@ async def test_n19_result_has_the_challenge_and_the_next_request_is_401(path: st
 
 
 @pytest.mark.requirement("N19")
-@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST_STATEFUL])
 async def test_n19_session_results_have_the_challenge(revision: str) -> None:
     async with place() as (site, _):
         session = await site.initialize(revision)
@@ -162,7 +172,7 @@ async def test_n19_errors_of_other_methods_have_the_challenge(method: str) -> No
     async with serving(changes=OFFERED, api=Api()) as site:
         token = site.token()
         session = await site.initialize()
-        assert "result" in (await send(site, token, site.envelope(method, ASKING[method]))).body
+        assert "result" in (await send(site, token, site.stateless_request(method, ASKING[method]))).body
         assert "result" in (await session.ask(method, ASKING[method])).body
         site.world.identity.end_login(token)
         refused = await session.ask(method, ASKING[method])
@@ -172,10 +182,10 @@ async def test_n19_errors_of_other_methods_have_the_challenge(method: str) -> No
     async with serving(changes=OFFERED, api=Api()) as site:
         token = site.token()
         site.world.identity.end_login(token)
-        refused = await send(site, token, site.envelope(method, ASKING[method]))
+        refused = await send(site, token, site.stateless_request(method, ASKING[method]))
         assert refused.code == (400, -32602)
         (challenge,) = refused.error["data"][CHALLENGE]
-        after = await send(site, token, site.envelope(method, ASKING[method]))
+        after = await send(site, token, site.stateless_request(method, ASKING[method]))
         assert after.status == 401 and after.headers["WWW-Authenticate"] == challenge
 
 
@@ -184,7 +194,7 @@ async def test_n19_write_requiring_confirmation_returns_the_challenge_instead() 
     async with serving(changes={"tools": direct_tools()}, api=Api()) as site:
         token = site.token()
         site.world.identity.end_login(token)
-        message = site.envelope(
+        message = site.stateless_request(
             "tools/call",
             {"name": "delete_budget", "arguments": {"id": "b1"}},
             clientCapabilities={"elicitation": {"form": {}}},
@@ -236,9 +246,9 @@ class Tokens(Api):
 async def test_n19_revoked_api_token_is_reported_and_ends_its_stream() -> None:
     api = Tokens()
     async with serving(changes={"tools": (mine_tool(),)}, api=api) as site:
-        message = site.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-        headers = site.modern_headers(message) | site.headers(None) | {"Authorization": "Bearer an-api-token"}
-        async with opened(site, message, headers, MODERN) as stream:
+        message = site.stateless_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        headers = site.stateless_headers(message) | site.headers(None) | {"Authorization": "Bearer an-api-token"}
+        async with open_stream(site, message, headers, STATELESS_REVISION) as stream:
             await stream.message()
             assert not (await call(site, "an-api-token")).result.get("isError")
             api.good.clear()
@@ -259,14 +269,14 @@ async def test_n19_streams_of_an_ended_sign_in_end() -> None:
     async with place() as (site, _):
         token = site.token()
         session = await site.initialize()
-        message = site.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-        modern = site.modern_headers(message) | site.headers() | {"Authorization": f"Bearer {token}"}
+        message = site.stateless_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        modern = site.stateless_headers(message) | site.headers() | {"Authorization": f"Bearer {token}"}
         bearer_alone = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
         async with (
             site.http.get(f"{site.base}/mcp", headers=session_headers(session, token)) as stream,
             site.http.get(f"{site.base}/sse", headers=bearer_alone) as legacy,
             site.http.get(f"{site.base}/sse", headers=site.headers() | {"Accept": "text/event-stream"}) as other,
-            opened(site, message, modern, MODERN) as listening,
+            open_stream(site, message, modern, STATELESS_REVISION) as listening,
         ):
             assert (await next_event(legacy))[0] == "endpoint" and (await next_event(other))[0] == "endpoint"
             await listening.message()
@@ -346,7 +356,7 @@ async def test_n19_resumed_stream_ends_too() -> None:
         session = await site.initialize()
         message = site.request("tools/call", {"name": "steps", "arguments": {"pause": True}})
         message["params"]["_meta"] = {"progressToken": "t"}
-        async with opened(site, message, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, message, site.headers(**session.head), LATEST_STATEFUL) as stream:
             while (event := await stream.event()).id is None:
                 pass
         brief = session_headers(session, site.token(exp=int(time.time()) + 2))

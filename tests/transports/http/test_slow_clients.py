@@ -12,7 +12,7 @@ from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.registry import direct_tools
 from doit_mcp.catalog.tools.tool import Tool, ToolError
 from doit_mcp.server.tasks import MAX_RUNNING_PER_OWNER
-from tests.transports.http.serving import LATEST, META, Bench, Json, Site, offer, schema, serving
+from tests.transports.http.serving import LATEST_STATEFUL, META, Bench, Json, Site, offer, schema, serving
 
 FOLLOWS: Json = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
 
@@ -60,7 +60,7 @@ async def site(query: Query) -> AsyncIterator[Site]:
 
 
 async def ended(site: Site, id: str) -> Json:
-    while (state := (await site.modern("tasks/get", {"taskId": id}, **FOLLOWS)).result)["status"] == "working":
+    while (state := (await site.send_stateless("tasks/get", {"taskId": id}, **FOLLOWS)).result)["status"] == "working":
         await asyncio.sleep(0.01)
     return state
 
@@ -92,7 +92,7 @@ async def test_failure_is_the_result_of_the_task(site: Site, query: Query) -> No
 
 async def test_canceling_the_task_stops_the_query(site: Site, query: Query) -> None:
     id = (await site.call("soon_a_task", **FOLLOWS)).result["taskId"]
-    await site.modern("tasks/cancel", {"taskId": id}, **FOLLOWS)
+    await site.send_stateless("tasks/cancel", {"taskId": id}, **FOLLOWS)
     await query.cancelled.wait()
     assert (await ended(site, id))["status"] == "cancelled"
 
@@ -106,7 +106,7 @@ async def test_early_disconnect_stops_the_query(site: Site, query: Query) -> Non
 
 
 async def test_clients_without_tasks_wait(site: Site, query: Query) -> None:
-    for answer in (await site.call("soon_a_task"), await (await site.initialize(LATEST)).call("soon_a_task")):
+    for answer in (await site.call("soon_a_task"), await (await site.initialize(LATEST_STATEFUL)).call("soon_a_task")):
         assert "did not finish within 0.2 seconds" in answer.result["content"][0]["text"]
     assert "did not finish" in (await site.call("never_a_task", **FOLLOWS)).result["content"][0]["text"]
 

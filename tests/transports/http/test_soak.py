@@ -15,16 +15,16 @@ import pytest
 
 from tests.auth.minting import Signer
 from tests.transports.http.serving import Json
-from tests.transports.http.test_load import together
+from tests.transports.http.test_load import gather_limited
 from tests.transports.http.test_security_outside import MIB, RESOURCE
 from tests.transports.http.test_security_process import (
     LONG,
     Program,
     budget,
     encoded,
-    enveloped,
-    modern_headers,
     program,
+    stateless_headers,
+    with_request_metadata,
 )
 
 MIXED, WARM = (50_000, 5_000) if LONG else (2_500, 1_000)
@@ -47,9 +47,9 @@ class Mixture:
             self.ping,
             self.listing,
             self.session,
-            self.stranger,
-            self.nonsense,
-            self.elsewhere,
+            self.unauthenticated,
+            self.malformed,
+            self.unknown_path,
             self.probe,
         )
 
@@ -60,7 +60,9 @@ class Mixture:
         self.counts[kind.__name__, status] += 1
 
     async def call(self, number: int, token: str) -> int:
-        return (await self.made.modern(enveloped(budget(number, f"ok-{number % 50}")), token)).status
+        return (
+            await self.made.send_stateless(with_request_metadata(budget(number, f"ok-{number % 50}")), token)
+        ).status
 
     async def ping(self, number: int, token: str) -> int:
         message: Json = {"jsonrpc": "2.0", "id": number, "method": "ping"}
@@ -68,7 +70,7 @@ class Mixture:
 
     async def listing(self, number: int, token: str) -> int:
         message: Json = {"jsonrpc": "2.0", "id": number, "method": "resources/list", "params": {}}
-        return (await self.made.modern(enveloped(message), token)).status
+        return (await self.made.send_stateless(with_request_metadata(message), token)).status
 
     async def session(self, number: int, token: str) -> int:
         heads = {"Mcp_Session_Id": await self.made.initialize(token)}
@@ -76,13 +78,13 @@ class Mixture:
             return (await self.made.send("DELETE", "/mcp", self.made.headers(token, **heads))).status
         return (await self.made.post({"jsonrpc": "2.0", "id": 1, "method": "tools/nothing"}, token, **heads)).status
 
-    async def stranger(self, number: int, token: str) -> int:
+    async def unauthenticated(self, number: int, token: str) -> int:
         return (await self.made.post(budget(1, "ok-1"), token[:-6] + f"{number:06}"[-6:])).status
 
-    async def nonsense(self, number: int, token: str) -> int:
+    async def malformed(self, number: int, token: str) -> int:
         return (await self.made.send("POST", "/mcp", self.made.headers(token), b"{" * (number % 200))).status
 
-    async def elsewhere(self, number: int, token: str) -> int:
+    async def unknown_path(self, number: int, token: str) -> int:
         return (await self.made.send("GET", f"/nothing/{number}", {})).status
 
     async def probe(self, number: int, token: str) -> int:
@@ -96,9 +98,9 @@ async def test_mixed_requests(tmp_path: Path) -> None:
     async with program(tmp_path, sessions_total=500) as server:
         server.outside.gate.set()
         mixture = Mixture(server)
-        await together((mixture.one(number) for number in range(WARM)), AT_ONCE)
+        await gather_limited((mixture.one(number) for number in range(WARM)), AT_ONCE)
         rest, memory = await server.rest(), server.rss
-        await together((mixture.one(number) for number in range(WARM, MIXED)), AT_ONCE)
+        await gather_limited((mixture.one(number) for number in range(WARM, MIXED)), AT_ONCE)
         await server.until(calls_in_flight=0, streams=0)
         await server.until_rest(rest)
         grown = server.rss - memory
@@ -115,17 +117,21 @@ async def test_flood_of_forged_tokens(tmp_path: Path) -> None:
     async with program(tmp_path) as server:
         server.outside.gate.set()
         token = server.outside.token("ann")
-        assert (await server.modern(enveloped(budget(0, "ok-0")), token)).status == 200
+        assert (await server.send_stateless(with_request_metadata(budget(0, "ok-0")), token)).status == 200
         forgers = [Signer() for _ in range(5)]
         claims: Json = {"iss": server.outside.url, "aud": RESOURCE}
         # Only the signature is wrong; every fourth token is malformed enough to be refused before it is checked.
         ages = [time.time() - (number % 4 == 0) * 7200 for number in range(FORGED)]
         forged = [forgers[number % 5].token(now=age, jti=str(number), **claims) for number, age in enumerate(ages)]
         memory, statuses = server.rss, Counter[int]()
-        flooding = asyncio.create_task(together((refused(server, one, statuses) for one in forged), AT_ONCE * 5))
+        flooding = asyncio.create_task(
+            gather_limited((send_forged(server, one, statuses) for one in forged), AT_ONCE * 5)
+        )
         served = 0
         while not flooding.done():
-            assert (await server.modern(enveloped(budget(served, f"ok-{served}")), token)).status == 200
+            assert (
+                await server.send_stateless(with_request_metadata(budget(served, f"ok-{served}")), token)
+            ).status == 200
             served += 1
         await flooding
         assert served and set(statuses) <= {401, 429} and statuses.total() == FORGED
@@ -134,7 +140,7 @@ async def test_flood_of_forged_tokens(tmp_path: Path) -> None:
         print(f"{served} calls served beside {FORGED} forged tokens, {server.outside.jwks} looks at the keys")
 
 
-async def refused(made: Program, token: str, statuses: Counter[int]) -> None:
+async def send_forged(made: Program, token: str, statuses: Counter[int]) -> None:
     answer = await made.post(budget(1, "ok-1"), token)
     assert token not in answer.text
     statuses[answer.status] += 1
@@ -149,7 +155,7 @@ async def test_sessions_that_are_never_deleted(tmp_path: Path, cap: int) -> None
         others = await server.initialize(bob)
         first = await server.initialize(ann)
         memory = server.rss
-        await together((server.initialize(ann) for _ in range(SESSIONS)), AT_ONCE)
+        await gather_limited((server.initialize(ann) for _ in range(SESSIONS)), AT_ONCE)
         assert (await server.gauges())["sessions"] == min(cap, SESSIONS + 1) + 1
         ping: Json = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
         assert (await server.post(ping, bob, Mcp_Session_Id=others)).status == 200
@@ -180,19 +186,19 @@ async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
 async def dropped(made: Program, tokens: list[str]) -> None:
     """Ten streams for each token, half of them HTTP+SSE, whose connections are then all dropped at once."""
     listen: Json = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
-    message = enveloped(listen | {"params": {"notifications": {"toolsListChanged": True}}})
+    message = with_request_metadata(listen | {"params": {"notifications": {"toolsListChanged": True}}})
 
     async def one(token: str, number: int) -> None:
         headers = made.headers(token)
         if number % 2:
             response = await made.http.get(f"{made.base}/sse", headers=headers | {"Accept": "text/event-stream"})
         else:
-            headers |= modern_headers(message)
+            headers |= stateless_headers(message)
             response = await made.http.post(f"{made.base}/mcp", headers=headers, data=encoded(message))
         assert response.status == 200
         stack.callback(response.close)
 
     async with AsyncExitStack() as stack:
-        await together(one(token, number) for token in tokens for number in range(10))
+        await gather_limited(one(token, number) for token in tokens for number in range(10))
         await made.until(streams=len(tokens) * 10)
     await made.until(streams=0, listeners=0)

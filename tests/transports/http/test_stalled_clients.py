@@ -62,7 +62,7 @@ def peer(one: socket.socket) -> object:
         return None
 
 
-def still_there(connections: set[Addresses], patience: float | None = None) -> int:
+def open_connections(connections: set[Addresses], patience: float | None = None) -> int:
     """Return how many of these connections the server still has, within *patience* seconds if given."""
     sockets = ends(connections)
     for connection in sockets:
@@ -97,8 +97,8 @@ async def test_thirty_stalled_clients_delay_nobody_and_are_dropped() -> None:
             for number in range(CALLS):
                 answer = await site.call("echo", {"text": f"{number}"}, user=VIEWER)
                 assert answer.result["structuredContent"] == {"said": f"{number}"}
-            assert still_there(connections, patience=0.2) == READERS
-            while still_there(connections):
+            assert open_connections(connections, patience=0.2) == READERS
+            while open_connections(connections):
                 await asyncio.sleep(0.05)
         assert (await site.send("GET", "/healthz", {})).status == 200
 
@@ -106,8 +106,8 @@ async def test_thirty_stalled_clients_delay_nobody_and_are_dropped() -> None:
 async def ask(site: Site, client: socket.socket) -> None:
     """Request a large response and read nothing of it."""
     host, port = site.base.removeprefix("http://").split(":")
-    message = site.envelope("resources/read", {"uri": URI})
-    headers = {"Content-Type": "application/json"} | site.modern_headers(message)
+    message = site.stateless_request("resources/read", {"uri": URI})
+    headers = {"Content-Type": "application/json"} | site.stateless_headers(message)
     named = {name.replace("-", "_"): value for name, value in headers.items()}
     request = raw_post(site, site.headers(ADMIN, **named), json.dumps(message).encode())
     loop = asyncio.get_running_loop()

@@ -12,8 +12,8 @@ import pytest
 from doit_mcp.server.notification_hub import RESOURCE_UPDATED, TOOLS_CHANGED, ChangeEvent
 from tests.transports.http.serving import (
     ADMIN,
-    LATEST,
-    MODERN,
+    LATEST_STATEFUL,
+    STATELESS_REVISION,
     STRANGER,
     VIEWER,
     Session,
@@ -24,31 +24,33 @@ from tests.transports.http.serving import (
     serving,
 )
 
-REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", LATEST)
+REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", LATEST_STATEFUL)
 ELICITS: Any = {"elicitation": {}, "roots": {}}
 
 
 @pytest.mark.requirement("M8")
-@pytest.mark.parametrize("asked", [*REVISIONS, MODERN, "2099-01-01", ""])
+@pytest.mark.parametrize("asked", [*REVISIONS, STATELESS_REVISION, "2099-01-01", ""])
 async def test_negotiates_the_version(site: Site, asked: str) -> None:
     """The response has the requested revision, or the newest stateful one."""
     params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     answer = await site.post(site.request("initialize", params, id=0))
-    assert answer.result["protocolVersion"] == (asked if asked in REVISIONS else LATEST)
+    assert answer.result["protocolVersion"] == (asked if asked in REVISIONS else LATEST_STATEFUL)
     assert answer.body["id"] == 0 and answer.headers["Mcp-Session-Id"].isalnum()
     assert "title" not in answer.result["serverInfo"] or asked not in REVISIONS[:2]
 
 
-@pytest.mark.parametrize("params", [None, {}, {"protocolVersion": 5}, {"protocolVersion": LATEST, "capabilities": []}])
+@pytest.mark.parametrize(
+    "params", [None, {}, {"protocolVersion": 5}, {"protocolVersion": LATEST_STATEFUL, "capabilities": []}]
+)
 async def test_invalid_initialize(site: Site, params: Any) -> None:
     answer = await site.post(site.request("initialize", params))
     assert answer.code == (200, -32602) and "Mcp-Session-Id" not in answer.headers
 
 
 async def test_stateless_headers_do_not_make_initialize_stateless(site: Site) -> None:
-    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     message = site.request("initialize", params)
-    answer = await site.post(message, MCP_Protocol_Version=LATEST, Mcp_Method="initialize")
+    answer = await site.post(message, MCP_Protocol_Version=LATEST_STATEFUL, Mcp_Method="initialize")
     assert answer.status == 200 and answer.headers["Mcp-Session-Id"]
 
 
@@ -57,16 +59,16 @@ async def test_requests_without_a_session(site: Site) -> None:
     answer = await site.post(site.request("tools/list"), revision="2025-03-26")
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
     assert "title" not in answer.result["tools"][0] and "outputSchema" not in answer.result["tools"][0]
-    newer = await site.post(site.request("tools/list"), revision=LATEST, MCP_Protocol_Version=LATEST)
+    newer = await site.post(site.request("tools/list"), revision=LATEST_STATEFUL, MCP_Protocol_Version=LATEST_STATEFUL)
     assert newer.result["tools"][0]["outputSchema"] and "resultType" not in newer.result
-    asks = await site.post(site.request("tools/call", {"name": "ask"}), MCP_Protocol_Version=LATEST)
+    asks = await site.post(site.request("tools/call", {"name": "ask"}), MCP_Protocol_Version=LATEST_STATEFUL)
     assert asks.result["isError"] is True
 
 
 @pytest.mark.requirement("M45", "M50")
 async def test_session_revision_applies(site: Site) -> None:
-    session = await site.initialize(LATEST)
-    silent = await site.post(site.request("tools/list"), revision=LATEST, Mcp_Session_Id=session.id)
+    session = await site.initialize(LATEST_STATEFUL)
+    silent = await site.post(site.request("tools/list"), revision=LATEST_STATEFUL, Mcp_Session_Id=session.id)
     assert silent.result["tools"][0]["outputSchema"]
     answer = await session.post(site.request("ping"), MCP_Protocol_Version="2025-03-26")
     assert answer.code == (400, -32600)
@@ -88,7 +90,7 @@ async def test_sessions_belong_to_their_owner(site: Site) -> None:
     """Other users, or the same user for another customer, get 404 and change nothing."""
     session = await site.initialize()
     for other in (VIEWER, STRANGER):
-        foreign = Session(site, session.id, LATEST, other, {})
+        foreign = Session(site, session.id, LATEST_STATEFUL, other, {})
         assert (await foreign.ask("tools/list")).code == (404, -32600)
         assert (await foreign.note("notifications/cancelled", {"requestId": 1})).status == 404
         assert (await foreign.delete()).status == 404
@@ -112,7 +114,7 @@ async def test_session_ends_once(site: Site) -> None:
 async def test_second_initialize_is_rejected(site: Site) -> None:
     """A session takes one initialize, and an unknown session ID gets 404 as in any other request."""
     session = await site.initialize()
-    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     assert (await session.ask("initialize", params)).code == (400, -32600)
     assert (await site.post(site.request("initialize", params), Mcp_Session_Id="other")).status == 404
 
@@ -139,7 +141,7 @@ async def test_invalid_arguments_by_revision(site: Site, revision: str) -> None:
     """A protocol error before 2025-11-25, a result since."""
     answer = await (await site.initialize(revision)).call("echo", {"colour": "red"})
     assert answer.status == 200
-    assert answer.result["isError"] if revision == LATEST else answer.error["code"] == -32602
+    assert answer.result["isError"] if revision == LATEST_STATEFUL else answer.error["code"] == -32602
 
 
 async def test_unknown_methods_and_tools(site: Site) -> None:
@@ -152,7 +154,7 @@ async def test_unknown_methods_and_tools(site: Site) -> None:
 
 
 @pytest.mark.requirement("J4", "M43")
-@pytest.mark.parametrize("revision", ["2024-11-05", "2025-06-18", LATEST])
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-06-18", LATEST_STATEFUL])
 async def test_arrays_without_batch_support(site: Site, revision: str) -> None:
     session = await site.initialize(revision)
     assert (await session.post([site.request("ping")])).code == (400, -32600)
@@ -181,7 +183,7 @@ async def test_batches_rejected_as_a_unit(site: Site, case: str) -> None:
     call = site.request("tools/call", {"name": "echo"}, id=1)
     batches: dict[str, list[Any]] = {
         "empty": [],
-        "initialize": [call, site.request("initialize", {"protocolVersion": LATEST})],
+        "initialize": [call, site.request("initialize", {"protocolVersion": LATEST_STATEFUL})],
         "twice": [call, call],
         "many": [site.request("tools/call", {"name": "echo"}) for _ in range(51)],
     }
@@ -349,7 +351,7 @@ async def answers(session: Session, response: Any, given: dict[str, Any]) -> lis
 
 
 @pytest.mark.requirement("M3", "M65")
-@pytest.mark.parametrize("revision", ["2025-06-18", LATEST])
+@pytest.mark.parametrize("revision", ["2025-06-18", LATEST_STATEFUL])
 async def test_requests_input_on_the_stream_of_the_call(site: Site, revision: str) -> None:
     """Requests to the client use the POST's stream, answers come by POST; an unexpected answer is ignored."""
     session = await site.initialize(revision, **ELICITS)

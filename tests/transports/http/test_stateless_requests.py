@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.transports.http.serving import ADMIN, META, MODERN, STRANGER, Site, check, read, serving
+from tests.transports.http.serving import ADMIN, META, STATELESS_REVISION, STRANGER, Site, check, read, serving
 
 UNKNOWN = "1900-01-01"
 
 
 @pytest.mark.requirement("C3", "M68", "M81", "M83")
 async def test_complete_request(site: Site) -> None:
-    answer = await site.modern("tools/list")
+    answer = await site.send_stateless("tools/list")
     assert answer.status == 200 and answer.result["resultType"] == "complete"
     assert answer.result["ttlMs"] >= 0 and answer.result["cacheScope"] == "private"
     assert answer.result["_meta"][f"{META}serverInfo"] == {"name": "bench", "version": "1.0"}
@@ -41,22 +41,24 @@ async def test_complete_request(site: Site) -> None:
     ],
 )
 async def test_metadata_and_headers(site: Site, case: Any, headers: Any, meta: Any, code: int) -> None:
-    answer = await site.modern("tools/list", headers=headers, **meta)
+    answer = await site.send_stateless("tools/list", headers=headers, **meta)
     assert answer.code == (400, code) and answer.body["id"] == site.ids
     if code == -32022:
-        assert answer.error["data"]["supported"] == [MODERN]
+        assert answer.error["data"]["supported"] == [STATELESS_REVISION]
         assert answer.error["data"]["requested"] == meta["protocolVersion"]
 
 
 async def test_header_without_metadata(site: Site) -> None:
-    answer = await site.post(site.request("tools/list"), MCP_Protocol_Version=MODERN, Mcp_Method="tools/list")
+    answer = await site.post(
+        site.request("tools/list"), MCP_Protocol_Version=STATELESS_REVISION, Mcp_Method="tools/list"
+    )
     assert answer.code == (400, -32602) and META in answer.error["message"]
 
 
 @pytest.mark.requirement("M75")
 async def test_client_info_is_optional(site: Site) -> None:
     """clientInfo is never required, and trace context is ignored."""
-    assert (await site.modern("server/discover", clientInfo=None)).status == 200
+    assert (await site.send_stateless("server/discover", clientInfo=None)).status == 200
 
 
 @pytest.mark.requirement("J3", "M87")
@@ -76,17 +78,17 @@ async def test_client_info_is_optional(site: Site) -> None:
 )
 async def test_unknown_methods(site: Site, method: str) -> None:
     """404 and -32601, also for methods of older revisions and for features that are not offered."""
-    assert (await site.modern(method, {"protocolVersion": MODERN})).code == (404, -32601)
+    assert (await site.send_stateless(method, {"protocolVersion": STATELESS_REVISION})).code == (404, -32601)
 
 
 async def test_initialize_with_the_stateless_header(site: Site) -> None:
-    message = site.request("initialize", {"protocolVersion": MODERN})
-    assert (await site.post(message, MCP_Protocol_Version=MODERN)).code == (400, -32602)
+    message = site.request("initialize", {"protocolVersion": STATELESS_REVISION})
+    assert (await site.post(message, MCP_Protocol_Version=STATELESS_REVISION)).code == (400, -32602)
 
 
 @pytest.mark.requirement("S9", "M72")
 async def test_session_id_is_ignored(site: Site) -> None:
-    answer = await site.modern("tools/list", headers={"Mcp-Session-Id": "anything"})
+    answer = await site.send_stateless("tools/list", headers={"Mcp-Session-Id": "anything"})
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
 
 
@@ -94,7 +96,7 @@ async def test_session_id_is_ignored(site: Site) -> None:
 @pytest.mark.parametrize("method", ["notifications/cancelled", "notifications/initialized", "foo/bar"])
 async def test_notifications(site: Site, method: str) -> None:
     """Accepted without a response, whatever they are."""
-    answer = await site.post({"jsonrpc": "2.0", "method": method}, MCP_Protocol_Version=MODERN)
+    answer = await site.post({"jsonrpc": "2.0", "method": method}, MCP_Protocol_Version=STATELESS_REVISION)
     assert (answer.status, answer.text) == (202, "")
 
 
@@ -107,28 +109,30 @@ async def test_notification_of_an_unsupported_revision(site: Site) -> None:
 @pytest.mark.requirement("M67")
 @pytest.mark.parametrize("body", [{"jsonrpc": "2.0", "id": 1, "result": {}}, [], [{"jsonrpc": "2.0", "method": "x"}]])
 async def test_responses_and_arrays(site: Site, body: Any) -> None:
-    assert (await site.post(body, MCP_Protocol_Version=MODERN)).code == (400, -32600)
+    assert (await site.post(body, MCP_Protocol_Version=STATELESS_REVISION)).code == (400, -32600)
 
 
 @pytest.mark.requirement("M81")
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_other_methods(site: Site, method: str) -> None:
-    answer = await site.send(method, "/mcp", site.headers(MCP_Protocol_Version=MODERN))
+    answer = await site.send(method, "/mcp", site.headers(MCP_Protocol_Version=STATELESS_REVISION))
     assert answer.status == 405 and answer.headers["Allow"] == "POST"
 
 
 @pytest.mark.requirement("J2", "M2", "M4")
 @pytest.mark.parametrize("id", [0, "", -1, "x" * 256, 2**53])
 async def test_every_valid_id_is_returned(site: Site, id: Any) -> None:
-    answer = await site.modern("tools/list", id=id)
+    answer = await site.send_stateless("tools/list", id=id)
     assert answer.status == 200 and answer.body["id"] == id and type(answer.body["id"]) is type(id)
 
 
 @pytest.mark.requirement("J2", "M2")
 @pytest.mark.parametrize("id", [True, 1.5, [], {}, "x" * 257])
 async def test_every_invalid_id_is_rejected(site: Site, id: Any) -> None:
-    message = site.envelope("tools/list") | {"id": id}
-    answer = await site.post(message, revision=MODERN, MCP_Protocol_Version=MODERN, Mcp_Method="tools/list")
+    message = site.stateless_request("tools/list") | {"id": id}
+    answer = await site.post(
+        message, revision=STATELESS_REVISION, MCP_Protocol_Version=STATELESS_REVISION, Mcp_Method="tools/list"
+    )
     assert answer.code == (400, -32600) and "id" not in answer.body
 
 
@@ -156,8 +160,8 @@ async def test_name_header(site: Site, sent: str, status: int) -> None:
 
 @pytest.mark.requirement("M88")
 async def test_duplicate_name_header(site: Site) -> None:
-    message = site.envelope("tools/call", {"name": "echo"})
-    request_headers = [*site.headers().items(), *site.modern_headers(message).items(), ("Mcp-Name", "echo")]
+    message = site.stateless_request("tools/call", {"name": "echo"})
+    request_headers = [*site.headers().items(), *site.stateless_headers(message).items(), ("Mcp-Name", "echo")]
     async with site.http.post(f"{site.base}/mcp", json=message, headers=request_headers) as response:
         assert (await read(response)).code == (400, -32020)
 
@@ -250,8 +254,8 @@ async def test_lost_connection_cancels(site: Site) -> None:
 async def test_keepalive_turns_a_slow_response_into_a_stream() -> None:
     """The stream has comment lines until the first message."""
     async with serving(keep_alive_s=1) as site:
-        message = site.envelope("tools/call", {"name": "wait", "arguments": {}})
-        headers = site.headers() | {"Content-Type": "application/json"} | site.modern_headers(message)
+        message = site.stateless_request("tools/call", {"name": "wait", "arguments": {}})
+        headers = site.headers() | {"Content-Type": "application/json"} | site.stateless_headers(message)
         async with site.http.post(f"{site.base}/mcp", data=json.dumps(message), headers=headers) as response:
             assert (await response.content.readline()).startswith(b": ")
             site.bench.proceed.set()
@@ -270,7 +274,7 @@ async def test_requests_input_over_several_rounds(site: Site) -> None:
 
     async def again(responses: Any, **options: Any) -> Any:
         params = {"name": "ask", "arguments": {}, "inputResponses": responses} | more
-        return await site.modern("tools/call", params, **elicits, **options)
+        return await site.send_stateless("tools/call", params, **elicits, **options)
 
     assert (await again({"other": {}})).result["resultType"] == "input_required"
     assert (await again({"who": 5})).code == (400, -32602)
@@ -290,7 +294,9 @@ async def test_requests_input_over_several_rounds(site: Site) -> None:
         {"name": "ask", "arguments": {}, "requestState": first["requestState"] + "x"},
         {"name": "ask", "arguments": {}, "requestState": 5},
     ):
-        answer = await site.modern("tools/call", {"inputResponses": input_responses, **more, **params}, **elicits)
+        answer = await site.send_stateless(
+            "tools/call", {"inputResponses": input_responses, **more, **params}, **elicits
+        )
         assert answer.code == (400, -32602), params
 
 
@@ -305,39 +311,41 @@ async def test_undeclared_capabilities_are_never_requested(site: Site) -> None:
 @pytest.mark.requirement("M17", "M21", "M104")
 async def test_prompts_resources_and_completion(site: Site) -> None:
     """Errors for unknown names, completion, and the caching fields of cacheable results."""
-    listed = (await site.modern("prompts/list")).result["prompts"]
+    listed = (await site.send_stateless("prompts/list")).result["prompts"]
     assert listed[0]["arguments"] == [{"name": "who", "description": "Whom", "required": True}]
-    prompt = await site.modern("prompts/get", {"name": "greet", "arguments": {"who": "Ann"}})
+    prompt = await site.send_stateless("prompts/get", {"name": "greet", "arguments": {"who": "Ann"}})
     assert prompt.result["messages"][0]["content"]["text"] == "Greet Ann."
-    assert (await site.modern("prompts/get", {"name": "greet"})).code == (400, -32602)
-    assert (await site.modern("prompts/get", {"name": "nothing"})).code == (400, -32602)
-    assert [resource["uri"] for resource in (await site.modern("resources/list")).result["resources"]] == ["doc://one"]
-    assert (await site.modern("resources/templates/list")).result["resourceTemplates"][0]["uriTemplate"]
-    number = (await site.modern("resources/read", {"uri": "doc://number/7"})).result
+    assert (await site.send_stateless("prompts/get", {"name": "greet"})).code == (400, -32602)
+    assert (await site.send_stateless("prompts/get", {"name": "nothing"})).code == (400, -32602)
+    assert [resource["uri"] for resource in (await site.send_stateless("resources/list")).result["resources"]] == [
+        "doc://one"
+    ]
+    assert (await site.send_stateless("resources/templates/list")).result["resourceTemplates"][0]["uriTemplate"]
+    number = (await site.send_stateless("resources/read", {"uri": "doc://number/7"})).result
     assert number["contents"] == [{"uri": "doc://number/7", "mimeType": "text/plain", "text": "number 7"}]
     for missing in ("doc://number/13", "doc://nowhere"):
-        answer = await site.modern("resources/read", {"uri": missing})
+        answer = await site.send_stateless("resources/read", {"uri": missing})
         assert answer.code == (400, -32602) and answer.error["data"] == {"uri": missing}
     ref = {"type": "ref/prompt", "name": "greet"}
     params = {"ref": ref, "argument": {"name": "who", "value": "An"}}
-    completed = (await site.modern("completion/complete", params)).result["completion"]
+    completed = (await site.send_stateless("completion/complete", params)).result["completion"]
     assert completed == {"values": ["Ann", "Anton"], "total": 2, "hasMore": False}
     wrong = {"ref": {"type": "ref/prompt", "name": "none"}, "argument": {"name": "who", "value": ""}}
-    assert (await site.modern("completion/complete", wrong)).code == (400, -32602)
+    assert (await site.send_stateless("completion/complete", wrong)).code == (400, -32602)
 
 
 @pytest.mark.requirement("M102")
 async def test_list_pagination() -> None:
     """Cursors are opaque; one of another list, or a modified one, is refused."""
     async with serving(changes={"page_size": 4}) as site:
-        first = (await site.modern("tools/list")).result
-        second = (await site.modern("tools/list", {"cursor": first["nextCursor"]})).result
-        third = (await site.modern("tools/list", {"cursor": second["nextCursor"]})).result
+        first = (await site.send_stateless("tools/list")).result
+        second = (await site.send_stateless("tools/list", {"cursor": first["nextCursor"]})).result
+        third = (await site.send_stateless("tools/list", {"cursor": second["nextCursor"]})).result
         names = [tool["name"] for page in (first, second, third) for tool in page["tools"]]
         assert len(names) == len(set(names)) == 9 and "nextCursor" not in third
         for cursor in ("x", 5, first["nextCursor"] + "x", ""):
-            assert (await site.modern("tools/list", {"cursor": cursor})).code == (400, -32602)
-        assert (await site.modern("prompts/list", {"cursor": first["nextCursor"]})).code == (400, -32602)
+            assert (await site.send_stateless("tools/list", {"cursor": cursor})).code == (400, -32602)
+        assert (await site.send_stateless("prompts/list", {"cursor": first["nextCursor"]})).code == (400, -32602)
 
 
 @pytest.mark.requirement("M68", "M73", "M108", "M109", "M111")
@@ -347,18 +355,18 @@ async def test_task_lifecycle(site: Site) -> None:
     created = (await site.call("long", **follows)).result
     assert created["resultType"] == "task" and created["status"] == "working"
     params = {"taskId": created["taskId"]}
-    assert (await site.modern("tasks/get", params)).code == (400, -32021)
-    assert (await site.modern("tasks/get", params, user=STRANGER, **follows)).code == (400, -32602)
-    assert (await site.modern("tasks/cancel", params, user=STRANGER, **follows)).code == (400, -32602)
+    assert (await site.send_stateless("tasks/get", params)).code == (400, -32021)
+    assert (await site.send_stateless("tasks/get", params, user=STRANGER, **follows)).code == (400, -32602)
+    assert (await site.send_stateless("tasks/cancel", params, user=STRANGER, **follows)).code == (400, -32602)
     await site.bench.started.wait()
     site.bench.proceed.set()
-    while (state := (await site.modern("tasks/get", params, **follows)).result)["status"] == "working":
+    while (state := (await site.send_stateless("tasks/get", params, **follows)).result)["status"] == "working":
         await asyncio.sleep(0.01)
     assert state["status"] == "completed" and state["result"]["structuredContent"] == {"said": "done at last"}
     assert state["resultType"] == "complete"
-    assert (await site.modern("tasks/cancel", params, **follows)).result["resultType"] == "complete"
-    assert (await site.modern("tasks/get", params, **follows)).result["status"] == "completed"
-    unknown = await site.modern("tasks/get", {"taskId": "nothing"}, **follows)
+    assert (await site.send_stateless("tasks/cancel", params, **follows)).result["resultType"] == "complete"
+    assert (await site.send_stateless("tasks/get", params, **follows)).result["status"] == "completed"
+    unknown = await site.send_stateless("tasks/get", {"taskId": "nothing"}, **follows)
     assert unknown.code == (400, -32602)
 
 
@@ -367,8 +375,8 @@ async def test_canceled_task_stops(site: Site) -> None:
     follows = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     params = {"taskId": (await site.call("long", **follows)).result["taskId"]}
     await site.bench.started.wait()
-    await site.modern("tasks/cancel", params, **follows)
-    assert (await site.modern("tasks/get", params, **follows)).result["status"] == "cancelled"
+    await site.send_stateless("tasks/cancel", params, **follows)
+    assert (await site.send_stateless("tasks/get", params, **follows)).result["status"] == "cancelled"
 
 
 @pytest.mark.requirement("M79", "M107")
@@ -381,5 +389,5 @@ async def test_call_is_answered_directly_without_the_extension(site: Site) -> No
 def test_schemas_were_validated() -> None:
     """The client of these tests validates every message; this test proves that the validation can fail."""
     with pytest.raises(AssertionError):
-        check(MODERN, {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}, "tools/list")
+        check(STATELESS_REVISION, {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}, "tools/list")
     assert ADMIN.customer != STRANGER.customer

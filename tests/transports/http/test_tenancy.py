@@ -17,7 +17,7 @@ from doit_mcp.sandbox.accounts import USERS, Grant
 from tests.transports.http.serving import (
     ADMIN,
     EMPLOYEE,
-    LATEST,
+    LATEST_STATEFUL,
     STRANGER,
     VIEWER,
     Json,
@@ -115,19 +115,21 @@ async def test_client_data_cannot_change_the_tenant(channel: str) -> None:
         elif channel == "forwarded":
             headers |= {"X-Forwarded-User": STRANGER.email, "Forwarded": f"for={STRANGER.email}", "Cookie": "t=1"}
         client: Json = {"name": f"x&customerContext={OTHER}#", "version": f"1\r\nX-Tenant-Id: {OTHER}"}
-        message = site.envelope("tools/call", {"name": "mine"}, clientInfo=client if channel == "client" else None)
+        message = site.stateless_request(
+            "tools/call", {"name": "mine"}, clientInfo=client if channel == "client" else None
+        )
         message["params"]["_meta"] |= meta
         request_headers = {
-            name.replace("-", "_"): value for name, value in (site.modern_headers(message) | headers).items()
+            name.replace("-", "_"): value for name, value in (site.stateless_headers(message) | headers).items()
         }
         answer = await site.post(message, path=path, **request_headers)
         assert rows(answer) == {(ADMIN.customer, ADMIN.email)}
         check_upstream(site, api, token)
 
         api.seen.clear()
-        params: Json = {"protocolVersion": LATEST, "capabilities": named, "clientInfo": client, **named}
+        params: Json = {"protocolVersion": LATEST_STATEFUL, "capabilities": named, "clientInfo": client, **named}
         handshake = await site.post(site.request("initialize", params))
-        session = Session(site, handshake.headers["Mcp-Session-Id"], LATEST, ADMIN, {})
+        session = Session(site, handshake.headers["Mcp-Session-Id"], LATEST_STATEFUL, ADMIN, {})
         call = site.request("tools/call", {"name": "mine", "_meta": meta, **named})
         extra = {name.replace("-", "_"): value for name, value in headers.items()}
         assert rows(await session.post(call, path=path, **extra)) == {(ADMIN.customer, ADMIN.email)}
@@ -141,7 +143,7 @@ async def test_arguments_outside_the_schema_have_no_effect(name: str) -> None:
     async with place() as (site, api):
         token = site.token()
         headers = {"Authorization": f"Bearer {token}"}
-        answer = await site.modern("tools/call", {"name": "mine", "arguments": {name: OTHER}}, headers=headers)
+        answer = await site.send_stateless("tools/call", {"name": "mine", "arguments": {name: OTHER}}, headers=headers)
         if answer.result.get("isError"):
             assert api.seen == []
         else:
@@ -163,7 +165,7 @@ async def test_current_token_applies_and_not_the_sessions_first() -> None:
         for message in (call, {"jsonrpc": "2.0", "method": "notifications/x"}):
             assert (await session.post(message, Authorization=other)).status == 404
         assert api.seen == []
-        alone = await site.post(call, Authorization=other, MCP_Protocol_Version=LATEST)
+        alone = await site.post(call, Authorization=other, MCP_Protocol_Version=LATEST_STATEFUL)
         assert rows(alone) == {(OTHER, EMPLOYEE.email)}
         assert api.seen[0].headers["X-Tenant-Id"] == OTHER
 
@@ -184,7 +186,7 @@ async def test_api_token_of_the_same_user_is_another_principal() -> None:
 @pytest.mark.requirement("S3")
 async def test_invented_session_id_is_never_adopted(site: Site) -> None:
     """Session fixation is impossible; ids are visible ASCII, long and unique."""
-    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     invented = "a" * 48
     assert (await site.post(site.request("initialize", params), Mcp_Session_Id=invented)).status == 404
     ids = {(await site.initialize()).id for _ in range(20)}
@@ -202,7 +204,7 @@ async def test_callers_with_equal_ids_are_isolated() -> None:
         async def ask(user: Any, text: str, token: str, envelope: bool) -> None:
             params = {"name": "mine", "arguments": {"text": text}}
             if envelope:
-                answer = await site.modern("tools/call", params, id=1, headers={"Authorization": token})
+                answer = await site.send_stateless("tools/call", params, id=1, headers={"Authorization": token})
             else:
                 session = await site.initialize(user=user)
                 answer = await session.ask("tools/call", params, 1)
