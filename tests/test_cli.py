@@ -90,7 +90,7 @@ def test_flags_override_the_environment_except_secrets() -> None:
 
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["serve", "--redis-url", "redis://:{}@host"], "set DOIT_MCP_REDIS_URL or DOIT_MCP_REDIS_URL_FILE"),
         (["--redis-url", "redis://:{}@host", "serve"], "set DOIT_MCP_REDIS_URL or DOIT_MCP_REDIS_URL_FILE"),
@@ -108,11 +108,11 @@ def test_flags_override_the_environment_except_secrets() -> None:
         (["--port"], "--port: expected one argument"),
     ],
 )
-def test_n22_errors_do_not_repeat_secrets_from_the_command_line(arguments: list[str], said: str) -> None:
+def test_n22_errors_do_not_repeat_secrets_from_the_command_line(arguments: list[str], message: str) -> None:
     """A secret in any position, even after a misspelled flag, is not repeated in an error."""
     done = run(*(argument.replace("{}", SECRET) for argument in arguments))
     assert done.returncode == 2 and SECRET not in done.stderr + done.stdout
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -192,43 +192,43 @@ def schema_of(declared: Operation) -> dict[str, Any]:
     return {"properties": fields}
 
 
-def mistakes(operation: str, wanted: Facts, found: Facts) -> Iterator[str]:
+def mistakes(operation: str, documented: Facts, declared_facts: Facts) -> Iterator[str]:
     """Yield what is missing, unknown or of another type, except known differences."""
     exceptions = [field for pattern, field in map(str.split, DIFFERENT) if operation and pattern in (operation, "*")]
-    for name in wanted.keys() | found.keys():
+    for name in documented.keys() | declared_facts.keys():
         if any(name == pattern or name.startswith((f"{pattern}.", f"{pattern}[")) for pattern in exceptions):
             continue
-        if name not in wanted:
+        if name not in documented:
             yield f"{name}: is not in the document"
-        elif name not in found:
-            if not anything_goes(name, found):
-                yield f"{name}: is missing ({wanted[name]})"
-        elif wrong := difference(wanted[name], found[name]):
+        elif name not in declared_facts:
+            if not anything_goes(name, declared_facts):
+                yield f"{name}: is missing ({documented[name]})"
+        elif wrong := difference(documented[name], declared_facts[name]):
             yield f"{name}: {wrong}"
 
 
-def anything_goes(name: str, found: Facts) -> bool:
+def anything_goes(name: str, declared_facts: Facts) -> bool:
     """Return whether a field is nested in one whose members the declaration leaves open."""
     above = name.rpartition(".")[0]
     while above:
         holder = above.removesuffix(".*").removesuffix("[]")
-        if holder in found:
-            return not any(other.startswith((f"{holder}.", f"{holder}[]")) for other in found)
+        if holder in declared_facts:
+            return not any(other.startswith((f"{holder}.", f"{holder}[]")) for other in declared_facts)
         above = above.rpartition(".")[0]
     return False
 
 
-def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:
+def difference(documented: dict[str, Any], declared_facts: dict[str, Any]) -> str:
     """Describe how a declaration accepts other values than the document; "" if it does not.
 
     A declaration may require what the document does not (the compatibility tests limit that), and may list values that
     the document only mentions in prose.
     """
-    if found["type"] != wanted["type"]:
-        return f"is {found['type']}, not {wanted['type']}"
-    if wanted.get("required") and not found.get("required"):
+    if declared_facts["type"] != documented["type"]:
+        return f"is {declared_facts['type']}, not {documented['type']}"
+    if documented.get("required") and not declared_facts.get("required"):
         return "is required"
-    values, actual = set(wanted.get("enum", ())), set(found.get("enum", ()))
+    values, actual = set(documented.get("enum", ())), set(declared_facts.get("enum", ()))
     if values and values != actual:
         return f"has the values {sorted(actual)}, not {sorted(values)}"
     return ""

@@ -55,8 +55,8 @@ def _from_server(revision: str, message: Json) -> None:
     _fits(revision, _definition(revision, members[name]), message)
 
 
-def _definition(revision: str, wanted: Json) -> str:
-    return next(name for name, definition in published_schemas.definitions(revision).items() if definition is wanted)
+def _definition(revision: str, expected: Json) -> str:
+    return next(name for name, definition in published_schemas.definitions(revision).items() if definition is expected)
 
 
 def _error(revision: str, message: Json) -> None:

@@ -18,7 +18,7 @@ NOON = 1_767_182_400_000  # 2025-12-31T12:00:00Z
 
 
 @pytest.mark.parametrize(
-    ("said", "known_as"),
+    ("response", "known_as"),
     [
         ({"domain": "Acme.example", "email": " Ann@acme.example"}, "acme.example/ann@acme.example"),
         ({"domain": "acme.example"}, "acme.example"),
@@ -26,16 +26,16 @@ NOON = 1_767_182_400_000  # 2025-12-31T12:00:00Z
         ({"email": "a@b", "domain": "b", "id": "the API's own"}, "b/a@b"),
     ],
 )
-async def test_signed_in_user_has_a_stable_id(said: dict[str, str], known_as: str) -> None:
-    api = Recorder(said)
-    assert await Doit.for_sender(api).auth.validate_user() == {**said, "id": known_as}
+async def test_signed_in_user_has_a_stable_id(response: dict[str, str], known_as: str) -> None:
+    api = Recorder(response)
+    assert await Doit.for_sender(api).auth.validate_user() == {**response, "id": known_as}
     assert api.requests == [Request("GET", "/auth/v1/validate", {}, None)]
 
 
-@pytest.mark.parametrize("said", [{}, {"email": " ", "domain": ""}, {"email": 5, "domain": None}])
-async def test_missing_identity_is_an_error(said: Any) -> None:
+@pytest.mark.parametrize("response", [{}, {"email": " ", "domain": ""}, {"email": 5, "domain": None}])
+async def test_missing_identity_is_an_error(response: Any) -> None:
     with pytest.raises(ApiError) as caught:
-        await Doit.for_sender(Recorder(said)).auth.validate_user()
+        await Doit.for_sender(Recorder(response)).auth.validate_user()
     assert caught.value.kind == "answer"
 
 

@@ -181,15 +181,15 @@ async def test_invalid_retry_after_is_ignored(api: Api, connect: Connect, wait: 
 
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize(
-    ("header", "chance", "sent"), [({}, 0.0, 3), ({}, 0.5, 1), ({"Retry_After": "9"}, 0.0, 1)], ids=str
+    ("header", "chance", "received"), [({}, 0.0, 3), ({}, 0.5, 1), ({"Retry_After": "9"}, 0.0, 1)], ids=str
 )
 async def test_backoff_is_randomized_from_zero_and_bounded_by_the_call(
-    api: Api, connect: Connect, header: dict[str, str], chance: float, sent: int
+    api: Api, connect: Connect, header: dict[str, str], chance: float, received: int
 ) -> None:
     """Waits have full jitter unless Retry-After is given. A wait that would outlast the call does not start."""
     api.script = [respond(503, {}, **header)]
     error = await failing(connect(first_wait=30.0, random_fraction=lambda: chance, deadline=4.0))
-    assert (error.kind, error.status, len(api.seen)) == ("fault", 503, sent)
+    assert (error.kind, error.status, len(api.seen)) == ("fault", 503, received)
 
 
 @pytest.mark.requirement("F1")
@@ -245,7 +245,7 @@ async def test_missing_credential_is_a_distinct_error(api: Api, connect: Connect
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "shown"),
+    ("status", "kind", "reason"),
     [
         (400, "refused", "bad filter"),
         (403, "forbidden", ""),
@@ -258,11 +258,11 @@ async def test_missing_credential_is_a_distinct_error(api: Api, connect: Connect
     ],
 )
 async def test_status_codes_map_to_error_kinds_and_reasons(
-    api: Api, connect: Connect, status: int, kind: str, shown: str
+    api: Api, connect: Connect, status: int, kind: str, reason: str
 ) -> None:
     api.script = [respond(status, {"error": "bad filter"}, Location="http://127.0.0.1:1/elsewhere")]
     error = await failing(connect())
-    assert (error.kind, error.reason, error.status, len(api.seen)) == (kind, shown, status, 1)
+    assert (error.kind, error.reason, error.status, len(api.seen)) == (kind, reason, status, 1)
 
 
 @pytest.mark.requirement("F5")

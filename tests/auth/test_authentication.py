@@ -20,7 +20,7 @@ from .minting import BASE, Signer
 from .provider import Clock, Provider, hang, respond
 
 
-def opened(
+def open_auth(
     provider: Provider, http: aiohttp.ClientSession, *, secret: str = SECRET, clock: Callable[[], float] = time.time
 ) -> AbstractAsyncContextManager[Authentication]:
     """Authentication with this provider, opened by the test."""
@@ -50,7 +50,7 @@ async def test_startup_does_not_wait_for_the_first_fetch(
 ) -> None:
     until = asyncio.Event()
     provider.jwks_answer = hang(until)
-    async with opened(provider, http, clock=clock) as auth:
+    async with open_auth(provider, http, clock=clock) as auth:
         while not provider.jwks_asked:
             await asyncio.sleep(0)
         assert not auth.ready
@@ -61,7 +61,7 @@ async def test_startup_does_not_wait_for_the_first_fetch(
 @pytest.mark.parametrize("secret", ["", " ", "\n"])
 async def test_rejects_an_empty_secret(provider: Provider, http: aiohttp.ClientSession, secret: str) -> None:
     with pytest.raises(ValueError, match="secret"):
-        async with opened(provider, http, secret=secret):
+        async with open_auth(provider, http, secret=secret):
             raise AssertionError("opened")
 
 
@@ -69,7 +69,7 @@ async def test_rejects_an_empty_secret(provider: Provider, http: aiohttp.ClientS
 async def test_x8_rejects_a_session_that_stores_cookies(provider: Provider) -> None:
     async with aiohttp.ClientSession() as http:
         with pytest.raises(ValueError, match="cookies"):
-            async with opened(provider, http):
+            async with open_auth(provider, http):
                 raise AssertionError("opened")
 
 
@@ -158,7 +158,7 @@ async def test_closing_cancels_requests_in_progress(
     until = asyncio.Event()
     provider.exchange_answer = hang(until)
     before = asyncio.all_tasks()
-    async with opened(provider, http, clock=clock) as auth:
+    async with open_auth(provider, http, clock=clock) as auth:
         caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
         waiting = asyncio.create_task(asyncio.wait_for(auth.credential(caller)(), None))
         while not provider.exchanges:
@@ -179,7 +179,7 @@ async def test_background_bugs_are_logged(
             raise RuntimeError("no time")
         return 1.0
 
-    async with opened(provider, http, clock=clock):
+    async with open_auth(provider, http, clock=clock):
         stopped = True
         while "background refresh" not in caplog.text:
             await asyncio.sleep(0)

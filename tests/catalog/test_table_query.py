@@ -38,7 +38,7 @@ def condition(column: str, op: str, *values: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("asked", "left"),
+    ("query", "left"),
     [
         (condition("service", "is", "EC2"), [0, 2]),
         (condition("service", "is", ""), [3]),
@@ -53,21 +53,21 @@ def condition(column: str, op: str, *values: str) -> Any:
         (condition("usage", "gt", "-5"), [0, 1, 2]),
     ],
 )
-def test_filters_rows(asked: Any, left: list[int]) -> None:
-    assert table_query.filter_rows(TABLE, [asked]).rows == [ROWS[at] for at in left]
+def test_filters_rows(query: Any, left: list[int]) -> None:
+    assert table_query.filter_rows(TABLE, [query]).rows == [ROWS[at] for at in left]
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("query", "message"),
     [
         (condition("nothing", "is", "x"), 'filters: unknown column "nothing". Available: service, month, cost, usage'),
         (condition("cost", "gt", "much"), "must be a number"),
         (condition("cost", "gt", "nan"), "must be a number"),
     ],
 )
-def test_invalid_query_is_explained(asked: Any, said: str) -> None:
-    with pytest.raises(ApiError, match=said) as caught:
-        table_query.filter_rows(TABLE, [asked])
+def test_invalid_query_is_explained(query: Any, message: str) -> None:
+    with pytest.raises(ApiError, match=message) as caught:
+        table_query.filter_rows(TABLE, [query])
     assert caught.value.kind == "argument"
 
 

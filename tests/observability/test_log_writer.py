@@ -141,14 +141,14 @@ def lines_of(text: bytes) -> list[Json]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-async def read_until(end: int, wanted: str) -> list[Json]:
+async def read_until(end: int, expected: str) -> list[Json]:
     """Return the lines of a pipe up to the first with *wanted* as its message or tool."""
     text = b""
     while True:
         text += await asyncio.to_thread(os.read, end, 1 << 16)
         complete = text[: text.rfind(b"\n") + 1]
         lines = lines_of(complete)
-        if any(wanted in (line["message"], line.get("tool")) for line in lines):
+        if any(expected in (line["message"], line.get("tool")) for line in lines):
             return lines
 
 

@@ -205,9 +205,9 @@ def test_n6_line_never_exceeds_an_atomic_pipe_write(logs: Logs, text: str) -> No
 
 
 @pytest.mark.requirement("N6")
-@pytest.mark.parametrize(("dropped", "said"), [(1, "1 line was dropped"), (2, "2 lines were dropped")])
-def test_n6_dropped_lines_are_counted_in_a_message(logs: Logs, dropped: int, said: str) -> None:
+@pytest.mark.parametrize(("dropped", "message"), [(1, "1 line was dropped"), (2, "2 lines were dropped")])
+def test_n6_dropped_lines_are_counted_in_a_message(logs: Logs, dropped: int, message: str) -> None:
     logging_setup.configure("info", logs.log)
     stream = logging_setup.LOG_STREAMS["log"]
     assert isinstance(stream, LogStream)
-    assert json.loads(stream._make_dropped_line(dropped))["message"] == said
+    assert json.loads(stream._make_dropped_line(dropped))["message"] == message

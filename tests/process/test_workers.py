@@ -35,10 +35,10 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-async def until(found: Any, wanted: Any) -> None:
+async def until(read_value: Any, expected: Any) -> None:
     """Wait until *found* returns *wanted*."""
     async with asyncio.timeout(60):
-        while found() != wanted:
+        while read_value() != expected:
             await asyncio.sleep(0.02)
 
 

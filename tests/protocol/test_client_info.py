@@ -46,7 +46,7 @@ QUESTIONS = [
 ]
 
 
-def kept(caller: Caller) -> int:
+def stored_size(caller: Caller) -> int:
     return len(orjson.dumps([caller.client_info, caller.capabilities, caller.log_level]))
 
 
@@ -55,7 +55,7 @@ def test_n4_both_request_styles_keep_little_client_data() -> None:
     handshake = Request(1, "initialize", {"protocolVersion": "x", "clientInfo": INFO, "capabilities": HOSTILE})
     meta = {VERSION_KEY: next(iter(STATELESS_REVISIONS)), CAPABILITIES_KEY: HOSTILE, CLIENT_INFO_KEY: INFO}
     for caller in (read_initialize(handshake), read_request_metadata(Request(1, "ping", {"_meta": meta}), None)):
-        assert kept(caller) < 2_000
+        assert stored_size(caller) < 2_000
         assert caller.client_info == {
             "name": "n" * MAX_CLIENT_INFO_LENGTH,
             "title": "t",

@@ -102,7 +102,7 @@ class Pair:
     def __init__(self, primary: Node, replica: Node, address: Address) -> None:
         self.primary, self.replica, self.address = primary, replica, address
 
-    async def swap(self, *, told: bool = True) -> None:
+    async def swap(self, *, redirect: bool = True) -> None:
         """Swap primary and replica, and by default switch the address to the new primary."""
         old, new = self.primary, self.replica
         while new.offset("slave_repl_offset") < old.offset("master_repl_offset"):
@@ -110,7 +110,7 @@ class Pair:
         await new.says("REPLICAOF", "NO", "ONE")
         await old.follow(new)
         self.primary, self.replica = new, old
-        if told:
+        if redirect:
             self.address.target = new
 
 

@@ -73,7 +73,7 @@ async def test_n23_concurrent_requests_share_one_set_of_new_connections(pair: Pa
 async def test_n23_requests_do_not_wait_until_the_name_resolves_to_the_new_primary(
     pair: Pair, link: RedisConnection
 ) -> None:
-    await pair.swap(told=False)
+    await pair.swap(redirect=False)
     with pytest.raises(StateUnavailable):
         await link.execute("SET", "key", "1")
     assert link.unavailable
@@ -191,7 +191,7 @@ async def test_n23_no_write_is_repeated_while_redis_refuses_writes(pair: Pair, c
     async with replicas(pair.address.url, changes={"tools": writes.tools}) as (near, far):
         assert answered(await near.call("create", {"text": "before"})) == '{"said":"create 1"}'
         if code == "READONLY":
-            await pair.swap(told=False)
+            await pair.swap(redirect=False)
         else:
             await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
         for site in (near, far) * 3:

@@ -51,12 +51,12 @@ class Holder:
         self.held[owner] -= 1
         self.quota.release(owner)
 
-    async def said(self, *numbers: int, owner: str = "ann") -> None:
+    async def wait_for_counts(self, *numbers: int, owner: str = "ann") -> None:
         """Wait until Redis has these counts, in any order."""
-        while sorted(self.seen(owner)) != sorted(numbers):
+        while sorted(self.counts(owner)) != sorted(numbers):
             await asyncio.sleep(0.005)
 
-    def seen(self, owner: str = "ann") -> list[int]:
+    def counts(self, owner: str = "ann") -> list[int]:
         with self.redis.client() as client:
             return [int(count.split()[1]) for count in client.hvals(self.quota._key(owner))]
 
@@ -77,7 +77,7 @@ async def test_one_limit_for_all_replicas(pair: Pair) -> None:
     assert [await a.take(), await b.take(), await a.take(), await b.take(), await a.take()] == [True] * 3 + [False] * 2
     assert await b.take("bea")
     a.give_back()
-    await a.said(1, 1)
+    await a.wait_for_counts(1, 1)
     assert await b.take() and not await a.take()
 
 
@@ -95,7 +95,7 @@ async def test_unused_slots_are_returned(pair: Pair) -> None:
     a, b = pair
     for _ in range(LIMIT):
         await a.quota.acquire("ann")
-    await a.said(0)
+    await a.wait_for_counts(0)
     assert [await b.take() for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
 
 
@@ -107,7 +107,7 @@ async def test_canceled_acquisition_leaves_nothing(pair: Pair, redis: Server) ->
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     redis.resume()
-    await a.said(0)
+    await a.wait_for_counts(0)
     assert [await b.take() for _ in range(LIMIT)] == [True] * LIMIT
 
 
@@ -116,11 +116,11 @@ async def test_older_message_changes_nothing(pair: Pair, link: RedisConnection) 
     a, b = pair
     assert await a.take()
     a.give_back()
-    await a.said(0)
+    await a.wait_for_counts(0)
     late = ("a", 1, 3, LIMIT, link.key("replica", ""), 60_000)
     await link.run_script(module.RESERVE_SCRIPT, [a.quota._key("ann")], *late)
     await link.run_script(module.REPORT_SCRIPT, [a.quota._key("ann")], "a", 60_000, 1, 3)
-    assert a.seen() == [0]
+    assert a.counts() == [0]
     assert [await b.take() for _ in range(LIMIT)] == [True] * LIMIT
 
 
@@ -128,11 +128,11 @@ async def test_slots_of_dead_replicas_are_freed(pair: Pair) -> None:
     a, b = pair
     assert [await a.take() for _ in range(LIMIT)] == [True] * LIMIT and not await b.take()
     a.die()
-    assert await b.take() and b.seen() == [1]
+    assert await b.take() and b.counts() == [1]
     # The replica was only slow, so what it reports from now on counts.
     a.live()
     await a.quota.renew_all()
-    await a.said(LIMIT, 1)
+    await a.wait_for_counts(LIMIT, 1)
     assert not await b.take()
 
 
@@ -151,10 +151,10 @@ async def test_each_replica_has_the_full_limit_without_redis(
     for holder in pair:
         holder.live()
         await holder.quota.renew_all()
-    await a.said(LIMIT, LIMIT)
-    await a.said(0, 1, owner="bea")
+    await a.wait_for_counts(LIMIT, LIMIT)
+    await a.wait_for_counts(0, 1, owner="bea")
     a.give_back()
-    await a.said(LIMIT, LIMIT - 1)
+    await a.wait_for_counts(LIMIT, LIMIT - 1)
     assert not await a.take()
 
 
@@ -174,7 +174,7 @@ async def test_names_are_unreadable_and_expire(pair: Pair, redis: Server) -> Non
     for owner in owners:
         a.held[owner] = 1
         a.quota.release(owner)
-    await a.said(1, owner=owners[-1])
+    await a.wait_for_counts(1, owner=owners[-1])
     with redis.client() as client:
         keys = client.keys("*-in-use:*")
         assert len(keys) == len(owners) and all(0 < client.pttl(key) <= 60_000 for key in keys)
@@ -182,7 +182,7 @@ async def test_names_are_unreadable_and_expire(pair: Pair, redis: Server) -> Non
     for owner in owners:
         a.held[owner] = 0
         a.quota.release(owner)
-    await a.said(0, owner=owners[-1])
+    await a.wait_for_counts(0, owner=owners[-1])
     while a.quota._reported:
         await asyncio.sleep(0.005)
     assert not a.quota._pending and not a.quota._requested

@@ -279,7 +279,7 @@ ELICITS = {"clientCapabilities": {"elicitation": {}}}
 TASKS = {"clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
 
 
-async def asked(site: Replica) -> str:
+async def question_state(site: Replica) -> str:
     return str((await site.call("ask", **ELICITS)).result["requestState"])
 
 
@@ -304,7 +304,7 @@ async def test_n22_secrets_rotate_under_traffic(redis: Server) -> None:
         running = asyncio.create_task(traffic.run())
         for step in STEPS[1:]:
             for place in range(2):
-                states = [await asked(site) for site in sites]
+                states = [await question_state(site) for site in sites]
                 replaced = fleet[place]
                 fleet[place] = await started(step)
                 sites[place] = fleet[place].site

@@ -15,12 +15,12 @@ from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, wait_for_redis
 
 
-def kept(link: RedisConnection, replica: str = "me", **bounds: Any) -> SessionRecords:
+def session_records(link: RedisConnection, replica: str = "me", **bounds: Any) -> SessionRecords:
     return SessionRecords(link, Encryptor(SECRET, "records"), "thing", replica, **({"ttl": 60} | bounds))
 
 
 async def test_fields_and_versions(link: RedisConnection) -> None:
-    mine, other = kept(link), kept(link, "other")
+    mine, other = session_records(link), session_records(link, "other")
     assert await mine.create("i", "a", {"x": 1, "y": [None]}) == []
     record = await other.find("i", "a")
     assert record is not None and record.holder_alive and (record.holder, record.version) == ("", 1)
@@ -37,7 +37,7 @@ async def test_fields_and_versions(link: RedisConnection) -> None:
 
 
 async def test_owners_least_recently_used_sessions_are_evicted(link: RedisConnection) -> None:
-    records = kept(link, per_owner=2)
+    records = session_records(link, per_owner=2)
     for id in ("1", "2"):
         assert await records.create(id, "a", {}) == []
         await asyncio.sleep(0.002)
@@ -48,7 +48,7 @@ async def test_owners_least_recently_used_sessions_are_evicted(link: RedisConnec
 
 
 async def test_records_expire_unless_used_or_kept_alive(link: RedisConnection) -> None:
-    records = kept(link, ttl=0.3)
+    records = session_records(link, ttl=0.3)
     for id in ("idle", "used", "kept"):
         await records.create(id, "a", {})
     while await records.find("idle", "a", renew=False) is not None:
@@ -57,11 +57,11 @@ async def test_records_expire_unless_used_or_kept_alive(link: RedisConnection) -
     assert await records.find("used", "a") is not None and await records.find("kept", "a") is not None
     assert await records.renew([("idle", "a"), ("used", "a")]) == [False, True]
     # Expired sessions do not count.
-    assert await kept(link, ttl=0.3, per_owner=3).create("new", "a", {}) == []
+    assert await session_records(link, ttl=0.3, per_owner=3).create("new", "a", {}) == []
 
 
 async def test_operations_that_require_the_holder(link: RedisConnection, redis: Server) -> None:
-    mine, other = kept(link), kept(link, "other")
+    mine, other = session_records(link), session_records(link, "other")
     await mine.create("i", "a", {}, pinned=True)
     with redis.client() as client:
         client.set(link.key("replica", "me"), 1)
@@ -77,7 +77,7 @@ async def test_operations_that_require_the_holder(link: RedisConnection, redis: 
 
 
 async def test_foreign_session_is_not_found(link: RedisConnection, redis: Server) -> None:
-    records = kept(link)
+    records = session_records(link)
     await records.create("i", "a", {"x": 1})
     with redis.client() as client:
         (key,) = client.keys("*:thing:*")
@@ -86,7 +86,7 @@ async def test_foreign_session_is_not_found(link: RedisConnection, redis: Server
 
 
 async def test_without_redis(link: RedisConnection, redis: Server) -> None:
-    records = kept(link)
+    records = session_records(link)
     redis.kill()
     with pytest.raises(StateUnavailable, match="temporarily unavailable"):
         await records.find("i", "a")

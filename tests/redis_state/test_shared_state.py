@@ -73,7 +73,7 @@ async def pair(redis: Server) -> AsyncIterator[Pair]:
         await member.link.close()
 
 
-async def heard(a: Member, b: Member) -> None:
+async def wait_for_messages(a: Member, b: Member) -> None:
     """Wait until all messages of *a* have reached *b*."""
     notified: asyncio.Queue[None] = asyncio.Queue()
 
@@ -185,8 +185,8 @@ async def test_messages_without_a_recipient(pair: Pair) -> None:
     b.sessions.forward(session, Response(request_id, {}))
     for name in ("saved", "listens", "out", "cancel", "answer", "end"):
         b.bus.broadcast(f"session {name}", id="unknown", data="", request=1, answer=[1, {}, None])
-    await heard(a, b)
-    await heard(b, a)
+    await wait_for_messages(a, b)
+    await wait_for_messages(b, a)
     assert (await a.sessions.find(session.id, "o")) is session
 
 
@@ -199,12 +199,12 @@ async def test_one_of_two_streams_stays(pair: Pair) -> None:
     queue, other = MessageQueue(), MessageQueue()
     local.attach_queue(queue)
     remote.attach_queue(other)
-    await heard(a, b)
-    await heard(b, a)
+    await wait_for_messages(a, b)
+    await wait_for_messages(b, a)
     assert queue.closed != other.closed
     newest = MessageQueue()
     local.attach_queue(newest)
-    await heard(a, b)
+    await wait_for_messages(a, b)
     assert other.closed and not newest.closed
 
 
@@ -283,7 +283,7 @@ async def test_missing_log_has_no_followers(pair: Pair) -> None:
     a, b = pair
     for kind in ("follow", "more", "left"):
         b.bus.send_to(a.bus.replica_id, f"log {kind}", key=["s", "gone"], by=b.bus.replica_id)
-    await heard(b, a)
+    await wait_for_messages(b, a)
     assert len(a.replays._remote_followers) == 0
 
 
@@ -310,7 +310,7 @@ async def test_late_answers(pair: Pair, caplog: pytest.LogCaptureFixture) -> Non
     for kind in ("answer", "stop"):
         b.bus.send_to(a.bus.replica_id, f"task {kind}", id="unknown", owner="o", answers={})
         b.bus.send_to(a.bus.replica_id, f"task {kind}", id=task.id, owner="p", answers={})
-    await heard(b, a)
+    await wait_for_messages(b, a)
     assert "too late" in caplog.text and task.status == "input_required"
     remote = await b.tasks.find(task.id, "o")
     assert remote is not None and remote.holder == a.bus.replica_id
@@ -331,7 +331,7 @@ async def test_moved_missing_or_foreign_task(pair: Pair) -> None:
     with b.tasks._hub.subscribe("o", events.append), b.tasks._hub.subscribe("p", events.append):
         for id, owner in (("unknown", "o"), (task.id, "p"), (task.id, "q"), (task.id, "o")):
             a.bus.broadcast(TASK_MOVED, id=id, owner=owner)
-        await heard(a, b)
+        await wait_for_messages(a, b)
     assert [(change.subject, change.owner) for change in events] == [(task.id, "o")]
 
 

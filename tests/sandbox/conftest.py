@@ -160,9 +160,9 @@ class Party:
         form = {"transaction": page.inputs["transaction"], "decision": decision, **more}
         answer = await self.post("/sign-in/consent", form)
         assert answer.status == 303, await answer.text()
-        return self.heard(answer)
+        return self.callback_parameters(answer)
 
-    def heard(self, answer: aiohttp.ClientResponse, callback: str = CALLBACK) -> dict[str, str]:
+    def callback_parameters(self, answer: aiohttp.ClientResponse, callback: str = CALLBACK) -> dict[str, str]:
         """The parameters of the redirect to the callback."""
         location = answer.headers["Location"]
         assert location.startswith(f"{callback}?"), location
@@ -225,15 +225,15 @@ def documents() -> Web:
 
 
 @pytest.fixture
-async def place(clock: Clock, documents: Web) -> AsyncIterator[SandboxServer]:
+async def sandbox(clock: Clock, documents: Web) -> AsyncIterator[SandboxServer]:
     """A sandbox with an identity provider and a minimal API."""
     async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, resolver=documents, api=NoApi()) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-async def party(place: SandboxServer) -> AsyncIterator[Party]:
+async def party(sandbox: SandboxServer) -> AsyncIterator[Party]:
     """A client with a browser without cookies."""
     # The sandbox has no host name, so the cookie jar must accept IP addresses.
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        yield Party(place, http)
+        yield Party(sandbox, http)

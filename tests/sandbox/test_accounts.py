@@ -24,12 +24,12 @@ MANY = AccountDirectory(MAX_EXTRA_CUSTOMERS)
 
 
 def test_named_accounts_always_exist() -> None:
-    for people in (DEFAULT_DIRECTORY, MANY):
-        assert people.customers(0, 2) == list(CUSTOMERS)
+    for directory in (DEFAULT_DIRECTORY, MANY):
+        assert directory.customers(0, 2) == list(CUSTOMERS)
         for user in USERS:
-            assert people.user_by_email(f" {user.email.upper()}") == people.user_by_token(user.api_token) == user
-        assert [user.email for user in people.users_of(ACME)] == ["admin@acme.example", "viewer@acme.example"]
-        assert people.customer_by_domain(GLOBEX.domain) == people.customer_by_id(GLOBEX.id) == GLOBEX
+            assert directory.user_by_email(f" {user.email.upper()}") == directory.user_by_token(user.api_token) == user
+        assert [user.email for user in directory.users_of(ACME)] == ["admin@acme.example", "viewer@acme.example"]
+        assert directory.customer_by_domain(GLOBEX.domain) == directory.customer_by_id(GLOBEX.id) == GLOBEX
 
 
 @pytest.mark.parametrize("number", [1, 2, 777, MAX_EXTRA_CUSTOMERS])
@@ -47,10 +47,10 @@ def test_generated_customer_has_a_consistent_user(number: int) -> None:
 
 
 def test_accounts_are_unique() -> None:
-    people = AccountDirectory(300)
-    customers = people.customers(0, 1000)
-    assert len(customers) == len(people) == 302
-    users = [user for customer in customers for user in people.users_of(customer)]
+    directory = AccountDirectory(300)
+    customers = directory.customers(0, 1000)
+    assert len(customers) == len(directory) == 302
+    users = [user for customer in customers for user in directory.users_of(customer)]
     for name in ("email", "password", "api_token"):
         assert len({getattr(user, name) for user in users}) == len(users) == 303
     assert len({item.id for item in customers}) == len({item.domain for item in customers}) == 302
@@ -82,20 +82,20 @@ def test_account_count_is_bounded(number: int) -> None:
 
 
 def test_employees_can_access_all_customers() -> None:
-    people = AccountDirectory(5)
-    pages = [search_customers({"pageSize": 3, "pageToken": token}, people) for token in ("0", "3", "6")]
-    assert [row["id"] for page in pages for row in page["customers"]] == [item.id for item in people.customers(0, 9)]
+    directory = AccountDirectory(5)
+    pages = [search_customers({"pageSize": 3, "pageToken": token}, directory) for token in ("0", "3", "6")]
+    assert [row["id"] for page in pages for row in page["customers"]] == [item.id for item in directory.customers(0, 9)]
     assert [page.get("pageToken") for page in pages] == ["3", "6", None]
     assert {page["rowCount"] for page in pages} == {7}
     named = search_customers(
-        {"filters": {"domains": ["load-000004.example", "load-000006.example", ACME.domain, 1]}}, people
+        {"filters": {"domains": ["load-000004.example", "load-000006.example", ACME.domain, 1]}}, directory
     )
     assert [row["name"] for row in named["customers"]] == ["Load 4", ACME.name] and named["rowCount"] == 2
 
 
 async def test_generated_users_sign_in_like_named_ones(clock: Clock) -> None:
-    people = AccountDirectory(2)
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi(), directory=people) as sandbox:
+    directory = AccountDirectory(2)
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi(), directory=directory) as sandbox:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
             party = Party(sandbox, http)
             client = (await party.register())["client_id"]

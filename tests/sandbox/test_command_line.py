@@ -55,7 +55,7 @@ def test_faults_latency_and_customers_apply_from_startup(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (("--customers", "-1"), "--customers"),
         (("--fault", "503,rate"), "rate"),
@@ -63,10 +63,10 @@ def test_faults_latency_and_customers_apply_from_startup(tmp_path: Path) -> None
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
-def test_invalid_options_are_rejected_before_startup(flags: tuple[str, ...], said: str, tmp_path: Path) -> None:
+def test_invalid_options_are_rejected_before_startup(flags: tuple[str, ...], message: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", *flags]
     done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and said in done.stderr and done.stdout == ""
+    assert done.returncode == 2 and message in done.stderr and done.stdout == ""
     assert "Traceback" not in done.stderr
 
 

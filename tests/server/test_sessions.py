@@ -28,14 +28,14 @@ class Clock:
         return self.now
 
 
-def made(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> MemorySessions:
+def new_sessions(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> MemorySessions:
     return MemorySessions(idle_seconds=10, max_per_owner=per_owner, max_total=total, clock=clock or Clock())
 
 
 @pytest.mark.requirement("S3", "M39", "M47")
 async def test_ids_cannot_be_guessed_or_chosen() -> None:
     """At least 128 bits, visible ASCII, and each one unique."""
-    sessions = made(per_owner=2000, total=2000)
+    sessions = new_sessions(per_owner=2000, total=2000)
     ids = {(await sessions.open("a", CALLER)).id for _ in range(1000)}
     assert len(ids) == 1000 and all(re.fullmatch("[0-9a-f]{48}", id) for id in ids)
 
@@ -43,7 +43,7 @@ async def test_ids_cannot_be_guessed_or_chosen() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["open", "use", "wait", "close"])), max_size=60))
 async def test_bounds_hold_for_any_sequence(steps: list[tuple[str, str]]) -> None:
     clock = Clock()
-    sessions = made(clock)
+    sessions = new_sessions(clock)
     ids: dict[str, list[str]] = {"a": [], "b": [], "c": []}
     for owner, step in steps:
         if step == "open":
@@ -61,7 +61,7 @@ async def test_bounds_hold_for_any_sequence(steps: list[tuple[str, str]]) -> Non
 
 
 async def test_oldest_session_of_the_owner_is_evicted() -> None:
-    sessions = made()
+    sessions = new_sessions()
     other = await sessions.open("b", CALLER)
     first, second, third = [await sessions.open("a", CALLER) for _ in range(3)]
     assert await sessions.find(first.id, "a")
@@ -73,7 +73,7 @@ async def test_oldest_session_of_the_owner_is_evicted() -> None:
 
 async def test_idle_sessions_expire_and_busy_ones_stay() -> None:
     clock = Clock()
-    sessions = made(clock)
+    sessions = new_sessions(clock)
     idle, running, listening = [await sessions.open(owner, CALLER) for owner in "abc"]
     task = asyncio.create_task(asyncio.sleep(60))
     running.start_request(Request(1, "x", {}), task)
@@ -90,7 +90,7 @@ async def test_idle_sessions_expire_and_busy_ones_stay() -> None:
 
 
 async def test_requests_in_progress() -> None:
-    session = await made().open("a", CALLER)
+    session = await new_sessions().open("a", CALLER)
     task = asyncio.create_task(asyncio.sleep(60))
     session.start_request(Request(1, "x", {}), task)
     with pytest.raises(RpcError):
@@ -106,7 +106,7 @@ async def test_requests_in_progress() -> None:
 
 
 async def test_responses_to_client_requests() -> None:
-    session = await made().open("a", CALLER)
+    session = await new_sessions().open("a", CALLER)
     session.pending_questions["q"] = future = asyncio.get_running_loop().create_future()
     session.resolve_question(Response("other", {}))
     session.resolve_question(Response(None, error={"code": 1, "message": ""}))

@@ -38,7 +38,7 @@ class Clock:
         return self.now
 
 
-def given(name: str) -> dict[str, Any]:
+def input_response(name: str) -> dict[str, Any]:
     return {"action": "accept", "content": {"name": name}}
 
 
@@ -102,15 +102,15 @@ async def test_task_requests_two_inputs_in_sequence() -> None:
         return {"names": [answers[key]["content"]["name"] for key in ("one", "two", "known")]}
 
     with hub.subscribe("a", hear), hub.subscribe("b", lambda change: statuses.append("foreign")):
-        task = tasks.create("a", work, {"known": given("K")})
+        task = tasks.create("a", work, {"known": input_response("K")})
         await until(task, "input_required")
         assert set(task.detail["inputRequests"]) == {"one", "two"}
         for wrong in ("text", {"action": "perhaps"}, {"action": "accept", "content": {"name": 5}}):
             with pytest.raises(NoAnswer):
                 tasks.apply_answers(task, {"one": wrong})
-        tasks.apply_answers(task, {"one": given("A"), "other": {}})
+        tasks.apply_answers(task, {"one": input_response("A"), "other": {}})
         assert task.status == "input_required" and set(task.detail["inputRequests"]) == {"two"}
-        tasks.apply_answers(task, {"two": given("B")})
+        tasks.apply_answers(task, {"two": input_response("B")})
         assert task.status == "working" and "inputRequests" not in task.detail
         await until(task, "completed")
     assert state_of(task)["result"] == {"names": ["A", "B", "K"]}
@@ -187,11 +187,11 @@ async def test_n4_answers_are_bounded_and_freed_at_the_end() -> None:
     async def work(task: Task) -> dict[str, Any]:
         return await TaskInputCollector(tasks, task).ask({"one": FORM})
 
-    task = tasks.create("a", work, {"before": given("B")})
+    task = tasks.create("a", work, {"before": input_response("B")})
     await until(task, "input_required")
     with pytest.raises(NoAnswer, match="larger than 64 KB"):
-        tasks.apply_answers(task, {"one": given("A") | {"_meta": {"junk": "x" * MAX_ANSWER_BYTES}}})
-    assert task.answers == {"before": given("B")}
-    tasks.apply_answers(task, {"one": given("A")})
+        tasks.apply_answers(task, {"one": input_response("A") | {"_meta": {"junk": "x" * MAX_ANSWER_BYTES}}})
+    assert task.answers == {"before": input_response("B")}
+    tasks.apply_answers(task, {"one": input_response("A")})
     await until(task, "completed")
-    assert state_of(task)["result"] == {"one": given("A")} and not task.answers and not task.open_questions
+    assert state_of(task)["result"] == {"one": input_response("A")} and not task.answers and not task.open_questions

@@ -69,7 +69,7 @@ async def test_legacy_field_names_are_sent_as_current_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("arguments", "expected"),
     [
         ({"inverse_selection": True, "inverse": False}, {"inverse": False}),
         ({"type": "attribution", "key": "attribution"}, {"type": "allocation_rule", "key": "allocation_rule"}),
@@ -77,8 +77,10 @@ async def test_legacy_field_names_are_sent_as_current_ones() -> None:
         ({"type": "attribution_group"}, {"type": "attribution_group"}),
     ],
 )
-def test_component_fields_are_renamed_without_changing_the_input(given: dict[str, Any], sent: dict[str, Any]) -> None:
-    allocation: dict[str, Any] = {"rule": {"components": [{**COMPONENT, **given}], "formula": "A"}}
+def test_component_fields_are_renamed_without_changing_the_input(
+    arguments: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    allocation: dict[str, Any] = {"rule": {"components": [{**COMPONENT, **arguments}], "formula": "A"}}
     before = copy.deepcopy(allocation)
-    assert with_api_names(allocation) == {"rule": {"components": [{**COMPONENT, **sent}], "formula": "A"}}
+    assert with_api_names(allocation) == {"rule": {"components": [{**COMPONENT, **expected}], "formula": "A"}}
     assert allocation == before

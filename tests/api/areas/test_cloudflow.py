@@ -131,7 +131,7 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
 
 
 @pytest.mark.parametrize(
-    ("given", "ephemeral"),
+    ("arguments", "ephemeral"),
     [
         ({}, True),
         ({"conversationId": "c"}, False),
@@ -139,9 +139,9 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
         ({"ephemeral": False}, False),
     ],
 )
-async def test_conversation_is_ephemeral_unless_continued(given: dict[str, Any], ephemeral: bool) -> None:
-    request = await capture_request("ava", "ask_ava_sync", {"question": "q", **given}, {"answer": "a"})
-    assert request == Request("POST", "/ava/v1/askSync", {}, {"question": "q", **given, "ephemeral": ephemeral})
+async def test_conversation_is_ephemeral_unless_continued(arguments: dict[str, Any], ephemeral: bool) -> None:
+    request = await capture_request("ava", "ask_ava_sync", {"question": "q", **arguments}, {"answer": "a"})
+    assert request == Request("POST", "/ava/v1/askSync", {}, {"question": "q", **arguments, "ephemeral": ephemeral})
 
 
 @pytest.mark.parametrize(
@@ -160,26 +160,26 @@ async def test_unanswered_question_is_an_error(said: dict[str, Any], kind: str, 
     assert caught.value.kind == kind and reason in caught.value.reason
 
 
-@pytest.mark.parametrize(("kind", "told"), [("timeout", True), ("fault", False)])
-async def test_ava_timeout_error_suggests_streaming(kind: Any, told: bool) -> None:
+@pytest.mark.parametrize(("kind", "suggests_streaming"), [("timeout", True), ("fault", False)])
+async def test_ava_timeout_error_suggests_streaming(kind: Any, suggests_streaming: bool) -> None:
     with pytest.raises(ApiError) as caught:
         await Doit.for_sender(Recorder(ApiError("", kind=kind))).ava.ask_ava_sync(question="q")
     message = explain(caught.value, "ask_ava_sync")
-    assert caught.value.kind == kind and ("ask_ava_streaming gives what she has said" in message) == told
+    assert caught.value.kind == kind and ("ask_ava_streaming gives what she has said" in message) == suggests_streaming
 
 
 @pytest.mark.parametrize(
-    ("name", "given"),
+    ("name", "arguments"),
     [
         ("create_cloudflow_connection", {"name": "n"}),
         ("create_cloudflow_connection", {"name": "n", "awsConfig": AWS, "gcpConfig": {}}),
         ("update_cloudflow_connection", {"connectionId": "c", "awsConfig": {}, "gcpConfig": {}}),
     ],
 )
-async def test_connection_targets_exactly_one_cloud(name: str, given: dict[str, Any]) -> None:
+async def test_connection_targets_exactly_one_cloud(name: str, arguments: dict[str, Any]) -> None:
     api = Recorder()
     with pytest.raises(ApiError, match="gcpConfig and awsConfig"):
-        await getattr(Doit.for_sender(api).cloudflow_connections, name)(**given)
+        await getattr(Doit.for_sender(api).cloudflow_connections, name)(**arguments)
     assert not api.requests
 
 

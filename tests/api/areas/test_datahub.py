@@ -79,10 +79,10 @@ async def test_deletion_requires_an_unambiguous_target(selection: dict[str, Any]
         await capture_request("datahub", "delete_datahub_events_by_filter", {"dataset": "d", **selection})
 
 
-@pytest.mark.parametrize("given", [{}, {"file": "YQ==", "csv": "a"}, {"file": "", "csv": ""}])
-async def test_upload_takes_exactly_one_file(given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("arguments", [{}, {"file": "YQ==", "csv": "a"}, {"file": "", "csv": ""}])
+async def test_upload_takes_exactly_one_file(arguments: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="file and csv"):
-        await capture_request("datahub", "upload_datahub_csv", given)
+        await capture_request("datahub", "upload_datahub_csv", arguments)
 
 
 def test_accepts_common_base64_variants() -> None:

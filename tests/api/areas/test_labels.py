@@ -57,7 +57,7 @@ async def test_name_is_resolved_to_an_id_first(area: str, name: str, arguments: 
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("arguments", "expected"),
     [
         ({"add": [THING], "remove": []}, {"add": [THING]}),
         ({"remove": [THING]}, {"remove": [THING]}),
@@ -65,6 +65,6 @@ async def test_name_is_resolved_to_an_id_first(area: str, name: str, arguments: 
         ({"add": []}, {}),
     ],
 )
-async def test_empty_assignment_lists_are_omitted(given: dict[str, Any], sent: dict[str, Any]) -> None:
-    request = await capture_request("labels", "assign_objects_to_label", {"id": "l 1", **given}, None)
-    assert request == Request("POST", f"{PATH}/labels/l%201/assignments", {}, sent)
+async def test_empty_assignment_lists_are_omitted(arguments: dict[str, Any], expected: dict[str, Any]) -> None:
+    request = await capture_request("labels", "assign_objects_to_label", {"id": "l 1", **arguments}, None)
+    assert request == Request("POST", f"{PATH}/labels/l%201/assignments", {}, expected)

@@ -39,22 +39,22 @@ def number_in(text: str, decimal_sign: str) -> float:
     return float("".join(characters).replace(decimal_sign, "."))
 
 
-def check_numbers(found: LocaleFormat, amount: float) -> None:
+def check_numbers(locale: LocaleFormat, amount: float) -> None:
     """No digit is lost, and negative amounts look different from positive ones."""
     for currency in ("USD", ""):
-        written = found.format_money(amount, currency).replace("USD", "").strip("\u00a0")
-        assert number_in(written, found.decimal_sign) == abs(round(amount, 2)), (found.tag, written)
-    assert number_in(found.format_percent(amount), found.decimal_sign) == abs(round(amount, 1)), found.tag
-    assert (found.format_money(amount, "USD") != found.format_money(-amount, "USD")) == (round(amount, 2) != 0)
+        written = locale.format_money(amount, currency).replace("USD", "").strip("\u00a0")
+        assert number_in(written, locale.decimal_sign) == abs(round(amount, 2)), (locale.tag, written)
+    assert number_in(locale.format_percent(amount), locale.decimal_sign) == abs(round(amount, 1)), locale.tag
+    assert (locale.format_money(amount, "USD") != locale.format_money(-amount, "USD")) == (round(amount, 2) != 0)
 
 
-def check_dates(found: LocaleFormat) -> None:
+def check_dates(locale: LocaleFormat) -> None:
     """Days and months are distinguishable, and have the full year."""
-    written = [found.format_date(f"2026-{month:02}{day}") for month in range(1, 13) for day in ("", "-05", "-30")]
+    written = [locale.format_date(f"2026-{month:02}{day}") for month in range(1, 13) for day in ("", "-05", "-30")]
     valid = [text for text in written if text]
     # The 30th of February.
-    assert len(valid) == len(set(valid)) == 35 and all("2026" in text for text in valid), found.tag
-    assert all(sanitize_text(text) == text and "{" not in text for text in valid), found.tag
+    assert len(valid) == len(set(valid)) == 35 and all("2026" in text for text in valid), locale.tag
+    assert all(sanitize_text(text) == text and "{" not in text for text in valid), locale.tag
 
 
 def test_every_locale_formats_all_numbers_and_dates() -> None:

@@ -14,7 +14,7 @@ from doit_mcp.catalog.tools.locale_format import LocaleFormat
 from doit_mcp.catalog.tools.locales import MAX_TAG_CHARACTERS, _cached_tag, _read_locale, find_locale, is_loaded
 
 
-def place(tag: str) -> LocaleFormat:
+def locale_of(tag: str) -> LocaleFormat:
     locale = find_locale(tag)
     assert locale is not None
     return locale
@@ -59,7 +59,7 @@ def plain(text: str) -> str:
     ],
 )
 def test_values_follow_the_locale(tag: str, money: str, percent: str, day: str, month: str) -> None:
-    locale = place(tag)
+    locale = locale_of(tag)
     assert plain(locale.format_money(1_234_567.8, "EUR")) == money
     assert plain(locale.format_percent(12.45001)) == percent
     assert plain(locale.format_date("2026-08-31")) == plain(locale.format_date("2026-08-31T23:59:59Z")) == day
@@ -79,8 +79,8 @@ def test_values_follow_the_locale(tag: str, money: str, percent: str, day: str, 
     ],
 )
 def test_negative_values_use_the_locales_sign(tag: str, money: str, percent: str) -> None:
-    assert plain(place(tag).format_money(-1234.5, "USD")) == money
-    assert plain(place(tag).format_percent(-0.5)) == percent
+    assert plain(locale_of(tag).format_money(-1234.5, "USD")) == money
+    assert plain(locale_of(tag).format_percent(-0.5)) == percent
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_n4_long_tag_is_not_cached() -> None:
 
 def test_tag_cache_is_bounded() -> None:
     for number in range(1000):
-        assert find_locale(f"de-x-{number}") is place("de")
+        assert find_locale(f"de-x-{number}") is locale_of("de")
     assert _cached_tag.cache_info().currsize <= 256
 
 

@@ -26,7 +26,7 @@ from tests.api.recorder import Recorder
 
 from ..caller import TOOLS as NAMED
 from ..caller import Caller
-from .test_locales import place, plain
+from .test_locales import locale_of, plain
 
 LOCALIZED_TOOLS = (
     "compare_spend",
@@ -48,7 +48,7 @@ def members_of(name: str) -> dict[str, DeclaredMember]:
 
 def display(name: str, result: JsonObject, tag: str = "en-US") -> Any:
     """The display that the tool *name* gives to a *result*, with ordinary spaces."""
-    localized = localize_result(result, members_of(name), place(tag))
+    localized = localize_result(result, members_of(name), locale_of(tag))
     return orjson.loads(plain(orjson.dumps(localized.get(DISPLAY_KEY, {})).decode()))
 
 
@@ -210,7 +210,7 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["cost", "total", "groups", "currency", "period"]), VALUES))
 def test_any_result_is_preserved(result: dict[str, Any]) -> None:
-    localized = localize_result(result, members_of("cost_breakdown"), place("de-DE"))
+    localized = localize_result(result, members_of("cost_breakdown"), locale_of("de-DE"))
     assert repr({name: value for name, value in localized.items() if name != DISPLAY_KEY}) == repr(result)
     texts = orjson.dumps(localized.get(DISPLAY_KEY, {}))
     assert isinstance(orjson.loads(texts), dict)

@@ -18,7 +18,7 @@ NAMED = {tool.name: tool for tool in direct_tools()}
 NEEDING = sorted(name for name, tool in NAMED.items() if tool.facts.get("permission"))
 
 
-async def failed(name: str, error: ApiError) -> ApiError:
+async def explained_error(name: str, error: ApiError) -> ApiError:
     api = Recorder(error)
     api.tenant = "customer"
     with pytest.raises(ApiError) as caught:
@@ -28,7 +28,7 @@ async def failed(name: str, error: ApiError) -> ApiError:
 
 @pytest.mark.parametrize("name", NEEDING)
 async def test_forbidden_error_names_the_required_permission(name: str) -> None:
-    error = await failed(name, ApiError("", kind="forbidden", status=403))
+    error = await explained_error(name, ApiError("", kind="forbidden", status=403))
     message = explain(error, name)
     permission = NAMED[name].facts["permission"]
     assert f"{name} failed (HTTP 403): this requires the permission {permission}. The signed-in user lacks" in message
@@ -44,7 +44,7 @@ async def test_forbidden_error_names_the_required_permission(name: str) -> None:
 )
 async def test_other_errors_are_unchanged(error: Any) -> None:
     reason = error.reason
-    assert (await failed("get_customer", error)).reason == reason
+    assert (await explained_error("get_customer", error)).reason == reason
 
 
 def test_permission_comes_from_the_declaration() -> None:

@@ -62,10 +62,12 @@ OWNER = {"permissions": [{"user": "ann@acme.example", "role": "owner"}]}
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"), [(OWNER, "viewer"), ({"public": None}, ""), ({"public": "editor"}, "editor")]
+    ("permissions", "expected"), [(OWNER, "viewer"), ({"public": None}, ""), ({"public": "editor"}, "editor")]
 )
-async def test_allocations_always_state_public_access(given: dict[str, Any], sent: str) -> None:
+async def test_allocations_always_state_public_access(permissions: dict[str, Any], expected: str) -> None:
     """The API fails on allocations without the field, and on null; omitted fields stay unchanged."""
     api = Recorder({"public": "viewer"})
-    await run("update_resource_permissions", api, resourceType="allocations", resourceId="a", **given)
-    assert api.requests[-1].body == {**given, "public": sent} and len(api.requests) == (1 if "public" in given else 2)
+    await run("update_resource_permissions", api, resourceType="allocations", resourceId="a", **permissions)
+    assert api.requests[-1].body == {**permissions, "public": expected} and len(api.requests) == (
+        1 if "public" in permissions else 2
+    )

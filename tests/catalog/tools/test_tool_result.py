@@ -27,7 +27,7 @@ def wire(whole: JsonObject) -> JsonObject:
     return document
 
 
-def complete(result: JsonObject, *, writes: bool = False) -> JsonObject:
+def inline_result(result: JsonObject, *, writes: bool = False) -> JsonObject:
     return wire(tool_result.make_tool_result_inline(WRITE if writes else READ, {}, result))
 
 
@@ -36,7 +36,7 @@ def rows(count: int, size: int = 100) -> list[JsonObject]:
 
 
 def test_text_and_structured_content_are_equal() -> None:
-    result = complete({"budgets": rows(2), "other": None})
+    result = inline_result({"budgets": rows(2), "other": None})
     assert orjson.loads(result["content"][0]["text"]) == result["structuredContent"]
     assert result["structuredContent"] == {"budgets": rows(2), "other": None}
     assert "isError" not in result
@@ -53,7 +53,9 @@ VALUES = st.recursive(
 @settings(max_examples=60)
 @given(st.lists(VALUES, max_size=60), st.integers(1, 40), VALUES, st.booleans())
 def test_any_result_is_valid_bounded_json(some: list[Any], times: int, extra: Any, writes: bool) -> None:
-    result = complete({"budgets": [{"row": row} for row in some * times], "rowCount": 7, "extra": extra}, writes=writes)
+    result = inline_result(
+        {"budgets": [{"row": row} for row in some * times], "rowCount": 7, "extra": extra}, writes=writes
+    )
     assert tool_result.is_within_size_limit(orjson.dumps(result))
     if result.get("isError"):
         return
@@ -85,7 +87,7 @@ def test_truncation_shortens_lists_and_keeps_other_fields(texts: list[str], numb
 
 
 def test_long_read_is_truncated_at_a_row_and_says_so() -> None:
-    result = complete({"budgets": rows(600), "rowCount": 600, "pageToken": "next"})
+    result = inline_result({"budgets": rows(600), "rowCount": 600, "pageToken": "next"})
     content = result["structuredContent"]
     assert len(result["content"][0]["text"]) <= tool_result.MAX_READ_CHARACTERS
     row_count = len(content["budgets"])
@@ -128,16 +130,16 @@ def test_row_offset_token_wraps_the_apis_page_token() -> None:
 
 
 def test_write_over_the_limit_returns_a_receipt() -> None:
-    long = complete({"id": "b1", "scopes": rows(300)}, writes=True)
+    long = inline_result({"id": "b1", "scopes": rows(300)}, writes=True)
     assert len(long["structuredContent"]["scopes"]) == 300
-    result = complete({"id": "b1", "budgetId": 7, "flowId": "x" * 300, "scopes": rows(6000)}, writes=True)
+    result = inline_result({"id": "b1", "budgetId": 7, "flowId": "x" * 300, "scopes": rows(6000)}, writes=True)
     receipt = result["structuredContent"]
     assert receipt["status"] == "completed" and receipt["responseOmitted"] is True and not result.get("isError")
     assert receipt["identifiers"] == {"id": "b1", "budgetId": 7} and "Do not repeat" in receipt["message"]
 
 
 def test_read_over_the_limit_is_an_error_that_suggests_filters() -> None:
-    result = complete({"note": "x" * 200_000})
+    result = inline_result({"note": "x" * 200_000})
     assert result["isError"] and READ.narrow_hint in result["content"][0]["text"]
     assert "structuredContent" not in result
 
@@ -157,7 +159,7 @@ def test_two_byte_characters_count_once() -> None:
 
 def test_unexpected_response_shape_is_a_clean_error() -> None:
     for writes, words in ((False, "unexpected response"), (True, "check the current state")):
-        result = complete({"budgets": "none", "id": 7}, writes=writes)
+        result = inline_result({"budgets": "none", "id": 7}, writes=writes)
         assert result["isError"] and words in result["content"][0]["text"]
 
 
@@ -172,7 +174,7 @@ def test_tool_without_an_output_schema_still_returns_a_result() -> None:
     ["\u202e", "\u200b", "\u200d", "\u2066", "\ufeff", "\U000e0041", "\x1b", "\x00", "\x7f", "\u0085", "\u3164"],
 )
 def test_invisible_characters_are_removed(letter: str) -> None:
-    content = complete({"budgets": [{f"na{letter}me": f"pay{letter}roll"}]})["structuredContent"]
+    content = inline_result({"budgets": [{f"na{letter}me": f"pay{letter}roll"}]})["structuredContent"]
     assert content == {"budgets": [{"name": "payroll"}]}
 
 

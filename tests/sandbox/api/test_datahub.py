@@ -124,7 +124,7 @@ async def test_files_are_parsed(party: Party, data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "usage_date"),
         (b"usage_date,metric.cost\r\n", "dimension"),
@@ -141,10 +141,10 @@ async def test_files_are_parsed(party: Party, data: bytes) -> None:
         (CSV.replace(b'"a, b"', b'"a'), "file"),
     ],
 )
-async def test_file_errors_are_reported(party: Party, data: bytes, said: str) -> None:
+async def test_file_errors_are_reported(party: Party, data: bytes, message: str) -> None:
     before = await party.get(DATASETS)
     status, answer = await upload(party, data)
-    assert status == 400 and said in answer["error"]
+    assert status == 400 and message in answer["error"]
     assert await party.get(DATASETS) == before
 
 

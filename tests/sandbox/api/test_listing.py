@@ -15,33 +15,33 @@ from doit_mcp.sandbox.api.responses import ApiError
 keys = st.lists(st.integers(0, 200), unique=True, max_size=40)
 
 
-def rows(found: list[int]) -> list[dict[str, object]]:
+def rows(ids: list[int]) -> list[dict[str, object]]:
     """Rows with these ids."""
-    return [{"id": item} for item in found]
+    return [{"id": item} for item in ids]
 
 
 @given(keys, st.integers(1, 10))
-def test_pagination_returns_everything_exactly_once(found: list[int], size: int) -> None:
+def test_pagination_returns_everything_exactly_once(ids: list[int], size: int) -> None:
     seen_rows: list[object] = []
     token: str | None = ""
     while token is not None:
-        page = listing.paginate(rows(found), token, size, scope="a list")
+        page = listing.paginate(rows(ids), token, size, scope="a list")
         assert len(page.rows) <= size and (page.token is None or len(page.rows) == size)
         seen_rows += [row["id"] for row in page.rows]
         token = page.token
-    assert seen_rows == found
+    assert seen_rows == ids
 
 
 @given(keys.filter(len), st.data())
-def test_added_or_removed_rows_do_not_shift_the_next_page(found: list[int], data: st.DataObject) -> None:
-    size = data.draw(st.integers(1, len(found)))
-    first = listing.paginate(rows(found), "", size, scope="a list")
+def test_added_or_removed_rows_do_not_shift_the_next_page(ids: list[int], data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, len(ids)))
+    first = listing.paginate(rows(ids), "", size, scope="a list")
     if first.token is None:
         return
-    removed = data.draw(st.sampled_from(found))
-    changed = [1000, *(item for item in found if item != removed), 2000]
+    removed = data.draw(st.sampled_from(ids))
+    changed = [1000, *(item for item in ids if item != removed), 2000]
     second = listing.paginate(rows(changed), first.token, None, scope="a list")
-    assert [row["id"] for row in second.rows] == [item for item in found[size:] if item != removed] + [2000]
+    assert [row["id"] for row in second.rows] == [item for item in ids[size:] if item != removed] + [2000]
 
 
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))

@@ -228,9 +228,14 @@ async def test_rejections_give_a_reason_and_failures_are_recorded(party: Party) 
     await party.token(grant_type="authorization_code", client_id="nobody", code="x", code_verifier="y")
     await party.get(f"{party.url}/broken")
     await party.get(f"{party.url}/whoami")
-    refused, failed, stranger = (await state(party))["calls"]
+    refused, failed, unauthenticated = (await state(party))["calls"]
     assert (refused["side"], refused["status"], refused["note"]) == ("identity", 401, "invalid_client")
-    assert (failed["status"], stranger["status"], stranger["user"], stranger["token"]) == (500, 401, "", "")
+    assert (failed["status"], unauthenticated["status"], unauthenticated["user"], unauthenticated["token"]) == (
+        500,
+        401,
+        "",
+        "",
+    )
 
 
 async def test_truncated_response_has_no_status(clock: Clock, http: aiohttp.ClientSession) -> None:
@@ -410,7 +415,7 @@ async def test_page_is_one_document_with_a_strict_policy(party: Party) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "shown"),
+    ("raw", "expected"),
     [
         (
             "/sign-in/oauth?state=x&code=y&scope=mcp%3Atools&client_id=id&nonsense-name=1",
@@ -429,8 +434,8 @@ async def test_page_is_one_document_with_a_strict_policy(party: Party) -> None:
         ("/x/eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.?" + "sandbox-api-token-x", "/x/…?…=…"),
     ],
 )
-def test_urls_are_shown_without_secrets(raw: str, shown: str) -> None:
-    assert redact_target(raw, {"id": "App"}) == shown
+def test_urls_are_shown_without_secrets(raw: str, expected: str) -> None:
+    assert redact_target(raw, {"id": "App"}) == expected
 
 
 def test_urls_are_shortened() -> None:

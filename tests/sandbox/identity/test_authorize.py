@@ -111,7 +111,7 @@ async def test_other_errors_redirect_to_the_client(party: Party, changes: dict[s
     client = await party.register()
     answer = await party.get(party.ask(client["client_id"], **changes))
     assert answer.status == 302
-    redirect = party.heard(answer)
+    redirect = party.callback_parameters(answer)
     assert set(redirect) == {"error", "error_description", "state", "iss"}
     assert (redirect["error"], redirect["state"], redirect["iss"]) == (error, "a state", party.url)
 
@@ -122,12 +122,12 @@ async def test_other_errors_redirect_to_the_client(party: Party, changes: dict[s
 async def test_repeated_parameters_are_rejected(party: Party, again: str, error: str) -> None:
     client = await party.register()
     answer = await party.get(f"{party.ask(client['client_id'])}&{again}")
-    assert party.heard(answer)["error"] == error
+    assert party.callback_parameters(answer)["error"] == error
 
 
 async def test_repeated_state_is_not_echoed(party: Party) -> None:
     client = await party.register()
-    redirect = party.heard(await party.get(f"{party.ask(client['client_id'])}&state=other"))
+    redirect = party.callback_parameters(await party.get(f"{party.ask(client['client_id'])}&state=other"))
     assert redirect["error"] == "invalid_request" and "state" not in redirect
 
 
@@ -194,7 +194,7 @@ async def test_prompt_none_with_a_session_still_requires_consent(party: Party) -
     client = (await party.register())["client_id"]
     await party.sign_in(party.ask(client), "admin@acme.example")
     answer = await party.get(party.ask(client, prompt="none"))
-    assert party.heard(answer)["error"] == "consent_required"
+    assert party.callback_parameters(answer)["error"] == "consent_required"
 
 
 @pytest.mark.parametrize("prompt", ["login", "select_account", "login consent"])
@@ -211,7 +211,7 @@ async def test_auto_approval_needs_no_page_or_cookie(party: Party) -> None:
     answer = await party.get(party.ask(client))
     assert answer.status == 302
     again = await party.get(party.ask(client))
-    item, other = party.heard(answer)["code"], party.heard(again)["code"]
+    item, other = party.callback_parameters(answer)["code"], party.callback_parameters(again)["code"]
     assert item != other
     token = await (await party.redeem(client, item)).json()
     claims = party.world.identity.signing.read_claims(token["access_token"]) or {}
@@ -228,7 +228,7 @@ async def test_state_is_preserved_through_every_page(party: Party, state: str) -
     client = (await party.register())["client_id"]
     page = await party.sign_in(party.ask(client, state=state), "admin@acme.example")
     assert (await party.decide(page))["state"] == state
-    assert party.heard(await party.get(party.ask(client, state=state, scope="x")))["state"] == state
+    assert party.callback_parameters(await party.get(party.ask(client, state=state, scope="x")))["state"] == state
 
 
 async def test_long_request_is_preserved(party: Party) -> None:

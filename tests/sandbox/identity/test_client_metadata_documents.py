@@ -44,7 +44,7 @@ async def test_well_known_clients_sign_in_without_network_access(
 ) -> None:
     party.world.identity.auto_approve = "admin@acme.example"
     answer = await party.get(party.ask(client, redirect_uri=callback))
-    code = party.heard(answer, callback)["code"]
+    code = party.callback_parameters(answer, callback)["code"]
     tokens = await party.redeem(client, code, redirect_uri=callback)
     assert tokens.status == 200
     assert (await party.refresh(client, (await tokens.json())["refresh_token"])).status == 200
@@ -78,7 +78,7 @@ def test_recorded_documents_are_valid_with_known_hosts() -> None:
 async def test_other_documents_are_fetched(party: Party, documents: Web) -> None:
     documents.pages[URL] = document()
     party.world.identity.auto_approve = "admin@acme.example"
-    code = party.heard(await party.get(party.ask(URL)))["code"]
+    code = party.callback_parameters(await party.get(party.ask(URL)))["code"]
     assert (await party.redeem(URL, code)).status == 200
     assert set(documents.asked) == {URL}
     # Without its document the client is unknown.

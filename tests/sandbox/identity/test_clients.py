@@ -53,7 +53,7 @@ async def redeem(
     answer = await party.get(party.ask(client, redirect_uri=callback))
     form = {
         "grant_type": "authorization_code",
-        "code": party.heard(answer, callback)["code"],
+        "code": party.callback_parameters(answer, callback)["code"],
         "redirect_uri": callback,
         "code_verifier": party.verifier,
         **proof,

@@ -143,7 +143,7 @@ async def test_consent_names_the_application_of_a_scheme(party: Party) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "expected"),
     [
         ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
         ('" onload="x', "&quot; onload=&quot;x"),
@@ -153,10 +153,10 @@ async def test_consent_names_the_application_of_a_scheme(party: Party) -> None:
         ("\u200b\n", "Unnamed application"),
     ],
 )
-async def test_client_names_are_escaped(party: Party, name: str, shown: str) -> None:
+async def test_client_names_are_escaped(party: Party, name: str, expected: str) -> None:
     client = (await party.register(client_name=name))["client_id"]
     text = await (await party.get(party.ask(client))).text()
-    assert shown in text and "<script" not in text and "\u202e" not in text
+    assert expected in text and "<script" not in text and "\u202e" not in text
 
 
 async def test_employees_choose_the_customer(party: Party) -> None:
@@ -210,10 +210,10 @@ async def test_forms_of_other_browsers_are_rejected(party: Party) -> None:
     client = (await party.register())["client_id"]
     page = await party.sign_in(party.ask(client), ADMIN)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        stranger = Party(party.world, http)
-        theirs = Fields(await (await stranger.get(stranger.ask(client))).text()).inputs["transaction"]
+        attacker = Party(party.world, http)
+        theirs = Fields(await (await attacker.get(attacker.ask(client))).text()).inputs["transaction"]
         form = {"transaction": page.inputs["transaction"], "decision": "allow"}
-        assert (await stranger.post("/sign-in/consent", form)).status == 400
+        assert (await attacker.post("/sign-in/consent", form)).status == 400
     # An attacker's page makes the victim's browser post the attacker's own transaction.
     for path in ("/sign-in/consent", "/sign-in/user", "/sign-in/out"):
         answer = await party.post(path, {"transaction": theirs, "decision": "allow", "user": ADMIN})

@@ -115,16 +115,16 @@ async def test_resource_becomes_the_audience(
 
 
 @pytest.mark.parametrize(
-    ("asked", "granted"),
+    ("scope", "granted"),
     [
         ("mcp:tools", "mcp:tools"),
         ("offline_access mcp:tools", "mcp:tools offline_access"),
         ("mcp:tools openid profile", "mcp:tools"),
     ],
 )
-async def test_scopes_are_narrowed_to_known_ones(party: Party, asked: str, granted: str) -> None:
+async def test_scopes_are_narrowed_to_known_ones(party: Party, scope: str, granted: str) -> None:
     client = await public(party)
-    body = await party.login(client, scope=asked)
+    body = await party.login(client, scope=scope)
     assert body["scope"] == claims(body)["scope"] == granted
     assert ("refresh_token" in body) == ("offline_access" in granted)
 
@@ -181,9 +181,9 @@ async def test_flows_end_independently(party: Party, clock: Clock) -> None:
 
 
 async def test_refresh_token_is_bound_to_client_and_lifetime(party: Party, clock: Clock) -> None:
-    client, stranger = await public(party), await public(party)
+    client, other_client = await public(party), await public(party)
     token = (await party.login(client))["refresh_token"]
-    assert await error_of(await party.refresh(stranger, token)) == (400, "invalid_grant")
+    assert await error_of(await party.refresh(other_client, token)) == (400, "invalid_grant")
     assert await error_of(await party.refresh(client, "wrong")) == (400, "invalid_grant")
     assert await error_of(await party.token(grant_type="refresh_token", client_id=client)) == (400, "invalid_request")
     clock.advance(30 * 86_400 - 1)
@@ -238,10 +238,10 @@ async def test_revoking_an_unknown_token_succeeds(party: Party) -> None:
 
 
 async def test_clients_cannot_revoke_tokens_of_others(party: Party) -> None:
-    client, stranger = await public(party), await public(party)
+    client, other_client = await public(party), await public(party)
     body = await party.login(client)
     for token in (body["refresh_token"], body["access_token"]):
-        assert await revoked(party, stranger, token) == 400
+        assert await revoked(party, other_client, token) == 400
     assert (await party.refresh(client, body["refresh_token"])).status == 200
 
 
@@ -265,5 +265,5 @@ async def test_token_endpoint_accepts_only_forms(party: Party) -> None:
 async def test_errors_do_not_echo_the_request(party: Party) -> None:
     name = "%22%0d%0aSet-Cookie:<script>"
     url = f"{party.ask(await public(party))}&{name}=1&{name}=2"
-    redirect = party.heard(await party.get(url), CALLBACK)
+    redirect = party.callback_parameters(await party.get(url), CALLBACK)
     assert redirect["error"] == "invalid_request" and "script" not in redirect["error_description"]

@@ -29,20 +29,20 @@ ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 MESSAGE = "no descriptors for further connections; accepting is paused"
 
 
-def limit(made: Program, descriptors: int) -> None:
+def limit(server: Program, descriptors: int) -> None:
     """Limit the server to this many descriptors."""
-    _, hard = resource.prlimit(made.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(made.process.pid, resource.RLIMIT_NOFILE, (descriptors, hard))
+    _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (descriptors, hard))
 
 
-async def pauses(made: Program, reason: str) -> float:
-    text = (await made.send("GET", "/metrics", {})).text
+async def pauses(server: Program, reason: str) -> float:
+    text = (await server.send("GET", "/metrics", {})).text
     lines = [line for line in text.splitlines() if line.startswith(f'doit_mcp_accept_pauses_total{{reason="{reason}"')]
     return float(lines[0].split()[1]) if lines else 0.0
 
 
 @pytest.fixture
-async def made(tmp_path: Path) -> AsyncIterator[Program]:
+async def server(tmp_path: Path) -> AsyncIterator[Program]:
     """A server in a process of its own with one open connection, so that everything metrics need is loaded."""
     async with program(tmp_path) as running:
         assert not await pauses(running, "descriptors")
@@ -51,18 +51,18 @@ async def made(tmp_path: Path) -> AsyncIterator[Program]:
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize(("reason", "room"), [("descriptors", 3), ("connections", 200)])
-async def test_n24_accepting_pauses_without_descriptors(made: Program, reason: str, room: int) -> None:
+async def test_n24_accepting_pauses_without_descriptors(server: Program, reason: str, room: int) -> None:
     """A reserve of descriptors is kept for the server's own files; if they are used up elsewhere, accept(2) fails."""
-    host, port = made.base.removeprefix("http://").split(":")
+    host, port = server.base.removeprefix("http://").split(":")
     # A quarter of a small limit is reserved.
-    limit(made, made.descriptors + room)
+    limit(server, server.descriptors + room)
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(room + 30)]
-        while not await pauses(made, reason):
+        while not await pauses(server, reason):
             await asyncio.sleep(0.05)
-        while await pauses(made, reason) < 3:
+        while await pauses(server, reason) < 3:
             await asyncio.sleep(0.05)
-        (line,) = [line for line in made.lines() if line["message"] == MESSAGE]
+        (line,) = [line for line in server.lines() if line["message"] == MESSAGE]
         assert line["level"] == "warning" and line["reason"] == reason and line["connections"] > 0
         # No client was accepted only to be dropped: all get responses, one after the other.
         for client in clients:
@@ -73,23 +73,23 @@ async def test_n24_accepting_pauses_without_descriptors(made: Program, reason: s
                 answer += piece
             assert answer.startswith(b"HTTP/1.1 200 ")
             client.close()
-        assert (await made.send("GET", "/healthz", {})).status == 200
-    assert made.process.returncode is None
+        assert (await server.send("GET", "/healthz", {})).status == 200
+    assert server.process.returncode is None
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_waiting_for_descriptors_uses_no_cpu(made: Program) -> None:
+async def test_n24_waiting_for_descriptors_uses_no_cpu(server: Program) -> None:
     """The listening socket stays readable, which must not make the event loop spin."""
-    host, port = made.base.removeprefix("http://").split(":")
-    limit(made, made.descriptors + 2)
+    host, port = server.base.removeprefix("http://").split(":")
+    limit(server, server.descriptors + 2)
     with ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(socket.create_connection((host, int(port))))
-        while not await pauses(made, "descriptors"):
+        while not await pauses(server, "descriptors"):
             await asyncio.sleep(0.05)
-        before = made.cpu
+        before = server.cpu
         await asyncio.sleep(2)
-        assert made.cpu - before < 1.0
+        assert server.cpu - before < 1.0
 
 
 @pytest.mark.requirement("N24")

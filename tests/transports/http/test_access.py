@@ -210,8 +210,13 @@ async def test_accepting_only_events_gets_events(site: Site) -> None:
         answer = await site.post(message, revision=session.revision, **only, **session.head)
         assert answer.headers["Content-Type"] == "text/event-stream" and len(answer.messages) == 1
         assert answer.result and answer.headers["Cache-Control"].startswith("no-cache")
-    modern = await site.send_stateless("tools/call", {"name": "echo", "arguments": {"text": "hi"}}, headers=only)
-    assert modern.headers["Content-Type"] == "text/event-stream" and modern.result["resultType"] == "complete"
+    stateless_answer = await site.send_stateless(
+        "tools/call", {"name": "echo", "arguments": {"text": "hi"}}, headers=only
+    )
+    assert (
+        stateless_answer.headers["Content-Type"] == "text/event-stream"
+        and stateless_answer.result["resultType"] == "complete"
+    )
     refused = await site.send_stateless("nothing/at/all", headers=only)
     assert refused.code == (404, -32601) and refused.headers["Content-Type"] == "application/json"
 

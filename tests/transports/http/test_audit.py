@@ -79,7 +79,7 @@ class Api:
 
 
 @asynccontextmanager
-async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
+async def serving_site(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
     async with serving(make=catalog_factory(), api=api, **settings) as site:
         yield site, api
@@ -122,7 +122,7 @@ def requests() -> Iterator[Written]:
 
 @pytest.mark.requirement("N20")
 async def test_n20_line_names_the_user_of_an_access_token(audit: Written, requests: Written) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         answer = await site.call("update_label", {"id": "l1", "name": "Another"})
         (line,) = audit.lines()
         assert (
@@ -160,7 +160,7 @@ async def test_n20_line_names_the_user_of_an_access_token(audit: Written, reques
     ],
 )
 async def test_n20_email_address_comes_from_the_token(audit: Written, claims: Json, email: str | None) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         bearer = f"Bearer {site.token(ADMIN, **claims)}"
         await site.call("create_label", LABEL, headers={"Authorization": bearer})
     (line,) = audit.lines()
@@ -170,7 +170,7 @@ async def test_n20_email_address_comes_from_the_token(audit: Written, claims: Js
 @pytest.mark.requirement("N20")
 async def test_n20_two_api_tokens_of_one_user_are_distinguished(audit: Written) -> None:
     """The audit log distinguishes them by a short digest, with the customer that the DoiT API returns for the token."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         for user in (ADMIN, VIEWER, ADMIN):
             headers = {"Authorization": f"Bearer {user.api_token}"}
             await site.call("create_label", LABEL | {"name": f"{user.name} {len(audit.texts)}"}, headers=headers)
@@ -184,7 +184,7 @@ async def test_n20_two_api_tokens_of_one_user_are_distinguished(audit: Written) 
 
 @pytest.mark.requirement("N20")
 async def test_n20_created_object_is_named(audit: Written) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         await site.call("create_label", LABEL)
         api.behavior = status(422)
         await site.call("create_label", LABEL | {"name": "Of no use"})
@@ -194,7 +194,7 @@ async def test_n20_created_object_is_named(audit: Written) -> None:
 
 @pytest.mark.requirement("N20")
 async def test_n20_call_through_another_tool_is_logged_as_the_operation(audit: Written) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})
         await site.call("call_operation", {"name": "get_label", "arguments": {"id": "l1"}})
         await site.call("read_operation", {"name": "get_label", "arguments": {"id": "l1"}})
@@ -217,7 +217,7 @@ async def test_n20_call_through_another_tool_is_logged_as_the_operation(audit: W
     ],
 )
 async def test_n20_outcome_follows_the_api_response(audit: Written, behavior: Behavior, outcome: str) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         api.behavior = behavior
         await site.call("update_label", {"id": "l1", "name": "n"})
         assert audit.outcomes == [("update_label", outcome)] and api.writes
@@ -264,7 +264,7 @@ async def test_n20_retries_are_one_write_and_dry_runs_are_not_logged(
 
 @pytest.mark.requirement("N20")
 async def test_n20_repeated_write_is_not_logged(audit: Written) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         for _ in range(2):
             await site.call("create_label", LABEL)
         api.behavior = unreadable
@@ -278,7 +278,7 @@ async def test_n20_repeated_write_is_not_logged(audit: Written) -> None:
 @pytest.mark.requirement("N20")
 @pytest.mark.parametrize("action, outcome", [("accept", "done"), ("decline", "declined"), ("cancel", "declined")])
 async def test_n20_declined_write(audit: Written, action: str, outcome: str) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
         async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
@@ -292,7 +292,7 @@ async def test_n20_declined_write(audit: Written, action: str, outcome: str) -> 
 
 @pytest.mark.requirement("N20")
 async def test_n20_elicitation_round_has_no_line(audit: Written) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         params: Json = {"name": "delete_label", "arguments": {"id": "l1"}}
         input_request = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert input_request.result["resultType"] == "input_required" and audit.texts == []
@@ -315,7 +315,7 @@ async def test_n20_elicitation_round_has_no_line(audit: Written) -> None:
     ],
 )
 async def test_n20_unparsed_request_was_not_sent(audit: Written, arguments: Json) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         await site.call("delete_label", arguments)
         await site.call("call_operation", {"name": "delete_label", "arguments": arguments})
         assert api.writes == 0
@@ -325,7 +325,7 @@ async def test_n20_unparsed_request_was_not_sent(audit: Written, arguments: Json
 
 @pytest.mark.requirement("N20")
 async def test_n20_canceled_after_sending(audit: Written) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         hold = asyncio.Event()
 
         async def held(request: web.Request) -> web.StreamResponse:
@@ -346,7 +346,7 @@ async def test_n20_canceled_after_sending(audit: Written) -> None:
 @pytest.mark.requirement("N20")
 async def test_n20_canceled_before_sending(audit: Written) -> None:
     """The call is canceled while the user reads the question."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}}, "c")
         async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
@@ -362,7 +362,7 @@ async def test_n20_canceled_before_sending(audit: Written) -> None:
 
 @pytest.mark.requirement("N20")
 async def test_n20_each_call_of_a_batch_has_its_line_and_customer(audit: Written) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize("2025-03-26", user=EMPLOYEE)
         calls = [
             site.request(
@@ -402,7 +402,7 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_customer(audit: Written
 
 @pytest.mark.requirement("N20")
 async def test_n20_employee_writes_for_the_customer_of_the_session(audit: Written) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         chosen = await session.call("change_customer", {"customerContext": STRANGER.customer})
         assert chosen.result["structuredContent"]["remembered"] is True
@@ -463,14 +463,14 @@ async def test_n20_task_has_a_line_when_it_ends(audit: Written, canceled: bool) 
     ],
 )
 async def test_n20_nested_argument_is_named(audit: Written, tool: str, arguments: Json, objects: Json) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         await site.call(tool, arguments)
     assert [line["objects"] for line in audit.lines()] == [objects]
 
 
 @pytest.mark.requirement("N20")
 async def test_n20_invalid_arguments_make_no_long_line(audit: Written) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         inner: Json = {f"n{number}Id": 5 for number in range(500)} | {"x" * 500 + "Id": "x"}
         await site.call("assign_objects_to_label", {"id": "l1", "add": inner, "remove": "no"})
     assert audit.outcomes == [("assign_objects_to_label", "not_sent")] and len(audit.texts[0]) < 1000

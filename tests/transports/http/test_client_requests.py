@@ -119,7 +119,7 @@ async def asker() -> AsyncIterator[Site]:
         yield site
 
 
-def said(answer: Answer) -> str:
+def result_text(answer: Answer) -> str:
     text: str = answer.result["content"][0]["text"]
     return text
 
@@ -135,7 +135,7 @@ async def test_each_kind_of_request_stateless(asker: Site, kind: str) -> None:
     assert first["inputRequests"][kind]["method"] == method
     more = {"inputResponses": {kind: REPLY[kind]}, "requestState": first["requestState"]}
     retry = {"name": kind, "arguments": {}, **more}
-    assert json.loads(said(await asker.send_stateless("tools/call", retry, **declared))) == REPLY[kind]
+    assert json.loads(result_text(await asker.send_stateless("tools/call", retry, **declared))) == REPLY[kind]
     others = {name: value for name, value in ALL.items() if name not in NEEDED[kind]}
     refused = await asker.call(kind, clientCapabilities=others)
     assert refused.code == (400, -32021)
@@ -199,7 +199,7 @@ async def test_several_rounds_keep_no_server_state() -> None:
             assert list(result["inputRequests"]) == [key]
             reply = {"action": "accept", "content": {"name": key.title()}}
             params = {"name": "twice", "inputResponses": {key: reply}, "requestState": result["requestState"]}
-        assert said(await plain.send_stateless("tools/call", params, **declared)) == "First and Second"
+        assert result_text(await plain.send_stateless("tools/call", params, **declared)) == "First and Second"
 
 
 async def test_request_state_expires(asker: Site) -> None:
@@ -265,15 +265,15 @@ async def test_client_without_streams_is_not_awaited(asker: Site) -> None:
     session = await asker.initialize(**ALL)
     message = asker.request("tools/call", {"name": "form"})
     answer = await asyncio.wait_for(session.post(message, Accept="application/json"), 20)
-    assert answer.result["isError"] is True and "cannot be asked" in said(answer)
+    assert answer.result["isError"] is True and "cannot be asked" in result_text(answer)
 
 
 async def test_only_declared_capabilities_are_requested(asker: Site) -> None:
     for kind, declared in NEEDED.items():
-        able = said(await asker.call("optional", clientCapabilities=declared))
+        able = result_text(await asker.call("optional", clientCapabilities=declared))
         assert kind in able and ("sample" in able) == ("sampling" in declared)
-    assert said(await asker.call("optional", clientCapabilities={"elicitation": {}})) == "['form']"
-    assert said(await asker.post(asker.request("tools/call", {"name": "optional"}))) == "[]"
+    assert result_text(await asker.call("optional", clientCapabilities={"elicitation": {}})) == "['form']"
+    assert result_text(await asker.post(asker.request("tools/call", {"name": "optional"}))) == "[]"
     assert (await asker.call("never", clientCapabilities=ALL)).code == (400, -32021)
     assert (await (await asker.initialize(**ALL)).call("never")).result["isError"] is True
 

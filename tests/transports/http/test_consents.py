@@ -45,7 +45,7 @@ class Things:
         )
 
 
-async def asked(site: Site) -> Json:
+async def question_state(site: Site) -> Json:
     """Return the state of the question whether a thing is to be deleted."""
     answer = await site.call("delete_thing", {"id": "1"}, clientCapabilities=ASKED)
     assert answer.result["resultType"] == "input_required"
@@ -69,7 +69,7 @@ def is_repeat(answer: Answer) -> bool:
 async def test_n14_consent_is_used_up_by_the_write() -> None:
     tools_used = Things()
     async with serving(changes={"tools": tools_used.tools}) as site:
-        state = await asked(site)
+        state = await question_state(site)
         assert not is_repeat(await accept(site, state))
         # The response was lost and the client sends the same request again.
         assert is_repeat(await accept(site, state))
@@ -87,7 +87,7 @@ async def test_n14_consent_is_used_up_by_the_write() -> None:
 async def test_n14_consent_is_used_up_at_every_replica(redis: Server) -> None:
     tools_used = Things()
     async with replicas(redis.url, changes={"tools": tools_used.tools}) as (a, b):
-        state = await asked(a)
+        state = await question_state(a)
         assert not is_repeat(await accept(a, state)) and is_repeat(await accept(b, state))
         await b.call("change_thing", {"id": "1"})
         for site in (b, a):
@@ -99,7 +99,7 @@ async def test_n14_consent_is_used_up_at_every_replica(redis: Server) -> None:
 async def test_n14_uncheckable_consent_changes_nothing(redis: Server) -> None:
     tools_used = Things()
     async with replicas(redis.url, changes={"tools": tools_used.tools}) as (a, b):
-        state = await asked(a)
+        state = await question_state(a)
         redis.pause()
         refused = (await accept(b, state)).result
         assert refused["isError"] and "cannot be checked at the moment" in refused["content"][0]["text"]
@@ -115,7 +115,7 @@ async def test_n14_declining_keeps_receipts() -> None:
     tools_used = Things()
     async with serving(changes={"tools": tools_used.tools}) as site:
         await site.call("change_thing", {"id": "1"})
-        state = await asked(site)
+        state = await question_state(site)
         await accept(site, {**state, "inputResponses": {"confirm": {"action": "decline"}}})
         assert is_repeat(await site.call("change_thing", {"id": "1"})) and tools_used.done == ["change 1"]
 
@@ -125,7 +125,7 @@ async def test_n14_declining_keeps_receipts() -> None:
 async def test_n14_declining_uses_up_the_consent(action: str) -> None:
     tools_used = Things()
     async with serving(changes={"tools": tools_used.tools}) as site:
-        state = await asked(site)
+        state = await question_state(site)
         assert "did not agree" in (await refuse(site, state, action)).result["content"][0]["text"]
         again = await accept(site, state)
         assert again.result["resultType"] == "input_required" and tools_used.done == []
@@ -137,7 +137,7 @@ async def test_n14_declining_uses_up_the_consent(action: str) -> None:
 async def test_n14_declining_uses_up_the_consent_at_every_replica(redis: Server) -> None:
     tools_used = Things()
     async with replicas(redis.url, changes={"tools": tools_used.tools}) as (a, b):
-        state = await asked(a)
+        state = await question_state(a)
         await refuse(a, state, "decline")
         assert (await accept(b, state)).result["resultType"] == "input_required" and tools_used.done == []
 
@@ -148,7 +148,7 @@ async def test_n14_declining_uses_up_the_consent_at_every_replica(redis: Server)
 async def test_n14_decline_counts_despite_changed_capabilities(action: str, declared: Json) -> None:
     tools_used = Things()
     async with serving(changes={"tools": tools_used.tools}) as site:
-        state = await asked(site)
+        state = await question_state(site)
         for state_sent in (state, {}):
             refused = (await refuse(site, state_sent, action, declared)).result
             assert refused["isError"] and "did not agree" in refused["content"][0]["text"]
@@ -161,7 +161,7 @@ async def test_n14_decline_counts_despite_changed_capabilities(action: str, decl
 async def test_n14_accept_counts_despite_changed_capabilities() -> None:
     tools_used = Things()
     async with serving(changes={"tools": tools_used.tools}) as site:
-        state = await asked(site)
+        state = await question_state(site)
         assert not is_repeat(await accept(site, state, {})) and tools_used.done == ["delete 1"]
         await site.call("change_thing", {"id": "1"})
         assert (await accept(site, state, {})).result["resultType"] == "input_required"
@@ -171,7 +171,7 @@ async def test_n14_accept_counts_despite_changed_capabilities() -> None:
 async def test_n14_redis_that_lost_its_data_asks_again(redis: Server) -> None:
     tools_used = Things()
     async with replicas(redis.url, changes={"tools": tools_used.tools}) as (a, b):
-        state = await asked(a)
+        state = await question_state(a)
         assert not is_repeat(await accept(a, state))
         await a.call("change_thing", {"id": "1"})
         redis.kill()
@@ -185,7 +185,7 @@ async def test_n14_redis_that_lost_its_data_asks_again(redis: Server) -> None:
 async def test_n14_first_accept_after_startup_counts(redis: Server) -> None:
     tools_used = Things()
     async with replicas(redis.url, changes={"tools": tools_used.tools}) as (a, b):
-        assert not is_repeat(await accept(b, await asked(a))) and tools_used.done == ["delete 1"]
+        assert not is_repeat(await accept(b, await question_state(a))) and tools_used.done == ["delete 1"]
 
 
 @pytest.mark.requirement("N14")
@@ -193,7 +193,7 @@ async def test_n14_restarted_process_asks_again() -> None:
     """The previous process may have used the consent already."""
     tools_used = Things()
     async with serving(changes={"tools": tools_used.tools}) as site:
-        state = await asked(site)
+        state = await question_state(site)
     async with serving(changes={"tools": tools_used.tools}) as site:
         assert (await accept(site, state)).result["resultType"] == "input_required" and tools_used.done == []
 

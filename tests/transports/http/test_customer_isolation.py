@@ -75,7 +75,7 @@ def domain_of(request: web.Request) -> str:
 
 
 @pytest.fixture
-async def there() -> AsyncIterator[tuple[Site, Api]]:
+async def tenant_site() -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
     bench = Bench()
     async with serving(bench, changes={"tools": (*bench_tools(bench), *map(TOOLS.__getitem__, REAL))}, api=api) as site:
@@ -90,8 +90,8 @@ async def open_stream(site: Site, bearer: Json) -> Session:
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_write_at_the_second_customer_is_sent(there: tuple[Site, Api]) -> None:
-    site, api = there
+async def test_n9_write_at_the_second_customer_is_sent(tenant_site: tuple[Site, Api]) -> None:
+    site, api = tenant_site
     for bearer, domain in ((A, "a.example"), (B, "b.example")):
         answer = await site.call("create_label", LABEL, headers=bearer)
         assert answer.result["structuredContent"]["id"] == f"label-of-{domain}"
@@ -103,8 +103,8 @@ async def test_n9_write_at_the_second_customer_is_sent(there: tuple[Site, Api]) 
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_sessions_belong_to_a_user_at_one_customer(there: tuple[Site, Api]) -> None:
-    site, _ = there
+async def test_n9_sessions_belong_to_a_user_at_one_customer(tenant_site: tuple[Site, Api]) -> None:
+    site, _ = tenant_site
     session = await open_stream(site, A)
     head = session.head
     assert (await site.post(site.request("ping"), user=None, **head, **B)).status == 404
@@ -116,8 +116,8 @@ async def test_n9_sessions_belong_to_a_user_at_one_customer(there: tuple[Site, A
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_legacy_streams_accept_messages_of_the_same_customer_only(there: tuple[Site, Api]) -> None:
-    site, _ = there
+async def test_n9_legacy_streams_accept_messages_of_the_same_customer_only(tenant_site: tuple[Site, Api]) -> None:
+    site, _ = tenant_site
     async with site.http.get(f"{site.base}/sse", headers=site.headers(None, **A)) as stream:
         path = (await next_event(stream))[1].removeprefix(site.base)
         for bearer, status in ((B, 404), (SECOND_A, 202)):
@@ -126,8 +126,8 @@ async def test_n9_legacy_streams_accept_messages_of_the_same_customer_only(there
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_tasks_belong_to_a_user_at_one_customer(there: tuple[Site, Api]) -> None:
-    site, _ = there
+async def test_n9_tasks_belong_to_a_user_at_one_customer(tenant_site: tuple[Site, Api]) -> None:
+    site, _ = tenant_site
 
     async def ask(method: str, id: str, bearer: Json) -> Answer:
         return await site.send_stateless(method, {"taskId": id}, headers=bearer, clientCapabilities=CLIENT)
@@ -146,10 +146,10 @@ async def test_n9_tasks_belong_to_a_user_at_one_customer(there: tuple[Site, Api]
 @pytest.mark.requirement("N17")
 @pytest.mark.parametrize("failures", [MIN_OUTCOMES + 10, FEW_CALLERS_THRESHOLD + 10])
 async def test_n17_user_with_two_tokens_opens_the_circuit_for_nobody_else(
-    there: tuple[Site, Api], failures: int
+    tenant_site: tuple[Site, Api], failures: int
 ) -> None:
     """Other users are still served, even if no request succeeded before."""
-    site, _ = there
+    site, _ = tenant_site
     for number in range(failures):
         answer = await site.call(REAL[1 + number // 2 % 2], headers=(A, B)[number % 2])
         assert answer.result["isError"]

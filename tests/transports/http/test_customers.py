@@ -43,7 +43,7 @@ OWN = (
 
 
 @asynccontextmanager
-async def place(bench: Bench | None = None) -> AsyncIterator[Site]:
+async def serving_site(bench: Bench | None = None) -> AsyncIterator[Site]:
     used = bench or Bench()
     async with serving(used, changes={"tools": (*bench_tools(used), *OWN, TOOLS["query_result"])}) as site:
         yield site
@@ -52,7 +52,7 @@ async def place(bench: Bench | None = None) -> AsyncIterator[Site]:
 @pytest.mark.requirement("N10")
 async def test_n10_stored_table_is_readable_by_its_customer_only() -> None:
     """The customer is an argument of each call."""
-    async with place() as site:
+    async with serving_site() as site:
 
         async def call(name: str, customer: str, **arguments: str) -> Json:
             named = {**arguments, "customerContext": customer} if customer else arguments
@@ -85,7 +85,7 @@ async def test_n10_stored_table_stays_with_its_customer_when_a_session_switches(
 
 @pytest.mark.requirement("N10")
 async def test_n10_result_handles_name_no_customer() -> None:
-    async with place() as site:
+    async with serving_site() as site:
         handle = (await site.call("table")).result["structuredContent"]["handle"]
         content = (await site.call("query_result", {"handle": handle})).result["structuredContent"]
         assert content["source"] == {"tool": "table"}
@@ -95,7 +95,7 @@ async def test_n10_result_handles_name_no_customer() -> None:
 async def test_n10_employee_task_names_its_customer() -> None:
     """tasks/get has no argument for the customer, so the task itself names it."""
     bench = Bench()
-    async with place(bench) as site:
+    async with serving_site(bench) as site:
         for user, arguments, message in (
             (EMPLOYEE, {"customerContext": OTHER}, f"Customer: {OTHER}"),
             (EMPLOYEE, {}, f"Customer: {EMPLOYEE.customer}"),

@@ -74,7 +74,7 @@ class Api:
 
 
 @asynccontextmanager
-async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
+async def serving_site(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
     async with serving(make=catalog_factory(), api=api, **settings) as site:
         yield site, api
@@ -90,7 +90,7 @@ async def listed(site: Site, path: str, **options: Any) -> list[str]:
 
 
 async def test_unlisted_tool_is_found_and_called() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         assert await listed(site, "/mcp/x/discovery") == [
             *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
         ]
@@ -110,7 +110,7 @@ async def test_unlisted_tool_is_found_and_called() -> None:
 
 async def test_indirect_call_is_treated_like_a_direct_one() -> None:
     """Errors for arguments and unknown names are the same, and logs and the API see the name of the called tool."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         straight = await site.call("delete_label", {"ids": "l1"})
         through = await site.call("call_operation", {"name": "delete_label", "arguments": {"ids": "l1"}})
         assert straight.result["content"] == through.result["content"] and through.result["isError"] is True
@@ -125,7 +125,7 @@ async def test_indirect_call_is_treated_like_a_direct_one() -> None:
 
 @pytest.mark.requirement("A4")
 async def test_read_only_path_rejects_writes() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         for path in ("/mcp/readonly", "/mcp/x/discovery/readonly", "/mcp/x/all/readonly"):
             assert "call_operation" not in await listed(site, path)
             refused = await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
@@ -145,18 +145,18 @@ async def test_read_only_path_rejects_writes() -> None:
     [("delete_label", {"id": "l1"}), ("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})],
 )
 async def test_deletion_is_confirmed_by_a_second_round(name: str, arguments: Json) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         input_request = await site.call(name, arguments, clientCapabilities=ASKED)
         assert input_request.result["resultType"] == "input_required" and api.methods == ["GET"]
         message = input_request.result["inputRequests"]["confirm"]["params"]["message"]
         assert "Delete label?" in message and "name: Old" in message
 
         async def again(
-            action: str, state: Any = input_request.result["requestState"], given: Json = arguments
+            action: str, state: Any = input_request.result["requestState"], accepts: Json = arguments
         ) -> Answer:
             more: Json = {"inputResponses": {"confirm": {"action": action}}}
             more |= {"requestState": state} if state is not None else {}
-            params = {"name": name, "arguments": given, **more}
+            params = {"name": name, "arguments": accepts, **more}
             return await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
 
         for action in ("decline", "cancel"):
@@ -179,7 +179,7 @@ async def test_deletion_is_confirmed_by_a_second_round(name: str, arguments: Jso
 
 @pytest.mark.requirement("J11", "A5")
 async def test_answer_counts_only_for_what_was_shown() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         input_request = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
         params: Json = {
             "name": "delete_label",
@@ -201,7 +201,7 @@ async def test_answer_counts_only_for_what_was_shown() -> None:
 
 async def test_client_without_elicitation_is_not_asked() -> None:
     """The client relies on its own approval by destructiveHint, with stateful and stateless requests."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         await site.call("delete_label", {"id": "l1"})
         session = await site.initialize()
         await session.call("delete_label", {"id": "l2"})
@@ -210,7 +210,7 @@ async def test_client_without_elicitation_is_not_asked() -> None:
 
 @pytest.mark.parametrize("action", ["accept", "decline"])
 async def test_deletion_is_confirmed_on_a_session_stream(action: str) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
         async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
@@ -226,7 +226,7 @@ async def test_deletion_is_confirmed_on_a_session_stream(action: str) -> None:
 @pytest.mark.requirement("N13")
 async def test_n13_intervening_change_is_confirmed_again_on_a_session_stream() -> None:
     """If a label is renamed while the user is asked, the answer about the old name does not delete it."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
         async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
@@ -242,7 +242,7 @@ async def test_n13_intervening_change_is_confirmed_again_on_a_session_stream() -
 
 @pytest.mark.requirement("N13")
 async def test_n13_repeated_changes_are_rejected_on_a_session_stream() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
         async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
@@ -257,7 +257,7 @@ async def test_n13_repeated_changes_are_rejected_on_a_session_stream() -> None:
 
 @pytest.mark.requirement("N13")
 async def test_n13_accepting_round_reads_once() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         input_request = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
         params: Json = {
             "name": "delete_label",
@@ -276,7 +276,7 @@ async def accept(session: Session, question: Json) -> None:
 
 @pytest.mark.requirement("N15")
 async def test_n15_employee_confirmation_names_the_customer_of_the_call() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         arguments = {"id": "l1", "customerContext": OTHER}
         input_request = await site.call("delete_label", arguments, user=EMPLOYEE, clientCapabilities=ASKED)
         message = input_request.result["inputRequests"]["confirm"]["params"]["message"]
@@ -287,7 +287,7 @@ async def test_n15_employee_confirmation_names_the_customer_of_the_call() -> Non
 
 @pytest.mark.requirement("N15")
 async def test_n15_employee_confirmation_names_the_customer_of_the_session() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE, elicitation={})
         for customer in (EMPLOYEE.customer, OTHER):
             # Each customer has a label with this id.
@@ -303,7 +303,7 @@ async def test_n15_employee_confirmation_names_the_customer_of_the_session() -> 
 
 @pytest.mark.requirement("N18")
 async def test_n18_update_without_a_change_is_rejected_before_confirmation() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         for name, arguments in (
             ("update_label", {"id": "l1"}),
             ("update_label", {"id": "l1", "name": None}),
@@ -323,7 +323,7 @@ async def test_n18_update_without_a_change_is_rejected_before_confirmation() -> 
 
 async def test_repeated_write_runs_once() -> None:
     """A repeated write waits for the one in flight; writes of other users are separate."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         api.hold = asyncio.Event()
         calls = [asyncio.ensure_future(site.call("create_label", dict(LABEL))) for _ in range(2)]
         while not api.seen:
@@ -341,7 +341,7 @@ async def test_repeated_write_runs_once() -> None:
 @pytest.mark.requirement("C2")
 async def test_only_employees_have_employee_tools() -> None:
     """For others they are neither listed nor callable by name."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         employee_tools = {"search_customers", "change_customer"}
         for path in ("/mcp", "/mcp/x/all", "/mcp/x/discovery"):
             assert employee_tools <= set(await listed(site, path, user=EMPLOYEE)) and not employee_tools & set(
@@ -362,7 +362,7 @@ async def test_only_employees_have_employee_tools() -> None:
 
 
 async def test_console_searches_customers() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         result = await site.call("search_customers", {"domains": ["globex.example"]}, user=EMPLOYEE)
         assert [row["id"] for row in result.result["structuredContent"]["customers"]] == [OTHER]
         assert api.seen == []
@@ -371,7 +371,7 @@ async def test_console_searches_customers() -> None:
 @pytest.mark.requirement("C2", "G6")
 async def test_session_acts_for_the_customer_chosen_by_an_employee(caplog: pytest.LogCaptureFixture) -> None:
     """Only that session changes, and the log records the customer."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         chosen, other = [await site.initialize(user=EMPLOYEE) for _ in range(2)]
         with caplog.at_level(logging.INFO, "doit_mcp.audit"):
             changed = await chosen.call("change_customer", {"customerContext": OTHER})
@@ -389,7 +389,7 @@ async def test_session_acts_for_the_customer_chosen_by_an_employee(caplog: pytes
 
 @pytest.mark.requirement("C2")
 async def test_chosen_customer_is_ignored_without_the_employee_claim() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         await session.call("change_customer", {"customerContext": OTHER})
         api.seen.clear()
@@ -400,7 +400,7 @@ async def test_chosen_customer_is_ignored_without_the_employee_claim() -> None:
 
 
 async def test_unknown_customer_is_rejected() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         changed = await session.call("change_customer", {"customerContext": "nobody&x#"})
         assert changed.result["isError"] is True
@@ -412,7 +412,7 @@ async def test_unknown_customer_is_rejected() -> None:
 @pytest.mark.requirement("C4")
 async def test_calls_without_a_session_name_their_customer(caplog: pytest.LogCaptureFixture) -> None:
     """The customer is an argument of every call, checked against the claim; it is ignored for all other users."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         changed = await site.call("change_customer", {"customerContext": OTHER}, user=EMPLOYEE)
         content = changed.result["structuredContent"]
         assert content["remembered"] is False and "customerContext" in content["next"]
@@ -432,14 +432,14 @@ async def test_calls_without_a_session_name_their_customer(caplog: pytest.LogCap
 
 @pytest.mark.parametrize("wrong", ["", 5, None, ["c"], "c" * 257])
 async def test_malformed_customer_is_rejected_before_any_request(wrong: Any) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         answer = await site.call("get_label", {"id": "l1", "customerContext": wrong}, user=EMPLOYEE)
         assert answer.result["isError"] is True and "customerContext" in text(answer) and api.seen == []
 
 
 @pytest.mark.requirement("C4")
 async def test_writes_for_two_customers_are_distinct() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         for customer in (OTHER, EMPLOYEE.customer, OTHER):
             await site.call("create_label", {**LABEL, "customerContext": customer}, user=EMPLOYEE)
         assert [tenant for method, _, tenant in api.seen if method == "POST"] == [OTHER, EMPLOYEE.customer]

@@ -17,7 +17,7 @@ from .serving import Site
 NAME = "doit_mcp_event_loop_delay_seconds"
 
 
-async def seen(delays: list[float], count: int) -> None:
+async def wait_for_delays(delays: list[float], count: int) -> None:
     while len(delays) < count:
         await asyncio.sleep(0.01)
 
@@ -25,10 +25,10 @@ async def seen(delays: list[float], count: int) -> None:
 async def test_lag_is_measured() -> None:
     delays: list[float] = []
     watching = LagMonitor(delays.append)
-    await seen(delays, 1)
+    await wait_for_delays(delays, 1)
     before = len(delays)
     time.sleep(0.4)
-    await seen(delays, before + 1)
+    await wait_for_delays(delays, before + 1)
     watching.stop()
     # The timer was due within the first 0.1 s.
     assert max(delays[before:]) >= 0.25
@@ -44,14 +44,14 @@ async def test_large_lags_are_logged_once_a_minute(caplog: pytest.LogCaptureFixt
         for _ in range(3):
             count = len(delays)
             time.sleep(LARGE_DELAY_SECONDS + 0.15)
-            await seen(delays, count + 1)
+            await wait_for_delays(delays, count + 1)
         lines = [record for record in caplog.records if record.name == event_loop_lag.__name__]
         assert [vars(line)["unlogged_delays"] for line in lines] == [0]
         assert vars(lines[0])["delay_ms"] >= LARGE_DELAY_SECONDS * 1000
         patch.setattr(watching, "_quiet_until", 0.0)
         count = len(delays)
         time.sleep(LARGE_DELAY_SECONDS + 0.15)
-        await seen(delays, count + 1)
+        await wait_for_delays(delays, count + 1)
     watching.stop()
     lines = [record for record in caplog.records if record.name == event_loop_lag.__name__]
     assert [vars(line)["unlogged_delays"] for line in lines] == [0, 2]

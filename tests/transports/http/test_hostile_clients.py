@@ -89,9 +89,9 @@ async def test_message_without_an_id_runs_nothing(site: Site) -> None:
     assert (await site.post(call)).status == 202
     assert (await (await site.initialize()).post(call)).status == 202
     assert (await (await site.initialize("2025-03-26")).post([call, call])).status == 202
-    enveloped = site.stateless_request("tools/call", {"name": "echo"})
-    del enveloped["id"]
-    assert (await site.post(enveloped, MCP_Protocol_Version=STATELESS_REVISION)).status == 202
+    stateless_message = site.stateless_request("tools/call", {"name": "echo"})
+    del stateless_message["id"]
+    assert (await site.post(stateless_message, MCP_Protocol_Version=STATELESS_REVISION)).status == 202
     assert site.bench.ran == []
 
 

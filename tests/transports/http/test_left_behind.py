@@ -106,8 +106,8 @@ KINDS = ALONE | IN_SESSION
 class Sender:
     """Sends one kind of request, as several users; each has a session if the request needs one."""
 
-    def __init__(self, made: Program, message: Json, tokens: list[str], sessions: list[str]) -> None:
-        self.made, self.message, self.tokens, self.sessions = made, message, tokens, sessions
+    def __init__(self, server: Program, message: Json, tokens: list[str], sessions: list[str]) -> None:
+        self.made, self.message, self.tokens, self.sessions = server, message, tokens, sessions
         self.data = json.dumps(message).encode()
         assert len(self.data) <= 4 * MIB
         self.sent = 0

@@ -42,9 +42,9 @@ GROWTH = 80 * MIB
 class Caller:
     """One user with a token, a session and an HTTP+SSE stream on which responses are collected."""
 
-    def __init__(self, made: Program, number: int) -> None:
-        self.made, self.name = made, f"person{number}"
-        self.token = made.outside.token(self.name)
+    def __init__(self, server: Program, number: int) -> None:
+        self.made, self.name = server, f"person{number}"
+        self.token = server.outside.token(self.name)
         self.session = self.address = ""
         self.messages: list[Json] = []
 
@@ -116,13 +116,13 @@ async def on_stream(caller: Caller, number: int, id: str) -> None:
 WAYS = (call_stateless, in_session, on_stream)
 
 
-async def wait_until_held(made: Program, calls: int) -> None:
+async def wait_until_held(server: Program, calls: int) -> None:
     """Wait until the API holds this many requests."""
-    while made.outside.waiting < calls:
+    while server.outside.waiting < calls:
         await asyncio.sleep(0.02)
 
 
-async def storm(made: Program, callers: list[Caller]) -> None:
+async def storm(server: Program, callers: list[Caller]) -> None:
     """All calls are in flight at once; some clients disconnect; then the API responds to each in its way."""
     tasks: list[asyncio.Task[None]] = []
     closed: list[asyncio.Task[None]] = []
@@ -137,48 +137,48 @@ async def storm(made: Program, callers: list[Caller]) -> None:
         if leaves:
             closed.append(tasks[-1])
             ended += [id] if behavior is call_stateless else []
-    await wait_until_held(made, CALLS)
-    assert (await made.gauges())["calls_in_flight"] == CALLS
+    await wait_until_held(server, CALLS)
+    assert (await server.gauges())["calls_in_flight"] == CALLS
     for task in closed:
         task.cancel()
     # Only those calls are canceled upstream.
-    while made.outside.waiting > CALLS - len(ended):
+    while server.outside.waiting > CALLS - len(ended):
         await asyncio.sleep(0.02)
-    made.outside.gate.set()
+    server.outside.gate.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     failures = [
         result for task, result in zip(tasks, results, strict=True) if result is not None and task not in closed
     ]
     assert not failures, failures[:3]
-    assert set(made.outside.left) == set(ended)
-    await made.until(calls_in_flight=0)
-    check_upstream(made)
+    assert set(server.outside.left) == set(ended)
+    await server.until(calls_in_flight=0)
+    check_upstream(server)
     for caller in callers:
         assert set(Counter(message["id"] for message in caller.messages).values()) <= {1}
 
 
-def check_upstream(made: Program) -> None:
+def check_upstream(server: Program) -> None:
     """Check for one request per call, one more after a failure that is retried, and one exchange per user."""
-    for id, count in made.outside.seen.items():
-        again = id.partition("-")[0] in ("busy", "cut", "reset") and not made.outside.left[id]
+    for id, count in server.outside.seen.items():
+        again = id.partition("-")[0] in ("busy", "cut", "reset") and not server.outside.left[id]
         assert count == 1 + again, (id, count)
-    assert set(made.outside.asked.values()) == {1} and len(made.outside.asked) == PEOPLE
-    assert made.outside.jwks == 1
+    assert set(server.outside.asked.values()) == {1} and len(server.outside.asked) == PEOPLE
+    assert server.outside.jwks == 1
 
 
-async def open_streams(made: Program, callers: list[Caller], stack: AsyncExitStack) -> list[aiohttp.ClientResponse]:
+async def open_streams(server: Program, callers: list[Caller], stack: AsyncExitStack) -> list[aiohttp.ClientResponse]:
     """Streams of stateless requests and of sessions, spread over all users, STREAMS in total."""
 
     async def one(number: int) -> aiohttp.ClientResponse:
         caller = callers[number % PEOPLE]
         if number < PEOPLE:
-            headers = made.headers(caller.token, **caller.heads) | {"Accept": "text/event-stream"}
-            return await made.http.get(f"{made.base}/mcp", headers=headers)
+            headers = server.headers(caller.token, **caller.heads) | {"Accept": "text/event-stream"}
+            return await server.http.get(f"{server.base}/mcp", headers=headers)
         filters: Json = {"notifications": {"toolsListChanged": True}}
         listen: Json = {"jsonrpc": "2.0", "id": number, "method": "subscriptions/listen", "params": filters}
         message = with_request_metadata(listen)
-        headers = made.headers(caller.token) | stateless_headers(message)
-        return await made.http.post(f"{made.base}/mcp", headers=headers, data=encoded(message))
+        headers = server.headers(caller.token) | stateless_headers(message)
+        return await server.http.post(f"{server.base}/mcp", headers=headers, data=encoded(message))
 
     opened = await gather_limited(one(number) for number in range(STREAMS - PEOPLE))
     for response in opened:
@@ -198,9 +198,9 @@ async def gather_limited(work: Any, most: int = 100) -> list[Any]:
     return await asyncio.gather(*map(one, work))
 
 
-def check_log(made: Program, callers: list[Caller]) -> None:
+def check_log(server: Program, callers: list[Caller]) -> None:
     """Check that the log has only expected errors, a line for every request, and no credentials."""
-    lines, text = made.lines(), made.log.read_text()
+    lines, text = server.lines(), server.log.read_text()
     assert not [line for line in lines if line["level"] in ("error", "critical")]
     calls = [line for line in lines if line.get("tool") == "get_budget"]
     assert len(calls) >= CALLS * 2 // 3 and all(line["trace"] for line in lines if line["message"] == "request")

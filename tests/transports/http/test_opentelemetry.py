@@ -22,7 +22,7 @@ from doit_mcp.observability import opentelemetry
 from doit_mcp.observability.opentelemetry import SpanRecorder
 from doit_mcp.sandbox.api import Fault
 from doit_mcp.settings import BadSettings, Settings
-from doit_mcp.transports.http.main_app import make_main_app as product
+from doit_mcp.transports.http.main_app import make_main_app
 from doit_mcp.transports.http.request_logging import SPANS
 from tests.transports.http.serving import ACCEPT, ADMIN, LATEST_STATEFUL, SECRET
 from tests.transports.http.test_outages import Product, served
@@ -273,7 +273,7 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "doit_mcp.observability.opentelemetry", None)
     monkeypatch.delattr("doit_mcp.observability.opentelemetry")
     with pytest.raises(BadSettings, match="extra otel"):
-        product(Settings(exchange_secret="s", otlp_endpoint="http://127.0.0.1:1"))
+        make_main_app(Settings(exchange_secret="s", otlp_endpoint="http://127.0.0.1:1"))
 
 
 def test_opentelemetry_is_imported_only_when_enabled() -> None:

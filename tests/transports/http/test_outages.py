@@ -23,7 +23,7 @@ from doit_mcp.sandbox.api import Api, Fault
 from doit_mcp.sandbox.server import SandboxServer, run_sandbox
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http import health
-from doit_mcp.transports.http.main_app import make_main_app as product
+from doit_mcp.transports.http.main_app import make_main_app
 from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.transports.http.serving import (
     ACCEPT,
@@ -94,14 +94,14 @@ async def served(
                 exchange_secret=SECRET,
                 **({"doit_api_base": sandbox.url} | settings),
             )
-            app = product(site_settings)
+            app = make_main_app(site_settings)
             prepare(app)
             async with aiohttp.ClientSession() as http, serve_app(app, bound):
                 yield Product(base, sandbox, http, app)
 
 
 @pytest.fixture
-async def there() -> AsyncIterator[Product]:
+async def product() -> AsyncIterator[Product]:
     async with served() as product:
         yield product
 
@@ -120,47 +120,47 @@ async def test_no_keys() -> None:
 
 
 @pytest.mark.requirement("K4", "X5")
-async def test_cached_keys_continue_to_work(there: Product) -> None:
+async def test_cached_keys_continue_to_work(product: Product) -> None:
     """A known caller is served. A caller whose token must be exchanged gets a clear error, not a 500."""
-    token = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
-    assert (await there.call("validate_user", token=token)).result["structuredContent"]
-    there.world.identity.down = True
-    assert (await there.call("validate_user", token=token)).result["structuredContent"]
-    other = await there.call("validate_user", user=STRANGER)
+    token = product.world.identity.mint(ADMIN, resource=f"{product.base}/mcp")
+    assert (await product.call("validate_user", token=token)).result["structuredContent"]
+    product.world.identity.down = True
+    assert (await product.call("validate_user", token=token)).result["structuredContent"]
+    other = await product.call("validate_user", user=STRANGER)
     assert other.status == 200 and other.result["isError"] is True and "sign-in" in other.text
-    there.world.identity.down = False
-    assert (await there.call("validate_user", user=STRANGER)).result["structuredContent"]
+    product.world.identity.down = False
+    assert (await product.call("validate_user", user=STRANGER)).result["structuredContent"]
 
 
 @pytest.mark.requirement("F5", "F6", "F7")
 @pytest.mark.parametrize("kind", [400, 401, 403, 404, 409, 422, 500, 524, "garbage", "truncated", "huge", "reset"])
-async def test_any_api_response(there: Product, kind: Any) -> None:
+async def test_any_api_response(product: Product, kind: Any) -> None:
     """A tool result with an explanation and HTTP 200, nothing of the body; the next call succeeds."""
-    there.api.faults.append(Fault("/analytics/v1/budgets", kind, times=9))
-    answer = await there.call("list_budgets")
+    product.api.faults.append(Fault("/analytics/v1/budgets", kind, times=9))
+    answer = await product.call("list_budgets")
     assert answer.status == 200 and answer.result["isError"] is True
     text = answer.result["content"][0]["text"]
     assert text.startswith("list_budgets failed") and len(text) < 700
-    assert "<html" not in text and there.world.url not in text and "Traceback" not in text
-    there.api.faults.clear()
-    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+    assert "<html" not in text and product.world.url not in text and "Traceback" not in text
+    product.api.faults.clear()
+    assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
 
 
 @pytest.mark.requirement("F2", "F3")
-async def test_reads_are_retried_and_writes_are_not(there: Product) -> None:
-    there.api.faults.append(Fault("/analytics/v1/budgets", 503, times=1, retry_after=0))
-    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
-    call_count = len(there.api.calls)
-    there.api.faults.append(Fault("/support/v1/tickets", 503, times=1))
+async def test_reads_are_retried_and_writes_are_not(product: Product) -> None:
+    product.api.faults.append(Fault("/analytics/v1/budgets", 503, times=1, retry_after=0))
+    assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
+    call_count = len(product.api.calls)
+    product.api.faults.append(Fault("/support/v1/tickets", 503, times=1))
     ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}
-    answer = await there.call("create_ticket", {"ticket": ticket})
+    answer = await product.call("create_ticket", {"ticket": ticket})
     assert answer.result["isError"] is True and "check" in answer.text
-    assert [call.method for call in list(there.api.calls)[call_count:]] == ["POST"]
+    assert [call.method for call in list(product.api.calls)[call_count:]] == ["POST"]
 
 
-async def test_long_retry_after_is_reported(there: Product) -> None:
-    there.api.faults.append(Fault("/analytics/v1/budgets", 429, times=9, retry_after=120))
-    text = (await there.call("list_budgets")).result["content"][0]["text"]
+async def test_long_retry_after_is_reported(product: Product) -> None:
+    product.api.faults.append(Fault("/analytics/v1/budgets", 429, times=9, retry_after=120))
+    text = (await product.call("list_budgets")).result["content"][0]["text"]
     assert "120 seconds" in text and "429" in text
 
 
@@ -189,10 +189,11 @@ async def test_api_outage_is_reported_and_recovers() -> None:
 @pytest.fixture
 async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
     """Several customers, and a user of each."""
-    people = AccountDirectory(MIN_CALLERS)
-    async with served(people=people) as product:
+    directory = AccountDirectory(MIN_CALLERS)
+    async with served(people=directory) as product:
         users = [
-            people.users_of(customer)[0] for customer in people.customers(len(CUSTOMERS), len(CUSTOMERS) + MIN_CALLERS)
+            directory.users_of(customer)[0]
+            for customer in directory.customers(len(CUSTOMERS), len(CUSTOMERS) + MIN_CALLERS)
         ]
         yield product, users
 
@@ -220,76 +221,76 @@ async def test_open_circuit_is_probed_after_a_global_failure(customers: tuple[Pr
 
 
 @pytest.mark.requirement("F8")
-async def test_errors_of_one_user_do_not_affect_others(there: Product) -> None:
+async def test_errors_of_one_user_do_not_affect_others(product: Product) -> None:
     """Whether one user is refused or gets failures, others are served."""
     for status in (500, 403):
-        there.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
-        await asyncio.gather(*(there.call("list_budgets", user=STRANGER) for _ in range(MIN_OUTCOMES + 4)))
-        there.api.faults.clear()
-    assert await there.sees("api") == (200, "closed", 0.0)
-    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+        product.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
+        await asyncio.gather(*(product.call("list_budgets", user=STRANGER) for _ in range(MIN_OUTCOMES + 4)))
+        product.api.faults.clear()
+    assert await product.sees("api") == (200, "closed", 0.0)
+    assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
 
 
 @pytest.mark.requirement("C1")
-async def test_tenants_are_isolated(there: Product) -> None:
+async def test_tenants_are_isolated(product: Product) -> None:
     """The tenant comes from the token; no argument, _meta, query or header of a client changes it."""
-    budgets = (await there.call("list_budgets")).result["structuredContent"]["budgets"]
-    theirs = (await there.call("list_budgets", user=STRANGER)).result["structuredContent"]["budgets"]
+    budgets = (await product.call("list_budgets")).result["structuredContent"]["budgets"]
+    theirs = (await product.call("list_budgets", user=STRANGER)).result["structuredContent"]["budgets"]
     assert budgets and theirs and not {budget["id"] for budget in budgets} & {budget["id"] for budget in theirs}
     other = STRANGER.customer
     for tried in (
-        await there.call("list_budgets", {"customerContext": other}),
-        await there.call("list_budgets", path=f"/mcp?customerContext={other}"),
-        await there.call("list_budgets", **{"customerContext": other, "openai/subject": other}),
+        await product.call("list_budgets", {"customerContext": other}),
+        await product.call("list_budgets", path=f"/mcp?customerContext={other}"),
+        await product.call("list_budgets", **{"customerContext": other, "openai/subject": other}),
     ):
         assert tried.result["structuredContent"]["budgets"] == budgets
-    foreign = await there.call("get_budget", {"id": theirs[0]["id"]})
+    foreign = await product.call("get_budget", {"id": theirs[0]["id"]})
     assert foreign.result["isError"] is True and "404" in foreign.text
-    tenants = {call.tenant for call in there.api.calls if "budgets" in call.path}
+    tenants = {call.tenant for call in product.api.calls if "budgets" in call.path}
     assert tenants == {customer.id for customer in CUSTOMERS}
 
 
 @pytest.mark.requirement("X1", "X6", "X8", "M56")
-async def test_callers_token_is_never_sent_upstream(there: Product) -> None:
+async def test_callers_token_is_never_sent_upstream(product: Product) -> None:
     """Headers, path and body never contain it, nor any cookie."""
-    token = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
-    await there.call("list_budgets", token=token)
-    await there.call("validate_user", token=token[:-3] + "AAA")
-    for call in there.api.calls:
+    token = product.world.identity.mint(ADMIN, resource=f"{product.base}/mcp")
+    await product.call("list_budgets", token=token)
+    await product.call("validate_user", token=token[:-3] + "AAA")
+    for call in product.api.calls:
         body = call.body.decode("utf-8", "replace")
         text = json.dumps([call.method, call.path, list(call.headers), body, call.bearer])
         assert token not in text and token[:40] not in text and "Cookie" not in text
 
 
 @pytest.mark.requirement("M19")
-async def test_permissions_belong_to_the_user(there: Product) -> None:
-    refused = await there.call("list_invoices", user=VIEWER)
+async def test_permissions_belong_to_the_user(product: Product) -> None:
+    refused = await product.call("list_invoices", user=VIEWER)
     assert refused.result["isError"] is True and "permission" in refused.text
 
 
 @pytest.mark.requirement("P1", "P5")
-async def test_api_tokens_work_until_revoked(there: Product) -> None:
+async def test_api_tokens_work_until_revoked(product: Product) -> None:
     for user in (ADMIN, STRANGER):
-        answer = await there.call("validate_user", token=user.api_token)
+        answer = await product.call("validate_user", token=user.api_token)
         assert answer.result["structuredContent"]["email"] == user.email
     for wrong in ("demo_key", "sandbox-api-token-nobody", "x"):
-        assert (await there.call("validate_user", token=wrong)).status == 401
+        assert (await product.call("validate_user", token=wrong)).status == 401
 
 
-async def test_employee_acts_for_the_customer_of_the_token(there: Product) -> None:
-    answer = await there.call("validate_user", user=EMPLOYEE)
+async def test_employee_acts_for_the_customer_of_the_token(product: Product) -> None:
+    answer = await product.call("validate_user", user=EMPLOYEE)
     assert answer.result["structuredContent"]["domain"] == "acme.example"
 
 
 @pytest.mark.requirement("A4")
-async def test_read_only_is_enforced(there: Product) -> None:
+async def test_read_only_is_enforced(product: Product) -> None:
     """Write tools are neither listed nor callable by name."""
     ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}
-    refused = await there.call("create_ticket", {"ticket": ticket}, path="/mcp/readonly")
+    refused = await product.call("create_ticket", {"ticket": ticket}, path="/mcp/readonly")
     assert refused.error["code"] == -32602
-    assert (await there.call("list_tickets", path="/mcp/readonly")).result["structuredContent"]
-    assert (await there.call("list_budgets", path="/mcp/x/tickets")).result["structuredContent"]
-    unknown = await there.call("list_budgets", path="/mcp/x/nothing")
+    assert (await product.call("list_tickets", path="/mcp/readonly")).result["structuredContent"]
+    assert (await product.call("list_budgets", path="/mcp/x/tickets")).result["structuredContent"]
+    unknown = await product.call("list_budgets", path="/mcp/x/nothing")
     assert unknown.status == 404 and "core" in unknown.text
 
 

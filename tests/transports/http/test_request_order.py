@@ -119,9 +119,13 @@ async def test_body_is_checked_before_headers(site: Site) -> None:
     session = await site.initialize()
     named = await session.post(site.request("tools/list"), Mcp_Method="tools/call", Mcp_Name="no", Mcp_Param_Region="x")
     assert named.status == 200 and "resultType" not in named.result
-    enveloped = site.stateless_request("tools/list")
-    request_headers = {name.replace("-", "_"): value for name, value in site.stateless_headers(enveloped).items()}
-    answer = await site.post(enveloped, revision=STATELESS_REVISION, Mcp_Session_Id=session.id, **request_headers)
+    stateless_message = site.stateless_request("tools/list")
+    request_headers = {
+        name.replace("-", "_"): value for name, value in site.stateless_headers(stateless_message).items()
+    }
+    answer = await site.post(
+        stateless_message, revision=STATELESS_REVISION, Mcp_Session_Id=session.id, **request_headers
+    )
     assert answer.result["resultType"] == "complete"
 
 

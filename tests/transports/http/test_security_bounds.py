@@ -27,10 +27,10 @@ from tests.transports.http.test_security_process import LONG, Program, budget, p
 PER_PERSON, IN_ALL = 32, 150
 
 
-async def calls(made: Program, person: str, count: int) -> list[asyncio.Task[Answer]]:
-    token = made.outside.token(person)
+async def calls(server: Program, person: str, count: int) -> list[asyncio.Task[Answer]]:
+    token = server.outside.token(person)
     messages = [with_request_metadata(budget(number, f"ok-{person}-{number}")) for number in range(count)]
-    return [asyncio.create_task(made.send_stateless(message, token)) for message in messages]
+    return [asyncio.create_task(server.send_stateless(message, token)) for message in messages]
 
 
 async def check_limited(tasks: list[asyncio.Task[Answer]], status: int, count: int) -> None:
@@ -79,33 +79,33 @@ async def test_oversized_bodies(tmp_path: Path) -> None:
     packed = b"".join(bomb())
     assert len(packed) < 2 * MIB
 
-    async def large(made: Program, headers: dict[str, str], pieces: list[bytes]) -> int:
+    async def large(server: Program, headers: dict[str, str], pieces: list[bytes]) -> int:
         async def body() -> AsyncIterator[bytes]:
             for piece in pieces:
                 yield piece
 
         try:
-            async with made.http.post(f"{made.base}/mcp", headers=headers, data=body()) as response:
+            async with server.http.post(f"{server.base}/mcp", headers=headers, data=body()) as response:
                 return response.status
         except aiohttp.ClientError:
             # The response arrived before the body was sent, and the connection was closed.
             return 0
 
-    async with program(tmp_path) as made:
-        headers = made.headers(made.outside.token("ann"))
-        nobody = {name: value for name, value in headers.items() if name != "Authorization"}
-        assert (await made.send("POST", "/mcp", headers, b"{}")).status == 400
-        memory = made.rss
+    async with program(tmp_path) as server:
+        headers = server.headers(server.outside.token("ann"))
+        unauthenticated_headers = {name: value for name, value in headers.items() if name != "Authorization"}
+        assert (await server.send("POST", "/mcp", headers, b"{}")).status == 400
+        memory = server.rss
         for _ in range(2):
-            assert await large(made, headers, [b" " * MIB] * 32) in (413, 0)
-            assert await large(made, nobody, [b" " * MIB] * 32) in (401, 0)
-            assert await large(made, headers | {"Content-Encoding": "gzip"}, [packed]) in (413, 415, 0)
-            assert await large(made, nobody | {"Content-Encoding": "gzip"}, [packed]) in (401, 0)
-        assert made.rss - memory < 40 * MIB, f"{(made.rss - memory) >> 20} MiB"
+            assert await large(server, headers, [b" " * MIB] * 32) in (413, 0)
+            assert await large(server, unauthenticated_headers, [b" " * MIB] * 32) in (401, 0)
+            assert await large(server, headers | {"Content-Encoding": "gzip"}, [packed]) in (413, 415, 0)
+            assert await large(server, unauthenticated_headers | {"Content-Encoding": "gzip"}, [packed]) in (401, 0)
+        assert server.rss - memory < 40 * MIB, f"{(server.rss - memory) >> 20} MiB"
         heads = {"Authorization": "Bearer " + "x" * 100_000}
-        assert 400 <= (await made.send("GET", "/mcp", heads)).status < 500
-        assert (await made.send("GET", "/healthz", {})).status == 200
-    failures = [line for line in made.lines() if line["level"] in ("error", "critical")]
+        assert 400 <= (await server.send("GET", "/mcp", heads)).status < 500
+        assert (await server.send("GET", "/healthz", {})).status == 200
+    failures = [line for line in server.lines() if line["level"] in ("error", "critical")]
     # The rest of an unread body is not a valid request.
     assert not [line for line in failures if line["logger"] != "aiohttp.server"]
 

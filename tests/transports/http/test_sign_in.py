@@ -31,7 +31,7 @@ from tests.transports.http.serving import (
     serving,
 )
 from tests.transports.http.streaming import open_stream
-from tests.transports.http.test_tenancy import Api, bearer, mine, place, schema
+from tests.transports.http.test_tenancy import Api, bearer, mine, schema, serving_site
 
 CHALLENGE = "mcp/www_authenticate"
 
@@ -57,7 +57,7 @@ async def send(site: Site, token: str, message: Json, path: str = "/mcp") -> Ans
 @pytest.mark.requirement("N19")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/readonly", "/sse"])
 async def test_n19_result_has_the_challenge_and_the_next_request_is_401(path: str) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         token = site.token()
         assert not (await call(site, token, path)).result.get("isError")
         site.world.identity.end_login(token)
@@ -79,7 +79,7 @@ async def test_n19_result_has_the_challenge_and_the_next_request_is_401(path: st
 @pytest.mark.requirement("N19")
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST_STATEFUL])
 async def test_n19_session_results_have_the_challenge(revision: str) -> None:
-    async with place() as (site, _):
+    async with serving_site() as (site, _):
         session = await site.initialize(revision)
         site.world.identity.end_login(site.token())
         refused = await session.call("mine")
@@ -132,7 +132,7 @@ async def provider(app: web.Application) -> AsyncIterator[tuple[Site, str]]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     issuer = "http://{}:{}".format(*runner.addresses[0][:2])
     try:
-        async with place(auth_server_url=issuer) as (site, _):
+        async with serving_site(auth_server_url=issuer) as (site, _):
             async with site.http.get(f"{site.world.url}/.well-known/jwks.json") as answer:
                 keys.extend((await answer.json())["keys"])
             notified.set()
@@ -266,17 +266,17 @@ def session_headers(session: Session, token: str) -> dict[str, str]:
 
 @pytest.mark.requirement("N19")
 async def test_n19_streams_of_an_ended_sign_in_end() -> None:
-    async with place() as (site, _):
+    async with serving_site() as (site, _):
         token = site.token()
         session = await site.initialize()
         message = site.stateless_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-        modern = site.stateless_headers(message) | site.headers() | {"Authorization": f"Bearer {token}"}
+        stateless_headers = site.stateless_headers(message) | site.headers() | {"Authorization": f"Bearer {token}"}
         bearer_alone = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
         async with (
             site.http.get(f"{site.base}/mcp", headers=session_headers(session, token)) as stream,
             site.http.get(f"{site.base}/sse", headers=bearer_alone) as legacy,
             site.http.get(f"{site.base}/sse", headers=site.headers() | {"Accept": "text/event-stream"}) as other,
-            open_stream(site, message, modern, STATELESS_REVISION) as listening,
+            open_stream(site, message, stateless_headers, STATELESS_REVISION) as listening,
         ):
             assert (await next_event(legacy))[0] == "endpoint" and (await next_event(other))[0] == "endpoint"
             await listening.message()

@@ -40,8 +40,8 @@ pytestmark = pytest.mark.timeout(1800 if LONG else 120)
 class Mixture:
     """Requests of every kind, in turn; responses are counted by kind and status."""
 
-    def __init__(self, made: Program) -> None:
-        self.made, self.counts = made, Counter[tuple[str, int]]()
+    def __init__(self, server: Program) -> None:
+        self.made, self.counts = server, Counter[tuple[str, int]]()
         self.kinds = (
             self.call,
             self.ping,
@@ -140,8 +140,8 @@ async def test_flood_of_forged_tokens(tmp_path: Path) -> None:
         print(f"{served} calls served beside {FORGED} forged tokens, {server.outside.jwks} looks at the keys")
 
 
-async def send_forged(made: Program, token: str, statuses: Counter[int]) -> None:
-    answer = await made.post(budget(1, "ok-1"), token)
+async def send_forged(server: Program, token: str, statuses: Counter[int]) -> None:
+    answer = await server.post(budget(1, "ok-1"), token)
     assert token not in answer.text
     statuses[answer.status] += 1
 
@@ -183,22 +183,22 @@ async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
             assert server.cpu - before < 1
 
 
-async def dropped(made: Program, tokens: list[str]) -> None:
+async def dropped(server: Program, tokens: list[str]) -> None:
     """Ten streams for each token, half of them HTTP+SSE, whose connections are then all dropped at once."""
     listen: Json = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
     message = with_request_metadata(listen | {"params": {"notifications": {"toolsListChanged": True}}})
 
     async def one(token: str, number: int) -> None:
-        headers = made.headers(token)
+        headers = server.headers(token)
         if number % 2:
-            response = await made.http.get(f"{made.base}/sse", headers=headers | {"Accept": "text/event-stream"})
+            response = await server.http.get(f"{server.base}/sse", headers=headers | {"Accept": "text/event-stream"})
         else:
             headers |= stateless_headers(message)
-            response = await made.http.post(f"{made.base}/mcp", headers=headers, data=encoded(message))
+            response = await server.http.post(f"{server.base}/mcp", headers=headers, data=encoded(message))
         assert response.status == 200
         stack.callback(response.close)
 
     async with AsyncExitStack() as stack:
         await gather_limited(one(token, number) for token in tokens for number in range(10))
-        await made.until(streams=len(tokens) * 10)
-    await made.until(streams=0, listeners=0)
+        await server.until(streams=len(tokens) * 10)
+    await server.until(streams=0, listeners=0)

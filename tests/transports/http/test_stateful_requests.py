@@ -29,14 +29,14 @@ ELICITS: Any = {"elicitation": {}, "roots": {}}
 
 
 @pytest.mark.requirement("M8")
-@pytest.mark.parametrize("asked", [*REVISIONS, STATELESS_REVISION, "2099-01-01", ""])
-async def test_negotiates_the_version(site: Site, asked: str) -> None:
+@pytest.mark.parametrize("requested", [*REVISIONS, STATELESS_REVISION, "2099-01-01", ""])
+async def test_negotiates_the_version(site: Site, requested: str) -> None:
     """The response has the requested revision, or the newest stateful one."""
-    params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    params = {"protocolVersion": requested, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     answer = await site.post(site.request("initialize", params, id=0))
-    assert answer.result["protocolVersion"] == (asked if asked in REVISIONS else LATEST_STATEFUL)
+    assert answer.result["protocolVersion"] == (requested if requested in REVISIONS else LATEST_STATEFUL)
     assert answer.body["id"] == 0 and answer.headers["Mcp-Session-Id"].isalnum()
-    assert "title" not in answer.result["serverInfo"] or asked not in REVISIONS[:2]
+    assert "title" not in answer.result["serverInfo"] or requested not in REVISIONS[:2]
 
 
 @pytest.mark.parametrize(
@@ -267,9 +267,9 @@ async def test_resumes_a_lost_stream(site: Site) -> None:
         "answer",
     ]
     assert len({*ids, *rest.ids}) == 5
-    stranger = await site.initialize(user=STRANGER)
+    other_session = await site.initialize(user=STRANGER)
     sibling = await site.initialize()
-    for other in (stranger, sibling):
+    for other in (other_session, sibling):
         async with other.stream(Last_Event_ID=ids[1]) as stream:
             assert stream.status == 404
     for unknown in ("1_99", "9_0", "x", "1_x"):
@@ -334,7 +334,7 @@ async def test_get_and_delete_require_a_session(site: Site) -> None:
         assert (await site.send(method, "/mcp", site.headers())).status == 400
 
 
-async def answers(session: Session, response: Any, given: dict[str, Any]) -> list[Any]:
+async def answers(session: Session, response: Any, input_responses: dict[str, Any]) -> list[Any]:
     """Answer the server's requests on the stream of *response*, and return every message."""
     messages = []
     while True:
@@ -346,7 +346,7 @@ async def answers(session: Session, response: Any, given: dict[str, Any]) -> lis
         if "method" not in message:
             return messages
         if "id" in message:
-            reply = {"jsonrpc": "2.0", "id": message["id"], "result": given[message["method"]]}
+            reply = {"jsonrpc": "2.0", "id": message["id"], "result": input_responses[message["method"]]}
             assert (await session.post(reply)).status == 202
 
 

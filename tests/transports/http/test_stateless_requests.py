@@ -138,7 +138,7 @@ async def test_every_invalid_id_is_rejected(site: Site, id: Any) -> None:
 
 @pytest.mark.requirement("M88")
 @pytest.mark.parametrize(
-    ("sent", "status"),
+    ("header", "status"),
     [
         ("echo", 200),
         ("  echo  ", 200),
@@ -151,9 +151,9 @@ async def test_every_invalid_id_is_rejected(site: Site, id: Any) -> None:
         ("", 400),
     ],
 )
-async def test_name_header(site: Site, sent: str, status: int) -> None:
+async def test_name_header(site: Site, header: str, status: int) -> None:
     """The decoded header must be exactly equal."""
-    answer = await site.call("echo", headers={"Mcp-Name": sent})
+    answer = await site.call("echo", headers={"Mcp-Name": header})
     assert answer.status == status
     assert status == 200 or answer.error["code"] == -32020
 
@@ -168,7 +168,7 @@ async def test_duplicate_name_header(site: Site) -> None:
 
 @pytest.mark.requirement("M90")
 @pytest.mark.parametrize(
-    ("arguments", "sent", "status"),
+    ("arguments", "header", "status"),
     [
         ({"region": "eu"}, "eu", 200),
         ({"region": "eu"}, "", 400),
@@ -177,9 +177,9 @@ async def test_duplicate_name_header(site: Site) -> None:
         ({}, "", 200),
     ],
 )
-async def test_headers_that_mirror_arguments(site: Site, arguments: Any, sent: str, status: int) -> None:
+async def test_headers_that_mirror_arguments(site: Site, arguments: Any, header: str, status: int) -> None:
     """A value in the body requires its header, and both must match."""
-    answer = await site.call("echo", arguments, headers={"Mcp-Param-Region": sent})
+    answer = await site.call("echo", arguments, headers={"Mcp-Param-Region": header})
     assert answer.status == status
     assert status == 200 or answer.error["code"] == -32020
 

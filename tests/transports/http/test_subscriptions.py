@@ -45,9 +45,9 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    site: Site, wanted: Any, *, id: Any = "listen", user: User = ADMIN, **meta: Any
+    site: Site, filters: Any, *, id: Any = "listen", user: User = ADMIN, **meta: Any
 ) -> AsyncIterator[Listener]:
-    message = site.stateless_request("subscriptions/listen", {"notifications": wanted}, id=id, **meta)
+    message = site.stateless_request("subscriptions/listen", {"notifications": filters}, id=id, **meta)
     headers = site.headers(user) | site.stateless_headers(message)
     async with site.http.post(f"{site.base}/mcp", json=message, headers=headers) as response:
         assert response.status == 200 and response.headers["Content-Type"] == "text/event-stream"
@@ -108,8 +108,8 @@ async def test_tasks_can_be_subscribed_to(site: Site) -> None:
     task = (await site.call("long", **TASKS)).result["taskId"]
     refused = await site.send_stateless("subscriptions/listen", {"notifications": {"taskIds": [task]}})
     assert refused.code == (400, -32021)
-    async with listening(site, {"taskIds": [task, "other"]}, user=STRANGER, **TASKS) as stranger:
-        assert (await stranger.next())["params"]["notifications"] == {"taskIds": []}
+    async with listening(site, {"taskIds": [task, "other"]}, user=STRANGER, **TASKS) as other_listener:
+        assert (await other_listener.next())["params"]["notifications"] == {"taskIds": []}
     async with listening(site, {"taskIds": [task, "other"]}, **TASKS) as listener:
         assert (await listener.next())["params"]["notifications"] == {"taskIds": [task]}
         site.bench.proceed.set()
@@ -117,9 +117,9 @@ async def test_tasks_can_be_subscribed_to(site: Site) -> None:
         assert message["method"] == "notifications/tasks" and message["params"]["status"] == "completed"
 
 
-@pytest.mark.parametrize("wanted", [None, [], {"resourceSubscriptions": "doc://one"}, {"taskIds": [1]}])
-async def test_invalid_filters(site: Site, wanted: Any) -> None:
-    answer = await site.send_stateless("subscriptions/listen", {"notifications": wanted}, **TASKS)
+@pytest.mark.parametrize("filters", [None, [], {"resourceSubscriptions": "doc://one"}, {"taskIds": [1]}])
+async def test_invalid_filters(site: Site, filters: Any) -> None:
+    answer = await site.send_stateless("subscriptions/listen", {"notifications": filters}, **TASKS)
     assert answer.code == (400, -32602)
 
 

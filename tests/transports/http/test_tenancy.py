@@ -75,7 +75,7 @@ def rows(answer: Any) -> set[tuple[str, str]]:
 
 
 @asynccontextmanager
-async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
+async def serving_site(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
     output = {"type": "object", "properties": {"rows": {"type": "array"}, "said": {"type": "string"}}}
     tool = Tool("mine", "Mine", "Whose data.", schema(text={"type": "string"}), mine, output)
@@ -100,7 +100,7 @@ def check_upstream(site: Site, api: Api, token: str) -> None:
 @pytest.mark.parametrize("channel", ["meta", "query", "headers", "client", "forwarded"])
 async def test_client_data_cannot_change_the_tenant(channel: str) -> None:
     """With stateful and stateless requests."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         named = dict.fromkeys(NAMES, OTHER)
         token = site.token()
         headers: dict[str, str] = {"Authorization": f"Bearer {token}"}
@@ -140,7 +140,7 @@ async def test_client_data_cannot_change_the_tenant(channel: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 async def test_arguments_outside_the_schema_have_no_effect(name: str) -> None:
     """Refused before any upstream request, or ignored where the former server accepted them."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         token = site.token()
         headers = {"Authorization": f"Bearer {token}"}
         answer = await site.send_stateless("tools/call", {"name": "mine", "arguments": {name: OTHER}}, headers=headers)
@@ -154,7 +154,7 @@ async def test_arguments_outside_the_schema_have_no_effect(name: str) -> None:
 @pytest.mark.requirement("S1", "S2", "M46")
 async def test_current_token_applies_and_not_the_sessions_first() -> None:
     """A refreshed token of the owner continues the session; the same user for another customer has no session there."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         call = site.request("tools/call", {"name": "mine"})
         for _ in range(2):
@@ -172,7 +172,7 @@ async def test_current_token_applies_and_not_the_sessions_first() -> None:
 
 @pytest.mark.requirement("S1")
 async def test_api_token_of_the_same_user_is_another_principal() -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize()
         as_token = f"Bearer {ADMIN.api_token}"
         assert (await site.call("mine", headers={"Authorization": as_token})).status == 200
@@ -197,9 +197,9 @@ async def test_invented_session_id_is_never_adopted(site: Site) -> None:
 @pytest.mark.requirement("S6", "C3", "Q1")
 async def test_callers_with_equal_ids_are_isolated() -> None:
     """Every caller gets exactly one response with its own data, with and without sessions."""
-    async with place(calls_per_principal=100) as (site, api):
+    async with serving_site(calls_per_principal=100) as (site, api):
         users = [user for user in USERS if user != EMPLOYEE] * 10
-        people = [(user, str(number), f"Bearer {site.token(user)}") for number, user in enumerate(users)]
+        callers = [(user, str(number), f"Bearer {site.token(user)}") for number, user in enumerate(users)]
 
         async def ask(user: Any, text: str, token: str, envelope: bool) -> None:
             params = {"name": "mine", "arguments": {"text": text}}
@@ -211,7 +211,7 @@ async def test_callers_with_equal_ids_are_isolated() -> None:
             assert answer.body["id"] == 1 and answer.result["structuredContent"]["said"] == text
             assert rows(answer) == {(user.customer, user.email)}
 
-        calls = [ask(*person, envelope) for person in people for envelope in (True, False)]
+        calls = [ask(*person, envelope) for person in callers for envelope in (True, False)]
         await asyncio.gather(*calls)
         assert len(api.seen) == len(calls)
         assert {user.customer for user in (ADMIN, VIEWER, STRANGER)} == {ADMIN.customer, OTHER}
