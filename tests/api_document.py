@@ -96,13 +96,13 @@ def _contents(response: dict[str, Any]) -> dict[str, jsonschema_rs.Validator]:
 
 
 def _followed(part: dict[str, Any], whole: dict[str, Any] | None = None) -> dict[str, Any]:
-    found = part
-    while "$ref" in found:
+    schema = part
+    while "$ref" in schema:
         place: Any = whole or document()
-        for step in found["$ref"].removeprefix("#/").split("/"):
+        for step in schema["$ref"].removeprefix("#/").split("/"):
             place = place[step]
-        found = place
-    return found
+        schema = place
+    return schema
 
 
 @lru_cache
@@ -122,17 +122,17 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
     """Merge the objects in ``allOf`` into one, because each alone would reject the members of the others."""
-    members = [_followed(one, whole) for one in part.get("allOf", ())]
-    if len(members) > 1 and all("properties" in one for one in members):
+    members = [_followed(member, whole) for member in part.get("allOf", ())]
+    if len(members) > 1 and all("properties" in member for member in members):
         del part["allOf"]
         part["type"] = "object"
-        part["properties"] = {name: value for one in members for name, value in one["properties"].items()}
-        part["required"] = [name for one in members for name in one.get("required", ())]
+        part["properties"] = {name: value for member in members for name, value in member["properties"].items()}
+        part["required"] = [name for member in members for name in member.get("required", ())]
 
 
 def _translate(part: dict[str, Any]) -> None:
     if isinstance(part.get("properties"), dict) and part.get("type") == "object":
         part.setdefault("additionalProperties", False)
     if part.pop("nullable", None) is True:
-        own = {name: part.pop(name) for name in list(part)}
-        part["anyOf"] = [{"type": "null"}, own]
+        keywords = {name: part.pop(name) for name in list(part)}
+        part["anyOf"] = [{"type": "null"}, keywords]

@@ -71,16 +71,16 @@ class Guard(logging.Handler):
         text = self._lines.format(record)
         if record.name.startswith("doit_mcp"):
             text += "\n" + self._plain.format(copy.copy(record))
-        if self.tells(text):
+        if self.detects(text):
             self.leaks.append(f"{record.name}: {text[:2000]}")
 
-    def tells(self, text: str) -> bool:
+    def detects(self, text: str) -> bool:
         """Return whether *text* contains a secret or something that looks like one."""
         if SHAPES.search(text) or any(secret in text for secret in self._whole):
             return True
         return any(run in self._pieces for run in RUNS.findall(text))
 
-    def taken(self) -> list[str]:
+    def take_leaks(self) -> list[str]:
         """Return the leaks found since the last call."""
         leaks, self.leaks = self.leaks, []
         return leaks
@@ -103,13 +103,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def _listen_at(place: Any, path: str, secret: Callable[..., Any]) -> None:
     *owners, name = path.split(".")
     owner = functools.reduce(getattr, owners, place)
-    made = getattr(owner, name)
-    if hasattr(made, "listened"):
+    value = getattr(owner, name)
+    if hasattr(value, "listened"):
         return
 
-    @functools.wraps(made)
+    @functools.wraps(value)
     def listening(*given: Any, **named: Any) -> Any:
-        result = made(*given, **named)
+        result = value(*given, **named)
         GUARD.learn(secret(result, *given, *named.values()))
         return result
 
@@ -121,6 +121,6 @@ def _listen_at(place: Any, path: str, secret: Callable[..., Any]) -> None:
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """Fail a test that logged a secret, including while its servers stopped."""
     result = yield
-    if leaks := GUARD.taken():
+    if leaks := GUARD.take_leaks():
         pytest.fail("a secret was logged:\n" + "\n".join(leaks[:5]), pytrace=False)
     return result

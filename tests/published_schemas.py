@@ -35,9 +35,9 @@ def schema(name: str) -> dict[str, Any]:
 
 def definitions(name: str) -> dict[str, Any]:
     """Return the definitions of a revision by name; the keyword depends on the JSON Schema dialect."""
-    whole = schema(name)
-    found: dict[str, Any] = whole.get("$defs") or whole["definitions"]
-    return found
+    document = schema(name)
+    definitions_by_name: dict[str, Any] = document.get("$defs") or document["definitions"]
+    return definitions_by_name
 
 
 def members(name: str, union: str) -> dict[str, Any]:
@@ -46,19 +46,19 @@ def members(name: str, union: str) -> dict[str, Any]:
     if union not in defined:
         return {}
     parts = defined[union].get("anyOf", [{"$ref": union}])
-    found = [defined[part["$ref"].rpartition("/")[2]] for part in parts]
-    return {part["properties"]["method"]["const"]: part for part in found}
+    variants = [defined[part["$ref"].rpartition("/")[2]] for part in parts]
+    return {part["properties"]["method"]["const"]: part for part in variants}
 
 
 def properties(name: str, kind: str) -> list[str] | None:
     """Return the property names of a kind, or None if the revision does not have it."""
     defined = definitions(name)
     for first, *steps in PLACES.get(kind, ((kind,),)):
-        found = defined.get(first)
+        definition = defined.get(first)
         for step in steps:
-            found = found and found.get(step)
-        while found and "$ref" in found:
-            found = defined[found["$ref"].rpartition("/")[2]]
-        if found and "properties" in found:
-            return sorted(found["properties"])
+            definition = definition and definition.get(step)
+        while definition and "$ref" in definition:
+            definition = defined[definition["$ref"].rpartition("/")[2]]
+        if definition and "properties" in definition:
+            return sorted(definition["properties"])
     return None

@@ -41,10 +41,10 @@ def bench(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
 
 
-def test_cpu_time_is_that_of_the_process() -> None:
+def test_cpu_time_belongs_to_the_process() -> None:
     """CPU time is as precise as the process's own clock, so a short window on a busy machine never shows zero."""
-    early, seen, late = time.process_time(), machine.cpu_seconds(os.getpid()), time.process_time()
-    assert 0 < early <= seen <= late
+    early, measured, late = time.process_time(), machine.cpu_seconds(os.getpid()), time.process_time()
+    assert 0 < early <= measured <= late
     child = subprocess.Popen([sys.executable, "-c", "print(sum(range(1_000_000)), flush=True); input()"],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
     with child:
@@ -56,14 +56,16 @@ def test_cpu_time_is_that_of_the_process() -> None:
 
 
 @HANGS
-def test_it_measures_this_server_and_the_limits(tmp_path: Path) -> None:
+def test_measures_this_server_and_the_baselines(tmp_path: Path) -> None:
     done = bench(tmp_path / "raw", "call", "sse", "list", "init", "fetch", "legacy", "fresh", "--only", "limit [^a]")
     assert done.returncode == 0, done.stderr[-3000:]
-    found = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
-    names = {(record["suite"], record["server"]) for record in found}
+    records = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
+    names = {(record["suite"], record["server"]) for record in records}
     limits = {"call": "c", "sse": "s1", "list": "c", "init": "c", "fetch": "cd", "legacy": "c", "fresh": "b"}
-    assert names == {(suite, "ours") for suite in limits} | {(one, f"limit {at}") for one, at in limits.items()}
-    for record in found:
+    assert names == {(suite, "ours") for suite in limits} | {
+        (limit_suite, f"limit {at}") for limit_suite, at in limits.items()
+    }
+    for record in records:
         assert not record["error"] and not record["figures"]["failures"]
         assert record["figures"]["requests"] > 0 and record["figures"]["rps"] > 0
         assert 0 < record["figures"]["p50_ms"] <= record["figures"]["p99_ms"]
@@ -74,7 +76,7 @@ def test_it_measures_this_server_and_the_limits(tmp_path: Path) -> None:
 
 
 @HANGS
-def test_it_looks_at_fresh_processes(tmp_path: Path) -> None:
+def test_measures_startup_of_fresh_processes(tmp_path: Path) -> None:
     done = bench(tmp_path / "raw", "startup", "sessions", "--only", "nobody else")
     assert done.returncode == 0, done.stderr[-3000:]
     start, sessions = (json.loads(line)["figures"] for line in (tmp_path / "raw").read_text().splitlines())
@@ -83,24 +85,24 @@ def test_it_looks_at_fresh_processes(tmp_path: Path) -> None:
 
 
 @HANGS
-def test_it_follows_curves_and_looks_at_fairness(tmp_path: Path) -> None:
+def test_measures_curves_and_fairness(tmp_path: Path) -> None:
     suites = ("grow-sessions", "fairness")
     done = bench(tmp_path / "raw", *suites, "-d", "0.1", "--points", "3", "--only", "^(3|L3|K1)$", "--rst")
     assert done.returncode == 0, done.stderr[-3000:]
-    found = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
-    figures = {record["server"]: record["figures"] for record in found}
+    records = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
+    figures = {record["server"]: record["figures"] for record in records}
     assert tuple(figures) == ("3", "L3", "K1")
     assert figures["3"]["bytes_each"] >= 0 and figures["3"]["cpu_us"] > 0
     assert figures["L3"]["p95_s"] > 0 and figures["K1"]["slowest_s"] > 0 and figures["K1"]["key_fetches"] >= 1
     assert "sessions held  CPU µs/call" in done.stdout and "\nK1   200 first requests" in done.stdout
 
 
-def test_an_unknown_suite_is_refused(tmp_path: Path) -> None:
+def test_unknown_suite_is_rejected(tmp_path: Path) -> None:
     done = bench(tmp_path / "raw", "speed")
     assert done.returncode == 2 and "available: call, sse" in done.stderr
 
 
-def test_percentiles_are_values_that_occurred() -> None:
+def test_percentiles_are_observed_values() -> None:
     ordered = [float(number) for number in range(1, 101)]
     assert [figures.percentile(ordered, share) for share in (0, 0.5, 0.99, 1)] == [1, 50, 99, 100]
     assert figures.percentile([3.0], 0.99) == 3
@@ -108,9 +110,9 @@ def test_percentiles_are_values_that_occurred() -> None:
         figures.percentile([], 0.5)
 
 
-def test_a_spread_is_range_and_median() -> None:
-    found = figures.make_spread([4, 1, 1000, 2])
-    assert found == figures.Spread(1, 3, 1000) and found.format() == "1 / 3 / 1,000"
+def test_spread_has_range_and_median() -> None:
+    spread = figures.make_spread([4, 1, 1000, 2])
+    assert spread == figures.Spread(1, 3, 1000) and spread.format() == "1 / 3 / 1,000"
     assert figures.Spread(2, 2, 2).format(1) == "2.0"
     assert figures.make_spread([]) is None
 
@@ -127,10 +129,15 @@ def record(server: str, round: int, cpu: float, suite: str = "call", error: str 
     return Measurement(suite, server, round, 32, {} if error else values, error)
 
 
-def test_goals_say_whether_they_are_met_and_by_how_much() -> None:
-    found = [record("ours", 0, 150), record("limit c", 0, 100), record("py-sdk", 0, 900), record("py-fastmcp", 0, 1500)]
-    found += [record("ours, request log", 0, 180)]
-    lines = [line for line in goals_table(found).splitlines() if line.startswith(("| 1", "| 2"))]
+def test_goals_report_whether_and_by_how_much_they_are_met() -> None:
+    records = [
+        record("ours", 0, 150),
+        record("limit c", 0, 100),
+        record("py-sdk", 0, 900),
+        record("py-fastmcp", 0, 1500),
+    ]
+    records += [record("ours, request log", 0, 180)]
+    lines = [line for line in goals_table(records).splitlines() if line.startswith(("| 1", "| 2"))]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [cell[3:] for cell in cells] == [
         ["1.50", "no, 7.1% over"],
@@ -140,17 +147,19 @@ def test_goals_say_whether_they_are_met_and_by_how_much() -> None:
     ]
 
 
-def test_a_void_measurement_counts_for_nothing_and_is_shown() -> None:
-    found = [record("ours", 0, 150), record("limit c", 0, 1, error="3 wrong answers"), record("ours", 1, 160)]
-    assert CHECKS[0].value(found) is None and CHECKS[0].verdict(None) == NOT_MEASURED
-    assert log_cost(found) is None
-    found.append(Measurement("grow-tools", "ours", 0, 0, error="it does not start"))
-    said = make_report(found, ["a note"])
-    assert "- void: ours, round 1: it does not start" in said
-    assert "- void: limit c, round 1: 3 wrong answers" in said and "a note" in said and "not measured (goal" in said
+def test_invalid_measurement_is_shown_but_not_counted() -> None:
+    records = [record("ours", 0, 150), record("limit c", 0, 1, error="3 wrong answers"), record("ours", 1, 160)]
+    assert CHECKS[0].value(records) is None and CHECKS[0].verdict(None) == NOT_MEASURED
+    assert log_cost(records) is None
+    records.append(Measurement("grow-tools", "ours", 0, 0, error="it does not start"))
+    report = make_report(records, ["a note"])
+    assert "- void: ours, round 1: it does not start" in report
+    assert (
+        "- void: limit c, round 1: 3 wrong answers" in report and "a note" in report and "not measured (goal" in report
+    )
 
 
-def test_every_goal_is_there_and_compares_servers_that_exist() -> None:
+def test_every_goal_compares_existing_servers() -> None:
     assert {check.goal for check in CHECKS} == set(range(1, 15))
     for check in CHECKS:
         names = {entry.name for entry in SUITES[check.suite].entries}
@@ -161,16 +170,16 @@ def test_every_goal_is_there_and_compares_servers_that_exist() -> None:
     assert Check(1, "call", "ours", maximum=2).verdict(figures.Spread(1, 2, 3)) == "yes"
 
 
-def test_every_demand_is_there_and_every_scene_can_be_played() -> None:
+def test_every_demand_has_a_runnable_scenario() -> None:
     entries = {entry.name: entry for entry in SUITES["fairness"].entries}
     assert {check.server for check in FAIRNESS_CHECKS} == {str(check.goal) for check in FAIRNESS_CHECKS} == set(entries)
     assert {entry.operation for entry in entries.values()} == set(SCENARIOS)
     assert all("--usual-limits" in entry.options for entry in entries.values())
-    found = [
+    records = [
         Measurement("fairness", "K1", 0, 0, {"key_fetches": 4}),
         Measurement("fairness", "Q2", 0, 0, {"p95_s": 0.25}),
     ]
-    lines = [line for line in goals_table(found, FAIRNESS_CHECKS).splitlines() if line.startswith(("| Q2", "| K1"))]
+    lines = [line for line in goals_table(records, FAIRNESS_CHECKS).splitlines() if line.startswith(("| Q2", "| K1"))]
     assert [line.split("|")[4].strip() for line in lines] == ["0.250", "4"]
     assert "yes" in lines[0] and "no, 33.3% over" in lines[1]
 
@@ -183,7 +192,7 @@ LINEAR: list[tuple[int, ByRound]] = [
 ]
 
 
-def test_growth_is_told_against_the_first_point_and_against_a_straight_line() -> None:
+def test_growth_is_compared_with_the_first_point_and_linear_growth() -> None:
     def cell(against: Literal["", "base", "line", "unit"], at: int) -> figures.Spread | None:
         return Column("", "", 0, against).cell(LINEAR, at, 0)
 
@@ -194,7 +203,7 @@ def test_growth_is_told_against_the_first_point_and_against_a_straight_line() ->
 
 
 @pytest.mark.parametrize("name", list(CURVES))
-def test_curves_have_a_line_for_each_point_that_was_measured(name: str) -> None:
+def test_curves_have_a_row_per_measured_point(name: str) -> None:
     curve = CURVES[name]
     measured = {entry.name: [(0, {"cpu_us": 100.0, "rss_mb": 60.0})] for entry in curve.entries()}
     heading, *lines = curve.rows(measured)
@@ -204,15 +213,15 @@ def test_curves_have_a_line_for_each_point_that_was_measured(name: str) -> None:
     assert with_points(SUITES["call"], (2,)) is SUITES["call"] and SUITES[name] in choose_suites(["growth"])
 
 
-def test_servers_that_are_not_installed_are_left_out() -> None:
-    there = {"ours": True, "limit": True} | dict.fromkeys(("py-sdk", "py-fastmcp", *("ts-sdk1", "ts-sdk2")), False)
-    there |= {"ts-fastmcp": True}
-    assert [entry.name for entry in choose_entries(SUITES["init"], "", there)] == ["ours", "limit c"]
-    assert [entry.name for entry in choose_entries(SUITES["sse"], "ts", there)] == ["ours", "ts-fastmcp"]
+def test_servers_that_are_not_installed_are_omitted() -> None:
+    installed = {"ours": True, "limit": True} | dict.fromkeys(("py-sdk", "py-fastmcp", *("ts-sdk1", "ts-sdk2")), False)
+    installed |= {"ts-fastmcp": True}
+    assert [entry.name for entry in choose_entries(SUITES["init"], "", installed)] == ["ours", "limit c"]
+    assert [entry.name for entry in choose_entries(SUITES["sse"], "ts", installed)] == ["ours", "ts-fastmcp"]
     assert choose_suites(["all"]) == list(SUITES.values()) and choose_suites([])[0].name == "call"
 
 
-def test_another_checkout_is_measured_beside_ours(tmp_path: Path) -> None:
+def test_another_checkout_is_measured_beside_this_one(tmp_path: Path) -> None:
     suite = against.with_other_server(SUITES["call"])
     names = [(entry.name, entry.kind) for entry in suite.entries[:4]]
     other = [("against", "against"), ("against, request log", "against")]
@@ -227,34 +236,36 @@ def test_another_checkout_is_measured_beside_ours(tmp_path: Path) -> None:
     assert against.make_kind(tmp_path).command == (sys.executable, str(program))
 
 
-def test_ours_is_compared_with_another_checkout_round_by_round() -> None:
-    found = [record("ours", 0, 110), record("against", 0, 100), record("ours", 1, 210), record("against", 1, 200)]
-    found += [record("ours, request log", 0, 150), record("limit c", 0, 70), record("against", 2, 1, error="no")]
-    rows = against.comparison_rows(found)
+def test_checkouts_are_compared_round_by_round() -> None:
+    records = [record("ours", 0, 110), record("against", 0, 100), record("ours", 1, 210), record("against", 1, 200)]
+    records += [record("ours, request log", 0, 150), record("limit c", 0, 70), record("against", 2, 1, error="no")]
+    rows = against.comparison_rows(records)
     assert rows == [against.HEADING, ("call", "ours", "32", "cpu_us", "1.050 / 1.075 / 1.100")]
-    assert "## Against the other checkout" in make_report(found, []) and "## Against" not in make_report(found[:1], [])
+    assert "## Against the other checkout" in make_report(records, []) and "## Against" not in make_report(
+        records[:1], []
+    )
 
 
 @HANGS
-def test_it_measures_another_checkout(tmp_path: Path) -> None:
+def test_measures_another_checkout(tmp_path: Path) -> None:
     done = bench(tmp_path / "raw", "call", "--only", "^against$", "--against", str(ROOT))
     assert done.returncode == 0, done.stderr[-3000:]
-    found = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
-    assert [(one["server"], one["error"]) for one in found] == [("ours", ""), ("against", "")]
+    records = [json.loads(line) for line in (tmp_path / "raw").read_text().splitlines()]
+    assert [(row["server"], row["error"]) for row in records] == [("ours", ""), ("against", "")]
     assert "ours over the other" in done.stdout
     done = bench(tmp_path / "raw", "call", "--against", str(tmp_path))
     assert done.returncode == 2 and "is not a checkout of this project" in done.stderr
 
 
-def test_tools_are_the_same_every_time() -> None:
-    made = make_tools(100)
-    assert made == make_tools(100) and len({tool["name"] for tool in made}) == 100
-    assert [tool["name"] for tool in made[:2]] == ["echo", "fetch_report"]
-    assert 130_000 < len(json.dumps(made, separators=(",", ":"))) < 170_000
+def test_generated_tools_are_deterministic() -> None:
+    tools = make_tools(100)
+    assert tools == make_tools(100) and len({tool["name"] for tool in tools}) == 100
+    assert [tool["name"] for tool in tools[:2]] == ["echo", "fetch_report"]
+    assert 130_000 < len(json.dumps(tools, separators=(",", ":"))) < 170_000
 
 
 @pytest.mark.parametrize("operation", ["call", "stream", "fetch", "list"])
-def test_requests_say_how_long_they_are_and_hold_their_number(operation: str) -> None:
+def test_requests_have_a_length_and_a_number(operation: str) -> None:
     message, least = request_message(Job(operation, 1, 1, ""))
     raw = fill_id(Target(80, "secret").post(message, "s1"), 12_345_678)
     head, _, body = raw.partition(b"\r\n\r\n")
@@ -266,11 +277,11 @@ def test_requests_say_how_long_they_are_and_hold_their_number(operation: str) ->
 
 def answer_of(*pieces: bytes) -> list[tuple[int, bytes, bytes]]:
     """Return the responses that a connection reads from bytes arriving in pieces."""
-    connection, found = Connection(), list[tuple[int, bytes, bytes]]()
-    connection.on_response = lambda status, head, body: found.append((status, head, body))
+    connection, responses = Connection(), list[tuple[int, bytes, bytes]]()
+    connection.on_response = lambda status, head, body: responses.append((status, head, body))
     for piece in pieces:
         connection.data_received(piece)
-    return found
+    return responses
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nMcp-Session-Id: AbC\r\n"
@@ -279,7 +290,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=1\r\nllo\r\n
 
 
 @pytest.mark.parametrize("raw", [SIZED, CHUNKED])
-def test_answers_are_read_whole_however_they_are_cut(raw: bytes) -> None:
+def test_responses_are_parsed_for_any_chunking(raw: bytes) -> None:
     for cut in range(1, len(raw)):
         [(status, head, body)] = answer_of(raw[:cut], raw[cut:])
         assert (status, body) == (200, b"hello") and find_header(head, "mcp-session-id") == b"AbC"
@@ -288,7 +299,7 @@ def test_answers_are_read_whole_however_they_are_cut(raw: bytes) -> None:
     assert answer_of(raw[:-1]) == []
 
 
-def test_answers_without_a_body_need_no_length() -> None:
+def test_responses_without_a_body_need_no_length() -> None:
     assert answer_of(b"HTTP/1.1 202 Accepted\r\nX: y\r\n\r\n")[0][2] == b""
     with pytest.raises(MeasurementFailed, match="without a length"):
         answer_of(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n")
@@ -297,7 +308,7 @@ def test_answers_without_a_body_need_no_length() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_events_are_read_whole_however_they_are_cut(end: str, chunked: bool) -> None:
+def test_events_are_parsed_for_any_chunking(end: str, chunked: bool) -> None:
     text = f": hi{end}{end}event: endpoint{end}data: /x{end}{end}data: a{end}data: b{end}{end}".encode()
     raw = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (text[:9], text[9:])) if chunked else text
     for cut in range(len(raw)):
@@ -324,12 +335,12 @@ def test_events_are_read_whole_however_they_are_cut(end: str, chunked: bool) -> 
         (200, b"no JSON"),
     ],
 )
-def test_wrong_answers_fail(status: int, body: bytes) -> None:
+def test_wrong_responses_fail(status: int, body: bytes) -> None:
     with pytest.raises(MeasurementFailed):
         parse_result(status, HEAD, body, 1)
 
 
-async def test_a_stream_that_is_refused_fails() -> None:
+async def test_rejected_stream_fails() -> None:
     connection = Connection()
     connection.connection_made(_Transport())
     opening = asyncio.ensure_future(connection.open_stream(b"", lambda name, data: None))
@@ -346,6 +357,6 @@ class _Transport(asyncio.Transport):
         """Discard *data*."""
 
 
-def test_tables_are_in_line() -> None:
+def test_tables_are_aligned() -> None:
     assert markdown_table([("a", "bb"), ("ccc", "d")]).splitlines() == ["| a   | bb |", "| --- | -- |", "| ccc | d  |"]
     assert rst_table([("a", "bb"), ("ccc", "")]).splitlines() == ["===  ==", "a    bb", "===  ==", "ccc", "===  =="]

@@ -39,7 +39,7 @@ def test_version() -> None:
 
 
 @pytest.mark.requirement("L6")
-def test_serve_needs_its_secret() -> None:
+def test_serve_requires_its_secret() -> None:
     """``serve`` refuses to run without authentication. The error names the variable and suggests the sandbox."""
     done = run("serve")
     assert done.returncode == 2 and "MCP_TOKEN_EXCHANGE_SECRET" in done.stderr and "sandbox" in done.stderr
@@ -47,7 +47,7 @@ def test_serve_needs_its_secret() -> None:
 
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize("state_secrets", ["", "derived", f"{'n' * 32},derived"])
-def test_n22_a_short_secret_protects_no_shared_state(state_secrets: str) -> None:
+def test_n22_short_secret_is_rejected_with_shared_state(state_secrets: str) -> None:
     """Clients hold encrypted state, so a short secret could be guessed offline. 32 characters suffice."""
     short, enough = "x" * 31, "x" * 32
     # An address reserved for documentation: accepted settings then fail later, when the server cannot listen.
@@ -60,13 +60,13 @@ def test_n22_a_short_secret_protects_no_shared_state(state_secrets: str) -> None
 
 
 @pytest.mark.requirement("N22")
-def test_n22_a_short_exchange_secret_is_accepted_where_no_state_depends_on_it() -> None:
+def test_n22_short_exchange_secret_is_accepted_without_shared_state() -> None:
     more = {"DOIT_MCP_STATE_SECRETS": "n" * 32, "DOIT_MCP_HOST": "192.0.2.1"}
     assert "Cannot listen" in run("serve", **more, MCP_TOKEN_EXCHANGE_SECRET="short").stderr
 
 
 @pytest.mark.requirement("L6")
-def test_every_problem_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     done = run(DOIT_MCP_PORT="x", AUTH_SERVER_URL="ftp://x", DOIT_MCP_MAX_BODY="1", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 3
     assert all(name in done.stderr for name in ("DOIT_MCP_PORT", "AUTH_SERVER_URL", "DOIT_MCP_MAX_BODY"))
@@ -74,23 +74,23 @@ def test_every_problem_at_once() -> None:
 
 
 @pytest.mark.requirement("L6")
-def test_a_port_that_is_taken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+def test_port_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
         done = run("serve", "--port", port, MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and port in done.stderr and SECRET not in done.stderr
 
 
-def test_flags_override_the_environment_and_secrets_are_not_flags() -> None:
+def test_flags_override_the_environment_except_secrets() -> None:
     done = run("serve", "--port", "x", DOIT_MCP_PORT="8080", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and "DOIT_MCP_PORT" in done.stderr
-    shown = run("serve", "--help").stdout
-    assert "--resource-url" in shown and "--exchange-secret" not in shown and "--api-key" not in shown
+    output = run("serve", "--help").stdout
+    assert "--resource-url" in output and "--exchange-secret" not in output and "--api-key" not in output
 
 
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["serve", "--redis-url", "redis://:{}@host"], "set DOIT_MCP_REDIS_URL or DOIT_MCP_REDIS_URL_FILE"),
         (["--redis-url", "redis://:{}@host", "serve"], "set DOIT_MCP_REDIS_URL or DOIT_MCP_REDIS_URL_FILE"),
@@ -108,31 +108,31 @@ def test_flags_override_the_environment_and_secrets_are_not_flags() -> None:
         (["--port"], "--port: expected one argument"),
     ],
 )
-def test_n22_no_error_repeats_a_secret_from_the_command_line(arguments: list[str], said: str) -> None:
+def test_n22_errors_do_not_repeat_secrets_from_the_command_line(arguments: list[str], message: str) -> None:
     """A secret in any position, even after a misspelled flag, is not repeated in an error."""
     done = run(*(argument.replace("{}", SECRET) for argument in arguments))
     assert done.returncode == 2 and SECRET not in done.stderr + done.stdout
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_auto_approve_needs_a_user_of_the_sandbox() -> None:
+def test_auto_approve_requires_a_sandbox_user() -> None:
     done = run("sandbox", "--port", "0", "--world-port", "0", "--auto-approve", "nobody@acme.example")
     assert done.returncode == 2 and "nobody@acme.example" in done.stderr
 
 
-def test_the_sandbox_stays_on_this_machine() -> None:
+def test_sandbox_listens_on_loopback_only() -> None:
     """The sandbox only listens on loopback, because its passwords are public."""
     done = run("sandbox", "--host", "0.0.0.0")
     assert done.returncode == 2 and "DOIT_MCP_HOST" in done.stderr and "127.0.0.1" in done.stderr
 
 
-def test_stdio_needs_a_key() -> None:
+def test_stdio_requires_a_key() -> None:
     done = run("stdio")
     assert done.returncode == 2 and "DOIT_API_KEY" in done.stderr and done.stdout == ""
 
 
-def test_stdio_answers_what_it_was_asked_and_ends_with_its_input() -> None:
+def test_stdio_answers_and_exits_at_end_of_input() -> None:
     lines = [
         '{"jsonrpc": "2.0", "id": 1, "method": "ping"}',
         "not json",
@@ -168,26 +168,26 @@ def call(said: dict[str, Any], name: str, arguments: dict[str, Any]) -> dict[str
     with urllib.request.urlopen(
         urllib.request.Request(said["mcp"], json.dumps(message).encode(), headers), timeout=20
     ) as answer:
-        found: dict[str, Any] = json.load(answer)
-    return found
+        fields: dict[str, Any] = json.load(answer)
+    return fields
 
 
 @pytest.mark.requirement("L4")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_lets_calls_in_flight_finish(number: int) -> None:
+def test_calls_in_progress_finish(number: int) -> None:
     """A server stopped during a call finishes the call and exits with status 0 and no traceback."""
-    with sandbox() as (process, said):
+    with sandbox() as (process, output):
         faults = {"latency": 1.0, "faults": []}
         control = urllib.request.Request(
-            said["world"] + "/sandbox/faults", json.dumps(faults).encode(), {"Content-Type": "application/json"}
+            output["world"] + "/sandbox/faults", json.dumps(faults).encode(), {"Content-Type": "application/json"}
         )
         control.method = "PUT"
         with urllib.request.urlopen(control, timeout=10):
             pass
         answers: list[dict[str, Any]] = []
-        caller = threading.Thread(target=lambda: answers.append(call(said, "list_budgets", {})))
+        caller = threading.Thread(target=lambda: answers.append(call(output, "list_budgets", {})))
         caller.start()
-        waiting(said["world"])
+        waiting(output["world"])
         process.send_signal(number)
         caller.join(20)
         assert process.wait(20) == 0
@@ -206,10 +206,10 @@ def waiting(world: str) -> None:
 
 
 @pytest.mark.requirement("X6", "G1", "G2", "M16")
-def test_logs_are_lines_of_json_without_secrets() -> None:
+def test_logs_are_json_lines_without_secrets() -> None:
     """Every line is a JSON object, and none contains a token or a password."""
-    with sandbox() as (process, said):
-        call(said, "validate_user", {})
+    with sandbox() as (process, output):
+        call(output, "validate_user", {})
         process.terminate()
         assert process.wait(20) == 0 and process.stderr is not None
         text = process.stderr.read()
@@ -217,5 +217,5 @@ def test_logs_are_lines_of_json_without_secrets() -> None:
     (served,) = [line for line in lines if line.get("tool") == "validate_user"]
     assert served["rpc"] == "tools/call" and served["status"] == 200 and served["upstream_calls"] >= 1
     assert len(served["principal"]) == 12 and served["failed"] is False
-    for secret in (*said["api_tokens"].values(), *said["users"].values()):
+    for secret in (*output["api_tokens"].values(), *output["users"].values()):
         assert secret not in text

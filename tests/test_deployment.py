@@ -57,9 +57,9 @@ def base_image() -> str:
 
 def size(text: str) -> int:
     """Return a size such as 512mb, 1g or 900MiB in bytes."""
-    found = re.fullmatch(r"(\d+)([kmg])(i?b)?", text.lower())
-    assert found, text
-    return int(found[1]) * UNITS[found[2]]
+    match = re.fullmatch(r"(\d+)([kmg])(i?b)?", text.lower())
+    assert match, text
+    return int(match[1]) * UNITS[match[2]]
 
 
 def labels() -> dict[str, str]:
@@ -71,7 +71,7 @@ def seconds(text: str) -> int:
     return int(text[:-1])
 
 
-def test_two_replicas_that_differ_in_nothing() -> None:
+def test_replicas_are_identical() -> None:
     assert set(SERVICES) == {*REPLICAS, "redis", "proxy"}
     first, second = (SERVICES[name] for name in REPLICAS)
     assert first == second and "ports" not in first
@@ -79,26 +79,26 @@ def test_two_replicas_that_differ_in_nothing() -> None:
 
 def test_every_variable_is_a_setting() -> None:
     environment = SERVICES["mcp-1"]["environment"]
-    known = set(VARIABLES) | {declared.file_variable for declared in VARIABLES.values() if declared.is_secret}
-    assert set(environment) <= known
+    variables = set(VARIABLES) | {declared.file_variable for declared in VARIABLES.values() if declared.is_secret}
+    assert set(environment) <= variables
     assert {"MCP_RESOURCE_URL", "MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_REDIS_URL"} <= set(environment)
     assert {"MCP_TOKEN_EXCHANGE_SECRET_FILE", "DOIT_MCP_AUDIT_REQUIRED"} <= set(environment)
     used = set(re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text()))
-    assert used <= known | OF_THE_FILE
+    assert used <= variables | OF_THE_FILE
     set_in_image = {pair.partition("=")[0] for pair in " ".join(of("ENV")).split()}
     assert {name for name in set_in_image if name.startswith("DOIT")} <= set(VARIABLES)
 
 
 @pytest.mark.parametrize("name", ["MCP_TOKEN_EXCHANGE_SECRET", "MCP_TOKEN_EXCHANGE_SECRET_FILE"])
-def test_the_settings_of_a_replica_are_taken(name: str, tmp_path: Path) -> None:
+def test_replica_settings_are_valid(name: str, tmp_path: Path) -> None:
     """The server accepts the environment that compose creates for a replica."""
     (tmp_path / "secret").write_text("s" * 32)
     secret = str(tmp_path / "secret") if name.endswith("_FILE") else "s" * 32
-    given = {"DOIT_MCP_SITE": "mcp.example.com", name: secret, "DOIT_MCP_REDIS_PASSWORD": "p"}
+    variables = {"DOIT_MCP_SITE": "mcp.example.com", name: secret, "DOIT_MCP_REDIS_PASSWORD": "p"}
 
     def filled(found: re.Match[str]) -> str:
         name, default = found[1], (found[2] or "").removeprefix(":-")
-        return given.get(name, default)
+        return variables.get(name, default)
 
     environment = {
         name: re.sub(r"\$\{(\w+)(:[-?][^}]*)?\}", filled, value)
@@ -110,17 +110,17 @@ def test_the_settings_of_a_replica_are_taken(name: str, tmp_path: Path) -> None:
     assert seconds(SERVICES["mcp-1"]["stop_grace_period"]) > settings.drain_s + 5
 
 
-def test_no_secret_is_written_down() -> None:
+def test_no_secret_is_in_the_files() -> None:
     """Every secret comes from the operator's environment."""
     for name in ("compose.yaml", "Dockerfile", "deploy/Caddyfile"):
         for line in (ROOT / name).read_text().splitlines():
-            if not line.lstrip().startswith("#") and (found := re.match(r"\s*(\w+)[:=]\s*(\S.*)", line)):
-                assert found[1] not in SECRETS or re.fullmatch(rf"\$\{{{found[1]}:(-|\?[^}}]+)\}}", found[2]), line
+            if not line.lstrip().startswith("#") and (match := re.match(r"\s*(\w+)[:=]\s*(\S.*)", line)):
+                assert match[1] not in SECRETS or re.fullmatch(rf"\$\{{{match[1]}:(-|\?[^}}]+)\}}", match[2]), line
     assert not [value for value in of("ARG") + of("ENV") if any(name in value for name in SECRETS)]
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nobody_may_do_more_than_needed(name: str) -> None:
+def test_containers_have_minimal_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and not service.get("privileged")
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -131,7 +131,7 @@ def test_nobody_may_do_more_than_needed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_container_has_its_share_of_the_machine(name: str) -> None:
+def test_every_container_has_resource_limits(name: str) -> None:
     """Memory and process limits confine a leak or a fork bomb to its container."""
     service = SERVICES[name]
     assert size(service["mem_limit"]) <= 1 << 30 and 0 < service["pids_limit"] <= 256
@@ -150,12 +150,17 @@ def test_images_are_pinned_by_their_digests() -> None:
     assert base_image().startswith("python:3.11-slim@") and len(set(images)) == 3
 
 
-def test_labels_say_what_the_image_is() -> None:
+def test_labels_describe_the_image() -> None:
     """The labels follow the Open Container Initiative. A value that was not provided is empty, never wrong."""
-    said = labels()
-    assert said["version"] == __version__ and said["licenses"] == "MIT" and said["title"] and said["description"]
-    assert said["base.name"] == "docker.io/library/${PYTHON_IMAGE}"
-    assert (said["revision"], said["created"]) == ("${REVISION}", "${CREATED}")
+    image_labels = labels()
+    assert (
+        image_labels["version"] == __version__
+        and image_labels["licenses"] == "MIT"
+        and image_labels["title"]
+        and image_labels["description"]
+    )
+    assert image_labels["base.name"] == "docker.io/library/${PYTHON_IMAGE}"
+    assert (image_labels["revision"], image_labels["created"]) == ("${REVISION}", "${CREATED}")
     last_stage = instructions()[[name for name, _ in instructions()].index("FROM", 3) :]
     arguments = [value for name, value in last_stage if name == "ARG"]
     assert arguments == ["PYTHON_IMAGE", 'REVISION=""', 'CREATED=""']
@@ -181,14 +186,14 @@ def run_script(copy: Path, fake: str, script: str, *arguments: str) -> subproces
     )
 
 
-def test_digests_are_renewed(tmp_path: Path) -> None:
+def test_pinned_digests_are_updated(tmp_path: Path) -> None:
     """scripts/pin-images updates each image to the digest that the registry reports, and changes nothing else."""
     names = 'case "$2$6" in version) ;; *redis:*) echo sha256:%064d;; *python:*) echo sha256:%064d;; *) exit 9;; esac'
     names %= (1, 2)
     without = run_script(tmp_path, "exit 1", "pin-images")
     assert without.returncode == 1 and "buildx" in without.stderr
     failed = run_script(tmp_path, names, "pin-images")
-    assert failed.returncode == 9, "a registry that does not answer ends it"
+    assert failed.returncode == 9, "a registry that does not respond is an error"
     names = names.replace("*) exit 9", f"*caddy:2.11-alpine) echo {SERVICES['proxy']['image'].partition('@')[2]}")
     shutil.copy(ROOT / "Dockerfile", tmp_path)
     shutil.copy(ROOT / "compose.yaml", tmp_path)
@@ -205,28 +210,28 @@ def test_digests_are_renewed(tmp_path: Path) -> None:
     assert run_script(tmp_path, names, "pin-images", "--chekc").returncode == 2
 
 
-def test_images_are_built_with_a_bill_of_materials(tmp_path: Path) -> None:
+def test_images_have_a_bill_of_materials(tmp_path: Path) -> None:
     """scripts/image attaches an SBOM and provenance, and the labels name the commit."""
     shows = 'printf "%s\\n" "$@"'
     usage = run_script(tmp_path, shows, "image")
     assert usage.returncode == 2 and usage.stderr.startswith("Build the image") and "containerd" in usage.stderr
     assert usage.stderr.rstrip().endswith("docker buildx create --use)."), (
-        "comments in the script are none of the usage"
+        "comments in the script are not part of the usage"
     )
     git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "gc.auto=0"]
     when = {**os.environ, "GIT_COMMITTER_DATE": "2026-01-02T03:04:05+02:00"}
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "All of it"]):
         subprocess.run([*git, *command], check=True, env=when)
     revision = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
-    said = run_script(tmp_path, shows, "image", "--tag", "r/doit-mcp", "--push").stdout.splitlines()
-    assert said[:2] == ["buildx", "build"] and {"--sbom=true", "--provenance=mode=max"} <= set(said)
-    assert f"REVISION={revision}" in said and "CREATED=2026-01-02T01:04:05Z" in said
-    assert said[-4:] == ["--tag", "r/doit-mcp", "--push", "."]
+    result = run_script(tmp_path, shows, "image", "--tag", "r/doit-mcp", "--push").stdout.splitlines()
+    assert result[:2] == ["buildx", "build"] and {"--sbom=true", "--provenance=mode=max"} <= set(result)
+    assert f"REVISION={revision}" in result and "CREATED=2026-01-02T01:04:05Z" in result
+    assert result[-4:] == ["--tag", "r/doit-mcp", "--push", "."]
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     assert f"REVISION={revision}-modified" in run_script(tmp_path, shows, "image", "--push").stdout.splitlines()
 
 
-def test_the_image_is_small_and_not_root() -> None:
+def test_image_is_small_and_not_root() -> None:
     assert re.match(r"python:3\.\d+-slim\b", base_image())
     assert instructions()[-1] == ("CMD", '["serve"]')
     uid, _, gid = of("USER")[-1].partition(":")
@@ -235,18 +240,18 @@ def test_the_image_is_small_and_not_root() -> None:
     assert [value.split()[0] for name, value in last_stage if name == "COPY"] == ["--from=build"]
 
 
-def test_only_what_is_installed_gets_into_the_image() -> None:
-    kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+def test_only_installed_files_are_in_the_image() -> None:
+    patterns = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = {word for value in of("COPY") if "--from" not in value for word in value.split()[:-1]}
-    assert copied == set(kept) and all((ROOT / name).exists() for name in kept)
+    assert copied == set(patterns) and all((ROOT / name).exists() for name in patterns)
     assert not [
         name
         for name in ("tests", ".git", ".venv", "docs", "examples")
-        if any(fnmatch.fnmatch(name, one) for one in kept)
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
     ]
 
 
-def test_the_image_has_no_sandbox_and_runs_without_it(tmp_path: Path) -> None:
+def test_image_excludes_the_sandbox_and_runs_without_it(tmp_path: Path) -> None:
     """The package is copied as .dockerignore filters it."""
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] not in "#!*"]
     assert ignored == ["doit_mcp/sandbox"]
@@ -268,7 +273,7 @@ def test_the_image_has_no_sandbox_and_runs_without_it(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-S", "-c", imported, str(tmp_path)], env=environment, cwd=tmp_path, check=True)
 
 
-def test_its_command_exists() -> None:
+def test_image_command_exists() -> None:
     (program,), (command,) = (json.loads(of(name)[0]) for name in ("ENTRYPOINT", "CMD"))
     setup = (ROOT / "setup.cfg").read_text()
     assert f"{program} = doit_mcp.cli:main" in setup and "redis >=" in setup
@@ -278,7 +283,7 @@ def test_its_command_exists() -> None:
     assert done.returncode == 0 and "in production" in done.stdout
 
 
-async def test_the_health_check_is_answered() -> None:
+async def test_health_check_works() -> None:
     """The health check works inside the container, where the server is addressed by IP."""
     (check,) = of("HEALTHCHECK")
     command = json.loads(check.partition("CMD ")[2])
@@ -292,13 +297,13 @@ async def test_the_health_check_is_answered() -> None:
 
 
 @pytest.mark.requirement("G3")
-def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
+def test_proxy_routes_to_both_replicas_and_hides_operator_endpoints() -> None:
     text = (ROOT / "deploy" / "Caddyfile").read_text()
     for name in REPLICAS:
         assert f"{name}:8080" in text and SERVICES["proxy"]["depends_on"][name]["condition"] == "service_healthy"
     assert "path /metrics /readyz" in text and "health_uri /readyz" in text
-    (kept,) = re.findall(r"keepalive (\d+)s", text)
-    assert int(kept) < Settings().keep_alive_timeout_s
+    (seconds,) = re.findall(r"keepalive (\d+)s", text)
+    assert int(seconds) < Settings().keep_alive_timeout_s
     (most,) = re.findall(r"max_size (\d+)MiB", text)
     assert int(most) << 20 == Settings().max_body
     assert "./deploy/Caddyfile:/etc/caddy/Caddyfile:ro" in SERVICES["proxy"]["volumes"]
@@ -310,7 +315,7 @@ def test_the_proxy_knows_both_and_hides_what_is_for_operators() -> None:
     assert tuple(map(int, version)) >= (2, 11)
 
 
-def test_every_package_of_the_image_is_pinned_by_its_hashes() -> None:
+def test_every_image_package_is_pinned_by_hash() -> None:
     """The pins satisfy the requirements in setup.cfg, for the server and the extras in the image."""
     text = (ROOT / "deploy" / "requirements.txt").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
@@ -319,12 +324,12 @@ def test_every_package_of_the_image_is_pinned_by_its_hashes() -> None:
         requirement, *hashes = line.split("--hash=")
         name, _, version = requirement.strip().partition("==")
         pins[name] = version.partition(";")[0].strip()
-        assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64} *", one) for one in hashes), name
+        assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64} *", digest) for digest in hashes), name
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
-    extras = (config["options.extras_require"][one] for one in ("redis", "otel"))
-    wanted = [config["options"]["install_requires"], *extras]
-    for line in "\n".join(wanted).splitlines():
+    extras = (config["options.extras_require"][extra] for extra in ("redis", "otel"))
+    requirements = [config["options"]["install_requires"], *extras]
+    for line in "\n".join(requirements).splitlines():
         if line.strip() and not line.startswith("#"):
             requirement = Requirement(line)
             assert pins[requirement.name.lower()] in requirement.specifier, line

@@ -61,23 +61,23 @@ def test_generated_parts_are_current(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_every_setting_is_described() -> None:
-    found = {row[0].split("``")[1]: row for row in rows_between(CONFIGURATION, "settings")}
-    assert list(found) == [declared.name for declared in Settings.variables().values()]
-    assert all(len(text.partition("Default: ")[0]) > 10 for _, text in found.values())
-    assert found["DOIT_MCP_PORT"][0] == "``DOIT_MCP_PORT``\n\n``--port``"
-    assert found["DOIT_API_KEY"][0] == "``DOIT_API_KEY``", "secrets have no flag"
+    settings_rows = {row[0].split("``")[1]: row for row in rows_between(CONFIGURATION, "settings")}
+    assert list(settings_rows) == [declared.name for declared in Settings.variables().values()]
+    assert all(len(text.partition("Default: ")[0]) > 10 for _, text in settings_rows.values())
+    assert settings_rows["DOIT_MCP_PORT"][0] == "``DOIT_MCP_PORT``\n\n``--port``"
+    assert settings_rows["DOIT_API_KEY"][0] == "``DOIT_API_KEY``", "secrets have no flag"
     files = [row[1].strip("`") for row in rows_between(CONFIGURATION, "secrets")]
-    assert files == [one.file_variable for one in Settings.variables().values() if one.is_secret]
+    assert files == [variable.file_variable for variable in Settings.variables().values() if variable.is_secret]
 
 
 def test_every_tool_is_on_the_page_of_its_toolset() -> None:
     for area in {tool.area for tool in all_tools()}:
         text = (DOCS / "tools" / "toolsets" / f"{area}.rst").read_text("utf-8")
-        found = re.findall(r"^(\w+)\n-+\n\n\*(.+) · (reads|writes)", text, re.MULTILINE)
-        wanted = [
+        tools_listed = re.findall(r"^(\w+)\n-+\n\n\*(.+) · (reads|writes)", text, re.MULTILINE)
+        expected = [
             (tool.name, tool.title, "writes" if tool.writes else "reads") for tool in all_tools() if tool.area == area
         ]
-        assert [(name, title.replace("\\", ""), access) for name, title, access in found] == wanted
+        assert [(name, title.replace("\\", ""), access) for name, title, access in tools_listed] == expected
 
 
 def test_stale_parts_are_named_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +100,7 @@ def test_stale_parts_are_named_and_written(tmp_path: Path, capsys: pytest.Captur
     }
 
 
-def test_a_missing_marker_is_named() -> None:
+def test_missing_marker_is_named() -> None:
     text = CONFIGURATION.read_text("utf-8").replace(".. settings: end", "")
     with pytest.raises(ValueError, match="no markers for the table of settings"):
         generate_docs.replace_tables(text, {"settings": ""})
@@ -113,19 +113,19 @@ def test_text_cannot_become_markup(text: str) -> None:
     assert not re.search(r"(?<!\\)[*`|]|(?<!\\)_(?=\W|$)", escaped)
 
 
-def test_the_readme_is_short_and_puts_the_commands_first() -> None:
+def test_readme_is_short_and_starts_with_the_commands() -> None:
     text = README.read_text("utf-8")
     assert len(text.splitlines()) <= 150
     assert text.index("    scripts/sandbox\n") < text.index("    scripts/test\n") < text.index("Connect ChatGPT")
 
 
-def test_links_of_pages_outside_the_docs_lead_somewhere() -> None:
+def test_links_outside_the_docs_are_valid() -> None:
     for name in ("README.rst", "CONTRIBUTING.rst", "SECURITY.md"):
         links = re.findall(r"<(docs/[^>]+)>|\((docs/[^)]+)\)", (ROOT / name).read_text("utf-8"))
         assert links and not [link for pair in links for link in pair if link and not (ROOT / link).exists()]
 
 
-def test_the_users_of_the_sandbox_are_introduced() -> None:
+def test_sandbox_users_are_documented() -> None:
     quickstart = (DOCS / "quickstart.rst").read_text("utf-8")
     for user in USERS:
         assert f"``{user.email}``" in quickstart and f"``{user.password}``" in quickstart
@@ -133,7 +133,7 @@ def test_the_users_of_the_sandbox_are_introduced() -> None:
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_files_it_names_exist(page: Path) -> None:
+def test_referenced_files_exist(page: Path) -> None:
     names = set(
         re.findall(r"(?<![\w/.])((?:scripts|doit_mcp|tests|examples|deploy)/[\w/.<>-]*\w)", page.read_text("utf-8"))
     )
@@ -143,10 +143,10 @@ def test_the_files_it_names_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_use_plain_language(page: Path) -> None:
     text = re.sub(r"``[^`]*``", "", page.read_text("utf-8"))
-    assert sorted({found[0] for found in BANNED.finditer(text)}) == []
+    assert sorted({match[0] for match in BANNED.finditer(text)}) == []
 
 
-def test_the_client_pages_agree_with_the_landing_page() -> None:
+def test_client_pages_agree_with_the_landing_page() -> None:
     landing = read(render_page("https://mcp.example.com", "https://console.doit.com", [])[0])
     text = "\n".join(page.read_text("utf-8") for page in sorted((DOCS / "clients").glob("*.rst")))
     programs = ("claude", "code", "codex", "gemini", "npx")
@@ -158,7 +158,7 @@ def test_the_client_pages_agree_with_the_landing_page() -> None:
     assert [code for code in landing.codes if code.startswith("{") and json.loads(code) not in documents] == []
 
 
-def test_the_architecture_page_names_every_part_of_the_package() -> None:
+def test_architecture_page_names_every_package() -> None:
     home = Path(doit_mcp.__file__).parent
     parts = {path.stem for path in home.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     parts -= {"__init__", "__main__"}
@@ -171,12 +171,12 @@ def test_the_architecture_page_names_every_part_of_the_package() -> None:
         for other in test_layers.BELOW[part].split()
         if heights[part] > heights[other]
     ]
-    assert not wrong, "imports point down in the picture as well"
+    assert not wrong, "imports point down in the diagram, too"
     _, _, table = (DOCS / "architecture.rst").read_text("utf-8").partition(".. parts: ")
     assert set(re.findall(r"^   \* - ``(\w+)``$", table.partition(".. parts: end")[0], re.MULTILINE)) == parts
 
 
-async def test_the_observability_page_has_every_metric_and_log_field() -> None:
+async def test_observability_page_has_every_metric_and_log_field() -> None:
     text = (DOCS / "operations" / "observability.rst").read_text("utf-8")
     async with serving() as site:
         metrics = (await site.send("GET", "/metrics", {})).text

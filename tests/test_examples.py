@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.launch import ROOT, Sandbox, launched
+from tests.e2e.launch import ROOT, Sandbox, running_sandbox
 
 EXAMPLES = ROOT / "examples"
 README = (ROOT / "README.rst").read_text("utf-8")
@@ -26,17 +26,17 @@ pytestmark = pytest.mark.xdist_group("examples")
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with launched(tmp_path_factory.mktemp("examples")) as running:
+    with running_sandbox(tmp_path_factory.mktemp("examples")) as running:
         yield running
 
 
 @pytest.fixture
 def curl() -> str:
-    found = shutil.which("curl")
-    if found is None:
+    program = shutil.which("curl")
+    if program is None:
         assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", "curl is not installed"
         pytest.skip("curl is not installed")
-    return found
+    return program
 
 
 async def run(*command: str, **environment: str) -> str:
@@ -64,19 +64,19 @@ def curl_command(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", [README, QUICKSTART], ids=["README.rst", "quickstart.rst"])
-async def test_the_curl_command_of_the_docs(sandbox: Sandbox, curl: str, page: str) -> None:
+async def test_curl_command_in_the_docs(sandbox: Sandbox, curl: str, page: str) -> None:
     _, address, *rest = curl_command(page)
     assert address == "http://127.0.0.1:8080/mcp"
     check_breakdown(await run(curl, "--silent", "--show-error", sandbox.mcp, *rest))
 
 
 @pytest.mark.usefixtures("curl")
-async def test_the_curl_example(sandbox: Sandbox) -> None:
+async def test_curl_example(sandbox: Sandbox) -> None:
     # Without a token in the environment, the script uses the one of the sandbox's admin.
     check_breakdown(await run(str(EXAMPLES / "curl.sh"), DOIT_MCP_URL=sandbox.mcp, DOIT_API_KEY=""))
 
 
-async def test_the_python_example(sandbox: Sandbox) -> None:
+async def test_python_example(sandbox: Sandbox) -> None:
     token = sandbox.api_tokens[ADMIN]
     printed = await run(
         sys.executable, str(EXAMPLES / "python_client.py"), DOIT_MCP_URL=sandbox.mcp, DOIT_API_KEY=token
@@ -86,7 +86,7 @@ async def test_the_python_example(sandbox: Sandbox) -> None:
     assert len(json.loads(answer)["months"]) == 3
 
 
-def test_the_compose_example_installs_what_the_image_installs_and_starts_the_sandbox() -> None:
+def test_compose_example_installs_the_image_and_starts_the_sandbox() -> None:
     (service,) = yaml.safe_load((EXAMPLES / "compose.yaml").read_text("utf-8"))["services"].values()
     shell, flag, script = service["command"]
     assert (shell, flag) == ("sh", "-c")

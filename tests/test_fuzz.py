@@ -34,38 +34,42 @@ def test_seeds_are_well_formed(name: str) -> None:
     """Inputs derive from the seeds, so a failing seed would make every run fail."""
     target = TARGETS[name]
     assert target.seeds and target.run.__doc__
-    for one in target.seeds:
-        target.run(one)
+    for seed in target.seeds:
+        target.run(seed)
     input_strategy(target).validate()
 
 
-def test_a_fault_is_found_made_small_and_the_same_every_time() -> None:
+def test_fault_is_found_minimized_and_reproducible() -> None:
     target = Target(planted, (b"wxyz 1234", b"abc"))
-    found = explore(target, 500, SEED)
-    assert found == b"xyz" == explore(target, 500, SEED)
+    finding = explore(target, 500, SEED)
+    assert finding == b"xyz" == explore(target, 500, SEED)
 
 
-def test_faults_of_the_fuzzer_are_no_finding() -> None:
+def test_faults_of_the_fuzzer_are_not_findings() -> None:
     with pytest.raises(Exception, match="Cannot sample"):
         explore(Target(planted, ()), RUNS, SEED)
 
 
-def test_the_first_failing_input_ends_it_and_runs_again(
+def test_first_failing_input_stops_and_can_be_replayed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(TARGETS, "cursors", Target(planted, (b"wxyz 1234",)))
     options = ["--engine", "hypothesis", "--seed", "1", "--folder", str(tmp_path)]
     assert main(["cursors", "--runs", "500", *options]) == 1
-    (kept,) = (tmp_path / "cursors").iterdir()
-    told = capsys.readouterr().err
-    assert "cursors fails with b'xyz'" in told and f"scripts/fuzz cursors --input {kept}" in told and "planted" in told
+    (saved,) = (tmp_path / "cursors").iterdir()
+    stderr = capsys.readouterr().err
+    assert (
+        "cursors fails with b'xyz'" in stderr
+        and f"scripts/fuzz cursors --input {saved}" in stderr
+        and "planted" in stderr
+    )
     with pytest.raises(RuleViolation, match="planted"):
-        main(["cursors", "--input", str(kept)])
+        main(["cursors", "--input", str(saved)])
     assert main(["cursors", "--seconds", "60", *options]) == 1, "a time in place of a number"
     assert main(["locales", "--runs", "5", *options]) == main(["locales", "--seconds", "0", *options]) == 0
 
 
-def test_the_time_is_for_all_targets_together(
+def test_time_limit_covers_all_targets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The targets share the time: one that exceeds its share shortens the others, but each runs at least once."""
@@ -79,14 +83,14 @@ def test_the_time_is_for_all_targets_together(
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["--input", "file"], ["--engine", "afl"]])
-def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2 and "usage: scripts/fuzz" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not find_spec("atheris"), reason="atheris is not installed; scripts/fuzz installs it")
-def test_atheris_follows_the_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_atheris_is_guided_by_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Atheris runs in its own process, starts from the seeds, and keeps its corpus for the next run."""
     assert main(["event-ids", "--engine", "atheris", "--runs", "2000", "--seed", "1", "--folder", str(tmp_path)]) == 0
     assert len(list((tmp_path / "event-ids" / "corpus").iterdir())) > len(TARGETS["event-ids"].seeds)
@@ -114,7 +118,7 @@ time.sleep(600)
 
 
 @pytest.mark.skipif(not find_spec("atheris"), reason="atheris is not installed; scripts/fuzz installs it")
-def test_a_hung_input_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+def test_hung_input_ends_with_its_parent_process(tmp_path: Path) -> None:
     """A hung child ends even if its parent is killed and cannot clean up."""
     (tmp_path / "x").write_bytes(b"x")
     parent = subprocess.Popen(

@@ -84,26 +84,26 @@ def test_every_operation_is_declared() -> None:
     )
 
 
-def test_nothing_is_declared_that_is_not_there() -> None:
+def test_no_undocumented_operation_is_declared() -> None:
     unknown = {key(row) for row in DECLARED} - ROWS.keys()
-    assert not unknown, listed(f"not in the document: {' '.join(one)}" for one in unknown)
+    assert not unknown, listed(f"not in the document: {' '.join(operation)}" for operation in unknown)
 
 
-def test_nothing_is_declared_twice() -> None:
-    again = [one for one, times in Counter(key(row) for row in DECLARED).items() if times > 1]
-    assert not again, listed(f"declared more than once: {' '.join(one)}" for one in again)
+def test_no_operation_is_declared_twice() -> None:
+    again = [operation for operation, times in Counter(key(row) for row in DECLARED).items() if times > 1]
+    assert not again, listed(f"declared more than once: {' '.join(operation)}" for operation in again)
 
 
 def test_every_declared_operation_is_a_tool() -> None:
     tools = {tool.name for tool in all_tools()}
     offered = {key(row) for row in OFFERED if row.name in tools}
-    offered |= {one for one, name in COMPOSED.items() if name in tools}
+    offered |= {operation for operation, name in COMPOSED.items() if name in tools}
     silent = {key(row) for row in DECLARED} - offered
-    assert not silent, listed(f"no tool offers it: {' '.join(one)}" for one in silent)
+    assert not silent, listed(f"no tool offers it: {' '.join(operation)}" for operation in silent)
 
 
 @EACH
-def test_parameters_are_those_of_the_document(declared: Operation) -> None:
+def test_parameters_match_the_document(declared: Operation) -> None:
     row = ROWS[key(declared)]
     places = {name: facts["in"] for name, facts in row["parameters"].items() if facts["in"] != "header"}
     placed = dict.fromkeys(declared.placeholders, "path") | dict.fromkeys(declared.parameters, "query")
@@ -118,7 +118,7 @@ def test_parameters_are_those_of_the_document(declared: Operation) -> None:
 
 
 @EACH
-def test_the_body_is_that_of_the_document(declared: Operation) -> None:
+def test_body_matches_the_document(declared: Operation) -> None:
     row = ROWS[key(declared)]
     problems = list(mistakes(row["operationId"], *fields_in(declared)))
     if row.get("body", {}).get("fields"):
@@ -131,16 +131,16 @@ def test_the_body_is_that_of_the_document(declared: Operation) -> None:
 
 
 @EACH
-def test_streams_are_read_as_streams(declared: Operation) -> None:
+def test_documented_streams_are_streamed(declared: Operation) -> None:
     success = [media for types in ROWS[key(declared)]["success"].values() for media in types]
     streams = "text/event-stream" in success
     assert declared.stream == streams, f"{place(declared)} needs stream={streams} in its decorator"
 
 
 @EACH
-def test_permissions_of_the_document_are_declared(declared: Operation) -> None:
-    said = letters(declared.facts.get("permission", ""))
-    missing = [name for name in ROWS[key(declared)].get("permissions", ()) if letters(name) not in said]
+def test_documented_permissions_are_declared(declared: Operation) -> None:
+    permission = letters(declared.facts.get("permission", ""))
+    missing = [name for name in ROWS[key(declared)].get("permissions", ()) if letters(name) not in permission]
     assert not missing, (
         f"{place(declared)} needs permission= in its decorator: the document asks for {', '.join(missing)}"
     )
@@ -156,7 +156,7 @@ def letters(text: str) -> str:
     return re.sub("[^a-z]", "", text.lower())
 
 
-def test_the_table_of_differences_has_nothing_needless() -> None:
+def test_difference_table_has_no_unused_entry() -> None:
     differing = {
         f"{operation} {problem.partition(':')[0]}"
         for declared in DECLARED
@@ -169,12 +169,12 @@ def test_the_table_of_differences_has_nothing_needless() -> None:
 
 def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
     """Return the parameters in the document and in the declaration."""
-    wanted = {name: facts for name, facts in ROWS[key(declared)]["parameters"].items() if name not in OF_THE_CLIENT}
+    expected = {name: facts for name, facts in ROWS[key(declared)]["parameters"].items() if name not in OF_THE_CLIENT}
     for name in MILLISECONDS:
-        if name in wanted:
-            wanted[name] = {**wanted[name], "type": "integer"}
+        if name in expected:
+            expected[name] = {**expected[name], "type": "integer"}
     placed = {*declared.placeholders, *declared.parameters}
-    return wanted, {name: facts for name, facts in described(declared).items() if name in placed}
+    return expected, {name: facts for name, facts in described(declared).items() if name in placed}
 
 
 def fields_in(declared: Operation) -> tuple[Facts, Facts]:
@@ -187,13 +187,13 @@ def fields_in(declared: Operation) -> tuple[Facts, Facts]:
 @cache
 def described(declared: Operation) -> Facts:
     """Return all arguments of a declaration, with enum values that only the offering method lists."""
-    found = dict(schema_fields(schema_of(declared)))
+    fields = dict(schema_fields(schema_of(declared)))
     for row in OFFERED:
         if key(row) == key(declared) and row.function is not declared.function:
             for name, facts in schema_fields(schema_of_function(row.function)):
-                if name in found and "enum" in facts:
-                    found[name] = {"enum": facts["enum"], **found[name]}
-    return found
+                if name in fields and "enum" in facts:
+                    fields[name] = {"enum": facts["enum"], **fields[name]}
+    return fields
 
 
 def schema_of(declared: Operation) -> dict[str, Any]:
@@ -206,45 +206,45 @@ def schema_of(declared: Operation) -> dict[str, Any]:
     return {"properties": fields}
 
 
-def mistakes(operation: str, wanted: Facts, found: Facts) -> Iterator[str]:
+def mistakes(operation: str, documented: Facts, declared_facts: Facts) -> Iterator[str]:
     """Yield what is missing, unknown or of another type, except known differences."""
-    known = [field for one, field in map(str.split, DIFFERENT) if operation and one in (operation, "*")]
-    for name in wanted.keys() | found.keys():
-        if any(name == one or name.startswith((f"{one}.", f"{one}[")) for one in known):
+    exceptions = [field for pattern, field in map(str.split, DIFFERENT) if operation and pattern in (operation, "*")]
+    for name in documented.keys() | declared_facts.keys():
+        if any(name == pattern or name.startswith((f"{pattern}.", f"{pattern}[")) for pattern in exceptions):
             continue
-        if name not in wanted:
+        if name not in documented:
             yield f"{name}: is not in the document"
-        elif name not in found:
-            if not anything_goes(name, found):
-                yield f"{name}: is missing ({wanted[name]})"
-        elif wrong := difference(wanted[name], found[name]):
+        elif name not in declared_facts:
+            if not anything_goes(name, declared_facts):
+                yield f"{name}: is missing ({documented[name]})"
+        elif wrong := difference(documented[name], declared_facts[name]):
             yield f"{name}: {wrong}"
 
 
-def anything_goes(name: str, found: Facts) -> bool:
+def anything_goes(name: str, declared_facts: Facts) -> bool:
     """Return whether a field is nested in one whose members the declaration leaves open."""
     above = name.rpartition(".")[0]
     while above:
         holder = above.removesuffix(".*").removesuffix("[]")
-        if holder in found:
-            return not any(other.startswith((f"{holder}.", f"{holder}[]")) for other in found)
+        if holder in declared_facts:
+            return not any(other.startswith((f"{holder}.", f"{holder}[]")) for other in declared_facts)
         above = above.rpartition(".")[0]
     return False
 
 
-def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:
+def difference(documented: dict[str, Any], declared_facts: dict[str, Any]) -> str:
     """Describe how a declaration accepts other values than the document; "" if it does not.
 
     A declaration may require what the document does not (the compatibility tests limit that), and may list values that
     the document only mentions in prose.
     """
-    if found["type"] != wanted["type"]:
-        return f"is {found['type']}, not {wanted['type']}"
-    if wanted.get("required") and not found.get("required"):
+    if declared_facts["type"] != documented["type"]:
+        return f"is {declared_facts['type']}, not {documented['type']}"
+    if documented.get("required") and not declared_facts.get("required"):
         return "is required"
-    values, known = set(wanted.get("enum", ())), set(found.get("enum", ()))
-    if values and values != known:
-        return f"has the values {sorted(known)}, not {sorted(values)}"
+    values, actual = set(documented.get("enum", ())), set(declared_facts.get("enum", ()))
+    if values and values != actual:
+        return f"has the values {sorted(actual)}, not {sorted(values)}"
     return ""
 
 

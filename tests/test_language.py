@@ -26,27 +26,27 @@ def send(status: str) -> str:
 '''
 
 
-def found(name: str, text: str) -> list[str]:
+def findings(name: str, text: str) -> list[str]:
     """Lines and phrases found in a file of this name."""
     return [f"{finding.line} {finding.text}" for finding in language.find_phrases(Path(name), text, PHRASES)]
 
 
 def test_python_files() -> None:
-    assert found("doit_mcp/send.py", MODULE) == ["1 told", "9 nobody", "12 is away", "14 is no"]
+    assert findings("doit_mcp/send.py", MODULE) == ["1 told", "9 nobody", "12 is away", "14 is no"]
 
 
-def test_strings_of_tests_are_data() -> None:
-    assert found("tests/test_send.py", MODULE) == ["1 told", "9 nobody", "12 is away"]
+def test_test_strings_are_not_checked() -> None:
+    assert findings("tests/test_send.py", MODULE) == ["1 told", "9 nobody", "12 is away"]
 
 
 def test_pages() -> None:
     page = '<p class="nobody">\n<b>Colour</b> <i title="told">theme</i>\n<input value="nobody"></p>'
-    assert found("doit_mcp/templates/page.html", page) == ["2 Colour", "2 told"]
+    assert findings("doit_mcp/templates/page.html", page) == ["2 Colour", "2 told"]
 
 
 @pytest.mark.parametrize("name", ["README.rst", "SECURITY.md", "page.js", "scripts/bench"])
 def test_documents_and_scripts(name: str) -> None:
-    assert found(name, "# Servers that\n# nobody reckons with\n") == ["2 nobody", "2 reckons"]
+    assert findings(name, "# Servers that\n# nobody reckons with\n") == ["2 nobody", "2 reckons"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_documents_and_scripts(name: str) -> None:
     ],
 )
 def test_banned_phrases(text: str) -> None:
-    assert found("README.rst", text)
+    assert findings("README.rst", text)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_banned_phrases(text: str) -> None:
     ],
 )
 def test_plain_text_passes(text: str) -> None:
-    assert found("README.rst", text) == []
+    assert findings("README.rst", text) == []
 
 
 def test_every_phrase_says_what_to_write() -> None:
@@ -103,7 +103,7 @@ def test_files_to_check(tmp_path: Path) -> None:
     assert list(language.files_to_check(tmp_path, ("README.rst", "doit_mcp/b"))) == [Path("doit_mcp/a.py")]
 
 
-def test_the_repository_passes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_repository_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert language.main([]) == 0, capsys.readouterr().out
 
 

@@ -54,10 +54,10 @@ def imported(module: str) -> Iterator[str]:
             parts = name.split(".")[1:]
             # A name may be a module or an attribute of one; a folder is its __init__.
             paths = (parts, [*parts, "__init__"], parts[:-1], [*parts[:-1], "__init__"])
-            yield next(known for path in paths if (known := ".".join(path)) in TREES)
+            yield next(imported_module for path in paths if (imported_module := ".".join(path)) in TREES)
 
 
-def test_imports_are_seen() -> None:
+def test_imports_are_detected() -> None:
     assert set(imported("protocol.request_metadata")) == {
         "protocol.client_info",
         "protocol.jsonrpc",
@@ -96,13 +96,15 @@ def dates(module: str) -> list[str]:
 
 
 def test_revisions_are_named_in_one_module() -> None:
-    known = set(dates("protocol.revisions"))
-    assert len(known) == 5
-    assert {module: found for module in TREES if (found := known & set(dates(module)))} == {"protocol.revisions": known}
+    revisions = set(dates("protocol.revisions"))
+    assert len(revisions) == 5
+    assert {module: dates_found for module in TREES if (dates_found := revisions & set(dates(module)))} == {
+        "protocol.revisions": revisions
+    }
 
 
 @pytest.mark.parametrize("module", TREES)
-def test_modules_are_small_owned_and_say_what_they_own(module: str) -> None:
+def test_modules_are_small_and_have_a_docstring(module: str) -> None:
     path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
     assert len(path.read_text().splitlines()) <= 300
     assert not set(module.split(".")) & {"utils", "util", "helpers", "common", "misc"}

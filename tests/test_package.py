@@ -21,11 +21,11 @@ def supported_pythons() -> list[str]:
     return re.findall(r"^Programming Language :: Python :: (3\.\d+)$", setup["metadata"]["classifiers"], re.MULTILINE)
 
 
-def test_the_installed_version_is_the_package_s() -> None:
+def test_installed_version_matches_the_package() -> None:
     assert version("doit-mcp") == doit_mcp.__version__
 
 
-def test_the_oldest_supported_python_is_required() -> None:
+def test_oldest_supported_python_is_required() -> None:
     assert metadata("doit-mcp")["Requires-Python"] == f">={supported_pythons()[0]}"
 
 

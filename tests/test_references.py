@@ -40,22 +40,22 @@ def files() -> Iterator[Path]:
 
 def references(text: str) -> list[str]:
     """Return the lines of *text* that refer to non-public documents, each with the kind of reference."""
-    found = []
+    problems = []
     for number, line in enumerate(text.splitlines(), start=1):
-        found += [f"{number}: {kind}: {line.strip()}" for kind, form in OUTSIDE.items() if re.search(form, line)]
+        problems += [f"{number}: {kind}: {line.strip()}" for kind, form in OUTSIDE.items() if re.search(form, line)]
         if SECTION.search(line) and not PUBLIC.search(line):
-            found.append(f"{number}: a section of what: {line.strip()}")
-    return found
+            problems.append(f"{number}: a section of what: {line.strip()}")
+    return problems
 
 
 def test_files_cite_public_documents_only() -> None:
-    found = [
+    problems = [
         f"{path.relative_to(ROOT)}:{reference}"
         for path in files()
         if path != Path(__file__).resolve()
         for reference in references(path.read_text("utf-8", errors="replace"))
     ]
-    assert found == [], "\n".join(found)
+    assert problems == [], "\n".join(problems)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_files_cite_public_documents_only() -> None:
         "Section 17, 1",
     ],
 )
-def test_references_are_found(line: str) -> None:
+def test_detects_references(line: str) -> None:
     assert references(line)
 
 
@@ -90,5 +90,5 @@ def test_references_are_found(line: str) -> None:
         "a quiet caller (Q2)",
     ],
 )
-def test_public_references_are_fine(line: str) -> None:
+def test_accepts_public_references(line: str) -> None:
     assert references(line) == []

@@ -26,9 +26,9 @@ NAMED = re.compile(r"test((?:_[a-z]\d+)+)_")
 
 
 def test_ids_are_unique() -> None:
-    found = Counter(requirement for section in SECTIONS for requirement in section.sentences)
-    assert len(found) > 200 and [one for one, times in found.items() if times > 1] == []
-    assert [one for one in found if not ID.fullmatch(one)] == []
+    counts = Counter(requirement for section in SECTIONS for requirement in section.sentences)
+    assert len(counts) > 200 and [requirement_id for requirement_id, times in counts.items() if times > 1] == []
+    assert [requirement_id for requirement_id in counts if not ID.fullmatch(requirement_id)] == []
 
 
 def test_requirements_are_sentences() -> None:
@@ -56,24 +56,24 @@ def test_every_marker_is_found() -> None:
     written = {
         path.relative_to(TESTS).as_posix(): path.read_text("utf-8").count(marker) for path in TESTS.rglob("*.py")
     }
-    found = Counter(test.file for test in MARKED)
+    counts = Counter(test.file for test in MARKED)
     written.pop("test_requirements.py")
-    assert {file: times for file, times in written.items() if times} == found
+    assert {file: times for file, times in written.items() if times} == counts
 
 
-def test_tests_named_for_requirements_are_marked_with_them() -> None:
+def test_tests_named_for_requirements_are_marked() -> None:
     marked = {(test.file, test.name): set(test.requirements) for test in MARKED}
     missing = []
     for path in sorted(TESTS.rglob("test_*.py")):
         file = path.relative_to(TESTS).as_posix()
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (named := NAMED.match(node.name)):
-                wanted = {one for one in named[1].upper().split("_") if one in SENTENCES}
-                missing += [(file, node.name, one) for one in wanted - marked.get((file, node.name), set())]
+                expected = {part for part in named[1].upper().split("_") if part in SENTENCES}
+                missing += [(file, node.name, missing) for missing in expected - marked.get((file, node.name), set())]
     assert missing == []
 
 
-def test_the_page_is_current() -> None:
+def test_page_is_current() -> None:
     page = TESTS.parent / "docs" / "security" / "requirements.rst"
     assert page.read_text("utf-8") == generated_pages()["security/requirements.rst"], "run scripts/docs"
 

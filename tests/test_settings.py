@@ -28,14 +28,14 @@ def problems(environment: dict[str, str]) -> list[str]:
     return caught.value.problems
 
 
-def test_nothing_set_means_the_defaults_of_production() -> None:
-    found = Settings.from_environment({})
-    assert found == Settings()
-    assert (found.host, found.port) == ("127.0.0.1", 8080)
-    assert found.resource_url == "https://mcp.doit.com"
-    assert found.console_base == found.auth_server_url == "https://console.doit.com"
-    assert found.accepted_origins == {"https://mcp.doit.com", *WEB_CLIENT_ORIGINS}
-    assert found.accepted_hosts == {"mcp.doit.com"}
+def test_defaults_are_for_production() -> None:
+    settings = Settings.from_environment({})
+    assert settings == Settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert settings.resource_url == "https://mcp.doit.com"
+    assert settings.console_base == settings.auth_server_url == "https://console.doit.com"
+    assert settings.accepted_origins == {"https://mcp.doit.com", *WEB_CLIENT_ORIGINS}
+    assert settings.accepted_hosts == {"mcp.doit.com"}
 
 
 GIVEN: list[tuple[str, str, Any]] = [
@@ -76,8 +76,8 @@ GIVEN: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("variable", "text", "value"), GIVEN)
 def test_each_variable(variable: str, text: str, value: Any) -> None:
-    found = Settings.from_environment({variable: text})
-    assert getattr(found, FIELDS[variable]) == value
+    settings = Settings.from_environment({variable: text})
+    assert getattr(settings, FIELDS[variable]) == value
 
 
 def test_all_variables_are_tested() -> None:
@@ -142,18 +142,18 @@ def test_every_field_is_declared_as_a_setting() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\t"])
-def test_an_empty_variable_is_not_set(text: str) -> None:
+def test_empty_variable_is_not_set(text: str) -> None:
     assert Settings.from_environment(dict.fromkeys(VARIABLES, text)) == Settings()
 
 
-def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOIT_MCP_PORT", "1234")
     assert Settings.from_environment().port == 1234
 
 
 def test_flags_override_the_environment() -> None:
-    found = Settings.from_environment({"DOIT_MCP_PORT": "1", "DOIT_MCP_HOST": "h"}, {"DOIT_MCP_PORT": "2"})
-    assert (found.port, found.host) == (2, "h")
+    settings = Settings.from_environment({"DOIT_MCP_PORT": "1", "DOIT_MCP_HOST": "h"}, {"DOIT_MCP_PORT": "2"})
+    assert (settings.port, settings.host) == (2, "h")
 
 
 NUMBERS = {name: declared.parse for name, declared in VARIABLES.items() if isinstance(declared.parse, Integer)}
@@ -200,7 +200,7 @@ URLS = [name for name, declared in VARIABLES.items() if declared.parse is url]
         "http://127.0.0.1.example.org",
     ],
 )
-def test_invalid_urls_are_refused(variable: str, text: str) -> None:
+def test_invalid_urls_are_rejected(variable: str, text: str) -> None:
     (problem,) = problems({variable: text})
     assert problem.startswith(f"{variable} must be a")
     assert len(problem) < 160 and "secret" not in problem
@@ -236,13 +236,13 @@ def test_redis_urls(text: str) -> None:
         "redis://a b",
     ],
 )
-def test_invalid_redis_urls_are_refused(text: str) -> None:
+def test_invalid_redis_urls_are_rejected(text: str) -> None:
     (problem,) = problems({"DOIT_MCP_REDIS_URL": text})
     assert problem.startswith("DOIT_MCP_REDIS_URL must be a URL") and "secret" not in problem
 
 
 @pytest.mark.parametrize("host", LOOPBACK_HOSTS)
-def test_plain_http_is_for_loopback(host: str) -> None:
+def test_plain_http_requires_loopback(host: str) -> None:
     url = f"http://[{host}]:1" if ":" in host else f"http://{host}:1"
     assert Settings.from_environment({"MCP_RESOURCE_URL": url}).own_origin == url
 
@@ -257,26 +257,26 @@ def test_plain_http_is_for_loopback(host: str) -> None:
         ("http://[::1]:8080", "http://[::1]:8080", "[::1]:8080"),
     ],
 )
-def test_own_origin_and_host_are_as_browsers_write_them(url: str, origin: str, host: str) -> None:
-    found = Settings.from_environment({"MCP_RESOURCE_URL": url, "DOIT_MCP_ALLOWED_HOSTS": "Inner:1"})
-    assert found.own_origin == origin
-    assert origin in found.accepted_origins
-    assert found.accepted_hosts == {host, "inner:1"}
+def test_own_origin_and_host_match_browser_spelling(url: str, origin: str, host: str) -> None:
+    settings = Settings.from_environment({"MCP_RESOURCE_URL": url, "DOIT_MCP_ALLOWED_HOSTS": "Inner:1"})
+    assert settings.own_origin == origin
+    assert origin in settings.accepted_origins
+    assert settings.accepted_hosts == {host, "inner:1"}
 
 
 @pytest.mark.parametrize("text", ["*", "null", "host", "https://host/", "https://host/x", "https://a,*", "https://a:0"])
-def test_origins_that_could_never_match_are_refused(text: str) -> None:
+def test_unmatchable_origins_are_rejected(text: str) -> None:
     (problem,) = problems({"DOIT_MCP_ALLOWED_ORIGINS": text})
     assert problem.startswith("DOIT_MCP_ALLOWED_ORIGINS must be origins")
 
 
-def test_the_default_port_of_an_origin_is_dropped() -> None:
-    found = Settings.from_environment({"DOIT_MCP_ALLOWED_ORIGINS": "https://a:443 http://b:80 https://c:80"})
-    assert found.allowed_origins == ("https://a", "http://b", "https://c:80")
+def test_default_port_of_an_origin_is_dropped() -> None:
+    settings = Settings.from_environment({"DOIT_MCP_ALLOWED_ORIGINS": "https://a:443 http://b:80 https://c:80"})
+    assert settings.allowed_origins == ("https://a", "http://b", "https://c:80")
 
 
 @pytest.mark.parametrize("text", ["*", "https://host", "host/", "a:b", "[::1", "a:99999"])
-def test_hosts_that_could_never_match_are_refused(text: str) -> None:
+def test_unmatchable_hosts_are_rejected(text: str) -> None:
     (problem,) = problems({"DOIT_MCP_ALLOWED_HOSTS": text})
     assert problem.startswith("DOIT_MCP_ALLOWED_HOSTS must be names")
 
@@ -289,22 +289,22 @@ def test_booleans(text: str, value: bool) -> None:
     ]
 
 
-def test_levels() -> None:
+def test_log_levels() -> None:
     assert problems({"DOIT_MCP_LOG_LEVEL": "loud"}) == [
         "DOIT_MCP_LOG_LEVEL must be one of debug, info, warning, error."
     ]
 
 
-def test_all_problems_come_at_once_and_in_order() -> None:
+def test_all_problems_are_reported_in_order() -> None:
     wrong = {"DOIT_MCP_PORT": "x", "MCP_RESOURCE_URL": "y", "DOIT_MCP_LOG_LEVEL": "z", "DOIT_MCP_DRAIN_S": "25"}
     assert [problem.split()[0] for problem in problems(wrong)] == list(wrong)[:3]
 
 
-def test_secrets_are_not_shown() -> None:
-    given = dict.fromkeys(SECRETS, "hush-hush") | {"DOIT_MCP_REDIS_URL": "redis://:hush-hush@host"}
-    found = Settings.from_environment(given)
-    assert "hush-hush" not in repr(found) + str(found)
-    assert (found.exchange_secret, found.api_key) == ("hush-hush", "hush-hush")
+def test_secrets_are_not_in_the_repr() -> None:
+    variables = dict.fromkeys(SECRETS, "hush-hush") | {"DOIT_MCP_REDIS_URL": "redis://:hush-hush@host"}
+    settings = Settings.from_environment(variables)
+    assert "hush-hush" not in repr(settings) + str(settings)
+    assert (settings.exchange_secret, settings.api_key) == ("hush-hush", "hush-hush")
 
 
 FILES = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL")
@@ -318,14 +318,14 @@ def test_n22_secrets_are_read_from_files(variable: str, tmp_path: Path) -> None:
     (tmp_path / "data").write_text(f"  {secret}\n")
     file = tmp_path / "secret"
     file.symlink_to(tmp_path / "data")
-    found = Settings.from_environment({f"{variable}_FILE": str(file), variable: "  "})
-    value = getattr(found, FIELDS[variable])
+    settings = Settings.from_environment({f"{variable}_FILE": str(file), variable: "  "})
+    value = getattr(settings, FIELDS[variable])
     assert value == ((secret,) if variable == "DOIT_MCP_STATE_SECRETS" else secret)
 
 
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize("variable", FILES)
-def test_n22_files_that_hold_no_secret_are_refused(variable: str, tmp_path: Path) -> None:
+def test_n22_files_without_a_secret_are_rejected(variable: str, tmp_path: Path) -> None:
     file, name = tmp_path / "hush", f"{variable}_FILE"
     assert problems({name: str(file)}) == [f"{name} names a file that cannot be read: No such file or directory."]
     assert problems({name: str(tmp_path)}) == [f"{name} names a file that cannot be read: Is a directory."]
@@ -343,26 +343,24 @@ def test_n22_files_that_hold_no_secret_are_refused(variable: str, tmp_path: Path
 
 
 @pytest.mark.requirement("N22")
-def test_n22_another_process_gets_what_was_read_and_not_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_n22_child_process_gets_the_value_and_not_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Child processes receive the values, because the files may have changed or been deleted by then."""
-    given = {
+    variables = {
         "MCP_TOKEN_EXCHANGE_SECRET": "h" * 40,
         "DOIT_MCP_STATE_SECRETS": f"{'N' * 32},derived",
         "DOIT_API_KEY": "k e y",
         "DOIT_MCP_REDIS_URL": "redis://:hush@redis",
     }
-    for variable, text in given.items():
+    for variable, text in variables.items():
         (tmp_path / variable).write_text(text)
         monkeypatch.setenv(f"{variable}_FILE", str(tmp_path / variable))
     monkeypatch.setenv("DOIT_MCP_PORT", "1")
-    found = Settings.from_environment(flags={"DOIT_MCP_PORT": "2"})
-    for variable in given:
+    settings = Settings.from_environment(flags={"DOIT_MCP_PORT": "2"})
+    for variable in variables:
         (tmp_path / variable).unlink()
-    environment = found.child_environment({"DOIT_MCP_PORT": "2"})
-    assert Settings.from_environment(environment) == found and found.port == 2
-    assert not [name for name in environment if name.startswith(tuple(given)) and name.endswith("_FILE")]
+    environment = settings.child_environment({"DOIT_MCP_PORT": "2"})
+    assert Settings.from_environment(environment) == settings and settings.port == 2
+    assert not [name for name in environment if name.startswith(tuple(variables)) and name.endswith("_FILE")]
     monkeypatch.undo()
     monkeypatch.setenv("DOIT_API_KEY", "key")
     monkeypatch.setenv("DOIT_API_KEY_FILE", " ")
@@ -389,22 +387,22 @@ def test_n22_only_secrets_come_from_files() -> None:
         (" ".join(letter * 32 for letter in "abcde"), "must be at most 4 different secrets"),
     ],
 )
-def test_n22_state_secrets_that_are_weak_or_doubled_are_refused(text: str, problem: str) -> None:
+def test_n22_weak_or_duplicate_state_secrets_are_rejected(text: str, problem: str) -> None:
     assert problems({"DOIT_MCP_STATE_SECRETS": text}) == [f"DOIT_MCP_STATE_SECRETS {problem}."]
 
 
 @pytest.mark.requirement("N22")
-def test_n22_the_word_derived_stands_for_the_secret_of_the_exchange() -> None:
-    given = {"MCP_TOKEN_EXCHANGE_SECRET": "exchange"}
+def test_n22_derived_means_the_exchange_secret() -> None:
+    variables = {"MCP_TOKEN_EXCHANGE_SECRET": "exchange"}
     assert "hush" not in repr(Settings.from_environment({"DOIT_MCP_STATE_SECRETS": "hush" * 8}))
-    assert Settings.from_environment(given).effective_state_secrets == ("exchange",)
-    both = Settings.from_environment(given | {"DOIT_MCP_STATE_SECRETS": f"{'N' * 32}\nderived"})
-    assert both.effective_state_secrets == ("N" * 32, "exchange")
+    assert Settings.from_environment(variables).effective_state_secrets == ("exchange",)
+    settings = Settings.from_environment(variables | {"DOIT_MCP_STATE_SECRETS": f"{'N' * 32}\nderived"})
+    assert settings.effective_state_secrets == ("N" * 32, "exchange")
     assert Settings.from_environment({"DOIT_MCP_STATE_SECRETS": "N" * 32}).effective_state_secrets == ("N" * 32,)
 
 
 @given(st.sampled_from(sorted(set(VARIABLES) - set(SECRETS))), st.text(min_size=5))
-def test_any_value_is_accepted_or_refused_without_repeating_it(variable: str, text: str) -> None:
+def test_any_value_is_accepted_or_rejected_without_repeating_it(variable: str, text: str) -> None:
     try:
         Settings.from_environment({variable: text})
     except BadSettings as bad:
@@ -412,6 +410,6 @@ def test_any_value_is_accepted_or_refused_without_repeating_it(variable: str, te
         assert problem.startswith(variable) and len(problem) < 200
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         Settings().port = 1  # type: ignore[misc]

@@ -56,7 +56,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def test_an_operation_is_a_row() -> None:
+def test_operation_is_a_row() -> None:
     get, put = make_digest(DOCUMENT)
     assert get == {
         **{"method": "GET", "path": "/things/{id}", "operationId": "getThing", "tag": "Things"},
@@ -94,7 +94,7 @@ def test_an_operation_is_a_row() -> None:
         ("Returns the features and their permission status. An Admin may see more.", []),
     ],
 )
-def test_permissions_that_a_description_asks_for(description: str, permissions: list[str]) -> None:
+def test_permissions_are_read_from_descriptions(description: str, permissions: list[str]) -> None:
     operation = {"operationId": "o", "tags": ["T"], "description": description, "responses": {}}
     (row,) = make_digest({"paths": {"/p": {"get": operation}}})
     assert row.get("permissions", []) == permissions
@@ -103,8 +103,8 @@ def test_permissions_that_a_description_asks_for(description: str, permissions: 
 def changed() -> dict[str, Any]:
     """Return a newer document in which everything differs."""
     newer: dict[str, Any] = copy.deepcopy(DOCUMENT)
-    thing = newer["paths"].pop("/things/{id}")
-    get, put = thing["get"], thing["put"]
+    path_item = newer["paths"].pop("/things/{id}")
+    get, put = path_item["get"], path_item["put"]
     get["parameters"] = [{"name": "q", "in": "query", "required": True, "schema": {"type": "string"}}]
     get["responses"] = {"200": {"content": {"text/event-stream": {}}}}
     get["operationId"] = "readThing"
@@ -114,12 +114,12 @@ def changed() -> dict[str, Any]:
     put["description"], put["responses"] = "Changes a thing.", {"204": {"description": "done"}}
     content = put["requestBody"]["content"]
     content["application/merge-patch+json"] = content.pop("application/json")
-    newer["paths"]["/things/{id}"] = thing
+    newer["paths"]["/things/{id}"] = path_item
     newer["paths"]["/things"] = {"post": {**put, "operationId": "addThing"}}
     return newer
 
 
-def test_changes_are_told_in_words() -> None:
+def test_changes_are_described() -> None:
     assert list(find_differences(make_digest(DOCUMENT), make_digest(changed()))) == [
         "POST /things: new (addThing, Things)",
         "GET /things/{id}: operationId is readThing, was getThing",
@@ -138,7 +138,7 @@ def test_changes_are_told_in_words() -> None:
     )
 
 
-def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old, new, data = tmp_path / "old.yml", tmp_path / "new.json", tmp_path / "data"
     old.write_text(json.dumps(DOCUMENT, default=str), "utf-8")
     new.write_text(json.dumps(changed()), "utf-8")
@@ -148,8 +148,8 @@ def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureF
     assert make_digest(json.loads(before)) == make_digest(json.loads(json.dumps(DOCUMENT)))
     assert main([str(old), "--diff", "--data", str(data)]) == 0
     assert main([str(new), "--diff", "--data", str(data)]) == 1
-    said = capsys.readouterr().out.splitlines()
-    assert said[:2] == ["doit-api.json written", "Nothing changed."] and len(said) == 11
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["doit-api.json written", "Nothing changed."] and len(lines) == 11
     assert stored.read_text("utf-8") == before
 
 
@@ -178,7 +178,7 @@ def lacking(member: str) -> str:
         ),
     ],
 )
-def test_a_document_that_cannot_be_used_is_one_line_on_stderr(
+def test_unusable_document_is_one_line_on_stderr(
     name: str, text: str | None, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = tmp_path / name
@@ -191,7 +191,7 @@ def test_a_document_that_cannot_be_used_is_one_line_on_stderr(
     assert line.startswith(f"scripts/spec: {document}: {problem}")
 
 
-def test_the_command_stores_the_schema_of_a_revision(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_stores_the_schema_of_a_revision(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     schema = tmp_path / "schema.json"
     schema.write_text(json.dumps({"$defs": {"Tool": {"description": "A tool.", "type": "object"}}}), "utf-8")
     assert main([str(schema), "--revision", "2025-11-25", "--data", str(tmp_path)]) == 0
@@ -201,7 +201,7 @@ def test_the_command_stores_the_schema_of_a_revision(tmp_path: Path, capsys: pyt
     assert "--diff compares" in capsys.readouterr().err
 
 
-def test_prose_is_dropped_and_names_and_values_stay() -> None:
+def test_prose_is_dropped_and_names_and_values_are_kept() -> None:
     assert strip_prose(
         {
             "title": "Widgets",
@@ -223,7 +223,7 @@ def test_prose_is_dropped_and_names_and_values_stay() -> None:
     }
 
 
-def test_a_stored_document_has_a_line_for_each_part() -> None:
+def test_stored_document_has_a_line_for_each_part() -> None:
     document = {"$defs": {"A": {"type": "object", "properties": {"b": {}}}, "C": {}}}
     text = format_document(document)
     assert json.loads(text) == document
@@ -234,12 +234,12 @@ STORED = sorted((Path(__file__).parent / "data").rglob("*.json"))
 
 
 @pytest.mark.parametrize("path", STORED, ids=[path.name for path in STORED])
-def test_stored_documents_hold_no_prose(path: Path) -> None:
+def test_stored_documents_have_no_prose(path: Path) -> None:
     texts: list[str] = []
 
     def collect(part: Any) -> None:
-        for one in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-            collect(one)
+        for member in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+            collect(member)
         if isinstance(part, str):
             texts.append(part)
 

@@ -26,11 +26,11 @@ def files_that_call(*names: str, with_any_of: frozenset[str] = frozenset()) -> s
         file
         for file, call in calls()
         if (call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")) in names
-        and (not with_any_of or with_any_of & {one.arg for one in call.keywords})
+        and (not with_any_of or with_any_of & {keyword.arg for keyword in call.keywords})
     }
 
 
-def test_there_is_one_hypothesis_profile() -> None:
+def test_only_one_hypothesis_profile_exists() -> None:
     """Only conftest.py defines a profile, without a deadline: a busy machine makes examples slow, not wrong."""
     assert settings.default is not None and settings.default.deadline is None
     assert HealthCheck.too_slow in settings.default.suppress_health_check
@@ -39,7 +39,7 @@ def test_there_is_one_hypothesis_profile() -> None:
     assert files_that_call("settings", with_any_of=profile) == set()
 
 
-def test_waits_for_what_has_to_happen_are_long() -> None:
+def test_waits_for_required_events_are_long() -> None:
     """Timeouts are long, because one second of work may take ten on a busy machine."""
     short = []
     for file, call in calls():

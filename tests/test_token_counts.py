@@ -19,11 +19,11 @@ COUNT = make_tokenizer()
 COSTS = {one.path: one for one in measure_costs(COUNT)}
 
 
-def test_the_default_list_is_small() -> None:
+def test_default_list_is_small() -> None:
     assert COSTS["/mcp"].sent_tokens < 15_000 and COSTS["/mcp"].tools <= 30
 
 
-def test_discovery_is_tiny() -> None:
+def test_discovery_list_is_tiny() -> None:
     assert COSTS["/mcp/x/discovery"].sent_tokens < 2_000
 
 
@@ -32,20 +32,20 @@ def test_no_definition_is_large(tool: Tool) -> None:
     assert COUNT(model_tool_json(tool)) < 1_500
 
 
-def test_the_docs_state_the_exact_counts() -> None:
+def test_docs_state_the_exact_counts() -> None:
     rows = rows_between(DOCS / "tools" / "index.rst", "tokens")
-    found = {row[0].strip("`"): tuple(int(cell.replace(",", "")) for cell in row[1:]) for row in rows}
-    assert found == {path: (cost.tools, cost.sent_tokens, cost.model_tokens) for path, cost in COSTS.items()}, (
+    counts = {row[0].strip("`"): tuple(int(cell.replace(",", "")) for cell in row[1:]) for row in rows}
+    assert counts == {path: (cost.tools, cost.sent_tokens, cost.model_tokens) for path, cost in COSTS.items()}, (
         "run scripts/docs"
     )
 
 
-def test_the_largest_come_first() -> None:
+def test_largest_definitions_come_first() -> None:
     sizes = [size for _, size in largest_tools(COUNT)]
     assert len(sizes) == 10 and sizes == sorted(sizes, reverse=True)
 
 
-def test_the_script_prints_the_counts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_script_prints_the_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     printed = capsys.readouterr().out
     assert f"{COSTS['/mcp'].sent_tokens:,} tokens" in printed and "run_query" in printed

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.transports.http.serving import LATEST, META, MODERN, Answer, Json, Site, serving
+from tests.transports.http.serving import LATEST_STATEFUL, META, STATELESS_REVISION, Answer, Json, Site, serving
 from tests.wire_schema import check
 
 HOME = Path(__file__).parent / "transcripts"
 SHOWN = ("Content-Type", "Mcp-Session-Id", "Allow")
 SENT = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id")
-HANDSHAKES = ("2024-11-05", "2025-03-26", "2025-06-18", LATEST)
+STATEFUL_REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", LATEST_STATEFUL)
 CLIENT = {"name": "transcript", "version": "1.0"}
 ECHO = {"name": "echo", "arguments": {"text": "hi"}}
 PROMPT = {"name": "greet", "arguments": {"who": "Ann"}}
@@ -71,17 +71,20 @@ class Transcript:
         self.lines: list[Json] = []
 
     async def exchange(self, message: Any, headers: Mapping[str, str]) -> Answer:
-        sent = {name: value for name, value in headers.items() if value}
-        all_headers = self.site.headers() | {"Content-Type": "application/json"} | sent
+        request_headers = {name: value for name, value in headers.items() if value}
+        all_headers = self.site.headers() | {"Content-Type": "application/json"} | request_headers
         answer = await self.site.send("POST", "/mcp", all_headers, json.dumps(message).encode())
         method = message.get("method") if isinstance(message, dict) else None
-        for one in answer.messages:
-            check(self.revision, one, method)
-        shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}
+        for answer_message in answer.messages:
+            check(self.revision, answer_message, method)
+        headers_shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}
         self.lines.append(
             {
-                "request": {"headers": {name: sent[name] for name in SENT if name in sent}, "body": message},
-                "answer": {"status": answer.status, "headers": shown, "messages": list(answer.messages)},
+                "request": {
+                    "headers": {name: request_headers[name] for name in SENT if name in request_headers},
+                    "body": message,
+                },
+                "answer": {"status": answer.status, "headers": headers_shown, "messages": list(answer.messages)},
             }
         )
         return answer
@@ -93,7 +96,7 @@ class Transcript:
         return re.sub(r'("requestState": )"[\w-]+"', r'\1"<state>"', written) + "\n"
 
 
-async def handshake(site: Site, revision: str, capabilities: Json) -> tuple[Transcript, dict[str, str]]:
+async def start_session(site: Site, revision: str, capabilities: Json) -> tuple[Transcript, dict[str, str]]:
     """Initialize a session; return the transcript and the headers for later requests."""
     transcript = Transcript(site, revision)
     params = {"protocolVersion": revision, "capabilities": capabilities, "clientInfo": CLIENT}
@@ -107,8 +110,8 @@ async def handshake(site: Site, revision: str, capabilities: Json) -> tuple[Tran
 
 async def chapter_of(site: Site, revision: str, chapter: str) -> Transcript:
     """Record the exchanges of one chapter."""
-    if revision != MODERN:
-        transcript, headers = await handshake(site, revision, {})
+    if revision != STATELESS_REVISION:
+        transcript, headers = await start_session(site, revision, {})
         del transcript.lines[:]
         for method, params in CHAPTERS[chapter]:
             await transcript.exchange(site.request(method, params), headers)
@@ -116,10 +119,10 @@ async def chapter_of(site: Site, revision: str, chapter: str) -> Transcript:
     transcript = Transcript(site, revision)
     level = {"logLevel": "warning"} if chapter == "logging" else {}
     for method, params in CHAPTERS[chapter]:
-        asked = dict(params or {})
-        token = asked.pop("_meta", {})
-        message = site.envelope(method, asked, **token, **level)
-        await transcript.exchange(message, site.modern_headers(message))
+        members = dict(params or {})
+        token = members.pop("_meta", {})
+        message = site.stateless_request(method, members, **token, **level)
+        await transcript.exchange(message, site.stateless_headers(message))
     return transcript
 
 
@@ -134,17 +137,17 @@ def compare(config: pytest.Config, revision: str, chapter: str, transcript: Tran
 
 @pytest.mark.requirement("M5", "M18", "M21", "M101")
 @pytest.mark.parametrize("chapter", CHAPTERS)
-@pytest.mark.parametrize("revision", [*HANDSHAKES, MODERN])
+@pytest.mark.parametrize("revision", [*STATEFUL_REVISIONS, STATELESS_REVISION])
 async def test_chapter(pytestconfig: pytest.Config, revision: str, chapter: str) -> None:
     async with serving() as site:
         compare(pytestconfig, revision, chapter, await chapter_of(site, revision, chapter))
 
 
 @pytest.mark.requirement("M7", "M48")
-@pytest.mark.parametrize("revision", HANDSHAKES)
+@pytest.mark.parametrize("revision", STATEFUL_REVISIONS)
 async def test_lifecycle(pytestconfig: pytest.Config, revision: str) -> None:
     async with serving() as site:
-        transcript, headers = await handshake(site, revision, {"roots": {}})
+        transcript, headers = await start_session(site, revision, {"roots": {}})
         await transcript.exchange(site.request("ping"), headers)
         compare(pytestconfig, revision, "lifecycle", transcript)
 
@@ -152,35 +155,35 @@ async def test_lifecycle(pytestconfig: pytest.Config, revision: str) -> None:
 @pytest.mark.requirement("M77", "M101")
 async def test_discovery(pytestconfig: pytest.Config) -> None:
     async with serving() as site:
-        transcript = Transcript(site, MODERN)
+        transcript = Transcript(site, STATELESS_REVISION)
         for changed in ({}, {"protocolVersion": "1900-01-01"}, {"clientCapabilities": None}):
-            message = site.envelope("server/discover", **changed)
+            message = site.stateless_request("server/discover", **changed)
             version = message["params"]["_meta"].get(f"{META}protocolVersion")
             headers = {"MCP-Protocol-Version": version, "Mcp-Method": "server/discover"}
             await transcript.exchange(message, headers)
-        compare(pytestconfig, MODERN, "discovery", transcript)
+        compare(pytestconfig, STATELESS_REVISION, "discovery", transcript)
 
 
 @pytest.mark.requirement("M95", "M96")
 async def test_questions(pytestconfig: pytest.Config) -> None:
     async with serving() as site:
-        transcript = Transcript(site, MODERN)
+        transcript = Transcript(site, STATELESS_REVISION)
         elicits = {"clientCapabilities": {"elicitation": {}}}
-        message = site.envelope("tools/call", {"name": "ask"}, **elicits)
-        first = await transcript.exchange(message, site.modern_headers(message))
-        given = {"who": {"action": "accept", "content": {"name": "Ann"}}}
-        params = {"name": "ask", "inputResponses": given, "requestState": first.result["requestState"]}
-        message = site.envelope("tools/call", params, **elicits)
-        await transcript.exchange(message, site.modern_headers(message))
-        message = site.envelope("tools/call", {"name": "ask"})
-        await transcript.exchange(message, site.modern_headers(message))
-        compare(pytestconfig, MODERN, "questions", transcript)
+        message = site.stateless_request("tools/call", {"name": "ask"}, **elicits)
+        first = await transcript.exchange(message, site.stateless_headers(message))
+        input_responses = {"who": {"action": "accept", "content": {"name": "Ann"}}}
+        params = {"name": "ask", "inputResponses": input_responses, "requestState": first.result["requestState"]}
+        message = site.stateless_request("tools/call", params, **elicits)
+        await transcript.exchange(message, site.stateless_headers(message))
+        message = site.stateless_request("tools/call", {"name": "ask"})
+        await transcript.exchange(message, site.stateless_headers(message))
+        compare(pytestconfig, STATELESS_REVISION, "questions", transcript)
 
 
 @pytest.mark.requirement("M27")
 async def test_batches(pytestconfig: pytest.Config) -> None:
     async with serving() as site:
-        transcript, headers = await handshake(site, "2025-03-26", {})
+        transcript, headers = await start_session(site, "2025-03-26", {})
         del transcript.lines[:]
         note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         await transcript.exchange([site.request("ping"), note, site.request("tools/call", ECHO)], headers)
@@ -189,11 +192,11 @@ async def test_batches(pytestconfig: pytest.Config) -> None:
         compare(pytestconfig, "2025-03-26", "batches", transcript)
 
 
-@pytest.mark.parametrize("revision", HANDSHAKES)
+@pytest.mark.parametrize("revision", STATEFUL_REVISIONS)
 async def test_cancellation(pytestconfig: pytest.Config, revision: str) -> None:
     """A canceled request ends without a response. Canceling an unknown request is not an error."""
     async with serving() as site:
-        transcript, headers = await handshake(site, revision, {})
+        transcript, headers = await start_session(site, revision, {})
         del transcript.lines[:]
         message = site.request("tools/call", {"name": "wait"})
         waiting = asyncio.create_task(transcript.exchange(message, headers))
@@ -208,14 +211,17 @@ async def test_cancellation(pytestconfig: pytest.Config, revision: str) -> None:
         compare(pytestconfig, revision, "cancellation", transcript)
 
 
-@pytest.mark.parametrize("revision", [*HANDSHAKES, MODERN])
+@pytest.mark.parametrize("revision", [*STATEFUL_REVISIONS, STATELESS_REVISION])
 async def test_malformed(pytestconfig: pytest.Config, revision: str) -> None:
     """Malformed messages and unknown session ids are refused."""
     async with serving() as site:
-        if revision == MODERN:
-            transcript, headers = Transcript(site, revision), {"MCP-Protocol-Version": MODERN, "Mcp-Method": "ping"}
+        if revision == STATELESS_REVISION:
+            transcript, headers = (
+                Transcript(site, revision),
+                {"MCP-Protocol-Version": STATELESS_REVISION, "Mcp-Method": "ping"},
+            )
         else:
-            transcript, headers = await handshake(site, revision, {})
+            transcript, headers = await start_session(site, revision, {})
             del transcript.lines[:]
         for message in MALFORMED:
             await transcript.exchange(message, headers)
@@ -223,10 +229,10 @@ async def test_malformed(pytestconfig: pytest.Config, revision: str) -> None:
         compare(pytestconfig, revision, "malformed", transcript)
 
 
-def test_nothing_on_file_is_unused() -> None:
+def test_no_recorded_message_is_unused() -> None:
     """Every stored transcript is compared by a test, so none goes stale."""
-    used = {f"{revision}/{chapter}" for revision in (*HANDSHAKES, MODERN) for chapter in CHAPTERS}
-    used |= {f"{revision}/{chapter}" for revision in HANDSHAKES for chapter in ("lifecycle", "cancellation")}
-    used |= {f"{revision}/malformed" for revision in (*HANDSHAKES, MODERN)}
-    used |= {f"{MODERN}/discovery", f"{MODERN}/questions", "2025-03-26/batches"}
+    used = {f"{revision}/{chapter}" for revision in (*STATEFUL_REVISIONS, STATELESS_REVISION) for chapter in CHAPTERS}
+    used |= {f"{revision}/{chapter}" for revision in STATEFUL_REVISIONS for chapter in ("lifecycle", "cancellation")}
+    used |= {f"{revision}/malformed" for revision in (*STATEFUL_REVISIONS, STATELESS_REVISION)}
+    used |= {f"{STATELESS_REVISION}/discovery", f"{STATELESS_REVISION}/questions", "2025-03-26/batches"}
     assert {f"{file.parent.name}/{file.stem}" for file in HOME.glob("*/*.json")} == used

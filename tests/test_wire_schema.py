@@ -88,11 +88,11 @@ WRONG: list[tuple[str, Any, str | None]] = [
 
 
 @pytest.mark.parametrize(("revision", "message", "method"), RIGHT)
-def test_right_messages_pass(revision: str, message: Any, method: str | None) -> None:
+def test_valid_messages_pass(revision: str, message: Any, method: str | None) -> None:
     check(revision, message, method)
 
 
 @pytest.mark.parametrize(("revision", "message", "method"), WRONG)
-def test_wrong_messages_are_caught(revision: str, message: Any, method: str | None) -> None:
+def test_detects_invalid_messages(revision: str, message: Any, method: str | None) -> None:
     with pytest.raises(AssertionError):
         check(revision, message, method)

@@ -28,11 +28,11 @@ def check(revision: str, message: Any, method: str | None = None) -> None:
     """
     if isinstance(message, list):
         assert revision == "2025-03-26" and message, f"no batches in {revision}: {message!r}"
-        for one in message:
-            check(revision, one)
+        for message_item in message:
+            check(revision, message_item)
         return
-    assert isinstance(message, dict) and message.get("jsonrpc") == "2.0", f"no message: {message!r}"
-    assert message.get("id", 0) is not None, f"an id is left out rather than null: {message!r}"
+    assert isinstance(message, dict) and message.get("jsonrpc") == "2.0", f"not a message: {message!r}"
+    assert message.get("id", 0) is not None, f"an id must be omitted rather than null: {message!r}"
     if "method" in message:
         _from_server(revision, message)
     elif "error" in message:
@@ -45,30 +45,32 @@ def _from_server(revision: str, message: Json) -> None:
     name = message["method"]
     if "id" in message:
         assert revision not in STATELESS_REVISIONS, f"{revision} has no requests from the server: {name}"
-        known = published_schemas.members(revision, "ServerRequest")
+        members = published_schemas.members(revision, "ServerRequest")
     else:
-        known = published_schemas.members(revision, "ServerNotification")
+        members = published_schemas.members(revision, "ServerNotification")
     if name in EXTENSIONS and revision in STATELESS_REVISIONS:
         _fits(revision, "JSONRPCNotification", message)
         return
-    assert name in known, f"{revision} does not have {name} from the server"
-    _fits(revision, _definition(revision, known[name]), message)
+    assert name in members, f"{revision} does not have {name} from the server"
+    _fits(revision, _definition(revision, members[name]), message)
 
 
-def _definition(revision: str, wanted: Json) -> str:
-    return next(name for name, found in published_schemas.definitions(revision).items() if found is wanted)
+def _definition(revision: str, expected: Json) -> str:
+    return next(name for name, definition in published_schemas.definitions(revision).items() if definition is expected)
 
 
 def _error(revision: str, message: Json) -> None:
     assert "result" not in message, f"both result and error: {message!r}"
     code = message["error"].get("code")
-    assert type(code) is int, f"the code is no integer: {message!r}"
+    assert type(code) is int, f"the code is not an integer: {message!r}"
     if revision in STATELESS_REVISIONS:
         # Reserved ranges and withdrawn codes (MCP 2026-07-28).
         assert code not in (-32002, -32042) and not -32019 <= code <= -32000, f"{code} must not be sent"
         assert not -32099 <= code <= -32023, f"{code} is reserved"
     else:
-        assert not -32099 <= code <= -32020 or (code == -32042 and revision == "2025-11-25"), f"{code} came later"
+        assert not -32099 <= code <= -32020 or (code == -32042 and revision == "2025-11-25"), (
+            f"{code} was introduced later"
+        )
     if "id" not in message:
         # Earlier schemas require an id even if none could be read; omitting it is correct (MCP 2026-07-28, Responses).
         message = {**message, "id": 0}
@@ -78,21 +80,21 @@ def _error(revision: str, message: Json) -> None:
     typed = _typed_errors(revision).get(code)
     _fits(revision, base, message)
     if typed is not None:
-        whole = "error" in published_schemas.definitions(revision)[typed]["properties"]
-        _fits(revision, typed, message if whole else message["error"])
+        properties = "error" in published_schemas.definitions(revision)[typed]["properties"]
+        _fits(revision, typed, message if properties else message["error"])
 
 
 @lru_cache
 def _typed_errors(revision: str) -> dict[int, str]:
     """Return the definitions of specific errors by code; some describe the whole message, some its ``error``."""
-    found: dict[int, str] = {}
+    codes: dict[int, str] = {}
     for name, definition in published_schemas.definitions(revision).items():
         properties = definition.get("properties", {})
         for part in (properties, *properties.get("error", {}).get("allOf", [])):
             code = part.get("properties", part).get("code", {}).get("const")
             if name.endswith("Error") and code is not None:
-                found[code] = name
-    return found
+                codes[code] = name
+    return codes
 
 
 def _result(revision: str, message: Json, method: str | None) -> None:
@@ -129,7 +131,7 @@ def _fits(revision: str, definition: str, value: Any) -> None:
 
 @lru_cache
 def _validator(revision: str, definition: str) -> Any:
-    whole = published_schemas.schema(revision)
-    keyword = "$defs" if "$defs" in whole else "definitions"
-    kind = jsonschema.validators.validator_for(whole)
-    return kind({**whole, "$ref": f"#/{keyword}/{definition}"})
+    document = published_schemas.schema(revision)
+    keyword = "$defs" if "$defs" in document else "definitions"
+    kind = jsonschema.validators.validator_for(document)
+    return kind({**document, "$ref": f"#/{keyword}/{definition}"})

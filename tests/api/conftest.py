@@ -46,7 +46,7 @@ class Api:
             raise
 
 
-def says(status: int = 200, body: Any = None, **headers: str) -> Handler:
+def respond(status: int = 200, body: Any = None, **headers: str) -> Handler:
     """Respond with a status and JSON, or with raw bytes."""
 
     async def step(request: web.Request) -> web.Response:
@@ -58,14 +58,14 @@ def says(status: int = 200, body: Any = None, **headers: str) -> Handler:
     return step
 
 
-async def resets(request: web.Request) -> web.Response:
+async def reset_connection(request: web.Request) -> web.Response:
     """Reset the connection before any response."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
 
 
-async def truncates(request: web.Request) -> web.StreamResponse:
+async def truncate_body(request: web.Request) -> web.StreamResponse:
     """Reset the connection in the middle of the body."""
     response = web.StreamResponse(headers={"Content-Length": "100", "Content-Type": "application/json"})
     await response.prepare(request)
@@ -75,7 +75,7 @@ async def truncates(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def hangs(request: web.Request) -> web.StreamResponse:
+async def hang(request: web.Request) -> web.StreamResponse:
     """Send one byte, then nothing."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
@@ -84,7 +84,7 @@ async def hangs(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def streams(*chunks: bytes, end: Handler | None = None) -> Handler:
+def stream_chunks(*chunks: bytes, end: Handler | None = None) -> Handler:
     """Respond with an event stream in these chunks."""
 
     async def step(request: web.Request) -> web.StreamResponse:
@@ -92,9 +92,9 @@ def streams(*chunks: bytes, end: Handler | None = None) -> Handler:
         await response.prepare(request)
         for chunk in chunks:
             await response.write(chunk)
-        if end is hangs:
+        if end is hang:
             await asyncio.Event().wait()
-        if end is resets:
+        if end is reset_connection:
             assert request.transport is not None
             request.transport.abort()
         return response
@@ -105,7 +105,7 @@ def streams(*chunks: bytes, end: Handler | None = None) -> Handler:
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
     """A running API whose base URL has a path."""
-    api = Api(script=[says(200, {})])
+    api = Api(script=[respond(200, {})])
     runner = web.ServerRunner(web.Server(api, handler_cancellation=True), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -128,10 +128,10 @@ async def connect(api: Api) -> AsyncIterator[Callable[..., Client]]:
             upstream = {name: settings.pop(name) for name in limits if name in settings}
 
             async def credential(*, fresh: bool = False) -> str:
-                found = tokens[1 if fresh else 0]
-                if isinstance(found, Exception):
-                    raise found
-                return str(found)
+                token = tokens[1 if fresh else 0]
+                if isinstance(token, Exception):
+                    raise token
+                return str(token)
 
             settings = {"first_wait": 0.0, **settings}
             return Client(Upstream(http, base or api.base, **upstream), credential, tenant, **settings)

@@ -21,7 +21,7 @@ from doit_mcp.resilience.outcome_counts import MIN_OUTCOMES
 from doit_mcp.resilience.requester import SINGLE_REQUESTER, Requester
 from tests.descriptor_shortage import no_descriptors
 
-from .conftest import Api, Handler, hangs, resets, says, streams, truncates
+from .conftest import Api, Handler, hang, reset_connection, respond, stream_chunks, truncate_body
 
 Connect = Callable[..., Client]
 GOOD, LEFT = "good", "left"
@@ -51,7 +51,7 @@ class Things(Area):
         raise AssertionError("the decorator sends")
 
 
-class Heard(CircuitBreaker):
+class RecordingBreaker(CircuitBreaker):
     """Records outcomes, and has a clock that stands still."""
 
     def __init__(self) -> None:
@@ -73,8 +73,8 @@ class Heard(CircuitBreaker):
 
 
 @pytest.fixture
-def breaker() -> Heard:
-    return Heard()
+def breaker() -> RecordingBreaker:
+    return RecordingBreaker()
 
 
 def fail(breaker: CircuitBreaker, times: int) -> None:
@@ -83,7 +83,7 @@ def fail(breaker: CircuitBreaker, times: int) -> None:
         CircuitBreaker.record_failure(breaker, breaker.enter(SINGLE_REQUESTER), None)
 
 
-async def ended(client: Client, call: str = "read") -> ApiError | None:
+async def error_of(client: Client, call: str = "read") -> ApiError | None:
     try:
         if call == "talk":
             assert [event async for event in Things(client).talk()]
@@ -97,60 +97,64 @@ async def ended(client: Client, call: str = "read") -> ApiError | None:
 @pytest.mark.parametrize(
     ("step", "well"),
     [
-        (says(200, {}), True),
-        (says(200, b"<html>"), True),
-        (says(302), True),
-        (says(401), True),
-        (says(404), True),
-        (says(429), True),
-        (says(500), False),
-        (says(503), False),
-        (resets, False),
-        (truncates, False),
-        (says(200, b"no gzip", Content_Encoding="gzip"), False),
+        (respond(200, {}), True),
+        (respond(200, b"<html>"), True),
+        (respond(302), True),
+        (respond(401), True),
+        (respond(404), True),
+        (respond(429), True),
+        (respond(500), False),
+        (respond(503), False),
+        (reset_connection, False),
+        (truncate_body, False),
+        (respond(200, b"no gzip", Content_Encoding="gzip"), False),
     ],
 )
-async def test_what_is_the_apis_failure(api: Api, connect: Connect, breaker: Heard, step: Handler, well: bool) -> None:
+async def test_failures_attributed_to_the_api(
+    api: Api, connect: Connect, breaker: RecordingBreaker, step: Handler, well: bool
+) -> None:
     api.script = [step]
-    await ended(connect(breaker=breaker))
-    kinds = {said if said == GOOD else said[1] for said in breaker.said}
+    await error_of(connect(breaker=breaker))
+    kinds = {outcome if outcome == GOOD else outcome[1] for outcome in breaker.said}
     assert kinds == {GOOD if well else "read"} and len(breaker.said) == len(api.seen) > 0
 
 
 @pytest.mark.requirement("N17")
-async def test_n17_callers_are_persons_whatever_their_tokens_and_customers(
-    api: Api, connect: Connect, breaker: Heard
+async def test_n17_callers_are_identified_by_user_across_tokens_and_customers(
+    api: Api, connect: Connect, breaker: RecordingBreaker
 ) -> None:
-    api.script = [says(500)]
-    requesters = [Requester.for_user(*one) for one in (("a@x", "x"), ("A@x", "x"), ("a@x", "y"), ("b@x", "y"))]
+    api.script = [respond(500)]
+    requesters = [
+        Requester.for_user(*identity) for identity in (("a@x", "x"), ("A@x", "x"), ("a@x", "y"), ("b@x", "y"))
+    ]
     for number, requester in enumerate(requesters):
-        await ended(connect(str(number), tokens=(str(number),), breaker=breaker, requester=requester))
-    assert [said[0] for said in breaker.said] == requesters
-    assert [one.user == requesters[0].user for one in requesters] == [True, True, True, False]
-    assert [one.customer == requesters[2].customer for one in requesters] == [False, False, True, True]
-    await ended(connect("", breaker=breaker))
+        await error_of(connect(str(number), tokens=(str(number),), breaker=breaker, requester=requester))
+    assert [outcome[0] for outcome in breaker.said] == requesters
+    assert [requester.user == requesters[0].user for requester in requesters] == [True, True, True, False]
+    assert [requester.customer == requesters[2].customer for requester in requesters] == [False, False, True, True]
+    await error_of(connect("", breaker=breaker))
     assert breaker.said[-1] == (SINGLE_REQUESTER, "read")
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_shortage_of_descriptors_is_not_the_apis_failure(
-    api: Api, connect: Connect, breaker: Heard
+async def test_n24_file_descriptor_exhaustion_is_not_an_api_failure(
+    api: Api, connect: Connect, breaker: RecordingBreaker
 ) -> None:
     """A descriptor shortage is local to the process or system, so it does not count as a failure of the API."""
-    api.script = [says(200, {})]
-    for shortage, wanted in ((True, LEFT), (False, GOOD)):
+    api.script = [respond(200, {})]
+    for shortage, expected in ((True, LEFT), (False, GOOD)):
         client = connect(breaker=breaker)
         with no_descriptors() if shortage else nullcontext():
-            errors = [await ended(client) for _ in range(MIN_OUTCOMES)]
+            errors = [await error_of(client) for _ in range(MIN_OUTCOMES)]
         assert all(error is not None and error.status is None for error in errors) is shortage
-        assert set(breaker.said) == {wanted} and breaker.state == "closed"
+        assert set(breaker.said) == {expected} and breaker.state == "closed"
         breaker.said.clear()
 
 
-async def test_no_connection_is_nobodys(connect: Connect, breaker: Heard) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        await ended(connect(base=f"http://127.0.0.1:{taken.getsockname()[1]}", breaker=breaker))
+async def test_connection_failures_are_attributed_to_no_caller(connect: Connect, breaker: RecordingBreaker) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        await error_of(connect(base=f"http://127.0.0.1:{listener.getsockname()[1]}", breaker=breaker))
     assert breaker.said == [(None, "read")] * 3
 
 
@@ -165,24 +169,24 @@ async def test_no_connection_is_nobodys(connect: Connect, breaker: Heard) -> Non
         ("talk", {"deadline": 0.3}, False),
     ],
 )
-async def test_which_timeouts_count(
-    api: Api, connect: Connect, breaker: Heard, call: str, limits: dict[str, float], counts: bool
+async def test_timeouts_that_count_as_failures(
+    api: Api, connect: Connect, breaker: RecordingBreaker, call: str, limits: dict[str, float], counts: bool
 ) -> None:
     async def silent(request: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
         raise AssertionError("nobody ends it")
 
-    api.script = [silent if call == "talk" else hangs]
-    error = await ended(connect(breaker=breaker, **limits), call)
+    api.script = [silent if call == "talk" else hang]
+    error = await error_of(connect(breaker=breaker, **limits), call)
     assert error is not None and error.kind == "timeout"
-    assert [said != LEFT for said in breaker.said] == [counts]
+    assert [outcome != LEFT for outcome in breaker.said] == [counts]
 
 
 @pytest.mark.requirement("L1")
-async def test_who_leaves_says_nothing(api: Api, connect: Connect, breaker: Heard) -> None:
+async def test_canceled_caller_records_no_outcome(api: Api, connect: Connect, breaker: RecordingBreaker) -> None:
     """Canceling a call ends its request, which counts neither as success nor as failure."""
-    api.script = [hangs]
-    call = asyncio.create_task(ended(connect(breaker=breaker)))
+    api.script = [hang]
+    call = asyncio.create_task(error_of(connect(breaker=breaker)))
     while not api.seen:
         await asyncio.sleep(0)
     call.cancel()
@@ -193,35 +197,38 @@ async def test_who_leaves_says_nothing(api: Api, connect: Connect, breaker: Hear
 
 
 @pytest.mark.parametrize(
-    ("step", "good"), [(streams(b"data: a\n\n"), True), (says(403), True), (says(503), False), (resets, False)]
+    ("step", "good"),
+    [(stream_chunks(b"data: a\n\n"), True), (respond(403), True), (respond(503), False), (reset_connection, False)],
 )
-async def test_streams_count_when_they_begin(
-    api: Api, connect: Connect, breaker: Heard, step: Handler, good: bool
+async def test_stream_is_counted_when_it_starts(
+    api: Api, connect: Connect, breaker: RecordingBreaker, step: Handler, good: bool
 ) -> None:
     api.script = [step]
-    await ended(connect(breaker=breaker), "talk")
-    assert [said == GOOD for said in breaker.said] == [good]
+    await error_of(connect(breaker=breaker), "talk")
+    assert [outcome == GOOD for outcome in breaker.said] == [good]
 
 
 @pytest.mark.parametrize("call", ["read", "talk"])
-async def test_what_was_sent_is_noted_in_the_trace(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
+async def test_sent_requests_are_recorded_in_the_trace(
+    api: Api, connect: Connect, breaker: RecordingBreaker, call: str
+) -> None:
     """Each request has a span whose id it sends, if spans are recorded; otherwise requests are only counted."""
-    api.script = [says(503), streams(b"data: a\n\n") if call == "talk" else says(200, {})]
+    api.script = [respond(503), stream_chunks(b"data: a\n\n") if call == "talk" else respond(200, {})]
     trace = begin_trace({})
-    await ended(connect(breaker=breaker), call)
-    told: list[UpstreamRequest] = []
-    trace.on_upstream_request = told.append
-    await ended(connect(breaker=breaker), call)
+    await error_of(connect(breaker=breaker), call)
+    requests: list[UpstreamRequest] = []
+    trace.on_upstream_request = requests.append
+    await error_of(connect(breaker=breaker), call)
     assert trace.upstream_calls == len(api.seen) == (2 if call == "talk" else 3)
     assert trace.upstream_statuses == ((503, 200) if call == "talk" else (503, 200, 200))
-    assert [(one.upstream, one.name, one.status) for one in told] == [("api", call, 200)]
-    assert api.seen[-1].headers["traceparent"] == f"00-{trace.trace_id}-{told[0].span_id}-00"
+    assert [(request.upstream, request.name, request.status) for request in requests] == [("api", call, 200)]
+    assert api.seen[-1].headers["traceparent"] == f"00-{trace.trace_id}-{requests[0].span_id}-00"
 
 
 @pytest.mark.parametrize("call", ["read", "keyed", "talk"])
-async def test_nothing_is_sent_while_it_is_open(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
+async def test_open_circuit_sends_nothing(api: Api, connect: Connect, breaker: RecordingBreaker, call: str) -> None:
     fail(breaker, MIN_OUTCOMES)
-    error = await ended(connect(breaker=breaker), call)
+    error = await error_of(connect(breaker=breaker), call)
     assert error is not None and api.seen == []
     assert (error.kind, error.retry_after, error.maybe_applied) == ("fault", MIN_OPEN_SECONDS, False)
     words = explain(error, call)
@@ -229,23 +236,25 @@ async def test_nothing_is_sent_while_it_is_open(api: Api, connect: Connect, brea
 
 
 @pytest.mark.parametrize("call", ["read", "keyed"])
-async def test_a_repeat_is_not_sent_into_it(api: Api, connect: Connect, breaker: Heard, call: str) -> None:
+async def test_retry_is_not_sent_into_an_open_circuit(
+    api: Api, connect: Connect, breaker: RecordingBreaker, call: str
+) -> None:
     """The error is that of the first request, with the time to retry. A write may still have been applied."""
     fail(breaker, MIN_OUTCOMES - 1)
-    api.script = [says(503)]
-    error = await ended(connect(breaker=breaker), call)
+    api.script = [respond(503)]
+    error = await error_of(connect(breaker=breaker), call)
     assert error is not None and len(api.seen) == 1
     assert (error.status, error.retry_after, error.maybe_applied) == (503, MIN_OPEN_SECONDS, call == "keyed")
 
 
-async def test_a_repeat_that_meets_it_after_its_wait_tells_what_went_wrong(
-    api: Api, connect: Connect, breaker: Heard
+async def test_retry_blocked_by_an_open_circuit_reports_the_original_error(
+    api: Api, connect: Connect, breaker: RecordingBreaker
 ) -> None:
     """Other calls opened the circuit while this one waited to retry."""
 
-    api.script = [says(503), says(200, {"ok": True})]
+    api.script = [respond(503), respond(200, {"ok": True})]
     client = connect(breaker=breaker, first_wait=0.05, random_fraction=lambda: 1.0)
-    call = asyncio.create_task(ended(client))
+    call = asyncio.create_task(error_of(client))
     while not breaker.said:
         await asyncio.sleep(0)
     fail(breaker, MIN_OUTCOMES - 1)
@@ -253,7 +262,7 @@ async def test_a_repeat_that_meets_it_after_its_wait_tells_what_went_wrong(
     assert error is not None and error.status == 503 and len(api.seen) == 1
 
 
-async def test_one_request_tries_and_closes_it(api: Api, connect: Connect, breaker: Heard) -> None:
+async def test_one_probe_closes_the_circuit(api: Api, connect: Connect, breaker: RecordingBreaker) -> None:
     fail(breaker, MIN_OUTCOMES)
     breaker.now += MIN_OPEN_SECONDS
     held = asyncio.Event()
@@ -262,12 +271,12 @@ async def test_one_request_tries_and_closes_it(api: Api, connect: Connect, break
         await held.wait()
         return web.json_response({"ok": True})
 
-    api.script = [holds, says(200, {"ok": True})]
-    probe = asyncio.create_task(ended(connect(breaker=breaker)))
+    api.script = [holds, respond(200, {"ok": True})]
+    probe = asyncio.create_task(error_of(connect(breaker=breaker)))
     while not api.seen:
         await asyncio.sleep(0)
-    error = await ended(connect(breaker=breaker))
+    error = await error_of(connect(breaker=breaker))
     assert error is not None and error.retry_after == PROBE_TIMEOUT_SECONDS and len(api.seen) == 1
     held.set()
     assert await probe is None and breaker.state == "closed"
-    assert await ended(connect(breaker=breaker)) is None
+    assert await error_of(connect(breaker=breaker)) is None

@@ -18,7 +18,7 @@ from doit_mcp.api.http import open_upstream as upstream_at
 from doit_mcp.api.operation import Area, get, post, put
 from doit_mcp.protocol.json_schema import JsonObject
 
-from .conftest import Api, Handler, hangs, resets, says, streams, truncates
+from .conftest import Api, Handler, hang, reset_connection, respond, stream_chunks, truncate_body
 
 Connect = Callable[..., Client]
 
@@ -59,12 +59,12 @@ async def failing(client: Client, *, write: bool = False) -> ApiError:
 
 
 @pytest.mark.requirement("U2")
-async def test_a_request_has_its_place_credential_tenant_and_tracking(api: Api, connect: Connect) -> None:
+async def test_request_has_url_credential_tenant_and_tracking_headers(api: Api, connect: Connect) -> None:
     client = connect("acme & co/x", tracking={"mcp": "true", "mcpClient": "c" * 300 + "&x=1"})
     await Things(client).read(id="../a b", q=["1", "a&b=c\r\nX: y"])
-    seen = api.seen[0]
-    path, _, query = seen.target.partition("?")
-    assert (seen.method, path) == ("GET", "/base/things/..%2Fa%20b")
+    request = api.seen[0]
+    path, _, query = request.target.partition("?")
+    assert (request.method, path) == ("GET", "/base/things/..%2Fa%20b")
     assert parse_qsl(query) == [
         ("q", "1"),
         ("q", "a&b=c\r\nX: y"),
@@ -72,20 +72,22 @@ async def test_a_request_has_its_place_credential_tenant_and_tracking(api: Api, 
         ("mcp", "true"),
         ("mcpClient", "c" * 100),
     ]
-    assert seen.headers["Authorization"] == "Bearer token" and seen.headers["X-Tenant-Id"] == "acme%20%26%20co%2Fx"
-    assert "Content-Type" not in seen.headers and "Idempotency-Key" not in seen.headers
+    assert (
+        request.headers["Authorization"] == "Bearer token" and request.headers["X-Tenant-Id"] == "acme%20%26%20co%2Fx"
+    )
+    assert "Content-Type" not in request.headers and "Idempotency-Key" not in request.headers
 
 
-async def test_a_body_is_json_and_no_tenant_is_no_header(api: Api, connect: Connect) -> None:
+async def test_body_is_json_and_missing_tenant_sends_no_header(api: Api, connect: Connect) -> None:
     await Things(connect()).write(name="ü")
-    seen = api.seen[0]
-    assert json.loads(seen.body) == {"name": "ü"} and seen.headers["Content-Type"] == "application/json"
-    assert "X-Tenant-Id" not in seen.headers and "customerContext" not in seen.target
+    request = api.seen[0]
+    assert json.loads(request.body) == {"name": "ü"} and request.headers["Content-Type"] == "application/json"
+    assert "X-Tenant-Id" not in request.headers and "customerContext" not in request.target
 
 
 @pytest.mark.requirement("X8")
-async def test_cookies_of_an_answer_are_forgotten(api: Api, connect: Connect) -> None:
-    api.script = [says(200, {}, Set_Cookie="session=other-user; Path=/")]
+async def test_response_cookies_are_discarded(api: Api, connect: Connect) -> None:
+    api.script = [respond(200, {}, Set_Cookie="session=other-user; Path=/")]
     await Things(connect()).read(id="1")
     await Things(connect()).read(id="1")
     assert "Cookie" not in api.seen[1].headers
@@ -93,16 +95,16 @@ async def test_cookies_of_an_answer_are_forgotten(api: Api, connect: Connect) ->
 
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_reads_are_repeated_twice_and_then_given_up(api: Api, connect: Connect, status: int) -> None:
-    api.script = [says(status, {"error": "busy"})]
+async def test_reads_are_retried_twice(api: Api, connect: Connect, status: int) -> None:
+    api.script = [respond(status, {"error": "busy"})]
     error = await failing(connect())
     assert len(api.seen) == 3 and error.status == status and not error.maybe_applied
 
 
 @pytest.mark.requirement("F2")
-@pytest.mark.parametrize("step", [resets, truncates])
+@pytest.mark.parametrize("step", [reset_connection, truncate_body])
 @pytest.mark.parametrize("warm", [False, True])
-async def test_a_broken_connection_is_three_requests_and_no_more(
+async def test_broken_connection_causes_at_most_three_requests(
     api: Api, connect: Connect, step: Handler, warm: bool
 ) -> None:
     """aiohttp adds no retries of its own, on a new connection or a reused one."""
@@ -113,56 +115,58 @@ async def test_a_broken_connection_is_three_requests_and_no_more(
     assert error.kind == "network" and len(api.seen) == 3 + warm
 
 
-@pytest.mark.parametrize("step", [says(429), says(503), resets, truncates])
-async def test_a_read_that_works_the_second_time_works(api: Api, connect: Connect, step: Handler) -> None:
-    api.script = [step, says(200, {"ok": True})]
+@pytest.mark.parametrize("step", [respond(429), respond(503), reset_connection, truncate_body])
+async def test_read_succeeds_on_the_second_attempt(api: Api, connect: Connect, step: Handler) -> None:
+    api.script = [step, respond(200, {"ok": True})]
     assert await Things(connect()).read(id="1") == {"ok": True}
     assert len(api.seen) == 2
 
 
 @pytest.mark.requirement("F3")
-@pytest.mark.parametrize("step", [says(429), says(500), says(503), says(200, b"{"), resets, truncates])
-async def test_a_write_is_sent_exactly_once(api: Api, connect: Connect, step: Handler) -> None:
-    api.script = [step, says(200, {"ok": True})]
+@pytest.mark.parametrize(
+    "step", [respond(429), respond(500), respond(503), respond(200, b"{"), reset_connection, truncate_body]
+)
+async def test_write_is_sent_exactly_once(api: Api, connect: Connect, step: Handler) -> None:
+    api.script = [step, respond(200, {"ok": True})]
     error = await failing(connect(), write=True)
     assert len(api.seen) == 1
     assert error.maybe_applied == (error.kind != "rate")
 
 
 @pytest.mark.requirement("F3")
-async def test_a_put_on_a_stale_connection_is_not_repeated_either(api: Api, connect: Connect) -> None:
-    api.script = [says(200, {}), resets, says(200, {})]
-    things = Things(connect())
-    await things.replace(id="1")
+async def test_put_on_a_stale_connection_is_not_retried(api: Api, connect: Connect) -> None:
+    api.script = [respond(200, {}), reset_connection, respond(200, {})]
+    area = Things(connect())
+    await area.replace(id="1")
     with pytest.raises(ApiError) as caught:
-        await things.replace(id="1")
+        await area.replace(id="1")
     assert len(api.seen) == 2 and caught.value.maybe_applied
 
 
 @pytest.mark.requirement("F4")
-async def test_a_keyed_write_is_repeated_under_one_key(api: Api, connect: Connect) -> None:
-    api.script = [says(503), resets, says(200, {"ok": True})]
+async def test_write_with_idempotency_key_is_retried_with_the_same_key(api: Api, connect: Connect) -> None:
+    api.script = [respond(503), reset_connection, respond(200, {"ok": True})]
     keys = iter("ab")
-    things = Things(connect(make_key=lambda: next(keys)))
-    await things.keyed()
-    await things.keyed()
-    assert [seen.headers["Idempotency-Key"] for seen in api.seen] == ["a", "a", "a", "b"]
+    area = Things(connect(make_key=lambda: next(keys)))
+    await area.keyed()
+    await area.keyed()
+    assert [request.headers["Idempotency-Key"] for request in api.seen] == ["a", "a", "a", "b"]
 
 
-async def test_repeats_are_counted_over_the_whole_call(api: Api, connect: Connect) -> None:
-    api.script = [says(503), says(200, {}), says(503), says(200, {}), says(503), says(200, {})]
-    things = Things(connect())
-    await things.read(id="1")
-    await things.read(id="1")
+async def test_retries_are_limited_per_call(api: Api, connect: Connect) -> None:
+    api.script = [respond(503), respond(200, {}), respond(503), respond(200, {}), respond(503), respond(200, {})]
+    area = Things(connect())
+    await area.read(id="1")
+    await area.read(id="1")
     with pytest.raises(ApiError):
-        await things.read(id="1")
+        await area.read(id="1")
     assert len(api.seen) == 5
 
 
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("wait", ["30", "100000000"])
-async def test_a_long_retry_after_is_passed_on_at_once(api: Api, connect: Connect, wait: str) -> None:
-    api.script = [says(429, {"error": "slow down"}, Retry_After=wait)]
+async def test_long_retry_after_is_passed_on_immediately(api: Api, connect: Connect, wait: str) -> None:
+    api.script = [respond(429, {"error": "slow down"}, Retry_After=wait)]
     error = await failing(connect())
     assert len(api.seen) == 1 and error.retry_after == float(wait)
     assert f"Try again in {wait} seconds" in explain(error, "read")
@@ -170,43 +174,43 @@ async def test_a_long_retry_after_is_passed_on_at_once(api: Api, connect: Connec
 
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("wait", ["0", "garbage", "-5", "Mon, 01 Jan 2001 00:00:00 GMT"])
-async def test_a_retry_after_that_says_nothing_is_ignored(api: Api, connect: Connect, wait: str) -> None:
-    api.script = [says(429, {}, Retry_After=wait), says(200, {"ok": True})]
+async def test_invalid_retry_after_is_ignored(api: Api, connect: Connect, wait: str) -> None:
+    api.script = [respond(429, {}, Retry_After=wait), respond(200, {"ok": True})]
     assert await Things(connect()).read(id="1") == {"ok": True}
 
 
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize(
-    ("header", "chance", "sent"), [({}, 0.0, 3), ({}, 0.5, 1), ({"Retry_After": "9"}, 0.0, 1)], ids=str
+    ("header", "chance", "received"), [({}, 0.0, 3), ({}, 0.5, 1), ({"Retry_After": "9"}, 0.0, 1)], ids=str
 )
-async def test_waits_are_drawn_from_nothing_up_and_end_with_the_call(
-    api: Api, connect: Connect, header: dict[str, str], chance: float, sent: int
+async def test_backoff_is_randomized_from_zero_and_bounded_by_the_call(
+    api: Api, connect: Connect, header: dict[str, str], chance: float, received: int
 ) -> None:
     """Waits have full jitter unless Retry-After is given. A wait that would outlast the call does not start."""
-    api.script = [says(503, {}, **header)]
+    api.script = [respond(503, {}, **header)]
     error = await failing(connect(first_wait=30.0, random_fraction=lambda: chance, deadline=4.0))
-    assert (error.kind, error.status, len(api.seen)) == ("fault", 503, sent)
+    assert (error.kind, error.status, len(api.seen)) == ("fault", 503, received)
 
 
 @pytest.mark.requirement("F1")
-async def test_exchanges_have_what_is_left_of_the_call(api: Api, connect: Connect) -> None:
+async def test_token_exchange_gets_the_remaining_time_of_the_call(api: Api, connect: Connect) -> None:
     """An exchange has the usual timeout unless the call has less time left."""
-    api.script = [hangs]
-    given: list[float] = []
+    api.script = [hang]
+    delays: list[float] = []
     for deadline in (60.0, 0.1):
         client = connect(deadline=deadline, timeout=0.2)
         within = client._exchange_timeout
 
         def noted(longest: float, within: Callable[[float], float] = within) -> float:
-            given.append(within(longest))
-            return given[-1]
+            delays.append(within(longest))
+            return delays[-1]
 
         client._exchange_timeout = noted  # type: ignore[method-assign]  # notes the limit of each try
         await failing(client)
-    assert given[0] == 0.2 and given[1] <= 0.1
+    assert delays[0] == 0.2 and delays[1] <= 0.1
 
 
-def test_retry_after_is_seconds_or_a_date() -> None:
+def test_retry_after_accepts_seconds_and_dates() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert (
         parse_retry_after("7", now) == 7 and parse_retry_after("0", now) is None and parse_retry_after("", now) is None
@@ -217,23 +221,23 @@ def test_retry_after_is_seconds_or_a_date() -> None:
 
 
 @pytest.mark.requirement("X4")
-async def test_a_401_is_tried_once_more_with_a_fresh_token_even_for_a_write(api: Api, connect: Connect) -> None:
-    api.script = [says(401), says(200, {"ok": True})]
+async def test_a_401_is_retried_once_with_a_fresh_token_even_for_writes(api: Api, connect: Connect) -> None:
+    api.script = [respond(401), respond(200, {"ok": True})]
     assert await Things(connect()).write() == {"ok": True}
-    assert [seen.headers["Authorization"] for seen in api.seen] == ["Bearer token", "Bearer fresh"]
-    api.script = [says(401, {"error": "who are you"})]
+    assert [request.headers["Authorization"] for request in api.seen] == ["Bearer token", "Bearer fresh"]
+    api.script = [respond(401, {"error": "who are you"})]
     error = await failing(connect())
     assert (error.kind, error.reason) == ("credential", "") and len(api.seen) == 4
 
 
 @pytest.mark.requirement("F2")
-async def test_a_call_is_never_more_than_four_requests(api: Api, connect: Connect) -> None:
-    api.script = [says(503), says(503), says(401), says(503)]
+async def test_call_makes_at_most_four_requests(api: Api, connect: Connect) -> None:
+    api.script = [respond(503), respond(503), respond(401), respond(503)]
     await failing(connect())
     assert len(api.seen) == 4
 
 
-async def test_no_credential_is_told_apart(api: Api, connect: Connect) -> None:
+async def test_missing_credential_is_a_distinct_error(api: Api, connect: Connect) -> None:
     error = await failing(connect(tokens=(CredentialError("refused", "signed out"),)))
     assert (error.kind, error.reason) == ("credential", "signed out")
     error = await failing(connect(tokens=(CredentialError("unavailable", "x", retry_after=9.0),)))
@@ -241,7 +245,7 @@ async def test_no_credential_is_told_apart(api: Api, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "shown"),
+    ("status", "kind", "reason"),
     [
         (400, "refused", "bad filter"),
         (403, "forbidden", ""),
@@ -253,12 +257,12 @@ async def test_no_credential_is_told_apart(api: Api, connect: Connect) -> None:
         (302, "fault", ""),
     ],
 )
-async def test_statuses_have_their_kinds_and_reasons(
-    api: Api, connect: Connect, status: int, kind: str, shown: str
+async def test_status_codes_map_to_error_kinds_and_reasons(
+    api: Api, connect: Connect, status: int, kind: str, reason: str
 ) -> None:
-    api.script = [says(status, {"error": "bad filter"}, Location="http://127.0.0.1:1/elsewhere")]
+    api.script = [respond(status, {"error": "bad filter"}, Location="http://127.0.0.1:1/elsewhere")]
     error = await failing(connect())
-    assert (error.kind, error.reason, error.status, len(api.seen)) == (kind, shown, status, 1)
+    assert (error.kind, error.reason, error.status, len(api.seen)) == (kind, reason, status, 1)
 
 
 @pytest.mark.requirement("F5")
@@ -267,14 +271,14 @@ async def test_statuses_have_their_kinds_and_reasons(
     [b"<html>", b"", b"\xff\xfe", b"[" * 50_000, b'{"a": NaN}', b'{"a": "\xed\xa0\x80"}', b'{"a": 1} x'],
     ids=["html", "empty", "utf16", "deep", "nan", "surrogate", "more"],
 )
-async def test_an_answer_that_is_no_json_is_a_clean_error(api: Api, connect: Connect, body: bytes) -> None:
-    api.script = [says(200, body)]
+async def test_non_json_response_is_an_api_error(api: Api, connect: Connect, body: bytes) -> None:
+    api.script = [respond(200, body)]
     error = await failing(connect())
     assert error.kind == "answer" and not error.maybe_applied and len(api.seen) == 1
 
 
-async def test_numbers_of_any_length_are_read(api: Api, connect: Connect) -> None:
-    api.script = [says(200, b'{"a": ' + b"9" * 6000 + b"}")]
+async def test_parses_numbers_of_any_length(api: Api, connect: Connect) -> None:
+    api.script = [respond(200, b'{"a": ' + b"9" * 6000 + b"}")]
     try:
         assert isinstance((await Things(connect()).read(id="1"))["a"], float)
     except ApiError as error:
@@ -282,29 +286,29 @@ async def test_numbers_of_any_length_are_read(api: Api, connect: Connect) -> Non
 
 
 @pytest.mark.parametrize("status", [200, 204])
-async def test_a_write_without_an_answer_is_done(api: Api, connect: Connect, status: int) -> None:
-    api.script = [says(status, b"")]
+async def test_write_with_an_empty_response_succeeds(api: Api, connect: Connect, status: int) -> None:
+    api.script = [respond(status, b"")]
     assert await Things(connect()).write() is None
 
 
 @pytest.mark.parametrize("packed", [False, True])
-async def test_a_huge_answer_is_cut_off(api: Api, connect: Connect, packed: bool) -> None:
+async def test_oversized_response_is_cut_off(api: Api, connect: Connect, packed: bool) -> None:
     body = json.dumps({"a": "x" * 100_000}).encode()
-    step = says(200, gzip.compress(body), Content_Encoding="gzip") if packed else says(200, body)
+    step = respond(200, gzip.compress(body), Content_Encoding="gzip") if packed else respond(200, body)
     api.script = [step]
     error = await failing(connect(max_body=50_000))
     assert (error.kind, error.reason) == ("answer", "the response is too large")
 
 
 @pytest.mark.requirement("F5")
-async def test_false_compression_is_a_clean_error(api: Api, connect: Connect) -> None:
-    api.script = [says(200, b"no gzip", Content_Encoding="gzip")]
+async def test_invalid_compression_is_an_api_error(api: Api, connect: Connect) -> None:
+    api.script = [respond(200, b"no gzip", Content_Encoding="gzip")]
     assert (await failing(connect())).kind == "network"
 
 
 @pytest.mark.requirement("F1")
-async def test_a_drip_is_ended_by_the_total_timeout_and_the_connection_closed(api: Api, connect: Connect) -> None:
-    api.script = [hangs]
+async def test_slow_drip_hits_the_total_timeout_and_closes_the_connection(api: Api, connect: Connect) -> None:
+    api.script = [hang]
     # Long enough for the request to arrive on a busy machine; the test is about the wait for the response.
     error = await failing(connect(timeout=0.5))
     assert error.kind == "timeout" and len(api.seen) == 1
@@ -313,34 +317,34 @@ async def test_a_drip_is_ended_by_the_total_timeout_and_the_connection_closed(ap
 
 
 @pytest.mark.requirement("F7")
-async def test_nobody_there_is_said_and_nothing_was_applied(connect: Connect) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        error = await failing(connect(base=f"http://127.0.0.1:{taken.getsockname()[1]}"), write=True)
+async def test_connection_refused_reports_that_nothing_was_applied(connect: Connect) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        error = await failing(connect(base=f"http://127.0.0.1:{listener.getsockname()[1]}"), write=True)
     assert error.kind == "network" and not error.maybe_applied
 
 
 @pytest.mark.requirement("U2")
-async def test_what_cannot_be_sent_is_refused_before(api: Api, connect: Connect) -> None:
-    things = Things(connect())
-    for call in (things.read(id="1", q="x" * 9000), things.read(id="1", q="\ud800"), things.write(name="\ud800")):
+async def test_unserializable_request_is_rejected_before_sending(api: Api, connect: Connect) -> None:
+    area = Things(connect())
+    for call in (area.read(id="1", q="x" * 9000), area.read(id="1", q="\ud800"), area.write(name="\ud800")):
         with pytest.raises(ApiError) as caught:
             await call
         assert caught.value.kind == "argument"
     with pytest.raises(ApiError):
-        await things.write(name=10**30)
+        await area.write(name=10**30)
     assert api.seen == []
 
 
-async def test_events_come_as_they_are_sent(api: Api, connect: Connect) -> None:
-    api.script = [streams(b'data: {"answer": "a"}\n', b"\ndata: plain\n\ndata: [1]\n\n", b"data: lost")]
+async def test_events_are_delivered_as_they_arrive(api: Api, connect: Connect) -> None:
+    api.script = [stream_chunks(b'data: {"answer": "a"}\n', b"\ndata: plain\n\ndata: [1]\n\n", b"data: lost")]
     events = [event async for event in Things(connect()).talk(name="q")]
     assert events == [{"answer": "a"}, {"answer": "plain"}, {"answer": "[1]"}]
     assert api.seen[0].headers["Accept"] == "text/event-stream" and json.loads(api.seen[0].body) == {"name": "q"}
 
 
-async def test_a_stream_after_a_401_begins_again_with_a_fresh_token(api: Api, connect: Connect) -> None:
-    api.script = [says(401), streams(b"data: a\n\n")]
+async def test_stream_restarts_with_a_fresh_token_after_a_401(api: Api, connect: Connect) -> None:
+    api.script = [respond(401), stream_chunks(b"data: a\n\n")]
     assert [event async for event in Things(connect()).talk()] == [{"answer": "a"}]
     assert api.seen[1].headers["Authorization"] == "Bearer fresh"
 
@@ -348,14 +352,14 @@ async def test_a_stream_after_a_401_begins_again_with_a_fresh_token(api: Api, co
 @pytest.mark.parametrize(
     ("step", "kind"),
     [
-        (streams(b"data: a\n\n", end=resets), "network"),
-        (streams(b"data: a\n\n", end=hangs), "timeout"),
-        (streams(b"data: a\n\n", b"data: \xff\n\n"), "network"),
-        (streams(b"data: a\n\n", b"data: " + b"x" * 200_000), "network"),
+        (stream_chunks(b"data: a\n\n", end=reset_connection), "network"),
+        (stream_chunks(b"data: a\n\n", end=hang), "timeout"),
+        (stream_chunks(b"data: a\n\n", b"data: \xff\n\n"), "network"),
+        (stream_chunks(b"data: a\n\n", b"data: " + b"x" * 200_000), "network"),
     ],
     ids=["reset", "hang", "encoding", "size"],
 )
-async def test_a_stream_that_breaks_gives_what_came_and_then_the_error(
+async def test_broken_stream_yields_its_events_and_then_an_error(
     api: Api, connect: Connect, step: Handler, kind: str
 ) -> None:
     api.script = [step]
@@ -368,9 +372,9 @@ async def test_a_stream_that_breaks_gives_what_came_and_then_the_error(
 
 
 @pytest.mark.parametrize(
-    ("step", "kind"), [(says(403, {}), "forbidden"), (says(502, {}), "fault"), (says(200, {}), "answer")]
+    ("step", "kind"), [(respond(403, {}), "forbidden"), (respond(502, {}), "fault"), (respond(200, {}), "answer")]
 )
-async def test_what_is_no_stream_is_an_error(api: Api, connect: Connect, step: Handler, kind: str) -> None:
+async def test_non_stream_response_is_an_error(api: Api, connect: Connect, step: Handler, kind: str) -> None:
     api.script = [step]
     with pytest.raises(ApiError) as caught:
         assert [event async for event in Things(connect()).talk()]
@@ -378,25 +382,25 @@ async def test_what_is_no_stream_is_an_error(api: Api, connect: Connect, step: H
 
 
 async def test_leaving_a_stream_closes_its_connection(api: Api, connect: Connect) -> None:
-    api.script = [streams(b"data: a\n\n", end=hangs)]
+    api.script = [stream_chunks(b"data: a\n\n", end=hang)]
     events = Things(connect()).talk()
     assert await anext(events) == {"answer": "a"}
     await events.aclose()
     await api.gone.wait()
 
 
-async def test_progress_goes_to_whoever_listens(connect: Connect) -> None:
-    heard: list[str] = []
+async def test_progress_is_sent_to_listeners(connect: Connect) -> None:
+    messages: list[str] = []
 
     async def listen(message: str) -> None:
-        heard.append(message)
+        messages.append(message)
 
     await connect(report=listen).report("half")
     await connect().report("nobody")
-    assert heard == ["half"]
+    assert messages == ["half"]
 
 
-async def test_an_upstream_of_its_own_closes_its_session(api: Api) -> None:
+async def test_upstream_closes_the_session_it_owns(api: Api) -> None:
     async def credential(*, fresh: bool = False) -> str:
         return "t"
 

@@ -31,28 +31,28 @@ from doit_mcp.api.errors import ApiError, explain
         (None, ""),
     ],
 )
-def test_every_shape_of_the_api_is_read(body: Any, expected: str) -> None:
+def test_parses_every_error_shape_of_the_api(body: Any, expected: str) -> None:
     assert extract_reason(400, json.dumps(body).encode()) == expected
 
 
 @pytest.mark.requirement("F6")
 @pytest.mark.parametrize("status", [200, 302, 401, 403, 500, 503])
-def test_statuses_whose_bodies_are_nobodys_business(status: int) -> None:
+def test_statuses_whose_bodies_are_not_shown(status: int) -> None:
     assert extract_reason(status, b'{"error": "secret plumbing"}') == ""
 
 
-def refused(items: Any) -> str:
+def batch_reason(items: Any) -> str:
     """Return the reason of a 422 with these invalid items of a batch."""
     problem = {"title": "Invalid batch", "code": "billing-transfer.batch_validation_failed", "invalidItems": items}
     return extract_reason(422, json.dumps(problem).encode())
 
 
-def test_what_is_wrong_in_a_batch_is_named_by_place_and_code() -> None:
+def test_batch_errors_are_listed_by_position_and_code() -> None:
     items = [
         {"index": 0, "code": "duplicate_pma", "resellerCustomerId": "c7", "reason": "The account comes twice."},
         {"index": 12, "code": "duplicate_ec_account"},
     ]
-    assert refused(items) == (
+    assert batch_reason(items) == (
         "Invalid batch; items[0]: c7: duplicate_pma: The account comes twice.; items[12]: duplicate_ec_account"
     )
 
@@ -69,26 +69,26 @@ def test_what_is_wrong_in_a_batch_is_named_by_place_and_code() -> None:
         ([], "Invalid batch"),
     ],
 )
-def test_odd_items_of_a_batch_do_no_harm(items: Any, expected: str) -> None:
-    assert refused(items) == expected
+def test_malformed_batch_items_are_ignored(items: Any, expected: str) -> None:
+    assert batch_reason(items) == expected
 
 
-def test_a_large_batch_is_named_up_to_a_bound_and_counted() -> None:
-    said = refused([{"index": n, "code": f"code_{n}", "reason": "too " * 99} for n in range(100)])
-    assert len(said) <= MAX_CONFLICT_REASON_CHARACTERS
-    assert all(f"items[{n}]: code_{n}: too" in said for n in range(10)) and "items[10]" not in said
-    assert said.endswith("; and 90 more items")
+def test_large_batch_errors_are_truncated_and_counted() -> None:
+    message = batch_reason([{"index": n, "code": f"code_{n}", "reason": "too " * 99} for n in range(100)])
+    assert len(message) <= MAX_CONFLICT_REASON_CHARACTERS
+    assert all(f"items[{n}]: code_{n}: too" in message for n in range(10)) and "items[10]" not in message
+    assert message.endswith("; and 90 more items")
 
 
-def blocked(**resources: Any) -> str:
+def conflict_reason(**resources: Any) -> str:
     """Return the reason of a 409 in which these resources block a deletion."""
     blocker = {"id": "a1", "type": "single", "error": "Prod is in use", "resources": resources}
     return extract_reason(409, json.dumps([blocker]).encode())
 
 
-def test_what_is_in_the_way_of_a_deletion_is_named() -> None:
+def test_deletion_conflicts_are_named() -> None:
     budgets = [{"id": f"b{n}", "name": f"Budget {n}"} for n in range(5)]
-    assert blocked(budgets=budgets, reports=[{"id": "r1"}], alerts=[]) == (
+    assert conflict_reason(budgets=budgets, reports=[{"id": "r1"}], alerts=[]) == (
         "single a1 Prod is in use, used by budgets: Budget 0 (id b0), Budget 1 (id b1), Budget 2 (id b2) and 2 more, "
         "reports: r1"
     )
@@ -104,18 +104,18 @@ def test_what_is_in_the_way_of_a_deletion_is_named() -> None:
         ({"budgets": [{"name": "Ads\u202e\nBearer abc.def"}]}, "budgets: Ads [removed]"),
     ],
 )
-def test_what_is_in_the_way_is_cleaned_and_tells_no_owner(resources: Any, expected: str) -> None:
-    assert blocked(**resources) == f"single a1 Prod is in use, used by {expected}"
+def test_deletion_conflicts_are_sanitized_and_hide_owners(resources: Any, expected: str) -> None:
+    assert conflict_reason(**resources) == f"single a1 Prod is in use, used by {expected}"
 
 
 @pytest.mark.parametrize("resources", [{}, {"budgets": []}, {"budgets": None}, {"budgets": {"id": "b"}}])
-def test_nothing_in_the_way_is_not_spoken_of(resources: Any) -> None:
-    assert blocked(**resources) == "single a1 Prod is in use"
+def test_empty_conflicts_are_not_mentioned(resources: Any) -> None:
+    assert conflict_reason(**resources) == "single a1 Prod is in use"
 
 
-def test_much_in_the_way_stays_short() -> None:
-    many = {f"kind{n}" * 40: [{"id": "i" * 999, "name": "word " * 999}] * 9 for n in range(99)}
-    assert len(blocked(**many)) == MAX_CONFLICT_REASON_CHARACTERS
+def test_long_conflict_list_is_shortened() -> None:
+    conflicts = {f"kind{n}" * 40: [{"id": "i" * 999, "name": "word " * 999}] * 9 for n in range(99)}
+    assert len(conflict_reason(**conflicts)) == MAX_CONFLICT_REASON_CHARACTERS
     bare = [{"resources": {"alerts": [{"id": "a9"}]}}, {"resources": 1}]
     assert extract_reason(409, json.dumps(bare).encode()) == "used by alerts: a9"
     body = {"error": "in use", "resources": {"flows": [{"id": "f1", "name": "Nightly stop"}]}}
@@ -123,7 +123,7 @@ def test_much_in_the_way_stays_short() -> None:
     assert len(extract_reason(400, json.dumps({"error": "word " * 999}).encode())) == MAX_REASON_CHARACTERS
 
 
-def test_what_is_no_json_says_nothing() -> None:
+def test_non_json_body_has_no_reason() -> None:
     assert extract_reason(404, b"<html>not found</html>") == ""
 
 
@@ -144,17 +144,17 @@ def test_what_is_no_json_says_nothing() -> None:
         ("a\u202eb\u200bc\U000e0041", "\u202e"),
     ],
 )
-def test_what_must_not_be_shown_is_taken_out(text: str, gone: str) -> None:
+def test_sensitive_text_is_removed(text: str, gone: str) -> None:
     assert gone not in clean_text(text)
 
 
 @given(st.text(max_size=2000))
-def test_any_text_comes_out_short_and_visible(text: str) -> None:
-    found = clean_text(text)
-    assert len(found) <= MAX_REASON_CHARACTERS and (found.isprintable() or found == "")
+def test_any_text_becomes_short_and_visible(text: str) -> None:
+    cleaned = clean_text(text)
+    assert len(cleaned) <= MAX_REASON_CHARACTERS and (cleaned.isprintable() or cleaned == "")
 
 
-def test_a_long_reason_is_cut() -> None:
+def test_long_reason_is_truncated() -> None:
     assert clean_text("word " * 1000).endswith("…")
 
 
@@ -170,6 +170,6 @@ def test_a_long_reason_is_cut() -> None:
         (ApiError("", kind="timeout"), ["Ask for less"]),
     ],
 )
-def test_errors_are_told_with_what_to_do(error: ApiError, words: list[str]) -> None:
+def test_errors_suggest_a_next_step(error: ApiError, words: list[str]) -> None:
     text = explain(error, "t")
     assert all(word in text for word in words), text

@@ -18,7 +18,7 @@ def parsed(*chunks: bytes) -> list[str]:
 
 
 @given(st.lists(st.lists(LINES, min_size=1, max_size=3), max_size=5), ENDS, st.data())
-def test_any_cut_gives_the_same_events(events: list[list[str]], end: str, data: st.DataObject) -> None:
+def test_any_chunking_gives_the_same_events(events: list[list[str]], end: str, data: st.DataObject) -> None:
     text = "".join("".join(f"data: {line}{end}" for line in lines) + end for lines in events).encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     pieces = [text[first:last] for first, last in zip([0, *cuts], [*cuts, len(text)], strict=True)]
@@ -47,11 +47,11 @@ def test_any_bytes_are_events_or_a_stream_error(content: bytes) -> None:
         ("data: a\r\n\r\ndata: b\r\rdata: c\n\n", ["a", "b", "c"]),
     ],
 )
-def test_fields_are_read_as_the_standard_says(text: str, expected: list[str]) -> None:
+def test_fields_follow_the_sse_standard(text: str, expected: list[str]) -> None:
     assert parsed(text.encode()) == expected
 
 
-def test_an_event_is_bounded_in_one_line_and_in_many() -> None:
+def test_event_size_is_limited_across_lines() -> None:
     with pytest.raises(StreamError):
         parsed(b"data: " + b"x" * MAX_EVENT_BYTES)
     with pytest.raises(StreamError):

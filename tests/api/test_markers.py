@@ -51,11 +51,11 @@ async def declared(
 PATHS = (("cc",), ("people", "email"), ("settings", "email"), ("public",))
 
 
-def test_marked_arguments_are_found_at_any_depth() -> None:
+def test_finds_marked_arguments_at_any_depth() -> None:
     assert marked_paths(declared) == PATHS
 
 
-def test_marked_arguments_are_found_at_the_top_level() -> None:
+def test_finds_marked_arguments_at_the_top_level() -> None:
     assert marked_arguments(declared, IDENTIFIER) == {"id", "ids", "title"}
     assert marked_arguments(declared, EXTERNAL_TARGET) == {"cc", "public"}
     assert marked_arguments(declared, VERBATIM) == frozenset()
@@ -74,7 +74,7 @@ def test_marked_arguments_are_found_at_the_top_level() -> None:
         ({"public": "viewer"}, True),
     ],
 )
-def test_empty_values_reach_nobody(arguments: dict[str, Any], reaches: bool) -> None:
+def test_empty_values_have_no_recipients(arguments: dict[str, Any], reaches: bool) -> None:
     assert has_value_at(arguments, PATHS) is reaches
 
 
@@ -89,16 +89,16 @@ def test_empty_values_reach_nobody(arguments: dict[str, Any], reaches: bool) -> 
         ({"settings": {"email": ""}}, True),
     ],
 )
-def test_empty_values_remove_people_where_they_replace_what_is_there(arguments: dict[str, Any], removes: bool) -> None:
+def test_empty_values_remove_users_where_they_replace_a_list(arguments: dict[str, Any], removes: bool) -> None:
     assert has_value_at(arguments, PATHS, replaces=True) is removes
 
 
-def test_the_rest_is_what_is_not_reached() -> None:
-    given = {"people": [{"email": "a", "name": "Ann"}, {"name": "Bob"}], "settings": {"email": "b"}}
-    assert values_at(given, ("people", "email")) == ["a"]
-    assert remove_path(given, ("people", "email"))["people"] == [{"name": "Ann"}, {"name": "Bob"}]
-    assert remove_path(given, ("settings", "email")) == {"people": given["people"]}
-    assert remove_path(given, ("other",)) == given
+def test_remaining_arguments_exclude_marked_ones() -> None:
+    arguments = {"people": [{"email": "a", "name": "Ann"}, {"name": "Bob"}], "settings": {"email": "b"}}
+    assert values_at(arguments, ("people", "email")) == ["a"]
+    assert remove_path(arguments, ("people", "email"))["people"] == [{"name": "Ann"}, {"name": "Bob"}]
+    assert remove_path(arguments, ("settings", "email")) == {"people": arguments["people"]}
+    assert remove_path(arguments, ("other",)) == arguments
 
 
 @pytest.mark.requirement("N11")
@@ -113,13 +113,13 @@ def test_the_rest_is_what_is_not_reached() -> None:
         ("Stop idle machines @ night // 50 % of 3.5/4", []),
     ],
 )
-def test_n11_addresses_in_a_text(text: str, found: list[str]) -> None:
+def test_n11_finds_addresses_in_text(text: str, found: list[str]) -> None:
     assert find_addresses(text)[: len(found)] == found and bool(find_addresses(text)) is bool(found)
 
 
 @pytest.mark.requirement("N11")
 @pytest.mark.parametrize("piece", ["a", "a.", "@", "a-", "/", "a@", "www.", "a.b/", ",", "ﷺ"])
-def test_n11_a_long_text_is_searched_in_little_time(piece: str) -> None:
+def test_n11_long_text_is_searched_quickly(piece: str) -> None:
     before = time.process_time()
     find_addresses(piece * (100_000 // len(piece)))
     assert time.process_time() - before < 2

@@ -83,13 +83,13 @@ class Things(Area):
 
 
 @pytest.mark.requirement("U3")
-async def test_path_query_and_body_are_laid_out_by_the_signature() -> None:
+async def test_signature_determines_path_query_and_body() -> None:
     api = Recorder()
-    things = Things(api)
-    await things.list_things(box="a b", tag=["x", "y"], deep=True)
-    await things.create_thing(box="b", dryRun=False, name="n", size=None)
-    await things.update_thing(id="1", size=3)
-    await things.delete_thing(id="1")
+    area = Things(api)
+    await area.list_things(box="a b", tag=["x", "y"], deep=True)
+    await area.create_thing(box="b", dryRun=False, name="n", size=None)
+    await area.update_thing(id="1", size=3)
+    await area.delete_thing(id="1")
     assert api.requests == [
         Request("GET", "/things/v1/a%20b/things", {"tag": ["x", "y"], "deep": "true"}, None),
         Request("POST", "/things/v1/b/things", {"dryRun": "false"}, {"name": "n", "size": None}),
@@ -98,13 +98,13 @@ async def test_path_query_and_body_are_laid_out_by_the_signature() -> None:
     ]
 
 
-async def test_a_query_argument_of_none_is_not_sent() -> None:
+async def test_query_arguments_of_none_are_omitted() -> None:
     api = Recorder()
     await Things(api).list_things(box="b", deep=None)
     assert api.requests[0].query == {}
 
 
-def test_public_methods_that_declare_or_offer_are_the_operations() -> None:
+def test_operations_are_public_methods_that_declare_or_offer_one() -> None:
     names = [operation.name for operation in Things.operations]
     expected = ["list_things", "create_thing", "update_thing", "replace_thing", "delete_thing"]
     assert names[:5] == expected and names[5:] == ["find_things", "list_bare"]
@@ -112,7 +112,7 @@ def test_public_methods_that_declare_or_offer_are_the_operations() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", 5, True])
-async def test_an_answer_of_another_type_is_an_error(answer: object) -> None:
+async def test_response_of_an_unexpected_type_is_an_error(answer: object) -> None:
     with pytest.raises(ApiError) as caught:
         await Things(Recorder(answer)).find_things()
     assert caught.value.kind == "answer" and not caught.value.maybe_applied
@@ -122,12 +122,12 @@ async def test_an_answer_of_another_type_is_an_error(answer: object) -> None:
         assert caught.value.maybe_applied
 
 
-async def test_a_write_may_answer_with_nothing_and_a_bare_list_is_one() -> None:
+async def test_write_may_return_nothing_or_a_list() -> None:
     assert await Things(Recorder(None)).delete_thing(id="1") is None
     assert await Things(Recorder([{"a": 1}])).list_bare() == [{"a": 1}]
 
 
-def test_a_row_says_what_its_declaration_says() -> None:
+def test_operation_matches_its_declaration() -> None:
     rows = {operation.name: operation for operation in Things.operations}
     assert rows["list_things"].description == "List things."
     assert (rows["list_things"].items, rows["list_things"].slow, rows["list_things"].read_only) == (
@@ -148,7 +148,7 @@ def test_a_row_says_what_its_declaration_says() -> None:
     assert rows["replace_thing"].path == "/things/v1/{id}" and rows["replace_thing"].method == "PUT"
 
 
-async def test_a_method_with_a_body_offers_the_operation_it_maps_to() -> None:
+async def test_method_with_a_body_offers_the_mapped_operation() -> None:
     api = Recorder()
     await Things(api).replace_thing(number=7)
     assert api.requests == [Request("PUT", "/things/v1/t7", {}, {"name": "new"})]
@@ -156,20 +156,20 @@ async def test_a_method_with_a_body_offers_the_operation_it_maps_to() -> None:
 
 @pytest.mark.requirement("U1")
 @given(st.text())
-def test_a_path_value_is_one_segment_that_decodes_to_itself_or_is_refused(value: str) -> None:
+def test_path_value_is_one_round_trip_segment_or_rejected(value: str) -> None:
     try:
-        found = encode_segment("id", value)
+        segment = encode_segment("id", value)
     except ApiError as error:
         assert error.kind == "argument"
         assert value in ("", ".", "..") or any("\ud800" <= letter <= "\udfff" for letter in value)
         return
-    assert found and not set(found) & set("/?#;&\\ \r\n") and found not in (".", "..")
-    assert unquote(found) == value
+    assert segment and not set(segment) & set("/?#;&\\ \r\n") and segment not in (".", "..")
+    assert unquote(segment) == value
 
 
 @pytest.mark.requirement("U1", "U3")
 @pytest.mark.parametrize("value", ["../../iam/v1/roles", "..%2f..", "a/../../b", "x?y=1", "x#y", "%2e%2e"])
-async def test_hostile_ids_stay_inside_their_segment(value: str) -> None:
+async def test_hostile_ids_stay_within_their_segment(value: str) -> None:
     api = Recorder()
     doit = Doit.for_sender(api)
     await doit.anomalies.get_anomaly(id=value)
@@ -179,14 +179,14 @@ async def test_hostile_ids_stay_inside_their_segment(value: str) -> None:
 
 @pytest.mark.requirement("U1")
 @pytest.mark.parametrize("value", ["", ".", "..", "\ud800"])
-async def test_ids_that_name_something_else_are_refused_before_anything_is_sent(value: str) -> None:
+async def test_ids_that_change_the_path_are_rejected_before_sending(value: str) -> None:
     api = Recorder()
     with pytest.raises(ApiError) as caught:
         await Doit.for_sender(api).anomalies.get_anomaly(id=value)
     assert caught.value.kind == "argument" and api.requests == []
 
 
-def test_query_values_are_text() -> None:
+def test_query_values_are_strings() -> None:
     assert (
         query_value(True) == "true"
         and query_value(40) == "40"
@@ -194,7 +194,7 @@ def test_query_values_are_text() -> None:
     )
 
 
-def test_the_registry_binds_every_area() -> None:
+def test_registry_binds_every_area() -> None:
     doit = Doit.for_sender(Recorder())
     assert all(isinstance(getattr(doit, name), area) for name, area in AREAS.items())
     for area in AREAS.values():
@@ -203,7 +203,7 @@ def test_the_registry_binds_every_area() -> None:
             assert operation_of(getattr(area, operation.name)) == operation
 
 
-async def test_one_argument_can_be_the_whole_body() -> None:
+async def test_one_argument_can_be_the_entire_body() -> None:
     class Runs(Area):
         @post("/runs/{id}", body_argument="payload")
         async def run(self, *, id: str, dry: bool | None = None, payload: JsonObject) -> JsonObject: ...

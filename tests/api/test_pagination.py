@@ -25,42 +25,42 @@ def rows(*names: str) -> list[JsonObject]:
     return [{"id": f"id-{name}", "budgetName": name} for name in names]
 
 
-async def test_every_follows_the_tokens_to_the_end() -> None:
+async def test_every_follows_page_tokens_to_the_end() -> None:
     api = Recorder(pages_of("budgets", rows("a", "b"), rows(), rows("c")))
-    found = [row["id"] async for row in iterate_rows(Budgets(api).list_budgets, filter="x")]
-    assert found == ["id-a", "id-b", "id-c"]
+    names = [row["id"] async for row in iterate_rows(Budgets(api).list_budgets, filter="x")]
+    assert names == ["id-a", "id-b", "id-c"]
     assert [request.query.get("pageToken") for request in api.requests] == [None, "1", "2"]
     assert {request.query["filter"] for request in api.requests} == {"x"}
 
 
-async def test_every_is_bounded_and_says_so() -> None:
+async def test_every_is_bounded_and_reports_truncation() -> None:
     api = Recorder(pages_of("budgets", *(rows(str(number)) for number in range(MAX_PAGES + 1))))
     with pytest.raises(ApiError, match="too many rows"):
         assert [row async for row in iterate_rows(Budgets(api).list_budgets)]
     assert len(api.requests) == MAX_PAGES
 
 
-async def test_a_token_that_comes_again_ends_it() -> None:
+async def test_repeated_page_token_ends_pagination() -> None:
     api = Recorder({"budgets": rows("a"), "pageToken": "same"})
-    found = [page async for page in iterate_pages(Budgets(api).list_budgets)]
-    assert len(found) == 2 == len(api.requests)
+    pages = [page async for page in iterate_pages(Budgets(api).list_budgets)]
+    assert len(pages) == 2 == len(api.requests)
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", {}, {"budgets": None}, {"budgets": "x"}, {"budgets": [1, None]}])
-def test_an_answer_without_rows_is_an_empty_page(answer: object) -> None:
+def test_response_without_rows_is_an_empty_page(answer: object) -> None:
     assert parse_page(answer, "budgets").rows == [] and parse_page(answer, "budgets").next_token == ""
 
 
 @pytest.mark.parametrize(
     ("name", "expected"), [("Ads", "id-Ads"), ("ads ", "id-Ads"), ("search", "id-Research"), ("spend", "id-Ads spend")]
 )
-async def test_a_name_is_found_the_same_or_else_as_a_part(name: str, expected: str) -> None:
+async def test_name_matches_exactly_before_partially(name: str, expected: str) -> None:
     api = Recorder(pages_of("budgets", rows("Ads spend", "Other"), rows("Ads", "Research")))
     assert await find_id(name, Budgets(api).list_budgets, "budgetName", nameContains=name) == expected
     assert api.requests[0].query == {"maxResults": "200", "nameContains": name}
 
 
-async def test_a_name_that_nothing_or_too_much_has_is_refused_in_words() -> None:
+async def test_missing_or_ambiguous_name_is_a_clear_error() -> None:
     budgets = Budgets(Recorder({"budgets": [*rows("Alpha", "Alpine"), {"id": "z", "budgetName": None}]}))
     with pytest.raises(ApiError, match='nothing is named "beta"') as missing:
         await find_id("beta", budgets.list_budgets, "budgetName")
@@ -72,7 +72,7 @@ async def test_a_name_that_nothing_or_too_much_has_is_refused_in_words() -> None
         await find_id("  ", budgets.list_budgets, "budgetName")
 
 
-async def test_looking_for_a_name_is_bounded() -> None:
+async def test_name_search_is_bounded() -> None:
     api = Recorder(pages_of("budgets", *(rows(f"a{number}") for number in range(9))))
     with pytest.raises(ApiError, match="too many rows"):
         await find_id("a", Budgets(api).list_budgets, "budgetName")

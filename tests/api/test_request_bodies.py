@@ -17,7 +17,7 @@ from doit_mcp.api.operation import Area, Request, post
 from doit_mcp.api.request_bodies import MULTIPART, Body, encode_body, encode_form
 from doit_mcp.protocol.json_schema import JsonObject
 
-from .conftest import Api, Seen, says
+from .conftest import Api, Seen, respond
 from .test_client import Connect
 
 Part = tuple[str | None, str | None, str | None, bytes]
@@ -42,11 +42,11 @@ async def parts_of(seen: Seen) -> list[Part]:
     content = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
     content.feed_data(seen.body)
     content.feed_eof()
-    reader, found = MultipartReader({"Content-Type": seen.headers["Content-Type"]}, content), []
+    reader, parts = MultipartReader({"Content-Type": seen.headers["Content-Type"]}, content), []
     while (part := await reader.next()) is not None:
         assert isinstance(part, BodyPartReader)
-        found.append((part.name, part.filename, part.headers.get("Content-Type"), bytes(await part.read())))
-    return found
+        parts.append((part.name, part.filename, part.headers.get("Content-Type"), bytes(await part.read())))
+    return parts
 
 
 @pytest.mark.parametrize(
@@ -59,35 +59,35 @@ async def parts_of(seen: Seen) -> list[Part]:
         (b"PK\x03\x04...", "file.zip", "application/zip"),
     ],
 )
-async def test_a_form_arrives_as_it_was(api: Api, connect: Connect, content: bytes, name: str, kind: str) -> None:
-    api.script = [says(201, {"batch": "b"})]
+async def test_form_round_trips(api: Api, connect: Connect, content: bytes, name: str, kind: str) -> None:
+    api.script = [respond(201, {"batch": "b"})]
     assert await Files(connect()).upload(provider="ü\r\nx: y", file=content) == {"batch": "b"}
     provider, file = await parts_of(api.seen[0])
     assert provider == ("provider", None, None, "ü\r\nx: y".encode()) and file == ("file", name, kind, content)
 
 
-async def test_a_form_is_sent_again_after_a_refused_credential(api: Api, connect: Connect) -> None:
-    api.script = [says(401, {}), says(201, {"batch": "b"})]
+async def test_form_is_resent_after_a_rejected_credential(api: Api, connect: Connect) -> None:
+    api.script = [respond(401, {}), respond(201, {"batch": "b"})]
     assert await Files(connect()).upload(file=b"a") == {"batch": "b"}
     first, second = api.seen
     assert first.body == second.body and first.headers["Content-Type"] == second.headers["Content-Type"]
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.binary() | st.text()))
-def test_the_boundary_is_in_no_part(fields: dict[str, Any]) -> None:
+def test_multipart_boundary_is_absent_from_all_parts(fields: dict[str, Any]) -> None:
     body = encode_form(fields)
     boundary = body.content_type.split('"')[1].encode()
     assert body.content.count(boundary) == len(fields) + 1
 
 
-def test_json_is_as_the_operation_says() -> None:
+def test_json_content_type_follows_the_operation() -> None:
     assert encode_body(Request("POST", "/", {}, None), "application/json") is None
-    found = encode_body(Request("PATCH", "/", {}, {"a": None}), "application/merge-patch+json")
-    assert found == Body(b'{"a":null}', "application/merge-patch+json")
+    body = encode_body(Request("PATCH", "/", {}, {"a": None}), "application/merge-patch+json")
+    assert body == Body(b'{"a":null}', "application/merge-patch+json")
 
 
 @pytest.mark.parametrize("media", ["application/json", MULTIPART])
-def test_what_cannot_be_sent_is_refused(media: str) -> None:
+def test_unserializable_body_is_rejected(media: str) -> None:
     with pytest.raises(ApiError) as caught:
         encode_body(Request("POST", "/", {}, {"a": "\ud800"}), media)
     assert caught.value.kind == "argument"

@@ -46,7 +46,7 @@ ROW = {
 }
 
 
-def test_kinds_are_found_at_any_depth() -> None:
+def test_finds_value_kinds_at_any_depth() -> None:
     assert declared_members(Result) == {
         "published": DeclaredMember(members=ROW),
         "hidden": DeclaredMember(members=ROW),
@@ -58,7 +58,7 @@ def test_kinds_are_found_at_any_depth() -> None:
     }
 
 
-def test_schemas_do_not_show_them() -> None:
+def test_schemas_omit_value_kinds() -> None:
     properties = schema_of_typed_dict(Result, closed=False)["properties"]
     assert properties["hidden"] == {
         "anyOf": [{"type": "array", "items": {"type": "object"}}, {"type": "null"}],

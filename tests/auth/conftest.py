@@ -17,7 +17,7 @@ from doit_mcp.auth.authenticator import Authenticator
 from doit_mcp.auth.jwks import JwksCache
 
 from .minting import BASE, Signer
-from .provider import Clock, Provider, listening, provided
+from .provider import Clock, Provider, running_provider, serve_app
 
 SECRET = "canary-of-the-secret-with-enough-bytes"
 
@@ -45,23 +45,23 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def provider(clock: Clock) -> AsyncIterator[Provider]:
     """A fake identity provider and DoiT API."""
-    async with provided(clock) as made:
-        yield made
+    async with running_provider(clock) as server:
+        yield server
 
 
 @pytest.fixture
 async def canary() -> AsyncIterator[tuple[str, list[str]]]:
     """A host that must receive no request: its URL, and the requests it received."""
-    seen: list[str] = []
+    requests: list[str] = []
 
     async def see(request: web.Request) -> web.Response:
-        seen.append(f"{request.method} {request.path_qs} {await request.text()}")
+        requests.append(f"{request.method} {request.path_qs} {await request.text()}")
         return web.json_response({"keys": [], "access_token": "t", "domain": "acme.example", "email": "a@acme.example"})
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", see)
-    async with listening(app) as url:
-        yield url, seen
+    async with serve_app(app) as url:
+        yield url, requests
 
 
 @pytest.fixture
@@ -110,9 +110,9 @@ async def keys(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, idle: Idle, patience: float
 ) -> AsyncIterator[JwksCache]:
     """The key cache alone, before its first fetch."""
-    made = JwksCache(provider.url, http, clock, sleep=idle, timeout=patience)
-    yield made
-    await made.close()
+    cache = JwksCache(provider.url, http, clock, sleep=idle, timeout=patience)
+    yield cache
+    await cache.close()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ ISSUER = "https://console.doit.com"
 NOW = 1_800_000_000.0
 
 
-def b64(raw: bytes) -> str:
+def base64url(raw: bytes) -> str:
     """Unpadded base64url."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
@@ -32,8 +32,8 @@ class Signer:
         members = {
             "kty": "EC",
             "crv": "P-256",
-            "x": b64(numbers.x.to_bytes(32)),
-            "y": b64(numbers.y.to_bytes(32)),
+            "x": base64url(numbers.x.to_bytes(32)),
+            "y": base64url(numbers.y.to_bytes(32)),
             "kid": "mcp-access",
             "use": "sig",
             "alg": "ES256",
@@ -48,8 +48,8 @@ class Signer:
 
     def raw(self, header: bytes, payload: bytes) -> str:
         """A validly signed token of exactly these bytes."""
-        signed = f"{b64(header)}.{b64(payload)}"
-        return f"{signed}.{b64(self.signature(signed.encode()))}"
+        signed = f"{base64url(header)}.{base64url(payload)}"
+        return f"{signed}.{base64url(self.signature(signed.encode()))}"
 
     def der(self, signed: bytes) -> bytes:
         """An ASN.1 signature."""
@@ -93,4 +93,4 @@ def encoded(members: dict[str, Any]) -> bytes:
 
 def unsigned(header: dict[str, Any], body: dict[str, Any], signature: str = "") -> str:
     """A token without a valid signature."""
-    return f"{b64(encoded(header))}.{b64(encoded(body))}.{signature}"
+    return f"{base64url(encoded(header))}.{base64url(encoded(body))}.{signature}"

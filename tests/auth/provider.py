@@ -83,7 +83,7 @@ class Provider:
         return web.json_response({"error": "unauthorized"}, status=401)
 
 
-def says(status: int, text: str = "", **headers: str) -> Answering:
+def respond(status: int, text: str = "", **headers: str) -> Answering:
     """Return a handler with a fixed response."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -93,14 +93,14 @@ def says(status: int, text: str = "", **headers: str) -> Answering:
     return answer
 
 
-async def resets(request: web.Request) -> web.StreamResponse:
+async def reset_connection(request: web.Request) -> web.StreamResponse:
     """Break the connection."""
     assert request.transport is not None
     request.transport.abort()
     raise web.HTTPInternalServerError
 
 
-async def floods(request: web.Request) -> web.StreamResponse:
+async def flood(request: web.Request) -> web.StreamResponse:
     """Send an endless response, until the reader disconnects."""
     response = web.StreamResponse()
     await response.prepare(request)
@@ -108,7 +108,7 @@ async def floods(request: web.Request) -> web.StreamResponse:
         await response.write(b" " * 65_536)
 
 
-def hangs(until: asyncio.Event) -> Answering:
+def hang(until: asyncio.Event) -> Answering:
     """Send no response before *until*."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -119,7 +119,7 @@ def hangs(until: asyncio.Event) -> Answering:
 
 
 @asynccontextmanager
-async def listening(app: web.Application) -> AsyncIterator[str]:
+async def serve_app(app: web.Application) -> AsyncIterator[str]:
     """Serves the application on a loopback port and yields its URL. Long headers are accepted, because aiohttp's own
     refusal would quote them."""
     runner = web.AppRunner(
@@ -136,13 +136,13 @@ async def listening(app: web.Application) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def provided(clock: Clock) -> AsyncIterator[Provider]:
+async def running_provider(clock: Clock) -> AsyncIterator[Provider]:
     """A running provider. The base URL of its API has a path, ``/api-base``."""
     provider = Provider(clock)
     app = web.Application()
     app.router.add_get("/.well-known/jwks.json", provider.jwks)
     app.router.add_post("/api/auth/token", provider.exchange)
     app.router.add_get("/api-base/auth/v1/validate", provider.validate)
-    async with listening(app) as url:
+    async with serve_app(app) as url:
         provider.url = url
         yield provider

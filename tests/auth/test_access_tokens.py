@@ -26,12 +26,12 @@ from doit_mcp.auth.access_tokens import (
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.auth.principal import Principal
 
-from .minting import BASE, HEADER, ISSUER, NOW, Signer, b64, claims, encoded, unsigned
+from .minting import BASE, HEADER, ISSUER, NOW, Signer, base64url, claims, encoded, unsigned
 
 RULES = AccessTokenRules.from_urls(ISSUER, BASE)
 
 
-def verified(token: str, by: Signer, now: float = NOW, rules: AccessTokenRules = RULES) -> Principal:
+def verify(token: str, by: Signer, now: float = NOW, rules: AccessTokenRules = RULES) -> Principal:
     """The principal after all three steps, in the order of the authenticator."""
     compact = check_access_token(token, rules, now)
     if find_signing_key(compact, by.named, rules) is None:
@@ -39,24 +39,29 @@ def verified(token: str, by: Signer, now: float = NOW, rules: AccessTokenRules =
     return read_principal(compact)
 
 
-def refused(token: str, by: Signer, now: float = NOW) -> AuthError:
+def rejection(token: str, by: Signer, now: float = NOW) -> AuthError:
     with pytest.raises(AuthError) as caught:
-        verified(token, by, now)
+        verify(token, by, now)
     return caught.value
 
 
 def assert_401(token: str, by: Signer, now: float = NOW) -> None:
-    error = refused(token, by, now)
+    error = rejection(token, by, now)
     assert (error.status, error.error) == (401, "invalid_token")
     assert token not in error.description
 
 
-def test_an_honest_token_says_who_is_calling(signer: Signer) -> None:
+def test_valid_token_identifies_the_caller(signer: Signer) -> None:
     token = signer.token()
-    found = verified(token, signer)
-    assert (found.subject, found.customer, found.employee, found.kind) == ("admin@acme.example", "acme", False, "jwt")
-    assert (found.token, found.expires) == (token, NOW + 3600)
-    assert token not in repr(found)
+    claims = verify(token, signer)
+    assert (claims.subject, claims.customer, claims.employee, claims.kind) == (
+        "admin@acme.example",
+        "acme",
+        False,
+        "jwt",
+    )
+    assert (claims.token, claims.expires) == (token, NOW + 3600)
+    assert token not in repr(claims)
 
 
 @pytest.mark.requirement("T1")
@@ -64,14 +69,14 @@ def test_an_honest_token_says_who_is_calling(signer: Signer) -> None:
     "alg",
     ["none", "None", "NONE", "nOnE", "ES384", "es256", "ES256K", "", None, 256, True, ["ES256"], {"alg": "ES256"}],
 )
-def test_t1_the_algorithm_is_fixed(signer: Signer, alg: Any) -> None:
+def test_t1_algorithm_is_fixed(signer: Signer, alg: Any) -> None:
     assert_401(signer.token(header={"alg": alg}), signer)
     assert_401(unsigned({**HEADER, "alg": alg}, claims()), signer)
-    assert_401(unsigned({**HEADER, "alg": alg}, claims(), b64(bytes(64))), signer)
+    assert_401(unsigned({**HEADER, "alg": alg}, claims(), base64url(bytes(64))), signer)
 
 
 @pytest.mark.requirement("T1")
-def test_t1_no_hmac_with_public_material(signer: Signer) -> None:
+def test_t1_rejects_hmac_with_public_key_material(signer: Signer) -> None:
     public = signer.private.public_key()
     materials = [
         public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
@@ -82,13 +87,13 @@ def test_t1_no_hmac_with_public_material(signer: Signer) -> None:
     ]
     for alg, hash_ in (("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512"), ("ES256", "sha512")):
         for material in materials:
-            signed = f"{b64(encoded({**HEADER, 'alg': alg}))}.{b64(encoded(claims()))}"
+            signed = f"{base64url(encoded({**HEADER, 'alg': alg}))}.{base64url(encoded(claims()))}"
             mac = hmac.new(material, signed.encode(), getattr(hashlib, hash_)).digest()
-            assert_401(f"{signed}.{b64(mac)}", signer)
+            assert_401(f"{signed}.{base64url(mac)}", signer)
 
 
 @pytest.mark.requirement("T1")
-def test_t1_no_other_kind_of_key(signer: Signer) -> None:
+def test_t1_rejects_other_key_types(signer: Signer) -> None:
     keys: list[tuple[str, Any]] = [
         ("RS256", rsa.generate_private_key(65537, 2048)),
         ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
@@ -122,17 +127,17 @@ def test_t1_no_other_kind_of_key(signer: Signer) -> None:
         "x" * 3000,
     ],
 )
-def test_t2_the_kid_is_exact(signer: Signer, kid: Any) -> None:
+def test_t2_key_id_must_match_exactly(signer: Signer, kid: Any) -> None:
     assert_401(signer.token(header={"kid": kid}), signer)
 
 
 @pytest.mark.requirement("T3")
 @pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
-def test_t3_keys_named_by_the_token_are_not_looked_at(signer: Signer, name: str) -> None:
+def test_t3_ignores_keys_named_by_the_token(signer: Signer, name: str) -> None:
     mine = Signer()
     value = mine.jwk() if name == "jwk" else ["MIIB"] if name == "x5c" else "https://evil.example/jwks.json"
     assert_401(mine.token(header={name: value}), signer)
-    assert verified(signer.token(header={name: value}), signer).subject == "admin@acme.example"
+    assert verify(signer.token(header={name: value}), signer).subject == "admin@acme.example"
 
 
 @pytest.mark.requirement("T5")
@@ -148,15 +153,15 @@ def test_t3_keys_named_by_the_token_are_not_looked_at(signer: Signer, name: str)
         {"crit": ["x"], "x": 1},
     ],
 )
-def test_t5_extensions_are_refused(signer: Signer, extension: dict[str, Any]) -> None:
+def test_t5_rejects_critical_extensions(signer: Signer, extension: dict[str, Any]) -> None:
     assert_401(signer.token(header=extension), signer)
 
 
 @pytest.mark.requirement("T6")
-def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
+def test_t6_accepts_only_raw_64_byte_signatures_in_range(signer: Signer) -> None:
     signed, _, good = signer.token().rpartition(".")
     raw = base64.urlsafe_b64decode(good + "==")
-    zero, one, order = bytes(32), (1).to_bytes(32), P256_ORDER.to_bytes(32)
+    zero, r_value, order = bytes(32), (1).to_bytes(32), P256_ORDER.to_bytes(32)
     crafted = [
         b"",
         bytes(64),
@@ -165,7 +170,7 @@ def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
         order + raw[32:],
         raw[:32] + order,
         b"\xff" * 64,
-        one + one,
+        r_value + r_value,
         signer.der(signed.encode()),
         raw[:63],
         raw + b"\x00",
@@ -177,13 +182,13 @@ def test_t6_only_raw_signatures_of_64_bytes_in_range(signer: Signer) -> None:
         (P256_ORDER + 1).to_bytes(32) + raw[32:],
     ]
     for signature in crafted:
-        assert_401(f"{signed}.{b64(signature)}", signer)
+        assert_401(f"{signed}.{base64url(signature)}", signer)
     for text in (good + "=", good + "==", good + "A", good[:-1], good + "\n", " " + good, good + ".", f"{good}.{good}"):
         assert_401(f"{signed}.{text}", signer)
 
 
 @pytest.mark.requirement("T6")
-def test_t6_bytes_have_one_spelling(signer: Signer) -> None:
+def test_t6_base64url_has_one_valid_encoding(signer: Signer) -> None:
     """The last character of 64 encoded bytes has four unused bits, which must not give a second valid token."""
     token = signer.token()
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -212,7 +217,7 @@ def test_t6_bytes_have_one_spelling(signer: Signer) -> None:
         "http" + ISSUER[5:],
     ],
 )
-def test_t7_the_issuer_is_exact(signer: Signer, issuer: Any) -> None:
+def test_t7_issuer_must_match_exactly(signer: Signer, issuer: Any) -> None:
     assert_401(signer.token(iss=issuer), signer)
 
 
@@ -258,11 +263,11 @@ FOREIGN = [
 
 @pytest.mark.requirement("T8", "M56")
 @pytest.mark.parametrize("path", OURS)
-def test_t8_our_own_urls_are_the_audience(signer: Signer, path: str) -> None:
+def test_t8_accepts_own_urls_as_audience(signer: Signer, path: str) -> None:
     for audience in (BASE + path, [BASE + path], ["https://other.example", BASE + path]):
-        assert verified(signer.token(aud=audience), signer).customer == "acme"
+        assert verify(signer.token(aud=audience), signer).customer == "acme"
     slashed = AccessTokenRules.from_urls(ISSUER, BASE + "/")
-    assert verified(signer.token(aud=BASE + path), signer, rules=slashed).customer == "acme"
+    assert verify(signer.token(aud=BASE + path), signer, rules=slashed).customer == "acme"
 
 
 @pytest.mark.requirement("T8", "M56")
@@ -295,22 +300,22 @@ def test_t8_our_own_urls_are_the_audience(signer: Signer, path: str) -> None:
     ],
     ids=repr,
 )
-def test_t8_nothing_else_is(signer: Signer, audience: Any) -> None:
+def test_t8_rejects_other_audiences(signer: Signer, audience: Any) -> None:
     assert_401(signer.token(aud=audience), signer)
 
 
 @pytest.mark.requirement("T8")
-def test_t8_a_base_with_a_path_keeps_it(signer: Signer) -> None:
+def test_t8_base_url_path_is_part_of_the_audience(signer: Signer) -> None:
     below = AccessTokenRules.from_urls(ISSUER, BASE + "/doit")
-    assert verified(signer.token(aud=BASE + "/doit/mcp"), signer, rules=below).customer == "acme"
+    assert verify(signer.token(aud=BASE + "/doit/mcp"), signer, rules=below).customer == "acme"
     with pytest.raises(AuthError):
-        verified(signer.token(aud=BASE + "/mcp"), signer, rules=below)
+        verify(signer.token(aud=BASE + "/mcp"), signer, rules=below)
 
 
 @pytest.mark.requirement("T9")
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
 @pytest.mark.parametrize("value", ["1800000000", True, [], {}, "", -1, 1e18, 10**400, 10**30, "inf"], ids=repr)
-def test_t9_times_are_numbers(signer: Signer, name: str, value: Any) -> None:
+def test_t9_times_must_be_numbers(signer: Signer, name: str, value: Any) -> None:
     token = signer.raw(encoded(HEADER), json.dumps({**claims(), name: value}).encode())
     assert_401(token, signer)
 
@@ -327,20 +332,20 @@ def test_t9_exp_and_iat_are_required(signer: Signer, name: str) -> None:
 
 
 @pytest.mark.requirement("T9")
-def test_t9_nbf_may_be_missing_but_not_null(signer: Signer) -> None:
-    assert verified(signer.token(nbf=int(NOW)), signer)
+def test_t9_nbf_may_be_absent_but_not_null(signer: Signer) -> None:
+    assert verify(signer.token(nbf=int(NOW)), signer)
     assert_401(signer.raw(encoded(HEADER), json.dumps({**claims(), "nbf": None}).encode()), signer)
 
 
 @pytest.mark.requirement("T9")
-def test_t9_a_token_lives_from_its_start_to_its_end(signer: Signer) -> None:
-    assert verified(signer.token(exp=NOW + 10.5), signer, NOW + 10)
+def test_t9_token_is_valid_from_nbf_to_exp(signer: Signer) -> None:
+    assert verify(signer.token(exp=NOW + 10.5), signer, NOW + 10)
     assert_401(signer.token(exp=NOW + 10), signer, NOW + 10)
     assert_401(signer.token(exp=NOW - 100), signer)
     for name in ("iat", "nbf"):
         soon: dict[str, Any] = {name: NOW + LEEWAY_SECONDS}
         later: dict[str, Any] = {name: NOW + LEEWAY_SECONDS + 1}
-        assert verified(signer.token(**soon), signer)
+        assert verify(signer.token(**soon), signer)
         assert_401(signer.token(**later), signer)
     assert LEEWAY_SECONDS <= 60
 
@@ -348,21 +353,21 @@ def test_t9_a_token_lives_from_its_start_to_its_end(signer: Signer) -> None:
 @pytest.mark.requirement("T10")
 @pytest.mark.parametrize("name", ["sub", "customer_context", "cid", "flow_id", "jti"])
 @pytest.mark.parametrize("value", [None, 1, True, ["a"], {"a": "b"}, 1.5], ids=repr)
-def test_t10_claims_are_strings(signer: Signer, name: str, value: Any) -> None:
+def test_t10_claims_must_be_strings(signer: Signer, name: str, value: Any) -> None:
     assert_401(signer.token(**{name: value}), signer)
 
 
 @pytest.mark.requirement("T10")
-def test_t10_an_empty_customer_is_a_customer_and_an_empty_subject_is_none(signer: Signer) -> None:
-    assert verified(signer.token(customer_context=""), signer).customer == ""
+def test_t10_empty_customer_is_accepted_and_empty_subject_rejected(signer: Signer) -> None:
+    assert verify(signer.token(customer_context=""), signer).customer == ""
     assert_401(signer.token(sub=""), signer)
 
 
 @pytest.mark.requirement("T10")
 @pytest.mark.parametrize("value", [False, "true", "True", 1, 1.0, [True], {"true": True}, None], ids=repr)
-def test_t10_an_employee_is_one_by_true_only(signer: Signer, value: Any) -> None:
-    assert verified(signer.token(doit_employee=value), signer).employee is False
-    assert verified(signer.token(doit_employee=True), signer).employee is True
+def test_t10_only_json_true_marks_an_employee(signer: Signer, value: Any) -> None:
+    assert verify(signer.token(doit_employee=value), signer).employee is False
+    assert verify(signer.token(doit_employee=True), signer).employee is True
 
 
 @pytest.mark.requirement("T11")
@@ -386,19 +391,19 @@ def test_t10_an_employee_is_one_by_true_only(signer: Signer, value: Any) -> None
     ],
     ids=repr,
 )
-def test_t11_the_scope_is_a_whole_word_or_403(signer: Signer, scope: Any) -> None:
-    error = refused(signer.token(scope=scope), signer)
+def test_t11_scope_must_match_an_entire_word_or_403(signer: Signer, scope: Any) -> None:
+    error = rejection(signer.token(scope=scope), signer)
     assert (error.status, error.error, error.scope) == (403, "insufficient_scope", "mcp:tools")
 
 
 @pytest.mark.requirement("T11")
 @pytest.mark.parametrize("scope", ["mcp:tools", "a mcp:tools", "mcp:tools b", "a  mcp:tools "])
-def test_t11_wherever_the_word_stands(signer: Signer, scope: str) -> None:
-    assert verified(signer.token(scope=scope), signer)
+def test_t11_scope_position_does_not_matter(signer: Signer, scope: str) -> None:
+    assert verify(signer.token(scope=scope), signer)
 
 
 @pytest.mark.requirement("T11")
-def test_t11_a_forged_token_without_scope_is_401(signer: Signer) -> None:
+def test_t11_forged_token_without_scope_is_401(signer: Signer) -> None:
     assert_401(Signer().token(scope=None), signer)
     assert_401(signer.token(scope=None, exp=NOW - 1), signer)
     assert_401(signer.token(scope=None, aud="https://other.example"), signer)
@@ -431,18 +436,18 @@ PAYLOADS = [
 
 @pytest.mark.requirement("T13")
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
-def test_t13_odd_payloads_and_headers_are_401_although_signed(signer: Signer, payload: bytes) -> None:
+def test_t13_signed_but_malformed_payloads_and_headers_are_401(signer: Signer, payload: bytes) -> None:
     assert_401(signer.raw(encoded(HEADER), payload), signer)
     assert_401(signer.raw(payload, encoded(claims())), signer)
 
 
 @pytest.mark.requirement("T13")
-def test_t13_deep_claims_beside_good_ones_are_harmless(signer: Signer) -> None:
+def test_t13_deeply_nested_extra_claims_are_harmless(signer: Signer) -> None:
     deep = b'{"deep":' + b"[" * 900 + b"]" * 900 + b"," + encoded(claims())[1:]
-    assert verified(signer.raw(encoded(HEADER), deep), signer)
+    assert verify(signer.raw(encoded(HEADER), deep), signer)
 
 
-def test_nesting_beyond_what_pyjwt_can_parse_raises_no_other_error(signer: Signer) -> None:
+def test_nesting_beyond_pyjwts_limit_raises_no_other_error(signer: Signer) -> None:
     """orjson parses 1,024 levels. What the json module of PyJWT can parse depends on the version of Python."""
     deep = b'{"deep":' + b"[" * 1010 + b"]" * 1010 + b","
     header, payload = encoded(HEADER), encoded(claims())
@@ -456,16 +461,16 @@ def test_nesting_beyond_what_pyjwt_can_parse_raises_no_other_error(signer: Signe
 
 @pytest.mark.requirement("T13")
 @pytest.mark.parametrize("token", ["", ".", "..", "...", "a.b", "a.b.c.d", "a.b.c", "é.b.c", "\udcff.b.c", "a b.c.d"])
-def test_t13_what_is_no_token_is_401(signer: Signer, token: str) -> None:
-    error = refused(token, signer)
+def test_t13_non_tokens_are_401(signer: Signer, token: str) -> None:
+    error = rejection(token, signer)
     assert error.status == 401
 
 
 @pytest.mark.requirement("X1")
-def test_x1_a_token_is_recognised_in_every_disguise(signer: Signer) -> None:
+def test_x1_recognizes_access_tokens_in_every_disguise(signer: Signer) -> None:
     token = signer.token()
     header, payload, signature = token.split(".")
-    other = b64(encoded({"alg": "HS256", "kid": "x"}))
+    other = base64url(encoded({"alg": "HS256", "kid": "x"}))
     disguises = [
         token,
         token + "=",
@@ -504,16 +509,16 @@ def test_x1_a_token_is_recognised_in_every_disguise(signer: Signer) -> None:
         assert not looks_like_access_token(foreign, RULES), foreign
 
 
-def test_any_of_several_keys_may_have_signed(signer: Signer) -> None:
+def test_accepts_a_signature_of_any_listed_key(signer: Signer) -> None:
     second = Signer()
-    both = {b"first": signer.private.public_key(), b"second": second.private.public_key()}
+    keys = {b"first": signer.private.public_key(), b"second": second.private.public_key()}
     for by, name in ((signer, b"first"), (second, b"second")):
-        assert _signer_of(by.token(), both) == name
+        assert _signer_of(by.token(), keys) == name
     assert _signer_of(signer.token(), {}) is None
 
 
 @pytest.mark.parametrize("other", [AccessTokenRules(ISSUER + "/x", BASE), AccessTokenRules(ISSUER, BASE + "/x")])
-def test_issuer_and_audience_are_checked_with_the_signature_too(signer: Signer, other: AccessTokenRules) -> None:
+def test_issuer_and_audience_are_also_checked_with_the_signature(signer: Signer, other: AccessTokenRules) -> None:
     compact = check_access_token(signer.token(), RULES, NOW)
     with pytest.raises(AuthError) as caught:
         find_signing_key(compact, signer.named, other)
@@ -521,7 +526,7 @@ def test_issuer_and_audience_are_checked_with_the_signature_too(signer: Signer, 
 
 
 @pytest.mark.parametrize("name", ["sub", "customer_context", "jti", "exp"])
-def test_required_claims_are_checked_with_the_signature_too(signer: Signer, name: str) -> None:
+def test_required_claims_are_also_checked_with_the_signature(signer: Signer, name: str) -> None:
     """What was checked and what is verified are the same bytes, so a token that changed in between is refused."""
     compact = check_access_token(signer.token(), RULES, NOW)
     with pytest.raises(AuthError):

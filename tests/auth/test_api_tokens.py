@@ -20,8 +20,8 @@ from doit_mcp.auth.principal import Principal
 from doit_mcp.resilience.limits import LimitExceeded
 
 from .conftest import Mint
-from .minting import BASE, Signer, b64, claims, encoded, unsigned
-from .provider import Clock, Provider, floods, hangs, resets, says
+from .minting import BASE, Signer, base64url, claims, encoded, unsigned
+from .provider import Clock, Provider, flood, hang, reset_connection, respond
 
 TOKEN = "canary-of-an-api-token"
 ACME = {"domain": "acme.example", "email": "Admin@Acme.example"}
@@ -36,7 +36,7 @@ async def enter(authenticator: Authenticator, token: str, address: str = "") -> 
     return await authenticator.authenticate([f"Bearer {token}"], address)
 
 
-async def refused(authenticator: Authenticator, token: str = TOKEN, address: str = "") -> AuthError:
+async def rejection(authenticator: Authenticator, token: str = TOKEN, address: str = "") -> AuthError:
     with pytest.raises(AuthError) as caught:
         await enter(authenticator, token, address)
     assert token not in caught.value.description
@@ -44,34 +44,41 @@ async def refused(authenticator: Authenticator, token: str = TOKEN, address: str
 
 
 @pytest.mark.requirement("P1")
-async def test_p1_a_valid_token_is_whoever_the_api_says(authenticator: Authenticator, provider: Provider) -> None:
-    found = await enter(authenticator, TOKEN)
-    assert (found.subject, found.customer, found.employee, found.kind) == ("admin@acme.example", "", False, "api")
-    assert found.tenant == found.domain == "acme.example"
-    assert found.token == TOKEN and TOKEN not in repr(found)
+async def test_p1_valid_token_has_the_identity_the_api_returns(
+    authenticator: Authenticator, provider: Provider
+) -> None:
+    principal = await enter(authenticator, TOKEN)
+    assert (principal.subject, principal.customer, principal.employee, principal.kind) == (
+        "admin@acme.example",
+        "",
+        False,
+        "api",
+    )
+    assert principal.tenant == principal.domain == "acme.example"
+    assert principal.token == TOKEN and TOKEN not in repr(principal)
     assert provider.validations == [(TOKEN, "")]  # at the base's own path
 
 
 @pytest.mark.requirement("P1")
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 300, 304, 400, 401, 402, 404, 409, 410, 422, 429, 451])
-async def test_p1_every_other_answer_is_a_refusal(
+async def test_p1_any_other_response_rejects_the_token(
     authenticator: Authenticator, provider: Provider, status: int
 ) -> None:
     body = "" if status in (204, 304) else json.dumps(ACME)
-    provider.validate_answer = says(status, body)
-    error = await refused(authenticator)
+    provider.validate_answer = respond(status, body)
+    error = await rejection(authenticator)
     assert (error.status, error.error) == (401, "invalid_token")
 
 
 @pytest.mark.requirement("X7", "P1")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_p1_x7_no_redirect_is_followed(
+async def test_p1_x7_redirects_are_not_followed(
     authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]], status: int
 ) -> None:
-    url, seen = canary
-    provider.validate_answer = says(status, json.dumps(ACME), Location=url)
-    assert (await refused(authenticator)).status == 401
-    assert seen == []
+    url, requests = canary
+    provider.validate_answer = respond(status, json.dumps(ACME), Location=url)
+    assert (await rejection(authenticator)).status == 401
+    assert requests == []
 
 
 @pytest.mark.requirement("P1")
@@ -97,28 +104,26 @@ async def test_p1_x7_no_redirect_is_followed(
         '{"x": NaN}',
     ],
 )
-async def test_p1_a_malformed_identity_is_an_outage(
-    authenticator: Authenticator, provider: Provider, body: str
-) -> None:
-    provider.validate_answer = says(200, body)
-    assert (await refused(authenticator)).status == 503
+async def test_p1_malformed_identity_is_an_outage(authenticator: Authenticator, provider: Provider, body: str) -> None:
+    provider.validate_answer = respond(200, body)
+    assert (await rejection(authenticator)).status == 503
 
 
 @pytest.mark.requirement("P1")
 @pytest.mark.parametrize("patience", [1.0])
-async def test_p1_outages_are_503_and_over_at_once(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p1_outages_are_503_and_end_immediately(authenticator: Authenticator, provider: Provider) -> None:
     until = asyncio.Event()
     for answer in (
-        says(500),
-        says(502, "<html>"),
-        says(504),
-        resets,
-        floods,
-        hangs(until),
-        says(200, "x", Content_Encoding="gzip"),
+        respond(500),
+        respond(502, "<html>"),
+        respond(504),
+        reset_connection,
+        flood,
+        hang(until),
+        respond(200, "x", Content_Encoding="gzip"),
     ):
         provider.validate_answer = answer
-        error = await refused(authenticator)
+        error = await rejection(authenticator)
         assert (error.status, error.error) == (503, "temporarily_unavailable")
         assert error.retry_after is not None and error.retry_after > 0
     until.set()
@@ -127,49 +132,49 @@ async def test_p1_outages_are_503_and_over_at_once(authenticator: Authenticator,
 
 
 @pytest.mark.requirement("P2")
-async def test_p2_claims_of_a_jwt_give_no_rights(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p2_jwt_claims_grant_no_rights(authenticator: Authenticator, provider: Provider) -> None:
     token = unsigned(
         {"alg": "HS256", "typ": "JWT"},
         {"sub": "admin@acme.EXAMPLE", "DoitEmployee": True, "doit_employee": True, "customer_context": "globex"},
         "c2ln",
     )
     provider.users[token] = ACME
-    found = await enter(authenticator, token)
-    assert (found.subject, found.customer, found.employee) == ("admin@acme.example", "", False)
+    principal = await enter(authenticator, token)
+    assert (principal.subject, principal.customer, principal.employee) == ("admin@acme.example", "", False)
 
 
 @pytest.mark.requirement("P2")
 @pytest.mark.parametrize(
     "subject", ["admin@globex.example", "", "admin@acme.example ", 1, None, ["admin@acme.example"]]
 )
-async def test_p2_another_subject_is_refused(authenticator: Authenticator, provider: Provider, subject: Any) -> None:
+async def test_p2_rejects_a_different_subject(authenticator: Authenticator, provider: Provider, subject: Any) -> None:
     body = json.dumps({"sub": subject}).encode()
-    token = f"{b64(encoded({'alg': 'HS256'}))}.{b64(body)}.c2ln"
+    token = f"{base64url(encoded({'alg': 'HS256'}))}.{base64url(body)}.c2ln"
     provider.users[token] = ACME
-    assert (await refused(authenticator, token)).status == 401
-    assert (await refused(authenticator, token)).status == 401
+    assert (await rejection(authenticator, token)).status == 401
+    assert (await rejection(authenticator, token)).status == 401
     assert len(provider.validations) == 1
 
 
 @pytest.mark.requirement("P2")
-@pytest.mark.parametrize("second", ["", "x", "AAAA", b64(b"[]"), b64(b'{"sub":'), b64(b"[" * 3000)])
-async def test_p2_a_jwt_that_cannot_be_read_is_not_even_tried(
+@pytest.mark.parametrize("second", ["", "x", "AAAA", base64url(b"[]"), base64url(b'{"sub":'), base64url(b"[" * 3000)])
+async def test_p2_unreadable_jwt_is_not_sent_to_the_api(
     authenticator: Authenticator, provider: Provider, second: str
 ) -> None:
-    token = f"{b64(encoded({'alg': 'HS256', 'typ': 'JWT'}))}.{second}.c2ln"
-    assert (await refused(authenticator, token)).status == 401
+    token = f"{base64url(encoded({'alg': 'HS256', 'typ': 'JWT'}))}.{second}.c2ln"
+    assert (await rejection(authenticator, token)).status == 401
     assert provider.validations == []
 
 
-async def test_a_403_is_retried_with_the_context_of_employees(authenticator: Authenticator, provider: Provider) -> None:
+async def test_a_403_is_retried_with_the_employee_context(authenticator: Authenticator, provider: Provider) -> None:
     provider.employees["employee-token"] = "someone@doit.example"
-    found = await enter(authenticator, "employee-token")
-    assert (found.subject, found.customer, found.employee) == ("someone@doit.example", "", True)
-    assert found.tenant == "doit.com" and found.for_customer("acme").tenant == "acme"
+    principal = await enter(authenticator, "employee-token")
+    assert (principal.subject, principal.customer, principal.employee) == ("someone@doit.example", "", True)
+    assert principal.tenant == "doit.com" and principal.for_customer("acme").tenant == "acme"
     assert provider.validations == [("employee-token", ""), ("employee-token", "customerContext=doit.com")]
 
 
-async def test_only_that_retry_makes_an_employee(authenticator: Authenticator, provider: Provider) -> None:
+async def test_only_the_employee_retry_marks_an_employee(authenticator: Authenticator, provider: Provider) -> None:
     provider.users["plain"] = {"domain": "doit.com", "email": "someone@doit.example"}
     assert (await enter(authenticator, "plain")).employee is False
 
@@ -179,13 +184,13 @@ async def test_only_that_retry_makes_an_employee(authenticator: Authenticator, p
         return web.json_response({"domain": "acme.example", "email": "someone@acme.example"})
 
     provider.validate_answer = other_domain
-    assert (await refused(authenticator, "other")).status == 401
-    provider.validate_answer = says(403)
-    assert (await refused(authenticator, "another")).status == 401
+    assert (await rejection(authenticator, "other")).status == 401
+    provider.validate_answer = respond(403)
+    assert (await rejection(authenticator, "another")).status == 401
 
 
 @pytest.mark.requirement("P3")
-async def test_p3_good_answers_are_remembered_for_half_a_minute(
+async def test_p3_valid_results_are_cached_for_thirty_seconds(
     authenticator: Authenticator, provider: Provider, clock: Clock
 ) -> None:
     for _ in range(30):
@@ -196,13 +201,13 @@ async def test_p3_good_answers_are_remembered_for_half_a_minute(
     await enter(authenticator, TOKEN)
     clock.advance(1)
     assert authenticator.cached_principal(f"Bearer {TOKEN}") is None
-    assert (await refused(authenticator)).status == 401
+    assert (await rejection(authenticator)).status == 401
 
 
 @pytest.mark.requirement("P3")
-async def test_p3_bad_answers_too(authenticator: Authenticator, provider: Provider, clock: Clock) -> None:
+async def test_p3_invalid_results_are_cached(authenticator: Authenticator, provider: Provider, clock: Clock) -> None:
     for _ in range(30):
-        assert (await refused(authenticator, "wrong")).status == 401
+        assert (await rejection(authenticator, "wrong")).status == 401
     assert len(provider.validations) == 1
     clock.advance(30)
     provider.users["wrong"] = ACME
@@ -210,26 +215,28 @@ async def test_p3_bad_answers_too(authenticator: Authenticator, provider: Provid
 
 
 @pytest.mark.requirement("P3")
-async def test_p3_a_passing_refusal_is_not_remembered(authenticator: Authenticator, provider: Provider) -> None:
-    provider.validate_answer = says(429)
-    assert (await refused(authenticator)).status == 401
+async def test_p3_transient_rejections_are_not_cached(authenticator: Authenticator, provider: Provider) -> None:
+    provider.validate_answer = respond(429)
+    assert (await rejection(authenticator)).status == 401
     provider.validate_answer = None
     assert await enter(authenticator, TOKEN)
 
 
 @pytest.mark.requirement("P3")
-async def test_p3_fifty_at_once_are_one_validation(authenticator: Authenticator, provider: Provider) -> None:
-    found = await asyncio.gather(*(enter(authenticator, TOKEN) for _ in range(50)))
-    assert {one.subject for one in found} == {"admin@acme.example"}
+async def test_p3_fifty_concurrent_requests_share_one_validation(
+    authenticator: Authenticator, provider: Provider
+) -> None:
+    principals = await asyncio.gather(*(enter(authenticator, TOKEN) for _ in range(50)))
+    assert {principal.subject for principal in principals} == {"admin@acme.example"}
     assert len(provider.validations) == 1
 
 
 @pytest.mark.requirement("P4")
-async def test_p4_strangers_cannot_hammer_the_api(
+async def test_p4_unauthenticated_clients_cannot_flood_the_api(
     authenticator: Authenticator, provider: Provider, clock: Clock
 ) -> None:
     async def status(number: int) -> int:
-        error = await refused(authenticator, f"wrong-{number}")
+        error = await rejection(authenticator, f"wrong-{number}")
         assert (error.status == 429) == (error.retry_after is not None)
         return error.status
 
@@ -241,31 +248,31 @@ async def test_p4_strangers_cannot_hammer_the_api(
 
 
 @pytest.mark.requirement("P4")
-async def test_p4_an_address_has_a_limit_of_its_own(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p4_addresses_have_their_own_limit(authenticator: Authenticator, provider: Provider) -> None:
     async def status(number: int, address: str) -> int:
-        return (await refused(authenticator, f"wrong-{number}", address)).status
+        return (await rejection(authenticator, f"wrong-{number}", address)).status
 
     first = [await status(number, "192.0.2.1") for number in range(150)]
     assert first.count(401) == len(provider.validations) <= 120 and first[-1] == 429
     assert await status(1000, "192.0.2.2") == 401
-    assert (await refused(authenticator, "wrong", "192.0.2.1")).status == 429
+    assert (await rejection(authenticator, "wrong", "192.0.2.1")).status == 429
 
 
 @pytest.mark.requirement("P4")
-async def test_p4_whoever_was_let_in_before_is_not_locked_out(
+async def test_p4_previously_validated_tokens_are_not_locked_out(
     authenticator: Authenticator, provider: Provider, clock: Clock
 ) -> None:
     await enter(authenticator, TOKEN)
     for number in range(250):
-        await refused(authenticator, f"wrong-{number}")
+        await rejection(authenticator, f"wrong-{number}")
     clock.advance(30)
-    while (await refused(authenticator, f"more-{provider.sent.count('more')}")).status != 429:
+    while (await rejection(authenticator, f"more-{provider.sent.count('more')}")).status != 429:
         continue
     assert await enter(authenticator, TOKEN)
 
 
 @pytest.mark.requirement("P4")
-async def test_p4_good_tokens_use_no_tries_up(authenticator: Authenticator, provider: Provider) -> None:
+async def test_p4_valid_tokens_consume_no_attempts(authenticator: Authenticator, provider: Provider) -> None:
     for number in range(300):
         provider.users[f"good-{number}"] = ACME
         assert await enter(authenticator, f"good-{number}", "192.0.2.1")
@@ -289,13 +296,17 @@ class Elsewhere:
 
 
 @pytest.mark.requirement("P4")
-async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
+async def test_p4_attempts_at_other_replicas_count(
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock
+) -> None:
     """Concurrent requests with one token take one shared attempt. A refusal there gives the local attempt back, and a
     token that was verified before takes none."""
     elsewhere = Elsewhere(2.5, 0.0)
     tokens = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, shared_attempts=elsewhere)
-    told = await asyncio.gather(*(tokens.verify(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
-    assert [(one.status, one.retry_after) for one in told if isinstance(one, AuthError)] == [(429, 3)] * 9
+    outcomes = await asyncio.gather(*(tokens.verify(TOKEN, "192.0.2.1") for _ in range(9)), return_exceptions=True)
+    assert [(outcome.status, outcome.retry_after) for outcome in outcomes if isinstance(outcome, AuthError)] == [
+        (429, 3)
+    ] * 9
     assert provider.validations == [] and elsewhere.seen == ["acquire 192.0.2.1"]
     assert (await tokens.verify(TOKEN, "192.0.2.1")).subject == "admin@acme.example"
     assert elsewhere.seen[1:] == ["acquire 192.0.2.1", "release 192.0.2.1"]
@@ -307,11 +318,11 @@ async def test_p4_tries_at_other_replicas_count(provider: Provider, http: aiohtt
     await tokens.close()
 
 
-async def test_too_many_concurrent_validations_are_503_and_not_401(
+async def test_too_many_concurrent_validations_are_503_not_401(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     until = asyncio.Event()
-    provider.validate_answer = hangs(until)
+    provider.validate_answer = hang(until)
     small = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, max_concurrent=1)
     waiting = asyncio.create_task(small.verify("first", ""))
     while not provider.validations:
@@ -326,13 +337,13 @@ async def test_too_many_concurrent_validations_are_503_and_not_401(
 
 @pytest.mark.requirement("P5")
 @pytest.mark.parametrize("word", ["demo_key", "demo", "test", "null", "undefined", "true", "sandbox", "admin", "0"])
-async def test_p5_no_word_opens_a_door(authenticator: Authenticator, provider: Provider, word: str) -> None:
-    assert (await refused(authenticator, word)).status == 401
+async def test_p5_placeholder_words_are_not_tokens(authenticator: Authenticator, provider: Provider, word: str) -> None:
+    assert (await rejection(authenticator, word)).status == 401
     assert provider.validations == [(word, "")]
 
 
 @pytest.mark.requirement("X1")
-async def test_x1_no_access_token_is_ever_tried_as_an_api_token(
+async def test_x1_access_tokens_are_never_tried_as_api_tokens(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
     ours: dict[str, Any] = {"iss": provider.url}
@@ -359,31 +370,33 @@ async def test_x1_no_access_token_is_ever_tried_as_an_api_token(
         provider.signer.raw(b'{"alg":"ES256"}', b'{"iss":"' + provider.url.encode() + b'","x":' + b"[" * 3000 + b"}"),
     ]
     for token in tokens:
-        assert (await refused(authenticator, token)).status in (401, 403), token
+        assert (await rejection(authenticator, token)).status in (401, 403), token
     assert provider.validations == []
 
 
 @pytest.mark.requirement("X6")
-async def test_x6_nothing_about_a_token_is_logged(
+async def test_x6_tokens_are_never_logged(
     authenticator: Authenticator, provider: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        for number, answer in enumerate([*(says(status, "canary-of-a-body") for status in (500, 401, 200)), resets]):
+        for number, answer in enumerate(
+            [*(respond(status, "canary-of-a-body") for status in (500, 401, 200)), reset_connection]
+        ):
             provider.validate_answer = answer
-            await refused(authenticator, f"canary-{number}")
+            await rejection(authenticator, f"canary-{number}")
     assert "canary" not in caplog.text
 
 
 @pytest.mark.requirement("N21")
-async def test_n21_a_flood_from_everywhere_leaves_tries_to_addresses_of_good_tokens(
+async def test_n21_distributed_flood_leaves_attempts_to_known_addresses(
     authenticator: Authenticator, provider: Provider
 ) -> None:
     """Without other replicas: a new token from a known address is accepted while all other attempts are used up."""
     await enter(authenticator, TOKEN, "198.51.100.7")
     for number in range(400):
-        await refused(authenticator, f"wrong-{number}", f"192.0.2.{number % 250}")
+        await rejection(authenticator, f"wrong-{number}", f"192.0.2.{number % 250}")
     provider.users["new"] = ACME
-    assert (await refused(authenticator, "new", "203.0.113.1")).status == 429
+    assert (await rejection(authenticator, "new", "203.0.113.1")).status == 429
     assert (await enter(authenticator, "new", "198.51.100.7")).subject == "admin@acme.example"
 
 
@@ -408,7 +421,7 @@ class Proofs:
 
 @pytest.mark.requirement("N21")
 @pytest.mark.parametrize("address", ["192.0.2.1", ""])
-async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
+async def test_n21_token_verified_at_another_replica_is_not_locked_out(
     address: str, provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     proofs, base = Proofs(), f"{provider.url}/api-base"
@@ -443,7 +456,7 @@ async def test_n21_a_token_proven_elsewhere_is_not_locked_out(
 
 
 @pytest.mark.requirement("N21")
-async def test_n21_what_other_replicas_refuse_is_let_in_if_it_was_proven(
+async def test_n21_verified_token_is_accepted_despite_rejections_by_other_replicas(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     """The token takes no attempt, neither here nor at other replicas."""

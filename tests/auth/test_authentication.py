@@ -17,10 +17,10 @@ from doit_mcp.auth.errors import AuthError, UpstreamCredentialError
 
 from .conftest import SECRET, Mint
 from .minting import BASE, Signer
-from .provider import Clock, Provider, hangs, says
+from .provider import Clock, Provider, hang, respond
 
 
-def opened(
+def open_auth(
     provider: Provider, http: aiohttp.ClientSession, *, secret: str = SECRET, clock: Callable[[], float] = time.time
 ) -> AbstractAsyncContextManager[Authentication]:
     """Authentication with this provider, opened by the test."""
@@ -39,18 +39,18 @@ async def ready(auth: Authentication) -> None:
         await asyncio.sleep(0)
 
 
-async def test_keys_are_fetched_from_the_start_on(auth: Authentication, provider: Provider, mint: Mint) -> None:
+async def test_keys_are_fetched_at_startup(auth: Authentication, provider: Provider, mint: Mint) -> None:
     await ready(auth)
     await auth.authenticator.authenticate([f"Bearer {mint()}"])
     assert provider.jwks_asked == 1
 
 
-async def test_opening_does_not_wait_for_the_first_fetch(
+async def test_startup_does_not_wait_for_the_first_fetch(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     until = asyncio.Event()
-    provider.jwks_answer = hangs(until)
-    async with opened(provider, http, clock=clock) as auth:
+    provider.jwks_answer = hang(until)
+    async with open_auth(provider, http, clock=clock) as auth:
         while not provider.jwks_asked:
             await asyncio.sleep(0)
         assert not auth.ready
@@ -59,23 +59,23 @@ async def test_opening_does_not_wait_for_the_first_fetch(
 
 
 @pytest.mark.parametrize("secret", ["", " ", "\n"])
-async def test_an_empty_secret_is_refused(provider: Provider, http: aiohttp.ClientSession, secret: str) -> None:
+async def test_rejects_an_empty_secret(provider: Provider, http: aiohttp.ClientSession, secret: str) -> None:
     with pytest.raises(ValueError, match="secret"):
-        async with opened(provider, http, secret=secret):
+        async with open_auth(provider, http, secret=secret):
             raise AssertionError("opened")
 
 
 @pytest.mark.requirement("X8")
-async def test_x8_a_session_that_keeps_cookies_is_refused(provider: Provider) -> None:
+async def test_x8_rejects_a_session_that_stores_cookies(provider: Provider) -> None:
     async with aiohttp.ClientSession() as http:
         with pytest.raises(ValueError, match="cookies"):
-            async with opened(provider, http):
+            async with open_auth(provider, http):
                 raise AssertionError("opened")
 
 
 @pytest.mark.requirement("X8")
 async def test_x8_cookies_are_not_sent_back(auth: Authentication, provider: Provider, mint: Mint) -> None:
-    provider.exchange_answer = says(200, '{"access_token": "t"}', Set_Cookie="tenant=acme; Path=/")
+    provider.exchange_answer = respond(200, '{"access_token": "t"}', Set_Cookie="tenant=acme; Path=/")
     for number in range(2):
         caller = await auth.authenticator.authenticate([f"Bearer {mint(jti=str(number))}"])
         await auth.credential(caller)()
@@ -83,7 +83,7 @@ async def test_x8_cookies_are_not_sent_back(auth: Authentication, provider: Prov
 
 
 @pytest.mark.requirement("X1")
-async def test_x1_the_credential_of_an_access_token_is_another_one(
+async def test_x1_access_token_is_exchanged_for_another_credential(
     auth: Authentication, provider: Provider, mint: Mint
 ) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
@@ -93,13 +93,13 @@ async def test_x1_the_credential_of_an_access_token_is_another_one(
 
 
 @pytest.mark.requirement("X4")
-async def test_x4_a_refused_credential_is_exchanged_once_more(
+async def test_x4_rejected_credential_is_exchanged_once_more(
     auth: Authentication, provider: Provider, mint: Mint
 ) -> None:
     caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
-    one, another, unasked = (auth.credential(caller) for _ in range(3))
-    assert (await one(), await another()) == ("upstream-1", "upstream-1")
-    assert await one(fresh=True) == "upstream-2"
+    first_credential, another, unasked = (auth.credential(caller) for _ in range(3))
+    assert (await first_credential(), await another()) == ("upstream-1", "upstream-1")
+    assert await first_credential(fresh=True) == "upstream-2"
     assert await another(fresh=True) == "upstream-2"  # already exchanged again
     assert await another(fresh=True) == "upstream-3"
     assert await unasked(fresh=True) == "upstream-4"
@@ -107,7 +107,7 @@ async def test_x4_a_refused_credential_is_exchanged_once_more(
 
 
 @pytest.mark.requirement("X4", "P3")
-async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Authentication, provider: Provider) -> None:
+async def test_x4_p3_api_token_rejected_by_the_api_is_forgotten(auth: Authentication, provider: Provider) -> None:
     provider.users["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
     caller = await auth.authenticator.authenticate(["Bearer api-token"])
     give = auth.credential(caller)
@@ -123,22 +123,26 @@ async def test_x4_p3_an_api_token_that_the_api_refuses_is_forgotten(auth: Authen
 
 
 @pytest.mark.requirement("X6")
-async def test_x6_no_canary_leaves_by_logs_or_errors(
+async def test_x6_canary_secrets_never_reach_logs_or_errors(
     auth: Authentication, provider: Provider, mint: Mint, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
-    heard: list[str] = []
+    errors: list[str] = []
     with caplog.at_level(logging.DEBUG):
-        for answer in (says(500, "canary-body"), says(400, '{"error": "canary-code"}'), says(200, "canary-body")):
+        for answer in (
+            respond(500, "canary-body"),
+            respond(400, '{"error": "canary-code"}'),
+            respond(200, "canary-body"),
+        ):
             provider.exchange_answer = provider.validate_answer = answer
             for token in (mint(), mint(scope=None), Signer().token(iss=provider.url), "canary-api-token"):
                 try:
                     caller = await auth.authenticator.authenticate([f"Bearer {token}"])
                     await auth.credential(caller)()
                 except (AuthError, UpstreamCredentialError) as error:
-                    heard += [str(error), repr(error)]
-                assert token[:40] not in caplog.text + "".join(heard)
-    everything = caplog.text + "".join(heard)
-    assert heard and caplog.records
+                    errors += [str(error), repr(error)]
+                assert token[:40] not in caplog.text + "".join(errors)
+    everything = caplog.text + "".join(errors)
+    assert errors and caplog.records
     for form in provider.exchanges:
         assert form["client_assertion"] not in everything
     assert (
@@ -152,9 +156,9 @@ async def test_closing_cancels_requests_in_progress(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, mint: Mint
 ) -> None:
     until = asyncio.Event()
-    provider.exchange_answer = hangs(until)
+    provider.exchange_answer = hang(until)
     before = asyncio.all_tasks()
-    async with opened(provider, http, clock=clock) as auth:
+    async with open_auth(provider, http, clock=clock) as auth:
         caller = await auth.authenticator.authenticate([f"Bearer {mint()}"])
         waiting = asyncio.create_task(asyncio.wait_for(auth.credential(caller)(), None))
         while not provider.exchanges:
@@ -165,7 +169,7 @@ async def test_closing_cancels_requests_in_progress(
     until.set()
 
 
-async def test_a_bug_in_the_background_is_logged(
+async def test_background_bugs_are_logged(
     provider: Provider, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     stopped = False
@@ -175,7 +179,7 @@ async def test_a_bug_in_the_background_is_logged(
             raise RuntimeError("no time")
         return 1.0
 
-    async with opened(provider, http, clock=clock):
+    async with open_auth(provider, http, clock=clock):
         stopped = True
         while "background refresh" not in caplog.text:
             await asyncio.sleep(0)

@@ -16,15 +16,13 @@ from .provider import Clock, Provider
 
 
 @pytest.mark.requirement("T14")
-async def test_a_caller_is_remembered_until_the_token_ends(
-    authenticator: Authenticator, mint: Mint, clock: Clock
-) -> None:
+async def test_caller_is_cached_until_the_token_expires(authenticator: Authenticator, mint: Mint, clock: Clock) -> None:
     token = mint(exp=int(clock.now) + 60)
     assert authenticator.cached_principal(f"Bearer {token}") is None
-    found = await authenticator.authenticate([f"Bearer {token}"])
-    assert authenticator.cached_principal(f"Bearer {token}") is found
-    assert authenticator.cached_principal(f"bearer {token}") is found
-    assert await authenticator.authenticate([f"BEARER   {token}"]) is found
+    principal = await authenticator.authenticate([f"Bearer {token}"])
+    assert authenticator.cached_principal(f"Bearer {token}") is principal
+    assert authenticator.cached_principal(f"bearer {token}") is principal
+    assert await authenticator.authenticate([f"BEARER   {token}"]) is principal
     clock.advance(60)
     assert authenticator.cached_principal(f"Bearer {token}") is None
     with pytest.raises(AuthError, match="expired"):
@@ -32,9 +30,7 @@ async def test_a_caller_is_remembered_until_the_token_ends(
 
 
 @pytest.mark.requirement("H1")
-async def test_h1_what_is_remembered_opens_the_door_to_nothing_but_itself(
-    authenticator: Authenticator, mint: Mint
-) -> None:
+async def test_h1_cached_verification_applies_only_to_the_same_token(authenticator: Authenticator, mint: Mint) -> None:
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
     good = f"Bearer {token}"
@@ -58,7 +54,7 @@ async def test_h1_what_is_remembered_opens_the_door_to_nothing_but_itself(
 
 
 @pytest.mark.requirement("H3")
-async def test_h3_several_headers_are_refused_even_when_remembered(authenticator: Authenticator, mint: Mint) -> None:
+async def test_h3_multiple_headers_are_rejected_even_when_cached(authenticator: Authenticator, mint: Mint) -> None:
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
     with pytest.raises(AuthError) as caught:
@@ -67,7 +63,9 @@ async def test_h3_several_headers_are_refused_even_when_remembered(authenticator
 
 
 @pytest.mark.requirement("T14")
-async def test_t14_no_memory_outlives_the_key(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
+async def test_t14_cached_verifications_end_with_their_key(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
     provider.keys = [Signer().jwk()]
@@ -80,7 +78,9 @@ async def test_t14_no_memory_outlives_the_key(authenticator: Authenticator, prov
 
 
 @pytest.mark.requirement("T14")
-async def test_t14_nor_a_withdrawn_one(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
+async def test_t14_cached_verifications_end_when_the_key_is_withdrawn(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
     token = mint()
     await authenticator.authenticate([f"Bearer {token}"])
     provider.keys = [provider.signer.jwk(kid="id-token")]
@@ -92,9 +92,7 @@ async def test_t14_nor_a_withdrawn_one(authenticator: Authenticator, provider: P
 
 
 @pytest.mark.requirement("T14")
-async def test_t14_refusals_are_not_remembered_as_anything(
-    authenticator: Authenticator, provider: Provider, mint: Mint
-) -> None:
+async def test_t14_rejections_are_not_cached(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
     for token in (mint(scope=None), mint(exp=1), Signer().token(iss=provider.url)):
         with pytest.raises(AuthError):
             await authenticator.authenticate([f"Bearer {token}"])
@@ -102,9 +100,7 @@ async def test_t14_refusals_are_not_remembered_as_anything(
 
 
 @pytest.mark.requirement("T14")
-async def test_t14_the_memory_is_bounded(
-    provider: Provider, authenticator: Authenticator, mint: Mint, clock: Clock
-) -> None:
+async def test_t14_cache_is_bounded(provider: Provider, authenticator: Authenticator, mint: Mint, clock: Clock) -> None:
     small = Authenticator(authenticator._rules, authenticator._jwks, authenticator._api_tokens, clock, max_cached=3)
     tokens = [mint(jti=str(number)) for number in range(5)]
     for token in tokens:
@@ -112,7 +108,7 @@ async def test_t14_the_memory_is_bounded(
     assert [small.cached_principal(f"Bearer {token}") is not None for token in tokens] == [False] * 2 + [True] * 3
 
 
-async def test_a_forgotten_token_is_checked_again(authenticator: Authenticator, provider: Provider) -> None:
+async def test_evicted_token_is_verified_again(authenticator: Authenticator, provider: Provider) -> None:
     provider.users["api-token"] = {"domain": "acme.example", "email": "a@acme.example"}
     await authenticator.authenticate(["Bearer api-token"])
     authenticator.forget("api-token")
@@ -123,15 +119,15 @@ async def test_a_forgotten_token_is_checked_again(authenticator: Authenticator, 
 
 
 @pytest.mark.requirement("T12")
-async def test_t12_everybody_is_who_they_are_at_the_same_time(
+async def test_t12_concurrent_callers_keep_their_identities(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     async def subject(number: int) -> str:
-        who = number % 40
-        values: dict[str, Any] = {"sub": f"user-{who}@acme.example", "customer_context": f"customer-{who}"}
-        found = await authenticator.authenticate([f"Bearer {mint(**values)}"])
-        assert (found.subject, found.customer) == (values["sub"], values["customer_context"])
-        return found.owner
+        user = number % 40
+        values: dict[str, Any] = {"sub": f"user-{user}@acme.example", "customer_context": f"customer-{user}"}
+        principal = await authenticator.authenticate([f"Bearer {mint(**values)}"])
+        assert (principal.subject, principal.customer) == (values["sub"], values["customer_context"])
+        return principal.owner
 
     owners = await asyncio.gather(*(subject(number) for number in range(400)))
     assert len(set(owners)) == 40
@@ -139,7 +135,7 @@ async def test_t12_everybody_is_who_they_are_at_the_same_time(
 
 
 @pytest.mark.requirement("H5")
-async def test_h5_a_refusal_says_nothing_of_the_token(authenticator: Authenticator, mint: Mint) -> None:
+async def test_h5_rejection_reveals_nothing_about_the_token(authenticator: Authenticator, mint: Mint) -> None:
     for header in (f"Bearer {mint(exp=1)}", f"Basic {mint()}", mint(), f"Bearer {mint()} x"):
         with pytest.raises(AuthError) as caught:
             await authenticator.authenticate([header])

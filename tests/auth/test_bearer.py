@@ -12,12 +12,12 @@ TOKEN = "abc.DEF-123_~+/"
 
 @pytest.mark.requirement("H1")
 @pytest.mark.parametrize("value", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER {TOKEN}", f"bEaReR   {TOKEN}"])
-def test_h1_the_scheme_has_any_case(value: str) -> None:
+def test_h1_scheme_is_case_insensitive(value: str) -> None:
     assert read_bearer_token([value]) == TOKEN
 
 
 @pytest.mark.requirement("H1")
-def test_h1_padding_belongs_to_the_token() -> None:
+def test_h1_padding_is_part_of_the_token() -> None:
     assert read_bearer_token([f"Bearer {TOKEN}=="]) == TOKEN + "=="
 
 
@@ -56,7 +56,7 @@ def test_h1_padding_belongs_to_the_token() -> None:
     ],
     ids=repr,
 )
-def test_h1_nothing_else_is_a_credential(value: str) -> None:
+def test_h1_rejects_every_other_credential_form(value: str) -> None:
     with pytest.raises(AuthError) as caught:
         read_bearer_token([value])
     assert (caught.value.status, caught.value.error) == (401, "invalid_token")
@@ -64,7 +64,7 @@ def test_h1_nothing_else_is_a_credential(value: str) -> None:
 
 
 @pytest.mark.requirement("H2")
-def test_h2_without_the_header_there_is_no_credential() -> None:
+def test_h2_missing_header_means_no_credential() -> None:
     """The authenticator receives only Authorization headers, so nothing else can be a credential."""
     with pytest.raises(AuthError) as caught:
         read_bearer_token([])
@@ -73,7 +73,7 @@ def test_h2_without_the_header_there_is_no_credential() -> None:
 
 @pytest.mark.requirement("H3")
 @pytest.mark.parametrize("second", [f"Bearer {TOKEN}", "Bearer other", "", "Basic x"])
-def test_h3_two_headers_are_refused_even_if_equal(second: str) -> None:
+def test_h3_two_headers_are_rejected_even_if_equal(second: str) -> None:
     for values in ([f"Bearer {TOKEN}", second], [second, f"Bearer {TOKEN}"]):
         with pytest.raises(AuthError) as caught:
             read_bearer_token(values)
@@ -82,7 +82,7 @@ def test_h3_two_headers_are_refused_even_if_equal(second: str) -> None:
 
 @pytest.mark.requirement("H9")
 @pytest.mark.parametrize("size", [8_193, 8_250, 100_000, 10_000_000])
-def test_h9_a_huge_token_is_refused_before_anything_is_done_with_it(size: int) -> None:
+def test_h9_oversized_token_is_rejected_before_processing(size: int) -> None:
     with pytest.raises(AuthError) as caught:
         read_bearer_token(["Bearer " + "x" * size])
     assert caught.value.status == 401
@@ -91,12 +91,12 @@ def test_h9_a_huge_token_is_refused_before_anything_is_done_with_it(size: int) -
 
 @pytest.mark.requirement("H9")
 @pytest.mark.parametrize("separator", [".", "~", ".~"])
-def test_h9_nor_one_of_a_thousand_pieces(separator: str) -> None:
+def test_h9_token_of_a_thousand_segments_is_rejected(separator: str) -> None:
     with pytest.raises(AuthError) as caught:
         read_bearer_token(["Bearer " + separator.join(["eyJhIjoxfQ"] * 33)])
     assert caught.value.status == 401
     assert read_bearer_token(["Bearer " + ".".join("x" * 32)])
 
 
-def test_tokens_are_remembered_by_their_whole_hash() -> None:
+def test_tokens_are_cached_by_their_full_hash() -> None:
     assert len(token_digest(TOKEN)) == 32 and token_digest(TOKEN) != token_digest(TOKEN + "=")

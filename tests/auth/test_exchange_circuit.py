@@ -17,7 +17,7 @@ from tests.descriptor_shortage import no_descriptors
 
 from .conftest import SECRET
 from .minting import NOW
-from .provider import Answering, Clock, Provider, hangs, resets, says
+from .provider import Answering, Clock, Provider, hang, reset_connection, respond
 
 
 async def no_pause(seconds: float) -> None:
@@ -37,9 +37,11 @@ def breaker(clock: Clock) -> CircuitBreaker:
 async def exchange(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float, breaker: CircuitBreaker
 ) -> AsyncIterator[TokenExchange]:
-    made = TokenExchange(provider.url, SECRET, http, clock, sleep=no_pause, deadline=patience, breaker=breaker)
-    yield made
-    await made.close()
+    token_exchange = TokenExchange(
+        provider.url, SECRET, http, clock, sleep=no_pause, deadline=patience, breaker=breaker
+    )
+    yield token_exchange
+    await token_exchange.close()
 
 
 async def failure(exchange: TokenExchange, principal: Principal) -> UpstreamCredentialError:
@@ -48,19 +50,23 @@ async def failure(exchange: TokenExchange, principal: Principal) -> UpstreamCred
     return caught.value
 
 
-@pytest.mark.parametrize("answer", [says(500), says(503, "<html>"), resets])
-async def test_failures_of_the_provider_open_it_and_its_recovery_closes_it(
+@pytest.mark.parametrize("answer", [respond(500), respond(503, "<html>"), reset_connection])
+async def test_provider_failures_open_the_circuit_and_recovery_closes_it(
     exchange: TokenExchange, provider: Provider, clock: Clock, breaker: CircuitBreaker, answer: Answering
 ) -> None:
-    kept = await exchange.get_token(user(0))
+    token = await exchange.get_token(user(0))
     provider.exchange_answer = answer
     for number in range(1, MIN_OUTCOMES // 2 + 2):
         await failure(exchange, user(number))
-    sent = len(provider.exchanges)
-    assert breaker.state == "open" and sent == MIN_OUTCOMES
+    exchange_count = len(provider.exchanges)
+    assert breaker.state == "open" and exchange_count == MIN_OUTCOMES
     refused = await failure(exchange, user(99))
-    assert (refused.kind, refused.retry_after, len(provider.exchanges)) == ("unavailable", MIN_OPEN_SECONDS, sent)
-    assert await exchange.get_token(user(0)) == kept
+    assert (refused.kind, refused.retry_after, len(provider.exchanges)) == (
+        "unavailable",
+        MIN_OPEN_SECONDS,
+        exchange_count,
+    )
+    assert await exchange.get_token(user(0)) == token
     provider.exchange_answer = None
     clock.advance(MIN_OPEN_SECONDS)
     assert await exchange.get_token(user(99)) and breaker.state == "closed"
@@ -68,7 +74,7 @@ async def test_failures_of_the_provider_open_it_and_its_recovery_closes_it(
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("patience", [0.1])
-async def test_n24_a_shortage_of_descriptors_is_not_the_providers_failure(
+async def test_n24_file_descriptor_exhaustion_is_not_a_provider_failure(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker
 ) -> None:
     with no_descriptors():
@@ -78,29 +84,29 @@ async def test_n24_a_shortage_of_descriptors_is_not_the_providers_failure(
     assert await exchange.get_token(user(0)) and breaker.state == "closed"
 
 
-async def test_timeouts_count(exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker) -> None:
+async def test_timeouts_count_as_failures(exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker) -> None:
     until = asyncio.Event()
-    provider.exchange_answer = hangs(until)
-    found = await asyncio.gather(*(failure(exchange, user(number)) for number in range(MIN_OUTCOMES)))
+    provider.exchange_answer = hang(until)
+    outcomes = await asyncio.gather(*(failure(exchange, user(number)) for number in range(MIN_OUTCOMES)))
     until.set()
-    assert {error.kind for error in found} == {"unavailable"} and breaker.state == "open"
+    assert {error.kind for error in outcomes} == {"unavailable"} and breaker.state == "open"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429])
-async def test_errors_of_callers_do_not_count(
+async def test_caller_errors_do_not_count(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker, status: int
 ) -> None:
-    provider.exchange_answer = says(status, '{"error": "invalid_grant"}')
+    provider.exchange_answer = respond(status, '{"error": "invalid_grant"}')
     for number in range(2 * MIN_OUTCOMES):
         await failure(exchange, user(number))
     assert breaker.state == "closed"
 
 
-async def test_failures_of_a_single_user_do_not_count(
+async def test_failures_of_one_user_do_not_count(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker
 ) -> None:
     assert await exchange.get_token(user(2))
-    provider.exchange_answer = says(500)
+    provider.exchange_answer = respond(500)
     for token in range(2 * MIN_OUTCOMES):
         await failure(exchange, user(1, token))
     provider.exchange_answer = None

@@ -26,8 +26,8 @@ from doit_mcp.auth.jwks import (
 )
 
 from .conftest import Idle, Mint
-from .minting import Signer, b64
-from .provider import Answering, Clock, Provider, floods, hangs, resets, says
+from .minting import Signer, base64url
+from .provider import Answering, Clock, Provider, flood, hang, reset_connection, respond
 
 
 async def status_of(authenticator: Authenticator, token: str) -> int:
@@ -41,7 +41,7 @@ async def status_of(authenticator: Authenticator, token: str) -> int:
     return 200
 
 
-def foreign(signer: Signer) -> list[Any]:
+def foreign_entries(signer: Signer) -> list[Any]:
     """Entries that are not for verifying access tokens."""
     x = signer.jwk()["x"]
     big = Signer(ec.SECP384R1()).private.public_key().public_numbers()
@@ -53,32 +53,38 @@ def foreign(signer: Signer) -> list[Any]:
         {},
         {"kid": "mcp-access"},
         {"kty": 1, "kid": "mcp-access"},
-        {"kty": "oct", "k": b64(b"secret"), "kid": "mcp-access", "alg": "HS256"},
-        {"kty": "RSA", "n": b64(bytes(256)), "e": "AQAB", "kid": "mcp-access"},
+        {"kty": "oct", "k": base64url(b"secret"), "kid": "mcp-access", "alg": "HS256"},
+        {"kty": "RSA", "n": base64url(bytes(256)), "e": "AQAB", "kid": "mcp-access"},
         {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "mcp-access"},
         signer.jwk(crv="P-384"),
         signer.jwk(crv="secp256k1"),
         signer.jwk(crv=["P-256"]),
         signer.jwk(crv=None),
-        {"kty": "EC", "crv": "P-384", "x": b64(big.x.to_bytes(48)), "y": b64(big.y.to_bytes(48)), "kid": "mcp-access"},
+        {
+            "kty": "EC",
+            "crv": "P-384",
+            "x": base64url(big.x.to_bytes(48)),
+            "y": base64url(big.y.to_bytes(48)),
+            "kid": "mcp-access",
+        },
         signer.jwk(x="!!"),
         signer.jwk(x=""),
         signer.jwk(x=None),
         signer.jwk(x=1),
         signer.jwk(x="é"),
         signer.jwk(x=x + "="),
-        signer.jwk(x=b64(bytes(33))),
-        signer.jwk(x=b64(bytes(31))),
+        signer.jwk(x=base64url(bytes(33))),
+        signer.jwk(x=base64url(bytes(31))),
         signer.jwk(y=x),
-        signer.jwk(x=b64(bytes(32))),
-        signer.jwk(x=b64(b"\xff" * 32)),
+        signer.jwk(x=base64url(bytes(32))),
+        signer.jwk(x=base64url(b"\xff" * 32)),
         signer.jwk(use="enc"),
         signer.jwk(use=1),
         signer.jwk(alg="ES384"),
         signer.jwk(alg=["ES256"]),
         signer.jwk(key_ops=["sign"]),
         signer.jwk(key_ops="verify"),
-        signer.jwk(d=b64(bytes(32))),
+        signer.jwk(d=base64url(bytes(32))),
         signer.jwk(kid="id-token"),
         signer.jwk(kid=None),
         signer.jwk(kid="MCP-ACCESS"),
@@ -87,27 +93,27 @@ def foreign(signer: Signer) -> list[Any]:
 
 
 @pytest.mark.requirement("T4")
-def test_t4_foreign_and_malformed_entries_are_skipped_without_failing_the_set(signer: Signer) -> None:
+def test_t4_foreign_and_malformed_entries_are_skipped(signer: Signer) -> None:
     good = Signer()
-    found = read_keys({"keys": [*foreign(signer), good.jwk(), *foreign(signer)]})
-    assert [key.public_numbers() for key in found.values()] == [good.private.public_key().public_numbers()]
+    keys = read_keys({"keys": [*foreign_entries(signer), good.jwk(), *foreign_entries(signer)]})
+    assert [key.public_numbers() for key in keys.values()] == [good.private.public_key().public_numbers()]
 
 
 @pytest.mark.requirement("T4")
-def test_t4_no_entry_of_another_kind_is_a_key_by_itself(signer: Signer) -> None:
-    for entry in foreign(signer):
+def test_t4_entries_of_other_types_are_not_keys(signer: Signer) -> None:
+    for entry in foreign_entries(signer):
         try:
             assert not read_keys({"keys": [entry]}), entry
         except InvalidKeySet:
             continue
 
 
-def test_several_keys_may_have_the_kid_and_their_number_is_bounded(signer: Signer) -> None:
+def test_several_keys_may_share_a_key_id_up_to_a_limit(signer: Signer) -> None:
     assert len(read_keys({"keys": [signer.jwk(), Signer().jwk(), signer.jwk()]})) == 2
     assert len(read_keys({"keys": [Signer().jwk() for _ in range(MAX_KEYS + 3)]})) == MAX_KEYS
 
 
-def test_use_and_alg_may_be_left_out(signer: Signer) -> None:
+def test_use_and_alg_are_optional(signer: Signer) -> None:
     assert len(read_keys({"keys": [signer.jwk(use=None, alg=None, key_ops=["verify"])]})) == 1
 
 
@@ -125,17 +131,17 @@ def test_use_and_alg_may_be_left_out(signer: Signer) -> None:
         {"keys": [{"kty": "EC", "kid": "mcp-access"}]},
     ],
 )
-def test_a_faulty_document_is_no_withdrawal(document: Any) -> None:
+def test_malformed_key_set_withdraws_no_keys(document: Any) -> None:
     with pytest.raises(InvalidKeySet):
         read_keys(document)
 
 
-def test_a_set_with_keys_for_other_things_only_withdraws_ours(signer: Signer) -> None:
+def test_key_set_with_only_unrelated_keys_withdraws_ours(signer: Signer) -> None:
     assert read_keys({"keys": [signer.jwk(kid="id-token")]}) == {}
 
 
 @pytest.mark.requirement("T4")
-async def test_t4_a_key_for_another_purpose_verifies_nothing(
+async def test_t4_key_for_another_purpose_verifies_nothing(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     other = Signer()
@@ -148,23 +154,25 @@ async def test_t4_a_key_for_another_purpose_verifies_nothing(
 async def test_t3_urls_in_the_token_are_never_fetched(
     authenticator: Authenticator, provider: Provider, canary: tuple[str, list[str]]
 ) -> None:
-    url, seen = canary
+    url, requests = canary
     for name in ("jku", "x5u", "kid", "jwk"):
         forged = Signer().token(iss=provider.url, header={name: f"{url}/.well-known/jwks.json"})
         assert await status_of(authenticator, forged) == 401
     assert await status_of(authenticator, Signer().token(iss=url)) == 401
-    assert seen == []
+    assert requests == []
 
 
 @pytest.mark.requirement("K1")
-async def test_k1_a_cold_herd_fetches_once(authenticator: Authenticator, provider: Provider, mint: Mint) -> None:
+async def test_k1_concurrent_cold_requests_fetch_once(
+    authenticator: Authenticator, provider: Provider, mint: Mint
+) -> None:
     tokens = [mint(jti=str(number)) for number in range(200)]
     assert set(await asyncio.gather(*(status_of(authenticator, token) for token in tokens))) == {200}
     assert provider.jwks_asked == 1
 
 
 @pytest.mark.requirement("K2")
-async def test_k2_floods_of_bad_signatures_and_kids_fetch_next_to_nothing(
+async def test_k2_floods_of_bad_signatures_and_key_ids_cause_few_fetches(
     authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle
 ) -> None:
     good = mint()
@@ -182,7 +190,7 @@ async def test_k2_floods_of_bad_signatures_and_kids_fetch_next_to_nothing(
 
 
 @pytest.mark.requirement("K3")
-async def test_k3_a_rotation_is_noticed_by_its_first_token(
+async def test_k3_rotation_is_detected_by_the_first_new_token(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     old = mint()
@@ -197,7 +205,7 @@ async def test_k3_a_rotation_is_noticed_by_its_first_token(
 
 
 @pytest.mark.requirement("K3")
-async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldown_ends(
+async def test_k3_rotation_during_the_cooldown_is_detected_when_it_ends(
     authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, clock: Clock, keys: JwksCache
 ) -> None:
     old = mint()
@@ -217,7 +225,7 @@ async def test_k3_a_rotation_right_after_a_bad_token_is_noticed_when_the_cooldow
 
 
 @pytest.mark.requirement("K3")
-async def test_k3_a_new_key_beside_the_old_leaves_its_tokens_alone(
+async def test_k3_tokens_of_the_old_key_stay_valid_beside_a_new_key(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     old = mint()
@@ -229,7 +237,7 @@ async def test_k3_a_new_key_beside_the_old_leaves_its_tokens_alone(
 
 
 @pytest.mark.requirement("K3")
-async def test_k3_keys_are_refreshed_without_any_token(
+async def test_k3_keys_are_refreshed_without_requests(
     authenticator: Authenticator, provider: Provider, mint: Mint, idle: Idle, keys: JwksCache
 ) -> None:
     old = mint()
@@ -245,12 +253,10 @@ async def test_k3_keys_are_refreshed_without_any_token(
     refreshing.cancel()
 
 
-async def test_the_background_tries_again_soon_while_something_is_wrong(
-    provider: Provider, idle: Idle, keys: JwksCache
-) -> None:
-    provider.jwks_answer = says(500)
+async def test_background_refresh_retries_soon_after_a_failure(provider: Provider, idle: Idle, keys: JwksCache) -> None:
+    provider.jwks_answer = respond(500)
     refreshing = asyncio.create_task(keys.refresh_periodically())
-    for answer in (None, says(502), None):
+    for answer in (None, respond(502), None):
         await idle.begun.wait()
         idle.begun.clear()
         provider.jwks_answer = answer
@@ -261,11 +267,11 @@ async def test_the_background_tries_again_soon_while_something_is_wrong(
 
 
 @pytest.mark.requirement("K4")
-async def test_k4_down_with_keys_goes_on(
+async def test_k4_cached_keys_are_used_during_an_outage(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
     assert await status_of(authenticator, mint()) == 200
-    provider.jwks_answer = says(503)
+    provider.jwks_answer = respond(503)
     clock.advance(6 * 3600)
     assert await status_of(authenticator, mint(jti="another")) == 200
     # While the provider is down, the token may be signed by a new key, so it must not be refused with 401.
@@ -279,11 +285,11 @@ async def test_k4_down_with_keys_goes_on(
 
 
 @pytest.mark.requirement("K4")
-async def test_k4_keys_do_not_serve_for_ever(
+async def test_k4_cached_keys_expire(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
     assert await status_of(authenticator, mint()) == 200
-    provider.jwks_answer = says(503)
+    provider.jwks_answer = respond(503)
     clock.advance(MAX_STALE_SECONDS + 1)
     assert await status_of(authenticator, Signer().token(iss=provider.url, now=clock.now)) == 503
     assert await status_of(authenticator, mint()) == 503
@@ -291,10 +297,10 @@ async def test_k4_keys_do_not_serve_for_ever(
 
 
 @pytest.mark.requirement("K4")
-async def test_k4_down_without_keys_is_503_and_recovers(
+async def test_k4_outage_without_keys_is_503_and_recovers(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock, keys: JwksCache
 ) -> None:
-    provider.jwks_answer = says(500)
+    provider.jwks_answer = respond(500)
     tokens = [mint(jti=str(number)) for number in range(50)]
     assert set(await asyncio.gather(*(status_of(authenticator, token) for token in tokens))) == {503}
     for token in tokens:
@@ -309,7 +315,7 @@ async def test_k4_down_without_keys_is_503_and_recovers(
 
 
 @pytest.mark.requirement("K2")
-async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
+async def test_k2_withdrawn_key_does_not_cause_a_fetch_per_request(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
     provider.keys = [provider.signer.jwk(kid="id-token")]
@@ -322,7 +328,7 @@ async def test_k2_a_withdrawn_key_does_not_make_every_request_ask(
 
 
 @pytest.mark.requirement("K4")
-async def test_k4_nobody_listens(http: aiohttp.ClientSession, clock: Clock, idle: Idle) -> None:
+async def test_k4_connection_refused(http: aiohttp.ClientSession, clock: Clock, idle: Idle) -> None:
     keys = JwksCache("http://127.0.0.1:1", http, clock, sleep=idle)
     with pytest.raises(AuthError) as caught:
         await keys.get_keys()
@@ -330,7 +336,7 @@ async def test_k4_nobody_listens(http: aiohttp.ClientSession, clock: Clock, idle
     await keys.close()
 
 
-async def drips(request: web.Request) -> web.StreamResponse:
+async def drip(request: web.Request) -> web.StreamResponse:
     """A response that trickles in, so that no single read takes long."""
     response = web.StreamResponse()
     await response.prepare(request)
@@ -339,36 +345,36 @@ async def drips(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.02)
 
 
-async def bombs(request: web.Request) -> web.StreamResponse:
+async def compression_bomb(request: web.Request) -> web.StreamResponse:
     """A compressed response: small on the wire, 64 MiB decompressed."""
     return web.Response(body=gzip.compress(bytes(64 << 20), 1), headers={"Content-Encoding": "gzip"})
 
 
-def goes_to(url: str, status: int) -> Answering:
-    return says(status, Location=url)
+def redirect_to(url: str, status: int) -> Answering:
+    return respond(status, Location=url)
 
 
 FAULTS: list[Callable[[asyncio.Event, str], Answering]] = [
-    lambda until, url: says(500),
-    lambda until, url: says(404, "<html>not here</html>", Content_Type="text/html"),
-    lambda until, url: says(200, "<html>sign in</html>"),
-    lambda until, url: says(200, ""),
-    lambda until, url: says(200, "[" * 100_000),
-    lambda until, url: says(200, "null"),
-    lambda until, url: says(200, '{"keys": {}}'),
-    lambda until, url: says(200, '{"keys": []}'),
-    lambda until, url: says(200, '{"keys": NaN}'),
-    lambda until, url: says(204),
-    lambda until, url: says(201, '{"keys": []}'),
-    lambda until, url: says(200, "not gzip", Content_Encoding="gzip"),
-    lambda until, url: goes_to(url, 302),
-    lambda until, url: goes_to(url, 307),
-    lambda until, url: goes_to("/.well-known/jwks.json", 302),
-    lambda until, url: resets,
-    lambda until, url: floods,
-    lambda until, url: bombs,
-    lambda until, url: drips,
-    lambda until, url: hangs(until),
+    lambda until, url: respond(500),
+    lambda until, url: respond(404, "<html>not here</html>", Content_Type="text/html"),
+    lambda until, url: respond(200, "<html>sign in</html>"),
+    lambda until, url: respond(200, ""),
+    lambda until, url: respond(200, "[" * 100_000),
+    lambda until, url: respond(200, "null"),
+    lambda until, url: respond(200, '{"keys": {}}'),
+    lambda until, url: respond(200, '{"keys": []}'),
+    lambda until, url: respond(200, '{"keys": NaN}'),
+    lambda until, url: respond(204),
+    lambda until, url: respond(201, '{"keys": []}'),
+    lambda until, url: respond(200, "not gzip", Content_Encoding="gzip"),
+    lambda until, url: redirect_to(url, 302),
+    lambda until, url: redirect_to(url, 307),
+    lambda until, url: redirect_to("/.well-known/jwks.json", 302),
+    lambda until, url: reset_connection,
+    lambda until, url: flood,
+    lambda until, url: compression_bomb,
+    lambda until, url: drip,
+    lambda until, url: hang(until),
 ]
 
 
@@ -377,7 +383,7 @@ PATIENCE = [(fault, 10.0) for fault in FAULTS[:-2]] + [(fault, 1.0) for fault in
 
 @pytest.mark.requirement("K5")
 @pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
-async def test_k5_a_hostile_key_set_is_503_when_cold_and_nothing_when_warm(
+async def test_k5_hostile_key_set_is_503_when_cold_and_ignored_when_warm(
     fault: Callable[[asyncio.Event, str], Answering],
     authenticator: Authenticator,
     provider: Provider,
@@ -387,7 +393,7 @@ async def test_k5_a_hostile_key_set_is_503_when_cold_and_nothing_when_warm(
     keys: JwksCache,
 ) -> None:
     until = asyncio.Event()
-    url, seen = canary
+    url, requests = canary
     provider.jwks_answer = fault(until, url)
     assert await status_of(authenticator, mint()) == 503
     # aiohttp itself retries once when a connection breaks.
@@ -398,7 +404,7 @@ async def test_k5_a_hostile_key_set_is_503_when_cold_and_nothing_when_warm(
     provider.jwks_answer = fault(until, url)
     assert await status_of(authenticator, Signer().token(iss=provider.url)) == 503
     assert await status_of(authenticator, mint(jti="another")) == 200
-    assert seen == []
+    assert requests == []
     until.set()
 
 
@@ -408,7 +414,7 @@ async def test_k5_only_the_fetch_waits_for_a_hanging_provider(
 ) -> None:
     assert await status_of(authenticator, mint()) == 200
     until = asyncio.Event()
-    provider.jwks_answer = hangs(until)
+    provider.jwks_answer = hang(until)
     forged = asyncio.create_task(status_of(authenticator, Signer().token(iss=provider.url)))
     while provider.jwks_asked < 2:
         await asyncio.sleep(0)
@@ -418,7 +424,7 @@ async def test_k5_only_the_fetch_waits_for_a_hanging_provider(
     assert await forged == 503
 
 
-async def test_a_canceled_caller_does_not_cancel_the_fetch(
+async def test_canceled_caller_does_not_cancel_the_fetch(
     authenticator: Authenticator, provider: Provider, mint: Mint
 ) -> None:
     release = asyncio.Event()
@@ -437,7 +443,7 @@ async def test_a_canceled_caller_does_not_cancel_the_fetch(
     assert leaving.cancelled() and provider.jwks_asked == 1
 
 
-async def test_a_clock_that_is_set_back_does_not_stop_refreshes(
+async def test_clock_set_back_does_not_stop_refreshes(
     authenticator: Authenticator, provider: Provider, mint: Mint, clock: Clock
 ) -> None:
     assert await status_of(authenticator, mint()) == 200

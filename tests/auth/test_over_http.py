@@ -19,13 +19,13 @@ from doit_mcp.transports.http import access, app_keys
 
 from .conftest import Mint
 from .minting import BASE, ISSUER, Signer
-from .provider import Clock, Provider, listening, says
+from .provider import Clock, Provider, respond, serve_app
 
 PATHS = ["/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core,budgets"]
 METHODS = ["GET", "POST", "DELETE", "PUT"]
 
 
-class Door:
+class AuthenticatedServer:
     """A server that returns the caller at every MCP path. Its configured URL is BASE, wherever it listens."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
@@ -62,34 +62,39 @@ class Door:
 
 
 @pytest.fixture
-async def door(authenticator: Authenticator, http: aiohttp.ClientSession) -> AsyncIterator[Door]:
-    made = Door(http)
-    async with listening(made.app(authenticator)) as url:
-        made.url = url
-        yield made
+async def server(authenticator: Authenticator, http: aiohttp.ClientSession) -> AsyncIterator[AuthenticatedServer]:
+    server = AuthenticatedServer(http)
+    async with serve_app(server.app(authenticator)) as url:
+        server.url = url
+        yield server
 
 
-def shown(token: str) -> dict[str, str]:
+def bearer_headers(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.mark.requirement("T9", "T12", "M42", "M46", "M80")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", METHODS)
-async def test_t12_every_request_is_checked(
-    door: Door, provider: Provider, mint: Mint, clock: Clock, path: str, method: str
+async def test_t12_every_request_is_authenticated(
+    server: AuthenticatedServer, provider: Provider, mint: Mint, clock: Clock, path: str, method: str
 ) -> None:
     good = mint(exp=int(clock.now) + 60)
-    for headers in ({}, shown(Signer().token(iss=provider.url)), shown(mint(exp=1)), shown("wrong")):
-        assert (await door.ask(path, method=method, headers=headers))[0] == 401
+    for headers in (
+        {},
+        bearer_headers(Signer().token(iss=provider.url)),
+        bearer_headers(mint(exp=1)),
+        bearer_headers("wrong"),
+    ):
+        assert (await server.ask(path, method=method, headers=headers))[0] == 401
     for _ in range(2):
-        assert (await door.ask(path, method=method, headers=shown(good)))[0] == 200
+        assert (await server.ask(path, method=method, headers=bearer_headers(good)))[0] == 200
     clock.advance(61)
-    assert (await door.ask(path, method=method, headers=shown(good)))[0] == 401
+    assert (await server.ask(path, method=method, headers=bearer_headers(good)))[0] == 401
 
 
 @pytest.mark.requirement("H2", "M42")
-async def test_h2_a_token_anywhere_else_is_no_credential(door: Door, mint: Mint) -> None:
+async def test_h2_tokens_elsewhere_in_the_request_are_not_credentials(server: AuthenticatedServer, mint: Mint) -> None:
     token = mint()
     places: list[dict[str, Any]] = [
         {"params": {"access_token": token}},
@@ -102,73 +107,73 @@ async def test_h2_a_token_anywhere_else_is_no_credential(door: Door, mint: Mint)
         {"json": {"access_token": token}},
     ]
     for place in places:
-        assert (await door.ask("/mcp", **place))[0] == 401
+        assert (await server.ask("/mcp", **place))[0] == 401
 
 
 @pytest.mark.requirement("H3")
-async def test_h3_two_headers_over_the_wire(door: Door, mint: Mint) -> None:
+async def test_h3_two_headers_over_http_are_rejected(server: AuthenticatedServer, mint: Mint) -> None:
     first, second = (("Authorization", f"Bearer {mint(jti=name)}") for name in "ab")
     for pair in ((first, second), (first, first)):
-        status, challenge, _ = await door.ask("/mcp", headers=pair)
+        status, challenge, _ = await server.ask("/mcp", headers=pair)
         assert status == 400 and 'error="invalid_request"' in challenge
 
 
 @pytest.mark.requirement("H4")
-async def test_h4_headers_about_users_mean_nothing(door: Door, mint: Mint) -> None:
+async def test_h4_headers_that_claim_a_user_have_no_effect(server: AuthenticatedServer, mint: Mint) -> None:
     claims = dict.fromkeys(
         ("X-User", "X-User-Email", "X-Forwarded-User", "X-Customer-Context", "X-Tenant-Id", "X-Remote-User", "From"),
         "someone-else",
     )
-    assert (await door.ask("/mcp", headers=claims))[0] == 401
-    status, _, who = await door.ask("/mcp", headers={**claims, **shown(mint())})
-    assert (status, who) == (200, ["admin@acme.example", "acme"])
+    assert (await server.ask("/mcp", headers=claims))[0] == 401
+    status, _, identity = await server.ask("/mcp", headers={**claims, **bearer_headers(mint())})
+    assert (status, identity) == (200, ["admin@acme.example", "acme"])
 
 
 @pytest.mark.requirement("H5")
-async def test_h5_the_refusal_comes_before_the_body(door: Door, mint: Mint) -> None:
+async def test_h5_rejection_comes_before_the_body_is_read(server: AuthenticatedServer, mint: Mint) -> None:
     token = mint(exp=1)
 
     async def endless() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.Event().wait()
 
-    async with door.http.post(f"{door.url}/mcp", data=endless(), headers=shown(token)) as answer:
+    async with server.http.post(f"{server.url}/mcp", data=endless(), headers=bearer_headers(token)) as answer:
         text = await answer.text()
         assert answer.status == 401 and answer.content_type == "application/json"
-    assert door.bodies_read == 0
+    assert server.bodies_read == 0
     assert token not in text and token.split(".")[1] not in text
 
 
 @pytest.mark.requirement("H6")
 @pytest.mark.parametrize("path", PATHS)
-async def test_h6_the_challenge_leads_to_a_document_about_this_path(door: Door, path: str) -> None:
-    status, challenge, body = await door.ask(path)
-    found = re.search(r'resource_metadata="([^"]+)"', challenge)
-    assert status == 401 and found is not None and body["error"] == "invalid_token"
+async def test_h6_challenge_links_to_the_metadata_of_the_path(server: AuthenticatedServer, path: str) -> None:
+    status, challenge, body = await server.ask(path)
+    match = re.search(r'resource_metadata="([^"]+)"', challenge)
+    assert status == 401 and match is not None and body["error"] == "invalid_token"
     assert challenge.startswith("Bearer ") and 'error="invalid_token"' in challenge and 'scope="mcp:tools"' in challenge
-    assert found[1].startswith(BASE + "/.well-known/")
-    status, _, document = await door.ask(found[1].removeprefix(BASE), method="GET")
+    assert match[1].startswith(BASE + "/.well-known/")
+    status, _, document = await server.ask(match[1].removeprefix(BASE), method="GET")
     # The message endpoint belongs to the resource of the stream, for which the client got its token.
     assert (status, document["resource"]) == (200, BASE + path.removesuffix("/message"))
 
 
 @pytest.mark.requirement("T11")
-async def test_t11_a_missing_scope_is_told(door: Door, mint: Mint) -> None:
-    status, challenge, _ = await door.ask("/mcp", headers=shown(mint(scope="mcp:resources")))
+async def test_t11_missing_scope_is_reported(server: AuthenticatedServer, mint: Mint) -> None:
+    status, challenge, _ = await server.ask("/mcp", headers=bearer_headers(mint(scope="mcp:resources")))
     assert status == 403
     assert 'error="insufficient_scope"' in challenge and 'scope="mcp:tools"' in challenge
 
 
 @pytest.mark.requirement("K4")
-async def test_k4_an_outage_is_no_challenge(door: Door, provider: Provider, mint: Mint) -> None:
-    provider.jwks_answer = says(503)
-    async with door.http.get(f"{door.url}/mcp", headers=shown(mint())) as answer:
+async def test_k4_outage_sends_no_challenge(server: AuthenticatedServer, provider: Provider, mint: Mint) -> None:
+    provider.jwks_answer = respond(503)
+    async with server.http.get(f"{server.url}/mcp", headers=bearer_headers(mint())) as answer:
         assert answer.status == 503 and answer.headers["Retry-After"].isdigit()
         assert "WWW-Authenticate" not in answer.headers
 
 
 @pytest.mark.requirement("H8")
-async def test_h8_hostile_headers_change_nothing(door: Door) -> None:
+async def test_h8_hostile_headers_have_no_effect(server: AuthenticatedServer) -> None:
     hostile = {
         "Forwarded": "host=evil.example;proto=http",
         "X-Forwarded-Host": "evil.example",
@@ -177,15 +182,15 @@ async def test_h8_hostile_headers_change_nothing(door: Door) -> None:
         "X-Original-URL": "/evil",
         "X-Forwarded-Prefix": "/evil",
     }
-    plain = await door.ask("/mcp")
-    assert await door.ask("/mcp", headers=hostile) == plain
+    plain = await server.ask("/mcp")
+    assert await server.ask("/mcp", headers=hostile) == plain
     assert "evil" not in str(plain)
 
 
 @pytest.mark.requirement("H9")
-async def test_h9_a_huge_token_is_a_client_error(door: Door, provider: Provider) -> None:
+async def test_h9_oversized_token_is_a_client_error(server: AuthenticatedServer, provider: Provider) -> None:
     for size in (8_192, 8_193, 100_000):
-        async with door.http.get(f"{door.url}/mcp", headers=shown("x" * size)) as answer:
+        async with server.http.get(f"{server.url}/mcp", headers=bearer_headers("x" * size)) as answer:
             assert answer.status == 401
             assert "xxxx" not in await answer.text()
     assert [len(token) for token, _ in provider.validations] == [8_192]

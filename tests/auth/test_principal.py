@@ -11,7 +11,7 @@ from doit_mcp.auth.principal import Principal
 ONE = Principal("a@acme.example", "acme", False, "jwt", "secret-token", 1.0)
 
 
-def test_the_owner_is_the_same_for_every_token_of_a_user_in_a_customer() -> None:
+def test_owner_is_equal_for_all_tokens_of_a_user_at_a_customer() -> None:
     assert replace(ONE, token="another", expires=9.0, employee=True).owner == ONE.owner
     assert len(ONE.owner) == 32 and "acme" not in ONE.owner
 
@@ -19,35 +19,35 @@ def test_the_owner_is_the_same_for_every_token_of_a_user_in_a_customer() -> None
 @pytest.mark.parametrize(
     "change", [{"subject": "b@acme.example"}, {"customer": ""}, {"customer": "globex"}, {"kind": "api"}]
 )
-def test_the_owner_differs_for_everybody_else(change: dict[str, str]) -> None:
+def test_owner_differs_between_users(change: dict[str, str]) -> None:
     assert replace(ONE, **change).owner != ONE.owner  # type: ignore[arg-type]
 
 
 @pytest.mark.requirement("N9")
-def test_n9_the_owner_of_an_api_token_includes_the_domain_that_is_never_sent() -> None:
+def test_n9_owner_of_an_api_token_includes_the_unsent_domain() -> None:
     first = Principal("a@acme.example", "", False, "api", "one", 1.0, domain="acme.example")
     assert replace(first, token="two").owner == first.owner
     assert replace(first, domain="globex.example").owner != first.owner
     assert (first.customer, first.tenant) == ("", "acme.example") and ONE.tenant == "acme"
 
 
-def test_a_subject_cannot_run_into_a_customer() -> None:
+def test_subject_and_customer_cannot_be_confused() -> None:
     first, second = replace(ONE, subject='a","b', customer="c"), replace(ONE, subject="a", customer='b","c')
     assert first.owner != second.owner
 
 
 @pytest.mark.requirement("X6")
-def test_x6_the_token_is_not_shown() -> None:
+def test_x6_token_is_not_in_the_repr() -> None:
     assert "secret-token" not in repr(ONE) and "secret-token" not in f"{[ONE]}"
 
 
-def test_a_principal_does_not_change() -> None:
+def test_principal_is_immutable() -> None:
     with pytest.raises(AttributeError):
         ONE.customer = "globex"  # type: ignore[misc]
 
 
 @pytest.mark.requirement("C2")
-def test_employees_alone_act_for_other_customers() -> None:
+def test_only_employees_act_for_other_customers() -> None:
     """The same user and token have a different owner for each customer."""
     employee = Principal("e", "own", True, "jwt", "t", 10.0)
     acting = employee.for_customer("other")

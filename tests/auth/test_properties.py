@@ -37,7 +37,7 @@ def verdict(token: str) -> int:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_as_a_header_are_400_or_401_or_a_token_of_clean_characters(raw: bytes) -> None:
+def test_any_header_bytes_are_400_or_401_or_a_valid_token(raw: bytes) -> None:
     for header in (raw.decode("utf-8", "surrogateescape"), "Bearer " + raw.decode("latin-1")):
         try:
             token = read_bearer_token([header])
@@ -52,7 +52,7 @@ def test_any_bytes_as_a_header_are_400_or_401_or_a_token_of_clean_characters(raw
 @given(st.text(max_size=200))
 def test_any_text_as_a_token_is_401(text: str) -> None:
     assert verdict(text) == 401
-    assert all(isinstance(seen, dict) for seen in find_json_objects(text))
+    assert all(isinstance(item, dict) for item in find_json_objects(text))
 
 
 @pytest.mark.requirement("T13")
@@ -63,13 +63,13 @@ def test_any_signed_bytes_are_401(header: bytes, payload: bytes) -> None:
 
 
 @given(st.sampled_from(sorted(claims())), JSON)
-def test_any_claim_of_any_value_gives_no_other_error(name: str, value: Any) -> None:
+def test_any_claim_value_raises_no_other_error(name: str, value: Any) -> None:
     token = KEY.raw(encoded(HEADER), json.dumps({**claims(), name: value}).encode())
     assert verdict(token) in (200, 401)
 
 
 @given(st.sampled_from(["kid", "alg", "typ", "crit", "jwk"]), JSON)
-def test_any_header_of_any_value_gives_no_other_error(name: str, value: Any) -> None:
+def test_any_header_value_raises_no_other_error(name: str, value: Any) -> None:
     status = verdict(KEY.raw(json.dumps({**HEADER, name: value}).encode(), encoded(claims())))
     expected = 200 if name in ("typ", "jwk") or value == HEADER.get(name) else 401
     # Without NaN, but orjson may refuse numbers beyond what JSON can represent.
@@ -84,25 +84,25 @@ def test_one_changed_character_is_401(place: int, character: str) -> None:
 
 @pytest.mark.requirement("X1")
 @given(st.integers(0, len(HONEST) - 1))
-def test_x1_a_cut_token_is_401_and_mostly_still_recognised(length: int) -> None:
+def test_x1_truncated_access_token_is_401_and_usually_recognized(length: int) -> None:
     assert verdict(HONEST[:length]) == 401
     if length >= HONEST.index("."):
         assert looks_like_access_token(HONEST[:length], RULES)
 
 
 @given(st.binary(max_size=100))
-def test_base64url_goes_there_and_back(raw: bytes) -> None:
+def test_base64url_round_trips(raw: bytes) -> None:
     assert decode_base64url(encode_base64url(raw)) == raw
 
 
 @given(st.text(max_size=60))
-def test_base64url_has_one_spelling(text: str) -> None:
+def test_base64url_has_one_valid_encoding(text: str) -> None:
     raw = decode_base64url(text)
     assert raw is None or encode_base64url(raw) == text
 
 
 @given(st.text(max_size=60))
-def test_the_challenge_stays_one_header_whatever_is_in_it(text: str) -> None:
+def test_challenge_is_one_header_for_any_content(text: str) -> None:
     value = www_authenticate_value(BASE, "/mcp/" + text, error=text, description=text, scope=text)
     assert value.isascii() and value.isprintable()
     assert value.count('"') == 8 and "\\" not in value

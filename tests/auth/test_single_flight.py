@@ -34,7 +34,7 @@ async def test_concurrent_callers_share_one_fetch() -> None:
     assert await fetches.join(b"key", fetch) == 2
 
 
-async def test_a_failure_reaches_all_callers_and_the_next_call_retries() -> None:
+async def test_failure_reaches_all_callers_and_the_next_call_retries() -> None:
     fetches: SingleFlight[int] = SingleFlight(5)
 
     async def fail() -> int:
@@ -47,7 +47,7 @@ async def test_a_failure_reaches_all_callers_and_the_next_call_retries() -> None
         await fetches.join(b"key", fail)
 
 
-async def test_a_failure_without_callers_is_not_reported() -> None:
+async def test_failure_without_callers_is_not_reported() -> None:
     fetches: SingleFlight[int] = SingleFlight(5)
     release = asyncio.Event()
 
@@ -84,23 +84,23 @@ async def test_fetches_are_bounded_and_canceled_by_close() -> None:
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def test_cached_values_expire_and_the_oldest_are_dropped(clock: Clock) -> None:
-    kept: TtlCache[str] = TtlCache(2, clock)
-    kept.put(b"a", "A", clock.now + 10)
-    kept.put(b"b", "B", clock.now + 20)
-    assert (kept.get(b"a"), kept.get(b"b"), kept.get(b"c")) == ("A", "B", None)
+def test_cached_values_expire_and_the_oldest_are_evicted(clock: Clock) -> None:
+    cache: TtlCache[str] = TtlCache(2, clock)
+    cache.put(b"a", "A", clock.now + 10)
+    cache.put(b"b", "B", clock.now + 20)
+    assert (cache.get(b"a"), cache.get(b"b"), cache.get(b"c")) == ("A", "B", None)
     clock.advance(10)
-    assert (kept.get(b"a"), kept.get(b"b"), len(kept)) == (None, "B", 1)
-    kept.put(b"c", "C", clock.now + 1)
-    kept.put(b"d", "D", clock.now + 1)
-    assert (kept.get(b"b"), kept.get(b"c"), kept.get(b"d")) == (None, "C", "D")
-    kept.put(b"c", "over", clock.now)
-    kept.pop(b"d")
-    kept.pop(b"never")
-    assert len(kept) == 0
+    assert (cache.get(b"a"), cache.get(b"b"), len(cache)) == (None, "B", 1)
+    cache.put(b"c", "C", clock.now + 1)
+    cache.put(b"d", "D", clock.now + 1)
+    assert (cache.get(b"b"), cache.get(b"c"), cache.get(b"d")) == (None, "C", "D")
+    cache.put(b"c", "over", clock.now)
+    cache.pop(b"d")
+    cache.pop(b"never")
+    assert len(cache) == 0
 
 
-def test_tries_run_out_and_come_back(clock: Clock) -> None:
+def test_attempts_run_out_and_refill(clock: Clock) -> None:
     tries = AttemptLimiter(clock, total=Rate(3, 1), by_address=Rate(2, 0.5))
     assert [seconds(tries, "a") for _ in range(3)] == [0, 0, 2]
     assert [seconds(tries, "b"), seconds(tries, "b"), seconds(tries, "")] == [0, 1, 1]
@@ -112,13 +112,13 @@ def test_tries_run_out_and_come_back(clock: Clock) -> None:
     assert seconds(tries, "a") > 0
 
 
-def test_a_refused_try_costs_nobody_else_one(clock: Clock) -> None:
+def test_rejected_attempt_costs_other_addresses_nothing(clock: Clock) -> None:
     tries = AttemptLimiter(clock, total=Rate(4, 1), by_address=Rate(1, 1))
     assert [bool(seconds(tries, "a")) for _ in range(10)] == [False] + [True] * 9
     assert [seconds(tries, name) for name in "bcd"] == [0, 0, 0]
 
 
-def test_addresses_are_forgotten_not_collected(clock: Clock) -> None:
+def test_idle_addresses_are_forgotten(clock: Clock) -> None:
     tries = AttemptLimiter(clock, total=Rate(1000, 1), by_address=Rate(1, 1), max_addresses=3)
     for name in ("a", "b", "c", "d"):
         assert seconds(tries, name) == 0
@@ -127,7 +127,7 @@ def test_addresses_are_forgotten_not_collected(clock: Clock) -> None:
 
 
 @pytest.mark.requirement("N21")
-def test_n21_a_share_of_tries_is_kept_for_addresses_that_good_tokens_came_from(clock: Clock) -> None:
+def test_n21_attempts_are_reserved_for_addresses_of_valid_tokens(clock: Clock) -> None:
     tries = AttemptLimiter(clock, total=Rate(2, 0.001), by_address=Rate(3, 0.001), reserve=Rate(2, 1), max_addresses=2)
     tries.record_success("good")
     tries.record_success("")

@@ -28,7 +28,7 @@ from doit_mcp.auth.token_exchange import (
 
 from .conftest import SECRET
 from .minting import NOW
-from .provider import Answering, Clock, Provider, floods, hangs, resets, says
+from .provider import Answering, Clock, Provider, flood, hang, reset_connection, respond
 
 ADMIN = Principal("admin@acme.example", "acme", False, "jwt", "canary-of-the-admins-token", NOW + 3600)
 
@@ -43,11 +43,11 @@ async def exchange(
 ) -> AsyncIterator[TokenExchange]:
     """An exchange whose assertions have numbered ids."""
     numbers = count()
-    made = TokenExchange(
+    token_exchange = TokenExchange(
         provider.url, SECRET, http, clock, make_jwt_id=lambda: f"id-{next(numbers)}", sleep=no_pause, deadline=patience
     )
-    yield made
-    await made.close()
+    yield token_exchange
+    await token_exchange.close()
 
 
 async def failure(exchange: TokenExchange, principal: Principal = ADMIN) -> UpstreamCredentialError:
@@ -58,7 +58,7 @@ async def failure(exchange: TokenExchange, principal: Principal = ADMIN) -> Upst
 
 
 @pytest.mark.requirement("X2")
-async def test_x2_the_form_is_the_contracts(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x2_request_matches_the_token_exchange_contract(exchange: TokenExchange, provider: Provider) -> None:
     assert await exchange.get_token(ADMIN) == "upstream-1"
     form = dict(provider.exchanges[0])
     proof = form.pop("client_assertion")
@@ -96,7 +96,7 @@ def test_any_secret_signs_an_assertion_without_a_warning(secret: str) -> None:
 
 @pytest.mark.requirement("X2")
 async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Provider) -> None:
-    provider.exchange_answer = says(503)
+    provider.exchange_answer = respond(503)
     await failure(exchange)
     proofs = [form["client_assertion"] for form in provider.exchanges]
     assert len(proofs) == len(set(proofs)) == 2
@@ -104,29 +104,29 @@ async def test_x2_every_assertion_is_new(exchange: TokenExchange, provider: Prov
 
 @pytest.mark.requirement("X2")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_x2_no_redirect_is_followed(
+async def test_x2_redirects_are_not_followed(
     exchange: TokenExchange, provider: Provider, canary: tuple[str, list[str]], status: int
 ) -> None:
-    url, seen = canary
-    provider.exchange_answer = says(status, Location=f"{url}/api/auth/token")
+    url, requests = canary
+    provider.exchange_answer = respond(status, Location=f"{url}/api/auth/token")
     assert (await failure(exchange)).kind == "unavailable"
-    assert seen == [] and len(provider.exchanges) == 1
+    assert requests == [] and len(provider.exchanges) == 1
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_thirty_calls_are_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x3_thirty_calls_share_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
     assert {await exchange.get_token(ADMIN) for _ in range(30)} == {"upstream-1"}
     assert len(provider.exchanges) == 1
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_fifty_at_once_are_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x3_fifty_concurrent_calls_share_one_exchange(exchange: TokenExchange, provider: Provider) -> None:
     assert set(await asyncio.gather(*(exchange.get_token(ADMIN) for _ in range(50)))) == {"upstream-1"}
     assert len(provider.exchanges) == 1
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x3_cache_is_keyed_by_token_only(exchange: TokenExchange, provider: Provider) -> None:
     refreshed = replace(ADMIN, token="canary-of-a-refreshed-token")
     first, second = await exchange.get_token(ADMIN), await exchange.get_token(refreshed)
     assert first != second
@@ -134,7 +134,9 @@ async def test_x3_the_cache_goes_by_the_token_and_by_nothing_else(exchange: Toke
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_a_token_serves_until_its_margin(exchange: TokenExchange, provider: Provider, clock: Clock) -> None:
+async def test_x3_token_is_cached_until_its_safety_margin(
+    exchange: TokenExchange, provider: Provider, clock: Clock
+) -> None:
     provider.upstream["expires_in"] = 100
     assert await exchange.get_token(ADMIN) == "upstream-1"
     clock.advance(100 - EXPIRY_MARGIN_SECONDS - 1)
@@ -144,7 +146,7 @@ async def test_x3_a_token_serves_until_its_margin(exchange: TokenExchange, provi
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_nothing_outlives_the_callers_own_token(
+async def test_x3_exchanged_token_never_outlives_the_callers_token(
     exchange: TokenExchange, provider: Provider, clock: Clock
 ) -> None:
     brief = replace(ADMIN, expires=NOW + 50)
@@ -156,10 +158,10 @@ async def test_x3_nothing_outlives_the_callers_own_token(
     assert len(provider.exchanges) == 1
 
 
-async def test_a_token_in_its_last_seconds_is_still_tried(exchange: TokenExchange, provider: Provider) -> None:
+async def test_token_in_its_last_seconds_is_still_exchanged(exchange: TokenExchange, provider: Provider) -> None:
     dying = replace(ADMIN, expires=NOW + 5)
     assert await exchange.get_token(dying) == "upstream-1"
-    provider.exchange_answer = says(400, '{"error": "invalid_grant"}')
+    provider.exchange_answer = respond(400, '{"error": "invalid_grant"}')
     assert (await failure(exchange, replace(dying, token="canary-of-another"))).kind == "refused"
 
 
@@ -185,12 +187,12 @@ async def test_a_token_in_its_last_seconds_is_still_tried(exchange: TokenExchang
     ],
     ids=repr,
 )
-async def test_x3_odd_lives_are_not_trusted_long(
+async def test_x3_implausible_lifetimes_are_capped(
     exchange: TokenExchange, provider: Provider, clock: Clock, expires_in: Any, serves: float
 ) -> None:
     body = {"access_token": "upstream", "token_type": "Bearer", "expires_in": expires_in}
-    said = {name: value for name, value in body.items() if value is not None}
-    provider.exchange_answer = says(200, json.dumps(said))
+    fields = {name: value for name, value in body.items() if value is not None}
+    provider.exchange_answer = respond(200, json.dumps(fields))
     assert await exchange.get_token(ADMIN) == "upstream"
     clock.advance(max(0.0, serves - 0.25))
     assert await exchange.get_token(ADMIN) == "upstream"
@@ -201,7 +203,7 @@ async def test_x3_odd_lives_are_not_trusted_long(
 
 
 @pytest.mark.requirement("X3")
-async def test_x3_the_cache_is_bounded(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
+async def test_x3_cache_is_bounded(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> None:
     small = TokenExchange(provider.url, SECRET, http, clock, max_cached=3)
     for number in range(6):
         await small.get_token(replace(ADMIN, token=f"canary-{number}"))
@@ -210,7 +212,9 @@ async def test_x3_the_cache_is_bounded(provider: Provider, http: aiohttp.ClientS
 
 
 @pytest.mark.requirement("X4")
-async def test_x4_a_refused_token_is_exchanged_anew_once_for_all(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x4_rejected_token_is_exchanged_again_once_for_all_callers(
+    exchange: TokenExchange, provider: Provider
+) -> None:
     first = await exchange.get_token(ADMIN)
     renewed = await asyncio.gather(*(exchange.get_token(ADMIN, fresh=True, refused_token=first) for _ in range(20)))
     assert set(renewed) == {"upstream-2"}
@@ -226,10 +230,10 @@ OURS = ["invalid_client", "unauthorized_client", "invalid_target", "temporarily_
 @pytest.mark.requirement("X5")
 @pytest.mark.parametrize("code", REFUSALS)
 @pytest.mark.parametrize("status", [400, 401, 403])
-async def test_x5_a_login_that_is_over_is_refused(
+async def test_x5_ended_sign_in_is_rejected(
     exchange: TokenExchange, provider: Provider, code: str, status: int
 ) -> None:
-    provider.exchange_answer = says(status, json.dumps({"error": code, "error_description": "canary-of-the-body"}))
+    provider.exchange_answer = respond(status, json.dumps({"error": code, "error_description": "canary-of-the-body"}))
     error = await failure(exchange)
     assert error.kind == "refused" and "sign in again" in str(error) and "canary" not in str(error)
     assert len(provider.exchanges) == 1
@@ -237,10 +241,10 @@ async def test_x5_a_login_that_is_over_is_refused(
 
 @pytest.mark.requirement("X5")
 @pytest.mark.parametrize("code", OURS)
-async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
+async def test_x5_configuration_errors_do_not_ask_the_user_to_sign_in(
     exchange: TokenExchange, provider: Provider, code: Any
 ) -> None:
-    provider.exchange_answer = says(401, json.dumps({"error": code}))
+    provider.exchange_answer = respond(401, json.dumps({"error": code}))
     assert (await failure(exchange)).kind == "unavailable"
 
 
@@ -248,46 +252,46 @@ async def test_x5_signing_in_again_does_not_mend_what_is_our_fault(
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7.0), ("0", 0.0), ("-1", None), ("soon", None), ("9" * 30, None), ("", None)]
 )
-async def test_x5_a_wait_is_passed_on(
+async def test_x5_retry_after_is_passed_on(
     exchange: TokenExchange, provider: Provider, header: str, seconds: float | None
 ) -> None:
-    provider.exchange_answer = says(429, Retry_After=header)
+    provider.exchange_answer = respond(429, Retry_After=header)
     error = await failure(exchange)
     assert (error.kind, error.retry_after) == ("unavailable", seconds)
 
 
-def gives(token: Any, **more: Any) -> Answering:
-    return says(200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 3600, **more}))
+def exchange_response(token: Any, **more: Any) -> Answering:
+    return respond(200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 3600, **more}))
 
 
 FAULTS: list[Callable[[asyncio.Event], Answering]] = [
-    lambda until: says(500, "canary-of-the-body"),
-    lambda until: says(503, "<html>canary-of-the-body</html>"),
-    lambda until: says(403, "<html>canary-of-the-body</html>"),
-    lambda until: says(404, "canary-of-the-body"),
-    lambda until: says(200, "<html>canary-of-the-body</html>"),
-    lambda until: says(200, ""),
-    lambda until: says(200, "[]"),
-    lambda until: says(200, "{}"),
-    lambda until: says(200, "[" * 50_000),
-    lambda until: says(201, '{"access_token": "t", "token_type": "Bearer"}'),
-    lambda until: says(200, "no gzip", Content_Encoding="gzip"),
-    lambda until: gives(None),
-    lambda until: gives(""),
-    lambda until: gives(1),
-    lambda until: gives(["t"]),
-    lambda until: gives("a\r\nX-Evil: canary-of-the-body"),
-    lambda until: gives("a b"),
-    lambda until: gives("é"),
-    lambda until: gives("x\x00"),
-    lambda until: gives("x" * 20_000),
-    lambda until: gives("x" * 1_000_000),
-    lambda until: gives("t", token_type="DPoP"),
-    lambda until: gives("t", token_type=None),
-    lambda until: gives(ADMIN.token),  # the access token itself
-    lambda until: resets,
-    lambda until: floods,
-    lambda until: hangs(until),
+    lambda until: respond(500, "canary-of-the-body"),
+    lambda until: respond(503, "<html>canary-of-the-body</html>"),
+    lambda until: respond(403, "<html>canary-of-the-body</html>"),
+    lambda until: respond(404, "canary-of-the-body"),
+    lambda until: respond(200, "<html>canary-of-the-body</html>"),
+    lambda until: respond(200, ""),
+    lambda until: respond(200, "[]"),
+    lambda until: respond(200, "{}"),
+    lambda until: respond(200, "[" * 50_000),
+    lambda until: respond(201, '{"access_token": "t", "token_type": "Bearer"}'),
+    lambda until: respond(200, "no gzip", Content_Encoding="gzip"),
+    lambda until: exchange_response(None),
+    lambda until: exchange_response(""),
+    lambda until: exchange_response(1),
+    lambda until: exchange_response(["t"]),
+    lambda until: exchange_response("a\r\nX-Evil: canary-of-the-body"),
+    lambda until: exchange_response("a b"),
+    lambda until: exchange_response("é"),
+    lambda until: exchange_response("x\x00"),
+    lambda until: exchange_response("x" * 20_000),
+    lambda until: exchange_response("x" * 1_000_000),
+    lambda until: exchange_response("t", token_type="DPoP"),
+    lambda until: exchange_response("t", token_type=None),
+    lambda until: exchange_response(ADMIN.token),  # the access token itself
+    lambda until: reset_connection,
+    lambda until: flood,
+    lambda until: hang(until),
 ]
 
 
@@ -296,7 +300,7 @@ PATIENCE = [(fault, 10.0) for fault in FAULTS[:-1]] + [(FAULTS[-1], 1.0)]
 
 @pytest.mark.requirement("X5")
 @pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
-async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
+async def test_x5_every_failure_is_clean_and_recovers_with_the_provider(
     fault: Callable[[asyncio.Event], Answering],
     exchange: TokenExchange,
     provider: Provider,
@@ -316,17 +320,17 @@ async def test_x5_every_failure_is_clean_and_over_when_the_provider_is_well(
 
 
 @pytest.mark.requirement("X5")
-async def test_x5_one_broken_connection_is_made_good(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x5_one_broken_connection_is_retried(exchange: TokenExchange, provider: Provider) -> None:
     async def first_time(request: web.Request) -> web.StreamResponse:
         provider.exchange_answer = None
-        return await resets(request)
+        return await reset_connection(request)
 
     provider.exchange_answer = first_time
     assert await exchange.get_token(ADMIN) == "upstream-2"
 
 
 @pytest.mark.requirement("X5")
-async def test_x5_one_who_hangs_delays_nobody_else(exchange: TokenExchange, provider: Provider) -> None:
+async def test_x5_one_hanging_exchange_does_not_delay_others(exchange: TokenExchange, provider: Provider) -> None:
     until = asyncio.Event()
 
     async def hang_for_admin(request: web.Request) -> web.StreamResponse:
@@ -346,11 +350,11 @@ async def test_x5_one_who_hangs_delays_nobody_else(exchange: TokenExchange, prov
 
 
 @pytest.mark.requirement("X5")
-async def test_x5_a_full_house_is_unavailable_for_a_second(
+async def test_x5_full_exchange_queue_is_unavailable_for_a_second(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     until = asyncio.Event()
-    provider.exchange_answer = hangs(until)
+    provider.exchange_answer = hang(until)
     small = TokenExchange(provider.url, SECRET, http, clock, max_concurrent=1)
     waiting = asyncio.create_task(small.get_token(ADMIN))
     while not provider.exchanges:
@@ -364,7 +368,7 @@ async def test_x5_a_full_house_is_unavailable_for_a_second(
 
 @pytest.mark.requirement("X6")
 @pytest.mark.parametrize("secret", ["x", "short", "-----BEGIN PUBLIC KEY-----"])
-async def test_x6_no_secret_is_measured_aloud(
+async def test_x6_secret_length_is_not_logged(
     provider: Provider, http: aiohttp.ClientSession, clock: Clock, secret: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A library's warning about a short key would be an error here."""

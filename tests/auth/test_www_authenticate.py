@@ -15,25 +15,25 @@ PATHS = ["", "/mcp", "/sse", "/mcp/readonly", "/mcp/x/core,budgets/readonly"]
 
 @pytest.mark.requirement("H6")
 @pytest.mark.parametrize("path", PATHS)
-def test_h6_the_challenge_names_the_metadata_of_its_own_path(path: str) -> None:
+def test_h6_challenge_names_the_metadata_of_its_path(path: str) -> None:
     value = www_authenticate_value(
         BASE, path, error="invalid_token", description="The token has expired.", scope="mcp:tools"
     )
-    found = dict(re.findall(r'(\w+)="([^"]*)"', value))
+    parameters = dict(re.findall(r'(\w+)="([^"]*)"', value))
     assert value.startswith("Bearer ")
-    assert found == {
+    assert parameters == {
         "resource_metadata": f"{BASE}/.well-known/oauth-protected-resource{path}",
         "error": "invalid_token",
         "error_description": "The token has expired.",
         "scope": "mcp:tools",
     }
-    assert found["resource_metadata"] == BASE + resource_metadata_path(path)
+    assert parameters["resource_metadata"] == BASE + resource_metadata_path(path)
 
 
 @pytest.mark.requirement("H7")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_h7_the_metadata_is_about_the_path_asked_for(path: str, slash: str) -> None:
+def test_h7_metadata_describes_the_requested_path(path: str, slash: str) -> None:
     assert resource_metadata(BASE + slash, path, ISSUER, offline_access=True) == {
         "resource": BASE + path,
         "authorization_servers": [ISSUER],
@@ -44,20 +44,20 @@ def test_h7_the_metadata_is_about_the_path_asked_for(path: str, slash: str) -> N
 
 
 @pytest.mark.requirement("H7")
-def test_h7_offline_access_is_a_setting() -> None:
+def test_h7_offline_access_is_configurable() -> None:
     document = resource_metadata(BASE, "/mcp", ISSUER, offline_access=False)
     assert document["scopes_supported"] == ["mcp:tools", "mcp:resources"]
 
 
 @pytest.mark.requirement("H8")
-def test_h8_a_base_with_a_path_stays_in_front() -> None:
+def test_h8_base_url_path_is_a_prefix() -> None:
     assert resource_metadata(BASE + "/doit", "/mcp", ISSUER, offline_access=True)["resource"] == BASE + "/doit/mcp"
     value = www_authenticate_value(BASE + "/doit", "/mcp", error="e", description="d", scope="s")
     assert f'"{BASE}/doit/.well-known/oauth-protected-resource/mcp"' in value
 
 
 @pytest.mark.requirement("H8")
-def test_h8_nothing_in_path_or_description_can_break_out_of_its_quotes() -> None:
+def test_h8_path_and_description_cannot_escape_their_quotes() -> None:
     nasty = 'a"b\\c\r\nSet-Cookie: x=1 \x00 é \udcff'
     value = www_authenticate_value(BASE, "/mcp/" + nasty, error=nasty, description=nasty, scope=nasty)
     assert value.count('"') == 8 and "\r" not in value and "\n" not in value and "\\" not in value

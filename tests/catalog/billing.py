@@ -18,9 +18,9 @@ def answering(
     """Return an API over *lines*. *others* are responses by a part of the path; exceptions are raised."""
 
     def answer(request: Request) -> Any:
-        for part, found in others.items():
+        for part, costs in others.items():
             if part in request.path:
-                return found(request) if callable(found) else found
+                return costs(request) if callable(costs) else costs
         return {"result": result((request.body or {})["config"], lines, forecast or {})}
 
     return answer
@@ -28,8 +28,8 @@ def answering(
 
 def result(config: dict[str, Any], lines: list[Line], forecast: dict[str, float]) -> dict[str, Any]:
     """Return rows by group and time, as a query does."""
-    groups = [one["id"] for one in config.get("group", ())]
-    metrics = [one["value"] for one in config["metrics"]]
+    groups = [grouping["id"] for grouping in config.get("group", ())]
+    metrics = [metric["value"] for metric in config["metrics"]]
     span = config.get("customTimeRange", {"from": "0000", "to": OPEN_END})
     width = {"month": 2, "day": 3}[config["timeInterval"]]
     cells: dict[tuple[Any, ...], list[float]] = {}
@@ -40,14 +40,14 @@ def result(config: dict[str, Any], lines: list[Line], forecast: dict[str, float]
             for at, metric in enumerate(metrics):
                 sums[at] += cost if metric == "cost" else usage
     names = [*groups, *("year", "month", "day")[:width], *metrics]
-    found: dict[str, Any] = {
+    body: dict[str, Any] = {
         "schema": [{"name": name, "type": "float" if name in metrics else "string"} for name in names],
         "rows": [[*key, *sums] for key, sums in cells.items()],
     }
     if config.get("forecastSettings"):
-        found["forecastRows"] = [[*day.split("-"), cost] for day, cost in forecast.items()]
-    return found
+        body["forecastRows"] = [[*day.split("-"), cost] for day, cost in forecast.items()]
+    return body
 
 
 def _wanted(config: dict[str, Any], values: dict[str, str]) -> bool:
-    return all(values.get(one["id"]) in one["values"] for one in config.get("filters", ()))
+    return all(values.get(condition["id"]) in condition["values"] for condition in config.get("filters", ()))

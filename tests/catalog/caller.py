@@ -76,9 +76,9 @@ TOOLS = {tool.name: tool for tool in all_tools()}
 async def run(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObject:
     """Return the result of a tool for arguments as a client sends them."""
     tool = TOOLS[tool] if isinstance(tool, str) else tool
-    given = tool.coerce_arguments(arguments)
-    assert tool.argument_problems(given) == []
-    result = await tool.run(Caller(api), given)
+    coerced = tool.coerce_arguments(arguments)
+    assert tool.argument_problems(coerced) == []
+    result = await tool.run(Caller(api), coerced)
     assert not isinstance(result, ContentResult)
     return result
 
@@ -86,8 +86,8 @@ async def run(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObjec
 async def call(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObject:
     """Return the CallToolResult as JSON."""
     tool = TOOLS[tool] if isinstance(tool, str) else tool
-    given = tool.coerce_arguments(arguments)
-    whole: JsonObject = orjson.loads(
-        orjson.dumps(tool_result.make_tool_result_inline(tool, given, await run(tool, api, **arguments)))
+    coerced = tool.coerce_arguments(arguments)
+    body: JsonObject = orjson.loads(
+        orjson.dumps(tool_result.make_tool_result_inline(tool, coerced, await run(tool, api, **arguments)))
     )
-    return whole
+    return body

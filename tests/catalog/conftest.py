@@ -52,16 +52,16 @@ async def ask(witness: Api) -> AsyncIterator[Ask]:
             caller = Caller(Recorder())
             caller.doit, caller.results = Doit.for_sender(Client(upstream, credential, ACME.id)), results
             tool = TOOLS[name]
-            given = tool.coerce_arguments(arguments)
-            assert tool.argument_problems(given) == []
-            result = await tool.run(caller, given)
+            coerced = tool.coerce_arguments(arguments)
+            assert tool.argument_problems(coerced) == []
+            result = await tool.run(caller, coerced)
             if isinstance(result, ContentResult):
                 assert tool.result_problems(result.structured or {}) == []
                 return result.structured
-            whole = orjson.loads(orjson.dumps(tool_result.make_tool_result_inline(tool, given, result)))
-            assert not whole.get("isError"), whole
-            assert tool.result_problems(whole["structuredContent"]) == []
-            return whole["structuredContent"]
+            body = orjson.loads(orjson.dumps(tool_result.make_tool_result_inline(tool, coerced, result)))
+            assert not body.get("isError"), body
+            assert tool.result_problems(body["structuredContent"]) == []
+            return body["structuredContent"]
 
         yield call
     await runner.cleanup()

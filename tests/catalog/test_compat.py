@@ -39,14 +39,14 @@ def tool_of(name: str) -> Tool:
 
 
 @EACH
-def test_every_argument_that_was_taken_is_taken(name: str) -> None:
+def test_every_legacy_argument_is_accepted(name: str) -> None:
     tool = tool_of(name)
     for arguments in objects(OLD[name]["arguments"]):
         assert tool.argument_problems(tool.coerce_arguments(arguments)) == [], arguments
 
 
 @EACH
-def test_nothing_is_required_that_was_not(name: str) -> None:
+def test_no_optional_legacy_argument_became_required(name: str) -> None:
     assert set(tool_of(name).input_schema.get("required", ())) <= set(OLD[name]["arguments"].get("required", ()))
 
 
@@ -77,7 +77,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("name", "argument", "place"), PLACES)
-async def test_an_argument_ends_up_where_it_did(name: str, argument: str, place: str) -> None:
+async def test_legacy_arguments_reach_the_same_place(name: str, argument: str, place: str) -> None:
     schema = OLD[name]["arguments"]
     value = next(examples(schema["properties"][argument], argument))
     arguments = {**next(objects(schema)), **NEEDED.get(name, {}), argument: value}
@@ -93,16 +93,16 @@ async def test_an_argument_ends_up_where_it_did(name: str, argument: str, place:
         assert request.query[key] == query_value(value)
     else:
         assert request.body is not None
-        sent, expected = request.body[key], value
+        actual, expected = request.body[key], value
         if name == "create_ticket":
             expected = {**value, "platform": "doit"}
-        assert sent == expected
+        assert actual == expected
 
 
 @EACH
-def test_arguments_that_are_ours_to_choose_are_taken_and_dropped(name: str) -> None:
-    tool, given = tool_of(name), next(objects(OLD[name]["arguments"]))
-    arguments = tool.coerce_arguments({**given, **dict.fromkeys(OURS, "another")})
+def test_server_controlled_arguments_are_accepted_and_dropped(name: str) -> None:
+    tool, example = tool_of(name), next(objects(OLD[name]["arguments"]))
+    arguments = tool.coerce_arguments({**example, **dict.fromkeys(OURS, "another")})
     assert not OURS & arguments.keys() and tool.argument_problems(arguments) == []
 
 
@@ -148,13 +148,13 @@ NEWER = [
 
 
 @pytest.mark.parametrize("config", NEWER)
-async def test_what_was_silently_stripped_from_queries_is_sent(config: dict[str, Any]) -> None:
+async def test_query_fields_once_stripped_are_sent(config: dict[str, Any]) -> None:
     api = Recorder({"result": {"rows": [], "schema": []}})
     await run("run_query", api, config=config)
     assert api.requests[0].body == {"config": config}
 
 
-def test_a_misspelt_argument_is_refused_with_a_hint() -> None:
+def test_misspelled_argument_is_rejected_with_a_hint() -> None:
     tool = TOOLS["list_budgets"]
     assert tool.argument_problems(tool.coerce_arguments({"maxResult": 5})) == [
         "maxResult: is unknown; did you mean maxResults?"
@@ -216,36 +216,41 @@ NEEDED_HERE = {
 }
 
 
-def enough(name: str) -> dict[str, Any]:
+def minimal_arguments(name: str) -> dict[str, Any]:
     """Return the minimal arguments for a tool of that server, plus an id where the tool takes one."""
-    known = {"id": "1"} if "id" in OLD[name]["arguments"]["properties"] else {}
-    given = {**known, **next(objects(OLD[name]["arguments"])), **NEEDED.get(name, {}), **NEEDED_HERE.get(name, {})}
-    return with_change(tool_of(name), given)
+    identifiers = {"id": "1"} if "id" in OLD[name]["arguments"]["properties"] else {}
+    arguments = {
+        **identifiers,
+        **next(objects(OLD[name]["arguments"])),
+        **NEEDED.get(name, {}),
+        **NEEDED_HERE.get(name, {}),
+    }
+    return with_change(tool_of(name), arguments)
 
 
 @pytest.mark.parametrize("name", sorted(RESULTS))
-async def test_an_answer_has_what_it_had(name: str) -> None:
+async def test_results_keep_legacy_fields(name: str) -> None:
     events = [{"answer": "done", "conversationId": "c"}]
     api = Recorder(ALL_KINDS if name not in STREAMED else events)
-    found = await run(tool_of(name), api, **enough(name))
-    assert set(RESULTS[name].split()) <= found.keys()
+    result = await run(tool_of(name), api, **minimal_arguments(name))
+    assert set(RESULTS[name].split()) <= result.keys()
 
 
 PASSED_ON = [name for name in COVERED if name not in RESULTS and name not in STREAMED]
 
 
 @pytest.mark.parametrize("name", PASSED_ON)
-async def test_an_answer_that_was_passed_on_is(name: str) -> None:
+async def test_passthrough_results_are_unchanged(name: str) -> None:
     """Every field of the API's response is in the result, unchanged."""
-    said = {**ALL_KINDS, "something": {"new": [1, "x"]}}
+    response = {**ALL_KINDS, "something": {"new": [1, "x"]}}
     bare = [{"id": "found", "something": 1}]
 
     def api(request: Request) -> Any:
-        return bare if answer(request) == [] else said
+        return bare if answer(request) == [] else response
 
     recorder = Recorder(api)
-    found = await run(tool_of(name), recorder, **enough(name))
+    result = await run(tool_of(name), recorder, **minimal_arguments(name))
     if answer(recorder.requests[-1]) == []:
-        assert bare in found.values()
+        assert bare in result.values()
     else:
-        assert found["something"] == said["something"]
+        assert result["something"] == response["something"]

@@ -12,25 +12,25 @@ from .conftest import Ask
 CENTS = 0.05
 
 
-async def test_the_overview_and_the_breakdown_agree(ask: Ask) -> None:
-    found = await ask("get_cloud_overview")
-    assert {"costByCloud", "topServices", "topProjects"} <= set(found)
-    assert len(found["costByCloud"]["rows"]) == 3 and found["totalCost"] > 1000
-    assert abs(sum(row[-1] for row in found["costByCloud"]["rows"]) - found["totalCost"]) < CENTS
-    assert all(len(row) == 3 for row in found["topServices"]["rows"])
-    assert found["anomalies"] and found["anomalies"][0]["startTime"].startswith("2026-")
+async def test_overview_and_breakdown_agree(ask: Ask) -> None:
+    overview = await ask("get_cloud_overview")
+    assert {"costByCloud", "topServices", "topProjects"} <= set(overview)
+    assert len(overview["costByCloud"]["rows"]) == 3 and overview["totalCost"] > 1000
+    assert abs(sum(row[-1] for row in overview["costByCloud"]["rows"]) - overview["totalCost"]) < CENTS
+    assert all(len(row) == 3 for row in overview["topServices"]["rows"])
+    assert overview["anomalies"] and overview["anomalies"][0]["startTime"].startswith("2026-")
 
 
-async def test_the_trend_the_breakdown_and_the_explanation_agree(ask: Ask) -> None:
+async def test_trend_breakdown_and_explanation_agree(ask: Ask) -> None:
     trend = await ask("cost_trend", months=3, groupBy="service", topN=3)
-    months = {one["month"]: one["cost"] for one in trend["months"]}
+    months = {month["month"]: month["cost"] for month in trend["months"]}
     assert list(months) == ["2026-07", "2026-08", "2026-09"] and trend["months"][-1]["running"]
     breakdown = await ask("cost_breakdown", groupBy="service", months=3, topN=3)
     assert breakdown["groups"] == trend["groups"] and breakdown["total"] == trend["total"]
     explained = await ask("explain_cost_change", by=["service", "cloud", "sku"])
     assert (explained["total"]["before"], explained["total"]["after"]) == (months["2026-07"], months["2026-08"])
-    for one in explained["by"]:
-        parts = [*one["drivers"], one["other"]]
+    for driver in explained["by"]:
+        parts = [*driver["drivers"], driver["other"]]
         assert abs(sum(part["change"] for part in parts) - explained["total"]["change"]) < 0.001
         assert abs(sum(part["share"] for part in parts) - 100) < 0.001
     assert abs(sum(explained["causes"].values()) - explained["total"]["change"]) < 0.001
@@ -38,33 +38,33 @@ async def test_the_trend_the_breakdown_and_the_explanation_agree(ask: Ask) -> No
     assert abs(explained["causes"]["price"]) < 1 and explained["causes"]["untold"] == 0.0
 
 
-async def test_the_jump_of_the_incident_is_found(ask: Ask) -> None:
-    found = await ask("explain_cost_change", after="2026-09-18/2026-09-20", before="2026-09-11/2026-09-13", top=1)
-    first = {one["dimension"]: one["drivers"][0]["name"] for one in found["by"]}
+async def test_finds_the_cost_jump_of_the_incident(ask: Ask) -> None:
+    explanation = await ask("explain_cost_change", after="2026-09-18/2026-09-20", before="2026-09-11/2026-09-13", top=1)
+    first = {dimension["dimension"]: dimension["drivers"][0]["name"] for dimension in explanation["by"]}
     assert first["service"] == "BigQuery" and first["project"] == "acme-analytics"
-    assert any(one["serviceName"] == "BigQuery" for one in (await ask("get_anomalies"))["anomalies"])
+    assert any(anomaly["serviceName"] == "BigQuery" for anomaly in (await ask("get_anomalies"))["anomalies"])
 
 
-async def test_two_periods_are_compared(ask: Ask) -> None:
+async def test_compares_two_periods(ask: Ask) -> None:
     span = {"from": "2026-07-01", "to": "2026-07-31"}
-    found = await ask("compare_spend", period2=span, period1Months=1, groupBy="cloud")
+    comparison = await ask("compare_spend", period2=span, period1Months=1, groupBy="cloud")
     for name in ("period1", "period2"):
-        assert abs(sum(one[name] for one in found["groups"]) - found["total"][name]) < CENTS
+        assert abs(sum(group[name] for group in comparison["groups"]) - comparison["total"][name]) < CENTS
 
 
-async def test_spend_is_forecast(ask: Ask) -> None:
-    found = await ask("forecast_spend")
-    month, quarter = found["month"], found["quarter"]
-    assert month["to"] == quarter["to"] == "2026-09-30" and found["method"].startswith("DoiT")
+async def test_forecasts_spend(ask: Ask) -> None:
+    forecast = await ask("forecast_spend")
+    month, quarter = forecast["month"], forecast["quarter"]
+    assert month["to"] == quarter["to"] == "2026-09-30" and forecast["method"].startswith("DoiT")
     assert abs(month["ahead"] - quarter["ahead"]) < CENTS and 0.8 < month["expected"] / month["before"] < 1.3
     budgets = (await ask("list_budgets", filter="riskStatus:[atRisk]"))["budgets"]
-    assert {one["id"] for one in budgets} <= {one["id"] for one in found["budgets"]}
-    assert all(one["breaksOn"] is None or one["breaksOn"] >= "2026-09-21" for one in found["budgets"])
+    assert {budget["id"] for budget in budgets} <= {budget["id"] for budget in forecast["budgets"]}
+    assert all(budget["breaksOn"] is None or budget["breaksOn"] >= "2026-09-21" for budget in forecast["budgets"])
     aws = await ask("forecast_spend", cloud="aws")
     assert 0 < aws["month"]["spent"] < month["spent"]
 
 
-async def test_a_large_result_is_asked_again(ask: Ask) -> None:
+async def test_large_result_can_be_queried_again(ask: Ask) -> None:
     config = {
         "dataSource": "billing",
         "metrics": [{"type": "basic", "value": "cost"}],
@@ -83,9 +83,9 @@ async def test_a_large_result_is_asked_again(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in ENTITY_KINDS])
-async def test_what_is_found_is_fetched(ask: Ask, kind: str) -> None:
-    found = await ask("search", query=kind)
-    hit = next((one for one in found["results"] if one["id"].startswith(f"{kind}:")), None)
+async def test_search_results_are_fetched(ask: Ask, kind: str) -> None:
+    results = await ask("search", query=kind)
+    hit = next((item for item in results["results"] if item["id"].startswith(f"{kind}:")), None)
     if hit is None:
         # Only kinds that the sandbox does not serve may be missing.
         tools = {"recommendation": "list_optimization_recommendations"}
@@ -100,10 +100,10 @@ async def test_what_is_found_is_fetched(ask: Ask, kind: str) -> None:
     assert len(document["text"]) > len(document["title"])
 
 
-async def test_savings_name_what_is_not_known(ask: Ask) -> None:
-    found = await ask("get_savings_summary")
-    assert any(one["kind"] == "anomaly" and one["amount"] > 0 for one in found["items"])
-    known = set(found["totals"]) | {one["part"] for one in found.get("failed", [])}
-    assert known == {"recommendation", "commitment", "anomaly"}
-    amounts = [one["amount"] for one in found["items"]]
+async def test_savings_name_unknown_amounts(ask: Ask) -> None:
+    savings = await ask("get_savings_summary")
+    assert any(item["kind"] == "anomaly" and item["amount"] > 0 for item in savings["items"])
+    parts = set(savings["totals"]) | {failed_part["part"] for failed_part in savings.get("failed", [])}
+    assert parts == {"recommendation", "commitment", "anomaly"}
+    amounts = [item["amount"] for item in savings["items"]]
     assert amounts == sorted(amounts, reverse=True)

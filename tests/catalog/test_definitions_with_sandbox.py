@@ -15,40 +15,44 @@ METRIC = {"type": "basic", "value": "cost"}
 THEME = {"primaryColor": "#336699", "colors": {"light": ["#336699"], "dark": ["#99ccff"]}}
 
 
-async def gone(ask: Ask, name: str, **arguments: str) -> None:
+async def check_deleted(ask: Ask, name: str, **arguments: str) -> None:
     """Check that the resource in *arguments* no longer exists."""
     with pytest.raises(ApiError) as caught:
         await ask(name, **arguments)
     assert caught.value.kind == "missing"
 
 
-async def test_life_of_an_alert(ask: Ask) -> None:
+async def test_alert_lifecycle(ask: Ask) -> None:
     config = {
         **{"metric": METRIC, "timeInterval": "day", "condition": "value", "operator": "gt", "value": "100"},
         "scopes": [{"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"]}],
     }
-    made = await ask("create_alert", name="Daily AWS", config=config)
-    assert made["config"]["value"] == 100
-    changed = await ask("update_alert", id=made["id"], name="AWS by day", config=config)
+    alert = await ask("create_alert", name="Daily AWS", config=config)
+    assert alert["config"]["value"] == 100
+    changed = await ask("update_alert", id=alert["id"], name="AWS by day", config=config)
     assert changed["name"] == "AWS by day"
-    assert (await ask("get_alert", name="aws by DAY"))["id"] == made["id"]
-    assert [row["id"] for row in (await ask("list_alerts", nameContains="by day"))["alerts"]] == [made["id"]]
-    assert await ask("delete_alert", id=made["id"]) == {"status": "completed", "deleted": True, "id": made["id"]}
-    await gone(ask, "get_alert", id=made["id"])
+    assert (await ask("get_alert", name="aws by DAY"))["id"] == alert["id"]
+    assert [row["id"] for row in (await ask("list_alerts", nameContains="by day"))["alerts"]] == [alert["id"]]
+    assert await ask("delete_alert", id=alert["id"]) == {"status": "completed", "deleted": True, "id": alert["id"]}
+    await check_deleted(ask, "get_alert", id=alert["id"])
 
 
-async def test_allocations_with_old_names_single_and_in_a_group(ask: Ask) -> None:
+async def test_allocations_with_legacy_fields_single_and_grouped(ask: Ask) -> None:
     component = {"key": "cloud_provider", "type": "fixed", "values": ["google-cloud"], "mode": "is"}
     rule = {"components": [{**component, "inverse_selection": True, "include_null": True}], "formula": "A"}
     single = await ask("create_allocation", name="No Google", description="", rule=rule)
-    shown = single["rule"]["components"][0]
-    assert (shown["inverse"], shown["includeNull"], single["allocationType"]) == (True, True, "single")
+    stored_component = single["rule"]["components"][0]
+    assert (stored_component["inverse"], stored_component["includeNull"], single["allocationType"]) == (
+        True,
+        True,
+        "single",
+    )
     rules = [
         {"action": "create", "name": "Google", "components": [component], "formula": "A"},
         {"action": "select", "id": single["id"]},
     ]
     group = await ask("create_allocation", name="Clouds", description="d", rules=rules, unallocatedCosts="Rest")
-    assert [one["name"] for one in group["rules"]] == ["Google", "No Google"]
+    assert [item["name"] for item in group["rules"]] == ["Google", "No Google"]
     assert (await ask("update_allocation", id=group["id"], description="e"))["description"] == "e"
     assert [row["id"] for row in (await ask("list_allocations", name="no goo"))["allocations"]] == [single["id"]]
     assert (await ask("get_allocation", name="no google"))["id"] == single["id"]
@@ -58,49 +62,51 @@ async def test_allocations_with_old_names_single_and_in_a_group(ask: Ask) -> Non
     assert f"in use, used by allocations: Clouds (id {group['id']})" in caught.value.reason
     await ask("delete_allocation", id=group["id"])
     await ask("delete_allocation", id=single["id"])
-    await gone(ask, "get_allocation", id=single["id"])
+    await check_deleted(ask, "get_allocation", id=single["id"])
 
 
-async def test_life_of_a_report(ask: Ask) -> None:
+async def test_report_lifecycle(ask: Ask) -> None:
     config = {
         **{"dataSource": "billing", "metrics": [METRIC], "timeInterval": "day"},
         "timeRange": {"mode": "last", "amount": 7, "unit": "day"},
         "group": [{"id": "cloud_provider", "type": "fixed", "limit": {"metric": METRIC, "sort": "desc", "value": 2}}],
         "filters": [{"id": "cloud_provider", "type": "fixed", "values": ["aws"]}],
     }
-    made = await ask("create_report", name="By cloud", config=config)
-    found = await ask("get_report_config", name="by CLOUD")
-    assert found["id"] == made["id"] and found["config"]["filters"][0]["values"] == ["amazon-web-services"]
-    assert found["config"]["group"][0]["limit"]["value"] == 2
-    assert (await ask("get_report_results", id=made["id"]))["result"]["rows"]
-    changed = await ask("update_report", id=made["id"], description="d", config={"timeInterval": "month"})
+    report = await ask("create_report", name="By cloud", config=config)
+    result = await ask("get_report_config", name="by CLOUD")
+    assert result["id"] == report["id"] and result["config"]["filters"][0]["values"] == ["amazon-web-services"]
+    assert result["config"]["group"][0]["limit"]["value"] == 2
+    assert (await ask("get_report_results", id=report["id"]))["result"]["rows"]
+    changed = await ask("update_report", id=report["id"], description="d", config={"timeInterval": "month"})
     assert (changed["description"], changed["config"]["timeInterval"]) == ("d", "month")
-    assert changed["config"]["filters"] == found["config"]["filters"]
-    await ask("delete_report", id=made["id"])
-    await gone(ask, "get_report_config", id=made["id"])
+    assert changed["config"]["filters"] == result["config"]["filters"]
+    await ask("delete_report", id=report["id"])
+    await check_deleted(ask, "get_report_config", id=report["id"])
 
 
-async def test_life_of_a_theme(ask: Ask) -> None:
-    made = await ask("create_custom_theme", name="Dusk", **THEME)
+async def test_theme_lifecycle(ask: Ask) -> None:
+    theme = await ask("create_custom_theme", name="Dusk", **THEME)
     assert (await ask("update_theme", name="dusk", newName="Dawn"))["name"] == "Dawn"
     assert (await ask("get_theme", name="dawn"))["colors"] == THEME["colors"]
-    assert made["id"] in {row["id"] for row in (await ask("list_themes"))["themes"]}
-    assert await ask("set_active_theme", themeId=made["id"]) == await ask("get_active_theme")
+    assert theme["id"] in {row["id"] for row in (await ask("list_themes"))["themes"]}
+    assert await ask("set_active_theme", themeId=theme["id"]) == await ask("get_active_theme")
     assert await ask("set_active_theme", themeId="default") == {"themeId": "default"}
-    await ask("delete_custom_theme", id=made["id"])
-    await gone(ask, "get_theme", id=made["id"])
+    await ask("delete_custom_theme", id=theme["id"])
+    await check_deleted(ask, "get_theme", id=theme["id"])
 
 
-async def test_suggestions_are_accepted_for_a_budget_or_dismissed(ask: Ask) -> None:
+async def test_suggestions_become_a_budget_or_are_dismissed(ask: Ask) -> None:
     first, second = (await ask("list_budget_suggestions"))["items"][:2]
     budget = {"name": "Suggested", "currency": "USD", "type": "recurring", "startPeriod": 1_789_000_000_000}
-    made = await ask("create_budget", **budget, amount=100, timeInterval="month")
-    assert await ask("accept_budget_suggestion", id=first["id"], budgetId=made["id"]) == {"budgetId": made["id"]}
+    budget_created = await ask("create_budget", **budget, amount=100, timeInterval="month")
+    assert await ask("accept_budget_suggestion", id=first["id"], budgetId=budget_created["id"]) == {
+        "budgetId": budget_created["id"]
+    }
     assert (await ask("dismiss_budget_suggestion", id=second["id"], reason="wrong_amount"))["status"] == "dismissed"
-    left = {row["id"] for row in (await ask("list_budget_suggestions"))["items"]}
-    assert not {first["id"], second["id"]} & left
-    await ask("delete_budget", id=made["id"])
-    await gone(ask, "get_budget", id=made["id"])
+    remaining = {row["id"] for row in (await ask("list_budget_suggestions"))["items"]}
+    assert not {first["id"], second["id"]} & remaining
+    await ask("delete_budget", id=budget_created["id"])
+    await check_deleted(ask, "get_budget", id=budget_created["id"])
 
 
 async def test_dimensions_and_their_values(ask: Ask) -> None:
@@ -110,33 +116,33 @@ async def test_dimensions_and_their_values(ask: Ask) -> None:
     assert "amazon-web-services" in {row["value"] for row in values}
 
 
-async def test_life_of_a_contract(ask: Ask, witness: Api) -> None:
+async def test_contract_lifecycle(ask: Ask, witness: Api) -> None:
     customer = next(iter(customer_account.child_customers(witness.tenant(ACME))))
     terms = {
         **{"customerID": customer, "name": "Resale", "startDate": "2030-01-01T00:00:00Z", "renewalPolicy": "manual"},
         **{"invoicesEmail": "a@b.example", "contractUpdatesEmail": "c@d.example", "billingProfile": {"name": "B"}},
     }
-    made = await ask("create_contract", **terms)
-    one = {"customerID": customer, "contractID": made["contractId"]}
-    assert (made["status"], made["version"]) == ("draft", 1)
-    assert (await ask("update_contract", **{**terms, **one, "name": "Resale 2"}))["version"] == 2
-    found = await ask("get_contract", **one)
-    assert found["name"] == "Resale 2" and len(found["versions"]) == 2
-    assert (await ask("activate_contract", **one))["status"] == "scheduled"
-    assert (await ask("cancel_contract", **one, reason="moved"))["status"] == "cancelled"
+    contract = await ask("create_contract", **terms)
+    identifiers = {"customerID": customer, "contractID": contract["contractId"]}
+    assert (contract["status"], contract["version"]) == ("draft", 1)
+    assert (await ask("update_contract", **{**terms, **identifiers, "name": "Resale 2"}))["version"] == 2
+    details = await ask("get_contract", **identifiers)
+    assert details["name"] == "Resale 2" and len(details["versions"]) == 2
+    assert (await ask("activate_contract", **identifiers))["status"] == "scheduled"
+    assert (await ask("cancel_contract", **identifiers, reason="moved"))["status"] == "cancelled"
     listed = await ask("list_contracts", customerID=customer)
     assert listed["rowCount"] == len(listed["contracts"]) >= 2
-    own = (await ask("list_contracts"))["contracts"]
-    assert own and {row["customerId"] for row in own} == {ACME.id}
+    contracts = (await ask("list_contracts"))["contracts"]
+    assert contracts and {row["customerId"] for row in contracts} == {ACME.id}
 
 
-async def test_life_of_a_contract_template(ask: Ask) -> None:
+async def test_contract_template_lifecycle(ask: Ask) -> None:
     template = {"name": "Standard", "platform": "amazon-web-services", "eligibleFrom": "2026-01-01T00:00:00Z"}
     book = {"name": "Book", "rules": [{"name": "Off", "percentageChange": -5}]}
-    made = await ask("create_contract_template", **template, priceBooks=[book])
-    one = {"templateID": made["templateId"]}
-    assert (await ask("get_contract_template", **one))["priceBooks"][0]["rules"][0]["percentageChange"] == -5
-    assert (await ask("update_contract_template", **one, **template))["priceBooks"] == []
-    assert (await ask("archive_contract_template", **one))["status"] == "archived"
+    template_created = await ask("create_contract_template", **template, priceBooks=[book])
+    identifiers = {"templateID": template_created["templateId"]}
+    assert (await ask("get_contract_template", **identifiers))["priceBooks"][0]["rules"][0]["percentageChange"] == -5
+    assert (await ask("update_contract_template", **identifiers, **template))["priceBooks"] == []
+    assert (await ask("archive_contract_template", **identifiers))["status"] == "archived"
     listed = (await ask("list_contract_templates"))["templates"]
-    assert one["templateID"] in {row["templateId"] for row in listed}
+    assert identifiers["templateID"] in {row["templateId"] for row in listed}

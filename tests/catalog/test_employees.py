@@ -36,9 +36,9 @@ class Employee(Caller):
 
 
 async def search(caller: Employee, **arguments: Any) -> Any:
-    given = SEARCH.coerce_arguments(arguments)
-    assert SEARCH.argument_problems(given) == []
-    await SEARCH.run(caller, given)
+    coerced = SEARCH.coerce_arguments(arguments)
+    assert SEARCH.argument_problems(coerced) == []
+    await SEARCH.run(caller, coerced)
     (request,) = caller.console_api.requests
     assert (request.method, request.path, request.query) == ("POST", "/api/customers/v1/customers/search", {})
     return request.body
@@ -77,42 +77,42 @@ LISTS: dict[str, Any] = {
         ({"pageSize": 20, "pageToken": "p"}, {"filters": {}, "pageSize": 20, "pageToken": "p"}),
     ],
 )
-async def test_a_search_is_laid_out_for_the_console(arguments: dict[str, Any], body: dict[str, Any]) -> None:
+async def test_search_request_matches_the_console(arguments: dict[str, Any], body: dict[str, Any]) -> None:
     """Filters have the layout of search_customers in the former server."""
     assert await search(Employee({"customers": []}), **arguments) == body
 
 
-async def test_an_answer_is_passed_on() -> None:
+async def test_console_response_is_passed_on() -> None:
     caller = Employee({"customers": [{"id": "c"}], "pageToken": "n", "total": 1})
     assert await SEARCH.run(caller, {}) == {"customers": [{"id": "c"}], "pageToken": "n", "total": 1}
 
 
-async def test_without_a_console_there_is_nothing_to_search() -> None:
+async def test_search_is_unavailable_without_a_console() -> None:
     with pytest.raises(ToolError, match="cannot be searched here"):
         await SEARCH.run(Caller(Recorder()), {})
 
 
-async def test_a_change_is_checked_and_remembered() -> None:
+async def test_customer_change_is_validated_and_stored() -> None:
     caller = Employee({"domain": "globex.example", "email": "e"})
-    found = await CHANGE.run(caller, {"customerContext": "c&d/#"})
-    assert found == {"customerContext": "c&d/#", "domain": "globex.example", "remembered": True}
+    result = await CHANGE.run(caller, {"customerContext": "c&d/#"})
+    assert result == {"customerContext": "c&d/#", "domain": "globex.example", "remembered": True}
     assert caller.stays == caller.asked == "c&d/#" and caller.other.requests[0].path == "/auth/v1/validate"
 
 
-async def test_without_a_session_it_says_how_to_go_on() -> None:
-    found: Any = await CHANGE.run(Employee({"domain": "d"}, session=False), {"customerContext": "c"})
-    assert found["remembered"] is False and "argument customerContext" in found["next"]
+async def test_customer_change_without_a_session_explains_the_alternative() -> None:
+    result: Any = await CHANGE.run(Employee({"domain": "d"}, session=False), {"customerContext": "c"})
+    assert result["remembered"] is False and "argument customerContext" in result["next"]
 
 
 @pytest.mark.parametrize("kind", ["refused", "forbidden", "missing"])
-async def test_a_customer_that_is_none_changes_nothing(kind: Any) -> None:
+async def test_unknown_customer_changes_nothing(kind: Any) -> None:
     caller = Employee(ApiError("", kind=kind))
     with pytest.raises(ToolError, match="id of no customer"):
         await CHANGE.run(caller, {"customerContext": "c"})
     assert caller.stays == ""
 
 
-async def test_other_failures_are_told_as_they_are() -> None:
+async def test_other_failures_are_reported_unchanged() -> None:
     caller = Employee(ApiError("", kind="network"))
     with pytest.raises(ApiError):
         await CHANGE.run(caller, {"customerContext": "c"})
@@ -120,7 +120,7 @@ async def test_other_failures_are_told_as_they_are() -> None:
 
 
 @pytest.mark.requirement("C2")
-async def test_who_is_no_employee_is_refused_even_by_name() -> None:
+async def test_non_employee_is_rejected_even_by_tool_name() -> None:
     api = Recorder()
     with pytest.raises(ToolError, match="Only employees"):
         await CHANGE.run(Caller(api), {"customerContext": "c"})

@@ -26,7 +26,7 @@ from tests.api.recorder import Recorder
 
 from .caller import STREAMED, Caller
 from .examples import with_change
-from .test_registry import least
+from .test_registry import minimal_arguments
 
 TOOLS = direct_tools()
 NAMED = {tool.name: tool for tool in TOOLS}
@@ -62,7 +62,7 @@ def answer(request: Request) -> Any:
 
 def texts_in(schema: dict[str, Any], place: Place = (), depth: int = 0) -> Iterator[Place]:
     """Yield the locations of all strings in a schema; 0 is the item of a list."""
-    options = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    options = [variant for variant in schema.get("anyOf", [schema]) if variant.get("type") != "null"]
     for option in options if depth < 6 else ():
         if option.get("type") == "string" and "enum" not in option:
             yield place
@@ -78,20 +78,20 @@ def with_text(value: Any, place: Place, text: str) -> Any:
         return text
     first, rest = place[0], place[1:]
     if first == 0:
-        kept = value if isinstance(value, list) and value else [None]
-        return [with_text(kept[0], rest, text), *kept[1:]]
-    kept = value if isinstance(value, dict) else {}
-    return {**kept, first: with_text(kept.get(first), rest, text)}
+        members = value if isinstance(value, list) and value else [None]
+        return [with_text(members[0], rest, text), *members[1:]]
+    members = value if isinstance(value, dict) else {}
+    return {**members, first: with_text(members.get(first), rest, text)}
 
 
 async def requests_of(tool: Tool, arguments: dict[str, Any]) -> Recorder:
     """Return the requests that a call sends to the API; empty if the arguments are refused."""
     api = Recorder(answer if tool.name not in STREAMED else [{"answer": "done"}])
     api.tenant = "customer"
-    given = tool.coerce_arguments(with_change(tool, arguments))
-    if not tool.argument_problems(given):
+    coerced = tool.coerce_arguments(with_change(tool, arguments))
+    if not tool.argument_problems(coerced):
         try:
-            await tool.run(Caller(api), given)
+            await tool.run(Caller(api), coerced)
         except (ApiError, ToolError):
             pass
     return api
@@ -100,7 +100,7 @@ async def requests_of(tool: Tool, arguments: dict[str, Any]) -> Recorder:
 def check(api: Recorder) -> None:
     """Check that each request goes to its operation's path on our host, with only the operation's query parameters."""
     for operation, request in zip(api.operations, api.requests):
-        stays(operation, request)
+        check_path(operation, request)
         try:
             url = UPSTREAM.make_url(request, "")
         except ApiError as error:
@@ -114,11 +114,11 @@ def check(api: Recorder) -> None:
         assert names <= set(operation.parameters)
 
 
-def stays(operation: Operation, request: Request) -> None:
+def check_path(operation: Operation, request: Request) -> None:
     """Check that each placeholder is exactly one encoded segment, and that the other segments match the template."""
-    wanted, found = operation.path.split("/"), request.path.split("/")
-    assert len(wanted) == len(found), request
-    for template, segment in zip(wanted, found):
+    expected, actual = operation.path.split("/"), request.path.split("/")
+    assert len(expected) == len(actual), request
+    for template, segment in zip(expected, actual):
         if PLACEHOLDER.search(template) is None:
             assert segment == template, request
         else:
@@ -127,8 +127,8 @@ def stays(operation: Operation, request: Request) -> None:
 
 
 @EACH
-async def test_no_text_of_any_argument_leaves_the_path(tool: Tool) -> None:
-    start = least(tool)
+async def test_no_argument_text_escapes_the_path(tool: Tool) -> None:
+    start = minimal_arguments(tool)
     for place in texts_in(tool.input_schema):
         for text in HOSTILE:
             check(await requests_of(tool, with_text(start, place, text)))
@@ -137,8 +137,8 @@ async def test_no_text_of_any_argument_leaves_the_path(tool: Tool) -> None:
 @EACH
 @settings(max_examples=20)
 @given(text=st.text(max_size=12))
-async def test_no_text_in_all_arguments_at_once_leaves_the_path(tool: Tool, text: str) -> None:
-    arguments = least(tool)
+async def test_no_combination_of_argument_texts_escapes_the_path(tool: Tool, text: str) -> None:
+    arguments = minimal_arguments(tool)
     for name, schema in tool.input_schema["properties"].items():
         if schema.get("type") == "string" and "enum" not in schema:
             arguments = {**arguments, name: text}
@@ -147,11 +147,11 @@ async def test_no_text_in_all_arguments_at_once_leaves_the_path(tool: Tool, text
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("kind", ENTITY_KINDS_BY_NAME)
-async def test_what_is_fetched_stays_in_its_kind(kind: str, text: str) -> None:
+async def test_fetch_stays_within_its_kind(kind: str, text: str) -> None:
     check(await requests_of(NAMED["fetch"], {"id": f"{kind}:{text}"}))
 
 
-def test_the_search_for_texts_finds_them_all() -> None:
+def test_text_argument_scan_is_complete() -> None:
     schema = {
         "properties": {
             "a": {"type": "string"},
@@ -165,7 +165,7 @@ def test_the_search_for_texts_finds_them_all() -> None:
 
 
 @pytest.mark.parametrize(("name", "argument"), PLACED)
-async def test_a_hostile_id_is_one_segment_and_not_only_refused(name: str, argument: str) -> None:
+async def test_hostile_id_is_encoded_as_one_segment(name: str, argument: str) -> None:
     tool = NAMED[name]
-    api = await requests_of(tool, {**least(tool), argument: "a/../b"})
+    api = await requests_of(tool, {**minimal_arguments(tool), argument: "a/../b"})
     assert any("a%2F..%2Fb" in request.path.split("/") for request in api.requests)

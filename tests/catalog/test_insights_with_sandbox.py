@@ -19,12 +19,12 @@ RESOURCE = {
 }
 
 
-async def test_life_of_an_insight(ask: Ask) -> None:
+async def test_insight_lifecycle(ask: Ask) -> None:
     assert (await ask("post_insight_result", **INSIGHT))["displayStatus"] == "actionable"
-    made = await ask("post_insight_resource_results", **OWN, resourceResults=[RESOURCE])
-    assert [row["resourceId"] for row in made["resourceResults"]] == ["i-1"]
+    insights = await ask("post_insight_resource_results", **OWN, resourceResults=[RESOURCE])
+    assert [row["resourceId"] for row in insights["resourceResults"]] == ["i-1"]
     listed = await ask("list_optimization_recommendations", source=["public-api"], category=["FinOps", "Security"])
-    row = next(one for one in listed["insights"] if one["key"] == "idle-things")
+    row = next(insight for insight in listed["insights"] if insight["key"] == "idle-things")
     assert row["potentialDailySavings"] == 4.5
     where = {"source": row["source"], "key": row["key"]}
     assert (await ask("get_insight_resources", **where))["rowCount"] == 1
@@ -37,7 +37,7 @@ async def test_life_of_an_insight(ask: Ask) -> None:
     assert caught.value.kind == "missing"
 
 
-async def test_a_batch_says_what_failed_and_is_deleted_by_key(ask: Ask) -> None:
+async def test_batch_reports_failures_and_is_deleted_by_key(ask: Ask) -> None:
     batch = [{**INSIGHT, "key": "batch", "resourceResults": [RESOURCE]}]
     assert await ask("post_insight_results", results=batch) == {"failures": [], "rowCount": 0}
     assert (await ask("get_insight", source="public-api", key="batch"))["summary"]["potentialDailySavings"] == 4.5
@@ -45,7 +45,7 @@ async def test_a_batch_says_what_failed_and_is_deleted_by_key(ask: Ask) -> None:
     assert deleted == {"status": "completed", "deleted": True, "insightKey": "batch"}
 
 
-async def test_a_flow_is_triggered_once_at_a_time(ask: Ask) -> None:
+async def test_flow_runs_once_at_a_time(ask: Ask) -> None:
     flow = (await ask("list_cloudflows"))["items"][0]["id"]
     started = await ask("trigger_cloud_flow", flowID=flow, requestBodyJson={"flowId": "kept"})
     assert started["executionLink"].startswith("https://")
@@ -54,15 +54,15 @@ async def test_a_flow_is_triggered_once_at_a_time(ask: Ask) -> None:
     assert caught.value.kind == "conflict"
 
 
-async def test_life_of_a_connection(ask: Ask) -> None:
-    made = await ask("create_cloudflow_connection", name="New", awsConfig={"roleName": "r"})
-    changed = await ask("update_cloudflow_connection", connectionId=made["connectionId"], enabled=False)
+async def test_connection_lifecycle(ask: Ask) -> None:
+    connection = await ask("create_cloudflow_connection", name="New", awsConfig={"roleName": "r"})
+    changed = await ask("update_cloudflow_connection", connectionId=connection["connectionId"], enabled=False)
     assert (changed["name"], changed["enabled"]) == ("New", False)
     rows = (await ask("list_cloudflow_connections"))["items"]
-    assert made["connectionId"] in {row["connectionId"] for row in rows}
-    await ask("delete_cloudflow_connection", connectionId=made["connectionId"])
+    assert connection["connectionId"] in {row["connectionId"] for row in rows}
+    await ask("delete_cloudflow_connection", connectionId=connection["connectionId"])
     with pytest.raises(ApiError) as caught:
-        await ask("get_cloudflow_connection", connectionId=made["connectionId"])
+        await ask("get_cloudflow_connection", connectionId=connection["connectionId"])
     assert caught.value.kind == "missing"
     used = next(row for row in rows if row["name"] == "Production accounts")
     with pytest.raises(ApiError) as caught:

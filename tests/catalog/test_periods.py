@@ -14,7 +14,7 @@ from doit_mcp.catalog.periods import Period, month_of, parse_period, quarter_of,
 DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 
 
-def test_months_and_days_are_read() -> None:
+def test_parses_months_and_days() -> None:
     assert parse_period("2024-02", "after") == Period(date(2024, 2, 1), date(2024, 2, 29))
     assert parse_period("2026-08-01/2026-08-15", "after").days == 15
 
@@ -23,14 +23,14 @@ def test_months_and_days_are_read() -> None:
     "text",
     ["2026-13", "2026", "2026-08-01", "2026-08-15/2026-08-01", "1900-01-01/2026-01-01", "x", "2026-02-30/2026-03-01"],
 )
-def test_what_is_no_period_is_refused_by_name(text: str) -> None:
+def test_invalid_period_is_rejected_by_name(text: str) -> None:
     with pytest.raises(ApiError, match="before: ") as caught:
         parse_period(text, "before")
     assert caught.value.kind == "argument"
 
 
 @given(day=DAYS)
-def test_calendar_periods_hold_their_day_and_touch_the_one_before(day: date) -> None:
+def test_calendar_periods_contain_their_day_and_adjoin_the_previous_one(day: date) -> None:
     for period in (month_of(day), quarter_of(day), year_of(day)):
         assert period.first <= day <= period.last
         before = period.previous()
@@ -41,7 +41,7 @@ def test_calendar_periods_hold_their_day_and_touch_the_one_before(day: date) -> 
 
 
 @given(first=DAYS, length=st.integers(1, 1000))
-def test_the_period_before_ends_where_the_period_begins(first: date, length: int) -> None:
+def test_previous_period_ends_where_the_period_starts(first: date, length: int) -> None:
     period = Period(first, first + timedelta(days=length - 1))
     before = period.previous()
     assert before.last + timedelta(days=1) == first
@@ -49,7 +49,7 @@ def test_the_period_before_ends_where_the_period_begins(first: date, length: int
         assert before.days == period.days
 
 
-def test_a_query_gets_whole_days() -> None:
+def test_queries_cover_full_days() -> None:
     config = with_period({"timeInterval": "day"}, parse_period("2026-08", "after"))
     assert config == {
         "timeInterval": "day",

@@ -49,7 +49,7 @@ def arguments_of(schema: JsonObject, path: tuple[str, ...] = ()) -> Iterator[tup
         yield from arguments_of(option, path)
 
 
-def looks_reaching(name: str, schema: JsonObject) -> bool:
+def looks_external(name: str, schema: JsonObject) -> bool:
     words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
     formats = {part.get("format") for part in (schema, schema.get("items", {}))}
     described = bool(DESCRIBED.search(schema.get("description", "")))
@@ -58,26 +58,26 @@ def looks_reaching(name: str, schema: JsonObject) -> bool:
 
 def covered(path: tuple[str, ...], marked: tuple[tuple[str, ...], ...]) -> bool:
     """Return whether the argument, something that contains it, or a part of it is marked."""
-    return any(path[: len(one)] == one or one[: len(path)] == path for one in marked)
+    return any(path[: len(prefix)] == prefix or prefix[: len(path)] == path for prefix in marked)
 
 
 def unmarked(tool: Tool) -> set[tuple[str, str]]:
-    found = arguments_of(tool.input_schema)
+    arguments = arguments_of(tool.input_schema)
     return {
         (tool.name, ".".join(path))
-        for path, schema in found
-        if looks_reaching(path[-1], schema) and not covered(path, tool.external_target_paths)
+        for path, schema in arguments
+        if looks_external(path[-1], schema) and not covered(path, tool.external_target_paths)
     }
 
 
 @pytest.mark.requirement("N11")
-def test_n11_every_argument_that_names_people_or_the_like_is_marked_or_says_why_not() -> None:
-    found = {one for tool in (*all_tools(), *employee_tools()) for one in unmarked(tool)}
-    assert found == UNMARKED.keys()
+def test_n11_every_argument_that_names_users_is_marked_or_exempt() -> None:
+    paths = {path for tool in (*all_tools(), *employee_tools()) for path in unmarked(tool)}
+    assert paths == UNMARKED.keys()
 
 
 @pytest.mark.requirement("N11")
-def test_n11_only_writes_reach_and_their_hints_say_so() -> None:
+def test_n11_only_writes_have_recipients_and_matching_hints() -> None:
     reaching = [tool for tool in all_tools() if tool.external_target_paths]
     assert len(reaching) > 15
     for tool in reaching:
@@ -100,15 +100,15 @@ UNMENTIONED = {
 
 
 @pytest.mark.requirement("N11")
-def test_n11_texts_that_instruct_or_are_shown_with_links_are_marked_or_say_why_not() -> None:
-    found = {
+def test_n11_instructions_and_link_texts_are_marked_or_exempt() -> None:
+    paths = {
         (tool.name, ".".join(path))
         for tool in (*all_tools(), *employee_tools())
         if tool.writes
         for path, schema in arguments_of(tool.input_schema)
         if INSTRUCTS.search(schema.get("description", "")) and not covered(path, tool.linked_text_paths)
     }
-    assert found == UNMENTIONED.keys()
+    assert paths == UNMENTIONED.keys()
 
 
 @pytest.mark.requirement("N11")
@@ -120,9 +120,9 @@ def test_n11_texts_that_instruct_or_are_shown_with_links_are_marked_or_say_why_n
         ("post_insight_result", "title shortDescription detailedDescriptionMdx easyWinDescription"),
     ],
 )
-def test_n11_which_texts_are_marked(name: str, path: str) -> None:
+def test_n11_marked_text_arguments(name: str, path: str) -> None:
     tool = next(tool for tool in all_tools() if tool.name == name)
-    assert {".".join(one) for one in tool.linked_text_paths} == set(path.split())
+    assert {".".join(keys) for keys in tool.linked_text_paths} == set(path.split())
 
 
 @pytest.mark.requirement("N11")
@@ -141,6 +141,6 @@ def test_n11_which_texts_are_marked(name: str, path: str) -> None:
         ("post_insight_result", "reportUrl"),
     ],
 )
-def test_n11_what_is_marked(name: str, path: str) -> None:
+def test_n11_marked_recipient_arguments(name: str, path: str) -> None:
     tool = next(tool for tool in all_tools() if tool.name == name)
-    assert {".".join(one) for one in tool.external_target_paths} == set(path.split())
+    assert {".".join(keys) for keys in tool.external_target_paths} == set(path.split())

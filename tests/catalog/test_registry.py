@@ -33,7 +33,7 @@ HINTS = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
 
 def schemas(schema: Any) -> Iterator[dict[str, Any]]:
     """Yield a schema and every schema nested in it."""
-    assert isinstance(schema, dict), f"a subschema that is no object: {schema!r}"
+    assert isinstance(schema, dict), f"a subschema that is not an object: {schema!r}"
     yield schema
     for name in ("properties", "patternProperties", "$defs"):
         for inner in schema.get(name, {}).values():
@@ -48,7 +48,7 @@ def schemas(schema: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.requirement("A1", "M61")
 @EACH
-def test_a_tool_is_named_and_described(tool: Tool) -> None:
+def test_tool_has_a_name_and_description(tool: Tool) -> None:
     where = f"{tool.declared_in}: {tool.name}"
     assert re.fullmatch(r"[a-z][a-z0-9_]{2,39}", tool.name), (
         f"{where} needs a name in snake case, of 3 to 40 characters"
@@ -68,14 +68,14 @@ def test_a_tool_is_named_and_described(tool: Tool) -> None:
 
 @pytest.mark.requirement("A2")
 @EACH
-def test_a_tool_says_truly_what_it_does(tool: Tool) -> None:
+def test_hints_match_the_operation(tool: Tool) -> None:
     assert set(tool.annotations) == HINTS and all(isinstance(hint, bool) for hint in tool.annotations.values())
     assert tool.writes != tool.annotations["readOnlyHint"]
     assert not (tool.annotations["readOnlyHint"] and tool.annotations["destructiveHint"])
 
 
 @EACH
-def test_a_tool_has_the_metadata_that_clients_read(tool: Tool) -> None:
+def test_tool_has_client_metadata(tool: Tool) -> None:
     assert tool.security and all(scheme == {"type": "oauth2", "scopes": ["mcp:tools"]} for scheme in tool.security)
     assert tool.meta["securitySchemes"] == list(tool.security)
     for status in ("invoking", "invoked"):
@@ -85,14 +85,14 @@ def test_a_tool_has_the_metadata_that_clients_read(tool: Tool) -> None:
     assert not tool.writes if tool.deadline is None else 0 < tool.deadline <= 45
 
 
-def test_a_few_tools_are_at_hand_from_the_start() -> None:
+def test_few_tools_are_always_loaded() -> None:
     pinned = {tool.name for tool in TOOLS if tool.meta.get("anthropic/alwaysLoad") is True}
     assert pinned == {"get_cloud_overview", "find_operation", "read_operation", "call_operation"}
     assert pinned < {tool.name for tool in TOOLS if tool.facts.get("default_list")}
     assert all("anthropic/alwaysLoad" not in tool.meta for tool in TOOLS if tool.name not in pinned)
 
 
-def test_only_what_exports_may_be_longer_than_what_is_cut() -> None:
+def test_only_exports_may_exceed_the_truncation_limit() -> None:
     roomy = {tool.name: tool.meta[MAX_RESULT_SIZE_KEY] for tool in TOOLS if MAX_RESULT_SIZE_KEY in tool.meta}
     assert (
         roomy == {"query_result": 2 * MAX_CSV_CHARACTERS}
@@ -100,7 +100,7 @@ def test_only_what_exports_may_be_longer_than_what_is_cut() -> None:
     )
 
 
-def test_one_tool_tells_clients_whose_account_it_is() -> None:
+def test_one_tool_identifies_the_account() -> None:
     """The profile tool meets ChatGPT's rules: no arguments, and a required id."""
     (tool,) = (tool for tool in TOOLS if "openai/profile" in tool.meta)
     assert tool.name == "validate_user" and tool.meta["openai/profile"] is True and tool.annotations["readOnlyHint"]
@@ -111,7 +111,7 @@ def test_one_tool_tells_clients_whose_account_it_is() -> None:
 
 @pytest.mark.requirement("M58", "M61", "M70", "M91")
 @EACH
-def test_the_schemas_are_portable(tool: Tool) -> None:
+def test_schemas_are_portable(tool: Tool) -> None:
     assert tool.output_schema is not None
     for root in (tool.input_schema, tool.output_schema):
         jsonschema_rs.meta.validate(root)
@@ -126,14 +126,14 @@ def test_the_schemas_are_portable(tool: Tool) -> None:
 
 
 @EACH
-def test_a_definition_stays_under_the_size_that_chatgpt_takes(tool: Tool) -> None:
+def test_definition_stays_below_chatgpts_size_limit(tool: Tool) -> None:
     # The limit is 5,000 tokens of name, description and input schema; a token of JSON Schema is about 3.5 characters.
     assert len(str(tool.input_schema)) + len(tool.description) < 15_000
 
 
 @pytest.mark.requirement("M51")
 @EACH
-def test_empty_answers_and_receipts_fit_the_output_schema(tool: Tool) -> None:
+def test_empty_results_and_receipts_match_the_output_schema(tool: Tool) -> None:
     assert tool.result_problems({}) == [] or not tool.writes
     receipt = tool_result.oversized_result(tool, {"id": "x"})
     if tool.writes:
@@ -144,7 +144,7 @@ def test_empty_answers_and_receipts_fit_the_output_schema(tool: Tool) -> None:
 
 
 @pytest.mark.requirement("A1", "M103")
-def test_names_are_different_and_the_order_is_fixed() -> None:
+def test_names_are_unique_and_order_is_stable() -> None:
     names = [tool.name for tool in TOOLS]
     again = sorted({name for name in names if names.count(name) > 1})
     assert not again, f"several tools are called {', '.join(again)}"
@@ -152,12 +152,12 @@ def test_names_are_different_and_the_order_is_fixed() -> None:
     assert names[:2] == ["get_cloud_overview", "cost_breakdown"]
 
 
-def test_every_operation_of_every_area_is_a_tool() -> None:
+def test_every_operation_is_a_tool() -> None:
     operations = {operation.name for area in AREAS.values() for operation in area.operations}
     assert operations <= {tool.name for tool in TOOLS}
 
 
-def test_the_first_piece_is_here() -> None:
+def test_core_operations_are_present() -> None:
     names = {tool.name for tool in TOOLS}
     assert names >= {
         *("validate_user", "list_budgets", "get_budget", "create_budget", "update_budget", "list_reports"),
@@ -190,7 +190,7 @@ LEAST: dict[str, dict[str, Any]] = {
 }
 
 
-def least(tool: Tool) -> dict[str, Any]:
+def minimal_arguments(tool: Tool) -> dict[str, Any]:
     """Return minimal arguments for a call."""
     by_id = {"id": "x"} if tool.input_schema["properties"].get("id", {}).get("type") == "string" else {}
     return LEAST.get(tool.name, with_change(tool, by_id | next(objects(tool.input_schema))))
@@ -218,8 +218,8 @@ ODD = st.recursive(
 @EACH
 @settings(max_examples=40)
 @given(odd=ODD)
-async def test_whatever_the_api_answers_is_a_result_or_a_clean_error(tool: Tool, odd: Any) -> None:
-    arguments = least(tool)
+async def test_any_api_response_is_a_result_or_a_clean_error(tool: Tool, odd: Any) -> None:
+    arguments = minimal_arguments(tool)
     assert tool.argument_problems(arguments) == [], (
         f"{tool.name}: add arguments for a call to LEAST in tests/catalog/test_registry.py"
     )
@@ -231,6 +231,6 @@ async def test_whatever_the_api_answers_is_a_result_or_a_clean_error(tool: Tool,
     if isinstance(result, ContentResult):
         assert tool.result_problems(result.structured or {}) == []
         return
-    whole = orjson.loads(orjson.dumps(tool_result.make_tool_result_inline(tool, arguments, result)))
-    if not whole.get("isError"):
-        assert tool.result_problems(whole["structuredContent"]) == []
+    body = orjson.loads(orjson.dumps(tool_result.make_tool_result_inline(tool, arguments, result)))
+    if not body.get("isError"):
+        assert tool.result_problems(body["structuredContent"]) == []

@@ -38,7 +38,7 @@ def condition(column: str, op: str, *values: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("asked", "left"),
+    ("query", "left"),
     [
         (condition("service", "is", "EC2"), [0, 2]),
         (condition("service", "is", ""), [3]),
@@ -53,28 +53,28 @@ def condition(column: str, op: str, *values: str) -> Any:
         (condition("usage", "gt", "-5"), [0, 1, 2]),
     ],
 )
-def test_rows_are_chosen(asked: Any, left: list[int]) -> None:
-    assert table_query.filter_rows(TABLE, [asked]).rows == [ROWS[at] for at in left]
+def test_filters_rows(query: Any, left: list[int]) -> None:
+    assert table_query.filter_rows(TABLE, [query]).rows == [ROWS[at] for at in left]
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("query", "message"),
     [
         (condition("nothing", "is", "x"), 'filters: unknown column "nothing". Available: service, month, cost, usage'),
         (condition("cost", "gt", "much"), "must be a number"),
         (condition("cost", "gt", "nan"), "must be a number"),
     ],
 )
-def test_what_cannot_be_asked_is_said(asked: Any, said: str) -> None:
-    with pytest.raises(ApiError, match=said) as caught:
-        table_query.filter_rows(TABLE, [asked])
+def test_invalid_query_is_explained(query: Any, message: str) -> None:
+    with pytest.raises(ApiError, match=message) as caught:
+        table_query.filter_rows(TABLE, [query])
     assert caught.value.kind == "argument"
 
 
-def test_groups_put_numbers_together() -> None:
-    found = table_query.group_rows(TABLE, ["service"])
-    assert [column["name"] for column in found.columns] == ["service", "cost", "usage", "rows"]
-    assert found.rows == [["EC2", 21.25, 2.5, 2], ["S3", 2.5, 0.0000012, 1], [None, -1.0, 0, 1]]
+def test_groups_aggregate_numbers() -> None:
+    result = table_query.group_rows(TABLE, ["service"])
+    assert [column["name"] for column in result.columns] == ["service", "cost", "usage", "rows"]
+    assert result.rows == [["EC2", 21.25, 2.5, 2], ["S3", 2.5, 0.0000012, 1], [None, -1.0, 0, 1]]
     assert table_query.group_rows(TABLE, ["service"], "avg").rows[0] == ["EC2", 10.625, 1.25, 2]
     assert table_query.group_rows(TABLE, ["service"], "max").rows[2] == [None, -1.0, None, 1]
     assert table_query.group_rows(TABLE, ["month"], "min").rows == [
@@ -85,45 +85,45 @@ def test_groups_put_numbers_together() -> None:
 
 
 @given(table=TABLES, by=st.sampled_from([["service"], ["month"], ["service", "month"], ["month", "service"]]))
-def test_groups_keep_totals_and_rows(table: ResultTable, by: list[str]) -> None:
-    found = table_query.group_rows(table, by)
-    before, after = table_query.column_totals(table), table_query.column_totals(found)
+def test_groups_preserve_totals_and_rows(table: ResultTable, by: list[str]) -> None:
+    result = table_query.group_rows(table, by)
+    before, after = table_query.column_totals(table), table_query.column_totals(result)
     assert abs(before["cost"] - after["cost"]) < 0.02 and abs(before["usage"] - after["usage"]) < 0.01
-    assert sum(row[-1] for row in found.rows) == len(table.rows)
-    keys = [tuple(table_query.cell_text(cell) for cell in row[: len(by)]) for row in found.rows]
+    assert sum(row[-1] for row in result.rows) == len(table.rows)
+    keys = [tuple(table_query.cell_text(cell) for cell in row[: len(by)]) for row in result.rows]
     assert len(set(keys)) == len(keys)
 
 
 @given(table=TABLES, value=st.text(max_size=3))
-def test_a_condition_and_its_opposite_part_the_rows(table: ResultTable, value: str) -> None:
+def test_condition_and_its_negation_partition_the_rows(table: ResultTable, value: str) -> None:
     parts = [table_query.filter_rows(table, [condition("service", op, value)]).rows for op in ("is", "not")]
     assert sorted(map(str, parts[0] + parts[1])) == sorted(map(str, table.rows))
 
 
 @given(table=TABLES, column=st.sampled_from(["service", "cost"]), descending=st.booleans())
-def test_order_changes_no_row(table: ResultTable, column: str, descending: bool) -> None:
-    found = table_query.sort_rows(table, column, descending=descending)
-    assert sorted(map(str, found.rows)) == sorted(map(str, table.rows))
-    again = table_query.sort_rows(found, column, descending=descending)
-    assert again.rows == found.rows
+def test_sorting_changes_no_row(table: ResultTable, column: str, descending: bool) -> None:
+    result = table_query.sort_rows(table, column, descending=descending)
+    assert sorted(map(str, result.rows)) == sorted(map(str, table.rows))
+    again = table_query.sort_rows(result, column, descending=descending)
+    assert again.rows == result.rows
     if column == "cost":
-        costs = [row[2] for row in found.rows if row[2] is not None]
+        costs = [row[2] for row in result.rows if row[2] is not None]
         assert costs == sorted(costs, reverse=descending)
 
 
-def test_money_is_in_cents_and_usage_is_not() -> None:
+def test_money_is_rounded_to_cents_and_usage_is_not() -> None:
     table = ResultTable(COLUMNS, [["a", "m", 1.23456, 0.0000015], ["b", "m", -0.001, None]])
     assert table_query.round_numbers(table).rows == [["a", "m", 1.23, 0.000002], ["b", "m", 0.0, None]]
 
 
 @given(table=TABLES)
-def test_csv_reads_back(table: ResultTable) -> None:
+def test_csv_round_trips(table: ResultTable) -> None:
     text, rows = table_query.as_csv(table, 1_000_000)
     read = list(csv.reader(io.StringIO(text, newline="")))
     assert rows == len(table.rows) == len(read) - 1 and read[0] == ["service", "month", "cost", "usage"]
     assert all(not cell.startswith(("=", "+", "@")) for row in read for cell in row[:2])
 
 
-def test_csv_has_a_bound_and_no_formulas() -> None:
+def test_csv_is_bounded_and_has_no_formulas() -> None:
     table = ResultTable(COLUMNS[:1], [["=cmd()"], ["plain"], ["x" * 50]])
     assert table_query.as_csv(table, 40) == ("service\r\n'=cmd()\r\nplain\r\n", 2)

@@ -19,24 +19,24 @@ def listed(*names: str, tools: tuple[str, ...] = (), readonly: bool = False) -> 
     return [tool.name for tool in listed_tools(TOOLS, chosen)]
 
 
-def test_tools_for_employees_are_listed_too() -> None:
+def test_employee_tools_are_listed_for_employees() -> None:
     tools = employee_tools()
     assert not EMPLOYEES & NAMES
     assert all(tool.facts.get("default_list") and tool.facts.get("discovery_list") for tool in tools)
 
 
-def test_without_a_choice_the_usual_ones_are_listed() -> None:
+def test_default_selection_lists_the_default_tools() -> None:
     assert set(listed()) == USUAL == set(listed("core")) and 20 <= len(listed()) <= 30
     assert {"get_cloud_overview", "run_query", "list_budgets", "search", "find_operation"} < USUAL
 
 
-def test_discovery_is_five_and_who_am_i() -> None:
+def test_discovery_lists_its_five_tools_and_who_am_i() -> None:
     assert listed("discovery") == [
         *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
     ]
 
 
-def test_an_area_lists_its_own() -> None:
+def test_area_lists_its_own_tools() -> None:
     assert listed("labels") == [tool.name for tool in TOOLS if tool.area == "labels"]
     assert set(listed("labels", "budgets")) == set(listed("labels")) | set(listed("budgets"))
     assert set(listed("core", "labels")) == set(listed()) | set(listed("labels"))
@@ -48,7 +48,7 @@ def test_single_tools_are_listed_alone_or_added() -> None:
     assert set(listed("discovery", tools=("get_label",))) == set(listed("discovery")) | {"get_label"}
 
 
-def test_reading_only_wins() -> None:
+def test_read_only_takes_precedence() -> None:
     writes = {tool.name for tool in TOOLS if tool.writes}
     for chosen in ((), ("all",), ("discovery",), ("labels",)):
         assert set(listed(*chosen, readonly=True)) == set(listed(*chosen)) - writes
@@ -57,7 +57,7 @@ def test_reading_only_wins() -> None:
     assert len(callable_tools(TOOLS, Selection(frozenset({"labels"})))) == len(TOOLS)
 
 
-def test_names_of_toolsets() -> None:
+def test_toolset_names() -> None:
     names = toolset_names(TOOLS)
     assert names[:2] == ("core", "all") and list(names[2:]) == sorted(set(names[2:])) and "discovery" in names
     assert {"budgets", "search", "auth"} < set(names)
@@ -71,6 +71,6 @@ def test_names_of_toolsets() -> None:
         (Selection(tools=frozenset({"nothing"})), "Unknown tool nothing"),
     ],
 )
-def test_choices_of_nothing_are_refused(chosen: Selection, what: str) -> None:
+def test_rejects_unknown_toolset_or_tool(chosen: Selection, what: str) -> None:
     with pytest.raises(UnknownToolset, match=what):
         listed_tools(TOOLS, chosen)

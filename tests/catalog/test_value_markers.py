@@ -1,4 +1,4 @@
-"""What declarations may not leave out: the kinds of numbers and dates in results, and which arguments are identifiers.
+"""Required declarations: the kinds of numbers and dates in results, and which arguments are identifiers.
 
 Failures name the tool, the member, and where to write which marker.
 """
@@ -81,7 +81,7 @@ def undeclared(record: type, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("tool", COMPOSED, ids=lambda tool: tool.name)
-def test_results_declare_what_their_numbers_and_dates_are(tool: Tool) -> None:
+def test_results_declare_kinds_of_numbers_and_dates(tool: Tool) -> None:
     if tool.name in FORWARDING:
         assert tool.result_type is None
         return
@@ -108,9 +108,9 @@ class Sample(TypedDict, total=False):
     cells: Annotated[list[Any], Verbatim]
 
 
-def test_a_missing_declaration_is_named() -> None:
-    found = list(undeclared(Sample))
-    assert [problem.split()[0] for problem in found] == [
+def test_missing_declaration_is_named() -> None:
+    values = list(undeclared(Sample))
+    assert [problem.split()[0] for problem in values] == [
         "cost",
         "first",
         "open",
@@ -118,8 +118,8 @@ def test_a_missing_declaration_is_named() -> None:
         "inner.hours",
         "inner.breaksOn",
     ]
-    assert found[0].endswith(f"(or UsDollars, Percent, Quantity) in {__name__}.Sample")
-    assert "declare breaksOn: Annotated[str, Day] (or Moment) in" in found[-1] and found[-1].endswith("Inner")
+    assert values[0].endswith(f"(or UsDollars, Percent, Quantity) in {__name__}.Sample")
+    assert "declare breaksOn: Annotated[str, Day] (or Moment) in" in values[-1] and values[-1].endswith("Inner")
 
 
 def unexpected(value: Any, member: DeclaredMember, path: str = "") -> Iterator[str]:
@@ -162,20 +162,20 @@ def problems_of(name: str, result: Any) -> list[str]:
         ("find_operation", {"query": "delete a budget"}),
     ],
 )
-async def test_results_hold_no_other_numbers_and_dates(ask: Ask, name: str, arguments: dict[str, Any]) -> None:
-    """What a tool really returns for the sandbox's account, against what its result type declares."""
+async def test_results_have_no_undeclared_numbers_or_dates(ask: Ask, name: str, arguments: dict[str, Any]) -> None:
+    """Compares the results for the sandbox's account with the declared result types."""
     assert problems_of(name, await ask(name, **arguments)) == []
 
 
-async def test_recommendations_hold_no_other_numbers_and_dates() -> None:
+async def test_recommendations_have_no_undeclared_numbers_or_dates() -> None:
     """The sandbox does not serve them."""
     row = {"key": "k", "lastUpdated": "2026-08-31T00:00:00Z", "summary": {"potentialDailySavings": 2.5}}
-    found = await NAMED["list_optimization_recommendations"].run(Caller(Recorder({"results": [row]})), {})
-    assert not isinstance(found, ContentResult) and found["insights"][0]["potentialDailySavings"] == 2.5
-    assert problems_of("list_optimization_recommendations", found) == []
+    result = await NAMED["list_optimization_recommendations"].run(Caller(Recorder({"results": [row]})), {})
+    assert not isinstance(result, ContentResult) and result["insights"][0]["potentialDailySavings"] == 2.5
+    assert problems_of("list_optimization_recommendations", result) == []
 
 
-def test_an_undeclared_value_is_found() -> None:
+def test_detects_an_undeclared_value() -> None:
     result = {"groups": [{"name": "2026-08", "cost": 1.5, "extra": [0.5]}], "rows": [[0.5]], "since": "2026-08-31"}
     assert problems_of("cost_breakdown", result) == [
         "cost_breakdown.groups.name = 2026-08",
@@ -200,7 +200,7 @@ def unmarked_identifiers(tool: Tool) -> list[str]:
 
 
 @pytest.mark.parametrize("tool", (*all_tools(), *employee_tools()), ids=lambda tool: tool.name)
-def test_arguments_declare_whether_they_identify_something(tool: Tool) -> None:
+def test_arguments_declare_whether_they_are_identifiers(tool: Tool) -> None:
     assert [
         f"{tool.name}: {name} looks like an identifier: add IDENTIFIER to its annotation (or VERBATIM, where whitespace "
         "around it can be significant)"
@@ -209,7 +209,7 @@ def test_arguments_declare_whether_they_identify_something(tool: Tool) -> None:
     assert tool.identifiers <= set(tool.input_schema["properties"])
 
 
-def test_an_unmarked_identifier_is_found() -> None:
+def test_detects_an_unmarked_identifier() -> None:
     properties = {name: {"type": "string"} for name in ("id", "ownerID", "layer_ids", "nameContains", "email", "valid")}
     tool = Tool(
         "x", "T", "D.", {"type": "object", "properties": properties}, NAMED["search"].run, identifiers=frozenset({"id"})

@@ -17,14 +17,14 @@ async def test_who_am_i(ask: Ask) -> None:
     assert await ask("validate_user") == {**user, "id": "acme.example/admin@acme.example"}
 
 
-async def test_budgets_are_listed_found_made_and_changed(ask: Ask) -> None:
+async def test_budget_lifecycle(ask: Ask) -> None:
     page = await ask("list_budgets", maxResults="2")
     assert len(page["budgets"]) == 2 and page["pageToken"]
     second = await ask("list_budgets", maxResults="2", pageToken=page["pageToken"])
     assert not {row["id"] for row in page["budgets"]} & {row["id"] for row in second["budgets"]}
     name = page["budgets"][0]["budgetName"]
     assert (await ask("get_budget", name=name))["id"] == page["budgets"][0]["id"]
-    made = await ask(
+    budget = await ask(
         "create_budget",
         name="Sandbox check",
         amount="1000",
@@ -34,19 +34,19 @@ async def test_budgets_are_listed_found_made_and_changed(ask: Ask) -> None:
         startPeriod="1789000000000",
         scopes=[{"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"], "includeNull": False}],
     )
-    changed = await ask("update_budget", id=made["id"], amount=2000)
+    changed = await ask("update_budget", id=budget["id"], amount=2000)
     assert changed["amount"] == 2000 and changed["name"] == "Sandbox check"
-    assert [row["id"] for row in (await ask("list_budgets", name="sandbox CHECK"))["budgets"]] == [made["id"]]
+    assert [row["id"] for row in (await ask("list_budgets", name="sandbox CHECK"))["budgets"]] == [budget["id"]]
 
 
-async def test_costs_are_broken_down_with_their_rest(ask: Ask) -> None:
-    found = await ask("cost_breakdown", groupBy="service", months=2, topN=3)
+async def test_cost_breakdown_includes_a_remainder(ask: Ask) -> None:
+    result = await ask("cost_breakdown", groupBy="service", months=2, topN=3)
     everything = await ask("cost_breakdown", groupBy="service", months=2, topN=25)
-    assert len(found["groups"]) == 3 and found["rowCount"] == len(found["rows"]) == 6
+    assert len(result["groups"]) == 3 and result["rowCount"] == len(result["rows"]) == 6
     assert everything["total"]["other"] == 0.0
-    assert abs(found["total"]["all"] - everything["total"]["all"]) < 0.05
-    assert found["total"]["other"] > 0 and "currency" in found and found["period"]["months"] == 2
-    assert found["period"]["first"] < found["period"]["last"]
+    assert abs(result["total"]["all"] - everything["total"]["all"]) < 0.05
+    assert result["total"]["other"] > 0 and "currency" in result and result["period"]["months"] == 2
+    assert result["period"]["first"] < result["period"]["last"]
     assert len((await ask("cost_breakdown", groupBy="cloud", cloud="aws"))["groups"]) == 1
     assert (await ask("cost_breakdown", groupBy="project"))["groups"]
 
@@ -60,8 +60,8 @@ async def test_queries_and_reports_have_rows(ask: Ask) -> None:
         "filters": [{"id": "cloud_provider", "type": "fixed", "values": ["GCP"]}],
         "group": [{"id": "cloud_provider", "type": "fixed"}],
     }
-    found = await ask("run_query", config=config)
-    assert found["rowCount"] == 7 and {row[0] for row in found["rows"]} == {"google-cloud"}
+    query_result = await ask("run_query", config=config)
+    assert query_result["rowCount"] == 7 and {row[0] for row in query_result["rows"]} == {"google-cloud"}
     reports = (await ask("list_reports", maxResults=3))["reports"]
     result = await ask("get_report_results", name=reports[0]["reportName"])
     assert result["id"] == reports[0]["id"] and result["result"]["rows"]
@@ -73,18 +73,18 @@ async def test_anomalies_invoices_and_tickets(ask: Ask) -> None:
     invoices = (await ask("list_invoices", maxResults=1))["invoices"]
     assert (await ask("get_invoice", id=invoices[0]["id"]))["invoiceDateFormatted"].startswith("20")
     ticket = {"subject": "Check me", "body": "b", "platform": "perfectscale", "product": "Other", "severity": "low"}
-    made = await ask("create_ticket", ticket=ticket)
-    found = (await ask("list_tickets", subject="check ME"))["tickets"]
-    assert [row["id"] for row in found] == [made["id"]]
+    created = await ask("create_ticket", ticket=ticket)
+    tickets = (await ask("list_tickets", subject="check ME"))["tickets"]
+    assert [row["id"] for row in tickets] == [created["id"]]
 
 
-async def test_a_flow_is_refined(ask: Ask, witness: Api) -> None:
+async def test_flow_is_refined(ask: Ask, witness: Api) -> None:
     flow = next(iter(witness.tenant(ACME).collection("flows", analytics_core.flows)))
-    found = await ask("refine_cloudflow", flowId=flow, question="Post the cost to Slack")
-    assert found["complete"] and found["conversationId"] and len(found["answer"]) > 20 and found["steps"]
+    result = await ask("refine_cloudflow", flowId=flow, question="Post the cost to Slack")
+    assert result["complete"] and result["conversationId"] and len(result["answer"]) > 20 and result["steps"]
 
 
-async def test_the_apis_reason_is_passed_on(ask: Ask) -> None:
+async def test_api_reason_is_passed_on(ask: Ask) -> None:
     with pytest.raises(ApiError) as caught:
         await ask("get_anomalies", filter="nonsense")
     assert caught.value.status == 400 and "filter" in caught.value.reason

@@ -29,7 +29,7 @@ COSTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class ExpectedResults:
     """What the sandbox's DoiT API returns when asked directly, without our server."""
 
     user: Mapping[str, Any]
@@ -71,11 +71,11 @@ def by_service(result: Mapping[str, Any]) -> dict[str, float]:
     return totals
 
 
-def truth(world: str, token: str) -> Truth:
+def expected_results(world: str, token: str) -> ExpectedResults:
     """Ask the API at *world* what the tools should return to the owner of *token*."""
     flows = ask(world, "/cloudflow/v1/flows", token)
     user = ask(world, "/auth/v1/validate", token)
-    return Truth(
+    return ExpectedResults(
         user={**user, "id": f"{user['domain']}/{user['email']}"},
         budgets=ask(world, "/analytics/v1/budgets", token)["budgets"],
         services=by_service(ask(world, "/analytics/v1/reports/query", token, COSTS)["result"]),
@@ -118,17 +118,17 @@ def check_tools(tools: Sequence[Mapping[str, Any]], *, stripped: bool = False) -
 
 def check_costs(answer: Mapping[str, Any], services: Mapping[str, float]) -> None:
     """Check a breakdown by service against the API: the cost of each service it names, and the order."""
-    shown = by_service(answer)
+    costs = by_service(answer)
     assert answer["rowCount"] == len(answer["rows"]) > 3
-    assert list(shown.values()) == sorted(shown.values(), reverse=True)
-    named = {service: cost for service, cost in shown.items() if service in services}
-    assert len(named) >= min(10, len(services)), shown
+    assert list(costs.values()) == sorted(costs.values(), reverse=True)
+    named = {service: cost for service, cost in costs.items() if service in services}
+    assert len(named) >= min(10, len(services)), costs
     assert all(abs(cost - services[service]) < 0.01 for service, cost in named.items()), (named, services)
-    assert max(services, key=lambda service: services[service]) == next(iter(shown))
-    assert 0 < sum(shown.values()) <= sum(services.values()) + 0.01
+    assert max(services, key=lambda service: services[service]) == next(iter(costs))
+    assert 0 < sum(costs.values()) <= sum(services.values()) + 0.01
 
 
-def check_results(results: Mapping[str, Mapping[str, Any]], expected: Truth) -> None:
+def check_results(results: Mapping[str, Mapping[str, Any]], expected: ExpectedResults) -> None:
     """Check the results of all CALLED tools, by tool, as received over the wire."""
     user = structured(results["validate_user"])
     assert user == expected.user == {"domain": "acme.example", "email": ADMIN, "id": f"acme.example/{ADMIN}"}

@@ -24,7 +24,7 @@ PROBER = "Python/3.14 aiohttp/3.13.5"
 CONNECTOR = "openai-connectors-oauth/1.0"
 LISTER = "openai-mcp/1.0.0"
 CALLER = "openai-mcp/1.0.0 (Codex)"
-MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
+STATELESS_REVISION, LATEST_STATEFUL = "2026-07-28", "2025-11-25"
 PUBLISHED = "https://chatgpt.com/oauth/client.json"
 SHARED_REDIRECT = "https://chatgpt.com/connector_platform_oauth_redirect"
 OWN_REDIRECT = "https://chatgpt.com/connector/oauth/kQ3vXw81"
@@ -114,7 +114,7 @@ async def get(http: aiohttp.ClientSession, url: str) -> Answer:
 
 async def probe(http: aiohttp.ClientSession, mcp: str) -> Answer:
     """Send the first request to a new server, without a token."""
-    body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": handshake()}
+    body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": initialize_params()}
     headers = {"User-Agent": PROBER, "Accept": "application/json, text/event-stream"}
     async with http.post(mcp, json=body, headers=headers) as response:
         return await read(response)
@@ -164,7 +164,7 @@ async def authorize(found: Discovered, registration: Registration) -> tuple[str,
     """
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
     digest = hashlib.sha256(verifier.encode()).digest()
-    asked = {
+    query = {
         "response_type": "code",
         "client_id": registration.client_id,
         "redirect_uri": registration.redirect_uri,
@@ -174,7 +174,7 @@ async def authorize(found: Discovered, registration: Registration) -> tuple[str,
         "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
     }
-    address = f"{found.server['authorization_endpoint']}?{urlencode(asked)}"
+    address = f"{found.server['authorization_endpoint']}?{urlencode(query)}"
     back = parameters(await follow(address, registration.redirect_uri))
     if (back.get("state"), back.get("iss")) != (state, found.issuer) or "code" not in back:
         raise RuntimeError(f"state or issuer differ: {back}")
@@ -213,15 +213,15 @@ async def revoke(http: aiohttp.ClientSession, found: Discovered, registration: R
     return await post_form(http, found.server["revocation_endpoint"], form | registration.form)
 
 
-def handshake() -> dict[str, Any]:
+def initialize_params() -> dict[str, Any]:
     """Return the parameters of initialize."""
-    return {"protocolVersion": HANDSHAKE, "capabilities": CAPABILITIES, "clientInfo": CLIENT}
+    return {"protocolVersion": LATEST_STATEFUL, "capabilities": CAPABILITIES, "clientInfo": CLIENT}
 
 
-def envelope() -> dict[str, Any]:
+def request_metadata() -> dict[str, Any]:
     """Return the ``_meta`` of a 2026-07-28 request."""
     return HINTS | {
-        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/protocolVersion": STATELESS_REVISION,
         "io.modelcontextprotocol/clientInfo": CLIENT,
         "io.modelcontextprotocol/clientCapabilities": CAPABILITIES,
     }
@@ -237,22 +237,24 @@ async def ask(
         "Accept": "application/json, text/event-stream",
     }
     conversation = {"X-OpenAI-Session": SESSION, "X-OpenAI-Subject": SUBJECT}
-    sent = always | (conversation if message["method"] == "tools/call" else {}) | dict(headers)
-    async with http.post(mcp, json={"jsonrpc": "2.0", **message}, headers=sent) as response:
+    capabilities = always | (conversation if message["method"] == "tools/call" else {}) | dict(headers)
+    async with http.post(mcp, json={"jsonrpc": "2.0", **message}, headers=capabilities) as response:
         return await read(response)
 
 
-async def modern(
+async def send_stateless(
     http: aiohttp.ClientSession, mcp: str, token: str, method: str, params: Mapping[str, Any] | None = None
 ) -> Answer:
     """Send a 2026-07-28 request: no initialize, no session, and all metadata in each request."""
     name = {"Mcp-Name": params["name"]} if params and "name" in params else {}
     identifier: str | int = "openai-mcp-discover" if method == "server/discover" else secrets.randbelow(1 << 31)
-    message = {"id": identifier, "method": method, "params": {**(params or {}), "_meta": envelope()}}
-    return await ask(http, mcp, token, message, {"MCP-Protocol-Version": MODERN, "Mcp-Method": method} | name)
+    message = {"id": identifier, "method": method, "params": {**(params or {}), "_meta": request_metadata()}}
+    return await ask(
+        http, mcp, token, message, {"MCP-Protocol-Version": STATELESS_REVISION, "Mcp-Method": method} | name
+    )
 
 
-async def older(
+async def send_stateful(
     http: aiohttp.ClientSession, mcp: str, token: str, method: str, params: Mapping[str, Any] | None = None
 ) -> Answer:
     """Send a 2025-11-25 message. ChatGPT never sends back a session id."""
@@ -261,7 +263,7 @@ async def older(
         message["params"]["_meta"] = HINTS
     if not method.startswith("notifications/"):
         message["id"] = secrets.randbelow(1 << 31)
-    headers = {} if method == "initialize" else {"MCP-Protocol-Version": HANDSHAKE}
+    headers = {} if method == "initialize" else {"MCP-Protocol-Version": LATEST_STATEFUL}
     return await ask(http, mcp, token, message, headers)
 
 

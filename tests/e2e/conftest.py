@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.answers import ADMIN, Truth, truth
-from tests.e2e.launch import Sandbox, launched
+from tests.e2e.answers import ADMIN, ExpectedResults, expected_results
+from tests.e2e.launch import Sandbox, running_sandbox
 from tests.e2e.node_packages import NODE, install
 
 APPROVE = ("--auto-approve", ADMIN)
@@ -18,28 +18,28 @@ APPROVE = ("--auto-approve", ADMIN)
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox in which the Acme admin approves every sign-in."""
-    with launched(tmp_path_factory.mktemp("sandbox"), *APPROVE) as running:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox"), *APPROVE) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def sandbox_asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox that shows its sign-in and consent pages."""
-    with launched(tmp_path_factory.mktemp("sandbox-asking")) as running:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox-asking")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def sandbox_brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox whose access tokens live two seconds."""
-    with launched(tmp_path_factory.mktemp("sandbox-brief"), *APPROVE, "--access-ttl", "2") as running:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox-brief"), *APPROVE, "--access-ttl", "2") as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def expected(sandbox: Sandbox) -> Truth:
+def expected(sandbox: Sandbox) -> ExpectedResults:
     """What the tools must return to the Acme admin."""
-    return truth(sandbox.world, sandbox.api_tokens[ADMIN])
+    return expected_results(sandbox.world, sandbox.api_tokens[ADMIN])
 
 
 @pytest.fixture(scope="session")

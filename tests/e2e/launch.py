@@ -47,8 +47,8 @@ def output(directory: Path) -> str:
 def environment() -> dict[str, str]:
     """Return the current environment without variables that configure the server, with the project importable."""
     foreign = ("DOIT_", "MCP_", "AUTH_SERVER_", "CUSTOMER_CONTEXT", "TENANT_ID")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return variables | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
 def announcement(process: subprocess.Popen[bytes], directory: Path) -> dict[str, object]:
@@ -57,8 +57,8 @@ def announcement(process: subprocess.Popen[bytes], directory: Path) -> dict[str,
     while time.monotonic() < limit:
         line, newline, _ = (directory / "stdout").read_text().partition("\n")
         if newline:
-            said: dict[str, object] = json.loads(line)
-            return said
+            fields: dict[str, object] = json.loads(line)
+            return fields
         if process.poll() is not None:
             break
         time.sleep(0.05)
@@ -79,7 +79,7 @@ def stop(process: subprocess.Popen[bytes], directory: Path) -> None:
 
 
 @contextmanager
-def launched(directory: Path, *flags: str) -> Iterator[Sandbox]:
+def running_sandbox(directory: Path, *flags: str) -> Iterator[Sandbox]:
     """Run ``python -m doit_mcp sandbox`` with *flags* on free ports; its output goes to *directory*."""
     command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", "--announce", "json"]
     with open(directory / "stdout", "wb") as out, open(directory / "stderr", "wb") as err:
@@ -87,7 +87,7 @@ def launched(directory: Path, *flags: str) -> Iterator[Sandbox]:
             [*command, *flags], cwd=directory, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err
         )
     try:
-        said = announcement(process, directory)
-        yield Sandbox(**said, output=directory)  # type: ignore[arg-type]
+        fields = announcement(process, directory)
+        yield Sandbox(**fields, output=directory)  # type: ignore[arg-type]
     finally:
         stop(process, directory)

@@ -54,13 +54,13 @@ def install() -> None:
     with open(LOCK, "rb") as lock:
         # npm removes node_modules first, so the file to lock cannot be there; the lock file itself stays.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = hashlib.sha256(lock.read()).hexdigest()
-        if MARK.exists() and MARK.read_text() == wanted:
+        digest = hashlib.sha256(lock.read()).hexdigest()
+        if MARK.exists() and MARK.read_text() == digest:
             return
         done = subprocess.run(INSTALL, cwd=NODE, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             unavailable(f"npm could not install the Node clients:\n{done.stdout}\n{done.stderr}")
-        MARK.write_text(wanted)
+        MARK.write_text(digest)
 
 
 async def run(command: Sequence[str], *, env: Mapping[str, str], limit: float = 60.0) -> Finished:
@@ -86,8 +86,8 @@ async def run(command: Sequence[str], *, env: Mapping[str, str], limit: float = 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Return a clean environment for a client: a new home directory, no proxies, and none of our variables."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-    return kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "NO_COLOR": "1"} | more
+    variables = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    return variables | {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "NO_COLOR": "1"} | more
 
 
 def browser(directory: Path) -> dict[str, str]:

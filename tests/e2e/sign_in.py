@@ -31,24 +31,24 @@ async def follow(url: str, redirect_uri: str) -> str:
 
     Raises RuntimeError if they end elsewhere, such as at a page that needs a user or an error.
     """
-    way = [url]
+    urls = [url]
     async with aiohttp.ClientSession(headers={"User-Agent": BROWSER, "Accept": "text/html"}) as http:
         for _ in range(HOPS):
-            async with http.get(way[-1], allow_redirects=False) as answer:
+            async with http.get(urls[-1], allow_redirects=False) as answer:
                 if answer.status not in REDIRECTS:
-                    raise RuntimeError(f"{way} ended with {answer.status}: {(await answer.text())[:800]}")
-                way.append(urljoin(way[-1], answer.headers["Location"]))
-            if way[-1].partition("?")[0] == redirect_uri:
-                return way[-1]
-    raise RuntimeError(f"no way from {url} to {redirect_uri}: {way}")
+                    raise RuntimeError(f"{urls} ended with {answer.status}: {(await answer.text())[:800]}")
+                urls.append(urljoin(urls[-1], answer.headers["Location"]))
+            if urls[-1].partition("?")[0] == redirect_uri:
+                return urls[-1]
+    raise RuntimeError(f"no way from {url} to {redirect_uri}: {urls}")
 
 
 async def visit(url: str) -> None:
     """Follow *url* to its end, including the callback; retry while the client is not listening yet."""
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(connector=connector, headers={"User-Agent": BROWSER}) as http:
-        wanted = parameters(url)["redirect_uri"]
-        back = await follow(url, wanted)
+        redirect_uri = parameters(url)["redirect_uri"]
+        back = await follow(url, redirect_uri)
         for _ in range(100):
             try:
                 async with http.get(back) as answer:
@@ -56,7 +56,7 @@ async def visit(url: str) -> None:
                     return
             except aiohttp.ClientConnectorError:
                 await asyncio.sleep(0.1)
-    raise RuntimeError(f"nobody listens at {wanted}")
+    raise RuntimeError(f"nobody listens at {redirect_uri}")
 
 
 if __name__ == "__main__":

@@ -43,15 +43,15 @@ async def test_every_scenario(sandbox: Sandbox, node: Path, tmp_path: Path) -> N
         stderr=asyncio.subprocess.STDOUT,
     )
     assert process.stdout is not None
-    said = ""
+    output = ""
     async with asyncio.timeout(LIMIT_S):
         async for line in process.stdout:
-            said += line.decode()
+            output += line.decode()
             # The suite prints the URL that a user would open.
-            if found := re.search(r"https?://\S+/sign-in/oauth\?\S+", line.decode()):
-                await visit(found[0])
-        assert await process.wait() == 0, said
+            if match := re.search(r"https?://\S+/sign-in/oauth\?\S+", line.decode()):
+                await visit(match[0])
+        assert await process.wait() == 0, output
     for scenario in SCENARIOS:
         (result,) = (tmp_path / "out").glob(f"*{scenario}*/checks.json")
         outcome = judge("-", "required", scenario, json.loads(result.read_text()))
-        assert outcome.verdict == "PASS", f"{outcome}\n{said}"
+        assert outcome.verdict == "PASS", f"{outcome}\n{output}"

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.e2e import chatgpt
-from tests.e2e.answers import Truth, check_results, check_tools, structured
+from tests.e2e.answers import ExpectedResults, check_results, check_tools, structured
 from tests.e2e.chatgpt import Answer, Discovered, Registration
 from tests.e2e.launch import Sandbox
 
@@ -40,23 +40,23 @@ class Link:
     async def call(self, name: str, arguments: dict[str, Any]) -> Answer:
         """Send tools/call in the newest revision."""
         params = {"name": name, "arguments": arguments}
-        return await chatgpt.modern(self.http, self.mcp, self.access, "tools/call", params)
+        return await chatgpt.send_stateless(self.http, self.mcp, self.access, "tools/call", params)
 
 
-async def linked(http: aiohttp.ClientSession, mcp: str, *, dynamic: bool = False, document: str = "") -> Link:
+async def link_account(http: aiohttp.ClientSession, mcp: str, *, dynamic: bool = False, document: str = "") -> Link:
     """Link as ChatGPT does: probe, read the documents, register unless published, authorize, redeem."""
     refused = await chatgpt.probe(http, mcp)
     assert refused.status == 401 and refused.challenge["error"] == "invalid_token", refused
     where = document or refused.challenge["resource_metadata"]
-    found = await chatgpt.discover(http, where, refused.challenge["scope"])
-    registration = await chatgpt.register(http, found) if dynamic else chatgpt.published(found)
-    code, verifier = await chatgpt.authorize(found, registration)
-    answer = await chatgpt.redeem(http, found, registration, code, verifier)
+    metadata = await chatgpt.discover(http, where, refused.challenge["scope"])
+    registration = await chatgpt.register(http, metadata) if dynamic else chatgpt.published(metadata)
+    code, verifier = await chatgpt.authorize(metadata, registration)
+    answer = await chatgpt.redeem(http, metadata, registration, code, verifier)
     assert answer.status == 200, answer
     assert answer.headers["Cache-Control"] == "no-store"
     body = answer.body
     assert body["token_type"].lower() == "bearer" and SCOPES >= set(body["scope"].split()) >= {"mcp:tools"}
-    return Link(http, mcp, found, registration, body["access_token"], body["refresh_token"], body["expires_in"])
+    return Link(http, mcp, metadata, registration, body["access_token"], body["refresh_token"], body["expires_in"])
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def check_json(answer: Answer, *statuses: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["mcp", "sse"])
-async def test_challenge_names_the_document_of_its_path(
+async def test_challenge_links_to_the_metadata_of_its_path(
     sandbox: Sandbox, http: aiohttp.ClientSession, path: str
 ) -> None:
     url: str = getattr(sandbox, path)
@@ -84,7 +84,7 @@ async def test_challenge_names_the_document_of_its_path(
 
 
 @pytest.mark.parametrize("path", ["mcp", "sse"])
-async def test_resource_metadata_in_every_form(sandbox: Sandbox, http: aiohttp.ClientSession, path: str) -> None:
+async def test_resource_metadata_at_every_location(sandbox: Sandbox, http: aiohttp.ClientSession, path: str) -> None:
     url: str = getattr(sandbox, path)
     for address in chatgpt.well_known(url):
         answer = await chatgpt.get(http, address)
@@ -97,7 +97,7 @@ async def test_resource_metadata_in_every_form(sandbox: Sandbox, http: aiohttp.C
 
 
 @pytest.mark.parametrize("name", ["oauth-authorization-server", "openid-configuration"])
-async def test_provider_metadata_is_json_wherever_it_is_looked_for(
+async def test_provider_metadata_is_json_at_every_location(
     sandbox: Sandbox, http: aiohttp.ClientSession, name: str
 ) -> None:
     issuer = await chatgpt.get(http, f"{sandbox.world}/.well-known/{name}")
@@ -126,16 +126,16 @@ async def test_provider_metadata_offers_what_the_connector_needs(sandbox: Sandbo
 
 @pytest.mark.parametrize("dynamic", [False, True], ids=["published", "registered"])
 async def test_discovers_lists_and_calls(
-    sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession, dynamic: bool
+    sandbox: Sandbox, expected: ExpectedResults, http: aiohttp.ClientSession, dynamic: bool
 ) -> None:
-    link = await linked(http, sandbox.mcp, dynamic=dynamic)
+    link = await link_account(http, sandbox.mcp, dynamic=dynamic)
     assert link.lifetime >= 3600 and bool(link.registration.secret) == dynamic
-    answer = await chatgpt.modern(http, sandbox.mcp, link.access, "server/discover")
+    answer = await chatgpt.send_stateless(http, sandbox.mcp, link.access, "server/discover")
     assert answer.body["id"] == "openai-mcp-discover" and "Mcp-Session-Id" not in answer.headers
-    assert chatgpt.MODERN in answer.result["supportedVersions"] and "tools" in answer.result["capabilities"]
+    assert chatgpt.STATELESS_REVISION in answer.result["supportedVersions"] and "tools" in answer.result["capabilities"]
     assert answer.result["resultType"] == "complete" and answer.result["ttlMs"] >= 0
     assert answer.result["cacheScope"] in ("public", "private") and answer.result["instructions"][:512].strip()
-    listed = (await chatgpt.modern(http, sandbox.mcp, link.access, "tools/list")).result
+    listed = (await chatgpt.send_stateless(http, sandbox.mcp, link.access, "tools/list")).result
     assert listed["resultType"] == "complete" and "nextCursor" not in listed
     check_tools(listed["tools"])
     results = {name: (await link.call(name, arguments)).result for name, arguments in expected.calls.items()}
@@ -143,61 +143,63 @@ async def test_discovers_lists_and_calls(
     check_results(results, expected)
 
 
-async def test_falls_back_to_the_handshake_without_a_session(
-    sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession
+async def test_falls_back_to_initialize_without_a_session(
+    sandbox: Sandbox, expected: ExpectedResults, http: aiohttp.ClientSession
 ) -> None:
-    link = await linked(http, sandbox.mcp)
-    opened = await chatgpt.older(http, sandbox.mcp, link.access, "initialize", chatgpt.handshake())
-    assert opened.result["protocolVersion"] == chatgpt.HANDSHAKE and opened.result["serverInfo"]["name"]
-    noted = await chatgpt.older(http, sandbox.mcp, link.access, "notifications/initialized")
+    link = await link_account(http, sandbox.mcp)
+    opened = await chatgpt.send_stateful(http, sandbox.mcp, link.access, "initialize", chatgpt.initialize_params())
+    assert opened.result["protocolVersion"] == chatgpt.LATEST_STATEFUL and opened.result["serverInfo"]["name"]
+    noted = await chatgpt.send_stateful(http, sandbox.mcp, link.access, "notifications/initialized")
     assert (noted.status, noted.body) == (202, None)
-    listed = (await chatgpt.older(http, sandbox.mcp, link.access, "tools/list")).result
+    listed = (await chatgpt.send_stateful(http, sandbox.mcp, link.access, "tools/list")).result
     check_tools(listed["tools"])
     assert "resultType" not in listed and "ttlMs" not in listed
     results = {}
     for name, arguments in expected.calls.items():
         params = {"name": name, "arguments": arguments}
-        results[name] = (await chatgpt.older(http, sandbox.mcp, link.access, "tools/call", params)).result
+        results[name] = (await chatgpt.send_stateful(http, sandbox.mcp, link.access, "tools/call", params)).result
     check_results(results, expected)
 
 
 @pytest.mark.parametrize("form", [0, 1, 2], ids=["inserted", "root", "appended"])
 @pytest.mark.parametrize("path", ["mcp", "sse"])
-async def test_links_from_any_form_of_the_metadata(
-    sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession, path: str, form: int
+async def test_links_of_every_metadata_location(
+    sandbox: Sandbox, expected: ExpectedResults, http: aiohttp.ClientSession, path: str, form: int
 ) -> None:
     url: str = getattr(sandbox, path)
-    link = await linked(http, url, document=chatgpt.well_known(url)[form])
+    link = await link_account(http, url, document=chatgpt.well_known(url)[form])
     assert structured((await link.call("validate_user", {})).result) == expected.user
 
 
-async def test_wrong_arguments_are_explained_to_the_model(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
-    link = await linked(http, sandbox.mcp)
+async def test_invalid_arguments_are_explained_to_the_model(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    link = await link_account(http, sandbox.mcp)
     result = (await link.call("cost_breakdown", {"groupBy": "colour", "months": 99})).result
     assert result["isError"] is True and "structuredContent" not in result
     text = result["content"][0]["text"]
     assert "groupBy" in text and "months" in text and "service" in text
 
 
-async def test_refreshes_with_the_resource(sandbox: Sandbox, expected: Truth, http: aiohttp.ClientSession) -> None:
+async def test_refreshes_with_the_resource(
+    sandbox: Sandbox, expected: ExpectedResults, http: aiohttp.ClientSession
+) -> None:
     for dynamic in (False, True):
-        first = await linked(http, sandbox.mcp, dynamic=dynamic)
+        first = await link_account(http, sandbox.mcp, dynamic=dynamic)
         second = await first.refreshed()
         assert second.access != first.access and second.refresh != first.refresh
         assert structured((await second.call("validate_user", {})).result) == expected.user
         assert structured((await first.call("validate_user", {})).result) == expected.user
 
 
-async def test_refresh_tells_a_client_whose_secret_is_wrong(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
-    link = await linked(http, sandbox.mcp, dynamic=True)
+async def test_refresh_with_a_wrong_secret_is_invalid_client(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    link = await link_account(http, sandbox.mcp, dynamic=True)
     other = replace(link.registration, secret="not-the-secret")
     answer = await chatgpt.refresh(http, link.found, other, link.refresh)
     assert (answer.status, answer.body["error"]) == (401, "invalid_client")
     assert (await link.refreshed()).access
 
 
-async def test_expiry_in_mid_use(sandbox_brief: Sandbox, http: aiohttp.ClientSession) -> None:
-    link = await linked(http, sandbox_brief.mcp)
+async def test_token_expires_during_use(sandbox_brief: Sandbox, http: aiohttp.ClientSession) -> None:
+    link = await link_account(http, sandbox_brief.mcp)
     started = time.monotonic()
     user = structured((await link.call("validate_user", {})).result)
     while (answer := await link.call("validate_user", {})).status == 200:
@@ -209,8 +211,8 @@ async def test_expiry_in_mid_use(sandbox_brief: Sandbox, http: aiohttp.ClientSes
     assert structured((await again.call("validate_user", {})).result) == user
 
 
-async def test_revoked_refresh_token_is_dead(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
-    link = await linked(http, sandbox.mcp)
+async def test_revoked_refresh_token_is_rejected(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    link = await link_account(http, sandbox.mcp)
     revoked = await chatgpt.revoke(http, link.found, link.registration, link.refresh)
     assert revoked.status == 200
     answer = await chatgpt.refresh(http, link.found, link.registration, link.refresh)
@@ -218,37 +220,37 @@ async def test_revoked_refresh_token_is_dead(sandbox: Sandbox, http: aiohttp.Cli
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_revoked_login_leads_to_a_new_sign_in(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+async def test_n19_revoked_sign_in_leads_to_a_new_sign_in(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     """The result makes ChatGPT show its sign-in, later requests get 401, and a new sign-in works."""
-    link = await linked(http, sandbox.mcp)
+    link = await link_account(http, sandbox.mcp)
     assert structured((await link.call("validate_user", {})).result)
     assert (await chatgpt.revoke(http, link.found, link.registration, link.refresh)).status == 200
     refused = await link.call("validate_user", {})
     assert refused.status == 200 and refused.result["isError"]
     (challenge,) = refused.result["_meta"]["mcp/www_authenticate"]
-    listing = await chatgpt.modern(http, sandbox.mcp, link.access, "tools/list")
+    listing = await chatgpt.send_stateless(http, sandbox.mcp, link.access, "tools/list")
     assert listing.status == 401 and listing.headers["WWW-Authenticate"] == challenge
     assert listing.challenge["error"] == "invalid_token" and listing.challenge["error_description"]
-    again = await linked(http, sandbox.mcp)
+    again = await link_account(http, sandbox.mcp)
     assert structured((await again.call("validate_user", {})).result)
     assert (await link.call("validate_user", {})).status == 401
 
 
-async def test_code_serves_once_and_only_with_its_verifier(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
-    found = await chatgpt.discover(http, chatgpt.well_known(sandbox.mcp)[0], "mcp:tools")
-    registration = chatgpt.published(found)
-    code, verifier = await chatgpt.authorize(found, registration)
-    wrong = await chatgpt.redeem(http, found, registration, code, "x" * 43)
+async def test_code_works_once_and_only_with_its_verifier(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    metadata = await chatgpt.discover(http, chatgpt.well_known(sandbox.mcp)[0], "mcp:tools")
+    registration = chatgpt.published(metadata)
+    code, verifier = await chatgpt.authorize(metadata, registration)
+    wrong = await chatgpt.redeem(http, metadata, registration, code, "x" * 43)
     assert (wrong.status, wrong.body["error"]) == (400, "invalid_grant")
-    code, verifier = await chatgpt.authorize(found, registration)
-    assert (await chatgpt.redeem(http, found, registration, code, verifier)).status == 200
-    twice = await chatgpt.redeem(http, found, registration, code, verifier)
+    code, verifier = await chatgpt.authorize(metadata, registration)
+    assert (await chatgpt.redeem(http, metadata, registration, code, verifier)).status == 200
+    twice = await chatgpt.redeem(http, metadata, registration, code, verifier)
     assert (twice.status, twice.body["error"]) == (400, "invalid_grant")
 
 
-async def test_token_of_another_resource_is_refused(
+async def test_token_of_another_resource_is_rejected(
     sandbox: Sandbox, sandbox_brief: Sandbox, http: aiohttp.ClientSession
 ) -> None:
-    link = await linked(http, sandbox_brief.mcp)
-    answer = await chatgpt.modern(http, sandbox.mcp, link.access, "tools/list")
+    link = await link_account(http, sandbox_brief.mcp)
+    answer = await chatgpt.send_stateless(http, sandbox.mcp, link.access, "tools/list")
     assert answer.status == 401 and answer.challenge["error"] == "invalid_token"

@@ -16,7 +16,7 @@ FULL = "2025-11-25: 30/30 required, 2026-07-28: 37/37 required, extra: 18/18"
 @pytest.mark.parametrize("options", [(), ("--authorization",)], ids=["open", "authorized"])
 def test_every_scenario(node: Path, options: tuple[str, ...]) -> None:
     outcomes = run_suite(*options)
-    assert [str(one) for one in outcomes if one.verdict == "FAIL"] == []
+    assert [str(outcome) for outcome in outcomes if outcome.verdict == "FAIL"] == []
     # The suite itself skips the status notifications for every server.
-    assert [one.scenario for one in outcomes if one.verdict == "SKIP"] == ["tasks-status-notifications"]
+    assert [outcome.scenario for outcome in outcomes if outcome.verdict == "SKIP"] == ["tasks-status-notifications"]
     assert format_totals(outcomes) == FULL

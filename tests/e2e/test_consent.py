@@ -41,7 +41,7 @@ class Client:
     def request(self, sandbox: Sandbox) -> str:
         """Return the authorization URL that it opens in the browser."""
         digest = hashlib.sha256(VERIFIER.encode()).digest()
-        asked = {
+        query = {
             "response_type": "code",
             "client_id": self.id,
             "redirect_uri": self.callback,
@@ -51,7 +51,7 @@ class Client:
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
         }
-        return f"{sandbox.world}/sign-in/oauth?{urlencode(asked)}"
+        return f"{sandbox.world}/sign-in/oauth?{urlencode(query)}"
 
 
 @asynccontextmanager
@@ -100,11 +100,11 @@ async def act(
     order = {"browser": browser, "url": url, "width": width, "height": 900, "scheme": scheme, "steps": steps}
     finished = await run(["node", str(NODE / "consent.mjs"), json.dumps(order)], env=environment(home))
     assert finished.status == 0, str(finished)
-    seen: dict[str, Any] = json.loads(finished.out)
-    unexpected = [line for line in seen["console"] if not complaint or complaint not in line]
-    assert (unexpected, seen["failed"]) == ([], []), seen
-    assert seen["overflow"] <= 0, seen
-    return seen
+    result: dict[str, Any] = json.loads(finished.out)
+    unexpected = [line for line in result["console"] if not complaint or complaint not in line]
+    assert (unexpected, result["failed"]) == ([], []), result
+    assert result["overflow"] <= 0, result
+    return result
 
 
 def shot(name: str) -> dict[str, Any]:
@@ -170,7 +170,7 @@ async def test_wrong_password_stays_on_the_page(sandbox_asking: Sandbox, node: P
         assert client.returned == []
 
 
-async def test_an_employee_chooses_the_customer(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+async def test_employee_chooses_the_customer(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
     async with waiting(sandbox_asking) as client:
         steps: list[dict[str, Any]] = [
             {"press": EMPLOYEE.name},
@@ -195,7 +195,7 @@ async def test_an_employee_chooses_the_customer(sandbox_asking: Sandbox, node: P
     assert (claims["customer_context"], claims["doit_employee"]) == (GLOBEX.id, True)
 
 
-async def test_another_account(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+async def test_switches_account(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
     async with waiting(sandbox_asking) as client:
         steps: list[dict[str, Any]] = [
             {"press": ADMIN.name},
@@ -203,20 +203,22 @@ async def test_another_account(sandbox_asking: Sandbox, node: Path, tmp_path: Pa
             {"press": USERS[1].name},
             {"expect": USERS[1].email},
         ]
-        seen = await act(tmp_path, client.request(sandbox_asking), steps)
-    assert ADMIN.email not in seen["text"]
+        result = await act(tmp_path, client.request(sandbox_asking), steps)
+    assert ADMIN.email not in result["text"]
 
 
-async def test_a_hostile_name_is_only_text(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+async def test_hostile_client_name_is_only_text(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
     """No script runs, and the browser logs nothing, not even a blocked violation of its policy."""
     name = "</strong><script>document.title='owned'</script><img src=x onerror=alert(1)>"
     async with waiting(sandbox_asking, name) as client:
         steps = [{"press": ADMIN.name}, {"expect": "Allow access?"}, shot("consent-hostile")]
-        seen = await act(tmp_path, client.request(sandbox_asking), steps, width=390)
-    assert name in seen["text"] and seen["title"] == "Allow access \u00b7 DoiT sandbox"
+        result = await act(tmp_path, client.request(sandbox_asking), steps, width=390)
+    assert name in result["text"] and result["title"] == "Allow access \u00b7 DoiT sandbox"
 
 
-async def test_a_request_of_nobody_is_a_page(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
+async def test_request_of_an_unknown_client_is_an_error_page(
+    sandbox_asking: Sandbox, node: Path, tmp_path: Path
+) -> None:
     url = f"{sandbox_asking.world}/sign-in/oauth?client_id=nobody"
     steps = [{"expect": "Unknown application"}, shot("unknown-application")]
     await act(tmp_path, url, steps, scheme="dark", complaint="status of 400")

@@ -23,7 +23,7 @@ Say = Callable[..., Awaitable[Any]]
 
 
 @asynccontextmanager
-async def talking(sandbox: Sandbox) -> AsyncIterator[Say]:
+async def conversation(sandbox: Sandbox) -> AsyncIterator[Say]:
     """Yield a function that calls a tool and returns its structured content."""
     bearer = {"Authorization": f"Bearer {sandbox.api_tokens[GLOBEX]}"}
     url = f"{sandbox.base}/mcp/x/all"
@@ -40,12 +40,12 @@ async def talking(sandbox: Sandbox) -> AsyncIterator[Say]:
 
 def cents(*amounts: float) -> Decimal:
     """Return the exact sum of amounts in whole cents."""
-    return sum((Decimal(str(one)).quantize(Decimal("0.01")) for one in amounts), Decimal(0))
+    return sum((Decimal(str(amount)).quantize(Decimal("0.01")) for amount in amounts), Decimal(0))
 
 
 def column(table: Any, name: str = "cost") -> Iterable[float]:
     """Return the values of a column."""
-    at = [one["name"] for one in table["columns"]].index(name)
+    at = [column_name["name"] for column_name in table["columns"]].index(name)
     return (row[at] for row in table["rows"])
 
 
@@ -55,7 +55,7 @@ def span(first: date, last: date) -> str:
 
 
 async def test_why_did_our_costs_go_up(sandbox: Sandbox) -> None:
-    async with talking(sandbox) as say:
+    async with conversation(sandbox) as say:
         service = await why_costs_went_up(say)
         await budget_and_alert(say, service)
 
@@ -68,10 +68,12 @@ async def why_costs_went_up(say: Say) -> str:
     trend = await say("cost_trend", months=3, groupBy="cloud")
     months = [month["cost"] for month in trend["months"]]
     assert cents(*months) == cents(*column(trend)) == cents(trend["total"]["all"])
-    assert cents(*(one["cost"] for one in trend["groups"])) + cents(trend["total"]["other"]) == cents(*months)
+    assert cents(*(group["cost"] for group in trend["groups"])) + cents(trend["total"]["other"]) == cents(*months)
 
     anomaly = (await say("get_anomalies", sortBy="startTime", sortOrder="desc"))["anomalies"][0]
-    assert anomaly["status"] == "active" and anomaly["id"] in {one["id"] for one in overview["anomalies"]}
+    assert anomaly["status"] == "active" and anomaly["id"] in {
+        anomaly_row["id"] for anomaly_row in overview["anomalies"]
+    }
     assert (await say("get_anomaly", id=anomaly["id"]))["actualCost"] == anomaly["actualCost"]
 
     start, today = date.fromisoformat(anomaly["startTime"][:10]), datetime.now(UTC).date()
@@ -79,17 +81,17 @@ async def why_costs_went_up(say: Say) -> str:
     explained = await say("explain_cost_change", **spans)
     total = explained["total"]
     assert cents(total["before"], total["change"]) == cents(total["after"])
-    drivers = {one["dimension"]: one["drivers"][0]["name"] for one in explained["by"]}
-    for one in explained["by"]:
+    drivers = {driver["dimension"]: driver["drivers"][0]["name"] for driver in explained["by"]}
+    for driver in explained["by"]:
         for name in ("before", "after", "change"):
-            assert cents(*(part[name] for part in (*one["drivers"], one["other"]))) == cents(total[name])
+            assert cents(*(part[name] for part in (*driver["drivers"], driver["other"]))) == cents(total[name])
 
     scope = [
         {"id": "service_description", "type": "fixed", "values": [drivers["service"]]},
         {"id": "project_name", "type": "fixed", "values": [anomaly["scope"]]},
     ]
     narrow = await say("explain_cost_change", **spans, filters=scope)
-    assert cents(narrow["total"]["after"]) == cents(anomaly["actualCost"]), "the anomaly is where the lines jump"
+    assert cents(narrow["total"]["after"]) == cents(anomaly["actualCost"]), "the anomaly is at the cost jump"
 
     subject = f"{drivers['service']} costs {total['change']} more than a week ago"
     ticket = await say(
@@ -104,8 +106,8 @@ async def why_costs_went_up(say: Say) -> str:
     )
     comment = await say("create_ticket_comment", ticketId=ticket["id"], body="Who can look into it?")
     listed = await say("list_tickets", subject=subject)
-    assert [one["id"] for one in listed["tickets"]] == [ticket["id"]]
-    assert [one["id"] for one in (await say("list_ticket_comments", ticketId=ticket["id"]))["comments"]] == [
+    assert [row["id"] for row in listed["tickets"]] == [ticket["id"]]
+    assert [comment["id"] for comment in (await say("list_ticket_comments", ticketId=ticket["id"]))["comments"]] == [
         comment["id"]
     ]
     return str(drivers["service"])
@@ -115,8 +117,8 @@ async def budget_and_alert(say: Say, service: str) -> None:
     """Create, check and delete a budget and an alert for a service; both know what was spent."""
     before = {kind: await say(f"list_{kind}") for kind in ("budgets", "alerts")}
     breakdown = await say("cost_breakdown", groupBy="service", months=1, topN=25)
-    spent = next(one["cost"] for one in breakdown["groups"] if one["name"] == service)
-    assert cents(*(one["cost"] for one in breakdown["groups"])) == cents(breakdown["total"]["shown"])
+    spent = next(group["cost"] for group in breakdown["groups"] if group["name"] == service)
+    assert cents(*(group["cost"] for group in breakdown["groups"])) == cents(breakdown["total"]["shown"])
     scopes = [{"type": "fixed", "id": "service_description", "values": [service]}]
     first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     budget = await say(
@@ -130,7 +132,9 @@ async def budget_and_alert(say: Say, service: str) -> None:
         scopes=scopes,
     )
     assert cents(budget["currentUtilization"]) == cents(spent)
-    assert [one.get("triggered", False) for one in budget["alerts"]] == [True, False, False], "half of it is spent"
+    assert [threshold.get("triggered", False) for threshold in budget["alerts"]] == [True, False, False], (
+        "half of the budget is spent"
+    )
     # The cost to date is above this value.
     config = {
         "metric": {"type": "basic", "value": "cost"},
@@ -142,9 +146,9 @@ async def budget_and_alert(say: Say, service: str) -> None:
     }
     alert = await say("create_alert", name=f"{service} has passed", config=config)
     assert alert["lastAlerted"] == alert["createTime"]
-    seen = (await say("list_budgets", nameContains=budget["name"]))["budgets"]
-    assert [(one["id"], cents(one["currentUtilization"])) for one in seen] == [(budget["id"], cents(spent))]
-    assert alert["id"] in {one["id"] for one in (await say("list_alerts"))["alerts"]}
+    budgets = (await say("list_budgets", nameContains=budget["name"]))["budgets"]
+    assert [(row["id"], cents(row["currentUtilization"])) for row in budgets] == [(budget["id"], cents(spent))]
+    assert alert["id"] in {alert_row["id"] for alert_row in (await say("list_alerts"))["alerts"]}
     assert (await say("delete_alert", id=alert["id"]))["deleted"]
     assert (await say("delete_budget", id=budget["id"]))["deleted"]
     assert {kind: await say(f"list_{kind}") for kind in before} == before

@@ -1,4 +1,4 @@
-"""The page of the sandbox's world in a real browser: calls appear as they happen, as text only."""
+"""The sandbox's dashboard in a real browser: calls appear as they happen, as text only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from doit_mcp.sandbox.accounts import USERS
-from tests.e2e.launch import Sandbox, launched
+from tests.e2e.launch import Sandbox, running_sandbox
 from tests.e2e.node_packages import NODE, environment, run, unavailable
 from tests.e2e.test_consent import VERIFIER, act, waiting
 
@@ -24,7 +24,7 @@ HOSTILE = "<img src=x onerror=document.title='owned'>"
 @pytest.fixture
 def sandbox_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox in which no other test makes calls."""
-    with launched(tmp_path_factory.mktemp("sandbox-alone")) as running:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox-alone")) as running:
         yield running
 
 
@@ -44,17 +44,17 @@ async def tokens(sandbox_alone: Sandbox, node: Path, tmp_path: Path) -> dict[str
         }
         async with aiohttp.ClientSession() as http:
             async with http.post(f"{sandbox_alone.world}/api/auth/token", data=form) as answer:
-                found: dict[str, Any] = await answer.json()
+                state_body: dict[str, Any] = await answer.json()
             params = {"name": "list_budgets", "arguments": {}}
             body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-            headers = {"Authorization": f"Bearer {found['access_token']}", "Accept": "application/json"}
+            headers = {"Authorization": f"Bearer {state_body['access_token']}", "Accept": "application/json"}
             async with http.post(sandbox_alone.mcp, json=body, headers=headers) as answer:
                 assert answer.status == 200, await answer.text()
-        return {**found, "code": returned["code"]}
+        return {**state_body, "code": returned["code"]}
 
 
 @pytest.fixture
-async def seen(sandbox_alone: Sandbox, node: Path, tmp_path: Path, tokens: dict[str, Any]) -> dict[str, Any]:
+async def page_report(sandbox_alone: Sandbox, node: Path, tmp_path: Path, tokens: dict[str, Any]) -> dict[str, Any]:
     """What a browser saw on the page while calls were made; see node/watch.mjs."""
     browser = shutil.which("chromium")
     if browser is None:
@@ -69,33 +69,35 @@ async def seen(sandbox_alone: Sandbox, node: Path, tmp_path: Path, tokens: dict[
     order = {"browser": browser, "url": f"{world}/", "shots": str(ARTIFACTS), "calls": calls, "expect": "/nothing/"}
     done = await run(["node", str(node / "watch.mjs"), json.dumps(order)], env=environment(tmp_path), limit=90)
     assert done.status == 0, str(done)
-    found: dict[str, Any] = json.loads(done.out)
-    return found
+    report: dict[str, Any] = json.loads(done.out)
+    return report
 
 
-async def test_in_a_browser(seen: dict[str, Any], tokens: dict[str, Any]) -> None:
-    assert (seen["console"], seen["violations"]) == ([], [])
-    assert set(seen["requests"]) == {"/", "/world/events"}
+async def test_in_a_browser(page_report: dict[str, Any], tokens: dict[str, Any]) -> None:
+    assert (page_report["console"], page_report["violations"]) == ([], [])
+    assert set(page_report["requests"]) == {"/", "/world/events"}
 
-    assert not [row for row in seen["before"] if "/nothing/" in row]
-    assert [row for row in seen["before"] if "/api/auth/token" in row and "signed in" in row and ADMIN.email in row]
-    assert [row for row in seen["before"] if "/sign-in/consent" in row and ADMIN.email in row]
-    lost, refused, listed = seen["after"][:3]
+    assert not [row for row in page_report["before"] if "/nothing/" in row]
+    assert [
+        row for row in page_report["before"] if "/api/auth/token" in row and "signed in" in row and ADMIN.email in row
+    ]
+    assert [row for row in page_report["before"] if "/sign-in/consent" in row and ADMIN.email in row]
+    lost, refused, listed = page_report["after"][:3]
     assert HOSTILE in lost and "404" in lost
     assert VIEWER.email in refused and "Acme Rockets" in refused and "403" in refused
     assert "/analytics/v1/budgets?maxResults=7" in listed and ADMIN.email in listed and "200" in listed
 
-    assert len(seen["filtered"]) == 1 and VIEWER.email in seen["filtered"][0]
-    assert seen["nothing"] == "No calls match the filter."
-    assert len(seen["byToken"]) == 1 and "maxResults=7" in seen["byToken"][0]
-    before, during, after = seen["paused"]
+    assert len(page_report["filtered"]) == 1 and VIEWER.email in page_report["filtered"][0]
+    assert page_report["nothing"] == "No calls match the filter."
+    assert len(page_report["byToken"]) == 1 and "maxResults=7" in page_report["byToken"][0]
+    before, during, after = page_report["paused"]
     assert (during, after) == (before, before + 3)
-    assert seen["rows"] == 200
+    assert page_report["rows"] == 200
 
-    for look in seen["looks"]:
+    for look in page_report["looks"]:
         assert look["overflow"] <= 0 and look["sideways"] <= 0, "a horizontal scroll bar"
-    assert len(seen["looks"]) == 4
+    assert len(page_report["looks"]) == 4
 
-    assert f"Cost Companion {HOSTILE}" in seen["text"] and ADMIN.password in seen["text"]
+    assert f"Cost Companion {HOSTILE}" in page_report["text"] and ADMIN.password in page_report["text"]
     secrets = [user.api_token for user in USERS] + [tokens[name] for name in ("code", "access_token", "refresh_token")]
-    assert not [one for one in (*secrets, "a-bearer-of-nobody") if one in seen["html"]]
+    assert not [secret for secret in (*secrets, "a-bearer-of-nobody") if secret in page_report["html"]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.answers import ADMIN, Truth, check_costs, check_tools, structured
+from tests.e2e.answers import ADMIN, ExpectedResults, check_costs, check_tools, structured
 from tests.e2e.launch import Sandbox
 from tests.e2e.node_packages import Finished, browser, environment, free_port, run
 
@@ -25,8 +25,8 @@ async def inspect(node: Path, home: Path, *arguments: str, **env: str) -> Finish
 
 def result(finished: Finished) -> Any:
     """Return the printed result; newer versions wrap it."""
-    said = json.loads(finished.out)
-    return said.get("result", said)
+    output = json.loads(finished.out)
+    return output.get("result", output)
 
 
 def bearer(sandbox: Sandbox) -> tuple[str, str]:
@@ -64,20 +64,20 @@ async def test_schemas_of_other_selections_are_portable(
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_calls_a_tool(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path, era: str) -> None:
+async def test_calls_a_tool(sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path, era: str) -> None:
     flags = ("--method", "tools/call", "--tool-name", "cost_breakdown", "--tool-arg", "groupBy=service")
     finished = await inspect(node, tmp_path, sandbox.mcp, *flags, "--protocol-era", era, *bearer(sandbox))
     check_costs(structured(result(finished)), expected.services)
 
 
-async def test_calls_over_sse(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path) -> None:
+async def test_calls_over_sse(sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path) -> None:
     flags = ("--method", "tools/call", "--tool-name", "validate_user")
     finished = await inspect(node, tmp_path, sandbox.sse, *flags, *bearer(sandbox))
     assert structured(result(finished)) == expected.user
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-async def test_signs_in(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path, era: str) -> None:
+async def test_signs_in(sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path, era: str) -> None:
     flags = ("--method", "tools/call", "--tool-name", "validate_user", "--protocol-era", era)
     callback = f"http://127.0.0.1:{free_port()}/oauth/callback"
     env = browser(tmp_path) | {"MCP_AUTO_OPEN_ENABLED": "true"}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.answers import Truth, check_listed, check_progress, check_results
+from tests.e2e.answers import ExpectedResults, check_listed, check_progress, check_results
 from tests.e2e.launch import Sandbox
 from tests.e2e.node_packages import browser, environment, free_port
 
@@ -76,7 +76,7 @@ async def bridge(node: Path, home: Path, url: str, *flags: str) -> AsyncIterator
     ids=["default", "sse-only"],
 )
 async def test_signs_in_and_calls(
-    sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path, path: str, flags: tuple[str, ...]
+    sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path, path: str, flags: tuple[str, ...]
 ) -> None:
     async with bridge(node, tmp_path, getattr(sandbox, path), *flags) as remote:
         opened = await remote.request(1, "initialize", CLIENT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from agents.mcp import MCPServer, MCPServerSse, MCPServerStreamableHttp
 
-from tests.e2e.answers import ADMIN, Truth, check_listed, check_results
+from tests.e2e.answers import ADMIN, ExpectedResults, check_listed, check_results
 from tests.e2e.launch import Sandbox
 
 
@@ -18,7 +18,7 @@ def connection(sandbox: Sandbox, transport: str) -> MCPServer:
 
 
 @pytest.mark.parametrize("transport", ["streamable", "sse"])
-async def test_list_and_call(sandbox: Sandbox, expected: Truth, transport: str) -> None:
+async def test_list_and_call(sandbox: Sandbox, expected: ExpectedResults, transport: str) -> None:
     async with connection(sandbox, transport) as server:
         check_listed([tool.name for tool in await server.list_tools()])
         results = {}

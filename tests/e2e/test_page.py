@@ -60,9 +60,9 @@ async def visit(node: Path, tmp_path: Path) -> dict[str, Any]:
         order = json.dumps({"browser": browser, "url": url, "shots": str(ARTIFACTS)})
         done = await run(["node", str(node / "page.mjs"), order], env=environment(tmp_path), limit=90)
     assert done.status == 0, str(done)
-    seen: dict[str, Any] = json.loads(done.out)
-    assert set(seen["requests"]) == {url}, "the page asked for something besides itself"
-    return seen
+    report: dict[str, Any] = json.loads(done.out)
+    assert set(report["requests"]) == {url}, "the page asked for something besides itself"
+    return report
 
 
 async def test_in_a_browser(visit: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
-from tests.e2e.answers import ADMIN, Truth, check_listed, check_progress, check_results
+from tests.e2e.answers import ADMIN, ExpectedResults, check_listed, check_progress, check_results
 from tests.e2e.launch import ROOT, Sandbox
 from tests.e2e.sign_in import follow, parameters
 
@@ -69,7 +69,7 @@ async def streamable(url: str, mode: str, drawer: Drawer) -> AsyncIterator[Clien
             yield client
 
 
-async def use(client: Client, expected: Truth) -> None:
+async def use(client: Client, expected: ExpectedResults) -> None:
     """List and call tools, and compare the results with the expected ones."""
     listed = await client.list_tools()
     check_listed([tool.name for tool in listed.tools])
@@ -90,7 +90,7 @@ async def use(client: Client, expected: Truth) -> None:
 @pytest.mark.parametrize(
     ("mode", "revision"), [("auto", "2026-07-28"), ("legacy", "2025-11-25"), ("2026-07-28", "2026-07-28")]
 )
-async def test_streamable_http(sandbox: Sandbox, expected: Truth, mode: str, revision: str) -> None:
+async def test_streamable_http(sandbox: Sandbox, expected: ExpectedResults, mode: str, revision: str) -> None:
     drawer = Drawer()
     async with streamable(sandbox.mcp, mode, drawer) as client:
         await use(client, expected)
@@ -100,7 +100,7 @@ async def test_streamable_http(sandbox: Sandbox, expected: Truth, mode: str, rev
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_sse(sandbox: Sandbox, expected: Truth, mode: str) -> None:
+async def test_sse(sandbox: Sandbox, expected: ExpectedResults, mode: str) -> None:
     drawer = Drawer()
     async with Client(sse_client(sandbox.sse, auth=provider(sandbox.sse, drawer)), mode=mode) as client:
         await use(client, expected)
@@ -108,7 +108,7 @@ async def test_sse(sandbox: Sandbox, expected: Truth, mode: str) -> None:
     assert drawer.tokens is not None
 
 
-async def test_second_connection_needs_no_second_sign_in(sandbox: Sandbox, expected: Truth) -> None:
+async def test_second_connection_needs_no_second_sign_in(sandbox: Sandbox, expected: ExpectedResults) -> None:
     drawer = Drawer()
     async with streamable(sandbox.mcp, "auto", drawer):
         first = drawer.tokens
@@ -118,7 +118,7 @@ async def test_second_connection_needs_no_second_sign_in(sandbox: Sandbox, expec
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
-async def test_stdio(sandbox: Sandbox, expected: Truth, mode: str) -> None:
+async def test_stdio(sandbox: Sandbox, expected: ExpectedResults, mode: str) -> None:
     server = StdioServerParameters(
         command=sys.executable,
         args=["-m", "doit_mcp", "stdio"],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.answers import ADMIN, Truth, check_listed, check_progress, check_results
+from tests.e2e.answers import ADMIN, ExpectedResults, check_listed, check_progress, check_results
 from tests.e2e.launch import ROOT, Sandbox
 from tests.e2e.node_packages import environment, run
 
@@ -18,11 +18,11 @@ async def drive(node: Path, home: Path, order: dict[str, Any]) -> dict[str, Any]
     """Run the driver with *order* and return what it printed."""
     finished = await run(["node", str(node / "ts_sdk.mjs"), json.dumps(order)], env=environment(home))
     assert finished.status == 0, str(finished)
-    said: dict[str, Any] = json.loads(finished.out)
-    return said
+    report: dict[str, Any] = json.loads(finished.out)
+    return report
 
 
-def check(said: dict[str, Any], expected: Truth) -> None:
+def check(said: dict[str, Any], expected: ExpectedResults) -> None:
     """Check what every SDK connection must receive."""
     check_listed([tool["name"] for tool in said["tools"]])
     check_results(said["results"], expected)
@@ -41,24 +41,35 @@ def check(said: dict[str, Any], expected: Truth) -> None:
     ],
 )
 async def test_signs_in_and_calls(
-    sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path, sdk: str, transport: str, era: str, revision: str
+    sandbox: Sandbox,
+    expected: ExpectedResults,
+    node: Path,
+    tmp_path: Path,
+    sdk: str,
+    transport: str,
+    era: str,
+    revision: str,
 ) -> None:
     url = sandbox.sse if transport == "sse" else sandbox.mcp
     order = {"sdk": sdk, "transport": transport, "era": era, "url": url, "calls": expected.calls}
-    said = await drive(node, tmp_path, order)
-    check(said, expected)
+    report = await drive(node, tmp_path, order)
+    check(report, expected)
     # Version 1 of the SDK does not report the revision of an SSE connection.
-    assert said["revision"] == revision or (said["revision"] is None and sdk == "v1")
-    assert said["asked"]["resource"] == url
-    assert said["asked"]["code_challenge_method"] == "S256"
-    assert said["returned"]["iss"] == sandbox.world
-    assert said["tokens"]["expires_in"] >= 3600
+    assert report["revision"] == revision or (report["revision"] is None and sdk == "v1")
+    assert report["asked"]["resource"] == url
+    assert report["asked"]["code_challenge_method"] == "S256"
+    assert report["returned"]["iss"] == sandbox.world
+    assert report["tokens"]["expires_in"] >= 3600
     # Version 1 requests only the scope of the challenge, so it gets no refresh token.
-    assert ("refresh_token" in said["tokens"]) == ("offline_access" in said["asked"]["scope"].split()) == (sdk == "v2")
+    assert (
+        ("refresh_token" in report["tokens"]) == ("offline_access" in report["asked"]["scope"].split()) == (sdk == "v2")
+    )
 
 
 @pytest.mark.parametrize(("sdk", "era"), [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto")])
-async def test_stdio(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Path, sdk: str, era: str) -> None:
+async def test_stdio(
+    sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path, sdk: str, era: str
+) -> None:
     env = environment(
         tmp_path,
         DOIT_API_KEY=sandbox.api_tokens[ADMIN],
@@ -67,5 +78,7 @@ async def test_stdio(sandbox: Sandbox, expected: Truth, node: Path, tmp_path: Pa
         PYTHONPATH=str(ROOT),
     )
     server = {"command": sys.executable, "args": ["-m", "doit_mcp", "stdio"], "env": env, "cwd": str(tmp_path)}
-    said = await drive(node, tmp_path, {"sdk": sdk, "transport": "stdio", "era": era, "calls": expected.calls} | server)
-    check(said, expected)
+    report = await drive(
+        node, tmp_path, {"sdk": sdk, "transport": "stdio", "era": era, "calls": expected.calls} | server
+    )
+    check(report, expected)

@@ -22,7 +22,7 @@ from doit_mcp.process.workers import reserve_port
 from doit_mcp.sandbox.server import run_sandbox
 from tests.process.test_workers import two_workers
 from tests.test_cli import environment
-from tests.transports.http.serving import ADMIN, LATEST, SECRET, Bench, Json, NotificationHub, Session, Site
+from tests.transports.http.serving import ADMIN, LATEST_STATEFUL, SECRET, Bench, Json, NotificationHub, Session, Site
 
 REQUESTS = 2_000
 
@@ -67,17 +67,17 @@ class Served:
 
     async def write(self, session: Session, name: str) -> str:
         """Create a label, which logs a line in the audit log, and return its id."""
-        made = await session.call("create_label", {"name": name, "color": "blue"})
-        assert "isError" not in made.result, made.result
-        found: str = made.result["structuredContent"]["id"]
-        return found
+        created = await session.call("create_label", {"name": name, "color": "blue"})
+        assert "isError" not in created.result, created.result
+        label_id: str = created.result["structuredContent"]["id"]
+        return label_id
 
     async def logs(self) -> dict[str, str]:
         """The log streams in /readyz; the server stays ready."""
         answer = await self.site.send("GET", "/readyz", {})
         assert answer.status == 200
-        found: dict[str, str] = answer.body["logs"]
-        return found
+        statuses: dict[str, str] = answer.body["logs"]
+        return statuses
 
     async def number(self, name: str) -> float:
         """Return the value of a metric."""
@@ -99,7 +99,7 @@ async def served(stdout: int, stderr: int, before: Sequence[str] = (), **setting
         port = str(held.getsockname()[1])
         base = f"http://127.0.0.1:{port}"
         async with run_sandbox(resource_url=base, secret=SECRET) as stand_in:
-            own = {
+            variables = {
                 "MCP_TOKEN_EXCHANGE_SECRET": SECRET,
                 "MCP_RESOURCE_URL": base,
                 "AUTH_SERVER_URL": stand_in.url,
@@ -112,7 +112,7 @@ async def served(stdout: int, stderr: int, before: Sequence[str] = (), **setting
             watching, watched = socket.socketpair()
             with watched:
                 process = await asyncio.create_subprocess_exec(
-                    *command, env=environment(**own), stdin=watched.fileno(), stdout=stdout, stderr=stderr
+                    *command, env=environment(**variables), stdin=watched.fileno(), stdout=stdout, stderr=stderr
                 )
             try:
                 async with aiohttp.ClientSession() as http:
@@ -141,49 +141,49 @@ def lines_of(text: bytes) -> list[Json]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-async def read_until(end: int, wanted: str) -> list[Json]:
+async def read_until(end: int, expected: str) -> list[Json]:
     """Return the lines of a pipe up to the first with *wanted* as its message or tool."""
     text = b""
     while True:
         text += await asyncio.to_thread(os.read, end, 1 << 16)
-        whole = text[: text.rfind(b"\n") + 1]
-        found = lines_of(whole)
-        if any(wanted in (line["message"], line.get("tool")) for line in found):
-            return found
+        complete = text[: text.rfind(b"\n") + 1]
+        lines = lines_of(complete)
+        if any(expected in (line["message"], line.get("tool")) for line in lines):
+            return lines
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_nobody_reads_the_log() -> None:
+async def test_n6_unread_log_does_not_block() -> None:
     """Far more lines than fit into a pipe, then SIGTERM."""
     with pipe() as (_, end):
-        async with served(asyncio.subprocess.DEVNULL, end) as made:
-            await made.ask(REQUESTS)
-            await made.stop()
+        async with served(asyncio.subprocess.DEVNULL, end) as server:
+            await server.ask(REQUESTS)
+            await server.stop()
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_nobody_reads_the_audit_log(tmp_path: Path) -> None:
+async def test_n6_unread_audit_log_does_not_block(tmp_path: Path) -> None:
     with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
         fill(end)
-        async with served(end, log.fileno()) as made:
-            session = await made.site.initialize(LATEST)
+        async with served(end, log.fileno()) as server:
+            session = await server.site.initialize(LATEST_STATEFUL)
             for number in range(5):
-                await made.write(session, f"n6-{number}")
-            await made.ask(10)
+                await server.write(session, f"n6-{number}")
+            await server.ask(10)
             async with asyncio.timeout(60):
-                while (await made.logs())["audit"] != "failing":
+                while (await server.logs())["audit"] != "failing":
                     await asyncio.sleep(0.2)
-            assert (await made.logs())["log"] == "ok"
-            await made.stop()
+            assert (await server.logs())["log"] == "ok"
+            await server.stop()
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_nobody_reads_what_workers_log() -> None:
+async def test_n6_unread_worker_log_does_not_block() -> None:
     """The log of their supervisor blocks nothing either."""
     with pipe() as (_, end):
         fill(end)
         async with two_workers(end) as (process, site, _port):
-            session = await site.initialize(LATEST)
+            session = await site.initialize(LATEST_STATEFUL)
             for _number in range(20):
                 assert (await session.ask("ping")).result == {}
             process.terminate()
@@ -191,14 +191,18 @@ async def test_n6_nobody_reads_what_workers_log() -> None:
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_nobody_reads_what_stdio_logs() -> None:
+async def test_n6_unread_stdio_log_does_not_block() -> None:
     """Clients that start a server may ignore its standard error."""
     messages = [
         {
             "jsonrpc": "2.0",
             "id": 1,
             "method": "initialize",
-            "params": {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+            "params": {
+                "protocolVersion": LATEST_STATEFUL,
+                "capabilities": {},
+                "clientInfo": {"name": "t", "version": "1"},
+            },
         },
         {
             "jsonrpc": "2.0",
@@ -211,9 +215,13 @@ async def test_n6_nobody_reads_what_stdio_logs() -> None:
     with pipe() as (_, end):
         fill(end)
         async with run_sandbox(resource_url="http://127.0.0.1:1", secret=SECRET) as stand_in:
-            own = {"DOIT_API_KEY": ADMIN.api_token, "DOIT_API_BASE": stand_in.url, "AUTH_SERVER_URL": stand_in.url}
+            variables = {
+                "DOIT_API_KEY": ADMIN.api_token,
+                "DOIT_API_BASE": stand_in.url,
+                "AUTH_SERVER_URL": stand_in.url,
+            }
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "doit_mcp", "stdio", env=environment(**own), stderr=end, **pipes
+                sys.executable, "-m", "doit_mcp", "stdio", env=environment(**variables), stderr=end, **pipes
             )
             text = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
             out, _error = await asyncio.wait_for(process.communicate(text), 60)
@@ -222,64 +230,64 @@ async def test_n6_nobody_reads_what_stdio_logs() -> None:
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_the_reader_of_the_audit_log_is_gone(tmp_path: Path) -> None:
+async def test_n6_closed_audit_log_reader(tmp_path: Path) -> None:
     """The server continues, and operators see the failure before a line is lost, and the number of lost lines."""
     with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
-        async with served(end, log.fileno()) as made:
-            session = await made.site.initialize(LATEST)
-            first = await made.write(session, "n6 first")
+        async with served(end, log.fileno()) as server:
+            session = await server.site.initialize(LATEST_STATEFUL)
+            first = await server.write(session, "n6 first")
             (line,) = await read_until(read, "create_label")
             assert line["objects"]["id"] == first
-            assert await made.logs() == {"log": "ok", "audit": "ok"}
-            assert await made.number('doit_mcp_log_failing{stream="audit"}') == 0
+            assert await server.logs() == {"log": "ok", "audit": "ok"}
+            assert await server.number('doit_mcp_log_failing{stream="audit"}') == 0
             os.close(end)
             os.close(read)
-            assert await made.logs() == {"log": "ok", "audit": "failing"}
-            await made.write(session, "n6 second")
-            await made.write(session, "n6 third")
+            assert await server.logs() == {"log": "ok", "audit": "failing"}
+            await server.write(session, "n6 second")
+            await server.write(session, "n6 third")
             async with asyncio.timeout(60):
-                while await made.number('doit_mcp_log_lines_dropped_total{stream="audit"}') != 2:
+                while await server.number('doit_mcp_log_lines_dropped_total{stream="audit"}') != 2:
                     await asyncio.sleep(0.05)
-            assert await made.number('doit_mcp_log_failing{stream="audit"}') == 1
-            assert await made.number('doit_mcp_log_lines_dropped_total{stream="log"}') == 0
-            await made.stop()
+            assert await server.number('doit_mcp_log_failing{stream="audit"}') == 1
+            assert await server.number('doit_mcp_log_lines_dropped_total{stream="log"}') == 0
+            await server.stop()
     lines = lines_of((tmp_path / "log").read_bytes())
     assert [line["tool"] for line in lines if "tool" in line] == 3 * ["create_label"]
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_a_full_disk_is_no_end() -> None:
+async def test_n6_full_disk_does_not_stop_the_server() -> None:
     with open("/dev/full", "wb", buffering=0) as full:
-        async with served(full.fileno(), full.fileno()) as made:
-            session = await made.site.initialize(LATEST)
-            await made.write(session, "n6 full")
-            await made.ask(50)
+        async with served(full.fileno(), full.fileno()) as server:
+            session = await server.site.initialize(LATEST_STATEFUL)
+            await server.write(session, "n6 full")
+            await server.ask(50)
             async with asyncio.timeout(60):
                 for stream, lost in (("log", 50), ("audit", 1)):
-                    while await made.number(f'doit_mcp_log_lines_dropped_total{{stream="{stream}"}}') < lost:
+                    while await server.number(f'doit_mcp_log_lines_dropped_total{{stream="{stream}"}}') < lost:
                         await asyncio.sleep(0.05)
-            assert await made.logs() == {"log": "failing", "audit": "failing"}
-            await made.stop()
+            assert await server.logs() == {"log": "failing", "audit": "failing"}
+            await server.stop()
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_the_last_lines_are_written_before_the_end(tmp_path: Path) -> None:
+async def test_n6_last_lines_are_written_before_exit(tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
-        async with served(audit.fileno(), log.fileno()) as made:
-            session = await made.site.initialize(LATEST)
-            await made.write(session, "n6 last")
-            await made.stop()
+        async with served(audit.fileno(), log.fileno()) as server:
+            session = await server.site.initialize(LATEST_STATEFUL)
+            await server.write(session, "n6 last")
+            await server.stop()
     assert len(lines_of((tmp_path / "audit").read_bytes())) == 1
     assert [line["tool"] for line in lines_of((tmp_path / "log").read_bytes()) if "tool" in line] == ["create_label"]
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: Path) -> None:
+async def test_n6_writes_wait_for_a_required_audit_log(tmp_path: Path) -> None:
     """DOIT_MCP_AUDIT_REQUIRED refuses changes that would not be recorded; reads continue."""
     with pipe() as (read, end), (tmp_path / "log").open("wb") as log:
-        async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
-            session = await made.site.initialize(LATEST)
-            first = await made.write(session, "n6 first")
+        async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as server:
+            session = await server.site.initialize(LATEST_STATEFUL)
+            first = await server.write(session, "n6 first")
             os.close(end)
             os.close(read)
             refused = await session.call("create_label", {"name": "n6 second", "color": "blue"})
@@ -287,22 +295,22 @@ async def test_n6_writes_wait_for_the_audit_log_where_it_is_required(tmp_path: P
             labels = (await session.call("list_labels")).result["structuredContent"]["labels"]
             assert first in [label["id"] for label in labels]
             assert "n6 second" not in [label["name"] for label in labels]
-            await made.stop()
+            await server.stop()
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_audit_log(tmp_path: Path) -> None:
+async def test_n6_writes_fail_fast_when_the_required_audit_log_is_unread(tmp_path: Path) -> None:
     """Only the first change, made while no line was pending, can be missing, and the log reports it at the end."""
     with pipe() as (_, end), (tmp_path / "log").open("wb") as log:
         fill(end)
-        async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
-            session = await made.site.initialize(LATEST)
-            await made.write(session, "n6 first")
+        async with served(end, log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as server:
+            session = await server.site.initialize(LATEST_STATEFUL)
+            await server.write(session, "n6 first")
             for number in range(5):
                 refused = await session.call("create_label", {"name": f"n6 {number}", "color": "blue"})
                 assert refused.result["isError"] is True and "audit log" in refused.result["content"][0]["text"]
-            assert (await made.logs())["audit"] == "failing"
-            await made.stop()
+            assert (await server.logs())["audit"] == "failing"
+            await server.stop()
     lines = lines_of((tmp_path / "log").read_bytes())
     (line,) = [line for line in lines if line.get("stream") == "audit"]
     # Refused changes are logged as well.
@@ -310,27 +318,27 @@ async def test_n6_changes_are_refused_at_once_where_nobody_reads_the_required_au
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_what_was_not_written_at_the_end_is_said_on_the_other_stream(tmp_path: Path) -> None:
+async def test_n6_unwritten_lines_are_reported_on_the_other_stream_at_exit(tmp_path: Path) -> None:
     """This includes lines of the audit log. The exit status stays 0."""
     with pipe() as (_, end), (tmp_path / "audit").open("wb") as audit:
         fill(end)
-        async with served(audit.fileno(), end) as made:
-            await made.write(await made.site.initialize(LATEST), "n6 last")
-            await made.stop()
+        async with served(audit.fileno(), end) as server:
+            await server.write(await server.site.initialize(LATEST_STATEFUL), "n6 last")
+            await server.stop()
     first, last = lines_of((tmp_path / "audit").read_bytes())
     assert first["tool"] == "create_label"
     assert last["level"] == "error" and last["stream"] == "log" and last["missing"] > 0
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_required_audit_lines_are_written_one_after_the_other(tmp_path: Path) -> None:
+async def test_n6_required_audit_lines_are_written_in_sequence(tmp_path: Path) -> None:
     """A slow reader causes no refusals."""
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
-        async with served(audit.fileno(), log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as made:
-            session = await made.site.initialize(LATEST)
+        async with served(audit.fileno(), log.fileno(), DOIT_MCP_AUDIT_REQUIRED="true") as server:
+            session = await server.site.initialize(LATEST_STATEFUL)
             for number in range(20):
-                await made.write(session, f"n6 {number}")
-            await made.stop()
+                await server.write(session, f"n6 {number}")
+            await server.stop()
     assert len(lines_of((tmp_path / "audit").read_bytes())) == 20
 
 
@@ -339,61 +347,61 @@ CLOSED = "import os, sys; [os.close(int(n)) for n in sys.argv[1].split(',')]; os
 
 @pytest.mark.requirement("N6")
 @pytest.mark.parametrize("closed", ["1", "2", "1,2"])
-async def test_n6_started_without_standard_streams(closed: str, tmp_path: Path) -> None:
+async def test_n6_starts_without_standard_streams(closed: str, tmp_path: Path) -> None:
     """A missing stream is reported as failing, audit lines go to no other stream, and the process ends normally."""
     with (tmp_path / "log").open("wb") as log, (tmp_path / "audit").open("wb") as audit:
         before = (sys.executable, "-c", CLOSED, closed)
-        async with served(audit.fileno(), log.fileno(), before, DOIT_MCP_AUDIT_REQUIRED="true") as made:
-            found = {"audit": "failing" if "1" in closed else "ok", "log": "failing" if "2" in closed else "ok"}
-            assert await made.logs() == found
-            session = await made.site.initialize(LATEST)
+        async with served(audit.fileno(), log.fileno(), before, DOIT_MCP_AUDIT_REQUIRED="true") as server:
+            statuses = {"audit": "failing" if "1" in closed else "ok", "log": "failing" if "2" in closed else "ok"}
+            assert await server.logs() == statuses
+            session = await server.site.initialize(LATEST_STATEFUL)
             answer = await session.call("create_label", {"name": "n6 closed", "color": "blue"})
             assert answer.result.get("isError", False) is ("1" in closed)
-            await made.stop()
+            await server.stop()
     assert b"doit_mcp.audit" not in (tmp_path / "log").read_bytes()
     written = lines_of((tmp_path / "audit").read_bytes())
     assert [line["tool"] for line in written if "tool" in line] == ([] if "1" in closed else ["create_label"])
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_workers_without_a_standard_output(tmp_path: Path) -> None:
+async def test_n6_workers_without_standard_output(tmp_path: Path) -> None:
     """Workers inherit /dev/null under its number, and do not use it as the audit log."""
     with (tmp_path / "log").open("wb") as log:
         async with two_workers(log.fileno(), before=(sys.executable, "-c", CLOSED, "1")) as (_process, site, _port):
             for _number in range(10):
                 answer = await site.send("GET", "/readyz", {})
                 assert answer.body["logs"] == {"log": "ok", "audit": "failing"}
-            await (await site.initialize(LATEST)).call("create_label", {"name": "n6 workers", "color": "blue"})
+            await (await site.initialize(LATEST_STATEFUL)).call("create_label", {"name": "n6 workers", "color": "blue"})
     assert b"doit_mcp.audit" not in (tmp_path / "log").read_bytes()
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_long_audit_lines_of_workers_do_not_mix() -> None:
+async def test_n6_long_audit_lines_of_workers_do_not_interleave() -> None:
     """Users can make every identifier of a refused call long, and the reader of the pipe is slow."""
     with pipe() as (read, end):
         async with two_workers(stdout=end) as (process, site, _port):
-            session = await site.initialize(LATEST)
+            session = await site.initialize(LATEST_STATEFUL)
             ids: Json = {"eventIds": ["\u0416" * 256] * 20, "nonsense": 1}
 
             few = asyncio.Semaphore(8)
 
             async def refused(number: int) -> None:
                 async with few:
-                    name, given = "delete_label", {"id": str(number), "nonsense": 1}
+                    name, arguments = "delete_label", {"id": str(number), "nonsense": 1}
                     if number % 2:
-                        name, given = "delete_datahub_events_by_filter", ids
-                    assert (await session.call(name, given)).result["isError"] is True
+                        name, arguments = "delete_datahub_events_by_filter", ids
+                    assert (await session.call(name, arguments)).result["isError"] is True
 
             calls = asyncio.gather(*map(refused, range(60)))
             os.close(end)
-            found, calling = b"", True
-            while calling or b"\n" not in found or len(lines_of(found[: found.rfind(b"\n") + 1])) < 60:
-                found += await asyncio.to_thread(os.read, read, 1500)
+            output, calling = b"", True
+            while calling or b"\n" not in output or len(lines_of(output[: output.rfind(b"\n") + 1])) < 60:
+                output += await asyncio.to_thread(os.read, read, 1500)
                 calling = not calls.done()
             await calls
             process.terminate()
             assert await asyncio.wait_for(process.wait(), 60) == 0
-    lines = lines_of(found)
+    lines = lines_of(output)
     assert len(lines) == 60 and sum("shortened" in line for line in lines) == 30
 
 
@@ -404,13 +412,13 @@ def report(dropped: int) -> bytes:
 def drain(end: int) -> bytes:
     """Return the bytes that a pipe holds now."""
     os.set_blocking(end, False)
-    found = b""
+    output = b""
     try:
         while piece := os.read(end, 1 << 16):
-            found += piece
+            output += piece
     except BlockingIOError:
         pass
-    return found
+    return output
 
 
 def numbered(count: int, size: int = 1000) -> list[bytes]:
@@ -419,31 +427,31 @@ def numbered(count: int, size: int = 1000) -> list[bytes]:
 
 @pytest.mark.requirement("N6")
 @pytest.mark.parametrize("bounds", [{"max_lines": 100}, {"max_bytes": 100_000}])
-def test_n6_a_reader_that_pauses_gets_the_lines_and_what_is_missing(bounds: Any) -> None:
+def test_n6_paused_reader_gets_the_lines_and_the_count_of_dropped_ones(bounds: Any) -> None:
     with pipe() as (read, end):
         fill(end)
         stream = LogStream(end, report, **bounds)
-        sent = numbered(1000)
-        for line in sent:
+        expected_lines = numbered(1000)
+        for line in expected_lines:
             stream.put(line)
         dropped = stream.dropped
         # All but 100 lines and possibly a batch that is being written.
         assert 895 <= dropped <= 900 and stream.failing
-        found, mark = b"", stream.make_flush_event()
+        output, mark = b"", stream.make_flush_event()
         while not mark.wait(0.01):
-            found += drain(read)
-        found += drain(read)
+            output += drain(read)
+        output += drain(read)
         assert not stream.failing and stream.dropped == dropped
-        lines = found.lstrip(b"\n").splitlines(keepends=True)
+        lines = output.lstrip(b"\n").splitlines(keepends=True)
         assert lines.count(report(dropped)) == 1
         lines.remove(report(dropped))
-        assert lines == sent[: 1000 - dropped]
+        assert lines == expected_lines[: 1000 - dropped]
         stream.put(b"after\n")
         assert stream.make_flush_event().wait(10) and drain(read) == b"after\n"
 
 
 @pytest.mark.requirement("N6")
-def test_n6_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
+def test_n6_truncated_line_does_not_corrupt_the_next(tmp_path: Path) -> None:
     """A disk that fills up in the middle of a line and later has space again."""
     written, room = tmp_path / "log", 2500
     with written.open("wb") as file:
@@ -464,30 +472,30 @@ def limited(fd: int, path: Path, room: Any) -> Any:
     """A write() to a disk with limited space."""
 
     def write(data: memoryview) -> int:
-        left = room() - path.stat().st_size
-        if left <= 0:
+        free_bytes = room() - path.stat().st_size
+        if free_bytes <= 0:
             raise OSError(28, "No space left on device")
-        return os.write(fd, data[:left])
+        return os.write(fd, data[:free_bytes])
 
     return write
 
 
 @pytest.mark.requirement("N6")
-def test_n6_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
+def test_n6_non_blocking_pipe_is_awaited() -> None:
     with pipe() as (read, end):
         os.set_blocking(end, False)
         stream = LogStream(end, report)
-        sent = numbered(300)
-        for line in sent:
+        lines = numbered(300)
+        for line in lines:
             stream.put(line)
-        found, mark = b"", stream.make_flush_event()
+        output, mark = b"", stream.make_flush_event()
         while not mark.wait(0.01):
-            found += drain(read)
-        assert found + drain(read) == b"".join(sent) and stream.dropped == 0
+            output += drain(read)
+        assert output + drain(read) == b"".join(lines) and stream.dropped == 0
 
 
 @pytest.mark.requirement("N6")
-def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n6_hanging_stream_is_reported_as_failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is reported even before its queue is full."""
     monkeypatch.setattr("doit_mcp.observability.log_writer.STALL_SECONDS", 0.0)
     with pipe() as (read, end):
@@ -505,7 +513,7 @@ def test_n6_a_stream_that_hangs_is_failing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.requirement("N6")
-def test_n6_batches_are_what_a_pipe_takes_in_one_piece() -> None:
+def test_n6_batches_fit_an_atomic_pipe_write() -> None:
     """Lines of processes that share a pipe are then not interleaved."""
     sizes: list[int] = []
     with open(os.devnull, "wb") as null:

@@ -28,12 +28,12 @@ NAMES = ("", "asyncio", "py.warnings", AUDIT_LOGGER, *REQUEST_QUOTING_LOGGERS)
 def as_it_was() -> Iterator[None]:
     """Restore the logging configuration, which is global to the process."""
     loggers = [logging.getLogger(name) for name in NAMES]
-    before = [(one.level, one.handlers[:], one.filters[:], one.propagate) for one in loggers]
+    before = [(logger.level, logger.handlers[:], logger.filters[:], logger.propagate) for logger in loggers]
     streams, unraisable = dict(logging_setup.LOG_STREAMS), sys.unraisablehook
     yield
-    for one, (level, handlers, filters, propagate) in zip(loggers, before, strict=True):
-        one.setLevel(level)
-        one.handlers[:], one.filters[:], one.propagate = handlers, filters, propagate
+    for logger, (level, handlers, filters, propagate) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:], logger.filters[:], logger.propagate = handlers, filters, propagate
     logging.captureWarnings(False)
     sys.unraisablehook = unraisable
     logging_setup.LOG_STREAMS.clear()
@@ -64,7 +64,7 @@ def logs(tmp_path: Path) -> Iterator[Logs]:
 
 
 @pytest.mark.requirement("X6")
-async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> None:
+async def test_asyncio_exception_reports_are_not_repeated(logs: Logs) -> None:
     """The message of an exception can contain anything; its class and frames are logged."""
     logging_setup.configure("info", logs.log)
 
@@ -84,14 +84,14 @@ async def test_what_asyncio_tells_of_exceptions_is_not_repeated(logs: Logs) -> N
 
 @pytest.mark.requirement("G6")
 @pytest.mark.parametrize("level", ["debug", "warning", "error"])
-def test_what_was_changed_is_always_told(level: str, logs: Logs) -> None:
+def test_changed_objects_are_always_logged(level: str, logs: Logs) -> None:
     """It is logged on a separate stream, whatever the log level."""
     logging_setup.configure(level, logs.log, logs.audit)
     logging.getLogger(AUDIT_LOGGER).info("write", extra={"tool": "create_label"})
     assert [line["tool"] for line in logs.lines(logs.audit)] == ["create_label"] and not logs.text()
 
 
-def test_without_a_separate_stream_audit_lines_go_to_the_log(logs: Logs) -> None:
+def test_audit_lines_go_to_the_log_without_a_separate_stream(logs: Logs) -> None:
     logging_setup.configure("error", logs.log)
     logging.getLogger(AUDIT_LOGGER).info("write")
     logging.getLogger("elsewhere").info("unseen")
@@ -99,7 +99,7 @@ def test_without_a_separate_stream_audit_lines_go_to_the_log(logs: Logs) -> None
 
 
 @pytest.mark.requirement("N6")
-def test_n6_what_python_would_print_is_logged(logs: Logs) -> None:
+def test_n6_python_warnings_and_tracebacks_are_logged(logs: Logs) -> None:
     """Printing to a standard error without a reader blocks, and may print secrets."""
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -118,7 +118,7 @@ def test_n6_what_python_would_print_is_logged(logs: Logs) -> None:
 
 
 @pytest.mark.requirement("N6")
-def test_n6_a_record_that_cannot_be_a_line_is_named(logs: Logs) -> None:
+def test_n6_unserializable_record_is_named(logs: Logs) -> None:
     """The standard library would print it with its arguments."""
     logging_setup.configure("info", logs.log)
     logging.getLogger("elsewhere").info("%d", "not-to-be-seen")
@@ -129,7 +129,7 @@ def test_n6_a_record_that_cannot_be_a_line_is_named(logs: Logs) -> None:
 
 
 @pytest.mark.requirement("N6")
-def test_n6_objects_are_lines_when_they_are_logged(logs: Logs) -> None:
+def test_n6_records_are_formatted_when_they_are_logged(logs: Logs) -> None:
     """Later changes of an object do not appear in its line."""
     logging_setup.configure("info", logs.log)
     objects = {"id": "a" * 900, "ids": ("b", "c")}
@@ -140,7 +140,7 @@ def test_n6_objects_are_lines_when_they_are_logged(logs: Logs) -> None:
 
 
 @pytest.mark.requirement("N6")
-def test_n6_a_finalizer_may_log_in_the_middle_of_a_line(logs: Logs) -> None:
+def test_n6_finalizer_may_log_while_a_line_is_written(logs: Logs) -> None:
     """Garbage collection can happen anywhere, and failed tasks log then."""
     logging_setup.configure("info", logs.log)
     logger = logging.getLogger("doit_mcp")
@@ -164,7 +164,7 @@ def test_n6_a_finalizer_may_log_in_the_middle_of_a_line(logs: Logs) -> None:
     assert Counter(str(line["message"]) for line in logs.lines(logs.log)) == {"said": 2000, "collected": 2000}
 
 
-async def test_without_a_standard_error_there_is_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_standard_error_disables_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     logging_setup.configure("info")
     logging.getLogger("doit_mcp").error("lost")
@@ -173,7 +173,7 @@ async def test_without_a_standard_error_there_is_no_log(monkeypatch: pytest.Monk
 
 
 @pytest.mark.requirement("N6")
-async def test_n6_without_a_standard_output_the_log_does_not_get_audit_lines(logs: Logs) -> None:
+async def test_n6_missing_standard_output_keeps_audit_lines_out_of_the_log(logs: Logs) -> None:
     logging_setup.configure("info", logs.log, None, separate_audit=True)
     logging.getLogger(AUDIT_LOGGER).info("write", extra={"email": "not-to-be-seen@acme.example"})
     assert "not-to-be-seen" not in logs.text()
@@ -183,7 +183,7 @@ async def test_n6_without_a_standard_output_the_log_does_not_get_audit_lines(log
 
 @pytest.mark.requirement("N6")
 @pytest.mark.parametrize("text", ["x", "\u0416", "\U0001f600", "\x00"])
-def test_n6_a_line_is_never_longer_than_a_pipe_takes_in_one_piece(logs: Logs, text: str) -> None:
+def test_n6_line_never_exceeds_an_atomic_pipe_write(logs: Logs, text: str) -> None:
     """Longer lines would be interleaved with those of other workers. The identifying fields stay."""
     logging_setup.configure("info", logs.log, logs.audit)
     about = {"outcome": "refused", "tool": "delete_label", "subject": "u-1", "customer": "acme", "trace": "t-1"}
@@ -205,9 +205,9 @@ def test_n6_a_line_is_never_longer_than_a_pipe_takes_in_one_piece(logs: Logs, te
 
 
 @pytest.mark.requirement("N6")
-@pytest.mark.parametrize(("dropped", "said"), [(1, "1 line was dropped"), (2, "2 lines were dropped")])
-def test_n6_dropped_lines_are_counted_in_words(logs: Logs, dropped: int, said: str) -> None:
+@pytest.mark.parametrize(("dropped", "message"), [(1, "1 line was dropped"), (2, "2 lines were dropped")])
+def test_n6_dropped_lines_are_counted_in_a_message(logs: Logs, dropped: int, message: str) -> None:
     logging_setup.configure("info", logs.log)
     stream = logging_setup.LOG_STREAMS["log"]
     assert isinstance(stream, LogStream)
-    assert json.loads(stream._make_dropped_line(dropped))["message"] == said
+    assert json.loads(stream._make_dropped_line(dropped))["message"] == message

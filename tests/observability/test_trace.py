@@ -12,7 +12,7 @@ from doit_mcp.observability.trace import MAX_STATUSES, Trace
 
 
 @pytest.mark.requirement("G1")
-def test_statuses_are_told_of_those_asked() -> None:
+def test_statuses_are_recorded_per_upstream() -> None:
     """Statuses of the DoiT API and of identification are separate, and absent if nothing was requested."""
     trace = Trace("id", "0" * 32)
     assert trace.log_fields == {"trace": "id"}
@@ -29,7 +29,7 @@ def test_statuses_are_told_of_those_asked() -> None:
 
 
 @pytest.mark.requirement("G1")
-def test_the_last_statuses_are_told() -> None:
+def test_last_statuses_are_recorded() -> None:
     """Calls with many requests have no long lines or lists."""
     trace = Trace("id", "0" * 32)
     for status in range(100, 100 + 3 * MAX_STATUSES):
@@ -40,7 +40,7 @@ def test_the_last_statuses_are_told() -> None:
 
 
 @pytest.mark.requirement("G2")
-def test_several_values_are_a_list_that_does_not_grow_long() -> None:
+def test_multiple_values_are_a_bounded_list() -> None:
     """Only the first values are kept."""
     record = logging.makeLogRecord({"msg": "request", "upstream_status": (200, None, "a\nb")})
     assert json.loads(JsonFormatter().format(record))["upstream_status"] == [200, None, "a\nb"]

@@ -25,7 +25,7 @@ NONE = resource.RLIM_INFINITY
         (NONE, NONE, None),
     ],
 )
-def test_n24_the_limit_of_descriptors_is_raised(
+def test_n24_descriptor_limit_is_raised(
     monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, raised: int | None
 ) -> None:
     changes: list[tuple[int, int]] = []
@@ -49,7 +49,7 @@ def test_n24_the_limit_of_descriptors_is_raised(
         (ValueError("x"), False),
     ],
 )
-def test_n24_a_shortage_of_our_own_is_known(failure: Exception, own: bool) -> None:
+def test_n24_own_descriptor_exhaustion_is_recognized(failure: Exception, own: bool) -> None:
     assert is_local_shortage(failure) is own
     try:
         try:

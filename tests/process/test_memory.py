@@ -24,7 +24,7 @@ def message(number: int) -> bytes:
 
 @pytest.mark.requirement("N4")
 @pytest.mark.parametrize("size", [0, 1, 20, 1_000, 100_000])
-def test_n4_a_copy_is_equal_and_small(size: int) -> None:
+def test_n4_copy_is_equal_and_small(size: int) -> None:
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
@@ -37,7 +37,7 @@ def test_n4_a_copy_is_equal_and_small(size: int) -> None:
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_small_messages_are_kept_without_the_buffers_they_came_in() -> None:
+async def test_n4_small_messages_are_kept_without_their_buffers() -> None:
     """A message of 20 bytes used to keep 4 KB, counted as 276 bytes at most."""
     cache, replays, receipts = ByteCache(1 << 30), MemoryEventStore(), MemoryReceiptStore(per_owner=COUNT)
     log = replays.open_log("s", "1")
@@ -83,12 +83,12 @@ print(resident() - before)
 
 @pytest.mark.requirement("N4")
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc keeps large blocks")
-def test_n4_large_blocks_go_back_to_the_system() -> None:
+def test_n4_large_blocks_are_returned_to_the_system() -> None:
     assert left_behind("") > 50 << 20
     assert left_behind("configure_allocator()") < 10 << 20
 
 
 @pytest.mark.requirement("N4")
-def test_n4_without_glibc_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n4_changes_nothing_without_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     configure_allocator()

@@ -25,7 +25,7 @@ asyncio.run(main())
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("how", ["plain", "nohup"])
-def test_n24_hangups_stop_unless_nohup_disabled_them(number: int, how: str) -> None:
+def test_n24_hangup_stops_unless_nohup_ignores_it(number: int, how: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, how, str(int(number))], capture_output=True, text=True, check=False, timeout=30
     )

@@ -20,7 +20,7 @@ from doit_mcp.sandbox.server import run_sandbox
 from doit_mcp.transports.http.runner import bind
 from tests.redis_state.redis_server import redis_server
 from tests.test_cli import environment, run
-from tests.transports.http.serving import LATEST, SECRET, Bench, NotificationHub, Site
+from tests.transports.http.serving import LATEST_STATEFUL, SECRET, Bench, NotificationHub, Site
 
 LISTENING = "0A"
 
@@ -32,13 +32,13 @@ def listeners(port: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-async def until(found: Any, wanted: Any) -> None:
+async def until(read_value: Any, expected: Any) -> None:
     """Wait until *found* returns *wanted*."""
     async with asyncio.timeout(60):
-        while found() != wanted:
+        while read_value() != expected:
             await asyncio.sleep(0.02)
 
 
@@ -62,14 +62,14 @@ async def two_workers(
         port = held.getsockname()[1]
         base = f"http://127.0.0.1:{port}"
         async with run_sandbox(resource_url=base, secret=SECRET) as stand_in:
-            own = {
+            variables = {
                 "MCP_TOKEN_EXCHANGE_SECRET": SECRET,
                 "MCP_RESOURCE_URL": base,
                 "AUTH_SERVER_URL": stand_in.url,
                 "DOIT_API_BASE": stand_in.url,
                 "DOIT_MCP_REDIS_URL": redis.url,
             } | settings
-            present = {name: text for name, text in own.items() if text is not None}
+            present = {name: text for name, text in variables.items() if text is not None}
             command = [*before, sys.executable, "-m", "doit_mcp", "serve", "--workers", "2", "--port", str(port)]
             process = await asyncio.create_subprocess_exec(
                 *command, env=environment(**present), stdout=stdout, stderr=stderr
@@ -87,9 +87,9 @@ async def two_workers(
                 await until(lambda: listeners(port), 0)
 
 
-async def test_sessions_are_known_to_all_workers_and_outlive_one() -> None:
+async def test_sessions_are_shared_by_workers_and_outlive_one() -> None:
     async with two_workers() as (process, site, port):
-        session = await site.initialize(LATEST)
+        session = await site.initialize(LATEST_STATEFUL)
         for _ in range(20):
             assert (await session.ask("ping")).result == {}
         workers = children(process.pid)
@@ -104,13 +104,13 @@ async def test_sessions_are_known_to_all_workers_and_outlive_one() -> None:
 
 
 @pytest.mark.requirement("N22")
-async def test_n22_a_worker_that_is_replaced_has_the_secrets_of_the_others(tmp_path: Path) -> None:
+async def test_n22_replacement_worker_has_the_secrets_of_the_others(tmp_path: Path) -> None:
     """Even if the file with the secret has changed or is gone: a rotation requires a restart of the whole server."""
     file = tmp_path / "secret"
     file.write_text(SECRET)
     of_file = {"MCP_TOKEN_EXCHANGE_SECRET": None, "MCP_TOKEN_EXCHANGE_SECRET_FILE": str(file)}
     async with two_workers(**of_file) as (process, site, port):
-        session = await site.initialize(LATEST)
+        session = await site.initialize(LATEST_STATEFUL)
         for change in (lambda: file.write_text("w" * 40), file.unlink):
             change()
             for worker in children(process.pid):
@@ -122,7 +122,7 @@ async def test_n22_a_worker_that_is_replaced_has_the_secrets_of_the_others(tmp_p
 
 
 @pytest.mark.requirement("N7")
-async def test_n7_a_second_server_on_the_same_port_is_refused() -> None:
+async def test_n7_second_server_on_the_same_port_is_rejected() -> None:
     """This includes servers with workers, which share a port among themselves. The first server continues."""
     async with two_workers() as (process, site, port):
         more = {"MCP_TOKEN_EXCHANGE_SECRET": SECRET, "DOIT_MCP_REDIS_URL": "redis://127.0.0.1:1"}
@@ -133,7 +133,7 @@ async def test_n7_a_second_server_on_the_same_port_is_refused() -> None:
 
 
 @pytest.mark.requirement("N7")
-def test_n7_a_port_is_reserved_while_no_worker_listens() -> None:
+def test_n7_port_is_reserved_while_no_worker_listens() -> None:
     with reserve_port("127.0.0.1", 0) as held:
         with pytest.raises(OSError, match="in use"):
             reserve_port(*held.getsockname())
@@ -143,7 +143,7 @@ def test_n7_a_port_is_reserved_while_no_worker_listens() -> None:
 
 
 @pytest.mark.requirement("N7")
-def test_n7_connections_that_just_ended_do_not_keep_a_server_from_starting() -> None:
+def test_n7_closed_connections_do_not_prevent_a_restart() -> None:
     """TIME_WAIT, the state of the side that closes first, would make a bind without SO_REUSEADDR fail."""
     with reserve_port("127.0.0.1", 0) as held:
         address = held.getsockname()
@@ -165,7 +165,7 @@ async def test_workers_stop_without_their_supervisor() -> None:
         await until(lambda: listeners(port), 0)
 
 
-async def test_the_supervisor_gives_up_if_no_worker_serves() -> None:
+async def test_supervisor_gives_up_if_no_worker_serves() -> None:
     workers = WorkerSupervisor(
         [sys.executable, "-c", "raise SystemExit(2)"], dict(os.environ), 2, 1.0, min_restart_delay=0.001
     )
@@ -176,7 +176,7 @@ SERVES = "import os, sys, time; os.write(0, b'.'); "
 
 
 @pytest.mark.requirement("N7")
-async def test_n7_a_worker_that_served_does_not_stop_the_others(
+async def test_n7_failing_worker_that_served_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     """One of two dies repeatedly, each time after it served; the other continues, and so do the restarts."""
@@ -204,7 +204,7 @@ async def test_n7_a_worker_that_served_does_not_stop_the_others(
 
 
 @pytest.mark.requirement("N7")
-async def test_n7_starts_that_never_serve_stop_no_worker_that_does(tmp_path: Path) -> None:
+async def test_n7_workers_that_never_serve_do_not_stop_serving_ones(tmp_path: Path) -> None:
     starts = tmp_path / "starts"
     starts.touch()
     program = (
@@ -221,7 +221,7 @@ async def test_n7_starts_that_never_serve_stop_no_worker_that_does(tmp_path: Pat
 
 
 @pytest.mark.requirement("N7")
-async def test_n7_a_single_worker_that_served_each_time_is_started_again(
+async def test_n7_single_worker_that_served_is_always_restarted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Only starts that never served count as failed, even if no other worker serves in the meantime."""
@@ -239,10 +239,10 @@ async def test_n7_a_single_worker_that_served_each_time_is_started_again(
 
 
 @pytest.mark.requirement("N7")
-async def test_n7_real_workers_outlive_five_deaths_of_one() -> None:
+async def test_n7_workers_survive_five_deaths_of_one() -> None:
     """Each one dies after it served. Sessions continue."""
     async with two_workers() as (process, site, port):
-        session = await site.initialize(LATEST)
+        session = await site.initialize(LATEST_STATEFUL)
         healthy, victim = children(process.pid)
         for _ in range(5):
             os.kill(victim, signal.SIGKILL)
@@ -255,10 +255,10 @@ async def test_n7_real_workers_outlive_five_deaths_of_one() -> None:
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("of", ["watcher", "worker"])
-async def test_n24_hangups_drain(of: str) -> None:
+async def test_n24_hangup_drains(of: str) -> None:
     """SIGHUP works like SIGTERM: exit status 0, and a worker that gets SIGHUP alone is replaced."""
     async with two_workers() as (process, site, port):
-        session = await site.initialize(LATEST)
+        session = await site.initialize(LATEST_STATEFUL)
         assert (await session.ask("ping")).result == {}
         workers = children(process.pid)
         if of == "watcher":
@@ -271,7 +271,7 @@ async def test_n24_hangups_drain(of: str) -> None:
             assert (await session.ask("ping")).result == {}
 
 
-async def test_a_worker_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stuck_worker_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("doit_mcp.process.workers.KILL_GRACE_SECONDS", 0.1)
     deaf = "import os,signal,sys; signal.signal(15, signal.SIG_IGN); open(sys.argv[1], 'w').close(); signal.pause()"
     sign = Path(f"/tmp/doit-deaf-{os.getpid()}")
@@ -283,14 +283,14 @@ async def test_a_worker_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPa
     assert not await running
 
 
-def test_without_redis_there_is_one_process() -> None:
+def test_single_process_without_redis() -> None:
     done = run("serve", "--workers", "2", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
     assert done.returncode == 2 and "DOIT_MCP_REDIS_URL" in done.stderr
     assert "single process" in run("sandbox", "--workers", "2").stderr
     assert run("serve", "--workers", "0", MCP_TOKEN_EXCHANGE_SECRET=SECRET).returncode == 2
 
 
-def test_a_port_in_use_is_reported_at_once() -> None:
+def test_port_in_use_is_reported_immediately() -> None:
     with reserve_port("127.0.0.1", 0) as held:
         port = held.getsockname()[1]
         held.close()

@@ -1,4 +1,4 @@
-"""What is kept of a client's introduction: only the members that this server reads, with bounded sizes."""
+"""Stored client information: only the members that this server reads, with bounded sizes."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ QUESTIONS = [
 ]
 
 
-def kept(caller: Caller) -> int:
+def stored_size(caller: Caller) -> int:
     return len(orjson.dumps([caller.client_info, caller.capabilities, caller.log_level]))
 
 
 @pytest.mark.requirement("N4")
-def test_n4_both_eras_keep_little() -> None:
+def test_n4_both_request_styles_keep_little_client_data() -> None:
     handshake = Request(1, "initialize", {"protocolVersion": "x", "clientInfo": INFO, "capabilities": HOSTILE})
     meta = {VERSION_KEY: next(iter(STATELESS_REVISIONS)), CAPABILITIES_KEY: HOSTILE, CLIENT_INFO_KEY: INFO}
     for caller in (read_initialize(handshake), read_request_metadata(Request(1, "ping", {"_meta": meta}), None)):
-        assert kept(caller) < 2_000
+        assert stored_size(caller) < 2_000
         assert caller.client_info == {
             "name": "n" * MAX_CLIENT_INFO_LENGTH,
             "title": "t",
@@ -89,18 +89,18 @@ def test_n4_both_eras_keep_little() -> None:
         {"extensions": {}},
     ],
 )
-def test_n4_what_a_client_can_be_asked_stays_the_same(declared: dict[str, Any], revision: Any) -> None:
-    whole, reduced = Caller(revision, {}, declared), make_caller(revision, {}, declared)
-    assert [missing_capabilities(reduced, one) for one in QUESTIONS] == [
-        missing_capabilities(whole, one) for one in QUESTIONS
+def test_n4_client_capabilities_are_preserved(declared: dict[str, Any], revision: Any) -> None:
+    full, reduced = Caller(revision, {}, declared), make_caller(revision, {}, declared)
+    assert [missing_capabilities(reduced, question) for question in QUESTIONS] == [
+        missing_capabilities(full, question) for question in QUESTIONS
     ]
-    assert [is_declared(reduced, one) for one in (TASKS, SKILLS)] == [
-        is_declared(whole, one) for one in (TASKS, SKILLS)
+    assert [is_declared(reduced, question) for question in (TASKS, SKILLS)] == [
+        is_declared(full, question) for question in (TASKS, SKILLS)
     ]
 
 
 @pytest.mark.requirement("N4")
-def test_n4_members_of_a_wrong_kind_are_left_out() -> None:
+def test_n4_members_of_a_wrong_type_are_omitted() -> None:
     assert reduce_client_info({"name": 5, "version": {"a": 1}, "title": "T"}) == {"title": "T"}
     assert reduce_capabilities({"roots": [1], "other": {}}) == {"roots": None}
     assert reduce_client_info({}) == {} == reduce_capabilities({})

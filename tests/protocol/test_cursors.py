@@ -16,7 +16,7 @@ PRINTS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1
 POSITIONS = st.integers(1, 10**9)
 
 
-def refused(cursor: Any, fingerprint: str = "f", length: int = 100) -> bool:
+def is_rejected(cursor: Any, fingerprint: str = "f", length: int = 100) -> bool:
     try:
         decode(cursor, fingerprint, length)
     except RpcError as error:
@@ -30,18 +30,18 @@ def test_round_trip(position: int, fingerprint: str) -> None:
 
 
 @given(POSITIONS, PRINTS, PRINTS)
-def test_a_cursor_is_for_one_list_and_within_it(position: int, fingerprint: str, other: str) -> None:
+def test_cursor_is_bound_to_its_list_and_range(position: int, fingerprint: str, other: str) -> None:
     cursor = encode(position, fingerprint)
-    assert refused(cursor, fingerprint, position)
-    assert other == fingerprint or refused(cursor, other, position + 1)
+    assert is_rejected(cursor, fingerprint, position)
+    assert other == fingerprint or is_rejected(cursor, other, position + 1)
 
 
 ENCODED = st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode())
 
 
 @given(st.text() | ENCODED | st.integers() | st.booleans())
-def test_what_was_not_made_here_is_refused(cursor: Any) -> None:
-    assert refused(cursor) or cursor == encode(decode(cursor, "f", 100), "f")
+def test_foreign_cursor_is_rejected(cursor: Any) -> None:
+    assert is_rejected(cursor) or cursor == encode(decode(cursor, "f", 100), "f")
 
 
 def forged(text: str) -> str:
@@ -79,9 +79,9 @@ def forged(text: str) -> str:
     ],
 )
 def test_hostile_cursors(cursor: Any) -> None:
-    assert refused(cursor)
+    assert is_rejected(cursor)
 
 
-def test_without_a_cursor_it_is_the_first_page() -> None:
+def test_missing_cursor_means_the_first_page() -> None:
     assert decode(None, "f", 100) == 0
     assert decode(None, "f", 0) == 0

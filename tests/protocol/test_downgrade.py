@@ -39,24 +39,26 @@ def test_every_kind_is_published_in_some_revision() -> None:
 
 @pytest.mark.requirement("M22", "M44")
 @pytest.mark.parametrize(("name", "kind"), EACH)
-def test_kept_members_are_the_published_ones(name: str, kind: str) -> None:
+def test_kept_members_match_the_published_schema(name: str, kind: str) -> None:
     every = {member for kinds in PUBLISHED.values() for member in kinds.get(kind, ())}
-    sent = every - NEVER.get(kind, set())
-    value: dict[str, Any] = {member: {} if member in NESTED_DEFINITIONS.get(kind, {}) else member for member in sent}
-    kept = downgrade(kind, value, REVISIONS_BY_NAME[name])
-    assert kept.keys() == set(PUBLISHED[name][kind]) - NEVER.get(kind, set())
-    assert all(kept[member] == value[member] for member in kept)
+    members_sent = every - NEVER.get(kind, set())
+    value: dict[str, Any] = {
+        member: {} if member in NESTED_DEFINITIONS.get(kind, {}) else member for member in members_sent
+    }
+    downgraded = downgrade(kind, value, REVISIONS_BY_NAME[name])
+    assert downgraded.keys() == set(PUBLISHED[name][kind]) - NEVER.get(kind, set())
+    assert all(downgraded[member] == value[member] for member in downgraded)
 
 
 @pytest.mark.requirement("M44")
 @pytest.mark.parametrize("kind", OURS)
-def test_members_of_our_own_go_where_meta_goes(kind: str) -> None:
+def test_custom_members_accompany_meta(kind: str) -> None:
     for revision in REVISIONS_BY_NAME.values():
-        kept = downgrade(kind, dict.fromkeys(OURS[kind] | {"_meta"}), revision)
-        assert set(kept) in (set(), OURS[kind] | {"_meta"})
+        downgraded = downgrade(kind, dict.fromkeys(OURS[kind] | {"_meta"}), revision)
+        assert set(downgraded) in (set(), OURS[kind] | {"_meta"})
 
 
-def test_parts_are_fitted_too() -> None:
+def test_nested_parts_are_downgraded() -> None:
     prompt = {"name": "p", "title": "P", "arguments": [{"name": "a", "title": "A", "required": True}]}
     old = downgrade("Prompt", prompt, REVISIONS_BY_NAME["2025-03-26"])
     assert old == {"name": "p", "arguments": [{"name": "a", "required": True}]}
@@ -71,15 +73,15 @@ LINK = {"type": "resource_link", "uri": "doit://budgets/1", "name": "b1", "title
 EMBEDDED = {"type": "resource", "resource": {"uri": "doit://budgets/1", "text": "…", "_meta": {}}}
 
 
-def test_every_type_of_block_has_a_kind() -> None:
+def test_every_content_block_type_has_a_kind() -> None:
     assert set(DEFINITION_NAMES.values()) <= set(MEMBER_FEATURES)
     for name in published_schemas.NAMES:
         for block in (TEXT, AUDIO, LINK, EMBEDDED):
-            told = downgrade_blocks([block], REVISIONS_BY_NAME[name])[0]
-            assert told["type"] == "text" or DEFINITION_NAMES[told["type"]] in PUBLISHED[name]
+            block_sent = downgrade_blocks([block], REVISIONS_BY_NAME[name])[0]
+            assert block_sent["type"] == "text" or DEFINITION_NAMES[block_sent["type"]] in PUBLISHED[name]
 
 
-def test_old_clients_get_a_text_for_a_block_they_do_not_know() -> None:
+def test_unsupported_block_becomes_text_for_old_clients() -> None:
     oldest, next_, third, fourth = (REVISIONS_BY_NAME[name] for name in published_schemas.NAMES[:4])
     audio, link = downgrade_blocks([AUDIO, LINK], oldest)
     assert audio["type"] == link["type"] == "text"
@@ -91,7 +93,7 @@ def test_old_clients_get_a_text_for_a_block_they_do_not_know() -> None:
     assert downgrade_blocks([LINK], fourth) == [LINK]
 
 
-def test_blocks_lose_what_came_later() -> None:
+def test_blocks_lose_newer_members() -> None:
     assert downgrade_blocks([TEXT], REVISIONS_BY_NAME["2025-03-26"]) == [{"type": "text", "text": "hello"}]
     assert "_meta" not in downgrade_blocks([EMBEDDED], REVISIONS_BY_NAME["2025-03-26"])[0]["resource"]
     assert downgrade_blocks([TEXT, EMBEDDED], REVISIONS_BY_NAME["2025-06-18"]) == [TEXT, EMBEDDED]

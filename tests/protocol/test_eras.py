@@ -22,12 +22,12 @@ INFO = {"name": "s", "version": "1"}
 
 
 @pytest.mark.parametrize("result", [{}, {"a": 1}, {"_meta": {"x.y/z": 1}}], ids=str)
-def test_a_handshake_result_goes_out_as_it_is(result: dict[str, Any]) -> None:
+def test_stateful_result_is_unchanged(result: dict[str, Any]) -> None:
     """A stateful result has no resultType, and the result of ping is exactly {}."""
     assert STATEFUL.complete_result(result, INFO) == result
 
 
-def test_an_envelope_result_says_that_it_is_complete_and_whose_it_is() -> None:
+def test_stateless_result_declares_completion_and_server() -> None:
     """A stateless result has resultType and the server's info (MCP 2026-07-28, ResultType; General fields, _meta)."""
     result = {"a": 1, "_meta": {"x.y/z": 1}}
     assert STATELESS.complete_result(result, INFO) == {
@@ -40,7 +40,7 @@ def test_an_envelope_result_says_that_it_is_complete_and_whose_it_is() -> None:
 
 
 @pytest.mark.parametrize("kind", ["input_required", "task"])
-def test_a_result_that_is_not_complete_says_so_itself(kind: str) -> None:
+def test_incomplete_result_declares_itself(kind: str) -> None:
     """Another resultType is kept (MCP 2026-07-28, ResultType; MRTR, Server Requirements; SEP-2663, Task Creation)."""
     assert STATELESS.complete_result({"resultType": kind}, INFO)["resultType"] == kind
 

@@ -24,10 +24,10 @@ from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
         ("2025-11-25", {EXTENSIONS: {TASKS: {}}}, False),
     ],
 )
-def test_an_extension_is_declared_with_the_request(name: str, capabilities: dict[str, Any], expected: bool) -> None:
+def test_extension_is_declared_with_the_request(name: str, capabilities: dict[str, Any], expected: bool) -> None:
     assert is_declared(Caller(REVISIONS_BY_NAME[name], capabilities=capabilities), TASKS) is expected
 
 
-def test_what_is_missing_is_a_capabilities_object() -> None:
+def test_missing_extension_error_data_is_a_capabilities_object() -> None:
     """The error data is a capabilities object (MCP 2026-07-28, General fields, _meta)."""
     assert required_capabilities(TASKS) == {"extensions": {"io.modelcontextprotocol/tasks": {}}}

@@ -94,11 +94,11 @@ def test_a_typed_dict() -> None:
     }
 
 
-def test_results_are_open_at_every_depth() -> None:
+def test_results_allow_additional_properties_at_every_depth() -> None:
     assert "additionalProperties" not in orjson.dumps(schema_of_typed_dict(Changes, closed=False)).decode()
 
 
-def test_required_fields_are_known_where_annotations_are_text() -> None:
+def test_required_fields_are_found_with_postponed_annotations() -> None:
     assert schema_of_typed_dict(Kept)["required"] == ["a"]
     assert schema_of_typed_dict(Loose)["required"] == ["a"]
 
@@ -144,7 +144,7 @@ def test_a_function_without_parameters() -> None:
     ],
     ids=str,
 )
-def test_what_has_no_portable_schema_fails_at_once(annotation: Any) -> None:
+def test_unportable_type_fails_immediately(annotation: Any) -> None:
     with pytest.raises(TypeError):
         schema_of_type(annotation)
 
@@ -202,19 +202,19 @@ NEAR = st.fixed_dictionaries(
 
 @pytest.mark.requirement("J13")
 @given(st.sampled_from(sorted(SCHEMAS)), VALUES | NEAR)
-def test_any_value_is_judged_as_another_validator_does(name: str, value: Any) -> None:
+def test_validation_agrees_with_another_validator(name: str, value: Any) -> None:
     """Problems are found exactly where jsonschema finds errors, each as a bounded line that names its location."""
-    found = CHECKERS[name].problems(value)
+    problems = CHECKERS[name].problems(value)
     errors = list(jsonschema.Draft202012Validator(SCHEMAS[name]).iter_errors(value))
-    assert bool(found) == bool(errors)
-    assert len(found) <= MAX_PROBLEMS + 1
-    for line in found:
+    assert bool(problems) == bool(errors)
+    assert len(problems) <= MAX_PROBLEMS + 1
+    for line in problems:
         assert len(line) <= MAX_PROBLEM_LENGTH and line.isprintable()
         assert ": " in line or line == "and more"
 
 
 @given(st.from_type(object) | st.binary() | st.dictionaries(st.integers(), st.text()) | st.sets(st.integers()))
-def test_values_that_are_no_json_are_told_and_never_raised(value: Any) -> None:
+def test_non_json_values_are_reported_and_never_raised(value: Any) -> None:
     for checker in CHECKERS.values():
         assert all(isinstance(line, str) for line in checker.problems({"name": value}))
     assert isinstance(short_json(value), str)
@@ -254,28 +254,28 @@ GOOD = {"id": "x", "name": "n"}
     ],
     ids=str,
 )
-def test_problems_in_words(more: dict[str, Any], line: str) -> None:
-    (found,) = CHECKERS["function"].problems({**GOOD, **more})
-    assert found.startswith(line)
+def test_problem_messages(more: dict[str, Any], line: str) -> None:
+    (problem,) = CHECKERS["function"].problems({**GOOD, **more})
+    assert problem.startswith(line)
 
 
-def test_all_problems_come_at_once() -> None:
-    found = CHECKERS["function"].problems({"page": 0, "scopes": [{}]})
-    assert sorted(line.partition(":")[0] for line in found) == ["id", "name", "page", "scopes[0].id"]
+def test_all_problems_are_reported_together() -> None:
+    problems = CHECKERS["function"].problems({"page": 0, "scopes": [{}]})
+    assert sorted(line.partition(":")[0] for line in problems) == ["id", "name", "page", "scopes[0].id"]
     assert CHECKERS["function"].problems(GOOD) == []
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [], True])
-def test_arguments_are_an_object(value: Any) -> None:
-    (found,) = CHECKERS["function"].problems(value)
-    assert found.startswith("arguments: must be an object (got ")
+def test_arguments_must_be_an_object(value: Any) -> None:
+    (problem,) = CHECKERS["function"].problems(value)
+    assert problem.startswith("arguments: must be an object (got ")
 
 
 @pytest.mark.requirement("J12")
 def test_problems_are_bounded_in_number_and_length() -> None:
     """Hostile names and values are shortened and made printable."""
-    many = CHECKERS["function"].problems({**GOOD, **{f"x{number}": 1 for number in range(1000)}})
-    assert len(many) == MAX_PROBLEMS + 1 and many[-1] == "and more"
+    problems = CHECKERS["function"].problems({**GOOD, **{f"x{number}": 1 for number in range(1000)}})
+    assert len(problems) == MAX_PROBLEMS + 1 and problems[-1] == "and more"
     (line,) = CHECKERS["function"].problems({**GOOD, "\u202e\x1b[31m\x00" + "n" * 100_000: "v"})
     assert len(line) <= MAX_PROBLEM_LENGTH and line.isprintable()
     (line,) = CHECKERS["function"].problems({**GOOD, "page": "\u202e\x1b" + "v" * 100_000})
@@ -287,16 +287,16 @@ def test_capped_keeps_the_first_of_equal_lines() -> None:
     assert limit_problems(["x" * 1000])[0].endswith("…")
 
 
-def test_nothing_is_known_where_nothing_is_expected() -> None:
-    found = SchemaValidator({"type": "object", "properties": {}, "additionalProperties": False}).problems({"a": 1})
-    assert found == ["a: is unknown: no members are expected"]
+def test_closed_empty_schema_rejects_unknown_members() -> None:
+    problems = SchemaValidator({"type": "object", "properties": {}, "additionalProperties": False}).problems({"a": 1})
+    assert problems == ["a: is unknown: no members are expected"]
 
 
-def test_keywords_that_only_foreign_schemas_use_are_told_too() -> None:
+def test_keywords_of_foreign_schemas_are_checked() -> None:
     checker = SchemaValidator({"type": "object", "properties": {"a": {"const": 1}, "b": {"uniqueItems": True}}})
-    found = checker.problems({"a": "\u202e" + "x" * 100_000, "b": [1, 1]})
-    assert sorted(line.partition(":")[0] for line in found) == ["a", "b"]
-    assert all(line.isprintable() and len(line) <= MAX_PROBLEM_LENGTH for line in found)
+    problems = checker.problems({"a": "\u202e" + "x" * 100_000, "b": [1, 1]})
+    assert sorted(line.partition(":")[0] for line in problems) == ["a", "b"]
+    assert all(line.isprintable() and len(line) <= MAX_PROBLEM_LENGTH for line in problems)
 
 
 def test_only_keyword_parameters_are_published() -> None:
@@ -309,7 +309,7 @@ def test_only_keyword_parameters_are_published() -> None:
     }
 
 
-def test_what_is_not_required_is_not_listed() -> None:
+def test_optional_fields_are_not_required() -> None:
     class Free(TypedDict, total=False):
         a: int
 

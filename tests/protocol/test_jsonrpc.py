@@ -113,7 +113,7 @@ def test_any_value_is_a_message_or_an_invalid_request(value: Any) -> None:
     ],
     ids=lambda body: repr(body[:12]),
 )
-def test_what_is_not_strict_json_is_refused(body: bytes) -> None:
+def test_rejects_non_strict_json(body: bytes) -> None:
     with pytest.raises(RpcError) as caught:
         parse_json(body)
     assert caught.value.code == PARSE_ERROR
@@ -124,9 +124,9 @@ def test_what_is_not_strict_json_is_refused(body: bytes) -> None:
 @pytest.mark.parametrize("inner", [b"0", b"[]", b"{}"])
 def test_depth_is_counted_exactly(opening: bytes, closing: bytes, inner: bytes) -> None:
     step = opening.count(b"[") + opening.count(b"{")
-    own = 0 if inner == b"0" else 1
-    for depth in (MAX_DEPTH - own, MAX_DEPTH - own + step):
-        levels = depth // step * step + own
+    inner_depth = 0 if inner == b"0" else 1
+    for depth in (MAX_DEPTH - inner_depth, MAX_DEPTH - inner_depth + step):
+        levels = depth // step * step + inner_depth
         body = opening * (depth // step) + inner + closing * (depth // step)
         if levels <= MAX_DEPTH:
             parse_json(body)
@@ -140,7 +140,7 @@ def test_breadth_is_not_depth() -> None:
     assert parse_json(b'"' + b"[" * 1000 + b'"') == "[" * 1000
 
 
-def test_of_members_with_one_name_the_last_counts() -> None:
+def test_last_duplicate_member_wins() -> None:
     """The headers are compared with the member that takes effect."""
     item = parse_message(parse_json(b'{"jsonrpc":"2.0","id":1,"method":"tools/list","id":2,"method":"tools/call"}'))
     assert item == Request(2, "tools/call", {})
@@ -148,7 +148,7 @@ def test_of_members_with_one_name_the_last_counts() -> None:
 
 @pytest.mark.requirement("J2")
 @pytest.mark.parametrize("text", ["0", '""', "-1", "18446744073709551615", "-9223372036854775808", '"\\u0000é"'])
-def test_odd_ids_come_back_exactly(text: str) -> None:
+def test_unusual_ids_are_returned_exactly(text: str) -> None:
     """A valid id is returned unchanged (MCP 2025-11-25, Messages, Responses)."""
     item = parse_message(parse_json(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
     assert isinstance(item, Request)
@@ -160,7 +160,7 @@ def test_odd_ids_come_back_exactly(text: str) -> None:
     ["null", "true", "false", "1.5", "1.0", "1e3", "18446744073709551616", "-9223372036854775809", "[]", "{}"]
     + ['"' + "i" * (MAX_ID_LENGTH + 1) + '"'],
 )
-def test_other_ids_are_refused_without_an_id(text: str) -> None:
+def test_invalid_ids_are_rejected_without_an_id(text: str) -> None:
     """An invalid id is not repeated in the error (MCP 2026-07-28, Messages, Requests)."""
     error = refusal(parse_json(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
     assert (error.code, error.id) == (INVALID_REQUEST, None)
@@ -183,19 +183,19 @@ def test_other_ids_are_refused_without_an_id(text: str) -> None:
     ],
     ids=str,
 )
-def test_malformed_requests_are_refused_with_their_id(wrong: dict[str, Any]) -> None:
+def test_malformed_requests_are_rejected_with_their_id(wrong: dict[str, Any]) -> None:
     """The error of a malformed request has its id (MCP 2026-07-28, Messages)."""
     error = refusal({"jsonrpc": "2.0", "id": "a", "method": "ping", **wrong})
     assert (error.code, error.id) == (INVALID_REQUEST, "a")
 
 
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, "x", [], {}, [{}]])
-def test_what_is_no_object_with_a_version_is_no_message(value: Any) -> None:
+def test_non_object_or_unversioned_value_is_not_a_message(value: Any) -> None:
     assert refusal(value).code == INVALID_REQUEST
 
 
 @pytest.mark.requirement("J3")
-def test_without_an_id_it_is_a_notification() -> None:
+def test_request_without_an_id_is_a_notification() -> None:
     """A request without an id is a notification (MCP 2025-11-25, Messages, Notifications)."""
     value = {"jsonrpc": "2.0", "method": "tools/call", "params": {"a": 1}}
     assert parse_message(value) == Notification("tools/call", {"a": 1})
@@ -217,7 +217,7 @@ def test_without_an_id_it_is_a_notification() -> None:
     ],
     ids=str,
 )
-def test_malformed_responses_are_refused(wrong: dict[str, Any]) -> None:
+def test_malformed_responses_are_rejected(wrong: dict[str, Any]) -> None:
     """A response has an id and either a result or a valid error (MCP 2025-11-25, Messages, Responses)."""
     assert refusal({"jsonrpc": "2.0", **wrong}).code == INVALID_REQUEST
 
@@ -231,7 +231,7 @@ def test_responses() -> None:
     assert parse_message({"jsonrpc": "2.0", "error": error}) == Response(None, error=error)
 
 
-def test_an_error_without_an_id_leaves_the_member_out() -> None:
+def test_error_without_an_id_omits_the_member() -> None:
     """An id that could not be read is omitted (MCP 2026-07-28, Messages, Responses)."""
     assert json.loads(error_bytes(RpcError(-1, "m"), None)) == {"jsonrpc": "2.0", "error": {"code": -1, "message": "m"}}
     assert json.loads(error_bytes(RpcError(-1, "m", {"a": 1}), 0)) == {
@@ -241,7 +241,7 @@ def test_an_error_without_an_id_leaves_the_member_out() -> None:
     }
 
 
-def test_what_goes_out() -> None:
+def test_serialized_results_and_notifications() -> None:
     assert json.loads(result_bytes("", orjson.Fragment(b'{"a":1}'))) == {"jsonrpc": "2.0", "id": "", "result": {"a": 1}}
     assert json.loads(notification_bytes("notifications/x", {"a": 1})) == {
         "jsonrpc": "2.0",

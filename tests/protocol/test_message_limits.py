@@ -54,7 +54,7 @@ def test_n2_values_are_counted_without_parsing(value: Any, most: int) -> None:
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("item", [b"1", b"[]", b"{}", b'""', b'"a,b"', rb'"\\\",\""', b'{"a":1}', b"[[[1]]]"])
-def test_n2_a_body_of_too_many_values(item: bytes) -> None:
+def test_n2_body_with_too_many_values_is_rejected(item: bytes) -> None:
     """The body is refused in milliseconds and the error names the limit; parsing and checking it took 12 s."""
     body = b"[" + b",".join([item] * (4_000_000 // (len(item) + 1))) + b"]"
     started = time.process_time()
@@ -63,7 +63,7 @@ def test_n2_a_body_of_too_many_values(item: bytes) -> None:
     assert refused.value.code == INVALID_REQUEST and time.process_time() - started < 0.5
 
 
-def test_the_largest_body_is_parsed() -> None:
+def test_largest_allowed_body_is_parsed() -> None:
     assert len(parse_json(b"[" + b"1," * (MAX_VALUES - 2) + b"1]")) == MAX_VALUES - 1
     text = "a,b[{" * 700_000
     assert parse_json(orjson.dumps({"csv": text})) == {"csv": text}
@@ -92,7 +92,7 @@ SCHEMA: dict[str, Any] = {
 
 
 @pytest.mark.requirement("N2")
-def test_n2_lists_and_texts_have_a_bound() -> None:
+def test_n2_lists_and_texts_are_bounded() -> None:
     """Lists and strings have their own limit or the default one, and the schema is not modified."""
     before = orjson.dumps(SCHEMA)
     checker = SchemaValidator(with_default_limits(SCHEMA))
@@ -103,7 +103,7 @@ def test_n2_lists_and_texts_have_a_bound() -> None:
         {"none": None, "deep": [{"list": []}] * 9000},
     ):
         assert checker.problems(fine) == []
-    for wrong, said in (
+    for wrong, message in (
         ({"own": ["x"] * 4}, "own: must have at most 3 items"),
         ({"own": ["123456"]}, "own[0]: must have at most 5 characters"),
         ({"none": ["x" * (MAX_STRING_LENGTH + 1)]}, f"none: must have at most {MAX_STRING_LENGTH} characters"),
@@ -115,7 +115,7 @@ def test_n2_lists_and_texts_have_a_bound() -> None:
         ({"deep": [1] * 9000}, "deep[0]: must be an object"),
     ):
         problems = checker.problems(wrong)
-        assert any(problem.startswith(said) for problem in problems), (problems, said)
+        assert any(problem.startswith(message) for problem in problems), (problems, message)
         assert len(problems) <= 2
 
 
@@ -131,7 +131,7 @@ def test_n2_lists_and_texts_have_a_bound() -> None:
         {"word": "y" * 3_000_000},
     ],
 )
-def test_n2_what_is_wrong_with_a_large_value_is_soon_found(wrong: dict[str, Any]) -> None:
+def test_n2_problems_of_a_large_value_are_found_quickly(wrong: dict[str, Any]) -> None:
     """Building a message from all errors took 9 µs per item, and seconds where names are compared."""
     checker = SchemaValidator({**with_default_limits(SCHEMA), "additionalProperties": False})
     checker.problems({})
@@ -160,18 +160,18 @@ NAMES = {f"{number:012d}": 0 for number in range(190_000)}
         ({"free": {"a": [[0] * 5_000] * 5}}, "free: must have at most 20,000 values"),
     ],
 )
-def test_n2_what_is_wrong_in_a_large_value_is_not_copied(wrong: dict[str, Any], said: str) -> None:
+def test_n2_invalid_large_value_is_not_copied(wrong: dict[str, Any], said: str) -> None:
     """The library copied the value, which took 0.27 s for this many names."""
     item: dict[str, Any] = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
     item["additionalProperties"] = False
-    known = {
+    valid_ids = {
         "list": {"anyOf": [{"type": "array", "items": item}, {"type": "null"}]},
         "text": {"type": "string"},
         "free": {"type": "object"},
         "counts": {"type": "object", "properties": {}, "additionalProperties": {"type": "integer"}},
     }
     required = ["text"] if said.startswith("text: is") else []
-    checker = SchemaValidator({"type": "object", "properties": known, "required": required}, 20_000)
+    checker = SchemaValidator({"type": "object", "properties": valid_ids, "required": required}, 20_000)
     checker.problems({})
     started = time.process_time()
     problems = checker.problems(wrong)
@@ -179,7 +179,7 @@ def test_n2_what_is_wrong_in_a_large_value_is_not_copied(wrong: dict[str, Any], 
     assert time.process_time() - started < 0.15
 
 
-def test_free_objects_are_found() -> None:
+def test_finds_free_form_objects() -> None:
     listed = {"type": "array", "items": {"anyOf": [{"type": "object"}, {"type": "null"}]}}
     schema = {"type": "object", "properties": {"a": {"type": "object", "properties": {"b": listed}}, "c": {}}}
     assert list(open_object_paths(schema)) == [("a", "b", None)]

@@ -39,7 +39,7 @@ def agrees(arguments: Any, *pairs: tuple[str, str], schema: dict[str, Any] = SCH
     return True
 
 
-def test_what_is_mirrored() -> None:
+def test_mirrored_parameters() -> None:
     assert find_parameter_headers(SCHEMA) == (
         ParameterHeader(("region",), "Mcp-Param-Region", "string"),
         ParameterHeader(("limit",), "Mcp-Param-Limit", "integer"),
@@ -73,7 +73,7 @@ def test_what_is_mirrored() -> None:
         (True, "true", True),
     ],
 )
-def test_texts(argument: Any, header: str | None, expected: bool) -> None:
+def test_string_parameters(argument: Any, header: str | None, expected: bool) -> None:
     """A header matches its argument or is refused, for every type and encoding."""
     pairs = () if header is None else (("mcp-PARAM-region", header),)
     assert agrees({"region": argument}, *pairs) is expected
@@ -110,7 +110,7 @@ def test_integers_are_compared_as_numbers(argument: Any, header: str, expected: 
     ("argument", "header", "expected"),
     [(True, "true", True), (False, "false", True)] + [(True, text, False) for text in ("True", "1", "false", "")],
 )
-def test_booleans(argument: bool, header: str, expected: bool) -> None:
+def test_boolean_parameters(argument: bool, header: str, expected: bool) -> None:
     assert agrees({"dry": argument}, ("Mcp-Param-Dry-Run", header)) is expected
 
 
@@ -124,7 +124,7 @@ def test_nested_arguments() -> None:
 
 
 @pytest.mark.requirement("M90")
-def test_absent_extra_and_double_headers() -> None:
+def test_missing_extra_and_duplicate_headers() -> None:
     assert agrees({})
     assert agrees({"plain": "x"}, ("Mcp-Param-Plain", "y"), ("Mcp-Param-Unknown", "z"))
     assert not agrees({}, ("Mcp-Param-Region", "x"))
@@ -132,7 +132,7 @@ def test_absent_extra_and_double_headers() -> None:
 
 
 @pytest.mark.parametrize("arguments", [None, [], "x", 1])
-def test_arguments_of_the_wrong_shape_are_judged_elsewhere(arguments: Any) -> None:
+def test_arguments_of_a_wrong_shape_are_validated_elsewhere(arguments: Any) -> None:
     assert agrees(arguments)
     check_parameter_headers(Request(7, "tools/call", {"name": "t"}), CIMultiDict(), SCHEMA)
 
@@ -172,14 +172,14 @@ VALUE = (
 
 
 @given(VALUE, st.lists(st.text(max_size=6), max_size=2))
-def test_whatever_comes_agrees_or_not(value: Any, sent: list[str]) -> None:
+def test_any_header_values_are_compared_without_errors(value: Any, sent: list[str]) -> None:
     for name, header in (("region", "Mcp-Param-Region"), ("limit", "Mcp-Param-Limit"), ("dry", "Mcp-Param-Dry-Run")):
         agrees({name: value}, *((header, text) for text in sent))
 
 
 @pytest.mark.requirement("M89")
 @given(st.text())
-def test_an_encoded_text_always_agrees(text: str) -> None:
+def test_encoded_text_always_matches(text: str) -> None:
     encoded = base64.b64encode(text.encode("utf-8", "replace")).decode()
     argument = text.encode("utf-8", "replace").decode()
     assert agrees({"region": argument}, ("Mcp-Param-Region", f"=?base64?{encoded}?="))

@@ -47,8 +47,8 @@ NEW, OLD = "2026-07-28", "2025-11-25"
 
 
 def headers(version: str | None = NEW, method: str | None = "tools/list", **more: str) -> CIMultiDict[str]:
-    found = CIMultiDict(MCP_Protocol_Version=version, Mcp_Method=method, **more)
-    return CIMultiDict({name.replace("_", "-"): value for name, value in found.items() if value is not None})
+    request_headers = CIMultiDict(MCP_Protocol_Version=version, Mcp_Method=method, **more)
+    return CIMultiDict({name.replace("_", "-"): value for name, value in request_headers.items() if value is not None})
 
 
 def request(
@@ -91,7 +91,7 @@ def refusal(item: Request, sent_headers: CIMultiDict[str] | None) -> RpcError:
         (25, None, None, False),
     ],
 )
-def test_who_answers(case: int, item: Any, version: str | None, expected: bool) -> None:
+def test_request_style_detection(case: int, item: Any, version: str | None, expected: bool) -> None:
     """The message decides first, then the version header."""
     assert is_stateless_request(headers(version, None), item) is expected
 
@@ -108,7 +108,7 @@ def test_only_body_and_version_header_decide() -> None:
     assert has_request_metadata(bare(_meta={VERSION_KEY: None}))
 
 
-def test_a_whole_envelope() -> None:
+def test_complete_request_metadata() -> None:
     """_meta is read, and session ids are ignored (MCP 2026-07-28, _meta; Earlier Streamable HTTP Revisions)."""
     meta = {
         CLIENT_INFO_KEY: {"name": "c"},
@@ -117,15 +117,15 @@ def test_a_whole_envelope() -> None:
         "progressToken": 1,
         "traceparent": "?",
     }
-    found = read_request_metadata(request(meta=meta), headers(Mcp_Session_Id="anything"))
-    assert found == Caller(REVISIONS_BY_NAME[NEW], {"name": "c"}, {"roots": {}}, "debug")
+    metadata = read_request_metadata(request(meta=meta), headers(Mcp_Session_Id="anything"))
+    assert metadata == Caller(REVISIONS_BY_NAME[NEW], {"name": "c"}, {"roots": {}}, "debug")
     assert read_request_metadata(request(), headers()) == Caller(REVISIONS_BY_NAME[NEW])
     # Without HTTP, there are no headers to compare.
     assert read_request_metadata(request("tools/call", name="x"), None) == Caller(REVISIONS_BY_NAME[NEW])
 
 
 @pytest.mark.parametrize("meta", [..., None, [], {}, {VERSION_KEY: NEW}], ids=str)
-def test_an_envelope_has_its_parts(meta: Any) -> None:
+def test_request_metadata_requires_its_members(meta: Any) -> None:
     """Incomplete _meta is refused with Invalid params (MCP 2026-07-28, General fields, _meta)."""
     params = {} if meta is ... else {"_meta": meta}
     assert refusal(Request(7, "tools/list", params), headers()).code == INVALID_PARAMS
@@ -133,7 +133,7 @@ def test_an_envelope_has_its_parts(meta: Any) -> None:
 
 @pytest.mark.parametrize("name", [VERSION_KEY, CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY])
 @pytest.mark.parametrize("value", [None, 1, True, [], "x", {}])
-def test_parts_of_an_envelope_have_their_types(name: str, value: Any) -> None:
+def test_request_metadata_members_have_types(name: str, value: Any) -> None:
     if isinstance(value, str if name in (VERSION_KEY, LOG_LEVEL_KEY) else dict):
         return
     error = refusal(request(meta={name: value}), headers())
@@ -142,14 +142,14 @@ def test_parts_of_an_envelope_have_their_types(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("level", ["", "trace", "DEBUG", "x" * 10_000])
-def test_a_level_is_one_that_exists(level: str) -> None:
+def test_log_level_must_exist(level: str) -> None:
     """An unknown log level is refused with Invalid params (MCP 2026-07-28, Logging, Per-request log level)."""
     assert refusal(request(meta={LOG_LEVEL_KEY: level}), headers()).code == INVALID_PARAMS
     assert len(LOG_LEVELS) == 8
 
 
 @pytest.mark.parametrize("version", [None, OLD, "", NEW.lower() + "x", f"{NEW}, {NEW}"])
-def test_the_version_header_agrees(version: str | None) -> None:
+def test_version_header_must_match(version: str | None) -> None:
     """The version header must equal the version in _meta (MCP 2026-07-28, Streamable HTTP, Protocol Version Header)."""
     error = refusal(request(), headers(version))
     assert error.code == HEADER_MISMATCH
@@ -157,14 +157,14 @@ def test_the_version_header_agrees(version: str | None) -> None:
 
 
 @pytest.mark.parametrize("name", ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"])
-def test_a_header_given_twice_is_refused_even_if_equal(name: str) -> None:
-    found = headers(method="tools/call", Mcp_Name="x")
-    found.add(name.upper(), found[name])
-    assert refusal(request("tools/call", name="x"), found).code == HEADER_MISMATCH
+def test_duplicate_header_is_rejected_even_if_equal(name: str) -> None:
+    request_headers = headers(method="tools/call", Mcp_Name="x")
+    request_headers.add(name.upper(), request_headers[name])
+    assert refusal(request("tools/call", name="x"), request_headers).code == HEADER_MISMATCH
 
 
 @pytest.mark.parametrize("version", ["1900-01-01", OLD, "", "x" * 10_000])
-def test_a_version_that_is_not_spoken_here(version: str) -> None:
+def test_unsupported_version(version: str) -> None:
     """The error lists the supported versions (MCP 2026-07-28, Versioning, Protocol Version Negotiation)."""
     error = refusal(request(version=version), headers(version))
     assert error.code == UNSUPPORTED_PROTOCOL_VERSION
@@ -172,23 +172,23 @@ def test_a_version_that_is_not_spoken_here(version: str) -> None:
     assert version.startswith(error.data["requested"]) and len(error.message) < 200
 
 
-def test_agreement_comes_before_support() -> None:
+def test_mismatch_is_checked_before_support() -> None:
     """A mismatch is reported before an unsupported version (MCP 2026-07-28, Protocol Version Header)."""
     assert refusal(request(version="1900-01-01"), headers()).code == HEADER_MISMATCH
 
 
 @pytest.mark.parametrize("method", [None, "", "prompts/list", "TOOLS/LIST", "tools/list,tools/list"])
-def test_the_method_header_agrees(method: str | None) -> None:
+def test_method_header_must_match(method: str | None) -> None:
     """The Mcp-Method header must equal the method (MCP 2026-07-28, Streamable HTTP, Standard Request Headers)."""
     assert refusal(request(), headers(method=method)).code == HEADER_MISMATCH
 
 
 @pytest.mark.parametrize("name", ["mcp-method", "MCP-METHOD", "Mcp-Method"])
-def test_header_names_have_no_case_and_values_no_outer_blanks(name: str) -> None:
+def test_header_names_are_case_insensitive_and_values_trimmed(name: str) -> None:
     """Header names ignore case and values are trimmed (MCP 2026-07-28, Standard Request Headers; Value Encoding)."""
-    found = headers(method=None)
-    found[name] = " \ttools/list  "
-    assert read_request_metadata(request(), found).revision.name == NEW
+    request_headers = headers(method=None)
+    request_headers[name] = " \ttools/list  "
+    assert read_request_metadata(request(), request_headers).revision.name == NEW
 
 
 NAMED = [
@@ -202,7 +202,7 @@ NAMED = [
 
 
 @pytest.mark.parametrize(("method", "member"), NAMED)
-def test_the_name_header_agrees(method: str, member: str) -> None:
+def test_name_header_must_match(method: str, member: str) -> None:
     """Mcp-Name must equal the name (MCP 2026-07-28, Streamable HTTP, Standard Request Headers; Value Encoding)."""
     item = request(method, **{member: "héllo"})
     encoded = f"=?base64?{base64.b64encode('héllo'.encode()).decode()}?="
@@ -214,12 +214,12 @@ def test_the_name_header_agrees(method: str, member: str) -> None:
 
 @pytest.mark.parametrize(("method", "member"), NAMED)
 @pytest.mark.parametrize("source", [None, 1, [], {}])
-def test_a_name_that_is_no_string_is_a_wrong_parameter(method: str, member: str, source: Any) -> None:
+def test_non_string_name_is_an_invalid_parameter(method: str, member: str, source: Any) -> None:
     for item in (request(method), request(method, **{member: source})):
         assert refusal(item, headers(method=method, Mcp_Name="x")).code == INVALID_PARAMS
 
 
-def test_a_name_header_is_ignored_where_nobody_wants_it() -> None:
+def test_name_header_is_ignored_where_it_is_not_required() -> None:
     assert read_request_metadata(request(), headers(Mcp_Name="=?base64?!?="))
 
 
@@ -255,7 +255,7 @@ def test_value_encoding(text: str, value: str | None) -> None:
 
 
 @given(st.text())
-def test_an_encoded_value_comes_back_and_no_text_breaks_the_decoder(text: str) -> None:
+def test_encoded_value_round_trips_and_any_text_decodes_safely(text: str) -> None:
     try:
         data = text.encode()
     except UnicodeEncodeError:
@@ -267,18 +267,18 @@ def test_an_encoded_value_comes_back_and_no_text_breaks_the_decoder(text: str) -
 
 @pytest.mark.requirement("J12")
 @pytest.mark.parametrize("version", ["\udcff\udcfe", "\ud800" * 100, "é\n", "x" * 500])
-def test_no_header_spoils_the_answer(version: str) -> None:
+def test_no_header_breaks_the_response(version: str) -> None:
     """aiohttp passes bytes that are not UTF-8 as lone surrogates, and error responses must encode them."""
-    found = headers(version)
+    request_headers = headers(version)
     with pytest.raises(RpcError) as first:
-        check_notification_version(found)
+        check_notification_version(request_headers)
     with pytest.raises(RpcError) as second:
-        check_session_version(REVISIONS_BY_NAME[OLD], found)
-    for error in (first.value, second.value, refusal(request(), found)):
+        check_session_version(REVISIONS_BY_NAME[OLD], request_headers)
+    for error in (first.value, second.value, refusal(request(), request_headers)):
         assert orjson.loads(error_bytes(error, error.id))
 
 
-def test_notifications_are_refused_for_a_version_that_is_not_spoken_alone() -> None:
+def test_notifications_are_rejected_only_for_unsupported_versions() -> None:
     """Unsupported versions are refused, missing ones are not (MCP 2026-07-28, Sending Messages)."""
     check_notification_version(headers(NEW, None))
     check_notification_version(headers(None, None))
@@ -289,7 +289,7 @@ def test_notifications_are_refused_for_a_version_that_is_not_spoken_alone() -> N
 
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", OLD])
-def test_a_request_without_session_goes_by_its_header(version: str) -> None:
+def test_request_without_a_session_uses_its_version_header(version: str) -> None:
     """Without a session, the version header decides (MCP 2025-06-18, Transports, Protocol Version Header)."""
     assert read_sessionless_caller(headers(version)).revision.name == version
     assert read_sessionless_caller(headers(None)).revision.name == "2025-03-26"
@@ -318,7 +318,7 @@ def test_a_request_without_session_goes_by_its_header(version: str) -> None:
         (OLD, "", False),
     ],
 )
-def test_the_header_of_a_session(session: str, version: str | None, fits: bool) -> None:
+def test_session_version_header(session: str, version: str | None, fits: bool) -> None:
     """The header must fit the session's version (MCP 2025-11-25, Transports, Protocol Version Header)."""
     if fits:
         check_session_version(REVISIONS_BY_NAME[session], headers(version))
@@ -328,7 +328,7 @@ def test_the_header_of_a_session(session: str, version: str | None, fits: bool) 
     assert caught.value.code == INVALID_REQUEST
 
 
-def test_unsupported_without_a_request() -> None:
+def test_unsupported_version_without_a_request() -> None:
     error = unsupported_version_error("v" * 100)
     assert (error.id, error.data) == (None, {"supported": [NEW], "requested": "v" * 64})
 
@@ -355,18 +355,18 @@ NAMES = st.sampled_from(["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-
     st.fixed_dictionaries({}, optional={"_meta": META, "name": JUNK}),
     st.lists(st.tuples(NAMES, HEADER)),
 )
-def test_whatever_comes_is_a_caller_or_one_of_four_errors(
+def test_any_input_is_a_caller_or_one_of_four_errors(
     method: str, params: dict[str, Any], pairs: list[tuple[str, str]]
 ) -> None:
-    found = CIMultiDict(pairs)
+    request_headers = CIMultiDict(pairs)
     item = Request(7, method, params)
-    is_stateless_request(found, item)
-    assert all(isinstance(value, str) for name in found for value in header_values(found, name))
+    is_stateless_request(request_headers, item)
+    assert all(isinstance(value, str) for name in request_headers for value in header_values(request_headers, name))
     try:
-        caller = read_request_metadata(item, found)
+        caller = read_request_metadata(item, request_headers)
     except RpcError as error:
         assert error.code in (INVALID_PARAMS, HEADER_MISMATCH, UNSUPPORTED_PROTOCOL_VERSION)
         orjson.loads(error_bytes(error, error.id))
     else:
         assert caller.revision.name == NEW
-        assert found["Mcp-Method"].strip(" \t") == method
+        assert request_headers["Mcp-Method"].strip(" \t") == method

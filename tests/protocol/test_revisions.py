@@ -32,7 +32,7 @@ EXTENSIONS = {
 }
 
 
-def test_the_five() -> None:
+def test_supported_revisions() -> None:
     assert tuple(REVISIONS_BY_NAME) == published_schemas.NAMES
     assert tuple(STATEFUL_REVISIONS) == published_schemas.NAMES[:4]
     assert tuple(STATELESS_REVISIONS) == published_schemas.NAMES[4:]
@@ -40,7 +40,7 @@ def test_the_five() -> None:
 
 
 @pytest.mark.parametrize("name", published_schemas.NAMES)
-def test_methods_are_the_published_ones(name: str) -> None:
+def test_methods_match_the_published_ones(name: str) -> None:
     revision, ours = REVISIONS_BY_NAME[name], EXTENSIONS if name in STATELESS_REVISIONS else set()
     assert revision.requests - ours == published_schemas.members(name, "ClientRequest").keys() - EXPERIMENTAL
     assert ours <= revision.requests
@@ -48,27 +48,27 @@ def test_methods_are_the_published_ones(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", published_schemas.NAMES[:4])
-def test_a_handshake_revision_is_answered_with_itself(name: str) -> None:
+def test_supported_stateful_revision_is_negotiated_unchanged(name: str) -> None:
     """A stateful revision is negotiated as requested (MCP 2025-11-25, Lifecycle, Version Negotiation)."""
     assert negotiate_revision(name) is REVISIONS_BY_NAME[name]
 
 
 @pytest.mark.parametrize("name", ["2026-07-28", "1900-01-01", "2099-01-01", "", "DRAFT-2026-v1", "2025-11-25 "])
-def test_anything_else_is_answered_with_the_newest_that_has_a_handshake(name: str) -> None:
+def test_unknown_revision_negotiates_the_newest_stateful_one(name: str) -> None:
     assert negotiate_revision(name).name == "2025-11-25"
 
 
-def test_a_request_that_says_nothing_is_of_2025_03_26() -> None:
+def test_request_without_a_version_is_2025_03_26() -> None:
     """Requests without a version header use 2025-03-26 (MCP 2025-11-25, Transports, Protocol Version Header)."""
     assert DEFAULT_REVISION.name == "2025-03-26"
 
 
-def test_batches_exist_in_one_revision() -> None:
+def test_only_one_revision_has_batches() -> None:
     """Only 2025-03-26 has batches (MCP 2026-07-28, Streamable HTTP, Sending Messages)."""
     assert [revision.name for revision in REVISIONS if revision.supports("batches")] == ["2025-03-26"]
 
 
-def test_an_amendment_must_make_sense() -> None:
+def test_invalid_amendment_is_rejected() -> None:
     first = REVISIONS[0]
     for wrong in ({"drop_methods": "no/such"}, {"drop_features": "nothing"}, {"add_methods": "tools/list"}):
         with pytest.raises(ValueError, match="tools/list|no/such|nothing"):
@@ -77,20 +77,20 @@ def test_an_amendment_must_make_sense() -> None:
         REVISIONS[1].amend("next", add_features="batches")
 
 
-def test_revisions_are_keys_and_equal_only_to_themselves() -> None:
+def test_revisions_are_hashable_and_compare_by_identity() -> None:
     assert len(set(REVISIONS)) == 5
     assert all(older != newer for older, newer in pairwise(REVISIONS))
 
 
-def test_every_feature_is_asked_for_somewhere() -> None:
+def test_every_feature_is_used() -> None:
     """The package checks every feature that a revision lists; one that is never checked belongs in a comment."""
     package = Path(doit_mcp.__file__).parent
-    said = {
+    published = {
         node.value
         for path in package.rglob("*.py")
         if path.name != "revisions.py"
         for node in ast.walk(ast.parse(path.read_bytes()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    known = frozenset().union(*(revision.features for revision in REVISIONS))
-    assert known - said == set()
+    features = frozenset().union(*(revision.features for revision in REVISIONS))
+    assert features - published == set()

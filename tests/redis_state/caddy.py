@@ -20,11 +20,11 @@ GLOBAL = "\tgrace_period 5s\n"
 
 def program() -> str:
     """The path of the program. Without it a test is skipped, or fails with DOIT_MCP_TEST_REQUIRE_ALL=1."""
-    found = shutil.which(PROGRAM)
-    if found is None:
+    path = shutil.which(PROGRAM)
+    if path is None:
         assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", f"{PROGRAM} is not installed"
         pytest.skip(f"{PROGRAM} is not installed")
-    return found
+    return path
 
 
 def free_address() -> str:
@@ -41,8 +41,8 @@ async def run(*arguments: str, folder: Path, site: str) -> asyncio.subprocess.Pr
 
 
 async def version(folder: Path) -> tuple[int, ...]:
-    _, said = await said_by(await run("version", folder=folder, site=""))
-    return tuple(map(int, said.split()[0].removeprefix("v").split(".")))
+    _, output = await said_by(await run("version", folder=folder, site=""))
+    return tuple(map(int, output.split()[0].removeprefix("v").split(".")))
 
 
 async def said_by(process: asyncio.subprocess.Process) -> tuple[int, str]:
@@ -62,12 +62,12 @@ async def caddy(
     """
     text = FILE.read_text()
     assert text.count(REPLICAS) == 1 and text.count(GLOBAL) == 1
-    made = folder / "Caddyfile"
-    addresses = " ".join(one.removeprefix("http://") for one in replicas)
-    made.write_text(
+    config = folder / "Caddyfile"
+    addresses = " ".join(replica.removeprefix("http://") for replica in replicas)
+    config.write_text(
         text.replace(REPLICAS, addresses).replace(GLOBAL, f"\tgrace_period {grace}\n\tdefault_bind 127.0.0.1\n")
     )
-    process = await run("run", "--config", str(made), folder=folder, site=f"http://{site}")
+    process = await run("run", "--config", str(config), folder=folder, site=f"http://{site}")
     reading = asyncio.create_task(_until_it_serves(process))
     try:
         await asyncio.wait_for(reading, 30)
@@ -86,8 +86,8 @@ async def caddy(
 
 async def _until_it_serves(process: asyncio.subprocess.Process) -> None:
     assert process.stderr is not None
-    said = b""
-    while b"serving initial configuration" not in said:
+    output = b""
+    while b"serving initial configuration" not in output:
         line = await process.stderr.readline()
-        assert line, said.decode()
-        said += line
+        assert line, output.decode()
+        output += line

@@ -29,6 +29,6 @@ def redis(redis_program: Server) -> Server:
 @pytest.fixture
 async def link(redis: Server) -> AsyncIterator[RedisConnection]:
     """A connection with a short timeout."""
-    made = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
-    yield made
-    await made.close()
+    connection = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
+    yield connection
+    await connection.close()

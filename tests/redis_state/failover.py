@@ -73,8 +73,8 @@ class Address:
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.made += 1
-        there, back = await asyncio.open_connection("127.0.0.1", self.target.port)
-        for pump in (_pumped(reader, back), _pumped(there, writer)):
+        upstream_reader, back = await asyncio.open_connection("127.0.0.1", self.target.port)
+        for pump in (_pumped(reader, back), _pumped(upstream_reader, writer)):
             task = asyncio.create_task(pump)
             self._pumps.add(task)
             task.add_done_callback(self._pumps.discard)
@@ -102,7 +102,7 @@ class Pair:
     def __init__(self, primary: Node, replica: Node, address: Address) -> None:
         self.primary, self.replica, self.address = primary, replica, address
 
-    async def swap(self, *, told: bool = True) -> None:
+    async def swap(self, *, redirect: bool = True) -> None:
         """Swap primary and replica, and by default switch the address to the new primary."""
         old, new = self.primary, self.replica
         while new.offset("slave_repl_offset") < old.offset("master_repl_offset"):
@@ -110,7 +110,7 @@ class Pair:
         await new.says("REPLICAOF", "NO", "ONE")
         await old.follow(new)
         self.primary, self.replica = new, old
-        if told:
+        if redirect:
             self.address.target = new
 
 
@@ -118,10 +118,10 @@ class Pair:
 async def replicated() -> AsyncIterator[Pair]:
     """A running pair."""
     with (
-        tempfile.TemporaryDirectory(prefix="doit-redis-") as one,
+        tempfile.TemporaryDirectory(prefix="doit-redis-") as directory,
         tempfile.TemporaryDirectory(prefix="doit-redis-") as other,
     ):
-        primary, replica = Node(Path(one)), Node(Path(other))
+        primary, replica = Node(Path(directory)), Node(Path(other))
         try:
             primary.start()
             replica.start()

@@ -45,14 +45,14 @@ async def separate(beside: Replica, redis_url: str, **settings: Any) -> AsyncIte
         sys.executable, "-m", "tests.redis_state.process", cwd=ROOT, stdin=pipe, stdout=pipe
     )
     assert process.stdin is not None and process.stdout is not None
-    told = settings_for(beside.resource, beside.world, "", redis_url) | {"allowed_hosts": ()} | settings
-    process.stdin.write(json.dumps(told).encode() + b"\n")
+    options = settings_for(beside.resource, beside.world, "", redis_url) | {"allowed_hosts": ()} | settings
+    process.stdin.write(json.dumps(options).encode() + b"\n")
     base = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
-    made = Process(Replica(base, beside.resource, beside.world, beside.http, Bench(), beside.hub), process)
+    replica_process = Process(Replica(base, beside.resource, beside.world, beside.http, Bench(), beside.hub), process)
     try:
-        yield made
+        yield replica_process
     finally:
-        await made.kill()
+        await replica_process.kill()
 
 
 HUB = web.AppKey("hub", NotificationHub)
@@ -72,18 +72,18 @@ async def _change(request: web.Request) -> web.Response:
 
 
 def _told() -> Json:
-    told: Json = json.loads(sys.stdin.readline())
-    return told
+    options: Json = json.loads(sys.stdin.readline())
+    return options
 
 
 async def main() -> None:
     """Serve until killed."""
-    told = {name: tuple(value) if isinstance(value, list) else value for name, value in _told().items()}
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in _told().items()}
     offered, hub = offer(Bench()), NotificationHub()
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)
-        own = replace(Settings(), **(told | {"allowed_hosts": (base.removeprefix("http://"),)}))
-        app = build_app(own, lambda selection, employee: offered, hub=hub)
+        settings = replace(Settings(), **(options | {"allowed_hosts": (base.removeprefix("http://"),)}))
+        app = build_app(settings, lambda selection, employee: offered, hub=hub)
         app[HUB] = hub
         app.add_routes([web.get("/tests/heard", _heard), web.post("/tests/change", _change)])
         async with serve_app(app, bound):

@@ -88,7 +88,7 @@ class Server:
             client.flushall()
 
 
-async def back(link: RedisConnection) -> None:
+async def wait_for_redis(link: RedisConnection) -> None:
     """Wait until the connection knows that Redis is available."""
     while link.unavailable or link._probe_task is not None:
         await asyncio.sleep(0.005)

@@ -38,12 +38,12 @@ class Replica(Site):
         return self.world.identity.mint(user, resource=f"{self.resource}/mcp", **claims)
 
 
-def at(site: Site, session: Session, user: User | None = None) -> Session:
+def at_replica(site: Site, session: Session, user: User | None = None) -> Session:
     """The session, used at another replica."""
     return Session(site, session.id, session.revision, user or session.user, session.welcome)
 
 
-async def back(*sites: Site) -> None:
+async def wait_for_redis(*sites: Site) -> None:
     """Wait until these replicas know that Redis is available."""
     for site in sites:
         while "redis_away 0.0" not in (await site.send("GET", "/metrics", {})).text:
@@ -78,15 +78,17 @@ async def replicas(
         url = socket_url(sockets[0])
         stand_in = await stack.enter_async_context(run_sandbox(resource_url=url, secret=SECRET, api=api or NoApi()))
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        made = []
+        sites = []
         for number, bound in enumerate(sockets):
             bench, hub = benches[number] if benches else Bench(), NotificationHub()
             offered = offer(bench, **(changes or {}))
-            own = replace(Settings(), **(settings_for(url, stand_in, socket_url(bound), redis_url) | settings))
-            app = build_app(own, lambda selection, employee, offered=offered: offered, hub=hub)
+            site_settings = replace(
+                Settings(), **(settings_for(url, stand_in, socket_url(bound), redis_url) | settings)
+            )
+            app = build_app(site_settings, lambda selection, employee, offered=offered: offered, hub=hub)
             await stack.enter_async_context(serve_app(app, bound))
-            made.append(Replica(socket_url(bound), url, stand_in, http, bench, hub))
-        yield tuple(made)
+            sites.append(Replica(socket_url(bound), url, stand_in, http, bench, hub))
+        yield tuple(sites)
 
 
 @asynccontextmanager
@@ -95,8 +97,8 @@ async def another(beside: Replica, redis_url: str, **settings: Any) -> AsyncIter
     bench, hub = Bench(), NotificationHub()
     offered = offer(bench)
     with bind("127.0.0.1", 0) as bound:
-        told = settings_for(beside.resource, beside.world, socket_url(bound), redis_url) | settings
+        options = settings_for(beside.resource, beside.world, socket_url(bound), redis_url) | settings
         async with serve_app(
-            build_app(replace(Settings(), **told), lambda selection, employee: offered, hub=hub), bound
+            build_app(replace(Settings(), **options), lambda selection, employee: offered, hub=hub), bound
         ):
             yield Replica(socket_url(bound), beside.resource, beside.world, beside.http, bench, hub)

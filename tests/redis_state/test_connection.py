@@ -15,7 +15,7 @@ from doit_mcp.redis_state.connection import RedisConnection, open_connection
 from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.settings import Settings
 from tests.descriptor_shortage import no_descriptors
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 
 class Refusal(Exception):
@@ -51,33 +51,33 @@ def silent() -> Silent:
     return Silent()
 
 
-def linked(silent: Silent, timeout: float = 0.1) -> RedisConnection:
+def connect(silent: Silent, timeout: float = 0.1) -> RedisConnection:
     return RedisConnection(lambda: silent, (TimeoutError, Refusal), "x", timeout, (Refusal,))
 
 
-async def away(link: RedisConnection, command: str = "GET") -> None:
+async def make_unavailable(link: RedisConnection, command: str = "GET") -> None:
     with pytest.raises(StateUnavailable):
         await link.execute(command)
 
 
-async def test_only_the_first_wait_for_a_redis_that_is_silent(silent: Silent) -> None:
+async def test_only_the_first_requests_wait_for_a_silent_redis(silent: Silent) -> None:
     """Later commands fail at once, and a single probe detects when Redis is back."""
-    link = linked(silent)
-    await away(link)
+    link = connect(silent)
+    await make_unavailable(link)
     for _ in range(100):
-        await away(link)
+        await make_unavailable(link)
     assert silent.sent in (["GET"], ["GET", "DEL"]) and link.unavailable
     (await silent.asked("DEL")).set_result("0")
-    await back(link)
+    await wait_for_redis(link)
     going = asyncio.create_task(link.execute("GET"))
     (await silent.asked("GET")).set_result("value")
     assert await going == "value" and silent.sent == ["GET", "DEL", "GET"]
     await link.close()
 
 
-async def test_a_short_wait_in_vain_keeps_nobody_else_out(silent: Silent) -> None:
+async def test_short_timeout_does_not_block_other_requests(silent: Silent) -> None:
     """Commands with a short timeout fail at once until the probe gets a response; others wait for their own."""
-    link = linked(silent, 60)
+    link = connect(silent, 60)
     with pytest.raises(StateUnavailable):
         await link.execute("COUNT", max_wait=0.01)
     for _ in range(3):
@@ -93,24 +93,24 @@ async def test_a_short_wait_in_vain_keeps_nobody_else_out(silent: Silent) -> Non
     await link.close()
 
 
-async def test_it_is_asked_again_and_again_but_not_often(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_redis_is_probed_repeatedly_but_rarely(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PROBE_SECONDS", 0.02)
     monkeypatch.setattr(module, "FIRST_PROBE_SECONDS", 0.001)
-    link = linked(silent, 0.001)
-    await away(link)
+    link = connect(silent, 0.001)
+    await make_unavailable(link)
     while silent.sent.count("DEL") < 5:
-        await away(link)
+        await make_unavailable(link)
         await asyncio.sleep(0)
     assert set(silent.sent[1:]) == {"DEL"}
     await link.close()
     assert silent.sent[-1] == "closed"
 
 
-async def test_a_blocking_read_that_is_answered_is_news_of_it(silent: Silent) -> None:
-    link = linked(silent)
+async def test_answered_blocking_read_counts_as_a_success(silent: Silent) -> None:
+    link = connect(silent)
     reading = asyncio.create_task(link.execute("XREAD", extra_seconds=60))
     waiting = await silent.asked("XREAD")
-    await away(link)
+    await make_unavailable(link)
     assert link.unavailable and not reading.done()
     waiting.set_result("entries")
     assert await reading == "entries" and not link.unavailable
@@ -120,8 +120,8 @@ async def test_a_blocking_read_that_is_answered_is_news_of_it(silent: Silent) ->
     await link.close()
 
 
-async def test_one_that_is_slow_among_others_is_no_outage(silent: Silent) -> None:
-    link = linked(silent)
+async def test_one_slow_command_is_not_an_outage(silent: Silent) -> None:
+    link = connect(silent)
     slow = asyncio.create_task(link.execute("SLOW"))
     await silent.asked("SLOW")
     quick = asyncio.create_task(link.execute("GET"))
@@ -133,10 +133,10 @@ async def test_one_that_is_slow_among_others_is_no_outage(silent: Silent) -> Non
     await link.close()
 
 
-async def test_a_refusal_is_an_answer(silent: Silent, caplog: pytest.LogCaptureFixture) -> None:
+async def test_error_reply_counts_as_a_response(silent: Silent, caplog: pytest.LogCaptureFixture) -> None:
     """Metrics show the failure until a command works, but no command is refused."""
-    link = linked(silent)
-    await away(link)
+    link = connect(silent)
+    await make_unavailable(link)
     (await silent.asked("DEL")).set_exception(Refusal("a secret"))
     await asyncio.sleep(0)
     while link._probe_task is not None:
@@ -145,11 +145,11 @@ async def test_a_refusal_is_an_answer(silent: Silent, caplog: pytest.LogCaptureF
     going = asyncio.create_task(link.execute("GET"))
     (await silent.asked("GET")).set_result("value")
     assert await going == "value" and not link.unavailable
-    assert [one.levelname for one in caplog.records].count("WARNING") == 1 and "secret" not in caplog.text
+    assert [record.levelname for record in caplog.records].count("WARNING") == 1 and "secret" not in caplog.text
     await link.close()
 
 
-def test_nothing_is_imported_unless_it_is_wanted() -> None:
+def test_redis_is_imported_only_when_used() -> None:
     code = (
         "import sys; from doit_mcp.settings import Settings; from doit_mcp.transports.http.main_app import make_main_app;"
         "make_main_app(Settings()); print('redis' in sys.modules)"
@@ -159,7 +159,7 @@ def test_nothing_is_imported_unless_it_is_wanted() -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "sandbox"])
-def test_the_extra_is_asked_for(
+def test_missing_extra_is_named(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
@@ -169,19 +169,19 @@ def test_the_extra_is_asked_for(
     monkeypatch.setenv("MCP_TOKEN_EXCHANGE_SECRET", "s" * 32)
     with pytest.raises(SystemExit) as ended:
         cli.main([command])
-    shown = capsys.readouterr().err
-    assert ended.value.code == 2 and "doit-mcp[redis]" in shown and "hush" not in shown
-    assert "redis" not in " ".join(option for option in shown.split() if option.startswith("--"))
+    stderr = capsys.readouterr().err
+    assert ended.value.code == 2 and "doit-mcp[redis]" in stderr and "hush" not in stderr
+    assert "redis" not in " ".join(option for option in stderr.split() if option.startswith("--"))
 
 
-async def test_an_outage_is_one_warning(link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_outage_logs_one_warning(link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "doit_mcp.redis_state.connection")
     redis.kill()
     for _ in range(3):
         with pytest.raises(StateUnavailable):
             await link.execute("GET", "a secret")
     redis.start()
-    await back(link)
+    await wait_for_redis(link)
     for _ in range(3):
         assert await link.execute("PING")
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
@@ -189,28 +189,28 @@ async def test_an_outage_is_one_warning(link: RedisConnection, redis: Server, ca
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_shortage_of_descriptors_closes_the_link_for_nobody(
+async def test_n24_descriptor_exhaustion_does_not_close_the_connection(
     link: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     with no_descriptors():
-        await away(link)
+        await make_unavailable(link)
     assert not link.unavailable and "Redis cannot be used" not in caplog.text
     assert await link.execute("GET", link.key("a")) is None
 
 
-async def test_a_server_that_hangs_or_refuses(link: RedisConnection, redis: Server) -> None:
+async def test_hanging_or_refusing_server(link: RedisConnection, redis: Server) -> None:
     redis.pause()
     with pytest.raises(StateUnavailable):
         await link.execute("PING")
     redis.resume()
-    await back(link)
+    await wait_for_redis(link)
     assert await link.execute("PING")
     with pytest.raises(StateUnavailable):
         await link.execute("NO-SUCH-COMMAND")
     assert isinstance((await link.execute_all([("NO-SUCH-COMMAND",), ("PING",)]))[0], Exception)
 
 
-async def test_a_wrong_password_is_an_outage_and_is_not_shown(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_wrong_password_is_an_outage_and_is_not_shown(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     url = redis.url.replace("unix://", "unix://user:hush-hush@")
     assert "hush" not in repr(Settings(redis_url=url))
     wrong = open_connection(url, "x", timeout=0.5)

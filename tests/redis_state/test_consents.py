@@ -35,7 +35,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_consent_counts_once(make: Make) -> None:
+async def test_n14_consent_counts_once(make: Make) -> None:
     consents, consent = make(), consent_of(1)
     assert [await consents.use("o", *consent) for _ in range(3)] == [True, False, False]
     assert await consents.use("other", *consent)
@@ -43,26 +43,26 @@ async def test_n14_a_consent_counts_once(make: Make) -> None:
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_of_several_at_once_one_counts(make: Make) -> None:
+async def test_n14_concurrent_uses_count_once(make: Make) -> None:
     consents, consent = make(), consent_of(1)
-    found = await asyncio.gather(*(consents.use("o", *consent) for _ in range(20)))
-    assert found.count(True) == 1
+    outcomes = await asyncio.gather(*(consents.use("o", *consent) for _ in range(20)))
+    assert outcomes.count(True) == 1
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_what_makes_room_stays_used_and_so_does_all_before_it(make: Make) -> None:
+async def test_n14_evicted_and_older_consents_stay_used(make: Make) -> None:
     """Consents that are dropped because of the limit can never be used again."""
     consents = make()
-    for asked in (5, 2, 3, 4):
-        assert await consents.use("o", *consent_of(asked))
-    for asked in (1, 2, 3, 4, 5):
-        assert not await consents.use("o", *consent_of(asked))
+    for number in (5, 2, 3, 4):
+        assert await consents.use("o", *consent_of(number))
+    for number in (1, 2, 3, 4, 5):
+        assert not await consents.use("o", *consent_of(number))
     assert not await consents.use("o", LATER + 2, "never used, but asked for as long ago")
     assert await consents.use("o", *consent_of(6)) and await consents.use("p", *consent_of(1))
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_what_was_asked_before_the_memory_began_counts_as_used(make: Make) -> None:
+async def test_n14_consents_older_than_the_memory_count_as_used(make: Make) -> None:
     """An earlier process, or a Redis that lost its data, may have recorded its use."""
     consents, before = make(), Consent(Consent.new().asked_at - 60_000, "before")
     assert not await consents.use("o", *before) and await consents.use("o", *consent_of(1))
@@ -70,9 +70,7 @@ async def test_n14_what_was_asked_before_the_memory_began_counts_as_used(make: M
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_redis_that_lost_everything_knows_nothing_of_what_was_asked_before(
-    link: RedisConnection, redis: Server
-) -> None:
+async def test_n14_redis_that_lost_its_data_rejects_older_consents(link: RedisConnection, redis: Server) -> None:
     consents = RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS)
     await consents.record_start()
     (marker,) = await link.execute("KEYS", "*")
@@ -91,16 +89,16 @@ async def test_n14_a_redis_that_lost_everything_knows_nothing_of_what_was_asked_
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_all_replicas_know(link: RedisConnection) -> None:
+async def test_n14_consents_are_shared_by_replicas(link: RedisConnection) -> None:
     first, second = (RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS) for _ in range(2))
     assert await first.use("o", *consent_of(1)) and not await second.use("o", *consent_of(1))
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_redis_keeps_a_bounded_number_that_ends_by_itself(link: RedisConnection) -> None:
+async def test_n14_redis_keeps_a_bounded_number_with_expiry(link: RedisConnection) -> None:
     consents = RedisConsents(link, Encryptor(SECRET, "consents"), lifetime_seconds=60, per_owner=3)
-    for asked in range(20):
-        assert await consents.use("owner of these", *consent_of(asked))
+    for number in range(20):
+        assert await consents.use("owner of these", *consent_of(number))
     keys = await link.execute("KEYS", "*")
     # The marker stays.
     assert len(keys) == 3 and not any(b"owner of these" in key for key in keys)
@@ -113,7 +111,7 @@ async def test_n14_redis_keeps_a_bounded_number_that_ends_by_itself(link: RedisC
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_what_cannot_be_checked_does_not_count(link: RedisConnection, redis: Server) -> None:
+async def test_n14_uncheckable_consent_does_not_count(link: RedisConnection, redis: Server) -> None:
     consents = RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS)
     redis.pause()
     with pytest.raises(StateUnavailable):
@@ -122,7 +120,7 @@ async def test_n14_what_cannot_be_checked_does_not_count(link: RedisConnection, 
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_full_redis_is_one_that_cannot_be_asked(link: RedisConnection) -> None:
+async def test_n14_full_redis_counts_as_unavailable(link: RedisConnection) -> None:
     consents = RedisConsents(link, Encryptor(SECRET, "consents"), **BOUNDS)
     assert await consents.use("o", *consent_of(1))
     try:
@@ -139,10 +137,10 @@ async def test_n14_a_full_redis_is_one_that_cannot_be_asked(link: RedisConnectio
 async def test_n14_memory_is_bounded_in_total_and_over_time() -> None:
     now = 0.0
     consents = MemoryConsents(lambda: now, lifetime_seconds=10, per_owner=3, total=5, since=-1)
-    for asked in range(100):
-        assert await consents.use(f"owner {asked % 7}", asked, str(asked))
+    for number in range(100):
+        assert await consents.use(f"owner {number % 7}", number, str(number))
     assert len(consents) <= 5
-    for asked in range(95):
-        assert not await consents.use(f"owner {asked % 7}", asked, str(asked))
+    for number in range(95):
+        assert not await consents.use(f"owner {number % 7}", number, str(number))
     now = 10.0
     assert await consents.use("o", 1_000, "new") and len(consents) == 1

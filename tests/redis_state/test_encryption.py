@@ -7,14 +7,14 @@ import pytest
 from doit_mcp.redis_state.encryption import DecryptionError, Encryptor, key_prefix
 
 
-def test_what_is_closed_is_opened_again() -> None:
+def test_encryption_round_trips() -> None:
     box = Encryptor("secret", "a")
     assert box.decrypt("place", box.encrypt("place", b"data")) == b"data"
     assert box.decrypt_json("place", box.encrypt_json("place", {"a": [1, None]})) == {"a": [1, None]}
     assert box.encrypt("place", b"data") != box.encrypt("place", b"data")
 
 
-def test_nothing_else_is_opened() -> None:
+def test_rejects_foreign_ciphertexts() -> None:
     box = Encryptor("secret", "a")
     sealed = box.encrypt("place", b"data")
     for other in (Encryptor("secret", "b"), Encryptor("other", "a")):
@@ -26,6 +26,6 @@ def test_nothing_else_is_opened() -> None:
             box.decrypt(place, wrong)
 
 
-def test_names_are_always_the_same() -> None:
+def test_hashed_names_are_deterministic() -> None:
     assert Encryptor("secret", "a").hash_name("\ud800x") == Encryptor("secret", "a").hash_name("\ud800x")
     assert key_prefix("secret") != key_prefix("other") and "secret" not in key_prefix("secret")

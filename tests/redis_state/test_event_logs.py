@@ -20,19 +20,19 @@ from tests.redis_state.redis_server import Server
 
 @pytest.fixture
 async def sender(link: RedisConnection) -> AsyncIterator[WriteQueue]:
-    made = WriteQueue(link)
-    task = asyncio.create_task(made.run())
-    yield made
+    queue = WriteQueue(link)
+    task = asyncio.create_task(queue.run())
+    yield queue
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-def kept(link: RedisConnection, sender: WriteQueue, most: int = 5) -> EventLogs:
+def event_logs(link: RedisConnection, sender: WriteQueue, most: int = 5) -> EventLogs:
     return EventLogs(link, Encryptor(SECRET, "logs"), sender, "me", ttl=60, max_events=most)
 
 
-async def test_messages_in_order_and_the_end(link: RedisConnection, sender: WriteQueue) -> None:
-    logs = kept(link, sender)
+async def test_messages_are_ordered_and_the_log_ends(link: RedisConnection, sender: WriteQueue) -> None:
+    logs = event_logs(link, sender)
     assert await logs.read("s", "1", 0) is None
     await logs.create("s", "1", [7])
     begun = await logs.read("s", "1", 0)
@@ -55,8 +55,8 @@ async def test_messages_in_order_and_the_end(link: RedisConnection, sender: Writ
     assert await logs.read("s", "1", 0) is None
 
 
-async def test_a_long_log_forgets_its_beginning(link: RedisConnection, sender: WriteQueue) -> None:
-    logs = kept(link, sender, most=4)
+async def test_long_log_drops_its_oldest_messages(link: RedisConnection, sender: WriteQueue) -> None:
+    logs = event_logs(link, sender, most=4)
     await logs.create("s", "1", [])
     for number in range(1, 10):
         await logs.add("s", "1", number, b"x", last=False)
@@ -66,8 +66,8 @@ async def test_a_long_log_forgets_its_beginning(link: RedisConnection, sender: W
     assert [number for number, _ in page.messages] == [5, 6, 7, 8, 9]
 
 
-async def test_what_is_not_ours(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
-    logs, notes = kept(link, sender), TaskRecords(link, Encryptor(SECRET, "notes"), sender, "note", "me")
+async def test_foreign_entries_are_ignored(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
+    logs, notes = event_logs(link, sender), TaskRecords(link, Encryptor(SECRET, "notes"), sender, "note", "me")
     await logs.create("s", "1", [])
     await logs.add("s", "1", 1, b"x", last=False)
     notes.write("n", {"a": 1}, 60)
@@ -86,7 +86,7 @@ async def test_what_is_not_ours(link: RedisConnection, sender: WriteQueue, redis
     assert await notes.read("n") is None
 
 
-async def test_beginning_without_redis(
+async def test_log_starts_without_redis(
     link: RedisConnection,
     sender: WriteQueue,
     redis: Server,
@@ -95,7 +95,7 @@ async def test_beginning_without_redis(
 ) -> None:
     """Nothing waits long; the log is written once Redis is available."""
     monkeypatch.setattr(module, "OPEN_TIMEOUT_SECONDS", 0.05)
-    logs, notes = kept(link, sender), TaskRecords(link, Encryptor(SECRET, "notes"), sender, "note", "me")
+    logs, notes = event_logs(link, sender), TaskRecords(link, Encryptor(SECRET, "notes"), sender, "note", "me")
     redis.pause()
     await logs.create("s", "1", [])
     notes.write("n", 1, 60)
@@ -107,9 +107,9 @@ async def test_beginning_without_redis(
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_what_a_log_is_about_is_stored_once(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
+async def test_n5_shared_log_context_is_stored_once(link: RedisConnection, sender: WriteQueue, redis: Server) -> None:
     """The ids of a batch's requests can have 12.8 KB; they are stored once."""
-    logs = kept(link, sender, most=512)
+    logs = event_logs(link, sender, most=512)
     ids = [f"{number:0256}" for number in range(50)]
     with redis.client() as client:
         await logs.create("s", "1", ids)
@@ -135,7 +135,7 @@ async def test_n5_small_logs_take_no_more_than_is_counted(
     link: RedisConnection, sender: WriteQueue, redis: Server
 ) -> None:
     """Redis allocates kilobytes for a log before its first message."""
-    logs = kept(link, sender)
+    logs = event_logs(link, sender)
     with redis.client() as client:
         await logs.create("s", "first", [0])
         await sender.flush()

@@ -17,7 +17,7 @@ from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
 from tests.redis_state.failover import Node, Pair, replicated
 from tests.redis_state.redis_server import PROGRAM, redis_server
-from tests.redis_state.replicas import Replica, at, back, replicas
+from tests.redis_state.replicas import Replica, at_replica, replicas, wait_for_redis
 from tests.redis_state.test_full_redis import Writes, answered
 from tests.transports.http.serving import Session, next_event
 
@@ -29,20 +29,20 @@ async def pair() -> AsyncIterator[Pair]:
     if shutil.which(PROGRAM) is None:
         with redis_server():  # skips, or fails if every program is required
             raise AssertionError
-    async with replicated() as made:
-        yield made
+    async with replicated() as nodes:
+        yield nodes
 
 
 @pytest.fixture
 async def link(pair: Pair) -> AsyncIterator[RedisConnection]:
-    made = open_connection(pair.address.url, "x", timeout=1)
-    await made.execute("SET", "before", "1")
-    yield made
-    await made.close()
+    connection = open_connection(pair.address.url, "x", timeout=1)
+    await connection.execute("SET", "before", "1")
+    yield connection
+    await connection.close()
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_the_first_write_after_a_swap_is_done(pair: Pair, link: RedisConnection) -> None:
+async def test_n23_first_write_after_a_failover_succeeds(pair: Pair, link: RedisConnection) -> None:
     """The connection stays open, to a server that is a replica now."""
     for round in range(3):
         await pair.swap()
@@ -52,7 +52,7 @@ async def test_n23_the_first_write_after_a_swap_is_done(pair: Pair, link: RedisC
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_scripts_and_batches_too(pair: Pair, link: RedisConnection) -> None:
+async def test_n23_scripts_and_pipelines_survive_a_failover(pair: Pair, link: RedisConnection) -> None:
     await pair.swap()
     assert await link.run_script(WRITE, ["x:a"], "1") == b"1"
     await pair.swap()
@@ -61,26 +61,28 @@ async def test_n23_scripts_and_batches_too(pair: Pair, link: RedisConnection) ->
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_many_at_once_need_one_new_set_of_connections(pair: Pair, link: RedisConnection) -> None:
+async def test_n23_concurrent_requests_share_one_set_of_new_connections(pair: Pair, link: RedisConnection) -> None:
     await asyncio.gather(*(link.execute("SET", f"k{number}", "1") for number in range(20)))
-    made = pair.address.made
+    connections = pair.address.made
     await pair.swap()
     await asyncio.gather(*(link.execute("SET", f"k{number}", "2") for number in range(20)))
-    assert pair.address.made - made <= 20 and not link.unavailable
+    assert pair.address.made - connections <= 20 and not link.unavailable
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, link: RedisConnection) -> None:
-    await pair.swap(told=False)
+async def test_n23_requests_do_not_wait_until_the_name_resolves_to_the_new_primary(
+    pair: Pair, link: RedisConnection
+) -> None:
+    await pair.swap(redirect=False)
     with pytest.raises(StateUnavailable):
         await link.execute("SET", "key", "1")
     assert link.unavailable
-    made = pair.address.made
+    connections = pair.address.made
     for _ in range(200):
         with pytest.raises(StateUnavailable):
             await link.execute("SET", "key", "1")
     # Only the probe makes connections.
-    assert pair.address.made - made < 10
+    assert pair.address.made - connections < 10
     pair.address.target = pair.primary
     async with asyncio.timeout(10):
         while link._fail_with:
@@ -89,7 +91,7 @@ async def test_n23_until_the_name_leads_to_the_new_one_nobody_waits(pair: Pair, 
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_a_server_with_too_few_replicas_is_asked_with_a_write(pair: Pair, link: RedisConnection) -> None:
+async def test_n23_server_with_too_few_replicas_is_probed_with_a_write(pair: Pair, link: RedisConnection) -> None:
     """With NOREPLICAS the server still answers PING and every read."""
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
     with pytest.raises(StateUnavailable):
@@ -113,7 +115,7 @@ def rejected(node: Node, command: str) -> int:
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_connections_to_a_server_that_was_left_are_closed(pair: Pair) -> None:
+async def test_n23_connections_to_the_former_primary_are_closed(pair: Pair) -> None:
     link = open_connection(pair.address.url, "x", timeout=0.2)
     await link.execute("SET", "key", "1")
     await pair.swap()
@@ -135,7 +137,7 @@ async def test_n23_connections_to_a_server_that_was_left_are_closed(pair: Pair) 
 
 async def clients(node: Node) -> int:
     with node.client() as client:
-        return sum(set(one["flags"]) <= set("NUb") for one in client.client_list())
+        return sum(set(row["flags"]) <= set("NUb") for row in client.client_list())
 
 
 async def eventually(ask: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
@@ -150,7 +152,7 @@ async def works(session: Session) -> bool:
 
 async def hears(first: Replica, second: Replica, session: Session) -> bool:
     """Return whether a change that is published at one replica reaches a stream at the other."""
-    async with at(second, session).stream() as stream:
+    async with at_replica(second, session).stream() as stream:
         assert stream.status == 200
         for _ in range(40):
             first.hub.publish(ChangeEvent(TOOLS_CHANGED))
@@ -163,56 +165,56 @@ async def hears(first: Replica, second: Replica, session: Session) -> bool:
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_sessions_go_on_after_a_swap(pair: Pair) -> None:
+async def test_n23_sessions_continue_after_a_failover(pair: Pair) -> None:
     async with replicas(pair.address.url) as (first, second):
         session = await first.initialize()
-        assert await works(session) and await works(at(second, session))
+        assert await works(session) and await works(at_replica(second, session))
         for _ in range(2):
             await pair.swap()
             began = time.monotonic()
             await eventually(lambda: works(session))
-            await eventually(lambda: works(at(second, session)))
+            await eventually(lambda: works(at_replica(second, session)))
             # The limit is five seconds on an idle machine.
             assert time.monotonic() - began < 15
             # A single response can be luck, on a connection that was new anyway.
-            assert all([await works(at(site, session)) for _ in range(30) for site in (first, second)])
-            assert all(await asyncio.gather(*(works(at(second, session)) for _ in range(30))))
+            assert all([await works(at_replica(site, session)) for _ in range(30) for site in (first, second)])
+            assert all(await asyncio.gather(*(works(at_replica(second, session)) for _ in range(30))))
             assert (await first.initialize()).id
             assert await hears(first, second, session)
 
 
 @pytest.mark.requirement("N23")
 @pytest.mark.parametrize("code", ["READONLY", "NOREPLICAS"])
-async def test_n23_no_write_is_done_twice_while_redis_refuses_writes(pair: Pair, code: str) -> None:
+async def test_n23_no_write_is_repeated_while_redis_refuses_writes(pair: Pair, code: str) -> None:
     """The other replica cannot know about the write. Idempotent writes run."""
     writes = Writes()
-    async with replicas(pair.address.url, changes={"tools": writes.tools}) as (here, there):
-        assert answered(await here.call("create", {"text": "before"})) == '{"said":"create 1"}'
+    async with replicas(pair.address.url, changes={"tools": writes.tools}) as (near, far):
+        assert answered(await near.call("create", {"text": "before"})) == '{"said":"create 1"}'
         if code == "READONLY":
-            await pair.swap(told=False)
+            await pair.swap(redirect=False)
         else:
             await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
-        for site in (here, there) * 3:
+        for site in (near, far) * 3:
             refused = await site.call("create", {"text": "new"})
             assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
-        assert not (await here.call("set", {"text": "same"})).result.get("isError")
+        assert not (await near.call("set", {"text": "same"})).result.get("isError")
         assert writes.done == ["create before", "set same"]
         pair.address.target = pair.primary
         await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 0)
-        await back(here, there)
-        assert answered(await here.call("create", {"text": "new"})) == '{"said":"create 3"}'
-        assert "alreadyDone" in answered(await there.call("create", {"text": "new"}))
+        await wait_for_redis(near, far)
+        assert answered(await near.call("create", {"text": "new"})) == '{"said":"create 3"}'
+        assert "alreadyDone" in answered(await far.call("create", {"text": "new"}))
         assert writes.done.count("create new") == 1
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_what_redis_refuses_for_other_reasons_is_not_done_twice_either(pair: Pair) -> None:
+async def test_n23_no_write_is_repeated_after_other_redis_errors(pair: Pair) -> None:
     """The ACL forbids a command; the log has the error code but not the message."""
     url = pair.address.url.replace("redis://", "redis://limited:x@")
     await pair.primary.says("ACL", "SETUSER", "limited", "on", "nopass", "~*", "&*", "+@all", "-hset")
     writes = Writes()
-    async with replicas(url, changes={"tools": writes.tools}) as (here, there):
-        for site in (here, there):
+    async with replicas(url, changes={"tools": writes.tools}) as (near, far):
+        for site in (near, far):
             refused = await site.call("create", {"text": "new"})
             assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
         assert writes.done == []
@@ -226,7 +228,7 @@ async def test_n23_what_redis_refuses_for_other_reasons_is_not_done_twice_either
         (("INCR", "canary"), None),
     ],
 )
-async def test_n23_the_log_names_the_code_of_what_redis_refuses(
+async def test_n23_log_names_the_redis_error_code(
     pair: Pair, link: RedisConnection, caplog: pytest.LogCaptureFixture, command: tuple[str, ...], code: str | None
 ) -> None:
     await link.execute("SET", "canary", "text")
@@ -238,7 +240,7 @@ async def test_n23_the_log_names_the_code_of_what_redis_refuses(
 
 
 @pytest.mark.requirement("N23")
-async def test_n23_the_log_names_the_reason_of_a_failover(
+async def test_n23_log_names_the_reason_for_a_failover(
     pair: Pair, link: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
@@ -264,7 +266,7 @@ async def test_n23_the_log_names_the_reason_of_a_failover(
         (TimeoutError(), False),
     ],
 )
-async def test_n23_what_says_that_a_server_takes_no_writes(failure: Exception, expected: bool) -> None:
+async def test_n23_error_replies_that_mean_read_only(failure: Exception, expected: bool) -> None:
     link = open_connection("redis://127.0.0.1:1", "x")
     assert link._is_not_primary(failure) is expected
     await link.close()

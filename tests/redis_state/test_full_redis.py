@@ -19,9 +19,9 @@ from doit_mcp.redis_state.write_receipts import RedisReceiptStore
 from doit_mcp.sandbox.accounts import USERS, User
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, redis_server
-from tests.redis_state.replicas import Replica, at, replicas
-from tests.redis_state.test_write_receipts import Unprotected, done, told
-from tests.transports.http.serving import LATEST, Answer, Json, Session, schema
+from tests.redis_state.replicas import Replica, at_replica, replicas
+from tests.redis_state.test_write_receipts import Unprotected, done, recorded_outcome
+from tests.transports.http.serving import LATEST_STATEFUL, Answer, Json, Session, schema
 from tests.transports.http.test_security_outside import MIB
 
 MEMORY = ("--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
@@ -82,23 +82,23 @@ def answered(answer: Answer) -> str:
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> None:
+async def test_n5_no_write_is_repeated_while_redis_is_full(small: Server) -> None:
     """A repeated write returns its result at either replica; a new one is refused with a reason, unless it is
     idempotent."""
     writes = Writes()
-    async with replicas(small.url, changes={"tools": writes.tools}) as (here, there):
-        session = await here.initialize(user=USERS[0])
-        elsewhere = at(there, session)
+    async with replicas(small.url, changes={"tools": writes.tools}) as (near, far):
+        session = await near.initialize(user=USERS[0])
+        elsewhere = at_replica(far, session)
         first = await session.call("create", {"text": "before"})
         small.fill()
         again = await elsewhere.call("create", {"text": "before"})
         assert answered(first) == '{"said":"create 1"}' and "alreadyDone" in answered(again), again
-        for one in (session, elsewhere, session):
-            refused = await one.call("create", {"text": "new"})
+        for site_session in (session, elsewhere, session):
+            refused = await site_session.call("create", {"text": "new"})
             assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
         assert not (await elsewhere.call("set", {"text": "same"})).result.get("isError")
         assert writes.done == ["create before", "set same"]
-        assert "redis_full 1.0" in (await here.send("GET", "/metrics", {})).text
+        assert "redis_full 1.0" in (await near.send("GET", "/metrics", {})).text
         small.make_room()
         assert answered(await session.call("create", {"text": "new"})) == '{"said":"create 3"}'
         assert "alreadyDone" in answered(await elsewhere.call("create", {"text": "new"}))
@@ -107,13 +107,13 @@ async def test_n5_no_write_is_done_twice_while_redis_is_full(small: Server) -> N
 
 async def hoard(site: Replica, user: User) -> None:
     """Store everything that one user can store, and more: sessions, subscriptions, receipts, tables."""
-    said = {f"member-{number}": "x" * 1_000 for number in range(250)}
-    capabilities: Json = {"elicitation": said, **said}
-    params: Json = {"protocolVersion": LATEST, "capabilities": capabilities, "clientInfo": CLIENT | said}
+    members = {f"member-{number}": "x" * 1_000 for number in range(250)}
+    capabilities: Json = {"elicitation": members, **members}
+    params: Json = {"protocolVersion": LATEST_STATEFUL, "capabilities": capabilities, "clientInfo": CLIENT | members}
     for number in range(120):
         opened = await site.post(site.request("initialize", params), user=user)
         assert opened.status == 200, opened
-        session = Session(site, opened.headers["Mcp-Session-Id"], LATEST, user, {})
+        session = Session(site, opened.headers["Mcp-Session-Id"], LATEST_STATEFUL, user, {})
         for digit in range(5):
             uri = f"doc://number/{digit}" + "7" * 2_000
             await session.ask("resources/subscribe", {"uri": uri})
@@ -124,90 +124,97 @@ async def hoard(site: Replica, user: User) -> None:
 
 @pytest.mark.requirement("N5")
 @pytest.mark.timeout(300)
-async def test_n5_two_users_do_not_fill_redis(small: Server) -> None:
+async def test_n5_two_users_cannot_fill_redis(small: Server) -> None:
     """The data of one user is limited in bytes, so another user's write runs once and has a receipt."""
     writes = Writes()
-    async with replicas(small.url, changes={"tools": writes.tools}) as (here, there):
+    async with replicas(small.url, changes={"tools": writes.tools}) as (near, far):
         with small.client() as client:
             before = client.info("memory")["used_memory"]
-            await hoard(here, USERS[0])
-            await hoard(there, USERS[1])
+            await hoard(near, USERS[0])
+            await hoard(far, USERS[1])
             grown = client.info("memory")["used_memory"] - before
         print(f"{grown / MIB:.1f} MiB in Redis for two users")
         assert grown < 2 * PER_USER, f"{grown / MIB:.1f} MiB"
-        session = await here.initialize(user=USERS[2])
+        session = await near.initialize(user=USERS[2])
         assert answered(await session.call("create", {"text": "mine"})).startswith('{"said":"create ')
-        assert "alreadyDone" in answered(await at(there, session).call("create", {"text": "mine"}))
+        assert "alreadyDone" in answered(await at_replica(far, session).call("create", {"text": "mine"}))
         assert writes.done.count("create mine") == 1
-        assert "redis_full 0.0" in (await here.send("GET", "/metrics", {})).text
+        assert "redis_full 0.0" in (await near.send("GET", "/metrics", {})).text
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_sessions_and_reads_go_on_while_redis_is_full(small: Server) -> None:
-    async with replicas(small.url) as (here, there):
-        session = await here.initialize(user=USERS[0])
+async def test_n5_sessions_and_reads_continue_while_redis_is_full(small: Server) -> None:
+    async with replicas(small.url) as (near, far):
+        session = await near.initialize(user=USERS[0])
         small.fill()
-        for site in (here, there):
-            assert answered(await at(site, session).call("echo", {"text": "x"}))
-        opening = here.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": CLIENT})
-        assert (await here.post(opening, user=USERS[1])).status == 503
+        for site in (near, far):
+            assert answered(await at_replica(site, session).call("echo", {"text": "x"}))
+        opening = near.request(
+            "initialize", {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": CLIENT}
+        )
+        assert (await near.post(opening, user=USERS[1])).status == 503
 
 
 @pytest.fixture
 async def pair(small: Server) -> Any:
     """Receipts of two replicas over the small Redis."""
     link = open_connection(small.url, key_prefix(SECRET), timeout=2.0)
-    made = [receipts(link) for _ in range(2)]
-    yield made
-    for one in made:
-        await one.close()
+    stores = [receipts(link) for _ in range(2)]
+    yield stores
+    for store in stores:
+        await store.close()
     await link.close()
 
 
 def receipts(link: RedisConnection, **bounds: Any) -> RedisReceiptStore:
     usual: Json = {"ttl": 60.0, "per_owner": 2, "max_answer_bytes": 1000}
-    known = MemoryReceiptStore(), MemoryReceiptStore()
-    return RedisReceiptStore(link, Encryptor(SECRET, "receipts"), *known, Unprotected, **(usual | bounds))
+    memories = MemoryReceiptStore(), MemoryReceiptStore()
+    return RedisReceiptStore(link, Encryptor(SECRET, "receipts"), *memories, Unprotected, **(usual | bounds))
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_a_write_that_ends_while_redis_is_full_is_known_everywhere(small: Server, pair: Any) -> None:
+async def test_n5_write_that_ends_while_redis_is_full_is_known_to_all_replicas(small: Server, pair: Any) -> None:
     """The write was claimed before. Its result no longer fits, but the fact that it was done does."""
-    one, other = pair
+    store, other = pair
     for key in ("done", "not done"):
-        assert await one.claim("o", key) is None
+        assert await store.claim("o", key) is None
     small.fill()
     waiting = asyncio.create_task(other.claim("o", "done"))
-    await one.settle("o", "done", b"a" * 900)
-    assert told(await waiting) == (b"", True) and told(await one.claim("o", "done")) == (b"", True)
+    await store.settle("o", "done", b"a" * 900)
+    assert recorded_outcome(await waiting) == (b"", True) and recorded_outcome(await store.claim("o", "done")) == (
+        b"",
+        True,
+    )
     # A write that was certainly not done is released, which needs no memory, but cannot be claimed now.
-    await one.settle("o", "not done", None)
+    await store.settle("o", "not done", None)
     with pytest.raises(Unprotected):
         await other.claim("o", "not done")
     small.make_room()
-    assert told(await other.claim("o", "done")) == (b"", True) and await other.claim("o", "not done") is None
+    assert (
+        recorded_outcome(await other.claim("o", "done")) == (b"", True) and await other.claim("o", "not done") is None
+    )
     # The receipt can be forgotten.
-    await one.forget("o", "done")
-    assert await one.claim("o", "done") is None
+    await store.forget("o", "done")
+    assert await store.claim("o", "done") is None
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_a_refused_claim_takes_no_room_from_older_receipts(small: Server, pair: Any) -> None:
-    one, other = pair
+async def test_n5_rejected_claim_evicts_no_older_receipts(small: Server, pair: Any) -> None:
+    store, other = pair
     for key in ("1", "2"):
-        await done(one, key)
+        await done(store, key)
     small.fill()
     with pytest.raises(Unprotected):
-        await one.claim("o", "3")
-    assert [told(await other.claim("o", key)) for key in ("1", "2")] == [(b"a", True)] * 2
+        await store.claim("o", "3")
+    assert [recorded_outcome(await other.claim("o", key)) for key in ("1", "2")] == [(b"a", True)] * 2
     # A repeatable write is protected only within this process.
-    assert await one.claim("o", "4", idempotent=True) is None
-    await one.settle("o", "4", b"four")
-    assert told(await one.claim("o", "4", idempotent=True)) == (b"four", True)
+    assert await store.claim("o", "4", idempotent=True) is None
+    await store.settle("o", "4", b"four")
+    assert recorded_outcome(await store.claim("o", "4", idempotent=True)) == (b"four", True)
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_a_full_redis_holds_up_no_messages(small: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_n5_full_redis_delays_no_messages(small: Server, caplog: pytest.LogCaptureFixture) -> None:
     """The first command is retried a few times; the others follow at once, and memory becomes free again."""
     link = open_connection(small.url, key_prefix(SECRET), timeout=2.0)
     sender, key = WriteQueue(link), link.key("list")

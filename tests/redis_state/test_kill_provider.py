@@ -20,12 +20,12 @@ from tests.transports.http.serving import SECRET, Bench, Json, NoApi, Session, S
 
 @asynccontextmanager
 async def provider(resource: str, port: int = 0) -> AsyncIterator[SandboxServer]:
-    async with run_sandbox(resource_url=resource, secret=SECRET, api=NoApi(), port=port) as made:
-        yield made
+    async with run_sandbox(resource_url=resource, secret=SECRET, api=NoApi(), port=port) as sandbox:
+        yield sandbox
 
 
 @pytest.mark.requirement("K3")
-async def test_a_provider_restarted_with_new_keys() -> None:
+async def test_provider_restarts_with_new_keys() -> None:
     """Requests succeed during the outage; the new key works with its first token, which ends the old one."""
     bench, hub = Bench(), NotificationHub()
     with bind("127.0.0.1", 0) as bound:
@@ -33,10 +33,13 @@ async def test_a_provider_restarted_with_new_keys() -> None:
         former = provider(base)
         first = await former.__aenter__()
         url: str = first.url
-        told: Json = {"resource_url": base, "exchange_secret": SECRET, "drain_s": 0}
-        own = replace(Settings(), auth_server_url=url, doit_api_base=url, **told)
+        options: Json = {"resource_url": base, "exchange_secret": SECRET, "drain_s": 0}
+        settings = replace(Settings(), auth_server_url=url, doit_api_base=url, **options)
         offered = offer(bench)
-        async with aiohttp.ClientSession() as http, serve_app(build_app(own, lambda *given: offered, hub=hub), bound):
+        async with (
+            aiohttp.ClientSession() as http,
+            serve_app(build_app(settings, lambda *given: offered, hub=hub), bound),
+        ):
             before = Site(base, first, http, bench, hub)
             old = {"Authorization": f"Bearer {before.token()}"}
             session = await before.initialize()
@@ -46,7 +49,7 @@ async def test_a_provider_restarted_with_new_keys() -> None:
             async with provider(base, int(url.rpartition(":")[2])) as second:
                 assert second.url == url
                 after = Site(base, second, http, bench, hub)
-                assert (await before.call("echo", headers=old)).status == 200, "nobody has shown a new token yet"
+                assert (await before.call("echo", headers=old)).status == 200, "no request has used a new token yet"
                 load = [after.call("echo", {"text": str(number)}) for number in range(20)]
                 assert {answer.status for answer in await asyncio.gather(*load)} == {200}
                 assert (await before.send("POST", "/mcp", old)).status == 401

@@ -12,7 +12,7 @@ import pytest
 from doit_mcp.sandbox.accounts import USERS
 from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import Replica, at, replicas
+from tests.redis_state.replicas import Replica, at_replica, replicas
 from tests.transports.http.serving import Answer, Session
 
 CLIENTS = 12
@@ -35,7 +35,7 @@ class Client:
         self.answers[answer.result["structuredContent"]["said"]] += 1
 
     async def _try(self, text: str) -> Answer | None:
-        session = at(self.order.choice(self.there), self.session)
+        session = at_replica(self.order.choice(self.there), self.session)
         try:
             return await session.call("echo", {"text": text})
         except aiohttp.ClientError:
@@ -44,23 +44,23 @@ class Client:
 
 @pytest.mark.requirement("G5")
 @pytest.mark.timeout(180)
-async def test_a_replica_killed_under_load(redis: Server) -> None:
+async def test_replica_is_killed_under_load(redis: Server) -> None:
     """One of two replicas is killed: every session continues, and every call is answered once."""
-    async with replicas(redis.url) as (here, _), separate(here, redis.url) as other:
-        order, there = random.Random(SEED), [here, other.site]
+    async with replicas(redis.url) as (near, _), separate(near, redis.url) as other:
+        order, sites = random.Random(SEED), [near, other.site]
         users = [USERS[number % len(USERS)] for number in range(CLIENTS)]
-        sessions = [await there[number % 2].initialize(user=user) for number, user in enumerate(users)]
-        clients = [Client(session, there, order) for session in sessions]
-        waiting = [asyncio.create_task(at(other.site, session).call("wait")) for session in sessions]
+        sessions = [await sites[number % 2].initialize(user=user) for number, user in enumerate(users)]
+        clients = [Client(session, sites, order) for session in sessions]
+        waiting = [asyncio.create_task(at_replica(other.site, session).call("wait")) for session in sessions]
         while f"calls_in_flight {CLIENTS}.0" not in (await other.site.send("GET", "/metrics", {})).text:
             await asyncio.sleep(0.02)
         await asyncio.gather(*(killing(client, clients, other) for client in clients))
         ends = await asyncio.gather(*waiting, return_exceptions=True)
-        assert all(isinstance(end, aiohttp.ClientError) for end in ends), "half an answer is none"
+        assert all(isinstance(end, aiohttp.ClientError) for end in ends), "half a response does not count"
         for client in clients:
             assert client.answers == Counter(f"{client.session.user.email}-{number}" for number in range(CALLS))
-            assert (await at(here, client.session).ask("ping")).result == {}
-        strangers = at(here, clients[0].session, users[1])
+            assert (await at_replica(near, client.session).ask("ping")).result == {}
+        strangers = at_replica(near, clients[0].session, users[1])
         assert (await strangers.ask("ping")).status == 404
 
 
@@ -68,13 +68,13 @@ async def killing(client: Client, clients: list[Client], victim: Process) -> Non
     """The calls of one client; the replica is killed half way through all of them."""
     for number in range(CALLS):
         await client.work(number)
-        if sum(one.answers.total() for one in clients) == CLIENTS * CALLS // 2:
+        if sum(worker.answers.total() for worker in clients) == CLIENTS * CALLS // 2:
             await victim.kill()
 
 
 @pytest.mark.requirement("S4")
 @pytest.mark.timeout(180)
-async def test_redis_restarted_under_load(redis: Server) -> None:
+async def test_redis_restarts_under_load(redis: Server) -> None:
     """Requests with a session get a retry or a new session, never an internal error; the others succeed."""
     async with replicas(redis.url) as pair:
         over = asyncio.Event()
@@ -85,7 +85,7 @@ async def test_redis_restarted_under_load(redis: Server) -> None:
         async def with_session(session: Session) -> None:
             status = 0
             while status != 404:
-                status = (await at(pair[statuses.total() % 2], session).ask("ping")).status
+                status = (await at_replica(pair[statuses.total() % 2], session).ask("ping")).status
                 statuses[status] += 1
 
         async def without(number: int) -> int:
@@ -109,4 +109,4 @@ async def test_redis_restarted_under_load(redis: Server) -> None:
         assert all(await asyncio.gather(*stateless))
         assert set(statuses) == {200, 503, 404}
         anew = await pair[0].initialize()
-        assert (await at(pair[1], anew).ask("ping")).result == {}
+        assert (await at_replica(pair[1], anew).ask("ping")).result == {}

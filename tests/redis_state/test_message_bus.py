@@ -35,16 +35,16 @@ class Member:
 @asynccontextmanager
 async def members(redis: Server, count: int = 2) -> AsyncIterator[list[Member]]:
     async with AsyncExitStack() as stack:
-        made = []
+        received = []
         for _ in range(count):
             link = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
             stack.push_async_callback(link.close)
-            made.append(Member(link))
-            await stack.enter_async_context(made[-1].bus.lifespan())
-        yield made
+            received.append(Member(link))
+            await stack.enter_async_context(received[-1].bus.lifespan())
+        yield received
 
 
-async def test_all_others_or_one(redis: Server) -> None:
+async def test_publishes_to_all_or_one(redis: Server) -> None:
     async with members(redis, 3) as (a, b, c):
         a.bus.broadcast("say", what="all")
         a.bus.send_to(b.bus.replica_id, "say", what="one")
@@ -55,7 +55,7 @@ async def test_all_others_or_one(redis: Server) -> None:
         assert a.heard.empty() and c.heard.empty()
 
 
-async def test_what_is_sent_twice_is_taken_once(redis: Server) -> None:
+async def test_duplicate_message_is_delivered_once(redis: Server) -> None:
     """The response to a command can get lost, so commands are repeated."""
     async with members(redis) as (a, b):
         a.bus.broadcast("say", what=1)
@@ -66,7 +66,7 @@ async def test_what_is_sent_twice_is_taken_once(redis: Server) -> None:
 
 
 @pytest.mark.parametrize("how", ["pause", "kill"])
-async def test_goes_on_after_an_outage(redis: Server, how: str) -> None:
+async def test_continues_after_an_outage(redis: Server, how: str) -> None:
     async with members(redis) as (a, b):
         a.bus.broadcast("say", what="before")
         assert await b.next() == "before"
@@ -81,11 +81,13 @@ async def test_goes_on_after_an_outage(redis: Server, how: str) -> None:
             while not client.exists(a.bus.replica_key(a.bus.replica_id)):
                 await asyncio.sleep(0.01)
         b.bus.send_to(a.bus.replica_id, "say", what="alive")
-        seen = await a.next()
-        assert seen in ("back", "alive")
+        message = await a.next()
+        assert message in ("back", "alive")
 
 
-async def test_what_is_not_ours_and_what_fails_harms_nothing(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_foreign_messages_and_failing_handlers_are_harmless(
+    redis: Server, caplog: pytest.LogCaptureFixture
+) -> None:
     async with members(redis) as (a, b):
         failing = iter([RuntimeError("a bug"), StateUnavailable(), None])
 
@@ -109,7 +111,7 @@ async def test_what_is_not_ours_and_what_fails_harms_nothing(redis: Server, capl
     assert "cannot be decrypted" in caplog.text and "could not be handled" in caplog.text
 
 
-async def test_who_leaves_is_known_to_be_gone(redis: Server) -> None:
+async def test_departed_replica_is_detected(redis: Server) -> None:
     async with members(redis) as (a, b):
         async with members(redis, 1) as (c,):
             with redis.client() as client:
@@ -123,7 +125,7 @@ async def test_who_leaves_is_known_to_be_gone(redis: Server) -> None:
             assert not client.exists(c.bus.replica_key(c.bus.replica_id))
 
 
-async def test_keepers_are_asked_as_long_as_redis_can_be_used(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_heartbeat_handlers_run_while_redis_is_available(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     beats: asyncio.Queue[int] = asyncio.Queue()
     link = open_connection(redis.url, key_prefix(SECRET), timeout=0.3)
     bus = MessageBus(link, Encryptor(SECRET, "bus"), heartbeat_seconds=0.01)
@@ -142,7 +144,7 @@ async def test_keepers_are_asked_as_long_as_redis_can_be_used(redis: Server, cap
     assert "replica message loop failed; restarting it" in caplog.text
 
 
-async def test_the_end_without_redis(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_closes_without_redis(redis: Server, caplog: pytest.LogCaptureFixture) -> None:
     async with members(redis, 1) as (a,):
         redis.kill()
         a.bus.broadcast("say", what="lost")
@@ -150,7 +152,7 @@ async def test_the_end_without_redis(redis: Server, caplog: pytest.LogCaptureFix
     redis.start()
 
 
-async def test_a_redis_whose_clock_went_back(redis: Server) -> None:
+async def test_redis_clock_set_back(redis: Server) -> None:
     """A new Redis can start with lower ids than those that were read."""
     async with members(redis) as (a, b):
         b.bus._positions = ["9999999999999-0", "9999999999999-0"]

@@ -14,7 +14,7 @@ from doit_mcp.redis_state.write_queue import WriteQueue
 from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.resilience.token_bucket import Rate, RateLimiter, TokenBuckets
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 from tests.redis_state.test_write_queue import running
 from tests.resilience.limiters import shared_wait, wait
 
@@ -55,32 +55,32 @@ async def test_tokens_run_out(take: Take) -> None:
     assert await take("b", 3) == 0
 
 
-async def test_tokens_come_back(take: Take) -> None:
+async def test_tokens_refill(take: Take) -> None:
     assert await take("a", 4, rate=FAST) == 0
     while await take("a", 4, rate=FAST):
         await asyncio.sleep(0.005)
 
 
-async def test_more_than_a_bucket_holds_leave_a_debt(take: Take) -> None:
+async def test_cost_above_capacity_leaves_a_debt(take: Take) -> None:
     assert await take("a", 10) == 0
     assert 6000 < await take("a") <= 7000
 
 
-async def test_replicas_share_their_buckets(link: RedisConnection, redis: Server) -> None:
+async def test_replicas_share_buckets(link: RedisConnection, redis: Server) -> None:
     a, b = WriteQueue(link), WriteQueue(link)
-    here, there = (limiter(link, Rate(2, SLOW), Rate(5, SLOW), queue) for queue in (a, b))
-    assert [await shared_wait(one, "192.0.2.1") for one in (here, there)] == [0, 0]
-    for one in (here, there):
+    near, far = (limiter(link, Rate(2, SLOW), Rate(5, SLOW), queue) for queue in (a, b))
+    assert [await shared_wait(limiter_of_replica, "192.0.2.1") for limiter_of_replica in (near, far)] == [0, 0]
+    for limiter_of_replica in (near, far):
         with pytest.raises(LimitExceeded, match="slow down") as refused:
-            await one.acquire("192.0.2.1")
+            await limiter_of_replica.acquire("192.0.2.1")
         assert refused.value.scope == "owner" and refused.value.retry_after > 0
     # A refusal by the owner's limit counts nowhere; requests without an owner count in the total.
-    assert [await shared_wait(there, "192.0.2.2"), await shared_wait(there, "")] == [0, 0]
-    assert [await shared_wait(here, ""), await shared_wait(here, "192.0.2.3") > 0] == [0, True]
+    assert [await shared_wait(far, "192.0.2.2"), await shared_wait(far, "")] == [0, 0]
+    assert [await shared_wait(near, ""), await shared_wait(near, "192.0.2.3") > 0] == [0, True]
     async with running(a):
-        here.release("192.0.2.1")
+        near.release("192.0.2.1")
         await a.flush()
-    assert await shared_wait(there, "192.0.2.1") == 0 and await shared_wait(there, "") > 0
+    assert await shared_wait(far, "192.0.2.1") == 0 and await shared_wait(far, "") > 0
     with redis.client() as client:
         keys = client.keys()
         assert len(keys) == 3 and all(client.pttl(key) > 0 for key in keys)
@@ -98,7 +98,7 @@ async def test_everything_is_admitted_while_redis_is_unavailable(link: RedisConn
     attempts.release("192.0.2.1")
     assert len(queue) == 0
     redis.resume()
-    await back(link)
+    await wait_for_redis(link)
     assert await shared_wait(attempts, "192.0.2.1") > 0
 
 

@@ -14,7 +14,7 @@ from doit_mcp.redis_state.connection import RedisConnection, open_connection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.result_store import RedisResultStore
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 Make = Callable[..., ResultStore]
 BOUNDS: dict[str, Any] = {
@@ -42,15 +42,15 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 @pytest.mark.requirement("N5")
 @pytest.mark.parametrize("bounds", [{"total": 4}, {"total_bytes": 240}])
-async def test_n5_all_owners_together_have_a_bound(make: Make, bounds: dict[str, int]) -> None:
+async def test_n5_total_of_all_owners_is_bounded(make: Make, bounds: dict[str, int]) -> None:
     """The oldest results of any owner are evicted, and each owner's own limit stays."""
     results = make(**bounds)
     handles = [(owner, await results.put(owner, f"{number:03}".encode() * 20)) for number, owner in enumerate("abcdef")]
-    kept = [await results.get(owner, handle or "") for owner, handle in handles]
-    assert kept == [None, None, *(f"{number:03}".encode() * 20 for number in range(2, 6))]
+    results_read = [await results.get(owner, handle or "") for owner, handle in handles]
+    assert results_read == [None, None, *(f"{number:03}".encode() * 20 for number in range(2, 6))]
 
 
-async def test_a_result_is_its_owners_alone(make: Make) -> None:
+async def test_result_belongs_to_its_owner(make: Make) -> None:
     results = make()
     handle = await results.put("a", b"data")
     assert handle is not None and len(handle) >= 24
@@ -60,21 +60,21 @@ async def test_a_result_is_its_owners_alone(make: Make) -> None:
         assert await results.get("a", other) is None
 
 
-async def test_it_is_gone_after_its_time(make: Make) -> None:
+async def test_result_expires(make: Make) -> None:
     results = make(ttl=0.05)
     handle = str(await results.put("a", b"data"))
     while await results.get("a", handle) is not None:
         await asyncio.sleep(0.005)
 
 
-async def test_what_is_too_large_is_not_kept(make: Make) -> None:
+async def test_oversized_result_is_not_stored(make: Make) -> None:
     assert await make(max_result_bytes=3).put("a", b"1234") is None
     assert await make(owner_bytes=3).put("a", b"1234") is None
     assert await make(owner_bytes=4).put("a", b"1234") is not None
 
 
 @pytest.mark.parametrize(("bounds", "size"), [({"per_owner": 2}, 1), ({"owner_bytes": 5}, 2)])
-async def test_an_owners_oldest_make_room_for_the_owners_newest(make: Make, bounds: dict[str, int], size: int) -> None:
+async def test_owners_oldest_results_are_evicted_first(make: Make, bounds: dict[str, int], size: int) -> None:
     results, data = make(**bounds), b"x" * size
     other = str(await results.put("b", data))
     first, second, third = [str(await results.put("a", data)) for _ in range(3)]
@@ -83,7 +83,7 @@ async def test_an_owners_oldest_make_room_for_the_owners_newest(make: Make, boun
         assert await results.get(owner, handle) == data
 
 
-async def test_replicas_share_them_and_redis_learns_nothing(link: RedisConnection, redis: Server) -> None:
+async def test_replicas_share_results_unreadable_to_redis(link: RedisConnection, redis: Server) -> None:
     handle = str(await of_redis(link).put("the-owner", b"the secret rows"))
     other = open_connection(redis.url, key_prefix(SECRET))
     try:
@@ -93,17 +93,17 @@ async def test_replicas_share_them_and_redis_learns_nothing(link: RedisConnectio
     with redis.client() as client:
         keys = client.keys()
         assert len(keys) == 3 and all(key.startswith(key_prefix(SECRET).encode()) for key in keys)
-        seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
+        stored = b" ".join([*keys, *(client.dump(key) for key in keys)])
         assert all(client.pttl(key) > 0 for key in keys)
         for word in (b"owner", b"secret", b"rows", handle.encode()):
-            assert word not in seen
+            assert word not in stored
         # Foreign data in Redis is not accepted as a result.
         for key in client.keys("*:result:*"):
             client.set(key, b"{}")
     assert await of_redis(link).get("the-owner", handle) is None
 
 
-async def test_without_redis_nothing_is_kept_and_who_asks_is_told(link: RedisConnection, redis: Server) -> None:
+async def test_nothing_is_stored_without_redis_and_callers_get_an_error(link: RedisConnection, redis: Server) -> None:
     results = of_redis(link)
     handle = str(await results.put("a", b"data"))
     redis.pause()
@@ -111,12 +111,12 @@ async def test_without_redis_nothing_is_kept_and_who_asks_is_told(link: RedisCon
     with pytest.raises(ToolError, match="temporarily unavailable"):
         await results.get("a", handle)
     redis.resume()
-    await back(link)
+    await wait_for_redis(link)
     assert await results.get("a", handle) == b"data"
     redis.kill()
     with pytest.raises(ToolError, match="temporarily unavailable"):
         await results.get("a", handle)
     redis.start()
-    await back(link)
+    await wait_for_redis(link)
     assert await results.get("a", handle) is None
     assert await results.put("a", b"more") is not None

@@ -28,7 +28,7 @@ from doit_mcp.settings import Settings
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import Replica, at, replicas
+from tests.redis_state.replicas import Replica, at_replica, replicas
 from tests.resilience.limiters import shared_wait
 from tests.transports.http.serving import Answer, Session, next_event
 
@@ -102,17 +102,17 @@ class Member:
 @asynccontextmanager
 async def members(redis: Server, *each: Secrets) -> AsyncIterator[list[Member]]:
     async with AsyncExitStack() as stack:
-        made = []
+        fleet = []
         for secrets in each:
             member = Member(redis.url, secrets)
             stack.push_async_callback(member.close)
             await stack.enter_async_context(member.bus.lifespan())
-            made.append(member)
-        yield made
+            fleet.append(member)
+        yield fleet
 
 
 @pytest.mark.requirement("N22")
-def test_n22_without_the_setting_keys_are_what_they_always_were(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n22_keys_are_unchanged_without_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings(exchange_secret=SECRET).effective_state_secrets == (SECRET,)
     box = Encryptor((SECRET,), "sessions")
     assert key_prefix((SECRET,)) == "doit-mcp:7dfb45884ecb" and type(key_prefix((SECRET,))) is str
@@ -125,7 +125,7 @@ def test_n22_without_the_setting_keys_are_what_they_always_were(monkeypatch: pyt
 
 
 @pytest.mark.requirement("N22")
-def test_n22_seals_and_boxes_are_opened_by_every_secret_in_force() -> None:
+def test_n22_values_are_decrypted_with_every_active_secret() -> None:
     for sealing, opening in SIDE_BY_SIDE:
         sealed = StateSigner.from_secrets(*sealing).sign(b"b", "v", 60)
         assert StateSigner.from_secrets(*opening).verify(b"b", sealed) == "v"
@@ -138,16 +138,16 @@ def test_n22_seals_and_boxes_are_opened_by_every_secret_in_force() -> None:
 
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize(("one", "other"), SIDE_BY_SIDE)
-async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Secrets, other: Secrets) -> None:
+async def test_n22_replicas_at_two_rotation_steps_share_everything(redis: Server, one: Secrets, other: Secrets) -> None:
     async with members(redis, one, other) as (a, b):
         # Sessions: either replica finds, changes and ends them, and the limit of an owner is shared.
         await a.records.create("s", "o", {"level": "info"})
         for member in (b, a, b):
-            found = await member.records.find("s", "o")
-            assert found is not None and found.fields == {"id": "s", "level": "info"} and found.holder_alive
+            record = await member.records.find("s", "o")
+            assert record is not None and record.fields == {"id": "s", "level": "info"} and record.holder_alive
         assert await b.records.update("s", "o", {"level": "debug"}) == 2
-        found = await a.records.find("s", "o")
-        assert found is not None and found.fields == {"id": "s", "level": "debug"}
+        record = await a.records.find("s", "o")
+        assert record is not None and record.fields == {"id": "s", "level": "debug"}
         assert await b.records.find("s", "p") is None
         # Redis orders times of use by milliseconds.
         await asyncio.sleep(0.01)
@@ -201,16 +201,16 @@ async def test_n22_replicas_of_two_steps_share_everything(redis: Server, one: Se
 
 
 @pytest.mark.requirement("N22")
-async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis: Server) -> None:
+async def test_n22_active_session_outlives_its_original_secret(redis: Server) -> None:
     fields = {"id": "s", "level": "info", "customer": ""}
     async with members(redis, OLD_ONE) as (first,):
         await first.records.create("s", "o", {"level": "info", "customer": ""})
         await first.records.create("idle", "o", {})
     for secrets in STEPS[1:]:
         async with members(redis, secrets) as (member,):
-            found = await member.records.find("s", "o", known_version=1)
-            assert found is not None
-            assert found.fields == fields if secrets == IN_USE else found.fields is None
+            record = await member.records.find("s", "o", known_version=1)
+            assert record is not None
+            assert record.fields == fields if secrets == IN_USE else record.fields is None
             again = await member.records.find("s", "o")
             assert again is not None and again.fields == fields and again.version == 1
     async with members(redis, ALONE) as (last,):
@@ -224,19 +224,19 @@ async def test_n22_a_session_in_use_outlives_the_secret_that_it_began_with(redis
 
 
 @pytest.mark.requirement("N22")
-async def test_n22_a_session_that_is_only_kept_alive_gets_its_new_name_too(redis: Server) -> None:
+async def test_n22_keepalive_also_renames_a_session(redis: Server) -> None:
     """A client with an open stream may send nothing for hours."""
     async with members(redis, OLD_ONE) as (first,):
         await first.records.create("s", "o", {})
     async with members(redis, IN_USE) as (member,):
         assert await member.records.renew([("s", "o")]) == [True]
     async with members(redis, ALONE) as (last,):
-        found = await last.records.find("s", "o")
-        assert found is not None and found.fields == {"id": "s"}
+        record = await last.records.find("s", "o")
+        assert record is not None and record.fields == {"id": "s"}
 
 
 @pytest.mark.requirement("N22")
-async def test_n22_nothing_is_written_under_a_secret_that_is_out_of_use(redis: Server) -> None:
+async def test_n22_nothing_is_written_under_a_retired_secret(redis: Server) -> None:
     """After the last step the old secret decrypts nothing: no name or value depends on it."""
     async with members(redis, IN_USE) as (member,):
         await member.records.create("s", "o", {"level": "info"})
@@ -261,7 +261,7 @@ class Traffic:
         while True:
             site = self.there[self.calls % len(self.there)]
             try:
-                answer = await at(site, self.session).call("echo", {"text": "x"})
+                answer = await at_replica(site, self.session).call("echo", {"text": "x"})
             except aiohttp.ClientError:
                 # The replica is being replaced.
                 await asyncio.sleep(0.01)
@@ -271,45 +271,45 @@ class Traffic:
 
 
 def consent(state: str) -> dict[str, object]:
-    who = {"action": "accept", "content": {"name": "Ann"}}
-    return {"name": "ask", "arguments": {}, "inputResponses": {"who": who}, "requestState": state}
+    answer = {"action": "accept", "content": {"name": "Ann"}}
+    return {"name": "ask", "arguments": {}, "inputResponses": {"who": answer}, "requestState": state}
 
 
 ELICITS = {"clientCapabilities": {"elicitation": {}}}
 TASKS = {"clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
 
 
-async def asked(site: Replica) -> str:
+async def question_state(site: Replica) -> str:
     return str((await site.call("ask", **ELICITS)).result["requestState"])
 
 
 async def answered(site: Replica, state: str) -> Answer:
-    return await site.modern("tools/call", consent(state), **ELICITS)
+    return await site.send_stateless("tools/call", consent(state), **ELICITS)
 
 
 @pytest.mark.requirement("N22")
 @pytest.mark.timeout(240)
-async def test_n22_secrets_change_under_traffic(redis: Server) -> None:
+async def test_n22_secrets_rotate_under_traffic(redis: Server) -> None:
     """Two processes are replaced one after the other, three times: no session ends, and every consent stays valid."""
     async with replicas(redis.url) as (world, _), AsyncExitStack() as stack:
 
         async def started(step: tuple[str, ...]) -> Process:
-            named = ["derived" if one == SECRET else one for one in step]
+            named = ["derived" if member == SECRET else member for member in step]
             return await stack.enter_async_context(separate(world, redis.url, state_secrets=named))
 
         fleet = [await started(OLD_ONE) for _ in range(2)]
-        there = [one.site for one in fleet]
-        session = await there[0].initialize()
-        traffic = Traffic(session, there)
+        sites = [member.site for member in fleet]
+        session = await sites[0].initialize()
+        traffic = Traffic(session, sites)
         running = asyncio.create_task(traffic.run())
         for step in STEPS[1:]:
             for place in range(2):
-                states = [await asked(site) for site in there]
+                states = [await question_state(site) for site in sites]
                 replaced = fleet[place]
                 fleet[place] = await started(step)
-                there[place] = fleet[place].site
+                sites[place] = fleet[place].site
                 await replaced.kill()
-                for site in there:
+                for site in sites:
                     for state in states:
                         done = await answered(site, state)
                         assert done.result["structuredContent"] == {"said": "Ann"}
@@ -318,10 +318,10 @@ async def test_n22_secrets_change_under_traffic(redis: Server) -> None:
                     assert not running.done(), running.exception()
                     await asyncio.sleep(0.01)
                 # A task of one replica is visible at the other, and so is a change.
-                task = (await there[place].call("long", **TASKS)).result["taskId"]
-                known = (await there[1 - place].modern("tasks/get", {"taskId": task}, **TASKS)).result
-                assert known["status"] == "working"
-                await hears(there[1 - place], at(there[place], session))
+                task = (await sites[place].call("long", **TASKS)).result["taskId"]
+                task_state = (await sites[1 - place].send_stateless("tasks/get", {"taskId": task}, **TASKS)).result
+                assert task_state["status"] == "working"
+                await hears(sites[1 - place], at_replica(sites[place], session))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
@@ -329,6 +329,6 @@ async def test_n22_secrets_change_under_traffic(redis: Server) -> None:
 async def hears(publisher: Replica, session: Session) -> None:
     async with session.stream() as stream, asyncio.timeout(20):
         assert stream.status == 200
-        async with publisher.http.post(f"{publisher.base}/tests/change") as told:
-            assert told.status == 200
+        async with publisher.http.post(f"{publisher.base}/tests/change") as response:
+            assert response.status == 200
         assert "list_changed" in (await next_event(stream))[1]

@@ -16,7 +16,7 @@ SCRIPTS = {entry.name.removesuffix(".lua"): entry for entry in files(doit_mcp.re
 MODULES = [path.read_text() for path in Path(doit_mcp.redis_state.__path__[0]).glob("*.py")]
 
 
-def test_each_file_is_loaded_by_exactly_one_module() -> None:
+def test_each_script_is_loaded_by_exactly_one_module() -> None:
     assert sorted(name for text in MODULES for name in re.findall(r'load_script\("(\w+)"\)', text)) == sorted(SCRIPTS)
 
 
@@ -25,7 +25,7 @@ def test_no_module_contains_lua() -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_file_documents_its_keys(name: str) -> None:
+def test_script_documents_its_keys(name: str) -> None:
     assert "\n-- KEYS: " in SCRIPTS[name].read_text("utf-8")
 
 
@@ -35,7 +35,7 @@ def test_comments_are_not_sent() -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-async def test_redis_compiles_each_file(name: str, link: RedisConnection) -> None:
+async def test_redis_compiles_each_script(name: str, link: RedisConnection) -> None:
     digest = await link.execute("SCRIPT LOAD", load_script(name))
     assert isinstance(digest, str)
     assert re.fullmatch(r"[0-9a-f]{40}", digest)

@@ -12,19 +12,19 @@ from doit_mcp.redis_state.encryption import Encryptor
 from doit_mcp.redis_state.session_records import SessionRecords
 from doit_mcp.resilience.unavailable import StateUnavailable
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 
-def kept(link: RedisConnection, replica: str = "me", **bounds: Any) -> SessionRecords:
+def session_records(link: RedisConnection, replica: str = "me", **bounds: Any) -> SessionRecords:
     return SessionRecords(link, Encryptor(SECRET, "records"), "thing", replica, **({"ttl": 60} | bounds))
 
 
 async def test_fields_and_versions(link: RedisConnection) -> None:
-    mine, other = kept(link), kept(link, "other")
+    mine, other = session_records(link), session_records(link, "other")
     assert await mine.create("i", "a", {"x": 1, "y": [None]}) == []
-    found = await other.find("i", "a")
-    assert found is not None and found.holder_alive and (found.holder, found.version) == ("", 1)
-    assert found.fields == {"x": 1, "y": [None], "id": "i"}
+    record = await other.find("i", "a")
+    assert record is not None and record.holder_alive and (record.holder, record.version) == ("", 1)
+    assert record.fields == {"x": 1, "y": [None], "id": "i"}
     assert await other.update("i", "a", {"x": 2, "z": 3}, ["y"]) == 2
     assert await mine.update("i", "a", {}, ["z"]) == 3
     newer = await mine.find("i", "a", 1)
@@ -36,8 +36,8 @@ async def test_fields_and_versions(link: RedisConnection) -> None:
     assert await mine.find("i", "a") is None and await mine.update("i", "a", {"x": 1}) is None
 
 
-async def test_an_owners_least_used_make_room(link: RedisConnection) -> None:
-    records = kept(link, per_owner=2)
+async def test_owners_least_recently_used_sessions_are_evicted(link: RedisConnection) -> None:
+    records = session_records(link, per_owner=2)
     for id in ("1", "2"):
         assert await records.create(id, "a", {}) == []
         await asyncio.sleep(0.002)
@@ -47,8 +47,8 @@ async def test_an_owners_least_used_make_room(link: RedisConnection) -> None:
     assert await records.find("2", "a") is None and await records.find("other", "b") is not None
 
 
-async def test_lives_end_unless_used_or_kept(link: RedisConnection) -> None:
-    records = kept(link, ttl=0.3)
+async def test_records_expire_unless_used_or_kept_alive(link: RedisConnection) -> None:
+    records = session_records(link, ttl=0.3)
     for id in ("idle", "used", "kept"):
         await records.create(id, "a", {})
     while await records.find("idle", "a", renew=False) is not None:
@@ -57,27 +57,27 @@ async def test_lives_end_unless_used_or_kept(link: RedisConnection) -> None:
     assert await records.find("used", "a") is not None and await records.find("kept", "a") is not None
     assert await records.renew([("idle", "a"), ("used", "a")]) == [False, True]
     # Expired sessions do not count.
-    assert await kept(link, ttl=0.3, per_owner=3).create("new", "a", {}) == []
+    assert await session_records(link, ttl=0.3, per_owner=3).create("new", "a", {}) == []
 
 
-async def test_what_needs_its_holder(link: RedisConnection, redis: Server) -> None:
-    mine, other = kept(link), kept(link, "other")
+async def test_operations_that_require_the_holder(link: RedisConnection, redis: Server) -> None:
+    mine, other = session_records(link), session_records(link, "other")
     await mine.create("i", "a", {}, pinned=True)
     with redis.client() as client:
         client.set(link.key("replica", "me"), 1)
-        seen = await other.find("i", "a")
-        assert seen is not None and seen.holder_alive and seen.holder == "me"
+        seen_record = await other.find("i", "a")
+        assert seen_record is not None and seen_record.holder_alive and seen_record.holder == "me"
         assert await other.renew([("i", "a")]) == [True]
         client.delete(link.key("replica", "me"))
     dead = await other.find("i", "a")
     assert dead is not None and not dead.holder_alive and await other.renew([("i", "a")]) == [False]
     # The holder knows that it is alive, whatever other replicas record.
-    own = await mine.find("i", "a")
-    assert own is not None and own.holder_alive and await mine.renew([("i", "a")]) == [True]
+    record = await mine.find("i", "a")
+    assert record is not None and record.holder_alive and await mine.renew([("i", "a")]) == [True]
 
 
-async def test_what_is_not_ours_is_not_found(link: RedisConnection, redis: Server) -> None:
-    records = kept(link)
+async def test_foreign_session_is_not_found(link: RedisConnection, redis: Server) -> None:
+    records = session_records(link)
     await records.create("i", "a", {"x": 1})
     with redis.client() as client:
         (key,) = client.keys("*:thing:*")
@@ -86,11 +86,11 @@ async def test_what_is_not_ours_is_not_found(link: RedisConnection, redis: Serve
 
 
 async def test_without_redis(link: RedisConnection, redis: Server) -> None:
-    records = kept(link)
+    records = session_records(link)
     redis.kill()
     with pytest.raises(StateUnavailable, match="temporarily unavailable"):
         await records.find("i", "a")
     assert link.unavailable
     redis.start()
-    await back(link)
+    await wait_for_redis(link)
     assert await records.find("i", "a") is None and not link.unavailable

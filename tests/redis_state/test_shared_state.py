@@ -29,7 +29,7 @@ from doit_mcp.server.notification_hub import ChangeEvent, NotificationHub
 from doit_mcp.server.task import LIFETIME_SECONDS, Task
 from doit_mcp.server.tasks import MAX_TASKS_PER_OWNER, TaskInputCollector
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 CALLER = Caller(DEFAULT_REVISION, {"name": "c"}, {"roots": {}})
 FORM = Question("elicitation/create", {"message": "?"})
@@ -73,42 +73,42 @@ async def pair(redis: Server) -> AsyncIterator[Pair]:
         await member.link.close()
 
 
-async def heard(a: Member, b: Member) -> None:
+async def wait_for_messages(a: Member, b: Member) -> None:
     """Wait until all messages of *a* have reached *b*."""
-    told: asyncio.Queue[None] = asyncio.Queue()
+    notified: asyncio.Queue[None] = asyncio.Queue()
 
     async def hear(body: Any) -> None:
-        told.put_nowait(None)
+        notified.put_nowait(None)
 
     b.bus.on_message("heard", hear)
     a.bus.send_to(b.bus.replica_id, "heard")
     a.bus.broadcast("heard")
     for _ in range(2):
-        await asyncio.wait_for(told.get(), 20)
+        await asyncio.wait_for(notified.get(), 20)
 
 
-async def test_a_session_is_here_while_it_is_used(pair: Pair) -> None:
+async def test_session_is_local_while_it_is_used(pair: Pair) -> None:
     a, b = pair
     session = await a.sessions.open("o", CALLER)
-    there = await b.sessions.find(session.id, "o")
-    assert there is not None and there is await b.sessions.find(session.id, "o")
-    assert (there.caller, there.log_level, there.customer) == (CALLER, "info", "") and len(b.sessions) == 1
-    del there
+    remote = await b.sessions.find(session.id, "o")
+    assert remote is not None and remote is await b.sessions.find(session.id, "o")
+    assert (remote.caller, remote.log_level, remote.customer) == (CALLER, "info", "") and len(b.sessions) == 1
+    del remote
     gc.collect()
     assert len(b.sessions) == 0 and await b.sessions.find(session.id, "p") is None
 
 
-async def test_one_that_goes_while_its_record_is_read(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_session_ended_while_its_record_is_read(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = pair
     session = await a.sessions.open("o", CALLER)
     held = [await b.sessions.find(session.id, "o")]
     read = b.sessions._records.find
 
     async def slowly(*arguments: Any, **named: Any) -> Any:
-        found = await read(*arguments, **named)
+        record = await read(*arguments, **named)
         held.clear()
         gc.collect()
-        return found
+        return record
 
     monkeypatch.setattr(b.sessions._records, "find", slowly)
     again = await b.sessions.find(session.id, "o")
@@ -119,30 +119,32 @@ async def test_changes_are_merged(pair: Pair) -> None:
     """Two replicas change different fields at once; unchanged fields are not written."""
     a, b = pair
     session = await a.sessions.open("o", CALLER)
-    there = await b.sessions.find(session.id, "o")
-    assert there is not None
+    remote = await b.sessions.find(session.id, "o")
+    assert remote is not None
     await session.save()
     session.log_level = "error"
     session.subscriptions |= {"doc://a"}
-    there.subscriptions |= {"doc://b"}
-    await asyncio.gather(session.save(), there.save())
+    remote.subscriptions |= {"doc://b"}
+    await asyncio.gather(session.save(), remote.save())
     for member in pair:
-        found = await member.sessions.find(session.id, "o")
-        assert found is not None and found.log_level == "error" and found.subscriptions == {"doc://a", "doc://b"}
+        reloaded = await member.sessions.find(session.id, "o")
+        assert (
+            reloaded is not None and reloaded.log_level == "error" and reloaded.subscriptions == {"doc://a", "doc://b"}
+        )
     session.customer, session.has_unsaved_changes = "globex", True
-    there.log_level = "debug"
-    await there.save()
+    remote.log_level = "debug"
+    await remote.save()
     # An unsaved change is not overwritten by the writes of other replicas.
     assert (await a.sessions.find(session.id, "o")) is session and session.customer == "globex"
     await session.save()
     assert (
         not session.has_unsaved_changes
-        and (await b.sessions.find(session.id, "o")) is there
-        and there.customer == "globex"
+        and (await b.sessions.find(session.id, "o")) is remote
+        and remote.customer == "globex"
     )
 
 
-async def test_what_is_changed_after_the_end(pair: Pair) -> None:
+async def test_change_after_the_end(pair: Pair) -> None:
     a, b = pair
     session = await a.sessions.open("o", CALLER)
     task = asyncio.create_task(asyncio.Event().wait())
@@ -154,7 +156,7 @@ async def test_what_is_changed_after_the_end(pair: Pair) -> None:
     assert task.cancelled() and a.ended == [session.id]
 
 
-async def test_a_change_that_could_not_be_written_is_none(pair: Pair, redis: Server) -> None:
+async def test_unwritable_change_is_an_error(pair: Pair, redis: Server) -> None:
     a, _ = pair
     session = await a.sessions.open("o", CALLER)
     redis.kill()
@@ -162,51 +164,51 @@ async def test_a_change_that_could_not_be_written_is_none(pair: Pair, redis: Ser
     with pytest.raises(RpcError, match="temporarily unavailable"):
         await session.save()
     redis.start()
-    await back(a.link)
+    await wait_for_redis(a.link)
     assert not session.has_unsaved_changes and await a.sessions.find(session.id, "o") is None
 
 
-async def test_messages_for_nobody(pair: Pair) -> None:
+async def test_messages_without_a_recipient(pair: Pair) -> None:
     """Messages without a receiver are sent to the replica that may wait for them, and do no harm elsewhere."""
     a, b = pair
     session = await a.sessions.open("o", CALLER)
-    there = await b.sessions.find(session.id, "o")
-    assert there is not None
-    own = f"doit-{session.question_count}"
-    for id in (None, 5, "other", own, f"doit-{there.question_count}", f"doit-{'9' * 40}"):
+    remote = await b.sessions.find(session.id, "o")
+    assert remote is not None
+    request_id = f"doit-{session.question_count}"
+    for id in (None, 5, "other", request_id, f"doit-{remote.question_count}", f"doit-{'9' * 40}"):
         session.receive(Response(id, {}))
     for params in ({}, {"requestId": [1]}, {"requestId": "x" * 300}, {"requestId": 1}, {"requestId": True}):
         session.receive(Notification("notifications/cancelled", params))
     session.receive(Notification("notifications/initialized", {}))
-    del there
+    del remote
     gc.collect()
-    b.sessions.forward(session, Response(own, {}))
+    b.sessions.forward(session, Response(request_id, {}))
     for name in ("saved", "listens", "out", "cancel", "answer", "end"):
         b.bus.broadcast(f"session {name}", id="unknown", data="", request=1, answer=[1, {}, None])
-    await heard(a, b)
-    await heard(b, a)
+    await wait_for_messages(a, b)
+    await wait_for_messages(b, a)
     assert (await a.sessions.find(session.id, "o")) is session
 
 
 async def test_one_of_two_streams_stays(pair: Pair) -> None:
     """MCP, Multiple Connections: of two streams that begin at the same time, the one that is later in Redis stays."""
     a, b = pair
-    here = await a.sessions.open("ann", CALLER)
-    there = await b.sessions.find(here.id, "ann")
-    assert there is not None
-    one, other = MessageQueue(), MessageQueue()
-    here.attach_queue(one)
-    there.attach_queue(other)
-    await heard(a, b)
-    await heard(b, a)
-    assert one.closed != other.closed
+    local = await a.sessions.open("ann", CALLER)
+    remote = await b.sessions.find(local.id, "ann")
+    assert remote is not None
+    queue, other = MessageQueue(), MessageQueue()
+    local.attach_queue(queue)
+    remote.attach_queue(other)
+    await wait_for_messages(a, b)
+    await wait_for_messages(b, a)
+    assert queue.closed != other.closed
     newest = MessageQueue()
-    here.attach_queue(newest)
-    await heard(a, b)
+    local.attach_queue(newest)
+    await wait_for_messages(a, b)
     assert other.closed and not newest.closed
 
 
-async def test_the_end_of_a_replica_is_not_that_of_its_sessions(pair: Pair) -> None:
+async def test_sessions_outlive_their_replica(pair: Pair) -> None:
     a, b = pair
     outbox = MessageQueue()
     session = await a.sessions.open("o", CALLER, outbox)
@@ -219,7 +221,7 @@ async def collected(rest: AsyncIterator[tuple[str, bytes]] | None) -> list[bytes
     return [data async for _, data in rest]
 
 
-async def test_logs_that_are_dropped(pair: Pair) -> None:
+async def test_dropped_logs(pair: Pair) -> None:
     """Beyond the limit the oldest logs are dropped, from memory and from Redis."""
     a, b = pair
     old, new = a.replays.open_log("s", "old"), a.replays.open_log("s", "new")
@@ -233,7 +235,7 @@ async def test_logs_that_are_dropped(pair: Pair) -> None:
     assert await b.replays.events_after("s", "old_0") is None and await b.replays.events_after("s", "x") is None
 
 
-async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_follows_through_an_outage(pair: Pair, redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_store, "POLL_SECONDS", 0.05)
     a, b = pair
     log = a.replays.open_log("s", "1", [7])
@@ -250,7 +252,7 @@ async def test_following_through_an_outage(pair: Pair, redis: Server, monkeypatc
     assert await asyncio.wait_for(following, 20) == [b"answer"]
 
 
-async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_message_is_seen_before_it_reaches_redis(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_store, "POLL_SECONDS", 0.05)
     a, b = pair
     log = a.replays.open_log("s", "1", [7])
@@ -263,7 +265,7 @@ async def test_a_message_seen_before_redis_has_it(pair: Pair, monkeypatch: pytes
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_a_log_whose_requests_are_not_known_ends_without_answers(pair: Pair, redis: Server) -> None:
+async def test_n5_log_with_unknown_requests_ends_without_responses(pair: Pair, redis: Server) -> None:
     """The metadata of a log has its own key, which Redis can lose."""
     a, b = pair
     written = EventLogs(a.link, Encryptor(SECRET, "logs"), a.bus.write_queue, "dead", ttl=60, max_events=10)
@@ -277,11 +279,11 @@ async def test_n5_a_log_whose_requests_are_not_known_ends_without_answers(pair: 
     assert await collected(await b.replays.events_after("s", "1_0")) == [b"x"]
 
 
-async def test_nobody_follows_what_is_gone(pair: Pair) -> None:
+async def test_missing_log_has_no_followers(pair: Pair) -> None:
     a, b = pair
     for kind in ("follow", "more", "left"):
         b.bus.send_to(a.bus.replica_id, f"log {kind}", key=["s", "gone"], by=b.bus.replica_id)
-    await heard(b, a)
+    await wait_for_messages(b, a)
     assert len(a.replays._remote_followers) == 0
 
 
@@ -290,7 +292,7 @@ async def waits(task: Task) -> dict[str, Any]:
     return {}
 
 
-async def test_answers_that_come_too_late(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+async def test_late_answers(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
     """The task has asked a different question by the time the answer arrives from another replica."""
     caplog.set_level(logging.INFO)
     a, b = pair
@@ -308,65 +310,63 @@ async def test_answers_that_come_too_late(pair: Pair, caplog: pytest.LogCaptureF
     for kind in ("answer", "stop"):
         b.bus.send_to(a.bus.replica_id, f"task {kind}", id="unknown", owner="o", answers={})
         b.bus.send_to(a.bus.replica_id, f"task {kind}", id=task.id, owner="p", answers={})
-    await heard(b, a)
+    await wait_for_messages(b, a)
     assert "too late" in caplog.text and task.status == "input_required"
-    there = await b.tasks.find(task.id, "o")
-    assert there is not None and there.holder == a.bus.replica_id
+    remote = await b.tasks.find(task.id, "o")
+    assert remote is not None and remote.holder == a.bus.replica_id
     with pytest.raises(NoAnswer):
-        await b.tasks.accept_answers(there, {"one": 5})
-    await b.tasks.accept_answers(there, {"two": {}})
+        await b.tasks.accept_answers(remote, {"one": 5})
+    await b.tasks.accept_answers(remote, {"two": {}})
     assert await a.tasks.find(task.id, "o") is task
     await a.tasks.accept_answers(task, {"one": {"action": "decline"}})
     while task.status != "completed":
         await asyncio.sleep(0)
 
 
-async def test_a_task_that_moved_and_is_gone_or_of_somebody_else(pair: Pair) -> None:
+async def test_moved_missing_or_foreign_task(pair: Pair) -> None:
     a, b = pair
     task = a.tasks.create("o", waits, {})
     await a.tasks.wait_until_saved()
-    told: list[ChangeEvent] = []
-    with b.tasks._hub.subscribe("o", told.append), b.tasks._hub.subscribe("p", told.append):
+    events: list[ChangeEvent] = []
+    with b.tasks._hub.subscribe("o", events.append), b.tasks._hub.subscribe("p", events.append):
         for id, owner in (("unknown", "o"), (task.id, "p"), (task.id, "q"), (task.id, "o")):
             a.bus.broadcast(TASK_MOVED, id=id, owner=owner)
-        await heard(a, b)
-    assert [(change.subject, change.owner) for change in told] == [(task.id, "o")]
+        await wait_for_messages(a, b)
+    assert [(change.subject, change.owner) for change in events] == [(task.id, "o")]
 
 
-async def test_a_holder_that_is_slow(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_slow_holder(pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(tasks, "EFFECT_TIMEOUT_SECONDS", 0.05)
     a, b = pair
     task = a.tasks.create("o", waits, {})
     await a.tasks.wait_until_saved()
-    there = await b.tasks.find(task.id, "o")
-    assert there is not None
+    remote = await b.tasks.find(task.id, "o")
+    assert remote is not None
     monkeypatch.setattr(a.tasks.local, "cancel", lambda task: None)
-    await b.tasks.stop(there)
+    await b.tasks.stop(remote)
     assert "slow" in caplog.text
     monkeypatch.undo()
     await a.tasks.stop(task)
     assert task.status == "cancelled"
 
 
-async def test_tasks_that_end_and_go(pair: Pair) -> None:
+async def test_tasks_end_and_expire(pair: Pair) -> None:
     a, b = pair
 
     async def at_once(task: Task) -> dict[str, Any]:
         return {}
 
-    made = []
+    tasks = []
     for _ in range(MAX_TASKS_PER_OWNER + 1):
-        made.append(a.tasks.create("o", at_once, {}))
-        while made[-1].status != "completed":
+        tasks.append(a.tasks.create("o", at_once, {}))
+        while tasks[-1].status != "completed":
             await asyncio.sleep(0)
     await a.tasks.wait_until_saved()
-    assert await b.tasks.find(made[0].id, "o") is None
-    there = await b.tasks.find(made[-1].id, "o")
-    assert there is not None and there.status == "completed"
-    await b.tasks.stop(there)
+    assert await b.tasks.find(tasks[0].id, "o") is None
+    remote = await b.tasks.find(tasks[-1].id, "o")
+    assert remote is not None and remote.status == "completed"
+    await b.tasks.stop(remote)
     a.clock.now += LIFETIME_SECONDS + 1
-    assert await a.tasks.find(made[-1].id, "o") is None
+    assert await a.tasks.find(tasks[-1].id, "o") is None
     await a.bus.write_queue.flush()
-    assert await b.tasks.find(made[-1].id, "o") is None
+    assert await b.tasks.find(tasks[-1].id, "o") is None

@@ -18,33 +18,37 @@ DIGESTS = [hashlib.sha256(str(number).encode()).digest() for number in range(6)]
 
 
 @pytest.mark.requirement("N21")
-async def test_n21_what_is_proven_is_known_and_forgotten(link: RedisConnection, redis: Server) -> None:
+async def test_n21_verified_tokens_are_remembered_and_forgotten(link: RedisConnection, redis: Server) -> None:
     sender = WriteQueue(link)
     async with running(sender):
-        here, there = (RedisVerifiedTokens(link, Encryptor(SECRET, "proven"), sender, max_tokens=4) for _ in range(2))
+        near, far = (RedisVerifiedTokens(link, Encryptor(SECRET, "proven"), sender, max_tokens=4) for _ in range(2))
         for digest in DIGESTS:
-            here.add(digest)
+            near.add(digest)
         await sender.flush()
-        assert [await there.contains(digest) for digest in DIGESTS].count(True) == 4
+        assert [await far.contains(digest) for digest in DIGESTS].count(True) == 4
         with redis.client() as client:
             (key,) = client.keys()
             assert 0 < client.ttl(key) <= TTL_SECONDS
-            seen = client.dump(key)
-            assert not [one for one in DIGESTS if one in seen or one.hex().encode() in seen]
+            stored = client.dump(key)
+            assert not [
+                stored_digest
+                for stored_digest in DIGESTS
+                if stored_digest in stored or stored_digest.hex().encode() in stored
+            ]
             # A token that was verified more than a day ago.
-            old = there._hashes(b"old")[0]
+            old = far._hashes(b"old")[0]
             client.zadd(key, {old: client.time()[0] - TTL_SECONDS})
-        assert not await here.contains(b"old")
-        here.add(b"new")
-        here.remove(b"new")
+        assert not await near.contains(b"old")
+        near.add(b"new")
+        near.remove(b"new")
         await sender.flush()
-        assert not await there.contains(b"new")
+        assert not await far.contains(b"new")
         with redis.client() as client:
             assert client.zscore(key, old) is None
 
 
 @pytest.mark.requirement("N21")
-async def test_n21_without_redis_nothing_is_known(link: RedisConnection, redis: Server) -> None:
+async def test_n21_nothing_is_known_without_redis(link: RedisConnection, redis: Server) -> None:
     sender = WriteQueue(link)
     proven = RedisVerifiedTokens(link, Encryptor(SECRET, "proven"), sender)
     redis.kill()

@@ -27,10 +27,10 @@ async def running(sender: WriteQueue) -> AsyncIterator[None]:
 
 def numbers(redis: Server, key: str) -> list[int]:
     with redis.client() as client:
-        return [int(one) for one in client.lrange(key, 0, -1)]
+        return [int(item) for item in client.lrange(key, 0, -1)]
 
 
-async def test_everything_in_its_order_through_an_outage(link: RedisConnection, redis: Server) -> None:
+async def test_writes_keep_their_order_through_an_outage(link: RedisConnection, redis: Server) -> None:
     sender, key = WriteQueue(link), link.key("list")
     async with running(sender):
         for number in range(300):
@@ -48,7 +48,7 @@ async def test_everything_in_its_order_through_an_outage(link: RedisConnection, 
     assert numbers(redis, key) == list(range(5))
 
 
-async def test_there_is_a_bound_and_who_can_wait_waits(
+async def test_queue_is_bounded_and_patient_writers_wait(
     link: RedisConnection, redis: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "MAX_QUEUED_COMMANDS", 2)
@@ -65,7 +65,7 @@ async def test_there_is_a_bound_and_who_can_wait_waits(
     assert numbers(redis, key) == [0, 1, 4]
 
 
-async def test_what_redis_refuses_for_good_holds_up_nothing_for_ever(
+async def test_permanently_rejected_write_does_not_block_the_queue(
     link: RedisConnection, redis: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "MAX_ATTEMPTS", 3)
@@ -78,7 +78,7 @@ async def test_what_redis_refuses_for_good_holds_up_nothing_for_ever(
     assert "keeps refusing" in caplog.text and "secret words" not in caplog.text
 
 
-async def test_who_waits_for_a_while_does_not_while_redis_is_away(link: RedisConnection, redis: Server) -> None:
+async def test_flush_gives_up_during_an_outage(link: RedisConnection, redis: Server) -> None:
     sender, key = WriteQueue(link), link.key("list")
     sender.put(("RPUSH", key, 1))
     assert not await sender.try_flush(0.01)

@@ -15,7 +15,7 @@ from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.write_receipts import RedisReceiptStore
 from tests.redis_state.conftest import SECRET
-from tests.redis_state.redis_server import Server, back
+from tests.redis_state.redis_server import Server, wait_for_redis
 
 Make = Callable[..., ReceiptStore]
 BOUNDS: dict[str, Any] = {"ttl": 60.0, "per_owner": 100, "max_answer_bytes": 100}
@@ -28,17 +28,17 @@ class Unprotected(Exception):
 @pytest.fixture
 async def of_redis(link: RedisConnection) -> AsyncIterator[Callable[..., RedisReceiptStore]]:
     """Makes receipt stores, each for another replica."""
-    made: list[RedisReceiptStore] = []
+    stores: list[RedisReceiptStore] = []
 
     def make(**bounds: Any) -> RedisReceiptStore:
         box = Encryptor(SECRET, "receipts")
-        known = MemoryReceiptStore(), MemoryReceiptStore()
-        made.append(RedisReceiptStore(link, box, *known, Unprotected, **{**BOUNDS, **bounds}))
-        return made[-1]
+        memories = MemoryReceiptStore(), MemoryReceiptStore()
+        stores.append(RedisReceiptStore(link, box, *memories, Unprotected, **{**BOUNDS, **bounds}))
+        return stores[-1]
 
     yield make
-    for one in made:
-        await one.close()
+    for store in stores:
+        await store.close()
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -54,56 +54,56 @@ async def done(receipts: ReceiptStore, key: str, owner: str = "o", answer: bytes
     await receipts.settle(owner, key, answer, groups=groups)
 
 
-def told(receipt: Receipt | None) -> tuple[bytes, bool]:
+def recorded_outcome(receipt: Receipt | None) -> tuple[bytes, bool]:
     assert receipt is not None and 0 <= receipt.age_seconds < 30
     return receipt.answer, receipt.done
 
 
-async def test_the_second_is_told(make: Make) -> None:
+async def test_repeated_write_is_reported(make: Make) -> None:
     receipts = make()
     await done(receipts, "k")
-    assert told(await receipts.claim("o", "k")) == (b"a", True)
+    assert recorded_outcome(await receipts.claim("o", "k")) == (b"a", True)
     assert await receipts.claim("p", "k") is None and await receipts.claim("o", "l") is None
 
 
-async def test_until_the_time_is_over(make: Make) -> None:
+async def test_receipt_expires(make: Make) -> None:
     receipts = make(ttl=0.05)
     await done(receipts, "k")
     while await receipts.claim("o", "k") is not None:
         await asyncio.sleep(0.005)
 
 
-async def test_what_was_surely_not_done_may_be_done(make: Make) -> None:
+async def test_write_that_was_not_applied_may_be_repeated(make: Make) -> None:
     receipts = make()
     assert await receipts.claim("o", "k") is None
     await receipts.settle("o", "k", None)
     assert await receipts.claim("o", "k") is None
 
 
-async def test_what_nobody_knows_is_said_to_be_unknown(make: Make) -> None:
+async def test_unknown_outcome_is_reported(make: Make) -> None:
     receipts = make()
     await receipts.claim("o", "k")
     await receipts.settle("o", "k", b"", known=False)
-    assert told(await receipts.claim("o", "k")) == (b"", False)
+    assert recorded_outcome(await receipts.claim("o", "k")) == (b"", False)
 
 
-async def test_a_large_answer_is_only_known_to_be_done(make: Make) -> None:
+async def test_large_result_is_recorded_only_as_done(make: Make) -> None:
     receipts = make(max_answer_bytes=3)
     await done(receipts, "k", answer=b"four")
-    assert told(await receipts.claim("o", "k")) == (b"", True)
+    assert recorded_outcome(await receipts.claim("o", "k")) == (b"", True)
 
 
-async def test_who_comes_meanwhile_waits(make: Make) -> None:
+async def test_concurrent_duplicate_waits(make: Make) -> None:
     receipts = make()
     assert await receipts.claim("o", "k") is None
     waiting = [asyncio.create_task(receipts.claim("o", "k")) for _ in range(3)]
     await receipts.claim("o", "other")
     assert not any(task.done() for task in waiting)
     await receipts.settle("o", "k", b"answer")
-    assert [told(await task) for task in waiting] == [(b"answer", True)] * 3
+    assert [recorded_outcome(await task) for task in waiting] == [(b"answer", True)] * 3
 
 
-async def test_one_of_those_who_wait_does_what_was_not_done(make: Make) -> None:
+async def test_one_waiter_repeats_a_write_that_was_not_applied(make: Make) -> None:
     receipts = make()
     assert await receipts.claim("o", "k") is None
     waiting = [asyncio.create_task(receipts.claim("o", "k")) for _ in range(3)]
@@ -112,20 +112,20 @@ async def test_one_of_those_who_wait_does_what_was_not_done(make: Make) -> None:
     assert [task.result() for task in first] == [None]
     await receipts.settle("o", "k", b"b")
     results = [await task for task in waiting]
-    assert sorted(told(one)[0] for one in results if one is not None) == [b"b", b"b"]
+    assert sorted(recorded_outcome(receipt)[0] for receipt in results if receipt is not None) == [b"b", b"b"]
 
 
-async def test_an_owners_oldest_make_room(make: Make) -> None:
+async def test_owners_oldest_receipts_are_evicted(make: Make) -> None:
     receipts = make(per_owner=2)
     await done(receipts, "other", owner="p")
     assert await receipts.claim("o", "running") is None
     for key in ("1", "2"):
         await done(receipts, key)
-    assert told(await receipts.claim("o", "2")) == (b"a", True) and await receipts.claim("o", "1") is None
-    assert told(await receipts.claim("p", "other")) == (b"a", True)
+    assert recorded_outcome(await receipts.claim("o", "2")) == (b"a", True) and await receipts.claim("o", "1") is None
+    assert recorded_outcome(await receipts.claim("p", "other")) == (b"a", True)
 
 
-async def test_a_write_is_forgotten_by_its_key_but_not_while_it_is_being_done(make: Make) -> None:
+async def test_receipt_is_forgotten_by_key_unless_in_progress(make: Make) -> None:
     receipts = make()
     await receipts.forget("o", "1")
     for key in ("1", "10"):
@@ -135,13 +135,13 @@ async def test_a_write_is_forgotten_by_its_key_but_not_while_it_is_being_done(ma
     for key in ("1", "3"):
         await receipts.forget("o", key)
     assert await receipts.claim("o", "1") is None
-    assert told(await receipts.claim("o", "10")) and told(await receipts.claim("p", "1"))
+    assert recorded_outcome(await receipts.claim("o", "10")) and recorded_outcome(await receipts.claim("p", "1"))
     await receipts.settle("o", "3", b"3")
-    assert told(await receipts.claim("o", "3")) == (b"3", True)
+    assert recorded_outcome(await receipts.claim("o", "3")) == (b"3", True)
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_groups_are_forgotten_for_everybody_but_for_what_is_not_known(make: Make) -> None:
+async def test_n16_groups_are_forgotten_for_all_except_unknown_outcomes(make: Make) -> None:
     receipts = make()
     for owner in ("o", "p"):
         await done(receipts, "in a", owner=owner, groups=["a"])
@@ -155,111 +155,113 @@ async def test_n16_groups_are_forgotten_for_everybody_but_for_what_is_not_known(
     await receipts.forget_groups(["other", "a"])
     for owner in ("o", "p"):
         for key in ("in b", "in none"):
-            assert told(await receipts.claim(owner, key)) == (b"a", True)
+            assert recorded_outcome(await receipts.claim(owner, key)) == (b"a", True)
         for key in ("in a", "in both"):
             assert await receipts.claim(owner, key) is None
             await receipts.settle(owner, key, None)
-    assert told(await receipts.claim("o", "unknown")) == (b"", False)
+    assert recorded_outcome(await receipts.claim("o", "unknown")) == (b"", False)
     await receipts.settle("o", "running", b"2", groups=["a"])
-    assert told(await receipts.claim("o", "running")) == (b"2", True)
+    assert recorded_outcome(await receipts.claim("o", "running")) == (b"2", True)
     await receipts.forget_groups(["b"])
     assert await receipts.claim("o", "in b") is None
 
 
 @pytest.mark.requirement("N16")
 async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
-    one, other = of_redis(), of_redis()
-    await done(one, "k", groups=["a"])
+    store, other = of_redis(), of_redis()
+    await done(store, "k", groups=["a"])
     await other.forget_groups(["a"])
-    assert await one.claim("o", "k") is None
-    await one.settle("o", "k", b"again")
+    assert await store.claim("o", "k") is None
+    await store.settle("o", "k", b"again")
     await other.forget("o", "k")
-    assert await one.claim("o", "k") is None
+    assert await store.claim("o", "k") is None
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_an_outage_forgets_nothing_that_this_process_did(
+async def test_n16_outage_forgets_no_local_writes(
     of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Writes that were done, forgotten, done again, of unknown outcome, or running when Redis becomes unavailable."""
-    one, other = of_redis(), of_redis()
+    store, other = of_redis(), of_redis()
     for key in ("done", "forgotten", "again"):
-        await done(one, key, groups=[key])
-    await one.forget_groups(["forgotten", "again"])
-    await done(one, "again", answer=b"second")
-    await one.claim("o", "unknown")
-    await one.settle("o", "unknown", b"", known=False)
-    assert await one.claim("o", "running") is None
-    assert await one.claim("o", "free") is None
-    await one.settle("o", "free", None)
+        await done(store, key, groups=[key])
+    await store.forget_groups(["forgotten", "again"])
+    await done(store, "again", answer=b"second")
+    await store.claim("o", "unknown")
+    await store.settle("o", "unknown", b"", known=False)
+    assert await store.claim("o", "running") is None
+    assert await store.claim("o", "free") is None
+    await store.settle("o", "free", None)
     redis.kill()
     for _ in range(2):
-        assert told(await one.claim("o", "done")) == (b"a", True)
-        assert told(await one.claim("o", "again")) == (b"second", True)
-        assert told(await one.claim("o", "unknown")) == (b"", False)
-    waiting = asyncio.create_task(one.claim("o", "running"))
-    assert await one.claim("o", "forgotten") is None and await one.claim("o", "free") is None
+        assert recorded_outcome(await store.claim("o", "done")) == (b"a", True)
+        assert recorded_outcome(await store.claim("o", "again")) == (b"second", True)
+        assert recorded_outcome(await store.claim("o", "unknown")) == (b"", False)
+    waiting = asyncio.create_task(store.claim("o", "running"))
+    assert await store.claim("o", "forgotten") is None and await store.claim("o", "free") is None
     assert not waiting.done()
-    await one.settle("o", "running", b"r")
-    assert told(await waiting) == (b"r", True)
+    await store.settle("o", "running", b"r")
+    assert recorded_outcome(await waiting) == (b"r", True)
     # No other replica can know.
     assert await other.claim("o", "done") is None
-    said = [one.getMessage() for one in caplog.records if one.name == "doit_mcp.redis_state.write_receipts"]
-    assert len([text for text in said if "only the repeats of writes that it did itself" in text]) == 2
+    messages = [
+        record.getMessage() for record in caplog.records if record.name == "doit_mcp.redis_state.write_receipts"
+    ]
+    assert len([text for text in messages if "only the repeats of writes that it did itself" in text]) == 2
     redis.start()
-    await back(link)
+    await wait_for_redis(link)
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_another_replica_undid_is_not_in_the_mirror(of_redis: Any, redis: Server) -> None:
+async def test_n16_write_undone_by_another_replica_is_not_mirrored(of_redis: Any, redis: Server) -> None:
     """Done here, forgotten at the other replica and not repeated: while Redis is available, only its receipts count."""
-    one, other = of_redis(), of_redis()
-    await done(one, "k", groups=["a"])
+    store, other = of_redis(), of_redis()
+    await done(store, "k", groups=["a"])
     await other.forget_groups(["a"])
-    await done(one, "k", answer=b"new")
+    await done(store, "k", answer=b"new")
     redis.kill()
-    assert told(await one.claim("o", "k")) == (b"new", True)
+    assert recorded_outcome(await store.claim("o", "k")) == (b"new", True)
 
 
-async def test_replicas_do_nothing_twice(of_redis: Any, redis: Server) -> None:
-    one, other = of_redis(), of_redis()
-    assert await one.claim("the-owner", "budgets tenant 1") is None
+async def test_replicas_do_not_repeat_writes(of_redis: Any, redis: Server) -> None:
+    store, other = of_redis(), of_redis()
+    assert await store.claim("the-owner", "budgets tenant 1") is None
     waiting = asyncio.create_task(other.claim("the-owner", "budgets tenant 1"))
-    await one.settle("the-owner", "budgets tenant 1", b"the answer", groups=["tenant budgets"])
-    assert told(await waiting) == (b"the answer", True)
+    await store.settle("the-owner", "budgets tenant 1", b"the answer", groups=["tenant budgets"])
+    assert recorded_outcome(await waiting) == (b"the answer", True)
     with redis.client() as client:
         keys = client.keys()
         assert len(keys) == 3 and all(key.startswith(key_prefix(SECRET).encode()) for key in keys)
         assert all(client.pttl(key) > 0 for key in keys)
-        seen = b" ".join([*keys, *(client.dump(key) for key in keys)])
-        assert not any(word in seen for word in (b"owner", b"tenant", b"answer"))
+        stored = b" ".join([*keys, *(client.dump(key) for key in keys)])
+        assert not any(word in stored for word in (b"owner", b"tenant", b"answer"))
         # Foreign data in Redis is not accepted as a result.
         for key in client.keys("*:receipt:*"):
             client.hset(key, "a", b"forged")
-    assert told(await other.claim("the-owner", "budgets tenant 1")) == (b"", False)
+    assert recorded_outcome(await other.claim("the-owner", "budgets tenant 1")) == (b"", False)
 
 
-async def test_a_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
-    one, other = of_redis(lease=1.0), of_redis(lease=1.0)
-    assert await one.claim("o", "k") is None
+async def test_claim_is_renewed_while_its_write_runs(of_redis: Any) -> None:
+    store, other = of_redis(lease=1.0), of_redis(lease=1.0)
+    assert await store.claim("o", "k") is None
     waiting = asyncio.create_task(other.claim("o", "k"))
     await asyncio.wait([waiting], timeout=2.5)
     assert not waiting.done()
-    await one.settle("o", "k", b"a")
-    assert told(await waiting) == (b"a", True)
+    await store.settle("o", "k", b"a")
+    assert recorded_outcome(await waiting) == (b"a", True)
 
 
-async def test_what_a_replica_that_died_was_doing_is_not_repeated(of_redis: Any) -> None:
+async def test_write_of_a_dead_replica_is_not_repeated(of_redis: Any) -> None:
     """The outcome is unknown."""
     dying, other = of_redis(lease=0.1, ttl=1.5), of_redis(lease=0.1, ttl=1.5)
     assert await dying.claim("o", "k") is None
     await dying.close()
-    assert told(await other.claim("o", "k")) == (b"", False)
+    assert recorded_outcome(await other.claim("o", "k")) == (b"", False)
     while await other.claim("o", "k") is not None:
         await asyncio.sleep(0.02)
 
 
-async def test_without_redis_each_process_for_itself(
+async def test_each_process_stands_alone_without_redis(
     of_redis: Any, link: RedisConnection, redis: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An outage logs one warning; afterwards this process still knows the writes of that time."""
@@ -272,56 +274,58 @@ async def test_without_redis_each_process_for_itself(
         await done(receipts, key)
     first, second = await asyncio.gather(receipts.claim("o", "m"), asyncio.wait_for(receipts.forget("o", "z"), 20))
     assert first is None and second is None
-    assert told(await receipts.claim("o", "k")) == (b"a", True)
-    said = [record.getMessage() for record in caplog.records if record.name == "doit_mcp.redis_state.write_receipts"]
-    assert sum("only the repeats of writes that it did itself" in text for text in said) == 1
+    assert recorded_outcome(await receipts.claim("o", "k")) == (b"a", True)
+    messages = [
+        record.getMessage() for record in caplog.records if record.name == "doit_mcp.redis_state.write_receipts"
+    ]
+    assert sum("only the repeats of writes that it did itself" in text for text in messages) == 1
     redis.resume()
-    await back(link)
-    assert told(await receipts.claim("o", "before")) == (b"b", True)
-    assert told(await receipts.claim("o", "k")) == (b"a", True)
+    await wait_for_redis(link)
+    assert recorded_outcome(await receipts.claim("o", "before")) == (b"b", True)
+    assert recorded_outcome(await receipts.claim("o", "k")) == (b"a", True)
     await receipts.settle("o", "m", None)
     await done(receipts, "n")
-    assert told(await other.claim("o", "n")) == (b"a", True)
+    assert recorded_outcome(await other.claim("o", "n")) == (b"a", True)
 
 
-async def test_two_at_once_while_redis_goes(of_redis: Any, redis: Server) -> None:
+async def test_concurrent_writes_while_redis_fails(of_redis: Any, redis: Server) -> None:
     receipts = of_redis()
     redis.pause()
     claims = [asyncio.create_task(receipts.claim("o", "k")) for _ in range(3)]
     done, waiting = await asyncio.wait(claims, return_when=asyncio.FIRST_COMPLETED)
     assert [task.result() for task in done] == [None]
     await receipts.settle("o", "k", b"a")
-    assert [told(await task) for task in waiting] == [(b"a", True)] * 2
+    assert [recorded_outcome(await task) for task in waiting] == [(b"a", True)] * 2
 
 
-async def test_who_gives_up_waiting_leaves_nothing_behind(of_redis: Any, link: RedisConnection, redis: Server) -> None:
-    one, other = of_redis(), of_redis()
-    assert await one.claim("o", "k") is None
+async def test_canceled_waiter_leaves_nothing(of_redis: Any, link: RedisConnection, redis: Server) -> None:
+    store, other = of_redis(), of_redis()
+    assert await store.claim("o", "k") is None
     redis.pause()
     await done(other, "local")
     redis.resume()
-    await back(link)
+    await wait_for_redis(link)
     waiting = asyncio.create_task(other.claim("o", "k"))
     await asyncio.wait([waiting], timeout=0.1)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await one.settle("o", "k", b"a")
-    assert told(await asyncio.wait_for(other.claim("o", "k"), 20)) == (b"a", True)
+    await store.settle("o", "k", b"a")
+    assert recorded_outcome(await asyncio.wait_for(other.claim("o", "k"), 20)) == (b"a", True)
 
 
-async def test_who_could_not_renew_can_still_settle(of_redis: Any, link: RedisConnection, redis: Server) -> None:
-    one, other = of_redis(lease=0.15), of_redis(lease=0.15)
-    assert await one.claim("o", "k") is None
+async def test_claim_that_was_not_renewed_can_still_settle(of_redis: Any, link: RedisConnection, redis: Server) -> None:
+    store, other = of_redis(lease=0.15), of_redis(lease=0.15)
+    assert await store.claim("o", "k") is None
     redis.pause()
     # Longer than the timeout of a command.
     await asyncio.sleep(0.5)
     redis.resume()
-    await back(link)
-    await one.settle("o", "k", b"a")
-    assert told(await other.claim("o", "k")) == (b"a", True)
+    await wait_for_redis(link)
+    await store.settle("o", "k", b"a")
+    assert recorded_outcome(await other.claim("o", "k")) == (b"a", True)
 
 
-async def test_what_was_not_done_while_redis_went_is_nowhere(
+async def test_write_not_applied_while_redis_fails_leaves_no_record(
     of_redis: Any, link: RedisConnection, redis: Server
 ) -> None:
     receipts = of_redis(lease=0.15)
@@ -330,4 +334,4 @@ async def test_what_was_not_done_while_redis_went_is_nowhere(
     await receipts.settle("o", "k", None)
     assert await receipts.claim("o", "k") is None
     redis.start()
-    await back(link)
+    await wait_for_redis(link)

@@ -16,18 +16,18 @@ from doit_mcp.resilience.limits import LimitExceeded
 
 
 @pytest.mark.requirement("N3")
-def test_n3_a_caller_with_many_computations_waits_for_itself() -> None:
+def test_n3_caller_with_many_computations_waits_for_itself() -> None:
     turns, begin, done = ComputeThread(), Event(), list[str]()
     turns.submit("first", begin.wait)
-    many = [turns.submit("greedy", lambda: done.append("greedy")) for _ in range(50)]
+    futures = [turns.submit("greedy", lambda: done.append("greedy")) for _ in range(50)]
     others = [turns.submit(name, lambda name=name: done.append(name)) for name in ("b", "c")]
     begin.set()
-    for future in (*many, *others):
+    for future in (*futures, *others):
         future.result(20)
     assert done == ["greedy", "b", "c", *["greedy"] * 49]
 
 
-async def test_the_caller_is_that_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_caller_is_taken_from_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
     callers: list[str] = []
 
     class Noting(ComputeThread):
@@ -45,7 +45,7 @@ async def test_the_caller_is_that_of_the_request(monkeypatch: pytest.MonkeyPatch
     assert callers == ["", "somebody"]
 
 
-async def test_failures_and_what_is_canceled() -> None:
+async def test_failures_and_cancellations() -> None:
     with pytest.raises(ZeroDivisionError):
         await run_in_thread(lambda: 1 / 0)
     begin, done = Event(), list[str]()
@@ -61,18 +61,18 @@ async def test_failures_and_what_is_canceled() -> None:
     assert done == ["third"]
 
 
-async def test_the_thread_keeps_no_result() -> None:
+async def test_thread_keeps_no_result() -> None:
     class Large:
         pass
 
-    made = weakref.ref(await run_in_thread(Large))
+    reference = weakref.ref(await run_in_thread(Large))
     await run_in_thread(int)
     gc.collect()
-    assert made() is None
+    assert reference() is None
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_what_is_canceled_leaves_the_queue() -> None:
+async def test_n1_canceled_computation_leaves_the_queue() -> None:
     """Its data can be large, and earlier computations can take long."""
 
     class Large:
@@ -89,7 +89,7 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
         held.append(weakref.ref(work))
         assert turns.submit(caller, work).cancel()
         del work
-    assert [one() for one in held] == [None] * 3 and turns._queued == 0 and not turns._queues
+    assert [future() for future in held] == [None] * 3 and turns._queued == 0 and not turns._queues
     after = turns.submit("second", lambda: "done")
     assert not running.cancel()
     begin.set()
@@ -97,7 +97,7 @@ async def test_n1_what_is_canceled_leaves_the_queue() -> None:
 
 
 @pytest.mark.requirement("N1")
-def test_n1_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n1_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit holds for each caller and in total, and only for work that starts a request."""
     monkeypatch.setattr(compute_thread, "MAX_QUEUED", MAX_QUEUED_PER_CALLER + 2)
     turns, begin = ComputeThread(), Event()
@@ -105,15 +105,15 @@ def test_n1_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     while not running.running():
         pass
     mine = [turns.submit("a", int, may_reject=True) for _ in range(MAX_QUEUED_PER_CALLER)]
-    with pytest.raises(LimitExceeded, match="send fewer at once") as own:
+    with pytest.raises(LimitExceeded, match="send fewer at once") as caught:
         turns.submit("a", int, may_reject=True)
     others = [turns.submit("b", int, may_reject=True), turns.submit("c", int, may_reject=True)]
     with pytest.raises(LimitExceeded, match="The server is busy") as everybody:
         turns.submit("d", int, may_reject=True)
-    assert (own.value.scope, everybody.value.scope) == ("owner", "server")
+    assert (caught.value.scope, everybody.value.scope) == ("owner", "server")
     later = turns.submit("a", int)
     mine[0].cancel(), later.cancel()
     mine[0] = turns.submit("a", int, may_reject=True)
     begin.set()
-    assert [one.result(20) for one in (*mine, *others)] == [0] * (MAX_QUEUED_PER_CALLER + 2)
+    assert [future.result(20) for future in (*mine, *others)] == [0] * (MAX_QUEUED_PER_CALLER + 2)
     assert turns._queued == 0

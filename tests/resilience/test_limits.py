@@ -27,7 +27,7 @@ class Replicas:
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [(0.0, 1), (0.2, 1), (1.0, 1), (1.01, 2), (30.0, 30)])
-def test_a_delay_is_stated_in_whole_seconds(delay: float, seconds: int) -> None:
+def test_delay_is_stated_in_seconds(delay: float, seconds: int) -> None:
     assert LimitExceeded("owner", delay, "full").retry_after_seconds == seconds
 
 
@@ -46,7 +46,7 @@ async def test_both_tiers_count_or_neither() -> None:
     assert (local.in_use, shared.slots.in_use) == (0, 0)
 
 
-async def test_one_tier_is_enough() -> None:
+async def test_single_tier() -> None:
     local = ConcurrencyLimiter(max_per_owner=1, max_total=1)
     limiter = TieredLimiter(local)
     assert [await shared_wait(limiter, "a"), await shared_wait(limiter, "a")] == [0, 2]
@@ -61,21 +61,21 @@ def limiters() -> list[Limiter]:
 
 
 @pytest.mark.parametrize("limiter", limiters(), ids=lambda limiter: type(limiter).__name__)
-def test_every_limiter_says_whose_limit_is_reached(limiter: Limiter) -> None:
+def test_limit_error_names_its_scope(limiter: Limiter) -> None:
     assert wait(limiter, "a", 2) == 0
-    with pytest.raises(LimitExceeded) as own:
+    with pytest.raises(LimitExceeded) as caught:
         limiter.acquire("a")
     assert wait(limiter, "b") == 0
     with pytest.raises(LimitExceeded) as total:
         limiter.acquire("c")
-    assert (own.value.scope, total.value.scope) == ("owner", "server")
-    assert own.value.retry_after > 0 and total.value.retry_after > 0
+    assert (caught.value.scope, total.value.scope) == ("owner", "server")
+    assert caught.value.retry_after > 0 and total.value.retry_after > 0
     # A refused attempt counts nowhere.
     limiter.release("a")
     assert wait(limiter, "c") == 0
 
 
-def test_an_owner_without_a_name_has_the_total_rate_alone() -> None:
+def test_owner_without_a_name_has_only_the_total_rate() -> None:
     limiter = RateLimiter("full", TokenBuckets(1, 0.001), TokenBucket(3, 0.001, 0.0), clock=lambda: 0.0)
     assert [wait(limiter, "") for _ in range(3)] == [0, 0, 0] and wait(limiter, "") > 0
     limiter.release("")

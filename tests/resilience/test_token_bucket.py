@@ -5,18 +5,18 @@ from __future__ import annotations
 from doit_mcp.resilience.token_bucket import TokenBucket, TokenBuckets
 
 
-def test_goes_run_out_and_come_back() -> None:
+def test_tokens_run_out_and_refill() -> None:
     bucket = TokenBucket(3, 0.5, 100.0)
     for _ in range(3):
         assert bucket.wait_seconds(100.0) == 0
         bucket.take()
     assert bucket.wait_seconds(100.0) == 2 and bucket.wait_seconds(101.0) == 1
-    assert bucket.wait_seconds(50.0) == 1, "a clock that was set back fills nothing"
+    assert bucket.wait_seconds(50.0) == 1, "a clock that was set back refills nothing"
     bucket.give_back()
     assert bucket.wait_seconds(50.0) == 0
 
 
-def test_several_at_once_and_more_than_there_can_be() -> None:
+def test_multiple_tokens_and_more_than_the_capacity() -> None:
     bucket = TokenBucket(4, 1, 0.0)
     assert bucket.wait_seconds(0.0, 3) == 0
     bucket.take(3)
@@ -27,7 +27,7 @@ def test_several_at_once_and_more_than_there_can_be() -> None:
     assert bucket.wait_seconds(3.0) == 7
 
 
-def test_names_are_forgotten_not_collected() -> None:
+def test_idle_names_are_forgotten() -> None:
     buckets = TokenBuckets(1, 1, max_buckets=2)
     for name in "ab":
         buckets.bucket_for(name, 0.0).take()

@@ -85,15 +85,15 @@ class Fields(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
+        values = {name: value or "" for name, value in attrs}
         if tag == "input":
-            self.inputs[found.get("name", "")] = found.get("value", "")
+            self.inputs[values.get("name", "")] = values.get("value", "")
         elif tag == "button":
-            self.buttons.append((found.get("name", ""), found.get("value", "")))
+            self.buttons.append((values.get("name", ""), values.get("value", "")))
         elif tag == "form":
-            self.actions.append(found["action"])
+            self.actions.append(values["action"])
         elif tag == "option":
-            self.options.append(found["value"])
+            self.options.append(values["value"])
 
 
 class Party:
@@ -115,8 +115,8 @@ class Party:
         body = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none", "client_name": "Tester", **metadata}
         async with self.http.post(f"{self.url}/api/auth/register", json=body) as response:
             assert response.status == 201, await response.text()
-            found: dict[str, Any] = await response.json()
-            return found
+            state: dict[str, Any] = await response.json()
+            return state
 
     def ask(self, client_id: str, **changes: str | None) -> str:
         """The URL of an authorization request; None removes a parameter."""
@@ -130,8 +130,8 @@ class Party:
             "resource": f"{BASE}/mcp",
             **changes,
         }
-        kept = {name: value for name, value in parameters.items() if value is not None}
-        return f"{self.url}/sign-in/oauth?{urlencode(kept)}"
+        query = {name: value for name, value in parameters.items() if value is not None}
+        return f"{self.url}/sign-in/oauth?{urlencode(query)}"
 
     async def get(self, url: str | URL) -> aiohttp.ClientResponse:
         """A complete response, without following redirects."""
@@ -160,14 +160,14 @@ class Party:
         form = {"transaction": page.inputs["transaction"], "decision": decision, **more}
         answer = await self.post("/sign-in/consent", form)
         assert answer.status == 303, await answer.text()
-        return self.heard(answer)
+        return self.callback_parameters(answer)
 
-    def heard(self, answer: aiohttp.ClientResponse, callback: str = CALLBACK) -> dict[str, str]:
+    def callback_parameters(self, answer: aiohttp.ClientResponse, callback: str = CALLBACK) -> dict[str, str]:
         """The parameters of the redirect to the callback."""
         location = answer.headers["Location"]
         assert location.startswith(f"{callback}?"), location
-        found = parse_qs(urlsplit(location).query, strict_parsing=True)
-        assert all(len(values) == 1 for values in found.values())
+        parameters = parse_qs(urlsplit(location).query, strict_parsing=True)
+        assert all(len(values) == 1 for values in parameters.values())
         return dict(parse_qsl(urlsplit(location).query))
 
     async def code(self, client_id: str, email: str = "admin@acme.example", **changes: str | None) -> str:
@@ -195,8 +195,8 @@ class Party:
         """The token response of a complete login."""
         answer = await self.redeem(client_id, await self.code(client_id, email, **changes))
         assert answer.status == 200, await answer.text()
-        found: dict[str, Any] = await answer.json()
-        return found
+        body: dict[str, Any] = await answer.json()
+        return body
 
     async def refresh(self, client_id: str, token: str, **more: str) -> aiohttp.ClientResponse:
         """The response to a refresh token."""
@@ -225,15 +225,15 @@ def documents() -> Web:
 
 
 @pytest.fixture
-async def place(clock: Clock, documents: Web) -> AsyncIterator[SandboxServer]:
+async def sandbox(clock: Clock, documents: Web) -> AsyncIterator[SandboxServer]:
     """A sandbox with an identity provider and a minimal API."""
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, resolver=documents, api=NoApi()) as made:
-        yield made
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, resolver=documents, api=NoApi()) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-async def party(place: SandboxServer) -> AsyncIterator[Party]:
+async def party(sandbox: SandboxServer) -> AsyncIterator[Party]:
     """A client with a browser without cookies."""
     # The sandbox has no host name, so the cookie jar must accept IP addresses.
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        yield Party(place, http)
+        yield Party(sandbox, http)

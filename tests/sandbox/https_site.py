@@ -87,7 +87,7 @@ def certificate(directory: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
     now = datetime.datetime.now(datetime.UTC)
-    made = (
+    certificate_pair = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -100,7 +100,7 @@ def certificate(directory: Path) -> tuple[Path, Path]:
         .sign(key, hashes.SHA256())
     )
     certificate_file, key_file = directory / "certificate", directory / "key"
-    certificate_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    certificate_file.write_bytes(certificate_pair.public_bytes(serialization.Encoding.PEM))
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     key_file.write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
     return certificate_file, key_file
@@ -110,14 +110,14 @@ def certificate(directory: Path) -> tuple[Path, Path]:
 async def serving(directory: Path) -> AsyncIterator[Site]:
     """Run the server; its certificate for HOST is stored in *directory*."""
     certificate_file, key_file = certificate(directory)
-    made = Site(ssl.create_default_context(cafile=str(certificate_file)))
+    https_site = Site(ssl.create_default_context(cafile=str(certificate_file)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate_file, key_file)
-    runner = web.ServerRunner(web.Server(made.answer), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(https_site.answer), shutdown_timeout=0)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-        made.port = runner.addresses[0][1]
-        yield made
+        https_site.port = runner.addresses[0][1]
+        yield https_site
     finally:
         await runner.cleanup()

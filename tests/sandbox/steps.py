@@ -19,10 +19,10 @@ def filled(given: Any, kept: Mapping[str, Any]) -> Any:
 
 def picked(answer: Any, place: str) -> Any:
     """The value at *place* in a response: names and numbers separated by dots, ``*`` for the first value."""
-    found = answer
+    value = answer
     for part in place.split("."):
         if part == "*":
-            found = next(iter(found.values()))
+            value = next(iter(value.values()))
         else:
-            found = found[int(part)] if isinstance(found, list) else found[part]
-    return found
+            value = value[int(part)] if isinstance(value, list) else value[part]
+    return value

@@ -23,17 +23,17 @@ from .identity.test_exchange import exchanged, whoami
 MANY = AccountDirectory(MAX_EXTRA_CUSTOMERS)
 
 
-def test_those_with_names_are_always_there() -> None:
-    for people in (DEFAULT_DIRECTORY, MANY):
-        assert people.customers(0, 2) == list(CUSTOMERS)
+def test_named_accounts_always_exist() -> None:
+    for directory in (DEFAULT_DIRECTORY, MANY):
+        assert directory.customers(0, 2) == list(CUSTOMERS)
         for user in USERS:
-            assert people.user_by_email(f" {user.email.upper()}") == people.user_by_token(user.api_token) == user
-        assert [user.email for user in people.users_of(ACME)] == ["admin@acme.example", "viewer@acme.example"]
-        assert people.customer_by_domain(GLOBEX.domain) == people.customer_by_id(GLOBEX.id) == GLOBEX
+            assert directory.user_by_email(f" {user.email.upper()}") == directory.user_by_token(user.api_token) == user
+        assert [user.email for user in directory.users_of(ACME)] == ["admin@acme.example", "viewer@acme.example"]
+        assert directory.customer_by_domain(GLOBEX.domain) == directory.customer_by_id(GLOBEX.id) == GLOBEX
 
 
 @pytest.mark.parametrize("number", [1, 2, 777, MAX_EXTRA_CUSTOMERS])
-def test_a_further_customer_has_a_user_who_is_found_by_everything(number: int) -> None:
+def test_generated_customer_has_a_consistent_user(number: int) -> None:
     (customer,) = MANY.customers(1 + number, 2 + number)
     (user,) = MANY.users_of(customer)
     assert customer.number == number and user.customer == customer.id
@@ -46,11 +46,11 @@ def test_a_further_customer_has_a_user_who_is_found_by_everything(number: int) -
     assert less.user_by_email(user.email) is less.user_by_token(user.api_token) is None
 
 
-def test_no_two_are_alike() -> None:
-    people = AccountDirectory(300)
-    customers = people.customers(0, 1000)
-    assert len(customers) == len(people) == 302
-    users = [user for customer in customers for user in people.users_of(customer)]
+def test_accounts_are_unique() -> None:
+    directory = AccountDirectory(300)
+    customers = directory.customers(0, 1000)
+    assert len(customers) == len(directory) == 302
+    users = [user for customer in customers for user in directory.users_of(customer)]
     for name in ("email", "password", "api_token"):
         assert len({getattr(user, name) for user in users}) == len(users) == 303
     assert len({item.id for item in customers}) == len({item.domain for item in customers}) == 302
@@ -70,34 +70,34 @@ def test_no_two_are_alike() -> None:
         "\udcff",
     ],
 )
-def test_nobody_else_is_there(text: str) -> None:
+def test_unknown_accounts_do_not_exist(text: str) -> None:
     assert MANY.customer_by_id(text) is None
     assert MANY.user_by_token(text) is None and MANY.user_by_email(text) is None
 
 
 @pytest.mark.parametrize("number", [-1, MAX_EXTRA_CUSTOMERS + 1])
-def test_there_are_so_many_at_most(number: int) -> None:
+def test_account_count_is_bounded(number: int) -> None:
     with pytest.raises(ValueError, match=str(MAX_EXTRA_CUSTOMERS)):
         AccountDirectory(number)
 
 
-def test_employees_find_all_of_them() -> None:
-    people = AccountDirectory(5)
-    pages = [search_customers({"pageSize": 3, "pageToken": token}, people) for token in ("0", "3", "6")]
-    assert [row["id"] for page in pages for row in page["customers"]] == [item.id for item in people.customers(0, 9)]
+def test_employees_can_access_all_customers() -> None:
+    directory = AccountDirectory(5)
+    pages = [search_customers({"pageSize": 3, "pageToken": token}, directory) for token in ("0", "3", "6")]
+    assert [row["id"] for page in pages for row in page["customers"]] == [item.id for item in directory.customers(0, 9)]
     assert [page.get("pageToken") for page in pages] == ["3", "6", None]
     assert {page["rowCount"] for page in pages} == {7}
     named = search_customers(
-        {"filters": {"domains": ["load-000004.example", "load-000006.example", ACME.domain, 1]}}, people
+        {"filters": {"domains": ["load-000004.example", "load-000006.example", ACME.domain, 1]}}, directory
     )
     assert [row["name"] for row in named["customers"]] == ["Load 4", ACME.name] and named["rowCount"] == 2
 
 
-async def test_they_sign_in_like_everybody(clock: Clock) -> None:
-    people = AccountDirectory(2)
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi(), directory=people) as made:
+async def test_generated_users_sign_in_like_named_ones(clock: Clock) -> None:
+    directory = AccountDirectory(2)
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=NoApi(), directory=directory) as sandbox:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-            party = Party(made, http)
+            party = Party(sandbox, http)
             client = (await party.register())["client_id"]
             tokens = await party.login(client, "admin@load-000002.example")
             # Already signed in, so the page asks for consent and names the customer.

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.sandbox import startup_message
-from tests.e2e.launch import environment, launched
+from tests.e2e.launch import environment, running_sandbox
 
 VALIDATE = "/auth/v1/validate"
 
@@ -28,7 +28,7 @@ def ask(url: str, token: str = "") -> tuple[int, Any, Any]:
         return error.code, error.headers, json.load(error)
 
 
-def test_faults_latency_and_customers_are_there_from_the_start(tmp_path: Path) -> None:
+def test_faults_latency_and_customers_apply_from_startup(tmp_path: Path) -> None:
     flags = (
         "--customers",
         "3",
@@ -39,7 +39,7 @@ def test_faults_latency_and_customers_are_there_from_the_start(tmp_path: Path) -
         "--fault",
         "429,on=/analytics/v1/labels,retry-after=7",
     )
-    with launched(tmp_path, *flags) as sandbox:
+    with running_sandbox(tmp_path, *flags) as sandbox:
         listed = ask(f"{sandbox.world}/sandbox/customers")[2]
         assert listed["count"] == 5 and [len(item["users"]) for item in listed["customers"]] == [2, 1, 1, 1, 1]
         token = listed["customers"][-1]["users"][0]["api_token"]
@@ -55,7 +55,7 @@ def test_faults_latency_and_customers_are_there_from_the_start(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (("--customers", "-1"), "--customers"),
         (("--fault", "503,rate"), "rate"),
@@ -63,14 +63,14 @@ def test_faults_latency_and_customers_are_there_from_the_start(tmp_path: Path) -
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
-def test_what_cannot_be_is_refused_before_anything_runs(flags: tuple[str, ...], said: str, tmp_path: Path) -> None:
+def test_invalid_options_are_rejected_before_startup(flags: tuple[str, ...], message: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", *flags]
     done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and said in done.stderr and done.stdout == ""
+    assert done.returncode == 2 and message in done.stderr and done.stdout == ""
     assert "Traceback" not in done.stderr
 
 
-def test_people_are_told_of_further_customers() -> None:
+def test_startup_message_mentions_generated_customers() -> None:
     assert "/sandbox/customers" not in startup_message.format_text("http://a", "http://b")
     assert "and 12 more customers, each with a user: http://b/sandbox/customers" in startup_message.format_text(
         "http://a", "http://b", 12

@@ -15,7 +15,7 @@ GRANTS = {"admin": Grant(USERS[0], ACME.id), "employee": Grant(USERS[3], ACME.id
 
 
 @pytest.mark.parametrize(("token", "status"), [("", 401), ("nobody", 401), ("admin", 403), ("employee", 200)])
-async def test_employees_alone_search(token: str, status: int) -> None:
+async def test_only_employees_search(token: str, status: int) -> None:
     app = web.Application()
     register(app, GRANTS.get)
     async with TestClient(TestServer(app)) as client:
@@ -28,7 +28,7 @@ async def test_employees_alone_search(token: str, status: int) -> None:
             assert answer.status == (400 if status == 200 else status)
 
 
-def test_pages_and_filters() -> None:
+def test_pagination_and_filters() -> None:
     first = search_customers({"filters": {}, "pageSize": 1})
     second = search_customers({"pageSize": 1, "pageToken": first["pageToken"]})
     assert [row["id"] for page in (first, second) for row in page["customers"]] == [ACME.id, GLOBEX.id]
@@ -41,6 +41,6 @@ def test_pages_and_filters() -> None:
 @pytest.mark.parametrize(
     "body", [[], {"filters": []}, {"pageSize": 0}, {"pageSize": 201}, {"pageSize": True}, {"pageToken": "x"}]
 )
-def test_what_cannot_be_understood_is_refused(body: Any) -> None:
+def test_invalid_requests_are_rejected(body: Any) -> None:
     with pytest.raises(ValueError, match="."):
         search_customers(body)

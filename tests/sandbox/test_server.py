@@ -34,7 +34,7 @@ async def test_errors_are_json(party: Party, method: str, path: str, status: int
         assert ("Allow" in answer.headers) == (status == 405)
 
 
-async def test_a_bug_is_a_plain_500_and_a_line_in_the_log(party: Party, caplog: pytest.LogCaptureFixture) -> None:
+async def test_bug_is_a_plain_500_and_a_log_line(party: Party, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         answer = await party.get(f"{party.url}/broken")
     assert (answer.status, await answer.json()) == (500, {"error": "Internal Server Error"})
@@ -42,24 +42,24 @@ async def test_a_bug_is_a_plain_500_and_a_line_in_the_log(party: Party, caplog: 
 
 
 @pytest.mark.parametrize("user", USERS, ids=lambda user: user.email)
-async def test_api_tokens_stand_for_their_users(party: Party, user: User) -> None:
+async def test_api_tokens_identify_their_users(party: Party, user: User) -> None:
     headers = {"Authorization": f"Bearer {user.api_token}"}
     async with party.http.get(f"{party.url}/whoami", headers=headers) as answer:
         assert await answer.json() == {"email": user.email, "customer": user.customer}
 
 
-async def test_access_tokens_are_nothing_to_the_api(party: Party) -> None:
+async def test_api_rejects_access_tokens(party: Party) -> None:
     for token in (party.world.identity.mint(USERS[0]), "", "nonsense", "\udcff", "x" * 100_000):
         assert party.world.identity.lookup(token) is None
 
 
-async def test_two_worlds_do_not_know_each_other(party: Party) -> None:
+async def test_two_sandboxes_are_isolated(party: Party) -> None:
     async with run_sandbox(resource_url=BASE, secret=SECRET, api=NoApi()) as other:
         assert other.url != party.url
         assert other.identity.signing.read_claims(party.world.identity.mint(USERS[0])) is None
 
 
-async def test_a_taken_port_is_an_error_and_the_port_is_free_afterwards(party: Party) -> None:
+async def test_port_in_use_is_an_error_and_the_port_is_released(party: Party) -> None:
     port = int(party.url.rpartition(":")[2])
     with pytest.raises(OSError):
         async with run_sandbox(resource_url=BASE, secret=SECRET, port=port, api=NoApi()):
@@ -70,6 +70,6 @@ async def test_a_taken_port_is_an_error_and_the_port_is_free_afterwards(party: P
         assert second.url == first.url
 
 
-async def test_the_world_can_live_on_ipv6_loopback() -> None:
-    async with run_sandbox(resource_url=BASE, secret=SECRET, host="::1", api=NoApi()) as made:
-        assert made.url.startswith("http://[::1]:")
+async def test_sandbox_can_listen_on_ipv6_loopback() -> None:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, host="::1", api=NoApi()) as sandbox:
+        assert sandbox.url.startswith("http://[::1]:")

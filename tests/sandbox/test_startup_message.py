@@ -16,17 +16,22 @@ from tests.e2e.launch import Sandbox
 BASE, WORLD = "http://127.0.0.1:8080", "http://[::1]:8081"
 
 
-def test_line_for_programs_is_what_the_tests_read() -> None:
+def test_machine_readable_line_matches_what_tests_parse() -> None:
     line = startup_message.format_json(BASE, WORLD)
     assert "\n" not in line
-    said = json.loads(line)
-    assert set(said) == set(Sandbox.__dataclass_fields__) - {"output"}
-    assert (said["mcp"], said["sse"], said["base"], said["world"]) == (f"{BASE}/mcp", f"{BASE}/sse", BASE, WORLD)
-    assert said["users"] == {user.email: user.password for user in USERS}
-    assert said["api_tokens"] == {user.email: user.api_token for user in USERS}
+    fields = json.loads(line)
+    assert set(fields) == set(Sandbox.__dataclass_fields__) - {"output"}
+    assert (fields["mcp"], fields["sse"], fields["base"], fields["world"]) == (
+        f"{BASE}/mcp",
+        f"{BASE}/sse",
+        BASE,
+        WORLD,
+    )
+    assert fields["users"] == {user.email: user.password for user in USERS}
+    assert fields["api_tokens"] == {user.email: user.api_token for user in USERS}
 
 
-def test_text_names_everybody_with_password_rights_and_token() -> None:
+def test_message_lists_users_with_password_rights_and_token() -> None:
     lines = startup_message.format_text(BASE, WORLD).splitlines()
     for user in USERS:
         assert [line for line in lines if user.email in line and user.password in line]
@@ -37,32 +42,32 @@ def test_text_names_everybody_with_password_rights_and_token() -> None:
     assert "Every customer" in employee
 
 
-def test_text_says_where_the_world_can_be_watched() -> None:
+def test_message_shows_the_dashboard_url() -> None:
     assert re.search(rf"^  Dashboard +{re.escape(WORLD)}/ ", startup_message.format_text(BASE, WORLD), re.MULTILINE)
 
 
 def commands() -> Iterator[list[str]]:
     text = startup_message.format_text(BASE, WORLD).replace("\\\n", " ")
     for line in text.splitlines():
-        if found := re.match(r"  [A-Z]?[A-Za-z ]+?  +((?:claude|codex|npx|curl) .*)", line):
-            yield shlex.split(found[1])
+        if match := re.match(r"  [A-Z]?[A-Za-z ]+?  +((?:claude|codex|npx|curl) .*)", line):
+            yield shlex.split(match[1])
 
 
-def test_commands_survive_a_shell() -> None:
-    found = {command[0]: command for command in commands()}
-    assert found["claude"] == ["claude", "mcp", "add", "--transport", "http", "doit", f"{BASE}/mcp"]
-    assert found["codex"] == ["codex", "mcp", "add", "doit", "--url", f"{BASE}/mcp"]
-    curl = found["curl"]
+def test_commands_are_shell_safe() -> None:
+    commands_by_program = {command[0]: command for command in commands()}
+    assert commands_by_program["claude"] == ["claude", "mcp", "add", "--transport", "http", "doit", f"{BASE}/mcp"]
+    assert commands_by_program["codex"] == ["codex", "mcp", "add", "doit", "--url", f"{BASE}/mcp"]
+    curl = commands_by_program["curl"]
     assert f"Authorization: Bearer {USERS[0].api_token}" in curl
     assert json.loads(curl[curl.index("-d") + 1]) == {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     assert sum(f"{BASE}/mcp" in command for command in commands()) == 5
 
 
 @pytest.mark.parametrize(("client", "key"), [("Cursor", "mcpServers"), ("VS Code", "servers")])
-def test_settings_of_editors_are_json(client: str, key: str) -> None:
-    (found,) = re.findall(rf"^  {client} +(\{{.*)$", startup_message.format_text(BASE, WORLD), re.MULTILINE)
-    assert json.loads(found)[key]["doit"]["url"] == f"{BASE}/mcp"
+def test_editor_settings_are_json(client: str, key: str) -> None:
+    (snippet,) = re.findall(rf"^  {client} +(\{{.*)$", startup_message.format_text(BASE, WORLD), re.MULTILINE)
+    assert json.loads(snippet)[key]["doit"]["url"] == f"{BASE}/mcp"
 
 
-def test_text_fits_a_terminal() -> None:
+def test_message_fits_a_terminal() -> None:
     assert max(map(len, startup_message.format_text(BASE, WORLD).splitlines())) <= 120

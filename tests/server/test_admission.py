@@ -25,7 +25,7 @@ def rate(per_minute: int, clock: Clock) -> TieredLimiter:
     return TieredLimiter(call_rate_limiter(call_rate(per_minute), clock))
 
 
-async def refused(admission: Admission, *read: Message | RpcError, owner: str = "a") -> LimitExceeded:
+async def rejection(admission: Admission, *read: Message | RpcError, owner: str = "a") -> LimitExceeded:
     with pytest.raises(LimitExceeded) as caught:
         await admission.admit(owner, *read)
     return caught.value
@@ -33,7 +33,7 @@ async def refused(admission: Admission, *read: Message | RpcError, owner: str = 
 
 @pytest.mark.requirement("Q2")
 @pytest.mark.parametrize(("per_minute", "burst"), [(1, 10), (30, 10), (60, 20)])
-async def test_a_burst_and_then_the_rate(per_minute: int, burst: int) -> None:
+async def test_burst_then_rate(per_minute: int, burst: int) -> None:
     """Only calls of tools count, each call of a batch separately, and each principal has its own rate."""
     clock = Clock()
     admission = Admission(ConcurrencyLimiter(max_per_owner=1, max_total=2), rate(per_minute, clock), None)
@@ -41,23 +41,23 @@ async def test_a_burst_and_then_the_rate(per_minute: int, burst: int) -> None:
     for _ in range(3 * burst):
         await admission.admit("a", *OTHERS)
     await admission.admit("a", CALL)
-    told = await refused(admission, CALL, *OTHERS)
-    assert (str(told), told.scope, told.retry_after_seconds) == (TOO_MANY_CALLS, "owner", round(60 / per_minute))
+    error = await rejection(admission, CALL, *OTHERS)
+    assert (str(error), error.scope, error.retry_after_seconds) == (TOO_MANY_CALLS, "owner", round(60 / per_minute))
     await admission.admit("b", CALL)
-    clock.now += told.retry_after_seconds
+    clock.now += error.retry_after_seconds
     await admission.admit("a", CALL)
-    assert str(await refused(admission, CALL)) == TOO_MANY_CALLS
+    assert str(await rejection(admission, CALL)) == TOO_MANY_CALLS
 
 
-async def test_what_has_no_place_counts_as_no_call() -> None:
+async def test_rejected_call_is_not_counted() -> None:
     slots = ConcurrencyLimiter(max_per_owner=1, max_total=2)
     admission = Admission(slots, rate(1, Clock()), None)
     slots.acquire("a")
     for _ in range(20):
-        told = await refused(admission, CALL)
-        assert (told.scope, told.retry_after_seconds) == ("owner", 2)
+        error = await rejection(admission, CALL)
+        assert (error.scope, error.retry_after_seconds) == ("owner", 2)
     slots.acquire("b")
-    assert (await refused(admission, CALL, owner="c")).scope == "server"
+    assert (await rejection(admission, CALL, owner="c")).scope == "server"
     slots.release("a")
     await admission.admit("a", *[CALL] * 10)
 
@@ -72,12 +72,12 @@ class FullReplicas:
         raise AssertionError("nothing was acquired")
 
 
-async def test_calls_that_other_replicas_refuse_cost_no_tokens() -> None:
+async def test_calls_rejected_by_other_replicas_cost_no_tokens() -> None:
     slots = ConcurrencyLimiter(max_per_owner=1, max_total=2)
     calls = rate(1, Clock())
     admission = Admission(slots, calls, FullReplicas())
     for _ in range(20):
-        assert str(await refused(admission, CALL, CALL)) == "full elsewhere"
+        assert str(await rejection(admission, CALL, CALL)) == "full elsewhere"
     await calls.acquire("a", 10)
     with pytest.raises(LimitExceeded, match="slow down"):
         await calls.acquire("a")

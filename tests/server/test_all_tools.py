@@ -64,12 +64,12 @@ class Step:
 
 def life(thing: str, things: str, made: Words, changes: Words, at: str = "id", named: str = "id") -> list[Step]:
     """Create, list, get and update; the calls that delete come later."""
-    one = {named: f"${thing}"}
+    value_by_name = {named: f"${thing}"}
     return [
         Step(f"create_{thing}", made, {thing: at}),
         Step(f"list_{things}"),
-        Step(f"get_{thing}", one),
-        Step(f"update_{thing}", one | changes),
+        Step(f"get_{thing}", value_by_name),
+        Step(f"update_{thing}", value_by_name | changes),
     ]
 
 
@@ -383,8 +383,8 @@ def api() -> CheckedApi:
 @pytest.fixture
 async def site(api: CheckedApi) -> AsyncIterator[Site]:
     """The product with this API."""
-    async with serving(make=catalog_factory(), api=api) as made:
-        yield made
+    async with serving(make=catalog_factory(), api=api) as server:
+        yield server
 
 
 def dates() -> Words:
@@ -413,7 +413,7 @@ def derived_step(tool: Tool) -> Step | None:
     return Step(tool.name, {name: value[0] for name, value in values.items()})
 
 
-def test_every_tool_is_called() -> None:
+def test_every_tool_is_in_the_table() -> None:
     called = Counter(step.tool for step in STEPS)
     missing = [
         f"{tool.name} ({tool.declared_in})" for tool in TOOLS if tool.name not in called and derived_step(tool) is None
@@ -425,18 +425,18 @@ def test_every_tool_is_called() -> None:
     assert not again, f"STEPS in tests/server/test_all_tools.py calls tools more than once: {', '.join(again)}"
 
 
-async def test_every_tool_answers_as_its_schema_says(site: Site, api: CheckedApi) -> None:
-    listed = (await site.modern("tools/list", user=EMPLOYEE, path=EVERYTHING)).result["tools"]
+async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> None:
+    listed = (await site.send_stateless("tools/list", user=EMPLOYEE, path=EVERYTHING)).result["tools"]
     schemas = {one["name"]: jsonschema_rs.validator_for(one.get("outputSchema", True)) for one in listed}
     # In a session, because change_customer stores its choice there.
     sessions = {user: await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)}
-    kept = dates()
+    days = dates()
     called = {step.tool for step in STEPS}
     derived = [step for tool in TOOLS if tool.name not in called and (step := derived_step(tool)) is not None]
     for step in (*STEPS, *derived):
         api.problems.clear()
         answer = await sessions[step.who].post(
-            site.request("tools/call", {"name": step.tool, "arguments": filled(step.arguments, kept)}), path=EVERYTHING
+            site.request("tools/call", {"name": step.tool, "arguments": filled(step.arguments, days)}), path=EVERYTHING
         )
         result = answer.result
         assert not result.get("isError"), (
@@ -448,6 +448,6 @@ async def test_every_tool_answers_as_its_schema_says(site: Site, api: CheckedApi
         assert not wrong, (step.tool, wrong, found)
         assert not api.problems or step.tool in DIFFERENT, f"{step.tool} differs from the document: {api.problems}"
         assert api.problems or step.tool not in DIFFERENT, f"{step.tool}: remove it from DIFFERENT"
-        kept |= {name: picked(found, place) for name, place in step.keep.items()}
+        days |= {name: picked(found, place) for name, place in step.keep.items()}
     unused = sorted(" ".join(one) for one in {*api_document.operations()} - api.asked)
     assert not unused, f"no Step of STEPS in tests/server/test_all_tools.py sends {', '.join(unused)}"

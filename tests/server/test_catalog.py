@@ -62,22 +62,22 @@ def ask(revision: Revision, *answers: Any, owner: str = "somebody") -> Any:
 
 
 @EACH
-async def test_prompts_are_listed_got_and_their_arguments_enforced(revision: Revision) -> None:
+async def test_prompts_are_listed_and_require_their_arguments(revision: Revision) -> None:
     send = ask(revision)
     names = [prompt["name"] for prompt in (await send("prompts/list"))["prompts"]]
     assert len(names) == 18 and "cloud_overview" in names
-    found = await send("prompts/get", name="search_expert_inquiries", arguments={"keyword": "quota"})
-    assert found["messages"][0]["content"]["text"].endswith("\n\nkeyword: quota")
+    result = await send("prompts/get", name="search_expert_inquiries", arguments={"keyword": "quota"})
+    assert result["messages"][0]["content"]["text"].endswith("\n\nkeyword: quota")
     with pytest.raises(Refused, match="keyword: is required"):
         await send("prompts/get", name="search_expert_inquiries", arguments={})
 
 
 @EACH
-async def test_documents_are_listed_and_read(revision: Revision) -> None:
+async def test_resources_are_listed_and_read(revision: Revision) -> None:
     send = ask(revision, {"id": "b1", "name": "Data"})
-    assert {one["uri"] for one in (await send("resources/list"))["resources"]} >= {"doit://guide/queries"}
+    assert {resource["uri"] for resource in (await send("resources/list"))["resources"]} >= {"doit://guide/queries"}
     templates = (await send("resources/templates/list"))["resourceTemplates"]
-    assert "doit://budgets/{id}" in {one["uriTemplate"] for one in templates}
+    assert "doit://budgets/{id}" in {template["uriTemplate"] for template in templates}
     (content,) = (await send("resources/read", uri="doit://budgets/b1"))["contents"]
     assert orjson.loads(content["text"])["console"] == "https://console.example/#analytics/budgets/b1"
     with pytest.raises(Refused, match="not found"):
@@ -85,40 +85,40 @@ async def test_documents_are_listed_and_read(revision: Revision) -> None:
 
 
 @pytest.mark.parametrize("revision", REVISIONS[1:], ids=lambda revision: revision.name)
-async def test_arguments_and_addresses_are_completed(revision: Revision) -> None:
+async def test_arguments_and_uris_are_completed(revision: Revision) -> None:
     send = ask(revision, {"budgets": [{"id": "b1", "budgetName": "Data"}]})
     of_prompt = {"type": "ref/prompt", "name": "month_end_review"}
-    found = await send("completion/complete", ref=of_prompt, argument={"name": "month", "value": "2026-0"})
-    assert found["completion"]["values"][0] == "2026-09"
+    result = await send("completion/complete", ref=of_prompt, argument={"name": "month", "value": "2026-0"})
+    assert result["completion"]["values"][0] == "2026-09"
     of_address = {"type": "ref/resource", "uri": "doit://budgets/{id}"}
-    found = await send("completion/complete", ref=of_address, argument={"name": "id", "value": "dat"})
-    assert found["completion"]["values"] == ["b1"]
+    result = await send("completion/complete", ref=of_address, argument={"name": "id", "value": "dat"})
+    assert result["completion"]["values"] == ["b1"]
 
 
 @pytest.mark.requirement("C3")
 @EACH
-async def test_a_handle_works_in_the_next_call_and_for_nobody_else(revision: Revision) -> None:
+async def test_result_handle_works_for_its_owner_only(revision: Revision) -> None:
     send = ask(revision, {"result": LARGE})
     first = orjson.loads((await send("tools/call", name="run_query", arguments={"config": {}}))["content"][0]["text"])
-    asked = {"name": "query_result", "arguments": {"handle": first["handle"], "top": 1}}
-    again = orjson.loads((await ask(revision)("tools/call", **asked))["content"][0]["text"])
+    call = {"name": "query_result", "arguments": {"handle": first["handle"], "top": 1}}
+    again = orjson.loads((await ask(revision)("tools/call", **call))["content"][0]["text"])
     assert again["rowCount"] == 1000 and again["total"] == {"cost": 499500.0}
-    foreign = await ask(revision, owner="another")("tools/call", **asked)
+    foreign = await ask(revision, owner="another")("tools/call", **call)
     assert foreign["isError"] is True and "no such result" in foreign["content"][0]["text"]
 
 
 @EACH
-async def test_search_says_the_same_as_text_and_as_structure(revision: Revision) -> None:
+async def test_search_text_and_structured_content_agree(revision: Revision) -> None:
     send = ask(revision, {"budgets": [{"id": "b1", "budgetName": "Data"}]})
-    found = await send("tools/call", name="search", arguments={"query": "data"})
-    assert [block["type"] for block in found["content"]] == ["text"]
-    said = orjson.loads(found["content"][0]["text"])
-    assert [hit["id"] for hit in said["results"]] == ["budget:b1"]
-    assert found.get("structuredContent", said) == said
-    assert ("structuredContent" in found) == revision.supports("structured")
+    result = await send("tools/call", name="search", arguments={"query": "data"})
+    assert [block["type"] for block in result["content"]] == ["text"]
+    content = orjson.loads(result["content"][0]["text"])
+    assert [hit["id"] for hit in content["results"]] == ["budget:b1"]
+    assert result.get("structuredContent", content) == content
+    assert ("structuredContent" in result) == revision.supports("structured")
 
 
-def test_the_first_512_characters_say_where_to_begin_and_how_to_reach_the_rest() -> None:
+def test_first_512_characters_explain_how_to_start_and_find_more() -> None:
     """Some clients read only these; every tool that they name exists."""
     offer = catalog_factory()(Selection(), False)
     first = offer.instructions[:512]
@@ -130,7 +130,7 @@ def test_the_first_512_characters_say_where_to_begin_and_how_to_reach_the_rest()
     assert named <= listed
 
 
-def test_one_index_serves_all_offers_that_run_the_same() -> None:
+def test_equal_catalogs_share_one_index() -> None:
     offers = catalog_factory()
     finders = {
         chosen: offers(chosen, False).tools_by_name["find_operation"]
@@ -141,7 +141,7 @@ def test_one_index_serves_all_offers_that_run_the_same() -> None:
 
 
 @pytest.mark.parametrize("toolset", ["core", "all", "discovery", "labels"])
-def test_everything_runs_on_every_path(toolset: str) -> None:
+def test_every_tool_runs_on_every_endpoint(toolset: str) -> None:
     offer = catalog_factory()(Selection(frozenset({toolset})), False)
     everything = catalog_factory()(Selection(frozenset({"all"})), False)
     assert offer.tools_by_name.keys() == everything.tools_by_name.keys() and not everything.unlisted_tools

@@ -38,74 +38,74 @@ class Sent:
         self.asked.set()
 
 
-async def test_no_answer_in_time() -> None:
+async def test_client_request_times_out() -> None:
     """MCP, Lifecycle, Timeouts: the server cancels its request by id and ignores a late response."""
-    sent, asked = Sent(), session()
+    channel, requester = Sent(), session()
     with pytest.raises(NoAnswer, match="in time"):
-        await StreamAsker(asked, sent, timeout_seconds=0.01).ask({"roots": ROOTS})
-    question, cancelled = sent.messages
+        await StreamAsker(requester, channel, timeout_seconds=0.01).ask({"roots": ROOTS})
+    question, cancelled = channel.messages
     assert cancelled["method"] == "notifications/cancelled"
     assert isinstance(cancelled["params"], dict) and cancelled["params"]["requestId"] == question["id"]
-    asked.resolve_question(Response(str(question["id"]), result={"roots": []}))
-    assert asked.pending_questions == {}
+    requester.resolve_question(Response(str(question["id"]), result={"roots": []}))
+    assert requester.pending_questions == {}
 
 
-async def test_one_of_several_fails() -> None:
+async def test_one_of_several_requests_fails() -> None:
     """The server no longer waits for the other responses."""
-    sent, asked = Sent(), session()
-    asking = asyncio.ensure_future(StreamAsker(asked, sent).ask({"one": ROOTS, "two": ROOTS}))
-    while len(asked.pending_questions) < 2:
+    channel, requester = Sent(), session()
+    asking = asyncio.ensure_future(StreamAsker(requester, channel).ask({"one": ROOTS, "two": ROOTS}))
+    while len(requester.pending_questions) < 2:
         await asyncio.sleep(0)
-    asked.resolve_question(Response("doit-1", error={"code": -1, "message": "no"}))
+    requester.resolve_question(Response("doit-1", error={"code": -1, "message": "no"}))
     with pytest.raises(NoAnswer, match="with an error"):
         await asking
-    assert asked.pending_questions == {}
+    assert requester.pending_questions == {}
 
 
-async def test_a_cancelled_call_forgets_its_question() -> None:
-    sent, asked = Sent(), session()
-    asking = asyncio.ensure_future(StreamAsker(asked, sent).ask({"one": ROOTS}))
-    await sent.asked.wait()
+async def test_canceled_call_forgets_its_request() -> None:
+    channel, requester = Sent(), session()
+    asking = asyncio.ensure_future(StreamAsker(requester, channel).ask({"one": ROOTS}))
+    await channel.asked.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert asked.pending_questions == {}
+    assert requester.pending_questions == {}
 
 
-async def test_where_nobody_is() -> None:
+async def test_request_without_a_client() -> None:
     with pytest.raises(MissingClientCapability):
         await NullAsker().ask({"one": ROOTS})
 
 
-def enveloped(before: PreviousRounds, **responses: Any) -> RetryInputCollector:
+def retry_collector(before: PreviousRounds, **responses: Any) -> RetryInputCollector:
     async def use(asked: int, id: str) -> bool:
         return True
 
     return RetryInputCollector(Request(1, "tools/call", {"inputResponses": responses}), before, use)
 
 
-async def test_an_open_question_takes_any_answer_that_comes() -> None:
-    answers = await enveloped(PreviousRounds(), one={"roots": []}).ask({"one": ROOTS})
+async def test_untracked_request_accepts_any_answer() -> None:
+    answers = await retry_collector(PreviousRounds(), one={"roots": []}).ask({"one": ROOTS})
     assert answers == {"one": {"roots": []}}
 
 
-async def test_a_sealed_question_takes_an_answer_only_after_just_it_was_put() -> None:
+async def test_signed_request_accepts_an_answer_only_to_the_same_question() -> None:
     """An unsolicited answer, or one to a different question, is not accepted."""
-    asked = Question("roots/list", {"_meta": {"n": 1}}, signed=True)
-    other = replace(asked, params={"_meta": {"n": 2}})
+    question = Question("roots/list", {"_meta": {"n": 1}}, signed=True)
+    other = replace(question, params={"_meta": {"n": 2}})
     elsewhere = PreviousRounds(asked_questions={"one": (other.digest, Consent.new())})
     for before in (PreviousRounds(), elsewhere, PreviousRounds(answers={"one": {"roots": []}})):
         with pytest.raises(InputRequired):
-            await enveloped(before, one={"roots": []}).ask({"one": asked})
-    put = PreviousRounds().after_round({}, {"one": asked})
-    assert await enveloped(put, one={"roots": []}).ask({"one": asked}) == {"one": {"roots": []}}
+            await retry_collector(before, one={"roots": []}).ask({"one": question})
+    put = PreviousRounds().after_round({}, {"one": question})
+    assert await retry_collector(put, one={"roots": []}).ask({"one": question}) == {"one": {"roots": []}}
 
 
-def test_what_is_asked_anew_is_no_longer_answered() -> None:
-    asked = Question("roots/list", signed=True)
+def test_superseded_question_rejects_answers() -> None:
+    question = Question("roots/list", signed=True)
     before = PreviousRounds({"one": {"roots": []}, "two": {"roots": []}}, {"one": ("old", Consent(1, "x"))})
-    after = before.after_round({"three": {}}, {"one": asked, "four": ROOTS})
+    after = before.after_round({"three": {}}, {"one": question, "four": ROOTS})
     digest, consent = after.asked_questions["one"]
     assert after.answers == {"two": {"roots": []}, "three": {}} and after.asked_questions.keys() == {"one"}
-    assert digest == asked.digest
+    assert digest == question.digest
     assert consent.id != "x" and PreviousRounds.from_state(orjson.loads(orjson.dumps(after.state))) == after

@@ -11,7 +11,7 @@ from doit_mcp.server.credential_expiry import MAX_FORWARDED_RENEWALS, NEVER_EXPI
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_lease_ends_with_its_credential_and_only_then() -> None:
+async def test_n19_lease_ends_exactly_with_its_credential() -> None:
     leases, ended = StreamLeases(), []
     with (
         leases.start_lease(b"a", NEVER_EXPIRES) as first,
@@ -29,7 +29,7 @@ async def test_n19_a_lease_ends_with_its_credential_and_only_then() -> None:
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_lease_that_is_over_before_it_is_used_says_so() -> None:
+async def test_n19_lease_expired_before_use_says_so() -> None:
     leases, over = StreamLeases(), asyncio.Event()
     with leases.start_lease(b"a", time.time() - 1) as lease:
         lease.on_end(over.set)
@@ -42,7 +42,7 @@ async def test_n19_a_lease_that_is_over_before_it_is_used_says_so() -> None:
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_renewed_lease_follows_the_new_credential() -> None:
+async def test_n19_renewed_lease_follows_the_new_credential() -> None:
     leases, over = StreamLeases(), asyncio.Event()
     with leases.start_lease(b"old", time.time() + 0.05) as lease:
         lease.on_end(over.set)
@@ -56,12 +56,12 @@ async def test_n19_a_renewed_lease_follows_the_new_credential() -> None:
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_other_replicas_hear_of_a_renewal_once() -> None:
-    leases, told = StreamLeases(), []
-    leases.forward_renewal = lambda *renewal: told.append(renewal)
+async def test_n19_other_replicas_are_notified_of_a_renewal_once() -> None:
+    leases, notified = StreamLeases(), []
+    leases.forward_renewal = lambda *renewal: notified.append(renewal)
     for _ in range(3):
         leases.renew("elsewhere", b"new", NEVER_EXPIRES)
-    assert told == [("elsewhere", b"new", NEVER_EXPIRES)]
+    assert notified == [("elsewhere", b"new", NEVER_EXPIRES)]
     for number in range(MAX_FORWARDED_RENEWALS + 10):
         leases.renew(str(number), b"new", NEVER_EXPIRES)
     assert len(leases._forwarded) == MAX_FORWARDED_RENEWALS

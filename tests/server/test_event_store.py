@@ -20,14 +20,14 @@ MESSAGES = st.lists(st.binary(min_size=1, max_size=20), max_size=30)
 
 
 async def collected(replays: MemoryEventStore, session: str, event_id: str) -> list[tuple[str, bytes]]:
-    found = replays.find_event(session, event_id)
-    assert found is not None
-    log, number = found
+    event_log = replays.find_event(session, event_id)
+    assert event_log is not None
+    log, number = event_log
     return [item async for item in log.events_after(number)]
 
 
 @given(MESSAGES, st.data())
-def test_continues_after_any_event(messages: list[bytes], data: st.DataObject) -> None:
+def test_resumes_after_any_event(messages: list[bytes], data: st.DataObject) -> None:
     replays = MemoryEventStore()
     log = replays.open_log("s", "1")
     ids = [log.event_id(0)] + [replays.append_local("s", log, message) for message in messages]
@@ -38,7 +38,7 @@ def test_continues_after_any_event(messages: list[bytes], data: st.DataObject) -
     assert [id for id, _ in rest][:-1] == ids[at + 1 :]
 
 
-async def test_follows_what_is_still_to_come() -> None:
+async def test_follows_new_events() -> None:
     replays = MemoryEventStore()
     log = replays.open_log("s", "1")
     following = asyncio.create_task(collected(replays, "s", "1_0"))
@@ -60,7 +60,7 @@ def test_unknown_ids(event_id: str) -> None:
     assert replays.find_event("other", "1_1") is None
 
 
-def test_a_long_stream_forgets_its_beginning() -> None:
+def test_long_stream_drops_its_oldest_events() -> None:
     replays = MemoryEventStore()
     log = replays.open_log("s", "1")
     for _ in range(MAX_EVENTS_PER_STREAM + 10):
@@ -73,7 +73,7 @@ def test_a_long_stream_forgets_its_beginning() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("12"), st.binary(min_size=1, max_size=40))))
-def test_room_is_bounded_and_counted(steps: list[tuple[str, str, bytes]]) -> None:
+def test_size_is_bounded_and_counted(steps: list[tuple[str, str, bytes]]) -> None:
     most = 200 + 3 * LOG_OVERHEAD_BYTES + 8 * EVENT_OVERHEAD_BYTES
     replays = MemoryEventStore(most)
     logs = {}
@@ -97,7 +97,7 @@ async def test_followers_end_with_the_session() -> None:
     assert replays.find_event("s", "1_0") is None
 
 
-def test_an_event_id_names_its_stream() -> None:
+def test_event_id_names_its_stream() -> None:
     """Found by scripts/fuzz: "1" was parsed as message 1 of a stream without a name."""
     assert parse_event_id("a_1") == ("a", 1) and parse_event_id("_1") == ("", 1) and parse_event_id("1") == ("", None)
     replays = MemoryEventStore()
@@ -106,7 +106,7 @@ def test_an_event_id_names_its_stream() -> None:
 
 
 @pytest.mark.requirement("N5")
-def test_n5_an_owner_has_a_bound_of_its_own() -> None:
+def test_n5_owners_have_separate_limits() -> None:
     """An owner who exceeds the limit loses the oldest of their own logs; those of other owners stay."""
     replays = MemoryEventStore(max_owner_bytes=40_000)
     quiet = replays.open_log("quiet", "1", owner="q")
@@ -123,7 +123,7 @@ def test_n5_an_owner_has_a_bound_of_its_own() -> None:
 
 
 @pytest.mark.requirement("N5")
-def test_n5_ids_and_logs_without_messages_count() -> None:
+def test_n5_ids_and_empty_logs_count() -> None:
     """A batch has up to 50 ids of 256 characters, and a log takes memory before its first message."""
     replays = MemoryEventStore(max_owner_bytes=100_000)
     first = replays.open_log("s", "first", ["i" * 256] * 50, owner="greedy")

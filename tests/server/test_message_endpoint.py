@@ -24,9 +24,9 @@ from doit_mcp.server.sessions import Session
 from doit_mcp.server.signed_state import StateSigner
 from doit_mcp.server.tasks import MemoryTasks
 from tests.api.recorder import Recorder
-from tests.transports.http.serving import LATEST, Bench, Json, Site, offer, serving
+from tests.transports.http.serving import LATEST_STATEFUL, Bench, Json, Site, offer, serving
 from tests.transports.http.serving import Session as HttpSession
-from tests.transports.http.test_legacy_sse import opened as sse_opened
+from tests.transports.http.test_legacy_sse import open_stream as sse_opened
 from tests.transports.test_stdio import piped
 
 BATCHES = "2025-03-26"
@@ -91,14 +91,14 @@ class Endpoint:
         return await self.endpoint.handle(self.sender, self.session, payload, channel)
 
 
-async def test_requests_are_admitted_then_expected_and_then_run() -> None:
+async def test_requests_are_admitted_then_registered_then_run() -> None:
     policy, channel = Policy(), Recorded()
-    made = Endpoint(policy)
-    task = await made.handle(CALL, channel)
-    assert policy.asked == 1 and channel.events == [("open", [2])] and made.limiter.in_use == 1
+    endpoint = Endpoint(policy)
+    task = await endpoint.handle(CALL, channel)
+    assert policy.asked == 1 and channel.events == [("open", [2])] and endpoint.limiter.in_use == 1
     assert task is not None
     await task
-    assert channel.events[1][0] == 200 and channel.events[1][1]["id"] == 2 and made.limiter.in_use == 0
+    assert channel.events[1][0] == 200 and channel.events[1][1]["id"] == 2 and endpoint.limiter.in_use == 0
 
 
 async def test_batches_are_admitted_once() -> None:
@@ -106,53 +106,55 @@ async def test_batches_are_admitted_once() -> None:
     task = await Endpoint(policy).handle([CALL, NOTE, PING], channel)
     assert policy.asked == 1 and channel.events == [("open", [2, 1])] and task is not None
     await task
-    assert [one["id"] for one in channel.events[1][1]] == [2, 1]
+    assert [message["id"] for message in channel.events[1][1]] == [2, 1]
 
 
-async def test_what_is_not_admitted_leaves_nothing_behind() -> None:
+async def test_rejected_payload_leaves_nothing() -> None:
     channel = Recorded()
-    made = Endpoint(Policy(most=0))
+    endpoint = Endpoint(Policy(most=0))
     for value in (CALL, [CALL]):
         with pytest.raises(LimitExceeded):
-            await made.handle(value, channel)
-    assert channel.events == [] and made.limiter.in_use == 0 and not made.session.running_requests
+            await endpoint.handle(value, channel)
+    assert channel.events == [] and endpoint.limiter.in_use == 0 and not endpoint.session.running_requests
 
 
-async def test_only_channels_of_one_payload_get_short_answers_at_once() -> None:
+async def test_only_single_payload_channels_get_immediate_answers() -> None:
     """On a shared channel a response may have to wait, which would delay the reading of further messages."""
     policy = Policy()
-    made, own, shared = Endpoint(policy), Recorded(is_shared=False), Recorded()
-    assert await made.handle(PING, own) is None
-    assert own.events == [(200, {"jsonrpc": "2.0", "id": 1, "result": {}})] and policy.asked == 0
-    task = await made.handle(PING, shared)
+    endpoint, exclusive, shared = Endpoint(policy), Recorded(is_shared=False), Recorded()
+    assert await endpoint.handle(PING, exclusive) is None
+    assert exclusive.events == [(200, {"jsonrpc": "2.0", "id": 1, "result": {}})] and policy.asked == 0
+    task = await endpoint.handle(PING, shared)
     assert shared.events == [("open", [1])] and task is not None and policy.asked == 1
     await task
-    assert shared.events[1:] == own.events
+    assert shared.events[1:] == exclusive.events
 
 
-async def test_notifications_cancel_what_runs_in_the_session() -> None:
-    made, channel = Endpoint(), Recorded()
-    task = await made.handle(WAIT, channel)
-    await made.bench.started.wait()
+async def test_notifications_cancel_requests_of_the_session() -> None:
+    endpoint, channel = Endpoint(), Recorded()
+    task = await endpoint.handle(WAIT, channel)
+    await endpoint.bench.started.wait()
     cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}}
-    assert task is not None and await made.handle(cancel, channel) is None
+    assert task is not None and await endpoint.handle(cancel, channel) is None
     await asyncio.wait([task])
     assert channel.events == [("open", [2]), "canceled"]
 
 
-async def test_stateless_requests_end_with_the_task_that_answers_them() -> None:
+async def test_stateless_requests_end_with_their_task() -> None:
     policy, channel = Policy(), Recorded()
-    made = Endpoint(policy)
+    endpoint = Endpoint(policy)
     request = Request(2, "tools/call", WAIT["params"])
-    answering = asyncio.create_task(made.endpoint.answer(made.sender, Caller(DEFAULT_REVISION), request, channel))
-    await made.bench.started.wait()
-    assert policy.asked == 1 and made.limiter.in_use == 1
+    answering = asyncio.create_task(
+        endpoint.endpoint.answer(endpoint.sender, Caller(DEFAULT_REVISION), request, channel)
+    )
+    await endpoint.bench.started.wait()
+    assert policy.asked == 1 and endpoint.limiter.in_use == 1
     answering.cancel()
     await asyncio.wait([answering])
-    assert made.bench.cancelled and made.limiter.in_use == 0 and channel.events == [("open", [2])]
+    assert endpoint.bench.cancelled and endpoint.limiter.in_use == 0 and channel.events == [("open", [2])]
 
 
-async def test_long_payloads_are_parsed_beside_the_event_loop() -> None:
+async def test_long_payloads_are_parsed_off_the_event_loop() -> None:
     """The event loop keeps running, and the result or the error is the same."""
     long = [PING, "x" * MAX_INLINE_PARSE_BYTES]
     turns = 0
@@ -192,8 +194,8 @@ async def on_streamable_http(revision: str) -> AsyncIterator[Client]:
 
 
 async def posted(site: Site, session: HttpSession, path: str, data: bytes, headers: dict[str, str]) -> Any:
-    sent = site.headers(**headers) | {"Content-Type": "application/json"}
-    answer = await site.send("POST", path, sent, data)
+    request_headers = site.headers(**headers) | {"Content-Type": "application/json"}
+    answer = await site.send("POST", path, request_headers, data)
     assert answer.status in (200, 202, 400)
     return answer.body
 
@@ -278,7 +280,7 @@ SAME: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("revision", [BATCHES, LATEST])
+@pytest.mark.parametrize("revision", [BATCHES, LATEST_STATEFUL])
 async def test_all_transports_answer_alike(revision: str) -> None:
     answers = []
     for transport in TRANSPORTS:
@@ -287,7 +289,9 @@ async def test_all_transports_answer_alike(revision: str) -> None:
     assert answers[0] == answers[1] == answers[2]
     assert answers[0]["a call"]["result"]["content"] and answers[0]["a notification"] is None
     batch = answers[0]["a batch"]
-    assert [one["id"] for one in batch] == [1, 2, 3] if revision == BATCHES else batch["error"]["code"] == -32600
+    assert (
+        [message["id"] for message in batch] == [1, 2, 3] if revision == BATCHES else batch["error"]["code"] == -32600
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in SAME if "initialize" in name])

@@ -10,13 +10,13 @@ from doit_mcp.server.message_queue import MAX_BYTES, MAX_MESSAGES, MessageQueue
 
 
 async def drained(outbox: MessageQueue) -> list[bytes]:
-    found = []
+    messages = []
     while (data := await outbox.get()) is not None:
-        found.append(data)
-    return found
+        messages.append(data)
+    return messages
 
 
-async def test_in_order_to_the_end() -> None:
+async def test_delivers_in_order_until_closed() -> None:
     outbox = MessageQueue()
     reading = asyncio.create_task(drained(outbox))
     for number in range(1000):
@@ -28,7 +28,7 @@ async def test_in_order_to_the_end() -> None:
     assert await reading == [str(number).encode() for number in range(1000)]
 
 
-async def test_what_waits_is_read_after_the_end() -> None:
+async def test_queued_messages_are_read_after_close() -> None:
     outbox = MessageQueue()
     outbox.put(b"a")
     outbox.close()
@@ -36,7 +36,7 @@ async def test_what_waits_is_read_after_the_end() -> None:
 
 
 @pytest.mark.requirement("L3")
-async def test_a_reader_who_falls_behind_is_cut_off() -> None:
+async def test_slow_reader_is_disconnected() -> None:
     by_count, by_size = MessageQueue(), MessageQueue()
     for _ in range(MAX_MESSAGES + 1):
         by_count.put(b"x")
@@ -46,20 +46,20 @@ async def test_a_reader_who_falls_behind_is_cut_off() -> None:
     assert await drained(by_count) == [] and await drained(by_size) == []
 
 
-async def test_past_the_reader_where_nothing_waits() -> None:
+async def test_bypasses_an_empty_queue() -> None:
     """The order is kept: nothing overtakes queued messages, and nothing is accepted after the end."""
-    outbox, taken = MessageQueue(), list[bytes]()
+    outbox, received = MessageQueue(), list[bytes]()
     willing = True
 
     def at_once(data: bytes) -> bool:
         if willing:
-            taken.append(data)
+            received.append(data)
         return willing
 
     outbox.put(b"1")
     outbox.try_send = at_once
     outbox.put(b"2")
-    assert (await outbox.get(), await outbox.get(), taken) == (b"1", b"2", [])
+    assert (await outbox.get(), await outbox.get(), received) == (b"1", b"2", [])
     outbox.put(b"3")
     willing = False
     outbox.put(b"4")
@@ -67,10 +67,10 @@ async def test_past_the_reader_where_nothing_waits() -> None:
     outbox.put(b"5")
     outbox.close()
     outbox.put(b"6")
-    assert taken == [b"3"] and await drained(outbox) == [b"4", b"5"]
+    assert received == [b"3"] and await drained(outbox) == [b"4", b"5"]
 
 
-async def test_a_reader_who_gave_up_waiting_is_not_woken() -> None:
+async def test_canceled_reader_is_not_woken() -> None:
     outbox = MessageQueue()
     reading = asyncio.create_task(outbox.get())
     await asyncio.sleep(0)

@@ -28,40 +28,40 @@ class Clock:
         return self.now
 
 
-def made(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> MemorySessions:
+def new_sessions(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> MemorySessions:
     return MemorySessions(idle_seconds=10, max_per_owner=per_owner, max_total=total, clock=clock or Clock())
 
 
 @pytest.mark.requirement("S3", "M39", "M47")
 async def test_ids_cannot_be_guessed_or_chosen() -> None:
     """At least 128 bits, visible ASCII, and each one unique."""
-    sessions = made(per_owner=2000, total=2000)
+    sessions = new_sessions(per_owner=2000, total=2000)
     ids = {(await sessions.open("a", CALLER)).id for _ in range(1000)}
     assert len(ids) == 1000 and all(re.fullmatch("[0-9a-f]{48}", id) for id in ids)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["open", "use", "wait", "close"])), max_size=60))
-async def test_bounds_hold_whatever_happens(steps: list[tuple[str, str]]) -> None:
+async def test_bounds_hold_for_any_sequence(steps: list[tuple[str, str]]) -> None:
     clock = Clock()
-    sessions = made(clock)
-    known: dict[str, list[str]] = {"a": [], "b": [], "c": []}
+    sessions = new_sessions(clock)
+    ids: dict[str, list[str]] = {"a": [], "b": [], "c": []}
     for owner, step in steps:
         if step == "open":
-            known[owner].append((await sessions.open(owner, CALLER)).id)
+            ids[owner].append((await sessions.open(owner, CALLER)).id)
         elif step == "wait":
             clock.now += 4
-        elif known[owner] and (session := await sessions.find(known[owner][0], owner)) and step == "close":
+        elif ids[owner] and (session := await sessions.find(ids[owner][0], owner)) and step == "close":
             await sessions.close(session)
         assert len(sessions) <= 5
         for other in "abc":
-            alive = [id for id in known[other] if await sessions.find(id, other)]
+            alive = [id for id in ids[other] if await sessions.find(id, other)]
             assert len(alive) <= 3
             for foreign in set("abc") - {other}:
                 assert [await sessions.find(id, foreign) for id in alive] == [None] * len(alive)
 
 
-async def test_the_oldest_of_the_same_owner_goes() -> None:
-    sessions = made()
+async def test_oldest_session_of_the_owner_is_evicted() -> None:
+    sessions = new_sessions()
     other = await sessions.open("b", CALLER)
     first, second, third = [await sessions.open("a", CALLER) for _ in range(3)]
     assert await sessions.find(first.id, "a")
@@ -71,9 +71,9 @@ async def test_the_oldest_of_the_same_owner_goes() -> None:
         assert await sessions.find(session.id, session.owner) is session
 
 
-async def test_idle_sessions_go_and_busy_ones_stay() -> None:
+async def test_idle_sessions_expire_and_busy_ones_stay() -> None:
     clock = Clock()
-    sessions = made(clock)
+    sessions = new_sessions(clock)
     idle, running, listening = [await sessions.open(owner, CALLER) for owner in "abc"]
     task = asyncio.create_task(asyncio.sleep(60))
     running.start_request(Request(1, "x", {}), task)
@@ -89,8 +89,8 @@ async def test_idle_sessions_go_and_busy_ones_stay() -> None:
     assert outbox.closed and len(sessions) == 0
 
 
-async def test_requests_in_flight() -> None:
-    session = await made().open("a", CALLER)
+async def test_requests_in_progress() -> None:
+    session = await new_sessions().open("a", CALLER)
     task = asyncio.create_task(asyncio.sleep(60))
     session.start_request(Request(1, "x", {}), task)
     with pytest.raises(RpcError):
@@ -105,8 +105,8 @@ async def test_requests_in_flight() -> None:
     session.check_request_id(Request(1, "x", {}))
 
 
-async def test_answers_to_questions() -> None:
-    session = await made().open("a", CALLER)
+async def test_responses_to_client_requests() -> None:
+    session = await new_sessions().open("a", CALLER)
     session.pending_questions["q"] = future = asyncio.get_running_loop().create_future()
     session.resolve_question(Response("other", {}))
     session.resolve_question(Response(None, error={"code": 1, "message": ""}))
@@ -118,7 +118,7 @@ async def test_answers_to_questions() -> None:
 
 @pytest.mark.requirement("Q2")
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from("ab")), max_size=40))
-def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
+def test_slots_are_counted(steps: list[tuple[bool, str]]) -> None:
     """Each owner and all owners together have a limit, and owners without a slot take no memory."""
     slots = ConcurrencyLimiter(max_per_owner=2, max_total=3)
     held: list[str] = []
@@ -142,15 +142,15 @@ def test_places_are_counted(steps: list[tuple[bool, str]]) -> None:
 
 
 @pytest.mark.requirement("N3")
-def test_n3_a_batch_takes_no_more_places_than_are_free() -> None:
+def test_n3_batch_takes_no_more_than_the_free_slots() -> None:
     slots = ConcurrencyLimiter(max_per_owner=5, max_total=7)
     assert [slots.acquire_up_to("a", 3), slots.acquire_up_to("a", 3)] == [3, 2] and slots.held_by("a") == 5
-    with pytest.raises(LimitExceeded) as own:
+    with pytest.raises(LimitExceeded) as caught:
         slots.acquire_up_to("a", 1)
     assert slots.acquire_up_to("b", 8) == 2
     with pytest.raises(LimitExceeded) as all_taken:
         slots.acquire_up_to("c", 1)
-    assert (own.value.scope, all_taken.value.scope) == ("owner", "server")
+    assert (caught.value.scope, all_taken.value.scope) == ("owner", "server")
     for owner, places in (("a", 2), ("b", 2), ("a", 3)):
         slots.release(owner, places)
     assert slots.in_use == slots.held_by("a") == slots.held_by("b") == 0

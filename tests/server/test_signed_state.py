@@ -19,46 +19,46 @@ class Clock:
         return self.now
 
 
-def made(clock: Clock | None = None) -> StateSigner:
+def signer(clock: Clock | None = None) -> StateSigner:
     return StateSigner.from_secrets("a secret", clock=clock or Clock())
 
 
 @given(VALUES, st.binary())
-def test_what_was_closed_can_be_opened(value: object, binding: bytes) -> None:
-    assert made().verify(binding, made().sign(binding, value, 10)) == value
+def test_signed_state_round_trips(value: object, binding: bytes) -> None:
+    assert signer().verify(binding, signer().sign(binding, value, 10)) == value
 
 
 @pytest.mark.requirement("J11", "M63", "M80")
 @given(VALUES, st.binary(max_size=5), st.binary(max_size=5))
-def test_for_something_else_it_cannot(value: object, binding: bytes, other: bytes) -> None:
+def test_state_for_another_purpose_is_rejected(value: object, binding: bytes, other: bytes) -> None:
     if binding != other:
         with pytest.raises(ValueError):
-            made().verify(other, made().sign(binding, value, 10))
+            signer().verify(other, signer().sign(binding, value, 10))
 
 
 @pytest.mark.requirement("M98")
 @given(VALUES, st.data())
-def test_a_changed_text_is_refused(value: object, data: st.DataObject) -> None:
-    sealed = made().sign(b"x", value, 10)
+def test_modified_state_is_rejected(value: object, data: st.DataObject) -> None:
+    sealed = signer().sign(b"x", value, 10)
     at = data.draw(st.integers(0, len(sealed)))
     letter = data.draw(st.text(min_size=1, max_size=2))
     for changed in (sealed[:at] + letter + sealed[at:], sealed[:at] + letter + sealed[at + 1 :], sealed[:at]):
         if changed != sealed:
             with pytest.raises(ValueError):
-                made().verify(b"x", changed)
+                signer().verify(b"x", changed)
 
 
 @pytest.mark.requirement("M98")
 @given(st.text())
-def test_any_text_is_refused(text: str) -> None:
+def test_any_text_is_rejected(text: str) -> None:
     with pytest.raises(ValueError):
-        made().verify(b"x", text)
+        signer().verify(b"x", text)
 
 
 @pytest.mark.requirement("J11")
-def test_expires() -> None:
+def test_state_expires() -> None:
     clock = Clock()
-    seals = made(clock)
+    seals = signer(clock)
     sealed = seals.sign(b"x", {}, 10)
     clock.now += 10
     assert seals.verify(b"x", sealed) == {}
@@ -67,16 +67,16 @@ def test_expires() -> None:
         seals.verify(b"x", sealed)
 
 
-def test_another_secret_opens_nothing() -> None:
-    sealed = made().sign(b"x", {}, 10)
+def test_state_of_another_secret_is_rejected() -> None:
+    sealed = signer().sign(b"x", {}, 10)
     with pytest.raises(ValueError, match="not ours"):
         StateSigner.from_secrets("another secret", clock=Clock()).verify(b"x", sealed)
 
 
-def test_bounds() -> None:
+def test_state_size_is_bounded() -> None:
     with pytest.raises(ValueError, match="too large"):
-        made().sign(b"x", {"a": "x" * MAX_SIGNED_BYTES}, 10)
+        signer().sign(b"x", {"a": "x" * MAX_SIGNED_BYTES}, 10)
     with pytest.raises(ValueError, match="too long"):
-        made().verify(b"x", "A" * 3 * MAX_SIGNED_BYTES)
+        signer().verify(b"x", "A" * 3 * MAX_SIGNED_BYTES)
     with pytest.raises(ValueError, match="32 bytes"):
         StateSigner(b"short")

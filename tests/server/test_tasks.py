@@ -1,4 +1,4 @@
-"""MemoryTasks: one-way state transitions, questions answered one by one, owners and limits (SEP-2663; section 6.1)."""
+"""MemoryTasks: one-way state transitions, questions answered one by one, owners and limits (SEP-2663)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Clock:
         return self.now
 
 
-def given(name: str) -> dict[str, Any]:
+def input_response(name: str) -> dict[str, Any]:
     return {"action": "accept", "content": {"name": name}}
 
 
@@ -52,7 +52,7 @@ async def until(task: Task, status: str) -> None:
         await asyncio.sleep(0)
 
 
-async def test_completes() -> None:
+async def test_task_completes() -> None:
     tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
@@ -75,7 +75,7 @@ async def test_completes() -> None:
 
 @pytest.mark.requirement("M110")
 @pytest.mark.parametrize(("failure", "code"), [(RpcError(7, "no", {"a": 1}), 7), (RuntimeError("secret"), -32603)])
-async def test_fails(failure: Exception, code: int) -> None:
+async def test_task_fails(failure: Exception, code: int) -> None:
     tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
@@ -87,13 +87,13 @@ async def test_fails(failure: Exception, code: int) -> None:
 
 
 @pytest.mark.requirement("M110")
-async def test_asks_for_two_things_and_takes_them_one_by_one() -> None:
+async def test_task_requests_two_inputs_in_sequence() -> None:
     hub = NotificationHub()
-    told: list[str] = []
+    statuses: list[str] = []
 
     def hear(change: ChangeEvent) -> None:
         assert change.method == TASK_UPDATED and change.params is not None
-        told.append(str(change.params["status"]))
+        statuses.append(str(change.params["status"]))
 
     tasks = MemoryTasks(hub, Clock())
 
@@ -101,20 +101,20 @@ async def test_asks_for_two_things_and_takes_them_one_by_one() -> None:
         answers = await TaskInputCollector(tasks, task).ask({"one": FORM, "two": FORM, "known": FORM})
         return {"names": [answers[key]["content"]["name"] for key in ("one", "two", "known")]}
 
-    with hub.subscribe("a", hear), hub.subscribe("b", lambda change: told.append("foreign")):
-        task = tasks.create("a", work, {"known": given("K")})
+    with hub.subscribe("a", hear), hub.subscribe("b", lambda change: statuses.append("foreign")):
+        task = tasks.create("a", work, {"known": input_response("K")})
         await until(task, "input_required")
         assert set(task.detail["inputRequests"]) == {"one", "two"}
         for wrong in ("text", {"action": "perhaps"}, {"action": "accept", "content": {"name": 5}}):
             with pytest.raises(NoAnswer):
                 tasks.apply_answers(task, {"one": wrong})
-        tasks.apply_answers(task, {"one": given("A"), "other": {}})
+        tasks.apply_answers(task, {"one": input_response("A"), "other": {}})
         assert task.status == "input_required" and set(task.detail["inputRequests"]) == {"two"}
-        tasks.apply_answers(task, {"two": given("B")})
+        tasks.apply_answers(task, {"two": input_response("B")})
         assert task.status == "working" and "inputRequests" not in task.detail
         await until(task, "completed")
     assert state_of(task)["result"] == {"names": ["A", "B", "K"]}
-    assert told == ["input_required", "input_required", "working", "completed"]
+    assert statuses == ["input_required", "input_required", "working", "completed"]
 
 
 async def test_bounds_and_expiry() -> None:
@@ -141,7 +141,7 @@ async def test_bounds_and_expiry() -> None:
     assert tasks.find_local(running[-1].id, "a") is None and len(tasks) == 0
 
 
-async def test_the_end_stops_them_all() -> None:
+async def test_shutdown_cancels_all_tasks() -> None:
     tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def forever(task: Task) -> dict[str, Any]:
@@ -155,7 +155,7 @@ async def test_the_end_stops_them_all() -> None:
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_results_have_a_bound_in_bytes() -> None:
+async def test_n4_results_are_bounded_in_bytes() -> None:
     """A result that is too large is an error. Beyond the limit the owner's oldest results are dropped, never another
     owner's."""
     tasks = MemoryTasks(NotificationHub(), Clock())
@@ -165,12 +165,15 @@ async def test_n4_results_have_a_bound_in_bytes() -> None:
 
     other = tasks.create("b", answers, {})
     await until(other, "completed")
-    made = []
+    tasks_made = []
     for _ in range(10):
-        made.append(tasks.create("a", answers, {}))
-        await until(made[-1], "completed")
-    kept = [task for task in made if tasks.find_local(task.id, "a") is not None]
-    assert kept == made[-len(kept) :] and 0 < sum(task.result_size for task in kept) <= MAX_OWNER_BYTES
+        tasks_made.append(tasks.create("a", answers, {}))
+        await until(tasks_made[-1], "completed")
+    remaining = [task for task in tasks_made if tasks.find_local(task.id, "a") is not None]
+    assert (
+        remaining == tasks_made[-len(remaining) :]
+        and 0 < sum(task.result_size for task in remaining) <= MAX_OWNER_BYTES
+    )
     assert tasks.find_local(other.id, "b") is other
     large = tasks.create("a", lambda task: answers(task, MAX_RESULT_BYTES), {})
     await until(large, "failed")
@@ -178,17 +181,17 @@ async def test_n4_results_have_a_bound_in_bytes() -> None:
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_answers_have_a_bound_and_go_with_the_end() -> None:
+async def test_n4_answers_are_bounded_and_freed_at_the_end() -> None:
     tasks = MemoryTasks(NotificationHub(), Clock())
 
     async def work(task: Task) -> dict[str, Any]:
         return await TaskInputCollector(tasks, task).ask({"one": FORM})
 
-    task = tasks.create("a", work, {"before": given("B")})
+    task = tasks.create("a", work, {"before": input_response("B")})
     await until(task, "input_required")
     with pytest.raises(NoAnswer, match="larger than 64 KB"):
-        tasks.apply_answers(task, {"one": given("A") | {"_meta": {"junk": "x" * MAX_ANSWER_BYTES}}})
-    assert task.answers == {"before": given("B")}
-    tasks.apply_answers(task, {"one": given("A")})
+        tasks.apply_answers(task, {"one": input_response("A") | {"_meta": {"junk": "x" * MAX_ANSWER_BYTES}}})
+    assert task.answers == {"before": input_response("B")}
+    tasks.apply_answers(task, {"one": input_response("A")})
     await until(task, "completed")
-    assert state_of(task)["result"] == {"one": given("A")} and not task.answers and not task.open_questions
+    assert state_of(task)["result"] == {"one": input_response("A")} and not task.answers and not task.open_questions

@@ -24,7 +24,7 @@ from doit_mcp.settings import Settings
 from doit_mcp.transports.stdio import StdioServer, StdoutChannel, read_lines
 from tests.api.recorder import Recorder
 from tests.test_cli import environment
-from tests.transports.http.serving import LATEST, META, MODERN, NAME, Bench, Json, offer
+from tests.transports.http.serving import LATEST_STATEFUL, META, NAME, STATELESS_REVISION, Bench, Json, offer
 from tests.wire_schema import check
 
 BATCHES = "2025-03-26"
@@ -61,11 +61,11 @@ class Client:
 
     def request(self, method: str, params: Json | None = None, id: Any = None) -> Json:
         self.count += 1
-        made: Json = {"jsonrpc": "2.0", "id": self.count if id is None else id, "method": method}
-        return made | ({} if params is None else {"params": params})
+        message: Json = {"jsonrpc": "2.0", "id": self.count if id is None else id, "method": method}
+        return message | ({} if params is None else {"params": params})
 
-    def envelope(self, method: str, params: Json | None = None, **more: Any) -> Json:
-        meta = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}} | more
+    def stateless_request(self, method: str, params: Json | None = None, **more: Any) -> Json:
+        meta = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": {}} | more
         return self.request(method, {**(params or {}), "_meta": meta})
 
     async def next(self, method: str | None = None, revision: str = "") -> Any:
@@ -106,8 +106,8 @@ async def piped(**settings: Any) -> AsyncIterator[Client]:
         assert out.lines.empty(), "nobody read this"
 
 
-@pytest.mark.parametrize("revision", ["2024-11-05", BATCHES, "2025-06-18", LATEST])
-async def test_every_handshake(revision: str) -> None:
+@pytest.mark.parametrize("revision", ["2024-11-05", BATCHES, "2025-06-18", LATEST_STATEFUL])
+async def test_every_stateful_revision(revision: str) -> None:
     async with piped() as client:
         assert (await client.initialize(revision))["result"]["protocolVersion"] == revision
         client.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
@@ -117,30 +117,32 @@ async def test_every_handshake(revision: str) -> None:
         assert (await client.ask("server/discover"))["error"]["code"] == -32601
 
 
-async def test_both_eras_over_one_pipe() -> None:
+async def test_stateful_and_stateless_requests_over_one_pipe() -> None:
     """Each message is classified by itself, because there are no headers."""
     async with piped() as client:
-        await client.initialize(LATEST)
-        client.send(client.envelope("server/discover"))
-        assert (await client.next("server/discover", MODERN))["result"]["supportedVersions"] == [MODERN]
+        await client.initialize(LATEST_STATEFUL)
+        client.send(client.stateless_request("server/discover"))
+        assert (await client.next("server/discover", STATELESS_REVISION))["result"]["supportedVersions"] == [
+            STATELESS_REVISION
+        ]
         assert "resultType" not in (await client.ask("tools/list"))["result"]
-        client.send(client.envelope("initialize"))
-        assert (await client.next(revision=MODERN))["error"]["code"] == -32601
-        client.send(client.envelope("tools/list", **{f"{META}protocolVersion": "1900-01-01"}))
-        assert (await client.next(revision=MODERN))["error"]["code"] == -32022
+        client.send(client.stateless_request("initialize"))
+        assert (await client.next(revision=STATELESS_REVISION))["error"]["code"] == -32601
+        client.send(client.stateless_request("tools/list", **{f"{META}protocolVersion": "1900-01-01"}))
+        assert (await client.next(revision=STATELESS_REVISION))["error"]["code"] == -32022
 
 
-async def test_says_things_before_its_answer() -> None:
+async def test_notifications_come_before_the_response() -> None:
     async with piped() as client:
-        await client.initialize(LATEST)
+        await client.initialize(LATEST_STATEFUL)
         client.send(client.request("tools/call", {"name": "steps", "_meta": {"progressToken": "p"}}))
-        said = [(await client.next()).get("method", "answer") for _ in range(4)]
-        assert said == ["notifications/progress", "notifications/message", "notifications/progress", "answer"]
+        kinds = [(await client.next()).get("method", "answer") for _ in range(4)]
+        assert kinds == ["notifications/progress", "notifications/message", "notifications/progress", "answer"]
 
 
-async def test_asks_and_is_answered() -> None:
+async def test_requests_input_and_gets_an_answer() -> None:
     async with piped() as client:
-        await client.initialize(LATEST, elicitation={})
+        await client.initialize(LATEST_STATEFUL, elicitation={})
         client.send(client.request("tools/call", {"name": "ask"}))
         question = await client.next()
         assert question["method"] == "elicitation/create" and question["params"]["message"] == NAME["message"]
@@ -161,7 +163,7 @@ async def test_cancels_a_request() -> None:
             assert client.bench.cancelled and (await client.ask("ping"))["result"] == {}
 
 
-async def test_batches_where_the_revision_has_them() -> None:
+async def test_batches_where_the_revision_supports_them() -> None:
     async with piped() as client:
         await client.initialize(BATCHES)
         note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
@@ -171,12 +173,12 @@ async def test_batches_where_the_revision_has_them() -> None:
         assert [answer["id"] for answer in answers] == ["a", "b"] and answers[1]["error"]["code"] == -32600
         client.send([])
         assert (await client.next())["error"]["code"] == -32600
-        await client.initialize(LATEST)
+        await client.initialize(LATEST_STATEFUL)
         client.send([client.request("ping")])
         assert (await client.next())["error"]["code"] == -32600
 
 
-async def test_bad_lines_harm_nothing() -> None:
+async def test_malformed_lines_are_harmless() -> None:
     async with piped() as client:
         for line, code in ((b"{", -32700), (b"", -32700), (b"5", -32600), (b'{"id":1}', -32600)):
             client.send(line)
@@ -203,20 +205,20 @@ async def test_too_many_calls_at_once() -> None:
         assert (await client.next("tools/call"))["id"] == "first"
 
 
-async def test_listens_for_changes_and_ends_with_the_input() -> None:
+async def test_subscribes_to_changes_until_end_of_input() -> None:
     """The subscription is acknowledged, and ends with a result when the client closes its end."""
     async with piped() as client:
-        client.send(client.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}}))
-        acknowledged = await client.next("subscriptions/listen", MODERN)
+        client.send(client.stateless_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}}))
+        acknowledged = await client.next("subscriptions/listen", STATELESS_REVISION)
         assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
         client.input.put_nowait(None)
-        ended = await client.next("subscriptions/listen", MODERN)
+        ended = await client.next("subscriptions/listen", STATELESS_REVISION)
         assert ended["result"]["resultType"] == "complete"
 
 
-async def test_what_runs_at_the_end_is_answered() -> None:
+async def test_running_calls_are_answered_at_end_of_input() -> None:
     async with piped() as client:
-        await client.initialize(LATEST)
+        await client.initialize(LATEST_STATEFUL)
         client.send(client.request("tools/call", {"name": "wait"}, "last"))
         await client.bench.started.wait()
         client.input.put_nowait(None)
@@ -224,9 +226,9 @@ async def test_what_runs_at_the_end_is_answered() -> None:
         assert (await client.next("tools/call"))["id"] == "last"
 
 
-async def test_a_reader_who_left_is_spared_the_rest() -> None:
+async def test_closed_reader_gets_nothing_more() -> None:
     async with piped() as client:
-        await client.initialize(LATEST)
+        await client.initialize(LATEST_STATEFUL)
         client.out.broken = True
         client.send(client.request("ping"))
         client.send(b"{")
@@ -254,12 +256,12 @@ async def test_lines_are_bounded(text: bytes, lines: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupt_ends_it_at_once(number: int) -> None:
+def test_interrupt_exits_immediately(number: int) -> None:
     """The server does not wait for a line that may never come, and prints no traceback."""
     command = [sys.executable, "-m", "doit_mcp", "stdio"]
-    given = environment(DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")
+    variables = environment(DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=given, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(command, env=variables, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         process.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
         process.stdin.flush()
@@ -272,7 +274,7 @@ INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "initialize",
-    "params": {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+    "params": {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
 }
 CREATE = {
     "jsonrpc": "2.0",
@@ -311,9 +313,9 @@ async def slow_api() -> AsyncIterator[tuple[SlowApi, str]]:
 @asynccontextmanager
 async def program(base: str, stdout: int = subprocess.PIPE) -> AsyncIterator[asyncio.subprocess.Process]:
     """`doit-mcp stdio`, as a client starts it."""
-    pipe, given = subprocess.PIPE, environment(DOIT_API_KEY="a key", DOIT_API_BASE=base)
+    pipe, variables = subprocess.PIPE, environment(DOIT_API_KEY="a key", DOIT_API_BASE=base)
     command = (sys.executable, "-m", "doit_mcp", "stdio")
-    process = await asyncio.create_subprocess_exec(*command, env=given, stdin=pipe, stdout=stdout, stderr=pipe)
+    process = await asyncio.create_subprocess_exec(*command, env=variables, stdin=pipe, stdout=stdout, stderr=pipe)
     try:
         yield process
     finally:
@@ -324,7 +326,7 @@ async def program(base: str, stdout: int = subprocess.PIPE) -> AsyncIterator[asy
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_n24_a_signal_lets_a_change_end_with_its_answer_and_its_audit_line(number: int) -> None:
+async def test_n24_signal_lets_a_write_finish_with_its_response_and_audit_line(number: int) -> None:
     async with slow_api() as (api, base), program(base) as process:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         process.stdin.write(text_of(INITIALIZE, CREATE))
@@ -339,7 +341,7 @@ async def test_n24_a_signal_lets_a_change_end_with_its_answer_and_its_audit_line
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_signal_ends_it_though_its_messages_are_not_read() -> None:
+async def test_n24_signal_exits_though_messages_are_unread() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with pytest.raises(BlockingIOError):
@@ -371,7 +373,7 @@ async def started(pid: int) -> None:
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_standard_output_that_cannot_be_written_ends_it() -> None:
+async def test_n24_unwritable_standard_output_exits() -> None:
     """The server stops although the client keeps the other pipe open."""
     with open("/dev/full", "wb") as full:
         async with program("http://127.0.0.1:9", full.fileno()) as process:
@@ -384,7 +386,7 @@ async def test_n24_a_standard_output_that_cannot_be_written_ends_it() -> None:
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_client_that_reads_nothing_more_ends_it() -> None:
+async def test_n24_client_that_stops_reading_causes_exit() -> None:
     """The server stops although the client keeps the other pipe open, and this is not a failure."""
     reading, writing = os.pipe()
     async with program("http://127.0.0.1:9", writing) as process:
@@ -396,13 +398,13 @@ async def test_n24_a_client_that_reads_nothing_more_ends_it() -> None:
         assert await process.stderr.read() == b""
 
 
-def test_a_client_that_closes_its_end_first() -> None:
+def test_client_that_closes_its_end_first() -> None:
     """A broken pipe is not a failure: exit status 0 at the end of the input, and no output about it."""
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "doit_mcp", "stdio"]
-    given = environment(DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")
+    variables = environment(DOIT_API_KEY="a key", DOIT_API_BASE="http://127.0.0.1:9")
     with subprocess.Popen(
-        command, env=given, stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.PIPE, text=True
+        command, env=variables, stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.PIPE, text=True
     ) as process:
         os.close(writing)
         os.close(reading)

@@ -1,4 +1,4 @@
-"""Owns the way an area's test asks: arguments as a client sends them, and the request that came of them."""
+"""Calls methods of API areas with arguments as clients send them, and returns the resulting request."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
 
-async def asked(area: str, name: str, arguments: dict[str, Any], *answers: Any) -> Request:
-    """The last request of one call of an area's method."""
+async def capture_request(area: str, name: str, arguments: dict[str, Any], *answers: Any) -> Request:
+    """Return the last request of one call of an area's method."""
     api = Recorder(*(answers or ({},)))
     await getattr(getattr(Doit.for_sender(api), area), name)(**arguments)
     return api.requests[-1]

@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1/alerts"
 CONFIG = {
@@ -40,17 +40,17 @@ EVERYTHING = {
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("alerts", name, arguments) == request_
+    assert await capture_request("alerts", name, arguments) == request_
 
 
-async def test_one_alert_is_found_by_name() -> None:
+async def test_gets_alert_by_name() -> None:
     rows = {"alerts": [{"id": "1", "name": "Egress high"}, {"id": "2", "name": "Egress"}]}
-    assert (await asked("alerts", "get_alert", {"name": "egress"}, rows, {})).path == f"{PATH}/2"
+    assert (await capture_request("alerts", "get_alert", {"name": "egress"}, rows, {})).path == f"{PATH}/2"
     with pytest.raises(ApiError, match="id or name"):
-        await asked("alerts", "get_alert", {})
+        await capture_request("alerts", "get_alert", {})
     with pytest.raises(ApiError, match="not an id"):
-        await asked("alerts", "get_alert", {"id": ".."})
+        await capture_request("alerts", "get_alert", {"id": ".."})
 
 
-async def test_a_deletion_is_answered_with_nothing() -> None:
-    assert (await asked("alerts", "delete_alert", {"id": "a"}, None)).method == "DELETE"
+async def test_delete_returns_no_content() -> None:
+    assert (await capture_request("alerts", "delete_alert", {"id": "a"}, None)).method == "DELETE"

@@ -1,4 +1,4 @@
-"""Allocations: requests of every tool; old names of members are sent as the API's."""
+"""Allocations: requests of every tool; legacy field names are sent as the API's current ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from doit_mcp.api.areas.allocations import with_api_names
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1/allocations"
 COMPONENT = {"key": "region", "type": "fixed", "values": ["a"], "mode": "is"}
@@ -49,27 +49,27 @@ EVERYTHING = {
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("allocations", name, arguments) == request_
+    assert await capture_request("allocations", name, arguments) == request_
 
 
-async def test_one_allocation_is_found_by_name() -> None:
+async def test_gets_allocation_by_name() -> None:
     rows = {"allocations": [{"id": "7", "name": "Team Blue"}]}
-    assert (await asked("allocations", "get_allocation", {"name": "blue"}, rows, {})).path == f"{PATH}/7"
+    assert (await capture_request("allocations", "get_allocation", {"name": "blue"}, rows, {})).path == f"{PATH}/7"
 
 
-async def test_old_names_are_sent_as_the_apis() -> None:
+async def test_legacy_field_names_are_sent_as_current_ones() -> None:
     old = {**COMPONENT, "inverse_selection": True, "include_null": False}
     new = {**COMPONENT, "inverse": True, "includeNull": False}
     arguments = {"id": "a", "rule": {"components": [old], "formula": "A"}}
-    request = await asked("allocations", "update_allocation", arguments)
+    request = await capture_request("allocations", "update_allocation", arguments)
     assert request.body == {"rule": {"components": [new], "formula": "A"}}
     members = [{"action": "update", "id": "1", "components": [old]}, {"action": "select", "id": "2"}]
-    sent = (await asked("allocations", "update_allocation", {"id": "a", "rules": members})).body
-    assert sent == {"rules": [{"action": "update", "id": "1", "components": [new]}, {"action": "select", "id": "2"}]}
+    body = (await capture_request("allocations", "update_allocation", {"id": "a", "rules": members})).body
+    assert body == {"rules": [{"action": "update", "id": "1", "components": [new]}, {"action": "select", "id": "2"}]}
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("arguments", "expected"),
     [
         ({"inverse_selection": True, "inverse": False}, {"inverse": False}),
         ({"type": "attribution", "key": "attribution"}, {"type": "allocation_rule", "key": "allocation_rule"}),
@@ -77,8 +77,10 @@ async def test_old_names_are_sent_as_the_apis() -> None:
         ({"type": "attribution_group"}, {"type": "attribution_group"}),
     ],
 )
-def test_components_are_renamed_and_nothing_given_is_changed(given: dict[str, Any], sent: dict[str, Any]) -> None:
-    allocation: dict[str, Any] = {"rule": {"components": [{**COMPONENT, **given}], "formula": "A"}}
+def test_component_fields_are_renamed_without_changing_the_input(
+    arguments: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    allocation: dict[str, Any] = {"rule": {"components": [{**COMPONENT, **arguments}], "formula": "A"}}
     before = copy.deepcopy(allocation)
-    assert with_api_names(allocation) == {"rule": {"components": [{**COMPONENT, **sent}], "formula": "A"}}
+    assert with_api_names(allocation) == {"rule": {"components": [{**COMPONENT, **expected}], "formula": "A"}}
     assert allocation == before

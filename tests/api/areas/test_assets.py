@@ -1,4 +1,4 @@
-"""Assets: requests of every tool; looking for a name."""
+"""Assets: requests of every tool; search by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder, pages_of
 
-from .calling import asked
+from .calling import capture_request
 
 
 @pytest.mark.parametrize(
@@ -42,28 +42,30 @@ from .calling import asked
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("assets", name, arguments) == request_
+    assert await capture_request("assets", name, arguments) == request_
 
 
-async def test_a_name_is_looked_for_on_several_pages_and_can_go_on() -> None:
-    found = [[{"id": page, "name": "Workspace"}, {"id": -page, "name": "AWS"}] for page in range(1, 10)]
-    api = Recorder(pages_of("assets", *found))
+async def test_name_search_spans_pages_and_can_be_continued() -> None:
+    pages = [[{"id": page, "name": "Workspace"}, {"id": -page, "name": "AWS"}] for page in range(1, 10)]
+    api = Recorder(pages_of("assets", *pages))
     answer = await Doit.for_sender(api).assets.list_assets(name="SPACE")
     assert [row["id"] for row in answer["assets"]] == [1, 2, 3, 4] and answer["rowCount"] == 4
     assert answer["pageToken"] == "4" and {request.query["maxResults"] for request in api.requests} == {"249"}
 
 
-async def test_one_asset_is_found_by_name() -> None:
+async def test_gets_asset_by_name() -> None:
     rows = {"assets": [{"id": "7", "name": "Workspace a.example"}]}
-    assert (await asked("assets", "get_asset", {"name": "workspace"}, rows, {})).path == "/billing/v1/assets/7"
+    assert (
+        await capture_request("assets", "get_asset", {"name": "workspace"}, rows, {})
+    ).path == "/billing/v1/assets/7"
     with pytest.raises(ApiError) as caught:
-        await asked("assets", "get_asset", {"name": "azure"}, rows)
+        await capture_request("assets", "get_asset", {"name": "azure"}, rows)
     assert caught.value.kind == "missing"
     with pytest.raises(ApiError, match="id or name"):
-        await asked("assets", "get_asset", {})
+        await capture_request("assets", "get_asset", {})
 
 
-async def test_licenses_are_never_changed_without_a_number() -> None:
+async def test_license_change_requires_a_quantity() -> None:
     api = Recorder()
     with pytest.raises(ApiError, match="quantity is required"):
         await Doit.for_sender(api).assets.update_asset(id="1")

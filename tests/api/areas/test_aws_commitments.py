@@ -1,4 +1,4 @@
-"""PerfectScale for Commitments and Billing Transfer: requests; handshakes are keyed and reach outside."""
+"""PerfectScale for Commitments and Billing Transfer: requests; handshakes have idempotency keys and external effects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PAYER = "123456789012"
 PATH = "/ps4commitments/v1/aws"
@@ -68,8 +68,10 @@ MAPPINGS = {
     ],
 )
 async def test_commitments(name: str, arguments: dict[str, Any], path: str, query: dict[str, str]) -> None:
-    given = arguments if path in (f"{PATH}/organizations", f"{PATH}/settings") else {"managementAccountId": PAYER}
-    assert await asked("aws_commitments", name, {**given, **arguments}) == Request("GET", path, query, None)
+    expected = arguments if path in (f"{PATH}/organizations", f"{PATH}/settings") else {"managementAccountId": PAYER}
+    assert await capture_request("aws_commitments", name, {**expected, **arguments}) == Request(
+        "GET", path, query, None
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,10 +130,10 @@ async def test_commitments(name: str, arguments: dict[str, Any], path: str, quer
     ],
 )
 async def test_billing_transfer(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("billing_transfer", name, arguments) == request_
+    assert await capture_request("billing_transfer", name, arguments) == request_
 
 
-def test_only_handshakes_are_keyed_and_reach_outside() -> None:
+def test_only_handshakes_have_idempotency_keys_and_external_effects() -> None:
     rows = AREAS["billing_transfer"].operations
     assert [row.name for row in rows if row.needs_idempotency_key or row.open_world] == [
         "create_billing_transfer_handshakes"

@@ -8,7 +8,7 @@ import pytest
 
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1/budget-suggestions"
 
@@ -39,4 +39,4 @@ PATH = "/analytics/v1/budget-suggestions"
     ],
 )
 async def test_requests(area: str, name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked(area, name, arguments) == request_
+    assert await capture_request(area, name, arguments) == request_

@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/clouddiagrams/v1"
 START, END = "2026-01-01T00:00:00Z", "2026-01-31T00:00:00Z"
@@ -74,7 +74,7 @@ WINDOW = {"startDate": "2026-01-01", "endDate": "2026-01-31"}
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("cloud_diagrams", name, arguments) == request_
+    assert await capture_request("cloud_diagrams", name, arguments) == request_
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,10 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
         ),
     ],
 )
-async def test_requests_of_bare_lists(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("cloud_diagrams", name, arguments, []) == request_
+async def test_requests_with_list_bodies(name: str, arguments: dict[str, Any], request_: Request) -> None:
+    assert await capture_request("cloud_diagrams", name, arguments, []) == request_
 
 
-def test_nothing_changes_a_diagram() -> None:
+def test_no_operation_modifies_a_diagram() -> None:
     assert len(AREAS["cloud_diagrams"].operations) == 12
     assert all(operation.read_only for operation in AREAS["cloud_diagrams"].operations)

@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder, pages_of
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/core/v1/cloudincidents"
 
@@ -35,10 +35,10 @@ PATH = "/core/v1/cloudincidents"
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("cloud_incidents", name, arguments) == request_
+    assert await capture_request("cloud_incidents", name, arguments) == request_
 
 
-async def test_incidents_of_a_platform_are_looked_for_on_several_pages() -> None:
+async def test_platform_filter_spans_pages() -> None:
     page = [{"id": "a", "platform": "amazon-web-services"}, {"id": "g", "platform": "google-cloud"}, {"id": "n"}]
     api = Recorder(pages_of("incidents", *[page] * 9))
     incidents = Doit.for_sender(api).cloud_incidents
@@ -49,16 +49,16 @@ async def test_incidents_of_a_platform_are_looked_for_on_several_pages() -> None
     assert second["rowCount"] == 1 and second["pageToken"] == "5" and len(api.requests) == 5
 
 
-async def test_no_incidents_is_no_error() -> None:
-    found = await Doit.for_sender(Recorder({"incidents": None})).cloud_incidents.get_cloud_incidents()
-    assert found["incidents"] == []
+async def test_null_incidents_give_an_empty_list() -> None:
+    result = await Doit.for_sender(Recorder({"incidents": None})).cloud_incidents.get_cloud_incidents()
+    assert result["incidents"] == []
 
 
-async def test_an_incident_is_found_by_its_title() -> None:
+async def test_gets_incident_by_title() -> None:
     rows = {"incidents": [{"id": "1", "title": "Cloud SQL down"}, {"id": "2", "title": "Cloud SQL slow"}]}
-    found = await asked("cloud_incidents", "get_cloud_incident", {"title": "sql SLOW"}, rows, {})
-    assert found == Request("GET", f"{PATH}/2", {}, None)
+    incident = await capture_request("cloud_incidents", "get_cloud_incident", {"title": "sql SLOW"}, rows, {})
+    assert incident == Request("GET", f"{PATH}/2", {}, None)
     with pytest.raises(ApiError, match="Cloud SQL down.*Cloud SQL slow"):
-        await asked("cloud_incidents", "get_cloud_incident", {"title": "sql"}, rows)
+        await capture_request("cloud_incidents", "get_cloud_incident", {"title": "sql"}, rows)
     with pytest.raises(ApiError, match="id or title"):
-        await asked("cloud_incidents", "get_cloud_incident", {})
+        await capture_request("cloud_incidents", "get_cloud_incident", {})

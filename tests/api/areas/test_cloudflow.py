@@ -1,4 +1,4 @@
-"""CloudFlow, its connections and templates, Ava, commitments, Cloud Connect: requests and what is refused."""
+"""CloudFlow, its connections and templates, Ava, commitments, Cloud Connect: requests and rejected arguments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError, explain
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
-from .calling import asked
+from .calling import capture_request
 
 FLOWS, CONNECTIONS = "/cloudflow/v1/flows", "/cloudflow/v1/connections"
 CONNECT = "/core/v1/cloudconnect"
@@ -127,11 +127,11 @@ FEATURES = {"enabledFeatures": ["real-time-data"], "s3Bucket": "b", "s3BucketReg
     ],
 )
 async def test_requests(area: str, name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked(area, name, arguments) == request_
+    assert await capture_request(area, name, arguments) == request_
 
 
 @pytest.mark.parametrize(
-    ("given", "ephemeral"),
+    ("arguments", "ephemeral"),
     [
         ({}, True),
         ({"conversationId": "c"}, False),
@@ -139,9 +139,9 @@ async def test_requests(area: str, name: str, arguments: dict[str, Any], request
         ({"ephemeral": False}, False),
     ],
 )
-async def test_a_conversation_that_goes_on_is_kept(given: dict[str, Any], ephemeral: bool) -> None:
-    sent = await asked("ava", "ask_ava_sync", {"question": "q", **given}, {"answer": "a"})
-    assert sent == Request("POST", "/ava/v1/askSync", {}, {"question": "q", **given, "ephemeral": ephemeral})
+async def test_conversation_is_ephemeral_unless_continued(arguments: dict[str, Any], ephemeral: bool) -> None:
+    request = await capture_request("ava", "ask_ava_sync", {"question": "q", **arguments}, {"answer": "a"})
+    assert request == Request("POST", "/ava/v1/askSync", {}, {"question": "q", **arguments, "ephemeral": ephemeral})
 
 
 @pytest.mark.parametrize(
@@ -154,44 +154,44 @@ async def test_a_conversation_that_goes_on_is_kept(given: dict[str, Any], epheme
         ({"answer": None}, "answer", "no answer"),
     ],
 )
-async def test_what_ava_could_not_answer_is_an_error(said: dict[str, Any], kind: str, reason: str) -> None:
+async def test_unanswered_question_is_an_error(said: dict[str, Any], kind: str, reason: str) -> None:
     with pytest.raises(ApiError) as caught:
-        await asked("ava", "ask_ava_sync", {"question": "q"}, said)
+        await capture_request("ava", "ask_ava_sync", {"question": "q"}, said)
     assert caught.value.kind == kind and reason in caught.value.reason
 
 
-@pytest.mark.parametrize(("kind", "told"), [("timeout", True), ("fault", False)])
-async def test_who_cannot_wait_for_ava_is_told_what_can_be_waited_for(kind: Any, told: bool) -> None:
+@pytest.mark.parametrize(("kind", "suggests_streaming"), [("timeout", True), ("fault", False)])
+async def test_ava_timeout_error_suggests_streaming(kind: Any, suggests_streaming: bool) -> None:
     with pytest.raises(ApiError) as caught:
         await Doit.for_sender(Recorder(ApiError("", kind=kind))).ava.ask_ava_sync(question="q")
-    said = explain(caught.value, "ask_ava_sync")
-    assert caught.value.kind == kind and ("ask_ava_streaming gives what she has said" in said) == told
+    message = explain(caught.value, "ask_ava_sync")
+    assert caught.value.kind == kind and ("ask_ava_streaming gives what she has said" in message) == suggests_streaming
 
 
 @pytest.mark.parametrize(
-    ("name", "given"),
+    ("name", "arguments"),
     [
         ("create_cloudflow_connection", {"name": "n"}),
         ("create_cloudflow_connection", {"name": "n", "awsConfig": AWS, "gcpConfig": {}}),
         ("update_cloudflow_connection", {"connectionId": "c", "awsConfig": {}, "gcpConfig": {}}),
     ],
 )
-async def test_a_connection_is_to_one_cloud(name: str, given: dict[str, Any]) -> None:
+async def test_connection_targets_exactly_one_cloud(name: str, arguments: dict[str, Any]) -> None:
     api = Recorder()
     with pytest.raises(ApiError, match="gcpConfig and awsConfig"):
-        await getattr(Doit.for_sender(api).cloudflow_connections, name)(**given)
+        await getattr(Doit.for_sender(api).cloudflow_connections, name)(**arguments)
     assert not api.requests
 
 
 @pytest.mark.parametrize(
     "payload", [{}, {"a": [1, None]}, {"flowId": "other", "payload": 1, "self": 2, "requestBodyJson": {}, "": ""}]
 )
-async def test_a_flow_gets_its_payload_as_it_is(payload: dict[str, Any]) -> None:
-    given = {"flowID": "f 1", "requestBodyJson": payload}
-    assert await asked("cloudflow", "trigger_cloud_flow", given) == Request(
+async def test_flow_payload_is_sent_unchanged(payload: dict[str, Any]) -> None:
+    arguments = {"flowID": "f 1", "requestBodyJson": payload}
+    assert await capture_request("cloudflow", "trigger_cloud_flow", arguments) == Request(
         "POST", "/cloudflow/v1/trigger/f%201", {}, payload
     )
-    assert (await asked("cloudflow", "trigger_cloud_flow", {"flowID": "f"})).body == {}
+    assert (await capture_request("cloudflow", "trigger_cloud_flow", {"flowID": "f"})).body == {}
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ async def test_a_flow_gets_its_payload_as_it_is(payload: dict[str, Any]) -> None
         " .. ",
     ],
 )
-async def test_a_flow_is_named_by_no_other_address(flow: str) -> None:
+async def test_other_urls_do_not_identify_a_flow(flow: str) -> None:
     api = Recorder()
     with pytest.raises(ApiError) as caught:
         await Doit.for_sender(api).cloudflow.trigger_cloud_flow(flowID=flow)
@@ -236,21 +236,21 @@ async def test_a_flow_is_named_by_no_other_address(flow: str) -> None:
     "start",
     ["https://api.doit.com", "http://127.0.0.1:8081", "https://evil.example", "https://proxy.example/doit/api"],
 )
-async def test_of_a_flow_s_address_only_the_id_counts(start: str) -> None:
-    """The old server took it. Its host is never contacted: the request goes where all go."""
+async def test_only_the_id_of_a_flow_url_is_used(start: str) -> None:
+    """The former server accepted it. Its host is never contacted: the request goes to the API as usual."""
     flow = f" {start}/cloudflow/v1/trigger/f-1.x \n"
-    sent = await asked("cloudflow", "trigger_cloud_flow", {"flowID": flow, "requestBodyJson": {"a": 1}})
-    assert sent == Request("POST", "/cloudflow/v1/trigger/f-1.x", {}, {"a": 1})
+    request = await capture_request("cloudflow", "trigger_cloud_flow", {"flowID": flow, "requestBodyJson": {"a": 1}})
+    assert request == Request("POST", "/cloudflow/v1/trigger/f-1.x", {}, {"a": 1})
 
 
-async def test_what_is_no_url_stays_one_segment_of_our_path() -> None:
+async def test_non_url_flow_id_stays_one_path_segment() -> None:
     for flow in ("evil.example", "https:evil", "f?x=1#y", "a\\b", "ü"):
-        sent = await asked("cloudflow", "trigger_cloud_flow", {"flowID": flow})
-        start, _, last = sent.path.rpartition("/")
+        request = await capture_request("cloudflow", "trigger_cloud_flow", {"flowID": flow})
+        start, _, last = request.path.rpartition("/")
         assert start == "/cloudflow/v1/trigger" and last.replace("%", "").replace(".", "").isalnum()
 
 
-def test_what_reaches_outside_or_replaces_says_so() -> None:
+def test_hints_declare_external_and_destructive_operations() -> None:
     rows = {row.name: row for area in ("cloudflow", "cloud_connect", "ava") for row in AREAS[area].operations}
     assert {name for name, row in rows.items() if row.open_world} == {"trigger_cloud_flow", "ava_feedback"}
     assert {name for name, row in rows.items() if row.destructive} == {"trigger_cloud_flow", "create_account_role"}

@@ -1,4 +1,4 @@
-"""Contracts and ContractTemplates: requests of every tool; whose contracts are meant when no customer is named."""
+"""Contracts and ContractTemplates: requests of every tool; the default customer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
-from .calling import asked
+from .calling import capture_request
 
 ONE = {"customerID": "c/1", "contractID": "k 1"}
 PATH = "/customers/c%2F1/contracts"
@@ -69,17 +69,17 @@ TEMPLATE = {
     ],
 )
 async def test_requests(area: str, name: str, arguments: dict[str, Any], answer: Any, request_: Request) -> None:
-    assert await asked(area, name, arguments, answer) == request_
+    assert await capture_request(area, name, arguments, answer) == request_
 
 
-class OfTenant(Recorder):
+class TenantRecorder(Recorder):
     """The API for a caller whose customer is known."""
 
     tenant = "acme/1"
 
 
-async def test_without_a_customer_it_is_the_callers_own() -> None:
-    api = OfTenant([], {})
+async def test_customer_defaults_to_the_callers_own() -> None:
+    api = TenantRecorder([], {})
     contracts = Doit.for_sender(api).contracts
     await contracts.list_contracts()
     await contracts.get_contract(contractID="k")
@@ -89,12 +89,12 @@ async def test_without_a_customer_it_is_the_callers_own() -> None:
     ]
 
 
-async def test_an_unknown_customer_has_to_be_named() -> None:
+async def test_unknown_customer_requires_a_customer_id() -> None:
     with pytest.raises(ApiError, match="customerID is required"):
-        await asked("contracts", "list_contracts", {})
+        await capture_request("contracts", "list_contracts", {})
 
 
-def test_what_binds_others_says_so() -> None:
+def test_hints_declare_operations_that_bind_others() -> None:
     rows = {operation.name: operation for operation in AREAS["contracts"].operations}
     assert {name for name, row in rows.items() if row.open_world} == {
         *("update_contract", "activate_contract", "cancel_contract"),

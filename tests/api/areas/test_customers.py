@@ -1,4 +1,4 @@
-"""Customers and AccountTeam: requests; the customer that is meant when none is named."""
+"""Customers and AccountTeam: requests; the default customer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/customers/v1/customers"
 
@@ -44,23 +44,23 @@ PATH = "/customers/v1/customers"
     ],
 )
 async def test_requests(area: str, name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked(area, name, arguments) == request_
+    assert await capture_request(area, name, arguments) == request_
 
 
-async def test_changes_are_sent_as_a_merge_patch_and_the_answer_is_empty() -> None:
+async def test_update_is_a_merge_patch_with_an_empty_response() -> None:
     api = Recorder(None)
     assert await Doit.for_sender(api).customers.update_customer(customerId="c", urlSlug="acme") is None
     assert api.operations[0].content_type == "application/merge-patch+json"
 
 
-class OfTenant(Recorder):
+class TenantRecorder(Recorder):
     """The API for a caller whose customer is known."""
 
     tenant = "acme/1"
 
 
-async def test_without_an_id_it_is_the_callers_own_customer() -> None:
-    api = OfTenant({})
+async def test_customer_id_defaults_to_the_callers_own() -> None:
+    api = TenantRecorder({})
     customers = Doit.for_sender(api).customers
     await customers.get_customer()
     await customers.update_customer(urlSlug="acme")
@@ -68,6 +68,6 @@ async def test_without_an_id_it_is_the_callers_own_customer() -> None:
     assert [request.path for request in api.requests] == [f"{PATH}/acme%2F1", f"{PATH}/acme%2F1", f"{PATH}/other"]
 
 
-async def test_an_unknown_customer_has_to_be_named() -> None:
+async def test_unknown_customer_requires_a_customer_id() -> None:
     with pytest.raises(ApiError, match="customerId is required"):
-        await asked("customers", "get_customer", {})
+        await capture_request("customers", "get_customer", {})

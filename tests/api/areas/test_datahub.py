@@ -1,4 +1,4 @@
-"""DataHub: requests of every tool; files; selections that would be unclear."""
+"""DataHub: requests of every tool; files; ambiguous selections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.api.uploads import MAX_ENCODED_CHARACTERS, MAX_FILE_BYTES, decode_file
 
-from .calling import asked
+from .calling import capture_request
 
 EVENT = {
     "provider": "my costs",
@@ -60,32 +60,32 @@ SETS = "/datahub/v1/datasets"
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("datahub", name, arguments) == request_
+    assert await capture_request("datahub", name, arguments) == request_
 
 
 @pytest.mark.parametrize("name", ["get_datahub_dataset", "update_datahub_dataset", "delete_datahub_dataset"])
 @pytest.mark.parametrize("dataset", ["", ".", ".."])
-async def test_a_name_that_would_reach_all_datasets_is_refused(name: str, dataset: str) -> None:
+async def test_rejects_name_that_matches_all_datasets(name: str, dataset: str) -> None:
     with pytest.raises(ApiError) as caught:
-        await asked("datahub", name, {"name": dataset})
+        await capture_request("datahub", name, {"name": dataset})
     assert caught.value.kind == "argument"
 
 
 @pytest.mark.parametrize(
     "selection", [{}, {"eventIds": ["1"], "startTime": "s"}, {"eventIds": ["1"], "startTime": "s", "endTime": "e"}]
 )
-async def test_what_is_deleted_has_to_be_clear(selection: dict[str, Any]) -> None:
+async def test_deletion_requires_an_unambiguous_target(selection: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="are required"):
-        await asked("datahub", "delete_datahub_events_by_filter", {"dataset": "d", **selection})
+        await capture_request("datahub", "delete_datahub_events_by_filter", {"dataset": "d", **selection})
 
 
-@pytest.mark.parametrize("given", [{}, {"file": "YQ==", "csv": "a"}, {"file": "", "csv": ""}])
-async def test_an_upload_has_one_file(given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("arguments", [{}, {"file": "YQ==", "csv": "a"}, {"file": "", "csv": ""}])
+async def test_upload_takes_exactly_one_file(arguments: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="file and csv"):
-        await asked("datahub", "upload_datahub_csv", given)
+        await capture_request("datahub", "upload_datahub_csv", arguments)
 
 
-def test_base64_is_read_in_every_usual_form() -> None:
+def test_accepts_common_base64_variants() -> None:
     content = bytes(range(256))
     plain = b64encode(content).decode()
     forms = (plain, urlsafe_b64encode(content).decode(), plain.rstrip("="), "\r\n".join([plain[:76], plain[76:]]))
@@ -93,11 +93,11 @@ def test_base64_is_read_in_every_usual_form() -> None:
 
 
 @pytest.mark.parametrize("text", ["a", "a,b\n1,2", "data:text/csv;base64,YQ==", "YQ\0=", "ü" * 4])
-def test_what_is_not_base64_is_refused(text: str) -> None:
+def test_rejects_invalid_base64(text: str) -> None:
     with pytest.raises(ApiError, match="file: must be base64 text") as caught:
         decode_file("file", text)
     assert caught.value.kind == "argument"
 
 
-def test_the_bound_of_the_text_is_that_of_the_file() -> None:
+def test_encoded_size_limit_matches_the_file_limit() -> None:
     assert len(b64encode(bytes(MAX_FILE_BYTES))) == MAX_ENCODED_CHARACTERS

@@ -8,7 +8,7 @@ import pytest
 
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1/dimensions"
 EVERYTHING = {"pageToken": "t", "filter": "type:label|key:env", "sortBy": "label", "sortOrder": "asc"}
@@ -31,4 +31,4 @@ EVERYTHING = {"pageToken": "t", "filter": "type:label|key:env", "sortBy": "label
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("dimensions", name, arguments) == request_
+    assert await capture_request("dimensions", name, arguments) == request_

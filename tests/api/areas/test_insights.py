@@ -1,4 +1,4 @@
-"""Insights: requests; what replaces or deletes says so, and only the customer's own are written."""
+"""Insights: requests; hints of replacing and deleting operations; only the customer's own insights are written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/insights/v1/results"
 OWN = f"{PATH}/source/public-api/insight"
@@ -70,23 +70,25 @@ RESOURCE = {
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("insights", name, arguments) == request_
+    assert await capture_request("insights", name, arguments) == request_
 
 
-async def test_a_batch_answers_with_a_list() -> None:
+async def test_batch_returns_a_list() -> None:
     results = [{**INSIGHT, "resourceResults": [RESOURCE]}]
-    sent = await asked("insights", "post_insight_results", {"results": results}, [])
-    assert sent == Request("POST", PATH, {}, {"results": results})
+    request = await capture_request("insights", "post_insight_results", {"results": results}, [])
+    assert request == Request("POST", PATH, {}, {"results": results})
 
 
 @pytest.mark.parametrize("details", [None, {"reason": "not relevant", "comment": "c"}])
-async def test_a_status_is_set(details: dict[str, str] | None) -> None:
-    given = {"dismissalDetails": details} if details else {}
-    sent = await asked("insights", "update_insight_status", {"key": "k", "status": "dismissed", **given}, None)
-    assert sent == Request("PUT", f"{OWN}/k/status", {}, {"status": "dismissed", **given})
+async def test_sets_insight_status(details: dict[str, str] | None) -> None:
+    extra = {"dismissalDetails": details} if details else {}
+    request = await capture_request(
+        "insights", "update_insight_status", {"key": "k", "status": "dismissed", **extra}, None
+    )
+    assert request == Request("PUT", f"{OWN}/k/status", {}, {"status": "dismissed", **extra})
 
 
-def test_what_replaces_says_so() -> None:
+def test_hints_declare_replacing_operations() -> None:
     rows = AREAS["insights"].operations
     assert {row.name for row in rows if row.destructive} == {
         *("post_insight_result", "post_insight_results", "post_insight_resource_results"),

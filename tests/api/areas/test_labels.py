@@ -1,4 +1,4 @@
-"""Labels, annotations and folders: requests, pages as long as they were on the old server, and what is looked up."""
+"""Labels, annotations and folders: requests, page sizes of the former server, and resolution of names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from doit_mcp.api import Doit
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1"
 THING = {"objectId": "b", "objectType": "budget"}
@@ -38,8 +38,8 @@ THING = {"objectId": "b", "objectType": "budget"}
         ("folders", "list_folders", {"maxResults": 2, "pageToken": "t"}, {"maxResults": "2", "pageToken": "t"}),
     ],
 )
-async def test_lists(area: str, name: str, arguments: dict[str, Any], query: dict[str, str]) -> None:
-    assert await asked(area, name, arguments) == Request("GET", f"{PATH}/{area}", query, None)
+async def test_list_arguments(area: str, name: str, arguments: dict[str, Any], query: dict[str, str]) -> None:
+    assert await capture_request(area, name, arguments) == Request("GET", f"{PATH}/{area}", query, None)
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ async def test_lists(area: str, name: str, arguments: dict[str, Any], query: dic
         ("folders", "get_folder", {"name": "teams"}, {"id": "x/1", "name": "Teams"}),
     ],
 )
-async def test_a_name_is_looked_up_first(area: str, name: str, arguments: dict[str, Any], row: Any) -> None:
+async def test_name_is_resolved_to_an_id_first(area: str, name: str, arguments: dict[str, Any], row: Any) -> None:
     api = Recorder({area: [row]}, row)
     assert await getattr(getattr(Doit.for_sender(api), area), name)(**arguments) == row
     assert [request.path for request in api.requests] == [f"{PATH}/{area}", f"{PATH}/{area}/x%2F1"]
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("arguments", "expected"),
     [
         ({"add": [THING], "remove": []}, {"add": [THING]}),
         ({"remove": [THING]}, {"remove": [THING]}),
@@ -65,6 +65,6 @@ async def test_a_name_is_looked_up_first(area: str, name: str, arguments: dict[s
         ({"add": []}, {}),
     ],
 )
-async def test_empty_lists_of_assignments_are_left_out(given: dict[str, Any], sent: dict[str, Any]) -> None:
-    request = await asked("labels", "assign_objects_to_label", {"id": "l 1", **given}, None)
-    assert request == Request("POST", f"{PATH}/labels/l%201/assignments", {}, sent)
+async def test_empty_assignment_lists_are_omitted(arguments: dict[str, Any], expected: dict[str, Any]) -> None:
+    request = await capture_request("labels", "assign_objects_to_label", {"id": "l 1", **arguments}, None)
+    assert request == Request("POST", f"{PATH}/labels/l%201/assignments", {}, expected)

@@ -1,4 +1,4 @@
-"""Reports: requests of the tools about their definitions, and how large those tools' own definitions are."""
+"""Reports: requests of the tools for report definitions, and the size of those tools' own definitions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.registry import all_tools
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1/reports"
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-31T00:00:00Z"}
@@ -35,28 +35,30 @@ LARGEST = 6_200
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("reports", name, arguments) == request_
+    assert await capture_request("reports", name, arguments) == request_
 
 
 @pytest.mark.parametrize("arguments", [{"name": "n"}, {"id": "r"}])
-async def test_configs_are_put_as_the_api_wants_them(arguments: dict[str, str]) -> None:
+async def test_configs_are_normalized_for_the_api(arguments: dict[str, str]) -> None:
     filters = [{"id": "cloud_provider", "type": "fixed", "values": ["aws"]}]
-    given: dict[str, Any] = {**arguments, "config": {**CUSTOM, "filters": filters}}
-    body = (await asked("reports", "create_report" if "name" in arguments else "update_report", given)).body or {}
+    config_arguments: dict[str, Any] = {**arguments, "config": {**CUSTOM, "filters": filters}}
+    body = (
+        await capture_request("reports", "create_report" if "name" in arguments else "update_report", config_arguments)
+    ).body or {}
     assert body["config"]["timeRange"] == {"mode": "custom"} and body["config"]["customTimeRange"] == SPAN
     assert body["config"]["filters"][0]["values"] == ["amazon-web-services"]
     assert body["config"]["forecastSettings"] is None
-    assert filters[0]["values"] == ["aws"] and given["config"]["timeRange"]["unit"] == "day"
+    assert filters[0]["values"] == ["aws"] and config_arguments["config"]["timeRange"]["unit"] == "day"
 
 
-async def test_a_config_is_found_by_the_reports_name() -> None:
+async def test_gets_config_by_report_name() -> None:
     rows = {"reports": [{"id": "7", "reportName": "Weekly"}]}
-    request = await asked("reports", "get_report_config", {"name": "weekly"}, rows, {})
+    request = await capture_request("reports", "get_report_config", {"name": "weekly"}, rows, {})
     assert request.path == f"{PATH}/7/config"
 
 
 @pytest.mark.parametrize("name", ["create_report", "update_report", "run_query"])
-def test_the_largest_definitions_stay_small(name: str) -> None:
+def test_largest_tool_definitions_stay_small(name: str) -> None:
     tool = next(tool for tool in all_tools() if tool.name == name)
-    seen = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
-    assert len(orjson.dumps(seen)) <= LARGEST
+    definition = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
+    assert len(orjson.dumps(definition)) <= LARGEST

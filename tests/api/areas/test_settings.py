@@ -1,4 +1,4 @@
-"""Settings: requests of every tool; a theme is found by its name and renamed by another argument."""
+"""Settings: requests of every tool; a theme is found by name and renamed by a separate argument."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/analytics/v1/settings/themes"
 ACTIVE = "/analytics/v1/settings/active-theme"
@@ -36,12 +36,12 @@ LOOK = {"primaryColor": "#abc", "colors": {"light": ["#abc"], "dark": ["#aabbccd
     ],
 )
 async def test_requests(name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked("settings", name, arguments) == request_
+    assert await capture_request("settings", name, arguments) == request_
 
 
-async def test_themes_are_found_by_name_in_a_list_without_pages() -> None:
+async def test_gets_theme_by_name_from_an_unpaginated_list() -> None:
     api = Recorder({"themes": [{"id": "1", "name": "Dusk"}, {"id": "2", "name": "Dawn"}]}, {})
     await Doit.for_sender(api).settings.update_theme(name="dawn", newName="Noon")
     assert api.requests == [Request("GET", PATH, {}, None), Request("PATCH", f"{PATH}/2", {}, {"name": "Noon"})]
     with pytest.raises(ApiError, match="id or name"):
-        await asked("settings", "update_theme", {"newName": "x"})
+        await capture_request("settings", "update_theme", {"newName": "x"})

@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/support/v1/tickets"
 
@@ -55,9 +55,9 @@ PATH = "/support/v1/tickets"
     ],
 )
 async def test_requests(area: str, name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked(area, name, arguments) == request_
+    assert await capture_request(area, name, arguments) == request_
 
 
-def test_what_makes_support_work_is_outward() -> None:
+def test_hints_declare_support_operations_as_external() -> None:
     outward = {operation.name for operation in AREAS["tickets"].operations if operation.open_world}
     assert outward == {"create_ticket", "update_ticket", "create_ticket_comment"}

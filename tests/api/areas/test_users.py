@@ -1,4 +1,4 @@
-"""Users, Roles and Organizations: requests; invitations are keyed."""
+"""Users, Roles and Organizations: requests; invitations have idempotency keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Request
 
-from .calling import asked
+from .calling import capture_request
 
 PATH = "/iam/v1/users"
 EVERYTHING = {
@@ -48,10 +48,10 @@ EVERYTHING = {
     ],
 )
 async def test_requests(area: str, name: str, arguments: dict[str, Any], request_: Request) -> None:
-    assert await asked(area, name, arguments) == request_
+    assert await capture_request(area, name, arguments) == request_
 
 
-def test_what_the_api_wants_a_key_for_is_keyed() -> None:
+def test_idempotency_keys_are_sent_where_the_api_requires_them() -> None:
     rows = {operation.name: operation for operation in AREAS["users"].operations}
     assert {name for name, row in rows.items() if row.needs_idempotency_key} == {"resend_invite", "cancel_invite"}
     assert {name for name, row in rows.items() if row.open_world} == {"invite_user", "resend_invite"}

@@ -1,4 +1,4 @@
-"""Finding tools by words: verbs, nouns, plurals, beginnings, typing errors, and names that are almost right."""
+"""Finding tools by words: verbs, nouns, plurals, prefixes, typos, and names that are almost right."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FINDER = ToolFinder(direct_tools())
         ("optimization insights", "list_optimization_recommendations"),
     ],
 )
-def test_people_find_what_they_mean(query: str, name: str) -> None:
+def test_relevant_tools_rank_first(query: str, name: str) -> None:
     assert name in [tool.name for tool in FINDER.rank_tools(query)[:2]]
 
 
@@ -51,32 +51,32 @@ def test_people_find_what_they_mean(query: str, name: str) -> None:
     ("query", "name"),
     [("alocation", "list_allocations"), ("creat alret", "create_alert"), ("anomalis", "get_anomalies")],
 )
-def test_typing_errors_are_seen_through(query: str, name: str) -> None:
+def test_typos_are_corrected(query: str, name: str) -> None:
     assert name in [tool.name for tool in FINDER.rank_tools(query)[:3]]
 
 
-def test_what_fits_nothing_finds_nothing() -> None:
+def test_unrelated_words_match_nothing() -> None:
     assert FINDER.rank_tools("xyzzy qqqq") == [] and FINDER.rank_tools("the of a") == [] and FINDER.rank_tools("") == []
 
 
-def test_a_rare_word_counts_more_than_a_common_one() -> None:
+def test_rare_words_weigh_more_than_common_ones() -> None:
     assert FINDER.rank_tools("list quotas")[0].name == "list_service_quotas"
 
 
-def test_equals_stay_in_order() -> None:
-    found = [tool.name for tool in FINDER.rank_tools("folder")]
-    assert found[:2] == ["list_folders", "get_folder"]
+def test_ties_keep_their_order() -> None:
+    names = [tool.name for tool in FINDER.rank_tools("folder")]
+    assert names[:2] == ["list_folders", "get_folder"]
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [("share", "sharing"), ("budgets", "budget"), ("anomalies", "anomaly"), ("created", "create"), ("Users", "user")],
 )
-def test_forms_of_a_word_are_one(one: str, other: str) -> None:
+def test_word_forms_are_stemmed(one: str, other: str) -> None:
     assert stem_words(one) == stem_words(other)
 
 
-def test_short_words_keep_their_endings() -> None:
+def test_short_words_are_not_stemmed() -> None:
     assert [stem(word) for word in ("aws", "status", "access", "red", "us")] == ["aws", "status", "access", "red", "us"]
 
 
@@ -84,33 +84,33 @@ def test_short_words_keep_their_endings() -> None:
     ("name", "near"),
     [("get_budgets", "get_budget"), ("budget_list", "list_budgets"), ("listUsers", "list_users")],
 )
-def test_a_wrong_name_is_near_a_right_one(name: str, near: str) -> None:
+def test_misspelled_name_suggests_the_right_one(name: str, near: str) -> None:
     assert near in FINDER.similar_names(name)
 
 
 @given(st.text(max_size=400))
-def test_any_words_are_searched_for(query: str) -> None:
-    found = FINDER.rank_tools(query)
-    assert len({tool.name for tool in found}) == len(found) and len(FINDER.similar_names(query)) <= 3
+def test_any_words_can_be_searched(query: str) -> None:
+    tools = FINDER.rank_tools(query)
+    assert len({tool.name for tool in tools}) == len(tools) and len(FINDER.similar_names(query)) <= 3
 
 
 @pytest.mark.requirement("N2")
 def test_n2_few_unknown_words_are_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Comparing one with all known words takes a millisecond; what was found is kept, within a bound."""
+    """Comparing one word with all known words takes a millisecond; results are cached, within a limit."""
     compared: list[str] = []
 
     def matches(word: str, *others: object) -> list[str]:
         compared.append(word)
-        return get_close_matches(word, *others)  # type: ignore[arg-type]  # passed on as they came
+        return get_close_matches(word, *others)  # type: ignore[arg-type]  # passed on unchanged
 
     monkeypatch.setattr(ranking, "get_close_matches", matches)
     finder = ToolFinder(FINDER.tools)
-    many = " ".join(f"zqx{number}w" for number in range(MAX_QUERY_WORDS))
-    assert finder.rank_tools(many) == [] and len(compared) == MAX_CORRECTED_WORDS
+    words = " ".join(f"zqx{number}w" for number in range(MAX_QUERY_WORDS))
+    assert finder.rank_tools(words) == [] and len(compared) == MAX_CORRECTED_WORDS
     assert finder.rank_tools("laerts budgtes") and len(compared) == MAX_CORRECTED_WORDS + 2
     assert (
         finder.rank_tools("budgtes laerts")
-        and finder.rank_tools(many) == []
+        and finder.rank_tools(words) == []
         and len(compared) == MAX_CORRECTED_WORDS + 2
     )
     for number in range(MAX_CACHED_CORRECTIONS):

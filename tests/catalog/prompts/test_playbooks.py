@@ -1,4 +1,4 @@
-"""Prompts: the old server's names and arguments, and what they say."""
+"""Prompts: the former server's names and arguments, and their text."""
 
 from __future__ import annotations
 
@@ -32,35 +32,42 @@ OLD: dict[str, list[str]] = {
 }
 
 
-def test_every_old_prompt_is_there_with_its_arguments() -> None:
+def test_every_legacy_prompt_exists_with_its_arguments() -> None:
     assert len(OLD) == 14 and len(NAMED) == len(PROMPTS)
     for name, arguments in OLD.items():
         assert [argument.name for argument in NAMED[name].arguments] == arguments
-    required = {(prompt.name, one.name) for prompt in PROMPTS for one in prompt.arguments if one.required}
+    required = {
+        (prompt.name, prompt_argument.name)
+        for prompt in PROMPTS
+        for prompt_argument in prompt.arguments
+        if prompt_argument.required
+    }
     assert required == {("search_expert_inquiries", "keyword"), ("set_up_budget", "scope")}
 
 
 @pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt.name)
-async def test_a_prompt_is_one_message_with_what_was_given(prompt: Any) -> None:
-    given = {argument.name: f"value of {argument.name}" for argument in prompt.arguments}
-    (plain,) = await prompt.render(Caller(Recorder()), dict.fromkeys(given, ""))
-    (full,) = await prompt.render(Caller(Recorder()), given)
+async def test_prompt_is_one_message_with_its_arguments(prompt: Any) -> None:
+    arguments = {argument.name: f"value of {argument.name}" for argument in prompt.arguments}
+    (plain,) = await prompt.render(Caller(Recorder()), dict.fromkeys(arguments, ""))
+    (full,) = await prompt.render(Caller(Recorder()), arguments)
     assert plain["role"] == full["role"] == "user" and len(plain["content"]["text"]) > 40
-    added = "".join(f"\n{name}: {value}" for name, value in given.items())
+    added = "".join(f"\n{name}: {value}" for name, value in arguments.items())
     assert full["content"]["text"] == plain["content"]["text"] + (f"\n{added}" if added else "")
     assert prompt.title and prompt.description.endswith(".") and "  " not in plain["content"]["text"]
 
 
-def test_tools_that_prompts_name_and_we_have_are_spelled_right() -> None:
+def test_tool_names_in_prompts_exist() -> None:
     tools = {tool.name for tool in all_tools()}
     for name in ("explain_cost_change", "forecast_spend", "get_savings_summary", "get_cloud_overview", "list_tickets"):
         assert name in tools
 
 
 async def complete(name: str, argument: str, typed: str, answer: Any, **settled: str) -> list[str]:
-    found = next(one.completer for one in NAMED[name].arguments if one.name == argument)
-    assert found is not None
-    return await found(Caller(Recorder(answer)), typed, settled)
+    completer = next(
+        prompt_argument.completer for prompt_argument in NAMED[name].arguments if prompt_argument.name == argument
+    )
+    assert completer is not None
+    return await completer(Caller(Recorder(answer)), typed, settled)
 
 
 def products(request: Request) -> Any:
@@ -68,7 +75,7 @@ def products(request: Request) -> Any:
     return {"products": rows[:1] if request.query.get("platform") == "google_cloud_platform" else rows}
 
 
-async def test_arguments_are_completed() -> None:
+async def test_prompt_arguments_are_completed() -> None:
     assert await complete("expert_inquiries", "status", "S", {}) == ["solved", "closed"]
     assert await complete("expert_inquiries", "product", "", products) == ["bigquery", "gke"]
     assert await complete("expert_inquiries", "product", "", products, platform="google_cloud_platform") == ["bigquery"]

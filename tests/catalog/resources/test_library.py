@@ -1,4 +1,4 @@
-"""Resources and templates: addresses, contents, and completion of addresses."""
+"""Resources and templates: URIs, contents, and completion of URIs."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ async def read(uri: str, answer: Any, tenant: str = "acme") -> Any:
 
 
 @pytest.mark.requirement("M52")
-def test_the_addresses_are_those_that_were_promised() -> None:
-    wanted = [f"doit://{name}/{{id}}" for name in ("reports", "budgets", "anomalies", "invoices", "allocations")]
+def test_resource_uris_are_stable() -> None:
+    templates = [f"doit://{name}/{{id}}" for name in ("reports", "budgets", "anomalies", "invoices", "allocations")]
     addresses = [template.uri_template for template in library.TEMPLATES]
-    assert {*wanted, "doit://dimensions/{type}/{id}"} <= set(addresses) and len(set(addresses)) == len(addresses)
+    assert {*templates, "doit://dimensions/{type}/{id}"} <= set(addresses) and len(set(addresses)) == len(addresses)
     assert {"doit://customer", "doit://guide/queries"} <= AT.keys()
     for template in library.TEMPLATES:
         assert set(template.completers) == set(template.variables) and template.description.endswith(".")
@@ -55,21 +55,21 @@ def test_the_addresses_are_those_that_were_promised() -> None:
         ("doit://dimensions/fixed/a", "/analytics/v1/dimension"),
     ],
 )
-async def test_a_document_is_read(uri: str, path: str) -> None:
-    found = await read(uri, {"id": "x", "name": "n"})
-    assert found["path"] == path and found["name"] == "n"
+async def test_reads_a_document(uri: str, path: str) -> None:
+    document = await read(uri, {"id": "x", "name": "n"})
+    assert document["path"] == path and document["name"] == "n"
     if "dimensions" not in uri:
-        assert found["console"].startswith("https://console.example/customers/acme/")
+        assert document["console"].startswith("https://console.example/customers/acme/")
 
 
 @pytest.mark.requirement("M20", "M104")
 @pytest.mark.parametrize("place", ["budgets/..", "tickets/x", "dimensions/odd/x", "budgets/x"])
-async def test_what_leads_nowhere_is_no_resource(place: str) -> None:
+async def test_unknown_uri_is_not_a_resource(place: str) -> None:
     with pytest.raises(ResourceNotFound):
         await read(f"doit://{place}", ApiError("", kind="missing", status=404))
 
 
-async def test_other_failures_are_themselves() -> None:
+async def test_other_failures_are_not_masked() -> None:
     with pytest.raises(ApiError) as caught:
         await read("doit://budgets/x", ApiError("", kind="forbidden", status=403))
     assert caught.value.status == 403
@@ -81,25 +81,25 @@ def customer(request: Request) -> Any:
     return {"name": "Acme", "settings": {"currency": "GBP"}}
 
 
-async def test_the_customer_is_told() -> None:
-    found = await read("doit://customer", customer)
-    assert found["id"] == "acme" and found["customer"]["name"] == "Acme" and found["currency"] == "GBP"
-    assert found["user"]["email"] == "a@acme.example"
+async def test_customer_is_passed_on() -> None:
+    document = await read("doit://customer", customer)
+    assert document["id"] == "acme" and document["customer"]["name"] == "Acme" and document["currency"] == "GBP"
+    assert document["user"]["email"] == "a@acme.example"
     alone = await read("doit://customer", customer, tenant="")
     assert alone["id"] is None and alone["currency"] is None and "customer" not in alone
     with pytest.raises(ApiError):
         await read("doit://customer", ApiError("", kind="credential", status=401))
 
 
-async def test_long_documents_are_cut_and_never_endless() -> None:
+async def test_long_documents_are_truncated() -> None:
     rows = [{"n": n, "text": "x" * 50} for n in range(5000)]
-    found = json.loads((await library.json_contents({"rows": rows}))["text"])
-    assert len(found["rows"]) < 5000 and found["cut"][0]["of"] == 5000
+    document = json.loads((await library.json_contents({"rows": rows}))["text"])
+    assert len(document["rows"]) < 5000 and document["cut"][0]["of"] == 5000
     with pytest.raises(ResourceNotFound):
         await library.json_contents({"text": "x" * (3 * library.MAX_DOCUMENT_CHARACTERS)})
 
 
-async def test_the_guide_holds_queries_that_are_right() -> None:
+async def test_guide_contains_valid_queries() -> None:
     assert (await AT["doit://guide/queries"].read(Caller(Recorder())))["text"] == QUERY_GUIDE
     block = QUERY_GUIDE.split("\n\n")[2]
     assert TOOLS["run_query"].argument_problems({"config": json.loads(block)}) == []
@@ -107,7 +107,7 @@ async def test_the_guide_holds_queries_that_are_right() -> None:
 
 
 @pytest.mark.requirement("M17")
-async def test_addresses_are_completed() -> None:
+async def test_uris_are_completed() -> None:
     named = {template.uri_template: template for template in library.TEMPLATES}
     budgets = {"budgets": [{"id": "b1", "budgetName": "Data"}, {"id": "b2", "budgetName": "Web"}]}
     complete = named["doit://budgets/{id}"].completers["id"]

@@ -1,4 +1,4 @@
-"""search and fetch, to the letter of OpenAI's contract."""
+"""search and fetch, exactly as OpenAI's contract requires."""
 
 from __future__ import annotations
 
@@ -57,41 +57,41 @@ async def run(name: str, sender: Recorder, /, tenant: str = "acme", **arguments:
 
 def hits(result: ContentResult) -> list[Any]:
     assert result.structured is not None and set(result.structured) == {"results"}
-    found: list[Any] = result.structured["results"]
-    for hit in found:
+    results: list[Any] = result.structured["results"]
+    for hit in results:
         assert set(hit) == {"id", "title", "url"} and all(isinstance(value, str) and value for value in hit.values())
         assert urlsplit(hit["url"]).scheme == "https" and hit["url"].startswith("https://console.example/")
-    return found
+    return results
 
 
-def test_the_inputs_are_exactly_one_text() -> None:
+def test_inputs_are_exactly_one_text() -> None:
     for name, argument in (("search", "query"), ("fetch", "id")):
         schema = TOOLS[name].input_schema
         assert list(schema["properties"]) == schema["required"] == [argument]
         assert schema["properties"][argument]["type"] == "string" and TOOLS[name].annotations["readOnlyHint"]
 
 
-async def test_it_finds_by_words_over_all_kinds() -> None:
+async def test_search_matches_words_across_all_kinds() -> None:
     result = await run("search", api(), query="BigQuery")
-    found = {hit["id"]: hit for hit in hits(result)}
-    assert set(found) == {"anomaly:a 1", "ticket:7", "incident:i1"} and result.meta is None
-    assert found["anomaly:a 1"]["url"] == "https://console.example/customers/acme/anomalies/a%201"
+    hits_by_id = {hit["id"]: hit for hit in hits(result)}
+    assert set(hits_by_id) == {"anomaly:a 1", "ticket:7", "incident:i1"} and result.meta is None
+    assert hits_by_id["anomaly:a 1"]["url"] == "https://console.example/customers/acme/anomalies/a%201"
     assert [hit["id"] for hit in hits(await run("search", api(), query="open tickets"))] == ["ticket:7"]
     assert [hit["id"] for hit in hits(await run("search", api(), query="idle vms"))] == ["recommendation:custom/k/1"]
     assert {hit["id"] for hit in hits(await run("search", api(), query="budgets"))} == {"budget:b1"}
     assert hits(await run("search", api(), query="nothing like it")) == []
 
 
-async def test_no_words_show_some_of_everything_and_links_are_the_apis() -> None:
-    found = hits(await run("search", api(), query=""))
-    assert {hit["id"].partition(":")[0] for hit in found} == {kind.name for kind in ENTITY_KINDS}
-    report = next(hit for hit in found if hit["id"] == "report:r1")
+async def test_empty_query_samples_all_kinds_with_api_links() -> None:
+    results = hits(await run("search", api(), query=""))
+    assert {hit["id"].partition(":")[0] for hit in results} == {kind.name for kind in ENTITY_KINDS}
+    report = next(hit for hit in results if hit["id"] == "report:r1")
     assert report["url"] == "https://console.example/customers/x/a/r1?v=1"
-    assert next(hit for hit in found if hit["id"] == "budget:b1")["title"] == "Budget: Data (2.50 of 10,000.00 USD)"
+    assert next(hit for hit in results if hit["id"] == "budget:b1")["title"] == "Budget: Data (2.50 of 10,000.00 USD)"
     assert all(hit["url"] for hit in hits(await run("search", api(), tenant="", query="")))
 
 
-async def test_parts_that_fail_are_said_and_forbidden_ones_are_not() -> None:
+async def test_failed_parts_are_reported_and_forbidden_ones_omitted() -> None:
     slow, closed = ApiError("", kind="timeout"), ApiError("", kind="forbidden", status=403)
     result = await run("search", api(tickets=slow, cloudincidents=closed), query="BigQuery")
     assert [hit["id"] for hit in hits(result)] == ["anomaly:a 1"]
@@ -99,14 +99,14 @@ async def test_parts_that_fail_are_said_and_forbidden_ones_are_not() -> None:
 
 
 @pytest.mark.parametrize(("kinds", "raised"), [(("forbidden",), "forbidden"), (("forbidden", "timeout"), "timeout")])
-async def test_when_everything_fails_it_is_an_error(kinds: tuple[Any, ...], raised: str) -> None:
+async def test_failure_of_all_parts_is_an_error(kinds: tuple[Any, ...], raised: str) -> None:
     errors = [ApiError("", kind=kinds[n % len(kinds)]) for n in range(8)]
     with pytest.raises(ApiError) as caught:
         await run("search", Recorder(*errors), query="x")
     assert caught.value.kind == raised
 
 
-async def test_long_lists_are_also_asked_by_name() -> None:
+async def test_long_lists_are_also_queried_by_name() -> None:
     def answer(request: Request) -> Any:
         if "reports" not in request.path:
             return {}
@@ -114,8 +114,8 @@ async def test_long_lists_are_also_asked_by_name() -> None:
         row = {"id": name or "first", "reportName": f"The {name or 'first'} one"}
         return {"reports": [row], "pageToken": "more"}
 
-    found = hits(await run("search", Recorder(answer), query="about kubernetes"))
-    assert [hit["id"] for hit in found] == ["report:kubernetes"]
+    results = hits(await run("search", Recorder(answer), query="about kubernetes"))
+    assert [hit["id"] for hit in results] == ["report:kubernetes"]
 
 
 DETAILS: dict[str, Any] = {
@@ -149,16 +149,20 @@ DETAILS: dict[str, Any] = {
         ("incident:i1", "Cloud incident: BigQuery down", "workaround: Wait"),
     ],
 )
-async def test_everything_that_is_found_can_be_fetched(id: str, title: str, says: str) -> None:
+async def test_every_search_result_can_be_fetched(id: str, title: str, says: str) -> None:
     result = await run("fetch", Recorder(lambda request: DETAILS[request.path]), id=id)
-    found = result.structured or {}
-    assert set(found) == {"id", "title", "text", "url", "metadata"} and found["id"] == id
-    assert found["title"].startswith(title) and says in found["text"] and found["text"].startswith(found["title"])
-    assert found["url"].startswith("https://console.example/customers/acme/")
-    assert all(isinstance(value, str) for value in found["metadata"].values())
+    document = result.structured or {}
+    assert set(document) == {"id", "title", "text", "url", "metadata"} and document["id"] == id
+    assert (
+        document["title"].startswith(title)
+        and says in document["text"]
+        and document["text"].startswith(document["title"])
+    )
+    assert document["url"].startswith("https://console.example/customers/acme/")
+    assert all(isinstance(value, str) for value in document["metadata"].values())
 
 
-async def test_what_cannot_be_fetched_is_said() -> None:
+async def test_fetch_failure_is_reported() -> None:
     for wrong in ("budget:", "nothing", "spell:x"):
         with pytest.raises(ToolError, match="must be an id that search returns"):
             await run("fetch", Recorder(), id=wrong)
@@ -170,7 +174,7 @@ async def test_what_cannot_be_fetched_is_said() -> None:
     assert caught.value.status == 404
 
 
-def test_a_ticket_without_comments_is_still_a_ticket() -> None:
+def test_ticket_without_comments_can_be_fetched() -> None:
     assert document_text("T", {"comments": None, "a": True, "list": [1, 2], "empty": []}) == "T\n\na: yes\nlist: 1, 2"
 
 
@@ -182,38 +186,38 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["id", "result", "rows", "schema", "endDate", "x"]), JSON, max_size=5))
-def test_anything_becomes_bounded_text(row: dict[str, Any]) -> None:
+def test_any_value_becomes_bounded_text(row: dict[str, Any]) -> None:
     text = document_text("Title", row)
     assert text.startswith("Title") and len(text) < MAX_DOCUMENT_CHARACTERS + 100
     row_text(row)
 
 
-def test_long_documents_are_cut_and_say_so() -> None:
+def test_truncated_documents_say_so() -> None:
     text = document_text("T", {"text": "x" * (2 * MAX_DOCUMENT_CHARACTERS), "rows": list(range(100))})
     assert len(text) < MAX_DOCUMENT_CHARACTERS + 100 and "left out" in text
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))
-def test_words_and_fits_are_bounded(query: str, title: str, text: str) -> None:
+def test_query_words_and_matches_are_bounded(query: str, title: str, text: str) -> None:
     words = query_words(query)
     assert len(words) <= 16 and len(set(words)) == len(words)
-    found = score(words, title, "budget limit", text)
-    assert 0.0 <= found.coverage <= 1.0 and found.points >= 0.0
-    assert top_matches([(found, "x")] * 30, 20) == ["x"] * 20 or found.coverage <= 0.5
+    score_value = score(words, title, "budget limit", text)
+    assert 0.0 <= score_value.coverage <= 1.0 and score_value.points >= 0.0
+    assert top_matches([(score_value, "x")] * 30, 20) == ["x"] * 20 or score_value.coverage <= 0.5
 
 
 @pytest.mark.requirement("N2")
-def test_n2_the_text_of_a_row_is_gathered_only_as_far_as_it_is_searched() -> None:
+def test_n2_row_text_is_built_only_as_far_as_it_is_searched() -> None:
     class Values(dict[str, Any]):
-        """Notes how many members were looked at."""
+        """Records how many members were read."""
 
-        seen = 0
+        members_read = 0
 
         def items(self) -> Any:
             for item in super().items():
-                self.seen += 1
+                self.members_read += 1
                 yield item
 
     row = Values({str(number): "x" * 99 for number in range(10_000)})
-    assert len(row_text(row)) == 4_000 and row.seen <= 41
+    assert len(row_text(row)) == 4_000 and row.members_read <= 41
     assert row_text({"a": "long " * 10_000, "b": 1}) == ("long " * 800)

@@ -19,10 +19,10 @@ class Clock:
 
 def store(clock: Clock, **bounds: int) -> MemoryResultStore:
     numbers = count()
-    return MemoryResultStore(clock, lambda: f"h{next(numbers)}", **bounds)  # type: ignore[arg-type]  # no bound is a clock
+    return MemoryResultStore(clock, lambda: f"h{next(numbers)}", **bounds)  # type: ignore[arg-type]  # no limit is a clock
 
 
-async def test_a_result_is_its_owners_alone() -> None:
+async def test_result_belongs_to_its_owner() -> None:
     results = MemoryResultStore()
     handle = await results.put("a", b"data")
     assert handle is not None and len(handle) >= 24
@@ -30,7 +30,7 @@ async def test_a_result_is_its_owners_alone() -> None:
     assert await results.get("b", handle) is None and await results.get("a", "other") is None
 
 
-async def test_it_is_gone_after_its_time() -> None:
+async def test_result_expires() -> None:
     clock = Clock()
     results = store(clock)
     handle = str(await results.put("a", b"data"))
@@ -40,13 +40,13 @@ async def test_it_is_gone_after_its_time() -> None:
     assert await results.get("a", handle) is None
 
 
-async def test_what_is_too_large_is_not_kept() -> None:
+async def test_oversized_result_is_not_stored() -> None:
     assert await store(Clock(), max_result_bytes=3).put("a", b"1234") is None
     assert await store(Clock(), owner_bytes=3).put("a", b"1234") is None
     assert await store(Clock(), total_bytes=3).put("a", b"1234") is None
 
 
-async def test_an_owners_oldest_make_room_for_the_owners_newest() -> None:
+async def test_owners_oldest_results_are_evicted_first() -> None:
     results = store(Clock(), per_owner=2)
     other = str(await results.put("b", b"x"))
     first, second, third = [str(await results.put("a", b"x")) for _ in range(3)]
@@ -55,7 +55,7 @@ async def test_an_owners_oldest_make_room_for_the_owners_newest() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 12)), max_size=60))
-async def test_the_bounds_hold_whatever_is_put(puts: list[tuple[str, int]]) -> None:
+async def test_bounds_hold_for_any_sequence(puts: list[tuple[str, int]]) -> None:
     results = store(Clock(), per_owner=4, owner_bytes=15, total_bytes=25, max_result_bytes=10)
     handles: dict[str, list[str]] = {"a": [], "b": [], "c": []}
     for owner, size in puts:
@@ -64,7 +64,12 @@ async def test_the_bounds_hold_whatever_is_put(puts: list[tuple[str, int]]) -> N
         if handle is not None:
             handles[owner].append(handle)
             assert await results.get(owner, handle) == b"x" * size
-    held = {owner: [await results.get(owner, one) for one in own] for owner, own in handles.items()}
-    sizes = {owner: [len(data) for data in found if data is not None] for owner, found in held.items()}
-    assert all(len(own) <= 4 and sum(own) <= 15 for own in sizes.values())
+    held = {
+        owner: [await results.get(owner, owned_handle) for owned_handle in owned_handles]
+        for owner, owned_handles in handles.items()
+    }
+    sizes = {
+        owner: [len(data) for data in results_of_owner if data is not None] for owner, results_of_owner in held.items()
+    }
+    assert all(len(result_sizes) <= 4 and sum(result_sizes) <= 15 for result_sizes in sizes.values())
     assert sum(map(sum, sizes.values())) <= 25

@@ -22,7 +22,7 @@ async def done(receipts: MemoryReceiptStore, key: str, owner: str = "o", answer:
     await receipts.settle(owner, key, answer)
 
 
-async def test_the_second_is_told_until_the_time_is_over() -> None:
+async def test_repeated_write_is_reported_until_expiry() -> None:
     clock = Clock()
     receipts = MemoryReceiptStore(clock)
     await done(receipts, "k")
@@ -32,51 +32,51 @@ async def test_the_second_is_told_until_the_time_is_over() -> None:
     assert await receipts.claim("o", "k") is None
 
 
-async def test_another_owner_and_another_key_are_other_writes() -> None:
+async def test_different_owner_or_key_is_a_different_write() -> None:
     receipts = MemoryReceiptStore(Clock())
     await done(receipts, "k")
     assert await receipts.claim("p", "k") is None and await receipts.claim("o", "l") is None
 
 
-async def test_what_was_surely_not_done_may_be_done() -> None:
+async def test_write_that_was_not_applied_may_be_repeated() -> None:
     receipts = MemoryReceiptStore(Clock())
     assert await receipts.claim("o", "k") is None
     await receipts.settle("o", "k", None)
     assert await receipts.claim("o", "k") is None
 
 
-async def test_what_nobody_knows_is_said_to_be_unknown() -> None:
+async def test_unknown_outcome_is_reported() -> None:
     receipts = MemoryReceiptStore(Clock())
     await receipts.claim("o", "k")
     await receipts.settle("o", "k", b"", known=False)
     assert await receipts.claim("o", "k") == Receipt(b"", False, 0.0)
 
 
-async def test_a_large_answer_is_only_known_to_be_done() -> None:
+async def test_large_result_is_recorded_only_as_done() -> None:
     receipts = MemoryReceiptStore(Clock(), max_answer_bytes=3)
     await done(receipts, "k", answer=b"four")
     assert await receipts.claim("o", "k") == Receipt(b"", True, 0.0)
 
 
 @pytest.mark.parametrize("answer", [b"a", None])
-async def test_who_comes_meanwhile_waits(answer: bytes | None) -> None:
-    """For the answer; and if it was not done, exactly one of those who waited has to do it."""
+async def test_concurrent_duplicate_waits(answer: bytes | None) -> None:
+    """Duplicates wait for the result; if the write was not applied, exactly one of them runs it."""
     receipts = MemoryReceiptStore(Clock())
     assert await receipts.claim("o", "k") is None
     waiting = [asyncio.ensure_future(receipts.claim("o", "k")) for _ in range(3)]
     await asyncio.sleep(0)
-    assert not any(one.done() for one in waiting)
+    assert not any(claim.done() for claim in waiting)
     await receipts.settle("o", "k", answer)
     if answer is None:
         finished, rest = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        assert [one.result() for one in finished] == [None] and len(rest) == 2
+        assert [task.result() for task in finished] == [None] and len(rest) == 2
         await receipts.settle("o", "k", b"b")
-        assert [await one for one in rest] == [Receipt(b"b", True, 0.0)] * 2
+        assert [await claim for claim in rest] == [Receipt(b"b", True, 0.0)] * 2
     else:
         assert await asyncio.gather(*waiting) == [Receipt(b"a", True, 0.0)] * 3
 
 
-async def test_a_write_in_flight_outlives_the_window() -> None:
+async def test_write_in_progress_outlives_the_window() -> None:
     clock = Clock()
     receipts = MemoryReceiptStore(clock)
     await receipts.claim("o", "slow")
@@ -88,7 +88,7 @@ async def test_a_write_in_flight_outlives_the_window() -> None:
     assert await waiting == Receipt(b"a", True, 0.0)
 
 
-async def test_the_oldest_that_is_done_makes_room() -> None:
+async def test_oldest_completed_receipt_is_evicted() -> None:
     receipts = MemoryReceiptStore(Clock(), per_owner=3, total=5)
     assert await receipts.claim("o", "running") is None
     for key in ("1", "2", "3"):
@@ -100,18 +100,18 @@ async def test_the_oldest_that_is_done_makes_room() -> None:
     assert len(receipts) == 5
 
 
-async def test_too_many_in_flight_are_no_longer_waited_for() -> None:
+async def test_excess_writes_in_progress_are_no_longer_awaited() -> None:
     receipts = MemoryReceiptStore(Clock(), per_owner=1)
     assert await receipts.claim("o", "1") is None
     waiting = asyncio.ensure_future(receipts.claim("o", "1"))
     await asyncio.sleep(0)
     assert await receipts.claim("o", "2") is None
-    assert await waiting is None, "it looked again and found that it is its own to do"
+    assert await waiting is None, "it looked again and must run the write itself"
     await receipts.settle("o", "2", b"late")
     assert len(receipts) == 1
 
 
-async def test_groups_leave_nothing_behind() -> None:
+async def test_group_entries_are_cleaned_up() -> None:
     receipts = MemoryReceiptStore(Clock())
     for key in ("1", "2", "3"):
         assert await receipts.claim("o", key) is None
@@ -123,7 +123,7 @@ async def test_groups_leave_nothing_behind() -> None:
     assert not receipts._groups and not len(receipts)
 
 
-async def test_a_write_that_was_claimed_elsewhere_begins_again() -> None:
+async def test_write_claimed_by_another_process_starts_again() -> None:
     receipts = MemoryReceiptStore(Clock())
     await done(receipts, "k")
     receipts.force_claim("o", "k")
@@ -135,18 +135,24 @@ async def test_a_write_that_was_claimed_elsewhere_begins_again() -> None:
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_all_answers_together_have_a_bound() -> None:
-    """The oldest answers go; that their writes were done is known all the same."""
+async def test_n4_total_result_size_is_bounded() -> None:
+    """The oldest results are dropped; the fact that their writes were done is still known."""
     receipts = MemoryReceiptStore(Clock(), total_bytes=100)
     for number in range(5):
         await done(receipts, f"{number}", owner=f"owner {number}", answer=b"x" * 40)
-    found = [await receipts.claim(f"owner {number}", f"{number}") for number in range(5)]
-    assert [one.answer for one in found if one is not None and one.done] == [b"", b"", b"", b"x" * 40, b"x" * 40]
+    claims = [await receipts.claim(f"owner {number}", f"{number}") for number in range(5)]
+    assert [claim.answer for claim in claims if claim is not None and claim.done] == [
+        b"",
+        b"",
+        b"",
+        b"x" * 40,
+        b"x" * 40,
+    ]
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_room_is_made_by_who_has_the_most() -> None:
-    """What one owner has done many times does not make the server forget what another did once."""
+async def test_n5_owner_with_the_most_receipts_is_evicted_first() -> None:
+    """Many writes of one owner do not make the server forget a single write of another."""
     receipts = MemoryReceiptStore(Clock(), total=10)
     await done(receipts, "only", owner="quiet")
     for number in range(50):

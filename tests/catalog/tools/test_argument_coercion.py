@@ -75,13 +75,13 @@ SCHEMA: dict[str, Any] = {
         ({"unknown": "x"}, {"unknown": "x"}),
     ],
 )
-def test_values_are_read_by_their_schema(given_value: dict[str, Any], read_value: dict[str, Any]) -> None:
-    found = coerce_arguments(given_value, SCHEMA)
-    assert found == read_value
-    assert [type(value) for value in found.values()] == [type(value) for value in read_value.values()]
+def test_values_are_coerced_to_their_schema(given_value: dict[str, Any], read_value: dict[str, Any]) -> None:
+    coerced = coerce_arguments(given_value, SCHEMA)
+    assert coerced == read_value
+    assert [type(value) for value in coerced.values()] == [type(value) for value in read_value.values()]
 
 
-def test_a_tenant_argument_that_a_schema_knows_is_kept() -> None:
+def test_tenant_argument_in_the_schema_is_kept() -> None:
     schema = {"type": "object", "properties": {"customerContext": {"type": "string"}}}
     assert coerce_arguments({"customerContext": "x"}, schema) == {"customerContext": "x"}
 
@@ -102,34 +102,34 @@ BLANKS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", KNOWN_BY)
-def test_whitespace_around_identifiers_is_removed(name: str) -> None:
+def test_identifiers_are_trimmed(name: str) -> None:
     assert coerce_arguments({name: " \t a b\n"}, BLANKS, IDENTIFIERS) == {name: "a b"}
     assert coerce_arguments({name: "  "}, BLANKS, IDENTIFIERS) == ({"id": ""} if name == "id" else {})
 
 
-def test_whitespace_around_identifiers_in_a_list_is_removed() -> None:
-    found = coerce_arguments({"layer_ids": [" a", "b "], "datasets": '[" c "]'}, BLANKS, IDENTIFIERS)
-    assert found == {"layer_ids": ["a", "b"], "datasets": ["c"]}
+def test_identifiers_in_lists_are_trimmed() -> None:
+    coerced = coerce_arguments({"layer_ids": [" a", "b "], "datasets": '[" c "]'}, BLANKS, IDENTIFIERS)
+    assert coerced == {"layer_ids": ["a", "b"], "datasets": ["c"]}
 
 
 @pytest.mark.parametrize("name", FREE)
-def test_arguments_that_are_not_marked_keep_their_whitespace(name: str) -> None:
+def test_unmarked_arguments_keep_their_whitespace(name: str) -> None:
     assert coerce_arguments({name: " a "}, BLANKS, IDENTIFIERS) == {name: " a "}
 
 
-def test_lists_of_data_and_nested_values_keep_their_whitespace() -> None:
+def test_data_lists_and_nested_values_keep_their_whitespace() -> None:
     given_values = {"eventIds": [" a"], "tags": [" b "], "ticket": {"id": " 1 ", "name": " n "}}
     assert coerce_arguments(given_values, BLANKS, IDENTIFIERS) == given_values
 
 
-def test_integers_are_coerced_as_identifiers_too() -> None:
+def test_integers_are_coerced_as_identifiers() -> None:
     assert coerce_arguments({"customerId": " 7 ", "id": 7, "name": None}, BLANKS, IDENTIFIERS) == {
         "customerId": 7,
         "id": "7",
     }
 
 
-async def test_the_api_receives_identifiers_without_whitespace() -> None:
+async def test_api_receives_trimmed_identifiers() -> None:
     api = Recorder({"id": "7"})
     await run("get_ticket", api, id=" 7 ")
     await run("update_user", api, id="u1 ", firstName=" Ann", roleId="r\n")
@@ -164,12 +164,12 @@ PLAIN = st.one_of(st.booleans(), st.integers(-5, 5), st.sampled_from(["", "a", "
 def test_valid_plain_arguments_need_no_coercion(data: st.DataObject) -> None:
     """Tool.accepts() skips coercion for them, which must not make a difference."""
     tool = data.draw(st.sampled_from(TOOLS))
-    known = tool.input_schema["properties"]
-    names = st.sampled_from([*known, "customerContext"])
-    texts = [one for schema in known.values() for one in schema.get("enum", ()) if isinstance(one, str)]
+    properties = tool.input_schema["properties"]
+    names = st.sampled_from([*properties, "customerContext"])
+    texts = [choice for schema in properties.values() for choice in schema.get("enum", ()) if isinstance(choice, str)]
     values = st.one_of(PLAIN, st.sampled_from(texts)) if texts else PLAIN
     arguments = data.draw(st.dictionaries(names, values, max_size=4))
-    if needs_no_coercion(arguments, known) and not tool.argument_problems(arguments):
+    if needs_no_coercion(arguments, properties) and not tool.argument_problems(arguments):
         assert coerce_arguments(arguments, tool.input_schema, tool.identifiers) == arguments
     assert tool.coerce_arguments(arguments) == coerce_arguments(arguments, tool.input_schema, tool.identifiers)
 
@@ -185,8 +185,8 @@ def texts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
-def test_n2_every_text_has_a_bound(tool: Tool) -> None:
-    """A published one of its own, or the default."""
+def test_n2_every_text_is_bounded(tool: Tool) -> None:
+    """Return its own published limit, or the default one."""
     for published, enforced in zip(
         texts(tool.input_schema), texts(with_default_limits(tool.input_schema)), strict=True
     ):
@@ -199,8 +199,8 @@ def test_n2_every_text_has_a_bound(tool: Tool) -> None:
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 1_300_000 + "[]]", '["\ud800"]'])
-def test_n2_json_in_a_text_has_the_bounds_of_a_body(text: str) -> None:
-    """JSON that is refused as a list is refused as text, too: it stays a string, which validation rejects."""
+def test_n2_json_in_text_has_the_limits_of_a_body(text: str) -> None:
+    """JSON that is rejected as a list is also rejected as text: it stays a string, which validation rejects."""
     schema = {"type": "object", "properties": {"x": {"type": "array"}}}
     started = time.process_time()
     assert coerce_arguments({"x": text}, schema) == {"x": text}
@@ -216,7 +216,7 @@ def test_n2_thousands_of_arguments() -> None:
 
 
 @pytest.mark.requirement("N2")
-def test_n2_a_long_text_is_not_compared_with_each_choice() -> None:
+def test_n2_long_text_is_not_compared_with_every_choice() -> None:
     """Case folding of the text took 8 ms for each enum value."""
     schema = {"type": "object", "properties": {"x": {"enum": ["straße", *(f"choice {n}" for n in range(200))]}}}
     long = {"x": "é" * 1_990_000}

@@ -95,18 +95,18 @@ def tool(name: str) -> Tool:
         ("make_pot", "verify_with", "the method that shows whether what it made is still there"),
     ],
 )
-def test_a_write_without_a_fact_is_no_tool(name: str, fact: str, meaning: str) -> None:
-    said = f"^{re.escape(HERE)}: {name} needs {fact}= in its decorator: .*{re.escape(meaning)}"
-    with pytest.raises(TypeError, match=said):
+def test_write_without_a_required_fact_is_rejected(name: str, fact: str, meaning: str) -> None:
+    pattern = f"^{re.escape(HERE)}: {name} needs {fact}= in its decorator: .*{re.escape(meaning)}"
+    with pytest.raises(TypeError, match=pattern):
         tool(name)
 
 
-def test_a_deletion_is_known_by_its_request_whatever_its_name() -> None:
+def test_deletion_is_recognized_by_its_request() -> None:
     assert tool("scrap_lid").deletes and tool("scrap_lid").targets == ("id",)
     assert not tool("shelve_pot").deletes and not tool("update_pot").deletes
 
 
-def test_a_composed_write_without_a_fact_is_no_tool() -> None:
+def test_composed_write_without_a_required_fact_is_rejected() -> None:
     @composed_tool(area="labels", writes=True)
     async def mend_pot(call: Call) -> JsonObject:
         """Mend."""
@@ -116,9 +116,9 @@ def test_a_composed_write_without_a_fact_is_no_tool() -> None:
         tool_from_function(mend_pot)
 
 
-def test_rows_are_a_member_of_the_result() -> None:
-    said = f"{HERE}: list_lids has items='hist' in its decorator, but Lids has no such member. Available: lids"
-    with pytest.raises(TypeError, match=re.escape(said)):
+def test_rows_must_be_a_field_of_the_result() -> None:
+    pattern = f"{HERE}: list_lids has items='hist' in its decorator, but Lids has no such member. Available: lids"
+    with pytest.raises(TypeError, match=re.escape(pattern)):
         tool("list_lids")
 
     @composed_tool(area="labels", rows_key="pots")
@@ -130,7 +130,7 @@ def test_rows_are_a_member_of_the_result() -> None:
         tool_from_function(count_lids)
 
 
-def test_a_composed_tool_has_a_toolset() -> None:
+def test_composed_tool_requires_a_toolset() -> None:
     @composed_tool()
     async def mend_pot(call: Call) -> JsonObject:
         """Mend."""
@@ -247,7 +247,7 @@ def test_the_tools_of_a_module_follow_in_the_order_of_their_declaration() -> Non
     assert [tool.name for tool in composed_tools()] == [tool.name for tool in all_tools()][: len(composed_tools())]
 
 
-def test_a_function_without_a_declaration_is_no_tool() -> None:
+def test_undeclared_function_is_not_a_tool() -> None:
     async def mend_pot(call: Call) -> JsonObject:
         return {}
 
@@ -256,22 +256,22 @@ def test_a_function_without_a_declaration_is_no_tool() -> None:
 
 
 @pytest.mark.parametrize(("name", "reader"), [("update_pot", "get_pan"), ("fill_pot", "update_pot")])
-def test_a_reader_is_a_tool_that_reads(name: str, reader: str) -> None:
-    named = {one: tool(one) for one in ("get_pot", "update_pot", "fill_pot")}
-    said = f"{HERE}: {name} has preview_with={reader}, which is not a tool that reads"
+def test_preview_reader_must_be_a_read_tool(name: str, reader: str) -> None:
+    named = {tool_name: tool(tool_name) for tool_name in ("get_pot", "update_pot", "fill_pot")}
+    pattern = f"{HERE}: {name} has preview_with={reader}, which is not a tool that reads"
     for find in (find_reader, verifier_for):
-        with pytest.raises(TypeError, match=re.escape(said)):
+        with pytest.raises(TypeError, match=re.escape(pattern)):
             find(named[name], named)
 
 
 @EACH
-def test_what_a_declaration_refers_to_exists(tool: Tool) -> None:
+def test_declared_references_exist(tool: Tool) -> None:
     """Readers, and the names of arguments."""
     assert not (problems := list(dangling(tool))), f"{tool.declared_in}: {tool.name}: {'; '.join(problems)}"
 
 
 def dangling(tool: Tool) -> Iterator[str]:
-    facts, own = tool.facts, tool.input_schema["properties"].keys()
+    facts, arguments = tool.facts, tool.input_schema["properties"].keys()
     for fact, reader in (("preview_with", facts.get("preview_with")), ("verify_with", facts.get("verify_with"))):
         if (name := reader_name(reader)) and (name not in NAMED or NAMED[name].writes):
             yield f"{fact}={name} is not a tool that reads"
@@ -282,35 +282,35 @@ def dangling(tool: Tool) -> Iterator[str]:
         ("preview_arguments", facts.get("preview_arguments", {}).keys()),
         ("canonical_arguments", facts.get("canonical_arguments", {}).keys()),
     ):
-        if unknown := names - own:
+        if unknown := names - arguments:
             yield f"{fact} names {', '.join(sorted(unknown))}, which is no argument"
-    shown = NAMED.get(reader_name(facts.get("preview_with")))
-    if shown is not None and (unknown := {*facts.get("preview_arguments", {}).values()} - {"id"}):
-        if unknown := unknown - shown.input_schema["properties"].keys():
-            yield f"preview_arguments: {shown.name} has no argument {', '.join(sorted(unknown))}"
+    preview_reader = NAMED.get(reader_name(facts.get("preview_with")))
+    if preview_reader is not None and (unknown := {*facts.get("preview_arguments", {}).values()} - {"id"}):
+        if unknown := unknown - preview_reader.input_schema["properties"].keys():
+            yield f"preview_arguments: {preview_reader.name} has no argument {', '.join(sorted(unknown))}"
 
 
 @EACH
-def test_the_reader_of_a_preview_can_be_called_with_what_the_write_is_given(tool: Tool) -> None:
+def test_preview_reader_accepts_the_arguments_of_the_write(tool: Tool) -> None:
     reader = NAMED.get(reader_name(tool.facts.get("preview_with")))
     if reader is None or reader.verb == "list":
         return
     renamed = tool.facts.get("preview_arguments", {})
-    given = {renamed.get(name, name) for name in tool.input_schema["properties"]}
-    missing = set(reader.input_schema.get("required", ())) - given
+    names = {renamed.get(name, name) for name in tool.input_schema["properties"]}
+    missing = set(reader.input_schema.get("required", ())) - names
     assert not missing, (
         f"{tool.declared_in}: {tool.name} needs preview_arguments= in its decorator: {reader.name} asks for"
         f" {', '.join(sorted(missing))}"
     )
 
 
-def test_former_names_reach_one_tool_and_are_no_names() -> None:
+def test_former_names_map_to_one_tool_and_are_unused() -> None:
     former = [alias for tool in TOOLS if (alias := tool.facts.get("alias"))]
     assert len(set(former)) == len(former) >= 6 and not set(former) & NAMED.keys()
 
 
 @EACH
-def test_a_title_spells_words_as_the_description_does(tool: Tool) -> None:
+def test_title_spelling_matches_the_description(tool: Tool) -> None:
     """A title made from the name has no capitals, unless catalog/tools/titles.py knows the word."""
     spelled = {word.lower(): word for word in re.findall(r"\w+", tool.description) if word[1:] != word[1:].lower()}
     wrong = [word for word in tool.title.split() if spelled.get(word.lower(), word) != word]
@@ -321,7 +321,7 @@ def test_a_title_spells_words_as_the_description_does(tool: Tool) -> None:
 
 
 @EACH
-def test_a_title_is_made_from_the_name_or_declared(tool: Tool) -> None:
+def test_title_is_derived_from_the_name_or_declared(tool: Tool) -> None:
     declared = {row.name: row.title for area in AREAS.values() for row in area.operations}
     declared |= {
         function.__name__: facts_of(function).get("title", "")

@@ -47,8 +47,8 @@ def test_amounts(amount: float, currency: str, written: str) -> None:
 )
 def test_digit_groups(sizes: tuple[int, int], written: str) -> None:
     percent = NumberPattern("{number}", "", sizes)
-    found = LocaleFormat("xx", ",", ".", percent, percent, percent, (), (), {})
-    assert found.format_percent(12_345_678) == written
+    locale = LocaleFormat("xx", ",", ".", percent, percent, percent, (), (), {})
+    assert locale.format_percent(12_345_678) == written
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_dates(text: str, written: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026", "2026-13", "2026-02-30", "0000-01-01", "31.08.2026"])
-def test_other_texts_are_not_dates(text: str) -> None:
+def test_invalid_dates_are_rejected(text: str) -> None:
     assert FORMAT.format_date(text) == ""
 
 
 @pytest.mark.parametrize("value", [None, "5", True, float("nan"), float("inf"), 1e15, [], 10**40])
-def test_other_values_are_not_numbers(value: Any) -> None:
+def test_invalid_numbers_are_rejected(value: Any) -> None:
     assert to_finite_number(value) is None
     assert to_finite_number(5) == 5.0 and to_finite_number(-0.5) == -0.5

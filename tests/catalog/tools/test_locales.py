@@ -1,4 +1,4 @@
-"""Language tags of clients, and the conventions of some twenty locales, pinned by hand."""
+"""Language tags of clients, and the conventions of about twenty locales, written by hand."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from doit_mcp.catalog.tools.locale_format import LocaleFormat
 from doit_mcp.catalog.tools.locales import MAX_TAG_CHARACTERS, _cached_tag, _read_locale, find_locale, is_loaded
 
 
-def place(tag: str) -> LocaleFormat:
-    found = find_locale(tag)
-    assert found is not None
-    return found
+def locale_of(tag: str) -> LocaleFormat:
+    locale = find_locale(tag)
+    assert locale is not None
+    return locale
 
 
 def plain(text: str) -> str:
@@ -58,14 +58,12 @@ def plain(text: str) -> str:
         ("zh-TW", "EUR 1,234,567.80", "12.5%", "2026年8月31日", "2026年8月"),
     ],
 )
-def test_values_look_as_users_in_the_locale_write_them(
-    tag: str, money: str, percent: str, day: str, month: str
-) -> None:
-    there = place(tag)
-    assert plain(there.format_money(1_234_567.8, "EUR")) == money
-    assert plain(there.format_percent(12.45001)) == percent
-    assert plain(there.format_date("2026-08-31")) == plain(there.format_date("2026-08-31T23:59:59Z")) == day
-    assert plain(there.format_date("2026-08")) == month
+def test_values_follow_the_locale(tag: str, money: str, percent: str, day: str, month: str) -> None:
+    locale = locale_of(tag)
+    assert plain(locale.format_money(1_234_567.8, "EUR")) == money
+    assert plain(locale.format_percent(12.45001)) == percent
+    assert plain(locale.format_date("2026-08-31")) == plain(locale.format_date("2026-08-31T23:59:59Z")) == day
+    assert plain(locale.format_date("2026-08")) == month
 
 
 @pytest.mark.parametrize(
@@ -80,9 +78,9 @@ def test_values_look_as_users_in_the_locale_write_them(
         ("he-IL", "-1,234.50 USD", "-0.5%"),
     ],
 )
-def test_negative_values_have_the_sign_of_the_locale(tag: str, money: str, percent: str) -> None:
-    assert plain(place(tag).format_money(-1234.5, "USD")) == money
-    assert plain(place(tag).format_percent(-0.5)) == percent
+def test_negative_values_use_the_locales_sign(tag: str, money: str, percent: str) -> None:
+    assert plain(locale_of(tag).format_money(-1234.5, "USD")) == money
+    assert plain(locale_of(tag).format_percent(-0.5)) == percent
 
 
 @pytest.mark.parametrize(
@@ -126,30 +124,30 @@ def test_negative_values_have_the_sign_of_the_locale(tag: str, money: str, perce
     ],
 )
 def test_only_known_tags_have_a_locale(tag: str, known: str | None) -> None:
-    found = find_locale(tag)
-    assert (found.tag if found else None) == known
+    locale = find_locale(tag)
+    assert (locale.tag if locale else None) == known
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_tag_or_not(tag: str) -> None:
-    found = find_locale(tag)
-    assert found is None or found.tag.replace("-", "_") in cldr.known_identifiers()
+    locale = find_locale(tag)
+    assert locale is None or locale.tag.replace("-", "_") in cldr.known_identifiers()
 
 
 SUBTAGS = st.sampled_from(["de", "zh", "sh", "qq", "Hant", "Latn", "Zzzz", "TW", "UK", "001", "999", "x", "u-nu-arab"])
 
 
 @given(st.lists(SUBTAGS, min_size=1, max_size=5).map("-".join))
-def test_text_of_clients_does_not_reach_the_caches_of_babel(tag: str) -> None:
-    """They have no bound. The identifiers of CLDR do: each is read at most once."""
-    found = find_locale(tag)
-    assert found is None or found is _read_locale(found.tag.replace("-", "_"))
+def test_client_text_does_not_reach_babels_caches(tag: str) -> None:
+    """Client tags are unbounded. CLDR's identifiers are not: each is read at most once."""
+    locale = find_locale(tag)
+    assert locale is None or locale is _read_locale(locale.tag.replace("-", "_"))
     assert _read_locale.cache_info().currsize <= len(cldr.known_identifiers())
 
 
 @pytest.mark.requirement("N4")
-def test_n4_a_long_tag_is_not_remembered() -> None:
-    """A cache keeps its keys, and a hint can be as long as a body."""
+def test_n4_long_tag_is_not_cached() -> None:
+    """A cache keeps its keys, and a hint can be as long as a request body."""
     _cached_tag.cache_clear()
     long = [f"{number}" + "x" * 1_000_000 for number in range(3)]
     assert [find_locale(tag) for tag in long] == [None] * 3 and all(map(is_loaded, long))
@@ -158,20 +156,20 @@ def test_n4_a_long_tag_is_not_remembered() -> None:
     assert find_locale("d" * MAX_TAG_CHARACTERS) is None
 
 
-def test_many_tags_have_a_bound() -> None:
+def test_tag_cache_is_bounded() -> None:
     for number in range(1000):
-        assert find_locale(f"de-x-{number}") is place("de")
+        assert find_locale(f"de-x-{number}") is locale_of("de")
     assert _cached_tag.cache_info().currsize <= 256
 
 
-def test_a_tag_is_loaded_once() -> None:
+def test_tag_is_loaded_once() -> None:
     _cached_tag.cache_clear()
     assert not is_loaded("fr-BE") and find_locale("fr-BE") is not None and is_loaded("fr-BE")
     assert not is_loaded("tlh") and find_locale("tlh") is None and is_loaded("tlh")
 
 
-def test_babel_is_not_imported_at_start() -> None:
+def test_babel_is_not_imported_at_startup() -> None:
     """It takes tens of milliseconds, and most clients do not send a locale."""
     code = "import sys, doit_mcp.server.catalog; print(any(name.split('.')[0] == 'babel' for name in sys.modules))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "False"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "False"

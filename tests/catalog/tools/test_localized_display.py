@@ -1,4 +1,4 @@
-"""The display of results: only if the client states a locale, and beside the plain values, which stay as they are."""
+"""The localized display of results: only if the client states a locale, beside the unchanged plain values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.api.recorder import Recorder
 
 from ..caller import TOOLS as NAMED
 from ..caller import Caller
-from .test_locales import place, plain
+from .test_locales import locale_of, plain
 
 LOCALIZED_TOOLS = (
     "compare_spend",
@@ -48,15 +48,15 @@ def members_of(name: str) -> dict[str, DeclaredMember]:
 
 def display(name: str, result: JsonObject, tag: str = "en-US") -> Any:
     """The display that the tool *name* gives to a *result*, with ordinary spaces."""
-    found = localize_result(result, members_of(name), place(tag))
-    return orjson.loads(plain(orjson.dumps(found.get(DISPLAY_KEY, {})).decode()))
+    localized = localize_result(result, members_of(name), locale_of(tag))
+    return orjson.loads(plain(orjson.dumps(localized.get(DISPLAY_KEY, {})).decode()))
 
 
 def reader(api: Recorder, meta: JsonObject) -> Caller:
     """A caller whose requests have this _meta."""
-    made = Caller(api)
-    made.request_meta = meta
-    return made
+    caller = Caller(api)
+    caller.request_meta = meta
+    return caller
 
 
 COSTS = {
@@ -69,66 +69,68 @@ COSTS = {
 
 async def breakdown(caller: Caller) -> Any:
     tool = NAMED["cost_breakdown"]
-    given = tool.coerce_arguments({"groupBy": "service", "currency": "EUR"})
-    return await tool.run(caller, given)
+    arguments = tool.coerce_arguments({"groupBy": "service", "currency": "EUR"})
+    return await tool.run(caller, arguments)
 
 
-async def test_a_breakdown_has_a_display_in_the_locale() -> None:
-    found = await breakdown(reader(Recorder(COSTS), {"openai/locale": "de-DE", "openai/userLocation": {"city": "X"}}))
-    shown = orjson.loads(plain(orjson.dumps(found[DISPLAY_KEY]).decode()))
-    assert shown == {
+async def test_breakdown_has_a_localized_display() -> None:
+    result = await breakdown(reader(Recorder(COSTS), {"openai/locale": "de-DE", "openai/userLocation": {"city": "X"}}))
+    localized = orjson.loads(plain(orjson.dumps(result[DISPLAY_KEY]).decode()))
+    assert localized == {
         "locale": "de-DE",
         "groups": [{"name": "Compute", "cost": "1.234,50 EUR"}, {"name": "Storage", "cost": "100,25 EUR"}],
         "total": {"shown": "1.334,75 EUR", "other": "0,00 EUR", "all": "1.334,75 EUR"},
         "period": {"first": "Sept. 2026", "last": "Sept. 2026"},
     }
     without = await breakdown(Caller(Recorder(COSTS)))
-    assert {name: value for name, value in found.items() if name != DISPLAY_KEY} == without
-    whole = tool_result.make_tool_result_inline(NAMED["cost_breakdown"], {}, found)
-    assert "isError" not in whole
+    assert {name: value for name, value in result.items() if name != DISPLAY_KEY} == without
+    body = tool_result.make_tool_result_inline(NAMED["cost_breakdown"], {}, result)
+    assert "isError" not in body
 
 
 @pytest.mark.parametrize("locale", [None, 5, "", "tlh", "de" * 99, ["de"], {"de": 1}, "en-US\nx"])
-async def test_an_unknown_locale_changes_nothing(locale: Any) -> None:
-    found = await breakdown(reader(Recorder(COSTS), {"openai/locale": locale}))
-    assert found == await breakdown(Caller(Recorder(COSTS)))
+async def test_unknown_locale_changes_nothing(locale: Any) -> None:
+    result = await breakdown(reader(Recorder(COSTS), {"openai/locale": locale}))
+    assert result == await breakdown(Caller(Recorder(COSTS)))
 
 
-async def test_a_call_without_a_hint_has_no_locale() -> None:
+async def test_call_without_a_hint_has_no_locale() -> None:
     assert await client_locale(Caller(Recorder())) is None
     assert await client_locale(reader(Recorder(), {})) is None
     first = await client_locale(reader(Recorder(), {"openai/locale": "fr-LU"}))
     assert first is not None and first is await client_locale(reader(Recorder(), {"openai/locale": "fr-LU"}))
 
 
-def test_tools_have_a_display_if_their_result_types_declare_one() -> None:
-    found = [
+def test_tools_have_a_display_if_their_result_declares_one() -> None:
+    problems = [
         name
         for name, tool in NAMED.items()
         if tool.result_type and displayed_members(declared_members(tool.result_type))
     ]
-    assert sorted(found) == sorted(LOCALIZED_TOOLS)
+    assert sorted(problems) == sorted(LOCALIZED_TOOLS)
 
 
 @pytest.mark.parametrize("name", LOCALIZED_TOOLS)
-async def test_every_localized_tool_has_a_display_beside_the_same_result(name: str) -> None:
-    """Over an API that answers all kinds of things: the display may be small, the plain result is the same."""
+async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -> None:
+    """The API returns all kinds of values: the display may be small, but the plain result is unchanged."""
     row = {"id": "x", "amount": 100, "currentUtilization": 150, "currency": "USD", "timeInterval": "month"}
-    whole = {**COSTS, "budgets": [row], "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}]}
+    response = {**COSTS, "budgets": [row], "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}]}
     least = {
         "cost_breakdown": {"groupBy": "service"},
         "compare_spend": {"period2": {"from": "2026-01-01", "to": "2026-01-31"}},
         "explain_cost_change": {"by": ["service"]},
     }.get(name, {})
-    found = await NAMED[name].run(reader(Recorder(whole), {"openai/locale": "fr-FR"}), least)
+    result = await NAMED[name].run(reader(Recorder(response), {"openai/locale": "fr-FR"}), least)
     assert (
-        not isinstance(found, ContentResult) and found[DISPLAY_KEY]["locale"] == "fr-FR" and len(found[DISPLAY_KEY]) > 1
+        not isinstance(result, ContentResult)
+        and result[DISPLAY_KEY]["locale"] == "fr-FR"
+        and len(result[DISPLAY_KEY]) > 1
     )
-    plainly = await NAMED[name].run(Caller(Recorder(whole)), least)
-    assert {key: value for key, value in found.items() if key != DISPLAY_KEY} == plainly
+    plainly = await NAMED[name].run(Caller(Recorder(response)), least)
+    assert {key: value for key, value in result.items() if key != DISPLAY_KEY} == plainly
 
 
-def test_budgets_have_their_own_currencies() -> None:
+def test_budgets_use_their_own_currencies() -> None:
     result = {"currency": "EUR", "month": {"spent": 1}, "budgets": [{"name": "b", "amount": 2, "currency": "GBP"}]}
     assert display("forecast_spend", result) == {
         "locale": "en-US",
@@ -137,23 +139,23 @@ def test_budgets_have_their_own_currencies() -> None:
     }
 
 
-def test_anomalies_and_recommendations_are_in_dollars() -> None:
+def test_anomalies_and_recommendations_use_dollars() -> None:
     anomaly = {
         "serviceName": "BigQuery",
         "costOfAnomaly": 5,
         "top3SKUs": [{"name": "s", "cost": 4}, None],
         "endTime": "",
     }
-    shown = display("get_cloud_overview", {"currency": "EUR", "totalCost": 9.5, "anomalies": [anomaly]})
-    assert shown["totalCost"] == "EUR 9.50"
-    assert shown["anomalies"] == [
+    localized = display("get_cloud_overview", {"currency": "EUR", "totalCost": 9.5, "anomalies": [anomaly]})
+    assert localized["totalCost"] == "EUR 9.50"
+    assert localized["anomalies"] == [
         {"serviceName": "BigQuery", "costOfAnomaly": "USD 5.00", "top3SKUs": [{"name": "s", "cost": "USD 4.00"}]}
     ]
-    shown = display("list_optimization_recommendations", {"totalDailySavings": 2, "insights": [{"title": "t"}]})
-    assert shown == {"locale": "en-US", "totalDailySavings": "USD 2.00"}
+    localized = display("list_optimization_recommendations", {"totalDailySavings": 2, "insights": [{"title": "t"}]})
+    assert localized == {"locale": "en-US", "totalDailySavings": "USD 2.00"}
 
 
-def test_percentages_days_and_labels() -> None:
+def test_percentages_dates_and_labels() -> None:
     month = {"month": "2026-08", "cost": 1.0, "changePercent": -2.5, "running": True}
     result = {
         "months": [month],
@@ -168,13 +170,13 @@ def test_percentages_days_and_labels() -> None:
     }
 
 
-def test_a_display_has_a_bound() -> None:
+def test_display_is_bounded() -> None:
     result = {"groups": [{"name": f"g{n}", "cost": n} for n in range(1000)], "total": {"all": 1}}
-    shown = display("cost_breakdown", result)
-    assert len(shown["groups"]) == MAX_DISPLAY_VALUES and "total" not in shown
+    localized = display("cost_breakdown", result)
+    assert len(localized["groups"]) == MAX_DISPLAY_VALUES and "total" not in localized
 
 
-def test_values_of_another_type_than_declared_are_left_out() -> None:
+def test_values_of_an_unexpected_type_are_omitted() -> None:
     deep: Any = {"cost": 1}
     for _ in range(50):
         deep = {"total": deep, "rows": [deep]}
@@ -207,8 +209,8 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["cost", "total", "groups", "currency", "period"]), VALUES))
-def test_any_result_is_kept(result: dict[str, Any]) -> None:
-    found = localize_result(result, members_of("cost_breakdown"), place("de-DE"))
-    assert repr({name: value for name, value in found.items() if name != DISPLAY_KEY}) == repr(result)
-    texts = orjson.dumps(found.get(DISPLAY_KEY, {}))
+def test_any_result_is_preserved(result: dict[str, Any]) -> None:
+    localized = localize_result(result, members_of("cost_breakdown"), locale_of("de-DE"))
+    assert repr({name: value for name, value in localized.items() if name != DISPLAY_KEY}) == repr(result)
+    texts = orjson.dumps(localized.get(DISPLAY_KEY, {}))
     assert isinstance(orjson.loads(texts), dict)

@@ -12,26 +12,26 @@ from doit_mcp.catalog.tools.permissions import with_permission_hint
 from tests.api.recorder import Recorder
 
 from ..caller import Caller
-from ..test_registry import least
+from ..test_registry import minimal_arguments
 
 NAMED = {tool.name: tool for tool in direct_tools()}
 NEEDING = sorted(name for name, tool in NAMED.items() if tool.facts.get("permission"))
 
 
-async def failed(name: str, error: ApiError) -> ApiError:
+async def explained_error(name: str, error: ApiError) -> ApiError:
     api = Recorder(error)
     api.tenant = "customer"
     with pytest.raises(ApiError) as caught:
-        await NAMED[name].run(Caller(api), least(NAMED[name]))
+        await NAMED[name].run(Caller(api), minimal_arguments(NAMED[name]))
     return caught.value
 
 
 @pytest.mark.parametrize("name", NEEDING)
-async def test_what_is_forbidden_says_what_is_needed(name: str) -> None:
-    error = await failed(name, ApiError("", kind="forbidden", status=403))
-    said = explain(error, name)
+async def test_forbidden_error_names_the_required_permission(name: str) -> None:
+    error = await explained_error(name, ApiError("", kind="forbidden", status=403))
+    message = explain(error, name)
     permission = NAMED[name].facts["permission"]
-    assert f"{name} failed (HTTP 403): this requires the permission {permission}. The signed-in user lacks" in said
+    assert f"{name} failed (HTTP 403): this requires the permission {permission}. The signed-in user lacks" in message
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ async def test_what_is_forbidden_says_what_is_needed(name: str) -> None:
         ApiError("", kind="credential", status=401),
     ],
 )
-async def test_other_failures_stay_as_they_are(error: Any) -> None:
+async def test_other_errors_are_unchanged(error: Any) -> None:
     reason = error.reason
-    assert (await failed("get_customer", error)).reason == reason
+    assert (await explained_error("get_customer", error)).reason == reason
 
 
-def test_the_permission_is_that_of_the_declaration() -> None:
+def test_permission_comes_from_the_declaration() -> None:
     assert NAMED["update_customer"].facts["permission"].startswith("Settings") and len(NEEDING) >= 20
     assert all(NAMED[name].facts.get("permission") for name, tool in NAMED.items() if tool.area.startswith("contract"))
     assert with_permission_hint(NAMED["list_budgets"]) is NAMED["list_budgets"]

@@ -1,4 +1,4 @@
-"""Words made from names."""
+"""Titles and status texts derived from names."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def test_titles_and_status_texts(name: str, title: str, doing: str, done: str) -
     assert make_title(name) == title and status_texts(name, title) == (doing, done)
 
 
-def test_a_declared_title_spells_the_words_of_status_texts() -> None:
+def test_declared_title_sets_the_spelling_of_status_texts() -> None:
     assert status_texts("list_gcp_projects", "List GCP projects") == ("Listing GCP projects…", "Listed GCP projects")
 
 
-def test_status_texts_are_cut() -> None:
+def test_status_texts_are_truncated() -> None:
     assert all(
         len(text) == MAX_STATUS_CHARACTERS and text.endswith("…") for text in status_texts("list_" + "x" * 99, "t")
     )

@@ -68,7 +68,7 @@ class Kinds(Area):
         ("delete_kind", False, True, True, False),
     ],
 )
-def test_hints_follow_the_verb(name: str, reads: bool, destroys: bool, idempotent: bool, outward: bool) -> None:
+def test_hints_follow_the_http_method(name: str, reads: bool, destroys: bool, idempotent: bool, outward: bool) -> None:
     assert operation_annotations(operation_of(getattr(Kinds, name))) == {
         "readOnlyHint": reads,
         "destructiveHint": destroys,
@@ -77,7 +77,7 @@ def test_hints_follow_the_verb(name: str, reads: bool, destroys: bool, idempoten
     }
 
 
-def test_a_stream_is_no_tool_by_itself() -> None:
+def test_stream_is_not_a_tool_by_itself() -> None:
     refine = operation_of(Doit.for_sender(Recorder()).cloudflow.refine_cloudflow)
     with pytest.raises(TypeError, match="stream"):
         tool_from_operation(refine, "cloudflow")
@@ -110,7 +110,7 @@ async def draw(call: Call, *, times: int) -> ContentResult:
     return ContentResult([{"type": "text", "text": "*" * times}], structured={"times": times})
 
 
-async def test_a_function_is_a_tool() -> None:
+async def test_function_becomes_a_tool() -> None:
     tool = tool_from_function(add)
     assert (tool.name, tool.title, tool.description) == ("add", "Add", "Add two numbers, slowly.")
     assert tool.input_schema == {
@@ -128,7 +128,7 @@ async def test_a_function_is_a_tool() -> None:
     assert not tool.writes and tool.annotations["readOnlyHint"]
 
 
-async def test_a_function_can_take_the_call_and_make_its_own_blocks() -> None:
+async def test_function_can_receive_the_call_and_return_content_blocks() -> None:
     tool = tool_from_function(draw)
     caller = Caller(Recorder())
     result = await tool.run(caller, {"times": 3})
@@ -146,7 +146,7 @@ async def test_a_function_can_take_the_call_and_make_its_own_blocks() -> None:
         ("text", "", {"result": "text"}),
     ],
 )
-def test_every_answer_becomes_an_object(answer: object, items: str, expected: JsonObject) -> None:
+def test_every_result_becomes_an_object(answer: object, items: str, expected: JsonObject) -> None:
     assert as_object(answer, items) == expected
 
 
@@ -164,13 +164,13 @@ def test_every_answer_becomes_an_object(answer: object, items: str, expected: Js
     ],
 )
 @pytest.mark.parametrize("nothing", [None, {}])
-async def test_a_write_answered_with_nothing_says_what_was_done(
+async def test_write_with_an_empty_response_returns_a_confirmation(
     name: str, arguments: JsonObject, expected: JsonObject, nothing: object
 ) -> None:
-    found = await run(name, Recorder(nothing), **arguments)
-    assert found == {"status": "completed", **expected}
+    result = await run(name, Recorder(nothing), **arguments)
+    assert result == {"status": "completed", **expected}
     schema = TOOLS[name].output_schema or {}
-    assert {"status", "deleted"} <= schema["properties"].keys() and not TOOLS[name].result_problems(found)
+    assert {"status", "deleted"} <= schema["properties"].keys() and not TOOLS[name].result_problems(result)
 
 
 @pytest.mark.parametrize(
@@ -182,25 +182,25 @@ async def test_a_write_answered_with_nothing_says_what_was_done(
         ("delete_datahub_dataset", {"name": "d"}, {"message": "Deleted"}, {"message": "Deleted"}),
     ],
 )
-async def test_an_answer_that_says_something_stays_as_it_is(
+async def test_nonempty_result_is_unchanged(
     name: str, arguments: JsonObject, answer: object, expected: JsonObject
 ) -> None:
     assert await run(name, Recorder(answer), **arguments) == expected
 
 
-def test_nulls_that_the_schema_does_not_know_are_settled() -> None:
+def test_nulls_outside_the_schema_are_resolved() -> None:
     schema = {"properties": {"a": {"type": "string"}, "rows": {"type": "array"}, "n": {"anyOf": []}, "any": {}}}
     answer = {"a": None, "rows": None, "n": None, "any": None, "other": None}
     assert without_nulls(answer, schema) == {"rows": [], "n": None, "any": None, "other": None}
 
 
-async def test_a_list_that_the_api_sends_as_null_is_empty() -> None:
-    found = await run("list_reports", Recorder({"reports": None, "pageToken": None, "rowCount": None}))
-    assert found == {"reports": [], "pageToken": None}
-    assert TOOLS["list_reports"].result_problems(found) == []
+async def test_null_list_becomes_empty() -> None:
+    result = await run("list_reports", Recorder({"reports": None, "pageToken": None, "rowCount": None}))
+    assert result == {"reports": [], "pageToken": None}
+    assert TOOLS["list_reports"].result_problems(result) == []
 
 
-def test_tools_are_equal_to_themselves_only() -> None:
+def test_tools_compare_by_identity() -> None:
     tool = TOOLS["run_query"]
     other = Tool(tool.name, tool.title, tool.description, tool.input_schema, tool.run)
     assert tool == tool and tool != other and len({tool, other}) == 2

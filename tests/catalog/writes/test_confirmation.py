@@ -1,4 +1,4 @@
-"""Confirming: which tools ask, what the user sees, and that a no is a no."""
+"""Confirmation: which tools ask, what the user sees, and that a declined write is not sent."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ NAMED = {tool.name: tool for tool in direct_tools()}
 ASKING = [tool for tool in direct_tools() if always_confirms(tool)]
 
 
-class Asked(Caller):
-    """A caller whose user can be asked, and answers so."""
+class ConfirmingCaller(Caller):
+    """A caller whose user can be asked, and gives this answer."""
 
     def __init__(self, api: Recorder, action: str = "accept", *, waits_for_answers: bool = False) -> None:
         super().__init__(api)
@@ -54,8 +54,8 @@ class Asked(Caller):
 
     @property
     def text(self) -> str:
-        (asked,) = self.questions
-        return str(asked.params["message"])
+        (question,) = self.questions
+        return str(question.params["message"])
 
 
 async def run(name: str, caller: Caller, /, **arguments: Any) -> Any:
@@ -68,7 +68,7 @@ def methods(api: Recorder) -> list[str]:
     return [request.method for request in api.requests]
 
 
-def test_what_asks() -> None:
+def test_tools_that_require_confirmation() -> None:
     asking = {tool.name for tool in ASKING}
     deleting = {tool.name for tool in direct_tools() if tool.name.startswith(("delete_", "cancel_", "archive_"))}
     assert deleting <= asking
@@ -87,8 +87,8 @@ def test_what_asks() -> None:
 
 
 @pytest.mark.requirement("A5")
-def test_whatever_destroys_or_reaches_outside_asks_or_says_why_not() -> None:
-    """The reason is at the declaration; a declaration without one makes no tool."""
+def test_destructive_and_external_tools_require_confirmation_or_are_exempt() -> None:
+    """The reason is given in the declaration; a declaration without one is an error."""
     risky = {
         tool.name: tool
         for tool in direct_tools()
@@ -97,11 +97,11 @@ def test_whatever_destroys_or_reaches_outside_asks_or_says_why_not() -> None:
     unasked = risky.keys() - {tool.name for tool in ASKING}
     assert {"create_budget", "update_label", "remove_ticket_tags", "refine_cloudflow", "create_ticket"} < unasked
     for name in unasked:
-        assert len(unconfirmed_reason(risky[name].facts)) > 20, f"{risky[name].declared_in}: {name} does not say why"
+        assert len(unconfirmed_reason(risky[name].facts)) > 20, f"{risky[name].declared_in}: {name} gives no reason"
 
 
-def test_what_deletes_shares_is_about_users_or_contracts_or_is_done_in_bulk_asks() -> None:
-    """By the operations, not by the names that the table of confirmations has."""
+def test_deletions_sharing_user_contract_and_bulk_writes_require_confirmation() -> None:
+    """Determined from the operations, not from the names of the tools that ask."""
     asking = {tool.name for tool in ASKING}
     rows = [row for area in AREAS.values() for row in area.operations if not row.read_only]
     deleting = {row.name for row in rows if row.method == "DELETE"}
@@ -109,7 +109,7 @@ def test_what_deletes_shares_is_about_users_or_contracts_or_is_done_in_bulk_asks
     named = re.compile(rf"/({words})\b")
     about = {row.name for row in rows if named.search(row.path)}
     bulk = {row.name for row in rows if many(NAMED[row.name])}
-    # Tags are taken off a ticket, and can be put on again.
+    # Tags are removed from a ticket, and can be added again.
     assert (deleting | about | bulk) - asking == {"remove_ticket_tags"}
     assert {"delete_datahub_datasets", "delete_ava_conversation"} <= deleting
     assert {"invite_user", "trigger_cloud_flow", "update_resource_permissions"} <= about
@@ -117,21 +117,25 @@ def test_what_deletes_shares_is_about_users_or_contracts_or_is_done_in_bulk_asks
 
 
 def many(tool: Tool) -> bool:
-    """Whether what a tool is given is a list of things to write."""
+    """Return whether an argument is a list of things to write."""
     fields = tool.input_schema["properties"]
     lists = {name for name in fields if fields[name].get("items", {}).get("type") == "object"}
     return bool(lists & {*tool.input_schema.get("required", ()), "add", "remove"}) or "csv" in fields
 
 
 @pytest.mark.parametrize("tool", ASKING, ids=lambda tool: tool.name)
-def test_what_is_there_is_read_by_a_tool_that_reads(tool: Any) -> None:
-    """And whatever is shown, the question is one that every client can put."""
-    named = {one.name: one for one in direct_tools()}
+def test_preview_readers_are_read_only(tool: Any) -> None:
+    """Whatever the preview shows, every client can display the question."""
+    named = {direct_tool.name: direct_tool for direct_tool in direct_tools()}
     reader = find_reader(tool, named)
     assert reader is None or not reader.tool.writes
-    asked = confirmation_question(preview_message(tool, {"id": "x"}, None))
-    assert asked.signed and asked.params["mode"] == "form" and asked.params["message"].startswith(f"{tool.title}?\n")
-    assert SchemaValidator(asked.params["requestedSchema"]).problems({}) == []
+    question = confirmation_question(preview_message(tool, {"id": "x"}, None))
+    assert (
+        question.signed
+        and question.params["mode"] == "form"
+        and question.params["message"].startswith(f"{tool.title}?\n")
+    )
+    assert SchemaValidator(question.params["requestedSchema"]).problems({}) == []
 
 
 @pytest.mark.parametrize(
@@ -161,14 +165,14 @@ def test_what_is_there_is_read_by_a_tool_that_reads(tool: Any) -> None:
         ("delete_datahub_datasets", None),
     ],
 )
-def test_who_reads_what_is_there(name: str, reader: str | None) -> None:
-    found = find_reader(TOOLS[name], TOOLS)
-    assert (found.tool.name if found else None) == reader
+def test_preview_reader_per_tool(name: str, reader: str | None) -> None:
+    reader_found = find_reader(TOOLS[name], TOOLS)
+    assert (reader_found.tool.name if reader_found else None) == reader
 
 
-async def test_an_accepted_deletion_is_made_after_showing_what_goes() -> None:
+async def test_confirmed_deletion_runs_after_a_preview() -> None:
     api = Recorder(BUDGET, None)
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     assert await run("delete_budget", caller, id="b1") == {"status": "completed", "deleted": True, "id": "b1"}
     assert methods(api) == ["GET", "DELETE"]
     assert caller.text.splitlines() == [
@@ -184,16 +188,16 @@ async def test_an_accepted_deletion_is_made_after_showing_what_goes() -> None:
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
-async def test_a_no_is_a_no(action: str) -> None:
+async def test_declined_write_is_not_sent(action: str) -> None:
     api = Recorder(BUDGET)
     with pytest.raises(ToolError, match="Nothing was changed: the user did not agree to delete_budget"):
-        await run("delete_budget", Asked(api, action), id="b1")
+        await run("delete_budget", ConfirmingCaller(api, action), id="b1")
     assert methods(api) == ["GET"]
 
 
-async def test_a_change_is_shown_against_what_is_there() -> None:
+async def test_update_preview_shows_the_difference() -> None:
     api = Recorder({"users": [{"id": "u2"}, {"id": "u1", "email": "ann@acme.example", "roleId": "viewer"}]}, {})
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("update_user", caller, id="u1", roleId="admin", firstName="Ann")
     assert "- email: ann@acme.example" in caller.text
     assert "access:\n- roleId: viewer → admin\nDetails:\n- firstName: Ann" in caller.text
@@ -206,8 +210,8 @@ ACCOUNT = {
 }
 
 
-async def test_a_connected_account_is_shown_before_its_features_change() -> None:
-    caller = Asked(Recorder(ACCOUNT))
+async def test_connected_account_is_shown_before_its_features_change() -> None:
+    caller = ConfirmingCaller(Recorder(ACCOUNT))
     await run("update_aws_feature", caller, accountID="1", enabledFeatures=["quotas"])
     assert caller.text.splitlines()[1:-1] == [
         *("About:", "- accountID: 1", "- roleArn: arn:old"),
@@ -215,129 +219,129 @@ async def test_a_connected_account_is_shown_before_its_features_change() -> None
     ]
 
 
-async def test_the_role_of_a_connected_account_is_shown_before_it_is_replaced() -> None:
+async def test_role_of_a_connected_account_is_shown_before_replacement() -> None:
     api = Recorder(ACCOUNT)
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("create_account_role", caller, accountID="1", roleArn="arn:new", enabledFeatures=["sandbox"])
     assert "About:\n- accountID: 1\nRecipients and access:\n- roleArn: arn:old → arn:new\n" in caller.text
     assert methods(api) == ["GET", "POST"]
 
 
-async def test_an_account_that_is_not_connected_yet_can_be() -> None:
+async def test_unconnected_account_can_be_connected() -> None:
     api = Recorder(ApiError("no such account", kind="missing", status=404), ACCOUNT)
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("create_account_role", caller, accountID="1", roleArn="arn:new", enabledFeatures=[])
     assert "About:\n- accountID: 1\nRecipients and access:\n- roleArn: arn:new\n" in caller.text
     assert methods(api) == ["GET", "POST"]
 
 
 @pytest.mark.parametrize("name", ["update_aws_feature", "delete_account_role"])
-async def test_an_account_that_is_not_connected_is_not_asked_about(name: str) -> None:
-    caller = Asked(Recorder(ApiError("no such account", kind="missing", status=404)))
+async def test_unconnected_account_is_not_confirmed(name: str) -> None:
+    caller = ConfirmingCaller(Recorder(ApiError("no such account", kind="missing", status=404)))
     with pytest.raises(ApiError):
         await run(name, caller, accountID="1", **({"enabledFeatures": []} if name.startswith("update") else {}))
     assert caller.questions == []
 
 
-async def test_a_disconnection_says_which_role_and_what_stops() -> None:
-    caller = Asked(Recorder(ACCOUNT, None))
-    found = await run("delete_account_role", caller, accountID="1")
-    assert found == {"status": "completed", "deleted": True, "accountID": "1"}
+async def test_disconnect_preview_shows_the_role_and_the_effects() -> None:
+    caller = ConfirmingCaller(Recorder(ACCOUNT, None))
+    result = await run("delete_account_role", caller, accountID="1")
+    assert result == {"status": "completed", "deleted": True, "accountID": "1"}
     assert '- accountID: 1\n- roleArn: arn:old\n- enabledFeatures: ["sandbox"]\nAccept' in caller.text
 
 
-async def test_a_flow_is_asked_about_by_its_name() -> None:
+async def test_flow_confirmation_shows_its_name() -> None:
     flows = {"items": [{"id": "f0", "name": "Other"}, {"id": "f1", "name": "Stop idle machines"}]}
-    caller = Asked(Recorder(flows, {"executionLink": "l"}))
+    caller = ConfirmingCaller(Recorder(flows, {"executionLink": "l"}))
     await run("trigger_cloud_flow", caller, flowID="f1", requestBodyJson={"zone": "a"})
-    shown = "About:\n- flowID: f1\n- name: Stop idle machines\nDetails:\n- requestBodyJson.zone: a\n"
-    assert shown in caller.text
+    expected = "About:\n- flowID: f1\n- name: Stop idle machines\nDetails:\n- requestBodyJson.zone: a\n"
+    assert expected in caller.text
 
 
-async def test_a_flow_that_is_named_by_its_address_is_asked_about_by_its_id() -> None:
-    caller = Asked(Recorder({"items": [{"id": "f1", "name": "Stop idle machines"}]}, {"executionLink": "l"}))
+async def test_flow_given_by_url_is_confirmed_by_id() -> None:
+    caller = ConfirmingCaller(Recorder({"items": [{"id": "f1", "name": "Stop idle machines"}]}, {"executionLink": "l"}))
     await run("trigger_cloud_flow", caller, flowID="https://somewhere.example/cloudflow/v1/trigger/f1")
     assert "About:\n- flowID: f1\n- name: Stop idle machines\n" in caller.text and "somewhere" not in caller.text
     again = await run("trigger_cloud_flow", caller, flowID="f1")
     assert "alreadyDone" in again
 
 
-async def test_a_label_is_shown_with_what_it_goes_on() -> None:
+async def test_label_preview_shows_its_assignments() -> None:
     api = Recorder({"id": "l1", "name": "Prod"}, {})
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("assign_objects_to_label", caller, id="l1", add=[{"objectId": "b1", "objectType": "budget"}])
     assert "About:\n- id: l1\n- name: Prod\nDetails:\n- add: " in caller.text and "b1" in caller.text
     assert methods(api) == ["GET", "POST"]
 
 
-async def test_an_insight_is_read_by_other_names_than_it_is_deleted_by() -> None:
+async def test_insight_preview_uses_other_argument_names() -> None:
     api = Recorder({"title": "Idle things"}, None)
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("delete_insight_result", caller, sourceID="public-api", insightKey="k")
     assert "- insightKey: k\n- title: Idle things\n" in caller.text
     assert {request.path for request in api.requests} == {"/insights/v1/results/source/public-api/insight/k"}
 
 
-async def test_whatever_a_deletion_is_given_says_what_goes() -> None:
-    caller = Asked(Recorder({"message": "Deleted"}))
+async def test_every_deletion_preview_names_the_target() -> None:
+    caller = ConfirmingCaller(Recorder({"message": "Deleted"}))
     await run("delete_datahub_datasets", caller, datasets=["a", "b"])
     assert 'About:\n- datasets: ["a","b"]\nAccept' in caller.text
 
 
-async def test_what_reaches_outside_is_said() -> None:
-    caller = Asked(Recorder({}))
+async def test_external_effects_are_stated() -> None:
+    caller = ConfirmingCaller(Recorder({}))
     await run("invite_user", caller, email="bob@acme.example")
     assert "outside of your DoiT account" in caller.text and "access:\n- email: bob@acme.example" in caller.text
 
 
-async def test_what_is_not_there_is_not_asked_about() -> None:
-    caller = Asked(Recorder(ApiError("no such budget", kind="missing", status=404)))
+async def test_missing_target_is_an_error_without_confirmation() -> None:
+    caller = ConfirmingCaller(Recorder(ApiError("no such budget", kind="missing", status=404)))
     with pytest.raises(ApiError):
         await run("delete_budget", caller, id="b1")
     assert caller.questions == []
 
 
 @pytest.mark.parametrize("kind", ["forbidden", "fault", "network"])
-async def test_what_cannot_be_read_is_asked_about_without(kind: Any) -> None:
+async def test_unreadable_target_is_confirmed_without_a_preview(kind: Any) -> None:
     api = Recorder(ApiError("", kind=kind), {})
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("delete_budget", caller, id="b1")
     assert "- id: b1" in caller.text and methods(api) == ["GET", "DELETE"]
 
 
 @pytest.mark.requirement("N19")
 @pytest.mark.parametrize("customer", [None, "c1"])
-async def test_n19_an_ended_sign_in_is_not_swallowed(customer: str | None) -> None:
-    caller = Asked(Recorder(ApiError("", kind="credential", status=401)))
+async def test_n19_ended_sign_in_is_not_swallowed(customer: str | None) -> None:
+    caller = ConfirmingCaller(Recorder(ApiError("", kind="credential", status=401)))
     caller.customer_context = customer
     with pytest.raises(ApiError) as raised:
         await run("delete_budget", caller, id="b1")
     assert raised.value.kind == "credential" and caller.questions == []
 
 
-async def test_who_cannot_be_asked_is_not_and_nothing_is_read_for_it() -> None:
+async def test_no_preview_without_elicitation() -> None:
     api = Recorder(None)
     await run("delete_budget", Caller(api), id="b1")
     assert methods(api) == ["DELETE"]
 
 
-async def test_a_trial_is_not_asked_about() -> None:
-    caller = Asked(Recorder({}))
+async def test_dry_run_is_not_confirmed() -> None:
+    caller = ConfirmingCaller(Recorder({}))
     await run("resend_invite", caller, id="u1", dryRun=True)
     assert caller.questions == []
     await run("resend_invite", caller, id="u1", dryRun=False)
     assert len(caller.questions) == 1
 
 
-async def test_what_is_shown_is_short_and_visible() -> None:
+async def test_preview_is_short_and_visible() -> None:
     tool = TOOLS["create_contract"]
-    shown = preview_message(tool, {f"field{n}": "x\u202e\n y" * 500 for n in range(50)} | {"rows": [{}] * 9}, None)
-    assert len(shown) < 5_000 and "\u202e" not in shown and "- and 31 more" in shown
-    assert "- and 31 more: field20 (1), field21 (1)" in shown and " more characters)\n" in shown
+    preview = preview_message(tool, {f"field{n}": "x\u202e\n y" * 500 for n in range(50)} | {"rows": [{}] * 9}, None)
+    assert len(preview) < 5_000 and "\u202e" not in preview and "- and 31 more" in preview
+    assert "- and 31 more: field20 (1), field21 (1)" in preview and " more characters)\n" in preview
 
 
-async def test_what_changes_by_itself_is_no_part_of_the_question() -> None:
-    """So that it is the same question when the request comes again with the answer."""
+async def test_volatile_fields_are_not_in_the_preview() -> None:
+    """The question is the same when the request is repeated with the answer."""
     first, second = (
         preview_message(TOOLS["delete_budget"], {"id": "b1"}, {**BUDGET, "currentUtilization": used}) for used in (1, 2)
     )
@@ -348,7 +352,7 @@ async def test_what_changes_by_itself_is_no_part_of_the_question() -> None:
     )
 
 
-async def test_what_cannot_be_told_by_the_arguments_or_is_no_object_is_not_shown() -> None:
+async def test_ambiguous_or_non_object_targets_are_not_shown() -> None:
     async def blocks(call: Any, arguments: JsonObject) -> ContentResult:
         return ContentResult([{"type": "text", "text": "x"}])
 
@@ -366,7 +370,7 @@ RESOURCE = {"resourceType": "budgets", "resourceId": "b1"}
 
 @pytest.mark.requirement("N11")
 @pytest.mark.parametrize(
-    ("name", "arguments", "said"),
+    ("name", "arguments", "expected"),
     [
         ("update_budget", {"id": "b1", "recipients": ["eve@evil.example"]}, "recipients: add eve@evil.example"),
         ("update_budget", {"id": "b1", "public": "viewer"}, "public: no access → viewer"),
@@ -404,45 +408,47 @@ RESOURCE = {"resourceType": "budgets", "resourceId": "b1"}
         ),
     ],
 )
-async def test_n11_what_names_people_channels_or_public_asks(name: str, arguments: JsonObject, said: str) -> None:
+async def test_n11_recipients_channels_and_public_access_require_confirmation(
+    name: str, arguments: JsonObject, expected: str
+) -> None:
     current = {**BUDGET, "recipients": ["ann@acme.example"], "public": None}
     api = Recorder(current)
-    caller = Asked(api, "decline")
+    caller = ConfirmingCaller(api, "decline")
     with pytest.raises(ToolError, match="Nothing was changed"):
         await run(name, caller, **arguments)
-    assert f"Recipients and access:\n- {said}\n" in caller.text
+    assert f"Recipients and access:\n- {expected}\n" in caller.text
     assert set(methods(api)) <= {"GET"}
     assert TOOLS[name].annotations["openWorldHint"] is True
 
 
 @pytest.mark.requirement("N11")
-async def test_n11_what_names_nobody_does_not_ask() -> None:
+async def test_n11_writes_without_recipients_are_not_confirmed() -> None:
     api = Recorder(BUDGET)
-    caller = Asked(api)
+    caller = ConfirmingCaller(api)
     await run("update_budget", caller, id="b1", amount=5)
     assert caller.questions == [] and methods(api) == ["PATCH"]
 
 
 @pytest.mark.requirement("N11")
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         ({"recipients": []}, "recipients: remove ann@acme.example"),
         ({"recipientsSlackChannels": []}, "recipientsSlackChannels: remove C1 (name: costs)"),
     ],
 )
-async def test_n11_what_removes_people_asks_as_well(arguments: JsonObject, said: str) -> None:
+async def test_n11_removing_users_requires_confirmation(arguments: JsonObject, expected: str) -> None:
     channels = [{"id": "C1", "name": "costs"}]
     api = Recorder({**BUDGET, "recipients": ["ann@acme.example"], "recipientsSlackChannels": channels})
-    caller = Asked(api, "decline")
+    caller = ConfirmingCaller(api, "decline")
     with pytest.raises(ToolError, match="Nothing was changed"):
         await run("update_budget", caller, id="b1", **arguments)
-    assert f"Recipients and access:\n- {said}\n" in caller.text and set(methods(api)) == {"GET"}
+    assert f"Recipients and access:\n- {expected}\n" in caller.text and set(methods(api)) == {"GET"}
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_every_person_who_gets_loses_or_changes_access_is_named() -> None:
-    caller = Asked(Recorder(SHARED, {}))
+async def test_n12_every_user_whose_access_changes_is_named() -> None:
+    caller = ConfirmingCaller(Recorder(SHARED, {}))
     people = [{**OWNER, "user": "ANN@acme.example"}, {**EDITOR, "role": "viewer"}]
     await run(
         "update_resource_permissions",
@@ -460,22 +466,22 @@ async def test_n12_every_person_who_gets_loses_or_changes_access_is_named() -> N
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_who_loses_access_is_named_and_who_has_it_now_is_shown() -> None:
-    caller = Asked(Recorder(SHARED, {}))
+async def test_n12_users_losing_access_and_current_users_are_named() -> None:
+    caller = ConfirmingCaller(Recorder(SHARED, {}))
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER])
     assert "- permissions: remove bob@acme.example (editor)\n" in caller.text
-    caller = Asked(Recorder({**SHARED, "permissions": [OWNER, EDITOR] * 2}, {}))
+    caller = ConfirmingCaller(Recorder({**SHARED, "permissions": [OWNER, EDITOR] * 2}, {}))
     await run("update_resource_permissions", caller, **RESOURCE, public="viewer")
     assert "- permissions: ann@acme.example (owner), bob@acme.example (editor), ann" in caller.text
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_who_is_named_twice_is_shown_twice_and_the_same_list_is_unchanged() -> None:
-    caller = Asked(Recorder(SHARED, {}))
+async def test_n12_duplicate_entries_are_shown_twice_and_equal_lists_are_unchanged() -> None:
+    caller = ConfirmingCaller(Recorder(SHARED, {}))
     people = [OWNER, {**EDITOR, "role": "viewer"}, {"user": "Bob@acme.example", "role": "owner"}]
     await run("update_resource_permissions", caller, **RESOURCE, permissions=people)
     assert "bob@acme.example: editor → viewer\n- permissions: change Bob@acme.example: editor → owner\n" in caller.text
-    caller = Asked(Recorder(SHARED, {}))
+    caller = ConfirmingCaller(Recorder(SHARED, {}))
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[EDITOR, OWNER])
     assert "- permissions: unchanged\n" in caller.text
 
@@ -490,58 +496,58 @@ async def test_n12_who_is_named_twice_is_shown_twice_and_the_same_list_is_unchan
         ("ann@acme.example", "ann@acme.example\u00a0"),
     ],
 )
-async def test_n12_an_address_that_unicode_folds_to_another_one_is_another_one(old: str, new: str) -> None:
-    caller = Asked(Recorder({**BUDGET, "recipients": [old]}, {}))
+async def test_n12_addresses_that_unicode_folds_together_are_distinct(old: str, new: str) -> None:
+    caller = ConfirmingCaller(Recorder({**BUDGET, "recipients": [old]}, {}))
     await run("update_budget", caller, id="b1", recipients=[new])
     assert "recipients: add " in caller.text and f"recipients: remove {old}\n" in caller.text
     assert "unchanged" not in caller.text.splitlines()[:-1][-1]
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_what_goes_beyond_the_limit_is_counted() -> None:
-    caller = Asked(Recorder(SHARED, {}))
-    many = [{"user": f"p{n}@acme.example", "role": "viewer"} for n in range(30)]
-    await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER, *many], public="editor")
+async def test_n12_entries_beyond_the_limit_are_counted() -> None:
+    caller = ConfirmingCaller(Recorder(SHARED, {}))
+    permissions = [{"user": f"p{n}@acme.example", "role": "viewer"} for n in range(30)]
+    await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER, *permissions], public="editor")
     assert "- permissions: add p19@acme.example (viewer)\n- and 11 more: 10 added, 1 removed\n" in caller.text
     assert "- public: no access → editor" in caller.text
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_a_list_that_cannot_be_read_says_that_it_is_replaced() -> None:
-    caller = Asked(Recorder(ApiError("", kind="forbidden"), {}))
+async def test_n12_unreadable_list_is_reported_as_replaced() -> None:
+    caller = ConfirmingCaller(Recorder(ApiError("", kind="forbidden"), {}))
     await run("update_budget", caller, id="b1", recipients=["bob@acme.example"])
     assert "- recipients: bob@acme.example\n- recipients: anyone not listed here is removed" in caller.text
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_nested_addresses_and_granted_roles_are_compared_too() -> None:
+async def test_n12_nested_addresses_and_granted_roles_are_compared() -> None:
     current = {"settings": {"allowedInviteDomains": ["acme.example"], "mfaRequired": True}, "contact": None}
-    caller = Asked(Recorder(current, {}))
+    caller = ConfirmingCaller(Recorder(current, {}))
     settings = {"allowedInviteDomains": ["acme.example", "evil.example"], "mfaRequired": False}
     await run("update_customer", caller, customerId="c", settings=settings)
     assert "- settings.allowedInviteDomains: add evil.example\nChanges:\n" in caller.text
     assert "- settings.mfaRequired: true → false\n" in caller.text
-    caller = Asked(Recorder({"connectionId": "x", "gcpConfig": {"predefinedRoles": ["roles/viewer"]}}, {}))
+    caller = ConfirmingCaller(Recorder({"connectionId": "x", "gcpConfig": {"predefinedRoles": ["roles/viewer"]}}, {}))
     roles = {"predefinedRoles": ["roles/owner"]}
     await run("update_cloudflow_connection", caller, connectionId="x", gcpConfig=roles)
     assert "Roles: add roles/owner\n- gcpConfig.predefinedRoles: remove roles/viewer\nAccept" in caller.text
 
 
 async def text_for(name: str, answer: Any, /, **arguments: Any) -> str:
-    caller = Asked(Recorder(answer), "decline")
+    caller = ConfirmingCaller(Recorder(answer), "decline")
     with pytest.raises(ToolError, match="Nothing was changed"):
         await run(name, caller, **arguments)
     return caller.text
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_every_item_of_a_list_is_shown_or_counted() -> None:
+async def test_n12_every_list_item_is_shown_or_counted() -> None:
     def items(count: int) -> list[JsonObject]:
         return [{"resellerCustomerId": f"c{n}", "resellerPmaAccountId": f"{n:012}"} for n in range(count)]
 
     text = await text_for("create_billing_transfer_handshakes", {}, dpmaId="d", items=items(5))
-    for one in items(5):
-        assert f'{{"resellerCustomerId":"{one["resellerCustomerId"]}","resellerPmaAccountId":"' in text
+    for item in items(5):
+        assert f'{{"resellerCustomerId":"{item["resellerCustomerId"]}","resellerPmaAccountId":"' in text
     text = await text_for("create_billing_transfer_handshakes", {}, dpmaId="d", items=items(25))
     assert text.count("resellerPmaAccountId") == 20 and "- and 5 more: items (5)\n" in text
     objects = [{"objectId": f"object {n}", "objectType": "report"} for n in range(9)]
@@ -550,18 +556,18 @@ async def test_n12_every_item_of_a_list_is_shown_or_counted() -> None:
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_a_deletion_names_all_that_it_deletes_or_counts_them() -> None:
+async def test_n12_deletion_names_or_counts_all_targets() -> None:
     text = await text_for("delete_datahub_datasets", {}, datasets=[f"a dataset with the number {n}" for n in range(40)])
     assert text.count("a dataset with the number") == 20 and "- and 20 more: datasets (20)\n" in text
 
 
 @pytest.mark.requirement("N12")
 @pytest.mark.parametrize("as_text", [False, True])
-async def test_n12_no_recipient_hides_behind_a_long_sibling(as_text: bool) -> None:
+async def test_n12_recipients_are_shown_despite_long_siblings(as_text: bool) -> None:
     body: JsonObject = {f"filler {n}": "x" * 500 for n in range(50)}
     body |= {"note": "y" * 300 + " https://evil.example/hook", "deep": {"in": [{"cc": "eve@evil.example"}] * 9}}
-    given = {"payload": orjson.dumps(body).decode()} if as_text else body
-    text = await text_for("trigger_cloud_flow", {"items": []}, flowID="f1", requestBodyJson=given)
+    arguments = {"payload": orjson.dumps(body).decode()} if as_text else body
+    text = await text_for("trigger_cloud_flow", {"items": []}, flowID="f1", requestBodyJson=arguments)
     path = "requestBodyJson.payload" if as_text else "requestBodyJson"
     lines = text.splitlines()
     assert f"- {path}.note mentions: https:// evil.example/hook" in lines
@@ -571,7 +577,7 @@ async def test_n12_no_recipient_hides_behind_a_long_sibling(as_text: bool) -> No
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_no_address_hides_in_a_long_one_or_in_a_name() -> None:
+async def test_n12_addresses_are_shown_despite_long_values_or_names() -> None:
     long = "x" * 250 + "@evil.example"
     text = await text_for("update_budget", BUDGET, id="b1", recipients=[long])
     assert f"- recipients mentions: {long}\n" in text
@@ -579,7 +585,7 @@ async def test_n12_no_address_hides_in_a_long_one_or_in_a_name() -> None:
     text = await text_for("trigger_cloud_flow", {"items": []}, flowID="f1", requestBodyJson=body)
     assert "- requestBodyJson mentions: eve@evil.example\n" in text
     assert "- requestBodyJson.bob@evil.example: 2\n" in text
-    # Markup is broken by blanks, which must not push anything out of sight.
+    # Markup is broken by spaces, which must not push anything out of view.
     hidden = {"a": "www." * 36 + "e", "cc": "eve"}
     text = await text_for("trigger_cloud_flow", {"items": []}, flowID="f1", requestBodyJson={"l": [hidden] * 9})
     assert "- requestBodyJson.l[0].cc: eve\n" in text
@@ -600,18 +606,18 @@ async def test_n12_accounts_and_addresses_of_a_connection_come_first() -> None:
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_a_list_whose_items_lose_a_member_is_shown_again() -> None:
+async def test_n12_list_whose_items_lost_a_member_is_shown_again() -> None:
     books = [{"name": f"Book {n} " + "x" * 40, "rules": [{"name": "r"}]} for n in range(5)]
     tool, current = TOOLS["update_contract_template"], {"id": "t", "priceBooks": books}
     text = preview_message(tool, {"templateID": "t", "priceBooks": books[:2]}, current)
     assert "Changes:\n" in text and text.count("- priceBooks: remove ") == 3 and "[0]" not in text
-    bare = [{"name": one["name"]} for one in books]
+    bare = [{"name": book["name"]} for book in books]
     text = preview_message(tool, {"templateID": "t", "priceBooks": bare}, current)
     assert text.count("- priceBooks[") == 5 and "remove" not in text
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_a_contract_is_compared_with_its_newest_version() -> None:
+async def test_n12_contract_is_compared_with_its_latest_version() -> None:
     version = {"invoicesEmail": "ann@acme.example", "contractUpdatesEmail": "ann@acme.example", "version": 2}
     old = {**version, "invoicesEmail": "former@acme.example", "version": 1}
     current = {"id": "k", "name": "Deal", "versions": [old, version]}
@@ -629,7 +635,7 @@ async def test_n12_a_contract_is_compared_with_its_newest_version() -> None:
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_a_list_is_read_page_by_page_to_find_what_a_write_is_about() -> None:
+async def test_n12_preview_pages_through_lists_to_find_the_target() -> None:
     flows = [[{"id": f"f{page} {n}", "name": f"Flow {page} {n}"} for n in range(50)] for page in range(30)]
     api = pages_of("items", *flows)
     assert "- flowID: f9 7\n- name: Flow 9 7\n" in await text_for("trigger_cloud_flow", api, flowID="f9 7")
@@ -642,7 +648,7 @@ async def test_n12_a_list_is_read_page_by_page_to_find_what_a_write_is_about() -
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_a_scalar_that_differs_behind_the_cut_is_no_repetition() -> None:
+async def test_n12_difference_beyond_the_truncation_is_not_equal() -> None:
     arn = "arn:aws:iam::123456789012:role/" + "x" * 200
     current = {**ACCOUNT, "roleArn": arn + "1"}
     text = await text_for("create_account_role", current, accountID="1", roleArn=arn + "2", enabledFeatures=[])
@@ -650,33 +656,33 @@ async def test_n12_a_scalar_that_differs_behind_the_cut_is_no_repetition() -> No
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_what_changes_behind_the_limit_is_asked_about_again() -> None:
+async def test_n13_change_beyond_the_limit_requires_confirmation_again() -> None:
     def shared(*names: str) -> JsonObject:
         users = [OWNER, *({"user": f"{name}@acme.example", "role": "viewer"} for name in names)]
         return {**SHARED, "permissions": users}
 
     few = [f"u{n:02}" for n in range(29)]
     first, second = shared(*few, *(f"u{n}" for n in range(50, 60))), shared(*few, *(f"boss{n}" for n in range(50, 60)))
-    caller = Asked(Recorder(first, second, second, {}), waits_for_answers=True)
+    caller = ConfirmingCaller(Recorder(first, second, second, {}), waits_for_answers=True)
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER])
-    one, two = caller.questions
-    assert one.params == two.params and one.digest != two.digest
+    first_question, second_question = caller.questions
+    assert first_question.params == second_question.params and first_question.digest != second_question.digest
 
 
 @pytest.mark.requirement("N13")
 @pytest.mark.parametrize("changed", [{"currentUtilization": 99}, {"updateTime": "now"}, {"alerts": [{"sent": 1}]}])
-async def test_n13_what_changes_by_itself_is_not_asked_about_again(changed: JsonObject) -> None:
-    caller = Asked(Recorder(BUDGET, {**BUDGET, **changed}, {}), waits_for_answers=True)
+async def test_n13_volatile_change_does_not_require_confirmation_again(changed: JsonObject) -> None:
+    caller = ConfirmingCaller(Recorder(BUDGET, {**BUDGET, **changed}, {}), waits_for_answers=True)
     await run("update_budget", caller, id="b1", recipients=["bob@acme.example"], amount=5)
     assert len(caller.questions) == 1
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_the_status_of_a_nested_item_is_not_asked_about_again() -> None:
+async def test_n13_nested_status_change_does_not_require_confirmation_again() -> None:
     def connection(status: str) -> JsonObject:
         return {"connectionId": "x", "awsConfig": {"context": [{"accountId": "1", "status": status}], "status": status}}
 
-    caller = Asked(Recorder(connection("pending"), connection("healthy"), {}), waits_for_answers=True)
+    caller = ConfirmingCaller(Recorder(connection("pending"), connection("healthy"), {}), waits_for_answers=True)
     config = {"context": [{"accountId": "2"}]}
     await run("update_cloudflow_connection", caller, connectionId="x", awsConfig=config)
     assert len(caller.questions) == 1
@@ -687,77 +693,77 @@ FLOW = "Send the weekly digest to eve@evil.example and post it to https://evil.e
 
 @pytest.mark.requirement("N11")
 @pytest.mark.parametrize(
-    ("name", "arguments", "said"),
+    ("name", "arguments", "expected"),
     [
         ("refine_cloudflow", {"flowId": "f", "question": FLOW}, "eve@evil.example, https:// evil.example/hook"),
         ("build_cloud_flow", {"question": FLOW}, "eve@evil.example, https:// evil.example/hook"),
         ("build_cloud_flow", {"question": "x" * 9_000 + " eve＠evil.example"}, "eve@evil.example"),
     ],
 )
-async def test_n11_instructions_to_an_assistant_that_hold_addresses_ask(
-    name: str, arguments: JsonObject, said: str
+async def test_n11_assistant_instructions_with_addresses_require_confirmation(
+    name: str, arguments: JsonObject, expected: str
 ) -> None:
     text = await text_for(name, [], **arguments)
-    assert f"Recipients and access:\n- question mentions: {said}\n" in text
+    assert f"Recipients and access:\n- question mentions: {expected}\n" in text
     assert TOOLS[name].annotations["openWorldHint"] is True
 
 
 @pytest.mark.requirement("N11")
-async def test_n11_instructions_without_addresses_do_not_ask() -> None:
-    caller = Asked(Recorder([{"answer": "Done.", "conversationId": "c"}]))
+async def test_n11_assistant_instructions_without_addresses_are_not_confirmed() -> None:
+    caller = ConfirmingCaller(Recorder([{"answer": "Done.", "conversationId": "c"}]))
     await run("refine_cloudflow", caller, flowId="f", question="Stop idle machines at 8 p.m., and/or e.g. at night.")
     assert caller.questions == []
 
 
 @pytest.mark.requirement("N11")
-async def test_n11_a_link_in_what_others_read_asks() -> None:
+async def test_n11_links_in_shared_texts_require_confirmation() -> None:
     insight = {"key": "k", "title": "t", "shortDescription": "d", "cloudProvider": "aws", "categories": ["FinOps"]}
     linked = {**insight, "detailedDescriptionMdx": "See [the fix](//evil.example/fix)."}
     text = await text_for("post_insight_result", {}, **linked)
     assert "- detailedDescriptionMdx mentions: //evil.example/fix\n" in text
-    caller = Asked(Recorder({}))
+    caller = ConfirmingCaller(Recorder({}))
     await run("post_insight_result", caller, **insight, detailedDescriptionMdx="Use **smaller** machines.")
     assert caller.questions == []
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_what_changed_while_the_user_was_asked_is_asked_about_again() -> None:
+async def test_n13_change_during_confirmation_requires_confirmation_again() -> None:
     renamed = {**BUDGET, "name": "Another by now"}
     api = Recorder(BUDGET, renamed, renamed, None)
-    caller = Asked(api, waits_for_answers=True)
+    caller = ConfirmingCaller(api, waits_for_answers=True)
     await run("delete_budget", caller, id="b1")
     assert methods(api) == ["GET", "GET", "GET", "DELETE"]
-    first, second = (str(asked.params["message"]) for asked in caller.questions)
+    first, second = (str(question.params["message"]) for question in caller.questions)
     assert "name: Data team" in first and "name: Another by now" in second
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_what_keeps_changing_is_refused_in_the_end() -> None:
+async def test_n13_continually_changing_target_is_eventually_rejected() -> None:
     api = Recorder(*({**BUDGET, "name": f"Name {n}"} for n in range(9)))
-    caller = Asked(api, waits_for_answers=True)
+    caller = ConfirmingCaller(api, waits_for_answers=True)
     with pytest.raises(ToolError, match="changed each time while the user was being asked"):
         await run("delete_budget", caller, id="b1")
     assert len(caller.questions) == MAX_QUESTIONS and set(methods(api)) == {"GET"}
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_what_is_gone_when_the_user_accepts_is_not_deleted() -> None:
+async def test_n13_target_deleted_during_confirmation_is_not_deleted() -> None:
     api = Recorder(BUDGET, ApiError("no such budget", kind="missing", status=404))
     with pytest.raises(ApiError):
-        await run("delete_budget", Asked(api, waits_for_answers=True), id="b1")
+        await run("delete_budget", ConfirmingCaller(api, waits_for_answers=True), id="b1")
     assert methods(api) == ["GET", "GET"]
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_a_run_that_comes_with_the_answer_reads_once() -> None:
+async def test_n13_accepting_round_reads_once() -> None:
     api = Recorder(BUDGET, None)
-    await run("delete_budget", Asked(api), id="b1")
+    await run("delete_budget", ConfirmingCaller(api), id="b1")
     assert methods(api) == ["GET", "DELETE"]
 
 
 @pytest.mark.requirement("N15")
 @pytest.mark.parametrize(
-    ("id", "answer", "said"),
+    ("id", "answer", "expected"),
     [
         ("c1", {"domain": "acme.example"}, "acme.example (id c1)"),
         ("c1", ApiError("", kind="fault"), "c1"),
@@ -765,19 +771,19 @@ async def test_n13_a_run_that_comes_with_the_answer_reads_once() -> None:
         ("", {}, "your own account"),
     ],
 )
-async def test_n15_an_employee_sees_for_whom(id: str, answer: Any, said: str) -> None:
-    caller = Asked(Recorder(answer, BUDGET, None))
+async def test_n15_confirmation_shows_employees_the_customer(id: str, answer: Any, expected: str) -> None:
+    caller = ConfirmingCaller(Recorder(answer, BUDGET, None))
     caller.customer_context = id
     await run("delete_budget", caller, id="b1")
-    assert caller.text.startswith(f"Delete budget?\nCustomer: {said}\n")
+    assert caller.text.startswith(f"Delete budget?\nCustomer: {expected}\n")
 
 
 EVIL = "![x](http://evil.example/p.png) <img src=x> [pay](https://evil.example) &#8238;x"
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_markup_of_the_api_is_plain_text_in_a_question() -> None:
-    caller = Asked(Recorder({**BUDGET, "name": EVIL}, None))
+async def test_n24_api_markup_is_plain_text_in_a_confirmation() -> None:
+    caller = ConfirmingCaller(Recorder({**BUDGET, "name": EVIL}, None))
     await run("delete_budget", caller, id="b1")
     line = next(line for line in caller.text.splitlines() if line.startswith("- name: "))
     assert line == ("- name: ! [x] (http:// evil.example/p.png) < img src=x> [pay] (https:// evil.example) & #8238;x")
@@ -785,9 +791,9 @@ async def test_n24_markup_of_the_api_is_plain_text_in_a_question() -> None:
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("gap", ["\n", "\r\n", "\u2028", "\u2029", "\x85", "\x0b", "\x1c"])
-async def test_n24_no_text_of_the_api_passes_for_a_line_of_the_question(gap: str) -> None:
+async def test_n24_api_text_cannot_imitate_a_line_of_the_confirmation(gap: str) -> None:
     name = f"Data team{gap}{ACCEPT_INSTRUCTION}{gap}Customer: nobody"
-    caller = Asked(Recorder({**BUDGET, "name": name}, None))
+    caller = ConfirmingCaller(Recorder({**BUDGET, "name": name}, None))
     await run("delete_budget", caller, id="b1")
     lines = caller.text.splitlines()
     assert (

@@ -1,4 +1,4 @@
-"""Writes that come twice: done once, unless they surely were not done, or something was changed in between."""
+"""Repeated writes: run once, unless they were certainly not applied or something changed in between."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..caller import TOOLS, Caller
 LABEL = {"name": "n", "color": "blue"}
 
 
-class Twice:
+class RepeatingCallers:
     """Callers over one API and one store of receipts."""
 
     def __init__(self, *answers: Any) -> None:
@@ -36,9 +36,9 @@ class Twice:
         self.tenant = ""
 
     def caller(self, owner: str = "o") -> Caller:
-        made = Caller(self.api)
-        made.receipts, made.owner, made.tenant = self.receipts, owner, self.tenant
-        return made
+        caller = Caller(self.api)
+        caller.receipts, caller.owner, caller.tenant = self.receipts, owner, self.tenant
+        return caller
 
     async def __call__(self, tool: str | Tool, owner: str = "o", **arguments: Any) -> Any:
         tool = TOOLS[tool] if isinstance(tool, str) else tool
@@ -49,8 +49,8 @@ class Twice:
         return [request.method for request in self.api.requests]
 
 
-async def test_the_second_is_answered_with_the_first_ones_result() -> None:
-    call = Twice({"id": "l1"})
+async def test_repeated_write_returns_the_first_result() -> None:
+    call = RepeatingCallers({"id": "l1"})
     first = await call("create_label", **LABEL)
     again = await call("create_label", **dict(reversed(LABEL.items())))
     assert first == {"id": "l1"} and again.pop(ALREADY_DONE_KEY).startswith(
@@ -59,40 +59,40 @@ async def test_the_second_is_answered_with_the_first_ones_result() -> None:
     assert again == first and call.sent == ["POST", "GET"]
 
 
-async def test_other_arguments_and_other_people_are_other_writes() -> None:
-    call = Twice({"id": "l1"})
+async def test_different_arguments_or_users_are_different_writes() -> None:
+    call = RepeatingCallers({"id": "l1"})
     await call("create_label", **LABEL)
     await call("create_label", **LABEL | {"name": "m"})
     await call("create_label", "another", **LABEL)
     assert call.sent == ["POST"] * 3
 
 
-async def test_another_customer_is_another_write() -> None:
-    call = Twice({"id": "l1"})
+async def test_different_customer_is_a_different_write() -> None:
+    call = RepeatingCallers({"id": "l1"})
     await call("create_label", **LABEL)
     call.tenant = "other"
     await call("create_label", **LABEL)
     assert call.sent == ["POST"] * 2
 
 
-async def test_reads_are_repeated() -> None:
-    call = Twice({"labels": []})
+async def test_reads_are_not_deduplicated() -> None:
+    call = RepeatingCallers({"labels": []})
     await call("list_labels")
     await call("list_labels")
     assert call.sent == ["GET", "GET"]
 
 
 @pytest.mark.parametrize("kind", ["argument", "refused", "forbidden", "missing", "conflict", "rate", "network"])
-async def test_what_surely_was_not_done_may_be_repeated(kind: Any) -> None:
-    call = Twice(ApiError("", kind=kind), {"id": "l1"})
+async def test_write_that_was_not_applied_may_be_repeated(kind: Any) -> None:
+    call = RepeatingCallers(ApiError("", kind=kind), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
     assert await call("create_label", **LABEL) == {"id": "l1"}
 
 
 @pytest.mark.parametrize("kind", ["fault", "timeout", "network", "answer"])
-async def test_what_may_have_been_done_is_not_repeated(kind: Any) -> None:
-    call = Twice(ApiError("", kind=kind, maybe_applied=True), {"id": "l1"})
+async def test_write_that_may_have_been_applied_is_not_repeated(kind: Any) -> None:
+    call = RepeatingCallers(ApiError("", kind=kind, maybe_applied=True), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
     with pytest.raises(ToolError, match="not known whether that took effect.*Check the current state first"):
@@ -100,25 +100,25 @@ async def test_what_may_have_been_done_is_not_repeated(kind: Any) -> None:
     assert call.sent == ["POST"]
 
 
-async def test_what_was_changed_in_between_makes_it_another_write() -> None:
-    """Create, delete, create: the second creation is meant."""
-    call = Twice({"id": "l1"})
+async def test_intervening_change_makes_it_a_new_write() -> None:
+    """Create, delete, create: the second creation is intentional."""
+    call = RepeatingCallers({"id": "l1"})
     await call("create_label", **LABEL)
     await call("delete_label", id="l1")
     await call("create_label", **LABEL)
     assert call.sent == ["POST", "DELETE", "POST"]
 
 
-async def test_back_and_forth_is_done_each_time() -> None:
-    call = Twice(*({"id": "b", "amount": amount} for amount in (5, 6, 5)))
+async def test_alternating_updates_are_all_applied() -> None:
+    call = RepeatingCallers(*({"id": "b", "amount": amount} for amount in (5, 6, 5)))
     for amount in (5, 6, 5):
         assert ALREADY_DONE_KEY not in await call("update_budget", id="b", amount=amount)
     assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5)
     assert call.sent == ["PATCH"] * 3 + ["GET"]
 
 
-async def test_another_creation_in_between_changes_nothing() -> None:
-    call = Twice({"id": "l1"})
+async def test_unrelated_creation_does_not_matter() -> None:
+    call = RepeatingCallers({"id": "l1"})
     for name in ("n", "m", "n"):
         await call("create_label", **LABEL | {"name": name})
     assert call.sent == ["POST", "POST", "GET"]
@@ -128,8 +128,8 @@ GONE = ApiError("", kind="missing", status=404)
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_somebody_deleted_is_made_again() -> None:
-    call = Twice({"id": "l1"}, GONE, {"id": "l2"})
+async def test_n16_deleted_object_is_created_again() -> None:
+    call = RepeatingCallers({"id": "l1"}, GONE, {"id": "l2"})
     await call("create_label", **LABEL)
     assert await call("create_label", **LABEL) == {"id": "l2"}
     assert [(request.path, call.sent[at]) for at, request in enumerate(call.api.requests)] == [
@@ -141,8 +141,8 @@ async def test_n16_what_somebody_deleted_is_made_again() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_somebody_changed_since_is_set_again() -> None:
-    call = Twice({"id": "b", "amount": 5}, {"id": "b", "amount": 7}, {"id": "b", "amount": 5})
+async def test_n16_changed_value_is_set_again() -> None:
+    call = RepeatingCallers({"id": "b", "amount": 5}, {"id": "b", "amount": 7}, {"id": "b", "amount": 5})
     await call("update_budget", id="b", amount=5)
     assert ALREADY_DONE_KEY not in await call("update_budget", id="b", amount=5)
     assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5)
@@ -150,17 +150,17 @@ async def test_n16_what_somebody_changed_since_is_set_again() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_other_fields_and_forms_of_the_api_are_no_change() -> None:
-    """What the API said that it set is what has to be there."""
-    said = {"id": "b", "amount": 5.0, "name": "N", "description": "trimmed"}
-    call = Twice(said, {**said, "name": "another", "currentUtilization": 3})
+async def test_n16_other_fields_and_api_formatting_are_not_changes() -> None:
+    """The values that the API confirmed are the ones to verify."""
+    response = {"id": "b", "amount": 5.0, "name": "N", "description": "trimmed"}
+    call = RepeatingCallers(response, {**response, "name": "another", "currentUtilization": 3})
     await call("update_budget", id="b", amount=5, description=" trimmed ")
     assert ALREADY_DONE_KEY in await call("update_budget", id="b", amount=5, description=" trimmed ")
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_deletion_holds_while_the_thing_is_gone() -> None:
-    call = Twice({}, GONE, {"id": "l1", "name": "back again"}, {})
+async def test_n16_repeated_deletion_is_skipped_while_the_object_is_gone() -> None:
+    call = RepeatingCallers({}, GONE, {"id": "l1", "name": "back again"}, {})
     await call("delete_label", id="l1")
     assert ALREADY_DONE_KEY in await call("delete_label", id="l1")
     assert ALREADY_DONE_KEY not in await call("delete_label", id="l1")
@@ -169,16 +169,16 @@ async def test_n16_a_deletion_holds_while_the_thing_is_gone() -> None:
 
 @pytest.mark.requirement("N16")
 @pytest.mark.parametrize("kind", ["forbidden", "network", "fault", "timeout", "rate"])
-async def test_n16_what_cannot_be_read_stands(kind: Any) -> None:
-    call = Twice({"id": "l1"}, ApiError("", kind=kind))
+async def test_n16_unreadable_target_keeps_its_receipt(kind: Any) -> None:
+    call = RepeatingCallers({"id": "l1"}, ApiError("", kind=kind))
     await call("create_label", **LABEL)
     assert (await call("create_label", **LABEL))["id"] == "l1" and call.sent == ["POST", "GET"]
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_write_by_another_argument_name_is_checked() -> None:
+async def test_n16_write_by_an_alternative_argument_is_verified() -> None:
     ticket = {"id": 5, "status": "solved"}
-    call = Twice(ticket, ticket, {**ticket, "status": "open"}, ticket)
+    call = RepeatingCallers(ticket, ticket, {**ticket, "status": "open"}, ticket)
     await call("update_ticket", ticketId=5, status="solved")
     assert ALREADY_DONE_KEY in await call("update_ticket", ticketId=5, status="solved")
     assert ALREADY_DONE_KEY not in await call("update_ticket", ticketId=5, status="solved")
@@ -186,9 +186,9 @@ async def test_n16_a_write_by_another_argument_name_is_checked() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_the_api_cannot_show_ends_with_a_write_about_the_same_by_anybody_at_the_customer() -> None:
+async def test_n16_unverifiable_write_ends_with_a_related_write_of_the_customer() -> None:
     dismissal = {"id": "s1", "reason": "other"}
-    call = Twice({})
+    call = RepeatingCallers({})
     await call("dismiss_budget_suggestion", **dismissal)
     for owner in ("o", "a colleague"):
         await call("dismiss_budget_suggestion", owner, id="s2", reason="other")
@@ -211,8 +211,8 @@ async def test_n16_what_the_api_cannot_show_ends_with_a_write_about_the_same_by_
         ("create_label", {"name": "m", "color": "blue"}),
     ],
 )
-async def test_n16_a_creation_stands_whatever_else_is_changed(later: tuple[str, dict[str, Any]]) -> None:
-    call = Twice({"id": "l1", "name": "n"})
+async def test_n16_creation_receipt_survives_unrelated_changes(later: tuple[str, dict[str, Any]]) -> None:
+    call = RepeatingCallers({"id": "l1", "name": "n"})
     await call("create_label", **LABEL)
     name, arguments = later
     await call(name, **arguments)
@@ -221,8 +221,8 @@ async def test_n16_a_creation_stands_whatever_else_is_changed(later: tuple[str, 
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_is_unknown_stays_so_whatever_else_is_changed() -> None:
-    call = Twice(ApiError("", kind="timeout", maybe_applied=True), {"id": "l1"})
+async def test_n16_unknown_outcome_survives_unrelated_changes() -> None:
+    call = RepeatingCallers(ApiError("", kind="timeout", maybe_applied=True), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
     for id in ("l1", "l2"):
@@ -244,18 +244,16 @@ async def test_n16_what_is_unknown_stays_so_whatever_else_is_changed() -> None:
         ("cancel_invite", {"id": "a"}, {"id": "b"}),
     ],
 )
-async def test_n16_one_then_another_then_the_first_is_two_writes(
-    name: str, one: dict[str, Any], other: dict[str, Any]
-) -> None:
-    call = Twice({})
+async def test_n16_alternating_writes_are_distinct(name: str, one: dict[str, Any], other: dict[str, Any]) -> None:
+    call = RepeatingCallers({})
     for arguments in (one, other, one, other):
         await call(name, **arguments)
     assert call.sent == ["POST"] * 2
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_purchase_stands_when_another_asset_is_changed() -> None:
-    call = Twice({"id": "new"})
+async def test_n16_purchase_receipt_survives_changes_of_other_assets() -> None:
+    call = RepeatingCallers({"id": "new"})
     purchase = {"type": "amazon-web-services", "accountName": "acc1", "rootEmail": "root@acme.example"}
     await call("create_asset", **purchase)
     for owner in ("o", "a colleague"):
@@ -264,9 +262,9 @@ async def test_n16_a_purchase_stands_when_another_asset_is_changed() -> None:
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_an_invitation_ends_when_it_is_canceled_and_no_earlier() -> None:
+async def test_n16_invitation_receipt_ends_when_it_is_canceled() -> None:
     invitation = {"email": "new@acme.example"}
-    call = Twice({"message": "sent", "user": {"id": "u1"}})
+    call = RepeatingCallers({"message": "sent", "user": {"id": "u1"}})
     await call("invite_user", **invitation)
     await call("resend_invite", id="u1")
     await call("cancel_invite", id="u1", dryRun=True)
@@ -281,8 +279,8 @@ async def test_n16_an_invitation_ends_when_it_is_canceled_and_no_earlier() -> No
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_trial_run_is_no_write() -> None:
-    call = Twice({"message": "would be sent"})
+async def test_n16_dry_run_is_not_a_write() -> None:
+    call = RepeatingCallers({"message": "would be sent"})
     for dry in (True, True, False):
         assert ALREADY_DONE_KEY not in await call("resend_invite", id="u1", dryRun=dry)
     assert ALREADY_DONE_KEY not in await call("resend_invite", id="u1", dryRun=True)
@@ -309,11 +307,11 @@ async def test_n16_a_trial_run_is_no_write() -> None:
         ),
     ],
 )
-async def test_n16_members_of_a_list_are_read(
+async def test_n16_list_members_are_verified(
     name: str, first: dict[str, Any], second: dict[str, Any], listed: dict[str, Any]
 ) -> None:
-    """Also what somebody undid whose tenant is known by another name."""
-    call = Twice({}, listed, second, {})
+    """Also if it was undone by a user whose tenant has a different name."""
+    call = RepeatingCallers({}, listed, second, {})
     await call(name, **first)
     assert ALREADY_DONE_KEY in await call(name, **first)
     assert ALREADY_DONE_KEY not in await call(name, **first)
@@ -332,10 +330,10 @@ async def test_n16_members_of_a_list_are_read(
         ("update_folder", {"id": "f", "parentFolderId": None}, {"id": "f", "parentFolderId": "filled again"}),
     ],
 )
-async def test_n16_what_is_not_shown_or_under_another_name_is_set_again(
+async def test_n16_value_absent_or_under_another_name_is_set_again(
     name: str, arguments: dict[str, Any], now: dict[str, Any]
 ) -> None:
-    call = Twice({}, now, {})
+    call = RepeatingCallers({}, now, {})
     await call(name, **arguments)
     assert ALREADY_DONE_KEY not in await call(name, **arguments)
 
@@ -350,33 +348,33 @@ async def test_n16_what_is_not_shown_or_under_another_name_is_set_again(
         ("update_folder", {"id": "f", "parentFolderId": None}, {"id": "f", "parentFolderId": ""}),
     ],
 )
-async def test_n16_what_stands_under_another_name_is_not_set_again(
+async def test_n16_value_under_another_name_is_not_set_again(
     name: str, arguments: dict[str, Any], now: dict[str, Any]
 ) -> None:
-    call = Twice({}, now)
+    call = RepeatingCallers({}, now)
     await call(name, **arguments)
     assert ALREADY_DONE_KEY in await call(name, **arguments)
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_an_update_that_cannot_be_read_is_done_again() -> None:
-    call = Twice({})
+async def test_n16_unreadable_update_is_repeated() -> None:
+    call = RepeatingCallers({})
     for _ in range(2):
         assert ALREADY_DONE_KEY not in await call("update_insight_status", key="k", status="dismissed")
     assert call.sent == ["PUT"] * 2
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_was_renamed_since_is_made_again() -> None:
-    call = Twice({"id": "l1", "name": "n"}, {"id": "l1", "name": "Z"}, {"id": "l2", "name": "n"})
+async def test_n16_renamed_object_is_created_again() -> None:
+    call = RepeatingCallers({"id": "l1", "name": "n"}, {"id": "l1", "name": "Z"}, {"id": "l2", "name": "n"})
     await call("create_label", **LABEL)
     assert (await call("create_label", **LABEL))["id"] == "l2"
     assert ALREADY_DONE_KEY in await call("create_label", **LABEL)
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_contract_with_a_newer_version_is_updated_again() -> None:
-    """The addresses are not among what is shown of a contract, but every change makes a version."""
+async def test_n16_contract_with_a_newer_version_is_updated_again() -> None:
+    """A contract as displayed has no addresses, but every change creates a version."""
     terms = {
         "customerID": "c",
         "contractID": "k",
@@ -388,16 +386,16 @@ async def test_n16_a_contract_with_a_newer_version_is_updated_again() -> None:
         "billingProfile": {"name": "p"},
     }
     version = {"contractId": "k", "version": 2, "status": "draft"}
-    shown = {"id": "k", "name": "n", "status": "active", "currentVersionNumber": 2}
-    call = Twice(version, shown, {**shown, "currentVersionNumber": 3}, version)
+    contract = {"id": "k", "name": "n", "status": "active", "currentVersionNumber": 2}
+    call = RepeatingCallers(version, contract, {**contract, "currentVersionNumber": 3}, version)
     await call("update_contract", **terms)
     assert ALREADY_DONE_KEY in await call("update_contract", **terms)
     assert ALREADY_DONE_KEY not in await call("update_contract", **terms)
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_sign_in_that_is_not_accepted_is_no_repeat() -> None:
-    call = Twice({}, ApiError("", kind="credential", status=401))
+async def test_n19_rejected_sign_in_is_not_a_duplicate() -> None:
+    call = RepeatingCallers({}, ApiError("", kind="credential", status=401))
     await call("add_ticket_tags", ticketId=5, tags=["a"])
     with pytest.raises(ApiError):
         await call("add_ticket_tags", ticketId=5, tags=["a"])
@@ -426,7 +424,7 @@ BUDGET: dict[str, Any] = {"name": "b", "currency": "USD", "type": "fixed", "star
         ),
     ],
 )
-def test_n16_a_write_is_the_same_however_it_is_spelled(name: str, one: Any, other: Any) -> None:
+def test_n16_equivalent_arguments_are_the_same_write(name: str, one: Any, other: Any) -> None:
     tool = TOOLS[name]
     first, second = (_write_digest(tool, tool.coerce_arguments(arguments)) for arguments in (one, other))
     assert first == second
@@ -451,15 +449,15 @@ def test_n16_a_write_is_the_same_however_it_is_spelled(name: str, one: Any, othe
         ("trigger_cloud_flow", {"flowID": "a"}, {"flowID": "A"}),
     ],
 )
-def test_n16_writes_that_mean_something_else_are_different(name: str, one: Any, other: Any) -> None:
+def test_n16_different_meanings_are_different_writes(name: str, one: Any, other: Any) -> None:
     tool = TOOLS[name]
     first, second = (_write_digest(tool, tool.coerce_arguments(arguments)) for arguments in (one, other))
     assert first != second
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_messages_stand_whatever_colleagues_do() -> None:
-    call = Twice({"id": 1, "status": "open"})
+async def test_n16_message_receipts_survive_colleagues_writes() -> None:
+    call = RepeatingCallers({"id": 1, "status": "open"})
     comment = {"ticketId": 5, "comment": {"body": "hello"}}
     await call("create_ticket_comment", **comment)
     await call("update_ticket", "a colleague", ticketId=5, status="open")
@@ -467,8 +465,8 @@ async def test_n16_messages_stand_whatever_colleagues_do() -> None:
 
 
 @pytest.mark.requirement("N16")
-def test_n16_every_write_has_a_check_or_is_known_to_have_none() -> None:
-    """A declaration says what shows the effect of a write, or that nothing does or undoes it."""
+def test_n16_every_write_has_a_check_or_is_exempt() -> None:
+    """A declaration names what shows the effect of a write, or states that nothing shows or undoes it."""
     named = {tool.name: tool for tool in direct_tools()}
     unchecked = {tool.name for tool in named.values() if tool.writes and verifier_for(tool, named) is None}
     final = {name for name in unchecked if named[name].facts.get("undone_by") == "nothing"}
@@ -488,7 +486,7 @@ def made(run: Any, **more: Any) -> Tool:
     )
 
 
-async def test_the_second_waits_for_the_first() -> None:
+async def test_duplicate_waits_for_the_first_write() -> None:
     go, ran = asyncio.Event(), []
 
     async def run(call: Any, arguments: Any) -> Any:
@@ -496,23 +494,23 @@ async def test_the_second_waits_for_the_first() -> None:
         await go.wait()
         return {"id": 1}
 
-    call, tool = Twice(), made(run)
-    both = [asyncio.ensure_future(call(tool)) for _ in range(2)]
+    call, tool = RepeatingCallers(), made(run)
+    calls = [asyncio.ensure_future(call(tool)) for _ in range(2)]
     while not ran:
         await asyncio.sleep(0)
     go.set()
-    first, second = await asyncio.gather(*both)
+    first, second = await asyncio.gather(*calls)
     assert first == {"id": 1} and second["id"] == 1 and ALREADY_DONE_KEY in second and ran == [1]
 
 
-async def test_a_write_whose_caller_left_is_unknown() -> None:
+async def test_write_of_a_departed_caller_is_unknown() -> None:
     started = asyncio.Event()
 
     async def run(call: Any, arguments: Any) -> Any:
         started.set()
         await asyncio.Event().wait()
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     running = asyncio.ensure_future(call(tool))
     await started.wait()
     waiting = asyncio.ensure_future(call(tool))
@@ -524,19 +522,19 @@ async def test_a_write_whose_caller_left_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("failure", [ToolError("no"), CallSuspended("later")])
-async def test_what_ended_before_it_did_anything_may_be_repeated(failure: Exception) -> None:
+async def test_write_canceled_before_sending_may_be_repeated(failure: Exception) -> None:
     async def run(call: Any, arguments: Any) -> Any:
         raise failure
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     for _ in range(2):
         with pytest.raises(type(failure), match=str(failure)):
             await call(tool)
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> None:
-    """What asks the user runs inside, and nothing was begun by then."""
+async def test_n14_aborted_confirmation_leaves_no_unknown_outcome() -> None:
+    """The user is asked within the deduplicated call, before the write begins."""
     asking, ran = asyncio.Event(), []
 
     async def run(call: Any, arguments: Any) -> Any:
@@ -551,7 +549,7 @@ async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> No
             await asyncio.Event().wait()
         return await inner.run(call, arguments)
 
-    call, tool = Twice(), with_deduplication(replace(inner, run=ask))
+    call, tool = RepeatingCallers(), with_deduplication(replace(inner, run=ask))
     first = asyncio.ensure_future(call(tool))
     await asking.wait()
     second = asyncio.ensure_future(call(tool))
@@ -561,45 +559,45 @@ async def test_n14_a_question_that_was_broken_off_leaves_nothing_unknown() -> No
     assert await second == {"id": 1} and ran == [1]
 
 
-async def test_a_fault_of_ours_leaves_it_unknown() -> None:
+async def test_internal_error_leaves_the_outcome_unknown() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         raise RuntimeError("ours")
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     with pytest.raises(RuntimeError):
         await call(tool)
     with pytest.raises(ToolError, match="not known"):
         await call(tool)
 
 
-async def test_blocks_come_again_with_a_note() -> None:
+async def test_content_blocks_are_returned_again_with_a_note() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         return ContentResult([{"type": "text", "text": "made"}], structured={"id": 1})
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     await call(tool)
     again = await call(tool)
     assert again.blocks[0] == {"type": "text", "text": "made"} and "nothing was done again" in again.blocks[1]["text"]
     assert again.structured == {"id": 1}
 
 
-async def test_a_result_too_large_to_keep_is_a_short_one() -> None:
+async def test_oversized_result_is_shortened() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         return {"text": "x" * 10}
 
-    call, tool = Twice(), made(run)
+    call, tool = RepeatingCallers(), made(run)
     call.receipts = MemoryReceiptStore(max_answer_bytes=5)
     await call(tool)
     again = await call(tool)
     assert again.keys() == {"status", ALREADY_DONE_KEY} and again["status"] == "completed"
 
 
-async def test_text_that_is_no_unicode_is_refused_by_the_request() -> None:
+async def test_invalid_unicode_is_rejected_by_the_request() -> None:
     with pytest.raises(ApiError, match="Unicode"):
-        await Twice()("delete_label", id="\ud800")
+        await RepeatingCallers()("delete_label", id="\ud800")
 
 
-def test_answers_given_again_fit_the_schemas() -> None:
+def test_repeated_results_match_the_output_schema() -> None:
     for tool in direct_tools():
         if tool.writes:
             assert tool.result_problems({"status": "completed", ALREADY_DONE_KEY: "again"}) == []

@@ -1,4 +1,4 @@
-"""Updates that would change nothing are refused before anything is asked or sent."""
+"""Updates that would change nothing are rejected before any confirmation or request."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ OPERATIONS = {row.name: row for area in AREAS.values() for row in area.operation
 
 
 def identifying(tool: Tool) -> dict[str, Any]:
-    """The arguments that say what the update is about."""
+    """The arguments that identify the object to update."""
     changes = tool.changes.names if tool.changes is not None else ()
-    found: dict[str, Any] = {}
+    updates: dict[str, Any] = {}
     for name, schema in tool.input_schema["properties"].items():
         if name not in changes and (name in tool.input_schema.get("required", ()) or name == "id"):
-            found[name] = schema["enum"][0] if "enum" in schema else 7 if schema["type"] == "integer" else "x1"
-    return found
+            updates[name] = schema["enum"][0] if "enum" in schema else 7 if schema["type"] == "integer" else "x1"
+    return updates
 
 
 @pytest.mark.requirement("N18")
-def test_n18_every_update_needs_a_change() -> None:
-    """Either one is required by the schema, or the tool refuses to run without."""
+def test_n18_every_update_requires_a_change() -> None:
+    """Either the schema requires one, or the tool refuses to run without one."""
     for tool in direct_tools():
         row = OPERATIONS.get(tool.name)
         if row is None or row.read_only or not (row.method in ("PATCH", "PUT") or tool.name.startswith("assign_")):
@@ -45,7 +45,7 @@ def test_n18_every_update_needs_a_change() -> None:
 
 @pytest.mark.requirement("N18")
 @pytest.mark.parametrize("tool", UPDATES, ids=lambda tool: tool.name)
-async def test_n18_an_update_without_a_change_is_refused(tool: Tool) -> None:
+async def test_n18_update_without_a_change_is_rejected(tool: Tool) -> None:
     api = Recorder()
     arguments = identifying(tool)
     assert tool.argument_problems(arguments) == [] and tool.changes is not None
@@ -65,7 +65,7 @@ async def test_n18_an_update_without_a_change_is_refused(tool: Tool) -> None:
         ("update_report", {"id": "r", "config": {}}),
     ],
 )
-async def test_n18_empty_values_that_change_nothing_are_no_change(name: str, arguments: Any) -> None:
+async def test_n18_ineffective_empty_values_are_not_a_change(name: str, arguments: Any) -> None:
     api = Recorder()
     with pytest.raises(ToolError, match="Nothing to change"):
         await run(name, api, **arguments)
@@ -81,7 +81,7 @@ async def test_n18_empty_values_that_change_nothing_are_no_change(name: str, arg
         ("update_label", {"id": "l", "color": "blue"}),
     ],
 )
-async def test_n18_what_clears_is_a_change(name: str, arguments: Any) -> None:
+async def test_n18_clearing_values_is_a_change(name: str, arguments: Any) -> None:
     api = Recorder()
     await TOOLS[name].run(Caller(api), arguments)
     assert [request.method for request in api.requests] == ["PATCH"]

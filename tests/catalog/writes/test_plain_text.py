@@ -1,4 +1,4 @@
-"""Text of the API in messages to users: one line, nothing hidden, nothing that renders."""
+"""API text in messages to users: one line, nothing hidden, and no rendered markup."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ RENDERS = re.compile(r"<[A-Za-z/!?]|!\[|\][(\[]|://\S|\bwww\.\S|&#?\w{1,32};", r
         ("arn:aws:iam::1:role/x_y", "arn:aws:iam::1:role/x_y"),
     ],
 )
-def test_n24_markup_is_broken_and_still_seen(text: str, shown: str) -> None:
+def test_n24_markup_is_neutralized_but_visible(text: str, shown: str) -> None:
     assert to_plain_text(text) == shown
 
 
 @pytest.mark.requirement("N24")
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
-def test_n24_nothing_renders_and_nothing_but_blanks_is_added(text: str) -> None:
-    found = to_plain_text(text)
-    assert not RENDERS.search(found) and "\n" not in found
-    assert "".join(found.split()) == "".join(sanitize_text(text).split())
+def test_n24_nothing_renders_and_only_spaces_are_added(text: str) -> None:
+    plain = to_plain_text(text)
+    assert not RENDERS.search(plain) and "\n" not in plain
+    assert "".join(plain.split()) == "".join(sanitize_text(text).split())
 
 
 @pytest.mark.requirement("N24")
 @given(st.text())
-def test_n24_visible_text_has_nothing_invisible_and_keeps_lines(text: str) -> None:
-    found = sanitize_text(text)
-    assert not INVISIBLE_PATTERN.search(found) and not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", found)
-    assert found.count("\n") == text.count("\n") and found.count("\t") == text.count("\t")
+def test_n24_visible_text_has_no_invisible_characters_and_keeps_lines(text: str) -> None:
+    sanitized = sanitize_text(text)
+    assert not INVISIBLE_PATTERN.search(sanitized) and not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", sanitized)
+    assert sanitized.count("\n") == text.count("\n") and sanitized.count("\t") == text.count("\t")

@@ -23,9 +23,9 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 
 def user(email: str) -> User:
     """The sandbox user with this email address."""
-    found = user_by_email(email)
-    assert found is not None
-    return found
+    user_found = user_by_email(email)
+    assert user_found is not None
+    return user_found
 
 
 ADMIN, VIEWER = user("admin@acme.example"), user("viewer@acme.example")
@@ -66,11 +66,11 @@ class Party:
         **query: object,
     ) -> Answer:
         """The response to a request; *declared* says that the API document has the operation; bytes are sent unchanged."""
-        sent = {"Authorization": f"Bearer {who.api_token}"} if who else {}
+        auth_headers = {"Authorization": f"Bearer {who.api_token}"} if who else {}
         parameters = {name: str(value) for name, value in query.items()}
         sending: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
         async with self.http.request(
-            method, self.url + path, **sending, params=parameters, headers={**sent, **(headers or {})}
+            method, self.url + path, **sending, params=parameters, headers={**auth_headers, **(headers or {})}
         ) as response:
             answer = Answer(response.status, response.headers, await response.read())
         if declared:
@@ -84,13 +84,13 @@ class Party:
         assert answer.status == 200, answer
         return answer.json
 
-    async def refused(self, status: int, method: str, path: str, body: object = None, **options: Any) -> str:
+    async def expect_error(self, status: int, method: str, path: str, body: object = None, **options: Any) -> str:
         """The message of an error response with this *status* in the simple shape."""
         answer = await self.send(method, path, body, **options)
         assert answer.status == status, answer
         assert set(answer.json) == {"error"}, answer
-        said: str = answer.json["error"]
-        return said
+        message: str = answer.json["error"]
+        return message
 
     async def query(self, who: User = ADMIN, **config: object) -> Any:
         """The result of a query."""
@@ -106,29 +106,29 @@ class Party:
 
     async def walk(self, path: str, items: str, size: int, **query: object) -> list[Any]:
         """All items of a list, page by page."""
-        found: list[Any] = []
+        collected: list[Any] = []
         token = ""
         while True:
             page = await self.get(path, maxResults=size, **query, **({"pageToken": token} if token else {}))
             assert len(page[items]) <= size and page["rowCount"] in (None, len(page[items]))
-            found += page[items]
+            collected += page[items]
             token = page.get("pageToken") or ""
             if not token:
-                return found
+                return collected
 
 
 @pytest.fixture
 def clock() -> Clock:
     """A clock set to noon of a day in the middle of a month."""
-    made = Clock()
-    made.now = NOON
-    return made
+    test_clock = Clock()
+    test_clock.now = NOON
+    return test_clock
 
 
 @pytest.fixture
 async def party(clock: Clock) -> AsyncIterator[Party]:
     """A client of a new sandbox."""
     api = Api(clock=clock)
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=api) as sandbox:
         async with aiohttp.ClientSession() as http:
-            yield Party(made.url, api, http)
+            yield Party(sandbox.url, api, http)

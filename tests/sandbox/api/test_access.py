@@ -28,13 +28,13 @@ TICKET = {"ticket": {"subject": "A", "body": "B", "severity": "low", "platform":
 
 
 @pytest.mark.parametrize("who", [ADMIN, VIEWER, GLOBEX], ids=lambda who: who.email)
-async def test_validate_says_who_asks(party: Party, who: User) -> None:
+async def test_validate_identifies_the_caller(party: Party, who: User) -> None:
     domain = who.email.partition("@")[2]
     assert await party.get("/auth/v1/validate", who) == {"domain": domain, "email": who.email}
 
 
-async def test_an_employee_names_a_customer_to_validate(party: Party) -> None:
-    assert "customer" in await party.refused(403, "GET", "/auth/v1/validate", who=EMPLOYEE)
+async def test_employee_names_a_customer_to_validate(party: Party) -> None:
+    assert "customer" in await party.expect_error(403, "GET", "/auth/v1/validate", who=EMPLOYEE)
     for context, domain in ((GLOBEX_CUSTOMER.id, "globex.example"), ("doit.com", "doit.com")):
         headers = {"X-Tenant-Id": context}
         answer = await party.send("GET", "/auth/v1/validate", who=EMPLOYEE, headers=headers)
@@ -44,11 +44,11 @@ async def test_an_employee_names_a_customer_to_validate(party: Party) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic YTpi"}])
 @pytest.mark.parametrize("path", ["/auth/v1/validate", *READS])
-async def test_without_a_token_everything_is_401(party: Party, path: str, headers: dict[str, str]) -> None:
-    assert await party.refused(401, "GET", path, who=None, headers=headers)
+async def test_everything_is_401_without_a_token(party: Party, path: str, headers: dict[str, str]) -> None:
+    assert await party.expect_error(401, "GET", path, who=None, headers=headers)
 
 
-async def test_problem_areas_answer_problems(party: Party) -> None:
+async def test_problem_areas_return_problem_details(party: Party) -> None:
     missing = await party.send("GET", "/billing/v1/invoices", who=None)
     assert missing.headers["WWW-Authenticate"].startswith("Bearer ")
     for answer, status, code in (
@@ -71,12 +71,12 @@ async def test_problem_areas_answer_problems(party: Party) -> None:
 async def test_foreign_and_missing_tenants(party: Party) -> None:
     headers = {"X-Tenant-Id": GLOBEX_CUSTOMER.id}
     for path in READS:
-        assert "tenant_id_mismatch" in await party.refused(400, "GET", path, headers=headers)
-    own = await party.send("GET", "/analytics/v1/budgets", headers={"X-Tenant-Id": ACME.id})
-    assert own.status == 200
+        assert "tenant_id_mismatch" in await party.expect_error(400, "GET", path, headers=headers)
+    response = await party.send("GET", "/analytics/v1/budgets", headers={"X-Tenant-Id": ACME.id})
+    assert response.status == 200
 
 
-async def test_what_one_customer_has_the_other_does_not_see(party: Party) -> None:
+async def test_customers_cannot_see_each_others_data(party: Party) -> None:
     headers = {"X-Tenant-Id": GLOBEX_CUSTOMER.id}
     for path, items in (
         ("/analytics/v1/budgets", "budgets"),
@@ -86,8 +86,8 @@ async def test_what_one_customer_has_the_other_does_not_see(party: Party) -> Non
         ("/support/v1/tickets", "tickets"),
         ("/cloudflow/v1/flows", "items"),
     ):
-        acme, globex = [await party.get(path, who) for who in (ADMIN, GLOBEX)]
-        ids = [{item["id"] for item in found[items]} for found in (acme, globex)]
+        acme, globex = [await party.get(path, body) for body in (ADMIN, GLOBEX)]
+        ids = [{item["id"] for item in customer_body[items]} for customer_body in (acme, globex)]
         assert ids[0] and ids[1] and not ids[0] & ids[1], path
         if items != "items":
             foreign = await party.send("GET", f"{path}/{next(iter(ids[1]))}")
@@ -97,10 +97,10 @@ async def test_what_one_customer_has_the_other_does_not_see(party: Party) -> Non
     assert await party.cost() != await party.cost(GLOBEX)
 
 
-async def test_a_page_token_of_another_customer_is_refused(party: Party) -> None:
+async def test_page_token_of_another_customer_is_rejected(party: Party) -> None:
     page = await party.get("/analytics/v1/budgets", maxResults=1)
-    said = await party.refused(400, "GET", "/analytics/v1/budgets", who=GLOBEX, pageToken=page["pageToken"])
-    assert "pageToken" in said
+    message = await party.expect_error(400, "GET", "/analytics/v1/budgets", who=GLOBEX, pageToken=page["pageToken"])
+    assert "pageToken" in message
 
 
 @pytest.mark.parametrize(
@@ -118,11 +118,11 @@ async def test_a_page_token_of_another_customer_is_refused(party: Party) -> None
         ("POST", "/cloudflow/v1/flows/x/actions/refine", {"question": "x"}),
     ],
 )
-async def test_a_viewer_changes_nothing(party: Party, method: str, path: str, body: Any) -> None:
-    assert VIEWER.email in await party.refused(403, method, path, body, who=VIEWER)
+async def test_viewer_cannot_write(party: Party, method: str, path: str, body: Any) -> None:
+    assert VIEWER.email in await party.expect_error(403, method, path, body, who=VIEWER)
 
 
-async def test_a_viewer_reads_all_but_invoices(party: Party) -> None:
+async def test_viewer_reads_everything_except_invoices(party: Party) -> None:
     for path in READS:
         await party.get(path, VIEWER)
     assert (await party.send("GET", "/billing/v1/invoices", who=VIEWER)).status == 403
@@ -137,7 +137,7 @@ async def test_unknown_paths_and_methods(party: Party) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff", b"[" * 5000])
-async def test_bodies_that_are_no_object_are_400(party: Party, body: bytes) -> None:
+async def test_non_object_bodies_are_400(party: Party, body: bytes) -> None:
     for path in ("/analytics/v1/budgets", "/analytics/v1/reports", "/analytics/v1/reports/query"):
         headers = {"Authorization": f"Bearer {ADMIN.api_token}"}
         async with party.http.post(party.url + path, data=body, headers=headers) as answer:
@@ -145,7 +145,7 @@ async def test_bodies_that_are_no_object_are_400(party: Party, body: bytes) -> N
             assert "body" in (await answer.json())["error"]
 
 
-async def test_a_credential_without_a_customer_has_to_name_one() -> None:
+async def test_credential_without_a_customer_requires_one() -> None:
     app = web.Application()
     Api().register(app, lambda token: Grant(EMPLOYEE, ""))
     async with test_utils.TestServer(app) as server, aiohttp.ClientSession() as http:
@@ -156,7 +156,7 @@ async def test_a_credential_without_a_customer_has_to_name_one() -> None:
             ("/analytics/v1/budgets", {}, 400),
             ("/analytics/v1/budgets?customerContext=" + ACME.id, {}, 200),
         ):
-            sent = {"Authorization": "bearer anything", **headers}
-            async with http.get(server.make_url(path), headers=sent) as answer:
+            request_headers = {"Authorization": "bearer anything", **headers}
+            async with http.get(server.make_url(path), headers=request_headers) as answer:
                 assert answer.status == status
                 assert status == 200 or ("tenant_id_" in await answer.text())

@@ -28,26 +28,26 @@ async def create(party: Party, **body: object) -> Any:
     return answer.json
 
 
-async def test_life_of_an_alert(party: Party, clock: Clock) -> None:
+async def test_alert_lifecycle(party: Party, clock: Clock) -> None:
     before = (await party.get(PATH))["alerts"]
-    made = await create(party, config={"metric": COST, "timeInterval": "week", "value": 10})
-    assert made["recipients"] == [ADMIN.email] and made["config"]["condition"] == "percentage-change"
-    path = f"{PATH}/{made['id']}"
-    assert (await party.get(PATH))["alerts"] == [{**made, "owner": ADMIN.email}, *before]
+    alert = await create(party, config={"metric": COST, "timeInterval": "week", "value": 10})
+    assert alert["recipients"] == [ADMIN.email] and alert["config"]["condition"] == "percentage-change"
+    path = f"{PATH}/{alert['id']}"
+    assert (await party.get(PATH))["alerts"] == [{**alert, "owner": ADMIN.email}, *before]
     clock.advance(5)
     body = {"name": "Else", "recipients": ["a@acme.example"], "config": {**CONFIG, "scopes": [GOOGLE], "value": 10**9}}
     changed = (await party.send("PATCH", path, body)).json
     assert (changed["name"], changed["recipients"], changed["config"]["value"]) == ("Else", ["a@acme.example"], 10**9)
-    assert changed["updateTime"] == made["updateTime"] + 5000
+    assert changed["updateTime"] == alert["updateTime"] + 5000
     assert await party.get(path) == changed
-    gone = await party.send("DELETE", path)
-    assert (gone.status, gone.body) == (200, b"")
-    for method, sent in (("GET", None), ("PATCH", {"config": CONFIG}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, path, sent)
+    response = await party.send("DELETE", path)
+    assert (response.status, response.body) == (200, b"")
+    for method, payload in (("GET", None), ("PATCH", {"config": CONFIG}), ("DELETE", None)):
+        assert "not found" in await party.expect_error(404, method, path, payload)
     assert (await party.get(PATH))["alerts"] == before
 
 
-async def test_an_alert_fires_when_the_lines_pass_its_value(party: Party, clock: Clock) -> None:
+async def test_alert_fires_when_costs_exceed_its_value(party: Party, clock: Clock) -> None:
     spent = await party.cost(timeInterval="month", timeRange={"mode": "current", "unit": "month"})
     below, above = [await create(party, config={**CONFIG, "value": spent + more}) for more in (-1, 1)]
     assert below["lastAlerted"] == below["createTime"] and "lastAlerted" not in above
@@ -56,30 +56,30 @@ async def test_an_alert_fires_when_the_lines_pass_its_value(party: Party, clock:
     assert later["lastAlerted"] == milliseconds_of(day_of_milliseconds(later["createTime"]) + 1)
 
 
-def fired(since: int = START, **config: object) -> str | None:
+def last_fired(since: int = START, **config: object) -> str | None:
     """The last day on which a configuration fired."""
-    found = last_firing_day({"currency": "USD", **CONFIG, **config}, ledger(), since)
-    return None if found is None else str(date.fromordinal(found))
+    day = last_firing_day({"currency": "USD", **CONFIG, **config}, ledger(), since)
+    return None if day is None else str(date.fromordinal(day))
 
 
 def test_conditions() -> None:
     october = ledger().cost(START, START + 30) / 1e6
     november = ledger().cost(START + 31, TODAY) / 1e6
-    assert fired(value=october - 0.01) in ("2026-10-31", "2026-11-24") and fired(value=2 * october) is None
-    assert fired(value=november - 0.01) in ("2026-11-24", "2026-11-23")
-    assert fired(operator="lt", value=october + 1) == "2026-10-31", "a month that is not over falls short of nothing"
-    assert fired(operator="lt", value=october - 1) is None
+    assert last_fired(value=october - 0.01) in ("2026-10-31", "2026-11-24") and last_fired(value=2 * october) is None
+    assert last_fired(value=november - 0.01) in ("2026-11-24", "2026-11-23")
+    assert last_fired(operator="lt", value=october + 1) == "2026-10-31", "an unfinished month is not compared"
+    assert last_fired(operator="lt", value=october - 1) is None
     expected = {"condition": "forecast", "value": november + 1}
-    assert fired(**expected) == "2026-11-24" and fired(**{**expected, "operator": "lt"}) is None
-    assert fired(condition="forecast", value=3 * october) is None
+    assert last_fired(**expected) == "2026-11-24" and last_fired(**{**expected, "operator": "lt"}) is None
+    assert last_fired(condition="forecast", value=3 * october) is None
     september = ledger().cost(START - 30, START - 1) / 1e6
     change = 100 * (october - september) / september
-    assert fired(condition="percentage-change", value=change - 0.1) == "2026-10-31"
-    assert fired(condition="percentage-change", value=change + 0.1) is None
-    assert fired(condition="percentage-change", operator="lt", value=change + 0.1) == "2026-10-31"
+    assert last_fired(condition="percentage-change", value=change - 0.1) == "2026-10-31"
+    assert last_fired(condition="percentage-change", value=change + 0.1) is None
+    assert last_fired(condition="percentage-change", operator="lt", value=change + 0.1) == "2026-10-31"
 
 
-def test_what_is_looked_at() -> None:
+def test_evaluated_costs() -> None:
     day = {"timeInterval": "day", "condition": "percentage-change", "evaluateForEach": "service_id"}
     costs: dict[tuple[str, int], int] = {}
     for row in ledger().sums(("cloud_provider", "service_id", "day_start"), START, TODAY):
@@ -101,9 +101,9 @@ def test_what_is_looked_at() -> None:
                 and 100 * (cost - costs[service, when - 1]) > value * costs[service, when - 1]
             ]
             last = str(date.fromordinal(max(jumped))) if jumped else None
-            assert fired(**day, value=value, scopes=scopes, since=START + 2) == last, (part, value)
+            assert last_fired(**day, value=value, scopes=scopes, since=START + 2) == last, (part, value)
     usage = {"metric": {"type": "basic", "value": "usage"}, "value": 1}
-    assert fired(**usage) is not None and fired(currency="IDR", value=10**6) is not None
+    assert last_fired(**usage) is not None and last_fired(currency="IDR", value=10**6) is not None
 
 
 @pytest.mark.parametrize(
@@ -120,17 +120,17 @@ def test_what_is_looked_at() -> None:
         ({"misspelt": 1}, "misspelt"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, config: Any, field: str) -> None:
-    assert field in await party.refused(400, "POST", PATH, {"name": "x", "config": {**CONFIG, **config}})
+async def test_validation_errors_name_the_field(party: Party, config: Any, field: str) -> None:
+    assert field in await party.expect_error(400, "POST", PATH, {"name": "x", "config": {**CONFIG, **config}})
     alert = (await party.get(PATH))["alerts"][0]["id"]
-    assert field in await party.refused(400, "PATCH", f"{PATH}/{alert}", {"config": {**CONFIG, **config}})
-    assert "name" in await party.refused(400, "POST", PATH, {"name": "x" * 65, "config": CONFIG})
+    assert field in await party.expect_error(400, "PATCH", f"{PATH}/{alert}", {"config": {**CONFIG, **config}})
+    assert "name" in await party.expect_error(400, "POST", PATH, {"name": "x" * 65, "config": CONFIG})
 
 
-async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
-    made = [(await create(party, name=f"Alert {letter}"))["id"] for letter in "ACB"]
-    whole = [item["id"] for item in (await party.get(PATH))["alerts"]]
-    assert whole[:3] == made[::-1] and [item["id"] for item in await party.walk(PATH, "alerts", 2)] == whole
+async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
+    ids = [(await create(party, name=f"Alert {letter}"))["id"] for letter in "ACB"]
+    all_ids = [item["id"] for item in (await party.get(PATH))["alerts"]]
+    assert all_ids[:3] == ids[::-1] and [item["id"] for item in await party.walk(PATH, "alerts", 2)] == all_ids
     named = (await party.get(PATH, filter=f"name:Alert A|name:[Alert B]|owner:{ADMIN.email}", sortBy="name"))["alerts"]
     assert [item["name"] for item in named] == ["Alert A", "Alert B"]
     assert len((await party.get(PATH, nameContains="aLERT "))["alerts"]) == 3
@@ -138,4 +138,4 @@ async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
         values = [item.get(field, 0) for item in (await party.get(PATH, sortBy=field, sortOrder="desc"))["alerts"]]
         assert values == sorted(values, reverse=True)
     for query in ({"sortBy": "colour"}, {"filter": "colour:red"}, {"maxResults": 0}, {"pageToken": "x"}):
-        assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", PATH, **query)

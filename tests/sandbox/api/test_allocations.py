@@ -53,25 +53,29 @@ def by_rule(*identifiers: str, **more: object) -> dict[str, Any]:
     return {"type": "allocation_rule", "id": "allocation_rule", "values": list(identifiers), **more}
 
 
-async def test_life_of_an_allocation(party: Party) -> None:
+async def test_allocation_lifecycle(party: Party) -> None:
     before = await party.get(PATH)
-    made = await single(party, {**GOOGLE, "inverse_selection": True}, anomalyDetection=True, name="No Google")
-    path = f"{PATH}/{made['id']}"
-    assert (made["type"], made["allocationType"], made["anomalyDetection"]) == ("custom", "single", True)
-    assert made["rule"]["components"][0]["inverse"] is True
-    assert "inverse_selection" not in made["rule"]["components"][0]
+    allocation = await single(party, {**GOOGLE, "inverse_selection": True}, anomalyDetection=True, name="No Google")
+    path = f"{PATH}/{allocation['id']}"
+    assert (allocation["type"], allocation["allocationType"], allocation["anomalyDetection"]) == (
+        "custom",
+        "single",
+        True,
+    )
+    assert allocation["rule"]["components"][0]["inverse"] is True
+    assert "inverse_selection" not in allocation["rule"]["components"][0]
     listed = (await party.get(PATH))["allocations"]
-    assert (listed[0]["id"], listed[0]["owner"], listed[1:]) == (made["id"], ADMIN.email, before["allocations"])
+    assert (listed[0]["id"], listed[0]["owner"], listed[1:]) == (allocation["id"], ADMIN.email, before["allocations"])
     changed = (await party.send("PATCH", path, {"name": "Else", "description": None, "anomalyDetection": None})).json
-    assert changed == {**made, "name": "Else"} == await party.get(path)
-    gone = await party.send("DELETE", path)
-    assert (gone.status, gone.json) == (200, {})
+    assert changed == {**allocation, "name": "Else"} == await party.get(path)
+    response = await party.send("DELETE", path)
+    assert (response.status, response.json) == (200, {})
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, path, body)
+        assert "not found" in await party.expect_error(404, method, path, body)
     assert await party.get(PATH) == before
 
 
-async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -> None:
+async def test_group_is_created_updated_and_allocates_all_costs(party: Party) -> None:
     chosen = await single(party, GOOGLE, name="Google")
     members = [
         {"action": "create", "name": "Production", "components": [PRODUCTION], "formula": "A"},
@@ -83,17 +87,17 @@ async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -
         item["id"] for item in (await party.get(PATH, filter="type:custom"))["allocations"]
     }
     dimension = {"type": "allocation", "id": group["id"]}
-    whole = await party.cost(**YEAR)
+    total = await party.cost(**YEAR)
     rows = (await party.query(group=[dimension], **YEAR))["rows"]
     costs = {row[0]: row[2] for row in rows}
-    assert set(costs) == {"Production", "Google", "The rest"} and sum(costs.values()) == pytest.approx(whole, abs=0.01)
+    assert set(costs) == {"Production", "Google", "The rest"} and sum(costs.values()) == pytest.approx(total, abs=0.01)
     # Lines selected by both rules belong to the first one.
     filters = [{"type": "label", "id": "env", "values": ["production"]}]
     assert costs["Production"] == pytest.approx(await party.cost(filters=filters, **YEAR), abs=0.01)
     for name, cost in costs.items():
         filtered = await party.cost(filters=[{**dimension, "values": [name]}], **YEAR)
         inverse = await party.cost(filters=[{**dimension, "values": [name], "inverse": True}], **YEAR)
-        assert (filtered, filtered + inverse) == (pytest.approx(cost, abs=0.01), pytest.approx(whole, abs=0.01))
+        assert (filtered, filtered + inverse) == (pytest.approx(cost, abs=0.01), pytest.approx(total, abs=0.01))
     values = (await party.get("/analytics/v1/dimension", type="allocation", id=group["id"]))["values"]
     assert [item["value"] for item in values] == ["Production", "Google", "The rest"]
     update = {
@@ -108,53 +112,55 @@ async def test_a_group_is_made_changed_and_shares_everything_out(party: Party) -
     assert (await party.get(f"{PATH}/{update['id']}"))["name"] == "Prod"
 
 
-async def test_rules_take_what_their_formula_says(party: Party) -> None:
+async def test_rules_follow_their_formula(party: Party) -> None:
     google = [{"type": "fixed", "id": "cloud_provider", "values": ["google-cloud"]}]
     production = [{"type": "label", "id": "env", "values": ["production"]}]
-    of_google, of_production, both, whole = [
+    of_google, of_production, intersection, total = [
         await party.cost(filters=item, **YEAR) for item in (google, production, [*google, *production], [])
     ]
     for formula, expected in (
         ("A", of_google),
-        ("A AND B", both),
-        ("A OR B", of_google + of_production - both),
-        ("NOT (A OR B)", whole - of_google - of_production + both),
-        ("A AND NOT B", of_google - both),
+        ("A AND B", intersection),
+        ("A OR B", of_google + of_production - intersection),
+        ("NOT (A OR B)", total - of_google - of_production + intersection),
+        ("A AND NOT B", of_google - intersection),
     ):
-        made = await single(party, GOOGLE, PRODUCTION, formula=formula, name=formula)
-        assert await party.cost(filters=[by_rule(made["id"])], **YEAR) == pytest.approx(expected, abs=0.01), formula
-        outer = await create(party, name=f"outer {formula}", rule=nested(made["id"]))
+        allocation = await single(party, GOOGLE, PRODUCTION, formula=formula, name=formula)
+        assert await party.cost(filters=[by_rule(allocation["id"])], **YEAR) == pytest.approx(expected, abs=0.01), (
+            formula
+        )
+        outer = await create(party, name=f"outer {formula}", rule=nested(allocation["id"]))
         assert await party.cost(filters=[by_rule(outer["id"])], **YEAR) == pytest.approx(expected, abs=0.01)
-        budget = await party.send("POST", "/analytics/v1/budgets", {"amount": 1, "scope": [made["id"]]})
+        budget = await party.send("POST", "/analytics/v1/budgets", {"amount": 1, "scope": [allocation["id"]]})
         month = {"timeInterval": "month", "timeRange": {"mode": "current", "unit": "month"}}
-        spent = await party.cost(filters=[by_rule(made["id"])], **month)
+        spent = await party.cost(filters=[by_rule(allocation["id"])], **month)
         assert budget.json["currentUtilization"] == pytest.approx(spent, abs=0.01)
 
 
 async def test_grouping_by_rules(party: Party) -> None:
     first, second = await single(party, GOOGLE, name="First"), await single(party, PRODUCTION, name="Second")
     by_rules = [{"type": "attribution", "id": "attribution"}]
-    whole = await party.query(group=by_rules, **YEAR)
-    assert sum(row[2] for row in whole["rows"]) == pytest.approx(await party.cost(**YEAR), abs=0.01)
+    result = await party.query(group=by_rules, **YEAR)
+    assert sum(row[2] for row in result["rows"]) == pytest.approx(await party.cost(**YEAR), abs=0.01)
     chosen = await party.query(group=by_rules, filters=[by_rule(second["id"], first["id"])], **YEAR)
     assert {row[0] for row in chosen["rows"]} == {"First", "Second"}
     item = await party.query(group=by_rules, filters=[by_rule(second["id"])], **YEAR)
     assert [row[0] for row in item["rows"]] == ["Second"]
-    both = [by_rule("Second"), by_rule(first["id"], inverse=True)]
-    assert await party.cost(filters=both, **YEAR) < await party.cost(filters=both[:1], **YEAR)
+    groups = [by_rule("Second"), by_rule(first["id"], inverse=True)]
+    assert await party.cost(filters=groups, **YEAR) < await party.cost(filters=groups[:1], **YEAR)
 
 
-async def test_what_is_used_is_not_deleted(party: Party) -> None:
-    made = await single(party, GOOGLE)
-    inner = {"rules": [{"action": "select", "id": made["id"]}], "unallocatedCosts": "x"}
+async def test_allocation_in_use_cannot_be_deleted(party: Party) -> None:
+    allocation = await single(party, GOOGLE)
+    inner = {"rules": [{"action": "select", "id": allocation["id"]}], "unallocatedCosts": "x"}
     group = await create(party, name="Group", **inner)
-    outer = await create(party, name="Outer", rule=nested(made["id"]))
-    config = {"filters": [by_rule(made["id"])]}
+    outer = await create(party, name="Outer", rule=nested(allocation["id"]))
+    config = {"filters": [by_rule(allocation["id"])]}
     cost = {"type": "basic", "value": "cost"}
-    alert = {"metric": cost, "timeInterval": "day", "value": 1, "scopes": [by_rule(made["id"])]}
+    alert = {"metric": cost, "timeInterval": "day", "value": 1, "scopes": [by_rule(allocation["id"])]}
     users = {
         "reports": ("/analytics/v1/reports", {"name": "Report", "config": config}),
-        "budgets": ("/analytics/v1/budgets", {"name": "Budget", "amount": 1, "scopes": [by_rule(made["id"])]}),
+        "budgets": ("/analytics/v1/budgets", {"name": "Budget", "amount": 1, "scopes": [by_rule(allocation["id"])]}),
         "alerts": ("/analytics/v1/alerts", {"name": "Alert", "config": alert}),
     }
     ids = {}
@@ -164,12 +170,12 @@ async def test_what_is_used_is_not_deleted(party: Party) -> None:
         scopes = {"reports": ("config", "filters"), "alerts": ("config", "scopes"), "budgets": ("scopes",)}[kind]
         for name in scopes:
             answer = answer[name]
-        assert answer[0]["type"] == "attribution", "answers have their own name for it"
-    refused = await party.send("DELETE", f"{PATH}/{made['id']}")
+        assert answer[0]["type"] == "attribution", "responses use another field name"
+    refused = await party.send("DELETE", f"{PATH}/{allocation['id']}")
     assert refused.status == 409
     (blocker,) = refused.json
-    found = {kind: [item["id"] for item in uses] for kind, uses in blocker["resources"].items()}
-    assert found == {"allocations": [group["id"], outer["id"]], **{kind: [item] for kind, item in ids.items()}}
+    dependents = {kind: [item["id"] for item in uses] for kind, uses in blocker["resources"].items()}
+    assert dependents == {"allocations": [group["id"], outer["id"]], **{kind: [item] for kind, item in ids.items()}}
     report = await party.send(
         "POST",
         "/analytics/v1/reports",
@@ -182,23 +188,23 @@ async def test_what_is_used_is_not_deleted(party: Party) -> None:
     assert [list(item["resources"]) for item in refused.json] == [["reports"]]
     assert report.json["config"]["group"] == [{"type": "attribution_group", "id": group["id"]}]
     using = [f"{users[kind][0]}/{item}" for kind, item in ids.items()] + [f"{users['reports'][0]}/{report.json['id']}"]
-    for path in (*using, f"{PATH}/{group['id']}", f"{PATH}/{outer['id']}", f"{PATH}/{made['id']}"):
+    for path in (*using, f"{PATH}/{group['id']}", f"{PATH}/{outer['id']}", f"{PATH}/{allocation['id']}"):
         assert (await party.send("DELETE", path)).status == 200, path
 
 
-async def test_rules_within_rules_have_a_bottom(party: Party) -> None:
+async def test_nested_rules_are_bounded(party: Party) -> None:
     first = await single(party, GOOGLE)
     second = await create(party, rule=nested(first["id"]))
     third = await create(party, rule=nested(second["id"]))
-    assert "deep" in await party.refused(
+    assert "deep" in await party.expect_error(
         400, "POST", PATH, {"name": "x", "description": "", "rule": nested(third["id"])}
     )
     for target in (first, second, third):
         body = {"rule": nested(target["id"])}
-        assert "circle" in await party.refused(400, "PATCH", f"{PATH}/{first['id']}", body)
+        assert "circle" in await party.expect_error(400, "PATCH", f"{PATH}/{first['id']}", body)
     other = await single(party, GOOGLE)
     body = {"rule": nested(other["id"])}
-    assert "deep" in await party.refused(400, "PATCH", f"{PATH}/{first['id']}", body), "third would be too deep"
+    assert "deep" in await party.expect_error(400, "PATCH", f"{PATH}/{first['id']}", body), "third would be too deep"
     assert (await party.send("PATCH", f"{PATH}/{second['id']}", body)).status == 200
 
 
@@ -237,42 +243,42 @@ async def test_rules_within_rules_have_a_bottom(party: Party) -> None:
         ({"rule": rule(GOOGLE), "folderId": "nowhere"}, "folderId"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
+async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     before = await party.get(PATH)
-    assert field in await party.refused(400, "POST", PATH, {"name": "x", "description": "", **body})
-    assert await party.get(PATH) == before, "nothing is half done"
+    assert field in await party.expect_error(400, "POST", PATH, {"name": "x", "description": "", **body})
+    assert await party.get(PATH) == before, "no partial update"
 
 
-async def test_a_group_stays_a_group(party: Party) -> None:
-    made = await single(party, GOOGLE)
-    twice = [{"action": "select", "id": made["id"]}] * 2
-    assert "rules" in await party.refused(400, "PATCH", f"{PATH}/{made['id']}", {"rules": twice})
+async def test_single_and_group_types_are_fixed(party: Party) -> None:
+    allocation = await single(party, GOOGLE)
+    twice = [{"action": "select", "id": allocation["id"]}] * 2
+    assert "rules" in await party.expect_error(400, "PATCH", f"{PATH}/{allocation['id']}", {"rules": twice})
     group = await create(party, rules=twice[:1], unallocatedCosts="x")
-    assert "rule" in await party.refused(400, "PATCH", f"{PATH}/{group['id']}", {"rule": rule(GOOGLE)})
-    assert "rules[1].id" in await party.refused(400, "PATCH", f"{PATH}/{group['id']}", {"rules": twice})
+    assert "rule" in await party.expect_error(400, "PATCH", f"{PATH}/{group['id']}", {"rule": rule(GOOGLE)})
+    assert "rules[1].id" in await party.expect_error(400, "PATCH", f"{PATH}/{group['id']}", {"rules": twice})
     assert (await party.send("PATCH", f"{PATH}/{group['id']}", {"unallocatedCosts": "y"})).json == {
         **group,
         "unallocatedCosts": "y",
     }
 
 
-async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
-    made = [(await single(party, GOOGLE, name=f"Team {letter}"))["id"] for letter in "ACB"]
+async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
+    ids = [(await single(party, GOOGLE, name=f"Team {letter}"))["id"] for letter in "ACB"]
 
     async def found(**query: object) -> list[str]:
         return [item["id"] for item in (await party.get(PATH, **query))["allocations"]]
 
-    assert await found(filter="name:Team A|name:[Team C]") == [made[1], made[0]]
-    assert (await found(nameContains="tEAm "))[:3] == made[::-1]
-    assert set(made) <= set(await found(filter=f"owner:{ADMIN.email}|folderId:root"))
-    whole = await found()
-    assert await found(sortOrder="asc") == whole[::-1]
+    assert await found(filter="name:Team A|name:[Team C]") == [ids[1], ids[0]]
+    assert (await found(nameContains="tEAm "))[:3] == ids[::-1]
+    assert set(ids) <= set(await found(filter=f"owner:{ADMIN.email}|folderId:root"))
+    all_ids = await found()
+    assert await found(sortOrder="asc") == all_ids[::-1]
     for field in ("id", "name", "owner", "description", "type", "createTime", "updateTime"):
         rows = (await party.get(PATH, sortBy=field, sortOrder="desc"))["allocations"]
         assert [item[field] for item in rows] == sorted((item[field] for item in rows), reverse=True)
-    assert [item["id"] for item in await party.walk(PATH, "allocations", 3)] == whole
+    assert [item["id"] for item in await party.walk(PATH, "allocations", 3)] == all_ids
     for query in ({"sortBy": "colour"}, {"filter": "colour:red"}, {"maxResults": 0}, {"sortOrder": "up"}):
-        assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", PATH, **query)
 
 
 letters = st.sampled_from("ABC")
@@ -287,7 +293,7 @@ formulas = st.recursive(
 
 
 @given(formulas)
-def test_formulas_mean_what_they_do_in_logic(text: str) -> None:
+def test_formulas_follow_boolean_logic(text: str) -> None:
     sets = [frozenset({1, 4, 5, 7}), frozenset({2, 4, 6, 7}), frozenset({3, 5, 6, 7})]
     everything = frozenset(range(8))
     python = text.replace("NOT", "not").replace("AND", "and").replace("OR", "or")
@@ -300,13 +306,13 @@ def test_formulas_mean_what_they_do_in_logic(text: str) -> None:
 
 
 @given(st.text(alphabet="AB()NOTRD \t", max_size=60) | st.text(max_size=20))
-def test_other_texts_are_formulas_or_refused(text: str) -> None:
+def test_any_text_is_a_formula_or_rejected(text: str) -> None:
     try:
-        found = parse_formula(text, 2)
+        formula = parse_formula(text, 2)
     except ApiError as refusal:
         assert refusal.status == 400
     else:
-        assert found.evaluate([frozenset({1}), frozenset({2})], frozenset({1, 2, 3})) <= {1, 2, 3}
+        assert formula.evaluate([frozenset({1}), frozenset({2})], frozenset({1, 2, 3})) <= {1, 2, 3}
 
 
 def test_formulas_are_bounded() -> None:

@@ -17,20 +17,20 @@ ASSETS, CREATE = "/billing/v1/assets", "/billing/v1/createAsset"
 EXPLAINERS, QUOTAS, INCIDENTS = "/billing/v1/billing-explainers", "/core/v1/service-quotas", "/core/v1/cloudincidents"
 
 
-async def test_assets_are_the_accounts_of_the_lines(party: Party) -> None:
-    whole = (await party.get(ASSETS))["assets"]
-    assert await party.walk(ASSETS, "assets", 2) == whole
-    assert [item["createTime"] for item in whole] == sorted((item["createTime"] for item in whole), reverse=True)
+async def test_assets_match_billing_accounts(party: Party) -> None:
+    assets = (await party.get(ASSETS))["assets"]
+    assert await party.walk(ASSETS, "assets", 2) == assets
+    assert [item["createTime"] for item in assets] == sorted((item["createTime"] for item in assets), reverse=True)
     aws = (await party.get(ASSETS, filter="type:amazon-web-services"))["assets"]
     projects = (await party.get("/analytics/v1/dimension", type="fixed", id="project_id"))["values"]
     accounts = {item["value"] for item in projects if item["cloud"] == "amazon-web-services"}
     assert len(aws) == len(accounts) and all(any(account in item["name"] for item in aws) for account in accounts)
-    for item in whole:
+    for item in assets:
         detail = await party.get(f"{ASSETS}/{item['id']}")
         assert {name: detail[name] for name in item} == item
         assert detail["properties"]["customerDomain"] == ACME.domain
-    assert "not found" in await party.refused(404, "GET", f"{ASSETS}/nothing")
-    assert "not found" in await party.refused(404, "GET", f"{ASSETS}/{whole[0]['id']}", who=GLOBEX)
+    assert "not found" in await party.expect_error(404, "GET", f"{ASSETS}/nothing")
+    assert "not found" in await party.expect_error(404, "GET", f"{ASSETS}/{assets[0]['id']}", who=GLOBEX)
 
 
 async def test_seats_are_added(party: Party) -> None:
@@ -40,13 +40,13 @@ async def test_seats_are_added(party: Party) -> None:
     assert changed["properties"]["subscription"]["seats"]["numberOfSeats"] == asset["quantity"] + 5
     assert (await party.get(path))["quantity"] == asset["quantity"] + 5
     for body in ({"quantity": 1}, {"quantity": 0}, {"quantity": "9"}, {}):
-        assert "quantity" in await party.refused(400, "PATCH", path, body)
+        assert "quantity" in await party.expect_error(400, "PATCH", path, body)
     aws = (await party.get(ASSETS, filter="type:amazon-web-services"))["assets"][0]
-    assert "seats" in await party.refused(400, "PATCH", f"{ASSETS}/{aws['id']}", {"quantity": 2})
-    assert "not found" in await party.refused(404, "PATCH", f"{ASSETS}/nothing", {"quantity": 2})
+    assert "seats" in await party.expect_error(400, "PATCH", f"{ASSETS}/{aws['id']}", {"quantity": 2})
+    assert "not found" in await party.expect_error(404, "PATCH", f"{ASSETS}/nothing", {"quantity": 2})
 
 
-async def test_accounts_are_created_by_the_query(party: Party) -> None:
+async def test_accounts_are_created_by_query_parameters(party: Party) -> None:
     answer = await party.send("POST", CREATE, accountName="lab", rootEmail="root@acme.example")
     account = answer.json["accountID"]
     assert (answer.status, len(account), account.isdigit()) == (200, 12, True)
@@ -87,7 +87,7 @@ def adds_up(explained: dict[str, Any]) -> None:
         assert sum_of(*costs) == sum_of(*(line["cost"] for line in (*ours["serviceCharges"], *ours["discounts"])))
 
 
-async def test_explainers_explain_the_invoice(party: Party) -> None:
+async def test_explainers_match_the_invoice(party: Party) -> None:
     invoice = await aws_invoice(party)
     month = await party.get(f"{EXPLAINERS}/2026-10")
     assert (month["customerId"], month["invoiceMonth"]) == (ACME.id, "2026-10")
@@ -95,8 +95,8 @@ async def test_explainers_explain_the_invoice(party: Party) -> None:
         assert payer["payerId"] == key
         adds_up(payer)
     totals = [item["summary"]["doit"]["total"] for item in month["payers"].values()]
-    whole = sum_of(*totals, month["doitCredits"], month["invoiceAdjustments"])
-    assert whole == Decimal(str(invoice["totalAmount"])) and sum_of(month["doitCredits"]) < 0
+    total = sum_of(*totals, month["doitCredits"], month["invoiceAdjustments"])
+    assert total == Decimal(str(invoice["totalAmount"])) and sum_of(month["doitCredits"]) < 0
     summaries = [item["summary"] for item in month["payers"].values()]
     assert all(sum_of(item["aws"]["total"]) > sum_of(item["doit"]["total"]) for item in summaries)
     path = f"/billing/v1/billing-profiles/{billing_profile(party.api.tenant(ACME))}/billing-explainers"
@@ -118,21 +118,21 @@ async def test_explainers_explain_the_invoice(party: Party) -> None:
         ("/billing/v1/billing-profiles/CUST-0/billing-explainers/I.N", 400, "invoiceNumber"),
     ],
 )
-async def test_what_cannot_be_explained(party: Party, path: str, status: int, field: str | None) -> None:
+async def test_unexplainable_periods(party: Party, path: str, status: int, field: str | None) -> None:
     problem = await party.send("GET", path)
     assert (problem.status, problem.headers["Content-Type"]) == (status, "application/problem+json")
     assert [item["field"] for item in problem.json.get("details", [])] == ([field] if field else [])
     assert (await party.send("GET", path, who=VIEWER)).status == 403
 
 
-async def test_quotas_are_what_was_used(party: Party) -> None:
-    whole = (await party.get(QUOTAS))["items"]
-    full = [item["utilizationPercent"] for item in whole]
-    assert full == sorted(full, reverse=True) and {item["status"] for item in whole} >= {"ok", "exceeded"}
-    for item in whole:
+async def test_quotas_match_usage(party: Party) -> None:
+    quotas = (await party.get(QUOTAS))["items"]
+    full = [item["utilizationPercent"] for item in quotas]
+    assert full == sorted(full, reverse=True) and {item["status"] for item in quotas} >= {"ok", "exceeded"}
+    for item in quotas:
         assert item["utilizationPercent"] == pytest.approx(100 * item["usage"] / item["limit"], abs=0.01)
         assert (item["status"] == "exceeded") == (item["utilizationPercent"] >= 100)
-    assert whole[0]["resource"]["id"] == "acme-analytics", "where BigQuery jumped"
+    assert quotas[0]["resource"]["id"] == "acme-analytics", "where BigQuery jumped"
     day = {
         "timeRange": {"mode": "custom"},
         "customTimeRange": {"from": "2026-11-23T00:00:00Z", "to": "2026-11-23T00:00:00Z"},
@@ -143,23 +143,23 @@ async def test_quotas_are_what_was_used(party: Party) -> None:
     ]
     result = await party.query(metrics=[{"type": "basic", "value": "usage"}], filters=filters, **day)
     at = [column["name"] for column in result["schema"]].index("usage")
-    assert whole[0]["usage"] == pytest.approx(result["rows"][0][at], abs=0.001)
+    assert quotas[0]["usage"] == pytest.approx(result["rows"][0][at], abs=0.001)
 
 
-async def test_quotas_are_filtered_and_paged(party: Party) -> None:
-    whole = await party.get(QUOTAS)
-    found = []
+async def test_quotas_are_filtered_and_paginated(party: Party) -> None:
+    body = await party.get(QUOTAS)
+    explained = []
     token: dict[str, str] = {}
     while True:
         page = await party.get(QUOTAS, maxResults=2, **token)
-        assert page["rowCount"] == whole["rowCount"] == len(whole["items"])
-        found += page["items"]
+        assert page["rowCount"] == body["rowCount"] == len(body["items"])
+        explained += page["items"]
         if "pageToken" not in page:
             break
         token = {"pageToken": page["pageToken"]}
-    assert found == whole["items"]
+    assert explained == body["items"]
     aws = (await party.get(QUOTAS, cloudProvider="aws", minUtilizationPercent=60.5))["items"]
-    assert aws == [item for item in found if item["cloudProvider"] == "aws" and item["utilizationPercent"] >= 60.5]
+    assert aws == [item for item in explained if item["cloudProvider"] == "aws" and item["utilizationPercent"] >= 60.5]
     for query in (
         {"cloudProvider": "azure"},
         {"minUtilizationPercent": 101},
@@ -167,23 +167,25 @@ async def test_quotas_are_filtered_and_paged(party: Party) -> None:
         {"minUtilizationPercent": "nan"},
         {"maxResults": 201},
     ):
-        assert next(iter(query)) in await party.refused(400, "GET", QUOTAS, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", QUOTAS, **query)
 
 
 async def test_incidents(party: Party, clock: Clock) -> None:
-    whole = (await party.get(INCIDENTS))["incidents"]
-    assert await party.walk(INCIDENTS, "incidents", 1) == whole
-    assert [item["createTime"] for item in whole] == sorted((item["createTime"] for item in whole), reverse=True)
-    for item in whole:
+    incidents = (await party.get(INCIDENTS))["incidents"]
+    assert await party.walk(INCIDENTS, "incidents", 1) == incidents
+    assert [item["createTime"] for item in incidents] == sorted(
+        (item["createTime"] for item in incidents), reverse=True
+    )
+    for item in incidents:
         detail = await party.get(f"{INCIDENTS}/{item['id']}")
         assert {name: detail[name] for name in item} == item and detail["description"]
     active = (await party.get(INCIDENTS, filter="status:active|platform:google-cloud"))["incidents"]
     assert [item["status"] for item in active] == ["active"]
-    middle = whole[1]["createTime"]
-    assert (await party.get(INCIDENTS, minCreationTime=middle))["incidents"] == whole[:2]
-    assert (await party.get(INCIDENTS, maxCreationTime=middle - 1))["incidents"] == whole[2:]
-    assert "not found" in await party.refused(404, "GET", f"{INCIDENTS}/nothing")
-    assert "filter" in await party.refused(400, "GET", INCIDENTS, filter="colour:red")
+    middle = incidents[1]["createTime"]
+    assert (await party.get(INCIDENTS, minCreationTime=middle))["incidents"] == incidents[:2]
+    assert (await party.get(INCIDENTS, maxCreationTime=middle - 1))["incidents"] == incidents[2:]
+    assert "not found" in await party.expect_error(404, "GET", f"{INCIDENTS}/nothing")
+    assert "filter" in await party.expect_error(400, "GET", INCIDENTS, filter="colour:red")
 
 
 async def test_platforms_and_products(party: Party) -> None:
@@ -192,4 +194,4 @@ async def test_platforms_and_products(party: Party) -> None:
     assert {item["platform"] for item in products} == platforms
     azure = (await party.get("/support/v1/metadata/products", platform="microsoft_azure"))["products"]
     assert azure and azure == [item for item in products if item["platform"] == "microsoft_azure"]
-    assert "platform" in await party.refused(400, "GET", "/support/v1/metadata/products", platform="mainframe")
+    assert "platform" in await party.expect_error(400, "GET", "/support/v1/metadata/products", platform="mainframe")

@@ -23,7 +23,7 @@ def when(millis: int) -> datetime:
 
 
 @BOTH
-async def test_invoices_are_the_sums_of_their_months(party: Party, who: User) -> None:
+async def test_invoices_sum_their_months(party: Party, who: User) -> None:
     result = await party.query(
         who,
         group=[{"type": "fixed", "id": "cloud_provider"}],
@@ -39,15 +39,15 @@ async def test_invoices_are_the_sums_of_their_months(party: Party, who: User) ->
         year, month = (issued.year, issued.month - 1) if issued.month > 1 else (issued.year - 1, 12)
         cost = months.pop((invoice["platform"], str(year), f"{month:02}"))
         assert invoice["totalAmount"] == pytest.approx(cost, abs=0.001)
-        whole = await party.get(f"{INVOICES}/{invoice['id']}", who)
-        items = whole.pop("lineItems")
-        assert whole == invoice
+        details = await party.get(f"{INVOICES}/{invoice['id']}", who)
+        items = details.pop("lineItems")
+        assert details == invoice
         assert sum(item["price"] * item["qty"] for item in items) == pytest.approx(cost, abs=0.001)
         assert {item["type"] for item in items if item["price"] < 0} == {"credit"}
     assert not months
 
 
-async def test_invoices_are_paid_in_time_or_late(party: Party, clock: Clock) -> None:
+async def test_invoices_are_paid_on_time_or_late(party: Party, clock: Clock) -> None:
     invoices = (await party.get(INVOICES))["invoices"]
     assert [item["invoiceDate"] for item in invoices] == sorted(
         (item["invoiceDate"] for item in invoices), reverse=True
@@ -65,22 +65,22 @@ async def test_invoices_are_paid_in_time_or_late(party: Party, clock: Clock) -> 
     assert all((item["balanceAmount"] == 0) == (item["status"] == "PAID") for item in later.values())
 
 
-async def test_invoices_are_filtered_and_paged(party: Party) -> None:
-    whole = (await party.get(INVOICES))["invoices"]
-    assert await party.walk(INVOICES, "invoices", 7) == whole
+async def test_invoices_are_filtered_and_paginated(party: Party) -> None:
+    invoices = (await party.get(INVOICES))["invoices"]
+    assert await party.walk(INVOICES, "invoices", 7) == invoices
     paid = (await party.get(INVOICES, filter="status:[PAID]|platform:google-cloud"))["invoices"]
-    assert paid == [item for item in whole if (item["status"], item["platform"]) == ("PAID", "google-cloud")] != []
-    bounds = {"minCreationTime": whole[8]["invoiceDate"], "maxCreationTime": whole[5]["invoiceDate"]}
-    assert (await party.get(INVOICES, **bounds))["invoices"] == whole[3:9]
+    assert paid == [item for item in invoices if (item["status"], item["platform"]) == ("PAID", "google-cloud")] != []
+    bounds = {"minCreationTime": invoices[8]["invoiceDate"], "maxCreationTime": invoices[5]["invoiceDate"]}
+    assert (await party.get(INVOICES, **bounds))["invoices"] == invoices[3:9]
     wrong = await party.send("GET", INVOICES, filter="colour:red")
     assert (wrong.status, wrong.json["details"]) == (400, [{"issue": "invalid_value", "field": "filter"}])
 
 
 @BOTH
-async def test_anomalies_are_where_the_lines_jump(party: Party, who: User) -> None:
-    found = (await party.get(ANOMALIES, who))["anomalies"]
-    assert len(found) == 2
-    for anomaly in found:
+async def test_anomalies_match_cost_jumps(party: Party, who: User) -> None:
+    anomalies = (await party.get(ANOMALIES, who))["anomalies"]
+    assert len(anomalies) == 2
+    for anomaly in anomalies:
         daily = await _daily(party, who, anomaly)
         start = when(anomaly["startTime"]).strftime("%Y-%m-%d")
         end = when(anomaly["endTime"]).strftime("%Y-%m-%d") if anomaly["endTime"] else "9999"
@@ -90,14 +90,14 @@ async def test_anomalies_are_where_the_lines_jump(party: Party, who: User) -> No
         assert anomaly["actualCost"] == pytest.approx(sum(inside), abs=0.001)
         assert anomaly["costOfAnomaly"] == pytest.approx(anomaly["actualCost"] - anomaly["expectedMaxCost"])
         assert sum(sku["cost"] for sku in anomaly["top3SKUs"]) == pytest.approx(anomaly["actualCost"], abs=0.001)
-        whole = await party.get(f"{ANOMALIES}/{anomaly['id']}", who)
-        assert {**whole, "id": anomaly["id"], "notifications": []} == anomaly
+        details = await party.get(f"{ANOMALIES}/{anomaly['id']}", who)
+        assert {**details, "id": anomaly["id"], "notifications": []} == anomaly
     # Anomaly detection does not know the seeded incidents.
     customer = customer_by_id(who.customer)
     assert customer is not None
     ledger = party.api.tenant(customer).ledger
-    ends = [when(item["endTime"]).toordinal() - 1 if item["endTime"] else ledger.last for item in found]
-    spans = {(when(item["startTime"]).toordinal(), end) for item, end in zip(found, ends)}
+    ends = [when(item["endTime"]).toordinal() - 1 if item["endTime"] else ledger.last for item in anomalies]
+    spans = {(when(item["startTime"]).toordinal(), end) for item, end in zip(anomalies, ends)}
     assert spans == {(jump.first, jump.last) for jump in ledger.jumps}
 
 
@@ -130,7 +130,7 @@ async def _daily(party: Party, who: User, anomaly: Any) -> dict[str, float]:
     return daily
 
 
-async def test_an_anomaly_ends_when_the_cost_is_back(party: Party, clock: Clock) -> None:
+async def test_anomaly_ends_when_costs_recover(party: Party, clock: Clock) -> None:
     active = (await party.get(ANOMALIES, filter="serviceName:BigQuery"))["anomalies"][0]
     assert (active["status"], active["endTime"], active["deactivationReason"]) == ("active", None, None)
     clock.advance(86_400)
@@ -139,41 +139,41 @@ async def test_an_anomaly_ends_when_the_cost_is_back(party: Party, clock: Clock)
     assert when(ended["endTime"]).strftime("%m-%d") == "11-25" and ended["costOfAnomaly"] == active["costOfAnomaly"]
 
 
-async def test_the_order_of_anomalies_and_their_summary(party: Party) -> None:
-    whole = await party.get(ANOMALIES)
-    found = whole["anomalies"]
-    assert (whole["truncated"], whole["totalCount"], whole["totalCountExact"]) == (False, 2, True)
-    assert whole["anomalySummary"] == {
+async def test_anomaly_order_and_summary(party: Party) -> None:
+    body = await party.get(ANOMALIES)
+    anomalies = body["anomalies"]
+    assert (body["truncated"], body["totalCount"], body["totalCountExact"]) == (False, 2, True)
+    assert body["anomalySummary"] == {
         "countBySeverity": {"information": 0, "warning": 1, "critical": 1},
-        "totalCostOfAnomaly": round(sum(item["costOfAnomaly"] for item in found), 2),
+        "totalCostOfAnomaly": round(sum(item["costOfAnomaly"] for item in anomalies), 2),
     }
-    assert found[0]["startTime"] > found[1]["startTime"]
+    assert anomalies[0]["startTime"] > anomalies[1]["startTime"]
     for field in ("startTime", "severityLevel", "costOfAnomaly"):
         down, up = [
             (await party.get(ANOMALIES, sortBy=field, sortOrder=order))["anomalies"] for order in ("desc", "asc")
         ]
-        assert down == up[::-1] == found
+        assert down == up[::-1] == anomalies
     page = await party.get(ANOMALIES, maxResults=1, sortOrder="asc")
     assert (page["truncated"], page["totalCount"], page["rowCount"]) == (True, 2, 1)
-    assert page["anomalySummary"] == whole["anomalySummary"]
-    assert await party.walk(ANOMALIES, "anomalies", 1, sortOrder="asc") == found[::-1]
-    assert "pageToken" in await party.refused(400, "GET", ANOMALIES, maxResults=1, pageToken=page["pageToken"])
+    assert page["anomalySummary"] == body["anomalySummary"]
+    assert await party.walk(ANOMALIES, "anomalies", 1, sortOrder="asc") == anomalies[::-1]
+    assert "pageToken" in await party.expect_error(400, "GET", ANOMALIES, maxResults=1, pageToken=page["pageToken"])
 
 
 async def test_anomalies_are_filtered(party: Party) -> None:
-    found = (await party.get(ANOMALIES))["anomalies"]
+    anomalies = (await party.get(ANOMALIES))["anomalies"]
 
     async def ids(**query: object) -> list[str]:
         return [item["id"] for item in (await party.get(ANOMALIES, **query))["anomalies"]]
 
-    first, second = (item["id"] for item in found)
+    first, second = (item["id"] for item in anomalies)
     assert await ids(filter="severityLevel:critical") == await ids(filter="platform:[google-cloud]") == [first]
-    assert await ids(filter=f"billingAccount:{found[1]['billingAccount']}") == [second]
+    assert await ids(filter=f"billingAccount:{anomalies[1]['billingAccount']}") == [second]
     assert await ids(filter="serviceName:EC2|serviceName:BigQuery") == [first, second]
-    assert await ids(minCreationTime=found[1]["startTime"] + 1) == [first]
-    assert await ids(maxCreationTime=found[1]["startTime"]) == [second]
-    told = (await party.get(ANOMALIES, includeNotifications="true"))["anomalies"]
-    assert all(item["notifications"] for item in told) and not any(item["notifications"] for item in found)
+    assert await ids(minCreationTime=anomalies[1]["startTime"] + 1) == [first]
+    assert await ids(maxCreationTime=anomalies[1]["startTime"]) == [second]
+    notified = (await party.get(ANOMALIES, includeNotifications="true"))["anomalies"]
+    assert all(item["notifications"] for item in notified) and not any(item["notifications"] for item in anomalies)
     for query in (
         {"filter": "colour:red"},
         {"filter": "critical"},
@@ -182,5 +182,5 @@ async def test_anomalies_are_filtered(party: Party) -> None:
         {"sortOrder": "up"},
         {"includeNotifications": "maybe"},
     ):
-        assert next(iter(query)) in await party.refused(400, "GET", ANOMALIES, **query)
-    assert "not found" in await party.refused(404, "GET", f"{ANOMALIES}/nothing")
+        assert next(iter(query)) in await party.expect_error(400, "GET", ANOMALIES, **query)
+    assert "not found" in await party.expect_error(404, "GET", f"{ANOMALIES}/nothing")

@@ -29,31 +29,31 @@ NEW, OTHER = "700000000001", "700000000002"
 HOUR, DAY = 3600, 86_400
 
 
-async def refused(party: Party, status: int, method: str, path: str, body: object = None, **options: Any) -> Any:
+async def problem_of(party: Party, status: int, method: str, path: str, body: object = None, **options: Any) -> Any:
     """An error response in the shape of this area."""
     answer = await party.send(method, path, body, **options)
     assert answer.status == status, answer
-    found = answer.json
-    assert found["status"] == status and found["code"].startswith("billing-transfer.") and found["detail"], found
-    return found
+    error = answer.json
+    assert error["status"] == status and error["code"].startswith("billing-transfer.") and error["detail"], error
+    return error
 
 
-async def shake(party: Party, key: str, items: list[Any], **options: Any) -> Any:
+async def send_batch(party: Party, key: str, items: list[Any], **options: Any) -> Any:
     """The response to a distributor's batch, for its first account by default."""
     root = options.pop("root", None) or (await party.get(ROOTS))["items"][0]["dpmaId"]
     body = {"dpmaId": root, "items": items, **options.pop("more", {"sendHandshakes": True})}
     return await party.send("POST", SHAKES, body, headers={"Idempotency-Key": key} if key else {}, **options)
 
 
-async def shaken(party: Party, key: str, items: list[Any], **options: Any) -> Any:
+async def batch_results(party: Party, key: str, items: list[Any], **options: Any) -> Any:
     """The results of such a batch, after checking their counts."""
-    answer = await shake(party, key, items, **options)
+    answer = await send_batch(party, key, items, **options)
     assert answer.status == 200, answer
-    found = answer.json
-    statuses = [item["status"] for item in found["results"]]
-    assert found["summary"] == {name: statuses.count(name) for name in found["summary"]}
-    assert sum(found["summary"].values()) == len(items)
-    return found["results"]
+    body = answer.json
+    statuses = [item["status"] for item in body["results"]]
+    assert body["summary"] == {name: statuses.count(name) for name in body["summary"]}
+    assert sum(body["summary"].values()) == len(items)
+    return body["results"]
 
 
 async def tenants(party: Party) -> dict[str, Any]:
@@ -67,8 +67,8 @@ async def tenants(party: Party) -> dict[str, Any]:
 
 async def reseller(party: Party, at: int = 0) -> str:
     """The customer id of one of the distributor's resellers."""
-    found: str = [item["customerId"] for item in (await tenants(party)).values()][at]
-    return found
+    customer_id: str = [item["customerId"] for item in (await tenants(party)).values()][at]
+    return customer_id
 
 
 def item(account: str, customer: str) -> dict[str, str]:
@@ -76,104 +76,120 @@ def item(account: str, customer: str) -> dict[str, str]:
     return {"resellerCustomerId": customer, "resellerPmaAccountId": account}
 
 
-async def test_a_distributors_accounts(party: Party) -> None:
-    found = (await party.get(ROOTS))["items"]
-    assert found == await party.walk(ROOTS, "items", 1) and len(found) == 2
-    assert found[0]["accountId"] == ACME_ESTATE.projects[0].billing_account
-    for item in found:
+async def test_distributor_accounts(party: Party) -> None:
+    roots = (await party.get(ROOTS))["items"]
+    assert roots == await party.walk(ROOTS, "items", 1) and len(roots) == 2
+    assert roots[0]["accountId"] == ACME_ESTATE.projects[0].billing_account
+    for item in roots:
         counts = dict(item["handshakeStatus"])
         assert counts.pop("total") == len(item["tenants"]) == sum(counts.values())
         assert {tenant["parentTenant"] for tenant in item["tenants"]} == {ACME.id}
-    assert [(item["iamStatus"], item["iamDiff"] is None) for item in found] == [("valid", True), ("drift", False)]
+    assert [(item["iamStatus"], item["iamDiff"] is None) for item in roots] == [("valid", True), ("drift", False)]
     states = (await party.get(f"{ROOTS}/status"))["items"]
-    for state, item in zip(states, found, strict=True):
-        kept = ("dpmaId", "accountId", "iamStatus", "iamDiff", "createdAt")
-        assert {name: state[name] for name in kept} == {name: item[name] for name in kept}
+    for state, item in zip(states, roots, strict=True):
+        fields = ("dpmaId", "accountId", "iamStatus", "iamDiff", "createdAt")
+        assert {name: state[name] for name in fields} == {name: item[name] for name in fields}
     assert await party.get(ROOTS, EMPLOYEE, customerContext=ACME.id) == await party.get(ROOTS)
-    assert "maxResults" in await party.refused(400, "GET", ROOTS, maxResults=0)
-    assert "pageToken" in await party.refused(400, "GET", ROOTS, pageToken="x")
+    assert "maxResults" in await party.expect_error(400, "GET", ROOTS, maxResults=0)
+    assert "pageToken" in await party.expect_error(400, "GET", ROOTS, pageToken="x")
 
 
-async def test_a_handshake_is_answered_in_time(party: Party, clock: Clock) -> None:
+async def test_handshake_is_answered_before_its_deadline(party: Party, clock: Clock) -> None:
     before = await tenants(party)
     customer = await reseller(party)
-    [made] = await shaken(party, "one", [item(NEW, customer)])
-    assert made["status"] == "handshake_issued" and made["handshakeState"] == "open"
-    one = (await tenants(party))[NEW]
-    assert (one["status"], one["handshakeState"], one["effectiveTime"]) == ("handshake_pending", "open", None)
+    [handshake] = await batch_results(party, "one", [item(NEW, customer)])
+    assert handshake["status"] == "handshake_issued" and handshake["handshakeState"] == "open"
+    tenant = (await tenants(party))[NEW]
+    assert (tenant["status"], tenant["handshakeState"], tenant["effectiveTime"]) == ("handshake_pending", "open", None)
     assert {name: value for name, value in (await tenants(party)).items() if name != NEW} == before
     clock.advance(2 * HOUR - 1)
     assert (await tenants(party))[NEW]["handshakeState"] == "open"
     clock.advance(1)
-    one = (await tenants(party))[NEW]
-    assert (one["status"], one["effectiveTime"]) == ("cur_export_waiting", "2026-11-24T14:00:00Z")
-    assert one["handshakeState"] == "accepted"
+    tenant = (await tenants(party))[NEW]
+    assert (tenant["status"], tenant["effectiveTime"]) == ("cur_export_waiting", "2026-11-24T14:00:00Z")
+    assert tenant["handshakeState"] == "accepted"
     clock.advance(DAY)
     assert (await tenants(party))[NEW]["status"] == "active"
-    assert (await shaken(party, "two", [item(NEW, customer)]))[0]["status"] == "no_op"
+    assert (await batch_results(party, "two", [item(NEW, customer)]))[0]["status"] == "no_op"
 
 
-async def test_what_became_of_each_item(party: Party) -> None:
-    found = await tenants(party)
+async def test_item_outcomes(party: Party) -> None:
+    tenants_after = await tenants(party)
     first, second = [root["dpmaId"] for root in (await party.get(ROOTS))["items"]]
-    declined = next(one for one in found.values() if one["handshakeState"] == "declined")
+    declined = next(tenant for tenant in tenants_after.values() if tenant["handshakeState"] == "declined")
     customer, other = await reseller(party, 0), await reseller(party, 1)
-    accepted = next(one for one in found.values() if one["customerId"] == customer)["resellerPmaAccountId"]
-    own = (await party.get(ROOTS))["items"][0]["accountId"]
+    accepted = next(tenant for tenant in tenants_after.values() if tenant["customerId"] == customer)[
+        "resellerPmaAccountId"
+    ]
+    account = (await party.get(ROOTS))["items"][0]["accountId"]
     again = item(declined["resellerPmaAccountId"], declined["customerId"])
-    batch = [item(NEW, customer), item(accepted, customer), item(OTHER, GLOBEX_CUSTOMER.id), item(own, customer), again]
-    results = await shaken(party, "map", batch, more={})
-    assert [one["status"] for one in results] == ["mapped", "no_op", "failed", "failed", "remapped"]
-    assert [one["error"]["code"] for one in results[2:4]] == ["reseller_not_found", "account_of_distributor"]
-    assert not any("handshakeId" in one for one in results)
+    batch = [
+        item(NEW, customer),
+        item(accepted, customer),
+        item(OTHER, GLOBEX_CUSTOMER.id),
+        item(account, customer),
+        again,
+    ]
+    results = await batch_results(party, "map", batch, more={})
+    assert [outcome["status"] for outcome in results] == ["mapped", "no_op", "failed", "failed", "remapped"]
+    assert [outcome["error"]["code"] for outcome in results[2:4]] == ["reseller_not_found", "account_of_distributor"]
+    assert not any("handshakeId" in outcome for outcome in results)
     assert [results[at]["handshakeState"] for at in (0, 1, 4)] == ["requested", "accepted", "declined"]
     now = await tenants(party)
     assert now[NEW]["status"] == "handshake_pending" and OTHER not in now
     assert now[declined["resellerPmaAccountId"]]["above"] == first
-    results = await shaken(party, "send", [item(NEW, other), again], root=second)
-    assert [one["status"] for one in results] == ["handshake_issued", "handshake_issued"]
-    assert len({one["handshakeId"] for one in results}) == 2
-    one = (await tenants(party))[NEW]
-    assert (one["customerId"], one["above"]) == (other, second)
-    assert [one["status"] for one in await shaken(party, "move", [item(NEW, customer)])] == ["remapped"]
+    results = await batch_results(party, "send", [item(NEW, other), again], root=second)
+    assert [outcome["status"] for outcome in results] == ["handshake_issued", "handshake_issued"]
+    assert len({outcome["handshakeId"] for outcome in results}) == 2
+    tenant = (await tenants(party))[NEW]
+    assert (tenant["customerId"], tenant["above"]) == (other, second)
+    assert [outcome["status"] for outcome in await batch_results(party, "move", [item(NEW, customer)])] == ["remapped"]
 
 
-async def test_a_dry_run_changes_nothing(party: Party) -> None:
+async def test_dry_run_changes_nothing(party: Party) -> None:
     before, customer = await tenants(party), await reseller(party)
     batch = [item(NEW, customer), item(OTHER, "nobody")]
     for _ in range(2):
-        results = await shaken(party, "key", batch, dryRun="true")
-        assert [one["status"] for one in results] == ["handshake_issued", "failed"] and "handshakeId" not in results[0]
+        results = await batch_results(party, "key", batch, dryRun="true")
+        assert [result["status"] for result in results] == [
+            "handshake_issued",
+            "failed",
+        ] and "handshakeId" not in results[0]
         assert await tenants(party) == before
-    assert "dryRun" in (await shake(party, "key", batch, dryRun="maybe")).json["error"]
-    assert (await shaken(party, "key", batch))[0]["handshakeId"], "the key is still free"
+    assert "dryRun" in (await send_batch(party, "key", batch, dryRun="maybe")).json["error"]
+    assert (await batch_results(party, "key", batch))[0]["handshakeId"], "the key is still unused"
 
 
-async def test_a_key_is_used_once(party: Party, clock: Clock) -> None:
+async def test_idempotency_key_is_used_once(party: Party, clock: Clock) -> None:
     batch = [item(NEW, await reseller(party))]
-    first = await shaken(party, "key", batch)
+    first = await batch_results(party, "key", batch)
     clock.advance(5 * HOUR)
-    assert await shaken(party, "key", batch) == first
-    for key, said in (("key", "another"), ("", "required"), ("x" * 256, "255")):
-        answer = await shake(party, key, [item(OTHER, batch[0]["resellerCustomerId"])])
-        assert answer.status == 400 and said in answer.json["error"]
+    assert await batch_results(party, "key", batch) == first
+    for key, message in (("key", "another"), ("", "required"), ("x" * 256, "255")):
+        answer = await send_batch(party, key, [item(OTHER, batch[0]["resellerCustomerId"])])
+        assert answer.status == 400 and message in answer.json["error"]
     assert OTHER not in await tenants(party)
     clock.advance(DAY)
-    assert (await shaken(party, "key", batch))[0]["status"] == "no_op"
+    assert (await batch_results(party, "key", batch))[0]["status"] == "no_op"
 
 
-async def test_batches_that_are_not_valid(party: Party) -> None:
+async def test_invalid_batches(party: Party) -> None:
     before, customer = await tenants(party), await reseller(party)
     key = {"Idempotency-Key": "key"}
     batch = [item(NEW, customer), {"resellerCustomerId": customer}, item(NEW, customer), item("12", customer), {}]
-    found = (await shake(party, "key", batch)).json
+    found = (await send_batch(party, "key", batch)).json
     assert (found["status"], found["code"]) == (422, "billing-transfer.batch_validation_failed")
-    wrong = [(one["index"], one["code"]) for one in found["invalidItems"]]
+    wrong = [(problem["index"], problem["code"]) for problem in found["invalidItems"]]
     assert wrong == [(1, "invalid_item"), (2, "duplicate_pma"), (3, "invalid_item"), (4, "invalid_item")]
-    assert [one.get("resellerCustomerId") for one in found["invalidItems"]] == [customer, customer, customer, None]
+    assert [problem.get("resellerCustomerId") for problem in found["invalidItems"]] == [
+        customer,
+        customer,
+        customer,
+        None,
+    ]
     assert "resellerPmaAccountId" in found["invalidItems"][0]["reason"]
     good: dict[str, Any] = {"dpmaId": "x", "items": [item(NEW, customer)]}
-    for body, said in (
+    for body, message in (
         ({"items": good["items"]}, "dpmaId"),
         ({**good, "dpmaId": ""}, "dpmaId"),
         ({**good, "items": []}, "items"),
@@ -182,50 +198,52 @@ async def test_batches_that_are_not_valid(party: Party) -> None:
         ({**good, "items": [1]}, "items.0"),
         ({**good, "sendHandshakes": "yes"}, "sendHandshakes"),
     ):
-        found = await refused(party, 422, "POST", SHAKES, body, headers=key)
-        assert said in found["detail"] and "invalidItems" not in found
-    assert (await refused(party, 403, "POST", SHAKES, good, headers=key))["code"] == "billing-transfer.not_the_owner"
-    assert "body" in await party.refused(400, "POST", SHAKES, [], headers=key)
+        found = await problem_of(party, 422, "POST", SHAKES, body, headers=key)
+        assert message in found["detail"] and "invalidItems" not in found
+    assert (await problem_of(party, 403, "POST", SHAKES, good, headers=key))["code"] == "billing-transfer.not_the_owner"
+    assert "body" in await party.expect_error(400, "POST", SHAKES, [], headers=key)
     assert await tenants(party) == before
 
 
-async def test_a_resellers_accounts(party: Party) -> None:
-    own = (await party.get(OWN, GLOBEX))["items"]
-    assert own[0]["resellerPmaAccountId"] == GLOBEX_ESTATE.projects[0].billing_account
-    assert [item["status"] for item in own] == ["active", "handshake_pending"]
+async def test_reseller_accounts(party: Party) -> None:
+    accounts = (await party.get(OWN, GLOBEX))["items"]
+    assert accounts[0]["resellerPmaAccountId"] == GLOBEX_ESTATE.projects[0].billing_account
+    assert [item["status"] for item in accounts] == ["active", "handshake_pending"]
     for revoked in (False, True):
-        whole = (await party.get(f"{OWN}/end-customers", GLOBEX, includeRevoked=str(revoked).lower()))["items"]
-        assert [{name: item[name] for name in own[0]} for item in whole] == own
-        for item in whole:
+        customers = (await party.get(f"{OWN}/end-customers", GLOBEX, includeRevoked=str(revoked).lower()))["items"]
+        assert [{name: item[name] for name in accounts[0]} for item in customers] == accounts
+        for item in customers:
             query = {"includeRevoked": str(revoked).lower()}
             account = item["resellerPmaAccountId"]
-            found = await party.get(f"{PATH}/resellers/{account}/end-customers", GLOBEX, **query)
-            assert found["items"] == item["tenants"] and item["handshakeStatus"]["total"] == len(item["tenants"])
+            body = await party.get(f"{PATH}/resellers/{account}/end-customers", GLOBEX, **query)
+            assert body["items"] == item["tenants"] and item["handshakeStatus"]["total"] == len(item["tenants"])
             query |= {"dpmaId": item["dpmaId"], "resellerPmaAccountId": account}
-            assert await party.get(CLIENTS, GLOBEX, **query) == found
-        assert ("revoked" in [item["status"] for item in whole[0]["tenants"]]) is revoked
-    assert await party.get(OWN) == {"items": []} == await party.get(f"{OWN}/end-customers"), "Acme is no reseller"
-    assert "includeRevoked" in await party.refused(400, "GET", f"{OWN}/end-customers", who=GLOBEX, includeRevoked="x")
+            assert await party.get(CLIENTS, GLOBEX, **query) == body
+        assert ("revoked" in [item["status"] for item in customers[0]["tenants"]]) is revoked
+    assert await party.get(OWN) == {"items": []} == await party.get(f"{OWN}/end-customers"), "Acme is not a reseller"
+    assert "includeRevoked" in await party.expect_error(
+        400, "GET", f"{OWN}/end-customers", who=GLOBEX, includeRevoked="x"
+    )
 
 
-async def test_end_customers_are_for_those_above_them(party: Party) -> None:
-    found = await tenants(party)
-    account, item = next(iter(found.items()))
-    seen = (await party.get(CLIENTS, dpmaId=item["above"], resellerPmaAccountId=account))["items"]
-    assert [client["status"] for client in seen] == ["active", "cur_export_waiting"]
-    assert (await party.get(f"{PATH}/resellers/{account}/end-customers"))["items"] == seen
-    for who, query in (
+async def test_end_customers_are_visible_to_their_parents(party: Party) -> None:
+    tenants_found = await tenants(party)
+    account, item = next(iter(tenants_found.items()))
+    rows = (await party.get(CLIENTS, dpmaId=item["above"], resellerPmaAccountId=account))["items"]
+    assert [client["status"] for client in rows] == ["active", "cur_export_waiting"]
+    assert (await party.get(f"{PATH}/resellers/{account}/end-customers"))["items"] == rows
+    for user, query in (
         (GLOBEX, {"dpmaId": item["above"], "resellerPmaAccountId": account}),
         (ADMIN, {"dpmaId": "x", "resellerPmaAccountId": account}),
         (ADMIN, {"dpmaId": item["above"], "resellerPmaAccountId": NEW}),
     ):
-        await refused(party, 404, "GET", CLIENTS, who=who, **query)
-    await refused(party, 404, "GET", f"{PATH}/resellers/{account}/end-customers", who=GLOBEX)
-    assert "dpmaId" in await party.refused(400, "GET", CLIENTS, resellerPmaAccountId=account)
-    assert "resellerPmaAccountId" in await party.refused(400, "GET", CLIENTS, dpmaId="x")
+        await problem_of(party, 404, "GET", CLIENTS, who=user, **query)
+    await problem_of(party, 404, "GET", f"{PATH}/resellers/{account}/end-customers", who=GLOBEX)
+    assert "dpmaId" in await party.expect_error(400, "GET", CLIENTS, resellerPmaAccountId=account)
+    assert "resellerPmaAccountId" in await party.expect_error(400, "GET", CLIENTS, dpmaId="x")
 
 
-async def under(party: Party, at: int = 0) -> dict[str, Any]:
+async def reseller_account(party: Party, at: int = 0) -> dict[str, Any]:
     """The fields that identify one of the reseller's accounts in a batch."""
     item = (await party.get(OWN, GLOBEX))["items"][at]
     return {name: item[name] for name in ("dpmaId", "resellerPmaAccountId")}
@@ -233,55 +251,59 @@ async def under(party: Party, at: int = 0) -> dict[str, Any]:
 
 async def clients(party: Party, at: int = 0, **query: object) -> dict[str, Any]:
     """End customers under one of the reseller's accounts, by account number."""
-    found = (await party.get(CLIENTS, GLOBEX, **await under(party, at), **query))["items"]
-    return {item["ecAccountId"]: item for item in found}
+    rows = (await party.get(CLIENTS, GLOBEX, **await reseller_account(party, at), **query))["items"]
+    return {item["ecAccountId"]: item for item in rows}
 
 
-async def mapped(party: Party, at: int, **fields: str) -> Any:
+async def map_account(party: Party, at: int, **fields: str) -> Any:
     """The result of a batch with one item."""
-    answer = await party.send("POST", MAPPINGS, {**await under(party, at), "items": [fields]}, who=GLOBEX)
+    answer = await party.send("POST", MAPPINGS, {**await reseller_account(party, at), "items": [fields]}, who=GLOBEX)
     assert answer.status == 200, answer
-    [found] = answer.json["results"]
-    return found
+    [result] = answer.json["results"]
+    return result
 
 
-async def test_life_of_a_mapping(party: Party, clock: Clock) -> None:
+async def test_mapping_lifecycle(party: Party, clock: Clock) -> None:
     first, second = [item["ecCustomerId"] for item in (await clients(party)).values()]
     fields = {"ecAccountId": NEW, "ecCustomerId": first, "curBasePath": "s3://reports/cur"}
     clock.advance(60)
-    assert await mapped(party, 0, **fields) == {**fields, "status": "mapped"}
-    made = (await clients(party))[NEW]
-    assert (made["status"], made["handshakeState"], made["createdAt"]) == ("pending", "open", "2026-11-24T12:01:00Z")
-    assert made["effectiveTime"] is None and made["lastRefreshTime"] is None
+    assert await map_account(party, 0, **fields) == {**fields, "status": "mapped"}
+    client = (await clients(party))[NEW]
+    assert (client["status"], client["handshakeState"], client["createdAt"]) == (
+        "pending",
+        "open",
+        "2026-11-24T12:01:00Z",
+    )
+    assert client["effectiveTime"] is None and client["lastRefreshTime"] is None
     clock.advance(3 * HOUR)
     item = (await clients(party))[NEW]
     assert (item["status"], item["effectiveTime"]) == ("cur_export_waiting", "2026-11-24T14:01:00Z")
     assert item["lastRefreshTime"] == "2026-11-24T15:00:00Z"
-    assert (await mapped(party, 0, ecAccountId=NEW, ecCustomerId=first))["status"] == "already_mapped"
-    assert (await mapped(party, 0, **{**fields, "curBasePath": "s3://other"}))["status"] == "remapped"
-    moved = await mapped(party, 1, ecAccountId=NEW, ecCustomerId=second)
+    assert (await map_account(party, 0, ecAccountId=NEW, ecCustomerId=first))["status"] == "already_mapped"
+    assert (await map_account(party, 0, **{**fields, "curBasePath": "s3://other"}))["status"] == "remapped"
+    moved = await map_account(party, 1, ecAccountId=NEW, ecCustomerId=second)
     assert (moved["status"], moved["curBasePath"]) == ("remapped", "s3://other")
     assert NEW not in await clients(party) and (await clients(party, 1))[NEW] == {**item, "ecCustomerId": second}
     clock.advance(DAY)
     assert (await clients(party, 1))[NEW]["status"] == "active"
 
 
-async def test_what_was_revoked_is_mapped_anew(party: Party) -> None:
-    whole = await clients(party, includeRevoked="true")
-    [gone] = [item for item in whole.values() if item["status"] == "revoked"]
-    result = await mapped(party, 0, ecAccountId=gone["ecAccountId"], ecCustomerId=gone["ecCustomerId"])
+async def test_revoked_mapping_can_be_created_again(party: Party) -> None:
+    rows = await clients(party, includeRevoked="true")
+    [revoked] = [item for item in rows.values() if item["status"] == "revoked"]
+    result = await map_account(party, 0, ecAccountId=revoked["ecAccountId"], ecCustomerId=revoked["ecCustomerId"])
     assert result["status"] == "remapped"
-    assert (await clients(party))[gone["ecAccountId"]]["status"] == "pending"
+    assert (await clients(party))[revoked["ecAccountId"]]["status"] == "pending"
 
 
-async def test_mappings_that_are_refused(party: Party) -> None:
-    before, place = await clients(party, includeRevoked="true"), await under(party)
+async def test_rejected_mappings(party: Party) -> None:
+    before, place = await clients(party, includeRevoked="true"), await reseller_account(party)
     first, second, third = [item["ecCustomerId"] for item in before.values()]
 
     async def said(*items: tuple[object, object]) -> list[Any]:
         rows = [{"ecAccountId": account, "ecCustomerId": customer} for account, customer in items]
-        found = await refused(party, 422, "POST", MAPPINGS, {**place, "items": rows}, who=GLOBEX)
-        return [(item["index"], item["code"]) for item in found["invalidItems"]]
+        problem = await problem_of(party, 422, "POST", MAPPINGS, {**place, "items": rows}, who=GLOBEX)
+        return [(item["index"], item["code"]) for item in problem["invalidItems"]]
 
     assert await said((NEW, first), (NEW, second), (OTHER, first)) == [
         (1, "duplicate_ec_account"),
@@ -297,69 +319,69 @@ async def test_mappings_that_are_refused(party: Party) -> None:
         ({"resellerPmaAccountId": NEW}, "not_the_owner"),
         ({"dpmaId": "x"}, "reseller_not_mapped"),
     ):
-        found = await refused(party, 403, "POST", MAPPINGS, {**body, **changes}, who=GLOBEX)
-        assert found["code"] == f"billing-transfer.{code}"
-    assert "items" in (await refused(party, 422, "POST", MAPPINGS, place, who=GLOBEX))["detail"]
+        problem = await problem_of(party, 403, "POST", MAPPINGS, {**body, **changes}, who=GLOBEX)
+        assert problem["code"] == f"billing-transfer.{code}"
+    assert "items" in (await problem_of(party, 422, "POST", MAPPINGS, place, who=GLOBEX))["detail"]
     assert await clients(party, includeRevoked="true") == before
 
 
-async def test_nothing_is_mapped_under_an_account_that_lapsed(party: Party) -> None:
+async def test_lapsed_account_accepts_no_mappings(party: Party) -> None:
     node = next(
         iter(
             party.api.tenant(GLOBEX_CUSTOMER).collection("reseller accounts", cloud_accounts.reseller_accounts).values()
         )
     )
-    body = {**await under(party), "items": [{"ecAccountId": NEW, "ecCustomerId": "x"}]}
+    body = {**await reseller_account(party), "items": [{"ecAccountId": NEW, "ecCustomerId": "x"}]}
     node["outcome"] = "expired"
-    found = await refused(party, 403, "POST", MAPPINGS, body, who=GLOBEX)
-    assert found["code"] == "billing-transfer.reseller_not_mapped"
+    problem = await problem_of(party, 403, "POST", MAPPINGS, body, who=GLOBEX)
+    assert problem["code"] == "billing-transfer.reseller_not_mapped"
 
 
-async def test_tiers_keep_to_their_operations(party: Party) -> None:
+async def test_tiers_are_limited_to_their_operations(party: Party) -> None:
     for path in (ROOTS, f"{ROOTS}/status"):
-        assert "distributor" in await party.refused(403, "GET", path, who=GLOBEX)
+        assert "distributor" in await party.expect_error(403, "GET", path, who=GLOBEX)
     key = {"Idempotency-Key": "key"}
-    found = await refused(party, 403, "POST", SHAKES, {}, who=GLOBEX, headers=key)
-    assert found["code"] == "billing-transfer.not_a_distributor"
-    assert (await refused(party, 403, "POST", MAPPINGS, {}))["code"] == "billing-transfer.not_a_reseller"
+    problem = await problem_of(party, 403, "POST", SHAKES, {}, who=GLOBEX, headers=key)
+    assert problem["code"] == "billing-transfer.not_a_distributor"
+    assert (await problem_of(party, 403, "POST", MAPPINGS, {}))["code"] == "billing-transfer.not_a_reseller"
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-async def test_nobody_without_the_permission(party: Party, route: Route) -> None:
+async def test_permission_is_required(party: Party, route: Route) -> None:
     path = re.sub(r"\{[^}]+\}", "x", route.path)
     answer = await party.send(route.method, path, {}, who=VIEWER)
-    said = answer.json.get("detail", answer.json.get("error"))
-    assert answer.status == 403 and f"contracts.{'read' if route.method == 'GET' else 'write'}" in said
+    message = answer.json.get("detail", answer.json.get("error"))
+    assert answer.status == 403 and f"contracts.{'read' if route.method == 'GET' else 'write'}" in message
 
 
-def many(party: Party, user: User, name: str, seed: Any) -> Any:
+def fill_records(party: Party, user: User, name: str, seed: Any) -> Any:
     """Fill a collection of records up to its limit."""
     customer = ACME if user is ADMIN else GLOBEX_CUSTOMER
-    found = party.api.tenant(customer).collection(name, seed)
-    item = next(iter(found.values()))
-    found.update({str(number): {**item, "id": str(number)} for number in range(MAX_RECORDS - len(found))})
-    return found
+    records = party.api.tenant(customer).collection(name, seed)
+    item = next(iter(records.values()))
+    records.update({str(number): {**item, "id": str(number)} for number in range(MAX_RECORDS - len(records))})
+    return records
 
 
-async def test_there_are_so_many_accounts(party: Party) -> None:
+async def test_account_count_is_bounded(party: Party) -> None:
     customer, end_customer = await reseller(party), next(iter((await clients(party)).values()))["ecCustomerId"]
-    found = many(party, ADMIN, "reseller accounts", cloud_accounts.reseller_accounts)
-    known = next(iter(found))
+    accounts = fill_records(party, ADMIN, "reseller accounts", cloud_accounts.reseller_accounts)
+    account = next(iter(accounts))
     for dry in ("true", "false"):
-        results = await shaken(party, "key", [item(NEW, customer), item(known, customer)], dryRun=dry)
-        assert [one["status"] for one in results] == ["failed", "no_op"]
+        results = await batch_results(party, "key", [item(NEW, customer), item(account, customer)], dryRun=dry)
+        assert [result["status"] for result in results] == ["failed", "no_op"]
         assert results[0]["error"]["code"] == "too_many_accounts"
-    assert len(found) == MAX_RECORDS
-    del found["0"]
-    results = await shaken(party, "more", [item(NEW, customer), item(OTHER, customer)], more={})
-    assert [one["status"] for one in results] == ["mapped", "failed"] and len(found) == MAX_RECORDS
-    found = many(party, GLOBEX, "end customer accounts", cloud_accounts.end_customers)
-    body = {**await under(party), "items": [{"ecAccountId": NEW, "ecCustomerId": end_customer}]}
-    assert str(MAX_RECORDS) in await party.refused(400, "POST", MAPPINGS, body, who=GLOBEX)
-    assert len(found) == MAX_RECORDS
+    assert len(accounts) == MAX_RECORDS
+    del accounts["0"]
+    results = await batch_results(party, "more", [item(NEW, customer), item(OTHER, customer)], more={})
+    assert [result["status"] for result in results] == ["mapped", "failed"] and len(accounts) == MAX_RECORDS
+    accounts = fill_records(party, GLOBEX, "end customer accounts", cloud_accounts.end_customers)
+    body = {**await reseller_account(party), "items": [{"ecAccountId": NEW, "ecCustomerId": end_customer}]}
+    assert str(MAX_RECORDS) in await party.expect_error(400, "POST", MAPPINGS, body, who=GLOBEX)
+    assert len(accounts) == MAX_RECORDS
 
 
-async def test_the_tools_reach_it(clock: Clock) -> None:
+async def test_tools_reach_the_endpoints(clock: Clock) -> None:
     async with serving(make=catalog_factory(), api=Api(clock=clock)) as site:
 
         async def call(name: str, user: User = ADMIN, **arguments: object) -> Any:
@@ -374,18 +396,18 @@ async def test_the_tools_reach_it(clock: Clock) -> None:
         assert root["dpmaId"] == states[0]["dpmaId"]
         batch = {"dpmaId": root["dpmaId"], "items": [item(NEW, root["tenants"][0]["customerId"])]}
         dry = await call("create_billing_transfer_handshakes", **batch, sendHandshakes=True, dryRun=True)
-        made = await call("create_billing_transfer_handshakes", **batch, sendHandshakes=True)
-        assert dry["summary"] == made["summary"] and made["results"][0]["handshakeId"]
-        own = (await call("list_billing_transfer_reseller_accounts", STRANGER))["items"][0]
-        place = {name: own[name] for name in ("dpmaId", "resellerPmaAccountId")}
+        batch_result = await call("create_billing_transfer_handshakes", **batch, sendHandshakes=True)
+        assert dry["summary"] == batch_result["summary"] and batch_result["results"][0]["handshakeId"]
+        accounts = (await call("list_billing_transfer_reseller_accounts", STRANGER))["items"][0]
+        place = {name: accounts[name] for name in ("dpmaId", "resellerPmaAccountId")}
         before = (await call("list_billing_transfer_end_customers", STRANGER, **place))["items"]
         items = [{"ecAccountId": NEW, "ecCustomerId": before[0]["ecCustomerId"]}]
         done = await call("create_billing_transfer_mappings", STRANGER, **place, items=items)
-        assert [one["status"] for one in done["results"]] == ["mapped"]
-        account = own["resellerPmaAccountId"]
+        assert [outcome["status"] for outcome in done["results"]] == ["mapped"]
+        account = accounts["resellerPmaAccountId"]
         after = (await call("list_reseller_end_customers", STRANGER, resellerPmaAccountId=account))["items"]
-        assert [one["ecAccountId"] for one in after] == [*(one["ecAccountId"] for one in before), NEW]
-        whole = (await call("list_billing_transfer_reseller_tenants", STRANGER, includeRevoked=True))["items"]
-        assert len(whole[0]["tenants"]) == len(after) + 1
+        assert [row["ecAccountId"] for row in after] == [*(row["ecAccountId"] for row in before), NEW]
+        rows = (await call("list_billing_transfer_reseller_tenants", STRANGER, includeRevoked=True))["items"]
+        assert len(rows[0]["tenants"]) == len(after) + 1
         refusal = await site.call("create_billing_transfer_mappings", {**place, "items": items * 2}, user=STRANGER)
         assert refusal.result["isError"] is True and "in the batch twice" in str(refusal.result["content"])

@@ -24,39 +24,39 @@ def tenant(party: Party) -> Tenant:
     return party.api.tenant(ACME)
 
 
-async def test_preset_allocations_stay(party: Party, tenant: Tenant) -> None:
+async def test_preset_allocations_cannot_be_deleted(party: Party, tenant: Tenant) -> None:
     item = next(iter(analytics_objects.records(tenant, "allocation").values()))
     item["type"] = "preset"
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
-        assert "preset" in await party.refused(403, method, f"/analytics/v1/allocations/{item['id']}", body)
+        assert "preset" in await party.expect_error(403, method, f"/analytics/v1/allocations/{item['id']}", body)
 
 
-async def test_a_group_needs_room_for_its_rules(party: Party, tenant: Tenant) -> None:
-    found = analytics_objects.records(tenant, "allocation")
-    whole = {
-        **found,
-        **{str(number): {**next(iter(found.values())), "id": str(number)} for number in range(MAX_RECORDS)},
+async def test_group_is_limited_with_its_rules(party: Party, tenant: Tenant) -> None:
+    records = analytics_objects.records(tenant, "allocation")
+    group = {
+        **records,
+        **{str(number): {**next(iter(records.values())), "id": str(number)} for number in range(MAX_RECORDS)},
     }
-    found.update(dict(list(whole.items())[: MAX_RECORDS - 1]))
+    records.update(dict(list(group.items())[: MAX_RECORDS - 1]))
     component = {"key": "region", "type": "fixed", "values": ["x"], "mode": "is"}
     rules = [{"action": "create", "name": "x", "components": [component], "formula": "A"}]
     body = {"name": "x", "description": "", "rules": rules, "unallocatedCosts": "y"}
     answer = await party.send("POST", "/analytics/v1/allocations", body, declared=False)
-    assert (answer.status, len(found)) == (409, MAX_RECORDS - 1)
+    assert (answer.status, len(records)) == (409, MAX_RECORDS - 1)
 
 
-async def test_a_label_is_on_so_many_objects(party: Party, tenant: Tenant) -> None:
+async def test_label_assignments_are_bounded(party: Party, tenant: Tenant) -> None:
     label = next(item for item in analytics_objects.records(tenant, "label").values() if item["type"] == "custom")
     label["objects"] = [{**REPORT, "objectId": str(number)} for number in range(MAX_RECORDS)]
     report = next(iter(analytics_objects.records(tenant, "report")))
     path = f"/analytics/v1/labels/{label['id']}/assignments"
-    assert str(MAX_RECORDS) in await party.refused(400, "POST", path, {"add": [{**REPORT, "objectId": report}]})
+    assert str(MAX_RECORDS) in await party.expect_error(400, "POST", path, {"add": [{**REPORT, "objectId": report}]})
     assert len(label["objects"]) == MAX_RECORDS
 
 
-async def test_a_contract_has_so_many_versions(party: Party, tenant: Tenant) -> None:
-    found = tenant.collection("contracts", customer_account.contracts).values()
-    contract = next(item for item in found if item["customerId"] != ACME.id)
+async def test_contract_versions_are_bounded(party: Party, tenant: Tenant) -> None:
+    contracts = tenant.collection("contracts", customer_account.contracts).values()
+    contract = next(item for item in contracts if item["customerId"] != ACME.id)
     contract["versions"] *= MAX_RECORDS
     body: dict[str, Any] = {
         "name": "x",
@@ -67,28 +67,28 @@ async def test_a_contract_has_so_many_versions(party: Party, tenant: Tenant) -> 
         "billingProfile": {},
     }
     path = f"/customers/{contract['customerId']}/contracts/{contract['id']}"
-    assert str(MAX_RECORDS) in await party.refused(400, "POST", path, body)
+    assert str(MAX_RECORDS) in await party.expect_error(400, "POST", path, body)
 
 
-async def test_so_many_events_are_kept(party: Party, tenant: Tenant) -> None:
+async def test_stored_events_are_bounded(party: Party, tenant: Tenant) -> None:
     dataset = next(iter(tenant.collection("datasets", customer_account.datasets).values()))
     dataset["events"] = {str(number): 0.0 for number in range(datahub.MAX_EVENTS)}
     body = {"events": [{"provider": "x", "time": "2026-11-01T00:00:00Z"}]}
-    assert "events" in await party.refused(400, "POST", "/datahub/v1/events", body)
+    assert "events" in await party.expect_error(400, "POST", "/datahub/v1/events", body)
 
 
-def test_a_file_has_so_many_rows() -> None:
+def test_file_rows_are_bounded() -> None:
     row = b"2026-11-01T00:00:00Z,a,1\n"
     with pytest.raises(ApiError, match=str(uploads.MAX_ROWS)):
         uploads.parse_events(b"usage_date,label.a,metric.cost\n" + row * (uploads.MAX_ROWS + 1))
 
 
-async def test_so_many_idempotency_keys_are_remembered(party: Party, tenant: Tenant) -> None:
-    known = tenant.collection("idempotency", lambda tenant: ())
-    known.update({str(number): {"digest": "", "response": {}, "time": 9e9} for number in range(MAX_RECORDS)})
+async def test_idempotency_keys_are_bounded(party: Party, tenant: Tenant) -> None:
+    keys = tenant.collection("idempotency", lambda tenant: ())
+    keys.update({str(number): {"digest": "", "response": {}, "time": 9e9} for number in range(MAX_RECORDS)})
     users = tenant.collection("users", customer_account.users).values()
     invited = next(item for item in users if item["status"] == "invited")
     answer = await party.send(
         "POST", f"/iam/v1/users/{invited['id']}/actions/resend", headers={"Idempotency-Key": "one"}
     )
-    assert answer.status == 200 and len(known) == MAX_RECORDS and "0" not in known
+    assert answer.status == 200 and len(keys) == MAX_RECORDS and "0" not in keys

@@ -28,26 +28,33 @@ async def create(party: Party, **body: object) -> Any:
     return answer.json
 
 
-async def test_life_of_a_budget(party: Party, clock: Clock) -> None:
+async def test_budget_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(PATH)
-    made = await create(party, name="Mine", amount=1000, scopes=[GOOGLE], description="For a test")
-    assert (made["name"], made["amount"], made["type"], made["timeInterval"]) == ("Mine", 1000, "recurring", "month")
-    assert made["collaborators"] == [{"email": ADMIN.email, "role": "owner"}] and made["recipients"] == [ADMIN.email]
-    assert [alert["percentage"] for alert in made["alerts"]] == [50, 85, 100]
+    budget = await create(party, name="Mine", amount=1000, scopes=[GOOGLE], description="For a test")
+    assert (budget["name"], budget["amount"], budget["type"], budget["timeInterval"]) == (
+        "Mine",
+        1000,
+        "recurring",
+        "month",
+    )
+    assert budget["collaborators"] == [{"email": ADMIN.email, "role": "owner"}] and budget["recipients"] == [
+        ADMIN.email
+    ]
+    assert [alert["percentage"] for alert in budget["alerts"]] == [50, 85, 100]
     listed = await party.get(PATH)
     assert listed["rowCount"] == before["rowCount"] + 1
-    assert (listed["budgets"][0]["id"], listed["budgets"][0]["budgetName"]) == (made["id"], "Mine")
-    assert await party.get(f"{PATH}/{made['id']}") == made
+    assert (listed["budgets"][0]["id"], listed["budgets"][0]["budgetName"]) == (budget["id"], "Mine")
+    assert await party.get(f"{PATH}/{budget['id']}") == budget
     clock.advance(60)
-    answer = await party.send("PATCH", f"{PATH}/{made['id']}", {"amount": 2000.5, "alerts": [{"percentage": 70}]})
+    answer = await party.send("PATCH", f"{PATH}/{budget['id']}", {"amount": 2000.5, "alerts": [{"percentage": 70}]})
     changed = answer.json
-    assert (changed["amount"], changed["name"], changed["scopes"]) == (2000.5, "Mine", made["scopes"])
+    assert (changed["amount"], changed["name"], changed["scopes"]) == (2000.5, "Mine", budget["scopes"])
     assert [alert["percentage"] for alert in changed["alerts"]] == [70]
-    assert changed["updateTime"] == made["updateTime"] + 60_000 and changed["createTime"] == made["createTime"]
-    gone = await party.send("DELETE", f"{PATH}/{made['id']}")
-    assert (gone.status, gone.json) == (200, {})
+    assert changed["updateTime"] == budget["updateTime"] + 60_000 and changed["createTime"] == budget["createTime"]
+    response = await party.send("DELETE", f"{PATH}/{budget['id']}")
+    assert (response.status, response.json) == (200, {})
     for method, body in (("GET", None), ("PATCH", {"amount": 1}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, f"{PATH}/{made['id']}", body)
+        assert "not found" in await party.expect_error(404, method, f"{PATH}/{budget['id']}", body)
     assert await party.get(PATH) == before
 
 
@@ -70,20 +77,20 @@ async def test_life_of_a_budget(party: Party, clock: Clock) -> None:
         ],
     ],
 )
-async def test_use_is_the_spend_of_the_scope(party: Party, scopes: list[Any]) -> None:
+async def test_utilization_is_the_spend_of_the_scope(party: Party, scopes: list[Any]) -> None:
     budget = await create(party, amount=1, scopes=scopes)
     assert budget["currentUtilization"] == pytest.approx(await party.cost(filters=scopes, **MONTH), abs=0.001)
     assert budget["forecastedUtilization"] > budget["currentUtilization"] > 1
     assert all(alert["triggered"] for alert in budget["alerts"])
 
 
-async def test_use_in_another_currency(party: Party) -> None:
+async def test_utilization_in_another_currency(party: Party) -> None:
     budget = await create(party, amount=1, currency="EUR")
     assert budget["currentUtilization"] == pytest.approx(await party.cost(**MONTH, currency="EUR"), abs=0.01)
     assert budget["currentUtilization"] == pytest.approx(0.87 * await party.cost(**MONTH), abs=0.01)
 
 
-async def test_a_budget_follows_the_calendar(party: Party, clock: Clock) -> None:
+async def test_budget_follows_the_calendar(party: Party, clock: Clock) -> None:
     budget = await create(party, amount=100_000)
     for _ in range(7):  # from 24 November into December
         clock.advance(86_400)
@@ -92,21 +99,21 @@ async def test_a_budget_follows_the_calendar(party: Party, clock: Clock) -> None
     assert later["currentUtilization"] < budget["currentUtilization"]
 
 
-async def test_a_fixed_budget(party: Party) -> None:
+async def test_fixed_budget(party: Party) -> None:
     days = {"startPeriod": ms(2026, 9, 10), "endPeriod": ms(2026, 10, 9)}
-    assert "endPeriod" in await party.refused(400, "POST", PATH, {"type": "fixed", "amount": 5})
+    assert "endPeriod" in await party.expect_error(400, "POST", PATH, {"type": "fixed", "amount": 5})
     backwards = {"type": "fixed", "amount": 5, "startPeriod": days["endPeriod"], "endPeriod": days["startPeriod"]}
-    assert "endPeriod" in await party.refused(400, "POST", PATH, backwards)
+    assert "endPeriod" in await party.expect_error(400, "POST", PATH, backwards)
     budget = await create(party, type="fixed", amount=5, **days)
     times = {"from": "2026-09-10T00:00:00Z", "to": "2026-10-09T00:00:00Z"}
     spent = await party.cost(timeRange={"mode": "custom"}, customTimeRange=times)
     assert budget["currentUtilization"] == pytest.approx(spent, abs=0.001)
     assert "forecastedUtilization" not in budget
-    item = next(one for one in (await party.get(PATH))["budgets"] if one["id"] == budget["id"])
+    item = next(row for row in (await party.get(PATH))["budgets"] if row["id"] == budget["id"])
     assert (item["riskStatus"], item["endPeriod"]) == ("unknown", days["endPeriod"])
 
 
-async def test_amounts_that_follow_something(party: Party) -> None:
+async def test_computed_amounts(party: Party) -> None:
     last_month = await party.cost(timeInterval="month", timeRange={"mode": "last", "amount": 1, "unit": "month"})
     assert (await create(party, usePrevSpend=True))["amount"] == pytest.approx(last_month, abs=0.01)
     begun = {"startPeriod": ms(2026, 9, 1)}
@@ -123,11 +130,11 @@ async def test_risk(party: Party, clock: Clock) -> None:
     soon = await create(party, name="soon", amount=spent + 1)
     fine = await create(party, name="fine", amount=spent * 10)
     ahead = await create(party, name="ahead", amount=1, startPeriod=ms(2027, 3, 1))
-    found = await party.get(PATH)
-    risks = {item["id"]: item["riskStatus"] for item in found["budgets"]}
+    body = await party.get(PATH)
+    risks = {item["id"]: item["riskStatus"] for item in body["budgets"]}
     assert [risks[item["id"]] for item in (over, soon, fine, ahead)] == ["atRisk", "atRisk", "onTrack", "unknown"]
-    counts = found["riskAggregations"]
-    assert counts["total"] == found["rowCount"] == counts["atRisk"] + counts["onTrack"] + counts["unknown"]
+    counts = body["riskAggregations"]
+    assert counts["total"] == body["rowCount"] == counts["atRisk"] + counts["onTrack"] + counts["unknown"]
     first = await party.get(PATH, filter="riskStatus:atRisk", maxResults=1)
     assert first["riskAggregations"]["total"] == counts["atRisk"] > 1 == first["rowCount"]
     at_risk = await party.walk(PATH, "budgets", 1, filter="riskStatus:[atRisk]")
@@ -143,8 +150,8 @@ async def test_risk(party: Party, clock: Clock) -> None:
 async def test_lists_are_filtered(party: Party, clock: Clock) -> None:
     since = int(clock.now * 1000)
     clock.advance(1)
-    made = [await create(party, name=f"Team {letter}", amount=1) for letter in "ABC"]
-    ids = [item["id"] for item in made]
+    budgets = [await create(party, name=f"Team {letter}", amount=1) for letter in "ABC"]
+    ids = [item["id"] for item in budgets]
 
     async def found(**query: object) -> list[str]:
         return [item["id"] for item in (await party.get(PATH, **query))["budgets"]]
@@ -164,19 +171,19 @@ async def test_lists_are_filtered(party: Party, clock: Clock) -> None:
         {"minCreationTime": "x"},
         {"pageToken": "x"},
     ):
-        said = await party.refused(400, "GET", PATH, **query)
-        assert next(iter(query)) in said or "riskStatus" in said or "lastModified" in said
+        message = await party.expect_error(400, "GET", PATH, **query)
+        assert next(iter(query)) in message or "riskStatus" in message or "lastModified" in message
 
 
-async def test_pages_hold_everything_once_while_others_write(party: Party) -> None:
+async def test_pagination_is_complete_during_concurrent_writes(party: Party) -> None:
     for number in range(7):
         await create(party, name=f"B{number}", amount=1)
-    whole = [item["id"] for item in (await party.get(PATH))["budgets"]]
-    assert [item["id"] for item in await party.walk(PATH, "budgets", 5)] == whole
+    all_ids = [item["id"] for item in (await party.get(PATH))["budgets"]]
+    assert [item["id"] for item in await party.walk(PATH, "budgets", 5)] == all_ids
     first = await party.get(PATH, maxResults=5)
     await create(party, name="In between", amount=1)
     second = await party.get(PATH, maxResults=50, pageToken=first["pageToken"])
-    assert [item["id"] for item in first["budgets"] + second["budgets"]] == whole
+    assert [item["id"] for item in first["budgets"] + second["budgets"]] == all_ids
 
 
 @pytest.mark.parametrize(
@@ -199,9 +206,9 @@ async def test_pages_hold_everything_once_while_others_write(party: Party) -> No
         ({"amount": 1, "misspelt": 1}, "misspelt"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
-    assert field in await party.refused(400, "POST", PATH, body)
-    assert field in await party.refused(400, "PATCH", await _one(party), body or {"amount": None})
+async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
+    assert field in await party.expect_error(400, "POST", PATH, body)
+    assert field in await party.expect_error(400, "PATCH", await _one(party), body or {"amount": None})
 
 
 async def _one(party: Party) -> str:

@@ -44,55 +44,57 @@ async def node_of(party: Party, layer: str, icon: str = "instances") -> Any:
     return next(item for item in (await exported(party, layer))["nodes"] if item["icon"] == icon)
 
 
-async def test_all_diagrams_have_the_accounts_of_the_lines(party: Party) -> None:
-    found = (await post(party, GET, who=VIEWER))["scheme"]
-    assert (await post(party, GET, {})) == {"scheme": found}
-    names = {item["name"]: [layer["name"] for layer in item["statussheet"]] for item in found.values()}
+async def test_diagrams_contain_the_billing_accounts(party: Party) -> None:
+    diagrams = (await post(party, GET, who=VIEWER))["scheme"]
+    assert (await post(party, GET, {})) == {"scheme": diagrams}
+    names = {item["name"]: [layer["name"] for layer in item["statussheet"]] for item in diagrams.values()}
     assert names["Amazon Web Services"] == ["acme-production", "acme-staging", "acme-launchpad", "acme-sandbox"]
     # One of the two incidents is ongoing.
-    alarms = {layer["name"]: layer["alarms_count"] for item in found.values() for layer in item["statussheet"]}
+    alarms = {layer["name"]: layer["alarms_count"] for item in diagrams.values() for layer in item["statussheet"]}
     assert {name for name, number in alarms.items() if number} == {"Acme analytics"}
     quiet = (await post(party, GET, alarms_count="false"))["scheme"].values()
     assert not any(layer["alarms_count"] for item in quiet for layer in item["statussheet"])
     (application,) = (await post(party, GET, type="application"))["scheme"].values()
     assert application["type"] == "application"
-    kept = (await post(party, GET, skip_empty="true"))["scheme"]
-    assert {found[item]["type"] for item in set(found) - set(kept)} == {"network"}
+    nonempty = (await post(party, GET, skip_empty="true"))["scheme"]
+    assert {diagrams[item]["type"] for item in set(diagrams) - set(nonempty)} == {"network"}
 
 
-async def test_layers_are_loaded_by_what_the_query_wants(party: Party) -> None:
+async def test_layers_are_loaded_as_requested(party: Party) -> None:
     layer = await layer_of(party)
 
     async def loaded(**query: object) -> Any:
-        found = await post(party, GET, {"statussheet": [layer, "none"]}, **query)
-        (scheme,) = found["scheme"].values()
-        assert scheme["name"] == "Amazon Web Services" and list(found["statussheet"]) == [layer]
-        return found["statussheet"][layer]
+        body = await post(party, GET, {"statussheet": [layer, "none"]}, **query)
+        (scheme,) = body["scheme"].values()
+        assert scheme["name"] == "Amazon Web Services" and list(body["statussheet"]) == [layer]
+        return body["statussheet"][layer]
 
-    whole = await loaded()
-    assert set(whole) == KINDS | {"statussheet"}
+    diagram = await loaded()
+    assert set(diagram) == KINDS | {"statussheet"}
     assert set(await loaded(components="false", link="true")) == {"link", "statussheet"}
-    assert set(whole) - set(await loaded(link="false", note="false")) == {"link", "note"}
-    assert not any("props" in one or "issues" in one for one in whole["node"].values())
+    assert set(diagram) - set(await loaded(link="false", note="false")) == {"link", "note"}
+    assert not any("props" in host or "issues" in host for host in diagram["node"].values())
     hosts = await loaded(node_type="host")
-    assert {one["icon"] for one in hosts["node"].values()} == {"instances", "database"} and not hosts["group"]
-    names = {one["name"] for one in whole["group"].values()}
-    assert {one["name"] for one in (await loaded(exclude_default_vpc="false"))["group"].values()} - names == {"default"}
+    assert {host["icon"] for host in hosts["node"].values()} == {"instances", "database"} and not hosts["group"]
+    names = {group["name"] for group in diagram["group"].values()}
+    assert {group["name"] for group in (await loaded(exclude_default_vpc="false"))["group"].values()} - names == {
+        "default"
+    }
     more = (await loaded(exclude_empty_subnets="false"))["group"]
-    assert {one["name"] for one in more.values()} - names == {"public"}
-    for groups in (whole["group"], more):
-        items = [item for one in groups.values() for item in one["items"]]
+    assert {group["name"] for group in more.values()} - names == {"public"}
+    for groups in (diagram["group"], more):
+        items = [item for group in groups.values() for item in group["items"]]
         assert {item["_id"] for item in items if item["type"] == "group"} <= set(groups)
 
 
-async def test_whole_diagrams_templates_and_what_lies_beyond(party: Party) -> None:
+async def test_full_diagrams_templates_and_out_of_range_pages(party: Party) -> None:
     schemes = (await post(party, GET))["scheme"].values()
     item = next(scheme for scheme in schemes if scheme["type"] == "application")
     (layer,) = (part["ssid"] for part in item["statussheet"])
-    here = (await post(party, GET, {"scheme": [item["_id"]]}))["statussheet"][layer]
+    layers = (await post(party, GET, {"scheme": [item["_id"]]}))["statussheet"][layer]
     beyond = (await post(party, GET, {"scheme": [item["_id"]]}, external="true"))["statussheet"][layer]
-    assert here["node"] == {} and here["element"] == beyond["element"]
-    ends = {link["destination"]["_id"] for link in here["link"].values() if link["destination"]["ss_id"] != layer}
+    assert layers["node"] == {} and layers["element"] == beyond["element"]
+    ends = {link["destination"]["_id"] for link in layers["link"].values() if link["destination"]["ss_id"] != layer}
     assert ends == set(beyond["node"])
     assert set((await exported(party, layer))["metadata"]["connections"]) == ends
     (template,) = (await post(party, GET, {"template": "statussheet"}))["template"]
@@ -101,7 +103,7 @@ async def test_whole_diagrams_templates_and_what_lies_beyond(party: Party) -> No
     assert set((await post(party, GET, {"template": [other, layer]}))["template"]) == {other}
 
 
-async def test_insights_and_diagrams_speak_of_the_same_resources(party: Party) -> None:
+async def test_insights_and_diagrams_share_resources(party: Party) -> None:
     layer = await layer_of(party)
     node = await node_of(party, layer)
     (url,) = await post(party, FIND, {"resources": [node["cld_id"], "none"]})
@@ -129,20 +131,20 @@ async def test_insights_and_diagrams_speak_of_the_same_resources(party: Party) -
     }
     await party.send("POST", "/insights/v1/results", {"results": [insight]})
     assert [item["comment"] for item in (await node_of(party, layer, "database"))["issues"]] == ["Old engine"]
-    found = await post(party, GET, {"statussheet": [layer]}, issues_count="true")
-    assert found["statussheet"][layer]["node"][database["_id"]]["issues"]
+    body = await post(party, GET, {"statussheet": [layer]}, issues_count="true")
+    assert body["statussheet"][layer]["node"][database["_id"]]["issues"]
     await party.send("DELETE", "/insights/v1/results", insightKey="mine")
     assert "issues" not in await node_of(party, layer, "database")
 
 
-async def test_search_by_names_and_values_in_pages(party: Party) -> None:
-    found = await post(party, SEARCH, {"query": "ACME production"})
-    assert [item["name"] for item in found["scheme"]] == ["acme-production"]
-    kinds = [item["type"] for item in found["component"]]
+async def test_search_by_names_and_values_is_paginated(party: Party) -> None:
+    results = await post(party, SEARCH, {"query": "ACME production"})
+    assert [item["name"] for item in results["scheme"]] == ["acme-production"]
+    kinds = [item["type"] for item in results["component"]]
     assert {kind: kinds.count(kind) for kind in kinds} == {"node": 6, "group": 1, "element": 1, "note": 1}
     second = await post(party, SEARCH, {"query": "acme production", "from": 1, "size": 2})
-    assert second["component"] == found["component"][1:3]
-    layer = found["scheme"][0]["ss_id"]
+    assert second["component"] == results["component"][1:3]
+    layer = results["scheme"][0]["ss_id"]
     (hit,) = (await post(party, SEARCH, {"query": "rds::dbinstance", "ss_id": layer}))["prop"]
     assert (hit["name"], hit["props"]) == ("acme-production database", {"service_type": "AWS::RDS::DBInstance"})
     # Of the properties, the document names only service_type, and says that all matching ones are shown.
@@ -152,27 +154,27 @@ async def test_search_by_names_and_values_in_pages(party: Party) -> None:
     assert not any((await post(party, SEARCH, {"query": " "})).values())
 
 
-async def test_some_components_and_some_fields(party: Party) -> None:
+async def test_selected_components_and_fields(party: Party) -> None:
     layer = await layer_of(party)
     node, path = await node_of(party, layer), f"{PATH}/statussheet/{layer}/get"
     link = (await exported(party, layer))["links"][0]
-    found = await post(party, path, {"node": [node["_id"], "none"], "link": [link["_id"]]})
-    assert found == {"node": {node["_id"]: node}, "link": {link["_id"]: link}}
-    found = await post(party, path, {"node": [node["_id"]], "link": [link["_id"]]}, p="name  nothing")
-    assert found["node"][node["_id"]] == {"_id": node["_id"], "name": node["name"]}
-    assert set(found["link"][link["_id"]]) == {"_id", "origin", "destination"}
+    selection = await post(party, path, {"node": [node["_id"], "none"], "link": [link["_id"]]})
+    assert selection == {"node": {node["_id"]: node}, "link": {link["_id"]: link}}
+    selection = await post(party, path, {"node": [node["_id"]], "link": [link["_id"]]}, p="name  nothing")
+    assert selection["node"][node["_id"]] == {"_id": node["_id"], "name": node["name"]}
+    assert set(selection["link"][link["_id"]]) == {"_id", "origin", "destination"}
     wrong: list[dict[str, list[str]]] = [{}, {"node": []}, {"nodes": ["x"]}]
     for body in wrong:
-        assert await party.refused(400, "POST", path, body)
+        assert await party.expect_error(400, "POST", path, body)
 
 
-async def test_relationships_along_links_and_groups(party: Party) -> None:
+async def test_relationships_follow_links_and_groups(party: Party) -> None:
     layer = await layer_of(party)
     node = await node_of(party, layer)
     path = f"{PATH}/statussheet/{layer}/resources/{node['_id']}/relationships"
-    found = await party.get(path)
-    assert found["anchor"]["name"] == "acme-production instances" and not found["truncated"]
-    assert {(item["name"].split()[1], item["relation"], item["hops"]) for item in found["relations"]} == {
+    body = await party.get(path)
+    assert body["anchor"]["name"] == "acme-production instances" and not body["truncated"]
+    assert {(item["name"].split()[1], item["relation"], item["hops"]) for item in body["relations"]} == {
         (role, "downstream", 1) for role in ("volumes", "database", "bucket", "logs")
     }
     assert (await party.get(path, direction="upstream"))["relations"] == []
@@ -180,8 +182,8 @@ async def test_relationships_along_links_and_groups(party: Party) -> None:
     assert [(item["name"], item["relation"]) for item in groups["relations"]] == [("private", "group_parent")]
     groups = await party.get(path, kind="group_members", depth="transitive")
     assert [item["name"] for item in groups["relations"]] == ["private", "main", "us-east-1", "acme-production"]
-    both = await party.get(path, kind="both", depth="transitive")
-    assert both["relations"] == found["relations"] + groups["relations"]
+    both_directions = await party.get(path, kind="both", depth="transitive")
+    assert both_directions["relations"] == body["relations"] + groups["relations"]
     # An application is linked to instances on other diagrams; the traversal stays on its own.
     applications = await layer_of(party, "Production")
     first = (await exported(party, applications))["elements"][0]
@@ -190,7 +192,7 @@ async def test_relationships_along_links_and_groups(party: Party) -> None:
     assert [item["hops"] for item in chain] == [1, 2, 3, 4] and {item["type"] for item in chain} == {"element"}
 
 
-async def test_relationships_are_bounded_and_circles_end(party: Party) -> None:
+async def test_relationships_are_bounded_and_cycles_end(party: Party) -> None:
     layer = layers_of(party.api.tenant(ACME))[await layer_of(party, "Three tiers")]
     web, *_, database = layer["element"]
     link = next(iter(layer["link"].values()))
@@ -202,14 +204,14 @@ async def test_relationships_are_bounded_and_circles_end(party: Party) -> None:
         name = f"element {number}"
         layer["element"][name] = {"_id": name, "name": name}
         layer["link"][name] = {**link, "_id": name, "destination": {**link["destination"], "_id": name}}
-    found = await party.get(f"{PATH}/statussheet/{layer['id']}/resources/{web}/relationships")
-    assert len(found["relations"]) == 200 and found["truncated"]
+    body = await party.get(f"{PATH}/statussheet/{layer['id']}/resources/{web}/relationships")
+    assert len(body["relations"]) == 200 and body["truncated"]
 
 
-async def test_costs_are_those_of_reports(party: Party) -> None:
+async def test_costs_match_reports(party: Party) -> None:
     layer = await layer_of(party)
     path = f"{PATH}/statussheet/{layer}/costs"
-    found = await party.get(path, startDate="2026-11-01", endDate="2026-11-20", interval="week")
+    body = await party.get(path, startDate="2026-11-01", endDate="2026-11-20", interval="week")
     cost = await party.cost(
         metrics=[{"type": "basic", "value": "cost"}],
         dataSource="billing",
@@ -220,12 +222,12 @@ async def test_costs_are_those_of_reports(party: Party) -> None:
         includePromotionalCredits=False,
         dimensions=[{"id": "month", "type": "datetime"}],
     )
-    assert found["total"] == pytest.approx(cost)
-    assert sum(item["amount"] for item in found["byService"]) == pytest.approx(cost) and len(found["topResources"]) == 5
-    assert [item["bucketStart"] for item in found["trend"]] == ["2026-W44", "2026-W45", "2026-W46", "2026-W47"]
-    assert sum(item["amount"] for item in found["trend"]) == pytest.approx(cost)
+    assert body["total"] == pytest.approx(cost)
+    assert sum(item["amount"] for item in body["byService"]) == pytest.approx(cost) and len(body["topResources"]) == 5
+    assert [item["bucketStart"] for item in body["trend"]] == ["2026-W44", "2026-W45", "2026-W46", "2026-W47"]
+    assert sum(item["amount"] for item in body["trend"]) == pytest.approx(cost)
     before = await party.get(path, startDate="2026-10-12", endDate="2026-10-31")
-    assert found["trendingPct"] == pytest.approx(found["total"] / before["total"] - 1, abs=1e-4)
+    assert body["trendingPct"] == pytest.approx(body["total"] / before["total"] - 1, abs=1e-4)
     assert len(before["trend"]) == 12 and before["trend"][-1]["bucketStart"] == "2026-10-31"
     months = await party.get(path, startDate="0001-01-01", endDate="9999-12-31", interval="month")
     assert [item["bucketStart"] for item in months["trend"]][-1] == "2026-11-01" and months["trendingPct"] is None
@@ -233,46 +235,46 @@ async def test_costs_are_those_of_reports(party: Party) -> None:
     assert (future["total"], future["trend"], future["topResources"]) == (0, [], [])
 
 
-async def test_costs_of_applications_and_of_nothing(party: Party) -> None:
+async def test_costs_of_applications_and_empty_selections(party: Party) -> None:
     days: dict[str, Any] = {"startDate": "2026-11-01", "endDate": "2026-11-20"}
     mine = await party.get(f"{PATH}/statussheet/{await layer_of(party)}/costs", **days)
-    found = await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Production')}/costs", **days)
-    assert mine["total"] in [pytest.approx(item["amount"]) for item in found["topResources"]]
+    body = await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Production')}/costs", **days)
+    assert mine["total"] in [pytest.approx(item["amount"]) for item in body["topResources"]]
     empty = await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Draft')}/costs", **days)
     assert (empty["total"], empty["trend"], empty["trendingPct"]) == (0, [], None)
 
 
-async def test_snapshots_follow_the_changes(party: Party, clock: Clock) -> None:
+async def test_snapshots_follow_changes(party: Party, clock: Clock) -> None:
     layer = await layer_of(party)
     path = f"{PATH}/statussheet/{layer}/snapshots"
-    found = await party.get(path)
-    assert len(found) == 10 and found == sorted(found, key=lambda item: item["createdAt"], reverse=True)
-    assert await party.get(path, offset=3, limit=2) == found[3:5]
-    assert found[0]["prevState"] == found[1]["_id"]
+    body = await party.get(path)
+    assert len(body) == 10 and body == sorted(body, key=lambda item: item["createdAt"], reverse=True)
+    assert await party.get(path, offset=3, limit=2) == body[3:5]
+    assert body[0]["prevState"] == body[1]["_id"]
     first = (await party.get(path, sort="createdAt", limit=1))[0]
     assert "prevState" not in first and first["name"].endswith("import")
     assert await party.get(f"{PATH}/statussheet/{layer}/snapshot", snapshot_id=first["_id"]) == first
     groups = await party.get(f"{PATH}/activity", ss_id=layer)
-    assert [item["snapshot"] for item in groups] == [item["_id"] for item in found]
+    assert [item["snapshot"] for item in groups] == [item["_id"] for item in body]
     clock.advance(14 * DAY)
     later = await party.get(path)
-    assert later[0]["createdAt"] > found[0]["createdAt"] and found[0] in later
+    assert later[0]["createdAt"] > body[0]["createdAt"] and body[0] in later
     assert await party.get(f"{PATH}/statussheet/{await layer_of(party, 'Draft')}/snapshots") == []
 
 
-async def test_activity_leads_to_what_is_there_now(party: Party) -> None:
+async def test_activity_refers_to_current_components(party: Party) -> None:
     layer = await layer_of(party)
     node = await node_of(party, layer)
-    asked: dict[str, Any] = {"ss_id": layer, "nodeId": node["_id"]}
-    found = await party.get(f"{PATH}/activity/node-activities", **asked, limit=1000)
-    assert found[-1]["activity"] == "NODE_CREATE"
-    changes = [item["metadata"]["changes"]["instance_count"] for item in found[:-1]]
+    query: dict[str, Any] = {"ss_id": layer, "nodeId": node["_id"]}
+    body = await party.get(f"{PATH}/activity/node-activities", **query, limit=1000)
+    assert body[-1]["activity"] == "NODE_CREATE"
+    changes = [item["metadata"]["changes"]["instance_count"] for item in body[:-1]]
     assert changes[0]["to"] == node["instance_count"]
     assert all(newer["from"] == older["to"] for newer, older in zip(changes, changes[1:]))
-    assert await party.get(f"{PATH}/activity/node-activities", **asked, offset=1, limit=1) == found[1:2]
+    assert await party.get(f"{PATH}/activity/node-activities", **query, offset=1, limit=1) == body[1:2]
     assert await party.get(f"{PATH}/activity/node-activities", ss_id=layer, nodeId="none") == []
-    (made,) = await party.get(f"{PATH}/activity", ss_id=layer, tags="import")
-    assert {item["activity"] for item in made["items"]} == {
+    (activity,) = await party.get(f"{PATH}/activity", ss_id=layer, tags="import")
+    assert {item["activity"] for item in activity["items"]} == {
         "NODE_CREATE",
         "GROUP_CREATE",
         "LINK_CREATE",
@@ -281,22 +283,22 @@ async def test_activity_leads_to_what_is_there_now(party: Party) -> None:
     assert await party.get(f"{PATH}/activity", ss_id=layer, tags="none") == []
 
 
-async def test_stats_count_the_changes_of_a_period(party: Party) -> None:
+async def test_stats_count_changes_of_a_period(party: Party) -> None:
     layer = await layer_of(party)
-    found = {one["ss_id"]: one for one in await party.get(f"{PATH}/scheme/stats", **PERIOD)}
+    stats = {row["ss_id"]: row for row in await party.get(f"{PATH}/scheme/stats", **PERIOD)}
     groups = await party.get(f"{PATH}/activity", ss_id=layer)
-    within = [one for one in groups if PERIOD["start"] <= one["timestamp"] <= PERIOD["end"]]
-    items = [item for one in within for item in one["items"]]
-    assert sum(one["count"] for one in found[layer]["changes"]) == len(items) > 0
-    assert (found[layer]["account_id"], found[layer]["account_type"]) == ("111122223333", "AWS")
-    assert found[layer]["import"]["syncedAt"] == "2026-11-18T00:00:00Z"
-    assert "import" not in found[await layer_of(party, "Draft")]
+    within = [row for row in groups if PERIOD["start"] <= row["timestamp"] <= PERIOD["end"]]
+    items = [item for row in within for item in row["items"]]
+    assert sum(row["count"] for row in stats[layer]["changes"]) == len(items) > 0
+    assert (stats[layer]["account_id"], stats[layer]["account_type"]) == ("111122223333", "AWS")
+    assert stats[layer]["import"]["syncedAt"] == "2026-11-18T00:00:00Z"
+    assert "import" not in stats[await layer_of(party, "Draft")]
     long_ago = await party.get(f"{PATH}/scheme/stats", start="0999-01-01T00:00:00Z", end="9999-12-31T00:00:00Z")
-    changed = {one["type"] for entry in long_ago for one in entry["changes"]}
+    changed = {row["type"] for entry in long_ago for row in entry["changes"]}
     assert changed == {"NODE_CREATE", "NODE_UPDATE"}
 
 
-async def test_wrong_questions(party: Party) -> None:
+async def test_invalid_requests(party: Party) -> None:
     layer = await layer_of(party)
     sheet = f"{PATH}/statussheet/{layer}"
     for method, path, body, query in (
@@ -319,34 +321,34 @@ async def test_wrong_questions(party: Party) -> None:
         ("POST", GET, {}, {"external": "x"}),
         ("POST", GET, {}, {"link": "x"}),
     ):
-        said = await party.refused(400, method, path, body, **query)
-        assert next(iter(query)) in said, (path, query, said)
-    assert "start" in await party.refused(400, "GET", f"{PATH}/scheme/stats", end=PERIOD["end"])
-    assert "query" in await party.refused(400, "POST", SEARCH, {})
-    assert "size" in await party.refused(400, "POST", SEARCH, {"query": "x", "size": 0})
-    assert "resources" in await party.refused(400, "POST", FIND, {"resources": ["x"] * 501})
-    assert "template" in await party.refused(400, "POST", GET, {"template": "x"})
+        message = await party.expect_error(400, method, path, body, **query)
+        assert next(iter(query)) in message, (path, query, message)
+    assert "start" in await party.expect_error(400, "GET", f"{PATH}/scheme/stats", end=PERIOD["end"])
+    assert "query" in await party.expect_error(400, "POST", SEARCH, {})
+    assert "size" in await party.expect_error(400, "POST", SEARCH, {"query": "x", "size": 0})
+    assert "resources" in await party.expect_error(400, "POST", FIND, {"resources": ["x"] * 501})
+    assert "template" in await party.expect_error(400, "POST", GET, {"template": "x"})
 
 
-async def test_layers_of_others_are_as_if_they_were_not_there(party: Party) -> None:
+async def test_layers_of_other_customers_are_not_found(party: Party) -> None:
     layer = await layer_of(party)
-    for item, who in ((layer, GLOBEX), ("none", VIEWER)):
+    for item, user in ((layer, GLOBEX), ("none", VIEWER)):
         sheet = f"{PATH}/statussheet/{item}"
         for path in ("export-json", "costs", "snapshots", "snapshot", "resources/x/relationships"):
-            assert "does not exist" in await party.refused(403, "GET", f"{sheet}/{path}", who=who)
-        assert "does not exist" in await party.refused(403, "POST", f"{sheet}/get", {"node": ["x"]}, who=who)
-        assert "does not exist" in await party.refused(403, "GET", f"{PATH}/activity", ss_id=item, who=who)
+            assert "does not exist" in await party.expect_error(403, "GET", f"{sheet}/{path}", who=user)
+        assert "does not exist" in await party.expect_error(403, "POST", f"{sheet}/get", {"node": ["x"]}, who=user)
+        assert "does not exist" in await party.expect_error(403, "GET", f"{PATH}/activity", ss_id=item, who=user)
         path = f"{PATH}/activity/node-activities"
-        assert "does not exist" in await party.refused(403, "GET", path, ss_id=item, nodeId="x", who=who)
+        assert "does not exist" in await party.expect_error(403, "GET", path, ss_id=item, nodeId="x", who=user)
     sheet = f"{PATH}/statussheet/{layer}"
-    assert "snapshot" in await party.refused(403, "GET", f"{sheet}/snapshot", snapshot_id="none")
-    assert "on the diagram" in await party.refused(404, "GET", f"{sheet}/resources/none/relationships")
+    assert "snapshot" in await party.expect_error(403, "GET", f"{sheet}/snapshot", snapshot_id="none")
+    assert "on the diagram" in await party.expect_error(404, "GET", f"{sheet}/resources/none/relationships")
     assert await post(party, GET, {"statussheet": [layer]}, who=GLOBEX) == {"scheme": {}, "statussheet": {}}
     theirs = {item["ss_id"] for item in await party.get(f"{PATH}/scheme/stats", GLOBEX, **PERIOD)}
     assert not theirs & {item["ss_id"] for item in await party.get(f"{PATH}/scheme/stats", **PERIOD)}
 
 
-async def test_every_tool(party: Party) -> None:
+async def test_every_tool_works(party: Party) -> None:
     layer = await layer_of(party)
     node = await node_of(party, layer)
     snapshot = (await party.get(f"{PATH}/statussheet/{layer}/snapshots"))[0]["_id"]

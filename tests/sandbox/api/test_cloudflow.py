@@ -35,14 +35,14 @@ def split(events: list[Any]) -> tuple[str, list[Any], str]:
 
 
 async def test_flows_are_listed(party: Party) -> None:
-    whole = await party.get(PATH)
-    assert (whole["pageToken"], whole["rowCount"], len(whole["items"])) == (None, None, 2)
-    assert await party.walk(PATH, "items", 1) == whole["items"]
+    body = await party.get(PATH)
+    assert (body["pageToken"], body["rowCount"], len(body["items"])) == (None, None, 2)
+    assert await party.walk(PATH, "items", 1) == body["items"]
     for size in (0, 501):
-        assert "maxResults" in await party.refused(400, "GET", PATH, maxResults=size)
+        assert "maxResults" in await party.expect_error(400, "GET", PATH, maxResults=size)
 
 
-async def test_a_refinement_streams_and_stays(party: Party, clock: Clock) -> None:
+async def test_refinement_is_streamed_and_stored(party: Party, clock: Clock) -> None:
     before = (await party.get(PATH))["items"][0]
     question = "Add a step that posts the weekly cost to Slack"
     conversation, cycle, prose = split(await refine(party, before["id"], question=question))
@@ -63,28 +63,28 @@ async def test_a_refinement_streams_and_stays(party: Party, clock: Clock) -> Non
     assert {**after, "instructions": None, "updateTime": None} == {**before, "updateTime": None}
 
 
-async def test_a_stream_has_to_be_wanted(party: Party) -> None:
+async def test_stream_must_be_requested(party: Party) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
     path = f"{PATH}/{flow}/actions/refine"
     for headers in ({"Accept": "application/json"}, {"Accept": "*/*"}):
-        assert "text/event-stream" in await party.refused(406, "POST", path, {"question": "x"}, headers=headers)
-    both = {"Accept": "application/json, text/event-stream;q=0.9"}
-    assert (await party.send("POST", path, {"question": "x"}, headers=both)).status == 200
+        assert "text/event-stream" in await party.expect_error(406, "POST", path, {"question": "x"}, headers=headers)
+    accept_both = {"Accept": "application/json, text/event-stream;q=0.9"}
+    assert (await party.send("POST", path, {"question": "x"}, headers=accept_both)).status == 200
 
 
 @pytest.mark.parametrize("body", [{}, {"question": ""}, {"question": " "}, {"question": 1}, {"question": "x" * 30_000}])
-async def test_what_is_wrong_is_named(party: Party, body: Any) -> None:
+async def test_validation_errors_name_the_field(party: Party, body: Any) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
-    assert "question" in await party.refused(400, "POST", f"{PATH}/{flow}/actions/refine", body, headers=STREAM)
+    assert "question" in await party.expect_error(400, "POST", f"{PATH}/{flow}/actions/refine", body, headers=STREAM)
 
 
-async def test_conversations_are_forgotten_in_time(party: Party) -> None:
+async def test_conversations_expire(party: Party) -> None:
     flow = (await party.get(PATH))["items"][0]["id"]
     first, _, _ = split(await refine(party, flow, question="x"))
-    known = party.api.tenant(ACME).collection("conversations", lambda tenant: ())
-    known.update({str(number): {"id": str(number)} for number in range(MAX_CONVERSATIONS)})
+    conversations = party.api.tenant(ACME).collection("conversations", lambda tenant: ())
+    conversations.update({str(number): {"id": str(number)} for number in range(MAX_CONVERSATIONS)})
     await refine(party, flow, question="y")
-    assert len(known) == MAX_CONVERSATIONS and first not in known
+    assert len(conversations) == MAX_CONVERSATIONS and first not in conversations
 
 
 async def test_unknown_flows_and_conversations(party: Party) -> None:
@@ -99,7 +99,7 @@ async def test_unknown_flows_and_conversations(party: Party) -> None:
     assert (await party.get(PATH, ADMIN))["items"][0]["instructions"] is None
 
 
-async def test_a_flow_is_built(party: Party) -> None:
+async def test_builds_a_flow(party: Party) -> None:
     path = f"{PATH}/actions/build"
     answer = await party.send("POST", path, {"question": "Tell me of idle disks."}, headers=STREAM)
     events = [json.loads(item.removeprefix("data: ")) for item in answer.body.decode().split("\n\n")[:-1]]
@@ -108,8 +108,8 @@ async def test_a_flow_is_built(party: Party) -> None:
     flow = (await party.get(PATH))["items"][0]
     assert created == {"messageId": "cloudflow_created", "data": {"flowId": flow["id"]}} and conversation
     assert (flow["name"], flow["published"]) == ("Tell me of idle disks", False) and flow["name"] in prose
-    assert "text/event-stream" in await party.refused(406, "POST", path, {"question": "x"})
-    assert "question" in await party.refused(400, "POST", path, {"question": " "}, headers=STREAM)
+    assert "text/event-stream" in await party.expect_error(406, "POST", path, {"question": "x"})
+    assert "question" in await party.expect_error(400, "POST", path, {"question": " "}, headers=STREAM)
 
 
 async def test_one_run_at_a_time(party: Party, clock: Clock) -> None:
@@ -117,10 +117,10 @@ async def test_one_run_at_a_time(party: Party, clock: Clock) -> None:
     path = f"/cloudflow/v1/trigger/{flow}"
     answer = await party.send("POST", path, {"any": "payload"})
     assert answer.status == 202 and answer.json["executionLink"].startswith("https://")
-    assert "running" in await party.refused(409, "POST", path, {})
+    assert "running" in await party.expect_error(409, "POST", path, {})
     assert (await party.get(PATH))["items"][0]["lastExecutionStatus"] == "running"
     clock.advance(61)
     assert (await party.get(PATH))["items"][0]["lastExecutionStatus"] == "complete"
     assert (await party.send("POST", path, {})).status == 202
-    assert "body" in await party.refused(400, "POST", path, [])
-    assert "not found" in await party.refused(404, "POST", "/cloudflow/v1/trigger/none", {})
+    assert "body" in await party.expect_error(400, "POST", path, [])
+    assert "not found" in await party.expect_error(404, "POST", "/cloudflow/v1/trigger/none", {})

@@ -8,9 +8,9 @@ TEMPLATES = "/cloudflow/v1/templates"
 
 
 async def test_templates_are_listed_and_read(party: Party) -> None:
-    found = (await party.get(TEMPLATES))["items"]
-    assert await party.walk(TEMPLATES, "items", 1) == found and len(found) == 3
-    for item in found:
+    templates = (await party.get(TEMPLATES))["items"]
+    assert await party.walk(TEMPLATES, "items", 1) == templates and len(templates) == 3
+    for item in templates:
         assert await party.get(f"{TEMPLATES}/{item['id']}") == item
-    assert "not found" in await party.refused(404, "GET", f"{TEMPLATES}/none")
-    assert "maxResults" in await party.refused(400, "GET", TEMPLATES, maxResults=501)
+    assert "not found" in await party.expect_error(404, "GET", f"{TEMPLATES}/none")
+    assert "maxResults" in await party.expect_error(400, "GET", TEMPLATES, maxResults=501)

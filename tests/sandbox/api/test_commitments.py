@@ -8,9 +8,9 @@ from .conftest import GLOBEX, VIEWER, Party
 COMMITMENTS = "/analytics/v1/commitment-manager"
 
 
-async def test_commitments_follow_the_lines(party: Party, clock: Clock) -> None:
-    found = (await party.get(COMMITMENTS))["commitments"]
-    for item in found:
+async def test_commitments_match_billing_data(party: Party, clock: Clock) -> None:
+    commitments = (await party.get(COMMITMENTS))["commitments"]
+    for item in commitments:
         assert await party.get(f"{COMMITMENTS}/{item['id']}", VIEWER) == item
         assert item["totalCommitmentValue"] == sum(period["commitmentValue"] for period in item["periods"])
         filters = [{"id": "cloud_provider", "type": "fixed", "values": [item["cloudProvider"]]}]
@@ -27,20 +27,20 @@ async def test_commitments_follow_the_lines(party: Party, clock: Clock) -> None:
         assert abs(item["totalCurrentAttainment"] - cost) < 1
     clock.advance(86_400)
     later = (await party.get(COMMITMENTS))["commitments"]
-    assert [item["id"] for item in later] == [item["id"] for item in found]
-    assert all(new["totalCurrentAttainment"] > old["totalCurrentAttainment"] for new, old in zip(later, found))
+    assert [item["id"] for item in later] == [item["id"] for item in commitments]
+    assert all(new["totalCurrentAttainment"] > old["totalCurrentAttainment"] for new, old in zip(later, commitments))
     assert not {item["id"] for item in (await party.get(COMMITMENTS, GLOBEX))["commitments"]} & {
-        item["id"] for item in found
+        item["id"] for item in commitments
     }
 
 
-async def test_filter_order_and_pages(party: Party) -> None:
-    found = await party.walk(COMMITMENTS, "commitments", 1, sortBy="name", sortOrder="desc")
-    names = [item["name"] for item in found]
+async def test_filter_order_and_pagination(party: Party) -> None:
+    rows = await party.walk(COMMITMENTS, "commitments", 1, sortBy="name", sortOrder="desc")
+    names = [item["name"] for item in rows]
     assert len(names) > 1 and names == sorted(names, reverse=True)
-    cloud = found[0]["cloudProvider"]
-    assert (await party.get(COMMITMENTS, filter=f"provider:[{cloud}]"))["commitments"] == found[:1]
+    cloud = rows[0]["cloudProvider"]
+    assert (await party.get(COMMITMENTS, filter=f"provider:[{cloud}]"))["commitments"] == rows[:1]
     assert (await party.get(COMMITMENTS, filter="name:none"))["commitments"] == []
-    assert "filter" in await party.refused(400, "GET", COMMITMENTS, filter="owner:x")
-    assert "sortBy" in await party.refused(400, "GET", COMMITMENTS, sortBy="owner")
-    assert "not found" in await party.refused(404, "GET", f"{COMMITMENTS}/none")
+    assert "filter" in await party.expect_error(400, "GET", COMMITMENTS, filter="owner:x")
+    assert "sortBy" in await party.expect_error(400, "GET", COMMITMENTS, sortBy="owner")
+    assert "not found" in await party.expect_error(404, "GET", f"{COMMITMENTS}/none")

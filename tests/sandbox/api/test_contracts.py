@@ -45,25 +45,29 @@ async def create(party: Party, path: str, **body: object) -> str:
     return f"{path}/{answer.json['contractId']}"
 
 
-async def test_life_of_a_contract(party: Party, clock: Clock) -> None:
+async def test_contract_lifecycle(party: Party, clock: Clock) -> None:
     path = of_child(party)
     before = await party.get(path)
     contract = await create(party, path)
-    shown = await party.get(contract)
-    versions = shown.pop("versions")
-    assert (await party.get(path))[-1] == shown and len(await party.get(path)) == len(before) + 1
+    details = await party.get(contract)
+    versions = details.pop("versions")
+    assert (await party.get(path))[-1] == details and len(await party.get(path)) == len(before) + 1
     assert [item["version"] for item in versions] == [1] and versions[0]["billingProfile"] == {"name": "A"}
     assert (await party.send("POST", f"{contract}/activate")).json["status"] == "active"
     changed = (await party.send("POST", contract, {**CONTRACT, "name": "Better"})).json
     assert (changed["version"], changed["status"]) == (2, "active")
-    whole = await party.get(contract)
-    assert (whole["name"], whole["currentVersionNumber"]) == ("Better", 2)
-    assert [item["status"] for item in whole["versions"]] == ["superseded", "active"]
-    assert whole["versions"][0]["effectiveEnd"] == whole["versions"][1]["effectiveStart"] == "2026-11-24T12:00:00Z"
+    full_details = await party.get(contract)
+    assert (full_details["name"], full_details["currentVersionNumber"]) == ("Better", 2)
+    assert [item["status"] for item in full_details["versions"]] == ["superseded", "active"]
+    assert (
+        full_details["versions"][0]["effectiveEnd"]
+        == full_details["versions"][1]["effectiveStart"]
+        == "2026-11-24T12:00:00Z"
+    )
     assert (await party.send("POST", f"{contract}/cancel", {"reason": "Over"})).json["status"] == "cancelled"
     assert (await party.get(contract))["versions"][-1]["cancellationReason"] == "Over"
     for tail, body in (("/cancel", None), ("/activate", None), ("", CONTRACT)):
-        assert "cancelled" in await party.refused(400, "POST", contract + tail, body)
+        assert "cancelled" in await party.expect_error(400, "POST", contract + tail, body)
 
 
 async def test_contracts_follow_the_calendar(party: Party, clock: Clock) -> None:
@@ -81,7 +85,7 @@ async def test_contracts_follow_the_calendar(party: Party, clock: Clock) -> None
     assert (await party.send("POST", f"{other}/cancel")).status == 200
 
 
-async def test_the_direct_parent_writes(party: Party) -> None:
+async def test_only_the_direct_parent_writes(party: Party) -> None:
     seeded = (await party.get(ACME_CONTRACTS))[0]
     path = f"{ACME_CONTRACTS}/{seeded['id']}"
     for place, body in (
@@ -90,11 +94,11 @@ async def test_the_direct_parent_writes(party: Party) -> None:
         (f"{path}/activate", None),
         (f"{path}/cancel", None),
     ):
-        assert "parent" in await party.refused(403, "POST", place, body)
+        assert "parent" in await party.expect_error(403, "POST", place, body)
     answer = await party.send("POST", path, CONTRACT, who=EMPLOYEE)
     assert (answer.status, answer.json["version"]) == (200, 2)
-    for who, place in ((GLOBEX, ACME_CONTRACTS), (GLOBEX, of_child(party)), (VIEWER, ACME_CONTRACTS)):
-        assert await party.refused(403, "GET", place, who=who)
+    for user, place in ((GLOBEX, ACME_CONTRACTS), (GLOBEX, of_child(party)), (VIEWER, ACME_CONTRACTS)):
+        assert await party.expect_error(403, "GET", place, who=user)
     assert await party.get(f"/customers/{GLOBEX_CUSTOMER.id}/contracts", GLOBEX)
     child = of_child(party)
     for method, tail, body in (
@@ -104,7 +108,7 @@ async def test_the_direct_parent_writes(party: Party) -> None:
         ("POST", "/cancel", None),
     ):
         for identifier in ("nothing", seeded["id"]):
-            assert "not found" in await party.refused(404, method, f"{child}/{identifier}{tail}", body)
+            assert "not found" in await party.expect_error(404, method, f"{child}/{identifier}{tail}", body)
 
 
 @pytest.mark.parametrize(
@@ -120,37 +124,41 @@ async def test_the_direct_parent_writes(party: Party) -> None:
         ({"priceBooks": [1]}, "priceBooks"),
     ],
 )
-async def test_what_is_wrong_with_a_contract_is_named(party: Party, body: Any, field: str) -> None:
+async def test_contract_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     path = of_child(party)
-    assert field in await party.refused(400, "POST", path, {**CONTRACT, **body})
+    assert field in await party.expect_error(400, "POST", path, {**CONTRACT, **body})
     contract = f"{path}/{(await party.get(path))[0]['id']}"
     before = await party.get(contract)
-    assert field in await party.refused(400, "POST", contract, {**CONTRACT, **body})
+    assert field in await party.expect_error(400, "POST", contract, {**CONTRACT, **body})
     assert await party.get(contract) == before
 
 
-async def test_life_of_a_template(party: Party, clock: Clock) -> None:
+async def test_template_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(TEMPLATES)
     answer = await party.send("POST", TEMPLATES, TEMPLATE)
-    made = answer.json
-    assert (answer.status, made["status"], made["structure"]) == (201, "active", "blank")
-    assert await party.get(TEMPLATES) == [*before, made]
-    path = f"{TEMPLATES}/{made['templateId']}"
+    template = answer.json
+    assert (answer.status, template["status"], template["structure"]) == (201, "active", "blank")
+    assert await party.get(TEMPLATES) == [*before, template]
+    path = f"{TEMPLATES}/{template['templateId']}"
     clock.advance(1)
     body = {**TEMPLATE, "structure": "discount", "eligibleTo": "2027-01-01T00:00:00Z", "priceBooks": None}
     changed = (await party.send("PUT", path, body)).json
-    assert (changed["priceBooks"], changed["structure"], changed["createdAt"]) == ([], "discount", made["createdAt"])
+    assert (changed["priceBooks"], changed["structure"], changed["createdAt"]) == (
+        [],
+        "discount",
+        template["createdAt"],
+    )
     assert await party.get(path) == changed
-    assert "eligibleTo" not in (await party.send("PUT", path, TEMPLATE)).json, "it replaces all"
-    assert "name" in await party.refused(409, "POST", TEMPLATES, TEMPLATE)
+    assert "eligibleTo" not in (await party.send("PUT", path, TEMPLATE)).json, "it replaces everything"
+    assert "name" in await party.expect_error(409, "POST", TEMPLATES, TEMPLATE)
     archived = (await party.send("DELETE", path)).json
     assert (archived["status"], archived["archivedAt"]) == ("archived", "2026-11-24T12:00:01Z")
     assert await party.get(path) == archived
-    for method, sent in (("PUT", TEMPLATE), ("DELETE", None)):
-        assert "archived" in await party.refused(409, method, path, sent)
-        assert "not found" in await party.refused(404, method, f"{TEMPLATES}/nothing", sent)
-    assert "not found" in await party.refused(404, "GET", f"{TEMPLATES}/nothing")
-    assert (await party.send("POST", TEMPLATES, TEMPLATE)).status == 201, "the name is free again"
+    for method, payload in (("PUT", TEMPLATE), ("DELETE", None)):
+        assert "archived" in await party.expect_error(409, method, path, payload)
+        assert "not found" in await party.expect_error(404, method, f"{TEMPLATES}/nothing", payload)
+    assert "not found" in await party.expect_error(404, "GET", f"{TEMPLATES}/nothing")
+    assert (await party.send("POST", TEMPLATES, TEMPLATE)).status == 201, "the name is available again"
     early = {"eligibleTo": "2020-01-01T00:00:00Z"}
     for wrong, field in (
         (early, "eligibleTo"),
@@ -158,4 +166,4 @@ async def test_life_of_a_template(party: Party, clock: Clock) -> None:
         ({"platform": ""}, "platform"),
         ({"priceBooks": [{"x": 1}]}, "priceBooks.0"),
     ):
-        assert field in await party.refused(400, "POST", TEMPLATES, {**TEMPLATE, "name": "Other", **wrong})
+        assert field in await party.expect_error(400, "POST", TEMPLATES, {**TEMPLATE, "name": "Other", **wrong})

@@ -54,27 +54,27 @@ def zipped(*names: str) -> bytes:
     return packed.getvalue()
 
 
-async def test_life_of_a_dataset(party: Party, clock: Clock) -> None:
+async def test_dataset_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(DATASETS)
-    made = await party.send("POST", DATASETS, {"name": "My data", "description": "x"})
-    assert (made.status, made.json["records"], made.json["updatedBy"]) == (201, 0, ADMIN.email)
-    assert await party.get(f"{DATASETS}/My data") == made.json
+    dataset = await party.send("POST", DATASETS, {"name": "My data", "description": "x"})
+    assert (dataset.status, dataset.json["records"], dataset.json["updatedBy"]) == (201, 0, ADMIN.email)
+    assert await party.get(f"{DATASETS}/My data") == dataset.json
     clock.advance(1)
     changed = (await party.send("PATCH", f"{DATASETS}/My data", {"name": "My data", "description": "y"})).json
-    assert changed == {**made.json, "description": "y", "lastUpdated": "2026-11-24T12:00:01Z"}
-    assert "name" in await party.refused(400, "PATCH", f"{DATASETS}/My data", {"name": "Else"})
-    assert "already" in await party.refused(400, "POST", DATASETS, {"name": "My data"})
+    assert changed == {**dataset.json, "description": "y", "lastUpdated": "2026-11-24T12:00:01Z"}
+    assert "name" in await party.expect_error(400, "PATCH", f"{DATASETS}/My data", {"name": "Else"})
+    assert "already" in await party.expect_error(400, "POST", DATASETS, {"name": "My data"})
     for name in ("", " x", "a  b", "a/b"):
-        assert "name" in await party.refused(400, "POST", DATASETS, {"name": name})
+        assert "name" in await party.expect_error(400, "POST", DATASETS, {"name": name})
     assert (await party.send("DELETE", f"{DATASETS}/My data")).status == 200
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, f"{DATASETS}/My data", body)
+        assert "not found" in await party.expect_error(404, method, f"{DATASETS}/My data", body)
     assert await party.get(DATASETS) == before
 
 
-async def test_events_make_datasets_and_are_deleted(party: Party) -> None:
-    sent = [event(id=name, time=f"2026-11-0{day}T00:00:00Z") for day, name in enumerate("abcd", start=1)]
-    answer = await party.send("POST", EVENTS, {"events": [*sent, event(provider="Other"), event(id="a")]})
+async def test_events_create_datasets_and_are_deleted(party: Party) -> None:
+    events = [event(id=name, time=f"2026-11-0{day}T00:00:00Z") for day, name in enumerate("abcd", start=1)]
+    answer = await party.send("POST", EVENTS, {"events": [*events, event(provider="Other"), event(id="a")]})
     assert answer.status == 201
     assert (await party.get(f"{DATASETS}/Mine"))["records"] == 4
     assert (await party.get(f"{DATASETS}/Other"))["records"] == 1
@@ -88,13 +88,13 @@ async def test_events_make_datasets_and_are_deleted(party: Party) -> None:
         {"dataset": "Mine", "eventIds": ["a"], **times},
         {"dataset": "Mine", "startTime": times["startTime"]},
     ):
-        assert "eventIds" in await party.refused(400, "POST", f"{EVENTS}/delete", body)
+        assert "eventIds" in await party.expect_error(400, "POST", f"{EVENTS}/delete", body)
     for body, field in (
         ({"dataset": "None", **times}, "dataset"),
         ({"dataset": "Mine", "startTime": "x", "endTime": "y"}, "startTime"),
     ):
-        assert field in await party.refused(400, "POST", f"{EVENTS}/delete", body)
-    assert "None" in await party.refused(400, "DELETE", DATASETS, {"datasets": ["Mine", "None"]})
+        assert field in await party.expect_error(400, "POST", f"{EVENTS}/delete", body)
+    assert "None" in await party.expect_error(400, "DELETE", DATASETS, {"datasets": ["Mine", "None"]})
     assert (await party.send("DELETE", DATASETS, {"datasets": ["Mine", "Other"]})).status == 200
     assert {"Mine", "Other"}.isdisjoint(item["name"] for item in (await party.get(DATASETS))["datasets"])
     assert (await party.get(DATASETS, GLOBEX))["datasets"]
@@ -111,20 +111,20 @@ async def test_events_make_datasets_and_are_deleted(party: Party) -> None:
         ({"events": [event(dimensions=[{"key": "a", "type": "x", "value": "b"}])]}, "events.0.dimensions"),
     ],
 )
-async def test_what_is_wrong_with_events_is_named(party: Party, body: Any, field: str) -> None:
-    assert field in await party.refused(400, "POST", EVENTS, body)
+async def test_event_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
+    assert field in await party.expect_error(400, "POST", EVENTS, body)
 
 
 @pytest.mark.parametrize("data", [CSV, b"\xef\xbb\xbf" + CSV, gzip.compress(CSV, mtime=0), zipped("data.csv")])
-async def test_files_are_read(party: Party, data: bytes) -> None:
+async def test_files_are_parsed(party: Party, data: bytes) -> None:
     status, answer = await upload(party, data)
     assert (status, answer["ingestedRows"], bool(answer["batch"])) == (201, 2, True)
     await upload(party, data)
-    assert (await party.get(f"{DATASETS}/Mine"))["records"] == 2, "an event that is sent again is no other one"
+    assert (await party.get(f"{DATASETS}/Mine"))["records"] == 2, "a repeated event is not a new one"
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "usage_date"),
         (b"usage_date,metric.cost\r\n", "dimension"),
@@ -141,29 +141,29 @@ async def test_files_are_read(party: Party, data: bytes) -> None:
         (CSV.replace(b'"a, b"', b'"a'), "file"),
     ],
 )
-async def test_what_is_wrong_with_a_file_is_said(party: Party, data: bytes, said: str) -> None:
+async def test_file_errors_are_reported(party: Party, data: bytes, message: str) -> None:
     before = await party.get(DATASETS)
     status, answer = await upload(party, data)
-    assert status == 400 and said in answer["error"]
+    assert status == 400 and message in answer["error"]
     assert await party.get(DATASETS) == before
 
 
-async def test_an_upload_is_a_form_with_provider_and_file(party: Party) -> None:
+async def test_upload_is_a_form_with_provider_and_file(party: Party) -> None:
     status, answer = await upload(party, CSV, provider="a/b")
     assert status == 400 and "provider" in answer["error"]
-    assert "Content-Type" in await party.refused(400, "POST", UPLOAD, {})
+    assert "Content-Type" in await party.expect_error(400, "POST", UPLOAD, {})
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     headers = {"Authorization": f"Bearer {ADMIN.api_token}", **kind}
-    for data, said in (
+    for data, message in (
         (b"nonsense", "boundary"),
         (b"--x\r\n\r\n\r\n--x--", "name"),
         (b'--x\r\nContent-Disposition: form-data; name="provider"\r\n\r\nMine\r\n--x--\r\n', "file"),
     ):
         async with party.http.post(party.url + UPLOAD, data=data, headers=headers) as response:
-            assert response.status == 400 and said in (await response.json())["error"]
+            assert response.status == 400 and message in (await response.json())["error"]
 
 
-def test_archives_do_not_unpack_without_end() -> None:
+def test_archive_expansion_is_bounded() -> None:
     bomb = b"\0" * (uploads.MAX_UNPACKED_BYTES + 1)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -174,17 +174,17 @@ def test_archives_do_not_unpack_without_end() -> None:
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.binary(max_size=60), min_size=1))
-def test_parts_of_a_form_come_out_as_they_went_in(parts: dict[str, bytes]) -> None:
+def test_form_parts_round_trip(parts: dict[str, bytes]) -> None:
     body = b"".join(
         b'--b0undary\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n' % (name.encode(), data)
         for name, data in parts.items()
     )
-    found = multipart.parse_form('multipart/form-data; boundary="b0undary"', body + b"--b0undary--\r\n")
-    assert found == {name: multipart.FormField("f", data) for name, data in parts.items()}
+    parsed = multipart.parse_form('multipart/form-data; boundary="b0undary"', body + b"--b0undary--\r\n")
+    assert parsed == {name: multipart.FormField("f", data) for name, data in parts.items()}
 
 
 @given(st.binary(max_size=80), st.text(max_size=40))
-def test_other_bodies_are_refused(body: bytes, kind: str) -> None:
+def test_other_bodies_are_rejected(body: bytes, kind: str) -> None:
     for content_type in (kind, "multipart/form-data; boundary=x"):
         try:
             multipart.parse_form(content_type, body)

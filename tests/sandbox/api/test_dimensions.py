@@ -7,46 +7,46 @@ from .conftest import ADMIN, GLOBEX, Party
 LIST, ONE = "/analytics/v1/dimensions", "/analytics/v1/dimension"
 
 
-async def test_every_dimension_has_the_values_that_lines_have(party: Party) -> None:
+async def test_dimension_values_match_billing_data(party: Party) -> None:
     listed = (await party.get(LIST))["dimensions"]
     assert len(listed) > 15
     for item in listed:
-        found = await party.get(ONE, type=item["type"], id=item["id"])
-        values = found.pop("values")
-        assert found == item
+        dimension = await party.get(ONE, type=item["type"], id=item["id"])
+        values = dimension.pop("values")
+        assert dimension == item
         pair = {"type": item["type"], "id": item["id"]}
         years = {"mode": "last", "amount": 2, "unit": "year", "includeCurrent": True}
         result = await party.query(group=[pair], timeInterval="year", timeRange=years)
-        shown = {row[0] for row in result["rows"]} - {None}
-        assert shown <= {value["value"] for value in values}, item
+        reported = {row[0] for row in result["rows"]} - {None}
+        assert reported <= {value["value"] for value in values}, item
 
 
-async def test_lists_are_filtered_sorted_and_paged(party: Party) -> None:
-    whole = (await party.get(LIST))["dimensions"]
-    assert await party.walk(LIST, "dimensions", 4) == whole
+async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
+    dimensions = (await party.get(LIST))["dimensions"]
+    assert await party.walk(LIST, "dimensions", 4) == dimensions
     labels = (await party.get(LIST, filter="type:label|key:team|key:region"))["dimensions"]
     assert labels == [{"id": "team", "label": "team", "type": "label"}]
     for field, read in (("label", "label"), ("key", "id"), ("type", "type")):
         for order in ("asc", "desc"):
-            found = [item[read] for item in (await party.get(LIST, sortBy=field, sortOrder=order))["dimensions"]]
-            assert found == sorted(found, reverse=order == "desc")
+            keys_read = [item[read] for item in (await party.get(LIST, sortBy=field, sortOrder=order))["dimensions"]]
+            assert keys_read == sorted(keys_read, reverse=order == "desc")
     timeless = (await party.get(LIST, sortBy="timestamp", sortOrder="desc"))["dimensions"]
-    assert sorted(map(str, timeless)) == sorted(map(str, whole)), "dimensions carry no time"
+    assert sorted(map(str, timeless)) == sorted(map(str, dimensions)), "dimensions have no timestamps"
     for query in ({"sortBy": "colour"}, {"sortOrder": "up"}, {"filter": "colour:red"}, {"maxResults": 0}):
-        assert next(iter(query)) in await party.refused(400, "GET", LIST, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", LIST, **query)
 
 
-async def test_values_are_those_of_the_customer(party: Party) -> None:
+async def test_values_belong_to_the_customer(party: Party) -> None:
     acme, globex = [
-        {item["value"] for item in (await party.get(ONE, who, type="fixed", id="project_id"))["values"]}
-        for who in (ADMIN, GLOBEX)
+        {item["value"] for item in (await party.get(ONE, user, type="fixed", id="project_id"))["values"]}
+        for user in (ADMIN, GLOBEX)
     ]
     assert acme and globex and not acme & globex
     clouds = (await party.get(ONE, type="fixed", id="service_description"))["values"]
     assert {"value": "BigQuery", "cloud": "google-cloud"} in clouds
 
 
-async def test_what_is_not_there(party: Party) -> None:
-    assert "nothing" in await party.refused(404, "GET", ONE, type="fixed", id="nothing")
+async def test_missing_dimensions(party: Party) -> None:
+    assert "nothing" in await party.expect_error(404, "GET", ONE, type="fixed", id="nothing")
     for query in ({"type": "fixed"}, {"id": "region"}, {"type": "no", "id": "region"}):
-        assert await party.refused(400, "GET", ONE, **query)
+        assert await party.expect_error(400, "GET", ONE, **query)

@@ -14,7 +14,7 @@ from tests import api_document
 VALIDATE_OPERATION = ("GET", VALIDATE_PATH)
 
 
-def test_every_operation_of_the_document_has_a_route_and_nothing_else() -> None:
+def test_routes_match_the_documented_operations() -> None:
     routes = [(route.method, route.path) for route in ROUTES]
     again = [" ".join(route) for route, times in Counter(routes).items() if times > 1]
     assert not again, f"doit_mcp/sandbox/api/areas has several routes for {', '.join(again)}"
@@ -24,14 +24,14 @@ def test_every_operation_of_the_document_has_a_route_and_nothing_else() -> None:
     assert not unknown, f"tests/data/doit-api.json does not have {', '.join(unknown)}: store it with scripts/spec"
 
 
-def test_the_document_has_what_it_should() -> None:
+def test_document_is_complete() -> None:
     digest = make_digest(read_document(api_document.DOCUMENT))
     assert api_document.operations() == [(row["method"], row["path"]) for row in digest] and len(digest) > 100
     assert api_document.operation_of("POST", "/analytics/v1/reports/query")[1] == "/analytics/v1/reports/query"
     assert api_document.operation_of("GET", "/analytics/v1/reports/a%2Fb")[1] == "/analytics/v1/reports/{id}"
 
 
-def test_wrong_requests_are_found() -> None:
+def test_detects_invalid_requests() -> None:
     def found(method: str, path: str, body: bytes) -> list[str]:
         return api_document.request_problems(method, path, body)
 
@@ -43,7 +43,7 @@ def test_wrong_requests_are_found() -> None:
         assert found("POST", "/analytics/v1/labels", body), body
 
 
-def test_wrong_answers_are_found() -> None:
+def test_detects_invalid_responses() -> None:
     path = "/support/v1/tickets"
     assert not api_document.problems("GET", path, 200, "application/json", b'{"tickets": [{"id": 1}], "rowCount": 1}')
     for status, kind, body in (

@@ -62,10 +62,10 @@ class Step:
 def life(path: str, name: str, body: Words, changes: Words, at: str = "id", verb: str = "PATCH") -> list[Step]:
     """Steps that list, create, read and update; a delete follows later."""
     item = {re.findall(r"\{(\w+)\}$", path)[0]: f"${name}"}
-    whole = path.rpartition("/")[0]
+    parent = path.rpartition("/")[0]
     return [
-        Step(f"POST {whole}", body=body, keep={name: at}),
-        Step(f"GET {whole}"),
+        Step(f"POST {parent}", body=body, keep={name: at}),
+        Step(f"GET {parent}"),
         Step(f"GET {path}", item),
         Step(f"{verb} {path}", item, body=changes),
     ]
@@ -328,7 +328,7 @@ STEPS = [
 ]
 
 
-def test_each_step_asks_another_operation() -> None:
+def test_every_operation_is_requested() -> None:
     asked = Counter(step.operation for step in STEPS)
     unknown = sorted(asked.keys() - {f"{method} {path}" for method, path in api_document.operations()})
     again = sorted(operation for operation, times in asked.items() if times > 1)
@@ -336,14 +336,14 @@ def test_each_step_asks_another_operation() -> None:
     assert not again, f"STEPS in tests/sandbox/api/test_everything.py has {', '.join(again)} more than once"
 
 
-async def test_operations_answer_as_the_document_says(party: Party) -> None:
-    kept: Words = {}
+async def test_every_response_matches_the_document(party: Party) -> None:
+    values: Words = {}
     for step in STEPS:
         method, _, path = step.operation.partition(" ")
-        for name, value in filled(step.parts, kept).items():
+        for name, value in filled(step.parts, values).items():
             path = path.replace(f"{{{name}}}", str(value))
         answer = await party.send(
-            method, path, filled(step.body, kept), who=step.who, headers=step.headers, **filled(step.query, kept)
+            method, path, filled(step.body, values), who=step.who, headers=step.headers, **filled(step.query, values)
         )
         assert 200 <= answer.status < 300, (step.operation, answer)
-        kept |= {name: picked(answer.json, place) for name, place in step.keep.items()}
+        values |= {name: picked(answer.json, place) for name, place in step.keep.items()}

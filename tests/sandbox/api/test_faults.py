@@ -22,7 +22,7 @@ async def statuses(party: Party, path: str, count: int) -> list[int]:
     return [(await party.send("GET", path, declared=False)).status for _ in range(count)]
 
 
-async def test_a_fault_hits_as_often_as_it_says(party: Party) -> None:
+async def test_fault_occurs_as_often_as_configured(party: Party) -> None:
     party.api.faults += [Fault(BUDGETS, 503, times=2, retry_after=7), Fault("/analytics", 429)]
     assert await statuses(party, "/anomalies/v1", 1) == [200]
     first = await party.send("GET", BUDGETS, declared=False)
@@ -32,15 +32,15 @@ async def test_a_fault_hits_as_often_as_it_says(party: Party) -> None:
     assert party.api.faults == []
 
 
-async def test_a_fault_can_stay_and_hit_some(party: Party) -> None:
+async def test_fault_can_be_permanent_or_probabilistic(party: Party) -> None:
     party.api.faults.append(Fault("/", 500, times=None, rate=0.5))
-    seen = await statuses(party, "/auth/v1/validate", 60)
-    assert {200, 500} == set(seen) and 10 < seen.count(500) < 50
+    counts = await statuses(party, "/auth/v1/validate", 60)
+    assert {200, 500} == set(counts) and 10 < counts.count(500) < 50
     party.api.faults.clear()
     assert set(await statuses(party, "/auth/v1/validate", 10)) == {200}
 
 
-async def test_faults_have_the_shape_of_their_area(party: Party) -> None:
+async def test_faults_have_the_error_shape_of_their_area(party: Party) -> None:
     party.api.faults += [Fault(INVOICES, 502), Fault("/", 524)]
     problem = await party.send("GET", INVOICES, declared=False)
     assert problem.headers["Content-Type"].startswith("application/problem+json")
@@ -49,7 +49,7 @@ async def test_faults_have_the_shape_of_their_area(party: Party) -> None:
     assert edge.status == 524 and edge.headers["Content-Type"].startswith("text/html")
 
 
-async def test_answers_that_break_off(party: Party) -> None:
+async def test_truncated_responses(party: Party) -> None:
     for kind in ("reset", "truncated"):
         party.api.faults.append(Fault("/", kind))  # type: ignore[arg-type]
         # The client retries a GET once.
@@ -62,7 +62,7 @@ async def test_answers_that_break_off(party: Party) -> None:
     assert await statuses(party, BUDGETS, 1) == [200]
 
 
-async def test_an_answer_that_never_comes(party: Party) -> None:
+async def test_response_that_never_arrives(party: Party) -> None:
     party.api.faults.append(Fault("/", "hang"))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
@@ -76,7 +76,7 @@ async def test_an_answer_that_never_comes(party: Party) -> None:
     await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def test_calls_are_remembered_as_they_came(party: Party) -> None:
+async def test_requests_are_recorded_as_received(party: Party) -> None:
     headers = {"X-Tenant-Id": ACME.id, "X-Some": "thing"}
     await party.send("POST", BUDGETS, {"amount": 1}, headers=headers, nameContains="a b")
     await party.send("GET", "/auth/v1/validate", who=None)
@@ -88,10 +88,10 @@ async def test_calls_are_remembered_as_they_came(party: Party) -> None:
     await party.send("POST", BUDGETS, {"name": "x" * 200_000, "amount": 1})
     assert len(party.api.calls[-1].body) == 65_536
     assert (await party.http.get(party.url + "/.well-known/jwks.json")).status == 200
-    assert len(party.api.calls) == 3, "what is not of the API is not recorded"
+    assert len(party.api.calls) == 3, "only API requests are recorded"
 
 
-async def test_the_record_is_bounded(party: Party) -> None:
+async def test_record_is_bounded(party: Party) -> None:
     assert party.api.calls.maxlen is not None and party.api.calls.maxlen <= 1000
 
 
@@ -101,15 +101,15 @@ async def put(party: Party, body: Any) -> Any:
         return answer.status, await answer.json()
 
 
-async def test_faults_can_be_set_from_outside(party: Party) -> None:
+async def test_faults_can_be_set_over_http(party: Party) -> None:
     fault = {"kind": 429, "path_prefix": BUDGETS, "times": None, "retry_after": 3}
-    status, said = await put(party, {"latency": 0.001, "faults": [fault]})
+    status, body = await put(party, {"latency": 0.001, "faults": [fault]})
     usual = {"path_prefix": "/", "times": 1, "retry_after": None, "rate": 1.0, "delay": 0.0, "operation": ""}
-    assert (status, said) == (200, {"latency": 0.001, "faults": [{**usual, **fault}]})
+    assert (status, body) == (200, {"latency": 0.001, "faults": [{**usual, **fault}]})
     assert await statuses(party, BUDGETS, 3) == [429] * 3
     assert party.api.latency == 0.001
     async with party.http.get(party.url + FAULTS) as answer:
-        assert await answer.json() == said
+        assert await answer.json() == body
     async with party.http.delete(party.url + FAULTS) as answer:
         assert await answer.json() == {"latency": 0.0, "faults": []}
     assert await statuses(party, BUDGETS, 1) == [200]
@@ -137,13 +137,13 @@ async def test_faults_can_be_set_from_outside(party: Party) -> None:
         {"faults": [{"kind": "slow", "delay": 301}]},
     ],
 )
-async def test_wrong_faults_are_refused(party: Party, body: Any) -> None:
-    status, said = await put(party, body)
-    assert status == 400 and said["error"]
+async def test_invalid_faults_are_rejected(party: Party, body: Any) -> None:
+    status, answer_body = await put(party, body)
+    assert status == 400 and answer_body["error"]
     assert party.api.faults == []
 
 
-async def test_a_fault_can_be_of_one_operation(party: Party) -> None:
+async def test_fault_can_target_one_operation(party: Party) -> None:
     budget = (await party.get(BUDGETS))["budgets"][0]["id"]
     fault = {"kind": 429, "operation": f"GET {BUDGETS}/{{id}}", "times": None}
     assert (await put(party, {"faults": [fault]}))[0] == 200
@@ -155,7 +155,7 @@ async def test_a_fault_can_be_of_one_operation(party: Party) -> None:
     assert await statuses(party, f"/sharing/v1/budgets/{budget}", 1) == [200]
 
 
-async def test_what_is_only_slow_is_answered_in_the_end(party: Party) -> None:
+async def test_slow_response_eventually_arrives(party: Party) -> None:
     party.api.faults += [Fault(BUDGETS, "slow", delay=300.0), Fault(BUDGETS, "slow", delay=0.001)]
     waiting = asyncio.create_task(party.send("GET", BUDGETS, declared=False))
     while not party.api.calls:
@@ -186,22 +186,22 @@ async def test_what_is_only_slow_is_answered_in_the_end(party: Party) -> None:
         ("429,retry-after=soon", {"kind": 429, "retry_after": "soon"}),
     ],
 )
-def test_faults_in_words(words: str, fault: Any) -> None:
+def test_fault_expressions(words: str, fault: Any) -> None:
     assert parse_fault(words) == {"times": None, **fault}
 
 
 @pytest.mark.parametrize("words", ["503,rate", "503,colour=red", "503,rate=much", "503,times=often", "503,,"])
-def test_words_that_are_no_fault(words: str) -> None:
+def test_invalid_fault_expressions(words: str) -> None:
     with pytest.raises(ValueError):
         parse_fault(words)
 
 
-async def test_faults_that_are_no_json_are_refused(party: Party) -> None:
+async def test_non_json_faults_are_rejected(party: Party) -> None:
     async with party.http.put(party.url + FAULTS, data=b"{") as answer:
         assert (answer.status, await answer.json()) == (400, {"error": "the body is not JSON"})
 
 
-async def test_calls_can_be_seen_from_outside(party: Party) -> None:
+async def test_requests_can_be_read_over_http(party: Party) -> None:
     await party.send("GET", BUDGETS)
     await party.send("GET", BUDGETS, who=GLOBEX)
     async with party.http.get(party.url + CALLS) as answer:
@@ -214,7 +214,7 @@ async def test_calls_can_be_seen_from_outside(party: Party) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "10.0.0.1", "[fe80::1]"])
-async def test_pages_of_other_sites_cannot_steer(party: Party, host: str) -> None:
+async def test_cross_site_pages_cannot_control_the_sandbox(party: Party, host: str) -> None:
     for method, path in (("GET", CALLS), ("PUT", FAULTS)):
         async with party.http.request(method, party.url + path, headers={"Host": host}, json={}) as answer:
             assert answer.status == 403

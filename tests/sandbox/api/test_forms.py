@@ -50,13 +50,13 @@ TEXTS = (
 
 async def rows(party: Party, path: str) -> list[Any]:
     """The rows of the list at this path."""
-    found = await party.get(path)
-    listed = found if isinstance(found, list) else next(item for item in found.values() if isinstance(item, list))
+    body = await party.get(path)
+    listed = body if isinstance(body, list) else next(item for item in body.values() if isinstance(item, list))
     assert listed, path
     return listed
 
 
-async def test_ids_and_times_of_every_list(party: Party) -> None:
+async def test_every_list_has_consistent_ids_and_times(party: Party) -> None:
     for places, millis in ((MILLIS, True), (TEXTS, False)):
         for path, ids, times in places:
             for row in await rows(party, path):

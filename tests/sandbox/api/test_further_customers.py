@@ -23,17 +23,17 @@ LABELS, BUDGETS = "/analytics/v1/labels", "/analytics/v1/budgets"
 
 def user(number: int) -> User:
     """The user of a generated customer."""
-    (found,) = PEOPLE.users_of(PEOPLE.customers(1 + number, 2 + number)[0])
-    return found
+    (owner,) = PEOPLE.users_of(PEOPLE.customers(1 + number, 2 + number)[0])
+    return owner
 
 
 @pytest.fixture
 async def party(clock: Clock) -> AsyncIterator[Party]:
     """A client of a sandbox with generated customers."""
-    made = Api(clock=clock, directory=PEOPLE)
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=made, directory=PEOPLE) as there:
+    state = Api(clock=clock, directory=PEOPLE)
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=state, directory=PEOPLE) as sandbox:
         async with aiohttp.ClientSession() as http:
-            yield Party(there.url, made, http)
+            yield Party(sandbox.url, state, http)
 
 
 async def ids(party: Party, path: str, items: str, who: User) -> set[str]:
@@ -41,19 +41,21 @@ async def ids(party: Party, path: str, items: str, who: User) -> set[str]:
     return {item["id"] for item in (await party.get(path, who))[items]}
 
 
-async def test_each_has_a_world_of_its_own(party: Party) -> None:
+async def test_each_customer_has_separate_data(party: Party) -> None:
     # They share their billing lines.
     first, other = user(1), user(1 + SHARED_VARIANTS)
     assert not await ids(party, BUDGETS, "budgets", first) & await ids(party, BUDGETS, "budgets", other)
-    made = (await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=first)).json["id"]
-    assert made in await ids(party, LABELS, "labels", first) and made not in await ids(party, LABELS, "labels", other)
-    assert "not found" in await party.refused(404, "GET", f"{LABELS}/{made}", who=other)
+    created = (await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=first)).json["id"]
+    assert created in await ids(party, LABELS, "labels", first) and created not in await ids(
+        party, LABELS, "labels", other
+    )
+    assert "not found" in await party.expect_error(404, "GET", f"{LABELS}/{created}", who=other)
     assert (await party.get("/auth/v1/validate", first)) == {"domain": "load-000001.example", "email": first.email}
     users = (await party.get("/iam/v1/users", first))["users"]
     assert [item["email"] for item in users] == [first.email, "newcomer@load-000001.example"]
 
 
-async def test_figures_are_plausible_and_not_all_the_same(party: Party) -> None:
+async def test_figures_are_plausible_and_vary(party: Party) -> None:
     month: dict[str, Any] = {"timeInterval": "month", "timeRange": {"mode": "last", "amount": 1, "unit": "month"}}
     costs = [await party.cost(user(number), **month) for number in range(1, SHARED_VARIANTS + 2)]
     assert costs[0] == costs[-1] and len(set(costs)) == SHARED_VARIANTS and min(costs) > 1000
@@ -63,39 +65,39 @@ async def test_figures_are_plausible_and_not_all_the_same(party: Party) -> None:
         assert len(anomalies) == 2
 
 
-async def test_they_do_not_see_each_other(party: Party) -> None:
+async def test_customers_cannot_see_each_other(party: Party) -> None:
     answer = await party.send("GET", BUDGETS, who=user(1), headers={"X-Tenant-Id": user(2).customer})
     assert (answer.status, "tenant_id_mismatch" in answer.json["error"]) == (400, True)
-    for who in (user(1), ADMIN):
-        answer = await party.send("GET", BUDGETS, who=who, headers={"X-Tenant-Id": f"load{COUNT + 1:06}"})
+    for caller in (user(1), ADMIN):
+        answer = await party.send("GET", BUDGETS, who=caller, headers={"X-Tenant-Id": f"load{COUNT + 1:06}"})
         assert answer.status == 400
     for_them = await party.send("GET", BUDGETS, who=EMPLOYEE, headers={"X-Tenant-Id": user(1).customer})
     assert {item["id"] for item in for_them.json["budgets"]} == await ids(party, BUDGETS, "budgets", user(1))
 
 
-async def test_slugs_of_theirs_are_taken(party: Party) -> None:
+async def test_slugs_of_generated_customers_are_taken(party: Party) -> None:
     headers = {"Content-Type": "application/merge-patch+json"}
     for number, status in ((7, 409), (COUNT + 1, 200)):
         body = {"urlSlug": f"load-{number:06}"}
         answer = await party.send("PATCH", f"/customers/v1/customers/{ACME.id}", body, headers=headers)
         assert answer.status == status
-    own = await party.get(f"/customers/v1/customers/{user(7).customer}", user(7))
-    assert own["urlSlug"] == "load-000007"
+    customer = await party.get(f"/customers/v1/customers/{user(7).customer}", user(7))
+    assert customer["urlSlug"] == "load-000007"
 
 
-async def test_what_is_remembered_is_bounded(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cached_data_is_bounded(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "MAX_GENERATED_TENANTS", 2)
-    made = {}
+    figures = {}
     for number in (1, 2):
         answer = await party.send("POST", LABELS, {"name": "Mine", "color": "teal"}, who=user(number))
-        made[number] = answer.json["id"]
+        figures[number] = answer.json["id"]
     await party.send("POST", LABELS, {"name": "Mine", "color": "teal"})
     # The first one was used again, so the second one was evicted.
-    assert made[1] in await ids(party, LABELS, "labels", user(1))
+    assert figures[1] in await ids(party, LABELS, "labels", user(1))
     await ids(party, LABELS, "labels", user(3))
-    assert made[1] in await ids(party, LABELS, "labels", user(1))
-    assert made[2] not in await ids(party, LABELS, "labels", user(2))
-    assert (await party.get(LABELS, nameContains="Mine"))["labels"], "those with names are never forgotten"
+    assert figures[1] in await ids(party, LABELS, "labels", user(1))
+    assert figures[2] not in await ids(party, LABELS, "labels", user(2))
+    assert (await party.get(LABELS, nameContains="Mine"))["labels"], "named customers are never evicted"
 
 
 async def listed(party: Party, status: int = 200, **query: object) -> Any:
@@ -106,12 +108,12 @@ async def listed(party: Party, status: int = 200, **query: object) -> Any:
         return await answer.json()
 
 
-async def test_they_are_listed_for_programs(party: Party) -> None:
-    whole = await listed(party)
-    assert (whole["count"], whole["next"], len(whole["customers"])) == (COUNT + 2, None, COUNT + 2)
+async def test_customers_are_listed_as_json(party: Party) -> None:
+    body = await listed(party)
+    assert (body["count"], body["next"], len(body["customers"])) == (COUNT + 2, None, COUNT + 2)
     page = await listed(party, start=1, limit=2)
-    assert (page["customers"], page["next"]) == (whole["customers"][1:3], 3)
-    acme, last = whole["customers"][0], whole["customers"][-1]
+    assert (page["customers"], page["next"]) == (body["customers"][1:3], 3)
+    acme, last = body["customers"][0], body["customers"][-1]
     assert (acme["id"], len(acme["users"])) == (ACME.id, 2)
     (only,) = last["users"]
     assert await party.get("/auth/v1/validate", user(COUNT)) == {"domain": last["domain"], "email": only["email"]}

@@ -29,19 +29,19 @@ async def titles(party: Party, **query: object) -> list[str]:
     return [item["title"] for item in (await party.get(RESULTS, **query))["results"]]
 
 
-async def test_seeded_insights_are_of_the_tenant_and_its_lines(party: Party) -> None:
-    found = (await party.get(RESULTS))["results"]
-    assert {item["source"] for item in found} == {"doit"}
-    assert all(item["summary"]["potentialDailySavings"] > 0 for item in found if "FinOps" in item["categories"])
-    assert found != (await party.get(RESULTS, GLOBEX))["results"]
-    for item in found:
+async def test_seeded_insights_match_the_tenants_billing_data(party: Party) -> None:
+    results = (await party.get(RESULTS))["results"]
+    assert {item["source"] for item in results} == {"doit"}
+    assert all(item["summary"]["potentialDailySavings"] > 0 for item in results if "FinOps" in item["categories"])
+    assert results != (await party.get(RESULTS, GLOBEX))["results"]
+    for item in results:
         path = f"{RESULTS}/source/doit/insight/{item['key']}"
         assert await party.get(path) == item
         resources = await party.get(path + "/resource-results", maxResults=1)
         assert resources["rowCount"] == 1
 
 
-async def test_filters_and_pages(party: Party) -> None:
+async def test_filters_and_pagination(party: Party) -> None:
     every = await titles(party)
     first = await party.get(RESULTS, maxResults=1)
     second = await party.get(RESULTS, maxResults=1, pageToken=first["pagination"]["pageToken"])
@@ -53,16 +53,16 @@ async def test_filters_and_pages(party: Party) -> None:
     assert 0 < len(await titles(party, priority="High")) < len(every)
     assert len(await titles(party, tag="storage")) < len(every) == len(await titles(party, source="doit"))
     for name, value in (("priority", "Huge"), ("displayStatus", "x"), ("category", "x"), ("maxResults", "501")):
-        assert name in await party.refused(400, "GET", RESULTS, **{name: value})
-    assert "pageToken" in await party.refused(
+        assert name in await party.expect_error(400, "GET", RESULTS, **{name: value})
+    assert "pageToken" in await party.expect_error(
         400, "GET", RESULTS, pageToken=first["pagination"]["pageToken"], category="Security"
     )
 
 
-async def test_life_of_an_insight(party: Party) -> None:
+async def test_insight_lifecycle(party: Party) -> None:
     before = await party.get(RESULTS)
-    made = await party.send("POST", RESULTS, {"results": [{**INSIGHT, "resourceResults": [RESOURCE]}]})
-    assert (made.status, made.json) == (200, [])
+    answer = await party.send("POST", RESULTS, {"results": [{**INSIGHT, "resourceResults": [RESOURCE]}]})
+    assert (answer.status, answer.json) == (200, [])
     item = await party.get(MINE)
     assert (item["source"], item["summary"]["potentialDailySavings"]) == ("public-api", 2.5)
     changed = await party.send("POST", MINE, {**INSIGHT, "title": "Renamed"})
@@ -79,15 +79,15 @@ async def test_life_of_an_insight(party: Party) -> None:
     assert await titles(party, displayStatus="dismissed") == ["Renamed"]
     assert (await party.send("DELETE", MINE)).status == 204
     assert await party.get(RESULTS) == before
-    assert "not found" in await party.refused(404, "GET", MINE)
+    assert "not found" in await party.expect_error(404, "GET", MINE)
     assert (await party.send("DELETE", RESULTS, insightKey="mine")).status == 204
 
 
-async def test_what_is_refused(party: Party) -> None:
+async def test_rejected_requests(party: Party) -> None:
     theirs = f"{RESULTS}/source/doit/insight/aws-rightsizing"
-    assert "sourceID" in await party.refused(400, "POST", theirs, {**INSIGHT, "key": "aws-rightsizing"})
-    assert "sourceID" in await party.refused(403, "DELETE", theirs)
-    assert "key" in await party.refused(400, "POST", MINE, {**INSIGHT, "key": "other"})
-    assert "categories" in await party.refused(400, "POST", MINE, {**INSIGHT, "categories": []})
-    assert "resourceResults" in await party.refused(400, "POST", RESULTS, {"results": [INSIGHT]})
-    assert "not found" in await party.refused(404, "POST", MINE + "/resource-results", {"resourceResults": []})
+    assert "sourceID" in await party.expect_error(400, "POST", theirs, {**INSIGHT, "key": "aws-rightsizing"})
+    assert "sourceID" in await party.expect_error(403, "DELETE", theirs)
+    assert "key" in await party.expect_error(400, "POST", MINE, {**INSIGHT, "key": "other"})
+    assert "categories" in await party.expect_error(400, "POST", MINE, {**INSIGHT, "categories": []})
+    assert "resourceResults" in await party.expect_error(400, "POST", RESULTS, {"results": [INSIGHT]})
+    assert "not found" in await party.expect_error(404, "POST", MINE + "/resource-results", {"resourceResults": []})

@@ -33,15 +33,15 @@ async def note(party: Party, **body: object) -> Any:
     return answer.json
 
 
-async def test_life_of_a_label(party: Party, clock: Clock) -> None:
+async def test_label_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(LABELS)
-    made = await label(party)
-    assert (made["type"], made["createTime"]) == ("custom", "2026-11-24T12:00:00Z")
-    assert (await party.get(LABELS))["labels"] == [made, *before["labels"]]
+    created = await label(party)
+    assert (created["type"], created["createTime"]) == ("custom", "2026-11-24T12:00:00Z")
+    assert (await party.get(LABELS))["labels"] == [created, *before["labels"]]
     clock.advance(1)
-    path = f"{LABELS}/{made['id']}"
+    path = f"{LABELS}/{created['id']}"
     changed = (await party.send("PATCH", path, {"name": None, "color": "lime"})).json
-    assert changed == {**made, "color": "lime", "updateTime": "2026-11-24T12:00:01Z"} == await party.get(path)
+    assert changed == {**created, "color": "lime", "updateTime": "2026-11-24T12:00:01Z"} == await party.get(path)
     assert (await party.send("DELETE", path)).json == {}
     for method, tail, body in (
         ("GET", "", None),
@@ -50,26 +50,26 @@ async def test_life_of_a_label(party: Party, clock: Clock) -> None:
         ("GET", "/assignments", None),
         ("POST", "/assignments", {"add": []}),
     ):
-        assert "not found" in await party.refused(404, method, path + tail, body)
+        assert "not found" in await party.expect_error(404, method, path + tail, body)
     assert await party.get(LABELS) == before
 
 
-async def test_labels_are_put_on_everything(party: Party) -> None:
-    made = await label(party)
-    path = f"{LABELS}/{made['id']}/assignments"
+async def test_labels_can_be_assigned_to_every_object_type(party: Party) -> None:
+    created = await label(party)
+    path = f"{LABELS}/{created['id']}/assignments"
     objects = []
     for kind, place in OBJECTS.items():
-        found = await party.get(place, maxResults=1)
-        items = next(value for value in found.values() if isinstance(value, list))
+        page = await party.get(place, maxResults=1)
+        items = next(value for value in page.values() if isinstance(value, list))
         objects.append({"objectId": items[0]["id"], "objectType": kind})
     answer = await party.send("POST", path, {"add": objects * 2})
     assert (answer.status, answer.body) == (200, b"")
     assert (await party.get(path))["assignments"] == objects
     for kind in ("report", "annotation"):
-        one = next(one["objectId"] for one in objects if one["objectType"] == kind)
+        object_id = next(assigned["objectId"] for assigned in objects if assigned["objectType"] == kind)
         items = next(value for value in (await party.get(OBJECTS[kind])).values() if isinstance(value, list))
-        shown = next(item for item in items if item["id"] == one)
-        assert {"id": made["id"], "name": "Mine"} in shown["labels"]
+        item_found = next(item for item in items if item["id"] == object_id)
+        assert {"id": created["id"], "name": "Mine"} in item_found["labels"]
     await party.send("POST", path, {"remove": objects[1:], "add": []})
     assert (await party.get(path))["assignments"] == objects[:1]
     for body in (
@@ -78,34 +78,34 @@ async def test_labels_are_put_on_everything(party: Party) -> None:
         {"add": [{**objects[0], "objectType": "x"}]},
         {"add": [{"objectId": "x", "objectType": "metric"}]},
     ):
-        assert "add" in await party.refused(400, "POST", path, body)
+        assert "add" in await party.expect_error(400, "POST", path, body)
 
 
-async def test_what_is_gone_has_no_labels(party: Party) -> None:
-    made = await label(party)
-    created = await party.send("POST", REPORTS, {"name": "x", "labels": [made["id"]]})
+async def test_deleted_objects_have_no_labels(party: Party) -> None:
+    label_created = await label(party)
+    created = await party.send("POST", REPORTS, {"name": "x", "labels": [label_created["id"]]})
     report = created.json["id"]
-    assert created.json["labels"] == [made["id"]]
-    path = f"{LABELS}/{made['id']}/assignments"
+    assert created.json["labels"] == [label_created["id"]]
+    path = f"{LABELS}/{label_created['id']}/assignments"
     assert (await party.get(path))["assignments"] == [{"objectId": report, "objectType": "report"}]
-    assert (await party.send("PATCH", f"{REPORTS}/{report}", {"name": "y"})).json["labels"] == [made["id"]]
+    assert (await party.send("PATCH", f"{REPORTS}/{report}", {"name": "y"})).json["labels"] == [label_created["id"]]
     assert (await party.send("PATCH", f"{REPORTS}/{report}", {"labels": []})).json["labels"] == []
-    await party.send("PATCH", f"{REPORTS}/{report}", {"labels": [made["id"]]})
+    await party.send("PATCH", f"{REPORTS}/{report}", {"labels": [label_created["id"]]})
     await party.send("DELETE", f"{REPORTS}/{report}")
     assert (await party.get(path))["assignments"] == []
 
 
-async def test_presets_stay(party: Party) -> None:
+async def test_presets_cannot_be_changed(party: Party) -> None:
     preset = (await party.get(LABELS, filter="type:preset"))["labels"][0]
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
-        assert "preset" in await party.refused(403, method, f"{LABELS}/{preset['id']}", body)
+        assert "preset" in await party.expect_error(403, method, f"{LABELS}/{preset['id']}", body)
 
 
-async def test_labels_are_filtered_sorted_and_paged(party: Party) -> None:
+async def test_labels_are_filtered_sorted_and_paginated(party: Party) -> None:
     for name in "ACB":
         await label(party, f"Label {name}")
-    found = (await party.get(LABELS, nameContains="lABEL ", sortBy="name"))["labels"]
-    assert [item["name"] for item in found] == ["Label A", "Label B", "Label C"]
+    labels = (await party.get(LABELS, nameContains="lABEL ", sortBy="name"))["labels"]
+    assert [item["name"] for item in labels] == ["Label A", "Label B", "Label C"]
     assert [item["name"] for item in (await party.get(LABELS, filter="name:[Label A]"))["labels"]] == ["Label A"]
     assert await party.walk(LABELS, "labels", 2) == (await party.get(LABELS))["labels"]
     for field in ("id", "type", "createTime", "updateTime"):
@@ -113,32 +113,32 @@ async def test_labels_are_filtered_sorted_and_paged(party: Party) -> None:
         assert values == sorted(values, reverse=True)
     red = {"name": "x", "color": "red"}
     for body, field in (({"name": "x"}, "color"), (red, "color"), ({"color": "teal"}, "name")):
-        assert field in await party.refused(400, "POST", LABELS, body)
+        assert field in await party.expect_error(400, "POST", LABELS, body)
 
 
-async def test_life_of_an_annotation(party: Party, clock: Clock) -> None:
+async def test_annotation_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(NOTES)
     report = (await party.get(REPORTS, filter="type:custom"))["reports"][0]["id"]
     mark = await label(party)
-    made = await note(party, timestamp="2026-11-01T02:00:00+02:00", reports=[report], labels=[mark["id"]])
-    assert (made["timestamp"], made["reports"]) == ("2026-11-01T00:00:00Z", [report])
-    assert made["labels"] == [{"id": mark["id"], "name": "Mine"}]
-    assert (await party.get(NOTES))["annotations"] == [made, *before["annotations"]]
+    annotation = await note(party, timestamp="2026-11-01T02:00:00+02:00", reports=[report], labels=[mark["id"]])
+    assert (annotation["timestamp"], annotation["reports"]) == ("2026-11-01T00:00:00Z", [report])
+    assert annotation["labels"] == [{"id": mark["id"], "name": "Mine"}]
+    assert (await party.get(NOTES))["annotations"] == [annotation, *before["annotations"]]
     clock.advance(1)
-    path = f"{NOTES}/{made['id']}"
+    path = f"{NOTES}/{annotation['id']}"
     changed = (await party.send("PATCH", path, {"content": "Else", "timestamp": None, "labels": []})).json
-    assert changed == {**made, "content": "Else", "labels": [], "updateTime": "2026-11-24T12:00:01Z"}
+    assert changed == {**annotation, "content": "Else", "labels": [], "updateTime": "2026-11-24T12:00:01Z"}
     await party.send("DELETE", f"{REPORTS}/{report}")
     assert (await party.get(path))["reports"] == []
     assert (await party.send("DELETE", path)).json == {}
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, path, body)
+        assert "not found" in await party.expect_error(404, method, path, body)
 
 
-async def test_notes_are_filtered_sorted_and_paged(party: Party) -> None:
+async def test_annotations_are_filtered_sorted_and_paginated(party: Party) -> None:
     mark = await label(party, "Mark")
-    made = [await note(party, content=f"Note {day}", timestamp=f"2026-11-0{day}T00:00:00Z") for day in (2, 1, 3)]
-    await party.send("PATCH", f"{NOTES}/{made[0]['id']}", {"labels": [mark["id"]]})
+    annotations = [await note(party, content=f"Note {day}", timestamp=f"2026-11-0{day}T00:00:00Z") for day in (2, 1, 3)]
+    await party.send("PATCH", f"{NOTES}/{annotations[0]['id']}", {"labels": [mark["id"]]})
 
     async def found(**query: object) -> list[str]:
         return [item["content"] for item in (await party.get(NOTES, **query))["annotations"]]
@@ -151,7 +151,7 @@ async def test_notes_are_filtered_sorted_and_paged(party: Party) -> None:
         assert len(await found(sortBy=field, sortOrder="desc")) == len(await found())
     assert [item["content"] for item in await party.walk(NOTES, "annotations", 2)] == await found()
     for query in ({"filter": "timestamp:yesterday"}, {"sortBy": "createTime"}, {"filter": "x:y"}):
-        assert next(iter(query)) in await party.refused(400, "GET", NOTES, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", NOTES, **query)
 
 
 @pytest.mark.parametrize(
@@ -166,15 +166,15 @@ async def test_notes_are_filtered_sorted_and_paged(party: Party) -> None:
         ({"x": 1}, "x"),
     ],
 )
-async def test_what_is_wrong_with_a_note_is_named(party: Party, body: Any, field: str) -> None:
+async def test_annotation_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     usual = {"content": "x", "timestamp": "2026-11-01T00:00:00Z"}
     before = await party.get(NOTES)
-    assert field in await party.refused(400, "POST", NOTES, {**usual, **body})
-    assert field in await party.refused(400, "PATCH", f"{NOTES}/{before['annotations'][0]['id']}", body)
+    assert field in await party.expect_error(400, "POST", NOTES, {**usual, **body})
+    assert field in await party.expect_error(400, "PATCH", f"{NOTES}/{before['annotations'][0]['id']}", body)
     assert await party.get(NOTES) == before
 
 
-async def test_they_are_the_customers_own(party: Party) -> None:
-    made, mark = await note(party), await label(party)
-    for path in (f"{NOTES}/{made['id']}", f"{LABELS}/{mark['id']}"):
-        assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)
+async def test_labels_belong_to_the_customer(party: Party) -> None:
+    annotation, mark = await note(party), await label(party)
+    for path in (f"{NOTES}/{annotation['id']}", f"{LABELS}/{mark['id']}"):
+        assert "not found" in await party.expect_error(404, "GET", path, who=GLOBEX)

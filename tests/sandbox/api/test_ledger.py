@@ -19,17 +19,17 @@ days = st.dates(date(2020, 1, 1), date(2035, 12, 31)).map(date.toordinal)
 @pytest.fixture(scope="module", params=ESTATES.values(), ids=ESTATES)
 def estate(request: pytest.FixtureRequest) -> Estate:
     """Each customer's estate."""
-    found: Estate = request.param
-    return found
+    estate: Estate = request.param
+    return estate
 
 
-def test_thirteen_months_and_the_current_one(estate: Estate) -> None:
+def test_covers_thirteen_months_and_the_current_one(estate: Estate) -> None:
     ledger = Ledger(estate, seed=7, today=TODAY)
     assert (ledger.first, ledger.last) == (date(2025, 10, 1).toordinal(), TODAY)
     assert sorted(ledger.daily()) == list(range(ledger.first, TODAY + 1))
 
 
-def test_every_line_is_whole_cents_and_credits_are_apart(estate: Estate) -> None:
+def test_line_costs_are_in_cents_and_credits_are_separate(estate: Estate) -> None:
     ledger = Ledger(estate, seed=7, today=TODAY)
     for row in ledger.sums(("sku_id", "cost_type", "day_start"), ledger.first, TODAY, Selection(credits=True)):
         cost, usage, savings = (int(value or 0) for value in row[3:])
@@ -38,12 +38,12 @@ def test_every_line_is_whole_cents_and_credits_are_apart(estate: Estate) -> None
     assert ledger.cost(ledger.first, TODAY, Selection(credits=True)) < ledger.cost(ledger.first, TODAY)
 
 
-def test_seed_and_day_decide(estate: Estate) -> None:
+def test_seed_and_date_determine_the_data(estate: Estate) -> None:
     first, again, other = (Ledger(estate, seed=seed, today=TODAY).daily() for seed in (7, 7, 8))
     assert first == again != other
 
 
-def test_days_come_as_the_clock_goes() -> None:
+def test_days_are_added_as_the_clock_advances() -> None:
     ledger = Ledger(ACME_ESTATE, seed=7, today=TODAY)
     before = ledger.daily()
     ledger.extend(TODAY + 3)
@@ -67,15 +67,15 @@ def daily_start(year: int, month: int) -> int:
     return date(year, month, 1).toordinal()
 
 
-def test_daily_costs_of_many_selections_are_not_all_kept() -> None:
+def test_daily_cost_cache_is_bounded() -> None:
     ledger = Ledger(ACME_ESTATE, seed=7, today=TODAY)
-    whole = ledger.daily()
-    parts = [ledger.daily(Selection(days=frozenset({day}))) for day in sorted(whole)[: MAX_CACHED_SELECTIONS + 2]]
-    assert parts == [{day: whole[day]} for day in sorted(whole)[: MAX_CACHED_SELECTIONS + 2]]
+    costs = ledger.daily()
+    parts = [ledger.daily(Selection(days=frozenset({day}))) for day in sorted(costs)[: MAX_CACHED_SELECTIONS + 2]]
+    assert parts == [{day: costs[day]} for day in sorted(costs)[: MAX_CACHED_SELECTIONS + 2]]
     assert len(ledger._daily) <= MAX_CACHED_SELECTIONS
 
 
-def test_columns_come_from_the_list_only() -> None:
+def test_columns_come_only_from_the_list() -> None:
     with pytest.raises(ValueError, match="1; DROP"):
         Ledger(ACME_ESTATE, seed=7, today=TODAY).sums(("1; DROP TABLE lines",), TODAY, TODAY)
 
@@ -89,18 +89,18 @@ def test_periods_tile_the_calendar(day: int, unit: str, count: int) -> None:
 
 
 @given(days, st.integers(-30, 30))
-def test_months_are_cut_to_their_length(day: int, months: int) -> None:
+def test_monthly_days_are_clamped_to_the_month(day: int, months: int) -> None:
     before, after = date.fromordinal(day), date.fromordinal(add_months(day, months))
     assert (after.year * 12 + after.month) - (before.year * 12 + before.month) == months
     assert after.day == before.day or (after.day < before.day and date.fromordinal(after.toordinal() + 1).day == 1)
 
 
 @given(days)
-def test_what_is_known_of_a_day(day: int) -> None:
+def test_calendar_columns_of_a_day(day: int) -> None:
     row = dict(zip(DAY_COLUMNS, day_row(day), strict=True))
-    found = date.fromordinal(day)
-    assert (row["year"], row["month"], row["day_of_month"]) == tuple(found.strftime("%Y-%m-%d").split("-"))
-    assert (row["iso_year"], row["isoweek"]) == tuple(found.strftime("%G-%V").split("-"))
+    day_date = date.fromordinal(day)
+    assert (row["year"], row["month"], row["day_of_month"]) == tuple(day_date.strftime("%Y-%m-%d").split("-"))
+    assert (row["iso_year"], row["isoweek"]) == tuple(day_date.strftime("%G-%V").split("-"))
     week = date.fromordinal(int(row["week_start"]))
     assert week.strftime("%A") == "Sunday" and (row["week_year"], row["week"]) == (
         f"{week.year:04}",

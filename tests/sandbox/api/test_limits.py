@@ -38,11 +38,11 @@ metric_filters = st.none() | st.fixed_dictionaries(
 
 
 @given(groups, metric_filters, st.sampled_from(["top", "all"]))
-def test_with_the_rest_sums_are_those_without_limits(group: Any, metric_filter: Any, rest: str) -> None:
+def test_sums_with_remainder_equal_unlimited_sums(group: Any, metric_filter: Any, rest: str) -> None:
     filtered = {"metricFilter": metric_filter} if metric_filter else {}
     config = {**MONTHS, **COMPARED, "group": group, "metrics": METRICS, **filtered}
     limited = result_of(**config, limitAggregation=rest)
-    whole = result_of(
+    unlimited = result_of(
         **{name: value for name, value in config.items() if name != "metricFilter"}
         | {
             "group": [{"type": item["type"], "id": item["id"]} for item in group],
@@ -50,30 +50,30 @@ def test_with_the_rest_sums_are_those_without_limits(group: Any, metric_filter: 
     )
     for rows in ("rows", "secondaryRows"):
         for metric in ("cost", "usage", "savings"):
-            assert micro(records(limited, rows), metric) == micro(records(whole, rows), metric)
+            assert micro(records(limited, rows), metric) == micro(records(unlimited, rows), metric)
     keys = [tuple(row[: len(group)] + row[-1:]) for row in limited["rows"]]
-    assert len(set(keys)) == len(keys), "a series has one row a period"
+    assert len(set(keys)) == len(keys), "a series has one row per period"
 
 
-def test_top_has_one_rest_and_all_has_one_below_each_value() -> None:
+def test_top_has_one_remainder_and_all_has_one_per_value() -> None:
     group = [BY_CLOUD | limit(2), BY_SERVICE | limit(1)]
-    shown = {
+    limited = {
         rest: [tuple(row[:2]) for row in result_of(group=group, limitAggregation=rest, timeInterval="year")["rows"]]
         for rest in ("none", "top", "all")
     }
-    first, second = [cloud for cloud, _ in shown["none"]]
-    assert len(shown["none"]) == 2
-    assert shown["top"] == [*shown["none"], (OTHER, OTHER)]
-    assert shown["all"] == [
-        shown["none"][0],
+    first, second = [cloud for cloud, _ in limited["none"]]
+    assert len(limited["none"]) == 2
+    assert limited["top"] == [*limited["none"], (OTHER, OTHER)]
+    assert limited["all"] == [
+        limited["none"][0],
         (first, OTHER),
-        shown["none"][1],
+        limited["none"][1],
         (second, OTHER),
         (OTHER, OTHER),
     ]
 
 
-def test_percentages_count_the_rest() -> None:
+def test_percentages_include_the_remainder() -> None:
     result = result_of(
         group=[BY_SERVICE | limit(2)],
         limitAggregation="top",
@@ -83,23 +83,23 @@ def test_percentages_count_the_rest() -> None:
     assert sum(row["cost"] for row in records(result)) == pytest.approx(100)
 
 
-def test_what_is_predicted_of_the_rest() -> None:
+def test_remainder_has_a_forecast() -> None:
     config = {**MONTHS, "forecastSettings": {"mode": "grouping", "futureTimeIntervals": 2}}
     limited = result_of(group=[BY_CLOUD | limit(1)], limitAggregation="all", **config)
-    whole = result_of(group=[BY_CLOUD], **config)
+    unlimited = result_of(group=[BY_CLOUD], **config)
     clouds = [row["cloud_provider"] for row in records(limited, "forecastRows")]
     assert clouds[2:] == [OTHER, OTHER] and clouds[0] == clouds[1] == records(limited)[0]["cloud_provider"]
     # Future months are predicted from the aggregated rest, so they are only close to the sum of the predictions.
-    near = pytest.approx(micro(records(whole, "forecastRows")), rel=0.02)
+    near = pytest.approx(micro(records(unlimited, "forecastRows")), rel=0.02)
     assert micro(records(limited, "forecastRows")) == near
 
 
-def test_without_limits_there_is_no_rest() -> None:
+def test_no_remainder_without_limits() -> None:
     config = {**MONTHS, "group": [BY_CLOUD]}
     assert result_of(**config, limitAggregation="all") == result_of(**config)
 
 
 @pytest.mark.parametrize("display", ["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"])
-def test_how_values_are_displayed_changes_no_number(display: str) -> None:
+def test_display_option_changes_no_number(display: str) -> None:
     config = {**MONTHS, **COMPARED, "group": [BY_CLOUD]}
     assert result_of(**config, displayValues=display) == result_of(**config)

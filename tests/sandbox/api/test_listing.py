@@ -15,37 +15,37 @@ from doit_mcp.sandbox.api.responses import ApiError
 keys = st.lists(st.integers(0, 200), unique=True, max_size=40)
 
 
-def rows(found: list[int]) -> list[dict[str, object]]:
+def rows(ids: list[int]) -> list[dict[str, object]]:
     """Rows with these ids."""
-    return [{"id": item} for item in found]
+    return [{"id": item} for item in ids]
 
 
 @given(keys, st.integers(1, 10))
-def test_pages_hold_everything_exactly_once(found: list[int], size: int) -> None:
-    seen: list[object] = []
+def test_pagination_returns_everything_exactly_once(ids: list[int], size: int) -> None:
+    seen_rows: list[object] = []
     token: str | None = ""
     while token is not None:
-        page = listing.paginate(rows(found), token, size, scope="a list")
+        page = listing.paginate(rows(ids), token, size, scope="a list")
         assert len(page.rows) <= size and (page.token is None or len(page.rows) == size)
-        seen += [row["id"] for row in page.rows]
+        seen_rows += [row["id"] for row in page.rows]
         token = page.token
-    assert seen == found
+    assert seen_rows == ids
 
 
 @given(keys.filter(len), st.data())
-def test_rows_that_come_or_go_do_not_shift_the_next_page(found: list[int], data: st.DataObject) -> None:
-    size = data.draw(st.integers(1, len(found)))
-    first = listing.paginate(rows(found), "", size, scope="a list")
+def test_added_or_removed_rows_do_not_shift_the_next_page(ids: list[int], data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, len(ids)))
+    first = listing.paginate(rows(ids), "", size, scope="a list")
     if first.token is None:
         return
-    gone = data.draw(st.sampled_from(found))
-    changed = [1000, *(item for item in found if item != gone), 2000]
+    removed = data.draw(st.sampled_from(ids))
+    changed = [1000, *(item for item in ids if item != removed), 2000]
     second = listing.paginate(rows(changed), first.token, None, scope="a list")
-    assert [row["id"] for row in second.rows] == [item for item in found[size:] if item != gone] + [2000]
+    assert [row["id"] for row in second.rows] == [item for item in ids[size:] if item != removed] + [2000]
 
 
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
-def test_made_up_tokens_are_refused(token: str) -> None:
+def test_forged_tokens_are_rejected(token: str) -> None:
     if token:
         with pytest.raises(ApiError) as caught:
             listing.paginate(rows([1, 2]), token, 1, scope="a list")
@@ -66,12 +66,12 @@ def test_made_up_tokens_are_refused(token: str) -> None:
         [0, "1", {}, ""],
     ],
 )
-def test_tokens_of_another_form_are_refused(value: object) -> None:
+def test_malformed_tokens_are_rejected(value: object) -> None:
     with pytest.raises(ApiError):
         listing.paginate(rows([1, 2]), base64.urlsafe_b64encode(orjson.dumps(value)).decode(), 1, scope="a list")
 
 
-def test_a_token_is_bound_to_its_list() -> None:
+def test_token_is_bound_to_its_list() -> None:
     token = listing.paginate(rows([1, 2]), "", 1, scope="a list").token or ""
     with pytest.raises(ApiError, match="another request"):
         listing.paginate(rows([1, 2]), token, 1, scope="another list")
@@ -86,15 +86,15 @@ def test_filter_expressions() -> None:
 
 
 @given(st.text(max_size=30))
-def test_numbers_of_the_query(text: str) -> None:
+def test_numeric_query_parameters(text: str) -> None:
     try:
-        found = listing.query_integer({"n": text}, "n", 1, 100)
+        number = listing.query_integer({"n": text}, "n", 1, 100)
     except ApiError as refusal:
         assert refusal.status == 400 and refusal.field == "n"
     else:
-        assert found is None and not text or found is not None and 1 <= found <= 100
+        assert number is None and not text or number is not None and 1 <= number <= 100
 
 
-def test_a_number_of_many_digits_is_no_number() -> None:
+def test_number_with_too_many_digits_is_rejected() -> None:
     with pytest.raises(ApiError):
         listing.query_integer({"n": "9" * 5000}, "n")

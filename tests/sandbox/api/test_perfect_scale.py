@@ -46,10 +46,10 @@ class Nowhere:
         """Do nothing."""
 
 
-async def test_organizations_and_accounts_are_those_of_the_lines(party: Party) -> None:
+async def test_organizations_and_accounts_match_billing_data(party: Party) -> None:
     (listed,) = (await party.get(ROOT))["items"]
-    whole = await party.get(ONE, VIEWER)
-    assert listed["managementAccountId"] == MINE and listed.items() <= whole.items()
+    body = await party.get(ONE, VIEWER)
+    assert listed["managementAccountId"] == MINE and listed.items() <= body.items()
     members = await party.walk(f"{ONE}/member-accounts", "items", 3)
     assert [item["displayName"] for item in members] == [
         "acme-production",
@@ -64,7 +64,7 @@ async def test_organizations_and_accounts_are_those_of_the_lines(party: Party) -
             assert read(listed, service) == pytest.approx(sum(read(item, service) for item in members), abs=0.03)
 
 
-async def test_savings_and_cost_are_those_of_reports(party: Party) -> None:
+async def test_savings_and_costs_match_reports(party: Party) -> None:
     skus = ["BoxUsage:m6i.xlarge", "Lambda-GB-Second"]
     window = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-24T23:59:59Z"}
     result = await party.query(
@@ -84,15 +84,15 @@ async def test_savings_and_cost_are_those_of_reports(party: Party) -> None:
     assert month["esr"] == pytest.approx(savings / (cost + savings), abs=1e-4)
 
 
-async def test_coverage_of_days_adds_up_and_goes_on_with_the_clock(party: Party, clock: Clock) -> None:
-    found = await party.get(f"{ONE}/member-accounts/111122223333")
-    days = found["dailyCoverage"]["compute"]
+async def test_daily_coverage_adds_up_and_follows_the_clock(party: Party, clock: Clock) -> None:
+    account = await party.get(f"{ONE}/member-accounts/111122223333")
+    days = account["dailyCoverage"]["compute"]
     assert len(days) == 30 and (days[0]["date"], days[-1]["date"]) == ("2026-10-25", "2026-11-23")
     kinds = ("onDemandCost", "savingsPlanCost", "reservedInstCost")
     assert all(amount(day[kind]) > 0 for day in days for kind in kinds)
     # Databases have no reserved instances.
-    assert "reservedInstCost" not in found["dailyCoverage"]["database"][0]
-    totals = found["savingsTotals"]["compute"]
+    assert "reservedInstCost" not in account["dailyCoverage"]["database"][0]
+    totals = account["savingsTotals"]["compute"]
     assert amount(totals["lifetime"]) >= amount(totals["ytd"]) > 0
     clock.advance(DAY)
     later = await party.get(f"{ONE}/member-accounts/111122223333")
@@ -100,15 +100,15 @@ async def test_coverage_of_days_adds_up_and_goes_on_with_the_clock(party: Party,
     assert amount(later["savingsTotals"]["compute"]["ytd"]) > amount(totals["ytd"])
 
 
-async def test_savings_plans_by_type_and_state_which_the_clock_moves(party: Party, clock: Clock) -> None:
+async def test_savings_plans_by_type_and_state_follow_the_clock(party: Party, clock: Clock) -> None:
     path = f"{ONE}/savings-plans"
-    found = await party.walk(path, "items", 2)
-    assert [item["state"] for item in found] == ["queued", "active", "active", "active", "expired"]
+    rows = await party.walk(path, "items", 2)
+    assert [item["state"] for item in rows] == ["queued", "active", "active", "active", "expired"]
     assert await party.walk(path, "items", 1, type="compute", status="active") == [
-        item for item in found if (item["savingsPlanType"], item["state"]) == ("compute", "active")
+        item for item in rows if (item["savingsPlanType"], item["state"]) == ("compute", "active")
     ]
     assert (await party.get(path, type="sagemaker"))["items"] == []
-    for item in found:
+    for item in rows:
         assert ("upfrontPaymentAmount" in item) == (item["paymentOption"] != "no_upfront")
         assert (item["lastMonthUtilization"] is not None) == ("lastMonthSavings" in item) == (item["state"] == "active")
     clock.advance(11 * DAY)
@@ -118,10 +118,10 @@ async def test_savings_plans_by_type_and_state_which_the_clock_moves(party: Part
     assert advice["currentCommitment"] == pytest.approx(sum(amount(item["commitment"]) for item in now), abs=0.02)
 
 
-async def test_reserved_instances_and_their_filters(party: Party) -> None:
+async def test_reserved_instances_are_filtered(party: Party) -> None:
     path = f"{ONE}/reserved-instances"
-    found = await party.walk(path, "items", 1)
-    assert {item["accountId"] for item in found} == {"111122223333", "333344445555"}
+    rows = await party.walk(path, "items", 1)
+    assert {item["accountId"] for item in rows} == {"111122223333", "333344445555"}
     filters: list[tuple[dict[str, Any], tuple[str, str]]] = [
         ({"status": "retired"}, ("state", "retired")),
         ({"region": "eu-west-1"}, ("region", "eu-west-1")),
@@ -130,26 +130,26 @@ async def test_reserved_instances_and_their_filters(party: Party) -> None:
         ({"offeringClass": "convertible"}, ("offeringClass", "convertible")),
     ]
     for query, member in filters:
-        fitting = [item for item in found if item[member[0]] == member[1]]
+        fitting = [item for item in rows if item[member[0]] == member[1]]
         assert fitting and (await party.get(path, **query))["items"] == fitting
     assert (await party.get(path, instanceFamily="m"))["items"] == []
-    for item in (item for item in found if item["state"] == "active"):
+    for item in (item for item in rows if item["state"] == "active"):
         assert item["totalActualHours"] + item["unusedHours"] == item["purchasedHours"]
         assert item["utilizationPercentage"] > 0.5
         used = amount(item["realizedSavings"]) - amount(item["riCostForUnusedHours"])
         assert amount(item["netRiSavings"]) == pytest.approx(used, abs=0.03)
 
 
-async def test_recommendations_rest_on_eligible_usage(party: Party) -> None:
+async def test_recommendations_are_based_on_eligible_usage(party: Party) -> None:
     listed = await party.get(f"{ONE}/recommendations")
     assert set(listed) == {"compute", "database"}
     sizes = {"hour": 24, "day": 21, "week": 16, "month": 6}
     for service, advice in listed.items():
         assert advice["recommendedCommitment"] >= advice["currentCommitment"] > 0
         for granularity, size in sizes.items():
-            found = await party.get(f"{ONE}/recommendations/{service}", granularity=granularity)
-            points = found["eligibleUsage"]
-            assert found["recommendation"] == advice and len(points) == size
+            body = await party.get(f"{ONE}/recommendations/{service}", granularity=granularity)
+            points = body["eligibleUsage"]
+            assert body["recommendation"] == advice and len(points) == size
             assert [item["usageTime"] for item in points] == sorted(item["usageTime"] for item in points)
             assert ("totalUsage" in points[0]) == (granularity == "hour")
         assert await party.get(f"{ONE}/recommendations/{service}") == await party.get(
@@ -160,12 +160,12 @@ async def test_recommendations_rest_on_eligible_usage(party: Party) -> None:
         assert amount(members[service]) == pytest.approx(advice["potentialAdditionalSavings"], abs=0.01)
 
 
-async def test_planned_purchases_lead_to_what_is_recommended(party: Party, clock: Clock) -> None:
+async def test_planned_purchases_match_recommendations(party: Party, clock: Clock) -> None:
     path = f"{ONE}/planned-purchases"
     advice = await party.get(f"{ONE}/recommendations")
-    found = await party.walk(path, "items", 1)
-    assert [item["service"] for item in found] == ["compute", "database"]
-    for item in found:
+    rows = await party.walk(path, "items", 1)
+    assert [item["service"] for item in rows] == ["compute", "database"]
+    for item in rows:
         assert (await party.get(path, service=item["service"]))["items"] == [item]
         steps, target = item["steps"], advice[item["service"]]["recommendedCommitment"]
         assert amount(item["finalCommitment"]) == amount(steps[-1]["cumulativeCommitment"]) == target
@@ -177,10 +177,10 @@ async def test_planned_purchases_lead_to_what_is_recommended(party: Party, clock
         assert all(step["requiresApproval"] == item["requiresApproval"] for step in steps)
         assert (item["purchaseApprovalStatus"] == "approved") != item["requiresApproval"]
     clock.advance(30 * DAY)
-    assert (await party.get(path))["items"][0]["weeksToTarget"] < found[0]["weeksToTarget"]
+    assert (await party.get(path))["items"][0]["weeksToTarget"] < rows[0]["weeksToTarget"]
 
 
-async def test_nothing_is_planned_where_enough_is_committed(party: Party) -> None:
+async def test_nothing_is_planned_when_commitments_suffice(party: Party) -> None:
     bought = party.api.tenant(ACME).collection("savings plans", plans).values()
     next(item for item in bought if item["service"] == "database")["commitment"] = 1000.0
     assert [item["service"] for item in (await party.get(f"{ONE}/planned-purchases"))["items"]] == ["compute"]
@@ -188,28 +188,28 @@ async def test_nothing_is_planned_where_enough_is_committed(party: Party) -> Non
     assert (advice["potentialAdditionalSavings"], advice["recommendedCommitment"]) == (0.0, 1000.0)
 
 
-async def test_what_is_not_onboarded_has_nothing(party: Party) -> None:
+async def test_account_that_is_not_onboarded_has_no_data(party: Party) -> None:
     item = f"{ROOT}/{THEIRS}"
-    whole = await party.get(item, GLOBEX)
-    assert whole["onboardingStatus"]["database"]["status"] == "onboarding"
-    assert set(whole["stats30d"]) == set(whole["dailyCoverage"]) == {"compute"}
+    body = await party.get(item, GLOBEX)
+    assert body["onboardingStatus"]["database"]["status"] == "onboarding"
+    assert set(body["stats30d"]) == set(body["dailyCoverage"]) == {"compute"}
     assert set(await party.get(f"{item}/recommendations", GLOBEX)) == {"compute"}
-    assert "onboarded" in await refused(party, 404, f"{item}/recommendations/database", who=GLOBEX)
+    assert "onboarded" in await problem_detail(party, 404, f"{item}/recommendations/database", who=GLOBEX)
     assert (await party.get(f"{item}/planned-purchases", GLOBEX, service="database"))["items"] == []
 
 
-async def test_settings_need_their_permission(party: Party) -> None:
+async def test_settings_require_permission(party: Party) -> None:
     (item,) = (await party.get(f"{AWS}/settings"))["items"]
-    assert [one["service"] for one in item["services"]] == ["compute", "database"]
-    assert "settings.read" in await refused(party, 403, f"{AWS}/settings", who=VIEWER)
+    assert [service_row["service"] for service_row in item["services"]] == ["compute", "database"]
+    assert "settings.read" in await problem_detail(party, 403, f"{AWS}/settings", who=VIEWER)
     (item,) = (await party.get(f"{AWS}/settings", GLOBEX))["items"]
-    assert [one["service"] for one in item["services"]] == ["compute"]
+    assert [service_row["service"] for service_row in item["services"]] == ["compute"]
 
 
-async def test_other_customers_are_not_there(party: Party) -> None:
+async def test_other_customers_are_not_found(party: Party) -> None:
     assert [item["managementAccountId"] for item in (await party.get(ROOT, GLOBEX))["items"]] == [THEIRS]
     member = f"{ROOT}/{THEIRS}/member-accounts/111122223333"
-    assert "not found" in await refused(party, 404, member, who=GLOBEX)
+    assert "not found" in await problem_detail(party, 404, member, who=GLOBEX)
     parts = (
         "",
         "/member-accounts",
@@ -220,17 +220,17 @@ async def test_other_customers_are_not_there(party: Party) -> None:
         "/planned-purchases",
     )
     for part in parts:
-        assert "not found" in await refused(party, 404, f"{ONE}{part}", who=GLOBEX)
+        assert "not found" in await problem_detail(party, 404, f"{ONE}{part}", who=GLOBEX)
         answer = await party.send("GET", f"{ONE}{part}", who=EMPLOYEE, headers={"X-Tenant-Id": ACME.id})
         assert answer.status == 200
     answer = await party.send("GET", ROOT, headers={"X-Tenant-Id": "GLbX7k2Ww8"})
     assert answer.json["code"] == "tenant_id_mismatch"
 
 
-async def test_wrong_questions(party: Party) -> None:
-    assert "12 digits" in await refused(party, 400, f"{ROOT}/1")
-    assert "12 digits" in await refused(party, 400, f"{ONE}/member-accounts/x")
-    assert "compute, database" in await refused(party, 400, f"{ONE}/recommendations/sagemaker")
+async def test_invalid_requests(party: Party) -> None:
+    assert "12 digits" in await problem_detail(party, 400, f"{ROOT}/1")
+    assert "12 digits" in await problem_detail(party, 400, f"{ONE}/member-accounts/x")
+    assert "compute, database" in await problem_detail(party, 400, f"{ONE}/recommendations/sagemaker")
     for part, query in (
         ("/savings-plans", {"type": "x"}),
         ("/savings-plans", {"status": "retired"}),
@@ -241,14 +241,14 @@ async def test_wrong_questions(party: Party) -> None:
         ("/savings-plans", {"maxResults": 501}),
         ("/member-accounts", {"maxResults": 0}),
     ):
-        assert next(iter(query)) in await refused(party, 400, ONE + part, **query)
+        assert next(iter(query)) in await problem_detail(party, 400, ONE + part, **query)
     token = (await party.get(f"{ONE}/savings-plans", maxResults=1))["pageToken"]
     for query in ({"pageToken": "x"}, {"pageToken": token, "type": "compute"}):
         answer = await party.send("GET", f"{ONE}/savings-plans", **query)
         assert (answer.status, answer.json["code"]) == (400, "pagination_token_invalid")
 
 
-async def test_every_tool(party: Party) -> None:
+async def test_every_tool_works(party: Party) -> None:
     item: dict[str, Any] = {"managementAccountId": MINE}
     for name, arguments in {
         "list_aws_organizations": {},
@@ -264,8 +264,8 @@ async def test_every_tool(party: Party) -> None:
     }.items():
         result = await called(party, name, arguments)
         assert not result.get("isError"), (name, result)
-        found = result["structuredContent"]
-        assert found.get("items", found), name
+        content = result["structuredContent"]
+        assert content.get("items", content), name
     result = await called(party, "get_aws_organization", {"managementAccountId": THEIRS})
     assert result["isError"] and "not found" in result["content"][0]["text"]
 
@@ -289,12 +289,12 @@ async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> 
     return orjson.loads(body)["result"]
 
 
-async def refused(party: Party, expected: int, path: str, **options: Any) -> str:
+async def problem_detail(party: Party, expected: int, path: str, **options: Any) -> str:
     """The detail of a problem with the *expected* status."""
     answer: Answer = await party.send("GET", path, **options)
     assert answer.status == expected == answer.json["status"], answer
-    said: str = answer.json["detail"]
-    return said
+    detail: str = answer.json["detail"]
+    return detail
 
 
 def amount(money: Any) -> float:

@@ -14,7 +14,7 @@ from .conftest import ADMIN, VIEWER, Party
 WRITES = [route for route in ROUTES if route.permission not in VIEWER.permissions]
 
 
-def test_all_writes_need_a_permission_that_viewers_lack() -> None:
+def test_every_write_requires_a_permission_that_viewers_lack() -> None:
     open_to_viewers = {(route.method, route.path) for route in ROUTES if route.method != "GET" and route not in WRITES}
     assert {("POST", "/analytics/v1/reports/query"), ("PUT", "/analytics/v1/settings/active-theme")} <= open_to_viewers
     assert not {
@@ -33,7 +33,7 @@ def test_all_writes_need_a_permission_that_viewers_lack() -> None:
 
 
 @pytest.mark.parametrize("route", WRITES, ids=lambda route: f"{route.method} {route.path}")
-async def test_viewers_are_refused(party: Party, route: Route) -> None:
+async def test_viewers_are_rejected(party: Party, route: Route) -> None:
     path = re.sub(r"\{[^}]+\}", "x", route.path)
     answer = await party.send(route.method, path, {}, who=VIEWER)
     assert answer.status == 403, answer

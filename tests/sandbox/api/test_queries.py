@@ -77,17 +77,17 @@ intervals = st.sampled_from([name for name in INTERVALS if name != "dayCumSum"])
 @st.composite
 def filters(draw: st.DrawFn) -> dict[str, Any]:
     """A filter on any dimension, of any mode."""
-    found = draw(st.sampled_from(DIMENSIONS))
-    known = sorted({value for _, value in ledger().members(found.table, found.column) if value is not None})
+    dimension = draw(st.sampled_from(DIMENSIONS))
+    members = sorted({value for _, value in ledger().members(dimension.table, dimension.column) if value is not None})
     mode = draw(st.sampled_from(["is", "starts_with", "ends_with", "contains", "regexp"]))
-    values = draw(st.lists(st.sampled_from(known), min_size=1, max_size=1 if mode == "regexp" else 4))
+    values = draw(st.lists(st.sampled_from(members), min_size=1, max_size=1 if mode == "regexp" else 4))
     if mode == "regexp":
         values = ["^[" + "".join(sorted(set(values[0][0] + "aZ5"))).replace("$", r"\$") + "]"]
     elif mode != "is":
         size = draw(st.integers(1, 6))
         values = [value[-size:] if mode == "ends_with" else value[:size] for value in values]
     flags = {name: draw(st.booleans()) for name in ("inverse", "includeNull", "caseInsensitive")}
-    return {**named(found)[0], "mode": mode, "values": values, **flags}
+    return {**named(dimension)[0], "mode": mode, "values": values, **flags}
 
 
 @given(groupings, groupings, intervals, ranges)
@@ -102,16 +102,16 @@ def test_any_grouping_sums_to_the_ungrouped_total(
 
 
 @given(groupings, st.lists(filters(), max_size=2), filters(), ranges)
-def test_a_filter_and_its_inverse_are_the_whole(groups: list[Dimension], others: Any, one: Any, range_: Any) -> None:
-    whole, kept, left = (
+def test_filter_and_its_inverse_sum_to_the_total(groups: list[Dimension], others: Any, one: Any, range_: Any) -> None:
+    total, matching, remaining = (
         micro(records(result_of(group=named(*groups), filters=chosen, **range_)))
         for chosen in (others, [*others, one], [*others, {**one, "inverse": not one["inverse"]}])
     )
-    assert kept + left == whole
+    assert matching + remaining == total
 
 
 @given(filters(), st.sampled_from(FIXED))
-def test_a_filter_keeps_the_values_that_fit(one: Any, other: Dimension) -> None:
+def test_filter_keeps_matching_values(one: Any, other: Dimension) -> None:
     dimension = {"type": one["type"], "id": one["id"]}
     assume(one["type"] != "datetime")
     group = [dimension] + [item for item in named(other) if item != dimension]
@@ -124,13 +124,13 @@ def _fits(one: Any, value: str | None) -> bool:
     if value is None:
         return bool(one["includeNull"])
     fold = one["caseInsensitive"] and one["mode"] in ("starts_with", "ends_with", "contains")
-    seen, wanted = (value.lower(), [part.lower() for part in one["values"]]) if fold else (value, one["values"])
+    actual, expected = (value.lower(), [part.lower() for part in one["values"]]) if fold else (value, one["values"])
     tests = {
-        "is": lambda: seen in wanted,
-        "starts_with": lambda: any(seen.startswith(part) for part in wanted),
-        "ends_with": lambda: any(seen.endswith(part) for part in wanted),
-        "contains": lambda: any(part in seen for part in wanted),
-        "regexp": lambda: seen[0] in wanted[0],
+        "is": lambda: actual in expected,
+        "starts_with": lambda: any(actual.startswith(part) for part in expected),
+        "ends_with": lambda: any(actual.endswith(part) for part in expected),
+        "contains": lambda: any(part in actual for part in expected),
+        "regexp": lambda: actual[0] in expected[0],
     }
     return tests[one["mode"]]()
 
@@ -146,17 +146,17 @@ def _fits(one: Any, value: str | None) -> bool:
         ("week", lambda day: date.fromordinal(day.toordinal() - (day.weekday() + 1) % 7)),
     ],
 )
-def test_periods_are_those_of_the_calendar(interval: str, start: Any) -> None:
+def test_periods_follow_the_calendar(interval: str, start: Any) -> None:
     expected: dict[int, int] = defaultdict(int)
     for ordinal, cost in ledger().daily().items():
         midnight = (start(date.fromordinal(ordinal)) - date(1970, 1, 1)).days * 86_400
         expected[midnight] += cost
-    whole = days(date(2025, 10, 1), date(2026, 11, 24))
-    found = records(result_of(timeInterval=interval, **whole))
-    assert {row["timestamp"]: round(row["cost"] * 1e6) for row in found} == expected
-    names = [name for name in found[0] if name not in ("cost", "timestamp")]
+    date_range = days(date(2025, 10, 1), date(2026, 11, 24))
+    rows = records(result_of(timeInterval=interval, **date_range))
+    assert {row["timestamp"]: round(row["cost"] * 1e6) for row in rows} == expected
+    names = [name for name in rows[0] if name not in ("cost", "timestamp")]
     # The columns identify the periods.
-    assert len({tuple(row[name] for name in names) for row in found}) == len(expected)
+    assert len({tuple(row[name] for name in names) for row in rows}) == len(expected)
 
 
 @given(fixed_groupings, st.sampled_from(METRICS), st.sampled_from(["desc", "asc", "a_to_z"]), st.integers(1, 4))
@@ -166,7 +166,7 @@ def test_limits_keep_the_first_groups_of_each_parent(
     group = named(*groups)
     plain = records(result_of(group=group, metrics=METRICS, timeInterval="month"))
     limited = [*group[:-1], {**group[-1], "limit": {"metric": metric, "sort": sort, "value": count}}]
-    shown = records(result_of(group=limited, metrics=METRICS, timeInterval="month"))
+    rows = records(result_of(group=limited, metrics=METRICS, timeInterval="month"))
     names = [item["id"] for item in group]
     totals: dict[Any, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
     for row in plain:
@@ -175,12 +175,12 @@ def test_limits_keep_the_first_groups_of_each_parent(
         order = sorted(children, key=lambda value: (value is not None, value or ""))
         if sort != "a_to_z":
             order.sort(key=lambda value: children[value] * (-1 if sort == "desc" else 1))
-        seen = [row[names[-1]] for row in shown if tuple(row[name] for name in names[:-1]) == parent]
-        assert list(dict.fromkeys(seen)) == order[:count]
-    assert all(row in plain for row in shown)
+        values = [row[names[-1]] for row in rows if tuple(row[name] for name in names[:-1]) == parent]
+        assert list(dict.fromkeys(values)) == order[:count]
+    assert all(row in plain for row in rows)
 
 
-def test_limits_of_several_levels_work_on_what_the_level_above_left() -> None:
+def test_nested_limits_apply_to_what_the_parent_level_kept() -> None:
     group = [
         {"type": "fixed", "id": "cloud_provider", "limit": {"metric": COST, "sort": "desc", "value": 1}},
         {"type": "fixed", "id": "service_description", "limit": {"metric": COST, "sort": "desc", "value": 2}},
@@ -198,12 +198,12 @@ def test_limits_of_several_levels_work_on_what_the_level_above_left() -> None:
     st.floats(0, 3000),
     st.sampled_from(["single_value", "series_total"]),
 )
-def test_metric_filters_keep_what_passes(operator: str, low: float, high: float, operand: str) -> None:
+def test_metric_filters_keep_matching_rows(operator: str, low: float, high: float, operand: str) -> None:
     low, high = sorted((low, high))
-    wanted = {"metric": COST, "operator": operator, "values": [low, high] if operator in ("b", "nb") else [low]}
+    metric_filter = {"metric": COST, "operator": operator, "values": [low, high] if operator in ("b", "nb") else [low]}
     config = {"group": SERVICES, "timeInterval": "day"}
     plain = records(result_of(**config))
-    shown = records(result_of(**config, metricFilter={**wanted, "operand": operand}))
+    rows = records(result_of(**config, metricFilter={**metric_filter, "operand": operand}))
     totals: dict[Any, float] = defaultdict(float)
     for row in plain:
         totals[row["service_id"]] += row["cost"]
@@ -218,35 +218,35 @@ def test_metric_filters_keep_what_passes(operator: str, low: float, high: float,
         "ne": lambda value: value != low,
     }
     judged = [round(totals[row["service_id"]], 6) if operand == "series_total" else row["cost"] for row in plain]
-    assert shown == [row for row, value in zip(plain, judged) if tests[operator](value)]
+    assert rows == [row for row, value in zip(plain, judged) if tests[operator](value)]
 
 
 @given(fixed_groupings, st.sampled_from(["percent_total", "percent_col", "percent_row"]))
 def test_percentages_add_up(groups: list[Dimension], aggregation: str) -> None:
     config = {"group": named(*groups), "timeInterval": "day"}
-    plain, shown = (records(result_of(**config, **more)) for more in ({}, {"aggregation": aggregation}))
+    plain, filtered = (records(result_of(**config, **more)) for more in ({}, {"aggregation": aggregation}))
     parts = {"percent_total": [], "percent_col": ["year", "month", "day"], "percent_row": [item.id for item in groups]}
     wholes: dict[Any, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for before, after in zip(plain, shown, strict=True):
-        whole = wholes[tuple(after[name] for name in parts[aggregation])]
-        whole[0] += before["cost"]
-        whole[1] += after["cost"]
-    for before, after in zip(plain, shown):
-        whole = wholes[tuple(after[name] for name in parts[aggregation])]
-        assert whole[1] == pytest.approx(100)
-        assert after["cost"] == pytest.approx(100 * before["cost"] / whole[0])
+    for before, after in zip(plain, filtered, strict=True):
+        total = wholes[tuple(after[name] for name in parts[aggregation])]
+        total[0] += before["cost"]
+        total[1] += after["cost"]
+    for before, after in zip(plain, filtered):
+        total = wholes[tuple(after[name] for name in parts[aggregation])]
+        assert total[1] == pytest.approx(100)
+        assert after["cost"] == pytest.approx(100 * before["cost"] / total[0])
 
 
 @given(fixed_groupings, st.sampled_from(FIXED))
-def test_counts_are_of_distinct_values(groups: list[Dimension], counted: Dimension) -> None:
+def test_counts_are_distinct_values(groups: list[Dimension], counted: Dimension) -> None:
     group = named(*groups)
     rows = records(result_of(group=group, timeInterval="month", aggregation="count", count=named(counted)[0]))
     other = [item for item in named(counted) if item not in group]
-    seen: dict[Any, set[Any]] = defaultdict(set)
+    values_seen: dict[Any, set[Any]] = defaultdict(set)
     for row in records(result_of(group=group + other, timeInterval="month")):
-        seen[tuple(row[one["id"]] for one in group)].add(row[counted.id])
-    assert {tuple(row[one["id"]] for one in group): row["count"] for row in rows} == {
-        key: len(values - {None}) for key, values in seen.items()
+        values_seen[tuple(row[column["id"]] for column in group)].add(row[counted.id])
+    assert {tuple(row[column["id"]] for column in group): row["count"] for row in rows} == {
+        key: len(values - {None}) for key, values in values_seen.items()
     }
 
 
@@ -289,25 +289,25 @@ def test_running_sums_end_at_the_sum(groups: list[Dimension], range_: Any) -> No
         ),
     ],
 )
-def test_comparisons_are_what_the_other_range_gives(
+def test_comparison_matches_a_query_of_the_other_range(
     main: Any, compared: Any, first: tuple[int, int, int], last: tuple[int, int, int]
 ) -> None:
     config = {"group": named(FIXED[0]), "timeInterval": "day"}
-    both = result_of(**config, timeRange=main, secondaryTimeRange=compared)
+    combined = result_of(**config, timeRange=main, secondaryTimeRange=compared)
     other = result_of(**config, **days(date(*first), date(*last)))
-    assert both["secondaryRows"] == other["rows"] != []
-    assert both["rows"] == result_of(**config, timeRange=main)["rows"]
+    assert combined["secondaryRows"] == other["rows"] != []
+    assert combined["rows"] == result_of(**config, timeRange=main)["rows"]
 
 
-def test_comparisons_show_the_series_that_are_shown() -> None:
+def test_comparison_keeps_the_displayed_series() -> None:
     limit = {"metric": COST, "sort": "desc", "value": 2}
-    found = result_of(
+    result = result_of(
         group=[{**SERVICES[0], "limit": limit}],
         timeInterval="month",
         secondaryTimeRange={"amount": 1, "unit": "month"},
     )
-    assert len({row[0] for row in found["rows"]}) == 2
-    assert {row[0] for row in found["secondaryRows"]} == {row[0] for row in found["rows"]}
+    assert len({row[0] for row in result["rows"]}) == 2
+    assert {row[0] for row in result["secondaryRows"]} == {row[0] for row in result["rows"]}
 
 
 @pytest.mark.parametrize(
@@ -324,11 +324,11 @@ def test_comparisons_show_the_series_that_are_shown() -> None:
         ({"mode": "current"}, (2026, 11, 24), (2026, 11, 24)),
     ],
 )
-def test_ranges_that_move_with_today(settings: Any, first: tuple[int, int, int], last: tuple[int, int, int]) -> None:
+def test_relative_ranges(settings: Any, first: tuple[int, int, int], last: tuple[int, int, int]) -> None:
     assert result_of(timeRange=settings)["rows"] == result_of(**days(date(*first), date(*last)))["rows"] != []
 
 
-def test_no_pattern_takes_for_ever() -> None:
+def test_patterns_take_bounded_time() -> None:
     endless = {"type": "fixed", "id": "sku_description", "mode": "regexp", "values": [r"^(([^!]+)+)+!$"]}
     assert result_of(filters=[endless])["rows"] == []
     some = {**endless, "values": ["(?i)storage|GP3"]}
@@ -338,13 +338,13 @@ def test_no_pattern_takes_for_ever() -> None:
     }
 
 
-def test_without_anything_it_is_the_daily_cost_of_a_week() -> None:
-    found = result_of()
-    assert [column["name"] for column in found["schema"]] == ["year", "month", "day", "cost", "timestamp"]
-    assert [row[:3] for row in found["rows"]] == [["2026", "11", f"{day}"] for day in range(18, 25)]
+def test_default_query_is_the_daily_cost_of_a_week() -> None:
+    result = result_of()
+    assert [column["name"] for column in result["schema"]] == ["year", "month", "day", "cost", "timestamp"]
+    assert [row[:3] for row in result["rows"]] == [["2026", "11", f"{day}"] for day in range(18, 25)]
 
 
-def test_promotional_credits_are_counted_when_asked() -> None:
+def test_promotional_credits_are_included_on_request() -> None:
     config = {"timeInterval": "month", "timeRange": {"mode": "last", "amount": 1, "unit": "month"}}
     without, with_them = (micro(records(result_of(**config, includePromotionalCredits=on))) for on in (False, True))
     october = (date(2026, 10, 1).toordinal(), date(2026, 10, 31).toordinal())
@@ -357,16 +357,16 @@ def test_currencies_are_converted() -> None:
         assert other[3] == pytest.approx(item[3] * 0.87, abs=1e-6) and other[5] == pytest.approx(
             item[5] * 0.87, abs=1e-6
         )
-        assert other[4] == item[4], "usage is no money"
+        assert other[4] == item[4], "usage is not money"
 
 
-def test_deprecated_metric_counts_only_alone() -> None:
+def test_deprecated_metric_applies_only_alone() -> None:
     usage, savings = METRICS[1], METRICS[2]
     assert result_of(metric=usage)["schema"][3]["name"] == "usage"
     assert result_of(metric=usage, metrics=[savings])["schema"][3]["name"] == "savings"
 
 
-def test_old_values_for_nothing_are_understood() -> None:
+def test_legacy_null_labels_are_accepted() -> None:
     group = [{"type": "label", "id": "team"}]
     old, new = (
         result_of(group=group, filters=[{**group[0], **more}])["rows"]
@@ -438,7 +438,7 @@ def test_old_values_for_nothing_are_understood() -> None:
         ({"forecastSettings": {"historicalCustomDateRange": year(2020)}}, "forecastSettings.historicalCustomDateRange"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_by_name(config: Any, field: str) -> None:
+def test_invalid_queries_are_rejected_by_field(config: Any, field: str) -> None:
     with pytest.raises(ApiError) as caught:
         result_of(**config)
     assert caught.value.status == 400

@@ -20,37 +20,37 @@ async def create(party: Party, **body: object) -> Any:
     return answer.json
 
 
-async def test_life_of_a_report(party: Party) -> None:
+async def test_report_lifecycle(party: Party) -> None:
     before = await party.get(PATH)
-    made = await create(party, name="Mine", description="A test", config=BY_CLOUD)
-    assert (made["type"], made["folderId"], made["config"]) == ("custom", "root", BY_CLOUD)
+    report = await create(party, name="Mine", description="A test", config=BY_CLOUD)
+    assert (report["type"], report["folderId"], report["config"]) == ("custom", "root", BY_CLOUD)
     listed = (await party.get(PATH))["reports"]
     assert len(listed) == before["rowCount"] + 1
-    assert (listed[0]["id"], listed[0]["reportName"], listed[0]["owner"]) == (made["id"], "Mine", ADMIN.email)
-    results = await party.get(f"{PATH}/{made['id']}")
+    assert (listed[0]["id"], listed[0]["reportName"], listed[0]["owner"]) == (report["id"], "Mine", ADMIN.email)
+    results = await party.get(f"{PATH}/{report['id']}")
     assert results["result"] == await party.query(**BY_CLOUD)
     changes = {"name": "Ours", "config": {"timeInterval": "day", "filters": None}}
-    changed = (await party.send("PATCH", f"{PATH}/{made['id']}", changes)).json
-    assert changed == {**made, "name": "Ours", "config": {**BY_CLOUD, "timeInterval": "day"}}
-    assert await party.get(f"{PATH}/{made['id']}/config") == changed
-    gone = await party.send("DELETE", f"{PATH}/{made['id']}")
-    assert (gone.status, gone.json) == (200, {})
+    changed = (await party.send("PATCH", f"{PATH}/{report['id']}", changes)).json
+    assert changed == {**report, "name": "Ours", "config": {**BY_CLOUD, "timeInterval": "day"}}
+    assert await party.get(f"{PATH}/{report['id']}/config") == changed
+    response = await party.send("DELETE", f"{PATH}/{report['id']}")
+    assert (response.status, response.json) == (200, {})
     for method, tail in (("GET", ""), ("GET", "/config"), ("DELETE", "")):
-        assert "not found" in await party.refused(404, method, f"{PATH}/{made['id']}{tail}")
+        assert "not found" in await party.expect_error(404, method, f"{PATH}/{report['id']}{tail}")
     # The document declares no 404 for this one.
-    assert (await party.send("PATCH", f"{PATH}/{made['id']}", {}, declared=False)).status == 404
+    assert (await party.send("PATCH", f"{PATH}/{report['id']}", {}, declared=False)).status == 404
     assert await party.get(PATH) == before
 
 
-async def test_every_report_that_is_there_runs(party: Party) -> None:
+async def test_every_seeded_report_runs(party: Party) -> None:
     for report in await party.walk(PATH, "reports", 2):
-        found = await party.get(f"{PATH}/{report['id']}")
-        assert {name: found[name] for name in report} == report
-        names = [column["name"] for column in found["result"]["schema"]]
-        assert found["result"]["rows"] and all(len(row) == len(names) for row in found["result"]["rows"])
+        details = await party.get(f"{PATH}/{report['id']}")
+        assert {name: details[name] for name in report} == report
+        names = [column["name"] for column in details["result"]["schema"]]
+        assert details["result"]["rows"] and all(len(row) == len(names) for row in details["result"]["rows"])
 
 
-async def test_another_range_of_time(party: Party) -> None:
+async def test_overrides_the_time_range(party: Party) -> None:
     report = await create(party, name="Days", config={"timeInterval": "day"})
     path = f"{PATH}/{report['id']}"
 
@@ -71,48 +71,48 @@ async def test_another_range_of_time(party: Party) -> None:
         {"startDate": "2026-01-02", "endDate": "2026-01-01"},
         {"startDate": "1.1.26", "endDate": "2.1.26"},
     ):
-        assert await party.refused(400, "GET", path, **query)
+        assert await party.expect_error(400, "GET", path, **query)
 
 
-async def test_forecasts_are_cleared_by_null(party: Party) -> None:
+async def test_null_clears_the_forecast(party: Party) -> None:
     report = await create(party, name="F", config={"timeInterval": "month", "forecastSettings": {}})
     path = f"{PATH}/{report['id']}"
     assert "forecastRows" in (await party.get(path))["result"]
-    kept = (await party.send("PATCH", path, {"config": {"timeInterval": "week"}})).json
-    assert kept["config"]["forecastSettings"] == {}
+    config = (await party.send("PATCH", path, {"config": {"timeInterval": "week"}})).json
+    assert config["config"]["forecastSettings"] == {}
     cleared = (await party.send("PATCH", path, {"config": {"forecastSettings": None}})).json
     assert "forecastSettings" not in cleared["config"]
     assert "forecastRows" not in (await party.get(path))["result"]
 
 
-async def test_answers_have_a_spelling_of_their_own(party: Party) -> None:
+async def test_responses_use_their_own_field_spelling(party: Party) -> None:
     times = {"from": "2026-10-01T00:00:00Z", "to": "2026-10-31T23:59:59Z"}
     config = {
         "timeRange": {"mode": "custom", "unit": "month", "amount": 1, "includeCurrent": False},
         "customTimeRange": times,
         "metricFilter": {"metric": COST, "operator": "gt", "values": [1]},
     }
-    made = await create(party, name="S", config=config)
-    assert made["config"]["timeRange"] == {"mode": "custom"}
-    assert made["config"]["metricFilter"]["operand"] == "single_value"
+    report = await create(party, name="S", config=config)
+    assert report["config"]["timeRange"] == {"mode": "custom"}
+    assert report["config"]["metricFilter"]["operand"] == "single_value"
 
 
-async def test_presets_belong_to_nobody(party: Party) -> None:
+async def test_presets_have_no_owner(party: Party) -> None:
     preset = (await party.get(PATH, filter="type:preset"))["reports"][0]
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
-        assert "preset" in await party.refused(403, method, f"{PATH}/{preset['id']}", body)
+        assert "preset" in await party.expect_error(403, method, f"{PATH}/{preset['id']}", body)
 
 
 async def test_lists_are_filtered(party: Party) -> None:
-    made = await create(party, name="Unheard of")
+    report = await create(party, name="Unheard of")
 
     async def found(**query: object) -> list[str]:
         return [item["id"] for item in (await party.get(PATH, **query))["reports"]]
 
-    assert await found(filter="reportName:Unheard of") == await found(nameContains="HEARD") == [made["id"]]
-    assert made["id"] in await found(filter=f"owner:{ADMIN.email}|type:[custom]|folderId:root")
+    assert await found(filter="reportName:Unheard of") == await found(nameContains="HEARD") == [report["id"]]
+    assert report["id"] in await found(filter=f"owner:{ADMIN.email}|type:[custom]|folderId:root")
     assert await found(filter="type:managed") == []
-    assert "filter" in await party.refused(400, "GET", PATH, filter="name:x")
+    assert "filter" in await party.expect_error(400, "GET", PATH, filter="name:x")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ async def test_lists_are_filtered(party: Party) -> None:
         ({"name": "x", "misspelt": 1}, "misspelt"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
+async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
     before = (await party.get(PATH))["rowCount"]
-    assert field in await party.refused(400, "POST", PATH, body)
+    assert field in await party.expect_error(400, "POST", PATH, body)
     assert (await party.get(PATH))["rowCount"] == before

@@ -19,16 +19,16 @@ THEME: dict[str, Any] = {
 }
 
 
-async def made(party: Party, path: str, body: Any) -> Any:
+async def create(party: Party, path: str, body: Any) -> Any:
     """The response to the creation of an object."""
     answer = await party.send("POST", path, body)
     assert answer.status == 201, answer
     return answer.json
 
 
-async def test_life_of_a_theme(party: Party, clock: Clock) -> None:
+async def test_theme_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(THEMES)
-    theme = await made(party, THEMES, THEME)
+    theme = await create(party, THEMES, THEME)
     path = f"{THEMES}/{theme['id']}"
     assert (await party.get(THEMES))["themes"] == [theme, *before["themes"]]
     assert before["rowCount"] == len(before["themes"])
@@ -37,23 +37,23 @@ async def test_life_of_a_theme(party: Party, clock: Clock) -> None:
     assert changed == {**theme, "name": "Else", "updateTime": "2026-11-24T12:00:01Z"} == await party.get(path)
     assert (await party.send("DELETE", path)).json == {}
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
-        assert "not found" in await party.refused(404, method, path, body)
+        assert "not found" in await party.expect_error(404, method, path, body)
     assert await party.get(THEMES) == before
 
 
-async def test_the_active_theme_is_each_users_own(party: Party) -> None:
-    theme = await made(party, THEMES, THEME)
+async def test_active_theme_is_per_user(party: Party) -> None:
+    theme = await create(party, THEMES, THEME)
     assert await party.get(ACTIVE) == {"themeId": "default"}
-    wanted = {"themeId": theme["id"]}
-    assert (await party.send("PUT", ACTIVE, wanted, who=VIEWER)).json == wanted
-    assert (await party.get(ACTIVE, VIEWER), await party.get(ACTIVE)) == (wanted, {"themeId": "default"})
+    theme_body = {"themeId": theme["id"]}
+    assert (await party.send("PUT", ACTIVE, theme_body, who=VIEWER)).json == theme_body
+    assert (await party.get(ACTIVE, VIEWER), await party.get(ACTIVE)) == (theme_body, {"themeId": "default"})
     await party.send("PUT", ACTIVE, {"themeId": "default"}, who=VIEWER)
     assert await party.get(ACTIVE, VIEWER) == {"themeId": "default"}
-    await party.send("PUT", ACTIVE, wanted)
+    await party.send("PUT", ACTIVE, theme_body)
     await party.send("DELETE", f"{THEMES}/{theme['id']}")
     assert await party.get(ACTIVE) == {"themeId": "default"}
-    assert "not found" in await party.refused(404, "PUT", ACTIVE, wanted)
-    assert "themeId" in await party.refused(400, "PUT", ACTIVE, {})
+    assert "not found" in await party.expect_error(404, "PUT", ACTIVE, theme_body)
+    assert "themeId" in await party.expect_error(400, "PUT", ACTIVE, {})
 
 
 @pytest.mark.parametrize(
@@ -67,39 +67,41 @@ async def test_the_active_theme_is_each_users_own(party: Party) -> None:
         ({"colors": {"light": ["#fff"], "dark": ["#fff"] * 33}}, "colors.dark"),
     ],
 )
-async def test_what_is_wrong_with_a_theme_is_named(party: Party, body: Any, field: str) -> None:
-    assert field in await party.refused(400, "POST", THEMES, {**THEME, **body})
+async def test_theme_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
+    assert field in await party.expect_error(400, "POST", THEMES, {**THEME, **body})
     theme = (await party.get(THEMES))["themes"][0]["id"]
-    assert field in await party.refused(400, "PATCH", f"{THEMES}/{theme}", body)
+    assert field in await party.expect_error(400, "PATCH", f"{THEMES}/{theme}", body)
 
 
-async def test_folders_within_folders(party: Party) -> None:
-    outer = await made(party, FOLDERS, {"name": "Outer"})
+async def test_nested_folders(party: Party) -> None:
+    outer = await create(party, FOLDERS, {"name": "Outer"})
     assert (outer["parentFolderId"], outer["description"]) == ("root", "")
-    inner = await made(party, FOLDERS, {"name": "Inner", "parentFolderId": outer["id"], "description": "x"})
+    inner = await create(party, FOLDERS, {"name": "Inner", "parentFolderId": outer["id"], "description": "x"})
     listed = (await party.get(FOLDERS))["folders"]
     assert [item["id"] for item in listed] == sorted(item["id"] for item in listed)
     assert outer in listed and inner in listed and await party.walk(FOLDERS, "folders", 1) == listed
-    twin = await made(party, FOLDERS, {"name": "Inner"})
+    twin = await create(party, FOLDERS, {"name": "Inner"})
     moved = (await party.send("PATCH", f"{FOLDERS}/{twin['id']}", {"parentFolderId": outer["id"]})).json
     assert (moved["name"], moved["parentFolderId"]) == ("Inner (1)", outer["id"])
     for parent in (inner["id"], outer["id"]):
-        said = await party.refused(400, "PATCH", f"{FOLDERS}/{outer['id']}", {"parentFolderId": parent})
-        assert "parentFolderId" in said
-    assert "parentFolderId" in await party.refused(400, "POST", FOLDERS, {"name": "x", "parentFolderId": "nowhere"})
+        message = await party.expect_error(400, "PATCH", f"{FOLDERS}/{outer['id']}", {"parentFolderId": parent})
+        assert "parentFolderId" in message
+    assert "parentFolderId" in await party.expect_error(
+        400, "POST", FOLDERS, {"name": "x", "parentFolderId": "nowhere"}
+    )
     rule = {"components": [{"key": "region", "type": "fixed", "values": ["us-east-1"], "mode": "is"}], "formula": "A"}
     allocation = {"name": "x", "description": "", "rule": rule, "folderId": inner["id"]}
-    kept = (await party.send("POST", "/analytics/v1/allocations", allocation)).json
-    report = await made(party, REPORTS, {"name": "x", "folderId": outer["id"]})
-    assert (kept["folderId"], report["folderId"]) == (inner["id"], outer["id"])
-    found = (await party.get(REPORTS, filter=f"folderId:{outer['id']}"))["reports"]
-    assert [item["id"] for item in found] == [report["id"]]
-    gone = await party.send("DELETE", f"{FOLDERS}/{outer['id']}")
-    assert (gone.status, gone.body) == (204, b"")
+    allocation_created = (await party.send("POST", "/analytics/v1/allocations", allocation)).json
+    report = await create(party, REPORTS, {"name": "x", "folderId": outer["id"]})
+    assert (allocation_created["folderId"], report["folderId"]) == (inner["id"], outer["id"])
+    reports = (await party.get(REPORTS, filter=f"folderId:{outer['id']}"))["reports"]
+    assert [item["id"] for item in reports] == [report["id"]]
+    response = await party.send("DELETE", f"{FOLDERS}/{outer['id']}")
+    assert (response.status, response.body) == (204, b"")
     for folder in (outer, inner, moved):
         for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
-            assert "not found" in await party.refused(404, method, f"{FOLDERS}/{folder['id']}", body)
-    assert (await party.get(f"/analytics/v1/allocations/{kept['id']}"))["folderId"] == "root"
+            assert "not found" in await party.expect_error(404, method, f"{FOLDERS}/{folder['id']}", body)
+    assert (await party.get(f"/analytics/v1/allocations/{allocation_created['id']}"))["folderId"] == "root"
     assert (await party.get(f"{REPORTS}/{report['id']}/config"))["folderId"] == "root"
     back = (await party.send("PATCH", f"{REPORTS}/{report['id']}", {"folderId": ""})).json
     assert back["folderId"] == "root"
@@ -108,8 +110,8 @@ async def test_folders_within_folders(party: Party) -> None:
 @pytest.mark.parametrize("kind", ["alerts", "budgets", "reports", "allocations"])
 async def test_sharing(party: Party, kind: str) -> None:
     place = f"/analytics/v1/{kind}"
-    found = await party.get(place, **({"filter": "type:custom"} if kind == "reports" else {}))
-    resource = found[kind][0]["id"]
+    body = await party.get(place, **({"filter": "type:custom"} if kind == "reports" else {}))
+    resource = body[kind][0]["id"]
     path = f"/sharing/v1/{kind}/{resource}"
     before = await party.get(path)
     assert before["permissions"] == [{"user": ADMIN.email, "role": "owner"}] and before["public"] == "viewer"
@@ -124,18 +126,18 @@ async def test_sharing(party: Party, kind: str) -> None:
     absent = await party.send("PUT", path, {"permissions": shared, "public": None})
     assert absent.status == (500 if kind == "allocations" else 200), "so does DoiT"
     for wrong in ([], shared[1:], [shared[0], {**shared[0], "user": "x@acme.example"}], [*shared, shared[1]]):
-        assert "permissions" in await party.refused(400, "PUT", path, {"permissions": wrong, "public": ""})
-    assert "not found" in await party.refused(404, "GET", f"/sharing/v1/{kind}/nothing")
-    assert "resourceType" in await party.refused(400, "GET", f"/sharing/v1/labels/{resource}")
+        assert "permissions" in await party.expect_error(400, "PUT", path, {"permissions": wrong, "public": ""})
+    assert "not found" in await party.expect_error(404, "GET", f"/sharing/v1/{kind}/nothing")
+    assert "resourceType" in await party.expect_error(400, "GET", f"/sharing/v1/labels/{resource}")
 
 
-async def test_budgets_know_with_whom_they_are_shared(party: Party) -> None:
+async def test_budgets_list_their_collaborators(party: Party) -> None:
     budget = (await party.get(BUDGETS))["budgets"][0]["id"]
     shared = [{"user": ADMIN.email, "role": "owner"}, {"user": VIEWER.email, "role": "viewer"}]
     await party.send("PUT", f"/sharing/v1/budgets/{budget}", {"permissions": shared, "public": "editor"})
-    found = await party.get(f"{BUDGETS}/{budget}")
-    assert found["public"] == "editor"
-    assert found["collaborators"] == [{"email": item["user"], "role": item["role"]} for item in shared]
+    budget_body = await party.get(f"{BUDGETS}/{budget}")
+    assert budget_body["public"] == "editor"
+    assert budget_body["collaborators"] == [{"email": item["user"], "role": item["role"]} for item in shared]
 
 
 async def test_suggestions_become_budgets(party: Party) -> None:
@@ -147,17 +149,19 @@ async def test_suggestions_become_budgets(party: Party) -> None:
     spent = await party.cost(filters=[{"type": "fixed", "id": "service_description", "values": service}], **month)
     assert float(first["amount"]["amount"]) == pytest.approx(1.1 * spent, abs=10)
     path = f"{SUGGESTIONS}/{first['id']}/actions"
-    assert "budgetId" in await party.refused(400, "POST", f"{path}/accept", {"budgetId": "nothing"})
-    budget = await made(party, BUDGETS, first["config"])
+    assert "budgetId" in await party.expect_error(400, "POST", f"{path}/accept", {"budgetId": "nothing"})
+    budget = await create(party, BUDGETS, first["config"])
     body = {"budgetId": budget["id"], "editedBeforeAccept": False}
     assert (await party.send("POST", f"{path}/accept", body)).json == {"budgetId": budget["id"]}
     dismissed = await party.send("POST", f"{SUGGESTIONS}/{second['id']}/actions/dismiss", {"reason": "not_relevant"})
     assert dismissed.json == {"id": second["id"], "status": "dismissed"}
     assert (await party.get(SUGGESTIONS))["items"] == before["items"][2:]
     for item in (first, second):
-        for action, sent in (("accept", body), ("dismiss", None)):
-            assert "already" in await party.refused(400, "POST", f"{SUGGESTIONS}/{item['id']}/actions/{action}", sent)
+        for action, body_sent in (("accept", body), ("dismiss", None)):
+            assert "already" in await party.expect_error(
+                400, "POST", f"{SUGGESTIONS}/{item['id']}/actions/{action}", body_sent
+            )
     third = before["items"][2]["id"]
-    assert "reason" in await party.refused(400, "POST", f"{SUGGESTIONS}/{third}/actions/dismiss", {"reason": "x"})
+    assert "reason" in await party.expect_error(400, "POST", f"{SUGGESTIONS}/{third}/actions/dismiss", {"reason": "x"})
     assert (await party.send("POST", f"{SUGGESTIONS}/{third}/actions/dismiss")).status == 200
-    assert "not found" in await party.refused(404, "POST", f"{SUGGESTIONS}/nothing/actions/dismiss")
+    assert "not found" in await party.expect_error(404, "POST", f"{SUGGESTIONS}/nothing/actions/dismiss")

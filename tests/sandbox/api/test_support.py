@@ -30,26 +30,26 @@ async def create(party: Party, **changes: object) -> Any:
     return answer.json
 
 
-async def test_life_of_a_ticket(party: Party, clock: Clock) -> None:
+async def test_ticket_lifecycle(party: Party, clock: Clock) -> None:
     before = (await party.get(PATH))["tickets"]
-    made = await create(party)
-    assert (made["status"], made["requester"], made["created"]) == ("new", ADMIN.email, int(clock.now * 1000))
-    path = f"{PATH}/{made['id']}"
+    ticket = await create(party)
+    assert (ticket["status"], ticket["requester"], ticket["created"]) == ("new", ADMIN.email, int(clock.now * 1000))
+    path = f"{PATH}/{ticket['id']}"
     listed = (await party.get(PATH))["tickets"]
-    assert listed[1:] == before and (listed[0]["id"], listed[0]["subject"]) == (made["id"], TICKET["subject"])
+    assert listed[1:] == before and (listed[0]["id"], listed[0]["subject"]) == (ticket["id"], TICKET["subject"])
     clock.advance(10)
     comment = (await party.send("POST", f"{path}/comments", {"body": "More of it.", "private": True})).json
     assert (comment["author"], comment["body"]) == (ADMIN.email, "More of it.")
     assert await party.get(f"{path}/comments") == {"comments": [comment]}
     solved = (await party.send("PATCH", path, {"status": "solved"})).json
-    assert solved == {"id": made["id"], "status": "solved"}
-    whole = await party.get(path)
-    assert (whole["status"], whole["description"]) == ("solved", TICKET["body"])
-    assert whole["updateTime"] == made["created"] + 10_000
-    assert "not found" in await party.refused(404, "GET", path, who=GLOBEX)
+    assert solved == {"id": ticket["id"], "status": "solved"}
+    details = await party.get(path)
+    assert (details["status"], details["description"]) == ("solved", TICKET["body"])
+    assert details["updateTime"] == ticket["created"] + 10_000
+    assert "not found" in await party.expect_error(404, "GET", path, who=GLOBEX)
 
 
-async def test_notes_of_employees_are_theirs(party: Party) -> None:
+async def test_employee_notes_are_private(party: Party) -> None:
     path = f"{PATH}/{(await create(party))['id']}/comments"
     note, answer = [
         (await party.send("POST", path, {"body": text, "private": private}, who=EMPLOYEE)).json
@@ -72,41 +72,41 @@ async def test_tags_have_a_namespace(party: Party) -> None:
     assert await party.get(path) == {"tags": ["billing"]}
     assert (await party.get(f"{PATH}/{ticket}"))["tags"] == ["billing"]
     for tags in ([], [" "], ["x"] * 51, ["x" * 81]):
-        assert "tags" in await party.refused(400, "POST", path, {"tags": tags})
+        assert "tags" in await party.expect_error(400, "POST", path, {"tags": tags})
 
 
-async def test_who_may_set_what(party: Party) -> None:
+async def test_settable_fields_by_role(party: Party) -> None:
     path = f"{PATH}/{(await create(party))['id']}"
     agent = {"assignee": "agent@doit.example"}
     for body in ({"status": "open"}, agent, {"status": "solved", **agent}):
-        assert "solved" in await party.refused(403, "PATCH", path, body)
+        assert "solved" in await party.expect_error(403, "PATCH", path, body)
         assert (await party.send("PATCH", path, body, who=EMPLOYEE)).status == 200
     for body in ({}, {"status": "closed"}, {"assignee": "nobody@acme.example"}):
-        assert await party.refused(400, "PATCH", path, body, who=EMPLOYEE)
+        assert await party.expect_error(400, "PATCH", path, body, who=EMPLOYEE)
 
 
-async def test_closed_tickets_take_no_comments(party: Party) -> None:
+async def test_closed_tickets_reject_comments(party: Party) -> None:
     closed = (await party.get(PATH, filter="status:closed"))["tickets"][0]["id"]
-    assert "closed" in await party.refused(400, "POST", f"{PATH}/{closed}/comments", {"body": "Hello?"})
+    assert "closed" in await party.expect_error(400, "POST", f"{PATH}/{closed}/comments", {"body": "Hello?"})
 
 
-async def test_lists_are_filtered_and_paged(party: Party) -> None:
-    made = [(await create(party, severity=severity))["id"] for severity in ("low", "urgent", "normal", "urgent")]
+async def test_lists_are_filtered_and_paginated(party: Party) -> None:
+    tickets = [(await create(party, severity=severity))["id"] for severity in ("low", "urgent", "normal", "urgent")]
 
     async def found(**query: object) -> list[int]:
         return [item["id"] for item in (await party.get(PATH, **query))["tickets"]]
 
-    assert await found(filter="severity:urgent") == [made[3], made[1]]
+    assert await found(filter="severity:urgent") == [tickets[3], tickets[1]]
     assert await found(filter=f"severity:[urgent]|severity:low|requester:{ADMIN.email}|status:new") == [
-        made[3],
-        made[1],
-        made[0],
+        tickets[3],
+        tickets[1],
+        tickets[0],
     ]
-    whole = await found()
-    assert whole[:4] == made[::-1] and len(set(whole)) == len(whole)
-    assert [item["id"] for item in await party.walk(PATH, "tickets", 3)] == whole
+    all_tickets = await found()
+    assert all_tickets[:4] == tickets[::-1] and len(set(all_tickets)) == len(all_tickets)
+    assert [item["id"] for item in await party.walk(PATH, "tickets", 3)] == all_tickets
     for query in ({"maxResults": 101}, {"maxResults": -1}, {"filter": "colour:red"}):
-        assert next(iter(query)) in await party.refused(400, "GET", PATH, **query)
+        assert next(iter(query)) in await party.expect_error(400, "GET", PATH, **query)
 
 
 @pytest.mark.parametrize(
@@ -120,18 +120,18 @@ async def test_lists_are_filtered_and_paged(party: Party) -> None:
         ({"ticket": {**TICKET, "requester": "somebody@acme.example"}}, "requester"),
     ],
 )
-async def test_what_is_wrong_is_named(party: Party, body: Any, field: str) -> None:
-    assert field in await party.refused(400, "POST", PATH, body)
+async def test_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
+    assert field in await party.expect_error(400, "POST", PATH, body)
 
 
-async def test_employees_may_assign_only(party: Party) -> None:
+async def test_only_employees_assign(party: Party) -> None:
     path = f"{PATH}/{(await create(party))['id']}"
     body = {"assignee": EMPLOYEE.email}
     assert (await party.send("PATCH", path, body, who=EMPLOYEE)).json == {"id": int(path.rpartition("/")[2]), **body}
     assert (await party.get(path))["status"] == "new"
 
 
-async def test_a_ticket_has_its_bounds(party: Party) -> None:
+async def test_ticket_fields_are_bounded(party: Party) -> None:
     ticket = (await create(party))["id"]
     record = party.api.tenant(ACME).collection("tickets", analytics_core.tickets)[str(ticket)]
     record["comments"] = record["comments"] * MAX_RECORDS + [{}] * MAX_RECORDS
@@ -142,9 +142,9 @@ async def test_a_ticket_has_its_bounds(party: Party) -> None:
     assert len(record["tags"]) == len(record["comments"]) == MAX_RECORDS
 
 
-async def test_ids_are_numbers(party: Party) -> None:
-    assert "ticketId" in await party.refused(400, "GET", f"{PATH}/abc")
-    assert "not found" in await party.refused(404, "GET", f"{PATH}/1")
+async def test_ids_are_numeric(party: Party) -> None:
+    assert "ticketId" in await party.expect_error(400, "GET", f"{PATH}/abc")
+    assert "not found" in await party.expect_error(404, "GET", f"{PATH}/1")
     path = f"{PATH}/{(await create(party))['id']}/comments"
     for body in ({}, {"body": ""}, {"body": "  "}, {"body": 1}):
-        assert "body" in await party.refused(400, "POST", path, body)
+        assert "body" in await party.expect_error(400, "POST", path, body)

@@ -24,7 +24,7 @@ def ids(of: Api, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["budgets", "reports", "flows", "tickets"])
-def test_worlds_of_a_seed_are_alike_whatever_is_asked_first(name: str) -> None:
+def test_data_of_a_seed_is_independent_of_request_order(name: str) -> None:
     item, other = api(), api()
     other.tenant(ACME).new_id()
     other.tenant(ACME).collection("reports", analytics_core.reports)
@@ -34,15 +34,15 @@ def test_worlds_of_a_seed_are_alike_whatever_is_asked_first(name: str) -> None:
     )
 
 
-def test_ids_are_opaque_and_never_the_same() -> None:
+def test_ids_are_opaque_and_unique() -> None:
     first, other = api(), api(8)
-    made = [first.tenant(customer).new_id() for customer in (ACME, GLOBEX) for _ in range(100)]
-    assert len(set(made)) == 200 and {len(item) for item in made} == {20} and all(map(str.isalnum, made))
+    new_ids = [first.tenant(customer).new_id() for customer in (ACME, GLOBEX) for _ in range(100)]
+    assert len(set(new_ids)) == 200 and {len(item) for item in new_ids} == {20} and all(map(str.isalnum, new_ids))
     assert first.tenant(ACME).stable_id("a", "b") != other.tenant(ACME).stable_id("a", "b")
     assert first.tenant(ACME).stable_id("a", "b") != first.tenant(GLOBEX).stable_id("a", "b")
 
 
-def test_a_world_is_not_filled_without_end() -> None:
+def test_record_count_is_bounded() -> None:
     records: Records = {}
     for number in range(MAX_RECORDS):
         add_record(records, {"id": number})
@@ -51,20 +51,20 @@ def test_a_world_is_not_filled_without_end() -> None:
     assert caught.value.status == 409 and len(records) == MAX_RECORDS
 
 
-def test_the_later_made_come_first() -> None:
-    made: list[JsonObject] = [{"id": str(number), "createTime": time} for number, time in enumerate((5, 9, 5, 1))]
-    assert [item["id"] for item in newest_first({item["id"]: item for item in made})] == ["1", "2", "0", "3"]
+def test_newest_objects_come_first() -> None:
+    records: list[JsonObject] = [{"id": str(number), "createTime": time} for number, time in enumerate((5, 9, 5, 1))]
+    assert [item["id"] for item in newest_first({item["id"]: item for item in records})] == ["1", "2", "0", "3"]
 
 
-def test_what_is_reckoned_is_reckoned_once_a_day() -> None:
+def test_derived_data_is_computed_once_a_day() -> None:
     now = [NOON]
     tenant = Api(clock=lambda: now[0]).tenant(ACME)
-    asked: list[int] = []
+    computed: list[int] = []
 
     def last_day(ledger: object) -> int:
-        asked.append(1)
+        computed.append(1)
         return tenant.ledger.last
 
-    assert tenant.compute_cached(last_day) == tenant.compute_cached(last_day) and len(asked) == 1
+    assert tenant.compute_cached(last_day) == tenant.compute_cached(last_day) and len(computed) == 1
     now[0] += 86_400
-    assert tenant.compute_cached(last_day) == tenant.ledger.last and len(asked) == 2
+    assert tenant.compute_cached(last_day) == tenant.ledger.last and len(computed) == 2

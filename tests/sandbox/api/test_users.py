@@ -24,16 +24,20 @@ async def invite(party: Party, email: str = "new@acme.example", **body: object) 
     return answer.json["user"]
 
 
-async def test_life_of_a_user(party: Party) -> None:
+async def test_user_lifecycle(party: Party) -> None:
     before = await party.get(USERS)
     assert {ADMIN.email, VIEWER.email} <= {item["email"] for item in before["users"]}
     roles = {item["id"] for item in (await party.get("/iam/v1/roles"))["roles"]}
     organizations = [item["id"] for item in (await party.get("/iam/v1/organizations"))["organizations"]]
     assert all(item["roleId"] in roles and item["organizationId"] in organizations for item in before["users"])
-    made = await invite(party, firstName="New", lastName="Comer", organizationId=organizations[1])
-    assert (made["status"], made["displayName"], made["organizationId"]) == ("invited", "New Comer", organizations[1])
-    found = await party.get(USERS, email="NEW@acme.example")
-    assert (found["rowCount"], found["users"][0]["id"]) == (1, made["id"])
+    invited = await invite(party, firstName="New", lastName="Comer", organizationId=organizations[1])
+    assert (invited["status"], invited["displayName"], invited["organizationId"]) == (
+        "invited",
+        "New Comer",
+        organizations[1],
+    )
+    users = await party.get(USERS, email="NEW@acme.example")
+    assert (users["rowCount"], users["users"][0]["id"]) == (1, invited["id"])
     body = {
         "lastName": "Name",
         "firstName": "",
@@ -43,13 +47,13 @@ async def test_life_of_a_user(party: Party) -> None:
         "language": "ja",
         "roleId": before["users"][0]["roleId"],
     }
-    assert (await party.send("PATCH", f"{USERS}/{made['id']}", {"language": "en"})).json["user"]["language"] == "en"
-    changed = (await party.send("PATCH", f"{USERS}/{made['id']}", body)).json["user"]
+    assert (await party.send("PATCH", f"{USERS}/{invited['id']}", {"language": "en"})).json["user"]["language"] == "en"
+    changed = (await party.send("PATCH", f"{USERS}/{invited['id']}", body)).json["user"]
     assert changed["displayName"] == "New Name" and changed["jobTitle"] == "Founder" and changed["phone"] == "+44"
-    assert (await party.get(USERS, email=made["email"]))["users"] == [{**changed, "status": "invited"}]
-    assert (await party.send("DELETE", f"{USERS}/{made['id']}")).status == 200
-    for method, sent in (("DELETE", None), ("PATCH", {})):
-        assert "not found" in await party.refused(400, method, f"{USERS}/{made['id']}", sent)
+    assert (await party.get(USERS, email=invited["email"]))["users"] == [{**changed, "status": "invited"}]
+    assert (await party.send("DELETE", f"{USERS}/{invited['id']}")).status == 200
+    for method, payload in (("DELETE", None), ("PATCH", {})):
+        assert "not found" in await party.expect_error(400, method, f"{USERS}/{invited['id']}", payload)
     assert await party.get(USERS) == before
     assert (await party.get(USERS, email="nobody@acme.example")) == {"users": [], "rowCount": 0}
 
@@ -66,14 +70,14 @@ async def test_life_of_a_user(party: Party) -> None:
         ({"phone": "+44"}, "phone"),
     ],
 )
-async def test_what_is_wrong_with_an_invitation_is_named(party: Party, body: Any, field: str) -> None:
-    sent = {"email": "new@acme.example", **body} if body else {}
-    assert field in await party.refused(400, "POST", f"{USERS}/invite", sent)
+async def test_invitation_validation_errors_name_the_field(party: Party, body: Any, field: str) -> None:
+    body_sent = {"email": "new@acme.example", **body} if body else {}
+    assert field in await party.expect_error(400, "POST", f"{USERS}/invite", body_sent)
 
 
-async def test_nobody_deletes_themselves(party: Party) -> None:
-    own = (await party.get(USERS, email=ADMIN.email))["users"][0]["id"]
-    assert "yourself" in await party.refused(400, "DELETE", f"{USERS}/{own}")
+async def test_users_cannot_delete_themselves(party: Party) -> None:
+    user_id = (await party.get(USERS, email=ADMIN.email))["users"][0]["id"]
+    assert "yourself" in await party.expect_error(400, "DELETE", f"{USERS}/{user_id}")
     for body, field in (
         ({"phone": "44"}, "phone"),
         ({"phoneExtension": "1"}, "phoneExtension"),
@@ -81,7 +85,7 @@ async def test_nobody_deletes_themselves(party: Party) -> None:
         ({"roleId": "nothing"}, "roleId"),
         ({"organizationId": "x"}, "organizationId"),
     ):
-        assert field in await party.refused(400, "PATCH", f"{USERS}/{own}", body)
+        assert field in await party.expect_error(400, "PATCH", f"{USERS}/{user_id}", body)
 
 
 async def test_invitations_are_resent_and_canceled(party: Party, clock: Clock) -> None:
@@ -99,11 +103,11 @@ async def test_invitations_are_resent_and_canceled(party: Party, clock: Clock) -
     for action in ("resend", "cancel"):
         await act(action, "one", dryRun="true")
     first = await act("cancel", "two")
-    assert first == await act("cancel", "two"), "the same request again is answered alike"
+    assert first == await act("cancel", "two"), "a repeated request gets the same response"
     assert "canceled" in (await act("cancel", "three", 409))["error"]
     assert "another request" in (await act("resend", "two", 400))["error"]
     assert (await act("resend", "four"))["inviteId"] == first["inviteId"]
-    assert await act("cancel", "five") == first, "it was open again"
+    assert await act("cancel", "five") == first, "the invitation was open again"
     clock.advance(24 * 3600)
     assert (await act("resend", "two"))["inviteId"] == first["inviteId"], "keys are forgotten after a day"
     active = (await party.get(USERS, email=VIEWER.email))["users"][0]["id"]
@@ -121,7 +125,7 @@ async def change(party: Party, body: Any, status: int = 200, **options: Any) -> 
     return answer.body if status == 200 else answer.json["error"]
 
 
-async def test_the_customer_is_changed_by_merge_patch(party: Party) -> None:
+async def test_customer_is_updated_by_merge_patch(party: Party) -> None:
     before = await party.get(CUSTOMER)
     assert (before["id"], before["primaryDomain"], before["urlSlug"]) == (ACME.id, ACME.domain, "acme")
     body = {"settings": {"currency": "EUR", "mfaRequired": None}, "contact": {"emails": []}, "urlSlug": None}
@@ -130,10 +134,10 @@ async def test_the_customer_is_changed_by_merge_patch(party: Party) -> None:
     assert after == {**before, "settings": {**before["settings"], "currency": "EUR"}, "contact": {"emails": []}}
     await change(party, {"settings": None, "contact": None})
     assert await party.get(CUSTOMER) == after
-    assert "merge-patch" in await party.refused(415, "PATCH", CUSTOMER, {})
+    assert "merge-patch" in await party.expect_error(415, "PATCH", CUSTOMER, {})
     assert await change(party, {"settings": {"allowedInviteDomains": []}, "urlSlug": "acme"}) == b""
-    found = await party.get(CUSTOMER)
-    assert found == {**after, "settings": {**after["settings"], "allowedInviteDomains": []}}
+    customer = await party.get(CUSTOMER)
+    assert customer == {**after, "settings": {**after["settings"], "allowedInviteDomains": []}}
     for wrong, field in (
         ({"settings": {"currency": "XXX"}}, "settings.currency"),
         ({"urlSlug": "No"}, "urlSlug"),
@@ -143,16 +147,16 @@ async def test_the_customer_is_changed_by_merge_patch(party: Party) -> None:
     ):
         assert field in await change(party, wrong, 400)
     for method, path in (("GET", CUSTOMER), ("PATCH", CUSTOMER)):
-        assert await party.refused(403, method, path, {}, who=GLOBEX, headers=PATCH)
-    assert await party.refused(403, "GET", CUSTOMER, who=VIEWER)
+        assert await party.expect_error(403, method, path, {}, who=GLOBEX, headers=PATCH)
+    assert await party.expect_error(403, "GET", CUSTOMER, who=VIEWER)
 
 
-async def test_slugs_are_taken_once(party: Party) -> None:
+async def test_slugs_are_unique(party: Party) -> None:
     assert "another" in await change(party, {"urlSlug": "globex"}, 409)
     await change(party, {"urlSlug": "rockets"})
     other = f"/customers/v1/customers/{GLOBEX_CUSTOMER.id}"
-    for taken in ("rockets", "acme"):
-        assert "another" in await party.refused(409, "PATCH", other, {"urlSlug": taken}, who=GLOBEX, headers=PATCH)
+    for slug in ("rockets", "acme"):
+        assert "another" in await party.expect_error(409, "PATCH", other, {"urlSlug": slug}, who=GLOBEX, headers=PATCH)
     assert "id" in await change(party, {"urlSlug": CUSTOMERS[1].id.lower()}, 409)
     await change(party, {"urlSlug": ""})
     assert "urlSlug" not in await party.get(CUSTOMER)
@@ -163,6 +167,6 @@ async def test_slugs_are_taken_once(party: Party) -> None:
     assert "former" in await change(party, {"urlSlug": "slug-9"}, 422)
 
 
-async def test_the_account_team(party: Party) -> None:
-    found = (await party.get("/customers/v1/accountTeam", VIEWER))["accountManagers"]
-    assert found and all(item["email"].endswith("@doit.example") and item["id"] for item in found)
+async def test_account_team(party: Party) -> None:
+    managers = (await party.get("/customers/v1/accountTeam", VIEWER))["accountManagers"]
+    assert managers and all(item["email"].endswith("@doit.example") and item["id"] for item in managers)

@@ -55,16 +55,16 @@ class Watching:
 
     async def next(self, name: str) -> Shown:
         """The next event with this name."""
-        while found := await self.event():
-            if found[0] == name:
-                return found[2]
+        while event := await self.event():
+            if event[0] == name:
+                return event[2]
         raise AssertionError(f"the stream ended before there was a {name}")
 
     async def call(self, path: str) -> Shown:
         """The next call with this path."""
-        while (found := await self.next("call"))["target"].partition("?")[0] != path:
+        while (call := await self.next("call"))["target"].partition("?")[0] != path:
             pass
-        return found
+        return call
 
 
 @asynccontextmanager
@@ -77,8 +77,8 @@ async def watching(url: str, http: aiohttp.ClientSession, last: str = "") -> Asy
 async def state(party: Party) -> Shown:
     async with party.http.get(f"{party.url}/world/state") as response:
         assert response.status == 200
-        found: Shown = await response.json()
-        return found
+        state_body: Shown = await response.json()
+        return state_body
 
 
 @asynccontextmanager
@@ -114,7 +114,7 @@ async def ask(http: aiohttp.ClientSession, url: str, path: str = "/whoami") -> i
         return response.status
 
 
-async def test_a_call_appears_with_its_user_and_customer(party: Party) -> None:
+async def test_call_appears_with_its_user_and_customer(party: Party) -> None:
     async with watching(party.url, party.http) as page:
         hello = await page.next("hello")
         assert hello["reset"] and {user["email"] for user in hello["users"]} == {user.email for user in USERS}
@@ -126,7 +126,7 @@ async def test_a_call_appears_with_its_user_and_customer(party: Party) -> None:
     assert (await state(party))["calls"] == [call]
 
 
-async def test_an_employee_acts_for_the_customer_that_the_header_names(party: Party) -> None:
+async def test_employee_acts_for_the_customer_in_the_header(party: Party) -> None:
     headers = {"Authorization": f"Bearer {EMPLOYEE.api_token}", "X-Tenant-Id": GLOBEX.id}
     async with party.http.get(f"{party.url}/whoami", headers=headers) as response:
         assert response.status == 200
@@ -134,7 +134,7 @@ async def test_an_employee_acts_for_the_customer_that_the_header_names(party: Pa
     assert (call["user"], call["customer"]) == (EMPLOYEE.email, GLOBEX.id)
 
 
-async def test_a_sign_in_is_seen_and_none_of_its_secrets(party: Party, clock: Clock) -> None:
+async def test_sign_in_is_shown_without_its_secrets(party: Party, clock: Clock) -> None:
     async with watching(party.url, party.http) as page:
         client = await party.register(client_name="Cost Companion", token_endpoint_auth_method="client_secret_post")
         secret = client["client_secret"]
@@ -149,22 +149,22 @@ async def test_a_sign_in_is_seen_and_none_of_its_secrets(party: Party, clock: Cl
         await party.get(f"{party.url}/nothing/{again['access_token']}/{api}")
         while "/nothing/" not in (await page.next("call"))["target"]:
             pass
-        seen = await state(party)
+        snapshot = await state(party)
 
-    calls = seen["calls"]
-    registered, *_, redeemed, refreshed, swapped, used, asked, lost = calls
+    calls = snapshot["calls"]
+    registered, *_, redeemed, refreshed, swapped, used, queried, lost = calls
     assert (registered["note"], registered["status"]) == ("Cost Companion", 201)
     assert [call["note"] for call in (redeemed, refreshed, swapped)] == ["signed in", "refreshed", "token exchange"]
     for call in (redeemed, refreshed, swapped, used):
         assert (call["user"], call["customer"]) == (VIEWER.email, ACME.id)
     assert used["token"] == swapped["token"] == fingerprint(api)
-    assert asked["target"] == "/whoami?token=…&filter=…&q=…&maxResults=5"
+    assert queried["target"] == "/whoami?token=…&filter=…&q=…&maxResults=5"
     assert lost["target"].startswith("/nothing/…") and lost["status"] == 404
-    (shown, *_) = [call for call in calls if call["target"].startswith("/sign-in/oauth") and call["user"]]
-    assert (shown["user"], shown["status"]) == (VIEWER.email, 200)
-    assert "client_id=Cost Companion" in shown["target"] and "state=…" in shown["target"]
+    (exchange_call, *_) = [call for call in calls if call["target"].startswith("/sign-in/oauth") and call["user"]]
+    assert (exchange_call["user"], exchange_call["status"]) == (VIEWER.email, 200)
+    assert "client_id=Cost Companion" in exchange_call["target"] and "state=…" in exchange_call["target"]
 
-    tokens = {(token["kind"], token["fingerprint"]): token for token in seen["tokens"]}
+    tokens = {(token["kind"], token["fingerprint"]): token for token in snapshot["tokens"]}
     assert set(tokens) == {
         ("access", fingerprint(body["access_token"])),
         ("access", fingerprint(again["access_token"])),
@@ -182,10 +182,10 @@ async def test_a_sign_in_is_seen_and_none_of_its_secrets(party: Party, clock: Cl
     document = await (await party.get(f"{party.url}/")).text()
     # The passwords are published, but shown only in the list of users.
     passwords = [user.password for user in USERS]
-    for text in (json.dumps({**seen, "users": []}), page.text.partition("event: call")[2], document):
+    for text in (json.dumps({**snapshot, "users": []}), page.text.partition("event: call")[2], document):
         assert not [item for item in (*secrets, *passwords) if item in text]
-    assert not [item for item in secrets if item in json.dumps(seen["users"]) or item in page.text]
-    assert [user["password"] for user in seen["users"]] == passwords
+    assert not [item for item in secrets if item in json.dumps(snapshot["users"]) or item in page.text]
+    assert [user["password"] for user in snapshot["users"]] == passwords
 
 
 class Careless:
@@ -205,7 +205,7 @@ class Careless:
         await self.party.get(f"{self.party.url}/whoami?apiKey={word}&clientSecret={back}&State={code}")
 
 
-async def test_tokens_go_when_they_are_revoked_or_end(party: Party, clock: Clock) -> None:
+async def test_tokens_disappear_when_revoked_or_expired(party: Party, clock: Clock) -> None:
     client = (await party.register())["client_id"]
     async with watching(party.url, party.http) as page:
         first, second = await party.login(client), await party.login(client)
@@ -213,58 +213,65 @@ async def test_tokens_go_when_they_are_revoked_or_end(party: Party, clock: Clock
         for expected in (2, 4, 5):
             assert len((await page.next("tokens"))["tokens"]) == expected
         await party.post("/api/auth/revoke", {"client_id": client, "token": first["refresh_token"]})
-        kept = (await page.next("tokens"))["tokens"]
-    assert {token["fingerprint"] for token in kept} == {
+        tokens_shown = (await page.next("tokens"))["tokens"]
+    assert {token["fingerprint"] for token in tokens_shown} == {
         fingerprint(second["access_token"]),
         fingerprint(second["refresh_token"]),
     }
-    assert fingerprint(api) not in json.dumps(kept)
+    assert fingerprint(api) not in json.dumps(tokens_shown)
     clock.advance(3600)
-    (left,) = (await state(party))["tokens"]
-    assert left["kind"] == "refresh"
+    (remaining,) = (await state(party))["tokens"]
+    assert remaining["kind"] == "refresh"
 
 
-async def test_refusals_say_why_and_failures_are_recorded(party: Party) -> None:
+async def test_rejections_give_a_reason_and_failures_are_recorded(party: Party) -> None:
     await party.token(grant_type="authorization_code", client_id="nobody", code="x", code_verifier="y")
     await party.get(f"{party.url}/broken")
     await party.get(f"{party.url}/whoami")
-    refused, failed, stranger = (await state(party))["calls"]
+    refused, failed, unauthenticated = (await state(party))["calls"]
     assert (refused["side"], refused["status"], refused["note"]) == ("identity", 401, "invalid_client")
-    assert (failed["status"], stranger["status"], stranger["user"], stranger["token"]) == (500, 401, "", "")
+    assert (failed["status"], unauthenticated["status"], unauthenticated["user"], unauthenticated["token"]) == (
+        500,
+        401,
+        "",
+        "",
+    )
 
 
-async def test_an_answer_that_is_cut_off_has_no_status(clock: Clock, http: aiohttp.ClientSession) -> None:
+async def test_truncated_response_has_no_status(clock: Clock, http: aiohttp.ClientSession) -> None:
     api = Api(clock=clock)
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=api) as made:
-        party = Party(made, http)
-        async with http.put(f"{made.url}/sandbox/faults", json={"faults": [{"kind": "reset"}]}) as response:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=api) as sandbox:
+        party = Party(sandbox, http)
+        async with http.put(f"{sandbox.url}/sandbox/faults", json={"faults": [{"kind": "reset"}]}) as response:
             assert response.status == 200
         with pytest.raises(aiohttp.ClientError):
             # This client retries idempotent requests.
-            await http.post(f"{made.url}/analytics/v1/budgets", headers={"Authorization": f"Bearer {ADMIN.api_token}"})
-        assert await ask(http, made.url, "/analytics/v1/budgets?maxResults=1&pageToken=abc") == 400
+            await http.post(
+                f"{sandbox.url}/analytics/v1/budgets", headers={"Authorization": f"Bearer {ADMIN.api_token}"}
+            )
+        assert await ask(http, sandbox.url, "/analytics/v1/budgets?maxResults=1&pageToken=abc") == 400
         cut, refused = (await state(party))["calls"]
     assert (cut["target"], cut["status"], cut["user"]) == ("/analytics/v1/budgets", 0, ADMIN.email)
     assert (refused["target"], refused["status"]) == ("/analytics/v1/budgets?maxResults=1&pageToken=…", 400)
 
 
-async def test_neither_the_page_nor_the_controls_are_calls(party: Party) -> None:
+async def test_page_and_control_requests_are_not_recorded(party: Party) -> None:
     async with watching(party.url, party.http):
         for path in ("/", "/world", "/world/state", "/sandbox/calls"):
             await party.get(party.url + path)
         assert (await state(party))["calls"] == []
 
 
-async def test_history_is_bounded_and_resumed_by_the_last_event(http: aiohttp.ClientSession) -> None:
+async def test_history_is_bounded_and_resumes_after_the_last_event(http: aiohttp.ClientSession) -> None:
     async with served(history=3) as url:
         async with watching(url, http) as page:
             await page.next("hello")
             ids = []
             for number in range(5):
                 await ask(http, url, f"/whoami?number={number}")
-                found = await page.event()
-                assert found is not None
-                ids.append(found[1])
+                event = await page.event()
+                assert event is not None
+                ids.append(event[1])
         assert len(set(ids)) == 5
 
         async def resumed(last: str) -> tuple[bool, list[str]]:
@@ -272,8 +279,8 @@ async def test_history_is_bounded_and_resumed_by_the_last_event(http: aiohttp.Cl
                 hello = await page.next("hello")
                 await ask(http, url, "/nothing")
                 targets = []
-                while (seen := (await page.next("call"))["target"]) != "/nothing":
-                    targets.append(seen)
+                while (target := (await page.next("call"))["target"]) != "/nothing":
+                    targets.append(target)
                 return hello["reset"], targets
 
         assert await resumed(ids[3]) == (False, ["/whoami?number=4"])
@@ -284,20 +291,20 @@ async def test_history_is_bounded_and_resumed_by_the_last_event(http: aiohttp.Cl
             assert reset and len(targets) <= 3
 
 
-async def test_a_page_that_paused_resumes_by_its_address(party: Party) -> None:
+async def test_paused_page_resumes_from_its_url(party: Party) -> None:
     async with watching(party.url, party.http) as page:
         await whoami(party, ADMIN.api_token)
-        while (found := await page.event()) and found[0] != "call":
+        while (event := await page.event()) and event[0] != "call":
             pass
-        assert found is not None
+        assert event is not None
     await party.get(f"{party.url}/nothing")
-    async with party.http.get(f"{party.url}/world/events", params={"after": found[1]}) as response:
+    async with party.http.get(f"{party.url}/world/events", params={"after": event[1]}) as response:
         later = Watching(response)
         assert (await later.next("hello"))["reset"] is False
         assert (await later.next("call"))["target"] == "/nothing"
 
 
-async def test_watchers_are_bounded_and_those_who_left_make_room(http: aiohttp.ClientSession) -> None:
+async def test_watchers_are_bounded_and_departed_ones_are_replaced(http: aiohttp.ClientSession) -> None:
     async with served(watchers=2) as url:
         async with watching(url, http) as first, watching(url, http):
             async with http.get(f"{url}/world/events") as response:
@@ -318,7 +325,7 @@ async def until_accepted(http: aiohttp.ClientSession, url: str) -> None:
                 return
 
 
-async def test_who_does_not_read_is_dropped_and_the_others_miss_nothing(http: aiohttp.ClientSession) -> None:
+async def test_stalled_watcher_is_dropped_without_affecting_others(http: aiohttp.ClientSession) -> None:
     async with served(watchers=2, queue=8) as url:
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -342,22 +349,22 @@ async def test_who_does_not_read_is_dropped_and_the_others_miss_nothing(http: ai
                 assert status == 200 and number > 8
 
 
-async def test_a_queue_that_is_full_ends_one_watcher_alone() -> None:
+async def test_full_queue_ends_only_its_watcher() -> None:
     stream, cut = EventStream(queue=2), list[str]()
     slow = stream.subscribe(lambda: cut.append("slow"), lambda: False)
     other = stream.subscribe(lambda: cut.append("other"), lambda: False)
     assert slow is not None and other is not None
-    heard = other.events()
+    events = other.events()
     for number in range(3):
         stream.publish(Event("call", str(number)))
-        assert (await anext(heard)).data == str(number)
+        assert (await anext(events)).data == str(number)
     assert cut == ["slow"]
     stream.close()
-    assert [event async for event in heard] == []
+    assert [event async for event in events] == []
     assert cut == ["slow"] and stream.subscribe(lambda: None, lambda: False) is None
 
 
-async def test_the_end_of_the_world_ends_the_stream(http: aiohttp.ClientSession) -> None:
+async def test_shutdown_ends_the_stream(http: aiohttp.ClientSession) -> None:
     # The server would wait for its handlers ten times as long as this test.
     async with served() as url:
         response = await http.get(f"{url}/world/events")
@@ -377,7 +384,7 @@ async def test_the_end_of_the_world_ends_the_stream(http: aiohttp.ClientSession)
     ],
 )
 @pytest.mark.parametrize("path", ["/world/state", "/world/events"])
-async def test_nobody_else_looks_in(party: Party, path: str, headers: dict[str, str], status: int) -> None:
+async def test_cross_site_access_is_rejected(party: Party, path: str, headers: dict[str, str], status: int) -> None:
     async with party.http.get(party.url + path, headers=headers) as response:
         assert response.status == status
         assert not [name for name in response.headers if name.lower().startswith("access-control")]
@@ -387,13 +394,13 @@ async def test_nobody_else_looks_in(party: Party, path: str, headers: dict[str, 
 
 
 @pytest.mark.parametrize("path", ["/", "/world", "/world/state", "/world/events"])
-async def test_the_paths_are_only_read(party: Party, path: str) -> None:
+async def test_endpoints_are_read_only(party: Party, path: str) -> None:
     async with party.http.post(party.url + path, headers={"Origin": "https://evil.example"}) as response:
         assert (response.status, response.headers["Allow"]) == (405, "GET")
         assert "Access-Control-Allow-Origin" not in response.headers
 
 
-async def test_the_page_is_one_document_with_a_strict_policy(party: Party) -> None:
+async def test_page_is_one_document_with_a_strict_policy(party: Party) -> None:
     pages = []
     for path in ("/", "/world"):
         async with party.http.get(party.url + path, headers={"Sec-Fetch-Site": "cross-site"}) as response:
@@ -408,7 +415,7 @@ async def test_the_page_is_one_document_with_a_strict_policy(party: Party) -> No
 
 
 @pytest.mark.parametrize(
-    ("raw", "shown"),
+    ("raw", "expected"),
     [
         (
             "/sign-in/oauth?state=x&code=y&scope=mcp%3Atools&client_id=id&nonsense-name=1",
@@ -427,15 +434,15 @@ async def test_the_page_is_one_document_with_a_strict_policy(party: Party) -> No
         ("/x/eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.?" + "sandbox-api-token-x", "/x/…?…=…"),
     ],
 )
-def test_addresses_are_shown_without_secrets(raw: str, shown: str) -> None:
-    assert redact_target(raw, {"id": "App"}) == shown
+def test_urls_are_shown_without_secrets(raw: str, expected: str) -> None:
+    assert redact_target(raw, {"id": "App"}) == expected
 
 
-def test_addresses_are_short() -> None:
+def test_urls_are_shortened() -> None:
     assert len(redact_target("/x" + "/y" * 5000 + "?" + "&a=b" * 5000, {})) == 300
 
 
-def test_the_book_of_tokens_is_bounded(clock: Clock) -> None:
+def test_token_record_is_bounded(clock: Clock) -> None:
     identity = IdentityProvider("http://127.0.0.1:1", BASE, SECRET, clock=clock)
     book = TokenTracker(identity, clock, limit=3)
     for number in range(5):

@@ -39,12 +39,12 @@ def document(**changes: Any) -> bytes:
         ("https://cursor.com/oauth/mcp-client.json", "https://www.cursor.com/agents/mcp/oauth/callback"),
     ],
 )
-async def test_well_known_clients_sign_in_without_a_network(
+async def test_well_known_clients_sign_in_without_network_access(
     party: Party, documents: Web, client: str, callback: str
 ) -> None:
     party.world.identity.auto_approve = "admin@acme.example"
     answer = await party.get(party.ask(client, redirect_uri=callback))
-    code = party.heard(answer, callback)["code"]
+    code = party.callback_parameters(answer, callback)["code"]
     tokens = await party.redeem(client, code, redirect_uri=callback)
     assert tokens.status == 200
     assert (await party.refresh(client, (await tokens.json())["refresh_token"])).status == 200
@@ -60,12 +60,12 @@ async def test_well_known_clients_sign_in_without_a_network(
         ("https://claude.ai/oauth/claude-code-client-metadata", "http://localhost:3118/other"),
     ],
 )
-async def test_well_known_clients_have_their_own_addresses_only(party: Party, client: str, callback: str) -> None:
+async def test_well_known_clients_use_only_their_own_redirect_uris(party: Party, client: str, callback: str) -> None:
     answer = await party.get(party.ask(client, redirect_uri=callback))
     assert answer.status == 400 and "Location" not in answer.headers
 
 
-def test_bundled_documents_are_right_and_their_hosts_known() -> None:
+def test_recorded_documents_are_valid_with_known_hosts() -> None:
     for url in ("https://chatgpt.com/oauth/client.json", "https://cursor.com/oauth/mcp-client.json"):
         body = bundled_document(url)
         assert body is not None and read_client(url, body).has_document
@@ -78,7 +78,7 @@ def test_bundled_documents_are_right_and_their_hosts_known() -> None:
 async def test_other_documents_are_fetched(party: Party, documents: Web) -> None:
     documents.pages[URL] = document()
     party.world.identity.auto_approve = "admin@acme.example"
-    code = party.heard(await party.get(party.ask(URL)))["code"]
+    code = party.callback_parameters(await party.get(party.ask(URL)))["code"]
     assert (await party.redeem(URL, code)).status == 200
     assert set(documents.asked) == {URL}
     # Without its document the client is unknown.
@@ -86,14 +86,14 @@ async def test_other_documents_are_fetched(party: Party, documents: Web) -> None
     assert (await party.get(party.ask(URL))).status == 400
 
 
-def test_a_document_describes_its_client() -> None:
+def test_document_describes_its_client() -> None:
     keys = {"jwks_uri": "https://app.example/keys", "token_endpoint_auth_method": "private_key_jwt"}
     client = read_client(URL, document(**keys))
     assert (client.id, client.name, client.redirect_uris, client.has_document) == (URL, "App", (CALLBACK,), True)
     assert client.auth_methods == {"private_key_jwt"} and client.jwks_uri == "https://app.example/keys"
     assert read_client(URL, document(client_name=None)).name == "app.example"
-    both = document(token_endpoint_auth_method="private_key_jwt", token_endpoint_auth_methods=["none", "other"])
-    assert read_client(URL, both).auth_methods == {"none", "private_key_jwt"}
+    metadata = document(token_endpoint_auth_method="private_key_jwt", token_endpoint_auth_methods=["none", "other"])
+    assert read_client(URL, metadata).auth_methods == {"none", "private_key_jwt"}
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_a_document_describes_its_client() -> None:
         {"token_endpoint_auth_methods": ["client_secret_basic"]},
     ],
 )
-def test_other_documents_describe_nobody(changes: dict[str, Any]) -> None:
+def test_mismatched_documents_are_rejected(changes: dict[str, Any]) -> None:
     with pytest.raises(ClientDocumentError):
         read_client(URL, document(**changes))
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\xff", b"[" * 50_000, b"<html>"])
-def test_what_is_no_document_describes_nobody(body: bytes) -> None:
+def test_malformed_documents_are_rejected(body: bytes) -> None:
     with pytest.raises(ClientDocumentError):
         read_client(URL, body)
 
@@ -144,7 +144,7 @@ def test_what_is_no_document_describes_nobody(body: bytes) -> None:
         ("client", False),
     ],
 )
-def test_a_client_id_that_is_an_address(url: str, right: bool) -> None:
+def test_client_id_urls(url: str, right: bool) -> None:
     assert is_document_url(url) is right
 
 
@@ -159,5 +159,5 @@ def test_a_client_id_that_is_an_address(url: str, right: bool) -> None:
         ("x" * 90, "x" * 80),
     ],
 )
-def test_names_are_fit_for_a_page(name: object, shown: str) -> None:
+def test_client_names_are_safe_to_display(name: object, shown: str) -> None:
     assert client_name(name, "none") == shown

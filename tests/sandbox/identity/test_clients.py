@@ -53,7 +53,7 @@ async def redeem(
     answer = await party.get(party.ask(client, redirect_uri=callback))
     form = {
         "grant_type": "authorization_code",
-        "code": party.heard(answer, callback)["code"],
+        "code": party.callback_parameters(answer, callback)["code"],
         "redirect_uri": callback,
         "code_verifier": party.verifier,
         **proof,
@@ -62,7 +62,7 @@ async def redeem(
 
 
 @pytest.mark.parametrize("method", ["client_secret_post", "client_secret_basic", None])
-async def test_a_secret_counts_either_way(party: Party, method: str | None) -> None:
+async def test_client_secret_works_in_header_or_body(party: Party, method: str | None) -> None:
     client = await party.register(token_endpoint_auth_method=method)
     identifier, secret = client["client_id"], client["client_secret"]
     assert (await redeem(party, identifier, client_id=identifier, client_secret=secret)).status == 200
@@ -71,7 +71,7 @@ async def test_a_secret_counts_either_way(party: Party, method: str | None) -> N
     assert named.status == 200
 
 
-async def test_a_confidential_client_has_to_prove_itself(party: Party) -> None:
+async def test_confidential_client_must_authenticate(party: Party) -> None:
     client = await party.register(token_endpoint_auth_method="client_secret_post")
     identifier, secret = client["client_id"], client["client_secret"]
     for form in ({"client_id": identifier}, {"client_id": identifier, "client_secret": "wrong"}):
@@ -100,14 +100,14 @@ async def test_a_confidential_client_has_to_prove_itself(party: Party) -> None:
         "Basic " + base64.b64encode(b"\xff:\xff").decode(),
     ],
 )
-async def test_other_authorization_headers_are_refused(party: Party, header: str) -> None:
+async def test_other_authorization_headers_are_rejected(party: Party, header: str) -> None:
     identifier = (await party.register())["client_id"]
     answer = await redeem(party, identifier, headers={"Authorization": header})
     assert await error_of(answer) == (401, "invalid_client")
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
 
-async def test_a_public_client_says_who_it_is(party: Party) -> None:
+async def test_public_client_identifies_itself(party: Party) -> None:
     identifier = (await party.register())["client_id"]
     assert (await redeem(party, identifier, client_id=identifier)).status == 200
     # Some libraries send Basic with an empty secret.
@@ -118,7 +118,7 @@ async def test_a_public_client_says_who_it_is(party: Party) -> None:
     assert await error_of(answer) == (401, "invalid_client")
 
 
-async def test_one_way_at_a_time(party: Party) -> None:
+async def test_only_one_authentication_method_is_allowed(party: Party) -> None:
     client = await party.register(token_endpoint_auth_method="client_secret_basic")
     identifier, secret = client["client_id"], client["client_secret"]
     answer = await redeem(party, identifier, headers=basic(identifier, secret), client_secret=secret)
@@ -131,13 +131,13 @@ def proof(party: Party, client: str, key: Any, *, kid: str | None = "one", **cha
     """Form fields of private_key_jwt; None removes a claim."""
     claims = {"iss": client, "sub": client, "aud": party.url, "exp": int(time.time()) + 60, "jti": "a", **changes}
     algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
-    kept = {name: value for name, value in claims.items() if value is not None}
-    token = jwt.encode(kept, key, algorithm, headers={"kid": kid} if kid else {})
+    present = {name: value for name, value in claims.items() if value is not None}
+    token = jwt.encode(present, key, algorithm, headers={"kid": kid} if kid else {})
     return {"client_id": client, "client_assertion_type": JWT_BEARER, "client_assertion": token}
 
 
 @pytest.mark.parametrize("key", [RSA_KEY, EC_KEY], ids=["RS256", "ES256"])
-async def test_a_private_key_proves_its_client(party: Party, key: Any) -> None:
+async def test_private_key_authenticates_its_client(party: Party, key: Any) -> None:
     keys = key_set(("other", EC_KEY), ("one", key))
     client = (await party.register(token_endpoint_auth_method="private_key_jwt", jwks=keys))["client_id"]
     for number, audience in enumerate((party.url, f"{party.url}/api/auth/token", [party.url])):
@@ -149,7 +149,7 @@ async def test_a_private_key_proves_its_client(party: Party, key: Any) -> None:
     assert (await redeem(party, client, **form)).status == 200
 
 
-async def test_an_assertion_counts_once(party: Party) -> None:
+async def test_assertion_is_accepted_once(party: Party) -> None:
     keys = key_set(("one", EC_KEY))
     client = (await party.register(token_endpoint_auth_method="private_key_jwt", jwks=keys))["client_id"]
     form = proof(party, client, EC_KEY)
@@ -171,7 +171,7 @@ async def test_an_assertion_counts_once(party: Party) -> None:
         {"jti": None},
     ],
 )
-async def test_other_assertions_are_refused(party: Party, changes: dict[str, Any]) -> None:
+async def test_invalid_assertions_are_rejected(party: Party, changes: dict[str, Any]) -> None:
     keys = key_set(("one", EC_KEY))
     client = (await party.register(token_endpoint_auth_method="private_key_jwt", jwks=keys))["client_id"]
     form = proof(party, client, changes.pop("key", EC_KEY), **changes)
@@ -179,7 +179,7 @@ async def test_other_assertions_are_refused(party: Party, changes: dict[str, Any
 
 
 @pytest.mark.parametrize("token", ["nonsense", "a.b.c", f"{DEEP}.e30.x", f"e30.{DEEP}.x"])
-async def test_what_is_no_assertion_is_refused(party: Party, token: str) -> None:
+async def test_malformed_assertions_are_rejected(party: Party, token: str) -> None:
     keys = key_set(("one", EC_KEY))
     client = (await party.register(token_endpoint_auth_method="private_key_jwt", jwks=keys))["client_id"]
     form = {"client_assertion_type": JWT_BEARER, "client_assertion": token}
@@ -197,13 +197,13 @@ async def test_what_is_no_assertion_is_refused(party: Party, token: str) -> None
     ],
     ids=["empty", "no list", "odd members", "too short"],
 )
-async def test_key_sets_that_prove_nothing(party: Party, keys: dict[str, Any]) -> None:
+async def test_invalid_key_sets_are_rejected(party: Party, keys: dict[str, Any]) -> None:
     client = (await party.register(token_endpoint_auth_method="private_key_jwt", jwks=keys))["client_id"]
     answer = await redeem(party, client, **proof(party, client, RSA_KEY))
     assert await error_of(answer) == (401, "invalid_client")
 
 
-async def test_assertions_need_their_type_and_a_client_that_registered_them(party: Party) -> None:
+async def test_assertions_require_their_type_and_a_registered_client(party: Party) -> None:
     keys = key_set(("one", EC_KEY))
     client = (await party.register(token_endpoint_auth_method="private_key_jwt", jwks=keys))["client_id"]
     form = proof(party, client, EC_KEY)
@@ -215,7 +215,7 @@ async def test_assertions_need_their_type_and_a_client_that_registered_them(part
     assert await error_of(answer) == (401, "invalid_client")
 
 
-async def test_chatgpt_may_prove_itself_or_not(party: Party, documents: Web) -> None:
+async def test_chatgpt_may_authenticate_or_not(party: Party, documents: Web) -> None:
     """ChatGPT sometimes acts as a public client, although its document names a key set."""
     documents.put("https://chatgpt.com/oauth/jwks.json", key_set(("one", RSA_KEY)))
     open_answer = await redeem(party, CHATGPT, callback=CHATGPT_CALLBACK, client_id=CHATGPT)
@@ -230,7 +230,7 @@ async def test_chatgpt_may_prove_itself_or_not(party: Party, documents: Web) -> 
 @pytest.mark.parametrize(
     "uri", ["https://nothing.example/jwks.json", "http://127.0.0.1/jwks.json", "https://chatgpt.com/bad", None]
 )
-async def test_keys_that_cannot_be_had_prove_nothing(party: Party, documents: Web, uri: str | None) -> None:
+async def test_unavailable_keys_authenticate_nothing(party: Party, documents: Web, uri: str | None) -> None:
     documents.pages["https://chatgpt.com/bad"] = b"[]"
     url, callback = "https://app.example/client.json", "https://app.example/cb"
     document = {"client_id": url, "redirect_uris": [callback], "token_endpoint_auth_method": "private_key_jwt"}
@@ -245,7 +245,7 @@ def client(number: int) -> Client:
     return Client(id=f"c{number}", name="", redirect_uris=(CALLBACK,))
 
 
-async def test_a_flood_of_registrations_pushes_out_only_clients_that_nobody_used(clock: Clock, documents: Web) -> None:
+async def test_registration_flood_evicts_only_unused_clients(clock: Clock, documents: Web) -> None:
     clients = ClientRegistry(ClientDocuments(documents), AssertionVerifier({"x"}, clock), limit=3)
     for number in range(3):
         clients.add(client(number))

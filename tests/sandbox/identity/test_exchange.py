@@ -49,27 +49,27 @@ def form(party: Party, clock: Clock, token: str, **changes: str) -> dict[str, st
 
 async def whoami(party: Party, token: str) -> dict[str, str] | int:
     async with party.http.get(f"{party.url}/whoami", headers={"Authorization": f"Bearer {token}"}) as answer:
-        found: dict[str, str] = await answer.json()
-        return found if answer.status == 200 else answer.status
+        body: dict[str, str] = await answer.json()
+        return body if answer.status == 200 else answer.status
 
 
 async def exchanged(party: Party, clock: Clock, token: str) -> dict[str, Any]:
     answer = await party.token(**form(party, clock, token))
     assert answer.status == 200, await answer.text()
     assert answer.headers["Cache-Control"] == "no-store"
-    found: dict[str, Any] = await answer.json()
-    return found
+    body: dict[str, Any] = await answer.json()
+    return body
 
 
 @pytest.mark.parametrize("user", USERS, ids=lambda user: user.email)
-async def test_an_access_token_becomes_one_of_the_api(party: Party, clock: Clock, user: Any) -> None:
+async def test_access_token_becomes_an_api_token(party: Party, clock: Clock, user: Any) -> None:
     body = await exchanged(party, clock, party.world.identity.mint(user))
     assert set(body) == {"access_token", "issued_token_type", "token_type", "expires_in"}
     assert (body["issued_token_type"], body["token_type"], body["expires_in"]) == (ACCESS_TOKEN, "Bearer", 3600)
     assert await whoami(party, body["access_token"]) == {"email": user.email, "customer": user.customer}
 
 
-async def test_an_exchanged_token_ends_with_its_time(party: Party, clock: Clock) -> None:
+async def test_exchanged_token_expires(party: Party, clock: Clock) -> None:
     body = await exchanged(party, clock, party.world.identity.mint(ADMIN, ttl=100))
     assert body["expires_in"] == 100
     clock.advance(99)
@@ -78,7 +78,7 @@ async def test_an_exchanged_token_ends_with_its_time(party: Party, clock: Clock)
     assert await whoami(party, body["access_token"]) == 401
 
 
-async def test_an_exchanged_token_ends_with_the_one_it_came_from(party: Party, clock: Clock) -> None:
+async def test_exchanged_token_ends_with_its_subject_token(party: Party, clock: Clock) -> None:
     client = (await party.register())["client_id"]
     tokens = await party.login(client)
     body = await exchanged(party, clock, tokens["access_token"])
@@ -88,14 +88,14 @@ async def test_an_exchanged_token_ends_with_the_one_it_came_from(party: Party, c
     assert await error_of(answer) == (400, "invalid_grant")
 
 
-async def test_a_revoked_access_token_is_exchanged_no_more(party: Party, clock: Clock) -> None:
+async def test_revoked_access_token_is_not_exchanged(party: Party, clock: Clock) -> None:
     client = (await party.register())["client_id"]
     token = (await party.login(client))["access_token"]
     await party.post("/api/auth/revoke", {"client_id": client, "token": token})
     assert await error_of(await party.token(**form(party, clock, token))) == (400, "invalid_grant")
 
 
-async def test_a_token_without_an_id_is_not_revoked_with_others(party: Party, clock: Clock) -> None:
+async def test_token_without_an_id_is_not_revoked_with_others(party: Party, clock: Clock) -> None:
     identity = party.world.identity
     client = (await party.register())["client_id"]
     item, other = (identity.mint(user, jti=None, cid=client) for user in (ADMIN, VIEWER))
@@ -127,12 +127,12 @@ SUBJECTS: dict[str, Callable[[Party], str]] = {
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-async def test_other_subjects_are_refused(party: Party, clock: Clock, name: str) -> None:
+async def test_invalid_subject_tokens_are_rejected(party: Party, clock: Clock, name: str) -> None:
     answer = await party.token(**form(party, clock, SUBJECTS[name](party)))
     assert await error_of(answer) == (400, "invalid_request")
 
 
-async def test_a_rotated_key_takes_its_tokens_along_unless_kept(party: Party, clock: Clock) -> None:
+async def test_rotated_key_invalidates_its_tokens_unless_kept(party: Party, clock: Clock) -> None:
     identity = party.world.identity
     first = identity.mint(ADMIN)
     identity.rotate_keys(keep=True)
@@ -158,7 +158,7 @@ async def test_a_rotated_key_takes_its_tokens_along_unless_kept(party: Party, cl
         ({"actor_token": "x"}, (400, "invalid_request")),
     ],
 )
-async def test_other_requests_are_refused(
+async def test_invalid_requests_are_rejected(
     party: Party, clock: Clock, changes: dict[str, str], expected: tuple[int, str]
 ) -> None:
     answer = await party.token(**form(party, clock, party.world.identity.mint(ADMIN), **changes))
@@ -192,27 +192,27 @@ async def test_other_requests_are_refused(
         {"jti": 7},
     ],
 )
-async def test_other_assertions_are_refused(party: Party, clock: Clock, changes: dict[str, Any]) -> None:
+async def test_invalid_assertions_are_rejected(party: Party, clock: Clock, changes: dict[str, Any]) -> None:
     proof = assertion(party, clock, **changes)
     answer = await party.token(**form(party, clock, party.world.identity.mint(ADMIN), client_assertion=proof))
     assert await error_of(answer) == (401, "invalid_client")
 
 
-async def test_an_assertion_lives_five_minutes_at_most(party: Party, clock: Clock) -> None:
+async def test_assertion_lives_at_most_five_minutes(party: Party, clock: Clock) -> None:
     for seconds, status in ((300, 200), (320, 401)):
         proof = assertion(party, clock, exp=int(clock.now) + seconds, jti=f"a{seconds}")
         answer = await party.token(**form(party, clock, party.world.identity.mint(ADMIN), client_assertion=proof))
         assert answer.status == status
 
 
-async def test_an_assertion_counts_once(party: Party, clock: Clock) -> None:
+async def test_assertion_is_accepted_once(party: Party, clock: Clock) -> None:
     proof, token = assertion(party, clock), party.world.identity.mint(ADMIN)
     assert (await party.token(**form(party, clock, token, client_assertion=proof))).status == 200
     answer = await party.token(**form(party, clock, token, client_assertion=proof))
     assert await error_of(answer) == (401, "invalid_client")
 
 
-async def test_the_issuer_is_no_audience_of_the_exchange(party: Party, clock: Clock) -> None:
+async def test_issuer_is_not_an_exchange_audience(party: Party, clock: Clock) -> None:
     for audience, status in ((party.url, 401), ([party.url, f"{party.url}/api/auth/token"], 200)):
         proof = assertion(party, clock, aud=audience, jti=str(status))
         answer = await party.token(**form(party, clock, party.world.identity.mint(ADMIN), client_assertion=proof))
@@ -224,7 +224,7 @@ async def test_exchanges_are_counted(party: Party, clock: Clock) -> None:
     assert party.world.identity.request_counts["urn:ietf:params:oauth:grant-type:token-exchange"] == 1
 
 
-async def test_the_life_of_exchanged_tokens_can_be_short(clock: Clock, party: Party) -> None:
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, exchanged_ttl=7, api=NoApi()) as made:
-        brief = Party(made, party.http)
-        assert (await exchanged(brief, clock, made.identity.mint(ADMIN)))["expires_in"] == 7
+async def test_exchanged_token_lifetime_is_configurable(clock: Clock, party: Party) -> None:
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, exchanged_ttl=7, api=NoApi()) as sandbox:
+        brief = Party(sandbox, party.http)
+        assert (await exchanged(brief, clock, sandbox.identity.mint(ADMIN)))["expires_in"] == 7

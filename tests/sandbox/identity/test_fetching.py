@@ -23,8 +23,8 @@ URL = f"https://{HOST}/client.json"
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """An https server whose responses the test sets."""
-    async with serving(tmp_path) as made:
-        yield made
+    async with serving(tmp_path) as https_site:
+        yield https_site
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2001:4860:4860::8888"])
@@ -64,12 +64,12 @@ def test_public_addresses(address: str) -> None:
         "",
     ],
 )
-def test_other_addresses_are_not_public(address: str) -> None:
+def test_non_public_addresses(address: str) -> None:
     assert not is_public(address)
 
 
 @given(st.ip_addresses(v=4) | st.ip_addresses(v=6))
-def test_nothing_private_is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+def test_no_private_address_is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     if address.is_private or address.is_loopback or address.is_link_local or address.is_multicast:
         assert not is_public(str(address))
 
@@ -94,7 +94,7 @@ def test_nothing_private_is_public(address: ipaddress.IPv4Address | ipaddress.IP
         ("file:///etc/passwd", False),
     ],
 )
-def test_only_https_to_a_name_is_fetched(url: str, right: bool) -> None:
+def test_only_https_hostnames_are_fetched(url: str, right: bool) -> None:
     assert is_fetchable(url) is right
 
 
@@ -112,11 +112,11 @@ def test_only_https_to_a_name_is_fetched(url: str, right: bool) -> None:
         ("s-maxage=9", 60),
     ],
 )
-def test_freshness(header: str, seconds: float) -> None:
+def test_cache_freshness(header: str, seconds: float) -> None:
     assert cache_lifetime(header) == seconds
 
 
-async def test_fetches_and_keeps_while_fresh(site: Site, clock: Clock) -> None:
+async def test_response_is_cached_while_fresh(site: Site, clock: Clock) -> None:
     names = Names("127.0.0.1")
     fetcher = site.fetcher(clock, names)
     assert await fetcher(URL) == await fetcher(URL) == b'{"a": 1}'
@@ -129,7 +129,7 @@ async def test_fetches_and_keeps_while_fresh(site: Site, clock: Clock) -> None:
     assert not {"Cookie", "Authorization", "Referer"} & set(request.headers)
 
 
-async def test_asks_each_time_where_nothing_may_be_kept(site: Site, clock: Clock) -> None:
+async def test_uncacheable_response_is_fetched_each_time(site: Site, clock: Clock) -> None:
     async def reply(request: web.BaseRequest) -> web.StreamResponse:
         answer = web.json_response({}, headers={"Cache-Control": "no-store"})
         answer.set_cookie("a", "b")
@@ -143,7 +143,7 @@ async def test_asks_each_time_where_nothing_may_be_kept(site: Site, clock: Clock
 
 
 @pytest.mark.parametrize("addresses", [("127.0.0.1",), ("8.8.8.8", "127.0.0.1"), ("169.254.169.254",), ("::1",)])
-async def test_names_with_an_address_that_is_not_public_are_not_asked(
+async def test_names_with_a_non_public_address_are_not_fetched(
     site: Site, clock: Clock, addresses: tuple[str, ...]
 ) -> None:
     names = Names(*addresses)
@@ -153,14 +153,14 @@ async def test_names_with_an_address_that_is_not_public_are_not_asked(
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/x", "http://app.example/x", "https://localhost/x"])
-async def test_other_addresses_are_not_asked(site: Site, clock: Clock, url: str) -> None:
+async def test_other_urls_are_not_fetched(site: Site, clock: Clock, url: str) -> None:
     names = Names("127.0.0.1")
     with pytest.raises(FetchError, match="documents are not fetched from this URL"):
         await site.fetcher(clock, names)(url)
     assert names.asked == [] and site.asked == []
 
 
-async def test_another_certificate_is_refused(site: Site, clock: Clock) -> None:
+async def test_wrong_certificate_is_rejected(site: Site, clock: Clock) -> None:
     with pytest.raises(FetchError):
         await site.fetcher(clock)("https://other.example/client.json")
     assert site.asked == []
@@ -188,7 +188,7 @@ def packed() -> web.Response:
         (lambda: web.Response(body=b"x" * (64 * 1024 + 1), content_type="application/json"), "too large"),
     ],
 )
-async def test_other_answers_are_refused_and_not_kept(
+async def test_invalid_responses_are_rejected_and_not_cached(
     site: Site, clock: Clock, response: Callable[[], web.Response], why: str
 ) -> None:
     fetcher = site.fetcher(clock)
@@ -200,13 +200,13 @@ async def test_other_answers_are_refused_and_not_kept(
     assert await fetcher(URL) == b'{"a": 1}'
 
 
-async def test_an_answer_of_the_largest_size_and_another_json_type(site: Site, clock: Clock) -> None:
+async def test_accepts_the_maximum_size_and_other_json_types(site: Site, clock: Clock) -> None:
     body = b" " * (64 * 1024)
     site.reply = answering(lambda: web.Response(body=body, content_type="application/vnd.client+json"))
     assert await site.fetcher(clock)(URL) == body
 
 
-async def test_an_endless_answer_ends_at_the_limit(site: Site, clock: Clock) -> None:
+async def test_endless_response_stops_at_the_limit(site: Site, clock: Clock) -> None:
     async def reply(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
@@ -218,7 +218,7 @@ async def test_an_endless_answer_ends_at_the_limit(site: Site, clock: Clock) -> 
         await site.fetcher(clock)(URL)
 
 
-async def test_a_slow_host_takes_its_time_and_not_more(site: Site, clock: Clock) -> None:
+async def test_slow_host_is_bounded_by_the_timeout(site: Site, clock: Clock) -> None:
     stop = asyncio.Event()
 
     async def reply(request: web.BaseRequest) -> web.StreamResponse:
@@ -231,7 +231,7 @@ async def test_a_slow_host_takes_its_time_and_not_more(site: Site, clock: Clock)
     stop.set()
 
 
-async def test_only_so_many_at_a_time(site: Site, clock: Clock) -> None:
+async def test_concurrent_fetches_are_limited(site: Site, clock: Clock) -> None:
     stop = asyncio.Event()
 
     async def reply(request: web.BaseRequest) -> web.StreamResponse:
@@ -240,16 +240,16 @@ async def test_only_so_many_at_a_time(site: Site, clock: Clock) -> None:
 
     site.reply = reply
     fetcher = site.fetcher(clock, limit=30)
-    asked = [asyncio.create_task(fetcher(f"{URL}?{number}")) for number in range(8)]
+    fetches = [asyncio.create_task(fetcher(f"{URL}?{number}")) for number in range(8)]
     while len(site.asked) < 4:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
     assert len(site.asked) == 4
     stop.set()
-    assert await asyncio.gather(*asked) == [b"{}"] * 8
+    assert await asyncio.gather(*fetches) == [b"{}"] * 8
 
 
-async def test_waiting_for_a_turn_counts(site: Site, clock: Clock) -> None:
+async def test_queue_time_counts_toward_the_timeout(site: Site, clock: Clock) -> None:
     fetcher = site.fetcher(clock, limit=0.1)
     for _ in range(4):
         await fetcher._concurrency_limit.acquire()
@@ -258,7 +258,7 @@ async def test_waiting_for_a_turn_counts(site: Site, clock: Clock) -> None:
     assert not site.asked
 
 
-async def test_a_host_that_hangs_up(site: Site, clock: Clock) -> None:
+async def test_host_that_closes_the_connection(site: Site, clock: Clock) -> None:
     async def reply(request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.abort()

@@ -13,33 +13,33 @@ PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configu
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_metadata_says_what_clients_need(party: Party, path: str) -> None:
+async def test_metadata_has_what_clients_need(party: Party, path: str) -> None:
     answer = await party.get(party.url + path)
-    found = await answer.json()
+    body = await answer.json()
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert found["issuer"] == party.url
-    assert found["authorization_endpoint"] == f"{party.url}/sign-in/oauth"
-    assert found["token_endpoint"] == f"{party.url}/api/auth/token"
-    assert found["registration_endpoint"] == f"{party.url}/api/auth/register"
-    assert found["revocation_endpoint"] == f"{party.url}/api/auth/revoke"
-    assert found["code_challenge_methods_supported"] == ["S256"]
-    assert found["client_id_metadata_document_supported"] is True
-    assert found["authorization_response_iss_parameter_supported"] is True
-    assert found["response_types_supported"] == ["code"]
-    assert found["scopes_supported"] == ["mcp:tools", "mcp:resources", "offline_access"]
+    assert body["issuer"] == party.url
+    assert body["authorization_endpoint"] == f"{party.url}/sign-in/oauth"
+    assert body["token_endpoint"] == f"{party.url}/api/auth/token"
+    assert body["registration_endpoint"] == f"{party.url}/api/auth/register"
+    assert body["revocation_endpoint"] == f"{party.url}/api/auth/revoke"
+    assert body["code_challenge_methods_supported"] == ["S256"]
+    assert body["client_id_metadata_document_supported"] is True
+    assert body["authorization_response_iss_parameter_supported"] is True
+    assert body["response_types_supported"] == ["code"]
+    assert body["scopes_supported"] == ["mcp:tools", "mcp:resources", "offline_access"]
     methods = {"none", "client_secret_post", "client_secret_basic", "private_key_jwt"}
-    assert set(found["token_endpoint_auth_methods_supported"]) == methods
+    assert set(body["token_endpoint_auth_methods_supported"]) == methods
 
 
-async def test_openid_document_has_what_its_own_rules_require(party: Party) -> None:
-    found = await (await party.get(party.url + PATHS[1])).json()
+async def test_openid_document_meets_its_specification(party: Party) -> None:
+    body = await (await party.get(party.url + PATHS[1])).json()
     required = {"jwks_uri", "subject_types_supported", "id_token_signing_alg_values_supported"}
-    assert required <= set(found)
+    assert required <= set(body)
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/.well-known/jwks.json", "/api/auth/token", "/api/auth/register"])
-async def test_browsers_of_any_origin_may_ask(party: Party, path: str) -> None:
+async def test_cors_allows_any_origin(party: Party, path: str) -> None:
     headers = {"Origin": "https://inspector.example", "Access-Control-Request-Method": "POST"}
     async with party.http.options(party.url + path, headers=headers) as answer:
         assert answer.status == 204
@@ -87,7 +87,7 @@ async def test_rotation_can_keep_the_former_key(party: Party) -> None:
     assert check(before, keys) and check(identity.mint(USERS[0]), keys)
 
 
-async def test_mint_makes_what_a_sign_in_makes(party: Party) -> None:
+async def test_minted_tokens_match_sign_in_tokens(party: Party) -> None:
     client = await party.register()
     real = (await party.login(client["client_id"]))["access_token"]
     minted = party.world.identity.mint(USERS[0], resource=f"{BASE}/mcp")
@@ -98,7 +98,7 @@ async def test_mint_makes_what_a_sign_in_makes(party: Party) -> None:
         assert item[name] == other[name]
 
 
-async def test_mint_bends_to_the_test(party: Party) -> None:
+async def test_minted_claims_can_be_overridden(party: Party) -> None:
     token = party.world.identity.mint(USERS[3], ttl=5, scope="mcp:resources", jti=None, aud=["a", "b"], extra=1)
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == 5
@@ -107,7 +107,7 @@ async def test_mint_bends_to_the_test(party: Party) -> None:
     assert claims["doit_employee"] is True
 
 
-async def test_outage_takes_keys_and_tokens_away_but_not_the_documents(party: Party) -> None:
+async def test_outage_affects_keys_and_tokens_but_not_metadata(party: Party) -> None:
     party.world.identity.down = True
     keys = await party.get(f"{party.url}/.well-known/jwks.json")
     assert await error_of(keys) == (503, "temporarily_unavailable")

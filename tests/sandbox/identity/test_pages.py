@@ -21,7 +21,7 @@ async def consent_text(party: Party, client_id: str, email: str = ADMIN, **chang
     return await (await party.get(party.ask(client_id, **changes))).text()
 
 
-async def test_sign_in_page_lists_the_ready_users(party: Party) -> None:
+async def test_sign_in_page_lists_the_test_users(party: Party) -> None:
     client = await party.register()
     answer = await party.get(party.ask(client["client_id"]))
     page = Fields(await answer.text())
@@ -39,8 +39,8 @@ async def test_password_signs_in(party: Party) -> None:
     assert answer.status == 303
     cookies = answer.headers.getall("Set-Cookie")
     assert all("HttpOnly" in cookie and "SameSite=Lax" in cookie for cookie in cookies)
-    heard = await party.decide(Fields(await (await party.get(party.url + answer.headers["Location"])).text()))
-    assert heard["code"]
+    redirect = await party.decide(Fields(await (await party.get(party.url + answer.headers["Location"])).text()))
+    assert redirect["code"]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ async def test_wrong_credentials_show_the_page_again(party: Party, credentials: 
     assert right.status == 303
 
 
-async def test_pages_are_protected(party: Party) -> None:
+async def test_pages_have_security_headers(party: Party) -> None:
     client = (await party.register())["client_id"]
     for url in (party.ask(client), party.ask("nobody")):
         headers = (await party.get(url)).headers
@@ -87,14 +87,14 @@ async def test_pages_are_protected(party: Party) -> None:
         ("cursor://anysphere.cursor-mcp/oauth/callback", "'self' https: cursor:"),
     ],
 )
-async def test_the_form_may_lead_to_the_client(party: Party, redirect_uri: str, sources: str) -> None:
+async def test_form_action_allows_the_client_redirect(party: Party, redirect_uri: str, sources: str) -> None:
     client = (await party.register(redirect_uris=[redirect_uri]))["client_id"]
     await party.sign_in(party.ask(client, redirect_uri=redirect_uri), ADMIN)
     answer = await party.get(party.ask(client, redirect_uri=redirect_uri))
     assert answer.headers["Content-Security-Policy"].endswith(f"form-action {sources}")
 
 
-async def test_consent_says_who_for_whom_for_what_and_where(party: Party) -> None:
+async def test_consent_shows_user_customer_scope_and_client(party: Party) -> None:
     client = (await party.register(client_name="Cost Helper"))["client_id"]
     text = await consent_text(party, client, scope="mcp:tools offline_access")
     for word in ("Cost Helper", "Acme billing admin", ADMIN, ACME.name, "this computer (127.0.0.1:5001)"):
@@ -105,7 +105,7 @@ async def test_consent_says_who_for_whom_for_what_and_where(party: Party) -> Non
     assert ">Allow access</button>" in text and ">Deny</button>" in text
 
 
-async def test_consent_knows_the_hosts_of_supported_clients(party: Party) -> None:
+async def test_consent_recognizes_hosts_of_supported_clients(party: Party) -> None:
     uri = "https://chatgpt.com/connector_platform_oauth_redirect"
     text = await consent_text(party, "https://chatgpt.com/oauth/client.json", redirect_uri=uri)
     assert "ChatGPT" in text and "Published by chatgpt.com" in text
@@ -113,14 +113,14 @@ async def test_consent_knows_the_hosts_of_supported_clients(party: Party) -> Non
     assert 'class="warning"' not in text
 
 
-async def test_consent_warns_of_hosts_that_nobody_knows(party: Party) -> None:
+async def test_consent_warns_about_unknown_hosts(party: Party) -> None:
     uri = "https://evil.example/cb"
     client = (await party.register(redirect_uris=[uri], client_name="ChatGPT"))["client_id"]
     text = await consent_text(party, client, redirect_uri=uri)
     assert "DoiT does not know evil.example" in text
 
 
-async def test_consent_warns_of_documented_clients_on_this_computer(party: Party) -> None:
+async def test_consent_warns_about_documented_clients_on_loopback(party: Party) -> None:
     client, uri = "https://claude.ai/oauth/claude-code-client-metadata", "http://localhost:4711/callback"
     text = await consent_text(party, client, redirect_uri=uri)
     assert "Claude Code" in text and "does not prove it" in text and "localhost:4711" in text
@@ -143,7 +143,7 @@ async def test_consent_names_the_application_of_a_scheme(party: Party) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "expected"),
     [
         ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
         ('" onload="x', "&quot; onload=&quot;x"),
@@ -153,10 +153,10 @@ async def test_consent_names_the_application_of_a_scheme(party: Party) -> None:
         ("\u200b\n", "Unnamed application"),
     ],
 )
-async def test_names_of_clients_are_only_text(party: Party, name: str, shown: str) -> None:
+async def test_client_names_are_escaped(party: Party, name: str, expected: str) -> None:
     client = (await party.register(client_name=name))["client_id"]
     text = await (await party.get(party.ask(client))).text()
-    assert shown in text and "<script" not in text and "\u202e" not in text
+    assert expected in text and "<script" not in text and "\u202e" not in text
 
 
 async def test_employees_choose_the_customer(party: Party) -> None:
@@ -165,13 +165,13 @@ async def test_employees_choose_the_customer(party: Party) -> None:
     page = await party.sign_in(url, "employee@doit.example")
     assert page.options == [ACME.id, GLOBEX.id, ""]
     for customer in page.options:
-        heard = await party.decide(Fields(await (await party.get(url)).text()), customer=customer)
-        token = await (await party.redeem(client, heard["code"])).json()
+        redirect = await party.decide(Fields(await (await party.get(url)).text()), customer=customer)
+        token = await (await party.redeem(client, redirect["code"])).json()
         claims = party.world.identity.signing.read_claims(token["access_token"]) or {}
         assert (claims["customer_context"], claims["doit_employee"]) == (customer, True)
 
 
-async def test_employees_cannot_choose_what_does_not_exist(party: Party) -> None:
+async def test_employees_cannot_choose_a_missing_customer(party: Party) -> None:
     client = (await party.register())["client_id"]
     page = await party.sign_in(party.ask(client), "employee@doit.example")
     form = {"transaction": page.inputs["transaction"], "decision": "allow", "customer": "Nobody"}
@@ -179,17 +179,17 @@ async def test_employees_cannot_choose_what_does_not_exist(party: Party) -> None
     assert (answer.status, answer.content_type) == (400, "text/html")
 
 
-async def test_others_have_their_customer_whatever_the_form_says(party: Party) -> None:
+async def test_form_cannot_change_the_customer_of_other_users(party: Party) -> None:
     client = (await party.register())["client_id"]
     page = await party.sign_in(party.ask(client), ADMIN)
     assert page.options == []
-    heard = await party.decide(page, customer=GLOBEX.id)
-    token = await (await party.redeem(client, heard["code"])).json()
+    redirect = await party.decide(page, customer=GLOBEX.id)
+    token = await (await party.redeem(client, redirect["code"])).json()
     claims = party.world.identity.signing.read_claims(token["access_token"]) or {}
     assert claims["customer_context"] == ACME.id and "doit_employee" not in claims
 
 
-async def test_another_account(party: Party) -> None:
+async def test_switches_account(party: Party) -> None:
     client = (await party.register())["client_id"]
     page = await party.sign_in(party.ask(client), ADMIN)
     answer = await party.post("/sign-in/out", {"transaction": page.inputs["transaction"]})
@@ -197,7 +197,7 @@ async def test_another_account(party: Party) -> None:
     assert "Built-in users" in await (await party.get(party.url + answer.headers["Location"])).text()
 
 
-async def test_consent_of_another_user_than_shown_counts_for_nothing(party: Party) -> None:
+async def test_consent_of_a_different_user_is_rejected(party: Party) -> None:
     client = (await party.register())["client_id"]
     page = await party.sign_in(party.ask(client), ADMIN)
     await party.sign_in(party.ask(client, prompt="login"), "admin@globex.example")
@@ -206,14 +206,14 @@ async def test_consent_of_another_user_than_shown_counts_for_nothing(party: Part
     assert answer.headers["Location"].startswith("/sign-in/oauth?")
 
 
-async def test_forms_of_other_browsers_are_refused(party: Party) -> None:
+async def test_forms_of_other_browsers_are_rejected(party: Party) -> None:
     client = (await party.register())["client_id"]
     page = await party.sign_in(party.ask(client), ADMIN)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        stranger = Party(party.world, http)
-        theirs = Fields(await (await stranger.get(stranger.ask(client))).text()).inputs["transaction"]
+        attacker = Party(party.world, http)
+        theirs = Fields(await (await attacker.get(attacker.ask(client))).text()).inputs["transaction"]
         form = {"transaction": page.inputs["transaction"], "decision": "allow"}
-        assert (await stranger.post("/sign-in/consent", form)).status == 400
+        assert (await attacker.post("/sign-in/consent", form)).status == 400
     # An attacker's page makes the victim's browser post the attacker's own transaction.
     for path in ("/sign-in/consent", "/sign-in/user", "/sign-in/out"):
         answer = await party.post(path, {"transaction": theirs, "decision": "allow", "user": ADMIN})
@@ -221,14 +221,14 @@ async def test_forms_of_other_browsers_are_refused(party: Party) -> None:
 
 
 @pytest.mark.parametrize("transaction", ["", "x", "x.y", ".", "eyJ.", "ä.ä", "bnVsbA==.00"])
-async def test_forged_transactions_are_refused(party: Party, transaction: str) -> None:
+async def test_forged_transactions_are_rejected(party: Party, transaction: str) -> None:
     client = (await party.register())["client_id"]
     await party.sign_in(party.ask(client), ADMIN)
     answer = await party.post("/sign-in/consent", {"transaction": transaction, "decision": "allow"})
     assert answer.status == 400 and "expired" in await answer.text()
 
 
-async def test_a_transaction_is_for_its_step(party: Party) -> None:
+async def test_transaction_is_bound_to_its_step(party: Party) -> None:
     client = (await party.register())["client_id"]
     start = Fields(await (await party.get(party.ask(client))).text()).inputs["transaction"]
     page = await party.sign_in(party.ask(client), ADMIN)
@@ -236,7 +236,7 @@ async def test_a_transaction_is_for_its_step(party: Party) -> None:
     assert (await party.post("/sign-in/user", {**page.inputs, "user": ADMIN})).status == 400
 
 
-async def test_a_transaction_outlives_slow_readers_but_not_the_day(party: Party, clock: Clock) -> None:
+async def test_transaction_lasts_long_enough_but_expires(party: Party, clock: Clock) -> None:
     client = (await party.register())["client_id"]
     page = await party.sign_in(party.ask(client), ADMIN)
     clock.advance(29 * 60)
@@ -245,7 +245,7 @@ async def test_a_transaction_outlives_slow_readers_but_not_the_day(party: Party,
     assert (await party.post("/sign-in/consent", {**page.inputs, "decision": "allow"})).status == 400
 
 
-async def test_a_session_ends(party: Party, clock: Clock) -> None:
+async def test_session_expires(party: Party, clock: Clock) -> None:
     client = (await party.register())["client_id"]
     await party.sign_in(party.ask(client), ADMIN)
     clock.advance(8 * 3600 + 1)
@@ -253,7 +253,7 @@ async def test_a_session_ends(party: Party, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sign-in/user", "/sign-in/consent", "/sign-in/out"])
-async def test_odd_visits_are_pages(party: Party, path: str) -> None:
+async def test_invalid_visits_get_an_error_page(party: Party, path: str) -> None:
     assert (await party.get(party.url + path)).status == 400
     async with party.http.post(party.url + path, json={"transaction": "x"}) as answer:
         assert (answer.status, answer.content_type) == (400, "text/html")
@@ -261,18 +261,18 @@ async def test_odd_visits_are_pages(party: Party, path: str) -> None:
         assert (answer.status, answer.content_type) == (413, "text/html")
 
 
-async def test_cookies_stay_with_the_pages_and_out_of_scripts(party: Party) -> None:
+async def test_cookies_are_limited_to_the_pages_and_http_only(party: Party) -> None:
     client = (await party.register())["client_id"]
     await party.sign_in(party.ask(client), ADMIN)
-    found = {cookie.key: cookie for cookie in party.http.cookie_jar}
-    assert set(found) == {"sandbox_session", "sandbox_browser"}
-    for cookie in found.values():
+    cookies = {cookie.key: cookie for cookie in party.http.cookie_jar}
+    assert set(cookies) == {"sandbox_session", "sandbox_browser"}
+    for cookie in cookies.values():
         assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == ("/sign-in", "Lax", True)
         # Not secure, because loopback uses plain http.
         assert not cookie["secure"] and len(cookie.value) >= 43
 
 
-async def test_cookies_of_an_https_issuer_are_for_https_alone(documents: Web) -> None:
+async def test_cookies_of_an_https_issuer_are_secure(documents: Web) -> None:
     identity = IdentityProvider("https://idp.example", BASE, SECRET, resolver=documents, auto_approve=None)
     app = web.Application()
     identity.register(app)
@@ -284,12 +284,12 @@ async def test_cookies_of_an_https_issuer_are_for_https_alone(documents: Web) ->
 
 
 @pytest.mark.parametrize("planted", ["short", "x" * 65, "x" * 40 + '"', "\u00fc" * 40])
-async def test_odd_cookies_are_replaced(party: Party, planted: str) -> None:
+async def test_invalid_cookies_are_replaced(party: Party, planted: str) -> None:
     client = (await party.register())["client_id"]
     answer = await party.http.get(party.ask(client), headers={"Cookie": f"sandbox_browser={planted}"})
     assert answer.status == 200 and answer.cookies["sandbox_browser"].value not in ("", planted)
 
 
-def test_a_stranger_cannot_be_the_one_who_approves() -> None:
+def test_attacker_cannot_approve_for_the_user() -> None:
     with pytest.raises(ValueError, match="nobody@acme.example"):
         IdentityProvider("https://idp.example", BASE, SECRET, auto_approve="nobody@acme.example")

@@ -49,41 +49,41 @@ async def refusal(party: Party, body: Any) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("body", [CHATGPT, CLAUDE_CODE, CURSOR, MCP_REMOTE], ids=lambda body: body["client_name"])
-async def test_clients_get_what_they_asked_for(party: Party, clock: Clock, body: dict[str, Any]) -> None:
-    found = await party.register(**body)
-    assert found["client_id_issued_at"] == int(clock.now)
-    assert {name: found.get(name) for name in body} == body
+async def test_clients_get_the_requested_metadata(party: Party, clock: Clock, body: dict[str, Any]) -> None:
+    client = await party.register(**body)
+    assert client["client_id_issued_at"] == int(clock.now)
+    assert {name: client.get(name) for name in body} == body
     if body["token_endpoint_auth_method"] == "none":
-        assert "client_secret" not in found
+        assert "client_secret" not in client
     else:
-        assert len(found["client_secret"]) >= 32 and found["client_secret_expires_at"] == 0
+        assert len(client["client_secret"]) >= 32 and client["client_secret_expires_at"] == 0
 
 
-async def test_answers_are_private_and_ids_differ(party: Party) -> None:
+async def test_responses_are_private_and_ids_unique(party: Party) -> None:
     item, other = await party.register(), await party.register()
     assert item["client_id"] != other["client_id"]
     async with party.http.post(party.url + URL, json=CURSOR) as answer:
         assert answer.headers["Cache-Control"] == "no-store" and answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-async def test_defaults_are_those_of_the_rfc(party: Party) -> None:
+async def test_defaults_follow_the_rfc(party: Party) -> None:
     async with party.http.post(party.url + URL, json={"redirect_uris": [CALLBACK]}) as answer:
-        found = await answer.json()
-    assert found["token_endpoint_auth_method"] == "client_secret_basic" and found["client_secret"]
-    assert (found["grant_types"], found["response_types"]) == (["authorization_code"], ["code"])
+        body = await answer.json()
+    assert body["token_endpoint_auth_method"] == "client_secret_basic" and body["client_secret"]
+    assert (body["grant_types"], body["response_types"]) == (["authorization_code"], ["code"])
 
 
-async def test_what_is_not_offered_is_left_out(party: Party) -> None:
-    asked = {
+async def test_unsupported_values_are_omitted(party: Party) -> None:
+    metadata = {
         "grant_types": ["authorization_code", "implicit", "refresh_token"],
         "response_types": ["code", "token"],
         "scope": "openid mcp:tools email",
         "unknown": {"x": 1},
     }
-    found = await party.register(**asked)
-    assert found["grant_types"] == ["authorization_code", "refresh_token"]
-    assert (found["response_types"], found["scope"]) == (["code"], "mcp:tools")
-    assert "unknown" not in found
+    client = await party.register(**metadata)
+    assert client["grant_types"] == ["authorization_code", "refresh_token"]
+    assert (client["response_types"], client["scope"]) == (["code"], "mcp:tools")
+    assert "unknown" not in client
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ async def test_what_is_not_offered_is_left_out(party: Party) -> None:
         "https://app.example/" + "x" * 2048,
     ],
 )
-async def test_other_redirect_addresses_are_refused(party: Party, uri: object) -> None:
+async def test_invalid_redirect_uris_are_rejected(party: Party, uri: object) -> None:
     assert await refusal(party, {"redirect_uris": [CALLBACK, uri]}) == (400, "invalid_redirect_uri")
 
 
 @pytest.mark.parametrize("uris", [None, [], "https://app.example/cb", {}, [CALLBACK] * 21])
-async def test_redirect_addresses_are_a_short_list(party: Party, uris: object) -> None:
+async def test_redirect_uri_list_is_bounded(party: Party, uris: object) -> None:
     assert await refusal(party, {"redirect_uris": uris}) == (400, "invalid_redirect_uri")
 
 
@@ -146,17 +146,17 @@ async def test_redirect_addresses_are_a_short_list(party: Party, uris: object) -
         {"scope": ["mcp:tools"]},
     ],
 )
-async def test_other_metadata_is_refused(party: Party, changes: dict[str, Any]) -> None:
+async def test_invalid_metadata_is_rejected(party: Party, changes: dict[str, Any]) -> None:
     assert await refusal(party, {"redirect_uris": [CALLBACK], **changes}) == (400, "invalid_client_metadata")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"\xff", b"[" * 50_000, b'{"a": NaN', b'"x"'])
-async def test_other_bodies_are_refused(party: Party, body: bytes) -> None:
+async def test_invalid_bodies_are_rejected(party: Party, body: bytes) -> None:
     async with party.http.post(party.url + URL, data=body) as answer:
         assert await error_of(answer) == (400, "invalid_client_metadata")
 
 
-async def test_large_bodies_are_refused(party: Party) -> None:
+async def test_large_bodies_are_rejected(party: Party) -> None:
     body = json.dumps({"redirect_uris": [CALLBACK], "client_name": "x" * 70_000}).encode()
     async with party.http.post(party.url + URL, data=body) as answer:
         assert await error_of(answer) == (413, "invalid_request")

@@ -12,8 +12,8 @@ from ..conftest import BASE, CALLBACK, Clock, Party, error_of
 
 def claims(answer: dict[str, Any]) -> dict[str, Any]:
     """The claims of the access token in a response."""
-    found: dict[str, Any] = jwt.decode(answer["access_token"], options={"verify_signature": False})
-    return found
+    decoded: dict[str, Any] = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    return decoded
 
 
 async def public(party: Party) -> str:
@@ -21,7 +21,7 @@ async def public(party: Party) -> str:
     return identifier
 
 
-async def test_a_code_becomes_tokens_as_the_server_expects_them(party: Party, clock: Clock) -> None:
+async def test_code_is_exchanged_for_valid_tokens(party: Party, clock: Clock) -> None:
     client = await public(party)
     answer = await party.redeem(client, await party.code(client))
     assert answer.headers["Cache-Control"] == "no-store" and answer.content_type == "application/json"
@@ -31,11 +31,15 @@ async def test_a_code_becomes_tokens_as_the_server_expects_them(party: Party, cl
     assert body["scope"] == "mcp:tools mcp:resources offline_access"
     header = jwt.get_unverified_header(body["access_token"])
     assert (header["alg"], header["kid"]) == ("ES256", "mcp-access")
-    found = claims(body)
-    assert (found["iss"], found["aud"], found["sub"]) == (party.url, f"{BASE}/mcp", "admin@acme.example")
-    assert (found["cid"], found["customer_context"]) == (client, "ACmE4x9Zq1")
-    assert found["exp"] - found["iat"] == 3600 and found["iat"] == int(clock.now)
-    assert found["jti"] and found["flow_id"] and "doit_employee" not in found
+    token_claims = claims(body)
+    assert (token_claims["iss"], token_claims["aud"], token_claims["sub"]) == (
+        party.url,
+        f"{BASE}/mcp",
+        "admin@acme.example",
+    )
+    assert (token_claims["cid"], token_claims["customer_context"]) == (client, "ACmE4x9Zq1")
+    assert token_claims["exp"] - token_claims["iat"] == 3600 and token_claims["iat"] == int(clock.now)
+    assert token_claims["jti"] and token_claims["flow_id"] and "doit_employee" not in token_claims
 
 
 @pytest.mark.parametrize(
@@ -56,9 +60,7 @@ async def test_a_code_becomes_tokens_as_the_server_expects_them(party: Party, cl
         ({"grant_type": ""}, "invalid_request"),
     ],
 )
-async def test_wrong_redemptions_fail_and_leave_the_code_usable(
-    party: Party, changes: dict[str, str], error: str
-) -> None:
+async def test_failed_redemption_leaves_the_code_usable(party: Party, changes: dict[str, str], error: str) -> None:
     client = await public(party)
     code = await party.code(client)
     form = {"code": code, **changes}
@@ -66,14 +68,14 @@ async def test_wrong_redemptions_fail_and_leave_the_code_usable(
     assert (await party.redeem(client, code)).status == 200
 
 
-async def test_a_code_is_for_its_client(party: Party) -> None:
+async def test_code_is_bound_to_its_client(party: Party) -> None:
     item, other = await public(party), await public(party)
     code = await party.code(item)
     assert await error_of(await party.redeem(other, code)) == (400, "invalid_grant")
     assert (await party.redeem(item, code)).status == 200
 
 
-async def test_a_code_used_twice_ends_everything_that_came_of_it(party: Party) -> None:
+async def test_reused_code_revokes_its_tokens(party: Party) -> None:
     client = await public(party)
     code = await party.code(client)
     first = await (await party.redeem(client, code)).json()
@@ -81,7 +83,7 @@ async def test_a_code_used_twice_ends_everything_that_came_of_it(party: Party) -
     assert await error_of(await party.refresh(client, first["refresh_token"])) == (400, "invalid_grant")
 
 
-async def test_a_code_lives_long_enough_for_slow_clients_and_no_longer(party: Party, clock: Clock) -> None:
+async def test_code_expires_after_slow_clients_had_time(party: Party, clock: Clock) -> None:
     client = await public(party)
     code, late = await party.code(client), await party.code(client)
     clock.advance(119)
@@ -101,7 +103,7 @@ async def test_a_code_lives_long_enough_for_slow_clients_and_no_longer(party: Pa
         (f"{BASE}/mcp/readonly", f"{BASE}/mcp/readonly", f"{BASE}/mcp/readonly"),
     ],
 )
-async def test_the_resource_becomes_the_audience(
+async def test_resource_becomes_the_audience(
     party: Party, authorized: str | None, redeemed: str, audience: str
 ) -> None:
     client = await public(party)
@@ -113,21 +115,21 @@ async def test_the_resource_becomes_the_audience(
 
 
 @pytest.mark.parametrize(
-    ("asked", "granted"),
+    ("scope", "granted"),
     [
         ("mcp:tools", "mcp:tools"),
         ("offline_access mcp:tools", "mcp:tools offline_access"),
         ("mcp:tools openid profile", "mcp:tools"),
     ],
 )
-async def test_scopes_are_narrowed_to_what_is_known(party: Party, asked: str, granted: str) -> None:
+async def test_scopes_are_narrowed_to_known_ones(party: Party, scope: str, granted: str) -> None:
     client = await public(party)
-    body = await party.login(client, scope=asked)
+    body = await party.login(client, scope=scope)
     assert body["scope"] == claims(body)["scope"] == granted
     assert ("refresh_token" in body) == ("offline_access" in granted)
 
 
-async def test_refreshing_rotates_both_tokens_in_one_flow(party: Party, clock: Clock) -> None:
+async def test_refresh_rotates_both_tokens(party: Party, clock: Clock) -> None:
     client = await public(party)
     first = await party.login(client)
     clock.advance(100)
@@ -140,7 +142,7 @@ async def test_refreshing_rotates_both_tokens_in_one_flow(party: Party, clock: C
     assert (two["sub"], two["aud"], two["scope"]) == (item["sub"], item["aud"], item["scope"])
 
 
-async def test_a_retry_within_a_minute_gets_the_same_answer(party: Party, clock: Clock) -> None:
+async def test_refresh_retry_within_a_minute_gets_the_same_tokens(party: Party, clock: Clock) -> None:
     client = await public(party)
     old = (await party.login(client))["refresh_token"]
     first = await (await party.refresh(client, old, resource=f"{BASE}/mcp")).json()
@@ -152,7 +154,7 @@ async def test_a_retry_within_a_minute_gets_the_same_answer(party: Party, clock:
 
 
 @pytest.mark.parametrize("wish", [{"scope": "mcp:tools"}, {"resource": f"{BASE}/mcp"}])
-async def test_a_retry_with_other_wishes_is_no_retry(party: Party, wish: dict[str, str]) -> None:
+async def test_refresh_retry_with_other_parameters_is_reuse(party: Party, wish: dict[str, str]) -> None:
     client = await public(party)
     old = (await party.login(client))["refresh_token"]
     first = await (await party.refresh(client, old)).json()
@@ -160,7 +162,7 @@ async def test_a_retry_with_other_wishes_is_no_retry(party: Party, wish: dict[st
     assert (await party.refresh(client, first["refresh_token"])).status == 200
 
 
-async def test_late_reuse_ends_the_flow(party: Party, clock: Clock) -> None:
+async def test_late_refresh_token_reuse_revokes_the_flow(party: Party, clock: Clock) -> None:
     client = await public(party)
     old = (await party.login(client))["refresh_token"]
     new = (await (await party.refresh(client, old)).json())["refresh_token"]
@@ -169,7 +171,7 @@ async def test_late_reuse_ends_the_flow(party: Party, clock: Clock) -> None:
     assert await error_of(await party.refresh(client, new)) == (400, "invalid_grant")
 
 
-async def test_one_flow_ends_without_the_others(party: Party, clock: Clock) -> None:
+async def test_flows_end_independently(party: Party, clock: Clock) -> None:
     client = await public(party)
     old, other = [(await party.login(client))["refresh_token"] for _ in range(2)]
     await party.refresh(client, old)
@@ -178,10 +180,10 @@ async def test_one_flow_ends_without_the_others(party: Party, clock: Clock) -> N
     assert (await party.refresh(client, other)).status == 200
 
 
-async def test_a_refresh_token_is_for_its_client_and_its_time(party: Party, clock: Clock) -> None:
-    client, stranger = await public(party), await public(party)
+async def test_refresh_token_is_bound_to_client_and_lifetime(party: Party, clock: Clock) -> None:
+    client, other_client = await public(party), await public(party)
     token = (await party.login(client))["refresh_token"]
-    assert await error_of(await party.refresh(stranger, token)) == (400, "invalid_grant")
+    assert await error_of(await party.refresh(other_client, token)) == (400, "invalid_grant")
     assert await error_of(await party.refresh(client, "wrong")) == (400, "invalid_grant")
     assert await error_of(await party.token(grant_type="refresh_token", client_id=client)) == (400, "invalid_request")
     clock.advance(30 * 86_400 - 1)
@@ -190,7 +192,7 @@ async def test_a_refresh_token_is_for_its_client_and_its_time(party: Party, cloc
     assert await error_of(await party.refresh(client, token)) == (400, "invalid_grant")
 
 
-async def test_a_refresh_narrows_but_never_widens(party: Party) -> None:
+async def test_refresh_narrows_but_never_widens_scopes(party: Party) -> None:
     client = await public(party)
     token = (await party.login(client, scope="mcp:tools offline_access"))["refresh_token"]
     for scope in ("mcp:resources", "mcp:tools mcp:resources", "unknown"):
@@ -219,14 +221,14 @@ async def test_revoking_a_refresh_token_ends_its_flow(party: Party, hint: str) -
     assert await error_of(await party.refresh(client, body["refresh_token"])) == (400, "invalid_grant")
 
 
-async def test_revoking_an_access_token_leaves_the_flow(party: Party) -> None:
+async def test_revoking_an_access_token_keeps_the_flow(party: Party) -> None:
     client = await public(party)
     body = await party.login(client)
     assert await revoked(party, client, body["access_token"]) == 200
     assert (await party.refresh(client, body["refresh_token"])).status == 200
 
 
-async def test_revoking_what_nobody_knows_is_fine(party: Party) -> None:
+async def test_revoking_an_unknown_token_succeeds(party: Party) -> None:
     client = await public(party)
     for token in ("unknown", "a.b.c", "x" * 20_000, "W1tbW1tb" * 2_000 + ".e30.x"):
         assert await revoked(party, client, token) == 200
@@ -235,15 +237,15 @@ async def test_revoking_what_nobody_knows_is_fine(party: Party) -> None:
     assert await error_of(await party.post("/api/auth/revoke", {"token": "x"})) == (401, "invalid_client")
 
 
-async def test_nobody_revokes_the_tokens_of_others(party: Party) -> None:
-    client, stranger = await public(party), await public(party)
+async def test_clients_cannot_revoke_tokens_of_others(party: Party) -> None:
+    client, other_client = await public(party), await public(party)
     body = await party.login(client)
     for token in (body["refresh_token"], body["access_token"]):
-        assert await revoked(party, stranger, token) == 400
+        assert await revoked(party, other_client, token) == 400
     assert (await party.refresh(client, body["refresh_token"])).status == 200
 
 
-async def test_the_token_endpoint_reads_forms_only(party: Party) -> None:
+async def test_token_endpoint_accepts_only_forms(party: Party) -> None:
     url = f"{party.url}/api/auth/token"
     async with party.http.post(url, json={"grant_type": "refresh_token"}) as answer:
         assert await error_of(answer) == (400, "invalid_request")
@@ -260,8 +262,8 @@ async def test_the_token_endpoint_reads_forms_only(party: Party) -> None:
             assert await error_of(answer) == expected, body[:80]
 
 
-async def test_refusals_do_not_repeat_what_was_sent(party: Party) -> None:
+async def test_errors_do_not_echo_the_request(party: Party) -> None:
     name = "%22%0d%0aSet-Cookie:<script>"
     url = f"{party.ask(await public(party))}&{name}=1&{name}=2"
-    heard = party.heard(await party.get(url), CALLBACK)
-    assert heard["error"] == "invalid_request" and "script" not in heard["error_description"]
+    redirect = party.callback_parameters(await party.get(url), CALLBACK)
+    assert redirect["error"] == "invalid_request" and "script" not in redirect["error_description"]

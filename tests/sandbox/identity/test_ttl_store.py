@@ -21,43 +21,43 @@ LIMIT = 3
         max_size=60,
     )
 )
-def test_what_is_known_is_what_was_put_last_and_is_still_alive(steps: list[tuple[str, str, int]]) -> None:
+def test_store_matches_a_simple_model(steps: list[tuple[str, str, int]]) -> None:
     clock = Clock()
-    kept: TtlStore[int] = TtlStore(LIMIT, clock)
+    store: TtlStore[int] = TtlStore(LIMIT, clock)
     # A simple model: key, expiry and value, oldest first.
     model: list[tuple[str, float, int]] = []
     for number, (step, key, amount) in enumerate(steps):
         model = [item for item in model if item[1] > clock.now]
         if step == "put":
-            kept.put(key, number, amount)
+            store.put(key, number, amount)
             model = [item for item in model if item[0] != key][-(LIMIT - 1) :] + [(key, clock.now + amount, number)]
         elif step == "pop":
-            assert kept.pop(key) == next((value for name, _, value in model if name == key), None)
+            assert store.pop(key) == next((value for name, _, value in model if name == key), None)
             model = [item for item in model if item[0] != key]
         elif step == "swap":
-            kept.replace(key, -number)
+            store.replace(key, -number)
             model = [(name, end, -number if name == key else value) for name, end, value in model]
         else:
             clock.advance(amount)
-        known = {name: value for name, end, value in model if end > clock.now}
-        assert {name: kept.get(name) for name in "abcdef"} == {name: known.get(name) for name in "abcdef"}
+        expected = {name: value for name, end, value in model if end > clock.now}
+        assert {name: store.get(name) for name in "abcdef"} == {name: expected.get(name) for name in "abcdef"}
 
 
-def test_the_dead_make_room_before_the_living() -> None:
+def test_expired_entries_are_evicted_first() -> None:
     clock = Clock()
-    kept: TtlStore[str] = TtlStore(2, clock)
-    kept.put("long", "long", 100)
-    kept.put("short", "short", 1)
+    store: TtlStore[str] = TtlStore(2, clock)
+    store.put("long", "long", 100)
+    store.put("short", "short", 1)
     clock.advance(2)
-    kept.put("new", "new", 100)
-    assert (kept.get("long"), kept.get("short"), kept.get("new")) == ("long", None, "new")
+    store.put("new", "new", 100)
+    assert (store.get("long"), store.get("short"), store.get("new")) == ("long", None, "new")
 
 
-def test_secrets_of_any_shape_have_a_digest() -> None:
+def test_any_secret_has_a_digest() -> None:
     assert len({hash_secret(text) for text in ("", "a", "\udcff", "\u00fc")}) == 4
 
 
-def test_a_code_that_nobody_knows_cannot_be_spent() -> None:
+def test_unknown_code_cannot_be_redeemed() -> None:
     ended: list[str] = []
     AuthorizationCodes(Clock(), ended.append).mark_used("unknown", "flow")
     assert ended == []

@@ -18,7 +18,7 @@ from doit_mcp.server.request_context import Catalog
 from tests.transports.http.serving import serving
 
 
-async def test_former_names_are_called_but_not_listed() -> None:
+async def test_former_names_can_be_called_but_are_not_listed() -> None:
     offered = catalog_factory()(Selection(frozenset({"all"})), False)
     former = {alias: tool.name for tool in offered.tools if (alias := tool.facts.get("alias"))}
     assert former["id_of_asset"] == "update_asset" and not former.keys() & offered.tools_by_name.keys()
@@ -30,7 +30,7 @@ async def test_former_names_are_called_but_not_listed() -> None:
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_lists_that_clients_select_have_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_n4_cached_lists_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each selection of tools has its own list; all cached lists together stay within the limit, as does the default
     one."""
     pages = ByteCache(tools.MAX_PAGE_CACHE_BYTES)
@@ -39,14 +39,14 @@ async def test_n4_lists_that_clients_select_have_a_bound_in_bytes(monkeypatch: p
     async with serving(make=catalog_factory()) as site:
         for name in named[:40]:
             path = f"/mcp/x/all?tools={name}"
-            assert len((await site.modern("tools/list", {}, path=path)).result["tools"]) > 100
-            await site.modern("tools/list", {})
+            assert len((await site.send_stateless("tools/list", {}, path=path)).result["tools"]) > 100
+            await site.send_stateless("tools/list", {})
             assert 0 < pages.size_bytes <= tools.MAX_PAGE_CACHE_BYTES
     assert 2 < len(pages) < 40
 
 
 @pytest.mark.requirement("N4")
-def test_n4_a_kept_list_keeps_nothing_else_of_its_offer() -> None:
+def test_n4_cached_list_keeps_nothing_else() -> None:
     """Clients can create one for each set of tools: 10,000 selections used to keep 99 MB, of which 8 MB were
     counted."""
     make, revision = catalog_factory(), REVISIONS_BY_NAME["2025-11-25"]
@@ -58,17 +58,17 @@ def test_n4_a_kept_list_keeps_nothing_else_of_its_offer() -> None:
 
     listed(0, 50)
     gc.collect()
-    before = sum(isinstance(one, Catalog) for one in gc.get_objects())
+    before = sum(isinstance(item, Catalog) for item in gc.get_objects())
     started = time.process_time()
     listed(50, 200)
     # Selecting and listing takes about a millisecond.
     assert time.process_time() - started < 200 * 0.02
     gc.collect()
-    assert sum(isinstance(one, Catalog) for one in gc.get_objects()) <= before
+    assert sum(isinstance(item, Catalog) for item in gc.get_objects()) <= before
 
 
 @pytest.mark.requirement("N4")
-def test_n4_the_least_recently_used_bytes_go_first() -> None:
+def test_n4_least_recently_used_lists_are_evicted_first() -> None:
     cache = ByteCache(10 + 2 * ENTRY_BYTES)
     for key, value in (("a", b"aaaa"), ("b", b"bbbb")):
         cache.put(key, value)

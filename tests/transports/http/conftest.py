@@ -17,12 +17,12 @@ __all__ = ["redis", "redis_program"]  # Makes these fixtures available here, too
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     """The application on loopback, with tools made for the tests."""
-    async with serving() as made:
-        yield made
+    async with serving() as server:
+        yield server
 
 
 @pytest.fixture
 async def pair(redis: Server) -> AsyncIterator[tuple[Replica, ...]]:
     """Two replicas that share one Redis."""
-    async with replicas(redis.url) as made:
-        yield made
+    async with replicas(redis.url) as sites:
+        yield sites

@@ -30,8 +30,8 @@ from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.wire_schema import check
 
 SECRET = "a-secret-of-the-exchange-with-enough-bytes"
-MODERN = "2026-07-28"
-LATEST = "2025-11-25"
+STATELESS_REVISION = "2026-07-28"
+LATEST_STATEFUL = "2025-11-25"
 REVISIONS = tuple(REVISIONS_BY_NAME)
 META = "io.modelcontextprotocol/"
 ACCEPT = "application/json, text/event-stream"
@@ -125,7 +125,7 @@ def tools(bench: Bench) -> tuple[Tool, ...]:
         await bench.proceed.wait()
         return {"said": "done at last"}
 
-    said = {"type": "object", "properties": {"said": TEXT}, "required": ["said"]}
+    output_schema = {"type": "object", "properties": {"said": TEXT}, "required": ["said"]}
     runs = (echo, wait, steps, ask, ask_all, fail, bug, blocks, long)
     schemas = {
         "echo": schema(text=TEXT, region={**TEXT, "x-mcp-header": "Region"}, size={"type": "integer"}),
@@ -139,7 +139,7 @@ def tools(bench: Bench) -> tuple[Tool, ...]:
             description=f"Does {run.__name__}.",
             input_schema=schemas.get(run.__name__, schema()),
             run=run,
-            output_schema=said,
+            output_schema=output_schema,
             annotations={"readOnlyHint": True},
             area="bench",
             writes=run.__name__ == "wait",
@@ -168,7 +168,7 @@ async def numbered(call: Call, variables: Mapping[str, str]) -> Json:
 
 def offer(bench: Bench, **changes: Any) -> Catalog:
     """The catalog of the tests' server."""
-    made = Catalog(
+    catalog = Catalog(
         tools=tools(bench),
         server_info={"name": "bench", "title": "Bench", "version": "1.0", "description": "For tests"},
         instructions="Only for tests.",
@@ -179,7 +179,7 @@ def offer(bench: Bench, **changes: Any) -> Catalog:
         ),
         can_change=True,
     )
-    return replace(made, **changes)
+    return replace(catalog, **changes)
 
 
 @dataclass(frozen=True)
@@ -198,13 +198,13 @@ class Answer:
 
     @property
     def error(self) -> Json:
-        found: Json = self.body["error"]
-        return found
+        error: Json = self.body["error"]
+        return error
 
     @property
     def result(self) -> Json:
-        found: Json = self.body["result"]
-        return found
+        result: Json = self.body["result"]
+        return result
 
     @property
     def code(self) -> tuple[int, int]:
@@ -240,24 +240,24 @@ def check_all(answer: Answer, headers: Mapping[str, str], data: Any) -> None:
 
     The revision is only known for requests whose body can be parsed.
     """
-    messages = [one for one in answer.messages if isinstance(one, list) or "jsonrpc" in one]
-    asked = _read_back(data)
-    meta = asked.get("params", {}).get("_meta", {}) if isinstance(asked.get("params", {}), dict) else {}
+    messages = [message for message in answer.messages if isinstance(message, list) or "jsonrpc" in message]
+    parsed = _read_back(data)
+    meta = parsed.get("params", {}).get("_meta", {}) if isinstance(parsed.get("params", {}), dict) else {}
     named = [value for name, value in headers.items() if name.lower() == "mcp-protocol-version"]
     # A request with request metadata gets a stateless response, whatever version it names.
-    named += [MODERN] if isinstance(meta, dict) and f"{META}protocolVersion" in meta else []
-    method = asked.get("method") if isinstance(asked.get("method"), str) else None
-    known = [one for one in REVISIONS if one in named]
+    named += [STATELESS_REVISION] if isinstance(meta, dict) and f"{META}protocolVersion" in meta else []
+    method = parsed.get("method") if isinstance(parsed.get("method"), str) else None
+    revisions = [revision for revision in REVISIONS if revision in named]
     for message in messages:
-        check_one_of(known or REVISIONS, message, method)
+        check_one_of(revisions or REVISIONS, message, method)
 
 
 def _read_back(data: Any) -> Json:
     try:
-        found = json.loads(data) if isinstance(data, (bytes, str)) else {}
+        body = json.loads(data) if isinstance(data, (bytes, str)) else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
 def check_one_of(revisions: Sequence[str], message: Any, method: str | None) -> None:
@@ -302,8 +302,8 @@ class Site:
         self, message: Any, *, user: User | None = ADMIN, path: str = "/mcp", revision: str = "", **headers: str
     ) -> Answer:
         """POST one JSON value. With *revision*, every message of the response is checked against its schema."""
-        sent = self.headers(user, **headers) | {"Content-Type": "application/json"}
-        answer = await self.send("POST", path, sent, json.dumps(message).encode())
+        request_headers = self.headers(user, **headers) | {"Content-Type": "application/json"}
+        answer = await self.send("POST", path, request_headers, json.dumps(message).encode())
         if revision:
             method = message.get("method") if isinstance(message, dict) else None
             for one_message in answer.messages:
@@ -312,17 +312,17 @@ class Site:
 
     def request(self, method: str, params: Json | None = None, id: Any = None) -> Json:
         self.ids += 1
-        made: Json = {"jsonrpc": "2.0", "id": self.ids if id is None else id, "method": method}
-        return made if params is None else made | {"params": params}
+        message: Json = {"jsonrpc": "2.0", "id": self.ids if id is None else id, "method": method}
+        return message if params is None else message | {"params": params}
 
-    def envelope(self, method: str, params: Json | None = None, *, id: Any = None, **meta: Any) -> Json:
+    def stateless_request(self, method: str, params: Json | None = None, *, id: Any = None, **meta: Any) -> Json:
         """A request of the newest revision. *meta* adds members to its _meta, or removes those that are None."""
-        full = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
+        full = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": {}}
         full |= {(key if key == "progressToken" else META + key): value for key, value in meta.items()}
-        kept = {key: value for key, value in full.items() if value is not None}
-        return self.request(method, {**(params or {}), "_meta": kept}, id)
+        present = {key: value for key, value in full.items() if value is not None}
+        return self.request(method, {**(params or {}), "_meta": present}, id)
 
-    async def modern(
+    async def send_stateless(
         self,
         method: str,
         params: Json | None = None,
@@ -334,23 +334,23 @@ class Site:
         **meta: Any,
     ) -> Answer:
         """Send a request of the newest revision, complete by default."""
-        message = self.envelope(method, params, id=id, **meta)
-        sent = self.modern_headers(message) | dict(headers or {})
-        kept = {name.replace("-", "_"): value for name, value in sent.items() if value}
-        return await self.post(message, user=user, path=path, revision=MODERN, **kept)
+        message = self.stateless_request(method, params, id=id, **meta)
+        request_headers = self.stateless_headers(message) | dict(headers or {})
+        present = {name.replace("-", "_"): value for name, value in request_headers.items() if value}
+        return await self.post(message, user=user, path=path, revision=STATELESS_REVISION, **present)
 
-    def modern_headers(self, message: Json) -> dict[str, str]:
+    def stateless_headers(self, message: Json) -> dict[str, str]:
         params = message.get("params", {})
         named = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}.get(message["method"])
         named = named or ("taskId" if message["method"].startswith("tasks/") else None)
         name = {"Mcp-Name": params[named]} if named and isinstance(params.get(named), str) else {}
-        return {"MCP-Protocol-Version": MODERN, "Mcp-Method": message["method"]} | name
+        return {"MCP-Protocol-Version": STATELESS_REVISION, "Mcp-Method": message["method"]} | name
 
     async def call(self, name: str, arguments: Json | None = None, **options: Any) -> Answer:
         """Send tools/call on the newest revision."""
-        return await self.modern("tools/call", {"name": name, "arguments": arguments or {}}, **options)
+        return await self.send_stateless("tools/call", {"name": name, "arguments": arguments or {}}, **options)
 
-    async def initialize(self, revision: str = LATEST, *, user: User = ADMIN, **capabilities: Json) -> Session:
+    async def initialize(self, revision: str = LATEST_STATEFUL, *, user: User = ADMIN, **capabilities: Json) -> Session:
         """Open a session of a stateful revision."""
         params = {
             "protocolVersion": revision,
@@ -439,8 +439,8 @@ async def serving(
                 "exchange_secret": SECRET,
                 "drain_s": 2,
             }
-            own = replace(Settings(), **(usual | settings))
+            settings_used = replace(Settings(), **(usual | settings))
             # Clients are still connected when the server stops.
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-                async with serve_app(build_app(own, make or make_offer, hub=hub), bound):
+                async with serve_app(build_app(settings_used, make or make_offer, hub=hub), bound):
                     yield Site(base, stand_in, http, used, hub)

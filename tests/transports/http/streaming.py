@@ -22,8 +22,8 @@ class Event:
     lines: tuple[str, ...]
 
     def field(self, name: str) -> str | None:
-        found = (line.partition(":") for line in self.lines)
-        values = [value.removeprefix(" ") for key, _, value in found if key == name]
+        fields = (line.partition(":") for line in self.lines)
+        values = [value.removeprefix(" ") for key, _, value in fields if key == name]
         assert len(values) <= 1, self.lines
         return values[0] if values else None
 
@@ -59,16 +59,16 @@ class Stream:
         while event.lines and not event.data:
             event = await self.event()
         assert event.lines, "the stream ended"
-        assert event.field("event") in (None, "message") and set(keys(event)) <= {"id", "event", "data"}
-        found = json.loads(event.data)
-        check(self.revision, found, self.method)
-        return found
+        assert event.field("event") in (None, "message") and set(field_names(event)) <= {"id", "event", "data"}
+        message = json.loads(event.data)
+        check(self.revision, message, self.method)
+        return message
 
     async def until(self, method: str) -> Json:
         """Return the next message with this method, or the next response for ""."""
-        while (found := await self.message()).get("method", "") != method:
+        while (message := await self.message()).get("method", "") != method:
             pass
-        answer: Json = found
+        answer: Json = message
         return answer
 
     async def ends(self) -> bool:
@@ -76,12 +76,12 @@ class Stream:
         return not (await self.event()).lines
 
 
-def keys(event: Event) -> list[str]:
+def field_names(event: Event) -> list[str]:
     return [line.partition(":")[0] for line in event.lines]
 
 
 @asynccontextmanager
-async def opened(
+async def open_stream(
     site: Site, message: Any, headers: Mapping[str, str], revision: str, path: str = "/mcp"
 ) -> AsyncIterator[Stream]:
     """POST *message* and read the response as a stream."""
@@ -109,7 +109,7 @@ class Wire:
 
 
 @asynccontextmanager
-async def wired(site: Site) -> AsyncIterator[Wire]:
+async def raw_connection(site: Site) -> AsyncIterator[Wire]:
     """A raw connection to the server."""
     host, port = site.base.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))

@@ -22,27 +22,27 @@ from doit_mcp.transports.http.connection_limits import ConnectionLimits
 from doit_mcp.transports.http.runner import bind
 from tests.observability.test_log_writer import served
 from tests.transports.http.serving import ACCEPT, ADMIN, STRANGER, VIEWER, serving
-from tests.transports.http.streaming import wired
+from tests.transports.http.streaming import raw_connection
 from tests.transports.http.test_security_process import Program, program
 
 ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 MESSAGE = "no descriptors for further connections; accepting is paused"
 
 
-def limit(made: Program, descriptors: int) -> None:
+def limit(server: Program, descriptors: int) -> None:
     """Limit the server to this many descriptors."""
-    _, hard = resource.prlimit(made.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(made.process.pid, resource.RLIMIT_NOFILE, (descriptors, hard))
+    _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (descriptors, hard))
 
 
-async def pauses(made: Program, reason: str) -> float:
-    text = (await made.send("GET", "/metrics", {})).text
-    found = [line for line in text.splitlines() if line.startswith(f'doit_mcp_accept_pauses_total{{reason="{reason}"')]
-    return float(found[0].split()[1]) if found else 0.0
+async def pauses(server: Program, reason: str) -> float:
+    text = (await server.send("GET", "/metrics", {})).text
+    lines = [line for line in text.splitlines() if line.startswith(f'doit_mcp_accept_pauses_total{{reason="{reason}"')]
+    return float(lines[0].split()[1]) if lines else 0.0
 
 
 @pytest.fixture
-async def made(tmp_path: Path) -> AsyncIterator[Program]:
+async def server(tmp_path: Path) -> AsyncIterator[Program]:
     """A server in a process of its own with one open connection, so that everything metrics need is loaded."""
     async with program(tmp_path) as running:
         assert not await pauses(running, "descriptors")
@@ -51,18 +51,18 @@ async def made(tmp_path: Path) -> AsyncIterator[Program]:
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize(("reason", "room"), [("descriptors", 3), ("connections", 200)])
-async def test_n24_without_descriptors_accepting_pauses(made: Program, reason: str, room: int) -> None:
+async def test_n24_accepting_pauses_without_descriptors(server: Program, reason: str, room: int) -> None:
     """A reserve of descriptors is kept for the server's own files; if they are used up elsewhere, accept(2) fails."""
-    host, port = made.base.removeprefix("http://").split(":")
+    host, port = server.base.removeprefix("http://").split(":")
     # A quarter of a small limit is reserved.
-    limit(made, made.descriptors + room)
+    limit(server, server.descriptors + room)
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(room + 30)]
-        while not await pauses(made, reason):
+        while not await pauses(server, reason):
             await asyncio.sleep(0.05)
-        while await pauses(made, reason) < 3:
+        while await pauses(server, reason) < 3:
             await asyncio.sleep(0.05)
-        (line,) = [line for line in made.lines() if line["message"] == MESSAGE]
+        (line,) = [line for line in server.lines() if line["message"] == MESSAGE]
         assert line["level"] == "warning" and line["reason"] == reason and line["connections"] > 0
         # No client was accepted only to be dropped: all get responses, one after the other.
         for client in clients:
@@ -73,35 +73,35 @@ async def test_n24_without_descriptors_accepting_pauses(made: Program, reason: s
                 answer += piece
             assert answer.startswith(b"HTTP/1.1 200 ")
             client.close()
-        assert (await made.send("GET", "/healthz", {})).status == 200
-    assert made.process.returncode is None
+        assert (await server.send("GET", "/healthz", {})).status == 200
+    assert server.process.returncode is None
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_waiting_for_descriptors_takes_no_cpu(made: Program) -> None:
+async def test_n24_waiting_for_descriptors_uses_no_cpu(server: Program) -> None:
     """The listening socket stays readable, which must not make the event loop spin."""
-    host, port = made.base.removeprefix("http://").split(":")
-    limit(made, made.descriptors + 2)
+    host, port = server.base.removeprefix("http://").split(":")
+    limit(server, server.descriptors + 2)
     with ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(socket.create_connection((host, int(port))))
-        while not await pauses(made, "descriptors"):
+        while not await pauses(server, "descriptors"):
             await asyncio.sleep(0.05)
-        before = made.cpu
+        before = server.cpu
         await asyncio.sleep(2)
-        assert made.cpu - before < 1.0
+        assert server.cpu - before < 1.0
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_client_that_left_before_it_was_accepted() -> None:
+async def test_n24_client_that_left_before_accept() -> None:
     async with serving() as site:
         host, port = site.base.removeprefix("http://").split(":")
         for _ in range(20):
-            one = socket.create_connection((host, int(port)))
+            connection = socket.create_connection((host, int(port)))
             # Close with a reset.
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            one.close()
-        async with wired(site) as wire:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.close()
+        async with raw_connection(site) as wire:
             wire.writer.write(ASK)
             assert (await wire.answer())[0] == 200
         while "doit_mcp_connections 1.0" not in (await site.send("GET", "/metrics", {})).text:
@@ -124,7 +124,7 @@ class Refusing:
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
+async def test_n24_descriptor_of_a_departed_client_is_closed() -> None:
     edge = ConnectionLimits(Metrics({}, {}, {}), 75.0)
     runner, bound = LimitedAppRunner(web.Application(), edge), bind("127.0.0.1", 0)
     await runner.setup()
@@ -134,19 +134,19 @@ async def test_n24_the_descriptor_of_a_client_that_left_is_closed() -> None:
     reader, writer = await asyncio.open_connection(*bound.getsockname()[:2])
     assert await asyncio.wait_for(reader.read(), 20) == b""
     writer.close()
-    assert [one.fileno() for one in loop.seen] == [-1]
+    assert [accepted.fileno() for accepted in loop.seen] == [-1]
     await runner.cleanup()
     edge.stop()
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_a_server_that_stops_leaves_no_descriptor() -> None:
+async def test_n24_stopped_server_leaks_no_descriptor() -> None:
     async with serving() as site:
-        async with wired(site):
+        async with raw_connection(site):
             assert (await site.send("GET", "/healthz", {})).status == 200
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        async with serving() as site, wired(site):
+        async with serving() as site, raw_connection(site):
             assert (await site.send("GET", "/healthz", {})).status == 200
     assert len(os.listdir("/proc/self/fd")) <= before
 
@@ -156,15 +156,15 @@ LIMITED = ("sh", "-c", 'ulimit -Sn "$1" && ulimit -Hn "$2" && shift 2 && exec "$
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("hard", [128, 4096])
-async def test_n24_calls_do_not_lack_descriptors_for_the_api(hard: int, tmp_path: Path) -> None:
+async def test_n24_calls_have_descriptors_left_for_the_api(hard: int, tmp_path: Path) -> None:
     """More clients than the soft limit, each with a call that needs a second descriptor, are all served eventually,
     and the circuit stays closed."""
     ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_budgets", "arguments": {}}}
     users = (ADMIN, VIEWER, STRANGER)
     with (tmp_path / "log").open("wb") as log:
         before = (*LIMITED, "64", str(hard))
-        null, many = asyncio.subprocess.DEVNULL, {"DOIT_MCP_CALLS_PER_PRINCIPAL": "200"}
-        async with served(null, log.fileno(), before, **many) as program:
+        null, options = asyncio.subprocess.DEVNULL, {"DOIT_MCP_CALLS_PER_PRINCIPAL": "200"}
+        async with served(null, log.fileno(), before, **options) as program:
             assert resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
             connector = aiohttp.TCPConnector(limit=0, force_close=True)
             async with aiohttp.ClientSession(connector=connector) as http:

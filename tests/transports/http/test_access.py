@@ -10,7 +10,7 @@ import logging
 
 import pytest
 
-from tests.transports.http.serving import ACCEPT, ADMIN, LATEST, STRANGER, VIEWER, Site, events, serving
+from tests.transports.http.serving import ACCEPT, ADMIN, LATEST_STATEFUL, STRANGER, VIEWER, Site, events, serving
 
 ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core,budgets/readonly")
 FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oauth-protected-resource")
@@ -19,7 +19,7 @@ FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oaut
 @pytest.mark.requirement("T12", "H5", "H6", "M41", "M55", "M66")
 @pytest.mark.parametrize("path", ENDPOINTS)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT", "PATCH"])
-async def test_no_token_no_answer(site: Site, path: str, method: str) -> None:
+async def test_missing_token_is_rejected(site: Site, path: str, method: str) -> None:
     """Requests without a token get 401 before any other check, whatever their method and body, and the metadata URL
     works."""
     answer = await site.send(method, path, {"Accept": ACCEPT}, b"{not json")
@@ -29,14 +29,14 @@ async def test_no_token_no_answer(site: Site, path: str, method: str) -> None:
     document = f"{site.base}/.well-known/oauth-protected-resource{resource}"
     assert challenge.startswith(f'Bearer resource_metadata="{document}", error="invalid_token"')
     assert 'scope="mcp:tools"' in challenge
-    async with site.http.get(document) as found:
-        assert (await found.json())["resource"] == site.base + resource
+    async with site.http.get(document) as response:
+        assert (await response.json())["resource"] == site.base + resource
 
 
 @pytest.mark.requirement("H7", "M54", "M66")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("path", ["/mcp", "/sse", "/mcp/readonly", "/mcp/x/core"])
-async def test_metadata_in_every_form(site: Site, form: str, path: str) -> None:
+async def test_metadata_at_every_location(site: Site, form: str, path: str) -> None:
     answer = await site.send("GET", form.format(path=path), {"Origin": "https://anywhere.example"})
     assert answer.status == 200 and answer.body["resource"] == site.base + path
     assert answer.body["authorization_servers"] == [site.world.url]
@@ -44,7 +44,7 @@ async def test_metadata_in_every_form(site: Site, form: str, path: str) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-async def test_metadata_elsewhere(site: Site) -> None:
+async def test_no_metadata_elsewhere(site: Site) -> None:
     root = await site.send("GET", "/.well-known/oauth-protected-resource", {})
     assert root.status == 200 and root.body["resource"] == site.base
     for path in ("/.well-known/oauth-protected-resource/other", "/.well-known/openid-configuration", "/nowhere"):
@@ -62,7 +62,7 @@ async def test_metadata_elsewhere(site: Site) -> None:
         {"X-Forwarded-Host": "evil.example", "Host": "evil.example"},
     ],
 )
-async def test_other_hosts_are_not_served(site: Site, headers: dict[str, str]) -> None:
+async def test_unknown_hosts_are_rejected(site: Site, headers: dict[str, str]) -> None:
     assert (await site.send("POST", "/mcp", site.headers() | headers)).status == 421
     for probe in ("/healthz", "/readyz"):
         assert (await site.send("GET", probe, headers)).status == 200
@@ -72,7 +72,7 @@ async def test_other_hosts_are_not_served(site: Site, headers: dict[str, str]) -
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "https://chatgpt.com.evil.example", "https://x@chatgpt.com", ""]
 )
-async def test_foreign_origins_are_refused_before_any_work(site: Site, origin: str) -> None:
+async def test_foreign_origins_are_rejected_first(site: Site, origin: str) -> None:
     """The origin is checked even before the token."""
     for path in ("/mcp", "/sse", "/sse/message"):
         answer = await site.send("POST", path, {"Origin": origin})
@@ -80,7 +80,7 @@ async def test_foreign_origins_are_refused_before_any_work(site: Site, origin: s
 
 
 @pytest.mark.requirement("O3")
-async def test_origins_that_may_call(site: Site) -> None:
+async def test_allowed_origins(site: Site) -> None:
     """Preflight requests need no token, and responses carry the headers that browsers require."""
     origin = {"Origin": "https://chatgpt.com"}
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
@@ -96,16 +96,16 @@ async def test_origins_that_may_call(site: Site) -> None:
     exposed = refused.headers["Access-Control-Expose-Headers"]
     assert "WWW-Authenticate" in exposed and "Mcp-Session-Id" in exposed
     assert refused.headers["Vary"] == "Origin" and "Access-Control-Allow-Credentials" not in refused.headers
-    own = await site.send("POST", "/mcp", {"Origin": site.base})
-    assert own.status == 401
+    same_origin = await site.send("POST", "/mcp", {"Origin": site.base})
+    assert same_origin.status == 401
 
 
 @pytest.mark.requirement("H1", "H2", "H3", "M41")
 @pytest.mark.parametrize("where", ["query", "cookie", "header", "bare", "twice"])
-async def test_tokens_travel_in_one_header_only(site: Site, where: str) -> None:
+async def test_tokens_are_accepted_in_one_header_only(site: Site, where: str) -> None:
     token = site.token()
-    sent: list[tuple[str, str]] = [("Accept", ACCEPT), ("Content-Type", "application/json")]
-    sent += {
+    request_headers: list[tuple[str, str]] = [("Accept", ACCEPT), ("Content-Type", "application/json")]
+    request_headers += {
         "query": [],
         "cookie": [("Cookie", f"token={token}; Authorization=Bearer {token}")],
         "header": [("X-Authorization", f"Bearer {token}"), ("X-User", ADMIN.email)],
@@ -113,13 +113,13 @@ async def test_tokens_travel_in_one_header_only(site: Site, where: str) -> None:
         "twice": [("Authorization", f"Bearer {token}"), ("Authorization", f"Bearer {token}")],
     }[where]
     path = f"/mcp?access_token={token}" if where == "query" else "/mcp"
-    async with site.http.post(site.base + path, data=b"{}", headers=sent) as response:
+    async with site.http.post(site.base + path, data=b"{}", headers=request_headers) as response:
         assert response.status in (400, 401)
         assert token not in await response.text() and token not in str(response.headers)
 
 
 @pytest.mark.requirement("T11", "M41")
-async def test_a_scope_that_is_missing(site: Site) -> None:
+async def test_missing_scope(site: Site) -> None:
     headers = {"Authorization": f"Bearer {site.token(scope='mcp:resources')}", "Accept": ACCEPT}
     answer = await site.send("POST", "/mcp", headers)
     assert answer.status == 403 and answer.body["error"] == "insufficient_scope"
@@ -128,7 +128,7 @@ async def test_a_scope_that_is_missing(site: Site) -> None:
 
 @pytest.mark.requirement("H9", "X6")
 @pytest.mark.parametrize("size", [9_000, 100_000])
-async def test_a_huge_token_is_refused_in_our_words(site: Site, size: int) -> None:
+async def test_oversized_token_has_a_clear_error(site: Site, size: int) -> None:
     """The refusal never quotes the token, whichever layer sends it."""
     answer = await site.send("POST", "/mcp", {"Authorization": "Bearer " + "s3cret" * (size // 6)})
     assert 400 <= answer.status < 500 and "s3cret" not in answer.text
@@ -143,7 +143,7 @@ async def test_a_huge_token_is_refused_in_our_words(site: Site, size: int) -> No
         b"s3cret\r\n\r\n",
     ],
 )
-async def test_what_is_no_http_is_not_repeated(site: Site, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_invalid_http_is_not_echoed(site: Site, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """One response without a quote or a version, then the connection is closed. The log line has its trace ID, and
     clients cannot fill the log with errors."""
     caplog.set_level(logging.INFO)
@@ -179,30 +179,30 @@ async def test_other_methods(site: Site, method: str) -> None:
         ({"Content-Type": "application/json"}, b'"' + b"x" * (5 << 20) + b'"', 413),
     ],
 )
-async def test_bodies_that_are_refused(site: Site, headers: dict[str, str], body: bytes, status: int) -> None:
+async def test_rejected_bodies(site: Site, headers: dict[str, str], body: bytes, status: int) -> None:
     answer = await site.send("POST", "/mcp", site.headers() | headers, io.BytesIO(body))
     assert answer.status == status and "id" not in answer.body
 
 
 @pytest.mark.requirement("J6", "M30")
 @pytest.mark.parametrize("accept", ["*/*", "application/*", "application/json", "text/event-stream", None])
-async def test_answers_that_can_be_taken(site: Site, accept: str | None) -> None:
+async def test_acceptable_response_types(site: Site, accept: str | None) -> None:
     headers = site.headers() | {"Content-Type": "application/json; charset=utf-8"}
     del headers["Accept"]
     headers |= {"Accept": accept} if accept else {}
     answer = await site.send("POST", "/mcp", headers, json.dumps(site.request("ping")).encode())
     assert answer.status == 200
-    wanted = "text/event-stream" if accept == "text/event-stream" else "application/json"
-    assert answer.headers["Content-Type"] == wanted
+    expected = "text/event-stream" if accept == "text/event-stream" else "application/json"
+    assert answer.headers["Content-Type"] == expected
 
 
-async def test_who_takes_events_alone_gets_events(site: Site) -> None:
+async def test_accepting_only_events_gets_events(site: Site) -> None:
     """RFC 9110, 12.5.1: each response is a stream of one event; errors are still JSON."""
     only = {"Accept": "text/event-stream"}
     client = {"name": "t", "version": "1"}
-    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": client}
+    params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": client}
     hello = site.request("initialize", params)
-    welcome = await site.post(hello, revision=LATEST, **only)
+    welcome = await site.post(hello, revision=LATEST_STATEFUL, **only)
     assert welcome.headers["Content-Type"] == "text/event-stream" and welcome.headers["Mcp-Session-Id"]
     session = await site.initialize()
     requests = (site.request("tools/list"), site.request("tools/call", {"name": "echo", "arguments": {"text": "hi"}}))
@@ -210,9 +210,14 @@ async def test_who_takes_events_alone_gets_events(site: Site) -> None:
         answer = await site.post(message, revision=session.revision, **only, **session.head)
         assert answer.headers["Content-Type"] == "text/event-stream" and len(answer.messages) == 1
         assert answer.result and answer.headers["Cache-Control"].startswith("no-cache")
-    modern = await site.modern("tools/call", {"name": "echo", "arguments": {"text": "hi"}}, headers=only)
-    assert modern.headers["Content-Type"] == "text/event-stream" and modern.result["resultType"] == "complete"
-    refused = await site.modern("nothing/at/all", headers=only)
+    stateless_answer = await site.send_stateless(
+        "tools/call", {"name": "echo", "arguments": {"text": "hi"}}, headers=only
+    )
+    assert (
+        stateless_answer.headers["Content-Type"] == "text/event-stream"
+        and stateless_answer.result["resultType"] == "complete"
+    )
+    refused = await site.send_stateless("nothing/at/all", headers=only)
     assert refused.code == (404, -32601) and refused.headers["Content-Type"] == "application/json"
 
 
@@ -242,7 +247,7 @@ async def test_malformed_messages(site: Site, body: bytes, code: int) -> None:
 
 
 @pytest.mark.requirement("J9")
-async def test_a_body_that_does_not_come() -> None:
+async def test_body_that_never_arrives() -> None:
     """A body that stalls half way is cut off, and other requests are not delayed."""
     async with serving(body_timeout_s=1) as site:
         host, port = site.base.removeprefix("http://").split(":")
@@ -257,7 +262,7 @@ async def test_a_body_that_does_not_come() -> None:
 
 
 @pytest.mark.requirement("Q2", "M19")
-async def test_a_share_for_everybody() -> None:
+async def test_fair_share_of_each_user() -> None:
     """A user who exhausts the limit gets 429 with Retry-After, while others are served."""
     async with serving(calls_per_principal=2, calls_total=3) as site:
         waiting = [asyncio.create_task(site.call("wait")) for _ in range(2)]
@@ -270,12 +275,12 @@ async def test_a_share_for_everybody() -> None:
             await asyncio.sleep(0.01)
         assert answer.status == 503 and answer.headers["Retry-After"].isdigit()
         site.bench.proceed.set()
-        assert [one.status for one in await asyncio.gather(*waiting)] == [200] * 3
+        assert [response.status for response in await asyncio.gather(*waiting)] == [200] * 3
         assert (await site.call("echo")).status == 200
 
 
 @pytest.mark.requirement("G4", "M71")
-async def test_headers_of_every_answer(site: Site) -> None:
+async def test_headers_of_every_response(site: Site) -> None:
     """The trace ID is the client's if it is well-formed."""
     for answer in (await site.call("echo"), await site.send("GET", "/nowhere", {})):
         assert answer.headers["Server"] == "doit-mcp" and answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -289,9 +294,9 @@ async def test_headers_of_every_answer(site: Site) -> None:
 
 
 @pytest.mark.requirement("G3")
-async def test_metrics_count_without_names_from_outside(site: Site) -> None:
+async def test_metrics_have_no_client_supplied_labels(site: Site) -> None:
     await site.call("echo")
-    await site.modern("no/such/method")
+    await site.send_stateless("no/such/method")
     await site.send("PROPFIND", "/nobody", {})
     text = (await site.send("GET", "/metrics", {})).text
     assert 'doit_mcp_tool_calls_total{outcome="ok",tool="echo"} 1.0' in text
@@ -308,6 +313,6 @@ async def test_unknown_toolsets(site: Site) -> None:
 
 
 @pytest.mark.requirement("L7")
-async def test_no_data_of_the_api_can_start_an_event(site: Site) -> None:
+async def test_api_data_cannot_start_an_event(site: Site) -> None:
     answer = await site.call("steps", progressToken="a\n\nevent: x\r\ndata: {}\n\n", logLevel="info")
     assert len(events(answer.text)[0]) == 4

@@ -20,8 +20,8 @@ from doit_mcp.observability.logging_setup import JsonFormatter
 from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.sandbox.api import Api as Sandbox
 from doit_mcp.server.catalog import catalog_factory
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, META, STRANGER, VIEWER, Json, Site, serving
-from tests.transports.http.streaming import opened
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST_STATEFUL, META, STRANGER, VIEWER, Json, Site, serving
+from tests.transports.http.streaming import open_stream
 
 ASKED: Json = {"elicitation": {"form": {}}}
 LABEL = {"name": "A name", "color": "blue"}
@@ -29,7 +29,7 @@ MADE = {"id": "l1", "name": "A name", "color": "blue"}
 Behavior = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def carried_out(request: web.Request) -> web.StreamResponse:
+async def behave(request: web.Request) -> web.StreamResponse:
     return web.json_response(MADE)
 
 
@@ -54,7 +54,7 @@ async def broken(request: web.Request) -> web.StreamResponse:
 class Api:
     """Label operations that behave as the test specifies."""
 
-    behavior: Behavior = carried_out
+    behavior: Behavior = behave
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     writes: int = 0
 
@@ -79,7 +79,7 @@ class Api:
 
 
 @asynccontextmanager
-async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
+async def serving_site(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
     async with serving(make=catalog_factory(), api=api, **settings) as site:
         yield site, api
@@ -96,8 +96,8 @@ class Written(logging.Handler):
         self.texts.append(JsonFormatter().format(record))
 
     def lines(self, message: str = "write") -> list[Json]:
-        found = [json.loads(text) for text in self.texts]
-        return [line for line in found if line["message"] == message]
+        lines = [json.loads(text) for text in self.texts]
+        return [line for line in lines if line["message"] == message]
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:
@@ -121,8 +121,8 @@ def requests() -> Iterator[Written]:
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_the_line_names_the_user_of_an_access_token(audit: Written, requests: Written) -> None:
-    async with place() as (site, api):
+async def test_n20_line_names_the_user_of_an_access_token(audit: Written, requests: Written) -> None:
+    async with serving_site() as (site, api):
         answer = await site.call("update_label", {"id": "l1", "name": "Another"})
         (line,) = audit.lines()
         assert (
@@ -142,7 +142,9 @@ async def test_n20_the_line_names_the_user_of_an_access_token(audit: Written, re
         )
         assert "token" not in line and "Another" not in audit.texts[0]
         # The two logs refer to each other, and only the audit log names users.
-        assert {one["principal"] for one in requests.lines("request") if "principal" in one} == {line["principal"]}
+        assert {
+            request_line["principal"] for request_line in requests.lines("request") if "principal" in request_line
+        } == {line["principal"]}
         assert "@" not in "".join(requests.texts)
 
 
@@ -157,8 +159,8 @@ async def test_n20_the_line_names_the_user_of_an_access_token(audit: Written, re
         ({"sub": "u-1", "email": "a@b\n"}, None),
     ],
 )
-async def test_n20_the_address_is_what_the_token_says(audit: Written, claims: Json, email: str | None) -> None:
-    async with place() as (site, api):
+async def test_n20_email_address_comes_from_the_token(audit: Written, claims: Json, email: str | None) -> None:
+    async with serving_site() as (site, api):
         bearer = f"Bearer {site.token(ADMIN, **claims)}"
         await site.call("create_label", LABEL, headers={"Authorization": bearer})
     (line,) = audit.lines()
@@ -166,9 +168,9 @@ async def test_n20_the_address_is_what_the_token_says(audit: Written, claims: Js
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_two_api_tokens_of_one_user_are_told_apart(audit: Written) -> None:
+async def test_n20_two_api_tokens_of_one_user_are_distinguished(audit: Written) -> None:
     """The audit log distinguishes them by a short digest, with the customer that the DoiT API returns for the token."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         for user in (ADMIN, VIEWER, ADMIN):
             headers = {"Authorization": f"Bearer {user.api_token}"}
             await site.call("create_label", LABEL | {"name": f"{user.name} {len(audit.texts)}"}, headers=headers)
@@ -181,18 +183,18 @@ async def test_n20_two_api_tokens_of_one_user_are_told_apart(audit: Written) -> 
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_what_was_created_is_named(audit: Written) -> None:
-    async with place() as (site, api):
+async def test_n20_created_object_is_named(audit: Written) -> None:
+    async with serving_site() as (site, api):
         await site.call("create_label", LABEL)
         api.behavior = status(422)
         await site.call("create_label", LABEL | {"name": "Of no use"})
-    made, refused = audit.lines()
-    assert made["objects"] == {"id": "l1"} and refused["objects"] == {"name": "Of no use"}
+    created, refused = audit.lines()
+    assert created["objects"] == {"id": "l1"} and refused["objects"] == {"name": "Of no use"}
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_a_call_through_another_tool_is_its_own(audit: Written) -> None:
-    async with place() as (site, api):
+async def test_n20_call_through_another_tool_is_logged_as_the_operation(audit: Written) -> None:
+    async with serving_site() as (site, api):
         await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})
         await site.call("call_operation", {"name": "get_label", "arguments": {"id": "l1"}})
         await site.call("read_operation", {"name": "get_label", "arguments": {"id": "l1"}})
@@ -205,7 +207,7 @@ async def test_n20_a_call_through_another_tool_is_its_own(audit: Written) -> Non
 @pytest.mark.parametrize(
     "behavior, outcome",
     [
-        (carried_out, "done"),
+        (behave, "done"),
         (status(403), "refused"),
         (status(404), "refused"),
         (status(401), "refused"),
@@ -214,8 +216,8 @@ async def test_n20_a_call_through_another_tool_is_its_own(audit: Written) -> Non
         (broken, "unknown"),
     ],
 )
-async def test_n20_the_outcome_is_what_the_api_made_of_it(audit: Written, behavior: Behavior, outcome: str) -> None:
-    async with place() as (site, api):
+async def test_n20_outcome_follows_the_api_response(audit: Written, behavior: Behavior, outcome: str) -> None:
+    async with serving_site() as (site, api):
         api.behavior = behavior
         await site.call("update_label", {"id": "l1", "name": "n"})
         assert audit.outcomes == [("update_label", outcome)] and api.writes
@@ -249,7 +251,7 @@ class Invites(Api):
         (0, {"dryRun": True}, "dry_run"),
     ],
 )
-async def test_n20_retries_are_one_write_and_a_trial_is_none(
+async def test_n20_retries_are_one_write_and_dry_runs_are_not_logged(
     audit: Written, busy: int, more: Json, outcome: str
 ) -> None:
     api = Invites()
@@ -261,8 +263,8 @@ async def test_n20_retries_are_one_write_and_a_trial_is_none(
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_a_repeat_is_no_write(audit: Written) -> None:
-    async with place() as (site, api):
+async def test_n20_repeated_write_is_not_logged(audit: Written) -> None:
+    async with serving_site() as (site, api):
         for _ in range(2):
             await site.call("create_label", LABEL)
         api.behavior = unreadable
@@ -275,11 +277,11 @@ async def test_n20_a_repeat_is_no_write(audit: Written) -> None:
 
 @pytest.mark.requirement("N20")
 @pytest.mark.parametrize("action, outcome", [("accept", "done"), ("decline", "declined"), ("cancel", "declined")])
-async def test_n20_the_user_declined(audit: Written, action: str, outcome: str) -> None:
-    async with place() as (site, api):
+async def test_n20_declined_write(audit: Written, action: str, outcome: str) -> None:
+    async with serving_site() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
-        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
             question = await stream.until("elicitation/create")
             assert audit.texts == []
             answer = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": action, "content": {}}}
@@ -289,16 +291,16 @@ async def test_n20_the_user_declined(audit: Written, action: str, outcome: str) 
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_a_round_that_asks_has_no_line(audit: Written) -> None:
-    async with place() as (site, api):
+async def test_n20_elicitation_round_has_no_line(audit: Written) -> None:
+    async with serving_site() as (site, api):
         params: Json = {"name": "delete_label", "arguments": {"id": "l1"}}
-        asked = await site.modern("tools/call", params, clientCapabilities=ASKED)
-        assert asked.result["resultType"] == "input_required" and audit.texts == []
+        input_request = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
+        assert input_request.result["resultType"] == "input_required" and audit.texts == []
         params |= {
-            "requestState": asked.result["requestState"],
+            "requestState": input_request.result["requestState"],
             "inputResponses": {"confirm": {"action": "decline"}},
         }
-        await site.modern("tools/call", params, clientCapabilities=ASKED)
+        await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
     assert audit.outcomes == [("delete_label", "declined")]
 
 
@@ -312,8 +314,8 @@ async def test_n20_a_round_that_asks_has_no_line(audit: Written) -> None:
         {"id": ["l"] * 1000},
     ],
 )
-async def test_n20_what_was_not_understood_was_not_sent(audit: Written, arguments: Json) -> None:
-    async with place() as (site, api):
+async def test_n20_unparsed_request_was_not_sent(audit: Written, arguments: Json) -> None:
+    async with serving_site() as (site, api):
         await site.call("delete_label", arguments)
         await site.call("call_operation", {"name": "delete_label", "arguments": arguments})
         assert api.writes == 0
@@ -322,8 +324,8 @@ async def test_n20_what_was_not_understood_was_not_sent(audit: Written, argument
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_canceled_after_it_was_sent(audit: Written) -> None:
-    async with place() as (site, api):
+async def test_n20_canceled_after_sending(audit: Written) -> None:
+    async with serving_site() as (site, api):
         hold = asyncio.Event()
 
         async def held(request: web.Request) -> web.StreamResponse:
@@ -342,12 +344,12 @@ async def test_n20_canceled_after_it_was_sent(audit: Written) -> None:
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_canceled_before_it_was_sent(audit: Written) -> None:
+async def test_n20_canceled_before_sending(audit: Written) -> None:
     """The call is canceled while the user reads the question."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}}, "c")
-        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
             await stream.until("elicitation/create")
             assert (await session.note("notifications/cancelled", {"requestId": "c"})).status == 202
             async with asyncio.timeout(10):
@@ -359,8 +361,8 @@ async def test_n20_canceled_before_it_was_sent(audit: Written) -> None:
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_each_call_of_a_batch_has_its_line_and_its_customer(audit: Written) -> None:
-    async with place() as (site, api):
+async def test_n20_each_call_of_a_batch_has_its_line_and_customer(audit: Written) -> None:
+    async with serving_site() as (site, api):
         session = await site.initialize("2025-03-26", user=EMPLOYEE)
         calls = [
             site.request(
@@ -379,8 +381,12 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_its_customer(audit: Wri
         answer = await session.post(calls)
         assert len(answer.body) == 3
     lines = {line["objects"]["id"]: line for line in audit.lines()}
-    own = EMPLOYEE.customer
-    assert {id: line["customer"] for id, line in lines.items()} == {"l0": own, "l1": STRANGER.customer, "l2": own}
+    own_customer = EMPLOYEE.customer
+    assert {id: line["customer"] for id, line in lines.items()} == {
+        "l0": own_customer,
+        "l1": STRANGER.customer,
+        "l2": own_customer,
+    }
     assert {line["email"] for line in lines.values()} == {EMPLOYEE.email}
     (change,) = audit.lines("act for")
     assert (
@@ -388,15 +394,15 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_its_customer(audit: Wri
         >= {
             "email": EMPLOYEE.email,
             "customer": STRANGER.customer,
-            "before": own,
+            "before": own_customer,
             "how": "call",
         }.items()
     )
 
 
 @pytest.mark.requirement("N20")
-async def test_n20_an_employee_writes_for_the_customer_chosen_in_the_session(audit: Written) -> None:
-    async with place() as (site, api):
+async def test_n20_employee_writes_for_the_customer_of_the_session(audit: Written) -> None:
+    async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         chosen = await session.call("change_customer", {"customerContext": STRANGER.customer})
         assert chosen.result["structuredContent"]["remembered"] is True
@@ -407,7 +413,7 @@ async def test_n20_an_employee_writes_for_the_customer_chosen_in_the_session(aud
 
 @pytest.mark.requirement("N20")
 @pytest.mark.parametrize("canceled", [False, True])
-async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bool) -> None:
+async def test_n20_task_has_a_line_when_it_ends(audit: Written, canceled: bool) -> None:
     hold = asyncio.Event()
 
     async def run(call: Call, arguments: Json) -> Json:
@@ -424,15 +430,15 @@ async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bo
         assert audit.texts == []
         if canceled:
             # Wait until the work has begun, so that it can be canceled.
-            assert (await site.modern("tasks/get", {"taskId": id}, **tasks)).result["status"] == "working"
-            await site.modern("tasks/cancel", {"taskId": id}, **tasks)
+            assert (await site.send_stateless("tasks/get", {"taskId": id}, **tasks)).result["status"] == "working"
+            await site.send_stateless("tasks/cancel", {"taskId": id}, **tasks)
         hold.set()
         while not audit.texts:
             await asyncio.sleep(0.01)
     (line,) = audit.lines()
     assert line["trace"] == begun.headers["X-MCP-Trace-Id"] and line["email"] == ADMIN.email
-    wanted = ("not_sent", {"flowId": "f1"}) if canceled else ("done", {"flowId": "f1", "id": "t1"})
-    assert (line["outcome"], line["objects"]) == wanted
+    expected = ("not_sent", {"flowId": "f1"}) if canceled else ("done", {"flowId": "f1", "id": "t1"})
+    assert (line["outcome"], line["objects"]) == expected
 
 
 @pytest.mark.requirement("N20")
@@ -456,17 +462,15 @@ async def test_n20_a_task_has_its_line_when_it_ends(audit: Written, canceled: bo
         ),
     ],
 )
-async def test_n20_what_is_inside_of_an_argument_is_named(
-    audit: Written, tool: str, arguments: Json, objects: Json
-) -> None:
-    async with place() as (site, api):
+async def test_n20_nested_argument_is_named(audit: Written, tool: str, arguments: Json, objects: Json) -> None:
+    async with serving_site() as (site, api):
         await site.call(tool, arguments)
     assert [line["objects"] for line in audit.lines()] == [objects]
 
 
 @pytest.mark.requirement("N20")
 async def test_n20_invalid_arguments_make_no_long_line(audit: Written) -> None:
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         inner: Json = {f"n{number}Id": 5 for number in range(500)} | {"x" * 500 + "Id": "x"}
         await site.call("assign_objects_to_label", {"id": "l1", "add": inner, "remove": "no"})
     assert audit.outcomes == [("assign_objects_to_label", "not_sent")] and len(audit.texts[0]) < 1000
@@ -474,7 +478,7 @@ async def test_n20_invalid_arguments_make_no_long_line(audit: Written) -> None:
 
 @pytest.mark.requirement("N20")
 @pytest.mark.parametrize("customer, outcome", [(STRANGER.customer, "done"), ("nobody", "refused")])
-async def test_n20_a_change_of_the_customer_names_it(audit: Written, customer: str, outcome: str) -> None:
+async def test_n20_customer_change_names_the_customer(audit: Written, customer: str, outcome: str) -> None:
     async with serving(make=catalog_factory(), api=Sandbox()) as site:
         await site.call("change_customer", {"customerContext": customer}, user=EMPLOYEE)
     (line,) = audit.lines()

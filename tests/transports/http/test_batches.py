@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.transports.http.serving import STRANGER, Answer, Json, Session, Site, serving
-from tests.transports.http.streaming import opened
-from tests.transports.http.test_legacy_sse import opened as sse_opened
+from tests.transports.http.streaming import open_stream
+from tests.transports.http.test_legacy_sse import open_stream as sse_opened
 
 BATCHES = "2025-03-26"
 
@@ -26,17 +26,17 @@ async def waiting(site: Site, batch: list[Json]) -> tuple[Session, asyncio.Task[
     return session, task
 
 
-async def test_one_of_several_is_cancelled(site: Site) -> None:
+async def test_canceling_one_of_several_requests(site: Site) -> None:
     """The canceled request has no response; the others have theirs."""
     session, task = await waiting(
         site, [site.request("tools/call", {"name": "wait"}, "stop"), site.request("ping", id="go")]
     )
     assert (await session.note("notifications/cancelled", {"requestId": "stop"})).status == 202
     answer = await task
-    assert site.bench.cancelled and [one["id"] for one in answer.body] == ["go"]
+    assert site.bench.cancelled and [response["id"] for response in answer.body] == ["go"]
 
 
-async def test_the_only_one_is_cancelled(site: Site) -> None:
+async def test_canceling_the_only_request(site: Site) -> None:
     """An empty array is not a valid message, so nothing is sent."""
     session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, "stop")])
     await session.note("notifications/cancelled", {"requestId": "stop"})
@@ -44,17 +44,17 @@ async def test_the_only_one_is_cancelled(site: Site) -> None:
     assert site.bench.cancelled and answer.status == 200 and answer.messages == ()
 
 
-async def test_a_cancellation_in_the_same_batch(site: Site) -> None:
+async def test_cancellation_in_the_same_batch(site: Site) -> None:
     session = await site.initialize(BATCHES)
     batch = [
         site.request("tools/call", {"name": "wait"}, "stop"),
         note("notifications/cancelled", requestId="stop"),
         site.request("ping", id="go"),
     ]
-    assert [one["id"] for one in (await session.post(batch)).body] == ["go"]
+    assert [response["id"] for response in (await session.post(batch)).body] == ["go"]
 
 
-async def test_another_session_cancels_nothing_of_it(site: Site) -> None:
+async def test_another_session_cannot_cancel(site: Site) -> None:
     """This holds for other sessions of the same user and for those of other users."""
     _, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, "mine")])
     for other in (await site.initialize(BATCHES), await site.initialize(BATCHES, user=STRANGER)):
@@ -63,24 +63,24 @@ async def test_another_session_cancels_nothing_of_it(site: Site) -> None:
     assert (await task).body[0]["id"] == "mine" and not site.bench.cancelled
 
 
-async def test_an_id_in_flight_is_refused_alone(site: Site) -> None:
+async def test_id_in_use_is_rejected_alone(site: Site) -> None:
     """The batch gets an error for the one request with that id, and so does a later request with an id of the batch."""
     session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, 7)])
     assert (await session.call("echo", id=7)).code == (400, -32600)
     answer = await session.post([site.request("ping", id=7), site.request("ping", id=8)])
-    assert [one.get("error", {}).get("code") for one in answer.body] == [-32600, None]
+    assert [response.get("error", {}).get("code") for response in answer.body] == [-32600, None]
     site.bench.proceed.set()
     assert (await task).body[0]["result"]["content"]
     assert (await session.call("echo", id=7)).status == 200
 
 
-async def test_ends_with_its_session(site: Site) -> None:
+async def test_batch_ends_with_its_session(site: Site) -> None:
     session, task = await waiting(site, [site.request("tools/call", {"name": "wait"})])
     assert (await session.delete()).status == 204
     assert (await task).messages == () and site.bench.cancelled
 
 
-async def test_ends_with_its_stream(site: Site) -> None:
+async def test_batch_ends_with_its_stream(site: Site) -> None:
     """The calls of a batch end when their HTTP+SSE stream ends."""
     async with sse_opened(site) as stream:
         await stream.initialize(BATCHES)
@@ -92,24 +92,28 @@ async def test_ends_with_its_stream(site: Site) -> None:
 
 
 @pytest.mark.requirement("M33")
-async def test_says_things_before_its_answer(site: Site) -> None:
+async def test_notifications_come_before_the_response(site: Site) -> None:
     """Each call reports progress under its own token, and the array is the last event."""
     session = await site.initialize(BATCHES)
     calls = [
         site.request("tools/call", {"name": "steps", "_meta": {"progressToken": token}}, token) for token in (1, "1")
     ]
-    async with opened(site, calls, site.headers(**session.head), BATCHES) as stream:
-        said = []
+    async with open_stream(site, calls, site.headers(**session.head), BATCHES) as stream:
+        messages = []
         while not isinstance(message := await stream.message(), list):
-            said.append(message)
+            messages.append(message)
         assert await stream.ends()
-    assert [one["id"] for one in message] == [1, "1"]
-    tokens = [one["params"]["progressToken"] for one in said if one["method"] == "notifications/progress"]
+    assert [notification["id"] for notification in message] == [1, "1"]
+    tokens = [
+        notification["params"]["progressToken"]
+        for notification in messages
+        if notification["method"] == "notifications/progress"
+    ]
     assert sorted(map(repr, tokens)) == ["'1'", "'1'", "1", "1"]
 
 
 @pytest.mark.requirement("J4")
-async def test_takes_one_place_among_the_calls() -> None:
+async def test_batch_takes_one_call_slot() -> None:
     """Batches are refused once all slots are taken."""
     async with serving(calls_per_principal=1) as site:
         session, task = await waiting(site, [site.request("tools/call", {"name": "wait"}) for _ in range(3)])
@@ -120,14 +124,14 @@ async def test_takes_one_place_among_the_calls() -> None:
 
 
 @pytest.mark.parametrize("version", ["2025-03-26", "2025-06-18"])
-async def test_needs_a_session(site: Site, version: str) -> None:
+async def test_batch_requires_a_session(site: Site, version: str) -> None:
     """Without a session, the client never declared that it supports arrays."""
     answer = await site.post([site.request("ping")], MCP_Protocol_Version=version)
     assert answer.code == (400, -32600)
 
 
 @pytest.mark.requirement("N3")
-async def test_n3_the_members_of_batches_share_the_places_of_their_user() -> None:
+async def test_n3_batch_members_share_the_slots_of_their_user() -> None:
     """A batch takes a slot for each request that it runs at once, as many as are free; if none is free, it is
     refused."""
     async with serving(calls_per_principal=11) as site:
@@ -143,5 +147,5 @@ async def test_n3_the_members_of_batches_share_the_places_of_their_user() -> Non
         assert (await site.call("echo", user=STRANGER)).status == 200
         site.bench.proceed.set()
         for post in posts:
-            assert [one["result"]["content"] != [] for one in (await post).body] == [True] * 12
+            assert [response["result"]["content"] != [] for response in (await post).body] == [True] * 12
         assert "doit_mcp_calls_in_flight 0" in (await site.send("GET", "/metrics", {})).text

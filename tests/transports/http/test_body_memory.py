@@ -15,13 +15,13 @@ from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.sandbox.accounts import User
 from doit_mcp.transports.http.body_memory import BODIES_PER_OWNER, BODIES_TOTAL, BodyMemory
 from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Answer, Site, serving
-from tests.transports.http.streaming import Wire, raw_post, wired
+from tests.transports.http.streaming import Wire, raw_connection, raw_post
 
 LARGEST = 64 << 10
 
 
 @pytest.mark.requirement("N1")
-def test_n1_what_was_received_is_given_back() -> None:
+def test_n1_received_bytes_are_released() -> None:
     bodies = BodyMemory(10)
     with bodies.share("ann") as ann, bodies.share("ann") as second:
         ann.add(10 * BODIES_PER_OWNER - 1)
@@ -38,7 +38,7 @@ def test_n1_what_was_received_is_given_back() -> None:
 
 
 @pytest.mark.requirement("N1")
-def test_n1_all_together_have_a_limit() -> None:
+def test_n1_total_is_limited() -> None:
     bodies = BodyMemory(10)
     with ExitStack() as stack:
         for number in range(BODIES_TOTAL // BODIES_PER_OWNER):
@@ -81,10 +81,10 @@ async def test_n1_bodies_in_progress_are_bounded(
         wires = []
         for user in users:
             for _ in range(BODIES_PER_OWNER):
-                wires.append(await stack.enter_async_context(wired(site)))
+                wires.append(await stack.enter_async_context(raw_connection(site)))
                 await begin(site, wires[-1], LARGEST, site.headers(user))
         await until_received(site, len(wires) * (LARGEST - 1))
-        late = await stack.enter_async_context(wired(site))
+        late = await stack.enter_async_context(raw_connection(site))
         await begin(site, late, LARGEST, site.headers(ADMIN))
         head = await asyncio.wait_for(late.reader.readuntil(b"\r\n\r\n"), 20)
         assert f" {status} ".encode() in head and b"Retry-After: " in head
@@ -97,20 +97,20 @@ async def test_n1_bodies_in_progress_are_bounded(
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_a_client_that_leaves_gives_back_its_bytes() -> None:
+async def test_n1_departing_client_releases_its_bytes() -> None:
     async with serving(max_body=LARGEST) as site:
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             await begin(site, wire, LARGEST, site.headers())
             await until_received(site, LARGEST - 1)
         await until_received(site, 0)
 
 
 @pytest.mark.requirement("H5", "N1")
-async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
+async def test_n1_unauthenticated_bodies_are_not_buffered() -> None:
     """The token is checked first, so such a body is never received."""
     async with serving(max_body=LARGEST) as site, AsyncExitStack() as stack:
         for _ in range(BODIES_TOTAL):
-            wire = await stack.enter_async_context(wired(site))
+            wire = await stack.enter_async_context(raw_connection(site))
             await begin(site, wire, LARGEST, {})
             assert (await wire.answer())[0] == 401
         assert (await site.post(site.request("ping"))).result == {}
@@ -118,12 +118,12 @@ async def test_n1_bodies_of_clients_without_a_token_are_not_kept() -> None:
 
 @pytest.mark.requirement("N1")
 @pytest.mark.parametrize("era", ["modern", "handshake"])
-async def test_n1_a_body_is_counted_until_its_request_is_done(era: str) -> None:
+async def test_n1_body_counts_until_its_request_ends(era: str) -> None:
     """A request that continues without its connection keeps its arguments in memory."""
     async with serving(max_body=4 * LARGEST) as site:
         params = {"name": "wait", "more": "x" * 2 * LARGEST}
         if era == "modern":
-            answer = asyncio.create_task(site.modern("tools/call", params))
+            answer = asyncio.create_task(site.send_stateless("tools/call", params))
         else:
             session = await site.initialize()
             answer = asyncio.create_task(session.post(site.request("tools/call", params)))

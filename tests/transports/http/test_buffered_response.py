@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.transports.http.serving import Site, serving
-from tests.transports.http.streaming import Wire, raw_post, wired
+from tests.transports.http.streaming import Wire, raw_connection, raw_post
 
 PAGE = "https://page.example"
 CROSS_ORIGIN = {"Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"}
@@ -34,9 +34,9 @@ async def answer(wire: Wire) -> tuple[str, dict[str, str], bytes]:
     return status, headers, await wire.reader.readexactly(int(headers["Content-Length"]))
 
 
-async def test_both_ways_say_the_same(site: Site) -> None:
+async def test_buffered_and_aiohttp_responses_agree(site: Site) -> None:
     """A request with an Origin is sent by aiohttp; apart from the CORS headers both responses are equal."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(ping(site, X_MCP_Trace_Id="one") + ping(site, X_MCP_Trace_Id="one", Origin=PAGE))
         short, long = await answer(wire), await answer(wire)
         assert short[0] == long[0] == "HTTP/1.1 200 OK"
@@ -51,8 +51,8 @@ async def test_both_ways_say_the_same(site: Site) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-async def test_a_client_that_wants_no_more_is_left(site: Site, version: str) -> None:
-    async with wired(site) as wire:
+async def test_connection_close_is_honored(site: Site, version: str) -> None:
+    async with raw_connection(site) as wire:
         close = {"Connection": "close"} if version == "1.1" else {}
         wire.writer.write(ping(site, **close).replace(b"HTTP/1.1", f"HTTP/{version}".encode(), 1))
         status, headers, body = await answer(wire)
@@ -61,8 +61,8 @@ async def test_a_client_that_wants_no_more_is_left(site: Site, version: str) -> 
         assert await wire.rest() == b""
 
 
-async def test_refusals_and_long_answers_are_whole_as_well(site: Site) -> None:
-    async with wired(site) as wire:
+async def test_rejections_and_long_responses_are_buffered(site: Site) -> None:
+    async with raw_connection(site) as wire:
         wire.writer.write(raw_post(site, site.headers(), b"{"))
         status, _, body = await answer(wire)
         assert status == "HTTP/1.1 400 Bad Request" and json.loads(body)["error"]["code"] == -32700

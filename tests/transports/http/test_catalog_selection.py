@@ -22,12 +22,12 @@ async def shop() -> AsyncIterator[Site]:
 
 async def listed(site: Site, path: str = "/mcp", headers: dict[str, str] | None = None) -> dict[str, bool]:
     """Return the names of the listed tools, and whether each is read-only."""
-    answer = await site.modern("tools/list", path=path, headers=headers)
+    answer = await site.send_stateless("tools/list", path=path, headers=headers)
     assert answer.status == 200, answer
     return {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in answer.result["tools"]}
 
 
-async def test_a_header_a_path_and_a_query_mean_the_same(shop: Site) -> None:
+async def test_header_path_and_query_are_equivalent(shop: Site) -> None:
     by_path = await listed(shop, "/mcp/x/budgets,anomalies")
     assert by_path and by_path == await listed(shop, "/mcp?toolsets=anomalies,budgets")
     assert by_path == await listed(shop, headers={"X-MCP-Toolsets": " budgets , anomalies "})
@@ -44,31 +44,31 @@ async def test_a_header_a_path_and_a_query_mean_the_same(shop: Site) -> None:
         ("/mcp", {"X-MCP-Readonly": "1"}),
     ],
 )
-async def test_reading_only(shop: Site, path: str, headers: dict[str, str]) -> None:
+async def test_read_only(shop: Site, path: str, headers: dict[str, str]) -> None:
     """Write tools are neither listed nor callable by name."""
     tools = await listed(shop, path, headers)
     everything = await listed(shop)
     assert tools and all(tools.values()) and not all(everything.values())
     writer = next(name for name, reads in everything.items() if not reads)
-    answer = await shop.modern("tools/call", {"name": writer, "arguments": {}}, path=path, headers=headers)
+    answer = await shop.send_stateless("tools/call", {"name": writer, "arguments": {}}, path=path, headers=headers)
     assert answer.code == (400, -32602)
 
 
 @pytest.mark.requirement("A4")
 @pytest.mark.parametrize("query", ["?readonly=true", "?toolsets=budgets,anomalies&readonly=1", ""])
-async def test_what_a_stream_selects_its_posts_select(shop: Site, query: str) -> None:
+async def test_stream_selection_applies_to_its_posts(shop: Site, query: str) -> None:
     """The endpoint that HTTP+SSE announces selects the same tools as the URL of the stream."""
     async with shop.http.get(f"{shop.base}/sse{query}", headers=shop.headers()) as stream:
         _, address = await next_event(stream)
         assert (await shop.post(shop.request("tools/list"), path=address)).status == 202
         _, data = await next_event(stream)
     tools = json.loads(data)["result"]["tools"]
-    found = {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in tools}
-    assert found == await listed(shop, f"/mcp{query}") and all(found.values()) == bool(query)
+    read_only = {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in tools}
+    assert read_only == await listed(shop, f"/mcp{query}") and all(read_only.values()) == bool(query)
 
 
 @pytest.mark.requirement("A4")
-async def test_a_header_narrows_and_never_widens(shop: Site) -> None:
+async def test_header_narrows_and_never_widens(shop: Site) -> None:
     """The selection of the URL still applies."""
     readonly = await listed(shop, "/mcp/x/budgets/readonly")
     for headers in ({"X-MCP-Toolsets": "all"}, {"X-MCP-Readonly": "false"}, {"X-MCP-Readonly": "0"}):
@@ -89,31 +89,31 @@ async def test_single_tools(shop: Site) -> None:
         ("/mcp?tools=" + ",".join(f"t{number}" for number in range(61)), 400),
     ],
 )
-async def test_choices_that_are_none(shop: Site, path: str, status: int) -> None:
+async def test_unknown_selections(shop: Site, path: str, status: int) -> None:
     """The response is an error with an explanation instead of an empty list."""
     answer = await shop.post(shop.request("tools/list"), path=path)
     assert answer.code == (status, -32600) and len(answer.error["message"]) > 20
 
 
-async def test_made_once_and_bounded() -> None:
+async def test_catalogs_are_built_once_and_bounded() -> None:
     """Catalogs are cached, and the least recently used ones are dropped."""
-    made: list[tuple[Selection, bool]] = []
+    selections: list[tuple[Selection, bool]] = []
     offers = catalog_factory()
 
     def make(selection: Selection, employee: bool) -> Catalog:
-        made.append((selection, employee))
+        selections.append((selection, employee))
         return offers(Selection(), employee)
 
     async with serving(make=make) as site:
         for number in [*range(130), 129, 0]:
             assert (await site.post(site.request("ping"), path=f"/mcp?tools=t{number}")).result == {}
-        assert len(made) == 131
+        assert len(selections) == 131
         assert (await site.post(site.request("ping"), user=EMPLOYEE)).result == {}
-        assert made[-1][1] is True
+        assert selections[-1][1] is True
 
 
 @pytest.mark.requirement("F6", "G4")
-async def test_a_fault_of_ours_is_told_without_details() -> None:
+async def test_internal_error_has_no_details() -> None:
     """500 with a reference for the operator, without details of the exception."""
 
     def make(selection: Selection, employee: bool) -> Catalog:

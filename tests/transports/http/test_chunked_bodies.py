@@ -13,7 +13,7 @@ from doit_mcp.transports.http import request_head_limits
 from doit_mcp.transports.http.request_head_limits import MAX_CHUNK_FRAMING_BYTES, HeadParser
 from tests.transports.http.loop_probe import Heartbeat
 from tests.transports.http.serving import ADMIN, Site, serving
-from tests.transports.http.streaming import Wire, raw_post, wired
+from tests.transports.http.streaming import Wire, raw_connection, raw_post
 
 LIMIT_SECONDS = 0.1
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"text":"%s"}}'
@@ -38,8 +38,8 @@ async def send(wire: Wire, data: bytes) -> None:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_tiny_chunks_are_refused_before_all_of_them_are_parsed() -> None:
-    async with serving() as site, wired(site) as wire:
+async def test_n1_tiny_chunks_are_rejected_before_all_are_parsed() -> None:
+    async with serving() as site, raw_connection(site) as wire:
         data = head(site, site.headers(ADMIN)) + chunks(b" " * 600_000, 1)
         heart = Heartbeat(time.thread_time)
         sending = asyncio.create_task(send(wire, data))
@@ -54,11 +54,11 @@ async def test_n1_tiny_chunks_are_refused_before_all_of_them_are_parsed() -> Non
 
 @pytest.mark.requirement("N1")
 @pytest.mark.parametrize("size", [1, 16, 1000])
-async def test_n1_a_body_in_chunks_is_read_in_turns(size: int) -> None:
+async def test_n1_chunked_body_yields_to_the_event_loop(size: int) -> None:
     """Chunks of one byte are accepted in a small body, and of 16 bytes in the largest. Other requests are served
     between the pieces."""
     body = PING % (b"x" * (50_000 if size == 1 else 3_900_000))
-    async with serving() as site, wired(site) as wire:
+    async with serving() as site, raw_connection(site) as wire:
         data = head(site, site.headers(ADMIN)) + chunks(body, size)
         heart = Heartbeat(time.thread_time)
         sending = asyncio.create_task(send(wire, data))
@@ -71,7 +71,7 @@ async def test_n1_a_body_in_chunks_is_read_in_turns(size: int) -> None:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_n1_unauthenticated_chunks_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The response is 401, and the connection is closed."""
     parsed = 0
     feed = HeadParser._feed_in_pieces
@@ -82,7 +82,7 @@ async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.Monk
         return feed(self, data)
 
     monkeypatch.setattr(request_head_limits.HeadParser, "_feed_in_pieces", count)
-    async with serving() as site, wired(site) as wire:
+    async with serving() as site, raw_connection(site) as wire:
         body = chunks(b" " * 600_000, 1)
         await send(wire, head(site, {}) + body[:1000])
         answer = await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), 20)
@@ -96,5 +96,5 @@ async def test_n1_chunks_without_a_token_are_not_parsed(monkeypatch: pytest.Monk
 
 
 @pytest.mark.requirement("N1")
-def test_n1_the_slack_is_more_than_what_waits_while_the_parser_pauses() -> None:
+def test_n1_slack_exceeds_what_waits_while_the_parser_pauses() -> None:
     assert 2 * asyncio.selector_events._SelectorSocketTransport.max_size <= MAX_CHUNK_FRAMING_BYTES

@@ -49,12 +49,12 @@ INNER = ("10.0.0.0/8", "fd00::/8")
         ("", [], INNER, ""),
     ],
 )
-def test_addresses(remote: str | None, forwarded: list[str], trusted: tuple[str, ...], address: str) -> None:
+def test_client_addresses(remote: str | None, forwarded: list[str], trusted: tuple[str, ...], address: str) -> None:
     assert client_address(remote, forwarded, trusted) == address
 
 
 @given(st.one_of(st.none(), st.text()), st.lists(st.text(max_size=60), max_size=30))
-def test_anything_can_be_sent(remote: str | None, forwarded: list[str]) -> None:
+def test_any_forwarded_header_gives_an_address(remote: str | None, forwarded: list[str]) -> None:
     assert isinstance(client_address(remote, forwarded, INNER), str)
 
 
@@ -63,8 +63,8 @@ def test_anything_can_be_sent(remote: str | None, forwarded: list[str]) -> None:
 def test_n21_each_ipv4_client_has_one_bucket(address: IPv4Address, port: int) -> None:
     """All notations of an address that proxies use count as one."""
     forms = (f"{address}", f"{address}:{port}", f"::ffff:{address}", f"[::ffff:{address}]:{port}")
-    found = {client_address("10.1.1.1", [form], INNER) for form in forms}
-    assert found == {str(address) if address.is_global else ""}
+    addresses = {client_address("10.1.1.1", [form], INNER) for form in forms}
+    assert addresses == {str(address) if address.is_global else ""}
 
 
 async def wrong(site: Site, number: int, address: str) -> int:
@@ -74,16 +74,16 @@ async def wrong(site: Site, number: int, address: str) -> int:
 
 
 @pytest.mark.requirement("N21")
-async def test_n21_one_mapped_address_does_not_lock_out_another() -> None:
+async def test_n21_mapped_addresses_do_not_lock_out_each_other() -> None:
     async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
-        told = [await wrong(site, number, "::ffff:8.8.8.8") for number in range(140)]
-        assert told[-1] == 429 and await wrong(site, 0, "8.8.8.8:5000") == 429
+        statuses = [await wrong(site, number, "::ffff:8.8.8.8") for number in range(140)]
+        assert statuses[-1] == 429 and await wrong(site, 0, "8.8.8.8:5000") == 429
         assert await wrong(site, 0, "::ffff:9.9.9.9") == 401
 
 
 @pytest.mark.requirement("P4")
-async def test_one_who_guesses_does_not_lock_out_others() -> None:
+async def test_guessing_client_does_not_lock_out_others() -> None:
     async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
-        told = [await wrong(site, number, "8.8.8.8") for number in range(140)]
-        assert told[0] == 401 and told[-1] == 429 and told.count(401) < 140
+        statuses = [await wrong(site, number, "8.8.8.8") for number in range(140)]
+        assert statuses[0] == 401 and statuses[-1] == 429 and statuses.count(401) < 140
         assert await wrong(site, 0, "9.9.9.9") == 401

@@ -16,10 +16,10 @@ from doit_mcp.catalog.prompts.prompt import Prompt, user_message
 from doit_mcp.catalog.resources.resource import Resource
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from tests.transports.http.serving import (
-    LATEST,
+    LATEST_STATEFUL,
     META,
-    MODERN,
     NAME,
+    STATELESS_REVISION,
     STRANGER,
     VIEWER,
     Answer,
@@ -29,7 +29,7 @@ from tests.transports.http.serving import (
     Site,
     serving,
 )
-from tests.transports.http.streaming import opened
+from tests.transports.http.streaming import open_stream
 
 ELICIT, SAMPLE, ROOTS = "elicitation/create", "sampling/createMessage", "roots/list"
 SAMPLING = {"messages": [{"role": "user", "content": {"type": "text", "text": "Think."}}], "maxTokens": 10}
@@ -91,7 +91,7 @@ def asking(bench: Bench) -> dict[str, Any]:
         before = await call.ask("before", ELICIT, NAME)
         await call.run_in_background(required=True)
         answers = await call.ask_all({"one": Question(ELICIT, NAME), "two": Question(ELICIT, NAME)})
-        return words(" ".join(one["content"]["name"] for one in (before, *answers.values())))
+        return words(" ".join(input_response["content"]["name"] for input_response in (before, *answers.values())))
 
     async def read(call: Call) -> Json:
         return {"text": (await call.ask("form", ELICIT, NAME))["content"]["name"]}
@@ -119,13 +119,13 @@ async def asker() -> AsyncIterator[Site]:
         yield site
 
 
-def said(answer: Answer) -> str:
+def result_text(answer: Answer) -> str:
     text: str = answer.result["content"][0]["text"]
     return text
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)
-async def test_each_kind_on_the_newest_revision(asker: Site, kind: str) -> None:
+async def test_each_kind_of_request_stateless(asker: Site, kind: str) -> None:
     """A client that declared the capability is asked and answers by its retry; one that declared all others gets an
     error."""
     declared = {"clientCapabilities": NEEDED[kind]}
@@ -135,7 +135,7 @@ async def test_each_kind_on_the_newest_revision(asker: Site, kind: str) -> None:
     assert first["inputRequests"][kind]["method"] == method
     more = {"inputResponses": {kind: REPLY[kind]}, "requestState": first["requestState"]}
     retry = {"name": kind, "arguments": {}, **more}
-    assert json.loads(said(await asker.modern("tools/call", retry, **declared))) == REPLY[kind]
+    assert json.loads(result_text(await asker.send_stateless("tools/call", retry, **declared))) == REPLY[kind]
     others = {name: value for name, value in ALL.items() if name not in NEEDED[kind]}
     refused = await asker.call(kind, clientCapabilities=others)
     assert refused.code == (400, -32021)
@@ -144,10 +144,10 @@ async def test_each_kind_on_the_newest_revision(asker: Site, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)
-@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
-async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> None:
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST_STATEFUL])
+async def test_each_kind_of_request_on_a_session(asker: Site, revision: str, kind: str) -> None:
     """Requests that the revision defines are sent on the stream in its format; others never are."""
-    knows = kind not in ("form", "url", "sample_tools") or revision == LATEST
+    knows = kind not in ("form", "url", "sample_tools") or revision == LATEST_STATEFUL
     knows = knows or (kind == "form" and revision == "2025-06-18")
     session = await asker.initialize(revision, **ALL)
     if not knows:
@@ -155,7 +155,7 @@ async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> 
         assert answer.result["isError"] is True and len(answer.messages) == 1
         return
     message = asker.request("tools/call", {"name": kind})
-    async with opened(asker, message, asker.headers(**session.head), revision) as stream:
+    async with open_stream(asker, message, asker.headers(**session.head), revision) as stream:
         question = await stream.until(QUESTIONS[kind][0])
         assert ("elicitationId" in question["params"]) == (kind == "url")
         reply = {"jsonrpc": "2.0", "id": question["id"], "result": REPLY[kind]}
@@ -175,57 +175,57 @@ async def test_each_kind_on_a_session(asker: Site, revision: str, kind: str) -> 
         ("roots", {"roots": "none"}),
     ],
 )
-async def test_answers_that_cannot_be(asker: Site, kind: str, bad: Json) -> None:
+async def test_invalid_answers(asker: Site, kind: str, bad: Json) -> None:
     """An error on the newest revision, a tool result for the model on a session."""
     retry = {"name": kind, "inputResponses": {kind: bad}}
-    assert (await asker.modern("tools/call", retry, clientCapabilities=ALL)).code == (400, -32602)
+    assert (await asker.send_stateless("tools/call", retry, clientCapabilities=ALL)).code == (400, -32602)
     session = await asker.initialize(**ALL)
-    async with opened(
-        asker, asker.request("tools/call", {"name": kind}), asker.headers(**session.head), LATEST
+    async with open_stream(
+        asker, asker.request("tools/call", {"name": kind}), asker.headers(**session.head), LATEST_STATEFUL
     ) as stream:
         question = await stream.until(QUESTIONS[kind][0])
         await session.post({"jsonrpc": "2.0", "id": question["id"], "result": bad})
         assert (await stream.until(""))["result"]["isError"] is True
 
 
-async def test_several_rounds_need_no_memory_of_ours() -> None:
+async def test_several_rounds_keep_no_server_state() -> None:
     """Each round may reach a different process that has the same secret."""
     bench = Bench()
     declared = {"clientCapabilities": {"elicitation": {}}}
-    async with serving(bench, asking(bench)) as one, serving(Bench(), asking(Bench())) as other:
+    async with serving(bench, asking(bench)) as plain, serving(Bench(), asking(Bench())) as other:
         params: Json = {"name": "twice"}
-        for site, key in ((one, "first"), (other, "second")):
-            asked = (await site.modern("tools/call", params, **declared)).result
-            assert list(asked["inputRequests"]) == [key]
+        for site, key in ((plain, "first"), (other, "second")):
+            result = (await site.send_stateless("tools/call", params, **declared)).result
+            assert list(result["inputRequests"]) == [key]
             reply = {"action": "accept", "content": {"name": key.title()}}
-            params = {"name": "twice", "inputResponses": {key: reply}, "requestState": asked["requestState"]}
-        assert said(await one.modern("tools/call", params, **declared)) == "First and Second"
+            params = {"name": "twice", "inputResponses": {key: reply}, "requestState": result["requestState"]}
+        assert result_text(await plain.send_stateless("tools/call", params, **declared)) == "First and Second"
 
 
-async def test_a_state_says_when_it_ends(asker: Site) -> None:
+async def test_request_state_expires(asker: Site) -> None:
     """The expiry is part of the signed state; the tests of signed state show that an expired one is refused."""
-    asked = await asker.call("form", clientCapabilities=ALL)
-    state = asked.result["requestState"]
+    result = await asker.call("form", clientCapabilities=ALL)
+    state = result.result["requestState"]
     sealed = base64.urlsafe_b64decode(state + "=" * (-len(state) % 4))
-    expires, known = json.loads(sealed[32:])
-    assert known == [{}, {}] and isinstance(expires, int)
-    later = json.dumps([expires + 1, known], separators=(",", ":")).encode()
+    expires, payload = json.loads(sealed[32:])
+    assert payload == [{}, {}] and isinstance(expires, int)
+    later = json.dumps([expires + 1, payload], separators=(",", ":")).encode()
     forged = base64.urlsafe_b64encode(sealed[:32] + later).decode().rstrip("=")
-    for sent, status in ((state, 200), (forged, 400)):
-        retry = {"name": "form", "arguments": {}, "inputResponses": {"form": REPLY["form"]}, "requestState": sent}
-        assert (await asker.modern("tools/call", retry, clientCapabilities=ALL)).status == status
+    for state_sent, status in ((state, 200), (forged, 400)):
+        retry = {"name": "form", "arguments": {}, "inputResponses": {"form": REPLY["form"]}, "requestState": state_sent}
+        assert (await asker.send_stateless("tools/call", retry, clientCapabilities=ALL)).status == status
 
 
 @pytest.mark.parametrize("user", [STRANGER, VIEWER])
 @pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
-async def test_prompts_and_resources_ask_too(asker: Site, method: str, user: Any) -> None:
+async def test_prompts_and_resources_request_input_stateless(asker: Site, method: str, user: Any) -> None:
     """The state of one request is refused for another request and for another caller."""
     named: Json = {"name": "form", "arguments": {}} if method == "prompts/get" else {"uri": "doc://ask"}
     declared = {"clientCapabilities": {"elicitation": {}}}
-    asked = (await asker.modern(method, named, **declared)).result
-    assert asked["resultType"] == "input_required" and not {"ttlMs", "cacheScope"} & asked.keys()
-    retry = named | {"inputResponses": {"form": REPLY["form"]}, "requestState": asked["requestState"]}
-    assert (await asker.modern(method, retry, user=user, **declared)).code == (400, -32602)
+    result = (await asker.send_stateless(method, named, **declared)).result
+    assert result["resultType"] == "input_required" and not {"ttlMs", "cacheScope"} & result.keys()
+    retry = named | {"inputResponses": {"form": REPLY["form"]}, "requestState": result["requestState"]}
+    assert (await asker.send_stateless(method, retry, user=user, **declared)).code == (400, -32602)
     others: dict[str, Json] = {
         "tools/call": {"name": "form", "arguments": {}},
         "prompts/get": {"name": "form", "arguments": {}},
@@ -233,60 +233,62 @@ async def test_prompts_and_resources_ask_too(asker: Site, method: str, user: Any
     }
     del others[method]
     for elsewhere, params in others.items():
-        foreign = params | {"inputResponses": {"form": REPLY["form"]}, "requestState": asked["requestState"]}
-        assert (await asker.modern(elsewhere, foreign, **declared)).code == (400, -32602)
-    done = (await asker.modern(method, retry, **declared)).result
+        foreign = params | {"inputResponses": {"form": REPLY["form"]}, "requestState": result["requestState"]}
+        assert (await asker.send_stateless(elsewhere, foreign, **declared)).code == (400, -32602)
+    done = (await asker.send_stateless(method, retry, **declared)).result
     assert "Ann" in json.dumps(done) and done["resultType"] == "complete"
-    assert (await asker.modern(method, named)).code == (400, -32021)
+    assert (await asker.send_stateless(method, named)).code == (400, -32021)
     if method == "resources/read":
         assert (done["ttlMs"], done["cacheScope"]) == (0, "private")
 
 
 @pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
-async def test_prompts_and_resources_on_a_session(asker: Site, method: str) -> None:
+async def test_prompts_and_resources_request_input_on_a_session(asker: Site, method: str) -> None:
     """Asked, declined with an error, and refused if the client cannot be asked."""
     named = {"name": "form"} if method == "prompts/get" else {"uri": "doc://ask"}
     session = await asker.initialize(elicitation={})
     for reply, good in ((REPLY["form"], True), ({"action": "perhaps"}, False)):
-        async with opened(asker, asker.request(method, named), asker.headers(**session.head), LATEST) as stream:
+        async with open_stream(
+            asker, asker.request(method, named), asker.headers(**session.head), LATEST_STATEFUL
+        ) as stream:
             question = await stream.until(ELICIT)
             await session.post({"jsonrpc": "2.0", "id": question["id"], "result": reply})
             answer = await stream.until("")
         assert ("result" in answer) is good and (good or answer["error"]["code"] == -32602)
     mute = await asker.initialize()
     assert (await mute.ask(method, named)).code == (200, -32602)
-    assert (await asker.post(asker.request(method, named), MCP_Protocol_Version=LATEST)).code == (200, -32602)
+    assert (await asker.post(asker.request(method, named), MCP_Protocol_Version=LATEST_STATEFUL)).code == (200, -32602)
 
 
-async def test_nobody_waits_for_a_client_that_takes_no_streams(asker: Site) -> None:
+async def test_client_without_streams_is_not_awaited(asker: Site) -> None:
     """The request could never reach such a client, so the call fails at once."""
     session = await asker.initialize(**ALL)
     message = asker.request("tools/call", {"name": "form"})
     answer = await asyncio.wait_for(session.post(message, Accept="application/json"), 20)
-    assert answer.result["isError"] is True and "cannot be asked" in said(answer)
+    assert answer.result["isError"] is True and "cannot be asked" in result_text(answer)
 
 
-async def test_what_can_be_asked_is_what_was_declared(asker: Site) -> None:
+async def test_only_declared_capabilities_are_requested(asker: Site) -> None:
     for kind, declared in NEEDED.items():
-        able = said(await asker.call("optional", clientCapabilities=declared))
+        able = result_text(await asker.call("optional", clientCapabilities=declared))
         assert kind in able and ("sample" in able) == ("sampling" in declared)
-    assert said(await asker.call("optional", clientCapabilities={"elicitation": {}})) == "['form']"
-    assert said(await asker.post(asker.request("tools/call", {"name": "optional"}))) == "[]"
+    assert result_text(await asker.call("optional", clientCapabilities={"elicitation": {}})) == "['form']"
+    assert result_text(await asker.post(asker.request("tools/call", {"name": "optional"}))) == "[]"
     assert (await asker.call("never", clientCapabilities=ALL)).code == (400, -32021)
     assert (await (await asker.initialize(**ALL)).call("never")).result["isError"] is True
 
 
-async def test_answers_of_another_session_answer_nothing(asker: Site) -> None:
+async def test_answers_of_another_session_are_ignored(asker: Site) -> None:
     """Responses that the session does not wait for are ignored."""
     session = await asker.initialize(**ALL)
     thief = await asker.initialize(user=STRANGER, **ALL)
-    async with opened(
-        asker, asker.request("tools/call", {"name": "form"}), asker.headers(**session.head), LATEST
+    async with open_stream(
+        asker, asker.request("tools/call", {"name": "form"}), asker.headers(**session.head), LATEST_STATEFUL
     ) as stream:
         question = await stream.until(ELICIT)
         forged = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "decline"}}
         assert (await thief.post(forged)).status == 202
-        assert (await Session(asker, session.id, LATEST, STRANGER, {}).post(forged)).status == 404
+        assert (await Session(asker, session.id, LATEST_STATEFUL, STRANGER, {}).post(forged)).status == 404
         assert (await session.post(forged | {"id": f"{question['id']}0"})).status == 202
         assert (await session.post(forged | {"result": REPLY["form"]})).status == 202
         assert json.loads((await stream.until(""))["result"]["content"][0]["text"]) == REPLY["form"]
@@ -296,13 +298,13 @@ async def test_answers_of_another_session_answer_nothing(asker: Site) -> None:
 async def a_job(asker: Site) -> AsyncIterator[tuple[Json, Json]]:
     """A task that is waiting for input, with the capabilities of its client and its parameters."""
     declared = {"clientCapabilities": ALL | TASKS}
-    asked = (await asker.call("job", **declared)).result
-    more = {"inputResponses": {"before": REPLY["form"]}, "requestState": asked["requestState"]}
+    result = (await asker.call("job", **declared)).result
+    more = {"inputResponses": {"before": REPLY["form"]}, "requestState": result["requestState"]}
     retry = {"name": "job", "arguments": {}, **more}
-    created = (await asker.modern("tools/call", retry, **declared)).result
+    created = (await asker.send_stateless("tools/call", retry, **declared)).result
     assert created["resultType"] == "task"
     params = {"taskId": created["taskId"]}
-    while (state := (await asker.modern("tasks/get", params, **declared)).result)["status"] == "working":
+    while (state := (await asker.send_stateless("tasks/get", params, **declared)).result)["status"] == "working":
         await asyncio.sleep(0)
     assert state["status"] == "input_required" and set(state["inputRequests"]) == {"one", "two"}
     yield declared, params
@@ -312,35 +314,35 @@ def name(value: str) -> Json:
     return {"action": "accept", "content": {"name": value}}
 
 
-async def test_a_task_asks_and_is_answered(asker: Site) -> None:
+async def test_task_requests_input_and_is_answered(asker: Site) -> None:
     """Rounds come before the task, answers are accepted one by one and take effect at once, and the task's result is
     that of the call."""
     async with a_job(asker) as (declared, params):
 
         async def update(answers: Any) -> Answer:
-            return await asker.modern("tasks/update", params | {"inputResponses": answers}, **declared)
+            return await asker.send_stateless("tasks/update", params | {"inputResponses": answers}, **declared)
 
         for wrong in (None, [], {"one": 5}, {"one": {"action": "maybe"}}):
             assert (await update(wrong)).code == (400, -32602)
         assert (await update({"other": name("x"), "one": name("Bea")})).result["resultType"] == "complete"
-        state = (await asker.modern("tasks/get", params, **declared)).result
+        state = (await asker.send_stateless("tasks/get", params, **declared)).result
         assert state["status"] == "input_required" and set(state["inputRequests"]) == {"two"}
-        foreign = await asker.modern(
+        foreign = await asker.send_stateless(
             "tasks/update", params | {"inputResponses": {"two": name("Eve")}}, user=STRANGER, **declared
         )
         assert foreign.code == (400, -32602)
         await update({"two": name("Cid")})
-        while (state := (await asker.modern("tasks/get", params, **declared)).result)["status"] == "working":
+        while (state := (await asker.send_stateless("tasks/get", params, **declared)).result)["status"] == "working":
             await asyncio.sleep(0)
         assert state["status"] == "completed"
         assert state["result"]["content"] == [{"type": "text", "text": "Ann Bea Cid"}]
 
 
-async def test_a_task_that_needs_its_client(asker: Site) -> None:
+async def test_task_that_requires_its_client(asker: Site) -> None:
     """The call is refused if the client cannot follow tasks."""
-    asked = (await asker.call("job", clientCapabilities=ALL)).result
-    more = {"inputResponses": {"before": REPLY["form"]}, "requestState": asked["requestState"]}
+    result = (await asker.call("job", clientCapabilities=ALL)).result
+    more = {"inputResponses": {"before": REPLY["form"]}, "requestState": result["requestState"]}
     retry = {"name": "job", "arguments": {}, **more}
-    refused = await asker.modern("tools/call", retry, clientCapabilities=ALL)
+    refused = await asker.send_stateless("tools/call", retry, clientCapabilities=ALL)
     assert refused.code == (400, -32021) and refused.error["data"]["requiredCapabilities"] == TASKS
-    assert MODERN not in refused.text
+    assert STATELESS_REVISION not in refused.text

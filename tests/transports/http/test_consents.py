@@ -11,7 +11,7 @@ from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.writes.confirmation import with_confirmation
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY, with_commit, with_deduplication
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import back, replicas
+from tests.redis_state.replicas import replicas, wait_for_redis
 from tests.transports.http.serving import Answer, Json, Site, schema, serving
 
 ASKED: Json = {"elicitation": {"form": {}}}
@@ -35,17 +35,17 @@ class Things:
             return {"changed": True}
 
         about: dict[str, Any] = {"area": "things", "writes": True, "targets": ("id",), "facts": {"confirm": True}}
-        made = [
+        counts = [
             Tool(run.__name__, "Thing", "Does it.", schema(id=TEXT), run, ANY, hints, **about)
             for run in (delete_thing, change_thing)
         ]
         self.tools = (
-            with_deduplication(with_confirmation(with_commit(made[0]), None)),
-            with_deduplication(with_commit(made[1])),
+            with_deduplication(with_confirmation(with_commit(counts[0]), None)),
+            with_deduplication(with_commit(counts[1])),
         )
 
 
-async def asked(site: Site) -> Json:
+async def question_state(site: Site) -> Json:
     """Return the state of the question whether a thing is to be deleted."""
     answer = await site.call("delete_thing", {"id": "1"}, clientCapabilities=ASKED)
     assert answer.result["resultType"] == "input_required"
@@ -54,7 +54,7 @@ async def asked(site: Site) -> Json:
 
 async def accept(site: Site, state: Json, declared: Json = ASKED) -> Answer:
     params = {"name": "delete_thing", "arguments": {"id": "1"}, **state}
-    return await site.modern("tools/call", params, clientCapabilities=declared)
+    return await site.send_stateless("tools/call", params, clientCapabilities=declared)
 
 
 async def refuse(site: Site, state: Json, action: str, declared: Json = ASKED) -> Answer:
@@ -66,150 +66,150 @@ def is_repeat(answer: Answer) -> bool:
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_consent_is_used_up_by_the_change() -> None:
-    things = Things()
-    async with serving(changes={"tools": things.tools}) as site:
-        state = await asked(site)
+async def test_n14_consent_is_used_up_by_the_write() -> None:
+    tools_used = Things()
+    async with serving(changes={"tools": tools_used.tools}) as site:
+        state = await question_state(site)
         assert not is_repeat(await accept(site, state))
         # The response was lost and the client sends the same request again.
         assert is_repeat(await accept(site, state))
         await site.call("change_thing", {"id": "1"})
         again = await accept(site, state)
         assert again.result["resultType"] == "input_required" and again.result["requestState"] != state["requestState"]
-        assert things.done == ["delete 1", "change 1"]
+        assert tools_used.done == ["delete 1", "change 1"]
         # The next question asks for a new consent.
         anew = {**state, "requestState": again.result["requestState"]}
         assert not is_repeat(await accept(site, anew))
-        assert things.done == ["delete 1", "change 1", "delete 1"]
+        assert tools_used.done == ["delete 1", "change 1", "delete 1"]
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_consent_is_used_up_at_every_replica(redis: Server) -> None:
-    things = Things()
-    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
-        state = await asked(a)
+async def test_n14_consent_is_used_up_at_every_replica(redis: Server) -> None:
+    tools_used = Things()
+    async with replicas(redis.url, changes={"tools": tools_used.tools}) as (a, b):
+        state = await question_state(a)
         assert not is_repeat(await accept(a, state)) and is_repeat(await accept(b, state))
         await b.call("change_thing", {"id": "1"})
         for site in (b, a):
             assert (await accept(site, state)).result["resultType"] == "input_required"
-        assert things.done == ["delete 1", "change 1"]
+        assert tools_used.done == ["delete 1", "change 1"]
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_consent_that_cannot_be_checked_changes_nothing(redis: Server) -> None:
-    things = Things()
-    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
-        state = await asked(a)
+async def test_n14_uncheckable_consent_changes_nothing(redis: Server) -> None:
+    tools_used = Things()
+    async with replicas(redis.url, changes={"tools": tools_used.tools}) as (a, b):
+        state = await question_state(a)
         redis.pause()
         refused = (await accept(b, state)).result
         assert refused["isError"] and "cannot be checked at the moment" in refused["content"][0]["text"]
-        assert things.done == []
+        assert tools_used.done == []
         redis.resume()
-        await back(a, b)
-        assert not is_repeat(await accept(b, state)) and things.done == ["delete 1"]
+        await wait_for_redis(a, b)
+        assert not is_repeat(await accept(b, state)) and tools_used.done == ["delete 1"]
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_what_a_user_declined_leaves_receipts_alone() -> None:
+async def test_n14_declining_keeps_receipts() -> None:
     """A question changes nothing: receipts of earlier changes stay valid."""
-    things = Things()
-    async with serving(changes={"tools": things.tools}) as site:
+    tools_used = Things()
+    async with serving(changes={"tools": tools_used.tools}) as site:
         await site.call("change_thing", {"id": "1"})
-        state = await asked(site)
+        state = await question_state(site)
         await accept(site, {**state, "inputResponses": {"confirm": {"action": "decline"}}})
-        assert is_repeat(await site.call("change_thing", {"id": "1"})) and things.done == ["change 1"]
+        assert is_repeat(await site.call("change_thing", {"id": "1"})) and tools_used.done == ["change 1"]
 
 
 @pytest.mark.requirement("N14")
 @pytest.mark.parametrize("action", ["decline", "cancel"])
-async def test_n14_a_no_uses_up_the_consent_as_well(action: str) -> None:
-    things = Things()
-    async with serving(changes={"tools": things.tools}) as site:
-        state = await asked(site)
+async def test_n14_declining_uses_up_the_consent(action: str) -> None:
+    tools_used = Things()
+    async with serving(changes={"tools": tools_used.tools}) as site:
+        state = await question_state(site)
         assert "did not agree" in (await refuse(site, state, action)).result["content"][0]["text"]
         again = await accept(site, state)
-        assert again.result["resultType"] == "input_required" and things.done == []
+        assert again.result["resultType"] == "input_required" and tools_used.done == []
         assert not is_repeat(await accept(site, {**state, "requestState": again.result["requestState"]}))
-        assert things.done == ["delete 1"]
+        assert tools_used.done == ["delete 1"]
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_no_uses_up_the_consent_at_every_replica(redis: Server) -> None:
-    things = Things()
-    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
-        state = await asked(a)
+async def test_n14_declining_uses_up_the_consent_at_every_replica(redis: Server) -> None:
+    tools_used = Things()
+    async with replicas(redis.url, changes={"tools": tools_used.tools}) as (a, b):
+        state = await question_state(a)
         await refuse(a, state, "decline")
-        assert (await accept(b, state)).result["resultType"] == "input_required" and things.done == []
+        assert (await accept(b, state)).result["resultType"] == "input_required" and tools_used.done == []
 
 
 @pytest.mark.requirement("N14")
 @pytest.mark.parametrize("declared", [{}, {"sampling": {}}])
 @pytest.mark.parametrize("action", ["decline", "cancel"])
-async def test_n14_a_no_is_a_no_whatever_the_client_declares_by_then(action: str, declared: Json) -> None:
-    things = Things()
-    async with serving(changes={"tools": things.tools}) as site:
-        state = await asked(site)
-        for sent in (state, {}):
-            refused = (await refuse(site, sent, action, declared)).result
+async def test_n14_decline_counts_despite_changed_capabilities(action: str, declared: Json) -> None:
+    tools_used = Things()
+    async with serving(changes={"tools": tools_used.tools}) as site:
+        state = await question_state(site)
+        for state_sent in (state, {}):
+            refused = (await refuse(site, state_sent, action, declared)).result
             assert refused["isError"] and "did not agree" in refused["content"][0]["text"]
         # A pending question is asked again; it never counts as consent.
         left_open = await accept(site, {"requestState": state["requestState"]}, declared)
-        assert left_open.result["resultType"] == "input_required" and things.done == []
+        assert left_open.result["resultType"] == "input_required" and tools_used.done == []
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_yes_counts_whatever_the_client_declares_by_then() -> None:
-    things = Things()
-    async with serving(changes={"tools": things.tools}) as site:
-        state = await asked(site)
-        assert not is_repeat(await accept(site, state, {})) and things.done == ["delete 1"]
+async def test_n14_accept_counts_despite_changed_capabilities() -> None:
+    tools_used = Things()
+    async with serving(changes={"tools": tools_used.tools}) as site:
+        state = await question_state(site)
+        assert not is_repeat(await accept(site, state, {})) and tools_used.done == ["delete 1"]
         await site.call("change_thing", {"id": "1"})
         assert (await accept(site, state, {})).result["resultType"] == "input_required"
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_redis_that_lost_everything_asks_again(redis: Server) -> None:
-    things = Things()
-    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
-        state = await asked(a)
+async def test_n14_redis_that_lost_its_data_asks_again(redis: Server) -> None:
+    tools_used = Things()
+    async with replicas(redis.url, changes={"tools": tools_used.tools}) as (a, b):
+        state = await question_state(a)
         assert not is_repeat(await accept(a, state))
         await a.call("change_thing", {"id": "1"})
         redis.kill()
         redis.start()
-        await back(a, b)
+        await wait_for_redis(a, b)
         assert (await accept(b, state)).result["resultType"] == "input_required"
-        assert things.done == ["delete 1", "change 1"]
+        assert tools_used.done == ["delete 1", "change 1"]
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_the_first_yes_after_a_start_counts(redis: Server) -> None:
-    things = Things()
-    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
-        assert not is_repeat(await accept(b, await asked(a))) and things.done == ["delete 1"]
+async def test_n14_first_accept_after_startup_counts(redis: Server) -> None:
+    tools_used = Things()
+    async with replicas(redis.url, changes={"tools": tools_used.tools}) as (a, b):
+        assert not is_repeat(await accept(b, await question_state(a))) and tools_used.done == ["delete 1"]
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_restarted_process_asks_again() -> None:
+async def test_n14_restarted_process_asks_again() -> None:
     """The previous process may have used the consent already."""
-    things = Things()
-    async with serving(changes={"tools": things.tools}) as site:
-        state = await asked(site)
-    async with serving(changes={"tools": things.tools}) as site:
-        assert (await accept(site, state)).result["resultType"] == "input_required" and things.done == []
+    tools_used = Things()
+    async with serving(changes={"tools": tools_used.tools}) as site:
+        state = await question_state(site)
+    async with serving(changes={"tools": tools_used.tools}) as site:
+        assert (await accept(site, state)).result["resultType"] == "input_required" and tools_used.done == []
 
 
 @pytest.mark.requirement("N14")
-async def test_n14_a_question_that_cannot_reach_the_client_is_not_skipped() -> None:
-    things = Things()
-    async with serving(changes={"tools": things.tools}) as site:
+async def test_n14_undeliverable_confirmation_is_not_skipped() -> None:
+    tools_used = Things()
+    async with serving(changes={"tools": tools_used.tools}) as site:
         arguments = {"name": "delete_thing", "arguments": {"id": "1"}}
         session = await site.initialize("2025-06-18", elicitation={})
         message = site.request("tools/call", arguments)
         refused = (await session.post(message, Accept="application/json")).result
-        assert refused["isError"] and things.done == []
+        assert refused["isError"] and tools_used.done == []
         assert "Accept: application/json, text/event-stream" in refused["content"][0]["text"]
         # Clients without elicitation have their own approval, and so do writes that ask nothing.
         await session.post(site.request("tools/call", {**arguments, "name": "change_thing"}), Accept="application/json")
         mute = await site.initialize("2025-06-18")
         await mute.post(site.request("tools/call", arguments), Accept="application/json")
-        assert things.done == ["change 1", "delete 1"]
+        assert tools_used.done == ["change 1", "delete 1"]

@@ -14,7 +14,17 @@ from doit_mcp.resilience.circuit_breaker import FEW_CALLERS_THRESHOLD
 from doit_mcp.resilience.outcome_counts import MIN_OUTCOMES
 from doit_mcp.sandbox.accounts import Grant
 from tests.catalog.caller import TOOLS
-from tests.transports.http.serving import ADMIN, LATEST, Answer, Bench, Json, Session, Site, next_event, serving
+from tests.transports.http.serving import (
+    ADMIN,
+    LATEST_STATEFUL,
+    Answer,
+    Bench,
+    Json,
+    Session,
+    Site,
+    next_event,
+    serving,
+)
 from tests.transports.http.serving import tools as bench_tools
 
 EMAIL = "consultant@partner.example"
@@ -65,23 +75,23 @@ def domain_of(request: web.Request) -> str:
 
 
 @pytest.fixture
-async def there() -> AsyncIterator[tuple[Site, Api]]:
+async def tenant_site() -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
     bench = Bench()
     async with serving(bench, changes={"tools": (*bench_tools(bench), *map(TOOLS.__getitem__, REAL))}, api=api) as site:
         yield site, api
 
 
-async def opened(site: Site, bearer: Json) -> Session:
-    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+async def open_stream(site: Site, bearer: Json) -> Session:
+    params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     answer = await site.post(site.request("initialize", params), user=None, **bearer)
     assert answer.status == 200, answer
-    return Session(site, answer.headers["Mcp-Session-Id"], LATEST, None, {})  # type: ignore[arg-type]  # no user
+    return Session(site, answer.headers["Mcp-Session-Id"], LATEST_STATEFUL, None, {})  # type: ignore[arg-type]  # no user
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_the_write_at_the_second_customer_is_sent(there: tuple[Site, Api]) -> None:
-    site, api = there
+async def test_n9_write_at_the_second_customer_is_sent(tenant_site: tuple[Site, Api]) -> None:
+    site, api = tenant_site
     for bearer, domain in ((A, "a.example"), (B, "b.example")):
         answer = await site.call("create_label", LABEL, headers=bearer)
         assert answer.result["structuredContent"]["id"] == f"label-of-{domain}"
@@ -93,9 +103,9 @@ async def test_n9_the_write_at_the_second_customer_is_sent(there: tuple[Site, Ap
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_sessions_belong_to_the_person_at_one_customer(there: tuple[Site, Api]) -> None:
-    site, _ = there
-    session = await opened(site, A)
+async def test_n9_sessions_belong_to_a_user_at_one_customer(tenant_site: tuple[Site, Api]) -> None:
+    site, _ = tenant_site
+    session = await open_stream(site, A)
     head = session.head
     assert (await site.post(site.request("ping"), user=None, **head, **B)).status == 404
     assert (await site.send("DELETE", "/mcp", site.headers(None, **head, **B))).status == 404
@@ -106,8 +116,8 @@ async def test_n9_sessions_belong_to_the_person_at_one_customer(there: tuple[Sit
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_event_streams_take_messages_of_the_same_customer(there: tuple[Site, Api]) -> None:
-    site, _ = there
+async def test_n9_legacy_streams_accept_messages_of_the_same_customer_only(tenant_site: tuple[Site, Api]) -> None:
+    site, _ = tenant_site
     async with site.http.get(f"{site.base}/sse", headers=site.headers(None, **A)) as stream:
         path = (await next_event(stream))[1].removeprefix(site.base)
         for bearer, status in ((B, 404), (SECOND_A, 202)):
@@ -116,30 +126,30 @@ async def test_n9_event_streams_take_messages_of_the_same_customer(there: tuple[
 
 
 @pytest.mark.requirement("N9")
-async def test_n9_tasks_belong_to_the_person_at_one_customer(there: tuple[Site, Api]) -> None:
-    site, _ = there
+async def test_n9_tasks_belong_to_a_user_at_one_customer(tenant_site: tuple[Site, Api]) -> None:
+    site, _ = tenant_site
 
     async def ask(method: str, id: str, bearer: Json) -> Answer:
-        return await site.modern(method, {"taskId": id}, headers=bearer, clientCapabilities=CLIENT)
+        return await site.send_stateless(method, {"taskId": id}, headers=bearer, clientCapabilities=CLIENT)
 
-    made = await site.call("long", headers=A, clientCapabilities=CLIENT)
-    id = made.result["taskId"]
+    created = await site.call("long", headers=A, clientCapabilities=CLIENT)
+    id = created.result["taskId"]
     for method in ("tasks/get", "tasks/cancel"):
         assert (await ask(method, id, B)).error["message"].endswith("does not name a task of yours")
     assert (await ask("tasks/get", id, SECOND_A)).result["status"] == "working"
     site.bench.proceed.set()
-    while (found := (await ask("tasks/get", id, A)).result)["status"] == "working":
+    while (task := (await ask("tasks/get", id, A)).result)["status"] == "working":
         await asyncio.sleep(0)
-    assert found["status"] == "completed"
+    assert task["status"] == "completed"
 
 
 @pytest.mark.requirement("N17")
 @pytest.mark.parametrize("failures", [MIN_OUTCOMES + 10, FEW_CALLERS_THRESHOLD + 10])
-async def test_n17_one_person_with_two_tokens_opens_the_circuit_for_nobody_else(
-    there: tuple[Site, Api], failures: int
+async def test_n17_user_with_two_tokens_opens_the_circuit_for_nobody_else(
+    tenant_site: tuple[Site, Api], failures: int
 ) -> None:
     """Other users are still served, even if no request succeeded before."""
-    site, _ = there
+    site, _ = tenant_site
     for number in range(failures):
         answer = await site.call(REAL[1 + number // 2 % 2], headers=(A, B)[number % 2])
         assert answer.result["isError"]

@@ -16,7 +16,7 @@ from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
 from tests.catalog.caller import TOOLS
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import at, replicas
+from tests.redis_state.replicas import at_replica, replicas
 from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, Bench, Json, Site, schema, serving
 from tests.transports.http.serving import tools as bench_tools
 
@@ -43,25 +43,25 @@ OWN = (
 
 
 @asynccontextmanager
-async def place(bench: Bench | None = None) -> AsyncIterator[Site]:
+async def serving_site(bench: Bench | None = None) -> AsyncIterator[Site]:
     used = bench or Bench()
     async with serving(used, changes={"tools": (*bench_tools(used), *OWN, TOOLS["query_result"])}) as site:
         yield site
 
 
 @pytest.mark.requirement("N10")
-async def test_n10_a_kept_table_is_read_for_its_own_customer_alone() -> None:
+async def test_n10_stored_table_is_readable_by_its_customer_only() -> None:
     """The customer is an argument of each call."""
-    async with place() as site:
+    async with serving_site() as site:
 
         async def call(name: str, customer: str, **arguments: str) -> Json:
             named = {**arguments, "customerContext": customer} if customer else arguments
             return (await site.call(name, named, user=EMPLOYEE)).result
 
         handle = (await call("table", OTHER))["structuredContent"]["handle"]
-        found = await call("query_result", OTHER, handle=handle)
-        assert found["structuredContent"]["rows"] == [[f"secret of {OTHER}", 1.0]]
-        assert found["structuredContent"]["source"] == {"tool": "table", "customer": OTHER}
+        result = await call("query_result", OTHER, handle=handle)
+        assert result["structuredContent"]["rows"] == [[f"secret of {OTHER}", 1.0]]
+        assert result["structuredContent"]["source"] == {"tool": "table", "customer": OTHER}
         for customer in ("", ADMIN.customer):
             refused = await call("query_result", customer, handle=handle)
             assert refused["isError"] and "secret" not in str(refused)
@@ -69,53 +69,53 @@ async def test_n10_a_kept_table_is_read_for_its_own_customer_alone() -> None:
 
 
 @pytest.mark.requirement("N10")
-async def test_n10_a_kept_table_stays_with_its_customer_when_a_session_changes_it(redis: Server) -> None:
+async def test_n10_stored_table_stays_with_its_customer_when_a_session_switches(redis: Server) -> None:
     """This holds at every replica."""
     async with replicas(redis.url, changes={"tools": (*OWN, TOOLS["query_result"])}) as (a, b):
         session = await a.initialize(user=EMPLOYEE)
         await session.call("choose", {"customer": OTHER})
         handle = (await session.call("table")).result["structuredContent"]["handle"]
-        there = at(b, session)
-        found = (await there.call("query_result", {"handle": handle})).result["structuredContent"]
-        assert found["source"]["customer"] == OTHER
+        remote = at_replica(b, session)
+        content = (await remote.call("query_result", {"handle": handle})).result["structuredContent"]
+        assert content["source"]["customer"] == OTHER
         await session.call("choose", {"customer": EMPLOYEE.customer})
-        refused = (await there.call("query_result", {"handle": handle})).result
+        refused = (await remote.call("query_result", {"handle": handle})).result
         assert refused["isError"] and OTHER in str(refused) and "secret" not in str(refused)
 
 
 @pytest.mark.requirement("N10")
-async def test_n10_the_tables_of_customers_name_none() -> None:
-    async with place() as site:
+async def test_n10_result_handles_name_no_customer() -> None:
+    async with serving_site() as site:
         handle = (await site.call("table")).result["structuredContent"]["handle"]
-        found = (await site.call("query_result", {"handle": handle})).result["structuredContent"]
-        assert found["source"] == {"tool": "table"}
+        content = (await site.call("query_result", {"handle": handle})).result["structuredContent"]
+        assert content["source"] == {"tool": "table"}
 
 
 @pytest.mark.requirement("N10")
-async def test_n10_a_task_of_an_employee_names_its_customer() -> None:
+async def test_n10_employee_task_names_its_customer() -> None:
     """tasks/get has no argument for the customer, so the task itself names it."""
     bench = Bench()
-    async with place(bench) as site:
+    async with serving_site(bench) as site:
         for user, arguments, message in (
             (EMPLOYEE, {"customerContext": OTHER}, f"Customer: {OTHER}"),
             (EMPLOYEE, {}, f"Customer: {EMPLOYEE.customer}"),
             (ADMIN, {}, None),
         ):
             bench.proceed.clear()
-            made = (await site.call("long", dict(arguments), user=user, clientCapabilities=CLIENT)).result
-            assert made.get("statusMessage") == message
+            created = (await site.call("long", dict(arguments), user=user, clientCapabilities=CLIENT)).result
+            assert created.get("statusMessage") == message
             bench.proceed.set()
-            while made["status"] == "working":
+            while created["status"] == "working":
                 await asyncio.sleep(0)
-                params = {"taskId": made["taskId"]}
-                made = (await site.modern("tasks/get", params, user=user, clientCapabilities=CLIENT)).result
-            texts = [block["text"] for block in made["result"]["content"]]
-            assert made["status"] == "completed" and (message in texts if message else "Customer" not in str(texts))
+                params = {"taskId": created["taskId"]}
+                created = (await site.send_stateless("tasks/get", params, user=user, clientCapabilities=CLIENT)).result
+            texts = [block["text"] for block in created["result"]["content"]]
+            assert created["status"] == "completed" and (message in texts if message else "Customer" not in str(texts))
 
 
 @pytest.mark.requirement("N9")
 @pytest.mark.parametrize("inside", [False, True])
-async def test_n9_a_batch_that_changes_the_customer_does_nothing_else(inside: bool) -> None:
+async def test_n9_batch_that_changes_the_customer_does_nothing_else(inside: bool) -> None:
     """Its other requests would run for the previous customer."""
     async with serving(make=catalog_factory(), api=Api()) as site:
         session = await site.initialize("2025-03-26", user=EMPLOYEE)
@@ -123,15 +123,15 @@ async def test_n9_a_batch_that_changes_the_customer_does_nothing_else(inside: bo
         if inside:
             change = {"name": "call_operation", "arguments": change}
         label: Json = {"name": "create_label", "arguments": {"name": "Batch", "color": "blue"}}
-        batch = [site.request("tools/call", one) for one in (change, label)]
+        batch = [site.request("tools/call", arguments) for arguments in (change, label)]
         for requests in (batch, batch[::-1]):
             refused = await session.post(requests)
             assert refused.code == (400, -32600) and "send it alone" in refused.text
         for user in (ADMIN, STRANGER):
-            found = (await site.call("list_labels", user=user)).result["structuredContent"]
-            assert "Batch" not in [one["name"] for one in found["labels"]]
+            content = (await site.call("list_labels", user=user)).result["structuredContent"]
+            assert "Batch" not in [label_row["name"] for label_row in content["labels"]]
         # A batch may contain this call alone; later requests act for the new customer.
         assert (await session.post(batch[:1])).status == 200
         assert (await session.post(batch[1:])).status == 200
-        found = (await site.call("list_labels", user=STRANGER)).result["structuredContent"]
-        assert "Batch" in [one["name"] for one in found["labels"]]
+        content = (await site.call("list_labels", user=STRANGER)).result["structuredContent"]
+        assert "Batch" in [label_row["name"] for label_row in content["labels"]]

@@ -19,7 +19,7 @@ LABEL = {"name": "Quarter", "color": "blue"}
 
 
 @pytest.fixture
-async def there() -> AsyncIterator[Site]:
+async def site() -> AsyncIterator[Site]:
     """The product over the sandbox's API."""
     async with serving(make=catalog_factory(), api=Api()) as site:
         yield site
@@ -28,57 +28,57 @@ async def there() -> AsyncIterator[Site]:
 async def done(site: Site, name: str, arguments: Json, user: User = ADMIN) -> Json:
     answer = await site.call(name, arguments, user=user)
     assert not answer.result.get("isError"), answer
-    found: Json = answer.result["structuredContent"]
-    return found
+    content: Json = answer.result["structuredContent"]
+    return content
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_a_colleague_deleted_is_made_again(there: Site) -> None:
-    first = await done(there, "create_label", LABEL)
-    assert (await done(there, "create_label", LABEL))[ALREADY_DONE_KEY]
+async def test_n16_object_deleted_by_a_colleague_is_created_again(site: Site) -> None:
+    first = await done(site, "create_label", LABEL)
+    assert (await done(site, "create_label", LABEL))[ALREADY_DONE_KEY]
     assert EMPLOYEE.customer == ADMIN.customer
-    await done(there, "delete_label", {"id": first["id"]}, EMPLOYEE)
-    second = await done(there, "create_label", LABEL)
+    await done(site, "delete_label", {"id": first["id"]}, EMPLOYEE)
+    second = await done(site, "create_label", LABEL)
     assert ALREADY_DONE_KEY not in second and second["id"] != first["id"]
-    assert (await done(there, "get_label", {"id": second["id"]}))["name"] == LABEL["name"]
+    assert (await done(site, "get_label", {"id": second["id"]}))["name"] == LABEL["name"]
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_a_colleague_changed_is_set_again(there: Site) -> None:
-    made = await done(there, "create_label", LABEL)
-    change = {"id": made["id"], "color": "teal"}
-    await done(there, "update_label", change)
-    assert (await done(there, "update_label", change))[ALREADY_DONE_KEY]
-    await done(there, "update_label", change | {"color": "mint"}, EMPLOYEE)
-    assert ALREADY_DONE_KEY not in await done(there, "update_label", change)
-    assert (await done(there, "get_label", {"id": made["id"]}))["color"] == "teal"
+async def test_n16_value_changed_by_a_colleague_is_set_again(site: Site) -> None:
+    created = await done(site, "create_label", LABEL)
+    change = {"id": created["id"], "color": "teal"}
+    await done(site, "update_label", change)
+    assert (await done(site, "update_label", change))[ALREADY_DONE_KEY]
+    await done(site, "update_label", change | {"color": "mint"}, EMPLOYEE)
+    assert ALREADY_DONE_KEY not in await done(site, "update_label", change)
+    assert (await done(site, "get_label", {"id": created["id"]}))["color"] == "teal"
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_what_a_colleague_with_an_api_token_undid_is_done_again(there: Site) -> None:
+async def test_n16_write_undone_by_a_colleague_with_an_api_token_is_repeated(site: Site) -> None:
     """The tenant of an API token has a different name than that of an access token."""
-    label = (await done(there, "create_label", LABEL))["id"]
-    report = (await done(there, "list_reports", {}))["reports"][0]["id"]
+    label = (await done(site, "create_label", LABEL))["id"]
+    report = (await done(site, "list_reports", {}))["reports"][0]["id"]
     objects = [{"objectId": report, "objectType": "report"}]
-    await done(there, "assign_objects_to_label", {"id": label, "add": objects})
-    assert (await done(there, "assign_objects_to_label", {"id": label, "add": objects}))[ALREADY_DONE_KEY]
+    await done(site, "assign_objects_to_label", {"id": label, "add": objects})
+    assert (await done(site, "assign_objects_to_label", {"id": label, "add": objects}))[ALREADY_DONE_KEY]
     headers = {"Authorization": f"Bearer {ADMIN.api_token}"}
-    taken = {"id": label, "remove": objects}
-    answer = await there.call("assign_objects_to_label", taken, headers=headers)
+    removal = {"id": label, "remove": objects}
+    answer = await site.call("assign_objects_to_label", removal, headers=headers)
     assert not answer.result.get("isError")
-    assert ALREADY_DONE_KEY not in await done(there, "assign_objects_to_label", {"id": label, "add": objects})
-    found = await done(there, "get_label_assignments", {"id": label})
-    assert found["assignments"] == objects
-    ticket = {"ticketId": (await done(there, "list_tickets", {}))["tickets"][0]["id"], "tags": ["Mine"]}
-    await done(there, "add_ticket_tags", ticket)
-    assert (await done(there, "add_ticket_tags", ticket))[ALREADY_DONE_KEY]
-    assert not (await there.call("remove_ticket_tags", ticket, headers=headers)).result.get("isError")
-    assert ALREADY_DONE_KEY not in await done(there, "add_ticket_tags", ticket)
-    assert "mine" in (await done(there, "list_ticket_tags", {"ticketId": ticket["ticketId"]}))["tags"]
+    assert ALREADY_DONE_KEY not in await done(site, "assign_objects_to_label", {"id": label, "add": objects})
+    content = await done(site, "get_label_assignments", {"id": label})
+    assert content["assignments"] == objects
+    ticket = {"ticketId": (await done(site, "list_tickets", {}))["tickets"][0]["id"], "tags": ["Mine"]}
+    await done(site, "add_ticket_tags", ticket)
+    assert (await done(site, "add_ticket_tags", ticket))[ALREADY_DONE_KEY]
+    assert not (await site.call("remove_ticket_tags", ticket, headers=headers)).result.get("isError")
+    assert ALREADY_DONE_KEY not in await done(site, "add_ticket_tags", ticket)
+    assert "mine" in (await done(site, "list_ticket_tags", {"ticketId": ticket["ticketId"]}))["tags"]
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_two_budgets_that_differ_in_spelling_are_one(there: Site) -> None:
+async def test_n16_budgets_that_differ_in_spelling_are_equal(site: Site) -> None:
     scope = {"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"]}
     budget: Json = {
         "name": "Twice",
@@ -89,36 +89,36 @@ async def test_n16_two_budgets_that_differ_in_spelling_are_one(there: Site) -> N
         "timeInterval": "month",
         "scopes": [scope],
     }
-    first = await done(there, "create_budget", budget)
+    first = await done(site, "create_budget", budget)
     for change in ({"amount": 100.0}, {"amount": "100"}, {"growthPerPeriod": 0}, {"recipients": []}):
-        again = await done(there, "create_budget", {**budget, **change})
+        again = await done(site, "create_budget", {**budget, **change})
         assert again[ALREADY_DONE_KEY] and again["id"] == first["id"]
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_other_writes_do_not_let_a_write_come_twice(there: Site) -> None:
-    first = await done(there, "create_label", LABEL)
-    other = await done(there, "create_label", LABEL | {"name": "Other"})
-    await done(there, "update_label", {"id": other["id"], "name": "Another"})
-    await done(there, "delete_label", {"id": other["id"]})
-    assert (await done(there, "create_label", LABEL))["id"] == first["id"]
-    flows = [one["id"] for one in (await done(there, "list_cloudflows", {}))["items"]]
-    answers = [await done(there, "trigger_cloud_flow", {"flowID": flows[number]}) for number in (0, 1, 0)]
-    assert [ALREADY_DONE_KEY in one for one in answers] == [False, False, True]
+async def test_n16_other_writes_do_not_cause_a_repeat(site: Site) -> None:
+    first = await done(site, "create_label", LABEL)
+    other = await done(site, "create_label", LABEL | {"name": "Other"})
+    await done(site, "update_label", {"id": other["id"], "name": "Another"})
+    await done(site, "delete_label", {"id": other["id"]})
+    assert (await done(site, "create_label", LABEL))["id"] == first["id"]
+    flows = [flow["id"] for flow in (await done(site, "list_cloudflows", {}))["items"]]
+    answers = [await done(site, "trigger_cloud_flow", {"flowID": flows[number]}) for number in (0, 1, 0)]
+    assert [ALREADY_DONE_KEY in answer_result for answer_result in answers] == [False, False, True]
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_replica_knows_what_it_did_itself_while_redis_is_gone(redis: Server) -> None:
-    async with replicas(redis.url, changes={"tools": direct_tools()}, api=Api()) as (here, _):
-        first = await done(here, "create_label", LABEL)
+async def test_n16_replica_knows_its_own_writes_without_redis(redis: Server) -> None:
+    async with replicas(redis.url, changes={"tools": direct_tools()}, api=Api()) as (near, _):
+        first = await done(near, "create_label", LABEL)
         redis.kill()
-        again = await done(here, "create_label", LABEL)
+        again = await done(near, "create_label", LABEL)
         assert again[ALREADY_DONE_KEY] and again["id"] == first["id"]
         redis.start()
 
 
 @pytest.mark.requirement("N16")
-async def test_n16_a_contract_whose_addresses_a_colleague_changed_is_updated_again(there: Site) -> None:
+async def test_n16_contract_changed_by_a_colleague_is_updated_again(site: Site) -> None:
     """A contract as displayed has no addresses, but its versions have."""
     customer = EMPLOYEE.customer
     draft: Json = {
@@ -130,14 +130,17 @@ async def test_n16_a_contract_whose_addresses_a_colleague_changed_is_updated_aga
         "contractUpdatesEmail": "first@acme.example",
         "billingProfile": {"name": "Acme"},
     }
-    contract = (await done(there, "create_contract", draft, EMPLOYEE))["contractId"]
+    contract = (await done(site, "create_contract", draft, EMPLOYEE))["contractId"]
     change = {**draft, "contractID": contract, "invoicesEmail": "right@acme.example"}
-    await done(there, "update_contract", change, EMPLOYEE)
-    assert (await done(there, "update_contract", change, EMPLOYEE))[ALREADY_DONE_KEY]
+    await done(site, "update_contract", change, EMPLOYEE)
+    assert (await done(site, "update_contract", change, EMPLOYEE))[ALREADY_DONE_KEY]
     headers = {"Authorization": f"Bearer {EMPLOYEE.api_token}"}
     other = {**change, "invoicesEmail": "evil@attacker.example", "customerContext": customer}
-    answer = await there.call("update_contract", other, headers=headers)
+    answer = await site.call("update_contract", other, headers=headers)
     assert not answer.result.get("isError"), answer
-    assert ALREADY_DONE_KEY not in await done(there, "update_contract", change, EMPLOYEE)
-    found = await done(there, "get_contract", {"customerID": customer, "contractID": contract}, EMPLOYEE)
-    assert [one["invoicesEmail"] for one in found["versions"]][-2:] == ["evil@attacker.example", "right@acme.example"]
+    assert ALREADY_DONE_KEY not in await done(site, "update_contract", change, EMPLOYEE)
+    details = await done(site, "get_contract", {"customerID": customer, "contractID": contract}, EMPLOYEE)
+    assert [version["invoicesEmail"] for version in details["versions"]][-2:] == [
+        "evil@attacker.example",
+        "right@acme.example",
+    ]

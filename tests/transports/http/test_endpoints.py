@@ -16,8 +16,18 @@ from aiohttp import web
 from doit_mcp.catalog.writes.confirmation import MAX_QUESTIONS
 from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.server.catalog import catalog_factory
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, Answer, Json, Session, Site, serving
-from tests.transports.http.streaming import opened
+from tests.transports.http.serving import (
+    ADMIN,
+    EMPLOYEE,
+    LATEST_STATEFUL,
+    STRANGER,
+    Answer,
+    Json,
+    Session,
+    Site,
+    serving,
+)
+from tests.transports.http.streaming import open_stream
 
 ASKED: Json = {"elicitation": {"form": {}}}
 OTHER = STRANGER.customer
@@ -44,8 +54,8 @@ class Api:
             if self.hold is not None:
                 await self.hold.wait()
             if request.path == "/auth/v1/validate":
-                known = self.seen[-1][2] in (OTHER, EMPLOYEE.customer)
-                return web.json_response({"domain": f"of {self.seen[-1][2]}"}, status=200 if known else 403)
+                is_known = self.seen[-1][2] in (OTHER, EMPLOYEE.customer)
+                return web.json_response({"domain": f"of {self.seen[-1][2]}"}, status=200 if is_known else 403)
             self.deleted |= request.method == "DELETE"
             if self.deleted and request.method == "GET":
                 return web.json_response({"error": "not found"}, status=404)
@@ -64,31 +74,33 @@ class Api:
 
 
 @asynccontextmanager
-async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
+async def serving_site(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
     async with serving(make=catalog_factory(), api=api, **settings) as site:
         yield site, api
 
 
 def text(answer: Answer) -> str:
-    found: str = answer.result["content"][0]["text"]
-    return found
+    text: str = answer.result["content"][0]["text"]
+    return text
 
 
 async def listed(site: Site, path: str, **options: Any) -> list[str]:
-    return [tool["name"] for tool in (await site.modern("tools/list", path=path, **options)).result["tools"]]
+    return [tool["name"] for tool in (await site.send_stateless("tools/list", path=path, **options)).result["tools"]]
 
 
-async def test_what_is_not_listed_is_found_and_called() -> None:
-    async with place() as (site, api):
+async def test_unlisted_tool_is_found_and_called() -> None:
+    async with serving_site() as (site, api):
         assert await listed(site, "/mcp/x/discovery") == [
             *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
         ]
-        found = await site.call("find_operation", {"query": "create a label"}, path="/mcp/x/discovery")
-        first = found.result["structuredContent"]["operations"][0]
+        result = await site.call("find_operation", {"query": "create a label"}, path="/mcp/x/discovery")
+        first = result.result["structuredContent"]["operations"][0]
         assert (first["name"], first["callWith"]) == ("create_label", "call_operation")
-        made = await site.call("call_operation", {"name": first["name"], "arguments": LABEL}, path="/mcp/x/discovery")
-        assert made.result["structuredContent"] == api.label
+        created = await site.call(
+            "call_operation", {"name": first["name"], "arguments": LABEL}, path="/mcp/x/discovery"
+        )
+        assert created.result["structuredContent"] == api.label
         read = await site.call("read_operation", {"name": "get_label", "arguments": {"id": "l1"}})
         assert read.result["structuredContent"] == api.label
         straight = await site.call("get_label", {"id": "l1"}, path="/mcp/x/discovery")
@@ -96,9 +108,9 @@ async def test_what_is_not_listed_is_found_and_called() -> None:
         assert api.methods == ["POST", "GET", "GET"]
 
 
-async def test_a_call_through_another_is_judged_like_a_straight_one() -> None:
+async def test_indirect_call_is_treated_like_a_direct_one() -> None:
     """Errors for arguments and unknown names are the same, and logs and the API see the name of the called tool."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         straight = await site.call("delete_label", {"ids": "l1"})
         through = await site.call("call_operation", {"name": "delete_label", "arguments": {"ids": "l1"}})
         assert straight.result["content"] == through.result["content"] and through.result["isError"] is True
@@ -112,16 +124,18 @@ async def test_a_call_through_another_is_judged_like_a_straight_one() -> None:
 
 
 @pytest.mark.requirement("A4")
-async def test_a_path_that_only_reads_reads_only() -> None:
-    async with place() as (site, api):
+async def test_read_only_path_rejects_writes() -> None:
+    async with serving_site() as (site, api):
         for path in ("/mcp/readonly", "/mcp/x/discovery/readonly", "/mcp/x/all/readonly"):
             assert "call_operation" not in await listed(site, path)
             refused = await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
             assert refused.code == (400, -32602)
             refused = await site.call("read_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
             assert refused.result["isError"] is True and "no operation" in text(refused)
-            found = await site.call("find_operation", {"query": "delete label", "limit": 5}, path=path)
-            assert {one["callWith"] for one in found.result["structuredContent"]["operations"]} == {"read_operation"}
+            result = await site.call("find_operation", {"query": "delete label", "limit": 5}, path=path)
+            assert {operation["callWith"] for operation in result.result["structuredContent"]["operations"]} == {
+                "read_operation"
+            }
         assert api.seen == []
 
 
@@ -130,18 +144,20 @@ async def test_a_path_that_only_reads_reads_only() -> None:
     ("name", "arguments"),
     [("delete_label", {"id": "l1"}), ("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})],
 )
-async def test_a_deletion_is_confirmed_by_a_second_round(name: str, arguments: Json) -> None:
-    async with place() as (site, api):
-        asked = await site.call(name, arguments, clientCapabilities=ASKED)
-        assert asked.result["resultType"] == "input_required" and api.methods == ["GET"]
-        message = asked.result["inputRequests"]["confirm"]["params"]["message"]
+async def test_deletion_is_confirmed_by_a_second_round(name: str, arguments: Json) -> None:
+    async with serving_site() as (site, api):
+        input_request = await site.call(name, arguments, clientCapabilities=ASKED)
+        assert input_request.result["resultType"] == "input_required" and api.methods == ["GET"]
+        message = input_request.result["inputRequests"]["confirm"]["params"]["message"]
         assert "Delete label?" in message and "name: Old" in message
 
-        async def again(action: str, state: Any = asked.result["requestState"], given: Json = arguments) -> Answer:
+        async def again(
+            action: str, state: Any = input_request.result["requestState"], accepts: Json = arguments
+        ) -> Answer:
             more: Json = {"inputResponses": {"confirm": {"action": action}}}
             more |= {"requestState": state} if state is not None else {}
-            params = {"name": name, "arguments": given, **more}
-            return await site.modern("tools/call", params, clientCapabilities=ASKED)
+            params = {"name": name, "arguments": accepts, **more}
+            return await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
 
         for action in ("decline", "cancel"):
             refused = await again(action)
@@ -162,26 +178,30 @@ async def test_a_deletion_is_confirmed_by_a_second_round(name: str, arguments: J
 
 
 @pytest.mark.requirement("J11", "A5")
-async def test_an_answer_counts_for_what_was_shown_alone() -> None:
-    async with place() as (site, api):
-        asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
-        params: Json = {"name": "delete_label", "arguments": {"id": "l1"}, "requestState": asked.result["requestState"]}
+async def test_answer_counts_only_for_what_was_shown() -> None:
+    async with serving_site() as (site, api):
+        input_request = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        params: Json = {
+            "name": "delete_label",
+            "arguments": {"id": "l1"},
+            "requestState": input_request.result["requestState"],
+        }
         params["inputResponses"] = {"confirm": {"action": "accept"}}
         api.label = {**api.label, "name": "Another by now"}
-        anew = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        anew = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert anew.result["resultType"] == "input_required" and "DELETE" not in api.methods
         assert "Another by now" in anew.result["inputRequests"]["confirm"]["params"]["message"]
         # The state of the first question is not valid for the second.
-        again = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        again = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert again.result["resultType"] == "input_required" and "DELETE" not in api.methods
         params["requestState"] = anew.result["requestState"]
-        done = await site.modern("tools/call", params, clientCapabilities=ASKED)
+        done = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert "resultType" in done.result and done.result["resultType"] == "complete" and "DELETE" in api.methods
 
 
-async def test_who_cannot_be_asked_is_not_asked() -> None:
+async def test_client_without_elicitation_is_not_asked() -> None:
     """The client relies on its own approval by destructiveHint, with stateful and stateless requests."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         await site.call("delete_label", {"id": "l1"})
         session = await site.initialize()
         await session.call("delete_label", {"id": "l2"})
@@ -189,11 +209,11 @@ async def test_who_cannot_be_asked_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize("action", ["accept", "decline"])
-async def test_a_deletion_is_confirmed_on_the_stream_of_a_session(action: str) -> None:
-    async with place() as (site, api):
+async def test_deletion_is_confirmed_on_a_session_stream(action: str) -> None:
+    async with serving_site() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
-        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
             question = await stream.until("elicitation/create")
             assert "name: Old" in question["params"]["message"]
             assert api.methods == ["GET"]
@@ -204,12 +224,12 @@ async def test_a_deletion_is_confirmed_on_the_stream_of_a_session(action: str) -
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_what_changed_meanwhile_is_asked_about_again_on_the_stream_of_a_session() -> None:
+async def test_n13_intervening_change_is_confirmed_again_on_a_session_stream() -> None:
     """If a label is renamed while the user is asked, the answer about the old name does not delete it."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
-        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
             first = await stream.until("elicitation/create")
             api.label = {**api.label, "name": "Production"}
             await accept(session, first)
@@ -221,11 +241,11 @@ async def test_n13_what_changed_meanwhile_is_asked_about_again_on_the_stream_of_
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_what_changes_each_time_is_refused_on_the_stream_of_a_session() -> None:
-    async with place() as (site, api):
+async def test_n13_repeated_changes_are_rejected_on_a_session_stream() -> None:
+    async with serving_site() as (site, api):
         session = await site.initialize(elicitation={})
         call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
-        async with opened(site, call, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, call, site.headers(**session.head), LATEST_STATEFUL) as stream:
             for turn in range(MAX_QUESTIONS):
                 question = await stream.until("elicitation/create")
                 api.label = {**api.label, "name": f"Name {turn}"}
@@ -236,12 +256,16 @@ async def test_n13_what_changes_each_time_is_refused_on_the_stream_of_a_session(
 
 
 @pytest.mark.requirement("N13")
-async def test_n13_the_round_that_accepts_reads_once() -> None:
-    async with place() as (site, api):
-        asked = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
-        params: Json = {"name": "delete_label", "arguments": {"id": "l1"}, "requestState": asked.result["requestState"]}
+async def test_n13_accepting_round_reads_once() -> None:
+    async with serving_site() as (site, api):
+        input_request = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        params: Json = {
+            "name": "delete_label",
+            "arguments": {"id": "l1"},
+            "requestState": input_request.result["requestState"],
+        }
         params["inputResponses"] = {"confirm": {"action": "accept"}}
-        await site.modern("tools/call", params, clientCapabilities=ASKED)
+        await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert api.methods == ["GET", "GET", "DELETE"]
 
 
@@ -251,26 +275,26 @@ async def accept(session: Session, question: Json) -> None:
 
 
 @pytest.mark.requirement("N15")
-async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_call() -> None:
-    async with place() as (site, api):
+async def test_n15_employee_confirmation_names_the_customer_of_the_call() -> None:
+    async with serving_site() as (site, api):
         arguments = {"id": "l1", "customerContext": OTHER}
-        asked = await site.call("delete_label", arguments, user=EMPLOYEE, clientCapabilities=ASKED)
-        message = asked.result["inputRequests"]["confirm"]["params"]["message"]
+        input_request = await site.call("delete_label", arguments, user=EMPLOYEE, clientCapabilities=ASKED)
+        message = input_request.result["inputRequests"]["confirm"]["params"]["message"]
         assert f"\nCustomer: of {OTHER} (id {OTHER})\n" in message and set(api.tenants) == {OTHER}
-        own = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
-        assert "Customer" not in own.result["inputRequests"]["confirm"]["params"]["message"]
+        direct = await site.call("delete_label", {"id": "l1"}, clientCapabilities=ASKED)
+        assert "Customer" not in direct.result["inputRequests"]["confirm"]["params"]["message"]
 
 
 @pytest.mark.requirement("N15")
-async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_session() -> None:
-    async with place() as (site, api):
+async def test_n15_employee_confirmation_names_the_customer_of_the_session() -> None:
+    async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE, elicitation={})
         for customer in (EMPLOYEE.customer, OTHER):
             # Each customer has a label with this id.
             api.deleted = False
             await session.call("change_customer", {"customerContext": customer})
             call = site.request("tools/call", {"name": "delete_label", "arguments": {"id": "l1"}})
-            async with opened(site, call, site.headers(EMPLOYEE, **session.head), LATEST) as stream:
+            async with open_stream(site, call, site.headers(EMPLOYEE, **session.head), LATEST_STATEFUL) as stream:
                 question = await stream.until("elicitation/create")
                 assert f"\nCustomer: of {customer} (id {customer})\n" in question["params"]["message"]
                 await accept(session, question)
@@ -278,8 +302,8 @@ async def test_n15_an_employee_is_asked_with_the_name_of_the_customer_of_the_ses
 
 
 @pytest.mark.requirement("N18")
-async def test_n18_an_update_without_a_change_is_refused_before_anybody_is_asked() -> None:
-    async with place() as (site, api):
+async def test_n18_update_without_a_change_is_rejected_before_confirmation() -> None:
+    async with serving_site() as (site, api):
         for name, arguments in (
             ("update_label", {"id": "l1"}),
             ("update_label", {"id": "l1", "name": None}),
@@ -288,22 +312,25 @@ async def test_n18_an_update_without_a_change_is_refused_before_anybody_is_asked
             ("update_datahub_dataset", {"name": "d"}),
             ("assign_objects_to_label", {"id": "l1", "add": [], "remove": []}),
         ):
-            for called, given in ((name, arguments), ("call_operation", {"name": name, "arguments": arguments})):
-                refused = await site.call(called, given, clientCapabilities=ASKED)
+            for called, call_arguments in (
+                (name, arguments),
+                ("call_operation", {"name": name, "arguments": arguments}),
+            ):
+                refused = await site.call(called, call_arguments, clientCapabilities=ASKED)
                 assert refused.result["isError"] is True and text(refused).startswith("Nothing to change: give at")
         assert api.seen == []
 
 
-async def test_the_same_write_twice_is_done_once() -> None:
+async def test_repeated_write_runs_once() -> None:
     """A repeated write waits for the one in flight; writes of other users are separate."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         api.hold = asyncio.Event()
-        both = [asyncio.ensure_future(site.call("create_label", dict(LABEL))) for _ in range(2)]
+        calls = [asyncio.ensure_future(site.call("create_label", dict(LABEL))) for _ in range(2)]
         while not api.seen:
             await asyncio.sleep(0)
         api.hold.set()
-        first, second = await asyncio.gather(*both)
-        notes = ["alreadyDone" in one.result["structuredContent"] for one in (first, second)]
+        first, second = await asyncio.gather(*calls)
+        notes = ["alreadyDone" in answer.result["structuredContent"] for answer in (first, second)]
         assert sorted(notes) == [False, True] and api.methods == ["POST", "GET"]
         session = await site.initialize()
         third = await session.call("create_label", dict(LABEL))
@@ -312,37 +339,39 @@ async def test_the_same_write_twice_is_done_once() -> None:
 
 
 @pytest.mark.requirement("C2")
-async def test_only_employees_have_their_tools() -> None:
+async def test_only_employees_have_employee_tools() -> None:
     """For others they are neither listed nor callable by name."""
-    async with place() as (site, api):
-        own = {"search_customers", "change_customer"}
+    async with serving_site() as (site, api):
+        employee_tools = {"search_customers", "change_customer"}
         for path in ("/mcp", "/mcp/x/all", "/mcp/x/discovery"):
-            assert own <= set(await listed(site, path, user=EMPLOYEE)) and not own & set(await listed(site, path))
-            plain = [name for name in await listed(site, path, user=EMPLOYEE) if name not in own]
+            assert employee_tools <= set(await listed(site, path, user=EMPLOYEE)) and not employee_tools & set(
+                await listed(site, path)
+            )
+            plain = [name for name in await listed(site, path, user=EMPLOYEE) if name not in employee_tools]
             assert plain == await listed(site, path)
         assert (await site.post(site.request("ping"), path="/mcp/x/employees")).status == 404
-        assert set(await listed(site, "/mcp/x/employees", user=EMPLOYEE)) == own
+        assert set(await listed(site, "/mcp/x/employees", user=EMPLOYEE)) == employee_tools
         for name, arguments in (("change_customer", {"customerContext": OTHER}), ("search_customers", {})):
             assert (await site.call(name, arguments)).code == (400, -32602)
             through = await site.call("call_operation", {"name": name, "arguments": arguments})
             assert through.result["isError"] is True and "no operation" in text(through)
         assert api.seen == []
-        instructions = (await site.modern("server/discover", user=EMPLOYEE)).result["instructions"]
+        instructions = (await site.send_stateless("server/discover", user=EMPLOYEE)).result["instructions"]
         assert "change_customer" in instructions
-        assert "change_customer" not in (await site.modern("server/discover")).result["instructions"]
+        assert "change_customer" not in (await site.send_stateless("server/discover")).result["instructions"]
 
 
-async def test_customers_are_searched_at_the_console() -> None:
-    async with place() as (site, api):
-        found = await site.call("search_customers", {"domains": ["globex.example"]}, user=EMPLOYEE)
-        assert [row["id"] for row in found.result["structuredContent"]["customers"]] == [OTHER]
+async def test_console_searches_customers() -> None:
+    async with serving_site() as (site, api):
+        result = await site.call("search_customers", {"domains": ["globex.example"]}, user=EMPLOYEE)
+        assert [row["id"] for row in result.result["structuredContent"]["customers"]] == [OTHER]
         assert api.seen == []
 
 
 @pytest.mark.requirement("C2", "G6")
-async def test_a_session_acts_for_the_customer_that_an_employee_chose(caplog: pytest.LogCaptureFixture) -> None:
+async def test_session_acts_for_the_customer_chosen_by_an_employee(caplog: pytest.LogCaptureFixture) -> None:
     """Only that session changes, and the log records the customer."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         chosen, other = [await site.initialize(user=EMPLOYEE) for _ in range(2)]
         with caplog.at_level(logging.INFO, "doit_mcp.audit"):
             changed = await chosen.call("change_customer", {"customerContext": OTHER})
@@ -359,8 +388,8 @@ async def test_a_session_acts_for_the_customer_that_an_employee_chose(caplog: py
 
 
 @pytest.mark.requirement("C2")
-async def test_a_choice_counts_no_longer_when_the_claim_is_gone() -> None:
-    async with place() as (site, api):
+async def test_chosen_customer_is_ignored_without_the_employee_claim() -> None:
+    async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         await session.call("change_customer", {"customerContext": OTHER})
         api.seen.clear()
@@ -370,8 +399,8 @@ async def test_a_choice_counts_no_longer_when_the_claim_is_gone() -> None:
         assert api.tenants == [EMPLOYEE.customer]
 
 
-async def test_a_customer_that_is_none_is_refused() -> None:
-    async with place() as (site, api):
+async def test_unknown_customer_is_rejected() -> None:
+    async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         changed = await session.call("change_customer", {"customerContext": "nobody&x#"})
         assert changed.result["isError"] is True
@@ -381,12 +410,12 @@ async def test_a_customer_that_is_none_is_refused() -> None:
 
 
 @pytest.mark.requirement("C4")
-async def test_without_a_session_each_call_names_its_customer(caplog: pytest.LogCaptureFixture) -> None:
+async def test_calls_without_a_session_name_their_customer(caplog: pytest.LogCaptureFixture) -> None:
     """The customer is an argument of every call, checked against the claim; it is ignored for all other users."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         changed = await site.call("change_customer", {"customerContext": OTHER}, user=EMPLOYEE)
-        said = changed.result["structuredContent"]
-        assert said["remembered"] is False and "customerContext" in said["next"]
+        content = changed.result["structuredContent"]
+        assert content["remembered"] is False and "customerContext" in content["next"]
         api.seen.clear()
         arguments: Json = {"id": "l1", "customerContext": OTHER}
         with caplog.at_level(logging.INFO, "doit_mcp.audit"):
@@ -402,15 +431,15 @@ async def test_without_a_session_each_call_names_its_customer(caplog: pytest.Log
 
 
 @pytest.mark.parametrize("wrong", ["", 5, None, ["c"], "c" * 257])
-async def test_a_customer_that_can_be_none_is_refused_before_anything_is_asked(wrong: Any) -> None:
-    async with place() as (site, api):
+async def test_malformed_customer_is_rejected_before_any_request(wrong: Any) -> None:
+    async with serving_site() as (site, api):
         answer = await site.call("get_label", {"id": "l1", "customerContext": wrong}, user=EMPLOYEE)
         assert answer.result["isError"] is True and "customerContext" in text(answer) and api.seen == []
 
 
 @pytest.mark.requirement("C4")
-async def test_writes_for_two_customers_are_two_writes() -> None:
-    async with place() as (site, api):
+async def test_writes_for_two_customers_are_distinct() -> None:
+    async with serving_site() as (site, api):
         for customer in (OTHER, EMPLOYEE.customer, OTHER):
             await site.call("create_label", {**LABEL, "customerContext": customer}, user=EMPLOYEE)
         assert [tenant for method, _, tenant in api.seen if method == "POST"] == [OTHER, EMPLOYEE.customer]

@@ -19,7 +19,7 @@ from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.protocol.message_limits import MAX_LIST_ITEMS, MAX_VALUES
 from tests.catalog.examples import examples, objects
 
-from .serving import LATEST, MODERN, Answer, Json
+from .serving import LATEST_STATEFUL, STATELESS_REVISION, Answer, Json
 from .test_security_process import META, Program, program
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,7 +33,7 @@ ITEMS = "[]"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
     """The product in a process of its own, whose event loop is measured."""
     async with program(tmp_path_factory.mktemp("loop")) as running:
         running.outside.gate.set()
@@ -72,9 +72,9 @@ def placed(schema: Json, path: Place, value: Any, name: str = "") -> Any:
 def largest(schema: Json) -> list[Any]:
     """As many items as *schema* allows and a body can carry."""
     item = example(schema.get("items", {"type": "string"}), "item")
-    each = len(orjson.dumps(item)) + 1
+    item_size = len(orjson.dumps(item)) + 1
     values = orjson.dumps(item).count(b",") + orjson.dumps(item).count(b"[") + orjson.dumps(item).count(b"{") + 1
-    return [item] * min(schema.get("maxItems", MAX_LIST_ITEMS), BODY_BYTES // each, (MAX_VALUES - 100) // values)
+    return [item] * min(schema.get("maxItems", MAX_LIST_ITEMS), BODY_BYTES // item_size, (MAX_VALUES - 100) // values)
 
 
 LISTS = {tool.name: (tool, list(lists(tool.input_schema))) for tool in all_tools()}
@@ -85,47 +85,47 @@ def call(name: str, arguments: Any) -> Json:
     return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
 
 
-async def watched(made: Program, path: str, body: bytes, headers: Json) -> Answer:
+async def watched(server: Program, path: str, body: bytes, headers: Json) -> Answer:
     """Return the response to a POST. Meanwhile health checks of a second client succeed, and nothing blocks the
     loop."""
-    await made.longest_hold()
-    request = asyncio.create_task(made.send("POST", path, headers, body))
+    await server.longest_hold()
+    request = asyncio.create_task(server.send("POST", path, headers, body))
     checks = 0
     while not request.done() or not checks:
-        assert (await made.send("GET", "/healthz", {})).status == 200
+        assert (await server.send("GET", "/healthz", {})).status == 200
         checks += 1
         await asyncio.sleep(0.005)
     answer = await request
-    held = await made.longest_hold()
+    held = await server.longest_hold()
     assert held < LIMIT_SECONDS, (path, body[:120], len(body), held, answer.text[:300])
     return answer
 
 
-def legacy(made: Program, token: str) -> Json:
-    return made.headers(token, MCP_Protocol_Version=LATEST)
+def legacy(server: Program, token: str) -> Json:
+    return server.headers(token, MCP_Protocol_Version=LATEST_STATEFUL)
 
 
 @pytest.mark.requirement("N2")
 @EACH
-async def test_n2_no_list_of_a_tool_holds_the_loop(made: Program, name: str) -> None:
+async def test_n2_tool_lists_do_not_block_the_loop(server: Program, name: str) -> None:
     """The largest valid list is accepted; the largest invalid ones are refused in one sentence with the path and the
     limit."""
-    tool, found = LISTS[name]
-    headers = legacy(made, made.outside.token(name))
-    for path, schema in found:
+    tool, arguments = LISTS[name]
+    headers = legacy(server, server.outside.token(name))
+    for path, schema in arguments:
         legal = placed(tool.input_schema, path, largest(schema))
         assert tool.argument_problems(tool.coerce_arguments(legal)) == [], path
-        answer = await watched(made, EVERYTHING, orjson.dumps(call(name, legal)), headers)
+        answer = await watched(server, EVERYTHING, orjson.dumps(call(name, legal)), headers)
         text = answer.text
         assert answer.status == 200 and "Invalid arguments" not in text, text[:300]
         most = schema["maxItems"]
         for wrong in ([0] * (MAX_VALUES - 1000), [{}] * (most + 1)):
             body = orjson.dumps(call(name, placed(tool.input_schema, path, wrong)))
-            text = (await watched(made, EVERYTHING, body, headers)).text
+            text = (await watched(server, EVERYTHING, body, headers)).text
             place = "".join("[0]" if step == ITEMS else f".{step}" for step in path).removeprefix(".")
             assert "Invalid arguments" in text and place in text and len(text) < 3_000, (path, text[:300])
-    body = orjson.dumps(call(name, placed(tool.input_schema, found[0][0], "LIST")))
-    refused = await watched(made, EVERYTHING, body.replace(b'"LIST"', b"[" + b"1," * 1_300_000 + b"1]"), headers)
+    body = orjson.dumps(call(name, placed(tool.input_schema, arguments[0][0], "LIST")))
+    refused = await watched(server, EVERYTHING, body.replace(b'"LIST"', b"[" + b"1," * 1_300_000 + b"1]"), headers)
     assert refused.status == 400 and f"{MAX_VALUES:,} values" in refused.body["error"]["message"]
 
 
@@ -184,74 +184,79 @@ FRAMES = {
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("frame", FRAMES)
-async def test_n2_no_body_holds_the_loop(made: Program, frame: str) -> None:
+async def test_n2_bodies_do_not_block_the_loop(server: Program, frame: str) -> None:
     """Whichever part of a message is large, it is served or refused, and never an internal error."""
-    headers = legacy(made, made.outside.token("frames"))
+    headers = legacy(server, server.outside.token("frames"))
     for value in SHAPES.values():
-        answer = await watched(made, EVERYTHING, FRAMES[frame] % value, headers)
+        answer = await watched(server, EVERYTHING, FRAMES[frame] % value, headers)
         assert answer.status in (200, 202, 400) and "Internal error" not in answer.text, answer.text[:300]
 
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("method", ["tools/call", "prompts/get"])
-async def test_n2_answers_to_questions_hold_nothing(made: Program, method: str) -> None:
+async def test_n2_client_answers_do_not_block_the_loop(server: Program, method: str) -> None:
     """The newest revision's inputResponses, capabilities and state."""
-    token = made.outside.token("answers")
+    token = server.outside.token("answers")
     for value in ("empty lists", "names", "a long text", "deep and wide"):
         for member in ("inputResponses", "requestState", "_meta"):
             big = orjson.loads(SHAPES[value])
             params: Json = {"name": "delete_budget", "arguments": {"id": "free-1"}}
-            params["_meta"] = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {"elicitation": {}}}
+            params["_meta"] = {
+                f"{META}protocolVersion": STATELESS_REVISION,
+                f"{META}clientCapabilities": {"elicitation": {}},
+            }
             if member == "_meta":
                 params["_meta"] |= {f"{META}clientCapabilities": {"elicitation": {}, "x": big}}
             else:
                 params[member] = {"confirm": {"action": "accept", "content": big}} if member[0] == "i" else big
             message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            sent = made.headers(token, MCP_Protocol_Version=MODERN, Mcp_Method=method, Mcp_Name="delete_budget")
-            answer = await watched(made, EVERYTHING, orjson.dumps(message), sent)
+            headers = server.headers(
+                token, MCP_Protocol_Version=STATELESS_REVISION, Mcp_Method=method, Mcp_Name="delete_budget"
+            )
+            answer = await watched(server, EVERYTHING, orjson.dumps(message), headers)
             assert answer.status in (200, 400), answer.text[:300]
 
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/readonly", "/mcp/x/core", "/sse", "/sse/message?sessionId=x"])
-async def test_n2_no_endpoint_is_held(made: Program, path: str) -> None:
+async def test_n2_endpoints_do_not_block_the_loop(server: Program, path: str) -> None:
     """With and without a token, and in a batch of 50 in a session that supports batches."""
-    headers = legacy(made, made.outside.token("ends"))
-    stranger = {name: value for name, value in headers.items() if name != "Authorization"}
+    headers = legacy(server, server.outside.token("ends"))
+    unauthenticated_headers = {name: value for name, value in headers.items() if name != "Authorization"}
     for shape in ("empty lists, too many", "names", "deep and wide"):
         body = FRAMES["arguments"] % SHAPES[shape]
-        assert (await watched(made, path, body, headers)).status in (200, 400, 404)
-        assert (await watched(made, path, body, stranger)).status == 401
+        assert (await watched(server, path, body, headers)).status in (200, 400, 404)
+        assert (await watched(server, path, body, unauthenticated_headers)).status == 401
 
 
-async def with_batches(made: Program, token: str) -> Json:
+async def with_batches(server: Program, token: str) -> Json:
     """The headers of a session that supports batches."""
     params: Json = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-    opened = await made.post({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, token)
-    return made.headers(token, Mcp_Session_Id=opened.headers["Mcp-Session-Id"])
+    opened = await server.post({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, token)
+    return server.headers(token, Mcp_Session_Id=opened.headers["Mcp-Session-Id"])
 
 
 @pytest.mark.requirement("N2")
-async def test_n2_a_batch_of_searches_lets_others_in(made: Program) -> None:
+async def test_n2_search_batch_yields_to_others(server: Program) -> None:
     """Each request searches for different misspelled words."""
-    headers = await with_batches(made, made.outside.token("searches"))
+    headers = await with_batches(server, server.outside.token("searches"))
     words = [f"b{number}udgetz" for number in range(800)]
     batch = [
         {**call("find_operation", {"query": " ".join(words[number::50])[:300]}), "id": number} for number in range(50)
     ]
-    answer = await watched(made, "/mcp", orjson.dumps(batch), headers)
-    assert len(answer.body) == 50 and all("operations" in str(one) for one in answer.body)
+    answer = await watched(server, "/mcp", orjson.dumps(batch), headers)
+    assert len(answer.body) == 50 and all("operations" in str(response) for response in answer.body)
 
 
 @pytest.mark.requirement("N2")
-async def test_n2_no_batch_holds_the_loop(made: Program) -> None:
+async def test_n2_batches_do_not_block_the_loop(server: Program) -> None:
     """Fifty messages that share a large body."""
-    headers = await with_batches(made, made.outside.token("batch"))
+    headers = await with_batches(server, server.outside.token("batch"))
     config = {"metrics": [0] * (MAX_VALUES // 50 - 20)}
     batch = [{**call("run_query", {"config": config}), "id": number} for number in range(50)]
-    answer = await watched(made, EVERYTHING, orjson.dumps(batch), headers)
+    answer = await watched(server, EVERYTHING, orjson.dumps(batch), headers)
     assert answer.status == 200 and answer.text.count("config.metrics") >= 50
-    assert (await watched(made, EVERYTHING, orjson.dumps(batch * 2), headers)).status == 400
+    assert (await watched(server, EVERYTHING, orjson.dumps(batch * 2), headers)).status == 400
 
 
 REFUSED: dict[str, bytes] = {
@@ -266,33 +271,33 @@ REFUSED: dict[str, bytes] = {
 REQUESTS = 5
 
 
-async def cpu_of(made: Program, body: bytes, headers: Json) -> float:
+async def cpu_of(server: Program, body: bytes, headers: Json) -> float:
     """Return the CPU seconds of several equal requests."""
-    before = made.cpu
+    before = server.cpu
     for _ in range(REQUESTS):
-        await made.send("POST", EVERYTHING, headers, body)
-    return made.cpu - before
+        await server.send("POST", EVERYTHING, headers, body)
+    return server.cpu - before
 
 
-async def test_refused_requests_cost_little(made: Program) -> None:
+async def test_rejected_requests_are_cheap(server: Program) -> None:
     """A refusal costs not much more CPU than the largest accepted upload, and almost none without a valid token."""
-    headers = legacy(made, made.outside.token("cost"))
+    headers = legacy(server, server.outside.token("cost"))
     events = {"events": [{"provider": "a", "time": "2026-01-31T10:00:00Z", "metrics": [{"value": 1, "type": "cost"}]}]}
     events["events"] *= 20_000
     accepted = orjson.dumps(call("send_datahub_events", events))
-    assert "Invalid" not in (await made.send("POST", EVERYTHING, headers, accepted)).text
-    limit = 2 * await cpu_of(made, accepted, headers) + 0.2
+    assert "Invalid" not in (await server.send("POST", EVERYTHING, headers, accepted)).text
+    limit = 2 * await cpu_of(server, accepted, headers) + 0.2
     for name, body in REFUSED.items():
-        assert await cpu_of(made, body, headers) < limit, name
-    for token in ("", "Bearer wrong", f"Bearer {made.outside.token('x', exp=1)}"):
-        stranger = {name: value for name, value in headers.items() if name != "Authorization"}
-        stranger |= {"Authorization": token} if token else {}
-        assert await cpu_of(made, accepted, stranger) < 0.4 * limit, token[:20]
+        assert await cpu_of(server, body, headers) < limit, name
+    for token in ("", "Bearer wrong", f"Bearer {server.outside.token('x', exp=1)}"):
+        unauthenticated_headers = {name: value for name, value in headers.items() if name != "Authorization"}
+        unauthenticated_headers |= {"Authorization": token} if token else {}
+        assert await cpu_of(server, accepted, unauthenticated_headers) < 0.4 * limit, token[:20]
 
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
-async def test_n2_every_list_says_how_long_it_may_be(tool: Tool) -> None:
+async def test_n2_every_list_has_a_length_limit(tool: Tool) -> None:
     """The published limits are the enforced ones."""
     for path, schema in lists(tool.input_schema):
         assert 0 < schema["maxItems"] <= 50_000, path
@@ -310,25 +315,25 @@ def in_text(count: int) -> str:
 
 @pytest.mark.requirement("N2")
 @pytest.mark.parametrize("name", ["get_statussheet_components", "query_result"])
-async def test_n2_lists_in_texts_hold_nothing(made: Program, name: str) -> None:
+async def test_n2_lists_in_texts_do_not_block(server: Program, name: str) -> None:
     """Every list of a tool as a string, also inside arguments of a discovery call that are strings themselves."""
     tool = next(tool for tool in all_tools() if tool.name == name)
     text = in_text(MAX_VALUES - 10)
-    wrong = {one: text for one, schema in tool.input_schema["properties"].items() if any(lists(schema))}
-    headers = legacy(made, made.outside.token("texts"))
-    answer = await watched(made, EVERYTHING, orjson.dumps(call(name, wrong)), headers)
+    wrong = {argument: text for argument, schema in tool.input_schema["properties"].items() if any(lists(schema))}
+    headers = legacy(server, server.outside.token("texts"))
+    answer = await watched(server, EVERYTHING, orjson.dumps(call(name, wrong)), headers)
     assert "Invalid arguments" in answer.text and len(answer.text) < 3_000, answer.text[:300]
     inner = {"name": name, "arguments": orjson.dumps({next(iter(wrong)): text}).decode()}
-    answer = await watched(made, "/mcp", orjson.dumps(call("read_operation", inner)), headers)
+    answer = await watched(server, "/mcp", orjson.dumps(call("read_operation", inner)), headers)
     assert "Invalid arguments" in answer.text, answer.text[:300]
 
 
 @pytest.mark.requirement("N2")
-async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
-    headers = legacy(made, made.outside.token("completions"))
+async def test_n2_completion_names_its_prompt_as_text(server: Program) -> None:
+    headers = legacy(server, server.outside.token("completions"))
     numbers = b"[" + b",".join(b"1.7976931348%06de300" % number for number in range(170_000)) + b"]"
     body = FRAMES["completion"] % (b'{"type":"ref/prompt","name":%s}' % numbers)
-    answer = await watched(made, EVERYTHING, body, headers)
+    answer = await watched(server, EVERYTHING, body, headers)
     assert answer.body["error"]["message"] == "Invalid params: params.ref.name must be text"
 
 
@@ -342,28 +347,32 @@ async def test_n2_a_completion_names_a_prompt_with_text(made: Program) -> None:
         ("trigger_cloud_flow", {"flowID": "f", "requestBodyJson": SHAPES["names"]}, "must have at most 20,000 values"),
     ],
 )
-async def test_n2_no_large_object_holds_the_interpreter(made: Program, name: str, arguments: Json, said: str) -> None:
+async def test_n2_large_objects_do_not_hold_the_interpreter(
+    server: Program, name: str, arguments: Json, said: str
+) -> None:
     """A single step of the library that validates arguments cannot be interrupted, not even in a thread."""
     big = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
     texts = orjson.dumps(arguments, default=lambda value: orjson.Fragment(value))
-    answer = await watched(made, EVERYTHING, big % (name.encode(), texts), legacy(made, made.outside.token("objects")))
+    answer = await watched(
+        server, EVERYTHING, big % (name.encode(), texts), legacy(server, server.outside.token("objects"))
+    )
     assert said in answer.text and len(answer.text) < 5_000, answer.text[:300]
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_large_bodies_of_one_user_take_little_memory(made: Program) -> None:
+async def test_n1_large_bodies_of_one_user_use_little_memory(server: Program) -> None:
     """Many at once, each with as many values as fit: beyond the limit they are refused before they are parsed."""
     size = 400_000
-    headers = legacy(made, made.outside.token("memory"))
+    headers = legacy(server, server.outside.token("memory"))
     values = b"[" + b"[]," * (min(size // 3, MAX_VALUES // 2) - 100) + b"[]]"
     body = (FRAMES["list"] % values).ljust(size)
-    await made.send("POST", EVERYTHING, headers, body)
-    before, most = made.rss, 0
-    many = asyncio.gather(*(made.send("POST", EVERYTHING, headers, body) for _ in range(60)))
-    while not many.done():
-        most = max(most, made.rss)
+    await server.send("POST", EVERYTHING, headers, body)
+    before, most = server.rss, 0
+    requests = asyncio.gather(*(server.send("POST", EVERYTHING, headers, body) for _ in range(60)))
+    while not requests.done():
+        most = max(most, server.rss)
         await asyncio.sleep(0.01)
-    statuses = [answer.status for answer in await many]
+    statuses = [answer.status for answer in await requests]
     assert set(statuses) <= {200, 429} and 200 in statuses
     assert most - before < MAX_MEMORY_BYTES, (most - before) >> 20
-    assert (await made.gauges())["body_bytes"] == 0
+    assert (await server.gauges())["body_bytes"] == 0

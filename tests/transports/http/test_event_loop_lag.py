@@ -17,18 +17,18 @@ from .serving import Site
 NAME = "doit_mcp_event_loop_delay_seconds"
 
 
-async def seen(delays: list[float], count: int) -> None:
+async def wait_for_delays(delays: list[float], count: int) -> None:
     while len(delays) < count:
         await asyncio.sleep(0.01)
 
 
-async def test_a_delay_is_measured() -> None:
+async def test_lag_is_measured() -> None:
     delays: list[float] = []
     watching = LagMonitor(delays.append)
-    await seen(delays, 1)
+    await wait_for_delays(delays, 1)
     before = len(delays)
     time.sleep(0.4)
-    await seen(delays, before + 1)
+    await wait_for_delays(delays, before + 1)
     watching.stop()
     # The timer was due within the first 0.1 s.
     assert max(delays[before:]) >= 0.25
@@ -37,27 +37,27 @@ async def test_a_delay_is_measured() -> None:
     assert len(delays) == after
 
 
-async def test_large_delays_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+async def test_large_lags_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     delays: list[float] = []
     watching = LagMonitor(delays.append)
     with caplog.at_level(logging.WARNING, event_loop_lag.__name__), pytest.MonkeyPatch.context() as patch:
         for _ in range(3):
             count = len(delays)
             time.sleep(LARGE_DELAY_SECONDS + 0.15)
-            await seen(delays, count + 1)
+            await wait_for_delays(delays, count + 1)
         lines = [record for record in caplog.records if record.name == event_loop_lag.__name__]
         assert [vars(line)["unlogged_delays"] for line in lines] == [0]
         assert vars(lines[0])["delay_ms"] >= LARGE_DELAY_SECONDS * 1000
         patch.setattr(watching, "_quiet_until", 0.0)
         count = len(delays)
         time.sleep(LARGE_DELAY_SECONDS + 0.15)
-        await seen(delays, count + 1)
+        await wait_for_delays(delays, count + 1)
     watching.stop()
     lines = [record for record in caplog.records if record.name == event_loop_lag.__name__]
     assert [vars(line)["unlogged_delays"] for line in lines] == [0, 2]
 
 
-async def test_metrics_have_the_delay(site: Site) -> None:
+async def test_metrics_include_the_lag(site: Site) -> None:
     """The histogram exists from the start, with a bucket boundary at 0.1 s."""
     samples: dict[str, float] = {}
     while not samples.get(f"{NAME}_count"):
@@ -65,6 +65,6 @@ async def test_metrics_have_the_delay(site: Site) -> None:
         text = (await site.send("GET", "/metrics", {})).text
         families = {family.name: family for family in text_string_to_metric_families(text)}
         assert families[NAME].type == "histogram"
-        samples = {f"{one.name}{one.labels.get('le', '')}": one.value for one in families[NAME].samples}
+        samples = {f"{sample.name}{sample.labels.get('le', '')}": sample.value for sample in families[NAME].samples}
     assert samples[f"{NAME}_bucket0.1"] <= samples[f"{NAME}_bucket+Inf"] == samples[f"{NAME}_count"]
     assert samples[f"{NAME}_sum"] >= 0

@@ -73,7 +73,7 @@ class Reader:
 
 
 @pytest.fixture
-async def made() -> AsyncIterator[Streams]:
+async def streams() -> AsyncIterator[Streams]:
     streams = Streams()
     app = web.Application()
     app.router.add_get("/", streams.serve)
@@ -86,7 +86,7 @@ async def made() -> AsyncIterator[Streams]:
 
 
 @asynccontextmanager
-async def opened(streams: Streams) -> AsyncIterator[tuple[Reader, MessageQueue]]:
+async def open_stream(streams: Streams) -> AsyncIterator[tuple[Reader, MessageQueue]]:
     """A stream whose headers have arrived."""
     before = len(streams.outboxes)
     reader = Reader(*await asyncio.open_connection("127.0.0.1", streams.port, limit=1 << 10))
@@ -100,34 +100,34 @@ async def opened(streams: Streams) -> AsyncIterator[tuple[Reader, MessageQueue]]
         reader.writer.transport.abort()
 
 
-async def test_headers_are_those_of_an_event_stream(made: Streams) -> None:
-    async with opened(made) as (reader, _):
+async def test_event_stream_headers(streams: Streams) -> None:
+    async with open_stream(streams) as (reader, _):
         for line in (b"Content-Type: text/event-stream", b"Cache-Control: no-cache", b"X-Accel-Buffering: no"):
             assert line in reader.head
-        assert not made.streams[0].headers, "nothing is kept of what was sent"
+        assert not streams.streams[0].headers, "sent messages are not kept"
 
 
-async def test_a_quiet_stream_says_that_it_is_alive(made: Streams) -> None:
-    async with opened(made) as (reader, outbox):
+async def test_idle_stream_sends_keepalives(streams: Streams) -> None:
+    async with open_stream(streams) as (reader, outbox):
         for _ in range(3):
-            made.round()
+            streams.round()
             assert await reader.chunk() == KEEPALIVE_COMMENT
         outbox.close()
         assert await reader.chunk() is None
-        await made.end(1)
-        assert len(made.keepalive) == 0
+        await streams.end(1)
+        assert len(streams.keepalive) == 0
 
 
-async def test_streams_have_no_tasks_of_their_own(made: Streams) -> None:
+async def test_streams_have_no_tasks(streams: Streams) -> None:
     """The only tasks are aiohttp's for the connection and its handler."""
-    async with opened(made):
-        one = len(asyncio.all_tasks())
-        async with opened(made):
-            assert len(asyncio.all_tasks()) - one == 2
+    async with open_stream(streams):
+        task_count = len(asyncio.all_tasks())
+        async with open_stream(streams):
+            assert len(asyncio.all_tasks()) - task_count == 2
 
 
-async def test_messages_are_written_at_once_where_the_reader_keeps_up(made: Streams) -> None:
-    async with opened(made) as (reader, outbox):
+async def test_messages_are_written_immediately_for_fast_readers(streams: Streams) -> None:
+    async with open_stream(streams) as (reader, outbox):
         # No other task has run in between that could have written them.
         assert outbox.try_send is not None and outbox.try_send(b"1")
         outbox.put(b"2")
@@ -135,37 +135,37 @@ async def test_messages_are_written_at_once_where_the_reader_keeps_up(made: Stre
             assert await reader.chunk() == format_event(number)
 
 
-async def test_the_order_is_kept_whatever_the_sizes(made: Streams) -> None:
+async def test_order_is_kept_for_any_sizes(streams: Streams) -> None:
     """Some messages are written at once, and some wait for a reader that is slower than the writer."""
-    sent = [b"%d " % number + b"x" * (number % 7 * MAX_IMMEDIATE_WRITE_BYTES // 3) for number in range(400)]
-    async with opened(made) as (reader, outbox):
+    messages = [b"%d " % number + b"x" * (number % 7 * MAX_IMMEDIATE_WRITE_BYTES // 3) for number in range(400)]
+    async with open_stream(streams) as (reader, outbox):
 
         async def write() -> None:
-            for number, data in enumerate(sent):
+            for number, data in enumerate(messages):
                 outbox.put(data)
-                made.round()
+                streams.round()
                 if number % 11 == 0:
                     await asyncio.sleep(0.002)
 
         writing = asyncio.create_task(write())
         read: list[bytes] = []
-        while len(read) < len(sent):
+        while len(read) < len(messages):
             data = await reader.chunk()
             assert data is not None
             read += [] if data == KEEPALIVE_COMMENT else [data]
         await writing
-    assert read == [format_event(data) for data in sent]
+    assert read == [format_event(data) for data in messages]
 
 
-async def test_a_stalled_reader_delays_nobody(made: Streams) -> None:
+async def test_stalled_reader_delays_nobody_else(streams: Streams) -> None:
     """Other streams get messages and keepalives. A stalled client gets no keepalives, and is disconnected when too
     much is queued."""
-    async with opened(made) as (stalled, full), opened(made) as (other, outbox):
+    async with open_stream(streams) as (stalled, full), open_stream(streams) as (other, outbox):
         while full.try_send is not None and full.try_send(b"x" * MAX_IMMEDIATE_WRITE_BYTES):
             await asyncio.sleep(0)
         full.put(b"y" * MUCH)
         await asyncio.sleep(0)
-        made.round()
+        streams.round()
         outbox.put(b"hello")
         assert await other.chunk() == KEEPALIVE_COMMENT and await other.chunk() == format_event(b"hello")
         count = 0
@@ -175,23 +175,23 @@ async def test_a_stalled_reader_delays_nobody(made: Streams) -> None:
         assert count < 1000 and not outbox.closed
 
 
-async def test_what_is_half_taken_is_not_waited_for(made: Streams) -> None:
+async def test_partially_sent_message_is_not_awaited(streams: Streams) -> None:
     """When a slow reader has partly caught up, the next small message is written without waiting."""
-    async with opened(made) as (reader, outbox):
+    async with open_stream(streams) as (reader, outbox):
         outbox.put(b"y" * MUCH)
         await reader.chunk()
         outbox.put(b"z")
         assert await reader.chunk() == format_event(b"z")
 
 
-async def test_nothing_is_written_to_who_has_left(made: Streams) -> None:
+async def test_nothing_is_written_to_a_closed_connection(streams: Streams) -> None:
     """If the handler was not canceled, the next message ends the stream."""
-    async with opened(made) as (_, outbox):
+    async with open_stream(streams) as (_, outbox):
         pass
     assert outbox.try_send is not None
     while outbox.try_send(b"is anybody there?"):
         await asyncio.sleep(0.002)
-    made.round()
+    streams.round()
     outbox.put(b"late")
-    await made.end(1)
-    assert len(made.keepalive) == 0
+    await streams.end(1)
+    assert len(streams.keepalive) == 0

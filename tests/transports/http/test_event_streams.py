@@ -18,11 +18,11 @@ from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
 from doit_mcp.transports.http.keepalive import Keepalive
 from doit_mcp.transports.http.post_response import PostResponse
 from doit_mcp.transports.http.request_body import ACCEPT_ALL
-from tests.transports.http.serving import LATEST, MODERN, Bench, Json, Session, Site, serving
-from tests.transports.http.streaming import Event, Stream, keys, opened, raw_post, wired
+from tests.transports.http.serving import LATEST_STATEFUL, STATELESS_REVISION, Bench, Json, Session, Site, serving
+from tests.transports.http.streaming import Event, Stream, field_names, open_stream, raw_connection, raw_post
 
 NASTY = "a\r\nevent: forged\r\ndata: {}\r\n\r\nb\u2028c\u0085d\x00"
-RESUMES = ("2025-03-26", "2025-06-18", LATEST)
+RESUMES = ("2025-03-26", "2025-06-18", LATEST_STATEFUL)
 
 
 def tool(name: str, run: Any) -> Tool:
@@ -65,7 +65,7 @@ def steps(session: Session, *, pause: bool = True, id: Any = None) -> Json:
 
 @asynccontextmanager
 async def running(session: Session, message: Json) -> AsyncIterator[Stream]:
-    async with opened(session.site, message, session.site.headers(**session.head), session.revision) as stream:
+    async with open_stream(session.site, message, session.site.headers(**session.head), session.revision) as stream:
         yield stream
 
 
@@ -78,12 +78,12 @@ async def resumed(session: Session, id: str | None) -> AsyncIterator[Stream]:
 
 def check_frame(event: Event, *, ids: bool) -> None:
     """Check that the event is one message on one line, with a name that every client accepts."""
-    assert keys(event) == (["id"] if ids else []) + ["event", "data"]
+    assert field_names(event) == (["id"] if ids else []) + ["event", "data"]
     assert event.field("event") == "message" and isinstance(json.loads(event.data), dict)
 
 
 @pytest.mark.parametrize("revision", ["2024-11-05", *RESUMES])
-async def test_framing_of_the_handshake_era(revision: str) -> None:
+async def test_framing_of_stateful_revisions(revision: str) -> None:
     """Events have ids if the revision supports resumption; only 2025-11-25 begins with an event without a message."""
     async with speaking_site() as site:
         session = await site.initialize(revision)
@@ -91,9 +91,9 @@ async def test_framing_of_the_handshake_era(revision: str) -> None:
             assert stream.response.headers["Content-Type"] == "text/event-stream"
             assert "no-cache" in stream.response.headers["Cache-Control"]
             assert stream.response.headers["X-Accel-Buffering"] == "no"
-            if revision == LATEST:
+            if revision == LATEST_STATEFUL:
                 first = await stream.event()
-                assert keys(first) == ["id", "retry", "data"] and first.data == ""
+                assert field_names(first) == ["id", "retry", "data"] and first.data == ""
             log, answer = await stream.event(), await stream.event()
             assert await stream.ends()
         for event in (log, answer):
@@ -103,12 +103,12 @@ async def test_framing_of_the_handshake_era(revision: str) -> None:
 
 
 @pytest.mark.requirement("M84", "M112")
-async def test_framing_of_the_newest_revision() -> None:
+async def test_framing_of_the_stateless_revision() -> None:
     """Events have no ids, whatever the client sends."""
     async with speaking_site() as site:
-        message = site.envelope("tools/call", {"name": "nasty"}, logLevel="debug")
-        headers = site.headers(Last_Event_ID="1_1") | site.modern_headers(message)
-        async with opened(site, message, headers, MODERN) as stream:
+        message = site.stateless_request("tools/call", {"name": "nasty"}, logLevel="debug")
+        headers = site.headers(Last_Event_ID="1_1") | site.stateless_headers(message)
+        async with open_stream(site, message, headers, STATELESS_REVISION) as stream:
             check_frame(await stream.event(), ids=False)
             check_frame(await stream.event(), ids=False)
             assert await stream.ends()
@@ -116,12 +116,12 @@ async def test_framing_of_the_newest_revision() -> None:
 
 @pytest.mark.requirement("L2", "M12")
 @pytest.mark.parametrize("path", ["/mcp", "/sse"])
-async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
+async def test_framing_of_long_lived_streams(site: Site, path: str) -> None:
     session = await site.initialize()
     head = site.headers(**session.head) | {"Accept": "text/event-stream"}
     async with site.http.get(site.base + path, headers=head) as response:
         assert response.headers["X-Accel-Buffering"] == "no" and "no-cache" in response.headers["Cache-Control"]
-        stream = Stream(response, LATEST)
+        stream = Stream(response, LATEST_STATEFUL)
         if path == "/sse":
             address = await stream.event()
             assert address.lines[0] == "event: endpoint" and address.data.startswith("/sse/message?sessionId=")
@@ -132,7 +132,7 @@ async def test_framing_of_streams_that_stay_open(site: Site, path: str) -> None:
 
 
 @pytest.mark.requirement("M13")
-async def test_progress_only_rises() -> None:
+async def test_progress_is_monotonic() -> None:
     """Progress that does not increase is not sent."""
     async with speaking_site() as site:
         params = {"name": "falls", "_meta": {"progressToken": 0}}
@@ -140,20 +140,20 @@ async def test_progress_only_rises() -> None:
             await (await site.initialize()).ask("tools/call", params),
             await site.call("falls", progressToken=0),
         ):
-            said = [message["params"]["progress"] for message in answer.messages[:-1]]
-            assert said == [0, 2, 3]
+            values = [message["params"]["progress"] for message in answer.messages[:-1]]
+            assert values == [0, 2, 3]
 
 
 @pytest.mark.requirement("M13")
 @pytest.mark.parametrize("token", [True, None, 1.5, [], {}])
-async def test_odd_tokens_are_none(token: Any) -> None:
+async def test_invalid_progress_tokens_are_ignored(token: Any) -> None:
     async with speaking_site() as site:
-        answer = await site.modern("tools/call", {"name": "falls", "arguments": {}}, progressToken=token)
+        answer = await site.send_stateless("tools/call", {"name": "falls", "arguments": {}}, progressToken=token)
         assert answer.status == 200 and len(answer.messages) == 1
 
 
 @pytest.mark.parametrize("revision", RESUMES)
-async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str) -> None:
+async def test_response_of_a_lost_stream_is_fetched(site: Site, revision: str) -> None:
     """The call continues, its result is stored, and it is delivered once."""
     session = await site.initialize(revision)
     async with running(session, steps(session, id="kept")) as stream:
@@ -171,7 +171,7 @@ async def test_the_answer_of_a_lost_stream_is_fetched(site: Site, revision: str)
 
 
 @pytest.mark.requirement("S7", "M37", "M38")
-async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
+async def test_event_ids_identify_their_stream_and_are_unique(site: Site) -> None:
     """Two concurrent streams of one session."""
     session = await site.initialize()
     ids: list[str] = []
@@ -190,7 +190,7 @@ async def test_event_ids_tell_their_stream_and_are_unique(site: Site) -> None:
 
 
 @pytest.mark.requirement("M36")
-async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
+async def test_resumed_stream_gets_the_response_only_there(site: Site) -> None:
     """The stream that seemed lost, and an earlier replacement, receive nothing more."""
     session = await site.initialize()
     async with running(session, steps(session)) as lost:
@@ -207,7 +207,7 @@ async def test_who_comes_back_is_told_there_alone(site: Site) -> None:
         assert await lost.ends()
 
 
-async def test_lets_the_connection_go_and_is_polled() -> None:
+async def test_connection_is_released_for_polling() -> None:
     """The stream is primed, gets a retry time and is closed; the client fetches the rest."""
     async with speaking_site() as site:
         session = await site.initialize()
@@ -219,18 +219,18 @@ async def test_lets_the_connection_go_and_is_polled() -> None:
             assert (await again.message())["result"]["content"][0]["text"] == "fetched" and await again.ends()
 
 
-@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", MODERN])
-async def test_holds_the_connection_where_polling_is_unknown(revision: str) -> None:
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", STATELESS_REVISION])
+async def test_connection_is_held_where_polling_is_unsupported(revision: str) -> None:
     async with speaking_site() as site:
         site.bench.proceed.set()
-        if revision == MODERN:
+        if revision == STATELESS_REVISION:
             answer = await site.call("polls")
         else:
             answer = await (await site.initialize(revision)).call("polls")
         assert answer.result["content"][0]["text"] == "fetched"
 
 
-async def test_event_ids_mean_nothing_to_the_oldest_revision(site: Site) -> None:
+async def test_event_ids_are_ignored_by_the_oldest_revision(site: Site) -> None:
     """This revision has no resumption, so the header is ignored."""
     session = await site.initialize("2024-11-05")
     async with resumed(session, "7_7") as stream:
@@ -240,22 +240,22 @@ async def test_event_ids_mean_nothing_to_the_oldest_revision(site: Site) -> None
         assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
-async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
+async def test_rejected_call_leaves_no_keepalive() -> None:
     """A keepalive after the refusal would become part of the response to the connection's next request."""
     async with serving(keep_alive_s=1, calls_per_principal=1) as site:
         session = await site.initialize()
         holding = asyncio.create_task(session.call("wait", id=1))
         await site.bench.started.wait()
-        modern = site.envelope("tools/call", {"name": "echo", "arguments": {}})
+        modern = site.stateless_request("tools/call", {"name": "echo", "arguments": {}})
         refused = [
-            (429, site.headers() | site.modern_headers(modern), modern),
+            (429, site.headers() | site.stateless_headers(modern), modern),
             (429, site.headers(**session.head), site.request("tools/call", {"name": "echo"})),
             (400, site.headers(**session.head), site.request("tools/call", {"name": "echo"}, id=1)),
         ]
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             for status, headers, message in refused:
-                sent = {name.replace("_", "-"): value for name, value in headers.items()}
-                wire.writer.write(raw_post(site, sent, json.dumps(message).encode()))
+                request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+                wire.writer.write(raw_post(site, request_headers, json.dumps(message).encode()))
                 assert (await wire.answer())[0] == status
             # A keepalive on a stream that began later proves that one would have arrived by now.
             message = site.request("tools/call", {"name": "wait"})
@@ -270,7 +270,7 @@ async def test_a_refused_call_leaves_no_heartbeat_behind() -> None:
 
 
 @pytest.mark.requirement("L3")
-async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
+async def test_stalled_reader_is_disconnected() -> None:
     """The connection is dropped after a while, but the call continues."""
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -302,7 +302,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off() -> None:
 
 
 @pytest.mark.requirement("M99")
-async def test_a_client_that_leaves_in_the_middle_hurts_nobody(site: Site) -> None:
+async def test_client_disconnect_mid_response_is_harmless(site: Site) -> None:
     """On older revisions without resumption, messages for the lost client are dropped."""
     session = await site.initialize("2024-11-05")
     async with running(session, steps(session)) as stream:

@@ -15,7 +15,7 @@ from doit_mcp.catalog.resources.resource import Resource, ResourceNotFound, Reso
 from doit_mcp.catalog.resources.skill import Skill
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.protocol.jsonrpc import RpcError
-from tests.transports.http.serving import LATEST, META, MODERN, Answer, Json, Site, serving
+from tests.transports.http.serving import LATEST_STATEFUL, META, STATELESS_REVISION, Answer, Json, Site, serving
 
 CANARY = "canary-of-an-exception"
 FAILURES: dict[str, Exception] = {
@@ -68,7 +68,7 @@ def failing() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def broken() -> AsyncIterator[Site]:
+async def failing_site() -> AsyncIterator[Site]:
     """A server with this catalog."""
     async with serving(changes=failing()) as site:
         yield site
@@ -81,10 +81,10 @@ def check_silent(answer: Answer) -> None:
 
 @pytest.mark.requirement("G4")
 @pytest.mark.parametrize("kind", FAILURES)
-async def test_tools(broken: Site, kind: str) -> None:
+async def test_tool_failures(failing_site: Site, kind: str) -> None:
     """A result for the model, -32603 for a bug, and a custom code unchanged; the status is always 200."""
-    session = await broken.initialize()
-    for answer in (await broken.call(kind.replace(" ", "_")), await session.call(kind.replace(" ", "_"))):
+    session = await failing_site.initialize()
+    for answer in (await failing_site.call(kind.replace(" ", "_")), await session.call(kind.replace(" ", "_"))):
         assert answer.status == 200
         check_silent(answer)
         if kind in ("bug", "none"):
@@ -98,11 +98,14 @@ async def test_tools(broken: Site, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-async def test_prompts(broken: Site, kind: str) -> None:
+async def test_prompt_failures(failing_site: Site, kind: str) -> None:
     """-32602 with a message for errors that the client can correct."""
     params = {"name": "fails", "arguments": {"kind": kind}}
-    session = await broken.initialize()
-    answers = {400: await broken.modern("prompts/get", params), 200: await session.ask("prompts/get", params)}
+    session = await failing_site.initialize()
+    answers = {
+        400: await failing_site.send_stateless("prompts/get", params),
+        200: await session.ask("prompts/get", params),
+    }
     for status, answer in answers.items():
         check_silent(answer)
         code = {"bug": -32603, "none": -32603, "late": -32603, "own code": 1001}.get(kind, -32602)
@@ -111,12 +114,15 @@ async def test_prompts(broken: Site, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-async def test_resources(broken: Site, kind: str) -> None:
+async def test_resource_failures(failing_site: Site, kind: str) -> None:
     """An unknown resource is -32002, or -32602 on the newest revision, and the error names the URI."""
     params = {"uri": f"doc://fails/{kind.replace(' ', '%20')}"}
-    session = await broken.initialize()
-    gone = kind in ("missing", "none")
-    answers = {True: await broken.modern("resources/read", params), False: await session.ask("resources/read", params)}
+    session = await failing_site.initialize()
+    is_missing = kind in ("missing", "none")
+    answers = {
+        True: await failing_site.send_stateless("resources/read", params),
+        False: await session.ask("resources/read", params),
+    }
     for modern, answer in answers.items():
         check_silent(answer)
         assert ("within 45 seconds" in answer.text) == (kind == "late")
@@ -125,31 +131,31 @@ async def test_resources(broken: Site, kind: str) -> None:
         elif kind == "own code":
             assert answer.code == (200, 1001)
         else:
-            code = -32002 if gone and not modern else -32602
+            code = -32002 if is_missing and not modern else -32602
             assert answer.code == (400 if modern else 200, code) and answer.error["data"] == params
 
 
 @pytest.mark.parametrize("kind", ["refusal", "api", "missing", "away", "late"])
-async def test_completions_that_fail_suggest_nothing(broken: Site, kind: str) -> None:
+async def test_failed_completion_suggests_nothing(failing_site: Site, kind: str) -> None:
     """A completion that fails returns no values instead of an error, so that users can continue typing."""
     for ref in ({"type": "ref/prompt", "name": "fails"}, {"type": "ref/resource", "uri": "doc://fails/{kind}"}):
         params = {"ref": ref, "argument": {"name": "kind", "value": kind}}
-        answer = await broken.modern("completion/complete", params)
+        answer = await failing_site.send_stateless("completion/complete", params)
         assert answer.result["completion"] == {"values": [], "total": 0, "hasMore": False}
 
 
-async def test_completions_are_bounded_and_know_what_is_settled(broken: Site) -> None:
+async def test_completions_are_bounded_and_receive_the_context(failing_site: Site) -> None:
     """At most 100 values, which the context narrows down."""
     ref = {"type": "ref/prompt", "name": "fails"}
     around = {"arguments": {"count": "250", "more": "-", "odd": 5}}
     params = {"ref": ref, "argument": {"name": "kind", "value": "x"}, "context": around}
-    found = (await broken.modern("completion/complete", params)).result["completion"]
-    assert len(found["values"]) == 100 and found["total"] == 250 and found["hasMore"] is True
-    assert found["values"][0] == "x-0"
+    completion = (await failing_site.send_stateless("completion/complete", params)).result["completion"]
+    assert len(completion["values"]) == 100 and completion["total"] == 250 and completion["hasMore"] is True
+    assert completion["values"][0] == "x-0"
     plain = {"ref": ref, "argument": {"name": "more", "value": "x"}}
-    assert (await broken.modern("completion/complete", plain)).result["completion"]["values"] == []
+    assert (await failing_site.send_stateless("completion/complete", plain)).result["completion"]["values"] == []
     for context in (5, {"arguments": 5}):
-        answer = await broken.modern("completion/complete", params | {"context": context})
+        answer = await failing_site.send_stateless("completion/complete", params | {"context": context})
         assert len(answer.result["completion"]["values"]) == 3
 
 
@@ -165,8 +171,8 @@ async def test_completions_are_bounded_and_know_what_is_settled(broken: Site) ->
         {"ref": 5, "argument": {"name": "kind", "value": ""}},
     ],
 )
-async def test_completions_of_what_is_not_there(broken: Site, params: Json) -> None:
-    assert (await broken.modern("completion/complete", params)).code == (400, -32602)
+async def test_completion_of_unknown_references(failing_site: Site, params: Json) -> None:
+    assert (await failing_site.send_stateless("completion/complete", params)).code == (400, -32602)
 
 
 @pytest.mark.parametrize(
@@ -179,48 +185,55 @@ async def test_completions_of_what_is_not_there(broken: Site, params: Json) -> N
         ([], "must be an object"),
     ],
 )
-async def test_arguments_of_prompts(broken: Site, arguments: Any, wrong: str) -> None:
+async def test_prompt_arguments(failing_site: Site, arguments: Any, wrong: str) -> None:
     """The error lists every problem."""
-    answer = await broken.modern("prompts/get", {"name": "fails", "arguments": arguments})
+    answer = await failing_site.send_stateless("prompts/get", {"name": "fails", "arguments": arguments})
     assert answer.code == (400, -32602) and wrong in answer.error["message"]
 
 
-async def test_an_argument_that_is_null_is_not_given(broken: Site) -> None:
-    answer = await broken.modern("prompts/get", {"name": "fails", "arguments": {"kind": "x", "more": None}})
+async def test_null_prompt_argument_is_omitted(failing_site: Site) -> None:
+    answer = await failing_site.send_stateless(
+        "prompts/get", {"name": "fails", "arguments": {"kind": "x", "more": None}}
+    )
     assert answer.result["messages"][0]["content"]["text"] == "['kind']"
 
 
-async def test_bytes_are_base64(broken: Site) -> None:
-    (listed,) = (await broken.modern("resources/list")).result["resources"]
+async def test_bytes_are_base64(failing_site: Site) -> None:
+    (listed,) = (await failing_site.send_stateless("resources/list")).result["resources"]
     assert listed["size"] == 3 and listed["mimeType"] == "image/png"
-    (content,) = (await broken.modern("resources/read", {"uri": "doc://blob"})).result["contents"]
+    (content,) = (await failing_site.send_stateless("resources/read", {"uri": "doc://blob"})).result["contents"]
     assert content == {"uri": "doc://blob", "mimeType": "image/png", "blob": "AAEC"}
 
 
 @pytest.mark.parametrize("uri", [None, 5, "", "x" * 2049])
-async def test_addresses_that_are_none(broken: Site, uri: Any) -> None:
-    session = await broken.initialize()
+async def test_invalid_uris(failing_site: Site, uri: Any) -> None:
+    session = await failing_site.initialize()
     for method in ("resources/read", "resources/subscribe", "resources/unsubscribe"):
         assert (await session.ask(method, {"uri": uri})).code == (200, -32602)
 
 
-async def test_subscriptions_are_bounded(broken: Site) -> None:
-    session = await broken.initialize()
+async def test_subscriptions_are_bounded(failing_site: Site) -> None:
+    session = await failing_site.initialize()
     answers = [await session.ask("resources/subscribe", {"uri": f"doc://fails/{number}"}) for number in range(101)]
     assert all(answer.result == {} for answer in answers[:100]) and answers[100].code == (200, -32602)
     # Without a session the subscription is not stored.
-    alone = await broken.post(broken.request("resources/subscribe", {"uri": "doc://blob"}), MCP_Protocol_Version=LATEST)
+    alone = await failing_site.post(
+        failing_site.request("resources/subscribe", {"uri": "doc://blob"}), MCP_Protocol_Version=LATEST_STATEFUL
+    )
     assert alone.result == {}
 
 
 @pytest.mark.parametrize(
     "params", [{"name": 5}, {"name": "refusal", "arguments": []}, {"name": "refusal", "arguments": None}]
 )
-async def test_calls_that_are_none(broken: Site, params: Json) -> None:
+async def test_invalid_calls(failing_site: Site, params: Json) -> None:
     """Parameters that violate the schema of tools/call are a protocol error."""
-    session = await broken.initialize()
+    session = await failing_site.initialize()
     assert (await session.ask("tools/call", params)).code == (200, -32602)
-    assert (await broken.modern("tools/call", params, headers={"Mcp-Name": "refusal"})).code == (400, -32602)
+    assert (await failing_site.send_stateless("tools/call", params, headers={"Mcp-Name": "refusal"})).code == (
+        400,
+        -32602,
+    )
 
 
 NOTHING: Json = {
@@ -233,7 +246,7 @@ NOTHING: Json = {
 }
 
 
-async def test_what_is_not_offered_is_neither_declared_nor_there() -> None:
+async def test_unsupported_features_are_neither_declared_nor_available() -> None:
     """Capabilities list only what is offered; other methods get -32601."""
     async with serving(changes=NOTHING) as site:
         session = await site.initialize()
@@ -241,9 +254,9 @@ async def test_what_is_not_offered_is_neither_declared_nor_there() -> None:
         for method in ("prompts/list", "prompts/get", "resources/list", "resources/read", "completion/complete"):
             assert (await session.ask(method, {})).code == (200, -32601)
             params = {"name": "x", "uri": "x"}
-            assert (await site.modern(method, params)).code == (404, -32601)
-        assert (await site.modern("tools/list")).result["tools"] == []
-        assert "listChanged" not in json.dumps((await site.modern("server/discover")).result["capabilities"])
+            assert (await site.send_stateless(method, params)).code == (404, -32601)
+        assert (await site.send_stateless("tools/list")).result["tools"] == []
+        assert "listChanged" not in json.dumps((await site.send_stateless("server/discover")).result["capabilities"])
 
 
 SKILL = Skill(
@@ -255,17 +268,17 @@ SKILL = Skill(
 async def test_skills() -> None:
     """SEP-2640: listed with digests, read as resources, browsed as directories, and only if they are offered."""
     async with serving(changes={"skills": (SKILL,)}) as site:
-        declared = (await site.modern("server/discover")).result["capabilities"]["extensions"]
+        declared = (await site.send_stateless("server/discover")).result["capabilities"]["extensions"]
         assert declared[f"{META}skills"] == {"directoryRead": True}
-        (listed,) = (await site.modern("skills/list")).result["skills"]
-        assert [one["uri"] for one in listed["resources"]][0] == "skill://costs/SKILL.md"
-        assert (await site.modern("skills/get", {"uri": "skill://costs/SKILL.md"})).result["skill"] == listed
-        assert "skill://costs/SKILL.md" in (await site.modern("resources/list")).text
+        (listed,) = (await site.send_stateless("skills/list")).result["skills"]
+        assert [resource["uri"] for resource in listed["resources"]][0] == "skill://costs/SKILL.md"
+        assert (await site.send_stateless("skills/get", {"uri": "skill://costs/SKILL.md"})).result["skill"] == listed
+        assert "skill://costs/SKILL.md" in (await site.send_stateless("resources/list")).text
         for path, content in (("SKILL.md", {"text": "---\nname: costs\n---\n"}), ("data/pixel", {"blob": "/wA="})):
-            read = await site.modern("resources/read", {"uri": f"skill://costs/{path}"})
+            read = await site.send_stateless("resources/read", {"uri": f"skill://costs/{path}"})
             assert content.items() <= read.result["contents"][0].items()
-        root = (await site.modern("resources/directory/read", {"uri": "skill://costs"})).result["resources"]
-        assert [(one["name"], one["mimeType"]) for one in root] == [
+        root = (await site.send_stateless("resources/directory/read", {"uri": "skill://costs"})).result["resources"]
+        assert [(resource["name"], resource["mimeType"]) for resource in root] == [
             ("SKILL.md", "text/markdown"),
             ("data", "inode/directory"),
         ]
@@ -277,6 +290,6 @@ async def test_skills() -> None:
             ("resources/read", "skill://costs/none"),
             ("resources/read", "skill://costs/../SKILL.md"),
         ):
-            assert (await site.modern(method, {"uri": uri})).code == (400, -32602)
+            assert (await site.send_stateless(method, {"uri": uri})).code == (400, -32602)
         session = await site.initialize()
-        assert (await session.ask("skills/list")).code == (200, -32601) and MODERN not in session.revision
+        assert (await session.ask("skills/list")).code == (200, -32601) and STATELESS_REVISION not in session.revision

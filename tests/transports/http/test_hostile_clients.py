@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.transports.http.serving import LATEST, MODERN, Site, serving
-from tests.transports.http.streaming import raw_post, wired
+from tests.transports.http.serving import LATEST_STATEFUL, STATELESS_REVISION, Site, serving
+from tests.transports.http.streaming import raw_connection, raw_post
 
 ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core")
 PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
@@ -39,7 +39,7 @@ PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
         b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": ' + b"[" * 65 + b"]" * 65 + b"}",
     ],
 )
-async def test_what_is_no_strict_json(site: Site, body: bytes) -> None:
+async def test_non_strict_json(site: Site, body: bytes) -> None:
     """400 and -32700, without an id; the server keeps serving."""
     answer = await site.send("POST", "/mcp", site.headers() | {"Content-Type": "application/json"}, body)
     assert answer.code == (400, -32700) and "id" not in answer.body
@@ -48,7 +48,7 @@ async def test_what_is_no_strict_json(site: Site, body: bytes) -> None:
 
 @pytest.mark.requirement("J1")
 @pytest.mark.parametrize("digits", [19, 400, 6000])
-async def test_numbers_of_many_digits(site: Site, digits: int) -> None:
+async def test_numbers_with_many_digits(site: Site, digits: int) -> None:
     """Python refuses to parse the longest ones; they never cause a 5xx, as an id or anywhere else."""
     for place in ('"id":%s', '"id":1,"params":{"x":%s}'):
         body = ('{"jsonrpc":"2.0","method":"ping",' + place % ("9" * digits) + "}").encode()
@@ -75,7 +75,7 @@ async def test_numbers_of_many_digits(site: Site, digits: int) -> None:
         {"id": 0.5},
     ],
 )
-async def test_what_is_no_message(site: Site, change: Any) -> None:
+async def test_non_messages(site: Site, change: Any) -> None:
     """No tool runs."""
     message = site.request("tools/call", {"name": "echo"}) | change
     assert (await site.post(message)).code == (400, -32600)
@@ -83,15 +83,15 @@ async def test_what_is_no_message(site: Site, change: Any) -> None:
 
 
 @pytest.mark.requirement("J3")
-async def test_what_has_no_id_runs_nothing(site: Site) -> None:
+async def test_message_without_an_id_runs_nothing(site: Site) -> None:
     """Holds for every revision and transport, alone and in a batch."""
     call = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "echo", "arguments": {}}}
     assert (await site.post(call)).status == 202
     assert (await (await site.initialize()).post(call)).status == 202
     assert (await (await site.initialize("2025-03-26")).post([call, call])).status == 202
-    enveloped = site.envelope("tools/call", {"name": "echo"})
-    del enveloped["id"]
-    assert (await site.post(enveloped, MCP_Protocol_Version=MODERN)).status == 202
+    stateless_message = site.stateless_request("tools/call", {"name": "echo"})
+    del stateless_message["id"]
+    assert (await site.post(stateless_message, MCP_Protocol_Version=STATELESS_REVISION)).status == 202
     assert site.bench.ran == []
 
 
@@ -130,7 +130,7 @@ async def test_any_text_in_any_field(site: Site, kind: str) -> None:
     """The response is a result or a clean error."""
     for field, request in FIELDS.items():
         method, params = request(TEXTS[kind])
-        answer = await site.post(site.request(method, params), MCP_Protocol_Version=LATEST)
+        answer = await site.post(site.request(method, params), MCP_Protocol_Version=LATEST_STATEFUL)
         assert answer.status in (200, 400), field
         assert answer.messages, field
         for message in answer.messages:
@@ -139,7 +139,7 @@ async def test_any_text_in_any_field(site: Site, kind: str) -> None:
 
 
 @pytest.mark.requirement("J5")
-async def test_a_body_without_a_length_is_cut_off(site: Site) -> None:
+async def test_body_without_a_length_is_cut_off(site: Site) -> None:
     """A body without a length is refused while it is read."""
 
     async def endless() -> AsyncIterator[bytes]:
@@ -151,16 +151,16 @@ async def test_a_body_without_a_length_is_cut_off(site: Site) -> None:
 
 
 @pytest.mark.requirement("J5")
-async def test_a_length_that_is_too_large_is_refused_at_once(site: Site) -> None:
+async def test_oversized_content_length_is_rejected_immediately(site: Site) -> None:
     """The refusal does not wait for the body."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(raw_post(site, site.headers() | {"Content-Length": "1000000000"}) + b"{")
         status, body = await wire.answer()
         assert status == 413 and b'"error"' in body
 
 
 @pytest.mark.requirement("J5")
-async def test_a_bomb_is_not_unpacked(site: Site) -> None:
+async def test_compression_bomb_is_not_unpacked(site: Site) -> None:
     """With and without a token."""
     bomb = gzip.compress(b" " * (50 << 20))
     encoded = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
@@ -169,9 +169,9 @@ async def test_a_bomb_is_not_unpacked(site: Site) -> None:
 
 
 @pytest.mark.requirement("H5")
-async def test_no_token_no_reading(site: Site) -> None:
+async def test_unauthenticated_body_is_not_read(site: Site) -> None:
     """The refusal does not wait for the body."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(raw_post(site, {"Content-Length": "50"}) + b"{")
         assert (await wire.answer())[0] == 401
 
@@ -196,16 +196,16 @@ async def test_ambiguous_http(site: Site, case: str) -> None:
     """One 400, then the connection is closed; the bytes behind it are never parsed as a request."""
     head = f"POST /mcp HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n"
     behind = f"GET /healthz HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n\r\n"
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write((head + SMUGGLED[case] + behind).encode("latin-1"))
         answer = await wire.rest()
     assert answer.split(b" ", 2)[1] == b"400" and answer.count(b"HTTP/1.") == 1 and b'"status"' not in answer
 
 
 @pytest.mark.requirement("J8")
-async def test_requests_that_follow_each_other_are_answered_in_turn(site: Site) -> None:
+async def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
     """Pipelining works within limits."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         for number in range(5):
             body = json.dumps(site.request("ping", id=number)).encode()
             wire.writer.write(raw_post(site, site.headers(), body))
@@ -218,25 +218,25 @@ HOSTS = ["evil.example", "127.0.0.1", "{host}.", "{host}@evil.example", "x{host}
 
 @pytest.mark.requirement("O1")
 @pytest.mark.parametrize("host", HOSTS)
-async def test_hosts_that_only_look_like_ours(site: Site, host: str) -> None:
+async def test_lookalike_hosts(site: Site, host: str) -> None:
     """Hosts are compared as whole strings; the response is 400 or 421."""
-    own = site.base.removeprefix("http://")
-    async with wired(site) as wire:
-        headers = site.headers() | {"Host": host.format(host=own)}
+    own_host = site.base.removeprefix("http://")
+    async with raw_connection(site) as wire:
+        headers = site.headers() | {"Host": host.format(host=own_host)}
         wire.writer.write(raw_post(site, headers, PING))
         assert (await wire.answer())[0] in (400, 421)
 
 
 @pytest.mark.requirement("O1")
 async def test_missing_or_repeated_host_headers(site: Site) -> None:
-    own = site.base.removeprefix("http://")
-    for lines in ("", f"Host: {own}\r\nHost: {own}\r\n"):
-        async with wired(site) as wire:
+    host = site.base.removeprefix("http://")
+    for lines in ("", f"Host: {host}\r\nHost: {host}\r\n"):
+        async with raw_connection(site) as wire:
             wire.writer.write(f"POST /mcp HTTP/1.1\r\n{lines}Content-Length: 0\r\n\r\n".encode())
             assert (await wire.answer())[0] in (400, 421)
 
 
-async def test_hosts_in_any_case(site: Site) -> None:
+async def test_hosts_are_case_insensitive(site: Site) -> None:
     async with serving(allowed_hosts=("mcp.example:99",)) as other:
         headers = other.headers() | {"Host": "MCP.Example:99", "Content-Type": "application/json"}
         assert (await other.send("POST", "/mcp", headers, PING)).status == 200
@@ -262,18 +262,18 @@ ORIGINS = [
 
 @pytest.mark.requirement("O2", "O3")
 @pytest.mark.parametrize("origin", ORIGINS)
-async def test_origins_that_only_look_allowed(site: Site, origin: str) -> None:
+async def test_lookalike_origins(site: Site, origin: str) -> None:
     """403 on every endpoint and method before any work, without CORS permission to read the response."""
-    shown = origin.format(base=site.base, host=site.base.removeprefix("http://"))
+    origin_sent = origin.format(base=site.base, host=site.base.removeprefix("http://"))
     for path in ENDPOINTS:
         for method in ("POST", "GET", "DELETE", "OPTIONS"):
-            answer = await site.send(method, path, site.headers() | {"Origin": shown}, PING)
+            answer = await site.send(method, path, site.headers() | {"Origin": origin_sent}, PING)
             assert answer.status == 403 and not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
-async def test_two_origins(site: Site) -> None:
-    sent = [*site.headers().items(), ("Origin", site.base), ("Origin", site.base)]
-    async with site.http.post(f"{site.base}/mcp", data=PING, headers=sent) as response:
+async def test_two_origin_headers(site: Site) -> None:
+    request_headers = [*site.headers().items(), ("Origin", site.base), ("Origin", site.base)]
+    async with site.http.post(f"{site.base}/mcp", data=PING, headers=request_headers) as response:
         assert response.status == 403
 
 
@@ -281,8 +281,8 @@ async def test_two_origins(site: Site) -> None:
 @pytest.mark.parametrize("path", ENDPOINTS)
 async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
     """Preflight needs no token, lists the methods of the path, and never allows credentials."""
-    asked = {"Origin": "https://claude.ai", "Access-Control-Request-Method": "POST"}
-    answer = await site.send("OPTIONS", path, asked)
+    preflight = {"Origin": "https://claude.ai", "Access-Control-Request-Method": "POST"}
+    answer = await site.send("OPTIONS", path, preflight)
     assert answer.status == 204 and answer.text == ""
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
     assert ("DELETE" in answer.headers["Access-Control-Allow-Methods"]) == (path != "/sse/message")
@@ -303,8 +303,8 @@ async def test_preflights_of_every_endpoint(site: Site, path: str) -> None:
 )
 async def test_preflights_of_metadata(site: Site, path: str) -> None:
     """Clients send their protocol version here too, so browsers send a preflight request, from any origin."""
-    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "mcp-protocol-version"}
-    answer = await site.send("OPTIONS", path, asked | {"Origin": "https://anywhere.example"})
+    preflight = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "mcp-protocol-version"}
+    answer = await site.send("OPTIONS", path, preflight | {"Origin": "https://anywhere.example"})
     assert answer.status == 204 and answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "mcp-protocol-version" in answer.headers["Access-Control-Allow-Headers"].lower()
     assert answer.headers["Access-Control-Allow-Methods"] == "GET, OPTIONS"
@@ -329,13 +329,13 @@ async def test_preflights_of_metadata(site: Site, path: str) -> None:
         ("", 401),
     ],
 )
-async def test_forms_of_the_credential(site: Site, form: str, status: int) -> None:
+async def test_credential_forms(site: Site, form: str, status: int) -> None:
     """Both before and after a token is cached."""
     token = site.token()
     message = json.dumps(site.request("ping")).encode()
     for _ in range(2):
-        sent = {"Authorization": form.format(token=token), "Content-Type": "application/json"}
-        answer = await site.send("POST", "/mcp", sent, message)
+        request_headers = {"Authorization": form.format(token=token), "Content-Type": "application/json"}
+        answer = await site.send("POST", "/mcp", request_headers, message)
         assert answer.status == status and token not in answer.text
         await site.post(site.request("ping"), Authorization=f"Bearer {token}")
 
@@ -344,7 +344,7 @@ async def test_forms_of_the_credential(site: Site, form: str, status: int) -> No
 @pytest.mark.parametrize(
     "place", ["query", "body", "X-Api-Key", "Proxy-Authorization", "X-Access-Token", "Mcp-Session-Id"]
 )
-async def test_a_token_elsewhere_is_none(site: Site, place: str) -> None:
+async def test_token_elsewhere_is_not_a_credential(site: Site, place: str) -> None:
     token = site.token()
     path = f"/mcp?access_token={token}&token={token}" if place == "query" else "/mcp"
     body = {"access_token": token, "params": {"_meta": {"authorization": token}}} if place == "body" else {}
@@ -357,9 +357,9 @@ async def test_a_token_elsewhere_is_none(site: Site, place: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/admin", "/mcp/", "/mcp/../healthz", "/mcp%2f", "/%00", "/mcp/x/%3Cscript%3E", "/sse/x"]
 )
-async def test_other_paths(site: Site, path: str) -> None:
+async def test_unknown_paths(site: Site, path: str) -> None:
     """A 404 in JSON that quotes nothing."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(f"GET {path} HTTP/1.1\r\nHost: {site.base.removeprefix('http://')}\r\n\r\n".encode())
         status, body = await wire.answer()
     assert status in (400, 404) and "error" in json.loads(body)
@@ -367,16 +367,16 @@ async def test_other_paths(site: Site, path: str) -> None:
 
 
 @pytest.mark.requirement("J9")
-async def test_a_flood_of_half_sent_bodies_slows_nobody() -> None:
+async def test_flood_of_partial_bodies_slows_nobody() -> None:
     """Each of these clients is disconnected eventually."""
     async with serving(body_timeout_s=1) as site:
         async with asyncio.timeout(20):
-            wires = [wired(site) for _ in range(50)]
-            opened = [await one.__aenter__() for one in wires]
+            wires = [raw_connection(site) for _ in range(50)]
+            opened = [await open_wire.__aenter__() for open_wire in wires]
             for wire in opened:
                 wire.writer.write(raw_post(site, site.headers() | {"Content-Length": "50"}) + b"{")
             assert (await site.post(site.request("ping"))).result == {}
             answers = await asyncio.gather(*(wire.rest() for wire in opened))
-            for one in wires:
-                await one.__aexit__(None, None, None)
+            for open_wire in wires:
+                await open_wire.__aexit__(None, None, None)
         assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)

@@ -35,7 +35,7 @@ def soon() -> float:
     return asyncio.get_running_loop().time() + INTERVAL
 
 
-async def test_each_stream_is_served_once_in_an_interval() -> None:
+async def test_each_stream_is_served_once_per_interval() -> None:
     keepalive, streams = Keepalive(INTERVAL), [Stream() for _ in range(3 * MAX_STREAMS_PER_TURN)]
     for stream in streams:
         keepalive.add(stream)
@@ -43,13 +43,13 @@ async def test_each_stream_is_served_once_in_an_interval() -> None:
     for turn in range(1, 6):
         keepalive.send_due(now)
         served = min(turn * MAX_STREAMS_PER_TURN, len(streams))
-        assert sum(stream.count for stream in streams) == served, "a turn is a small part of all"
+        assert sum(stream.count for stream in streams) == served, "a turn serves a small part of all streams"
     assert {stream.count for stream in streams} == {1} and len(keepalive) == len(streams)
     keepalive.send_due(now + INTERVAL)
-    assert [stream.count for stream in streams[:2]] == [2, 2], "the first is the first again"
+    assert [stream.count for stream in streams[:2]] == [2, 2], "the first stream is the first again"
 
 
-async def test_none_is_served_long_before_it_is_due() -> None:
+async def test_no_stream_is_served_early() -> None:
     keepalive, stream = Keepalive(INTERVAL), Stream()
     keepalive.add(stream)
     due = soon()
@@ -60,16 +60,16 @@ async def test_none_is_served_long_before_it_is_due() -> None:
 
 
 async def test_removed_streams_are_forgotten() -> None:
-    keepalive, kept, ended = Keepalive(INTERVAL), Stream(), Stream()
-    keepalive.add(kept)
+    keepalive, active, ended = Keepalive(INTERVAL), Stream(), Stream()
+    keepalive.add(active)
     keepalive.add(ended)
     keepalive.remove(ended)
     keepalive.remove(ended)
     keepalive.send_due(soon())
-    assert (kept.count, ended.count, len(keepalive)) == (1, 0, 1)
+    assert (active.count, ended.count, len(keepalive)) == (1, 0, 1)
 
 
-async def test_a_thousand_that_came_and_went_leave_nothing() -> None:
+async def test_thousand_closed_streams_leave_nothing() -> None:
     keepalive = Keepalive(INTERVAL)
     for _ in range(1000):
         keepalive.add(stream := Stream())
@@ -77,7 +77,7 @@ async def test_a_thousand_that_came_and_went_leave_nothing() -> None:
     assert len(keepalive) == 0
 
 
-async def test_the_timer_runs_while_there_are_streams() -> None:
+async def test_timer_runs_only_while_streams_exist() -> None:
     keepalive, first, second = Keepalive(0.001), Stream(), Stream()
     for stream in (first, second):
         assert not keepalive.is_running
@@ -89,7 +89,7 @@ async def test_the_timer_runs_while_there_are_streams() -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_more_than_a_turn_of_streams_are_served_without_waiting() -> None:
+async def test_large_batches_of_streams_are_served_without_delay() -> None:
     keepalive, streams = Keepalive(0.001), [Stream() for _ in range(2 * MAX_STREAMS_PER_TURN + 1)]
     for stream in streams:
         keepalive.add(stream)
@@ -97,7 +97,7 @@ async def test_more_than_a_turn_of_streams_are_served_without_waiting() -> None:
         await asyncio.gather(*(stream.sent.wait() for stream in streams))
 
 
-async def test_a_stream_that_fails_stops_no_other() -> None:
+async def test_failing_stream_does_not_stop_others() -> None:
     failures: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context["exception"]))
     keepalive, broken, other = Keepalive(0.001), Broken(), Stream()

@@ -26,7 +26,7 @@ VOID = {"meta", "link", "br", "img", "input", "rect", "path"}
 
 
 @dataclass(slots=True)
-class Seen:
+class ParsedPage:
     """The parsed page."""
 
     tags: Counter[str] = field(default_factory=Counter)
@@ -43,7 +43,7 @@ class Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen = Seen()
+        self.seen = ParsedPage()
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -70,7 +70,7 @@ class Reader(HTMLParser):
             self.seen.codes[-1] += data
 
 
-def read(html: bytes) -> Seen:
+def read(html: bytes) -> ParsedPage:
     reader = Reader()
     reader.feed(html.decode())
     reader.close()
@@ -79,19 +79,19 @@ def read(html: bytes) -> Seen:
 
 
 @pytest.fixture(scope="module")
-def seen() -> Seen:
+def page() -> ParsedPage:
     return read(render_page(BASE, ISSUER, TOOLS, TOOLSETS)[0])
 
 
-def test_every_client_gets_this_server_s_url(seen: Seen) -> None:
+def test_every_client_gets_the_server_url(page: ParsedPage) -> None:
     url = f"{BASE}/mcp"
-    assert url in seen.codes
-    assert f"claude mcp add --transport http doit {url}" in seen.codes
-    assert f"codex mcp add doit --url {url}" in seen.codes
-    assert f"gemini mcp add --transport http doit {url}" in seen.codes
-    assert f"npx @modelcontextprotocol/inspector --transport http --server-url {url}" in seen.codes
-    assert f"{BASE}/sse" in seen.codes
-    configurations = [json.loads(code) for code in seen.codes if code.startswith("{")]
+    assert url in page.codes
+    assert f"claude mcp add --transport http doit {url}" in page.codes
+    assert f"codex mcp add doit --url {url}" in page.codes
+    assert f"gemini mcp add --transport http doit {url}" in page.codes
+    assert f"npx @modelcontextprotocol/inspector --transport http --server-url {url}" in page.codes
+    assert f"{BASE}/sse" in page.codes
+    configurations = [json.loads(code) for code in page.codes if code.startswith("{")]
     assert configurations == [
         {"mcpServers": {"doit": {"url": url}}},
         {"servers": {"doit": {"type": "http", "url": url}}},
@@ -100,16 +100,16 @@ def test_every_client_gets_this_server_s_url(seen: Seen) -> None:
     ]
 
 
-def test_curl_sends_the_token_from_the_environment(seen: Seen) -> None:
-    (command,) = (code for code in seen.codes if code.startswith("curl"))
+def test_curl_reads_the_token_from_the_environment(page: ParsedPage) -> None:
+    (command,) = (code for code in page.codes if code.startswith("curl"))
     words = shlex.split(command)
     assert words[:2] == ["curl", f"{BASE}/mcp"]
     assert "Authorization: Bearer $DOIT_API_KEY" in words
     assert json.loads(words[words.index("-d") + 1])["method"] == "tools/list"
 
 
-def test_install_links_carry_the_url(seen: Seen) -> None:
-    assert cursor_link(f"{BASE}/mcp") in seen.links and vscode_link(f"{BASE}/mcp") in seen.links
+def test_install_links_contain_the_url(page: ParsedPage) -> None:
+    assert cursor_link(f"{BASE}/mcp") in page.links and vscode_link(f"{BASE}/mcp") in page.links
     cursor = parse_qs(urlsplit(cursor_link("https://h/a+b?c=d&e=ü")).query)
     assert cursor["name"] == ["doit"]
     assert json.loads(base64.b64decode(cursor["config"][0])) == {"url": "https://h/a+b?c=d&e=ü"}
@@ -118,64 +118,64 @@ def test_install_links_carry_the_url(seen: Seen) -> None:
     assert json.loads(unquote(configuration)) == {"name": "doit", "type": "http", "url": "https://h/a+b?c=d&e=ü"}
 
 
-def test_paths_that_choose_tools(seen: Seen) -> None:
-    chosen = {code.removeprefix(BASE) for code in seen.codes if code.startswith(BASE)}
+def test_paths_select_tools(page: ParsedPage) -> None:
+    chosen = {code.removeprefix(BASE) for code in page.codes if code.startswith(BASE)}
     assert {"/mcp/readonly", "/mcp/x/anomalies", "/mcp/x/anomalies,budgets/readonly", "/mcp/x/all"} <= chosen
-    assert set(TOOLSETS) <= set(seen.codes)
+    assert set(TOOLSETS) <= set(page.codes)
     for client in ("ChatGPT", "Claude", "Cursor", "VS Code", "Gemini CLI", "Codex CLI", "MCP Inspector"):
-        assert client in seen.text
+        assert client in page.text
 
 
-def test_tools_are_listed_with_their_first_sentence(seen: Seen) -> None:
-    assert "Cost breakdown" in seen.text and "Show what a period cost." in seen.text
-    assert "Use it for one period." not in seen.text
-    assert "Find things" in seen.text
+def test_tools_are_listed_with_their_first_sentence(page: ParsedPage) -> None:
+    assert "Cost breakdown" in page.text and "Show what a period cost." in page.text
+    assert "Use it for one period." not in page.text
+    assert "Find things" in page.text
 
 
-def test_without_tools_and_toolsets_the_page_still_stands() -> None:
+def test_page_works_without_tools_and_toolsets() -> None:
     bare = read(render_page(BASE, ISSUER, [])[0])
     assert f"{BASE}/mcp/x/core" in bare.codes
     assert "All toolsets" not in bare.text and "Every client sees these tools" not in bare.text
 
 
-def test_landmarks_and_fragments(seen: Seen) -> None:
-    assert seen.tags["h1"] == seen.tags["main"] == seen.tags["header"] == seen.tags["footer"] == seen.tags["nav"] == 1
-    assert len(seen.ids) == len(set(seen.ids))
-    inside = {link[1:] for link in seen.links if link.startswith("#")}
-    labels = {value for name, value in seen.attributes if name == "aria-labelledby"}
-    assert inside | labels <= set(seen.ids)
-    assert f"{BASE}/healthz" in seen.links and ISSUER in seen.links
+def test_landmarks_and_fragments(page: ParsedPage) -> None:
+    assert page.tags["h1"] == page.tags["main"] == page.tags["header"] == page.tags["footer"] == page.tags["nav"] == 1
+    assert len(page.ids) == len(set(page.ids))
+    inside = {link[1:] for link in page.links if link.startswith("#")}
+    labels = {value for name, value in page.attributes if name == "aria-labelledby"}
+    assert inside | labels <= set(page.ids)
+    assert f"{BASE}/healthz" in page.links and ISSUER in page.links
 
 
-def test_nothing_is_loaded_from_elsewhere(seen: Seen) -> None:
-    assert not {"img", "iframe", "object", "form", "input", "audio", "video", "base"} & set(seen.tags)
-    assert seen.tags["link"] == 1 and ("href", "data:,") in seen.attributes
-    assert not [name for name, _ in seen.attributes if name in ("src", "srcset", "style") or name.startswith("on")]
-    assert "url(" not in seen.inline["style"][0] and "@import" not in seen.inline["style"][0]
+def test_no_external_resources_are_loaded(page: ParsedPage) -> None:
+    assert not {"img", "iframe", "object", "form", "input", "audio", "video", "base"} & set(page.tags)
+    assert page.tags["link"] == 1 and ("href", "data:,") in page.attributes
+    assert not [name for name, _ in page.attributes if name in ("src", "srcset", "style") or name.startswith("on")]
+    assert "url(" not in page.inline["style"][0] and "@import" not in page.inline["style"][0]
 
 
 @pytest.mark.parametrize(
     ("url", "noted"),
     [("http://127.0.0.1:8080", True), ("http://localhost:1", True), ("http://[::1]:1", True), (BASE, False)],
 )
-def test_a_server_on_loopback_says_who_can_reach_it(url: str, noted: bool) -> None:
+def test_page_notes_that_a_loopback_server_is_local(url: str, noted: bool) -> None:
     assert ("runs on your own computer" in read(render_page(url, ISSUER, [])[0]).text) is noted
 
 
-def test_a_base_with_a_path_keeps_it() -> None:
+def test_base_url_path_is_kept() -> None:
     assert "https://example.com/doit/mcp" in read(render_page("https://example.com/doit/", ISSUER, [])[0]).codes
 
 
 NASTY = """"'><script>alert(1)</script><b onclick=x>&amp;$url$$"""
 
 
-def test_configuration_and_tools_cannot_write_html(seen: Seen) -> None:
+def test_configuration_and_tools_cannot_inject_html(page: ParsedPage) -> None:
     html, headers = render_page(f"{BASE}/{NASTY}", f"{ISSUER}/{NASTY}", [(NASTY, NASTY)], [NASTY])
     nasty = read(html)
-    assert nasty.tags["script"] == 1 and nasty.tags["b"] == seen.tags["b"]
+    assert nasty.tags["script"] == 1 and nasty.tags["b"] == page.tags["b"]
     assert not [name for name, _ in nasty.attributes if name.startswith("on")]
     assert NASTY in nasty.codes and f"{ISSUER}/{NASTY}" in nasty.links
-    assert headers == render_page(BASE, ISSUER, [])[1], "the headers depend on nothing from outside"
+    assert headers == render_page(BASE, ISSUER, [])[1], "the headers do not depend on requests"
 
 
 def test_commands_quote_the_url() -> None:
@@ -185,10 +185,10 @@ def test_commands_quote_the_url() -> None:
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_any_text_of_a_tool_comes_through_as_text(title: str, description: str) -> None:
-    shown = read(render_page(BASE, ISSUER, [(title, description)])[0])
-    assert title.replace("\r\n", "\n").replace("\r", "\n") in shown.text.replace("\r\n", "\n").replace("\r", "\n")
-    assert shown.tags["script"] == 1
+def test_any_tool_text_is_escaped(title: str, description: str) -> None:
+    page = read(render_page(BASE, ISSUER, [(title, description)])[0])
+    assert title.replace("\r\n", "\n").replace("\r", "\n") in page.text.replace("\r\n", "\n").replace("\r", "\n")
+    assert page.tags["script"] == 1
 
 
 def policy(headers: dict[str, str]) -> dict[str, list[str]]:
@@ -196,10 +196,10 @@ def policy(headers: dict[str, str]) -> dict[str, list[str]]:
     return {part[0]: part[1:] for part in parts}
 
 
-def test_policy_allows_exactly_what_is_inline(seen: Seen) -> None:
+def test_policy_allows_exactly_the_inline_content(page: ParsedPage) -> None:
     allowed = policy(render_page(BASE, ISSUER, TOOLS, TOOLSETS)[1])
     for directive, kind in (("style-src", "style"), ("script-src", "script")):
-        (inline,) = seen.inline[kind]
+        (inline,) = page.inline[kind]
         digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
         assert allowed.pop(directive) == [f"'sha256-{digest}'"]
     assert allowed == {

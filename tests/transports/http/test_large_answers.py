@@ -65,8 +65,8 @@ class LargeApi:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    async with serving(make=catalog_factory(), api=LargeApi()) as made:
-        yield made
+    async with serving(make=catalog_factory(), api=LargeApi()) as server:
+        yield server
 
 
 @pytest.mark.requirement("N2")
@@ -84,10 +84,10 @@ async def site() -> AsyncIterator[Site]:
     ],
     ids=["completion", "search", "fetch", "read", "overview"],
 )
-async def test_n2_a_large_answer_of_the_api_does_not_hold_the_event_loop(site: Site, method: str, params: Json) -> None:
+async def test_n2_large_api_response_does_not_block_the_event_loop(site: Site, method: str, params: Json) -> None:
     heart = Heartbeat(time.thread_time)
     try:
-        answer = await site.modern(method, params)
+        answer = await site.send_stateless(method, params)
         held = heart.take()
     finally:
         heart.stop()
@@ -107,20 +107,20 @@ def check(method: str, params: Json, body: Any) -> None:
         assert completion["total"] == 10_000
         return
     assert not result.get("isError"), result
-    found = result["structuredContent"]
+    content = result["structuredContent"]
     match params["name"]:
         case "search":
-            assert len(found["results"]) == 20
+            assert len(content["results"]) == 20
         case "fetch":
-            assert found["id"] == "budget:id5" and found["title"].startswith("Budget: one")
+            assert content["id"] == "budget:id5" and content["title"].startswith("Budget: one")
         case "get_cloud_overview":
-            assert len(found["costByCloud"]["rows"]) <= 700 and found["totalCost"] == QUERY_ROWS * (QUERY_ROWS - 1) / 2
+            assert (
+                len(content["costByCloud"]["rows"]) <= 700 and content["totalCost"] == QUERY_ROWS * (QUERY_ROWS - 1) / 2
+            )
 
 
 @pytest.mark.requirement("N2")
-async def test_n2_large_queries_of_the_overview_are_summed_in_the_thread(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_n2_large_overview_queries_are_summed_in_the_thread(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
 
     def summed(answer: Json, groups: tuple[str, ...]) -> Json:
@@ -128,5 +128,5 @@ async def test_n2_large_queries_of_the_overview_are_summed_in_the_thread(
         return {"columns": [], "rows": []}
 
     monkeypatch.setattr(overview, "sum_by_groups", summed)
-    await site.modern("tools/call", {"name": "get_cloud_overview", "arguments": {}})
+    await site.send_stateless("tools/call", {"name": "get_cloud_overview", "arguments": {}})
     assert threads == ["heavy"] * len(SECTION_DIMENSIONS)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.transports.http.serving import LATEST, MODERN, Json, read
-from tests.transports.http.test_load import together
+from tests.transports.http.serving import LATEST_STATEFUL, STATELESS_REVISION, Json, read
+from tests.transports.http.test_load import gather_limited
 from tests.transports.http.test_security_outside import MIB
 from tests.transports.http.test_security_process import LONG, META, Program, program
 
@@ -44,18 +44,18 @@ def rpc(method: str, params: Json, id: object = 1) -> Json:
 
 
 def introduction(**changes: object) -> Json:
-    said: Json = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-    return rpc("initialize", said | changes)
+    params: Json = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    return rpc("initialize", params | changes)
 
 
 def called(arguments: Json, **meta: object) -> Json:
     """A call that succeeds without *arguments*."""
-    usual = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
+    usual = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": {}}
     return rpc("tools/call", {"name": "get_budget", "arguments": BUDGET | arguments, "_meta": usual | meta})
 
 
-def modern(method: str, params: Json, **meta: object) -> Json:
-    usual = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
+def stateless_call(method: str, params: Json, **meta: object) -> Json:
+    usual = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": {}}
     return rpc(method, {**params, "_meta": usual | meta})
 
 
@@ -76,12 +76,12 @@ ALONE: dict[str, Json] = {
     "meta": called({}, **members()),
     "argument": called({"filter": text()}),
     "arguments": called(members()),
-    "state": modern("tools/call", {"name": "get_budget", "requestState": text()}),
-    "answers": modern("tools/call", {"name": "get_budget", "inputResponses": {"a": members()}}),
-    "cursor": modern("tools/list", {"cursor": text()}),
-    "uri": modern("resources/read", {"uri": TEMPLATE + text()}),
-    "task": modern("tasks/get", {"taskId": text()}),
-    "prompt": modern("prompts/get", {"name": text()}),
+    "state": stateless_call("tools/call", {"name": "get_budget", "requestState": text()}),
+    "answers": stateless_call("tools/call", {"name": "get_budget", "inputResponses": {"a": members()}}),
+    "cursor": stateless_call("tools/list", {"cursor": text()}),
+    "uri": stateless_call("resources/read", {"uri": TEMPLATE + text()}),
+    "task": stateless_call("tasks/get", {"taskId": text()}),
+    "prompt": stateless_call("prompts/get", {"name": text()}),
 }
 # Requests in one session of each user.
 IN_SESSION: dict[str, Json] = {
@@ -106,55 +106,55 @@ KINDS = ALONE | IN_SESSION
 class Sender:
     """Sends one kind of request, as several users; each has a session if the request needs one."""
 
-    def __init__(self, made: Program, message: Json, tokens: list[str], sessions: list[str]) -> None:
-        self.made, self.message, self.tokens, self.sessions = made, message, tokens, sessions
+    def __init__(self, server: Program, message: Json, tokens: list[str], sessions: list[str]) -> None:
+        self.made, self.message, self.tokens, self.sessions = server, message, tokens, sessions
         self.data = json.dumps(message).encode()
         assert len(self.data) <= 4 * MIB
         self.sent = 0
 
     async def one(self, number: int) -> None:
-        who = number % len(self.tokens)
-        headers = self.made.headers(self.tokens[who]) | self.modern()
+        user = number % len(self.tokens)
+        headers = self.made.headers(self.tokens[user]) | self.send_stateless()
         if self.sessions:
-            headers |= {"Mcp-Session-Id": self.sessions[who]}
+            headers |= {"Mcp-Session-Id": self.sessions[user]}
         body = io.BytesIO(self.data.replace(MARK.encode(), b"%08d" % number))
         async with self.made.http.post(f"{self.made.base}/mcp", headers=headers, data=body) as response:
             answer = await read(response)
         assert answer.status < 429, answer
         self.sent += 1
 
-    def modern(self) -> dict[str, str]:
+    def send_stateless(self) -> dict[str, str]:
         """The headers of the newest revision if the message belongs to it."""
         params = self.message.get("params", {})
         if f"{META}protocolVersion" not in params.get("_meta", {}):
             return {}
         named = [params[name] for name in ("name", "uri", "taskId") if name in params]
-        heads = {"MCP-Protocol-Version": MODERN, "Mcp-Method": self.message["method"]}
+        heads = {"MCP-Protocol-Version": STATELESS_REVISION, "Mcp-Method": self.message["method"]}
         return heads | ({"Mcp-Name": named[-1][:100]} if named else {})
 
 
-async def left_behind(sender: Sender) -> int:
+async def memory_growth(sender: Sender) -> int:
     """Return the bytes by which the process grew during the requests, after garbage collection."""
-    await together((sender.one(number) for number in range(WARM)), CONCURRENCY)
+    await gather_limited((sender.one(number) for number in range(WARM)), CONCURRENCY)
     await sender.made.inside()
     before = sender.made.rss
-    await together((sender.one(number) for number in range(WARM, WARM + REQUESTS)), CONCURRENCY)
+    await gather_limited((sender.one(number) for number in range(WARM, WARM + REQUESTS)), CONCURRENCY)
     await sender.made.inside()
     return sender.made.rss - before
 
 
 @pytest.mark.requirement("N4")
 @pytest.mark.parametrize("users", [1, 50])
-async def test_n4_hostile_requests_leave_nothing_behind(tmp_path: Path, users: int) -> None:
+async def test_n4_hostile_requests_leak_nothing(tmp_path: Path, users: int) -> None:
     grown: dict[str, float] = {}
     # No session of one kind is evicted by those of another.
-    async with program(tmp_path, sessions_per_principal=10_000) as made:
-        made.outside.gate.set()
-        tokens = [made.outside.token(f"person{number}") for number in range(users)]
-        sessions = [await made.initialize(token) for token in tokens]
+    async with program(tmp_path, sessions_per_principal=10_000) as server:
+        server.outside.gate.set()
+        tokens = [server.outside.token(f"person{number}") for number in range(users)]
+        sessions = [await server.initialize(token) for token in tokens]
         for kind, message in KINDS.items():
-            sender = Sender(made, message, tokens, sessions if kind in IN_SESSION else [])
-            grown[kind] = await left_behind(sender)
+            sender = Sender(server, message, tokens, sessions if kind in IN_SESSION else [])
+            grown[kind] = await memory_growth(sender)
             assert sender.sent == WARM + REQUESTS
     print({kind: f"{size / MIB:.1f} MiB" for kind, size in grown.items()})
     assert not {kind: size // MIB for kind, size in grown.items() if size > MAX_GROWTH}

@@ -24,9 +24,9 @@ from tests.transports.http.test_security_process import (
     Program,
     budget,
     encoded,
-    enveloped,
-    modern_headers,
     program,
+    stateless_headers,
+    with_request_metadata,
 )
 
 STREAMS = 2_000 if LONG else 300
@@ -42,11 +42,11 @@ GROWTH = 80 * MIB
 class Caller:
     """One user with a token, a session and an HTTP+SSE stream on which responses are collected."""
 
-    def __init__(self, made: Program, number: int) -> None:
-        self.made, self.name = made, f"person{number}"
-        self.token = made.outside.token(self.name)
+    def __init__(self, server: Program, number: int) -> None:
+        self.made, self.name = server, f"person{number}"
+        self.token = server.outside.token(self.name)
         self.session = self.address = ""
-        self.told: list[Json] = []
+        self.messages: list[Json] = []
 
     @property
     def heads(self) -> dict[str, str]:
@@ -60,7 +60,7 @@ class Caller:
         assert answer.status == 204
 
     @asynccontextmanager
-    async def old_stream(self) -> AsyncIterator[None]:
+    async def legacy_stream(self) -> AsyncIterator[None]:
         """An HTTP+SSE stream whose messages are collected until it ends."""
         headers = self.made.headers(self.token) | {"Accept": "text/event-stream"}
         async with self.made.http.get(f"{self.made.base}/sse", headers=headers) as response:
@@ -77,10 +77,10 @@ class Caller:
         while True:
             name, data = await next_event(response)
             assert name == "message"
-            self.told.append(json.loads(data))
+            self.messages.append(json.loads(data))
 
 
-def judged(caller: Caller, number: int, id: str, messages: list[Json]) -> None:
+def check_response(caller: Caller, number: int, id: str, messages: list[Json]) -> None:
     """Check for exactly one response, with the id of the request and the data of its caller."""
     (answer,) = messages
     assert answer["id"] == number and "error" not in answer, answer
@@ -88,104 +88,106 @@ def judged(caller: Caller, number: int, id: str, messages: list[Json]) -> None:
     failed = id.partition("-")[0] in ("missing", "garbage")
     assert result.get("isError", False) is failed, (id, result)
     if not failed:
-        found = json.loads(result["content"][0]["text"])
-        assert (found["id"], found["name"]) == (id, f"{caller.name}@acme.example")
+        content = json.loads(result["content"][0]["text"])
+        assert (content["id"], content["name"]) == (id, f"{caller.name}@acme.example")
 
 
-async def modern(caller: Caller, number: int, id: str) -> None:
-    message = enveloped(budget(number, id))
-    answer = await caller.made.modern(message, caller.token)
+async def call_stateless(caller: Caller, number: int, id: str) -> None:
+    message = with_request_metadata(budget(number, id))
+    answer = await caller.made.send_stateless(message, caller.token)
     assert answer.status == 200, answer
-    judged(caller, number, id, list(answer.messages))
+    check_response(caller, number, id, list(answer.messages))
 
 
 async def in_session(caller: Caller, number: int, id: str) -> None:
     answer = await caller.made.post(budget(number, id), caller.token, **caller.heads)
     assert answer.status == 200, answer
-    judged(caller, number, id, [one for one in answer.messages if "id" in one])
+    check_response(caller, number, id, [message for message in answer.messages if "id" in message])
 
 
 async def on_stream(caller: Caller, number: int, id: str) -> None:
     answer = await caller.made.post(budget(number, id), caller.token, path=caller.address)
     assert answer.status == 202, answer
-    while not any(one.get("id") == number for one in caller.told):
+    while not any(message.get("id") == number for message in caller.messages):
         await asyncio.sleep(0.05)
-    judged(caller, number, id, [one for one in caller.told if one.get("id") == number])
+    check_response(caller, number, id, [message for message in caller.messages if message.get("id") == number])
 
 
-WAYS = (modern, in_session, on_stream)
+WAYS = (call_stateless, in_session, on_stream)
 
 
-async def held(made: Program, calls: int) -> None:
+async def wait_until_held(server: Program, calls: int) -> None:
     """Wait until the API holds this many requests."""
-    while made.outside.waiting < calls:
+    while server.outside.waiting < calls:
         await asyncio.sleep(0.02)
 
 
-async def storm(made: Program, callers: list[Caller]) -> None:
+async def storm(server: Program, callers: list[Caller]) -> None:
     """All calls are in flight at once; some clients disconnect; then the API responds to each in its way."""
     tasks: list[asyncio.Task[None]] = []
-    gone: list[asyncio.Task[None]] = []
+    closed: list[asyncio.Task[None]] = []
     ended: list[str] = []
     for number in range(CALLS):
         caller, fault = callers[number % PEOPLE], FAULTS[number % len(FAULTS)]
         leaves = number // PEOPLE % LEAVES == 0
         # With stateless requests the connection is the call; in a session the call continues without it.
-        way = WAYS[number % 2] if leaves else WAYS[number // PEOPLE % len(WAYS)]
+        behavior = WAYS[number % 2] if leaves else WAYS[number // PEOPLE % len(WAYS)]
         id = f"{fault}-{number}"
-        tasks.append(asyncio.create_task(way(caller, number, id)))
+        tasks.append(asyncio.create_task(behavior(caller, number, id)))
         if leaves:
-            gone.append(tasks[-1])
-            ended += [id] if way is modern else []
-    await held(made, CALLS)
-    assert (await made.gauges())["calls_in_flight"] == CALLS
-    for task in gone:
+            closed.append(tasks[-1])
+            ended += [id] if behavior is call_stateless else []
+    await wait_until_held(server, CALLS)
+    assert (await server.gauges())["calls_in_flight"] == CALLS
+    for task in closed:
         task.cancel()
     # Only those calls are canceled upstream.
-    while made.outside.waiting > CALLS - len(ended):
+    while server.outside.waiting > CALLS - len(ended):
         await asyncio.sleep(0.02)
-    made.outside.gate.set()
+    server.outside.gate.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    failures = [one for task, one in zip(tasks, results, strict=True) if one is not None and task not in gone]
+    failures = [
+        result for task, result in zip(tasks, results, strict=True) if result is not None and task not in closed
+    ]
     assert not failures, failures[:3]
-    assert set(made.outside.left) == set(ended)
-    await made.until(calls_in_flight=0)
-    check_upstream(made)
+    assert set(server.outside.left) == set(ended)
+    await server.until(calls_in_flight=0)
+    check_upstream(server)
     for caller in callers:
-        assert set(Counter(one["id"] for one in caller.told).values()) <= {1}
+        assert set(Counter(message["id"] for message in caller.messages).values()) <= {1}
 
 
-def check_upstream(made: Program) -> None:
+def check_upstream(server: Program) -> None:
     """Check for one request per call, one more after a failure that is retried, and one exchange per user."""
-    for id, count in made.outside.seen.items():
-        again = id.partition("-")[0] in ("busy", "cut", "reset") and not made.outside.left[id]
+    for id, count in server.outside.seen.items():
+        again = id.partition("-")[0] in ("busy", "cut", "reset") and not server.outside.left[id]
         assert count == 1 + again, (id, count)
-    assert set(made.outside.asked.values()) == {1} and len(made.outside.asked) == PEOPLE
-    assert made.outside.jwks == 1
+    assert set(server.outside.asked.values()) == {1} and len(server.outside.asked) == PEOPLE
+    assert server.outside.jwks == 1
 
 
-async def open_streams(made: Program, callers: list[Caller], stack: AsyncExitStack) -> list[aiohttp.ClientResponse]:
+async def open_streams(server: Program, callers: list[Caller], stack: AsyncExitStack) -> list[aiohttp.ClientResponse]:
     """Streams of stateless requests and of sessions, spread over all users, STREAMS in total."""
 
     async def one(number: int) -> aiohttp.ClientResponse:
         caller = callers[number % PEOPLE]
         if number < PEOPLE:
-            headers = made.headers(caller.token, **caller.heads) | {"Accept": "text/event-stream"}
-            return await made.http.get(f"{made.base}/mcp", headers=headers)
-        wanted: Json = {"notifications": {"toolsListChanged": True}}
-        listen: Json = {"jsonrpc": "2.0", "id": number, "method": "subscriptions/listen", "params": wanted}
-        message = enveloped(listen)
-        headers = made.headers(caller.token) | modern_headers(message)
-        return await made.http.post(f"{made.base}/mcp", headers=headers, data=encoded(message))
+            headers = server.headers(caller.token, **caller.heads) | {"Accept": "text/event-stream"}
+            return await server.http.get(f"{server.base}/mcp", headers=headers)
+        filters: Json = {"notifications": {"toolsListChanged": True}}
+        listen: Json = {"jsonrpc": "2.0", "id": number, "method": "subscriptions/listen", "params": filters}
+        message = with_request_metadata(listen)
+        headers = server.headers(caller.token) | stateless_headers(message)
+        return await server.http.post(f"{server.base}/mcp", headers=headers, data=encoded(message))
 
-    opened = await together(one(number) for number in range(STREAMS - PEOPLE))
+    opened = await gather_limited(one(number) for number in range(STREAMS - PEOPLE))
     for response in opened:
         stack.callback(response.close)
     assert {response.status for response in opened} == {200}, Counter(response.status for response in opened)
     return opened
 
 
-async def together(work: Any, most: int = 100) -> list[Any]:
+async def gather_limited(work: Any, most: int = 100) -> list[Any]:
     """Return all results, with limited concurrency because the backlog of a socket is short."""
     turns = asyncio.Semaphore(most)
 
@@ -196,9 +198,9 @@ async def together(work: Any, most: int = 100) -> list[Any]:
     return await asyncio.gather(*map(one, work))
 
 
-def check_log(made: Program, callers: list[Caller]) -> None:
+def check_log(server: Program, callers: list[Caller]) -> None:
     """Check that the log has only expected errors, a line for every request, and no credentials."""
-    lines, text = made.lines(), made.log.read_text()
+    lines, text = server.lines(), server.log.read_text()
     assert not [line for line in lines if line["level"] in ("error", "critical")]
     calls = [line for line in lines if line.get("tool") == "get_budget"]
     assert len(calls) >= CALLS * 2 // 3 and all(line["trace"] for line in lines if line["message"] == "request")
@@ -208,32 +210,32 @@ def check_log(made: Program, callers: list[Caller]) -> None:
 
 @pytest.mark.requirement("S6", "F2", "L1", "L2", "Q1")
 @pytest.mark.timeout(900 if LONG else 120)
-async def test_storm(tmp_path: Path) -> None:
+async def test_mixed_load(tmp_path: Path) -> None:
     """Descriptors, tasks, sessions, streams, slots and memory return to their former numbers."""
-    async with program(tmp_path, streams_per_principal=100) as made:
-        callers = [Caller(made, number) for number in range(PEOPLE)]
-        await together(caller.begin() for caller in callers)
-        await together(caller.end() for caller in callers)
-        rest, memory = await made.rest(), made.rss
-        await together(caller.begin() for caller in callers)
+    async with program(tmp_path, streams_per_principal=100) as server:
+        callers = [Caller(server, number) for number in range(PEOPLE)]
+        await gather_limited(caller.begin() for caller in callers)
+        await gather_limited(caller.end() for caller in callers)
+        rest, memory = await server.rest(), server.rss
+        await gather_limited(caller.begin() for caller in callers)
         async with AsyncExitStack() as stack:
             for caller in callers:
-                await stack.enter_async_context(caller.old_stream())
-            opened = await open_streams(made, callers, stack)
-            await made.until(streams=STREAMS)
-            full = made.rss
-            middle = asyncio.create_task(storm(made, callers))
-            await held(made, CALLS)
+                await stack.enter_async_context(caller.legacy_stream())
+            opened = await open_streams(server, callers, stack)
+            await server.until(streams=STREAMS)
+            full = server.rss
+            middle = asyncio.create_task(storm(server, callers))
+            await wait_until_held(server, CALLS)
             for response in opened[::2]:
                 # Disconnect without closing the session, while calls wait.
                 response.close()
             await middle
-        await made.until(streams=0, calls_in_flight=0, listeners=0, sessions=PEOPLE)
-        await together(caller.end() for caller in callers)
-        await made.until(sessions=0, tasks=0)
-        await made.until_rest(rest)
-        grown = made.rss - memory
+        await server.until(streams=0, calls_in_flight=0, listeners=0, sessions=PEOPLE)
+        await gather_limited(caller.end() for caller in callers)
+        await server.until(sessions=0, tasks=0)
+        await server.until_rest(rest)
+        grown = server.rss - memory
         assert grown < GROWTH, f"{grown >> 20} MiB"
         print(f"streams {(full - memory) / STREAMS / 1024:.1f} KiB each, {grown / MIB:.1f} MiB afterwards; {rest}")
-    assert made.process.returncode == 0
-    check_log(made, callers)
+    assert server.process.returncode == 0
+    check_log(server, callers)

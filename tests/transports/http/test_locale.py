@@ -9,27 +9,27 @@ import pytest
 from doit_mcp.protocol.revisions import STATEFUL_REVISIONS
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
-from tests.transports.http.serving import MODERN, Json, Site, serving
+from tests.transports.http.serving import STATELESS_REVISION, Json, Site, serving
 
 SPEND: Json = {"name": "cost_breakdown", "arguments": {"groupBy": "service", "months": 1}}
 
 
 async def spent(site: Site, revision: str, meta: Json) -> Json:
     """The result as the model reads it."""
-    if revision == MODERN:
-        message = site.envelope("tools/call", SPEND)
+    if revision == STATELESS_REVISION:
+        message = site.stateless_request("tools/call", SPEND)
         message["params"]["_meta"] |= meta
-        headers = {name.replace("-", "_"): value for name, value in site.modern_headers(message).items()}
-        answer = await site.post(message, revision=MODERN, **headers)
+        headers = {name.replace("-", "_"): value for name, value in site.stateless_headers(message).items()}
+        answer = await site.post(message, revision=STATELESS_REVISION, **headers)
     else:
         answer = await (await site.initialize(revision)).ask("tools/call", SPEND | {"_meta": meta})
     assert not answer.result.get("isError"), answer.text
-    found: Json = json.loads(answer.result["content"][0]["text"])
-    return found
+    content: Json = json.loads(answer.result["content"][0]["text"])
+    return content
 
 
-@pytest.mark.parametrize("revision", [*STATEFUL_REVISIONS, MODERN])
-async def test_costs_in_the_conventions_of_the_locale(revision: str) -> None:
+@pytest.mark.parametrize("revision", [*STATEFUL_REVISIONS, STATELESS_REVISION])
+async def test_costs_follow_the_locale(revision: str) -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         plain = await spent(site, revision, {})
         german = await spent(site, revision, {"openai/locale": "de-DE"})

@@ -15,7 +15,7 @@ import pytest
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.sandbox.api import Api
-from tests.transports.http.serving import LATEST, Json, Site, schema, serving
+from tests.transports.http.serving import LATEST_STATEFUL, Json, Site, schema, serving
 
 CALLS = 5
 
@@ -34,7 +34,7 @@ async def asking_the_api() -> AsyncIterator[Site]:
 
 
 @contextmanager
-def leaving(left: Counter[str]) -> Iterator[None]:
+def collect_leftovers(left: Counter[str]) -> Iterator[None]:
     """Count, by type, the product's objects that only the garbage collector could free while the block ran."""
     gc.collect()
     gc.disable()
@@ -43,9 +43,9 @@ def leaving(left: Counter[str]) -> Iterator[None]:
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
         left.update(
-            f"{type(one).__module__}.{type(one).__qualname__}"
-            for one in gc.garbage
-            if type(one).__module__.startswith("doit_mcp")
+            f"{type(item).__module__}.{type(item).__qualname__}"
+            for item in gc.garbage
+            if type(item).__module__.startswith("doit_mcp")
         )
     finally:
         gc.set_debug(0)
@@ -54,31 +54,31 @@ def leaving(left: Counter[str]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_call_of_the_newest_revision_leaves_no_garbage(streamed: bool) -> None:
+async def test_stateless_call_leaves_no_garbage(streamed: bool) -> None:
     meta = {"progressToken": "t"} if streamed else {}
-    left: Counter[str] = Counter()
+    leftovers: Counter[str] = Counter()
     async with asking_the_api() as site:
         assert (await site.call("budgets", **meta)).result["structuredContent"]["found"] > 0
-        with leaving(left):
+        with collect_leftovers(leftovers):
             for _ in range(CALLS):
                 await site.call("budgets", **meta)
-    assert left == {}
+    assert leftovers == {}
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_call_in_a_session_leaves_no_garbage(streamed: bool) -> None:
-    left: Counter[str] = Counter()
+async def test_session_call_leaves_no_garbage(streamed: bool) -> None:
+    leftovers: Counter[str] = Counter()
     async with asking_the_api() as site:
-        session = await site.initialize(LATEST)
+        session = await site.initialize(LATEST_STATEFUL)
         token = "t" if streamed else None
         assert (await session.call("budgets", token=token)).result["structuredContent"]["found"] > 0
-        with leaving(left):
+        with collect_leftovers(leftovers):
             for _ in range(CALLS):
                 await session.call("budgets", token=token)
-    assert left == {}
+    assert leftovers == {}
 
 
-def test_a_process_that_serves_leaves_its_own_alone() -> None:
+def test_serving_process_freezes_its_startup_objects() -> None:
     """Runs in a process of its own, because freezing objects is permanent."""
     code = (
         "import gc; from doit_mcp.transports.http.runner import GC_THRESHOLDS, freeze_heap; freeze_heap();"

@@ -18,7 +18,7 @@ URIS = [f"{LONG}{number}" for number in range(20)]
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_subscriptions_of_a_session(site: Site) -> None:
+async def test_n4_session_subscriptions(site: Site) -> None:
     """The limit is in bytes: the subscription that exceeds it is refused, and unsubscribing makes room."""
     session = await site.initialize()
     answers = [await session.ask("resources/subscribe", {"uri": uri}) for uri in URIS]
@@ -36,25 +36,25 @@ async def test_n4_subscriptions_of_a_session(site: Site) -> None:
 
 @pytest.mark.requirement("N4")
 @pytest.mark.parametrize("name", ["resourceSubscriptions", "taskIds"])
-async def test_n4_filters_of_a_stream(site: Site, name: str) -> None:
+async def test_n4_stream_filters(site: Site, name: str) -> None:
     for filters in (URIS, ["x" * 9_000]):
-        wanted = {"notifications": {name: filters}}
-        assert (await site.modern("subscriptions/listen", wanted, **TASKS)).code == (400, -32602)
+        params = {"notifications": {name: filters}}
+        assert (await site.send_stateless("subscriptions/listen", params, **TASKS)).code == (400, -32602)
     async with listening(site, {name: URIS[:4]}, **TASKS) as listener:
         assert (await listener.next())["params"]["notifications"] is not None
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_a_stream_holds_no_large_request(site: Site) -> None:
+async def test_n4_stream_holds_no_large_request(site: Site) -> None:
     """A stream stays open for hours, and its request stays in memory with it."""
-    wanted: Json = {"notifications": {"toolsListChanged": True}, "junk": "x" * 70_000}
-    refused = await site.modern("subscriptions/listen", wanted)
+    params: Json = {"notifications": {"toolsListChanged": True}, "junk": "x" * 70_000}
+    refused = await site.send_stateless("subscriptions/listen", params)
     assert refused.code == (400, -32600) and "at most 65536 are allowed" in refused.error["message"]
 
 
 @pytest.mark.requirement("N4")
 @pytest.mark.parametrize("length", [256, 257, 1_000_000])
-async def test_n4_a_progress_token(site: Site, length: int) -> None:
+async def test_n4_progress_token(site: Site, length: int) -> None:
     """Every notification repeats it, and sent messages are kept for clients that reconnect."""
     session, token = await site.initialize(), "t" * length
     modern = await site.call("steps", progressToken=token)
@@ -67,41 +67,41 @@ async def test_n4_a_progress_token(site: Site, length: int) -> None:
 
 @pytest.mark.requirement("N4")
 @pytest.mark.parametrize("method", ["ping", "tools/call"])
-async def test_n4_an_id(site: Site, method: str) -> None:
+async def test_n4_request_id(site: Site, method: str) -> None:
     answer = await site.post(site.request(method, {"name": "echo", "arguments": {"text": "x"}}, "i" * 257))
     assert answer.code == (400, -32600) and "up to 256 characters" in answer.error["message"]
 
 
 def alive(marker: str) -> list[Any]:
     gc.collect()
-    return [one for one in gc.get_objects() if isinstance(one, dict) and marker in one]
+    return [item for item in gc.get_objects() if isinstance(item, dict) and marker in item]
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_a_task_lets_its_request_go(site: Site) -> None:
+async def test_n4_task_releases_its_request(site: Site) -> None:
     """After the response, everything of the request but its arguments is freed, although the task runs."""
     marker = "marker-" + "of-this-test"
     meta = {"name": "long", "arguments": {}, "junk": {marker: [1]}}
-    created = (await site.modern("tools/call", meta, **TASKS)).result
+    created = (await site.send_stateless("tools/call", meta, **TASKS)).result
     await site.bench.started.wait()
     del meta
     assert alive(marker) == []
     site.bench.proceed.set()
     params = {"taskId": created["taskId"]}
-    while (state := (await site.modern("tasks/get", params, **TASKS)).result)["status"] == "working":
+    while (state := (await site.send_stateless("tasks/get", params, **TASKS)).result)["status"] == "working":
         await asyncio.sleep(0.01)
     assert state["status"] == "completed" and state["result"]["_meta"][f"{META}serverInfo"]
 
 
 @pytest.mark.requirement("N4")
-async def test_n4_a_task_holds_no_large_arguments() -> None:
+async def test_n4_task_holds_no_large_arguments() -> None:
     """Refused with an explanation before the task begins, unless the call can be answered without a task."""
     declared = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     bench = Bench()
     arguments = schema(text={"type": "string", "maxLength": 1_000_000})
-    large = [replace(one, input_schema=arguments) for one in tools(bench) if one.name == "long"]
-    soon = [replace(one, task_after=0.01) for one in tools(bench) if one.name == "wait"]
-    soon = [replace(one, input_schema=arguments) for one in soon]
+    large = [replace(tool, input_schema=arguments) for tool in tools(bench) if tool.name == "long"]
+    soon = [replace(tool, task_after=0.01) for tool in tools(bench) if tool.name == "wait"]
+    soon = [replace(item, input_schema=arguments) for item in soon]
     async with serving(bench, {"tools": (*large, *soon)}) as site:
         refused = await site.call("long", {"text": "x" * 140_000}, **declared)
         assert refused.result["isError"] and "larger than 128 KB" in refused.text

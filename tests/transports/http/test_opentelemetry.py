@@ -22,9 +22,9 @@ from doit_mcp.observability import opentelemetry
 from doit_mcp.observability.opentelemetry import SpanRecorder
 from doit_mcp.sandbox.api import Fault
 from doit_mcp.settings import BadSettings, Settings
-from doit_mcp.transports.http.main_app import make_main_app as product
+from doit_mcp.transports.http.main_app import make_main_app
 from doit_mcp.transports.http.request_logging import SPANS
-from tests.transports.http.serving import ACCEPT, ADMIN, LATEST, SECRET
+from tests.transports.http.serving import ACCEPT, ADMIN, LATEST_STATEFUL, SECRET
 from tests.transports.http.test_outages import Product, served
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -32,7 +32,7 @@ TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 IDENTITY = ("token exchange", "keys", "API token")
 
 
-class Told:
+class TracedProduct:
     """The product and its recorded spans."""
 
     def __init__(self, there: Product, exporter: InMemorySpanExporter) -> None:
@@ -42,11 +42,15 @@ class Told:
         """Send a call with a traceparent and return the headers of the response."""
         bearer = self.there.world.identity.mint(ADMIN, resource=f"{self.there.base}/mcp")
         parent = {"traceparent": f"00-{TRACE}-{CALLER}-{flags}"} if flags else {}
-        sent = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST}
+        request_headers = {
+            "Authorization": f"Bearer {bearer}",
+            "Accept": ACCEPT,
+            "MCP-Protocol-Version": LATEST_STATEFUL,
+        }
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
         message |= {"params": {"name": name, "arguments": arguments or {}}}  # type: ignore[dict-item]
         async with self.there.http.post(
-            self.there.base + "/mcp", json=message, headers={**sent, **parent, **headers}
+            self.there.base + "/mcp", json=message, headers={**request_headers, **parent, **headers}
         ) as response:
             assert bearer not in self.text
             return dict(response.headers)
@@ -58,34 +62,34 @@ class Told:
 
     def kinds(self) -> tuple[list[ReadableSpan], list[ReadableSpan]]:
         """The spans of MCP requests, and those of the upstream requests."""
-        found = [span for span in self.exporter.get_finished_spans() if span.name not in IDENTITY]
-        return tuple([span for span in found if span.kind is kind] for kind in (SpanKind.SERVER, SpanKind.CLIENT))
+        spans = [span for span in self.exporter.get_finished_spans() if span.name not in IDENTITY]
+        return tuple([span for span in spans if span.kind is kind] for kind in (SpanKind.SERVER, SpanKind.CLIENT))
 
     def named(self, name: str) -> list[ReadableSpan]:
         return [span for span in self.exporter.get_finished_spans() if span.name == name]
 
     async def ended(self, name: str) -> ReadableSpan:
         """Return the first span with this name, once there is one."""
-        while not (found := self.named(name)):
+        while not (spans := self.named(name)):
             await asyncio.sleep(0.01)
-        return found[0]
+        return spans[0]
 
     def parents(self) -> list[list[str]]:
         """The traceparents that the API received: trace, span and flags."""
-        found = [dict(call.headers) for call in self.there.api.calls]
-        return [headers["traceparent"].split("-")[1:] for headers in found if "traceparent" in headers]
+        headers_seen = [dict(call.headers) for call in self.there.api.calls]
+        return [headers["traceparent"].split("-")[1:] for headers in headers_seen if "traceparent" in headers]
 
 
 @pytest.fixture
-async def told() -> AsyncIterator[Told]:
+async def traced() -> AsyncIterator[TracedProduct]:
     exporter = InMemorySpanExporter()
 
     def prepare(app: web.Application) -> None:
         app[SPANS] = SpanRecorder(SimpleSpanProcessor(exporter))
 
-    async with served(prepare) as there:
-        yield Told(there, exporter)
-        await there.app[SPANS].close()
+    async with served(prepare) as server:
+        yield TracedProduct(server, exporter)
+        await server.app[SPANS].close()
 
 
 def ids(span: ReadableSpan) -> tuple[str, str, str]:
@@ -95,10 +99,10 @@ def ids(span: ReadableSpan) -> tuple[str, str, str]:
     return f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}", parent
 
 
-async def test_a_call_is_a_span_below_the_callers_with_one_for_what_it_sent(told: Told) -> None:
-    await told.call("list_budgets")
-    (server,), (client,) = told.kinds()
-    trace, own, above = ids(server)
+async def test_call_has_a_child_span_with_children_for_its_requests(traced: TracedProduct) -> None:
+    await traced.call("list_budgets")
+    (server,), (client,) = traced.kinds()
+    trace, span_id, above = ids(server)
     assert (trace, above, server.name) == (TRACE, CALLER, "tools/call list_budgets")
     assert dict(server.attributes or {}) == {
         "http.request.method": "POST",
@@ -108,7 +112,9 @@ async def test_a_call_is_a_span_below_the_callers_with_one_for_what_it_sent(told
         "gen_ai.tool.name": "list_budgets",
     }
     assert server.status.status_code is StatusCode.UNSET and server.resource.attributes["service.name"] == "doit-mcp"
-    assert ids(client) == (TRACE, told.parents()[0][1], own) and told.parents() == [[TRACE, ids(client)[1], "01"]]
+    assert ids(client) == (TRACE, traced.parents()[0][1], span_id) and traced.parents() == [
+        [TRACE, ids(client)[1], "01"]
+    ]
     assert client.name == "budgets" and dict(client.attributes or {}) == {
         "http.request.method": "GET",
         "doit_mcp.upstream": "api",
@@ -117,38 +123,38 @@ async def test_a_call_is_a_span_below_the_callers_with_one_for_what_it_sent(told
     assert server.start_time <= client.start_time <= client.end_time <= server.end_time  # type: ignore[operator]
 
 
-async def test_every_repeat_has_a_span_of_its_own(told: Told) -> None:
-    told.there.api.faults += [Fault("/analytics/v1/budgets", 503), Fault("/analytics/v1/budgets", "reset")]
-    await told.call("list_budgets")
-    _, clients = told.kinds()
-    assert [ids(span)[1] for span in clients] == [span for _, span, _ in told.parents()] and len(clients) == 3
+async def test_every_retry_has_its_own_span(traced: TracedProduct) -> None:
+    traced.there.api.faults += [Fault("/analytics/v1/budgets", 503), Fault("/analytics/v1/budgets", "reset")]
+    await traced.call("list_budgets")
+    _, clients = traced.kinds()
+    assert [ids(span)[1] for span in clients] == [span for _, span, _ in traced.parents()] and len(clients) == 3
     assert len({ids(span)[1] for span in clients}) == 3
     assert [(span.attributes or {}).get("error.type") for span in clients] == ["503", "no answer", None]
 
 
-async def test_what_the_caller_does_not_sample_is_not_sampled(told: Told) -> None:
-    await told.call("list_budgets", flags="00")
-    ((trace, _, flags),) = told.parents()
-    assert (trace, flags, told.exporter.get_finished_spans()) == (TRACE, "00", ())
+async def test_unsampled_caller_is_not_sampled(traced: TracedProduct) -> None:
+    await traced.call("list_budgets", flags="00")
+    ((trace, _, flags),) = traced.parents()
+    assert (trace, flags, traced.exporter.get_finished_spans()) == (TRACE, "00", ())
 
 
-async def test_without_a_caller_the_trace_begins_here(told: Told) -> None:
-    headers = await told.call("list_budgets", flags="")
-    (server,), _ = told.kinds()
+async def test_trace_starts_here_without_a_caller(traced: TracedProduct) -> None:
+    headers = await traced.call("list_budgets", flags="")
+    (server,), _ = traced.kinds()
     assert ids(server)[0] == headers["X-MCP-Trace-Id"] != TRACE and ids(server)[2] == ""
-    assert told.parents()[0][::2] == [headers["X-MCP-Trace-Id"], "01"]
+    assert traced.parents()[0][::2] == [headers["X-MCP-Trace-Id"], "01"]
 
 
-async def test_failures_show_and_nobody_is_named(told: Told) -> None:
-    told.there.api.faults.append(Fault("/analytics/v1/budgets", 500))
-    await told.call("get_budget", {"id": "canary-of-an-argument"})
-    await told.call("canary-of-a-tool")
-    await told.call("list_budgets", Authorization="Bearer canary-of-a-token")
-    async with told.there.http.get(f"{told.there.base}/canary-of-a-path?canary=1", headers={}) as answer:
+async def test_failures_are_recorded_without_naming_users(traced: TracedProduct) -> None:
+    traced.there.api.faults.append(Fault("/analytics/v1/budgets", 500))
+    await traced.call("get_budget", {"id": "canary-of-an-argument"})
+    await traced.call("canary-of-a-tool")
+    await traced.call("list_budgets", Authorization="Bearer canary-of-a-token")
+    async with traced.there.http.get(f"{traced.there.base}/canary-of-a-path?canary=1", headers={}) as answer:
         assert answer.status == 404
-    servers, clients = told.kinds()
-    said = [(span.name, (span.attributes or {}).get("error.type")) for span in servers]
-    assert said == [
+    servers, clients = traced.kinds()
+    outcomes = [(span.name, (span.attributes or {}).get("error.type")) for span in servers]
+    assert outcomes == [
         ("tools/call get_budget", "tool_error"),
         ("tools/call", None),
         ("POST /mcp", None),
@@ -156,15 +162,15 @@ async def test_failures_show_and_nobody_is_named(told: Told) -> None:
     ]
     assert [span.name for span in clients] == ["budget"] and clients[0].status.status_code is StatusCode.ERROR
     for secret in ("canary", ADMIN.email, ADMIN.customer, "Bearer"):
-        assert secret not in told.text
+        assert secret not in traced.text
 
 
-async def test_an_exchange_is_a_span_below_the_request_that_needed_it(told: Told) -> None:
+async def test_token_exchange_is_a_span_of_its_request(traced: TracedProduct) -> None:
     """Once per token: a cached exchange makes no request."""
-    bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
-    await told.call("list_budgets", Authorization=bearer)
-    await told.call("list_budgets", Authorization=bearer)
-    (exchange,), (first, _) = told.named("token exchange"), told.kinds()[0]
+    bearer = f"Bearer {traced.there.world.identity.mint(ADMIN, resource=f'{traced.there.base}/mcp')}"
+    await traced.call("list_budgets", Authorization=bearer)
+    await traced.call("list_budgets", Authorization=bearer)
+    (exchange,), (first, _) = traced.named("token exchange"), traced.kinds()[0]
     assert ids(exchange)[::2] == (TRACE, ids(first)[1]) and exchange.kind is SpanKind.CLIENT
     assert dict(exchange.attributes or {}) == {
         "http.request.method": "POST",
@@ -173,81 +179,85 @@ async def test_an_exchange_is_a_span_below_the_request_that_needed_it(told: Told
     }
     # All spans have ended, so all have times, although their types are optional.
     assert first.start_time <= exchange.start_time <= exchange.end_time <= first.end_time  # type: ignore[operator]
-    assert told.there.world.url not in told.text and bearer not in told.text and SECRET not in told.text
+    assert traced.there.world.url not in traced.text and bearer not in traced.text and SECRET not in traced.text
 
 
-async def test_an_exchange_that_several_wait_for_is_the_first_ones(told: Told) -> None:
-    bearer = f"Bearer {told.there.world.identity.mint(ADMIN, resource=f'{told.there.base}/mcp')}"
+async def test_shared_exchange_belongs_to_the_first_request(traced: TracedProduct) -> None:
+    bearer = f"Bearer {traced.there.world.identity.mint(ADMIN, resource=f'{traced.there.base}/mcp')}"
     traces = [f"{number:032x}" for number in range(1, 6)]
-    calls = [told.call("list_budgets", Authorization=bearer, traceparent=f"00-{one}-{CALLER}-01") for one in traces]
+    calls = [
+        traced.call("list_budgets", Authorization=bearer, traceparent=f"00-{trace}-{CALLER}-01") for trace in traces
+    ]
     await asyncio.gather(*calls)
-    (exchange,), (servers, _) = told.named("token exchange"), told.kinds()
-    assert [ids(exchange)[::2]] == [ids(one)[:2] for one in servers if ids(one)[1] == ids(exchange)[2]]
+    (exchange,), (servers, _) = traced.named("token exchange"), traced.kinds()
+    assert [ids(exchange)[::2]] == [ids(span)[:2] for span in servers if ids(span)[1] == ids(exchange)[2]]
 
 
-async def test_an_exchange_that_fails_shows(told: Told) -> None:
-    await told.call("list_budgets")
-    told.there.world.identity.down = True
-    await told.call("list_budgets")
-    (_, server), clients = told.kinds()
+async def test_failed_exchange_is_recorded(traced: TracedProduct) -> None:
+    await traced.call("list_budgets")
+    traced.there.world.identity.down = True
+    await traced.call("list_budgets")
+    (_, server), clients = traced.kinds()
     assert server.status.status_code is StatusCode.ERROR and len(clients) == 1
-    found = [((span.attributes or {}).get("error.type"), ids(span)[2]) for span in told.named("token exchange")]
-    assert found[1:] == [("503", ids(server)[1])] * 2
+    exchanges = [((span.attributes or {}).get("error.type"), ids(span)[2]) for span in traced.named("token exchange")]
+    assert exchanges[1:] == [("503", ids(server)[1])] * 2
 
 
-async def test_another_look_at_the_keys_is_the_requests_that_needed_it(told: Told) -> None:
+async def test_key_refresh_is_a_span_of_its_request(traced: TracedProduct) -> None:
     """Background refreshes of the keys have no span."""
-    await told.call("list_budgets")
-    assert told.named("keys") == []
-    told.there.world.identity.rotate_keys()
-    await told.call("list_budgets", traceparent=f"00-{'1' * 32}-{CALLER}-01")
-    (keys,), server = told.named("keys"), told.kinds()[0][-1]
+    await traced.call("list_budgets")
+    assert traced.named("keys") == []
+    traced.there.world.identity.rotate_keys()
+    await traced.call("list_budgets", traceparent=f"00-{'1' * 32}-{CALLER}-01")
+    (keys,), server = traced.named("keys"), traced.kinds()[0][-1]
     assert ids(keys)[::2] == ids(server)[:2] == ("1" * 32, ids(server)[1])
     assert (keys.attributes or {})["doit_mcp.upstream"] == "identity" and keys.status.status_code is StatusCode.UNSET
 
 
-async def test_the_check_of_an_api_token_is_a_span(told: Told) -> None:
-    await told.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}")
-    await told.call("list_budgets", Authorization="Bearer canary-of-a-token")
-    (servers, _), checks = told.kinds(), told.named("API token")
-    assert [ids(one)[2] for one in checks] == [ids(one)[1] for one in servers]
-    assert [(one.attributes or {})["http.response.status_code"] for one in checks] == [200, 401]
-    assert {(one.attributes or {})["doit_mcp.upstream"] for one in checks} == {"api"}
+async def test_api_token_validation_is_a_span(traced: TracedProduct) -> None:
+    await traced.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}")
+    await traced.call("list_budgets", Authorization="Bearer canary-of-a-token")
+    (servers, _), checks = traced.kinds(), traced.named("API token")
+    assert [ids(span)[2] for span in checks] == [ids(span)[1] for span in servers]
+    assert [(span.attributes or {})["http.response.status_code"] for span in checks] == [200, 401]
+    assert {(span.attributes or {})["doit_mcp.upstream"] for span in checks} == {"api"}
     for secret in (ADMIN.api_token, ADMIN.email, "canary", "validate", "customerContext"):
-        assert secret not in told.text
+        assert secret not in traced.text
 
 
-async def test_what_goes_on_after_its_caller_left_is_still_theirs(told: Told) -> None:
-    told.there.api.faults.append(Fault("/auth/v1/validate", "slow", delay=0.3))
-    calling = asyncio.create_task(told.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}"))
-    while not told.there.api.calls:
+async def test_work_outliving_its_caller_keeps_its_trace(traced: TracedProduct) -> None:
+    traced.there.api.faults.append(Fault("/auth/v1/validate", "slow", delay=0.3))
+    calling = asyncio.create_task(traced.call("list_budgets", Authorization=f"Bearer {ADMIN.api_token}"))
+    while not traced.there.api.calls:
         await asyncio.sleep(0.01)
     calling.cancel()
-    request = await told.ended("POST /mcp")
-    assert told.named("API token") == []
-    check = await told.ended("API token")
+    request = await traced.ended("POST /mcp")
+    assert traced.named("API token") == []
+    check = await traced.ended("API token")
     assert ids(check)[::2] == ids(request)[:2] and (check.attributes or {})["http.response.status_code"] == 200
 
 
-async def test_a_collector_gets_them() -> None:
-    came: list[ExportTraceServiceRequest] = []
+async def test_collector_receives_spans() -> None:
+    exports: list[ExportTraceServiceRequest] = []
 
     async def collect(request: web.Request) -> web.Response:
         assert request.path == "/v1/traces"
-        came.append(ExportTraceServiceRequest.FromString(await request.read()))
+        exports.append(ExportTraceServiceRequest.FromString(await request.read()))
         return web.Response(content_type="application/x-protobuf")
 
     runner = web.ServerRunner(web.Server(collect), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with served(otlp_endpoint=f"http://127.0.0.1:{runner.addresses[0][1]}") as there:
-        await there.call("list_budgets")
+    async with served(otlp_endpoint=f"http://127.0.0.1:{runner.addresses[0][1]}") as server:
+        await server.call("list_budgets")
     await runner.cleanup()
-    found = [span.name for one in came for all_of in one.resource_spans for span in all_of.scope_spans[0].spans]
-    assert sorted(found) == ["budgets", "token exchange", "tools/call list_budgets"]
+    names = [
+        span.name for export in exports for all_of in export.resource_spans for span in all_of.scope_spans[0].spans
+    ]
+    assert sorted(names) == ["budgets", "token exchange", "tools/call list_budgets"]
 
 
-async def test_a_collector_that_hangs_does_not_hold_up_the_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_collector_does_not_delay_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opentelemetry, "SHUTDOWN_TIMEOUT_SECONDS", 0.01)
     free = Event()
 
@@ -259,14 +269,14 @@ async def test_a_collector_that_hangs_does_not_hold_up_the_shutdown(monkeypatch:
     free.set()
 
 
-def test_the_extra_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "doit_mcp.observability.opentelemetry", None)
     monkeypatch.delattr("doit_mcp.observability.opentelemetry")
     with pytest.raises(BadSettings, match="extra otel"):
-        product(Settings(exchange_secret="s", otlp_endpoint="http://127.0.0.1:1"))
+        make_main_app(Settings(exchange_secret="s", otlp_endpoint="http://127.0.0.1:1"))
 
 
-def test_nothing_is_imported_while_it_is_off() -> None:
+def test_opentelemetry_is_imported_only_when_enabled() -> None:
     code = (
         "import sys; from doit_mcp.settings import Settings; from doit_mcp.transports.http.main_app import make_main_app; "
         "make_main_app(Settings(exchange_secret='s')); "

@@ -23,9 +23,19 @@ from doit_mcp.sandbox.api import Api, Fault
 from doit_mcp.sandbox.server import SandboxServer, run_sandbox
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http import health
-from doit_mcp.transports.http.main_app import make_main_app as product
+from doit_mcp.transports.http.main_app import make_main_app
 from doit_mcp.transports.http.runner import bind, serve_app, socket_url
-from tests.transports.http.serving import ACCEPT, ADMIN, EMPLOYEE, LATEST, SECRET, STRANGER, VIEWER, Answer, read
+from tests.transports.http.serving import (
+    ACCEPT,
+    ADMIN,
+    EMPLOYEE,
+    LATEST_STATEFUL,
+    SECRET,
+    STRANGER,
+    VIEWER,
+    Answer,
+    read,
+)
 
 
 @dataclass
@@ -61,7 +71,7 @@ class Product:
         bearer = token or self.world.identity.mint(user, resource=f"{self.base}/mcp")
         params = {"name": name, "arguments": arguments or {}} | ({"_meta": meta} if meta else {})
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        headers = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST}
+        headers = {"Authorization": f"Bearer {bearer}", "Accept": ACCEPT, "MCP-Protocol-Version": LATEST_STATEFUL}
         async with self.http.post(self.base + path, json=message, headers=headers) as response:
             return await read(response)
 
@@ -74,259 +84,267 @@ async def served(
 ) -> AsyncIterator[Product]:
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)
-        async with run_sandbox(resource_url=base, secret=SECRET, directory=people, api=Api(directory=people)) as made:
-            own = replace(
+        async with run_sandbox(
+            resource_url=base, secret=SECRET, directory=people, api=Api(directory=people)
+        ) as sandbox:
+            site_settings = replace(
                 Settings(),
                 resource_url=base,
-                auth_server_url=made.url,
+                auth_server_url=sandbox.url,
                 exchange_secret=SECRET,
-                **({"doit_api_base": made.url} | settings),
+                **({"doit_api_base": sandbox.url} | settings),
             )
-            app = product(own)
+            app = make_main_app(site_settings)
             prepare(app)
             async with aiohttp.ClientSession() as http, serve_app(app, bound):
-                yield Product(base, made, http, app)
+                yield Product(base, sandbox, http, app)
 
 
 @pytest.fixture
-async def there() -> AsyncIterator[Product]:
-    async with served() as made:
-        yield made
+async def product() -> AsyncIterator[Product]:
+    async with served() as product:
+        yield product
 
 
 @pytest.mark.requirement("K4")
-async def test_no_keys_at_all() -> None:
+async def test_no_keys() -> None:
     """503 with Retry-After instead of 401, until the provider recovers."""
-    async with served() as there:
-        there.world.identity.down = True
-        there.world.identity.rotate_keys()
-        async with there.http.get(there.base + "/healthz") as answer:
+    async with served() as product:
+        product.world.identity.down = True
+        product.world.identity.rotate_keys()
+        async with product.http.get(product.base + "/healthz") as answer:
             assert answer.status == 200
-        refused = await there.call("validate_user")
+        refused = await product.call("validate_user")
         # The server may have fetched the old keys before the provider went down; they do not have the new key.
         assert refused.status == 503 and refused.headers["Retry-After"].isdigit()
 
 
 @pytest.mark.requirement("K4", "X5")
-async def test_keys_that_are_had_serve_on(there: Product) -> None:
+async def test_cached_keys_continue_to_work(product: Product) -> None:
     """A known caller is served. A caller whose token must be exchanged gets a clear error, not a 500."""
-    known = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
-    assert (await there.call("validate_user", token=known)).result["structuredContent"]
-    there.world.identity.down = True
-    assert (await there.call("validate_user", token=known)).result["structuredContent"]
-    other = await there.call("validate_user", user=STRANGER)
+    token = product.world.identity.mint(ADMIN, resource=f"{product.base}/mcp")
+    assert (await product.call("validate_user", token=token)).result["structuredContent"]
+    product.world.identity.down = True
+    assert (await product.call("validate_user", token=token)).result["structuredContent"]
+    other = await product.call("validate_user", user=STRANGER)
     assert other.status == 200 and other.result["isError"] is True and "sign-in" in other.text
-    there.world.identity.down = False
-    assert (await there.call("validate_user", user=STRANGER)).result["structuredContent"]
+    product.world.identity.down = False
+    assert (await product.call("validate_user", user=STRANGER)).result["structuredContent"]
 
 
 @pytest.mark.requirement("F5", "F6", "F7")
 @pytest.mark.parametrize("kind", [400, 401, 403, 404, 409, 422, 500, 524, "garbage", "truncated", "huge", "reset"])
-async def test_whatever_the_api_answers(there: Product, kind: Any) -> None:
+async def test_any_api_response(product: Product, kind: Any) -> None:
     """A tool result with an explanation and HTTP 200, nothing of the body; the next call succeeds."""
-    there.api.faults.append(Fault("/analytics/v1/budgets", kind, times=9))
-    answer = await there.call("list_budgets")
+    product.api.faults.append(Fault("/analytics/v1/budgets", kind, times=9))
+    answer = await product.call("list_budgets")
     assert answer.status == 200 and answer.result["isError"] is True
     text = answer.result["content"][0]["text"]
     assert text.startswith("list_budgets failed") and len(text) < 700
-    assert "<html" not in text and there.world.url not in text and "Traceback" not in text
-    there.api.faults.clear()
-    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+    assert "<html" not in text and product.world.url not in text and "Traceback" not in text
+    product.api.faults.clear()
+    assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
 
 
 @pytest.mark.requirement("F2", "F3")
-async def test_reads_are_repeated_and_writes_are_not(there: Product) -> None:
-    there.api.faults.append(Fault("/analytics/v1/budgets", 503, times=1, retry_after=0))
-    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
-    sent = len(there.api.calls)
-    there.api.faults.append(Fault("/support/v1/tickets", 503, times=1))
+async def test_reads_are_retried_and_writes_are_not(product: Product) -> None:
+    product.api.faults.append(Fault("/analytics/v1/budgets", 503, times=1, retry_after=0))
+    assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
+    call_count = len(product.api.calls)
+    product.api.faults.append(Fault("/support/v1/tickets", 503, times=1))
     ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}
-    answer = await there.call("create_ticket", {"ticket": ticket})
+    answer = await product.call("create_ticket", {"ticket": ticket})
     assert answer.result["isError"] is True and "check" in answer.text
-    assert [call.method for call in list(there.api.calls)[sent:]] == ["POST"]
+    assert [call.method for call in list(product.api.calls)[call_count:]] == ["POST"]
 
 
-async def test_a_wait_that_is_too_long_is_told(there: Product) -> None:
-    there.api.faults.append(Fault("/analytics/v1/budgets", 429, times=9, retry_after=120))
-    text = (await there.call("list_budgets")).result["content"][0]["text"]
+async def test_long_retry_after_is_reported(product: Product) -> None:
+    product.api.faults.append(Fault("/analytics/v1/budgets", 429, times=9, retry_after=120))
+    text = (await product.call("list_budgets")).result["content"][0]["text"]
     assert "120 seconds" in text and "429" in text
 
 
 @pytest.mark.requirement("F7")
-async def test_an_api_that_is_down_is_told_and_used_again_when_it_is_up() -> None:
+async def test_api_outage_is_reported_and_recovers() -> None:
     """Connections are refused, and the server recovers without a restart."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        host, port = taken.getsockname()
-        async with served(doit_api_base=f"http://{host}:{port}") as there:
-            down = await there.call("list_budgets")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        host, port = listener.getsockname()
+        async with served(doit_api_base=f"http://{host}:{port}") as product:
+            down = await product.call("list_budgets")
             text = down.result["content"][0]["text"]
             assert down.status == 200 and down.result["isError"] is True and "could not be reached" in text
-            taken.listen()
+            listener.listen()
 
             async def budgets(request: web.Request) -> web.Response:
                 return web.json_response({"budgets": [], "rowCount": 0})
 
             runner = web.ServerRunner(web.Server(budgets), shutdown_timeout=0.1)
             await runner.setup()
-            await web.SockSite(runner, taken).start()
-            assert (await there.call("list_budgets")).result["structuredContent"]["budgets"] == []
+            await web.SockSite(runner, listener).start()
+            assert (await product.call("list_budgets")).result["structuredContent"]["budgets"] == []
             await runner.cleanup()
 
 
 @pytest.fixture
 async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
     """Several customers, and a user of each."""
-    people = AccountDirectory(MIN_CALLERS)
-    async with served(people=people) as made:
-        users = [people.users_of(one)[0] for one in people.customers(len(CUSTOMERS), len(CUSTOMERS) + MIN_CALLERS)]
-        yield made, users
+    directory = AccountDirectory(MIN_CALLERS)
+    async with served(people=directory) as product:
+        users = [
+            directory.users_of(customer)[0]
+            for customer in directory.customers(len(CUSTOMERS), len(CUSTOMERS) + MIN_CALLERS)
+        ]
+        yield product, users
 
 
 @pytest.mark.requirement("F7", "F8", "L5")
-async def test_an_api_that_fails_everybody_is_left_alone_and_tried_again(customers: tuple[Product, list[User]]) -> None:
+async def test_open_circuit_is_probed_after_a_global_failure(customers: tuple[Product, list[User]]) -> None:
     """Calls fail at once with the time to retry and send no requests; the first call that succeeds closes the
     circuit."""
-    there, users = customers
-    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
-    there.api.faults.append(Fault("/analytics/v1", 500, times=None))
+    product, users = customers
+    assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
+    product.api.faults.append(Fault("/analytics/v1", 500, times=None))
     tools = ("list_budgets", "list_reports")
-    asked = [(tools[number // MIN_CALLERS % 2], users[number % MIN_CALLERS]) for number in range(MIN_OUTCOMES + 4)]
-    await asyncio.gather(*(there.call(tool, user=user) for tool, user in asked))
-    assert await there.sees("api") == (200, "open", 2.0) and await there.sees("identity") == (200, "closed", 0.0)
-    sent = len(there.api.calls)
-    text = (await there.call("list_alerts")).result["content"][0]["text"]
+    requests = [(tools[number // MIN_CALLERS % 2], users[number % MIN_CALLERS]) for number in range(MIN_OUTCOMES + 4)]
+    await asyncio.gather(*(product.call(tool, user=user) for tool, user in requests))
+    assert await product.sees("api") == (200, "open", 2.0) and await product.sees("identity") == (200, "closed", 0.0)
+    call_count = len(product.api.calls)
+    text = (await product.call("list_alerts")).result["content"][0]["text"]
     assert "temporarily unavailable" in text and "not sent" in text and "Try again in" in text
-    assert len(there.api.calls) == sent
-    there.api.faults.clear()
-    there.circuits["api"].clock = lambda: time.monotonic() + 6.1
-    assert await there.sees("api") == (200, "half-open", 1.0)
-    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
-    assert await there.sees("api") == (200, "closed", 0.0)
+    assert len(product.api.calls) == call_count
+    product.api.faults.clear()
+    product.circuits["api"].clock = lambda: time.monotonic() + 6.1
+    assert await product.sees("api") == (200, "half-open", 1.0)
+    assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
+    assert await product.sees("api") == (200, "closed", 0.0)
 
 
 @pytest.mark.requirement("F8")
-async def test_one_users_errors_are_no_ones_elses(there: Product) -> None:
+async def test_errors_of_one_user_do_not_affect_others(product: Product) -> None:
     """Whether one user is refused or gets failures, others are served."""
     for status in (500, 403):
-        there.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
-        await asyncio.gather(*(there.call("list_budgets", user=STRANGER) for _ in range(MIN_OUTCOMES + 4)))
-        there.api.faults.clear()
-    assert await there.sees("api") == (200, "closed", 0.0)
-    assert (await there.call("list_budgets")).result["structuredContent"]["budgets"]
+        product.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
+        await asyncio.gather(*(product.call("list_budgets", user=STRANGER) for _ in range(MIN_OUTCOMES + 4)))
+        product.api.faults.clear()
+    assert await product.sees("api") == (200, "closed", 0.0)
+    assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
 
 
 @pytest.mark.requirement("C1")
-async def test_tenants_stay_apart(there: Product) -> None:
+async def test_tenants_are_isolated(product: Product) -> None:
     """The tenant comes from the token; no argument, _meta, query or header of a client changes it."""
-    own = (await there.call("list_budgets")).result["structuredContent"]["budgets"]
-    theirs = (await there.call("list_budgets", user=STRANGER)).result["structuredContent"]["budgets"]
-    assert own and theirs and not {one["id"] for one in own} & {one["id"] for one in theirs}
+    budgets = (await product.call("list_budgets")).result["structuredContent"]["budgets"]
+    theirs = (await product.call("list_budgets", user=STRANGER)).result["structuredContent"]["budgets"]
+    assert budgets and theirs and not {budget["id"] for budget in budgets} & {budget["id"] for budget in theirs}
     other = STRANGER.customer
     for tried in (
-        await there.call("list_budgets", {"customerContext": other}),
-        await there.call("list_budgets", path=f"/mcp?customerContext={other}"),
-        await there.call("list_budgets", **{"customerContext": other, "openai/subject": other}),
+        await product.call("list_budgets", {"customerContext": other}),
+        await product.call("list_budgets", path=f"/mcp?customerContext={other}"),
+        await product.call("list_budgets", **{"customerContext": other, "openai/subject": other}),
     ):
-        assert tried.result["structuredContent"]["budgets"] == own
-    foreign = await there.call("get_budget", {"id": theirs[0]["id"]})
+        assert tried.result["structuredContent"]["budgets"] == budgets
+    foreign = await product.call("get_budget", {"id": theirs[0]["id"]})
     assert foreign.result["isError"] is True and "404" in foreign.text
-    tenants = {call.tenant for call in there.api.calls if "budgets" in call.path}
+    tenants = {call.tenant for call in product.api.calls if "budgets" in call.path}
     assert tenants == {customer.id for customer in CUSTOMERS}
 
 
 @pytest.mark.requirement("X1", "X6", "X8", "M56")
-async def test_the_callers_token_never_goes_upstream(there: Product) -> None:
+async def test_callers_token_is_never_sent_upstream(product: Product) -> None:
     """Headers, path and body never contain it, nor any cookie."""
-    token = there.world.identity.mint(ADMIN, resource=f"{there.base}/mcp")
-    await there.call("list_budgets", token=token)
-    await there.call("validate_user", token=token[:-3] + "AAA")
-    for call in there.api.calls:
+    token = product.world.identity.mint(ADMIN, resource=f"{product.base}/mcp")
+    await product.call("list_budgets", token=token)
+    await product.call("validate_user", token=token[:-3] + "AAA")
+    for call in product.api.calls:
         body = call.body.decode("utf-8", "replace")
-        whole = json.dumps([call.method, call.path, list(call.headers), body, call.bearer])
-        assert token not in whole and token[:40] not in whole and "Cookie" not in whole
+        text = json.dumps([call.method, call.path, list(call.headers), body, call.bearer])
+        assert token not in text and token[:40] not in text and "Cookie" not in text
 
 
 @pytest.mark.requirement("M19")
-async def test_permissions_are_the_users(there: Product) -> None:
-    refused = await there.call("list_invoices", user=VIEWER)
+async def test_permissions_belong_to_the_user(product: Product) -> None:
+    refused = await product.call("list_invoices", user=VIEWER)
     assert refused.result["isError"] is True and "permission" in refused.text
 
 
 @pytest.mark.requirement("P1", "P5")
-async def test_api_tokens_serve_until_they_are_revoked(there: Product) -> None:
+async def test_api_tokens_work_until_revoked(product: Product) -> None:
     for user in (ADMIN, STRANGER):
-        answer = await there.call("validate_user", token=user.api_token)
+        answer = await product.call("validate_user", token=user.api_token)
         assert answer.result["structuredContent"]["email"] == user.email
     for wrong in ("demo_key", "sandbox-api-token-nobody", "x"):
-        assert (await there.call("validate_user", token=wrong)).status == 401
+        assert (await product.call("validate_user", token=wrong)).status == 401
 
 
-async def test_an_employee_acts_for_the_customer_of_the_token(there: Product) -> None:
-    answer = await there.call("validate_user", user=EMPLOYEE)
+async def test_employee_acts_for_the_customer_of_the_token(product: Product) -> None:
+    answer = await product.call("validate_user", user=EMPLOYEE)
     assert answer.result["structuredContent"]["domain"] == "acme.example"
 
 
 @pytest.mark.requirement("A4")
-async def test_reading_only_is_enforced(there: Product) -> None:
+async def test_read_only_is_enforced(product: Product) -> None:
     """Write tools are neither listed nor callable by name."""
     ticket = {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"}
-    refused = await there.call("create_ticket", {"ticket": ticket}, path="/mcp/readonly")
+    refused = await product.call("create_ticket", {"ticket": ticket}, path="/mcp/readonly")
     assert refused.error["code"] == -32602
-    assert (await there.call("list_tickets", path="/mcp/readonly")).result["structuredContent"]
-    assert (await there.call("list_budgets", path="/mcp/x/tickets")).result["structuredContent"]
-    unknown = await there.call("list_budgets", path="/mcp/x/nothing")
+    assert (await product.call("list_tickets", path="/mcp/readonly")).result["structuredContent"]
+    assert (await product.call("list_budgets", path="/mcp/x/tickets")).result["structuredContent"]
+    unknown = await product.call("list_budgets", path="/mcp/x/nothing")
     assert unknown.status == 404 and "core" in unknown.text
 
 
 @asynccontextmanager
 async def canary() -> AsyncIterator[tuple[str, list[str]]]:
     """A host that must receive no token: its URL, and the requests it received."""
-    seen: list[str] = []
+    requests: list[str] = []
 
     async def see(request: web.Request) -> web.StreamResponse:
-        seen.append(f"{request.method} {request.path} {request.headers.get('Authorization')}")
+        requests.append(f"{request.method} {request.path} {request.headers.get('Authorization')}")
         return web.json_response({"customers": [], "rowCount": 0})
 
     runner = web.ServerRunner(web.Server(see), shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", requests
     finally:
         await runner.cleanup()
 
 
 @pytest.mark.requirement("X7")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_token_goes_no_further_than_the_console_the_operator_named(status: int) -> None:
+async def test_token_is_sent_only_to_the_configured_console(status: int) -> None:
     """The console gets the exchanged token, never the caller's own; a redirect to another host is an error."""
-    came: list[str] = []
-    async with canary() as (elsewhere, seen):
+    requests: list[str] = []
+    async with canary() as (elsewhere, console_requests):
 
         async def redirects(request: web.Request) -> web.StreamResponse:
-            came.append(request.headers["Authorization"])
+            requests.append(request.headers["Authorization"])
             return web.Response(status=status, headers={"Location": f"{elsewhere}/stolen"})
 
         runner = web.ServerRunner(web.Server(redirects), shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         console = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with served(doit_console_base=console) as there:
-            token = there.world.identity.mint(EMPLOYEE, resource=f"{there.base}/mcp")
-            answer = await there.call("search_customers", {"domains": ["acme.example"]}, token=token)
+        async with served(doit_console_base=console) as product:
+            token = product.world.identity.mint(EMPLOYEE, resource=f"{product.base}/mcp")
+            answer = await product.call("search_customers", {"domains": ["acme.example"]}, token=token)
             assert answer.result["isError"] is True and elsewhere not in answer.text
         await runner.cleanup()
-        assert len(came) == 1 and came[0] != f"Bearer {token}" and seen == []
+        assert len(requests) == 1 and requests[0] != f"Bearer {token}" and console_requests == []
 
 
 @pytest.mark.requirement("X7")
-async def test_no_token_goes_to_a_console_that_is_nobodys_word() -> None:
+async def test_no_token_is_sent_to_an_unconfigured_console() -> None:
     """The issuer's host is not used as the console if the API has another host and no console is configured."""
-    async with canary() as (address, seen), served(doit_api_base=address.replace("127.0.0.1", "localhost")) as there:
-        answer = await there.call("search_customers", {"domains": ["acme.example"]}, user=EMPLOYEE)
+    async with (
+        canary() as (address, requests),
+        served(doit_api_base=address.replace("127.0.0.1", "localhost")) as product,
+    ):
+        answer = await product.call("search_customers", {"domains": ["acme.example"]}, user=EMPLOYEE)
         assert answer.result["isError"] is True and "cannot be searched" in answer.text
-        assert seen == []
+        assert requests == []
 
 
 @pytest.mark.parametrize(
@@ -343,6 +361,6 @@ async def test_no_token_goes_to_a_console_that_is_nobodys_word() -> None:
         ("https://console.example.com", "https://login.example.com", "https://api.doit.com", True),
     ],
 )
-def test_which_console_gets_tokens(console: str, issuer: str, api: str, goes: bool) -> None:
+def test_consoles_that_receive_tokens(console: str, issuer: str, api: str, goes: bool) -> None:
     settings = Settings(doit_console_base=console, auth_server_url=issuer, doit_api_base=api)
     assert settings.trusted_console_base == (settings.console_base if goes else "")

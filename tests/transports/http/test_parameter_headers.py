@@ -11,7 +11,7 @@ import pytest
 
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
-from tests.transports.http.serving import LATEST, MODERN, Json, Site, read, schema, serving
+from tests.transports.http.serving import LATEST_STATEFUL, STATELESS_REVISION, Json, Site, read, schema, serving
 
 
 def annotated(kind: str, header: str) -> Json:
@@ -33,10 +33,10 @@ async def routed() -> AsyncIterator[Site]:
 
 
 async def send(site: Site, arguments: Any, *headers: tuple[str, str], **meta: Any) -> Any:
-    message = site.envelope("tools/call", {"name": "routed", "arguments": arguments}, **meta)
-    sent = [*site.headers().items(), *site.modern_headers(message).items()]
-    sent += [(f"Mcp-Param-{name}", value) for name, value in headers]
-    async with site.http.post(f"{site.base}/mcp", json=message, headers=sent) as response:
+    message = site.stateless_request("tools/call", {"name": "routed", "arguments": arguments}, **meta)
+    request_headers = [*site.headers().items(), *site.stateless_headers(message).items()]
+    request_headers += [(f"Mcp-Param-{name}", value) for name, value in headers]
+    async with site.http.post(f"{site.base}/mcp", json=message, headers=request_headers) as response:
         return await read(response)
 
 
@@ -85,14 +85,14 @@ WRONG: list[tuple[Json, tuple[tuple[str, str], ...]]] = [
 
 
 @pytest.mark.parametrize(("arguments", "headers"), RIGHT)
-async def test_headers_that_agree(routed: Site, arguments: Json, headers: tuple[tuple[str, str], ...]) -> None:
+async def test_matching_headers(routed: Site, arguments: Json, headers: tuple[tuple[str, str], ...]) -> None:
     answer = await send(routed, arguments, *headers)
     assert answer.status == 200 and json.loads(answer.result["content"][0]["text"]) == arguments
 
 
 @pytest.mark.requirement("J10")
 @pytest.mark.parametrize(("arguments", "headers"), WRONG)
-async def test_headers_that_do_not(routed: Site, arguments: Json, headers: tuple[tuple[str, str], ...]) -> None:
+async def test_mismatched_headers(routed: Site, arguments: Json, headers: tuple[tuple[str, str], ...]) -> None:
     answer = await send(routed, arguments, *headers)
     assert answer.code == (400, -32020) and answer.body["id"] == routed.ids
 
@@ -103,14 +103,14 @@ async def test_null_has_no_header(routed: Site) -> None:
     assert answer.status == 200 and json.loads(answer.result["content"][0]["text"]) == {}
 
 
-async def test_handshake_requests_are_not_looked_at(routed: Site) -> None:
+async def test_stateful_requests_are_not_checked(routed: Site) -> None:
     """These headers have a meaning only for stateless requests."""
     session = await routed.initialize()
     message = routed.request("tools/call", {"name": "routed", "arguments": {"region": "eu"}})
     answer = await session.post(message, Mcp_Param_Region="us", Mcp_Param_Count="x")
-    assert answer.status == 200 and session.revision == LATEST != MODERN
+    assert answer.status == 200 and session.revision == LATEST_STATEFUL != STATELESS_REVISION
 
 
 async def test_annotations_are_listed(routed: Site) -> None:
-    (tool,) = (await routed.modern("tools/list")).result["tools"]
+    (tool,) = (await routed.send_stateless("tools/list")).result["tools"]
     assert tool["inputSchema"]["properties"]["deep"]["properties"]["flag"]["x-mcp-header"] == "Flag"

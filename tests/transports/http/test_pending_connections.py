@@ -14,7 +14,7 @@ from doit_mcp.transports.http import connection_limits
 from doit_mcp.transports.http.pending_connections import PendingConnections
 from doit_mcp.transports.http.request_head_limits import MAX_HEAD_BYTES, MAX_TARGET_BYTES
 from tests.transports.http.serving import Site, serving
-from tests.transports.http.streaming import Wire, raw_post, wired
+from tests.transports.http.streaming import Wire, raw_connection, raw_post
 from tests.transports.http.test_security_process import program
 
 BEGUN = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
@@ -39,7 +39,7 @@ async def metric(site: Site, reason: str) -> float:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_heads_without_end_take_no_memory(tmp_path: Path) -> None:
+async def test_n1_endless_heads_use_no_memory(tmp_path: Path) -> None:
     """160 MB of header lines from unauthenticated clients are refused and not stored."""
     host, port = "", 0
 
@@ -57,19 +57,19 @@ async def test_n1_heads_without_end_take_no_memory(tmp_path: Path) -> None:
             return b" 431 "
 
     wires: list[asyncio.StreamWriter] = []
-    async with program(tmp_path) as made:
-        host, port = made.base.removeprefix("http://").split(":")[0], int(made.base.rpartition(":")[2])
-        memory = made.rss
+    async with program(tmp_path) as server:
+        host, port = server.base.removeprefix("http://").split(":")[0], int(server.base.rpartition(":")[2])
+        memory = server.rss
         answers = await asyncio.gather(*(endless() for _ in range(40)))
-        assert made.rss - memory < 50 * MIB, f"{(made.rss - memory) >> 20} MiB"
+        assert server.rss - memory < 50 * MIB, f"{(server.rss - memory) >> 20} MiB"
         assert all(b" 431 " in answer for answer in answers)
         for writer in wires:
             writer.transport.abort()
-        assert (await made.send("GET", "/healthz", {})).status == 200
+        assert (await server.send("GET", "/healthz", {})).status == 200
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_trailers_without_end_take_no_memory(tmp_path: Path) -> None:
+async def test_n1_endless_trailers_use_no_memory(tmp_path: Path) -> None:
     """Trailers are stored like headers, also those of a request that was refused already."""
     start = b"POST /mcp HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n"
 
@@ -81,20 +81,20 @@ async def test_n1_trailers_without_end_take_no_memory(tmp_path: Path) -> None:
             await send_all(wire, b"X-%d: " % number + b"y" * 200_000 + b"\r\n")
         return writer
 
-    async with program(tmp_path) as made:
-        host, port = made.base.removeprefix("http://").split(":")[0], int(made.base.rpartition(":")[2])
-        memory = made.rss
+    async with program(tmp_path) as server:
+        host, port = server.base.removeprefix("http://").split(":")[0], int(server.base.rpartition(":")[2])
+        memory = server.rss
         writers = await asyncio.gather(*(endless() for _ in range(40)))
-        assert made.rss - memory < 50 * MIB, f"{(made.rss - memory) >> 20} MiB"
+        assert server.rss - memory < 50 * MIB, f"{(server.rss - memory) >> 20} MiB"
         for writer in writers:
             writer.transport.abort()
 
 
 @pytest.mark.requirement("H9", "X6", "N1")
 @pytest.mark.parametrize("ended", [True, False])
-async def test_n1_a_head_that_is_too_large_is_431_in_json(site: Site, ended: bool) -> None:
+async def test_n1_oversized_head_is_431_in_json(site: Site, ended: bool) -> None:
     """The error names the limit and quotes nothing of the request."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(BEGUN + b"X: " + b"s3cret" * (MAX_HEAD_BYTES // 6) + (b"\r\n\r\n" if ended else b""))
         status, body = await wire.answer()
         assert await wire.rest() == b""
@@ -104,14 +104,14 @@ async def test_n1_a_head_that_is_too_large_is_431_in_json(site: Site, ended: boo
 @pytest.mark.requirement("N1")
 async def test_n1_tokens_of_any_size_are_a_client_error(site: Site) -> None:
     for size, status in ((8_192, 401), (30_000, 401), (100_000, 431)):
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             wire.writer.write(raw_post(site, {"Authorization": "Bearer " + "x" * size}))
             assert (await wire.answer())[0] == status
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_a_target_that_is_too_long_is_414(site: Site) -> None:
-    async with wired(site) as wire:
+async def test_n1_oversized_target_is_414(site: Site) -> None:
+    async with raw_connection(site) as wire:
         wire.writer.write(b"GET /s3cret?" + b"y" * MAX_TARGET_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         status, body = await wire.answer()
     assert status == 414 and str(MAX_TARGET_BYTES) in body.decode() and b"s3cret" not in body
@@ -119,16 +119,22 @@ async def test_n1_a_target_that_is_too_long_is_414(site: Site) -> None:
 
 @pytest.mark.requirement("N1")
 async def test_n1_too_many_headers(site: Site) -> None:
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(BEGUN + b"".join(b"X-%d: y\r\n" % number for number in range(1000)) + b"\r\n")
         assert (await wire.answer())[0] == 400
 
 
 @pytest.mark.requirement("J9", "N1")
-async def test_n1_a_head_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_n1_head_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sending a byte now and then does not extend it; requests and bodies that take longer are not affected."""
     monkeypatch.setattr(connection_limits, "HEAD_TIMEOUT_SECONDS", 0.5)
-    async with serving() as site, wired(site) as slow, wired(site) as second, wired(site) as body, wired(site) as idle:
+    async with (
+        serving() as site,
+        raw_connection(site) as slow,
+        raw_connection(site) as second,
+        raw_connection(site) as body,
+        raw_connection(site) as idle,
+    ):
         body.writer.write(raw_post(site, site.headers() | {"Content-Length": "60"}) + b" ")
         idle.writer.write(WHOLE)
         second.writer.write(WHOLE + BEGUN)
@@ -150,11 +156,11 @@ async def test_n1_a_head_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_n1_oldest_connections_are_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
     """All unfinished heads share a limit in bytes; clients that complete their requests are served all the while."""
     monkeypatch.setattr(connection_limits, "MAX_UNFINISHED_BYTES", 100_000)
     async with serving() as site, AsyncExitStack() as stack:
-        wires = [await stack.enter_async_context(wired(site)) for _ in range(6)]
+        wires = [await stack.enter_async_context(raw_connection(site)) for _ in range(6)]
         for number, wire in enumerate(wires):
             wire.writer.write(BEGUN + b"X: " + b"y" * 30_000)
             if number >= 3:
@@ -166,16 +172,16 @@ async def test_n1_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_connections_that_send_nothing_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_n1_silent_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_limits, "MAX_SILENT_CONNECTIONS", 4)
     async with serving() as site, AsyncExitStack() as stack:
-        wires = [await stack.enter_async_context(wired(site)) for _ in range(6)]
+        wires = [await stack.enter_async_context(raw_connection(site)) for _ in range(6)]
         assert [await wire.rest() for wire in wires[:2]] == [b"", b""]
         # Only connections without a request are closed.
         for wire in wires[2:]:
             wire.writer.write(WHOLE)
             assert (await wire.answer())[0] == 200
-        more = [await stack.enter_async_context(wired(site)) for _ in range(6)]
+        more = [await stack.enter_async_context(raw_connection(site)) for _ in range(6)]
         assert await more[0].rest() == b""
         wires[2].writer.write(WHOLE)
         assert (await wires[2].answer())[0] == 200
@@ -190,7 +196,7 @@ class Fake:
 
 
 @pytest.mark.requirement("N1")
-async def test_n1_what_is_released_is_not_counted() -> None:
+async def test_n1_released_connections_are_not_counted() -> None:
     reasons: list[str] = []
     held = PendingConnections(timeout_seconds=60, max_connections=2, max_bytes=10, on_closed=reasons.append)
     first, second, third = Fake(), Fake(), Fake()
@@ -209,10 +215,10 @@ async def test_n1_what_is_released_is_not_counted() -> None:
 
 @pytest.mark.requirement("N8")
 @pytest.mark.parametrize("pipelined", [False, True])
-async def test_n8_a_head_that_has_begun_is_not_idle(pipelined: bool) -> None:
+async def test_n8_partial_head_is_not_idle(pipelined: bool) -> None:
     """A head may arrive in pieces, before and after the idle timeout of the connection."""
     begun, rest = WHOLE[:20], WHOLE[20:]
-    async with serving(keep_alive_timeout_s=1) as site, wired(site) as wire:
+    async with serving(keep_alive_timeout_s=1) as site, raw_connection(site) as wire:
         wire.writer.write(WHOLE + begun if pipelined else WHOLE)
         assert (await wire.answer())[0] == 200
         if not pipelined:
@@ -227,7 +233,7 @@ async def test_n8_a_head_that_has_begun_is_not_idle(pipelined: bool) -> None:
 @pytest.mark.requirement("N8")
 async def test_n8_idle_connections_are_kept_as_configured() -> None:
     settings: dict[str, Any] = {"keep_alive_timeout_s": 1}
-    async with serving(**settings) as site, wired(site) as idle, wired(site) as silent:
+    async with serving(**settings) as site, raw_connection(site) as idle, raw_connection(site) as silent:
         idle.writer.write(WHOLE)
         assert (await idle.answer())[0] == 200
         assert await idle.rest() == b"" and await silent.rest() == b""

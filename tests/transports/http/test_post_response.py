@@ -38,21 +38,21 @@ class Posts:
             return await response.wait_for_response()
 
 
-async def tell_who(request: web.Request, response: web.StreamResponse) -> None:
+async def report_context(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["X-Who"] = WHO.get()
 
 
 @asynccontextmanager
 async def posts(work: Work) -> AsyncIterator[Posts]:
-    made, app = Posts(work), web.Application()
-    app.router.add_post("/", made.serve)
-    app.on_response_prepare.append(tell_who)
-    async with TestServer(app) as server, made.http:
-        made.url = str(server.make_url("/"))
-        yield made
+    post_handler, app = Posts(work), web.Application()
+    app.router.add_post("/", post_handler.serve)
+    app.on_response_prepare.append(report_context)
+    async with TestServer(app) as server, post_handler.http:
+        post_handler.url = str(server.make_url("/"))
+        yield post_handler
 
 
-async def test_slow_answers_become_streams_in_the_context_of_their_requests() -> None:
+async def test_slow_responses_become_streams_in_their_request_context() -> None:
     """The timer of all streams writes the stream's headers, but in the context of the request."""
     proceed = asyncio.Event()
 
@@ -60,8 +60,8 @@ async def test_slow_answers_become_streams_in_the_context_of_their_requests() ->
         await proceed.wait()
         await response.finish(200, b"{}")
 
-    async with posts(wait) as made:
-        first, second = [await made.http.post(made.url, headers=EVENTS) for _ in range(2)]
+    async with posts(wait) as post_handler:
+        first, second = [await post_handler.http.post(post_handler.url, headers=EVENTS) for _ in range(2)]
         assert [first.headers["X-Who"], second.headers["X-Who"]] == ["request 1", "request 2"]
         for response in (first, second):
             for _ in range(3):
@@ -70,26 +70,26 @@ async def test_slow_answers_become_streams_in_the_context_of_their_requests() ->
         for response in (first, second):
             rest = await response.read()
             assert rest.replace(KEEPALIVE_COMMENT, b"") == format_event(b"{}")
-        assert len(made.keepalive) == 0
+        assert len(post_handler.keepalive) == 0
 
 
-async def test_quick_answers_and_clients_without_streams_get_json() -> None:
+async def test_fast_responses_and_clients_without_streams_get_json() -> None:
     async def wait(response: PostResponse) -> None:
         if not response.may_stream:
             # Longer than several intervals.
             await asyncio.sleep(0.05)
         await response.finish(200, b"{}")
 
-    async with posts(wait) as made:
+    async with posts(wait) as post_handler:
         for accepted in (EVENTS, {"Accept": "application/json"}):
-            async with made.http.post(made.url, headers=accepted) as response:
+            async with post_handler.http.post(post_handler.url, headers=accepted) as response:
                 assert response.content_type == "application/json" and await response.read() == b"{}"
-        assert len(made.keepalive) == 0
+        assert len(post_handler.keepalive) == 0
 
 
-async def test_a_failure_ends_the_keepalives() -> None:
+async def test_failure_ends_the_keepalives() -> None:
     async def fail(response: PostResponse) -> None:
         raise web.HTTPConflict
 
-    async with posts(fail) as made, made.http.post(made.url, headers=EVENTS) as response:
-        assert response.status == 409 and len(made.keepalive) == 0
+    async with posts(fail) as post_handler, post_handler.http.post(post_handler.url, headers=EVENTS) as response:
+        assert response.status == 409 and len(post_handler.keepalive) == 0

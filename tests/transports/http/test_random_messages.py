@@ -17,7 +17,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.transports.http.serving import ACCEPT, LATEST, META, MODERN, Answer, Session, Site, serving
+from tests.transports.http.serving import (
+    ACCEPT,
+    LATEST_STATEFUL,
+    META,
+    STATELESS_REVISION,
+    Answer,
+    Session,
+    Site,
+    serving,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -28,10 +37,10 @@ METHODS = st.sampled_from(
     "initialize ping tools/list tools/call prompts/get resources/read completion/complete logging/setLevel"
     " server/discover subscriptions/none tasks/get notifications/cancelled x".split()
 ) | st.text(max_size=20)
-ENVELOPES = st.fixed_dictionaries(
+REQUEST_METADATA = st.fixed_dictionaries(
     {},
     optional={
-        f"{META}protocolVersion": st.sampled_from([MODERN, LATEST, "x"]) | JSON,
+        f"{META}protocolVersion": st.sampled_from([STATELESS_REVISION, LATEST_STATEFUL, "x"]) | JSON,
         f"{META}clientCapabilities": st.just({}) | JSON,
         f"{META}logLevel": st.sampled_from(["info", "x"]) | JSON,
         "progressToken": JSON,
@@ -40,7 +49,7 @@ ENVELOPES = st.fixed_dictionaries(
 PARAMS = st.fixed_dictionaries(
     {},
     optional={
-        "_meta": ENVELOPES | JSON,
+        "_meta": REQUEST_METADATA | JSON,
         "name": st.sampled_from(["echo", "steps", "greet", "fail"]) | JSON,
         "arguments": st.dictionaries(st.sampled_from(["text", "region", "size", "who"]), JSON, max_size=3) | JSON,
         "uri": st.sampled_from(["doc://one", "doc://number/1"]) | JSON,
@@ -50,7 +59,7 @@ PARAMS = st.fixed_dictionaries(
         "taskId": JSON,
         "level": JSON,
         "ref": JSON,
-        "protocolVersion": st.sampled_from([LATEST, MODERN]) | JSON,
+        "protocolVersion": st.sampled_from([LATEST_STATEFUL, STATELESS_REVISION]) | JSON,
     },
 )
 MESSAGES = st.fixed_dictionaries(
@@ -61,7 +70,7 @@ VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
 HEADERS = st.fixed_dictionaries(
     {},
     optional={
-        "MCP-Protocol-Version": st.sampled_from([MODERN, LATEST, "2024-11-05", ""]) | VALUE,
+        "MCP-Protocol-Version": st.sampled_from([STATELESS_REVISION, LATEST_STATEFUL, "2024-11-05", ""]) | VALUE,
         "Mcp-Method": METHODS.filter(str.isascii).filter(str.isprintable) | VALUE,
         "Mcp-Name": st.sampled_from(["echo", "=?base64?ZWNobw==?=", "=?base64?x?="]) | VALUE,
         "Mcp-Session-Id": VALUE,
@@ -84,8 +93,8 @@ class Loop:
         return self.send("POST", "/mcp", {"Content-Type": "application/json"} | headers, body)
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> Answer:
-        sent = self.site.headers() | {"Accept": ACCEPT} | headers
-        return self._runner.run(asyncio.wait_for(self.site.send(method, path, sent, body), 20))
+        request_headers = self.site.headers() | {"Accept": ACCEPT} | headers
+        return self._runner.run(asyncio.wait_for(self.site.send(method, path, request_headers, body), 20))
 
     def initialize(self, revision: str) -> Session:
         return self._runner.run(self.site.initialize(revision, elicitation={}))
@@ -97,9 +106,9 @@ class Loop:
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[Loop]:
-    made = Loop()
-    yield made
-    made.close()
+    loop_client = Loop()
+    yield loop_client
+    loop_client.close()
 
 
 LONG = os.environ.get("DOIT_MCP_TEST_LONG") == "1"
@@ -115,10 +124,10 @@ def judge(answer: Answer) -> None:
         assert answer.text == ""
         return
     for message in answer.messages:
-        for one in message if isinstance(message, list) else [message]:
-            assert one["jsonrpc"] == "2.0" and one.get("id", 0) is not None
-            assert ("method" in one) or ("result" in one) != ("error" in one)
-            assert one.get("error", {}).get("code") != -32603, one
+        for item in message if isinstance(message, list) else [message]:
+            assert item["jsonrpc"] == "2.0" and item.get("id", 0) is not None
+            assert ("method" in item) or ("result" in item) != ("error" in item)
+            assert item.get("error", {}).get("code") != -32603, item
     assert answer.messages or answer.status == 200, answer
 
 
@@ -132,11 +141,11 @@ def test_any_json_with_any_headers(loop: Loop, message: Any, headers: dict[str, 
 @pytest.mark.requirement("M69")
 @FEW
 @given(params=PARAMS, method=METHODS, capabilities=st.just({}) | JSON)
-def test_any_complete_envelope(loop: Loop, params: dict[str, Any], method: str, capabilities: Any) -> None:
-    meta = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": capabilities}
+def test_any_complete_request_metadata(loop: Loop, params: dict[str, Any], method: str, capabilities: Any) -> None:
+    meta = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": capabilities}
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params | {"_meta": meta}}
     plain = method.isascii() and method.isprintable()
-    headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method if plain else "x"}
+    headers = {"MCP-Protocol-Version": STATELESS_REVISION, "Mcp-Method": method if plain else "x"}
     if isinstance(name := params.get("uri" if method == "resources/read" else "name"), str) and name.isprintable():
         headers |= {"Mcp-Name": name} if name.isascii() else {}
     judge(loop.post(json.dumps(message).encode(), headers))
@@ -155,7 +164,7 @@ def test_any_bytes(loop: Loop, body: bytes) -> None:
 @FEW
 @given(
     message=MESSAGES | st.lists(MESSAGES, max_size=3),
-    revision=st.sampled_from(["2024-11-05", "2025-03-26", LATEST]),
+    revision=st.sampled_from(["2024-11-05", "2025-03-26", LATEST_STATEFUL]),
 )
 def test_any_json_on_a_session(loop: Loop, message: Any, revision: str) -> None:
     """Whatever was sent before, the session works afterwards."""

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from tests.transports.http.serving import Site
-from tests.transports.http.streaming import raw_post, wired
+from tests.transports.http.streaming import raw_connection, raw_post
 
 CANARY = b"c4nary"
 ODD = {
@@ -63,10 +63,10 @@ ODD = {
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("case", ODD)
-async def test_n24_odd_requests(site: Site, case: str) -> None:
+async def test_n24_unusual_requests(site: Site, case: str) -> None:
     """One response in JSON without any part of the request; the server keeps serving."""
     request, statuses = ODD[case]
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(request.replace(b"{host}", site.base.removeprefix("http://").encode()))
         status, body = await wire.answer()
     assert status in statuses and json.loads(body)["error"] and CANARY not in body
@@ -91,19 +91,19 @@ async def test_n24_odd_requests(site: Site, case: str) -> None:
         ("//evil.example/mcp", 404),
     ],
 )
-async def test_n24_an_absolute_target_must_name_our_host(site: Site, target: str, status: int) -> None:
+async def test_n24_absolute_target_must_name_our_host(site: Site, target: str, status: int) -> None:
     """It overrides the Host header (RFC 9112, 3.2.2), and a proxy may have checked only that header."""
     host = site.base.removeprefix("http://")
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(f"POST {target.format(host=host)} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-        found, body = await wire.answer()
-    assert found == status and b"evil" not in body
+        response_headers, body = await wire.answer()
+    assert response_headers == status and b"evil" not in body
 
 
 @pytest.mark.requirement("G1", "N24")
-async def test_n24_refusals_by_the_http_layer_are_counted(site: Site) -> None:
+async def test_n24_http_layer_rejections_are_counted(site: Site) -> None:
     """Requests refused by the HTTP parser have a trace ID and count in the metrics."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(b"POST /mcp HTTP/1.1\r\nHost: x\r\nExpect: c4nary\r\n\r\n")
         assert b"X-MCP-Trace-Id: " in await wire.rest()
     text = (await site.send("GET", "/metrics", {})).text
@@ -111,17 +111,17 @@ async def test_n24_refusals_by_the_http_layer_are_counted(site: Site) -> None:
 
 
 @pytest.mark.requirement("H5", "N24")
-async def test_n24_no_continue_before_the_bearer(site: Site) -> None:
+async def test_n24_no_100_continue_before_authentication(site: Site) -> None:
     """100 Continue is sent only for bodies that will be accepted."""
     message = json.dumps(site.request("ping")).encode()
     expecting = {"Expect": "100-continue", "Content-Length": str(len(message))}
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(raw_post(site, expecting))
         assert (await wire.answer())[0] == 401
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(raw_post(site, site.headers() | expecting | {"Content-Length": "100000000"}))
         assert (await wire.answer())[0] == 413
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         wire.writer.write(raw_post(site, site.headers() | expecting))
         assert await wire.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         wire.writer.write(message)
@@ -130,9 +130,9 @@ async def test_n24_no_continue_before_the_bearer(site: Site) -> None:
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_chunks_that_break_off_end_the_request(site: Site) -> None:
+async def test_n24_broken_chunks_end_the_request(site: Site) -> None:
     """The handler does not wait for the rest of the body."""
-    async with wired(site) as wire:
+    async with raw_connection(site) as wire:
         chunked = {"Transfer-Encoding": "chunked"}
         head = raw_post(site, site.headers() | chunked).replace(b"Content-Length: 0\r\n", b"")
         wire.writer.write(head + b"1\r\n{\r\n")
@@ -144,10 +144,10 @@ async def test_n24_chunks_that_break_off_end_the_request(site: Site) -> None:
 
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
-async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> None:
+async def test_n24_bodies_are_never_decompressed(site: Site, coding: str) -> None:
     """A body that cannot be decompressed is refused like one that can, and the connection stays open."""
     for headers, expected in ((site.headers(), 415), ({}, 401)):
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             wire.writer.write(raw_post(site, headers | {"Content-Encoding": coding}, b"not packed at all"))
             assert (await wire.answer())[0] == expected
             wire.writer.write(raw_post(site, site.headers(), json.dumps(site.request("ping")).encode()))
@@ -155,11 +155,11 @@ async def test_n24_nobody_tries_to_unpack_bodies(site: Site, coding: str) -> Non
 
 
 @pytest.mark.requirement("J5", "N24")
-async def test_n24_packed_bodies_are_not_unpacked(site: Site) -> None:
+async def test_n24_compressed_bodies_are_rejected(site: Site) -> None:
     """The rest of a refused request is skipped without decompressing it."""
     packed = gzip.compress(b" " * (64 << 20))
     for headers, expected in ((site.headers(), 415), ({}, 401)):
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             wire.writer.write(raw_post(site, headers | {"Content-Encoding": "gzip"}, packed)[:-1])
             assert (await wire.answer())[0] == expected
             wire.writer.write(packed[-1:])

@@ -15,9 +15,19 @@ from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY, with_commit,
 from doit_mcp.redis_state.notification_relay import MAX_CHANGE_BYTES
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import Replica, at, back, replicas
-from tests.transports.http.serving import LATEST, META, MODERN, NAME, STRANGER, Answer, Bench, Json, Session
-from tests.transports.http.streaming import Stream, opened
+from tests.redis_state.replicas import Replica, at_replica, replicas, wait_for_redis
+from tests.transports.http.serving import (
+    LATEST_STATEFUL,
+    META,
+    NAME,
+    STATELESS_REVISION,
+    STRANGER,
+    Answer,
+    Bench,
+    Json,
+    Session,
+)
+from tests.transports.http.streaming import Stream, open_stream
 
 Pair = tuple[Replica, ...]
 TASKS = {"clientCapabilities": {"elicitation": {}, "extensions": {f"{META}tasks": {}}}}
@@ -32,7 +42,7 @@ def steps(session: Session, id: Any = "s") -> Json:
 async def begun(session: Session, message: Any = None) -> str:
     """Return the id of the first event with a message of a call in progress, whose connection is then dropped."""
     headers = session.site.headers(**session.head)
-    async with opened(session.site, message or steps(session), headers, session.revision) as stream:
+    async with open_stream(session.site, message or steps(session), headers, session.revision) as stream:
         event = await stream.event()
         while not event.data:
             event = await stream.event()
@@ -47,18 +57,18 @@ async def resumed(session: Session, id: str) -> AsyncIterator[Stream]:
         yield Stream(response, session.revision, "tools/call")
 
 
-def forget_signs_of_life(redis: Server) -> None:
+def forget_liveness(redis: Server) -> None:
     """Forget the liveness of all replicas, as if it had expired. Live replicas renew it at their next heartbeat."""
     with redis.client() as client:
         client.delete(*client.keys("*:replica:*"))
 
 
-@pytest.mark.parametrize("revision", ["2025-03-26", "2025-06-18", LATEST])
-async def test_a_lost_stream_goes_on_elsewhere(pair: Pair, revision: str) -> None:
+@pytest.mark.parametrize("revision", ["2025-03-26", "2025-06-18", LATEST_STATEFUL])
+async def test_lost_stream_continues_at_another_replica(pair: Pair, revision: str) -> None:
     a, b = pair
     session = await a.initialize(revision)
     last = await begun(session)
-    async with resumed(at(b, session), last) as rest:
+    async with resumed(at_replica(b, session), last) as rest:
         assert (await rest.message())["params"]["data"] == "on the way"
         a.bench.proceed.set()
         assert (await rest.message())["params"]["progress"] == 2
@@ -66,9 +76,9 @@ async def test_a_lost_stream_goes_on_elsewhere(pair: Pair, revision: str) -> Non
         assert await rest.ends()
     # Replay from the beginning now that everything has arrived, also at the replica that runs the call.
     for site in pair:
-        async with resumed(at(site, session), last) as again:
-            seen = [(await again.message()).get("method", "answer") for _ in range(3)]
-            assert seen == ["notifications/message", "notifications/progress", "answer"] and await again.ends()
+        async with resumed(at_replica(site, session), last) as again:
+            kinds = [(await again.message()).get("method", "answer") for _ in range(3)]
+            assert kinds == ["notifications/message", "notifications/progress", "answer"] and await again.ends()
 
 
 async def test_each_message_goes_to_one_stream(pair: Pair) -> None:
@@ -76,28 +86,28 @@ async def test_each_message_goes_to_one_stream(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     last = await begun(session)
-    async with resumed(at(b, session), last) as first:
+    async with resumed(at_replica(b, session), last) as first:
         await first.message()
-        async with resumed(at(b, session), last) as second:
+        async with resumed(at_replica(b, session), last) as second:
             assert await first.ends()
             await second.message()
             async with resumed(session, last) as third:
                 assert await second.ends()
                 await third.message()
-                async with resumed(at(b, session), last) as fourth:
+                async with resumed(at_replica(b, session), last) as fourth:
                     assert await third.ends()
                     await fourth.message()
                     a.bench.proceed.set()
                     assert (await fourth.until(""))["id"] == "s"
 
 
-async def test_among_three(redis: Server) -> None:
+async def test_three_replicas(redis: Server) -> None:
     async with replicas(redis.url, benches=(Bench(), Bench(), Bench())) as (a, b, c):
         session = await a.initialize()
         last = await begun(session)
-        async with resumed(at(b, session), last) as second:
+        async with resumed(at_replica(b, session), last) as second:
             await second.message()
-            async with resumed(at(c, session), last) as third:
+            async with resumed(at_replica(c, session), last) as third:
                 assert await second.ends()
                 await third.message()
                 a.bench.proceed.set()
@@ -105,7 +115,7 @@ async def test_among_three(redis: Server) -> None:
 
 
 @pytest.mark.requirement("S7")
-async def test_event_ids_are_good_for_their_session_alone(pair: Pair) -> None:
+async def test_event_ids_are_bound_to_their_session(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     last = await begun(session)
@@ -115,32 +125,32 @@ async def test_event_ids_are_good_for_their_session_alone(pair: Pair) -> None:
         for asking in (other, foreign):
             async with asking.stream(Last_Event_ID=wrong) as response:
                 assert response.status == 404
-        async with at(b, session, STRANGER).stream(Last_Event_ID=wrong) as response:
+        async with at_replica(b, session, STRANGER).stream(Last_Event_ID=wrong) as response:
             assert response.status == 404
     for wrong in ("", "1", "x_1", f"{stream}_", f"{stream}_x", f"{stream}_999", f"{stream}_-1"):
-        async with at(b, session).stream(Last_Event_ID=wrong) as response:
+        async with at_replica(b, session).stream(Last_Event_ID=wrong) as response:
             assert response.status == 404, wrong
     a.bench.proceed.set()
 
 
-async def test_followers_end_with_the_call_and_with_the_session(pair: Pair) -> None:
+async def test_followers_end_with_the_call_and_the_session(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     last = await begun(session)
-    async with resumed(at(b, session), last) as rest:
+    async with resumed(at_replica(b, session), last) as rest:
         await rest.message()
         params = {"requestId": "s"}
         note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
-        assert (await at(b, session).post(note)).status == 202
+        assert (await at_replica(b, session).post(note)).status == 202
         assert await rest.ends()
     last = await begun(session, steps(session, "again"))
-    async with resumed(at(b, session), last) as rest:
+    async with resumed(at_replica(b, session), last) as rest:
         await rest.message()
         assert (await session.delete()).status == 204
         assert await rest.ends()
 
 
-async def test_what_was_answered_while_nobody_listened(redis: Server) -> None:
+async def test_response_sent_without_a_listener(redis: Server) -> None:
     """2025-11-25, polling: the server closes the connection, and the client fetches the response at another replica."""
     bench = Bench()
 
@@ -153,29 +163,29 @@ async def test_what_was_answered_while_nobody_listened(redis: Server) -> None:
     async with replicas(redis.url, benches=(bench, Bench()), changes={"tools": (tool,)}) as (a, b):
         session = await a.initialize()
         message = a.request("tools/call", {"name": "polls"})
-        async with opened(a, message, a.headers(**session.head), LATEST) as stream:
+        async with open_stream(a, message, a.headers(**session.head), LATEST_STATEFUL) as stream:
             priming = await stream.event()
             assert priming.id is not None and await stream.ends()
-        async with resumed(at(b, session), priming.id) as rest:
+        async with resumed(at_replica(b, session), priming.id) as rest:
             assert (await rest.message())["result"]["structuredContent"] == {"said": "fetched"}
             assert await rest.ends()
 
 
-async def test_a_follower_waits_while_redis_is_away(pair: Pair, redis: Server) -> None:
+async def test_follower_waits_while_redis_is_unavailable(pair: Pair, redis: Server) -> None:
     a, b = pair
     session = await a.initialize()
     last = await begun(session)
-    async with resumed(at(b, session), last) as rest:
+    async with resumed(at_replica(b, session), last) as rest:
         await rest.message()
         redis.pause()
         a.bench.proceed.set()
-        async with at(b, session).stream(Last_Event_ID=last) as response:
+        async with at_replica(b, session).stream(Last_Event_ID=last) as response:
             assert response.status == 503
         redis.resume()
         assert [(await rest.message()).get("id") for _ in range(2)] == [None, "s"]
 
 
-async def test_who_follows_a_replica_that_died_is_told(pair: Pair, redis: Server) -> None:
+async def test_follower_of_a_dead_replica_gets_an_error(pair: Pair, redis: Server) -> None:
     """Each request gets an error instead of its response; the stream ends."""
     _, b = pair
     async with separate(b, redis.url) as killed:
@@ -183,21 +193,23 @@ async def test_who_follows_a_replica_that_died_is_told(pair: Pair, redis: Server
         single = await begun(session)
         batch = await begun(session, [steps(session, 1), steps(session, 2)])
         lone = await begun(session, steps(session, "other"))
-        async with resumed(at(b, session), single) as rest:
+        async with resumed(at_replica(b, session), single) as rest:
             await rest.message()
             await killed.kill()
-            forget_signs_of_life(redis)
-            told = await rest.message()
-            assert (told["id"], told["error"]["code"]) == ("s", DEAD) and "restarted" in told["error"]["message"]
+            forget_liveness(redis)
+            message = await rest.message()
+            assert (message["id"], message["error"]["code"]) == ("s", DEAD) and "restarted" in message["error"][
+                "message"
+            ]
             assert await rest.ends()
-        async with resumed(at(b, session), lone) as rest:
+        async with resumed(at_replica(b, session), lone) as rest:
             assert (await rest.until(""))["error"]["code"] == DEAD
-        async with at(b, session).stream(Last_Event_ID=batch) as response:
+        async with at_replica(b, session).stream(Last_Event_ID=batch) as response:
             event = await Stream(response, "2025-03-26").event()
             while '"error"' not in event.data:
                 event = await Stream(response, "2025-03-26").event()
             assert '"id":1' in event.data and '"id":2' in event.data
-        assert (await at(b, session).ask("ping")).result == {}
+        assert (await at_replica(b, session).ask("ping")).result == {}
 
 
 def asking() -> tuple[Tool, ...]:
@@ -206,12 +218,12 @@ def asking() -> tuple[Tool, ...]:
         answer = await call.ask("who", "elicitation/create", NAME)
         return {"said": answer["content"]["name"]}
 
-    said = {"type": "object", "properties": {"said": {"type": "string"}}}
-    return (Tool("job", "Job", "Asks.", {"type": "object"}, job, said),)
+    output_schema = {"type": "object", "properties": {"said": {"type": "string"}}}
+    return (Tool("job", "Job", "Asks.", {"type": "object"}, job, output_schema),)
 
 
 async def state_of(site: Replica, task: Json, **options: Any) -> Answer:
-    return await site.modern("tasks/get", {"taskId": task["taskId"]}, **(TASKS | options))
+    return await site.send_stateless("tasks/get", {"taskId": task["taskId"]}, **(TASKS | options))
 
 
 async def until(site: Replica, task: Json, status: str) -> Json:
@@ -220,22 +232,22 @@ async def until(site: Replica, task: Json, status: str) -> Json:
     return state
 
 
-async def test_a_task_is_followed_everywhere(pair: Pair) -> None:
+async def test_task_can_be_polled_at_every_replica(pair: Pair) -> None:
     """Immediately, by its owner only, and with its notifications."""
     a, b = pair
     task = (await a.call("long", **TASKS)).result
     assert (await state_of(b, task)).result["status"] == "working"
     assert (await state_of(b, task, user=STRANGER)).code == (400, -32602)
     assert (await state_of(b, {"taskId": "unknown"})).code == (400, -32602)
-    message = b.envelope("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"]]}}, **TASKS)
-    async with opened(b, message, b.headers() | b.modern_headers(message), MODERN) as stream:
+    message = b.stateless_request("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"]]}}, **TASKS)
+    async with open_stream(b, message, b.headers() | b.stateless_headers(message), STATELESS_REVISION) as stream:
         assert (await stream.message())["params"]["notifications"] == {"taskIds": [task["taskId"]]}
         a.bench.proceed.set()
         assert (await stream.message())["params"]["status"] == "completed"
     assert (await until(b, task, "completed"))["result"]["structuredContent"] == {"said": "done at last"}
 
 
-async def test_a_large_result_is_told_everywhere_and_does_not_travel(redis: Server) -> None:
+async def test_large_result_is_announced_but_not_copied(redis: Server) -> None:
     """Messages between replicas only say that a task has changed; a replica with a subscriber reads the rest."""
     proceed = asyncio.Event()
 
@@ -244,33 +256,36 @@ async def test_a_large_result_is_told_everywhere_and_does_not_travel(redis: Serv
         await proceed.wait()
         return {"said": "x" * 50_000}
 
-    said = {"type": "object", "properties": {"said": {"type": "string"}}}
-    tool = Tool("report", "Report", "Is long.", {"type": "object"}, report, said)
+    output_schema = {"type": "object", "properties": {"said": {"type": "string"}}}
+    tool = Tool("report", "Report", "Is long.", {"type": "object"}, report, output_schema)
     async with replicas(redis.url, benches=(Bench(), Bench(), Bench()), changes={"tools": (tool,)}) as (a, b, c):
         task = (await a.call("report", **TASKS)).result
-        message = b.envelope("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"]]}}, **TASKS)
-        headers = b.headers() | b.modern_headers(message)
-        async with opened(a, message, headers, MODERN) as near, opened(b, message, headers, MODERN) as far:
+        message = b.stateless_request("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"]]}}, **TASKS)
+        headers = b.headers() | b.stateless_headers(message)
+        async with (
+            open_stream(a, message, headers, STATELESS_REVISION) as near,
+            open_stream(b, message, headers, STATELESS_REVISION) as far,
+        ):
             for stream in (near, far):
                 await stream.message()
             proceed.set()
-            here, there = [(await stream.message())["params"] for stream in (near, far)]
-        assert here == there and here["result"]["structuredContent"] == {"said": "x" * 50_000}
-        assert (await until(c, task, "completed"))["result"] == here["result"]
+            near_params, far_params = [(await stream.message())["params"] for stream in (near, far)]
+        assert near_params == far_params and near_params["result"]["structuredContent"] == {"said": "x" * 50_000}
+        assert (await until(c, task, "completed"))["result"] == near_params["result"]
         with redis.client() as client:
             (stream,) = client.keys("*:changes")
             sizes = [len(fields[b"m"]) for _, fields in client.xrange(stream)]
         assert sizes and max(sizes) < 2 * MAX_CHANGE_BYTES
 
 
-async def test_a_task_is_stopped_and_answered_everywhere(redis: Server) -> None:
+async def test_task_can_be_canceled_and_answered_at_every_replica(redis: Server) -> None:
     async with replicas(redis.url, changes={"tools": asking()}) as (a, b):
         task = (await a.call("job", **TASKS)).result
         assert set((await until(b, task, "input_required"))["inputRequests"]) == {"who"}
 
         async def answer(given: Any, **options: Any) -> Answer:
             params = {"taskId": task["taskId"], "inputResponses": {"who": given, "other": {}}}
-            return await b.modern("tasks/update", params, **(TASKS | options))
+            return await b.send_stateless("tasks/update", params, **(TASKS | options))
 
         assert (await answer({"action": "perhaps"})).code == (400, -32602)
         right = {"action": "accept", "content": {"name": "Bea"}}
@@ -283,19 +298,19 @@ async def test_a_task_is_stopped_and_answered_everywhere(redis: Server) -> None:
         task = (await a.call("job", **TASKS)).result
         await until(b, task, "input_required")
         for _ in range(2):
-            stopped = await b.modern("tasks/cancel", {"taskId": task["taskId"]}, **TASKS)
+            stopped = await b.send_stateless("tasks/cancel", {"taskId": task["taskId"]}, **TASKS)
             assert stopped.status == 200
             assert (await state_of(b, task)).result["status"] == "cancelled"
         assert (await state_of(a, task)).result["status"] == "cancelled"
 
 
-async def test_a_task_whose_replica_died_has_failed(pair: Pair, redis: Server) -> None:
+async def test_task_of_a_dead_replica_fails(pair: Pair, redis: Server) -> None:
     _, b = pair
     async with separate(b, redis.url) as killed:
         task = (await killed.site.call("long", **TASKS)).result
         assert (await state_of(b, task)).result["status"] == "working"
         await killed.kill()
-        forget_signs_of_life(redis)
+        forget_liveness(redis)
         state = (await state_of(b, task)).result
         assert state["status"] == "failed" and "restarted" in state["error"]["message"]
 
@@ -306,33 +321,35 @@ async def test_tasks_without_redis(pair: Pair, redis: Server) -> None:
     task = (await a.call("long", **TASKS)).result
     redis.pause()
     assert (await state_of(a, task)).result["status"] == "working"
-    told = await state_of(b, task)
-    assert told.error["code"] == DEAD and "temporarily unavailable" in told.error["message"]
+    task_state = await state_of(b, task)
+    assert task_state.error["code"] == DEAD and "temporarily unavailable" in task_state.error["message"]
     a.bench.proceed.set()
     await until(a, task, "completed")
     redis.resume()
-    await back(b)
+    await wait_for_redis(b)
     await until(b, task, "completed")
 
 
-async def test_kept_results_and_writes_are_known_everywhere(redis: Server) -> None:
+async def test_stored_results_and_writes_are_shared(redis: Server) -> None:
     done: list[str] = []
 
     async def keep(call: Call, arguments: Json) -> Json:
         return {"said": str(await call.results.put(call.owner, b"the rows"))}
 
     async def rows(call: Call, arguments: Json) -> Json:
-        found = await call.results.get(call.owner, arguments["handle"])
-        return {"said": "nothing" if found is None else found.decode()}
+        stored = await call.results.get(call.owner, arguments["handle"])
+        return {"said": "nothing" if stored is None else stored.decode()}
 
     async def change(call: Call, arguments: Json) -> Json:
         done.append("changed")
         return {"said": "changed"}
 
-    said = {"type": "object", "properties": {"said": {"type": "string"}, ALREADY_DONE_KEY: {"type": "string"}}}
+    output_schema = {"type": "object", "properties": {"said": {"type": "string"}, ALREADY_DONE_KEY: {"type": "string"}}}
     schema = {"type": "object", "properties": {"handle": {"type": "string"}}}
-    reading = [Tool(run.__name__, "T", "Does it.", schema, run, said) for run in (keep, rows)]
-    writing = with_deduplication(with_commit(Tool("change", "T", "Does it.", schema, change, said, writes=True)))
+    reading = [Tool(run.__name__, "T", "Does it.", schema, run, output_schema) for run in (keep, rows)]
+    writing = with_deduplication(
+        with_commit(Tool("change", "T", "Does it.", schema, change, output_schema, writes=True))
+    )
     async with replicas(redis.url, changes={"tools": (*reading, writing)}) as (a, b):
         handle = (await a.call("keep")).result["structuredContent"]["said"]
         assert (await b.call("rows", {"handle": handle})).result["structuredContent"] == {"said": "the rows"}
@@ -341,6 +358,6 @@ async def test_kept_results_and_writes_are_known_everywhere(redis: Server) -> No
         first, second = [(await site.call("change")).result["structuredContent"] for site in (a, b)]
         assert ALREADY_DONE_KEY not in first and ALREADY_DONE_KEY in second and done == ["changed"]
         redis.pause()
-        told = (await b.call("rows", {"handle": handle})).result
-        assert told["isError"] and "temporarily unavailable" in told["content"][0]["text"]
+        result = (await b.call("rows", {"handle": handle})).result
+        assert result["isError"] and "temporarily unavailable" in result["content"][0]["text"]
         redis.resume()

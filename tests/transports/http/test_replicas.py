@@ -16,9 +16,9 @@ from doit_mcp.sandbox.accounts import User
 from doit_mcp.server.notification_hub import RESOURCE_UPDATED, TOOLS_CHANGED, ChangeEvent
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
-from tests.redis_state.replicas import Replica, another, at, back, replicas
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, STRANGER, VIEWER, Json, Session, next_event
-from tests.transports.http.streaming import Stream, opened
+from tests.redis_state.replicas import Replica, another, at_replica, replicas, wait_for_redis
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST_STATEFUL, STRANGER, VIEWER, Json, Session, next_event
+from tests.transports.http.streaming import Stream, open_stream
 
 Pair = tuple[Replica, ...]
 NOTE = {"jsonrpc": "2.0", "method": "notifications/initialized"}
@@ -45,50 +45,50 @@ async def general(session: Session) -> AsyncIterator[Stream]:
         yield Stream(response, session.revision)
 
 
-async def test_a_session_goes_on_at_another_replica(pair: Pair) -> None:
+async def test_session_continues_at_another_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize(elicitation={})
-    there = at(b, session)
-    assert (await there.post(NOTE)).status == 202
-    assert (await there.call("echo", {"text": "hi"})).result["structuredContent"] == {"said": "hi"}
+    remote = at_replica(b, session)
+    assert (await remote.post(NOTE)).status == 202
+    assert (await remote.call("echo", {"text": "hi"})).result["structuredContent"] == {"said": "hi"}
     assert (await session.ask("ping")).result == {}
 
 
 @pytest.mark.requirement("S1", "S4", "G5")
-async def test_a_session_is_its_owners_alone(pair: Pair) -> None:
+async def test_session_belongs_to_its_owner(pair: Pair) -> None:
     """Other users are refused at every replica and with every method, and change nothing."""
     a, b = pair
     session = await a.initialize()
     for user in (VIEWER, STRANGER):
-        foreign = at(b, session, user)
+        foreign = at_replica(b, session, user)
         assert (await foreign.ask("ping")).status == 404
         assert (await foreign.post(cancelled(1))).status == 404
         assert (await foreign.delete()).status == 404
         async with foreign.stream() as response:
             assert response.status == 404
-    assert (await at(b, session).ask("ping")).result == {}
-    unknown = Session(b, "0" * 48, LATEST, ADMIN, {})
+    assert (await at_replica(b, session).ask("ping")).result == {}
+    unknown = Session(b, "0" * 48, LATEST_STATEFUL, ADMIN, {})
     assert (await unknown.ask("ping")).status == 404
 
 
 @pytest.mark.requirement("G5")
-async def test_what_is_deleted_at_one_ends_at_all(pair: Pair) -> None:
+async def test_deleted_session_ends_everywhere(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     waiting = asyncio.create_task(session.call("wait"))
     await soon(a.bench.started)
     async with general(session) as stream:
-        assert (await at(b, session).delete()).status == 204
+        assert (await at_replica(b, session).delete()).status == 204
         assert await stream.ends()
     await soon(a.bench.ended)
     assert a.bench.cancelled and (await waiting).messages == ()
     for site in pair:
-        assert (await at(site, session).ask("ping")).status == 404
-        assert (await at(site, session).delete()).status == 404
+        assert (await at_replica(site, session).ask("ping")).status == 404
+        assert (await at_replica(site, session).delete()).status == 404
 
 
 @pytest.mark.requirement("S8")
-async def test_the_oldest_makes_room_everywhere(redis: Server) -> None:
+async def test_oldest_session_is_evicted_everywhere(redis: Server) -> None:
     """The session limit of a user is shared by all replicas."""
     async with replicas(redis.url, sessions_per_principal=2) as (a, b):
         first, other = await a.initialize(), await b.initialize(user=STRANGER)
@@ -99,38 +99,38 @@ async def test_the_oldest_makes_room_everywhere(redis: Server) -> None:
         assert a.bench.cancelled and (await waiting).messages == ()
         assert (await first.ask("ping")).status == 404
         for session in (second, third, other):
-            assert (await at(a, session).ask("ping")).result == {}
+            assert (await at_replica(a, session).ask("ping")).result == {}
 
 
-async def test_cancels_what_runs_elsewhere(pair: Pair) -> None:
+async def test_cancels_a_request_at_another_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     waiting = asyncio.create_task(session.call("wait", id="w"))
     await soon(a.bench.started)
     thief = await b.initialize(user=STRANGER)
     assert (await thief.post(cancelled("w"))).status == 202
-    assert (await at(b, session).post(cancelled("other"))).status == 202
-    assert (await at(b, session).ask("ping")).result == {} and not a.bench.cancelled
-    assert (await at(b, session).post(cancelled("w"))).status == 202
+    assert (await at_replica(b, session).post(cancelled("other"))).status == 202
+    assert (await at_replica(b, session).ask("ping")).result == {} and not a.bench.cancelled
+    assert (await at_replica(b, session).post(cancelled("w"))).status == 202
     await soon(a.bench.ended)
     assert a.bench.cancelled and (await waiting).messages == ()
 
 
-async def test_an_answer_finds_the_replica_that_asked(pair: Pair) -> None:
+async def test_answer_reaches_the_requesting_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize(elicitation={})
     message = session.site.request("tools/call", {"name": "ask"})
-    async with opened(a, message, a.headers(**session.head), LATEST) as stream:
+    async with open_stream(a, message, a.headers(**session.head), LATEST_STATEFUL) as stream:
         question = await stream.until("elicitation/create")
         answer = {"jsonrpc": "2.0", "id": question["id"], "result": REPLY}
         foreign = await b.initialize(user=STRANGER)
         assert (await foreign.post(answer | {"result": {"action": "decline"}})).status == 202
-        assert (await at(b, session).post(answer)).status == 202
+        assert (await at_replica(b, session).post(answer)).status == 202
         assert (await stream.until(""))["result"]["structuredContent"] == {"said": "Bea"}
 
 
 @pytest.mark.requirement("N5")
-async def test_n5_a_large_answer_does_not_go_through_redis(pair: Pair, redis: Server) -> None:
+async def test_n5_large_answer_does_not_go_through_redis(pair: Pair, redis: Server) -> None:
     """The call fails at once, whether the client sent its answer to this replica or to the other one."""
     a, b = pair
     session = await a.initialize(elicitation={})
@@ -138,45 +138,45 @@ async def test_n5_a_large_answer_does_not_go_through_redis(pair: Pair, redis: Se
         for site in (a, b):
             before = client.info("memory")["used_memory"]
             message = session.site.request("tools/call", {"name": "ask"})
-            async with opened(a, message, a.headers(**session.head), LATEST) as stream:
+            async with open_stream(a, message, a.headers(**session.head), LATEST_STATEFUL) as stream:
                 question = await stream.until("elicitation/create")
                 large = REPLY | {"_meta": {"junk": "x" * 900_000}}
                 answer = {"jsonrpc": "2.0", "id": question["id"], "result": large}
-                assert (await at(site, session).post(answer)).status == 202
+                assert (await at_replica(site, session).post(answer)).status == 202
                 result = (await stream.until(""))["result"]
             assert result["isError"] and "got no usable answer" in result["content"][0]["text"]
             assert client.info("memory")["used_memory"] - before < 500_000
 
 
-async def test_changes_are_heard_everywhere(pair: Pair) -> None:
+async def test_changes_are_announced_everywhere(pair: Pair) -> None:
     a, b = pair
-    here, there = await a.initialize(), await a.initialize()
-    async with general(here) as near, general(at(b, there)) as far:
+    near_session, far_session = await a.initialize(), await a.initialize()
+    async with general(near_session) as near, general(at_replica(b, far_session)) as far:
         a.hub.publish(ChangeEvent(TOOLS_CHANGED))
         for stream in (near, far):
             assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
-async def test_subscriptions_and_levels_hold_everywhere(pair: Pair) -> None:
+async def test_subscriptions_and_log_levels_apply_everywhere(pair: Pair) -> None:
     """One replica has the stream, another one the subscription, and a change is published at each."""
     a, b = pair
     session = await a.initialize()
-    there = at(b, session)
+    remote = at_replica(b, session)
     change = ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"})
     async with general(session) as stream:
-        assert (await there.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
+        assert (await remote.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
         b.hub.publish(change)
         assert (await stream.message())["params"] == {"uri": "doc://one"}
-        assert (await there.ask("resources/unsubscribe", {"uri": "doc://one"})).result == {}
+        assert (await remote.ask("resources/unsubscribe", {"uri": "doc://one"})).result == {}
         b.hub.publish(change)
         b.hub.publish(ChangeEvent(TOOLS_CHANGED))
         assert (await stream.message())["method"] == TOOLS_CHANGED
     assert (await session.ask("logging/setLevel", {"level": "error"})).result == {}
-    answer = await there.call("steps", token="t")
+    answer = await remote.call("steps", token="t")
     assert [message.get("method") for message in answer.messages] == ["notifications/progress"] * 2 + [None]
 
 
-async def test_an_employees_customer_holds_everywhere(redis: Server) -> None:
+async def test_employees_customer_applies_everywhere(redis: Server) -> None:
     """The choice fails if it cannot be stored."""
 
     async def switch(call: Call, arguments: Json) -> Json:
@@ -190,10 +190,10 @@ async def test_an_employees_customer_holds_everywhere(redis: Server) -> None:
     tools = tuple(Tool(run.__name__, "T", "Does it.", schema, run, schema) for run in (switch, whose))
     async with replicas(redis.url, changes={"tools": tools}) as (a, b):
         session = await a.initialize(user=EMPLOYEE)
-        there = at(b, session)
+        remote = at_replica(b, session)
         assert (await session.call("switch", {"to": "globex"})).result["structuredContent"] == {"said": "True"}
-        for one in (session, there):
-            assert (await one.call("whose")).result["structuredContent"] == {"said": "globex"}
+        for site_session in (session, remote):
+            assert (await site_session.call("whose")).result["structuredContent"] == {"said": "globex"}
         async with general(session):
             started, redis_is_away = asyncio.Event(), asyncio.Event()
 
@@ -209,18 +209,18 @@ async def test_an_employees_customer_holds_everywhere(redis: Server) -> None:
             redis_is_away.set()
             assert (await calling).error["code"] == -32603
             redis.resume()
-            await back(a, b)
+            await wait_for_redis(a, b)
             assert (await session.call("whose")).result["structuredContent"]["said"] in ("globex", "initech")
-            for one in (session, there):
-                told = await one.call("whose")
-                assert told.result["structuredContent"] == (await there.call("whose")).result["structuredContent"]
+            for site_session in (session, remote):
+                answer = await site_session.call("whose")
+                assert answer.result["structuredContent"] == (await remote.call("whose")).result["structuredContent"]
 
 
-async def test_a_newer_stream_takes_the_place_of_one_elsewhere(pair: Pair) -> None:
+async def test_newer_stream_replaces_one_at_another_replica(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
     async with general(session) as old:
-        async with general(at(b, session)) as new:
+        async with general(at_replica(b, session)) as new:
             assert await old.ends()
             a.hub.publish(ChangeEvent(TOOLS_CHANGED))
             assert (await new.message())["method"] == TOOLS_CHANGED
@@ -240,9 +240,9 @@ class Old:
 
     async def initialize(self, site: Replica) -> None:
         client = {"name": "t", "version": "1"}
-        params = {"protocolVersion": LATEST, "capabilities": {"elicitation": {}}, "clientInfo": client}
+        params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {"elicitation": {}}, "clientInfo": client}
         assert (await site.post(site.request("initialize", params), path=self.address)).status == 202
-        assert (await self.next())["result"]["protocolVersion"] == LATEST
+        assert (await self.next())["result"]["protocolVersion"] == LATEST_STATEFUL
 
 
 @asynccontextmanager
@@ -255,15 +255,15 @@ async def old_stream(site: Replica, user: User = ADMIN) -> AsyncIterator[Old]:
 
 
 @pytest.mark.requirement("S5")
-async def test_an_old_stream_at_one_and_posts_at_another(pair: Pair) -> None:
+async def test_legacy_stream_and_posts_at_different_replicas(pair: Pair) -> None:
     a, b = pair
     async with old_stream(a) as old:
         await old.initialize(b)
         params = {"name": "steps", "_meta": {"progressToken": 5}}
         assert (await b.post(b.request("tools/call", params), path=old.address)).status == 202
-        seen = [(await old.next()).get("method", "answer") for _ in range(4)]
+        kinds = [(await old.next()).get("method", "answer") for _ in range(4)]
         progress = "notifications/progress"
-        assert seen == [progress, "notifications/message", progress, "answer"]
+        assert kinds == [progress, "notifications/message", progress, "answer"]
         # The server asks on the stream at one replica and gets the answer by a POST to the other one, in both
         # directions.
         for asking, answering in ((a, b), (b, a)):
@@ -281,7 +281,7 @@ async def test_an_old_stream_at_one_and_posts_at_another(pair: Pair) -> None:
 
 
 @pytest.mark.requirement("L1")
-async def test_what_runs_elsewhere_ends_with_the_old_stream(pair: Pair) -> None:
+async def test_requests_at_other_replicas_end_with_the_legacy_stream(pair: Pair) -> None:
     a, b = pair
     async with old_stream(a) as old:
         await old.initialize(a)
@@ -293,7 +293,7 @@ async def test_what_runs_elsewhere_ends_with_the_old_stream(pair: Pair) -> None:
     assert (await b.post(b.request("ping"), path=old.address)).status == 404
 
 
-async def test_a_replica_that_is_killed(pair: Pair, redis: Server) -> None:
+async def test_replica_is_killed(pair: Pair, redis: Server) -> None:
     """Its sessions continue at the others; its HTTP+SSE streams are gone."""
     _, b = pair
     async with separate(b, redis.url) as killed:
@@ -301,7 +301,7 @@ async def test_a_replica_that_is_killed(pair: Pair, redis: Server) -> None:
         async with old_stream(killed.site) as old:
             await old.initialize(b)
             await killed.kill()
-            assert (await at(b, session).ask("ping")).result == {}
+            assert (await at_replica(b, session).ask("ping")).result == {}
             with redis.client() as client:
                 # As if the replica's liveness had expired.
                 client.delete(*client.keys("*:replica:*"))
@@ -309,7 +309,7 @@ async def test_a_replica_that_is_killed(pair: Pair, redis: Server) -> None:
 
 
 @pytest.mark.requirement("L5", "G5")
-async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Server) -> None:
+async def test_stateless_requests_need_no_redis(pair: Pair, redis: Server) -> None:
     """Requests with a session get Retry-After; everything works again once Redis does."""
     a, b = pair
     session = await a.initialize()
@@ -318,8 +318,8 @@ async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Serve
         assert (await b.call("echo", {"text": "x"})).result["structuredContent"] == {"said": "x"}
         assert (await b.post(b.request("ping"))).result == {}
         for refused in (
-            await at(b, session).ask("ping"),
-            await a.post(a.request("initialize", {"protocolVersion": LATEST, "capabilities": {}})),
+            await at_replica(b, session).ask("ping"),
+            await a.post(a.request("initialize", {"protocolVersion": LATEST_STATEFUL, "capabilities": {}})),
             await a.send("GET", "/sse", a.headers()),
             await session.delete(),
         ):
@@ -328,15 +328,15 @@ async def test_requests_without_a_session_need_no_redis(pair: Pair, redis: Serve
         for path in ("/healthz", "/readyz"):
             assert (await a.send("GET", path, {})).status == 200
         start()
-        await back(a, b)
+        await wait_for_redis(a, b)
         if stop == redis.pause:
-            assert (await at(b, session).ask("ping")).result == {}
+            assert (await at_replica(b, session).ask("ping")).result == {}
     assert (await session.ask("ping")).status == 404
     anew = await b.initialize()
-    assert (await at(a, anew).ask("ping")).result == {}
+    assert (await at_replica(a, anew).ask("ping")).result == {}
 
 
-async def test_what_was_said_while_redis_was_away_is_said_later(pair: Pair, redis: Server) -> None:
+async def test_messages_during_an_outage_are_delivered_later(pair: Pair, redis: Server) -> None:
     """Messages for a stream at another replica are neither lost nor sent twice."""
     a, b = pair
     async with old_stream(a) as old:
@@ -348,47 +348,47 @@ async def test_what_was_said_while_redis_was_away_is_said_later(pair: Pair, redi
         b.hub.publish(ChangeEvent(TOOLS_CHANGED))
         assert (await b.post(b.request("ping"), path=old.address)).status == 503
         redis.resume()
-        seen = {str((await old.next()).get("id", "change")) for _ in range(2)}
-        assert seen == {"w", "change"}
+        kinds = {str((await old.next()).get("id", "change")) for _ in range(2)}
+        assert kinds == {"w", "change"}
         assert (await b.post(b.request("ping", id="p"), path=old.address)).status == 202
         assert (await old.next())["id"] == "p"
 
 
-async def test_a_server_starts_without_redis(redis: Server) -> None:
+async def test_server_starts_without_redis(redis: Server) -> None:
     redis.kill()
     async with replicas(redis.url) as (a, b):
         assert (await b.call("echo")).status == 200
         redis.start()
-        await back(a, b)
+        await wait_for_redis(a, b)
         session = await a.initialize()
-        async with general(at(b, session)) as stream:
+        async with general(at_replica(b, session)) as stream:
             a.hub.publish(ChangeEvent(TOOLS_CHANGED))
             assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
 @pytest.mark.requirement("S2", "S10", "X6", "G5")
-async def test_redis_learns_no_tokens_and_no_words(pair: Pair, redis: Server) -> None:
+async def test_redis_stores_no_tokens_or_text(pair: Pair, redis: Server) -> None:
     """Redis contains no readable names or values, and every key expires."""
     a, b = pair
     session = await a.initialize(elicitation={})
-    await at(b, session).ask("resources/subscribe", {"uri": "doc://one"})
+    await at_replica(b, session).ask("resources/subscribe", {"uri": "doc://one"})
     async with old_stream(a) as old:
         await old.initialize(b)
         b.hub.publish(ChangeEvent(TOOLS_CHANGED))
         assert (await old.next())["method"] == TOOLS_CHANGED
         with redis.client() as client:
             keys = client.keys()
-            seen = b" ".join([*keys, *(client.dump(key) or b"" for key in keys)])
+            stored = b" ".join([*keys, *(client.dump(key) or b"" for key in keys)])
             # One time stays: since when Redis has recorded used consents.
             ending = [key for key in keys if client.exists(key) and not key.endswith(b":consents-since")]
             assert len(ending) > 5 and all(client.pttl(key) > 0 for key in ending)
     words = [session.id, old.address.rpartition("=")[2], "doc://one", "elicitation", "notifications", ADMIN.email]
-    assert not [word for word in words if word.encode() in seen]
-    assert b"eyJ" not in seen
+    assert not [word for word in words if word.encode() in stored]
+    assert b"eyJ" not in stored
 
 
 @pytest.mark.requirement("S8")
-async def test_idle_sessions_go_and_busy_ones_stay(redis: Server) -> None:
+async def test_idle_sessions_expire_and_busy_ones_stay(redis: Server) -> None:
     """Sessions with a stream at any replica do not expire."""
     async with replicas(redis.url, session_idle_s=1) as (a, b):
         idle = await a.initialize()
@@ -400,13 +400,13 @@ async def test_idle_sessions_go_and_busy_ones_stay(redis: Server) -> None:
                     await asyncio.sleep(0.02)
                 while client.exists(record) or len(client.keys("*:session:*")) > 1:
                     await asyncio.sleep(0.02)
-                assert (await idle.ask("ping")).status == (await at(b, idle).ask("ping")).status == 404
-                assert (await at(b, busy).ask("ping")).result == {}
+                assert (await idle.ask("ping")).status == (await at_replica(b, idle).ask("ping")).status == 404
+                assert (await at_replica(b, busy).ask("ping")).result == {}
                 b.hub.publish(ChangeEvent(TOOLS_CHANGED))
                 assert (await stream.message())["method"] == TOOLS_CHANGED
 
 
-async def test_a_session_that_redis_lost_ends_what_runs_in_it(pair: Pair, redis: Server) -> None:
+async def test_session_lost_by_redis_ends_its_requests(pair: Pair, redis: Server) -> None:
     """This covers a lost end message: the record in Redis decides whether a session exists."""
     a, _ = pair
     session = await a.initialize()
@@ -418,35 +418,37 @@ async def test_a_session_that_redis_lost_ends_what_runs_in_it(pair: Pair, redis:
     assert a.bench.cancelled and (await waiting).messages == ()
 
 
-async def test_operators_see_redis(pair: Pair, redis: Server) -> None:
+async def test_operators_see_redis_status(pair: Pair, redis: Server) -> None:
     a, _ = pair
     await a.initialize()
     assert "redis_away 0.0" in (await a.send("GET", "/metrics", {})).text
     redis.kill()
-    assert (await a.post(a.request("initialize", {"protocolVersion": LATEST, "capabilities": {}}))).status == 503
+    assert (
+        await a.post(a.request("initialize", {"protocolVersion": LATEST_STATEFUL, "capabilities": {}}))
+    ).status == 503
     assert "redis_away 1.0" in (await a.send("GET", "/metrics", {})).text
     redis.start()
 
 
 @pytest.mark.requirement("L4")
-async def test_a_replica_that_stops_politely(pair: Pair, redis: Server) -> None:
+async def test_replica_stops_gracefully(pair: Pair, redis: Server) -> None:
     """Its sessions continue at the others with all their messages; its HTTP+SSE streams end and are gone at once."""
     _, b = pair
-    made = another(b, redis.url, drain_s=0)
-    stopping = await made.__aenter__()
+    replica = another(b, redis.url, drain_s=0)
+    stopping = await replica.__aenter__()
     session = await stopping.initialize()
     assert (await session.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
     async with old_stream(stopping) as old, general(session) as stream:
         await old.initialize(b)
         assert (await b.post(b.request("tools/call", {"name": "wait"}), path=old.address)).status == 202
         await soon(b.bench.started)
-        stop = asyncio.create_task(made.__aexit__(None, None, None))
+        stop = asyncio.create_task(replica.__aexit__(None, None, None))
         assert await stream.ends()
-        assert await Stream(old.response, LATEST).ends()
+        assert await Stream(old.response, LATEST_STATEFUL).ends()
         await stop
         await soon(b.bench.ended)
         assert b.bench.cancelled
         assert (await b.post(b.request("ping"), path=old.address)).status == 404
-    async with general(at(b, session)) as stream:
+    async with general(at_replica(b, session)) as stream:
         b.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"}))
         assert (await stream.message())["params"] == {"uri": "doc://one"}

@@ -59,14 +59,14 @@ def streams(draw: st.DrawFn) -> tuple[list[bytes], int, list[bytes]]:
     """Requests, the bytes of an unfinished head after them, and both in pieces."""
     requests = draw(st.lists(st.sampled_from([GET, LENGTH, EMPTY, CHUNKED, b"\r\n" + GET]), max_size=6))
     partial = draw(st.integers(0, len(GET) - 1))
-    whole = b"".join(requests) + GET[:partial]
-    cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=8)))
-    return requests, partial, [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    data = b"".join(requests) + GET[:partial]
+    cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=8)))
+    return requests, partial, [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
 
 @pytest.mark.requirement("N1")
 @given(streams())
-def test_n1_the_unfinished_bytes_are_those_of_the_last_head(made: tuple[list[bytes], int, list[bytes]]) -> None:
+def test_n1_unfinished_bytes_belong_to_the_last_head(made: tuple[list[bytes], int, list[bytes]]) -> None:
     requests, partial, pieces = made
     fed = Fed()
     for piece in pieces:
@@ -80,7 +80,7 @@ def test_n1_the_unfinished_bytes_are_those_of_the_last_head(made: tuple[list[byt
 
 @pytest.mark.requirement("N1")
 @pytest.mark.parametrize("request_", [GET, LENGTH, EMPTY, CHUNKED])
-def test_n1_a_request_may_be_cut_anywhere(request_: bytes) -> None:
+def test_n1_request_may_be_split_anywhere(request_: bytes) -> None:
     for cut in range(len(request_) + 1):
         fed = Fed()
         for piece in (request_[:cut], request_[cut:], request_, GET[:9]):
@@ -91,28 +91,28 @@ def test_n1_a_request_may_be_cut_anywhere(request_: bytes) -> None:
 @pytest.mark.requirement("N1")
 @pytest.mark.parametrize("size", [MAX_HEAD_BYTES, MAX_HEAD_BYTES + 1])
 @pytest.mark.parametrize("piece", [1000, 40_000, 1_000_000])
-def test_n1_the_whole_head_counts(size: int, piece: int) -> None:
+def test_n1_entire_head_counts(size: int, piece: int) -> None:
     """However it is split, and whether it ends or not."""
     start = HEAD.replace(b"POST", b"GET")
     lines = b"".join(b"X-%02d: %s\r\n" % (number, b"y" * 700) for number in range(90))
-    for whole in (start + lines[: size - len(start) - 4] + b"\r\n\r\n", (start + lines)[:size]):
-        assert len(whole) == size
+    for request in (start + lines[: size - len(start) - 4] + b"\r\n\r\n", (start + lines)[:size]):
+        assert len(request) == size
         fed = Fed()
-        pieces = [whole[at : at + piece] for at in range(0, size, piece)]
+        pieces = [request[at : at + piece] for at in range(0, size, piece)]
         if size <= MAX_HEAD_BYTES:
-            for one in pieces:
-                fed.feed(one)
+            for chunk in pieces:
+                fed.feed(chunk)
             continue
         with pytest.raises(HeadTooLarge):
-            for one in pieces:
-                fed.feed(one)
+            for chunk in pieces:
+                fed.feed(chunk)
         # No more data is accepted or reported.
         fed.feed(GET)
         assert fed.messages == []
 
 
 @pytest.mark.requirement("N1")
-def test_n1_the_body_does_not_count() -> None:
+def test_n1_body_does_not_count() -> None:
     body = b" " * 1_000_000
     fed = Fed()
     fed.feed(HEAD + b"Content-Length: 1000000\r\n\r\n" + body + GET + GET[:50])
@@ -121,7 +121,7 @@ def test_n1_the_body_does_not_count() -> None:
 
 @pytest.mark.requirement("N1")
 @pytest.mark.parametrize("endless", [b"X-%d: y\r\n", b"1;name=%d"])
-def test_n1_what_surrounds_chunks_is_bounded(endless: bytes) -> None:
+def test_n1_chunk_overhead_is_bounded(endless: bytes) -> None:
     """The parser stores trailers like headers, and chunk extensions have no limit of their own."""
     fed = Fed()
     fed.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" + (b"0\r\n" if b":" in endless else b"1"))
@@ -133,7 +133,7 @@ def test_n1_what_surrounds_chunks_is_bounded(endless: bytes) -> None:
 
 
 @pytest.mark.requirement("N1")
-def test_n1_small_chunks_are_fine() -> None:
+def test_n1_small_chunks_are_accepted() -> None:
     fed = Fed()
     fed.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
     for _ in range(20_000):
@@ -145,7 +145,7 @@ def test_n1_small_chunks_are_fine() -> None:
 
 
 @pytest.mark.requirement("N1")
-def test_n1_requests_that_wait_are_bounded() -> None:
+def test_n1_pipelined_requests_are_bounded() -> None:
     fed = Fed()
     for _ in range(MAX_PIPELINED_REQUESTS):
         fed.feed(GET, consume=False)
@@ -157,7 +157,7 @@ def test_n1_requests_that_wait_are_bounded() -> None:
 
 
 @pytest.mark.requirement("N1")
-def test_n1_line_breaks_before_a_request_are_not_kept() -> None:
+def test_n1_leading_line_breaks_are_not_buffered() -> None:
     fed = Fed()
     for _ in range(100):
         fed.feed(b"\r\n" * 1000)

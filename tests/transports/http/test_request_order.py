@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.transports.http.serving import META, MODERN, STRANGER, Json, Site, serving
+from tests.transports.http.serving import META, STATELESS_REVISION, STRANGER, Json, Site, serving
 
 UNKNOWN = "1900-01-01"
 
@@ -30,14 +30,14 @@ PAIRS = [pair for pair in combinations(FAULTS, 2) if pair != ("message", "json")
 
 
 @pytest.mark.parametrize("faults", [*((name,) for name in FAULTS), *PAIRS], ids=" and ".join)
-async def test_before_the_era_is_known(site: Site, faults: tuple[str, ...]) -> None:
+async def test_checks_before_the_request_style_is_known(site: Site, faults: tuple[str, ...]) -> None:
     """Faults of the HTTP request are reported before those of the message."""
     headers = site.headers() | {"Content-Type": "application/json"}
-    sent: dict[str, Any] = {"method": "POST", "headers": headers, "body": json.dumps(site.request("ping")).encode()}
+    request: dict[str, Any] = {"method": "POST", "headers": headers, "body": json.dumps(site.request("ping")).encode()}
     # Applied in reverse, so that the earlier fault wins where both change the same part.
     for name in reversed(faults):
-        FAULTS[name][0](sent)
-    answer = await site.send(sent["method"], "/mcp", sent["headers"], sent["body"])
+        FAULTS[name][0](request)
+    answer = await site.send(request["method"], "/mcp", request["headers"], request["body"])
     _, status, code = FAULTS[faults[0]]
     assert answer.status == status
     assert code is None or answer.error["code"] == code
@@ -50,7 +50,7 @@ def _meta(message: Json, name: str, value: Any) -> None:
 
 Fault = Callable[[Json, dict[str, str]], Any]
 # The order of checks for a tools/call of echo: the position, the fault, and its code.
-LADDER: dict[str, tuple[Fault, int, int]] = {
+CHECKS_IN_ORDER: dict[str, tuple[Fault, int, int]] = {
     "3 id": (lambda message, headers: message.update(id=1.5), 400, -32600),
     "4 envelope": (lambda message, headers: _meta(message, "clientCapabilities", 5), 400, -32602),
     "5 version": (lambda message, headers: headers.update({"MCP-Protocol-Version": "2030-01-01"}), 400, -32020),
@@ -64,20 +64,22 @@ LADDER: dict[str, tuple[Fault, int, int]] = {
 
 
 @pytest.mark.requirement("J10", "M78")
-@pytest.mark.parametrize("faults", [*((name,) for name in LADDER), *combinations(LADDER, 2)], ids=" and ".join)
-async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "faults", [*((name,) for name in CHECKS_IN_ORDER), *combinations(CHECKS_IN_ORDER, 2)], ids=" and ".join
+)
+async def test_order_of_stateless_checks(site: Site, faults: tuple[str, ...]) -> None:
     """The check that comes first decides."""
-    message = site.envelope("tools/call", {"name": "echo", "arguments": {"region": "eu"}})
-    headers = site.modern_headers(message) | {"Mcp-Param-Region": "eu"}
+    message = site.stateless_request("tools/call", {"name": "echo", "arguments": {"region": "eu"}})
+    headers = site.stateless_headers(message) | {"Mcp-Param-Region": "eu"}
     for name in faults:
-        LADDER[name][0](message, headers)
+        CHECKS_IN_ORDER[name][0](message, headers)
     if "6 support" in faults and "5 version" not in faults:
         headers["MCP-Protocol-Version"] = UNKNOWN
     if "10 tool" in faults and "8 name" not in faults:
         headers["Mcp-Name"] = "none"
-    sent = site.headers() | headers | {"Content-Type": "application/json"}
-    answer = await site.send("POST", "/mcp", sent, json.dumps(message).encode())
-    _, status, code = LADDER[faults[0]]
+    request_headers = site.headers() | headers | {"Content-Type": "application/json"}
+    answer = await site.send("POST", "/mcp", request_headers, json.dumps(message).encode())
+    _, status, code = CHECKS_IN_ORDER[faults[0]]
     if status == 200:
         assert answer.result["isError"] is True
     else:
@@ -90,41 +92,45 @@ async def test_the_modern_ladder(site: Site, faults: tuple[str, ...]) -> None:
     ("method", "source"),
     [("tools/call", "name"), ("prompts/get", "name"), ("resources/read", "uri"), ("tasks/get", "taskId")],
 )
-async def test_a_source_that_is_none(site: Site, method: str, source: str) -> None:
+async def test_unknown_metadata_source(site: Site, method: str, source: str) -> None:
     """A missing or malformed name is invalid params, whatever the header says."""
     for params in ({}, {source: 5}):
-        assert (await site.modern(method, params, headers={"Mcp-Name": "x"})).code == (400, -32602)
+        assert (await site.send_stateless(method, params, headers={"Mcp-Name": "x"})).code == (400, -32602)
 
 
-async def test_names_are_asked_for_nowhere_else(site: Site) -> None:
-    assert (await site.modern("prompts/list", headers={"Mcp-Name": "anything"})).status == 200
+async def test_names_are_required_nowhere_else(site: Site) -> None:
+    assert (await site.send_stateless("prompts/list", headers={"Mcp-Name": "anything"})).status == 200
 
 
 @pytest.mark.requirement("M76", "M107", "M111")
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
-async def test_who_did_not_declare_tasks_learns_nothing_of_ids(site: Site, method: str) -> None:
+async def test_client_without_tasks_is_rejected_before_any_lookup(site: Site, method: str) -> None:
     """-32021 before any look-up, also with the older capability of the same name."""
     for capabilities in ({}, {"tasks": {}}):
-        answer = await site.modern(method, {"taskId": "unknown"}, clientCapabilities=capabilities)
+        answer = await site.send_stateless(method, {"taskId": "unknown"}, clientCapabilities=capabilities)
         assert answer.code == (400, -32021)
         assert answer.error["data"]["requiredCapabilities"] == {"extensions": {f"{META}tasks": {}}}
 
 
-async def test_the_body_comes_before_the_headers(site: Site) -> None:
+async def test_body_is_checked_before_headers(site: Site) -> None:
     """Metadata in _meta makes a request stateless without any header, and headers alone never do."""
-    answer = await site.post(site.envelope("tools/list"))
+    answer = await site.post(site.stateless_request("tools/list"))
     assert answer.code == (400, -32020)
     session = await site.initialize()
     named = await session.post(site.request("tools/list"), Mcp_Method="tools/call", Mcp_Name="no", Mcp_Param_Region="x")
     assert named.status == 200 and "resultType" not in named.result
-    enveloped = site.envelope("tools/list")
-    sent = {name.replace("-", "_"): value for name, value in site.modern_headers(enveloped).items()}
-    answer = await site.post(enveloped, revision=MODERN, Mcp_Session_Id=session.id, **sent)
+    stateless_message = site.stateless_request("tools/list")
+    request_headers = {
+        name.replace("-", "_"): value for name, value in site.stateless_headers(stateless_message).items()
+    }
+    answer = await site.post(
+        stateless_message, revision=STATELESS_REVISION, Mcp_Session_Id=session.id, **request_headers
+    )
     assert answer.result["resultType"] == "complete"
 
 
 @pytest.mark.requirement("M50")
-async def test_the_legacy_ladder(site: Site) -> None:
+async def test_order_of_stateful_checks(site: Site) -> None:
     """The session is checked before the version, and the version before the message."""
     session = await site.initialize()
     unknown = await site.post(site.request("nothing"), Mcp_Session_Id="unknown", MCP_Protocol_Version="2025-03-26")
@@ -136,7 +142,7 @@ async def test_the_legacy_ladder(site: Site) -> None:
 
 
 @pytest.mark.requirement("M4")
-async def test_refusals_of_a_request_that_was_read_bear_its_id(site: Site) -> None:
+async def test_errors_of_a_parsed_request_have_its_id(site: Site) -> None:
     """Every layer that refuses a parsed request includes its id."""
     session = await site.initialize()
     message = site.request("ping", id="mine")

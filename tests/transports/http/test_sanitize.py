@@ -12,8 +12,8 @@ from aiohttp import web
 
 from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.server.catalog import catalog_factory
-from tests.transports.http.serving import LATEST, Json, serving
-from tests.transports.http.streaming import opened
+from tests.transports.http.serving import LATEST_STATEFUL, Json, serving
+from tests.transports.http.streaming import open_stream
 
 HIDDEN = "\u200b\u202e\u2060\U000e0041\x1b\x7f"
 BUDGET: Json = {"id": f"b{HIDDEN}1", "name": f"Data{HIDDEN} team", "budgetName": f"Data{HIDDEN} team", "amount": 1}
@@ -62,24 +62,28 @@ def shows_nothing_hidden(found: Any) -> bool:
 async def test_n24_completion_values_are_visible() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         params: Json = {"ref": {"type": "ref/resource", "uri": "doit://budgets/{id}"}}
-        found = await site.modern("completion/complete", params | {"argument": {"name": "id", "value": "data"}})
-        assert found.result["completion"]["values"] == ["b1"]
+        result = await site.send_stateless(
+            "completion/complete", params | {"argument": {"name": "id", "value": "data"}}
+        )
+        assert result.result["completion"]["values"] == ["b1"]
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_steps_of_the_assistant_are_visible_in_progress_and_result() -> None:
+async def test_n24_assistant_steps_are_visible_in_progress_and_result() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         session = await site.initialize()
         params: Json = {"name": "ask_ava_streaming", "arguments": {"question": "?"}, "_meta": {"progressToken": "p"}}
-        async with opened(site, site.request("tools/call", params), site.headers(**session.head), LATEST) as stream:
-            told = await stream.until("notifications/progress")
-            assert told["params"]["message"] == "Reading costs"
+        async with open_stream(
+            site, site.request("tools/call", params), site.headers(**session.head), LATEST_STATEFUL
+        ) as stream:
+            notification = await stream.until("notifications/progress")
+            assert notification["params"]["message"] == "Reading costs"
             result = (await stream.until(""))["result"]
         assert result["structuredContent"]["steps"] == ["Reading costs"] and shows_nothing_hidden(result)
 
 
 @pytest.mark.requirement("N24")
-async def test_n24_errors_questions_and_documents_are_visible() -> None:
+async def test_n24_errors_elicitations_and_documents_are_visible() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         twice = await site.call("get_budget", {"name": "twice"})
         assert twice.result["isError"] is True and "are named like" in twice.result["content"][0]["text"]
@@ -88,11 +92,11 @@ async def test_n24_errors_questions_and_documents_are_visible() -> None:
         ask: Json = {"elicitation": {"form": {}}}
         question = await site.call("delete_budget", {"id": "b1"}, clientCapabilities=ask)
         assert "name: Data team" in question.result["inputRequests"]["confirm"]["params"]["message"]
-        document = await site.modern("resources/read", {"uri": "doit://budgets/b1"})
+        document = await site.send_stateless("resources/read", {"uri": "doit://budgets/b1"})
         assert "Data team" in document.result["contents"][0]["text"]
         for answer in (twice, refused, question, document):
             assert shows_nothing_hidden(answer.result)
 
 
-def test_the_check_finds_what_is_hidden() -> None:
+def test_check_detects_invisible_text() -> None:
     assert not shows_nothing_hidden(BUDGET) and shows_nothing_hidden({"name": "Data team"})

@@ -16,8 +16,8 @@ import pytest
 
 from doit_mcp.observability.logging_setup import JsonFormatter
 from tests.conftest import GUARD, Guard
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST, SECRET, STRANGER, Site, serving
-from tests.transports.http.streaming import raw_post, wired
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST_STATEFUL, SECRET, STRANGER, Site, serving
+from tests.transports.http.streaming import raw_connection, raw_post
 
 ROOT = Path(__file__).resolve().parents[3]
 CANARY = "a-word-of-the-callers-that-nobody-logs"
@@ -77,7 +77,7 @@ def written() -> Iterator[list[str]]:
 
 
 @pytest.mark.requirement("X6", "G2")
-def test_the_guard_finds_what_is_leaked_on_purpose(tmp_path: Path) -> None:
+def test_guard_detects_a_deliberate_leak(tmp_path: Path) -> None:
     """Runs a separate suite in which every test but one logs a secret, in every possible way."""
     hooks = "from tests.conftest import pytest_collection_finish, pytest_runtest_teardown"
     (tmp_path / "conftest.py").write_text(hooks)
@@ -89,29 +89,34 @@ def test_the_guard_finds_what_is_leaked_on_purpose(tmp_path: Path) -> None:
     assert done.stdout.count("ERROR ") == 30 and "31 passed, 30 errors" in done.stdout, done.stdout
 
 
-def test_the_guard_knows_the_secrets_of_this_suite() -> None:
+def test_guard_knows_the_secrets_of_this_suite() -> None:
     """Tokens that were minted, exchanged or sent as a bearer."""
     guard = Guard()
     guard.learn(SECRET)
     guard.learn("a secret with blanks")
-    for told in (f"x{{{SECRET}}}", "said: a secret with blanks!", "eyJhbGciOiJFUzI1NiJ9", "BEARER  abcdefghijklmnop"):
-        assert guard.tells(told), told
+    for secret_text in (
+        f"x{{{SECRET}}}",
+        "said: a secret with blanks!",
+        "eyJhbGciOiJFUzI1NiJ9",
+        "BEARER  abcdefghijklmnop",
+    ):
+        assert guard.detects(secret_text), secret_text
     for fine in ("status 200", "Bearer is missing", "the session has ended", "0" * 32):
-        assert not guard.tells(fine), fine
+        assert not guard.detects(fine), fine
 
 
 @pytest.mark.requirement("X6")
-async def test_everything_a_server_handles_is_known_to_the_guard(site: Site) -> None:
+async def test_guard_covers_everything_the_server_handles(site: Site) -> None:
     await site.call("echo")
     for secret in (site.token(), SECRET):
-        assert GUARD.tells(f"x {secret} x")
+        assert GUARD.detects(f"x {secret} x")
 
 
 @pytest.mark.requirement("G1")
-async def test_a_line_for_each_of_many_kinds_of_request(site: Site, written: list[str]) -> None:
+async def test_many_kinds_of_request_are_logged(site: Site, written: list[str]) -> None:
     """Refused requests have one too, each with the trace ID that the client got, and without any of its text."""
     bearer = site.headers()
-    version = {"MCP-Protocol-Version": LATEST, "Content-Type": "application/json"}
+    version = {"MCP-Protocol-Version": LATEST_STATEFUL, "Content-Type": "application/json"}
     params = {"name": "echo", "arguments": {"text": CANARY}}
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     kinds: list[tuple[str, str, dict[str, str], bytes]] = [
@@ -132,19 +137,19 @@ async def test_a_line_for_each_of_many_kinds_of_request(site: Site, written: lis
     for method, path, headers, body in kinds:
         before = len(written)
         answer = await site.send(method, path, headers, body)
-        lines = [json.loads(one) for one in written[before:]]
-        (line,) = [one for one in lines if one["logger"] == "doit_mcp.requests"]
+        lines = [json.loads(text) for text in written[before:]]
+        (line,) = [text for text in lines if text["logger"] == "doit_mcp.requests"]
         assert line["status"] == answer.status
         assert line["trace"] == answer.headers["X-MCP-Trace-Id"] and line["ms"] >= 0
     assert CANARY not in "".join(written) and "PROPFIND" not in "".join(written)
 
 
 @pytest.mark.requirement("G2")
-async def test_names_from_outside_forge_no_line_and_make_none_long(site: Site, written: list[str]) -> None:
+async def test_client_names_cannot_forge_or_extend_lines(site: Site, written: list[str]) -> None:
     """A request of 700 KB with line breaks and escape sequences in every text."""
     text = f'\r\n{{"level": "error", "message": "{CANARY}"}}\x1b[31m' * 7_500
     message = {"jsonrpc": "2.0", "id": 1, "method": text, "params": {"name": text[:1000]}}
-    assert (await site.post(message, MCP_Protocol_Version=LATEST)).error["code"] < 0
+    assert (await site.post(message, MCP_Protocol_Version=LATEST_STATEFUL)).error["code"] < 0
     for trace in ("x" * 65, "a b", "a\x7fb"):
         answer = await site.send("GET", "/healthz", {"X-MCP-Trace-Id": trace} if trace.isprintable() else {})
         assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-MCP-Trace-Id"])
@@ -155,7 +160,7 @@ async def test_names_from_outside_forge_no_line_and_make_none_long(site: Site, w
 
 
 @pytest.mark.requirement("X6")
-async def test_bytes_that_are_no_request_are_not_quoted(site: Site, written: list[str]) -> None:
+async def test_invalid_request_bytes_are_not_quoted(site: Site, written: list[str]) -> None:
     """Neither in the response nor in the log."""
     token = site.token()
     for raw in (
@@ -163,29 +168,29 @@ async def test_bytes_that_are_no_request_are_not_quoted(site: Site, written: lis
         raw_post(site, {"Authorization": f"Bearer {token}", "Content-Length": "x"}),
         f"\x16\x03\x01 {token}\r\n\r\n".encode(),
     ):
-        async with wired(site) as wire:
+        async with raw_connection(site) as wire:
             wire.writer.write(raw)
             assert token.encode() not in await wire.rest()
     assert token not in "".join(written)
 
 
 @pytest.mark.requirement("S10", "G1")
-async def test_principals_and_sessions_are_told_apart_but_not_named(written: list[str]) -> None:
+async def test_principals_and_sessions_are_pseudonymous(written: list[str]) -> None:
     """Logs have a different hash for each caller, but neither names nor session ids."""
     async with serving() as site:
         sessions = [await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)]
         for session in sessions:
             await session.ask("ping")
     lines = [json.loads(line) for line in written]
-    seen = {line["principal"] for line in lines if "principal" in line}
-    assert len(seen) == 3 and all(re.fullmatch(r"[\w-]{12}", one) for one in seen)
-    whole = "".join(written)
-    assert not [session.id for session in sessions if session.id[:16] in whole]
-    assert "@" not in whole
+    principals = {line["principal"] for line in lines if "principal" in line}
+    assert len(principals) == 3 and all(re.fullmatch(r"[\w-]{12}", principal) for principal in principals)
+    log = "".join(written)
+    assert not [session.id for session in sessions if session.id[:16] in log]
+    assert "@" not in log
 
 
 @pytest.mark.requirement("G6")
-async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, written: list[str]) -> None:
+async def test_audit_log_has_every_write_and_no_read(site: Site, written: list[str]) -> None:
     """Each line has the user, the customer, the tool, the outcome, and the trace ID of the request."""
     session = await site.initialize()
     await session.call("echo", {"text": CANARY})
@@ -203,7 +208,7 @@ async def test_every_write_is_in_the_audit_log_and_no_read_is(site: Site, writte
 
 
 @pytest.mark.requirement("G3")
-async def test_metrics_and_probes_name_nothing_from_outside(site: Site) -> None:
+async def test_metrics_and_probes_have_no_client_data(site: Site) -> None:
     """Clients cannot create new series."""
     await site.send("GET", f"/{CANARY}", {})
     before = len((await site.send("GET", "/metrics", {})).text.splitlines())
@@ -212,7 +217,7 @@ async def test_metrics_and_probes_name_nothing_from_outside(site: Site) -> None:
         await site.send("GET", f"/{CANARY}{number}", {})
         await session.ask(f"{CANARY}/{number}")
         await session.call(f"{CANARY}{number}")
-    seen = (await site.send("GET", "/metrics", {})).text
-    assert len(seen.splitlines()) - before < 10
-    for text in (seen, (await site.send("GET", "/readyz", {})).text, (await site.send("GET", "/healthz", {})).text):
+    metrics = (await site.send("GET", "/metrics", {})).text
+    assert len(metrics.splitlines()) - before < 10
+    for text in (metrics, (await site.send("GET", "/readyz", {})).text, (await site.send("GET", "/healthz", {})).text):
         assert CANARY not in text and session.id not in text and "@" not in text and "eyJ" not in text

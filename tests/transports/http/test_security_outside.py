@@ -45,8 +45,13 @@ class Outside:
     url: str = ""
 
     def token(self, person: str, **claims: Any) -> str:
-        told = {"iss": self.url, "aud": RESOURCE, "sub": f"{person}@acme.example", "jti": f"{person}-{time.time_ns()}"}
-        return self.signer.token(now=time.time(), **(told | claims))
+        token_claims = {
+            "iss": self.url,
+            "aud": RESOURCE,
+            "sub": f"{person}@acme.example",
+            "jti": f"{person}-{time.time_ns()}",
+        }
+        return self.signer.token(now=time.time(), **(token_claims | claims))
 
     async def keys(self, request: web.Request) -> web.Response:
         self.jwks += 1
@@ -148,7 +153,7 @@ async def _flood(request: web.Request, *, packed: bool) -> web.StreamResponse:
     return response
 
 
-async def test_people_and_faults_are_told_apart() -> None:
+async def test_users_and_faults_are_distinguished() -> None:
     """Checks the assumptions of the tests that use it: tokens identify their users, calls wait at *gate*, and each
     failure occurs."""
     outside = Outside()

@@ -30,7 +30,7 @@ from doit_mcp.settings import Settings
 from doit_mcp.transports.http.main_app import make_main_app
 from doit_mcp.transports.http.runner import bind, freeze_heap, serve_app, socket_url, wait_for_stop_signal
 from tests.transports.http.loop_probe import Heartbeat
-from tests.transports.http.serving import ACCEPT, MODERN, SECRET, Answer, Json, read
+from tests.transports.http.serving import ACCEPT, SECRET, STATELESS_REVISION, Answer, Json, read
 from tests.transports.http.test_security_outside import RESOURCE, Outside
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,15 +61,15 @@ class Program:
 
     async def send(self, method: str, path: str, headers: Json, data: bytes | None = None) -> Answer:
         # aiohttp recommends files for large bodies.
-        sent = None if data is None else io.BytesIO(data)
-        async with self.http.request(method, self.base + path, headers=headers, data=sent) as response:
+        body = None if data is None else io.BytesIO(data)
+        async with self.http.request(method, self.base + path, headers=headers, data=body) as response:
             return await read(response)
 
     async def post(self, message: Json, token: str, *, path: str = "/mcp", **headers: str) -> Answer:
         return await self.send("POST", path, self.headers(token, **headers), json.dumps(message).encode())
 
-    async def modern(self, message: Json, token: str) -> Answer:
-        return await self.send("POST", "/mcp", self.headers(token) | modern_headers(message), encoded(message))
+    async def send_stateless(self, message: Json, token: str) -> Answer:
+        return await self.send("POST", "/mcp", self.headers(token) | stateless_headers(message), encoded(message))
 
     async def initialize(self, token: str) -> str:
         params: Json = {"protocolVersion": "2025-11-25", "capabilities": {}}
@@ -147,15 +147,17 @@ def budget(number: int, id: str) -> Json:
     }
 
 
-def enveloped(message: Json) -> Json:
+def with_request_metadata(message: Json) -> Json:
     """The message as a stateless request."""
-    meta = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
+    meta = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": {}}
     return message | {"params": message.get("params", {}) | {"_meta": meta}}
 
 
-def modern_headers(message: Json) -> dict[str, str]:
+def stateless_headers(message: Json) -> dict[str, str]:
     name = message["params"].get("name")
-    return {"MCP-Protocol-Version": MODERN, "Mcp-Method": message["method"]} | ({"Mcp-Name": name} if name else {})
+    return {"MCP-Protocol-Version": STATELESS_REVISION, "Mcp-Method": message["method"]} | (
+        {"Mcp-Name": name} if name else {}
+    )
 
 
 @asynccontextmanager
@@ -165,7 +167,7 @@ async def program(folder: Path, **settings: Any) -> AsyncIterator[Program]:
     outside, logged = Outside(), folder / "server.log"
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(outside.running())
-        told: Json = {
+        options: Json = {
             "resource_url": RESOURCE,
             "auth_server_url": outside.url,
             "doit_api_base": outside.url,
@@ -179,17 +181,17 @@ async def program(folder: Path, **settings: Any) -> AsyncIterator[Program]:
         errors = stack.enter_context(logged.open("w"))
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=errors)
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps(told).encode() + b"\n")
+        process.stdin.write(json.dumps(options).encode() + b"\n")
         try:
             base = (await process.stdout.readline()).decode().strip()
             assert base, logged.read_text()
-            made = Program(base, outside, client(), process, logged)
+            program_started = Program(base, outside, client(), process, logged)
             try:
-                while (await made.send("GET", "/readyz", {})).status != 200:
+                while (await program_started.send("GET", "/readyz", {})).status != 200:
                     await asyncio.sleep(0.05)
-                yield made
+                yield program_started
             finally:
-                await made.http.close()
+                await program_started.http.close()
         finally:
             if process.returncode is None:
                 process.terminate()
@@ -213,12 +215,12 @@ async def _longest_hold(request: web.Request) -> web.Response:
 
 async def main() -> None:
     """Serve until stopped."""
-    told = json.loads(sys.stdin.readline())
+    options = json.loads(sys.stdin.readline())
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)
-        own = replace(Settings(), **(told | {"allowed_hosts": (base.removeprefix("http://"),)}))
-        logging_setup.configure(own.log_level)
-        app = make_main_app(own)
+        settings = replace(Settings(), **(options | {"allowed_hosts": (base.removeprefix("http://"),)}))
+        logging_setup.configure(settings.log_level)
+        app = make_main_app(settings)
         app.router.add_get("/tests/inside", _inside)
         app[HEARTBEAT] = []
         app.router.add_get("/tests/longest-hold", _longest_hold)
@@ -229,25 +231,25 @@ async def main() -> None:
 
 
 @pytest.mark.requirement("F2", "F7", "G1")
-async def test_calls_through_the_whole_program(tmp_path: Path) -> None:
+async def test_calls_through_the_complete_program(tmp_path: Path) -> None:
     """Each API failure has a response, and a log line with the outcome."""
-    mended, told = {"busy", "reset", "cut"}, {"missing", "garbage"}
-    async with program(tmp_path) as made:
-        made.outside.gate.set()
-        token = made.outside.token("ann")
-        for number, fault in enumerate(["ok", *sorted(mended), *sorted(told)]):
-            answer = await made.modern(enveloped(budget(number, f"{fault}-1")), token)
+    mended, permanent = {"busy", "reset", "cut"}, {"missing", "garbage"}
+    async with program(tmp_path) as server:
+        server.outside.gate.set()
+        token = server.outside.token("ann")
+        for number, fault in enumerate(["ok", *sorted(mended), *sorted(permanent)]):
+            answer = await server.send_stateless(with_request_metadata(budget(number, f"{fault}-1")), token)
             assert answer.status == 200 and answer.body["id"] == number
-            assert answer.result.get("isError", False) is (fault in told), answer
-            assert made.outside.seen[f"{fault}-1"] == 1 + (fault in mended)
-    lines = [line for line in made.lines() if line.get("tool") == "get_budget"]
+            assert answer.result.get("isError", False) is (fault in permanent), answer
+            assert server.outside.seen[f"{fault}-1"] == 1 + (fault in mended)
+    lines = [line for line in server.lines() if line.get("tool") == "get_budget"]
     assert [line["upstream_calls"] for line in lines] == [1, 2, 2, 2, 1, 1]
     statuses = [[200], [503, 200], [None, 200], [None, 200], [200], [404]]
     assert [line["upstream_status"] for line in lines] == statuses
     assert [line.get("identity_status") for line in lines] == [[200], None, None, None, None, None]
     assert lines[0]["identity_ms"] > 0
     assert all(line["status"] == 200 and len(line["trace"]) == 32 for line in lines)
-    assert made.process.returncode == 0
+    assert server.process.returncode == 0
 
 
 if __name__ == "__main__":

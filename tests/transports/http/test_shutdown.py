@@ -9,12 +9,12 @@ import socket
 import aiohttp
 import pytest
 
-from tests.transports.http.serving import LATEST, Site, serving
+from tests.transports.http.serving import LATEST_STATEFUL, Site, serving
 from tests.transports.http.streaming import Stream
 
 
 @pytest.mark.requirement("L4", "L5")
-async def test_no_new_work_and_calls_in_flight_finish() -> None:
+async def test_new_requests_are_rejected_and_calls_in_progress_finish() -> None:
     """Readiness fails, new requests get Retry-After, and waiting clients get their responses."""
     site_of = serving(drain_s=10)
     site = await site_of.__aenter__()
@@ -38,7 +38,7 @@ async def test_no_new_work_and_calls_in_flight_finish() -> None:
 
 
 @pytest.mark.requirement("L4")
-async def test_what_hangs_is_stopped_in_the_end() -> None:
+async def test_hanging_calls_are_canceled_at_the_deadline() -> None:
     """The drain has a time limit, whatever a call waits for."""
     site_of = serving(drain_s=0)
     site = await site_of.__aenter__()
@@ -50,14 +50,14 @@ async def test_what_hangs_is_stopped_in_the_end() -> None:
 
 
 @pytest.mark.requirement("L4")
-async def test_streams_end_politely() -> None:
+async def test_streams_end_gracefully() -> None:
     """The response ends properly on both transports."""
     site_of = serving()
     site = await site_of.__aenter__()
     session = await site.initialize()
     headers = site.headers() | {"Accept": "text/event-stream"}
     async with session.stream() as general, site.http.get(f"{site.base}/sse", headers=headers) as old:
-        streams = [Stream(general, LATEST), Stream(old, LATEST)]
+        streams = [Stream(general, LATEST_STATEFUL), Stream(old, LATEST_STATEFUL)]
         await streams[1].event()
         while len(site.hub) < 2:
             await asyncio.sleep(0.005)
@@ -68,7 +68,7 @@ async def test_streams_end_politely() -> None:
         await stop
 
 
-async def test_a_task_does_not_outlive_the_server() -> None:
+async def test_task_does_not_outlive_the_server() -> None:
     """A running task is stopped, and the shutdown does not wait for it."""
     site_of = serving()
     other = await site_of.__aenter__()
@@ -85,7 +85,7 @@ def closed_port() -> int:
 
 
 @pytest.mark.requirement("K4", "L5")
-async def test_probes_while_the_identity_provider_is_away() -> None:
+async def test_probes_while_the_identity_provider_is_unavailable() -> None:
     """The server is alive, but not ready before the first fetch of the keys; tokens get 503 with Retry-After instead
     of 401."""
     issuer = f"http://127.0.0.1:{closed_port()}"
@@ -98,7 +98,7 @@ async def test_probes_while_the_identity_provider_is_away() -> None:
         assert "WWW-Authenticate" not in answer.headers
 
 
-async def test_ready_once_keys_are_there(site: Site) -> None:
+async def test_ready_once_keys_are_loaded(site: Site) -> None:
     assert (await site.post(site.request("ping"))).status == 200
     ready = await site.send("GET", "/readyz", {})
     assert ready.status == 200 and ready.body["status"] == "ok"
@@ -107,7 +107,7 @@ async def test_ready_once_keys_are_there(site: Site) -> None:
 
 @pytest.mark.requirement("J7", "G3")
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-async def test_probes_say_nothing_of_anybody(site: Site, path: str) -> None:
+async def test_probes_reveal_no_user_data(site: Site, path: str) -> None:
     """Health checks and metrics expose nothing sensitive after traffic, and are read-only."""
     token = site.token()
     await site.post(site.request("tools/call", {"name": "echo"}), Authorization=f"Bearer {token}")
@@ -117,7 +117,7 @@ async def test_probes_say_nothing_of_anybody(site: Site, path: str) -> None:
         assert (await site.send(method, path, {})).status == 405
 
 
-async def test_the_port_is_free_afterwards() -> None:
+async def test_port_is_free_after_shutdown() -> None:
     async with serving() as site:
         base = site.base
     async with aiohttp.ClientSession() as http:

@@ -19,9 +19,19 @@ from doit_mcp.catalog.resources.resource import Resource
 from doit_mcp.catalog.tools.tool import Tool
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import replicas
-from tests.transports.http.serving import ADMIN, LATEST, MODERN, Answer, Json, Session, Site, next_event, serving
-from tests.transports.http.streaming import opened
-from tests.transports.http.test_tenancy import Api, bearer, mine, place, schema
+from tests.transports.http.serving import (
+    ADMIN,
+    LATEST_STATEFUL,
+    STATELESS_REVISION,
+    Answer,
+    Json,
+    Session,
+    Site,
+    next_event,
+    serving,
+)
+from tests.transports.http.streaming import open_stream
+from tests.transports.http.test_tenancy import Api, bearer, mine, schema, serving_site
 
 CHALLENGE = "mcp/www_authenticate"
 
@@ -32,22 +42,22 @@ def mine_tool() -> Tool:
 
 
 async def call(site: Site, token: str, path: str = "/mcp") -> Answer:
-    return await send(site, token, site.envelope("tools/call", {"name": "mine", "arguments": {}}), path)
+    return await send(site, token, site.stateless_request("tools/call", {"name": "mine", "arguments": {}}), path)
 
 
 async def listing(site: Site, token: str) -> Answer:
-    return await send(site, token, site.envelope("tools/list"))
+    return await send(site, token, site.stateless_request("tools/list"))
 
 
 async def send(site: Site, token: str, message: Json, path: str = "/mcp") -> Answer:
-    head = site.headers(None) | site.modern_headers(message) | {"Authorization": f"Bearer {token}"}
+    head = site.headers(None) | site.stateless_headers(message) | {"Authorization": f"Bearer {token}"}
     return await site.send("POST", path, head | {"Content-Type": "application/json"}, json.dumps(message).encode())
 
 
 @pytest.mark.requirement("N19")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/readonly", "/sse"])
-async def test_n19_the_result_carries_the_challenge_and_the_next_request_is_401(path: str) -> None:
-    async with place() as (site, api):
+async def test_n19_result_has_the_challenge_and_the_next_request_is_401(path: str) -> None:
+    async with serving_site() as (site, api):
         token = site.token()
         assert not (await call(site, token, path)).result.get("isError")
         site.world.identity.end_login(token)
@@ -56,20 +66,20 @@ async def test_n19_the_result_carries_the_challenge_and_the_next_request_is_401(
         (challenge,) = refused.result["_meta"][CHALLENGE]
         assert f'resource_metadata="{site.base}/.well-known/oauth-protected-resource{path}"' in challenge
         assert 'error="invalid_token"' in challenge and 'error_description="' in challenge
-        asked = len(api.seen), site.world.identity.request_counts.copy()
+        counts = len(api.seen), site.world.identity.request_counts.copy()
         # The challenge is the same as in the header for this path, and no more requests go upstream.
         for _ in range(3):
             after = await call(site, token, path)
             assert after.status == 401 and after.headers["WWW-Authenticate"] == challenge
-        assert (len(api.seen), site.world.identity.request_counts) == asked
+        assert (len(api.seen), site.world.identity.request_counts) == counts
         fresh = site.world.identity.mint(ADMIN, resource=f"{site.base}/mcp", flow_id="another")
         assert not (await call(site, fresh, path)).result.get("isError")
 
 
 @pytest.mark.requirement("N19")
-@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST])
-async def test_n19_results_of_sessions_carry_it_too(revision: str) -> None:
-    async with place() as (site, _):
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18", LATEST_STATEFUL])
+async def test_n19_session_results_have_the_challenge(revision: str) -> None:
+    async with serving_site() as (site, _):
         session = await site.initialize(revision)
         site.world.identity.end_login(site.token())
         refused = await session.call("mine")
@@ -89,7 +99,7 @@ async def test_n19_results_of_sessions_carry_it_too(revision: str) -> None:
         (500, "invalid_grant", False),
     ],
 )
-async def test_n19_only_a_login_that_is_over_is_thrown_away(status: int, code: str, dead: bool) -> None:
+async def test_n19_only_an_ended_sign_in_is_discarded(status: int, code: str, dead: bool) -> None:
     """Configuration errors and outages never cause a 401."""
 
     async def exchange(request: web.Request) -> web.Response:
@@ -110,10 +120,10 @@ async def test_n19_only_a_login_that_is_over_is_thrown_away(status: int, code: s
 async def provider(app: web.Application) -> AsyncIterator[tuple[Site, str]]:
     """A server whose identity provider refuses all exchanges, but has the sandbox's keys."""
     keys: list[Json] = []
-    known = asyncio.Event()
+    notified = asyncio.Event()
 
     async def jwks(request: web.Request) -> web.Response:
-        await known.wait()
+        await notified.wait()
         return web.json_response({"keys": keys})
 
     app.router.add_get("/.well-known/jwks.json", jwks)
@@ -122,10 +132,10 @@ async def provider(app: web.Application) -> AsyncIterator[tuple[Site, str]]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     issuer = "http://{}:{}".format(*runner.addresses[0][:2])
     try:
-        async with place(auth_server_url=issuer) as (site, _):
+        async with serving_site(auth_server_url=issuer) as (site, _):
             async with site.http.get(f"{site.world.url}/.well-known/jwks.json") as answer:
                 keys.extend((await answer.json())["keys"])
-            known.set()
+            notified.set()
             yield site, issuer
     finally:
         await runner.cleanup()
@@ -158,11 +168,11 @@ OFFERED: Json = {
 
 @pytest.mark.requirement("N19")
 @pytest.mark.parametrize("method", ASKING)
-async def test_n19_errors_of_other_methods_carry_the_challenge(method: str) -> None:
+async def test_n19_errors_of_other_methods_have_the_challenge(method: str) -> None:
     async with serving(changes=OFFERED, api=Api()) as site:
         token = site.token()
         session = await site.initialize()
-        assert "result" in (await send(site, token, site.envelope(method, ASKING[method]))).body
+        assert "result" in (await send(site, token, site.stateless_request(method, ASKING[method]))).body
         assert "result" in (await session.ask(method, ASKING[method])).body
         site.world.identity.end_login(token)
         refused = await session.ask(method, ASKING[method])
@@ -172,19 +182,19 @@ async def test_n19_errors_of_other_methods_carry_the_challenge(method: str) -> N
     async with serving(changes=OFFERED, api=Api()) as site:
         token = site.token()
         site.world.identity.end_login(token)
-        refused = await send(site, token, site.envelope(method, ASKING[method]))
+        refused = await send(site, token, site.stateless_request(method, ASKING[method]))
         assert refused.code == (400, -32602)
         (challenge,) = refused.error["data"][CHALLENGE]
-        after = await send(site, token, site.envelope(method, ASKING[method]))
+        after = await send(site, token, site.stateless_request(method, ASKING[method]))
         assert after.status == 401 and after.headers["WWW-Authenticate"] == challenge
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_write_that_asks_carries_the_challenge_instead_of_asking() -> None:
+async def test_n19_write_requiring_confirmation_returns_the_challenge_instead() -> None:
     async with serving(changes={"tools": direct_tools()}, api=Api()) as site:
         token = site.token()
         site.world.identity.end_login(token)
-        message = site.envelope(
+        message = site.stateless_request(
             "tools/call",
             {"name": "delete_budget", "arguments": {"id": "b1"}},
             clientCapabilities={"elicitation": {"form": {}}},
@@ -201,7 +211,7 @@ class Refusing(Api):
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_an_api_that_refuses_a_fresh_credential_ends_no_login() -> None:
+async def test_n19_api_rejecting_a_fresh_credential_ends_no_sign_in() -> None:
     """Two 401 responses of the API after two successful exchanges: the result has the challenge, and the token stays
     valid."""
     async with serving(changes={"tools": (mine_tool(),)}, api=Refusing()) as site:
@@ -233,12 +243,12 @@ class Tokens(Api):
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_revoked_api_token_is_told_so_and_its_stream_ends() -> None:
+async def test_n19_revoked_api_token_is_reported_and_ends_its_stream() -> None:
     api = Tokens()
     async with serving(changes={"tools": (mine_tool(),)}, api=api) as site:
-        message = site.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-        headers = site.modern_headers(message) | site.headers(None) | {"Authorization": "Bearer an-api-token"}
-        async with opened(site, message, headers, MODERN) as stream:
+        message = site.stateless_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        headers = site.stateless_headers(message) | site.headers(None) | {"Authorization": "Bearer an-api-token"}
+        async with open_stream(site, message, headers, STATELESS_REVISION) as stream:
             await stream.message()
             assert not (await call(site, "an-api-token")).result.get("isError")
             api.good.clear()
@@ -255,41 +265,41 @@ def session_headers(session: Session, token: str) -> dict[str, str]:
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_streams_of_a_login_that_ended_end() -> None:
-    async with place() as (site, _):
+async def test_n19_streams_of_an_ended_sign_in_end() -> None:
+    async with serving_site() as (site, _):
         token = site.token()
         session = await site.initialize()
-        message = site.envelope("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-        modern = site.modern_headers(message) | site.headers() | {"Authorization": f"Bearer {token}"}
+        message = site.stateless_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        stateless_headers = site.stateless_headers(message) | site.headers() | {"Authorization": f"Bearer {token}"}
         bearer_alone = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
         async with (
-            site.http.get(f"{site.base}/mcp", headers=session_headers(session, token)) as own,
+            site.http.get(f"{site.base}/mcp", headers=session_headers(session, token)) as stream,
             site.http.get(f"{site.base}/sse", headers=bearer_alone) as legacy,
             site.http.get(f"{site.base}/sse", headers=site.headers() | {"Accept": "text/event-stream"}) as other,
-            opened(site, message, modern, MODERN) as listening,
+            open_stream(site, message, stateless_headers, STATELESS_REVISION) as listening,
         ):
             assert (await next_event(legacy))[0] == "endpoint" and (await next_event(other))[0] == "endpoint"
             await listening.message()
             site.world.identity.end_login(token)
             assert (await call(site, token)).result["isError"]
             assert (await listening.message())["result"] and await listening.ends()
-            assert b"data" not in await own.content.read() + await legacy.content.read()
+            assert b"data" not in await stream.content.read() + await legacy.content.read()
             # A stream with another token continues.
             assert not other.content.at_eof()
-            for answer in (own, legacy):
+            for answer in (stream, legacy):
                 async with site.http.get(answer.url, headers=session_headers(session, token)) as again:
                     assert again.status == 401
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_streams_end_with_their_token_unless_it_is_renewed() -> None:
+async def test_n19_streams_end_with_their_token_unless_renewed() -> None:
     """The session of /sse is its stream, so it continues for a client that sends a newer token there."""
     async with serving() as site:
         brief = {"Authorization": f"Bearer {site.token(exp=int(time.time()) + 2)}", "Accept": "text/event-stream"}
         session = await site.initialize()
         own_headers = session_headers(session, "") | brief
         async with (
-            site.http.get(f"{site.base}/mcp", headers=own_headers) as own,
+            site.http.get(f"{site.base}/mcp", headers=own_headers) as stream,
             site.http.get(f"{site.base}/sse", headers=brief) as ending,
             site.http.get(f"{site.base}/sse", headers=brief) as renewed,
         ):
@@ -300,14 +310,14 @@ async def test_n19_streams_end_with_their_token_unless_it_is_renewed() -> None:
             async with site.http.post(site.base + address, json=ping, headers=headers) as posted:
                 assert posted.status == 202
             await next_event(renewed)
-            assert b"data" not in await own.content.read() + await ending.content.read()
+            assert b"data" not in await stream.content.read() + await ending.content.read()
             async with site.http.post(site.base + address, json=ping, headers=headers) as posted:
                 assert posted.status == 202
             assert '"id":1' in (await next_event(renewed))[1]
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_login_that_ended_at_one_replica_has_ended_at_the_others(redis: Server) -> None:
+async def test_n19_sign_in_ended_at_one_replica_ends_at_others(redis: Server) -> None:
     api = Api()
     async with replicas(redis.url, changes={"tools": (mine_tool(),)}, api=api) as (first, second):
         token = first.token()
@@ -321,7 +331,7 @@ async def test_n19_a_login_that_ended_at_one_replica_has_ended_at_the_others(red
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_token_that_is_renewed_at_another_replica_keeps_the_stream(redis: Server) -> None:
+async def test_n19_token_renewed_at_another_replica_keeps_the_stream(redis: Server) -> None:
     async with replicas(redis.url) as (first, second):
         brief = {"Authorization": f"Bearer {first.token(exp=int(time.time()) + 2)}", "Accept": "text/event-stream"}
         async with (
@@ -341,12 +351,12 @@ async def test_n19_a_token_that_is_renewed_at_another_replica_keeps_the_stream(r
 
 
 @pytest.mark.requirement("N19")
-async def test_n19_a_stream_that_a_client_came_back_for_ends_too() -> None:
+async def test_n19_resumed_stream_ends_too() -> None:
     async with serving() as site:
         session = await site.initialize()
         message = site.request("tools/call", {"name": "steps", "arguments": {"pause": True}})
         message["params"]["_meta"] = {"progressToken": "t"}
-        async with opened(site, message, site.headers(**session.head), LATEST) as stream:
+        async with open_stream(site, message, site.headers(**session.head), LATEST_STATEFUL) as stream:
             while (event := await stream.event()).id is None:
                 pass
         brief = session_headers(session, site.token(exp=int(time.time()) + 2))

@@ -12,7 +12,7 @@ from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.registry import direct_tools
 from doit_mcp.catalog.tools.tool import Tool, ToolError
 from doit_mcp.server.tasks import MAX_RUNNING_PER_OWNER
-from tests.transports.http.serving import LATEST, META, Bench, Json, Site, offer, schema, serving
+from tests.transports.http.serving import LATEST_STATEFUL, META, Bench, Json, Site, offer, schema, serving
 
 FOLLOWS: Json = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
 
@@ -55,33 +55,33 @@ async def site(query: Query) -> AsyncIterator[Site]:
         query.tool("patient_task", 0.01),
         query.tool("late_a_task", 30),
     )
-    async with serving(changes={"tools": (*offer(Bench()).tools, *tools)}) as made:
-        yield made
+    async with serving(changes={"tools": (*offer(Bench()).tools, *tools)}) as server:
+        yield server
 
 
 async def ended(site: Site, id: str) -> Json:
-    while (state := (await site.modern("tasks/get", {"taskId": id}, **FOLLOWS)).result)["status"] == "working":
+    while (state := (await site.send_stateless("tasks/get", {"taskId": id}, **FOLLOWS)).result)["status"] == "working":
         await asyncio.sleep(0.01)
     return state
 
 
-async def test_what_takes_long_goes_on_as_a_task(site: Site, query: Query) -> None:
+async def test_slow_call_becomes_a_task(site: Site, query: Query) -> None:
     created = (await site.call("soon_a_task", **FOLLOWS)).result
     assert created["resultType"] == "task" and created["status"] == "working"
     # Longer than the tool's deadline, which applies to clients that wait.
     await asyncio.sleep(0.3)
     query.proceed.set()
     state = await ended(site, created["taskId"])
-    assert state["result"]["structuredContent"] == {"rows": 1}, "it went on, it did not begin anew"
+    assert state["result"]["structuredContent"] == {"rows": 1}, "it continued and did not start again"
     assert state["result"]["resultType"] == "complete" and not state["result"].get("isError")
 
 
-async def test_what_is_there_soon_is_answered(site: Site, query: Query) -> None:
+async def test_fast_call_is_answered(site: Site, query: Query) -> None:
     query.proceed.set()
     assert (await site.call("late_a_task", **FOLLOWS)).result["structuredContent"] == {"rows": 1}
 
 
-async def test_a_failure_is_the_result_of_the_task(site: Site, query: Query) -> None:
+async def test_failure_is_the_result_of_the_task(site: Site, query: Query) -> None:
     query.refused = True
     id = (await site.call("soon_a_task", **FOLLOWS)).result["taskId"]
     query.proceed.set()
@@ -90,14 +90,14 @@ async def test_a_failure_is_the_result_of_the_task(site: Site, query: Query) -> 
     assert state["result"]["content"][0]["text"] == "There are no such costs."
 
 
-async def test_cancelling_the_task_stops_the_query(site: Site, query: Query) -> None:
+async def test_canceling_the_task_stops_the_query(site: Site, query: Query) -> None:
     id = (await site.call("soon_a_task", **FOLLOWS)).result["taskId"]
-    await site.modern("tasks/cancel", {"taskId": id}, **FOLLOWS)
+    await site.send_stateless("tasks/cancel", {"taskId": id}, **FOLLOWS)
     await query.cancelled.wait()
     assert (await ended(site, id))["status"] == "cancelled"
 
 
-async def test_a_client_that_leaves_early_stops_the_query(site: Site, query: Query) -> None:
+async def test_early_disconnect_stops_the_query(site: Site, query: Query) -> None:
     calling = asyncio.create_task(site.call("late_a_task", **FOLLOWS))
     while not query.begun:
         await asyncio.sleep(0.01)
@@ -106,12 +106,12 @@ async def test_a_client_that_leaves_early_stops_the_query(site: Site, query: Que
 
 
 async def test_clients_without_tasks_wait(site: Site, query: Query) -> None:
-    for answer in (await site.call("soon_a_task"), await (await site.initialize(LATEST)).call("soon_a_task")):
+    for answer in (await site.call("soon_a_task"), await (await site.initialize(LATEST_STATEFUL)).call("soon_a_task")):
         assert "did not finish within 0.2 seconds" in answer.result["content"][0]["text"]
     assert "did not finish" in (await site.call("never_a_task", **FOLLOWS)).result["content"][0]["text"]
 
 
-async def test_with_too_many_tasks_the_client_waits(site: Site, query: Query) -> None:
+async def test_client_waits_when_there_are_too_many_tasks(site: Site, query: Query) -> None:
     for _ in range(MAX_RUNNING_PER_OWNER):
         assert (await site.call("soon_a_task", **FOLLOWS)).result["resultType"] == "task"
     late = (await site.call("soon_a_task", **FOLLOWS)).result
@@ -123,7 +123,7 @@ async def test_with_too_many_tasks_the_client_waits(site: Site, query: Query) ->
     assert "structuredContent" in (await waiting).result
 
 
-def test_what_computes_costs_can_become_a_task() -> None:
+def test_cost_computation_can_become_a_task() -> None:
     able = {tool.name for tool in direct_tools() if tool.task_after is not None}
     assert {"run_query", "get_report_results", "cost_breakdown", "explain_cost_change", "get_cloud_overview"} <= able
     assert not [tool.name for tool in direct_tools() if tool.writes and tool.name in able]

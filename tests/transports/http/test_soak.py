@@ -15,16 +15,16 @@ import pytest
 
 from tests.auth.minting import Signer
 from tests.transports.http.serving import Json
-from tests.transports.http.test_load import together
+from tests.transports.http.test_load import gather_limited
 from tests.transports.http.test_security_outside import MIB, RESOURCE
 from tests.transports.http.test_security_process import (
     LONG,
     Program,
     budget,
     encoded,
-    enveloped,
-    modern_headers,
     program,
+    stateless_headers,
+    with_request_metadata,
 )
 
 MIXED, WARM = (50_000, 5_000) if LONG else (2_500, 1_000)
@@ -40,16 +40,16 @@ pytestmark = pytest.mark.timeout(1800 if LONG else 120)
 class Mixture:
     """Requests of every kind, in turn; responses are counted by kind and status."""
 
-    def __init__(self, made: Program) -> None:
-        self.made, self.counts = made, Counter[tuple[str, int]]()
+    def __init__(self, server: Program) -> None:
+        self.made, self.counts = server, Counter[tuple[str, int]]()
         self.kinds = (
             self.call,
             self.ping,
             self.listing,
             self.session,
-            self.stranger,
-            self.nonsense,
-            self.elsewhere,
+            self.unauthenticated,
+            self.malformed,
+            self.unknown_path,
             self.probe,
         )
 
@@ -60,7 +60,9 @@ class Mixture:
         self.counts[kind.__name__, status] += 1
 
     async def call(self, number: int, token: str) -> int:
-        return (await self.made.modern(enveloped(budget(number, f"ok-{number % 50}")), token)).status
+        return (
+            await self.made.send_stateless(with_request_metadata(budget(number, f"ok-{number % 50}")), token)
+        ).status
 
     async def ping(self, number: int, token: str) -> int:
         message: Json = {"jsonrpc": "2.0", "id": number, "method": "ping"}
@@ -68,7 +70,7 @@ class Mixture:
 
     async def listing(self, number: int, token: str) -> int:
         message: Json = {"jsonrpc": "2.0", "id": number, "method": "resources/list", "params": {}}
-        return (await self.made.modern(enveloped(message), token)).status
+        return (await self.made.send_stateless(with_request_metadata(message), token)).status
 
     async def session(self, number: int, token: str) -> int:
         heads = {"Mcp_Session_Id": await self.made.initialize(token)}
@@ -76,13 +78,13 @@ class Mixture:
             return (await self.made.send("DELETE", "/mcp", self.made.headers(token, **heads))).status
         return (await self.made.post({"jsonrpc": "2.0", "id": 1, "method": "tools/nothing"}, token, **heads)).status
 
-    async def stranger(self, number: int, token: str) -> int:
+    async def unauthenticated(self, number: int, token: str) -> int:
         return (await self.made.post(budget(1, "ok-1"), token[:-6] + f"{number:06}"[-6:])).status
 
-    async def nonsense(self, number: int, token: str) -> int:
+    async def malformed(self, number: int, token: str) -> int:
         return (await self.made.send("POST", "/mcp", self.made.headers(token), b"{" * (number % 200))).status
 
-    async def elsewhere(self, number: int, token: str) -> int:
+    async def unknown_path(self, number: int, token: str) -> int:
         return (await self.made.send("GET", f"/nothing/{number}", {})).status
 
     async def probe(self, number: int, token: str) -> int:
@@ -93,68 +95,72 @@ class Mixture:
 @pytest.mark.requirement("Q5")
 async def test_mixed_requests(tmp_path: Path) -> None:
     """No 5xx; memory, descriptors and tasks are the same as after the first requests."""
-    async with program(tmp_path, sessions_total=500) as made:
-        made.outside.gate.set()
-        mixture = Mixture(made)
-        await together((mixture.one(number) for number in range(WARM)), AT_ONCE)
-        rest, memory = await made.rest(), made.rss
-        await together((mixture.one(number) for number in range(WARM, MIXED)), AT_ONCE)
-        await made.until(calls_in_flight=0, streams=0)
-        await made.until_rest(rest)
-        grown = made.rss - memory
+    async with program(tmp_path, sessions_total=500) as server:
+        server.outside.gate.set()
+        mixture = Mixture(server)
+        await gather_limited((mixture.one(number) for number in range(WARM)), AT_ONCE)
+        rest, memory = await server.rest(), server.rss
+        await gather_limited((mixture.one(number) for number in range(WARM, MIXED)), AT_ONCE)
+        await server.until(calls_in_flight=0, streams=0)
+        await server.until_rest(rest)
+        grown = server.rss - memory
         assert grown < SOAK_GROWTH, f"{grown >> 20} MiB"
-        assert (await made.gauges())["sessions"] <= 500
-        print(f"{grown / MIB:.1f} MiB after {MIXED} requests; {rest}, {await made.rest()}; {made.cpu:.1f} s of CPU")
+        assert (await server.gauges())["sessions"] <= 500
+        print(f"{grown / MIB:.1f} MiB after {MIXED} requests; {rest}, {await server.rest()}; {server.cpu:.1f} s of CPU")
     assert {status for _, status in mixture.counts} == {200, 204, 400, 401, 404}, mixture.counts
-    assert not [line for line in made.lines() if line["level"] in ("error", "critical")]
+    assert not [line for line in server.lines() if line["level"] in ("error", "critical")]
 
 
 @pytest.mark.requirement("K2", "Q4")
-async def test_a_flood_of_forged_tokens(tmp_path: Path) -> None:
+async def test_flood_of_forged_tokens(tmp_path: Path) -> None:
     """Each is refused, the keys are not fetched repeatedly, and clients with a valid token are served meanwhile."""
-    async with program(tmp_path) as made:
-        made.outside.gate.set()
-        token = made.outside.token("ann")
-        assert (await made.modern(enveloped(budget(0, "ok-0")), token)).status == 200
+    async with program(tmp_path) as server:
+        server.outside.gate.set()
+        token = server.outside.token("ann")
+        assert (await server.send_stateless(with_request_metadata(budget(0, "ok-0")), token)).status == 200
         forgers = [Signer() for _ in range(5)]
-        claims: Json = {"iss": made.outside.url, "aud": RESOURCE}
+        claims: Json = {"iss": server.outside.url, "aud": RESOURCE}
         # Only the signature is wrong; every fourth token is malformed enough to be refused before it is checked.
         ages = [time.time() - (number % 4 == 0) * 7200 for number in range(FORGED)]
         forged = [forgers[number % 5].token(now=age, jti=str(number), **claims) for number, age in enumerate(ages)]
-        memory, statuses = made.rss, Counter[int]()
-        flooding = asyncio.create_task(together((refused(made, one, statuses) for one in forged), AT_ONCE * 5))
+        memory, statuses = server.rss, Counter[int]()
+        flooding = asyncio.create_task(
+            gather_limited((send_forged(server, one, statuses) for one in forged), AT_ONCE * 5)
+        )
         served = 0
         while not flooding.done():
-            assert (await made.modern(enveloped(budget(served, f"ok-{served}")), token)).status == 200
+            assert (
+                await server.send_stateless(with_request_metadata(budget(served, f"ok-{served}")), token)
+            ).status == 200
             served += 1
         await flooding
         assert served and set(statuses) <= {401, 429} and statuses.total() == FORGED
-        assert made.outside.jwks <= 5 and set(made.outside.asked) == {"ann@acme.example"}
-        assert made.rss - memory < SOAK_GROWTH
-        print(f"{served} calls served beside {FORGED} forged tokens, {made.outside.jwks} looks at the keys")
+        assert server.outside.jwks <= 5 and set(server.outside.asked) == {"ann@acme.example"}
+        assert server.rss - memory < SOAK_GROWTH
+        print(f"{served} calls served beside {FORGED} forged tokens, {server.outside.jwks} looks at the keys")
 
 
-async def refused(made: Program, token: str, statuses: Counter[int]) -> None:
-    answer = await made.post(budget(1, "ok-1"), token)
+async def send_forged(server: Program, token: str, statuses: Counter[int]) -> None:
+    answer = await server.post(budget(1, "ok-1"), token)
     assert token not in answer.text
     statuses[answer.status] += 1
 
 
 @pytest.mark.requirement("S8")
 @pytest.mark.parametrize("cap", [100, 10_000])
-async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
+async def test_sessions_that_are_never_deleted(tmp_path: Path, cap: int) -> None:
     """The user's oldest sessions are evicted, those of others stay, and sessions are small."""
-    async with program(tmp_path, sessions_per_principal=cap) as made:
-        ann, bob = made.outside.token("ann"), made.outside.token("bob")
-        others = await made.initialize(bob)
-        first = await made.initialize(ann)
-        memory = made.rss
-        await together((made.initialize(ann) for _ in range(SESSIONS)), AT_ONCE)
-        assert (await made.gauges())["sessions"] == min(cap, SESSIONS + 1) + 1
+    async with program(tmp_path, sessions_per_principal=cap) as server:
+        ann, bob = server.outside.token("ann"), server.outside.token("bob")
+        others = await server.initialize(bob)
+        first = await server.initialize(ann)
+        memory = server.rss
+        await gather_limited((server.initialize(ann) for _ in range(SESSIONS)), AT_ONCE)
+        assert (await server.gauges())["sessions"] == min(cap, SESSIONS + 1) + 1
         ping: Json = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-        assert (await made.post(ping, bob, Mcp_Session_Id=others)).status == 200
-        assert (await made.post(ping, ann, Mcp_Session_Id=first)).status == (404 if cap <= SESSIONS else 200)
-        grown = made.rss - memory
+        assert (await server.post(ping, bob, Mcp_Session_Id=others)).status == 200
+        assert (await server.post(ping, ann, Mcp_Session_Id=first)).status == (404 if cap <= SESSIONS else 200)
+        grown = server.rss - memory
         assert grown < SESSIONS_GROWTH
         print(f"{grown / MIB:.1f} MiB for {SESSIONS} sessions, {cap} of them kept at most")
 
@@ -162,37 +168,37 @@ async def test_sessions_that_nobody_deletes(tmp_path: Path, cap: int) -> None:
 @pytest.mark.requirement("L2")
 async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
     """Descriptors, tasks and memory return to their former numbers, and no work is done for disconnected clients."""
-    async with program(tmp_path) as made:
-        tokens = [made.outside.token(f"person{number}") for number in range(STREAMS // 10)]
-        await dropped(made, tokens)
-        rest, memory = await made.rest(), made.rss
+    async with program(tmp_path) as server:
+        tokens = [server.outside.token(f"person{number}") for number in range(STREAMS // 10)]
+        await dropped(server, tokens)
+        rest, memory = await server.rest(), server.rss
         for _ in range(3):
-            await dropped(made, tokens)
-        await made.until_rest(rest)
-        assert made.rss - memory < STREAMS_GROWTH
-        print(f"{(made.rss - memory) / MIB:.1f} MiB after 3 x {STREAMS} streams; {rest}")
+            await dropped(server, tokens)
+        await server.until_rest(rest)
+        assert server.rss - memory < STREAMS_GROWTH
+        print(f"{(server.rss - memory) / MIB:.1f} MiB after 3 x {STREAMS} streams; {rest}")
         if LONG:
-            before = made.cpu
+            before = server.cpu
             await asyncio.sleep(20)
-            assert made.cpu - before < 1
+            assert server.cpu - before < 1
 
 
-async def dropped(made: Program, tokens: list[str]) -> None:
+async def dropped(server: Program, tokens: list[str]) -> None:
     """Ten streams for each token, half of them HTTP+SSE, whose connections are then all dropped at once."""
     listen: Json = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
-    message = enveloped(listen | {"params": {"notifications": {"toolsListChanged": True}}})
+    message = with_request_metadata(listen | {"params": {"notifications": {"toolsListChanged": True}}})
 
     async def one(token: str, number: int) -> None:
-        headers = made.headers(token)
+        headers = server.headers(token)
         if number % 2:
-            response = await made.http.get(f"{made.base}/sse", headers=headers | {"Accept": "text/event-stream"})
+            response = await server.http.get(f"{server.base}/sse", headers=headers | {"Accept": "text/event-stream"})
         else:
-            headers |= modern_headers(message)
-            response = await made.http.post(f"{made.base}/mcp", headers=headers, data=encoded(message))
+            headers |= stateless_headers(message)
+            response = await server.http.post(f"{server.base}/mcp", headers=headers, data=encoded(message))
         assert response.status == 200
         stack.callback(response.close)
 
     async with AsyncExitStack() as stack:
-        await together(one(token, number) for token in tokens for number in range(10))
-        await made.until(streams=len(tokens) * 10)
-    await made.until(streams=0, listeners=0)
+        await gather_limited(one(token, number) for token in tokens for number in range(10))
+        await server.until(streams=len(tokens) * 10)
+    await server.until(streams=0, listeners=0)

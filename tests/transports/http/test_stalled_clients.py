@@ -28,10 +28,10 @@ URI = "doc://large"
 @contextmanager
 def reader() -> Iterator[socket.socket]:
     """A client's socket with minimal buffers."""
-    with socket.socket() as made:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        made.setblocking(False)
-        yield made
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.setblocking(False)
+        yield listener
 
 
 # The addresses of both sides of a connection, the client's first. One side is not enough: the system may use one client
@@ -41,17 +41,17 @@ Addresses = tuple[object, object]
 
 def ends(connections: set[Addresses]) -> list[socket.socket]:
     """Return the server's descriptors of these connections, to be closed by the caller."""
-    found: dict[Addresses, socket.socket] = {}
+    sockets: dict[Addresses, socket.socket] = {}
     for path in list(Path("/proc/self/fd").iterdir()):
         # The descriptor of the folder itself is closed by now, and its number may be reused here.
         if path.is_symlink() and os.readlink(path).startswith("socket:"):
-            one = socket.socket(fileno=os.dup(int(path.name)))
-            addresses = (peer(one), one.getsockname())
-            if addresses in connections and addresses not in found:
-                found[addresses] = one
+            connection = socket.socket(fileno=os.dup(int(path.name)))
+            addresses = (peer(connection), connection.getsockname())
+            if addresses in connections and addresses not in sockets:
+                sockets[addresses] = connection
             else:
-                one.close()
-    return list(found.values())
+                connection.close()
+    return list(sockets.values())
 
 
 def peer(one: socket.socket) -> object:
@@ -62,19 +62,19 @@ def peer(one: socket.socket) -> object:
         return None
 
 
-def still_there(connections: set[Addresses], patience: float | None = None) -> int:
+def open_connections(connections: set[Addresses], patience: float | None = None) -> int:
     """Return how many of these connections the server still has, within *patience* seconds if given."""
-    found = ends(connections)
-    for one in found:
+    sockets = ends(connections)
+    for connection in sockets:
         if patience is not None:
-            assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == WRITE_TIMEOUT_SECONDS * 1000
-            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
-        one.close()
-    return len(found)
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == WRITE_TIMEOUT_SECONDS * 1000
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
+        connection.close()
+    return len(sockets)
 
 
 @pytest.mark.requirement("L3")
-async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
+async def test_thirty_stalled_clients_delay_nobody_and_are_dropped() -> None:
     """Two hundred calls of another client are answered while all thirty wait; eventually all of them are
     disconnected."""
     asked = 0
@@ -97,8 +97,8 @@ async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
             for number in range(CALLS):
                 answer = await site.call("echo", {"text": f"{number}"}, user=VIEWER)
                 assert answer.result["structuredContent"] == {"said": f"{number}"}
-            assert still_there(connections, patience=0.2) == READERS
-            while still_there(connections):
+            assert open_connections(connections, patience=0.2) == READERS
+            while open_connections(connections):
                 await asyncio.sleep(0.05)
         assert (await site.send("GET", "/healthz", {})).status == 200
 
@@ -106,8 +106,8 @@ async def test_thirty_who_read_nothing_delay_nobody_and_are_dropped() -> None:
 async def ask(site: Site, client: socket.socket) -> None:
     """Request a large response and read nothing of it."""
     host, port = site.base.removeprefix("http://").split(":")
-    message = site.envelope("resources/read", {"uri": URI})
-    headers = {"Content-Type": "application/json"} | site.modern_headers(message)
+    message = site.stateless_request("resources/read", {"uri": URI})
+    headers = {"Content-Type": "application/json"} | site.stateless_headers(message)
     named = {name.replace("-", "_"): value for name, value in headers.items()}
     request = raw_post(site, site.headers(ADMIN, **named), json.dumps(message).encode())
     loop = asyncio.get_running_loop()

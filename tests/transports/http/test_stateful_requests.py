@@ -12,8 +12,8 @@ import pytest
 from doit_mcp.server.notification_hub import RESOURCE_UPDATED, TOOLS_CHANGED, ChangeEvent
 from tests.transports.http.serving import (
     ADMIN,
-    LATEST,
-    MODERN,
+    LATEST_STATEFUL,
+    STATELESS_REVISION,
     STRANGER,
     VIEWER,
     Session,
@@ -24,49 +24,51 @@ from tests.transports.http.serving import (
     serving,
 )
 
-REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", LATEST)
+REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", LATEST_STATEFUL)
 ELICITS: Any = {"elicitation": {}, "roots": {}}
 
 
 @pytest.mark.requirement("M8")
-@pytest.mark.parametrize("asked", [*REVISIONS, MODERN, "2099-01-01", ""])
-async def test_negotiates(site: Site, asked: str) -> None:
+@pytest.mark.parametrize("requested", [*REVISIONS, STATELESS_REVISION, "2099-01-01", ""])
+async def test_negotiates_the_version(site: Site, requested: str) -> None:
     """The response has the requested revision, or the newest stateful one."""
-    params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    params = {"protocolVersion": requested, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     answer = await site.post(site.request("initialize", params, id=0))
-    assert answer.result["protocolVersion"] == (asked if asked in REVISIONS else LATEST)
+    assert answer.result["protocolVersion"] == (requested if requested in REVISIONS else LATEST_STATEFUL)
     assert answer.body["id"] == 0 and answer.headers["Mcp-Session-Id"].isalnum()
-    assert "title" not in answer.result["serverInfo"] or asked not in REVISIONS[:2]
+    assert "title" not in answer.result["serverInfo"] or requested not in REVISIONS[:2]
 
 
-@pytest.mark.parametrize("params", [None, {}, {"protocolVersion": 5}, {"protocolVersion": LATEST, "capabilities": []}])
-async def test_an_initialize_that_is_wrong(site: Site, params: Any) -> None:
+@pytest.mark.parametrize(
+    "params", [None, {}, {"protocolVersion": 5}, {"protocolVersion": LATEST_STATEFUL, "capabilities": []}]
+)
+async def test_invalid_initialize(site: Site, params: Any) -> None:
     answer = await site.post(site.request("initialize", params))
     assert answer.code == (200, -32602) and "Mcp-Session-Id" not in answer.headers
 
 
-async def test_headers_of_the_newest_revision_do_not_make_it_modern(site: Site) -> None:
-    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+async def test_stateless_headers_do_not_make_initialize_stateless(site: Site) -> None:
+    params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     message = site.request("initialize", params)
-    answer = await site.post(message, MCP_Protocol_Version=LATEST, Mcp_Method="initialize")
+    answer = await site.post(message, MCP_Protocol_Version=LATEST_STATEFUL, Mcp_Method="initialize")
     assert answer.status == 200 and answer.headers["Mcp-Session-Id"]
 
 
-async def test_without_a_session(site: Site) -> None:
+async def test_requests_without_a_session(site: Site) -> None:
     """Served on its own, at the named revision or 2025-03-26, without creating a session."""
     answer = await site.post(site.request("tools/list"), revision="2025-03-26")
     assert answer.status == 200 and "Mcp-Session-Id" not in answer.headers
     assert "title" not in answer.result["tools"][0] and "outputSchema" not in answer.result["tools"][0]
-    newer = await site.post(site.request("tools/list"), revision=LATEST, MCP_Protocol_Version=LATEST)
+    newer = await site.post(site.request("tools/list"), revision=LATEST_STATEFUL, MCP_Protocol_Version=LATEST_STATEFUL)
     assert newer.result["tools"][0]["outputSchema"] and "resultType" not in newer.result
-    asks = await site.post(site.request("tools/call", {"name": "ask"}), MCP_Protocol_Version=LATEST)
+    asks = await site.post(site.request("tools/call", {"name": "ask"}), MCP_Protocol_Version=LATEST_STATEFUL)
     assert asks.result["isError"] is True
 
 
 @pytest.mark.requirement("M45", "M50")
-async def test_the_sessions_revision_counts(site: Site) -> None:
-    session = await site.initialize(LATEST)
-    silent = await site.post(site.request("tools/list"), revision=LATEST, Mcp_Session_Id=session.id)
+async def test_session_revision_applies(site: Site) -> None:
+    session = await site.initialize(LATEST_STATEFUL)
+    silent = await site.post(site.request("tools/list"), revision=LATEST_STATEFUL, Mcp_Session_Id=session.id)
     assert silent.result["tools"][0]["outputSchema"]
     answer = await session.post(site.request("ping"), MCP_Protocol_Version="2025-03-26")
     assert answer.code == (400, -32600)
@@ -84,11 +86,11 @@ async def test_unknown_sessions(site: Site, id: str) -> None:
 
 
 @pytest.mark.requirement("S1", "M47")
-async def test_sessions_belong_to_who_opened_them(site: Site) -> None:
+async def test_sessions_belong_to_their_owner(site: Site) -> None:
     """Other users, or the same user for another customer, get 404 and change nothing."""
     session = await site.initialize()
     for other in (VIEWER, STRANGER):
-        foreign = Session(site, session.id, LATEST, other, {})
+        foreign = Session(site, session.id, LATEST_STATEFUL, other, {})
         assert (await foreign.ask("tools/list")).code == (404, -32600)
         assert (await foreign.note("notifications/cancelled", {"requestId": 1})).status == 404
         assert (await foreign.delete()).status == 404
@@ -102,24 +104,24 @@ async def test_sessions_belong_to_who_opened_them(site: Site) -> None:
 
 
 @pytest.mark.requirement("S4", "M40")
-async def test_a_session_ends_once(site: Site) -> None:
+async def test_session_ends_once(site: Site) -> None:
     session = await site.initialize()
     assert (await session.delete()).status == 204
     assert (await session.delete()).status == 404
     assert (await session.ask("ping")).status == 404
 
 
-async def test_a_second_handshake_is_refused(site: Site) -> None:
+async def test_second_initialize_is_rejected(site: Site) -> None:
     """A session takes one initialize, and an unknown session ID gets 404 as in any other request."""
     session = await site.initialize()
-    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     assert (await session.ask("initialize", params)).code == (400, -32600)
     assert (await site.post(site.request("initialize", params), Mcp_Session_Id="other")).status == 404
 
 
 @pytest.mark.requirement("M49")
 @pytest.mark.parametrize("revision", REVISIONS)
-async def test_the_same_call_on_every_revision(site: Site, revision: str) -> None:
+async def test_same_call_on_every_revision(site: Site, revision: str) -> None:
     """Results differ only in fields that a revision does not have; each listed tool has the fields of its revision."""
     session = await site.initialize(revision)
     listed = (await session.ask("tools/list")).result["tools"][0]
@@ -135,11 +137,11 @@ async def test_the_same_call_on_every_revision(site: Site, revision: str) -> Non
 
 @pytest.mark.requirement("J13")
 @pytest.mark.parametrize("revision", REVISIONS)
-async def test_wrong_arguments_by_revision(site: Site, revision: str) -> None:
+async def test_invalid_arguments_by_revision(site: Site, revision: str) -> None:
     """A protocol error before 2025-11-25, a result since."""
     answer = await (await site.initialize(revision)).call("echo", {"colour": "red"})
     assert answer.status == 200
-    assert answer.result["isError"] if revision == LATEST else answer.error["code"] == -32602
+    assert answer.result["isError"] if revision == LATEST_STATEFUL else answer.error["code"] == -32602
 
 
 async def test_unknown_methods_and_tools(site: Site) -> None:
@@ -152,8 +154,8 @@ async def test_unknown_methods_and_tools(site: Site) -> None:
 
 
 @pytest.mark.requirement("J4", "M43")
-@pytest.mark.parametrize("revision", ["2024-11-05", "2025-06-18", LATEST])
-async def test_arrays_where_there_are_no_batches(site: Site, revision: str) -> None:
+@pytest.mark.parametrize("revision", ["2024-11-05", "2025-06-18", LATEST_STATEFUL])
+async def test_arrays_without_batch_support(site: Site, revision: str) -> None:
     session = await site.initialize(revision)
     assert (await session.post([site.request("ping")])).code == (400, -32600)
 
@@ -165,7 +167,7 @@ async def test_batches(site: Site) -> None:
     note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     batch = [site.request("ping", id="a"), note, site.request("tools/call", {"name": "echo"}, id="b"), {"x": 1}]
     answer = await session.post(batch)
-    assert answer.status == 200 and [one.get("id") for one in answer.body] == ["a", "b", None]
+    assert answer.status == 200 and [response.get("id") for response in answer.body] == ["a", "b", None]
     assert answer.body[2]["error"]["code"] == -32600
     assert (await session.post([note, {"jsonrpc": "2.0", "id": 9, "result": {}}])).status == 202
     token = {"_meta": {"progressToken": 1}}
@@ -175,13 +177,13 @@ async def test_batches(site: Site) -> None:
 
 @pytest.mark.requirement("J4", "M28", "M32")
 @pytest.mark.parametrize("case", ["empty", "initialize", "twice", "many"])
-async def test_batches_that_are_refused_whole(site: Site, case: str) -> None:
+async def test_batches_rejected_as_a_unit(site: Site, case: str) -> None:
     """No request of the batch runs."""
     session = await site.initialize("2025-03-26")
     call = site.request("tools/call", {"name": "echo"}, id=1)
     batches: dict[str, list[Any]] = {
         "empty": [],
-        "initialize": [call, site.request("initialize", {"protocolVersion": LATEST})],
+        "initialize": [call, site.request("initialize", {"protocolVersion": LATEST_STATEFUL})],
         "twice": [call, call],
         "many": [site.request("tools/call", {"name": "echo"}) for _ in range(51)],
     }
@@ -190,7 +192,7 @@ async def test_batches_that_are_refused_whole(site: Site, case: str) -> None:
 
 
 @pytest.mark.requirement("S6")
-async def test_an_id_in_flight_is_not_used_twice(site: Site) -> None:
+async def test_id_in_use_is_not_reused(site: Site) -> None:
     """The second request is refused; equal ids in different sessions are independent."""
     session, other = await site.initialize(), await site.initialize()
     first = asyncio.create_task(session.call("wait", id=7))
@@ -216,7 +218,7 @@ async def test_cancellation_by_notification(site: Site) -> None:
 
 
 @pytest.mark.requirement("L1")
-async def test_a_lost_connection_does_not_cancel(site: Site) -> None:
+async def test_lost_connection_does_not_cancel(site: Site) -> None:
     """The call continues until it is canceled explicitly."""
     session = await site.initialize()
     task = asyncio.create_task(session.call("wait"))
@@ -228,7 +230,7 @@ async def test_a_lost_connection_does_not_cancel(site: Site) -> None:
     assert not site.bench.cancelled
 
 
-async def test_deleting_a_session_stops_what_runs_in_it(site: Site) -> None:
+async def test_deleting_a_session_cancels_its_requests(site: Site) -> None:
     session = await site.initialize()
     task = asyncio.create_task(session.call("wait"))
     await site.bench.started.wait()
@@ -250,8 +252,8 @@ async def test_resumes_a_lost_stream(site: Site) -> None:
     """The client gets the missed and all later messages of this stream and session, once."""
     session = await site.initialize()
     params = {"name": "steps", "arguments": {"pause": True}, "_meta": {"progressToken": 1}}
-    sent = site.headers(**session.head)
-    request = site.http.post(f"{site.base}/mcp", json=site.request("tools/call", params), headers=sent)
+    request_headers = site.headers(**session.head)
+    request = site.http.post(f"{site.base}/mcp", json=site.request("tools/call", params), headers=request_headers)
     async with request as response:
         messages, ids = events(await read_until(response, "on the way"))
         response.close()
@@ -265,9 +267,9 @@ async def test_resumes_a_lost_stream(site: Site) -> None:
         "answer",
     ]
     assert len({*ids, *rest.ids}) == 5
-    stranger = await site.initialize(user=STRANGER)
+    other_session = await site.initialize(user=STRANGER)
     sibling = await site.initialize()
-    for other in (stranger, sibling):
+    for other in (other_session, sibling):
         async with other.stream(Last_Event_ID=ids[1]) as stream:
             assert stream.status == 404
     for unknown in ("1_99", "9_0", "x", "1_x"):
@@ -279,11 +281,11 @@ async def test_resumes_a_lost_stream(site: Site) -> None:
 async def test_older_sessions_get_no_empty_event(site: Site, revision: str) -> None:
     """Older clients would try to parse it as a message."""
     answer = await (await site.initialize(revision)).call("steps", token="t")
-    assert answer.ids and all(not one.endswith("_0") for one in answer.ids) and "retry:" not in answer.text
+    assert answer.ids and all(not event_id.endswith("_0") for event_id in answer.ids) and "retry:" not in answer.text
 
 
 @pytest.mark.requirement("M34", "M35")
-async def test_the_stream_for_what_belongs_to_no_request(site: Site) -> None:
+async def test_stream_for_unrelated_messages(site: Site) -> None:
     """List changes and resource updates are sent on the GET stream; a newer stream replaces it."""
     session = await site.initialize()
     assert (await session.ask("resources/subscribe", {"uri": "doc://one"})).result == {}
@@ -321,53 +323,53 @@ async def listening(site: Site, count: int) -> None:
         ({"MCP_Protocol_Version": "2025-06-18"}, 400),
     ],
 )
-async def test_streams_that_are_refused(site: Site, headers: dict[str, str], status: int) -> None:
+async def test_rejected_streams(site: Site, headers: dict[str, str], status: int) -> None:
     session = await site.initialize()
-    sent = site.headers(**(session.head | {"Accept": "text/event-stream"} | headers))
-    assert (await site.send("GET", "/mcp", sent)).status == status
+    request_headers = site.headers(**(session.head | {"Accept": "text/event-stream"} | headers))
+    assert (await site.send("GET", "/mcp", request_headers)).status == status
 
 
-async def test_get_and_delete_need_a_session(site: Site) -> None:
+async def test_get_and_delete_require_a_session(site: Site) -> None:
     for method in ("GET", "DELETE"):
         assert (await site.send(method, "/mcp", site.headers())).status == 400
 
 
-async def answers(session: Session, response: Any, given: dict[str, Any]) -> list[Any]:
+async def answers(session: Session, response: Any, input_responses: dict[str, Any]) -> list[Any]:
     """Answer the server's requests on the stream of *response*, and return every message."""
-    seen = []
+    messages = []
     while True:
         name, data = await next_event(response)
         if not data:
             continue
         message = json.loads(data)
-        seen.append(message)
+        messages.append(message)
         if "method" not in message:
-            return seen
+            return messages
         if "id" in message:
-            reply = {"jsonrpc": "2.0", "id": message["id"], "result": given[message["method"]]}
+            reply = {"jsonrpc": "2.0", "id": message["id"], "result": input_responses[message["method"]]}
             assert (await session.post(reply)).status == 202
 
 
 @pytest.mark.requirement("M3", "M65")
-@pytest.mark.parametrize("revision", ["2025-06-18", LATEST])
-async def test_asks_on_the_stream_of_the_request(site: Site, revision: str) -> None:
+@pytest.mark.parametrize("revision", ["2025-06-18", LATEST_STATEFUL])
+async def test_requests_input_on_the_stream_of_the_call(site: Site, revision: str) -> None:
     """Requests to the client use the POST's stream, answers come by POST; an unexpected answer is ignored."""
     session = await site.initialize(revision, **ELICITS)
-    given = {
+    input_responses = {
         "elicitation/create": {"action": "accept", "content": {"name": "Ann"}},
         "roots/list": {"roots": [{"uri": "file:///a"}]},
     }
     message = site.request("tools/call", {"name": "ask_all", "arguments": {}})
     async with site.http.post(f"{site.base}/mcp", json=message, headers=site.headers(**session.head)) as response:
-        seen = await answers(session, response, given)
-    assert seen[-1]["result"]["structuredContent"] == {"said": "accept 1"}
-    assert len({one["id"] for one in seen}) == 3
-    assert (await session.post({"jsonrpc": "2.0", "id": seen[0]["id"], "result": {}})).status == 202
+        messages = await answers(session, response, input_responses)
+    assert messages[-1]["result"]["structuredContent"] == {"said": "accept 1"}
+    assert len({request["id"] for request in messages}) == 3
+    assert (await session.post({"jsonrpc": "2.0", "id": messages[0]["id"], "result": {}})).status == 202
 
 
 @pytest.mark.requirement("M63")
 @pytest.mark.parametrize("reply", [{"error": {"code": -1, "message": "no"}}, {"result": {"action": "perhaps"}}])
-async def test_answers_that_are_no_use(site: Site, reply: Any) -> None:
+async def test_unusable_answers(site: Site, reply: Any) -> None:
     """A client's failure becomes a result for the model, and breaks nothing else."""
     session = await site.initialize(**ELICITS)
     message = site.request("tools/call", {"name": "ask"})
@@ -382,7 +384,7 @@ async def test_answers_that_are_no_use(site: Site, reply: Any) -> None:
 
 
 @pytest.mark.requirement("M23", "M45")
-async def test_never_asks_who_cannot_be_asked(site: Site) -> None:
+async def test_client_without_the_capability_is_never_asked(site: Site) -> None:
     """The client did not declare the capability, or its revision does not have the request."""
     for session in (await site.initialize(), await site.initialize("2025-03-26", **ELICITS)):
         answer = await session.call("ask")
@@ -390,7 +392,7 @@ async def test_never_asks_who_cannot_be_asked(site: Site) -> None:
 
 
 @pytest.mark.requirement("M15")
-async def test_log_levels_of_a_session(site: Site) -> None:
+async def test_session_log_levels(site: Site) -> None:
     session = await site.initialize()
     assert (await session.ask("logging/setLevel", {"level": "loud"})).code == (200, -32602)
     assert [m["method"] for m in (await session.call("steps")).messages[:-1]] == ["notifications/message"]

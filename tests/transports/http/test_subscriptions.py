@@ -13,7 +13,17 @@ import pytest
 
 from doit_mcp.sandbox.accounts import User
 from doit_mcp.server.notification_hub import PROMPTS_CHANGED, RESOURCE_UPDATED, TOOLS_CHANGED, ChangeEvent
-from tests.transports.http.serving import ADMIN, META, MODERN, STRANGER, Json, Site, check, next_event, serving
+from tests.transports.http.serving import (
+    ADMIN,
+    META,
+    STATELESS_REVISION,
+    STRANGER,
+    Json,
+    Site,
+    check,
+    next_event,
+    serving,
+)
 
 SUBSCRIPTION = f"{META}subscriptionId"
 TASKS = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
@@ -27,7 +37,7 @@ class Listener:
 
     async def next(self) -> Json:
         message: Json = json.loads((await asyncio.wait_for(next_event(self.response), 20))[1])
-        check(MODERN, message, "subscriptions/listen")
+        check(STATELESS_REVISION, message, "subscriptions/listen")
         meta = message["params" if "method" in message else "result"]["_meta"]
         assert meta[SUBSCRIPTION] == self.id and type(meta[SUBSCRIPTION]) is type(self.id)
         return message
@@ -35,10 +45,10 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    site: Site, wanted: Any, *, id: Any = "listen", user: User = ADMIN, **meta: Any
+    site: Site, filters: Any, *, id: Any = "listen", user: User = ADMIN, **meta: Any
 ) -> AsyncIterator[Listener]:
-    message = site.envelope("subscriptions/listen", {"notifications": wanted}, id=id, **meta)
-    headers = site.headers(user) | site.modern_headers(message)
+    message = site.stateless_request("subscriptions/listen", {"notifications": filters}, id=id, **meta)
+    headers = site.headers(user) | site.stateless_headers(message)
     async with site.http.post(f"{site.base}/mcp", json=message, headers=headers) as response:
         assert response.status == 200 and response.headers["Content-Type"] == "text/event-stream"
         yield Listener(response, id)
@@ -48,8 +58,12 @@ async def listening(
 async def test_acknowledges_and_filters(site: Site) -> None:
     """The acknowledgment lists only what is supported, only requested notifications are sent, and the id keeps its
     type."""
-    wanted = {"promptsListChanged": True, "toolsListChanged": False, "resourceSubscriptions": ["doc://one", "doc://no"]}
-    async with listening(site, wanted, id=7) as listener:
+    filters = {
+        "promptsListChanged": True,
+        "toolsListChanged": False,
+        "resourceSubscriptions": ["doc://one", "doc://no"],
+    }
+    async with listening(site, filters, id=7) as listener:
         acknowledged = await listener.next()
         assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
         honoured = {"promptsListChanged": True, "resourceSubscriptions": ["doc://one"]}
@@ -63,14 +77,14 @@ async def test_acknowledges_and_filters(site: Site) -> None:
 
 
 @pytest.mark.requirement("M93")
-async def test_listeners_do_not_meet(site: Site) -> None:
+async def test_listeners_are_isolated(site: Site) -> None:
     """Two streams of one user and one of another: disconnecting one leaves the others alone, and changes for one
     owner reach only that owner."""
-    wanted = {"toolsListChanged": True}
-    async with listening(site, wanted, id=1) as first, listening(site, wanted, id="1", user=STRANGER) as second:
+    filters = {"toolsListChanged": True}
+    async with listening(site, filters, id=1) as first, listening(site, filters, id="1", user=STRANGER) as second:
         for listener in (first, second):
             await listener.next()
-        async with listening(site, wanted, id=2) as third:
+        async with listening(site, filters, id=2) as third:
             await third.next()
             third.response.close()
         site.hub.publish(ChangeEvent(TOOLS_CHANGED))
@@ -89,29 +103,29 @@ async def test_ends_with_a_result_when_the_server_stops() -> None:
 
 
 @pytest.mark.requirement("M112")
-async def test_tasks_can_be_followed(site: Site) -> None:
+async def test_tasks_can_be_subscribed_to(site: Site) -> None:
     """Status notifications of the client's own tasks, if it declared the extension."""
     task = (await site.call("long", **TASKS)).result["taskId"]
-    refused = await site.modern("subscriptions/listen", {"notifications": {"taskIds": [task]}})
+    refused = await site.send_stateless("subscriptions/listen", {"notifications": {"taskIds": [task]}})
     assert refused.code == (400, -32021)
-    async with listening(site, {"taskIds": [task, "other"]}, user=STRANGER, **TASKS) as stranger:
-        assert (await stranger.next())["params"]["notifications"] == {"taskIds": []}
+    async with listening(site, {"taskIds": [task, "other"]}, user=STRANGER, **TASKS) as other_listener:
+        assert (await other_listener.next())["params"]["notifications"] == {"taskIds": []}
     async with listening(site, {"taskIds": [task, "other"]}, **TASKS) as listener:
         assert (await listener.next())["params"]["notifications"] == {"taskIds": [task]}
         site.bench.proceed.set()
-        told = await listener.next()
-        assert told["method"] == "notifications/tasks" and told["params"]["status"] == "completed"
+        message = await listener.next()
+        assert message["method"] == "notifications/tasks" and message["params"]["status"] == "completed"
 
 
-@pytest.mark.parametrize("wanted", [None, [], {"resourceSubscriptions": "doc://one"}, {"taskIds": [1]}])
-async def test_filters_that_are_none(site: Site, wanted: Any) -> None:
-    answer = await site.modern("subscriptions/listen", {"notifications": wanted}, **TASKS)
+@pytest.mark.parametrize("filters", [None, [], {"resourceSubscriptions": "doc://one"}, {"taskIds": [1]}])
+async def test_invalid_filters(site: Site, filters: Any) -> None:
+    answer = await site.send_stateless("subscriptions/listen", {"notifications": filters}, **TASKS)
     assert answer.code == (400, -32602)
 
 
-async def test_needs_a_stream(site: Site) -> None:
+async def test_requires_a_stream(site: Site) -> None:
     params = {"notifications": {}}
-    answer = await site.modern("subscriptions/listen", params, headers={"Accept": "application/json"})
+    answer = await site.send_stateless("subscriptions/listen", params, headers={"Accept": "application/json"})
     assert answer.status == 406
 
 
@@ -119,7 +133,7 @@ async def test_counts_as_a_stream() -> None:
     async with serving(streams_per_principal=1) as site:
         async with listening(site, {}) as listener:
             await listener.next()
-            answer = await site.modern("subscriptions/listen", {"notifications": {}})
+            answer = await site.send_stateless("subscriptions/listen", {"notifications": {}})
             assert answer.status == 429
             # A stream does not count as a call in flight.
             assert (await site.call("echo")).status == 200

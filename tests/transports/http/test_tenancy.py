@@ -17,7 +17,7 @@ from doit_mcp.sandbox.accounts import USERS, Grant
 from tests.transports.http.serving import (
     ADMIN,
     EMPLOYEE,
-    LATEST,
+    LATEST_STATEFUL,
     STRANGER,
     VIEWER,
     Json,
@@ -66,8 +66,8 @@ def bearer(request: web.Request) -> str:
 
 async def mine(call: Call, arguments: Json) -> Json:
     """Return the rows of the caller, with the messages of the call."""
-    found = await call.doit.budgets.list_budgets()
-    return {"rows": found["budgets"], "said": arguments.get("text", "")}
+    budgets = await call.doit.budgets.list_budgets()
+    return {"rows": budgets["budgets"], "said": arguments.get("text", "")}
 
 
 def rows(answer: Any) -> set[tuple[str, str]]:
@@ -75,7 +75,7 @@ def rows(answer: Any) -> set[tuple[str, str]]:
 
 
 @asynccontextmanager
-async def place(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
+async def serving_site(**settings: Any) -> AsyncIterator[tuple[Site, Api]]:
     api = Api()
     output = {"type": "object", "properties": {"rows": {"type": "array"}, "said": {"type": "string"}}}
     tool = Tool("mine", "Mine", "Whose data.", schema(text={"type": "string"}), mine, output)
@@ -98,9 +98,9 @@ def check_upstream(site: Site, api: Api, token: str) -> None:
 
 @pytest.mark.requirement("H4", "C1", "U2")
 @pytest.mark.parametrize("channel", ["meta", "query", "headers", "client", "forwarded"])
-async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
+async def test_client_data_cannot_change_the_tenant(channel: str) -> None:
     """With stateful and stateless requests."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         named = dict.fromkeys(NAMES, OTHER)
         token = site.token()
         headers: dict[str, str] = {"Authorization": f"Bearer {token}"}
@@ -115,17 +115,21 @@ async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
         elif channel == "forwarded":
             headers |= {"X-Forwarded-User": STRANGER.email, "Forwarded": f"for={STRANGER.email}", "Cookie": "t=1"}
         client: Json = {"name": f"x&customerContext={OTHER}#", "version": f"1\r\nX-Tenant-Id: {OTHER}"}
-        message = site.envelope("tools/call", {"name": "mine"}, clientInfo=client if channel == "client" else None)
+        message = site.stateless_request(
+            "tools/call", {"name": "mine"}, clientInfo=client if channel == "client" else None
+        )
         message["params"]["_meta"] |= meta
-        sent = {name.replace("-", "_"): value for name, value in (site.modern_headers(message) | headers).items()}
-        answer = await site.post(message, path=path, **sent)
+        request_headers = {
+            name.replace("-", "_"): value for name, value in (site.stateless_headers(message) | headers).items()
+        }
+        answer = await site.post(message, path=path, **request_headers)
         assert rows(answer) == {(ADMIN.customer, ADMIN.email)}
         check_upstream(site, api, token)
 
         api.seen.clear()
-        params: Json = {"protocolVersion": LATEST, "capabilities": named, "clientInfo": client, **named}
+        params: Json = {"protocolVersion": LATEST_STATEFUL, "capabilities": named, "clientInfo": client, **named}
         handshake = await site.post(site.request("initialize", params))
-        session = Session(site, handshake.headers["Mcp-Session-Id"], LATEST, ADMIN, {})
+        session = Session(site, handshake.headers["Mcp-Session-Id"], LATEST_STATEFUL, ADMIN, {})
         call = site.request("tools/call", {"name": "mine", "_meta": meta, **named})
         extra = {name.replace("-", "_"): value for name, value in headers.items()}
         assert rows(await session.post(call, path=path, **extra)) == {(ADMIN.customer, ADMIN.email)}
@@ -134,12 +138,12 @@ async def test_nothing_of_a_client_changes_the_tenant(channel: str) -> None:
 
 @pytest.mark.requirement("C1", "J13")
 @pytest.mark.parametrize("name", NAMES)
-async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
+async def test_arguments_outside_the_schema_have_no_effect(name: str) -> None:
     """Refused before any upstream request, or ignored where the former server accepted them."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         token = site.token()
         headers = {"Authorization": f"Bearer {token}"}
-        answer = await site.modern("tools/call", {"name": "mine", "arguments": {name: OTHER}}, headers=headers)
+        answer = await site.send_stateless("tools/call", {"name": "mine", "arguments": {name: OTHER}}, headers=headers)
         if answer.result.get("isError"):
             assert api.seen == []
         else:
@@ -148,9 +152,9 @@ async def test_arguments_that_no_schema_has_reach_nothing(name: str) -> None:
 
 
 @pytest.mark.requirement("S1", "S2", "M46")
-async def test_the_token_at_hand_counts_not_the_first_of_the_session() -> None:
+async def test_current_token_applies_and_not_the_sessions_first() -> None:
     """A refreshed token of the owner continues the session; the same user for another customer has no session there."""
-    async with place() as (site, api):
+    async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
         call = site.request("tools/call", {"name": "mine"})
         for _ in range(2):
@@ -161,28 +165,28 @@ async def test_the_token_at_hand_counts_not_the_first_of_the_session() -> None:
         for message in (call, {"jsonrpc": "2.0", "method": "notifications/x"}):
             assert (await session.post(message, Authorization=other)).status == 404
         assert api.seen == []
-        alone = await site.post(call, Authorization=other, MCP_Protocol_Version=LATEST)
+        alone = await site.post(call, Authorization=other, MCP_Protocol_Version=LATEST_STATEFUL)
         assert rows(alone) == {(OTHER, EMPLOYEE.email)}
         assert api.seen[0].headers["X-Tenant-Id"] == OTHER
 
 
 @pytest.mark.requirement("S1")
-async def test_an_api_token_of_the_same_person_is_another_principal() -> None:
-    async with place() as (site, api):
+async def test_api_token_of_the_same_user_is_another_principal() -> None:
+    async with serving_site() as (site, api):
         session = await site.initialize()
         as_token = f"Bearer {ADMIN.api_token}"
         assert (await site.call("mine", headers={"Authorization": as_token})).status == 200
         assert (await session.post(site.request("ping"), Authorization=as_token)).status == 404
         headers = site.headers(**session.head) | {"Authorization": as_token}
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        assert (await site.send("DELETE", "/mcp", sent)).status == 404
+        request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        assert (await site.send("DELETE", "/mcp", request_headers)).status == 404
         assert (await session.ask("ping")).result == {}
 
 
 @pytest.mark.requirement("S3")
-async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -> None:
+async def test_invented_session_id_is_never_adopted(site: Site) -> None:
     """Session fixation is impossible; ids are visible ASCII, long and unique."""
-    params = {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     invented = "a" * 48
     assert (await site.post(site.request("initialize", params), Mcp_Session_Id=invented)).status == 404
     ids = {(await site.initialize()).id for _ in range(20)}
@@ -191,25 +195,25 @@ async def test_a_session_id_that_a_client_invents_is_never_its_own(site: Site) -
 
 
 @pytest.mark.requirement("S6", "C3", "Q1")
-async def test_many_callers_with_equal_ids_never_meet() -> None:
+async def test_callers_with_equal_ids_are_isolated() -> None:
     """Every caller gets exactly one response with its own data, with and without sessions."""
-    async with place(calls_per_principal=100) as (site, api):
+    async with serving_site(calls_per_principal=100) as (site, api):
         users = [user for user in USERS if user != EMPLOYEE] * 10
-        people = [(user, str(number), f"Bearer {site.token(user)}") for number, user in enumerate(users)]
+        callers = [(user, str(number), f"Bearer {site.token(user)}") for number, user in enumerate(users)]
 
         async def ask(user: Any, text: str, token: str, envelope: bool) -> None:
             params = {"name": "mine", "arguments": {"text": text}}
             if envelope:
-                answer = await site.modern("tools/call", params, id=1, headers={"Authorization": token})
+                answer = await site.send_stateless("tools/call", params, id=1, headers={"Authorization": token})
             else:
                 session = await site.initialize(user=user)
                 answer = await session.ask("tools/call", params, 1)
             assert answer.body["id"] == 1 and answer.result["structuredContent"]["said"] == text
             assert rows(answer) == {(user.customer, user.email)}
 
-        asked = [ask(*person, envelope) for person in people for envelope in (True, False)]
-        await asyncio.gather(*asked)
-        assert len(api.seen) == len(asked)
+        calls = [ask(*person, envelope) for person in callers for envelope in (True, False)]
+        await asyncio.gather(*calls)
+        assert len(api.seen) == len(calls)
         assert {user.customer for user in (ADMIN, VIEWER, STRANGER)} == {ADMIN.customer, OTHER}
 
 
@@ -223,19 +227,19 @@ HOSTILE = {
 
 
 @pytest.mark.requirement("H8")
-async def test_addresses_come_from_configuration_alone(site: Site) -> None:
+async def test_urls_come_from_configuration_only(site: Site) -> None:
     """Challenge, metadata and the SSE endpoint ignore the Host header."""
     refused = await site.send("POST", "/mcp", HOSTILE)
     document = f"{site.base}/.well-known/oauth-protected-resource/mcp"
     assert f'resource_metadata="{document}"' in refused.headers["WWW-Authenticate"]
-    found = await site.send("GET", "/.well-known/oauth-protected-resource/mcp", HOSTILE)
-    assert found.body["resource"] == f"{site.base}/mcp" and "evil" not in found.text
+    metadata = await site.send("GET", "/.well-known/oauth-protected-resource/mcp", HOSTILE)
+    assert metadata.body["resource"] == f"{site.base}/mcp" and "evil" not in metadata.text
     async with site.http.get(f"{site.base}/sse", headers=site.headers() | HOSTILE) as response:
         assert (await response.content.readline()) == b"event: endpoint\n"
         assert (await response.content.readline()).startswith(b"data: /sse/message?sessionId=")
 
 
-async def test_a_base_with_a_path_is_kept_in_every_address() -> None:
+async def test_base_url_path_is_kept_in_every_url() -> None:
     """The message endpoint is relative, and works behind a gateway's prefix."""
     async with serving(resource_url="http://127.0.0.1:1/gate/way", allowed_hosts=()) as site:
         host = {"Host": "127.0.0.1:1"}
