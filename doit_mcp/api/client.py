@@ -280,7 +280,7 @@ def _connection_error(operation: Operation, error: Exception) -> ApiError:
     """Return the error for a failed connection (nothing was sent) or a broken one."""
     if isinstance(error, NOT_CONNECTED):
         return ApiError("the connection failed", kind="network")
-    words = "the connection broke before the answer was complete"
+    words = "the connection broke before the response was complete"
     return ApiError(words, kind="network", maybe_applied=not operation.read_only)
 
 

@@ -21,9 +21,9 @@ class Unconfirmed:
     reason: str
 
 
-REVERSIBLE = Unconfirmed("It can be changed back, and clients ask for approval of their own.")
+REVERSIBLE = Unconfirmed("It can be reversed, and clients ask for approval.")
 ASKS_BY_ARGUMENTS = Unconfirmed("It asks if its arguments reach outside of the account or mention an address.")
-WORDS_OF_THE_USER = Unconfirmed("It says what the user wants said, and clients ask for approval of their own.")
+WORDS_OF_THE_USER = Unconfirmed("It contains the user's own words, and clients ask for approval.")
 
 
 class ToolFacts(TypedDict, total=False):
@@ -85,7 +85,7 @@ class OperationFacts(ToolFacts, total=False):
     slow: bool
     """The API computes the answer: it may take as long as the whole call."""
     open_world: bool
-    """It reaches somebody outside of the customer's own account: users get mail, support engineers start to work."""
+    """It reaches recipients outside of the customer's account: users get email, support engineers start to work."""
     destructive: bool
     """It deletes or ends something, although it is a POST."""
     needs_idempotency_key: bool

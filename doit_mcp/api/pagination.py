@@ -77,10 +77,10 @@ async def find_id(name: str, method: Callable[..., Any], field: str, **arguments
     same = [row for row in like if str(row[field]).strip().casefold() == wanted]
     found = same or like
     if not found:
-        raise ApiError(f"nothing is named {short_json(name)}", kind="missing")
+        raise ApiError(f"no object has the name {short_json(name)}", kind="missing")
     if len(found) > 1:
         names = ", ".join(
             f"{short_json(row[field])} (id {short_json(row.get('id'))})" for row in found[:MAX_LISTED_MATCHES]
         )
-        raise ApiError(f"name: {len(found)} are named like {short_json(name)}: {names}; give the id", kind="argument")
+        raise ApiError(f"name: {len(found)} objects match {short_json(name)}: {names}; pass the id", kind="argument")
     return str(found[0].get("id") or "")

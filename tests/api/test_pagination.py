@@ -53,10 +53,10 @@ async def test_a_name_is_found_the_same_or_else_as_a_part(name: str, expected: s
 
 async def test_a_name_that_nothing_or_too_much_has_is_refused_in_words() -> None:
     budgets = Budgets(Recorder({"budgets": [*rows("Alpha", "Alpine"), {"id": "z", "budgetName": None}]}))
-    with pytest.raises(ApiError, match='nothing is named "beta"') as missing:
+    with pytest.raises(ApiError, match='no object has the name "beta"') as missing:
         await find_id("beta", budgets.list_budgets, "budgetName")
     assert missing.value.kind == "missing"
-    with pytest.raises(ApiError, match='2 are named like "alp": "Alpha" .id "id-Alpha".') as several:
+    with pytest.raises(ApiError, match='2 objects match "alp": "Alpha" .id "id-Alpha".') as several:
         await find_id("alp", budgets.list_budgets, "budgetName")
     assert several.value.kind == "argument"
     with pytest.raises(ApiError, match="is required"):

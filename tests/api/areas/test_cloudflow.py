@@ -165,7 +165,7 @@ async def test_who_cannot_wait_for_ava_is_told_what_can_be_waited_for(kind: Any,
     with pytest.raises(ApiError) as caught:
         await Doit.for_sender(Recorder(ApiError("", kind=kind))).ava.ask_ava_sync(question="q")
     said = explain(caught.value, "ask_ava_sync")
-    assert caught.value.kind == kind and ("ask_ava_streaming gives what she has said" in said) == told
+    assert caught.value.kind == kind and ("ask_ava_streaming returns the answer so far" in said) == told
 
 
 @pytest.mark.parametrize(
