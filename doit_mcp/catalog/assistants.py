@@ -29,22 +29,22 @@ MAX_STEP_CHARACTERS = 200
 class FlowAnswer(TypedDict, total=False):
     """The reply of a CloudFlow assistant."""
 
-    answer: Annotated[str, "What it says; it may ask something back."]
-    conversationId: Annotated[str, "Give this to go on with the conversation."]
+    answer: Annotated[str, "Its reply; may be a question."]
+    conversationId: Annotated[str, "Pass it to continue the conversation."]
     flowId: str
-    steps: Annotated[list[str], "What it did, in order."]
-    complete: Annotated[bool, "false: the connection ended before the work did."]
-    next: Annotated[str, "How to go on, if it is not complete."]
+    steps: Annotated[list[str], "Its steps, in order."]
+    complete: Annotated[bool, "false: the connection ended before the work was done."]
+    next: Annotated[str, "How to continue, if incomplete."]
 
 
 class AvaAnswer(TypedDict, total=False):
     """The reply of Ava."""
 
     answer: str
-    conversationId: Annotated[str, "Give this to go on with the conversation."]
-    steps: Annotated[list[str], "What she did, in order."]
-    complete: Annotated[bool, "false: the connection ended before the answer did."]
-    next: Annotated[str, "How to go on, if it is not complete."]
+    conversationId: Annotated[str, "Pass it to continue the conversation."]
+    steps: Annotated[list[str], "Ava's steps, in order."]
+    complete: Annotated[bool, "false: the connection ended before the answer was complete."]
+    next: Annotated[str, "How to continue, if incomplete."]
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ async def refine_cloudflow(
     await call.run_in_background()
     events = call.doit.cloudflow.refine_cloudflow(flowId=flowId, **question_body(question, conversationId))
     so_far = AssistantProgress(flowId, conversationId or "")
-    return await follow_stream(call, events, so_far, "Look at the flow before asking again; then call refine_cloudflow")
+    return await follow_stream(call, events, so_far, "Check the flow before you ask again; then call refine_cloudflow")
 
 
 @composed_tool(area="cloudflow", title="Build CloudFlow", writes=True, confirm=ASKS_BY_ARGUMENTS, undone_by="nothing")
@@ -123,7 +123,7 @@ async def build_cloud_flow(
     events = call.doit.cloudflow.build_cloud_flow(**question_body(question, conversationId))
     so_far = AssistantProgress("", conversationId or "")
     return await follow_stream(
-        call, events, so_far, "See list_cloudflows before asking again; then call refine_cloudflow"
+        call, events, so_far, "Check list_cloudflows before you ask again; then call refine_cloudflow"
     )
 
 
@@ -173,12 +173,12 @@ async def follow_stream(
 
 def incomplete_result(progress: AssistantProgress, error: ApiError, next_step: str) -> JsonObject:
     """Return what arrived before the stream broke off, and how to continue."""
-    why = "the time for one call was over" if error.kind == "timeout" else error.reason or "the connection ended"
+    why = "the call reached its time limit" if error.kind == "timeout" else error.reason or "the connection ended"
     flow = f" for flow {progress.flow_id}" if progress.flow_id else ""
     again = f" with conversationId {progress.conversation_id}" if progress.conversation_id else ""
     return progress.result() | {
         "complete": False,
-        "next": f"Incomplete: {why} while the assistant was at work, which may go on. {next_step}{flow}{again}.",
+        "next": f"Incomplete: {why} while the assistant was still working; it may continue. {next_step}{flow}{again}.",
     }
 
 

@@ -66,7 +66,7 @@ def filter_rows(table: ResultTable, conditions: Sequence[Condition]) -> ResultTa
     rows = table.rows
     if len(conditions) * len(rows) > MAX_CELL_TESTS:
         most = MAX_CELL_TESTS // len(rows)
-        text = f"filters: {len(conditions)} conditions are too many for {len(rows):,} rows; give at most {most}"
+        text = f"filters: {len(conditions)} conditions are too many for {len(rows):,} rows; use at most {most}"
         raise ApiError(text, kind="argument")
 
     @cache
@@ -99,8 +99,8 @@ def _filter_by_text(
     each = len(rows) + sum(len(texts[row]) for row in rows) // CHARACTERS_PER_SEARCH
     if each * len(parts) > searches:
         text = (
-            f"filters: {condition['op']} with {len(parts)} values is too much for {len(rows):,} rows; here"
-            f" {searches // each} values fit. Give fewer, or put a condition first that leaves fewer rows"
+            f"filters: {condition['op']} with {len(parts)} values is too much for {len(rows):,} rows; the limit"
+            f" is {searches // each} values. Use fewer, or first add a condition that leaves fewer rows"
         )
         raise ApiError(text, kind="argument")
     searches -= each * len(parts)

@@ -88,7 +88,7 @@ async def test_an_answer_is_passed_on() -> None:
 
 
 async def test_without_a_console_there_is_nothing_to_search() -> None:
-    with pytest.raises(ToolError, match="cannot be searched here"):
+    with pytest.raises(ToolError, match="Customer search is not available"):
         await SEARCH.run(Caller(Recorder()), {})
 
 
@@ -101,13 +101,13 @@ async def test_a_change_is_checked_and_remembered() -> None:
 
 async def test_without_a_session_it_says_how_to_go_on() -> None:
     found: Any = await CHANGE.run(Employee({"domain": "d"}, session=False), {"customerContext": "c"})
-    assert found["remembered"] is False and "argument customerContext" in found["next"]
+    assert found["remembered"] is False and "pass customerContext" in found["next"]
 
 
 @pytest.mark.parametrize("kind", ["refused", "forbidden", "missing"])
 async def test_a_customer_that_is_none_changes_nothing(kind: Any) -> None:
     caller = Employee(ApiError("", kind=kind))
-    with pytest.raises(ToolError, match="id of no customer"):
+    with pytest.raises(ToolError, match="is not the id of a customer"):
         await CHANGE.run(caller, {"customerContext": "c"})
     assert caller.stays == ""
 
@@ -122,7 +122,7 @@ async def test_other_failures_are_told_as_they_are() -> None:
 @pytest.mark.requirement("C2")
 async def test_who_is_no_employee_is_refused_even_by_name() -> None:
     api = Recorder()
-    with pytest.raises(ToolError, match="Only employees"):
+    with pytest.raises(ToolError, match="Only DoiT employees"):
         await CHANGE.run(Caller(api), {"customerContext": "c"})
     assert api.requests == []
 

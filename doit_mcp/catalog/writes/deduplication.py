@@ -152,13 +152,13 @@ def _repeat_result(tool: Tool, receipt: Receipt) -> JsonObject | ContentResult:
     ago, wait = max(1, round(receipt.age_seconds)), max(1, round(TTL_SECONDS - receipt.age_seconds))
     if not receipt.done:
         raise ToolError(
-            f"{tool.name} was called with the same arguments {ago} seconds ago, and it is not known whether that took"
-            " effect, so it was not done again. Check the current state first; if nothing has changed, call it again in"
+            f"{tool.name} was called with the same arguments {ago} seconds ago, and it is unknown whether that call took"
+            " effect, so it was not repeated. Check the current state first; if nothing has changed, call it again in"
             f" {wait} seconds."
         )
     note = (
-        f"This is the answer of the same call {ago} seconds ago; nothing was done again. If the user wants it a second"
-        f" time, call again in {wait} seconds."
+        f"This is the result of the same call {ago} seconds ago; it was not repeated. If the user wants it done again,"
+        f" call again in {wait} seconds."
     )
     if not receipt.answer:
         return {"status": "completed", ALREADY_DONE_KEY: note}

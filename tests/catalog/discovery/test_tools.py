@@ -62,7 +62,7 @@ async def test_reading_runs_the_operation_with_its_own_arguments() -> None:
 
 async def test_reading_runs_nothing_that_writes() -> None:
     api = Recorder()
-    with pytest.raises(ToolError, match="delete_budget changes something: run it with call_operation"):
+    with pytest.raises(ToolError, match="delete_budget changes something: .* run it with call_operation"):
         await run("read_operation", api, name="delete_budget", arguments={"id": "b"})
     assert api.requests == []
 
@@ -86,22 +86,22 @@ async def test_arguments_are_checked_against_the_real_schema() -> None:
 
 def test_old_names_are_known_and_unknown_ones_answered_with_the_nearest() -> None:
     assert tool_by_name(FINDER, "id_of_asset").name == "update_asset"
-    with pytest.raises(ToolError, match="no operation .*did you mean .*list_budgets.*find_operation"):
+    with pytest.raises(ToolError, match="unknown operation .*did you mean .*list_budgets.*find_operation"):
         tool_by_name(FINDER, "budgets_list")
-    with pytest.raises(ToolError, match="no operation .*; search with find_operation"):
+    with pytest.raises(ToolError, match="unknown operation .*; search with find_operation"):
         tool_by_name(FINDER, "zzzzqqq")
 
 
 @pytest.mark.parametrize("name", ["find_operation", "read_operation", "call_operation"])
 def test_they_do_not_call_themselves(name: str) -> None:
-    with pytest.raises(ToolError, match="no operation"):
+    with pytest.raises(ToolError, match="unknown operation"):
         tool_by_name(FINDER, name)
 
 
 def test_where_nothing_writes_nothing_can_be_written() -> None:
     tools = {tool.name: tool for tool in with_discovery(READING)}
     assert "call_operation" not in tools and not any(tool.writes for tool in tools.values())
-    with pytest.raises(ToolError, match="no operation"):
+    with pytest.raises(ToolError, match="unknown operation"):
         read_only_tool(ToolFinder(READING), "delete_budget")
     found = search_operations(ToolFinder(READING), "budget", None, None, 5)["operations"]
     assert {one["callWith"] for one in found} == {"read_operation"}

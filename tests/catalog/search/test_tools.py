@@ -95,7 +95,7 @@ async def test_parts_that_fail_are_said_and_forbidden_ones_are_not() -> None:
     slow, closed = ApiError("", kind="timeout"), ApiError("", kind="forbidden", status=403)
     result = await run("search", api(tickets=slow, cloudincidents=closed), query="BigQuery")
     assert [hit["id"] for hit in hits(result)] == ["anomaly:a 1"]
-    assert result.meta == {FAILED_PARTS_KEY: {"ticket": "no answer in time"}}
+    assert result.meta == {FAILED_PARTS_KEY: {"ticket": "the request timed out"}}
 
 
 @pytest.mark.parametrize(("kinds", "raised"), [(("forbidden",), "forbidden"), (("forbidden", "timeout"), "timeout")])
@@ -160,7 +160,7 @@ async def test_everything_that_is_found_can_be_fetched(id: str, title: str, says
 
 async def test_what_cannot_be_fetched_is_said() -> None:
     for wrong in ("budget:", "nothing", "spell:x"):
-        with pytest.raises(ToolError, match="must be an id that search returns"):
+        with pytest.raises(ToolError, match="must be an id from search"):
             await run("fetch", Recorder(), id=wrong)
     for wrong in ("recommendation:nokey", "ticket:x", "ticket:0", f"ticket:{'9' * 30}"):
         with pytest.raises(ApiError, match="id: must"):
@@ -190,7 +190,7 @@ def test_anything_becomes_bounded_text(row: dict[str, Any]) -> None:
 
 def test_long_documents_are_cut_and_say_so() -> None:
     text = document_text("T", {"text": "x" * (2 * MAX_DOCUMENT_CHARACTERS), "rows": list(range(100))})
-    assert len(text) < MAX_DOCUMENT_CHARACTERS + 100 and "left out" in text
+    assert len(text) < MAX_DOCUMENT_CHARACTERS + 100 and "truncated" in text
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))

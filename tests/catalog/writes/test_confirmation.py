@@ -186,7 +186,7 @@ async def test_an_accepted_deletion_is_made_after_showing_what_goes() -> None:
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 async def test_a_no_is_a_no(action: str) -> None:
     api = Recorder(BUDGET)
-    with pytest.raises(ToolError, match="Nothing was changed: the user did not agree to delete_budget"):
+    with pytest.raises(ToolError, match="Nothing was changed: the user declined delete_budget"):
         await run("delete_budget", Asked(api, action), id="b1")
     assert methods(api) == ["GET"]
 
@@ -634,9 +634,9 @@ async def test_n12_a_list_is_read_page_by_page_to_find_what_a_write_is_about() -
     api = pages_of("items", *flows)
     assert "- flowID: f9 7\n- name: Flow 9 7\n" in await text_for("trigger_cloud_flow", api, flowID="f9 7")
     text = await text_for("trigger_cloud_flow", api, flowID="f10 0")
-    assert "\nThe first 10 pages of list_cloudflows show nothing with this id.\nAbout:\n- flowID: f10 0\n" in text
+    assert "\nThe first 10 pages of list_cloudflows show no object with this id.\nAbout:\n- flowID: f10 0\n" in text
     text = await text_for("trigger_cloud_flow", pages_of("items", *flows[:2]), flowID="nothing")
-    assert "\nlist_cloudflows shows nothing with this id.\n" in text
+    assert "\nlist_cloudflows shows no object with this id.\n" in text
     text = await text_for("delete_budget", ApiError("", kind="fault"), id="b1")
     assert "\nThe current state could not be read.\n" in text
 
@@ -735,7 +735,7 @@ async def test_n13_what_changed_while_the_user_was_asked_is_asked_about_again() 
 async def test_n13_what_keeps_changing_is_refused_in_the_end() -> None:
     api = Recorder(*({**BUDGET, "name": f"Name {n}"} for n in range(9)))
     caller = Asked(api, waits_for_answers=True)
-    with pytest.raises(ToolError, match="changed each time while the user was being asked"):
+    with pytest.raises(ToolError, match="changed each of the 3 times that the user was asked"):
         await run("delete_budget", caller, id="b1")
     assert len(caller.questions) == MAX_QUESTIONS and set(methods(api)) == {"GET"}
 

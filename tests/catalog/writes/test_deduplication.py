@@ -54,7 +54,7 @@ async def test_the_second_is_answered_with_the_first_ones_result() -> None:
     first = await call("create_label", **LABEL)
     again = await call("create_label", **dict(reversed(LABEL.items())))
     assert first == {"id": "l1"} and again.pop(ALREADY_DONE_KEY).startswith(
-        "This is the answer of the same call 1 seconds ago"
+        "This is the result of the same call 1 seconds ago"
     )
     assert again == first and call.sent == ["POST", "GET"]
 
@@ -95,7 +95,7 @@ async def test_what_may_have_been_done_is_not_repeated(kind: Any) -> None:
     call = Twice(ApiError("", kind=kind, maybe_applied=True), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
-    with pytest.raises(ToolError, match="not known whether that took effect.*Check the current state first"):
+    with pytest.raises(ToolError, match="unknown whether that call took effect.*Check the current state first"):
         await call("create_label", **LABEL)
     assert call.sent == ["POST"]
 
@@ -228,7 +228,7 @@ async def test_n16_what_is_unknown_stays_so_whatever_else_is_changed() -> None:
     for id in ("l1", "l2"):
         await call("update_label", id=id, name="n")
         await call("delete_label", id=id)
-    with pytest.raises(ToolError, match="not known"):
+    with pytest.raises(ToolError, match="it is unknown whether"):
         await call("create_label", **LABEL)
     assert call.sent.count("POST") == 1
 
@@ -312,7 +312,7 @@ async def test_n16_a_trial_run_is_no_write() -> None:
 async def test_n16_members_of_a_list_are_read(
     name: str, first: dict[str, Any], second: dict[str, Any], listed: dict[str, Any]
 ) -> None:
-    """Also what somebody undid whose tenant is known by another name."""
+    """Also a write that a user undid whose tenant has another name."""
     call = Twice({}, listed, second, {})
     await call(name, **first)
     assert ALREADY_DONE_KEY in await call(name, **first)
@@ -519,7 +519,7 @@ async def test_a_write_whose_caller_left_is_unknown() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    with pytest.raises(ToolError, match="not known"):
+    with pytest.raises(ToolError, match="it is unknown whether"):
         await waiting
 
 
@@ -568,7 +568,7 @@ async def test_a_fault_of_ours_leaves_it_unknown() -> None:
     call, tool = Twice(), made(run)
     with pytest.raises(RuntimeError):
         await call(tool)
-    with pytest.raises(ToolError, match="not known"):
+    with pytest.raises(ToolError, match="it is unknown whether"):
         await call(tool)
 
 
@@ -579,7 +579,7 @@ async def test_blocks_come_again_with_a_note() -> None:
     call, tool = Twice(), made(run)
     await call(tool)
     again = await call(tool)
-    assert again.blocks[0] == {"type": "text", "text": "made"} and "nothing was done again" in again.blocks[1]["text"]
+    assert again.blocks[0] == {"type": "text", "text": "made"} and "it was not repeated" in again.blocks[1]["text"]
     assert again.structured == {"id": 1}
 
 

@@ -119,7 +119,7 @@ async def test_a_path_that_only_reads_reads_only() -> None:
             refused = await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
             assert refused.code == (400, -32602)
             refused = await site.call("read_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
-            assert refused.result["isError"] is True and "no operation" in text(refused)
+            assert refused.result["isError"] is True and "unknown operation" in text(refused)
             found = await site.call("find_operation", {"query": "delete label", "limit": 5}, path=path)
             assert {one["callWith"] for one in found.result["structuredContent"]["operations"]} == {"read_operation"}
         assert api.seen == []
@@ -325,7 +325,7 @@ async def test_only_employees_have_their_tools() -> None:
         for name, arguments in (("change_customer", {"customerContext": OTHER}), ("search_customers", {})):
             assert (await site.call(name, arguments)).code == (400, -32602)
             through = await site.call("call_operation", {"name": name, "arguments": arguments})
-            assert through.result["isError"] is True and "no operation" in text(through)
+            assert through.result["isError"] is True and "unknown operation" in text(through)
         assert api.seen == []
         instructions = (await site.modern("server/discover", user=EMPLOYEE)).result["instructions"]
         assert "change_customer" in instructions
