@@ -118,4 +118,10 @@ def explain(error: ApiError, tool: str) -> str:
 def _retry_hint(seconds: float | None) -> str:
     if not seconds:
         return "Wait a minute, then try again."
-    return f"Try again in {max(1, round(seconds))} seconds."
+    return f"Try again in {format_seconds(seconds)}."
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration as text, in whole seconds, at least one."""
+    whole = max(1, round(seconds))
+    return "1 second" if whole == 1 else f"{whole} seconds"

@@ -21,7 +21,7 @@ NO_TIMEOUT = ClientTimeout(total=None)
 
 
 class FetchError(Exception):
-    """No usable response: no connection, a broken one, too late or too large. The message names no address."""
+    """No usable response: no connection, a broken one, too late or too large. The message contains no address."""
 
 
 class LocalShortage(FetchError):

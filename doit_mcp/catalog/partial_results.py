@@ -68,7 +68,7 @@ async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: f
 
 ERROR_DESCRIPTIONS = {
     "forbidden": "the signed-in user lacks the permission",
-    "missing": "it does not exist for this customer",
+    "missing": "not found for this customer",
     "rate": "too many requests",
     "timeout": "the request timed out",
     "network": "the API could not be reached",

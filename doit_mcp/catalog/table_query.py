@@ -39,7 +39,7 @@ class Condition(TypedDict, total=False):
     """A condition on the cells of one column."""
 
     column: Required[Annotated[str, Length(1, 300)]]
-    op: Required[Annotated[Operator, "contains and starts_with compare in any case; gt to lte compare numbers."]]
+    op: Required[Annotated[Operator, "contains and starts_with ignore case; gt to lte compare numbers."]]
     values: Required[Annotated[list[str], "Any of these; numbers as text too.", Length(1, 100)]]
 
 

@@ -80,13 +80,13 @@ def check_parameter_headers(request: Request, headers: Headers, input_schema: Js
         if expected is None and not values:
             continue
         if expected is None:
-            fault = f"is there, but the argument {name} is not"
+            fault = f"is present, but the argument {name} is missing"
         elif not values:
             fault = f"is missing; it must equal the argument {name}"
         elif len(values) > 1:
-            fault = "is there more than once"
+            fault = "appears more than once"
         elif not _header_matches(mirror.json_type, value, expected, decode_header_value(values[0])):
-            fault = f"does not agree with the argument {name}"
+            fault = f"does not match the argument {name}"
         else:
             continue
         raise RpcError(HEADER_MISMATCH, f"Header {mirror.header} {fault}", id=request.id)

@@ -23,7 +23,7 @@ class StateSigner:
     def __init__(self, *keys: bytes, clock: Callable[[], float] = time.time) -> None:
         """Sign with the first of *keys* and accept signatures of all of them. Raise ValueError for a short key."""
         if not keys or any(len(key) < HASH_BYTES for key in keys):
-            raise ValueError("a sealing key has at least 32 bytes")
+            raise ValueError("a signing key has at least 32 bytes")
         self._keys = keys
         self._clock = clock
 
@@ -37,7 +37,7 @@ class StateSigner:
         """Return *value* (JSON), signed for *binding* and *lifetime_seconds*. Raise ValueError if it is too large."""
         body = orjson.dumps([int(self._clock() + lifetime_seconds), value])
         if len(body) > MAX_SIGNED_BYTES:
-            raise ValueError("too large to be sealed")
+            raise ValueError("too large to be signed")
         return base64.urlsafe_b64encode(self._compute_mac(self._keys[0], binding, body) + body).decode().rstrip("=")
 
     def verify(self, binding: bytes, signed: str) -> Any:

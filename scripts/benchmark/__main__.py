@@ -33,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="scripts/bench",
         description=__doc__,
-        epilog=f"suites:\n{suites}\n\nPeers that are not installed are left out and named; scripts/bench --install"
+        epilog=f"suites:\n{suites}\n\nPeers that are not installed are skipped and listed; scripts/bench --install"
         " installs them.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -44,7 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument(
         "-c", "--connections", type=int, action="append", help="number of connections, instead of the suites' own"
     )
-    made.add_argument("--only", default="", metavar="REGEX", help="only these servers; ours is always measured")
+    made.add_argument("--only", default="", metavar="REGEX", help="only these servers; this server is always measured")
     made.add_argument("--against", type=Path, metavar="DIR", help="also measure the server in this checkout")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the raw measurements as JSON lines")
     made.add_argument(

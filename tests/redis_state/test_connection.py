@@ -194,7 +194,7 @@ async def test_n24_a_shortage_of_descriptors_closes_the_link_for_nobody(
 ) -> None:
     with no_descriptors():
         await away(link)
-    assert not link.unavailable and "Redis cannot be used" not in caplog.text
+    assert not link.unavailable and "Redis is unavailable" not in caplog.text
     assert await link.execute("GET", link.key("a")) is None
 
 

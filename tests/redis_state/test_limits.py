@@ -65,7 +65,7 @@ async def test_calls_at_one_count_at_all(redis: Server) -> None:
             async with waiting(b):
                 for site in (a, b):
                     told = await site.call("echo")
-                    assert refused(told) and "in flight" in told.error["message"]
+                    assert refused(told) and "in progress" in told.error["message"]
                     assert (await site.call("echo", user=STRANGER)).status == 200
                     assert refused(await at(site, session).call("echo"))
                     assert refused(await at(site, old).post([a.request("ping")]))
@@ -221,7 +221,7 @@ async def test_what_has_no_place_elsewhere_counts_as_no_call(redis: Server) -> N
         async with waiting(a):
             for _ in range(20):
                 told = await b.call("echo")
-                assert refused(told) and "in flight" in told.error["message"]
+                assert refused(told) and "in progress" in told.error["message"]
         await until(200, lambda: b.call("echo"))
 
 

@@ -205,7 +205,7 @@ async def test_n16_an_outage_forgets_nothing_that_this_process_did(
     # No other replica can know.
     assert await other.claim("o", "done") is None
     said = [one.getMessage() for one in caplog.records if one.name == "doit_mcp.redis_state.write_receipts"]
-    assert len([text for text in said if "only the repeats of writes that it did itself" in text]) == 2
+    assert len([text for text in said if "only repeats of its own writes" in text]) == 2
     redis.start()
     await back(link)
 
@@ -274,7 +274,7 @@ async def test_without_redis_each_process_for_itself(
     assert first is None and second is None
     assert told(await receipts.claim("o", "k")) == (b"a", True)
     said = [record.getMessage() for record in caplog.records if record.name == "doit_mcp.redis_state.write_receipts"]
-    assert sum("only the repeats of writes that it did itself" in text for text in said) == 1
+    assert sum("only repeats of its own writes" in text for text in said) == 1
     redis.resume()
     await back(link)
     assert told(await receipts.claim("o", "before")) == (b"b", True)

@@ -34,9 +34,7 @@ def check_write_facts(function: Callable[..., Any], facts: ToolFacts, *, changes
             function, "preview_with", "the method that reads what it changes, for the question to the user, or None"
         )
     if not facts.keys() & {"preview_with", "verify_with"} and facts.get("undone_by") != "nothing":
-        raise missing(
-            function, "verify_with", "the method that shows whether what it made is still there, or None if none does"
-        )
+        raise missing(function, "verify_with", "the method that shows whether the created object still exists, or None")
 
 
 def check_rows_key(function: Callable[..., Any], fact: str, key: str, record: type | None) -> None:

@@ -10,7 +10,7 @@ from hashlib import sha256
 import orjson
 
 from ...api.effects import mark_repeated
-from ...api.errors import ApiError
+from ...api.errors import ApiError, format_seconds
 from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
@@ -149,16 +149,16 @@ def _pack_result(result: JsonObject | ContentResult) -> bytes:
 
 def _repeat_result(tool: Tool, receipt: Receipt) -> JsonObject | ContentResult:
     """The answer to a write that is not repeated. Raises ToolError if the outcome of the first is unknown."""
-    ago, wait = max(1, round(receipt.age_seconds)), max(1, round(TTL_SECONDS - receipt.age_seconds))
+    ago, wait = format_seconds(receipt.age_seconds), format_seconds(TTL_SECONDS - receipt.age_seconds)
     if not receipt.done:
         raise ToolError(
-            f"{tool.name} was called with the same arguments {ago} seconds ago, and it is unknown whether that call took"
+            f"{tool.name} was called with the same arguments {ago} ago, and it is unknown whether that call took"
             " effect, so it was not repeated. Check the current state first; if nothing has changed, call it again in"
-            f" {wait} seconds."
+            f" {wait}."
         )
     note = (
-        f"This is the result of the same call {ago} seconds ago; it was not repeated. If the user wants it done again,"
-        f" call again in {wait} seconds."
+        f"This is the result of the same call {ago} ago; it was not repeated. If the user wants it done again,"
+        f" call again in {wait}."
     )
     if not receipt.answer:
         return {"status": "completed", ALREADY_DONE_KEY: note}

@@ -67,7 +67,7 @@ def _find_completer(context: RequestContext, request: Request, name: str) -> Com
     else:
         raise _invalid_params(request, 'ref must be {"type": "ref/prompt", "name"} or {"type": "ref/resource", "uri"}')
     if name not in found:
-        raise _invalid_params(request, "ref names no prompt or template that has this argument")
+        raise _invalid_params(request, "ref does not name a prompt or template that has this argument")
     return found[name]
 
 

@@ -88,7 +88,7 @@ def tool(name: str) -> Tool:
         ("mail_pot", "confirm", "asks the user (True) or says why not (Unconfirmed)"),
         ("delete_pot", "preview_with", "the method that reads what it changes"),
         ("wash_pot", "preview_with", "the method that reads what it changes"),
-        ("make_pot", "verify_with", "the method that shows whether what it made is still there"),
+        ("make_pot", "verify_with", "the method that shows whether the created object still exists"),
     ],
 )
 def test_a_write_without_a_fact_is_no_tool(name: str, fact: str, meaning: str) -> None:

@@ -54,7 +54,7 @@ async def test_the_second_is_answered_with_the_first_ones_result() -> None:
     first = await call("create_label", **LABEL)
     again = await call("create_label", **dict(reversed(LABEL.items())))
     assert first == {"id": "l1"} and again.pop(ALREADY_DONE_KEY).startswith(
-        "This is the result of the same call 1 seconds ago"
+        "This is the result of the same call 1 second ago"
     )
     assert again == first and call.sent == ["POST", "GET"]
 

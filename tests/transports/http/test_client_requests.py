@@ -263,7 +263,7 @@ async def test_nobody_waits_for_a_client_that_takes_no_streams(asker: Site) -> N
     session = await asker.initialize(**ALL)
     message = asker.request("tools/call", {"name": "form"})
     answer = await asyncio.wait_for(session.post(message, Accept="application/json"), 20)
-    assert answer.result["isError"] is True and "cannot be asked" in said(answer)
+    assert answer.result["isError"] is True and "does not support" in said(answer)
 
 
 async def test_what_can_be_asked_is_what_was_declared(asker: Site) -> None:
