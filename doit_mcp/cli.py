@@ -90,7 +90,7 @@ def _check_secrets(settings: Settings) -> None:
     if not settings.exchange_secret:
         raise BadSettings(
             [
-                "MCP_TOKEN_EXCHANGE_SECRET is not set: without it, access tokens cannot be exchanged for DoiT credentials."
+                "MCP_TOKEN_EXCHANGE_SECRET is not set. It is required to exchange access tokens for DoiT credentials."
                 " To try the server without an account, run: python -m doit_mcp sandbox"
             ]
         )
@@ -99,7 +99,7 @@ def _check_secrets(settings: Settings) -> None:
         raise BadSettings(
             [
                 f"MCP_TOKEN_EXCHANGE_SECRET must have at least {MIN_SECRET_LENGTH} characters, because it also protects shared"
-                " state and requests for confirmation. Use a longer secret (openssl rand -hex 32 makes one), or set"
+                " state and confirmation requests. Use a longer secret (openssl rand -hex 32 generates one), or set"
                 f" DOIT_MCP_STATE_SECRETS to a different one of at least {MIN_SECRET_LENGTH} characters."
             ]
         )
@@ -107,7 +107,7 @@ def _check_secrets(settings: Settings) -> None:
 
 def _check_redis(settings: Settings) -> None:
     if settings.redis_url and find_spec("redis") is None:
-        raise BadSettings(["DOIT_MCP_REDIS_URL needs the extra redis: pip install 'doit-mcp[redis]'"])
+        raise BadSettings(["DOIT_MCP_REDIS_URL requires the extra redis: pip install 'doit-mcp[redis]'"])
 
 
 async def serve(settings: Settings, options: argparse.Namespace) -> None:
@@ -159,7 +159,7 @@ async def _supervise_workers(settings: Settings, options: argparse.Namespace) ->
 async def run_stdio(settings: Settings, options: argparse.Namespace) -> None:
     """Run the server on standard input and output. Raise BadSettings."""
     if not settings.api_key:
-        raise BadSettings(["DOIT_API_KEY is not set: it is the credential for the DoiT API."])
+        raise BadSettings(["DOIT_API_KEY is not set. It must contain a DoiT API token."])
     from .transports.stdio import serve as serve_stdio
 
     await serve_stdio(settings)

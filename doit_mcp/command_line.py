@@ -21,8 +21,8 @@ SECRET_FLAGS = {_flag(name): declared for name, declared in Settings.variables()
 FLAGS = {_flag(name): declared for name, declared in Settings.variables().items() if not declared.is_secret}
 COMMANDS = {
     "serve": "Serve HTTP clients in production (the default).",
-    "sandbox": "Serve on loopback, with a built-in identity provider and DoiT API. Needs no account.",
-    "stdio": "Serve one local client on standard input and output.",
+    "sandbox": "Run the server on loopback with a built-in identity provider and DoiT API. Requires no account.",
+    "stdio": "Serve one local client over standard input and output.",
 }
 
 
@@ -90,7 +90,7 @@ def _make_parser(command_functions: Mapping[str, Callable[..., Any]]) -> argpars
 def _add_setting_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "settings",
-        "Flags override the environment variables in brackets. Secrets have variables only: "
+        "Flags override the environment variables in brackets. Secrets can be set only as variables: "
         + ", ".join(declared.name for declared in SECRET_FLAGS.values()),
     )
     for flag, declared in FLAGS.items():
@@ -117,7 +117,7 @@ def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
         "--auto-approve",
         default=None,
         metavar="EMAIL",
-        help="Sign this user in and allow access without showing any page",
+        help="Sign in this user and allow access without showing a page",
     )
     group.add_argument(
         "--access-ttl",
@@ -137,7 +137,7 @@ def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="Number of additional customers, for load tests; /sandbox/customers lists them",
+        help="Number of additional customers for load tests; /sandbox/customers lists them",
     )
     group.add_argument(
         "--latency", type=float, default=0.0, metavar="SECONDS", help="Delay of every API response, in seconds"
@@ -147,7 +147,7 @@ def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KIND,OPTION=VALUE,…",
-        help="Fault of the API; repeat the flag for several. KIND is a status code, slow, hang, reset, truncated, garbage"
-        " or huge. Options: on= an operation or the start of a path, rate= from 0 to 1, times=, delay=, retry-after=."
+        help="Make API calls fail; can be repeated. KIND is a status code, slow, hang, reset, truncated, garbage"
+        " or huge. Options: on= an operation or a path prefix, rate= from 0 to 1, times=, delay=, retry-after=."
         " Example: '429,on=GET /analytics/v1/budgets,rate=0.1,retry-after=2'",
     )

@@ -62,14 +62,14 @@ class Settings:
         "https://console.doit.com",
         "AUTH_SERVER_URL",
         url,
-        "Issuer of access tokens, and the base URL of its keys and its token endpoint",
+        "Identity provider: issuer of access tokens, and base URL of its keys and token endpoint",
     )
     doit_api_base: str = setting("https://api.doit.com", "DOIT_API_BASE", url, "Base URL of the DoiT API")
     doit_console_base: str = setting(
         "",
         "DOIT_CONSOLE_BASE",
         url,
-        "Base URL of DoiT's console, for links and customer search; defaults to AUTH_SERVER_URL",
+        "Base URL of the DoiT console, for links and customer search; defaults to AUTH_SERVER_URL",
     )
     exchange_secret: str = setting(
         "",
@@ -88,8 +88,8 @@ class Settings:
         is_secret=True,
     )
     api_key: str = setting("", "DOIT_API_KEY", text, "stdio: DoiT API token", is_secret=True)
-    customer_context: str = setting("", "CUSTOMER_CONTEXT", text, "stdio: customer context, for legacy API keys")
-    tenant_id: str = setting("", "TENANT_ID", text, "stdio: tenant, for tokens that can act for several customers")
+    customer_context: str = setting("", "CUSTOMER_CONTEXT", text, "stdio: customer context for legacy API keys")
+    tenant_id: str = setting("", "TENANT_ID", text, "stdio: tenant for tokens that can act for several customers")
     allowed_origins: tuple[str, ...] = setting(
         WEB_CLIENT_ORIGINS,
         "DOIT_MCP_ALLOWED_ORIGINS",
@@ -103,13 +103,13 @@ class Settings:
         (),
         "DOIT_MCP_TRUSTED_PROXIES",
         networks,
-        "Networks of proxies whose X-Forwarded-For is trusted, so that unauthenticated clients are limited by address",
+        "Networks of proxies whose X-Forwarded-For header is trusted, to limit unauthenticated clients by address",
     )
     advertise_offline_access: bool = setting(
         True,
         "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS",
         boolean,
-        "Whether the metadata tells clients that they can request refresh tokens",
+        "Advertise the scope offline_access, with which clients can request refresh tokens",
     )
     session_idle_s: int = setting(
         1800, "DOIT_MCP_SESSION_IDLE_S", Integer(1, 604_800), "Idle time after which a session expires, in seconds"
@@ -133,7 +133,7 @@ class Settings:
         0,
         "DOIT_MCP_CALLS_PER_MINUTE",
         Integer(0, 1_000_000),
-        "Maximum number of tool calls per user and minute; 0 means no limit",
+        "Maximum number of tool calls per user per minute; 0 means no limit",
     )
     max_body: int = setting(
         4 << 20, "DOIT_MCP_MAX_BODY", Integer(1024, 64 << 20), "Maximum size of a request body, in bytes"
@@ -148,16 +148,16 @@ class Settings:
         75,
         "DOIT_MCP_KEEP_ALIVE_TIMEOUT_S",
         Integer(1, 3600),
-        "Time after which an idle connection is closed, in seconds; longer than the proxy's idle timeout",
+        "Idle time after which a connection is closed, in seconds; should exceed the proxy's idle timeout",
     )
     drain_s: int = setting(
-        25, "DOIT_MCP_DRAIN_S", Integer(0, 300), "Time that running calls get to finish at shutdown, in seconds"
+        25, "DOIT_MCP_DRAIN_S", Integer(0, 300), "Time for calls in progress to finish at shutdown, in seconds"
     )
     redis_url: str = setting(
         "",
         "DOIT_MCP_REDIS_URL",
         redis_url,
-        "Redis for the state that replicas share; without it, state is kept in memory",
+        "Redis URL for the state that replicas share; without it, state is kept in memory",
         is_secret=True,
     )
     otlp_endpoint: str = setting(
@@ -272,7 +272,7 @@ def _read(environment: Mapping[str, str], declared: Variable) -> str:
     if not path or not declared.is_secret:
         return value
     if value:
-        raise BadSettings([f"{name} and {file_name} are both set: set only one of them."])
+        raise BadSettings([f"{name} and {file_name} are both set; set only one of them."])
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_SECRET_FILE_BYTES + 1)
@@ -285,6 +285,6 @@ def _read(environment: Mapping[str, str], declared: Variable) -> str:
         raise BadSettings([f"{file_name} must name a file of text without null characters."])
     if not secret or len(data) > MAX_SECRET_FILE_BYTES:
         raise BadSettings(
-            [f"{file_name} must name a file that holds the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes."]
+            [f"{file_name} must name a file that contains the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes."]
         )
     return secret

@@ -22,8 +22,8 @@ DOCS = ROOT / "docs"
 TOOLSETS = "tools/toolsets"
 # Toolsets without an area class that describes them.
 TOOLSET_HINTS = {
-    "search": "Search across objects of the DoiT API, and read one of them",
-    "discovery": "Find any tool by words, and call it",
+    "search": "Search objects of the DoiT API, and read one of them",
+    "discovery": "Find any tool by keywords, and call it",
 }
 MARKUP = re.compile(r"([\\*`|])|(_)(?=\W|$)")
 

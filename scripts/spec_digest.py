@@ -31,7 +31,7 @@ def make_digest(document: Json) -> list[Json]:
 
     method, path, operationId, tag; parameters and body fields by name, each with type and, where they have such, in,
     required and enum; content types of the body and of each success; the permissions that its texts ask for, if any.
-    Fields in fields are "scopes[].id". Raise ValueError if it is no such document, or an operation lacks a member.
+    Fields in fields are "scopes[].id". Raise ValueError if it is not such a document, or an operation lacks a member.
     """
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
         raise ValueError("is not an OpenAPI document: it has no paths")

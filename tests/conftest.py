@@ -41,7 +41,7 @@ SHORTEST = 12
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that rewrites transcripts, for changes that are reviewed against the specification."""
-    parser.addoption("--rewrite-transcripts", action="store_true", help="write tests/transcripts anew, for review")
+    parser.addoption("--rewrite-transcripts", action="store_true", help="rewrite tests/transcripts, for review")
 
 
 class Guard(logging.Handler):

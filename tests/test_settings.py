@@ -331,14 +331,16 @@ def test_n22_files_without_a_secret_are_rejected(variable: str, tmp_path: Path) 
     assert problems({name: str(tmp_path)}) == [f"{name} names a file that cannot be read: Is a directory."]
     for content in (b"", b" \n", b"x" * 70_000):
         file.write_bytes(content)
-        assert problems({name: str(file)}) == [f"{name} must name a file that holds the secret, of 1 to 65536 bytes."]
+        assert problems({name: str(file)}) == [
+            f"{name} must name a file that contains the secret, of 1 to 65536 bytes."
+        ]
     file.write_bytes(b"a\0b")
     assert problems({name: str(file)}) == [f"{name} must name a file of text without null characters."]
     file.write_bytes(b"\xff\xfe")
     assert problems({name: str(file)}) == [f"{name} must name a file of UTF-8 text."]
     file.write_bytes(b"secret")
     assert problems({name: str(file), variable: "other"}) == [
-        f"{variable} and {name} are both set: set only one of them."
+        f"{variable} and {name} are both set; set only one of them."
     ]
 
 

@@ -273,7 +273,7 @@ def _connection_error(operation: Operation, error: Exception) -> ApiError:
     """Return the error for a connection that failed, before anything was sent, or that broke."""
     if isinstance(error, NOT_CONNECTED):
         return ApiError("the connection failed", kind="network")
-    reason = "the connection broke before the answer was complete"
+    reason = "the connection broke before the response was complete"
     return ApiError(reason, kind="network", maybe_applied=not operation.read_only)
 
 

@@ -28,15 +28,15 @@ KIND_BY_STATUS: dict[int, ErrorKind] = {
 
 ADVICE: dict[ErrorKind, str] = {
     "argument": "Correct the argument and call again.",
-    "credential": "The sign-in is no longer accepted: reconnect the DoiT connector (sign in again), then repeat.",
+    "credential": "The sign-in is no longer accepted: reconnect the DoiT connector (sign in again), then try again.",
     "refused": "Correct the arguments named above and call again; do not repeat the call unchanged.",
-    "forbidden": "The signed-in user lacks the permission for this, or it belongs to another customer. "
-    "Repeating does not help: an administrator can grant the permission in the DoiT console.",
-    "missing": "Nothing has this id for this customer. Look up the right id with the matching list tool.",
-    "conflict": "It conflicts with the current state. Read the current state first, then decide.",
+    "forbidden": "The signed-in user lacks the permission, or the object belongs to another customer. "
+    "Do not repeat the call: an administrator can grant the permission in the DoiT console.",
+    "missing": "This customer has no object with this id. Look up the id with the matching list tool.",
+    "conflict": "The request conflicts with the current state. Read the current state first, then decide.",
     "rate": "Too many requests.",
-    "fault": "The DoiT API has a problem.",
-    "timeout": "The DoiT API did not answer in time. Ask for less (shorter range, fewer groups, a smaller page) "
+    "fault": "The DoiT API returned an error.",
+    "timeout": "The DoiT API did not respond in time. Ask for less (shorter range, fewer groups, a smaller page) "
     "or try again later.",
     "network": "The DoiT API could not be reached.",
     "answer": "The DoiT API returned an unexpected response.",
@@ -118,4 +118,10 @@ def explain(error: ApiError, tool: str) -> str:
 def _retry_hint(seconds: float | None) -> str:
     if not seconds:
         return "Wait a minute, then try again."
-    return f"Try again in {max(1, round(seconds))} seconds."
+    return f"Try again in {format_seconds(seconds)}."
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration as text, in whole seconds, at least one."""
+    whole = max(1, round(seconds))
+    return "1 second" if whole == 1 else f"{whole} seconds"

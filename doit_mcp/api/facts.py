@@ -21,7 +21,7 @@ class Unconfirmed:
     reason: str
 
 
-REVERSIBLE = Unconfirmed("It can be changed back, and clients ask for approval of their own.")
+REVERSIBLE = Unconfirmed("It can be reversed, and clients ask for approval.")
 ASKS_BY_ARGUMENTS = Unconfirmed("It asks if its arguments reach outside of the account or mention an address.")
 WORDS_OF_THE_USER = Unconfirmed("It sends what the user wrote or approved, and clients ask for approval of their own.")
 

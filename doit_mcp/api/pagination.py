@@ -117,10 +117,10 @@ async def find_id(name: str, method: Callable[..., Any], field: str, **arguments
     equal = [row for row in similar if str(row[field]).strip().casefold() == folded_name]
     rows = equal or similar
     if not rows:
-        raise ApiError(f"nothing is named {short_json(name)}", kind="missing")
+        raise ApiError(f"no object has the name {short_json(name)}", kind="missing")
     if len(rows) > 1:
         names = ", ".join(
             f"{short_json(row[field])} (id {short_json(row.get('id'))})" for row in rows[:MAX_LISTED_MATCHES]
         )
-        raise ApiError(f"name: {len(rows)} are named like {short_json(name)}: {names}; give the id", kind="argument")
+        raise ApiError(f"name: {len(rows)} objects match {short_json(name)}: {names}; pass the id", kind="argument")
     return str(rows[0].get("id") or "")

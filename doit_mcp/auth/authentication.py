@@ -75,7 +75,9 @@ class Authentication:
             if not fresh:
                 return principal.token
             self.authenticator.forget(principal.token)
-            raise UpstreamCredentialError("refused", "The DoiT API no longer accepts this API token: use another one.")
+            raise UpstreamCredentialError(
+                "refused", "The DoiT API no longer accepts this API token: use a different one."
+            )
 
         return get_credential
 

@@ -21,7 +21,7 @@ NO_TIMEOUT = ClientTimeout(total=None)
 
 
 class FetchError(Exception):
-    """The connection failed, or the response was too late or too large. The message names no address."""
+    """The connection failed, or the response was too late or too large. The message contains no address."""
 
 
 class LocalShortage(FetchError):

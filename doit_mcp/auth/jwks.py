@@ -187,7 +187,7 @@ class JwksCache:
         finally:
             self._attempted_at = self._clock()
         if self._failed or keys.keys() != self.in_force.keys():
-            log.info("identity provider keys refreshed: %d in force", len(keys))
+            log.info("identity provider keys refreshed: %d in use", len(keys))
         self.in_force, self._fetched_at, self._failed = keys, self._clock(), False
         self.ready = self.ready or bool(keys)
 

@@ -62,5 +62,5 @@ class Principal:
     def for_customer(self, customer: str) -> Principal:
         """Return this employee, acting for another customer. Raise PermissionError for other callers."""
         if not self.employee:
-            raise PermissionError("only employees act for other customers")
+            raise PermissionError("only employees can act for other customers")
         return replace(self, customer=customer)

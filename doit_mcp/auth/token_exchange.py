@@ -64,7 +64,7 @@ REFUSED_ERROR_CODES = frozenset({"invalid_grant", "invalid_request", "invalid_to
 # The only code that means that the login has ended: invalid_request, for example, can be about our own request.
 LOGIN_ENDED_ERROR_CODE = "invalid_grant"
 
-EXCHANGE_UNAVAILABLE_MESSAGE = "The sign-in service could not give access to the DoiT API: try again shortly."
+EXCHANGE_UNAVAILABLE_MESSAGE = "The sign-in service could not grant access to the DoiT API: try again shortly."
 
 
 @dataclass(frozen=True, slots=True)

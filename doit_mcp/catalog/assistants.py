@@ -29,22 +29,22 @@ MAX_STEP_CHARACTERS = 200
 class FlowReply(TypedDict, total=False):
     """The reply of a CloudFlow assistant."""
 
-    answer: Annotated[str, "What it says; it may ask something back."]
-    conversationId: Annotated[str, "Give this to go on with the conversation."]
+    answer: Annotated[str, "Its reply; may be a question."]
+    conversationId: Annotated[str, "Pass it to continue the conversation."]
     flowId: str
-    steps: Annotated[list[str], "What it did, in order."]
-    complete: Annotated[bool, "false: the connection ended before the work did."]
-    next: Annotated[str, "How to go on, if it is not complete."]
+    steps: Annotated[list[str], "Its steps, in order."]
+    complete: Annotated[bool, "false: the connection ended before the work was done."]
+    next: Annotated[str, "How to continue, if incomplete."]
 
 
 class AvaReply(TypedDict, total=False):
     """The reply of Ava."""
 
     answer: str
-    conversationId: Annotated[str, "Give this to go on with the conversation."]
-    steps: Annotated[list[str], "What she did, in order."]
-    complete: Annotated[bool, "false: the connection ended before the answer did."]
-    next: Annotated[str, "How to go on, if it is not complete."]
+    conversationId: Annotated[str, "Pass it to continue the conversation."]
+    steps: Annotated[list[str], "Ava's steps, in order."]
+    complete: Annotated[bool, "false: the connection ended before the answer was complete."]
+    next: Annotated[str, "How to continue, if incomplete."]
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ async def refine_cloudflow(
     events = call.doit.cloudflow.refine_cloudflow(flowId=flowId, **question_body(question, conversationId))
     progress = AssistantProgress(flowId, conversationId or "")
     return await follow_stream(
-        call, events, progress, "Look at the flow before asking again; then call refine_cloudflow"
+        call, events, progress, "Check the flow before you ask again; then call refine_cloudflow"
     )
 
 
@@ -126,7 +126,7 @@ async def build_cloud_flow(
     events = call.doit.cloudflow.build_cloud_flow(**question_body(question, conversationId))
     progress = AssistantProgress("", conversationId or "")
     return await follow_stream(
-        call, events, progress, "See list_cloudflows before asking again; then call refine_cloudflow"
+        call, events, progress, "Check list_cloudflows before you ask again; then call refine_cloudflow"
     )
 
 
@@ -175,12 +175,12 @@ async def follow_stream(
 
 def incomplete_result(progress: AssistantProgress, error: ApiError, next_step: str) -> JsonObject:
     """Return what arrived before the stream broke off, and how to continue."""
-    cause = "the time for one call was over" if error.kind == "timeout" else error.reason or "the connection ended"
+    cause = "the call reached its time limit" if error.kind == "timeout" else error.reason or "the connection ended"
     flow = f" for flow {progress.flow_id}" if progress.flow_id else ""
     conversation = f" with conversationId {progress.conversation_id}" if progress.conversation_id else ""
     return progress.result() | {
         "complete": False,
-        "next": f"Incomplete: {cause} while the assistant was at work, which may go on. {next_step}{flow}{conversation}.",
+        "next": f"Incomplete: {cause} while the assistant was still working; it may continue. {next_step}{flow}{conversation}.",
     }
 
 

@@ -14,8 +14,8 @@ from .partial_results import gather_partial
 
 T = TypeVar("T")
 
-CurrencyArgument = Annotated[Currency | None, "Currency of the amounts; the customer's own, if left out."]
-ResultCurrency = Annotated[str | None, "Of all amounts; null: the account's own currency.", CurrencyCode]
+CurrencyArgument = Annotated[Currency | None, "Currency of the amounts. Default: the customer's own."]
+ResultCurrency = Annotated[str | None, "Currency of all amounts; null: the account's own.", CurrencyCode]
 KNOWN_CURRENCIES = frozenset(get_args(Currency))
 
 

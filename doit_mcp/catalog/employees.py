@@ -38,7 +38,7 @@ class CustomerContext(TypedDict, total=False):
 
     customerContext: str
     domain: str
-    remembered: Annotated[bool, "Whether later calls of this session act for the customer by themselves."]
+    remembered: Annotated[bool, "Whether later calls in this session also act for the customer."]
     next: Annotated[str, "How to act for the customer."]
 
 
@@ -47,7 +47,7 @@ class CustomerContext(TypedDict, total=False):
     search_hint="Search DoiT's customers by domain, segment, spend",
     rows_key="customers",
     open_world=True,
-    narrow_hint="Ask for a smaller page (pageSize) or use a filter.",
+    narrow_hint="Use a smaller pageSize or a filter.",
     default_list=True,
     discovery_list=True,
 )
@@ -74,11 +74,11 @@ async def search_customers(
     pageSize: Annotated[int | None, Range(1, 200)] = None,
     pageToken: PageToken = None,
 ) -> Annotated[JsonObject, CustomerPage]:
-    """Search the customers of DoiT by domain, class, segment, platforms, spend, invoices or contracts. For employees of
-    DoiT. To see a customer's data go on with change_customer."""
+    """Search DoiT's customers by domain, class, segment, platforms, spend, invoices or contracts. For DoiT employees.
+    To see a customer's data, use change_customer."""
     console = call.doit.console
     if console is None:
-        raise ToolError("The customers of DoiT cannot be searched here.")
+        raise ToolError("Customer search is not available on this server.")
     attributes = {
         "classification": classification,
         "type": type,
@@ -116,32 +116,30 @@ def _without_omitted(filters: dict[str, Any]) -> JsonObject:
     open_world=True,
     default_list=True,
     discovery_list=True,
-    confirm=Unconfirmed("It changes nothing at DoiT: it chooses the customer that later calls are about."),
+    confirm=Unconfirmed("It changes nothing at DoiT, only the customer that later calls act for."),
     verify_with=None,
 )
 async def change_customer(
     call: Call,
     *,
-    customerContext: Annotated[
-        str, "Id of the customer, as search_customers gives it.", Length(1, MAX_CUSTOMER_CHARACTERS)
-    ],
+    customerContext: Annotated[str, "Customer id, from search_customers.", Length(1, MAX_CUSTOMER_CHARACTERS)],
 ) -> Annotated[JsonObject, CustomerContext]:
-    """Act for another customer of DoiT, whose data all tools show from then on. For employees of DoiT."""
+    """Act for another DoiT customer, whose data all tools then show. For DoiT employees."""
     doit = call.api_for_customer(customerContext)
     if doit is None:
-        raise ToolError("Only employees of DoiT can act for another customer.")
+        raise ToolError("Only DoiT employees can act for another customer.")
     try:
         domain = (await doit.auth.validate_user()).get("domain")
     except ApiError as error:
         if error.kind in ("refused", "forbidden", "missing"):
-            text = f"{CUSTOMER_ARGUMENT}: is the id of no customer that you can act for. Nothing changed."
+            text = f"{CUSTOMER_ARGUMENT}: is not the id of a customer that you can act for. Nothing was changed."
             raise ToolError(text) from error
         raise
     remembered = call.remember_customer(customerContext)
     context: JsonObject = {CUSTOMER_ARGUMENT: customerContext, "domain": domain, "remembered": remembered}
     if not remembered:
         context["next"] = (
-            f"Nothing is remembered between calls here: give every call the argument {CUSTOMER_ARGUMENT} as well."
+            f"This connection has no session to store the customer: pass {CUSTOMER_ARGUMENT} to every call."
         )
     return context
 

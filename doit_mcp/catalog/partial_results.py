@@ -68,14 +68,14 @@ async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: f
 
 ERROR_DESCRIPTIONS = {
     "forbidden": "the signed-in user lacks the permission",
-    "missing": "it does not exist for this customer",
+    "missing": "not found for this customer",
     "rate": "too many requests",
-    "timeout": "no answer in time",
+    "timeout": "the request timed out",
     "network": "the API could not be reached",
 }
 
 
 def describe_error(error: ApiError) -> str:
     """Return a short description of an error."""
-    said = error.reason.rstrip(".") or ERROR_DESCRIPTIONS.get(error.kind, "the API could not answer")
+    said = error.reason.rstrip(".") or ERROR_DESCRIPTIONS.get(error.kind, "the API failed")
     return f"{said} (HTTP {error.status})" if error.status else said

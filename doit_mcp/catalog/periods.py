@@ -94,7 +94,9 @@ def parse_period(text: str, argument: str) -> Period:
             f"{argument}: must be a month such as 2026-08 or two days such as 2026-08-01/2026-08-15", kind="argument"
         ) from None
     if not 1 <= found.days <= MAX_PERIOD_DAYS:
-        raise ApiError(f"{argument}: must have from 1 to {MAX_PERIOD_DAYS} days, the first day first", kind="argument")
+        raise ApiError(
+            f"{argument}: must be 1 to {MAX_PERIOD_DAYS} days long, with the first day first", kind="argument"
+        )
     return found
 
 

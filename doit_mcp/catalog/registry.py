@@ -62,7 +62,7 @@ def with_empty_update_check(tool: Tool) -> Tool:
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         if not changes.has_changes(arguments):
-            raise ToolError(f"Nothing to change: give at least one of {', '.join(changes.names)}.")
+            raise ToolError(f"Nothing to change: pass at least one of {', '.join(changes.names)}.")
         return await tool.run(call, arguments)
 
     return replace(tool, run=run)

@@ -39,7 +39,7 @@ class Condition(TypedDict, total=False):
     """A condition on the cells of one column."""
 
     column: Required[Annotated[str, Length(1, 300)]]
-    op: Required[Annotated[Operator, "contains and starts_with compare in any case; gt to lte compare numbers."]]
+    op: Required[Annotated[Operator, "contains and starts_with ignore case; gt to lte compare numbers."]]
     values: Required[Annotated[list[str], "Any of these; numbers as text too.", Length(1, 100)]]
 
 
@@ -67,7 +67,7 @@ def filter_rows(table: ResultTable, conditions: Sequence[Condition]) -> ResultTa
     if len(conditions) * len(rows) > MAX_CELL_TESTS:
         max_conditions = MAX_CELL_TESTS // len(rows)
         reason = (
-            f"filters: {len(conditions)} conditions are too many for {len(rows):,} rows; give at most {max_conditions}"
+            f"filters: {len(conditions)} conditions are too many for {len(rows):,} rows; use at most {max_conditions}"
         )
         raise ApiError(reason, kind="argument")
 
@@ -101,8 +101,8 @@ def _filter_by_text(
     searches_per_value = len(rows) + sum(len(texts[row]) for row in rows) // CHARACTERS_PER_SEARCH
     if searches_per_value * len(values) > searches:
         reason = (
-            f"filters: {condition['op']} with {len(values)} values is too much for {len(rows):,} rows; here"
-            f" {searches // searches_per_value} values fit. Give fewer, or put a condition first that leaves fewer rows"
+            f"filters: {condition['op']} with {len(values)} values is too much for {len(rows):,} rows; the limit"
+            f" is {searches // searches_per_value} values. Use fewer, or first add a condition that leaves fewer rows"
         )
         raise ApiError(reason, kind="argument")
     searches -= searches_per_value * len(values)

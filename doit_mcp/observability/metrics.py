@@ -132,7 +132,7 @@ class Metrics:
                 family.add_metric(values, count)
             yield family
         yield self._call_seconds.family("tool_call_seconds", "Duration of tool calls")
-        yield self.loop_delay.family("event_loop_delay_seconds", "How late the event loop runs a timer that is due")
+        yield self.loop_delay.family("event_loop_delay_seconds", "Delay of the event loop in running a timer")
         for name, (text, read) in self._gauges.items():
             yield GaugeMetricFamily(f"doit_mcp_{name}", text, value=read())
         circuit = GaugeMetricFamily(
@@ -141,7 +141,9 @@ class Metrics:
         for upstream, state in self._circuits.items():
             circuit.add_metric((upstream,), CIRCUIT_STATES.index(state()))
         yield circuit
-        failing = GaugeMetricFamily("doit_mcp_log_failing", "Whether a log stream loses lines", labels=("stream",))
+        failing = GaugeMetricFamily(
+            "doit_mcp_log_failing", "Whether a log stream cannot be written", labels=("stream",)
+        )
         for name, stream in self._log_streams.items():
             failing.add_metric((name,), stream.failing)
         yield failing

@@ -16,7 +16,9 @@ def decode(cursor: object, fingerprint: str, length: int) -> int:
     """Return the position of a cursor. Raise RpcError -32602 for a cursor that was not issued for this list."""
     if cursor is None:
         return 0
-    error = RpcError(INVALID_PARAMS, "Invalid params: params.cursor is not a cursor of this list; start without one")
+    error = RpcError(
+        INVALID_PARAMS, "Invalid params: params.cursor does not belong to this list; start without a cursor"
+    )
     if not isinstance(cursor, str) or len(cursor) > 200 or not cursor.isascii():
         raise error
     try:

@@ -80,13 +80,13 @@ def check_parameter_headers(request: Request, headers: Headers, input_schema: Js
         if expected is None and not values:
             continue
         if expected is None:
-            problem = f"is there, but the argument {name} is not"
+            problem = f"is present, but the argument {name} is missing"
         elif not values:
             problem = f"is missing; it must equal the argument {name}"
         elif len(values) > 1:
-            problem = "is there more than once"
+            problem = "appears more than once"
         elif not _header_matches(parameter.json_type, value, expected, decode_header_value(values[0])):
-            problem = f"does not agree with the argument {name}"
+            problem = f"does not match the argument {name}"
         else:
             continue
         raise RpcError(HEADER_MISMATCH, f"Header {parameter.header} {problem}", id=request.id)

@@ -97,7 +97,7 @@ def read_request_metadata(request: Request, headers: Headers | None) -> Caller:
     meta = request.params.get("_meta")
     if not isinstance(meta, dict):
         raise invalid_params_error(
-            request, f"params._meta is missing; every request carries {VERSION_KEY} and {CAPABILITIES_KEY} there"
+            request, f"params._meta is missing; every request must have {VERSION_KEY} and {CAPABILITIES_KEY} in it"
         )
     version, capabilities, client = (
         meta.get(VERSION_KEY),
@@ -146,7 +146,7 @@ def read_sessionless_caller(headers: Headers) -> Caller:
         return Caller(DEFAULT_REVISION)
     revision = STATEFUL_REVISIONS.get(versions.pop())
     if revision is None or versions:
-        raise RpcError(INVALID_REQUEST, f"{VERSION_HEADER} must be one of {', '.join(STATEFUL_REVISIONS)}, once")
+        raise RpcError(INVALID_REQUEST, f"{VERSION_HEADER} must be exactly one of {', '.join(STATEFUL_REVISIONS)}")
     return Caller(revision)
 
 
@@ -180,7 +180,7 @@ def _check_header(request: Request, headers: Headers, header: str, expected: str
     values = header_values(headers, header)
     if values == [expected]:
         return
-    problem = f"is missing; it must equal {source}" if not values else f"does not agree with {source}"
+    problem = f"is missing; it must equal {source}" if not values else f"does not match {source}"
     raise RpcError(HEADER_MISMATCH, f"Header {header} {problem}", id=request.id)
 
 
@@ -196,10 +196,10 @@ def _check_name_header(request: Request, headers: Headers) -> None:
         return
     values = header_values(headers, "Mcp-Name")
     if len(values) != 1:
-        problem = "is missing" if not values else "is there more than once"
+        problem = "is missing" if not values else "appears more than once"
         raise RpcError(HEADER_MISMATCH, f"Header Mcp-Name {problem}; it must equal params.{member}", id=request.id)
     if decode_header_value(values[0]) != source:
-        raise RpcError(HEADER_MISMATCH, f"Header Mcp-Name does not agree with params.{member}", id=request.id)
+        raise RpcError(HEADER_MISMATCH, f"Header Mcp-Name does not match params.{member}", id=request.id)
 
 
 def header_values(headers: Headers, name: str) -> list[str]:

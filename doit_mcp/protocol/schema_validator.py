@@ -65,7 +65,7 @@ class SchemaValidator:
                 else self._small_value_problems(value, ())
             )
         except ValueError:
-            return ["arguments: hold something that JSON cannot express"]
+            return ["arguments: contain a value that JSON cannot represent"]
 
     def _oversized_object_problems(self, value: Any) -> list[str]:
         """Return a problem for the first open object with too many values."""
@@ -94,7 +94,7 @@ class SchemaValidator:
             if not inner.is_valid(child):
                 return inner._large_value_problems(child, (*at, step))
         return self._small_value_problems(_take_sample(value), at) or [
-            f"{_format_path(at) or 'arguments'}: does not fit its schema"
+            f"{_format_path(at) or 'arguments'}: does not match its schema"
         ]
 
     def _schema_for_type(self, value: Any) -> JsonObject | None:
@@ -182,7 +182,7 @@ def _describe_unknown_name(name: str, known: list[str]) -> str:
     matches = get_close_matches(name, known, 1) if len(name) <= MAX_SUGGESTED_NAME_LENGTH else []
     if matches:
         return f"is unknown; did you mean {matches[0]}?"
-    return f"is unknown. Available: {', '.join(known)}" if known else "is unknown: no members are expected"
+    return f"is unknown. Available: {', '.join(known)}" if known else "is unknown: no members are allowed"
 
 
 def _describe_constraint(error: jsonschema_rs.ValidationError) -> str:
@@ -208,7 +208,7 @@ def _describe_constraint(error: jsonschema_rs.ValidationError) -> str:
         case "maxItems":
             return f"must have at most {limit} items"
         case "pattern":
-            return f"must have the form {facts['pattern']}"
+            return f"must match the pattern {facts['pattern']}"
         case "anyOf":
             return " or ".join(dict.fromkeys(_describe_constraint(alternative) for alternative, *_ in facts["context"]))
     return printable_text(error.message, MAX_PROBLEM_LENGTH)

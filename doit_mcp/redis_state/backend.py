@@ -27,9 +27,9 @@ class RedisBackend:
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
         """Return the gauges for the metrics: by name, the help text and a function that reads the value."""
         return {
-            "redis_away": ("Whether Redis cannot be used", lambda: float(self.connection.unavailable)),
+            "redis_away": ("Whether Redis is unavailable", lambda: float(self.connection.unavailable)),
             "redis_full": ("Whether Redis refused writes for lack of memory", lambda: float(self.connection.full)),
-            "redis_waiting": ("Messages that wait for Redis", lambda: float(len(self.bus.write_queue))),
+            "redis_waiting": ("Messages waiting to be sent to Redis", lambda: float(len(self.bus.write_queue))),
         }
 
     @asynccontextmanager

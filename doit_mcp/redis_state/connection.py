@@ -165,7 +165,7 @@ class RedisConnection:
         self._mark_reachable()
         if self._unavailable:
             self._unavailable = False
-            log.info("Redis can be used again")
+            log.info("Redis is available again")
         return reply
 
     async def _run_on_primary(self, work: Callable[[], Awaitable[Any]]) -> Any:
@@ -220,7 +220,7 @@ class RedisConnection:
             # Without the message, which can contain what was sent.
             cause = failure.__cause__ if isinstance(failure, NotPrimary) else failure
             extra = {"failure": type(cause).__name__, "code": error_code(str(cause))}
-            log.warning("Redis cannot be used", extra={name: text for name, text in extra.items() if text})
+            log.warning("Redis is unavailable", extra={name: text for name, text in extra.items() if text})
 
     async def _probe(self) -> None:
         pause = FIRST_PROBE_SECONDS

@@ -15,7 +15,7 @@ from .message_bus import MessageBus, Payload
 
 # Followers are woken by a message. They also poll, in case it was lost or the holder died.
 POLL_SECONDS = 1.0
-REPLICA_LOST = "The server that was answering was restarted; call again"
+REPLICA_LOST = "The server that handled the request was restarted; call again"
 
 
 class Follower:

@@ -125,7 +125,7 @@ class MessageBus:
             await self._write_heartbeat()
             await self._reset_positions()
         except StateUnavailable:
-            log.warning("started without Redis; sessions are refused until it can be used")
+            log.warning("started without Redis; sessions are refused until it is available")
             # Other replicas may reach Redis earlier, so every message that they send until then must be read.
             self._positions = [STREAM_START for _ in self._streams]
         loops = [asyncio.create_task(_run_forever(work)) for work in (self.write_queue.run, self._read_forever)]
@@ -145,7 +145,7 @@ class MessageBus:
                 await self.write_queue.flush()
                 await self._connection.execute("DEL", *self._alive_keys, *self._inboxes)
         except (TimeoutError, StateUnavailable):
-            log.warning("Redis was unavailable at shutdown; other replicas notice by the missing heartbeat")
+            log.warning("Redis was unavailable at shutdown; other replicas notice that its heartbeat is missing")
 
     async def _write_heartbeat(self) -> None:
         for key in self._alive_keys:

@@ -25,7 +25,7 @@ SAVE_TIMEOUT_SECONDS = 2.0
 EFFECT_TIMEOUT_SECONDS, POLL_SECONDS = 2.0, 0.02
 # The message that replaces a change too large to send to every replica (notification_relay).
 TASK_MOVED = "task moved"
-REPLICA_LOST = "The server that worked at the task was restarted; call again"
+REPLICA_LOST = "The server that ran the task was restarted; call again"
 STORED_FIELDS = ("id", "owner", "created", "updated", "status", "message", "result", "error")
 
 
@@ -129,7 +129,7 @@ class RedisTasks:
                 while (record := await self._read(task.id)) is not None and _is_unchanged(task, record.value):
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
-            log.warning("a replica is slow to change a task")
+            log.warning("a replica is slow to update a task")
 
     async def end_all(self) -> None:
         """Stop every task of this process (shutdown)."""

@@ -127,6 +127,6 @@ class WriteQueue:
             return self._refusals >= MAX_ATTEMPTS_WHEN_FULL
         if self._refusals < MAX_ATTEMPTS:
             return False
-        log.error("a message is dropped: Redis keeps refusing it", extra={"failure": type(failure).__name__})
+        log.error("a message was dropped: Redis keeps refusing it", extra={"failure": type(failure).__name__})
         self._refusals = 0
         return True

@@ -91,8 +91,7 @@ class RedisReceiptStore:
         if unavailable:
             if not self._local_only:
                 log.warning(
-                    "Redis cannot be used: until it can, this process recognizes only the repeats of writes that it did"
-                    " itself"
+                    "Redis is unavailable: until it recovers, this process recognizes only repeats of its own writes"
                 )
             if (receipt := await self._find_in_mirror(owner, key)) is None:
                 receipt = await self._local.claim(owner, key)
@@ -170,7 +169,7 @@ class RedisReceiptStore:
         try:
             await self._connection.run_script(script, keys)
         except StateUnavailable:
-            log.warning("receipts in Redis could not be forgotten")
+            log.warning("receipts in Redis could not be deleted")
 
     def _receipt_key(self, owner: str, key: str) -> str:
         return self._connection.key("receipt", self._encryptor.hash_name(owner), self._encryptor.hash_name(key))

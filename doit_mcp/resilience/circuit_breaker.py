@@ -223,7 +223,7 @@ class CircuitBreaker:
         if not self._probing:
             scope = "" if self._affected_callers is None else f" for {len(self._affected_callers)} of its callers"
             failures = self._previous_counts.failures + self._current_counts.failures
-            log.warning("circuit to %s: open%s, after %d failures", self.name, scope, failures)
+            log.warning("circuit breaker for %s: open%s, after %d failures", self.name, scope, failures)
         self._probe_at = self._others_probe_at = (
             now + min(MAX_OPEN_SECONDS, MIN_OPEN_SECONDS * 2**self._failed_probes) * jitter
         )
@@ -239,7 +239,7 @@ class CircuitBreaker:
         self._ticket += 1
 
     def _close(self) -> None:
-        log.warning("circuit to %s: closed again", self.name)
+        log.warning("circuit breaker for %s: closed again", self.name)
         self._is_open = self._probing = False
         self._affected_callers, self._failed_probes = None, 0
         self._probers.clear()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .limits import LimitExceeded
 
-CALLS_MESSAGE = "Too many calls are in flight for this user; wait for one to finish"
+CALLS_MESSAGE = "Too many calls are in progress for this user; wait for one to finish"
 BUSY_MESSAGE = "The server is busy; try again in a moment"
 
 

@@ -18,7 +18,7 @@ Sign in as
 
 {users}
 
-Or send an API token as the bearer token, without signing in
+Or send an API token as the bearer token
 
 {tokens}
 
@@ -32,13 +32,13 @@ Connect a client
                     in .vscode/mcp.json
   Inspector       npx @modelcontextprotocol/inspector --cli {base}/mcp --method tools/list
   Others          npx mcp-remote {base}/mcp
-                    for clients that only start programs
+                    for clients that only run local servers
   curl            curl -s {base}/mcp -H 'Authorization: Bearer {token}' \\
                     -H 'Content-Type: application/json' -d '{call}'
-  ChatGPT         cannot reach this computer, and a tunnel is not enough: the server and the identity provider
-                    advertise loopback URLs. Deploy the server at a public https URL instead.
+  ChatGPT         cannot reach this computer. A tunnel does not help, because the server and the identity provider
+                    advertise loopback URLs. Deploy the server at a public HTTPS URL instead.
 
-Stop with Ctrl+C. No data is kept."""
+Press Ctrl+C to stop. The sandbox keeps no data."""
 
 
 def format_json(base: str, sandbox_url: str) -> str:

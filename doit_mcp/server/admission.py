@@ -12,7 +12,7 @@ from ..resilience.token_bucket import Rate, RateLimiter, TokenBuckets
 
 # The burst is the calls per minute divided by this, but at least the minimum.
 BURST_DIVISOR, MIN_BURST = 3, 10
-TOO_MANY_CALLS = "Too many calls a minute for this user; slow down"
+TOO_MANY_CALLS = "Too many calls per minute for this user; slow down"
 
 
 def call_rate(per_minute: int) -> Rate:

@@ -31,8 +31,8 @@ Outcome = Literal[
 ]
 
 AUDIT_LOG_UNAVAILABLE = (
-    "Nothing was changed: the audit log cannot be written at the moment, and this server makes no changes without it."
-    " Reading still works. Try again later."
+    "Nothing was changed: the audit log is unavailable, and this server does not make changes without it. Reads still"
+    " work. Try again later."
 )
 
 

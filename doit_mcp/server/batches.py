@@ -52,8 +52,8 @@ def parse_batch(values: list[Any]) -> list[Message | RpcError]:
         # The requests of a batch share one context and run in any order, so their customer would be undefined.
         raise RpcError(
             INVALID_REQUEST,
-            f"Invalid Request: {change_customer.__name__} cannot be part of a batch with other requests; send it alone"
-            " and the others after its answer. Nothing was done.",
+            f"Invalid Request: {change_customer.__name__} cannot be part of a batch with other requests; send it alone,"
+            " then the other requests after its response. Nothing was done.",
         )
     return messages
 

@@ -33,9 +33,9 @@ INSTRUCTIONS = (
     " questions: run_query. All other operations (users, labels, alerts, contracts, CloudFlow): find them with"
     " find_operation, and run them with read_operation or call_operation."
     " query_result shows other parts of a large result without a new query. search and fetch find reports, budgets,"
-    " anomalies, invoices, tickets and more. Each result states the currency of its amounts; dates are UTC. Lists have"
-    " pages: pass pageToken for the next one. Before a tool that changes something, ask the user. A change that is called"
-    " again with the same arguments within two minutes is not made twice."
+    " anomalies, invoices, tickets and more. Each result states the currency of its amounts; dates are UTC. To get the next"
+    " page of a list, pass its pageToken. Ask the user before you call a tool that changes something. If you repeat a"
+    " change with the same arguments within two minutes, it is not made twice."
 )
 EMPLOYEE_INSTRUCTIONS = (
     " The user is a DoiT employee: search_customers finds customers, and change_customer switches to one of them. A single"

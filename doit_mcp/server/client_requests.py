@@ -153,7 +153,7 @@ class StreamAsker:
         finally:
             session.pending_questions.pop(id, None)
         if not isinstance(response.result, dict):
-            raise NoAnswer("the client answered with an error")
+            raise NoAnswer("the client returned an error")
         return validate_answer(question, response.result)
 
 

@@ -76,7 +76,7 @@ class Catalog:
     def __post_init__(self) -> None:
         tools_by_name = {tool.name: tool for tool in (*self.tools, *self.unlisted_tools)}
         if len(tools_by_name) != len(self.tools) + len(self.unlisted_tools):
-            raise ValueError("two tools of one catalog have the same name")
+            raise ValueError("two tools of a catalog have the same name")
         names = " ".join((*(tool.name for tool in self.tools), *(prompt.name for prompt in self.prompts)))
         object.__setattr__(self, "tools_by_name", tools_by_name)
         former = {alias: tool for tool in tools_by_name.values() if (alias := tool.facts.get("alias"))}

@@ -91,7 +91,7 @@ class RequestRunner:
             session.running_requests.pop(id, None)
         self.limiter.release(owner, slots)
         if not task.cancelled() and (failure := task.exception()) is not None:
-            log.error("an answer could not be delivered", exc_info=failure)
+            log.error("a response could not be delivered", exc_info=failure)
 
     async def drain(self, seconds: float) -> None:
         """Wait up to *seconds* for running requests, then cancel the rest (shutdown)."""

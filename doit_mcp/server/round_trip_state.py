@@ -82,7 +82,7 @@ def read_previous_rounds(context: RequestContext, request: Request) -> PreviousR
             raise ValueError("no text")
         return PreviousRounds.from_state(context.services.state_signer.verify(state_binding(context, request), state))
     except ValueError as error:
-        text = "Invalid params: params.requestState is not one of this request, or too old; repeat it without"
+        text = "Invalid params: params.requestState has expired or belongs to another request; repeat the request without it"
         raise RpcError(INVALID_PARAMS, text, id=request.id) from error
 
 

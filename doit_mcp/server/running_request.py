@@ -30,8 +30,8 @@ T = TypeVar("T")
 # No connection stays open for a task, so it may run much longer than a request.
 TASK_DEADLINE_SECONDS = 600.0
 CONFIRMATION_UNVERIFIED = (
-    "Nothing was changed: whether this confirmation was used before cannot be checked at the moment. Call again in a"
-    " few seconds; the user will be asked again."
+    "Nothing was changed: the server cannot check at the moment whether this confirmation was used before. Call again"
+    " in a few seconds; the user will be asked again."
 )
 
 

@@ -33,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
         description=__doc__,
-        epilog=f"suites:\n{suites}\n\nPeers that are not installed are left out and named; scripts/bench --install"
+        epilog=f"suites:\n{suites}\n\nPeers that are not installed are skipped and listed; scripts/bench --install"
         " installs them.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -46,7 +46,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-c", "--connections", type=int, action="append", help="number of connections, instead of the suites' own"
     )
-    parser.add_argument("--only", default="", metavar="REGEX", help="only these servers; ours is always measured")
+    parser.add_argument(
+        "--only", default="", metavar="REGEX", help="only these servers; this server is always measured"
+    )
     parser.add_argument("--against", type=Path, metavar="DIR", help="also measure the server in this checkout")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw measurements as JSON lines")
     parser.add_argument(

@@ -163,7 +163,7 @@ def test_long_reason_is_truncated() -> None:
     [
         (ApiError("id: no", kind="argument"), ["t failed: id: no.", "Correct the argument"]),
         (ApiError("", kind="credential", status=401), ["(HTTP 401)", "sign in again"]),
-        (ApiError("x.", kind="missing", status=404), ["x. Nothing has this id"]),
+        (ApiError("x.", kind="missing", status=404), ["x. This customer has no object"]),
         (ApiError("", kind="rate", status=429, retry_after=12.3), ["Try again in 12 seconds"]),
         (ApiError("", kind="fault", status=503), ["Wait a minute"]),
         (ApiError("", kind="fault", status=500, maybe_applied=True), ["check the current state before repeating"]),

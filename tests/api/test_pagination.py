@@ -62,10 +62,10 @@ async def test_name_matches_exactly_before_partially(name: str, expected: str) -
 
 async def test_missing_or_ambiguous_name_is_a_clear_error() -> None:
     budgets = Budgets(Recorder({"budgets": [*rows("Alpha", "Alpine"), {"id": "z", "budgetName": None}]}))
-    with pytest.raises(ApiError, match='nothing is named "beta"') as missing:
+    with pytest.raises(ApiError, match='no object has the name "beta"') as missing:
         await find_id("beta", budgets.list_budgets, "budgetName")
     assert missing.value.kind == "missing"
-    with pytest.raises(ApiError, match='2 are named like "alp": "Alpha" .id "id-Alpha".') as several:
+    with pytest.raises(ApiError, match='2 objects match "alp": "Alpha" .id "id-Alpha".') as several:
         await find_id("alp", budgets.list_budgets, "budgetName")
     assert several.value.kind == "argument"
     with pytest.raises(ApiError, match="is required"):

@@ -53,7 +53,7 @@ async def test_events_become_progress_and_one_result() -> None:
 @pytest.mark.parametrize(
     ("error", "why"),
     [
-        (ApiError("", kind="timeout", maybe_applied=True), "time for one call was over"),
+        (ApiError("", kind="timeout", maybe_applied=True), "call reached its time limit"),
         (ApiError("the connection broke", kind="network", maybe_applied=True), "the connection broke"),
     ],
 )

@@ -88,7 +88,7 @@ async def test_console_response_is_passed_on() -> None:
 
 
 async def test_search_is_unavailable_without_a_console() -> None:
-    with pytest.raises(ToolError, match="cannot be searched here"):
+    with pytest.raises(ToolError, match="Customer search is not available"):
         await SEARCH.run(Caller(Recorder()), {})
 
 
@@ -101,13 +101,13 @@ async def test_customer_change_is_validated_and_stored() -> None:
 
 async def test_customer_change_without_a_session_explains_the_alternative() -> None:
     result: Any = await CHANGE.run(Employee({"domain": "d"}, session=False), {"customerContext": "c"})
-    assert result["remembered"] is False and "argument customerContext" in result["next"]
+    assert result["remembered"] is False and "pass customerContext" in result["next"]
 
 
 @pytest.mark.parametrize("kind", ["refused", "forbidden", "missing"])
 async def test_unknown_customer_changes_nothing(kind: Any) -> None:
     caller = Employee(ApiError("", kind=kind))
-    with pytest.raises(ToolError, match="id of no customer"):
+    with pytest.raises(ToolError, match="is not the id of a customer"):
         await CHANGE.run(caller, {"customerContext": "c"})
     assert caller.stays == ""
 
@@ -122,7 +122,7 @@ async def test_other_failures_are_reported_unchanged() -> None:
 @pytest.mark.requirement("C2")
 async def test_non_employee_is_rejected_even_by_tool_name() -> None:
     api = Recorder()
-    with pytest.raises(ToolError, match="Only employees"):
+    with pytest.raises(ToolError, match="Only DoiT employees"):
         await CHANGE.run(Caller(api), {"customerContext": "c"})
     assert api.requests == []
 

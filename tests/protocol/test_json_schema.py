@@ -243,7 +243,7 @@ GOOD = {"id": "x", "name": "n"}
         ({"scopes": {}}, "scopes: must be a list (got {})"),
         ({"scopes": [{"id": "a"}] * 4}, "scopes: must have at most 3 items"),
         ({"scopes": [{"id": "a"}, {}]}, "scopes[1].id: is required"),
-        ({"scopes": [{"id": "A"}]}, 'scopes[0].id: must have the form ^[a-z]+$ (got "A")'),
+        ({"scopes": [{"id": "A"}]}, 'scopes[0].id: must match the pattern ^[a-z]+$ (got "A")'),
         ({"scopes": [{"id": "a", "mode": "x"}]}, 'scopes[0].mode: must be one of is, starts_with (got "x")'),
         ({"scopes": [{"id": "a", "mod": "is"}]}, "scopes[0].mod: is unknown; did you mean mode?"),
         ({"kinds": ["a", "c"]}, 'kinds[1]: must be one of a, b (got "c")'),
@@ -289,7 +289,7 @@ def test_capped_keeps_the_first_of_equal_lines() -> None:
 
 def test_closed_empty_schema_rejects_unknown_members() -> None:
     problems = SchemaValidator({"type": "object", "properties": {}, "additionalProperties": False}).problems({"a": 1})
-    assert problems == ["a: is unknown: no members are expected"]
+    assert problems == ["a: is unknown: no members are allowed"]
 
 
 def test_keywords_of_foreign_schemas_are_checked() -> None:

@@ -235,7 +235,7 @@ async def test_n23_log_names_the_redis_error_code(
     await pair.primary.says("ACL", "SETUSER", "default", "-set")
     with pytest.raises(WriteRefused):
         await link.execute(*command)
-    (record,) = [vars(record) for record in caplog.records if record.message == "Redis cannot be used"]
+    (record,) = [vars(record) for record in caplog.records if record.message == "Redis is unavailable"]
     assert record["failure"] == "ResponseError" and record.get("code") == code and "canary" not in str(record)
 
 
@@ -246,7 +246,7 @@ async def test_n23_log_names_the_reason_for_a_failover(
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 5)
     with pytest.raises(WriteRefused):
         await link.execute("SET", "key", "1")
-    (record,) = [vars(record) for record in caplog.records if record.message == "Redis cannot be used"]
+    (record,) = [vars(record) for record in caplog.records if record.message == "Redis is unavailable"]
     assert (record["failure"], record["code"]) == ("ResponseError", "NOREPLICAS")
 
 

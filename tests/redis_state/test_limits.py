@@ -74,7 +74,7 @@ async def test_calls_are_limited_across_replicas(redis: Server) -> None:
             async with waiting(b):
                 for site in (a, b):
                     answer = await site.call("echo")
-                    assert is_limited(answer) and "in flight" in answer.error["message"]
+                    assert is_limited(answer) and "in progress" in answer.error["message"]
                     assert (await site.call("echo", user=STRANGER)).status == 200
                     assert is_limited(await at_replica(site, session).call("echo"))
                     assert is_limited(await at_replica(site, old).post([a.request("ping")]))
@@ -239,7 +239,7 @@ async def test_call_rejected_elsewhere_is_not_counted(redis: Server) -> None:
         async with waiting(a):
             for _ in range(20):
                 answer = await b.call("echo")
-                assert is_limited(answer) and "in flight" in answer.error["message"]
+                assert is_limited(answer) and "in progress" in answer.error["message"]
         await until(200, lambda: b.call("echo"))
 
 

@@ -105,7 +105,7 @@ def test_n1_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     while not running.running():
         pass
     mine = [turns.submit("a", int, may_reject=True) for _ in range(MAX_QUEUED_PER_CALLER)]
-    with pytest.raises(LimitExceeded, match="send fewer at once") as caught:
+    with pytest.raises(LimitExceeded, match="send fewer at a time") as caught:
         turns.submit("a", int, may_reject=True)
     others = [turns.submit("b", int, may_reject=True), turns.submit("c", int, may_reject=True)]
     with pytest.raises(LimitExceeded, match="The server is busy") as everybody:

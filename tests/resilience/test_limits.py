@@ -39,7 +39,7 @@ async def test_both_tiers_count_or_neither() -> None:
         await limiter.acquire("a")
     assert (local.held_by("a"), shared.slots.held_by("a")) == (2, 2)
     # The local limit is checked first, so the shared one counts nothing.
-    with pytest.raises(LimitExceeded, match="in flight"):
+    with pytest.raises(LimitExceeded, match="in progress"):
         await limiter.acquire("a", 2)
     assert shared.slots.held_by("a") == 2
     limiter.release("a", 2)

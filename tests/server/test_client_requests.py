@@ -57,7 +57,7 @@ async def test_one_of_several_requests_fails() -> None:
     while len(requester.pending_questions) < 2:
         await asyncio.sleep(0)
     requester.resolve_question(Response("doit-1", error={"code": -1, "message": "no"}))
-    with pytest.raises(NoAnswer, match="with an error"):
+    with pytest.raises(NoAnswer, match="returned an error"):
         await asking
     assert requester.pending_questions == {}
 

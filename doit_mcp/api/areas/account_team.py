@@ -13,7 +13,7 @@ class Team(TypedDict, total=False):
 
 
 class AccountTeam(Area):
-    """Account team: DoiT's account managers, contacts, whom to ask, booking a meeting."""
+    """Account team: DoiT's account managers, contacts, who to ask, booking a meeting."""
 
     @get("/customers/v1/accountTeam", items="accountManagers")
     async def list_account_team(self) -> Annotated[JsonObject, Team]:

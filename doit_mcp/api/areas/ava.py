@@ -22,7 +22,7 @@ class AvaQuestion(TypedDict, total=False):
 
 
 class SingleAvaQuestion(AvaQuestion, total=False):
-    """A question whose answer is returned in one piece."""
+    """A question that returns the complete answer."""
 
     ephemeral: bool
 
@@ -50,11 +50,11 @@ class Feedback(TypedDict, total=False):
     feedback: Required[AnswerFeedback]
 
 
-TOO_SLOW = "Ava needs longer than one call may take; ask_ava_streaming gives what she has said by then, and can go on"
+TOO_SLOW = "Ava takes longer than a call may; ask_ava_streaming returns the answer so far, and can continue"
 
 
 class Ava(Area):
-    """Ava: DoiT's assistant, who knows cloud costs and DoiT's product."""
+    """Ava: DoiT's assistant for cloud costs and DoiT's product."""
 
     @post("/ava/v1/ask", stream=True)
     def ask_ava_streaming(self, **body: Unpack[AvaQuestion]) -> AsyncGenerator[JsonObject, None]:
@@ -101,13 +101,15 @@ class Ava(Area):
 
     @post("/ava/v1/feedback", open_world=True, confirm=WORDS_OF_THE_USER, undone_by="nothing")
     async def ava_feedback(self, **feedback: Unpack[Feedback]) -> None:
-        """Rate an answer of Ava. Works only for stored answers (ephemeral false). Use it only when the user gives an
+        """Rate one of Ava's answers. Works only for stored answers (ephemeral false). Use it only when the user gives an
         opinion."""
         ...
 
     @delete("/ava/v1/deleteConversation", confirm=True, preview_with=None)
     async def delete_ava_conversation(
-        self, *, conversationId: Annotated[str, "Conversation id, from an answer of Ava.", Length(1, 500), IDENTIFIER]
+        self,
+        *,
+        conversationId: Annotated[str, "Conversation id, from one of Ava's answers.", Length(1, 500), IDENTIFIER],
     ) -> None:
         """Delete a conversation with Ava. This cannot be undone: ask the user first."""
         ...

@@ -12,7 +12,7 @@ SUMMARY = (
     "credits, savings, otherCharges, refunds and total; service and account: differences between doit and "
     "aws. Amounts are decimal strings"
 )
-NARROW_HINT = "It cannot be split: open the invoice in the DoiT console."
+NARROW_HINT = "It cannot be narrowed: open the invoice in the DoiT console."
 
 
 class PayerExplainer(TypedDict, total=False):

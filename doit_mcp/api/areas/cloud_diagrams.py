@@ -29,7 +29,7 @@ from .cloud_diagrams_types import (
 )
 
 TIMESTAMP_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$")
-NARROW_HINT = "Ask for fewer with limit, and for the next ones with offset."
+NARROW_HINT = "Use a smaller limit, and offset for the next ones."
 
 LayerId = Annotated[Id, "Layer (statussheet) id, from search_cloud_diagrams or get_cloud_diagrams_stats."]
 Limit = Annotated[int | None, Range(1, 10_000)]
@@ -98,7 +98,7 @@ class CloudDiagrams(Area):
             Literal["component", "statussheet"] | Annotated[list[str], Length(maximum=500)] | None,
             "Templates to load: a kind, or layer ids.",
         ] = None,
-        include_components: Annotated[bool | None, "Include what is on the layers."] = None,
+        include_components: Annotated[bool | None, "Include the components of the layers."] = None,
         external: Annotated[bool | None, "Include linked components of other diagrams."] = None,
         element: IncludeKind = None,
         link: IncludeKind = None,
@@ -138,7 +138,7 @@ class CloudDiagrams(Area):
     @post(
         "/clouddiagrams/v1/scheme/search",
         read_only=True,
-        narrow_hint="Ask for fewer with size, and for the next with from.",
+        narrow_hint="Use a smaller size, and from for the next ones.",
     )
     async def search_cloud_diagrams(self, **body: Unpack[Search]) -> Annotated[JsonObject, SearchHits]:
         """Search layers and resources of all diagrams by keywords, in names and property values. Returns the ids that
@@ -148,7 +148,7 @@ class CloudDiagrams(Area):
     @post(
         "/clouddiagrams/v1/statussheet/{id}/get",
         read_only=True,
-        narrow_hint="Ask for fewer ids, or only for the fields you need (p).",
+        narrow_hint="Request fewer ids, or only the fields you need (p).",
     )
     async def get_statussheet_components(
         self,

@@ -124,7 +124,7 @@ class Cloudflow(Area):
         ] = None,
     ) -> Annotated[JsonObject, StartedRun]:
         """Run a published CloudFlow automation that has a webhook trigger. It acts on cloud accounts: use it only on
-        request. Returns a link at once; for the outcome of the run, use list_cloudflows. Refused while a run is in
+        request. Returns a link immediately; for the outcome of the run, use list_cloudflows. Refused while a run is in
         progress."""
         return await self._trigger(flowId=parse_flow_id(flowID), payload=requestBodyJson or {})
 

@@ -62,7 +62,7 @@ class Dimensions(Area):
 
     @get(
         "/analytics/v1/dimension",
-        narrow_hint="It cannot be split: group by it in run_query, with filters or a limit, to see its values.",
+        narrow_hint="It cannot be narrowed: group by it in run_query, with filters or a limit, to see its values.",
     )
     async def get_dimension(
         self,

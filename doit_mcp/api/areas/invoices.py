@@ -74,7 +74,7 @@ class Invoices(Area):
 
     @get(
         "/billing/v1/invoices/{id}",
-        narrow_hint="It cannot be split: open its url in the DoiT console.",
+        narrow_hint="It cannot be narrowed: open its url in the DoiT console.",
         default_list=True,
     )
     async def _invoice(self, *, id: Id) -> JsonObject: ...

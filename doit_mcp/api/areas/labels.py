@@ -81,7 +81,7 @@ class AssignmentChanges(TypedDict, total=False):
 
 
 class Labels(Area):
-    """Labels: words that put reports, budgets, alerts, allocations and annotations together, and what bears them."""
+    """Labels: names that group reports, budgets, alerts, allocations and annotations, and the objects that have them."""
 
     @get("/analytics/v1/labels", items="labels")
     async def _labels(

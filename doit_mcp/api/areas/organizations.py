@@ -14,7 +14,7 @@ class OrganizationList(TypedDict, total=False):
 
 
 class Organizations(Area):
-    """Organizations: parts of the customer, business units, whom a user belongs to."""
+    """Organizations: parts of the customer, business units, which users can belong to."""
 
     @get("/iam/v1/organizations", items="organizations")
     async def list_organizations(self) -> Annotated[JsonObject, OrganizationList]:

@@ -120,7 +120,7 @@ class Reports(Area):
     @get(
         "/analytics/v1/reports/{id}",
         slow=True,
-        narrow_hint="Give a shorter timeRange, or ask run_query for a part of it.",
+        narrow_hint="Use a shorter timeRange, or query a part of it with run_query.",
         default_list=True,
         result_table="report",
     )

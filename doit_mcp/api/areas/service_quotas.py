@@ -20,7 +20,7 @@ class QuotaPage(ListPage, total=False):
 
 
 class ServiceQuotas(Area):
-    """Service quotas: limits of AWS accounts and Google Cloud projects, utilization, what is nearly used up."""
+    """Service quotas: limits of AWS accounts and Google Cloud projects, utilization, quotas that are nearly used up."""
 
     @get("/core/v1/service-quotas", items="items")
     async def list_service_quotas(

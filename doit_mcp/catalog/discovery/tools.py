@@ -20,10 +20,10 @@ from .ranking import ToolFinder
 AREA = "discovery"
 DEFAULT_LIMIT, MAX_MORE_NAMES = 3, 10
 READ_TOOL, WRITE_TOOL = "read_operation", "call_operation"
-SEARCH_HINT = "Everything else that DoiT can do: any operation of the DoiT API that no listed tool covers"
+SEARCH_HINT = "Everything else that DoiT can do: any operation of the DoiT API that has no listed tool"
 
-OperationName = Annotated[str, "As find_operation gives it.", Length(1, 80), IDENTIFIER]
-OperationArguments = Annotated[JsonObject | None, "As its inputSchema says."]
+OperationName = Annotated[str, "Name from find_operation.", Length(1, 80), IDENTIFIER]
+OperationArguments = Annotated[JsonObject | None, "Arguments as in its inputSchema."]
 
 
 class OperationDescription(TypedDict, total=False):
@@ -34,7 +34,7 @@ class OperationDescription(TypedDict, total=False):
     description: str
     area: str
     callWith: Annotated[str, "The tool that runs it: read_operation if it only reads, else call_operation."]
-    destructive: Annotated[bool, "It changes or deletes what is there."]
+    destructive: Annotated[bool, "It changes or deletes existing data."]
     reachesOutside: Annotated[bool, "It reaches recipients or systems outside the customer's account."]
     inputSchema: Annotated[JsonObject, Verbatim]
 
@@ -43,8 +43,8 @@ class OperationMatches(TypedDict, total=False):
     """The matching operations, best first."""
 
     operations: list[OperationDescription]
-    more: Annotated[list[str], "Names of others that fit less well."]
-    hint: Annotated[str, "What to do where nothing fits."]
+    more: Annotated[list[str], "Names of further matches."]
+    hint: Annotated[str, "What to do if nothing matches."]
 
 
 @lru_cache(maxsize=8)
@@ -69,12 +69,14 @@ def make_find_tool(finder: ToolFinder) -> Tool:
     async def find_operation(
         call: Call,
         *,
-        query: Annotated[str, "What it should do, in a few words: invite a user; kubernetes labels.", Length(1, 300)],
-        area: Annotated[str | None, "Only of this toolset, such as budgets or cloudflow.", Length(1, 40)] = None,
-        access: Annotated[Literal["read", "write"] | None, "Only what reads, or only what changes something."] = None,
-        limit: Annotated[int, "How many to describe.", Range(1, 5)] = DEFAULT_LIMIT,
+        query: Annotated[str, "What it should do, e.g. invite a user; kubernetes labels.", Length(1, 300)],
+        area: Annotated[str | None, "Only this toolset, e.g. budgets or cloudflow.", Length(1, 40)] = None,
+        access: Annotated[
+            Literal["read", "write"] | None, "Only operations that read, or that change something."
+        ] = None,
+        limit: Annotated[int, "Maximum operations to describe.", Range(1, 5)] = DEFAULT_LIMIT,
     ) -> Annotated[JsonObject, OperationMatches]:
-        """Find DoiT operations that have no tool in this list, by keywords: users, labels, contracts, commitments,
+        """Find DoiT operations that are not in this tool list, by keywords: users, labels, contracts, commitments,
         CloudFlow, Kubernetes, datasets and more. Returns their input schemas; run one with read_operation or
         call_operation."""
         return search_operations(finder, query, area, access, limit)
@@ -96,7 +98,7 @@ def search_operations(finder: ToolFinder, query: str, area: str | None, access: 
         if (area is None or tool.area == area) and (access is None or tool.writes == (access == "write"))
     ]
     if not matches:
-        hint = "Nothing fits. Use other or fewer words, or leave out area and access."
+        hint = "Nothing matches. Use other or fewer words, or omit area and access."
         return {"operations": [], "hint": f"{hint} Toolsets: {', '.join(areas)}."}
     result: JsonObject = {"operations": [describe_operation(tool) for tool in matches[:limit]]}
     more_names = [tool.name for tool in matches[limit : limit + MAX_MORE_NAMES]]
@@ -144,7 +146,7 @@ def make_call_tool(finder: ToolFinder) -> Tool:
         default_list=True,
         discovery_list=True,
         always_loaded=True,
-        confirm=Unconfirmed("The operation that it runs asks."),
+        confirm=Unconfirmed("The operation that it runs asks for confirmation."),
         preview_with=None,
     )
     async def call_operation(
@@ -169,15 +171,15 @@ def tool_by_name(finder: ToolFinder, name: str) -> Tool:
     if tool is not None:
         return tool
     similar = finder.similar_names(name)
-    advice = f"did you mean {' or '.join(similar)}? Else search" if similar else "search"
-    raise ToolError(f"name: there is no operation {short_json(name)}; {advice} with find_operation.")
+    advice = f"did you mean {' or '.join(similar)}? Otherwise search" if similar else "search"
+    raise ToolError(f"name: unknown operation {short_json(name)}; {advice} with find_operation.")
 
 
 def read_only_tool(finder: ToolFinder, name: str) -> Tool:
     """Return the tool with this name. Raises ToolError if it writes."""
     tool = tool_by_name(finder, name)
     if tool.writes:
-        raise ToolError(f"{tool.name} changes something: run it with {WRITE_TOOL}, after asking the user.")
+        raise ToolError(f"{tool.name} changes something: ask the user first, then run it with {WRITE_TOOL}.")
     return tool
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 QUERY_GUIDE = """\
 # How to write queries (run_query, create_report, update_report)
 
-A query is one object, `config`. The least that makes sense:
+A query is one object, `config`. A minimal query:
 
     {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}],
      "timeRange": {"mode": "current", "unit": "month"}, "timeInterval": "month",
@@ -13,58 +13,60 @@ A query is one object, `config`. The least that makes sense:
 
 ## Period
 
-- The last three months with the running one: `"timeRange": {"mode": "last", "amount": 3, "unit": "month",
+- The last three months including the current one: `"timeRange": {"mode": "last", "amount": 3, "unit": "month",
   "includeCurrent": true}`.
-- Two dates: `"timeRange": {"mode": "custom"}` and beside it `"customTimeRange": {"from": "2026-08-01T00:00:00Z",
-  "to": "2026-08-31T23:59:59Z"}`. No unit with mode custom.
-- Compare with an earlier period: `"secondaryTimeRange": {"amount": 1, "unit": "month"}`; its rows come as
-  secondaryRows.
-- `timeInterval` makes one row for each day, week, month, quarter or year. Use the longest that answers the question.
+- Between two dates: `"timeRange": {"mode": "custom"}` with `"customTimeRange": {"from": "2026-08-01T00:00:00Z",
+  "to": "2026-08-31T23:59:59Z"}`. Omit unit with mode custom.
+- Compare with an earlier period: `"secondaryTimeRange": {"amount": 1, "unit": "month"}`. Its rows are in secondaryRows.
+- `timeInterval` returns one row per day, week, month, quarter or year. Use the longest interval that answers the
+  question.
 
 ## Groups
 
 - `"group": [{"id": "project_id", "type": "fixed", "limit": {"metric": {"type": "basic", "value": "cost"}, "sort":
-  "desc", "value": 10}}]` gives the ten most expensive projects. `"limitAggregation": "top"` adds up the rest.
-- Often used with type fixed: cloud_provider, service_description, project_id, project_name, sku_description, region,
-  billing_account_id, cost_type. Labels have type label, tags type tag, allocations type attribution.
+  "desc", "value": 10}}]` returns the ten most expensive projects. `"limitAggregation": "top"` adds up the others.
+- Common dimensions of type fixed: cloud_provider, service_description, project_id, project_name, sku_description,
+  region, billing_account_id, cost_type. Labels have type label, tags type tag, allocations type attribution.
 
 ## Filters
 
-- `"filters": [{"id": "cloud_provider", "type": "fixed", "mode": "is", "values": ["google-cloud"]}]`. Several filters
-  must all match; several values of one filter mean any of them.
-- Values must be spelled as in the data: list_dimensions finds the dimension, get_dimension its values. Providers are
+- `"filters": [{"id": "cloud_provider", "type": "fixed", "mode": "is", "values": ["google-cloud"]}]`. A row must match
+  all filters, and any of the values of each filter.
+- Spell values exactly as in the data: list_dimensions finds the dimension, get_dimension its values. Providers are
   amazon-web-services, google-cloud, microsoft-azure.
-- `"mode": "contains"` with `"caseInsensitive": true` for a part of a name; `"inverse": true` leaves the values out;
-  `"includeNull": true` takes rows without a value too.
+- `"mode": "contains"` with `"caseInsensitive": true` matches part of a name; `"inverse": true` excludes the values;
+  `"includeNull": true` includes rows without a value.
 
 ## Metrics and more
 
-- Basic metrics: cost, usage, savings. Extended ones by name, e.g. `{"type": "extended", "value": "amortized_cost"}`.
-  At most four. Usage adds up only within one SKU: units differ.
-- At most two of metricFilter, limitByChange and limits of groups.
-- Forecast: `"forecastSettings": {"mode": "totals", "futureTimeIntervals": 3}`; its rows come as forecastRows.
-- `"includePromotionalCredits": true` needs timeInterval month, quarter or year.
-- `currency` only if another one than the customer's own is wanted.
-- `"aggregation": "count"` goes with `"count": {"id": "project_id", "type": "fixed"}`, and neither without the other.
+- Basic metrics: cost, usage, savings. Extended metrics by name, e.g. `{"type": "extended", "value": "amortized_cost"}`.
+  At most four metrics. Add up usage only within one SKU, because units differ.
+- Use at most two of metricFilter, limitByChange and group limits.
+- Forecast: `"forecastSettings": {"mode": "totals", "futureTimeIntervals": 3}`. Its rows are in forecastRows.
+- `"includePromotionalCredits": true` requires timeInterval month, quarter or year.
+- Set `currency` only for a currency other than the customer's own.
+- `"aggregation": "count"` requires `"count": {"id": "project_id", "type": "fixed"}`, and vice versa.
 
-Large answers have a handle: query_result groups, filters and sorts the whole table without asking again.
+Large results have a handle: query_result groups, filters and sorts the whole table without another query.
 """
 
 TERMS_GUIDE = """\
-# What the words mean
+# Terms of DoiT Cloud Intelligence
 
-- **Allocation**: rules that say which costs belong to a team, product or environment. A group of allocations splits
-  all costs among its members. Queries know them as attribution and attribution_group.
-- **Anomaly**: cost above the range that was to be expected of a service in a project or account. costOfAnomaly is what
-  lies above that range, not the whole cost. Active ones still last.
-- **Budget**: a limit for one period (day to year) or a fixed stretch of time. Thresholds alert recipients; they stop
-  nothing.
-- **Commitment**: a contract with a cloud provider to spend an amount within a time. Attainment is what counts so far.
-- **Recommendation** (insight): something to do, with savings a day or a risk it removes. Actionable ones are open.
-- **Invoice**: what DoiT bills. It can differ from cost in analytics, which follows the providers' own data by the day
-  and is some days behind; credits and taxes come with the month's end.
-- **Cost, amortized cost**: cost counts a prepaid reservation on the day it is paid, amortized cost spreads it over its
-  time.
-- **Savings**: what discounts and commitments took off the list price.
-- **Cloud incident**: an outage or fault at a cloud provider, as the provider tells it.
+- **Allocation**: rules that assign costs to a team, product or environment. A group of allocations splits all costs
+  among its members. In queries, their types are attribution and attribution_group.
+- **Anomaly**: cost of a service in a project or account that exceeds the expected range. costOfAnomaly is only the
+  part above that range. Active anomalies are ongoing.
+- **Budget**: a spending limit for a recurring period (day to year) or a fixed period. Thresholds alert recipients but
+  do not stop spending.
+- **Commitment**: a contract with a cloud provider to spend an amount within a period. Attainment is the amount that
+  counts toward it so far.
+- **Recommendation** (insight): an action that saves money or reduces a risk. Its savings are per day. Actionable ones
+  are open.
+- **Invoice**: the amount that DoiT bills. It can differ from cost in analytics, which is based on the providers' daily
+  data and lags by some days; credits and taxes appear at the end of the month.
+- **Cost, amortized cost**: cost counts a prepaid reservation on the day of payment; amortized cost spreads it over the
+  reservation's term.
+- **Savings**: the reduction of the list price by discounts and commitments.
+- **Cloud incident**: an outage or problem at a cloud provider, as the provider reports it.
 """

@@ -29,7 +29,7 @@ def document_text(title: str, row: JsonObject) -> str:
     return (
         text
         if len(text) <= MAX_DOCUMENT_CHARACTERS
-        else text[:MAX_DOCUMENT_CHARACTERS] + "\n… (the rest is left out; open the link to see it)"
+        else text[:MAX_DOCUMENT_CHARACTERS] + "\n… (truncated; open the link to see the rest)"
     )
 
 

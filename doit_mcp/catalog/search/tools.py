@@ -55,7 +55,7 @@ class Document(TypedDict, total=False):
     title: Required[str]
     text: Required[str]
     url: Required[str]
-    metadata: Annotated[JsonObject, "Facts about it, all as text.", Verbatim]
+    metadata: Annotated[JsonObject, "Its properties, all as text.", Verbatim]
 
 
 @composed_tool(
@@ -65,7 +65,7 @@ class Document(TypedDict, total=False):
     discovery_list=True,
 )
 async def search(
-    call: Call, *, query: Annotated[str, "A few words; names, numbers, kinds of things.", Length(maximum=1000)]
+    call: Call, *, query: Annotated[str, "Keywords: names, numbers, kinds of objects.", Length(maximum=1000)]
 ) -> Annotated[ContentResult, SearchResults]:
     """Search the customer's reports, budgets, anomalies, invoices, support tickets, allocations, recommendations and
     cloud incidents by keywords. Returns ids for fetch. For cost amounts, use cost_breakdown or run_query."""
@@ -115,19 +115,19 @@ def _failed_meta(parts: PartialResults) -> JsonObject | None:
 
 
 @composed_tool(
-    area="search", search_hint="Read one thing that search found, with its link", default_list=True, discovery_list=True
+    area="search", search_hint="Read one search result, with its link", default_list=True, discovery_list=True
 )
 async def fetch(
     call: Call,
     *,
-    id: Annotated[str, "An id that search gave, such as budget:abc.", Length(1, MAX_ID_CHARACTERS), IDENTIFIER],
+    id: Annotated[str, "Id from search, e.g. budget:abc.", Length(1, MAX_ID_CHARACTERS), IDENTIFIER],
 ) -> Annotated[ContentResult, Document]:
     """Fetch one search result as text, with its link to the DoiT console."""
     name, _, identifier = id.partition(":")
     kind = ENTITY_KINDS_BY_NAME.get(name)
     if kind is None or not identifier:
         raise ToolError(
-            f"id: {short_json(id)} must be an id that search returns, kind:id, where kind is one of {KIND_NAMES}"
+            f"id: {short_json(id)} must be an id from search, in the form kind:id, where kind is one of {KIND_NAMES}"
         )
     parts = await gather_partial({kind.name: kind.fetch_by_id(call.doit, identifier)}, TIMEOUT_SECONDS)
     for error in parts.errors.values():

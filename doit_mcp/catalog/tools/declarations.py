@@ -35,9 +35,7 @@ def check_write_facts(function: Callable[..., Any], facts: ToolFacts, *, changes
             function, "preview_with", "the method that reads what it changes, for the question to the user, or None"
         )
     if not facts.keys() & {"preview_with", "verify_with"} and facts.get("undone_by") != "nothing":
-        raise missing(
-            function, "verify_with", "the method that shows whether what it made is still there, or None if none does"
-        )
+        raise missing(function, "verify_with", "the method that shows whether the created object still exists, or None")
 
 
 def check_rows_key(function: Callable[..., Any], fact: str, key: str, record: type | None) -> None:
@@ -61,7 +59,7 @@ def check_currencies(function: Callable[..., Any], record: type | None) -> None:
 
 
 def check_area(function: Callable[..., Any], facts: Mapping[str, Any]) -> None:
-    """Raise TypeError if the composed tool *function* names no toolset, or one that does not exist."""
+    """Raise TypeError if the composed tool *function* does not name a toolset, or one that does not exist."""
     if "area" not in facts:
         raise missing(function, "area", "the toolset that lists it")
     area = facts["area"]

@@ -26,7 +26,7 @@ ROWS_PER_LINE = 5_000
 """Rows in one line of a stored table. Parsing a line cannot be interrupted."""
 HANDLE_SCHEMA: JsonObject = {
     "type": "string",
-    "description": "For query_result: the whole table, kept for half an hour.",
+    "description": "For query_result: the whole table, stored for half an hour.",
 }
 
 
@@ -71,8 +71,8 @@ def check_customer(table: ResultTable, customer: str) -> None:
     table_customer = table.about.get(CUSTOMER_KEY, "")
     if table_customer != customer:
         raise ToolError(
-            f"handle: this result is about the customer {table_customer or 'of your own token'}, and this call acts for another"
-            " one. Act for that customer again, or run the cost tool for the customer of this call."
+            f"handle: this result belongs to the customer {table_customer or 'of your own token'}, but this call acts for another"
+            " customer. Act for that customer again, or run the cost tool for the customer of this call."
         )
 
 
@@ -98,7 +98,7 @@ def with_result_handle(tool: Tool, extract_table: ExtractTable, *, currency: boo
         tool,
         run=run,
         output_schema={**schema, "properties": properties},
-        narrow_hint=f"{tool.narrow_hint} Where there is a handle, query_result groups, filters and sorts the whole table.",
+        narrow_hint=f"{tool.narrow_hint} If there is a handle, query_result groups, filters and sorts the whole table.",
     )
 
 

@@ -18,7 +18,7 @@ DEADLINE_SECONDS = 45.0
 TASK_AFTER_SECONDS = 8.0
 NO_PROBLEMS: list[str] = []
 SECURITY_SCHEMES: tuple[JsonObject, ...] = ({"type": "oauth2", "scopes": ["mcp:tools"]},)
-NARROW_HINT = "Ask for less: use the arguments that narrow it down."
+NARROW_HINT = "Ask for less: use arguments that narrow the result."
 NARROW_LIST_HINT = "Ask for fewer rows (maxResults) or use a filter."
 
 RunTool = Callable[[Call, JsonObject], Awaitable["JsonObject | ContentResult"]]
@@ -124,7 +124,7 @@ class Tool:
         if self.accepts(arguments):
             return arguments, NO_PROBLEMS
         if len(arguments) > MAX_LIST_ITEMS:
-            return arguments, [f"arguments: {len(arguments):,} are too many; known: {', '.join(self._properties)}"]
+            return arguments, [f"arguments: {len(arguments):,} are too many. Available: {', '.join(self._properties)}"]
         coerced = self.coerce_arguments(arguments)
         return coerced, self.argument_problems(coerced)
 

@@ -74,7 +74,7 @@ def _with_truncation_note(tool: Tool, arguments: JsonObject, result: JsonObject,
     cut_rows = next((cut for cut in cuts if cut["list"] == tool.rows_key), None)
     if cut_rows is not None and tool.is_paginated:
         result = {**result, "pageToken": row_offset_token(arguments, cut_rows["shown"])}
-        hint = f"For the rest call {tool.name} with this pageToken and the same arguments, or ask for less."
+        hint = f"For the rest, call {tool.name} with this pageToken and the same arguments, or ask for less."
     return {**result, "cut": {"lists": cuts, "rest": hint}}
 
 
@@ -89,14 +89,14 @@ def is_within_size_limit(serialized: bytes) -> bool:
 def oversized_result(tool: Tool, result: JsonObject) -> JsonObject:
     """Return the result in place of one that is too large: an error for a read, a notice of success for a write."""
     if not tool.writes:
-        text = f"RESPONSE_TOO_LARGE: the answer of {tool.name} is too large, so none of it is shown."
+        text = f"RESPONSE_TOO_LARGE: the result of {tool.name} is too large to show."
         return error_result(f"{text} {tool.narrow_hint}")
     notice = {
         "status": "completed",
         "responseOmitted": True,
-        "reason": "The answer is too large to be shown.",
+        "reason": "The result is too large to show.",
         "identifiers": {name: result[name] for name in IDENTIFIER_FIELDS if _is_identifier(result.get(name))},
-        "message": f"{tool.name} has been carried out. Do not repeat it; read the result with the matching get tool.",
+        "message": f"{tool.name} completed. Do not repeat it; read the result with the matching get tool.",
     }
     return _text_result(sanitize_json(orjson.dumps(notice).decode()))
 
@@ -104,7 +104,7 @@ def oversized_result(tool: Tool, result: JsonObject) -> JsonObject:
 def timeout_message(tool: Tool) -> str:
     """Return the message for a tool that did not finish within its deadline."""
     if tool.writes:
-        text = "It may take effect all the same: check the current state before repeating it."
+        text = "It may still take effect: check the current state before repeating it."
     else:
         text = f"{tool.narrow_hint} Or try again later."
     return f"{tool.name} did not finish within {tool.deadline or DEADLINE_SECONDS:g} seconds. {text}"

@@ -30,8 +30,8 @@ MAX_INLINE_BYTES = 16 << 10
 """Size of arguments up to which the preview is built in the event loop. A few KB of JSON can have thousands of members."""
 STATE_UNREADABLE = "The current state could not be read."
 CLIENT_UNREACHABLE = (
-    "asks the user first, and the question cannot reach this client: the request does not accept an event stream. Send"
-    " the header Accept: application/json, text/event-stream, and call again."
+    "requires the user's confirmation, but the request does not accept an event stream, over which the server would ask."
+    " Send the header Accept: application/json, text/event-stream, and call again."
 )
 
 
@@ -88,9 +88,9 @@ class StateReader:
             if (row := next((row for row in page.rows if row.get("id") == id), None)) is not None:
                 return row, ""
             if not page.next_token or page.next_token == token or not self.tool.is_paginated:
-                return None, f"{self.tool.name} shows nothing with this id."
+                return None, f"{self.tool.name} shows no object with this id."
             token = page.next_token
-        return None, f"The first {MAX_READ_PAGES} pages of {self.tool.name} show nothing with this id."
+        return None, f"The first {MAX_READ_PAGES} pages of {self.tool.name} show no object with this id."
 
 
 def _with_newest_version(row: JsonObject) -> JsonObject:
@@ -166,15 +166,14 @@ async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments
         answer = (await call.ask_all({CONFIRMATION_KEY: question}))[CONFIRMATION_KEY]
         if answer["action"] != "accept":
             raise Declined(
-                f"Nothing was changed: the user did not agree to {tool.name}. Do not call it again unless the user"
-                " asks for it."
+                f"Nothing was changed: the user declined {tool.name}. Do not call it again unless the user asks for it."
             )
         accepted, question = question, await build_question() if call.waits_for_answers else question
         if question == accepted:
             return
     raise ToolError(
-        f"Nothing was changed: what {tool.name} is about changed each time while the user was being asked"
-        f" ({MAX_QUESTIONS} times). Read its current state, tell the user, and call again."
+        f"Nothing was changed: the object of {tool.name} changed each of the {MAX_QUESTIONS} times that the user was asked."
+        " Read its current state, inform the user, and call again."
     )
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 import orjson
 
 from ...api.effects import mark_repeated
-from ...api.errors import ApiError
+from ...api.errors import ApiError, format_seconds
 from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
@@ -152,16 +152,16 @@ def _pack_result(result: JsonObject | ContentResult) -> bytes:
 
 def _repeat_result(tool: Tool, receipt: Receipt) -> JsonObject | ContentResult:
     """Return the result of the first write for a repeat. Raises ToolError if the outcome of the first is unknown."""
-    age, wait = max(1, round(receipt.age_seconds)), max(1, round(TTL_SECONDS - receipt.age_seconds))
+    age, wait = format_seconds(receipt.age_seconds), format_seconds(TTL_SECONDS - receipt.age_seconds)
     if not receipt.done:
         raise ToolError(
-            f"{tool.name} was called with the same arguments {age} seconds ago, and it is not known whether that took"
-            " effect, so it was not done again. Check the current state first; if nothing has changed, call it again in"
-            f" {wait} seconds."
+            f"{tool.name} was called with the same arguments {age} ago, and it is unknown whether that call took"
+            " effect, so it was not repeated. Check the current state first; if nothing has changed, call it again in"
+            f" {wait}."
         )
     note = (
-        f"This is the answer of the same call {age} seconds ago; nothing was done again. If the user wants it a second"
-        f" time, call again in {wait} seconds."
+        f"This is the result of the same call {age} ago; it was not repeated. If the user wants it done again,"
+        f" call again in {wait}."
     )
     if not receipt.answer:
         return {"status": "completed", ALREADY_DONE_KEY: note}

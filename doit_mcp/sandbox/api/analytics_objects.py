@@ -109,5 +109,5 @@ def get_record(request: ApiRequest, kind: str, identifier: str, role: str = "vie
     """A record; 404 if it does not exist, 403 if the user's role is below *role*."""
     record = get_existing(records(request.tenant, kind), identifier, kind)
     if ROLES.index(role_of(request.user, record)) < ROLES.index(role):
-        raise ApiError(403, f"{request.user.email} is no {role} of this {kind}")
+        raise ApiError(403, f"{request.user.email} needs the role {role} for this {kind}")
     return record

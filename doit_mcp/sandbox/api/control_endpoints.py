@@ -73,7 +73,7 @@ def _local_only(handler: ControlHandler) -> ControlHandler:
     async def handle(request: web.Request) -> web.Response:
         try:
             if not (is_loopback(request.remote) and is_loopback(request.url.host)):
-                raise ApiError(403, "this is for clients on the sandbox's own machine")
+                raise ApiError(403, "available only to clients on this machine")
             return await handler(request)
         except ApiError as error:
             return json_response({"error": error.message}, error.status)

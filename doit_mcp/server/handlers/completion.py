@@ -73,7 +73,7 @@ def _find_completer(context: RequestContext, request: Request, name: str) -> Com
             request, 'params.ref must be {"type": "ref/prompt", "name"} or {"type": "ref/resource", "uri"}'
         )
     if name not in completers:
-        raise invalid_params_error(request, "params.ref names no prompt or template that has this argument")
+        raise invalid_params_error(request, "params.ref does not name a prompt or template that has this argument")
     return completers[name]
 
 

@@ -61,7 +61,7 @@ async def get_prompt(context: RequestContext, request: Request) -> JsonObject:
         text = f"{prompt.name} did not finish within {DEADLINE_SECONDS:g} seconds; try again later"
         raise RpcError(INTERNAL_ERROR, text, id=request.id) from timeout
     except MissingClientCapability as missing:
-        text = f"{prompt.name} has to ask the user, and this client cannot be asked"
+        text = f"{prompt.name} needs to ask the user, which this client does not support"
         raise RpcError(INVALID_PARAMS, text, id=request.id) from missing
 
 

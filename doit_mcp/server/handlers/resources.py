@@ -99,10 +99,10 @@ async def read_resource(context: RequestContext, request: Request) -> JsonObject
     except (ToolError, NoAnswer) as refusal:
         raise RpcError(INVALID_PARAMS, sanitize_text(str(refusal)), {"uri": uri}, id=request.id) from refusal
     except TimeoutError as timeout:
-        text = f"The resource was not read within {DEADLINE_SECONDS:g} seconds; try again later"
+        text = f"Reading the resource took more than {DEADLINE_SECONDS:g} seconds; try again later"
         raise RpcError(INTERNAL_ERROR, text, {"uri": uri}, id=request.id) from timeout
     except MissingClientCapability as missing:
-        text = "This resource has to ask the user, and this client cannot be asked"
+        text = "This resource needs to ask the user, which this client does not support"
         raise RpcError(INVALID_PARAMS, text, {"uri": uri}, id=request.id) from missing
 
 
@@ -154,7 +154,7 @@ async def subscribe(context: RequestContext, request: Request) -> JsonObject:
         raise _not_found_error(context, request, uri)
     if context.session is not None:
         if len(context.session.subscriptions) >= MAX_SUBSCRIPTIONS:
-            text = f"A session has at most {MAX_SUBSCRIPTIONS} subscriptions; end one first"
+            text = f"A session can have at most {MAX_SUBSCRIPTIONS} subscriptions; unsubscribe from one first"
             raise RpcError(INVALID_PARAMS, text, id=request.id)
         check_subscription_bytes(request, context.session.subscriptions | {uri})
         context.session.subscriptions |= {uri}

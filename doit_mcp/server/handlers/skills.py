@@ -28,7 +28,11 @@ async def read_directory(context: RequestContext, request: Request) -> JsonObjec
     skill, path = _requested_skill(context, request)
     children = skill.children(path)
     if children is None:
-        raise RpcError(INVALID_PARAMS, f"Invalid params: params.uri names no {DIRECTORY_MIME_TYPE}", id=request.id)
+        raise RpcError(
+            INVALID_PARAMS,
+            f"Invalid params: params.uri does not name a directory ({DIRECTORY_MIME_TYPE})",
+            id=request.id,
+        )
     return paginate(context, request, "resources", children)
 
 

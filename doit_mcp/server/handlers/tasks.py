@@ -43,5 +43,5 @@ async def _find_task(context: RequestContext, request: Request) -> Task:
     id = request.params.get("taskId")
     task = await context.services.tasks.find(id, context.owner) if isinstance(id, str) else None
     if task is None:
-        raise RpcError(INVALID_PARAMS, "Invalid params: params.taskId does not name a task of yours", id=request.id)
+        raise RpcError(INVALID_PARAMS, "Invalid params: params.taskId is not one of your tasks", id=request.id)
     return task

@@ -43,7 +43,7 @@ ARGUMENTS_TOO_LARGE = (
     f"The arguments are larger than {MAX_TASK_ARGUMENTS_BYTES >> 10} KB, which is the most that a call in the"
     " background may have; send less"
 )
-TOO_MANY_TASKS = "Too many tasks are running for this user; wait for one to end, or cancel one"
+TOO_MANY_TASKS = "Too many tasks are running for this user; wait for one to finish, or cancel one"
 
 
 async def list_tools(context: RequestContext, request: Request) -> orjson.Fragment:
@@ -120,7 +120,7 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
             return await _run_soon_or_as_task(context, request, tool, arguments)
         return await run_round(context, request, tool.name, lambda call: _run_tool(context, call, tool, arguments))
     except MissingClientCapability:
-        return tool_result.error_result(f"{tool.name} has to ask the user, and this client cannot be asked")
+        return tool_result.error_result(f"{tool.name} needs to ask the user, which this client does not support")
     except ContinueAsTask as continuation:
         return await _run_as_task(context, request, tool, arguments, continuation.answers)
 
@@ -185,7 +185,7 @@ def _failure_message(tool: Tool, failure: Exception) -> str:
         case ApiError():
             return explain(failure, tool.name)
         case NoAnswer():
-            return f"{tool.name} asked for something and got no usable answer: {failure}"
+            return f"{tool.name} asked the client and got no usable answer: {failure}"
         case TimeoutError():
             return tool_result.timeout_message(tool)
     return str(failure)

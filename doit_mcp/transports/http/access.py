@@ -49,15 +49,15 @@ def check_host_and_origin(request: web.Request, hosts: frozenset[str], origins: 
     headers = request.headers
     host_values = headers.getall("Host", NO_VALUES)
     if (len(host_values) != 1 or host_values[0].lower() not in hosts) and request.path not in PROBE_PATHS:
-        return http_error_response(421, "misdirected_request", "This server does not serve that Host")
+        return http_error_response(421, "misdirected_request", "The Host header does not match this server")
     if not request.raw_path.startswith("/") and not _is_own_target(request, hosts):
         return http_error_response(
-            421, "misdirected_request", "This server does not answer to the host in the request's target"
+            421, "misdirected_request", "The host in the request target does not match this server"
         )
     if "Origin" in headers:
         origin_values = headers.getall("Origin")
         if (len(origin_values) > 1 or origin_values[0] not in origins) and DISCOVERY_PATH not in request.path:
-            return http_error_response(403, "forbidden_origin", "This web origin may not call this server")
+            return http_error_response(403, "forbidden_origin", "Requests from this origin are not allowed")
     return None
 
 
@@ -147,7 +147,7 @@ def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Hand
             trace.owner, trace.customer = principal.owner, principal.tenant
         serve = methods.get(request.method)
         if serve is None:
-            return rpc_error_response(405, "Method not allowed here", {"Allow": allowed_methods})
+            return rpc_error_response(405, "Method not allowed", {"Allow": allowed_methods})
         if draining.is_set():
             return rpc_error_response(503, "The server is shutting down; try again", {"Retry-After": "2"})
         try:

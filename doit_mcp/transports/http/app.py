@@ -141,7 +141,7 @@ def _export_spans(app: web.Application) -> None:
     try:
         from ...observability.opentelemetry import open_span_recorder
     except ImportError:
-        problem = "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra otel: pip install 'doit-mcp[otel]'"
+        problem = "OTEL_EXPORTER_OTLP_ENDPOINT requires the extra otel: pip install 'doit-mcp[otel]'"
         raise BadSettings([problem]) from None
     app[SPANS] = spans = open_span_recorder(app[app_keys.SETTINGS].otlp_endpoint)
 

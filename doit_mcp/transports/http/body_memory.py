@@ -22,7 +22,7 @@ class BodyMemory:
         self._limiter = ConcurrencyLimiter(
             max_per_owner=per_owner,
             max_total=BODIES_TOTAL * max_body,
-            owner_message=f"Your requests in progress may have {per_owner:,} bytes in all; wait for one to finish",
+            owner_message=f"The bodies of your requests in progress are limited to {per_owner:,} bytes in total; wait for one to finish",
             server_message="The server is handling too many large requests; try again",
             retry_after=5,
         )

@@ -92,7 +92,7 @@ def selection_query(request: web.Request) -> dict[str, str]:
 def _parse_names(*texts: str | None) -> frozenset[str]:
     names = frozenset(part.strip() for text in texts if text for part in text.split(",") if part.strip())
     if len(names) > MAX_SELECTED_NAMES:
-        raise RequestRejected(400, f"At most {MAX_SELECTED_NAMES} names can be selected; use the toolset all")
+        raise RequestRejected(400, f"At most {MAX_SELECTED_NAMES} names can be selected; select the toolset all")
     return names
 
 

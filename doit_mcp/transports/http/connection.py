@@ -123,7 +123,7 @@ class ClientConnection(RequestHandler):
         if status >= 500:
             super().handle_error(request, status, exc, message)
         elif request.writer.output_size > 0:
-            raise ConnectionError("a part of the answer is sent already")
+            raise ConnectionError("part of the response was already sent")
         return self._error_response(*_describe_error(status, exc))
 
     def _error_response(self, status: int, text: str) -> web.StreamResponse:
@@ -137,12 +137,12 @@ class ClientConnection(RequestHandler):
 def _describe_error(status: int, failure: BaseException | None) -> tuple[int, str]:
     match failure:
         case HeadTooLarge():
-            return 431, f"The head of a request may have {MAX_HEAD_BYTES} bytes"
+            return 431, f"The request head is limited to {MAX_HEAD_BYTES} bytes"
         case LineTooLong():
-            return 414, f"The target of a request may have {MAX_TARGET_BYTES} bytes"
+            return 414, f"The request target is limited to {MAX_TARGET_BYTES} bytes"
         case TooManyPipelinedRequests():
-            return 400, f"A connection may have {MAX_PIPELINED_REQUESTS} requests waiting"
-    return status, "This is not a valid HTTP request" if status < 500 else "Internal error"
+            return 400, f"A connection is limited to {MAX_PIPELINED_REQUESTS} pipelined requests"
+    return status, "The HTTP request is invalid" if status < 500 else "Internal error"
 
 
 class ConnectionServer(web.Server):

@@ -48,7 +48,7 @@ class ConnectionLimits:
         self._metrics = metrics
         self.open_connections = 0
         self._warn_closed = RateLimitedWarning("connections were closed before their request was complete")
-        self._warn_paused = RateLimitedWarning("no descriptors for further connections; accepting is paused")
+        self._warn_paused = RateLimitedWarning("file descriptors are low; accepting connections is paused")
         self.incomplete_heads = PendingConnections(
             timeout_seconds=HEAD_TIMEOUT_SECONDS,
             max_connections=MAX_UNFINISHED_HEADS,

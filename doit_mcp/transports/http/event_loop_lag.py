@@ -46,7 +46,7 @@ class LagMonitor:
             self._unlogged += 1
             return
         extra = {"delay_ms": round(delay * 1000), "unlogged_delays": self._unlogged}
-        log.warning("the event loop was held up", extra=extra)
+        log.warning("the event loop was blocked", extra=extra)
         self._quiet_until = self._loop.time() + WARNING_INTERVAL_SECONDS
         self._unlogged = 0
 

@@ -30,7 +30,7 @@ EXAMPLE_QUESTIONS = (
     "Split the Kubernetes bill by team, and show what has no owner.",
     "Which support tickets are still open, and which has waited longest?",
     "Which invoices are overdue, and how much do we owe in total?",
-    "Make a budget of 20,000 dollars a month for the data platform and alert me at 80 percent.",
+    "Create a budget of 20,000 dollars a month for the data platform and alert me at 80 percent.",
 )
 
 _FIRST_SENTENCE = re.compile(r".+?(?<!e\.g)(?<!i\.e)[.!?](?=\s+[A-Z`]|$)")
@@ -164,12 +164,12 @@ def _render_tools(tools: Sequence[tuple[str, str]]) -> Html:
 def _example_paths(toolsets: Sequence[str]) -> list[tuple[str, str]]:
     areas = [name for name in toolsets if name not in ("core", "all")] or ["core"]
     return [
-        ("/mcp", "The usual tools, listed above."),
-        ("/mcp/readonly", "The same without anything that changes data."),
+        ("/mcp", "The default tools, listed above."),
+        ("/mcp/readonly", "The default tools, read-only."),
         (f"/mcp/x/{areas[0]}", "One toolset."),
-        (f"/mcp/x/{','.join(areas[:2])}/readonly", "Several toolsets, without anything that changes data."),
+        (f"/mcp/x/{','.join(areas[:2])}/readonly", "Several toolsets, read-only."),
         ("/mcp/x/all", "All tools, for clients that can handle them."),
-        ("/mcp?tools=list_budgets,get_anomalies", "Single tools, by name."),
+        ("/mcp?tools=list_budgets,get_anomalies", "Individual tools, by name."),
     ]
 
 

@@ -161,7 +161,7 @@ class HeadParser:
         """Count *piece*, in which *messages* were found, after *found_before* in earlier pieces of the same data."""
         if messages:
             if len(self._waiting) + found_before + len(messages) > MAX_PIPELINED_REQUESTS:
-                raise TooManyPipelinedRequests(code=400, message="Too many requests wait on this connection")
+                raise TooManyPipelinedRequests(code=400, message="Too many requests are waiting on this connection")
             self._end_heads(piece, messages)
         elif self._body_left:
             self._body_left -= len(piece)

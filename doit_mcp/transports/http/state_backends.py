@@ -41,9 +41,9 @@ from .stream_limits import StreamLimiter
 
 RESULTS_UNAVAILABLE = "Stored tables are temporarily unavailable; try again in a few seconds, or run the query again"
 RECEIPTS_UNAVAILABLE = (
-    "Nothing was changed: the store that keeps writes from being done twice refuses new entries at the moment, so"
-    " this write could not be recorded. Check the current state if it may have been done a moment ago; otherwise try"
-    " again in a few minutes, and tell the operator of this server if the problem persists"
+    "Nothing was changed: the server cannot record new writes at the moment, which it does to prevent duplicates. If the same"
+    " write may have been made a moment ago, check the current state; otherwise try again in a few minutes. If the"
+    " problem persists, contact the operator of this server"
 )
 # Every heartbeat renews the open streams. After a longer Redis outage they count as closed.
 STREAM_LIFETIME_SECONDS = 120

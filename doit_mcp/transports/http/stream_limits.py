@@ -14,7 +14,7 @@ RETRY_AFTER_SECONDS = 5.0
 
 def too_many_streams(per_owner: int) -> str:
     """Return the error message for a principal with *per_owner* open streams."""
-    return f"{per_owner} event streams are open for this user; close one first"
+    return f"This user already has {per_owner} open event streams; close one first"
 
 
 def unlimited_sessions() -> MemorySessions:

@@ -90,7 +90,7 @@ async def test_n10_a_handle_is_about_the_customer_that_an_employee_acts_for() ->
     again: Any = await TOOLS["query_result"].run(caller, {"handle": found["handle"]})
     assert again["rowCount"] == 5 and again["source"]["customer"] == "acme"
     caller.customer_context = "globex"
-    with pytest.raises(ToolError, match="about the customer acme"):
+    with pytest.raises(ToolError, match="belongs to the customer acme"):
         await TOOLS["query_result"].run(caller, {"handle": found["handle"]})
 
 

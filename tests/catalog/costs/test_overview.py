@@ -62,4 +62,4 @@ async def test_costs_alone_failing_leaves_the_rest() -> None:
     found = (await call("get_cloud_overview", Recorder(answering(others, []))))["structuredContent"]
     assert found["totalCost"] is None and found["incidents"] == []
     assert {one["part"] for one in found["failed"]} == {"costByCloud", "topServices", "topProjects"}
-    assert found["failed"][0]["why"] == "no answer in time"
+    assert found["failed"][0]["why"] == "the request timed out"

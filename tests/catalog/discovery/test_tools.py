@@ -64,7 +64,7 @@ async def test_read_tool_runs_the_operation_with_its_arguments() -> None:
 
 async def test_read_tool_rejects_writes() -> None:
     api = Recorder()
-    with pytest.raises(ToolError, match="delete_budget changes something: run it with call_operation"):
+    with pytest.raises(ToolError, match="delete_budget changes something: .* run it with call_operation"):
         await run("read_operation", api, name="delete_budget", arguments={"id": "b"})
     assert api.requests == []
 
@@ -88,22 +88,22 @@ async def test_arguments_are_validated_against_the_operations_schema() -> None:
 
 def test_former_names_work_and_unknown_names_get_a_suggestion() -> None:
     assert tool_by_name(FINDER, "id_of_asset").name == "update_asset"
-    with pytest.raises(ToolError, match="no operation .*did you mean .*list_budgets.*find_operation"):
+    with pytest.raises(ToolError, match="unknown operation .*did you mean .*list_budgets.*find_operation"):
         tool_by_name(FINDER, "budgets_list")
-    with pytest.raises(ToolError, match="no operation .*; search with find_operation"):
+    with pytest.raises(ToolError, match="unknown operation .*; search with find_operation"):
         tool_by_name(FINDER, "zzzzqqq")
 
 
 @pytest.mark.parametrize("name", ["find_operation", "read_operation", "call_operation"])
 def test_discovery_tools_do_not_call_themselves(name: str) -> None:
-    with pytest.raises(ToolError, match="no operation"):
+    with pytest.raises(ToolError, match="unknown operation"):
         tool_by_name(FINDER, name)
 
 
 def test_read_only_catalog_has_no_write_tool() -> None:
     tools = {tool.name: tool for tool in with_discovery(READING)}
     assert "call_operation" not in tools and not any(tool.writes for tool in tools.values())
-    with pytest.raises(ToolError, match="no operation"):
+    with pytest.raises(ToolError, match="unknown operation"):
         read_only_tool(ToolFinder(READING), "delete_budget")
     operations = search_operations(ToolFinder(READING), "budget", None, None, 5)["operations"]
     assert {operation["callWith"] for operation in operations} == {"read_operation"}

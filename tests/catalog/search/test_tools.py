@@ -95,7 +95,7 @@ async def test_failed_parts_are_reported_and_forbidden_ones_omitted() -> None:
     slow, closed = ApiError("", kind="timeout"), ApiError("", kind="forbidden", status=403)
     result = await run("search", api(tickets=slow, cloudincidents=closed), query="BigQuery")
     assert [hit["id"] for hit in hits(result)] == ["anomaly:a 1"]
-    assert result.meta == {FAILED_PARTS_KEY: {"ticket": "no answer in time"}}
+    assert result.meta == {FAILED_PARTS_KEY: {"ticket": "the request timed out"}}
 
 
 @pytest.mark.parametrize(("kinds", "raised"), [(("forbidden",), "forbidden"), (("forbidden", "timeout"), "timeout")])
@@ -164,7 +164,7 @@ async def test_every_search_result_can_be_fetched(id: str, title: str, says: str
 
 async def test_fetch_failure_is_reported() -> None:
     for wrong in ("budget:", "nothing", "spell:x"):
-        with pytest.raises(ToolError, match="must be an id that search returns"):
+        with pytest.raises(ToolError, match="must be an id from search"):
             await run("fetch", Recorder(), id=wrong)
     for wrong in ("recommendation:nokey", "ticket:x", "ticket:0", f"ticket:{'9' * 30}"):
         with pytest.raises(ApiError, match="id: must"):
@@ -194,7 +194,7 @@ def test_any_value_becomes_bounded_text(row: dict[str, Any]) -> None:
 
 def test_truncated_documents_say_so() -> None:
     text = document_text("T", {"text": "x" * (2 * MAX_DOCUMENT_CHARACTERS), "rows": list(range(100))})
-    assert len(text) < MAX_DOCUMENT_CHARACTERS + 100 and "left out" in text
+    assert len(text) < MAX_DOCUMENT_CHARACTERS + 100 and "truncated" in text
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))

@@ -92,7 +92,7 @@ def tool(name: str) -> Tool:
         ("mail_pot", "confirm", "asks the user (True) or says why not (Unconfirmed)"),
         ("delete_pot", "preview_with", "the method that reads what it changes"),
         ("wash_pot", "preview_with", "the method that reads what it changes"),
-        ("make_pot", "verify_with", "the method that shows whether what it made is still there"),
+        ("make_pot", "verify_with", "the method that shows whether the created object still exists"),
     ],
 )
 def test_write_without_a_required_fact_is_rejected(name: str, fact: str, meaning: str) -> None:

@@ -190,7 +190,7 @@ async def test_confirmed_deletion_runs_after_a_preview() -> None:
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 async def test_declined_write_is_not_sent(action: str) -> None:
     api = Recorder(BUDGET)
-    with pytest.raises(ToolError, match="Nothing was changed: the user did not agree to delete_budget"):
+    with pytest.raises(ToolError, match="Nothing was changed: the user declined delete_budget"):
         await run("delete_budget", ConfirmingCaller(api, action), id="b1")
     assert methods(api) == ["GET"]
 
@@ -640,9 +640,9 @@ async def test_n12_preview_pages_through_lists_to_find_the_target() -> None:
     api = pages_of("items", *flows)
     assert "- flowID: f9 7\n- name: Flow 9 7\n" in await text_for("trigger_cloud_flow", api, flowID="f9 7")
     text = await text_for("trigger_cloud_flow", api, flowID="f10 0")
-    assert "\nThe first 10 pages of list_cloudflows show nothing with this id.\nAbout:\n- flowID: f10 0\n" in text
+    assert "\nThe first 10 pages of list_cloudflows show no object with this id.\nAbout:\n- flowID: f10 0\n" in text
     text = await text_for("trigger_cloud_flow", pages_of("items", *flows[:2]), flowID="nothing")
-    assert "\nlist_cloudflows shows nothing with this id.\n" in text
+    assert "\nlist_cloudflows shows no object with this id.\n" in text
     text = await text_for("delete_budget", ApiError("", kind="fault"), id="b1")
     assert "\nThe current state could not be read.\n" in text
 
@@ -741,7 +741,7 @@ async def test_n13_change_during_confirmation_requires_confirmation_again() -> N
 async def test_n13_continually_changing_target_is_eventually_rejected() -> None:
     api = Recorder(*({**BUDGET, "name": f"Name {n}"} for n in range(9)))
     caller = ConfirmingCaller(api, waits_for_answers=True)
-    with pytest.raises(ToolError, match="changed each time while the user was being asked"):
+    with pytest.raises(ToolError, match="changed each of the 3 times that the user was asked"):
         await run("delete_budget", caller, id="b1")
     assert len(caller.questions) == MAX_QUESTIONS and set(methods(api)) == {"GET"}
 

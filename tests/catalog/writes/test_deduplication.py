@@ -54,7 +54,7 @@ async def test_repeated_write_returns_the_first_result() -> None:
     first = await call("create_label", **LABEL)
     again = await call("create_label", **dict(reversed(LABEL.items())))
     assert first == {"id": "l1"} and again.pop(ALREADY_DONE_KEY).startswith(
-        "This is the answer of the same call 1 seconds ago"
+        "This is the result of the same call 1 second ago"
     )
     assert again == first and call.sent == ["POST", "GET"]
 
@@ -95,7 +95,7 @@ async def test_write_that_may_have_been_applied_is_not_repeated(kind: Any) -> No
     call = RepeatingCallers(ApiError("", kind=kind, maybe_applied=True), {"id": "l1"})
     with pytest.raises(ApiError):
         await call("create_label", **LABEL)
-    with pytest.raises(ToolError, match="not known whether that took effect.*Check the current state first"):
+    with pytest.raises(ToolError, match="unknown whether that call took effect.*Check the current state first"):
         await call("create_label", **LABEL)
     assert call.sent == ["POST"]
 
@@ -228,7 +228,7 @@ async def test_n16_unknown_outcome_survives_unrelated_changes() -> None:
     for id in ("l1", "l2"):
         await call("update_label", id=id, name="n")
         await call("delete_label", id=id)
-    with pytest.raises(ToolError, match="not known"):
+    with pytest.raises(ToolError, match="it is unknown whether"):
         await call("create_label", **LABEL)
     assert call.sent.count("POST") == 1
 
@@ -517,7 +517,7 @@ async def test_write_of_a_departed_caller_is_unknown() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    with pytest.raises(ToolError, match="not known"):
+    with pytest.raises(ToolError, match="it is unknown whether"):
         await waiting
 
 
@@ -566,7 +566,7 @@ async def test_internal_error_leaves_the_outcome_unknown() -> None:
     call, tool = RepeatingCallers(), made(run)
     with pytest.raises(RuntimeError):
         await call(tool)
-    with pytest.raises(ToolError, match="not known"):
+    with pytest.raises(ToolError, match="it is unknown whether"):
         await call(tool)
 
 
@@ -577,7 +577,7 @@ async def test_content_blocks_are_returned_again_with_a_note() -> None:
     call, tool = RepeatingCallers(), made(run)
     await call(tool)
     again = await call(tool)
-    assert again.blocks[0] == {"type": "text", "text": "made"} and "nothing was done again" in again.blocks[1]["text"]
+    assert again.blocks[0] == {"type": "text", "text": "made"} and "it was not repeated" in again.blocks[1]["text"]
     assert again.structured == {"id": 1}
 
 

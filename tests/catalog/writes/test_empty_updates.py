@@ -49,7 +49,7 @@ async def test_n18_update_without_a_change_is_rejected(tool: Tool) -> None:
     api = Recorder()
     arguments = identifying(tool)
     assert tool.argument_problems(arguments) == [] and tool.changes is not None
-    with pytest.raises(ToolError, match="^Nothing to change: give at least one of ") as refused:
+    with pytest.raises(ToolError, match="^Nothing to change: pass at least one of ") as refused:
         await tool.run(Caller(api), arguments)
     assert all(name in str(refused.value) for name in tool.changes.names)
     assert api.requests == []

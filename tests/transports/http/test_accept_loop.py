@@ -26,7 +26,7 @@ from tests.transports.http.streaming import raw_connection
 from tests.transports.http.test_security_process import Program, program
 
 ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-MESSAGE = "no descriptors for further connections; accepting is paused"
+MESSAGE = "file descriptors are low; accepting connections is paused"
 
 
 def limit(server: Program, descriptors: int) -> None:

@@ -144,9 +144,9 @@ async def test_n1_body_counts_until_its_request_ends(era: str) -> None:
 @pytest.mark.parametrize(
     ("size", "count", "waiting", "said"),
     [
-        (900_000, 40, BODIES_PER_OWNER, "in progress may have"),
+        (900_000, 40, BODIES_PER_OWNER, "in progress are limited to"),
         # Together these are within the limit in bytes.
-        (140_000, 28, MAX_QUEUED_PER_CALLER, "send fewer at once"),
+        (140_000, 28, MAX_QUEUED_PER_CALLER, "send fewer at a time"),
     ],
 )
 async def test_n1_few_bodies_wait_to_be_parsed(size: int, count: int, waiting: int, said: str) -> None:

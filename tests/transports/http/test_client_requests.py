@@ -265,7 +265,7 @@ async def test_client_without_streams_is_not_awaited(asker: Site) -> None:
     session = await asker.initialize(**ALL)
     message = asker.request("tools/call", {"name": "form"})
     answer = await asyncio.wait_for(session.post(message, Accept="application/json"), 20)
-    assert answer.result["isError"] is True and "cannot be asked" in result_text(answer)
+    assert answer.result["isError"] is True and "does not support" in result_text(answer)
 
 
 async def test_only_declared_capabilities_are_requested(asker: Site) -> None:

@@ -135,7 +135,7 @@ async def test_n9_tasks_belong_to_a_user_at_one_customer(tenant_site: tuple[Site
     created = await site.call("long", headers=A, clientCapabilities=CLIENT)
     id = created.result["taskId"]
     for method in ("tasks/get", "tasks/cancel"):
-        assert (await ask(method, id, B)).error["message"].endswith("does not name a task of yours")
+        assert (await ask(method, id, B)).error["message"].endswith("is not one of your tasks")
     assert (await ask("tasks/get", id, SECOND_A)).result["status"] == "working"
     site.bench.proceed.set()
     while (task := (await ask("tasks/get", id, A)).result)["status"] == "working":

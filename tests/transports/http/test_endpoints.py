@@ -131,7 +131,7 @@ async def test_read_only_path_rejects_writes() -> None:
             refused = await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
             assert refused.code == (400, -32602)
             refused = await site.call("read_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
-            assert refused.result["isError"] is True and "no operation" in text(refused)
+            assert refused.result["isError"] is True and "unknown operation" in text(refused)
             result = await site.call("find_operation", {"query": "delete label", "limit": 5}, path=path)
             assert {operation["callWith"] for operation in result.result["structuredContent"]["operations"]} == {
                 "read_operation"
@@ -354,7 +354,7 @@ async def test_only_employees_have_employee_tools() -> None:
         for name, arguments in (("change_customer", {"customerContext": OTHER}), ("search_customers", {})):
             assert (await site.call(name, arguments)).code == (400, -32602)
             through = await site.call("call_operation", {"name": name, "arguments": arguments})
-            assert through.result["isError"] is True and "no operation" in text(through)
+            assert through.result["isError"] is True and "unknown operation" in text(through)
         assert api.seen == []
         instructions = (await site.send_stateless("server/discover", user=EMPLOYEE)).result["instructions"]
         assert "change_customer" in instructions

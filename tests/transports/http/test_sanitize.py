@@ -86,7 +86,7 @@ async def test_n24_assistant_steps_are_visible_in_progress_and_result() -> None:
 async def test_n24_errors_elicitations_and_documents_are_visible() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         twice = await site.call("get_budget", {"name": "twice"})
-        assert twice.result["isError"] is True and "are named like" in twice.result["content"][0]["text"]
+        assert twice.result["isError"] is True and "objects match" in twice.result["content"][0]["text"]
         refused = await site.call("update_budget", {"id": "b1", "amount": 2})
         assert "this one" in refused.result["content"][0]["text"]
         ask: Json = {"elicitation": {"form": {}}}

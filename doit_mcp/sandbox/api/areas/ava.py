@@ -81,7 +81,7 @@ def _get_conversation(request: ApiRequest, identifier: str) -> JsonObject:
     """A conversation of the user; 400 if it does not exist, because these operations declare no 404."""
     conversation = conversations(request).get(identifier)
     if conversation is None or conversation["user"] != request.user.email:
-        raise bad_request("conversationId is not a conversation of yours", field="conversationId")
+        raise bad_request("conversationId is not one of your conversations", field="conversationId")
     return conversation
 
 

@@ -103,7 +103,7 @@ def _normalize_lists(body: JsonObject) -> JsonObject:
 def _fill_defaults(request: ApiRequest, budget: JsonObject) -> JsonObject:
     """The budget with defaults filled in; 400 if its parts contradict each other."""
     if budget["metric"] != "cost":
-        raise bad_request(f"metric {budget['metric']} is not modelled in the sandbox", field="metric")
+        raise bad_request(f"metric {budget['metric']} is not supported in the sandbox", field="metric")
     for identifier in budget["scope"]:
         if object_records(request.tenant, "allocation").get(identifier, {}).get("allocationType") != "single":
             raise bad_request(f"scope: no single allocation {identifier[:80]!r}", field="scope")

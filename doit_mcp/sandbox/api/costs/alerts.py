@@ -21,7 +21,9 @@ Days = dict[int, int]
 def check_alert(config: JsonObject, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS) -> None:
     """Raise 400 if the parts of an alert's configuration (AlertConfig) contradict each other."""
     if config.get("dataSource", "billing") != "billing":
-        raise bad_request("config.dataSource billing-datahub is not modelled in the sandbox", field="config.dataSource")
+        raise bad_request(
+            "config.dataSource billing-datahub is not supported in the sandbox", field="config.dataSource"
+        )
     compile_filters(_scopes(config), "config.scopes", custom)
     measure_of(config["metric"], "config.metric")
     if config.get("evaluateForEach"):

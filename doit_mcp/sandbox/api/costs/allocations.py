@@ -46,7 +46,7 @@ def check_rule(rule: JsonObject, allocations: Allocations, where: str, own: str 
     for index, item in enumerate(components):
         place = f"{where}.components[{index}]"
         if item["type"] == "datetime":
-            raise bad_request(f"{place}: rules by date are not modelled in the sandbox", field=place)
+            raise bad_request(f"{place}: rules by date are not supported in the sandbox", field=place)
         if item.get("caseInsensitive") and item["mode"] in ("is", "regexp"):
             raise bad_request(
                 f"{place}: caseInsensitive cannot be combined with mode {item['mode']}",

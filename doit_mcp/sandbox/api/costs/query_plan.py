@@ -117,7 +117,7 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
     forecast = parse_forecast(config, unit, range_, today, counting=counted is not None)
     if forecast and any(column.source in DAY_COLUMNS for column in groups + splits):
         raise bad_request(
-            "forecastSettings with groups of dates is not modelled in the sandbox", field="forecastSettings"
+            "forecastSettings with groups of dates is not supported in the sandbox", field="forecastSettings"
         )
     metric_filter = _metric_filter(config.get("metricFilter"))
     if metric_filter and interval.cumulative and not metric_filter.by_series:
@@ -146,7 +146,7 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
 def measure_of(metric: JsonObject, where: str) -> int:
     """The index of a metric among the measures of a line."""
     if metric["type"] != "basic":
-        raise bad_request(f"{where}: metrics of type {metric['type']} are not modelled in the sandbox", field=where)
+        raise bad_request(f"{where}: metrics of type {metric['type']} are not supported in the sandbox", field=where)
     if metric["value"] not in MEASURES:
         raise bad_request(f"{where}: {metric['value'][:40]!r} is not one of {', '.join(MEASURES)}", field=where)
     return MEASURES.index(metric["value"])
@@ -154,20 +154,20 @@ def measure_of(metric: JsonObject, where: str) -> int:
 
 def _refuse_unmodelled(config: JsonObject) -> None:
     # Ignoring a part of the configuration would return a wrong number.
-    modelled: dict[str, tuple[object, ...]] = {
+    modeled: dict[str, tuple[object, ...]] = {
         "dataSource": ("billing",),
         "aggregation": ("total", "percent_total", "percent_col", "percent_row", "count"),
     }
-    for name, values in modelled.items():
+    for name, values in modeled.items():
         if config.get(name) not in (None, *values):
-            raise bad_request(f"{name} {config[name]!r} is not modelled in the sandbox", field=name)
+            raise bad_request(f"{name} {config[name]!r} is not supported in the sandbox", field=name)
     for name in ("limitByChange", "splits"):
         if config.get(name):
-            raise bad_request(f"{name} is not modelled in the sandbox", field=name)
+            raise bad_request(f"{name} is not supported in the sandbox", field=name)
     for name, switched_on in (config.get("advancedAnalysis") or {}).items():
         if switched_on and name != "forecast":
             raise bad_request(
-                f"advancedAnalysis.{name} is not modelled in the sandbox", field=f"advancedAnalysis.{name}"
+                f"advancedAnalysis.{name} is not supported in the sandbox", field=f"advancedAnalysis.{name}"
             )
 
 
@@ -178,7 +178,7 @@ def _time_interval(config: JsonObject) -> str | None:
         return None if any(item["type"] == "datetime" for item in config.get("dimensions") or ()) else "day"
     if unit not in INTERVALS:
         raise bad_request(
-            f"timeInterval {unit} is not modelled in the sandbox: its lines are daily", field="timeInterval"
+            f"timeInterval {unit} is not supported in the sandbox: its lines are daily", field="timeInterval"
         )
     return unit
 
@@ -216,7 +216,9 @@ def _rest(config: JsonObject, *, counting: bool) -> str:
             "limitAggregation must be none unless displayValues is actuals_only", field="limitAggregation"
         )
     if rest != "none" and counting:
-        raise bad_request(f"limitAggregation {rest} of counts is not modelled in the sandbox", field="limitAggregation")
+        raise bad_request(
+            f"limitAggregation {rest} of counts is not supported in the sandbox", field="limitAggregation"
+        )
     return rest
 
 
