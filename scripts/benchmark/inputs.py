@@ -53,7 +53,7 @@ class Inputs:
     @property
     def urls(self) -> dict[str, str]:
         """The URLs of the upstream stub, as issuer, audience and upstream."""
-        urls: dict[str, str] = json.loads((self.directory / "urls.json").read_text())
+        urls: dict[str, str] = json.loads((self.directory / "places.json").read_text())
         return urls
 
     def tokens(self, *, callers: bool = False, forged: bool = False) -> Iterator[str]:
@@ -85,7 +85,7 @@ class Inputs:
     def write_urls(self, url: str) -> None:
         """Write the URLs of the upstream stub, and a token issued for them."""
         urls = {"issuer": url, "audience": AUDIENCE, "upstream": f"{url}/small"}
-        (self.directory / "urls.json").write_text(json.dumps(urls))
+        (self.directory / "places.json").write_text(json.dumps(urls))
         (self.directory / "token").write_text(next(self.tokens()))
 
 

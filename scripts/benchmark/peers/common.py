@@ -47,7 +47,7 @@ def read_options() -> Options:
     return Options(
         port=options.port,
         public_key=(options.inputs / "public.pem").read_text(),
-        urls=json.loads((options.inputs / "urls.json").read_text()),
+        urls=json.loads((options.inputs / "places.json").read_text()),
         tools=json.loads((options.inputs / "tools.json").read_text())[: options.tools],
         auth=not options.no_auth,
         sse=options.sse,

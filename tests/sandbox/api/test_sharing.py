@@ -83,7 +83,7 @@ async def test_user_without_edit_rights_cannot_delete_or_share(party: Party, kin
         await share(party, kind, item, public=role)
         for method, where, payload in (("DELETE", path, None), ("PUT", f"/sharing/v1/{kind}/{item}", body)):
             message = await party.expect_error(403, method, where, payload, who=COLLEAGUE)
-            assert COLLEAGUE.email in message and f"of this {kind[:-1]}" in message
+            assert COLLEAGUE.email in message and f"for this {kind[:-1]}" in message
     await share(party, kind, item, colleague="editor")
     assert (await party.send("PUT", f"/sharing/v1/{kind}/{item}", body, who=COLLEAGUE)).status == 200
     assert await rights(party, kind, item, ADMIN) == [False] * 4, "ownership was transferred"
@@ -102,7 +102,9 @@ async def test_seeded_objects_are_visible_to_all(party: Party, kind: str) -> Non
 async def test_report_requires_access_to_it(party: Party) -> None:
     item = await create(party, "reports")
     for tail in ("", "/config"):
-        assert "no viewer" in await party.expect_error(403, "GET", f"/analytics/v1/reports/{item}{tail}", who=COLLEAGUE)
+        assert "needs the role viewer" in await party.expect_error(
+            403, "GET", f"/analytics/v1/reports/{item}{tail}", who=COLLEAGUE
+        )
 
 
 async def test_conflict_names_the_owner_of_a_hidden_dependent(party: Party) -> None:

@@ -102,7 +102,7 @@ async def test_n14_uncheckable_consent_changes_nothing(redis: Server) -> None:
         state = await question_state(a)
         redis.pause()
         refused = (await accept(b, state)).result
-        assert refused["isError"] and "cannot be checked at the moment" in refused["content"][0]["text"]
+        assert refused["isError"] and "the server cannot check at the moment" in refused["content"][0]["text"]
         assert tools_used.done == []
         redis.resume()
         await wait_for_redis(a, b)
@@ -126,7 +126,7 @@ async def test_n14_declining_uses_up_the_consent(action: str) -> None:
     tools_used = Things()
     async with serving(changes={"tools": tools_used.tools}) as site:
         state = await question_state(site)
-        assert "did not agree" in (await refuse(site, state, action)).result["content"][0]["text"]
+        assert "the user declined" in (await refuse(site, state, action)).result["content"][0]["text"]
         again = await accept(site, state)
         assert again.result["resultType"] == "input_required" and tools_used.done == []
         assert not is_repeat(await accept(site, {**state, "requestState": again.result["requestState"]}))
@@ -151,7 +151,7 @@ async def test_n14_decline_counts_despite_changed_capabilities(action: str, decl
         state = await question_state(site)
         for state_sent in (state, {}):
             refused = (await refuse(site, state_sent, action, declared)).result
-            assert refused["isError"] and "did not agree" in refused["content"][0]["text"]
+            assert refused["isError"] and "the user declined" in refused["content"][0]["text"]
         # A pending question is asked again; it never counts as consent.
         left_open = await accept(site, {"requestState": state["requestState"]}, declared)
         assert left_open.result["resultType"] == "input_required" and tools_used.done == []

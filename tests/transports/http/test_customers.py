@@ -65,7 +65,7 @@ async def test_n10_stored_table_is_readable_by_its_customer_only() -> None:
         for customer in ("", ADMIN.customer):
             refused = await call("query_result", customer, handle=handle)
             assert refused["isError"] and "secret" not in str(refused)
-            assert f"the customer {OTHER}, and this call acts for another one" in str(refused)
+            assert f"the customer {OTHER}, but this call acts for another" in str(refused)
 
 
 @pytest.mark.requirement("N10")

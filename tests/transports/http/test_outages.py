@@ -343,7 +343,7 @@ async def test_no_token_is_sent_to_an_unconfigured_console() -> None:
         served(doit_api_base=address.replace("127.0.0.1", "localhost")) as product,
     ):
         answer = await product.call("search_customers", {"domains": ["acme.example"]}, user=EMPLOYEE)
-        assert answer.result["isError"] is True and "cannot be searched" in answer.text
+        assert answer.result["isError"] is True and "Customer search is not available" in answer.text
         assert requests == []
 
 

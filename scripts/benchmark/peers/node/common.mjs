@@ -18,7 +18,7 @@ const { values: settings } = parseArgs({
   },
 });
 const readInput = (name) => readFileSync(join(settings.inputs, name), 'utf8');
-const urls = JSON.parse(readInput('urls.json'));
+const urls = JSON.parse(readInput('places.json'));
 const key = createPublicKey(readInput('public.pem'));
 
 export const listenOptions = { port: Number(settings.port), host: '127.0.0.1', backlog: 1024 };
