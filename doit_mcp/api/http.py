@@ -143,7 +143,7 @@ class Upstream:
         full_query = f"{query}&{common_query}" if query and common_query else query or common_query
         if self._base_length + len(request.path) + len(full_query) + bool(full_query) > MAX_URL_CHARACTERS:
             raise ApiError("the arguments are too long for one request", kind="argument")
-        # Parsing the whole URL would take twice as long.
+        # The parts are known: parsing the whole URL again costs more.
         return URL.build(
             scheme=self._scheme,
             authority=self._authority,
