@@ -29,9 +29,10 @@ Resolve = Callable[[str], Json]
 def make_digest(document: Json) -> list[Json]:
     """A row for each operation of an OpenAPI 3.0 document, in its order.
 
-    method, path, operationId, tag; parameters and body fields by name, each with type and, where they have such, in,
-    required and enum; content types of the body and of each success; the permissions that its texts ask for, if any.
-    Fields in fields are "scopes[].id". Raise ValueError if it is not such a document, or an operation lacks a member.
+    method, path, operationId, tag; parameters and body fields by name, each with type and, if present, in, required
+    and enum; content types of the body and of each success; the permissions that its texts require, if any. Nested
+    fields have names such as "scopes[].id". Raise ValueError if *document* is not an OpenAPI document, or if an
+    operation lacks a member.
     """
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
         raise ValueError("is not an OpenAPI document: it has no paths")

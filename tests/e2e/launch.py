@@ -88,6 +88,6 @@ def running_sandbox(directory: Path, *flags: str) -> Iterator[Sandbox]:
         )
     try:
         fields = announcement(process, directory)
-        yield Sandbox(**fields, output=directory)  # type: ignore[arg-type]
+        yield Sandbox(**fields, output=directory)  # type: ignore[arg-type]  # JSON values
     finally:
         stop(process, directory)

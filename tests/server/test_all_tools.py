@@ -427,7 +427,9 @@ def test_every_tool_is_in_the_table() -> None:
 
 async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> None:
     listed = (await site.send_stateless("tools/list", user=EMPLOYEE, path=EVERYTHING)).result["tools"]
-    schemas = {one["name"]: jsonschema_rs.validator_for(one.get("outputSchema", True)) for one in listed}
+    schemas = {
+        definition["name"]: jsonschema_rs.validator_for(definition.get("outputSchema", True)) for definition in listed
+    }
     # In a session, because change_customer stores its choice there.
     sessions = {user: await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)}
     days = dates()
@@ -443,11 +445,11 @@ async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> N
             f"{step.tool} fails: {result['content'][0]['text']} Give arguments that the sandbox accepts in a Step of"
             " STEPS in tests/server/test_all_tools.py"
         )
-        found = result["structuredContent"]
-        wrong = [f"{list(one.instance_path)}: {one.message}" for one in schemas[step.tool].iter_errors(found)]
-        assert not wrong, (step.tool, wrong, found)
+        content = result["structuredContent"]
+        wrong = [f"{list(error.instance_path)}: {error.message}" for error in schemas[step.tool].iter_errors(content)]
+        assert not wrong, (step.tool, wrong, content)
         assert not api.problems or step.tool in DIFFERENT, f"{step.tool} differs from the document: {api.problems}"
         assert api.problems or step.tool not in DIFFERENT, f"{step.tool}: remove it from DIFFERENT"
-        days |= {name: picked(found, place) for name, place in step.keep.items()}
+        days |= {name: picked(content, place) for name, place in step.keep.items()}
     unused = sorted(" ".join(one) for one in {*api_document.operations()} - api.asked)
     assert not unused, f"no Step of STEPS in tests/server/test_all_tools.py sends {', '.join(unused)}"

@@ -24,7 +24,7 @@ def test_routes_match_the_documented_operations() -> None:
     assert not unknown, f"tests/data/doit-api.json does not have {', '.join(unknown)}: store it with scripts/spec"
 
 
-def test_document_is_complete() -> None:
+def test_document_lists_the_operations_of_its_digest() -> None:
     digest = make_digest(read_document(api_document.DOCUMENT))
     assert api_document.operations() == [(row["method"], row["path"]) for row in digest] and len(digest) > 100
     assert api_document.operation_of("POST", "/analytics/v1/reports/query")[1] == "/analytics/v1/reports/query"

@@ -328,7 +328,7 @@ STEPS = [
 ]
 
 
-def test_every_operation_is_requested() -> None:
+def test_steps_call_known_operations_once() -> None:
     asked = Counter(step.operation for step in STEPS)
     unknown = sorted(asked.keys() - {f"{method} {path}" for method, path in api_document.operations()})
     again = sorted(operation for operation, times in asked.items() if times > 1)
@@ -336,7 +336,7 @@ def test_every_operation_is_requested() -> None:
     assert not again, f"STEPS in tests/sandbox/api/test_everything.py has {', '.join(again)} more than once"
 
 
-async def test_every_response_matches_the_document(party: Party) -> None:
+async def test_responses_match_the_document(party: Party) -> None:
     values: Words = {}
     for step in STEPS:
         method, _, path = step.operation.partition(" ")
