@@ -11,8 +11,9 @@ import aiohttp
 
 from scripts.conformance_suite import HOOKS, SUITE, judge
 from tests.e2e.launch import Sandbox
-from tests.e2e.node_packages import environment, free_port
+from tests.e2e.node_packages import environment
 from tests.e2e.sign_in import visit
+from tests.loopback_ports import unused_port
 
 SCENARIOS = ("authorization-server-metadata-endpoint", "authorization-code-grant")
 LIMIT_S = 60
@@ -29,7 +30,7 @@ async def registered(sandbox: Sandbox, callback: str) -> str:
 
 
 async def test_every_scenario(sandbox: Sandbox, node: Path, tmp_path: Path) -> None:
-    port = free_port()
+    port = unused_port()
     client = await registered(sandbox, f"http://127.0.0.1:{port}/callback")
     command = ["node", "--import", HOOKS.as_uri(), str(SUITE / "dist" / "index.js"), "authorization"]
     options = {"--url": sandbox.world, "--client-id": client, "-p": str(port), "--resource": sandbox.mcp, "-o": "out"}

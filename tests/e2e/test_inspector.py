@@ -10,7 +10,8 @@ import pytest
 
 from tests.e2e.answers import ADMIN, ExpectedResults, check_costs, check_tools, structured
 from tests.e2e.launch import Sandbox
-from tests.e2e.node_packages import Finished, browser, environment, free_port, run
+from tests.e2e.node_packages import Finished, browser, environment, run
+from tests.loopback_ports import unused_port
 
 ERAS = ("legacy", "auto", "modern")
 
@@ -79,7 +80,7 @@ async def test_calls_over_sse(sandbox: Sandbox, expected: ExpectedResults, node:
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 async def test_signs_in(sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path, era: str) -> None:
     flags = ("--method", "tools/call", "--tool-name", "validate_user", "--protocol-era", era)
-    callback = f"http://127.0.0.1:{free_port()}/oauth/callback"
+    callback = f"http://127.0.0.1:{unused_port()}/oauth/callback"
     env = browser(tmp_path) | {"MCP_AUTO_OPEN_ENABLED": "true"}
     finished = await inspect(node, tmp_path, sandbox.mcp, *flags, "--callback-url", callback, **env)
     assert structured(result(finished)) == expected.user

@@ -14,7 +14,8 @@ import pytest
 
 from tests.e2e.answers import ExpectedResults, check_listed, check_progress, check_results
 from tests.e2e.launch import Sandbox
-from tests.e2e.node_packages import browser, environment, free_port
+from tests.e2e.node_packages import browser, environment
+from tests.loopback_ports import unused_port
 
 LIMIT = 40.0
 CLIENT = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "e2e", "version": "1"}}
@@ -51,7 +52,7 @@ class Bridge:
 @asynccontextmanager
 async def bridge(node: Path, home: Path, url: str, *flags: str) -> AsyncIterator[Bridge]:
     """Run mcp-remote with its own home directory and our browser."""
-    command = ["node", str(node / "node_modules/mcp-remote/dist/proxy.js"), url, str(free_port()), *flags]
+    command = ["node", str(node / "node_modules/mcp-remote/dist/proxy.js"), url, str(unused_port()), *flags]
     env = environment(home, MCP_REMOTE_CONFIG_DIR=str(home / "remote"), **browser(home))
     log = home / "mcp-remote.log"
     with open(log, "wb") as errors:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,12 +24,6 @@ def program() -> str:
         assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", f"{PROGRAM} is not installed"
         pytest.skip(f"{PROGRAM} is not installed")
     return path
-
-
-def free_address() -> str:
-    """An address on loopback that is free at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return f"127.0.0.1:{bound.getsockname()[1]}"
 
 
 async def run(*arguments: str, folder: Path, site: str) -> asyncio.subprocess.Process:

@@ -18,7 +18,8 @@ from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.sandbox.server import run_sandbox
 from doit_mcp.server.notification_hub import TOOLS_CHANGED, NotificationHub
 from doit_mcp.transports.http.client_address import client_address
-from tests.redis_state.caddy import FILE, caddy, free_address, run, said_by, version
+from tests.loopback_ports import unused_port
+from tests.redis_state.caddy import FILE, caddy, run, said_by, version
 from tests.redis_state.process import Process, separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica
@@ -62,7 +63,7 @@ class Deployed:
 
 @asynccontextmanager
 async def deployment_running(redis: Server, folder: Path, grace: str = "5s") -> AsyncIterator[Deployed]:
-    site = free_address()
+    site = f"127.0.0.1:{unused_port()}"
     url = f"http://{site}"
     async with run_sandbox(resource_url=url, secret=SECRET, api=NoApi()) as stand_in, aiohttp.ClientSession() as http:
         public = Replica(url, url, stand_in, http, Bench(), NotificationHub())

@@ -4,11 +4,11 @@ during it."""
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import aiohttp
 import pytest
 
+from tests.loopback_ports import unused_port
 from tests.transports.http.serving import LATEST_STATEFUL, Site, serving
 from tests.transports.http.streaming import Stream
 
@@ -78,17 +78,11 @@ async def test_task_does_not_outlive_the_server() -> None:
     await asyncio.wait_for(site_of.__aexit__(None, None, None), 20)
 
 
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
-
-
 @pytest.mark.requirement("K4", "L5")
 async def test_probes_while_the_identity_provider_is_unavailable() -> None:
     """The server is alive, but not ready before the first fetch of the keys; tokens get 503 with Retry-After instead
     of 401."""
-    issuer = f"http://127.0.0.1:{closed_port()}"
+    issuer = f"http://127.0.0.1:{unused_port()}"
     async with serving(auth_server_url=issuer) as site:
         assert (await site.send("GET", "/healthz", {})).status == 200
         ready = await site.send("GET", "/readyz", {})
