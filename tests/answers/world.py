@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import Any
 
 import orjson
@@ -117,15 +118,24 @@ class World:
         return {row[0]: dollars(row[1]) for row in self.sql(query, ordinal(first), ordinal(last), *values)}
 
 
+@cache
+def api_of(noon: float) -> Api:
+    """Return the sandbox's API at a time; one for all tests, because its billing lines take time to create."""
+    return Api(clock=lambda: noon)
+
+
 @asynccontextmanager
 async def open_world(today: str) -> AsyncIterator[World]:
     """Serve the sandbox's API on loopback as if the day were *today*."""
     day = date.fromisoformat(today)
     noon = datetime.combine(day, time(12), UTC).timestamp()
-    api = Api(clock=lambda: noon)
+    api = api_of(noon)
+    api.calls.clear()
     app = web.Application()
     users = {user.customer: user for user in reversed(USERS) if not user.employee}
     api.register(app, lambda token: Grant(users[token], token) if token in users else None)
+    # The API outlives the application of this test.
+    app.on_cleanup.clear()
     runner = web.AppRunner(app)
     await runner.setup()
     try:
