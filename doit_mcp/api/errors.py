@@ -106,13 +106,19 @@ def parse_retry_after(text: str, now: datetime) -> float | None:
 def explain(error: ApiError, tool: str) -> str:
     """Explain an error to a model: what failed, the API's reason, and what to do next."""
     status = f" (HTTP {error.status})" if error.status else ""
-    reason = f": {error.reason.rstrip('.')}." if error.reason else "."
-    parts = [f"{tool} failed{status}{reason}", ADVICE[error.kind]]
+    parts = [f"{tool} failed{status}{_as_sentence(error.reason)}", ADVICE[error.kind]]
     if error.maybe_applied:
         parts.append(CHECK_FIRST)
     elif error.kind in RETRYABLE_KINDS:
         parts.append(_retry_hint(error.retry_after))
     return " ".join(parts)
+
+
+def _as_sentence(reason: str) -> str:
+    """Return the end of a sentence that gives the *reason*."""
+    if not reason:
+        return "."
+    return f": {reason}" if reason.endswith("?") else f": {reason.rstrip('.')}."
 
 
 def _retry_hint(seconds: float | None) -> str:

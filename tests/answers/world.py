@@ -49,7 +49,9 @@ class World:
     results: MemoryResultStore = field(default_factory=MemoryResultStore)
     facts: Any = None
 
-    async def call(self, name: str, arguments: dict[str, Any], customer: Customer = ACME, tenant: str | None = None) -> Any:
+    async def call(
+        self, name: str, arguments: dict[str, Any], customer: Customer = ACME, tenant: str | None = None
+    ) -> Any:
         """Return the CallToolResult of a tool."""
         tool = TOOLS[name]
         caller = self._caller(customer, tenant)
