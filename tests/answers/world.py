@@ -106,7 +106,7 @@ class World:
     def cost(self, first: str, last: str, where: str = "1", *values: Any, customer: Customer = ACME) -> float:
         """Return the cost from *first* to *last* without promotional credits, in dollars."""
         query = (
-            "SELECT SUM(cost) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ?"  # noqa: S608  # fixed text of tests
+            "SELECT SUM(cost) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ?"
             f" AND cost_type <> 'credit' AND {where}"
         )
         return dollars(self.sql(query, ordinal(first), ordinal(last), *values, customer=customer)[0][0])
@@ -114,7 +114,7 @@ class World:
     def costs(self, column: str, first: str, last: str, where: str = "1", *values: Any) -> dict[Any, float]:
         """Return the cost from *first* to *last* by a column of the billing lines, without promotional credits."""
         query = (
-            f"SELECT {column}, SUM(cost) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ?"  # noqa: S608  # fixed text of tests
+            f"SELECT {column}, SUM(cost) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ?"
             f" AND cost_type <> 'credit' AND {where} GROUP BY 1"
         )
         return {row[0]: dollars(row[1]) for row in self.sql(query, ordinal(first), ordinal(last), *values)}
