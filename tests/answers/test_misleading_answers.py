@@ -122,7 +122,7 @@ async def test_every_cost_answer_states_the_currency_it_asked_for(november: Worl
     euro = next(customer for customer in CUSTOMERS if customer.currency == "EUR")
     answer = await november.call("cost_breakdown", {"groupBy": "cloud"}, customer=euro)
     content = answer["structuredContent"]
-    configs = [call.body["config"] for call in november.api.calls if call.path.endswith("/reports/query")]
+    configs = november.query_configs
     assert content["currency"] == "EUR"
     assert configs and {"EUR"} >= {configs[-1]["currency"]}
     in_dollars = november.sql(
@@ -137,7 +137,7 @@ async def test_every_cost_answer_states_the_currency_it_asked_for(november: Worl
 async def test_api_token_without_a_customer_record_gets_dollars(november: World) -> None:
     answer = await november.call("cost_breakdown", {"groupBy": "cloud"}, tenant="")
     assert answer["structuredContent"]["currency"] == "USD"
-    configs = [call.body["config"] for call in november.api.calls if call.path.endswith("/reports/query")]
+    configs = november.query_configs
     assert {config["currency"] for config in configs} == {"USD"}
 
 

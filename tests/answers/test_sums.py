@@ -74,7 +74,7 @@ async def test_causes_add_up_and_percentages_are_like_for_like(after: str, befor
 async def test_label_is_the_currency_that_was_asked_for(tool: str, arguments: dict[str, Any], currency: str) -> None:
     async with open_world("2026-11-28") as world:
         answer = await world.ask(tool, currency=currency, **arguments)
-        configs = [call.body["config"] for call in world.api.calls if call.path.endswith("/reports/query")]
+        configs = world.query_configs
         assert configs and {config["currency"] for config in configs} == {currency} == {answer["currency"]}
         if currency == "JPY":
             assert not _fractions(answer["total" if "total" in answer else "month"])

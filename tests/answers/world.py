@@ -97,6 +97,12 @@ class World:
         """Noon of the day, in epoch seconds."""
         return datetime.combine(self.today, time(12), UTC).timestamp()
 
+    @property
+    def query_configs(self) -> list[dict[str, Any]]:
+        """The configs of the queries that reached the API, in order."""
+        sent = [call for call in self.api.calls if call.path.endswith("/reports/query")]
+        return [orjson.loads(call.body)["config"] for call in sent]
+
     def sql(self, query: str, *values: Any, customer: Customer = ACME) -> list[tuple[Any, ...]]:
         """Run a query over a copy of the customer's billing lines: tables lines, series and days."""
         with closing(sqlite3.connect(":memory:")) as copy:
