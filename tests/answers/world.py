@@ -100,7 +100,7 @@ class World:
     @property
     def query_configs(self) -> list[dict[str, Any]]:
         """The configs of the queries that reached the API, in order."""
-        sent = [call for call in self.api.calls if call.path.endswith("/reports/query")]
+        sent = [call for call in self.api.calls if "/reports/query" in call.path]
         return [orjson.loads(call.body)["config"] for call in sent]
 
     def sql(self, query: str, *values: Any, customer: Customer = ACME) -> list[tuple[Any, ...]]:
