@@ -40,7 +40,7 @@ async def test_months_of_the_trend_are_the_sums_of_their_days(world: World) -> N
     first = month_start(world.today)
     for month in reversed(answer["months"]):
         last = min(world.today, (first + 31 * DAY).replace(day=1) - DAY)
-        assert month["month"] == first.isoformat()[:7]
+        assert month["period"] == first.isoformat()[:7]
         assert month["cost"] == world.cost(first.isoformat(), last.isoformat())
         first = month_start(first - DAY)
     assert len(answer["months"]) == 4

@@ -110,11 +110,12 @@ async def test_trend_compares_the_running_month_like_for_like(november: World) -
     answer = await november.ask("cost_trend")
     running = answer["months"][-1]
     now, then = november.cost("2026-11-01", "2026-11-28"), november.cost("2026-10-01", "2026-10-28")
-    assert running["running"] and running["changePercent"] is None
+    assert running["period"] == "2026-11" and running["changePercent"] is None
     assert running["likeForLike"] == {
         "before": then,
         "after": now,
         "changePercent": round(100 * (now - then) / then, 1),
+        "days": "2026-10-01/2026-10-28",
     }
 
 
