@@ -72,6 +72,14 @@ class Books:
         )
         return {value: (Decimal(cost) / MICROS).quantize(CENT, ROUND_HALF_UP) for value, cost in rows}
 
+    def savings(self, first: date, last: date, where: str = "1") -> Decimal:
+        """The savings on the lines of the days from *first* to *last*."""
+        row = self._database.execute(
+            f"SELECT SUM(savings) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ? AND {where}",
+            (first.toordinal(), last.toordinal()),
+        ).fetchone()
+        return (Decimal(row[0] or 0) / MICROS).quantize(CENT, ROUND_HALF_UP)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -117,3 +125,239 @@ def largest_service(books: Books) -> Figures:
     costs = books.costs("service_description", books.month_start, books.today)
     name = max(costs, key=lambda service: costs[service])
     return {"name": name, "cost": costs[name], "total": sum(costs.values())}
+
+
+def cost_by_team(books: Books) -> Figures:
+    """The cost of each team last month; the cost without a team is that of null."""
+    first, last = last_month(books)
+    return {str(team): cost for team, cost in books.costs("label_team", first, last).items()}
+
+
+def last_month(books: Books) -> tuple[date, date]:
+    """The first and last day of last month."""
+    last = books.month_start - timedelta(days=1)
+    return last.replace(day=1), last
+
+
+def used_budgets(books: Books) -> Figures:
+    """What the budgets of the sandbox have used of this month."""
+    scopes = {
+        "All clouds": "1",
+        "Amazon Web Services": "cloud_provider = 'amazon-web-services'",
+        "Google Cloud": "cloud_provider = 'google-cloud'",
+        "Microsoft Azure": "cloud_provider = 'microsoft-azure'",
+        "Production": "label_env = 'production'",
+    }
+    return {name: books.cost(books.month_start, books.today, where) for name, where in scopes.items()}
+
+
+def unlabelled_cost(books: Books) -> Figures:
+    """The cost of last month, and how much of it has no team."""
+    first, last = last_month(books)
+    total, gap = books.cost(first, last), books.cost(first, last, "label_team IS NULL")
+    return {"total": total, "gap": gap, "percent": f"{100 * gap / total:.1f}"}
+
+
+def open_anomalies(answers: Sequence[Answer]) -> Figures:
+    """The open anomalies: their owner's place, the day of their start, and the cost of their days."""
+    return {
+        f"{row['serviceName']} in {row['scope']} since {row['startTime'][:10]}": cents(row["actualCost"])
+        for row in answers[0]["anomalies"]
+        if row["status"] == "active"
+    }
+
+
+def open_anomalies_by_sql(books: Books) -> Figures:
+    """The cost of BigQuery in the project whose cost jumped three days ago."""
+    since = books.today - timedelta(days=3)
+    where = "project_name = 'Acme analytics' AND service_description = 'BigQuery'"
+    cost = books.cost(since, books.today, where)
+    return {f"BigQuery in Acme analytics since {since.isoformat()}": cost}
+
+
+def commitment_savings(books: Books) -> Figures:
+    """The savings of AWS commitments in the last 30 days, and what counts towards the contract."""
+    yesterday = books.today - timedelta(days=1)
+    return {
+        "savings": books.savings(yesterday - timedelta(days=29), yesterday, "cloud_provider = 'amazon-web-services'")
+    }
+
+
+def ai_costs(books: Books) -> Figures:
+    """The cost of models this month, by the service that bills them."""
+    return {
+        "total": books.cost(books.month_start, books.today, "service_description IN ('Amazon Bedrock', 'Vertex AI')")
+    }
+
+
+def right_sizing(books: Books) -> Figures:
+    """Twelve percent of the most expensive service of each cloud in the last 30 days, per month."""
+    first = books.today - timedelta(days=29)
+    figures: Figures = {}
+    for cloud in books.costs("cloud_provider", first, books.today):
+        costs = books.costs("service_description", first, books.today, f"cloud_provider = '{cloud}'")
+        service = max(costs, key=lambda name: costs[name])
+        figures[f"Right-size {service}"] = (costs[service] * 12 / 100 / 30 * 365 / 12).quantize(CENT, ROUND_HALF_UP)
+    return figures
+
+
+QUESTIONS = (
+    Question(
+        "Why did the bill change this month?",
+        (("explain_cost_change", {"period": "this_month", "by": ["service", "sku"], "top": 3}),),
+        lambda answers: {
+            **{name: cents(answers[0]["total"][name]) for name in ("before", "after", "change")},
+            "sum of causes": sum(map(cents, answers[0]["causes"].values())),
+        },
+        change_of_this_month,
+    ),
+    Question(
+        "What is the largest cost driver this month?",
+        (("cost_breakdown", {"groupBy": "service", "period": "this_month", "topN": 5}),),
+        lambda answers: {
+            "name": answers[0]["groups"][0]["name"],
+            "cost": cents(answers[0]["groups"][0]["cost"]),
+            "total": cents(answers[0]["total"]["all"]),
+        },
+        largest_service,
+    ),
+    Question(
+        "Which budgets will break?",
+        (("list_budgets", {}),),
+        lambda answers: {row["budgetName"]: cents(row["currentUtilization"]) for row in answers[0]["budgets"]},
+        used_budgets,
+    ),
+    Question(
+        "Which anomalies are open, and who owns them?",
+        (("get_anomalies", {}),),
+        open_anomalies,
+        open_anomalies_by_sql,
+    ),
+    Question(
+        "How much will we have spent by the end of the month?",
+        (("forecast_spend", {}),),
+        lambda answers: {
+            "spent": cents(answers[0]["month"]["spent"]),
+            "expected less ahead": cents(answers[0]["month"]["expected"]) - cents(answers[0]["month"]["ahead"]),
+        },
+        lambda books: dict.fromkeys(("spent", "expected less ahead"), books.cost(books.month_start, books.today)),
+    ),
+    Question(
+        "What do commitments save, and what is still on demand?",
+        (("commitment_summary", {"cloud": "aws"}),),
+        lambda answers: {"savings": cents(answers[0]["clouds"][0]["savings30d"])},
+        commitment_savings,
+    ),
+    Question(
+        "Where can we save?",
+        (("get_savings_summary", {"top": 5}),),
+        lambda answers: {
+            row["title"]: cents(row["amount"]) for row in answers[0]["save"] if row["kind"] == "recommendation"
+        },
+        right_sizing,
+    ),
+    Question(
+        "What did each team cost last month?",
+        (("cost_breakdown", {"groupBy": "label:team", "period": "last_month", "topN": 25}),),
+        lambda answers: {str(group["id"]): cents(group["cost"]) for group in answers[0]["groups"]},
+        cost_by_team,
+    ),
+    Question(
+        "What share of cost has no team label?",
+        (("allocation_coverage", {"by": "label:team"}),),
+        lambda answers: {
+            "total": cents(answers[0]["total"]),
+            "gap": cents(answers[0]["gap"]),
+            "percent": f"{answers[0]['gapPercent']:.1f}",
+        },
+        unlabelled_cost,
+    ),
+    Question(
+        "What do AI models cost?",
+        (("ai_spend", {"period": "this_month"}),),
+        lambda answers: {"total": cents(answers[0]["total"])},
+        ai_costs,
+    ),
+)
+
+
+class McpSession:
+    """Calls tools as a client of protocol 2026-07-28 does: each request stands alone."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str, token: str) -> None:
+        self._http, self._url, self._headers = http, url, HEADERS | {"Authorization": f"Bearer {token}"}
+
+    async def call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The CallToolResult. Raises RuntimeError if the call fails."""
+        message = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": tool, "arguments": arguments},
+        }
+        async with self._http.post(self._url, data=orjson.dumps(message), headers=self._headers) as response:
+            body = orjson.loads(await response.read())
+        result: dict[str, Any] = body.get("result", {"isError": True, "content": body})
+        if result.get("isError"):
+            raise RuntimeError(f"{tool} failed: {result['content']}")
+        return result
+
+
+async def ask(question: Question, session: McpSession, books: Books, count: CountTokens) -> Outcome:
+    """Ask one question and compare the figures of the answer with SQL."""
+    begun, results = time.perf_counter(), []
+    for tool, arguments in question.calls:
+        results.append(await session.call(tool, arguments))
+    seconds = time.perf_counter() - begun
+    tokens = sum(count(block["text"]) for result in results for block in result["content"])
+    answered = question.figures([result["structuredContent"] for result in results])
+    expected = question.expected(books)
+    differences = tuple(
+        (name, answered.get(name), expected.get(name))
+        for name in {**answered, **expected}
+        if answered.get(name) != expected.get(name)
+    )
+    return Outcome(question, len(results), tokens, seconds, differences)
+
+
+async def ask_all(today: date, count: CountTokens) -> list[Outcome]:
+    """Ask every question of a sandbox whose day is *today*."""
+    with tempfile.TemporaryDirectory() as directory, closing(Books(today)) as books:
+        with running_sandbox(Path(directory), "--today", today.isoformat()) as sandbox:
+            async with aiohttp.ClientSession() as http:
+                session = McpSession(http, f"{sandbox.base}/mcp/x/all", sandbox.api_tokens[ADMIN])
+                return [await ask(question, session, books, count) for question in QUESTIONS]
+
+
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """Print a line for each question, and the figures that differ."""
+    for number, outcome in enumerate(outcomes, 1):
+        verdict = "ok  " if outcome.passed else "FAIL"
+        print(
+            f"{number:2}  {verdict}  {outcome.calls} call{'s' if outcome.calls > 1 else ' '}  {outcome.tokens:5,} tokens"
+            f"  {outcome.seconds:6.3f} s  {outcome.question.text}"
+        )
+        for name, answered, expected in outcome.differences:
+            print(f"      {name}: the answer says {answered}, SQL says {expected}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ask the questions and print the outcomes; exit status 1 if an answer is wrong or too long."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/finops10",
+        description="Ask ten questions of FinOps practitioners over HTTP in the sandbox, and check each figure by SQL.",
+    )
+    parser.add_argument("--today", default=DEFAULT_DAY, type=date.fromisoformat, help=f"default {DEFAULT_DAY}")
+    options = parser.parse_args(arguments)
+    outcomes = asyncio.run(ask_all(options.today, make_tokenizer()))
+    print_outcomes(outcomes)
+    failed = sum(not outcome.passed for outcome in outcomes)
+    print(
+        f"{len(outcomes) - failed} of {len(outcomes)} questions: right to the cent, within {MAX_CALLS} calls and"
+        f" {MAX_TOKENS:,} tokens"
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
