@@ -2,21 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar, cast, get_args
 
 from ..api import Doit
 from ..api.common_types import Currency
 from ..api.errors import ApiError
 from ..api.value_kinds import CurrencyCode
+from ..protocol.json_schema import Length, short_json
 from ..protocol.jsonrpc import JsonObject
+from .call import Call
 from .partial_results import gather_partial
 
 T = TypeVar("T")
 
-CurrencyArgument = Annotated[Currency | None, "Currency of the amounts. Default: the customer's own."]
+CurrencyArgument = Annotated[str | None, "Such as EUR. Default: the customer's own.", Length(3, 3)]
+"""Open text, because the list of currencies in each cost tool would be many tokens; parse_currency() checks it."""
 ResultCurrency = Annotated[str | None, "Currency of all amounts; null: the account's own.", CurrencyCode]
+StatedCurrency = Annotated[str, CurrencyCode]
+DEFAULT_CURRENCY = "USD"
+CURRENCY_FACT = "currency"
 KNOWN_CURRENCIES = frozenset(get_args(Currency))
+
+
+def parse_currency(text: str | None, argument: str = "currency") -> str | None:
+    """Return the code of a requested currency in upper case; None for none. Raise ApiError, which lists the codes."""
+    code = None if text is None else text.strip().upper()
+    if code is not None and code not in KNOWN_CURRENCIES:
+        listed = ", ".join(get_args(Currency))
+        raise ApiError(f"{argument}: {short_json(text)} is not supported. Available: {listed}", kind="argument")
+    return code
+
+
+async def run_in_currency(call: Call, requested: str | None, work: Callable[[str], Awaitable[T]]) -> tuple[T, str]:
+    """Return the result of *work* for a currency, and that currency. Raise what *work* raises.
+
+    It is the *requested* one, or else the customer's. While that is unknown, *work* runs for US dollars while the
+    customer is read, and runs again if the customer has another currency. Without access to the customer, it is US
+    dollars.
+    """
+    known: str | None = parse_currency(requested) or call.facts.get(CURRENCY_FACT)
+    if known is None and not call.doit.tenant:
+        # The customer is unknown, so there is nothing to read.
+        known = DEFAULT_CURRENCY
+    if known is not None:
+        return await work(known), known
+    parts = await gather_partial({"work": work(DEFAULT_CURRENCY), "currency": _read_currency(call)})
+    if "work" in parts.errors:
+        raise parts.errors["work"]
+    currency: str = parts.results["currency"]
+    if currency != DEFAULT_CURRENCY:
+        return await work(currency), currency
+    return cast(T, parts.results["work"]), currency
+
+
+async def _read_currency(call: Call) -> str:
+    """Return the customer's currency and remember it; US dollars if the customer cannot be read."""
+    try:
+        customer = await call.doit.customers.get_customer()
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
+        if error.kind in ("forbidden", "missing"):
+            call.facts.put(CURRENCY_FACT, DEFAULT_CURRENCY)
+        # The answer states that it is in US dollars. Other failures are temporary, so the next call tries again.
+        return DEFAULT_CURRENCY
+    settings = customer.get("settings")
+    found = settings.get("currency") if isinstance(settings, dict) else None
+    currency = str(found) if found in KNOWN_CURRENCIES else DEFAULT_CURRENCY
+    call.facts.put(CURRENCY_FACT, currency)
+    return currency
 
 
 async def fetch_customer_currency(doit: Doit) -> str | None:

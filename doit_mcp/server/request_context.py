@@ -13,6 +13,7 @@ from ..api import Doit
 from ..catalog.prompts.prompt import Prompt
 from ..catalog.resources.resource import Resource, ResourceTemplate
 from ..catalog.resources.skill import Skill
+from ..catalog.stores.customer_facts import CustomerFacts
 from ..catalog.stores.result_store import MemoryResultStore, ResultStore
 from ..catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ..catalog.tools.tool import Tool
@@ -156,6 +157,7 @@ class Services:
     # Whether changes are refused while the audit log cannot be written.
     audit_required: bool = False
     consents: Consents = field(default_factory=MemoryConsents)
+    facts: CustomerFacts = field(default_factory=CustomerFacts)
 
 
 class RequestContext(NamedTuple):
