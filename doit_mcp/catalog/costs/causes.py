@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, TypedDict
 
@@ -43,7 +43,11 @@ class ChangeCauses(TypedDict, total=False):
     untold: Annotated[float, Money]
 
 
+Causes = Mapping[str, Decimal]
+"""Amounts by cause."""
 CAUSES = ("calendar", "usage", "price", "new", "gone", "credits", "commitments", "untold")
+SEPARABLE_CAUSES = ("usage", "price", "commitments", "credits")
+"""The causes that the data of one SKU separate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,44 +95,44 @@ class SkuCost:
             self.usage.cost + self.commitments + self.credits, self.usage.usage + max(self.covered_usage, ZERO)
         )
 
-    def with_line(self, cost_type: str | None, line: CostAndUsage) -> SkuCost:
-        """Return the cost with one more line."""
+    @property
+    def has_credits(self) -> bool:
+        """Whether it has lines of credits."""
+        return bool(self.credits)
+
+    @property
+    def has_commitments(self) -> bool:
+        """Whether it has lines of commitments."""
+        return bool(self.commitments or self.covered_usage)
+
+    def with_charge(self, cost_type: str | None, charge: CostAndUsage) -> SkuCost:
+        """Return the cost with one more charge."""
         kind = _normalize(cost_type)
         if "credit" in kind:
-            return SkuCost(self.usage, self.covered_usage, self.commitments, self.credits + line.cost)
+            return replace(self, credits=self.credits + charge.cost)
         if kind not in COMMITMENT_TYPES:
-            return SkuCost(self.usage + line, self.covered_usage, self.commitments, self.credits)
-        # Lines of fees and negations count hours and dollars, not usage.
-        covered = self.covered_usage + (line.usage if kind in COVERED_USAGE_TYPES else ZERO)
-        return SkuCost(self.usage, covered, self.commitments + line.cost, self.credits)
+            return replace(self, usage=self.usage + charge)
+        # Fees and negations count hours and dollars, not usage.
+        covered = self.covered_usage + (charge.usage if kind in COVERED_USAGE_TYPES else ZERO)
+        return replace(self, covered_usage=covered, commitments=self.commitments + charge.cost)
+
+
+NO_CHARGES = SkuCost()
 
 
 def _normalize(cost_type: str | None) -> str:
     return "".join(character for character in (cost_type or "").casefold() if character.isalnum())
 
 
-def is_credit(cost_type: str | None) -> bool:
-    """Whether lines of this type are credits."""
-    return "credit" in _normalize(cost_type)
-
-
-def is_commitment(cost_type: str | None) -> bool:
-    """Whether lines of this type belong to a reservation or a Savings Plan."""
-    return _normalize(cost_type) in COMMITMENT_TYPES
-
-
-def sku_causes(before: SkuCost, after: SkuCost, status: str, extra_days: Decimal) -> dict[str, Decimal]:
+def sku_causes(before: SkuCost, after: SkuCost, status: str, extra_days: Decimal) -> Causes:
     """Return the causes of the change of one SKU; they add up to it.
 
     *status* is "new", "gone" or "". *extra_days* is how much longer the later period is, as a share of the earlier one.
     """
     parts = dict.fromkeys(CAUSES, ZERO)
     parts["calendar"] = before.total.cost * extra_days
-    for name, old, new in (
-        ("commitments", before.commitments, after.commitments),
-        ("credits", before.credits, after.credits),
-    ):
-        parts[name] = new - old - old * extra_days
+    parts["commitments"] = after.commitments - before.commitments - before.commitments * extra_days
+    parts["credits"] = after.credits - before.credits - before.credits * extra_days
     old, new = before.usage, after.usage
     rest = new.cost - old.cost - old.cost * extra_days
     if status == "gone":
@@ -170,9 +174,7 @@ def _unit_price_effects(before: SkuCost, after: SkuCost, extra_days: Decimal) ->
     return (usage, coverage) if max(abs(usage), abs(coverage)) <= MAX_USAGE_EFFECT else None
 
 
-def total_causes(
-    skus: Iterable[Mapping[str, Decimal]], before: Decimal, after: Decimal, extra_days: Decimal
-) -> dict[str, Decimal]:
+def total_causes(skus: Iterable[Causes], before: Decimal, after: Decimal, extra_days: Decimal) -> Causes:
     """Return the causes of the whole change from *before* to *after*; what no SKU explains is untold."""
     parts = dict.fromkeys(CAUSES, ZERO)
     for sku in skus:
@@ -183,7 +185,7 @@ def total_causes(
     return parts
 
 
-def round_causes(parts: Mapping[str, Decimal], change: Decimal, currency: str) -> dict[str, Decimal]:
+def round_causes(parts: Causes, change: Decimal, currency: str) -> Causes:
     """Return *parts* rounded to the currency's minor unit, so that they add up to the rounded *change*.
 
     The difference from rounding goes to the largest part, but never to the calendar, which has a formula of its own.
@@ -192,3 +194,18 @@ def round_causes(parts: Mapping[str, Decimal], change: Decimal, currency: str) -
     largest = max((name for name in rounded if name != "calendar"), key=lambda name: abs(rounded[name]))
     rounded[largest] += change - sum(rounded.values())
     return rounded
+
+
+def separate_effects(parts: Causes, change: Decimal, currency: str) -> Causes:
+    """Return the effects of usage, price and so on that one SKU's rounded *change* consists of.
+
+    Usage and price are always given, others only if there are any. Empty if the data does not separate them.
+    """
+    if parts["untold"] or parts["new"] or parts["gone"] or not any(parts[name] for name in SEPARABLE_CAUSES):
+        return {}
+    effects = {
+        name: amount
+        for name, amount in parts.items()
+        if name in ("usage", "price") or (name in ("calendar", *SEPARABLE_CAUSES) and amount)
+    }
+    return round_causes(effects, change, currency)

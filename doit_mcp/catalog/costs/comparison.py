@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from ...api.errors import ApiError
 from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
+from ..currencies import run_in_currency
+from ..partial_results import PartialResults, gather_partial
 from ..period_alignment import AlignedPeriods, Alignment
 from ..periods import Period, ReportedPeriod
 from ..tables import column_names, complete_rows, row_days, to_key
-from .amounts import change_percent, per_day, round_amount, to_decimal
+from .amounts import ZERO, change_percent, per_day, round_amount, to_decimal
+from .causes import CostAndUsage
 from .data_start import DATA_START_FACT, fetch_data_start
-from .groups import GroupDimension
+from .groups import GroupDimension, fixed_group
 from .queries import COST_METRIC, cost_config
-from .scope import Scope
+from .scope import Scope, check_values
 
 MAX_GROUPS = 1000
 """Values that are read of one dimension and period, the most expensive first; the rest count as other."""
 HISTORY_MARGIN = timedelta(days=31)
 """How long before a period costs prove that the data begin earlier: some customers do not have costs every day."""
 KNOWN_HISTORY_FACT = "data_known_from"
+HISTORY, VALUES = "history", "values"
+Queries = Callable[[str], Mapping[str, QueryConfig]]
+"""Returns queries by name for a currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,16 @@ class ComparedDimension:
         return cls(group.argument, group.column, group.name_column or group.column, tuple(group.as_groups))
 
 
+CLOUDS = ComparedDimension.from_group(fixed_group("cloud"))
+
+
+def clouds_of(answers: Iterable[JsonObject], scope: Scope) -> list[str]:
+    """Return the clouds in responses that are grouped by cloud; the cloud of *scope* if it has one."""
+    if scope.cloud is not None:
+        return [scope.cloud]
+    return [str(line.cells[0]) for answer in answers for line in read_lines(answer, [CLOUDS.key])]
+
+
 def group_config(
     config: QueryConfig, dimensions: Iterable[ComparedDimension], extra: Sequence[Group] = ()
 ) -> QueryConfig:
@@ -56,11 +73,10 @@ def group_config(
 
 @dataclass(frozen=True, slots=True)
 class CostLine:
-    """One row of a query: the cells of the columns asked for, its cost, and its usage (0 if the query has none)."""
+    """One row of a query: the cells of the columns asked for, its cost, and its usage if the query has it."""
 
     cells: tuple[Hashable, ...]
-    cost: Decimal
-    usage: Decimal
+    charge: CostAndUsage
 
 
 def read_lines(answer: JsonObject, columns: Sequence[str]) -> Iterator[CostLine]:
@@ -76,14 +92,13 @@ def read_lines(answer: JsonObject, columns: Sequence[str]) -> Iterator[CostLine]
     for row in complete_rows(answer):
         yield CostLine(
             tuple(to_key(row[place]) for place in places),
-            to_decimal(row[cost]),
-            to_decimal(None if usage is None else row[usage]),
+            CostAndUsage(to_decimal(row[cost]), ZERO if usage is None else to_decimal(row[usage])),
         )
 
 
 def total_cost(answer: JsonObject) -> Decimal:
     """Return the cost of all rows. Raise ApiError if the response has rows without a cost."""
-    return sum((line.cost for line in read_lines(answer, ())), Decimal(0))
+    return sum((line.charge.cost for line in read_lines(answer, ())), ZERO)
 
 
 def change_figures(before: Decimal, after: Decimal, periods: AlignedPeriods, currency: str) -> JsonObject:
@@ -107,7 +122,28 @@ def daily_figure(amount: Decimal, period: ReportedPeriod, currency: str) -> floa
     return float(round_amount(per_day(amount, period.days), currency))
 
 
-async def fetch_first_day(call: Call, period: Period) -> date | None:
+async def run_compared(
+    call: Call, scope: Scope, periods: AlignedPeriods, currency: str | None, queries: Queries
+) -> tuple[PartialResults, str]:
+    """Run the *queries* in one round, together with what checks them; return the results and the currency.
+
+    The result HISTORY is the first day with costs (see fetch_first_day). Raise ApiError for unknown values in *scope*.
+    """
+
+    async def work(code: str) -> PartialResults:
+        checks: dict[str, Awaitable[Any]] = {HISTORY: fetch_first_day(call, periods.before.elapsed, code)}
+        if scope.has_partly_checked_values:
+            checks[VALUES] = check_values(call, scope)
+        run = call.doit.reports.run_query
+        parts = await gather_partial({**{name: run(config=config) for name, config in queries(code).items()}, **checks})
+        if VALUES in parts.errors:
+            raise parts.errors[VALUES]
+        return parts
+
+    return await run_in_currency(call, currency, work)
+
+
+async def fetch_first_day(call: Call, period: Period, currency: str) -> date | None:
     """Return the first day with costs of any kind, unless it is more than a month before *period*.
 
     In that case return a day before the period; and None if there are no costs up to its end.
@@ -116,26 +152,46 @@ async def fetch_first_day(call: Call, period: Period) -> date | None:
     if known is not None and date.fromisoformat(known) <= period.first:
         return date.fromisoformat(known)
     history = Period(max(period.first, date.min + HISTORY_MARGIN) - HISTORY_MARGIN, period.last)
-    answer = await call.doit.reports.run_query(config=cost_config(Scope(), history, "USD", interval="day"))
+    answer = await call.doit.reports.run_query(config=cost_config(Scope(), history, currency, interval="day"))
     first = min((day for day in row_days(answer) if day is not None), default=None)
     if first is not None and first <= period.first:
         call.facts.put(KNOWN_HISTORY_FACT, first.isoformat())
     return first
 
 
-async def cut_to_data(
-    call: Call, periods: AlignedPeriods, first_day: date | None, argument: str
-) -> tuple[AlignedPeriods, date | None]:
-    """Return *periods* without days before the data begin, and the day on which they begin if days were cut.
+async def check_answer(
+    call: Call, scope: Scope, periods: AlignedPeriods, parts: PartialResults, argument: str, names: Sequence[str]
+) -> tuple[AlignedPeriods, str]:
+    """Return *periods* without days before the data begin, and what a reader must know about them, "" for nothing.
+
+    *names* are the results with the costs. Raise ApiError if the earlier period ends before the data begin, or if there
+    are no costs and *scope* has unknown values.
+    """
+    if all(name in parts.results and not parts.results[name]["rows"] for name in names):
+        await check_values(call, scope)
+        return periods, "No costs match in either period."
+    if HISTORY in parts.errors:
+        return periods, ""
+    cut = await cut_to_data(call, periods, parts.results[HISTORY], argument)
+    if cut is periods:
+        return periods, ""
+    return (
+        cut,
+        f"The data begin {cut.before.whole.first.isoformat()}, within the earlier period; nothing counts as new.",
+    )
+
+
+async def cut_to_data(call: Call, periods: AlignedPeriods, first_day: date | None, argument: str) -> AlignedPeriods:
+    """Return *periods* without days before the data begin; unchanged if there are none.
 
     *first_day* comes from fetch_first_day. Raise ApiError if the earlier period ends before the data begin.
     """
     before = periods.before.elapsed
     if first_day is not None and first_day <= before.first:
-        return periods, None
+        return periods
     begin = await fetch_data_start(call) or first_day
     if begin is None or begin <= before.first:
-        return periods, None
+        return periods
     if begin > before.last:
         raise ApiError(
             f"{argument}: data begin {begin.isoformat()}, after the period {before.first.isoformat()}/"
@@ -144,4 +200,4 @@ async def cut_to_data(
         )
     shorter = replace(periods.before, whole=Period(begin, before.last))
     alignment: Alignment = "same_days" if shorter.days == periods.after.days else "per_day"
-    return AlignedPeriods(shorter, periods.after, alignment), begin
+    return AlignedPeriods(shorter, periods.after, alignment)

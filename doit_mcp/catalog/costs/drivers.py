@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Annotated, TypedDict
 
 from ...api.value_kinds import Label, Money, Percent
@@ -14,11 +15,20 @@ from .causes import NO_COST, CostAndUsage
 
 MIN_NET_CHANGE = Decimal("0.05")
 """Shares are null if the net change is less than this part of all increases and decreases together."""
-EFFECT_FIELDS = {"usage": "byUsage", "price": "byPrice", "calendar": "byCalendar", "commitments": "byCommitments"}
+EFFECT_FIELDS = MappingProxyType(
+    {
+        "usage": "byUsage",
+        "price": "byPrice",
+        "calendar": "byCalendar",
+        "commitments": "byCommitments",
+        "credits": "byCredits",
+    }
+)
+"""The fields of a driver by its effects."""
 
 
 class DriverRow(TypedDict, total=False):
-    """One driver of the change. The parts (byUsage, byPrice, byCalendar, byCommitments) add up to the change."""
+    """One driver of the change. The parts whose names begin with by add up to the change."""
 
     id: Annotated[str, Label]
     name: Annotated[str | None, Label]
@@ -31,6 +41,7 @@ class DriverRow(TypedDict, total=False):
     byPrice: Annotated[float, Money]
     byCalendar: Annotated[float, Money]
     byCommitments: Annotated[float, Money]
+    byCredits: Annotated[float, Money]
 
 
 class OtherDrivers(DriverRow, total=False):
@@ -43,7 +54,7 @@ class OtherDrivers(DriverRow, total=False):
 class CostDriver:
     """One value's part in the change of cost; amounts in whole minor units. *status* is "new", "gone" or "".
 
-    *effects* (usage, price, calendar, commitments) add up to the change; empty if the data does not separate them.
+    *effects* (usage, price and others) add up to the change; empty if the data does not separate them.
     """
 
     id: Hashable
