@@ -147,9 +147,9 @@ async def explain_cost_change(
     totals = await find_totals(call, scope, periods, changes, parts, stated)
     explained, share_note = await run_in_thread(explain_change, changes, *totals, basis, top, credits=includeCredits)
     result = {
-        **explained,
         **{side: getattr(known, side).as_json for side in SIDES},
         "alignment": known.alignment,
+        **explained,
         "currency": stated,
         "basis": cost_basis(scope, clouds_of(cloud_answers(parts), scope)),
     }

@@ -59,7 +59,9 @@ def clouds_of(answers: Iterable[JsonObject], scope: Scope) -> list[str]:
     """Return the clouds in responses that are grouped by cloud; the cloud of *scope* if it has one."""
     if scope.cloud is not None:
         return [scope.cloud]
-    return [str(line.cells[0]) for answer in answers for line in read_lines(answer, [CLOUDS.key])]
+    # Without the column, the time zones are unknown, but the costs are not.
+    known = [answer for answer in answers if CLOUDS.key in column_names(answer)]
+    return [str(line.cells[0]) for answer in known for line in read_lines(answer, [CLOUDS.key])]
 
 
 def group_config(

@@ -177,9 +177,13 @@ def drivers_table(
     start, end = round_amount(before, currency), round_amount(after, currency)
     rows = []
     for change in changes:
-        everything = [*change.drivers]
-        rest = split_change(everything, start, end, len(everything)).other
-        named = [driver_row(driver, change.name_of(driver)) for driver in everything]
+        listed = change.drivers
+        rest = CostDriver(
+            "other",
+            start - sum((driver.before for driver in listed), ZERO),
+            end - sum((driver.after for driver in listed), ZERO),
+        )
+        named = [driver_row(driver, change.name_of(driver)) for driver in listed]
         if rest.before or rest.after:
             named.append(driver_row(rest, "other"))
         rows += [[change.dimension.argument, *(row.get(name) for name, _ in TABLE_COLUMNS[1:])] for row in named]

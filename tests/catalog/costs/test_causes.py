@@ -13,9 +13,8 @@ from doit_mcp.catalog.costs.causes import (
     CAUSES,
     CostAndUsage,
     SkuCost,
-    is_commitment,
-    is_credit,
     round_causes,
+    separate_effects,
     sku_causes,
     total_causes,
 )
@@ -35,7 +34,7 @@ def sku(*lines: tuple[str | None, CostAndUsage]) -> SkuCost:
     """Return the cost of a SKU with these lines."""
     cost = SkuCost()
     for cost_type, line in lines:
-        cost = cost.with_line(cost_type, line)
+        cost = cost.with_charge(cost_type, line)
     return cost
 
 
@@ -147,7 +146,11 @@ def line(cost: float, usage: float = 0.0) -> CostAndUsage:
         # All of them do, and the reservation costs 130.
         (
             [("Usage", line(200, 100))],
-            [("SavingsPlanCoveredUsage", line(200, 100)), ("SavingsPlanNegation", line(-200, 100)), ("RIFee", line(130))],
+            [
+                ("SavingsPlanCoveredUsage", line(200, 100)),
+                ("SavingsPlanNegation", line(-200, 100)),
+                ("RIFee", line(130)),
+            ],
             {"commitments": -70.0},
         ),
         # A reservation ends.
@@ -195,6 +198,50 @@ def test_rounding_differences_go_to_the_largest_cause_but_not_to_the_calendar() 
     assert nonzero(round_causes(parts, D("10.01"), "USD")) == {"calendar": 9.0, "price": 1.01}
 
 
-def test_cost_types_in_several_spellings() -> None:
-    assert is_credit("Credit") and is_credit("promotional_credit") and not is_credit(None) and not is_credit("Usage")
-    assert is_commitment("RIFee") and is_commitment("savings-plan-recurring-fee") and not is_commitment("Fee")
+@pytest.mark.parametrize(
+    ("cost_type", "kind"),
+    [
+        ("Credit", "credits"),
+        ("promotional_credit", "credits"),
+        ("RIFee", "commitments"),
+        ("savings-plan-recurring-fee", "commitments"),
+        ("SavingsPlanNegation", "commitments"),
+        # It names other one-time charges than those of reservations too.
+        ("Fee", "usage"),
+        ("Usage", "usage"),
+        (None, "usage"),
+    ],
+)
+def test_cost_types_in_several_spellings(cost_type: str | None, kind: str) -> None:
+    cost = sku((cost_type, line(5, 2)))
+    assert (cost.usage.cost, cost.commitments, cost.credits) == {
+        "usage": (5, 0, 0),
+        "commitments": (0, 5, 0),
+        "credits": (0, 0, 5),
+    }[kind]
+    assert (cost.has_commitments, cost.has_credits) == (kind == "commitments", kind == "credits")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "status", "change", "effects"),
+    [
+        (used(100, 10), used(240, 20), "", 140.0, {"usage": 100.0, "price": 40.0}),
+        (used(0), used(7, 1), "new", 7.0, {}),
+        (used(7, 1), used(0), "gone", -7.0, {}),
+        (used(5), used(9), "", 4.0, {}),
+        (
+            sku(("Usage", line(100, 10)), ("Credit", line(-10))),
+            sku(("Usage", line(110, 11)), ("Credit", line(-4))),
+            "",
+            16.0,
+            {"usage": 10.0, "price": 0.0, "credits": 6.0},
+        ),
+        # 33.333 and 0.004 round to 33.33 and 0, and the change of 33.337 to 33.34.
+        (used(33.333, 1), used(66.67, 2), "", 33.34, {"usage": 33.34, "price": 0.0}),
+    ],
+)
+def test_effects_on_one_sku_add_up_to_its_change(
+    before: SkuCost, after: SkuCost, status: str, change: float, effects: dict[str, float]
+) -> None:
+    parts = separate_effects(sku_causes(before, after, status, NO_EXTRA_DAYS), D(str(change)), "USD")
+    assert {name: float(amount) for name, amount in parts.items()} == effects

@@ -97,7 +97,9 @@ def test_a_net_change_is_small_beside_unlisted_movement_too() -> None:
 
 def test_amounts_are_rounded_to_the_minor_unit_of_the_currency() -> None:
     before, after = bill(a=10.505), bill(a=21.4449)
-    assert [(driver.before, driver.after) for driver in find_drivers(before, after, "USD")] == [(D("10.51"), D("21.44"))]
+    assert [(driver.before, driver.after) for driver in find_drivers(before, after, "USD")] == [
+        (D("10.51"), D("21.44"))
+    ]
     assert [(driver.before, driver.after) for driver in find_drivers(before, after, "JPY")] == [(D(11), D(21))]
 
 
