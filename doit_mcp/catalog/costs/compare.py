@@ -20,7 +20,7 @@ from ..partial_results import FailedPart
 from ..period_alignment import AlignedPeriods, AlignmentMember, align
 from ..period_grammar import PeriodArgument, ShortPeriodArgument, last_months, parse_period
 from ..periods import PeriodStatement, ReportedPeriod, utc_date
-from ..tables import column_names, complete_rows, to_key
+from ..tables import row_months
 from ..tools.composed import composed_tool
 from .amounts import ZERO, round_amount
 from .comparison import (
@@ -229,12 +229,19 @@ def make_comparison(
         for key in shown
     ]
     groups.sort(key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
-    rest = [subtract_known(total, [side.cost_of(key) for key in shown]) for total, side in zip(totals, (first, second))]
+    rest = [
+        subtract_known(total, [side.cost_of(key) for key in shown], currency)
+        for total, side in zip(totals, (first, second))
+    ]
     answer: JsonObject = {"groups": groups, "other": difference(*rest), "total": difference(*totals)}
     for number, total, period in ((1, totals[0], periods.after), (2, totals[1], periods.before)):
         name = f"period{number}"
         answer["total"][f"perDay{number}"] = None if total is None else daily_figure(total, period, currency)
-        answer[name] = {"label": period_label(period), **period.as_json, **rows_of(results[name], dimensions, shown)}
+        answer[name] = {
+            "label": period_label(period),
+            **period.as_json,
+            **rows_of(results[name], dimensions, shown, currency),
+        }
     return answer
 
 
@@ -247,10 +254,10 @@ def most_expensive(first: GroupCosts, second: GroupCosts, top: int) -> list[Key]
     return sorted({**first.costs, **second.costs}, key=lambda key: (-size(key), str(key)))[:top]
 
 
-def subtract_known(total: Decimal | None, parts: Sequence[Decimal | None]) -> Decimal | None:
-    """Return what remains of *total* without *parts*; None if one of them is unknown."""
-    known = [part for part in parts if part is not None]
-    return None if total is None or len(known) < len(parts) else total - sum(known, ZERO)
+def subtract_known(total: Decimal | None, parts: Sequence[Decimal | None], currency: str) -> Decimal | None:
+    """Return the rounded *total* without the rounded *parts*; None if one of them is unknown."""
+    known = [round_amount(part, currency) for part in parts if part is not None]
+    return None if total is None or len(known) < len(parts) else round_amount(total, currency) - sum(known, ZERO)
 
 
 def cost_difference(
@@ -271,11 +278,19 @@ def period_label(period: ReportedPeriod) -> str:
     return f"{period.elapsed.first.isoformat()} to {period.elapsed.last.isoformat()}"
 
 
-def rows_of(answer: JsonObject, dimensions: Sequence[ComparedDimension], keys: Sequence[Key]) -> JsonObject:
-    """Return the rows of these groups in a query's response."""
-    names = column_names(answer)
-    if any(dimension.key not in names for dimension in dimensions):
-        return {"rowCount": 0, "rows": [], "columns": answer["columns"]}
-    places, wanted = [names.index(dimension.key) for dimension in dimensions], set(keys)
-    rows = [row for row in complete_rows(answer) if tuple(to_key(row[place]) for place in places) in wanted]
-    return {"rowCount": len(rows), "rows": rows, "columns": answer["columns"]}
+def rows_of(
+    answer: JsonObject, dimensions: Sequence[ComparedDimension], keys: Sequence[Key], currency: str
+) -> JsonObject:
+    """Return the rows of these groups in a query's response, with the month as period."""
+    columns = list(dict.fromkeys(column for one in dimensions for column in (one.key, one.label)))
+    places = [columns.index(dimension.key) for dimension in dimensions]
+    lines = list(read_lines(answer, columns))
+    months: Sequence[str | None] = row_months(answer) or [None] * len(lines)
+    shown = set(keys)
+    rows = [
+        [*line.cells, month, float(round_amount(line.charge.cost, currency))]
+        for line, month in zip(lines, months)
+        if tuple(line.cells[place] for place in places) in shown
+    ]
+    types = [*((column, "string") for column in (*columns, "period")), ("cost", "float")]
+    return {"rowCount": len(rows), "rows": rows, "columns": [{"name": name, "type": kind} for name, kind in types]}

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 from ...api.errors import ApiError
 from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..currencies import run_in_currency
 from ..partial_results import PartialResults, gather_partial
 from ..period_alignment import AlignedPeriods, Alignment
 from ..periods import Period, ReportedPeriod
 from ..tables import column_names, complete_rows, row_days, to_key
 from .amounts import ZERO, change_percent, per_day, round_amount, to_decimal
 from .causes import CostAndUsage
+from .cost_answers import explain_empty_answer, run_checked
 from .data_start import DATA_START_FACT, fetch_data_start
 from .groups import GroupDimension, fixed_group
 from .queries import COST_METRIC, cost_config
-from .scope import Scope, check_values
+from .scope import Scope
 
 MAX_GROUPS = 1000
 """Values that are read of one dimension and period, the most expensive first; the rest count as other."""
 HISTORY_MARGIN = timedelta(days=31)
 """How long before a period costs prove that the data begin earlier: some customers do not have costs every day."""
 KNOWN_HISTORY_FACT = "data_known_from"
-HISTORY, VALUES = "history", "values"
+HISTORY = "history"
 Queries = Callable[[str], Mapping[str, QueryConfig]]
 """Returns queries by name for a currency."""
 
@@ -127,22 +126,21 @@ def daily_figure(amount: Decimal, period: ReportedPeriod, currency: str) -> floa
 async def run_compared(
     call: Call, scope: Scope, periods: AlignedPeriods, currency: str | None, queries: Queries
 ) -> tuple[PartialResults, str]:
-    """Run the *queries* in one round, together with what checks them; return the results and the currency.
+    """Run the *queries* in one round, with what checks them; return their results and the currency.
 
-    The result HISTORY is the first day with costs (see fetch_first_day). Raise ApiError for unknown values in *scope*.
+    The result HISTORY is that of fetch_first_day. Raise ApiError for unknown values in *scope*.
     """
 
     async def work(code: str) -> PartialResults:
-        checks: dict[str, Awaitable[Any]] = {HISTORY: fetch_first_day(call, periods.before.elapsed, code)}
-        if scope.has_partly_checked_values:
-            checks[VALUES] = check_values(call, scope)
         run = call.doit.reports.run_query
-        parts = await gather_partial({**{name: run(config=config) for name, config in queries(code).items()}, **checks})
-        if VALUES in parts.errors:
-            raise parts.errors[VALUES]
-        return parts
+        return await gather_partial(
+            {
+                **{name: run(config=config) for name, config in queries(code).items()},
+                HISTORY: fetch_first_day(call, periods.before.elapsed, code),
+            }
+        )
 
-    return await run_in_currency(call, currency, work)
+    return await run_checked(call, scope, currency, work)
 
 
 async def fetch_first_day(call: Call, period: Period, currency: str) -> date | None:
@@ -170,8 +168,7 @@ async def check_answer(
     are no costs and *scope* has unknown values.
     """
     if all(name in parts.results and not parts.results[name]["rows"] for name in names):
-        await check_values(call, scope)
-        return periods, "No costs match in either period."
+        return periods, (await explain_empty_answer(call, scope, periods.after)).note
     if HISTORY in parts.errors:
         return periods, ""
     cut = await cut_to_data(call, periods, parts.results[HISTORY], argument)

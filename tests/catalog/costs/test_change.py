@@ -290,7 +290,7 @@ async def test_an_unknown_history_is_named_and_costs_are_explained_all_the_same(
 async def test_no_costs_are_not_a_zero_without_a_word() -> None:
     answer = await explain([EARLIER], after="2026-09-02", before="2026-09-01", by=["service"])
     assert answer["total"]["change"] == 0.0 and answer["total"]["changePercent"] is None
-    assert answer["note"] == "No costs match in either period."
+    assert answer["note"] == "Nothing had a cost in this period."
     assert answer["by"][0]["drivers"] == [] and answer["by"][0]["other"]["share"] is None
 
 
