@@ -181,7 +181,7 @@ async def check_answer(
 
 
 async def cut_to_data(call: Call, periods: AlignedPeriods, first_day: date | None, argument: str) -> AlignedPeriods:
-    """Return *periods* without days before the data begin; unchanged if there are none.
+    """Return *periods* without days before the data begin; unchanged if all have data.
 
     *first_day* comes from fetch_first_day. Raise ApiError if the earlier period ends before the data begin.
     """

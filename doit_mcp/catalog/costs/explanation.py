@@ -120,7 +120,7 @@ def explain_change(
 ) -> tuple[JsonObject, str]:
     """Return the change from the total *before* to the total *after* with its drivers, and a note, "" for none.
 
-    The causes have *credits* even if there are none.
+    With *credits*, the causes have credits even if the data do not.
     """
     periods, currency = basis.periods, basis.currency
     start, end = round_amount(before, currency), round_amount(after, currency)
