@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, TypedDict
 
 from ...api.errors import ApiError
@@ -21,19 +19,11 @@ from ..periods import PeriodStatement, ReportedPeriod, month_of, utc_date
 from ..tools.composed import composed_tool
 from ..tools.result_handles import pack_table
 from .causes import ChangeCauses
-from .change_queries import (
-    SIDES,
-    change_queries,
-    cloud_answers,
-    dimension_failures,
-    find_totals,
-    side_names,
-    side_results,
-)
-from .comparison import ComparedDimension, check_answer, clouds_of, run_compared
+from .change_queries import SIDES, ChangeRequest, FetchedChange, fetch_change
+from .comparison import ComparedDimension
 from .drivers import DriverRow, OtherDrivers
-from .explanation import ChangeBasis, DimensionChange, dimension_change, drivers_table, explain_change
-from .groups import GROUP_FORMS, resolve_group
+from .explanation import drivers_table, explain_change
+from .groups import GROUP_FORMS, GroupByArgument, resolve_group, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostBasis, cost_basis
 
@@ -118,46 +108,26 @@ async def explain_cost_change(
     period: Annotated[ShortPeriodArgument, "Same as after."] = None,
     compareTo: Annotated[ShortPeriodArgument, "Same as before."] = None,
     by: DimensionsArgument = None,
+    groupBy: Annotated[GroupByArgument | None, "Same as by."] = None,
     cloud: CloudArgument = None,
     filters: FiltersArgument = None,
     includeCredits: IncludeCreditsArgument = False,
     top: Annotated[int, "Drivers of each dimension.", Range(1, 25)] = 5,
+    topN: Annotated[int | None, "Same as top.", Range(1, 25)] = None,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, CostChange]:
     """Explain why cost went up or down between two periods: which services, projects, regions and SKUs drove the
     change, what is new or gone, and how much is price and how much usage. By default, explain the last whole month. An
     unfinished period is compared with the same number of days. Shares add up to the whole change."""
     new, old = choose_argument(after=after, period=period), choose_argument(before=before, compareTo=compareTo)
-    periods = parse_periods(new, old, utc_date(call.now))
-    dimensions = {}
-    for name in by or DEFAULT_DIMENSIONS:
-        group = await resolve_group(call, name, "by")
-        dimensions[group.argument] = ComparedDimension.from_group(group)
-    scope = Scope.from_arguments(cloud, filters, includeCredits)
-    parts, stated = await run_compared(
-        call, scope, periods, currency, lambda code: change_queries(scope, periods, dimensions, code)
+    request = ChangeRequest(
+        parse_periods(new, old, utc_date(call.now)),
+        await resolve_dimensions(call, by, groupBy),
+        Scope.from_arguments(cloud, filters, includeCredits),
+        old[0],
     )
-    failures = dimension_failures(parts, dimensions)
-    names = [name for name in dimensions if name not in failures]
-    known, history_note = await check_answer(call, scope, periods, parts, old[0], side_names(names))
-    basis = ChangeBasis(known, stated, knows_new=known is periods)
-    changes = await run_in_thread(
-        lambda: [dimension_change(dimensions[name], *side_results(parts, name), basis) for name in names]
-    )
-    totals = await find_totals(call, scope, periods, changes, parts, stated)
-    explained, share_note = await run_in_thread(explain_change, changes, *totals, basis, top, credits=includeCredits)
-    result = {
-        **{side: getattr(known, side).as_json for side in SIDES},
-        "alignment": known.alignment,
-        **explained,
-        "currency": stated,
-        "basis": cost_basis(scope, clouds_of(cloud_answers(parts), scope)),
-    }
-    if failures:
-        result["failed"] = PartialResults({}, failures).failures
-    if note := " ".join(filter(None, (history_note, unfinished_note(known.after), share_note))):
-        result["note"] = note
-    return await _add_handle(call, result, changes, totals, top)
+    change = await fetch_change(call, request, currency)
+    return await show_change(call, change, topN or top, credits=includeCredits)
 
 
 NamedPeriod = tuple[str, str | None]
@@ -186,22 +156,49 @@ def parse_periods(after: NamedPeriod, before: NamedPeriod, today: date) -> Align
     return periods
 
 
+async def resolve_dimensions(
+    call: Call, by: list[str] | None, group_by: str | list[str] | None
+) -> dict[str, ComparedDimension]:
+    """Return the dimensions that the arguments name, by their names. Raise ApiError."""
+    if by and group_by:
+        raise ApiError("by, groupBy: pass only one of them", kind="argument")
+    if group_by:
+        groups = await resolve_groups(call, group_by)
+    else:
+        groups = [await resolve_group(call, name, "by") for name in by or DEFAULT_DIMENSIONS]
+    return {group.argument: ComparedDimension.from_group(group) for group in groups}
+
+
+async def show_change(call: Call, change: FetchedChange, top: int, *, credits: bool) -> JsonObject:
+    """Return the result of the tool, with a handle to all drivers if it does not show them all."""
+    basis = change.basis
+    explained, share_note = await run_in_thread(
+        explain_change, change.changes, *change.totals, basis, top, credits=credits
+    )
+    after = basis.periods.after
+    result = {
+        **{side: getattr(basis.periods, side).as_json for side in SIDES},
+        "alignment": basis.periods.alignment,
+        **explained,
+        "currency": basis.currency,
+        "basis": cost_basis(change.scope, change.clouds),
+    }
+    if change.failures:
+        result["failed"] = PartialResults({}, change.failures).failures
+    if note := " ".join(filter(None, (change.note, unfinished_note(after), share_note))):
+        result["note"] = note
+    if all(len(dimension.drivers) <= top for dimension in change.changes):
+        return result
+    about = {"tool": "explain_cost_change", **{name: result[name] for name in ("currency", *SIDES)}}
+    data = await run_in_thread(
+        lambda: pack_table(drivers_table(change.changes, *change.totals, basis.currency, about), call.customer_context)
+    )
+    handle = await call.results.put(call.owner, data)
+    return result | ({"handle": handle} if handle else {})
+
+
 def unfinished_note(after: ReportedPeriod) -> str:
     """Return a sentence about a period that is not over, "" for others."""
     if after.complete:
         return ""
     return f"The later period is not over: it has costs of {after.days} days, up to {after.elapsed.last.isoformat()}."
-
-
-async def _add_handle(
-    call: Call, result: JsonObject, changes: Sequence[DimensionChange], totals: tuple[Decimal, Decimal], top: int
-) -> JsonObject:
-    """Return *result* with a handle to all drivers, if it does not show them all."""
-    if all(len(change.drivers) <= top for change in changes):
-        return result
-    about = {"tool": "explain_cost_change", **{name: result[name] for name in ("currency", *SIDES)}}
-    data = await run_in_thread(
-        lambda: pack_table(drivers_table(changes, *totals, result["currency"], about), call.customer_context)
-    )
-    handle = await call.results.put(call.owner, data)
-    return result | ({"handle": handle} if handle else {})

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 
 from ...api.errors import ApiError
 from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..partial_results import PartialResults, gather_partial
 from ..period_alignment import AlignedPeriods
-from .comparison import CLOUDS, HISTORY, ComparedDimension, group_config, total_cost
-from .explanation import COST_TYPE_COLUMN, DimensionChange
+from .comparison import (
+    CLOUDS,
+    HISTORY,
+    ComparedDimension,
+    check_answer,
+    clouds_of,
+    group_config,
+    run_compared,
+    total_cost,
+)
+from .explanation import COST_TYPE_COLUMN, ChangeBasis, DimensionChange, dimension_change
 from .groups import FIXED_DIMENSIONS
 from .queries import COST_METRIC, USAGE_METRIC, cost_config
 from .scope import Scope
@@ -22,6 +33,46 @@ SIDES = ("before", "after")
 SERVICE, SKU, TOTAL = "service", "sku", "total"
 EXTRA_COLUMNS = MappingProxyType({SERVICE: CLOUDS.key, SKU: COST_TYPE_COLUMN})
 """A further column of the queries by these dimensions. A service belongs to one cloud, so its cloud adds no rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """A change to explain, by *dimensions* and their names; *before_argument* is the argument of the earlier period."""
+
+    periods: AlignedPeriods
+    dimensions: Mapping[str, ComparedDimension]
+    scope: Scope
+    before_argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedChange:
+    """The change by each dimension that could be read, and in total; *failures* are the errors by dimension."""
+
+    changes: Sequence[DimensionChange]
+    totals: tuple[Decimal, Decimal]
+    basis: ChangeBasis
+    scope: Scope
+    clouds: Sequence[str]
+    failures: Mapping[str, ApiError]
+    note: str
+
+
+async def fetch_change(call: Call, request: ChangeRequest, currency: str | None) -> FetchedChange:
+    """Return the change that *request* describes. Raise ApiError."""
+    scope, periods, dimensions = request.scope, request.periods, request.dimensions
+    parts, stated = await run_compared(
+        call, scope, periods, currency, lambda code: change_queries(scope, periods, dimensions, code)
+    )
+    failures = dimension_failures(parts, dimensions)
+    names = [name for name in dimensions if name not in failures]
+    cut, note = await check_answer(call, scope, periods, parts, request.before_argument, side_names(names))
+    basis = ChangeBasis(cut, stated, knows_new=cut is periods)
+    changes = await run_in_thread(
+        lambda: [dimension_change(dimensions[name], *side_results(parts, name), basis) for name in names]
+    )
+    totals = await find_totals(call, scope, periods, changes, parts, stated)
+    return FetchedChange(changes, totals, basis, scope, clouds_of(cloud_answers(parts), scope), failures, note)
 
 
 def query_name(dimension: str, side: str) -> str:

@@ -176,7 +176,7 @@ async def check_answer(
         return periods, ""
     return (
         cut,
-        f"The data begin {cut.before.whole.first.isoformat()}, within the earlier period; nothing counts as new.",
+        f"The data begin on {cut.before.whole.first.isoformat()}, within the earlier period; nothing counts as new.",
     )
 
 

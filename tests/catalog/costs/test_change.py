@@ -125,6 +125,18 @@ async def test_periods_of_any_length_compare_per_day_only() -> None:
     assert answer["causes"]["calendar"] == -20.0 and answer["causes"]["usage"] == 30.0
 
 
+async def test_arguments_of_all_cost_tools_work_here_too() -> None:
+    answer = await explain(LINES, groupBy="service", topN=1)
+    (service,) = answer["by"]
+    assert service["dimension"] == "service" and len(service["drivers"]) == 1
+    both = await explain(LINES, groupBy=["region", "cloud"])
+    assert [dimension["dimension"] for dimension in both["by"]] == ["region", "cloud"]
+    with pytest.raises(ApiError, match="by, groupBy: pass only one"):
+        await explain(LINES, groupBy="service", by=["sku"])
+    with pytest.raises(ApiError, match="by: .*services.* Did you mean service"):
+        await explain(LINES, by=["services"])
+
+
 async def test_one_day_is_compared_with_its_weekday() -> None:
     answer = await explain(LINES, period="yesterday", by=["service"])
     assert (answer["after"]["from"], answer["before"]["from"]) == ("2026-09-20", "2026-09-13")
@@ -182,7 +194,7 @@ async def test_a_period_that_the_data_cut_is_compared_per_day_and_nothing_is_new
     # The data begin on the third of July.
     assert (answer["before"]["from"], answer["before"]["days"], answer["alignment"]) == ("2026-07-03", 29, "per_day")
     assert answer["total"]["changePercent"] is None and answer["total"]["perDayBefore"] == round(150 / 29, 2)
-    assert "data begin 2026-07-03" in answer["note"] and "nothing counts as new" in answer["note"]
+    assert "data begin on 2026-07-03" in answer["note"] and "nothing counts as new" in answer["note"]
     statuses = {driver["name"]: driver.get("status") for driver in answer["by"][0]["drivers"]}
     assert statuses == {"BigQuery": None, "Credits": None, "Old": "gone", "New": None}
 
