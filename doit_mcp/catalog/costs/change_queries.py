@@ -68,9 +68,10 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
     names = [name for name in dimensions if name not in failures]
     cut, note = await check_answer(call, scope, periods, parts, request.before_argument, side_names(names))
     basis = ChangeBasis(cut, stated, knows_new=cut is periods)
-    changes = await run_in_thread(
-        lambda: [dimension_change(dimensions[name], *side_results(parts, name), basis) for name in names]
-    )
+    # One computation for each dimension, so that other callers wait for a short one at most.
+    changes = [
+        await run_in_thread(dimension_change, dimensions[name], *side_results(parts, name), basis) for name in names
+    ]
     totals = await find_totals(call, scope, periods, changes, parts, stated)
     return FetchedChange(changes, totals, basis, scope, clouds_of(cloud_answers(parts), scope), failures, note)
 

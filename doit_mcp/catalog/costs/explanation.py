@@ -102,10 +102,9 @@ def dimension_change(
     )
     if dimension.argument != "sku":
         return DimensionChange(dimension, old, new, drivers)
+    extra = basis.extra_days
     causes = [
-        sku_causes(
-            old.costs.get(driver.id, NO_CHARGES), new.costs.get(driver.id, NO_CHARGES), driver.status, basis.extra_days
-        )
+        sku_causes(old.costs.get(driver.id, NO_CHARGES), new.costs.get(driver.id, NO_CHARGES), driver.status, extra)
         for driver in drivers
     ]
     drivers = [
