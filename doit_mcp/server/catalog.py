@@ -28,9 +28,9 @@ SERVER_INFO: JsonObject = {
 # unlisted operations.
 INSTRUCTIONS = (
     "DoiT Cloud Intelligence: the signed-in customer's cloud costs (AWS, Google Cloud, Azure and others), budgets,"
-    " anomalies, invoices, savings and support. Start with get_cloud_overview. Spending: cost_breakdown, cost_trend,"
-    " compare_spend. Why it changed: explain_cost_change. Future: forecast_spend. Savings: get_savings_summary. Other cost"
-    " questions: run_query. All other operations (users, labels, alerts, contracts, CloudFlow): find them with"
+    " anomalies, invoices, savings and support. Start with get_cloud_overview. Spending: cost_breakdown, cost_trend."
+    " Why it changed: explain_cost_change. Future: forecast_spend. Savings: get_savings_summary. Other cost questions:"
+    " run_query. All other operations (users, labels, alerts, contracts, CloudFlow): find them with"
     " find_operation, and run them with read_operation or call_operation."
     " query_result shows other parts of a large result without a new query. search and fetch find reports, budgets,"
     " anomalies, invoices, tickets and more. Each result states the currency of its amounts; dates are UTC. To get the next"

@@ -51,7 +51,7 @@ async def test_trend_breakdown_and_explanation_agree(ask: Ask) -> None:
 async def test_finds_the_cost_jump_of_the_incident(ask: Ask) -> None:
     explanation = await ask("explain_cost_change", after="2026-09-18/2026-09-20", before="2026-09-11/2026-09-13", top=1)
     first = {dimension["dimension"]: dimension["drivers"][0]["name"] for dimension in explanation["by"]}
-    assert first["service"] == "BigQuery" and first["project"] == "acme-analytics"
+    assert first["service"] == "BigQuery" and first["project"] == "Acme analytics"
     assert any(anomaly["serviceName"] == "BigQuery" for anomaly in (await ask("get_anomalies"))["anomalies"])
 
 

@@ -1,49 +1,40 @@
-"""Explanation of a cost change: one change, split by service, project, region and SKU."""
+"""explain_cost_change: one change in cost, split by service, project, region, SKU and cause."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Hashable
 from datetime import date
-from functools import cached_property
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, TypedDict
 
-from ...api.common_types import Filter
 from ...api.errors import ApiError
-from ...api.report_config import QueryConfig
 from ...api.value_kinds import Label, Members, Money, Percent
-from ...protocol.json_schema import Length, Pattern, Range
+from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
-from .. import periods
 from ..call import Call
-from ..currencies import CurrencyArgument, ResultCurrency, fetch_customer_currency
-from ..partial_results import FailedPart, PartialResults, gather_partial
-from ..periods import Period, PeriodDays, month_of, utc_date
-from ..tables import column_total, percent_change, round_to_cents, sum_by_columns
+from ..currencies import CurrencyArgument, StatedCurrency
+from ..partial_results import FailedPart, PartialResults
+from ..period_alignment import AlignedPeriods, AlignmentMember, align
+from ..period_grammar import PERIOD_FORMS, PeriodArgument, ShortPeriodArgument, parse_period
+from ..periods import PeriodStatement, ReportedPeriod, month_of, utc_date
 from ..tools.composed import composed_tool
-from ..tools.result_handles import ResultTable, pack_table
-from .drivers import (
-    ChangeCauses,
-    CostAndUsage,
-    CostDriver,
-    DriverRow,
-    OtherDrivers,
-    change_causes,
-    driver_row,
-    find_drivers,
-    split_change,
-    to_cents,
-)
-from .old_queries import COST_METRIC, DIMENSION_IDS, Cloud, with_scope
+from ..tools.result_handles import pack_table
+from .causes import ChangeCauses
+from .change_queries import SIDES, ChangeRequest, FetchedChange, fetch_change
+from .comparison import ComparedDimension
+from .drivers import DriverRow, OtherDrivers
+from .explanation import drivers_table, explain_change
+from .groups import GROUP_FORMS, GroupByArgument, resolve_group, resolve_groups
+from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
+from .statement import CostBasis, cost_basis
 
-MAX_GROUPS = 1000
-"""Values that are read of one dimension and period, the most expensive first; the rest count as other."""
+DEFAULT_DIMENSIONS = ("service", "project", "region", "sku")
+MAX_DIMENSIONS = 5
 
-DimensionName = Literal["service", "project", "region", "sku", "cloud"]
-PeriodArgument = Annotated[
-    str | None, "A month (2026-08) or first and last day (2026-08-01/2026-08-15).", Pattern(periods.PERIOD_PATTERN)
+DimensionsArgument = Annotated[
+    list[Annotated[str, Length(1, 300)]] | None,
+    f"Where to look; service, project, region and sku, if left out. One to {MAX_DIMENSIONS} of: {GROUP_FORMS}.",
+    Length(1, MAX_DIMENSIONS),
 ]
-CostsByValue = dict[Hashable, CostAndUsage]
 
 
 class ChangeTotals(TypedDict, total=False):
@@ -55,6 +46,7 @@ class ChangeTotals(TypedDict, total=False):
     changePercent: Annotated[float | None, Percent]
     perDayBefore: Annotated[float, Money]
     perDayAfter: Annotated[float, Money]
+    perDayChangePercent: Annotated[float | None, Percent]
 
 
 class DimensionDrivers(TypedDict):
@@ -68,27 +60,35 @@ class DimensionDrivers(TypedDict):
 class CostChange(TypedDict, total=False):
     """A change and its drivers."""
 
-    before: Annotated[JsonObject, "from, to (both included) and days.", Members(PeriodDays)]
-    after: Annotated[JsonObject, Members(PeriodDays)]
+    before: Annotated[
+        JsonObject, "from, to, days, complete, finalThrough (later days can change).", Members(PeriodStatement)
+    ]
+    after: Annotated[JsonObject, Members(PeriodStatement)]
+    alignment: AlignmentMember
     total: Annotated[
-        JsonObject, "Cost before and after, change, changePercent, and cost per day in both.", Members(ChangeTotals)
+        JsonObject,
+        "Cost before and after, change, changePercent (null for per_day), cost per day in both, and perDayChangePercent "
+        "where lengths differ.",
+        Members(ChangeTotals),
     ]
     causes: Annotated[
         JsonObject,
-        "The change by its causes, which add up to it: usage (more or less of the same), price (another unit price), "
-        "new and gone SKUs, untold. Only with sku.",
+        "The change by its causes, which add up to it: calendar (difference in days at the earlier cost per day), usage "
+        "(more or less of the same), price (another unit price), new and gone SKUs, credits, commitments (reservations "
+        "and Savings Plans: their charges and usage moved to or from them), untold. Only with sku.",
         Members(ChangeCauses),
     ]
     by: Annotated[
         list[JsonObject],
         "For each dimension the drivers, the largest first, and other, which adds up to the total change: before, "
-        "after, change, share of the change in percent; status new or gone; byUsage and byPrice of a SKU.",
+        "after, change, share of the change in percent; status new or gone; byUsage, byPrice and so on of a SKU.",
         Members(DimensionDrivers),
     ]
-    currency: ResultCurrency
+    currency: StatedCurrency
+    basis: Annotated[JsonObject, "metric, credits, timeZones.", Members(CostBasis)]
     failed: Annotated[list[JsonObject], "Parts that could not be had, and why.", Members(FailedPart)]
     note: str
-    handle: Annotated[str, "For query_result: all drivers."]
+    handle: Annotated[str, "For query_result: all drivers, to be read one dimension at a time."]
 
 
 @composed_tool(
@@ -101,177 +101,104 @@ class CostChange(TypedDict, total=False):
 async def explain_cost_change(
     call: Call,
     *,
-    after: Annotated[PeriodArgument, "The period to explain; the last whole month, if left out."] = None,
-    before: Annotated[PeriodArgument, "What to compare it with; the period just before it, if left out."] = None,
-    by: Annotated[list[DimensionName] | None, "Where to look; all but cloud, if left out.", Length(1, 5)] = None,
-    cloud: Cloud = None,
-    filters: Annotated[list[Filter] | None, "Only costs that match all of these.", Length(maximum=10)] = None,
+    after: Annotated[
+        PeriodArgument, f"What to explain; the last month, if left out. A period is {PERIOD_FORMS}."
+    ] = None,
+    before: Annotated[ShortPeriodArgument, "What to compare it with; the period just before it, if left out."] = None,
+    period: Annotated[ShortPeriodArgument, "Same as after."] = None,
+    compareTo: Annotated[ShortPeriodArgument, "Same as before."] = None,
+    by: DimensionsArgument = None,
+    groupBy: Annotated[GroupByArgument | None, "Same as by."] = None,
+    cloud: CloudArgument = None,
+    filters: FiltersArgument = None,
+    includeCredits: IncludeCreditsArgument = False,
     top: Annotated[int, "Drivers of each dimension.", Range(1, 25)] = 5,
+    topN: Annotated[int | None, "Same as top.", Range(1, 25)] = None,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, CostChange]:
     """Explain why cost went up or down between two periods: which services, projects, regions and SKUs drove the
-    change, what is new or gone, and how much is price and how much usage. Shares add up to the whole change."""
-    new, old = parse_periods(after, before, utc_date(call.now))
-    config = cost_and_usage_query(cloud, filters, currency)
-    dimensions = list(dict.fromkeys(by or ["service", "project", "region", "sku"]))
-    work: dict[str, Awaitable[Any]] = {name: _query_dimension(call, config, name, old, new) for name in dimensions}
-    if currency is None:
-        work["currency"] = fetch_customer_currency(call.doit)
-    parts = await gather_partial(work)
-    pairs = {name: parts.results[name] for name in dimensions if name in parts.results}
-    PartialResults(pairs, parts.errors).raise_if_all_failed()
-    totals = await _query_totals(call, config, pairs, old, new)
-    found = await run_in_thread(change_result, pairs, *totals, top)
-    found |= {
-        "before": old.as_json,
-        "after": new.as_json,
-        "currency": currency or parts.results.get("currency"),
-    }
-    found["total"] |= {
-        "perDayBefore": round_to_cents(totals[0] / old.days),
-        "perDayAfter": round_to_cents(totals[1] / new.days),
-    }
-    if parts.errors:
-        found["failed"] = parts.failures
-    if new.last >= utc_date(call.now):
-        found["note"] = f"The period is not over: costs of days up to {new.last.isoformat()} are missing."
-    return await _add_handle(call, found, pairs, top)
+    change, what is new or gone, and how much is price and how much usage. By default, explain the last whole month. An
+    unfinished period is compared with the same number of days. Shares add up to the whole change."""
+    new, old = choose_argument(after=after, period=period), choose_argument(before=before, compareTo=compareTo)
+    request = ChangeRequest(
+        parse_periods(new, old, utc_date(call.now)),
+        await resolve_dimensions(call, by, groupBy),
+        Scope.from_arguments(cloud, filters, includeCredits),
+        old[0],
+    )
+    change = await fetch_change(call, request, currency)
+    return await show_change(call, change, topN or top, credits=includeCredits)
 
 
-def parse_periods(after: str | None, before: str | None, today: date) -> tuple[Period, Period]:
-    """Return the period to explain and the one to compare it with. Raise ApiError."""
-    new = periods.parse_period(after, "after") if after else month_of(today).previous()
-    old = periods.parse_period(before, "before") if before else new.previous()
-    if old.last >= new.first:
-        raise ApiError("before: must end before the period after begins", kind="argument")
-    return new, old
+NamedPeriod = tuple[str, str | None]
+"""The name of an argument that means a period, and its value."""
 
 
-def cost_and_usage_query(cloud: str | None, filters: list[Filter] | None, currency: str | None) -> QueryConfig:
-    """Return the query for cost and usage, without period and groups."""
-    config: QueryConfig = {"dataSource": "billing", "metrics": [COST_METRIC], "timeInterval": "month"}
-    return with_scope(config, cloud, currency, filters or ())
+def choose_argument(**values: str | None) -> NamedPeriod:
+    """Return the argument that was passed, or the first one. Raise ApiError if several were."""
+    passed = [(name, value) for name, value in values.items() if value is not None]
+    if len(passed) > 1:
+        raise ApiError(f"{', '.join(values)}: pass only one of them", kind="argument")
+    return passed[0] if passed else (next(iter(values)), None)
 
 
-class PeriodCosts:
-    """The cost by one dimension in both periods."""
-
-    def __init__(self, before: CostsByValue, after: CostsByValue) -> None:
-        self.before, self.after = before, after
-        self.complete_before, self.complete_after = len(before) < MAX_GROUPS, len(after) < MAX_GROUPS
-
-    @classmethod
-    def from_answers(cls, before: JsonObject, after: JsonObject, dimension: str) -> PeriodCosts:
-        """Return the costs in the responses to both queries. Raise ApiError."""
-        return cls(costs_by_value(before, dimension), costs_by_value(after, dimension))
-
-    @cached_property
-    def drivers(self) -> list[CostDriver]:
-        """The drivers of the change."""
-        return find_drivers(
-            self.before, self.after, complete_before=self.complete_before, complete_after=self.complete_after
+def parse_periods(after: NamedPeriod, before: NamedPeriod, today: date) -> AlignedPeriods:
+    """Return the period to explain, by default the last whole month, with the one before it. Raise ApiError."""
+    (after_name, after_text), (before_name, before_text) = after, before
+    last_month = ReportedPeriod(month_of(today).previous(), today)
+    new = parse_period(after_text, after_name, today) if after_text else last_month
+    periods = align(new, parse_period(before_text, before_name, today) if before_text else None)
+    if periods.before.elapsed.last >= new.whole.first:
+        raise ApiError(
+            f"{before_name}: must end before the period {after_name} begins, {new.whole.first.isoformat()}",
+            kind="argument",
         )
+    return periods
 
 
-async def _query_dimension(
-    call: Call, config: QueryConfig, dimension: str, old_period: Period, new_period: Period
-) -> PeriodCosts:
-    grouped = group_query(config, dimension)
-    parts = await gather_partial(
-        {
-            "before": call.doit.reports.run_query(config=periods.with_period(grouped, old_period)),
-            "after": call.doit.reports.run_query(config=periods.with_period(grouped, new_period)),
-        }
+async def resolve_dimensions(
+    call: Call, by: list[str] | None, group_by: str | list[str] | None
+) -> dict[str, ComparedDimension]:
+    """Return the dimensions that the arguments name, by their names. Raise ApiError."""
+    if by and group_by:
+        raise ApiError("by, groupBy: pass only one of them", kind="argument")
+    if group_by:
+        groups = await resolve_groups(call, group_by)
+    else:
+        groups = [await resolve_group(call, name, "by") for name in by or DEFAULT_DIMENSIONS]
+    return {group.argument: ComparedDimension.from_group(group) for group in groups}
+
+
+async def show_change(call: Call, change: FetchedChange, top: int, *, credits: bool) -> JsonObject:
+    """Return the result of the tool, with a handle to all drivers if it does not show them all."""
+    basis = change.basis
+    explained, share_note = await run_in_thread(
+        explain_change, change.changes, *change.totals, basis, top, credits=credits
     )
-    for error in parts.errors.values():
-        raise error
-    # Thousands of groups by month take up to a second.
-    return await run_in_thread(
-        PeriodCosts.from_answers, parts.results["before"], parts.results["after"], DIMENSION_IDS[dimension]
-    )
-
-
-def group_query(config: QueryConfig, dimension: str) -> QueryConfig:
-    """Return *config* grouped by a dimension; SKUs with their usage, because all usage of a SKU has the same unit."""
-    limit: Any = {"metric": COST_METRIC, "sort": "desc", "value": MAX_GROUPS}
-    split_up: QueryConfig = {**config, "group": [{"id": DIMENSION_IDS[dimension], "type": "fixed", "limit": limit}]}
-    return (
-        {**split_up, "metrics": [COST_METRIC, {"type": "basic", "value": "usage"}]} if dimension == "sku" else split_up
-    )
-
-
-def costs_by_value(answer: JsonObject, dimension: str) -> CostsByValue:
-    """Return the cost of each value of a dimension. Raise ApiError if the response lacks it."""
-    cost, usage = sum_by_columns(answer, [dimension]), sum_by_columns(answer, [dimension], "usage")
-    if not cost and answer["rows"]:
-        raise ApiError(f"the result has no columns {dimension} and cost", kind="answer")
-    return {key[0]: CostAndUsage(amount, usage.get(key, 0.0)) for key, amount in cost.items()}
-
-
-async def _query_totals(
-    call: Call, config: QueryConfig, pairs: dict[str, PeriodCosts], old_period: Period, new_period: Period
-) -> tuple[float, float]:
-    """Return the cost of both periods: from a dimension with complete lists, otherwise from a separate query."""
-    for pair in pairs.values():
-        if pair.complete_before and pair.complete_after:
-            return sum(one.cost for one in pair.before.values()), sum(one.cost for one in pair.after.values())
-    before = await call.doit.reports.run_query(config=periods.with_period(config, old_period))
-    after = await call.doit.reports.run_query(config=periods.with_period(config, new_period))
-    return column_total(before) or 0.0, column_total(after) or 0.0
-
-
-def change_result(pairs: dict[str, PeriodCosts], before: float, after: float, top: int) -> JsonObject:
-    """Return the change from the total *before* to the total *after*, and its drivers by each dimension."""
-    start, end = to_cents(before), to_cents(after)
-    found: JsonObject = {
-        "total": {
-            "before": start / 100,
-            "after": end / 100,
-            "change": (end - start) / 100,
-            "changePercent": percent_change((end - start) / 100, start / 100),
-        },
-        "by": [],
+    after = basis.periods.after
+    result = {
+        **{side: getattr(basis.periods, side).as_json for side in SIDES},
+        "alignment": basis.periods.alignment,
+        **explained,
+        "currency": basis.currency,
+        "basis": cost_basis(change.scope, change.clouds),
     }
-    for name, pair in pairs.items():
-        ranked = pair.drivers
-        parts = split_change(ranked, start, end, top)
-        *shares, other = parts.shares
-        rows = [driver_row(driver, share) for driver, share in zip(parts.shown, shares)]
-        found["by"].append(
-            {
-                "dimension": name,
-                "drivers": rows,
-                "other": {**driver_row(parts.other, other), "count": parts.other_count},
-            }
-        )
-        if name == "sku":
-            found["causes"] = change_causes(ranked, end - start)
-    return found
-
-
-DRIVER_COLUMNS = (
-    ("dimension", "string"),
-    ("name", "string"),
-    ("status", "string"),
-    *((name, "float") for name in ("before", "after", "change", "byUsage", "byPrice")),
-)
-
-
-async def _add_handle(call: Call, result: JsonObject, pairs: dict[str, PeriodCosts], top: int) -> JsonObject:
-    """Return *result* with a handle to all drivers, if it does not show them all."""
-    if all(len(pair.before.keys() | pair.after.keys()) <= top for pair in pairs.values()):
+    if change.failures:
+        result["failed"] = PartialResults({}, change.failures).failures
+    if note := " ".join(filter(None, (change.note, unfinished_note(after), share_note))):
+        result["note"] = note
+    if all(len(dimension.drivers) <= top for dimension in change.changes):
         return result
-    about = {"tool": "explain_cost_change", **{name: result[name] for name in ("currency", "before", "after")}}
-    handle = await call.results.put(call.owner, await run_in_thread(_pack_drivers, pairs, about, call.customer_context))
+    about = {"tool": "explain_cost_change", **{name: result[name] for name in ("currency", *SIDES)}}
+    data = await run_in_thread(
+        lambda: pack_table(drivers_table(change.changes, *change.totals, basis.currency, about), call.customer_context)
+    )
+    handle = await call.results.put(call.owner, data)
     return result | ({"handle": handle} if handle else {})
 
 
-def _pack_drivers(pairs: dict[str, PeriodCosts], about: JsonObject, customer: str | None) -> bytes:
-    """Return all drivers as a serialized table."""
-    rows: list[list[Any]] = []
-    for dimension, pair in pairs.items():
-        for one in (driver_row(driver, None) for driver in pair.drivers):
-            rows.append([dimension, *(one.get(name) for name, _ in DRIVER_COLUMNS[1:])])
-    return pack_table(
-        ResultTable([{"name": name, "type": kind} for name, kind in DRIVER_COLUMNS], rows, about), customer
-    )
+def unfinished_note(after: ReportedPeriod) -> str:
+    """Return a sentence about a period that is not over, "" for others."""
+    if after.complete:
+        return ""
+    return f"The later period is not over: it has costs of {after.days} days, up to {after.elapsed.last.isoformat()}."

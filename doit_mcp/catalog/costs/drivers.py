@@ -1,25 +1,36 @@
-"""Drivers of a change between two periods: pure functions, in whole cents and tenths of percents so sums are exact."""
+"""Drivers of a change between two periods: pure functions over amounts in whole minor units, so that sums are exact."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Annotated, TypedDict
 
 from ...api.value_kinds import Label, Money, Percent
 from ...protocol.jsonrpc import JsonObject
+from .amounts import ZERO, round_amount, share_percents
+from .causes import NO_COST, CostAndUsage
 
-NEGLIGIBLE_COST = 0.005
-"""Half a cent: anything that costs less counts as absent."""
-NEGLIGIBLE_USAGE = 1e-9
-"""Usage below which no unit price can be computed."""
-MAX_USAGE_EFFECT_CENTS = 10**12
-"""Cents: an effect of usage beyond ten billion comes from odd data, and is too large for exact sums."""
+MIN_NET_CHANGE = Decimal("0.05")
+"""Shares are null if the net change is less than this part of all increases and decreases together."""
+EFFECT_FIELDS = MappingProxyType(
+    {
+        "usage": "byUsage",
+        "price": "byPrice",
+        "calendar": "byCalendar",
+        "commitments": "byCommitments",
+        "credits": "byCredits",
+    }
+)
+"""The fields of a driver by its effects."""
 
 
 class DriverRow(TypedDict, total=False):
-    """One driver of the change. byUsage and byPrice add up to the change."""
+    """One driver of the change. The parts whose names begin with by add up to the change."""
 
+    id: Annotated[str, Label]
     name: Annotated[str | None, Label]
     before: Annotated[float, Money]
     after: Annotated[float, Money]
@@ -28,6 +39,9 @@ class DriverRow(TypedDict, total=False):
     status: str
     byUsage: Annotated[float, Money]
     byPrice: Annotated[float, Money]
+    byCalendar: Annotated[float, Money]
+    byCommitments: Annotated[float, Money]
+    byCredits: Annotated[float, Money]
 
 
 class OtherDrivers(DriverRow, total=False):
@@ -36,60 +50,29 @@ class OtherDrivers(DriverRow, total=False):
     count: int
 
 
-class ChangeCauses(TypedDict):
-    """The parts of the change; they add up to it."""
-
-    usage: Annotated[float, Money]
-    price: Annotated[float, Money]
-    new: Annotated[float, Money]
-    gone: Annotated[float, Money]
-    untold: Annotated[float, Money]
-
-
-@dataclass(frozen=True, slots=True)
-class CostAndUsage:
-    """The cost of something and its usage (0 if unknown)."""
-
-    cost: float
-    usage: float = 0.0
-
-    @property
-    def has_unit_price(self) -> bool:
-        """Whether a unit price can be computed."""
-        return self.usage > NEGLIGIBLE_USAGE and self.cost > NEGLIGIBLE_COST
-
-
-NO_COST = CostAndUsage(0.0)
-
-
 @dataclass(frozen=True, slots=True)
 class CostDriver:
-    """One value's part in the change of cost; amounts in cents. *status* is "new", "gone" or "".
+    """One value's part in the change of cost; amounts in whole minor units. *status* is "new", "gone" or "".
 
-    *by_usage* and *by_price* add up to the change; both are None if the data does not separate them.
+    *effects* (usage, price and others) add up to the change; empty if the data does not separate them.
     """
 
-    name: Hashable
-    before: int
-    after: int
+    id: Hashable
+    before: Decimal
+    after: Decimal
     status: str = ""
-    by_usage: int | None = None
-    by_price: int | None = None
+    effects: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
-    def change(self) -> int:
-        """The change in cost, in cents."""
+    def change(self) -> Decimal:
+        """The change in cost."""
         return self.after - self.before
-
-
-def to_cents(amount: float) -> int:
-    """Return an amount in whole cents."""
-    return round(100 * amount)
 
 
 def find_drivers(
     before: Mapping[Hashable, CostAndUsage],
     after: Mapping[Hashable, CostAndUsage],
+    currency: str,
     *,
     complete_before: bool = True,
     complete_after: bool = True,
@@ -99,85 +82,74 @@ def find_drivers(
     If a period's list is incomplete, a value missing from it may exist all the same, so nothing is marked as new (or
     gone).
     """
-    found = []
-    for name in {**before, **after}:
-        old, new = before.get(name, NO_COST), after.get(name, NO_COST)
+    drivers = []
+    for value in {**before, **after}:
+        old, new = before.get(value, NO_COST), after.get(value, NO_COST)
         status = ""
-        if complete_before and _is_absent(old) and not _is_absent(new):
+        if complete_before and old.is_absent and not new.is_absent:
             status = "new"
-        elif complete_after and _is_absent(new) and not _is_absent(old):
+        elif complete_after and new.is_absent and not old.is_absent:
             status = "gone"
-        found.append(_make_driver(name, old, new, status))
-    return sorted(found, key=lambda one: (-abs(one.change), str(one.name)))
-
-
-def _is_absent(spent: CostAndUsage) -> bool:
-    return abs(spent.cost) < NEGLIGIBLE_COST and spent.usage == 0
-
-
-def _make_driver(name: Hashable, old: CostAndUsage, new: CostAndUsage, status: str) -> CostDriver:
-    before, after = to_cents(old.cost), to_cents(new.cost)
-    if not (old.has_unit_price and new.has_unit_price):
-        return CostDriver(name, before, after, status)
-    # The change in usage at the old price; the rest of the change is due to the price.
-    by_usage = to_cents((new.usage - old.usage) * (old.cost / old.usage))
-    if abs(by_usage) > MAX_USAGE_EFFECT_CENTS:
-        return CostDriver(name, before, after, status)
-    return CostDriver(name, before, after, status, by_usage, after - before - by_usage)
+        drivers.append(CostDriver(value, round_amount(old.cost, currency), round_amount(new.cost, currency), status))
+    return sorted(drivers, key=lambda driver: (-abs(driver.change), str(driver.id)))
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeSplit:
-    """A total change as the sum of *shown* drivers and *other*; *other_count* drivers are in other."""
+    """A total change as the sum of *shown* drivers and *other*; *other_count* drivers are in other.
+
+    *movement* is the sum of all increases and decreases, both as positive amounts.
+    """
 
     shown: list[CostDriver]
     other: CostDriver
     other_count: int
-    total: int
+    movement: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        """The total change."""
+        return sum((driver.change for driver in self.shown), self.other.change)
+
+    @property
+    def nearly_cancels(self) -> bool:
+        """Whether increases and decreases nearly cancel, so that shares of their net change say nothing."""
+        return bool(self.movement) and abs(self.change) < MIN_NET_CHANGE * self.movement
 
     @property
     def shares(self) -> list[float | None]:
         """Each shown driver's share of the total change in percent, followed by that of other; together they are 100.
 
-        None for all if the total did not change.
+        None for all if the total did not change, or hardly did in comparison with the drivers.
         """
-        if self.total == 0:
+        if self.nearly_cancels:
             return [None] * (len(self.shown) + 1)
-        tenths = [round(1000 * one.change / self.total) for one in self.shown]
-        return [one / 10 + 0.0 for one in (*tenths, 1000 - sum(tenths))]
+        return share_percents([driver.change for driver in (*self.shown, self.other)])
 
 
-def split_change(ranked: list[CostDriver], before: int, after: int, top: int) -> ChangeSplit:
-    """Return the *top* drivers that changed, and the rest, up to the totals *before* and *after* (cents), as one."""
-    shown = [one for one in ranked[:top] if one.change]
-    rest = CostDriver("other", before - sum(one.before for one in shown), after - sum(one.after for one in shown))
-    return ChangeSplit(shown, rest, len(ranked) - len(shown), after - before)
+def split_change(ranked: list[CostDriver], before: Decimal, after: Decimal, top: int) -> ChangeSplit:
+    """Return the *top* drivers that changed, and the rest, up to the totals *before* and *after*, as one."""
+    shown = [driver for driver in ranked[:top] if driver.change]
+    other = CostDriver(
+        "other",
+        before - sum((driver.before for driver in shown), ZERO),
+        after - sum((driver.after for driver in shown), ZERO),
+    )
+    unlisted = other.change - sum((driver.change for driver in ranked[len(shown) :]), ZERO)
+    movement = sum((abs(driver.change) for driver in ranked), abs(unlisted))
+    return ChangeSplit(shown, other, len(ranked) - len(shown), movement)
 
 
-def change_causes(ranked: list[CostDriver], change: int) -> JsonObject:
-    """Return the whole *change* (cents) by cause: usage, price, new and vanished values, and what cannot be separated.
-
-    The five add up to the change.
-    """
-    usage = sum(one.by_usage or 0 for one in ranked)
-    price = sum(one.by_price or 0 for one in ranked)
-    new = sum(one.change for one in ranked if one.status == "new")
-    gone = sum(one.change for one in ranked if one.status == "gone")
-    causes = {"usage": usage, "price": price, "new": new, "gone": gone}
-    return {name: amount / 100 for name, amount in (*causes.items(), ("untold", change - sum(causes.values())))}
-
-
-def driver_row(driver: CostDriver, share: float | None) -> JsonObject:
-    """Return a driver as a tool result shows it."""
-    row: JsonObject = {
-        "name": driver.name,
-        "before": driver.before / 100,
-        "after": driver.after / 100,
-        "change": driver.change / 100,
+def driver_row(driver: CostDriver, name: str | None, share: float | None = None) -> JsonObject:
+    """Return a driver as a tool result shows it; with its id if that is not its name."""
+    row: JsonObject = {} if driver.id == name or driver.id is None else {"id": driver.id}
+    row |= {
+        "name": name,
+        "before": float(driver.before),
+        "after": float(driver.after),
+        "change": float(driver.change),
         "share": share,
     }
     if driver.status:
         row["status"] = driver.status
-    if driver.by_usage is not None and driver.by_price is not None:
-        row |= {"byUsage": driver.by_usage / 100, "byPrice": driver.by_price / 100}
-    return row
+    return row | {EFFECT_FIELDS[effect]: float(amount) for effect, amount in driver.effects.items()}

@@ -1,4 +1,4 @@
-"""Trend and comparison: the old server's queries and fields, and what is computed from them."""
+"""Trend: the old server's queries and fields, and what is computed from them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.costs.trend_months import compare_running_month, running_month
-from doit_mcp.catalog.costs.trends import compare_groups, difference, expand_days
 from doit_mcp.catalog.period_grammar import last_months, parse_period
 from doit_mcp.catalog.period_parts import split_period
 from tests.api.recorder import Recorder
 
 from ..billing import Line, answering
-from ..caller import TOOLS, call
+from ..caller import call
 from ..conftest import Ask
 
 EC2, S3 = {"service_description": "EC2"}, {"service_description": "S3"}
@@ -163,62 +162,3 @@ def test_a_month_that_is_over_or_begun_late_is_not_running() -> None:
     for text in ("last_2_months", "2026-08-05/2026-08-31", "2026-09-05/2026-09-21"):
         period = parse_period(text, "period", today)
         assert running_month(list(split_period(period.elapsed, "month")), period) is None
-
-
-async def test_a_comparison_asks_both_periods_without_a_unit() -> None:
-    api = Recorder(answering({}, LINES))
-    span = {"from": "2026-07-01", "to": "2026-07-31"}
-    found = (await call("compare_spend", api, period2=span, period1Months=1))["structuredContent"]
-    first, second, *totals = [(request.body or {})["config"] for request in api.requests]
-    assert first["timeRange"] == {"mode": "last", "amount": 1, "unit": "month", "includeCurrent": True}
-    assert second["timeRange"] == {"mode": "custom"}
-    assert second["customTimeRange"] == {"from": "2026-07-01T00:00:00Z", "to": "2026-07-31T23:59:59Z"}
-    assert first["group"][0]["limit"]["value"] == 10 and all("group" not in config for config in totals)
-    assert found["period1"]["label"] == "Last 1 month" and found["period2"]["label"] == "2026-07-01 to 2026-07-31"
-    assert set(found["period1"]) == {"label", "rowCount", "rows", "columns"}
-    assert found["total"] == {"period1": 325.0, "period2": 100.0, "change": 225.0, "changePercent": 225.0}
-    assert found["groups"] == [
-        {"name": "EC2", "period1": 310.0, "period2": 100.0, "change": 210.0, "changePercent": 210.0},
-        {"name": "S3", "period1": 15.0, "period2": None, "change": None, "changePercent": None},
-    ]
-
-
-async def test_one_period_that_fails_fails_the_comparison_and_a_total_does_not() -> None:
-    def failing(custom: bool, grouped: bool) -> Any:
-        def answer(request: Any) -> Any:
-            config = (request.body or {})["config"]
-            wrong = (config["timeRange"]["mode"] == "custom") == custom and ("group" in config) == grouped
-            return ApiError("no", kind="refused", status=400) if wrong else answering({}, LINES)(request)
-
-        return answer
-
-    span = {"from": "2026-07-01", "to": "2026-07-31"}
-    for custom in (False, True):
-        with pytest.raises(ApiError, match="no"):
-            await call("compare_spend", Recorder(failing(custom, True)), period2=span)
-        found = (await call("compare_spend", Recorder(failing(custom, False)), period2=span))["structuredContent"]
-        assert found["total"]["change"] is None and found["groups"]
-
-
-def test_given_times_are_left_as_they_are() -> None:
-    assert expand_days({"from": "2026-07-01T05:00:00Z", "to": "2026-07-02"}) == {
-        "from": "2026-07-01T05:00:00Z",
-        "to": "2026-07-02T23:59:59Z",
-    }
-    with pytest.raises(ApiError, match="period2"):
-        expand_days({"from": " ", "to": "2026-07-02"})
-
-
-def test_differences_of_odd_answers() -> None:
-    assert difference(None, None) == {"period1": None, "period2": None, "change": None, "changePercent": None}
-    assert difference(5.0, 0.0)["changePercent"] is None and difference(-5.0, -10.0)["changePercent"] == 50.0
-    assert [row["name"] for row in compare_groups({"b": 1.0, "a": 1.0}, {"a": 2.0, "b": 0.0, None: 1.0})] == [
-        "a",
-        "b",
-        None,
-    ]
-
-
-def test_what_was_taken_is_taken() -> None:
-    old = {"period2": {"from": "x", "to": "y"}, "period1Months": 24, "cloud": "aws", "groupBy": "cloud"}
-    assert TOOLS["compare_spend"].argument_problems(TOOLS["compare_spend"].coerce_arguments(old)) == []

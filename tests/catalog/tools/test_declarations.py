@@ -17,10 +17,10 @@ from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post
 from doit_mcp.api.value_kinds import Members, Money
 from doit_mcp.catalog import registry
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.costs import trends
 from doit_mcp.catalog.currencies import ResultCurrency
 from doit_mcp.catalog.employees import employee_tools
 from doit_mcp.catalog.registry import COMPOSED_MODULES, all_tools, composed_tools
+from doit_mcp.catalog.search import tools as search_tools
 from doit_mcp.catalog.tools.composed import composed_functions, composed_tool, facts_of
 from doit_mcp.catalog.tools.declarations import reader_name
 from doit_mcp.catalog.tools.titles import make_title
@@ -241,7 +241,7 @@ def test_the_modules_of_composed_tools_are_listed() -> None:
 
 
 def test_the_tools_of_a_module_follow_in_the_order_of_their_declaration() -> None:
-    assert [function.__name__ for function in composed_functions(trends)] == ["cost_trend", "compare_spend"]
+    assert [function.__name__ for function in composed_functions(search_tools)] == ["search", "fetch"]
     # It imports the decorator and functions of other modules, but declares no tool.
     assert composed_functions(registry) == ()
     assert [tool.name for tool in composed_tools()] == [tool.name for tool in all_tools()][: len(composed_tools())]

@@ -130,8 +130,8 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
     response = {**COSTS, "budgets": [row], "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}]}
     least = {
         "cost_breakdown": {"groupBy": "service"},
-        "compare_spend": {"period2": {"from": "2026-01-01", "to": "2026-01-31"}},
-        "explain_cost_change": {"by": ["service"]},
+        "compare_spend": {"period2": {"from": "2026-09-01", "to": "2026-09-10"}},
+        "explain_cost_change": {"by": ["service"], "after": "2026-09-05", "before": "2026-09-04"},
     }.get(name, {})
     result = await NAMED[name].run(reader(Recorder(response), {"openai/locale": "fr-FR"}), least)
     assert (
