@@ -42,8 +42,8 @@ class TimeRange(TypedDict, total=False):
     customTimeRange: Annotated[JsonObject, "Former location."]
 
 
-class QueryConfig(TypedDict, total=False):
-    """A query. Rarely used fields are open objects with a description, to keep the schemas of three tools small."""
+class QueryFields(TypedDict, total=False):
+    """A query without its period. Rarely used fields are open objects, to keep the schemas of three tools small."""
 
     dataSource: Literal["billing", "bqlens", "billing-datahub", "kubernetes-utilization"]
     metrics: Annotated[
@@ -52,8 +52,7 @@ class QueryConfig(TypedDict, total=False):
         Length(maximum=4),
     ]
     metric: Annotated[JsonObject, "Legacy form of metrics."]
-    timeRange: TimeRange
-    customTimeRange: Annotated[Span, "For mode custom; RFC 3339."]
+    customTimeRange: Annotated[Span, "For mode custom; dates or RFC 3339."]
     secondaryTimeRange: Annotated[
         JsonObject,
         "Comparison period: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); "
@@ -123,6 +122,12 @@ class QueryConfig(TypedDict, total=False):
         "themeId, dataLabelFontSize, axisLabelFontSize (auto, small, medium, large), numberScale (auto, thousands, "
         "millions, billions, raw), decimalPrecision.",
     ]
+
+
+class QueryConfig(QueryFields, total=False):
+    """A query, as the API takes it."""
+
+    timeRange: TimeRange
 
 
 PROVIDER_ALIASES = {

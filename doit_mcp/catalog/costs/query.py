@@ -1,0 +1,241 @@
+"""run_query: any query of cost and usage, with its period, currency, basis and total."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict, cast
+
+from ...api.errors import ApiError
+from ...api.report_config import QueryConfig, QueryFields, TimeRange
+from ...api.value_kinds import Members, Money, Verbatim
+from ...protocol.json_schema import Length
+from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_in_thread
+from ..call import Call
+from ..currencies import run_in_currency
+from ..partial_results import FailedPart, PartialResults, gather_partial
+from ..period_grammar import MAX_PERIOD_CHARACTERS
+from ..periods import ReportedPeriod, utc_date
+from ..tables import column_names, complete_rows
+from ..tools.composed import composed_tool
+from .amounts import amount_as_json, sum_amounts
+from .config_period import PartialPeriod, config_period, partial_periods, with_exact_period
+from .period_column import with_period_column
+from .query_checks import (
+    check_dimensions,
+    check_empty_answer,
+    check_usage_units,
+    checked_scope,
+    hides_unknown_values,
+    query_metrics,
+    query_scope,
+)
+from .scope import CLOUD_DIMENSION, Scope, check_values
+from .statement import TIME_ZONES, CostStatement, cost_basis
+
+MAX_INLINE_ROWS = 2_000
+ADDITIVE_METRICS = ("cost", "savings", "amortized_cost", "amortized_savings")
+"""Metrics in money whose rows add up to a total."""
+LIMITS = ("metricFilter", "limitByChange")
+OVERLAPPING_TYPES = frozenset({"attribution", "allocation_rule"})
+"""Types of groups whose rows can have the same costs."""
+TOTAL_FIELDS = ("dataSource", "timeRange", "customTimeRange", "filters", "currency", "includePromotionalCredits")
+
+
+class QueryRequest(QueryFields, total=False):
+    """A query whose period can also be written in words."""
+
+    timeRange: Annotated[
+        Annotated[str, Length(1, MAX_PERIOD_CHARACTERS)] | TimeRange,
+        "Or a text: last_month, this_quarter, last_7_days, 2026-Q3, 2026-10-01/2026-10-15.",
+    ]
+
+
+class QueryTotal(TypedDict, total=False):
+    """The sum of each metric in money."""
+
+    cost: Annotated[float, Money]
+    savings: Annotated[float, Money]
+    amortized_cost: Annotated[float, Money]
+    amortized_savings: Annotated[float, Money]
+
+
+class QueryAnswer(CostStatement, total=False):
+    """The rows of a query, and what they are."""
+
+    total: Annotated[
+        JsonObject, "Everything in the period that the filters select, with or without a row.", Members(QueryTotal)
+    ]
+    limited: Annotated[bool, "true if limits left out rows: the rows add up to less than total."]
+    partialPeriods: Annotated[
+        list[JsonObject], "Periods of rows that the answer has only in part.", Members(PartialPeriod)
+    ]
+    rowCount: Annotated[int, "Total number of rows."]
+    columns: Annotated[list[JsonObject], "Name and type of each cell of a row. period: 2026-10, 2026-10-05.", Verbatim]
+    rows: Annotated[list[list[Any]], "Each row is a list of cells.", Verbatim]
+    secondaryRows: Annotated[list[list[Any]], "Rows of the secondary time range.", Verbatim]
+    forecastRows: Annotated[list[list[Any]], Verbatim]
+    note: str
+    failed: Annotated[list[JsonObject], "Parts that are unknown, and why.", Members(FailedPart)]
+
+
+@composed_tool(
+    area="reports",
+    slow=True,
+    default_list=True,
+    result_table="query",
+    narrow_hint="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
+)
+async def run_query(
+    call: Call, *, config: Annotated[QueryRequest, "The query."]
+) -> Annotated[JsonObject, QueryAnswer]:
+    """Query cloud cost and usage: metrics, groups, filters, periods, comparisons, forecasts. For the top
+    services, projects or clouds, cost_breakdown is simpler. Example, last month's cost by service:
+    {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
+    "timeRange": "last_month", "group": [{"id": "service_description", "type": "fixed"}]}
+    """
+    query, today = cast(JsonObject, config), utc_date(call.now)
+    check_usage_units(query)
+    period = config_period(query, today)
+    exact, scope = with_exact_period(query, period, today), query_scope(query)
+    answers, currency = await fetch_answers(call, exact, scope)
+    if not answers.results["rows"]["rows"]:
+        await check_empty_answer(call, scope, period)
+    work = QueryWork({**exact, "currency": currency}, period, scope, answers)
+    return work.result() if len(answers.results["rows"]["rows"]) <= MAX_INLINE_ROWS else await run_in_thread(work.result)
+
+
+async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str]:
+    """Return the responses "rows" and, if rows do not add up to it, "total", and their currency. Raise ApiError."""
+
+    async def query(currency: str) -> PartialResults:
+        own = {**config, "currency": currency}
+        parts = {"rows": call.doit.reports.run_query(config=cast(QueryConfig, own))}
+        if needs_total_query(config):
+            parts["total"] = call.doit.reports.run_query(config=total_config(own))
+        answers = await gather_partial(parts)
+        if "rows" in answers.errors:
+            raise answers.errors["rows"]
+        return answers
+
+    work: dict[str, Any] = {"answers": run_in_currency(call, config.get("currency"), query)}
+    if hides_unknown_values(scope):
+        work["values"] = check_values(call, checked_scope(scope))
+    parts = await gather_partial(work)
+    unknown = parts.errors.get("values")
+    if unknown is not None and unknown.kind == "argument":
+        raise unknown
+    if (error := parts.errors.get("answers")) is not None:
+        raise await _explained(call, config, error)
+    return cast(tuple[PartialResults, str], parts.results["answers"])
+
+
+async def _explained(call: Call, config: JsonObject, error: ApiError) -> ApiError:
+    """Return the error of a query; if the API refused it for an unknown dimension, one that names the nearest."""
+    if error.kind == "refused":
+        try:
+            await check_dimensions(call, config)
+        except ApiError as explanation:
+            # Without a list of dimensions, the API's own reason is the best one.
+            return explanation if explanation.kind == "argument" else error
+    return error
+
+
+def money_metrics(config: JsonObject) -> list[str]:
+    """Return the metrics of a config in money whose values add up."""
+    values = [str(metric.get("value")) for metric in query_metrics(config) if metric.get("type") != "custom"]
+    return [value for value in values if value in ADDITIVE_METRICS]
+
+
+def aggregation_of(config: JsonObject) -> str | None:
+    """Return how the values of rows are aggregated if they do not add up: cumulative, count, percentages."""
+    aggregation = config.get("aggregation")
+    if config.get("timeInterval") == "dayCumSum":
+        return "cumulative"
+    return None if aggregation in (None, "total") else str(aggregation)
+
+
+def is_limited(config: JsonObject) -> bool:
+    """Return whether a config leaves out rows without adding them up."""
+    group_limit = any((group.get("limit") or {}).get("value") for group in config.get("group") or ())
+    if config.get("limitAggregation") in ("top", "all"):
+        return False
+    return group_limit or any(config.get(limit) for limit in LIMITS)
+
+
+def needs_total_query(config: JsonObject) -> bool:
+    """Return whether a second query has to tell the total, because the rows leave something out or overlap."""
+    overlap = any(group.get("type") in OVERLAPPING_TYPES for group in config.get("group") or ())
+    return bool(money_metrics(config)) and aggregation_of(config) is None and (is_limited(config) or overlap)
+
+
+def total_config(config: JsonObject) -> QueryConfig:
+    """Return the query for the total of a config: without groups and limits."""
+    metrics = [metric for metric in query_metrics(config) if metric.get("value") in money_metrics(config)]
+    kept = {name: config[name] for name in TOTAL_FIELDS if name in config}
+    return cast(QueryConfig, {**kept, "metrics": metrics, "timeInterval": "year"})
+
+
+@dataclass(frozen=True, slots=True)
+class QueryWork:
+    """Makes the result of a query from the API's responses."""
+
+    config: JsonObject
+    period: ReportedPeriod
+    scope: Scope
+    answers: PartialResults
+
+    def result(self) -> JsonObject:
+        """Return the result of the tool."""
+        answer = self.answers.results["rows"]
+        interval = self.config.get("timeInterval")
+        partial = partial_periods(self.period, interval)
+        return {
+            "period": self.period.as_json,
+            "currency": self.config["currency"],
+            "basis": self._basis(answer),
+            **self._totals(answer),
+            **({"partialPeriods": partial} if partial else {}),
+            **({} if answer["rows"] else {"note": "No costs: all values of the filters are in the data."}),
+            **({"failed": self.answers.failures} if self.answers.errors else {}),
+            **{name: value for name, value in with_period_column(answer).items() if name != "currency"},
+        }
+
+    def _basis(self, answer: JsonObject) -> JsonObject:
+        metrics = ", ".join(str(metric.get("value")) for metric in query_metrics(self.config))
+        basis = cost_basis(self.scope, self._clouds(answer), metrics)
+        aggregation = aggregation_of(self.config)
+        return {**basis, "aggregation": aggregation} if aggregation else basis
+
+    def _clouds(self, answer: JsonObject) -> list[str]:
+        """Return the clouds of the rows, if the query tells them; all otherwise."""
+        for condition in self.scope.filters:
+            if condition["id"] == CLOUD_DIMENSION and condition.get("mode", "is") == "is":
+                if not condition.get("inverse"):
+                    return condition.get("values", [])
+        names = column_names(answer)
+        if CLOUD_DIMENSION not in names:
+            return list(TIME_ZONES)
+        place = names.index(CLOUD_DIMENSION)
+        return [str(row[place]) for row in complete_rows(answer)]
+
+    def _totals(self, answer: JsonObject) -> JsonObject:
+        """Return total and limited; no total where the rows do not add up or it could not be queried."""
+        if aggregation_of(self.config) is not None:
+            return {"limited": True} if is_limited(self.config) else {}
+        shown = self._sums(answer)
+        if not needs_total_query(self.config):
+            return {"total": shown} if shown else {}
+        limited = {"limited": True} if is_limited(self.config) else {}
+        if "total" not in self.answers.results:
+            return limited
+        total = self._sums(self.answers.results["total"])
+        return {"total": total, **({"limited": total != shown} if limited else {})}
+
+    def _sums(self, answer: JsonObject) -> JsonObject:
+        names, rows, currency = column_names(answer), complete_rows(answer), self.config["currency"]
+        return {
+            metric: amount_as_json(sum_amounts(row[names.index(metric)] for row in rows), currency)
+            for metric in money_metrics(self.config)
+            if metric in names
+        } or ({metric: 0.0 for metric in money_metrics(self.config)} if not rows else {})

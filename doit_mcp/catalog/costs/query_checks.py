@@ -1,0 +1,136 @@
+"""Checks of query configs: usage without a unit, dimensions that do not exist, and the reason for an empty answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, cast
+
+from ...api.common_types import Filter
+from ...api.errors import ApiError
+from ...api.nearest import nearest_values
+from ...api.pagination import LARGE_PAGE_SIZE, iterate_rows
+from ...protocol.json_schema import short_json
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..partial_results import gather_partial
+from ..periods import ReportedPeriod
+from .data_start import fetch_data_start
+from .grouped import UNIT_COLUMNS, USAGE_COLUMN
+from .scope import Scope, check_values
+
+MAX_DIMENSION_PAGES = 10
+ALLOCATION_TYPES = frozenset({"attribution", "attribution_group", "allocation", "allocation_rule"})
+"""Types whose dimensions are allocations: filters name them by id, and dimensions list their names."""
+NULL_VALUE = re.compile(r"\[.* N/A\]")
+"""How values of rows without a value were written once; the API still accepts it."""
+
+
+def query_metrics(config: JsonObject) -> list[JsonObject]:
+    """Return the metrics of a config; cost without any."""
+    legacy = [config["metric"]] if config.get("metric") else []
+    return config.get("metrics") or legacy or [{"type": "basic", "value": "cost"}]
+
+
+def query_scope(config: JsonObject) -> Scope:
+    """Return the scope of a config."""
+    return Scope.from_arguments(
+        filters=config.get("filters"), include_credits=bool(config.get("includePromotionalCredits"))
+    )
+
+
+def check_usage_units(config: JsonObject) -> None:
+    """Raise ApiError if usage would add up different units: it needs a group by unit or SKU, or a filter on one."""
+    usage = any(metric == {"type": "basic", "value": USAGE_COLUMN} for metric in query_metrics(config))
+    if not usage or config.get("dataSource", "billing") != "billing" or config.get("aggregation") == "count":
+        return
+    columns = [*(config.get("group") or ()), *(config.get("dimensions") or ())]
+    if any(column.get("id") in UNIT_COLUMNS for column in columns):
+        return
+    if any(_selects_one(condition) for condition in config.get("filters") or () if condition["id"] in UNIT_COLUMNS):
+        return
+    raise ApiError(
+        "config.metrics: usage of different SKUs has different units, so it does not add up. Add"
+        ' {"id": "pricing_unit", "type": "fixed"} or {"id": "sku_description", "type": "fixed"} to config.group, or'
+        " filter on one unit or SKU",
+        kind="argument",
+    )
+
+
+def _selects_one(condition: JsonObject) -> bool:
+    return (
+        condition.get("mode", "is") == "is"
+        and not condition.get("inverse")
+        and not condition.get("includeNull")
+        and len(condition.get("values") or ()) == 1
+    )
+
+
+def checked_scope(scope: Scope) -> Scope:
+    """Return the filters of *scope* whose values dimensions list, as the API reads them."""
+    return Scope(filters=tuple(_checked_filter(one) for one in scope.filters if one["type"] not in ALLOCATION_TYPES))
+
+
+def _checked_filter(condition: Filter) -> Filter:
+    values = [value for value in condition.get("values", ()) if not NULL_VALUE.fullmatch(value)]
+    checked: Filter = {**condition, "values": values}
+    if checked.get("mode", "is") == "is":
+        # The API ignores caseInsensitive in this mode.
+        checked["caseInsensitive"] = False
+    return checked
+
+
+def hides_unknown_values(scope: Scope) -> bool:
+    """Return whether an unknown value would not empty the answer: one of several, or one that is excluded."""
+    return scope.has_partly_checked_values or any(condition.get("inverse") for condition in scope.filters)
+
+
+async def check_empty_answer(call: Call, scope: Scope, period: ReportedPeriod) -> None:
+    """Raise ApiError that says why an answer has no rows: an unknown value, or a period before the data begin.
+
+    Otherwise the costs are really zero.
+    """
+    parts = await gather_partial({"values": check_values(call, checked_scope(scope)), "start": fetch_data_start(call)})
+    if error := parts.errors.get("values"):
+        raise error
+    start = parts.results.get("start")
+    if start is not None and period.whole.last < start:
+        raise ApiError(
+            f"config.timeRange: the data begin on {start.isoformat()}, after {period.whole.last.isoformat()}",
+            kind="argument",
+        )
+
+
+async def check_dimensions(call: Call, config: JsonObject) -> None:
+    """Raise ApiError for a dimension of a config that does not exist; it names the nearest ones."""
+    wanted = [item for item in _config_dimensions(config) if item[1].get("type") not in ALLOCATION_TYPES]
+    if not wanted:
+        return
+    rows = iterate_rows(
+        call.doit.dimensions.list_dimensions, max_pages=MAX_DIMENSION_PAGES, maxResults=LARGE_PAGE_SIZE
+    )
+    known = [(str(row.get("type")), str(row.get("id"))) async for row in rows]
+    for argument, dimension in wanted:
+        if (dimension.get("type"), dimension.get("id")) not in known:
+            raise unknown_dimension(argument, dimension, known)
+
+
+def _config_dimensions(config: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    for part in ("group", "filters", "dimensions"):
+        for at, item in enumerate(config.get(part) or ()):
+            yield f"config.{part}[{at}]", item
+    count: Any = config.get("count")
+    if isinstance(count, dict):
+        yield "config.count", cast(JsonObject, count)
+
+
+def unknown_dimension(argument: str, dimension: JsonObject, known: list[tuple[str, str]]) -> ApiError:
+    """Return the error for a dimension that is not *known*, with the nearest ones of the same type first."""
+    kind, name = str(dimension.get("type")), str(dimension.get("id"))
+    same = nearest_values(name, [identifier for type_, identifier in known if type_ == kind])
+    other = [value for value in nearest_values(name, [identifier for _, identifier in known]) if value not in same]
+    types = {identifier: type_ for type_, identifier in known}
+    similar = [(value, kind) for value in same] + [(value, types[value]) for value in other]
+    listed = ", ".join(f'{{"id": {short_json(value)}, "type": {short_json(type_)}}}' for value, type_ in similar[:5])
+    hint = f"Did you mean {listed}?" if listed else "list_dimensions lists all of them"
+    return ApiError(f"{argument}: there is no dimension {short_json(name)} of type {kind}. {hint}", kind="argument")
