@@ -52,6 +52,6 @@ async def test_words_in_a_date_argument_are_refused_with_an_example() -> None:
     tool = TOOLS["get_cloud_diagram_cost_snapshot"]
     arguments: dict[str, Any] = {"startDate": "last month", "endDate": "2026-10-15"}
     problems = tool.argument_problems(tool.coerce_arguments(arguments))
-    assert (
-        'startDate: does not have the expected form: First day, e.g. 2026-10-01 (got "last month")' in problems
-    ), problems
+    assert 'startDate: does not have the expected form: First day, e.g. 2026-10-01 (got "last month")' in problems, (
+        problems
+    )

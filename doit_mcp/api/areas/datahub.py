@@ -135,7 +135,9 @@ class Datahub(Area):
     async def upload_datahub_csv(
         self,
         *,
-        provider: Annotated[str | None, "Dataset to add it to: letters, digits, _, -, single spaces.", NAME_PATTERN, Length(1, 300)] = None,
+        provider: Annotated[
+            str | None, "Dataset to add it to: letters, digits, _, -, single spaces.", NAME_PATTERN, Length(1, 300)
+        ] = None,
         file: Annotated[
             str | None, "CSV, ZIP or GZ file as base64, at most 30 MB.", Length(1, MAX_ENCODED_CHARACTERS)
         ] = None,

@@ -64,7 +64,9 @@ def _with_period_part(table: ResultTable, name: str) -> ResultTable:
     index = column_index(table, PERIOD_COLUMN, "groupBy")
     cells = {row[index]: _period_part(row[index], name) for row in table.rows}
     return ResultTable(
-        [*table.columns, {"name": name, "type": "string"}], [[*row, cells[row[index]]] for row in table.rows], table.about
+        [*table.columns, {"name": name, "type": "string"}],
+        [[*row, cells[row[index]]] for row in table.rows],
+        table.about,
     )
 
 
@@ -186,7 +188,9 @@ def _days_of(text: str) -> frozenset[int]:
     return frozenset(range(period.first.toordinal(), period.last.toordinal() + 1))
 
 
-def with_costs_per_day(table: ResultTable, by: Sequence[str], measures: Sequence[str], days: CoveredDays) -> ResultTable:
+def with_costs_per_day(
+    table: ResultTable, by: Sequence[str], measures: Sequence[str], days: CoveredDays
+) -> ResultTable:
     """Return the grouped sums of *table* divided by the days that each row covers; null where it covers none."""
     names = [column["name"] for column in table.columns]
     places = [names.index(measure) for measure in measures if measure in names]

@@ -86,9 +86,7 @@ class QueryAnswer(CostStatement, total=False):
     result_table="query",
     narrow_hint="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
 )
-async def run_query(
-    call: Call, *, config: Annotated[QueryRequest, "The query."]
-) -> Annotated[JsonObject, QueryAnswer]:
+async def run_query(call: Call, *, config: Annotated[QueryRequest, "The query."]) -> Annotated[JsonObject, QueryAnswer]:
     """Query cloud cost and usage: metrics, groups, filters, periods, comparisons, forecasts. For the top
     services, projects or clouds, cost_breakdown is simpler. Example, last month's cost by service:
     {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
@@ -102,7 +100,9 @@ async def run_query(
     if not answers.results["rows"]["rows"]:
         await check_empty_answer(call, scope, period)
     work = QueryWork({**exact, "currency": currency}, period, scope, answers)
-    return work.result() if len(answers.results["rows"]["rows"]) <= MAX_INLINE_ROWS else await run_in_thread(work.result)
+    return (
+        work.result() if len(answers.results["rows"]["rows"]) <= MAX_INLINE_ROWS else await run_in_thread(work.result)
+    )
 
 
 async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str]:
@@ -238,4 +238,4 @@ class QueryWork:
             metric: amount_as_json(sum_amounts(row[names.index(metric)] for row in rows), currency)
             for metric in money_metrics(self.config)
             if metric in names
-        } or ({metric: 0.0 for metric in money_metrics(self.config)} if not rows else {})
+        } or (dict.fromkeys(money_metrics(self.config), 0.0) if not rows else {})

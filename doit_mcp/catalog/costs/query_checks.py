@@ -106,9 +106,7 @@ async def check_dimensions(call: Call, config: JsonObject) -> None:
     wanted = [item for item in _config_dimensions(config) if item[1].get("type") not in ALLOCATION_TYPES]
     if not wanted:
         return
-    rows = iterate_rows(
-        call.doit.dimensions.list_dimensions, max_pages=MAX_DIMENSION_PAGES, maxResults=LARGE_PAGE_SIZE
-    )
+    rows = iterate_rows(call.doit.dimensions.list_dimensions, max_pages=MAX_DIMENSION_PAGES, maxResults=LARGE_PAGE_SIZE)
     known = [(str(row.get("type")), str(row.get("id"))) async for row in rows]
     for argument, dimension in wanted:
         if (dimension.get("type"), dimension.get("id")) not in known:

@@ -42,6 +42,8 @@ class ResultTable:
 ExtractTable = Callable[[JsonObject], "ResultTable | None"]
 
 
+STATED_MEMBERS = ("currency", "period", "basis")
+"""Members of a result that describe the amounts in its table."""
 CUSTOMER_KEY = "customer"
 """Member of a table's *about*: the customer that a DoiT employee acted for."""
 
@@ -119,7 +121,7 @@ def _pack_result(tool: Tool, customer: str | None, result: JsonObject, extract_t
     table = extract_table(result)
     if table is None or len(table.rows) < MIN_STORED_ROWS:
         return None
-    about: JsonObject = {name: result[name] for name in ("currency", "period") if name in result}
+    about: JsonObject = {name: result[name] for name in STATED_MEMBERS if name in result}
     return pack_table(replace(table, about={"tool": tool.name, **about}), customer)
 
 
