@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypedDict
 
 from ...api.errors import ApiError
 from ...api.value_kinds import Day
+from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..period_grammar import PERIOD_FORMS, parse_period, report_period
 from ..periods import ONE_DAY, Period, ReportedPeriod, month_of, months_back, quarter_of, year_of
@@ -19,6 +20,7 @@ CUSTOM_RANGE = "config.customTimeRange"
 UNIT_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 DAYS_PER_WEEK = 7
 MIDNIGHT = re.compile(r"[t ]00:00(:00(\.0{1,9})?)?(z|[+-]\d{2}:?\d{2})?", re.IGNORECASE)
+DURATION = re.compile(r"P(?:([0-9]{1,4})Y)?(?:([0-9]{1,4})M)?(?:([0-9]{1,4})D)?", re.IGNORECASE)
 DATE_CHARACTERS = len("2026-10-01")
 
 PartialPeriod = TypedDict(
@@ -64,13 +66,40 @@ def parse_span(span: Any, argument: str, today: date) -> Period:
     if not first or not last:
         example = '{"from": "2026-10-01", "to": "2026-10-15"}'
         raise ApiError(f"{argument}: from and to are required, such as {example}", kind="argument")
-    start, end = _parse_bound(first, f"{argument}.from", today).first, _parse_bound(last, f"{argument}.to", today).last
+    return parse_bounds(first, last, (f"{argument}.from", f"{argument}.to"), today)
+
+
+def parse_bounds(first: str, last: str, arguments: tuple[str, str], today: date) -> Period:
+    """Return the days from the first one of the period *first* to the last one of the period *last*. Raise ApiError."""
+    start, end = _parse_bound(first, arguments[0], today).first, _parse_bound(last, arguments[1], today).last
     # Equal times mean that day, because an empty period is never meant.
     if first != last and MIDNIGHT.fullmatch(last, DATE_CHARACTERS):
         end -= ONE_DAY
     if end < start:
-        raise ApiError(f"{argument}: to must not be before from", kind="argument")
+        raise ApiError(f"{arguments[1]}: must not be before {arguments[0].rpartition('.')[2]}", kind="argument")
     return Period(start, end)
+
+
+def parse_duration(text: str, argument: str, today: date) -> ReportedPeriod | None:
+    """Return the period that an ISO 8601 duration such as P30D, P6M or P1Y ends today; None for any other text.
+
+    Raise ApiError for one that has no days.
+    """
+    match = DURATION.fullmatch(text.strip())
+    if match is None:
+        return None
+    years, months, days = (int(part or 0) for part in match.groups())
+    try:
+        month = month_of(months_back(today, 12 * years + months))
+        # Months end at their last day: a month before 31 March is 28 February.
+        first = month.first.replace(day=min(today.day, month.last.day)) - timedelta(days=days - 1)
+        if first > today or not years + months + days:
+            raise ValueError(text)
+    except (ValueError, OverflowError):
+        raise ApiError(
+            f"{argument}: {short_json(text)} is not a duration such as P30D, P6M or P1Y", kind="argument"
+        ) from None
+    return ReportedPeriod(Period(first, today), today)
 
 
 def _parse_bound(text: str, argument: str, today: date) -> Period:

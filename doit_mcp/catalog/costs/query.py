@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict, cast
 
 from ...api.errors import ApiError
@@ -18,7 +17,7 @@ from ..period_grammar import MAX_PERIOD_CHARACTERS
 from ..periods import ReportedPeriod, utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
-from .amounts import amount_as_json, sum_amounts
+from .amounts import ZERO, amount_as_json, sum_amounts
 from .config_period import PartialPeriod, config_period, partial_periods, with_exact_period
 from .period_column import with_period_column
 from .query_checks import (
@@ -39,6 +38,7 @@ ADDITIVE_METRICS = ("cost", "savings", "amortized_cost", "amortized_savings")
 LIMITS = ("metricFilter", "limitByChange")
 OVERLAPPING_TYPES = frozenset({"attribution", "allocation_rule"})
 """Types of groups whose rows can have the same costs."""
+NO_COSTS = "No costs in this period: the filters match values that exist, so this is not a spelling mistake."
 TOTAL_FIELDS = ("dataSource", "timeRange", "customTimeRange", "filters", "currency", "includePromotionalCredits")
 
 
@@ -176,66 +176,61 @@ def total_config(config: JsonObject) -> QueryConfig:
     return cast(QueryConfig, {**kept, "metrics": metrics, "timeInterval": "year"})
 
 
-@dataclass(frozen=True, slots=True)
-class QueryWork:
-    """Makes the result of a query from the API's responses."""
+def make_query_result(config: JsonObject, period: ReportedPeriod, scope: Scope, answers: PartialResults) -> JsonObject:
+    """Return the result of the tool: the statement of its amounts, then the rows."""
+    answer = answers.results["rows"]
+    partial = partial_periods(period, config.get("timeInterval"))
+    return {
+        "period": period.as_json,
+        "currency": config["currency"],
+        "basis": query_basis(config, scope, answer),
+        **query_totals(config, answers),
+        **({"partialPeriods": partial} if partial else {}),
+        **({} if answer["rows"] else {"note": NO_COSTS}),
+        **({"failed": answers.failures} if answers.errors else {}),
+        **{name: value for name, value in with_period_column(answer).items() if name != "currency"},
+    }
 
-    config: JsonObject
-    period: ReportedPeriod
-    scope: Scope
-    answers: PartialResults
 
-    def result(self) -> JsonObject:
-        """Return the result of the tool."""
-        answer = self.answers.results["rows"]
-        interval = self.config.get("timeInterval")
-        partial = partial_periods(self.period, interval)
-        return {
-            "period": self.period.as_json,
-            "currency": self.config["currency"],
-            "basis": self._basis(answer),
-            **self._totals(answer),
-            **({"partialPeriods": partial} if partial else {}),
-            **({} if answer["rows"] else {"note": "No costs: all values of the filters are in the data."}),
-            **({"failed": self.answers.failures} if self.answers.errors else {}),
-            **{name: value for name, value in with_period_column(answer).items() if name != "currency"},
-        }
+def query_basis(config: JsonObject, scope: Scope, answer: JsonObject) -> JsonObject:
+    """Return what the amounts of a query are; with the aggregation, if they do not add up."""
+    metrics = ", ".join(str(metric.get("value")) for metric in query_metrics(config))
+    basis = cost_basis(scope, _clouds(scope, answer), metrics)
+    aggregation = aggregation_of(config)
+    return {**basis, "aggregation": aggregation} if aggregation else basis
 
-    def _basis(self, answer: JsonObject) -> JsonObject:
-        metrics = ", ".join(str(metric.get("value")) for metric in query_metrics(self.config))
-        basis = cost_basis(self.scope, self._clouds(answer), metrics)
-        aggregation = aggregation_of(self.config)
-        return {**basis, "aggregation": aggregation} if aggregation else basis
 
-    def _clouds(self, answer: JsonObject) -> list[str]:
-        """Return the clouds of the rows, if the query tells them; all otherwise."""
-        for condition in self.scope.filters:
-            if condition["id"] == CLOUD_DIMENSION and condition.get("mode", "is") == "is":
-                if not condition.get("inverse"):
-                    return condition.get("values", [])
-        names = column_names(answer)
-        if CLOUD_DIMENSION not in names:
-            return list(TIME_ZONES)
-        place = names.index(CLOUD_DIMENSION)
-        return [str(row[place]) for row in complete_rows(answer)]
+def _clouds(scope: Scope, answer: JsonObject) -> list[str]:
+    """Return the clouds of the rows, if the query tells them; otherwise all."""
+    for condition in scope.filters:
+        if condition["id"] == CLOUD_DIMENSION and condition.get("mode", "is") == "is" and not condition.get("inverse"):
+            return condition.get("values", [])
+    names = column_names(answer)
+    if CLOUD_DIMENSION not in names:
+        return list(TIME_ZONES)
+    place = names.index(CLOUD_DIMENSION)
+    return [str(row[place]) for row in complete_rows(answer)]
 
-    def _totals(self, answer: JsonObject) -> JsonObject:
-        """Return total and limited; no total where the rows do not add up or it could not be queried."""
-        if aggregation_of(self.config) is not None:
-            return {"limited": True} if is_limited(self.config) else {}
-        shown = self._sums(answer)
-        if not needs_total_query(self.config):
-            return {"total": shown} if shown else {}
-        limited = {"limited": True} if is_limited(self.config) else {}
-        if "total" not in self.answers.results:
-            return limited
-        total = self._sums(self.answers.results["total"])
-        return {"total": total, **({"limited": total != shown} if limited else {})}
 
-    def _sums(self, answer: JsonObject) -> JsonObject:
-        names, rows, currency = column_names(answer), complete_rows(answer), self.config["currency"]
-        return {
-            metric: amount_as_json(sum_amounts(row[names.index(metric)] for row in rows), currency)
-            for metric in money_metrics(self.config)
-            if metric in names
-        } or (dict.fromkeys(money_metrics(self.config), 0.0) if not rows else {})
+def query_totals(config: JsonObject, answers: PartialResults) -> JsonObject:
+    """Return total and limited; no total where the rows do not add up, or where it could not be queried."""
+    limited = {"limited": True} if is_limited(config) else {}
+    if aggregation_of(config) is not None:
+        return limited
+    shown = _sums(config, answers.results["rows"])
+    if not needs_total_query(config):
+        return {**({"total": shown} if shown else {}), **limited}
+    if "total" not in answers.results:
+        return limited
+    total = _sums(config, answers.results["total"])
+    return {"total": total, **({"limited": total != shown} if limited else {})}
+
+
+def _sums(config: JsonObject, answer: JsonObject) -> JsonObject:
+    """Return the sum of each metric in money; zeros for an answer without rows, nothing for one without columns."""
+    names, rows, currency = column_names(answer), complete_rows(answer), config["currency"]
+    return {
+        metric: amount_as_json(sum_amounts(row[names.index(metric)] for row in rows) if rows else ZERO, currency)
+        for metric in money_metrics(config)
+        if metric in names or not rows
+    }
