@@ -146,6 +146,15 @@ def _units_back(unit: str, first: date, count: int) -> date:
     return first - timedelta(days=count * (DAYS_PER_WEEK if unit == "week" else 1))
 
 
+def row_interval(config: JsonObject) -> str | None:
+    """Return the length of the periods of rows: timeInterval, or the shortest of the time dimensions."""
+    if interval := config.get("timeInterval"):
+        return str(interval)
+    columns = [*(config.get("dimensions") or ()), *(config.get("group") or ())]
+    names = {column.get("id") for column in columns if column.get("type") == "datetime"}
+    return next((name for name in ("day", "isoweek", "week", "month", "quarter", "year") if name in names), None)
+
+
 def partial_periods(period: ReportedPeriod, interval: str | None) -> list[JsonObject]:
     """Return the first and the last period of rows by *interval*, if the answer has only some of their days."""
     if interval not in ("week", "isoweek", *UNIT_MONTHS):

@@ -18,13 +18,13 @@ from ..periods import ReportedPeriod, utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .amounts import ZERO, amount_as_json, sum_amounts
-from .config_period import PartialPeriod, config_period, partial_periods, with_exact_period
+from .config_period import TIME_RANGE, PartialPeriod, config_period, partial_periods, row_interval, with_exact_period
 from .period_column import with_period_column
 from .query_checks import (
     check_dimensions,
-    check_empty_answer,
     check_usage_units,
     checked_scope,
+    explain_empty_answer,
     hides_unknown_values,
     query_metrics,
     query_scope,
@@ -38,7 +38,6 @@ ADDITIVE_METRICS = ("cost", "savings", "amortized_cost", "amortized_savings")
 LIMITS = ("metricFilter", "limitByChange")
 OVERLAPPING_TYPES = frozenset({"attribution", "allocation_rule"})
 """Types of groups whose rows can have the same costs."""
-NO_COSTS = "No costs in this period: the filters match values that exist, so this is not a spelling mistake."
 TOTAL_FIELDS = ("dataSource", "timeRange", "customTimeRange", "filters", "currency", "includePromotionalCredits")
 
 
@@ -97,12 +96,13 @@ async def run_query(call: Call, *, config: Annotated[QueryRequest, "The query."]
     period = config_period(query, today)
     exact, scope = with_exact_period(query, period, today), query_scope(query)
     answers, currency = await fetch_answers(call, exact, scope)
-    if not answers.results["rows"]["rows"]:
-        await check_empty_answer(call, scope, period)
-    work = QueryWork({**exact, "currency": currency}, period, scope, answers)
-    return (
-        work.result() if len(answers.results["rows"]["rows"]) <= MAX_INLINE_ROWS else await run_in_thread(work.result)
-    )
+    stated, rows = {**exact, "currency": currency}, answers.results["rows"]["rows"]
+    if not rows:
+        note = await explain_empty_answer(call, scope, period, TIME_RANGE)
+        return {**make_query_result(stated, period, scope, answers), "note": note}
+    if len(rows) <= MAX_INLINE_ROWS:
+        return make_query_result(stated, period, scope, answers)
+    return await run_in_thread(make_query_result, stated, period, scope, answers)
 
 
 async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str]:
@@ -179,14 +179,13 @@ def total_config(config: JsonObject) -> QueryConfig:
 def make_query_result(config: JsonObject, period: ReportedPeriod, scope: Scope, answers: PartialResults) -> JsonObject:
     """Return the result of the tool: the statement of its amounts, then the rows."""
     answer = answers.results["rows"]
-    partial = partial_periods(period, config.get("timeInterval"))
+    partial = partial_periods(period, row_interval(config))
     return {
         "period": period.as_json,
         "currency": config["currency"],
         "basis": query_basis(config, scope, answer),
         **query_totals(config, answers),
         **({"partialPeriods": partial} if partial else {}),
-        **({} if answer["rows"] else {"note": NO_COSTS}),
         **({"failed": answers.failures} if answers.errors else {}),
         **{name: value for name, value in with_period_column(answer).items() if name != "currency"},
     }

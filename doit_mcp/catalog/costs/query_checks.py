@@ -85,19 +85,32 @@ def hides_unknown_values(scope: Scope) -> bool:
     return scope.has_partly_checked_values or any(condition.get("inverse") for condition in scope.filters)
 
 
-async def check_empty_answer(call: Call, scope: Scope, period: ReportedPeriod) -> None:
-    """Raise ApiError that says why an answer has no rows: an unknown value, or a period before the data begin.
+async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod, argument: str) -> str:
+    """Return why an answer has no rows although nothing is wrong with the query.
 
-    Otherwise the costs are really zero.
+    Raise ApiError for an unknown value, which names the nearest ones, and for a period before the data begin.
     """
-    parts = await gather_partial({"values": check_values(call, checked_scope(scope)), "start": fetch_data_start(call)})
-    if error := parts.errors.get("values"):
-        raise error
-    start = parts.results.get("start")
+    checked = checked_scope(scope)
+    parts = await gather_partial(
+        {"values": check_values(call, checked), "start": check_data_start(call, period, argument)}
+    )
+    for name, error in parts.errors.items():
+        # The answer is right even if the first day of the data cannot be told.
+        if name == "values" or error.kind == "argument":
+            raise error
+    if not scope.filters:
+        return "There are no costs in this period."
+    if not parts.results["values"] or len(checked.filters) < len(scope.filters):
+        return "No costs match, but not all values of the filters could be checked: compare them with get_dimension."
+    return "No costs match in this period. All values of the filters exist in the data."
+
+
+async def check_data_start(call: Call, period: ReportedPeriod, argument: str) -> None:
+    """Raise ApiError if the whole *period* of an *argument* is before the data begin."""
+    start = await fetch_data_start(call)
     if start is not None and period.whole.last < start:
         raise ApiError(
-            f"config.timeRange: the data begin on {start.isoformat()}, after {period.whole.last.isoformat()}",
-            kind="argument",
+            f"{argument}: the data begin on {start.isoformat()}, after {period.whole.last.isoformat()}", kind="argument"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, TypedDict
 
 from ...api.common_types import Currency
 from ...api.errors import ApiError
@@ -18,10 +18,10 @@ from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..period_grammar import MAX_PERIOD_CHARACTERS, parse_period, report_period
 from ..periods import PeriodStatement, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
-from .config_period import PartialPeriod, config_period, parse_bounds, parse_duration, partial_periods
+from .config_period import PartialPeriod, config_period, parse_bounds, parse_duration, partial_periods, row_interval
 from .period_column import with_period_column
 from .query import MAX_INLINE_ROWS, QueryTotal, query_basis, query_totals
-from .query_checks import check_empty_answer, query_scope
+from .query_checks import check_data_start, explain_empty_answer, query_scope
 from .statement import CostBasis
 
 BOUNDS = ("startDate", "endDate")
@@ -43,7 +43,9 @@ class ReportResults(TypedDict, total=False):
     total: Annotated[JsonObject, "Sums of the rows; missing if they do not add up.", Members(QueryTotal)]
     limited: Annotated[bool, "true if the report leaves out rows."]
     partialPeriods: Annotated[
-        list[JsonObject], "Months (weeks, quarters, years) of which the rows have only some days.", Members(PartialPeriod)
+        list[JsonObject],
+        "Months (weeks, quarters, years) of which the rows have only some days.",
+        Members(PartialPeriod),
     ]
     urlUI: ConsoleLink
     result: Annotated[
@@ -97,16 +99,18 @@ async def get_report_results(
         if len(rows) <= MAX_INLINE_ROWS
         else await run_in_thread(make_report_result, parts, period, today)
     )
-    return result if rows else {**result, **await _empty_note(call, parts, period, today)}
+    return (
+        result
+        if rows
+        else {**result, **await _empty_note(call, parts, period, "timeRange" if timeRange else "startDate")}
+    )
 
 
 def _iso_days(period: ReportedPeriod) -> tuple[str, str]:
     return period.elapsed.first.isoformat(), period.elapsed.last.isoformat()
 
 
-def override_period(
-    time_range: str | None, start: str | None, end: str | None, today: date
-) -> ReportedPeriod | None:
+def override_period(time_range: str | None, start: str | None, end: str | None, today: date) -> ReportedPeriod | None:
     """Return the period that replaces the report's own; None without one. Raise ApiError."""
     if time_range and (start or end):
         raise ApiError("timeRange cannot be combined with startDate and endDate", kind="argument")
@@ -143,7 +147,7 @@ def make_report_result(parts: PartialResults, override: ReportedPeriod | None, t
     result = report.get("result")
     if not isinstance(result, dict):
         raise ApiError("the report has no result", kind="answer")
-    partial = partial_periods(period, config.get("timeInterval")) if period is not None else []
+    partial = partial_periods(period, row_interval(config)) if period is not None else []
     return {
         **{key: report[key] for key in ("id", "reportName") if key in report},
         "period": None if period is None else period.as_json,
@@ -169,14 +173,18 @@ def _amounts(config: JsonObject, result: JsonObject) -> JsonObject:
     }
 
 
-async def _empty_note(call: Call, parts: PartialResults, override: ReportedPeriod | None, today: date) -> JsonObject:
-    """Return the reason why a report has no rows, as a note: its filters are not the caller's to correct."""
-    config: Any = report_config(parts)
+async def _empty_note(call: Call, parts: PartialResults, override: ReportedPeriod | None, argument: str) -> JsonObject:
+    """Return the reason why a report has no rows, as a note: its own config is not the caller's to correct.
+
+    Raise ApiError if the caller's period is before the data begin.
+    """
+    if override is not None:
+        await check_data_start(call, override, argument)
+    config = report_config(parts)
     try:
-        period = override or config_period(config, today)
-        await check_empty_answer(call, query_scope(config), period)
+        period = override or config_period(config, utc_date(call.now))
+        return {"note": await explain_empty_answer(call, query_scope(config), period, "The report's period")}
     except ApiError as error:
         if error.kind != "argument":
             raise
-        return {"note": f"No rows. {error.reason}."}
-    return {"note": "No rows: there are no costs in this period."}
+        return {"note": f"{error.reason[:1].upper()}{error.reason[1:]}."}
