@@ -1,5 +1,6 @@
 """Report configuration: the ``config`` of run_query, create_report and update_report."""
 
+import re
 from typing import Annotated, Literal, Required, TypedDict
 
 from ..protocol.json_schema import JsonObject, Length, Range
@@ -52,7 +53,7 @@ class QueryFields(TypedDict, total=False):
         Length(maximum=4),
     ]
     metric: Annotated[JsonObject, "Legacy form of metrics."]
-    customTimeRange: Annotated[Span, "For mode custom; dates or RFC 3339."]
+    customTimeRange: Annotated[Span, "Mode custom; dates or RFC 3339."]
     secondaryTimeRange: Annotated[
         JsonObject,
         "Comparison period: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); "
@@ -130,6 +131,7 @@ class QueryConfig(QueryFields, total=False):
     timeRange: TimeRange
 
 
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PROVIDER_ALIASES = {
     "amazon-web-services": ("aws", "amazon", "amazon web services", "amazon_web_services"),
     "google-cloud": ("gcp", "google", "google cloud", "google cloud platform", "google_cloud"),
@@ -153,7 +155,13 @@ def normalize_config(config: JsonObject) -> JsonObject:
     span = body.get("customTimeRange") or time_range.get("customTimeRange")
     # Without unit and amount, which the API ignores today and will reject.
     body["timeRange"] = {"mode": "custom"}
-    return {**body, "customTimeRange": span} if span else body
+    return {**body, "customTimeRange": _whole_days(span)} if span else body
+
+
+def _whole_days(span: JsonObject) -> JsonObject:
+    """Return a range with dates as the first and the last second of their days, UTC. Other values are unchanged."""
+    times = {"from": "T00:00:00Z", "to": "T23:59:59Z"}
+    return {name: f"{value}{times.get(name, '')}" if DATE.fullmatch(value) else value for name, value in span.items()}
 
 
 def _normalize_filter(condition: JsonObject) -> JsonObject:

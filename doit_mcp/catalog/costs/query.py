@@ -7,13 +7,11 @@ from typing import Annotated, Any, TypedDict, cast
 from ...api.errors import ApiError
 from ...api.report_config import QueryConfig, QueryFields, TimeRange
 from ...api.value_kinds import Members, Money, Verbatim
-from ...protocol.json_schema import Length
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import run_in_currency
 from ..partial_results import FailedPart, PartialResults, gather_partial
-from ..period_grammar import MAX_PERIOD_CHARACTERS
 from ..periods import ReportedPeriod, utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
@@ -44,10 +42,7 @@ TOTAL_FIELDS = ("dataSource", "timeRange", "customTimeRange", "filters", "curren
 class QueryRequest(QueryFields, total=False):
     """A query whose period can also be written in words."""
 
-    timeRange: Annotated[
-        Annotated[str, Length(1, MAX_PERIOD_CHARACTERS)] | TimeRange,
-        "Or a text: last_month, this_quarter, last_7_days, 2026-Q3, 2026-10-01/2026-10-15.",
-    ]
+    timeRange: Annotated[TimeRange | str, "Or text: last_month, last_7_days, 2026-Q3."]
 
 
 class QueryTotal(TypedDict, total=False):

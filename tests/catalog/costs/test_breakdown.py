@@ -71,20 +71,8 @@ async def test_a_currency_that_cannot_be_had_is_null(customer: Any) -> None:
 
     api = Recorder(answer)
     api.tenant = "acme"
-    for name, arguments in (("cost_breakdown", {"groupBy": "cloud"}), ("run_query", {"config": {}})):
-        found = (await call(name, api, **arguments))["structuredContent"]
-        assert "currency" in found and found["currency"] is None
-
-
-async def test_run_query_states_the_currency_too() -> None:
-    def answer(request: Request) -> Any:
-        return {"settings": {"currency": "ILS"}} if "customers" in request.path else {"result": {}}
-
-    api = Recorder(answer)
-    api.tenant = "acme"
-    assert (await call("run_query", api, config={}))["structuredContent"]["currency"] == "ILS"
-    asked = await call("run_query", api, config={"currency": "USD"})
-    assert asked["structuredContent"]["currency"] == "USD" and len(api.requests) == 3
+    found = (await call("cost_breakdown", api, groupBy="cloud"))["structuredContent"]
+    assert "currency" in found and found["currency"] is None
 
 
 @pytest.mark.parametrize(("group", "dimension"), [("project", "project_id"), ("cloud", "cloud_provider")])
