@@ -20,14 +20,14 @@ from .config_period import TIME_RANGE, PartialPeriod, config_period, partial_per
 from .period_column import with_period_column
 from .query_checks import (
     check_dimensions,
+    check_filter_values,
     check_usage_units,
-    checked_scope,
     explain_empty_answer,
     hides_unknown_values,
     query_metrics,
     query_scope,
 )
-from .scope import CLOUD_DIMENSION, Scope, check_values
+from .scope import CLOUD_DIMENSION, Scope
 from .statement import TIME_ZONES, CostStatement, cost_basis
 
 MAX_INLINE_ROWS = 2_000
@@ -115,7 +115,7 @@ async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[P
 
     work: dict[str, Any] = {"answers": run_in_currency(call, config.get("currency"), query)}
     if hides_unknown_values(scope):
-        work["values"] = check_values(call, checked_scope(scope))
+        work["values"] = check_filter_values(call, scope)
     parts = await gather_partial(work)
     unknown = parts.errors.get("values")
     if unknown is not None and unknown.kind == "argument":

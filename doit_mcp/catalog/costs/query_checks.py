@@ -9,7 +9,7 @@ from typing import Any, cast
 from ...api.common_types import Filter
 from ...api.errors import ApiError
 from ...api.nearest import nearest_values
-from ...api.pagination import LARGE_PAGE_SIZE, iterate_rows
+from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages, iterate_rows
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -22,6 +22,7 @@ from .scope import Scope, check_values
 MAX_DIMENSION_PAGES = 10
 ALLOCATION_TYPES = frozenset({"attribution", "attribution_group", "allocation", "allocation_rule"})
 """Types whose dimensions are allocations: filters name them by id, and dimensions list their names."""
+SINGLE_ALLOCATION_TYPES = frozenset({"attribution", "allocation_rule"})
 NULL_VALUE = re.compile(r"\[.* N/A\]")
 """How values of rows without a value were written once; the API still accepts it."""
 
@@ -90,9 +91,8 @@ async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod,
 
     Raise ApiError for an unknown value, which names the nearest ones, and for a period before the data begin.
     """
-    checked = checked_scope(scope)
     parts = await gather_partial(
-        {"values": check_values(call, checked), "start": check_data_start(call, period, argument)}
+        {"values": check_filter_values(call, scope), "start": check_data_start(call, period, argument)}
     )
     for name, error in parts.errors.items():
         # The answer is right even if the first day of the data cannot be told.
@@ -100,9 +100,45 @@ async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod,
             raise error
     if not scope.filters:
         return "There are no costs in this period."
-    if not parts.results["values"] or len(checked.filters) < len(scope.filters):
+    if not parts.results["values"]:
         return "No costs match, but not all values of the filters could be checked: compare them with get_dimension."
     return "No costs match in this period. All values of the filters exist in the data."
+
+
+async def check_filter_values(call: Call, scope: Scope) -> bool:
+    """Raise ApiError for a value or dimension in the filters that does not exist; it names the nearest ones.
+
+    Return whether all could be checked.
+    """
+    of_groups = any(one["type"] in ALLOCATION_TYPES - SINGLE_ALLOCATION_TYPES for one in scope.filters)
+    parts = await gather_partial(
+        {"values": check_values(call, checked_scope(scope)), "allocations": _check_allocations(call, scope)}
+    )
+    for name, error in parts.errors.items():
+        if name == "values" or error.kind == "argument":
+            raise error
+    return bool(parts.results["values"]) and not parts.errors and not of_groups
+
+
+async def _check_allocations(call: Call, scope: Scope) -> None:
+    """Raise ApiError for an allocation that does not exist; filters name them by id, or by name."""
+    values = [
+        value
+        for condition in scope.filters
+        if condition["type"] in SINGLE_ALLOCATION_TYPES and condition.get("mode", "is") == "is"
+        for value in condition.get("values", ())
+    ]
+    if not values:
+        return
+    pages = iterate_pages(
+        call.doit.allocations.list_allocations, max_pages=MAX_DIMENSION_PAGES, maxResults=LARGE_PAGE_SIZE
+    )
+    ids = {str(row.get("name")): str(row.get("id")) async for page in pages for row in page.rows}
+    for value in values:
+        if value not in ids and value not in ids.values():
+            listed = ", ".join(f"{short_json(ids[name])} ({name})" for name in nearest_values(value, ids))
+            hint = f"Did you mean {listed}?" if listed else "list_allocations lists their ids"
+            raise ApiError(f"filters: there is no allocation {short_json(value)}. {hint}", kind="argument")
 
 
 async def check_data_start(call: Call, period: ReportedPeriod, argument: str) -> None:

@@ -138,10 +138,16 @@ async def test_zero_is_stated_only_for_values_that_exist(ask: Ask) -> None:
 
 
 async def test_allocations_are_not_mistaken_for_unknown_values(ask: Ask) -> None:
-    row = (await ask("list_allocations"))["allocations"][0]
-    filters = [{"id": "attribution", "type": "attribution", "values": [row["id"]]}]
-    answer = await ask("run_query", config={**AUGUST, "filters": filters})
+    rows = (await ask("list_allocations"))["allocations"]
+    one, other, *_ = [row for row in rows if row["allocationType"] == "single"]
+
+    def of(*values: str) -> list[dict[str, Any]]:
+        return [{"id": "attribution", "type": "attribution", "values": list(values)}]
+
+    answer = await ask("run_query", config={**AUGUST, "filters": of(one["id"], other["id"])})
     assert answer["total"]["cost"] > 0
+    reason = await refusal(ask, filters=of(one["id"], f"{other['name'].lower()}x"))
+    assert "there is no allocation" in reason and f'"{other["id"]}" ({other["name"]})' in reason
 
 
 async def test_usage_is_allowed_by_unit(ask: Ask, witness: Api) -> None:
