@@ -92,18 +92,16 @@ async def get_report_results(
     )
     if "report" in parts.errors:
         raise parts.errors["report"]
-    report = parts.results["report"]
-    rows = (report.get("result") or {}).get("rows") or []
-    result = (
-        make_report_result(parts, period, today)
-        if len(rows) <= MAX_INLINE_ROWS
-        else await run_in_thread(make_report_result, parts, period, today)
-    )
-    return (
-        result
-        if rows
-        else {**result, **await _empty_note(call, parts, period, "timeRange" if timeRange else "startDate")}
-    )
+    answer = parts.results["report"].get("result")
+    if not isinstance(answer, dict):
+        raise ApiError("the report has no result", kind="answer")
+    rows = answer.get("rows")
+    if not rows:
+        note = await _empty_note(call, parts, period, "timeRange" if timeRange else "startDate")
+        return {**make_report_result(parts, period, today), **note}
+    if not isinstance(rows, list) or len(rows) <= MAX_INLINE_ROWS:
+        return make_report_result(parts, period, today)
+    return await run_in_thread(make_report_result, parts, period, today)
 
 
 def _iso_days(period: ReportedPeriod) -> tuple[str, str]:
@@ -144,9 +142,7 @@ def make_report_result(parts: PartialResults, override: ReportedPeriod | None, t
         except ApiError as error:
             # The results are useful even if the report's own period cannot be told.
             failures.append({"part": "period", "why": error.reason})
-    result = report.get("result")
-    if not isinstance(result, dict):
-        raise ApiError("the report has no result", kind="answer")
+    result = report["result"]
     partial = partial_periods(period, row_interval(config)) if period is not None else []
     return {
         **{key: report[key] for key in ("id", "reportName") if key in report},
