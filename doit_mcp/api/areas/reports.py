@@ -120,9 +120,6 @@ class Reports(Area):
     @get(
         "/analytics/v1/reports/{id}",
         slow=True,
-        narrow_hint="Use a shorter timeRange, or query a part of it with run_query.",
-        default_list=True,
-        result_table="report",
     )
     async def _report(
         self, *, id: Id, timeRange: str | None = None, startDate: str | None = None, endDate: str | None = None
@@ -146,10 +143,6 @@ class Reports(Area):
         "/analytics/v1/reports/query",
         read_only=True,
         slow=True,
-        narrow_hint="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
-        default_list=True,
-        result_table="query",
-        states_currency=True,
     )
     async def _query(self, **body: Unpack[Query]) -> JsonObject: ...
 

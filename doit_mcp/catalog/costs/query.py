@@ -80,7 +80,7 @@ class QueryAnswer(CostStatement, total=False):
     result_table="query",
     narrow_hint="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
 )
-async def run_query(call: Call, *, config: Annotated[QueryRequest, "The query."]) -> Annotated[JsonObject, QueryAnswer]:
+async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject, QueryAnswer]:
     """Query cloud cost and usage: metrics, groups, filters, periods, comparisons, forecasts. For the top
     services, projects or clouds, cost_breakdown is simpler. Example, last month's cost by service:
     {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",

@@ -119,7 +119,7 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
     response = {**COSTS, "budgets": [row], "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}]}
     least = {
         "cost_breakdown": {"groupBy": "service"},
-        "get_report_results": {"id": "r"},
+        "get_report_results": {"id": "r", "timeRange": "2026-08"},
         "run_query": {"config": {}},
         "compare_spend": {"period2": {"from": "2026-01-01", "to": "2026-01-31"}},
         "explain_cost_change": {"by": ["service"]},
