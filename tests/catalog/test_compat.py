@@ -153,6 +153,7 @@ async def test_query_fields_once_stripped_are_sent(config: dict[str, Any]) -> No
     await run("run_query", api, config=config)
     config_sent = (api.requests[0].body or {})["config"]
     assert {name: config_sent[name] for name in config} == config
+    # Without a period and a currency, the API's choices would be unknown.
     assert config_sent.keys() - config <= {"timeRange", "currency"}
 
 
@@ -163,7 +164,11 @@ def test_misspelled_argument_is_rejected_with_a_hint() -> None:
     ]
 
 
-COST_ROWS = {"schema": [{"name": "service_description"}, {"name": "cost"}], "rows": [["Compute", 5.0]]}
+COST_COLUMNS = ("service_description", "cloud_provider", "project_id", "project_name", "year", "month", "cost")
+COST_ROWS = {
+    "schema": [{"name": name} for name in COST_COLUMNS],
+    "rows": [["Compute", "google-cloud", "p", "P", "2026", "09", 5.0]],
+}
 ALL_KINDS = {
     "result": COST_ROWS,
     "budgets": [{"id": "b"}],

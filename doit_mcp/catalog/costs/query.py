@@ -16,13 +16,13 @@ from ..periods import ReportedPeriod, utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .amounts import ZERO, amount_as_json, sum_amounts
-from .config_period import TIME_RANGE, PartialPeriod, config_period, partial_periods, row_interval, with_exact_period
+from .config_period import PartialPeriod, config_period, partial_periods, row_interval, with_exact_period
 from .period_column import with_period_column
 from .query_checks import (
     check_dimensions,
     check_filter_values,
     check_usage_units,
-    explain_empty_answer,
+    explain_empty_query,
     hides_unknown_values,
     query_metrics,
     query_scope,
@@ -93,8 +93,8 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
     answers, currency = await fetch_answers(call, exact, scope)
     stated, rows = {**exact, "currency": currency}, answers.results["rows"]["rows"]
     if not rows:
-        note = await explain_empty_answer(call, scope, period, TIME_RANGE)
-        return {**make_query_result(stated, period, scope, answers), "note": note}
+        empty = await explain_empty_query(call, scope, period)
+        return {**make_query_result(stated, period, scope, answers, is_known=empty.is_known), "note": empty.note}
     if len(rows) <= MAX_INLINE_ROWS:
         return make_query_result(stated, period, scope, answers)
     return await run_in_thread(make_query_result, stated, period, scope, answers)
@@ -171,15 +171,20 @@ def total_config(config: JsonObject) -> QueryConfig:
     return cast(QueryConfig, {**kept, "metrics": metrics, "timeInterval": "year"})
 
 
-def make_query_result(config: JsonObject, period: ReportedPeriod, scope: Scope, answers: PartialResults) -> JsonObject:
-    """Return the result of the tool: the statement of its amounts, then the rows."""
+def make_query_result(
+    config: JsonObject, period: ReportedPeriod, scope: Scope, answers: PartialResults, *, is_known: bool = True
+) -> JsonObject:
+    """Return the result of the tool: the statement of its amounts, then the rows.
+
+    Without data (not *is_known*), the total is unknown and not zero.
+    """
     answer = answers.results["rows"]
     partial = partial_periods(period, row_interval(config))
     return {
         "period": period.as_json,
         "currency": config["currency"],
         "basis": query_basis(config, scope, answer),
-        **query_totals(config, answers),
+        **(query_totals(config, answers) if is_known else {}),
         **({"partialPeriods": partial} if partial else {}),
         **({"failed": answers.failures} if answers.errors else {}),
         **{name: value for name, value in with_period_column(answer).items() if name != "currency"},

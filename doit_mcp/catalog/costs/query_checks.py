@@ -15,7 +15,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..partial_results import gather_partial
 from ..periods import ReportedPeriod
-from .data_start import fetch_data_start
+from .cost_answers import EmptyAnswer, explain_empty_answer
 from .grouped import UNIT_COLUMNS, USAGE_COLUMN
 from .scope import Scope, check_values
 
@@ -86,38 +86,40 @@ def hides_unknown_values(scope: Scope) -> bool:
     return scope.has_partly_checked_values or any(condition.get("inverse") for condition in scope.filters)
 
 
-async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod, argument: str) -> str:
-    """Return why an answer has no rows although nothing is wrong with the query.
-
-    Raise ApiError for an unknown value, which names the nearest ones, and for a period before the data begin.
-    """
+async def explain_empty_query(call: Call, scope: Scope, period: ReportedPeriod) -> EmptyAnswer:
+    """Return why a query has no rows. Raise ApiError for an unknown value, which names the nearest ones."""
     parts = await gather_partial(
-        {"values": check_filter_values(call, scope), "start": check_data_start(call, period, argument)}
+        {
+            "answer": explain_empty_answer(call, checked_scope(scope), period),
+            "allocations": _check_allocations(call, scope),
+        }
     )
-    for name, error in parts.errors.items():
-        # The answer is right even if the first day of the data cannot be told.
-        if name == "values" or error.kind == "argument":
-            raise error
-    if not scope.filters:
-        return "There are no costs in this period."
-    if not parts.results["values"]:
-        return "No costs match, but not all values of the filters could be checked: compare them with get_dimension."
-    return "No costs match in this period. All values of the filters exist in the data."
+    if "answer" in parts.errors:
+        raise parts.errors["answer"]
+    allocations = parts.errors.get("allocations")
+    if allocations is not None and allocations.kind == "argument":
+        raise allocations
+    answer: EmptyAnswer = parts.results["answer"]
+    if answer.is_known and (allocations is not None or _has_allocation_groups(scope)):
+        return EmptyAnswer(
+            "Nothing that matches had a cost in this period. Whether all allocations exist was not checked."
+        )
+    return answer
 
 
-async def check_filter_values(call: Call, scope: Scope) -> bool:
-    """Raise ApiError for a value or dimension in the filters that does not exist; it names the nearest ones.
+def _has_allocation_groups(scope: Scope) -> bool:
+    return any(condition["type"] in ALLOCATION_TYPES - SINGLE_ALLOCATION_TYPES for condition in scope.filters)
 
-    Return whether all could be checked.
-    """
-    of_groups = any(one["type"] in ALLOCATION_TYPES - SINGLE_ALLOCATION_TYPES for one in scope.filters)
+
+async def check_filter_values(call: Call, scope: Scope) -> None:
+    """Raise ApiError for a value or dimension in the filters that does not exist; it names the nearest ones."""
     parts = await gather_partial(
         {"values": check_values(call, checked_scope(scope)), "allocations": _check_allocations(call, scope)}
     )
     for name, error in parts.errors.items():
+        # The answer is right even if the allocations cannot be listed.
         if name == "values" or error.kind == "argument":
             raise error
-    return bool(parts.results["values"]) and not parts.errors and not of_groups
 
 
 async def _check_allocations(call: Call, scope: Scope) -> None:
@@ -139,15 +141,6 @@ async def _check_allocations(call: Call, scope: Scope) -> None:
             listed = ", ".join(f"{short_json(ids[name])} ({name})" for name in nearest_values(value, ids))
             hint = f"Did you mean {listed}?" if listed else "list_allocations lists their ids"
             raise ApiError(f"filters: there is no allocation {short_json(value)}. {hint}", kind="argument")
-
-
-async def check_data_start(call: Call, period: ReportedPeriod, argument: str) -> None:
-    """Raise ApiError if the whole *period* of an *argument* is before the data begin."""
-    start = await fetch_data_start(call)
-    if start is not None and period.whole.last < start:
-        raise ApiError(
-            f"{argument}: the data begin on {start.isoformat()}, after {period.whole.last.isoformat()}", kind="argument"
-        )
 
 
 async def check_dimensions(call: Call, config: JsonObject) -> None:

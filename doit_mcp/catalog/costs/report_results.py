@@ -21,7 +21,7 @@ from ..tools.composed import composed_tool
 from .config_period import PartialPeriod, config_period, parse_bounds, parse_duration, partial_periods, row_interval
 from .period_column import with_period_column
 from .query import MAX_INLINE_ROWS, QueryTotal, query_basis, query_totals
-from .query_checks import check_data_start, explain_empty_answer, query_scope
+from .query_checks import explain_empty_query, query_scope
 from .statement import CostBasis
 
 BOUNDS = ("startDate", "endDate")
@@ -97,8 +97,9 @@ async def get_report_results(
         raise ApiError("the report has no result", kind="answer")
     rows = answer.get("rows")
     if not rows:
-        note = await _empty_note(call, parts, period, "timeRange" if timeRange else "startDate")
-        return {**make_report_result(parts, period, today), **note}
+        result = make_report_result(parts, period, today)
+        # Without rows, a total of zero would say more than is known.
+        return {key: value for key, value in result.items() if key != "total"} | await _empty_note(call, parts, period)
     if not isinstance(rows, list) or len(rows) <= MAX_INLINE_ROWS:
         return make_report_result(parts, period, today)
     return await run_in_thread(make_report_result, parts, period, today)
@@ -169,17 +170,12 @@ def _amounts(config: JsonObject, result: JsonObject) -> JsonObject:
     }
 
 
-async def _empty_note(call: Call, parts: PartialResults, override: ReportedPeriod | None, argument: str) -> JsonObject:
-    """Return the reason why a report has no rows, as a note: its own config is not the caller's to correct.
-
-    Raise ApiError if the caller's period is before the data begin.
-    """
-    if override is not None:
-        await check_data_start(call, override, argument)
+async def _empty_note(call: Call, parts: PartialResults, override: ReportedPeriod | None) -> JsonObject:
+    """Return the reason why a report has no rows: also of an error, because its config is not the caller's."""
     config = report_config(parts)
     try:
         period = override or config_period(config, utc_date(call.now))
-        return {"note": await explain_empty_answer(call, query_scope(config), period, "The report's period")}
+        return {"note": (await explain_empty_query(call, query_scope(config), period)).note}
     except ApiError as error:
         if error.kind != "argument":
             raise
