@@ -134,12 +134,12 @@ class SchemaValidator:
         return list(schema.get("properties", ()))
 
     def _description(self, steps: Iterable[str | int]) -> str:
-        """Return the innermost description on the way to a part of the schema; "" if there is none."""
+        """Return the innermost description on the way to a part of the schema; "" without any."""
         schema: Any = self._schema
         description = ""
         for step in steps:
             schema = schema[step]
-            # A property can be named "description" too, but its schema is no text.
+            # A property can be named "description" too, but then it is an object.
             text = schema.get("description") if isinstance(schema, dict) else None
             description = text if isinstance(text, str) else description
         return description

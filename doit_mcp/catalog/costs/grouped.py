@@ -183,7 +183,7 @@ def _days_of(text: str) -> frozenset[int]:
     try:
         period = parse_period(text.partition("T")[0], PERIOD_COLUMN, date.max).whole
     except ApiError:
-        # A cell that is no period covers no day, so nothing is divided by it.
+        # A cell without a period covers no days, so nothing is divided by it.
         return frozenset()
     return frozenset(range(period.first.toordinal(), period.last.toordinal() + 1))
 

@@ -57,20 +57,16 @@ class QueryTotal(TypedDict, total=False):
 class QueryAnswer(CostStatement, total=False):
     """The rows of a query, and what they are."""
 
-    total: Annotated[
-        JsonObject, "Everything in the period that the filters select, with or without a row.", Members(QueryTotal)
-    ]
-    limited: Annotated[bool, "true if limits left out rows: the rows add up to less than total."]
-    partialPeriods: Annotated[
-        list[JsonObject], "Periods of rows that the answer has only in part.", Members(PartialPeriod)
-    ]
+    total: Annotated[JsonObject, "Also of rows that limits leave out.", Members(QueryTotal)]
+    limited: Annotated[bool, "Limits left out rows."]
+    partialPeriods: Annotated[list[JsonObject], "Months of which rows have only some days.", Members(PartialPeriod)]
     rowCount: Annotated[int, "Total number of rows."]
-    columns: Annotated[list[JsonObject], "Name and type of each cell of a row. period: 2026-10, 2026-10-05.", Verbatim]
+    columns: Annotated[list[JsonObject], "Name and type of each cell of a row.", Verbatim]
     rows: Annotated[list[list[Any]], "Each row is a list of cells.", Verbatim]
     secondaryRows: Annotated[list[list[Any]], "Rows of the secondary time range.", Verbatim]
     forecastRows: Annotated[list[list[Any]], Verbatim]
     note: str
-    failed: Annotated[list[JsonObject], "Parts that are unknown, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
 @composed_tool(

@@ -44,12 +44,12 @@ class QueryResult(TypedDict, total=False):
     rows: Annotated[list[list[Any]], Verbatim]
     csv: Annotated[str, "Instead of rows, if asked for."]
     shown: Annotated[int, "How many rows are given, behind those that were skipped."]
-    total: Annotated[JsonObject, "Sums over the whole selection, by column; only of rows that add up.", Verbatim]
+    total: Annotated[JsonObject, "Sums over the whole selection, by column.", Verbatim]
     aggregateOf: Annotated[str, "What avg, min, max or per_day is of."]
-    count: Annotated[int, "How many of them there are."]
-    perDay: Annotated[JsonObject, "With avg: the total by column, divided by the days.", Verbatim]
-    days: Annotated[int, "Days that perDay divides by."]
-    notes: Annotated[list[str], "Why there is no total, and how to get it."]
+    count: Annotated[int, "How many of these."]
+    perDay: Annotated[JsonObject, "total divided by days.", Verbatim]
+    days: int
+    notes: Annotated[list[str], "Why there is no total."]
     source: Annotated[JsonObject, "Which tool the table came from, and its period, currency and basis.", Verbatim]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, TypedDict
 
-from ...api.common_types import Currency
 from ...api.errors import ApiError
 from ...api.parameters import ConsoleLink, Name, OptionalId
 from ...api.value_kinds import CurrencyCode, Label, Members, Verbatim
@@ -33,28 +32,20 @@ class ReportResults(TypedDict, total=False):
 
     id: str
     reportName: Annotated[str, Label]
-    period: Annotated[
-        JsonObject | None,
-        "from and to (both included; at most today), days, complete, finalThrough; null if not known.",
-        Members(PeriodStatement),
-    ]
-    currency: Annotated[Currency | None, "The report's currency; null if it states none.", CurrencyCode]
-    basis: Annotated[JsonObject, "metric, credits, timeZones by cloud.", Members(CostBasis)]
-    total: Annotated[JsonObject, "Sums of the rows; missing if they do not add up.", Members(QueryTotal)]
-    limited: Annotated[bool, "true if the report leaves out rows."]
-    partialPeriods: Annotated[
-        list[JsonObject],
-        "Months (weeks, quarters, years) of which the rows have only some days.",
-        Members(PartialPeriod),
-    ]
+    period: Annotated[JsonObject | None, "null: unknown.", Members(PeriodStatement)]
+    currency: Annotated[str | None, "null: unknown.", CurrencyCode]
+    basis: Annotated[JsonObject, Members(CostBasis)]
+    total: Annotated[JsonObject, "Sums of the rows.", Members(QueryTotal)]
+    limited: Annotated[bool, "Rows are left out."]
+    partialPeriods: Annotated[list[JsonObject], "Months of which rows have only some days.", Members(PartialPeriod)]
     urlUI: ConsoleLink
     result: Annotated[
         JsonObject,
-        "schema: columns with name and type; rows: a list of cells for each; forecastRows. Column period: 2026-10.",
+        "schema: columns with name and type; rows: a list of cells for each; forecastRows.",
         Verbatim,
     ]
     note: str
-    failed: Annotated[list[JsonObject], "Parts that are unknown, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
 @composed_tool(
@@ -71,8 +62,7 @@ async def get_report_results(
     name: Name = None,
     timeRange: Annotated[
         str | None,
-        "Replaces the report's period: last_month, 2026-Q3, last_7_days, 2026-10-01/2026-10-15; or ISO 8601, up to "
-        "now: P30D, P6M, P1Y.",
+        "Replaces the report's period: last_month, 2026-Q3, last_7_days; or up to now: P30D, P6M, P1Y.",
         PeriodText,
     ] = None,
     startDate: Annotated[str | None, "Instead: first day, e.g. 2026-10-01; with endDate.", PeriodText] = None,
@@ -141,7 +131,7 @@ def make_report_result(parts: PartialResults, override: ReportedPeriod | None, t
         try:
             period = config_period(config, today)
         except ApiError as error:
-            # The results are useful even if the report's own period cannot be told.
+            # The results are useful even if the report's own period is unknown.
             failures.append({"part": "period", "why": error.reason})
     result = report["result"]
     partial = partial_periods(period, row_interval(config)) if period is not None else []
