@@ -41,8 +41,6 @@ class ToolFacts(TypedDict, total=False):
     """The permission that the API reference requires; the API itself returns a 403 without a reason."""
     result_table: TableShape
     """The shape of the table in results. Large tables are stored under a handle, for query_result."""
-    states_currency: bool
-    """Results state the currency, which the API omits; with *result_table*."""
     max_result_characters: int
     """Characters of a result that clients should accept without truncating it."""
     identifies_account: bool

@@ -1,5 +1,6 @@
 """Report configuration: the ``config`` of run_query, create_report and update_report."""
 
+import re
 from typing import Annotated, Literal, Required, TypedDict
 
 from ..protocol.json_schema import JsonObject, Length, Range
@@ -42,8 +43,8 @@ class TimeRange(TypedDict, total=False):
     customTimeRange: Annotated[JsonObject, "Former location."]
 
 
-class QueryConfig(TypedDict, total=False):
-    """A query. Rarely used fields are open objects with a description, to keep the schemas of three tools small."""
+class QueryFields(TypedDict, total=False):
+    """A query without its period. Rarely used fields are open objects, to keep the schemas of three tools small."""
 
     dataSource: Literal["billing", "bqlens", "billing-datahub", "kubernetes-utilization"]
     metrics: Annotated[
@@ -52,8 +53,7 @@ class QueryConfig(TypedDict, total=False):
         Length(maximum=4),
     ]
     metric: Annotated[JsonObject, "Legacy form of metrics."]
-    timeRange: TimeRange
-    customTimeRange: Annotated[Span, "For mode custom; RFC 3339."]
+    customTimeRange: Annotated[Span, "Mode custom; dates or RFC 3339."]
     secondaryTimeRange: Annotated[
         JsonObject,
         "Comparison period: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); "
@@ -125,6 +125,13 @@ class QueryConfig(TypedDict, total=False):
     ]
 
 
+class QueryConfig(QueryFields, total=False):
+    """A query, as the API takes it."""
+
+    timeRange: TimeRange
+
+
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PROVIDER_ALIASES = {
     "amazon-web-services": ("aws", "amazon", "amazon web services", "amazon_web_services"),
     "google-cloud": ("gcp", "google", "google cloud", "google cloud platform", "google_cloud"),
@@ -148,7 +155,13 @@ def normalize_config(config: JsonObject) -> JsonObject:
     span = body.get("customTimeRange") or time_range.get("customTimeRange")
     # Without unit and amount, which the API ignores today and will reject.
     body["timeRange"] = {"mode": "custom"}
-    return {**body, "customTimeRange": span} if span else body
+    return {**body, "customTimeRange": _whole_days(span)} if span else body
+
+
+def _whole_days(span: JsonObject) -> JsonObject:
+    """Return a range with dates as the first and the last second of their days, UTC. Other values are unchanged."""
+    times = {"from": "T00:00:00Z", "to": "T23:59:59Z"}
+    return {name: f"{value}{times.get(name, '')}" if DATE.fullmatch(value) else value for name, value in span.items()}
 
 
 def _normalize_filter(condition: JsonObject) -> JsonObject:

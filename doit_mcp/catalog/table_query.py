@@ -7,13 +7,15 @@ import io
 from collections.abc import Callable, Sequence
 from functools import cache
 from heapq import merge
-from math import fsum, isfinite
+from math import isfinite
 from operator import ge, gt, le, lt
 from typing import Annotated, Any, Literal, Required, TypedDict
 
 from ..api.errors import ApiError
 from ..protocol.json_schema import Length, short_json
 from ..protocol.jsonrpc import JsonObject
+from .costs.amounts import amount_as_json, sum_amounts, to_decimal
+from .currencies import DEFAULT_CURRENCY
 from .tables import to_number
 from .tools.result_handles import ResultTable
 
@@ -27,12 +29,18 @@ CHARACTERS_PER_SEARCH = 100
 MAX_ROWS_PER_SORT = 20_000
 """Rows of one sort. A sort cannot be interrupted, so larger tables are sorted in parts and then merged."""
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
-MONEY_DECIMALS = 2
+QUANTITY_COLUMNS = frozenset({"usage", "count", "rows", "rowsOf"})
+ROW_COUNTS = ("rows", "rowsOf")
+"""Names of the column with the number of rows of a group."""
+PERCENT_SUFFIX = "percent"
+"""How the names of columns with percentages end; they do not add up."""
 QUANTITY_DECIMALS = 6
 """Decimals of usage and counts, which are not money."""
 
 Operator = Literal["is", "not", "contains", "starts_with", "gt", "gte", "lt", "lte"]
-Aggregate = Literal["sum", "avg", "min", "max", "count"]
+Aggregate = Literal["sum", "avg", "min", "max", "count", "per_day"]
+SUMS = ("sum", "per_day")
+"""Aggregates that add numbers up. per_day is divided afterwards, because the days are not in the rows."""
 
 
 class Condition(TypedDict, total=False):
@@ -158,6 +166,8 @@ def group_rows(table: ResultTable, by: list[str], aggregate: Aggregate = "sum") 
     """Return one row for each combination of the columns *by*, with the aggregated numbers and the row count."""
     keys = [column_index(table, column, "groupBy") for column in by]
     names = [name for name in measure_names(table) if name not in by] if aggregate != "count" else []
+    if aggregate in SUMS:
+        names = [name for name in names if is_additive(name)]
     measures = [column_index(table, name, "groupBy") for name in names]
     groups: dict[tuple[str, ...], list[list[Any]]] = {}
     for row in table.rows:
@@ -171,12 +181,14 @@ def group_rows(table: ResultTable, by: list[str], aggregate: Aggregate = "sum") 
 
 
 def _aggregate(aggregate: Aggregate, rows: list[list[Any]], column: int) -> float | None:
-    values = [to_number(row[column]) for row in rows if row[column] is not None]
-    if aggregate == "sum":
-        return fsum(values)
-    if not values:
+    cells = [row[column] for row in rows if row[column] is not None]
+    if aggregate in SUMS:
+        return float(sum_amounts(cells))
+    if not cells:
         return None
-    return {"avg": fsum(values) / len(values), "min": min(values), "max": max(values)}[aggregate]
+    if aggregate == "avg":
+        return float(sum_amounts(cells) / len(cells))
+    return (min if aggregate == "min" else max)(map(to_number, cells))
 
 
 def sort_rows(table: ResultTable, column: str, *, descending: bool) -> ResultTable:
@@ -199,25 +211,37 @@ def _sort_key(cell: Any) -> tuple[int, float, str]:
 
 
 def column_totals(table: ResultTable) -> JsonObject:
-    """Return the sum of each numeric column."""
+    """Return the sum of each numeric column that adds up."""
     totals = {}
-    for name in measure_names(table):
+    for name in filter(is_additive, measure_names(table)):
         index = column_index(table, name, "")
-        totals[name] = round_value(name, fsum(to_number(row[index]) for row in table.rows))
+        totals[name] = round_value(name, float(sum_amounts(row[index] for row in table.rows)), _currency_of(table))
     return totals
 
 
-def round_value(name: str, value: float) -> float:
-    """Round a number of the column *name*: money to cents, quantities to millionths."""
-    return round(value, QUANTITY_DECIMALS if name in ("usage", "count", "rows", "rowsOf") else MONEY_DECIMALS) + 0.0
+def is_additive(name: str) -> bool:
+    """Return whether the numbers of the column *name* add up: percentages do not."""
+    return not name.lower().endswith(PERCENT_SUFFIX)
+
+
+def round_value(name: str, value: float, currency: str) -> float:
+    """Round a number of the column *name*: money to the minor unit of the *currency*, quantities to millionths."""
+    if name in QUANTITY_COLUMNS:
+        return round(value, QUANTITY_DECIMALS) + 0.0
+    return amount_as_json(to_decimal(value), currency)
+
+
+def _currency_of(table: ResultTable) -> str:
+    return str(table.about.get("currency") or DEFAULT_CURRENCY)
 
 
 def round_numbers(table: ResultTable) -> ResultTable:
     """Return *table* with its numbers rounded."""
     names = {index: column["name"] for index, column in enumerate(table.columns) if _is_numeric(column)}
+    currency = _currency_of(table)
     rows = [
         [
-            round_value(names[index], cell) if index in names and isinstance(cell, float) else cell
+            round_value(names[index], cell, currency) if index in names and isinstance(cell, float) else cell
             for index, cell in enumerate(row)
         ]
         for row in table.rows

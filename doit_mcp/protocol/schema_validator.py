@@ -113,15 +113,36 @@ class SchemaValidator:
                 f"{_format_path([*path, name])}: {_describe_unknown_name(name, known_names)}"
                 for name in kind.unexpected
             )
-        return [
-            f"{_format_path(path) or 'arguments'}: {_describe_constraint(error)} (got {short_json(error.instance)})"
-        ]
+        constraint = self._describe_constraint(error)
+        return [f"{_format_path(path) or 'arguments'}: {constraint} (got {short_json(error.instance)})"]
+
+    def _describe_constraint(self, error: jsonschema_rs.ValidationError) -> str:
+        match error.kind.name:
+            case "pattern":
+                # The description has an example; a regular expression would not help to correct the value.
+                form = self._description(error.schema_path).rstrip(".")
+                return f"does not have the expected form: {form}" if form else "has a wrong form"
+            case "anyOf":
+                alternatives = (alternative for alternative, *_ in error.kind.as_dict()["context"])
+                return " or ".join(dict.fromkeys(map(self._describe_constraint, alternatives)))
+        return _describe_limit(error)
 
     def _known_properties(self, steps: Iterable[str | int]) -> list[str]:
         schema: Any = self._schema
         for step in steps:
             schema = schema[step]
         return list(schema.get("properties", ()))
+
+    def _description(self, steps: Iterable[str | int]) -> str:
+        """Return the innermost description on the way to a part of the schema; "" without any."""
+        schema: Any = self._schema
+        description = ""
+        for step in steps:
+            schema = schema[step]
+            # A property can be named "description" too, but then it is an object.
+            text = schema.get("description") if isinstance(schema, dict) else None
+            description = text if isinstance(text, str) else description
+        return description
 
 
 def _has_more_values(value: Any, max_values: int = MAX_INLINE_VALUES) -> bool:
@@ -185,7 +206,8 @@ def _describe_unknown_name(name: str, known: list[str]) -> str:
     return f"is unknown. Available: {', '.join(known)}" if known else "is unknown: no members are allowed"
 
 
-def _describe_constraint(error: jsonschema_rs.ValidationError) -> str:
+def _describe_limit(error: jsonschema_rs.ValidationError) -> str:
+    """Describe a violated constraint that consists of types, options or limits."""
     facts: Mapping[str, Any] = error.kind.as_dict()
     limit = facts.get("limit")
     match error.kind.name:
@@ -207,8 +229,4 @@ def _describe_constraint(error: jsonschema_rs.ValidationError) -> str:
             return "must not be empty" if limit == 1 else f"must have at least {limit} items"
         case "maxItems":
             return f"must have at most {limit} items"
-        case "pattern":
-            return f"must match the pattern {facts['pattern']}"
-        case "anyOf":
-            return " or ".join(dict.fromkeys(_describe_constraint(alternative) for alternative, *_ in facts["context"]))
     return printable_text(error.message, MAX_PROBLEM_LENGTH)

@@ -243,7 +243,7 @@ GOOD = {"id": "x", "name": "n"}
         ({"scopes": {}}, "scopes: must be a list (got {})"),
         ({"scopes": [{"id": "a"}] * 4}, "scopes: must have at most 3 items"),
         ({"scopes": [{"id": "a"}, {}]}, "scopes[1].id: is required"),
-        ({"scopes": [{"id": "A"}]}, 'scopes[0].id: must match the pattern ^[a-z]+$ (got "A")'),
+        ({"scopes": [{"id": "A"}]}, 'scopes[0].id: has a wrong form (got "A")'),
         ({"scopes": [{"id": "a", "mode": "x"}]}, 'scopes[0].mode: must be one of is, starts_with (got "x")'),
         ({"scopes": [{"id": "a", "mod": "is"}]}, "scopes[0].mod: is unknown; did you mean mode?"),
         ({"kinds": ["a", "c"]}, 'kinds[1]: must be one of a, b (got "c")'),
@@ -257,6 +257,19 @@ GOOD = {"id": "x", "name": "n"}
 def test_problem_messages(more: dict[str, Any], line: str) -> None:
     (problem,) = CHECKERS["function"].problems({**GOOD, **more})
     assert problem.startswith(line)
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_wrong_form_is_described_in_words(optional: bool) -> None:
+    """The description of the argument, or of the object around it, in place of a regular expression."""
+    day: dict[str, Any] = {"type": "string", "pattern": "^[0-9-]+$", "description": "First day, e.g. 2026-10-01."}
+    schema: dict[str, Any] = {"anyOf": [{**day}, {"type": "null"}]} if optional else day
+    inner = {"type": "array", "description": "Days.", "items": {"type": "string", "pattern": "^[0-9-]+$"}}
+    checker = SchemaValidator({"type": "object", "properties": {"description": schema, "days": inner}})
+    form = "does not have the expected form: First day, e.g. 2026-10-01"
+    other = " or must be null" if optional else ""
+    assert checker.problems({"description": "last month"}) == [f'description: {form}{other} (got "last month")']
+    assert checker.problems({"days": ["x"]}) == ['days[0]: does not have the expected form: Days (got "x")']
 
 
 def test_all_problems_are_reported_together() -> None:

@@ -43,7 +43,7 @@ class BillingExplainer(Area):
 
     @get("/billing/v1/billing-explainers/{invoiceMonth}", narrow_hint=NARROW_HINT)
     async def get_billing_explainer_per_payer(
-        self, *, invoiceMonth: Annotated[str, "Month, YYYY-MM.", Pattern(r"^\d{4}-(0[1-9]|1[0-2])$")]
+        self, *, invoiceMonth: Annotated[str, "Month, e.g. 2026-10.", Pattern(r"^\d{4}-(0[1-9]|1[0-2])$")]
     ) -> Annotated[JsonObject, PayerExplainer]:
         """Explain a month's AWS cost of each payer account: the AWS bill, the DoiT bill, and what AWS would have
         charged without DoiT. For one invoice, use get_entity_invoice_explainer."""

@@ -57,8 +57,8 @@ class CloudDiagrams(Area):
     async def get_cloud_diagrams_stats(
         self,
         *,
-        start: Annotated[str, "Start of the period, RFC 3339.", TIMESTAMP_PATTERN],
-        end: Annotated[str, "End of the period, RFC 3339.", TIMESTAMP_PATTERN],
+        start: Annotated[str, "Start of the period, e.g. 2026-10-01T00:00:00Z.", TIMESTAMP_PATTERN],
+        end: Annotated[str, "End of the period, e.g. 2026-10-15T23:59:59Z.", TIMESTAMP_PATTERN],
     ) -> Annotated[list[JsonObject], DiagramStats]:
         """List all diagrams with their layers and the number of resources created, changed and deleted in a period."""
         ...
@@ -179,8 +179,8 @@ class CloudDiagrams(Area):
         self,
         *,
         layerId: LayerId,
-        startDate: Annotated[str, "First day, YYYY-MM-DD.", DATE_PATTERN],
-        endDate: Annotated[str, "Last day, YYYY-MM-DD.", DATE_PATTERN],
+        startDate: Annotated[str, "First day, e.g. 2026-10-01.", DATE_PATTERN],
+        endDate: Annotated[str, "Last day, e.g. 2026-10-15.", DATE_PATTERN],
         interval: Annotated[Interval | None, "Interval of the trend. Default: day."] = None,
     ) -> Annotated[JsonObject, CostSnapshot]:
         """Show the cost of the resources on a layer in a period: total, change, trend, and the most expensive resources

@@ -14,7 +14,7 @@ MAX_EVENTS = 50_000
 
 NAME_PATTERN = Pattern(r"^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$")
 Dataset = Annotated[str, "Name of the dataset.", Length(1, 300), IDENTIFIER]
-NewDatasetName = Annotated[str, "Name of the dataset.", NAME_PATTERN, Length(1, 300)]
+NewDatasetName = Annotated[str, "Dataset name: letters, digits, _, -, single spaces.", NAME_PATTERN, Length(1, 300)]
 Timestamp = Annotated[str, "RFC 3339, e.g. 2026-01-31T10:00:00Z.", Length(1, 40)]
 Description = Annotated[str, "Description of its data.", Length(maximum=5000)]
 
@@ -135,7 +135,9 @@ class Datahub(Area):
     async def upload_datahub_csv(
         self,
         *,
-        provider: Annotated[str | None, "Name of the dataset to add it to.", NAME_PATTERN, Length(1, 300)] = None,
+        provider: Annotated[
+            str | None, "Dataset to add it to: letters, digits, _, -, single spaces.", NAME_PATTERN, Length(1, 300)
+        ] = None,
         file: Annotated[
             str | None, "CSV, ZIP or GZ file as base64, at most 30 MB.", Length(1, MAX_ENCODED_CHARACTERS)
         ] = None,

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, Required, TypedDict, TypeVar, Unpack, cast
 
-from ...protocol.json_schema import JsonObject, Length, Pattern
+from ...protocol.json_schema import JsonObject, Length, short_json
 from ..common_types import ListPage
 from ..errors import ApiError
 from ..facts import REVERSIBLE
+from ..nearest import nearest_values
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import find_id
+from ..pagination import LARGE_PAGE_SIZE, MAX_LISTED_MATCHES, MAX_SEARCHED_PAGES, find_id, iterate_pages
 from ..parameters import (
-    DATE_PATTERN,
     ConsoleLink,
     CreatedSince,
     CreatedUntil,
@@ -120,9 +120,6 @@ class Reports(Area):
     @get(
         "/analytics/v1/reports/{id}",
         slow=True,
-        narrow_hint="Use a shorter timeRange, or query a part of it with run_query.",
-        default_list=True,
-        result_table="report",
     )
     async def _report(
         self, *, id: Id, timeRange: str | None = None, startDate: str | None = None, endDate: str | None = None
@@ -134,33 +131,18 @@ class Reports(Area):
         *,
         id: OptionalId = None,
         name: Name = None,
-        timeRange: Annotated[
-            str | None,
-            "Replaces the report's period, up to now: ISO 8601 such as P30D, P6M or P1Y.",
-            Pattern(r"^P(\d+Y)?(\d+M)?(\d+D)?$"),
-        ] = None,
-        startDate: Annotated[
-            str | None, "Replaces the report's period: first day, YYYY-MM-DD; with endDate.", DATE_PATTERN
-        ] = None,
-        endDate: Annotated[
-            str | None, "Replaces the report's period: last day, YYYY-MM-DD; with startDate.", DATE_PATTERN
-        ] = None,
+        startDate: Annotated[str | None, "Replaces the report's period: first day, YYYY-MM-DD; with endDate."] = None,
+        endDate: Annotated[str | None, "Replaces the report's period: last day, YYYY-MM-DD; with startDate."] = None,
     ) -> Annotated[JsonObject, ReportResults]:
         """Run a saved report and return its results, for its own period or another one. Give its id or its name."""
         if bool(startDate) != bool(endDate):
             raise ApiError("startDate and endDate must be given together", kind="argument")
-        return await self._report(
-            id=id or await self._find_id(name), timeRange=timeRange, startDate=startDate, endDate=endDate
-        )
+        return await self._report(id=id or await self.find_report_id(name), startDate=startDate, endDate=endDate)
 
     @post(
         "/analytics/v1/reports/query",
         read_only=True,
         slow=True,
-        narrow_hint="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
-        default_list=True,
-        result_table="query",
-        states_currency=True,
     )
     async def _query(self, **body: Unpack[Query]) -> JsonObject: ...
 
@@ -192,7 +174,7 @@ class Reports(Area):
     ) -> Annotated[JsonObject, ReportConfig]:
         """Show the configuration of a saved report: metrics, period, groups, filters and layout. Give its id or its
         name. For its numbers, use get_report_results."""
-        return await self._config(id=id or await self._find_id(name))
+        return await self._config(id=id or await self.find_report_id(name))
 
     @patch("/analytics/v1/reports/{id}", confirm=REVERSIBLE, preview_with=get_report_config)
     async def _update(self, *, id: Id, **changes: Unpack[ReportChanges]) -> JsonObject: ...
@@ -208,8 +190,22 @@ class Reports(Area):
         """Delete a saved report. This cannot be undone: confirm its name with the user first."""
         ...
 
-    async def _find_id(self, name: str | None) -> str:
-        return await find_id(name or "", self.list_reports, "reportName", nameContains=name)
+    async def find_report_id(self, name: str | None) -> str:
+        """Return the id of the report with this name, or the only one whose name contains it.
+
+        Raises ApiError that names the reports with similar names, or those that match.
+        """
+        try:
+            return await find_id(name or "", self.list_reports, "reportName", nameContains=name)
+        except ApiError as error:
+            if error.kind != "missing":
+                raise
+        pages = iterate_pages(self.list_reports, max_pages=MAX_SEARCHED_PAGES, maxResults=LARGE_PAGE_SIZE)
+        names = [str(row.get("reportName")) async for page in pages for row in page.rows]
+        similar = nearest_values(name or "", names) or sorted(names)[:MAX_LISTED_MATCHES]
+        listed = ", ".join(map(short_json, similar))
+        hint = f"Did you mean {listed}?" if listed else "There are no reports"
+        raise ApiError(f"name: no report has the name {short_json(name)}. {hint}", kind="argument")
 
 
 ReportBody = TypeVar("ReportBody", NewReport, ReportChanges)

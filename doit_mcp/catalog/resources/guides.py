@@ -15,16 +15,20 @@ A query is one object, `config`. A minimal query:
 
 - The last three months including the current one: `"timeRange": {"mode": "last", "amount": 3, "unit": "month",
   "includeCurrent": true}`.
-- Between two dates: `"timeRange": {"mode": "custom"}` with `"customTimeRange": {"from": "2026-08-01T00:00:00Z",
-  "to": "2026-08-31T23:59:59Z"}`. Omit unit with mode custom.
+- Between two dates: `"timeRange": {"mode": "custom"}` with `"customTimeRange": {"from": "2026-08-01", "to":
+  "2026-08-31"}`. Omit unit with mode custom.
+- In run_query, a text works too: `"timeRange": "last_month"`, `"2026-Q3"`, `"2026-08-01/2026-08-31"`, `"last_7_days"`,
+  `"this_year"`. create_report and update_report need an object.
 - Compare with an earlier period: `"secondaryTimeRange": {"amount": 1, "unit": "month"}`. Its rows are in secondaryRows.
-- `timeInterval` returns one row per day, week, month, quarter or year. Use the longest interval that answers the
-  question.
+- `timeInterval` returns one row per day, week, month, quarter or year, with the column period: 2026-08-01, 2026-08,
+  2026-Q3, 2026. Use the longest interval that answers the question. partialPeriods names the periods of rows that the
+  answer has only in part: do not compare them with whole ones.
 
 ## Groups
 
 - `"group": [{"id": "project_id", "type": "fixed", "limit": {"metric": {"type": "basic", "value": "cost"}, "sort":
-  "desc", "value": 10}}]` returns the ten most expensive projects. `"limitAggregation": "top"` adds up the others.
+  "desc", "value": 10}}]` returns the ten most expensive projects. `total` has everything, and `limited` says that
+  rows are missing. `"limitAggregation": "top"` adds up the others.
 - Common dimensions of type fixed: cloud_provider, service_description, project_id, project_name, sku_description,
   region, billing_account_id, cost_type. Labels have type label, tags type tag, allocations type attribution.
 
@@ -40,11 +44,11 @@ A query is one object, `config`. A minimal query:
 ## Metrics and more
 
 - Basic metrics: cost, usage, savings. Extended metrics by name, e.g. `{"type": "extended", "value": "amortized_cost"}`.
-  At most four metrics. Add up usage only within one SKU, because units differ.
+  At most four metrics. Usage needs a group by pricing_unit or SKU, because units differ.
 - Use at most two of metricFilter, limitByChange and group limits.
 - Forecast: `"forecastSettings": {"mode": "totals", "futureTimeIntervals": 3}`. Its rows are in forecastRows.
 - `"includePromotionalCredits": true` requires timeInterval month, quarter or year.
-- Set `currency` only for a currency other than the customer's own.
+- Set `currency` only for a currency other than the customer's own. The answer states the currency in any case.
 - `"aggregation": "count"` requires `"count": {"id": "project_id", "type": "fixed"}`, and vice versa.
 
 Large results have a handle: query_result groups, filters and sorts the whole table without another query.

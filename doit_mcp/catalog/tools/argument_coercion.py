@@ -62,6 +62,8 @@ def _strip_whitespace(value: Any) -> Any:
 
 def _coerce_value(value: Any, schema: JsonObject) -> Any:
     options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    if (container := _written_container(value)) and len(options) > 1:
+        options = [option for option in options if option.get("type") == container]
     if len(options) == 1 and value is not None:
         return _coerce_value(value, options[0])
     kind = schema.get("type")
@@ -78,6 +80,13 @@ def _coerce_value(value: Any, schema: JsonObject) -> Any:
     if isinstance(value, list) and kind == "array" and "items" in schema:
         return [_coerce_value(item, schema["items"]) for item in value]
     return value
+
+
+def _written_container(value: Any) -> str:
+    """Return the type of a list or an object, also if it is written as JSON text; "" for any other value."""
+    if isinstance(value, str):
+        return {"[": "array", "{": "object"}.get(value.strip()[:1], "")
+    return _container_type(value)
 
 
 def _coerce_object(value: JsonObject, schema: JsonObject) -> JsonObject:

@@ -10,11 +10,9 @@ from typing import Any
 import orjson
 
 from ...api.facts import TableShape
-from ...protocol.json_schema import schema_of_type
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..currencies import StatedCurrency, run_in_currency
 from .tool import ContentResult, Tool, ToolError
 
 MIN_STORED_ROWS = 50
@@ -42,6 +40,8 @@ class ResultTable:
 ExtractTable = Callable[[JsonObject], "ResultTable | None"]
 
 
+STATED_MEMBERS = ("currency", "period", "basis")
+"""Members of a result that describe the amounts in its table."""
 CUSTOMER_KEY = "customer"
 """Member of a table's *about*: the customer that a DoiT employee acted for."""
 
@@ -76,27 +76,18 @@ def check_customer(table: ResultTable, customer: str) -> None:
         )
 
 
-def with_result_handle(tool: Tool, extract_table: ExtractTable, *, currency: bool = False) -> Tool:
-    """Give large results of *tool* a handle to their table; with *currency*, queries without one state it."""
+def with_result_handle(tool: Tool, extract_table: ExtractTable) -> Tool:
+    """Give large results of *tool* a handle to their table."""
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
-        config = arguments.get("config")
-        if currency and isinstance(config, dict) and not config.get("currency"):
-            result, _ = await run_in_currency(
-                call, None, lambda code: tool.run(call, {**arguments, "config": {**config, "currency": code}})
-            )
-            return result if isinstance(result, ContentResult) else await _add_handle(call, tool, result, extract_table)
         result = await tool.run(call, arguments)
         return result if isinstance(result, ContentResult) else await _add_handle(call, tool, result, extract_table)
 
     schema = tool.output_schema or {"type": "object", "properties": {}}
-    properties: JsonObject = {**schema["properties"], "handle": HANDLE_SCHEMA}
-    if currency:
-        properties["currency"] = schema_of_type(StatedCurrency)
     return replace(
         tool,
         run=run,
-        output_schema={**schema, "properties": properties},
+        output_schema={**schema, "properties": {**schema["properties"], "handle": HANDLE_SCHEMA}},
         narrow_hint=f"{tool.narrow_hint} If there is a handle, query_result groups, filters and sorts the whole table.",
     )
 
@@ -118,7 +109,7 @@ def _pack_result(tool: Tool, customer: str | None, result: JsonObject, extract_t
     table = extract_table(result)
     if table is None or len(table.rows) < MIN_STORED_ROWS:
         return None
-    about: JsonObject = {name: result[name] for name in ("currency", "period") if name in result}
+    about: JsonObject = {name: result[name] for name in STATED_MEMBERS if name in result}
     return pack_table(replace(table, about={"tool": tool.name, **about}), customer)
 
 
@@ -158,4 +149,4 @@ def with_declared_handle(tool: Tool) -> Tool:
     shape = tool.facts.get("result_table")
     if shape is None:
         return tool
-    return with_result_handle(tool, TABLES[shape], currency=tool.facts.get("states_currency", False))
+    return with_result_handle(tool, TABLES[shape])

@@ -111,18 +111,6 @@ async def test_without_a_known_currency_dollars_are_asked_for_and_stated(custome
             assert all(request.body["config"]["currency"] == "USD" for request in api.requests if request.body)
 
 
-async def test_run_query_states_the_currency_that_it_asks_for() -> None:
-    def answer(request: Request) -> Any:
-        return {"settings": {"currency": "ILS"}} if "customers" in request.path else {"result": {}}
-
-    api = Recorder(answer)
-    api.tenant = "acme"
-    assert (await call("run_query", api, config={}))["structuredContent"]["currency"] == "ILS"
-    assert [request.body for request in api.requests if request.body][-1] == {"config": {"currency": "ILS"}}
-    asked = await call("run_query", api, config={"currency": "USD"})
-    assert asked["structuredContent"]["currency"] == "USD" and len(api.requests) == 4
-
-
 async def test_by_cloud_one_query_is_enough() -> None:
     api = Recorder(answering({}, LINES))
     breakdown = (await call("cost_breakdown", api, groupBy="cloud", months=2))["structuredContent"]

@@ -35,8 +35,10 @@ LOCALIZED_TOOLS = (
     "explain_cost_change",
     "forecast_spend",
     "get_cloud_overview",
+    "get_report_results",
     "get_savings_summary",
     "list_optimization_recommendations",
+    "run_query",
 )
 
 
@@ -130,6 +132,8 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
     response = {**COSTS, "budgets": [row], "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}]}
     least = {
         "cost_breakdown": {"groupBy": "service"},
+        "get_report_results": {"id": "r", "timeRange": "2026-08"},
+        "run_query": {"config": {}},
         "compare_spend": {"period2": {"from": "2026-09-01", "to": "2026-09-10"}},
         "explain_cost_change": {"by": ["service"], "after": "2026-09-05", "before": "2026-09-04"},
     }.get(name, {})
@@ -211,7 +215,7 @@ def test_values_of_an_unexpected_type_are_omitted() -> None:
 
 
 async def test_other_tools_and_results_with_content_have_no_display() -> None:
-    assert with_localized_display(NAMED["run_query"]) is NAMED["run_query"]
+    assert with_localized_display(NAMED["list_reports"]) is NAMED["list_reports"]
 
     async def blocks(call: Any, arguments: JsonObject) -> ContentResult:
         return ContentResult([{"type": "text", "text": "x"}])
