@@ -10,7 +10,7 @@ from ..api import AREAS
 from ..protocol.jsonrpc import JsonObject
 from . import assistants
 from .call import Call
-from .costs import breakdown, change, forecast, overview, query_result, savings, trends
+from .costs import breakdown, budgets, change, forecast, overview, query_result, savings, trends
 from .discovery.tools import with_discovery
 from .search import tools as search
 from .tools.composed import composed_functions
@@ -24,7 +24,7 @@ from .writes.deduplication import with_commit, with_deduplication
 from .writes.receipt_verification import verifier_for
 
 COMPOSED_MODULES = (
-    *(overview, breakdown, trends, change, forecast, query_result, savings),
+    *(overview, breakdown, trends, change, forecast, budgets, query_result, savings),
     *(search, assistants),
 )
 """The modules of the composed tools, in listing order. A module's tools follow in the order of their declaration."""

@@ -6,10 +6,8 @@ from datetime import date
 from math import fsum
 from typing import Annotated, TypedDict
 
-from ...api.areas.budgets import Budgets
-from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.errors import ApiError
 from ...api.report_config import QueryConfig
-from ...api.timestamps import format_date
 from ...api.value_kinds import Members
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -19,19 +17,23 @@ from ..periods import Period, month_of, quarter_of, utc_date, with_period
 from ..tables import column_names, complete_rows, to_number
 from ..tools.composed import composed_tool
 from .breakdown import COST_METRIC, Cloud, with_scope
-from .run_rate import (
-    RUN_RATE_DAYS,
-    BudgetBreach,
-    ProjectedPeriod,
-    period_cost,
-    predict_breach,
-    project_cost,
-    run_rate,
-)
+from .budgets import BudgetBreach, CheckedBudgets, find_breaches
+from .run_rate import ProjectedPeriod, period_cost, project_cost
+from .weekday_pace import LEVEL_DAYS, MIN_HISTORY_DAYS, PACE_DAYS, UNSETTLED_DAYS, count_settled_days, learn_pace
 
-API_METHOD = "DoiT's forecast for each day to come"
-RUN_RATE_METHOD = f"mean of the last {RUN_RATE_DAYS} days for each day to come"
-MAX_BUDGET_PAGES = 3
+SPREAD_METHOD = (
+    "low and high: 8 of 10 cases by the spread of past days; unfinished days far below the pace of their weekday count at "
+    "that pace"
+)
+API_METHOD = f"DoiT's forecast for each day to come; {SPREAD_METHOD}"
+PACE_METHOD = (
+    f"pace of each weekday in the last {PACE_DAYS // 7} weeks at the level of the last {LEVEL_DAYS} settled days; "
+    + SPREAD_METHOD
+)
+TOO_LITTLE_HISTORY = (
+    "none: there are {days} days of settled costs, and a forecast needs " + f"{MIN_HISTORY_DAYS} (the last "
+    f"{UNSETTLED_DAYS} days are not final)"
+)
 
 
 class SpendForecast(TypedDict, total=False):
@@ -39,16 +41,18 @@ class SpendForecast(TypedDict, total=False):
 
     month: Annotated[
         JsonObject,
-        "The running month: from, to, spent so far, ahead (from now to its end), expected (both), and before: what the "
-        "whole month before cost.",
+        "The running month: from, to, spent so far, ahead (from now to its end), expected (both), low and high (8 of 10 "
+        "cases), unfinishedDays (raised to their pace), and before: what the whole month before cost. Null: too little "
+        "history.",
         Members(ProjectedPeriod),
     ]
     quarter: Annotated[JsonObject, "The same for the current quarter.", Members(ProjectedPeriod)]
-    method: Annotated[str, "How the remaining days are projected."]
+    method: Annotated[str, "How the remaining days are projected, or why nothing is."]
     budgets: Annotated[
         list[JsonObject],
-        "Budgets that are exceeded or will be, the first to break first: amount, spent, expected at the end of their "
-        "period if they go on like this, breaksOn, basis. Each in its own currency.",
+        "Budgets that are exceeded or at risk, the first to break first: amount, spent, percentUsed, "
+        "forecastedUtilization (DoiT's forecast, as in list_budgets), status, exceededOn, breaksOn, basis, period. Each "
+        "in its own currency.",
         Members(BudgetBreach),
     ]
     budgetsChecked: int
@@ -68,36 +72,57 @@ async def forecast_spend(
     """Forecast cost to the end of this month and quarter, and name the budgets that will be exceeded and when. Budgets
     are checked as defined, whatever cloud is selected."""
     today = utc_date(call.now)
-    month, quarter = month_of(today), quarter_of(today)
-    config = forecast_query(cloud, currency, today, quarter)
-    work = {"costs": call.doit.reports.run_query(config=config), "budgets": fetch_budgets(call.doit.budgets)}
+    config = forecast_query(cloud, currency, today)
+    work = {"costs": fetch_costs(call, config), "budgets": find_breaches(call)}
     parts = await gather_partial(work if currency else {**work, "currency": fetch_customer_currency(call.doit)})
     if "costs" in parts.errors:
-        # The API rejects forecasts if it has too little history; the costs alone are still useful.
-        if parts.errors["costs"].kind != "refused":
-            raise parts.errors["costs"]
-        plain = config.copy()
-        del plain["forecastSettings"]
-        answer = await call.doit.reports.run_query(config=plain)
-    else:
-        answer = parts.results["costs"]
-    actual, ahead = cost_by_day(answer, "rows"), cost_by_day(answer, "forecastRows")
-    daily = run_rate(actual, today)
-    found: JsonObject = {
-        "month": project_cost(month, actual, ahead, daily, today).as_json(period_cost(month.previous(), actual)),
-        "quarter": project_cost(quarter, actual, ahead, daily, today).as_json(period_cost(quarter.previous(), actual)),
-        "method": API_METHOD if any(one > today for one in ahead) else RUN_RATE_METHOD,
+        raise parts.errors["costs"]
+    checked: CheckedBudgets | None = parts.results.get("budgets")
+    failed = [*parts.failures, *(checked["failed"] if checked else ())]
+    return {
+        **project_periods(parts.results["costs"], today),
         "currency": currency or parts.results.get("currency"),
+        **({"budgets": checked["budgets"], "budgetsChecked": checked["budgetsChecked"]} if checked else {}),
+        **({"failed": failed} if failed else {}),
     }
-    failed = [one for one in parts.failures if one["part"] != "costs"]
-    if "budgets" in parts.results:
-        rows = parts.results["budgets"]
-        found |= {"budgets": find_breaches(rows, today), "budgetsChecked": len(rows)}
-    return found | ({"failed": failed} if failed else {})
 
 
-def forecast_query(cloud: str | None, currency: str | None, today: date, quarter: Period) -> QueryConfig:
+def project_periods(answer: JsonObject, today: date) -> JsonObject:
+    """Return the projected month and quarter from the *answer* to forecast_query(), and how they are projected."""
+    actual, forecast = cost_by_day(answer, "rows"), cost_by_day(answer, "forecastRows")
+    pace = learn_pace(actual, today)
+    month, quarter = month_of(today), quarter_of(today)
+    if pace is None:
+        method = TOO_LITTLE_HISTORY.format(days=count_settled_days(actual, today))
+    else:
+        method = API_METHOD if any(day > today for day in forecast) else PACE_METHOD
+    return {
+        **{
+            name: project_cost(period, actual, forecast, pace, today).as_json(
+                period.previous(), period_cost(period.previous(), actual)
+            )
+            for name, period in (("month", month), ("quarter", quarter))
+        },
+        "method": method,
+    }
+
+
+async def fetch_costs(call: Call, config: QueryConfig) -> JsonObject:
+    """Return the costs by day, with the API's forecast if it has enough history for one."""
+    try:
+        return await call.doit.reports.run_query(config=config)
+    except ApiError as error:
+        if error.kind != "refused":
+            raise
+    # The API rejects forecasts if it has too little history; the costs alone are still useful.
+    plain = config.copy()
+    del plain["forecastSettings"]
+    return await call.doit.reports.run_query(config=plain)
+
+
+def forecast_query(cloud: str | None, currency: str | None, today: date) -> QueryConfig:
     """Return the query for cost by day since the previous quarter, with a forecast to the end of this quarter."""
+    quarter = quarter_of(today)
     config: QueryConfig = {
         "dataSource": "billing",
         "metrics": [COST_METRIC],
@@ -106,22 +131,6 @@ def forecast_query(cloud: str | None, currency: str | None, today: date, quarter
         "forecastSettings": {"mode": "totals", "futureTimeIntervals": max(1, (quarter.last - today).days)},
     }
     return with_period(with_scope(config, cloud, currency), Period(quarter.previous().first, today))
-
-
-async def fetch_budgets(budgets: Budgets) -> list[JsonObject]:
-    """Return the customer's budgets, up to a limit."""
-    return [
-        row
-        async for page in iterate_pages(budgets.list_budgets, max_pages=MAX_BUDGET_PAGES, maxResults=LARGE_PAGE_SIZE)
-        for row in page.rows
-    ]
-
-
-def find_breaches(budgets: list[JsonObject], today: date) -> list[JsonObject]:
-    """Return the budgets that are or will be exceeded: exceeded ones first, then by date."""
-    all_ = (predict_breach(budget, today, format_date(budget.get("forecastedUtilizationDate"))) for budget in budgets)
-    found = [one for one in all_ if one is not None]
-    return sorted(found, key=lambda one: (one["breaksOn"] or "", -(one["spent"] / one["amount"])))
 
 
 def cost_by_day(answer: JsonObject, rows_key: str) -> dict[date, float]:
