@@ -11,6 +11,7 @@ import orjson
 
 from ..api import Doit
 from ..protocol.jsonrpc import JsonObject
+from .stores.customer_facts import Facts
 from .stores.result_store import ResultStore
 from .stores.write_receipts import ReceiptStore
 
@@ -96,6 +97,10 @@ class Call(Protocol):
     @property
     def results(self) -> ResultStore:
         """Large results that are stored for query_result."""
+
+    @property
+    def facts(self) -> Facts:
+        """What was learned about this caller's customer and changes slowly, such as its currency."""
 
     @property
     def receipts(self) -> ReceiptStore:

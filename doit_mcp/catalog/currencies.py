@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar, cast, get_args
 
 from ..api import Doit
@@ -10,13 +10,57 @@ from ..api.common_types import Currency
 from ..api.errors import ApiError
 from ..api.value_kinds import CurrencyCode
 from ..protocol.jsonrpc import JsonObject
+from .call import Call
 from .partial_results import gather_partial
 
 T = TypeVar("T")
 
 CurrencyArgument = Annotated[Currency | None, "Currency of the amounts. Default: the customer's own."]
 ResultCurrency = Annotated[str | None, "Currency of all amounts; null: the account's own.", CurrencyCode]
+StatedCurrency = Annotated[str, "Currency of all amounts.", CurrencyCode]
+DEFAULT_CURRENCY = "USD"
+CURRENCY_FACT = "currency"
 KNOWN_CURRENCIES = frozenset(get_args(Currency))
+
+
+async def run_in_currency(call: Call, requested: str | None, work: Callable[[str], Awaitable[T]]) -> tuple[T, str]:
+    """Return the result of *work* for a currency, and that currency. Raise what *work* raises.
+
+    It is the *requested* one, or else the customer's. While that is unknown, *work* runs for US dollars while the
+    customer is read, and runs again if the customer has another currency. Without access to the customer, it is US
+    dollars.
+    """
+    known: str | None = requested or call.facts.get(CURRENCY_FACT)
+    if known is None and not call.doit.tenant:
+        # The customer is unknown, so there is nothing to read.
+        known = DEFAULT_CURRENCY
+    if known is not None:
+        return await work(known), known
+    parts = await gather_partial({"work": work(DEFAULT_CURRENCY), "currency": _read_currency(call)})
+    if "work" in parts.errors:
+        raise parts.errors["work"]
+    currency: str = parts.results["currency"]
+    if currency != DEFAULT_CURRENCY:
+        return await work(currency), currency
+    return cast(T, parts.results["work"]), currency
+
+
+async def _read_currency(call: Call) -> str:
+    """Return the customer's currency and remember it; US dollars if the customer cannot be read."""
+    try:
+        customer = await call.doit.customers.get_customer()
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
+        if error.kind in ("forbidden", "missing"):
+            call.facts.put(CURRENCY_FACT, DEFAULT_CURRENCY)
+        # The answer states that it is in US dollars. Other failures are temporary, so the next call tries again.
+        return DEFAULT_CURRENCY
+    settings = customer.get("settings")
+    found = settings.get("currency") if isinstance(settings, dict) else None
+    currency = str(found) if found in KNOWN_CURRENCIES else DEFAULT_CURRENCY
+    call.facts.put(CURRENCY_FACT, currency)
+    return currency
 
 
 async def fetch_customer_currency(doit: Doit) -> str | None:

@@ -1,4 +1,4 @@
-"""Periods of days: months, quarters and years, and the time ranges of queries."""
+"""Periods of days: months, quarters and years, periods cut to today, and the time ranges of queries."""
 
 from __future__ import annotations
 
@@ -17,11 +17,25 @@ PERIOD_PATTERN = r"^\d{4}-\d{2}(-\d{2}/\d{4}-\d{2}-\d{2})?$"
 MAX_PERIOD_DAYS = 1100
 """The longest period, in days: three years."""
 ONE_DAY = timedelta(days=1)
+SETTLING_DAYS = 3
+"""Days until DoiT's figures are final: costs of the last three days are provisional."""
 
 
 # The functional form: one field is a keyword of Python.
 PeriodDays = TypedDict("PeriodDays", {"from": Annotated[str, Day], "to": Annotated[str, Day], "days": int}, total=False)
 """A period as results show it: first and last day, both included, and how many days it has."""
+
+PeriodStatement = TypedDict(
+    "PeriodStatement",
+    {
+        "from": Annotated[str, Day],
+        "to": Annotated[str, Day],
+        "days": int,
+        "complete": Annotated[bool, "false while the period that was asked for is not over."],
+        "finalThrough": Annotated[str | None, "Costs of later days can still change.", Day],
+    },
+)
+"""The period of an answer: its days up to today, whether it is over, and how final its costs are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +63,59 @@ class Period:
     def previous(self) -> Period:
         """Return the period just before: as many whole months if this one is whole months, otherwise as many days."""
         end = self.first - ONE_DAY
-        if self == Period(self.first.replace(day=1), month_of(self.last).last):
-            months = 12 * (self.last.year - self.first.year) + self.last.month - self.first.month
-            return Period(months_back(end.replace(day=1), months), end)
+        if months := self.whole_months:
+            return Period(months_back(self.first, months), end)
         return Period(end - (self.days - 1) * ONE_DAY, end)
+
+    @property
+    def whole_months(self) -> int:
+        """How many calendar months the period consists of; 0 if it begins or ends within a month."""
+        if self.first.day != 1 or self.last != month_of(self.last).last:
+            return 0
+        return 12 * (self.last.year - self.first.year) + self.last.month - self.first.month + 1
+
+    def first_days(self, days: int) -> Period:
+        """Return the first *days* days; the whole period if it has no more."""
+        return Period(self.first, min(self.last, self.first + (days - 1) * ONE_DAY))
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedPeriod:
+    """The period of an answer: the *whole* period that was asked for, cut to *today*. It begins today or earlier."""
+
+    whole: Period
+    today: date
+
+    @property
+    def elapsed(self) -> Period:
+        """The days up to today, which the amounts of the answer cover."""
+        return Period(self.whole.first, min(self.whole.last, self.today))
+
+    @property
+    def days(self) -> int:
+        """The number of days in the answer."""
+        return self.elapsed.days
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole period is over."""
+        return self.whole.last < self.today
+
+    @property
+    def final_through(self) -> date | None:
+        """The last day whose costs are final; None if none is."""
+        last = min(self.elapsed.last, self.today - SETTLING_DAYS * ONE_DAY)
+        return last if last >= self.whole.first else None
+
+    @property
+    def as_json(self) -> JsonObject:
+        """The period as a tool result states it (PeriodStatement)."""
+        final = self.final_through
+        return {
+            **self.elapsed.as_json,
+            "complete": self.complete,
+            "finalThrough": None if final is None else final.isoformat(),
+        }
 
 
 def utc_date(now: float) -> date:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from math import fsum, isfinite
 from typing import Any
 
@@ -81,3 +82,21 @@ def row_months(answer: JsonObject) -> list[str]:
         return []
     year, month = names.index("year"), names.index("month")
     return [f"{row[year]}-{str(row[month])[-2:].zfill(2)}" for row in complete_rows(answer)]
+
+
+def row_days(answer: JsonObject, key: str = "rows") -> list[date | None]:
+    """Return the day of each row; None where it is unreadable, and an empty list if the columns are missing."""
+    names = column_names(answer)
+    if not {"year", "month", "day"} <= set(names):
+        return []
+    places = [names.index(name) for name in ("year", "month", "day")]
+    return [_read_day([row[place] for place in places]) for row in complete_rows(answer, key)]
+
+
+def _read_day(cells: list[Any]) -> date | None:
+    try:
+        # Months and days come alone or with their year: 5, "05", "2026-05".
+        year, month, day = (int(str(cell).rpartition("-")[2]) for cell in cells)
+        return date(year, month, day)
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -13,6 +13,7 @@ from ..api import Doit
 from ..catalog.prompts.prompt import Prompt
 from ..catalog.resources.resource import Resource, ResourceTemplate
 from ..catalog.resources.skill import Skill
+from ..catalog.stores.customer_facts import CustomerFacts
 from ..catalog.stores.result_store import MemoryResultStore, ResultStore
 from ..catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ..catalog.tools.tool import Tool
@@ -149,6 +150,7 @@ class Services:
     tasks: Tasks
     console_url: str = "https://console.doit.com"
     results: ResultStore = field(default_factory=MemoryResultStore)
+    facts: CustomerFacts = field(default_factory=CustomerFacts)
     clock: Callable[[], float] = time.time
     # Called after every tool call with its name, whether it failed, and its duration in seconds.
     on_tool_called: Callable[[str, bool, float], None] = lambda name, failed, seconds: None

@@ -11,6 +11,7 @@ import orjson
 from ..api import Doit
 from ..api.client import DEADLINE_SECONDS as API_DEADLINE
 from ..catalog.call import CallSuspended, MissingClientCapability, Question
+from ..catalog.stores.customer_facts import Facts
 from ..catalog.stores.result_store import ResultStore
 from ..catalog.stores.write_receipts import ReceiptStore
 from ..catalog.tools.sanitize import sanitize_json
@@ -126,6 +127,11 @@ class RunningRequest:
     def results(self) -> ResultStore:
         """The store of results for later calls."""
         return self._context.services.results
+
+    @property
+    def facts(self) -> Facts:
+        """The facts known about the customer whose data this call accesses."""
+        return self._context.services.facts.for_customer(self._context.owner, self._context.tenant)
 
     @property
     def receipts(self) -> ReceiptStore:

@@ -10,6 +10,7 @@ import orjson
 from doit_mcp.api import Doit
 from doit_mcp.catalog.call import MissingClientCapability, Question
 from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.stores.customer_facts import CustomerFacts, Facts
 from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultStore
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from doit_mcp.catalog.tools import tool_result
@@ -28,6 +29,7 @@ class Caller:
         self.owner, self.now, self.console_url = "somebody", 1_790_000_000.0, "https://console.example"
         self.tenant = ""
         self.results: ResultStore = MemoryResultStore()
+        self.facts: Facts = CustomerFacts().for_customer(self.owner, self.tenant)
         self.receipts: ReceiptStore = MemoryReceiptStore()
         self.steps: list[tuple[float, str]] = []
         self.detached = self.committed = False

@@ -1,0 +1,114 @@
+"""Suggestions for names that do not exist: the most similar ones, by spelling and by common short names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
+
+from rapidfuzz import fuzz, process, utils
+
+from ..protocol.json_schema import short_json
+from .errors import ApiError
+
+MIN_PARTIAL_CHARACTERS = 4
+"""Shorter texts occur in too many names by chance."""
+MAX_DISTANCE_FROM_BEST = 20
+"""Of a score of 100: suggestions that are less similar than that are left out."""
+SCORERS: tuple[tuple[Callable[..., float], int, float], ...] = (
+    (fuzz.ratio, 60, 1.0),
+    (fuzz.token_sort_ratio, 60, 1.0),
+    (fuzz.partial_ratio, 80, 0.9),
+)
+"""How similarity is measured: the scorer, the least score that counts (of 100), and its weight. Parts of names last."""
+MAX_LISTED_VALUES = 12
+"""Values up to which all of them are named if none is similar."""
+MAX_WANTED_CHARACTERS = 200
+
+ALIASES = MappingProxyType(
+    {
+        "ec2": "elastic compute cloud",
+        "s3": "simple storage service",
+        "rds": "relational database service",
+        "eks": "elastic container service for kubernetes",
+        "ecs": "elastic container service",
+        "ecr": "ec2 container registry",
+        "ebs": "elastic block store",
+        "efs": "elastic file system",
+        "elb": "elastic load balancing",
+        "emr": "elastic mapreduce",
+        "sqs": "simple queue service",
+        "sns": "simple notification service",
+        "ses": "simple email service",
+        "vpc": "virtual private cloud",
+        "kms": "key management service",
+        "ddb": "dynamodb",
+        "gce": "compute engine",
+        "gcs": "cloud storage",
+        "gke": "kubernetes engine",
+        "bq": "bigquery",
+        "pubsub": "cloud pub/sub",
+        "gcf": "cloud functions",
+        "aks": "azure kubernetes service",
+        "vm": "virtual machines",
+        "vms": "virtual machines",
+        "azure sql": "sql database",
+        "blob storage": "storage",
+        "adf": "data factory",
+        "aoai": "azure openai",
+    }
+)
+"""Short names of services in lower case, and what their names in bills contain."""
+
+_WORD = re.compile(r"[a-z0-9]+")
+_CAPITAL_IN_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def nearest_values(wanted: str, candidates: Iterable[str], limit: int = 5) -> list[str]:
+    """Return up to *limit* *candidates* that *wanted* probably means, the most similar first."""
+    choices = {value: utils.default_process(value) for value in candidates}
+    folded = utils.default_process(_CAPITAL_IN_WORD.sub(" ", wanted[:MAX_WANTED_CHARACTERS]))
+    scores = _similarities(folded, choices)
+    for name in _long_forms(folded):
+        # A long form that occurs literally says more than a similar spelling; the shortest such name says most.
+        scores |= {value: 100.0 + fuzz.ratio(name, text) for value, text in choices.items() if name in text}
+    least = max(scores.values(), default=0.0) - MAX_DISTANCE_FROM_BEST
+    return sorted((value for value in scores if scores[value] >= least), key=lambda value: (-scores[value], value))[
+        :limit
+    ]
+
+
+def _similarities(folded: str, choices: Mapping[str, str]) -> dict[str, float]:
+    """Return the choices that are spelled like *folded*, with a score of up to 100."""
+    scores: dict[str, float] = {}
+    for scorer, minimum, weight in SCORERS if len(folded) >= MIN_PARTIAL_CHARACTERS else SCORERS[:-1]:
+        # As (text, score, value): values are the keys of a mapping.
+        for _, score, value in process.extract(folded, choices, scorer=scorer, limit=None, score_cutoff=minimum):
+            scores[value] = max(scores.get(value, 0.0), weight * score)
+    return scores
+
+
+def _long_forms(folded: str) -> list[str]:
+    """Return the long forms of the short names that occur in *folded*."""
+    words = set(_WORD.findall(folded))
+    return [
+        utils.default_process(name)
+        for short, name in ALIASES.items()
+        if short in words or (" " in short and short in folded)
+    ]
+
+
+def unknown_value(argument: str, kind: str, wanted: str, candidates: Collection[str]) -> ApiError:
+    """Return the error for a value that does not exist: what was probably meant, or what is available."""
+    problem = f"{argument}: there is no {kind} {short_json(wanted)} in the data"
+    if suggestions := nearest_values(wanted, candidates):
+        return ApiError(f"{problem}. Did you mean {_listing(suggestions)}?", kind="argument")
+    if not candidates:
+        return ApiError(f"{problem}; it has none at all", kind="argument")
+    known = sorted(candidates)
+    more = f" and {len(known) - MAX_LISTED_VALUES} more" if len(known) > MAX_LISTED_VALUES else ""
+    return ApiError(f"{problem}. Available: {_listing(known[:MAX_LISTED_VALUES])}{more}", kind="argument")
+
+
+def _listing(values: Iterable[str]) -> str:
+    return ", ".join(map(short_json, values))

@@ -1,0 +1,80 @@
+"""Exact amounts: decimal sums, rounding to the currency's minor unit, shares that add up, and changes in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
+from math import isfinite
+from typing import Any
+
+from babel.numbers import get_currency_precision
+
+ZERO = Decimal(0)
+ONE_TENTH = Decimal("0.1")
+TENTHS_OF_ALL = 1000
+WIDE = Context(prec=400)
+"""Enough digits for every finite number of JSON, so that odd data cannot make rounding fail."""
+
+
+def to_decimal(value: Any) -> Decimal:
+    """Return a cell of the API as the decimal number that it shows; 0 for anything that is not a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return ZERO
+    return Decimal(repr(value))
+
+
+def sum_amounts(values: Iterable[Any]) -> Decimal:
+    """Return the exact sum of cells of the API."""
+    return sum(map(to_decimal, values), ZERO)
+
+
+@lru_cache(maxsize=64)
+def minor_unit(currency: str) -> Decimal:
+    """Return the smallest unit of a currency: 0.01 for USD, 1 for JPY."""
+    return Decimal(1).scaleb(-get_currency_precision(currency))
+
+
+def round_amount(amount: Decimal, currency: str) -> Decimal:
+    """Round to the currency's minor unit, halves away from zero. Never negative zero."""
+    return amount.quantize(minor_unit(currency), ROUND_HALF_UP, WIDE) + ZERO
+
+
+def amount_as_json(amount: Decimal, currency: str) -> float:
+    """Return an amount as results show it, rounded to the currency's minor unit."""
+    return float(round_amount(amount, currency))
+
+
+def change_percent(before: Decimal, after: Decimal, currency: str = "USD") -> float | None:
+    """Return the change from *before* to *after* in percent, to a tenth.
+
+    None if *before* rounds to zero: a change from nothing has no percentage.
+    """
+    if not round_amount(before, currency):
+        return None
+    return float(_round_tenth(100 * (after - before) / abs(before)))
+
+
+def per_day(amount: Decimal, days: int) -> Decimal:
+    """Return the mean cost of a day."""
+    return amount / days
+
+
+def share_percents(parts: Sequence[Decimal]) -> list[float | None]:
+    """Return the share of each part in the sum of all in percent, to a tenth. Together they are exactly 100.
+
+    None for all if the sum is zero. Where rounding leaves a difference, the parts with the largest remainders get it.
+    """
+    total = sum(parts, ZERO)
+    if not total:
+        return [None] * len(parts)
+    exact = [TENTHS_OF_ALL * part / total for part in parts]
+    tenths = [int(share.to_integral_value(ROUND_FLOOR)) for share in exact]
+    by_remainder = sorted(range(len(parts)), key=lambda index: tenths[index] - exact[index])
+    for index in by_remainder[: TENTHS_OF_ALL - sum(tenths)]:
+        tenths[index] += 1
+    return [tenth / 10 for tenth in tenths]
+
+
+def _round_tenth(number: Decimal) -> Decimal:
+    return number.quantize(ONE_TENTH, ROUND_HALF_UP, WIDE) + ZERO

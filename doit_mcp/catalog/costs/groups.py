@@ -1,0 +1,152 @@
+"""Grouping of costs: what the argument groupBy accepts, and the dimensions that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, cast
+
+from ...api.common_types import DimensionType
+from ...api.errors import ApiError
+from ...api.nearest import nearest_values, unknown_value
+from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.report_config import Group
+from ...protocol.json_schema import Length, short_json
+from ..call import Call
+
+MAX_GROUP_DIMENSIONS = 2
+MAX_LISTED_PAGES = 10
+"""Pages of labels or allocations that are read to find a name."""
+DIMENSIONS_FACT = "dimensions"
+
+FIXED_DIMENSIONS = MappingProxyType(
+    {
+        "service": "service_description",
+        "project": "project_id",
+        "cloud": "cloud_provider",
+        "region": "region",
+        "sku": "sku_description",
+    }
+)
+"""The built-in dimensions by their names in groupBy."""
+NAME_COLUMNS = MappingProxyType({"project_id": "project_name"})
+"""Dimensions whose values are ids, and the dimensions of their names."""
+LABEL_TYPES = MappingProxyType({"label": ("label", "project_label", "system_label"), "tag": ("tag",)})
+"""The types of dimensions that a prefix in groupBy stands for."""
+GROUP_FORMS = "service, project, cloud, region, sku, label:KEY, tag:KEY, allocation:NAME"
+
+GroupByArgument = Annotated[
+    str | list[str], f"One of these, or a list of two: {GROUP_FORMS}.", Length(1, 500), Length(1, MAX_GROUP_DIMENSIONS)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDimension:
+    """A dimension to group by: the *argument* that names it, its *id* and *type*, and its *column* in results."""
+
+    argument: str
+    id: str
+    type: DimensionType
+    column: str
+
+    @property
+    def name_column(self) -> str | None:
+        """The column with the names of its values, if these are ids."""
+        return NAME_COLUMNS.get(self.id) if self.type == "fixed" else None
+
+    @property
+    def as_groups(self) -> list[Group]:
+        """The groups of a query: the dimension, followed by that of its names."""
+        names: list[Group] = [{"id": self.name_column, "type": "fixed"}] if self.name_column else []
+        return [{"id": self.id, "type": self.type}, *names]
+
+
+async def resolve_groups(
+    call: Call, group_by: str | Sequence[str] | None, argument: str = "groupBy"
+) -> list[GroupDimension]:
+    """Return the dimensions that *group_by* names, in its order. Raise ApiError that names the nearest real ones."""
+    names = [group_by] if isinstance(group_by, str) else list(group_by or ())
+    if len(names) > MAX_GROUP_DIMENSIONS:
+        raise ApiError(f"{argument}: at most {MAX_GROUP_DIMENSIONS} dimensions", kind="argument")
+    groups = [await resolve_group(call, name, argument) for name in names]
+    if len({(group.type, group.id) for group in groups}) < len(groups):
+        raise ApiError(f"{argument}: {short_json(names[1])} is named twice", kind="argument")
+    return groups
+
+
+async def resolve_group(call: Call, name: str, argument: str = "groupBy") -> GroupDimension:
+    """Return the dimension that *name* names. Raise ApiError that names the nearest real ones."""
+    folded = name.strip().casefold()
+    if folded in FIXED_DIMENSIONS:
+        return fixed_group(folded)
+    kind, colon, key = name.strip().partition(":")
+    kind, key = kind.strip().casefold(), key.strip()
+    if colon and key and kind in LABEL_TYPES:
+        return await _find_label(call, kind, key, argument)
+    if colon and key and kind == "allocation":
+        return await _find_allocation(call, key, argument)
+    similar = nearest_values(name, FIXED_DIMENSIONS)
+    hint = f" Did you mean {', '.join(similar)}?" if similar else ""
+    raise ApiError(f"{argument}: {short_json(name)} is not one of {GROUP_FORMS}.{hint}", kind="argument")
+
+
+def fixed_group(name: str) -> GroupDimension:
+    """Return a built-in dimension by its name in groupBy, such as service."""
+    identifier = FIXED_DIMENSIONS[name]
+    return GroupDimension(name, identifier, "fixed", identifier)
+
+
+async def _find_label(call: Call, kind: str, key: str, argument: str) -> GroupDimension:
+    remembered = call.facts.get(DIMENSIONS_FACT)
+    for known in (remembered, None):
+        labels = await fetch_labels(call) if known is None else [(str(type_), str(id_)) for type_, id_ in known]
+        own = [label for label in labels if label[0] in LABEL_TYPES[kind]]
+        equal = [label for label in own if label[1] == key] or [
+            label for label in own if label[1].casefold() == key.casefold()
+        ]
+        if equal:
+            type_, identifier = equal[0]
+            return GroupDimension(f"{kind}:{identifier}", identifier, cast(DimensionType, type_), identifier)
+        if remembered is None:
+            break
+    raise unknown_value(argument, kind, f"{kind}:{key}", [f"{_prefix(type_)}:{id_}" for type_, id_ in labels])
+
+
+def _prefix(type_: str) -> str:
+    return next(prefix for prefix, types in LABEL_TYPES.items() if type_ in types)
+
+
+async def fetch_labels(call: Call) -> list[tuple[str, str]]:
+    """Return the type and id of all labels and tags of cloud resources, and remember them."""
+    types = [type_ for kinds in LABEL_TYPES.values() for type_ in kinds]
+    pages = iterate_pages(
+        call.doit.dimensions.list_dimensions,
+        max_pages=MAX_LISTED_PAGES,
+        maxResults=LARGE_PAGE_SIZE,
+        filter="|".join(f"type:{type_}" for type_ in types),
+    )
+    rows = [row async for page in pages for row in page.rows]
+    labels = [(str(row.get("type")), str(row.get("id"))) for row in rows if row.get("type") in types]
+    call.facts.put(DIMENSIONS_FACT, labels)
+    return labels
+
+
+async def _find_allocation(call: Call, name: str, argument: str) -> GroupDimension:
+    pages = iterate_pages(
+        call.doit.allocations.list_allocations, max_pages=MAX_LISTED_PAGES, maxResults=LARGE_PAGE_SIZE
+    )
+    rows = [row async for page in pages for row in page.rows]
+    groups = {str(row.get("name")): str(row.get("id")) for row in rows if row.get("allocationType") == "group"}
+    for label, identifier in groups.items():
+        if name in (label, identifier) or name.casefold() == label.casefold():
+            return GroupDimension(f"allocation:{label}", identifier, "attribution_group", identifier)
+    for row in rows:
+        if name.casefold() == str(row.get("name")).casefold():
+            raise ApiError(
+                f"{argument}: the allocation {short_json(row['name'])} is a single one, which cannot split costs. To see "
+                'its cost, use filters [{"type": "attribution", "id": "attribution", "values": '
+                f"[{short_json(row.get('id'))}]}}]",
+                kind="argument",
+            )
+    raise unknown_value(argument, "group of allocations", name, list(groups))

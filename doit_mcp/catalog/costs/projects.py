@@ -1,0 +1,33 @@
+"""Names of projects, accounts and subscriptions by their ids."""
+
+from __future__ import annotations
+
+from ...api.report_config import QueryConfig
+from ..call import Call
+from ..tables import column_names, complete_rows
+
+PROJECT_NAMES_FACT = "project_names"
+NAME_MONTHS = 13
+"""Months of costs that are searched for projects."""
+
+
+async def fetch_project_names(call: Call) -> dict[str, str]:
+    """Return the name of each project that had costs lately, by its id, and remember them. Raise ApiError."""
+    if (remembered := call.facts.get(PROJECT_NAMES_FACT)) is not None:
+        return dict(remembered)
+    config: QueryConfig = {
+        "dataSource": "billing",
+        "metrics": [{"type": "basic", "value": "cost"}],
+        "currency": "USD",
+        "timeInterval": "year",
+        "timeRange": {"mode": "last", "amount": NAME_MONTHS, "unit": "month", "includeCurrent": True},
+        "group": [{"id": "project_id", "type": "fixed"}, {"id": "project_name", "type": "fixed"}],
+    }
+    answer = await call.doit.reports.run_query(config=config)
+    columns = column_names(answer)
+    if not {"project_id", "project_name"} <= set(columns):
+        return {}
+    at, name_at = columns.index("project_id"), columns.index("project_name")
+    names = {str(row[at]): str(row[name_at]) for row in complete_rows(answer) if row[at] and row[name_at]}
+    call.facts.put(PROJECT_NAMES_FACT, names)
+    return names

@@ -1,0 +1,184 @@
+"""Scope of a cost query: cloud, filters and credits, and the check that their values exist in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from ...api.common_types import Filter
+from ...api.errors import ApiError
+from ...api.nearest import nearest_values, unknown_value
+from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.report_config import QueryConfig, normalize_provider
+from ...protocol.json_schema import Length, short_json
+from ..call import Call
+from ..partial_results import gather_partial
+from .projects import fetch_project_names
+
+MAX_FILTERS = 10
+MAX_LISTED_PAGES = 10
+CLOUD_DIMENSION = "cloud_provider"
+
+CloudArgument = Annotated[
+    str | None,
+    "Only this cloud: amazon-web-services (or aws), google-cloud (gcp), microsoft-azure (azure), or another "
+    "provider's name in the data.",
+    Length(1, 100),
+]
+FiltersArgument = Annotated[list[Filter] | None, "Only costs that match all of these.", Length(maximum=MAX_FILTERS)]
+IncludeCreditsArgument = Annotated[bool, "Subtract promotional credits."]
+
+KIND_NAMES = MappingProxyType(
+    {
+        "cloud_provider": "cloud",
+        "service_description": "service",
+        "service_id": "service id",
+        "project_id": "project",
+        "project_name": "project",
+        "sku_description": "SKU",
+        "sku_id": "SKU id",
+    }
+)
+"""What the values of a dimension are called in error messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which costs to count: those of a *cloud* that match all *filters*, less credits or not."""
+
+    cloud: str | None = None
+    filters: tuple[Filter, ...] = ()
+    include_credits: bool = False
+
+    @classmethod
+    def from_arguments(
+        cls, cloud: str | None = None, filters: Iterable[Filter] | None = None, include_credits: bool = False
+    ) -> Scope:
+        """Return the scope that the arguments of a tool describe."""
+        return cls(None if cloud is None else normalize_provider(cloud), tuple(filters or ()), include_credits)
+
+    @property
+    def cloud_filter(self) -> Filter | None:
+        """The filter for the cloud."""
+        if self.cloud is None:
+            return None
+        return {"id": CLOUD_DIMENSION, "type": "fixed", "mode": "is", "values": [normalize_provider(self.cloud)]}
+
+    @property
+    def has_partly_checked_values(self) -> bool:
+        """Whether a filter has several values, so that an unknown one is not noticed by an empty answer."""
+        return any(len(condition.get("values", ())) > 1 for condition in self.filters)
+
+    def apply(self, config: QueryConfig) -> QueryConfig:
+        """Return *config* limited to this scope."""
+        limited: QueryConfig = {**config}
+        filters = [*self.filters, *([self.cloud_filter] if self.cloud_filter else [])]
+        if filters:
+            limited["filters"] = filters
+        if self.include_credits:
+            limited["includePromotionalCredits"] = True
+        return limited
+
+
+async def check_values(call: Call, scope: Scope) -> bool:
+    """Raise ApiError for a dimension or value in *scope* that is not in the data; it names the nearest real ones.
+
+    Return whether all could be checked: the API may refuse to list a dimension, and patterns are not checked.
+    """
+    work = {f"filters[{at}]": _check_filter(call, "filters", one) for at, one in enumerate(scope.filters)}
+    if scope.cloud_filter is not None:
+        work["cloud"] = _check_filter(call, "cloud", scope.cloud_filter)
+    parts = await gather_partial(work)
+    for error in parts.errors.values():
+        if error.kind == "argument":
+            raise error
+    return not parts.errors and all(parts.results.values())
+
+
+async def _check_filter(call: Call, argument: str, condition: Filter) -> bool:
+    """Raise ApiError for an unknown dimension or value of one filter. Return whether its values could be checked."""
+    if condition["type"] == "datetime":
+        return True
+    try:
+        details = await call.doit.dimensions.get_dimension(type=condition["type"], id=condition["id"])
+    except ApiError as error:
+        if error.kind not in ("missing", "refused"):
+            raise
+        raise await _unknown_dimension(call, argument, condition) from error
+    known = known_values(details)
+    mode, folds = condition.get("mode", "is"), condition.get("caseInsensitive", False)
+    if mode == "regexp":
+        return False
+    for wanted in map(str, condition.get("values", ())):
+        if argument == "cloud" or condition["id"] == CLOUD_DIMENSION:
+            wanted = normalize_provider(wanted)
+        if not any(_matches(value, wanted, mode, folds=folds) for value in known):
+            raise await _unknown_value(call, argument, condition, wanted, known)
+    return True
+
+
+def known_values(details: Any) -> list[str]:
+    """Return the values in the details of a dimension."""
+    values = details.get("values") if isinstance(details, dict) else None
+    return [str(item["value"]) for item in values or () if isinstance(item, dict) and item.get("value") is not None]
+
+
+def _matches(value: str, wanted: str, mode: str, *, folds: bool) -> bool:
+    if folds:
+        value, wanted = value.casefold(), wanted.casefold()
+    match mode:
+        case "starts_with":
+            return value.startswith(wanted)
+        case "ends_with":
+            return value.endswith(wanted)
+        case "contains":
+            return wanted in value
+    return value == wanted
+
+
+async def _unknown_dimension(call: Call, argument: str, condition: Filter) -> ApiError:
+    """Return the error for a dimension that does not exist, with the nearest ones of any type."""
+    pages = iterate_pages(call.doit.dimensions.list_dimensions, max_pages=MAX_LISTED_PAGES, maxResults=LARGE_PAGE_SIZE)
+    types: dict[str, str] = {}
+    async for page in pages:
+        types |= {str(row.get("id")): str(row.get("type")) for row in page.rows}
+    problem = f"{argument}: there is no dimension {short_json(condition['id'])} of type {condition['type']}"
+    similar = ", ".join(
+        f'{{"id": {short_json(name)}, "type": {short_json(types[name])}}}'
+        for name in nearest_values(condition["id"], types)
+    )
+    hint = f"Did you mean {similar}?" if similar else "list_dimensions lists all dimensions"
+    return ApiError(f"{problem}. {hint}", kind="argument")
+
+
+async def _unknown_value(call: Call, argument: str, condition: Filter, wanted: str, known: list[str]) -> ApiError:
+    """Return the error for a value that is not in the data, with the nearest ones."""
+    kind = KIND_NAMES.get(condition["id"], f"{condition['id']} value")
+    if condition["id"] == CLOUD_DIMENSION:
+        listed = ", ".join(map(short_json, sorted(set(known)))) or "none"
+        return ApiError(
+            f"{argument}: there is no cloud {short_json(wanted)} in the data. Clouds with costs: {listed}",
+            kind="argument",
+        )
+    if condition["id"] != "project_id":
+        return unknown_value(argument, kind, wanted, known)
+    try:
+        names = await fetch_project_names(call)
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
+        # The ids are known even without the names.
+        names = {}
+    ids = {**{name: identifier for identifier, name in names.items()}, **{value: value for value in known}}
+    suggested = list(dict.fromkeys(ids[value] for value in nearest_values(wanted, ids)))
+    if not suggested:
+        return unknown_value(argument, kind, wanted, known)
+    listed = ", ".join(
+        f"{short_json(value)} ({names[value]})" if value in names else short_json(value) for value in suggested
+    )
+    return ApiError(
+        f"{argument}: there is no project with the id {short_json(wanted)} in the data. Did you mean {listed}?",
+        kind="argument",
+    )
