@@ -207,7 +207,9 @@ class Budgets(Area):
 
 
 def format_budget(budget: JsonObject) -> JsonObject:
-    """Return a budget with ISO dates, also in its alerts."""
+    """Return a budget with ISO dates, also in its alerts. The response to a write may be empty."""
+    if not budget:
+        return budget
     alerts = budget.get("alerts")
     formatted = with_iso_times(budget, TIME_FORMATS)
     if isinstance(alerts, list):

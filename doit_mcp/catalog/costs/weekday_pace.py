@@ -12,10 +12,8 @@ from datetime import date
 from math import fsum, sqrt
 from statistics import median
 
-from ..periods import ONE_DAY, months_back
+from ..periods import ONE_DAY, SETTLING_DAYS, months_back
 
-UNSETTLED_DAYS = 3
-"""Days, including today, whose costs still change."""
 MIN_HISTORY_DAYS = 7
 """Settled days without which nothing is projected."""
 PACE_DAYS = 56
@@ -74,7 +72,7 @@ class WeekdayPace:
 
 def settled_through(today: date) -> date:
     """Return the last day whose costs no longer change."""
-    return today - UNSETTLED_DAYS * ONE_DAY
+    return today - SETTLING_DAYS * ONE_DAY
 
 
 def count_settled_days(actual: DailyCosts, today: date) -> int:

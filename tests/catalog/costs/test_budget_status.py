@@ -186,8 +186,8 @@ DAYS = st.none() | st.dates(date(2026, 10, 1), date(2026, 12, 31)).map(date.isof
     details=st.fixed_dictionaries(
         {},
         optional={
-            **{name: NUMBERS for name in ("amount", "currentUtilization", "forecastedUtilization")},
-            **{name: DAYS for name in ("startPeriod", "endPeriod")},
+            **dict.fromkeys(("amount", "currentUtilization", "forecastedUtilization"), NUMBERS),
+            **dict.fromkeys(("startPeriod", "endPeriod"), DAYS),
             "timeInterval": st.sampled_from(["day", "week", "month", "quarter", "year", "", None]),
             "type": st.sampled_from(["fixed", "recurring"]),
         },
