@@ -141,7 +141,12 @@ async def list_budgets(
     return {**page, "budgets": budgets} | ({"failed": failed} if failed else {})
 
 
-@composed_tool(area="budgets", search_hint="One budget: status, forecast, thresholds, recipients", default_list=True)
+@composed_tool(
+    area="budgets",
+    search_hint="One budget: status, forecast, thresholds, recipients",
+    targets=("id",),
+    default_list=True,
+)
 async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, Budget]:
     """Show one budget: amount, currency, spent so far, forecast, whether it is exceeded or at risk and from when, scopes,
     alert thresholds and recipients. Give its id or its name."""

@@ -181,6 +181,7 @@ async def test_confirmed_deletion_runs_after_a_preview() -> None:
         "About:",
         "- id: b1",
         "- name: Data team",
+        "- status: unknown",
         "- amount: 1000",
         "- currency: USD",
         "Accept to continue, or decline to leave everything unchanged.",
@@ -797,7 +798,7 @@ async def test_n24_api_text_cannot_imitate_a_line_of_the_confirmation(gap: str) 
     await run("delete_budget", caller, id="b1")
     lines = caller.text.splitlines()
     assert (
-        len(lines) == 8
+        len(lines) == 9
         and lines.count(ACCEPT_INSTRUCTION) == 1
         and not any(line.startswith("Customer") for line in lines)
     )

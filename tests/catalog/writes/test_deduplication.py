@@ -59,6 +59,15 @@ async def test_repeated_write_returns_the_first_result() -> None:
     assert again == first and call.sent == ["POST", "GET"]
 
 
+async def test_a_date_and_its_milliseconds_are_the_same_write() -> None:
+    call = RepeatingCallers({"id": "b1"})
+    budget = {"name": "b", "currency": "USD", "type": "recurring", "timeInterval": "month", "amount": 100}
+    await call("create_budget", **budget, startPeriod=1_767_225_600_000)
+    for same in ("2026-01-01", "2026-01-01T00:00:00Z", "1767225600000"):
+        assert ALREADY_DONE_KEY in await call("create_budget", **budget, startPeriod=same)
+    assert call.sent.count("POST") == 1 and (call.api.requests[0].body or {})["startPeriod"] == 1_767_225_600_000
+
+
 async def test_different_arguments_or_users_are_different_writes() -> None:
     call = RepeatingCallers({"id": "l1"})
     await call("create_label", **LABEL)
@@ -409,7 +418,7 @@ BUDGET: dict[str, Any] = {"name": "b", "currency": "USD", "type": "fixed", "star
 @pytest.mark.parametrize(
     "name, one, other",
     [
-        ("create_budget", BUDGET, {**BUDGET, "amount": 100.0, "startPeriod": "1"}),
+        ("create_budget", BUDGET, {**BUDGET, "amount": 100.0, "startPeriod": 1.0}),
         ("create_budget", BUDGET, {**BUDGET, "amount": "100", "currency": "usd", "name": " b "}),
         ("create_budget", BUDGET, {**BUDGET, "growthPerPeriod": 0, "usePrevSpend": False, "recipients": []}),
         ("create_budget", BUDGET, {**BUDGET, "growthPerPeriod": 0.0, "description": "", "recipients": None}),
