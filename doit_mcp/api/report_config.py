@@ -1,6 +1,6 @@
 """Report configuration: the ``config`` of run_query, create_report and update_report."""
 
-from typing import Annotated, Literal, Required, TypedDict
+from typing import Annotated, Any, Literal, Required, TypedDict
 
 from ..protocol.json_schema import JsonObject, Length, Range
 from .common_types import Currency, Filter
@@ -141,7 +141,7 @@ def normalize_provider(name: str) -> str:
 def normalize_config(config: JsonObject) -> JsonObject:
     """Return a config as the API expects it: providers as billing data names them, customTimeRange beside timeRange."""
     filters = config.get("filters")
-    body = {**config, "filters": [_normalize_filter(condition) for condition in filters]} if filters else dict(config)
+    body = {**config, "filters": normalize_filters(filters)} if filters else dict(config)
     time_range = body.get("timeRange")
     if not time_range or time_range.get("mode") != "custom":
         return body
@@ -149,6 +149,13 @@ def normalize_config(config: JsonObject) -> JsonObject:
     # Without unit and amount, which the API ignores today and will reject.
     body["timeRange"] = {"mode": "custom"}
     return {**body, "customTimeRange": span} if span else body
+
+
+def normalize_filters(filters: Any) -> Any:
+    """Return filters with providers as billing data names them; anything else unchanged."""
+    if not isinstance(filters, list):
+        return filters
+    return [_normalize_filter(condition) if isinstance(condition, dict) else condition for condition in filters]
 
 
 def _normalize_filter(condition: JsonObject) -> JsonObject:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
-from ..common_types import Collaborator, Currency, Filter, ListPage, Role, SlackChannel
+from ..common_types import Collaborator, Currency, Filter, ListPage, Role, ScopeLastMonth, SlackChannel
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
 from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
@@ -20,6 +20,7 @@ from ..parameters import (
     OptionalId,
     PageToken,
 )
+from ..report_config import normalize_filters
 from ..timestamps import (
     canonical_time,
     format_date,
@@ -40,7 +41,7 @@ TIME_FORMATS = {
 }
 ALERT_TIME_FORMATS = {"forecastedDate": format_date}
 PERIOD_NAMES = ("startPeriod", "endPeriod")
-CANONICAL = {name: canonical_time(name) for name in PERIOD_NAMES}
+CANONICAL = {**{name: canonical_time(name) for name in PERIOD_NAMES}, "scopes": normalize_filters}
 BudgetFilter = Annotated[
     str | None,
     "key:[value] terms joined by |. Keys: owner, budgetName, lastModified (milliseconds), riskStatus "
@@ -72,6 +73,12 @@ class BudgetDetails(TypedDict, total=False):
     scopes: list[JsonObject]
     alerts: list[JsonObject]
     collaborators: list[JsonObject]
+
+
+class WrittenBudget(BudgetDetails, total=False):
+    """A budget that was created or changed."""
+
+    scopeLastMonth: ScopeLastMonth
 
 
 class Threshold(TypedDict):
@@ -182,22 +189,35 @@ class Budgets(Area):
         found = id or await find_id(name or "", self._budgets, "budgetName", nameContains=name)
         return format_budget(await self._budget(id=found))
 
-    @post("/analytics/v1/budgets", confirm=ASKS_BY_ARGUMENTS, verify_with=get_budget, canonical_arguments=CANONICAL)
+    @post(
+        "/analytics/v1/budgets",
+        confirm=ASKS_BY_ARGUMENTS,
+        verify_with=get_budget,
+        canonical_arguments=CANONICAL,
+        has_cost_scope="budget",
+    )
     async def _create_budget(self, **budget: Unpack[NewBudget]) -> JsonObject: ...
 
     @offers(_create_budget)
-    async def create_budget(self, **budget: Unpack[NewBudget]) -> Annotated[JsonObject, BudgetDetails]:
+    async def create_budget(self, **budget: Unpack[NewBudget]) -> Annotated[JsonObject, WrittenBudget]:
         """Create a budget. Its recipients are alerted when spending reaches its thresholds. Tell the user what will be
-        created first. For an existing budget, use update_budget."""
+        created first. Each scope must match costs; the result says what it cost last month. For an existing budget, use
+        update_budget."""
         return format_budget(await self._create_budget(**_budget_body(budget)))
 
-    @patch("/analytics/v1/budgets/{id}", confirm=REVERSIBLE, preview_with=get_budget, canonical_arguments=CANONICAL)
+    @patch(
+        "/analytics/v1/budgets/{id}",
+        confirm=REVERSIBLE,
+        preview_with=get_budget,
+        canonical_arguments=CANONICAL,
+        has_cost_scope="budget",
+    )
     async def _update_budget(self, *, id: Id, **changes: Unpack[BudgetChanges]) -> JsonObject: ...
 
     @offers(_update_budget)
-    async def update_budget(self, *, id: Id, **changes: Unpack[BudgetChanges]) -> Annotated[JsonObject, BudgetDetails]:
+    async def update_budget(self, *, id: Id, **changes: Unpack[BudgetChanges]) -> Annotated[JsonObject, WrittenBudget]:
         """Change a budget; omitted fields stay unchanged. Lists (scopes, alerts, recipients, collaborators) are
-        replaced as a whole: read get_budget first."""
+        replaced as a whole: read get_budget first. Each scope must match costs."""
         return format_budget(await self._update_budget(id=id, **_budget_body(changes)))
 
     @delete("/analytics/v1/budgets/{id}", confirm=True, preview_with=get_budget)
