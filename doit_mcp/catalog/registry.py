@@ -10,7 +10,7 @@ from ..api import AREAS
 from ..protocol.jsonrpc import JsonObject
 from . import assistants
 from .call import Call
-from .costs import breakdown, budgets, change, forecast, overview, query_result, savings, trends
+from .costs import anomalies, breakdown, budgets, change, forecast, overview, query_result, savings, trends
 from .costs.written_scope import with_scope_check
 from .discovery.tools import with_discovery
 from .search import tools as search
@@ -25,7 +25,7 @@ from .writes.deduplication import with_commit, with_deduplication
 from .writes.receipt_verification import verifier_for
 
 COMPOSED_MODULES = (
-    *(overview, breakdown, trends, change, forecast, budgets, query_result, savings),
+    *(overview, breakdown, trends, change, forecast, budgets, anomalies, query_result, savings),
     *(search, assistants),
 )
 """The modules of the composed tools, in listing order. A module's tools follow in the order of their declaration."""

@@ -65,7 +65,14 @@ def answer(request: Request) -> Any:
 # Their requests are tested with each tool.
 COMPOSED = (
     *("cost_breakdown", "cost_trend", "compare_spend", "get_cloud_overview"),
-    *("list_budgets", "list_optimization_recommendations", "list_tickets", "delete_datahub_events_by_filter"),
+    *(
+        "list_budgets",
+        "get_anomalies",
+        "get_anomaly",
+        "list_optimization_recommendations",
+        "list_tickets",
+        "delete_datahub_events_by_filter",
+    ),
     *("get_cloud_diagram_components", "post_insight_result", "create_cloudflow_connection"),
 )
 # Refused unless they match costs: tests/catalog/costs/test_written_scope.py.
