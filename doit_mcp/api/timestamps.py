@@ -33,7 +33,7 @@ def format_day_or_time(milliseconds: Any) -> str:
 
 
 def with_iso_times(record: JsonObject, names: Mapping[str, Callable[[Any], str]]) -> JsonObject:
-    """Return *record* with the members *names* as text in the format of each; null if they are no time.
+    """Return *record* with the members *names* as text in the format of each; null if they are not a time.
 
     Members that are missing stay missing, and text stays as it is.
     """

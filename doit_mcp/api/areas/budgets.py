@@ -34,6 +34,10 @@ from ..value_kinds import CurrencyCode, Day, Moment, Money
 
 BudgetType = Literal["fixed", "recurring"]
 StartPeriod = Annotated[int | str, "First day of its first period, e.g. 2026-01-01; or milliseconds since 1970."]
+EndPeriod = Annotated[
+    int | str,
+    "Last day, e.g. 2026-12-31; or milliseconds since 1970. Required for fixed budgets. Cannot be cleared.",
+]
 TIME_FORMATS = {
     **dict.fromkeys(("startPeriod", "endPeriod"), format_day_or_time),
     **dict.fromkeys(("createTime", "updateTime"), format_timestamp),
@@ -98,10 +102,6 @@ class Budget(TypedDict, total=False):
     timeInterval: Annotated[
         Literal["day", "week", "month", "quarter", "year"], "Period; required for recurring budgets."
     ]
-    endPeriod: Annotated[
-        int | str,
-        "Last day, e.g. 2026-12-31; or milliseconds since 1970. Required for fixed budgets. Cannot be cleared.",
-    ]
     description: str
     usePrevSpend: Annotated[bool, "Use the last period's spend as the amount (recurring budgets)."]
     growthPerPeriod: Annotated[float, "Growth of the amount per period, in percent.", Range(0)]
@@ -129,6 +129,17 @@ class NewBudget(Budget, total=False):
     currency: Required[Currency]
     type: Required[BudgetType]
     startPeriod: Required[StartPeriod]
+    endPeriod: EndPeriod
+
+
+class NewBudgetBody(Budget, total=False):
+    """A budget to create, as the API accepts it: with periods in milliseconds since 1970."""
+
+    name: Required[ObjectName]
+    currency: Required[Currency]
+    type: Required[BudgetType]
+    startPeriod: Required[int]
+    endPeriod: int
 
 
 class BudgetChanges(Budget, total=False):
@@ -138,6 +149,17 @@ class BudgetChanges(Budget, total=False):
     currency: Currency
     type: BudgetType
     startPeriod: StartPeriod
+    endPeriod: EndPeriod
+
+
+class BudgetChangesBody(Budget, total=False):
+    """Changes to a budget, as the API accepts them."""
+
+    name: ObjectName
+    currency: Currency
+    type: BudgetType
+    startPeriod: int
+    endPeriod: int
 
 
 class Budgets(Area):
@@ -196,7 +218,7 @@ class Budgets(Area):
         canonical_arguments=CANONICAL,
         has_cost_scope="budget",
     )
-    async def _create_budget(self, **budget: Unpack[NewBudget]) -> JsonObject: ...
+    async def _create_budget(self, **budget: Unpack[NewBudgetBody]) -> JsonObject: ...
 
     @offers(_create_budget)
     async def create_budget(self, **budget: Unpack[NewBudget]) -> Annotated[JsonObject, WrittenBudget]:
@@ -212,7 +234,7 @@ class Budgets(Area):
         canonical_arguments=CANONICAL,
         has_cost_scope="budget",
     )
-    async def _update_budget(self, *, id: Id, **changes: Unpack[BudgetChanges]) -> JsonObject: ...
+    async def _update_budget(self, *, id: Id, **changes: Unpack[BudgetChangesBody]) -> JsonObject: ...
 
     @offers(_update_budget)
     async def update_budget(self, *, id: Id, **changes: Unpack[BudgetChanges]) -> Annotated[JsonObject, WrittenBudget]:

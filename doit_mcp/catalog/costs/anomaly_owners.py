@@ -140,7 +140,7 @@ async def fetch_ownership(call: Call, anomalies: Sequence[JsonObject]) -> Owners
 
 
 async def fetch_owner_label(call: Call) -> JsonObject:
-    """Return the type and id of the label that names owners, and remember it; {} if there is none."""
+    """Return the type and id of the label that names owners, and remember it; {} without one."""
     if (remembered := call.facts.get(OWNER_LABEL_FACT)) is not None:
         return dict(remembered)
     pages = iterate_pages(

@@ -100,7 +100,7 @@ def needs_list_row(details: JsonObject, today: date) -> bool:
 
 
 def budget_limit(row: JsonObject, details: JsonObject) -> float | None:
-    """Return the limit of the current period; None if there is none.
+    """Return the limit of the current period; None without one.
 
     It differs from the amount if the amount grows or is seasonal. The amounts of the thresholds in a list follow it.
     """
