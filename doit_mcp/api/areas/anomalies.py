@@ -20,8 +20,8 @@ AnomalyFilter = Annotated[
     "severityLevel (information, warning, critical). Repeated keys mean OR, different keys AND.",
 ]
 AnomalySort = Annotated[Literal["startTime", "severityLevel", "costOfAnomaly"] | None, "Default: startTime."]
-StartedSince = Annotated[int | str | None, f"Only anomalies that started at or after this time, {TIME_FORMS}"]
-StartedUntil = Annotated[int | str | None, f"Only anomalies that started at or before this time, {TIME_FORMS}"]
+StartedSince = Annotated[int | str | None, f"Only anomalies that started since: {TIME_FORMS}"]
+StartedUntil = Annotated[int | str | None, f"Only anomalies that started until: {TIME_FORMS}"]
 WithNotifications = Annotated[bool | None, "Include who was notified of each."]
 FIELDS = (
     "id, platform, serviceName, scope (project or account), billingAccount, severityLevel, status, "

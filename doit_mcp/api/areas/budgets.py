@@ -30,7 +30,7 @@ from ..timestamps import (
     parse_time,
     with_iso_times,
 )
-from ..value_kinds import CurrencyCode, Day, Moment, Money
+from ..value_kinds import CurrencyCode, Day, Money
 
 BudgetType = Literal["fixed", "recurring"]
 StartPeriod = Annotated[int | str, "First day of its first period, e.g. 2026-01-01; or milliseconds since 1970."]
@@ -64,16 +64,14 @@ class BudgetDetails(TypedDict, total=False):
 
     id: str
     name: str
-    amount: Annotated[float, "Limit per period, in its currency.", Money]
+    amount: Annotated[float, "Limit per period.", Money]
     currency: Annotated[str, CurrencyCode]
-    currentUtilization: Annotated[float, "Spend so far in this period.", Money]
-    forecastedUtilization: Annotated[float | None, "DoiT's forecast of the spend at the end of this period.", Money]
+    currentUtilization: Annotated[float, "Spent in this period.", Money]
+    forecastedUtilization: Annotated[float | None, "DoiT's forecast for the end of the period.", Money]
     type: str
     timeInterval: str
-    startPeriod: Annotated[str, "First day of its first period.", Day]
-    endPeriod: Annotated[str | None, "Last day of a fixed budget.", Day]
-    createTime: Annotated[str | None, Moment]
-    updateTime: Annotated[str | None, Moment]
+    startPeriod: Annotated[str, Day]
+    endPeriod: Annotated[str, Day]
     scopes: list[JsonObject]
     alerts: list[JsonObject]
     collaborators: list[JsonObject]

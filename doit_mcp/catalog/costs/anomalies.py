@@ -47,14 +47,10 @@ class Owner(TypedDict, total=False):
 class OwnedAnomaly(TypedDict, total=False):
     """What a result adds to an anomaly."""
 
-    open: Annotated[bool, "Whether it is ongoing."]
-    project: Annotated[JsonObject, "Project, account or subscription: id, name.", Members(NamedObject)]
+    open: bool
+    project: Annotated[JsonObject, "id, name.", Members(NamedObject)]
     account: Annotated[JsonObject, "Billing account: id, name.", Members(NamedObject)]
-    owner: Annotated[
-        JsonObject | None,
-        "Who owns the costs: name, basis (how that is known), sharePercent. Null: unknown.",
-        Members(Owner),
-    ]
+    owner: Annotated[JsonObject | None, "Owner of the costs: name, basis. Null: unknown.", Members(Owner)]
 
 
 class OwnedAnomalyRow(AnomalyRow, OwnedAnomaly, total=False):
@@ -66,21 +62,21 @@ class OwnedAnomalyPage(AnomalyPage, total=False):
 
     anomalies: Annotated[
         list[JsonObject],
-        "Each with id, open (ongoing), owner (name, basis; null: unknown), project and account (id, name), platform, "
-        "serviceName, scope, billingAccount, severityLevel, status, startTime, endTime, costOfAnomaly (above expected), "
-        "actualCost, expectedMaxCost, top3SKUs, resourceData, acknowledged.",
+        "Each with id, open, owner (name, basis; null: unknown), project and account (id, name), platform, serviceName, "
+        "severityLevel, startTime, endTime, costOfAnomaly (above expected), actualCost, expectedMaxCost, top3SKUs, "
+        "resourceData, acknowledged.",
         Members(OwnedAnomalyRow),
     ]
-    openCount: Annotated[int, "Number of open anomalies in this result."]
-    currency: Annotated[str, "Currency of all amounts.", CurrencyCode]
-    failed: Annotated[list[JsonObject], "Parts that could not be had, and why.", Members(FailedPart)]
+    openCount: Annotated[int, "Open ones in this result."]
+    currency: Annotated[str, CurrencyCode]
+    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
 
 
 class OwnedAnomalyDetails(AnomalyDetails, OwnedAnomaly, total=False):
     """One anomaly."""
 
-    currency: Annotated[str, "Currency of all amounts.", CurrencyCode]
-    failed: Annotated[list[JsonObject], "Parts that could not be had, and why.", Members(FailedPart)]
+    currency: Annotated[str, CurrencyCode]
+    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
 
 
 @composed_tool(

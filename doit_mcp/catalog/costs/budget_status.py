@@ -55,7 +55,6 @@ class BudgetStatus:
         return {
             "percentUsed": self.percent_used,
             "forecastedUtilization": self.forecast,
-            "forecastPercent": share_percent(self.forecast, self.limit),
             "status": self.status,
             "exceededOn": self.exceeded_on and self.exceeded_on.isoformat(),
             "breaksOn": self.breaks_on and self.breaks_on.isoformat(),

@@ -42,15 +42,14 @@ TOO_MANY_BUDGETS = f"forecasts are read for the first {MAX_DETAILED_BUDGETS} bud
 class BudgetState(TypedDict, total=False):
     """What the amounts of a budget mean today. Null is unknown."""
 
-    percentUsed: Annotated[float | None, "Spend so far in percent of the limit.", Percent]
-    forecastedUtilization: Annotated[float | None, "DoiT's forecast of the spend at the end of this period.", Money]
-    forecastPercent: Annotated[float | None, "That forecast in percent of the limit.", Percent]
-    status: Annotated[str, "exceeded, at_risk (the forecast exceeds the limit), on_track or unknown (no forecast)."]
-    exceededOn: Annotated[str | None, "Day on which it was exceeded, if known.", Day]
-    breaksOn: Annotated[str | None, "Day on which it is forecast to be exceeded, if known.", Day]
-    basis: Annotated[str, "What the status follows from."]
-    period: Annotated[JsonObject | None, "The whole current period: from, to, days.", Members(PeriodDays)]
-    periodLimit: Annotated[float, "The limit of this period, if it differs from amount.", Money]
+    percentUsed: Annotated[float | None, Percent]
+    forecastedUtilization: Annotated[float | None, "DoiT's forecast for the end of the period.", Money]
+    status: Annotated[str, "exceeded, at_risk, on_track or unknown."]
+    exceededOn: Annotated[str | None, Day]
+    breaksOn: Annotated[str | None, "Forecast day of the breach.", Day]
+    basis: str
+    period: Annotated[JsonObject | None, "Current period: from, to, days.", Members(PeriodDays)]
+    periodLimit: Annotated[float, "If it differs from amount.", Money]
 
 
 class BudgetRow(BudgetState, total=False):
@@ -74,18 +73,18 @@ class BudgetList(ListPage, total=False):
     budgets: Annotated[
         list[JsonObject],
         "Each with id, budgetName, amount, currency, currentUtilization (spent), percentUsed, forecastedUtilization "
-        "(DoiT's forecast for the end of period), status (exceeded, at_risk, on_track, unknown), exceededOn, breaksOn, "
-        "basis, period, timeInterval, owner, riskStatus (atRisk, onTrack, unknown), scopes and url. Null: unknown.",
+        "(DoiT's, for the end of the period), status (exceeded, at_risk, on_track, unknown), exceededOn, breaksOn, basis, "
+        "period, owner, scopes, url. Null: unknown.",
         Members(BudgetRow),
     ]
     riskAggregations: Annotated[JsonObject, "Number of budgets on all pages that are atRisk, onTrack and unknown."]
-    failed: Annotated[list[JsonObject], "Forecasts that could not be read, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], "Forecasts not read, and why.", Members(FailedPart)]
 
 
 class Budget(BudgetDetails, BudgetState, total=False):
     """One budget and its state."""
 
-    failed: Annotated[list[JsonObject], "Parts that could not be read, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
 
 
 class BudgetBreach(TypedDict, total=False):
@@ -124,9 +123,8 @@ async def list_budgets(
     minCreationTime: CreatedSinceTime = None,
     maxCreationTime: CreatedUntilTime = None,
 ) -> Annotated[JsonObject, BudgetList]:
-    """List budgets: amount, spent so far, forecast, and whether each is exceeded, at risk or on track, and since or from
-    when. For budgets at risk, use filter riskStatus:[atRisk]. For the thresholds and recipients of one budget, use
-    get_budget."""
+    """List budgets: amount, spent so far, forecast, and whether each is exceeded, at risk or on track, and when. For
+    budgets at risk, use filter riskStatus:[atRisk]. For the thresholds and recipients of one budget, use get_budget."""
     page = await call.doit.budgets.list_budgets(
         maxResults=maxResults,
         pageToken=pageToken,
@@ -148,8 +146,8 @@ async def list_budgets(
     default_list=True,
 )
 async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, Budget]:
-    """Show one budget: amount, currency, spent so far, forecast, whether it is exceeded or at risk and from when, scopes,
-    alert thresholds and recipients. Give its id or its name."""
+    """Show one budget: amount, currency, spent so far, forecast, whether it is exceeded or at risk and when, scopes, alert
+    thresholds and recipients. Give its id or its name."""
     details = await call.doit.budgets.get_budget(id=id, name=name)
     today = utc_date(call.now)
     row: JsonObject = {}
@@ -241,5 +239,5 @@ def describe_breach(row: JsonObject, status: BudgetStatus) -> JsonObject:
         "spent": None if status.spent is None else round_to_cents(status.spent),
         "currency": row.get("currency"),
         "expected": status.forecast,
-        **{name: value for name, value in status.as_json.items() if name != "forecastPercent"},
+        **status.as_json,
     }

@@ -44,22 +44,20 @@ class SpendForecast(CostStatement, total=False):
 
     month: Annotated[
         JsonObject,
-        "The running month: from, to, spent so far, ahead (from now to its end), expected (both), low and high (8 of 10 "
-        "cases), unfinishedDays (raised to their pace), and before: what the whole month before cost. Null: not enough "
-        "data to tell.",
+        "The running month: from, to, spent, ahead (from now to its end), expected (both), low and high (8 of 10 cases), "
+        "unfinishedDays (raised to their pace), before: cost of the whole month before. Null: too few data.",
         Members(ProjectedPeriod),
     ]
     quarter: Annotated[JsonObject, "The same for the current quarter.", Members(ProjectedPeriod)]
     method: Annotated[str, "How the remaining days are projected, or why nothing is."]
     budgets: Annotated[
         list[JsonObject],
-        "Budgets that are exceeded or at risk, the first to break first: amount, spent, percentUsed, "
-        "forecastedUtilization (DoiT's forecast, as in list_budgets), status, exceededOn, breaksOn, basis, period. Each "
-        "in its own currency.",
+        "Budgets exceeded or at risk, the first to break first, each in its own currency: amount, spent, percentUsed, "
+        "forecastedUtilization (DoiT's), status, exceededOn, breaksOn, basis, period.",
         Members(BudgetBreach),
     ]
     budgetsChecked: int
-    failed: Annotated[list[JsonObject], "Parts that could not be had, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,6 @@ def test_an_exceeded_budget_says_since_when() -> None:
     assert found == {
         "percentUsed": 108.1,
         "forecastedUtilization": 3500.0,
-        "forecastPercent": 116.7,
         "status": "exceeded",
         "exceededOn": "2026-11-20",
         "breaksOn": None,
