@@ -1,16 +1,17 @@
-"""Budgets with their forecast and status: the tools list_budgets and get_budget, and what forecast_spend says of them."""
+"""Budgets with their forecast and status: the tools list_budgets and get_budget."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, TypedDict
 
 from ...api.areas.budgets import BudgetDetails, BudgetFilter
 from ...api.common_types import ListPage
 from ...api.errors import ApiError
-from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages, parse_page
+from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...api.parameters import (
     CreatedSinceTime,
     CreatedUntilTime,
@@ -24,18 +25,22 @@ from ...api.parameters import (
 from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money, Percent
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
+from ..currencies import DEFAULT_CURRENCY
 from ..partial_results import FailedPart, describe_error, gather_partial
-from ..periods import PeriodDays, utc_date
-from ..tables import round_to_cents
+from ..periods import Period, PeriodDays, utc_date
 from ..tools.composed import composed_tool
+from .amounts import to_decimal
 from .budget_status import BudgetStatus, find_status, needs_list_row
+from .daily_costs import cost_by_day, day_exceeding
+from .queries import cost_config
+from .written_scope import budget_scope
 
 MAX_CONCURRENT_REQUESTS = 8
 """Budgets whose details are read at the same time."""
 MAX_DETAILED_BUDGETS = 100
 """Budgets of one result whose forecast is read: one request each."""
-MAX_BUDGET_PAGES = 3
-"""Pages of budgets that forecast_spend reads."""
+MAX_EXCEEDED_QUERIES = 5
+"""Budgets of one result for which daily costs tell since when they are exceeded."""
 TOO_MANY_BUDGETS = f"forecasts are read for the first {MAX_DETAILED_BUDGETS} budgets only; use a filter"
 
 
@@ -85,25 +90,6 @@ class Budget(BudgetDetails, BudgetState, total=False):
     """One budget and its state."""
 
     failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
-
-
-class BudgetBreach(TypedDict, total=False):
-    """A budget that is exceeded or will be."""
-
-    id: str
-    name: Annotated[str, Label]
-    url: str
-    amount: Annotated[float, Money]
-    spent: Annotated[float | None, Money]
-    percentUsed: Annotated[float | None, Percent]
-    currency: Annotated[str, CurrencyCode]
-    forecastedUtilization: Annotated[float | None, Money]
-    expected: Annotated[float | None, Money]
-    status: str
-    exceededOn: Annotated[str | None, Day]
-    breaksOn: Annotated[str | None, Day]
-    basis: str
-    period: Annotated[JsonObject | None, Members(PeriodDays)]
 
 
 @composed_tool(
@@ -159,7 +145,9 @@ async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) ->
             if error.kind == "credential":
                 raise
             failed = [{"part": "day and limit of the period", "why": describe_error(error)}]
-    status = find_status(row, details, today)
+    budget = {**row, **details}
+    (status,), unread = await add_exceeded_days(call, [(budget, find_status(row, details, today))])
+    failed += unread
     return {**details, **state_of(details, status)} | ({"failed": failed} if failed else {})
 
 
@@ -186,58 +174,55 @@ async def fetch_statuses(call: Call, rows: Sequence[JsonObject]) -> tuple[list[B
 
     identifiers = [str(row["id"]) for row in rows[:MAX_DETAILED_BUDGETS] if row.get("id")]
     parts = await gather_partial({identifier: fetch_details(identifier) for identifier in identifiers})
-    statuses = [find_status(row, parts.results.get(str(row.get("id")), {}), today) for row in rows]
-    names = {str(row.get("id")): str(row.get("budgetName") or row.get("id")) for row in rows}
+    details = [parts.results.get(str(row.get("id")), {}) for row in rows]
+    pairs = [({**row, **more}, find_status(row, more, today)) for row, more in zip(rows, details, strict=True)]
+    statuses, unread = await add_exceeded_days(call, pairs)
+    names = {str(row.get("id")): budget_name(row) for row in rows}
     failed: list[FailedPart] = [
         {"part": f"forecast of {names[failure['part']]}", "why": failure["why"]} for failure in parts.failures
     ]
+    failed += unread
     if len(rows) > MAX_DETAILED_BUDGETS:
         failed.append({"part": f"forecasts of {len(rows) - MAX_DETAILED_BUDGETS} budgets", "why": TOO_MANY_BUDGETS})
     return statuses, failed
 
 
-class CheckedBudgets(TypedDict):
-    """The budgets that are or will be exceeded, how many were checked, and what could not be read."""
+async def add_exceeded_days(
+    call: Call, budgets: Sequence[tuple[JsonObject, BudgetStatus]]
+) -> tuple[list[BudgetStatus], list[FailedPart]]:
+    """Return the status of each budget, with the day since when it is exceeded, and the days that could not be read.
 
-    budgets: list[JsonObject]
-    budgetsChecked: int
-    failed: list[FailedPart]
-
-
-async def find_breaches(call: Call) -> CheckedBudgets:
-    """Return the budgets that are or will be exceeded: exceeded ones first, then by date."""
-    pages = iterate_pages(call.doit.budgets.list_budgets, max_pages=MAX_BUDGET_PAGES, maxResults=LARGE_PAGE_SIZE)
-    rows = [row async for page in pages for row in page.rows]
-    today = utc_date(call.now)
-    # The list alone tells which budgets are on track, so only the others need a request of their own.
-    risky = [row for row in rows if find_status(row, {}, today).status in ("exceeded", "at_risk")]
-    statuses, failed = await fetch_statuses(call, risky)
-    return {
-        "budgets": order_breaches(list(zip(risky, statuses, strict=True))),
-        "budgetsChecked": len(rows),
-        "failed": failed,
-    }
-
-
-def order_breaches(budgets: Sequence[tuple[JsonObject, BudgetStatus]]) -> list[JsonObject]:
-    """Return the budgets that are or will be exceeded: exceeded ones by the share used, the others by date."""
-    breaches = [pair for pair in budgets if pair[1].status in ("exceeded", "at_risk")]
-    breaches.sort(key=lambda pair: (pair[1].status != "exceeded", pair[1].breaks_on or date.max, -share_used(pair[1])))
-    return [describe_breach(row, status) for row, status in breaches]
+    Where the API does not name that day, the daily costs of the budget's scope do, for a few budgets.
+    """
+    open_indexes = [
+        index
+        for index, (_, status) in enumerate(budgets)
+        if status.status == "exceeded" and status.exceeded_on is None and status.period is not None
+    ][:MAX_EXCEEDED_QUERIES]
+    parts = await gather_partial({str(index): fetch_exceeded_day(call, *budgets[index]) for index in open_indexes})
+    statuses = [
+        replace(status, exceeded_on=parts.results[str(index)]) if str(index) in parts.results else status
+        for index, (_, status) in enumerate(budgets)
+    ]
+    failed: list[FailedPart] = [
+        {"part": f"exceededOn of {budget_name(budgets[int(failure['part'])][0])}", "why": failure["why"]}
+        for failure in parts.failures
+    ]
+    return statuses, failed
 
 
-def share_used(status: BudgetStatus) -> float:
-    """Return the share of its limit that a budget has used, for sorting; 0 if it is unknown."""
-    return status.spent / status.limit if status.limit and status.spent is not None else 0.0
+async def fetch_exceeded_day(call: Call, budget: JsonObject, status: BudgetStatus) -> date | None:
+    """Return the day at whose end the daily costs of a *budget* exceed its limit; None if they do not."""
+    if status.period is None or status.limit is None:
+        return None
+    written = budget_scope(budget)
+    days = Period(status.period.first, min(status.period.last, utc_date(call.now)))
+    currency = written.currency or DEFAULT_CURRENCY
+    config = cost_config(written.scope, days, currency, interval="day", metrics=(written.metric,))
+    answer = await call.doit.reports.run_query(config=config)
+    return day_exceeding(cost_by_day(answer, column=written.metric["value"]), to_decimal(status.limit))
 
 
-def describe_breach(row: JsonObject, status: BudgetStatus) -> JsonObject:
-    """Return a budget that is or will be exceeded, as forecast_spend shows it."""
-    return {
-        **{"id": row.get("id"), "name": row.get("budgetName"), "url": row.get("url")},
-        "amount": status.limit,
-        "spent": None if status.spent is None else round_to_cents(status.spent),
-        "currency": row.get("currency"),
-        "expected": status.forecast,
-        **status.as_json,
-    }
+def budget_name(budget: JsonObject) -> str:
+    """Return the name of a budget, from a list or its details."""
+    return str(budget.get("budgetName") or budget.get("name") or budget.get("id"))

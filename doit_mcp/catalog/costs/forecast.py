@@ -16,10 +16,9 @@ from ..call import Call
 from ..currencies import CurrencyArgument, run_in_currency
 from ..partial_results import FailedPart, gather_partial
 from ..periods import Period, ReportedPeriod, month_of, quarter_of, utc_date
-from ..tables import column_names, complete_rows, row_days
 from ..tools.composed import composed_tool
-from .amounts import to_decimal
-from .budgets import BudgetBreach, CheckedBudgets, find_breaches
+from .budget_breaches import BudgetBreach, CheckedBudgets, find_breaches
+from .daily_costs import cost_by_day
 from .data_start import fetch_data_start
 from .queries import cost_config
 from .run_rate import ProjectedPeriod, period_cost, project_cost
@@ -164,16 +163,3 @@ async def read_history(call: Call, scope: Scope, answer: JsonObject, today: date
     asked_since = quarter_of(today).previous().first
     is_partial = min(actual, default=today) > asked_since
     return CostHistory(actual, forecast, await fetch_data_start(call) if is_partial else None)
-
-
-def cost_by_day(answer: JsonObject, rows_key: str) -> dict[date, Decimal]:
-    """Return the cost of each day that has rows; rows with an unreadable date are skipped."""
-    names = column_names(answer)
-    if "cost" not in names:
-        return {}
-    cost = names.index("cost")
-    costs: dict[date, Decimal] = {}
-    for day, row in zip(row_days(answer, rows_key), complete_rows(answer, rows_key), strict=False):
-        if day is not None:
-            costs[day] = costs.get(day, Decimal(0)) + to_decimal(row[cost])
-    return costs

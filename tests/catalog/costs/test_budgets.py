@@ -13,6 +13,7 @@ from doit_mcp.api.operation import Request
 from doit_mcp.catalog.costs.budgets import MAX_CONCURRENT_REQUESTS, MAX_DETAILED_BUDGETS
 from tests.api.recorder import Recorder, pages_of
 
+from ..billing import Line, answering
 from ..caller import call, run
 
 
@@ -187,3 +188,37 @@ async def test_a_growing_budget_is_measured_by_the_limit_of_its_period() -> None
     for found in (one, listed):
         assert (found["amount"], found["periodLimit"], found["percentUsed"]) == (1000.0, 1100.0, 95.5)
         assert found["status"] == "on_track"
+
+
+@pytest.mark.parametrize("named", [None, 0])
+async def test_daily_costs_tell_since_when_a_budget_is_exceeded(named: int | None) -> None:
+    """The API may not name a day in the past."""
+    lines: list[Line] = [(f"2026-09-{day:02}", {"service": "x"}, 300.0, 1.0) for day in range(1, 21)]
+    over = row("o", 1200.0, "atRisk", forecastedUtilizationDate=named)
+
+    def details(request: Request) -> Any:
+        return {"budgets": [over]} if request.path.endswith("/budgets") else {**over, "name": "o"}
+
+    api = Recorder(answering({"budgets": details}, lines))
+    listed = (await run("list_budgets", api))["budgets"][0]
+    # 4 x 300 is more than 1,000.
+    assert (listed["status"], listed["exceededOn"], listed["basis"]) == ("exceeded", "2026-09-04", "spent so far")
+    assert (await run("get_budget", Recorder(answering({"budgets": details}, lines)), id="o"))[
+        "exceededOn"
+    ] == "2026-09-04"
+    config = next((request.body or {})["config"] for request in api.requests if request.body)
+    assert config["currency"] == "EUR" and config["timeInterval"] == "day"
+    assert config["customTimeRange"] == {"from": "2026-09-01T00:00:00Z", "to": "2026-09-21T23:59:59Z"}
+
+
+async def test_a_day_that_cannot_be_read_is_named() -> None:
+    over = row("o", 1200.0, "atRisk")
+
+    def answer(request: Request) -> Any:
+        if "query" in request.path:
+            return ApiError("", kind="timeout")
+        return {"budgets": [over]} if request.path.endswith("/budgets") else over
+
+    found = await run("list_budgets", Recorder(answer))
+    assert found["budgets"][0]["exceededOn"] is None
+    assert found["failed"] == [{"part": "exceededOn of Budget o", "why": "the request timed out"}]

@@ -8,7 +8,6 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.costs.forecast import cost_by_day
 from doit_mcp.catalog.costs.run_rate import days_between, period_cost, project_cost
 from doit_mcp.catalog.costs.weekday_pace import WeekdayPace, learn_pace
 from doit_mcp.catalog.periods import Period, month_of, quarter_of
@@ -113,14 +112,6 @@ def test_low_expected_and_high_are_in_order(
     assert found["low"] <= found["expected"] <= found["high"]
     known = sum(cost for day, cost in actual.items() if period.first <= day <= today)
     assert abs(Decimal(found["spent"]) - known) < Decimal("0.01")
-
-
-def test_days_are_read_in_every_form() -> None:
-    columns = [{"name": name} for name in ("year", "month", "day", "cost")]
-    rows = [["2026", "09", "1", 1.0], ["2026", "2026-09", "2026-09-01", 2.0], ["2026", "x", "1", 9.0], [2026, 9, 2, 5]]
-    answer = {"columns": columns, "rows": rows, "forecastRows": None}
-    assert cost_by_day(answer, "rows") == {date(2026, 9, 1): Decimal(3), date(2026, 9, 2): Decimal(5)}
-    assert cost_by_day(answer, "forecastRows") == {} == cost_by_day({"columns": columns[1:], "rows": []}, "rows")
 
 
 def test_days_between_includes_both() -> None:
