@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal, Required, TypedDict
 
-from ..protocol.json_schema import Length
+from ..protocol.json_schema import JsonObject, Length
+from .value_kinds import CurrencyCode, Day, Members, Money
 
 DimensionType = Literal[
     "datetime",
@@ -71,6 +72,27 @@ class Filter(TypedDict, total=False):
     values: Annotated[list[str], "Values exactly as they occur in the data.", Length(maximum=5000)]
     caseInsensitive: bool
     includeNull: Annotated[bool, "Include rows without a value."]
+
+
+ScopePeriod = TypedDict("ScopePeriod", {"from": Annotated[str, Day], "to": Annotated[str, Day], "days": int})
+"""The month that the cost of a scope is about."""
+
+
+class ScopeCost(TypedDict, total=False):
+    """What a scope cost last month."""
+
+    cost: Annotated[float | None, Money]
+    currency: Annotated[str, CurrencyCode]
+    metric: str
+    period: Annotated[JsonObject, Members(ScopePeriod)]
+    note: Annotated[str, "What the cost does not say."]
+
+
+ScopeLastMonth = Annotated[
+    JsonObject,
+    "What the scope cost last month: cost, currency, metric, period, and a note if nothing matched or it is unknown.",
+    Members(ScopeCost),
+]
 
 
 class Collaborator(TypedDict):

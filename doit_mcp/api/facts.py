@@ -69,6 +69,8 @@ class ToolFacts(TypedDict, total=False):
     for messages, runs and purchases."""
     targets: tuple[str, ...]
     """Arguments that identify the object of the write, besides those in the path of an operation."""
+    has_cost_scope: Literal["budget", "alert"]
+    """The write limits a budget or an alert to costs, so its scopes must match some."""
     canonical_arguments: Mapping[str, Callable[[Any], Any]]
     """Functions that return the canonical form of an argument that has several spellings."""
 

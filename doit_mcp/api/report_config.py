@@ -1,7 +1,7 @@
 """Report configuration: the ``config`` of run_query, create_report and update_report."""
 
 import re
-from typing import Annotated, Literal, Required, TypedDict
+from typing import Annotated, Any, Literal, Required, TypedDict
 
 from ..protocol.json_schema import JsonObject, Length, Range
 from .common_types import Currency, Filter
@@ -148,7 +148,7 @@ def normalize_provider(name: str) -> str:
 def normalize_config(config: JsonObject) -> JsonObject:
     """Return a config as the API expects it: providers as billing data names them, customTimeRange beside timeRange."""
     filters = config.get("filters")
-    body = {**config, "filters": [_normalize_filter(condition) for condition in filters]} if filters else dict(config)
+    body = {**config, "filters": normalize_filters(filters)} if filters else dict(config)
     time_range = body.get("timeRange")
     if not time_range or time_range.get("mode") != "custom":
         return body
@@ -162,6 +162,13 @@ def _whole_days(span: JsonObject) -> JsonObject:
     """Return a range with dates as the first and the last second of their days, UTC. Other values are unchanged."""
     times = {"from": "T00:00:00Z", "to": "T23:59:59Z"}
     return {name: f"{value}{times.get(name, '')}" if DATE.fullmatch(value) else value for name, value in span.items()}
+
+
+def normalize_filters(filters: Any) -> Any:
+    """Return filters with providers as billing data names them; anything else unchanged."""
+    if not isinstance(filters, list):
+        return filters
+    return [_normalize_filter(condition) if isinstance(condition, dict) else condition for condition in filters]
 
 
 def _normalize_filter(condition: JsonObject) -> JsonObject:

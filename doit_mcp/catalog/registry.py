@@ -11,7 +11,9 @@ from ..protocol.jsonrpc import JsonObject
 from . import assistants
 from .call import Call
 from .costs import (
+    anomalies,
     breakdown,
+    budgets,
     change,
     compare,
     forecast,
@@ -41,6 +43,8 @@ COMPOSED_MODULES = (
     compare,
     change,
     forecast,
+    budgets,
+    anomalies,
     query,
     report_results,
     query_result,
@@ -63,7 +67,10 @@ def with_declared_extras(tool: Tool) -> Tool:
 
 
 def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
-    """Return *tools* with safeguards on writes: confirmation if needed, the commit point, and deduplication."""
+    """Return *tools* with safeguards on writes: confirmation if needed, the commit point, and deduplication.
+
+    The scopes of budgets and alerts are checked before the user is asked.
+    """
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
     writing |= {
@@ -71,6 +78,7 @@ def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
         for name, tool in writing.items()
         if always_confirms(tool) or tool.external_target_paths or tool.linked_text_paths
     }
+    writing = {name: with_scope_check(tool) for name, tool in writing.items()}
     writing = {name: with_deduplication(tool, verifier_for(tool, named)) for name, tool in writing.items()}
     return tuple(with_empty_update_check(with_canonical_arguments(writing.get(tool.name, tool))) for tool in tools)
 

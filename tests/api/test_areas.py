@@ -47,7 +47,7 @@ async def test_update_budget_builds_path_and_body() -> None:
 
 async def test_list_budgets_delegates_name_search_to_the_api() -> None:
     api = Recorder({"budgets": []})
-    await Doit.for_sender(api).budgets.list_budgets(name="ads", maxResults=40)
+    await Doit.for_sender(api).budgets.list_budgets(nameContains="ads", maxResults=40)
     assert api.requests == [Request("GET", "/analytics/v1/budgets", {"maxResults": "40", "nameContains": "ads"}, None)]
 
 

@@ -1,15 +1,19 @@
 """Alerts: notifications when cost or usage crosses a threshold."""
 
-from typing import Annotated, Literal, Required, TypedDict, Unpack
+from typing import Annotated, Any, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..common_types import Currency, Filter, ListPage
+from ..common_types import Currency, Filter, ListPage, ScopeLastMonth
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import find_id
-from ..parameters import EpochMilliseconds, Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
+from ..pagination import find_id, parse_page
+from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
+from ..report_config import normalize_filters
+from ..timestamps import format_timestamp, with_iso_times
+from ..value_kinds import Moment
 
+TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "lastAlerted"), format_timestamp)
 Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100), EXTERNAL_TARGET]
 
 
@@ -30,9 +34,15 @@ class AlertDetails(TypedDict, total=False):
         JsonObject, "metric, timeInterval, condition, operator, value, currency, scopes, evaluateForEach, dataSource."
     ]
     recipients: list[str]
-    createTime: EpochMilliseconds
-    updateTime: EpochMilliseconds
-    lastAlerted: EpochMilliseconds
+    createTime: Annotated[str | None, Moment]
+    updateTime: Annotated[str | None, Moment]
+    lastAlerted: Annotated[str | None, "null: never.", Moment]
+
+
+class WrittenAlert(AlertDetails, total=False):
+    """An alert that was created or changed."""
+
+    scopeLastMonth: ScopeLastMonth
 
 
 class AlertMetric(TypedDict):
@@ -81,10 +91,37 @@ class AlertChanges(TypedDict, total=False):
     recipients: Annotated[Recipients, "Email addresses; replaces the whole list."]
 
 
+def format_alert(alert: JsonObject) -> JsonObject:
+    """Return an alert with ISO times. The response to a write may be empty."""
+    return with_iso_times(alert, TIME_FORMATS) if alert else alert
+
+
+def normalize_alert_config(config: Any) -> Any:
+    """Return the configuration of an alert with providers as billing data names them; anything else unchanged."""
+    if not isinstance(config, dict) or "scopes" not in config:
+        return config
+    return {**config, "scopes": normalize_filters(config["scopes"])}
+
+
+CANONICAL = {"config": normalize_alert_config}
+
+
 class Alerts(Area):
     """Alerts: notifications by email when cost or usage passes a threshold, jumps or is forecast to."""
 
     @get("/analytics/v1/alerts", items="alerts")
+    async def _alerts(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        nameContains: NameContains = None,
+        sortBy: str | None = None,
+        sortOrder: SortOrder = None,
+    ) -> JsonObject: ...
+
+    @offers(_alerts)
     async def list_alerts(
         self,
         *,
@@ -100,7 +137,15 @@ class Alerts(Area):
     ) -> Annotated[JsonObject, AlertPage]:
         """List cost alerts, newest first: what each monitors, its threshold, and when it last fired. For budget
         thresholds, use get_budget; for unusual cost, use get_anomalies."""
-        ...
+        response = await self._alerts(
+            maxResults=maxResults,
+            pageToken=pageToken,
+            filter=filter,
+            nameContains=nameContains,
+            sortBy=sortBy,
+            sortOrder=sortOrder,
+        )
+        return {**response, "alerts": [format_alert(row) for row in parse_page(response, "alerts").rows]}
 
     @get("/analytics/v1/alerts/{id}")
     async def _alert(self, *, id: Id) -> JsonObject: ...
@@ -109,19 +154,38 @@ class Alerts(Area):
     async def get_alert(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, AlertDetails]:
         """Show one alert: what it monitors, its threshold, its recipients, and when it last fired. Give its id or its
         name."""
-        return await self._alert(id=id or await find_id(name or "", self.list_alerts, "name", nameContains=name))
+        found = id or await find_id(name or "", self._alerts, "name", nameContains=name)
+        return format_alert(await self._alert(id=found))
 
-    @post("/analytics/v1/alerts", confirm=ASKS_BY_ARGUMENTS, verify_with=get_alert)
-    async def create_alert(self, **alert: Unpack[NewAlert]) -> Annotated[JsonObject, AlertDetails]:
-        """Create an alert that emails its recipients whenever the metric passes the threshold. For a spending limit,
-        use create_budget."""
-        ...
+    @post(
+        "/analytics/v1/alerts",
+        confirm=ASKS_BY_ARGUMENTS,
+        verify_with=get_alert,
+        canonical_arguments=CANONICAL,
+        has_cost_scope="alert",
+    )
+    async def _create_alert(self, **alert: Unpack[NewAlert]) -> JsonObject: ...
 
-    @patch("/analytics/v1/alerts/{id}", confirm=REVERSIBLE, preview_with=get_alert)
-    async def update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> Annotated[JsonObject, AlertDetails]:
+    @offers(_create_alert)
+    async def create_alert(self, **alert: Unpack[NewAlert]) -> Annotated[JsonObject, WrittenAlert]:
+        """Create an alert that emails its recipients whenever the metric passes the threshold. Each scope must match
+        costs; the result says what it cost last month. For a spending limit, use create_budget."""
+        return format_alert(await self._create_alert(**alert))
+
+    @patch(
+        "/analytics/v1/alerts/{id}",
+        confirm=REVERSIBLE,
+        preview_with=get_alert,
+        canonical_arguments=CANONICAL,
+        has_cost_scope="alert",
+    )
+    async def _update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> JsonObject: ...
+
+    @offers(_update_alert)
+    async def update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> Annotated[JsonObject, WrittenAlert]:
         """Change an alert; omitted fields stay unchanged. Scopes and recipients are replaced as a whole: read get_alert
-        first."""
-        ...
+        first. Each scope must match costs."""
+        return format_alert(await self._update_alert(id=id, **changes))
 
     @delete("/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert)
     async def delete_alert(self, *, id: Id) -> JsonObject:

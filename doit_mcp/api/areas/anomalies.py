@@ -7,12 +7,22 @@ from ...resilience.compute_thread import run_in_thread
 from ..common_types import ListPage
 from ..operation import Area, get, offers
 from ..pagination import LARGE_PAGE_SIZE, parse_page
-from ..parameters import Id, MaxResults, PageToken, Rfc3339, SortOrder
-from ..timestamps import format_timestamp
+from ..parameters import TIME_FORMS, Id, MaxResults, PageToken, Rfc3339, SortOrder
+from ..timestamps import format_timestamp, parse_optional_time
 from ..value_kinds import Label, Moment, UsDollars
 
 TEXT_FIELDS = ("platform", "serviceName", "scope", "severityLevel", "status", "id", "billingAccount", "attribution")
 PAGE_SIZE = 20
+AnomalyCount = Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}."]
+AnomalyFilter = Annotated[
+    str | None,
+    "key:value terms joined by |. Keys: serviceName (DoiT's short form), billingAccount, platform, "
+    "severityLevel (information, warning, critical). Repeated keys mean OR, different keys AND.",
+]
+AnomalySort = Annotated[Literal["startTime", "severityLevel", "costOfAnomaly"] | None, "Default: startTime."]
+StartedSince = Annotated[int | str | None, f"Only anomalies that started since: {TIME_FORMS}"]
+StartedUntil = Annotated[int | str | None, f"Only anomalies that started until: {TIME_FORMS}"]
+WithNotifications = Annotated[bool | None, "Include who was notified of each."]
 FIELDS = (
     "id, platform, serviceName, scope (project or account), billingAccount, severityLevel, status, "
     "startTime, endTime, costOfAnomaly (above expected), actualCost, expectedMaxCost, top3SKUs, "
@@ -85,22 +95,14 @@ class Anomalies(Area):
     async def get_anomalies(
         self,
         *,
-        maxResults: Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}."] = None,
+        maxResults: AnomalyCount = None,
         pageToken: PageToken = None,
-        filter: Annotated[
-            str | None,
-            "key:value terms joined by |. Keys: serviceName (DoiT's short form), billingAccount, platform, "
-            "severityLevel (information, warning, critical). Repeated keys mean OR, different keys AND.",
-        ] = None,
-        sortBy: Annotated[Literal["startTime", "severityLevel", "costOfAnomaly"] | None, "Default: startTime."] = None,
+        filter: AnomalyFilter = None,
+        sortBy: AnomalySort = None,
         sortOrder: SortOrder = None,
-        minCreationTime: Annotated[
-            int | None, "Only anomalies that started at or after this time, in milliseconds since 1970."
-        ] = None,
-        maxCreationTime: Annotated[
-            int | None, "Only anomalies that started at or before this time, in milliseconds since 1970."
-        ] = None,
-        includeNotifications: Annotated[bool | None, "Include who was notified of each."] = None,
+        minCreationTime: StartedSince = None,
+        maxCreationTime: StartedUntil = None,
+        includeNotifications: WithNotifications = None,
     ) -> Annotated[JsonObject, AnomalyPage]:
         """List cost anomalies, newest first: unexpected spending with its size, severity and causes. An empty list does
         not prove normal spending: detection depends on the customer's sensitivity setting."""
@@ -110,8 +112,8 @@ class Anomalies(Area):
             filter=filter,
             sortBy=sortBy,
             sortOrder=sortOrder,
-            minCreationTime=minCreationTime,
-            maxCreationTime=maxCreationTime,
+            minCreationTime=parse_optional_time(minCreationTime, "minCreationTime"),
+            maxCreationTime=parse_optional_time(maxCreationTime, "maxCreationTime"),
             includeNotifications=includeNotifications,
         )
         page = parse_page(response, "anomalies")

@@ -1,40 +1,62 @@
 """Budgets: spending limits and spending so far."""
 
-from typing import Annotated, Literal, Required, TypedDict, Unpack
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
-from ..common_types import Collaborator, Currency, Filter, ListPage, Role, SlackChannel
+from ..common_types import Collaborator, Currency, Filter, ListPage, Role, ScopeLastMonth, SlackChannel
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
 from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import find_id
+from ..pagination import find_id, parse_page
 from ..parameters import (
-    CreatedSince,
-    CreatedUntil,
-    EpochMilliseconds,
+    CreatedSinceTime,
+    CreatedUntilTime,
     Id,
     MaxResults,
     Name,
-    NameAlias,
     NameContains,
     ObjectName,
     OptionalId,
     PageToken,
 )
+from ..report_config import normalize_filters
+from ..timestamps import (
+    canonical_time,
+    format_date,
+    format_day_or_time,
+    format_timestamp,
+    parse_optional_time,
+    parse_time,
+    with_iso_times,
+)
+from ..value_kinds import CurrencyCode, Day, Money
 
 BudgetType = Literal["fixed", "recurring"]
-StartPeriod = Annotated[int, "Start of its first period, in milliseconds since 1970."]
+StartPeriod = Annotated[int | str, "First day of its first period, e.g. 2026-01-01; or milliseconds since 1970."]
+EndPeriod = Annotated[
+    int | str,
+    "Last day, e.g. 2026-12-31; or milliseconds since 1970. Required for fixed budgets. Cannot be cleared.",
+]
+TIME_FORMATS = {
+    **dict.fromkeys(("startPeriod", "endPeriod"), format_day_or_time),
+    **dict.fromkeys(("createTime", "updateTime"), format_timestamp),
+    "forecastedUtilizationDate": format_date,
+}
+ALERT_TIME_FORMATS = {"forecastedDate": format_date}
+PERIOD_NAMES = ("startPeriod", "endPeriod")
+CANONICAL = {**{name: canonical_time(name) for name in PERIOD_NAMES}, "scopes": normalize_filters}
+BudgetFilter = Annotated[
+    str | None,
+    "key:[value] terms joined by |. Keys: owner, budgetName, lastModified (milliseconds), riskStatus "
+    "(atRisk, onTrack, unknown). Repeated keys mean OR, different keys AND.",
+]
 
 
 class BudgetPage(ListPage, total=False):
     """A page of budgets."""
 
-    budgets: Annotated[
-        list[JsonObject],
-        "Each with id, budgetName, amount, currency, currentUtilization, timeInterval, owner, riskStatus "
-        "(atRisk, onTrack, unknown), forecastedUtilizationDate, scopes and url.",
-    ]
-    riskAggregations: Annotated[JsonObject, "Number of budgets on all pages that are atRisk, onTrack and unknown."]
+    budgets: list[JsonObject]
 
 
 class BudgetDetails(TypedDict, total=False):
@@ -42,17 +64,23 @@ class BudgetDetails(TypedDict, total=False):
 
     id: str
     name: str
-    amount: Annotated[float, "Limit per period, in its currency."]
-    currency: str
-    currentUtilization: Annotated[float, "Spend so far in this period."]
-    forecastedUtilization: float
+    amount: Annotated[float, "Limit per period.", Money]
+    currency: Annotated[str, CurrencyCode]
+    currentUtilization: Annotated[float, "Spent in this period.", Money]
+    forecastedUtilization: Annotated[float | None, "DoiT's forecast for the end of the period.", Money]
     type: str
     timeInterval: str
-    startPeriod: EpochMilliseconds
-    endPeriod: EpochMilliseconds
+    startPeriod: Annotated[str, Day]
+    endPeriod: Annotated[str, Day]
     scopes: list[JsonObject]
     alerts: list[JsonObject]
     collaborators: list[JsonObject]
+
+
+class WrittenBudget(BudgetDetails, total=False):
+    """A budget that was created or changed."""
+
+    scopeLastMonth: ScopeLastMonth
 
 
 class Threshold(TypedDict):
@@ -72,7 +100,6 @@ class Budget(TypedDict, total=False):
     timeInterval: Annotated[
         Literal["day", "week", "month", "quarter", "year"], "Period; required for recurring budgets."
     ]
-    endPeriod: Annotated[int, "End, in milliseconds since 1970; required for fixed budgets. Cannot be cleared."]
     description: str
     usePrevSpend: Annotated[bool, "Use the last period's spend as the amount (recurring budgets)."]
     growthPerPeriod: Annotated[float, "Growth of the amount per period, in percent.", Range(0)]
@@ -100,6 +127,17 @@ class NewBudget(Budget, total=False):
     currency: Required[Currency]
     type: Required[BudgetType]
     startPeriod: Required[StartPeriod]
+    endPeriod: EndPeriod
+
+
+class NewBudgetBody(Budget, total=False):
+    """A budget to create, as the API accepts it: with periods in milliseconds since 1970."""
+
+    name: Required[ObjectName]
+    currency: Required[Currency]
+    type: Required[BudgetType]
+    startPeriod: Required[int]
+    endPeriod: int
 
 
 class BudgetChanges(Budget, total=False):
@@ -109,6 +147,17 @@ class BudgetChanges(Budget, total=False):
     currency: Currency
     type: BudgetType
     startPeriod: StartPeriod
+    endPeriod: EndPeriod
+
+
+class BudgetChangesBody(Budget, total=False):
+    """Changes to a budget, as the API accepts them."""
+
+    name: ObjectName
+    currency: Currency
+    type: BudgetType
+    startPeriod: int
+    endPeriod: int
 
 
 class Budgets(Area):
@@ -122,8 +171,8 @@ class Budgets(Area):
         pageToken: PageToken = None,
         filter: str | None = None,
         nameContains: NameContains = None,
-        minCreationTime: CreatedSince = None,
-        maxCreationTime: CreatedUntil = None,
+        minCreationTime: int | None = None,
+        maxCreationTime: int | None = None,
     ) -> JsonObject: ...
 
     @offers(_budgets)
@@ -132,49 +181,85 @@ class Budgets(Area):
         *,
         maxResults: MaxResults = None,
         pageToken: PageToken = None,
-        filter: Annotated[
-            str | None,
-            "key:[value] terms joined by |. Keys: owner, budgetName, lastModified (milliseconds), riskStatus "
-            "(atRisk, onTrack, unknown). Repeated keys mean OR, different keys AND.",
-        ] = None,
+        filter: BudgetFilter = None,
         nameContains: NameContains = None,
-        name: NameAlias = None,
-        minCreationTime: CreatedSince = None,
-        maxCreationTime: CreatedUntil = None,
+        minCreationTime: CreatedSinceTime = None,
+        maxCreationTime: CreatedUntilTime = None,
     ) -> Annotated[JsonObject, BudgetPage]:
-        """List budgets: amount, spent so far, forecast, and whether each is at risk of being exceeded. For budgets at
-        risk, use filter riskStatus:[atRisk]. For the thresholds and recipients of one budget, use get_budget."""
-        return await self._budgets(
+        """List budgets with ISO dates. The tool of this name adds the forecast and status of each."""
+        response = await self._budgets(
             maxResults=maxResults,
             pageToken=pageToken,
             filter=filter,
-            nameContains=nameContains or name,
-            minCreationTime=minCreationTime,
-            maxCreationTime=maxCreationTime,
+            nameContains=nameContains,
+            minCreationTime=parse_optional_time(minCreationTime, "minCreationTime"),
+            maxCreationTime=parse_optional_time(maxCreationTime, "maxCreationTime"),
         )
+        return {
+            **response,
+            "budgets": [with_iso_times(row, TIME_FORMATS) for row in parse_page(response, "budgets").rows],
+        }
 
     @get("/analytics/v1/budgets/{id}", default_list=True)
     async def _budget(self, *, id: Id) -> JsonObject: ...
 
     @offers(_budget)
     async def get_budget(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, BudgetDetails]:
-        """Show one budget: amount, currency, spent so far, forecast, scopes, alert thresholds and recipients. Give its
-        id or its name."""
-        return await self._budget(id=id or await find_id(name or "", self._budgets, "budgetName", nameContains=name))
+        """Return one budget with ISO dates, by its id or its name. The tool of this name adds its status."""
+        found = id or await find_id(name or "", self._budgets, "budgetName", nameContains=name)
+        return format_budget(await self._budget(id=found))
 
-    @post("/analytics/v1/budgets", confirm=ASKS_BY_ARGUMENTS, verify_with=get_budget)
-    async def create_budget(self, **budget: Unpack[NewBudget]) -> Annotated[JsonObject, BudgetDetails]:
+    @post(
+        "/analytics/v1/budgets",
+        confirm=ASKS_BY_ARGUMENTS,
+        verify_with=get_budget,
+        canonical_arguments=CANONICAL,
+        has_cost_scope="budget",
+    )
+    async def _create_budget(self, **budget: Unpack[NewBudgetBody]) -> JsonObject: ...
+
+    @offers(_create_budget)
+    async def create_budget(self, **budget: Unpack[NewBudget]) -> Annotated[JsonObject, WrittenBudget]:
         """Create a budget. Its recipients are alerted when spending reaches its thresholds. Tell the user what will be
-        created first. For an existing budget, use update_budget."""
-        ...
+        created first. Each scope must match costs; the result says what it cost last month. For an existing budget, use
+        update_budget."""
+        return format_budget(await self._create_budget(**_budget_body(budget)))
 
-    @patch("/analytics/v1/budgets/{id}", confirm=REVERSIBLE, preview_with=get_budget)
-    async def update_budget(self, *, id: Id, **changes: Unpack[BudgetChanges]) -> Annotated[JsonObject, BudgetDetails]:
+    @patch(
+        "/analytics/v1/budgets/{id}",
+        confirm=REVERSIBLE,
+        preview_with=get_budget,
+        canonical_arguments=CANONICAL,
+        has_cost_scope="budget",
+    )
+    async def _update_budget(self, *, id: Id, **changes: Unpack[BudgetChangesBody]) -> JsonObject: ...
+
+    @offers(_update_budget)
+    async def update_budget(self, *, id: Id, **changes: Unpack[BudgetChanges]) -> Annotated[JsonObject, WrittenBudget]:
         """Change a budget; omitted fields stay unchanged. Lists (scopes, alerts, recipients, collaborators) are
-        replaced as a whole: read get_budget first."""
-        ...
+        replaced as a whole: read get_budget first. Each scope must match costs."""
+        return format_budget(await self._update_budget(id=id, **_budget_body(changes)))
 
     @delete("/analytics/v1/budgets/{id}", confirm=True, preview_with=get_budget)
     async def delete_budget(self, *, id: Id) -> JsonObject:
         """Delete a budget. Its alerts stop. This cannot be undone: confirm its name with the user first."""
         ...
+
+
+def format_budget(budget: JsonObject) -> JsonObject:
+    """Return a budget with ISO dates, also in its alerts. The response to a write may be empty."""
+    if not budget:
+        return budget
+    alerts = budget.get("alerts")
+    formatted = with_iso_times(budget, TIME_FORMATS)
+    if isinstance(alerts, list):
+        formatted["alerts"] = [
+            with_iso_times(alert, ALERT_TIME_FORMATS) if isinstance(alert, dict) else alert for alert in alerts
+        ]
+    return formatted
+
+
+def _budget_body(budget: Mapping[str, Any]) -> Any:
+    """Return the fields of a budget as the API expects them: periods in milliseconds since 1970."""
+    periods = {name: parse_time(budget[name], name) for name in PERIOD_NAMES if budget.get(name) is not None}
+    return {**budget, **periods}

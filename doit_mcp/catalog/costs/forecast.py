@@ -2,58 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
-from math import fsum
-from typing import Annotated, TypedDict
+from decimal import Decimal
+from typing import Annotated
 
-from ...api.areas.budgets import Budgets
-from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.errors import ApiError
 from ...api.report_config import QueryConfig
-from ...api.timestamps import format_date
 from ...api.value_kinds import Members
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..currencies import CurrencyArgument, ResultCurrency, fetch_customer_currency
+from ..currencies import CurrencyArgument, run_in_currency
 from ..partial_results import FailedPart, gather_partial
-from ..periods import Period, month_of, quarter_of, utc_date, with_period
-from ..tables import column_names, complete_rows, to_number
+from ..periods import Period, ReportedPeriod, month_of, quarter_of, utc_date
 from ..tools.composed import composed_tool
-from .old_queries import COST_METRIC, Cloud, with_scope
-from .run_rate import (
-    RUN_RATE_DAYS,
-    BudgetBreach,
-    ProjectedPeriod,
-    period_cost,
-    predict_breach,
-    project_cost,
-    run_rate,
+from .budget_breaches import BudgetBreach, CheckedBudgets, find_breaches
+from .daily_costs import cost_by_day
+from .data_start import fetch_data_start
+from .queries import cost_config
+from .run_rate import ProjectedPeriod, period_cost, project_cost
+from .scope import CloudArgument, FiltersArgument, Scope, check_values
+from .statement import TIME_ZONES, CostStatement, cost_statement
+from .weekday_pace import LEVEL_DAYS, MIN_HISTORY_DAYS, PACE_DAYS, WeekdayPace, count_settled_days, learn_pace
+
+SPREAD_METHOD = (
+    "low and high: 8 of 10 cases by the spread of past days; of the days that are not final, those far below the pace of "
+    "their weekday count at that pace"
 )
+API_METHOD = f"DoiT's forecast for each day to come; {SPREAD_METHOD}"
+PACE_METHOD = (
+    f"pace of each weekday in the last {PACE_DAYS // 7} weeks at the level of the last {LEVEL_DAYS} final days; "
+    + SPREAD_METHOD
+)
+TOO_LITTLE_HISTORY = "none: {days} days of final costs are too few to project; a forecast needs {needed}"
 
-API_METHOD = "DoiT's forecast for each day to come"
-RUN_RATE_METHOD = f"mean of the last {RUN_RATE_DAYS} days for each day to come"
-MAX_BUDGET_PAGES = 3
 
-
-class SpendForecast(TypedDict, total=False):
+class SpendForecast(CostStatement, total=False):
     """Expected cost."""
 
     month: Annotated[
         JsonObject,
-        "The running month: from, to, spent so far, ahead (from now to its end), expected (both), and before: what the "
-        "whole month before cost.",
+        "The running month: from, to, spent, ahead (from now to its end), expected (both), low and high (8 of 10 cases), "
+        "unfinishedDays (raised to their pace), before: cost of the whole month before. Null: too few data.",
         Members(ProjectedPeriod),
     ]
     quarter: Annotated[JsonObject, "The same for the current quarter.", Members(ProjectedPeriod)]
-    method: Annotated[str, "How the remaining days are projected."]
+    method: Annotated[str, "How the remaining days are projected, or why nothing is."]
     budgets: Annotated[
         list[JsonObject],
-        "Budgets that are exceeded or will be, the first to break first: amount, spent, expected at the end of their "
-        "period if they go on like this, breaksOn, basis. Each in its own currency.",
+        "Budgets exceeded or at risk, the first to break first, each in its own currency: amount, spent, percentUsed, "
+        "forecastedUtilization (DoiT's), status, exceededOn, breaksOn, basis, period.",
         Members(BudgetBreach),
     ]
     budgetsChecked: int
-    currency: ResultCurrency
-    failed: Annotated[list[JsonObject], "Parts that could not be had, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+
+
+@dataclass(frozen=True, slots=True)
+class CostHistory:
+    """Costs by day so far, DoiT's forecast by day, and the first day of the customer's data if it is recent."""
+
+    actual: Mapping[date, Decimal]
+    forecast: Mapping[date, Decimal]
+    data_start: date | None = None
 
 
 @composed_tool(
@@ -63,80 +75,91 @@ class SpendForecast(TypedDict, total=False):
     default_list=True,
 )
 async def forecast_spend(
-    call: Call, *, cloud: Cloud = None, currency: CurrencyArgument = None
+    call: Call, *, cloud: CloudArgument = None, filters: FiltersArgument = None, currency: CurrencyArgument = None
 ) -> Annotated[JsonObject, SpendForecast]:
-    """Forecast cost to the end of this month and quarter, and name the budgets that will be exceeded and when. Budgets
-    are checked as defined, whatever cloud is selected."""
+    """Forecast cost to the end of this month and quarter, and name the budgets that are exceeded or will be, and when.
+    Budgets are checked as defined, whatever cloud and filters are selected."""
     today = utc_date(call.now)
-    month, quarter = month_of(today), quarter_of(today)
-    config = forecast_query(cloud, currency, today, quarter)
-    work = {"costs": call.doit.reports.run_query(config=config), "budgets": fetch_budgets(call.doit.budgets)}
-    parts = await gather_partial(work if currency else {**work, "currency": fetch_customer_currency(call.doit)})
-    if "costs" in parts.errors:
-        # The API rejects forecasts if it has too little history; the costs alone are still useful.
-        if parts.errors["costs"].kind != "refused":
-            raise parts.errors["costs"]
-        plain = config.copy()
-        del plain["forecastSettings"]
-        answer = await call.doit.reports.run_query(config=plain)
-    else:
-        answer = parts.results["costs"]
-    actual, ahead = cost_by_day(answer, "rows"), cost_by_day(answer, "forecastRows")
-    daily = run_rate(actual, today)
-    found: JsonObject = {
-        "month": project_cost(month, actual, ahead, daily, today).as_json(period_cost(month.previous(), actual)),
-        "quarter": project_cost(quarter, actual, ahead, daily, today).as_json(period_cost(quarter.previous(), actual)),
-        "method": API_METHOD if any(one > today for one in ahead) else RUN_RATE_METHOD,
-        "currency": currency or parts.results.get("currency"),
+    scope = Scope.from_arguments(cloud, filters)
+    parts = await gather_partial(
+        {
+            "costs": run_in_currency(call, currency, lambda code: fetch_costs(call, scope, code, today)),
+            "budgets": find_breaches(call),
+            **({"filters": check_values(call, scope)} if scope.has_partly_checked_values else {}),
+        }
+    )
+    for name in ("filters", "costs"):
+        if (error := parts.errors.get(name)) is not None and (name == "costs" or error.kind == "argument"):
+            raise error
+    answer, code = parts.results["costs"]
+    history = await read_history(call, scope, answer, today)
+    checked: CheckedBudgets | None = parts.results.get("budgets")
+    failed = [*parts.failures, *(checked["failed"] if checked else ())]
+    return {
+        **project_periods(history, code, today),
+        **cost_statement(
+            ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
+        ),
+        **({"budgets": checked["budgets"], "budgetsChecked": checked["budgetsChecked"]} if checked else {}),
+        **({"failed": failed} if failed else {}),
     }
-    failed = [one for one in parts.failures if one["part"] != "costs"]
-    if "budgets" in parts.results:
-        rows = parts.results["budgets"]
-        found |= {"budgets": find_breaches(rows, today), "budgetsChecked": len(rows)}
-    return found | ({"failed": failed} if failed else {})
 
 
-def forecast_query(cloud: str | None, currency: str | None, today: date, quarter: Period) -> QueryConfig:
-    """Return the query for cost by day since the previous quarter, with a forecast to the end of this quarter."""
-    config: QueryConfig = {
-        "dataSource": "billing",
-        "metrics": [COST_METRIC],
-        "timeInterval": "day",
-        # At least a day, though the quarter may end today.
-        "forecastSettings": {"mode": "totals", "futureTimeIntervals": max(1, (quarter.last - today).days)},
+def project_periods(history: CostHistory, currency: str, today: date) -> JsonObject:
+    """Return the projected month and quarter, and how they are projected."""
+    rates = {day: float(cost) for day, cost in history.actual.items()}
+    pace = learn_pace(rates, today)
+    return {
+        "month": project_period(month_of(today), history, pace, currency, today),
+        "quarter": project_period(quarter_of(today), history, pace, currency, today),
+        "method": _method(pace, history.forecast, count_settled_days(rates, today), today),
     }
-    return with_period(with_scope(config, cloud, currency), Period(quarter.previous().first, today))
 
 
-async def fetch_budgets(budgets: Budgets) -> list[JsonObject]:
-    """Return the customer's budgets, up to a limit."""
-    return [
-        row
-        async for page in iterate_pages(budgets.list_budgets, max_pages=MAX_BUDGET_PAGES, maxResults=LARGE_PAGE_SIZE)
-        for row in page.rows
-    ]
+def _method(pace: WeekdayPace | None, forecast: Mapping[date, Decimal], settled_days: int, today: date) -> str:
+    if pace is None:
+        return TOO_LITTLE_HISTORY.format(days=settled_days, needed=MIN_HISTORY_DAYS)
+    return API_METHOD if any(day > today for day in forecast) else PACE_METHOD
 
 
-def find_breaches(budgets: list[JsonObject], today: date) -> list[JsonObject]:
-    """Return the budgets that are or will be exceeded: exceeded ones first, then by date."""
-    all_ = (predict_breach(budget, today, format_date(budget.get("forecastedUtilizationDate"))) for budget in budgets)
-    found = [one for one in all_ if one is not None]
-    return sorted(found, key=lambda one: (one["breaksOn"] or "", -(one["spent"] / one["amount"])))
+def project_period(
+    period: Period, history: CostHistory, pace: WeekdayPace | None, currency: str, today: date
+) -> JsonObject:
+    """Return one projected period as the result shows it, with the cost of the period before if the data cover it."""
+    previous = period.previous()
+    is_covered = history.data_start is None or history.data_start <= previous.first
+    before = period_cost(previous, history.actual) if is_covered else None
+    projection = project_cost(period, history.actual, history.forecast, pace, today)
+    final_through = ReportedPeriod(period, today).final_through
+    return {
+        **projection.as_json(currency, previous, before),
+        "complete": False,
+        "finalThrough": final_through and final_through.isoformat(),
+    }
 
 
-def cost_by_day(answer: JsonObject, rows_key: str) -> dict[date, float]:
-    """Return the cost of each day that has rows; rows with an unreadable date are skipped."""
-    names = column_names(answer)
-    if not {"year", "month", "day", "cost"} <= set(names):
-        return {}
-    places = [names.index(one) for one in ("year", "month", "day")]
-    cost = names.index("cost")
-    cells: dict[date, list[float]] = {}
-    for row in complete_rows(answer, rows_key):
-        try:
-            # Months and days come alone or with their year: 5, "05", "2026-05".
-            when = date(*(int(str(row[place]).rpartition("-")[2]) for place in places))
-        except (ValueError, TypeError, OverflowError):
-            continue
-        cells.setdefault(when, []).append(to_number(row[cost]))
-    return {when: fsum(amounts) for when, amounts in cells.items()}
+async def fetch_costs(call: Call, scope: Scope, currency: str, today: date) -> JsonObject:
+    """Return the costs by day since the previous quarter, with the API's forecast if it has enough history for one."""
+    quarter = quarter_of(today)
+    plain = cost_config(scope, Period(quarter.previous().first, today), currency, interval="day")
+    # At least a day, though the quarter may end today.
+    days = max(1, (quarter.last - today).days)
+    config: QueryConfig = {**plain, "forecastSettings": {"mode": "totals", "futureTimeIntervals": days}}
+    try:
+        return await call.doit.reports.run_query(config=config)
+    except ApiError as error:
+        if error.kind != "refused":
+            raise
+    # The API rejects forecasts if it has too little history; the costs alone are still useful.
+    return await call.doit.reports.run_query(config=plain)
+
+
+async def read_history(call: Call, scope: Scope, answer: JsonObject, today: date) -> CostHistory:
+    """Return the history in the *answer* of fetch_costs(). Raise ApiError if it is empty and the scope has an unknown
+    value."""
+    actual, forecast = cost_by_day(answer, "rows"), cost_by_day(answer, "forecastRows")
+    if not actual:
+        await check_values(call, scope)
+    asked_since = quarter_of(today).previous().first
+    is_partial = min(actual, default=today) > asked_since
+    return CostHistory(actual, forecast, await fetch_data_start(call) if is_partial else None)

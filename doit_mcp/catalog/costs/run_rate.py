@@ -5,144 +5,114 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from math import fsum
-from typing import Annotated, TypedDict
+from typing import Annotated
 
-from ...api.value_kinds import CurrencyCode, Day, Label, Money, Percent
+from ...api.value_kinds import Day, Money, Percent
 from ...protocol.jsonrpc import JsonObject
-from ..periods import ONE_DAY, Period, PeriodDays, month_of, quarter_of, year_of
-from ..tables import percent_change, round_to_cents, to_number
-
-RUN_RATE_DAYS = 28
-"""Whole days before today whose mean is the run rate: four weeks, so that weekends have the right weight."""
-
-BILLING_LAG_DAYS = 3
-"""Days that bills may lag behind."""
-
-DailyCosts = Mapping[date, float]
+from ..periods import ONE_DAY, Period, PeriodDays
+from .amounts import ZERO, amount_as_json, change_percent, per_day, round_amount, to_decimal
+from .weekday_pace import WeekdayPace, settled_through
 
 
 class ProjectedPeriod(PeriodDays, total=False):
     """What a period costs so far, will cost, and what the whole period before it cost."""
 
     spent: Annotated[float, Money]
-    ahead: Annotated[float, Money]
-    expected: Annotated[float, Money]
+    ahead: Annotated[float | None, Money]
+    expected: Annotated[float | None, Money]
+    low: Annotated[float | None, Money]
+    high: Annotated[float | None, Money]
+    complete: bool
+    finalThrough: Annotated[str | None, Day]
+    unfinishedDays: list[Annotated[str, Day]]
     before: Annotated[float | None, Money]
     changePercent: Annotated[float | None, Percent]
-
-
-class BudgetBreach(TypedDict, total=False):
-    """A budget that is exceeded or will be."""
-
-    id: str
-    name: Annotated[str, Label]
-    url: str
-    amount: Annotated[float, Money]
-    spent: Annotated[float, Money]
-    currency: Annotated[str, CurrencyCode]
-    expected: Annotated[float | None, Money]
-    status: str
-    breaksOn: Annotated[str | None, Day]
-    basis: str
+    perDayChangePercent: Annotated[float | None, Percent]
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A period's cost: *spent* up to today, and *remaining* expected from then to its end."""
+    """A period's cost: *spent* up to today, and *ahead* from then to its end, None if it cannot be projected.
+
+    *below* and *above* are the distances from the expected cost to the low and high estimates.
+    """
 
     period: Period
-    spent: float
-    remaining: float
+    spent: Decimal
+    ahead: float | None = None
+    below: float = 0.0
+    above: float = 0.0
+    unfinished: tuple[date, ...] = ()
 
-    def as_json(self, previous_cost: float | None) -> JsonObject:
-        """Return the projection as a tool result shows it, compared with the *previous_cost* of the whole period
-        before."""
-        expected = round_to_cents(round_to_cents(self.spent) + round_to_cents(self.remaining))
+    def as_json(self, currency: str, previous: Period, previous_cost: Decimal | None) -> JsonObject:
+        """Return the projection as a result shows it, compared with the *previous* whole period and its cost."""
+        spent = round_amount(self.spent, currency)
+        ahead = None if self.ahead is None else round_amount(to_decimal(self.ahead), currency)
+        expected = None if ahead is None else spent + ahead
         return {
             **self.period.as_json,
-            "spent": round_to_cents(self.spent),
-            "ahead": round_to_cents(self.remaining),
-            "expected": expected,
-            "before": None if previous_cost is None else round_to_cents(previous_cost),
-            "changePercent": None if previous_cost is None else percent_change(expected - previous_cost, previous_cost),
+            "spent": float(spent),
+            "ahead": None if ahead is None else float(ahead),
+            "expected": None if expected is None else float(expected),
+            "low": None if expected is None else amount_as_json(expected - to_decimal(self.below), currency),
+            "high": None if expected is None else amount_as_json(expected + to_decimal(self.above), currency),
+            "unfinishedDays": [day.isoformat() for day in self.unfinished],
+            "before": None if previous_cost is None else amount_as_json(previous_cost, currency),
+            **_changes(self.period, expected, previous, previous_cost, currency),
         }
 
 
-def first_unknown_day(actual: DailyCosts, today: date) -> date:
-    """Return the first day that has to be projected.
-
-    Bills lag some days behind, so days without costs at the end are not known yet.
-    """
-    known = max((day for day in actual if day <= today), default=today - ONE_DAY)
-    return max(known + ONE_DAY, today - BILLING_LAG_DAYS * ONE_DAY)
-
-
-def run_rate(actual: DailyCosts, today: date) -> float:
-    """Return the mean cost of the last whole days that are known; 0 without any.
-
-    Days without cost in between count as 0.
-    """
-    first = min((day for day in actual if day < today), default=None)
-    end = min(first_unknown_day(actual, today), today)
-    if first is None or first >= end:
-        return 0.0
-    start = max(first, end - RUN_RATE_DAYS * ONE_DAY)
-    return fsum(amount for day, amount in actual.items() if start <= day < end) / (end - start).days
+def _changes(
+    period: Period, expected: Decimal | None, previous: Period, previous_cost: Decimal | None, currency: str
+) -> JsonObject:
+    """Return the change from the previous period: of the total, and per day if the periods differ in length."""
+    if expected is None or previous_cost is None:
+        return {"changePercent": None}
+    changes: JsonObject = {"changePercent": change_percent(previous_cost, expected, currency)}
+    if period.days != previous.days:
+        daily = per_day(previous_cost, previous.days), per_day(expected, period.days)
+        changes["perDayChangePercent"] = change_percent(*daily, currency)
+    return changes
 
 
 def project_cost(
-    period: Period, actual: DailyCosts, forecast: DailyCosts, daily_cost: float, today: date
+    period: Period,
+    actual: Mapping[date, Decimal],
+    forecast: Mapping[date, Decimal],
+    pace: WeekdayPace | None,
+    today: date,
 ) -> Projection:
-    """Return the projected cost of a period: actual costs, then the forecast, and *daily_cost* for days without one.
+    """Return the projected cost of a period that contains *today*.
 
-    A forecast for today covers the whole day, so what is already spent of it is subtracted.
+    Days to come have the cost of the *forecast*, or else that of the *pace*. Unsettled days that are far below the pace
+    are raised to it. Without a pace, nothing is projected.
     """
-    spent = fsum(amount for day, amount in actual.items() if period.first <= day <= min(period.last, today))
-    ahead = []
-    if today in actual and period.first <= today <= period.last:
-        ahead.append(max(0.0, forecast.get(today, 0.0) - actual[today]))
-    day = max(period.first, first_unknown_day(actual, today))
-    while day <= period.last:
-        ahead.append(forecast.get(day, daily_cost))
-        day += ONE_DAY
-    return Projection(period, spent, fsum(ahead))
+    spent = sum((cost for day, cost in actual.items() if period.first <= day <= min(period.last, today)), ZERO)
+    if pace is None:
+        return Projection(period, spent)
+    unsettled = days_between(max(period.first, settled_through(today) + ONE_DAY), min(period.last, today))
+    missing = {day: pace.missing_cost(day, float(actual.get(day, ZERO)), today) for day in unsettled}
+    raised = {day: cost for day, cost in missing.items() if cost}
+    to_come = [
+        float(forecast[day]) if day in forecast else pace.cost_of(day)
+        for day in days_between(max(period.first, today + ONE_DAY), period.last)
+    ]
+    ahead = fsum([*raised.values(), *to_come])
+    below, above = pace.margins(len(raised) + len(to_come))
+    if pace.is_never_negative:
+        # What is spent is spent.
+        below = min(below, max(ahead, 0.0))
+    return Projection(period, spent, ahead, below, above, tuple(day for day in raised if day < today))
 
 
-def period_cost(period: Period, actual: DailyCosts) -> float | None:
+def days_between(first: date, last: date) -> list[date]:
+    """Return the days from *first* to *last*, inclusive."""
+    return [first + count * ONE_DAY for count in range((last - first).days + 1)]
+
+
+def period_cost(period: Period, actual: Mapping[date, Decimal]) -> Decimal | None:
     """Return the cost of a past period; None if no day of it is known."""
-    known = [amount for day, amount in actual.items() if period.first <= day <= period.last]
-    return fsum(known) if known else None
-
-
-PERIOD_OF_INTERVAL = {"month": month_of, "quarter": quarter_of, "year": year_of}
-
-
-def predict_breach(budget: JsonObject, today: date, forecast_day: str) -> JsonObject | None:
-    """Return when a budget is exceeded in its current period, and by how much at its end; None if it is not or unknown.
-
-    *forecast_day* is the day that DoiT forecasts, "" if it forecasts none. Without it, the budget's own run rate in this
-    period decides, for monthly, quarterly and yearly budgets.
-    """
-    limit, spent = to_number(budget.get("amount")), to_number(budget.get("currentUtilization"))
-    if limit <= 0:
-        return None
-    found: JsonObject = {
-        **{"id": budget.get("id"), "name": budget.get("budgetName"), "url": budget.get("url")},
-        **{"amount": round_to_cents(limit), "spent": round_to_cents(spent), "currency": budget.get("currency")},
-    }
-    interval = PERIOD_OF_INTERVAL.get(str(budget.get("timeInterval")))
-    expected = None
-    if interval is not None:
-        period = interval(today)
-        gone = (today - period.first).days + 1
-        expected = spent * period.days / gone
-    found["expected"] = None if expected is None else round_to_cents(expected)
-    if spent > limit:
-        return {**found, "status": "exceeded", "breaksOn": None, "basis": "spent so far"}
-    if forecast_day and forecast_day >= today.isoformat():
-        return {**found, "status": "will break", "breaksOn": forecast_day, "basis": "DoiT's forecast"}
-    if interval is None or expected is None or expected <= limit or budget.get("riskStatus") == "onTrack":
-        return None
-    on = period.first + int(limit / (spent / gone)) * ONE_DAY
-    return {**found, "status": "will break", "breaksOn": min(on, period.last).isoformat(), "basis": "pace so far"}
+    known = [cost for day, cost in actual.items() if period.first <= day <= period.last]
+    return sum(known, ZERO) if known else None

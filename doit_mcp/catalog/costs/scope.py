@@ -102,12 +102,12 @@ def parse_filters(filters: Iterable[JsonObject] | None, argument: str = "filters
     return tuple(cast(Filter, item) for item in typed)
 
 
-async def check_values(call: Call, scope: Scope) -> bool:
+async def check_values(call: Call, scope: Scope, argument: str = "filters") -> bool:
     """Raise ApiError for a dimension or value in *scope* that is not in the data; it names the nearest real ones.
 
-    Return whether all could be checked: the API may refuse to list a dimension, and patterns are not checked.
+    *argument* is the one that the filters come from. Return whether all could be checked: the API may refuse to list a dimension, and patterns are not checked.
     """
-    work = {f"filters[{at}]": _check_filter(call, "filters", one) for at, one in enumerate(scope.filters)}
+    work = {f"filters[{at}]": _check_filter(call, argument, one) for at, one in enumerate(scope.filters)}
     if scope.cloud_filter is not None:
         work["cloud"] = _check_filter(call, "cloud", scope.cloud_filter)
     parts = await gather_partial(work)

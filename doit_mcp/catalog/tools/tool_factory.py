@@ -98,8 +98,11 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
     output = _output_schema(record, rows_key)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
-        result: JsonObject | ContentResult = await function(call.doit if takes_doit else call, **arguments)
-        return result if isinstance(result, ContentResult) else without_nulls(result, output)
+        shown, given = parse_row_offset(arguments) if rows_key else (0, arguments)
+        result: JsonObject | ContentResult = await function(call.doit if takes_doit else call, **given)
+        if isinstance(result, ContentResult):
+            return result
+        return skip_rows(without_nulls(result, output), rows_key, shown)
 
     hints = _make_annotations(
         read_only=not writes,

@@ -181,6 +181,7 @@ async def test_confirmed_deletion_runs_after_a_preview() -> None:
         "About:",
         "- id: b1",
         "- name: Data team",
+        "- status: unknown",
         "- amount: 1000",
         "- currency: USD",
         "Accept to continue, or decline to leave everything unchanged.",
@@ -417,7 +418,7 @@ async def test_n11_recipients_channels_and_public_access_require_confirmation(
     with pytest.raises(ToolError, match="Nothing was changed"):
         await run(name, caller, **arguments)
     assert f"Recipients and access:\n- {expected}\n" in caller.text
-    assert set(methods(api)) <= {"GET"}
+    assert not any(operation.method != "GET" and not operation.read_only for operation in api.operations)
     assert TOOLS[name].annotations["openWorldHint"] is True
 
 
@@ -425,7 +426,7 @@ async def test_n11_recipients_channels_and_public_access_require_confirmation(
 async def test_n11_writes_without_recipients_are_not_confirmed() -> None:
     api = Recorder(BUDGET)
     caller = ConfirmingCaller(api)
-    await run("update_budget", caller, id="b1", amount=5)
+    await run("update_budget", caller, id="b1", description="x")
     assert caller.questions == [] and methods(api) == ["PATCH"]
 
 
@@ -797,7 +798,7 @@ async def test_n24_api_text_cannot_imitate_a_line_of_the_confirmation(gap: str) 
     await run("delete_budget", caller, id="b1")
     lines = caller.text.splitlines()
     assert (
-        len(lines) == 8
+        len(lines) == 9
         and lines.count(ACCEPT_INSTRUCTION) == 1
         and not any(line.startswith("Customer") for line in lines)
     )
