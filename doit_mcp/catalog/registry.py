@@ -10,7 +10,17 @@ from ..api import AREAS
 from ..protocol.jsonrpc import JsonObject
 from . import assistants
 from .call import Call
-from .costs import breakdown, change, forecast, overview, query_result, savings, trends
+from .costs import (
+    breakdown,
+    change,
+    commitment_summary,
+    forecast,
+    overview,
+    query_result,
+    recommendations,
+    savings,
+    trends,
+)
 from .discovery.tools import with_discovery
 from .search import tools as search
 from .tools.composed import composed_functions
@@ -24,7 +34,7 @@ from .writes.deduplication import with_commit, with_deduplication
 from .writes.receipt_verification import verifier_for
 
 COMPOSED_MODULES = (
-    *(overview, breakdown, trends, change, forecast, query_result, savings),
+    *(overview, breakdown, trends, change, forecast, query_result, recommendations, savings, commitment_summary),
     *(search, assistants),
 )
 """The modules of the composed tools, in listing order. A module's tools follow in the order of their declaration."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Required, TypedDict
 
-from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money, UsDollars
+from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money, Percent, UsDollars
 from ...protocol.jsonrpc import JsonObject
 from ..partial_results import FailedPart
 
@@ -95,20 +95,69 @@ class SavingsTotals(TypedDict, total=False):
     anomaly: KindTotal
 
 
-class SavingsSummary(TypedDict, total=False):
-    """Savings of all kinds, the most money first."""
+class SavingsRow(TypedDict, total=False):
+    """One row of save, waste or at_stake; which optional members it has depends on its kind."""
 
+    id: Required[str]
+    kind: Required[Annotated[str, Label]]
+    title: Required[Annotated[str, Label]]
+    amount: Required[Annotated[float, Money]]
+    currency: Required[Annotated[str, CurrencyCode]]
+    provider: str
+    utilizationPercent: Annotated[float, Percent]
+    ends: Annotated[str | None, Day]
+    periodEnds: Annotated[str, Day]
+    since: Annotated[str | None, Day]
+
+
+class Overlap(TypedDict):
+    """Rows whose savings partly are the same money."""
+
+    ids: list[str]
+    why: str
+
+
+class RowCounts(TypedDict):
+    """How many rows each list has, those that are not shown included."""
+
+    save: int
+    waste: int
+    at_stake: int
+
+
+class SavingsSummary(TypedDict, total=False):
+    """What could be saved, what is wasted, and what is at stake, each ranked within itself."""
+
+    asOf: Annotated[str, Day]
+    save: Annotated[
+        list[JsonObject],
+        "Possible savings per month: kind recommendation or purchase (of AWS Savings Plans).",
+        Members(SavingsRow),
+    ]
+    waste: Annotated[
+        list[JsonObject],
+        "Paid for and unused, per month of 730 hours: active AWS Savings Plans (at last month's utilization) and "
+        "Reserved Instances (at that of 30 days).",
+        Members(SavingsRow),
+    ]
+    at_stake: Annotated[
+        list[JsonObject],
+        "First kind commitment: forecast shortfall of the contract period that ends on periodEnds; then kind anomaly: "
+        "spent above the expected so far, still open.",
+        Members(SavingsRow),
+    ]
+    counts: Annotated[JsonObject, "Rows of each list, also those not shown.", Members(RowCounts)]
+    overlaps: Annotated[
+        list[JsonObject], "ids in save that partly save the same money: do not add them up.", Members(Overlap)
+    ]
+    unknown: Annotated[list[str], "What has no known amount, and why. It is not zero."]
     items: Annotated[
         list[JsonObject],
-        "Each with kind (recommendation, commitment, anomaly), id (for fetch), title, amount, basis (per month, at "
-        "stake, or once: already spent above the expected), currency and details.",
+        "Rows of kind recommendation, commitment and anomaly with basis (per month, at stake, or once: already spent "
+        "above the expected) and details; ranked within a basis.",
         Members(SavingsItem),
     ]
-    totals: Annotated[
-        JsonObject,
-        "By kind: count, amount, basis, currency, of all found, not only the items shown.",
-        Members(SavingsTotals),
-    ]
+    totals: Annotated[JsonObject, "By kind, of all found: count, basis and amounts.", Members(SavingsTotals)]
     failed: Annotated[
-        list[JsonObject], "Kinds that could not be read, and why: they are unknown, not empty.", Members(FailedPart)
+        list[JsonObject], "What could not be read, and why: it is unknown, not empty.", Members(FailedPart)
     ]
