@@ -58,7 +58,7 @@ async def _read_currency(call: Call) -> str:
         return DEFAULT_CURRENCY
     settings = customer.get("settings")
     found = settings.get("currency") if isinstance(settings, dict) else None
-    currency: str = found if found in KNOWN_CURRENCIES else DEFAULT_CURRENCY
+    currency = str(found) if found in KNOWN_CURRENCIES else DEFAULT_CURRENCY
     call.facts.put(CURRENCY_FACT, currency)
     return currency
 

@@ -150,7 +150,6 @@ class Services:
     tasks: Tasks
     console_url: str = "https://console.doit.com"
     results: ResultStore = field(default_factory=MemoryResultStore)
-    facts: CustomerFacts = field(default_factory=CustomerFacts)
     clock: Callable[[], float] = time.time
     # Called after every tool call with its name, whether it failed, and its duration in seconds.
     on_tool_called: Callable[[str, bool, float], None] = lambda name, failed, seconds: None
@@ -158,6 +157,7 @@ class Services:
     # Whether changes are refused while the audit log cannot be written.
     audit_required: bool = False
     consents: Consents = field(default_factory=MemoryConsents)
+    facts: CustomerFacts = field(default_factory=CustomerFacts)
 
 
 class RequestContext(NamedTuple):

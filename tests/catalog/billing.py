@@ -31,7 +31,7 @@ def result(config: dict[str, Any], lines: list[Line], forecast: dict[str, float]
     groups = [grouping["id"] for grouping in config.get("group", ())]
     metrics = [metric["value"] for metric in config["metrics"]]
     span = config.get("customTimeRange", {"from": "0000", "to": OPEN_END})
-    width = {"month": 2, "day": 3}[config["timeInterval"]]
+    width = {"year": 1, "month": 2, "day": 3}[config["timeInterval"]]
     cells: dict[tuple[Any, ...], list[float]] = {}
     for day, values, cost, usage in lines:
         if span["from"][:10] <= day <= span["to"][:10] and _wanted(config, values):

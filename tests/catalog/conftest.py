@@ -31,8 +31,8 @@ def witness() -> Api:
 
 
 @pytest.fixture
-async def ask(witness: Api) -> AsyncIterator[Ask]:
-    """Return a function that calls a tool as Acme's billing admin and returns its structured content."""
+async def make_caller(witness: Api) -> AsyncIterator[Callable[[], Caller]]:
+    """Return a function that makes calls to the sandbox's API as Acme's billing admin."""
     app = web.Application()
     witness.register(app, lambda token: Grant(USERS[0], ACME.id) if token == "admin" else None)
     # The API's data outlives the application of this test.
@@ -48,20 +48,30 @@ async def ask(witness: Api) -> AsyncIterator[Ask]:
     results = MemoryResultStore()
     async with open_upstream(f"http://{host}:{port}") as upstream:
 
-        async def call(name: str, /, **arguments: Any) -> Any:
+        def make() -> Caller:
             caller = Caller(Recorder())
             caller.doit, caller.results = Doit.for_sender(Client(upstream, credential, ACME.id)), results
-            tool = TOOLS[name]
-            coerced = tool.coerce_arguments(arguments)
-            assert tool.argument_problems(coerced) == []
-            result = await tool.run(caller, coerced)
-            if isinstance(result, ContentResult):
-                assert tool.result_problems(result.structured or {}) == []
-                return result.structured
-            body = orjson.loads(orjson.dumps(tool_result.make_tool_result_inline(tool, coerced, result)))
-            assert not body.get("isError"), body
-            assert tool.result_problems(body["structuredContent"]) == []
-            return body["structuredContent"]
+            return caller
 
-        yield call
+        yield make
     await runner.cleanup()
+
+
+@pytest.fixture
+def ask(make_caller: Callable[[], Caller]) -> Ask:
+    """Return a function that calls a tool as Acme's billing admin and returns its structured content."""
+
+    async def call(name: str, /, **arguments: Any) -> Any:
+        tool = TOOLS[name]
+        coerced = tool.coerce_arguments(arguments)
+        assert tool.argument_problems(coerced) == []
+        result = await tool.run(make_caller(), coerced)
+        if isinstance(result, ContentResult):
+            assert tool.result_problems(result.structured or {}) == []
+            return result.structured
+        body = orjson.loads(orjson.dumps(tool_result.make_tool_result_inline(tool, coerced, result)))
+        assert not body.get("isError"), body
+        assert tool.result_problems(body["structuredContent"]) == []
+        return body["structuredContent"]
+
+    return call

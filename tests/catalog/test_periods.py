@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.periods import Period, month_of, parse_period, quarter_of, utc_date, with_period, year_of
+from doit_mcp.catalog.periods import (
+    Period,
+    ReportedPeriod,
+    month_of,
+    parse_period,
+    quarter_of,
+    utc_date,
+    with_period,
+    year_of,
+)
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 
@@ -57,3 +66,36 @@ def test_queries_cover_full_days() -> None:
         "customTimeRange": {"from": "2026-08-01T00:00:00Z", "to": "2026-08-31T23:59:59Z"},
     }
     assert utc_date(1_790_000_000.0) == date(2026, 9, 21)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "today", "stated"),
+    [
+        # The month as it runs, at its first day, and when it is over.
+        ("2026-11-01", "2026-11-30", "2026-11-28", ("2026-11-28", 28, False, "2026-11-25")),
+        ("2026-12-01", "2026-12-31", "2026-12-01", ("2026-12-01", 1, False, None)),
+        ("2026-12-01", "2026-12-31", "2026-12-04", ("2026-12-04", 4, False, "2026-12-01")),
+        ("2026-11-01", "2026-11-30", "2026-11-30", ("2026-11-30", 30, False, "2026-11-27")),
+        ("2026-11-01", "2026-11-30", "2026-12-01", ("2026-11-30", 30, True, "2026-11-28")),
+        ("2026-12-01", "2026-12-31", "2027-01-01", ("2026-12-31", 31, True, "2026-12-29")),
+        ("2028-02-01", "2028-02-29", "2028-02-29", ("2028-02-29", 29, False, "2028-02-26")),
+        ("2026-10-01", "2026-10-31", "2026-11-28", ("2026-10-31", 31, True, "2026-10-31")),
+    ],
+)
+def test_a_period_is_stated_up_to_today(
+    first: str, last: str, today: str, stated: tuple[str, int, bool, str | None]
+) -> None:
+    period = ReportedPeriod(Period(date.fromisoformat(first), date.fromisoformat(last)), date.fromisoformat(today))
+    assert period.as_json == {"from": first, **dict(zip(("to", "days", "complete", "finalThrough"), stated))}
+
+
+@given(first=DAYS, length=st.integers(1, 1000), ahead=st.integers(0, 1000))
+def test_final_days_are_elapsed_days(first: date, length: int, ahead: int) -> None:
+    today = first + timedelta(days=ahead)
+    period = ReportedPeriod(Period(first, first + timedelta(days=length - 1)), today)
+    assert period.elapsed.first == first and period.elapsed.last <= today
+    assert period.days == min(length, ahead + 1)
+    final = period.final_through
+    assert final is None or first <= final <= period.elapsed.last
+    assert (final is None) == (ahead < 3)
+    assert period.whole.first_days(period.days) == period.elapsed

@@ -1,0 +1,72 @@
+"""Suggestions for names that do not exist."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.api.nearest import ALIASES, MAX_LISTED_VALUES, nearest_values, unknown_value
+
+SERVICES = [
+    *("Amazon Elastic Compute Cloud", "Amazon Simple Storage Service", "Amazon Relational Database Service"),
+    *("Amazon Elastic Block Store", "Amazon Elastic Container Service for Kubernetes", "AWS Lambda", "BigQuery"),
+    *("Compute Engine", "Cloud Storage", "Kubernetes Engine", "SQL Database", "Virtual Machines", "Storage"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [
+        ("Amazon EC2", "Amazon Elastic Compute Cloud"),
+        ("AmazonEC2", "Amazon Elastic Compute Cloud"),
+        ("ec2", "Amazon Elastic Compute Cloud"),
+        ("S3", "Amazon Simple Storage Service"),
+        ("rds", "Amazon Relational Database Service"),
+        ("GKE", "Kubernetes Engine"),
+        ("BQ", "BigQuery"),
+        ("bigquery", "BigQuery"),
+        ("Big Query", "BigQuery"),
+        ("Azure SQL", "SQL Database"),
+        ("lamda", "AWS Lambda"),
+        ("storage", "Storage"),
+        ("compute engin", "Compute Engine"),
+    ],
+)
+def test_the_meant_value_comes_first(wanted: str, meant: str) -> None:
+    assert nearest_values(wanted, SERVICES)[0] == meant
+
+
+def test_a_part_of_a_name_and_another_case_are_similar() -> None:
+    assert nearest_values("forecst", ["Monthly forecast", "Cost by team"]) == ["Monthly forecast"]
+    assert nearest_values("Team", ["team", "env"]) == ["team"]
+
+
+def test_nothing_is_suggested_for_something_else() -> None:
+    assert nearest_values("xyzzy", SERVICES) == [] == nearest_values("", SERVICES) == nearest_values("EC2", [])
+
+
+@given(wanted=st.text(max_size=40), candidates=st.lists(st.text(max_size=40), max_size=20), limit=st.integers(1, 6))
+def test_suggestions_are_distinct_candidates(wanted: str, candidates: list[str], limit: int) -> None:
+    similar = nearest_values(wanted, candidates, limit)
+    assert len(similar) == len(set(similar)) <= limit and set(similar) <= set(candidates)
+
+
+@given(name=st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=30))
+def test_the_name_itself_is_always_the_first(name: str) -> None:
+    # Without a short name in it, whose long form could be preferred.
+    if name.lower() not in ALIASES:
+        assert nearest_values(name, ["z" * 50, name])[0] == name
+
+
+def test_the_error_names_similar_values_or_all() -> None:
+    error = unknown_value("filters", "service", "lamda", SERVICES)
+    assert error.reason == 'filters: there is no service "lamda" in the data. Did you mean "AWS Lambda"?'
+    assert error.kind == "argument"
+    clouds = ["google-cloud", "amazon-web-services"]
+    assert unknown_value("cloud", "cloud", "xyz", clouds).reason == (
+        'cloud: there is no cloud "xyz" in the data. Available: "amazon-web-services", "google-cloud"'
+    )
+    many = [f"{number:03}" for number in range(MAX_LISTED_VALUES + 5)]
+    assert unknown_value("a", "b", "xyz", many).reason.endswith('"011" and 5 more')
+    assert "none" in unknown_value("a", "label", "x", []).reason

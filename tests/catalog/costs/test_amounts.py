@@ -1,0 +1,81 @@
+"""Exact amounts and shares."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.catalog.costs.amounts import (
+    amount_as_json,
+    change_percent,
+    minor_unit,
+    round_amount,
+    share_percents,
+    sum_amounts,
+    to_decimal,
+)
+
+AMOUNTS = st.decimals(-(10**9), 10**9, places=4)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "rounded"),
+    [
+        ("0.005", "USD", 0.01),
+        ("-0.005", "USD", -0.01),
+        ("1.115", "EUR", 1.12),
+        ("2.5", "JPY", 3.0),
+        ("-2.5", "JPY", -3.0),
+        ("-0.001", "USD", 0.0),
+        ("1e300", "USD", 1e300),
+    ],
+)
+def test_halves_are_rounded_away_from_zero_in_the_minor_unit(amount: str, currency: str, rounded: float) -> None:
+    result = amount_as_json(Decimal(amount), currency)
+    assert result == rounded and str(result) != "-0.0"
+
+
+def test_cells_are_read_as_they_are_written() -> None:
+    assert sum_amounts([0.1, 0.2]) == Decimal("0.3")
+    assert sum_amounts([None, "5", True, float("nan"), float("inf"), 2]) == 2
+    assert to_decimal(1.005) == Decimal("1.005")
+    assert minor_unit("JPY") == 1 and minor_unit("USD") == Decimal("0.01")
+
+
+def test_changes_from_nothing_have_no_percentage() -> None:
+    assert change_percent(Decimal(0), Decimal(5)) is None
+    assert change_percent(Decimal("0.004"), Decimal(5)) is None
+    assert change_percent(Decimal(100), Decimal("101.85")) == 1.9
+    assert change_percent(Decimal(-10), Decimal(-5)) == 50.0
+    assert str(change_percent(Decimal(100), Decimal("99.99"))) == "0.0"
+
+
+def test_shares_add_up() -> None:
+    assert share_percents([Decimal(1)] * 3) == [33.4, 33.3, 33.3]
+    assert share_percents([Decimal(2), Decimal(-1)]) == [200.0, -100.0]
+    assert share_percents([Decimal(1), Decimal(-1)]) == [None, None]
+    assert share_percents([]) == []
+
+
+@given(parts=st.lists(AMOUNTS, max_size=30))
+def test_shares_are_100_together_and_near_the_exact_ones(parts: list[Decimal]) -> None:
+    total = sum(parts, Decimal(0))
+    shares = share_percents(parts)
+    if not total:
+        assert shares == [None] * len(parts)
+        return
+    assert sum(round(10 * share) for share in shares if share is not None) == 1000
+    for part, share in zip(parts, shares):
+        assert share is not None
+        # Tens of millions of percent are not exact as floating-point numbers.
+        assert abs(Decimal(repr(share)) - 100 * part / total) <= Decimal("0.1") + abs(part / total) / 10**9
+
+
+@given(amount=AMOUNTS, currency=st.sampled_from(["USD", "EUR", "JPY"]))
+def test_rounding_moves_an_amount_by_half_a_unit_at_most(amount: Decimal, currency: str) -> None:
+    rounded = round_amount(amount, currency)
+    assert abs(rounded - amount) <= minor_unit(currency) / 2 and rounded % minor_unit(currency) == 0
+    assert round_amount(-amount, currency) == -rounded

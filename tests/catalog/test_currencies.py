@@ -1,0 +1,87 @@
+"""The currency of each cost query: the requested one, or else the customer's, or else US dollars."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.catalog.currencies import run_in_currency
+from tests.api.recorder import Recorder
+
+from .caller import Caller
+
+
+class Work:
+    """Work in a currency that records which ones it was asked for."""
+
+    def __init__(self, error: ApiError | None = None) -> None:
+        self.currencies: list[str] = []
+        self.error = error
+
+    async def __call__(self, currency: str) -> str:
+        self.currencies.append(currency)
+        if self.error is not None:
+            raise self.error
+        return f"amounts in {currency}"
+
+
+def caller(*answers: Any, tenant: str = "acme") -> tuple[Caller, Recorder]:
+    api = Recorder(*answers)
+    api.tenant = tenant
+    return Caller(api), api
+
+
+async def test_the_requested_currency_needs_no_customer() -> None:
+    call, api = caller({"settings": {"currency": "EUR"}})
+    work = Work()
+    assert await run_in_currency(call, "GBP", work) == ("amounts in GBP", "GBP")
+    assert work.currencies == ["GBP"] and api.requests == []
+
+
+async def test_another_currency_of_the_customer_repeats_the_work_once() -> None:
+    call, api = caller({"settings": {"currency": "EUR"}})
+    work = Work()
+    assert await run_in_currency(call, None, work) == ("amounts in EUR", "EUR")
+    assert sorted(work.currencies) == ["EUR", "USD"]
+    assert await run_in_currency(call, None, work) == ("amounts in EUR", "EUR")
+    assert len(work.currencies) == 3 and len(api.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "customer", [{"settings": {"currency": "USD"}}, {"settings": {"currency": "XXX"}}, {"settings": None}, {}]
+)
+async def test_dollars_are_asked_for_once(customer: Any) -> None:
+    call, api = caller(customer)
+    work = Work()
+    for _ in range(2):
+        assert await run_in_currency(call, None, work) == ("amounts in USD", "USD")
+    assert work.currencies == ["USD", "USD"] and len(api.requests) == 1
+
+
+async def test_a_token_without_a_customer_gets_dollars() -> None:
+    call, api = caller({}, tenant="")
+    assert await run_in_currency(call, None, Work()) == ("amounts in USD", "USD")
+    assert api.requests == []
+
+
+@pytest.mark.parametrize(("kind", "reads"), [("forbidden", 1), ("missing", 1), ("timeout", 2), ("rate", 2)])
+async def test_a_customer_that_cannot_be_read_gets_dollars(kind: Any, reads: int) -> None:
+    """A refusal is remembered; after any other failure, the next call tries again."""
+    call, api = caller(ApiError("", kind=kind))
+    for _ in range(2):
+        assert await run_in_currency(call, None, Work()) == ("amounts in USD", "USD")
+    assert len(api.requests) == reads
+
+
+async def test_errors_of_the_work_and_of_the_sign_in_are_raised() -> None:
+    call, _ = caller({"settings": {"currency": "EUR"}})
+    work = Work(ApiError("no", kind="refused", status=400))
+    with pytest.raises(ApiError, match="no"):
+        await run_in_currency(call, None, work)
+    assert work.currencies == ["USD"]
+    call, _ = caller(ApiError("", kind="credential", status=401))
+    with pytest.raises(ApiError) as caught:
+        await run_in_currency(call, None, Work())
+    assert caught.value.kind == "credential"
