@@ -158,6 +158,7 @@ def problems_of(name: str, result: Any) -> list[str]:
         ("explain_cost_change", {"top": 1}),
         ("forecast_spend", {}),
         ("get_savings_summary", {"top": 50}),
+        ("commitment_summary", {}),
         ("search", {"query": "budget"}),
         ("find_operation", {"query": "delete a budget"}),
     ],

@@ -47,7 +47,7 @@ class EligibleSpend:
 
 
 def add_spend(organizations: Iterable[JsonObject]) -> EligibleSpend | None:
-    """Return the eligible spend in answers of get_aws_organization, of all types; None if there is none."""
+    """Return the eligible spend in answers of get_aws_organization, of all types; None without any."""
     days: list[JsonObject] = []
     savings: Decimal | None = ZERO
     for organization in organizations:

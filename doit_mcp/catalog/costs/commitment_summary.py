@@ -35,13 +35,13 @@ NO_FORECAST = "too little data for a forecast of the contract period"
 
 @composed_tool(
     area="commitments",
-    search_hint="Savings Plans, Reserved Instances, CUDs: coverage, utilization, effective savings rate, expiry",
+    search_hint="Savings Plans, Reserved Instances: coverage, utilization, expiry",
     slow=True,
     default_list=True,
 )
 async def commitment_summary(call: Call, *, cloud: CloudArgument = None) -> Annotated[JsonObject, CommitmentSummary]:
-    """Show how well commitments work, by cloud: coverage, utilization, effective savings rate, what is still on demand,
-    what expires, what to buy next, and the shortfall of commitment contracts."""
+    """Show by cloud how well commitments work: coverage, utilization, effective savings rate, cost still on demand,
+    what expires, what to buy next, and contract shortfalls."""
     doit, today = call.doit, utc_date(call.now)
     period = ReportedPeriod(Period(today - timedelta(days=SUMMARY_DAYS), today - timedelta(days=1)), today)
     parts = (
@@ -68,7 +68,7 @@ def _selected_clouds(cloud: str | None, parts: PartialResults) -> list[str]:
     if cloud is None:
         return known
     wanted = normalize_provider(cloud)
-    # Without the list of clouds with costs, an unknown cloud cannot be told from one without contracts.
+    # Without the list of clouds with costs, an unknown cloud looks like one without contracts.
     if wanted not in known and "clouds" in parts.results:
         raise unknown_value("cloud", "cloud", cloud, known)
     return [wanted]

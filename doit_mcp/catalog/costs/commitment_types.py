@@ -73,12 +73,10 @@ class CommitmentSummary(CostStatement, total=False):
 
     clouds: Annotated[
         list[JsonObject],
-        "By cloud: coveragePercent (share of eligible spend that commitments cover, at on-demand rates), "
-        "utilizationPercent (used share of what is paid for: Savings Plans last month, Reserved Instances 30 days), "
-        "effectiveSavingsRatePercent (saved share of eligible spend at on-demand rates), savings30d, "
-        "onDemandUncovered30d, expiring within 90 days (ends, costPerHour), nextPurchase (commitmentPerHour, "
-        "monthlySavings), shortfall of the contract's running period (amount, periodEnds), unknown: what is null, and "
-        "why.",
+        "Shares of eligible spend at on-demand rates: coveragePercent (covered by commitments), "
+        "effectiveSavingsRatePercent (saved by them). utilizationPercent: used share of what is paid for. Also "
+        "onDemandUncovered30d, savings30d, expiring (within 90 days), nextPurchase, shortfall (of the contract's running "
+        "period), unknown (which are null, and why).",
         Members(CloudCommitments),
     ]
     failed: Annotated[list[JsonObject], "What could not be read, and why.", Members(FailedPart)]

@@ -135,6 +135,10 @@ def parse_reserved_instance(row: JsonObject) -> OwnedCommitment:
 
 
 def _hourly_cost_per_instance(row: JsonObject) -> Decimal:
+    unused_hours, unused_cost = parse_decimal(row.get("unusedHours")), parse_amount(row.get("riCostForUnusedHours"))
+    if unused_hours and unused_cost:
+        # More exact than the hourly fee, which is rounded to cents.
+        return unused_cost / unused_hours
     seconds = row.get("durationSeconds")
     upfront = parse_amount(row.get("upfrontFee"))
     spread = upfront * SECONDS_PER_HOUR / int(seconds) if upfront and seconds else Decimal(0)
@@ -183,7 +187,7 @@ def percent_as_json(share: Decimal) -> float:
 
 
 def parse_last_day(value: Any) -> date | None:
-    """Return the last day of a term that ends at an RFC 3339 time; None if there is none.
+    """Return the last day of a term that ends at an RFC 3339 time; None without one.
 
     An end at midnight is the start of the first day after the term.
     """
@@ -193,7 +197,7 @@ def parse_last_day(value: Any) -> date | None:
 
 
 def parse_day(value: Any) -> date | None:
-    """Return the day of an RFC 3339 time; None if there is none."""
+    """Return the day of an RFC 3339 time; None without one."""
     try:
         return date.fromisoformat(str(value)[:10]) if value else None
     except ValueError:

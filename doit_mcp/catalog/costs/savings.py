@@ -65,16 +65,16 @@ class AwsFindings:
 
 @composed_tool(
     area="insights",
-    search_hint="How can we save money: all savings opportunities, unused commitments, money at stake, ranked",
+    search_hint="How can we save money: savings, unused commitments, ranked",
     slow=True,
     default_list=True,
 )
 async def get_savings_summary(
     call: Call, *, top: Annotated[int, "How many rows of each list.", Range(1, 50)] = 10
 ) -> Annotated[JsonObject, SavingsSummary]:
-    """Show where money can be saved, in three lists that do not add up with each other: save (recommendations and
-    commitments to buy), waste (Savings Plans and Reserved Instances that are paid for and unused) and at_stake
-    (commitments forecast to fall short, open anomalies). For coverage and utilization, use commitment_summary."""
+    """Show where money can be saved, in lists that do not add up: save (recommendations, commitments to buy), waste
+    (unused commitments) and at_stake (contracts that fall short, open anomalies). For coverage and utilization, use
+    commitment_summary."""
     doit, today = call.doit, utc_date(call.now)
     work: dict[str, Awaitable[object]] = {
         "recommendation": _read_recommendations(doit),

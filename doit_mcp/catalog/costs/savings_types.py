@@ -131,33 +131,26 @@ class SavingsSummary(TypedDict, total=False):
     asOf: Annotated[str, Day]
     save: Annotated[
         list[JsonObject],
-        "Possible savings per month: kind recommendation or purchase (of AWS Savings Plans).",
+        "Savings per month: recommendations and AWS purchases.",
         Members(SavingsRow),
     ]
     waste: Annotated[
         list[JsonObject],
-        "Paid for and unused, per month of 730 hours: active AWS Savings Plans (at last month's utilization) and "
-        "Reserved Instances (at that of 30 days).",
+        "Paid for and unused, per month of 730 hours; AWS only.",
         Members(SavingsRow),
     ]
     at_stake: Annotated[
         list[JsonObject],
-        "First kind commitment: forecast shortfall of the contract period that ends on periodEnds; then kind anomaly: "
-        "spent above the expected so far, still open.",
+        "Forecast shortfall of each contract until periodEnds; then open anomalies: cost above the expected so far.",
         Members(SavingsRow),
     ]
-    counts: Annotated[JsonObject, "Rows of each list, also those not shown.", Members(RowCounts)]
-    overlaps: Annotated[
-        list[JsonObject], "ids in save that partly save the same money: do not add them up.", Members(Overlap)
-    ]
-    unknown: Annotated[list[str], "What has no known amount, and why. It is not zero."]
+    counts: Annotated[JsonObject, "Rows of each list, shown or not.", Members(RowCounts)]
+    overlaps: Annotated[list[JsonObject], "ids that save partly the same money.", Members(Overlap)]
+    unknown: Annotated[list[str], "What has no known amount, and why."]
     items: Annotated[
         list[JsonObject],
-        "Rows of kind recommendation, commitment and anomaly with basis (per month, at stake, or once: already spent "
-        "above the expected) and details; ranked within a basis.",
+        "All but purchases and waste, with basis (per month, at stake, once) and details.",
         Members(SavingsItem),
     ]
-    totals: Annotated[JsonObject, "By kind, of all found: count, basis and amounts.", Members(SavingsTotals)]
-    failed: Annotated[
-        list[JsonObject], "What could not be read, and why: it is unknown, not empty.", Members(FailedPart)
-    ]
+    totals: Annotated[JsonObject, "By kind: count, basis, amounts.", Members(SavingsTotals)]
+    failed: Annotated[list[JsonObject], "What could not be read, and why.", Members(FailedPart)]

@@ -153,6 +153,8 @@ async def test_known_organizations_are_not_listed_again() -> None:
         (savings_plan("x", "1.00", 0.0), 730.0),
         (savings_plan("x", "1.00", 1.7), None),
         (reserved("x", 1, 0.0, upfrontFee=None, durationSeconds=None), 36.5),
+        # What unused hours cost is known more exactly than the fee.
+        (reserved("x", 1, 0.5, unusedHours=100, riCostForUnusedHours={"amount": "12.29", "currency": "USD"}), 44.86),
         (reserved("x", 1, 0.999999, hourlyRecurringFee=None, upfrontFee=None), None),
     ],
 )

@@ -29,6 +29,7 @@ from ..caller import Caller
 from .test_locales import locale_of, plain
 
 LOCALIZED_TOOLS = (
+    "commitment_summary",
     "compare_spend",
     "cost_breakdown",
     "cost_trend",
