@@ -11,6 +11,7 @@ from ..protocol.jsonrpc import JsonObject
 from . import assistants
 from .call import Call
 from .costs import (
+    allocation_coverage,
     breakdown,
     change,
     commitment_summary,
@@ -34,7 +35,18 @@ from .writes.deduplication import with_commit, with_deduplication
 from .writes.receipt_verification import verifier_for
 
 COMPOSED_MODULES = (
-    *(overview, breakdown, trends, change, forecast, query_result, recommendations, savings, commitment_summary),
+    *(
+        overview,
+        breakdown,
+        trends,
+        change,
+        forecast,
+        query_result,
+        recommendations,
+        savings,
+        commitment_summary,
+        allocation_coverage,
+    ),
     *(search, assistants),
 )
 """The modules of the composed tools, in listing order. A module's tools follow in the order of their declaration."""
