@@ -20,10 +20,14 @@ PERIOD_FORMS = (
     "(2026-10-01/2026-10-15), today, yesterday, last_7_days, this_month (mtd), this_quarter (qtd), this_year (ytd), "
     "last_month, last_quarter, last_year, last_3_months"
 )
-"""The accepted forms, for descriptions and error messages."""
+"""The accepted forms, for error messages."""
 
-PeriodArgument = Annotated[str | None, f"Period: {PERIOD_FORMS}.", Length(1, MAX_PERIOD_CHARACTERS)]
-ShortPeriodArgument = Annotated[str | None, "Period, e.g. 2026-10 or last_7_days.", Length(1, MAX_PERIOD_CHARACTERS)]
+PeriodArgument = Annotated[
+    str | None,
+    "2026-10, 2026-Q3, 2026-10-01/2026-10-15, last_7_days, last_3_months, this_month, last_month, ytd.",
+    Length(1, MAX_PERIOD_CHARACTERS),
+]
+ShortPeriodArgument = Annotated[str | None, "As period.", Length(1, MAX_PERIOD_CHARACTERS)]
 """For further arguments of a tool that describes the forms once."""
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
@@ -68,6 +72,15 @@ def report_period(whole: Period, argument: str, today: date) -> ReportedPeriod:
 def last_months(months: int, today: date) -> ReportedPeriod:
     """Return the last *months* months, the running one included."""
     return ReportedPeriod(Period(months_back(today, months - 1), month_of(today).last), today)
+
+
+def period_or_months(period: str | None, months: int | None, default_months: int, today: date) -> ReportedPeriod:
+    """Return the period that one of two arguments names: *period*, or *months* with the running one. Raise ApiError."""
+    if period is None:
+        return last_months(months or default_months, today)
+    if months is not None:
+        raise ApiError("months: cannot be combined with period; use only one of them", kind="argument")
+    return parse_period(period, "period", today)
 
 
 def _parse_words(text: str, today: date) -> Period | None:

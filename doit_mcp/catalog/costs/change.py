@@ -22,7 +22,6 @@ from ..periods import Period, PeriodDays, month_of, utc_date
 from ..tables import column_total, percent_change, round_to_cents, sum_by_columns
 from ..tools.composed import composed_tool
 from ..tools.result_handles import ResultTable, pack_table
-from .breakdown import COST_METRIC, DIMENSION_IDS, Cloud, with_scope
 from .drivers import (
     ChangeCauses,
     CostAndUsage,
@@ -35,6 +34,7 @@ from .drivers import (
     split_change,
     to_cents,
 )
+from .old_queries import COST_METRIC, DIMENSION_IDS, Cloud, with_scope
 
 MAX_GROUPS = 1000
 """Values that are read of one dimension and period, the most expensive first; the rest count as other."""

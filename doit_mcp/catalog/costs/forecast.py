@@ -18,7 +18,7 @@ from ..partial_results import FailedPart, gather_partial
 from ..periods import Period, month_of, quarter_of, utc_date, with_period
 from ..tables import column_names, complete_rows, to_number
 from ..tools.composed import composed_tool
-from .breakdown import COST_METRIC, Cloud, with_scope
+from .old_queries import COST_METRIC, Cloud, with_scope
 from .run_rate import (
     RUN_RATE_DAYS,
     BudgetBreach,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, cast
 
+import orjson
+
 from ...api.common_types import DimensionType
 from ...api.errors import ApiError
 from ...api.nearest import nearest_values, unknown_value
@@ -37,7 +39,8 @@ LABEL_TYPES = MappingProxyType({"label": ("label", "project_label", "system_labe
 GROUP_FORMS = "service, project, cloud, region, sku, label:KEY, tag:KEY, allocation:NAME"
 
 GroupByArgument = Annotated[
-    str | list[str], f"One of these, or a list of two: {GROUP_FORMS}.", Length(1, 500), Length(1, MAX_GROUP_DIMENSIONS)
+    Annotated[str, Length(1, 300)] | Annotated[list[str], Length(1, MAX_GROUP_DIMENSIONS)],
+    f"{GROUP_FORMS}; or a list of two.",
 ]
 
 
@@ -66,13 +69,25 @@ async def resolve_groups(
     call: Call, group_by: str | Sequence[str] | None, argument: str = "groupBy"
 ) -> list[GroupDimension]:
     """Return the dimensions that *group_by* names, in its order. Raise ApiError that names the nearest real ones."""
-    names = [group_by] if isinstance(group_by, str) else list(group_by or ())
+    names = _read_list(group_by) if isinstance(group_by, str) else list(group_by or ())
     if len(names) > MAX_GROUP_DIMENSIONS:
         raise ApiError(f"{argument}: at most {MAX_GROUP_DIMENSIONS} dimensions", kind="argument")
     groups = [await resolve_group(call, name, argument) for name in names]
     if len({(group.type, group.id) for group in groups}) < len(groups):
         raise ApiError(f"{argument}: {short_json(names[1])} is named twice", kind="argument")
     return groups
+
+
+def _read_list(text: str) -> list[str]:
+    """Return the names in a JSON list, which some clients send as text; or else the text itself."""
+    if text.lstrip().startswith("["):
+        try:
+            names = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return [text]
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            return names
+    return [text]
 
 
 async def resolve_group(call: Call, name: str, argument: str = "groupBy") -> GroupDimension:

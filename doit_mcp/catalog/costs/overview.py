@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from decimal import Decimal
 from typing import Annotated, Any, TypedDict
 
 from ...api.areas.anomalies import AnomalyRow
-from ...api.report_config import Group, QueryConfig
+from ...api.report_config import QueryConfig
 from ...api.timestamps import format_date
 from ...api.value_kinds import Day, Label, Members, Money, Verbatim
+from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..currencies import ResultCurrency, fetch_customer_currency
+from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, PartialResults, gather_partial
-from ..tables import column_total, round_to_cents, sum_by_columns
+from ..period_grammar import PeriodArgument, parse_period
+from ..periods import ONE_DAY, Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
-from .breakdown import COST_METRIC
+from .amounts import ZERO, amount_as_json, round_amount, share_percents
+from .cost_answers import MAX_INLINE_ROWS, explain_empty_answer, run_checked
+from .cost_table import CostRow, read_cost_rows, total_cost
+from .groups import fixed_group
+from .queries import COST_METRIC, cost_config
+from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
+from .statement import CostStatement, cost_statement
 
 ROWS_PER_SECTION = 5
 PERIOD_DAYS = 30
-MAX_INLINE_ROWS = 2_000
-"""Rows of all queries that are summed in the event loop, which takes a few milliseconds."""
+CLOUD_GROUP = fixed_group("cloud")
 SECTION_DIMENSIONS = {
-    "costByCloud": ("cloud_provider",),
-    "topServices": ("cloud_provider", "service_description"),
-    "topProjects": ("cloud_provider", "project_id"),
+    "costByCloud": (CLOUD_GROUP,),
+    "topServices": (CLOUD_GROUP, fixed_group("service")),
+    "topProjects": (CLOUD_GROUP, fixed_group("project")),
 }
 
 
@@ -35,13 +44,6 @@ class CostTable(TypedDict):
     rows: Annotated[list[list[Any]], Verbatim]
 
 
-class LastDays(TypedDict):
-    """The last days up to now."""
-
-    lastDays: int
-    includesToday: bool
-
-
 class NewestIncident(TypedDict, total=False):
     """What the result adds to an incident of the API, and its title."""
 
@@ -49,20 +51,12 @@ class NewestIncident(TypedDict, total=False):
     created: Annotated[str, Day]
 
 
-class Overview(TypedDict, total=False):
-    """Costs of the last 30 days, anomalies and incidents. A part that is missing is among the failed ones."""
+class Overview(CostStatement, total=False):
+    """Costs, anomalies and incidents. A part that is missing is among the failed ones."""
 
     costByCloud: Annotated[JsonObject, "columns and rows.", Members(CostTable)]
-    topServices: Annotated[
-        JsonObject,
-        f"The {ROWS_PER_SECTION} most expensive services of each cloud: columns and rows.",
-        Members(CostTable),
-    ]
-    topProjects: Annotated[
-        JsonObject,
-        f"The {ROWS_PER_SECTION} most expensive projects of each cloud: columns and rows.",
-        Members(CostTable),
-    ]
+    topServices: Annotated[JsonObject, "The most expensive services of each cloud.", Members(CostTable)]
+    topProjects: Annotated[JsonObject, "The most expensive projects of each cloud.", Members(CostTable)]
     anomalies: Annotated[list[JsonObject], f"The newest {ROWS_PER_SECTION} cost anomalies.", Members(AnomalyRow)]
     incidents: Annotated[
         list[JsonObject],
@@ -70,11 +64,10 @@ class Overview(TypedDict, total=False):
         Members(NewestIncident),
     ]
     totalCost: Annotated[float | None, "Of the period; null if not known.", Money]
-    currency: ResultCurrency
-    period: Annotated[JsonObject, Members(LastDays)]
+    note: str
     failed: Annotated[
         list[JsonObject],
-        "Parts that could not be had, and why: they are not empty but unknown.",
+        "Parts that failed, and why: they are not empty but unknown.",
         Members(FailedPart),
     ]
 
@@ -86,72 +79,108 @@ class Overview(TypedDict, total=False):
     default_list=True,
     always_loaded=True,
 )
-async def get_cloud_overview(call: Call) -> Annotated[JsonObject, Overview]:
-    """Summarize cloud spending: cost of the last 30 days by cloud, the top services and projects, the newest cost
-    anomalies and cloud incidents. For a single question, use the specific tool."""
-    query = call.doit.reports.run_query
-    costs = {name: query(config=last_days_query(*groups)) for name, groups in SECTION_DIMENSIONS.items()}
-    others = {
+async def get_cloud_overview(
+    call: Call,
+    *,
+    period: PeriodArgument = None,
+    cloud: CloudArgument = None,
+    filters: FiltersArgument = None,
+    includeCredits: IncludeCreditsArgument = False,
+    topN: Annotated[int, "Services and projects of each cloud.", Range(1, 25)] = ROWS_PER_SECTION,
+    currency: CurrencyArgument = None,
+) -> Annotated[JsonObject, Overview]:
+    """Summarize cloud spending: cost of the last 30 days (or another period) by cloud, the top services and projects,
+    the newest cost anomalies and cloud incidents. For a single question, use the specific tool."""
+    today = utc_date(call.now)
+    last_days = ReportedPeriod(Period(today - (PERIOD_DAYS - 1) * ONE_DAY, today), today)
+    reported = last_days if period is None else parse_period(period, "period", today)
+    scope = Scope.from_arguments(cloud, filters, includeCredits)
+
+    async def query_sections(code: str) -> PartialResults:
+        configs = {name: section_query(name, scope, reported.elapsed, code, topN) for name in SECTION_DIMENSIONS}
+        return await gather_partial({name: query_section(call, name, config) for name, config in configs.items()})
+
+    work: dict[str, Awaitable[Any]] = {
+        "costs": run_checked(call, scope, currency, query_sections),
         "anomalies": call.doit.anomalies.get_anomalies(maxResults=ROWS_PER_SECTION),
         "incidents": call.doit.cloud_incidents.get_cloud_incidents(maxResults=ROWS_PER_SECTION),
-        "currency": fetch_customer_currency(call.doit),
     }
-    parts = await gather_partial({**costs, **others})
-    currency = parts.results.get("currency")
-    known = PartialResults(
-        {name: found for name, found in parts.results.items() if name != "currency"}, parts.errors
+    parts = await gather_partial(work)
+    if "costs" in parts.errors:
+        raise parts.errors["costs"]
+    sections, stated = parts.results["costs"]
+    found = PartialResults(
+        {**sections.results, **{name: rows for name, rows in parts.results.items() if name != "costs"}},
+        {**sections.errors, **parts.errors},
     ).raise_if_all_failed()
-    rows = sum(len(found["rows"]) for name, found in known.results.items() if name in SECTION_DIMENSIONS)
-    answer = make_overview(known) if rows <= MAX_INLINE_ROWS else await run_in_thread(make_overview, known)
-    return answer | {"currency": currency, "period": {"lastDays": PERIOD_DAYS, "includesToday": True}}
+    by_cloud: list[CostRow] | None = sections.results.get("costByCloud")
+    clouds = {str(row.ids[0]) for row in by_cloud or ()}
+    overview = make_overview(found, stated) | cost_statement(reported, stated, scope, clouds)
+    if by_cloud == []:
+        empty = await explain_empty_answer(call, scope, reported)
+        overview |= {"note": empty.note} if empty.is_known else {"note": empty.note, "totalCost": None}
+    return overview
 
 
-def last_days_query(dimension: str, second_dimension: str | None = None) -> QueryConfig:
-    """Return the query for cost of the last 30 days by one dimension, or by two with the top values of the second."""
-    groups: list[Group] = [{"id": dimension, "type": "fixed"}]
-    if second_dimension is not None:
-        groups.append(
-            {
-                "id": second_dimension,
-                "type": "fixed",
-                "limit": {"metric": COST_METRIC, "sort": "desc", "value": ROWS_PER_SECTION},
-            }
-        )
-    return {
-        "dataSource": "billing",
-        "metrics": [COST_METRIC],
-        "timeInterval": "month",
-        "timeRange": {"mode": "last", "amount": PERIOD_DAYS, "unit": "day", "includeCurrent": True},
-        "group": groups,
-    }
+def section_query(section: str, scope: Scope, period: Period, currency: str, top: int) -> QueryConfig:
+    """Return the query for a section: by cloud, or by the *top* values of a second dimension in each cloud."""
+    dimensions = SECTION_DIMENSIONS[section]
+    config = cost_config(scope, period, currency, groups=dimensions)
+    if len(dimensions) > 1:
+        config["group"][1]["limit"] = {"metric": COST_METRIC, "sort": "desc", "value": top}
+    return config
 
 
-def make_overview(parts: PartialResults) -> JsonObject:
+async def query_section(call: Call, section: str, config: QueryConfig) -> list[CostRow]:
+    """Return the cost of each combination of a section's dimensions. Raise ApiError."""
+    answer = await call.doit.reports.run_query(config=config)
+    if len(answer["rows"]) <= MAX_INLINE_ROWS:
+        return sum_by_groups(answer, section)
+    return await run_in_thread(sum_by_groups, answer, section)
+
+
+def sum_by_groups(answer: JsonObject, section: str) -> list[CostRow]:
+    """Return one row for each combination of a section's dimensions, the most expensive first. Raise ApiError."""
+    members: dict[tuple[Any, ...], list[CostRow]] = {}
+    for row in read_cost_rows(answer, SECTION_DIMENSIONS[section], "month"):
+        members.setdefault(row.ids, []).append(row)
+    summed = [CostRow(ids, own[-1].names, "", total_cost(own)) for ids, own in members.items()]
+    return sorted(summed, key=lambda row: (-row.cost, str(row.ids)))
+
+
+def make_overview(parts: PartialResults, currency: str) -> JsonObject:
     """Return the parts as the tool result shows them; those that failed are named."""
-    found: JsonObject = {"totalCost": None}
-    for name, answer in parts.results.items():
-        if name in ("anomalies", "incidents"):
-            found[name] = _newest_rows(name, answer)
+    total = total_cost(parts.results["costByCloud"]) if "costByCloud" in parts.results else None
+    result: JsonObject = {"totalCost": None if total is None else amount_as_json(total, currency)}
+    for name, rows in parts.results.items():
+        if name in SECTION_DIMENSIONS:
+            result[name] = section_table(name, rows, total, currency)
         else:
-            found[name] = sum_by_groups(answer, SECTION_DIMENSIONS[name])
-    if "costByCloud" in parts.results and (total := column_total(parts.results["costByCloud"])) is not None:
-        found["totalCost"] = round_to_cents(total)
-    return found | ({"failed": parts.failures} if parts.errors else {})
+            result[name] = _newest_rows(name, rows)
+    return result | ({"failed": parts.failures} if parts.errors else {})
 
 
-def sum_by_groups(answer: JsonObject, groups: tuple[str, ...]) -> JsonObject:
-    """Return a query's response with one row for each combination of *groups*, the most expensive first.
-
-    It is unchanged if the columns are different.
-    """
-    if not answer["rows"] or not (costs := sum_by_columns(answer, groups)):
-        return {"columns": answer["columns"], "rows": answer["rows"]}
-    columns = [*({"name": name, "type": "string"} for name in groups), {"name": "cost", "type": "float"}]
-    order = sorted(costs, key=lambda key: (-costs[key], str(key)))
-    return {"columns": columns, "rows": [[*key, round_to_cents(costs[key])] for key in order]}
+def section_table(section: str, rows: list[CostRow], total: Decimal | None, currency: str) -> JsonObject:
+    """Return a section as the tool result shows it: dimensions, cost, then names of ids and the share of the total."""
+    groups = SECTION_DIMENSIONS[section]
+    costs = [round_amount(row.cost, currency) for row in rows]
+    rest = None if total is None else round_amount(total, currency) - sum(costs, ZERO)
+    shares = [None] * len(rows) if rest is None else share_percents([*costs, rest])[:-1]
+    name_at = [at for at, group in enumerate(groups) if group.name_column]
+    columns = [
+        *({"name": group.column, "type": "string"} for group in groups),
+        {"name": "cost", "type": "float"},
+        *({"name": groups[at].name_column, "type": "string"} for at in name_at),
+        {"name": "sharePercent", "type": "float"},
+    ]
+    cells = (
+        [*row.ids, float(cost), *(row.names[at] for at in name_at), share]
+        for row, cost, share in zip(rows, costs, shares)
+    )
+    return {"columns": columns, "rows": list(cells)}
 
 
 def _newest_rows(name: str, answer: JsonObject) -> list[JsonObject]:
     rows: Any = answer.get(name)
-    found = [row for row in rows if isinstance(row, dict)][:ROWS_PER_SECTION] if isinstance(rows, list) else []
-    return [{**row, "created": format_date(row.get("createTime"))} for row in found] if name == "incidents" else found
+    newest = [row for row in rows if isinstance(row, dict)][:ROWS_PER_SECTION] if isinstance(rows, list) else []
+    return [{**row, "created": format_date(row.get("createTime"))} for row in newest] if name == "incidents" else newest

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
 from ...api.nearest import nearest_values, unknown_value
 from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
 from ...api.report_config import QueryConfig, normalize_provider
-from ...protocol.json_schema import Length, short_json
+from ...protocol.json_schema import JsonObject, Length, schema_of_type, short_json
+from ...protocol.schema_validator import SchemaValidator
 from ..call import Call
 from ..partial_results import gather_partial
 from .projects import fetch_project_names
@@ -27,8 +28,14 @@ CloudArgument = Annotated[
     "provider's name in the data.",
     Length(1, 100),
 ]
-FiltersArgument = Annotated[list[Filter] | None, "Only costs that match all of these.", Length(maximum=MAX_FILTERS)]
+FiltersArgument = Annotated[
+    list[JsonObject] | None,
+    "Only costs that match all of these: id, type, values, mode, inverse, as in run_query.",
+    Length(maximum=MAX_FILTERS),
+]
+"""Open objects, because the schema of filters in each cost tool would be most of its tokens."""
 IncludeCreditsArgument = Annotated[bool, "Subtract promotional credits."]
+FILTERS_SCHEMA = SchemaValidator(schema_of_type(list[Filter]))
 
 KIND_NAMES = MappingProxyType(
     {
@@ -54,10 +61,10 @@ class Scope:
 
     @classmethod
     def from_arguments(
-        cls, cloud: str | None = None, filters: Iterable[Filter] | None = None, include_credits: bool = False
+        cls, cloud: str | None = None, filters: Iterable[JsonObject] | None = None, include_credits: bool = False
     ) -> Scope:
-        """Return the scope that the arguments of a tool describe."""
-        return cls(None if cloud is None else normalize_provider(cloud), tuple(filters or ()), include_credits)
+        """Return the scope that the arguments of a tool describe. Raise ApiError for a malformed filter."""
+        return cls(None if cloud is None else normalize_provider(cloud), parse_filters(filters), include_credits)
 
     @property
     def cloud_filter(self) -> Filter | None:
@@ -65,6 +72,11 @@ class Scope:
         if self.cloud is None:
             return None
         return {"id": CLOUD_DIMENSION, "type": "fixed", "mode": "is", "values": [normalize_provider(self.cloud)]}
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it leaves out any costs."""
+        return self.cloud is not None or bool(self.filters)
 
     @property
     def has_partly_checked_values(self) -> bool:
@@ -80,6 +92,15 @@ class Scope:
         if self.include_credits:
             limited["includePromotionalCredits"] = True
         return limited
+
+
+def parse_filters(filters: Iterable[JsonObject] | None, argument: str = "filters") -> tuple[Filter, ...]:
+    """Return the filters of an argument; dimensions without a type are fixed ones. Raise ApiError."""
+    typed = [{"type": "fixed", **item} for item in filters or ()]
+    if problems := FILTERS_SCHEMA.problems(typed):
+        example = '{"id": "service_description", "type": "fixed", "values": ["BigQuery"]}'
+        raise ApiError(f"{argument}{problems[0]}. Example of a filter: {example}", kind="argument")
+    return tuple(cast(Filter, item) for item in typed)
 
 
 async def check_values(call: Call, scope: Scope) -> bool:

@@ -1,86 +1,75 @@
-"""Cost trends by month, and comparison of two periods."""
+"""Cost trends by month, week or day, and comparison of two periods."""
 
 from __future__ import annotations
 
 import re
-from datetime import date
-from math import fsum
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Annotated, Any, TypedDict
 
 from ...api.errors import ApiError
 from ...api.report_config import QueryConfig, Span
-from ...api.value_kinds import Day, Label, Members, Money, Percent, Verbatim
+from ...api.value_kinds import Label, Members, Money, Percent, Verbatim
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import CurrencyArgument, ResultCurrency, fetch_customer_currency
-from ..partial_results import gather_partial
+from ..partial_results import FailedPart, gather_partial
+from ..period_grammar import PeriodArgument, period_or_months
+from ..period_parts import Interval, PartialPart
 from ..periods import utc_date
-from ..tables import (
-    column_names,
-    column_total,
-    complete_rows,
-    month_range,
-    percent_change,
-    round_to_cents,
-    row_months,
-    sum_by_columns,
-    to_number,
-)
+from ..tables import column_total, percent_change, round_to_cents, sum_by_columns
 from ..tools.composed import composed_tool
-from .breakdown import (
-    DIMENSION_IDS,
-    Cloud,
-    CostTotals,
-    GroupBy,
-    GroupCost,
-    MonthRange,
-    cost_query,
-    cost_totals,
-    group_by_top,
-    rank_groups,
-    without_extras,
+from .breakdown import CostTotals, GroupCost
+from .cost_answers import (
+    MAX_INLINE_ROWS,
+    CostRequest,
+    run_checked,
+    with_note,
 )
+from .groups import GroupByArgument, resolve_groups
+from .old_queries import DIMENSION_IDS, Cloud, GroupBy, cost_query, group_by_top
+from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
+from .statement import CostStatement
+from .trend_answers import make_trend, query_trend
+from .trend_months import MonthCost
 
 SHORTER_PERIOD_HINT = "Ask for a shorter period."
 DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}")
 MAX_COMPARED_GROUPS = 10
+DEFAULT_MONTHS: Mapping[Interval, int] = MappingProxyType({"month": 6, "week": 3, "day": 2})
 
 
-class MonthCost(TypedDict, total=False):
-    """The cost of one month and its change from the month before."""
+class Trend(CostStatement, total=False):
+    """Costs over time."""
 
-    month: Annotated[str, Day]
-    cost: Annotated[float, Money]
-    changePercent: Annotated[float | None, Percent]
-    running: bool
-
-
-class Trend(TypedDict, total=False):
-    """Costs by month."""
-
-    rowCount: int
-    columns: Annotated[list[JsonObject], "Name and type of each cell of a row.", Verbatim]
-    rows: Annotated[list[list[Any]], "A list of cells for each month (and group).", Verbatim]
     months: Annotated[
         list[JsonObject],
-        "Each month's whole cost, its change from the month before in percent, and running: true for the last if it "
-        "is not over.",
+        "With interval month: each month's whole cost and its change from the month before in percent. The running "
+        "month has likeForLike instead: before (the same days of the month before), after, changePercent.",
         Members(MonthCost),
     ]
-    groups: Annotated[list[JsonObject], "Each group's name and its cost over the whole period.", Members(GroupCost)]
+    groups: Annotated[list[JsonObject], "Over the whole period: id, name, cost, sharePercent.", Members(GroupCost)]
     total: Annotated[
         JsonObject,
         "shown: the groups above; other: all others together, null if not known; all: both.",
         Members(CostTotals),
     ]
-    currency: ResultCurrency
-    period: Annotated[JsonObject, Members(MonthRange)]
+    rowCount: int
+    columns: Annotated[list[JsonObject], "Name and type of each cell of a row.", Verbatim]
+    rows: Annotated[list[list[Any]], "Cells for each day, week or month (and group).", Verbatim]
+    partial: Annotated[
+        list[JsonObject], "Weeks and months of which the period has only these days.", Members(PartialPart)
+    ]
+    note: str
+    failed: Annotated[list[JsonObject], "Parts that failed, and why.", Members(FailedPart)]
 
 
 @composed_tool(
     area="reports",
-    search_hint="Spend over time, month by month, growth",
+    search_hint="Spend over time, month by month, weekly, daily, growth",
     narrow_hint=SHORTER_PERIOD_HINT,
     slow=True,
     default_list=True,
@@ -89,57 +78,36 @@ class Trend(TypedDict, total=False):
 async def cost_trend(
     call: Call,
     *,
-    months: Annotated[int, "How many months, the running one included.", Range(1, 36)] = 6,
-    cloud: Cloud = None,
-    groupBy: Annotated[GroupBy | None, "Also split each month by this."] = None,
+    period: PeriodArgument = None,
+    months: Annotated[
+        int | None, "Instead of period: months, the running one included. Default: 6.", Range(1, 36)
+    ] = None,
+    interval: Interval = "month",
+    cloud: CloudArgument = None,
+    filters: FiltersArgument = None,
+    includeCredits: IncludeCreditsArgument = False,
+    groupBy: Annotated[GroupByArgument | None, "Also split by this, as in cost_breakdown."] = None,
     topN: Annotated[int, "How many groups.", Range(1, 25)] = 5,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, Trend]:
-    """Show cost month by month with the change from month to month, optionally by service, project or cloud. To learn
-    why cost changed, use explain_cost_change; for the future, use forecast_spend."""
-    whole = cost_query(cloud, months, currency)
-    asked = {"whole": call.doit.reports.run_query(config=whole)}
-    if groupBy:
-        asked["split"] = call.doit.reports.run_query(config=group_by_top(whole, DIMENSION_IDS[groupBy], topN))
-    work = asked if currency else {**asked, "currency": fetch_customer_currency(call.doit)}
-    parts = await gather_partial(work)
-    main = "split" if groupBy else "whole"
-    if main in parts.errors:
-        raise parts.errors[main]
-    answer = parts.results[main]
-    found = rank_groups(answer, DIMENSION_IDS[groupBy]) if groupBy else without_extras(answer)
-    found |= {
-        "currency": currency or parts.results.get("currency"),
-        "period": {"months": months, **month_range(answer)},
-    }
-    everything = parts.results.get("whole")
-    if everything is not None:
-        found["months"] = costs_by_month(everything, utc_date(call.now))
-        found["total"] = {"all": round_to_cents(column_total(everything) or 0.0)}
-    if "groups" in found:
-        shown = fsum(group["cost"] for group in found["groups"])
-        found["total"] = cost_totals(shown, column_total(everything) if everything is not None else None)
-    return found
-
-
-def costs_by_month(answer: JsonObject, today: date) -> list[MonthCost]:
-    """Cost of each month that has rows, the earliest first, and its change from the one before."""
-    names = column_names(answer)
-    if "cost" not in names:
-        return []
-    cost = names.index("cost")
-    cells: dict[str, list[float]] = {}
-    for month, row in zip(row_months(answer), complete_rows(answer)):
-        cells.setdefault(month, []).append(to_number(row[cost]))
-    found: list[MonthCost] = []
-    before: float | None = None
-    for month in sorted(cells):
-        amount = fsum(cells[month])
-        change = None if before is None else percent_change(amount - before, before)
-        one: MonthCost = {"month": month, "cost": round_to_cents(amount), "changePercent": change}
-        found.append({**one, "running": True} if month == today.isoformat()[:7] else one)
-        before = amount
-    return found
+    """Show cost by month, week or day with the change from month to month, optionally by service, project, cloud or
+    label. To learn why cost changed, use explain_cost_change; for the future, use forecast_spend."""
+    request = CostRequest(
+        Scope.from_arguments(cloud, filters, includeCredits),
+        period_or_months(period, months, DEFAULT_MONTHS[interval], utc_date(call.now)),
+        tuple(await resolve_groups(call, groupBy)),
+        topN,
+        # Weeks are added up from days, which every answer names in the same way.
+        "month" if interval == "month" else "day",
+    )
+    trend, stated = await run_checked(
+        call, request.scope, currency, lambda code: query_trend(call, request, interval, code)
+    )
+    answer, note = await with_note(call, request, trend.answer)
+    trend = replace(trend, answer=answer)
+    if len(trend.answer.groups) <= MAX_INLINE_ROWS:
+        return make_trend(request, interval, trend, stated) | note
+    return await run_in_thread(make_trend, request, interval, trend, stated) | note
 
 
 class ComparedPeriod(TypedDict):

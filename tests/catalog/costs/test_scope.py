@@ -86,3 +86,15 @@ async def test_projects_are_suggested_without_their_names_if_those_are_unknown()
     answers = [{"values": [{"value": "acme-prod", "cloud": "google-cloud"}]}, ApiError("", kind="timeout")]
     with pytest.raises(ApiError, match='Did you mean "acme-prod"'):
         await check_values(Caller(Recorder(*answers)), Scope(filters=(fixed("project_id", "acme-prd"),)))
+
+
+def test_filters_are_checked_and_fixed_by_default() -> None:
+    assert Scope.from_arguments(filters=[{"id": "region"}]).filters == ({"type": "fixed", "id": "region"},)
+    for malformed, problem in (
+        ({"id": "team", "typ": "label"}, r"filters\[0\].typ: is unknown; did you mean type"),
+        ({"type": "fixed"}, r"filters\[0\].id: is required"),
+        ({"id": "team", "values": "ads"}, r"filters\[0\].values: must be a list"),
+    ):
+        with pytest.raises(ApiError, match=problem) as caught:
+            Scope.from_arguments(filters=[malformed])
+        assert caught.value.kind == "argument" and "Example" in caught.value.reason

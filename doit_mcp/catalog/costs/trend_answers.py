@@ -1,0 +1,90 @@
+"""Cost trends as data: the queries of a trend, and its months, weeks and days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..partial_results import FailedPart, gather_partial
+from ..period_parts import Interval, PeriodPart, part_label, split_period
+from .amounts import ZERO, amount_as_json
+from .cost_answers import CostAnswer, CostRequest, failed_members, query_costs, query_rows
+from .cost_table import CostRow, RankedCosts, as_table, cost_by_period, rank_groups, total_cost
+from .statement import cost_statement
+from .trend_months import MonthCost, compare_running_month, known_parts, month_rows, running_month
+
+
+@dataclass(frozen=True, slots=True)
+class TrendAnswer:
+    """The costs of a trend, and those of the days before that compare with the running month, if it has one."""
+
+    answer: CostAnswer
+    before: list[CostRow] | None = None
+    failures: list[FailedPart] = field(default_factory=list)
+
+
+async def query_trend(call: Call, request: CostRequest, interval: Interval, currency: str) -> TrendAnswer:
+    """Return the costs of a trend. Raise ApiError."""
+    aligned = None
+    if interval == "month":
+        aligned = running_month(list(split_period(request.period.elapsed, interval)), request.period)
+    work: dict[str, Any] = {"costs": query_costs(call, request, currency)}
+    if aligned is not None:
+        work["likeForLike"] = query_rows(call, request, (), currency, period=aligned.before.elapsed)
+    parts = await gather_partial(work)
+    if "costs" in parts.errors:
+        raise parts.errors["costs"]
+    return TrendAnswer(parts.results["costs"], parts.results.get("likeForLike"), parts.failures)
+
+
+def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, currency: str) -> JsonObject:
+    """Return the trend as the tool result shows it."""
+    answer, parts = trend.answer, list(split_period(request.period.elapsed, interval))
+    totals = None if answer.total is None else cost_by_period(answer.total, _bucket(interval))
+    result: JsonObject = {}
+    if totals is not None and interval == "month":
+        result["months"] = _months(request, parts, totals, trend.before, currency)
+    if request.groups:
+        total = None if answer.total is None else total_cost(answer.total)
+        ranked = RankedCosts(rank_groups(answer.groups)[: request.top], currency, total)
+        result |= {"groups": ranked.group_rows(), "total": ranked.totals()}
+        rows = [row for group in ranked.groups for row in group.rows]
+    else:
+        rows = [
+            CostRow((), (), part.label, (totals or {}).get(part.label, ZERO))
+            for part in known_parts(parts, totals or {})
+        ]
+        result["total"] = {"all": None if totals is None else amount_as_json(total_cost(rows), currency)}
+    result |= cost_statement(request.period, currency, request.scope, answer.clouds)
+    result |= as_table(rows, request.groups, currency, _bucket(interval) if request.groups else str)
+    if partial := [part.as_json for part in parts if part.is_partial]:
+        result["partial"] = partial
+    return result | failed_members([*answer.failures, *trend.failures])
+
+
+def _bucket(interval: Interval) -> Callable[[str], str]:
+    """Return a function that names the part of a trend that a month or day of the API belongs to."""
+    if interval != "week":
+        return str
+    return lambda day: part_label(date.fromisoformat(day), "week")
+
+
+def _months(
+    request: CostRequest,
+    parts: list[PeriodPart],
+    totals: Mapping[str, Decimal],
+    before: list[CostRow] | None,
+    currency: str,
+) -> list[MonthCost]:
+    """Return the months; the running one beside the same days of the month before."""
+    months = month_rows(parts, totals, currency)
+    aligned = running_month(parts, request.period)
+    if months and aligned is not None and before is not None:
+        after = totals.get(parts[-1].label, ZERO)
+        months[-1]["likeForLike"] = compare_running_month(aligned, total_cost(before), after, currency)
+    return months
