@@ -159,6 +159,7 @@ def problems_of(name: str, result: Any) -> list[str]:
         ("forecast_spend", {}),
         ("get_savings_summary", {"top": 50}),
         ("commitment_summary", {}),
+        ("allocation_coverage", {"by": "label:env"}),
         ("search", {"query": "budget"}),
         ("find_operation", {"query": "delete a budget"}),
     ],

@@ -17,12 +17,20 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, gather_partial
-from ..period_grammar import PeriodArgument, parse_period
+from ..period_grammar import ShortPeriodArgument, parse_period
 from ..periods import utc_date
 from ..tools.composed import composed_tool
 from .amounts import ZERO, amount_as_json, round_amount, share_percents
 from .commitments import percent_as_json
-from .cost_answers import CLOUD_GROUP, CostRequest, explain_empty_answer, failed_members, query_rows, run_checked
+from .cost_answers import (
+    CLOUD_GROUP,
+    CostRequest,
+    data_start_note,
+    explain_empty_answer,
+    failed_members,
+    query_rows,
+    run_checked,
+)
 from .cost_table import CostRow, total_cost
 from .groups import GroupDimension, fetch_labels, fixed_group, resolve_group
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -30,9 +38,11 @@ from .statement import CostStatement, cost_statement
 
 DEFAULT_PERIOD = "last_month"
 ALLOCATION = "attribution_group"
+KINDS = ("label", "tag", "allocation")
 PROJECT, SERVICE = fixed_group("project"), fixed_group("service")
 NOT_AVAILABLE = re.compile(r"\[.* N/A\]")
 """How the API writes a missing value in some results."""
+AMOUNTS = ("total", "covered", "gap", "other")
 DEFAULT_REST = "Unallocated"
 """The name of costs that no rule matches, if the group of allocations does not name them."""
 
@@ -58,17 +68,16 @@ class AllocationCoverage(CostStatement, total=False):
     """The cost with and without a label, tag or allocation."""
 
     by: str
-    total: Annotated[float, Money]
-    covered: Annotated[float, Money]
-    gap: Annotated[float, "Cost without it.", Money]
+    total: Annotated[float | None, Money]
+    covered: Annotated[float | None, Money]
+    gap: Annotated[float | None, "Cost without it.", Money]
     gapPercent: Annotated[float | None, "Share of total.", Percent]
     owners: Annotated[
         list[JsonObject],
-        "Largest parts of gap: project (id, name), service, cost, sharePercent of gap, and likely: the value that most "
-        "of the project's covered cost has.",
+        "Largest parts of gap: project, service, cost, sharePercent; likely: the value of most covered cost there.",
         Members(UncoveredCost),
     ]
-    other: Annotated[float, "Rest of gap.", Money]
+    other: Annotated[float | None, "Rest of gap.", Money]
     note: str
     failed: Annotated[list[JsonObject], Members(FailedPart)]
 
@@ -90,7 +99,7 @@ class CoverageRows:
 
 @composed_tool(
     area="allocations",
-    search_hint="Untagged, unlabelled, unallocated cost, tag compliance, showback, who owns it",
+    search_hint="Untagged, unlabeled, unallocated cost, tag compliance",
     slow=True,
     default_list=True,
 )
@@ -98,7 +107,7 @@ async def allocation_coverage(
     call: Call,
     *,
     by: Annotated[str, "label:KEY, tag:KEY or allocation:NAME.", Length(1, 300)],
-    period: PeriodArgument = None,
+    period: ShortPeriodArgument = None,
     cloud: CloudArgument = None,
     filters: FiltersArgument = None,
     includeCredits: IncludeCreditsArgument = False,
@@ -112,7 +121,7 @@ async def allocation_coverage(
     dimension = await _resolve(call, by)
     request = CostRequest(scope, reported)
     rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, dimension, code))
-    note = {} if rows.by_project else {"note": await explain_empty_answer(call, scope, reported)}
+    note = await _note(call, request, rows)
     clouds = {str(row.ids[2]) for row in rows.by_project}
     return {
         "by": dimension.argument,
@@ -123,18 +132,29 @@ async def allocation_coverage(
     }
 
 
+async def _note(call: Call, request: CostRequest, rows: CoverageRows) -> JsonObject:
+    """Return the members that say what is missing; without any data, all amounts are unknown."""
+    if not rows.by_project:
+        empty = await explain_empty_answer(call, request.scope, request.period)
+        return {"note": empty.note} | ({} if empty.is_known else dict.fromkeys(AMOUNTS))
+    note = await data_start_note(call, request.period, min(row.period for row in rows.by_project))
+    return {"note": note} if note else {}
+
+
 async def _resolve(call: Call, by: str) -> GroupDimension:
     """Return the dimension that *by* names; a label's key alone will do. Raise ApiError with the nearest names."""
-    if ":" in by:
-        dimension = await resolve_group(call, by, "by")
-        if dimension.type != "fixed":
-            return dimension
-    labels = {f"{'tag' if type_ == 'tag' else 'label'}:{key}": key for type_, key in await fetch_labels(call)}
-    equal = [name for name, key in labels.items() if key.casefold() == by.strip().casefold()]
-    if len(equal) == 1:
+    kind, _, key = by.partition(":")
+    if key.strip() and kind.strip().casefold() in KINDS:
+        return await resolve_group(call, by, "by")
+    keys: dict[str, list[str]] = {}
+    for type_, key in await fetch_labels(call):
+        keys.setdefault(key, []).append(f"{'tag' if type_ == 'tag' else 'label'}:{key}")
+    equal = [name for key, names in keys.items() if key.casefold() == by.strip().casefold() for name in names]
+    if len(set(equal)) == 1:
         return await resolve_group(call, equal[0], "by")
-    similar = ", ".join(equal or nearest_values(by, labels))
-    hint = f" Did you mean {similar}?" if similar else " list_dimensions lists labels and tags."
+    similar = equal or [name for key in nearest_values(by, keys) for name in keys[key]]
+    listed = ", ".join(dict.fromkeys(similar))
+    hint = f" Did you mean {listed}?" if listed else " list_dimensions lists labels and tags."
     raise ApiError(f"by: {short_json(by)} is not label:KEY, tag:KEY or allocation:NAME.{hint}", kind="argument")
 
 

@@ -29,6 +29,7 @@ from ..caller import Caller
 from .test_locales import locale_of, plain
 
 LOCALIZED_TOOLS = (
+    "allocation_coverage",
     "commitment_summary",
     "compare_spend",
     "cost_breakdown",
@@ -117,6 +118,7 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
     row = {"id": "x", "amount": 100, "currentUtilization": 150, "currency": "USD", "timeInterval": "month"}
     response = {**COSTS, "budgets": [row], "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}]}
     least = {
+        "allocation_coverage": {"by": "label:team"},
         "cost_breakdown": {"groupBy": "service"},
         "compare_spend": {"period2": {"from": "2026-01-01", "to": "2026-01-31"}},
         "explain_cost_change": {"by": ["service"]},
