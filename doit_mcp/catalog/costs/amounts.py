@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
-from functools import lru_cache
 from math import isfinite
+from types import MappingProxyType
 from typing import Any
-
-from babel.numbers import get_currency_precision
 
 ZERO = Decimal(0)
 ONE_TENTH = Decimal("0.1")
 TENTHS_OF_ALL = 1000
+HUNDREDTH = Decimal("0.01")
+MINOR_UNITS = MappingProxyType({"JPY": Decimal(1)})
+"""Minor units other than hundredths, of the API's currencies (ISO 4217). Babel knows them too, but loads slowly."""
 WIDE = Context(prec=400)
 """Enough digits for every finite number of JSON, so that odd data cannot make rounding fail."""
 
@@ -29,10 +30,9 @@ def sum_amounts(values: Iterable[Any]) -> Decimal:
     return sum(map(to_decimal, values), ZERO)
 
 
-@lru_cache(maxsize=64)
 def minor_unit(currency: str) -> Decimal:
     """Return the smallest unit of a currency: 0.01 for USD, 1 for JPY."""
-    return Decimal(1).scaleb(-get_currency_precision(currency))
+    return MINOR_UNITS.get(currency, HUNDREDTH)
 
 
 def round_amount(amount: Decimal, currency: str) -> Decimal:

@@ -23,7 +23,7 @@ from .cost_answers import (
     run_checked,
     with_note,
 )
-from .cost_table import RankedCosts, as_table, rank_groups, total_cost
+from .cost_table import RankedCosts, as_table, rank_groups, split_by_groups, total_cost
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement
@@ -59,7 +59,8 @@ class CostBreakdown(CostStatement, total=False):
 
     groups: Annotated[
         list[JsonObject],
-        "The most expensive first: id, name, cost, sharePercent of the total; with two dimensions, groups and other.",
+        "The most expensive first: id, name, cost, sharePercent of the total. With two dimensions, each has groups, with "
+        "shares of its own cost, and other.",
         Members(GroupCost),
     ]
     total: Annotated[
@@ -106,22 +107,15 @@ async def cost_breakdown(
 
 def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> JsonObject:
     """Return the breakdown as the tool result shows it."""
-    rows = answer.total or [] if request.is_by_cloud else answer.groups
-    top = request.top or len(rows)
+    costs = answer.total or [] if request.is_by_cloud else answer.groups
+    top = request.top or len(costs)
     total = None if answer.total is None else total_cost(answer.total)
-    ranked, has_two = RankedCosts(rank_groups(rows)[:top], currency, total), len(request.groups) > 1
-    shown = [(group, rank_groups(group.rows, 1)[:top] if has_two else []) for group in ranked.groups]
-    rows = [row for group, parts in shown for part in (parts if has_two else [group]) for row in part.rows]
-    inner = {group.id: RankedCosts(parts, currency, group.cost) for group, parts in shown}
+    ranked = RankedCosts(rank_groups(costs)[:top], currency, total)
+    groups, rows = split_by_groups(ranked, len(request.groups), top)
     return {
-        "groups": ranked.group_rows(lambda group: subgroup_members(inner[group.id]) if has_two else {}),
+        "groups": groups,
         "total": ranked.totals(),
         **cost_statement(request.period, currency, request.scope, answer.clouds),
         **as_table(rows, request.groups, currency),
         **failed_members(answer.failures),
     }
-
-
-def subgroup_members(parts: RankedCosts) -> JsonObject:
-    """Return the values of the second dimension within a group, and the cost of the others."""
-    return {"groups": parts.group_rows(), "other": parts.totals()["other"]}

@@ -152,6 +152,27 @@ class RankedCosts:
         }
 
 
+def split_by_two(ranked: RankedCosts, top: int) -> tuple[list[JsonObject], list[CostRow]]:
+    """Return groups as a result shows them, each with its *top* values of the second dimension, and their rows."""
+    inner = {
+        group.id: RankedCosts(rank_groups(group.rows, 1)[:top], ranked.currency, group.cost) for group in ranked.groups
+    }
+
+    def describe(group: CostGroup) -> JsonObject:
+        parts = inner[group.id]
+        return {"groups": parts.group_rows(), "other": parts.totals()["other"]}
+
+    rows = [row for group in ranked.groups for part in inner[group.id].groups for row in part.rows]
+    return ranked.group_rows(describe), rows
+
+
+def split_by_groups(ranked: RankedCosts, dimensions: int, top: int) -> tuple[list[JsonObject], list[CostRow]]:
+    """Return groups by one dimension or two as a result shows them, and the rows that belong to them."""
+    if dimensions > 1:
+        return split_by_two(ranked, top)
+    return ranked.group_rows(), [row for group in ranked.groups for row in group.rows]
+
+
 def as_table(
     rows: Iterable[CostRow],
     groups: Sequence[GroupDimension],

@@ -14,7 +14,7 @@ from ..partial_results import FailedPart, gather_partial
 from ..period_parts import Interval, PeriodPart, part_label, split_period
 from .amounts import ZERO, amount_as_json
 from .cost_answers import CostAnswer, CostRequest, failed_members, query_costs, query_rows
-from .cost_table import CostRow, RankedCosts, as_table, cost_by_period, rank_groups, total_cost
+from .cost_table import CostRow, RankedCosts, as_table, cost_by_period, rank_groups, split_by_groups, total_cost
 from .statement import cost_statement
 from .trend_months import MonthCost, compare_running_month, known_parts, month_rows, running_month
 
@@ -51,9 +51,10 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
         result["months"] = _months(request, parts, totals, trend.before, currency)
     if request.groups:
         total = None if answer.total is None else total_cost(answer.total)
-        ranked = RankedCosts(rank_groups(answer.groups)[: request.top], currency, total)
-        result |= {"groups": ranked.group_rows(), "total": ranked.totals()}
-        rows = [row for group in ranked.groups for row in group.rows]
+        top = request.top or len(answer.groups)
+        ranked = RankedCosts(rank_groups(answer.groups)[:top], currency, total)
+        groups, rows = split_by_groups(ranked, len(request.groups), top)
+        result |= {"groups": groups, "total": ranked.totals()}
     else:
         rows = [
             CostRow((), (), part.label, (totals or {}).get(part.label, ZERO))

@@ -14,7 +14,7 @@ from ...protocol.json_schema import schema_of_type
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..currencies import ResultCurrency, resolve_currency
+from ..currencies import StatedCurrency, run_in_currency
 from .tool import ContentResult, Tool, ToolError
 
 MIN_STORED_ROWS = 50
@@ -77,23 +77,22 @@ def check_customer(table: ResultTable, customer: str) -> None:
 
 
 def with_result_handle(tool: Tool, extract_table: ExtractTable, *, currency: bool = False) -> Tool:
-    """Give large results of *tool* a handle to their table; with *currency*, results also state the currency."""
+    """Give large results of *tool* a handle to their table; with *currency*, queries without one state it."""
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
         config = arguments.get("config")
-        if currency and not (isinstance(config, dict) and config.get("currency")):
-            result, customer_currency = await resolve_currency(call.doit, None, tool.run(call, arguments))
-            if isinstance(result, ContentResult):
-                return result
-            with_currency: JsonObject = {**result, "currency": customer_currency}
-            return await _add_handle(call, tool, with_currency, extract_table)
+        if currency and isinstance(config, dict) and not config.get("currency"):
+            result, _ = await run_in_currency(
+                call, None, lambda code: tool.run(call, {**arguments, "config": {**config, "currency": code}})
+            )
+            return result if isinstance(result, ContentResult) else await _add_handle(call, tool, result, extract_table)
         result = await tool.run(call, arguments)
         return result if isinstance(result, ContentResult) else await _add_handle(call, tool, result, extract_table)
 
     schema = tool.output_schema or {"type": "object", "properties": {}}
     properties: JsonObject = {**schema["properties"], "handle": HANDLE_SCHEMA}
     if currency:
-        properties["currency"] = schema_of_type(ResultCurrency)
+        properties["currency"] = schema_of_type(StatedCurrency)
     return replace(
         tool,
         run=run,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import get_args
 
 import pytest
+from babel.numbers import get_currency_precision
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.api.common_types import Currency
 from doit_mcp.catalog.costs.amounts import (
     amount_as_json,
     change_percent,
@@ -43,6 +46,11 @@ def test_cells_are_read_as_they_are_written() -> None:
     assert sum_amounts([None, "5", True, float("nan"), float("inf"), 2]) == 2
     assert to_decimal(1.005) == Decimal("1.005")
     assert minor_unit("JPY") == 1 and minor_unit("USD") == Decimal("0.01")
+
+
+def test_minor_units_are_those_of_the_standard() -> None:
+    for currency in get_args(Currency):
+        assert minor_unit(currency) == Decimal(1).scaleb(-get_currency_precision(currency))
 
 
 def test_changes_from_nothing_have_no_percentage() -> None:
