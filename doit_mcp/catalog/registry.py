@@ -21,6 +21,7 @@ from .costs import (
     recommendations,
     savings,
     trends,
+    unit_cost,
 )
 from .discovery.tools import with_discovery
 from .search import tools as search
@@ -46,6 +47,7 @@ COMPOSED_MODULES = (
         savings,
         commitment_summary,
         allocation_coverage,
+        unit_cost,
     ),
     *(search, assistants),
 )
