@@ -16,7 +16,7 @@ LAST_WEEKDAY = 6
 
 PartialPart = TypedDict(
     "PartialPart",
-    {"period": str, "from": Annotated[str, Day], "to": Annotated[str, Day], "days": int},
+    {"period": Annotated[str, Day], "from": Annotated[str, Day], "to": Annotated[str, Day], "days": int},
 )
 """A week or month that is not covered completely, and the days that are."""
 

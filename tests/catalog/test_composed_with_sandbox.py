@@ -16,15 +16,25 @@ async def test_overview_and_breakdown_agree(ask: Ask) -> None:
     overview = await ask("get_cloud_overview")
     assert {"costByCloud", "topServices", "topProjects"} <= set(overview)
     assert len(overview["costByCloud"]["rows"]) == 3 and overview["totalCost"] > 1000
-    assert abs(sum(row[-1] for row in overview["costByCloud"]["rows"]) - overview["totalCost"]) < CENTS
-    assert all(len(row) == 3 for row in overview["topServices"]["rows"])
+    assert abs(sum(row[1] for row in overview["costByCloud"]["rows"]) - overview["totalCost"]) < CENTS
+    assert abs(sum(row[2] for row in overview["costByCloud"]["rows"]) - 100) < 0.001
+    names = [column["name"] for column in overview["topProjects"]["columns"]]
+    assert names == ["cloud_provider", "project_id", "cost", "project_name", "sharePercent"]
+    assert "acme-production" in {row[3] for row in overview["topProjects"]["rows"]}
     assert overview["anomalies"] and overview["anomalies"][0]["startTime"].startswith("2026-")
+    breakdown = await ask("cost_breakdown", groupBy="cloud", period="2026-08-23/2026-09-21")
+    assert breakdown["total"]["all"] == overview["totalCost"] and breakdown["period"] == overview["period"]
+    assert breakdown["basis"] == overview["basis"]
 
 
 async def test_trend_breakdown_and_explanation_agree(ask: Ask) -> None:
     trend = await ask("cost_trend", months=3, groupBy="service", topN=3)
-    months = {month["month"]: month["cost"] for month in trend["months"]}
-    assert list(months) == ["2026-07", "2026-08", "2026-09"] and trend["months"][-1]["running"]
+    months = {month["period"]: month["cost"] for month in trend["months"]}
+    assert list(months) == ["2026-07", "2026-08", "2026-09"]
+    running = trend["months"][-1]
+    assert running["changePercent"] is None and running["likeForLike"]["after"] == running["cost"]
+    same_days = await ask("cost_breakdown", groupBy="cloud", period=running["likeForLike"]["days"])
+    assert same_days["total"]["all"] == running["likeForLike"]["before"] and same_days["period"]["days"] == 21
     breakdown = await ask("cost_breakdown", groupBy="service", months=3, topN=3)
     assert breakdown["groups"] == trend["groups"] and breakdown["total"] == trend["total"]
     explained = await ask("explain_cost_change", by=["service", "cloud", "sku"])

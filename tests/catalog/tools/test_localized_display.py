@@ -63,8 +63,13 @@ def reader(api: Recorder, meta: JsonObject) -> Caller:
 
 COSTS = {
     "result": {
-        "schema": [{"name": "service_description"}, {"name": "year"}, {"name": "month"}, {"name": "cost"}],
-        "rows": [["Compute", "2026", "09", 1234.5], ["Storage", "2026", "09", 100.25]],
+        "schema": [
+            {"name": name} for name in ("service_description", "cloud_provider", "project_id", "year", "month", "cost")
+        ],
+        "rows": [
+            ["Compute", "google-cloud", "p", "2026", "09", 1234.5],
+            ["Storage", "google-cloud", "p", "2026", "09", 100.25],
+        ],
     }
 }
 
@@ -80,9 +85,17 @@ async def test_breakdown_has_a_localized_display() -> None:
     localized = orjson.loads(plain(orjson.dumps(result[DISPLAY_KEY]).decode()))
     assert localized == {
         "locale": "de-DE",
-        "groups": [{"name": "Compute", "cost": "1.234,50 EUR"}, {"name": "Storage", "cost": "100,25 EUR"}],
-        "total": {"shown": "1.334,75 EUR", "other": "0,00 EUR", "all": "1.334,75 EUR"},
-        "period": {"first": "Sept. 2026", "last": "Sept. 2026"},
+        "groups": [
+            {"name": "Compute", "cost": "1.234,50 EUR", "sharePercent": "92,5 %"},
+            {"name": "Storage", "cost": "100,25 EUR", "sharePercent": "7,5 %"},
+        ],
+        "total": {
+            "shown": "1.334,75 EUR",
+            "other": "0,00 EUR",
+            "otherSharePercent": "0,0 %",
+            "all": "1.334,75 EUR",
+        },
+        "period": {"from": "01.09.2026", "to": "21.09.2026", "finalThrough": "18.09.2026"},
     }
     without = await breakdown(Caller(Recorder(COSTS)))
     assert {name: value for name, value in result.items() if name != DISPLAY_KEY} == without
@@ -159,17 +172,29 @@ def test_anomalies_and_recommendations_use_dollars() -> None:
 
 
 def test_percentages_dates_and_labels() -> None:
-    month = {"month": "2026-08", "cost": 1.0, "changePercent": -2.5, "running": True}
+    month = {
+        "period": "2026-08",
+        "cost": 1.0,
+        "changePercent": -2.5,
+        "likeForLike": {"changePercent": 1.5, "days": "x"},
+    }
     result = {
         "months": [month],
         "groups": [{"name": None, "cost": 3}],
-        "period": {"months": 2, "first": "2026-08", "last": 5},
+        "period": {"from": "2026-08", "to": 5, "days": 5, "complete": False},
     }
     assert display("cost_trend", result, "de") == {
         "locale": "de",
-        "months": [{"month": "Aug. 2026", "cost": "1,00", "changePercent": "-2,5 %"}],
+        "months": [
+            {
+                "period": "Aug. 2026",
+                "cost": "1,00",
+                "changePercent": "-2,5 %",
+                "likeForLike": {"changePercent": "1,5 %"},
+            }
+        ],
         "groups": [{"cost": "3,00"}],
-        "period": {"first": "Aug. 2026"},
+        "period": {"from": "Aug. 2026"},
     }
 
 
