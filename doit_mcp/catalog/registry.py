@@ -11,6 +11,7 @@ from ..protocol.jsonrpc import JsonObject
 from . import assistants
 from .call import Call
 from .costs import (
+    ai_spend,
     allocation_coverage,
     breakdown,
     change,
@@ -48,6 +49,7 @@ COMPOSED_MODULES = (
         commitment_summary,
         allocation_coverage,
         unit_cost,
+        ai_spend,
     ),
     *(search, assistants),
 )
