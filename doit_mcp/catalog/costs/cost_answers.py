@@ -45,11 +45,15 @@ class CostRequest:
 
 @dataclass(frozen=True, slots=True)
 class CostAnswer:
-    """The rows by group, and those of the total by cloud; None if that failed, with the *failures*."""
+    """The rows by group, and those of the total by cloud; None if that failed, with the *failures*.
+
+    *data_start* is the first day of the data if the period begins before it.
+    """
 
     groups: list[CostRow]
     total: list[CostRow] | None
     failures: list[FailedPart] = field(default_factory=list)
+    data_start: date | None = None
 
     @property
     def clouds(self) -> list[str]:
@@ -108,9 +112,13 @@ async def run_checked(
     if scope.has_partly_checked_values:
         parts["values"] = check_values(call, scope)
     done = await gather_partial(parts)
-    for name in ("values", "answer"):
-        if name in done.errors:
-            raise done.errors[name]
+    if "values" in done.errors:
+        raise done.errors["values"]
+    if (refusal := done.errors.get("answer")) is not None:
+        if refusal.kind == "refused" and scope.is_limited:
+            # The API refuses unknown dimensions without naming the ones that exist.
+            await check_values(call, scope)
+        raise refusal
     result: tuple[T, str] = done.results["answer"]
     return result
 
@@ -142,8 +150,8 @@ async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod)
     return EmptyAnswer("Nothing that matches had a cost in this period. Whether all values exist was not checked.")
 
 
-async def data_start_note(call: Call, period: ReportedPeriod, first_period: str | None) -> str | None:
-    """Return a note if the period begins before the data; None if it does not, or if that is not known.
+async def find_later_start(call: Call, period: ReportedPeriod, first_period: str | None) -> date | None:
+    """Return the first day of the data if the period begins before it; None if it does not, or if that is not known.
 
     *first_period* is the first month or day with costs.
     """
@@ -156,9 +164,7 @@ async def data_start_note(call: Call, period: ReportedPeriod, first_period: str 
             raise
         # The answer is right without the note.
         return None
-    if start is None or start <= period.elapsed.first:
-        return None
-    return f"The data begin on {start.isoformat()}."
+    return start if start is not None and start > period.elapsed.first else None
 
 
 def failed_members(failures: Iterable[FailedPart]) -> JsonObject:
@@ -175,5 +181,7 @@ async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tup
     if not answer.groups and not answer.total:
         empty = await explain_empty_answer(call, request.scope, request.period)
         return answer if empty.is_known else replace(answer, total=None), {"note": empty.note}
-    note = await data_start_note(call, request.period, answer.first_period)
-    return answer, {"note": note} if note else {}
+    start = await find_later_start(call, request.period, answer.first_period)
+    if start is None:
+        return answer, {}
+    return replace(answer, data_start=start), {"note": f"The data begin on {start.isoformat()}."}

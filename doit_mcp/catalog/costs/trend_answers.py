@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -44,7 +44,11 @@ async def query_trend(call: Call, request: CostRequest, interval: Interval, curr
 
 def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, currency: str) -> JsonObject:
     """Return the trend as the tool result shows it."""
-    answer, parts = trend.answer, list(split_period(request.period.elapsed, interval))
+    answer, period = trend.answer, request.period.elapsed
+    if answer.data_start is not None:
+        # The first month with data may be partial, and has nothing to compare with.
+        period = replace(period, first=answer.data_start)
+    parts = list(split_period(period, interval))
     totals = None if answer.total is None else cost_by_period(answer.total, _bucket(interval))
     result: JsonObject = {}
     if totals is not None and interval == "month":

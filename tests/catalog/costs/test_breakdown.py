@@ -1,134 +1,244 @@
-"""Cost breakdown: the query it asks, and the sums it makes of the answer."""
+"""Cost breakdown: the queries it sends, what it states, and the sums of its answer."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.costs.breakdown import cost_query, cost_totals, group_by_top
+from doit_mcp.catalog.costs.amounts import amount_as_json
+from doit_mcp.catalog.costs.breakdown import make_breakdown
+from doit_mcp.catalog.costs.cost_answers import CostAnswer, CostRequest
+from doit_mcp.catalog.costs.cost_table import CostRow
+from doit_mcp.catalog.costs.groups import fixed_group
+from doit_mcp.catalog.costs.scope import Scope
+from doit_mcp.catalog.period_grammar import last_months
+from doit_mcp.catalog.periods import utc_date
 from doit_mcp.catalog.tables import month_range
 from tests.api.recorder import Recorder
 
-from ..caller import TOOLS, call
+from ..billing import Line, answering
+from ..caller import Caller, call, run
+from ..conftest import Ask
 
-COLUMNS = [{"name": name, "type": "string"} for name in ("service_description", "year", "month")]
-COLUMNS += [{"name": "cost", "type": "float"}]
+EC2 = {"service_description": "EC2", "cloud_provider": "amazon-web-services", "project_id": "1", "project_name": "prod"}
+S3 = {**EC2, "service_description": "S3", "project_id": "2", "project_name": "logs"}
+BQ = {**EC2, "service_description": "BigQuery", "cloud_provider": "google-cloud"}
+LINES: list[Line] = [
+    ("2026-07-31", EC2, 1000.0, 1.0),
+    ("2026-08-05", EC2, 2.005, 1.0),
+    ("2026-09-05", EC2, 2.0, 1.0),
+    ("2026-08-05", S3, 1.111, 1.0),
+    ("2026-09-05", BQ, 57.5, 1.0),
+    ("2026-10-01", EC2, 1000.0, 1.0),
+]
 
 
-async def test_it_asks_the_query_of_the_old_server() -> None:
-    api = Recorder({"result": {"schema": COLUMNS, "rows": [["EC2", "2026", "11", 5.0]]}})
-    result = await call("cost_breakdown", api, groupBy="service", cloud="AWS", months="3", topN=2)
-    assert api.requests[0].body == {
-        "config": {
-            "dataSource": "billing",
-            "metrics": [{"type": "basic", "value": "cost"}],
-            "timeInterval": "month",
-            "timeRange": {"mode": "last", "amount": 3, "unit": "month", "includeCurrent": True},
-            "group": [
-                {
-                    "id": "service_description",
-                    "type": "fixed",
-                    "limit": {"metric": {"type": "basic", "value": "cost"}, "sort": "desc", "value": 2},
-                }
-            ],
-            "filters": [{"id": "cloud_provider", "type": "fixed", "mode": "is", "values": ["amazon-web-services"]}],
-        }
+async def test_it_asks_for_groups_and_the_total_of_exactly_the_period() -> None:
+    api = Recorder(answering({}, LINES))
+    breakdown = (await call("cost_breakdown", api, groupBy="service", cloud="AWS", months="2", topN=1))[
+        "structuredContent"
+    ]
+    configs = [(request.body or {})["config"] for request in api.requests]
+    same = {
+        "dataSource": "billing",
+        "metrics": [{"type": "basic", "value": "cost"}],
+        "timeInterval": "month",
+        "timeRange": {"mode": "custom"},
+        "customTimeRange": {"from": "2026-08-01T00:00:00Z", "to": "2026-09-21T23:59:59Z"},
+        "filters": [{"id": "cloud_provider", "type": "fixed", "mode": "is", "values": ["amazon-web-services"]}],
+        "currency": "USD",
     }
-    found = result["structuredContent"]
-    assert found["rowCount"] == 1 and found["rows"] == [["EC2", "2026", "11", 5.0]] and found["columns"] == COLUMNS
-    assert found["total"] == {"shown": 5.0, "other": 0.0, "all": 5.0}
-    assert found["currency"] is None
-    assert found["period"] == {"months": 3, "first": "2026-11", "last": "2026-11"}
+    limit = {"metric": {"type": "basic", "value": "cost"}, "sort": "desc", "value": 1}
+    assert configs == [
+        {**same, "group": [{"id": "cloud_provider", "type": "fixed"}]},
+        {**same, "group": [{"id": "service_description", "type": "fixed", "limit": limit}]},
+    ]
+    # The bill of this test has no limits, so the tool cuts.
+    assert breakdown["groups"] == [{"id": "EC2", "name": "EC2", "cost": 4.01, "sharePercent": 78.3}]
+    assert breakdown["total"] == {"shown": 4.01, "other": 1.11, "otherSharePercent": 21.7, "all": 5.12}
+    assert breakdown["rows"] == [["EC2", "2026-08", 2.01], ["EC2", "2026-09", 2.0]] and breakdown["rowCount"] == 2
+    assert [column["name"] for column in breakdown["columns"]] == ["service_description", "period", "cost"]
 
 
-async def test_the_currency_is_the_asked_one_or_the_customers_own() -> None:
-    api = Recorder({"result": {"schema": COLUMNS, "rows": []}})
-    asked = (await call("cost_breakdown", api, groupBy="cloud", currency="eur"))["structuredContent"]
-    assert asked["currency"] == "EUR" and (api.requests[0].body or {})["config"]["currency"] == "EUR"
+async def test_it_states_period_currency_and_basis() -> None:
+    breakdown = await run("cost_breakdown", Recorder(answering({}, LINES)), period="2026-08/2026-09", currency="eur")
+    assert breakdown["period"] == {
+        **{"from": "2026-08-01", "to": "2026-09-21", "days": 52},
+        **{"complete": False, "finalThrough": "2026-09-18"},
+    }
+    assert breakdown["currency"] == "EUR"
+    zones = {"amazon-web-services": "UTC", "google-cloud": "America/Los_Angeles"}
+    assert breakdown["basis"] == {"metric": "cost", "credits": "excluded", "timeZones": zones}
+    assert "note" not in breakdown and "failed" not in breakdown
 
+
+async def test_the_currency_is_sent_and_is_the_asked_one_or_the_customers_own() -> None:
     def answer(request: Request) -> Any:
         customer = {"id": "acme", "settings": {"currency": "GBP"}}
-        return customer if "customers" in request.path else {"result": {"schema": COLUMNS, "rows": []}}
+        return customer if "customers" in request.path else answering({}, LINES)(request)
 
     api = Recorder(answer)
     api.tenant = "acme"
     own = (await call("cost_breakdown", api, groupBy="cloud"))["structuredContent"]
     assert own["currency"] == "GBP"
-    assert sorted(request.path for request in api.requests) == [
-        *("/analytics/v1/reports/query", "/customers/v1/customers/acme"),
-    ]
+    sent = [request.body["config"]["currency"] for request in api.requests if request.body]
+    assert sent == ["USD", "GBP"]
+    api = Recorder(answer)
+    api.tenant = "acme"
+    asked = (await call("cost_breakdown", api, groupBy="cloud", currency="eur"))["structuredContent"]
+    assert asked["currency"] == "EUR" and [request.path for request in api.requests] == ["/analytics/v1/reports/query"]
 
 
 @pytest.mark.parametrize(
     "customer", [ApiError("", kind="forbidden", status=403), {}, {"settings": {"currency": "XXX"}}]
 )
-async def test_a_currency_that_cannot_be_had_is_null(customer: Any) -> None:
+async def test_without_a_known_currency_dollars_are_asked_for_and_stated(customer: Any) -> None:
     def answer(request: Request) -> Any:
-        return customer if "customers" in request.path else {"result": {"schema": COLUMNS, "rows": []}}
+        return customer if "customers" in request.path else answering({}, LINES)(request)
 
-    api = Recorder(answer)
-    api.tenant = "acme"
-    for name, arguments in (("cost_breakdown", {"groupBy": "cloud"}), ("run_query", {"config": {}})):
-        found = (await call(name, api, **arguments))["structuredContent"]
-        assert "currency" in found and found["currency"] is None
+    query = {"metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month"}
+    for tenant in ("acme", ""):
+        for name, arguments in (("cost_breakdown", {"groupBy": "cloud"}), ("run_query", {"config": query})):
+            api = Recorder(answer)
+            api.tenant = tenant
+            assert (await call(name, api, **arguments))["structuredContent"]["currency"] == "USD"
+            assert all(request.body["config"]["currency"] == "USD" for request in api.requests if request.body)
 
 
-async def test_run_query_states_the_currency_too() -> None:
+async def test_run_query_states_the_currency_that_it_asks_for() -> None:
     def answer(request: Request) -> Any:
         return {"settings": {"currency": "ILS"}} if "customers" in request.path else {"result": {}}
 
     api = Recorder(answer)
     api.tenant = "acme"
     assert (await call("run_query", api, config={}))["structuredContent"]["currency"] == "ILS"
+    assert [request.body for request in api.requests if request.body][-1] == {"config": {"currency": "ILS"}}
     asked = await call("run_query", api, config={"currency": "USD"})
-    assert asked["structuredContent"]["currency"] == "USD" and len(api.requests) == 3
+    assert asked["structuredContent"]["currency"] == "USD" and len(api.requests) == 4
 
 
-@pytest.mark.parametrize(("group", "dimension"), [("project", "project_id"), ("cloud", "cloud_provider")])
-async def test_it_splits_by_what_was_asked(group: str, dimension: str) -> None:
-    api = Recorder({"result": {}})
-    await call("cost_breakdown", api, groupBy=group)
-    assert (api.requests[0].body or {})["config"]["group"][0]["id"] == dimension
-    assert "filters" not in (api.requests[0].body or {})["config"]
+async def test_by_cloud_one_query_is_enough() -> None:
+    api = Recorder(answering({}, LINES))
+    breakdown = (await call("cost_breakdown", api, groupBy="cloud", months=2))["structuredContent"]
+    assert len(api.requests) == 1 and "limit" not in (api.requests[0].body or {})["config"]["group"][0]
+    assert [group["cost"] for group in breakdown["groups"]] == [57.5, 5.12] and breakdown["total"]["other"] == 0.0
 
 
-ROWS: list[list[Any]] = [
-    ["S3", "2026", "10", 1.111],
-    ["EC2", "2026", "10", 2.0],
-    ["EC2", "2026", "11", 2.0],
-    ["S3", "2026", "11", None],
-]
-WHOLE = {"schema": COLUMNS[1:], "rows": [["2026", "10", 53.111], ["2026", "11", 9.5]]}
+async def test_projects_have_names_beside_their_ids() -> None:
+    breakdown = await run("cost_breakdown", Recorder(answering({}, LINES)), groupBy="project", months=2)
+    assert [(group["id"], group["name"]) for group in breakdown["groups"]] == [("1", "prod"), ("2", "logs")]
+    assert breakdown["rows"][0] == ["1", "prod", "2026-08", 2.01]
 
 
-async def test_rows_are_in_the_order_of_their_groups_cost_and_the_rest_is_one_sum() -> None:
-    api = Recorder({"result": {"schema": COLUMNS, "rows": ROWS, "cacheHit": True}}, {"result": WHOLE})
-    found = (await call("cost_breakdown", api, groupBy="service", topN=2, months=2))["structuredContent"]
-    assert [row[0] for row in found["rows"]] == ["EC2", "EC2", "S3", "S3"] and found["rowCount"] == 4
-    assert found["groups"] == [{"name": "EC2", "cost": 4.0}, {"name": "S3", "cost": 1.11}]
-    assert found["total"] == {"shown": 5.11, "other": 57.5, "all": 62.61}
-    assert found["period"] == {"months": 2, "first": "2026-10", "last": "2026-11"} and "cacheHit" not in found
-    first, second = ((request.body or {})["config"] for request in api.requests)
-    assert second == {name: value for name, value in first.items() if name != "group"}
+async def test_two_dimensions_are_nested_and_add_up(ask: Ask) -> None:
+    one = await ask("cost_breakdown", groupBy="service", period="last_month", topN=3)
+    two = await ask("cost_breakdown", groupBy=["service", "project"], period="last_month", topN=3)
+    assert two["total"] == one["total"]
+    for group, alone in zip(two["groups"], one["groups"]):
+        assert {name: group[name] for name in alone} == alone
+        parts = group["groups"]
+        assert sum(part["cost"] for part in parts) + group["other"] == pytest.approx(group["cost"], abs=0.001)
+        assert len(parts) <= 3 and [part["cost"] for part in parts] == sorted(part["cost"] for part in parts)[::-1]
+    cells = {(row[0], row[1]): row[4] for row in two["rows"]}
+    shown = {(group["id"], part["id"]): part["cost"] for group in two["groups"] for part in group["groups"]}
+    assert cells == shown
+
+
+@pytest.mark.parametrize("group_by", ["region", "sku", "label:team", "label:Team"])
+async def test_every_dimension_has_the_same_total(ask: Ask, group_by: str) -> None:
+    by_cloud = await ask("cost_breakdown", groupBy="cloud", period="2026-08")
+    breakdown = await ask("cost_breakdown", groupBy=group_by, period="2026-08")
+    assert breakdown["total"]["all"] == by_cloud["total"]["all"]
+    shares = [*(group["sharePercent"] for group in breakdown["groups"]), breakdown["total"]["otherSharePercent"]]
+    assert sum(shares) == pytest.approx(100, abs=0.001)
+
+
+async def test_an_allocation_splits_the_whole_cost(ask: Ask) -> None:
+    rows = (await ask("list_allocations"))["allocations"]
+    name = next(row["name"] for row in rows if row["allocationType"] == "group")
+    breakdown = await ask("cost_breakdown", groupBy=f"allocation:{name}", period="2026-08")
+    by_cloud = await ask("cost_breakdown", groupBy="cloud", period="2026-08")
+    assert breakdown["total"]["all"] == by_cloud["total"]["all"] and len(breakdown["groups"]) > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"cloud": "oracle"}, "Clouds with costs: .*amazon-web-services"),
+        ({"filters": [{"id": "service_description", "values": ["Amazon EC2"]}]}, "Amazon Elastic Compute Cloud"),
+        # The other value has costs, so the answer would not be empty.
+        ({"filters": [{"id": "service_description", "values": ["BigQuery", "Amazon EC2"]}]}, "Elastic Compute Cloud"),
+        ({"filters": [{"id": "Team", "type": "label", "values": ["data"]}]}, '"team"'),
+        ({"filters": [{"id": "team", "type": "label", "values": ["dat"]}]}, '"data"'),
+        ({"groupBy": "label:teem"}, "label:team"),
+        ({"period": "2030"}, "forecast_spend"),
+        ({"period": "last_month", "months": 2}, "months: cannot be combined"),
+    ],
+)
+async def test_what_does_not_exist_is_an_error_that_names_the_nearest(
+    ask: Ask, arguments: dict[str, Any], hint: str
+) -> None:
+    with pytest.raises(ApiError, match=hint) as caught:
+        await ask("cost_breakdown", **arguments)
+    assert caught.value.kind == "argument"
+
+
+async def test_a_known_value_without_cost_is_zero_and_says_so(ask: Ask) -> None:
+    filters = [
+        {"id": "service_description", "values": ["BigQuery"]},
+        {"id": "cloud_provider", "values": ["amazon-web-services"]},
+    ]
+    breakdown = await ask("cost_breakdown", filters=filters, period="last_month")
+    assert breakdown["total"]["all"] == 0.0 and breakdown["groups"] == []
+    assert "had no cost in this period" in breakdown["note"]
+
+
+async def test_costs_before_the_data_are_unknown(ask: Ask) -> None:
+    early = await ask("cost_breakdown", period="2021-05")
+    assert early["total"]["all"] is None and early["note"].startswith("The data begin on ")
+    start = early["note"].split()[4].rstrip(":")
+    late = await ask("cost_breakdown", period=f"{int(start[:4]) - 1}-12-01/{start[:4]}-12-31")
+    assert late["total"]["all"] > 0 and late["note"] == f"The data begin on {start}."
+
+
+async def test_a_value_that_cannot_be_checked_is_said() -> None:
+    def answer(request: Request) -> Any:
+        return answering({}, LINES)(request) if request.body else ApiError("", kind="forbidden", status=403)
+
+    filters = [{"id": "service_description", "values": ["Lambda"]}]
+    recorder = Recorder(lambda request: answer(request))
+    no_lambda = [line for line in LINES if line[1]["service_description"] == "Lambda"]
+    assert no_lambda == []
+    breakdown = await run("cost_breakdown", recorder, filters=filters)
+    assert breakdown["total"]["all"] == 0.0 and "was not checked" in breakdown["note"]
 
 
 @pytest.mark.parametrize("second", [ApiError("", kind="timeout"), {"result": {"schema": [], "rows": [[]]}}])
-async def test_a_rest_that_cannot_be_had_is_not_known(second: Any) -> None:
-    api = Recorder({"result": {"schema": COLUMNS, "rows": ROWS}}, second)
-    found = (await call("cost_breakdown", api, groupBy="service", topN=2))["structuredContent"]
-    assert found["total"] == {"shown": 5.11, "other": None, "all": None} and found["rowCount"] == 4
+async def test_a_total_that_fails_is_not_known(second: Any) -> None:
+    def answer(request: Request) -> Any:
+        by_cloud = (request.body or {})["config"]["group"][0]["id"] == "cloud_provider"
+        return second if by_cloud else answering({}, LINES)(request)
+
+    breakdown = (await call("cost_breakdown", Recorder(answer), groupBy="service", months=2))["structuredContent"]
+    assert breakdown["total"] == {"shown": 62.62, "other": None, "otherSharePercent": None, "all": None}
+    assert breakdown["groups"][0]["sharePercent"] is None
+    assert [part["part"] for part in breakdown["failed"]] == ["total"]
 
 
-async def test_an_answer_with_other_columns_is_passed_on() -> None:
-    odd: dict[str, Any] = {"schema": [{"name": "x"}, {"name": None}], "rows": [[1, 2], [3]]}
-    found = (await call("cost_breakdown", Recorder({"result": odd}), groupBy="cloud"))["structuredContent"]
-    assert found == {
-        **{"rowCount": 2, "rows": odd["rows"], "columns": odd["schema"]},
-        **{"currency": None, "period": {"months": 1}},
-    }
+@pytest.mark.parametrize(
+    "columns", [["x", "y"], ["service_description", "cost"], ["service_description", "year", "month"]]
+)
+async def test_an_answer_without_the_columns_is_an_error_and_not_zero(columns: list[str]) -> None:
+    odd: dict[str, Any] = {"schema": [{"name": name} for name in columns], "rows": [["1", "2", "3"][: len(columns)]]}
+    with pytest.raises(ApiError, match="the result has no column") as caught:
+        await run("cost_breakdown", Recorder({"result": odd}), groupBy="service")
+    assert caught.value.kind == "answer"
 
 
 def test_months_are_read_in_both_forms() -> None:
@@ -140,11 +250,26 @@ def test_months_are_read_in_both_forms() -> None:
     )
 
 
-def test_the_configs_are_ones_that_run_query_takes() -> None:
-    config = cost_query("gcp", 24, "EUR")
-    assert TOOLS["run_query"].argument_problems({"config": config}) == []
-    assert TOOLS["run_query"].argument_problems({"config": group_by_top(config, "project_id", 25)}) == []
+COSTS = st.decimals(-(10**6), 10**6, places=6)
 
 
-def test_sums_have_no_negative_zero() -> None:
-    assert str(cost_totals(5.0, 4.9999)["other"]) == "0.0"
+@given(
+    costs=st.lists(st.tuples(st.sampled_from("abcdef"), COSTS), max_size=30),
+    top=st.integers(1, 5),
+    currency=st.sampled_from(["USD", "JPY"]),
+)
+def test_parts_always_sum_to_the_total(costs: list[tuple[str, Decimal]], top: int, currency: str) -> None:
+    request = CostRequest(Scope(), last_months(1, utc_date(Caller(Recorder()).now)), (fixed_group("service"),), top)
+    rows = [CostRow((name,), (name,), "2026-09", cost) for name, cost in costs]
+    total = [CostRow(("aws",), ("aws",), "2026-09", cost) for _, cost in costs]
+    breakdown = make_breakdown(request, CostAnswer(rows, total), currency)
+    places = 0 if currency == "JPY" else 2
+    exact = sum((cost for _, cost in costs), Decimal(0))
+    assert breakdown["total"]["all"] == amount_as_json(exact, currency)
+    parts = [Decimal(repr(group["cost"])) for group in breakdown["groups"]]
+    shown, other, everything = (Decimal(repr(breakdown["total"][name])) for name in ("shown", "other", "all"))
+    assert sum(parts, Decimal(0)) == shown and shown + other == everything == round(everything, places)
+    assert len(parts) <= top and parts == sorted(parts, reverse=True)
+    if everything:
+        shares = [group["sharePercent"] for group in breakdown["groups"]] + [breakdown["total"]["otherSharePercent"]]
+        assert sum(round(10 * share) for share in shares) == 1000
