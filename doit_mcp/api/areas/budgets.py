@@ -134,7 +134,7 @@ class Budgets(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value] terms joined by |. Keys: owner, budgetName, lastModified (milliseconds), riskStatus "
+            "key:value terms joined by |. Keys: owner, budgetName, lastModified (milliseconds), riskStatus "
             "(atRisk, onTrack, unknown). Repeated keys mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
@@ -143,7 +143,7 @@ class Budgets(Area):
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, BudgetPage]:
         """List budgets: amount, spent so far, forecast, and whether each is at risk of being exceeded. For budgets at
-        risk, use filter riskStatus:[atRisk]. For the thresholds and recipients of one budget, use get_budget."""
+        risk, use filter riskStatus:atRisk. For the thresholds and recipients of one budget, use get_budget."""
         return await self._budgets(
             maxResults=maxResults,
             pageToken=pageToken,

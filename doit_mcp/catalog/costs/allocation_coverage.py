@@ -25,9 +25,9 @@ from .commitments import percent_as_json
 from .cost_answers import (
     CLOUD_GROUP,
     CostRequest,
-    data_start_note,
     explain_empty_answer,
     failed_members,
+    find_later_start,
     query_rows,
     run_checked,
 )
@@ -137,8 +137,8 @@ async def _note(call: Call, request: CostRequest, rows: CoverageRows) -> JsonObj
     if not rows.by_project:
         empty = await explain_empty_answer(call, request.scope, request.period)
         return {"note": empty.note} | ({} if empty.is_known else dict.fromkeys(AMOUNTS))
-    note = await data_start_note(call, request.period, min(row.period for row in rows.by_project))
-    return {"note": note} if note else {}
+    start = await find_later_start(call, request.period, min(row.period for row in rows.by_project))
+    return {"note": f"The data begin on {start.isoformat()}."} if start else {}
 
 
 async def _resolve(call: Call, by: str) -> GroupDimension:
