@@ -11,6 +11,7 @@ from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..partial_results import describe_error, gather_partial
+from ..periods import Period
 from .amounts import amount_as_json
 from .commitment_coverage import add_spend, utilization
 from .commitments import (
@@ -77,6 +78,12 @@ async def read_aws(call: Call, today: date) -> AwsReadings:
         found.setdefault(by_name[name][0], []).extend(result if isinstance(result, list) else [result])
     errors = {by_name[name][0]: describe_error(error) for name, error in parts.errors.items()}
     return AwsReadings(identifiers, found, errors)
+
+
+def coverage_period(readings: AwsReadings) -> Period | None:
+    """Return the days that the coverage is about; None if it is unknown."""
+    spend = add_spend(readings.found.get("coverage", ()))
+    return None if spend is None else Period(spend.first, spend.last)
 
 
 def failed_figures(error: ApiError) -> Figures:

@@ -17,7 +17,7 @@ from ..periods import Period, ReportedPeriod, utc_date
 from ..tables import sum_by_columns
 from ..tools.composed import composed_tool
 from .amounts import amount_as_json
-from .aws_figures import USD, Figures, aws_figures, failed_figures, read_aws, unknown_figures
+from .aws_figures import USD, Figures, aws_figures, coverage_period, failed_figures, read_aws, unknown_figures
 from .commitment_types import CommitmentSummary
 from .commitments import AWS, ROWS_PER_REQUEST
 from .contract_periods import ContractPeriod, running_periods
@@ -43,18 +43,19 @@ async def commitment_summary(call: Call, *, cloud: CloudArgument = None) -> Anno
     """Show by cloud how well commitments work: coverage, utilization, effective savings rate, cost still on demand,
     what expires, what to buy next, and contract shortfalls."""
     doit, today = call.doit, utc_date(call.now)
-    period = ReportedPeriod(Period(today - timedelta(days=SUMMARY_DAYS), today - timedelta(days=1)), today)
+    usual = Period(today - timedelta(days=SUMMARY_DAYS), today - timedelta(days=1))
     parts = (
         await gather_partial(
             {
                 "contracts": _read_periods(doit, today),
                 "aws": read_aws(call, today),
-                "clouds": _read_clouds(doit, period.elapsed),
+                "clouds": _read_clouds(doit, usual),
             }
         )
     ).raise_if_all_failed()
+    covered = coverage_period(parts.results["aws"]) if "aws" in parts.results else None
     answer: JsonObject = {
-        "period": period.as_json,
+        "period": ReportedPeriod(covered or usual, today).as_json,
         "currency": USD,
         "basis": cost_basis(Scope(), [AWS], METRIC),
         "clouds": [_summarize_cloud(name, parts, today) for name in _selected_clouds(cloud, parts)],

@@ -150,6 +150,11 @@ async def test_states_period_currency_and_basis() -> None:
     assert found["period"] == {
         **{"from": "2026-08-22", "to": "2026-09-20", "days": 30, "complete": True, "finalThrough": "2026-09-18"}
     }
+    later = {f"aws {name}": {**coverage("1.00", "1.00", "1.00", "1.00")} for name in (FIRST, SECOND)}
+    for organization in later.values():
+        organization["dailyCoverage"]["compute"][0]["date"] = "2026-09-01"
+    # The API may not have all of the 30 days.
+    assert (await summary(later))["period"]["from"] == "2026-09-01"
     assert found["currency"] == "USD" and found["basis"]["credits"] == "excluded"
     assert found["basis"]["timeZones"] == {AWS: "UTC"}
 
