@@ -39,6 +39,12 @@ _MODEL = re.compile(
 )
 _TOKEN_UNIT = re.compile(r"\b(?:(?P<number>\d[\d,]*) ?)?(?:(?P<scale>k|m|thousand|million) ?)?tokens?\b", re.IGNORECASE)
 _SCALES = {"": 1, "k": 1_000, "m": 1_000_000, "thousand": 1_000, "million": 1_000_000}
+_KIND_WORDS = {
+    "cached": frozenset(("cache", "cached", "cchd")),
+    "output": frozenset(("output", "outp", "outputtokens", "completion")),
+    "input": frozenset(("input", "inp", "inputtokens", "prompt")),
+}
+"""Words of SKUs for each kind of tokens. Cached first: cached tokens are input tokens with a lower price."""
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 
 
@@ -58,12 +64,9 @@ def model_key(model: str) -> str:
 
 
 def token_kind(sku: str) -> str | None:
-    """Return whether a SKU is for input or output tokens; None if it does not say."""
+    """Return whether a SKU is for cached, input or output tokens; None if it does not say."""
     words = set(_NOT_ALPHANUMERIC.split(sku.casefold()))
-    for kind in ("output", "input"):
-        if kind in words or f"{kind}tokens" in words:
-            return kind
-    return None
+    return next((kind for kind, names in _KIND_WORDS.items() if words & names), None)
 
 
 def count_tokens(usage: Decimal, unit: str | None) -> Decimal | None:

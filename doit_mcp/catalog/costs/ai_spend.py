@@ -57,6 +57,7 @@ class ModelCost(TypedDict, total=False):
     sharePercent: Annotated[float | None, Percent]
     tokens: Annotated[float | None, Quantity]
     inputTokens: Annotated[float, Quantity]
+    cachedTokens: Annotated[float, Quantity]
     outputTokens: Annotated[float, Quantity]
     costPerMillionTokens: Annotated[float | None, Quantity]
 
@@ -78,7 +79,7 @@ class AiSpend(CostStatement, total=False):
 
 @dataclass(frozen=True, slots=True)
 class AiLine:
-    """The cost of one SKU. *tokens* is None if its unit is not tokens; *kind* is input, output or unknown."""
+    """The cost of one SKU. *tokens* is None if its unit is not tokens; *kind* is input, cached or output."""
 
     provider: str
     model: str | None

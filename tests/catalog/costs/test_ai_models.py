@@ -19,6 +19,8 @@ from doit_mcp.catalog.costs.ai_models import count_tokens, find_model, model_key
         ("gpt-4o-mini-2024-07-18, output", "gpt-4o-mini-2024-07-18", "output"),
         ("Gemini 2.0 Flash Text Input - Predictions", "Gemini 2.0 Flash", "input"),
         ("Claude Sonnet 4 (Amazon Bedrock Edition)", "Claude Sonnet 4", None),
+        ("$0.0003 per 1K cache read input tokens for Claude Sonnet 4.5", "Claude Sonnet 4.5", "cached"),
+        ("gpt-4o 0806 Outp glbl Tokens", "gpt-4o 0806", "output"),
         ("text-embedding-3-large", "text-embedding-3-large", None),
         ("Llama 3.1 70B Instruct", "Llama 3.1 70B Instruct", None),
         ("Titan Text Embeddings V2", "Titan Text Embeddings V2", None),
@@ -66,6 +68,6 @@ def test_units_of_tokens(unit: str | None, tokens: int | None) -> None:
 def test_any_text_is_read(text: str) -> None:
     model = find_model(text)
     assert model is None or (model in text and model_key(model))
-    assert token_kind(text) in (None, "input", "output")
+    assert token_kind(text) in (None, "input", "cached", "output")
     tokens = count_tokens(Decimal(1), text)
     assert tokens is None or tokens >= 0

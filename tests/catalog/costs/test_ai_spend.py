@@ -92,7 +92,7 @@ LINES = st.builds(
     st.sampled_from([None, "GPT-4o", "gpt-4o", "claude-3"]),
     st.decimals(0, 1000, places=6),
     st.none() | st.decimals(0, 10**9, places=0),
-    st.sampled_from([None, "input", "output"]),
+    st.sampled_from([None, "input", "cached", "output"]),
 )
 
 
