@@ -9,18 +9,29 @@ from ..api import Doit
 from ..api.common_types import Currency
 from ..api.errors import ApiError
 from ..api.value_kinds import CurrencyCode
+from ..protocol.json_schema import Length, short_json
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
 from .partial_results import gather_partial
 
 T = TypeVar("T")
 
-CurrencyArgument = Annotated[Currency | None, "Currency of the amounts. Default: the customer's own."]
+CurrencyArgument = Annotated[str | None, "Such as EUR. Default: the customer's own.", Length(3, 3)]
+"""Open text, because the list of currencies in each cost tool would be many tokens; parse_currency() checks it."""
 ResultCurrency = Annotated[str | None, "Currency of all amounts; null: the account's own.", CurrencyCode]
-StatedCurrency = Annotated[str, "Currency of all amounts.", CurrencyCode]
+StatedCurrency = Annotated[str, CurrencyCode]
 DEFAULT_CURRENCY = "USD"
 CURRENCY_FACT = "currency"
 KNOWN_CURRENCIES = frozenset(get_args(Currency))
+
+
+def parse_currency(text: str | None, argument: str = "currency") -> str | None:
+    """Return the code of a requested currency in upper case; None for none. Raise ApiError, which lists the codes."""
+    code = None if text is None else text.strip().upper()
+    if code is not None and code not in KNOWN_CURRENCIES:
+        listed = ", ".join(get_args(Currency))
+        raise ApiError(f"{argument}: {short_json(text)} is not supported. Available: {listed}", kind="argument")
+    return code
 
 
 async def run_in_currency(call: Call, requested: str | None, work: Callable[[str], Awaitable[T]]) -> tuple[T, str]:
@@ -30,7 +41,7 @@ async def run_in_currency(call: Call, requested: str | None, work: Callable[[str
     customer is read, and runs again if the customer has another currency. Without access to the customer, it is US
     dollars.
     """
-    known: str | None = requested or call.facts.get(CURRENCY_FACT)
+    known: str | None = parse_currency(requested) or call.facts.get(CURRENCY_FACT)
     if known is None and not call.doit.tenant:
         # The customer is unknown, so there is nothing to read.
         known = DEFAULT_CURRENCY

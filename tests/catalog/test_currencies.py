@@ -40,6 +40,14 @@ async def test_the_requested_currency_needs_no_customer() -> None:
     assert work.currencies == ["GBP"] and api.requests == []
 
 
+async def test_a_requested_currency_is_read_in_any_case_and_unknown_ones_are_refused() -> None:
+    work = Work()
+    assert await run_in_currency(Caller(Recorder()), " eur", work) == ("amounts in EUR", "EUR")
+    with pytest.raises(ApiError, match='currency: "DM" is not supported. Available: USD, ILS') as caught:
+        await run_in_currency(Caller(Recorder()), "DM", work)
+    assert caught.value.kind == "argument" and work.currencies == ["EUR"]
+
+
 async def test_another_currency_of_the_customer_repeats_the_work_once() -> None:
     call, api = caller({"settings": {"currency": "EUR"}})
     work = Work()

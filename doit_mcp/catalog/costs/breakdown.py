@@ -59,20 +59,19 @@ class CostBreakdown(CostStatement, total=False):
 
     groups: Annotated[
         list[JsonObject],
-        "The most expensive first: id, name, cost, sharePercent of the total. With two dimensions, each has groups, with "
-        "shares of its own cost, and other.",
+        "id, name, cost, sharePercent. With two dimensions, each has groups (their shares are of its cost) and other.",
         Members(GroupCost),
     ]
     total: Annotated[
         JsonObject,
-        "shown: the groups above; other: all others together, null if not known; all: both.",
+        "Of the groups shown, all other ones, and all; null: unknown.",
         Members(CostTotals),
     ]
     rowCount: int
-    columns: Annotated[list[JsonObject], "Name and type of each cell of a row.", Verbatim]
-    rows: Annotated[list[list[Any]], "Cells for each group and month, the most expensive group first.", Verbatim]
+    columns: Annotated[list[JsonObject], Verbatim]
+    rows: Annotated[list[list[Any]], "Cells by group and month.", Verbatim]
     note: str
-    failed: Annotated[list[JsonObject], "Parts that failed, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
 @composed_tool(area="reports", slow=True, default_list=True, result_table="query")
@@ -89,7 +88,7 @@ async def cost_breakdown(
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, CostBreakdown]:
     """Break down cloud cost by service, project (account, subscription), cloud, region, SKU, label or allocation: the
-    top groups with their shares, and the rest as one sum. Default: this month so far. For usage, use run_query."""
+    top groups with their shares, and the rest as one sum. Default: this month. For usage, use run_query."""
     request = CostRequest(
         Scope.from_arguments(cloud, filters, includeCredits),
         period_or_months(period, months, 1, utc_date(call.now)),

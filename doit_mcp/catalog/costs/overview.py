@@ -67,7 +67,7 @@ class Overview(CostStatement, total=False):
     note: str
     failed: Annotated[
         list[JsonObject],
-        "Parts that failed, and why: they are not empty but unknown.",
+        "Parts that are unknown, and why.",
         Members(FailedPart),
     ]
 

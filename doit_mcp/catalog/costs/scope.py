@@ -24,13 +24,12 @@ CLOUD_DIMENSION = "cloud_provider"
 
 CloudArgument = Annotated[
     str | None,
-    "Only this cloud: amazon-web-services (or aws), google-cloud (gcp), microsoft-azure (azure), or another "
-    "provider's name in the data.",
+    "aws, gcp, azure, or another cloud in the data.",
     Length(1, 100),
 ]
 FiltersArgument = Annotated[
     list[JsonObject] | None,
-    "Only costs that match all of these: id, type, values, mode, inverse, as in run_query.",
+    "As in run_query: id, type, values, mode, inverse. All must match.",
     Length(maximum=MAX_FILTERS),
 ]
 """Open objects, because the schema of filters in each cost tool would be most of its tokens."""

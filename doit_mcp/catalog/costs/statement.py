@@ -36,11 +36,11 @@ class CostStatement(TypedDict, total=False):
 
     period: Annotated[
         JsonObject,
-        "from and to (both included; at most today), days, complete, finalThrough: costs of later days can change.",
+        "from, to, days, complete, finalThrough: costs of later days can change.",
         Members(PeriodStatement),
     ]
     currency: StatedCurrency
-    basis: Annotated[JsonObject, "metric, credits (excluded, included), timeZones by cloud.", Members(CostBasis)]
+    basis: Annotated[JsonObject, Members(CostBasis)]
 
 
 def cost_statement(period: ReportedPeriod, currency: str, scope: Scope, clouds: Iterable[str]) -> JsonObject:

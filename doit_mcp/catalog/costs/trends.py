@@ -47,24 +47,22 @@ class Trend(CostStatement, total=False):
 
     months: Annotated[
         list[JsonObject],
-        "With interval month: each month's whole cost and its change from the month before in percent. The running "
-        "month has likeForLike instead: before (the same days of the month before), after, changePercent.",
+        "Of interval month: cost and changePercent. The running month has likeForLike: before (the same days of the month "
+        "before), after, changePercent.",
         Members(MonthCost),
     ]
-    groups: Annotated[list[JsonObject], "Over the whole period: id, name, cost, sharePercent.", Members(GroupCost)]
+    groups: Annotated[list[JsonObject], "id, name, cost, sharePercent; as in cost_breakdown.", Members(GroupCost)]
     total: Annotated[
         JsonObject,
-        "shown: the groups above; other: all others together, null if not known; all: both.",
+        "Of the groups shown, all other ones, and all; null: unknown.",
         Members(CostTotals),
     ]
     rowCount: int
-    columns: Annotated[list[JsonObject], "Name and type of each cell of a row.", Verbatim]
-    rows: Annotated[list[list[Any]], "Cells for each day, week or month (and group).", Verbatim]
-    partial: Annotated[
-        list[JsonObject], "Weeks and months of which the period has only these days.", Members(PartialPart)
-    ]
+    columns: Annotated[list[JsonObject], Verbatim]
+    rows: Annotated[list[list[Any]], "Cells by group and day, week or month.", Verbatim]
+    partial: Annotated[list[JsonObject], "Weeks and months with only these days.", Members(PartialPart)]
     note: str
-    failed: Annotated[list[JsonObject], "Parts that failed, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
 @composed_tool(
