@@ -15,7 +15,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import gather_partial
-from ..period_grammar import parse_period
+from ..period_grammar import PeriodArgument, parse_period
 from ..periods import utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
@@ -26,7 +26,7 @@ from .groups import GroupDimension, fixed_group
 from .queries import COST_METRIC, USAGE_METRIC, cost_config
 from .scope import CLOUD_DIMENSION, CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement
-from .unit_cost import ShortPeriod, round_significant
+from .unit_cost import round_significant
 
 DEFAULT_PERIOD = "this_month"
 MILLION = 1_000_000
@@ -96,7 +96,7 @@ class AiLine:
 async def ai_spend(
     call: Call,
     *,
-    period: ShortPeriod = None,
+    period: PeriodArgument = None,
     groupBy: Literal["model", "provider"] = "model",
     cloud: CloudArgument = None,
     filters: FiltersArgument = None,

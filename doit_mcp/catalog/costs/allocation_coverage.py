@@ -17,7 +17,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, gather_partial
-from ..period_grammar import ShortPeriodArgument, parse_period
+from ..period_grammar import PeriodArgument, parse_period
 from ..periods import utc_date
 from ..tools.composed import composed_tool
 from .amounts import ZERO, amount_as_json, round_amount, share_percents
@@ -101,13 +101,12 @@ class CoverageRows:
     area="allocations",
     search_hint="Untagged, unlabeled, unallocated cost, tag compliance",
     slow=True,
-    default_list=True,
 )
 async def allocation_coverage(
     call: Call,
     *,
     by: Annotated[str, "label:KEY, tag:KEY or allocation:NAME.", Length(1, 300)],
-    period: ShortPeriodArgument = None,
+    period: PeriodArgument = None,
     cloud: CloudArgument = None,
     filters: FiltersArgument = None,
     includeCredits: IncludeCreditsArgument = False,

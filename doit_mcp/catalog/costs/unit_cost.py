@@ -15,7 +15,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import gather_partial
-from ..period_grammar import MAX_PERIOD_CHARACTERS, parse_period
+from ..period_grammar import PeriodArgument, parse_period
 from ..periods import utc_date
 from ..tools.composed import composed_tool
 from .amounts import ZERO, amount_as_json, round_amount
@@ -30,8 +30,6 @@ DEFAULT_PERIOD = "last_month"
 MAX_LAG = timedelta(days=3)
 """How late units may be without a note: costs settle within three days, too."""
 SIGNIFICANT_DIGITS = 6
-
-ShortPeriod = Annotated[str | None, "E.g. 2026-10, last_month, last_3_months.", Length(1, MAX_PERIOD_CHARACTERS)]
 
 
 class UnitCostOfPeriod(TypedDict):
@@ -88,7 +86,7 @@ async def unit_cost(
     call: Call,
     *,
     metric: Annotated[str, "Metric of DataHub events, e.g. orders.", Length(1, 200)],
-    period: ShortPeriod = None,
+    period: PeriodArgument = None,
     groupBy: GroupByArgument | None = None,
     cloud: CloudArgument = None,
     filters: FiltersArgument = None,
