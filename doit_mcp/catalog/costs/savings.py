@@ -70,7 +70,7 @@ class AwsFindings:
     default_list=True,
 )
 async def get_savings_summary(
-    call: Call, *, top: Annotated[int, "How many rows of each list.", Range(1, 50)] = 10
+    call: Call, *, top: Annotated[int, "How many rows of each list.", Range(1, 50)] = 7
 ) -> Annotated[JsonObject, SavingsSummary]:
     """Show where money can be saved, in lists that do not add up: save (recommendations, commitments to buy), waste
     (unused commitments) and at_stake (contracts that fall short, open anomalies). For coverage and utilization, use
