@@ -10,7 +10,8 @@ import asyncio
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from importlib.util import find_spec
@@ -191,6 +192,7 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
         emails = ", ".join(user.email for user in USERS)
         raise BadSettings([f"--auto-approve: unknown user {options.auto_approve}. Available: {emails}."])
     latency, faults = _parse_faults(options)
+    clock = _sandbox_clock(options)
     with _bind_socket(settings) as listener:
         base, secret = socket_url(listener), secrets.token_urlsafe(32)
         sandbox_context = run_sandbox(
@@ -201,7 +203,7 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
             access_ttl=options.access_ttl,
             auto_approve=options.auto_approve,
             directory=accounts,
-            api=Api(latency=latency, faults=faults, directory=accounts),
+            api=Api(clock=clock, latency=latency, faults=faults, directory=accounts),
         )
         async with _start_sandbox_server(sandbox_context, options.world_port) as sandbox:
             sandbox_settings = replace(
@@ -214,12 +216,23 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
                 allowed_hosts=(*settings.allowed_hosts, f"localhost:{listener.getsockname()[1]}"),
                 allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS),
             )
-            async with serve_app(make_main_app(sandbox_settings), listener):
+            async with serve_app(make_main_app(sandbox_settings, clock), listener):
                 line = startup_message.format_json(base, sandbox.url)
-                text = startup_message.format_text(base, sandbox.url, options.customers)
+                text = startup_message.format_text(base, sandbox.url, options.customers, options.today)
                 freeze_heap()
                 print(line if options.announce == "json" else text, flush=True)
                 await wait_for_stop_signal()
+
+
+def _sandbox_clock(options: argparse.Namespace) -> Callable[[], float]:
+    from .sandbox.clock import EARLIEST_DAY, LATEST_DAY, clock_from, parse_today
+
+    if options.today is None:
+        return time.time
+    try:
+        return clock_from(parse_today(options.today))
+    except ValueError:
+        raise BadSettings([f"--today must be a date from {EARLIEST_DAY} to {LATEST_DAY}."]) from None
 
 
 def _parse_faults(options: argparse.Namespace) -> tuple[float, list[Fault]]:

@@ -133,6 +133,12 @@ def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
         help="Format of the startup message; default %(default)s",
     )
     group.add_argument(
+        "--today",
+        default=None,
+        metavar="DATE",
+        help="Run as if today were this date, such as 2028-02-29; by default, the real date",
+    )
+    group.add_argument(
         "--customers",
         type=int,
         default=0,

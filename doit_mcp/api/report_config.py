@@ -75,8 +75,8 @@ class QueryFields(TypedDict, total=False):
     ]
     limitByChange: Annotated[
         JsonObject,
-        "Only rows that changed: metric, changeType (percentage, absolute), operator (>, >=, <, <=, between, "
-        "not_between), values (list), includeIncompleteData.",
+        "Only rows that changed: metric, changeType (percentage, absolute), operator (gt, gte, lt, lte, b, nb), "
+        "values (list), includeIncompleteData.",
     ]
     limitAggregation: Annotated[Literal["none", "top", "all"], "Which omitted rows to add up."]
     advancedAnalysis: Annotated[JsonObject, "forecast, notTrending, trendingDown, trendingUp: booleans."]

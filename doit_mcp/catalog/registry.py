@@ -11,18 +11,23 @@ from ..protocol.jsonrpc import JsonObject
 from . import assistants
 from .call import Call
 from .costs import (
+    ai_spend,
+    allocation_coverage,
     anomalies,
     breakdown,
     budgets,
     change,
+    commitment_summary,
     compare,
     forecast,
     overview,
     query,
     query_result,
+    recommendations,
     report_results,
     savings,
     trends,
+    unit_cost,
 )
 from .discovery.tools import with_discovery
 from .search import tools as search
@@ -48,7 +53,12 @@ COMPOSED_MODULES = (
     query,
     report_results,
     query_result,
+    recommendations,
     savings,
+    commitment_summary,
+    allocation_coverage,
+    unit_cost,
+    ai_spend,
     search,
     assistants,
 )

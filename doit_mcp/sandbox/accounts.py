@@ -15,13 +15,15 @@ _DIGITS = len(str(MAX_EXTRA_CUSTOMERS))
 class Customer:
     """A DoiT customer; *id* is the tenant (``X-Tenant-Id``, ``customer_context``).
 
-    *number* is the position of a generated customer, from 1, or 0 for a built-in one.
+    *number* is the position of a generated customer, from 1, or 0 for a built-in one. *currency* is that of the
+    customer's settings and invoices.
     """
 
     id: str
     name: str
     domain: str
     number: int = 0
+    currency: str = "USD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,9 @@ class Grant:
 
 
 ACME = Customer("ACmE4x9Zq1", "Acme Rockets", "acme.example")
-GLOBEX = Customer("GLbX7k2Ww8", "Globex Retail", "globex.example")
-CUSTOMERS = (ACME, GLOBEX)
+GLOBEX = Customer("GLbX7k2Ww8", "Globex Retail", "globex.example", currency="EUR")
+UMBRA = Customer("UMbR3p8Yy5", "Umbra Trading", "umbra.example", currency="JPY")
+CUSTOMERS = (ACME, GLOBEX, UMBRA)
 
 READ_PERMISSIONS = frozenset(
     "costs.read budgets.read anomalies.read invoices.read tickets.read flows.read alerts.read allocations.read "
@@ -99,6 +102,15 @@ USERS = (
         "sandbox-api-token-doit-employee",
         READ_PERMISSIONS | WRITE_PERMISSIONS,
         employee=True,
+    ),
+    User(
+        "admin@umbra.example",
+        "Umbra billing admin",
+        "Billing admin",
+        UMBRA.id,
+        "umbra-admin",
+        "sandbox-api-token-umbra-admin",
+        READ_PERMISSIONS | WRITE_PERMISSIONS,
     ),
 )
 

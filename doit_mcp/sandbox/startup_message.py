@@ -13,7 +13,7 @@ _TEMPLATE = """DoiT MCP sandbox
   In a browser    {base}/
   Services        {world}   (identity provider and DoiT API)
   Dashboard       {world}/   (users, tokens and calls, live)
-
+{today}
 Sign in as
 
 {users}
@@ -55,10 +55,10 @@ def format_json(base: str, sandbox_url: str) -> str:
     )
 
 
-def format_text(base: str, sandbox_url: str, extra_customers: int = 0) -> str:
+def format_text(base: str, sandbox_url: str, extra_customers: int = 0, today: str | None = None) -> str:
     """The URLs, the users and their access, and commands to paste; the URLs have no trailing slash.
 
-    *extra_customers* is the number of generated customers.
+    *extra_customers* is the number of generated customers, *today* the chosen date, None for the real one.
     """
     extra_line = (
         f"\n  and {extra_customers} more customers, each with a user: {sandbox_url}/sandbox/customers"
@@ -68,6 +68,7 @@ def format_text(base: str, sandbox_url: str, extra_customers: int = 0) -> str:
     return _TEMPLATE.format(
         base=base,
         world=sandbox_url,
+        today=f"  Today           {today}, at noon UTC when it started\n" if today else "",
         users=_format_rows((user.email, f"password {user.password:<14} {permission_summary(user)}") for user in USERS),
         tokens=_format_rows((user.email, user.api_token) for user in USERS) + extra_line,
         cursor=json.dumps({"mcpServers": {"doit": {"url": f"{base}/mcp"}}}),

@@ -90,12 +90,12 @@ async def test_anomaly_has_the_requested_id() -> None:
 
 async def test_invoices_have_readable_dates() -> None:
     api = Recorder({"invoices": [{"id": "1", "invoiceDate": NOON, "dueDate": 0}], "pageToken": "n"})
-    result = await Doit.for_sender(api).invoices.list_invoices(filter="status:[OPEN]", minCreationTime=1)
+    result = await Doit.for_sender(api).invoices.list_invoices(filter="status:OPEN", minCreationTime=1)
     assert result["invoices"][0] == {
         **{"id": "1", "invoiceDate": NOON, "dueDate": 0},
         **{"invoiceDateFormatted": "2025-12-31", "dueDateFormatted": ""},
     }
-    assert result["pageToken"] == "n" and api.requests[0].query == {"filter": "status:[OPEN]", "minCreationTime": "1"}
+    assert result["pageToken"] == "n" and api.requests[0].query == {"filter": "status:OPEN", "minCreationTime": "1"}
     assert (await Doit.for_sender(Recorder({})).invoices.list_invoices())["invoices"] == []
     invoice = await Doit.for_sender(Recorder({"id": "1", "dueDate": NOON})).invoices.get_invoice(id="1")
     assert invoice["dueDateFormatted"] == "2025-12-31" and invoice["invoiceDateFormatted"] == ""

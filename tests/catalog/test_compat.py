@@ -141,7 +141,7 @@ NEWER = [
     {
         "limitByChange": {
             "metric": {"type": "basic", "value": "cost"},
-            **{"changeType": "percentage", "operator": "between", "values": [1, 2], "includeIncompleteData": False},
+            **{"changeType": "percentage", "operator": "b", "values": [1, 2], "includeIncompleteData": False},
         }
     },
     {

@@ -158,6 +158,8 @@ def problems_of(name: str, result: Any) -> list[str]:
         ("explain_cost_change", {"top": 1}),
         ("forecast_spend", {}),
         ("get_savings_summary", {"top": 50}),
+        ("commitment_summary", {}),
+        ("allocation_coverage", {"by": "label:env"}),
         ("search", {"query": "budget"}),
         ("find_operation", {"query": "delete a budget"}),
     ],

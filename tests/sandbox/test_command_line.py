@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.sandbox import startup_message
-from tests.e2e.launch import environment, running_sandbox
+from tests.e2e.launch import Sandbox, environment, running_sandbox
 
 VALIDATE = "/auth/v1/validate"
 
@@ -41,7 +41,7 @@ def test_faults_latency_and_customers_apply_from_startup(tmp_path: Path) -> None
     )
     with running_sandbox(tmp_path, *flags) as sandbox:
         listed = ask(f"{sandbox.world}/sandbox/customers")[2]
-        assert listed["count"] == 5 and [len(item["users"]) for item in listed["customers"]] == [2, 1, 1, 1, 1]
+        assert listed["count"] == 6 and [len(item["users"]) for item in listed["customers"]] == [2, 1, 1, 1, 1, 1]
         token = listed["customers"][-1]["users"][0]["api_token"]
         assert ask(sandbox.world + VALIDATE, token)[2]["domain"] == listed["customers"][-1]["domain"]
         status, _, body = ask(f"{sandbox.world}/analytics/v1/budgets", token)
@@ -54,10 +54,35 @@ def test_faults_latency_and_customers_apply_from_startup(tmp_path: Path) -> None
         assert faults["latency"] == 0.001 and [item["kind"] for item in faults["faults"]] == [429]
 
 
+def post(url: str, sandbox: Sandbox, body: object) -> Any:
+    """The JSON of the response to a request of Acme's admin."""
+    headers = {
+        "Authorization": f"Bearer {sandbox.api_tokens['admin@acme.example']}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "MCP-Protocol-Version": "2025-11-25",
+    }
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers), timeout=20) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("today", ["2028-02-29", "2026-12-01", "2027-01-01"])
+def test_today_is_the_chosen_date_for_the_server_and_the_api(today: str, tmp_path: Path) -> None:
+    with running_sandbox(tmp_path, "--today", today) as sandbox:
+        params = {"name": "cost_trend", "arguments": {}}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        months = post(sandbox.mcp, sandbox, message)["result"]["structuredContent"]["months"]
+        assert [(row["month"], row["cost"] > 0) for row in months if row.get("running")] == [(today[:7], True)]
+        config = {"timeInterval": "day", "timeRange": {"mode": "current", "unit": "day"}}
+        result = post(f"{sandbox.world}/analytics/v1/reports/query", sandbox, {"config": config})["result"]
+        assert ["-".join(row[:3]) for row in result["rows"]] == [today]
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (("--customers", "-1"), "--customers"),
+        (("--today", "2026-02-29"), "--today must be a date"),
         (("--fault", "503,rate"), "rate"),
         (("--fault", "429,on=GET /nothing"), "GET /nothing"),
     ],
@@ -68,6 +93,11 @@ def test_invalid_options_are_rejected_before_startup(flags: tuple[str, ...], mes
     done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and message in done.stderr and done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+def test_startup_message_mentions_the_chosen_date() -> None:
+    assert "Today " not in startup_message.format_text("http://a", "http://b")
+    assert "Today           2028-02-29," in startup_message.format_text("http://a", "http://b", today="2028-02-29")
 
 
 def test_startup_message_mentions_generated_customers() -> None:

@@ -91,6 +91,7 @@ COSTS = [
     Step("get_insight", {"source": "$source", "key": "$key"}),
     Step("get_insight_resources", {"source": "$source", "key": "$key"}),
     Step("get_savings_summary"),
+    Step("allocation_coverage", {"by": "label:team"}),
     Step("search", {"query": "budgets"}, {"hit": "results.0.id"}),
     Step("fetch", {"id": "$hit"}),
     Step("get_dimension", {"type": "fixed", "id": "cloud_provider"}),

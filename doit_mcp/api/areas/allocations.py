@@ -156,7 +156,7 @@ class Allocations(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value] terms joined by |. Keys: type (custom, preset), owner, name, folderId. Repeated keys "
+            "key:value terms joined by |. Keys: type (custom, preset), owner, name, folderId. Repeated keys "
             "mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,

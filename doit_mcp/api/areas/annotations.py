@@ -76,8 +76,7 @@ class Annotations(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value] terms joined by |. Keys: content, timestamp, labels. Repeated keys mean OR, different "
-            "keys AND.",
+            "key:value terms joined by |. Keys: content, timestamp, labels. Repeated keys mean OR, different keys AND.",
         ] = None,
         sortBy: Literal["id", "content", "timestamp", "timeCreated", "timeModified"] | None = None,
         sortOrder: SortOrder = None,

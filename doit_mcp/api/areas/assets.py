@@ -63,7 +63,7 @@ class Assets(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value] terms joined by |, e.g. type:[g-suite] (also office-365, google-cloud, "
+            "key:value terms joined by |, e.g. type:g-suite (also office-365, google-cloud, "
             "amazon-web-services, microsoft-azure). Repeated keys mean OR, different keys AND.",
         ] = None,
         name: Annotated[

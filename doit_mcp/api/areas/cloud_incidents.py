@@ -65,7 +65,7 @@ class CloudIncidents(Area):
         self,
         *,
         platform: Annotated[Platform | None, "Only incidents of this cloud. Reads several pages."] = None,
-        filter: Annotated[str | None, "key:[value] terms joined by |, e.g. status:[active]."] = None,
+        filter: Annotated[str | None, "key:value terms joined by |, e.g. status:active."] = None,
         maxResults: Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}.", Range(1, MAX_ROWS)] = None,
         pageToken: PageToken = None,
         minCreationTime: CreatedSince = None,

@@ -51,7 +51,7 @@ class Commitments(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value] terms joined by |, e.g. provider:[google-cloud]. Keys: name, provider. Repeated keys "
+            "key:value terms joined by |, e.g. provider:google-cloud. Keys: name, provider. Repeated keys "
             "mean OR, different keys AND.",
         ] = None,
         sortBy: Literal["name", "startDate", "endDate", "provider", "createTime", "updateTime"] | None = None,

@@ -63,7 +63,7 @@ class Folders(Area):
         pageToken: PageToken = None,
     ) -> Annotated[JsonObject, FolderPage]:
         """List the folders of reports and allocations, ordered by id. For the reports in a folder, use list_reports
-        with filter folderId:[id]."""
+        with filter folderId:ID."""
         return await self._folders(maxResults=maxResults or PAGE_SIZE, pageToken=pageToken)
 
     @get("/analytics/v1/folders/{id}")

@@ -29,6 +29,11 @@ Key = Annotated[str, "Insight key, from list_optimization_recommendations.", Len
 Category = Literal[
     "FinOps", "OperationalExcellence", "PerformanceEfficiency", "Reliability", "Security", "Sustainability"
 ]
+SPACED_CATEGORIES: dict[Category, str] = {
+    "OperationalExcellence": "Operational excellence",
+    "PerformanceEfficiency": "Performance efficiency",
+}
+"""How the API writes categories whose names have a space; the spelling without it matches nothing there."""
 Priority = Literal["Low", "Medium", "High"]
 DisplayStatus = Literal["actionable", "acknowledged", "in progress", "optimized", "dismissed"]
 OwnSource = Literal["public-api"]
@@ -39,6 +44,23 @@ class Insights(Area):
     """Insights: recommendations with the resources they are about, savings, security findings, own findings."""
 
     @get("/insights/v1/results", items="results")
+    async def _insights(
+        self,
+        *,
+        searchTerm: str | None = None,
+        displayStatus: list[DisplayStatus] | None = None,
+        category: str | None = None,
+        cloudProvider: str | None = None,
+        source: list[str] | None = None,
+        priority: list[Priority] | None = None,
+        tag: list[str] | None = None,
+        easyWin: bool | None = None,
+        cloudFlows: bool | None = None,
+        pageToken: PageToken = None,
+        maxResults: int | None = None,
+    ) -> JsonObject: ...
+
+    @offers(_insights)
     async def list_optimization_recommendations(
         self,
         *,
@@ -56,7 +78,19 @@ class Insights(Area):
     ) -> JsonObject:
         """List recommendations (insights) that save money or reduce risk, with the savings of each. For one ranked list
         of all kinds of savings, use get_savings_summary."""
-        ...
+        return await self._insights(
+            searchTerm=searchTerm,
+            displayStatus=displayStatus,
+            category=SPACED_CATEGORIES.get(category, category) if category else None,
+            cloudProvider=cloudProvider,
+            source=source,
+            priority=priority,
+            tag=tag,
+            easyWin=easyWin,
+            cloudFlows=cloudFlows,
+            pageToken=pageToken,
+            maxResults=maxResults,
+        )
 
     @get("/insights/v1/results/source/{sourceID}/insight/{insightKey}")
     async def _insight(self, *, sourceID: Id, insightKey: Id) -> JsonObject: ...

@@ -56,7 +56,7 @@ class Invoices(Area):
         *,
         maxResults: MaxResults = None,
         pageToken: PageToken = None,
-        filter: Annotated[str | None, "key:[value] terms joined by |."] = None,
+        filter: Annotated[str | None, "key:value terms joined by |."] = None,
         minCreationTime: CreatedSince = None,
         maxCreationTime: CreatedUntil = None,
     ) -> Annotated[JsonObject, InvoicePage]:

@@ -103,7 +103,7 @@ class Labels(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value] terms joined by |. Keys: name, type. Repeated keys mean OR, different keys AND.",
+            "key:value terms joined by |. Keys: name, type. Repeated keys mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
         sortBy: Literal["id", "name", "type", "createTime", "updateTime"] | None = None,

@@ -106,7 +106,7 @@ class Reports(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value] terms joined by |. Keys: reportName, owner, type (custom, preset), updateTime, folderId. "
+            "key:value terms joined by |. Keys: reportName, owner, type (custom, preset), updateTime, folderId. "
             "Repeated keys mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,

@@ -184,7 +184,7 @@ class Tickets(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value] terms joined by |, e.g. severity:[urgent]. Repeated keys mean OR, different keys AND.",
+            "key:value terms joined by |, e.g. severity:urgent. Repeated keys mean OR, different keys AND.",
         ] = None,
         subject: Annotated[
             str | None, "Only tickets whose subject contains this text, ignoring case. Reads several pages."

@@ -1,240 +1,178 @@
-"""Savings: recommendations, commitments that fall short, and anomalies, ranked by amount."""
+"""Savings summary: what could be saved, what is paid for and unused, and what is at stake, each on its own basis."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from math import fsum
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated
 
-from ...api.areas.insights import Category, DisplayStatus, Priority
-from ...api.errors import ApiError
-from ...api.pagination import iterate_pages, parse_page
-from ...api.parameters import PageToken
-from ...protocol.json_schema import Length, Range
+from ...api import Doit
+from ...api.pagination import iterate_rows, parse_page
+from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import gather_partial
+from ..partial_results import PartialResults, gather_partial
 from ..periods import utc_date
-from ..tables import round_to_cents, to_number
 from ..tools.composed import composed_tool
-from .savings_types import Recommendations, SavingsSummary
-
-DAYS_PER_MONTH = 365 / 12
-DEFAULT_PAGE_SIZE = 20
-MAX_PAGES = 20
-ROWS_PER_REQUEST = 500
-
-PROVIDER_CODES = {"amazon-web-services": "aws", "google-cloud": "gcp", "microsoft-azure": "azure"}
-
-
-@composed_tool(
-    area="insights",
-    search_hint="Optimization recommendations, insights, rightsizing, idle resources, waste, security findings",
-    rows_key="insights",
-    narrow_hint="Ask for a smaller page (pageSize) or use a filter.",
-    default_list=True,
+from .amounts import amount_as_json
+from .commitments import (
+    ROWS_PER_REQUEST,
+    OwnedCommitment,
+    RecommendedPurchase,
+    list_organizations,
+    read_recommended_purchases,
+    read_reserved_instances,
+    read_savings_plans,
 )
-async def list_optimization_recommendations(
-    call: Call,
-    *,
-    category: Annotated[list[Category] | None, "With several, pages may be short.", Length(1, 6)] = None,
-    priority: Annotated[list[Priority] | None, Length(1, 3)] = None,
-    displayStatus: Annotated[list[DisplayStatus] | None, Length(1, 5)] = None,
-    provider: Annotated[str | None, "Cloud: aws, gcp or azure.", Length(1, 100)] = None,
-    source: Annotated[list[str] | None, "public-api: the customer's own.", Length(1, 50)] = None,
-    tag: Annotated[list[str] | None, "Has one of these.", Length(1, 50)] = None,
-    easyWin: Annotated[bool | None, "true: only what is easy to do."] = None,
-    cloudFlows: Annotated[bool | None, "true: only what CloudFlow can do."] = None,
-    searchTerm: Annotated[str | None, "Text in title or description.", Length(maximum=300)] = None,
-    page: Annotated[int | None, "Number of the page, from 0; pageToken is better.", Range(0)] = None,
-    pageSize: Annotated[int, "Rows of a page.", Range(1, 100)] = DEFAULT_PAGE_SIZE,
-    pageToken: PageToken = None,
-) -> Annotated[JsonObject, Recommendations]:
-    """List recommendations (insights) that save money or reduce risk, with the savings of each. For one ranked list of
-    all kinds of savings, use get_savings_summary."""
-    if page and pageToken:
-        raise ApiError("Only one of page and pageToken is allowed", kind="argument")
-    if (number_of := page or 0) >= MAX_PAGES:
-        raise ApiError(f"page: must be below {MAX_PAGES}; use pageToken for more pages", kind="argument")
-    answer: JsonObject = {}
-    token = pageToken
-    for turn in range(number_of + 1):
-        answer = await call.doit.insights.list_optimization_recommendations(
-            category=category[0] if category and len(category) == 1 else None,
-            priority=priority,
-            displayStatus=displayStatus,
-            source=source,
-            tag=tag,
-            easyWin=easyWin,
-            cloudFlows=cloudFlows,
-            cloudProvider=PROVIDER_CODES.get(provider, provider) if provider else None,
-            searchTerm=searchTerm or None,
-            pageToken=token,
-            maxResults=pageSize,
-        )
-        token = next_page_token(answer)
-        if token is None and turn < number_of:
-            answer = {}
-            break
-    fitting = (row for row in parse_page(answer, "results").rows if has_category(row, category))
-    rows = sorted(map(summarize_recommendation, fitting), key=lambda row: -row["potentialDailySavings"])
-    total = round_to_cents(fsum(row["potentialDailySavings"] for row in rows))
-    found: JsonObject = {"rowCount": len(rows), "insights": rows, "totalDailySavings": total}
-    return found | ({"pageToken": token} if token else {})
+from .contract_periods import ContractPeriod, running_periods
+from .recommendations import next_page_token
+from .savings_overlaps import find_overlaps
+from .savings_rows import (
+    SavingsRow,
+    anomaly_row,
+    purchase_row,
+    rank_rows,
+    recommendation_row,
+    shortfall_row,
+    waste_row,
+)
+from .savings_types import SavingsSummary
+
+AWS_PART = "AWS commitments"
+MAX_RECOMMENDATION_PAGES = 4
+ANOMALIES_PER_REQUEST = 200
+NO_ORGANIZATION = (
+    "unused commitments and purchases on AWS: no AWS organization is onboarded to PerfectScale for Commitments"
+)
 
 
-def has_category(row: JsonObject, categories: Sequence[str] | None) -> bool:
-    """Return whether a recommendation has one of the *categories*.
+@dataclass(frozen=True, slots=True)
+class AwsFindings:
+    """The commitments of all AWS organizations, and the purchases recommended to them."""
 
-    A single category always matches, because the API has already filtered by it. Otherwise case and spaces are ignored,
-    because the API spells categories differently.
-    """
-    found = row.get("categories")
-    if not categories or len(categories) == 1:
-        return True
-    own = {str(name).replace(" ", "").casefold() for name in found} if isinstance(found, list) else set()
-    return not own.isdisjoint(name.casefold() for name in categories)
+    organization_names: Mapping[str, str]
+    owned: Sequence[OwnedCommitment]
+    purchases: Sequence[RecommendedPurchase]
+    failures: Sequence[JsonObject]
 
-
-def next_page_token(answer: JsonObject) -> str | None:
-    """Return the token of the next page, which insights wrap in an object."""
-    pagination = answer.get("pagination")
-    token = pagination.get("pageToken") if isinstance(pagination, dict) else None
-    return str(token) if token else None
-
-
-def summarize_recommendation(row: JsonObject) -> JsonObject:
-    """Return the relevant fields of a recommendation."""
-    summary = row.get("summary")
-    daily = to_number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
-    categories = row.get("categories")
-    found: JsonObject = {
-        **{name: row.get(name) or "" for name in ("key", "source", "title", "shortDescription")},
-        "provider": row.get("cloudProvider") or "",
-        "categories": ", ".join(map(str, categories)) if isinstance(categories, list) else "",
-        "displayStatus": row.get("displayStatus") or "",
-        "potentialDailySavings": round_to_cents(daily),
-        "potentialMonthlySavings": round_to_cents(daily * DAYS_PER_MONTH),
-        "tags": row.get("tags") or [],
-        "easyWin": bool(row.get("easyWinDescription")),
-        "lastUpdated": row.get("lastUpdated") or "",
-    }
-    extra = {name: row[name] for name in ("easyWinDescription", "reportUrl", "cloudFlowTemplateId") if row.get(name)}
-    return found | extra
+    def organization_name(self, identifier: str) -> str:
+        """Return the name of an organization, with its id."""
+        name = self.organization_names.get(identifier)
+        return f"{name} ({identifier})" if name else identifier
 
 
 @composed_tool(
     area="insights",
-    search_hint="How can we save money: all savings opportunities, ranked",
+    search_hint="How can we save money: savings, unused commitments, ranked",
     slow=True,
     default_list=True,
 )
 async def get_savings_summary(
-    call: Call, *, top: Annotated[int, "How many items.", Range(1, 50)] = 15
+    call: Call, *, top: Annotated[int, "How many rows of each list.", Range(1, 50)] = 7
 ) -> Annotated[JsonObject, SavingsSummary]:
-    """Rank savings and amounts at risk: recommendations with their monthly savings, commitments that are forecast to
-    fall short, and ongoing anomalies. Amounts of different kinds or currencies do not add up."""
-    insights, commitments = call.doit.insights, call.doit.commitments
-    parts = (
-        await gather_partial(
-            {
-                "recommendation": _read_rows(
-                    insights.list_optimization_recommendations,
-                    displayStatus=["actionable"],
-                    maxResults=ROWS_PER_REQUEST,
-                ),
-                "commitment": _read_rows(commitments.list_commitments, maxResults=ROWS_PER_REQUEST),
-                "anomaly": _active_anomalies(call),
-            }
-        )
-    ).raise_if_all_failed()
-    today = utc_date(call.now)
-    made: dict[str, list[JsonObject]] = {
-        "recommendation": [recommendation_item(row) for row in parts.results.get("recommendation", ())],
-        "commitment": [item for row in parts.results.get("commitment", ()) if (item := commitment_item(row, today))],
-        "anomaly": [anomaly_item(row) for row in parts.results.get("anomaly", ())],
+    """Show where money can be saved, in lists that do not add up: save (recommendations, commitments to buy), waste
+    (unused commitments) and at_stake (contracts that fall short, open anomalies). For coverage and utilization, use
+    commitment_summary."""
+    doit, today = call.doit, utc_date(call.now)
+    work: dict[str, Awaitable[object]] = {
+        "recommendation": _read_recommendations(doit),
+        "commitment": _read_periods(doit, today),
+        "anomaly": _read_open_anomalies(doit),
+        AWS_PART: _read_aws(call),
     }
-    items = rank_items([item for rows in made.values() for item in rows])
-    found: JsonObject = {
-        "items": items[:top],
-        "totals": {kind: summarize_items(rank_items(made[kind])) for kind in parts.results},
+    parts = (await gather_partial(work)).raise_if_all_failed()
+    aws: AwsFindings = parts.results.get(AWS_PART) or AwsFindings({}, (), (), ())
+    unknown, failures = _unknown(parts, aws), [*parts.failures, *aws.failures]
+    answer = {"asOf": today.isoformat(), **_lists(parts, aws, top)}
+    return answer | ({"unknown": unknown} if unknown else {}) | ({"failed": failures} if failures else {})
+
+
+def _lists(parts: PartialResults, aws: AwsFindings, top: int) -> JsonObject:
+    """Return the ranked lists of the answer, with their counts, overlaps and totals."""
+    recommendations: list[JsonObject] = parts.results.get("recommendation", [])
+    rows: dict[str, list[SavingsRow]] = {
+        "recommendation": rank_rows(map(recommendation_row, recommendations)),
+        "commitment": rank_rows(filter(None, map(shortfall_row, parts.results.get("commitment", ())))),
+        "anomaly": rank_rows(map(anomaly_row, parts.results.get("anomaly", ()))),
     }
-    return found | ({"failed": parts.failures} if parts.errors else {})
+    purchases = [purchase_row(item, aws.organization_name(item.organization)) for item in aws.purchases]
+    lists = {
+        "save": rank_rows([*rows["recommendation"], *purchases]),
+        "waste": rank_rows(filter(None, map(waste_row, aws.owned))),
+        "at_stake": [*rows["commitment"], *rows["anomaly"]],
+    }
+    return {
+        **{name: [row.as_json for row in found[:top]] for name, found in lists.items()},
+        "counts": {name: len(found) for name, found in lists.items()},
+        "overlaps": find_overlaps(recommendations, aws.purchases),
+        "items": [row.as_item for row in rank_rows([row for found in rows.values() for row in found])[:top]],
+        "totals": {kind: summarize_rows(rows[kind]) for kind in rows if kind in parts.results},
+    }
 
 
-async def _read_rows(method: Any, **arguments: Any) -> list[JsonObject]:
-    return [row async for page in iterate_pages(method, max_pages=1, **arguments) for row in page.rows]
+def summarize_rows(rows: Sequence[SavingsRow]) -> JsonObject:
+    """Return count and sum of the rows of one kind, by currency if there are several."""
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        sums[row.currency] = sums.get(row.currency, Decimal(0)) + row.amount
+    return {
+        "count": len(rows),
+        "basis": rows[0].basis if rows else None,
+        "amounts": [{"currency": name, "amount": amount_as_json(total, name)} for name, total in sums.items()],
+    }
 
 
-async def _active_anomalies(call: Call) -> list[JsonObject]:
-    answer = await call.doit.anomalies.get_anomalies(maxResults=100, sortBy="costOfAnomaly", sortOrder="desc")
+def _unknown(parts: PartialResults, aws: AwsFindings) -> list[str]:
+    """Return what may cost or save money but has no amount, as sentences: it is not zero."""
+    periods: Sequence[ContractPeriod] = parts.results.get("commitment", ())
+    unforecast = [
+        f"shortfall of {item.title}: too little data for a forecast" for item in periods if item.forecast is None
+    ]
+    unmeasured = sum(item.utilization is None for item in aws.owned)
+    noun = "commitment" if unmeasured == 1 else "commitments"
+    unused = [f"unused part of {unmeasured} {noun}: AWS has not reported the utilization"] if unmeasured else []
+    missing = [NO_ORGANIZATION] if AWS_PART in parts.results and not aws.organization_names else []
+    return [*unforecast, *unused, *missing]
+
+
+async def _read_recommendations(doit: Doit) -> list[JsonObject]:
+    method = doit.insights.list_optimization_recommendations
+    rows: list[JsonObject] = []
+    token: str | None = None
+    for _ in range(MAX_RECOMMENDATION_PAGES):
+        answer = await method(displayStatus=["actionable"], maxResults=ROWS_PER_REQUEST, pageToken=token)
+        rows += parse_page(answer, "results").rows
+        token = next_page_token(answer)
+        if token is None:
+            break
+    return rows
+
+
+async def _read_periods(doit: Doit, today: date) -> list[ContractPeriod]:
+    rows = iterate_rows(doit.commitments.list_commitments, maxResults=ROWS_PER_REQUEST)
+    return list(running_periods([row async for row in rows], today))
+
+
+async def _read_open_anomalies(doit: Doit) -> list[JsonObject]:
+    # The newest first, because an anomaly that is open began lately.
+    answer = await doit.anomalies.get_anomalies(maxResults=ANOMALIES_PER_REQUEST, sortBy="startTime", sortOrder="desc")
     return [row for row in parse_page(answer, "anomalies").rows if row.get("status") != "inactive"]
 
 
-def rank_items(items: Sequence[JsonObject]) -> list[JsonObject]:
-    """Return the items with a positive amount, the highest first."""
-    return sorted((item for item in items if item["amount"] > 0), key=lambda item: (-item["amount"], item["id"]))
-
-
-def summarize_items(items: list[JsonObject]) -> JsonObject:
-    """Return count and sum of the items of one kind, by currency if there are several."""
-    sums: dict[str, list[float]] = {}
-    for item in items:
-        sums.setdefault(item["currency"], []).append(item["amount"])
-    return {
-        "count": len(items),
-        "basis": items[0]["basis"] if items else None,
-        "amounts": [{"currency": name, "amount": round_to_cents(fsum(amounts))} for name, amounts in sums.items()],
-    }
-
-
-def recommendation_item(row: JsonObject) -> JsonObject:
-    """Return a recommendation as an item with its monthly savings."""
-    found = summarize_recommendation(row)
-    return {
-        "kind": "recommendation",
-        "id": f"recommendation:{found['source']}/{found['key']}",
-        "title": str(found["title"]),
-        "amount": found["potentialMonthlySavings"],
-        "basis": "per month",
-        "currency": "USD",
-        "details": {name: found[name] for name in ("provider", "categories", "easyWin", "shortDescription")},
-    }
-
-
-def commitment_item(row: JsonObject, today: date) -> JsonObject | None:
-    """Return a current commitment as an item with its forecast shortfall; None if it is over or has no forecast."""
-    value, forecast = to_number(row.get("totalCommitmentValue")), to_number(row.get("totalForecastValue"))
-    ends = str(row.get("endDate") or "")[:10]
-    if forecast <= 0 or not ends or ends < today.isoformat():
-        return None
-    return {
-        "kind": "commitment",
-        "id": f"commitment:{row.get('id')}",
-        "title": str(row.get("name") or row.get("id")),
-        "amount": round_to_cents(max(0.0, value - forecast)),
-        "basis": "at stake",
-        "currency": str(row.get("currency") or "USD"),
-        "details": {
-            "provider": row.get("cloudProvider"),
-            "ends": ends,
-            "committed": round_to_cents(value),
-            "attained": round_to_cents(to_number(row.get("totalCurrentAttainment"))),
-            "forecast": round_to_cents(forecast),
-        },
-    }
-
-
-def anomaly_item(row: JsonObject) -> JsonObject:
-    """Return an anomaly as an item with the cost above the expected."""
-    where = " in ".join(str(row[name]) for name in ("serviceName", "scope") if row.get(name))
-    return {
-        "kind": "anomaly",
-        "id": f"anomaly:{row.get('id')}",
-        "title": f"Unusual cost of {where or 'a service'}",
-        "amount": round_to_cents(to_number(row.get("costOfAnomaly"))),
-        "basis": "once",
-        "currency": "USD",
-        "details": {name: row.get(name) for name in ("platform", "severityLevel", "startTime", "status")},
-    }
+async def _read_aws(call: Call) -> AwsFindings:
+    doit, organizations = call.doit, await list_organizations(call)
+    work: dict[str, Awaitable[object]] = {}
+    for identifier in organizations:
+        work[f"waste: Savings Plans of {identifier}"] = read_savings_plans(doit, identifier)
+        work[f"waste: Reserved Instances of {identifier}"] = read_reserved_instances(doit, identifier)
+        work[f"save: purchases for {identifier}"] = read_recommended_purchases(doit, identifier)
+    parts = await gather_partial(work)
+    found = [item for rows in parts.results.values() for item in rows]
+    return AwsFindings(
+        organizations,
+        [item for item in found if isinstance(item, OwnedCommitment)],
+        [item for item in found if isinstance(item, RecommendedPurchase)],
+        [dict(failure) for failure in parts.failures],
+    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Required, TypedDict
 
-from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money, UsDollars
+from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money, Percent, UsDollars
 from ...protocol.jsonrpc import JsonObject
 from ..partial_results import FailedPart
 
@@ -95,20 +95,62 @@ class SavingsTotals(TypedDict, total=False):
     anomaly: KindTotal
 
 
-class SavingsSummary(TypedDict, total=False):
-    """Savings of all kinds, the most money first."""
+class SavingsRow(TypedDict, total=False):
+    """One row of save, waste or at_stake; which optional members it has depends on its kind."""
 
+    id: Required[str]
+    kind: Required[Annotated[str, Label]]
+    title: Required[Annotated[str, Label]]
+    amount: Required[Annotated[float, Money]]
+    currency: Required[Annotated[str, CurrencyCode]]
+    provider: str
+    utilizationPercent: Annotated[float, Percent]
+    ends: Annotated[str | None, Day]
+    periodEnds: Annotated[str, Day]
+    since: Annotated[str | None, Day]
+
+
+class Overlap(TypedDict):
+    """Rows whose savings partly are the same money."""
+
+    ids: list[str]
+    why: str
+
+
+class RowCounts(TypedDict):
+    """How many rows each list has, those that are not shown included."""
+
+    save: int
+    waste: int
+    at_stake: int
+
+
+class SavingsSummary(TypedDict, total=False):
+    """What could be saved, what is wasted, and what is at stake, each ranked within itself."""
+
+    asOf: Annotated[str, Day]
+    save: Annotated[
+        list[JsonObject],
+        "Savings per month: recommendations and AWS purchases.",
+        Members(SavingsRow),
+    ]
+    waste: Annotated[
+        list[JsonObject],
+        "Paid for and unused, per month of 730 hours; AWS only.",
+        Members(SavingsRow),
+    ]
+    at_stake: Annotated[
+        list[JsonObject],
+        "Forecast shortfall of each contract until periodEnds; then open anomalies: cost above the expected so far.",
+        Members(SavingsRow),
+    ]
+    counts: Annotated[JsonObject, "Rows of each list, shown or not.", Members(RowCounts)]
+    overlaps: Annotated[list[JsonObject], "ids that save partly the same money.", Members(Overlap)]
+    unknown: Annotated[list[str], "What has no known amount, and why."]
     items: Annotated[
         list[JsonObject],
-        "Each with kind (recommendation, commitment, anomaly), id (for fetch), title, amount, basis (per month, at "
-        "stake, or once: already spent above the expected), currency and details.",
+        "All but purchases and waste, with basis (per month, at stake, once) and details.",
         Members(SavingsItem),
     ]
-    totals: Annotated[
-        JsonObject,
-        "By kind: count, amount, basis, currency, of all found, not only the items shown.",
-        Members(SavingsTotals),
-    ]
-    failed: Annotated[
-        list[JsonObject], "Kinds that could not be read, and why: they are unknown, not empty.", Members(FailedPart)
-    ]
+    totals: Annotated[JsonObject, "By kind: count, basis, amounts.", Members(SavingsTotals)]
+    failed: Annotated[list[JsonObject], "What could not be read, and why.", Members(FailedPart)]

@@ -66,7 +66,11 @@ def optional_choice(query: Mapping[str, str], name: str, allowed: Sequence[str])
 
 
 def parse_filter(expression: str, keys: Sequence[str]) -> Criteria:
-    """Parse ``key:[value]|key:value`` into key -> values; 400 for an unknown key or a part without a colon."""
+    """Parse ``key:value|key:value`` into key -> values; 400 for an unknown key or a part without a colon.
+
+    In the notation ``key:[value]`` of the API document, the brackets are a placeholder: the service takes them as part
+    of the value, which then matches nothing.
+    """
     criteria: Criteria = {}
     for part in expression.split("|") if expression.strip() else ():
         key, colon, value = part.partition(":")
@@ -75,8 +79,6 @@ def parse_filter(expression: str, keys: Sequence[str]) -> Criteria:
             raise bad_request(f"filter: {part[:60]!r} is not key:value", field="filter")
         if key not in keys:
             raise bad_request(f"filter: unknown key {key[:40]!r}, known are {', '.join(keys)}", field="filter")
-        if value.startswith("[") and value.endswith("]"):
-            value = value[1:-1].strip()
         criteria.setdefault(key, []).append(value)
     return criteria
 

@@ -85,6 +85,14 @@ METRIC_FILTER = object_schema(
     values={"type": "array", "items": NUMBER, "minItems": 1, "maxItems": 2},
     operand=one_of("single_value", "series_total"),
 )
+LIMIT_BY_CHANGE = object_schema(
+    "metric changeType operator values includeIncompleteData",
+    metric=METRIC,
+    changeType=one_of("percentage", "absolute"),
+    operator=one_of("gt", "gte", "lt", "lte", "b", "nb"),
+    values={"type": "array", "items": NUMBER, "minItems": 1, "maxItems": 2},
+    includeIncompleteData=BOOLEAN,
+)
 INSTANT_RANGE = object_schema("from to", **{"from": TEXT, "to": TEXT})
 TIME_RANGE = object_schema(
     amount={"type": "integer", "minimum": 0, "maximum": 5000},
@@ -112,7 +120,7 @@ CONFIG = object_schema(
     metrics=METRIC_LIST,
     metricFilter=METRIC_FILTER,
     limitAggregation=one_of("none", "top", "all"),
-    limitByChange={"type": "object"},
+    limitByChange=LIMIT_BY_CHANGE,
     advancedAnalysis={"type": "object", "additionalProperties": BOOLEAN},
     aggregation=one_of("total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"),
     forecastSettings={"anyOf": [{"type": "null"}, FORECAST]},

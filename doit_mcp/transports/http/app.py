@@ -51,11 +51,13 @@ def build_app(
     make_catalog: MakeCatalog,
     external_services: CleanupContext | None = None,
     hub: NotificationHub | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """Build the application for *settings*. *make_catalog* makes the catalog for a selection.
 
     *external_services* connects the application to the identity provider and the DoiT API while it runs. Changes
-    published on *hub* reach all subscribed clients.
+    published on *hub* reach all subscribed clients. *clock* tells tools the current time, in epoch seconds; tokens are
+    always checked against the real time.
     """
     app = web.Application(client_max_size=settings.max_body)
     app[app_keys.SETTINGS] = settings
@@ -90,6 +92,7 @@ def build_app(
         state.tasks,
         settings.console_base,
         state.results,
+        clock=clock,
         on_tool_called=metrics.count_tool_call,
         receipts=state.receipts,
         audit_required=settings.audit_required,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from aiohttp import web
 
 from ...catalog.toolsets import Selection, toolset_names
@@ -11,8 +14,8 @@ from .app import build_app
 from .landing_page import render_page
 
 
-def make_main_app(settings: Settings) -> web.Application:
-    """Build the application for *settings*, with the landing page at ``/``."""
+def make_main_app(settings: Settings, clock: Callable[[], float] = time.time) -> web.Application:
+    """Build the application for *settings*, with the landing page at ``/``. *clock* tells tools the current time."""
     make_catalog = catalog_factory()
     default_catalog, full_catalog = make_catalog(Selection(), False), make_catalog(Selection(frozenset({"all"})), False)
     page, headers = render_page(
@@ -25,6 +28,6 @@ def make_main_app(settings: Settings) -> web.Application:
     async def home(request: web.Request) -> web.Response:
         return web.Response(body=page, headers=headers)
 
-    app = build_app(settings, make_catalog)
+    app = build_app(settings, make_catalog, clock=clock)
     app.router.add_get("/", home, allow_head=False)
     return app

@@ -18,7 +18,7 @@ CONFIG = {
     "scopes": [{"id": "region", "type": "fixed", "values": ["a"], "includeNull": True, "caseInsensitive": True}],
 }
 EVERYTHING = {
-    **{"maxResults": 5, "pageToken": "t", "filter": "owner:[a]", "nameContains": "x"},
+    **{"maxResults": 5, "pageToken": "t", "filter": "owner:a", "nameContains": "x"},
     **{"sortBy": "lastAlerted", "sortOrder": "desc"},
 }
 

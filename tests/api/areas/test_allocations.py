@@ -17,7 +17,7 @@ COMPONENT = {"key": "region", "type": "fixed", "values": ["a"], "mode": "is"}
 RULE = {"components": [COMPONENT], "formula": "A"}
 GROUP = [{"action": "create", "name": "p", **RULE}, {"action": "select", "id": "1"}]
 EVERYTHING = {
-    **{"maxResults": 5, "pageToken": "t", "filter": "type:[custom]", "nameContains": "x"},
+    **{"maxResults": 5, "pageToken": "t", "filter": "type:custom", "nameContains": "x"},
     **{"sortBy": "owner", "sortOrder": "asc"},
 }
 

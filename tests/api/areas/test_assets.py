@@ -20,10 +20,8 @@ from .calling import capture_request
         ("list_assets", {}, Request("GET", "/billing/v1/assets", {"maxResults": "100"}, None)),
         (
             "list_assets",
-            {"maxResults": 5, "pageToken": "t", "filter": "type:[g-suite]"},
-            Request(
-                "GET", "/billing/v1/assets", {"maxResults": "5", "pageToken": "t", "filter": "type:[g-suite]"}, None
-            ),
+            {"maxResults": 5, "pageToken": "t", "filter": "type:g-suite"},
+            Request("GET", "/billing/v1/assets", {"maxResults": "5", "pageToken": "t", "filter": "type:g-suite"}, None),
         ),
         ("get_asset", {"id": "g/1 #"}, Request("GET", "/billing/v1/assets/g%2F1%20%23", {}, None)),
         ("get_asset", {"id": "1", "name": "x"}, Request("GET", "/billing/v1/assets/1", {}, None)),

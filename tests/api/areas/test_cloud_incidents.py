@@ -22,11 +22,11 @@ PATH = "/core/v1/cloudincidents"
         ("get_cloud_incidents", {}, Request("GET", PATH, {"maxResults": "40"}, None)),
         (
             "get_cloud_incidents",
-            {"filter": "platform:[google-cloud]", "pageToken": "t", "maxResults": 3, "minCreationTime": 0},
+            {"filter": "platform:google-cloud", "pageToken": "t", "maxResults": 3, "minCreationTime": 0},
             Request(
                 "GET",
                 PATH,
-                {"filter": "platform:[google-cloud]", "pageToken": "t", "maxResults": "3", "minCreationTime": "0"},
+                {"filter": "platform:google-cloud", "pageToken": "t", "maxResults": "3", "minCreationTime": "0"},
                 None,
             ),
         ),

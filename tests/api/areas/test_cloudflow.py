@@ -93,11 +93,11 @@ FEATURES = {"enabledFeatures": ["real-time-data"], "s3Bucket": "b", "s3BucketReg
         (
             "commitments",
             "list_commitments",
-            {"filter": "provider:[google-cloud]", "sortBy": "endDate", "sortOrder": "asc"},
+            {"filter": "provider:google-cloud", "sortBy": "endDate", "sortOrder": "asc"},
             Request(
                 "GET",
                 "/analytics/v1/commitment-manager",
-                {"filter": "provider:[google-cloud]", "sortBy": "endDate", "sortOrder": "asc"},
+                {"filter": "provider:google-cloud", "sortBy": "endDate", "sortOrder": "asc"},
                 None,
             ),
         ),

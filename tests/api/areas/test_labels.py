@@ -24,8 +24,8 @@ THING = {"objectId": "b", "objectType": "budget"}
         (
             "labels",
             "list_labels",
-            {"filter": "type:[custom]", "nameContains": "x", "sortBy": "name", "sortOrder": "asc"},
-            {"maxResults": "500", "filter": "type:[custom]", "nameContains": "x", "sortBy": "name", "sortOrder": "asc"},
+            {"filter": "type:custom", "nameContains": "x", "sortBy": "name", "sortOrder": "asc"},
+            {"maxResults": "500", "filter": "type:custom", "nameContains": "x", "sortBy": "name", "sortOrder": "asc"},
         ),
         ("annotations", "list_annotations", {}, {"maxResults": "500"}),
         (

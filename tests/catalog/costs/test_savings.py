@@ -1,4 +1,4 @@
-"""Recommendations, and savings of all kinds in one list."""
+"""The savings summary: three lists, each on one basis."""
 
 from __future__ import annotations
 
@@ -7,143 +7,177 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.api.operation import Request
-from doit_mcp.catalog.costs.savings import DAYS_PER_MONTH, next_page_token, summarize_recommendation
 from tests.api.recorder import Recorder
 
 from ..caller import call
+from .commitments_api import (
+    ANOMALIES,
+    CONTRACTS,
+    FIRST,
+    FORBIDDEN,
+    ORGANIZATIONS,
+    RECOMMENDATIONS,
+    answering,
+    reserved,
+    savings_plan,
+)
 
 
-def row(key: str, daily: float | None, **more: Any) -> dict[str, Any]:
-    return {
-        "source": "aws-trusted-advisor",
-        "key": key,
-        "title": key.title(),
-        "cloudProvider": "aws",
-        "categories": ["FinOps", "Security"],
-        "summary": {"potentialDailySavings": daily},
-        **more,
-    }
+async def summary(changes: dict[str, Any] | None = None, **arguments: Any) -> Any:
+    """Return the summary of the small API with *changes*."""
+    return (await call("get_savings_summary", Recorder(answering(changes)), **arguments))["structuredContent"]
 
 
-PAGES: dict[str, Any] = {
-    "": {"results": [row("a", 1.0), row("b", 5.255)], "pagination": {"pageToken": "t1", "rowCount": 2}},
-    "t1": {"results": [row("c", None, easyWinDescription="easy")], "pagination": {"pageToken": ""}},
-}
+def brief(rows: list[Any]) -> list[tuple[str, float, str]]:
+    return [(row["id"], row["amount"], row["currency"]) for row in rows]
 
 
-def insights(request: Request) -> Any:
-    return PAGES[str(request.query.get("pageToken", ""))]
-
-
-async def test_the_arguments_are_those_that_the_api_knows() -> None:
-    api = Recorder(insights)
-    given = {
-        **{"category": ["FinOps"], "priority": ["Low", "High"], "displayStatus": ["in progress"]},
-        **{"provider": "amazon-web-services", "easyWin": True, "searchTerm": "idle", "pageSize": "30"},
-    }
-    found = (await call("list_optimization_recommendations", api, **given))["structuredContent"]
-    assert api.requests[0].path == "/insights/v1/results" and api.requests[0].query == {
-        **{"category": "FinOps", "priority": ["Low", "High"], "displayStatus": ["in progress"]},
-        **{"cloudProvider": "aws", "easyWin": "true", "searchTerm": "idle", "maxResults": "30"},
-    }
-    assert found["rowCount"] == 2 and found["pageToken"] == "t1" and found["totalDailySavings"] in (6.25, 6.26)
-    first = found["insights"][0]
-    assert first["key"] == "b" and first["provider"] == "aws" and first["categories"] == "FinOps, Security"
-    assert set(first) >= {
-        *("key", "source", "title", "shortDescription", "provider", "categories", "displayStatus"),
-        *("potentialDailySavings", "tags", "easyWin", "lastUpdated"),
-    }
-
-
-async def test_of_several_categories_the_rows_that_fit_are_kept() -> None:
-    rows = [
-        {"key": "a", "source": "s", "categories": ["Operational excellence"]},
-        {"key": "b", "source": "s", "categories": ["Reliability", "Security"]},
-        {"key": "c", "source": "s", "categories": None},
-        {"key": "d", "source": "s", "categories": ["FinOps"]},
+async def test_possible_savings_rank_recommendations_and_purchases_together() -> None:
+    found = await summary()
+    assert brief(found["save"]) == [
+        ("recommendation:doit/aws-rightsizing", 304.17, "USD"),
+        (f"purchase:{FIRST}/compute", 300.01, "USD"),
+        ("recommendation:doit/gcp", 152.08, "USD"),
     ]
-    api = Recorder({"results": rows, "pagination": {"rowCount": 4, "pageToken": "n"}})
-    given = {"category": ["Security", "OperationalExcellence"], "source": ["s", "public-api"], "tag": ["ISO"]}
-    found = (await call("list_optimization_recommendations", api, **given, cloudFlows=False))["structuredContent"]
-    assert [row["key"] for row in found["insights"]] == ["a", "b"]
-    assert (found["rowCount"], found["pageToken"]) == (2, "n")
-    expected = {"source": ["s", "public-api"], "tag": ["ISO"], "cloudFlows": "false", "maxResults": "20"}
-    assert api.requests[0].query == expected
+    assert found["save"][1]["title"] == "Commit $3.50 more per hour to compute Savings Plans in Acme AWS (111111111111)"
+    assert {row["provider"] for row in found["save"]} == {"amazon-web-services", "google-cloud"}
+    assert found["asOf"] == "2026-09-21"
 
 
-async def test_pages_are_reached_by_number_and_by_token() -> None:
-    for arguments in ({"page": 1}, {"pageToken": "t1"}):
-        found = (await call("list_optimization_recommendations", Recorder(insights), **arguments))["structuredContent"]
-        assert [one["key"] for one in found["insights"]] == ["c"] and found["insights"][0]["easyWin"] is True
-        assert "pageToken" not in found
-    found = (await call("list_optimization_recommendations", Recorder(insights), page=5))["structuredContent"]
-    assert found["insights"] == []
-    for wrong in ({"page": 20}, {"page": 1, "pageToken": "t1"}):
-        with pytest.raises(ApiError, match="page"):
-            await call("list_optimization_recommendations", Recorder(insights), **wrong)
+async def test_waste_is_the_unused_share_of_what_is_paid_per_month() -> None:
+    found = await summary()
+    # 2 instances x ($0.05 + $876 / 8760 hours) x half x 730 hours; a quarter of $2 x 730 hours. Plan b is fully used.
+    assert brief(found["waste"]) == [("savings-plan:a", 365.0, "USD"), ("reserved-instance:r", 109.5, "USD")]
+    assert [row["utilizationPercent"] for row in found["waste"]] == [75.0, 50.0]
+    assert found["waste"][1]["title"] == "2 m6i.large Reserved Instances in us-east-1, account 111111111111"
+    # The end at midnight is the start of the day after the last one.
+    assert [row["ends"] for row in found["waste"]] == ["2027-06-30", "2026-10-30"]
 
 
-def test_odd_rows_are_read() -> None:
-    assert summarize_recommendation({})["potentialDailySavings"] == 0.0
-    assert summarize_recommendation({"categories": "x", "summary": 5})["categories"] == ""
-    assert next_page_token({"pagination": None}) is None
-    assert summarize_recommendation(row("x", 10.0))["potentialMonthlySavings"] == round(10 * DAYS_PER_MONTH, 2)
-
-
-COMMITMENTS = [
-    {
-        "id": "c1",
-        "name": "GCP flat",
-        "currency": "EUR",
-        "totalCommitmentValue": 1000.0,
-        "totalForecastValue": 400.0,
-        "totalCurrentAttainment": 100.0,
-        "endDate": "2027-01-01T00:00:00Z",
-    },
-    {"id": "over", "totalCommitmentValue": 9e9, "totalForecastValue": 1.0, "endDate": "2020-01-01T00:00:00Z"},
-    {"id": "unknown", "totalCommitmentValue": 9e9, "totalForecastValue": 0, "endDate": "2027-01-01T00:00:00Z"},
-    {"id": "met", "totalCommitmentValue": 10.0, "totalForecastValue": 20.0, "endDate": "2027-01-01T00:00:00Z"},
-]
-ANOMALIES = [
-    {"id": "a1", "serviceName": "BigQuery", "scope": "p", "costOfAnomaly": 700.0, "status": "active"},
-    {"id": "a2", "costOfAnomaly": 9e9, "status": "inactive"},
-]
-
-
-def everything(**failing: ApiError) -> Any:
-    def answer(request: Request) -> Any:
-        for part, found in (
-            ("insights", {"results": [row("a", 10.0), row("none", 0.0)]}),
-            ("commitment", {"commitments": COMMITMENTS}),
-            ("anomalies", {"anomalies": ANOMALIES}),
-        ):
-            if part in request.path:
-                return failing.get(part, found)
-        raise AssertionError(request.path)
-
-    return answer
-
-
-async def test_all_kinds_are_one_ranked_list() -> None:
-    found = (await call("get_savings_summary", Recorder(everything())))["structuredContent"]
-    assert [(one["kind"], one["id"], one["amount"], one["basis"], one["currency"]) for one in found["items"]] == [
-        ("anomaly", "anomaly:a1", 700.0, "once", "USD"),
-        ("commitment", "commitment:c1", 600.0, "at stake", "EUR"),
-        ("recommendation", "recommendation:aws-trusted-advisor/a", 304.17, "per month", "USD"),
+async def test_shortfall_is_that_of_the_running_contract_year_only() -> None:
+    found = await summary()
+    assert brief(found["at_stake"]) == [
+        ("commitment:c1", 600.0, "EUR"),
+        ("anomaly:a3", 800.0, "USD"),
+        ("anomaly:a1", 700.0, "USD"),
     ]
+    assert found["at_stake"][0]["periodEnds"] == "2026-12-31" and found["at_stake"][2]["since"] == "2026-09-20"
+    assert found["totals"]["commitment"]["amounts"] == [{"currency": "EUR", "amount": 600.0}]
+
+
+async def test_unknown_amounts_are_named_and_are_not_zero() -> None:
+    found = await summary()
+    assert found["unknown"] == [
+        "shortfall of Azure MACC: too little data for a forecast",
+        "unused part of 1 commitment: AWS has not reported the utilization",
+    ]
+    without = await summary({"aws": {"items": []}})
+    assert without["waste"] == [] and any("onboarded" in sentence for sentence in without["unknown"])
+
+
+async def test_overlaps_are_named_and_not_summed() -> None:
+    found = await summary()
+    (overlap,) = found["overlaps"]
+    assert overlap["ids"] == [f"purchase:{FIRST}/compute", "recommendation:doit/aws-rightsizing"]
+    assert "total" not in found["save"][0] and set(found["totals"]) == {"recommendation", "commitment", "anomaly"}
+
+
+async def test_items_of_different_bases_are_not_ranked_together() -> None:
+    found = await summary()
+    assert [(item["kind"], item["amount"], item["basis"]) for item in found["items"]] == [
+        ("recommendation", 304.17, "per month"),
+        ("recommendation", 152.08, "per month"),
+        ("commitment", 600.0, "at stake"),
+        ("anomaly", 800.0, "once"),
+        ("anomaly", 700.0, "once"),
+    ]
+    # The API has one attainment for all periods, so it says nothing about the second year.
+    assert found["items"][2]["details"] == {
+        **{"provider": "google-cloud", "ends": "2026-12-31", "committed": 1000.0, "forecast": 400.0}
+    }
     assert found["totals"]["recommendation"] == {
-        **{"count": 1, "basis": "per month", "amounts": [{"currency": "USD", "amount": 304.17}]}
+        **{"count": 2, "basis": "per month", "amounts": [{"currency": "USD", "amount": 456.25}]}
     }
-    assert "failed" not in found
-    top = (await call("get_savings_summary", Recorder(everything()), top=1))["structuredContent"]
-    assert len(top["items"]) == 1 and len(top["totals"]) == 3
 
 
-async def test_a_kind_that_fails_is_unknown_and_not_empty() -> None:
-    error = ApiError("", kind="forbidden", status=403)
-    found = (await call("get_savings_summary", Recorder(everything(insights=error))))["structuredContent"]
+async def test_attainment_is_shown_in_the_first_contract_year() -> None:
+    first = [{**CONTRACTS[0], "startDate": "2026-01-01T00:00:00Z"}]
+    found = await summary({"commitment-manager": {"commitments": first}})
+    assert found["items"][2]["details"]["attained"] == 100.0
+
+
+async def test_top_limits_each_list_and_counts_say_how_many_there_are() -> None:
+    found = await summary(top=1)
+    assert [len(found[name]) for name in ("save", "waste", "at_stake", "items")] == [1, 1, 1, 1]
+    assert found["counts"] == {"save": 3, "waste": 2, "at_stake": 3} and len(found["totals"]) == 3
+
+
+async def test_part_that_fails_is_unknown_and_not_empty() -> None:
+    found = await summary({"insights": FORBIDDEN, f"aws {FIRST}/savings-plans": ApiError("", kind="timeout")})
     assert "recommendation" not in found["totals"]
-    assert found["failed"] == [{"part": "recommendation", "why": "the signed-in user lacks the permission (HTTP 403)"}]
+    assert found["failed"] == [
+        {"part": "recommendation", "why": "the signed-in user lacks the permission (HTTP 403)"},
+        {"part": f"waste: Savings Plans of {FIRST}", "why": "the request timed out"},
+    ]
+    assert brief(found["waste"]) == [("reserved-instance:r", 109.5, "USD")]
+    assert [row["part"] for row in (await summary({"aws": FORBIDDEN}))["failed"]] == ["AWS commitments"]
+    everything = dict.fromkeys(("insights", "commitment-manager", "anomalies", "aws"), FORBIDDEN)
     with pytest.raises(ApiError):
-        await call("get_savings_summary", Recorder(error))
+        await summary(everything)
+
+
+async def test_all_pages_of_recommendations_are_read() -> None:
+    def insights(request: Any) -> Any:
+        if "insights" not in request.path:
+            return answering()(request)
+        second = request.query.get("pageToken") == "next"
+        return {
+            "results": RECOMMENDATIONS[2:] if second else RECOMMENDATIONS[:1],
+            "pagination": {"pageToken": "" if second else "next"},
+        }
+
+    found = (await call("get_savings_summary", Recorder(insights)))["structuredContent"]
+    assert found["totals"]["recommendation"]["count"] == 2
+
+
+async def test_known_organizations_are_not_listed_again() -> None:
+    api = Recorder(answering())
+    await call("get_savings_summary", api)
+    listed = [request for request in api.requests if request.path.endswith("/organizations")]
+    assert len(listed) == 1 and len(api.requests) == 4 + 3 * 2
+
+
+@pytest.mark.parametrize(
+    ("row", "amount"),
+    [
+        (savings_plan("x", "1.00", 0.0), 730.0),
+        (savings_plan("x", "1.00", 1.7), None),
+        (reserved("x", 1, 0.0, upfrontFee=None, durationSeconds=None), 36.5),
+        # What unused hours cost is known more exactly than the fee.
+        (reserved("x", 1, 0.5, unusedHours=100, riCostForUnusedHours={"amount": "12.29", "currency": "USD"}), 44.86),
+        (reserved("x", 1, 0.999999, hourlyRecurringFee=None, upfrontFee=None), None),
+    ],
+)
+async def test_limits_of_utilization(row: dict[str, Any], amount: float | None) -> None:
+    kind = "savings-plans" if "savingsPlanType" in row else "reserved-instances"
+    others = {f"aws {name}": {"items": []} for name in ORGANIZATIONS if name.endswith(("plans", "instances"))}
+    found = await summary({**others, f"aws {FIRST}/{kind}": {"items": [row]}})
+    assert [item["amount"] for item in found["waste"]] == ([] if amount is None else [amount])
+
+
+async def test_currencies_are_not_compared() -> None:
+    euros = {**CONTRACTS[0], "id": "eur", "currency": "EUR"}
+    dollars = {
+        **CONTRACTS[0],
+        "id": "usd",
+        "currency": "USD",
+        "periods": [{**CONTRACTS[0]["periods"][1], "forecastValue": 999.0}],
+    }
+    found = await summary(
+        {"commitment-manager": {"commitments": [euros, dollars]}, "anomalies": {"anomalies": ANOMALIES[1:2]}}
+    )
+    assert brief(found["at_stake"]) == [("commitment:usd", 1.0, "USD"), ("commitment:eur", 600.0, "EUR")]
+    assert found["totals"]["commitment"]["amounts"] == [
+        {"currency": "USD", "amount": 1.0},
+        {"currency": "EUR", "amount": 600.0},
+    ]

@@ -29,6 +29,9 @@ from ..caller import Caller
 from .test_locales import locale_of, plain
 
 LOCALIZED_TOOLS = (
+    "ai_spend",
+    "allocation_coverage",
+    "commitment_summary",
     "compare_spend",
     "cost_breakdown",
     "cost_trend",
@@ -39,6 +42,7 @@ LOCALIZED_TOOLS = (
     "get_savings_summary",
     "list_optimization_recommendations",
     "run_query",
+    "unit_cost",
 )
 
 
@@ -61,7 +65,7 @@ def reader(api: Recorder, meta: JsonObject) -> Caller:
     return caller
 
 
-COSTS = {
+COSTS: dict[str, Any] = {
     "result": {
         "schema": [
             {"name": name} for name in ("service_description", "cloud_provider", "project_id", "year", "month", "cost")
@@ -129,8 +133,20 @@ def test_tools_have_a_display_if_their_result_declares_one() -> None:
 async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -> None:
     """The API returns all kinds of values: the display may be small, but the plain result is unchanged."""
     row = {"id": "x", "amount": 100, "currentUtilization": 150, "currency": "USD", "timeInterval": "month"}
-    response = {**COSTS, "budgets": [row], "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}]}
+    further = {"team": "x", "project_name": "P", "sku_description": "s", "pricing_unit": "u", "day": "05", "usage": 2.0}
+    table = COSTS["result"]
+    response = {
+        "result": {
+            "schema": [*table["schema"], *({"name": column} for column in further)],
+            "rows": [[*cells, *further.values()] for cells in table["rows"]],
+        },
+        "dimensions": [{"id": "team", "type": "label"}],
+        "budgets": [row],
+        "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}],
+    }
     least = {
+        "unit_cost": {"metric": "usage"},
+        "allocation_coverage": {"by": "label:team"},
         "cost_breakdown": {"groupBy": "service"},
         "get_report_results": {"id": "r", "timeRange": "2026-08"},
         "run_query": {"config": {}},

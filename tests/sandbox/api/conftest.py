@@ -30,6 +30,7 @@ def user(email: str) -> User:
 
 ADMIN, VIEWER = user("admin@acme.example"), user("viewer@acme.example")
 GLOBEX, EMPLOYEE = user("admin@globex.example"), user("employee@doit.example")
+UMBRA = user("admin@umbra.example")
 
 
 @dataclass(slots=True)

@@ -137,7 +137,7 @@ async def test_risk(party: Party, clock: Clock) -> None:
     assert counts["total"] == body["rowCount"] == counts["atRisk"] + counts["onTrack"] + counts["unknown"]
     first = await party.get(PATH, filter="riskStatus:atRisk", maxResults=1)
     assert first["riskAggregations"]["total"] == counts["atRisk"] > 1 == first["rowCount"]
-    at_risk = await party.walk(PATH, "budgets", 1, filter="riskStatus:[atRisk]")
+    at_risk = await party.walk(PATH, "budgets", 1, filter="riskStatus:atRisk")
     breaches = [item["forecastedUtilizationDate"] for item in at_risk]
     assert breaches == sorted(breaches) and {item["riskStatus"] for item in at_risk} == {"atRisk"}
     assert (await party.get(f"{PATH}/{soon['id']}"))["alerts"][-1] == {
@@ -156,7 +156,7 @@ async def test_lists_are_filtered(party: Party, clock: Clock) -> None:
     async def found(**query: object) -> list[str]:
         return [item["id"] for item in (await party.get(PATH, **query))["budgets"]]
 
-    assert await found(filter="budgetName:Team A|budgetName:[Team C]") == [ids[2], ids[0]]
+    assert await found(filter="budgetName:Team A|budgetName:Team C") == [ids[2], ids[0]]
     assert await found(filter="budgetName:Team A|owner:nobody@acme.example") == []
     assert await found(nameContains="tEAm") == await found(minCreationTime=since + 1) == ids[::-1]
     assert not set(await found(maxCreationTime=since)) & set(ids)

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from doit_mcp.sandbox.accounts import ACME, AccountDirectory, User
+from doit_mcp.sandbox.accounts import ACME, CUSTOMERS, AccountDirectory, User
 from doit_mcp.sandbox.api import Api, app
 from doit_mcp.sandbox.api.billing_data import SHARED_VARIANTS
 from doit_mcp.sandbox.server import run_sandbox
@@ -23,7 +23,7 @@ LABELS, BUDGETS = "/analytics/v1/labels", "/analytics/v1/budgets"
 
 def user(number: int) -> User:
     """The user of a generated customer."""
-    (owner,) = PEOPLE.users_of(PEOPLE.customers(1 + number, 2 + number)[0])
+    (owner,) = PEOPLE.users_of(PEOPLE.customers(len(CUSTOMERS) - 1 + number, len(CUSTOMERS) + number)[0])
     return owner
 
 
@@ -110,7 +110,7 @@ async def listed(party: Party, status: int = 200, **query: object) -> Any:
 
 async def test_customers_are_listed_as_json(party: Party) -> None:
     body = await listed(party)
-    assert (body["count"], body["next"], len(body["customers"])) == (COUNT + 2, None, COUNT + 2)
+    assert (body["count"], body["next"], len(body["customers"])) == (len(PEOPLE), None, COUNT + len(CUSTOMERS))
     page = await listed(party, start=1, limit=2)
     assert (page["customers"], page["next"]) == (body["customers"][1:3], 3)
     acme, last = body["customers"][0], body["customers"][-1]

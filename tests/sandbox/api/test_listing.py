@@ -79,7 +79,9 @@ def test_token_is_bound_to_its_list() -> None:
 
 def test_filter_expressions() -> None:
     assert listing.parse_filter("", ("a",)) == listing.parse_filter("  ", ("a",)) == {}
-    assert listing.parse_filter("a:[x y]|b:z:1| a : q ", ("a", "b")) == {"a": ["x y", "q"], "b": ["z:1"]}
+    assert listing.parse_filter("a:x y|b:z:1| a : q ", ("a", "b")) == {"a": ["x y", "q"], "b": ["z:1"]}
+    # In the API document, brackets are a placeholder; the service takes them as part of the value.
+    assert listing.parse_filter("a:[x]", ("a", "b")) == {"a": ["[x]"]}
     for wrong in ("a", "a:", "c:1", "a:1|", "|"):
         with pytest.raises(ApiError, match="filter"):
             listing.parse_filter(wrong, ("a", "b"))

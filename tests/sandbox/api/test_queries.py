@@ -74,6 +74,12 @@ ranges = st.tuples(dates, dates).map(lambda pair: days(min(pair), max(pair)))
 intervals = st.sampled_from([name for name in INTERVALS if name != "dayCumSum"])
 
 
+def limit_by_change(operator: str, *values: float) -> dict[str, Any]:
+    """A limit by change of the cost."""
+    condition = {"operator": operator, "values": list(values or (5,)), "includeIncompleteData": False}
+    return {"limitByChange": {"metric": COST, "changeType": "percentage", **condition}}
+
+
 @st.composite
 def filters(draw: st.DrawFn) -> dict[str, Any]:
     """A filter on any dimension, of any mode."""
@@ -392,7 +398,7 @@ def test_legacy_null_labels_are_accepted() -> None:
             {"aggregation": "count", "count": {"type": "fixed", "id": "sku_id"}, "timeInterval": "dayCumSum"},
             "timeInterval",
         ),
-        ({"limitByChange": {"metric": COST}}, "limitByChange"),
+        (limit_by_change("gt"), "limitByChange"),
         ({"splits": [{"id": "x"}]}, "splits"),
         ({"advancedAnalysis": {"trendingUp": True}}, "advancedAnalysis.trendingUp"),
         ({"metrics": [{"type": "extended", "value": "amortized_cost"}]}, "metrics[0]"),
@@ -443,3 +449,11 @@ def test_invalid_queries_are_rejected_by_field(config: Any, field: str) -> None:
         result_of(**config)
     assert caught.value.status == 400
     assert field in caught.value.message and (field in caught.value.field or caught.value.field in field)
+
+
+def test_limit_by_change_takes_the_same_operators_as_metric_filters() -> None:
+    for operator in ("gt", "gte", "lt", "lte", "b", "nb"):
+        assert CONFIG_VALIDATOR.is_valid(limit_by_change(operator))
+    for operator in (">", ">=", "<", "<=", "between", "not_between"):
+        (problem,) = CONFIG_VALIDATOR.iter_errors(limit_by_change(operator))
+        assert problem.instance_path == ["limitByChange", "operator"]

@@ -14,7 +14,7 @@ from doit_mcp.sandbox.server import run_sandbox
 from ..conftest import BASE, SECRET, Clock, NoApi, Party, error_of
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-ADMIN, VIEWER, GLOBEX_ADMIN, EMPLOYEE = USERS
+ADMIN, VIEWER, GLOBEX_ADMIN, EMPLOYEE, *_ = USERS
 
 
 def assertion(party: Party, clock: Clock, *, secret: str = SECRET, algorithm: str = "HS256", **changes: Any) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import fsum
+
 from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import milliseconds_of
 from ..costs.invoices import Invoice, InvoiceLine, make_invoices
-from ..costs.money import amount
+from ..costs.money import payable
 from ..responses import JsonObject, json_response
 from ..routes import Route
 from ..seeds import analytics_core
@@ -42,7 +44,10 @@ def _current_invoices(request: ApiRequest) -> dict[str, JsonObject]:
 
 def _serialize(tenant: Tenant, invoice: Invoice, today: int) -> JsonObject:
     identifier = invoice_number(tenant, invoice.platform, invoice.month)
-    total, status = amount(invoice.total), invoice.status(today)
+    currency, status = tenant.customer.currency, invoice.status(today)
+    lines = [_serialize_line(line, currency) for line in invoice.lines]
+    # The lines are rounded, and the total is their sum, so that the invoice adds up.
+    total = round(fsum(line["price"] for line in lines), 2)
     return {
         "id": identifier,
         "invoiceDate": milliseconds_of(invoice.issue_day),
@@ -51,20 +56,20 @@ def _serialize(tenant: Tenant, invoice: Invoice, today: int) -> JsonObject:
         "status": status,
         "totalAmount": total,
         "balanceAmount": 0.0 if status == "PAID" else total,
-        "currency": "USD",
+        "currency": currency,
         "url": analytics_core.console_url(tenant.customer, "invoices", identifier),
-        LINE_ITEMS: [_serialize_line(line) for line in invoice.lines],
+        LINE_ITEMS: lines,
     }
 
 
-def _serialize_line(line: InvoiceLine) -> JsonObject:
+def _serialize_line(line: InvoiceLine, currency: str) -> JsonObject:
     return {
         "type": "credit" if line.credit else "usage",
         "description": line.description,
         "details": line.project,
         "qty": 1.0,
-        "price": amount(line.cost),
-        "currency": "USD",
+        "price": payable(line.cost, currency),
+        "currency": currency,
     }
 
 

@@ -1,10 +1,10 @@
-"""Estates of the two customers: clouds, services, SKUs, projects, and two incidents each."""
+"""Estates of the customers: clouds, services, SKUs, projects, and two incidents each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...accounts import ACME, GLOBEX, Customer
+from ...accounts import ACME, GLOBEX, UMBRA, Customer
 
 AWS, GOOGLE, AZURE = "amazon-web-services", "google-cloud", "microsoft-azure"
 
@@ -255,9 +255,38 @@ GLOBEX_ESTATE = Estate(
     credit_share=0.04,
 )
 
-ESTATES = {ACME.id: ACME_ESTATE, GLOBEX.id: GLOBEX_ESTATE}
+UMBRA_ESTATE = Estate(
+    projects=(
+        Project(
+            AWS, "920300400500", "777788889999", "umbra-trading", "ap-northeast-1", 1.4, 0.7, "trading", "production"
+        ),
+        Project(
+            AWS, "920300400500", "888899990000", "umbra-trading-test", "ap-northeast-1", 0.3, 0.3, "trading", "test"
+        ),
+        Project(
+            GOOGLE,
+            "0C1D2E-3F4A5B-607182",
+            "umbra-risk",
+            "Umbra risk",
+            "asia-northeast1",
+            0.8,
+            0.6,
+            "risk",
+            "production",
+        ),
+    ),
+    incidents=(
+        Incident("umbra-risk", "24E6-581D-38E5", 2, 3, 4.0),
+        Incident("777788889999", "AmazonRDS", 47, 3, 3.2),
+    ),
+    credit_share=0.05,
+)
+
+ESTATES = {ACME.id: ACME_ESTATE, GLOBEX.id: GLOBEX_ESTATE, UMBRA.id: UMBRA_ESTATE}
+# Two, which divide the variants of billing data: customers who share billing lines also share the estate.
+GENERATED_ESTATES = (ACME_ESTATE, GLOBEX_ESTATE)
 
 
 def estate_of(customer: Customer) -> Estate:
     """The estate of a customer; generated customers reuse that of a built-in one."""
-    return ESTATES[customer.id] if not customer.number else tuple(ESTATES.values())[customer.number % len(ESTATES)]
+    return ESTATES[customer.id] if not customer.number else GENERATED_ESTATES[customer.number % len(GENERATED_ESTATES)]

@@ -41,11 +41,6 @@ class Invoice:
         """The due date."""
         return self.issue_day + DUE_DAYS
 
-    @property
-    def total(self) -> int:
-        """The amount due in micro-dollars."""
-        return sum(line.cost for line in self.lines)
-
     def status(self, today: int) -> str:
         """OPEN, PAST DUE or PAID on a day."""
         if today >= self.issue_day + PAYMENT_DAYS[self.platform]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 MICRO = 1_000_000
+# Decimals of the minor unit (ISO 4217).
+MINOR_UNIT_DIGITS, DEFAULT_DIGITS = {"JPY": 0}, 2
+# The API document does not define a default, so queries without a currency are in dollars for all customers.
+DEFAULT_CURRENCY = "USD"
 # Units of the currency per million dollars; fixed, so that results are reproducible.
 RATES = {
     "USD": 1_000_000,
@@ -30,10 +34,18 @@ RATES = {
 }
 
 
-def amount(micro: int, currency: str = "USD") -> float:
+def amount(micro: int, currency: str = DEFAULT_CURRENCY) -> float:
     """Micro-dollars as an amount in *currency*, exact to six decimals."""
     # Integer arithmetic first, so that dollar cents become the nearest float.
     return micro * RATES[currency] // MICRO / MICRO if currency != "USD" else micro / MICRO
+
+
+def payable(micro: int, currency: str) -> float:
+    """Micro-dollars as an amount that can be paid in *currency*: in its minor unit, halves away from zero."""
+    unit: int = 10 ** (6 - MINOR_UNIT_DIGITS.get(currency, DEFAULT_DIGITS))
+    converted = micro * RATES[currency] // MICRO
+    units = (2 * abs(converted) + unit) // (2 * unit)
+    return (-units if converted < 0 else units) * unit / MICRO
 
 
 def round_to_cents(value: float) -> float:

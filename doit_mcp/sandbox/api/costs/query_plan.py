@@ -10,6 +10,7 @@ from .dimensions import NO_CUSTOM_DIMENSIONS, RULE, CustomDimensions, Dimension,
 from .filters import Filter, compile_filters
 from .forecast_plan import Forecast, parse_forecast
 from .ledger import DAY_COLUMNS, MEASURES, ColumnSource, DerivedColumn
+from .money import DEFAULT_CURRENCY
 from .ranges import DayRange, comparison_range, primary_range
 
 COUNT_INDEX = len(MEASURES)  # where a row keeps the number of distinct values, after its measures
@@ -138,7 +139,7 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
         aggregation=config.get("aggregation") or "total",
         count_source=counted,
         credits=bool(config.get("includePromotionalCredits")),
-        currency=config.get("currency") or "USD",
+        currency=config.get("currency") or DEFAULT_CURRENCY,
         forecast=forecast,
     )
 

@@ -8,7 +8,7 @@ from ..costs.calendar_days import DAY_MILLISECONDS, DAY_SECONDS, add_months, rfc
 from ..costs.catalog import AWS
 from ..responses import JsonObject
 from ..tenants import Tenant
-from .analytics_core import admin_email
+from .analytics_core import admin_email, planned_amount
 
 COST = {"type": "basic", "value": "cost"}
 
@@ -28,12 +28,22 @@ def alerts(tenant: Tenant) -> Iterator[JsonObject]:
     owner = admin_email(tenant.customer)
     month = start_of("month", today_of(tenant.started_at))
     spent = tenant.ledger.cost(add_months(month, -1), month - 1)
-    usual: JsonObject = {"dataSource": "billing", "metric": COST, "currency": "USD", "operator": "gt"}
+    usual: JsonObject = {
+        "dataSource": "billing",
+        "metric": COST,
+        "currency": tenant.customer.currency,
+        "operator": "gt",
+    }
     aws = {"type": "fixed", "id": "cloud_provider", "values": [AWS], "mode": "is", "inverse": False}
     shapes: tuple[tuple[str, JsonObject], ...] = (
         (
             "AWS above its monthly plan",
-            {"scopes": [aws], "timeInterval": "month", "condition": "value", "value": float(round(spent / 2e6, -2))},
+            {
+                "scopes": [aws],
+                "timeInterval": "month",
+                "condition": "value",
+                "value": planned_amount(spent // 2, tenant.customer.currency),
+            },
         ),
         (
             "A service grows by half in a week",

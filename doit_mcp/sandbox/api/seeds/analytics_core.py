@@ -8,6 +8,7 @@ from ...accounts import ACME, Customer
 from ..costs.calendar_days import DAY_MILLISECONDS, add_months, milliseconds_of, rfc3339, start_of, today_of
 from ..costs.catalog import AWS, AZURE, GOOGLE
 from ..costs.filters import compile_filters, select_lines
+from ..costs.money import amount
 from ..responses import JsonObject
 from ..tenants import Tenant
 
@@ -47,9 +48,9 @@ def budgets(tenant: Tenant) -> Iterator[JsonObject]:
         yield {
             "name": name,
             "description": f"Planned monthly spend: {name}",
-            "amount": float(round(spent * share / 1e6, -2)),
+            "amount": planned_amount(round(spent * share), tenant.customer.currency),
             "seasonalAmounts": [],
-            "currency": "USD",
+            "currency": tenant.customer.currency,
             "type": "recurring",
             "timeInterval": "month",
             "startPeriod": milliseconds_of(start_of("year", month)),
@@ -66,6 +67,11 @@ def budgets(tenant: Tenant) -> Iterator[JsonObject]:
             "createTime": made,
             "updateTime": made,
         }
+
+
+def planned_amount(micro: int, currency: str) -> float:
+    """An amount as it is planned: rounded to hundreds, of yen to ten thousands."""
+    return float(round(amount(micro, currency), -4 if currency == "JPY" else -2))
 
 
 def reports(tenant: Tenant) -> Iterator[JsonObject]:
@@ -100,7 +106,7 @@ def reports(tenant: Tenant) -> Iterator[JsonObject]:
             "timeInterval": "month",
             "timeRange": last_months,
             "aggregation": "total",
-            "currency": "USD",
+            "currency": tenant.customer.currency,
             "layout": "stacked_column_chart",
         }
         yield {

@@ -85,7 +85,7 @@ def customer(tenant: Tenant) -> Iterator[JsonObject]:
         "primaryDomain": of.domain,
         "domains": [of.domain],
         "urlSlug": initial_slug(of),
-        "settings": {"currency": "USD", "allowedInviteDomains": [of.domain], "mfaRequired": True},
+        "settings": {"currency": of.currency, "allowedInviteDomains": [of.domain], "mfaRequired": True},
         "contact": {"emails": [admin_email(of)]},
         "oldSlugs": [],
     }

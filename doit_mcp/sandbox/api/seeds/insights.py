@@ -67,6 +67,35 @@ def insights(tenant: Tenant) -> Iterator[JsonObject]:
             "resources": [_risk(tenant, cloud, project) for project in sorted(projects)[:2]],
         }
 
+    provider, _, projects = tenant.compute_cached(top_services)[0]
+    yield {
+        "source": SOURCE,
+        "id": f"{SOURCE}/{PROVIDERS[provider]}-backups",
+        "key": f"{PROVIDERS[provider]}-backups",
+        "title": "Instances without backups",
+        "shortDescription": "Some instances have no backup plan.",
+        "cloudProvider": PROVIDERS[provider],
+        "categories": ["Operational excellence", "Reliability"],
+        "displayStatus": "actionable",
+        "lastUpdated": rfc3339(tenant.started_at - DAY_SECONDS * 9),
+        "tags": ["backup"],
+        "priority": "Low",
+        "resources": [_backup_risk(tenant, PROVIDERS[provider], project) for project in sorted(projects)[:1]],
+    }
+
+
+def _backup_risk(tenant: Tenant, cloud: str, project: str) -> JsonObject:
+    return {
+        "resourceId": f"i-{tenant.stable_id('backup', project)[:12].lower()}",
+        "resourceType": "instance",
+        "cloudProvider": cloud,
+        "account": project,
+        "resolved": False,
+        "severity": "low",
+        "resultType": "security_risk",
+        "result": {"critical": 0, "high": 0, "medium": 0, "low": 1},
+    }
+
 
 def _saving(tenant: Tenant, cloud: str, service: str, project: str, cost: int) -> JsonObject:
     return {

@@ -1,0 +1,202 @@
+"""AI spend: what AI models cost, by model or provider, with tokens where the bill has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypedDict
+
+from ...api.common_types import Filter
+from ...api.errors import ApiError
+from ...api.value_kinds import Label, Members, Money, Percent, Quantity
+from ...protocol.json_schema import Range
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..currencies import CurrencyArgument
+from ..partial_results import gather_partial
+from ..period_grammar import PeriodArgument, parse_period
+from ..periods import utc_date
+from ..tables import column_names, complete_rows
+from ..tools.composed import composed_tool
+from .ai_models import AI_PROVIDERS, AI_SERVICES, count_tokens, find_model, model_key, token_kind
+from .amounts import ZERO, amount_as_json, round_amount, share_percents, to_decimal
+from .cost_answers import CostRequest, explain_empty_answer, run_checked
+from .groups import GroupDimension, fixed_group
+from .queries import COST_METRIC, USAGE_METRIC, cost_config
+from .scope import CLOUD_DIMENSION, CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
+from .statement import CostStatement, cost_statement
+from .unit_cost import round_significant
+
+DEFAULT_PERIOD = "this_month"
+MILLION = 1_000_000
+UNIT = GroupDimension("unit", "pricing_unit", "fixed", "pricing_unit")
+GROUPS = (fixed_group("cloud"), fixed_group("service"), fixed_group("sku"), UNIT)
+SERVICE_FILTER: Filter = {
+    "id": "service_description",
+    "type": "fixed",
+    "mode": "contains",
+    "values": list(AI_SERVICES),
+    "caseInsensitive": True,
+}
+PROVIDER_FILTER: Filter = {
+    "id": CLOUD_DIMENSION,
+    "type": "fixed",
+    "mode": "contains",
+    "values": list(AI_PROVIDERS),
+    "caseInsensitive": True,
+}
+
+
+class ModelCost(TypedDict, total=False):
+    """The cost of one model of one provider, or of one provider."""
+
+    model: Annotated[str | None, Label]
+    provider: str
+    cost: Annotated[float, Money]
+    sharePercent: Annotated[float | None, Percent]
+    tokens: Annotated[float | None, Quantity]
+    inputTokens: Annotated[float, Quantity]
+    cachedTokens: Annotated[float, Quantity]
+    outputTokens: Annotated[float, Quantity]
+    costPerMillionTokens: Annotated[float | None, Quantity]
+
+
+class AiSpend(CostStatement, total=False):
+    """What AI models cost."""
+
+    total: Annotated[float | None, Money]
+    models: Annotated[
+        list[JsonObject],
+        "model (null: not a model, or unknown), provider, cost, sharePercent, tokens (null: unknown), "
+        "costPerMillionTokens.",
+        Members(ModelCost),
+    ]
+    providers: Annotated[list[JsonObject], "The same by provider.", Members(ModelCost)]
+    other: Annotated[float | None, "Cost of the rest.", Money]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class AiLine:
+    """The cost of one SKU. *tokens* is None if its unit is not tokens; *kind* is input, cached or output."""
+
+    provider: str
+    model: str | None
+    cost: Decimal
+    tokens: Decimal | None = None
+    kind: str | None = None
+
+
+@composed_tool(
+    area="reports",
+    search_hint="AI, LLM, GenAI cost: models, tokens, OpenAI, Anthropic, Bedrock, Vertex AI",
+    slow=True,
+)
+async def ai_spend(
+    call: Call,
+    *,
+    period: PeriodArgument = None,
+    groupBy: Literal["model", "provider"] = "model",
+    cloud: CloudArgument = None,
+    filters: FiltersArgument = None,
+    includeCredits: IncludeCreditsArgument = False,
+    currency: CurrencyArgument = None,
+    topN: Annotated[int, "How many models or providers.", Range(1, 50)] = 10,
+) -> Annotated[JsonObject, AiSpend]:
+    """Show what AI models cost, by model or provider: Amazon Bedrock, Vertex AI, Azure OpenAI, OpenAI, Anthropic, with
+    tokens where the bill has them. Default: this month so far."""
+    reported = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
+    scope = Scope.from_arguments(cloud, filters, includeCredits)
+    request = CostRequest(scope, reported)
+    lines, stated = await run_checked(call, scope, currency, lambda code: _read_lines(call, request, code))
+    members: JsonObject = make_ai_spend(lines, groupBy, topN, stated)
+    if not lines:
+        # Without AI services, the scope may still have other costs, which say nothing about AI.
+        empty = await explain_empty_answer(call, scope, reported)
+        members |= {"note": f"No service that sells AI models had a cost. {empty.note}"}
+        members |= {} if empty.is_known else {"total": None, "other": None}
+    return members | cost_statement(reported, stated, scope, {line.provider for line in lines})
+
+
+async def _read_lines(call: Call, request: CostRequest, currency: str) -> list[AiLine]:
+    """Return the cost of each AI SKU: of AI services in any cloud, and of clouds that sell nothing but AI."""
+    other_services: Filter = {**SERVICE_FILTER, "inverse": True}
+    parts = await gather_partial(
+        {
+            "services": _query_lines(call, request, (SERVICE_FILTER,), currency),
+            "providers": _query_lines(call, request, (PROVIDER_FILTER, other_services), currency),
+        }
+    )
+    for error in parts.errors.values():
+        raise error
+    return [*parts.results["services"], *parts.results["providers"]]
+
+
+async def _query_lines(call: Call, request: CostRequest, filters: Sequence[Filter], currency: str) -> list[AiLine]:
+    scope = replace(request.scope, filters=(*request.scope.filters, *filters))
+    config = cost_config(
+        scope, request.period.elapsed, currency, interval="year", groups=GROUPS, metrics=(COST_METRIC, USAGE_METRIC)
+    )
+    answer = await call.doit.reports.run_query(config=config)
+    rows, names = complete_rows(answer), column_names(answer)
+    wanted = [*(group.column for group in GROUPS), "cost", "usage"]
+    if rows and (missing := [name for name in wanted if name not in names]):
+        raise ApiError(f"the result has no column {missing[0]}", kind="answer")
+    places = [names.index(name) for name in wanted] if rows else []
+    return [parse_line(*(row[place] for place in places)) for row in rows]
+
+
+def parse_line(provider: Any, service: Any, sku: Any, unit: Any, cost: Any, usage: Any) -> AiLine:
+    """Return the line of a row: the model and the tokens follow from the texts of its SKU, service and unit."""
+    tokens = count_tokens(to_decimal(usage), str(unit or ""))
+    return AiLine(
+        str(provider or ""),
+        find_model(str(sku or ""), str(service or "")),
+        to_decimal(cost),
+        tokens,
+        token_kind(str(sku or "")) if tokens is not None else None,
+    )
+
+
+def make_ai_spend(lines: Iterable[AiLine], group_by: str, top: int, currency: str) -> JsonObject:
+    """Return the amounts as the tool result shows them; models (or providers) and other add up to total."""
+    groups: dict[tuple[str | None, str], list[AiLine]] = {}
+    for line in lines:
+        key = model_key(line.model) if line.model and group_by == "model" else None
+        groups.setdefault((key, line.provider), []).append(line)
+    costs = {key: sum((line.cost for line in own), ZERO) for key, own in groups.items()}
+    ranked = sorted(groups, key=lambda key: (-costs[key], key[0] is None, str(key)))[:top]
+    total = round_amount(sum(costs.values(), ZERO), currency)
+    shown = [round_amount(costs[key], currency) for key in ranked]
+    other = total - sum(shown, ZERO)
+    rows = [
+        {
+            **({"model": groups[key][0].model} if group_by == "model" else {}),
+            "provider": key[1],
+            "cost": amount_as_json(cost, currency),
+            "sharePercent": share,
+            **_token_members(groups[key]),
+        }
+        for key, cost, share in zip(ranked, shown, share_percents([*shown, other]))
+    ]
+    return {
+        "total": amount_as_json(total, currency),
+        "models" if group_by == "model" else "providers": rows,
+        "other": amount_as_json(other, currency),
+    }
+
+
+def _token_members(lines: Sequence[AiLine]) -> JsonObject:
+    """Return the tokens of some lines, by kind where all say it, and what a million of them costs."""
+    measured = [line for line in lines if line.tokens is not None]
+    tokens = sum((line.tokens or ZERO for line in measured), ZERO)
+    if not tokens:
+        return {"tokens": None}
+    members: JsonObject = {"tokens": float(tokens)}
+    if all(line.kind for line in measured):
+        for kind in sorted({str(line.kind) for line in measured}):
+            own = sum((line.tokens or ZERO for line in measured if line.kind == kind), ZERO)
+            members[f"{kind}Tokens"] = float(own)
+    cost = sum((line.cost for line in measured), ZERO)
+    return members | {"costPerMillionTokens": round_significant(cost / tokens * MILLION)}

@@ -1,0 +1,256 @@
+"""Allocation coverage: what share of cost has a label, tag or allocation, and who owns the largest costs without."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Annotated, Any, TypedDict
+
+from ...api.common_types import Filter
+from ...api.errors import ApiError
+from ...api.nearest import nearest_values
+from ...api.value_kinds import Label, Members, Money, Percent
+from ...protocol.json_schema import Length, Range, short_json
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..currencies import CurrencyArgument
+from ..partial_results import FailedPart, gather_partial
+from ..period_grammar import PeriodArgument, parse_period
+from ..periods import utc_date
+from ..tools.composed import composed_tool
+from .amounts import ZERO, amount_as_json, round_amount, share_percents
+from .commitments import percent_as_json
+from .cost_answers import (
+    CLOUD_GROUP,
+    CostRequest,
+    explain_empty_answer,
+    failed_members,
+    find_later_start,
+    query_rows,
+    run_checked,
+)
+from .cost_table import CostRow, total_cost
+from .groups import GroupDimension, fetch_labels, fixed_group, resolve_group
+from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
+from .statement import CostStatement, cost_statement
+
+DEFAULT_PERIOD = "last_month"
+ALLOCATION = "attribution_group"
+KINDS = ("label", "tag", "allocation")
+PROJECT, SERVICE = fixed_group("project"), fixed_group("service")
+NOT_AVAILABLE = re.compile(r"\[.* N/A\]")
+"""How the API writes a missing value in some results."""
+AMOUNTS = ("total", "covered", "gap", "other")
+DEFAULT_REST = "Unallocated"
+"""The name of costs that no rule matches, if the group of allocations does not name them."""
+
+
+class ProjectName(TypedDict):
+    """A project, account or subscription."""
+
+    id: str | None
+    name: Annotated[str | None, Label]
+
+
+class UncoveredCost(TypedDict):
+    """The cost of one service in one project that has no label or allocation."""
+
+    project: Annotated[JsonObject, Members(ProjectName)]
+    service: Annotated[str | None, Label]
+    cost: Annotated[float, Money]
+    sharePercent: Annotated[float | None, Percent]
+    likely: Annotated[str | None, Label]
+
+
+class AllocationCoverage(CostStatement, total=False):
+    """The cost with and without a label, tag or allocation."""
+
+    by: str
+    total: Annotated[float | None, Money]
+    covered: Annotated[float | None, Money]
+    gap: Annotated[float | None, "Cost without it.", Money]
+    gapPercent: Annotated[float | None, "Share of total.", Percent]
+    owners: Annotated[
+        list[JsonObject],
+        "Largest parts of gap: project, service, cost, sharePercent; likely: the value of most covered cost there.",
+        Members(UncoveredCost),
+    ]
+    other: Annotated[float | None, "Rest of gap.", Money]
+    note: str
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRows:
+    """Costs by value and project, and by project and service where the value is missing; *rest* names such costs."""
+
+    by_project: Sequence[CostRow]
+    uncovered: Sequence[CostRow] | None
+    rest: str | None
+    failures: Sequence[FailedPart] = ()
+
+    def is_covered(self, value: Any) -> bool:
+        """Return whether a value of the dimension means that the cost has one."""
+        text = str(value or "")
+        return bool(text) and text != self.rest and not NOT_AVAILABLE.fullmatch(text)
+
+
+@composed_tool(
+    area="allocations",
+    search_hint="Untagged, unlabeled, unallocated cost, tag compliance",
+    slow=True,
+)
+async def allocation_coverage(
+    call: Call,
+    *,
+    by: Annotated[str, "label:KEY, tag:KEY or allocation:NAME.", Length(1, 300)],
+    period: PeriodArgument = None,
+    cloud: CloudArgument = None,
+    filters: FiltersArgument = None,
+    includeCredits: IncludeCreditsArgument = False,
+    currency: CurrencyArgument = None,
+    topN: Annotated[int, "How many owners.", Range(1, 25)] = 10,
+) -> Annotated[JsonObject, AllocationCoverage]:
+    """Show how much cost has a label, tag or allocation, what the gap costs, and who owns the largest part of it.
+    Default: last month."""
+    reported = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
+    scope = Scope.from_arguments(cloud, filters, includeCredits)
+    dimension = await _resolve(call, by)
+    request = CostRequest(scope, reported)
+    rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, dimension, code))
+    note = await _note(call, request, rows)
+    clouds = {str(row.ids[2]) for row in rows.by_project}
+    return {
+        "by": dimension.argument,
+        **make_coverage(rows, topN, stated),
+        **cost_statement(reported, stated, scope, clouds),
+        **note,
+        **failed_members(rows.failures),
+    }
+
+
+async def _note(call: Call, request: CostRequest, rows: CoverageRows) -> JsonObject:
+    """Return the members that say what is missing; without any data, all amounts are unknown."""
+    if not rows.by_project:
+        empty = await explain_empty_answer(call, request.scope, request.period)
+        return {"note": empty.note} | ({} if empty.is_known else dict.fromkeys(AMOUNTS))
+    start = await find_later_start(call, request.period, min(row.period for row in rows.by_project))
+    return {"note": f"The data begin on {start.isoformat()}."} if start else {}
+
+
+async def _resolve(call: Call, by: str) -> GroupDimension:
+    """Return the dimension that *by* names; a label's key alone will do. Raise ApiError with the nearest names."""
+    kind, _, key = by.partition(":")
+    if key.strip() and kind.strip().casefold() in KINDS:
+        return await resolve_group(call, by, "by")
+    keys: dict[str, list[str]] = {}
+    for type_, key in await fetch_labels(call):
+        keys.setdefault(key, []).append(f"{'tag' if type_ == 'tag' else 'label'}:{key}")
+    equal = [name for key, names in keys.items() if key.casefold() == by.strip().casefold() for name in names]
+    if len(set(equal)) == 1:
+        return await resolve_group(call, equal[0], "by")
+    similar = equal or [name for key in nearest_values(by, keys) for name in keys[key]]
+    listed = ", ".join(dict.fromkeys(similar))
+    hint = f" Did you mean {listed}?" if listed else " list_dimensions lists labels and tags."
+    raise ApiError(f"by: {short_json(by)} is not label:KEY, tag:KEY or allocation:NAME.{hint}", kind="argument")
+
+
+async def _read_rows(call: Call, request: CostRequest, dimension: GroupDimension, currency: str) -> CoverageRows:
+    """Return the costs with and without the dimension. Raise ApiError unless only the services are missing."""
+    work: dict[str, Awaitable[Any]] = {
+        "costs": query_rows(call, request, (dimension, PROJECT, CLOUD_GROUP), currency),
+        "services": _query_services(call, request, dimension, currency),
+    }
+    if dimension.type == ALLOCATION:
+        work["allocation"] = call.doit.allocations.get_allocation(id=dimension.id)
+    parts = await gather_partial(work)
+    for name in ("costs", "allocation"):
+        if name in parts.errors:
+            raise parts.errors[name]
+    rest = None
+    if dimension.type == ALLOCATION:
+        rest = str(parts.results["allocation"].get("unallocatedCosts") or DEFAULT_REST)
+    rows = CoverageRows(parts.results["costs"], parts.results.get("services"), rest, parts.failures)
+    if dimension.type != ALLOCATION or rows.uncovered is None:
+        return rows
+    return replace(
+        rows,
+        uncovered=[
+            replace(row, ids=row.ids[1:], names=row.names[1:])
+            for row in rows.uncovered
+            if not rows.is_covered(row.ids[0])
+        ],
+    )
+
+
+async def _query_services(call: Call, request: CostRequest, dimension: GroupDimension, currency: str) -> list[CostRow]:
+    """Return the cost without a value by project and service; for allocations, that of all values, by value first."""
+    if dimension.type == ALLOCATION:
+        return await query_rows(call, request, (dimension, PROJECT, SERVICE), currency)
+    missing: Filter = {"id": dimension.id, "type": dimension.type, "values": [], "includeNull": True}
+    narrowed = replace(request.scope, filters=(*request.scope.filters, missing))
+    return await query_rows(call, replace(request, scope=narrowed), (PROJECT, SERVICE), currency)
+
+
+def make_coverage(rows: CoverageRows, top: int, currency: str) -> JsonObject:
+    """Return the amounts as the tool result shows them: covered and gap add up to total, owners and other to gap."""
+    total = round_amount(total_cost(rows.by_project), currency)
+    missing = [row for row in rows.by_project if not rows.is_covered(row.ids[0])]
+    gap = round_amount(total_cost(missing), currency)
+    # Without the services, the owners are the projects alone.
+    by_service = rows.uncovered if rows.uncovered is not None else [_without_service(row) for row in missing]
+    owners, other = _rank_owners(by_service, gap, top, currency)
+    likely = likely_values(rows)
+    shares = share_percents([*(cost for _, cost in owners), other]) if gap else [None] * len(owners)
+    return {
+        "total": amount_as_json(total, currency),
+        "covered": amount_as_json(total - gap, currency),
+        "gap": amount_as_json(gap, currency),
+        "gapPercent": percent_as_json(gap / total) if total > 0 else None,
+        "owners": [
+            {
+                "project": {"id": row.ids[0], "name": row.names[0]},
+                "service": row.ids[1],
+                "cost": amount_as_json(cost, currency),
+                "sharePercent": share,
+                "likely": likely.get(row.ids[0]),
+            }
+            for (row, cost), share in zip(owners, shares)
+        ],
+        "other": amount_as_json(other, currency),
+    }
+
+
+def _without_service(row: CostRow) -> CostRow:
+    return replace(row, ids=(row.ids[1], None), names=(row.names[1], None))
+
+
+def _rank_owners(
+    rows: Sequence[CostRow], gap: Decimal, top: int, currency: str
+) -> tuple[list[tuple[CostRow, Decimal]], Decimal]:
+    """Return the *top* combinations of project and service with their rounded cost, and the rest of the *gap*."""
+    first: dict[tuple[Any, ...], CostRow] = {}
+    costs: dict[tuple[Any, ...], Decimal] = {}
+    for row in rows:
+        first.setdefault(row.ids, row)
+        costs[row.ids] = costs.get(row.ids, ZERO) + row.cost
+    ranked = sorted((key for key, cost in costs.items() if cost > 0), key=lambda key: (-costs[key], str(key)))[:top]
+    owners = [(first[key], round_amount(costs[key], currency)) for key in ranked]
+    return owners, gap - sum((cost for _, cost in owners), ZERO)
+
+
+def likely_values(rows: CoverageRows) -> dict[Any, str]:
+    """Return the value that most of the covered cost of a project has, by the project's id."""
+    costs: dict[Any, dict[str, Decimal]] = {}
+    for row in rows.by_project:
+        if rows.is_covered(row.ids[0]):
+            of_project = costs.setdefault(row.ids[1], {})
+            of_project[str(row.ids[0])] = of_project.get(str(row.ids[0]), ZERO) + row.cost
+    found: dict[Any, str] = {}
+    for project, of_project in costs.items():
+        value, cost = max(of_project.items(), key=lambda item: (item[1], item[0]))
+        if 2 * cost > sum(of_project.values(), ZERO):
+            found[project] = value
+    return found
