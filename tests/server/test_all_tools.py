@@ -92,6 +92,7 @@ COSTS = [
     Step("get_insight_resources", {"source": "$source", "key": "$key"}),
     Step("get_savings_summary"),
     Step("allocation_coverage", {"by": "label:team"}),
+    Step("unit_cost", {"metric": "orders"}),
     Step("search", {"query": "budgets"}, {"hit": "results.0.id"}),
     Step("fetch", {"id": "$hit"}),
     Step("get_dimension", {"type": "fixed", "id": "cloud_provider"}),

@@ -57,7 +57,8 @@ class UnitCost(CostStatement, total=False):
     metric: str
     unitCost: Annotated[float | None, "cost / units; null without units.", Quantity]
     cost: Annotated[float | None, Money]
-    units: Annotated[float, Quantity]
+    units: Annotated[float, "Sum over all days.", Quantity]
+    unitsPerDay: Annotated[float, "For numbers per day, such as active customers.", Quantity]
     periods: Annotated[list[JsonObject], "By month: cost, units, unitCost.", Members(UnitCostOfPeriod)]
     groups: Annotated[
         list[JsonObject], "id, name, cost, units, unitCost, most expensive first.", Members(UnitCostOfGroup)
@@ -107,7 +108,7 @@ async def unit_cost(
     clouds = {str(row.ids[0]) for row in rows.costs}
     return {
         "metric": metric,
-        **make_unit_cost(rows, topN, stated),
+        **make_unit_cost(rows, reported.days, topN, stated),
         **cost_statement(reported, stated, scope, clouds),
         **notes,
     }
@@ -151,8 +152,8 @@ async def _notes(call: Call, request: CostRequest, metric: str, rows: UnitRows) 
     return members | ({"note": " ".join(notes)} if notes else {})
 
 
-def make_unit_cost(rows: UnitRows, top: int, currency: str) -> JsonObject:
-    """Return cost, units and their quotient as the tool result shows them."""
+def make_unit_cost(rows: UnitRows, days: int, top: int, currency: str) -> JsonObject:
+    """Return cost, units and their quotient in a period of *days* as the tool result shows them."""
     cost, units = total_cost(rows.costs), total_cost(rows.daily_units)
     months = cost_by_period(rows.costs)
     units_by_month = cost_by_period(rows.daily_units, lambda day: day[:7])
@@ -162,6 +163,7 @@ def make_unit_cost(rows: UnitRows, top: int, currency: str) -> JsonObject:
     ]
     return {
         **_quotient(cost, units, currency),
+        "unitsPerDay": round_significant(units / days),
         **({"periods": by_month} if len(by_month) > 1 else {}),
         **(_groups(rows, cost, units, top, currency) if rows.groups else {}),
     }

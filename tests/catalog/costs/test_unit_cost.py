@@ -58,6 +58,7 @@ async def test_default_is_last_month() -> None:
     found = await unit_cost()
     assert (found["cost"], found["units"], found["unitCost"]) == (200.0, 800.0, 0.25)
     assert (found["period"]["from"], found["currency"]) == ("2026-08-01", "USD") and "periods" not in found
+    assert found["unitsPerDay"] == 25.8065
     assert found["metric"] == "orders" and "note" not in found
 
 
@@ -120,7 +121,7 @@ AMOUNT = st.decimals(0, 10_000, places=4)
 def test_groups_and_other_add_up(lines: list[tuple[str, Decimal, Decimal]], top: int) -> None:
     groups = [CostRow((name,), (name,), "2026-08", cost) for name, cost, _ in lines]
     daily = [CostRow((), (), "2026-08-01", units) for _, _, units in lines]
-    found = make_unit_cost(UnitRows(groups, groups, daily, []), top, "USD")
+    found = make_unit_cost(UnitRows(groups, groups, daily, []), 31, top, "USD")
     shown = sum((Decimal(str(group["cost"])) for group in found["groups"]), Decimal(0))
     assert shown + Decimal(str(found["other"])) == Decimal(str(found["cost"]))
     assert (found["unitCost"] is None) == (found["units"] == 0)
