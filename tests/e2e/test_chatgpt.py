@@ -173,10 +173,13 @@ async def test_links_of_every_metadata_location(
 
 async def test_invalid_arguments_are_explained_to_the_model(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     link = await link_account(http, sandbox.mcp)
-    result = (await link.call("cost_breakdown", {"groupBy": "colour", "months": 99})).result
-    assert result["isError"] is True and "structuredContent" not in result
-    text = result["content"][0]["text"]
-    assert "groupBy" in text and "months" in text and "service" in text
+    for arguments, words in (
+        ({"topN": 0, "months": 99}, ("topN", "months", "24")),
+        ({"groupBy": "colour"}, ("groupBy", "service", "label:KEY")),
+    ):
+        result = (await link.call("cost_breakdown", arguments)).result
+        assert result["isError"] is True and "structuredContent" not in result
+        assert all(word in result["content"][0]["text"] for word in words)
 
 
 async def test_refreshes_with_the_resource(
