@@ -14,7 +14,7 @@ from ..call import Call
 from ..currencies import CurrencyArgument, StatedCurrency
 from ..partial_results import FailedPart, PartialResults
 from ..period_alignment import AlignedPeriods, AlignmentMember, align
-from ..period_grammar import PERIOD_FORMS, PeriodArgument, ShortPeriodArgument, parse_period
+from ..period_grammar import PeriodArgument, ShortPeriodArgument, parse_period
 from ..periods import PeriodStatement, ReportedPeriod, month_of, utc_date
 from ..tools.composed import composed_tool
 from ..tools.result_handles import pack_table
@@ -27,12 +27,13 @@ from .groups import GROUP_FORMS, GroupByArgument, resolve_group, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostBasis, cost_basis
 
+PERIOD_EXAMPLES = "Such as 2026-10, 2026-Q3, 2026-10-01/2026-10-15, last_7_days, this_month, ytd."
 DEFAULT_DIMENSIONS = ("service", "project", "region", "sku")
 MAX_DIMENSIONS = 5
 
 DimensionsArgument = Annotated[
     list[Annotated[str, Length(1, 300)]] | None,
-    f"Where to look; service, project, region and sku, if left out. One to {MAX_DIMENSIONS} of: {GROUP_FORMS}.",
+    f"Where to look: {GROUP_FORMS}. Default: service, project, region, sku.",
     Length(1, MAX_DIMENSIONS),
 ]
 
@@ -67,8 +68,8 @@ class CostChange(TypedDict, total=False):
     alignment: AlignmentMember
     total: Annotated[
         JsonObject,
-        "Cost before and after, change, changePercent (null for per_day), cost per day in both, and perDayChangePercent "
-        "where lengths differ.",
+        "before, after, change, changePercent (null for per_day), perDayBefore, perDayAfter; perDayChangePercent where "
+        "lengths differ.",
         Members(ChangeTotals),
     ]
     causes: Annotated[
@@ -86,9 +87,9 @@ class CostChange(TypedDict, total=False):
     ]
     currency: StatedCurrency
     basis: Annotated[JsonObject, "metric, credits, timeZones.", Members(CostBasis)]
-    failed: Annotated[list[JsonObject], "Parts that could not be had, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], "Parts that failed, and why.", Members(FailedPart)]
     note: str
-    handle: Annotated[str, "For query_result: all drivers, to be read one dimension at a time."]
+    handle: Annotated[str, "For query_result: all drivers, one dimension at a time."]
 
 
 @composed_tool(
@@ -101,9 +102,7 @@ class CostChange(TypedDict, total=False):
 async def explain_cost_change(
     call: Call,
     *,
-    after: Annotated[
-        PeriodArgument, f"What to explain; the last month, if left out. A period is {PERIOD_FORMS}."
-    ] = None,
+    after: Annotated[PeriodArgument, f"What to explain; the last month, if left out. {PERIOD_EXAMPLES}"] = None,
     before: Annotated[ShortPeriodArgument, "What to compare it with; the period just before it, if left out."] = None,
     period: Annotated[ShortPeriodArgument, "Same as after."] = None,
     compareTo: Annotated[ShortPeriodArgument, "Same as before."] = None,

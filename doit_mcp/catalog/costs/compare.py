@@ -104,7 +104,7 @@ class Comparison(TypedDict, total=False):
     ]
     currency: StatedCurrency
     basis: Annotated[JsonObject, Members(CostBasis)]
-    failed: Annotated[list[JsonObject], "Parts that are missing, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], "Parts that failed, and why.", Members(FailedPart)]
     note: str
 
 
@@ -118,7 +118,7 @@ async def compare_spend(
     call: Call,
     *,
     period: PeriodArgument = None,
-    compareTo: ShortPeriodArgument = None,
+    compareTo: Annotated[ShortPeriodArgument, "As period. Default: the one before, with as many days."] = None,
     period1Months: Annotated[int, "Instead of period: the last months, the running one included.", Range(1, 24)] = 3,
     period2: Annotated[Span | None, "Instead of compareTo: first and last day."] = None,
     groupBy: GroupByArgument = "service",
