@@ -29,6 +29,7 @@ from .costs import (
     trends,
     unit_cost,
 )
+from .costs.written_scope import with_scope_check
 from .discovery.tools import with_discovery
 from .search import tools as search
 from .tools.composed import composed_functions
