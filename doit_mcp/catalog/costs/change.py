@@ -200,4 +200,4 @@ def unfinished_note(after: ReportedPeriod) -> str:
     """Return a sentence about a period that is not over, "" for others."""
     if after.complete:
         return ""
-    return f"The later period is not over: it has costs of {after.days} days, up to {after.elapsed.last.isoformat()}."
+    return f"The later period is not over: its costs are those up to {after.elapsed.last.isoformat()}."

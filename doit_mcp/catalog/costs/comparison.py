@@ -12,7 +12,7 @@ from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..partial_results import PartialResults, gather_partial
-from ..period_alignment import AlignedPeriods, Alignment
+from ..period_alignment import AlignedPeriods, align
 from ..periods import Period, ReportedPeriod
 from ..tables import column_names, complete_rows, row_days, to_key
 from .amounts import ZERO, change_percent, per_day, round_amount, to_decimal
@@ -198,5 +198,6 @@ async def cut_to_data(call: Call, periods: AlignedPeriods, first_day: date | Non
             kind="argument",
         )
     shorter = replace(periods.before, whole=Period(begin, before.last))
-    alignment: Alignment = "same_days" if shorter.days == periods.after.days else "per_day"
-    return AlignedPeriods(shorter, periods.after, alignment)
+    aligned = align(periods.after, shorter)
+    # The costs are those of the shorter period, which must not be cut once more.
+    return aligned if aligned.before == shorter else AlignedPeriods(shorter, periods.after, "per_day")

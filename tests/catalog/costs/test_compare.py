@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal as D
 from typing import Any
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.api.operation import Request
+from doit_mcp.api.operation import Operation, Request
 from doit_mcp.catalog.costs.compare import cost_difference, parse_compared_periods
 from doit_mcp.catalog.period_alignment import align
 from doit_mcp.catalog.periods import Period, ReportedPeriod
@@ -25,6 +27,20 @@ TODAY = date(2026, 9, 21)
 
 def line(day: str, service: str, cost: float, **values: str) -> Line:
     return day, {"service_description": service, "cloud_provider": "amazon-web-services", **values}, cost, 1.0
+
+
+class SlowRecorder(Recorder):
+    """An API that answers after other tasks had their turns, and counts the requests that wait for it."""
+
+    waiting = most_at_once = 0
+
+    async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
+        self.waiting += 1
+        self.most_at_once = max(self.most_at_once, self.waiting)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        self.waiting -= 1
+        return await super().send(operation, arguments)
 
 
 EARLIER = line("2026-05-31", "EC2", 1.0)
@@ -53,8 +69,9 @@ async def test_a_longer_second_period_is_cut_to_the_days_of_the_first() -> None:
         ("period2", "2026-07-01", "2026-07-21", True, "2026-07-21"),
     ):
         period = answer[name]
-        assert period["label"] == f"{first} to {last}" and (period["from"], period["to"]) == (first, last)
+        assert (period["from"], period["to"]) == (first, last)
         assert (period["days"], period["complete"], period["finalThrough"]) == (21, complete, final)
+    assert answer["period1"]["label"] == "Last 1 month" and answer["period2"]["label"] == "2026-07-01 to 2026-07-21"
     assert answer["total"] == {
         **{"period1": 65.0, "period2": 100.0, "change": -35.0, "changePercent": -35.0, "perDay1": 3.1, "perDay2": 4.76}
     }
@@ -72,6 +89,7 @@ async def test_a_longer_second_period_is_cut_to_the_days_of_the_first() -> None:
 
 async def test_an_unfinished_period_is_compared_with_the_start_of_the_last_one_by_default() -> None:
     answer = await compare(LINES, period="this_month")
+    assert answer["period1"]["label"] == "2026-09-01 to 2026-09-21"
     assert (answer["period2"]["from"], answer["period2"]["to"]) == ("2026-08-01", "2026-08-21")
     assert answer["total"]["period2"] == 160.0 and answer["total"]["changePercent"] == -59.4
 
@@ -135,6 +153,13 @@ async def test_all_queries_are_sent_in_one_round_with_a_currency() -> None:
     assert [config["group"][0]["id"] for config in configs[:4]] == ["service_description", "cloud_provider"] * 2
     assert [config.get("includePromotionalCredits") for config in configs] == [True] * 4 + [None]
     assert all(TOOLS["run_query"].argument_problems({"config": config}) == [] for config in configs)
+
+
+@pytest.mark.parametrize(("tool", "count"), [("compare_spend", 5), ("explain_cost_change", 9)])
+async def test_all_queries_are_under_way_at_the_same_time(tool: str, count: int) -> None:
+    api = SlowRecorder(answering({}, LINES))
+    await call(tool, api, period="2026-08")
+    assert api.most_at_once == len(api.requests) == count
 
 
 async def test_one_period_that_fails_fails_the_comparison_and_a_total_does_not() -> None:

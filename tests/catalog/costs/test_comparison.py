@@ -163,3 +163,18 @@ async def test_a_cut_period_can_have_as_many_days_as_the_later_one() -> None:
     caller = cost_on("2026-07-02")
     cut = await cut_to_data(caller, periods, await fetch_first_day(caller, JULY, "USD"), "before")
     assert (cut.before.days, cut.after.days, cut.alignment) == (30, 30, "same_days")
+
+
+async def test_a_cut_period_can_be_a_whole_month_like_the_later_one() -> None:
+    earlier = ReportedPeriod(Period(date(2026, 6, 20), date(2026, 7, 31)), TODAY)
+
+    async def cut(after: Period, today: date) -> AlignedPeriods:
+        later = ReportedPeriod(after, today)
+        caller = cost_on("2026-07-01")
+        first_day = await fetch_first_day(caller, earlier.elapsed, "USD")
+        return await cut_to_data(caller, AlignedPeriods(earlier, later, "per_day"), first_day, "before")
+
+    assert (await cut(AUGUST, TODAY)).alignment == "whole"
+    # August is not over, but the costs are those of the whole July.
+    unfinished = await cut(AUGUST, date(2026, 8, 20))
+    assert (unfinished.before.elapsed, unfinished.alignment) == (JULY, "per_day")
