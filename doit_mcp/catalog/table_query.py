@@ -182,10 +182,11 @@ def group_rows(table: ResultTable, by: list[str], aggregate: Aggregate = "sum") 
 
 def _aggregate(aggregate: Aggregate, rows: list[list[Any]], column: int) -> float | None:
     cells = [row[column] for row in rows if row[column] is not None]
-    if aggregate in SUMS:
-        return float(sum_amounts(cells))
+    # Without any value, the sum is unknown and not zero.
     if not cells:
         return None
+    if aggregate in SUMS:
+        return float(sum_amounts(cells))
     if aggregate == "avg":
         return float(sum_amounts(cells) / len(cells))
     return (min if aggregate == "min" else max)(map(to_number, cells))
@@ -211,11 +212,13 @@ def _sort_key(cell: Any) -> tuple[int, float, str]:
 
 
 def column_totals(table: ResultTable) -> JsonObject:
-    """Return the sum of each numeric column that adds up."""
+    """Return the sum of each numeric column that adds up; without columns that are empty in all rows."""
     totals = {}
     for name in filter(is_additive, measure_names(table)):
         index = column_index(table, name, "")
-        totals[name] = round_value(name, float(sum_amounts(row[index] for row in table.rows)), _currency_of(table))
+        cells = [row[index] for row in table.rows if row[index] is not None]
+        if cells or not table.rows:
+            totals[name] = round_value(name, float(sum_amounts(cells)), _currency_of(table))
     return totals
 
 

@@ -202,9 +202,11 @@ class Reports(Area):
                 raise
         pages = iterate_pages(self.list_reports, max_pages=MAX_SEARCHED_PAGES, maxResults=LARGE_PAGE_SIZE)
         names = [str(row.get("reportName")) async for page in pages for row in page.rows]
-        similar = nearest_values(name or "", names) or sorted(names)[:MAX_LISTED_MATCHES]
-        listed = ", ".join(map(short_json, similar))
-        hint = f"Did you mean {listed}?" if listed else "There are no reports"
+        if similar := ", ".join(map(short_json, nearest_values(name or "", names))):
+            hint = f"Did you mean {similar}?"
+        else:
+            listed = ", ".join(map(short_json, sorted(names)[:MAX_LISTED_MATCHES]))
+            hint = f"Reports: {listed}" if listed else "There are no reports"
         raise ApiError(f"name: no report has the name {short_json(name)}. {hint}", kind="argument")
 
 

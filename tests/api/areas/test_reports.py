@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.registry import all_tools
 
@@ -49,6 +50,29 @@ async def test_configs_are_normalized_for_the_api(arguments: dict[str, str]) -> 
     assert body["config"]["filters"][0]["values"] == ["amazon-web-services"]
     assert body["config"]["forecastSettings"] is None
     assert filters[0]["values"] == ["aws"] and config_arguments["config"]["timeRange"]["unit"] == "day"
+
+
+async def test_dates_of_a_custom_range_are_whole_days() -> None:
+    span = {"from": "2026-08-01", "to": "2026-08-31"}
+    config: dict[str, Any] = {"timeRange": {"mode": "custom"}, "customTimeRange": span}
+    body = (await capture_request("reports", "create_report", {"name": "n", "config": config})).body or {}
+    assert body["config"]["customTimeRange"] == {"from": "2026-08-01T00:00:00Z", "to": "2026-08-31T23:59:59Z"}
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        (["Forecast", "Daily"], 'Did you mean "Forecast"?'),
+        (["Xyz"], 'Reports: "Xyz"'),
+        ([], "There are no reports"),
+    ],
+)
+async def test_a_misspelled_name_suggests_names(names: list[str], hint: str) -> None:
+    rows = {"reports": [{"id": name, "reportName": name} for name in names]}
+    with pytest.raises(ApiError) as caught:
+        await capture_request("reports", "get_report_config", {"name": "forecst"}, {"reports": []}, rows)
+    assert caught.value.kind == "argument"
+    assert caught.value.reason == f'name: no report has the name "forecst". {hint}'
 
 
 async def test_gets_config_by_report_name() -> None:

@@ -148,6 +148,12 @@ def test_percentages_and_mixed_usage_have_no_sum() -> None:
     assert query(source, sku_id="s1")["total"] == {"cost": 2.0, "usage": 13.0}
 
 
+def test_the_sum_of_nothing_is_unknown_and_not_zero() -> None:
+    source = table("s cost usage", ["a", 1.0, None], ["b", None, None])
+    answer = query(source, "s")
+    assert answer["rows"] == [["a", 1.0, None, 1], ["b", None, None, 1]] and answer["total"] == {"cost": 1.0, "rows": 2}
+
+
 @pytest.mark.parametrize("aggregation", ["cumulative", "percent_total", "count"])
 def test_values_that_do_not_add_up_have_no_total(aggregation: str) -> None:
     source = table("s cost", ["a", 1.0], ["a", 2.0], basis={"metric": "cost", "aggregation": aggregation})
