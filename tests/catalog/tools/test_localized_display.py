@@ -32,12 +32,21 @@ LOCALIZED_TOOLS = (
     "compare_spend",
     "cost_breakdown",
     "cost_trend",
+    "create_alert",
+    "create_budget",
     "explain_cost_change",
     "forecast_spend",
+    "get_anomalies",
+    "get_anomaly",
+    "get_budget",
     "get_cloud_overview",
     "get_savings_summary",
+    "list_budgets",
     "list_optimization_recommendations",
+    "update_alert",
+    "update_budget",
 )
+ALERT_CONFIG = {"metric": {"type": "basic", "value": "cost"}, "timeInterval": "month", "value": 1}
 
 
 def members_of(name: str) -> dict[str, DeclaredMember]:
@@ -127,11 +136,23 @@ def test_tools_have_a_display_if_their_result_declares_one() -> None:
 async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -> None:
     """The API returns all kinds of values: the display may be small, but the plain result is unchanged."""
     row = {"id": "x", "amount": 100, "currentUtilization": 150, "currency": "USD", "timeInterval": "month"}
-    response = {**COSTS, "budgets": [row], "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}]}
+    amounts = {"amount": 100, "currency": "USD", "anomalies": [{"id": "x", "costOfAnomaly": 3}]}
+    response = {
+        **COSTS,
+        **amounts,
+        "budgets": [row],
+        "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}],
+    }
     least = {
         "cost_breakdown": {"groupBy": "service"},
         "compare_spend": {"period2": {"from": "2026-01-01", "to": "2026-01-31"}},
         "explain_cost_change": {"by": ["service"]},
+        "get_anomaly": {"id": "x"},
+        "get_budget": {"id": "x"},
+        "create_budget": {"name": "n", "currency": "USD", "type": "fixed", "startPeriod": "2026-01-01"},
+        "update_budget": {"id": "x", "amount": 1},
+        "create_alert": {"name": "n", "config": ALERT_CONFIG},
+        "update_alert": {"id": "x", "config": ALERT_CONFIG},
     }.get(name, {})
     result = await NAMED[name].run(reader(Recorder(response), {"openai/locale": "fr-FR"}), least)
     assert (
