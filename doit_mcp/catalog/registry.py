@@ -133,7 +133,7 @@ def direct_tools() -> tuple[Tool, ...]:
         if operation.name not in names
     )
     made = (with_declared_extras(tool) for tool in (*composed, *operations))
-    return with_write_safeguards(tuple(with_localized_display(tool) for tool in made))
+    return tuple(with_localized_display(tool) for tool in with_write_safeguards(tuple(made)))
 
 
 @cache

@@ -7,9 +7,9 @@ from ...resilience.compute_thread import run_in_thread
 from ..common_types import ListPage
 from ..operation import Area, get, offers
 from ..pagination import LARGE_PAGE_SIZE, parse_page
-from ..parameters import TIME_FORMS, Id, MaxResults, PageToken, Rfc3339, SortOrder
+from ..parameters import TIME_FORMS, Id, MaxResults, PageToken, SortOrder
 from ..timestamps import format_timestamp, parse_optional_time
-from ..value_kinds import Label, Moment, UsDollars
+from ..value_kinds import Label, Moment, UsDollars, Verbatim
 
 TEXT_FIELDS = ("platform", "serviceName", "scope", "severityLevel", "status", "id", "billingAccount", "attribution")
 PAGE_SIZE = 20
@@ -35,7 +35,7 @@ class AnomalyPage(ListPage, total=False):
 
     anomalies: Annotated[list[JsonObject], f"Each with {FIELDS}."]
     totalCount: Annotated[int, "Number of anomalies on all pages."]
-    anomalySummary: Annotated[JsonObject, "For all pages: countBySeverity and totalCostOfAnomaly."]
+    anomalySummary: Annotated[JsonObject, "For all pages: countBySeverity and totalCostOfAnomaly.", Verbatim]
 
 
 class SkuCost(TypedDict):
@@ -62,16 +62,16 @@ class AnomalyDetails(TypedDict, total=False):
 
     id: str
     platform: str
-    serviceName: str
+    serviceName: Annotated[str, Label]
     scope: Annotated[str, "Project or account."]
-    costOfAnomaly: Annotated[float, "Cost above the expected range."]
-    actualCost: float
-    expectedMaxCost: float
+    costOfAnomaly: Annotated[float, "Cost above the expected range.", UsDollars]
+    actualCost: Annotated[float, UsDollars]
+    expectedMaxCost: Annotated[float, UsDollars]
     severityLevel: str
     status: str
-    startTime: Rfc3339
-    endTime: Annotated[str, "RFC 3339; empty while it is ongoing."]
-    resourceData: list[JsonObject]
+    startTime: Annotated[str, Moment]
+    endTime: Annotated[str, "Empty while it is open.", Moment]
+    resourceData: Annotated[list[JsonObject], Verbatim]
 
 
 class Anomalies(Area):

@@ -30,7 +30,7 @@ from ..timestamps import (
     parse_time,
     with_iso_times,
 )
-from ..value_kinds import CurrencyCode, Day, Money
+from ..value_kinds import CurrencyCode, Day, Money, Verbatim
 
 BudgetType = Literal["fixed", "recurring"]
 StartPeriod = Annotated[int | str, "First day of its first period, e.g. 2026-01-01; or milliseconds since 1970."]
@@ -72,9 +72,9 @@ class BudgetDetails(TypedDict, total=False):
     timeInterval: str
     startPeriod: Annotated[str, Day]
     endPeriod: Annotated[str, Day]
-    scopes: list[JsonObject]
-    alerts: list[JsonObject]
-    collaborators: list[JsonObject]
+    scopes: Annotated[list[JsonObject], Verbatim]
+    alerts: Annotated[list[JsonObject], Verbatim]
+    collaborators: Annotated[list[JsonObject], Verbatim]
 
 
 class WrittenBudget(BudgetDetails, total=False):

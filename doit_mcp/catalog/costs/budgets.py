@@ -22,7 +22,7 @@ from ...api.parameters import (
     OptionalId,
     PageToken,
 )
-from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money, Percent
+from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money, Percent, Verbatim
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import DEFAULT_CURRENCY
@@ -82,7 +82,9 @@ class BudgetList(ListPage, total=False):
         "period, owner, scopes, url. Null: unknown.",
         Members(BudgetRow),
     ]
-    riskAggregations: Annotated[JsonObject, "Number of budgets on all pages that are atRisk, onTrack and unknown."]
+    riskAggregations: Annotated[
+        JsonObject, "Number of budgets on all pages that are atRisk, onTrack and unknown.", Verbatim
+    ]
     failed: Annotated[list[JsonObject], "Forecasts not read, and why.", Members(FailedPart)]
 
 

@@ -35,15 +35,24 @@ LOCALIZED_TOOLS = (
     "compare_spend",
     "cost_breakdown",
     "cost_trend",
+    "create_alert",
+    "create_budget",
     "explain_cost_change",
     "forecast_spend",
+    "get_anomalies",
+    "get_anomaly",
+    "get_budget",
     "get_cloud_overview",
     "get_report_results",
     "get_savings_summary",
+    "list_budgets",
     "list_optimization_recommendations",
     "run_query",
     "unit_cost",
+    "update_alert",
+    "update_budget",
 )
+ALERT_CONFIG = {"metric": {"type": "basic", "value": "cost"}, "timeInterval": "month", "value": 1}
 
 
 def members_of(name: str) -> dict[str, DeclaredMember]:
@@ -141,6 +150,9 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
             "rows": [[*cells, *further.values()] for cells in table["rows"]],
         },
         "dimensions": [{"id": "team", "type": "label"}],
+        "amount": 100,
+        "currency": "USD",
+        "anomalies": [{"id": "x", "costOfAnomaly": 3}],
         "budgets": [row],
         "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}],
     }
@@ -151,7 +163,13 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
         "get_report_results": {"id": "r", "timeRange": "2026-08"},
         "run_query": {"config": {}},
         "compare_spend": {"period2": {"from": "2026-09-01", "to": "2026-09-10"}},
-        "explain_cost_change": {"by": ["service"], "after": "2026-09-05", "before": "2026-09-04"},
+        "explain_cost_change": {"by": ["service"], "after": "2026-09-06", "before": "2026-09-05"},
+        "get_anomaly": {"id": "x"},
+        "get_budget": {"id": "x"},
+        "create_budget": {"name": "n", "currency": "USD", "type": "fixed", "startPeriod": "2026-01-01"},
+        "update_budget": {"id": "x", "amount": 1},
+        "create_alert": {"name": "n", "config": ALERT_CONFIG},
+        "update_alert": {"id": "x", "config": ALERT_CONFIG},
     }.get(name, {})
     result = await NAMED[name].run(reader(Recorder(response), {"openai/locale": "fr-FR"}), least)
     assert (
