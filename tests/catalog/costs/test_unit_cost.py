@@ -113,13 +113,13 @@ async def test_days_whose_cost_is_not_final_are_left_out() -> None:
 async def test_unknown_metric_is_an_error() -> None:
     with pytest.raises(ApiError, match='no DataHub event .* "orders".*Datasets: "shop"'):
         await unit_cost([])
-    refused = ApiError("metrics[0]: unknown metric", kind="refused", status=400)
+    refused = ApiError("metrics[0]: not one of order_count, customers", kind="refused", status=400)
 
     def refusing(request: Request) -> Any:
         is_units = (request.body or {}).get("config", {}).get("dataSource") == "billing-datahub"
         return refused if is_units else answering([])(request)
 
-    with pytest.raises(ApiError, match='metric: "orders" cannot be queried: metrics.0.: unknown metric'):
+    with pytest.raises(ApiError, match='metric: "orders" cannot be queried.*Did you mean order_count'):
         await call("unit_cost", Recorder(refusing), metric="orders")
 
 
