@@ -55,10 +55,10 @@ class ModelCost(TypedDict, total=False):
     provider: str
     cost: Annotated[float, Money]
     sharePercent: Annotated[float | None, Percent]
-    tokens: Annotated[float | None, Quantity]
-    inputTokens: Annotated[float, Quantity]
-    cachedTokens: Annotated[float, Quantity]
-    outputTokens: Annotated[float, Quantity]
+    tokens: int | None
+    inputTokens: int
+    cachedTokens: int
+    outputTokens: int
     costPerMillionTokens: Annotated[float | None, Quantity]
 
 
@@ -193,10 +193,10 @@ def _token_members(lines: Sequence[AiLine]) -> JsonObject:
     tokens = sum((line.tokens or ZERO for line in measured), ZERO)
     if not tokens:
         return {"tokens": None}
-    members: JsonObject = {"tokens": float(tokens)}
+    members: JsonObject = {"tokens": round(tokens)}
     if all(line.kind for line in measured):
         for kind in sorted({str(line.kind) for line in measured}):
             own = sum((line.tokens or ZERO for line in measured if line.kind == kind), ZERO)
-            members[f"{kind}Tokens"] = float(own)
+            members[f"{kind}Tokens"] = round(own)
     cost = sum((line.cost for line in measured), ZERO)
     return members | {"costPerMillionTokens": round_significant(cost / tokens * MILLION)}

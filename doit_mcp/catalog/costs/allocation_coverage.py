@@ -40,6 +40,14 @@ DEFAULT_PERIOD = "last_month"
 ALLOCATION = "attribution_group"
 KINDS = ("label", "tag", "allocation")
 PROJECT, SERVICE = fixed_group("project"), fixed_group("service")
+COST_TYPE = GroupDimension("costType", "cost_type", "fixed", "cost_type")
+FEE_TYPES = frozenset(
+    (
+        *("fee", "rifee", "savingsplanrecurringfee", "savingsplanupfrontfee", "tax", "refund", "credit"),
+        *("adjustment", "rounding_error", "edpdiscount", "bundleddiscount", "solutionproviderprogramdiscount"),
+    )
+)
+"""Cost types in lower case of lines that are not of a resource, so nothing can have the label."""
 NOT_AVAILABLE = re.compile(r"\[.* N/A\]")
 """How the API writes a missing value in some results."""
 AMOUNTS = ("total", "covered", "gap", "other")
@@ -72,6 +80,7 @@ class AllocationCoverage(CostStatement, total=False):
     covered: Annotated[float | None, Money]
     gap: Annotated[float | None, "Cost without it.", Money]
     gapPercent: Annotated[float | None, "Share of total.", Percent]
+    fees: Annotated[float, "Part of gap that no label can cover: fees, tax, refunds.", Money]
     owners: Annotated[
         list[JsonObject],
         "Largest parts of gap: project, service, cost, sharePercent; likely: the value of most covered cost there.",
@@ -84,7 +93,10 @@ class AllocationCoverage(CostStatement, total=False):
 
 @dataclass(frozen=True, slots=True)
 class CoverageRows:
-    """Costs by value and project, and by project and service where the value is missing; *rest* names such costs."""
+    """Costs by value and project, and by project and service where the value is missing; *rest* names such costs.
+
+    For labels and tags, the latter are also by cost type.
+    """
 
     by_project: Sequence[CostRow]
     uncovered: Sequence[CostRow] | None
@@ -186,12 +198,12 @@ async def _read_rows(call: Call, request: CostRequest, dimension: GroupDimension
 
 
 async def _query_services(call: Call, request: CostRequest, dimension: GroupDimension, currency: str) -> list[CostRow]:
-    """Return the cost without a value by project and service; for allocations, that of all values, by value first."""
+    """Return the cost without a value by project, service and type; for allocations, that of all values, by value."""
     if dimension.type == ALLOCATION:
         return await query_rows(call, request, (dimension, PROJECT, SERVICE), currency)
     missing: Filter = {"id": dimension.id, "type": dimension.type, "values": [], "includeNull": True}
     narrowed = replace(request.scope, filters=(*request.scope.filters, missing))
-    return await query_rows(call, replace(request, scope=narrowed), (PROJECT, SERVICE), currency)
+    return await query_rows(call, replace(request, scope=narrowed), (PROJECT, SERVICE, COST_TYPE), currency)
 
 
 def make_coverage(rows: CoverageRows, top: int, currency: str) -> JsonObject:
@@ -209,6 +221,7 @@ def make_coverage(rows: CoverageRows, top: int, currency: str) -> JsonObject:
         "covered": amount_as_json(total - gap, currency),
         "gap": amount_as_json(gap, currency),
         "gapPercent": percent_as_json(gap / total) if total > 0 else None,
+        **_fees(rows, currency),
         "owners": [
             {
                 "project": {"id": row.ids[0], "name": row.names[0]},
@@ -223,6 +236,13 @@ def make_coverage(rows: CoverageRows, top: int, currency: str) -> JsonObject:
     }
 
 
+def _fees(rows: CoverageRows, currency: str) -> JsonObject:
+    """Return the member with the fees; empty if the cost types are unknown."""
+    typed = [row for row in rows.uncovered or () if len(row.ids) > 2]
+    fees = [row for row in typed if str(row.ids[2]).casefold() in FEE_TYPES]
+    return {"fees": amount_as_json(total_cost(fees), currency)} if typed else {}
+
+
 def _without_service(row: CostRow) -> CostRow:
     return replace(row, ids=(row.ids[1], None), names=(row.names[1], None))
 
@@ -234,8 +254,9 @@ def _rank_owners(
     first: dict[tuple[Any, ...], CostRow] = {}
     costs: dict[tuple[Any, ...], Decimal] = {}
     for row in rows:
-        first.setdefault(row.ids, row)
-        costs[row.ids] = costs.get(row.ids, ZERO) + row.cost
+        place = row.ids[:2]
+        first.setdefault(place, row)
+        costs[place] = costs.get(place, ZERO) + row.cost
     ranked = sorted((key for key, cost in costs.items() if cost > 0), key=lambda key: (-costs[key], str(key)))[:top]
     owners = [(first[key], round_amount(costs[key], currency)) for key in ranked]
     return owners, gap - sum((cost for _, cost in owners), ZERO)

@@ -23,7 +23,7 @@ from .commitments import (
     read_reserved_instances,
     read_savings_plans,
 )
-from .planned_purchases import PlannedStep, next_step, read_planned_steps
+from .planned_purchases import next_step, read_planned_steps
 
 USD = "USD"
 """PerfectScale for Commitments has all amounts in US dollars."""
@@ -56,16 +56,16 @@ class Figures:
 class AwsReadings:
     """What was read about all AWS organizations, by topic, and why topics could not be read."""
 
-    organizations: Sequence[str]
+    organization_names: Mapping[str, str]
     found: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
 async def read_aws(call: Call, today: date) -> AwsReadings:
     """Read the commitments of all AWS organizations. Raise ApiError if the organizations cannot be listed."""
-    doit, identifiers = call.doit, list(await list_organizations(call))
+    doit, names = call.doit, await list_organizations(call)
     work: dict[tuple[str, str], Awaitable[Any]] = {}
-    for identifier in identifiers:
+    for identifier in names:
         work["coverage", identifier] = doit.aws_commitments.get_aws_organization(managementAccountId=identifier)
         work["plans", identifier] = read_savings_plans(doit, identifier)
         work["reserved", identifier] = read_reserved_instances(doit, identifier)
@@ -77,7 +77,7 @@ async def read_aws(call: Call, today: date) -> AwsReadings:
     for name, result in parts.results.items():
         found.setdefault(by_name[name][0], []).extend(result if isinstance(result, list) else [result])
     errors = {by_name[name][0]: describe_error(error) for name, error in parts.errors.items()}
-    return AwsReadings(identifiers, found, errors)
+    return AwsReadings(names, found, errors)
 
 
 def coverage_period(readings: AwsReadings) -> Period | None:
@@ -98,14 +98,14 @@ def unknown_figures(why: str) -> Figures:
 
 def aws_figures(readings: AwsReadings, today: date) -> Figures:
     """Return the figures of all AWS organizations together."""
-    if not readings.organizations:
+    if not readings.organization_names:
         return unknown_figures(NO_ORGANIZATION)
     owned = [*readings.found.get("plans", ()), *readings.found.get("reserved", ())]
     parts = (
         _coverage_figures(readings.found.get("coverage", ())),
         _utilization_figures(owned),
         Figures({"expiring": expiring_commitments(owned, today)}),
-        _purchase_figures(readings.found.get("planned", ()), readings.found.get("advice", ())),
+        _purchase_figures(readings),
     )
     members = {name: value for part in parts for name, value in part.members.items()}
     reasons = {name: why for part in parts for name, why in part.reasons.items()}
@@ -155,8 +155,9 @@ def _utilization_figures(owned: Sequence[OwnedCommitment]) -> Figures:
     return Figures({"utilizationPercent": percent_as_json(share)})
 
 
-def _purchase_figures(steps: Sequence[PlannedStep], advice: Sequence[RecommendedPurchase]) -> Figures:
-    step = next_step(steps)
+def _purchase_figures(readings: AwsReadings) -> Figures:
+    step = next_step(readings.found.get("planned", ()))
+    advice: Sequence[RecommendedPurchase] = readings.found.get("advice", ())
     best = max(advice, key=lambda item: (item.monthly_savings, item.id), default=None)
     if step is not None:
         scheduled_on, approval = step.scheduled_on.isoformat(), step.approval
@@ -168,7 +169,10 @@ def _purchase_figures(steps: Sequence[PlannedStep], advice: Sequence[Recommended
     return Figures(
         {
             "nextPurchase": {
-                "organization": purchase.organization,
+                "organization": {
+                    "id": purchase.organization,
+                    "name": readings.organization_names.get(purchase.organization) or None,
+                },
                 "service": purchase.service,
                 "commitmentPerHour": amount_as_json(purchase.hourly_increase, USD),
                 "monthlySavings": amount_as_json(purchase.monthly_savings, USD),

@@ -80,7 +80,7 @@ def _cloud_names(parts: PartialResults) -> list[str]:
     costs: Mapping[str, float] = parts.results.get("clouds", {})
     periods: Sequence[ContractPeriod] = parts.results.get("contracts", ())
     aws = parts.results.get("aws")
-    others = [*(item.cloud for item in periods), *([AWS] if aws is None or aws.organizations else [])]
+    others = [*(item.cloud for item in periods), *([AWS] if aws is None or aws.organization_names else [])]
     return list(dict.fromkeys([*sorted(costs, key=lambda name: -costs[name]), *sorted(others)]))
 
 

@@ -19,10 +19,17 @@ class ExpiringCommitment(TypedDict):
     costPerHour: Annotated[float, Money]
 
 
+class OrganizationName(TypedDict):
+    """An AWS organization."""
+
+    id: str
+    name: Annotated[str | None, Label]
+
+
 class NextPurchase(TypedDict):
     """The commitment to buy next."""
 
-    organization: str
+    organization: OrganizationName
     service: str
     commitmentPerHour: Annotated[float, Money]
     monthlySavings: Annotated[float, Money]

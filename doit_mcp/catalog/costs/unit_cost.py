@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypedDict
@@ -16,7 +16,7 @@ from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import gather_partial
 from ..period_grammar import PeriodArgument, parse_period
-from ..periods import utc_date
+from ..periods import Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .amounts import ZERO, amount_as_json, round_amount
 from .cost_answers import CLOUD_GROUP, CostRequest, explain_empty_answer, query_rows, run_checked
@@ -97,7 +97,8 @@ async def unit_cost(
 ) -> Annotated[JsonObject, UnitCost]:
     """Show cost per unit of a business metric that is sent to DataHub: cost, units and their quotient, by month where
     the period has several, and by group. cloud and filters apply to the cost. Default: last month."""
-    reported = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
+    whole = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
+    reported = settled_part(whole)
     scope = Scope.from_arguments(cloud, filters, includeCredits)
     groups = await resolve_groups(call, groupBy)
     if len(groups) > 1:
@@ -105,13 +106,24 @@ async def unit_cost(
     request = CostRequest(scope, reported, tuple(groups))
     rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, metric, code))
     notes = await _notes(call, request, metric, rows)
+    if reported != whole:
+        left_out = f"Costs after {reported.whole.last.isoformat()} are not final, so those days are left out."
+        notes["note"] = " ".join(filter(None, (left_out, notes.get("note"))))
     clouds = {str(row.ids[0]) for row in rows.costs}
-    return {
-        "metric": metric,
-        **make_unit_cost(rows, reported.days, topN, stated),
-        **cost_statement(reported, stated, scope, clouds),
-        **notes,
-    }
+    statement = cost_statement(reported, stated, scope, clouds)
+    statement["period"] |= {"complete": whole.complete and reported == whole}
+    return {"metric": metric, **make_unit_cost(rows, reported.days, topN, stated), **statement, **notes}
+
+
+def settled_part(period: ReportedPeriod) -> ReportedPeriod:
+    """Return the days of a period whose costs are final; all of them if none is.
+
+    The units of the latest days are known before their costs are, which would make a unit look cheaper than it is.
+    """
+    last = period.final_through
+    if last is None or last == period.elapsed.last:
+        return period
+    return replace(period, whole=Period(period.whole.first, last))
 
 
 async def _read_rows(call: Call, request: CostRequest, metric: str, currency: str) -> UnitRows:
@@ -148,7 +160,7 @@ async def _notes(call: Call, request: CostRequest, metric: str, rows: UnitRows) 
     else:
         last = max(row.period for row in rows.daily_units)
         if request.period.elapsed.last - date.fromisoformat(last) > MAX_LAG:
-            notes.append(f"The last units are of {last}; the cost goes on to the end of the period.")
+            notes.append(f"The last units are of {last}, but the cost is of all days.")
     return members | ({"note": " ".join(notes)} if notes else {})
 
 
@@ -174,7 +186,7 @@ def _groups(rows: UnitRows, cost: Decimal, units: Decimal, top: int, currency: s
     own: dict[Any, Decimal] = {}
     for row in rows.group_units:
         own[row.ids[0]] = own.get(row.ids[0], ZERO) + row.cost
-    has_dimension = any(key is not None for key in own)
+    has_dimension = any(group.id in own for group in rank_groups(rows.groups) if group.id is not None)
     ranked = rank_groups(rows.groups)[:top]
     shown = sum((round_amount(group.cost, currency) for group in ranked), ZERO)
     return {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
 from ...api.errors import ApiError
+from ...api.nearest import nearest_values
 from ...api.report_config import Metric, QueryConfig
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
@@ -18,6 +20,7 @@ from .scope import Scope
 
 BASIC_METRICS = ("cost", "usage", "savings")
 """Types of event metrics that DataHub adds to the basic metrics of the same name. All others are extended ones."""
+_NAME = re.compile(r"[A-Za-z][\w-]+")
 HISTORY_MONTHS = 13
 """Months that are searched for a metric before it counts as unknown."""
 
@@ -41,7 +44,11 @@ async def query_units(
     except ApiError as error:
         if error.kind != "refused":
             raise
-        raise ApiError(f"metric: {short_json(metric)} cannot be queried: {error.reason}", kind="argument") from error
+        similar = ", ".join(nearest_values(metric, set(_NAME.findall(error.reason)) - {metric}))
+        hint = f". Did you mean {similar}?" if similar else ""
+        raise ApiError(
+            f"metric: {short_json(metric)} cannot be queried: {error.reason.rstrip('.')}{hint}", kind="argument"
+        ) from error
     return read_cost_rows(_with_cost_column(answer, metric), groups, interval)
 
 

@@ -47,7 +47,8 @@ async def test_utilization_is_weighted_by_cost() -> None:
 async def test_next_purchase_is_the_earliest_planned_step_from_today() -> None:
     purchase = (await aws())["nextPurchase"]
     assert purchase == {
-        **{"organization": FIRST, "service": "compute", "commitmentPerHour": 1.25, "monthlySavings": 150.0},
+        "organization": {"id": FIRST, "name": "Acme AWS"},
+        **{"service": "compute", "commitmentPerHour": 1.25, "monthlySavings": 150.0},
         **{"scheduledOn": "2026-09-21", "approval": "approved"},
     }
 

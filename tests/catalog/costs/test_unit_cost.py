@@ -96,16 +96,30 @@ async def test_missing_units_are_unknown_and_not_free() -> None:
     assert late["unitCost"] == 20.0 and "2026-08-20" in late["note"]
 
 
+async def test_days_whose_cost_is_not_final_are_left_out() -> None:
+    running = [("2026-09-18", {"cloud_provider": AWS}, 80.0, 0.0), ("2026-09-20", {"cloud_provider": AWS}, 5.0, 0.0)]
+    orders = [("2026-09-18", {}, 0.0, 40.0), ("2026-09-20", {}, 0.0, 40.0)]
+    api = Recorder(answering(orders, running))
+    found = (await call("unit_cost", api, metric="orders", period="this_month"))["structuredContent"]
+    assert (found["cost"], found["units"], found["unitCost"]) == (80.0, 40.0, 2.0)
+    assert found["period"] == {
+        **{"from": "2026-09-01", "to": "2026-09-18", "days": 18, "complete": False, "finalThrough": "2026-09-18"}
+    }
+    assert "2026-09-18 are not final" in found["note"]
+    today = (await call("unit_cost", api, metric="orders", period="2026-09-20/2026-09-21"))["structuredContent"]
+    assert (today["cost"], today["period"]["finalThrough"]) == (5.0, None)
+
+
 async def test_unknown_metric_is_an_error() -> None:
     with pytest.raises(ApiError, match='no DataHub event .* "orders".*Datasets: "shop"'):
         await unit_cost([])
-    refused = ApiError("metrics[0]: unknown metric", kind="refused", status=400)
+    refused = ApiError("metrics[0]: not one of order_count, customers", kind="refused", status=400)
 
     def refusing(request: Request) -> Any:
         is_units = (request.body or {}).get("config", {}).get("dataSource") == "billing-datahub"
         return refused if is_units else answering([])(request)
 
-    with pytest.raises(ApiError, match='metric: "orders" cannot be queried: metrics.0.: unknown metric'):
+    with pytest.raises(ApiError, match='metric: "orders" cannot be queried.*Did you mean order_count'):
         await call("unit_cost", Recorder(refusing), metric="orders")
 
 
