@@ -124,7 +124,7 @@ def _load_command(job: Job) -> list[str]:
 
 def run_load(job: Job, plan: Plan) -> dict[str, Any]:
     """Run a job in its own process; returns its result, or the reason for a failure."""
-    limit = 120 + 10 * (job.seconds + job.idle)
+    limit = 120 + 10 * (job.seconds + job.idle) + job.requests
     try:
         process = subprocess.run(
             _load_command(job),
