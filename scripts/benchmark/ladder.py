@@ -6,7 +6,7 @@ beginning with that of limit c:
 
 connection  limits on connections, request heads and pipelined requests; the garbage collector runs less often
 trace       a trace ID, the checks of Host and Origin, metrics, and errors as JSON
-write       head and body of the response in one write
+write       head and body of the response in one write, instead of aiohttp's response with headers that a signal adds
 message     checks of media types, body, JSON-RPC message and protocol version; the memory of bodies is limited
 limits      calls in progress are limited, for each user and in total
 task        a call runs in its own task: it survives its connection, can be canceled, and keeps its client waiting

@@ -50,14 +50,14 @@ FLOOR_SUITES = (
     Suite(
         "floor-legacy",
         "instructions of a tools/call over HTTP+SSE, as in legacy",
-        (limit_entry("c"), *(rung_entry(rung) for rung in ("trace", "message", "tool")), our_entry()),
+        (limit_entry("c"), *(rung_entry(rung) for rung in ("write", "message", "task", "tool")), our_entry()),
         mode="instructions",
         operation="legacy",
     ),
     Suite(
         "floor-fetch",
         "instructions of a tools/call that makes one GET upstream, as in fetch",
-        (limit_entry("cd"), *(rung_entry(rung) for rung in ("trace", "message", "tool", "api")), our_entry()),
+        (limit_entry("cd"), *(rung_entry(rung) for rung in ("write", "message", "task", "tool", "api")), our_entry()),
         mode="instructions",
         operation="fetch",
     ),

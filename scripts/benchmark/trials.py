@@ -69,7 +69,8 @@ def run_upstream(inputs: Inputs, cores: Cores) -> Iterator[None]:
         yield
     finally:
         process.kill()
-        process.wait()
+        # This also closes the pipe.
+        process.communicate()
 
 
 def start_entry(entry: Entry, plan: Plan) -> RunningServer:
@@ -160,4 +161,5 @@ def hold_open(entry: Entry, running: RunningServer, plan: Plan) -> Iterator[None
             raise ServerFailed(f"{entry.name}: some were closed; the measurements here are void")
     finally:
         process.kill()
-        process.wait()
+        # This also closes the pipe.
+        process.communicate()
