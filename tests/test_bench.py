@@ -135,7 +135,7 @@ def test_counts_instructions(tmp_path: Path) -> None:
 
 
 def test_table_of_instructions_shows_what_each_row_adds() -> None:
-    counts = {"limit a": 100_000.0, "limit c": 200_000.0, "trace": 250_500.0, "ours": 300_000.0}
+    counts = {"limit a": 100_000.0, "limit c": 200_000.0, "limits": 250_500.0, "ours": 300_000.0}
     records = [Measurement("floor-call", name, 0, 32, {"instructions": count}) for name, count in counts.items()]
     rows = [line for line in make_report(records, []).splitlines() if line.startswith("| ")][1:6]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[1:]]
@@ -144,7 +144,7 @@ def test_table_of_instructions_shows_what_each_row_adds() -> None:
         == [
             ["limit a", "100.0", "", "0.50"],
             ["limit c", "200.0", "100.0", "1.00"],
-            ["trace", "250.5", "50.5", "1.25"],
+            ["limits", "250.5", "50.5", "1.25"],
             ["ours", "300.0", "49.5", "1.50"],
         ][: len(cells)]
     )
