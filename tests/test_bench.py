@@ -8,22 +8,25 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from scripts.benchmark import against, figures, machine
+from scripts.benchmark import against, figures, instructions, ladder, limits, machine
 from scripts.benchmark.__main__ import choose_entries, choose_suites, with_points
 from scripts.benchmark.callers import Job, request_message
 from scripts.benchmark.client import ID_PLACEHOLDER, Target, fill_id, parse_result
 from scripts.benchmark.fairness import SCENARIOS
 from scripts.benchmark.goals import CHECKS, FAIRNESS_CHECKS, LOAD_FIGURES, NOT_MEASURED, Check, log_cost
 from scripts.benchmark.growth import CURVES, ByRound, Column
-from scripts.benchmark.inputs import make_tools
+from scripts.benchmark.inputs import Inputs, make_tools
+from scripts.benchmark.machine import Cores
 from scripts.benchmark.report import goals_table, make_report, markdown_table, rst_table
-from scripts.benchmark.suites import SUITES
-from scripts.benchmark.trials import Measurement
+from scripts.benchmark.servers import Ports, server_kinds
+from scripts.benchmark.suites import FLOOR_SUITES, SUITES
+from scripts.benchmark.trials import Measurement, Plan, make_job, run_load, run_upstream, start_entry
 from scripts.benchmark.wire import Connection, EventStream, MeasurementFailed, decode_chunks, find_header, parse_events
 
 ROOT = Path(__file__).parent.parent
@@ -31,11 +34,14 @@ ROOT = Path(__file__).parent.parent
 HANGS = pytest.mark.timeout(1800)
 
 
+def first_port() -> int:
+    """The first port of this xdist worker: another worker could take a port between finding and binding it."""
+    return 23_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
 def bench(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run scripts/bench in the environment of the tests."""
-    # Each xdist worker gets its own port range: another worker could take a port between finding and binding it.
-    first = 23_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    command = [str(ROOT / "scripts" / "bench"), "--rounds", "1", "-d", "0.2", "-c", "2", "--port", str(first)]
+    command = [str(ROOT / "scripts" / "bench"), "--rounds", "1", "-d", "0.2", "-c", "2", "--port", str(first_port())]
     command += ["--json", str(file)]
     environment = os.environ | {"BENCH_PYTHON": sys.executable}
     return subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
@@ -95,6 +101,54 @@ def test_measures_curves_and_fairness(tmp_path: Path) -> None:
     assert figures["3"]["bytes_each"] >= 0 and figures["3"]["cpu_us"] > 0
     assert figures["L3"]["p95_s"] > 0 and figures["K1"]["slowest_s"] > 0 and figures["K1"]["key_fetches"] >= 1
     assert "sessions held  CPU µs/call" in done.stdout and "\nK1   200 first requests" in done.stdout
+
+
+@HANGS
+def test_every_rung_gives_the_right_responses(tmp_path: Path) -> None:
+    """Each of them answers the same requests as the server, and exactly as many as are sent."""
+    inputs = Inputs(tmp_path)
+    plan = Plan(inputs, server_kinds(), Ports(first_port() + 500), Cores())
+    answered = set()
+    with run_upstream(inputs, Cores()):
+        for suite in (suite for suite in FLOOR_SUITES if suite.operation != "start"):
+            for entry in (entry for entry in suite.entries if entry.kind == "ladder" or entry.name == "limit bytes"):
+                running = start_entry(entry, plan)
+                try:
+                    result = run_load(replace(make_job(suite, entry, running, plan, 4, 0), requests=41), plan)
+                finally:
+                    running.stop()
+                assert result == {"requests": 41, "failures": 0, "failure": ""}, entry
+                answered.add(entry.name)
+    assert answered == {"limit bytes", *ladder.RUNGS} and "bytes" in limits.LEVELS
+
+
+@HANGS
+@pytest.mark.skipif(not instructions.is_available(), reason="valgrind, which counts instructions, is not installed")
+def test_counts_instructions(tmp_path: Path) -> None:
+    done = bench(tmp_path / "raw", "floor-call", "--only", "^limit bytes$")
+    assert done.returncode == 0, done.stderr[-3000:]
+    counts = {
+        row["server"]: row["figures"]["instructions"]
+        for row in map(json.loads, (tmp_path / "raw").read_text().splitlines())
+    }
+    assert 50_000 < counts["limit bytes"] < counts["ours"] < 5_000_000
+
+
+def test_table_of_instructions_shows_what_each_row_adds() -> None:
+    counts = {"limit a": 100_000.0, "limit c": 200_000.0, "limits": 250_500.0, "ours": 300_000.0}
+    records = [Measurement("floor-call", name, 0, 32, {"instructions": count}) for name, count in counts.items()]
+    rows = [line for line in make_report(records, []).splitlines() if line.startswith("| ")][1:6]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[1:]]
+    assert (
+        cells
+        == [
+            ["limit a", "100.0", "", "0.50"],
+            ["limit c", "200.0", "100.0", "1.00"],
+            ["limits", "250.5", "50.5", "1.25"],
+            ["ours", "300.0", "49.5", "1.50"],
+        ][: len(cells)]
+    )
+    assert len(cells) == 4
 
 
 def test_unknown_suite_is_rejected(tmp_path: Path) -> None:

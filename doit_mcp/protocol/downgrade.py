@@ -69,9 +69,10 @@ NESTED_DEFINITIONS: dict[str, dict[str, str]] = {
 
 def downgrade(definition: str, value: JsonObject, revision: Revision) -> JsonObject:
     """Return *value* and its nested objects without members unknown to *revision*; *value* itself if all are known."""
-    unknown, parts = _unknown_members(definition, revision), NESTED_DEFINITIONS.get(definition, NO_NESTED_MEMBERS)
-    if unknown.isdisjoint(value) and parts.keys().isdisjoint(value):
+    unknown, affected = _affected_members(definition, revision)
+    if affected.isdisjoint(value):
         return value
+    parts = NESTED_DEFINITIONS.get(definition, NO_NESTED_MEMBERS)
     return {
         name: _downgrade_nested(parts[name], item, revision) if name in parts else item
         for name, item in value.items()
@@ -80,8 +81,11 @@ def downgrade(definition: str, value: JsonObject, revision: Revision) -> JsonObj
 
 
 @lru_cache(maxsize=256)
-def _unknown_members(kind: str, revision: Revision) -> frozenset[str]:
-    return frozenset(name for name, feature in MEMBER_FEATURES[kind].items() if not revision.supports(feature))
+def _affected_members(definition: str, revision: Revision) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the members that *revision* does not know, and these together with those that hold nested objects."""
+    features = MEMBER_FEATURES[definition]
+    unknown = frozenset(name for name, feature in features.items() if not revision.supports(feature))
+    return unknown, unknown.union(NESTED_DEFINITIONS.get(definition, NO_NESTED_MEMBERS))
 
 
 def _downgrade_nested(kind: str, item: Any, revision: Revision) -> Any:

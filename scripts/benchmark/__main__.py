@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from . import against, machine
+from . import against, instructions, machine
 from .entries import Entry, Suite
 from .growth import CURVES
 from .inputs import Inputs
@@ -39,7 +39,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     default_names = " ".join(DEFAULT_SUITES)
     parser.add_argument(
-        "suites", nargs="*", metavar="suite", help=f"default: {default_names}; growth for grow-*, all for all"
+        "suites",
+        nargs="*",
+        metavar="suite",
+        help=f"default: {default_names}; growth for grow-*, floor for floor-*, all for all",
     )
     parser.add_argument("--rounds", type=int, default=3, help="number of measurements of each server (3)")
     parser.add_argument("-d", "--seconds", type=float, default=0.5, help="length of one measurement (0.5)")
@@ -109,6 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     records: list[Measurement] = []
     programs, cores = server_kinds(), machine.choose_cores()
+    if not instructions.is_available():
+        print("valgrind, which counts instructions, is not installed; skipping floor-*", file=sys.stderr)
+        suites = [suite for suite in suites if suite.mode != "instructions"]
     if options.against is not None:
         try:
             programs[against.KIND_NAME] = against.make_kind(options.against)

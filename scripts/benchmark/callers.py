@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from array import array
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ class Job:
     pid: int
     inputs: str
     connections: int = 1
+    # The number of requests to send in total; 0 to send them for *seconds* after *warmup*.
+    requests: int = 0
     seconds: float = 1.0
     warmup: float = 0.3
     core: int | None = None
@@ -59,8 +62,15 @@ class Meter:
         self.latencies = array("d")
         self.measuring = False
         self.sending = True
+        # The number of requests that may still be sent.
+        self.unsent = math.inf
         self.failures = 0
         self.first_failure = ""
+
+    def may_send(self) -> bool:
+        """Whether to send another request, which is then counted."""
+        self.unsent -= 1
+        return self.sending and self.unsent >= 0
 
     def record_response(self, since: float) -> None:
         """Record a correct response to the request sent at *since*."""
@@ -116,7 +126,7 @@ class Caller:
             self._meter.record_response(self._since)
         else:
             self._meter.record_failure(f"{status} {head[:200]!r} {body[:200]!r}")
-        if self._meter.sending:
+        if self._meter.may_send():
             self.send()
         elif not self.finished.done():
             self.finished.set_result(None)

@@ -42,8 +42,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A comparison. *mode* is load, growth (load with a growing number of held objects), or what is measured of fresh
-    processes: startup, sessions, streams, fairness.
+    """A comparison. *mode* is load, growth (load with a growing number of held objects), instructions (counted rather
+    than timed), or what is measured of fresh processes: startup, sessions, streams, fairness.
     """
 
     name: str
@@ -69,6 +69,11 @@ def our_entry(*options: str, name: str = "ours", **more: Any) -> Entry:
 def limit_entry(level: str = "c", *options: str) -> Entry:
     """An entry of a limit."""
     return Entry(f"limit {level}", "limit", ("--level", level, *options))
+
+
+def rung_entry(rung: str, **more: Any) -> Entry:
+    """An entry of a rung of the ladder."""
+    return Entry(rung, "ladder", ("--rung", rung), **more)
 
 
 def peer_entries(*options: str, names: Iterable[str] = PEERS) -> tuple[Entry, ...]:

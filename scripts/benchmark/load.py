@@ -127,13 +127,18 @@ async def run_job(job: Job) -> dict[str, Any]:
         callers = await _open_legacy_callers(job, target, meter)
     else:
         callers, sessions = await _open_callers(job, target, meter)
+    if job.requests:
+        meter.unsent = job.requests - len(callers)
     for index, caller in enumerate(callers):
         caller.start(ID_PLACEHOLDER + index * _numbers_per_connection(job))
     tasks += [caller.finished for caller in callers]
-    await asyncio.sleep(job.warmup)
-    measured = await _measure_window(job, meter)
-    meter.sending = False
-    _, pending = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+    if job.requests:
+        measured: dict[str, Any] = {"requests": job.requests}
+    else:
+        await asyncio.sleep(job.warmup)
+        measured = await _measure_window(job, meter)
+        meter.sending = False
+    _, pending = await asyncio.wait(tasks, timeout=DRAIN_SECONDS + job.requests)
     if pending:
         meter.record_failure(f"{len(pending)} requests received no response")
     for connection, session in sessions:

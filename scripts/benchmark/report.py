@@ -119,7 +119,10 @@ def _suite_section(suite: Suite, records: Sequence[Measurement], table_format: T
     for record in records:
         if not record.error:
             by_server.setdefault(record.server, []).append(record)
-    rows = _load_rows(by_server) if suite.mode == "load" else _fresh_rows(suite, by_server)
+    if suite.mode == "instructions":
+        rows = _instruction_rows(by_server)
+    else:
+        rows = _load_rows(by_server) if suite.mode == "load" else _fresh_rows(suite, by_server)
     return "\n".join([table_format(rows), *_void_lines(records)])
 
 
@@ -142,6 +145,20 @@ def _load_rows(by_server: dict[str, list[Measurement]]) -> list[Sequence[str]]:
         foreign = make_spread(_figure_by_round(records, "foreign").values())
         row.append(f"{foreign.median:.0%}" if foreign is not None else "")
         rows.append(row)
+    return rows
+
+
+def _instruction_rows(by_server: dict[str, list[Measurement]]) -> list[Sequence[str]]:
+    """Each row has the work of the one before and more. The base of ratios is a peer, or else the last limit."""
+    counts = {name: _figure_by_round(records, "instructions") for name, records in by_server.items()}
+    base = next((name for name in reversed(by_server) if name.startswith(("limit ", "py-sdk"))), "")
+    rows: list[Sequence[str]] = [("server", "thousand instructions", "more than above", f"over {base}")]
+    above: dict[int, float] = {}
+    for name, count in counts.items():
+        more = make_spread((value - above[number]) / 1e3 for number, value in count.items() if number in above)
+        cells = _format_spread(make_spread(value / 1e3 for value in count.values()), 1), _format_spread(more, 1)
+        rows.append((name, *cells, _format_spread(ratio_spread(count, counts.get(base, {})), 2)))
+        above = count
     return rows
 
 

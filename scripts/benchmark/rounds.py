@@ -13,6 +13,7 @@ from typing import Any
 from . import machine
 from .callers import Job
 from .entries import Entry, Suite
+from .instructions import measure_instructions
 from .servers import RunningServer, ServerFailed
 from .trials import (
     WARMUP_FACTOR,
@@ -39,7 +40,8 @@ MB = 2**20
 
 def measure_suite(suite: Suite, entries: Sequence[Entry], plan: Plan, emit: Emit) -> None:
     """Run all rounds of a suite over *entries*."""
-    work = {"load": _measure_load, "growth": _measure_growth}.get(suite.mode, _measure_fresh)
+    works = {"load": _measure_load, "growth": _measure_growth, "instructions": measure_instructions}
+    work = works.get(suite.mode, _measure_fresh)
     work(suite, entries, plan, emit)
 
 

@@ -36,6 +36,7 @@ class ServerKind:
     is_installed: Callable[[], bool] = lambda: True
     # A JIT compiler needs more warmup.
     compiles_at_runtime: bool = False
+    start_timeout: float = START_TIMEOUT_SECONDS
 
 
 def peers_python() -> str:
@@ -60,6 +61,7 @@ def server_kinds() -> dict[str, ServerKind]:
     kinds = [
         ServerKind("ours", (sys.executable, str(ROOT / "scripts" / "bench_server.py"))),
         ServerKind("limit", (sys.executable, "-m", "scripts.benchmark.limits")),
+        ServerKind("ladder", (sys.executable, "-m", "scripts.benchmark.ladder")),
         ServerKind("py-sdk", (python, str(PEERS_DIRECTORY / "py_sdk.py")), lambda: has_modules("mcp", "uvicorn")),
         ServerKind(
             "py-fastmcp", (python, str(PEERS_DIRECTORY / "py_fastmcp.py")), lambda: has_modules("fastmcp", "uvicorn")
@@ -169,9 +171,9 @@ def _wait_for_response(running: RunningServer, token: str, expected_status: int 
     the port was taken, or on a timeout.
     """
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": ACCEPT}
-    limit = time.perf_counter() + START_TIMEOUT_SECONDS
+    limit = time.perf_counter() + running.kind.start_timeout
     while time.perf_counter() < limit and running.process.poll() is None:
-        connection = http.client.HTTPConnection(HOST, running.port, timeout=10)
+        connection = http.client.HTTPConnection(HOST, running.port, timeout=running.kind.start_timeout)
         try:
             connection.request("POST", "/mcp", json.dumps(INITIALIZE), headers)
             # A server of only the HTTP+SSE transport has no /mcp, so any status will do.

@@ -6,7 +6,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .entries import EVENT_STREAM, JSON, LEGACY_PEERS, PEERS, Entry, Suite, limit_entry, our_entry, peer_entries
+from .entries import (
+    EVENT_STREAM,
+    JSON,
+    LEGACY_PEERS,
+    PEERS,
+    Entry,
+    Suite,
+    limit_entry,
+    our_entry,
+    peer_entries,
+    rung_entry,
+)
 from .growth import CURVES
 
 SDK_LOW = Entry("py-sdk low", "py-sdk", ("--low",))
@@ -21,6 +32,47 @@ FULL_PRODUCT = our_entry("--all")
 FAST_HANDSHAKE_PEERS = tuple(name for name in PEERS if name != "ts-fastmcp")
 HUNDRED_TOOLS = ("--tools", "100")
 MB = 2**20
+
+# What each piece of the product's work adds, from bare aiohttp to the product.
+FLOOR_SUITES = (
+    Suite(
+        "floor-call",
+        "instructions of a tools/call, as in call",
+        (
+            *(limit_entry(level) for level in ("bytes", "a", "c")),
+            *(rung_entry(rung) for rung in ("connection", "trace", "write", "message", "limits", "task", "tool")),
+            our_entry(),
+            our_entry("--log-level", "info", name="ours, request log"),
+        ),
+        mode="instructions",
+    ),
+    Suite(
+        "floor-legacy",
+        "instructions of a tools/call over HTTP+SSE, as in legacy",
+        (limit_entry("c"), *(rung_entry(rung) for rung in ("write", "message", "task", "tool")), our_entry()),
+        mode="instructions",
+        operation="legacy",
+    ),
+    Suite(
+        "floor-fetch",
+        "instructions of a tools/call that makes one GET upstream, as in fetch",
+        (limit_entry("cd"), *(rung_entry(rung) for rung in ("write", "message", "task", "tool", "api")), our_entry()),
+        mode="instructions",
+        operation="fetch",
+    ),
+    Suite(
+        "floor-start",
+        "instructions from process start to first response, as in startup",
+        (
+            limit_entry("c", *HUNDRED_TOOLS),
+            our_entry(*HUNDRED_TOOLS, name="ours, 100 tools"),
+            FULL_PRODUCT,
+            *peer_entries(*HUNDRED_TOOLS, names=("py-sdk",)),
+        ),
+        mode="instructions",
+        operation="start",
+    ),
+)
 
 SUITES = {
     suite.name: suite
@@ -119,6 +171,7 @@ SUITES = {
             idle_seconds=15.0,
         ),
         *(curve.suite() for curve in CURVES.values()),
+        *FLOOR_SUITES,
         Suite(
             "fairness",
             "effects of greedy, hostile or many callers on others, under default limits",
@@ -134,5 +187,5 @@ SUITES = {
     )
 }
 # Names of several suites.
-GROUPS = {"all": tuple(SUITES), "growth": tuple(CURVES)}
+GROUPS = {"all": tuple(SUITES), "growth": tuple(CURVES), "floor": tuple(suite.name for suite in FLOOR_SUITES)}
 DEFAULT_SUITES = ("call", "sse", "list", "init", "fetch", "legacy", "startup")

@@ -69,7 +69,8 @@ def run_upstream(inputs: Inputs, cores: Cores) -> Iterator[None]:
         yield
     finally:
         process.kill()
-        process.wait()
+        # This also closes the pipe.
+        process.communicate()
 
 
 def start_entry(entry: Entry, plan: Plan) -> RunningServer:
@@ -124,7 +125,7 @@ def _load_command(job: Job) -> list[str]:
 
 def run_load(job: Job, plan: Plan) -> dict[str, Any]:
     """Run a job in its own process; returns its result, or the reason for a failure."""
-    limit = 120 + 10 * (job.seconds + job.idle)
+    limit = 120 + 10 * (job.seconds + job.idle) + job.requests
     try:
         process = subprocess.run(
             _load_command(job),
@@ -160,4 +161,5 @@ def hold_open(entry: Entry, running: RunningServer, plan: Plan) -> Iterator[None
             raise ServerFailed(f"{entry.name}: some were closed; the measurements here are void")
     finally:
         process.kill()
-        process.wait()
+        # This also closes the pipe.
+        process.communicate()

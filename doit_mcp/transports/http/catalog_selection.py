@@ -54,6 +54,7 @@ class CatalogSelector:
 
 DEFAULT_SELECTION = Selection()
 SELECTION_PARAMETERS = ("toolsets", "tools", "readonly")
+SELECTION_PARAMETER_SET = frozenset(SELECTION_PARAMETERS)
 
 
 def parse_selection(request: web.Request) -> Selection:
@@ -71,7 +72,7 @@ def parse_selection(request: web.Request) -> Selection:
     if (
         has_no_headers
         and not path
-        and not any(name in query for name in SELECTION_PARAMETERS)
+        and SELECTION_PARAMETER_SET.isdisjoint(query)
         and not request.path.endswith("/readonly")
     ):
         return DEFAULT_SELECTION

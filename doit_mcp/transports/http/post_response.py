@@ -35,13 +35,16 @@ class StreamRecorder:
     *request_ids* are the IDs of the requests whose responses are sent on the stream.
     """
 
-    __slots__ = ("_event_store", "_log", "_request_ids", "_session", "supports_polling")
+    __slots__ = ("_event_store", "_log", "_request_ids", "_session")
 
     def __init__(self, event_store: EventStore, session: Session, request_ids: Sequence[Id]) -> None:
         self._event_store, self._session, self._request_ids = event_store, session, request_ids
         self._log: EventLog | None = None
-        # Whether clients of this revision accept an event without a message (2025-11-25, priming).
-        self.supports_polling = session.caller.revision.supports("stream.polling")
+
+    @property
+    def supports_polling(self) -> bool:
+        """Whether clients of this revision accept an event without a message (2025-11-25, priming)."""
+        return self._session.caller.revision.supports("stream.polling")
 
     @property
     def is_started(self) -> bool:
