@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict
 
 from ..protocol.json_schema import Length
 
-DimensionType = Literal[
+ComponentType = Literal[
     "datetime",
     "fixed",
     "optional",
@@ -14,11 +14,12 @@ DimensionType = Literal[
     "system_label",
     "attribution",
     "attribution_group",
-    "allocation",
     "allocation_rule",
     "gke",
     "gke_label",
 ]
+"""Types of dimensions in the rules of allocations."""
+DimensionType = Literal[ComponentType, "allocation"]
 MatchMode = Literal["is", "starts_with", "ends_with", "contains", "regexp"]
 Currency = Literal[
     "USD",
