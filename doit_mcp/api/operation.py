@@ -89,7 +89,7 @@ class Operation:
     narrow_hint: str = ""
     slow: bool = False
     open_world: bool = False
-    destructive: bool = False
+    destructive: bool | None = None
     needs_idempotency_key: bool = False
     content_type: str = "application/json"
     body_argument: str = ""

@@ -55,10 +55,13 @@ class Pots(Area):
     @patch("/pots/{id}", confirm=False, preview_with=get_pot)
     async def paint_pot(self, *, id: str) -> JsonObject: ...
 
-    @post("/pots/{id}/mail", confirm=False, open_world=True, undone_by="nothing")
+    @post("/pots/{id}/stack", confirm=True, preview_with=get_pot)
+    async def stack_pot(self, *, id: str) -> JsonObject: ...
+
+    @post("/pots/{id}/mail", destructive=False, confirm=False, open_world=True, undone_by="nothing")
     async def mail_pot(self, *, id: str) -> JsonObject: ...
 
-    @post("/pots/{id}/wash", confirm=False, verify_with=None)
+    @post("/pots/{id}/wash", destructive=False, confirm=False, verify_with=None)
     async def wash_pot(self, *, id: str) -> JsonObject: ...
 
     @get("/pots/{id}/lids", items="hist")
@@ -90,6 +93,7 @@ def tool(name: str) -> Tool:
         ("create_pot", "confirm", "True asks the user before each call, False does not"),
         ("paint_pot", "confirm", "asks the user (True) or says why not (Unconfirmed)"),
         ("mail_pot", "confirm", "asks the user (True) or says why not (Unconfirmed)"),
+        ("stack_pot", "destructive", "True if it changes or deletes something, False if it only adds"),
         ("delete_pot", "preview_with", "the method that reads what it changes"),
         ("wash_pot", "preview_with", "the method that reads what it changes"),
         ("make_pot", "verify_with", "the method that shows whether the created object still exists"),
