@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 
 from ..api import AREAS
 from ..protocol.jsonrpc import JsonObject
-from . import assistants
+from . import assistants, costs
 from .call import Call
 from .costs import breakdown, change, forecast, overview, query_result, savings, trends
 from .discovery.tools import with_discovery
@@ -23,11 +25,14 @@ from .writes.confirmation import always_confirms, find_reader, with_confirmation
 from .writes.deduplication import with_commit, with_deduplication
 from .writes.receipt_verification import verifier_for
 
-COMPOSED_MODULES = (
-    *(overview, breakdown, trends, change, forecast, query_result, savings),
-    *(search, assistants),
+COSTS_MODULES = tuple(import_module(info.name) for info in iter_modules(costs.__path__, f"{costs.__name__}."))
+COMPOSED_MODULES = tuple(
+    dict.fromkeys(
+        (overview, breakdown, trends, change, forecast, query_result, savings, *COSTS_MODULES, search, assistants)
+    )
 )
-"""The modules of the composed tools, in listing order. A module's tools follow in the order of their declaration."""
+"""The modules that may declare composed tools, in listing order. Those of catalog/costs are found; others are named here. A
+module's tools follow in the order of their declaration."""
 
 
 @cache

@@ -236,7 +236,10 @@ def test_the_modules_of_composed_tools_are_listed() -> None:
     for found in pkgutil.walk_packages(doit_mcp.catalog.__path__, "doit_mcp.catalog."):
         module = importlib.import_module(found.name)
         names = {function.__name__ for function in composed_functions(module)}
-        assert names or found.name not in known, f"remove {found.name} from COMPOSED_MODULES: it declares no tool"
+        in_costs = found.name.startswith("doit_mcp.catalog.costs.")
+        assert names or in_costs or found.name not in known, (
+            f"remove {found.name} from COMPOSED_MODULES: it declares no tool"
+        )
         # An operation can have the same name.
         made = {tool.name for tool in TOOLS if tool.declared_in == f"{found.name.replace('.', '/')}.py"}
         if unlisted := names - made:
