@@ -6,11 +6,13 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
 
 import doit_mcp.catalog
+import tests.catalog
 from doit_mcp.api import AREAS
 from doit_mcp.api.facts import REVERSIBLE
 from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post
@@ -245,6 +247,16 @@ def test_the_modules_of_composed_tools_are_listed() -> None:
         if unlisted := names - made:
             missing.append(f"{found.name}, which declares {', '.join(sorted(unlisted))}")
     assert not missing, f"add to COMPOSED_MODULES in doit_mcp/catalog/registry.py: {'; '.join(missing)}"
+
+
+def test_every_composed_tool_is_tested() -> None:
+    texts = [path.read_text() for path in Path(tests.catalog.__file__).parent.rglob("test_*.py")]
+    missing = [
+        f"{tool.name} ({tool.declared_in})"
+        for tool in composed_tools()
+        if not any(re.search(rf"\b{tool.name}\b", text) for text in texts)
+    ]
+    assert not missing, f"add a test in tests/catalog that calls {', '.join(missing)}"
 
 
 def test_the_tools_of_a_module_follow_in_the_order_of_their_declaration() -> None:
