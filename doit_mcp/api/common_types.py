@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict
 from ..protocol.json_schema import JsonObject, Length
 from .value_kinds import CurrencyCode, Day, Members, Money
 
-DimensionType = Literal[
+ComponentType = Literal[
     "datetime",
     "fixed",
     "optional",
@@ -15,11 +15,12 @@ DimensionType = Literal[
     "system_label",
     "attribution",
     "attribution_group",
-    "allocation",
     "allocation_rule",
     "gke",
     "gke_label",
 ]
+"""Types of dimensions in the rules of allocations."""
+DimensionType = Literal[ComponentType, "allocation"]
 MatchMode = Literal["is", "starts_with", "ends_with", "contains", "regexp"]
 Currency = Literal[
     "USD",

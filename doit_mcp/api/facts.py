@@ -89,10 +89,13 @@ class OperationFacts(ToolFacts, total=False):
     open_world: bool
     """It reaches outside of the customer's account: it sends email, or support engineers act on it."""
     destructive: bool
-    """It deletes or ends something although its method is POST."""
+    """Whether a POST changes or deletes something; one that only adds is not destructive. Required for a POST to an
+    existing object, that is, with a parameter in its path. Other writes are destructive by their method."""
     needs_idempotency_key: bool
     """The API accepts an Idempotency-Key, so a repeated request has no second effect."""
     content_type: str
     """Content type of the body, if it is not application/json."""
     body_argument: str
     """Name of the argument that is the whole body, an object with any members."""
+    page_size: int
+    """Rows of a page if the caller does not set maxResults. Default: the API's own."""

@@ -22,11 +22,6 @@ differ from the API's, declare the API's own form under such a name, and offer i
 All other facts about the tool are in the decorator too (facts.py). A write, for example, says whether it asks the user
 and which method reads the object that it changes.
 
-    @patch("/analytics/v1/labels/{id}", confirm=REVERSIBLE, preview_with=get_label)
-    async def update_label(self, *, id: Id, **changes: Unpack[LabelChanges]) -> JsonObject:
-        \"\"\"Change a label.\"\"\"
-        ...
-
 A declaration that lacks something raises TypeError when it is imported (declaration_checks.py).
 
 The return annotation is the tool's output schema: JsonObject alone for an object or page without described fields,
@@ -94,10 +89,11 @@ class Operation:
     narrow_hint: str = ""
     slow: bool = False
     open_world: bool = False
-    destructive: bool = False
+    destructive: bool | None = None
     needs_idempotency_key: bool = False
     content_type: str = "application/json"
     body_argument: str = ""
+    page_size: int = 0
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False, compare=False)
 
     @property
@@ -107,6 +103,8 @@ class Operation:
 
     def build_request(self, arguments: Mapping[str, Any]) -> Request:
         """The request for *arguments*. Raises ApiError (kind "argument") for a value that cannot be a path segment."""
+        if self.page_size and arguments.get("maxResults") is None:
+            arguments = {**arguments, "maxResults": self.page_size}
         path = self.path
         if self.placeholders:
             path = PLACEHOLDER.sub(lambda found: encode_segment(found[1], arguments[found[1]]), path)
@@ -231,6 +229,8 @@ def _declare(
         check_fact_names(function, facts, (*OperationFacts.__annotations__, *own_keywords))
         row = replace(make_operation(function, method, path, read_only, stream), **_operation_fields(facts))
         row = replace(row, parameters=tuple(name for name in row.parameters if name != row.body_argument))
+        if row.page_size and "maxResults" not in row.parameters:
+            raise declaration_error(function, "needs a parameter maxResults, because it has the fact page_size")
         expected = answer_type(function)
 
         @wraps(function)

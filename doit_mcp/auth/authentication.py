@@ -76,7 +76,7 @@ class Authentication:
                 return principal.token
             self.authenticator.forget(principal.token)
             raise UpstreamCredentialError(
-                "refused", "The DoiT API no longer accepts this API token: use a different one."
+                "refused", "The DoiT API no longer accepts this API token. Use a different one."
             )
 
         return get_credential

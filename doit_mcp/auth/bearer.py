@@ -22,7 +22,7 @@ def read_bearer_token(headers: Sequence[str]) -> str:
     Raise AuthError 400 or 401, with descriptions that never quote the header.
     """
     if not headers:
-        raise invalid_token_error("A bearer token is required: sign in to the DoiT console, or send a DoiT API token.")
+        raise invalid_token_error("A bearer token is required. Sign in to the DoiT console, or send a DoiT API token.")
     if len(headers) > 1:
         raise AuthError(400, "invalid_request", "Send exactly one Authorization header.")
     if len(headers[0]) > MAX_HEADER_LENGTH:

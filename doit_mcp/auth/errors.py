@@ -6,7 +6,7 @@ from typing import Literal
 
 REQUIRED_SCOPE = "mcp:tools"
 """The scope that every access token must have."""
-SIGN_IN_MESSAGE = "The sign-in service no longer accepts this login: sign in again."
+SIGN_IN_MESSAGE = "The sign-in service no longer accepts this login. Sign in again."
 
 
 class AuthError(Exception):

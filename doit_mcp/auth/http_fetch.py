@@ -21,7 +21,7 @@ NO_TIMEOUT = ClientTimeout(total=None)
 
 
 class FetchError(Exception):
-    """The connection failed, or the response was too late or too large. The message contains no address."""
+    """The connection failed, or the response took too long or was too large. The message contains no address."""
 
 
 class LocalShortage(FetchError):

@@ -64,7 +64,7 @@ REFUSED_ERROR_CODES = frozenset({"invalid_grant", "invalid_request", "invalid_to
 # The only code that means that the login has ended: invalid_request, for example, can be about our own request.
 LOGIN_ENDED_ERROR_CODE = "invalid_grant"
 
-EXCHANGE_UNAVAILABLE_MESSAGE = "The sign-in service could not grant access to the DoiT API: try again shortly."
+EXCHANGE_UNAVAILABLE_MESSAGE = "The sign-in service could not grant access to the DoiT API. Try again shortly."
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class TokenExchange:
         replaced. A token that another caller has exchanged since is fresh.
         """
         if principal.expires <= self._clock():
-            raise UpstreamCredentialError("refused", "The access token has expired: sign in again.")
+            raise UpstreamCredentialError("refused", "The access token has expired. Sign in again.")
         key = principal.digest
         cached = self._cache.get(key)
         if cached is not None and (not fresh or refused_token not in ("", cached)):

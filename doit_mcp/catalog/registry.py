@@ -5,30 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 
 from ..api import AREAS
 from ..protocol.jsonrpc import JsonObject
-from . import assistants
+from . import assistants, costs
 from .call import Call
-from .costs import (
-    ai_spend,
-    allocation_coverage,
-    anomalies,
-    breakdown,
-    budgets,
-    change,
-    commitment_summary,
-    compare,
-    forecast,
-    overview,
-    query,
-    query_result,
-    recommendations,
-    report_results,
-    savings,
-    trends,
-    unit_cost,
-)
+from .costs import breakdown, change, compare, forecast, overview, query, query_result, report_results, savings, trends
 from .costs.written_scope import with_scope_check
 from .discovery.tools import with_discovery
 from .search import tools as search
@@ -42,28 +26,17 @@ from .writes.confirmation import always_confirms, find_reader, with_confirmation
 from .writes.deduplication import with_commit, with_deduplication
 from .writes.receipt_verification import verifier_for
 
-COMPOSED_MODULES = (
-    overview,
-    breakdown,
-    trends,
-    compare,
-    change,
-    forecast,
-    budgets,
-    anomalies,
-    query,
-    report_results,
-    query_result,
-    recommendations,
-    savings,
-    commitment_summary,
-    allocation_coverage,
-    unit_cost,
-    ai_spend,
-    search,
-    assistants,
+FIRST_MODULES = (
+    *(overview, breakdown, trends, compare, change, forecast),
+    *(query, report_results, query_result, savings),
 )
-"""The modules of the composed tools, in listing order. A module's tools follow in the order of their declaration."""
+"""The modules of the most general tools, which clients list first."""
+COSTS_MODULES = tuple(import_module(info.name) for info in iter_modules(costs.__path__, f"{costs.__name__}."))
+COMPOSED_MODULES = tuple(dict.fromkeys((*FIRST_MODULES, *COSTS_MODULES, search, assistants)))
+"""The modules that may declare composed tools, in listing order: those of catalog/costs are found, others are named.
+
+A module's tools follow in the order of their declaration.
+"""
 
 
 @cache
@@ -78,10 +51,7 @@ def with_declared_extras(tool: Tool) -> Tool:
 
 
 def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
-    """Return *tools* with safeguards on writes: confirmation if needed, the commit point, and deduplication.
-
-    The scopes of budgets and alerts are checked before the user is asked.
-    """
+    """Return *tools* with safeguards on writes: confirmation if needed, the commit point, and deduplication."""
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
     writing |= {
@@ -133,7 +103,7 @@ def direct_tools() -> tuple[Tool, ...]:
         if operation.name not in names
     )
     made = (with_declared_extras(tool) for tool in (*composed, *operations))
-    return tuple(with_localized_display(tool) for tool in with_write_safeguards(tuple(made)))
+    return with_write_safeguards(tuple(with_localized_display(tool) for tool in made))
 
 
 @cache

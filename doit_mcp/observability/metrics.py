@@ -132,7 +132,7 @@ class Metrics:
                 family.add_metric(values, count)
             yield family
         yield self._call_seconds.family("tool_call_seconds", "Duration of tool calls")
-        yield self.loop_delay.family("event_loop_delay_seconds", "Delay of the event loop in running a timer")
+        yield self.loop_delay.family("event_loop_delay_seconds", "Event loop delay: how late a timer runs")
         for name, (text, read) in self._gauges.items():
             yield GaugeMetricFamily(f"doit_mcp_{name}", text, value=read())
         circuit = GaugeMetricFamily(

@@ -97,7 +97,7 @@ def read_request_metadata(request: Request, headers: Headers | None) -> Caller:
     meta = request.params.get("_meta")
     if not isinstance(meta, dict):
         raise invalid_params_error(
-            request, f"params._meta is missing; every request must have {VERSION_KEY} and {CAPABILITIES_KEY} in it"
+            request, f"params._meta is missing; it must contain {VERSION_KEY} and {CAPABILITIES_KEY}"
         )
     version, capabilities, client = (
         meta.get(VERSION_KEY),

@@ -21,7 +21,7 @@ MAX_QUEUED_PER_CALLER = 16
 MAX_QUEUED = 512
 """Queued computations of one caller, and of all, beyond which new ones are refused."""
 RETRY_AFTER_SECONDS = 2.0
-TOO_MANY_QUEUED = "Too many large requests of this user are waiting; send fewer at a time"
+TOO_MANY_QUEUED = "Too many large requests from this user are waiting; send fewer at a time"
 SERVER_BUSY = "The server is busy with large requests; try again in a moment"
 
 P = ParamSpec("P")

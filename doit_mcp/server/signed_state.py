@@ -23,7 +23,7 @@ class StateSigner:
     def __init__(self, *keys: bytes, clock: Callable[[], float] = time.time) -> None:
         """Sign with the first of *keys* and accept signatures of all of them. Raise ValueError for a short key."""
         if not keys or any(len(key) < HASH_BYTES for key in keys):
-            raise ValueError("a signing key has at least 32 bytes")
+            raise ValueError("a signing key must have at least 32 bytes")
         self._keys = keys
         self._clock = clock
 

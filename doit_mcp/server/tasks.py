@@ -30,7 +30,7 @@ MAX_RESULT_BYTES, MAX_OWNER_BYTES, MAX_TOTAL_BYTES = 1 << 20, 2 << 20, 64 << 20
 RESULT_TOO_LARGE = f"The result is larger than {MAX_RESULT_BYTES >> 10} KB, so it is not kept; ask for less"
 
 
-TOO_MANY_TASKS = "Too many tasks are running for this user; wait for one to finish"
+TOO_MANY_TASKS = "Too many tasks are running for this user; wait for one to finish, or cancel one"
 RETRY_AFTER_SECONDS = 5.0
 
 Work = Callable[[Task], Awaitable[JsonObject]]

@@ -56,6 +56,7 @@ async def _pot(self: Any, *, id: str) -> JsonObject: ...
 @pytest.mark.parametrize(
     ("decorator", "function", "problem"),
     [
+        (get("/pots", page_size=500), list_pots, "needs a parameter maxResults, because it has the fact page_size"),
         (get("/pots"), no_parameters, "needs a first parameter: self in an area, call: Call in a composed tool"),
         (get("/pots/{id}"), no_self, "needs a first parameter: self in an area"),
         (get("/pots/{id}"), no_annotation, "needs an annotation for its parameter id, such as id: str"),

@@ -203,6 +203,20 @@ def test_registry_binds_every_area() -> None:
             assert operation_of(getattr(area, operation.name)) == operation
 
 
+async def test_page_size_is_the_default_of_max_results() -> None:
+    class Pots(Area):
+        @get("/pots", items="pots", page_size=500)
+        async def list_pots(self, *, maxResults: int | None = None, color: str | None = None) -> JsonObject: ...
+
+    api = Recorder({"pots": []})
+    pots = Pots(api)
+    await pots.list_pots()
+    await pots.list_pots(maxResults=None, color="red")
+    await pots.list_pots(maxResults=5)
+    expected_queries = [{"maxResults": "500"}, {"maxResults": "500", "color": "red"}, {"maxResults": "5"}]
+    assert [request.query for request in api.requests] == expected_queries
+
+
 async def test_one_argument_can_be_the_entire_body() -> None:
     class Runs(Area):
         @post("/runs/{id}", body_argument="payload")

@@ -235,7 +235,7 @@ async def test_x5_ended_sign_in_is_rejected(
 ) -> None:
     provider.exchange_answer = respond(status, json.dumps({"error": code, "error_description": "canary-of-the-body"}))
     error = await failure(exchange)
-    assert error.kind == "refused" and "sign in again" in str(error) and "canary" not in str(error)
+    assert error.kind == "refused" and "Sign in again" in str(error) and "canary" not in str(error)
     assert len(provider.exchanges) == 1
 
 

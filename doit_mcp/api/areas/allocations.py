@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
-from ..common_types import ListPage, MatchMode
+from ..common_types import ComponentType, ListPage, MatchMode
 from ..facts import REVERSIBLE
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
@@ -57,20 +57,7 @@ class Component(TypedDict, total=False):
     key: Required[Annotated[str, "Dimension id; allocation_rule for that type."]]
     type: Required[
         Annotated[
-            Literal[
-                "datetime",
-                "fixed",
-                "optional",
-                "label",
-                "tag",
-                "project_label",
-                "system_label",
-                "allocation_rule",
-                "gke",
-                "gke_label",
-                "attribution",
-                "attribution_group",
-            ],
+            ComponentType,
             "fixed for built-in dimensions; allocation_rule for other allocations. Former: attribution, "
             "attribution_group.",
         ]

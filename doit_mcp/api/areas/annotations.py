@@ -57,18 +57,7 @@ class AnnotationChanges(TypedDict, total=False):
 class Annotations(Area):
     """Annotations: notes at a date in the cost charts: launches, migrations, incidents that explain a change."""
 
-    @get("/analytics/v1/annotations", items="annotations")
-    async def _annotations(
-        self,
-        *,
-        maxResults: MaxResults = None,
-        pageToken: PageToken = None,
-        filter: str | None = None,
-        sortBy: str | None = None,
-        sortOrder: SortOrder = None,
-    ) -> JsonObject: ...
-
-    @offers(_annotations)
+    @get("/analytics/v1/annotations", items="annotations", page_size=PAGE_SIZE)
     async def list_annotations(
         self,
         *,
@@ -83,9 +72,7 @@ class Annotations(Area):
     ) -> Annotated[JsonObject, AnnotationPage]:
         """List annotations (notes at dates of the cost charts), newest first. They often explain why cost changed: a
         launch, a migration, an incident."""
-        return await self._annotations(
-            maxResults=maxResults or PAGE_SIZE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
-        )
+        ...
 
     @get("/analytics/v1/annotations/{id}")
     async def _annotation(self, *, id: Id) -> JsonObject: ...
@@ -98,7 +85,7 @@ class Annotations(Area):
         content: Annotated[str | None, "Instead of the id: a unique part of its text.", Length(1, 99)] = None,
     ) -> Annotated[JsonObject, AnnotationDetails]:
         """Show one annotation with its date, reports and labels. Give its id or a part of its text."""
-        return await self._annotation(id=id or await find_id(content or "", self._annotations, "content"))
+        return await self._annotation(id=id or await find_id(content or "", self.list_annotations, "content"))
 
     @post("/analytics/v1/annotations", confirm=False, verify_with=get_annotation)
     async def create_annotation(self, **annotation: Unpack[NewAnnotation]) -> Annotated[JsonObject, AnnotationDetails]:

@@ -112,6 +112,7 @@ class Contracts(Area):
 
     @post(
         "/customers/{customerID}/contracts",
+        destructive=False,
         permission=PERMISSION,
         confirm=True,
         preview_with=None,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypedDict
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import DimensionType, ListPage
 from ..markers import IDENTIFIER
-from ..operation import Area, get, offers
+from ..operation import Area, get
 from ..parameters import MaxResults, PageToken, SortOrder
 
 PAGE_SIZE = 200
@@ -29,18 +29,7 @@ class DimensionDetails(TypedDict, total=False):
 class Dimensions(Area):
     """Dimensions: what costs can be grouped and filtered by, labels, tags, names and values for filters."""
 
-    @get("/analytics/v1/dimensions", items="dimensions", default_list=True)
-    async def _dimensions(
-        self,
-        *,
-        maxResults: MaxResults = None,
-        pageToken: PageToken = None,
-        filter: str | None = None,
-        sortBy: str | None = None,
-        sortOrder: SortOrder = None,
-    ) -> JsonObject: ...
-
-    @offers(_dimensions)
+    @get("/analytics/v1/dimensions", items="dimensions", page_size=PAGE_SIZE, default_list=True)
     async def list_dimensions(
         self,
         *,
@@ -56,9 +45,7 @@ class Dimensions(Area):
     ) -> Annotated[JsonObject, DimensionPage]:
         """List the dimensions that costs can be grouped and filtered by, including labels and tags of cloud resources,
         with the id and type that run_query requires. For the values of a dimension, use get_dimension."""
-        return await self._dimensions(
-            maxResults=maxResults or PAGE_SIZE, pageToken=pageToken, filter=filter, sortBy=sortBy, sortOrder=sortOrder
-        )
+        ...
 
     @get(
         "/analytics/v1/dimension",

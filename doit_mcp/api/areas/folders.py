@@ -52,10 +52,7 @@ class FolderChanges(TypedDict, total=False):
 class Folders(Area):
     """Folders: where reports and allocations are kept, nested."""
 
-    @get("/analytics/v1/folders", items="folders")
-    async def _folders(self, *, maxResults: MaxResults = None, pageToken: PageToken = None) -> JsonObject: ...
-
-    @offers(_folders)
+    @get("/analytics/v1/folders", items="folders", page_size=PAGE_SIZE)
     async def list_folders(
         self,
         *,
@@ -64,7 +61,7 @@ class Folders(Area):
     ) -> Annotated[JsonObject, FolderPage]:
         """List the folders of reports and allocations, ordered by id. For the reports in a folder, use list_reports
         with filter folderId:ID."""
-        return await self._folders(maxResults=maxResults or PAGE_SIZE, pageToken=pageToken)
+        ...
 
     @get("/analytics/v1/folders/{id}")
     async def _folder(self, *, id: Id) -> JsonObject: ...
@@ -72,7 +69,7 @@ class Folders(Area):
     @offers(_folder)
     async def get_folder(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, FolderDetails]:
         """Show one folder: name, description and parent folder. Give its id or its name."""
-        return await self._folder(id=id or await find_id(name or "", self._folders, "name"))
+        return await self._folder(id=id or await find_id(name or "", self.list_folders, "name"))
 
     @post("/analytics/v1/folders", confirm=False, verify_with=get_folder)
     async def create_folder(self, **folder: Unpack[NewFolder]) -> Annotated[JsonObject, FolderDetails]:

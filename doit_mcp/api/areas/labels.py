@@ -83,19 +83,7 @@ class AssignmentChanges(TypedDict, total=False):
 class Labels(Area):
     """Labels: names that group reports, budgets, alerts, allocations and annotations, and the objects that have them."""
 
-    @get("/analytics/v1/labels", items="labels")
-    async def _labels(
-        self,
-        *,
-        maxResults: MaxResults = None,
-        pageToken: PageToken = None,
-        filter: str | None = None,
-        nameContains: NameContains = None,
-        sortBy: str | None = None,
-        sortOrder: SortOrder = None,
-    ) -> JsonObject: ...
-
-    @offers(_labels)
+    @get("/analytics/v1/labels", items="labels", page_size=PAGE_SIZE)
     async def list_labels(
         self,
         *,
@@ -111,14 +99,7 @@ class Labels(Area):
     ) -> Annotated[JsonObject, LabelPage]:
         """List labels of reports, budgets, alerts and other objects, newest first. Tags of cloud resources are not
         labels but dimensions."""
-        return await self._labels(
-            maxResults=maxResults or PAGE_SIZE,
-            pageToken=pageToken,
-            filter=filter,
-            nameContains=nameContains,
-            sortBy=sortBy,
-            sortOrder=sortOrder,
-        )
+        ...
 
     @get("/analytics/v1/labels/{id}")
     async def _label(self, *, id: Id) -> JsonObject: ...
@@ -127,7 +108,7 @@ class Labels(Area):
     async def get_label(self, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, LabelDetails]:
         """Show one label: name, color and type. Give its id or its name. For the objects that have it, use
         get_label_assignments."""
-        return await self._label(id=id or await find_id(name or "", self._labels, "name", nameContains=name))
+        return await self._label(id=id or await find_id(name or "", self.list_labels, "name", nameContains=name))
 
     @post("/analytics/v1/labels", confirm=False, verify_with=get_label)
     async def create_label(self, **label: Unpack[NewLabel]) -> Annotated[JsonObject, LabelDetails]:

@@ -247,6 +247,7 @@ class Tickets(Area):
 
     @post(
         "/support/v1/tickets/{ticketId}/comments",
+        destructive=False,
         open_world=True,
         confirm=WORDS_OF_THE_USER,
         preview_with=None,
@@ -265,6 +266,7 @@ class Tickets(Area):
 
     @post(
         "/support/v1/tickets/{ticketId}/tags",
+        destructive=False,
         confirm=False,
         preview_with=None,
         verify_with=list_ticket_tags,

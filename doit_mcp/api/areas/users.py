@@ -99,7 +99,7 @@ class Users(Area):
 
     @delete("/iam/v1/users/{id}", confirm=True, preview_with=list_users)
     async def delete_user(self, *, id: UserId) -> Annotated[JsonObject, DeleteResult]:
-        """Delete a user, who loses all access. This cannot be undone: confirm name and email address with the user
+        """Delete a user. They lose all access, and this cannot be undone: confirm their name and email address
         first."""
         ...
 

@@ -8,7 +8,7 @@ from typing import Any
 from ...api import AREAS
 from ...api.declaration_checks import declaration_error, suggest_name
 from ...api.facts import Reader, ToolFacts, Unconfirmed
-from ...api.operation import operation_of
+from ...api.operation import Operation, operation_of
 from ...api.value_kinds import amounts_without_currency, declared_members
 from ...protocol.json_schema import record_hints
 
@@ -36,6 +36,15 @@ def check_write_facts(function: Callable[..., Any], facts: ToolFacts, *, changes
         )
     if not facts.keys() & {"preview_with", "verify_with"} and facts.get("undone_by") != "nothing":
         raise missing(function, "verify_with", "the method that shows whether the created object still exists, or None")
+
+
+def check_destructive(operation: Operation) -> None:
+    """Raise TypeError if a write by POST to an existing object does not say whether it is destructive."""
+    stated = operation.read_only or operation.method != "POST" or operation.destructive is not None
+    if operation.placeholders and not stated:
+        raise missing(
+            operation.function, "destructive", "True if it changes or deletes something, False if it only adds"
+        )
 
 
 def check_rows_key(function: Callable[..., Any], fact: str, key: str, record: type | None) -> None:

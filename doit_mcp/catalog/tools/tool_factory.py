@@ -18,7 +18,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..writes.empty_updates import find_update_fields
 from .composed import facts_of
-from .declarations import check_area, check_currencies, check_rows_key, check_write_facts
+from .declarations import check_area, check_currencies, check_destructive, check_rows_key, check_write_facts
 from .titles import make_title, status_texts
 from .tool import (
     DEADLINE_SECONDS,
@@ -44,6 +44,7 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
     """
     if operation.stream:
         raise TypeError(f"{operation.name}: a stream needs a function that reads it")
+    check_destructive(operation)
     record = result_record(operation.function)
     check_rows_key(operation.function, "items", operation.items, record)
     output = _output_schema(record, operation.items, may_be_empty=not operation.read_only)
@@ -192,7 +193,7 @@ def operation_annotations(operation: Operation) -> JsonObject:
     """Return the hints that follow from the HTTP method: POST adds; any other write changes or deletes."""
     return _make_annotations(
         read_only=operation.read_only,
-        destructive=not operation.read_only and (operation.destructive or operation.method != "POST"),
+        destructive=not operation.read_only and (operation.destructive is True or operation.method != "POST"),
         # An idempotency key makes retries of one request harmless, but each tool call has its own key.
         idempotent=operation.read_only or operation.method != "POST",
         open_world=operation.open_world,

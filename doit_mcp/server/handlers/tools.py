@@ -32,7 +32,7 @@ from ..request_context import NULL_CHANNEL, Catalog, RequestContext
 from ..round_trip_state import run_round
 from ..running_request import ContinueAsTask, RunningRequest
 from ..task import Task
-from ..tasks import TaskInputCollector
+from ..tasks import TOO_MANY_TASKS, TaskInputCollector
 from ..tool_call_record import record_tool_call
 
 MAX_PAGE_CACHE_BYTES = 8 << 20
@@ -43,7 +43,6 @@ ARGUMENTS_TOO_LARGE = (
     f"The arguments are larger than {MAX_TASK_ARGUMENTS_BYTES >> 10} KB, which is the most that a call in the"
     " background may have; send less"
 )
-TOO_MANY_TASKS = "Too many tasks are running for this user; wait for one to finish, or cancel one"
 
 
 async def list_tools(context: RequestContext, request: Request) -> orjson.Fragment:
@@ -185,7 +184,7 @@ def _failure_message(tool: Tool, failure: Exception) -> str:
         case ApiError():
             return explain(failure, tool.name)
         case NoAnswer():
-            return f"{tool.name} asked the client and got no usable answer: {failure}"
+            return f"{tool.name} asked the client a question and got no usable answer: {failure}"
         case TimeoutError():
             return tool_result.timeout_message(tool)
     return str(failure)

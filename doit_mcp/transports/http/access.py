@@ -1,4 +1,4 @@
-"""Access control: Host and Origin checks, bearer tokens, CORS, and challenges that lead clients to the sign-in."""
+"""Access control: Host and Origin checks, bearer tokens, CORS, and authentication challenges."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Hand
             return preflight_response(allowed_methods)
         authenticator = app[app_keys.AUTHENTICATOR]
         values = request.headers.getall("Authorization", NO_VALUES)
-        # A token that was verified before costs a hash and a lookup.
+        # A token that was verified before costs only a hash and a lookup.
         principal = authenticator.cached_principal(values[0]) if len(values) == 1 else None
         if principal is None:
             try:

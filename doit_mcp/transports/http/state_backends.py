@@ -41,8 +41,8 @@ from .stream_limits import StreamLimiter
 
 RESULTS_UNAVAILABLE = "Stored tables are temporarily unavailable; try again in a few seconds, or run the query again"
 RECEIPTS_UNAVAILABLE = (
-    "Nothing was changed: the server cannot record new writes at the moment, which it does to prevent duplicates. If the same"
-    " write may have been made a moment ago, check the current state; otherwise try again in a few minutes. If the"
+    "Nothing was changed: the server records writes to prevent duplicates, and cannot record new ones at the moment. If"
+    " this write may have been made a moment ago, check the current state. Otherwise, try again in a few minutes. If the"
     " problem persists, contact the operator of this server"
 )
 # Every heartbeat renews the open streams. After a longer Redis outage they count as closed.

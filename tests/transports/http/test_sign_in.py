@@ -178,7 +178,7 @@ async def test_n19_errors_of_other_methods_have_the_challenge(method: str) -> No
         refused = await session.ask(method, ASKING[method])
         assert refused.code == (200, -32602)
         (challenge,) = refused.error["data"][CHALLENGE]
-        assert 'error="invalid_token"' in challenge and "sign in again" in refused.error["message"]
+        assert 'error="invalid_token"' in challenge and "Sign in again" in refused.error["message"]
     async with serving(changes=OFFERED, api=Api()) as site:
         token = site.token()
         site.world.identity.end_login(token)
