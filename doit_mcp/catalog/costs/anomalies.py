@@ -124,7 +124,7 @@ async def get_anomalies(
     }
 
 
-@composed_tool(area="anomalies", search_hint="One cost anomaly: causes, SKUs, resources, owner", default_list=True)
+@composed_tool(area="anomalies", search_hint="One cost anomaly: causes, SKUs, resources, owner")
 async def get_anomaly(call: Call, *, id: Id) -> Annotated[JsonObject, OwnedAnomalyDetails]:
     """Show one cost anomaly: when and where it happened, how far cost exceeded the expected range, which SKUs and
     resources caused it, whether it is open, and who owns it."""
