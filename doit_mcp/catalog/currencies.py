@@ -10,7 +10,6 @@ from ..api.common_types import Currency
 from ..api.errors import ApiError
 from ..api.value_kinds import CurrencyCode
 from ..protocol.json_schema import Length, short_json
-from ..protocol.jsonrpc import JsonObject
 from .call import Call
 from .partial_results import gather_partial
 
@@ -88,18 +87,3 @@ async def fetch_customer_currency(doit: Doit) -> str | None:
     settings = customer.get("settings")
     found = settings.get("currency") if isinstance(settings, dict) else None
     return found if found in KNOWN_CURRENCIES else None
-
-
-async def resolve_currency(doit: Doit, requested: str | None, work: Awaitable[T]) -> tuple[T, str | None]:
-    """Return the result of *work* and the currency of its amounts. Raise what *work* raises."""
-    if requested is not None:
-        return await work, requested
-    parts = await gather_partial({"work": work, "currency": fetch_customer_currency(doit)})
-    if "work" in parts.errors:
-        raise parts.errors["work"]
-    return cast(T, parts.results["work"]), cast(str | None, parts.results.get("currency"))
-
-
-def add_currency(config: JsonObject, currency: str | None) -> JsonObject:
-    """Return *config* with the currency, if one was requested."""
-    return {**config, "currency": currency} if currency else config

@@ -85,3 +85,11 @@ async def test_labels_are_remembered_and_read_again_before_one_is_refused() -> N
     with pytest.raises(ApiError):
         await resolve_groups(call, "label:env")
     assert len(api.requests) == 2
+
+
+async def test_a_list_may_come_as_text() -> None:
+    call = Caller(Recorder())
+    assert [group.argument for group in await resolve_groups(call, ' ["service", "cloud"]')] == ["service", "cloud"]
+    for odd in ("[service", "[1]", '["x"]'):
+        with pytest.raises(ApiError, match="is not one of service, project"):
+            await resolve_groups(call, odd)

@@ -98,3 +98,13 @@ def test_filters_are_checked_and_fixed_by_default() -> None:
         with pytest.raises(ApiError, match=problem) as caught:
             Scope.from_arguments(filters=[malformed])
         assert caught.value.kind == "argument" and "Example" in caught.value.reason
+
+
+async def test_a_project_without_a_similar_one_is_answered_with_all() -> None:
+    known = {"values": [{"value": "acme-prod", "cloud": "google-cloud"}]}
+    scope = Scope(filters=(fixed("project_id", "xyz"),))
+    with pytest.raises(ApiError, match='no project "xyz" in the data. Available: "acme-prod"'):
+        await check_values(Caller(Recorder(known, ApiError("", kind="rate"))), scope)
+    with pytest.raises(ApiError) as caught:
+        await check_values(Caller(Recorder(known, ApiError("", kind="credential", status=401))), scope)
+    assert caught.value.kind == "credential"
