@@ -67,7 +67,7 @@ async def test_forecasts_spend(ask: Ask) -> None:
     month, quarter = forecast["month"], forecast["quarter"]
     assert month["to"] == quarter["to"] == "2026-09-30" and forecast["method"].startswith("DoiT")
     assert abs(month["ahead"] - quarter["ahead"]) < CENTS and 0.8 < month["expected"] / month["before"] < 1.3
-    budgets = (await ask("list_budgets", filter="riskStatus:[atRisk]"))["budgets"]
+    budgets = (await ask("list_budgets", filter="riskStatus:atRisk"))["budgets"]
     assert {budget["id"] for budget in budgets} <= {budget["id"] for budget in forecast["budgets"]}
     assert all(budget["breaksOn"] is None or budget["breaksOn"] >= "2026-09-21" for budget in forecast["budgets"])
     aws = await ask("forecast_spend", cloud="aws")

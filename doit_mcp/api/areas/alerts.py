@@ -129,7 +129,7 @@ class Alerts(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:[value] terms joined by |. Keys: owner, name. Repeated keys mean OR, different keys AND.",
+            "key:value terms joined by |. Keys: owner, name. Repeated keys mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
         sortBy: Literal["name", "createTime", "updateTime", "lastAlerted"] | None = None,

@@ -48,7 +48,7 @@ PERIOD_NAMES = ("startPeriod", "endPeriod")
 CANONICAL = {**{name: canonical_time(name) for name in PERIOD_NAMES}, "scopes": normalize_filters}
 BudgetFilter = Annotated[
     str | None,
-    "key:[value] terms joined by |. Keys: owner, budgetName, lastModified (milliseconds), riskStatus "
+    "key:value terms joined by |. Keys: owner, budgetName, lastModified (milliseconds), riskStatus "
     "(atRisk, onTrack, unknown). Repeated keys mean OR, different keys AND.",
 ]
 

@@ -112,7 +112,7 @@ async def list_budgets(
     maxCreationTime: CreatedUntilTime = None,
 ) -> Annotated[JsonObject, BudgetList]:
     """List budgets: amount, spent so far, forecast, and whether each is exceeded, at risk or on track, and when. For
-    budgets at risk, use filter riskStatus:[atRisk]. For the thresholds and recipients of one budget, use get_budget."""
+    budgets at risk, use filter riskStatus:atRisk. For the thresholds and recipients of one budget, use get_budget."""
     page = await call.doit.budgets.list_budgets(
         maxResults=maxResults,
         pageToken=pageToken,

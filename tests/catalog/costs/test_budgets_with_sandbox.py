@@ -105,7 +105,7 @@ async def test_three_tools_show_one_forecast(ask: Ask, exceeded: str) -> None:
 
 
 async def test_days_of_breaches_are_those_of_the_costs(ask: Ask, exceeded: str) -> None:
-    budgets = (await ask("list_budgets", filter="riskStatus:[atRisk]"))["budgets"]
+    budgets = (await ask("list_budgets", filter="riskStatus:atRisk"))["budgets"]
     assert exceeded in {budget["id"] for budget in budgets if budget["exceededOn"]}
     for budget in budgets:
         period = budget["period"]
