@@ -13,16 +13,17 @@ from ...api.report_config import QueryConfig
 from ...api.value_kinds import Members
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..currencies import CurrencyArgument, run_in_currency
+from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, gather_partial
 from ..periods import Period, ReportedPeriod, month_of, quarter_of, utc_date
 from ..tools.composed import composed_tool
 from .budget_breaches import BudgetBreach, CheckedBudgets, find_breaches
+from .cost_answers import explain_empty_answer, run_checked
 from .daily_costs import cost_by_day
 from .data_start import fetch_data_start
 from .queries import cost_config
 from .run_rate import ProjectedPeriod, period_cost, project_cost
-from .scope import CloudArgument, FiltersArgument, Scope, check_values
+from .scope import CloudArgument, FiltersArgument, Scope
 from .statement import TIME_ZONES, CostStatement, cost_statement
 from .weekday_pace import LEVEL_DAYS, MIN_HISTORY_DAYS, PACE_DAYS, WeekdayPace, count_settled_days, learn_pace
 
@@ -48,6 +49,7 @@ class SpendForecast(CostStatement, total=False):
         Members(ProjectedPeriod),
     ]
     quarter: Annotated[JsonObject, "The same for the current quarter.", Members(ProjectedPeriod)]
+    note: Annotated[str, "Why nothing had a cost."]
     method: Annotated[str, "How the remaining days are projected, or why nothing is."]
     budgets: Annotated[
         list[JsonObject],
@@ -83,26 +85,40 @@ async def forecast_spend(
     scope = Scope.from_arguments(cloud, filters)
     parts = await gather_partial(
         {
-            "costs": run_in_currency(call, currency, lambda code: fetch_costs(call, scope, code, today)),
+            "costs": run_checked(call, scope, currency, lambda code: fetch_costs(call, scope, code, today)),
             "budgets": find_breaches(call),
-            **({"filters": check_values(call, scope)} if scope.has_partly_checked_values else {}),
         }
     )
-    for name in ("filters", "costs"):
-        if (error := parts.errors.get(name)) is not None and (name == "costs" or error.kind == "argument"):
-            raise error
+    if "costs" in parts.errors:
+        raise parts.errors["costs"]
     answer, code = parts.results["costs"]
-    history = await read_history(call, scope, answer, today)
     checked: CheckedBudgets | None = parts.results.get("budgets")
     failed = [*parts.failures, *(checked["failed"] if checked else ())]
     return {
-        **project_periods(history, code, today),
+        **await project_answer(call, scope, answer, code),
         **cost_statement(
             ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
         ),
         **({"budgets": checked["budgets"], "budgetsChecked": checked["budgetsChecked"]} if checked else {}),
         **({"failed": failed} if failed else {}),
     }
+
+
+async def project_answer(call: Call, scope: Scope, answer: JsonObject, currency: str) -> JsonObject:
+    """Return the projection of an *answer* of fetch_costs(), with a note if it is empty. Raise ApiError if it is empty
+    because the scope has an unknown value."""
+    today = utc_date(call.now)
+    asked = ReportedPeriod(Period(quarter_of(today).previous().first, today), today)
+    actual, forecast = cost_by_day(answer, "rows"), cost_by_day(answer, "forecastRows")
+    if not actual:
+        empty = await explain_empty_answer(call, scope, asked)
+        projected = project_periods(CostHistory(actual, forecast), currency, today)
+        spent = 0.0 if empty.is_known else None
+        parts = {name: {**projected[name], "spent": spent} for name in ("month", "quarter")}
+        return {**projected, **parts, "note": empty.note}
+    is_partial = min(actual) > asked.whole.first
+    start = await fetch_data_start(call) if is_partial else None
+    return project_periods(CostHistory(actual, forecast, start), currency, today)
 
 
 def project_periods(history: CostHistory, currency: str, today: date) -> JsonObject:
@@ -152,14 +168,3 @@ async def fetch_costs(call: Call, scope: Scope, currency: str, today: date) -> J
             raise
     # The API rejects forecasts if it has too little history; the costs alone are still useful.
     return await call.doit.reports.run_query(config=plain)
-
-
-async def read_history(call: Call, scope: Scope, answer: JsonObject, today: date) -> CostHistory:
-    """Return the history in the *answer* of fetch_costs(). Raise ApiError if it is empty and the scope has an unknown
-    value."""
-    actual, forecast = cost_by_day(answer, "rows"), cost_by_day(answer, "forecastRows")
-    if not actual:
-        await check_values(call, scope)
-    asked_since = quarter_of(today).previous().first
-    is_partial = min(actual, default=today) > asked_since
-    return CostHistory(actual, forecast, await fetch_data_start(call) if is_partial else None)

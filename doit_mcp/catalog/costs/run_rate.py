@@ -19,7 +19,7 @@ from .weekday_pace import WeekdayPace, settled_through
 class ProjectedPeriod(PeriodDays, total=False):
     """What a period costs so far, will cost, and what the whole period before it cost."""
 
-    spent: Annotated[float, Money]
+    spent: Annotated[float | None, Money]
     ahead: Annotated[float | None, Money]
     expected: Annotated[float | None, Money]
     low: Annotated[float | None, Money]

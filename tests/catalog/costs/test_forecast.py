@@ -113,8 +113,15 @@ async def test_unknown_values_are_refused(arguments: dict[str, Any], message: st
 
 
 async def test_no_costs_are_no_forecast_of_zero() -> None:
-    found = await forecast(Recorder(answering(NO_BUDGETS, [])), cloud="aws")
-    assert found["month"]["expected"] is None and found["method"].startswith("none: 0 days")
+    old: list[Line] = [("2026-01-05", GCP, 1.0, 1.0)]
+    found = await forecast(Recorder(answering(NO_BUDGETS, old)), cloud="aws")
+    assert found["month"]["spent"] == 0.0 and found["month"]["expected"] is None
+    assert found["method"].startswith("none: 0 days") and "had no cost" in found["note"]
+
+
+async def test_without_any_data_the_cost_is_unknown() -> None:
+    found = await forecast(Recorder(answering(NO_BUDGETS, [])))
+    assert found["month"]["spent"] is None and found["quarter"]["spent"] is None and "no cost data" in found["note"]
 
 
 async def test_a_refused_forecast_falls_back_to_costs_alone() -> None:
