@@ -51,7 +51,10 @@ def with_declared_extras(tool: Tool) -> Tool:
 
 
 def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
-    """Return *tools* with safeguards on writes: confirmation if needed, the commit point, and deduplication."""
+    """Return *tools* with safeguards on writes: confirmation if needed, the commit point, and deduplication.
+
+    The scopes of budgets and alerts are checked before the user is asked.
+    """
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
     writing |= {
@@ -103,7 +106,7 @@ def direct_tools() -> tuple[Tool, ...]:
         if operation.name not in names
     )
     made = (with_declared_extras(tool) for tool in (*composed, *operations))
-    return with_write_safeguards(tuple(with_localized_display(tool) for tool in made))
+    return tuple(with_localized_display(tool) for tool in with_write_safeguards(tuple(made)))
 
 
 @cache

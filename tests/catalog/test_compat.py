@@ -220,7 +220,7 @@ RESULTS = {
 }
 """The fields that that server's reshaped results had at least; it passed other responses through unchanged."""
 NEEDED_HERE = {
-    "compare_spend": {"period2": {"from": "2026-01-01", "to": "2026-01-31"}},
+    "compare_spend": {"period2": {"from": "2026-09-01", "to": "2026-09-10"}},
     "update_asset": {"id": "a", "quantity": 1},
     "id_of_asset": {"id": "a", "quantity": 1},
     "delete_datahub_events_by_filter": {"dataset": "d", "eventIds": ["x"]},

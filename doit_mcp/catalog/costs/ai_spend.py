@@ -90,6 +90,7 @@ class AiLine:
 
 @composed_tool(
     area="reports",
+    title="AI spend",
     search_hint="AI, LLM, GenAI cost: models, tokens, OpenAI, Anthropic, Bedrock, Vertex AI",
     slow=True,
 )

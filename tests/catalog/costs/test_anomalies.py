@@ -206,7 +206,7 @@ async def test_the_sandbox_agrees(ask: Ask) -> None:
         "group": [{"id": "project_name", "type": "fixed"}, {"id": "team", "type": "label"}],
     }
     costs: dict[str, dict[str | None, Decimal]] = {}
-    for name, team, *_, cost, _ in (await ask("run_query", config=query))["rows"]:
+    for name, team, _, cost in (await ask("run_query", config=query))["rows"]:
         of_project = costs.setdefault(name, {})
         of_project[team] = of_project.get(team, Decimal(0)) + Decimal(repr(cost))
     assert found["openCount"] >= 1 and found["currency"] == "USD"

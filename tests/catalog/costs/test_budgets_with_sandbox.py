@@ -31,8 +31,8 @@ async def daily_costs(ask: Ask, first: date, last: date, **config: Any) -> dict[
         },
     )
     costs: dict[date, Decimal] = {}
-    for year, month, day, cost, *_ in answer["rows"]:
-        when = date(int(year), int(month), int(day))
+    for day, cost in answer["rows"]:
+        when = date.fromisoformat(day)
         costs[when] = costs.get(when, Decimal(0)) + Decimal(repr(cost))
     return costs
 
