@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ...api.errors import ApiError
 from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
 from ...api.report_config import QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import FailedPart, describe_error, gather_partial
+from ..partial_results import FailedPart, gather_partial
 from ..tables import column_names, complete_rows
 from .amounts import ZERO, to_decimal
 from .projects import fetch_project_names
@@ -23,6 +22,8 @@ OWNER_LABEL_FACT = "owner_label"
 LABEL_TYPES = ("label", "tag", "project_label")
 MAX_DIMENSION_PAGES = 5
 MAX_ALLOCATION_PAGES = 3
+OWNER_SECONDS = 15.0
+"""Time for each step of finding owners, so that slow queries do not cost the anomalies themselves."""
 OWNER_DAYS = 30
 """Days of costs whose labels tell who owns a project."""
 MIN_OWNER_SHARE = Decimal("0.5")
@@ -122,21 +123,21 @@ async def fetch_ownership(call: Call, anomalies: Sequence[JsonObject]) -> Owners
             "names": fetch_project_names(call),
             "owner label": fetch_owner_label(call),
             "allocations": fetch_allocations(call, {key for row in anomalies for key in allocation_ids(row)}),
-        }
+        },
+        OWNER_SECONDS,
     )
-    failures = list(parts.failures)
     known = Ownership(parts.results.get("names", {}), allocations=parts.results.get("allocations", {}))
     label: JsonObject = parts.results.get("owner label") or {}
     projects = sorted({str(project["id"]) for row in anomalies if (project := known.project_of(row))["id"]})
-    costs: Mapping[str, Mapping[str, Decimal]] = {}
-    if label and projects:
-        try:
-            costs = await fetch_labelled_costs(call, label, projects)
-        except ApiError as error:
-            if error.kind == "credential":
-                raise
-            failures.append({"part": "owners of projects", "why": describe_error(error)})
-    return Ownership(known.names, str(label.get("id", "")), costs, known.allocations, failures)
+    work = {"owners of projects": fetch_labelled_costs(call, label, projects)} if label and projects else {}
+    costs = await gather_partial(work, OWNER_SECONDS)
+    return Ownership(
+        known.names,
+        str(label.get("id", "")),
+        costs.results.get("owners of projects", {}),
+        known.allocations,
+        [*parts.failures, *costs.failures],
+    )
 
 
 async def fetch_owner_label(call: Call) -> JsonObject:

@@ -37,6 +37,8 @@ from .written_scope import budget_scope
 
 MAX_CONCURRENT_REQUESTS = 8
 """Budgets whose details are read at the same time."""
+READ_SECONDS = 15.0
+"""Time for the details of all budgets, and for daily costs. The budgets themselves are useful without them."""
 MAX_DETAILED_BUDGETS = 100
 """Budgets of one result whose forecast is read: one request each."""
 MAX_EXCEEDED_QUERIES = 5
@@ -175,7 +177,7 @@ async def fetch_statuses(call: Call, rows: Sequence[JsonObject]) -> tuple[list[B
             return await call.doit.budgets.get_budget(id=identifier)
 
     identifiers = [str(row["id"]) for row in rows[:MAX_DETAILED_BUDGETS] if row.get("id")]
-    parts = await gather_partial({identifier: fetch_details(identifier) for identifier in identifiers})
+    parts = await gather_partial({identifier: fetch_details(identifier) for identifier in identifiers}, READ_SECONDS)
     details = [parts.results.get(str(row.get("id")), {}) for row in rows]
     pairs = [({**row, **more}, find_status(row, more, today)) for row, more in zip(rows, details, strict=True)]
     statuses, unread = await add_exceeded_days(call, pairs)
@@ -201,7 +203,9 @@ async def add_exceeded_days(
         for index, (_, status) in enumerate(budgets)
         if status.status == "exceeded" and status.exceeded_on is None and status.period is not None
     ][:MAX_EXCEEDED_QUERIES]
-    parts = await gather_partial({str(index): fetch_exceeded_day(call, *budgets[index]) for index in open_indexes})
+    parts = await gather_partial(
+        {str(index): fetch_exceeded_day(call, *budgets[index]) for index in open_indexes}, READ_SECONDS
+    )
     statuses = [
         replace(status, exceeded_on=parts.results[str(index)]) if str(index) in parts.results else status
         for index, (_, status) in enumerate(budgets)

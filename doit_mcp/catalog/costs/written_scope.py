@@ -28,6 +28,8 @@ from .scope import Scope, check_values
 MATCH_MONTHS = 13
 """Months, with the current one, in which a scope must match costs."""
 MAX_ALLOCATION_PAGES = 10
+CHECK_SECONDS = 20.0
+"""Time for the check, which leaves enough for the write."""
 LIMIT_FIELDS = frozenset(
     ("amount", "currency", "metric", "usePrevSpend", "growthPerPeriod", "seasonalAmounts", "timeInterval", "config")
 )
@@ -142,7 +144,7 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
         work["values"] = check_values(call, written.scope, written.argument)
     elif must_match and written.allocations:
         work["values"] = check_allocations(call, written)
-    parts = await gather_partial(work)
+    parts = await gather_partial(work, CHECK_SECONDS)
     # What is wrong with a value says more than that nothing matches.
     for name in ("values", "cost"):
         if (error := parts.errors.get(name)) is not None and (name == "cost" or error.kind == "argument"):
@@ -156,7 +158,10 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
             " filters shows what matches",
             kind="argument",
         )
-    return _statement(answer, ReportedPeriod(last_month, today), currency, written.metric)
+    statement = _statement(answer, ReportedPeriod(last_month, today), currency, written.metric)
+    if "values" in parts.errors or parts.results.get("values") is False:
+        statement.setdefault("note", f"not every value of {written.argument} could be checked")
+    return statement
 
 
 def _statement(answer: JsonObject, period: ReportedPeriod, currency: str, metric: Metric) -> JsonObject:

@@ -156,6 +156,18 @@ async def test_a_cost_that_cannot_be_read_does_not_stop_the_write() -> None:
     assert found["scopeLastMonth"] == {"cost": None, "note": "unknown: the request timed out"} and found["id"] == "b1"
 
 
+async def test_values_that_cannot_be_checked_are_noted() -> None:
+    def answer(request: Request) -> Any:
+        if "/dimension" in request.path:
+            return ApiError("", kind="timeout")
+        return recorder().answers[0](request)
+
+    scopes = [service(EC2["service_description"], BQ["service_description"])]
+    found = await run("create_budget", Recorder(answer), **BUDGET, scopes=scopes)
+    assert found["scopeLastMonth"]["cost"] == 111.86
+    assert found["scopeLastMonth"]["note"] == "not every value of scopes could be checked"
+
+
 async def test_an_ended_sign_in_stops_the_write() -> None:
     api = Recorder(ApiError("", kind="credential", status=401))
     with pytest.raises(ApiError):
