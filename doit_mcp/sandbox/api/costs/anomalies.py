@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
+from .catalog_types import MICROS_PER_CENT
 from .ledger import Ledger
-from .usage_series import MICROS_PER_CENT
 
 HISTORY_WEEKS = 4  # of history that define the normal cost
 TOLERANCE = 1.4  # of the normal cost, up to which a day is normal

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ..responses import JsonObject
 from .calendar_days import add_periods
 from .catalog import AWS
+from .catalog_types import MICROS_PER_CENT
 from .ledger import Ledger, Selection
-from .usage_series import MICROS_PER_CENT
 
 COLUMNS = ("cloud_provider", "billing_account_id", "project_id", "service_description", "cost_type")
 USAGE, DISCOUNT, CREDIT = "Usage", "DoiT discount", "Credit"
