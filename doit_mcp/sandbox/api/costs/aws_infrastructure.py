@@ -37,12 +37,8 @@ COMPUTE = (
             namespaces=NAMESPACES,
         ),
         Sku("SpotUsage:m6i.xlarge", "m6i.xlarge Linux/UNIX Spot Instance-hour", "Hrs", 71_500, 6.0),
-        Sku(
-            "EBS:VolumeUsage.gp3", "${price} per GB-month of General Purpose (gp3)", "GB-Mo", 80_000, 20.0, core=True
-        ),
-        Sku(
-            "EBS:SnapshotUsage", "${price} per GB-Month of snapshot data stored", "GB-Mo", 50_000, 6.0, tagged=False
-        ),
+        Sku("EBS:VolumeUsage.gp3", "${price} per GB-month of General Purpose (gp3)", "GB-Mo", 80_000, 20.0, core=True),
+        Sku("EBS:SnapshotUsage", "${price} per GB-Month of snapshot data stored", "GB-Mo", 50_000, 6.0, tagged=False),
         Sku("NatGateway-Hours", "${price} per NAT Gateway Hour", "Hrs", 45_000, 3.2, tagged=False),
         Sku(
             "NatGateway-Bytes",
@@ -148,7 +144,9 @@ STORAGE = (
         "Amazon DynamoDB",
         "DynamoDB",
         Sku("ReadCapacityUnit-Hrs", "${price} per hour for units of read capacity", "ReadCapacityUnit-Hrs", 130, 4.0),
-        Sku("WriteCapacityUnit-Hrs", "${price} per hour for units of write capacity", "WriteCapacityUnit-Hrs", 650, 5.0),
+        Sku(
+            "WriteCapacityUnit-Hrs", "${price} per hour for units of write capacity", "WriteCapacityUnit-Hrs", 650, 5.0
+        ),
     ),
     aws_service(
         "AmazonElastiCache",
@@ -163,4 +161,3 @@ STORAGE = (
         Sku("WarmStorage-ByteHrs-EBS", "${price} per GB-Month of EBS warm backup storage", "GB-Mo", 50_000, 2.2),
     ),
 )
-

@@ -26,7 +26,15 @@ DATA = (
         "AWSGlue",
         "AWS Glue",
         "Glue",
-        Sku("ETL-DPU-Hour", "${price} per Data Processing Unit-Hour", "DPU-Hour", 440_000, 6.5, team="data", month_end=0.4),
+        Sku(
+            "ETL-DPU-Hour",
+            "${price} per Data Processing Unit-Hour",
+            "DPU-Hour",
+            440_000,
+            6.5,
+            team="data",
+            month_end=0.4,
+        ),
     ),
     aws_service(
         "AmazonAthena",
@@ -59,9 +67,7 @@ AI = (
         "AmazonBedrock",
         "Amazon Bedrock",
         "Bedrock",
-        Sku(
-            "USE1-NovaPro-input-tokens", "${price} per 1K input tokens for Nova Pro", "1K tokens", 800, 3.6, team="ai"
-        ),
+        Sku("USE1-NovaPro-input-tokens", "${price} per 1K input tokens for Nova Pro", "1K tokens", 800, 3.6, team="ai"),
         Sku(
             "USE1-NovaPro-output-tokens",
             "${price} per 1K output tokens for Nova Pro",

@@ -19,7 +19,7 @@ ACME_ESTATE = Estate(
             "111122223333",
             "acme-production",
             "us-east-1",
-            2.0,
+            1.8,
             0.92,
             "platform",
             "production",
@@ -60,7 +60,7 @@ ACME_ESTATE = Estate(
             "acme-telemetry",
             "Acme telemetry",
             "europe-west1",
-            1.5,
+            1.35,
             0.85,
             "data",
             "production",
@@ -84,7 +84,16 @@ ACME_ESTATE = Estate(
             closed=MonthDay(1, 19),
         ),
         Project(
-            AZURE, "7f3c9a52", "5d1e8f0a-acme-0001", "Acme corporate", "westeurope", 0.8, 0.6, "it", "production", full=True
+            AZURE,
+            "7f3c9a52",
+            "5d1e8f0a-acme-0001",
+            "Acme corporate",
+            "westeurope",
+            0.8,
+            0.6,
+            "it",
+            "production",
+            full=True,
         ),
     ),
     incidents=(
@@ -141,7 +150,9 @@ GLOBEX_ESTATE = Estate(
             "production",
             full=True,
         ),
-        Project(AZURE, GLOBEX_AZURE, "9c2a7b3e-globex-0002", "Globex stores test", "northeurope", 0.3, 0.3, None, "test"),
+        Project(
+            AZURE, GLOBEX_AZURE, "9c2a7b3e-globex-0002", "Globex stores test", "northeurope", 0.3, 0.3, None, "test"
+        ),
     ),
     incidents=(
         Incident("9c2a7b3e-globex-0001", "virtual-machines", 2, 3, 4.2),
@@ -158,15 +169,34 @@ GLOBEX_ESTATE = Estate(
 UMBRA_ESTATE = Estate(
     projects=(
         Project(
-            AWS, "920300400500", "777788889999", "umbra-trading", "ap-northeast-1", 1.4, 0.7, "trading", "production", full=True
+            AWS,
+            "920300400500",
+            "777788889999",
+            "umbra-trading",
+            "ap-northeast-1",
+            1.4,
+            0.7,
+            "trading",
+            "production",
+            full=True,
         ),
-        Project(AWS, "920300400500", "888899990000", "umbra-trading-test", "ap-northeast-1", 0.3, 0.3, "trading", "test"),
         Project(
-            GOOGLE, "0C1D2E-3F4A5B-607182", "umbra-risk", "Umbra risk", "asia-northeast1", 0.8, 0.6, "risk", "production"
+            AWS, "920300400500", "888899990000", "umbra-trading-test", "ap-northeast-1", 0.3, 0.3, "trading", "test"
+        ),
+        Project(
+            GOOGLE,
+            "0C1D2E-3F4A5B-607182",
+            "umbra-risk",
+            "Umbra risk",
+            "asia-northeast1",
+            0.8,
+            0.6,
+            "risk",
+            "production",
         ),
     ),
     incidents=(
-        Incident("umbra-risk", "24E6-581D-38E5", 2, 3, 5.5),
+        Incident("umbra-risk", "24E6-581D-38E5", 2, 3, 7.5),
         Incident("777788889999", "AmazonRDS", 47, 3, 3.2),
     ),
     credits=(Credit(AWS, "Growth programme", 0.05), Credit(GOOGLE, "Growth programme", 0.05)),

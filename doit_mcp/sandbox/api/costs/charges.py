@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .activity import Activity, growth
 from .calendar_days import add_periods, start_of
-from .noise import noise
+from .noise import daily_noise, noise
 from .usage_series import Line, PlannedSeries, Values, to_cents
 
 
@@ -83,9 +83,10 @@ class PromotionalCredit:
     last: int
 
     def lines(self, activity: Activity) -> Iterator[Line]:
-        for day, level in zip(activity.days, activity.levels):
+        numbers = daily_noise(self.key, activity.first, activity.last)
+        for day, level, number in zip(activity.days, activity.levels, numbers):
             if self.first <= day <= self.last:
-                cost = -to_cents(self.daily * level * (0.94 + 0.12 * noise(self.key, day)))
+                cost = -to_cents(self.daily * level * (0.94 + 0.12 * number))
                 yield Line(day, cost, 0, 0, cost)
 
 

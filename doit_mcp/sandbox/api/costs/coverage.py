@@ -6,20 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from .catalog import SERVICES
+from .coverage_rates import PLAN_DISCOUNT_PERCENT, RESERVED_DISCOUNT_PERCENT
+from .estate_series import NEGATED, PLANNED, RESERVED, RESERVED_SKU
 from .ledger import Ledger, Selection
 
-# SKUs covered by each type of commitment.
-COMMITMENT_TYPES = {
-    "BoxUsage:m6i.xlarge": "compute",
-    "Lambda-GB-Second": "compute",
-    "InstanceUsage:db.r6g.large": "database",
-}
-INSTANCE_SKU = "BoxUsage:m6i.xlarge"  # the SKU of reserved instances
-INSTANCE_PRICE = next(sku.price for service in SERVICES for sku in service.skus if sku.id == INSTANCE_SKU)
-# Percent below on-demand rates. The savings on billing lines are lower, because some spend is on demand.
-PLAN_DISCOUNT_PERCENT, RESERVED_DISCOUNT_PERCENT = 27, 36
-RESERVED_SHARE_PERCENT = 25  # of the savings on production instances, from reservations
-COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "label_env", "sku_id", "day_start")
+# SKUs that each type of commitment can cover.
+COMMITMENT_TYPES = {sku.id: sku.commitment for service in SERVICES for sku in service.skus if sku.commitment}
+INSTANCE_PRICE = next(sku.price for service in SERVICES for sku in service.skus if sku.id == RESERVED_SKU)
+COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "sku_id", "cost_type", "day_start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +108,25 @@ def measure_coverage(ledger: Ledger) -> Coverage:
     series = frozenset(at for at, sku in ledger.members("series", "sku_id") if sku in COMMITMENT_TYPES)
     accounts: dict[str, MemberAccount] = {}
     spend: dict[tuple[str, str], dict[int, Spend]] = {}
-    for *names, day, cost, _, savings in ledger.sums(COLUMNS, ledger.first, ledger.last, Selection(series=series)):
-        organization, account, name, region, env, sku = (str(item) for item in names)
-        reserves = env == "production"
-        accounts[account] = MemberAccount(organization, account, name, region, reserves)
-        saved = int(savings or 0)
-        reserved = saved * RESERVED_SHARE_PERCENT // 100 if reserves and sku == INSTANCE_SKU else 0
-        days = spend.setdefault((COMMITMENT_TYPES[sku], account), {})
-        line = Spend(int(cost or 0) + saved, saved - reserved, reserved)
+    rows = ledger.sums(COLUMNS, ledger.first, ledger.last, Selection(series=series))
+    for organization, account, name, region, sku, kind, day, cost, _, _, amortized in rows:
+        key = str(account)
+        reserves = kind == RESERVED or (key in accounts and accounts[key].has_reservations)
+        accounts[key] = MemberAccount(str(organization), key, str(name), str(region), reserves)
+        days = spend.setdefault((COMMITMENT_TYPES[str(sku)], key), {})
+        line = _spend(str(kind), int(cost or 0), int(amortized or 0))
         days[int(day or 0)] = days.get(int(day or 0), Spend()) + line
     return Coverage(tuple(accounts[key] for key in sorted(accounts)), spend)
+
+
+def _spend(kind: str, cost: int, amortized: int) -> Spend:
+    """The spend of a line: usage that a commitment covers counts at its on-demand rate."""
+    if kind == NEGATED:
+        return Spend()
+    if kind == PLANNED:
+        list_cost = amortized * 100 // (100 - PLAN_DISCOUNT_PERCENT)
+        return Spend(list_cost, plan_savings=list_cost - amortized)
+    if kind == RESERVED:
+        list_cost = amortized * 100 // (100 - RESERVED_DISCOUNT_PERCENT)
+        return Spend(list_cost, reservation_savings=list_cost - amortized)
+    return Spend(cost)

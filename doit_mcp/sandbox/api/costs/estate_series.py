@@ -17,13 +17,43 @@ from .usage_series import DISCOUNT, Jump, OnDemandSeries, PlannedSeries, Reserve
 FOREVER = 3_652_059  # the last day of the calendar
 USAGE_TYPES = {AWS: "Usage", GOOGLE: "regular", AZURE: "Usage"}
 PLANNED, NEGATED, RESERVED = "SavingsPlanCoveredUsage", "SavingsPlanNegation", "DiscountedUsage"
-RESERVED_SKU, UPFRONT_SKU = "BoxUsage:m6i.xlarge", "InstanceUsage:db.r6g.large"
+RESERVED_SKU, UPFRONT_SKU = "BoxUsage:m6i.xlarge", "Node:ra3.xlplus"
 # The shares of today's use that commitments cover, in production for reservations.
 PLANNED_SHARE, RESERVED_SHARE, UPFRONT_SHARE = 0.45, 0.2, 0.4
 UPFRONT_PURCHASE = MonthDay(5, 14)
 UPFRONT_DAYS = 365
 PLAN_UTILIZATION = 0.94
 TAX_SHARE, SUPPORT_SHARE = 0.018, 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What a charge is for."""
+
+    service_id: str
+    service: str
+    sku_id: str
+    sku: str
+    kind: str
+    credit: str | None = None
+
+
+PLANS = {
+    "compute": _Item(
+        "ComputeSavingsPlans",
+        "Savings Plans for AWS Compute usage",
+        "ComputeSP:1yrNoUpfront",
+        "1 year No Upfront Compute Savings Plan",
+        "SavingsPlanRecurringFee",
+    ),
+    "database": _Item(
+        "DatabaseSavingsPlans",
+        "Savings Plans for AWS Database usage",
+        "DatabaseSP:1yrNoUpfront",
+        "1 year No Upfront Database Savings Plan",
+        "SavingsPlanRecurringFee",
+    ),
+}
 
 
 class Place(NamedTuple):
@@ -89,7 +119,7 @@ def _usage(place: Place, seed: int, born: int, jump: Jump | None) -> Usage:
         factor=1.0 if sku.change is None else sku.change.factor,
         reserved=today * reserved_share,
         reserved_from=UPFRONT_PURCHASE.ordinal(born) if sku.id == UPFRONT_SKU else 0,
-        planned=today * PLANNED_SHARE * project.weekend if sku.commitment == "compute" else 0.0,
+        planned=today * PLANNED_SHARE * project.weekend if sku.commitment else 0.0,
     )
 
 
@@ -105,7 +135,7 @@ def _usage_series(place: Place, usage: Usage) -> Iterator[Series]:
         yield OnDemandSeries(before, usage, 0, usage.changed - 1, discount)
         yield OnDemandSeries(after, usage, usage.changed, FOREVER, discount)
     if usage.planned:
-        covered = f"{sku.id} covered by Compute Savings Plans"
+        covered = f"{sku.id} covered by Savings Plans"
         yield PlannedSeries(_values(place, PLANNED, covered), usage, PLAN_RATE)
         taken_back = f"SavingsPlanNegation used by AccountId : {place.project.id}"
         yield PlannedSeries(_values(place, NEGATED, taken_back, unit=None), usage, PLAN_RATE, negated=True)
@@ -113,21 +143,10 @@ def _usage_series(place: Place, usage: Usage) -> Iterator[Series]:
         yield ReservedSeries(_values(place, RESERVED, f"{sku.id} reserved instance applied"), usage, RESERVED_RATE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """What a charge is for."""
-
-    service_id: str
-    service: str
-    sku_id: str
-    sku: str
-    kind: str
-    credit: str | None = None
-
-
 def _values(place: Place, kind: str, description: str, unit: str | None = "") -> Values:
     project, sku, tagged = place.project, place.sku, place.sku.tagged
-    cluster = project.cluster if place.namespace else None
+    cluster = (project.cluster if place.namespace else None, place.namespace)
+    is_google = project.provider == GOOGLE
     return (
         project.provider,
         project.billing_account,
@@ -144,8 +163,8 @@ def _values(place: Place, kind: str, description: str, unit: str | None = "") ->
         (sku.team or project.team if project.team else None) if tagged else None,
         project.env if tagged else None,
         project.cost_center if tagged else None,
-        cluster,
-        place.namespace,
+        *(cluster if is_google else (None, None)),
+        *((None, None) if is_google else cluster),
     )
 
 
@@ -165,22 +184,18 @@ def _charge_values(project: Project, item: _Item, *, labeled: bool = False) -> V
         item.credit,
         project.team if labeled else None,
         project.env if labeled else None,
-        *(None,) * 3,
+        *(None,) * 5,
     )
 
 
 def _fees(usages: Sequence[tuple[Place, Usage]], born: int) -> Iterator[Series]:
     """The fees of Savings Plans and reservations, in the accounts that bought them."""
-    planned = [(place, usage) for place, usage in usages if usage.planned]
-    if planned:
-        buyer = planned[0][0].project
-        plan = _Item("ComputeSavingsPlans", "Savings Plans for AWS Compute usage", "ComputeSP:1yrNoUpfront",
-                     "1 year No Upfront Compute Savings Plan", "SavingsPlanRecurringFee")  # fmt: skip  # one item
-        covered = tuple(
-            PlannedSeries(_values(place, PLANNED, ""), usage, PLAN_RATE) for place, usage in planned
-        )
-        daily = sum(usage.planned for _, usage in planned) * PLAN_RATE / PLAN_UTILIZATION
-        yield PlanFee(_charge_values(buyer, plan), AWS, daily, covered)
+    for commitment, item in PLANS.items():
+        planned = [(place, usage) for place, usage in usages if usage.planned and place.sku.commitment == commitment]
+        if planned:
+            covered = tuple(PlannedSeries(_values(place, PLANNED, ""), usage, PLAN_RATE) for place, usage in planned)
+            daily = sum(usage.planned for _, usage in planned) * PLAN_RATE / PLAN_UTILIZATION
+            yield PlanFee(_charge_values(planned[0][0].project, item), AWS, daily, covered)
     for place, usage in usages:
         if usage.reserved:
             yield _reservation_fee(place, usage, born)
@@ -190,11 +205,15 @@ def _reservation_fee(place: Place, usage: Usage, born: int) -> Series:
     fee = usage.reserved * RESERVED_RATE
     service = place.service
     if place.sku.id == UPFRONT_SKU:
-        upfront = _Item(service.id, service.description, "HeavyUsage:db.r6g.large", "Upfront fee of reserved instances", "Fee")
+        upfront = _Item(
+            service.id, service.description, "HeavyUsage:ra3.xlplus", "Upfront fee of reserved instances", "Fee"
+        )
         return OneTimeCharge(
             _charge_values(place.project, upfront), UPFRONT_PURCHASE.ordinal(born), fee * UPFRONT_DAYS, amortized=False
         )
-    monthly = _Item(service.id, service.description, "HeavyUsage:m6i.xlarge", "Monthly fee of reserved instances", "RIFee")
+    monthly = _Item(
+        service.id, service.description, "HeavyUsage:m6i.xlarge", "Monthly fee of reserved instances", "RIFee"
+    )
     return ReservationFee(_charge_values(place.project, monthly), fee)
 
 
@@ -207,14 +226,21 @@ def _charges(estate: Estate, usages: Sequence[tuple[Place, Usage]], seed: int, b
             values = _charge_values(payer, item)
             yield MonthlyCharge(values, noise_key(seed, payer.id, item.sku_id), daily * share)
         if provider == AWS:
-            refund = _Item("AmazonEC2", "Amazon Elastic Compute Cloud", "Refund", "Refund of a service disruption", "Refund")
-            yield OneTimeCharge(_charge_values(payer, refund), MonthDay(2, 16).ordinal(born), -0.4 * daily, amortized=True)
+            refund = _Item(
+                "AmazonEC2", "Amazon Elastic Compute Cloud", "Refund", "Refund of a service disruption", "Refund"
+            )
+            yield OneTimeCharge(
+                _charge_values(payer, refund), MonthDay(2, 16).ordinal(born), -0.4 * daily, amortized=True
+            )
 
 
 def _monthly_items(provider: str) -> Iterator[tuple[_Item, float]]:
     if provider == AWS:
         yield _Item("Tax", "Tax", "Tax", "Tax", "Tax"), TAX_SHARE
-        yield _Item("AWSSupportBusiness", "AWS Support (Business)", "Support-Business", "AWS Support (Business)", "Fee"), SUPPORT_SHARE
+        yield (
+            _Item("AWSSupportBusiness", "AWS Support (Business)", "Support-Business", "AWS Support (Business)", "Fee"),
+            SUPPORT_SHARE,
+        )
     elif provider == GOOGLE:
         yield _Item("Invoice", "Invoice", "Tax", "Tax", "tax"), TAX_SHARE
 

@@ -35,6 +35,7 @@ DAY_COLUMNS = (
 # Columns that are the same for all days of a month.
 MONTH_COLUMNS = frozenset({"year", "quarter", "month", "month_start", "quarter_start", "year_start"})
 MEASURES = ("cost", "usage", "savings", "amortized_cost")
+BUSINESS_METRICS = ("orders", "customers")  # of DataHub events
 MAX_CACHED_SELECTIONS = 256  # selections with cached daily costs
 
 
@@ -142,11 +143,14 @@ class Ledger:
         _check_columns(own)
         terms, labels = _select_terms(columns)
         measured = ", ".join(f"SUM({name})" for name in MEASURES)
-        names = ", ".join(column if isinstance(column, str) else f"made{at}" for at, column in enumerate(columns))
+        names = [column if isinstance(column, str) else f"made{at}" for at, column in enumerate(columns)]
+        # The day determines the other columns of days, so fewer of them have to be compared.
+        grouped = [name for name in names if name == "day_start" or not {name, "day_start"} <= set(DAY_COLUMNS) & own]
         source, bounds = self._source(own, first, last, selection)
         statement = f"SELECT {', '.join([*terms, measured])} FROM {source}" + _join_clauses(own)
         statement += " WHERE TRUE" + _where_conditions(selection)
-        statement += f" GROUP BY {names} ORDER BY {names}" if names else " HAVING COUNT(*) > 0"
+        grouping = f" GROUP BY {', '.join(grouped)} ORDER BY {', '.join(names)}"
+        statement += grouping if names else " HAVING COUNT(*) > 0"
         return self._database.execute(statement, (*labels, *bounds)).fetchall()
 
     def _source(
@@ -165,12 +169,17 @@ class Ledger:
             (start, end, first, start - 1, end, max(last, end - 1)),
         )
 
-    def units(self, metric: str, columns: Sequence[str], first: int, last: int) -> list[tuple[str | int | None, ...]]:
-        """The values of day *columns*, then the units of a business metric in millionths, for each combination."""
+    def units(
+        self, metric: str, columns: Sequence[str], first: int, last: int, days: Collection[int] | None = None
+    ) -> list[tuple[str | int | None, ...]]:
+        """The values of day *columns*, then the units of a business metric in millionths, for each combination.
+
+        With *days*, only of these days.
+        """
         _check_columns(columns)
         names = ", ".join(columns)
         statement = f"SELECT {', '.join([*columns, 'SUM(units)'])} FROM events JOIN days ON day_start = day"
-        statement += " WHERE metric = ? AND day BETWEEN ? AND ?"
+        statement += " WHERE metric = ? AND day BETWEEN ? AND ?" + _days_condition("day", days)
         statement += f" GROUP BY {names} ORDER BY {names}" if names else " HAVING COUNT(*) > 0"
         return self._database.execute(statement, (metric, first, last)).fetchall()
 
@@ -206,7 +215,9 @@ class Ledger:
 
 
 def _line_rows(series: Sequence[Series], activity: Activity) -> list[tuple[int, ...]]:
-    rows = [(line[0], index, *line[1:]) for index, item in enumerate(series) for line in item.lines(activity)]
+    rows: list[tuple[int, ...]] = [
+        (line[0], index, *line[1:]) for index, item in enumerate(series) for line in item.lines(activity)
+    ]
     rows.sort()
     return rows
 
@@ -242,8 +253,10 @@ def _where_conditions(selection: Selection) -> str:
     parts = []
     if selection.series is not None:
         parts.append(f"series IN ({', '.join(map(str, sorted(selection.series)))})")
-    if selection.days is not None:
-        parts.append(f"lines.day IN ({', '.join(map(str, sorted(selection.days)))})")
     if not selection.credits:
         parts.append("series IN (SELECT series FROM series WHERE cost_type <> 'credit')")
-    return "".join(f" AND {part}" for part in parts)
+    return "".join(f" AND {part}" for part in parts) + _days_condition("lines.day", selection.days)
+
+
+def _days_condition(column: str, days: Collection[int] | None) -> str:
+    return "" if days is None else f" AND {column} IN ({', '.join(map(str, sorted(days)))})"

@@ -31,10 +31,12 @@ def daily_noise(key: bytes, first: int, last: int) -> list[float]:
 
 def drifting_noise(key: bytes, first: int, last: int, days: int) -> Iterator[float]:
     """Numbers that drift from one to the next within *days* days, for the days from *first* to *last*."""
+    start = first // days
+    anchors = daily_noise(key, start, last // days + 1)
     for day in range(first, last + 1):
         step, rest = divmod(day, days)
-        before, after = noise(key, step), noise(key, step + 1)
-        yield before + (after - before) * rest / days
+        before = anchors[step - start]
+        yield before + (anchors[step - start + 1] - before) * rest / days
 
 
 def _block(key: bytes, block: int) -> array[int]:

@@ -26,8 +26,10 @@ COLUMNS = (
     "label_team",
     "label_env",
     "tag_cost_center",
-    "k8s_cluster",
-    "k8s_namespace",
+    "gke_cluster",
+    "gke_namespace",
+    "eks_cluster",
+    "eks_namespace",
 )
 NOISE, DRIFT, DRIFT_DAYS = 0.32, 0.14, 11  # widths of the random factors of one resource
 DISCOUNT = 0.25  # the largest share of on-demand cost that DoiT's discounts save
