@@ -8,12 +8,12 @@ from statistics import median
 from typing import NamedTuple
 
 from .catalog_types import MICROS_PER_CENT
-from .estate_series import PLANNED, RESERVED, USAGE_TYPES
+from .estate_series import NEGATED, PLANNED, RESERVED, USAGE_TYPES
 from .ledger import Ledger, Selection
 
 HISTORY_WEEKS = 4  # of history that define the normal cost
 TOLERANCE = 1.4  # of the normal cost, up to which a day is normal
-MIN_EXCESS = 25_000_000  # micro-dollars above the normal range; smaller anomalies are ignored
+MIN_EXCESS = 40_000_000  # micro-dollars above the normal range; smaller anomalies are ignored
 WARNING_EXCESS, CRITICAL_EXCESS = (
     300_000_000,
     800_000_000,
@@ -65,15 +65,22 @@ def detect_anomalies(ledger: Ledger) -> list[Anomaly]:
 
 def sku_costs(ledger: Ledger, anomaly: Anomaly) -> list[tuple[str, int]]:
     """The cost of each SKU of an anomaly on its days, highest first."""
-    columns = ("project_id", "service_id", "sku_description")
+    columns = ("project_id", "service_id", "sku_id", "sku_description")
     rows = ledger.sums(columns, anomaly.first, anomaly.last, _usage_lines(ledger))
     target = (anomaly.place.project, anomaly.place.service)
-    return sorted(((str(row[2]), int(row[3] or 0)) for row in rows if row[:2] == target), key=lambda item: -item[1])
+    costs: dict[str, int] = {}
+    names: dict[str, tuple[int, str]] = {}
+    for *place, sku, name, cost, _, _, _ in rows:
+        if tuple(place) == target:
+            costs[str(sku)] = costs.get(str(sku), 0) + int(cost or 0)
+            # What commitments cover has lines of its own, with other descriptions.
+            names[str(sku)] = max(names.get(str(sku), (0, "")), (int(cost or 0), str(name)))
+    return sorted(((names[sku][1], cost) for sku, cost in costs.items()), key=lambda item: -item[1])
 
 
 def _usage_lines(ledger: Ledger) -> Selection:
-    """The lines of usage: fees and taxes are no anomalies, though they are billed on one day."""
-    kinds = {*USAGE_TYPES.values(), PLANNED, RESERVED}
+    """The lines of usage. Fees and taxes are billed on one day, but that is expected."""
+    kinds = {*USAGE_TYPES.values(), PLANNED, NEGATED, RESERVED}
     return Selection(frozenset(series for series, kind in ledger.members("series", "cost_type") if kind in kinds))
 
 

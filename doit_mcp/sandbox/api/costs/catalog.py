@@ -97,7 +97,7 @@ ACME_ESTATE = Estate(
         ),
     ),
     incidents=(
-        Incident("acme-analytics", "24E6-581D-38E5", 3, 4, 6.5),
+        Incident("acme-analytics", "24E6-581D-38E5", 3, 4, 8.0),
         Incident("222233334444", "AmazonEC2", 38, 3, 3.8),
     ),
     credits=(

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from .catalog import SERVICES
-from .coverage_rates import PLAN_DISCOUNT_PERCENT, RESERVED_DISCOUNT_PERCENT
+from .coverage_rates import RESERVED_DISCOUNT_PERCENT
 from .estate_series import NEGATED, PLANNED, RESERVED, RESERVED_SKU
 from .ledger import Ledger, Selection
 
@@ -18,18 +18,32 @@ COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "sku_id
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Eligible spend in micro-dollars: *list_cost* at on-demand rates, and the savings from plans and reservations."""
+    """Eligible spend in micro-dollars: all of it, and what plans and reservations cover, at on-demand rates and as paid."""
 
     list_cost: int = 0
-    plan_savings: int = 0
-    reservation_savings: int = 0
+    plan_list_cost: int = 0
+    plan_cost: int = 0
+    reserved_list_cost: int = 0
+    reserved_cost: int = 0
 
     def __add__(self, other: Spend) -> Spend:
         return Spend(
             self.list_cost + other.list_cost,
-            self.plan_savings + other.plan_savings,
-            self.reservation_savings + other.reservation_savings,
+            self.plan_list_cost + other.plan_list_cost,
+            self.plan_cost + other.plan_cost,
+            self.reserved_list_cost + other.reserved_list_cost,
+            self.reserved_cost + other.reserved_cost,
         )
+
+    @property
+    def plan_savings(self) -> int:
+        """The savings from Savings Plans."""
+        return self.plan_list_cost - self.plan_cost
+
+    @property
+    def reservation_savings(self) -> int:
+        """The savings from reservations."""
+        return self.reserved_list_cost - self.reserved_cost
 
     @property
     def savings(self) -> int:
@@ -40,21 +54,6 @@ class Spend:
     def cost(self) -> int:
         """The cost after savings."""
         return self.list_cost - self.savings
-
-    @property
-    def plan_cost(self) -> int:
-        """The cost at Savings Plans rates."""
-        return self.plan_savings * (100 - PLAN_DISCOUNT_PERCENT) // PLAN_DISCOUNT_PERCENT
-
-    @property
-    def reserved_list_cost(self) -> int:
-        """The usage covered by reservations, at on-demand rates."""
-        return self.reservation_savings * 100 // RESERVED_DISCOUNT_PERCENT
-
-    @property
-    def reserved_cost(self) -> int:
-        """The cost of the usage covered by reservations."""
-        return self.reserved_list_cost - self.reservation_savings
 
     @property
     def on_demand(self) -> int:
@@ -124,9 +123,8 @@ def _spend(kind: str, cost: int, amortized: int) -> Spend:
     if kind == NEGATED:
         return Spend()
     if kind == PLANNED:
-        list_cost = amortized * 100 // (100 - PLAN_DISCOUNT_PERCENT)
-        return Spend(list_cost, plan_savings=list_cost - amortized)
+        return Spend(cost, plan_list_cost=cost, plan_cost=amortized)
     if kind == RESERVED:
         list_cost = amortized * 100 // (100 - RESERVED_DISCOUNT_PERCENT)
-        return Spend(list_cost, reservation_savings=list_cost - amortized)
+        return Spend(list_cost, reserved_list_cost=list_cost, reserved_cost=amortized)
     return Spend(cost)

@@ -18,7 +18,7 @@ FOREVER = 3_652_059  # the last day of the calendar
 USAGE_TYPES = {AWS: "Usage", GOOGLE: "regular", AZURE: "Usage"}
 PLANNED, NEGATED, RESERVED = "SavingsPlanCoveredUsage", "SavingsPlanNegation", "DiscountedUsage"
 RESERVED_SKU, UPFRONT_SKU = "BoxUsage:m6i.xlarge", "Node:ra3.xlplus"
-# The shares of today's use that commitments cover, in production for reservations.
+# The shares of today's use that commitments cover; reservations, in established production accounts.
 PLANNED_SHARE, RESERVED_SHARE, UPFRONT_SHARE = 0.45, 0.2, 0.4
 UPFRONT_PURCHASE = MonthDay(5, 14)
 UPFRONT_DAYS = 365
@@ -102,7 +102,7 @@ def _usage(place: Place, seed: int, born: int, jump: Jump | None) -> Usage:
     daily = sku.daily * project.scale * place.share * (0.75 + 0.5 * noise(key, 0))
     starts = [day.ordinal(born) for day in (project.opened, sku.launched) if day is not None]
     today = daily * growth(born)
-    in_use = project.env == "production" and project.full
+    in_use = project.env == "production" and project.opened is None
     reserved_share = {RESERVED_SKU: RESERVED_SHARE, UPFRONT_SKU: UPFRONT_SHARE}.get(sku.id, 0.0) if in_use else 0.0
     return Usage(
         key=key,

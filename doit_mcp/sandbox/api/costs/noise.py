@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterator
 from hashlib import blake2b
 
-BLOCK_DAYS = 32  # one hash has the numbers of so many days
+BLOCK_DAYS = 32  # how many days share one hash
 STEPS = 65_535
 
 

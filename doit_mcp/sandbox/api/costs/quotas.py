@@ -1,11 +1,10 @@
-"""Cloud quotas: the latest complete usage from the billing lines, against limits sized from earlier usage."""
+"""Cloud quotas: yesterday's usage from the billing lines, against limits sized from earlier usage."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
 
-from .activity import SETTLING_DAYS
 from .ledger import Ledger
 from .money import MICRO
 
@@ -54,7 +53,7 @@ def measure_quotas(ledger: Ledger, born: int) -> list[Quota]:
         row[:4]: int(row[5] or 0) for row in ledger.sums(COLUMNS, born - BASELINE_DAYS_AGO, born - BASELINE_DAYS_AGO)
     }
     found = []
-    for row in ledger.sums(COLUMNS, ledger.last - SETTLING_DAYS, ledger.last - SETTLING_DAYS):
+    for row in ledger.sums(COLUMNS, ledger.last - 1, ledger.last - 1):
         project, name, region, sku = map(str, row[:4])
         for kind in QUOTA_KINDS:
             if kind.sku == sku:

@@ -170,7 +170,7 @@ def assets(tenant: Tenant) -> Iterator[JsonObject]:
     """The accounts in the billing lines, and a subscription for the office."""
     born = int(tenant.started_at * 1000)
     columns = ("cloud_provider", "billing_account_id", "project_id", "project_name")
-    rows = tenant.ledger.sums(columns, tenant.ledger.first, tenant.ledger.first)
+    rows = tenant.ledger.sums(columns, tenant.ledger.first, tenant.ledger.last)
     # In Google Cloud the asset is the billing account, elsewhere each account or subscription.
     accounts = {(str(row[0]), str(row[1] if row[0] == GOOGLE else row[2])): str(row[3]) for row in rows}
     for index, ((platform, account), name) in enumerate(accounts.items()):

@@ -99,10 +99,11 @@ def layers(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def _billed_names(tenant: Tenant) -> list[dict[str, str]]:
-    """The billed names of each account, without amounts."""
+    """The billed names of each account, without amounts. Charges such as taxes have no region, and are left out."""
     ledger = tenant.ledger
     rows = ledger.sums(COLUMNS, ledger.first, ledger.first)
-    return [{name: str(value or "") for name, value in zip(COLUMNS, row)} for row in rows]
+    names = ({name: str(value or "") for name, value in zip(COLUMNS, row)} for row in rows)
+    return [item for item in names if item["region"]]
 
 
 def _make_diagram(tenant: Tenant, name: str, type_: str, color: str) -> JsonObject:
