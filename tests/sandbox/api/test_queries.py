@@ -20,7 +20,7 @@ from doit_mcp.sandbox.api.responses import ApiError
 from doit_mcp.sandbox.api.schemas import CONFIG_VALIDATOR
 
 TODAY = date(2026, 11, 24).toordinal()
-METRICS = [{"type": "basic", "value": name} for name in MEASURES]
+METRICS = [{"type": "extended" if name == "amortized_cost" else "basic", "value": name} for name in MEASURES]
 COST = METRICS[0]
 SERVICES = [{"type": "fixed", "id": "service_id"}]
 FIXED = [item for item in DIMENSIONS if item.table == "series"]
@@ -401,7 +401,18 @@ def test_legacy_null_labels_are_accepted() -> None:
         (limit_by_change("gt"), "limitByChange"),
         ({"splits": [{"id": "x"}]}, "splits"),
         ({"advancedAnalysis": {"trendingUp": True}}, "advancedAnalysis.trendingUp"),
-        ({"metrics": [{"type": "extended", "value": "amortized_cost"}]}, "metrics[0]"),
+        ({"metrics": [{"type": "extended", "value": "margin"}]}, "metrics[0]"),
+        ({"metrics": [{"type": "basic", "value": "amortized_cost"}]}, "metrics[0]"),
+        ({"metrics": [{"type": "extended", "value": "orders"}]}, "metrics[0]"),
+        (
+            {
+                "dataSource": "billing-datahub",
+                "metrics": [{"type": "extended", "value": "orders"}],
+                "forecastSettings": {},
+                "timeInterval": "month",
+            },
+            "metrics",
+        ),
         ({"metrics": [{"type": "basic", "value": "margin"}]}, "metrics[0]"),
         ({"metrics": [COST, COST]}, "metrics[1]"),
         ({"metric": {"type": "custom", "value": "x"}}, "metric"),
