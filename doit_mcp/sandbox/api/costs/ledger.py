@@ -96,10 +96,6 @@ class Ledger:
         self._create_tables()
         self.extend(today)
 
-    def copy_to(self, database: sqlite3.Connection) -> None:
-        """Copy all lines to another database, for queries of one's own."""
-        self._database.backup(database)
-
     def close(self) -> None:
         """Free the memory."""
         self._database.close()
