@@ -8,7 +8,8 @@ from datetime import date
 from math import pi, sin
 from statistics import median
 
-from .costs.coverage import PLAN_DISCOUNT_PERCENT, Coverage, measure_coverage
+from .costs.coverage import Coverage, measure_coverage
+from .costs.coverage_rates import PLAN_DISCOUNT_PERCENT
 from .costs.money import MICRO
 from .responses import JsonObject
 from .seeds.perfect_scale import plans, preferences

@@ -50,7 +50,7 @@ async def test_invoices_sum_their_months(party: Party, who: User) -> None:
         assert sum(item["price"] * item["qty"] for item in items) == pytest.approx(invoice["totalAmount"], abs=1e-6)
         assert {invoice["currency"], *(item["currency"] for item in items)} == {customer.currency}
         assert all(_is_payable(item["price"], rounding) for item in items)
-        assert {item["type"] for item in items if item["price"] < 0} == {"credit"}
+        assert {item["type"] for item in items if item["price"] < 0} <= {"credit"}
     assert not months
 
 
@@ -148,7 +148,8 @@ async def test_anomaly_ends_when_costs_recover(party: Party, clock: Clock) -> No
     clock.advance(86_400)
     ended = (await party.get(ANOMALIES, filter="serviceName:BigQuery"))["anomalies"][0]
     assert (ended["id"], ended["status"], ended["deactivationReason"]) == (active["id"], "inactive", "reverted")
-    assert when(ended["endTime"]).strftime("%m-%d") == "11-25" and ended["costOfAnomaly"] == active["costOfAnomaly"]
+    # By then, more of the latest days' costs has arrived.
+    assert when(ended["endTime"]).strftime("%m-%d") == "11-25" and ended["costOfAnomaly"] > active["costOfAnomaly"]
 
 
 async def test_anomaly_order_and_summary(party: Party) -> None:

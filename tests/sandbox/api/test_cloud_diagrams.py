@@ -9,6 +9,7 @@ import pytest
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api.diagrams import graph
 from doit_mcp.sandbox.api.diagrams.history import layers_of
+from doit_mcp.sandbox.api.seeds.diagrams import RESOURCE_TYPES
 
 from ..conftest import Clock
 from .conftest import GLOBEX, VIEWER, Party
@@ -189,7 +190,7 @@ async def test_relationships_follow_links_and_groups(party: Party) -> None:
     first = (await exported(party, applications))["elements"][0]
     path = f"{PATH}/statussheet/{applications}/resources/{first['_id']}/relationships"
     chain = (await party.get(path, depth="transitive"))["relations"]
-    assert [item["hops"] for item in chain] == [1, 2, 3, 4] and {item["type"] for item in chain} == {"element"}
+    assert [item["hops"] for item in chain] == [1, 2, 3, 4, 5] and {item["type"] for item in chain} == {"element"}
 
 
 async def test_relationships_are_bounded_and_cycles_end(party: Party) -> None:
@@ -218,7 +219,10 @@ async def test_costs_match_reports(party: Party) -> None:
         timeRange={"mode": "custom"},
         customTimeRange={"from": "2026-11-01T00:00:00Z", "to": "2026-11-20T23:59:59Z"},
         timeInterval="month",
-        filters=[{"id": "project_id", "type": "fixed", "values": ["111122223333"]}],
+        filters=[
+            {"id": "project_id", "type": "fixed", "values": ["111122223333"]},
+            {"id": "sku_id", "type": "fixed", "values": [sku for item in RESOURCE_TYPES for sku in item.skus]},
+        ],
         includePromotionalCredits=False,
         dimensions=[{"id": "month", "type": "datetime"}],
     )

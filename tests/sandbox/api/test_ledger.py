@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.sandbox.api.costs.calendar_days import UNITS, add_months, add_periods, day_row, periods_between, start_of
-from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, ESTATES, Estate
-from doit_mcp.sandbox.api.costs.ledger import DAY_COLUMNS, MAX_CACHED_SELECTIONS, Ledger, Selection
+from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, ESTATES
+from doit_mcp.sandbox.api.costs.catalog_types import Estate
+from doit_mcp.sandbox.api.costs.ledger import DAY_COLUMNS, MAX_CACHED_SELECTIONS, MEASURES, Ledger, Selection
 
 TODAY = date(2026, 11, 24).toordinal()
 days = st.dates(date(2020, 1, 1), date(2035, 12, 31)).map(date.toordinal)
@@ -32,9 +34,12 @@ def test_covers_thirteen_months_and_the_current_one(estate: Estate) -> None:
 def test_line_costs_are_in_cents_and_credits_are_separate(estate: Estate) -> None:
     ledger = Ledger(estate, seed=7, today=TODAY)
     for row in ledger.sums(("sku_id", "cost_type", "day_start"), ledger.first, TODAY, Selection(credits=True)):
-        cost, usage, savings = (int(value or 0) for value in row[3:])
-        assert cost % 10_000 == savings % 10_000 == 0
-        assert cost <= 0 and usage == 0 if row[1] == "credit" else cost > 0 and 0 <= savings <= cost // 4 + 10_000
+        cost, usage, savings, amortized = (int(value or 0) for value in row[3:])
+        assert cost % 10_000 == savings % 10_000 == amortized % 10_000 == 0
+        if row[1] in ("credit", "Refund", "SavingsPlanNegation"):
+            assert cost <= 0 and usage == savings == 0
+        else:
+            assert cost >= 0 and usage >= 0 and 0 <= savings <= cost // 4 + 10_000
     assert ledger.cost(ledger.first, TODAY, Selection(credits=True)) < ledger.cost(ledger.first, TODAY)
 
 
@@ -48,18 +53,55 @@ def test_days_are_added_as_the_clock_advances() -> None:
     before = ledger.daily()
     ledger.extend(TODAY + 3)
     ledger.extend(TODAY + 1)
-    assert ledger.last == TODAY + 3 and {day: ledger.daily()[day] for day in before} == before
-    assert sorted(set(ledger.daily()) - set(before)) == [TODAY + 1, TODAY + 2, TODAY + 3]
+    after = ledger.daily()
+    assert ledger.last == TODAY + 3
+    # The latest days settle; the others do not change.
+    assert [day for day in before if after[day] != before[day]] == [TODAY - 2, TODAY - 1, TODAY]
+    assert sorted(set(after) - set(before)) == [TODAY + 1, TODAY + 2, TODAY + 3]
+
+
+def test_days_added_one_by_one_give_the_same_lines() -> None:
+    at_once, step_by_step = (Ledger(ACME_ESTATE, seed=7, today=TODAY) for _ in range(2))
+    at_once.extend(TODAY + 40)
+    for day in range(TODAY + 1, TODAY + 41):
+        step_by_step.extend(day)
+    columns = ("sku_id", "cost_type", "day_start")
+    first, last = at_once.first, at_once.last
+    assert at_once.sums(columns, first, last) == step_by_step.sums(columns, first, last)
+    assert at_once.sums(("month", "year"), first, last) == step_by_step.sums(("month", "year"), first, last)
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.booleans())
+def test_sums_of_months_are_sums_of_days(first: int, length: int, with_credits: bool) -> None:
+    ledger = shared_ledger()
+    start = ledger.first - 20 + first
+    selection = Selection(credits=with_credits)
+    by_month = ledger.sums(("year", "month", "cost_type"), start, start + length, selection)
+    by_day = ledger.sums(("year", "month", "cost_type", "day_start"), start, start + length, selection)
+    sums: dict[object, list[int]] = {}
+    for row in by_day:
+        values = sums.setdefault(row[:3], [0] * len(MEASURES))
+        for at, value in enumerate(row[4:]):
+            values[at] += int(value or 0)
+    assert {row[:3]: list(row[3:]) for row in by_month} == sums
 
 
 def test_weekends_are_quieter_and_spend_grows() -> None:
     daily = Ledger(ACME_ESTATE, seed=7, today=TODAY).daily()
     by_weekday = [sum(cost for day, cost in daily.items() if (day - 1) % 7 == weekday) for weekday in range(7)]
     assert max(by_weekday[5:]) < min(by_weekday[:5])
+    # Without the fees of first days.
     months = [
-        sum(daily[day] for day in range(start, start + 28)) for start in (daily_start(2025, 10), daily_start(2026, 9))
+        sum(daily[day] for day in range(start + 1, start + 28))
+        for start in (daily_start(2025, 10), daily_start(2026, 10))
     ]
     assert months[0] * 1.05 < months[1] < months[0] * 1.5
+
+
+@cache
+def shared_ledger() -> Ledger:
+    """A ledger that tests only read."""
+    return Ledger(ACME_ESTATE, seed=7, today=TODAY)
 
 
 def daily_start(year: int, month: int) -> int:

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from doit_mcp.sandbox.accounts import ACME, GLOBEX, USERS
+from doit_mcp.sandbox.accounts import ACME, CUSTOMERS, GLOBEX, USERS
 from doit_mcp.sandbox.identity import IdentityProvider
 
 from ..conftest import BASE, CALLBACK, SECRET, Clock, Fields, Party, Web
@@ -163,7 +163,7 @@ async def test_employees_choose_the_customer(party: Party) -> None:
     client = (await party.register())["client_id"]
     url = party.ask(client)
     page = await party.sign_in(url, "employee@doit.example")
-    assert page.options == [ACME.id, GLOBEX.id, ""]
+    assert page.options == [*(customer.id for customer in CUSTOMERS), ""]
     for customer in page.options:
         redirect = await party.decide(Fields(await (await party.get(url)).text()), customer=customer)
         token = await (await party.redeem(client, redirect["code"])).json()

@@ -21,7 +21,8 @@ from ..commitment_plans import (
     total_commitment,
 )
 from ..costs.calendar_days import DAY_SECONDS, add_months, add_periods, rfc3339, seconds_of, start_of, today_of
-from ..costs.coverage import INSTANCE_PRICE, RESERVED_DISCOUNT_PERCENT, measure_coverage
+from ..costs.coverage import INSTANCE_PRICE, measure_coverage
+from ..costs.coverage_rates import RESERVED_DISCOUNT_PERCENT
 from ..costs.money import MICRO
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route

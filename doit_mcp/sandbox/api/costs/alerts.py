@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..responses import JsonObject, bad_request
+from .activity import SETTLING_DAYS
 from .calendar_days import add_periods, start_of
 from .dimensions import DIMENSIONS, NO_CUSTOM_DIMENSIONS, RULE, CustomDimensions, Dimension
 from .filters import compile_filters, select_lines
@@ -100,9 +101,11 @@ def _firing_day(config: JsonObject, days: Days, period: range, ledger: Ledger) -
 
 
 def _forecast_firing_day(config: JsonObject, days: Days, period: range, ledger: Ledger) -> int | None:
-    first = max(ledger.first, ledger.last - TRAINING_DAYS + 1)
+    # The latest days are incomplete, so nothing is learnt from them.
+    learnt = ledger.last - SETTLING_DAYS
+    first = max(ledger.first, learnt - TRAINING_DAYS + 1)
     ahead = range(ledger.last + 1, period[-1] + 1)
-    total = _total(days, period) + sum(predict(days, first, ledger.last, ahead))
+    total = _total(days, period) + sum(predict(days, first, learnt, ahead))
     return ledger.last if _is_beyond(_displayed_value(config, total), config) else None
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
-from .ledger import Ledger
-from .usage_series import MICROS_PER_CENT
+from .catalog_types import MICROS_PER_CENT
+from .estate_series import NEGATED, PLANNED, RESERVED, USAGE_TYPES
+from .ledger import Ledger, Selection
 
 HISTORY_WEEKS = 4  # of history that define the normal cost
 TOLERANCE = 1.4  # of the normal cost, up to which a day is normal
-MIN_EXCESS = 25_000_000  # micro-dollars above the normal range; smaller anomalies are ignored
+MIN_EXCESS = 40_000_000  # micro-dollars above the normal range; smaller anomalies are ignored
 WARNING_EXCESS, CRITICAL_EXCESS = (
     300_000_000,
     800_000_000,
@@ -55,7 +56,7 @@ class Anomaly:
 def detect_anomalies(ledger: Ledger) -> list[Anomaly]:
     """All anomalies of a ledger, oldest first."""
     costs: dict[Place, dict[int, int]] = {}
-    for row in ledger.sums((*PLACE_COLUMNS, "day_start"), ledger.first, ledger.last):
+    for row in ledger.sums((*PLACE_COLUMNS, "day_start"), ledger.first, ledger.last, _usage_lines(ledger)):
         of_place = costs.setdefault(Place(*map(str, row[: len(PLACE_COLUMNS)])), {})
         of_place[int(row[len(PLACE_COLUMNS)] or 0)] = int(row[len(PLACE_COLUMNS) + 1] or 0)
     found = [item for place, daily in costs.items() for item in _place_anomalies(place, daily, ledger)]
@@ -64,9 +65,23 @@ def detect_anomalies(ledger: Ledger) -> list[Anomaly]:
 
 def sku_costs(ledger: Ledger, anomaly: Anomaly) -> list[tuple[str, int]]:
     """The cost of each SKU of an anomaly on its days, highest first."""
-    rows = ledger.sums(("project_id", "service_id", "sku_description"), anomaly.first, anomaly.last)
+    columns = ("project_id", "service_id", "sku_id", "sku_description")
+    rows = ledger.sums(columns, anomaly.first, anomaly.last, _usage_lines(ledger))
     target = (anomaly.place.project, anomaly.place.service)
-    return sorted(((str(row[2]), int(row[3] or 0)) for row in rows if row[:2] == target), key=lambda item: -item[1])
+    costs: dict[str, int] = {}
+    names: dict[str, tuple[int, str]] = {}
+    for *place, sku, name, cost, _, _, _ in rows:
+        if tuple(place) == target:
+            costs[str(sku)] = costs.get(str(sku), 0) + int(cost or 0)
+            # What commitments cover has lines of its own, with other descriptions.
+            names[str(sku)] = max(names.get(str(sku), (0, "")), (int(cost or 0), str(name)))
+    return sorted(((names[sku][1], cost) for sku, cost in costs.items()), key=lambda item: -item[1])
+
+
+def _usage_lines(ledger: Ledger) -> Selection:
+    """The lines of usage. Fees and taxes are billed on one day, but that is expected."""
+    kinds = {*USAGE_TYPES.values(), PLANNED, NEGATED, RESERVED}
+    return Selection(frozenset(series for series, kind in ledger.members("series", "cost_type") if kind in kinds))
 
 
 def _place_anomalies(place: Place, daily: Mapping[int, int], ledger: Ledger) -> list[Anomaly]:
@@ -74,7 +89,7 @@ def _place_anomalies(place: Place, daily: Mapping[int, int], ledger: Ledger) -> 
     for day in range(ledger.first + 7 * HISTORY_WEEKS, ledger.last + 1):
         normal = _normal_limit(daily, day)
         actual = daily.get(day, 0)
-        if actual - normal < MIN_EXCESS:
+        if normal is None or actual - normal < MIN_EXCESS:
             continue
         if found and found[-1].last == day - 1:
             # Consecutive days are one anomaly.
@@ -85,7 +100,10 @@ def _place_anomalies(place: Place, daily: Mapping[int, int], ledger: Ledger) -> 
     return found
 
 
-def _normal_limit(daily: Mapping[int, int], day: int) -> int:
-    """The upper limit of the normal cost on the day."""
-    usual = median(daily.get(day - 7 * week, 0) for week in range(1, HISTORY_WEEKS + 1))
+def _normal_limit(daily: Mapping[int, int], day: int) -> int | None:
+    """The upper limit of the normal cost on the day; None if the history is too short."""
+    before = [daily.get(day - 7 * week, 0) for week in range(1, HISTORY_WEEKS + 1)]
+    if not all(before):
+        return None
+    usual = median(before)
     return round(TOLERANCE * usual / MICROS_PER_CENT) * MICROS_PER_CENT

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..responses import JsonObject
+from .activity import SETTLING_DAYS
 from .calendar_days import add_periods, day_of_milliseconds, periods_between, start_of
 from .dimensions import NO_CUSTOM_DIMENSIONS, RULE, CustomDimensions
 from .filters import Filter, compile_filters, select_lines
@@ -94,8 +95,10 @@ def budget_status(budget: JsonObject, ledger: Ledger, custom: CustomDimensions =
     daily = dict(known)
     if period.first <= today < period.last:
         ahead = range(today + 1, period.last + 1)
-        learnt = {day: known.get(day, 0) for day in range(today - TRAINING_DAYS + 1, today + 1)}
-        daily |= zip(ahead, predict(learnt, today - TRAINING_DAYS + 1, today, ahead))
+        # The latest days are incomplete, so nothing is learnt from them.
+        last = today - SETTLING_DAYS
+        learnt = {day: known.get(day, 0) for day in range(last - TRAINING_DAYS + 1, last + 1)}
+        daily |= zip(ahead, predict(learnt, last - TRAINING_DAYS + 1, last, ahead))
     return BudgetStatus(period, _limit(budget, period, known), budget["currency"], daily, today)
 
 

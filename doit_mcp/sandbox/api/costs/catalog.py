@@ -1,237 +1,130 @@
-"""Estates of the customers: clouds, services, SKUs, projects, and two incidents each."""
+"""Estates of the customers: their projects and what happened to them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...accounts import ACME, GLOBEX, UMBRA, Customer
+from .aws_services import AWS_SERVICES
+from .azure_services import AZURE_SERVICES
+from .catalog_types import AWS, AZURE, GOOGLE, Credit, Estate, Incident, Metric, MonthDay, Project
+from .google_services import GOOGLE_SERVICES
 
-AWS, GOOGLE, AZURE = "amazon-web-services", "google-cloud", "microsoft-azure"
+SERVICES = (*AWS_SERVICES, *GOOGLE_SERVICES, *AZURE_SERVICES)
 
-
-@dataclass(frozen=True, slots=True)
-class Sku:
-    """A priced item: *price* in micro-dollars per *unit*, *weight* is its share of the service."""
-
-    id: str
-    description: str
-    unit: str
-    price: int
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A cloud service; *short* is DoiT's name for it in anomalies; *daily* is in dollars for a project of scale 1."""
-
-    provider: str
-    id: str
-    description: str
-    short: str
-    daily: float
-    skus: tuple[Sku, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """An account, project or subscription; *scale* is its size, *weekend* its share of activity on weekends."""
-
-    provider: str
-    billing_account: str
-    id: str
-    name: str
-    region: str
-    scale: float
-    weekend: float
-    team: str | None
-    env: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """A cost increase by *factor* for *days* days, starting *days_ago* days before the sandbox started."""
-
-    project: str
-    service: str
-    days_ago: int
-    days: int
-    factor: float
-
-
-@dataclass(frozen=True, slots=True)
-class Estate:
-    """The cloud resources of a customer; *credits* are promotional, a share of each cloud's first service."""
-
-    projects: tuple[Project, ...]
-    incidents: tuple[Incident, ...]
-    credit_share: float
-
-
-SERVICES = (
-    Service(
-        AWS,
-        "AmazonEC2",
-        "Amazon Elastic Compute Cloud",
-        "EC2",
-        120.0,
-        (
-            Sku("BoxUsage:m6i.xlarge", "$0.192 per On Demand Linux m6i.xlarge Instance Hour", "Hrs", 192_000, 0.7),
-            Sku("EBS:VolumeUsage.gp3", "$0.08 per GB-month of General Purpose (gp3)", "GB-Mo", 80_000, 0.3),
-        ),
-    ),
-    Service(
-        AWS,
-        "AmazonRDS",
-        "Amazon Relational Database Service",
-        "RDS",
-        61.0,
-        (
-            Sku(
-                "InstanceUsage:db.r6g.large", "$0.26 per RDS db.r6g.large Single-AZ instance hour", "Hrs", 260_000, 0.8
-            ),
-            Sku("RDS:GP3-Storage", "$0.115 per GB-month of provisioned gp3 storage", "GB-Mo", 115_000, 0.2),
-        ),
-    ),
-    Service(
-        AWS,
-        "AmazonS3",
-        "Amazon Simple Storage Service",
-        "S3",
-        34.0,
-        (
-            Sku("TimedStorage-ByteHrs", "$0.023 per GB - first 50 TB / month of storage used", "GB-Mo", 23_000, 0.75),
-            Sku("Requests-Tier1", "$0.005 per 1,000 PUT, COPY, POST, or LIST requests", "Requests", 5, 0.25),
-        ),
-    ),
-    Service(
-        AWS,
-        "AWSLambda",
-        "AWS Lambda",
-        "Lambda",
-        12.0,
-        (Sku("Lambda-GB-Second", "AWS Lambda - Total Compute", "Lambda-GB-Second", 17, 1.0),),
-    ),
-    Service(
-        AWS,
-        "AmazonCloudWatch",
-        "AmazonCloudWatch",
-        "CloudWatch",
-        9.0,
-        (Sku("DataProcessing-Bytes", "$0.50 per GB custom log data ingested", "GB", 500_000, 1.0),),
-    ),
-    Service(
-        GOOGLE,
-        "6F81-5844-456A",
-        "Compute Engine",
-        "Compute Engine",
-        95.0,
-        (
-            Sku("CF4E-A0C7-E3BF", "N2 Instance Core running in Belgium", "hour", 34_773, 0.65),
-            Sku("D973-5D65-BAB2", "Storage PD Capacity", "gibibyte month", 40_000, 0.35),
-        ),
-    ),
-    Service(
-        GOOGLE,
-        "24E6-581D-38E5",
-        "BigQuery",
-        "BigQuery",
-        58.0,
-        (
-            Sku("3362-E469-6BEF", "Analysis (europe-west1)", "tebibyte", 6_250_000, 0.8),
-            Sku("A2D9-5C11-F7E2", "Active Logical Storage (europe-west1)", "gibibyte month", 20_000, 0.2),
-        ),
-    ),
-    Service(
-        GOOGLE,
-        "95FF-2EF5-5EA1",
-        "Cloud Storage",
-        "Cloud Storage",
-        17.0,
-        (Sku("E5F0-6A5D-7BAD", "Standard Storage Belgium", "gibibyte month", 20_000, 1.0),),
-    ),
-    Service(
-        GOOGLE,
-        "CCD8-9BF1-090E",
-        "Kubernetes Engine",
-        "Kubernetes Engine",
-        7.2,
-        (Sku("6B92-A835-08AB", "Regional Kubernetes Clusters", "hour", 100_000, 1.0),),
-    ),
-    Service(
-        AZURE,
-        "virtual-machines",
-        "Virtual Machines",
-        "Virtual Machines",
-        70.0,
-        (Sku("D4s-v5", "D4s v5 - EU West", "1 Hour", 211_000, 1.0),),
-    ),
-    Service(
-        AZURE,
-        "storage",
-        "Storage",
-        "Storage",
-        15.0,
-        (
-            Sku("hot-lrs", "Hot LRS Data Stored - EU West", "1 GB/Month", 19_600, 0.8),
-            Sku("hot-write", "Hot LRS Write Operations", "10K", 54_000, 0.2),
-        ),
-    ),
-    Service(
-        AZURE,
-        "azure-sql",
-        "SQL Database",
-        "SQL Database",
-        31.0,
-        (Sku("gp-vcore", "General Purpose vCore - EU West", "1 Hour", 152_000, 1.0),),
-    ),
-)
-
+ACME_AWS, ACME_GOOGLE = "900100200300", "01A2B3-C4D5E6-F70819"
 ACME_ESTATE = Estate(
     projects=(
         Project(
-            AWS, "900100200300", "111122223333", "acme-production", "us-east-1", 2.4, 0.92, "platform", "production"
+            AWS,
+            ACME_AWS,
+            "111122223333",
+            "acme-production",
+            "us-east-1",
+            1.8,
+            0.92,
+            "platform",
+            "production",
+            full=True,
+            cluster="acme-shop",
+            cost_center="1200",
         ),
-        Project(AWS, "900100200300", "222233334444", "acme-staging", "us-east-1", 0.6, 0.45, "platform", "staging"),
-        Project(AWS, "900100200300", "333344445555", "acme-launchpad", "eu-west-1", 1.1, 0.8, "launch", "production"),
-        Project(AWS, "900100200300", "444455556666", "acme-sandbox", "us-west-2", 0.2, 0.25, None, None),
+        Project(AWS, ACME_AWS, "222233334444", "acme-staging", "us-east-1", 0.6, 0.45, "platform", "staging"),
+        Project(
+            AWS,
+            ACME_AWS,
+            "333344445555",
+            "acme-launchpad",
+            "eu-west-1",
+            1.1,
+            0.8,
+            "launch",
+            "production",
+            cost_center="1310",
+        ),
+        Project(AWS, ACME_AWS, "444455556666", "acme-sandbox", "us-west-2", 0.2, 0.25, None, None),
+        Project(
+            AWS,
+            ACME_AWS,
+            "555500006666",
+            "acme-mobile",
+            "us-east-1",
+            0.45,
+            0.95,
+            "launch",
+            "production",
+            opened=MonthDay(2, 12),
+            cost_center="1310",
+        ),
         Project(
             GOOGLE,
-            "01A2B3-C4D5E6-F70819",
+            ACME_GOOGLE,
             "acme-telemetry",
             "Acme telemetry",
             "europe-west1",
-            1.7,
+            1.35,
             0.85,
             "data",
             "production",
+            full=True,
+            cluster="telemetry",
         ),
+        Project(
+            GOOGLE, ACME_GOOGLE, "acme-analytics", "Acme analytics", "europe-west1", 0.9, 0.5, "data", "production"
+        ),
+        Project(GOOGLE, ACME_GOOGLE, "acme-research", "Acme research", "us-central1", 0.5, 0.35, "research", None),
         Project(
             GOOGLE,
-            "01A2B3-C4D5E6-F70819",
-            "acme-analytics",
-            "Acme analytics",
+            ACME_GOOGLE,
+            "acme-legacy-etl",
+            "Acme legacy ETL",
             "europe-west1",
+            0.35,
             0.9,
-            0.5,
             "data",
             "production",
+            closed=MonthDay(1, 19),
         ),
         Project(
-            GOOGLE, "01A2B3-C4D5E6-F70819", "acme-research", "Acme research", "us-central1", 0.5, 0.35, "research", None
+            AZURE,
+            "7f3c9a52",
+            "5d1e8f0a-acme-0001",
+            "Acme corporate",
+            "westeurope",
+            0.8,
+            0.6,
+            "it",
+            "production",
+            full=True,
         ),
-        Project(AZURE, "7f3c9a52", "5d1e8f0a-acme-0001", "Acme corporate", "westeurope", 0.8, 0.6, "it", "production"),
     ),
     incidents=(
-        Incident("acme-analytics", "24E6-581D-38E5", 3, 4, 6.5),
+        Incident("acme-analytics", "24E6-581D-38E5", 3, 4, 8.0),
         Incident("222233334444", "AmazonEC2", 38, 3, 3.8),
     ),
-    credit_share=0.06,
+    credits=(
+        Credit(AWS, "Growth programme", 0.06, MonthDay(1, 17)),
+        Credit(GOOGLE, "Migration incentive", 0.05, MonthDay(0, 11)),
+        Credit(AZURE, "Growth programme", 0.06),
+    ),
+    metrics=(Metric("Orders", "orders", 4_200.0, 1.25), Metric("Orders", "customers", 2_900.0, 1.2)),
 )
 
+GLOBEX_AWS, GLOBEX_AZURE = "910200300400", "1b8d4e60"
 GLOBEX_ESTATE = Estate(
     projects=(
-        Project(AWS, "910200300400", "555566667777", "globex-shop", "eu-central-1", 3.1, 1.15, "shop", "production"),
-        Project(AWS, "910200300400", "666677778888", "globex-shop-test", "eu-central-1", 0.4, 0.4, "shop", "test"),
+        Project(
+            AWS,
+            GLOBEX_AWS,
+            "555566667777",
+            "globex-shop",
+            "eu-central-1",
+            2.6,
+            1.15,
+            "shop",
+            "production",
+            full=True,
+            cluster="globex-shop",
+        ),
+        Project(AWS, GLOBEX_AWS, "666677778888", "globex-shop-test", "eu-central-1", 0.4, 0.4, "shop", "test"),
         Project(
             GOOGLE,
             "0F9E8D-7C6B5A-493827",
@@ -242,23 +135,50 @@ GLOBEX_ESTATE = Estate(
             0.9,
             "supply",
             "production",
+            full=True,
+            cluster="forecast",
         ),
         Project(
-            AZURE, "1b8d4e60", "9c2a7b3e-globex-0001", "Globex stores", "northeurope", 2.2, 1.05, "stores", "production"
+            AZURE,
+            GLOBEX_AZURE,
+            "9c2a7b3e-globex-0001",
+            "Globex stores",
+            "northeurope",
+            2.2,
+            1.05,
+            "stores",
+            "production",
+            full=True,
         ),
-        Project(AZURE, "1b8d4e60", "9c2a7b3e-globex-0002", "Globex stores test", "northeurope", 0.3, 0.3, None, "test"),
+        Project(
+            AZURE, GLOBEX_AZURE, "9c2a7b3e-globex-0002", "Globex stores test", "northeurope", 0.3, 0.3, None, "test"
+        ),
     ),
     incidents=(
         Incident("9c2a7b3e-globex-0001", "virtual-machines", 2, 3, 4.2),
         Incident("555566667777", "AmazonS3", 61, 5, 5.0),
     ),
-    credit_share=0.04,
+    credits=(
+        Credit(AWS, "Growth programme", 0.04),
+        Credit(GOOGLE, "Growth programme", 0.04, MonthDay(2, 24)),
+        Credit(AZURE, "Growth programme", 0.04),
+    ),
+    metrics=(Metric("Orders", "orders", 11_500.0, 1.4),),
 )
 
 UMBRA_ESTATE = Estate(
     projects=(
         Project(
-            AWS, "920300400500", "777788889999", "umbra-trading", "ap-northeast-1", 1.4, 0.7, "trading", "production"
+            AWS,
+            "920300400500",
+            "777788889999",
+            "umbra-trading",
+            "ap-northeast-1",
+            1.4,
+            0.7,
+            "trading",
+            "production",
+            full=True,
         ),
         Project(
             AWS, "920300400500", "888899990000", "umbra-trading-test", "ap-northeast-1", 0.3, 0.3, "trading", "test"
@@ -276,10 +196,11 @@ UMBRA_ESTATE = Estate(
         ),
     ),
     incidents=(
-        Incident("umbra-risk", "24E6-581D-38E5", 2, 3, 4.0),
+        Incident("umbra-risk", "24E6-581D-38E5", 2, 3, 7.5),
         Incident("777788889999", "AmazonRDS", 47, 3, 3.2),
     ),
-    credit_share=0.05,
+    credits=(Credit(AWS, "Growth programme", 0.05), Credit(GOOGLE, "Growth programme", 0.05)),
+    metrics=(Metric("Orders", "orders", 800.0, 0.4),),
 )
 
 ESTATES = {ACME.id: ACME_ESTATE, GLOBEX.id: GLOBEX_ESTATE, UMBRA.id: UMBRA_ESTATE}

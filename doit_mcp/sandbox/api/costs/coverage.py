@@ -6,36 +6,44 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from .catalog import SERVICES
+from .coverage_rates import RESERVED_DISCOUNT_PERCENT
+from .estate_series import NEGATED, PLANNED, RESERVED, RESERVED_SKU
 from .ledger import Ledger, Selection
 
-# SKUs covered by each type of commitment.
-COMMITMENT_TYPES = {
-    "BoxUsage:m6i.xlarge": "compute",
-    "Lambda-GB-Second": "compute",
-    "InstanceUsage:db.r6g.large": "database",
-}
-INSTANCE_SKU = "BoxUsage:m6i.xlarge"  # the SKU of reserved instances
-INSTANCE_PRICE = next(sku.price for service in SERVICES for sku in service.skus if sku.id == INSTANCE_SKU)
-# Percent below on-demand rates. The savings on billing lines are lower, because some spend is on demand.
-PLAN_DISCOUNT_PERCENT, RESERVED_DISCOUNT_PERCENT = 27, 36
-RESERVED_SHARE_PERCENT = 25  # of the savings on production instances, from reservations
-COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "label_env", "sku_id", "day_start")
+# SKUs that each type of commitment can cover.
+COMMITMENT_TYPES = {sku.id: sku.commitment for service in SERVICES for sku in service.skus if sku.commitment}
+INSTANCE_PRICE = next(sku.price for service in SERVICES for sku in service.skus if sku.id == RESERVED_SKU)
+COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "sku_id", "cost_type", "day_start")
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Eligible spend in micro-dollars: *list_cost* at on-demand rates, and the savings from plans and reservations."""
+    """Eligible spend in micro-dollars: all of it, and what plans and reservations cover, at on-demand rates and as paid."""
 
     list_cost: int = 0
-    plan_savings: int = 0
-    reservation_savings: int = 0
+    plan_list_cost: int = 0
+    plan_cost: int = 0
+    reserved_list_cost: int = 0
+    reserved_cost: int = 0
 
     def __add__(self, other: Spend) -> Spend:
         return Spend(
             self.list_cost + other.list_cost,
-            self.plan_savings + other.plan_savings,
-            self.reservation_savings + other.reservation_savings,
+            self.plan_list_cost + other.plan_list_cost,
+            self.plan_cost + other.plan_cost,
+            self.reserved_list_cost + other.reserved_list_cost,
+            self.reserved_cost + other.reserved_cost,
         )
+
+    @property
+    def plan_savings(self) -> int:
+        """The savings from Savings Plans."""
+        return self.plan_list_cost - self.plan_cost
+
+    @property
+    def reservation_savings(self) -> int:
+        """The savings from reservations."""
+        return self.reserved_list_cost - self.reserved_cost
 
     @property
     def savings(self) -> int:
@@ -46,21 +54,6 @@ class Spend:
     def cost(self) -> int:
         """The cost after savings."""
         return self.list_cost - self.savings
-
-    @property
-    def plan_cost(self) -> int:
-        """The cost at Savings Plans rates."""
-        return self.plan_savings * (100 - PLAN_DISCOUNT_PERCENT) // PLAN_DISCOUNT_PERCENT
-
-    @property
-    def reserved_list_cost(self) -> int:
-        """The usage covered by reservations, at on-demand rates."""
-        return self.reservation_savings * 100 // RESERVED_DISCOUNT_PERCENT
-
-    @property
-    def reserved_cost(self) -> int:
-        """The cost of the usage covered by reservations."""
-        return self.reserved_list_cost - self.reservation_savings
 
     @property
     def on_demand(self) -> int:
@@ -114,13 +107,24 @@ def measure_coverage(ledger: Ledger) -> Coverage:
     series = frozenset(at for at, sku in ledger.members("series", "sku_id") if sku in COMMITMENT_TYPES)
     accounts: dict[str, MemberAccount] = {}
     spend: dict[tuple[str, str], dict[int, Spend]] = {}
-    for *names, day, cost, _, savings in ledger.sums(COLUMNS, ledger.first, ledger.last, Selection(series=series)):
-        organization, account, name, region, env, sku = (str(item) for item in names)
-        reserves = env == "production"
-        accounts[account] = MemberAccount(organization, account, name, region, reserves)
-        saved = int(savings or 0)
-        reserved = saved * RESERVED_SHARE_PERCENT // 100 if reserves and sku == INSTANCE_SKU else 0
-        days = spend.setdefault((COMMITMENT_TYPES[sku], account), {})
-        line = Spend(int(cost or 0) + saved, saved - reserved, reserved)
+    rows = ledger.sums(COLUMNS, ledger.first, ledger.last, Selection(series=series))
+    for organization, account, name, region, sku, kind, day, cost, _, _, amortized in rows:
+        key = str(account)
+        reserves = kind == RESERVED or (key in accounts and accounts[key].has_reservations)
+        accounts[key] = MemberAccount(str(organization), key, str(name), str(region), reserves)
+        days = spend.setdefault((COMMITMENT_TYPES[str(sku)], key), {})
+        line = _spend(str(kind), int(cost or 0), int(amortized or 0))
         days[int(day or 0)] = days.get(int(day or 0), Spend()) + line
     return Coverage(tuple(accounts[key] for key in sorted(accounts)), spend)
+
+
+def _spend(kind: str, cost: int, amortized: int) -> Spend:
+    """The spend of a line: usage that a commitment covers counts at its on-demand rate."""
+    if kind == NEGATED:
+        return Spend()
+    if kind == PLANNED:
+        return Spend(cost, plan_list_cost=cost, plan_cost=amortized)
+    if kind == RESERVED:
+        list_cost = amortized * 100 // (100 - RESERVED_DISCOUNT_PERCENT)
+        return Spend(list_cost, reserved_list_cost=list_cost, reserved_cost=amortized)
+    return Spend(cost)

@@ -67,6 +67,12 @@ DIMENSIONS = (
     Dimension("fixed", "credit", "Credit", "credit"),
     Dimension("label", "team", "team", "label_team"),
     Dimension("label", "env", "env", "label_env"),
+    Dimension("tag", "cost-center", "cost-center", "tag_cost_center"),
+    # Keys of cost allocation in the billing exports of the clouds.
+    Dimension("tag", "aws:eks:cluster-name", "aws:eks:cluster-name", "eks_cluster"),
+    Dimension("tag", "aws:eks:namespace", "aws:eks:namespace", "eks_namespace"),
+    Dimension("gke", "goog-k8s-cluster-name", "GKE cluster", "gke_cluster"),
+    Dimension("gke", "k8s-namespace", "GKE namespace", "gke_namespace"),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from .usage_series import MICROS_PER_CENT
+from .catalog_types import MICROS_PER_CENT
 
 TREND_DAYS = 28  # with fewer days, the slope reflects weekdays instead of growth
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from .query_plan import QueryPlan
-from .table import Key, Row
+from .table import Key, Row, merge_rows
 
 OTHER = "Other"
 
@@ -42,12 +42,3 @@ def other_series(plan: QueryPlan, kept: Iterable[Row]) -> Callable[[Key], Key]:
         return series[:level] + (OTHER,) * (width - level)
 
     return home
-
-
-def merge_rows(rows: Iterable[Row]) -> list[Row]:
-    """The rows summed by key and period, in order of first appearance."""
-    sums: dict[tuple[Key, int | None], tuple[int, ...]] = {}
-    for row in rows:
-        before = sums.get((row.key, row.start))
-        sums[row.key, row.start] = tuple(map(sum, zip(before, row.values))) if before else row.values
-    return [Row(key, start, values) for (key, start), values in sums.items()]

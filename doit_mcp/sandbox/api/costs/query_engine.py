@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..responses import JsonObject, bad_request
+from .activity import SETTLING_DAYS
 from .calendar_days import add_periods, day_row, seconds_of
 from .filters import select_lines
 from .forecast import predict
 from .forecast_plan import Forecast
 from .ledger import DAY_COLUMNS, MEASURES, Ledger, Selection
 from .money import MICRO, amount
-from .other_rows import merge_rows, other_series, with_other_rows
-from .query_plan import COUNT_INDEX, QueryPlan
+from .other_rows import other_series, with_other_rows
+from .query_plan import COUNT_INDEX, VALUE_NAMES, QueryPlan
 from .ranges import DayRange
-from .table import Key, Row, cumulative_rows, narrow_rows, read_rows, series_key, sum_by
+from .table import Key, Row, cumulative_rows, merge_rows, narrow_rows, read_rows, series_key, sum_by
 
+MONEY = ("cost", "savings", "amortized_cost")
 Cells = list[str | float | int | None]
 
 
@@ -66,7 +68,7 @@ def _schema(plan: QueryPlan) -> list[JsonObject]:
 
 
 def _value_names(plan: QueryPlan) -> list[str]:
-    return ["count"] if plan.count_source else [MEASURES[measure] for measure in plan.measures]
+    return ["count"] if plan.count_source else [VALUE_NAMES[measure] for measure in plan.measures]
 
 
 def _cells(plan: QueryPlan, rows: Sequence[Row]) -> list[Cells]:
@@ -89,9 +91,9 @@ def _numbers(plan: QueryPlan, rows: Sequence[Row], measure: int) -> list[float |
         return [100 * value / totals[part(row)] if totals[part(row)] else None for row, value in zip(rows, values)]
     if measure == COUNT_INDEX:
         return list(map(float, values))
-    if MEASURES[measure] == "usage":
-        return [value / MICRO for value in values]
-    return [amount(value, plan.currency) for value in values]
+    if VALUE_NAMES[measure] in MONEY:
+        return [amount(value, plan.currency) for value in values]
+    return [value / MICRO for value in values]
 
 
 def _percentage_base(plan: QueryPlan) -> Callable[[Row], object]:
@@ -108,7 +110,9 @@ def _percentage_base(plan: QueryPlan) -> Callable[[Row], object]:
 def _forecast_rows(
     plan: QueryPlan, forecast: Forecast, ledger: Ledger, chosen: Selection, shown: Sequence[Row]
 ) -> list[Row]:
-    first, last = max(forecast.training_range.first, ledger.first), forecast.training_range.last
+    # The latest days are incomplete, so nothing is learnt from them.
+    last = min(forecast.training_range.last, ledger.last - SETTLING_DAYS)
+    first = max(forecast.training_range.first, ledger.first)
     if last < first:
         where = "forecastSettings.historicalCustomDateRange"
         raise bad_request(f"{where}: it contains no billing lines", field=where)

@@ -9,11 +9,13 @@ from ..responses import JsonObject, bad_request
 from .dimensions import NO_CUSTOM_DIMENSIONS, RULE, CustomDimensions, Dimension, find_dimension
 from .filters import Filter, compile_filters
 from .forecast_plan import Forecast, parse_forecast
-from .ledger import DAY_COLUMNS, MEASURES, ColumnSource, DerivedColumn
+from .ledger import BUSINESS_METRICS, DAY_COLUMNS, MEASURES, ColumnSource, DerivedColumn
 from .money import DEFAULT_CURRENCY
 from .ranges import DayRange, comparison_range, primary_range
 
-COUNT_INDEX = len(MEASURES)  # where a row keeps the number of distinct values, after its measures
+VALUE_NAMES = (*MEASURES, *BUSINESS_METRICS)  # what the values of a row are
+COUNT_INDEX = len(VALUE_NAMES)  # where a row keeps the number of distinct values, after its measures
+AMORTIZED = "amortized_cost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,12 @@ class QueryPlan:
         """The columns that identify rows, in the order of the response."""
         return self.groups + self.splits + self.interval.columns
 
+    @property
+    def needed_measures(self) -> set[int]:
+        """The measures of the response and of the conditions on rows."""
+        conditions = {limit.measure for limit in self.limits}
+        return {*self.measures, *conditions, *([self.metric_filter.measure] if self.metric_filter else [])}
+
 
 def _interval(*columns: tuple[str, str], start: str | None = None, cumulative: bool = False) -> Interval:
     return Interval(tuple(Column(*column) for column in columns), start, cumulative)
@@ -97,6 +105,7 @@ INTERVALS = {
     "year": _interval(("year", "year"), start="year_start"),
     "week_day": _interval(("week_day", "week_day")),
 }
+DATAHUB = "billing-datahub"
 LONG_INTERVALS = ("month", "quarter", "year")
 
 
@@ -120,7 +129,10 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
         raise bad_request(
             "forecastSettings with groups of dates is not supported in the sandbox", field="forecastSettings"
         )
-    metric_filter = _metric_filter(config.get("metricFilter"))
+    measures = tuple(_measures(config))
+    if max(measures) >= len(MEASURES) and (forecast or counted):
+        raise bad_request("counts and forecasts of DataHub metrics are not supported in the sandbox", field="metrics")
+    metric_filter = _metric_filter(config)
     if metric_filter and interval.cumulative and not metric_filter.by_series:
         raise bad_request(
             "timeInterval dayCumSum needs metricFilter.operand series_total", field="metricFilter.operand"
@@ -129,11 +141,11 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
         groups=groups,
         splits=splits,
         interval=Interval(own, interval.start, interval.cumulative),
-        measures=tuple(_measures(config)),
+        measures=measures,
         range=range_,
         comparison_range=comparison_range(config, range_),
         filters=filters,
-        limits=tuple(_limits(config.get("group") or ())),
+        limits=tuple(_limits(config)),
         metric_filter=metric_filter,
         rest=_rest(config, counting=counted is not None),
         aggregation=config.get("aggregation") or "total",
@@ -144,19 +156,21 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
     )
 
 
-def measure_of(metric: JsonObject, where: str) -> int:
-    """The index of a metric among the measures of a line."""
-    if metric["type"] != "basic":
+def measure_of(metric: JsonObject, where: str, source: str = "billing") -> int:
+    """The index of a metric among the values of a row; business metrics are those of the *source* billing-datahub."""
+    extended = (AMORTIZED, *(BUSINESS_METRICS if source == DATAHUB else ()))
+    names = {"basic": tuple(name for name in MEASURES if name != AMORTIZED), "extended": extended}.get(metric["type"])
+    if names is None:
         raise bad_request(f"{where}: metrics of type {metric['type']} are not supported in the sandbox", field=where)
-    if metric["value"] not in MEASURES:
-        raise bad_request(f"{where}: {metric['value'][:40]!r} is not one of {', '.join(MEASURES)}", field=where)
-    return MEASURES.index(metric["value"])
+    if metric["value"] not in names:
+        raise bad_request(f"{where}: {metric['value'][:40]!r} is not one of {', '.join(names)}", field=where)
+    return VALUE_NAMES.index(metric["value"])
 
 
 def _refuse_unmodelled(config: JsonObject) -> None:
     # Ignoring a part of the configuration would return a wrong number.
     modeled: dict[str, tuple[object, ...]] = {
-        "dataSource": ("billing",),
+        "dataSource": ("billing", DATAHUB),
         "aggregation": ("total", "percent_total", "percent_col", "percent_row", "count"),
     }
     for name, values in modeled.items():
@@ -231,22 +245,27 @@ def _measures(config: JsonObject) -> Iterator[int]:
     metrics = config.get("metrics") or ([config["metric"]] if config.get("metric") else [])
     seen: set[int] = set()
     for index, metric in enumerate(metrics or [{"type": "basic", "value": "cost"}]):
-        measure = measure_of(metric, f"metrics[{index}]" if config.get("metrics") else "metric")
+        measure = measure_of(metric, f"metrics[{index}]" if config.get("metrics") else "metric", _source(config))
         if measure in seen:
-            raise bad_request(f"metrics[{index}]: {MEASURES[measure]} is duplicated", field=f"metrics[{index}]")
+            raise bad_request(f"metrics[{index}]: {VALUE_NAMES[measure]} is duplicated", field=f"metrics[{index}]")
         seen.add(measure)
         yield measure
 
 
-def _limits(items: Sequence[JsonObject]) -> Iterator[Limit]:
-    for level, item in enumerate(items):
+def _limits(config: JsonObject) -> Iterator[Limit]:
+    for level, item in enumerate(config.get("group") or ()):
         limit = item.get("limit") or {}
         if limit:
-            measure = measure_of(limit["metric"], f"group[{level}].limit.metric")
+            measure = measure_of(limit["metric"], f"group[{level}].limit.metric", _source(config))
             yield Limit(level, measure, limit.get("sort") or "desc", limit.get("value") or 0)
 
 
-def _metric_filter(item: JsonObject | None) -> MetricFilter | None:
+def _source(config: JsonObject) -> str:
+    return config.get("dataSource") or "billing"
+
+
+def _metric_filter(config: JsonObject) -> MetricFilter | None:
+    item = config.get("metricFilter")
     if not item:
         return None
     values = tuple(item["values"])
@@ -255,7 +274,7 @@ def _metric_filter(item: JsonObject | None) -> MetricFilter | None:
         raise bad_request(f"metricFilter.values: {item['operator']} takes {value_count}", field="metricFilter.values")
     if value_count == 2 and values[0] > values[1]:
         raise bad_request("metricFilter.values: the lower bound comes first", field="metricFilter.values")
-    measure = measure_of(item["metric"], "metricFilter.metric")
+    measure = measure_of(item["metric"], "metricFilter.metric", _source(config))
     return MetricFilter(measure, item["operator"], values, item.get("operand") == "series_total")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from .ledger import MEASURES, Ledger, Selection
+from .ledger import BUSINESS_METRICS, DAY_COLUMNS, MEASURES, Ledger, Selection
 from .money import MICRO
-from .query_plan import COUNT_INDEX, Limit, MetricFilter, QueryPlan
+from .query_plan import COUNT_INDEX, VALUE_NAMES, Limit, MetricFilter, QueryPlan
 from .ranges import DayRange
 
 Key = tuple[str | None, ...]
@@ -23,6 +23,48 @@ class Row(NamedTuple):  # tens of thousands per query: a tuple takes half the ti
 
 def read_rows(plan: QueryPlan, ledger: Ledger, range_: DayRange, selection: Selection) -> list[Row]:
     """The rows of a range, ordered by key; values are millionths, then a count if requested."""
+    business = sorted(measure for measure in plan.needed_measures if measure >= len(MEASURES))
+    if not business:
+        return _billing_rows(plan, ledger, range_, selection)
+    rows = _billing_rows(plan, ledger, range_, selection) if len(business) < len(plan.needed_measures) else []
+    padded = [Row(row.key, row.start, row.values + (0,) * len(BUSINESS_METRICS)) for row in rows]
+    for measure in business:
+        padded += _metric_rows(plan, ledger, range_, selection, measure)
+    return merge_rows(padded)
+
+
+def merge_rows(rows: Iterable[Row]) -> list[Row]:
+    """The rows summed by key and period, in order of first appearance."""
+    sums: dict[tuple[Key, int | None], tuple[int, ...]] = {}
+    for row in rows:
+        before = sums.get((row.key, row.start))
+        sums[row.key, row.start] = tuple(map(sum, zip(before, row.values))) if before else row.values
+    return [Row(key, start, values) for (key, start), values in sums.items()]
+
+
+def _metric_rows(
+    plan: QueryPlan, ledger: Ledger, range_: DayRange, selection: Selection, measure: int
+) -> Iterator[Row]:
+    """The rows of a business metric. Its events have a dataset, and no other values of billing lines."""
+    metric = next((item for item in ledger.metrics if item.name == VALUE_NAMES[measure]), None)
+    if metric is None or not all(
+        item.keeps(metric.dataset if item.dimension.id == "cloud_provider" else None)
+        for item in plan.filters
+        if item.dimension.table == "series"
+    ):
+        return
+    of_days = [column.source for column in plan.columns if column.source in DAY_COLUMNS]
+    starts = [plan.interval.start] if plan.interval.start else []
+    for *values, units in ledger.units(
+        metric.name, [*map(str, of_days), *starts], range_.first, range_.last, selection.days
+    ):
+        known = dict(zip(of_days, values), cloud_provider=metric.dataset)
+        key = tuple(known.get(column.source) if isinstance(column.source, str) else None for column in plan.columns)
+        amounts = tuple(int(units or 0) if at == measure else 0 for at in range(len(VALUE_NAMES)))
+        yield Row(key, int(values[-1] or 0) if starts else None, amounts)  # type: ignore[arg-type]  # columns are texts
+
+
+def _billing_rows(plan: QueryPlan, ledger: Ledger, range_: DayRange, selection: Selection) -> list[Row]:
     sources = [column.source for column in plan.columns]
     width = len(sources)
     marks = ([plan.interval.start] if plan.interval.start else []) + ([plan.count_source] if plan.count_source else [])
@@ -72,7 +114,7 @@ def cumulative_rows(plan: QueryPlan, rows: Sequence[Row]) -> list[Row]:
     found = list(rows)
     for index in sorted(range(len(rows)), key=lambda index: rows[index].start or 0):
         row = rows[index]
-        before = so_far.get(row.key[:width], (0,) * len(MEASURES))
+        before = so_far.get(row.key[:width], (0,) * len(row.values))
         so_far[row.key[:width]] = values = tuple(old + new for old, new in zip(before, row.values))
         found[index] = Row(row.key, row.start, values)
     return found

@@ -1,17 +1,15 @@
-"""Billing lines of an estate: one series per project and SKU, a pure function of seed, series and day."""
+"""Billing lines of usage: one series per project, SKU and kind of cost, a pure function of seed, series and day."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from typing import NamedTuple, Protocol
 
-from .catalog import SERVICES, Estate, Incident, Project, Service, Sku
+from .activity import Activity
+from .catalog_types import MICROS_PER_CENT, Incident
+from .noise import daily_noise, drifting_noise
 
-MICROS_PER_CENT = 10_000  # micro-dollars; every line is whole cents, so sums stay exact
-MASK = (1 << 64) - 1
-GROWTH_START = date(2025, 1, 1).toordinal()  # fixed start of growth, independent of when the sandbox starts
 COLUMNS = (
     "cloud_provider",
     "billing_account_id",
@@ -27,7 +25,37 @@ COLUMNS = (
     "credit",
     "label_team",
     "label_env",
+    "tag_cost_center",
+    "gke_cluster",
+    "gke_namespace",
+    "eks_cluster",
+    "eks_namespace",
 )
+NOISE, DRIFT, DRIFT_DAYS = 0.32, 0.14, 11  # widths of the random factors of one resource
+DISCOUNT = 0.25  # the largest share of on-demand cost that DoiT's discounts save
+
+Values = tuple[str | None, ...]
+
+
+class Line(NamedTuple):
+    """A billing line: amounts in millionths of a dollar and of a unit."""
+
+    day: int
+    cost: int
+    usage: int
+    savings: int
+    amortized: int
+
+
+class Series(Protocol):
+    """Billing lines with the same values of COLUMNS."""
+
+    @property
+    def values(self) -> Values:
+        """The values of COLUMNS."""
+
+    def lines(self, activity: Activity) -> Iterator[Line]:
+        """The lines of the days of *activity*, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,103 +68,128 @@ class Jump:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """A priced SKU of a project; *daily* is in dollars before growth, *discount* the saved share of its cost."""
+class Usage:
+    """The use of a SKU in a project on the days *first* to *last*: *daily* is in dollars before growth.
 
-    values: tuple[str | None, ...]
-    key: int
+    *price* is the unit price in micro-dollars before the day *changed*, from which it is multiplied by *factor*.
+    Reservations cover *reserved* dollars a day from the day *reserved_from* on, and Savings Plans *planned* dollars a
+    day of the rest, both at the price before the change.
+    """
+
+    key: bytes
+    provider: str
     daily: float
     weekend: float
+    month_end: float
+    lag_days: int
     price: int
-    discount: float
+    first: int
+    last: int
     jump: Jump | None
+    changed: int
+    factor: float
+    reserved: float
+    reserved_from: int
+    planned: float
+
+    def amounts(self, activity: Activity) -> Iterator[tuple[int, float, float]]:
+        """(day, dollars at the price before the change, share of the day's figures that has arrived)."""
+        noise = daily_noise(self.key, activity.first, activity.last)
+        drift = drifting_noise(self.key, activity.first, activity.last, DRIFT_DAYS)
+        base, jump = self.daily * (1 - NOISE / 2) * (1 - DRIFT / 2), self.jump
+        end = min(self.last, activity.last - self.lag_days)
+        rows = zip(
+            activity.days,
+            activity.levels,
+            activity.weekends,
+            activity.month_ends,
+            activity.arrived[self.provider],
+            noise,
+            drift,
+        )
+        for day, level, is_weekend, is_month_end, arrived, fast, slow in rows:
+            if not self.first <= day <= end:
+                continue
+            dollars = base * level * arrived * (1 + NOISE * fast) * (1 + DRIFT * slow)
+            if is_weekend:
+                dollars *= self.weekend
+            if is_month_end:
+                dollars *= 1 + self.month_end
+            if jump is not None and jump.first <= day <= jump.last:
+                dollars *= jump.incident.factor
+            yield day, dollars, arrived
+
+    def split(self, day: int, dollars: float, arrived: float) -> tuple[float, float]:
+        """The dollars of a day that reservations cover, and those that Savings Plans cover."""
+        reserved = min(dollars, self.reserved * arrived) if day >= self.reserved_from else 0.0
+        return reserved, min(dollars - reserved, self.planned * arrived)
+
+    def price_factor(self, day: int) -> float:
+        """What the price of a day is multiplied by."""
+        return self.factor if day >= self.changed else 1.0
+
+    def quantity(self, dollars: float) -> int:
+        """The usage in millionths of a unit."""
+        return round(dollars * 1e12 / self.price)
 
 
-def jumps(estate: Estate, born: int) -> tuple[Jump, ...]:
-    """The estate's incidents; *born* is the day on which the sandbox started."""
-    return tuple(
-        Jump(incident, born - incident.days_ago, born - incident.days_ago + incident.days - 1)
-        for incident in estate.incidents
-    )
+@dataclass(frozen=True, slots=True)
+class OnDemandSeries:
+    """Usage at on-demand rates on the days *first* to *last*; DoiT's discounts save the share *discount* of its cost."""
+
+    values: Values
+    usage: Usage
+    first: int
+    last: int
+    discount: float
+
+    def lines(self, activity: Activity) -> Iterator[Line]:
+        usage, is_covered = self.usage, self.usage.reserved or self.usage.planned
+        for day, dollars, arrived in usage.amounts(activity):
+            if not self.first <= day <= self.last:
+                continue
+            if is_covered:
+                dollars -= sum(usage.split(day, dollars, arrived))
+            cost = to_cents(dollars * usage.price_factor(day))
+            yield Line(day, cost, usage.quantity(dollars), to_cents(cost * self.discount / 1e6), cost)
 
 
-def all_series(estate: Estate, seed: int, born: int) -> list[Series]:
-    """All series of an estate, including promotional credits."""
-    placed = {(jump.incident.project, jump.incident.service): jump for jump in jumps(estate, born)}
-    found: list[Series] = []
-    for project in estate.projects:
-        services = [service for service in SERVICES if service.provider == project.provider]
-        for service in services:
-            jump = placed.get((project.id, service.id))
-            found += [_usage_series(project, service, sku, seed, jump) for sku in service.skus]
-        found.append(_credit_series(project, services[0], seed, estate.credit_share))
-    return found
+@dataclass(frozen=True, slots=True)
+class PlannedSeries:
+    """Usage that Savings Plans cover, at *rate* of its on-demand cost. With *negated*, the line that takes it back."""
+
+    values: Values
+    usage: Usage
+    rate: float
+    negated: bool = False
+
+    def lines(self, activity: Activity) -> Iterator[Line]:
+        usage = self.usage
+        for day, dollars, arrived in usage.amounts(activity):
+            _, planned = usage.split(day, dollars, arrived)
+            cost = to_cents(planned * usage.price_factor(day))
+            if self.negated:
+                yield Line(day, -cost, 0, 0, 0)
+            else:
+                yield Line(day, cost, usage.quantity(planned), 0, to_cents(planned * self.rate))
 
 
-def _usage_series(project: Project, service: Service, sku: Sku, seed: int, jump: Jump | None) -> Series:
-    key = _noise_key(seed, project.id, sku.id)
-    values = (
-        project.provider,
-        project.billing_account,
-        project.id,
-        project.name,
-        service.id,
-        service.description,
-        sku.id,
-        sku.description,
-        sku.unit,
-        project.region,
-        "regular",
-        None,
-        project.team,
-        project.env,
-    )
-    daily = service.daily * sku.weight * project.scale * (0.7 + 0.6 * _noise(key, 0))
-    return Series(values, key, daily, project.weekend, sku.price, 0.25 * _noise(key, 1), jump)
+@dataclass(frozen=True, slots=True)
+class ReservedSeries:
+    """Usage that reservations cover, at *rate* of its on-demand cost, which the fees of the reservations pay."""
+
+    values: Values
+    usage: Usage
+    rate: float
+
+    def lines(self, activity: Activity) -> Iterator[Line]:
+        usage = self.usage
+        for day, dollars, arrived in usage.amounts(activity):
+            reserved, _ = usage.split(day, dollars, arrived)
+            if reserved:
+                yield Line(day, 0, usage.quantity(reserved), 0, to_cents(reserved * self.rate))
 
 
-def _credit_series(project: Project, service: Service, seed: int, share: float) -> Series:
-    key = _noise_key(seed, project.id, "promotional")
-    values = (
-        project.provider,
-        project.billing_account,
-        project.id,
-        project.name,
-        service.id,
-        service.description,
-        "promotional-credit",
-        "Promotional credit",
-        None,
-        None,
-        "credit",
-        "Growth programme",
-        project.team,
-        project.env,
-    )
-    return Series(values, key, -service.daily * project.scale * share, 1.0, 0, 0.0, None)
-
-
-def daily_lines(series: Series, first: int, last: int) -> Iterator[tuple[int, int, int, int]]:
-    """(day, cost, usage, savings) of each day, in millionths of a dollar and of a unit."""
-    for day in range(first, last + 1):
-        growth = min(4.0, max(0.4, 1 + 0.014 * (day - GROWTH_START) / 30))
-        # Ordinal 1 is a Monday.
-        weekend = series.weekend if (day - 1) % 7 >= 5 else 1.0
-        dollars = series.daily * growth * weekend * (0.94 + 0.12 * _noise(series.key, day))
-        if series.jump is not None and series.jump.first <= day <= series.jump.last:
-            dollars *= series.jump.incident.factor
-        cost = round(dollars * 100) * MICROS_PER_CENT
-        usage = cost * 1_000_000 // series.price if series.price else 0
-        yield day, cost, usage, round(cost * series.discount / MICROS_PER_CENT) * MICROS_PER_CENT
-
-
-def _noise_key(seed: int, *names: str) -> int:
-    return zlib.crc32("/".join((str(seed), *names)).encode())
-
-
-def _noise(key: int, day: int) -> float:
-    """A number from 0 to 1 that depends only on its arguments (the finalizer of splitmix64)."""
-    mixed = (key * 0x9E3779B97F4A7C15 + day * 0xD1B54A32D192ED03) & MASK
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & MASK
-    return (mixed ^ (mixed >> 31)) / MASK
+def to_cents(dollars: float) -> int:
+    """Dollars as micro-dollars, rounded to cents."""
+    return round(dollars * 100) * MICROS_PER_CENT

@@ -33,7 +33,7 @@ def daily_spend(ledger: Ledger) -> list[tuple[str, str, int, int]]:
     """(``account sku``, short name of the service, day, micro-dollars) of all lines."""
     rows = ledger.sums(COLUMNS, ledger.first, ledger.last)
     return [
-        (f"{account} {sku}", SHORT_NAMES[str(service)], int(day or 0), int(cost or 0))
+        (f"{account} {sku}", SHORT_NAMES.get(str(service), str(service)), int(day or 0), int(cost or 0))
         for account, sku, service, day, cost, *_ in rows
     ]
 

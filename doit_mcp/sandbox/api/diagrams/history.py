@@ -30,7 +30,9 @@ def layers_of(tenant: Tenant) -> Records:
 def usage_by_day(ledger: Ledger) -> dict[str, dict[int, int]]:
     """The usage of each account's SKU (``account sku``) by day, in millionths of its unit."""
     usage_by_sku: dict[str, dict[int, int]] = {}
-    for account, sku, day, _, usage, _ in ledger.sums(("project_id", "sku_id", "day_start"), ledger.first, ledger.last):
+    for account, sku, day, _, usage, *_ in ledger.sums(
+        ("project_id", "sku_id", "day_start"), ledger.first, ledger.last
+    ):
         usage_by_sku.setdefault(f"{account} {sku}", {})[int(day or 0)] = int(usage or 0)
     return usage_by_sku
 

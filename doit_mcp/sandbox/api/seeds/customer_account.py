@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...accounts import ACME, READ_PERMISSIONS, USERS, WRITE_PERMISSIONS, Customer
 from ..costs.calendar_days import DAY_MILLISECONDS, DAY_SECONDS, add_months, rfc3339, seconds_of, start_of, today_of
-from ..costs.catalog import AWS, AZURE, GOOGLE
+from ..costs.catalog_types import AWS, AZURE, GOOGLE
 from ..responses import JsonObject
 from ..tenants import Tenant
 from .analytics_core import admin_email
@@ -170,7 +170,7 @@ def assets(tenant: Tenant) -> Iterator[JsonObject]:
     """The accounts in the billing lines, and a subscription for the office."""
     born = int(tenant.started_at * 1000)
     columns = ("cloud_provider", "billing_account_id", "project_id", "project_name")
-    rows = tenant.ledger.sums(columns, tenant.ledger.first, tenant.ledger.first)
+    rows = tenant.ledger.sums(columns, tenant.ledger.first, tenant.ledger.last)
     # In Google Cloud the asset is the billing account, elsewhere each account or subscription.
     accounts = {(str(row[0]), str(row[1] if row[0] == GOOGLE else row[2])): str(row[3]) for row in rows}
     for index, ((platform, account), name) in enumerate(accounts.items()):
@@ -204,13 +204,25 @@ def assets(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def datasets(tenant: Tenant) -> Iterator[JsonObject]:
-    """Observability costs with daily events."""
-    born = today_of(tenant.started_at)
+    """Observability costs, and business metrics, with daily events."""
+    born, ledger = today_of(tenant.started_at), tenant.ledger
     sent = {tenant.stable_id("event", str(day)): float(seconds_of(day)) for day in range(born - 30, born)}
-    yield {
-        "id": "Datadog",
-        "name": "Datadog",
-        "description": "What observability costs a day",
+    yield _dataset(tenant, "Datadog", "What observability costs a day", sent)
+    for name in dict.fromkeys(metric.dataset for metric in ledger.metrics):
+        metrics = [metric.name for metric in ledger.metrics if metric.dataset == name]
+        sent = {
+            tenant.stable_id("event", metric, str(day)): float(seconds_of(day))
+            for metric in metrics
+            for day in range(ledger.first, born + 1)
+        }
+        yield _dataset(tenant, name, f"Business metrics by day: {', '.join(metrics)}", sent)
+
+
+def _dataset(tenant: Tenant, name: str, description: str, sent: dict[str, float]) -> JsonObject:
+    return {
+        "id": name,
+        "name": name,
+        "description": description,
         "events": sent,
         "updatedBy": admin_email(tenant.customer),
         "lastUpdated": rfc3339(tenant.started_at - DAY_SECONDS),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..costs.calendar_days import DAY_SECONDS
-from ..costs.catalog import AWS, AZURE, GOOGLE
+from ..costs.catalog_types import AWS, AZURE, GOOGLE
 from ..responses import JsonObject
 from ..tenants import Tenant
 from .customer_account import CLOUD_NAMES
@@ -99,10 +99,11 @@ def layers(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def _billed_names(tenant: Tenant) -> list[dict[str, str]]:
-    """The billed names of each account, without amounts."""
+    """The billed names of each account, without amounts. Charges such as taxes have no region, and are left out."""
     ledger = tenant.ledger
     rows = ledger.sums(COLUMNS, ledger.first, ledger.first)
-    return [{name: str(value or "") for name, value in zip(COLUMNS, row)} for row in rows]
+    names = ({name: str(value or "") for name, value in zip(COLUMNS, row)} for row in rows)
+    return [item for item in names if item["region"]]
 
 
 def _make_diagram(tenant: Tenant, name: str, type_: str, color: str) -> JsonObject:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..costs.calendar_days import rfc3339
-from ..costs.catalog import AWS, AZURE, GOOGLE
+from ..costs.catalog_types import AWS, AZURE, GOOGLE
 from ..costs.ledger import Ledger
 from ..costs.money import amount
 from ..responses import JsonObject
