@@ -14,8 +14,8 @@ from ..conftest import Ask
 
 TODAY = date(2026, 9, 21).toordinal()
 MICRO = 1_000_000
-# What covered usage costs, as a share of its on-demand cost.
-RATES = {"SavingsPlanCoveredUsage": Decimal("0.73"), "DiscountedUsage": Decimal("0.64")}
+RESERVED_RATE = Decimal("0.64")
+"""What usage costs that reservations cover, as a share of its on-demand cost. The lines have that cost only."""
 
 
 def eligible_spend(api: Api, first: int, last: int) -> tuple[Decimal, Decimal, Decimal]:
@@ -30,8 +30,8 @@ def eligible_spend(api: Api, first: int, last: int) -> tuple[Decimal, Decimal, D
     for sku, kind, cost, amortized in lines:
         if sku in eligible and kind == "Usage":
             on_demand, listed = on_demand + cost, listed + cost
-        elif sku in eligible and kind in RATES:
-            at_list = amortized / RATES[str(kind)]
+        elif sku in eligible and kind in ("SavingsPlanCoveredUsage", "DiscountedUsage"):
+            at_list = amortized / RESERVED_RATE if kind == "DiscountedUsage" else cost
             listed, saved = listed + at_list, saved + at_list - amortized
     return on_demand, listed, saved
 
