@@ -25,6 +25,7 @@ import orjson
 
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.api.costs.coverage_rates import RESERVED_RATE
 from scripts.token_counts import CountTokens, make_tokenizer
 from tests.e2e.launch import running_sandbox
 
@@ -33,6 +34,8 @@ MAX_CALLS = 2
 MAX_TOKENS = 2_000
 CENT = Decimal("0.01")
 MICROS = 1_000_000
+SAVED_SHARE = Decimal("0.12")
+"""The share of a service that right-sizing saves in the sandbox."""
 ADMIN = "admin@acme.example"
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
@@ -72,13 +75,22 @@ class Books:
         )
         return {value: (Decimal(cost) / MICROS).quantize(CENT, ROUND_HALF_UP) for value, cost in rows}
 
-    def savings(self, first: date, last: date, where: str = "1") -> Decimal:
-        """The savings on the lines of the days from *first* to *last*."""
-        row = self._database.execute(
-            f"SELECT SUM(savings) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ? AND {where}",
-            (first.toordinal(), last.toordinal()),
+    def commitment_savings(self, first: date, last: date) -> Decimal:
+        """What commitments saved on usage that Savings Plans can cover, compared with on-demand rates.
+
+        Lines of covered usage have their on-demand cost; those of reservations only their amortized one.
+        """
+        (savings,) = self._database.execute(
+            """
+            SELECT SUM(CASE cost_type WHEN 'SavingsPlanCoveredUsage' THEN cost - amortized_cost
+                                      WHEN 'DiscountedUsage' THEN amortized_cost / :rate - amortized_cost END)
+            FROM lines JOIN series USING (series)
+            WHERE day BETWEEN :first AND :last
+              AND sku_id IN (SELECT sku_id FROM series WHERE cost_type = 'SavingsPlanCoveredUsage')
+            """,
+            {"rate": RESERVED_RATE, "first": first.toordinal(), "last": last.toordinal()},
         ).fetchone()
-        return (Decimal(row[0] or 0) / MICROS).quantize(CENT, ROUND_HALF_UP)
+        return (Decimal(savings or 0) / MICROS).quantize(CENT, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,28 +188,27 @@ def open_anomalies_by_sql(books: Books) -> Figures:
 
 
 def commitment_savings(books: Books) -> Figures:
-    """The savings of AWS commitments in the last 30 days, and what counts towards the contract."""
+    """The savings of AWS commitments in the last 30 whole days."""
     yesterday = books.today - timedelta(days=1)
-    return {
-        "savings": books.savings(yesterday - timedelta(days=29), yesterday, "cloud_provider = 'amazon-web-services'")
-    }
+    return {"savings": books.commitment_savings(yesterday - timedelta(days=29), yesterday)}
 
 
 def ai_costs(books: Books) -> Figures:
-    """The cost of models this month, by the service that bills them."""
-    return {
-        "total": books.cost(books.month_start, books.today, "service_description IN ('Amazon Bedrock', 'Vertex AI')")
-    }
+    """The cost of this month of the services that bill models."""
+    services = "('Amazon Bedrock', 'Vertex AI', 'Foundry Models')"
+    where = f"service_description IN {services} OR service_description LIKE '%(Amazon Bedrock Edition)'"
+    return {"total": books.cost(books.month_start, books.today, f"({where})")}
 
 
 def right_sizing(books: Books) -> Figures:
-    """Twelve percent of the most expensive service of each cloud in the last 30 days, per month."""
+    """Twelve percent of the most expensive service of each cloud, by day to the cent, and then by month."""
     first = books.today - timedelta(days=29)
     figures: Figures = {}
     for cloud in books.costs("cloud_provider", first, books.today):
         costs = books.costs("service_description", first, books.today, f"cloud_provider = '{cloud}'")
         service = max(costs, key=lambda name: costs[name])
-        figures[f"Right-size {service}"] = (costs[service] * 12 / 100 / 30 * 365 / 12).quantize(CENT, ROUND_HALF_UP)
+        daily = (costs[service] * SAVED_SHARE / 30).quantize(CENT, ROUND_HALF_UP)
+        figures[f"Right-size {service}"] = (daily * 365 / 12).quantize(CENT, ROUND_HALF_UP)
     return figures
 
 

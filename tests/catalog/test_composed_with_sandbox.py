@@ -44,8 +44,8 @@ async def test_trend_breakdown_and_explanation_agree(ask: Ask) -> None:
         assert abs(sum(part["change"] for part in parts) - explained["total"]["change"]) < 0.001
         assert abs(sum(part["share"] for part in parts) - 100) < 0.001
     assert abs(sum(explained["causes"].values()) - explained["total"]["change"]) < 0.001
-    # Prices in the sandbox never change.
-    assert abs(explained["causes"]["price"]) < 1 and explained["causes"]["untold"] == 0.0
+    # Some prices in the sandbox change.
+    assert explained["causes"]["price"] != 0
 
 
 async def test_finds_the_cost_jump_of_the_incident(ask: Ask) -> None:
