@@ -13,11 +13,11 @@ from .calendar_days import add_periods, day_of_milliseconds, periods_between, st
 from .dimensions import NO_CUSTOM_DIMENSIONS, RULE, CustomDimensions
 from .filters import Filter, compile_filters, select_lines
 from .forecast import predict
+from .forecast_plan import DEFAULT_HISTORY_DAYS
 from .ledger import Ledger
 from .money import amount, round_to_cents
 from .ranges import DayRange
 
-TRAINING_DAYS = 56
 MAX_LOG_GROWTH = 300.0  # limit of exponential growth, as a power of e, to stay within floats
 
 
@@ -25,7 +25,7 @@ MAX_LOG_GROWTH = 300.0  # limit of exponential growth, as a power of e, to stay 
 class BudgetStatus:
     """A budget today: its *period*, its *limit* in its *currency*, and *daily* micro-dollars.
 
-    Days after *today* are forecast.
+    Days after *today* are forecast. *arriving* is the cost of the latest days that is still to arrive.
     """
 
     period: DayRange
@@ -33,6 +33,7 @@ class BudgetStatus:
     currency: str
     daily: Mapping[int, int]
     today: int
+    arriving: int = 0
 
     @property
     def is_current(self) -> bool:
@@ -47,7 +48,7 @@ class BudgetStatus:
     @cached_property
     def forecast(self) -> float | None:
         """The expected spend by the end of the period, None if it cannot be predicted."""
-        return self._spend_until(self.period.last) if self.is_current else None
+        return self._spend_until(self.period.last, self.arriving) if self.is_current else None
 
     @property
     def breach_day(self) -> int | None:
@@ -70,8 +71,8 @@ class BudgetStatus:
                 return day
         return None
 
-    def _spend_until(self, last: int) -> float:
-        return amount(sum(self.daily[day] for day in self._days if day <= last), self.currency)
+    def _spend_until(self, last: int, more: int = 0) -> float:
+        return amount(sum(self.daily[day] for day in self._days if day <= last) + more, self.currency)
 
     @cached_property
     def _days(self) -> list[int]:
@@ -92,14 +93,17 @@ def budget_status(budget: JsonObject, ledger: Ledger, custom: CustomDimensions =
     today = ledger.last
     known = ledger.daily(select_lines(ledger, budget_filters(budget, custom), credits=False))
     period = _period(budget, today)
-    daily = dict(known)
-    if period.first <= today < period.last:
-        ahead = range(today + 1, period.last + 1)
+    daily, arriving = dict(known), 0
+    if period.first <= today <= period.last:
         # The latest days are incomplete, so nothing is learnt from them.
-        last = today - SETTLING_DAYS
-        learnt = {day: known.get(day, 0) for day in range(last - TRAINING_DAYS + 1, last + 1)}
-        daily |= zip(ahead, predict(learnt, last - TRAINING_DAYS + 1, last, ahead))
-    return BudgetStatus(period, _limit(budget, period, known), budget["currency"], daily, today)
+        first, last = max(ledger.first, today - DEFAULT_HISTORY_DAYS + 1), today - SETTLING_DAYS
+        learnt = {day: known.get(day, 0) for day in range(first, last + 1)}
+        expected = dict(zip(days := range(last + 1, period.last + 1), predict(learnt, first, last, days)))
+        arriving = sum(
+            max(0, expected[day] - known.get(day, 0)) for day in range(max(last + 1, period.first), today + 1)
+        )
+        daily |= {day: expected[day] for day in days if day > today}
+    return BudgetStatus(period, _limit(budget, period, known), budget["currency"], daily, today, arriving)
 
 
 def _period(budget: JsonObject, today: int) -> DayRange:
