@@ -46,12 +46,14 @@ FIRST_MODULES = (
     *(run_query, report_results, stored_result, opportunities),
 )
 """The modules of the most general tools, which clients list first."""
-ROOMS = (costs, comparisons, forecasts, queries, anomalies, budgets, commitments, savings, unit_costs)
+TOOL_PACKAGES = (costs, comparisons, forecasts, queries, anomalies, budgets, commitments, savings, unit_costs)
 """The packages whose modules are searched for composed tools."""
-ROOM_MODULES = tuple(
-    import_module(info.name) for room in ROOMS for info in iter_modules(room.__path__, f"{room.__name__}.")
+FOUND_MODULES = tuple(
+    import_module(info.name)
+    for package in TOOL_PACKAGES
+    for info in iter_modules(package.__path__, f"{package.__name__}.")
 )
-COMPOSED_MODULES = tuple(dict.fromkeys((*FIRST_MODULES, *ROOM_MODULES, search, assistants)))
+COMPOSED_MODULES = tuple(dict.fromkeys((*FIRST_MODULES, *FOUND_MODULES, search, assistants)))
 """The modules that may declare composed tools, in listing order. A module's tools follow in the order of declaration."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from ...api import Doit
@@ -179,11 +179,6 @@ def parse_decimal(value: Any) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
-
-
-def percent_as_json(share: Decimal) -> float:
-    """Return a share from 0 to 1 in percent, to a tenth."""
-    return float((100 * share).quantize(Decimal("0.1"), ROUND_HALF_UP))
 
 
 def parse_last_day(value: Any) -> date | None:

@@ -10,14 +10,13 @@ from typing import Any
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.amounts import amount_as_json
+from ..costs.amounts import amount_as_json, percent_as_json
 from ..partial_results import describe_error, gather_partial
 from ..periods.period import Period
 from .aws import (
     OwnedCommitment,
     RecommendedPurchase,
     list_organizations,
-    percent_as_json,
     read_recommended_purchases,
     read_reserved_instances,
     read_savings_plans,

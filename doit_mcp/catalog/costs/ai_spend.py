@@ -19,9 +19,8 @@ from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
-from ..unit_costs.unit_cost import round_significant
 from .ai_models import AI_PROVIDERS, AI_SERVICES, count_tokens, find_model, model_key, token_kind
-from .amounts import ZERO, amount_as_json, round_amount, share_percents, to_decimal
+from .amounts import ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
 from .answers import CostRequest, explain_empty_answer, run_checked
 from .groups import GroupDimension, fixed_group
 from .query_config import COST_METRIC, USAGE_METRIC, cost_config

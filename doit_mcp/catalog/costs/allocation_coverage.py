@@ -15,13 +15,12 @@ from ...api.value_kinds import Label, Members, Money, Percent
 from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..commitments.aws import percent_as_json
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from .amounts import ZERO, amount_as_json, round_amount, share_percents
+from .amounts import ZERO, amount_as_json, percent_as_json, round_amount, share_percents
 from .answers import (
     CLOUD_GROUP,
     CostRequest,

@@ -13,9 +13,10 @@ from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import to_decimal
 from ..periods.grammar import parse_period
 from ..periods.period import Period
+from ..tables import cell_text
 from ..tools.result_handles import ResultTable
 from .period_column import PERIOD_COLUMN, period_text
-from .table_operations import Condition, cell_text, column_index, filter_rows
+from .table_operations import Condition, column_index, filter_rows
 
 ONE_AT_A_TIME = "oneAtATime"
 """Member of a table's *about*: the column by whose values the same costs are in the table several times."""

@@ -16,7 +16,7 @@ from ...protocol.json_schema import Length, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import amount_as_json, sum_amounts, to_decimal
 from ..currencies import DEFAULT_CURRENCY
-from ..tables import to_number
+from ..tables import cell_text, to_number
 from ..tools.result_handles import ResultTable
 
 NUMERIC_TYPES = frozenset({"float", "number", "integer", "int", "double", "numeric"})
@@ -148,13 +148,6 @@ def parse_number(cell: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if isfinite(number) else None
-
-
-def cell_text(cell: Any) -> str:
-    """Return a cell as text: "" for null, whole numbers without a decimal point."""
-    if cell is None:
-        return ""
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
 def casefolded_text(cell: Any) -> str:

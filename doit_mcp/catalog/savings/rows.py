@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from ...api.report_config import normalize_provider
 from ...protocol.jsonrpc import JsonObject
-from ..commitments.aws import AWS, OwnedCommitment, RecommendedPurchase, percent_as_json
+from ..commitments.aws import AWS, OwnedCommitment, RecommendedPurchase
 from ..commitments.contract_periods import ContractPeriod
-from ..costs.amounts import amount_as_json, round_amount, to_decimal
+from ..costs.amounts import amount_as_json, percent_as_json, round_amount, to_decimal
 from .recommendations import summarize_recommendation
 
 PER_MONTH, AT_STAKE, ONCE = "per month", "at stake", "once"

@@ -13,7 +13,7 @@ from ...api.value_kinds import Day, Label, Members, Money, Quantity
 from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.amounts import ZERO, amount_as_json, round_amount
+from ..costs.amounts import ZERO, amount_as_json, round_amount, round_significant
 from ..costs.answers import CLOUD_GROUP, CostRequest, explain_empty_answer, query_rows, run_checked
 from ..costs.group_costs import CostRow, cost_by_period, rank_groups, total_cost
 from ..costs.groups import GroupByArgument, resolve_groups
@@ -29,7 +29,6 @@ from .metric_queries import check_metric, query_units
 DEFAULT_PERIOD = "last_month"
 MAX_LAG = timedelta(days=3)
 """How late units may be without a note: costs settle within three days, too."""
-SIGNIFICANT_DIGITS = 6
 
 
 class UnitCostOfPeriod(TypedDict):
@@ -209,8 +208,3 @@ def _quotient(cost: Decimal, units: Decimal, currency: str) -> JsonObject:
         "units": float(units),
         "unitCost": round_significant(cost / units) if units else None,
     }
-
-
-def round_significant(number: Decimal) -> float:
-    """Return a number with six significant digits: a unit can cost far less than a cent."""
-    return float(f"{number:.{SIGNIFICANT_DIGITS - 1}e}")

@@ -19,7 +19,6 @@ from doit_mcp.catalog.commitments.aws import (
     parse_reserved_instance,
     parse_savings_plan,
     parse_share,
-    percent_as_json,
 )
 from doit_mcp.catalog.commitments.planned_purchases import next_step, parse_steps
 
@@ -65,10 +64,6 @@ def test_rows_without_details_are_read() -> None:
     assert plan.unused_per_month is None
     instance = parse_reserved_instance({"commitmentId": "y", "instanceType": "m5.large"})
     assert (instance.title, instance.hourly_cost) == ("1 m5.large Reserved Instance", Decimal(0))
-
-
-def test_percentages_are_rounded_half_up() -> None:
-    assert [percent_as_json(Decimal(share)) for share in ("0.1225", "0.12249", "1", "0")] == [12.3, 12.2, 100.0, 0.0]
 
 
 def test_steps_of_odd_plans_are_left_out() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.queries import table_operations
 from doit_mcp.catalog.queries.stored_result import MAX_CSV_CHARACTERS
+from doit_mcp.catalog.tables import cell_text
 from doit_mcp.catalog.tools import tool_result
 from doit_mcp.catalog.tools.result_handles import (
     ROWS_PER_LINE,
@@ -211,7 +212,7 @@ def test_conditions_mean_what_they_say(cells: list[Any], op: Any, values: list[s
     assume(op not in ("gt", "gte", "lt", "lte") or None not in numbers)
 
     def meets(cell: Any) -> bool:
-        text, number = table_operations.cell_text(cell), table_operations.parse_number(cell)
+        text, number = cell_text(cell), table_operations.parse_number(cell)
         low = text.casefold()
         plain: dict[str, Callable[[str, float | None], bool]] = {
             "contains": lambda value, bound: value.casefold() in low,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.queries import table_operations
+from doit_mcp.catalog.tables import cell_text
 from doit_mcp.catalog.tools.result_handles import ResultTable
 
 COLUMNS = [
@@ -91,7 +92,7 @@ def test_groups_preserve_totals_and_rows(table: ResultTable, by: list[str]) -> N
     assert before.keys() == after.keys() - {"rows"}
     assert all(abs(before[name] - after[name]) < 0.02 for name in before)
     assert sum(row[-1] for row in result.rows) == len(table.rows)
-    keys = [tuple(table_operations.cell_text(cell) for cell in row[: len(by)]) for row in result.rows]
+    keys = [tuple(cell_text(cell) for cell in row[: len(by)]) for row in result.rows]
     assert len(set(keys)) == len(keys)
 
 

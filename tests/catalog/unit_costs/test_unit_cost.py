@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.costs.group_costs import CostRow
-from doit_mcp.catalog.unit_costs.unit_cost import UnitRows, make_unit_cost, round_significant
+from doit_mcp.catalog.unit_costs.unit_cost import UnitRows, make_unit_cost
 from tests.api.recorder import Recorder
 
 from .. import billing
@@ -139,8 +139,3 @@ def test_groups_and_other_add_up(lines: list[tuple[str, Decimal, Decimal]], top:
     shown = sum((Decimal(str(group["cost"])) for group in found["groups"]), Decimal(0))
     assert shown + Decimal(str(found["other"])) == Decimal(str(found["cost"]))
     assert (found["unitCost"] is None) == (found["units"] == 0)
-
-
-def test_small_unit_costs_keep_their_digits() -> None:
-    assert round_significant(Decimal("0.00001234567")) == 0.0000123457
-    assert round_significant(Decimal(0)) == 0.0 and round_significant(Decimal(123456789)) == 123457000.0
