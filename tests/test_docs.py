@@ -172,8 +172,21 @@ def test_architecture_page_names_every_package() -> None:
         if heights[part] > heights[other]
     ]
     assert not wrong, "imports point down in the diagram, too"
-    _, _, table = (DOCS / "architecture.rst").read_text("utf-8").partition(".. parts: ")
-    assert set(re.findall(r"^   \* - ``(\w+)``$", table.partition(".. parts: end")[0], re.MULTILINE)) == parts
+    assert set(listed_parts("parts")) == parts
+
+
+def test_architecture_page_lists_the_parts_of_the_catalog_top_down() -> None:
+    listed, parts = listed_parts("catalog parts"), test_layers.catalog_parts()
+    assert sorted(listed) == sorted(parts)
+    places = {part: place for place, part in enumerate(listed)}
+    wrong = [f"{part} is below {other}" for part in parts for other in parts[part] if places[part] > places[other]]
+    assert not wrong, "imports point down in the list, too"
+
+
+def listed_parts(table: str) -> list[str]:
+    """Return the parts that a table of the architecture page lists."""
+    _, _, text = (DOCS / "architecture.rst").read_text("utf-8").partition(f".. {table}: ")
+    return re.findall(r"^   \* - ``(\w+)``$", text.partition(f".. {table}: end")[0], re.MULTILINE)
 
 
 async def test_observability_page_has_every_metric_and_log_field() -> None:

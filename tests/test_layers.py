@@ -82,6 +82,24 @@ def test_no_cycles() -> None:
     assert len(list(TopologicalSorter(graph).static_order())) == len(TREES)
 
 
+def catalog_parts() -> dict[str, set[str]]:
+    """Return the packages and modules of the catalog, with those that each imports."""
+    parts: dict[str, set[str]] = {}
+    for module in TREES:
+        layer, _, rest = module.partition(".")
+        if layer == "catalog" and rest != "__init__":
+            part = rest.partition(".")[0]
+            others = {other.split(".")[1] for other in imported(module) if other.startswith("catalog.")}
+            parts.setdefault(part, set()).update(others - {part, "__init__"})
+    return parts
+
+
+def test_parts_of_the_catalog_import_in_one_direction() -> None:
+    parts = catalog_parts()
+    assert parts["savings"] >= {"commitments", "costs", "periods"}
+    assert len(list(TopologicalSorter(parts).static_order())) == len(parts)
+
+
 def docstrings(tree: ast.AST) -> set[ast.expr]:
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     bodies = (node.body for node in ast.walk(tree) if isinstance(node, kinds))

@@ -10,11 +10,26 @@ from pkgutil import iter_modules
 
 from ..api import AREAS
 from ..protocol.jsonrpc import JsonObject
-from . import assistants, costs
+from . import (
+    anomalies,
+    assistants,
+    budgets,
+    commitments,
+    comparisons,
+    costs,
+    forecasts,
+    queries,
+    savings,
+    unit_costs,
+)
+from .budgets.written_scope import with_scope_check
 from .call import Call
-from .costs import breakdown, change, compare, forecast, overview, query, query_result, report_results, savings, trends
-from .costs.written_scope import with_scope_check
+from .comparisons import change, compare
+from .costs import breakdown, overview, trends
 from .discovery.tools import with_discovery
+from .forecasts import forecast
+from .queries import report_results, run_query, stored_result
+from .savings import opportunities
 from .search import tools as search
 from .tools.composed import composed_functions
 from .tools.localized_display import with_localized_display
@@ -28,15 +43,18 @@ from .writes.receipt_verification import verifier_for
 
 FIRST_MODULES = (
     *(overview, breakdown, trends, compare, change, forecast),
-    *(query, report_results, query_result, savings),
+    *(run_query, report_results, stored_result, opportunities),
 )
 """The modules of the most general tools, which clients list first."""
-COSTS_MODULES = tuple(import_module(info.name) for info in iter_modules(costs.__path__, f"{costs.__name__}."))
-COMPOSED_MODULES = tuple(dict.fromkeys((*FIRST_MODULES, *COSTS_MODULES, search, assistants)))
-"""The modules that may declare composed tools, in listing order: those of catalog/costs are found, others are named.
-
-A module's tools follow in the order of their declaration.
-"""
+TOOL_PACKAGES = (costs, comparisons, forecasts, queries, anomalies, budgets, commitments, savings, unit_costs)
+"""The packages whose modules are searched for composed tools."""
+FOUND_MODULES = tuple(
+    import_module(info.name)
+    for package in TOOL_PACKAGES
+    for info in iter_modules(package.__path__, f"{package.__name__}.")
+)
+COMPOSED_MODULES = tuple(dict.fromkeys((*FIRST_MODULES, *FOUND_MODULES, search, assistants)))
+"""The modules that may declare composed tools, in listing order. A module's tools follow in the order of declaration."""
 
 
 @cache

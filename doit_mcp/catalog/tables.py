@@ -29,6 +29,13 @@ def to_number(value: Any) -> float:
     return float(value) if isfinite(value) else 0.0
 
 
+def cell_text(cell: Any) -> str:
+    """Return a cell as text: "" for null, whole numbers without a decimal point."""
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
 def round_to_cents(amount: float) -> float:
     """Round an amount to cents."""
     # Adding 0.0 turns negative zero into zero.

@@ -69,7 +69,7 @@ COMPOSED = (
     "delete_datahub_events_by_filter",
     *("get_cloud_diagram_components", "post_insight_result", "create_cloudflow_connection"),
 )
-# Refused unless they match costs: tests/catalog/costs/test_written_scope.py.
+# Refused unless they match costs: tests/catalog/budgets/test_written_scope.py.
 SCOPES = {(name, argument) for name in ("create_budget", "update_budget") for argument in ("scope", "scopes")}
 PLACES = [
     (name, argument, place)

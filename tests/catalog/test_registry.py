@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from doit_mcp.api import AREAS
 from doit_mcp.api.common_types import ListPage
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.costs.query_result import MAX_CSV_CHARACTERS
+from doit_mcp.catalog.queries.stored_result import MAX_CSV_CHARACTERS
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.tools import tool_result
 from doit_mcp.catalog.tools.declarations import COMPOSED_TOOLSETS

@@ -15,18 +15,17 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import gather_partial
-from ..period_grammar import PeriodArgument, parse_period
-from ..periods import utc_date
+from ..periods.grammar import PeriodArgument, parse_period
+from ..periods.period import utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .ai_models import AI_PROVIDERS, AI_SERVICES, count_tokens, find_model, model_key, token_kind
-from .amounts import ZERO, amount_as_json, round_amount, share_percents, to_decimal
-from .cost_answers import CostRequest, explain_empty_answer, run_checked
+from .amounts import ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
+from .answers import CostRequest, explain_empty_answer, run_checked
 from .groups import GroupDimension, fixed_group
-from .queries import COST_METRIC, USAGE_METRIC, cost_config
+from .query_config import COST_METRIC, USAGE_METRIC, cost_config
 from .scope import CLOUD_DIMENSION, CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement
-from .unit_cost import round_significant
 
 DEFAULT_PERIOD = "this_month"
 MILLION = 1_000_000

@@ -17,12 +17,11 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, gather_partial
-from ..period_grammar import PeriodArgument, parse_period
-from ..periods import utc_date
+from ..periods.grammar import PeriodArgument, parse_period
+from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from .amounts import ZERO, amount_as_json, round_amount, share_percents
-from .commitments import percent_as_json
-from .cost_answers import (
+from .amounts import ZERO, amount_as_json, percent_as_json, round_amount, share_percents
+from .answers import (
     CLOUD_GROUP,
     CostRequest,
     explain_empty_answer,
@@ -31,7 +30,7 @@ from .cost_answers import (
     query_rows,
     run_checked,
 )
-from .cost_table import CostRow, total_cost
+from .group_costs import CostRow, total_cost
 from .groups import GroupDimension, fetch_labels, fixed_group, resolve_group
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement

@@ -12,6 +12,7 @@ ZERO = Decimal(0)
 ONE_TENTH = Decimal("0.1")
 TENTHS_OF_ALL = 1000
 HUNDREDTH = Decimal("0.01")
+SIGNIFICANT_DIGITS = 6
 MINOR_UNITS = MappingProxyType({"JPY": Decimal(1)})
 """Minor units other than hundredths, of the API's currencies (ISO 4217). Babel knows them too, but loads slowly."""
 WIDE = Context(prec=400)
@@ -74,6 +75,16 @@ def share_percents(parts: Sequence[Decimal]) -> list[float | None]:
     for index in by_remainder[: TENTHS_OF_ALL - sum(tenths)]:
         tenths[index] += 1
     return [tenth / 10 for tenth in tenths]
+
+
+def percent_as_json(share: Decimal) -> float:
+    """Return a share from 0 to 1 in percent, to a tenth."""
+    return float(_round_tenth(100 * share))
+
+
+def round_significant(number: Decimal) -> float:
+    """Return a number with six significant digits: a unit can cost far less than a cent."""
+    return float(f"{number:.{SIGNIFICANT_DIGITS - 1}e}")
 
 
 def _round_tenth(number: Decimal) -> Decimal:

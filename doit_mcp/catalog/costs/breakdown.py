@@ -11,19 +11,11 @@ from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart
-from ..period_grammar import PeriodArgument, period_or_months
-from ..periods import utc_date
+from ..periods.grammar import PeriodArgument, period_or_months
+from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from .cost_answers import (
-    MAX_INLINE_ROWS,
-    CostAnswer,
-    CostRequest,
-    failed_members,
-    query_costs,
-    run_checked,
-    with_note,
-)
-from .cost_table import RankedCosts, as_table, rank_groups, split_by_groups, total_cost
+from .answers import MAX_INLINE_ROWS, CostAnswer, CostRequest, failed_members, query_costs, run_checked, with_note
+from .group_costs import RankedCosts, as_table, rank_groups, split_by_groups, total_cost
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement

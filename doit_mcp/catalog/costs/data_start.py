@@ -7,7 +7,7 @@ from typing import Literal
 
 from ...api.report_config import QueryConfig
 from ..call import Call
-from ..periods import Period, month_of, months_back, utc_date, with_period
+from ..periods.period import Period, month_of, months_back, utc_date, with_period
 from ..tables import row_days, row_months
 
 DATA_START_FACT = "data_start"

@@ -8,7 +8,7 @@ from typing import Literal
 from ...api.common_types import Filter
 from ...api.report_config import QueryConfig, normalize_provider
 from .groups import FIXED_DIMENSIONS
-from .queries import COST_METRIC
+from .query_config import COST_METRIC
 from .scope import CloudArgument
 
 __all__ = ["COST_METRIC", "DIMENSION_IDS", "Cloud", "GroupBy", "cost_query", "group_by_top", "with_scope"]

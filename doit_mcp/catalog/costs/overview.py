@@ -16,14 +16,14 @@ from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, PartialResults, gather_partial
-from ..period_grammar import PeriodArgument, parse_period
-from ..periods import ONE_DAY, Period, ReportedPeriod, utc_date
+from ..periods.grammar import PeriodArgument, parse_period
+from ..periods.period import ONE_DAY, Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .amounts import ZERO, amount_as_json, round_amount, share_percents
-from .cost_answers import MAX_INLINE_ROWS, explain_empty_answer, run_checked
-from .cost_table import CostRow, read_cost_rows, total_cost
+from .answers import MAX_INLINE_ROWS, explain_empty_answer, run_checked
+from .group_costs import CostRow, read_cost_rows, total_cost
 from .groups import fixed_group
-from .queries import COST_METRIC, cost_config
+from .query_config import COST_METRIC, cost_config
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement
 

@@ -10,7 +10,7 @@ from ...api.report_config import normalize_provider
 from ...api.value_kinds import Members, Verbatim
 from ...protocol.jsonrpc import JsonObject
 from ..currencies import StatedCurrency
-from ..periods import PeriodStatement, ReportedPeriod
+from ..periods.period import PeriodStatement, ReportedPeriod
 from .scope import Scope
 
 TIME_ZONES = MappingProxyType(

@@ -11,10 +11,10 @@ from typing import Any
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..partial_results import FailedPart, gather_partial
-from ..period_parts import Interval, PeriodPart, part_label, split_period
+from ..periods.parts import Interval, PeriodPart, part_label, split_period
 from .amounts import ZERO, amount_as_json
-from .cost_answers import CostAnswer, CostRequest, failed_members, query_costs, query_rows
-from .cost_table import CostRow, RankedCosts, as_table, cost_by_period, rank_groups, split_by_groups, total_cost
+from .answers import CostAnswer, CostRequest, failed_members, query_costs, query_rows
+from .group_costs import CostRow, RankedCosts, as_table, cost_by_period, rank_groups, split_by_groups, total_cost
 from .statement import cost_statement
 from .trend_months import MonthCost, compare_running_month, known_parts, month_rows, running_month
 

@@ -8,9 +8,9 @@ from typing import Annotated, TypedDict
 
 from ...api.value_kinds import Day, Members, Money, Percent
 from ...protocol.jsonrpc import JsonObject
-from ..period_alignment import AlignedPeriods, align
-from ..period_parts import PeriodPart
-from ..periods import ReportedPeriod
+from ..periods.alignment import AlignedPeriods, align
+from ..periods.parts import PeriodPart
+from ..periods.period import ReportedPeriod
 from .amounts import ZERO, amount_as_json, change_percent, per_day
 
 

@@ -14,17 +14,12 @@ from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart
-from ..period_grammar import PeriodArgument, period_or_months
-from ..period_parts import Interval, PartialPart
-from ..periods import utc_date
+from ..periods.grammar import PeriodArgument, period_or_months
+from ..periods.parts import Interval, PartialPart
+from ..periods.period import utc_date
 from ..tools.composed import composed_tool
+from .answers import MAX_INLINE_ROWS, CostRequest, run_checked, with_note
 from .breakdown import CostTotals, GroupCost
-from .cost_answers import (
-    MAX_INLINE_ROWS,
-    CostRequest,
-    run_checked,
-    with_note,
-)
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement

@@ -9,7 +9,7 @@ from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..periods import month_of, utc_date
+from ..periods.period import month_of, utc_date
 from ..search.entities import ENTITY_KINDS_BY_NAME
 from .prompt import Completer
 

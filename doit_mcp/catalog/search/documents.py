@@ -6,7 +6,7 @@ from typing import Any
 
 from ...api.timestamps import format_date
 from ...protocol.jsonrpc import JsonObject
-from ..table_query import cell_text
+from ..tables import cell_text
 
 MAX_DOCUMENT_CHARACTERS = 20_000
 MAX_DOCUMENT_ROWS = 60

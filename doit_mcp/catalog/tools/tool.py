@@ -11,8 +11,8 @@ from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import MAX_LIST_ITEMS, MAX_OPEN_OBJECT_VALUES, with_default_limits
 from ...protocol.schema_validator import SchemaValidator
 from ..call import Call
-from ..writes.empty_updates import UpdateFields
 from .argument_coercion import coerce_arguments, needs_no_coercion
+from .empty_updates import UpdateFields
 
 DEADLINE_SECONDS = 45.0
 TASK_AFTER_SECONDS = 8.0

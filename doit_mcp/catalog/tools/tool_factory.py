@@ -16,9 +16,9 @@ from ...api.operation import Operation, description_of
 from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..writes.empty_updates import find_update_fields
 from .composed import facts_of
 from .declarations import check_area, check_currencies, check_destructive, check_rows_key, check_write_facts
+from .empty_updates import find_update_fields
 from .titles import make_title, status_texts
 from .tool import (
     DEADLINE_SECONDS,

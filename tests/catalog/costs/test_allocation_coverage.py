@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.costs.allocation_coverage import CoverageRows, likely_values, make_coverage
-from doit_mcp.catalog.costs.cost_table import CostRow
+from doit_mcp.catalog.costs.group_costs import CostRow
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
 from tests.api.recorder import Recorder

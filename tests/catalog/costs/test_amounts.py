@@ -15,7 +15,9 @@ from doit_mcp.catalog.costs.amounts import (
     amount_as_json,
     change_percent,
     minor_unit,
+    percent_as_json,
     round_amount,
+    round_significant,
     share_percents,
     sum_amounts,
     to_decimal,
@@ -88,3 +90,12 @@ def test_rounding_moves_an_amount_by_half_a_unit_at_most(amount: Decimal, curren
     rounded = round_amount(amount, currency)
     assert abs(rounded - amount) <= minor_unit(currency) / 2 and rounded % minor_unit(currency) == 0
     assert round_amount(-amount, currency) == -rounded
+
+
+def test_percentages_are_rounded_half_up() -> None:
+    assert [percent_as_json(Decimal(share)) for share in ("0.1225", "0.12249", "1", "0")] == [12.3, 12.2, 100.0, 0.0]
+
+
+def test_small_numbers_keep_their_digits() -> None:
+    assert round_significant(Decimal("0.00001234567")) == 0.0000123457
+    assert round_significant(Decimal(0)) == 0.0 and round_significant(Decimal(123456789)) == 123457000.0

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.costs.amounts import amount_as_json
+from doit_mcp.catalog.costs.answers import CostAnswer, CostRequest
 from doit_mcp.catalog.costs.breakdown import make_breakdown
-from doit_mcp.catalog.costs.cost_answers import CostAnswer, CostRequest
-from doit_mcp.catalog.costs.cost_table import CostRow
+from doit_mcp.catalog.costs.group_costs import CostRow
 from doit_mcp.catalog.costs.groups import fixed_group
 from doit_mcp.catalog.costs.scope import Scope
-from doit_mcp.catalog.period_grammar import last_months
-from doit_mcp.catalog.periods import utc_date
+from doit_mcp.catalog.periods.grammar import last_months
+from doit_mcp.catalog.periods.period import utc_date
 from doit_mcp.catalog.tables import month_range
 from tests.api.recorder import Recorder
 

@@ -10,8 +10,8 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.costs.trend_months import compare_running_month, running_month
-from doit_mcp.catalog.period_grammar import last_months, parse_period
-from doit_mcp.catalog.period_parts import split_period
+from doit_mcp.catalog.periods.grammar import last_months, parse_period
+from doit_mcp.catalog.periods.parts import split_period
 from tests.api.recorder import Recorder
 
 from ..billing import Line, answering

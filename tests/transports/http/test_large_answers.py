@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.catalog.costs import overview
-from doit_mcp.catalog.costs.cost_table import CostRow
+from doit_mcp.catalog.costs.group_costs import CostRow
 from doit_mcp.catalog.costs.overview import SECTION_DIMENSIONS
 from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.server.catalog import catalog_factory

@@ -1,0 +1,1 @@
+"""Cost anomalies and who owns them."""

@@ -1,0 +1,193 @@
+"""Who owns the costs of an anomaly: by the labels of its resources or project, or by its allocation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.report_config import QueryConfig
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..costs.amounts import ZERO, to_decimal
+from ..costs.projects import fetch_project_names
+from ..costs.query_config import COST_METRIC
+from ..partial_results import FailedPart, gather_partial
+from ..tables import column_names, complete_rows
+
+OWNER_LABELS = ("owner", "team", "squad", "department", "cost_center", "cost-center", "costcenter")
+"""Keys of labels and tags that name an owner, the best first."""
+OWNER_LABEL_FACT = "owner_label"
+LABEL_TYPES = ("label", "tag", "project_label")
+MAX_DIMENSION_PAGES = 5
+MAX_ALLOCATION_PAGES = 3
+OWNER_SECONDS = 15.0
+"""Time for each step of finding owners, so that slow queries do not cost the anomalies themselves."""
+OWNER_DAYS = 30
+"""Days of costs whose labels tell who owns a project."""
+MIN_OWNER_SHARE = Decimal("0.5")
+"""Share of the cost that one value of a label must have to name the owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """What is known about the owners of some anomalies."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Names of projects by id."""
+    label: str = ""
+    """Key of the label that names owners."""
+    labelled_costs: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    """Costs by value of the label, "" without one, by project id."""
+    allocations: Mapping[str, JsonObject] = field(default_factory=dict)
+    """Allocations by id."""
+    failures: Sequence[FailedPart] = ()
+
+    def project_of(self, anomaly: JsonObject) -> JsonObject:
+        """Return id and name of the project of an anomaly. The API gives one of them, in its scope."""
+        scope = str(anomaly.get("scope") or "")
+        if scope in self.names:
+            return {"id": scope, "name": self.names[scope]}
+        identifier = next((key for key, name in self.names.items() if name == scope), None)
+        name = scope if identifier else anomaly.get("entityName")
+        return {"id": identifier or scope or None, "name": name or None}
+
+    def owner_of(self, anomaly: JsonObject) -> JsonObject | None:
+        """Return the owner of an anomaly, and how that is known; None if it is unknown."""
+        return _resource_owner(anomaly) or self._project_owner(anomaly) or self._allocation_owner(anomaly)
+
+    def _project_owner(self, anomaly: JsonObject) -> JsonObject | None:
+        project = self.project_of(anomaly)
+        largest = _largest(self.labelled_costs.get(str(project["id"]), {}))
+        if largest is None:
+            return None
+        value, share = largest
+        return {
+            "name": value,
+            "basis": f"label {self.label} of the costs of {project['name'] or project['id']}",
+            "sharePercent": share,
+        }
+
+    def _allocation_owner(self, anomaly: JsonObject) -> JsonObject | None:
+        for identifier in allocation_ids(anomaly):
+            allocation = self.allocations.get(identifier, {})
+            if allocation.get("owner"):
+                return {"name": allocation["owner"], "basis": f"owner of the allocation {allocation.get('name')}"}
+        return None
+
+
+def allocation_ids(anomaly: JsonObject) -> list[str]:
+    """Return the ids of the allocations of an anomaly, the primary one first."""
+    listed = anomaly.get("allocations")
+    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+    if rows:
+        return [str(row.get("id")) for row in rows]
+    # The former field, for one allocation.
+    attribution = anomaly.get("attribution")
+    return [str(attribution)] if attribution else []
+
+
+def _resource_owner(anomaly: JsonObject) -> JsonObject | None:
+    """Return the owner that the labels of an anomaly's resources name."""
+    resources = anomaly.get("resourceData")
+    costs: dict[str, dict[str, Decimal]] = {}
+    for resource in resources if isinstance(resources, list) else ():
+        labels = resource.get("labels") if isinstance(resource, dict) else None
+        for label in labels if isinstance(labels, list) else ():
+            if isinstance(label, dict) and label.get("value"):
+                values = costs.setdefault(str(label.get("key")).casefold(), {})
+                value = str(label["value"])
+                values[value] = values.get(value, ZERO) + to_decimal(label.get("cost"))
+    for key in OWNER_LABELS:
+        if (largest := _largest(costs.get(key, {}))) is not None:
+            return {"name": largest[0], "basis": f"label {key} of its resources", "sharePercent": largest[1]}
+    return None
+
+
+def _largest(costs: Mapping[str, Decimal]) -> tuple[str, float] | None:
+    """Return the value with most of the cost and its share in percent; None if none has half, or it has no label."""
+    total = sum(costs.values(), ZERO)
+    value = max(costs, key=lambda name: (costs[name], name), default="")
+    if not value or total <= 0 or costs[value] < MIN_OWNER_SHARE * total:
+        return None
+    return value, float(round(100 * costs[value] / total, 1))
+
+
+async def fetch_ownership(call: Call, anomalies: Sequence[JsonObject]) -> Ownership:
+    """Return what is known about the owners of *anomalies*. Parts that fail are named in it."""
+    if not anomalies:
+        return Ownership()
+    parts = await gather_partial(
+        {
+            "names": fetch_project_names(call),
+            "owner label": fetch_owner_label(call),
+            "allocations": fetch_allocations(call, {key for row in anomalies for key in allocation_ids(row)}),
+        },
+        OWNER_SECONDS,
+    )
+    known = Ownership(parts.results.get("names", {}), allocations=parts.results.get("allocations", {}))
+    label: JsonObject = parts.results.get("owner label") or {}
+    projects = sorted({str(project["id"]) for row in anomalies if (project := known.project_of(row))["id"]})
+    work = {"owners of projects": fetch_labelled_costs(call, label, projects)} if label and projects else {}
+    costs = await gather_partial(work, OWNER_SECONDS)
+    return Ownership(
+        known.names,
+        str(label.get("id", "")),
+        costs.results.get("owners of projects", {}),
+        known.allocations,
+        [*parts.failures, *costs.failures],
+    )
+
+
+async def fetch_owner_label(call: Call) -> JsonObject:
+    """Return the type and id of the label that names owners, and remember it; {} without one."""
+    if (remembered := call.facts.get(OWNER_LABEL_FACT)) is not None:
+        return dict(remembered)
+    pages = iterate_pages(
+        call.doit.dimensions.list_dimensions, max_pages=MAX_DIMENSION_PAGES, maxResults=LARGE_PAGE_SIZE
+    )
+    labels = [row async for page in pages for row in page.rows if row.get("type") in LABEL_TYPES]
+    ranks = {key: rank for rank, key in enumerate(OWNER_LABELS)}
+    named = [row for row in labels if str(row.get("id")).casefold() in ranks]
+    best = min(named, key=lambda row: (ranks[str(row["id"]).casefold()], LABEL_TYPES.index(row["type"])), default={})
+    label: JsonObject = {name: best[name] for name in ("type", "id") if name in best}
+    call.facts.put(OWNER_LABEL_FACT, label)
+    return label
+
+
+async def fetch_labelled_costs(call: Call, label: JsonObject, projects: Sequence[str]) -> dict[str, dict[str, Decimal]]:
+    """Return the recent cost of each project by value of the *label*, "" for costs without one."""
+    config: QueryConfig = {
+        "dataSource": "billing",
+        "metrics": [COST_METRIC],
+        "currency": "USD",
+        "timeInterval": "year",
+        "timeRange": {"mode": "last", "amount": OWNER_DAYS, "unit": "day", "includeCurrent": True},
+        "filters": [{"id": "project_id", "type": "fixed", "mode": "is", "values": list(projects)}],
+        "group": [{"id": "project_id", "type": "fixed"}, {"id": label["id"], "type": label["type"]}],
+    }
+    answer = await call.doit.reports.run_query(config=config)
+    names = column_names(answer)
+    if not {"project_id", "cost"} <= set(names):
+        return {}
+    project, cost = names.index("project_id"), names.index("cost")
+    # The columns of groups come first, in their order.
+    value = 1
+    costs: dict[str, dict[str, Decimal]] = {}
+    for row in complete_rows(answer):
+        of_project = costs.setdefault(str(row[project]), {})
+        key = "" if row[value] is None else str(row[value])
+        of_project[key] = of_project.get(key, ZERO) + to_decimal(row[cost])
+    return costs
+
+
+async def fetch_allocations(call: Call, identifiers: set[str]) -> dict[str, JsonObject]:
+    """Return the allocations with these ids, as far as the user sees them."""
+    if not identifiers:
+        return {}
+    pages = iterate_pages(
+        call.doit.allocations.list_allocations, max_pages=MAX_ALLOCATION_PAGES, maxResults=LARGE_PAGE_SIZE
+    )
+    rows: list[JsonObject] = [row async for page in pages for row in page.rows]
+    return {str(row["id"]): row for row in rows if row.get("id") in identifiers}

@@ -1,0 +1,155 @@
+"""Anomalies with names beside ids, whether each is open, and who owns it: the tools get_anomalies and get_anomaly."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from ...api.areas.anomalies import (
+    PAGE_SIZE,
+    AnomalyCount,
+    AnomalyDetails,
+    AnomalyFilter,
+    AnomalyPage,
+    AnomalyRow,
+    AnomalySort,
+    StartedSince,
+    StartedUntil,
+    WithNotifications,
+)
+from ...api.pagination import LARGE_PAGE_SIZE, parse_page, search_pages
+from ...api.parameters import Id, PageToken, SortOrder
+from ...api.value_kinds import CurrencyCode, Label, Members, Percent
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..partial_results import FailedPart
+from ..tools.composed import composed_tool
+from .owners import Ownership, fetch_ownership
+
+ANOMALY_CURRENCY = "USD"
+"""The API states anomalies in US dollars."""
+
+
+class NamedObject(TypedDict):
+    """An object with its name; null if it is unknown."""
+
+    id: str | None
+    name: Annotated[str | None, Label]
+
+
+class Owner(TypedDict, total=False):
+    """Who owns the costs of an anomaly, and how that is known."""
+
+    name: Annotated[str, Label]
+    basis: str
+    sharePercent: Annotated[float, Percent]
+
+
+class OwnedAnomaly(TypedDict, total=False):
+    """What a result adds to an anomaly."""
+
+    open: bool
+    project: Annotated[JsonObject, "id, name.", Members(NamedObject)]
+    account: Annotated[JsonObject, "Billing account: id, name.", Members(NamedObject)]
+    owner: Annotated[JsonObject | None, "Owner of the costs: name, basis. Null: unknown.", Members(Owner)]
+
+
+class OwnedAnomalyRow(AnomalyRow, OwnedAnomaly, total=False):
+    """An anomaly in a list."""
+
+
+class OwnedAnomalyPage(AnomalyPage, total=False):
+    """A page of anomalies."""
+
+    anomalies: Annotated[
+        list[JsonObject],
+        "Each with id, open, owner (name, basis; null: unknown), project and account (id, name), platform, serviceName, "
+        "severityLevel, startTime, endTime, costOfAnomaly (above expected), actualCost, expectedMaxCost, top3SKUs, "
+        "resourceData, acknowledged.",
+        Members(OwnedAnomalyRow),
+    ]
+    openCount: Annotated[int, "Open ones in this result."]
+    currency: Annotated[str, CurrencyCode]
+    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+
+
+class OwnedAnomalyDetails(AnomalyDetails, OwnedAnomaly, total=False):
+    """One anomaly."""
+
+    currency: Annotated[str, CurrencyCode]
+    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+
+
+@composed_tool(
+    area="anomalies",
+    search_hint="Cost anomalies, unusual spending, spikes, open anomalies, who owns them",
+    rows_key="anomalies",
+    default_list=True,
+)
+async def get_anomalies(
+    call: Call,
+    *,
+    onlyOpen: Annotated[bool, "Only anomalies that are still open."] = False,
+    maxResults: AnomalyCount = None,
+    pageToken: PageToken = None,
+    filter: AnomalyFilter = None,
+    sortBy: AnomalySort = None,
+    sortOrder: SortOrder = None,
+    minCreationTime: StartedSince = None,
+    maxCreationTime: StartedUntil = None,
+    includeNotifications: WithNotifications = None,
+) -> Annotated[JsonObject, OwnedAnomalyPage]:
+    """List cost anomalies, newest first: unexpected spending with its size, severity and causes, whether it is open and
+    who owns it. An empty list does not prove normal spending: detection depends on the customer's sensitivity setting."""
+    page = await search_pages(
+        call.doit.anomalies.get_anomalies,
+        is_open if onlyOpen else None,
+        row_count=maxResults or PAGE_SIZE,
+        max_page_size=LARGE_PAGE_SIZE,
+        token=pageToken,
+        filter=filter,
+        sortBy=sortBy,
+        sortOrder=sortOrder,
+        minCreationTime=minCreationTime,
+        maxCreationTime=maxCreationTime,
+        includeNotifications=includeNotifications,
+    )
+    rows = parse_page(page, "anomalies").rows
+    ownership = await fetch_ownership(call, rows)
+    return {
+        **page,
+        "anomalies": [describe_anomaly(row, ownership) for row in rows],
+        "openCount": sum(map(is_open, rows)),
+        "currency": ANOMALY_CURRENCY,
+        **_failures(ownership),
+    }
+
+
+@composed_tool(area="anomalies", search_hint="One cost anomaly: causes, SKUs, resources, owner")
+async def get_anomaly(call: Call, *, id: Id) -> Annotated[JsonObject, OwnedAnomalyDetails]:
+    """Show one cost anomaly: when and where it happened, how far cost exceeded the expected range, which SKUs and
+    resources caused it, whether it is open, and who owns it."""
+    anomaly = await call.doit.anomalies.get_anomaly(id=id)
+    ownership = await fetch_ownership(call, [anomaly])
+    return {**describe_anomaly(anomaly, ownership), "currency": ANOMALY_CURRENCY, **_failures(ownership)}
+
+
+def _failures(ownership: Ownership) -> JsonObject:
+    return {"failed": list(ownership.failures)} if ownership.failures else {}
+
+
+def is_open(anomaly: JsonObject) -> bool:
+    """Return whether an anomaly is ongoing; without a status, whether it has no end."""
+    status = anomaly.get("status")
+    return status == "active" if status in ("active", "inactive") else not anomaly.get("endTime")
+
+
+def describe_anomaly(anomaly: JsonObject, ownership: Ownership) -> JsonObject:
+    """Return an anomaly with its owner, and with names beside ids."""
+    account = anomaly.get("billingAccount") or None
+    return {
+        **anomaly,
+        "open": is_open(anomaly),
+        "owner": ownership.owner_of(anomaly),
+        "project": ownership.project_of(anomaly),
+        "account": {"id": account, "name": ownership.names.get(str(account))},
+    }

@@ -1,0 +1,1 @@
+"""Budgets: their status and forecast, and checks of what they cover."""

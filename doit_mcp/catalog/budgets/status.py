@@ -1,0 +1,187 @@
+"""The status of a budget: its current period, how much is used, and whether it is or will be exceeded.
+
+The only forecast is the API's. A list of budgets has the day on which a budget is exceeded, its details have the expected
+spend; both are needed for a complete status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from math import isfinite
+from typing import Any, Literal
+
+from ...protocol.jsonrpc import JsonObject
+from ..periods.period import ONE_DAY, Period, month_of, quarter_of, year_of
+from ..tables import round_to_cents
+
+Status = Literal["exceeded", "at_risk", "on_track", "unknown"]
+
+BASIS_SPENT = "spent so far"
+BASIS_FORECAST = "DoiT's forecast"
+BASIS_UNKNOWN = "DoiT has no forecast"
+FULL_PERCENT = 100.0
+DATE_CHARACTERS = len("2026-01-31")
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetStatus:
+    """What a budget's amounts mean today. Amounts are in the budget's currency; None is unknown."""
+
+    limit: float | None
+    spent: float | None
+    forecast: float | None
+    period: Period | None
+    status: Status
+    exceeded_on: date | None = None
+    breaks_on: date | None = None
+
+    @property
+    def percent_used(self) -> float | None:
+        """Share of the limit that is spent."""
+        return share_percent(self.spent, self.limit)
+
+    @property
+    def basis(self) -> str:
+        """What the status follows from."""
+        if self.status == "exceeded":
+            return BASIS_SPENT
+        return BASIS_UNKNOWN if self.status == "unknown" else BASIS_FORECAST
+
+    @property
+    def as_json(self) -> JsonObject:
+        """The status as results show it."""
+        return {
+            "percentUsed": self.percent_used,
+            "forecastedUtilization": self.forecast,
+            "status": self.status,
+            "exceededOn": self.exceeded_on and self.exceeded_on.isoformat(),
+            "breaksOn": self.breaks_on and self.breaks_on.isoformat(),
+            "basis": self.basis,
+            "period": self.period and self.period.as_json,
+        }
+
+
+def find_status(row: JsonObject, details: JsonObject, today: date) -> BudgetStatus:
+    """Return the status of a budget from its *row* in a list and its *details*. Either may be empty."""
+    budget = {**row, **details}
+    limit, spent = budget_limit(row, details), to_amount(budget.get("currentUtilization"))
+    forecast = to_amount(details.get("forecastedUtilization"))
+    period = current_period(budget, today)
+    is_current = period is not None and period.first <= today <= period.last
+    status = _status(limit, spent, forecast if is_current else None, row.get("riskStatus") if is_current else None)
+    day = _forecast_day(row, details)
+    if period is None or day is None or not period.first <= day <= period.last:
+        return BudgetStatus(limit, spent, forecast, period, status)
+    exceeded_on = day if status == "exceeded" and day <= today else None
+    breaks_on = day if status == "at_risk" and day >= today else None
+    return BudgetStatus(limit, spent, forecast, period, status, exceeded_on, breaks_on)
+
+
+def _status(limit: float | None, spent: float | None, forecast: float | None, risk: Any) -> Status:
+    if limit is not None and spent is not None and spent > limit:
+        return "exceeded"
+    # The API knows the limit of this period even if it grows or follows the last period's spend.
+    if risk in ("atRisk", "onTrack"):
+        return "at_risk" if risk == "atRisk" else "on_track"
+    if limit is None or forecast is None:
+        return "unknown"
+    return "at_risk" if forecast > limit else "on_track"
+
+
+def needs_list_row(details: JsonObject, today: date) -> bool:
+    """Return whether the *details* alone leave the limit of this period or the day of its breach open."""
+    if details.get("growthPerPeriod") or details.get("seasonalAmounts"):
+        return True
+    status = find_status({}, details, today)
+    return status.status == "exceeded" or (status.status == "at_risk" and status.breaks_on is None)
+
+
+def budget_limit(row: JsonObject, details: JsonObject) -> float | None:
+    """Return the limit of the current period; None without one.
+
+    It differs from the amount if the amount grows or is seasonal. The amounts of the thresholds in a list follow it.
+    """
+    thresholds = row.get("alertThresholds")
+    pairs = [
+        (percentage, amount)
+        for threshold in (thresholds if isinstance(thresholds, list) else ())
+        if isinstance(threshold, dict)
+        and (percentage := to_amount(threshold.get("percentage")))
+        and (amount := to_amount(threshold.get("amount")))
+    ]
+    if pairs and (details.get("growthPerPeriod") or details.get("seasonalAmounts")):
+        percentage, amount = min(pairs, key=lambda pair: abs(pair[0] - FULL_PERCENT))
+        return round_to_cents(amount * FULL_PERCENT / percentage)
+    limit = to_amount(details.get("amount", row.get("amount")))
+    return limit if limit is not None and limit > 0 else None
+
+
+def current_period(budget: JsonObject, today: date) -> Period | None:
+    """Return the period that the amounts of a budget are about; None if it is unknown.
+
+    For a recurring budget it is the calendar period that contains *today*, or its first one if it begins later.
+    """
+    begins, ends = to_day(budget.get("startPeriod")), to_day(budget.get("endPeriod"))
+    if budget.get("type", "fixed" if ends else "recurring") == "fixed":
+        return Period(begins, ends) if begins and ends and begins <= ends else None
+    interval = str(budget.get("timeInterval"))
+    if interval not in PERIOD_OF_INTERVAL:
+        return None
+    day = max(today, begins) if begins else today
+    period = PERIOD_OF_INTERVAL[interval](day)
+    return Period(max(period.first, begins), period.last) if begins else period
+
+
+def week_of(day: date) -> Period:
+    """Return the week, Sunday to Saturday, that contains *day*."""
+    sunday = day - day.isoweekday() % 7 * ONE_DAY
+    return Period(sunday, sunday + 6 * ONE_DAY)
+
+
+PERIOD_OF_INTERVAL: Mapping[str, Callable[[date], Period]] = {
+    "day": lambda day: Period(day, day),
+    "week": week_of,
+    "month": month_of,
+    "quarter": quarter_of,
+    "year": year_of,
+}
+
+
+def _forecast_day(row: JsonObject, details: JsonObject) -> date | None:
+    """Return the day on which the limit is exceeded according to the API; None if it names none."""
+    if (day := to_day(row.get("forecastedUtilizationDate"))) is not None:
+        return day
+    alerts = details.get("alerts")
+    return next(
+        (
+            to_day(alert.get("forecastedDate"))
+            for alert in (alerts if isinstance(alerts, list) else ())
+            if isinstance(alert, dict) and alert.get("percentage") == FULL_PERCENT
+        ),
+        None,
+    )
+
+
+def to_day(text: Any) -> date | None:
+    """Return the day of an ISO date or time; None for anything else."""
+    try:
+        return date.fromisoformat(text[:DATE_CHARACTERS]) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def to_amount(value: Any) -> float | None:
+    """Return a finite number; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return float(value)
+
+
+def share_percent(part: float | None, whole: float | None) -> float | None:
+    """Return *part* as a percentage of *whole*, with one decimal; None if either is unknown or *whole* is not positive."""
+    if part is None or whole is None or whole <= 0:
+        return None
+    share = FULL_PERCENT * part / whole
+    return round(share, 1) if isfinite(share) else None

@@ -1,0 +1,196 @@
+"""Checks the scope of a budget or alert before it is written: it must match costs, and the result says which.
+
+A scope that matches nothing is accepted by the API, but such a budget or alert never fires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from ...api.common_types import Filter
+from ...api.errors import ApiError
+from ...api.nearest import unknown_value
+from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.report_config import Metric
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..costs.amounts import amount_as_json, sum_amounts
+from ..costs.query_config import COST_METRIC, cost_config
+from ..costs.scope import Scope, check_values
+from ..currencies import run_in_currency
+from ..partial_results import describe_error, gather_partial
+from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, utc_date
+from ..tables import column_names, complete_rows, row_months
+from ..tools.tool import ContentResult, Tool
+
+MATCH_MONTHS = 13
+"""Months, with the current one, in which a scope must match costs."""
+MAX_ALLOCATION_PAGES = 10
+CHECK_SECONDS = 20.0
+"""Time for the check, which leaves enough for the write."""
+LIMIT_FIELDS = frozenset(
+    ("amount", "currency", "metric", "usePrevSpend", "growthPerPeriod", "seasonalAmounts", "timeInterval", "config")
+)
+"""Fields of budgets and alerts whose change makes the cost of an unchanged scope worth knowing."""
+BILLING = "billing"
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenScope:
+    """The scope of a budget or an alert: *filters*, or the ids of *allocations* in the older form."""
+
+    argument: str
+    filters: tuple[Filter, ...] = ()
+    allocations: tuple[str, ...] = ()
+    allocations_argument: str = ""
+    metric: Metric = field(default_factory=lambda: COST_METRIC)
+    currency: str | None = None
+    data_source: str = BILLING
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether the scope is all costs."""
+        return not self.filters and not self.allocations
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of a query for the same costs."""
+        rule: Filter = {"id": "attribution", "type": "attribution", "mode": "is", "values": list(self.allocations)}
+        filters = self.filters or ((rule,) if self.allocations else ())
+        return Scope.from_arguments(filters=[{"mode": "is", **condition} for condition in filters])
+
+
+def budget_scope(budget: Mapping[str, Any]) -> WrittenScope:
+    """Return the scope in the fields of a budget."""
+    metric: Metric = COST_METRIC
+    if budget.get("metric") == "amortized_cost":
+        metric = {"type": "extended", "value": "amortized_cost"}
+    return WrittenScope(
+        "scopes",
+        tuple(budget.get("scopes") or ()),
+        tuple(budget.get("scope") or ()),
+        "scope",
+        metric,
+        budget.get("currency"),
+    )
+
+
+def alert_scope(alert: Mapping[str, Any]) -> WrittenScope:
+    """Return the scope in the fields of an alert. Usage and savings have no currency, so its cost is measured."""
+    config = alert.get("config") or {}
+    metric = config.get("metric") or {}
+    is_amount = metric.get("type") == "extended" and str(metric.get("value")).endswith("cost")
+    return WrittenScope(
+        "config.scopes",
+        tuple(config.get("scopes") or ()),
+        tuple(config.get("attributions") or ()),
+        "config.attributions",
+        cast(Metric, metric) if is_amount else COST_METRIC,
+        config.get("currency"),
+        config.get("dataSource") or BILLING,
+    )
+
+
+def with_scope_check(tool: Tool) -> Tool:
+    """Make a *tool* that writes a budget or alert refuse a scope without costs, and state what the scope cost."""
+    kind = tool.facts.get("has_cost_scope")
+    if kind is None:
+        return tool
+    read_scope = budget_scope if kind == "budget" else alert_scope
+
+    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+        written = read_scope(arguments)
+        keeps_scope = written.is_everything and "id" in arguments
+        if keeps_scope and not arguments.keys() & LIMIT_FIELDS:
+            return await tool.run(call, arguments)
+        try:
+            if keeps_scope:
+                current = read_scope(await _read_current(call, kind, str(arguments["id"])))
+                written = replace(current, currency=written.currency or current.currency)
+            statement = await check_written_scope(call, written, must_match=not keeps_scope)
+        except ApiError as error:
+            if error.kind in ("argument", "credential"):
+                raise
+            # Only the statement is missing; the write itself reports what is wrong with the object.
+            statement = {"cost": None, "note": f"unknown: {describe_error(error)}"}
+        result = await tool.run(call, arguments)
+        return result if isinstance(result, ContentResult) else {**result, "scopeLastMonth": statement}
+
+    return replace(tool, run=run)
+
+
+async def _read_current(call: Call, kind: str, identifier: str) -> JsonObject:
+    if kind == "budget":
+        return await call.doit.budgets.get_budget(id=identifier)
+    return await call.doit.alerts.get_alert(id=identifier)
+
+
+async def check_written_scope(call: Call, written: WrittenScope, *, must_match: bool) -> JsonObject:
+    """Return what a scope cost last month (ScopeCost). Raise ApiError if it *must_match* costs but does not."""
+    if written.data_source != BILLING:
+        return {"cost": None, "note": f"unknown: costs of the data source {written.data_source} are not checked"}
+    today = utc_date(call.now)
+    last_month = month_of(today.replace(day=1) - ONE_DAY)
+    searched = Period(months_back(today, MATCH_MONTHS - 1), today)
+
+    async def fetch_cost(currency: str) -> JsonObject:
+        config = cost_config(written.scope, searched, currency, metrics=(written.metric,))
+        return await call.doit.reports.run_query(config=config)
+
+    work: dict[str, Any] = {"cost": run_in_currency(call, written.currency, fetch_cost)}
+    if must_match and written.filters:
+        work["values"] = check_values(call, written.scope, written.argument)
+    elif must_match and written.allocations:
+        work["values"] = check_allocations(call, written)
+    parts = await gather_partial(work, CHECK_SECONDS)
+    # What is wrong with a value says more than that nothing matches.
+    for name in ("values", "cost"):
+        if (error := parts.errors.get(name)) is not None and (name == "cost" or error.kind == "argument"):
+            raise error
+    answer, currency = parts.results["cost"]
+    rows = complete_rows(answer)
+    if must_match and not rows and not written.is_everything:
+        raise ApiError(
+            f"{written.argument if written.filters else written.allocations_argument}: no costs since {searched.first}"
+            " match all of it together, so it would never alert. Change or remove a part; cost_breakdown with the same"
+            " filters shows what matches",
+            kind="argument",
+        )
+    statement = _statement(answer, ReportedPeriod(last_month, today), currency, written.metric)
+    if "values" in parts.errors or parts.results.get("values") is False:
+        statement.setdefault("note", f"not every value of {written.argument} could be checked")
+    return statement
+
+
+def _statement(answer: JsonObject, period: ReportedPeriod, currency: str, metric: Metric) -> JsonObject:
+    names = column_names(answer)
+    month = period.whole.first.isoformat()[: len("2026-01")]
+    at = names.index(metric["value"]) if metric["value"] in names else len(names) - 1
+    cells = [
+        row[at] for row, at_month in zip(complete_rows(answer), row_months(answer), strict=False) if at_month == month
+    ]
+    return {
+        "cost": amount_as_json(sum_amounts(cells), currency),
+        "currency": currency,
+        "metric": metric["value"],
+        "period": period.as_json,
+        **({} if cells else {"note": "nothing matched in that month"}),
+    }
+
+
+async def check_allocations(call: Call, written: WrittenScope) -> None:
+    """Raise ApiError for an id of an allocation that does not exist; it names the nearest ones."""
+    pages = iterate_pages(
+        call.doit.allocations.list_allocations, max_pages=MAX_ALLOCATION_PAGES, maxResults=LARGE_PAGE_SIZE
+    )
+    names: dict[str, str] = {}
+    last = None
+    async for page in pages:
+        names |= {str(row.get("id")): str(row.get("name")) for row in page.rows}
+        last = page
+    for identifier in written.allocations:
+        if identifier not in names and not (last and last.next_token):
+            listed = [*names, *(f"{name} (id {key})" for key, name in names.items())]
+            raise unknown_value(written.allocations_argument, "allocation", identifier, listed)

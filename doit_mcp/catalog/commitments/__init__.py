@@ -1,0 +1,1 @@
+"""Commitments: Savings Plans, Reserved Instances and contracts, with their coverage and use."""

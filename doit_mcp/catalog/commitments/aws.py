@@ -1,0 +1,199 @@
+"""AWS commitments: active Savings Plans and Reserved Instances with their use, and how much more to commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from ...api import Doit
+from ...api.pagination import iterate_rows
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+
+AWS = "amazon-web-services"
+HOURS_PER_MONTH = Decimal(730)
+"""365 days of 24 hours, divided by 12. Amounts per hour become amounts per month with it."""
+ORGANIZATIONS_FACT = "aws organizations"
+ROWS_PER_REQUEST = 500
+SECONDS_PER_HOUR = 3600
+PLACE_WORDS = {"region": " in", "accountId": ", account"}
+TERM_NAMES = {"one_year": "1 year", "three_year": "3 years"}
+PLAN_NAMES = {
+    "compute": "Compute Savings Plan",
+    "ec2_instance": "EC2 Instance Savings Plan",
+    "sagemaker": "SageMaker Savings Plan",
+    "database": "Database Savings Plan",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedCommitment:
+    """An active Savings Plan or Reserved Instance.
+
+    *hourly_cost* is what it costs per hour whether it is used or not, upfront payments included. *utilization* is the
+    used share, from 0 to 1; None if AWS has not reported it yet.
+    """
+
+    kind: Literal["savings-plan", "reserved-instance"]
+    aws_id: str
+    title: str
+    hourly_cost: Decimal
+    utilization: Decimal | None
+    ends: date | None
+
+    @property
+    def id(self) -> str:
+        """An id within the customer."""
+        return f"{self.kind}:{self.aws_id}"
+
+    @property
+    def unused_per_month(self) -> Decimal | None:
+        """What the unused share costs in an average month; None if the utilization is unknown."""
+        return None if self.utilization is None else self.hourly_cost * HOURS_PER_MONTH * (1 - self.utilization)
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendedPurchase:
+    """How much more to commit to one type of Savings Plans, and what that saves per month."""
+
+    organization: str
+    service: str
+    hourly_increase: Decimal
+    monthly_savings: Decimal
+
+    @property
+    def id(self) -> str:
+        """An id within the customer."""
+        return f"purchase:{self.organization}/{self.service}"
+
+
+async def list_organizations(call: Call) -> dict[str, str]:
+    """Return the names of the customer's AWS organizations in PerfectScale for Commitments, by id, and remember them."""
+    remembered: dict[str, str] | None = call.facts.get(ORGANIZATIONS_FACT)
+    if remembered is not None:
+        return remembered
+    rows = iterate_rows(call.doit.aws_commitments.list_aws_organizations, maxResults=ROWS_PER_REQUEST)
+    found = {str(row.get("managementAccountId") or ""): str(row.get("displayName") or "") async for row in rows}
+    # The customer may be onboarded any moment, so an empty list is not remembered.
+    if found:
+        call.facts.put(ORGANIZATIONS_FACT, found)
+    return found
+
+
+async def read_savings_plans(doit: Doit, organization: str) -> list[OwnedCommitment]:
+    """Return the active Savings Plans of an AWS organization."""
+    method = doit.aws_commitments.list_aws_savings_plans
+    rows = iterate_rows(method, managementAccountId=organization, status="active", maxResults=ROWS_PER_REQUEST)
+    return [parse_savings_plan(row) async for row in rows]
+
+
+async def read_reserved_instances(doit: Doit, organization: str) -> list[OwnedCommitment]:
+    """Return the active Reserved Instances of an AWS organization."""
+    method = doit.aws_commitments.list_aws_reserved_instances
+    rows = iterate_rows(method, managementAccountId=organization, status="active", maxResults=ROWS_PER_REQUEST)
+    return [parse_reserved_instance(row) async for row in rows]
+
+
+async def read_recommended_purchases(doit: Doit, organization: str) -> list[RecommendedPurchase]:
+    """Return how much more to commit in an AWS organization, by type; types without need are left out."""
+    answer = await doit.aws_commitments.list_aws_recommendations(managementAccountId=organization)
+    return list(parse_recommendations(organization, answer))
+
+
+def parse_savings_plan(row: JsonObject) -> OwnedCommitment:
+    """Return a row of list_aws_savings_plans."""
+    hourly = parse_amount(row.get("commitment"))
+    kind = str(row.get("savingsPlanType") or "")
+    term = TERM_NAMES.get(str(row.get("termDuration")), "")
+    parts = [PLAN_NAMES.get(kind, "Savings Plan"), *([term] if term else []), f"${hourly:,.2f} per hour"]
+    return OwnedCommitment(
+        "savings-plan",
+        str(row.get("commitmentId") or ""),
+        ", ".join(parts),
+        hourly,
+        parse_share(row.get("lastMonthUtilization")),
+        parse_last_day(row.get("endTime")),
+    )
+
+
+def parse_reserved_instance(row: JsonObject) -> OwnedCommitment:
+    """Return a row of list_aws_reserved_instances."""
+    count = int(row.get("instanceCount") or 1)
+    noun = "Reserved Instance" if count == 1 else "Reserved Instances"
+    place = "".join(f"{text} {row[name]}" for name, text in PLACE_WORDS.items() if row.get(name))
+    return OwnedCommitment(
+        "reserved-instance",
+        str(row.get("commitmentId") or ""),
+        f"{count} {row.get('instanceType') or ''} {noun}{place}",
+        count * _hourly_cost_per_instance(row),
+        parse_share(row.get("utilizationPercentage")),
+        parse_last_day(row.get("endTime")),
+    )
+
+
+def _hourly_cost_per_instance(row: JsonObject) -> Decimal:
+    unused_hours, unused_cost = parse_decimal(row.get("unusedHours")), parse_amount(row.get("riCostForUnusedHours"))
+    if unused_hours and unused_cost:
+        # More exact than the hourly fee, which is rounded to cents.
+        return unused_cost / unused_hours
+    seconds = row.get("durationSeconds")
+    upfront = parse_amount(row.get("upfrontFee"))
+    spread = upfront * SECONDS_PER_HOUR / int(seconds) if upfront and seconds else Decimal(0)
+    return parse_amount(row.get("hourlyRecurringFee")) + spread
+
+
+def parse_recommendations(organization: str, answer: JsonObject) -> Iterator[RecommendedPurchase]:
+    """Yield the purchases that an answer of list_aws_recommendations advises."""
+    for service, advice in answer.items():
+        if not isinstance(advice, Mapping):
+            continue
+        current, recommended = (
+            parse_decimal(advice.get(name)) or Decimal(0) for name in ("currentCommitment", "recommendedCommitment")
+        )
+        savings = parse_decimal(advice.get("potentialAdditionalSavings")) or Decimal(0)
+        if savings > 0:
+            yield RecommendedPurchase(organization, service, recommended - current, savings)
+
+
+def parse_amount(money: Any) -> Decimal:
+    """Return the amount of an object {amount, currency}; 0 without one."""
+    value = parse_decimal(money.get("amount")) if isinstance(money, Mapping) else None
+    return Decimal(0) if value is None else value
+
+
+def parse_share(value: Any) -> Decimal | None:
+    """Return a share between 0 and 1; None if it is missing."""
+    share = parse_decimal(value)
+    return None if share is None else min(max(share, Decimal(0)), Decimal(1))
+
+
+def parse_decimal(value: Any) -> Decimal | None:
+    """Return a number, or a text with a number, as a finite decimal; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def parse_last_day(value: Any) -> date | None:
+    """Return the last day of a term that ends at an RFC 3339 time; None without one.
+
+    An end at midnight is the start of the first day after the term.
+    """
+    text = str(value or "")
+    day = parse_day(text)
+    return day - timedelta(days=1) if day is not None and text[11:19] == "00:00:00" else day
+
+
+def parse_day(value: Any) -> date | None:
+    """Return the day of an RFC 3339 time; None without one."""
+    try:
+        return date.fromisoformat(str(value)[:10]) if value else None
+    except ValueError:
+        return None

@@ -1,0 +1,91 @@
+"""Coverage, utilization and effective savings rate of commitments, as the FinOps Foundation defines them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from ...protocol.jsonrpc import JsonObject
+from .aws import OwnedCommitment, parse_amount, parse_day
+
+COVERED_COSTS = ("savingsPlanCost", "reservedInstCost", "flexsaveCost")
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class EligibleSpend:
+    """Spend of some days that commitments can cover; Spot Instances are not eligible.
+
+    *on_demand* is what is not covered, *covered* the cost of what is covered at its reduced rates, and *savings* the
+    difference to on-demand rates; None if the API does not have it. *first* and *last* are the days.
+    """
+
+    on_demand: Decimal
+    covered: Decimal
+    savings: Decimal | None
+    first: date
+    last: date
+
+    @property
+    def at_on_demand_rates(self) -> Decimal | None:
+        """What all of it would cost at on-demand rates; None if unknown or nothing."""
+        return None if self.savings is None else (self.on_demand + self.covered + self.savings) or None
+
+    @property
+    def coverage(self) -> Decimal | None:
+        """The covered share of the spend, both at on-demand rates."""
+        total = self.at_on_demand_rates
+        return None if total is None else 1 - self.on_demand / total
+
+    @property
+    def effective_savings_rate(self) -> Decimal | None:
+        """The share of the cost at on-demand rates that commitments save."""
+        total = self.at_on_demand_rates
+        return None if total is None or self.savings is None else self.savings / total
+
+
+def add_spend(organizations: Iterable[JsonObject]) -> EligibleSpend | None:
+    """Return the eligible spend in answers of get_aws_organization, of all types; None without any."""
+    days: list[JsonObject] = []
+    savings: Decimal | None = ZERO
+    for organization in organizations:
+        for service, own in _days_by_type(organization):
+            days += own
+            saved = _savings(organization, service)
+            savings = None if savings is None or saved is None else savings + saved
+    dates = sorted(filter(None, (parse_day(day.get("date")) for day in days)))
+    if not dates:
+        return None
+    return EligibleSpend(
+        sum((parse_amount(day.get("onDemandCost")) for day in days), ZERO),
+        sum((parse_amount(day.get(name)) for day in days for name in COVERED_COSTS), ZERO),
+        savings,
+        dates[0],
+        dates[-1],
+    )
+
+
+def utilization(commitments: Sequence[OwnedCommitment]) -> Decimal | None:
+    """Return the used share of commitments, weighted by their cost; those without a reported use do not count.
+
+    None if none has one.
+    """
+    measured = [(item.hourly_cost, item.utilization) for item in commitments if item.utilization is not None]
+    paid = sum((cost for cost, _ in measured), ZERO)
+    return sum((cost * share for cost, share in measured), ZERO) / paid if paid else None
+
+
+def _days_by_type(organization: JsonObject) -> Iterator[tuple[str, list[JsonObject]]]:
+    coverage = organization.get("dailyCoverage")
+    for service, days in coverage.items() if isinstance(coverage, Mapping) else ():
+        if isinstance(days, list):
+            yield service, [day for day in days if isinstance(day, dict)]
+
+
+def _savings(organization: JsonObject, service: str) -> Decimal | None:
+    stats = organization.get("stats30d")
+    of_type = stats.get(service) if isinstance(stats, Mapping) else None
+    saved = of_type.get("savings") if isinstance(of_type, Mapping) else None
+    return parse_amount(saved) if isinstance(saved, Mapping) else None

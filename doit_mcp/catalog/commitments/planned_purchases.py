@@ -1,0 +1,54 @@
+"""Planned purchases of AWS commitments: the next step of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from ...api import Doit
+from ...api.pagination import iterate_rows
+from ...protocol.jsonrpc import JsonObject
+from .aws import ROWS_PER_REQUEST, parse_amount, parse_day
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One purchase of Savings Plans that DoiT has planned; *approval* is pending_approval, approved or paused."""
+
+    organization: str
+    service: str
+    scheduled_on: date
+    hourly: Decimal
+    monthly_savings: Decimal
+    approval: str
+
+
+async def read_planned_steps(doit: Doit, organization: str, today: date) -> list[PlannedStep]:
+    """Return the steps of an AWS organization's plans that are due today or later."""
+    method = doit.aws_commitments.list_aws_planned_purchases
+    rows = iterate_rows(method, managementAccountId=organization, maxResults=ROWS_PER_REQUEST)
+    return [step async for row in rows for step in parse_steps(organization, row) if step.scheduled_on >= today]
+
+
+def parse_steps(organization: str, plan: JsonObject) -> Iterator[PlannedStep]:
+    """Yield the steps of a plan that is valid."""
+    steps: Any = plan.get("steps")
+    for step in steps if isinstance(steps, list) and plan.get("status") == "valid" else ():
+        scheduled_on = parse_day(step.get("scheduledDate")) if isinstance(step, dict) else None
+        if scheduled_on is not None:
+            yield PlannedStep(
+                organization,
+                str(plan.get("service") or ""),
+                scheduled_on,
+                parse_amount(step.get("purchaseAmount")),
+                parse_amount(step.get("estimatedSavings")),
+                str(plan.get("purchaseApprovalStatus") or ""),
+            )
+
+
+def next_step(steps: Iterable[PlannedStep]) -> PlannedStep | None:
+    """Return the earliest step, of several on one day the one that saves the most; None without any."""
+    return min(steps, key=lambda step: (step.scheduled_on, -step.monthly_savings, step.service), default=None)

@@ -1,0 +1,144 @@
+"""Commitment summary: coverage, utilization, savings rate, expiry, next purchase and contract shortfall by cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from ...api import Doit
+from ...api.nearest import unknown_value
+from ...api.pagination import iterate_rows
+from ...api.report_config import normalize_provider
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..costs.amounts import amount_as_json
+from ..costs.groups import fixed_group
+from ..costs.query_config import cost_config
+from ..costs.scope import CloudArgument, Scope
+from ..costs.statement import cost_basis
+from ..partial_results import PartialResults, gather_partial
+from ..periods.period import Period, ReportedPeriod, utc_date
+from ..tables import sum_by_columns
+from ..tools.composed import composed_tool
+from .aws import AWS, ROWS_PER_REQUEST
+from .aws_figures import USD, Figures, aws_figures, coverage_period, failed_figures, read_aws, unknown_figures
+from .contract_periods import ContractPeriod, running_periods
+from .summary_types import CommitmentSummary
+
+SUMMARY_DAYS = 30
+METRIC = "eligible AWS spend at on-demand rates; commitments at amortized cost"
+NOT_AWS = "known for AWS only: the DoiT API has no coverage, utilization or purchases for this cloud"
+NO_CONTRACT = "no commitment contract with this cloud is running"
+NO_FORECAST = "too little data for a forecast of the contract period"
+
+
+@composed_tool(
+    area="commitments",
+    search_hint="Savings Plans, Reserved Instances: coverage, utilization, expiry",
+    slow=True,
+    default_list=True,
+)
+async def commitment_summary(call: Call, *, cloud: CloudArgument = None) -> Annotated[JsonObject, CommitmentSummary]:
+    """Show by cloud how well commitments work: coverage, utilization, effective savings rate, cost still on demand,
+    what expires, what to buy next, and contract shortfalls."""
+    doit, today = call.doit, utc_date(call.now)
+    usual = Period(today - timedelta(days=SUMMARY_DAYS), today - timedelta(days=1))
+    parts = (
+        await gather_partial(
+            {
+                "contracts": _read_periods(doit, today),
+                "aws": read_aws(call, today),
+                "clouds": _read_clouds(doit, usual),
+            }
+        )
+    ).raise_if_all_failed()
+    covered = coverage_period(parts.results["aws"]) if "aws" in parts.results else None
+    answer: JsonObject = {
+        "period": ReportedPeriod(covered or usual, today).as_json,
+        "currency": USD,
+        "basis": cost_basis(Scope(), [AWS], METRIC),
+        "clouds": [_summarize_cloud(name, parts, today) for name in _selected_clouds(cloud, parts)],
+    }
+    return answer | ({"failed": parts.failures} if parts.errors else {})
+
+
+def _selected_clouds(cloud: str | None, parts: PartialResults) -> list[str]:
+    """Return *cloud*, or all if none is selected. Raise ApiError for a cloud without costs, contracts and commitments."""
+    known = _cloud_names(parts)
+    if cloud is None:
+        return known
+    wanted = normalize_provider(cloud)
+    # Without the list of clouds with costs, an unknown cloud looks like one without contracts.
+    if wanted not in known and "clouds" in parts.results:
+        raise unknown_value("cloud", "cloud", cloud, known)
+    return [wanted]
+
+
+def _cloud_names(parts: PartialResults) -> list[str]:
+    """Return the clouds that have costs, contracts or commitments, by cost."""
+    costs: Mapping[str, float] = parts.results.get("clouds", {})
+    periods: Sequence[ContractPeriod] = parts.results.get("contracts", ())
+    aws = parts.results.get("aws")
+    others = [*(item.cloud for item in periods), *([AWS] if aws is None or aws.organization_names else [])]
+    return list(dict.fromkeys([*sorted(costs, key=lambda name: -costs[name]), *sorted(others)]))
+
+
+def _summarize_cloud(cloud: str, parts: PartialResults, today: date) -> JsonObject:
+    if cloud != AWS:
+        figures = unknown_figures(NOT_AWS)
+    elif "aws" in parts.errors:
+        figures = failed_figures(parts.errors["aws"])
+    else:
+        figures = aws_figures(parts.results["aws"], today)
+    contract = _contract_figures([item for item in parts.results.get("contracts", ()) if item.cloud == cloud])
+    if "contracts" in parts.errors:
+        contract = Figures({"shortfall": None}, {"shortfall": "the contracts could not be read"})
+    reasons = {**figures.reasons, **contract.reasons}
+    unknown = [
+        {"members": [name for name, own in reasons.items() if own == why], "why": why}
+        for why in dict.fromkeys(reasons.values())
+    ]
+    summary = {"cloud": cloud, "currency": USD, **figures.members, **contract.members}
+    return summary | ({"unknown": unknown} if unknown else {})
+
+
+def _contract_figures(periods: Iterable[ContractPeriod]) -> Figures:
+    """Return the shortfall of a cloud's contract, and those of others if there are several."""
+    ranked = sorted(periods, key=lambda item: (item.shortfall is None, -(item.shortfall or 0), item.contract))
+    if not ranked:
+        return Figures({"shortfall": None}, {"shortfall": NO_CONTRACT})
+    known = [_shortfall_as_json(item) for item in ranked if item.shortfall is not None]
+    if not known:
+        return Figures({"shortfall": None}, {"shortfall": NO_FORECAST})
+    return Figures({"shortfall": known[0], **({"otherShortfalls": known[1:]} if known[1:] else {})})
+
+
+def _shortfall_as_json(period: ContractPeriod) -> JsonObject:
+    amounts = {
+        "amount": period.shortfall,
+        "committed": period.committed,
+        "forecast": period.forecast,
+        "attained": period.attained,
+    }
+    return {
+        "id": f"commitment:{period.contract}",
+        "title": period.title,
+        "currency": period.currency,
+        **{name: amount_as_json(value, period.currency) for name, value in amounts.items() if value is not None},
+        "periodStarts": period.starts.isoformat(),
+        "periodEnds": period.ends.isoformat(),
+    }
+
+
+async def _read_periods(doit: Doit, today: date) -> list[ContractPeriod]:
+    rows = iterate_rows(doit.commitments.list_commitments, maxResults=ROWS_PER_REQUEST)
+    return list(running_periods([row async for row in rows], today))
+
+
+async def _read_clouds(doit: Doit, period: Period) -> dict[str, float]:
+    """Return the cost of each cloud in the data."""
+    clouds = fixed_group("cloud")
+    config = cost_config(Scope(), period, USD, interval="year", groups=[clouds])
+    answer: Any = await doit.reports.run_query(config=config)
+    return {str(key[0]): cost for key, cost in sum_by_columns(answer, [clouds.column]).items() if key[0]}

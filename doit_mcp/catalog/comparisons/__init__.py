@@ -1,0 +1,1 @@
+"""Tools that compare the costs of two periods and explain the change."""

@@ -1,0 +1,203 @@
+"""What the tools that compare two periods share: their periods, dimensions, figures, and how far back the data go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from ...api.errors import ApiError
+from ...api.report_config import Group, QueryConfig
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..costs.amounts import ZERO, change_percent, per_day, round_amount, to_decimal
+from ..costs.answers import explain_empty_answer, run_checked
+from ..costs.data_start import DATA_START_FACT, fetch_data_start
+from ..costs.groups import GroupDimension, fixed_group
+from ..costs.query_config import COST_METRIC, cost_config
+from ..costs.scope import Scope
+from ..partial_results import PartialResults, gather_partial
+from ..periods.alignment import AlignedPeriods, align
+from ..periods.period import Period, ReportedPeriod
+from ..tables import column_names, complete_rows, row_days, to_key
+from .causes import CostAndUsage
+
+MAX_GROUPS = 1000
+"""Values that are read of one dimension and period, the most expensive first; the rest count as other."""
+HISTORY_MARGIN = timedelta(days=31)
+"""How long before a period costs prove that the data begin earlier: some customers do not have costs every day."""
+KNOWN_HISTORY_FACT = "data_known_from"
+HISTORY = "history"
+Queries = Callable[[str], Mapping[str, QueryConfig]]
+"""Returns queries by name for a currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedDimension:
+    """A dimension whose values are matched between periods by the column *key*, and shown by *label*."""
+
+    argument: str
+    key: str
+    label: str
+    groups: tuple[Group, ...]
+
+    @classmethod
+    def from_group(cls, group: GroupDimension) -> ComparedDimension:
+        """Return the dimension of an argument. SKUs are matched by id: AWS writes prices into their descriptions."""
+        if group.argument == "sku":
+            columns = ("sku_id", "sku_description")
+            return cls("sku", *columns, tuple({"id": column, "type": "fixed"} for column in columns))
+        return cls(group.argument, group.column, group.name_column or group.column, tuple(group.as_groups))
+
+
+CLOUDS = ComparedDimension.from_group(fixed_group("cloud"))
+
+
+def clouds_of(answers: Iterable[JsonObject], scope: Scope) -> list[str]:
+    """Return the clouds in responses that are grouped by cloud; the cloud of *scope* if it has one."""
+    if scope.cloud is not None:
+        return [scope.cloud]
+    # Without the column, the time zones are unknown, but the costs are not.
+    known = [answer for answer in answers if CLOUDS.key in column_names(answer)]
+    return [str(line.cells[0]) for answer in known for line in read_lines(answer, [CLOUDS.key])]
+
+
+def group_config(
+    config: QueryConfig, dimensions: Iterable[ComparedDimension], extra: Sequence[Group] = ()
+) -> QueryConfig:
+    """Return *config* grouped by *dimensions* and *extra*, limited to the most expensive values of the first group."""
+    groups = [group for dimension in dimensions for group in dimension.groups]
+    groups[0] = {**groups[0], "limit": {"metric": COST_METRIC, "sort": "desc", "value": MAX_GROUPS}}
+    return {**config, "group": [*groups, *extra]}
+
+
+@dataclass(frozen=True, slots=True)
+class CostLine:
+    """One row of a query: the cells of the columns asked for, its cost, and its usage if the query has it."""
+
+    cells: tuple[Hashable, ...]
+    charge: CostAndUsage
+
+
+def read_lines(answer: JsonObject, columns: Sequence[str]) -> Iterator[CostLine]:
+    """Return the rows of a response. Raise ApiError if it has rows, but lacks one of the columns or the cost."""
+    names = column_names(answer)
+    missing = [column for column in (*columns, "cost") if column not in names]
+    if missing:
+        if answer["rows"]:
+            raise ApiError(f"the result has no columns {', '.join(missing)}", kind="answer")
+        return
+    places, cost = [names.index(column) for column in columns], names.index("cost")
+    usage = names.index("usage") if "usage" in names else None
+    for row in complete_rows(answer):
+        yield CostLine(
+            tuple(to_key(row[place]) for place in places),
+            CostAndUsage(to_decimal(row[cost]), ZERO if usage is None else to_decimal(row[usage])),
+        )
+
+
+def total_cost(answer: JsonObject) -> Decimal:
+    """Return the cost of all rows. Raise ApiError if the response has rows without a cost."""
+    return sum((line.charge.cost for line in read_lines(answer, ())), ZERO)
+
+
+def change_figures(before: Decimal, after: Decimal, periods: AlignedPeriods, currency: str) -> JsonObject:
+    """Return the change, and in percent; per day too if the periods differ in length.
+
+    Costs of arbitrary periods of different length do not compare, so their changePercent is null.
+    """
+    old, new = round_amount(before, currency), round_amount(after, currency)
+    figures: JsonObject = {
+        "change": float(new - old),
+        "changePercent": None if periods.alignment == "per_day" else change_percent(old, new, currency),
+    }
+    if not periods.has_equal_days:
+        scaled = new * periods.before.days / periods.after.days
+        figures["perDayChangePercent"] = change_percent(old, scaled, currency)
+    return figures
+
+
+def daily_figure(amount: Decimal, period: ReportedPeriod, currency: str) -> float:
+    """Return the mean cost of a day of *period*."""
+    return float(round_amount(per_day(amount, period.days), currency))
+
+
+async def run_compared(
+    call: Call, scope: Scope, periods: AlignedPeriods, currency: str | None, queries: Queries
+) -> tuple[PartialResults, str]:
+    """Run the *queries* in one round, with what checks them; return their results and the currency.
+
+    The result HISTORY is that of fetch_first_day. Raise ApiError for unknown values in *scope*.
+    """
+
+    async def work(code: str) -> PartialResults:
+        run = call.doit.reports.run_query
+        return await gather_partial(
+            {
+                **{name: run(config=config) for name, config in queries(code).items()},
+                HISTORY: fetch_first_day(call, periods.before.elapsed, code),
+            }
+        )
+
+    return await run_checked(call, scope, currency, work)
+
+
+async def fetch_first_day(call: Call, period: Period, currency: str) -> date | None:
+    """Return the first day with costs of any kind, unless it is more than a month before *period*.
+
+    In that case return a day before the period; and None if there are no costs up to its end.
+    """
+    known = call.facts.get(DATA_START_FACT) or call.facts.get(KNOWN_HISTORY_FACT)
+    if known is not None and date.fromisoformat(known) <= period.first:
+        return date.fromisoformat(known)
+    history = Period(max(period.first, date.min + HISTORY_MARGIN) - HISTORY_MARGIN, period.last)
+    answer = await call.doit.reports.run_query(config=cost_config(Scope(), history, currency, interval="day"))
+    first = min((day for day in row_days(answer) if day is not None), default=None)
+    if first is not None and first <= period.first:
+        call.facts.put(KNOWN_HISTORY_FACT, first.isoformat())
+    return first
+
+
+async def check_answer(
+    call: Call, scope: Scope, periods: AlignedPeriods, parts: PartialResults, argument: str, names: Sequence[str]
+) -> tuple[AlignedPeriods, str]:
+    """Return *periods* without days before the data begin, and what a reader must know about them, "" for nothing.
+
+    *names* are the results with the costs. Raise ApiError if the earlier period ends before the data begin, or if there
+    are no costs and *scope* has unknown values.
+    """
+    if all(name in parts.results and not parts.results[name]["rows"] for name in names):
+        return periods, (await explain_empty_answer(call, scope, periods.after)).note
+    if HISTORY in parts.errors:
+        return periods, ""
+    cut = await cut_to_data(call, periods, parts.results[HISTORY], argument)
+    if cut is periods:
+        return periods, ""
+    return (
+        cut,
+        f"The data begin on {cut.before.whole.first.isoformat()}, within the earlier period; nothing counts as new.",
+    )
+
+
+async def cut_to_data(call: Call, periods: AlignedPeriods, first_day: date | None, argument: str) -> AlignedPeriods:
+    """Return *periods* without days before the data begin; unchanged if all have data.
+
+    *first_day* comes from fetch_first_day. Raise ApiError if the earlier period ends before the data begin.
+    """
+    before = periods.before.elapsed
+    if first_day is not None and first_day <= before.first:
+        return periods
+    begin = await fetch_data_start(call) or first_day
+    if begin is None or begin <= before.first:
+        return periods
+    if begin > before.last:
+        raise ApiError(
+            f"{argument}: data begin {begin.isoformat()}, after the period {before.first.isoformat()}/"
+            f"{before.last.isoformat()}. Compare with a later period",
+            kind="argument",
+        )
+    shorter = replace(periods.before, whole=Period(begin, before.last))
+    aligned = align(periods.after, shorter)
+    # The costs are those of the shorter period, which must not be cut once more.
+    return aligned if aligned.before == shorter else AlignedPeriods(shorter, periods.after, "per_day")

@@ -1,0 +1,189 @@
+"""The explanation of a change in cost: pure functions from the responses to the queries to the result of the tool."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from ...protocol.jsonrpc import JsonObject
+from ..costs.amounts import ZERO, round_amount
+from ..periods.alignment import AlignedPeriods
+from ..tools.result_handles import ResultTable
+from .causes import NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
+from .comparison import MAX_GROUPS, ComparedDimension, change_figures, daily_figure, read_lines
+from .drivers import EFFECT_FIELDS, CostDriver, driver_row, find_drivers, split_change
+
+COST_TYPE_COLUMN = "cost_type"
+ONE_AT_A_TIME = {"oneAtATime": "dimension"}
+"""Member of a stored table's *about*: rows of different dimensions are the same costs, so they do not add up."""
+TABLE_COLUMNS = (
+    *((name, "string") for name in ("dimension", "name", "id", "status")),
+    *((name, "float") for name in ("before", "after", "change", *EFFECT_FIELDS.values())),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeBasis:
+    """What a change is computed for. Unless *knows_new*, the data begin too late to know what is new."""
+
+    periods: AlignedPeriods
+    currency: str
+    knows_new: bool = True
+
+    @property
+    def extra_days(self) -> Decimal:
+        """How much longer the later period is, as a share of the earlier one."""
+        return Decimal(self.periods.after.days - self.periods.before.days) / self.periods.before.days
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodCosts:
+    """The cost of each value of a dimension in one period, and its name. Unless *complete*, values may be missing."""
+
+    costs: Mapping[Hashable, SkuCost]
+    names: Mapping[Hashable, str | None]
+    complete: bool
+
+    @classmethod
+    def from_answer(cls, answer: JsonObject, dimension: ComparedDimension) -> PeriodCosts:
+        """Return the costs in the response to a query. Raise ApiError if it lacks columns."""
+        costs: dict[Hashable, SkuCost] = {}
+        names: dict[Hashable, str | None] = {}
+        keys: set[Hashable] = set()
+        types = [COST_TYPE_COLUMN] if dimension.argument == "sku" else []
+        for line in read_lines(answer, [dimension.key, dimension.label, *types]):
+            key, label, *cost_type = line.cells
+            keys.add(key)
+            # Charges such as tax have no id, but a description.
+            value = label if key is None else key
+            names[value] = None if value is None else str(value if label is None else label)
+            kind = str(cost_type[0]) if cost_type and cost_type[0] is not None else None
+            costs[value] = costs.get(value, NO_CHARGES).with_charge(kind, line.charge)
+        return cls(costs, names, len(keys) < MAX_GROUPS)
+
+    @property
+    def total(self) -> Decimal:
+        """The cost of all values."""
+        return sum((cost.total.cost for cost in self.costs.values()), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionChange:
+    """The change of cost by the values of one dimension, the largest first; for SKUs with the causes of each."""
+
+    dimension: ComparedDimension
+    before: PeriodCosts
+    after: PeriodCosts
+    drivers: Sequence[CostDriver]
+    causes: Sequence[Causes] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether no value is missing in either period."""
+        return self.before.complete and self.after.complete
+
+    def name_of(self, driver: CostDriver) -> str | None:
+        """Return the name of a driver: the latest, if it was renamed."""
+        return self.after.names.get(driver.id, self.before.names.get(driver.id))
+
+
+def dimension_change(
+    dimension: ComparedDimension, before: JsonObject, after: JsonObject, basis: ChangeBasis
+) -> DimensionChange:
+    """Return the change between the responses to two queries. Raise ApiError if one lacks columns."""
+    old, new = PeriodCosts.from_answer(before, dimension), PeriodCosts.from_answer(after, dimension)
+    drivers = find_drivers(
+        {value: cost.total for value, cost in old.costs.items()},
+        {value: cost.total for value, cost in new.costs.items()},
+        basis.currency,
+        complete_before=old.complete and basis.knows_new,
+        complete_after=new.complete,
+    )
+    if dimension.argument != "sku":
+        return DimensionChange(dimension, old, new, drivers)
+    extra = basis.extra_days
+    causes = [
+        sku_causes(old.costs.get(driver.id, NO_CHARGES), new.costs.get(driver.id, NO_CHARGES), driver.status, extra)
+        for driver in drivers
+    ]
+    drivers = [
+        replace(driver, effects=separate_effects(parts, driver.change, basis.currency))
+        for driver, parts in zip(drivers, causes)
+    ]
+    return DimensionChange(dimension, old, new, drivers, causes)
+
+
+def explain_change(
+    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, basis: ChangeBasis, top: int, *, credits: bool
+) -> tuple[JsonObject, str]:
+    """Return the change from the total *before* to the total *after* with its drivers, and a note, "" for none.
+
+    With *credits*, the causes have credits even if the data do not.
+    """
+    periods, currency = basis.periods, basis.currency
+    start, end = round_amount(before, currency), round_amount(after, currency)
+    result: JsonObject = {
+        "total": {
+            "before": float(start),
+            "after": float(end),
+            **change_figures(before, after, periods, currency),
+            "perDayBefore": daily_figure(before, periods.before, currency),
+            "perDayAfter": daily_figure(after, periods.after, currency),
+        },
+        "by": [],
+    }
+    balanced = []
+    for change in changes:
+        split = split_change(list(change.drivers), start, end, top)
+        *shares, rest = split.shares
+        rows = [driver_row(driver, change.name_of(driver), share) for driver, share in zip(split.shown, shares)]
+        other = {**driver_row(split.other, "other", rest), "count": split.other_count}
+        result["by"].append({"dimension": change.dimension.argument, "drivers": rows, "other": other})
+        if split.nearly_cancels:
+            balanced.append(change.dimension.argument)
+        if change.causes:
+            parts = total_causes(change.causes, before, after, basis.extra_days)
+            kept = known_causes(parts, [*change.before.costs.values(), *change.after.costs.values()], credits=credits)
+            result["causes"] = {name: float(part) for name, part in round_causes(kept, end - start, currency).items()}
+    return result, _note_on_shares(balanced)
+
+
+def known_causes(parts: Causes, costs: Iterable[SkuCost], *, credits: bool) -> Causes:
+    """Return the causes without credits and commitments where the data have none: zero would claim no change."""
+    kinds = list(costs)
+    hidden = set()
+    if not credits and not any(cost.has_credits for cost in kinds):
+        hidden.add("credits")
+    if not any(cost.has_commitments for cost in kinds):
+        hidden.add("commitments")
+    return {name: amount for name, amount in parts.items() if name not in hidden}
+
+
+def _note_on_shares(dimensions: Sequence[str]) -> str:
+    if not dimensions:
+        return ""
+    return (
+        f"share is null by {', '.join(dimensions)}: increases and decreases nearly cancel, so the net change is less than"
+        " 5% of their sum."
+    )
+
+
+def drivers_table(
+    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, currency: str, about: JsonObject
+) -> ResultTable:
+    """Return all drivers as a table. The rows of each dimension add up to the totals."""
+    start, end = round_amount(before, currency), round_amount(after, currency)
+    rows = []
+    for change in changes:
+        listed = change.drivers
+        rest = CostDriver(
+            "other",
+            start - sum((driver.before for driver in listed), ZERO),
+            end - sum((driver.after for driver in listed), ZERO),
+        )
+        named = [driver_row(driver, change.name_of(driver)) for driver in listed]
+        if rest.before or rest.after:
+            named.append(driver_row(rest, "other"))
+        rows += [[change.dimension.argument, *(row.get(name) for name, _ in TABLE_COLUMNS[1:])] for row in named]
+    return ResultTable([{"name": name, "type": kind} for name, kind in TABLE_COLUMNS], rows, {**about, **ONE_AT_A_TIME})

@@ -1,0 +1,187 @@
+"""Cost answers: the queries of a tool, run in the right currency, with checked values and notes about missing data."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any, TypeVar
+
+from ...api.errors import ApiError
+from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_in_thread
+from ..call import Call
+from ..currencies import run_in_currency
+from ..partial_results import FailedPart, gather_partial
+from ..periods.period import Period, ReportedPeriod
+from .data_start import fetch_data_start
+from .group_costs import CostRow, read_cost_rows
+from .groups import GroupDimension, fixed_group
+from .query_config import QueryInterval, cost_config
+from .scope import Scope, check_values
+
+T = TypeVar("T")
+
+MAX_INLINE_ROWS = 2_000
+"""Rows of an answer that are read in the event loop, which takes a few milliseconds."""
+CLOUD_GROUP = fixed_group("cloud")
+
+
+@dataclass(frozen=True, slots=True)
+class CostRequest:
+    """What costs to query: *scope* and *period*, split by *groups* (the *top* values of the first) and *interval*."""
+
+    scope: Scope
+    period: ReportedPeriod
+    groups: tuple[GroupDimension, ...] = ()
+    top: int | None = None
+    interval: QueryInterval = "month"
+
+    @property
+    def is_by_cloud(self) -> bool:
+        """Whether the groups are those of the total, so that one query has both."""
+        return self.groups == (CLOUD_GROUP,)
+
+
+@dataclass(frozen=True, slots=True)
+class CostAnswer:
+    """The rows by group, and those of the total by cloud; None if that failed, with the *failures*.
+
+    *data_start* is the first day of the data if the period begins before it.
+    """
+
+    groups: list[CostRow]
+    total: list[CostRow] | None
+    failures: list[FailedPart] = field(default_factory=list)
+    data_start: date | None = None
+
+    @property
+    def clouds(self) -> list[str]:
+        """The clouds with costs."""
+        return sorted({str(row.ids[0]) for row in self.total or () if row.ids[0] is not None})
+
+    @property
+    def first_period(self) -> str | None:
+        """The first period with costs."""
+        return min((row.period for row in self.total or self.groups), default=None)
+
+
+async def query_costs(call: Call, request: CostRequest, currency: str) -> CostAnswer:
+    """Return the costs by group and in total. Raise ApiError unless only the total failed."""
+    work = {"total": query_rows(call, request, (CLOUD_GROUP,), currency)}
+    if request.groups and not request.is_by_cloud:
+        work["groups"] = query_rows(call, request, request.groups, currency, request.top)
+    parts = await gather_partial(work)
+    main = "groups" if "groups" in work else "total"
+    if main in parts.errors:
+        raise parts.errors[main]
+    return CostAnswer(parts.results[main] if request.groups else [], parts.results.get("total"), parts.failures)
+
+
+async def query_rows(
+    call: Call,
+    request: CostRequest,
+    groups: tuple[GroupDimension, ...],
+    currency: str,
+    limit: int | None = None,
+    period: Period | None = None,
+) -> list[CostRow]:
+    """Return the costs by *groups*, in the request's period or another *period*. Raise ApiError."""
+    config = cost_config(
+        request.scope,
+        period or request.period.elapsed,
+        currency,
+        interval=request.interval,
+        groups=groups,
+        limit=limit,
+    )
+    answer = await call.doit.reports.run_query(config=config)
+    if len(answer["rows"]) <= MAX_INLINE_ROWS:
+        return read_cost_rows(answer, groups, request.interval)
+    return await run_in_thread(read_cost_rows, answer, groups, request.interval)
+
+
+async def run_checked(
+    call: Call, scope: Scope, requested_currency: str | None, work: Callable[[str], Awaitable[T]]
+) -> tuple[T, str]:
+    """Return the result of *work* and its currency, while the values of filters with several ones are checked.
+
+    An empty answer does not show that one of several values is unknown. Raise ApiError.
+    """
+    parts: dict[str, Awaitable[Any]] = {"answer": run_in_currency(call, requested_currency, work)}
+    if scope.has_partly_checked_values:
+        parts["values"] = check_values(call, scope)
+    done = await gather_partial(parts)
+    if "values" in done.errors:
+        raise done.errors["values"]
+    if (refusal := done.errors.get("answer")) is not None:
+        if refusal.kind == "refused" and scope.is_limited:
+            # The API refuses unknown dimensions without naming the ones that exist.
+            await check_values(call, scope)
+        raise refusal
+    result: tuple[T, str] = done.results["answer"]
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyAnswer:
+    """Why an answer has no costs. *is_known* is false if there is no data, so that the cost is unknown, not zero."""
+
+    note: str
+    is_known: bool = True
+
+
+async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod) -> EmptyAnswer:
+    """Return why an answer has no costs. Raise ApiError for values of *scope* that are not in the data."""
+    parts = await gather_partial({"checked": check_values(call, scope), "start": fetch_data_start(call)})
+    if "checked" in parts.errors:
+        raise parts.errors["checked"]
+    if "start" in parts.errors:
+        return EmptyAnswer("No cost was found. The first day of the data could not be read.", is_known=False)
+    start: date | None = parts.results["start"]
+    if start is None:
+        return EmptyAnswer("The customer has no cost data yet.", is_known=False)
+    if period.elapsed.last < start:
+        return EmptyAnswer(f"The data begin on {start.isoformat()}: earlier costs are unknown.", is_known=False)
+    if not scope.is_limited:
+        return EmptyAnswer("Nothing had a cost in this period.")
+    if parts.results["checked"]:
+        return EmptyAnswer("The values of cloud and filters exist in the data, but had no cost in this period.")
+    return EmptyAnswer("Nothing that matches had a cost in this period. Whether all values exist was not checked.")
+
+
+async def find_later_start(call: Call, period: ReportedPeriod, first_period: str | None) -> date | None:
+    """Return the first day of the data if the period begins before it; None if it does not, or if that is not known.
+
+    *first_period* is the first month or day with costs.
+    """
+    if first_period is None or period.elapsed.first.isoformat().startswith(first_period):
+        return None
+    try:
+        start = await fetch_data_start(call)
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
+        # The answer is right without the note.
+        return None
+    return start if start is not None and start > period.elapsed.first else None
+
+
+def failed_members(failures: Iterable[FailedPart]) -> JsonObject:
+    """Return the member with the parts that failed; empty if none did."""
+    listed = list(failures)
+    return {"failed": listed} if listed else {}
+
+
+async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tuple[CostAnswer, JsonObject]:
+    """Return *answer* and the member *note* about missing costs, empty if there is nothing to say. Raise ApiError.
+
+    The total of an answer without data is unknown.
+    """
+    if not answer.groups and not answer.total:
+        empty = await explain_empty_answer(call, request.scope, request.period)
+        return answer if empty.is_known else replace(answer, total=None), {"note": empty.note}
+    start = await find_later_start(call, request.period, answer.first_period)
+    if start is None:
+        return answer, {}
+    return replace(answer, data_start=start), {"note": f"The data begin on {start.isoformat()}."}

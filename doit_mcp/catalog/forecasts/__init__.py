@@ -1,0 +1,1 @@
+"""The forecast of costs to the end of a period."""

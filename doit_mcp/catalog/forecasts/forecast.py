@@ -1,0 +1,170 @@
+"""Forecast of the cost of this month and quarter, and of the budgets that will be exceeded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from ...api.errors import ApiError
+from ...api.report_config import QueryConfig
+from ...api.value_kinds import Members
+from ...protocol.jsonrpc import JsonObject
+from ..budgets.breaches import BudgetBreach, CheckedBudgets, find_breaches
+from ..call import Call
+from ..costs.answers import explain_empty_answer, run_checked
+from ..costs.daily_costs import cost_by_day
+from ..costs.data_start import fetch_data_start
+from ..costs.query_config import cost_config
+from ..costs.scope import CloudArgument, FiltersArgument, Scope
+from ..costs.statement import TIME_ZONES, CostStatement, cost_statement
+from ..currencies import CurrencyArgument
+from ..partial_results import FailedPart, gather_partial
+from ..periods.period import Period, ReportedPeriod, month_of, quarter_of, utc_date
+from ..tools.composed import composed_tool
+from .run_rate import ProjectedPeriod, period_cost, project_cost
+from .weekday_pace import LEVEL_DAYS, MIN_HISTORY_DAYS, PACE_DAYS, WeekdayPace, count_settled_days, learn_pace
+
+SPREAD_METHOD = (
+    "low and high: 8 of 10 cases by the spread of past days; of the days that are not final, those far below the pace of "
+    "their weekday count at that pace"
+)
+API_METHOD = f"DoiT's forecast for each day to come; {SPREAD_METHOD}"
+PACE_METHOD = (
+    f"pace of each weekday in the last {PACE_DAYS // 7} weeks at the level of the last {LEVEL_DAYS} final days; "
+    + SPREAD_METHOD
+)
+TOO_LITTLE_HISTORY = "none: {days} days of final costs are too few to project; a forecast needs {needed}"
+
+
+class SpendForecast(CostStatement, total=False):
+    """Expected cost."""
+
+    month: Annotated[
+        JsonObject,
+        "The running month: from, to, spent, ahead (from now to its end), expected (both), low and high (8 of 10 cases), "
+        "unfinishedDays (raised to their pace), before: cost of the whole month before. Null: too few data.",
+        Members(ProjectedPeriod),
+    ]
+    quarter: Annotated[JsonObject, "The same for the current quarter.", Members(ProjectedPeriod)]
+    note: Annotated[str, "Why nothing had a cost."]
+    method: Annotated[str, "How the remaining days are projected, or why nothing is."]
+    budgets: Annotated[
+        list[JsonObject],
+        "Budgets exceeded or at risk, the first to break first, each in its own currency: amount, spent, percentUsed, "
+        "forecastedUtilization (DoiT's), status, exceededOn, breaksOn, basis, period.",
+        Members(BudgetBreach),
+    ]
+    budgetsChecked: int
+    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+
+
+@dataclass(frozen=True, slots=True)
+class CostHistory:
+    """Costs by day so far, DoiT's forecast by day, and the first day of the customer's data if it is recent."""
+
+    actual: Mapping[date, Decimal]
+    forecast: Mapping[date, Decimal]
+    data_start: date | None = None
+
+
+@composed_tool(
+    area="reports",
+    search_hint="Forecast, projected bill, month-end estimate, budget overrun",
+    slow=True,
+    default_list=True,
+)
+async def forecast_spend(
+    call: Call, *, cloud: CloudArgument = None, filters: FiltersArgument = None, currency: CurrencyArgument = None
+) -> Annotated[JsonObject, SpendForecast]:
+    """Forecast cost to the end of this month and quarter, and name the budgets that are exceeded or will be, and when.
+    Budgets are checked as defined, whatever cloud and filters are selected."""
+    today = utc_date(call.now)
+    scope = Scope.from_arguments(cloud, filters)
+    parts = await gather_partial(
+        {
+            "costs": run_checked(call, scope, currency, lambda code: fetch_costs(call, scope, code, today)),
+            "budgets": find_breaches(call),
+        }
+    )
+    if "costs" in parts.errors:
+        raise parts.errors["costs"]
+    answer, code = parts.results["costs"]
+    checked: CheckedBudgets | None = parts.results.get("budgets")
+    failed = [*parts.failures, *(checked["failed"] if checked else ())]
+    return {
+        **await project_answer(call, scope, answer, code),
+        **cost_statement(
+            ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
+        ),
+        **({"budgets": checked["budgets"], "budgetsChecked": checked["budgetsChecked"]} if checked else {}),
+        **({"failed": failed} if failed else {}),
+    }
+
+
+async def project_answer(call: Call, scope: Scope, answer: JsonObject, currency: str) -> JsonObject:
+    """Return the projection of an *answer* of fetch_costs(), with a note if it is empty. Raise ApiError if it is empty
+    because the scope has an unknown value."""
+    today = utc_date(call.now)
+    asked = ReportedPeriod(Period(quarter_of(today).previous().first, today), today)
+    actual, forecast = cost_by_day(answer, "rows"), cost_by_day(answer, "forecastRows")
+    if not actual:
+        empty = await explain_empty_answer(call, scope, asked)
+        projected = project_periods(CostHistory(actual, forecast), currency, today)
+        spent = 0.0 if empty.is_known else None
+        parts = {name: {**projected[name], "spent": spent} for name in ("month", "quarter")}
+        return {**projected, **parts, "note": empty.note}
+    is_partial = min(actual) > asked.whole.first
+    start = await fetch_data_start(call) if is_partial else None
+    return project_periods(CostHistory(actual, forecast, start), currency, today)
+
+
+def project_periods(history: CostHistory, currency: str, today: date) -> JsonObject:
+    """Return the projected month and quarter, and how they are projected."""
+    rates = {day: float(cost) for day, cost in history.actual.items()}
+    pace = learn_pace(rates, today)
+    return {
+        "month": project_period(month_of(today), history, pace, currency, today),
+        "quarter": project_period(quarter_of(today), history, pace, currency, today),
+        "method": _method(pace, history.forecast, count_settled_days(rates, today), today),
+    }
+
+
+def _method(pace: WeekdayPace | None, forecast: Mapping[date, Decimal], settled_days: int, today: date) -> str:
+    if pace is None:
+        return TOO_LITTLE_HISTORY.format(days=settled_days, needed=MIN_HISTORY_DAYS)
+    return API_METHOD if any(day > today for day in forecast) else PACE_METHOD
+
+
+def project_period(
+    period: Period, history: CostHistory, pace: WeekdayPace | None, currency: str, today: date
+) -> JsonObject:
+    """Return one projected period as the result shows it, with the cost of the period before if the data cover it."""
+    previous = period.previous()
+    is_covered = history.data_start is None or history.data_start <= previous.first
+    before = period_cost(previous, history.actual) if is_covered else None
+    projection = project_cost(period, history.actual, history.forecast, pace, today)
+    final_through = ReportedPeriod(period, today).final_through
+    return {
+        **projection.as_json(currency, previous, before),
+        "complete": False,
+        "finalThrough": final_through and final_through.isoformat(),
+    }
+
+
+async def fetch_costs(call: Call, scope: Scope, currency: str, today: date) -> JsonObject:
+    """Return the costs by day since the previous quarter, with the API's forecast if it has enough history for one."""
+    quarter = quarter_of(today)
+    plain = cost_config(scope, Period(quarter.previous().first, today), currency, interval="day")
+    # At least a day, though the quarter may end today.
+    days = max(1, (quarter.last - today).days)
+    config: QueryConfig = {**plain, "forecastSettings": {"mode": "totals", "futureTimeIntervals": days}}
+    try:
+        return await call.doit.reports.run_query(config=config)
+    except ApiError as error:
+        if error.kind != "refused":
+            raise
+    # The API rejects forecasts if it has too little history; the costs alone are still useful.
+    return await call.doit.reports.run_query(config=plain)

@@ -1,0 +1,141 @@
+"""The pace of daily costs: what each weekday costs, how far days stray from that, and which recent days are unfinished.
+
+The pace of a weekday is the median of that weekday in the last weeks, scaled to the level of the last two weeks. Medians
+ignore single charges and days with missing costs; the level follows a launch or a shutdown within a week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import fsum, sqrt
+from statistics import median
+
+from ..periods.period import ONE_DAY, SETTLING_DAYS, months_back
+
+MIN_HISTORY_DAYS = 7
+"""Settled days without which nothing is projected."""
+PACE_DAYS = 56
+"""Settled days that the pace is learned from: eight weeks."""
+SPREAD_DAYS = 28
+"""Settled days whose distance from the pace gives the low and high estimates."""
+LEVEL_DAYS = 14
+"""Settled days that determine the level."""
+LEVEL_SAMPLES = 9.0
+"""How many independent days the level is worth: a median of 14 values is as exact as a mean of 9."""
+OUTER_TENTH = 0.1
+"""Share of days that are lower than the low estimate of a day, and share that are higher than the high one."""
+FAR_BELOW = 2.0
+"""Multiple of the usual distance below the pace, from which a day counts as unfinished."""
+MONTHLY_CHARGE_EXCESS = 3.0
+"""Multiple of the usual distance above the pace, from which the first day of a month has a monthly charge."""
+
+DailyCosts = Mapping[date, float]
+
+
+@dataclass(frozen=True, slots=True)
+class WeekdayPace:
+    """What each weekday costs, Monday first, and how far nine of ten days stay above (*below*) or below (*above*) it."""
+
+    by_weekday: tuple[float, ...]
+    below: float
+    """Distance below the pace that one in ten days exceeds; not negative."""
+    above: float
+    """Distance above the pace that one in ten days exceeds; not negative."""
+    monthly_charge: float = 0.0
+    """What the first day of a month costs more."""
+    is_never_negative: bool = True
+    """No day had a negative cost."""
+
+    def cost_of(self, day: date) -> float:
+        """Return what *day* is expected to cost."""
+        charge = self.monthly_charge if day.day == 1 else 0.0
+        return self.by_weekday[day.weekday()] + charge
+
+    def missing_cost(self, day: date, cost: float, today: date) -> float:
+        """Return what is expected to be added to the *cost* of an unsettled day; 0 if the day looks complete.
+
+        Today is never complete. An earlier day is unfinished if it is far below its pace.
+        """
+        distance = self.cost_of(day) - cost
+        return distance if distance > (0.0 if day == today else FAR_BELOW * self.below) else 0.0
+
+    def margins(self, days: int) -> tuple[float, float]:
+        """Return how far the sum of *days* projected days may be below and above the expected sum, in 8 of 10 cases.
+
+        Days stray from the pace independently, and the level itself is uncertain.
+        """
+        factor = sqrt(days + days**2 / LEVEL_SAMPLES)
+        return self.below * factor, self.above * factor
+
+
+def settled_through(today: date) -> date:
+    """Return the last day whose costs no longer change."""
+    return today - SETTLING_DAYS * ONE_DAY
+
+
+def count_settled_days(actual: DailyCosts, today: date) -> int:
+    """Return the number of settled days since the first day that has a cost."""
+    first = min((day for day, cost in actual.items() if cost), default=today)
+    return max(0, (settled_through(today) - first).days + 1)
+
+
+def learn_pace(actual: DailyCosts, today: date) -> WeekdayPace | None:
+    """Return the pace of the settled days; None if they are fewer than MIN_HISTORY_DAYS.
+
+    Days without a cost count as 0 from the first day that has one.
+    """
+    count = count_settled_days(actual, today)
+    if count < MIN_HISTORY_DAYS:
+        return None
+    last = settled_through(today)
+    days = [last - back * ONE_DAY for back in range(min(count, PACE_DAYS))][::-1]
+    costs = [actual.get(day, 0.0) for day in days]
+    by_weekday, samples = _weekday_costs(days, costs)
+    distances = sorted(
+        cost - by_weekday[day.weekday()] for day, cost in zip(days[-SPREAD_DAYS:], costs[-SPREAD_DAYS:], strict=True)
+    )
+    # Days stray less from medians that they are part of themselves than days to come will.
+    inflation = sqrt(samples / (samples - 1))
+    below = inflation * max(0.0, -_quantile(distances, OUTER_TENTH))
+    above = inflation * max(0.0, _quantile(distances, 1 - OUTER_TENTH))
+    charge = _monthly_charge(actual, last, count, by_weekday, MONTHLY_CHARGE_EXCESS * above)
+    return WeekdayPace(by_weekday, below, above, charge, min(actual.values()) >= 0)
+
+
+def _weekday_costs(days: Sequence[date], costs: Sequence[float]) -> tuple[tuple[float, ...], int]:
+    """Return the cost of each weekday, and the number of days that each is learned from."""
+    weeks = len(days) // 7
+    if weeks < 2:
+        # Too few days to tell weekdays apart.
+        return (median(costs),) * 7, len(days)
+    usual = [median(cost for day, cost in zip(days, costs, strict=True) if day.weekday() == at) for at in range(7)]
+    ratios = [
+        cost / usual[day.weekday()]
+        for day, cost in zip(days[-LEVEL_DAYS:], costs[-LEVEL_DAYS:], strict=True)
+        if usual[day.weekday()] > 0
+    ]
+    if not ratios:
+        recent = costs[-SPREAD_DAYS:]
+        return (fsum(recent) / len(recent),) * 7, len(recent)
+    level = median(ratios)
+    return tuple(cost * level for cost in usual), weeks
+
+
+def _monthly_charge(actual: DailyCosts, last: date, count: int, by_weekday: Sequence[float], threshold: float) -> float:
+    """Return what the first day of a month costs more, if the last two first days did; otherwise 0."""
+    newest = last.replace(day=1)
+    firsts = (months_back(newest, 1), newest)
+    if firsts[0] < last - (count - 1) * ONE_DAY:
+        return 0.0
+    excesses = [actual.get(day, 0.0) - by_weekday[day.weekday()] for day in firsts]
+    return min(excesses) if min(excesses) > threshold else 0.0
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """Return the value below which a *share* of the *ordered* values lie, interpolated."""
+    position = share * (len(ordered) - 1)
+    index = int(position)
+    following = ordered[min(index + 1, len(ordered) - 1)]
+    return ordered[index] + (position - index) * (following - ordered[index])

@@ -1,0 +1,1 @@
+"""Periods of days: their grammar, parts and alignment."""

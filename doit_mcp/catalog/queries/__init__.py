@@ -1,0 +1,1 @@
+"""Free queries: any query of the API, saved reports, and queries on stored results."""

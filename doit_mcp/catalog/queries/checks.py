@@ -1,0 +1,176 @@
+"""Checks of query configs: usage without a unit, dimensions that do not exist, and the reason for an empty answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, cast
+
+from ...api.common_types import Filter
+from ...api.errors import ApiError
+from ...api.nearest import nearest_values
+from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages, iterate_rows
+from ...protocol.json_schema import short_json
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..costs.answers import EmptyAnswer, explain_empty_answer
+from ..costs.scope import Scope, check_values
+from ..partial_results import gather_partial
+from ..periods.period import ReportedPeriod
+from .grouping import UNIT_COLUMNS, USAGE_COLUMN
+
+MAX_DIMENSION_PAGES = 10
+ALLOCATION_TYPES = frozenset({"attribution", "attribution_group", "allocation", "allocation_rule"})
+"""Types whose dimensions are allocations: filters name them by id, and dimensions list their names."""
+SINGLE_ALLOCATION_TYPES = frozenset({"attribution", "allocation_rule"})
+NULL_VALUE = re.compile(r"\[.* N/A\]")
+"""How values of rows without a value were written once; the API still accepts it."""
+
+
+def query_metrics(config: JsonObject) -> list[JsonObject]:
+    """Return the metrics of a config; cost without any."""
+    legacy = [config["metric"]] if config.get("metric") else []
+    return config.get("metrics") or legacy or [{"type": "basic", "value": "cost"}]
+
+
+def query_scope(config: JsonObject) -> Scope:
+    """Return the scope of a config."""
+    return Scope.from_arguments(
+        filters=config.get("filters"), include_credits=bool(config.get("includePromotionalCredits"))
+    )
+
+
+def check_usage_units(config: JsonObject) -> None:
+    """Raise ApiError if usage would add up different units: it needs a group by unit or SKU, or a filter on one."""
+    usage = any(metric == {"type": "basic", "value": USAGE_COLUMN} for metric in query_metrics(config))
+    if not usage or config.get("dataSource", "billing") != "billing" or config.get("aggregation") == "count":
+        return
+    columns = [*(config.get("group") or ()), *(config.get("dimensions") or ())]
+    if any(column.get("id") in UNIT_COLUMNS for column in columns):
+        return
+    if any(_selects_one(condition) for condition in config.get("filters") or () if condition["id"] in UNIT_COLUMNS):
+        return
+    raise ApiError(
+        "config.metrics: usage of different SKUs has different units, so it does not add up. Add"
+        ' {"id": "pricing_unit", "type": "fixed"} or {"id": "sku_description", "type": "fixed"} to config.group, or'
+        " filter on one unit or SKU",
+        kind="argument",
+    )
+
+
+def _selects_one(condition: JsonObject) -> bool:
+    return (
+        condition.get("mode", "is") == "is"
+        and not condition.get("inverse")
+        and not condition.get("includeNull")
+        and len(condition.get("values") or ()) == 1
+    )
+
+
+def checked_scope(scope: Scope) -> Scope:
+    """Return the filters of *scope* whose values dimensions list, as the API reads them."""
+    return Scope(filters=tuple(_checked_filter(one) for one in scope.filters if one["type"] not in ALLOCATION_TYPES))
+
+
+def _checked_filter(condition: Filter) -> Filter:
+    values = [value for value in condition.get("values", ()) if not NULL_VALUE.fullmatch(value)]
+    checked: Filter = {**condition, "values": values}
+    if checked.get("mode", "is") == "is":
+        # The API ignores caseInsensitive in this mode.
+        checked["caseInsensitive"] = False
+    return checked
+
+
+def hides_unknown_values(scope: Scope) -> bool:
+    """Return whether an unknown value would not empty the answer: one of several, or one that is excluded."""
+    return scope.has_partly_checked_values or any(condition.get("inverse") for condition in scope.filters)
+
+
+async def explain_empty_query(call: Call, scope: Scope, period: ReportedPeriod) -> EmptyAnswer:
+    """Return why a query has no rows. Raise ApiError for an unknown value, which names the nearest ones."""
+    parts = await gather_partial(
+        {
+            "answer": explain_empty_answer(call, checked_scope(scope), period),
+            "allocations": _check_allocations(call, scope),
+        }
+    )
+    if "answer" in parts.errors:
+        raise parts.errors["answer"]
+    allocations = parts.errors.get("allocations")
+    if allocations is not None and allocations.kind == "argument":
+        raise allocations
+    answer: EmptyAnswer = parts.results["answer"]
+    if answer.is_known and (allocations is not None or _has_allocation_groups(scope)):
+        return EmptyAnswer(
+            "Nothing that matches had a cost in this period. Whether all allocations exist was not checked."
+        )
+    return answer
+
+
+def _has_allocation_groups(scope: Scope) -> bool:
+    return any(condition["type"] in ALLOCATION_TYPES - SINGLE_ALLOCATION_TYPES for condition in scope.filters)
+
+
+async def check_filter_values(call: Call, scope: Scope) -> None:
+    """Raise ApiError for a value or dimension in the filters that does not exist; it names the nearest ones."""
+    parts = await gather_partial(
+        {"values": check_values(call, checked_scope(scope)), "allocations": _check_allocations(call, scope)}
+    )
+    for name, error in parts.errors.items():
+        # The answer is right even if the allocations cannot be listed.
+        if name == "values" or error.kind == "argument":
+            raise error
+
+
+async def _check_allocations(call: Call, scope: Scope) -> None:
+    """Raise ApiError for an allocation that does not exist; filters name them by id, or by name."""
+    values = [
+        value
+        for condition in scope.filters
+        if condition["type"] in SINGLE_ALLOCATION_TYPES and condition.get("mode", "is") == "is"
+        for value in condition.get("values", ())
+    ]
+    if not values:
+        return
+    pages = iterate_pages(
+        call.doit.allocations.list_allocations, max_pages=MAX_DIMENSION_PAGES, maxResults=LARGE_PAGE_SIZE
+    )
+    ids = {str(row.get("name")): str(row.get("id")) async for page in pages for row in page.rows}
+    for value in values:
+        if value not in ids and value not in ids.values():
+            listed = ", ".join(f"{short_json(ids[name])} ({name})" for name in nearest_values(value, ids))
+            hint = f"Did you mean {listed}?" if listed else "list_allocations lists their ids"
+            raise ApiError(f"filters: there is no allocation {short_json(value)}. {hint}", kind="argument")
+
+
+async def check_dimensions(call: Call, config: JsonObject) -> None:
+    """Raise ApiError for a dimension of a config that does not exist; it names the nearest ones."""
+    wanted = [item for item in _config_dimensions(config) if item[1].get("type") not in ALLOCATION_TYPES]
+    if not wanted:
+        return
+    rows = iterate_rows(call.doit.dimensions.list_dimensions, max_pages=MAX_DIMENSION_PAGES, maxResults=LARGE_PAGE_SIZE)
+    known = [(str(row.get("type")), str(row.get("id"))) async for row in rows]
+    for argument, dimension in wanted:
+        if (dimension.get("type"), dimension.get("id")) not in known:
+            raise unknown_dimension(argument, dimension, known)
+
+
+def _config_dimensions(config: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    for part in ("group", "filters", "dimensions"):
+        for at, item in enumerate(config.get(part) or ()):
+            yield f"config.{part}[{at}]", item
+    count: Any = config.get("count")
+    if isinstance(count, dict):
+        yield "config.count", cast(JsonObject, count)
+
+
+def unknown_dimension(argument: str, dimension: JsonObject, known: list[tuple[str, str]]) -> ApiError:
+    """Return the error for a dimension that is not *known*, with the nearest ones of the same type first."""
+    kind, name = str(dimension.get("type")), str(dimension.get("id"))
+    same = nearest_values(name, [identifier for type_, identifier in known if type_ == kind])
+    other = [value for value in nearest_values(name, [identifier for _, identifier in known]) if value not in same]
+    types = {identifier: type_ for type_, identifier in known}
+    similar = [(value, kind) for value in same] + [(value, types[value]) for value in other]
+    listed = ", ".join(f'{{"id": {short_json(value)}, "type": {short_json(type_)}}}' for value, type_ in similar[:5])
+    hint = f"Did you mean {listed}?" if listed else "list_dimensions lists all of them"
+    return ApiError(f"{argument}: there is no dimension {short_json(name)} of type {kind}. {hint}", kind="argument")

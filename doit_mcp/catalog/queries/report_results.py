@@ -1,0 +1,172 @@
+"""get_report_results: the results of a saved report, with the period, currency and basis of its amounts."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, TypedDict
+
+from ...api.errors import ApiError
+from ...api.parameters import ConsoleLink, Name, OptionalId
+from ...api.value_kinds import CurrencyCode, Label, Members, Verbatim
+from ...protocol.json_schema import Length
+from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_in_thread
+from ..call import Call
+from ..costs.statement import CostBasis
+from ..currencies import KNOWN_CURRENCIES
+from ..partial_results import FailedPart, PartialResults, gather_partial
+from ..periods.grammar import MAX_PERIOD_CHARACTERS, parse_period, report_period
+from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
+from ..tools.composed import composed_tool
+from .checks import explain_empty_query, query_scope
+from .config_period import PartialPeriod, config_period, parse_bounds, parse_duration, partial_periods, row_interval
+from .period_column import with_period_column
+from .run_query import MAX_INLINE_ROWS, QueryTotal, query_basis, query_totals
+
+BOUNDS = ("startDate", "endDate")
+PeriodText = Length(1, MAX_PERIOD_CHARACTERS)
+
+
+class ReportResults(TypedDict, total=False):
+    """A report with its results, and what they are."""
+
+    id: str
+    reportName: Annotated[str, Label]
+    period: Annotated[JsonObject | None, "null: unknown.", Members(PeriodStatement)]
+    currency: Annotated[str | None, "null: unknown.", CurrencyCode]
+    basis: Annotated[JsonObject, Members(CostBasis)]
+    total: Annotated[JsonObject, "Sums of the rows.", Members(QueryTotal)]
+    limited: Annotated[bool, "Rows are left out."]
+    partialPeriods: Annotated[list[JsonObject], "Months of which rows have only some days.", Members(PartialPeriod)]
+    urlUI: ConsoleLink
+    result: Annotated[
+        JsonObject,
+        "schema: columns with name and type; rows: a list of cells for each; forecastRows.",
+        Verbatim,
+    ]
+    note: str
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
+
+
+@composed_tool(
+    area="reports",
+    slow=True,
+    default_list=True,
+    result_table="report",
+    narrow_hint="Use a shorter timeRange, or query a part of it with run_query.",
+)
+async def get_report_results(
+    call: Call,
+    *,
+    id: OptionalId = None,
+    name: Name = None,
+    timeRange: Annotated[
+        str | None,
+        "Replaces the report's period: last_month, 2026-Q3, last_7_days; or up to now: P30D, P6M, P1Y.",
+        PeriodText,
+    ] = None,
+    startDate: Annotated[str | None, "Instead: first day, e.g. 2026-10-01; with endDate.", PeriodText] = None,
+    endDate: Annotated[str | None, "Last day, e.g. 2026-10-15; with startDate.", PeriodText] = None,
+) -> Annotated[JsonObject, ReportResults]:
+    """Run a saved report and return its results, for its own period or another one. Give its id or its name."""
+    today = utc_date(call.now)
+    period = override_period(timeRange, startDate, endDate, today)
+    reports = call.doit.reports
+    identifier = id or await reports.find_report_id(name)
+    override = {} if period is None else dict(zip(BOUNDS, _iso_days(period)))
+    parts = await gather_partial(
+        {
+            "report": reports.get_report_results(id=identifier, **override),
+            "config": reports.get_report_config(id=identifier),
+        }
+    )
+    if "report" in parts.errors:
+        raise parts.errors["report"]
+    answer = parts.results["report"].get("result")
+    if not isinstance(answer, dict):
+        raise ApiError("the report has no result", kind="answer")
+    rows = answer.get("rows")
+    if not rows:
+        result = make_report_result(parts, period, today)
+        # Without rows, a total of zero would say more than is known.
+        return {key: value for key, value in result.items() if key != "total"} | await _empty_note(call, parts, period)
+    if not isinstance(rows, list) or len(rows) <= MAX_INLINE_ROWS:
+        return make_report_result(parts, period, today)
+    return await run_in_thread(make_report_result, parts, period, today)
+
+
+def _iso_days(period: ReportedPeriod) -> tuple[str, str]:
+    return period.elapsed.first.isoformat(), period.elapsed.last.isoformat()
+
+
+def override_period(time_range: str | None, start: str | None, end: str | None, today: date) -> ReportedPeriod | None:
+    """Return the period that replaces the report's own; None without one. Raise ApiError."""
+    if time_range and (start or end):
+        raise ApiError("timeRange cannot be combined with startDate and endDate", kind="argument")
+    if time_range:
+        return parse_duration(time_range, "timeRange", today) or parse_period(time_range, "timeRange", today)
+    if not start and not end:
+        return None
+    if not start or not end:
+        raise ApiError(
+            "startDate and endDate must be given together, such as 2026-10-01 and 2026-10-15; for one period, use"
+            " timeRange, such as last_month",
+            kind="argument",
+        )
+    return report_period(parse_bounds(start, end, BOUNDS, today), "startDate", today)
+
+
+def report_config(parts: PartialResults) -> JsonObject:
+    """Return the config of the report; empty if it is unknown."""
+    config = (parts.results.get("config") or {}).get("config")
+    return config if isinstance(config, dict) else {}
+
+
+def make_report_result(parts: PartialResults, override: ReportedPeriod | None, today: date) -> JsonObject:
+    """Return the report with the period, currency and basis of its amounts."""
+    report, config = parts.results["report"], report_config(parts)
+    failures = list(parts.failures)
+    period = override
+    if period is None and config:
+        try:
+            period = config_period(config, today)
+        except ApiError as error:
+            # The results are useful even if the report's own period is unknown.
+            failures.append({"part": "period", "why": error.reason})
+    result = report["result"]
+    partial = partial_periods(period, row_interval(config)) if period is not None else []
+    return {
+        **{key: report[key] for key in ("id", "reportName") if key in report},
+        "period": None if period is None else period.as_json,
+        **_amounts(config, result),
+        **({"partialPeriods": partial} if partial else {}),
+        **({"failed": failures} if failures else {}),
+        **{key: value for key, value in report.items() if key not in ("id", "reportName", "result")},
+        "result": with_period_column(result, "schema"),
+    }
+
+
+def _amounts(config: JsonObject, result: JsonObject) -> JsonObject:
+    """Return currency, basis and total of the results; null and nothing if the config is unknown."""
+    currency = config.get("currency")
+    if currency not in KNOWN_CURRENCIES:
+        return {"currency": None}
+    answer = {"columns": result.get("schema") or [], "rows": result.get("rows") or []}
+    scope = query_scope(config)
+    return {
+        "currency": currency,
+        "basis": query_basis(config, scope, answer),
+        **query_totals(config, PartialResults({"rows": answer})),
+    }
+
+
+async def _empty_note(call: Call, parts: PartialResults, override: ReportedPeriod | None) -> JsonObject:
+    """Return the reason why a report has no rows: also of an error, because its config is not the caller's."""
+    config = report_config(parts)
+    try:
+        period = override or config_period(config, utc_date(call.now))
+        return {"note": (await explain_empty_query(call, query_scope(config), period)).note}
+    except ApiError as error:
+        if error.kind != "argument":
+            raise
+        return {"note": f"{error.reason[:1].upper()}{error.reason[1:]}."}

@@ -1,0 +1,1 @@
+"""Savings: recommendations, and all ways to save ranked together."""

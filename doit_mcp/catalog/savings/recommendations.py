@@ -1,0 +1,120 @@
+"""Recommendations (insights): what saves money or reduces risk, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import fsum
+from typing import Annotated
+
+from ...api.areas.insights import Category, DisplayStatus, Priority
+from ...api.errors import ApiError
+from ...api.pagination import parse_page
+from ...api.parameters import PageToken
+from ...protocol.json_schema import Length, Range
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..tables import round_to_cents, to_number
+from ..tools.composed import composed_tool
+from .result_types import Recommendations
+
+DAYS_PER_MONTH = 365 / 12
+DEFAULT_PAGE_SIZE = 20
+MAX_PAGES = 20
+
+PROVIDER_CODES = {"amazon-web-services": "aws", "google-cloud": "gcp", "microsoft-azure": "azure"}
+
+
+@composed_tool(
+    area="insights",
+    search_hint="Optimization recommendations, insights, rightsizing, idle resources, waste, security findings",
+    rows_key="insights",
+    narrow_hint="Ask for a smaller page (pageSize) or use a filter.",
+    default_list=True,
+)
+async def list_optimization_recommendations(
+    call: Call,
+    *,
+    category: Annotated[list[Category] | None, "With several, pages may be short.", Length(1, 6)] = None,
+    priority: Annotated[list[Priority] | None, Length(1, 3)] = None,
+    displayStatus: Annotated[list[DisplayStatus] | None, Length(1, 5)] = None,
+    provider: Annotated[str | None, "Cloud: aws, gcp or azure.", Length(1, 100)] = None,
+    source: Annotated[list[str] | None, "public-api: the customer's own.", Length(1, 50)] = None,
+    tag: Annotated[list[str] | None, "Has one of these.", Length(1, 50)] = None,
+    easyWin: Annotated[bool | None, "true: only what is easy to do."] = None,
+    cloudFlows: Annotated[bool | None, "true: only what CloudFlow can do."] = None,
+    searchTerm: Annotated[str | None, "Text in title or description.", Length(maximum=300)] = None,
+    page: Annotated[int | None, "Number of the page, from 0; pageToken is better.", Range(0)] = None,
+    pageSize: Annotated[int, "Rows of a page.", Range(1, 100)] = DEFAULT_PAGE_SIZE,
+    pageToken: PageToken = None,
+) -> Annotated[JsonObject, Recommendations]:
+    """List recommendations (insights) that save money or reduce risk, with the savings of each. For one ranked list of
+    all kinds of savings, use get_savings_summary."""
+    if page and pageToken:
+        raise ApiError("Only one of page and pageToken is allowed", kind="argument")
+    if (number_of := page or 0) >= MAX_PAGES:
+        raise ApiError(f"page: must be below {MAX_PAGES}; use pageToken for more pages", kind="argument")
+    answer: JsonObject = {}
+    token = pageToken
+    for turn in range(number_of + 1):
+        answer = await call.doit.insights.list_optimization_recommendations(
+            category=category[0] if category and len(category) == 1 else None,
+            priority=priority,
+            displayStatus=displayStatus,
+            source=source,
+            tag=tag,
+            easyWin=easyWin,
+            cloudFlows=cloudFlows,
+            cloudProvider=PROVIDER_CODES.get(provider, provider) if provider else None,
+            searchTerm=searchTerm or None,
+            pageToken=token,
+            maxResults=pageSize,
+        )
+        token = next_page_token(answer)
+        if token is None and turn < number_of:
+            answer = {}
+            break
+    fitting = (row for row in parse_page(answer, "results").rows if has_category(row, category))
+    rows = sorted(map(summarize_recommendation, fitting), key=lambda row: -row["potentialDailySavings"])
+    total = round_to_cents(fsum(row["potentialDailySavings"] for row in rows))
+    found: JsonObject = {"rowCount": len(rows), "insights": rows, "totalDailySavings": total}
+    return found | ({"pageToken": token} if token else {})
+
+
+def has_category(row: JsonObject, categories: Sequence[str] | None) -> bool:
+    """Return whether a recommendation has one of the *categories*.
+
+    A single category always matches, because the API has already filtered by it. Otherwise case and spaces are ignored,
+    because the API spells categories differently.
+    """
+    found = row.get("categories")
+    if not categories or len(categories) == 1:
+        return True
+    own = {str(name).replace(" ", "").casefold() for name in found} if isinstance(found, list) else set()
+    return not own.isdisjoint(name.casefold() for name in categories)
+
+
+def next_page_token(answer: JsonObject) -> str | None:
+    """Return the token of the next page, which insights wrap in an object."""
+    pagination = answer.get("pagination")
+    token = pagination.get("pageToken") if isinstance(pagination, dict) else None
+    return str(token) if token else None
+
+
+def summarize_recommendation(row: JsonObject) -> JsonObject:
+    """Return the relevant fields of a recommendation."""
+    summary = row.get("summary")
+    daily = to_number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
+    categories = row.get("categories")
+    found: JsonObject = {
+        **{name: row.get(name) or "" for name in ("key", "source", "title", "shortDescription")},
+        "provider": row.get("cloudProvider") or "",
+        "categories": ", ".join(map(str, categories)) if isinstance(categories, list) else "",
+        "displayStatus": row.get("displayStatus") or "",
+        "potentialDailySavings": round_to_cents(daily),
+        "potentialMonthlySavings": round_to_cents(daily * DAYS_PER_MONTH),
+        "tags": row.get("tags") or [],
+        "easyWin": bool(row.get("easyWinDescription")),
+        "lastUpdated": row.get("lastUpdated") or "",
+    }
+    extra = {name: row[name] for name in ("easyWinDescription", "reportUrl", "cloudFlowTemplateId") if row.get(name)}
+    return found | extra

@@ -1,0 +1,152 @@
+"""Rows of the savings summary: one way to save, one unused commitment, or one amount at stake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from ...api.report_config import normalize_provider
+from ...protocol.jsonrpc import JsonObject
+from ..commitments.aws import AWS, OwnedCommitment, RecommendedPurchase
+from ..commitments.contract_periods import ContractPeriod
+from ..costs.amounts import amount_as_json, percent_as_json, round_amount, to_decimal
+from .recommendations import summarize_recommendation
+
+PER_MONTH, AT_STAKE, ONCE = "per month", "at stake", "once"
+BASIS_ORDER = (PER_MONTH, AT_STAKE, ONCE)
+USD = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class SavingsRow:
+    """One amount, with what it is an amount of.
+
+    *facts* are shown in the lists save, waste and at_stake, *details* in the list items.
+    """
+
+    kind: str
+    id: str
+    title: str
+    amount: Decimal
+    basis: str
+    currency: str = USD
+    facts: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def as_json(self) -> JsonObject:
+        """The row as the lists of its basis show it."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "title": self.title,
+            "amount": amount_as_json(self.amount, self.currency),
+            "currency": self.currency,
+            **self.facts,
+        }
+
+    @property
+    def as_item(self) -> JsonObject:
+        """The row as the list of all kinds shows it."""
+        return {
+            "kind": self.kind,
+            "id": self.id,
+            "title": self.title,
+            "amount": amount_as_json(self.amount, self.currency),
+            "basis": self.basis,
+            "currency": self.currency,
+            "details": dict(self.details),
+        }
+
+
+def rank_rows(rows: Iterable[SavingsRow]) -> list[SavingsRow]:
+    """Return the rows with a positive amount, the highest first.
+
+    Rows of different basis, kind of risk or currency are not compared: those of one kind stand together.
+    """
+    return sorted(
+        (row for row in rows if round_amount(row.amount, row.currency) > 0),
+        key=lambda row: (BASIS_ORDER.index(row.basis), row.currency != USD, row.currency, -row.amount, row.id),
+    )
+
+
+def recommendation_row(row: JsonObject) -> SavingsRow:
+    """Return a recommendation with its monthly savings."""
+    summary = summarize_recommendation(row)
+    return SavingsRow(
+        "recommendation",
+        f"recommendation:{summary['source']}/{summary['key']}",
+        str(summary["title"]),
+        Decimal(str(summary["potentialMonthlySavings"])),
+        PER_MONTH,
+        facts={"provider": normalize_provider(str(summary["provider"]))},
+        details={name: summary[name] for name in ("provider", "categories", "easyWin", "shortDescription")},
+    )
+
+
+def purchase_row(purchase: RecommendedPurchase, organization_name: str) -> SavingsRow:
+    """Return a recommended purchase of Savings Plans with its monthly savings."""
+    return SavingsRow(
+        "purchase",
+        purchase.id,
+        f"Commit ${purchase.hourly_increase:,.2f} more per hour to {purchase.service} Savings Plans in "
+        f"{organization_name}",
+        purchase.monthly_savings,
+        PER_MONTH,
+        facts={"provider": AWS},
+    )
+
+
+def waste_row(commitment: OwnedCommitment) -> SavingsRow | None:
+    """Return what the unused share of a commitment costs per month; None if its utilization is unknown."""
+    unused, utilization = commitment.unused_per_month, commitment.utilization
+    if unused is None or utilization is None:
+        return None
+    return SavingsRow(
+        commitment.kind,
+        commitment.id,
+        commitment.title,
+        unused,
+        PER_MONTH,
+        facts={
+            "utilizationPercent": percent_as_json(utilization),
+            "ends": commitment.ends.isoformat() if commitment.ends else None,
+        },
+    )
+
+
+def shortfall_row(period: ContractPeriod) -> SavingsRow | None:
+    """Return the forecast shortfall of a contract's running period; None if there is no forecast."""
+    if period.shortfall is None or period.forecast is None:
+        return None
+    return SavingsRow(
+        "commitment",
+        f"commitment:{period.contract}",
+        period.title,
+        period.shortfall,
+        AT_STAKE,
+        period.currency,
+        facts={"periodEnds": period.ends.isoformat()},
+        details={
+            "provider": period.cloud,
+            "ends": period.ends.isoformat(),
+            "committed": amount_as_json(period.committed, period.currency),
+            "forecast": amount_as_json(period.forecast, period.currency),
+            **({"attained": amount_as_json(period.attained, period.currency)} if period.attained is not None else {}),
+        },
+    )
+
+
+def anomaly_row(anomaly: JsonObject) -> SavingsRow:
+    """Return an open anomaly with the cost above the expected."""
+    where = " in ".join(str(anomaly[name]) for name in ("serviceName", "scope") if anomaly.get(name))
+    return SavingsRow(
+        "anomaly",
+        f"anomaly:{anomaly.get('id')}",
+        f"Unusual cost of {where or 'a service'}",
+        to_decimal(anomaly.get("costOfAnomaly")),
+        ONCE,
+        facts={"since": str(anomaly.get("startTime") or "")[:10] or None},
+        details={name: anomaly.get(name) for name in ("platform", "severityLevel", "startTime", "status")},
+    )

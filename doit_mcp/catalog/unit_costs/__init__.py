@@ -1,0 +1,1 @@
+"""Costs per unit of a business metric."""

@@ -1,0 +1,210 @@
+"""Unit cost: cost divided by a business metric from DataHub, such as orders or active customers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypedDict
+
+from ...api.errors import ApiError
+from ...api.value_kinds import Day, Label, Members, Money, Quantity
+from ...protocol.json_schema import Length, Range
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..costs.amounts import ZERO, amount_as_json, round_amount, round_significant
+from ..costs.answers import CLOUD_GROUP, CostRequest, explain_empty_answer, query_rows, run_checked
+from ..costs.group_costs import CostRow, cost_by_period, rank_groups, total_cost
+from ..costs.groups import GroupByArgument, resolve_groups
+from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
+from ..costs.statement import CostStatement, cost_statement
+from ..currencies import CurrencyArgument
+from ..partial_results import gather_partial
+from ..periods.grammar import PeriodArgument, parse_period
+from ..periods.period import Period, ReportedPeriod, utc_date
+from ..tools.composed import composed_tool
+from .metric_queries import check_metric, query_units
+
+DEFAULT_PERIOD = "last_month"
+MAX_LAG = timedelta(days=3)
+"""How late units may be without a note: costs settle within three days, too."""
+
+
+class UnitCostOfPeriod(TypedDict):
+    """Cost, units and cost per unit of one month."""
+
+    period: Annotated[str, Day]
+    cost: Annotated[float, Money]
+    units: Annotated[float, Quantity]
+    unitCost: Annotated[float | None, Quantity]
+
+
+class UnitCostOfGroup(TypedDict):
+    """Cost, units and cost per unit of one group."""
+
+    id: str | None
+    name: Annotated[str | None, Label]
+    cost: Annotated[float, Money]
+    units: Annotated[float, Quantity]
+    unitCost: Annotated[float | None, Quantity]
+
+
+class UnitCost(CostStatement, total=False):
+    """Cost per unit of a metric."""
+
+    metric: str
+    unitCost: Annotated[float | None, "cost / units; null without units.", Quantity]
+    cost: Annotated[float | None, Money]
+    units: Annotated[float, "Sum over all days.", Quantity]
+    unitsPerDay: Annotated[float, "For numbers per day, such as active customers.", Quantity]
+    periods: Annotated[list[JsonObject], "By month: cost, units, unitCost.", Members(UnitCostOfPeriod)]
+    groups: Annotated[
+        list[JsonObject], "id, name, cost, units, unitCost, most expensive first.", Members(UnitCostOfGroup)
+    ]
+    unitsBy: Annotated[Literal["group", "total"], "Whether groups are divided by their own units, or by all."]
+    other: Annotated[float, "Cost of the other groups.", Money]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRows:
+    """Costs by group and month, and units by day and by group; *groups* are empty without a dimension."""
+
+    costs: Sequence[CostRow]
+    groups: Sequence[CostRow]
+    daily_units: Sequence[CostRow]
+    group_units: Sequence[CostRow]
+
+
+@composed_tool(
+    area="datahub",
+    search_hint="Unit economics: cost per order, customer, request, transaction; DataHub metric",
+    slow=True,
+)
+async def unit_cost(
+    call: Call,
+    *,
+    metric: Annotated[str, "Metric of DataHub events, e.g. orders.", Length(1, 200)],
+    period: PeriodArgument = None,
+    groupBy: GroupByArgument | None = None,
+    cloud: CloudArgument = None,
+    filters: FiltersArgument = None,
+    includeCredits: IncludeCreditsArgument = False,
+    currency: CurrencyArgument = None,
+    topN: Annotated[int, "How many groups.", Range(1, 25)] = 10,
+) -> Annotated[JsonObject, UnitCost]:
+    """Show cost per unit of a business metric that is sent to DataHub: cost, units and their quotient, by month where
+    the period has several, and by group. cloud and filters apply to the cost. Default: last month."""
+    whole = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
+    reported = settled_part(whole)
+    scope = Scope.from_arguments(cloud, filters, includeCredits)
+    groups = await resolve_groups(call, groupBy)
+    if len(groups) > 1:
+        raise ApiError("groupBy: unit_cost groups by one dimension", kind="argument")
+    request = CostRequest(scope, reported, tuple(groups))
+    rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, metric, code))
+    notes = await _notes(call, request, metric, rows)
+    if reported != whole:
+        left_out = f"Costs after {reported.whole.last.isoformat()} are not final, so those days are left out."
+        notes["note"] = " ".join(filter(None, (left_out, notes.get("note"))))
+    clouds = {str(row.ids[0]) for row in rows.costs}
+    statement = cost_statement(reported, stated, scope, clouds)
+    statement["period"] |= {"complete": whole.complete and reported == whole}
+    return {"metric": metric, **make_unit_cost(rows, reported.days, topN, stated), **statement, **notes}
+
+
+def settled_part(period: ReportedPeriod) -> ReportedPeriod:
+    """Return the days of a period whose costs are final; all of them if none is.
+
+    The units of the latest days are known before their costs are, which would make a unit look cheaper than it is.
+    """
+    last = period.final_through
+    if last is None or last == period.elapsed.last:
+        return period
+    return replace(period, whole=Period(period.whole.first, last))
+
+
+async def _read_rows(call: Call, request: CostRequest, metric: str, currency: str) -> UnitRows:
+    period = request.period.elapsed
+    work: dict[str, Awaitable[list[CostRow]]] = {
+        "costs": query_rows(call, request, (CLOUD_GROUP,), currency),
+        "units": query_units(call, metric, period, "day"),
+    }
+    if request.groups:
+        work["groups"] = query_rows(call, request, request.groups, currency)
+        work["group_units"] = query_units(call, metric, period, "month", request.groups)
+    parts = await gather_partial(work)
+    for error in parts.errors.values():
+        raise error
+    return UnitRows(
+        parts.results["costs"],
+        parts.results.get("groups", []),
+        parts.results["units"],
+        parts.results.get("group_units", []),
+    )
+
+
+async def _notes(call: Call, request: CostRequest, metric: str, rows: UnitRows) -> JsonObject:
+    """Return the members that say what is missing. Raise ApiError for an unknown metric."""
+    notes: list[str] = []
+    members: JsonObject = {}
+    if not rows.costs:
+        empty = await explain_empty_answer(call, request.scope, request.period)
+        notes.append(empty.note)
+        members = {} if empty.is_known else {"cost": None, "unitCost": None}
+    if not rows.daily_units:
+        await check_metric(call, metric, request.period.today)
+        notes.append(f"The metric {metric} has no units in this period.")
+    else:
+        last = max(row.period for row in rows.daily_units)
+        if request.period.elapsed.last - date.fromisoformat(last) > MAX_LAG:
+            notes.append(f"The last units are of {last}, but the cost is of all days.")
+    return members | ({"note": " ".join(notes)} if notes else {})
+
+
+def make_unit_cost(rows: UnitRows, days: int, top: int, currency: str) -> JsonObject:
+    """Return cost, units and their quotient in a period of *days* as the tool result shows them."""
+    cost, units = total_cost(rows.costs), total_cost(rows.daily_units)
+    months = cost_by_period(rows.costs)
+    units_by_month = cost_by_period(rows.daily_units, lambda day: day[:7])
+    by_month = [
+        {"period": month, **_quotient(months.get(month, ZERO), units_by_month.get(month, ZERO), currency)}
+        for month in sorted(months.keys() | units_by_month.keys())
+    ]
+    return {
+        **_quotient(cost, units, currency),
+        "unitsPerDay": round_significant(units / days),
+        **({"periods": by_month} if len(by_month) > 1 else {}),
+        **(_groups(rows, cost, units, top, currency) if rows.groups else {}),
+    }
+
+
+def _groups(rows: UnitRows, cost: Decimal, units: Decimal, top: int, currency: str) -> JsonObject:
+    """Return the groups, divided by their own units if the metric has the dimension, and otherwise by all units."""
+    own: dict[Any, Decimal] = {}
+    for row in rows.group_units:
+        own[row.ids[0]] = own.get(row.ids[0], ZERO) + row.cost
+    has_dimension = any(group.id in own for group in rank_groups(rows.groups) if group.id is not None)
+    ranked = rank_groups(rows.groups)[:top]
+    shown = sum((round_amount(group.cost, currency) for group in ranked), ZERO)
+    return {
+        "groups": [
+            {
+                "id": group.id,
+                "name": group.name,
+                **_quotient(group.cost, own.get(group.id, ZERO) if has_dimension else units, currency),
+            }
+            for group in ranked
+        ],
+        "unitsBy": "group" if has_dimension else "total",
+        "other": amount_as_json(round_amount(cost, currency) - shown, currency),
+    }
+
+
+def _quotient(cost: Decimal, units: Decimal, currency: str) -> JsonObject:
+    return {
+        "cost": amount_as_json(cost, currency),
+        "units": float(units),
+        "unitCost": round_significant(cost / units) if units else None,
+    }

@@ -1,0 +1,118 @@
+"""Projections to the end of a period, computed from daily costs."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.catalog.forecasts.run_rate import days_between, period_cost, project_cost
+from doit_mcp.catalog.forecasts.weekday_pace import WeekdayPace, learn_pace
+from doit_mcp.catalog.periods.period import Period, month_of, quarter_of
+
+TODAY = date(2026, 9, 21)
+MONTH = month_of(TODAY)
+PACE = WeekdayPace((10.0,) * 7, below=2.0, above=3.0)
+
+
+def days(first: date, last: date, amount: float) -> dict[date, Decimal]:
+    return {first + timedelta(days=n): Decimal(repr(amount)) for n in range((last - first).days + 1)}
+
+
+def pace_of(actual: dict[date, Decimal], today: date = TODAY) -> WeekdayPace | None:
+    return learn_pace({day: float(cost) for day, cost in actual.items()}, today)
+
+
+def test_without_a_forecast_the_pace_goes_on() -> None:
+    actual = days(date(2026, 8, 1), date(2026, 9, 20), 10.0)
+    found = project_cost(MONTH, actual, {}, pace_of(actual), TODAY)
+    assert found.spent == 200 and found.ahead == 100.0 and found.below == found.above == 0.0
+    shown = found.as_json("USD", MONTH.previous(), Decimal(310))
+    assert shown["expected"] == shown["low"] == shown["high"] == 300.0
+    # 310 in 31 days are as much per day as 300 in 30.
+    assert shown["changePercent"] == -3.2 and shown["perDayChangePercent"] == 0.0
+
+
+def test_periods_of_equal_length_need_no_change_per_day() -> None:
+    august = month_of(date(2026, 8, 31))
+    found = project_cost(august, {}, {}, PACE, date(2026, 8, 31)).as_json("USD", august.previous(), Decimal(10))
+    assert "perDayChangePercent" not in found and found["expected"] == 30.0 and found["changePercent"] == 200.0
+
+
+def test_the_forecast_goes_before_the_pace_and_the_rest_of_today_counts() -> None:
+    actual = days(date(2026, 9, 1), TODAY, 10.0) | {TODAY: Decimal(4)}
+    found = project_cost(MONTH, actual, days(TODAY, MONTH.last, 7.0), PACE, TODAY)
+    assert found.spent == 204 and found.ahead == 6.0 + 9 * 7.0 and found.unfinished == ()
+
+
+def test_unsettled_days_far_below_the_pace_are_raised_to_it() -> None:
+    actual = days(date(2026, 8, 1), date(2026, 9, 18), 10.0) | {
+        date(2026, 9, 19): Decimal("5.9"),
+        date(2026, 9, 20): Decimal("6.1"),
+    }
+    found = project_cost(MONTH, actual, {}, PACE, TODAY)
+    # 19 September and today are raised; 20 September is within twice the usual distance.
+    assert found.spent == 192 and found.ahead == 4.1 + 10.0 + 90.0 and found.unfinished == (date(2026, 9, 19),)
+    shown = found.as_json("USD", MONTH.previous(), None)
+    assert shown["unfinishedDays"] == ["2026-09-19"] and shown["before"] is None and shown["changePercent"] is None
+    margin = Decimal(11 + 121 / 9).sqrt()
+    assert shown["low"] == float(round(Decimal("296.1") - 2 * margin, 2))
+    assert shown["high"] == float(round(Decimal("296.1") + 3 * margin, 2))
+
+
+def test_a_settled_day_far_below_the_pace_stays() -> None:
+    actual = days(date(2026, 8, 1), TODAY, 10.0) | {date(2026, 9, 18): Decimal(0)}
+    found = project_cost(MONTH, actual, {}, PACE, TODAY)
+    assert found.spent == 200 and found.ahead == 90.0
+
+
+def test_only_unsettled_days_of_the_period_count() -> None:
+    first = date(2026, 10, 1)
+    found = project_cost(month_of(first), {}, {}, PACE, first)
+    assert found.ahead == 310.0 and found.unfinished == ()
+
+
+def test_what_is_spent_is_the_least() -> None:
+    last = date(2026, 9, 29)
+    shown = project_cost(MONTH, {last: Decimal(100)}, {}, WeekdayPace((10.0,) * 7, 90.0, 90.0), last).as_json(
+        "USD", MONTH, None
+    )
+    assert shown["spent"] == shown["low"] == 100.0 and shown["expected"] == 110.0
+    credits = WeekdayPace((10.0,) * 7, 90.0, 90.0, is_never_negative=False)
+    assert project_cost(MONTH, {last: Decimal(100)}, {}, credits, last).as_json("USD", MONTH, None)["low"] < 100
+
+
+def test_without_a_pace_nothing_is_expected() -> None:
+    found = project_cost(MONTH, {TODAY: Decimal(5)}, days(TODAY, MONTH.last, 7.0), None, TODAY).as_json(
+        "USD", MONTH.previous(), Decimal(9)
+    )
+    assert found["spent"] == 5.0 and [found[name] for name in ("ahead", "expected", "low", "high")] == [None] * 4
+    assert found["before"] == 9.0 and found["changePercent"] is None
+    assert period_cost(MONTH, {}) is None and period_cost(MONTH, {TODAY: Decimal(0)}) == 0
+
+
+AMOUNTS = st.dictionaries(
+    st.dates(date(2026, 4, 1), date(2026, 10, 31)), st.decimals(-1_000_000, 1_000_000, places=4), max_size=90
+)
+
+
+@given(actual=AMOUNTS, forecast=AMOUNTS, today=st.dates(date(2026, 7, 1), date(2026, 9, 30)), whole=st.booleans())
+def test_low_expected_and_high_are_in_order(
+    actual: dict[date, Decimal], forecast: dict[date, Decimal], today: date, whole: bool
+) -> None:
+    period: Period = quarter_of(today) if whole else month_of(today)
+    found = project_cost(period, actual, forecast, pace_of(actual, today), today).as_json(
+        "USD", period.previous(), None
+    )
+    if found["expected"] is None:
+        return
+    assert abs(found["spent"] + found["ahead"] - found["expected"]) < 0.005
+    assert found["low"] <= found["expected"] <= found["high"]
+    known = sum(cost for day, cost in actual.items() if period.first <= day <= today)
+    assert abs(Decimal(found["spent"]) - known) < Decimal("0.01")
+
+
+def test_days_between_includes_both() -> None:
+    assert days_between(TODAY, TODAY) == [TODAY] and days_between(TODAY, TODAY - timedelta(days=1)) == []

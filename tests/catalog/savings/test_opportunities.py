@@ -1,0 +1,183 @@
+"""The savings summary: three lists, each on one basis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from tests.api.recorder import Recorder
+
+from ..caller import call
+from ..commitments_api import (
+    ANOMALIES,
+    CONTRACTS,
+    FIRST,
+    FORBIDDEN,
+    ORGANIZATIONS,
+    RECOMMENDATIONS,
+    answering,
+    reserved,
+    savings_plan,
+)
+
+
+async def summary(changes: dict[str, Any] | None = None, **arguments: Any) -> Any:
+    """Return the summary of the small API with *changes*."""
+    return (await call("get_savings_summary", Recorder(answering(changes)), **arguments))["structuredContent"]
+
+
+def brief(rows: list[Any]) -> list[tuple[str, float, str]]:
+    return [(row["id"], row["amount"], row["currency"]) for row in rows]
+
+
+async def test_possible_savings_rank_recommendations_and_purchases_together() -> None:
+    found = await summary()
+    assert brief(found["save"]) == [
+        ("recommendation:doit/aws-rightsizing", 304.17, "USD"),
+        (f"purchase:{FIRST}/compute", 300.01, "USD"),
+        ("recommendation:doit/gcp", 152.08, "USD"),
+    ]
+    assert found["save"][1]["title"] == "Commit $3.50 more per hour to compute Savings Plans in Acme AWS (111111111111)"
+    assert {row["provider"] for row in found["save"]} == {"amazon-web-services", "google-cloud"}
+    assert found["asOf"] == "2026-09-21"
+
+
+async def test_waste_is_the_unused_share_of_what_is_paid_per_month() -> None:
+    found = await summary()
+    # 2 instances x ($0.05 + $876 / 8760 hours) x half x 730 hours; a quarter of $2 x 730 hours. Plan b is fully used.
+    assert brief(found["waste"]) == [("savings-plan:a", 365.0, "USD"), ("reserved-instance:r", 109.5, "USD")]
+    assert [row["utilizationPercent"] for row in found["waste"]] == [75.0, 50.0]
+    assert found["waste"][1]["title"] == "2 m6i.large Reserved Instances in us-east-1, account 111111111111"
+    # The end at midnight is the start of the day after the last one.
+    assert [row["ends"] for row in found["waste"]] == ["2027-06-30", "2026-10-30"]
+
+
+async def test_shortfall_is_that_of_the_running_contract_year_only() -> None:
+    found = await summary()
+    assert brief(found["at_stake"]) == [
+        ("commitment:c1", 600.0, "EUR"),
+        ("anomaly:a3", 800.0, "USD"),
+        ("anomaly:a1", 700.0, "USD"),
+    ]
+    assert found["at_stake"][0]["periodEnds"] == "2026-12-31" and found["at_stake"][2]["since"] == "2026-09-20"
+    assert found["totals"]["commitment"]["amounts"] == [{"currency": "EUR", "amount": 600.0}]
+
+
+async def test_unknown_amounts_are_named_and_are_not_zero() -> None:
+    found = await summary()
+    assert found["unknown"] == [
+        "shortfall of Azure MACC: too little data for a forecast",
+        "unused part of 1 commitment: AWS has not reported the utilization",
+    ]
+    without = await summary({"aws": {"items": []}})
+    assert without["waste"] == [] and any("onboarded" in sentence for sentence in without["unknown"])
+
+
+async def test_overlaps_are_named_and_not_summed() -> None:
+    found = await summary()
+    (overlap,) = found["overlaps"]
+    assert overlap["ids"] == [f"purchase:{FIRST}/compute", "recommendation:doit/aws-rightsizing"]
+    assert "total" not in found["save"][0] and set(found["totals"]) == {"recommendation", "commitment", "anomaly"}
+
+
+async def test_items_of_different_bases_are_not_ranked_together() -> None:
+    found = await summary()
+    assert [(item["kind"], item["amount"], item["basis"]) for item in found["items"]] == [
+        ("recommendation", 304.17, "per month"),
+        ("recommendation", 152.08, "per month"),
+        ("commitment", 600.0, "at stake"),
+        ("anomaly", 800.0, "once"),
+        ("anomaly", 700.0, "once"),
+    ]
+    # The API has one attainment for all periods, so it says nothing about the second year.
+    assert found["items"][2]["details"] == {
+        **{"provider": "google-cloud", "ends": "2026-12-31", "committed": 1000.0, "forecast": 400.0}
+    }
+    assert found["totals"]["recommendation"] == {
+        **{"count": 2, "basis": "per month", "amounts": [{"currency": "USD", "amount": 456.25}]}
+    }
+
+
+async def test_attainment_is_shown_in_the_first_contract_year() -> None:
+    first = [{**CONTRACTS[0], "startDate": "2026-01-01T00:00:00Z"}]
+    found = await summary({"commitment-manager": {"commitments": first}})
+    assert found["items"][2]["details"]["attained"] == 100.0
+
+
+async def test_top_limits_each_list_and_counts_say_how_many_there_are() -> None:
+    found = await summary(top=1)
+    assert [len(found[name]) for name in ("save", "waste", "at_stake", "items")] == [1, 1, 1, 1]
+    assert found["counts"] == {"save": 3, "waste": 2, "at_stake": 3} and len(found["totals"]) == 3
+
+
+async def test_part_that_fails_is_unknown_and_not_empty() -> None:
+    found = await summary({"insights": FORBIDDEN, f"aws {FIRST}/savings-plans": ApiError("", kind="timeout")})
+    assert "recommendation" not in found["totals"]
+    assert found["failed"] == [
+        {"part": "recommendation", "why": "the signed-in user lacks the permission (HTTP 403)"},
+        {"part": f"waste: Savings Plans of {FIRST}", "why": "the request timed out"},
+    ]
+    assert brief(found["waste"]) == [("reserved-instance:r", 109.5, "USD")]
+    assert [row["part"] for row in (await summary({"aws": FORBIDDEN}))["failed"]] == ["AWS commitments"]
+    everything = dict.fromkeys(("insights", "commitment-manager", "anomalies", "aws"), FORBIDDEN)
+    with pytest.raises(ApiError):
+        await summary(everything)
+
+
+async def test_all_pages_of_recommendations_are_read() -> None:
+    def insights(request: Any) -> Any:
+        if "insights" not in request.path:
+            return answering()(request)
+        second = request.query.get("pageToken") == "next"
+        return {
+            "results": RECOMMENDATIONS[2:] if second else RECOMMENDATIONS[:1],
+            "pagination": {"pageToken": "" if second else "next"},
+        }
+
+    found = (await call("get_savings_summary", Recorder(insights)))["structuredContent"]
+    assert found["totals"]["recommendation"]["count"] == 2
+
+
+async def test_known_organizations_are_not_listed_again() -> None:
+    api = Recorder(answering())
+    await call("get_savings_summary", api)
+    listed = [request for request in api.requests if request.path.endswith("/organizations")]
+    assert len(listed) == 1 and len(api.requests) == 4 + 3 * 2
+
+
+@pytest.mark.parametrize(
+    ("row", "amount"),
+    [
+        (savings_plan("x", "1.00", 0.0), 730.0),
+        (savings_plan("x", "1.00", 1.7), None),
+        (reserved("x", 1, 0.0, upfrontFee=None, durationSeconds=None), 36.5),
+        # What unused hours cost is known more exactly than the fee.
+        (reserved("x", 1, 0.5, unusedHours=100, riCostForUnusedHours={"amount": "12.29", "currency": "USD"}), 44.86),
+        (reserved("x", 1, 0.999999, hourlyRecurringFee=None, upfrontFee=None), None),
+    ],
+)
+async def test_limits_of_utilization(row: dict[str, Any], amount: float | None) -> None:
+    kind = "savings-plans" if "savingsPlanType" in row else "reserved-instances"
+    others = {f"aws {name}": {"items": []} for name in ORGANIZATIONS if name.endswith(("plans", "instances"))}
+    found = await summary({**others, f"aws {FIRST}/{kind}": {"items": [row]}})
+    assert [item["amount"] for item in found["waste"]] == ([] if amount is None else [amount])
+
+
+async def test_currencies_are_not_compared() -> None:
+    euros = {**CONTRACTS[0], "id": "eur", "currency": "EUR"}
+    dollars = {
+        **CONTRACTS[0],
+        "id": "usd",
+        "currency": "USD",
+        "periods": [{**CONTRACTS[0]["periods"][1], "forecastValue": 999.0}],
+    }
+    found = await summary(
+        {"commitment-manager": {"commitments": [euros, dollars]}, "anomalies": {"anomalies": ANOMALIES[1:2]}}
+    )
+    assert brief(found["at_stake"]) == [("commitment:usd", 1.0, "USD"), ("commitment:eur", 600.0, "EUR")]
+    assert found["totals"]["commitment"]["amounts"] == [
+        {"currency": "USD", "amount": 1.0},
+        {"currency": "EUR", "amount": 600.0},
+    ]

@@ -1,0 +1,40 @@
+"""Overlaps of recommendations and commitment purchases."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from doit_mcp.catalog.commitments.aws import RecommendedPurchase
+from doit_mcp.catalog.savings.overlaps import find_overlaps
+
+PURCHASES = [RecommendedPurchase("1", service, Decimal(1), Decimal(10)) for service in ("compute", "database")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "service"),
+    [
+        ({}, "compute"),
+        ({"title": "Rightsizing of EC2 Instances"}, "compute"),
+        ({"title": "Idle RDS DB instances"}, "database"),
+        ({"title": "Under-utilized Amazon Relational Database Service"}, "database"),
+        ({"title": "Over-provisioned Lambda functions"}, "compute"),
+        ({"title": "Right-size"}, None),
+        ({"title": "Idle S3 buckets"}, None),
+        ({"title": "Move words like dynasty"}, None),
+        ({"title": "Encrypt EC2 volumes"}, None),
+        ({"cloudProvider": "gcp"}, None),
+        ({"summary": {"potentialDailySavings": 0}}, None),
+        ({"title": "Shrink", "tags": ["Right Sizing"], "shortDescription": "For ec2."}, "compute"),
+        ({"key": "ec2-rightsizing", "title": "Smaller"}, "compute"),
+    ],
+)
+def test_smaller_usage_overlaps_with_a_commitment_for_it(changes: dict[str, Any], service: str | None) -> None:
+    recommendation = {
+        **{"source": "s", "key": "k", "title": "Right-size EC2", "cloudProvider": "aws"},
+        **{"summary": {"potentialDailySavings": 1.0}, **changes},
+    }
+    expected = [[f"purchase:1/{service}", f"recommendation:s/{recommendation['key']}"]] if service else []
+    assert [overlap["ids"] for overlap in find_overlaps([recommendation], PURCHASES)] == expected
