@@ -6,6 +6,7 @@ import copy
 import functools
 import logging
 import re
+import signal
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
@@ -37,6 +38,14 @@ SOURCES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("tests.auth.minting", "Signer.raw", lambda made, *given: made),
 )
 SHORTEST = 12
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Restore the signals that a shell ignores in background jobs and nohup: processes under test inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
