@@ -46,8 +46,7 @@ async def run_in_currency(call: Call, requested: str | None, work: Callable[[str
     if known is not None:
         return await work(known), known
     parts = await gather_partial({"work": work(DEFAULT_CURRENCY), "currency": _read_currency(call)})
-    if "work" in parts.errors:
-        raise parts.errors["work"]
+    parts.require("work")
     currency: str = parts.results["currency"]
     if currency != DEFAULT_CURRENCY:
         return await work(currency), currency
