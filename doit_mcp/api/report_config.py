@@ -132,6 +132,7 @@ class QueryConfig(QueryFields, total=False):
 
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# The first alias of each provider is its code in other parts of the API.
 PROVIDER_ALIASES = {
     "amazon-web-services": ("aws", "amazon", "amazon web services", "amazon_web_services"),
     "google-cloud": ("gcp", "google", "google cloud", "google cloud platform", "google_cloud"),
@@ -143,6 +144,11 @@ PROVIDER_BY_ALIAS = {name: provider for provider, names in PROVIDER_ALIASES.item
 def normalize_provider(name: str) -> str:
     """Return the provider's name in billing data. Unknown names stay unchanged."""
     return PROVIDER_BY_ALIAS.get(name.strip().lower(), name)
+
+
+def provider_code(name: str) -> str:
+    """Return the short code of a provider: aws, gcp or azure. Unknown names stay unchanged."""
+    return PROVIDER_ALIASES.get(normalize_provider(name), (name,))[0]
 
 
 def normalize_config(config: JsonObject) -> JsonObject:

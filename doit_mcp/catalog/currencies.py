@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar, cast, get_args
 
-from ..api import Doit
 from ..api.common_types import Currency
 from ..api.errors import ApiError
 from ..api.value_kinds import CurrencyCode
 from ..protocol.json_schema import Length, short_json
+from ..protocol.jsonrpc import JsonObject
 from .call import Call
 from .partial_results import gather_partial
 
@@ -17,7 +17,6 @@ T = TypeVar("T")
 
 CurrencyArgument = Annotated[str | None, "Such as EUR. Default: the customer's own.", Length(3, 3)]
 """Open text, because the list of currencies in each cost tool would be many tokens; parse_currency() checks it."""
-ResultCurrency = Annotated[str | None, "Currency of all amounts; null: the account's own.", CurrencyCode]
 StatedCurrency = Annotated[str, CurrencyCode]
 DEFAULT_CURRENCY = "USD"
 CURRENCY_FACT = "currency"
@@ -47,8 +46,7 @@ async def run_in_currency(call: Call, requested: str | None, work: Callable[[str
     if known is not None:
         return await work(known), known
     parts = await gather_partial({"work": work(DEFAULT_CURRENCY), "currency": _read_currency(call)})
-    if "work" in parts.errors:
-        raise parts.errors["work"]
+    parts.require("work")
     currency: str = parts.results["currency"]
     if currency != DEFAULT_CURRENCY:
         return await work(currency), currency
@@ -66,24 +64,13 @@ async def _read_currency(call: Call) -> str:
             call.facts.put(CURRENCY_FACT, DEFAULT_CURRENCY)
         # The answer states that it is in US dollars. Other failures are temporary, so the next call tries again.
         return DEFAULT_CURRENCY
-    settings = customer.get("settings")
-    found = settings.get("currency") if isinstance(settings, dict) else None
-    currency = str(found) if found in KNOWN_CURRENCIES else DEFAULT_CURRENCY
+    currency = customer_currency(customer) or DEFAULT_CURRENCY
     call.facts.put(CURRENCY_FACT, currency)
     return currency
 
 
-async def fetch_customer_currency(doit: Doit) -> str | None:
-    """Return the customer's currency; None if the customer is unknown or may not be read."""
-    if not doit.tenant:
-        return None
-    try:
-        customer = await doit.customers.get_customer()
-    except ApiError as error:
-        if error.kind == "credential":
-            raise
-        # The amounts are useful even without it; null means that the currency is unknown.
-        return None
+def customer_currency(customer: JsonObject) -> str | None:
+    """Return the currency in the settings of a *customer*; None without one, or if it is unknown."""
     settings = customer.get("settings")
-    found = settings.get("currency") if isinstance(settings, dict) else None
-    return found if found in KNOWN_CURRENCIES else None
+    currency = settings.get("currency") if isinstance(settings, dict) else None
+    return currency if currency in KNOWN_CURRENCIES else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from ..api.errors import ApiError
+from ..protocol.jsonrpc import JsonObject
 
 
 class FailedPart(TypedDict):
@@ -28,6 +29,12 @@ class PartialResults:
     def failures(self) -> list[FailedPart]:
         """The parts that failed, and why, as an answer shows them."""
         return [{"part": name, "why": describe_error(error)} for name, error in self.errors.items()]
+
+    def require(self, *names: str) -> None:
+        """Raise the error of the first part that failed: of the parts *names*, or of any if none is named."""
+        for name, error in self.errors.items():
+            if not names or name in names:
+                raise error
 
     def raise_if_all_failed(self) -> PartialResults:
         """Return itself if any part succeeded; otherwise raise the most informative error."""
@@ -64,6 +71,12 @@ async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: f
     return PartialResults(
         {name: found[name] for name in parts if name in found}, {name: failed[name] for name in parts if name in failed}
     )
+
+
+def failed_members(failures: Iterable[FailedPart]) -> JsonObject:
+    """Return the member of a result that lists the parts that failed; empty if none did."""
+    listed = list(failures)
+    return {"failed": listed} if listed else {}
 
 
 ERROR_DESCRIPTIONS = {

@@ -42,12 +42,6 @@ def round_to_cents(amount: float) -> float:
     return round(amount, 2) + 0.0
 
 
-def percent_change(change: float, base: float) -> float | None:
-    """Return *change* as a percentage of *base*, to a tenth; None if *base* is practically zero."""
-    # Below half a cent the quotient would be noise, or a division by zero.
-    return round(100 * change / abs(base), 1) + 0.0 if abs(base) >= 0.005 else None
-
-
 def sum_by_columns(answer: JsonObject, keys: Iterable[str], value_column: str = "cost") -> dict[tuple[Any, ...], float]:
     """Sum the column *value_column* for each combination of the columns *keys*; empty if a column is missing."""
     names = column_names(answer)
@@ -61,25 +55,9 @@ def sum_by_columns(answer: JsonObject, keys: Iterable[str], value_column: str = 
     return {key: fsum(parts) for key, parts in cells.items()}
 
 
-def column_total(answer: JsonObject, value_column: str = "cost") -> float | None:
-    """Return the sum of a column; None if the column is missing."""
-    names = column_names(answer)
-    return (
-        fsum(to_number(row[names.index(value_column)]) for row in complete_rows(answer))
-        if value_column in names
-        else None
-    )
-
-
 def to_key(value: Any) -> Any:
     """Return a cell as a dictionary key: text, number or None; anything else as text."""
     return value if value is None or isinstance(value, str | int | float) else str(value)
-
-
-def month_range(answer: JsonObject) -> JsonObject:
-    """Return the first and last month that have rows, as YYYY-MM; empty if the rows have no month."""
-    found = sorted(row_months(answer))
-    return {"first": found[0], "last": found[-1]} if found else {}
 
 
 def row_months(answer: JsonObject) -> list[str]:

@@ -21,7 +21,7 @@ from ...api.parameters import Id, PageToken, SortOrder
 from ...api.value_kinds import CurrencyCode, Label, Members, Percent
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import FailedPart
+from ..partial_results import FailedPart, failed_members
 from ..tools.composed import composed_tool
 from .owners import Ownership, fetch_ownership
 
@@ -120,7 +120,7 @@ async def get_anomalies(
         "anomalies": [describe_anomaly(row, ownership) for row in rows],
         "openCount": sum(map(is_open, rows)),
         "currency": ANOMALY_CURRENCY,
-        **_failures(ownership),
+        **failed_members(ownership.failures),
     }
 
 
@@ -130,11 +130,7 @@ async def get_anomaly(call: Call, *, id: Id) -> Annotated[JsonObject, OwnedAnoma
     resources caused it, whether it is open, and who owns it."""
     anomaly = await call.doit.anomalies.get_anomaly(id=id)
     ownership = await fetch_ownership(call, [anomaly])
-    return {**describe_anomaly(anomaly, ownership), "currency": ANOMALY_CURRENCY, **_failures(ownership)}
-
-
-def _failures(ownership: Ownership) -> JsonObject:
-    return {"failed": list(ownership.failures)} if ownership.failures else {}
+    return {**describe_anomaly(anomaly, ownership), "currency": ANOMALY_CURRENCY, **failed_members(ownership.failures)}
 
 
 def is_open(anomaly: JsonObject) -> bool:

@@ -29,7 +29,7 @@ from ..costs.amounts import to_decimal
 from ..costs.daily_costs import cost_by_day, day_exceeding
 from ..costs.query_config import cost_config
 from ..currencies import DEFAULT_CURRENCY
-from ..partial_results import FailedPart, describe_error, gather_partial
+from ..partial_results import FailedPart, describe_error, failed_members, gather_partial
 from ..periods.period import Period, PeriodDays, utc_date
 from ..tools.composed import composed_tool
 from .status import BudgetStatus, find_status, needs_list_row
@@ -126,7 +126,7 @@ async def list_budgets(
     rows = parse_page(page, "budgets").rows
     statuses, failed = await fetch_statuses(call, rows)
     budgets = [{**row, **state_of(row, status)} for row, status in zip(rows, statuses, strict=True)]
-    return {**page, "budgets": budgets} | ({"failed": failed} if failed else {})
+    return {**page, "budgets": budgets} | failed_members(failed)
 
 
 @composed_tool(
@@ -152,7 +152,7 @@ async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) ->
     budget = {**row, **details}
     (status,), unread = await add_exceeded_days(call, [(budget, find_status(row, details, today))])
     failed += unread
-    return {**details, **state_of(details, status)} | ({"failed": failed} if failed else {})
+    return {**details, **state_of(details, status)} | failed_members(failed)
 
 
 def state_of(budget: JsonObject, status: BudgetStatus) -> JsonObject:

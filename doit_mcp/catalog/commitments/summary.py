@@ -17,7 +17,7 @@ from ..costs.groups import fixed_group
 from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, Scope
 from ..costs.statement import cost_basis
-from ..partial_results import PartialResults, gather_partial
+from ..partial_results import PartialResults, failed_members, gather_partial
 from ..periods.period import Period, ReportedPeriod, utc_date
 from ..tables import sum_by_columns
 from ..tools.composed import composed_tool
@@ -60,7 +60,7 @@ async def commitment_summary(call: Call, *, cloud: CloudArgument = None) -> Anno
         "basis": cost_basis(Scope(), [AWS], METRIC),
         "clouds": [_summarize_cloud(name, parts, today) for name in _selected_clouds(cloud, parts)],
     }
-    return answer | ({"failed": parts.failures} if parts.errors else {})
+    return answer | failed_members(parts.failures)
 
 
 def _selected_clouds(cloud: str | None, parts: PartialResults) -> list[str]:

@@ -143,7 +143,6 @@ async def find_totals(
     if not set(queries) <= set(parts.results):
         run = call.doit.reports.run_query
         parts = await gather_partial({name: run(config=config) for name, config in queries.items()})
-        for error in parts.errors.values():
-            raise error
+        parts.require()
     before, after = side_results(parts, TOTAL)
     return total_cost(before), total_cost(after)

@@ -21,7 +21,7 @@ from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from ..costs.statement import CostBasis, cost_basis
 from ..currencies import CurrencyArgument, StatedCurrency
-from ..partial_results import FailedPart
+from ..partial_results import FailedPart, failed_members
 from ..periods.alignment import AlignedPeriods, AlignmentMember, align
 from ..periods.grammar import PeriodArgument, ShortPeriodArgument, last_months, parse_period
 from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
@@ -137,9 +137,7 @@ async def compare_spend(
     parts, stated = await run_compared(
         call, scope, periods, currency, lambda code: comparison_queries(scope, periods, dimensions, code)
     )
-    for name in ("period1", "period2"):
-        if name in parts.errors:
-            raise parts.errors[name]
+    parts.require("period1", "period2")
     argument = "period2" if period2 else "compareTo"
     periods, note = await check_answer(call, scope, periods, parts, argument, ("period1", "period2"))
     result = await run_in_thread(make_comparison, parts.results, periods, dimensions, topN, stated)
@@ -147,7 +145,7 @@ async def compare_spend(
         result["period1"]["label"] = f"Last {period1Months} month{'' if period1Months == 1 else 's'}"
     clouds = clouds_of([parts.results[name] for name in TOTALS if name in parts.results], scope)
     result |= {"alignment": periods.alignment, "currency": stated, "basis": cost_basis(scope, clouds)}
-    return result | ({"failed": parts.failures} if parts.errors else {}) | ({"note": note} if note else {})
+    return result | failed_members(parts.failures) | ({"note": note} if note else {})
 
 
 def parse_compared_periods(

@@ -128,8 +128,7 @@ async def _read_lines(call: Call, request: CostRequest, currency: str) -> list[A
             "providers": _query_lines(call, request, (PROVIDER_FILTER, other_services), currency),
         }
     )
-    for error in parts.errors.values():
-        raise error
+    parts.require()
     return [*parts.results["services"], *parts.results["providers"]]
 
 

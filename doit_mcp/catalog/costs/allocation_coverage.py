@@ -16,7 +16,7 @@ from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedPart, gather_partial
+from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
@@ -25,7 +25,6 @@ from .answers import (
     CLOUD_GROUP,
     CostRequest,
     explain_empty_answer,
-    failed_members,
     find_later_start,
     query_rows,
     run_checked,
@@ -177,9 +176,7 @@ async def _read_rows(call: Call, request: CostRequest, dimension: GroupDimension
     if dimension.type == ALLOCATION:
         work["allocation"] = call.doit.allocations.get_allocation(id=dimension.id)
     parts = await gather_partial(work)
-    for name in ("costs", "allocation"):
-        if name in parts.errors:
-            raise parts.errors[name]
+    parts.require("costs", "allocation")
     rest = None
     if dimension.type == ALLOCATION:
         rest = str(parts.results["allocation"].get("unallocatedCosts") or DEFAULT_REST)

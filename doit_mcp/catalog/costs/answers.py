@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
@@ -73,8 +73,7 @@ async def query_costs(call: Call, request: CostRequest, currency: str) -> CostAn
         work["groups"] = query_rows(call, request, request.groups, currency, request.top)
     parts = await gather_partial(work)
     main = "groups" if "groups" in work else "total"
-    if main in parts.errors:
-        raise parts.errors[main]
+    parts.require(main)
     return CostAnswer(parts.results[main] if request.groups else [], parts.results.get("total"), parts.failures)
 
 
@@ -112,8 +111,7 @@ async def run_checked(
     if scope.has_partly_checked_values:
         parts["values"] = check_values(call, scope)
     done = await gather_partial(parts)
-    if "values" in done.errors:
-        raise done.errors["values"]
+    done.require("values")
     if (refusal := done.errors.get("answer")) is not None:
         if refusal.kind == "refused" and scope.is_limited:
             # The API refuses unknown dimensions without naming the ones that exist.
@@ -134,8 +132,7 @@ class EmptyAnswer:
 async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod) -> EmptyAnswer:
     """Return why an answer has no costs. Raise ApiError for values of *scope* that are not in the data."""
     parts = await gather_partial({"checked": check_values(call, scope), "start": fetch_data_start(call)})
-    if "checked" in parts.errors:
-        raise parts.errors["checked"]
+    parts.require("checked")
     if "start" in parts.errors:
         return EmptyAnswer("No cost was found. The first day of the data could not be read.", is_known=False)
     start: date | None = parts.results["start"]
@@ -165,12 +162,6 @@ async def find_later_start(call: Call, period: ReportedPeriod, first_period: str
         # The answer is right without the note.
         return None
     return start if start is not None and start > period.elapsed.first else None
-
-
-def failed_members(failures: Iterable[FailedPart]) -> JsonObject:
-    """Return the member with the parts that failed; empty if none did."""
-    listed = list(failures)
-    return {"failed": listed} if listed else {}
 
 
 async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tuple[CostAnswer, JsonObject]:

@@ -10,11 +10,11 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedPart
+from ..partial_results import FailedPart, failed_members
 from ..periods.grammar import PeriodArgument, period_or_months
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from .answers import MAX_INLINE_ROWS, CostAnswer, CostRequest, failed_members, query_costs, run_checked, with_note
+from .answers import MAX_INLINE_ROWS, CostAnswer, CostRequest, query_costs, run_checked, with_note
 from .group_costs import RankedCosts, as_table, rank_groups, split_by_groups, total_cost
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope

@@ -7,8 +7,10 @@ from typing import Literal
 
 from ...api.report_config import QueryConfig
 from ..call import Call
-from ..periods.period import Period, month_of, months_back, utc_date, with_period
+from ..periods.period import Period, month_of, months_back, utc_date
 from ..tables import row_days, row_months
+from .query_config import cost_config
+from .scope import Scope
 
 DATA_START_FACT = "data_start"
 MAX_HISTORY_MONTHS = 60
@@ -32,10 +34,4 @@ async def fetch_data_start(call: Call) -> date | None:
 
 
 def _cost_by(period: Period, interval: Literal["month", "day"]) -> QueryConfig:
-    config: QueryConfig = {
-        "dataSource": "billing",
-        "metrics": [{"type": "basic", "value": "cost"}],
-        "currency": "USD",
-        "timeInterval": interval,
-    }
-    return with_period(config, period)
+    return cost_config(Scope(), period, "USD", interval=interval)

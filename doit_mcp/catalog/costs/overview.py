@@ -15,7 +15,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedPart, PartialResults, gather_partial
+from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
@@ -106,8 +106,7 @@ async def get_cloud_overview(
         "incidents": call.doit.cloud_incidents.get_cloud_incidents(maxResults=ROWS_PER_SECTION),
     }
     parts = await gather_partial(work)
-    if "costs" in parts.errors:
-        raise parts.errors["costs"]
+    parts.require("costs")
     sections, stated = parts.results["costs"]
     found = PartialResults(
         {**sections.results, **{name: rows for name, rows in parts.results.items() if name != "costs"}},
@@ -157,7 +156,7 @@ def make_overview(parts: PartialResults, currency: str) -> JsonObject:
             result[name] = section_table(name, rows, total, currency)
         else:
             result[name] = _newest_rows(name, rows)
-    return result | ({"failed": parts.failures} if parts.errors else {})
+    return result | failed_members(parts.failures)
 
 
 def section_table(section: str, rows: list[CostRow], total: Decimal | None, currency: str) -> JsonObject:

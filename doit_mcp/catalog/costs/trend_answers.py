@@ -10,10 +10,10 @@ from typing import Any
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import FailedPart, gather_partial
+from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.parts import Interval, PeriodPart, part_label, split_period
 from .amounts import ZERO, amount_as_json
-from .answers import CostAnswer, CostRequest, failed_members, query_costs, query_rows
+from .answers import CostAnswer, CostRequest, query_costs, query_rows
 from .group_costs import CostRow, RankedCosts, as_table, cost_by_period, rank_groups, split_by_groups, total_cost
 from .statement import cost_statement
 from .trend_months import MonthCost, compare_running_month, known_parts, month_rows, running_month
@@ -37,8 +37,7 @@ async def query_trend(call: Call, request: CostRequest, interval: Interval, curr
     if aligned is not None:
         work["likeForLike"] = query_rows(call, request, (), currency, period=aligned.before.elapsed)
     parts = await gather_partial(work)
-    if "costs" in parts.errors:
-        raise parts.errors["costs"]
+    parts.require("costs")
     return TrendAnswer(parts.results["costs"], parts.results.get("likeForLike"), parts.failures)
 
 

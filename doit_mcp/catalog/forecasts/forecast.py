@@ -21,7 +21,7 @@ from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_statement
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedPart, gather_partial
+from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.period import Period, ReportedPeriod, month_of, quarter_of, utc_date
 from ..tools.composed import composed_tool
 from .run_rate import ProjectedPeriod, period_cost, project_cost
@@ -89,8 +89,7 @@ async def forecast_spend(
             "budgets": find_breaches(call),
         }
     )
-    if "costs" in parts.errors:
-        raise parts.errors["costs"]
+    parts.require("costs")
     answer, code = parts.results["costs"]
     checked: CheckedBudgets | None = parts.results.get("budgets")
     failed = [*parts.failures, *(checked["failed"] if checked else ())]
@@ -100,7 +99,7 @@ async def forecast_spend(
             ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
         ),
         **({"budgets": checked["budgets"], "budgetsChecked": checked["budgetsChecked"]} if checked else {}),
-        **({"failed": failed} if failed else {}),
+        **failed_members(failed),
     }
 
 

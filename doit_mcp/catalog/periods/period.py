@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, TypedDict
 
-from ...api.errors import ApiError
 from ...api.report_config import QueryConfig, Span
 from ...api.value_kinds import Day
 from ...protocol.jsonrpc import JsonObject
 
-PERIOD_PATTERN = r"^\d{4}-\d{2}(-\d{2}/\d{4}-\d{2}-\d{2})?$"
 MAX_PERIOD_DAYS = 1100
 """The longest period, in days: three years."""
 ONE_DAY = timedelta(days=1)
@@ -143,28 +140,6 @@ def quarter_of(day: date) -> Period:
 def year_of(day: date) -> Period:
     """Return the calendar year that contains *day*."""
     return Period(date(day.year, 1, 1), date(day.year, 12, 31))
-
-
-def parse_period(text: str, argument: str) -> Period:
-    """Parse a month (2026-08) or two days (2026-08-01/2026-08-15). Raise ApiError naming *argument*."""
-    first, _, last = text.partition("/")
-    try:
-        if not re.fullmatch(PERIOD_PATTERN, text):
-            raise ValueError(text)
-        found = Period(date.fromisoformat(first), date.fromisoformat(last)) if last else month_of(_parse_month(first))
-    except ValueError:
-        raise ApiError(
-            f"{argument}: must be a month such as 2026-08 or two days such as 2026-08-01/2026-08-15", kind="argument"
-        ) from None
-    if not 1 <= found.days <= MAX_PERIOD_DAYS:
-        raise ApiError(
-            f"{argument}: must be 1 to {MAX_PERIOD_DAYS} days long, with the first day first", kind="argument"
-        )
-    return found
-
-
-def _parse_month(text: str) -> date:
-    return date.fromisoformat(f"{text}-01")
 
 
 def with_period(config: QueryConfig, period: Period) -> QueryConfig:

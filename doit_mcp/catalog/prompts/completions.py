@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...api.pagination import LARGE_PAGE_SIZE, parse_page
+from ...api.report_config import PROVIDER_ALIASES
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
@@ -15,7 +16,7 @@ from .prompt import Completer
 
 TICKET_STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
 SEVERITIES = ("information", "warning", "critical")
-CLOUDS = ("amazon-web-services", "google-cloud", "microsoft-azure")
+CLOUDS = tuple(PROVIDER_ALIASES)
 DIMENSION_TYPES = (
     *("datetime", "fixed", "optional", "label", "tag", "project_label", "system_label"),
     *("attribution", "attribution_group", "allocation", "allocation_rule", "gke", "gke_label"),

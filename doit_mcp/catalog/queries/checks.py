@@ -94,8 +94,7 @@ async def explain_empty_query(call: Call, scope: Scope, period: ReportedPeriod) 
             "allocations": _check_allocations(call, scope),
         }
     )
-    if "answer" in parts.errors:
-        raise parts.errors["answer"]
+    parts.require("answer")
     allocations = parts.errors.get("allocations")
     if allocations is not None and allocations.kind == "argument":
         raise allocations

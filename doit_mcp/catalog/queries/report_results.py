@@ -14,7 +14,7 @@ from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..costs.statement import CostBasis
 from ..currencies import KNOWN_CURRENCIES
-from ..partial_results import FailedPart, PartialResults, gather_partial
+from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
 from ..periods.grammar import MAX_PERIOD_CHARACTERS, parse_period, report_period
 from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
@@ -80,8 +80,7 @@ async def get_report_results(
             "config": reports.get_report_config(id=identifier),
         }
     )
-    if "report" in parts.errors:
-        raise parts.errors["report"]
+    parts.require("report")
     answer = parts.results["report"].get("result")
     if not isinstance(answer, dict):
         raise ApiError("the report has no result", kind="answer")
@@ -140,7 +139,7 @@ def make_report_result(parts: PartialResults, override: ReportedPeriod | None, t
         "period": None if period is None else period.as_json,
         **_amounts(config, result),
         **({"partialPeriods": partial} if partial else {}),
-        **({"failed": failures} if failures else {}),
+        **failed_members(failures),
         **{key: value for key, value in report.items() if key not in ("id", "reportName", "result")},
         "result": with_period_column(result, "schema"),
     }

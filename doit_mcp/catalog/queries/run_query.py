@@ -14,7 +14,7 @@ from ..costs.amounts import ZERO, amount_as_json, sum_amounts
 from ..costs.scope import CLOUD_DIMENSION, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_basis
 from ..currencies import run_in_currency
-from ..partial_results import FailedPart, PartialResults, gather_partial
+from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
 from ..periods.period import ReportedPeriod, utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
@@ -105,8 +105,7 @@ async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[P
         if needs_total_query(config):
             parts["total"] = call.doit.reports.run_query(config=total_config(own))
         answers = await gather_partial(parts)
-        if "rows" in answers.errors:
-            raise answers.errors["rows"]
+        answers.require("rows")
         return answers
 
     work: dict[str, Any] = {"answers": run_in_currency(call, config.get("currency"), query)}
@@ -182,7 +181,7 @@ def make_query_result(
         "basis": query_basis(config, scope, answer),
         **(query_totals(config, answers) if is_known else {}),
         **({"partialPeriods": partial} if partial else {}),
-        **({"failed": answers.failures} if answers.errors else {}),
+        **failed_members(answers.failures),
         **{name: value for name, value in with_period_column(answer).items() if name != "currency"},
     }
 

@@ -14,7 +14,6 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread_unless_full
 from ..call import Call
 from ..costs.amounts import amount_as_json
-from ..currencies import DEFAULT_CURRENCY
 from ..tools.composed import composed_tool
 from ..tools.result_handles import ResultTable, check_customer, unpack_table
 from ..tools.tool import ToolError
@@ -216,7 +215,7 @@ class _Selection:
         if not names or not isinstance(self.table.about.get("period"), dict):
             return {}
         days = CoveredDays(self.table, self.query.filters).count
-        currency = str(self.table.about.get("currency") or DEFAULT_CURRENCY)
+        currency = table_operations.table_currency(self.table)
         sums = sums_of(self.rows, names)
         means = {name: amount_as_json(Decimal(total) / days, currency) for name, total in sums.items()} if days else {}
         return {"perDay": means, "days": days} if means else {}

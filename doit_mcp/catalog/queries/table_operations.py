@@ -211,7 +211,7 @@ def column_totals(table: ResultTable) -> JsonObject:
         index = column_index(table, name, "")
         cells = [row[index] for row in table.rows if row[index] is not None]
         if cells or not table.rows:
-            totals[name] = round_value(name, float(sum_amounts(cells)), _currency_of(table))
+            totals[name] = round_value(name, float(sum_amounts(cells)), table_currency(table))
     return totals
 
 
@@ -227,14 +227,15 @@ def round_value(name: str, value: float, currency: str) -> float:
     return amount_as_json(to_decimal(value), currency)
 
 
-def _currency_of(table: ResultTable) -> str:
+def table_currency(table: ResultTable) -> str:
+    """Return the currency of the amounts of *table*."""
     return str(table.about.get("currency") or DEFAULT_CURRENCY)
 
 
 def round_numbers(table: ResultTable) -> ResultTable:
     """Return *table* with its numbers rounded."""
     names = {index: column["name"] for index, column in enumerate(table.columns) if _is_numeric(column)}
-    currency = _currency_of(table)
+    currency = table_currency(table)
     rows = [
         [
             round_value(names[index], cell, currency) if index in names and isinstance(cell, float) else cell

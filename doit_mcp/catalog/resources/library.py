@@ -12,8 +12,8 @@ from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..currencies import fetch_customer_currency
-from ..partial_results import gather_partial
+from ..currencies import customer_currency
+from ..partial_results import failed_members, gather_partial
 from ..prompts import completions
 from ..prompts.prompt import Completer
 from ..search.entities import ENTITY_KINDS_BY_NAME
@@ -50,18 +50,20 @@ def _json_contents(value: JsonObject) -> JsonObject:
 async def read_customer(call: Call) -> JsonObject:
     """Return the signed-in user and the customer that the caller acts for."""
     tenant = call.doit.tenant
-    requests: dict[str, Awaitable[Any]] = {
-        "user": call.doit.auth.validate_user(),
-        "currency": fetch_customer_currency(call.doit),
-    }
+    requests: dict[str, Awaitable[Any]] = {"user": call.doit.auth.validate_user()}
     if tenant:
         requests["customer"] = call.doit.customers.get_customer()
     parts = await gather_partial(requests)
     if "user" not in parts.results and "customer" not in parts.results:
         raise next(iter(parts.errors.values()))
-    return await json_contents(
-        {"id": tenant or None, **parts.results} | ({"failed": parts.failures} if parts.errors else {})
-    )
+    user, customer = parts.results.get("user"), parts.results.get("customer")
+    members = {
+        "id": tenant or None,
+        **({} if user is None else {"user": user}),
+        "currency": None if customer is None else customer_currency(customer),
+        **({} if customer is None else {"customer": customer}),
+    }
+    return await json_contents(members | failed_members(parts.failures))
 
 
 def make_guide_reader(text: str) -> Callable[[Call], Awaitable[JsonObject]]:

@@ -24,7 +24,7 @@ from ..commitments.aws import (
 )
 from ..commitments.contract_periods import ContractPeriod, running_periods
 from ..costs.amounts import amount_as_json
-from ..partial_results import PartialResults, gather_partial
+from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from .overlaps import find_overlaps
@@ -47,7 +47,7 @@ class AwsFindings:
     organization_names: Mapping[str, str]
     owned: Sequence[OwnedCommitment]
     purchases: Sequence[RecommendedPurchase]
-    failures: Sequence[JsonObject]
+    failures: Sequence[FailedPart]
 
     def organization_name(self, identifier: str) -> str:
         """Return the name of an organization, with its id."""
@@ -78,7 +78,7 @@ async def get_savings_summary(
     aws: AwsFindings = parts.results.get(AWS_PART) or AwsFindings({}, (), (), ())
     unknown, failures = _unknown(parts, aws), [*parts.failures, *aws.failures]
     answer = {"asOf": today.isoformat(), **_lists(parts, aws, top)}
-    return answer | ({"unknown": unknown} if unknown else {}) | ({"failed": failures} if failures else {})
+    return answer | ({"unknown": unknown} if unknown else {}) | failed_members(failures)
 
 
 def _lists(parts: PartialResults, aws: AwsFindings, top: int) -> JsonObject:
@@ -166,5 +166,5 @@ async def _read_aws(call: Call) -> AwsFindings:
         organizations,
         [item for item in found if isinstance(item, OwnedCommitment)],
         [item for item in found if isinstance(item, RecommendedPurchase)],
-        [dict(failure) for failure in parts.failures],
+        parts.failures,
     )

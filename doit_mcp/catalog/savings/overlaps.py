@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from ...api.report_config import normalize_provider
 from ...protocol.jsonrpc import JsonObject
-from ..commitments.aws import RecommendedPurchase
+from ..commitments.aws import AWS, RecommendedPurchase
 from .recommendations import summarize_recommendation
 
 NOT_A_LETTER = re.compile(r"[^a-z]+")
@@ -41,7 +42,7 @@ def _shrinking(recommendations: Sequence[JsonObject], service: str) -> Iterator[
         title = f"{summary['key']} {summary['title']} {tags}".casefold()
         letters = NOT_A_LETTER.sub("", title)
         if (
-            str(summary["provider"]) in ("aws", "amazon-web-services")
+            normalize_provider(str(summary["provider"])) == AWS
             and summary["potentialDailySavings"] > 0
             and any(word in letters for word in SHRINKING_WORDS)
             and _covered_service(f"{title} {summary['shortDescription']}".casefold()) == service

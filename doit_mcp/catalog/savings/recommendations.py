@@ -10,6 +10,7 @@ from ...api.areas.insights import Category, DisplayStatus, Priority
 from ...api.errors import ApiError
 from ...api.pagination import parse_page
 from ...api.parameters import PageToken
+from ...api.report_config import provider_code
 from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -20,8 +21,6 @@ from .result_types import Recommendations
 DAYS_PER_MONTH = 365 / 12
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGES = 20
-
-PROVIDER_CODES = {"amazon-web-services": "aws", "google-cloud": "gcp", "microsoft-azure": "azure"}
 
 
 @composed_tool(
@@ -64,7 +63,7 @@ async def list_optimization_recommendations(
             tag=tag,
             easyWin=easyWin,
             cloudFlows=cloudFlows,
-            cloudProvider=PROVIDER_CODES.get(provider, provider) if provider else None,
+            cloudProvider=provider_code(provider) if provider else None,
             searchTerm=searchTerm or None,
             pageToken=token,
             maxResults=pageSize,

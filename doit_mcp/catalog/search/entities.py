@@ -125,8 +125,7 @@ async def _fetch_ticket(doit: Doit, identifier: str) -> JsonObject:
         "comments": doit.tickets.list_ticket_comments(ticketId=int(identifier)),
     }
     parts = await gather_partial(requests)
-    if "ticket" in parts.errors:
-        raise parts.errors["ticket"]
+    parts.require("ticket")
     ticket: JsonObject = parts.results["ticket"]
     comments = parts.results.get("comments", {}).get("comments")
     return {**ticket, "comments": comments} if comments else ticket

@@ -130,8 +130,7 @@ async def fetch(
             f"id: {short_json(id)} must be an id from search, in the form kind:id, where kind is one of {KIND_NAMES}"
         )
     parts = await gather_partial({kind.name: kind.fetch_by_id(call.doit, identifier)}, TIMEOUT_SECONDS)
-    for error in parts.errors.values():
-        raise error
+    parts.require()
     row: JsonObject = parts.results[kind.name]
     if len(orjson.dumps(row)) <= MAX_INLINE_BYTES:
         return _make_document(call, kind, identifier, row)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...api import AREAS
 from ...api.declaration_checks import declaration_error, suggest_name
-from ...api.facts import Reader, ToolFacts, Unconfirmed
+from ...api.facts import Reader, ToolFacts
 from ...api.operation import Operation, operation_of
 from ...api.value_kinds import amounts_without_currency, declared_members
 from ...protocol.json_schema import record_hints
@@ -63,7 +63,7 @@ def check_currencies(function: Callable[..., Any], record: type | None) -> None:
         raise declaration_error(
             function,
             f"returns Money without a currency: {', '.join(amounts)}. Add a member with CurrencyCode, such as"
-            f" currency: ResultCurrency, to {record.__name__} or beside the amount",
+            f" currency: StatedCurrency, to {record.__name__} or beside the amount",
         )
 
 
@@ -89,12 +89,6 @@ def missing(function: Callable[..., Any], fact: str, meaning: str) -> TypeError:
 def always_asks(facts: ToolFacts) -> bool:
     """Return whether the user is asked before each call, whatever the arguments."""
     return facts.get("confirm") is True
-
-
-def unconfirmed_reason(facts: ToolFacts) -> str:
-    """Return why a write does not always ask; "" if no reason is given."""
-    confirm = facts.get("confirm")
-    return confirm.reason if isinstance(confirm, Unconfirmed) else ""
 
 
 def reader_name(reader: Reader | None) -> str:

@@ -135,8 +135,7 @@ async def _read_rows(call: Call, request: CostRequest, metric: str, currency: st
         work["groups"] = query_rows(call, request, request.groups, currency)
         work["group_units"] = query_units(call, metric, period, "month", request.groups)
     parts = await gather_partial(work)
-    for error in parts.errors.values():
-        raise error
+    parts.require()
     return UnitRows(
         parts.results["costs"],
         parts.results.get("groups", []),

@@ -19,7 +19,7 @@ from doit_mcp.catalog.costs.groups import fixed_group
 from doit_mcp.catalog.costs.scope import Scope
 from doit_mcp.catalog.periods.grammar import last_months
 from doit_mcp.catalog.periods.period import utc_date
-from doit_mcp.catalog.tables import month_range
+from doit_mcp.catalog.tables import row_months
 from tests.api.recorder import Recorder
 
 from ..billing import Line, answering
@@ -232,9 +232,9 @@ async def test_an_answer_without_the_columns_is_an_error_and_not_zero(columns: l
 def test_months_are_read_in_both_forms() -> None:
     columns = [{"name": "year"}, {"name": "month"}]
     rows = [["2026", "2026-11"], [2025, 2], ["short"]]
-    assert month_range({"columns": columns, "rows": rows}) == {"first": "2025-02", "last": "2026-11"}
+    assert row_months({"columns": columns, "rows": rows}) == ["2026-11", "2025-02"]
     assert (
-        month_range({"columns": columns, "rows": []}) == {} == month_range({"columns": columns[:1], "rows": [["2026"]]})
+        row_months({"columns": columns, "rows": []}) == [] == row_months({"columns": columns[:1], "rows": [["2026"]]})
     )
 
 

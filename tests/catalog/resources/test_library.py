@@ -91,6 +91,18 @@ async def test_customer_is_passed_on() -> None:
         await read("doit://customer", ApiError("", kind="credential", status=401))
 
 
+async def test_customer_is_read_once_and_an_unreadable_one_has_no_currency() -> None:
+    def without_customer(request: Request) -> Any:
+        return customer(request) if "validate" in request.path else ApiError("", kind="forbidden", status=403)
+
+    api = Recorder(customer)
+    api.tenant = "acme"
+    await AT["doit://customer"].read(Caller(api))
+    assert len(api.requests) == 2
+    document = await read("doit://customer", without_customer)
+    assert document["currency"] is None and [part["part"] for part in document["failed"]] == ["customer"]
+
+
 async def test_long_documents_are_truncated() -> None:
     rows = [{"n": n, "text": "x" * 50} for n in range(5000)]
     document = json.loads((await library.json_contents({"rows": rows}))["text"])

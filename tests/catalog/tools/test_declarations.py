@@ -19,7 +19,7 @@ from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post
 from doit_mcp.api.value_kinds import Members, Money
 from doit_mcp.catalog import registry
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.currencies import ResultCurrency
+from doit_mcp.catalog.currencies import StatedCurrency
 from doit_mcp.catalog.employees import employee_tools
 from doit_mcp.catalog.registry import COMPOSED_MODULES, TOOL_PACKAGES, all_tools, composed_tools
 from doit_mcp.catalog.search import tools as search_tools
@@ -207,7 +207,7 @@ class Prices(TypedDict):
 
 
 class PricesWithCurrency(Prices):
-    currency: ResultCurrency
+    currency: StatedCurrency
 
 
 def test_money_needs_its_currency() -> None:
@@ -218,7 +218,7 @@ def test_money_needs_its_currency() -> None:
 
     said = (
         f"{HERE}: price_pots returns Money without a currency: total, pots.paid. Add a member with CurrencyCode, such as"
-        " currency: ResultCurrency, to Prices or beside the amount"
+        " currency: StatedCurrency, to Prices or beside the amount"
     )
     with pytest.raises(TypeError, match=f"^{re.escape(said)}$"):
         tool_from_function(price_pots)

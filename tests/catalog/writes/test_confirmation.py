@@ -11,9 +11,9 @@ import pytest
 
 from doit_mcp.api import AREAS
 from doit_mcp.api.errors import ApiError
+from doit_mcp.api.facts import Unconfirmed
 from doit_mcp.catalog.call import Question
 from doit_mcp.catalog.registry import direct_tools
-from doit_mcp.catalog.tools.declarations import unconfirmed_reason
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.catalog.writes.confirmation import (
     CONFIRMATION_KEY,
@@ -97,7 +97,9 @@ def test_destructive_and_external_tools_require_confirmation_or_are_exempt() -> 
     unasked = risky.keys() - {tool.name for tool in ASKING}
     assert {"create_budget", "update_label", "remove_ticket_tags", "refine_cloudflow", "create_ticket"} < unasked
     for name in unasked:
-        assert len(unconfirmed_reason(risky[name].facts)) > 20, f"{risky[name].declared_in}: {name} gives no reason"
+        confirm = risky[name].facts.get("confirm")
+        given = isinstance(confirm, Unconfirmed) and len(confirm.reason) > 20
+        assert given, f"{risky[name].declared_in}: {name} gives no reason"
 
 
 def test_deletions_sharing_user_contract_and_bulk_writes_require_confirmation() -> None:
