@@ -358,7 +358,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="scripts/finops10",
         description="Ask ten questions of FinOps practitioners over HTTP in the sandbox, and check each figure by SQL.",
     )
-    parser.add_argument("--today", default=DEFAULT_DAY, type=date.fromisoformat, help=f"default {DEFAULT_DAY}")
+    parser.add_argument(
+        "--today", default=DEFAULT_DAY, type=date.fromisoformat, help=f"the sandbox's date (default: {DEFAULT_DAY})"
+    )
     options = parser.parse_args(arguments)
     outcomes = asyncio.run(ask_all(options.today, make_tokenizer()))
     print_outcomes(outcomes)

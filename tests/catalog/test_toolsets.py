@@ -66,8 +66,8 @@ def test_toolset_names() -> None:
 @pytest.mark.parametrize(
     ("chosen", "what"),
     [
-        (Selection(frozenset({"labels", "nothing"})), "Unknown toolset nothing. Available: core, all"),
-        (Selection(frozenset({"employees"})), "Unknown toolset employees"),
+        (Selection(frozenset({"labels", "nothing"})), "Unknown toolset 'nothing'. Available: core, all"),
+        (Selection(frozenset({"employees"})), "Unknown toolset 'employees'"),
         (Selection(tools=frozenset({"nothing"})), "Unknown tool nothing"),
     ],
 )
