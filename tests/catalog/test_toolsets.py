@@ -68,7 +68,7 @@ def test_toolset_names() -> None:
     [
         (Selection(frozenset({"labels", "nothing"})), "Unknown toolset 'nothing'. Available: core, all"),
         (Selection(frozenset({"employees"})), "Unknown toolset 'employees'"),
-        (Selection(tools=frozenset({"nothing"})), "Unknown tool nothing"),
+        (Selection(tools=frozenset({"nothing"})), "Unknown tool 'nothing'"),
     ],
 )
 def test_rejects_unknown_toolset_or_tool(chosen: Selection, what: str) -> None:
