@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from typing import Annotated, TypedDict
 
 from ...api.value_kinds import Money
 from ..costs.amounts import ZERO, round_amount
+from .charge_kinds import COMMITMENT_KINDS, ChargeKind
 
 NEGLIGIBLE_COST = Decimal("0.005")
 """Half a cent: anything that costs less counts as absent."""
@@ -17,18 +17,6 @@ NEGLIGIBLE_USAGE = Decimal("1e-9")
 """Usage below which no unit price can be computed."""
 MAX_USAGE_EFFECT = Decimal(10**10)
 """An effect of usage beyond ten billion comes from odd data."""
-
-COVERED_USAGE_TYPES = frozenset({"discountedusage", "savingsplancoveredusage"})
-"""Cost types of usage that a reservation or a Savings Plan pays for."""
-COMMITMENT_TYPES = COVERED_USAGE_TYPES | {
-    "rifee",
-    "savingsplanupfrontfee",
-    "savingsplanrecurringfee",
-    "savingsplannegation",
-    "unusedreservation",
-    "unusedsavingsplan",
-}
-"""Cost types that belong to commitments. "Fee" is not among them: it names other one-time charges too."""
 
 
 class ChangeCauses(TypedDict, total=False):
@@ -106,25 +94,19 @@ class SkuCost:
         """Whether it has lines of commitments."""
         return bool(self.commitments or self.covered_usage)
 
-    def with_charge(self, cost_type: str | None, charge: CostAndUsage) -> SkuCost:
+    def with_charge(self, kind: ChargeKind, charge: CostAndUsage) -> SkuCost:
         """Return the cost with one more charge."""
-        kind = _normalize(cost_type or "")
         # Thousands of charges are added, and dataclasses.replace() is ten times slower.
-        if "credit" in kind:
+        if kind is ChargeKind.CREDIT:
             return SkuCost(self.usage, self.covered_usage, self.commitments, self.credits + charge.cost)
-        if kind not in COMMITMENT_TYPES:
+        if kind not in COMMITMENT_KINDS:
             return SkuCost(self.usage + charge, self.covered_usage, self.commitments, self.credits)
         # Fees and negations count hours and dollars, not usage.
-        covered = self.covered_usage + (charge.usage if kind in COVERED_USAGE_TYPES else ZERO)
+        covered = self.covered_usage + (charge.usage if kind is ChargeKind.COVERED_USAGE else ZERO)
         return SkuCost(self.usage, covered, self.commitments + charge.cost, self.credits)
 
 
 NO_CHARGES = SkuCost()
-
-
-@lru_cache(maxsize=256)
-def _normalize(cost_type: str) -> str:
-    return "".join(character for character in cost_type.casefold() if character.isalnum())
 
 
 def sku_causes(before: SkuCost, after: SkuCost, status: str, extra_days: Decimal) -> Causes:

@@ -19,7 +19,9 @@ from ..partial_results import PartialResults, gather_partial
 from ..periods.alignment import AlignedPeriods
 from .comparison import (
     CLOUDS,
+    COST_TYPE_COLUMN,
     HISTORY,
+    SKU,
     ComparedDimension,
     check_answer,
     clouds_of,
@@ -27,10 +29,10 @@ from .comparison import (
     run_compared,
     total_cost,
 )
-from .explanation import COST_TYPE_COLUMN, ChangeBasis, DimensionChange, dimension_change
+from .explanation import ChangeBasis, DimensionChange, dimension_change
 
 SIDES = ("before", "after")
-SERVICE, SKU, TOTAL = "service", "sku", "total"
+SERVICE, TOTAL = "service", "total"
 EXTRA_COLUMNS = MappingProxyType({SERVICE: CLOUDS.key, SKU: COST_TYPE_COLUMN})
 """A further column of the queries by these dimensions. A service belongs to one cloud, so its cloud adds no rows."""
 

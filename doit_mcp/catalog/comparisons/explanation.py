@@ -11,10 +11,10 @@ from ..costs.amounts import ZERO, round_amount
 from ..periods.alignment import AlignedPeriods
 from ..tools.result_handles import ResultTable
 from .causes import NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
-from .comparison import MAX_GROUPS, ComparedDimension, change_figures, daily_figure, read_lines
+from .comparison import COST_TYPE_COLUMN, MAX_GROUPS, ComparedDimension, change_figures, daily_figure, read_lines
 from .drivers import EFFECT_FIELDS, CostDriver, driver_row, find_drivers, split_change
+from .value_names import ValueNames, name_value
 
-COST_TYPE_COLUMN = "cost_type"
 ONE_AT_A_TIME = {"oneAtATime": "dimension"}
 """Member of a stored table's *about*: rows of different dimensions are the same costs, so they do not add up."""
 TABLE_COLUMNS = (
@@ -42,23 +42,23 @@ class PeriodCosts:
     """The cost of each value of a dimension in one period, and its name. Unless *complete*, values may be missing."""
 
     costs: Mapping[Hashable, SkuCost]
-    names: Mapping[Hashable, str | None]
+    names: ValueNames
     complete: bool
 
     @classmethod
     def from_answer(cls, answer: JsonObject, dimension: ComparedDimension) -> PeriodCosts:
         """Return the costs in the response to a query. Raise ApiError if it lacks columns."""
         costs: dict[Hashable, SkuCost] = {}
-        names: dict[Hashable, str | None] = {}
+        names = ValueNames()
         keys: set[Hashable] = set()
-        types = [COST_TYPE_COLUMN] if dimension.argument == "sku" else []
+        types = [COST_TYPE_COLUMN] if dimension.has_cost_types else []
         for line in read_lines(answer, [dimension.key, dimension.label, *types]):
-            key, label, *cost_type = line.cells
+            key, label, cost_type = (*line.cells, None)[:3]
             keys.add(key)
             # Charges such as tax have no id, but a description.
             value = label if key is None else key
-            names[value] = None if value is None else str(value if label is None else label)
-            kind = str(cost_type[0]) if cost_type and cost_type[0] is not None else None
+            kind = dimension.kind_of(cost_type)
+            names.add(value, label, line.charge.cost, kind)
             costs[value] = costs.get(value, NO_CHARGES).with_charge(kind, line.charge)
         return cls(costs, names, len(keys) < MAX_GROUPS)
 
@@ -85,7 +85,7 @@ class DimensionChange:
 
     def name_of(self, driver: CostDriver) -> str | None:
         """Return the name of a driver: the latest, if it was renamed."""
-        return self.after.names.get(driver.id, self.before.names.get(driver.id))
+        return name_value(driver.id, self.after.names, self.before.names)
 
 
 def dimension_change(
@@ -100,7 +100,7 @@ def dimension_change(
         complete_before=old.complete and basis.knows_new,
         complete_after=new.complete,
     )
-    if dimension.argument != "sku":
+    if not dimension.has_cost_types:
         return DimensionChange(dimension, old, new, drivers)
     extra = basis.extra_days
     causes = [

@@ -17,6 +17,7 @@ from doit_mcp.catalog.comparisons.causes import (
     sku_causes,
     total_causes,
 )
+from doit_mcp.catalog.comparisons.charge_kinds import charge_kind
 from doit_mcp.catalog.costs.amounts import minor_unit, round_amount
 
 AMOUNTS = st.decimals(-(10**7), 10**7, places=4)
@@ -34,7 +35,7 @@ def sku(*lines: tuple[str | None, CostAndUsage]) -> SkuCost:
     """Return the cost of a SKU with these lines."""
     cost = SkuCost()
     for cost_type, line in lines:
-        cost = cost.with_charge(cost_type, line)
+        cost = cost.with_charge(charge_kind(cost_type), line)
     return cost
 
 
