@@ -22,6 +22,7 @@ EFFECT_FIELDS = MappingProxyType(
         "calendar": "byCalendar",
         "commitments": "byCommitments",
         "credits": "byCredits",
+        "fees": "byFees",
     }
 )
 """The fields of a driver by its effects."""
@@ -42,6 +43,7 @@ class DriverRow(TypedDict, total=False):
     byCalendar: Annotated[float, Money]
     byCommitments: Annotated[float, Money]
     byCredits: Annotated[float, Money]
+    byFees: Annotated[float, Money]
 
 
 class OtherDrivers(DriverRow, total=False):

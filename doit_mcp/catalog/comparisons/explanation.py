@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -91,26 +91,28 @@ class DimensionChange:
 def dimension_change(
     dimension: ComparedDimension, before: JsonObject, after: JsonObject, basis: ChangeBasis
 ) -> DimensionChange:
-    """Return the change between the responses to two queries. Raise ApiError if one lacks columns."""
+    """Return the change between the responses to two queries. Raise ApiError if one lacks columns.
+
+    In a period without a final day, what is missing may be late: then nothing is new or gone.
+    """
     old, new = PeriodCosts.from_answer(before, dimension), PeriodCosts.from_answer(after, dimension)
     drivers = find_drivers(
         {value: cost.total for value, cost in old.costs.items()},
         {value: cost.total for value, cost in new.costs.items()},
         basis.currency,
-        complete_before=old.complete and basis.knows_new,
-        complete_after=new.complete,
+        complete_before=old.complete and basis.knows_new and basis.periods.before.final_through is not None,
+        complete_after=new.complete and basis.periods.after.final_through is not None,
     )
     if not dimension.has_cost_types:
         return DimensionChange(dimension, old, new, drivers)
-    extra = basis.extra_days
-    causes = [
-        sku_causes(old.costs.get(driver.id, NO_CHARGES), new.costs.get(driver.id, NO_CHARGES), driver.status, extra)
-        for driver in drivers
-    ]
-    drivers = [
-        replace(driver, effects=separate_effects(parts, driver.change, basis.currency))
-        for driver, parts in zip(drivers, causes)
-    ]
+    causes = []
+    for at, driver in enumerate(drivers):
+        costs = old.costs.get(driver.id, NO_CHARGES), new.costs.get(driver.id, NO_CHARGES)
+        # A fee or refund that occurs once is nothing new, and nothing is gone without it.
+        status = "" if any(cost.has_only_fees for cost in costs) else driver.status
+        parts = sku_causes(*costs, status, basis.extra_days)
+        causes.append(parts)
+        drivers[at] = replace(driver, status=status, effects=separate_effects(parts, driver.change, basis.currency))
     return DimensionChange(dimension, old, new, drivers, causes)
 
 
@@ -149,15 +151,14 @@ def explain_change(
     return result, _note_on_shares(balanced)
 
 
-def known_causes(parts: Causes, costs: Iterable[SkuCost], *, credits: bool) -> Causes:
-    """Return the causes without credits and commitments where the data have none: zero would claim no change."""
-    kinds = list(costs)
-    hidden = set()
-    if not credits and not any(cost.has_credits for cost in kinds):
-        hidden.add("credits")
-    if not any(cost.has_commitments for cost in kinds):
-        hidden.add("commitments")
-    return {name: amount for name, amount in parts.items() if name not in hidden}
+def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> Causes:
+    """Return the causes without credits, commitments and fees where the data have none: zero would claim no change."""
+    shown = {
+        "credits": credits or any(cost.has_credits for cost in costs),
+        "commitments": any(cost.has_commitments for cost in costs),
+        "fees": any(cost.fees for cost in costs),
+    }
+    return {name: amount for name, amount in parts.items() if shown.get(name, True)}
 
 
 def _note_on_shares(dimensions: Sequence[str]) -> str:
