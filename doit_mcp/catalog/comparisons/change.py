@@ -26,6 +26,7 @@ from .change_queries import SIDES, ChangeRequest, FetchedChange, fetch_change
 from .comparison import ComparedDimension
 from .drivers import DriverRow, OtherDrivers
 from .explanation import drivers_table, explain_change
+from .final_days import FinalDifference, note_arriving
 
 PERIOD_EXAMPLES = "Such as 2026-10, 2026-Q3, 2026-10-01/2026-10-15, last_7_days, this_month, ytd."
 DEFAULT_DIMENSIONS = ("service", "project", "region", "sku")
@@ -50,6 +51,13 @@ class ChangeTotals(TypedDict, total=False):
     perDayChangePercent: Annotated[float | None, Percent]
 
 
+class FinalChange(FinalDifference, total=False):
+    """The change over final days."""
+
+    before: Annotated[float, Money]
+    after: Annotated[float, Money]
+
+
 class DimensionDrivers(TypedDict):
     """The drivers of the change in one dimension."""
 
@@ -72,11 +80,14 @@ class CostChange(TypedDict, total=False):
         "lengths differ.",
         Members(ChangeTotals),
     ]
+    final: Annotated[
+        JsonObject, "The same over final days, if later ones are not final; compare these.", Members(FinalChange)
+    ]
     causes: Annotated[
         JsonObject,
         "The change by its causes, which add up to it: calendar (difference in days at the earlier cost per day), usage "
         "(more or less of the same), price (another unit price), new and gone SKUs, credits, commitments (reservations "
-        "and Savings Plans: their charges and usage moved to or from them), untold. Only with sku.",
+        "and Savings Plans: their charges and usage moved to or from them), fees (once, tax, refunds), untold.",
         Members(ChangeCauses),
     ]
     by: Annotated[
@@ -179,12 +190,14 @@ async def show_change(call: Call, change: FetchedChange, top: int, *, credits: b
         **{side: getattr(basis.periods, side).as_json for side in SIDES},
         "alignment": basis.periods.alignment,
         **explained,
+        **change.final,
         "currency": basis.currency,
         "basis": cost_basis(change.scope, change.clouds),
     }
     if change.failures:
         result["failed"] = PartialResults({}, change.failures).failures
-    if note := " ".join(filter(None, (change.note, unfinished_note(after), share_note))):
+    arriving = note_arriving(basis.periods, has_final=bool(change.final))
+    if note := " ".join(filter(None, (change.note, unfinished_note(after), arriving, share_note))):
         result["note"] = note
     if all(len(dimension.drivers) <= top for dimension in change.changes):
         return result

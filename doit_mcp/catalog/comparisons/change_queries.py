@@ -30,6 +30,7 @@ from .comparison import (
     total_cost,
 )
 from .explanation import ChangeBasis, DimensionChange, dimension_change
+from .final_days import compare_final_days, final_names, final_queries
 
 SIDES = ("before", "after")
 SERVICE, TOTAL = "service", "total"
@@ -58,13 +59,21 @@ class FetchedChange:
     clouds: Sequence[str]
     failures: Mapping[str, ApiError]
     note: str
+    final: JsonObject
 
 
 async def fetch_change(call: Call, request: ChangeRequest, currency: str | None) -> FetchedChange:
     """Return the change that *request* describes. Raise ApiError."""
     scope, periods, dimensions = request.scope, request.periods, request.dimensions
     parts, stated = await run_compared(
-        call, scope, periods, currency, lambda code: change_queries(scope, periods, dimensions, code)
+        call,
+        scope,
+        periods,
+        currency,
+        lambda code: {
+            **change_queries(scope, periods, dimensions, code),
+            **final_queries(scope, periods, code, SIDES),
+        },
     )
     failures = dimension_failures(parts, dimensions)
     names = [name for name in dimensions if name not in failures]
@@ -75,7 +84,9 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
         await run_in_thread(dimension_change, dimensions[name], *side_results(parts, name), basis) for name in names
     ]
     totals = await find_totals(call, scope, periods, changes, parts, stated)
-    return FetchedChange(changes, totals, basis, scope, clouds_of(cloud_answers(parts), scope), failures, note)
+    final = compare_final_days(parts, periods, cut, stated, SIDES)
+    clouds = clouds_of(cloud_answers(parts), scope)
+    return FetchedChange(changes, totals, basis, scope, clouds, failures, note, final)
 
 
 def query_name(dimension: str, side: str) -> str:
@@ -112,7 +123,7 @@ def change_queries(
 
 
 def dimension_failures(parts: PartialResults, dimensions: Iterable[str]) -> dict[str, ApiError]:
-    """Return the errors by dimension, and that of the check of the history. Raise one if all dimensions failed."""
+    """Return the errors by dimension, and those of the history and of final days. Raise one if all dimensions failed."""
     failures = {
         name: parts.errors[query]
         for name in dimensions
@@ -120,7 +131,8 @@ def dimension_failures(parts: PartialResults, dimensions: Iterable[str]) -> dict
         if query in parts.errors
     }
     PartialResults({name: True for name in dimensions if name not in failures}, failures).raise_if_all_failed()
-    return failures | ({HISTORY: parts.errors[HISTORY]} if HISTORY in parts.errors else {})
+    others = (HISTORY, *final_names(SIDES))
+    return failures | {name: parts.errors[name] for name in others if name in parts.errors}
 
 
 def cloud_answers(parts: PartialResults) -> list[JsonObject]:

@@ -33,6 +33,10 @@ from .comparison import (
     group_config,
     run_compared,
 )
+from .final_days import FinalDifference, compare_final_days, final_queries, note_arriving
+
+SIDES = ("period2", "period1")
+"""The earlier and the later period."""
 
 
 class ComparedPeriod(PeriodStatement, total=False):
@@ -68,6 +72,13 @@ class ComparedTotal(CostDifference, total=False):
     perDay2: Annotated[float | None, Money]
 
 
+class FinalComparison(FinalDifference, total=False):
+    """The difference over final days."""
+
+    period1: Annotated[float, Money]
+    period2: Annotated[float, Money]
+
+
 class Comparison(TypedDict, total=False):
     """Two periods."""
 
@@ -90,6 +101,12 @@ class Comparison(TypedDict, total=False):
         "Cost of everything and per day, change, changePercent (null if lengths differ without being whole months), "
         "perDayChangePercent where lengths differ; null if not known.",
         Members(ComparedTotal),
+    ]
+    final: Annotated[
+        JsonObject,
+        "The same over final days, if later ones are not final; compare these: days, to, period1, period2, change, "
+        "changePercent.",
+        Members(FinalComparison),
     ]
     currency: StatedCurrency
     basis: Annotated[JsonObject, Members(CostBasis)]
@@ -129,13 +146,12 @@ async def compare_spend(
     for name in COSTS:
         if name in parts.errors:
             raise parts.errors[name]
-    argument = "period2" if period2 else "compareTo"
-    periods, note = await check_answer(call, scope, periods, parts, argument, COSTS)
-    result = await run_in_thread(make_comparison, parts.results, periods, dimensions, topN, stated)
-    if period is None:
-        result["period1"]["label"] = f"Last {period1Months} month{'' if period1Months == 1 else 's'}"
+    cut, cut_note = await check_answer(call, scope, periods, parts, "period2" if period2 else "compareTo", COSTS)
+    result = await run_in_thread(make_comparison, parts.results, cut, dimensions, topN, stated)
+    final = compare_final_days(parts, periods, cut, stated, SIDES)
     clouds = clouds_of([parts.results[name] for name in TOTALS if name in parts.results], scope)
-    result |= {"alignment": periods.alignment, "currency": stated, "basis": cost_basis(scope, clouds)}
+    result |= {"alignment": cut.alignment, **final, "currency": stated, "basis": cost_basis(scope, clouds)}
+    note = " ".join(filter(None, (cut_note, note_arriving(cut, has_final=bool(final)))))
     return result | ({"failed": parts.failures} if parts.errors else {}) | ({"note": note} if note else {})
 
 
@@ -158,7 +174,10 @@ def parse_compared_periods(
 def comparison_queries(
     scope: Scope, periods: AlignedPeriods, dimensions: Sequence[ComparedDimension], currency: str
 ) -> dict[str, QueryConfig]:
-    """Return the queries for both periods, by group and in total. The totals are by cloud, to know the time zones."""
+    """Return the queries for both periods, by group, in total and for final days.
+
+    The totals are by cloud, to know the time zones.
+    """
     queries: dict[str, QueryConfig] = {}
     types: list[Group] = [{"id": COST_TYPE_COLUMN, "type": "fixed"}]
     extra = types if any(dimension.has_cost_types for dimension in dimensions) else []
@@ -166,4 +185,4 @@ def comparison_queries(
         config = cost_config(scope, period, currency)
         queries[f"period{number}"] = group_config(config, dimensions, extra)
         queries[f"total{number}"] = group_config(config, [CLOUDS])
-    return queries
+    return queries | final_queries(scope, periods, currency, SIDES)

@@ -119,17 +119,24 @@ def total_cost(answer: JsonObject) -> Decimal:
 def change_figures(before: Decimal, after: Decimal, periods: AlignedPeriods, currency: str) -> JsonObject:
     """Return the change, and in percent; per day too if the periods differ in length.
 
-    Costs of arbitrary periods of different length do not compare, so their changePercent is null.
+    Costs of arbitrary periods of different length do not compare, so their changePercent is null. Percentages are null
+    too of a negative cost, and where a period has no final day: part of a day's costs against all of them.
     """
     old, new = round_amount(before, currency), round_amount(after, currency)
+    has_percent = old > 0 and has_final_days(periods)
     figures: JsonObject = {
         "change": float(new - old),
-        "changePercent": None if periods.alignment == "per_day" else change_percent(old, new, currency),
+        "changePercent": change_percent(old, new, currency) if has_percent and periods.alignment != "per_day" else None,
     }
     if not periods.has_equal_days:
         scaled = new * periods.before.days / periods.after.days
-        figures["perDayChangePercent"] = change_percent(old, scaled, currency)
+        figures["perDayChangePercent"] = change_percent(old, scaled, currency) if has_percent else None
     return figures
+
+
+def has_final_days(periods: AlignedPeriods) -> bool:
+    """Whether both periods have days whose costs are final."""
+    return periods.before.final_through is not None and periods.after.final_through is not None
 
 
 def daily_figure(amount: Decimal, period: ReportedPeriod, currency: str) -> float:

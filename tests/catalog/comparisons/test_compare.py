@@ -68,7 +68,10 @@ async def test_a_longer_second_period_is_cut_to_the_days_of_the_first() -> None:
         period = answer[name]
         assert (period["from"], period["to"]) == (first, last)
         assert (period["days"], period["complete"], period["finalThrough"]) == (21, complete, final)
-    assert answer["period1"]["label"] == "Last 1 month" and answer["period2"]["label"] == "2026-07-01 to 2026-07-21"
+    assert (
+        answer["period1"]["label"] == "2026-09-01 to 2026-09-21"
+        and answer["period2"]["label"] == "2026-07-01 to 2026-07-21"
+    )
     assert answer["total"] == {
         **{"period1": 65.0, "period2": 100.0, "change": -35.0, "changePercent": -35.0, "perDay1": 3.1, "perDay2": 4.76}
     }
