@@ -135,20 +135,20 @@ def explain_change(
         },
         "by": [],
     }
-    balanced = []
+    offsetting = []
     for change in changes:
         split = split_change(list(change.drivers), start, end, top)
         *shares, rest = split.shares
         rows = [driver_row(driver, change.name_of(driver), share) for driver, share in zip(split.shown, shares)]
         other = {**driver_row(split.other, "other", rest), "count": split.other_count}
         result["by"].append({"dimension": change.dimension.argument, "drivers": rows, "other": other})
-        if split.nearly_cancels:
-            balanced.append(change.dimension.argument)
+        if split.offsets:
+            offsetting.append(change.dimension.argument)
         if change.causes:
             parts = total_causes(change.causes, before, after, basis.extra_days)
             kept = known_causes(parts, [*change.before.costs.values(), *change.after.costs.values()], credits=credits)
             result["causes"] = {name: float(part) for name, part in round_causes(kept, end - start, currency).items()}
-    return result, _note_on_shares(balanced)
+    return result, _note_on_shares(offsetting)
 
 
 def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> Causes:
@@ -165,8 +165,8 @@ def _note_on_shares(dimensions: Sequence[str]) -> str:
     if not dimensions:
         return ""
     return (
-        f"share is null by {', '.join(dimensions)}: increases and decreases nearly cancel, so the net change is less than"
-        " 5% of their sum."
+        f"share is null by {', '.join(dimensions)}: increases and decreases offset each other, so that the net change is "
+        "less than half of their sum."
     )
 
 

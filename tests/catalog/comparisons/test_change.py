@@ -170,7 +170,7 @@ async def test_commitments_are_a_cause() -> None:
     assert box["byCommitments"] == -120.0 and box["byUsage"] == box["byPrice"] == 0.0
 
 
-async def test_shares_of_a_net_change_that_nearly_cancels_are_null() -> None:
+async def test_shares_of_a_small_net_change_are_null() -> None:
     lines = [EARLIER]
     for name, old, new in (("A", 1000.0, 0.0), ("B", 0.0, 1001.0)):
         lines += [line("2026-07-03", name, name, old, old / 10), line("2026-08-03", name, name, new, new / 10)]
@@ -178,7 +178,7 @@ async def test_shares_of_a_net_change_that_nearly_cancels_are_null() -> None:
     service, region = answer["by"]
     assert [driver["share"] for driver in (*service["drivers"], service["other"])] == [None, None, None]
     assert [driver["share"] for driver in (*region["drivers"], region["other"])] == [100.0, 0.0]
-    assert "by service" in answer["note"] and "5%" in answer["note"]
+    assert "share is null by service" in answer["note"] and "half" in answer["note"]
 
 
 async def test_nothing_is_new_if_the_data_begin_later() -> None:
