@@ -25,7 +25,7 @@ from .causes import ChangeCauses
 from .change_queries import SIDES, ChangeRequest, FetchedChange, fetch_change
 from .comparison import ComparedDimension
 from .drivers import DriverRow, OtherDrivers
-from .explanation import drivers_table, explain_change
+from .explanation import drivers_table, explain_causes, explain_change
 from .final_days import FinalDifference, note_arriving
 
 PERIOD_EXAMPLES = "Such as 2026-10, 2026-Q3, 2026-10-01/2026-10-15, last_7_days, this_month, ytd."
@@ -49,6 +49,14 @@ class ChangeTotals(TypedDict, total=False):
     perDayBefore: Annotated[float, Money]
     perDayAfter: Annotated[float, Money]
     perDayChangePercent: Annotated[float | None, Percent]
+
+
+class PriceDriver(TypedDict):
+    """The effect of the price of one SKU on the change."""
+
+    id: Annotated[str, Label]
+    name: Annotated[str | None, Label]
+    amount: Annotated[float, Money]
 
 
 class FinalChange(FinalDifference, total=False):
@@ -89,6 +97,9 @@ class CostChange(TypedDict, total=False):
         "(more or less of the same), price (another unit price), new and gone SKUs, credits, commitments (reservations "
         "and Savings Plans: their charges and usage moved to or from them), fees (once, tax, refunds), untold.",
         Members(ChangeCauses),
+    ]
+    priceDrivers: Annotated[
+        list[JsonObject], "SKUs with the largest effects of price: id, name, amount.", Members(PriceDriver)
     ]
     by: Annotated[
         list[JsonObject],
@@ -182,9 +193,9 @@ async def resolve_dimensions(
 async def show_change(call: Call, change: FetchedChange, top: int, *, credits: bool) -> JsonObject:
     """Return the result of the tool, with a handle to all drivers if it does not show them all."""
     basis = change.basis
-    explained, share_note = await run_in_thread(
-        explain_change, change.changes, *change.totals, basis, top, credits=credits
-    )
+    explained, share_note = await run_in_thread(explain_change, change.changes, *change.totals, basis, top)
+    if change.skus is not None and change.skus.causes:
+        explained |= await run_in_thread(explain_causes, change.skus, *change.totals, basis, credits=credits)
     after = basis.periods.after
     result = {
         **{side: getattr(basis.periods, side).as_json for side in SIDES},
@@ -203,7 +214,7 @@ async def show_change(call: Call, change: FetchedChange, top: int, *, credits: b
         return result
     about = {"tool": "explain_cost_change", **{name: result[name] for name in ("currency", *SIDES)}}
     data = await run_in_thread(
-        lambda: pack_table(drivers_table(change.changes, *change.totals, basis.currency, about), call.customer_context)
+        lambda: pack_table(drivers_table(change.changes, *change.totals, basis, about), call.customer_context)
     )
     handle = await call.results.put(call.owner, data)
     return result | ({"handle": handle} if handle else {})

@@ -10,17 +10,23 @@ from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, round_amount
 from ..periods.alignment import AlignedPeriods
 from ..tools.result_handles import ResultTable
-from .causes import NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
+from .causes import CAUSES, NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
 from .comparison import COST_TYPE_COLUMN, MAX_GROUPS, ComparedDimension, change_figures, daily_figure, read_lines
-from .drivers import EFFECT_FIELDS, CostDriver, driver_row, find_drivers, split_change
+from .drivers import CostDriver, driver_row, find_drivers, split_change
 from .value_names import ValueNames, name_value
 
 ONE_AT_A_TIME = {"oneAtATime": "dimension"}
 """Member of a stored table's *about*: rows of different dimensions are the same costs, so they do not add up."""
+CAUSE_COLUMNS = tuple((cause, f"by{cause.capitalize()}") for cause in CAUSES)
+"""The causes, and the columns of a stored table that have them; the rows of SKUs add up to the causes of the change."""
 TABLE_COLUMNS = (
     *((name, "string") for name in ("dimension", "name", "id", "status")),
-    *((name, "float") for name in ("before", "after", "change", *EFFECT_FIELDS.values())),
+    *((name, "float") for name in ("before", "after", "change")),
+    *((column, "float") for _, column in CAUSE_COLUMNS),
 )
+MAX_PRICE_DRIVERS = 3
+MIN_PRICE_EFFECT = Decimal("0.001")
+"""The part of a SKU's cost below which a difference in its unit price comes from rounded usage and costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +123,9 @@ def dimension_change(
 
 
 def explain_change(
-    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, basis: ChangeBasis, top: int, *, credits: bool
+    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, basis: ChangeBasis, top: int
 ) -> tuple[JsonObject, str]:
-    """Return the change from the total *before* to the total *after* with its drivers, and a note, "" for none.
-
-    With *credits*, the causes have credits even if the data do not.
-    """
+    """Return the change from the total *before* to the total *after* with its drivers, and a note, "" for none."""
     periods, currency = basis.periods, basis.currency
     start, end = round_amount(before, currency), round_amount(after, currency)
     result: JsonObject = {
@@ -144,11 +147,38 @@ def explain_change(
         result["by"].append({"dimension": change.dimension.argument, "drivers": rows, "other": other})
         if split.offsets:
             offsetting.append(change.dimension.argument)
-        if change.causes:
-            parts = total_causes(change.causes, before, after, basis.extra_days)
-            kept = known_causes(parts, [*change.before.costs.values(), *change.after.costs.values()], credits=credits)
-            result["causes"] = {name: float(part) for name, part in round_causes(kept, end - start, currency).items()}
     return result, _note_on_shares(offsetting)
+
+
+def explain_causes(
+    skus: DimensionChange, before: Decimal, after: Decimal, basis: ChangeBasis, *, credits: bool
+) -> JsonObject:
+    """Return the causes of the change by those of its SKUs, and the SKUs with the largest effects of price.
+
+    With *credits*, the causes have credits even if the data do not.
+    """
+    kept = known_causes(
+        total_causes(skus.causes, before, after, basis.extra_days),
+        [*skus.before.costs.values(), *skus.after.costs.values()],
+        credits=credits,
+    )
+    change = round_amount(after, basis.currency) - round_amount(before, basis.currency)
+    causes = {name: float(part) for name, part in round_causes(kept, change, basis.currency).items()}
+    drivers = price_drivers(skus, basis.currency)
+    return {"causes": causes, **({"priceDrivers": drivers} if drivers else {})}
+
+
+def price_drivers(skus: DimensionChange, currency: str) -> list[JsonObject]:
+    """Return the SKUs whose price changed, those with the largest effect on cost first."""
+    effects = [
+        (round_amount(parts["price"], currency), driver)
+        for parts, driver in zip(skus.causes, skus.drivers)
+        if abs(parts["price"]) >= MIN_PRICE_EFFECT * max(abs(driver.before), abs(driver.after))
+    ]
+    ranked = sorted(effects, key=lambda effect: (-abs(effect[0]), str(effect[1].id)))[:MAX_PRICE_DRIVERS]
+    return [
+        {"id": driver.id, "name": skus.name_of(driver), "amount": float(amount)} for amount, driver in ranked if amount
+    ]
 
 
 def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> Causes:
@@ -171,20 +201,36 @@ def _note_on_shares(dimensions: Sequence[str]) -> str:
 
 
 def drivers_table(
-    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, currency: str, about: JsonObject
+    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, basis: ChangeBasis, about: JsonObject
 ) -> ResultTable:
-    """Return all drivers as a table. The rows of each dimension add up to the totals."""
-    start, end = round_amount(before, currency), round_amount(after, currency)
+    """Return all drivers as a table. The rows of each dimension add up to the totals, those of SKUs also to the causes.
+
+    The last row of a dimension has what no other row has, such as differences from rounding.
+    """
+    start, end = round_amount(before, basis.currency), round_amount(after, basis.currency)
     rows = []
     for change in changes:
-        listed = change.drivers
         rest = CostDriver(
             "other",
-            start - sum((driver.before for driver in listed), ZERO),
-            end - sum((driver.after for driver in listed), ZERO),
+            start - sum((driver.before for driver in change.drivers), ZERO),
+            end - sum((driver.after for driver in change.drivers), ZERO),
         )
-        named = [driver_row(driver, change.name_of(driver)) for driver in listed]
-        if rest.before or rest.after:
+        causes = driver_causes(change, before, after, basis) or [{}] * (len(change.drivers) + 1)
+        named = [driver_row(driver, change.name_of(driver)) for driver in change.drivers]
+        if rest.before or rest.after or any(causes[-1].values()):
             named.append(driver_row(rest, "other"))
-        rows += [[change.dimension.argument, *(row.get(name) for name, _ in TABLE_COLUMNS[1:])] for row in named]
+        for row, parts in zip(named, causes):
+            row |= {column: float(parts[cause]) for cause, column in CAUSE_COLUMNS if cause in parts}
+            rows.append([change.dimension.argument, *(row.get(name) for name, _ in TABLE_COLUMNS[1:])])
     return ResultTable([{"name": name, "type": kind} for name, kind in TABLE_COLUMNS], rows, {**about, **ONE_AT_A_TIME})
+
+
+def driver_causes(change: DimensionChange, before: Decimal, after: Decimal, basis: ChangeBasis) -> list[Causes]:
+    """Return the rounded causes of each driver, followed by what they lack of those of the total; empty without causes."""
+    if not change.causes:
+        return []
+    currency = basis.currency
+    rounded = [round_causes(parts, driver.change, currency) for parts, driver in zip(change.causes, change.drivers)]
+    parts = total_causes(change.causes, before, after, basis.extra_days)
+    total = round_causes(parts, round_amount(after, currency) - round_amount(before, currency), currency)
+    return [*rounded, {name: total[name] - sum((parts[name] for parts in rounded), ZERO) for name in CAUSES}]
