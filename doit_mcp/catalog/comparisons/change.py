@@ -84,27 +84,22 @@ class CostChange(TypedDict, total=False):
     alignment: AlignmentMember
     total: Annotated[
         JsonObject,
-        "before, after, change, changePercent (null for per_day), perDayBefore, perDayAfter; perDayChangePercent where "
-        "lengths differ.",
+        "before, after, change, changePercent, perDayBefore, perDayAfter; perDayChangePercent if lengths differ.",
         Members(ChangeTotals),
     ]
-    final: Annotated[
-        JsonObject, "The same over final days, if later ones are not final; compare these.", Members(FinalChange)
-    ]
+    final: Annotated[JsonObject, "The same over final days, if later ones can change.", Members(FinalChange)]
     causes: Annotated[
         JsonObject,
-        "The change by its causes, which add up to it: calendar (difference in days at the earlier cost per day), usage "
-        "(more or less of the same), price (another unit price), new and gone SKUs, credits, commitments (reservations "
-        "and Savings Plans: their charges and usage moved to or from them), fees (once, tax, refunds), untold.",
+        "Parts of the change, which add up to it: calendar (difference in days at the earlier cost per day), usage "
+        "(more or less of the same), price (per unit), new and gone SKUs, credits, commitments (reservations and "
+        "Savings Plans: fees, and usage moved to or from them), fees (one-time, tax, refunds), untold.",
         Members(ChangeCauses),
     ]
-    priceDrivers: Annotated[
-        list[JsonObject], "SKUs with the largest effects of price: id, name, amount.", Members(PriceDriver)
-    ]
+    priceDrivers: Annotated[list[JsonObject], "SKUs with the most of price.", Members(PriceDriver)]
     by: Annotated[
         list[JsonObject],
-        "For each dimension the drivers, the largest first, and other, which adds up to the total change: before, "
-        "after, change, share of the change in percent; status new or gone; byUsage, byPrice and so on of a SKU.",
+        "By dimension: drivers, the largest first, and other, the rest: before, after, change, share in percent (null "
+        "unless -50 to 150), status new or gone; byUsage, byPrice and so on of a SKU.",
         Members(DimensionDrivers),
     ]
     currency: StatedCurrency

@@ -21,6 +21,7 @@ from ..currencies import CurrencyArgument, StatedCurrency
 from ..partial_results import FailedPart
 from ..periods.alignment import AlignedPeriods, AlignmentMember, align
 from ..periods.grammar import PeriodArgument, ShortPeriodArgument, last_months, parse_period
+from ..periods.parts import PartialPart
 from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .compared_groups import COSTS, TOTALS, make_comparison
@@ -46,6 +47,7 @@ class ComparedPeriod(PeriodStatement, total=False):
     rowCount: int
     rows: Annotated[list[list[Any]], Verbatim]
     columns: Annotated[list[JsonObject], Verbatim]
+    partial: Annotated[list[JsonObject], "Months of which the rows have only these days.", Members(PartialPart)]
 
 
 class CostDifference(TypedDict, total=False):
@@ -84,7 +86,7 @@ class Comparison(TypedDict, total=False):
 
     period1: Annotated[
         JsonObject,
-        "from, to, days, complete, finalThrough (later days can change); label, rowCount, rows, columns.",
+        "from, to, days, complete, finalThrough (later days can change); label, rowCount, rows, columns; partial: months with only these days.",
         Members(ComparedPeriod),
     ]
     period2: Annotated[JsonObject, "The same.", Members(ComparedPeriod)]

@@ -9,6 +9,7 @@ from decimal import Decimal
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, round_amount
 from ..periods.alignment import AlignedPeriods
+from ..periods.parts import split_period
 from ..periods.period import ReportedPeriod
 from ..tables import row_months
 from .charge_kinds import ChargeKind
@@ -128,6 +129,7 @@ def make_comparison(
         answer[name] = {
             "label": period_label(period),
             **period.as_json,
+            **cut_months(period),
             **rows_of(results[name], dimensions, names, currency),
         }
     return answer
@@ -164,6 +166,12 @@ def cost_difference(
 def period_label(period: ReportedPeriod) -> str:
     """Return the days of a period as text."""
     return f"{period.elapsed.first.isoformat()} to {period.elapsed.last.isoformat()}"
+
+
+def cut_months(period: ReportedPeriod) -> JsonObject:
+    """Return the member with the months of which rows have only some days; empty if all are whole."""
+    cut = [part.as_json for part in split_period(period.elapsed, "month") if part.is_partial]
+    return {"partial": cut} if cut else {}
 
 
 def rows_of(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ...protocol.jsonrpc import JsonObject
-from ..costs.amounts import ZERO, round_amount
+from ..costs.amounts import ZERO, minor_unit, round_amount
 from ..periods.alignment import AlignedPeriods
 from ..tools.result_handles import ResultTable
 from .causes import CAUSES, NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
@@ -27,6 +27,8 @@ TABLE_COLUMNS = (
 MAX_PRICE_DRIVERS = 3
 MIN_PRICE_EFFECT = Decimal("0.001")
 """The part of a SKU's cost below which a difference in its unit price comes from rounded usage and costs."""
+MIN_PRICE_UNITS = 100
+"""The smallest effect of a price that is named, in minor units: less comes from rounded costs of many lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +172,14 @@ def explain_causes(
 
 def price_drivers(skus: DimensionChange, currency: str) -> list[JsonObject]:
     """Return the SKUs whose price changed, those with the largest effect on cost first."""
+    smallest = MIN_PRICE_UNITS * minor_unit(currency)
     effects = [
         (round_amount(parts["price"], currency), driver)
         for parts, driver in zip(skus.causes, skus.drivers)
-        if abs(parts["price"]) >= MIN_PRICE_EFFECT * max(abs(driver.before), abs(driver.after))
+        if abs(parts["price"]) >= max(smallest, MIN_PRICE_EFFECT * max(abs(driver.before), abs(driver.after)))
     ]
     ranked = sorted(effects, key=lambda effect: (-abs(effect[0]), str(effect[1].id)))[:MAX_PRICE_DRIVERS]
-    return [
-        {"id": driver.id, "name": skus.name_of(driver), "amount": float(amount)} for amount, driver in ranked if amount
-    ]
+    return [{"id": driver.id, "name": skus.name_of(driver), "amount": float(amount)} for amount, driver in ranked]
 
 
 def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> Causes:
