@@ -90,16 +90,16 @@ class CostChange(TypedDict, total=False):
     final: Annotated[JsonObject, "The same over final days, if later ones can change.", Members(FinalChange)]
     causes: Annotated[
         JsonObject,
-        "Parts of the change, which add up to it: calendar (difference in days at the earlier cost per day), usage "
-        "(more or less of the same), price (per unit), new and gone SKUs, credits, commitments (reservations and "
-        "Savings Plans: fees, and usage moved to or from them), fees (one-time, tax, refunds), untold.",
+        "Parts of the change: calendar (difference in days at the earlier cost per day), usage, price (per unit), new "
+        "and gone SKUs, credits, commitments (reservations and Savings Plans: charges, usage moved to them), fees "
+        "(one-time, tax, refunds), untold.",
         Members(ChangeCauses),
     ]
-    priceDrivers: Annotated[list[JsonObject], "SKUs with the most of price.", Members(PriceDriver)]
+    priceDrivers: Annotated[list[JsonObject], "SKUs with the largest effects of price.", Members(PriceDriver)]
     by: Annotated[
         list[JsonObject],
-        "By dimension: drivers, the largest first, and other, the rest: before, after, change, share in percent (null "
-        "unless -50 to 150), status new or gone; byUsage, byPrice and so on of a SKU.",
+        "Drivers by dimension, the largest first, and other, the rest: before, after, change, share in percent, "
+        "status new or gone; byUsage, byPrice and so on of a SKU.",
         Members(DimensionDrivers),
     ]
     currency: StatedCurrency
@@ -119,8 +119,8 @@ class CostChange(TypedDict, total=False):
 async def explain_cost_change(
     call: Call,
     *,
-    after: Annotated[PeriodArgument, f"What to explain; the last month, if left out. {PERIOD_EXAMPLES}"] = None,
-    before: Annotated[ShortPeriodArgument, "What to compare it with; the period just before it, if left out."] = None,
+    after: Annotated[PeriodArgument, f"What to explain; default: last month. {PERIOD_EXAMPLES}"] = None,
+    before: Annotated[ShortPeriodArgument, "What to compare it with; default: the period before it."] = None,
     period: Annotated[ShortPeriodArgument, "Same as after."] = None,
     compareTo: Annotated[ShortPeriodArgument, "Same as before."] = None,
     by: DimensionsArgument = None,
@@ -134,7 +134,7 @@ async def explain_cost_change(
 ) -> Annotated[JsonObject, CostChange]:
     """Explain why cost went up or down between two periods: which services, projects, regions and SKUs drove the
     change, what is new or gone, and how much is price and how much usage. By default, explain the last whole month. An
-    unfinished period is compared with the same number of days. Shares add up to the whole change."""
+    unfinished period is compared with the same number of days."""
     new, old = choose_argument(after=after, period=period), choose_argument(before=before, compareTo=compareTo)
     request = ChangeRequest(
         parse_periods(new, old, utc_date(call.now)),

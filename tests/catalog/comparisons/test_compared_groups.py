@@ -34,7 +34,7 @@ def test_the_lines_of_a_sku_are_one_row_a_month() -> None:
         ("rest", "Rest", "EC2", "Usage", "2026", "08", 7.0),
     )
     costs = GroupCosts.from_answer(answer, [SKU])
-    # Charges without an id are told apart by their description.
+    # Charges without an id are separate by their description.
     assert costs.costs == {("box",): D("4.004"), ("Tax",): D(5), ("Support",): D(6), ("rest",): D(7)}
     names = {("box",): ["Box hour"], ("Tax",): ["Tax"]}
     table = rows_of(answer, [SKU], names, "USD")
