@@ -149,7 +149,8 @@ def normalize_config(config: JsonObject) -> JsonObject:
     """Return a config as the API expects it: providers as billing data names them, customTimeRange beside timeRange."""
     filters = config.get("filters")
     body = {**config, "filters": normalize_filters(filters)} if filters else dict(config)
-    time_range = body.get("timeRange")
+    # The API ignores a customTimeRange without mode custom.
+    time_range = body.get("timeRange") or ({"mode": "custom"} if body.get("customTimeRange") else None)
     if not time_range or time_range.get("mode") != "custom":
         return body
     span = body.get("customTimeRange") or time_range.get("customTimeRange")

@@ -27,7 +27,14 @@ from .checks import (
     query_metrics,
     query_scope,
 )
-from .config_period import PartialPeriod, config_period, partial_periods, row_interval, with_exact_period
+from .config_period import (
+    PartialPeriod,
+    config_period,
+    partial_periods,
+    row_interval,
+    with_custom_mode,
+    with_exact_period,
+)
 from .period_column import with_period_column
 
 MAX_INLINE_ROWS = 2_000
@@ -82,7 +89,8 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
     {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
     "timeRange": "last_month", "group": [{"id": "service_description", "type": "fixed"}]}
     """
-    query, today = cast(JsonObject, config), utc_date(call.now)
+    today = utc_date(call.now)
+    query = with_custom_mode(cast(JsonObject, config), today)
     check_usage_units(query)
     period = config_period(query, today)
     exact, scope = with_exact_period(query, period, today), query_scope(query)
