@@ -10,7 +10,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.queries.run_query import needs_total_query, total_config
+from doit_mcp.catalog.queries.totals import needs_total_query, total_config
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
