@@ -18,6 +18,7 @@ from ..periods.period import ReportedPeriod, utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .checks import (
+    check_case_insensitive,
     check_dimensions,
     check_filter_values,
     check_usage_units,
@@ -69,6 +70,7 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
     today = utc_date(call.now)
     query = with_custom_mode(cast(JsonObject, config), today)
     check_usage_units(query)
+    check_case_insensitive(query)
     period = config_period(query, today)
     secondary, scope = secondary_period(query, period.elapsed, today), query_scope(query)
     exact = with_exact_secondary(with_exact_period(query, period, today), secondary)

@@ -104,7 +104,8 @@ async def test_a_group_limit_states_the_total_of_everything(ask: Ask, witness: A
     [
         ({"filters": only("service_description", "Amazon EC2")}, '"Amazon Elastic Compute Cloud"'),
         ({"filters": only("service_description", "bigquery")}, '"BigQuery"'),
-        ({"filters": only("service_description", "bigquery", caseInsensitive=True)}, '"BigQuery"'),
+        ({"filters": only("service_description", "bigquery", caseInsensitive=True)}, 'with mode is. .*"mode": "contains"'),
+        ({"filters": only("region", "EU.*", mode="regexp", caseInsensitive=True)}, "ignores it with mode regexp"),
         ({"filters": only("service_description", "BigQuery", "Amazon EC2")}, '"Amazon Elastic Compute Cloud"'),
         ({"filters": only("service_description", "bigquery", inverse=True)}, '"BigQuery"'),
         ({"filters": only("project_id", "acme-production")}, "(acme-production)"),
