@@ -53,7 +53,7 @@ class QueryFields(TypedDict, total=False):
         Length(maximum=4),
     ]
     metric: Annotated[JsonObject, "Legacy form of metrics."]
-    customTimeRange: Annotated[Span, "Mode custom; dates or RFC 3339."]
+    customTimeRange: Annotated[Span, "Instead of timeRange; dates or RFC 3339."]
     secondaryTimeRange: Annotated[
         JsonObject,
         "Comparison period: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); "
@@ -88,10 +88,7 @@ class QueryFields(TypedDict, total=False):
     currency: Currency
     includePromotionalCredits: Annotated[bool, "Requires timeInterval month or longer."]
     includeSubtotals: bool
-    displayValues: Annotated[
-        Literal["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"],
-        "With secondaryTimeRange.",
-    ]
+    displayValues: Literal["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"]
     splits: Annotated[
         list[JsonObject],
         "Shared costs to spread: id, type, mode (even, custom, proportional), includeOrigin, origin (id, type or "
