@@ -140,3 +140,9 @@ async def test_weekdays_begin_on_monday_and_have_their_number_of_days(november: 
     # October 2026 begins on a Thursday and has 31 days.
     assert answer["weekdayDays"] == {day: 5 if day in ("Thursday", "Friday", "Saturday") else 4 for day in weekdays}
     assert "divide by weekdayDays" in answer["note"]
+
+
+async def test_a_missing_argument_says_what_is_accepted(november: World) -> None:
+    text = await november.refusal("allocation_coverage")
+    assert text == "by: is required: label:KEY, tag:KEY or allocation:NAME"
+    assert "config: is required: an object with dataSource, metrics" in await november.refusal("run_query")
