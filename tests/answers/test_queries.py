@@ -146,3 +146,44 @@ async def test_a_missing_argument_says_what_is_accepted(november: World) -> None
     text = await november.refusal("allocation_coverage")
     assert text == "by: is required: label:KEY, tag:KEY or allocation:NAME"
     assert "config: is required: an object with dataSource, metrics" in await november.refusal("run_query")
+
+
+PACIFIC = "America/Los_Angeles"
+
+
+@pytest.mark.parametrize(
+    ("more", "zones"),
+    [
+        ({}, {"google-cloud": PACIFIC}),
+        ({"metrics": [{"type": "basic", "value": "usage"}], "group": [{"id": "sku_id", "type": "fixed"}]},
+         {"google-cloud": PACIFIC}),
+        ({"group": [{"id": "sku_id", "type": "fixed", "limit": {"metric": COST, "sort": "desc", "value": 1}}]},
+         {"google-cloud": PACIFIC}),
+        ({"filters": []}, {"amazon-web-services": "UTC", "google-cloud": PACIFIC, "microsoft-azure": "UTC"}),
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_time_zones_are_those_of_the_clouds_in_the_answer(
+    november: World, more: dict[str, Any], zones: dict[str, str]
+) -> None:
+    bigquery = [{"id": "service_description", "type": "fixed", "values": ["BigQuery"]}]
+    answer = await november.ask("run_query", config=query(**{"timeRange": "2026-10", "filters": bigquery, **more}))
+    assert answer["basis"]["timeZones"] == zones
+    if "cost" in answer.get("total", {}) and more.get("filters") is None:
+        assert answer["total"]["cost"] == november.cost(
+            "2026-10-01", "2026-10-31", "service_description = ?", "BigQuery"
+        )
+
+
+async def test_projects_have_names_beside_their_ids(november: World) -> None:
+    group = [{"id": "project_id", "type": "fixed"}, {"id": "cloud_provider", "type": "fixed"}]
+    answer = await november.ask("run_query", config=query(timeRange="2026-10", group=group))
+    assert [column["name"] for column in answer["columns"]][:3] == ["project_id", "project_name", "cloud_provider"]
+    costs = november.costs("project_name", "2026-10-01", "2026-10-31", "project_id = '111122223333'")
+    row = next(row for row in answer["rows"] if row[0] == "111122223333")
+    assert costs == {row[1]: row[-1]}
+    assert sum(row[-1] for row in answer["rows"]) == pytest.approx(answer["total"]["cost"])
+    own = await november.ask(
+        "run_query", config=query(timeRange="2026-10", group=[*group, {"id": "project_name", "type": "fixed"}])
+    )
+    assert [column["name"] for column in own["columns"]].count("project_name") == 1

@@ -10,6 +10,7 @@ from ...api.value_kinds import Members, Verbatim
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
+from ..costs.projects import fetch_project_names
 from ..costs.scope import CLOUD_DIMENSION, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_basis
 from ..currencies import run_in_currency
@@ -28,9 +29,10 @@ from .checks import (
     query_scope,
 )
 from .config_period import config_period, with_custom_mode, with_exact_period
+from .project_names import names_projects, with_project_names
 from .secondary_period import secondary_period, with_exact_secondary
 from .shown_rows import RowFacts, row_facts, shown_rows
-from .totals import QueryTotal, aggregation_of, needs_total_query, query_totals, total_config
+from .totals import QueryTotal, aggregation_of, needs_clouds, needs_total_query, query_totals, total_config
 
 MAX_INLINE_ROWS = 2_000
 
@@ -87,13 +89,20 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
 
 
 async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str]:
-    """Return the responses "rows" and, if rows do not add up to it, "total", and their currency. Raise ApiError."""
+    """Return the responses "rows" and what they do not tell, and their currency. Raise ApiError.
+
+    That is the "total" if rows do not add up to it, the costs by "clouds", and the "names" of projects.
+    """
+    by_cloud = needs_clouds(config, scope)
 
     async def query(currency: str) -> PartialResults:
         own = {**config, "currency": currency}
-        parts = {"rows": call.doit.reports.run_query(config=cast(QueryConfig, own))}
-        if needs_total_query(config):
-            parts["total"] = call.doit.reports.run_query(config=total_config(own))
+        parts: dict[str, Any] = {"rows": call.doit.reports.run_query(config=cast(QueryConfig, own))}
+        if needs_total_query(config) or by_cloud:
+            name = "total" if needs_total_query(config) else "clouds"
+            parts[name] = call.doit.reports.run_query(config=total_config(own, by_cloud=by_cloud))
+        if names_projects(config):
+            parts["names"] = fetch_project_names(call)
         answers = await gather_partial(parts)
         if "rows" in answers.errors:
             raise answers.errors["rows"]
@@ -136,11 +145,12 @@ def make_query_result(
     """
     answer, currency = answers.results["rows"], config["currency"]
     totals = query_totals(config, answers) if is_known else {}
-    shown = shown_rows(config, answer, currency)
+    shown = with_project_names(shown_rows(config, answer, currency), answers.results.get("names"))
+    by_cloud = answers.results.get("clouds") or answers.results.get("total")
     return {
         "period": periods[0].as_json,
         "currency": currency,
-        "basis": query_basis(config, scope, answer),
+        "basis": query_basis(config, scope, answer, by_cloud),
         **totals,
         **row_facts(config, shown, *periods, totals.get("total")),
         **({"failed": answers.failures} if answers.errors else {}),
@@ -148,21 +158,24 @@ def make_query_result(
     }
 
 
-def query_basis(config: JsonObject, scope: Scope, answer: JsonObject) -> JsonObject:
-    """Return what the amounts of a query are; with the aggregation, if they do not add up."""
+def query_basis(config: JsonObject, scope: Scope, answer: JsonObject, by_cloud: JsonObject | None = None) -> JsonObject:
+    """Return what the amounts of a query are; with the aggregation, if they do not add up.
+
+    *by_cloud* has the costs of the same scope, perhaps by cloud.
+    """
     metrics = ", ".join(str(metric.get("value")) for metric in query_metrics(config))
-    basis = cost_basis(scope, _clouds(scope, answer), metrics)
+    basis = cost_basis(scope, _clouds(scope, [answer, *([by_cloud] if by_cloud else [])]), metrics)
     aggregation = aggregation_of(config)
     return {**basis, "aggregation": aggregation} if aggregation else basis
 
 
-def _clouds(scope: Scope, answer: JsonObject) -> list[str]:
-    """Return the clouds of the rows, if the query tells them; otherwise all."""
+def _clouds(scope: Scope, answers: list[JsonObject]) -> list[str]:
+    """Return the clouds of the rows, if a filter or one of the *answers* tells them; otherwise all."""
     for condition in scope.filters:
         if condition["id"] == CLOUD_DIMENSION and condition.get("mode", "is") == "is" and not condition.get("inverse"):
             return condition.get("values", [])
-    names = column_names(answer)
-    if CLOUD_DIMENSION not in names:
-        return list(TIME_ZONES)
-    place = names.index(CLOUD_DIMENSION)
-    return [str(row[place]) for row in complete_rows(answer)]
+    for answer in answers:
+        names = column_names(answer)
+        if CLOUD_DIMENSION in names and (rows := complete_rows(answer)):
+            return [str(row[names.index(CLOUD_DIMENSION)]) for row in rows]
+    return list(TIME_ZONES)

@@ -8,10 +8,12 @@ from ...api.report_config import QueryConfig
 from ...api.value_kinds import Money
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, amount_as_json, sum_amounts
+from ..costs.scope import CLOUD_DIMENSION, Scope
 from ..partial_results import PartialResults
 from ..tables import column_names, complete_rows
 from .checks import query_metrics
 
+COST: JsonObject = {"type": "basic", "value": "cost"}
 ADDITIVE_METRICS = ("cost", "savings", "amortized_cost", "amortized_savings")
 """Metrics in money whose rows add up to a total."""
 LIMITS = ("metricFilter", "limitByChange")
@@ -62,11 +64,19 @@ def has_overlaps(config: JsonObject) -> bool:
     return any(group.get("type") in OVERLAPPING_TYPES for group in config.get("group") or ())
 
 
-def total_config(config: JsonObject) -> QueryConfig:
-    """Return the query for the total of a config: without groups and limits."""
+def total_config(config: JsonObject, *, by_cloud: bool = False) -> QueryConfig:
+    """Return the query for the total of a config: without groups and limits, or only by cloud."""
     metrics = [metric for metric in query_metrics(config) if metric.get("value") in money_metrics(config)]
     kept = {name: config[name] for name in TOTAL_FIELDS if name in config}
-    return cast(QueryConfig, {**kept, "metrics": metrics, "timeInterval": "year"})
+    group = {"group": [{"id": CLOUD_DIMENSION, "type": "fixed"}]} if by_cloud else {}
+    return cast(QueryConfig, {**kept, "metrics": metrics or [COST], "timeInterval": "year", **group})
+
+
+def needs_clouds(config: JsonObject, scope: Scope) -> bool:
+    """Return whether only another query can tell the clouds of the rows: filters select some, but not by cloud."""
+    columns = [*(config.get("group") or ()), *(config.get("dimensions") or ()), *scope.filters]
+    is_known = any(column["id"] == CLOUD_DIMENSION for column in columns)
+    return bool(scope.filters) and not is_known and config.get("dataSource", "billing") == "billing"
 
 
 def query_totals(config: JsonObject, answers: PartialResults) -> JsonObject:
