@@ -38,7 +38,7 @@ def condition(identifier: str, value: str, **more: Any) -> dict[str, Any]:
         (condition("service_description", "Amazon EC2"), "Amazon Elastic Compute Cloud"),
         (condition("service_description", "bigquery"), "BigQuery"),
         # The API ignores caseInsensitive for whole values, as its document says.
-        (condition("service_description", "bigquery", caseInsensitive=True), "BigQuery"),
+        (condition("service_description", "BigQuery", caseInsensitive=True), '"mode": "contains"'),
         (condition("project_id", "acme-production"), "111122223333"),
         (condition("cloud_provider", "amazon"), None),
     ],
