@@ -81,9 +81,7 @@ async def find_breaches(call: Call, scope: Scope) -> CheckedBudgets:
     today = utc_date(call.now)
     # The list alone tells which budgets are on track, so few of them need a request of their own.
     risky = [
-        row
-        for row in rows
-        if find_status(row, {}, today).status in ("exceeded", "at_risk") or is_budget_of(row, scope)
+        row for row in rows if find_status(row, {}, today).status in ("exceeded", "at_risk") or is_budget_of(row, scope)
     ]
     statuses, failed = await fetch_statuses(call, risky)
     return CheckedBudgets(list(zip(risky, statuses, strict=True)), len(rows), failed)

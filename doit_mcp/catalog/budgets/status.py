@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any, Literal
 
 from ...protocol.jsonrpc import JsonObject
+from ..costs.amounts import amount_as_json, to_decimal
 from ..periods.period import ONE_DAY, Period, month_of, quarter_of, year_of
 from ..tables import round_to_cents
 
@@ -21,6 +22,7 @@ Status = Literal["exceeded", "at_risk", "on_track", "unknown"]
 BASIS_SPENT = "spent so far"
 BASIS_FORECAST = "DoiT's forecast of this budget"
 BASIS_UNKNOWN = "DoiT has no forecast"
+COMPUTED_AMOUNTS = ("currentUtilization", "forecastedUtilization")
 FULL_PERCENT = 100.0
 DATE_CHARACTERS = len("2026-01-31")
 
@@ -66,9 +68,9 @@ class BudgetStatus:
 
 def find_status(row: JsonObject, details: JsonObject, today: date) -> BudgetStatus:
     """Return the status of a budget from its *row* in a list and its *details*. Either may be empty."""
-    budget = {**row, **details}
+    budget = with_rounded_amounts({**row, **details})
     limit, spent = budget_limit(row, details), to_amount(budget.get("currentUtilization"))
-    forecast = to_amount(details.get("forecastedUtilization"))
+    forecast = to_amount(budget.get("forecastedUtilization"))
     period = current_period(budget, today)
     is_current = period is not None and period.first <= today <= period.last
     status = _status(limit, spent, forecast if is_current else None, row.get("riskStatus") if is_current else None)
@@ -82,6 +84,13 @@ def find_status(row: JsonObject, details: JsonObject, today: date) -> BudgetStat
     exceeded_on = day if status == "exceeded" and day <= today else None
     breaks_on = day if status == "at_risk" and day >= today else None
     return BudgetStatus(limit, spent, forecast, period, status, exceeded_on, breaks_on, metric)
+
+
+def with_rounded_amounts(budget: JsonObject) -> JsonObject:
+    """Return a budget with the amounts that the API computes in the minor unit of its currency."""
+    currency = str(budget.get("currency"))
+    amounts = {name: value for name in COMPUTED_AMOUNTS if (value := to_amount(budget.get(name))) is not None}
+    return {**budget, **{name: amount_as_json(to_decimal(value), currency) for name, value in amounts.items()}}
 
 
 def has_fixed_limit(budget: JsonObject) -> bool:

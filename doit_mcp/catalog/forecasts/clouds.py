@@ -63,4 +63,3 @@ def sum_by_day(parts: Iterable[DailyAmounts]) -> dict[date, Decimal]:
         for day, amount in amounts.items():
             total[day] = total.get(day, ZERO) + amount
     return total
-

@@ -147,9 +147,7 @@ def test_low_expected_and_high_are_in_order(
     actual: dict[date, Decimal], forecast: dict[date, Decimal], today: date, whole: bool
 ) -> None:
     period: Period = quarter_of(today) if whole else month_of(today)
-    found = project(period, actual, forecast, pace_of(actual, today), today).as_json(
-        "USD", period.previous(), None
-    )
+    found = project(period, actual, forecast, pace_of(actual, today), today).as_json("USD", period.previous(), None)
     if found["expected"] is None:
         return
     assert abs(found["spent"] + found["ahead"] - found["expected"]) < 0.005

@@ -35,10 +35,10 @@ def _fit_model(known: Mapping[int, int], first: int) -> Callable[[int], float]:
     mean = fmean(known.values())
     if mean <= 0:
         return lambda day: 0.0
-    usual = [_weekday_share([value for day, value in known.items() if day % 7 == weekday], mean) for weekday in range(7)]
-    level, slope = _fit_line(
-        [(day - first, value / usual[day % 7]) for day, value in known.items() if usual[day % 7]]
-    )
+    usual = [
+        _weekday_share([value for day, value in known.items() if day % 7 == weekday], mean) for weekday in range(7)
+    ]
+    level, slope = _fit_line([(day - first, value / usual[day % 7]) for day, value in known.items() if usual[day % 7]])
     return lambda day: max(0.0, level + slope * (day - first)) * usual[day % 7]
 
 
