@@ -37,7 +37,7 @@ async def test_search_says_what_the_tools_say(november: World) -> None:
 
 
 async def test_search_states_savings_per_month_as_the_tools_do(november: World) -> None:
-    rows = (await november.ask("list_optimization_recommendations"))["results"]
+    rows = (await november.ask("list_optimization_recommendations"))["insights"]
     titles = [hit["title"] for hit in (await november.ask("search", query="recommendation savings"))["results"]]
     shown = [title for title in titles if title.startswith("Recommendation:") and " a month)" in title]
     amounts = {f"saves {row['potentialMonthlySavings']:,.2f} USD a month" for row in rows}
