@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -49,3 +51,41 @@ async def test_an_unknown_name_is_answered_with_the_names(november: World) -> No
     text = await november.refusal("get_budget", name="clod")
     assert 'no budget has the name "clod"' in text and '"All clouds"' in text and "this id" not in text
     assert 'Did you mean "Google Cloud"' in await november.refusal("get_budget", name="Gogle Clod")
+
+
+NEW = {"name": "X", "currency": "USD", "type": "recurring", "timeInterval": "month", "amount": 10.0}
+NEW["startPeriod"] = "2026-11-01"
+
+
+@pytest.mark.parametrize("wanted", ["Teams", "teams", "Team dta", "production"])
+async def test_suggested_allocations_can_be_passed(november: World, wanted: str) -> None:
+    text = await november.refusal("create_budget", **NEW, scope=[wanted])
+    names = {row["id"]: row["name"] for row in (await november.ask("list_allocations"))["allocations"]}
+    suggested = [part.rpartition('"')[2] for part in text.split('" (')][:-1]
+    assert suggested and [names[identifier] for identifier in suggested]
+    await create_and_delete(november, scope=suggested)
+
+
+async def test_a_group_is_answered_with_its_allocations(november: World) -> None:
+    rows = (await november.ask("list_allocations"))["allocations"]
+    group = next(row["id"] for row in rows if row["name"] == "Teams")
+    text = await november.refusal("create_budget", **NEW, scope=[group])
+    members = [row for row in rows if row["name"].startswith("Team ")]
+    assert "is a group" in text and all(f'"{row["id"]}" ({row["name"]})' in text for row in members)
+
+
+async def test_the_hint_for_a_scope_without_costs_works(november: World) -> None:
+    gcp = {"type": "fixed", "id": "cloud_provider", "values": ["google-cloud"]}
+    ec2 = {"type": "fixed", "id": "service_description", "values": ["Amazon Elastic Compute Cloud"]}
+    text = await november.refusal("create_budget", **NEW, scopes=[gcp, ec2])
+    arguments = json.loads(text.partition("cost_breakdown ")[2].partition("}. ")[0] + "}")
+    found = await november.ask("cost_breakdown", **arguments)
+    cloud = found["groups"][0]["id"]
+    assert cloud == "amazon-web-services"
+    await create_and_delete(november, scopes=[{**gcp, "values": [cloud]}, ec2])
+
+
+async def create_and_delete(world: World, **scope: Any) -> None:
+    created = await world.ask("create_budget", **NEW, **scope)
+    assert created["scopeLastMonth"]["cost"] > 0
+    await world.ask("delete_budget", id=created["id"])
