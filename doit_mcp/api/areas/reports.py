@@ -2,13 +2,12 @@
 
 from typing import Annotated, Any, Required, TypedDict, TypeVar, Unpack, cast
 
-from ...protocol.json_schema import JsonObject, Length, short_json
+from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
 from ..errors import ApiError
 from ..facts import REVERSIBLE
-from ..nearest import nearest_values
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import LARGE_PAGE_SIZE, MAX_LISTED_MATCHES, MAX_SEARCHED_PAGES, find_id, iterate_pages, parse_page
+from ..pagination import find_id, parse_page
 from ..parameters import (
     ConsoleLink,
     CreatedSinceTime,
@@ -219,19 +218,7 @@ class Reports(Area):
 
         Raises ApiError that names the reports with similar names, or those that match.
         """
-        try:
-            return await find_id(name or "", self._reports, "reportName", nameContains=name)
-        except ApiError as error:
-            if error.kind != "missing":
-                raise
-        pages = iterate_pages(self._reports, max_pages=MAX_SEARCHED_PAGES, maxResults=LARGE_PAGE_SIZE)
-        names = [str(row.get("reportName")) async for page in pages for row in page.rows]
-        if similar := ", ".join(map(short_json, nearest_values(name or "", names))):
-            hint = f"Did you mean {similar}?"
-        else:
-            listed = ", ".join(map(short_json, sorted(names)[:MAX_LISTED_MATCHES]))
-            hint = f"Reports: {listed}" if listed else "There are no reports"
-        raise ApiError(f"name: no report has the name {short_json(name)}. {hint}", kind="argument")
+        return await find_id(name or "", self._reports, "reportName", nameContains=name)
 
 
 ReportBody = TypeVar("ReportBody", NewReport, ReportChanges)

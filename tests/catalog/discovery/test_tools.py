@@ -129,3 +129,9 @@ def test_wrapper_tools_resolve_their_target(name: str) -> None:
 async def test_search_makes_no_requests() -> None:
     caller = Caller(Recorder(AssertionError("asked")))
     assert await TOOLS["find_operation"].run(caller, {"query": "users"})
+
+
+async def test_topics_without_an_operation_of_their_own_have_a_hint() -> None:
+    result = await run("find_operation", Recorder(), query="Kubernetes namespaces")
+    assert result["operations"][0]["name"] == "run_query" and "aws:eks:namespace" in result["hint"]
+    assert "hint" not in await run("find_operation", Recorder(), query="invite a user")
