@@ -59,8 +59,8 @@ async def test_unit_cost_of_the_running_month_uses_final_days(ask: Ask, witness:
     assert found["cost"] == whole["total"]["all"]
 
 
-async def test_unknown_metric_names_the_nearest(ask: Ask) -> None:
-    with pytest.raises(ApiError, match="Did you mean orders"):
+async def test_unknown_metric_names_the_datasets_and_what_they_contain(ask: Ask) -> None:
+    with pytest.raises(ApiError, match=r'"Orders" \(Business metrics by day: orders'):
         await ask("unit_cost", metric="order")
 
 
