@@ -100,8 +100,11 @@ async def test_missing_units_are_unknown_and_not_free() -> None:
 
 
 async def test_days_whose_cost_is_not_final_are_left_out() -> None:
-    running = [("2026-09-18", {"cloud_provider": AWS}, 80.0, 0.0), ("2026-09-20", {"cloud_provider": AWS}, 5.0, 0.0)]
-    orders = [("2026-09-18", {}, 0.0, 40.0), ("2026-09-20", {}, 0.0, 40.0)]
+    running: list[billing.Line] = [
+        ("2026-09-18", {"cloud_provider": AWS}, 80.0, 0.0),
+        ("2026-09-20", {"cloud_provider": AWS}, 5.0, 0.0),
+    ]
+    orders: list[billing.Line] = [("2026-09-18", {}, 0.0, 40.0), ("2026-09-20", {}, 0.0, 40.0)]
     api = Recorder(answering(orders, running))
     found = (await call("unit_cost", api, metric="orders", period="this_month"))["structuredContent"]
     assert (found["cost"], found["units"], found["unitCost"]) == (80.0, 40.0, 2.0)

@@ -97,4 +97,4 @@ async def test_unknown_cloud_is_an_error_and_a_cloud_without_ai_is_explained(ask
         await ask("ai_spend", cloud="oracle")
     filters = [{"id": "project_id", "type": "fixed", "values": ["444455556666"]}]
     found = await ask("ai_spend", period="2026-08", filters=filters)
-    assert found["total"] == 0.0 and "No service that sells AI models" in found["note"]
+    assert found["total"] == 0.0 and found["note"] == "None of the matching costs are of AI models."
