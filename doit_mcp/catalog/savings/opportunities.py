@@ -14,6 +14,7 @@ from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..commitments.aws import (
+    PER_MONTH,
     ROWS_PER_REQUEST,
     OwnedCommitment,
     RecommendedPurchase,
@@ -32,11 +33,10 @@ from .result_types import SavingsSummary
 from .rows import anomaly_row, purchase_row, rank_rows, recommendation_row, shortfall_row, waste_row
 
 AWS_PART = "AWS commitments"
-MONTH = "per month of 730 hours (365/12 days)"
 BASES = MappingProxyType(
     {
-        "save": f"saved {MONTH}",
-        "waste": f"unused {MONTH}",
+        "save": f"saved {PER_MONTH}",
+        "waste": f"unused {PER_MONTH}",
         "at_stake": "once: shortfalls until periodEnds, anomalies so far",
     }
 )
