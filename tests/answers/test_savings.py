@@ -98,3 +98,12 @@ async def test_months_have_730_hours_in_all_lists(november: World) -> None:
         if row["kind"] == "recommendation":
             daily = Decimal(str(monthly[row["id"]]))
             assert abs(Decimal(str(row["amount"])) - daily * 730 / 24) <= Decimal("0.01")
+
+
+async def test_utilization_is_the_used_share_of_all_fees(november: World) -> None:
+    (aws,) = (await november.ask("commitment_summary", cloud="aws"))["clouds"]
+    days = ("2026-10-01", "2026-10-31")
+    paid, unused = fees(november, "SavingsPlanRecurringFee", *days)
+    reserved, unused_reserved = fees(november, "RIFee", *days)
+    share = 1 - (unused + unused_reserved) / (paid + reserved)
+    assert unused > 0 and aws["utilizationPercent"] == pytest.approx(100 * share, abs=0.1)

@@ -21,8 +21,8 @@ class EligibleSpend:
     *on_demand* is what is not covered, *covered* the cost of commitments, and *savings* the difference to on-demand
     rates, both as the API states them; None if it does not have the savings. *first* and *last* are the days.
 
-    The FinOps Foundation counts unused fees as a cost, so the savings are net of them. The API's document does not say
-    whether its savings are; the difference to an effective savings rate before waste is in the list of unused commitments.
+    The effective savings rate of the FinOps Foundation counts unused fees as a cost. The API's document does not say
+    whether its savings are net of unused fees; they are shown as the API states them.
     """
 
     on_demand: Decimal
