@@ -22,14 +22,17 @@ from .scope import Scope, check_values
 
 T = TypeVar("T")
 
+MAX_RANKED_GROUPS = 25
+"""Groups that are queried: the most that can be shown, so that their shares do not depend on how many are."""
 MAX_INLINE_ROWS = 2_000
 """Rows of an answer that are read in the event loop, which takes a few milliseconds."""
 CLOUD_GROUP = fixed_group("cloud")
+CREDITS_NOTE = "Promotional credits are excluded; pass includeCredits: true to see them."
 
 
 @dataclass(frozen=True, slots=True)
 class CostRequest:
-    """What costs to query: *scope* and *period*, split by *groups* (the *top* values of the first) and *interval*."""
+    """What costs to query: *scope* and *period*, split by *groups* (showing the *top* values of each) and *interval*."""
 
     scope: Scope
     period: ReportedPeriod
@@ -70,7 +73,7 @@ async def query_costs(call: Call, request: CostRequest, currency: str) -> CostAn
     """Return the costs by group and in total. Raise ApiError unless only the total failed."""
     work = {"total": query_rows(call, request, (CLOUD_GROUP,), currency)}
     if request.groups and not request.is_by_cloud:
-        work["groups"] = query_rows(call, request, request.groups, currency, request.top)
+        work["groups"] = query_rows(call, request, request.groups, currency, MAX_RANKED_GROUPS)
     parts = await gather_partial(work)
     main = "groups" if "groups" in work else "total"
     if main in parts.errors:
@@ -108,6 +111,7 @@ async def run_checked(
 
     An empty answer does not show that one of several values is unknown. Raise ApiError.
     """
+    scope.check_case()
     parts: dict[str, Awaitable[Any]] = {"answer": run_in_currency(call, requested_currency, work)}
     if scope.has_partly_checked_values:
         parts["values"] = check_values(call, scope)
@@ -145,9 +149,14 @@ async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod)
         return EmptyAnswer(f"The data begin on {start.isoformat()}: earlier costs are unknown.", is_known=False)
     if not scope.is_limited:
         return EmptyAnswer("Nothing had a cost in this period.")
-    if parts.results["checked"]:
-        return EmptyAnswer("The values of cloud and filters exist in the data, but had no cost in this period.")
-    return EmptyAnswer("Nothing that matches had a cost in this period. Whether all values exist was not checked.")
+    if scope.is_of_left_out_credits:
+        return EmptyAnswer(CREDITS_NOTE, is_known=False)
+    if not parts.results["checked"]:
+        return EmptyAnswer("Nothing that matches had a cost in this period. Whether all values exist was not checked.")
+    if scope.has_several_conditions:
+        # Each value exists, but not necessarily together with the others.
+        return EmptyAnswer("Nothing matches cloud and filters together in this period.")
+    return EmptyAnswer("The values of cloud and filters exist in the data, but had no cost in this period.")
 
 
 async def find_later_start(call: Call, period: ReportedPeriod, first_period: str | None) -> date | None:

@@ -42,7 +42,9 @@ def cost_config(
         "currency": cast(Currency, currency),
     }
     if groups:
-        config["group"] = [group for dimension in groups for group in dimension.as_groups]
+        wanted = [group for dimension in groups for group in dimension.as_groups]
+        # The cost type of SKUs can be the other dimension, too.
+        config["group"] = list({(group["type"], group["id"]): group for group in wanted}.values())
         if limit is not None:
             config["group"][0]["limit"] = {"metric": COST_METRIC, "sort": "desc", "value": limit}
     return with_period(scope.apply(config), period)

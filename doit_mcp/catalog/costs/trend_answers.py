@@ -56,7 +56,7 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
     if request.groups:
         total = None if answer.total is None else total_cost(answer.total)
         top = request.top or len(answer.groups)
-        ranked = RankedCosts(rank_groups(answer.groups)[:top], currency, total)
+        ranked = RankedCosts(rank_groups(answer.groups), currency, total, top)
         groups, rows = split_by_groups(ranked, len(request.groups), top)
         result |= {"groups": groups, "total": ranked.totals()}
     else:

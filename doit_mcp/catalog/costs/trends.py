@@ -18,7 +18,7 @@ from ..periods.grammar import PeriodArgument, period_or_months
 from ..periods.parts import Interval, PartialPart
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from .answers import MAX_INLINE_ROWS, CostRequest, run_checked, with_note
+from .answers import MAX_INLINE_ROWS, MAX_RANKED_GROUPS, CostRequest, run_checked, with_note
 from .breakdown import CostTotals, GroupCost
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -73,7 +73,7 @@ async def cost_trend(
     filters: FiltersArgument = None,
     includeCredits: IncludeCreditsArgument = False,
     groupBy: Annotated[GroupByArgument | None, "Also split by this, as in cost_breakdown."] = None,
-    topN: Annotated[int, "How many groups.", Range(1, 25)] = 5,
+    topN: Annotated[int, "How many groups.", Range(1, MAX_RANKED_GROUPS)] = 5,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, Trend]:
     """Show cost by month, week or day with the change from month to month, optionally by service, project, cloud or

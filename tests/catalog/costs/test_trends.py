@@ -55,7 +55,7 @@ async def test_a_split_trend_has_groups_and_their_rest() -> None:
     trend = (await call("cost_trend", api, groupBy="service", topN=1))["structuredContent"]
     configs = [(request.body or {})["config"] for request in api.requests]
     split = next(config for config in configs if config.get("group", [{}])[0].get("id") == "service_description")
-    assert split["group"] == [{"id": "service_description", "type": "fixed", "limit": {**LIMIT, "value": 1}}]
+    assert split["group"] == [{"id": "service_description", "type": "fixed", "limit": {**LIMIT, "value": 25}}]
     assert trend["groups"] == [{"id": "EC2", "name": "EC2", "cost": 310.0, "sharePercent": 95.4}]
     assert trend["total"] == {"shown": 310.0, "other": 15.0, "otherSharePercent": 4.6, "all": 325.0}
     assert trend["rows"] == [["EC2", "2026-07", 100.0], ["EC2", "2026-08", 150.0], ["EC2", "2026-09", 60.0]]
