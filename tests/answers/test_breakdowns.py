@@ -97,5 +97,5 @@ async def test_costs_split_by_any_dimension(november: World, group_by: str, colu
     answer = await november.ask("cost_breakdown", groupBy=group_by, period="2026-10", topN=25)
     expected = november.costs(column, "2026-10-01", "2026-10-31")
     shown = {group["id"]: group["cost"] for group in answer["groups"]}
-    assert len(shown) == min(25, len(expected)) > 1
+    assert len(shown) == min(25, len(expected))
     assert shown == {name: expected[name] for name in shown}

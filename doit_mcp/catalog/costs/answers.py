@@ -19,6 +19,7 @@ from .group_costs import CostRow, read_cost_rows
 from .groups import GroupDimension, fixed_group
 from .query_config import QueryInterval, cost_config
 from .scope import Scope, check_values
+from .statement import settling_note
 
 T = TypeVar("T")
 
@@ -147,16 +148,24 @@ async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod)
         return EmptyAnswer("The customer has no cost data yet.", is_known=False)
     if period.elapsed.last < start:
         return EmptyAnswer(f"The data begin on {start.isoformat()}: earlier costs are unknown.", is_known=False)
+    reason = _reason_for_nothing(scope, is_checked=bool(parts.results["checked"]))
+    if reason == CREDITS_NOTE:
+        return EmptyAnswer(reason, is_known=False)
+    return EmptyAnswer(" ".join(filter(None, (reason, settling_note(period)))))
+
+
+def _reason_for_nothing(scope: Scope, *, is_checked: bool) -> str:
+    """Return why nothing in the data matches *scope*; whether its values exist was checked, or could not be."""
     if not scope.is_limited:
-        return EmptyAnswer("Nothing had a cost in this period.")
+        return "Nothing had a cost in this period."
     if scope.is_of_left_out_credits:
-        return EmptyAnswer(CREDITS_NOTE, is_known=False)
-    if not parts.results["checked"]:
-        return EmptyAnswer("Nothing that matches had a cost in this period. Whether all values exist was not checked.")
+        return CREDITS_NOTE
+    if not is_checked:
+        return "Nothing that matches had a cost in this period. Whether all values exist was not checked."
     if scope.has_several_conditions:
         # Each value exists, but not necessarily together with the others.
-        return EmptyAnswer("Nothing matches cloud and filters together in this period.")
-    return EmptyAnswer("The values of cloud and filters exist in the data, but had no cost in this period.")
+        return "Nothing matches cloud and filters together in this period."
+    return "The values of cloud and filters exist in the data, but had no cost in this period."
 
 
 async def find_later_start(call: Call, period: ReportedPeriod, first_period: str | None) -> date | None:
@@ -183,14 +192,25 @@ def failed_members(failures: Iterable[FailedPart]) -> JsonObject:
 
 
 async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tuple[CostAnswer, JsonObject]:
-    """Return *answer* and the member *note* about missing costs, empty if there is nothing to say. Raise ApiError.
+    """Return *answer* and the member *note* about costs that are missing or not final, empty if there is nothing to say.
 
-    The total of an answer without data is unknown.
+    The total of an answer without data is unknown. Raise ApiError.
     """
     if not answer.groups and not answer.total:
         empty = await explain_empty_answer(call, request.scope, request.period)
         return answer if empty.is_known else replace(answer, total=None), {"note": empty.note}
     start = await find_later_start(call, request.period, answer.first_period)
-    if start is None:
-        return answer, {}
-    return replace(answer, data_start=start), {"note": f"The data begin on {start.isoformat()}."}
+    return replace(answer, data_start=start), note_members(start, request.period)
+
+
+def note_members(start: date | None, period: ReportedPeriod) -> JsonObject:
+    """Return the member *note* about the first day of the data, if the period begins earlier, and costs to arrive."""
+    notes = [f"The data begin on {start.isoformat()}."] if start is not None else []
+    if (settling := settling_note(period)) is not None:
+        notes.append(settling)
+    return {"note": " ".join(notes)} if notes else {}
+
+
+def period_with_data(period: ReportedPeriod, start: date | None) -> ReportedPeriod:
+    """Return *period* from the first day of the data, if it begins earlier."""
+    return period if start is None else replace(period, whole=replace(period.whole, first=start))

@@ -20,6 +20,7 @@ from .answers import (
     CostAnswer,
     CostRequest,
     failed_members,
+    period_with_data,
     query_costs,
     run_checked,
     with_note,
@@ -115,7 +116,7 @@ def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> J
     return {
         "groups": groups,
         "total": ranked.totals(),
-        **cost_statement(request.period, currency, request.scope, answer.clouds),
+        **cost_statement(period_with_data(request.period, answer.data_start), currency, request.scope, answer.clouds),
         **as_table(rows, request.groups, currency),
         **failed_members(answer.failures),
     }

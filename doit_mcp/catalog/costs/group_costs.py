@@ -204,10 +204,13 @@ def as_table(
     groups: Sequence[GroupDimension],
     currency: str,
     bucket: Callable[[str], str] = str,
+    *,
+    has_zeros: bool = True,
 ) -> JsonObject:
     """Return rows as the table of a result: ids, names where ids have them, one period column, and the cost.
 
-    Rows of the same groups in the same period are added up. Their order is that of their first occurrence.
+    Rows of the same groups in the same period are added up. Their order is that of their first occurrence. Those
+    without cost are left out unless *has_zeros*: the API has some of them only.
     """
     columns = [name for group in groups for name in (group.column, group.name_column) if name]
     cells: dict[tuple[Any, ...], Decimal] = {}
@@ -215,6 +218,8 @@ def as_table(
         parts = ((id_, name) if group.name_column else (id_,) for group, id_, name in zip(groups, row.ids, row.names))
         key = (*(to_key(cell) for part in parts for cell in part), bucket(row.period))
         cells[key] = cells.get(key, ZERO) + row.cost
+    if not has_zeros:
+        cells = {key: cost for key, cost in cells.items() if cost}
     return {
         "rowCount": len(cells),
         "columns": [

@@ -75,7 +75,8 @@ async def test_it_states_period_currency_and_basis() -> None:
     assert breakdown["currency"] == "EUR"
     zones = {"amazon-web-services": "UTC", "google-cloud": "America/Los_Angeles"}
     assert breakdown["basis"] == {"metric": "cost", "credits": "excluded", "timeZones": zones}
-    assert "note" not in breakdown and "failed" not in breakdown
+    arriving = "Costs of the last 3 days are still arriving: days after 2026-09-18 are not final."
+    assert breakdown["note"] == arriving and "failed" not in breakdown
 
 
 async def test_the_currency_is_sent_and_is_the_asked_one_or_the_customers_own() -> None:
