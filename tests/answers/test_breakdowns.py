@@ -99,3 +99,9 @@ async def test_costs_split_by_any_dimension(november: World, group_by: str, colu
     shown = {group["id"]: group["cost"] for group in answer["groups"]}
     assert len(shown) == min(25, len(expected))
     assert shown == {name: expected[name] for name in shown}
+
+
+async def test_groups_that_differ_only_in_case_are_named(november: World) -> None:
+    answer = await november.ask("cost_breakdown", groupBy="cost_type", period="2026-10")
+    assert {"Tax", "tax"} <= {group["id"] for group in answer["groups"]}
+    assert answer["note"] == 'These differ only in case: "Tax" and "tax". A filter needs both values.'

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from ...api.errors import ApiError
+from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
@@ -200,12 +201,24 @@ async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tup
         empty = await explain_empty_answer(call, request.scope, request.period)
         return answer if empty.is_known else replace(answer, total=None), {"note": empty.note}
     start = await find_later_start(call, request.period, answer.first_period)
-    return replace(answer, data_start=start), note_members(start, request.period)
+    return replace(answer, data_start=start), note_members(start, request.period, case_note(answer.groups))
 
 
-def note_members(start: date | None, period: ReportedPeriod) -> JsonObject:
-    """Return the member *note* about the first day of the data, if the period begins earlier, and costs to arrive."""
+def case_note(rows: Iterable[CostRow]) -> str | None:
+    """Return which groups differ only in case, as those of different clouds can; None if none do."""
+    variants: dict[str, set[str]] = {}
+    for row in rows:
+        for value in row.ids:
+            if isinstance(value, str):
+                variants.setdefault(value.casefold(), set()).add(value)
+    several = [" and ".join(map(short_json, sorted(own))) for own in variants.values() if len(own) > 1]
+    return f"These differ only in case: {', '.join(several)}. A filter needs both values." if several else None
+
+
+def note_members(start: date | None, period: ReportedPeriod, *more: str | None) -> JsonObject:
+    """Return the member *note*: the first day of the data if the period begins earlier, costs to arrive, and *more*."""
     notes = [f"The data begin on {start.isoformat()}."] if start is not None else []
+    notes += filter(None, more)
     if (settling := settling_note(period)) is not None:
         notes.append(settling)
     return {"note": " ".join(notes)} if notes else {}

@@ -66,7 +66,7 @@ class CostBreakdown(CostStatement, total=False):
     ]
     total: Annotated[
         JsonObject,
-        "Of the groups shown, all other ones, and all; null: unknown.",
+        "shown, other and all; null: unknown.",
         Members(CostTotals),
     ]
     rowCount: int
@@ -86,7 +86,7 @@ async def cost_breakdown(
     cloud: CloudArgument = None,
     filters: FiltersArgument = None,
     includeCredits: IncludeCreditsArgument = False,
-    topN: Annotated[int, "How many groups; the others are added up.", Range(1, MAX_RANKED_GROUPS)] = 10,
+    topN: Annotated[int, "How many groups; the rest is one sum.", Range(1, MAX_RANKED_GROUPS)] = 10,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, CostBreakdown]:
     """Break down cloud cost by service, project (account, subscription), cloud, region, SKU, label or allocation: the

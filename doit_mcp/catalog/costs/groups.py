@@ -57,7 +57,7 @@ GROUP_FORMS = "service, project, cloud, region, sku, label:KEY, tag:KEY, allocat
 
 GroupByArgument = Annotated[
     Annotated[str, Length(1, 300)] | Annotated[list[str], Length(1, MAX_GROUP_DIMENSIONS)],
-    f"{GROUP_FORMS}; or a list of two.",
+    f"{GROUP_FORMS}, any dimension's id; or a list of two.",
 ]
 
 

@@ -65,23 +65,17 @@ class Overview(CostStatement, total=False):
     """Costs, anomalies and incidents. A part that is missing is among the failed ones."""
 
     costByCloud: Annotated[JsonObject, "columns and rows.", Members(CostTable)]
-    topServices: Annotated[
-        JsonObject, "The most expensive services of each cloud; other: the rest.", Members(CostTable)
-    ]
-    topProjects: Annotated[JsonObject, "The same of projects.", Members(CostTable)]
+    topServices: Annotated[JsonObject, "Top services of each cloud; other: the rest.", Members(CostTable)]
+    topProjects: Annotated[JsonObject, "Top projects.", Members(CostTable)]
     anomalies: Annotated[list[JsonObject], f"The newest {ROWS_PER_SECTION} cost anomalies.", Members(AnomalyRow)]
     incidents: Annotated[
         list[JsonObject],
-        f"The newest {ROWS_PER_SECTION} incidents of the clouds themselves.",
+        f"The newest {ROWS_PER_SECTION} incidents of the clouds.",
         Members(NewestIncident),
     ]
-    totalCost: Annotated[float | None, "Of the period; null if not known.", Money]
+    totalCost: Annotated[float | None, "null: unknown.", Money]
     note: str
-    failed: Annotated[
-        list[JsonObject],
-        "Parts that are unknown, and why.",
-        Members(FailedPart),
-    ]
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
 @composed_tool(

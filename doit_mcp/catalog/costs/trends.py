@@ -42,17 +42,17 @@ class Trend(CostStatement, total=False):
 
     months: Annotated[
         list[JsonObject],
-        "Of interval month: cost, changePercent, perDayChangePercent where lengths differ. The running month has "
-        "likeForLike: before (same days of the month before), after, changePercent, and final, of final days only.",
+        "Of interval month: cost, changePercent, perDayChangePercent if lengths differ. The running month has likeForLike: "
+        "before (same days of the month before), after, changePercent, final (final days only).",
         Members(MonthCost),
     ]
-    groups: Annotated[list[JsonObject], "id, name, cost, sharePercent; as in cost_breakdown.", Members(GroupCost)]
+    groups: Annotated[list[JsonObject], "As in cost_breakdown.", Members(GroupCost)]
     total: Annotated[
         JsonObject,
-        "Of the groups shown, all other ones, and all; null: unknown.",
+        "shown, other and all; null: unknown.",
         Members(CostTotals),
     ]
-    totals: Annotated[list[JsonObject], "Of each week or day, with groupBy.", Members(IntervalCost)]
+    totals: Annotated[list[JsonObject], "By week or day, with groupBy.", Members(IntervalCost)]
     rowCount: int
     columns: Annotated[list[JsonObject], Verbatim]
     rows: Annotated[list[list[Any]], "By group and day, week or month; none: no cost.", Verbatim]
