@@ -80,6 +80,9 @@ async def test_credits_rank_by_their_size(november: World) -> None:
     )
     costs = [group["cost"] for group in answer["groups"]]
     assert len(costs) > 1 and costs == sorted(costs) and max(costs) < 0
+    # The API must not leave out the largest ones.
+    limits = [config["group"][0].get("limit") for config in november.query_configs]
+    assert [limit["sort"] for limit in limits if limit] == ["asc"]
 
 
 @pytest.mark.parametrize(

@@ -206,11 +206,11 @@ async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tup
 
 def case_note(rows: Iterable[CostRow]) -> str | None:
     """Return which groups differ only in case, as those of different clouds can; None if none do."""
-    variants: dict[str, set[str]] = {}
+    variants: dict[tuple[int, str], set[str]] = {}
     for row in rows:
-        for value in row.ids:
+        for level, value in enumerate(row.ids):
             if isinstance(value, str):
-                variants.setdefault(value.casefold(), set()).add(value)
+                variants.setdefault((level, value.casefold()), set()).add(value)
     several = [" and ".join(map(short_json, sorted(own))) for own in variants.values() if len(own) > 1]
     return f"These differ only in case: {', '.join(several)}. A filter needs both values." if several else None
 

@@ -88,9 +88,14 @@ class Scope:
         return len(self.filters) + (self.cloud is not None) > 1
 
     @property
+    def is_of_credits(self) -> bool:
+        """Whether it selects nothing but promotional credits, whose costs are negative."""
+        return any(map(_selects_credits, self.filters))
+
+    @property
     def is_of_left_out_credits(self) -> bool:
         """Whether it selects nothing but promotional credits, which the costs leave out."""
-        return not self.include_credits and any(map(_selects_credits, self.filters))
+        return self.is_of_credits and not self.include_credits
 
     @property
     def has_partly_checked_values(self) -> bool:
