@@ -44,7 +44,9 @@ LINES = [
 
 async def explain(lines: list[Line], **arguments: Any) -> Any:
     """Return the explanation of a bill."""
-    return (await call("explain_cost_change", Recorder(answering({}, lines)), **arguments))["structuredContent"]
+    return (
+        await call("explain_cost_change", Recorder(answering({"dimensions": {"dimensions": []}}, lines)), **arguments)
+    )["structuredContent"]
 
 
 async def test_a_month_is_explained() -> None:

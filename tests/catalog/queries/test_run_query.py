@@ -137,7 +137,7 @@ async def test_zero_is_stated_only_for_values_that_exist(ask: Ask) -> None:
     filters = [*only("cloud_provider", "gcp"), *only("service_description", "Amazon Elastic Compute Cloud")]
     answer = await ask("run_query", config={**AUGUST, "filters": filters})
     assert answer["rows"] == [] and answer["total"] == {"cost": 0.0}
-    assert answer["note"] == "The values of cloud and filters exist in the data, but had no cost in this period."
+    assert answer["note"] == "Nothing matches cloud and filters together in this period."
 
 
 async def test_costs_before_the_data_are_unknown(ask: Ask) -> None:
