@@ -86,10 +86,15 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
     cut, note = await check_answer(call, scope, periods, parts, request.before_argument, side_names(readable))
     basis = ChangeBasis(cut, stated, knows_new=cut is periods)
     # One computation for each dimension, so that other callers wait for a short one at most.
-    by_name = {
-        name: await run_in_thread(dimension_change, dimension, *side_results(parts, name), basis)
-        for name, dimension in readable.items()
-    }
+    by_name: dict[str, DimensionChange] = {}
+    for name, dimension in readable.items():
+        try:
+            by_name[name] = await run_in_thread(dimension_change, dimension, *side_results(parts, name), basis)
+        except ApiError as error:
+            if name in wanted:
+                raise
+            # Without SKUs, the answer lacks causes only.
+            failures[name] = error
     changes, skus = [by_name[name] for name in wanted if name in by_name], by_name.get(SKU)
     totals = await find_totals(call, scope, periods, list(by_name.values()), parts, stated)
     final = compare_final_days(parts, periods, cut, stated, SIDES)

@@ -344,6 +344,19 @@ async def test_causes_do_not_need_the_dimension_sku() -> None:
         await call("explain_cost_change", failing(LINES, "region"), by=["region"])
 
 
+async def test_odd_skus_only_fail_what_needs_them() -> None:
+    def answer(request: Request) -> Any:
+        groups = [group["id"] for group in (request.body or {})["config"].get("group", ())]
+        odd = {"result": {"schema": [{"name": "cost"}], "rows": [[1]]}}
+        return odd if groups[:1] == ["sku_id"] else answering({}, LINES)(request)
+
+    result = (await call("explain_cost_change", Recorder(answer), by=["cloud"]))["structuredContent"]
+    assert result["total"]["change"] == 117.5 and "causes" not in result
+    assert result["failed"][0]["part"] == "sku" and "no columns sku_id" in result["failed"][0]["why"]
+    with pytest.raises(ApiError, match="no columns sku_id"):
+        await call("explain_cost_change", Recorder(answer), by=["sku"])
+
+
 def test_periods_that_are_wanted() -> None:
     today = date(2026, 3, 5)
 
