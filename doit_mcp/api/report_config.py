@@ -53,7 +53,7 @@ class QueryFields(TypedDict, total=False):
         Length(maximum=4),
     ]
     metric: Annotated[JsonObject, "Legacy form of metrics."]
-    customTimeRange: Annotated[Span, "Instead of timeRange; dates or RFC 3339."]
+    customTimeRange: Annotated[Span, "Dates or RFC 3339."]
     secondaryTimeRange: Annotated[
         JsonObject,
         "Comparison period: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); "
