@@ -34,9 +34,11 @@ PREFIX_WEIGHT = 0.7
 MIN_PREFIX_CHARACTERS = 4
 """Minimum length of such a beginning."""
 MIN_PREFIX_SHARE = 0.5
-"""Minimum share of the longer word that such a beginning is: marketplace is no form of mark."""
+"""Minimum share of the longer word that such a beginning is: marketplace does not come from mark."""
 MIN_COVERAGE = 0.4
 """Factor for a tool that matches none of the nouns of a query; 1 for one that matches all."""
+MIN_COMMON_USES = 4
+"""Tools whose names begin with a common verb."""
 MIN_SIMILARITY = 0.8
 """Least similarity, of 1, of a word to a known one that it may be a misspelling of."""
 SYNONYM_WEIGHT, TYPO_WEIGHT = 0.8, 0.6
@@ -119,7 +121,7 @@ class ToolFinder:
         for index, word in unknown[:MAX_CORRECTED_WORDS]:
             matches[index] = {match: TYPO_WEIGHT * self._rarity[match] for match in self._correct_spelling(word)}
         # Many tools do the same to other objects, so verbs do not tell whether one is about the query.
-        is_noun = [self._verbs.isdisjoint(words) for words in matches]
+        is_noun = [self._common_verbs.isdisjoint(words) for words in matches]
         scores = [_score([_best_score(words, weights) for words in matches], is_noun) for weights in self._word_weights]
         if not any(self._has_writing_verb(words) for words in matches):
             scores = [
@@ -144,6 +146,12 @@ class ToolFinder:
         for word in self._rarity:
             words_by_prefix.setdefault(word[:MIN_PREFIX_CHARACTERS], []).append(word)
         return words_by_prefix
+
+    @cached_property
+    def _common_verbs(self) -> frozenset[str]:
+        """The verbs of many tools: some names begin with a noun, such as cost_trend."""
+        counts = Counter(map(_verb_stem, self.tools))
+        return frozenset(verb for verb, count in counts.items() if count >= MIN_COMMON_USES)
 
     @cached_property
     def _verbs(self) -> frozenset[str]:

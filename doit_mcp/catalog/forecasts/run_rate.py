@@ -128,7 +128,7 @@ def _possible_growth(expected: Mapping[date, float], cloud: CloudCosts, today: d
     """Return how much unsettled days may cost beyond what is *expected* of them: up to their pace, or more in a spike.
 
     In a spike, at least two of the last days are far above the pace; so may be the others, and today may double. A single
-    charge is no spike.
+    charge does not make a spike.
     """
     if cloud.pace is None:
         return 0.0
