@@ -29,6 +29,8 @@ from .statement import CostStatement, cost_statement
 
 DEFAULT_PERIOD = "this_month"
 MILLION = 1_000_000
+MAX_EXACT_COUNT = 2**53
+"""The largest integer up to which all JSON readers are exact."""
 UNIT = GroupDimension("unit", "pricing_unit", "fixed", "pricing_unit")
 GROUPS = (fixed_group("cloud"), fixed_group("service"), fixed_group("sku"), UNIT)
 SERVICE_FILTER: Filter = {
@@ -192,10 +194,16 @@ def _token_members(lines: Sequence[AiLine]) -> JsonObject:
     tokens = sum((line.tokens or ZERO for line in measured), ZERO)
     if not tokens:
         return {"tokens": None}
-    members: JsonObject = {"tokens": round(tokens)}
+    members: JsonObject = {"tokens": _count_as_json(tokens)}
     if all(line.kind for line in measured):
         for kind in sorted({str(line.kind) for line in measured}):
             own = sum((line.tokens or ZERO for line in measured if line.kind == kind), ZERO)
-            members[f"{kind}Tokens"] = round(own)
+            members[f"{kind}Tokens"] = _count_as_json(own)
     cost = sum((line.cost for line in measured), ZERO)
     return members | {"costPerMillionTokens": round_significant(cost / tokens * MILLION)}
+
+
+def _count_as_json(tokens: Decimal) -> float:
+    """Return a whole number, as a float where JSON has no exact integers."""
+    count = round(tokens)
+    return count if abs(count) <= MAX_EXACT_COUNT else float(count)
