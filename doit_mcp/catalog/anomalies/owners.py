@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from ...api.errors import ApiError
 from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
 from ...api.report_config import QueryConfig
 from ...protocol.jsonrpc import JsonObject
@@ -168,14 +169,13 @@ async def fetch_labelled_costs(call: Call, label: JsonObject, projects: Sequence
         "group": [{"id": "project_id", "type": "fixed"}, {"id": label["id"], "type": label["type"]}],
     }
     answer = await call.doit.reports.run_query(config=config)
-    names = column_names(answer)
-    if not {"project_id", "cost"} <= set(names):
-        return {}
-    project, cost = names.index("project_id"), names.index("cost")
-    # The columns of groups come first, in their order.
-    value = 1
+    rows, names = complete_rows(answer), column_names(answer)
+    wanted = ("project_id", str(label["id"]), "cost")
+    if rows and (missing := [name for name in wanted if name not in names]):
+        raise ApiError(f"the result has no column {missing[0]}", kind="answer")
+    project, value, cost = (names.index(name) for name in wanted) if rows else (0, 0, 0)
     costs: dict[str, dict[str, Decimal]] = {}
-    for row in complete_rows(answer):
+    for row in rows:
         of_project = costs.setdefault(str(row[project]), {})
         key = "" if row[value] is None else str(row[value])
         of_project[key] = of_project.get(key, ZERO) + to_decimal(row[cost])
