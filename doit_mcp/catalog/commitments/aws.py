@@ -18,6 +18,12 @@ HOURS_PER_MONTH = Decimal(730)
 """365 days of 24 hours, divided by 12. Amounts per hour become amounts per month with it."""
 ORGANIZATIONS_FACT = "aws organizations"
 ROWS_PER_REQUEST = 500
+MAX_ORGANIZATIONS = 50
+"""AWS organizations of one answer: each needs several requests."""
+MAX_CONCURRENT_REQUESTS = 8
+"""Requests about organizations at the same time."""
+READ_SECONDS = 20.0
+"""Time for the requests about all organizations."""
 SECONDS_PER_HOUR = 3600
 PLACE_WORDS = {"region": " in", "accountId": ", account"}
 TERM_NAMES = {"one_year": "1 year", "three_year": "3 years"}

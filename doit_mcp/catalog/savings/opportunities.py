@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Annotated
 
 from ...api import Doit
@@ -14,6 +15,9 @@ from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..commitments.aws import (
+    MAX_CONCURRENT_REQUESTS,
+    MAX_ORGANIZATIONS,
+    READ_SECONDS,
     ROWS_PER_REQUEST,
     OwnedCommitment,
     RecommendedPurchase,
@@ -24,7 +28,7 @@ from ..commitments.aws import (
 )
 from ..commitments.contract_periods import ContractPeriod, running_periods
 from ..costs.amounts import amount_as_json
-from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
+from ..partial_results import FailedPart, PartialResults, failed_members, gather_in_turns, gather_partial
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from .overlaps import find_overlaps
@@ -98,7 +102,7 @@ def _lists(parts: PartialResults, aws: AwsFindings, top: int) -> JsonObject:
     return {
         **{name: [row.as_json for row in found[:top]] for name, found in lists.items()},
         "counts": {name: len(found) for name, found in lists.items()},
-        "overlaps": find_overlaps(recommendations, aws.purchases),
+        "overlaps": find_overlaps(recommendations, aws.purchases, {row.id for row in lists["save"][:top]}),
         "items": [row.as_item for row in rank_rows([row for found in rows.values() for row in found])[:top]],
         "totals": {kind: summarize_rows(rows[kind]) for kind in rows if kind in parts.results},
     }
@@ -155,16 +159,24 @@ async def _read_open_anomalies(doit: Doit) -> list[JsonObject]:
 
 async def _read_aws(call: Call) -> AwsFindings:
     doit, organizations = call.doit, await list_organizations(call)
-    work: dict[str, Awaitable[object]] = {}
-    for identifier in organizations:
-        work[f"waste: Savings Plans of {identifier}"] = read_savings_plans(doit, identifier)
-        work[f"waste: Reserved Instances of {identifier}"] = read_reserved_instances(doit, identifier)
-        work[f"save: purchases for {identifier}"] = read_recommended_purchases(doit, identifier)
-    parts = await gather_partial(work)
+    work: dict[str, Callable[[], Awaitable[object]]] = {}
+    for identifier in list(organizations)[:MAX_ORGANIZATIONS]:
+        work[f"waste: Savings Plans of {identifier}"] = partial(read_savings_plans, doit, identifier)
+        work[f"waste: Reserved Instances of {identifier}"] = partial(read_reserved_instances, doit, identifier)
+        work[f"save: purchases for {identifier}"] = partial(read_recommended_purchases, doit, identifier)
+    parts = await gather_in_turns(work, MAX_CONCURRENT_REQUESTS, READ_SECONDS)
     found = [item for rows in parts.results.values() for item in rows]
     return AwsFindings(
         organizations,
         [item for item in found if isinstance(item, OwnedCommitment)],
         [item for item in found if isinstance(item, RecommendedPurchase)],
-        parts.failures,
+        [*parts.failures, *_unread_organizations(len(organizations))],
     )
+
+
+def _unread_organizations(count: int) -> list[FailedPart]:
+    """Return the entry about organizations that are not read because there are too many; empty if all are read."""
+    if count <= MAX_ORGANIZATIONS:
+        return []
+    part = f"waste and purchases of {count - MAX_ORGANIZATIONS} AWS organizations"
+    return [{"part": part, "why": f"only the first {MAX_ORGANIZATIONS} organizations are read"}]
