@@ -48,8 +48,7 @@ class CheckedBudgets(TypedDict):
 
 async def find_breaches(call: Call) -> CheckedBudgets:
     """Return the budgets that are or will be exceeded: exceeded ones first, then by date."""
-    pages = iterate_pages(call.doit.budgets.list_budgets, max_pages=MAX_BUDGET_PAGES, maxResults=LARGE_PAGE_SIZE)
-    rows = [row async for page in pages for row in page.rows]
+    rows, unread = await _read_budgets(call)
     today = utc_date(call.now)
     # The list alone tells which budgets are on track, so only the others need a request of their own.
     risky = [row for row in rows if find_status(row, {}, today).status in ("exceeded", "at_risk")]
@@ -57,8 +56,19 @@ async def find_breaches(call: Call) -> CheckedBudgets:
     return {
         "budgets": order_breaches(list(zip(risky, statuses, strict=True))),
         "budgetsChecked": len(rows),
-        "failed": failed,
+        "failed": [*unread, *failed],
     }
+
+
+async def _read_budgets(call: Call) -> tuple[list[JsonObject], list[FailedPart]]:
+    """Return the rows of the list of budgets, and the entry about those on further pages, which are not read."""
+    pages = iterate_pages(call.doit.budgets.list_budgets, max_pages=MAX_BUDGET_PAGES, maxResults=LARGE_PAGE_SIZE)
+    rows, token = [], ""
+    async for page in pages:
+        rows += page.rows
+        token = page.next_token
+    unread: FailedPart = {"part": "further budgets", "why": f"only the first {len(rows)} budgets are checked"}
+    return rows, [unread] if token else []
 
 
 def order_breaches(budgets: Sequence[tuple[JsonObject, BudgetStatus]]) -> list[JsonObject]:

@@ -72,15 +72,16 @@ async def get_savings_summary(
     (unused commitments) and at_stake (contracts that fall short, open anomalies). For coverage and utilization, use
     commitment_summary."""
     doit, today = call.doit, utc_date(call.now)
+    cut: list[FailedPart] = []
     work: dict[str, Awaitable[object]] = {
-        "recommendation": _read_recommendations(doit),
+        "recommendation": _read_recommendations(doit, cut),
         "commitment": _read_periods(doit, today),
-        "anomaly": _read_open_anomalies(doit),
+        "anomaly": _read_open_anomalies(doit, cut),
         AWS_PART: _read_aws(call),
     }
     parts = (await gather_partial(work)).raise_if_all_failed()
     aws: AwsFindings = parts.results.get(AWS_PART) or AwsFindings({}, (), (), ())
-    unknown, failures = _unknown(parts, aws), [*parts.failures, *aws.failures]
+    unknown, failures = _unknown(parts, aws), [*parts.failures, *aws.failures, *cut]
     answer = {"asOf": today.isoformat(), **_lists(parts, aws, top)}
     return answer | ({"unknown": unknown} if unknown else {}) | failed_members(failures)
 
@@ -133,7 +134,8 @@ def _unknown(parts: PartialResults, aws: AwsFindings) -> list[str]:
     return [*unforecast, *unused, *missing]
 
 
-async def _read_recommendations(doit: Doit) -> list[JsonObject]:
+async def _read_recommendations(doit: Doit, cut: list[FailedPart]) -> list[JsonObject]:
+    """Return the recommendations; if there are more than fit, add an entry to *cut*."""
     method = doit.insights.list_optimization_recommendations
     rows: list[JsonObject] = []
     token: str | None = None
@@ -142,7 +144,8 @@ async def _read_recommendations(doit: Doit) -> list[JsonObject]:
         rows += parse_page(answer, "results").rows
         token = next_page_token(answer)
         if token is None:
-            break
+            return rows
+    cut.append({"part": "further recommendations", "why": f"only the first {len(rows)} are read"})
     return rows
 
 
@@ -151,10 +154,14 @@ async def _read_periods(doit: Doit, today: date) -> list[ContractPeriod]:
     return list(running_periods([row async for row in rows], today))
 
 
-async def _read_open_anomalies(doit: Doit) -> list[JsonObject]:
+async def _read_open_anomalies(doit: Doit, cut: list[FailedPart]) -> list[JsonObject]:
+    """Return the open anomalies among the newest ones; if there are more, add an entry to *cut*."""
     # The newest first, because an anomaly that is open began lately.
     answer = await doit.anomalies.get_anomalies(maxResults=ANOMALIES_PER_REQUEST, sortBy="startTime", sortOrder="desc")
-    return [row for row in parse_page(answer, "anomalies").rows if row.get("status") != "inactive"]
+    page = parse_page(answer, "anomalies")
+    if page.next_token:
+        cut.append({"part": "earlier anomalies", "why": f"only the newest {len(page.rows)} are read"})
+    return [row for row in page.rows if row.get("status") != "inactive"]
 
 
 async def _read_aws(call: Call) -> AwsFindings:
