@@ -12,6 +12,7 @@ from ...api.errors import ApiError
 from ...api.value_kinds import Label, Members, Money, Percent, Quantity
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import gather_partial
@@ -112,7 +113,7 @@ async def ai_spend(
     scope = Scope.from_arguments(cloud, filters, includeCredits)
     request = CostRequest(scope, reported)
     lines, stated = await run_checked(call, scope, currency, lambda code: _read_lines(call, request, code))
-    members: JsonObject = make_ai_spend(lines, groupBy, topN, stated)
+    members = await run_by_rows(len(lines), make_ai_spend, lines, groupBy, topN, stated)
     if not lines:
         # Without AI services, the scope may still have other costs, which say nothing about AI.
         empty = await explain_empty_answer(call, scope, reported)
@@ -140,6 +141,11 @@ async def _query_lines(call: Call, request: CostRequest, filters: Sequence[Filte
         scope, request.period.elapsed, currency, interval="year", groups=GROUPS, metrics=(COST_METRIC, USAGE_METRIC)
     )
     answer = await call.doit.reports.run_query(config=config)
+    return await run_by_rows(len(answer["rows"]), read_lines, answer)
+
+
+def read_lines(answer: JsonObject) -> list[AiLine]:
+    """Return the lines of a query's answer. Raise ApiError if it lacks columns."""
     rows, names = complete_rows(answer), column_names(answer)
     wanted = [*(group.column for group in GROUPS), "cost", "usage"]
     if rows and (missing := [name for name in wanted if name not in names]):

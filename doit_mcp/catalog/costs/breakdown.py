@@ -7,14 +7,14 @@ from typing import Annotated, Any, TypedDict
 from ...api.value_kinds import Label, Members, Money, Percent, Verbatim
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, failed_members
 from ..periods.grammar import PeriodArgument, period_or_months
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from .answers import MAX_INLINE_ROWS, CostAnswer, CostRequest, query_costs, run_checked, with_note
+from .answers import CostAnswer, CostRequest, query_costs, run_checked, with_note
 from .group_costs import RankedCosts, as_table, rank_groups, split_by_groups, total_cost
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -89,11 +89,7 @@ async def cost_breakdown(
     )
     answer, stated = await run_checked(call, request.scope, currency, lambda code: query_costs(call, request, code))
     answer, note = await with_note(call, request, answer)
-    if len(answer.groups) <= MAX_INLINE_ROWS:
-        breakdown = make_breakdown(request, answer, stated)
-    else:
-        breakdown = await run_in_thread(make_breakdown, request, answer, stated)
-    return breakdown | note
+    return await run_by_rows(len(answer.groups), make_breakdown, request, answer, stated) | note
 
 
 def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> JsonObject:

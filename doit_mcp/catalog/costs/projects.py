@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ...api.report_config import QueryConfig
+from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..tables import column_names, complete_rows
 
@@ -24,10 +26,17 @@ async def fetch_project_names(call: Call) -> dict[str, str]:
         "group": [{"id": "project_id", "type": "fixed"}, {"id": "project_name", "type": "fixed"}],
     }
     answer = await call.doit.reports.run_query(config=config)
-    columns = column_names(answer)
-    if not {"project_id", "project_name"} <= set(columns):
+    names = await run_by_rows(len(answer["rows"]), read_project_names, answer)
+    if names is None:
         return {}
-    at, name_at = columns.index("project_id"), columns.index("project_name")
-    names = {str(row[at]): str(row[name_at]) for row in complete_rows(answer) if row[at] and row[name_at]}
     call.facts.put(PROJECT_NAMES_FACT, names)
     return names
+
+
+def read_project_names(answer: JsonObject) -> dict[str, str] | None:
+    """Return the names in a query's answer by id; None if it lacks columns."""
+    columns = column_names(answer)
+    if not {"project_id", "project_name"} <= set(columns):
+        return None
+    at, name_at = columns.index("project_id"), columns.index("project_name")
+    return {str(row[at]): str(row[name_at]) for row in complete_rows(answer) if row[at] and row[name_at]}

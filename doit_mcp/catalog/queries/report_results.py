@@ -10,7 +10,7 @@ from ...api.parameters import ConsoleLink, Name, OptionalId
 from ...api.value_kinds import CurrencyCode, Label, Members, Verbatim
 from ...protocol.json_schema import Length
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.statement import CostBasis
 from ..currencies import KNOWN_CURRENCIES
@@ -21,7 +21,7 @@ from ..tools.composed import composed_tool
 from .checks import explain_empty_query, query_scope
 from .config_period import PartialPeriod, config_period, parse_bounds, parse_duration, partial_periods, row_interval
 from .period_column import with_period_column
-from .run_query import MAX_INLINE_ROWS, QueryTotal, query_basis, query_totals
+from .run_query import QueryTotal, query_basis, query_totals
 
 BOUNDS = ("startDate", "endDate")
 PeriodText = Length(1, MAX_PERIOD_CHARACTERS)
@@ -89,9 +89,8 @@ async def get_report_results(
         result = make_report_result(parts, period, today)
         # Without rows, a total of zero would say more than is known.
         return {key: value for key, value in result.items() if key != "total"} | await _empty_note(call, parts, period)
-    if not isinstance(rows, list) or len(rows) <= MAX_INLINE_ROWS:
-        return make_report_result(parts, period, today)
-    return await run_in_thread(make_report_result, parts, period, today)
+    count = len(rows) if isinstance(rows, list) else 0
+    return await run_by_rows(count, make_report_result, parts, period, today)
 
 
 def _iso_days(period: ReportedPeriod) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from ...api.errors import ApiError
 from ...api.report_config import QueryConfig, QueryFields, TimeRange
 from ...api.value_kinds import Members, Money, Verbatim
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.amounts import ZERO, amount_as_json, sum_amounts
 from ..costs.scope import CLOUD_DIMENSION, Scope
@@ -30,7 +30,6 @@ from .checks import (
 from .config_period import PartialPeriod, config_period, partial_periods, row_interval, with_exact_period
 from .period_column import with_period_column
 
-MAX_INLINE_ROWS = 2_000
 ADDITIVE_METRICS = ("cost", "savings", "amortized_cost", "amortized_savings")
 """Metrics in money whose rows add up to a total."""
 LIMITS = ("metricFilter", "limitByChange")
@@ -91,9 +90,7 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
     if not rows:
         empty = await explain_empty_query(call, scope, period)
         return {**make_query_result(stated, period, scope, answers, is_known=empty.is_known), "note": empty.note}
-    if len(rows) <= MAX_INLINE_ROWS:
-        return make_query_result(stated, period, scope, answers)
-    return await run_in_thread(make_query_result, stated, period, scope, answers)
+    return await run_by_rows(len(rows), make_query_result, stated, period, scope, answers)
 
 
 async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str]:

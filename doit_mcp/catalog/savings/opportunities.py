@@ -13,6 +13,7 @@ from ...api import Doit
 from ...api.pagination import iterate_rows, parse_page
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..commitments.aws import (
     MAX_CONCURRENT_REQUESTS,
@@ -82,7 +83,8 @@ async def get_savings_summary(
     parts = (await gather_partial(work)).raise_if_all_failed()
     aws: AwsFindings = parts.results.get(AWS_PART) or AwsFindings({}, (), (), ())
     unknown, failures = _unknown(parts, aws), [*parts.failures, *aws.failures, *cut]
-    answer = {"asOf": today.isoformat(), **_lists(parts, aws, top)}
+    count = len(parts.results.get("recommendation", ())) + len(aws.owned)
+    answer = {"asOf": today.isoformat(), **await run_by_rows(count, _lists, parts, aws, top)}
     return answer | ({"unknown": unknown} if unknown else {}) | failed_members(failures)
 
 

@@ -11,6 +11,7 @@ from ...api.nearest import nearest_values
 from ...api.report_config import Metric, QueryConfig
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.group_costs import CostRow, read_cost_rows
 from ..costs.groups import GroupDimension
@@ -49,7 +50,8 @@ async def query_units(
         raise ApiError(
             f"metric: {short_json(metric)} cannot be queried: {error.reason.rstrip('.')}{hint}", kind="argument"
         ) from error
-    return read_cost_rows(_with_cost_column(answer, metric), groups, interval)
+    units = _with_cost_column(answer, metric)
+    return await run_by_rows(len(units["rows"]), read_cost_rows, units, groups, interval)
 
 
 async def check_metric(call: Call, metric: str, today: date) -> None:
