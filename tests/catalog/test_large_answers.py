@@ -12,7 +12,7 @@ from doit_mcp.api.operation import Request
 from doit_mcp.resilience.compute_thread import MAX_INLINE_ROWS
 from tests.api.recorder import Recorder
 
-from .caller import run
+from .caller import TOOLS, Caller, run
 
 LARGE = MAX_INLINE_ROWS + 1
 ANOMALY = {"id": "a", "scope": "project_name 3", "status": "active", "costOfAnomaly": 1.0}
@@ -94,3 +94,13 @@ async def test_names_of_many_projects_are_found_by_either_form() -> None:
     by_name = await run("get_anomalies", recorder)
     assert by_name["anomalies"][0]["project"] == {"id": "project_id 3", "name": "project_name 3"}
     assert by_name["anomalies"][0]["owner"]["name"] == "team 3"
+
+
+async def test_names_of_20_000_projects_are_read_once() -> None:
+    recorder = api(20_000)
+    caller = Caller(recorder)
+    for _ in range(3):
+        (row,) = (await TOOLS["get_anomalies"].run(caller, {}))["anomalies"]
+        assert row["project"]["id"] == "project_id 3"
+    queries = [request.body["config"]["group"] for request in recorder.requests if request.body]
+    assert sum({"id": "project_name", "type": "fixed"} in groups for groups in queries) == 1

@@ -9,14 +9,17 @@ from ..call import Call
 from ..tables import column_names, complete_rows
 
 PROJECT_NAMES_FACT = "project_names"
+MAX_NAMES_BYTES = 2 << 20
+"""Size of the names as JSON that are remembered: those of 30,000 projects, which take less than 10 ms to read."""
 NAME_MONTHS = 13
 """Months of costs that are searched for projects."""
 
 
 async def fetch_project_names(call: Call) -> dict[str, str]:
     """Return the name of each project that had costs lately, by its id, and remember them. Raise ApiError."""
-    if (remembered := call.facts.get(PROJECT_NAMES_FACT)) is not None:
-        return dict(remembered)
+    remembered: dict[str, str] | None = call.facts.get(PROJECT_NAMES_FACT)
+    if remembered is not None:
+        return remembered
     config: QueryConfig = {
         "dataSource": "billing",
         "metrics": [{"type": "basic", "value": "cost"}],
@@ -29,7 +32,7 @@ async def fetch_project_names(call: Call) -> dict[str, str]:
     names = await run_by_rows(len(answer["rows"]), read_project_names, answer)
     if names is None:
         return {}
-    call.facts.put(PROJECT_NAMES_FACT, names)
+    call.facts.put(PROJECT_NAMES_FACT, names, MAX_NAMES_BYTES)
     return names
 
 
