@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -71,6 +71,22 @@ async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: f
     return PartialResults(
         {name: found[name] for name in parts if name in found}, {name: failed[name] for name in parts if name in failed}
     )
+
+
+async def gather_in_turns(
+    parts: Mapping[str, Callable[[], Awaitable[Any]]], max_concurrent: int, timeout_seconds: float
+) -> PartialResults:
+    """Do the same as :func:`gather_partial`, but for at most *max_concurrent* parts at a time.
+
+    Those that are not finished after *timeout_seconds* fail, also if it was not their turn yet.
+    """
+    free = asyncio.Semaphore(max_concurrent)
+
+    async def wait_for_turn(start: Callable[[], Awaitable[Any]]) -> Any:
+        async with free:
+            return await start()
+
+    return await gather_partial({name: wait_for_turn(start) for name, start in parts.items()}, timeout_seconds)
 
 
 def failed_members(failures: Iterable[FailedPart]) -> JsonObject:

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from ...api.errors import ApiError
 from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
 from ...api.report_config import QueryConfig
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.amounts import ZERO, to_decimal
 from ..costs.projects import fetch_project_names
@@ -43,13 +45,15 @@ class Ownership:
     allocations: Mapping[str, JsonObject] = field(default_factory=dict)
     """Allocations by id."""
     failures: Sequence[FailedPart] = ()
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """Ids by name, of the projects that anomalies name."""
 
     def project_of(self, anomaly: JsonObject) -> JsonObject:
         """Return id and name of the project of an anomaly. The API gives one of them, in its scope."""
         scope = str(anomaly.get("scope") or "")
         if scope in self.names:
             return {"id": scope, "name": self.names[scope]}
-        identifier = next((key for key, name in self.names.items() if name == scope), None)
+        identifier = self.ids.get(scope)
         name = scope if identifier else anomaly.get("entityName")
         return {"id": identifier or scope or None, "name": name or None}
 
@@ -126,7 +130,11 @@ async def fetch_ownership(call: Call, anomalies: Sequence[JsonObject]) -> Owners
         },
         OWNER_SECONDS,
     )
-    known = Ownership(parts.results.get("names", {}), allocations=parts.results.get("allocations", {}))
+    names: dict[str, str] = parts.results.get("names", {})
+    scopes = {str(row.get("scope") or "") for row in anomalies}
+    # Of several projects with one name, the first counts.
+    ids = {name: key for key, name in reversed(names.items()) if name in scopes}
+    known = Ownership(names, allocations=parts.results.get("allocations", {}), ids=ids)
     label: JsonObject = parts.results.get("owner label") or {}
     projects = sorted({str(project["id"]) for row in anomalies if (project := known.project_of(row))["id"]})
     work = {"owners of projects": fetch_labelled_costs(call, label, projects)} if label and projects else {}
@@ -137,6 +145,7 @@ async def fetch_ownership(call: Call, anomalies: Sequence[JsonObject]) -> Owners
         costs.results.get("owners of projects", {}),
         known.allocations,
         [*parts.failures, *costs.failures],
+        ids,
     )
 
 
@@ -168,14 +177,18 @@ async def fetch_labelled_costs(call: Call, label: JsonObject, projects: Sequence
         "group": [{"id": "project_id", "type": "fixed"}, {"id": label["id"], "type": label["type"]}],
     }
     answer = await call.doit.reports.run_query(config=config)
-    names = column_names(answer)
-    if not {"project_id", "cost"} <= set(names):
-        return {}
-    project, cost = names.index("project_id"), names.index("cost")
-    # The columns of groups come first, in their order.
-    value = 1
+    return await run_by_rows(len(answer["rows"]), sum_labelled_costs, answer, str(label["id"]))
+
+
+def sum_labelled_costs(answer: JsonObject, label: str) -> dict[str, dict[str, Decimal]]:
+    """Return the costs in a query's answer by project and value of the *label*. Raise ApiError if it lacks columns."""
+    rows, names = complete_rows(answer), column_names(answer)
+    wanted = ("project_id", label, "cost")
+    if rows and (missing := [name for name in wanted if name not in names]):
+        raise ApiError(f"the result has no column {missing[0]}", kind="answer")
+    project, value, cost = (names.index(name) for name in wanted) if rows else (0, 0, 0)
     costs: dict[str, dict[str, Decimal]] = {}
-    for row in complete_rows(answer):
+    for row in rows:
         of_project = costs.setdefault(str(row[project]), {})
         key = "" if row[value] is None else str(row[value])
         of_project[key] = of_project.get(key, ZERO) + to_decimal(row[cost])

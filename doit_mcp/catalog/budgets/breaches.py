@@ -76,15 +76,14 @@ class OwnForecast:
 
 async def find_breaches(call: Call, scope: Scope) -> CheckedBudgets:
     """Return the budgets that are or may be exceeded: at risk according to the list, or for the costs of *scope*."""
-    pages = iterate_pages(call.doit.budgets.list_budgets, max_pages=MAX_BUDGET_PAGES, maxResults=LARGE_PAGE_SIZE)
-    rows = [row async for page in pages for row in page.rows]
+    rows, unread = await _read_budgets(call)
     today = utc_date(call.now)
     # The list alone tells which budgets are on track, so few of them need a request of their own.
     risky = [
         row for row in rows if find_status(row, {}, today).status in ("exceeded", "at_risk") or is_budget_of(row, scope)
     ]
     statuses, failed = await fetch_statuses(call, risky)
-    return CheckedBudgets(list(zip(risky, statuses, strict=True)), len(rows), failed)
+    return CheckedBudgets(list(zip(risky, statuses, strict=True)), len(rows), [*unread, *failed])
 
 
 def is_budget_of(row: JsonObject, scope: Scope) -> bool:
@@ -105,6 +104,17 @@ def _conditions(scope: Scope) -> set[tuple[Any, ...]]:
         )
         for condition in filters
     }
+
+
+async def _read_budgets(call: Call) -> tuple[list[JsonObject], list[FailedPart]]:
+    """Return the rows of the list of budgets, and the entry about those on further pages, which are not read."""
+    pages = iterate_pages(call.doit.budgets.list_budgets, max_pages=MAX_BUDGET_PAGES, maxResults=LARGE_PAGE_SIZE)
+    rows, token = [], ""
+    async for page in pages:
+        rows += page.rows
+        token = page.next_token
+    unread: FailedPart = {"part": "further budgets", "why": f"only the first {len(rows)} budgets are checked"}
+    return rows, [unread] if token else []
 
 
 def order_breaches(budgets: Sequence[tuple[JsonObject, BudgetStatus]], own: OwnForecast) -> list[JsonObject]:

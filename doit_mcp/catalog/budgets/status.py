@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from math import isfinite
 from typing import Any, Literal
 
 from ...protocol.jsonrpc import JsonObject
-from ..costs.amounts import amount_as_json, to_decimal
+from ..costs.amounts import amount_as_json, percent_as_json, to_decimal
 from ..periods.period import ONE_DAY, Period, month_of, quarter_of, year_of
-from ..tables import round_to_cents
 
 Status = Literal["exceeded", "at_risk", "on_track", "unknown"]
 
@@ -23,7 +23,9 @@ BASIS_SPENT = "spent so far"
 BASIS_FORECAST = "DoiT's forecast of this budget"
 BASIS_UNKNOWN = "DoiT has no forecast"
 COMPUTED_AMOUNTS = ("currentUtilization", "forecastedUtilization")
-FULL_PERCENT = 100.0
+FULL_PERCENT = 100
+MAX_SHARE = 10**15
+"""A larger share of a limit says nothing."""
 DATE_CHARACTERS = len("2026-01-31")
 
 
@@ -136,7 +138,8 @@ def budget_limit(row: JsonObject, details: JsonObject) -> float | None:
     ]
     if pairs and not has_fixed_limit(details):
         percentage, amount = min(pairs, key=lambda pair: abs(pair[0] - FULL_PERCENT))
-        return round_to_cents(amount * FULL_PERCENT / percentage)
+        exact = to_decimal(amount) * FULL_PERCENT / Decimal(repr(percentage))
+        return amount_as_json(exact, str(row.get("currency")))
     limit = to_amount(details.get("amount", row.get("amount")))
     return limit if limit is not None and limit > 0 else None
 
@@ -203,8 +206,11 @@ def to_amount(value: Any) -> float | None:
 
 
 def share_percent(part: float | None, whole: float | None) -> float | None:
-    """Return *part* as a percentage of *whole*, with one decimal; None if either is unknown or *whole* is not positive."""
-    if part is None or whole is None or whole <= 0:
+    """Return *part* as a percentage of *whole*, with one decimal.
+
+    None if either is unknown, if *whole* is not positive, or if the share is beyond MAX_SHARE.
+    """
+    if part is None or whole is None or (exact := to_decimal(whole)) <= 0:
         return None
-    share = FULL_PERCENT * part / whole
-    return round(share, 1) if isfinite(share) else None
+    share = to_decimal(part) / exact
+    return percent_as_json(share) if abs(share) < MAX_SHARE else None

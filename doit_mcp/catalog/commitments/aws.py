@@ -20,6 +20,12 @@ PER_MONTH = f"per month of {HOURS_PER_MONTH} hours (365/12 days)"
 """How results name the month, which is the same for all amounts per month."""
 ORGANIZATIONS_FACT = "aws organizations"
 ROWS_PER_REQUEST = 500
+MAX_ORGANIZATIONS = 50
+"""AWS organizations of one answer: each needs several requests."""
+MAX_CONCURRENT_REQUESTS = 8
+"""Requests about organizations at the same time."""
+READ_SECONDS = 20.0
+"""Time for the requests about all organizations."""
 SECONDS_PER_HOUR = 3600
 PLACE_WORDS = {"region": " in", "accountId": ", account"}
 TERM_NAMES = {"one_year": "1 year", "three_year": "3 years"}

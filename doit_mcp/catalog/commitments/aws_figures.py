@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import amount_as_json, percent_as_json
-from ..partial_results import describe_error, gather_partial
+from ..partial_results import describe_error, gather_in_turns
 from ..periods.period import Period
 from .aws import (
+    MAX_CONCURRENT_REQUESTS,
+    MAX_ORGANIZATIONS,
     PER_MONTH,
+    READ_SECONDS,
     OwnedCommitment,
     RecommendedPurchase,
     list_organizations,
@@ -38,6 +42,9 @@ MEMBERS_BY_TOPIC = {
     "planned": ("nextPurchase",),
 }
 NO_ORGANIZATION = "no AWS organization is onboarded to PerfectScale for Commitments"
+TOO_MANY_ORGANIZATIONS = (
+    f"there are {{count}} AWS organizations; figures of all together are read for up to {MAX_ORGANIZATIONS}"
+)
 NO_COVERAGE = "PerfectScale for Commitments has no coverage of the last 30 days yet"
 NO_SAVINGS = "PerfectScale for Commitments has not computed the savings of the last 30 days yet"
 NO_UTILIZATION = "AWS has not reported the use of an active Savings Plan or Reserved Instance"
@@ -62,17 +69,24 @@ class AwsReadings:
 
 
 async def read_aws(call: Call, today: date) -> AwsReadings:
-    """Read the commitments of all AWS organizations. Raise ApiError if the organizations cannot be listed."""
+    """Read the commitments of all AWS organizations. Raise ApiError if they cannot be listed, or are too many."""
     doit, names = call.doit, await list_organizations(call)
-    work: dict[tuple[str, str], Awaitable[Any]] = {}
+    if len(names) > MAX_ORGANIZATIONS:
+        # A sum over some of the organizations would be wrong.
+        raise ApiError(TOO_MANY_ORGANIZATIONS.format(count=len(names)), kind="answer")
+    work: dict[tuple[str, str], Callable[[], Awaitable[Any]]] = {}
     for identifier in names:
-        work["coverage", identifier] = doit.aws_commitments.get_aws_organization(managementAccountId=identifier)
-        work["plans", identifier] = read_savings_plans(doit, identifier)
-        work["reserved", identifier] = read_reserved_instances(doit, identifier)
-        work["advice", identifier] = read_recommended_purchases(doit, identifier)
-        work["planned", identifier] = read_planned_steps(doit, identifier, today)
+        work["coverage", identifier] = partial(
+            doit.aws_commitments.get_aws_organization, managementAccountId=identifier
+        )
+        work["plans", identifier] = partial(read_savings_plans, doit, identifier)
+        work["reserved", identifier] = partial(read_reserved_instances, doit, identifier)
+        work["advice", identifier] = partial(read_recommended_purchases, doit, identifier)
+        work["planned", identifier] = partial(read_planned_steps, doit, identifier, today)
     by_name = {" ".join(key): key for key in work}
-    parts = await gather_partial({name: work[key] for name, key in by_name.items()})
+    parts = await gather_in_turns(
+        {name: work[key] for name, key in by_name.items()}, MAX_CONCURRENT_REQUESTS, READ_SECONDS
+    )
     found: dict[str, list[Any]] = {}
     for name, result in parts.results.items():
         found.setdefault(by_name[name][0], []).extend(result if isinstance(result, list) else [result])

@@ -73,8 +73,13 @@ def clouds_of(answers: Iterable[JsonObject], scope: Scope) -> list[str]:
     if scope.cloud is not None:
         return [scope.cloud]
     # Without the column, the time zones are unknown, but the costs are not.
-    known = [answer for answer in answers if CLOUDS.key in column_names(answer)]
-    return [str(line.cells[0]) for answer in known for line in read_lines(answer, [CLOUDS.key])]
+    clouds: dict[str, None] = {}
+    for answer in answers:
+        if CLOUDS.key in (names := column_names(answer)):
+            at = names.index(CLOUDS.key)
+            # Only the cells: answers by service have a row for each of thousands of values.
+            clouds |= dict.fromkeys(str(row[at]) for row in complete_rows(answer))
+    return list(clouds)
 
 
 def group_config(

@@ -44,7 +44,14 @@ _MODEL = re.compile(
     rf"(?<![a-z])(?:{'|'.join(_FAMILIES)})(?:[ _.-]?(?:{'|'.join(_VARIANTS)})(?!(?!v\d|sonnet|opus|haiku)[a-z]))*",
     re.IGNORECASE,
 )
-_TOKEN_UNIT = re.compile(r"\b(?:(?P<number>\d[\d,]*) ?)?(?:(?P<scale>k|m|thousand|million) ?)?tokens?\b", re.IGNORECASE)
+# A number begins where no digit or comma stands before it: the search tries each long number once, not at every digit.
+_TOKEN_UNIT = re.compile(
+    r"(?:(?<![\w,])(?P<number>\d[\d,]*) ?|\b)(?:(?P<scale>k|m|thousand|million) ?)?tokens?\b", re.IGNORECASE
+)
+MAX_UNIT_CHARACTERS = 200
+MAX_NUMBER_CHARACTERS = 15
+MAX_TOKENS = Decimal(10) ** 18
+"""Longer units, numbers and counts are not plausible, so they tell nothing."""
 _SCALES = {"": 1, "k": 1_000, "m": 1_000_000, "thousand": 1_000, "million": 1_000_000}
 _KIND_WORDS = {
     "cached": frozenset(("cache", "cached", "cchd")),
@@ -77,9 +84,10 @@ def token_kind(sku: str) -> str | None:
 
 
 def count_tokens(usage: Decimal, unit: str | None) -> Decimal | None:
-    """Return the number of tokens of a *usage* in a pricing unit; None if the unit is not tokens."""
-    match = _TOKEN_UNIT.search(unit or "")
-    if match is None:
+    """Return the number of tokens of a *usage* in a pricing unit; None if the unit is not tokens, or not plausible."""
+    match = _TOKEN_UNIT.search((unit or "")[:MAX_UNIT_CHARACTERS])
+    if match is None or len(match["number"] or "") > MAX_NUMBER_CHARACTERS:
         return None
     number = int((match["number"] or "1").replace(",", ""))
-    return usage * number * _SCALES[(match["scale"] or "").casefold()]
+    tokens = usage * number * _SCALES[(match["scale"] or "").casefold()]
+    return tokens if abs(tokens) <= MAX_TOKENS else None

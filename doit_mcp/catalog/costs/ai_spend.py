@@ -12,6 +12,7 @@ from ...api.errors import ApiError
 from ...api.value_kinds import Label, Members, Money, Percent, Quantity
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import gather_partial
@@ -30,6 +31,8 @@ from .statement import CostStatement, cost_statement
 
 DEFAULT_PERIOD = "this_month"
 MILLION = 1_000_000
+MAX_EXACT_COUNT = 2**53
+"""The largest integer up to which all JSON readers are exact."""
 UNIT = GroupDimension("unit", "pricing_unit", "fixed", "pricing_unit")
 GROUPS = (fixed_group("cloud"), fixed_group("service"), fixed_group("sku"), UNIT)
 SERVICE = fixed_group("service")
@@ -122,7 +125,8 @@ async def ai_spend(
     request = CostRequest(scope, reported)
     rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, code))
     lines = rows.lines
-    members: JsonObject = make_ai_spend(lines, groupBy, topN, stated) | _not_counted(rows.related, stated)
+    members = await run_by_rows(len(lines), make_ai_spend, lines, groupBy, topN, stated)
+    members |= _not_counted(rows.related, stated)
     if not lines:
         # Without AI services, the scope may still have other costs, which say nothing about AI.
         empty = await explain_empty_answer(call, scope, reported)
@@ -181,6 +185,11 @@ async def _query_lines(call: Call, request: CostRequest, currency: str) -> list[
         metrics=(COST_METRIC, USAGE_METRIC),
     )
     answer = await call.doit.reports.run_query(config=config)
+    return await run_by_rows(len(answer["rows"]), read_lines, answer)
+
+
+def read_lines(answer: JsonObject) -> list[AiLine]:
+    """Return the lines of a query's answer. Raise ApiError if it lacks columns."""
     rows, names = complete_rows(answer), column_names(answer)
     wanted = [*(group.column for group in GROUPS), "cost", "usage"]
     if rows and (missing := [name for name in wanted if name not in names]):
@@ -238,12 +247,18 @@ def _token_members(lines: Sequence[AiLine], *, has_price: bool) -> JsonObject:
     tokens = sum((line.tokens or ZERO for line in measured), ZERO)
     if not tokens:
         return {"tokens": None}
-    members: JsonObject = {"tokens": round(tokens)}
+    members: JsonObject = {"tokens": _count_as_json(tokens)}
     if all(line.kind for line in measured):
         for kind in sorted({str(line.kind) for line in measured}):
             own = sum((line.tokens or ZERO for line in measured if line.kind == kind), ZERO)
-            members[f"{kind}Tokens"] = round(own)
+            members[f"{kind}Tokens"] = _count_as_json(own)
     if not has_price:
         return members
     cost = sum((line.cost for line in measured), ZERO)
     return members | {"costPerMillionTokens": round_significant(cost / tokens * MILLION)}
+
+
+def _count_as_json(tokens: Decimal) -> float:
+    """Return a whole number, as a float where JSON has no exact integers."""
+    count = round(tokens)
+    return count if abs(count) <= MAX_EXACT_COUNT else float(count)

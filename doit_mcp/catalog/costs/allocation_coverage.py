@@ -14,6 +14,7 @@ from ...api.nearest import nearest_values
 from ...api.value_kinds import Label, Members, Money, Percent
 from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, failed_members, gather_partial
@@ -98,6 +99,11 @@ class CoverageRows:
     rest: str | None
     failures: Sequence[FailedPart] = ()
 
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.by_project) + len(self.uncovered or ())
+
     def is_covered(self, value: Any) -> bool:
         """Return whether a value of the dimension means that the cost has one."""
         text = str(value or "")
@@ -131,7 +137,7 @@ async def allocation_coverage(
     clouds = {str(row.ids[2]) for row in rows.by_project}
     return {
         "by": dimension.argument,
-        **make_coverage(rows, topN, stated),
+        **await run_by_rows(rows.count, make_coverage, rows, topN, stated),
         **cost_statement(reported, stated, scope, clouds),
         **note,
         **failed_members(rows.failures),
@@ -178,7 +184,12 @@ async def _read_rows(call: Call, request: CostRequest, dimension: GroupDimension
     if dimension.type == ALLOCATION:
         rest = str(parts.results["allocation"].get("unallocatedCosts") or DEFAULT_REST)
     rows = CoverageRows(parts.results["costs"], parts.results.get("services"), rest, parts.failures)
-    if dimension.type != ALLOCATION or rows.uncovered is None:
+    return await run_by_rows(rows.count, _keep_uncovered, rows) if dimension.type == ALLOCATION else rows
+
+
+def _keep_uncovered(rows: CoverageRows) -> CoverageRows:
+    """Return *rows* with those costs by service only that have no value, without the value."""
+    if rows.uncovered is None:
         return rows
     return replace(
         rows,

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ...api.errors import ApiError
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import run_in_currency
 from ..partial_results import FailedPart, gather_partial
@@ -26,8 +26,6 @@ T = TypeVar("T")
 
 MAX_RANKED_GROUPS = 25
 """Groups that are queried: the most that can be shown, so that their shares do not depend on how many are."""
-MAX_INLINE_ROWS = 2_000
-"""Rows of an answer that are read in the event loop, which takes a few milliseconds."""
 CLOUD_GROUP = fixed_group("cloud")
 CREDITS_NOTE = "Promotional credits are excluded; pass includeCredits: true to see them."
 
@@ -100,9 +98,7 @@ async def query_rows(
         limit=limit,
     )
     answer = await call.doit.reports.run_query(config=config)
-    if len(answer["rows"]) <= MAX_INLINE_ROWS:
-        return read_cost_rows(answer, groups, request.interval)
-    return await run_in_thread(read_cost_rows, answer, groups, request.interval)
+    return await run_by_rows(len(answer["rows"]), read_cost_rows, answer, groups, request.interval)
 
 
 async def run_checked(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypedDict
 from ...api.value_kinds import Label, Members, Money, Percent, Verbatim
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, failed_members
@@ -15,7 +15,6 @@ from ..periods.grammar import PeriodArgument, period_or_months
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from .answers import (
-    MAX_INLINE_ROWS,
     MAX_RANKED_GROUPS,
     CostAnswer,
     CostRequest,
@@ -98,11 +97,7 @@ async def cost_breakdown(
     )
     answer, stated = await run_checked(call, request.scope, currency, lambda code: query_costs(call, request, code))
     answer, note = await with_note(call, request, answer)
-    if len(answer.groups) <= MAX_INLINE_ROWS:
-        breakdown = make_breakdown(request, answer, stated)
-    else:
-        breakdown = await run_in_thread(make_breakdown, request, answer, stated)
-    return breakdown | note
+    return await run_by_rows(len(answer.groups), make_breakdown, request, answer, stated) | note
 
 
 def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> JsonObject:

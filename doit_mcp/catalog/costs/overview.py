@@ -13,7 +13,7 @@ from ...api.timestamps import format_date, parse_time
 from ...api.value_kinds import Day, Label, Members, Money, Verbatim
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
@@ -22,7 +22,6 @@ from ..periods.period import ONE_DAY, Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .amounts import ZERO, amount_as_json, round_amount, share_percents
 from .answers import (
-    MAX_INLINE_ROWS,
     MAX_RANKED_GROUPS,
     explain_empty_answer,
     find_later_start,
@@ -119,7 +118,8 @@ async def get_cloud_overview(
     ).raise_if_all_failed()
     by_cloud: list[CostRow] | None = sections.results.get("costByCloud")
     clouds = {str(row.ids[0]) for row in by_cloud or ()}
-    overview = make_overview(found, stated, topN)
+    rows = sum(map(len, sections.results.values()))
+    overview = await run_by_rows(rows, make_overview, found, stated, topN)
     if by_cloud == []:
         empty = await explain_empty_answer(call, scope, reported)
         overview |= {"note": empty.note} if empty.is_known else {"note": empty.note, "totalCost": None}
@@ -156,9 +156,7 @@ def section_query(section: str, scope: Scope, period: Period, currency: str) -> 
 async def query_section(call: Call, section: str, config: QueryConfig) -> list[CostRow]:
     """Return the cost of each combination of a section's dimensions. Raise ApiError."""
     answer = await call.doit.reports.run_query(config=config)
-    if len(answer["rows"]) <= MAX_INLINE_ROWS:
-        return sum_by_groups(answer, section)
-    return await run_in_thread(sum_by_groups, answer, section)
+    return await run_by_rows(len(answer["rows"]), sum_by_groups, answer, section)
 
 
 def sum_by_groups(answer: JsonObject, section: str) -> list[CostRow]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypedDict
 from ...api.value_kinds import Day, Members, Money, Verbatim
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart
@@ -18,7 +18,7 @@ from ..periods.grammar import PeriodArgument, period_or_months
 from ..periods.parts import Interval, PartialPart
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from .answers import MAX_INLINE_ROWS, MAX_RANKED_GROUPS, CostRequest, run_checked, with_note
+from .answers import MAX_RANKED_GROUPS, CostRequest, run_checked, with_note
 from .breakdown import CostTotals, GroupCost
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -99,10 +99,7 @@ async def cost_trend(
     )
     answer, note = await with_note(call, request, trend.answer)
     trend = replace(trend, answer=answer)
-    if len(trend.answer.groups) <= MAX_INLINE_ROWS:
-        result = make_trend(request, interval, trend, stated)
-    else:
-        result = await run_in_thread(make_trend, request, interval, trend, stated)
+    result = await run_by_rows(len(trend.answer.groups), make_trend, request, interval, trend, stated)
     if notes := [str(part["note"]) for part in (result, note) if "note" in part]:
         result["note"] = " ".join(notes)
     return result

@@ -8,7 +8,7 @@ from typing import Any
 from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...api.report_config import PROVIDER_ALIASES
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..periods.period import month_of, utc_date
 from ..search.entities import ENTITY_KINDS_BY_NAME
@@ -24,8 +24,6 @@ DIMENSION_TYPES = (
 MAX_MONTHS = 13
 MAX_ROWS = 10_000
 """Rows of an API response that are searched."""
-MAX_INLINE_ROWS = 500
-"""Rows that take about a millisecond."""
 MAX_VALUE_CHARACTERS = 1_000
 """Characters of a suggested value, and of a name that is searched."""
 
@@ -51,7 +49,7 @@ def match_values(values: Iterable[Any], typed: str) -> list[str]:
 async def _match_rows(rows: Rows, match: Callable[[Rows], list[str]]) -> list[str]:
     """Return the values that *match* finds in *rows*; runs in a thread if there are many rows."""
     rows = rows[:MAX_ROWS]
-    return match(rows) if len(rows) <= MAX_INLINE_ROWS else await run_in_thread(match, rows)
+    return await run_by_rows(len(rows), match, rows)
 
 
 def values_completer(*values: str) -> Completer:

@@ -10,7 +10,7 @@ from ...api.parameters import ConsoleLink, Name, OptionalId
 from ...api.value_kinds import CurrencyCode, Label, Members, Verbatim
 from ...protocol.json_schema import Length
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.statement import CostBasis
 from ..currencies import KNOWN_CURRENCIES
@@ -20,7 +20,7 @@ from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .checks import explain_empty_query, query_scope
 from .config_period import config_period, parse_bounds, parse_duration
-from .run_query import MAX_INLINE_ROWS, query_basis
+from .run_query import query_basis
 from .secondary_period import secondary_period
 from .shown_rows import RowFacts, row_facts, shown_rows
 from .totals import QueryTotal, needs_total_query, query_totals
@@ -93,9 +93,8 @@ async def get_report_results(
         result = make_report_result(parts, period, today)
         # Without rows, a total of zero would say more than is known.
         return {key: value for key, value in result.items() if key != "total"} | await _empty_note(call, parts, period)
-    if not isinstance(rows, list) or len(rows) <= MAX_INLINE_ROWS:
-        return make_report_result(parts, period, today)
-    return await run_in_thread(make_report_result, parts, period, today)
+    count = len(rows) if isinstance(rows, list) else 0
+    return await run_by_rows(count, make_report_result, parts, period, today)
 
 
 def _iso_days(period: ReportedPeriod) -> tuple[str, str]:

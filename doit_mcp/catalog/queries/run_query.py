@@ -8,7 +8,7 @@ from ...api.errors import ApiError
 from ...api.report_config import QueryConfig, QueryFields, TimeRange
 from ...api.value_kinds import Members, Verbatim
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.projects import fetch_project_names
 from ..costs.scope import CLOUD_DIMENSION, Scope
@@ -33,8 +33,6 @@ from .project_names import names_projects, with_project_names
 from .secondary_period import secondary_period, with_exact_secondary
 from .shown_rows import RowFacts, row_facts, shown_rows
 from .totals import QueryTotal, aggregation_of, needs_clouds, needs_total_query, query_totals, total_config
-
-MAX_INLINE_ROWS = 2_000
 
 
 class QueryRequest(QueryFields, total=False):
@@ -83,9 +81,7 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
         empty = await explain_empty_query(call, scope, period)
         result = make_query_result(stated, periods, scope, answers, is_known=empty.is_known)
         return {**result, "note": empty.note}
-    if len(rows) <= MAX_INLINE_ROWS:
-        return make_query_result(stated, periods, scope, answers)
-    return await run_in_thread(make_query_result, stated, periods, scope, answers)
+    return await run_by_rows(len(rows), make_query_result, stated, periods, scope, answers)
 
 
 async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str]:

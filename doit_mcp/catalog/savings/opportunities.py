@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated
 
@@ -12,9 +13,13 @@ from ...api import Doit
 from ...api.pagination import iterate_rows, parse_page
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..commitments.aws import (
+    MAX_CONCURRENT_REQUESTS,
+    MAX_ORGANIZATIONS,
     PER_MONTH,
+    READ_SECONDS,
     ROWS_PER_REQUEST,
     OwnedCommitment,
     RecommendedPurchase,
@@ -24,7 +29,7 @@ from ..commitments.aws import (
     read_savings_plans,
 )
 from ..commitments.contract_periods import ContractPeriod, running_periods
-from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
+from ..partial_results import FailedPart, PartialResults, failed_members, gather_in_turns, gather_partial
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from .overlaps import find_overlaps
@@ -75,16 +80,18 @@ async def get_savings_summary(
     (unused commitments) and at_stake (contracts that fall short, open anomalies). For coverage and utilization, use
     commitment_summary."""
     doit, today = call.doit, utc_date(call.now)
+    cut: list[FailedPart] = []
     work: dict[str, Awaitable[object]] = {
-        "recommendation": _read_recommendations(doit),
+        "recommendation": _read_recommendations(doit, cut),
         "commitment": _read_periods(doit, today),
-        "anomaly": _read_open_anomalies(doit),
+        "anomaly": _read_open_anomalies(doit, cut),
         AWS_PART: _read_aws(call),
     }
     parts = (await gather_partial(work)).raise_if_all_failed()
     aws: AwsFindings = parts.results.get(AWS_PART) or AwsFindings({}, (), (), ())
-    unknown, failures = _unknown(parts, aws), [*parts.failures, *aws.failures]
-    answer = {"asOf": today.isoformat(), **_lists(parts, aws, top)}
+    unknown, failures = _unknown(parts, aws), [*parts.failures, *aws.failures, *cut]
+    count = len(parts.results.get("recommendation", ())) + len(aws.owned)
+    answer = {"asOf": today.isoformat(), **await run_by_rows(count, _lists, parts, aws, top)}
     return answer | ({"unknown": unknown} if unknown else {}) | failed_members(failures)
 
 
@@ -106,7 +113,7 @@ def _lists(parts: PartialResults, aws: AwsFindings, top: int) -> JsonObject:
         **{name: [row.as_json for row in found[:top]] for name, found in lists.items()},
         "basis": dict(BASES),
         "counts": {name: len(found) for name, found in lists.items()},
-        "overlaps": find_overlaps(recommendations, aws.purchases),
+        "overlaps": find_overlaps(recommendations, aws.purchases, {row.id for row in lists["save"][:top]}),
     }
 
 
@@ -123,7 +130,8 @@ def _unknown(parts: PartialResults, aws: AwsFindings) -> list[str]:
     return [*unforecast, *unused, *missing]
 
 
-async def _read_recommendations(doit: Doit) -> list[JsonObject]:
+async def _read_recommendations(doit: Doit, cut: list[FailedPart]) -> list[JsonObject]:
+    """Return the recommendations; if there are more than fit, add an entry to *cut*."""
     method = doit.insights.list_optimization_recommendations
     rows: list[JsonObject] = []
     token: str | None = None
@@ -132,7 +140,8 @@ async def _read_recommendations(doit: Doit) -> list[JsonObject]:
         rows += parse_page(answer, "results").rows
         token = next_page_token(answer)
         if token is None:
-            break
+            return rows
+    cut.append({"part": "further recommendations", "why": f"only the first {len(rows)} are read"})
     return rows
 
 
@@ -141,24 +150,36 @@ async def _read_periods(doit: Doit, today: date) -> list[ContractPeriod]:
     return list(running_periods([row async for row in rows], today))
 
 
-async def _read_open_anomalies(doit: Doit) -> list[JsonObject]:
+async def _read_open_anomalies(doit: Doit, cut: list[FailedPart]) -> list[JsonObject]:
+    """Return the open anomalies among the newest ones; if there are more, add an entry to *cut*."""
     # The newest first, because an anomaly that is open began lately.
     answer = await doit.anomalies.get_anomalies(maxResults=ANOMALIES_PER_REQUEST, sortBy="startTime", sortOrder="desc")
-    return [row for row in parse_page(answer, "anomalies").rows if row.get("status") != "inactive"]
+    page = parse_page(answer, "anomalies")
+    if page.next_token:
+        cut.append({"part": "earlier anomalies", "why": f"only the newest {len(page.rows)} are read"})
+    return [row for row in page.rows if row.get("status") != "inactive"]
 
 
 async def _read_aws(call: Call) -> AwsFindings:
     doit, organizations = call.doit, await list_organizations(call)
-    work: dict[str, Awaitable[object]] = {}
-    for identifier in organizations:
-        work[f"waste: Savings Plans of {identifier}"] = read_savings_plans(doit, identifier)
-        work[f"waste: Reserved Instances of {identifier}"] = read_reserved_instances(doit, identifier)
-        work[f"save: purchases for {identifier}"] = read_recommended_purchases(doit, identifier)
-    parts = await gather_partial(work)
+    work: dict[str, Callable[[], Awaitable[object]]] = {}
+    for identifier in list(organizations)[:MAX_ORGANIZATIONS]:
+        work[f"waste: Savings Plans of {identifier}"] = partial(read_savings_plans, doit, identifier)
+        work[f"waste: Reserved Instances of {identifier}"] = partial(read_reserved_instances, doit, identifier)
+        work[f"save: purchases for {identifier}"] = partial(read_recommended_purchases, doit, identifier)
+    parts = await gather_in_turns(work, MAX_CONCURRENT_REQUESTS, READ_SECONDS)
     found = [item for rows in parts.results.values() for item in rows]
     return AwsFindings(
         organizations,
         [item for item in found if isinstance(item, OwnedCommitment)],
         [item for item in found if isinstance(item, RecommendedPurchase)],
-        parts.failures,
+        [*parts.failures, *_unread_organizations(len(organizations))],
     )
+
+
+def _unread_organizations(count: int) -> list[FailedPart]:
+    """Return the entry about organizations that are not read because there are too many; empty if all are read."""
+    if count <= MAX_ORGANIZATIONS:
+        return []
+    part = f"waste and purchases of {count - MAX_ORGANIZATIONS} AWS organizations"
+    return [{"part": part, "why": f"only the first {MAX_ORGANIZATIONS} organizations are read"}]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable
 
 from ...api.report_config import normalize_provider
 from ...protocol.jsonrpc import JsonObject
@@ -21,33 +21,38 @@ SERVICE_WORDS = {
 WHY = "both count the same {service} cost: after one, the other saves less"
 
 
-def find_overlaps(recommendations: Sequence[JsonObject], purchases: Sequence[RecommendedPurchase]) -> list[JsonObject]:
-    """Return the groups of ids whose savings partly are the same money, and why. They must not be added up."""
-    found = []
-    for purchase in purchases:
-        ids = [
-            f"recommendation:{row.get('source') or ''}/{row.get('key') or ''}"
-            for row in _shrinking(recommendations, purchase.service)
-        ]
-        if ids:
-            found.append({"ids": [purchase.id, *ids], "why": WHY.format(service=purchase.service)})
-    return found
+def find_overlaps(
+    recommendations: Iterable[JsonObject], purchases: Iterable[RecommendedPurchase], shown: Container[str]
+) -> list[JsonObject]:
+    """Return the groups of ids whose savings partly are the same money, and why. They must not be added up.
 
-
-def _shrinking(recommendations: Sequence[JsonObject], service: str) -> Iterator[JsonObject]:
-    """Yield the recommendations that shrink the usage that Savings Plans of a type cover."""
+    Only ids that are *shown* count: a list of all pairs would be far longer than the lists of what they save.
+    """
+    shrinking: dict[str, list[str]] = {}
     for row in recommendations:
-        summary = summarize_recommendation(row)
-        tags = " ".join(map(str, summary["tags"])) if isinstance(summary["tags"], list) else ""
-        title = f"{summary['key']} {summary['title']} {tags}".casefold()
-        letters = NOT_A_LETTER.sub("", title)
-        if (
-            normalize_provider(str(summary["provider"])) == AWS
-            and summary["potentialDailySavings"] > 0
-            and any(word in letters for word in SHRINKING_WORDS)
-            and _covered_service(f"{title} {summary['shortDescription']}".casefold()) == service
-        ):
-            yield row
+        identifier = f"recommendation:{row.get('source') or ''}/{row.get('key') or ''}"
+        if identifier in shown and (service := _shrinking_service(row)) is not None:
+            shrinking.setdefault(service, []).append(identifier)
+    return [
+        {"ids": [purchase.id, *shrinking[purchase.service]], "why": WHY.format(service=purchase.service)}
+        for purchase in purchases
+        if purchase.id in shown and purchase.service in shrinking
+    ]
+
+
+def _shrinking_service(row: JsonObject) -> str | None:
+    """Return the type of Savings Plans that cover the usage that a recommendation shrinks; None if it shrinks none."""
+    summary = summarize_recommendation(row)
+    tags = " ".join(map(str, summary["tags"])) if isinstance(summary["tags"], list) else ""
+    title = f"{summary['key']} {summary['title']} {tags}".casefold()
+    letters = NOT_A_LETTER.sub("", title)
+    if (
+        normalize_provider(str(summary["provider"])) != AWS
+        or summary["potentialDailySavings"] <= 0
+        or not any(word in letters for word in SHRINKING_WORDS)
+    ):
+        return None
+    return _covered_service(f"{title} {summary['shortDescription']}".casefold())
 
 
 def _covered_service(text: str) -> str | None:

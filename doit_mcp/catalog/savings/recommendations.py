@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import fsum
+from decimal import Decimal
 from typing import Annotated
 
 from ...api.areas.insights import Category, DisplayStatus, Priority
@@ -14,11 +14,13 @@ from ...api.report_config import provider_code
 from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..tables import round_to_cents, to_number
+from ..costs.amounts import ZERO, amount_as_json, sum_amounts, to_decimal
 from ..tools.composed import composed_tool
 from .result_types import Recommendations
 
-DAYS_PER_MONTH = 365 / 12
+DAYS_PER_YEAR, MONTHS_PER_YEAR = 365, 12
+CURRENCY = "USD"
+"""Recommendations have all amounts in US dollars."""
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGES = 20
 
@@ -74,7 +76,7 @@ async def list_optimization_recommendations(
             break
     fitting = (row for row in parse_page(answer, "results").rows if has_category(row, category))
     rows = sorted(map(summarize_recommendation, fitting), key=lambda row: -row["potentialDailySavings"])
-    total = round_to_cents(fsum(row["potentialDailySavings"] for row in rows))
+    total = amount_as_json(sum_amounts(row["potentialDailySavings"] for row in rows), CURRENCY)
     found: JsonObject = {"rowCount": len(rows), "insights": rows, "totalDailySavings": total}
     return found | ({"pageToken": token} if token else {})
 
@@ -102,18 +104,23 @@ def next_page_token(answer: JsonObject) -> str | None:
 def summarize_recommendation(row: JsonObject) -> JsonObject:
     """Return the relevant fields of a recommendation."""
     summary = row.get("summary")
-    daily = to_number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
+    daily = to_decimal(summary.get("potentialDailySavings")) if isinstance(summary, dict) else ZERO
     categories = row.get("categories")
     found: JsonObject = {
         **{name: row.get(name) or "" for name in ("key", "source", "title", "shortDescription")},
         "provider": row.get("cloudProvider") or "",
         "categories": ", ".join(map(str, categories)) if isinstance(categories, list) else "",
         "displayStatus": row.get("displayStatus") or "",
-        "potentialDailySavings": round_to_cents(daily),
-        "potentialMonthlySavings": round_to_cents(daily * DAYS_PER_MONTH),
+        "potentialDailySavings": amount_as_json(daily, CURRENCY),
+        "potentialMonthlySavings": amount_as_json(monthly_savings(daily), CURRENCY),
         "tags": row.get("tags") or [],
         "easyWin": bool(row.get("easyWinDescription")),
         "lastUpdated": row.get("lastUpdated") or "",
     }
     extra = {name: row[name] for name in ("easyWinDescription", "reportUrl", "cloudFlowTemplateId") if row.get(name)}
     return found | extra
+
+
+def monthly_savings(daily: Decimal) -> Decimal:
+    """Return what savings per day are per average month."""
+    return daily * DAYS_PER_YEAR / MONTHS_PER_YEAR

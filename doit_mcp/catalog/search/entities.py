@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -15,10 +16,9 @@ from ...api.timestamps import format_date
 from ...protocol.jsonrpc import JsonObject
 from ..budgets.status import find_status, with_rounded_amounts
 from ..call import Call
-from ..costs.amounts import round_amount, to_decimal
+from ..costs.amounts import ZERO, round_amount, to_decimal
 from ..partial_results import gather_partial
-from ..savings.recommendations import DAYS_PER_MONTH
-from ..tables import to_number
+from ..savings.recommendations import monthly_savings
 
 SEARCH_PAGE_SIZE = 200
 """Rows of each kind that a search reads. If there are more, it also reads those whose name contains a word."""
@@ -72,8 +72,9 @@ def title_or_id(row: JsonObject, *fields: str, kind: str) -> str:
 
 
 def format_amount(amount: Any, currency: str = "USD") -> str:
-    """Return an amount with the decimals of its currency and thousands separators."""
-    return f"{round_amount(to_decimal(amount), currency):,}"
+    """Return an amount, a cell of the API or a Decimal, with the decimals of its currency and thousands separators."""
+    exact = amount if isinstance(amount, Decimal) else to_decimal(amount)
+    return f"{round_amount(exact, currency):,}"
 
 
 def _budget_title(row: JsonObject, today: date) -> str:
@@ -105,8 +106,8 @@ def _ticket_title(row: JsonObject, today: date) -> str:
 
 def _recommendation_title(row: JsonObject, today: date) -> str:
     summary = row.get("summary")
-    savings = to_number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
-    suffix = f" (saves {format_amount(savings * DAYS_PER_MONTH)} USD a month)" if savings > 0 else ""
+    daily = to_decimal(summary.get("potentialDailySavings")) if isinstance(summary, dict) else ZERO
+    suffix = f" (saves {format_amount(monthly_savings(daily))} USD a month)" if daily > 0 else ""
     return f"Recommendation: {title_or_id(row, 'title', 'key', kind='recommendation')}{suffix}"
 
 

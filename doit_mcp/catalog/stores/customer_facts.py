@@ -55,12 +55,15 @@ class CustomerFacts:
         entry = self._entries.get((owner, customer, name))
         return None if entry is None else orjson.loads(entry.data)
 
-    def put(self, owner: str, customer: str, name: str, value: Any) -> None:
-        """Remember a fact, a JSON value, for a while; one that is too large is not remembered."""
+    def put(self, owner: str, customer: str, name: str, value: Any, max_bytes: int | None = None) -> None:
+        """Remember a fact, a JSON value, for a while; one that is too large is not remembered.
+
+        *max_bytes* replaces the usual limit of one fact.
+        """
         data, key = orjson.dumps(value), (owner, customer, name)
         if key in self._entries:
             self._remove(key)
-        if len(data) > min(self._max_fact_bytes, self._total_bytes):
+        if len(data) > min(self._max_fact_bytes if max_bytes is None else max_bytes, self._total_bytes):
             return
         self._remove_expired()
         names = self._names.setdefault((owner, customer), [])
@@ -102,6 +105,9 @@ class Facts:
         """Return a fact; None if it is unknown or too old."""
         return self._store.get(self._owner, self._customer, name)
 
-    def put(self, name: str, value: Any) -> None:
-        """Remember a fact, a JSON value, for a while; one that is too large is not remembered."""
-        self._store.put(self._owner, self._customer, name, value)
+    def put(self, name: str, value: Any, max_bytes: int | None = None) -> None:
+        """Remember a fact, a JSON value, for a while; one that is too large is not remembered.
+
+        *max_bytes* replaces the usual limit of one fact.
+        """
+        self._store.put(self._owner, self._customer, name, value, max_bytes)

@@ -9,6 +9,7 @@ from ...api.errors import ApiError
 from ...api.report_config import Metric, QueryConfig
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.group_costs import CostRow, read_cost_rows
 from ..costs.groups import GroupDimension
@@ -40,7 +41,8 @@ async def query_units(
 ) -> list[CostRow]:
     """Return the units by *groups* and *interval*, as rows whose cost is the number of units. Raise ApiError."""
     answer = await call.doit.reports.run_query(config=units_config(metric, period, interval, groups))
-    return read_cost_rows(_with_cost_column(answer, metric), groups, interval)
+    units = _with_cost_column(answer, metric)
+    return await run_by_rows(len(units["rows"]), read_cost_rows, units, groups, interval)
 
 
 async def query_daily_units(call: Call, metric: str, period: Period) -> list[CostRow]:

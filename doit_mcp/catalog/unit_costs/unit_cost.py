@@ -12,6 +12,7 @@ from ...api.errors import ApiError
 from ...api.value_kinds import Day, Label, Members, Money, Quantity
 from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.amounts import ZERO, amount_as_json, round_amount, round_significant
 from ..costs.answers import CLOUD_GROUP, CostRequest, explain_empty_answer, find_later_start, query_rows, run_checked
@@ -81,6 +82,11 @@ class UnitRows:
     daily_units: Sequence[CostRow]
     group_units: Sequence[CostRow]
 
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return sum(map(len, (self.costs, self.groups, self.daily_units, self.group_units)))
+
 
 @composed_tool(
     area="datahub",
@@ -117,13 +123,8 @@ async def unit_cost(
     clouds = {str(row.ids[0]) for row in rows.costs}
     statement = cost_statement(reported, stated, scope, clouds)
     statement["period"] |= {"complete": whole.complete and reported == whole}
-    return {
-        "metric": metric,
-        **make_unit_cost(rows, topN, stated),
-        **statement,
-        **missing.members,
-        "note": " ".join(texts),
-    }
+    members = await run_by_rows(rows.count, make_unit_cost, rows, topN, stated)
+    return {"metric": metric, **members, **statement, **missing.members, "note": " ".join(texts)}
 
 
 def settled_part(period: ReportedPeriod) -> ReportedPeriod:

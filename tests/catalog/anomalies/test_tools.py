@@ -108,6 +108,34 @@ async def test_labels_of_the_resources_come_first() -> None:
     assert found["owner"] == {"name": "search", "basis": "label team of its resources", "sharePercent": 77.8}
 
 
+def reorder(columns: list[str]) -> Any:
+    """Return an API whose query responses have these columns, in this order, with the same rows."""
+    good = recorder(anomaly("a", "Analytics"))
+
+    def answer(request: Request) -> Any:
+        body = good.answers[0](request)
+        if "query" not in request.path:
+            return body
+        names = [column["name"] for column in body["result"]["schema"]]
+        places = [names.index(name) for name in columns if name in names]
+        rows = [[row[place] for place in places] for row in body["result"]["rows"]]
+        return {"result": {"schema": [{"name": names[place]} for place in places], "rows": rows}}
+
+    return answer
+
+
+async def test_the_label_is_found_by_its_name() -> None:
+    columns = ["project_name", "year", "month", "team", "cost", "project_id"]
+    found = await run("get_anomaly", Recorder(reorder(columns)), id="a")
+    assert found["owner"] == {"name": "data", "basis": "label team of the costs of Analytics", "sharePercent": 90.0}
+
+
+async def test_costs_without_the_label_name_no_owner() -> None:
+    found = await run("get_anomaly", Recorder(reorder(["project_name", "project_id", "year", "cost"])), id="a")
+    assert found["owner"] is None
+    assert found["failed"] == [{"part": "owners of projects", "why": "the result has no column team"}]
+
+
 async def test_an_unknown_owner_is_null() -> None:
     found = await run("get_anomaly", recorder(anomaly("a", "elsewhere", attribution="gone")), id="a")
     assert found["owner"] is None and found["project"] == {"id": "elsewhere", "name": None}

@@ -212,6 +212,20 @@ def test_days_fit_the_status_and_the_period(row: dict[str, Any], details: dict[s
         assert found.spent is not None and found.limit is not None and found.spent > found.limit
 
 
-@pytest.mark.parametrize(("part", "whole", "share"), [(1, 3, 33.3), (0, 5, 0.0), (5, 0, None), (None, 1, None)])
+@pytest.mark.parametrize(
+    ("part", "whole", "share"),
+    [
+        *((1, 3, 33.3), (0, 5, 0.0), (5, 0, None), (None, 1, None)),
+        # Halves of tenths, which a float is slightly below or above, or that round to even.
+        *((0.25, 1000, 0.0), (0.5, 1000, 0.1), (1.005, 100, 1.0), (2.5, 1000, 0.3), (-2.5, 1000, -0.3)),
+        *((1e308, 5e-324, None), (1.0, 1e308, 0.0)),
+    ],
+)
 def test_shares(part: float | None, whole: float, share: float | None) -> None:
     assert share_percent(part, whole) == share
+
+
+@pytest.mark.parametrize(("currency", "limit"), [("USD", 100.5), ("JPY", 101.0)])
+def test_a_growing_limit_follows_its_thresholds_in_the_minor_unit(currency: str, limit: float) -> None:
+    row = {"currency": currency, "alertThresholds": [{"percentage": 80.0, "amount": 80.4}]}
+    assert find_status(row, {"growthPerPeriod": 5}, TODAY).limit == limit

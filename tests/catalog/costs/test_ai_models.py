@@ -58,6 +58,11 @@ def test_spellings_of_a_model_are_one() -> None:
         ("characters", None),
         ("Hrs", None),
         (None, None),
+        ("999,999,999,999 tokens", 2 * 999_999_999_999),
+        ("9" * 16 + " tokens", None),
+        ("9" * 5_000 + " tokens", None),
+        ("1," * 4_000, None),
+        (" " * 200 + "tokens", None),
     ],
 )
 def test_units_of_tokens(unit: str | None, tokens: int | None) -> None:
@@ -71,3 +76,9 @@ def test_any_text_is_read(text: str) -> None:
     assert token_kind(text) in (None, "input", "cached", "output")
     tokens = count_tokens(Decimal(1), text)
     assert tokens is None or tokens >= 0
+
+
+def test_implausible_number_of_tokens_is_unknown() -> None:
+    assert count_tokens(Decimal("1e17"), "1K tokens") is None
+    assert count_tokens(Decimal("1e308"), "tokens") is None
+    assert count_tokens(Decimal("1e18"), "tokens") == 10**18

@@ -121,3 +121,16 @@ def test_parts_add_up_to_the_cent(lines: list[AiLine], group_by: str, top: int) 
 
 def test_rows_without_texts_are_read() -> None:
     assert parse_line(None, None, None, None, None, None) == AiLine("", None, Decimal(0))
+
+
+async def test_counts_beyond_exact_integers_fit_into_json() -> None:
+    # The sum of 6e17 tokens in each of 40 SKUs needs more than 64 bits.
+    rows = [["openai", "s", f"gpt-4o, input {n}", "1K tokens", "2026", 1.0, 6e14] for n in range(40)]
+
+    def answer(request: Request) -> Any:
+        is_by_provider = any(item["id"] == "cloud_provider" for item in (request.body or {})["config"]["filters"])
+        schema = [{"name": name, "type": "string"} for name in COLUMNS]
+        return {"result": {"schema": schema, "rows": rows if is_by_provider else []}}
+
+    (model,) = (await ai_spend(answer))["models"]
+    assert model["tokens"] == model["inputTokens"] == 2.4e19 and model["cost"] == 40.0

@@ -11,9 +11,10 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.costs import answers
-from doit_mcp.catalog.costs.answers import MAX_INLINE_ROWS, explain_empty_answer, find_later_start
+from doit_mcp.catalog.costs.answers import explain_empty_answer, find_later_start
 from doit_mcp.catalog.costs.scope import Scope
 from doit_mcp.catalog.periods.grammar import parse_period
+from doit_mcp.resilience.compute_thread import MAX_INLINE_ROWS
 from tests.api.recorder import Recorder
 
 from ..billing import Line, answering

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 
 from ..caller import call
@@ -163,3 +164,25 @@ async def test_currencies_are_not_compared() -> None:
         {"commitment-manager": {"commitments": [euros, dollars]}, "anomalies": {"anomalies": ANOMALIES[1:2]}}
     )
     assert brief(found["at_stake"]) == [("commitment:usd", 1.0, "USD"), ("commitment:eur", 600.0, "EUR")]
+
+
+def endless(request: Request) -> Any:
+    """Return pages of recommendations and anomalies that never end."""
+    number = int(str(request.query.get("pageToken", "0")))
+    if "insights" in request.path:
+        rows = [{**RECOMMENDATIONS[0], "key": f"{number}-{at}"} for at in range(3)]
+        return {"results": rows, "pagination": {"pageToken": str(number + 1)}}
+    if "anomalies" in request.path:
+        return {"anomalies": ANOMALIES, "pageToken": str(number + 1)}
+    return answering()(request)
+
+
+async def test_rows_beyond_the_pages_that_are_read_are_named() -> None:
+    api = Recorder(endless)
+    found = (await call("get_savings_summary", api))["structuredContent"]
+    assert found["failed"] == [
+        {"part": "further recommendations", "why": "only the first 12 are read"},
+        {"part": "earlier anomalies", "why": "only the newest 3 are read"},
+    ]
+    assert sum("insights" in request.path for request in api.requests) == 4
+    assert sum("anomalies" in request.path for request in api.requests) == 1

@@ -37,7 +37,22 @@ def test_smaller_usage_overlaps_with_a_commitment_for_it(changes: dict[str, Any]
         **{"summary": {"potentialDailySavings": 1.0}, **changes},
     }
     expected = [[f"purchase:1/{service}", f"recommendation:s/{recommendation['key']}"]] if service else []
-    assert [overlap["ids"] for overlap in find_overlaps([recommendation], PURCHASES)] == expected
+    shown = {f"recommendation:s/{recommendation['key']}", *(purchase.id for purchase in PURCHASES)}
+    assert [overlap["ids"] for overlap in find_overlaps([recommendation], PURCHASES, shown)] == expected
+
+
+def test_only_rows_that_are_shown_overlap() -> None:
+    rows = [
+        {
+            **{"source": "s", "key": str(key), "title": "Right-size EC2", "cloudProvider": "aws"},
+            "summary": {"potentialDailySavings": 1.0},
+        }
+        for key in range(2_000)
+    ]
+    purchases = [RecommendedPurchase(str(number), "compute", Decimal(1), Decimal(10)) for number in range(200)]
+    shown = {"recommendation:s/1", "recommendation:s/7", "purchase:3/compute", "purchase:4/database"}
+    (overlap,) = find_overlaps(rows, purchases, shown)
+    assert overlap["ids"] == ["purchase:3/compute", "recommendation:s/1", "recommendation:s/7"]
 
 
 UNRELATED = [
@@ -54,7 +69,8 @@ def test_unrelated_recommendations_do_not_overlap(title: str) -> None:
         **{"source": "s", "key": "k", "title": title, "cloudProvider": "aws"},
         "summary": {"potentialDailySavings": 1.0},
     }
-    assert find_overlaps([recommendation], PURCHASES) == []
+    shown = {"recommendation:s/k", *(purchase.id for purchase in PURCHASES)}
+    assert find_overlaps([recommendation], PURCHASES, shown) == []
 
 
 def test_purchase_overlaps_only_with_what_it_covers() -> None:
@@ -65,7 +81,8 @@ def test_purchase_overlaps_only_with_what_it_covers() -> None:
         }
         for title in ("Right-size EC2", "Idle RDS instances", *UNRELATED)
     ]
-    found = {overlap["ids"][0]: overlap["ids"][1:] for overlap in find_overlaps(rows, PURCHASES)}
+    shown = {*(f"recommendation:s/{row['key']}" for row in rows), *(purchase.id for purchase in PURCHASES)}
+    found = {overlap["ids"][0]: overlap["ids"][1:] for overlap in find_overlaps(rows, PURCHASES, shown)}
     assert found == {
         "purchase:1/compute": ["recommendation:s/Right-size EC2"],
         "purchase:1/database": ["recommendation:s/Idle RDS instances"],

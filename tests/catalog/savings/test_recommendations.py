@@ -8,7 +8,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.savings.recommendations import DAYS_PER_MONTH, next_page_token, summarize_recommendation
+from doit_mcp.catalog.savings.recommendations import next_page_token, summarize_recommendation
 from tests.api.recorder import Recorder
 
 from ..caller import call
@@ -88,4 +88,13 @@ def test_odd_rows_are_read() -> None:
     assert summarize_recommendation({})["potentialDailySavings"] == 0.0
     assert summarize_recommendation({"categories": "x", "summary": 5})["categories"] == ""
     assert next_page_token({"pagination": None}) is None
-    assert summarize_recommendation(row("x", 10.0))["potentialMonthlySavings"] == round(10 * DAYS_PER_MONTH, 2)
+    for daily, per_day, per_month in (
+        (10.0, 10.0, 304.17),
+        # 182.5 cents a month, and 100.5 cents a day, round away from zero.
+        (0.06, 0.06, 1.83),
+        (1.005, 1.01, 30.57),
+        (None, 0.0, 0.0),
+        (True, 0.0, 0.0),
+    ):
+        summary = summarize_recommendation({"summary": {"potentialDailySavings": daily}})
+        assert (summary["potentialDailySavings"], summary["potentialMonthlySavings"]) == (per_day, per_month)

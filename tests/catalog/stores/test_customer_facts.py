@@ -53,6 +53,10 @@ def test_large_facts_are_not_remembered() -> None:
     facts.put("a", "x")
     facts.put("a", "x" * 20)
     assert facts.get("a") is None
+    facts.put("large", "x" * 18, max_bytes=20)
+    assert facts.get("large") == "x" * 18
+    facts.put("large", "x" * 19, max_bytes=20)
+    assert facts.get("large") is None
     for name in ("a", "b", "c", "d"):
         facts.put(name, "12345678")
     assert [facts.get(name) for name in ("a", "b", "c", "d")] == [None, None, "12345678", "12345678"]
