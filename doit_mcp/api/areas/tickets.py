@@ -260,11 +260,14 @@ class Tickets(Area):
         preview_with=None,
         undone_by="nothing",
     )
+    async def _reply(self, *, ticketId: TicketId, **comment: Unpack[NewComment]) -> JsonObject: ...
+
+    @offers(_reply)
     async def create_ticket_comment(
         self, *, ticketId: TicketId, **comment: Unpack[NewComment]
     ) -> Annotated[JsonObject, Comment]:
         """Reply to a support ticket. DoiT's experts read it. Use it only after the user approves the text."""
-        ...
+        return with_iso_times(await self._reply(ticketId=ticketId, **comment), TIME_FORMATS)
 
     @get("/support/v1/tickets/{ticketId}/tags", items="tags")
     async def list_ticket_tags(self, *, ticketId: TicketId) -> Annotated[JsonObject, TagList]:

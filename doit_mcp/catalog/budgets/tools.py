@@ -178,7 +178,7 @@ async def fetch_statuses(call: Call, rows: Sequence[JsonObject]) -> tuple[list[B
         async with free:
             return await call.doit.budgets.get_budget(id=identifier)
 
-    identifiers = [str(row["id"]) for row in rows[:MAX_DETAILED_BUDGETS] if row.get("id")]
+    identifiers = dict.fromkeys(str(row["id"]) for row in rows[:MAX_DETAILED_BUDGETS] if row.get("id"))
     parts = await gather_partial({identifier: fetch_details(identifier) for identifier in identifiers}, READ_SECONDS)
     details = [parts.results.get(str(row.get("id")), {}) for row in rows]
     pairs = [({**row, **more}, find_status(row, more, today)) for row, more in zip(rows, details, strict=True)]

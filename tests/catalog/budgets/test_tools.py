@@ -149,7 +149,7 @@ async def test_requests_for_details_are_bounded() -> None:
         ({"nameContains": "ads", "name": "x"}, {"nameContains": "ads"}),
         (
             {"maxResults": "40", "pageToken": "t", "filter": "owner:[x]"},
-            {"maxResults": "40", "pageToken": "t", "filter": "owner:[x]"},
+            {"maxResults": "40", "pageToken": "t", "filter": "owner:x"},
         ),
         (
             {"minCreationTime": "2026-01-01", "maxCreationTime": "1800000000000"},
