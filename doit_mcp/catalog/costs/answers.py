@@ -161,7 +161,8 @@ async def find_later_start(call: Call, period: ReportedPeriod, first_period: str
             raise
         # The answer is right without the note.
         return None
-    return start if start is not None and start > period.elapsed.first else None
+    # A start after the period would contradict its costs.
+    return start if start is not None and period.elapsed.first < start <= period.elapsed.last else None
 
 
 async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tuple[CostAnswer, JsonObject]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
-from ..tables import column_names, complete_rows, row_days, row_months, to_key
+from ..tables import column_names, complete_rows, read_days, read_months, to_key
 from .amounts import ZERO, amount_as_json, round_amount, share_percents, to_decimal
 from .groups import GroupDimension
 from .query_config import QueryInterval
@@ -39,17 +39,15 @@ class CostGroup:
 
 
 def read_cost_rows(answer: JsonObject, groups: Sequence[GroupDimension], interval: QueryInterval) -> list[CostRow]:
-    """Return the rows of a query's answer. Raise ApiError if it lacks columns: missing costs are not zero."""
+    """Return the rows of a query's answer. Raise ApiError if it lacks columns or a period: missing costs are not zero."""
     rows = complete_rows(answer)
     if not rows:
         return []
     names = column_names(answer)
     wanted = ["cost", *(group.column for group in groups)]
-    periods = _row_periods(answer, interval)
     if missing := [name for name in wanted if name not in names]:
         raise ApiError(f"the result has no column {missing[0]}", kind="answer")
-    if len(periods) != len(rows):
-        raise ApiError(f"the result has no columns for the {interval}", kind="answer")
+    periods = _row_periods(answer, interval)
     cost = names.index("cost")
     id_at = [names.index(group.column) for group in groups]
     name_at = [names.index(group.name_column) if group.name_column in names else at for group, at in zip(groups, id_at)]
@@ -65,9 +63,7 @@ def read_cost_rows(answer: JsonObject, groups: Sequence[GroupDimension], interva
 
 
 def _row_periods(answer: JsonObject, interval: QueryInterval) -> list[str]:
-    if interval == "day":
-        return ["" if day is None else day.isoformat() for day in row_days(answer)]
-    return row_months(answer)
+    return [day.isoformat() for day in read_days(answer)] if interval == "day" else read_months(answer)
 
 
 def total_cost(rows: Iterable[CostRow]) -> Decimal:
