@@ -76,3 +76,43 @@ async def test_a_first_day_that_contradicts_the_costs_is_not_stated() -> None:
 
     trend = await run("cost_trend", Recorder(answer), currency="USD", period="2025-12/2026-05")
     assert "note" not in trend
+
+
+def without_history(request: Request) -> Any:
+    """Answer queries of costs since 10 August; those that search for the first day time out."""
+    if "query" not in request.path:
+        return {"allocations": [{"id": "G1", "name": "G", "allocationType": "group"}]}
+    config = (request.body or {})["config"]
+    if config["customTimeRange"]["from"] < "2022":
+        raise ApiError("", kind="timeout")
+    lines = [
+        (day, {**values, "G1": "team"}, cost, usage) for day, values, cost, usage in lines_since(date(2026, 8, 10))
+    ]
+    return answering({}, lines)(request)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("cost_breakdown", {"period": "2026-07/2026-08"}),
+        ("cost_trend", {"period": "2026-07/2026-08"}),
+        ("forecast_spend", {}),
+        ("compare_spend", {"period": "2026-09", "compareTo": "2026-08"}),
+        ("explain_cost_change", {"after": "2026-09", "before": "2026-08"}),
+        ("allocation_coverage", {"by": "allocation:G", "period": "2026-07/2026-08"}),
+    ],
+)
+async def test_a_first_day_that_cannot_be_read_is_named(tool: str, arguments: dict[str, Any]) -> None:
+    answer = await run(tool, Recorder(without_history), currency="USD", **arguments)
+    assert {"part": "first day of the data", "why": "the request timed out"} in answer["failed"]
+    assert "begin" not in answer.get("note", "")
+
+
+async def test_nothing_is_known_before_the_first_costs_if_the_first_day_cannot_be_read() -> None:
+    forecast = await run("forecast_spend", Recorder(without_history), currency="USD")
+    assert forecast["month"]["before"] is None
+    change = await run(
+        "explain_cost_change", Recorder(without_history), currency="USD", after="2026-09", before="2026-08"
+    )
+    assert change["total"]["before"] == 12.0
+    assert change["causes"]["new"] == 0.0

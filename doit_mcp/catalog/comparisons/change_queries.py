@@ -15,7 +15,7 @@ from ..call import Call
 from ..costs.groups import FIXED_DIMENSIONS
 from ..costs.query_config import COST_METRIC, USAGE_METRIC, cost_config
 from ..costs.scope import Scope
-from ..partial_results import PartialResults, gather_partial
+from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..periods.alignment import AlignedPeriods
 from .comparison import (
     CLOUDS,
@@ -47,14 +47,14 @@ class ChangeRequest:
 
 @dataclass(frozen=True, slots=True)
 class FetchedChange:
-    """The change by each dimension that could be read, and in total; *failures* are the errors by dimension."""
+    """The change by each dimension that could be read, and in total; *failures* are the parts that could not."""
 
     changes: Sequence[DimensionChange]
     totals: tuple[Decimal, Decimal]
     basis: ChangeBasis
     scope: Scope
     clouds: Sequence[str]
-    failures: Mapping[str, ApiError]
+    failures: Sequence[FailedPart]
     note: str
 
 
@@ -66,14 +66,16 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
     )
     failures = dimension_failures(parts, dimensions)
     names = [name for name in dimensions if name not in failures]
-    cut, note = await check_answer(call, scope, periods, parts, request.before_argument, side_names(names))
-    basis = ChangeBasis(cut, stated, knows_new=cut is periods)
+    checked = await check_answer(call, scope, periods, parts, request.before_argument, side_names(names))
+    basis = ChangeBasis(checked.periods, stated, knows_new=checked.periods is periods and not checked.failures)
     # One computation for each dimension, so that other callers wait for a short one at most.
     changes = [
         await run_in_thread(dimension_change, dimensions[name], *side_results(parts, name), basis) for name in names
     ]
     totals = await find_totals(call, scope, periods, changes, parts, stated)
-    return FetchedChange(changes, totals, basis, scope, clouds_of(cloud_answers(parts), scope), failures, note)
+    clouds = clouds_of(cloud_answers(parts), scope)
+    failed = [*PartialResults({}, failures).failures, *checked.failures]
+    return FetchedChange(changes, totals, basis, scope, clouds, failed, checked.note)
 
 
 def query_name(dimension: str, side: str) -> str:

@@ -139,13 +139,15 @@ async def compare_spend(
     )
     parts.require("period1", "period2")
     argument = "period2" if period2 else "compareTo"
-    periods, note = await check_answer(call, scope, periods, parts, argument, ("period1", "period2"))
-    result = await run_in_thread(make_comparison, parts.results, periods, dimensions, topN, stated)
+    checked = await check_answer(call, scope, periods, parts, argument, ("period1", "period2"))
+    result = await run_in_thread(make_comparison, parts.results, checked.periods, dimensions, topN, stated)
     if period is None:
         result["period1"]["label"] = f"Last {period1Months} month{'' if period1Months == 1 else 's'}"
     clouds = clouds_of([parts.results[name] for name in TOTALS if name in parts.results], scope)
-    result |= {"alignment": periods.alignment, "currency": stated, "basis": cost_basis(scope, clouds)}
-    return result | failed_members(parts.failures) | ({"note": note} if note else {})
+    result |= {"alignment": checked.periods.alignment, "currency": stated, "basis": cost_basis(scope, clouds)}
+    return (
+        result | failed_members([*parts.failures, *checked.failures]) | ({"note": checked.note} if checked.note else {})
+    )
 
 
 def parse_compared_periods(

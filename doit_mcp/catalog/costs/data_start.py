@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 from ...api.report_config import QueryConfig
 from ..call import Call
+from ..partial_results import FailedPart, gather_partial
 from ..periods.period import ONE_DAY, Period, month_of, months_back, utc_date
 from ..tables import read_months, row_days
 from .query_config import cost_config
 from .scope import Scope
 
 DATA_START_FACT = "data_start"
+DATA_START_PART = "first day of the data"
 MAX_SEARCHED_MONTHS = 60
 """Months that one query searches for the first costs."""
 MAX_SEARCHES = 5
 """Such queries at most: 25 years, which is longer than any cloud has existed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataStart:
+    """The first day with costs, None without any or if it could not be read; then it is in the *failures*."""
+
+    day: date | None = None
+    failures: list[FailedPart] = field(default_factory=list)
+
+
+async def read_data_start(call: Call) -> DataStart:
+    """Return the first day with costs, for answers that are right without it. Raise ApiError as gather_partial()."""
+    parts = await gather_partial({DATA_START_PART: fetch_data_start(call)})
+    return DataStart(parts.results.get(DATA_START_PART), parts.failures)
 
 
 async def fetch_data_start(call: Call) -> date | None:

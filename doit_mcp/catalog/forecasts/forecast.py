@@ -16,7 +16,7 @@ from ..budgets.breaches import BudgetBreach, CheckedBudgets, find_breaches
 from ..call import Call
 from ..costs.answers import explain_empty_answer, run_checked
 from ..costs.daily_costs import cost_by_day
-from ..costs.data_start import fetch_data_start
+from ..costs.data_start import DataStart, read_data_start
 from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_statement
@@ -92,9 +92,10 @@ async def forecast_spend(
     parts.require("costs")
     answer, code = parts.results["costs"]
     checked: CheckedBudgets | None = parts.results.get("budgets")
-    failed = [*parts.failures, *(checked["failed"] if checked else ())]
+    projected = await project_answer(call, scope, answer, code)
+    failed = [*parts.failures, *(checked["failed"] if checked else ()), *projected.pop("failed", ())]
     return {
-        **await project_answer(call, scope, answer, code),
+        **projected,
         **cost_statement(
             ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
         ),
@@ -116,8 +117,11 @@ async def project_answer(call: Call, scope: Scope, answer: JsonObject, currency:
         parts = {name: {**projected[name], "spent": spent} for name in ("month", "quarter")}
         return {**projected, **parts, "note": empty.note}
     is_partial = min(actual) > asked.whole.first
-    start = await fetch_data_start(call) if is_partial else None
-    return project_periods(CostHistory(actual, forecast, start), currency, today)
+    start = await read_data_start(call) if is_partial else DataStart()
+    # Days without costs may be days without data, unless it is known when the data begin.
+    begin = min(actual) if start.failures else start.day
+    projected = project_periods(CostHistory(actual, forecast, begin), currency, today)
+    return projected | failed_members(start.failures)
 
 
 def project_periods(history: CostHistory, currency: str, today: date) -> JsonObject:
