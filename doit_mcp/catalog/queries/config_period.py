@@ -10,7 +10,7 @@ from ...api.errors import ApiError
 from ...api.value_kinds import Day
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
-from ..periods.grammar import PERIOD_FORMS, parse_period, report_period
+from ..periods.grammar import EARLIEST_DAY, PERIOD_FORMS, parse_period, report_period
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, quarter_of, year_of
 
 DEFAULT_TIME_RANGE: JsonObject = {"mode": "last", "amount": 7, "unit": "day", "includeCurrent": True}
@@ -93,7 +93,7 @@ def parse_duration(text: str, argument: str, today: date) -> ReportedPeriod | No
         month = month_of(months_back(today, 12 * years + months))
         # Months end at their last day: a month before 31 March is 28 February.
         first = month.first.replace(day=min(today.day, month.last.day)) - timedelta(days=days - 1)
-        if first > today or not years + months + days:
+        if not EARLIEST_DAY <= first <= today or not years + months + days:
             raise ValueError(text)
     except (ValueError, OverflowError):
         raise ApiError(
@@ -124,7 +124,9 @@ def _relative_period(time_range: JsonObject, today: date) -> Period:
     try:
         first = _units_back(str(unit), current.first, count - with_current)
     except (OverflowError, ValueError):
-        raise ApiError(f"{TIME_RANGE}.amount: reaches back before the calendar begins", kind="argument") from None
+        first = date.min
+    if first < EARLIEST_DAY:
+        raise ApiError(f"{TIME_RANGE}.amount: reaches back before {EARLIEST_DAY.isoformat()}", kind="argument")
     return Period(first, current.last if with_current else current.first - ONE_DAY)
 
 
