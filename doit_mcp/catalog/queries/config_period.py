@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, get_args
 
 from ...api.errors import ApiError
+from ...api.report_config import Unit
 from ...api.value_kinds import Day
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
@@ -17,6 +18,8 @@ DEFAULT_TIME_RANGE: JsonObject = {"mode": "last", "amount": 7, "unit": "day", "i
 """The period of a query without timeRange; sent, so that the stated period is the one that was queried."""
 TIME_RANGE = "config.timeRange"
 CUSTOM_RANGE = "config.customTimeRange"
+MODES = (None, "last", "current")
+UNITS = get_args(Unit)
 UNIT_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 DAYS_PER_WEEK = 7
 MIDNIGHT = re.compile(r"[t ]00:00(:00(\.0{1,9})?)?(z|[+-]\d{2}:?\d{2})?", re.IGNORECASE)
@@ -35,6 +38,8 @@ def config_period(config: JsonObject, today: date) -> ReportedPeriod:
     time_range: Any = config.get("timeRange") or DEFAULT_TIME_RANGE
     if isinstance(time_range, str):
         return parse_period(time_range, TIME_RANGE, today)
+    if not isinstance(time_range, dict):
+        raise ApiError(f"{TIME_RANGE}: must be an object or text", kind="argument")
     if time_range.get("mode") == "custom":
         span = config.get("customTimeRange") or time_range.get("customTimeRange")
         return report_period(parse_span(span, CUSTOM_RANGE, today), CUSTOM_RANGE, today)
@@ -117,6 +122,9 @@ def _relative_period(time_range: JsonObject, today: date) -> Period:
             f"{PERIOD_FORMS}",
             kind="argument",
         )
+    if mode not in MODES or unit not in UNITS or not isinstance(amount, int | None) or isinstance(amount, bool):
+        # Arguments have been validated, but the API's reports can have more.
+        raise ApiError(f"{TIME_RANGE}: {short_json(time_range)} is not known", kind="argument")
     current = calendar_period(str(unit), today)
     if mode == "current":
         return current
