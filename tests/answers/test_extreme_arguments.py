@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 from tests.catalog.caller import run
 
@@ -47,3 +48,15 @@ async def test_times_with_too_many_digits_are_refused(tool: str, time: str) -> N
     with pytest.raises(ApiError, match="minCreationTime: must be a date") as caught:
         await run(tool, Recorder(), minCreationTime=time)
     assert caught.value.kind == "argument"
+
+
+async def test_a_credential_that_ends_during_a_check_is_reported() -> None:
+    def answer(request: Request) -> Any:
+        if "dimensions" in request.path:
+            raise ApiError("", kind="credential", status=401)
+        raise ApiError("metrics: unknown", kind="refused", status=400)
+
+    group = [{"id": "sku_description", "type": "fixed"}]
+    with pytest.raises(ApiError) as caught:
+        await run("run_query", Recorder(answer), config={**COST, "timeRange": "2026-08", "group": group})
+    assert caught.value.kind == "credential"
