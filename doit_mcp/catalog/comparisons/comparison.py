@@ -11,7 +11,7 @@ from ...api.errors import ApiError
 from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.amounts import ZERO, change_percent, per_day, round_amount, to_decimal
+from ..costs.amounts import MAX_QUANTITY, ZERO, change_percent, per_day, round_amount, to_decimal
 from ..costs.answers import explain_empty_answer, run_checked
 from ..costs.data_start import DATA_START_FACT, read_data_start
 from ..costs.groups import GroupDimension, fixed_group
@@ -93,7 +93,7 @@ def read_lines(answer: JsonObject, columns: Sequence[str]) -> Iterator[CostLine]
     for row in complete_rows(answer):
         yield CostLine(
             tuple(to_key(row[place]) for place in places),
-            CostAndUsage(to_decimal(row[cost]), ZERO if usage is None else to_decimal(row[usage])),
+            CostAndUsage(to_decimal(row[cost]), ZERO if usage is None else to_decimal(row[usage], MAX_QUANTITY)),
         )
 
 

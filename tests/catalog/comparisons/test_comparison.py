@@ -52,7 +52,7 @@ def table(names: list[str], *rows: list[Any]) -> dict[str, Any]:
 
 
 def test_lines_have_the_cells_that_were_asked_for() -> None:
-    answer = table(["a", "b", "cost", "usage"], ["x", None, 0.1, 2], ["y", ["odd"], None, "?"], ["short"])
+    answer = table(["a", "b", "cost", "usage"], ["x", None, 0.1, 2], ["y", ["odd"], None, None], ["short"])
     assert list(read_lines(answer, ["b", "a"])) == [
         CostLine((None, "x"), CostAndUsage(D("0.1"), D(2))),
         CostLine(("['odd']", "y"), CostAndUsage(D(0), D(0))),
