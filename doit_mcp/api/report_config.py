@@ -154,18 +154,21 @@ def normalize_config(config: JsonObject) -> JsonObject:
     body = {**config, "filters": normalize_filters(filters)} if filters else dict(config)
     # The API ignores a customTimeRange without mode custom.
     time_range = body.get("timeRange") or ({"mode": "custom"} if body.get("customTimeRange") else None)
-    if not time_range or time_range.get("mode") != "custom":
+    if not isinstance(time_range, dict) or time_range.get("mode") != "custom":
         return body
     span = body.get("customTimeRange") or time_range.get("customTimeRange")
     # Without unit and amount, which the API ignores today and will reject.
     body["timeRange"] = {"mode": "custom"}
-    return {**body, "customTimeRange": _whole_days(span)} if span else body
+    return {**body, "customTimeRange": _whole_days(span)} if isinstance(span, dict) else body
 
 
 def _whole_days(span: JsonObject) -> JsonObject:
     """Return a range with dates as the first and the last second of their days, UTC. Other values are unchanged."""
     times = {"from": "T00:00:00Z", "to": "T23:59:59Z"}
-    return {name: f"{value}{times.get(name, '')}" if DATE.fullmatch(value) else value for name, value in span.items()}
+    return {
+        name: f"{value}{times.get(name, '')}" if isinstance(value, str) and DATE.fullmatch(value) else value
+        for name, value in span.items()
+    }
 
 
 def normalize_filters(filters: Any) -> Any:

@@ -1,5 +1,6 @@
 """The API's timestamps, which are milliseconds since 1970: formats them as ISO dates, and parses dates into them."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -9,6 +10,9 @@ from .errors import ApiError
 
 SECONDS_RANGE = range(100_000_000, 100_000_000_000)
 """Numbers that are dates from 1973 on in seconds, but only the first years after 1970 in milliseconds."""
+MILLISECONDS = re.compile(r"-?[0-9]{1,18}")
+"""Numbers of 64 bits."""
+MAX_TIME_CHARACTERS = 40
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 ACCEPTED_TIMES = "a date such as 2026-01-31, a time such as 2026-01-31T12:00:00Z, or milliseconds since 1970"
@@ -51,7 +55,7 @@ def parse_time(value: Any, argument: str) -> int:
     Times without a zone are in UTC. Numbers that are a plausible time only in seconds are refused.
     """
     text = str(value).strip()
-    number = int(text) if text.removeprefix("-").isdecimal() else None
+    number = int(text) if MILLISECONDS.fullmatch(text) else None
     if number is None:
         moment = _parse_iso(text)
         if moment is None:
@@ -82,6 +86,9 @@ def canonical_time(argument: str) -> Callable[[Any], str | int]:
 
 
 def _parse_iso(text: str) -> datetime | None:
+    if len(text) > MAX_TIME_CHARACTERS:
+        # Python reads a number of any length as a time.
+        return None
     try:
         if len(text) == len("2026-01-31"):
             return datetime.combine(date.fromisoformat(text), time(), UTC)

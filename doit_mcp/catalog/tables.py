@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from math import fsum, isfinite
-from typing import Any
+from typing import Any, TypeVar
 
+from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
+
+T = TypeVar("T")
 
 
 def column_names(answer: JsonObject) -> list[str]:
@@ -60,13 +63,33 @@ def to_key(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def row_months(answer: JsonObject) -> list[str]:
-    """Return the month of each row as YYYY-MM; empty if the columns year and month are missing."""
+def row_months(answer: JsonObject) -> list[str | None]:
+    """Return the month of each row as YYYY-MM; None where it is unreadable, and an empty list without its columns."""
     names = column_names(answer)
     if "year" not in names or "month" not in names:
         return []
     year, month = names.index("year"), names.index("month")
-    return [f"{row[year]}-{str(row[month])[-2:].zfill(2)}" for row in complete_rows(answer)]
+    days = (_read_day([row[year], row[month], 1]) for row in complete_rows(answer))
+    return [None if day is None else day.isoformat()[:7] for day in days]
+
+
+def read_months(answer: JsonObject) -> list[str]:
+    """Return the month of each row as YYYY-MM. Raise ApiError if one is unreadable."""
+    return _require_all(row_months(answer), answer, "month")
+
+
+def read_days(answer: JsonObject) -> list[date]:
+    """Return the day of each row. Raise ApiError if one is unreadable."""
+    return _require_all(row_days(answer), answer, "day")
+
+
+def _require_all(values: Sequence[T | None], answer: JsonObject, unit: str) -> list[T]:
+    known = [value for value in values if value is not None]
+    if len(values) != len(complete_rows(answer)):
+        raise ApiError(f"the result has no columns for the {unit}", kind="answer")
+    if len(known) < len(values):
+        raise ApiError(f"the result has a row whose {unit} cannot be read", kind="answer")
+    return known
 
 
 def row_days(answer: JsonObject, key: str = "rows") -> list[date | None]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from doit_mcp.api.report_config import PROVIDER_ALIASES, normalize_provider, provider_code
+from doit_mcp.api.report_config import PROVIDER_ALIASES, normalize_config, normalize_provider, provider_code
 
 
 @pytest.mark.parametrize("provider", PROVIDER_ALIASES)
@@ -16,3 +18,22 @@ def test_every_name_of_a_cloud_has_its_code(provider: str) -> None:
 
 def test_unknown_clouds_stay_unchanged() -> None:
     assert provider_code("Snowflake") == normalize_provider("Snowflake") == "Snowflake"
+
+
+def test_dates_of_a_custom_range_become_whole_days() -> None:
+    config = {"timeRange": {"mode": "custom", "customTimeRange": {"from": "2026-10-01", "to": "2026-10-15"}}}
+    assert normalize_config(config) == {
+        "timeRange": {"mode": "custom"},
+        "customTimeRange": {"from": "2026-10-01T00:00:00Z", "to": "2026-10-15T23:59:59Z"},
+    }
+
+
+@pytest.mark.parametrize("span", [{"from": 1, "to": 2}, {"from": None}, {"from": ["2026-10-01"]}])
+def test_other_values_of_a_custom_range_reach_the_api_unchanged(span: dict[str, Any]) -> None:
+    config = {"timeRange": {"mode": "custom", "customTimeRange": span}}
+    assert normalize_config(config)["customTimeRange"] == span
+
+
+@pytest.mark.parametrize("time_range", ["last_month", {"mode": "custom", "customTimeRange": "x"}])
+def test_other_time_ranges_reach_the_api(time_range: Any) -> None:
+    assert "customTimeRange" not in normalize_config({"timeRange": time_range})

@@ -23,7 +23,7 @@ from ..call import Call
 from ..costs.amounts import amount_as_json, sum_amounts
 from ..costs.groups import FIXED_DIMENSIONS
 from ..costs.query_config import COST_METRIC, cost_config
-from ..costs.scope import Scope, check_values
+from ..costs.scope import Scope, check_values, read_filters
 from ..currencies import run_in_currency
 from ..partial_results import describe_error, gather_partial
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, utc_date
@@ -73,14 +73,14 @@ class WrittenScope:
 
 
 def budget_scope(budget: Mapping[str, Any]) -> WrittenScope:
-    """Return the scope in the fields of a budget."""
+    """Return the scope in the fields of a budget. Raise ApiError if the API returned one that cannot be read."""
     metric: Metric = COST_METRIC
     if budget.get("metric") == "amortized_cost":
         metric = {"type": "extended", "value": "amortized_cost"}
     return WrittenScope(
         "scopes",
-        tuple(budget.get("scopes") or ()),
-        tuple(budget.get("scope") or ()),
+        read_filters(budget.get("scopes"), "scopes"),
+        _read_ids(budget.get("scope"), "scope"),
         "scope",
         metric,
         budget.get("currency"),
@@ -88,19 +88,29 @@ def budget_scope(budget: Mapping[str, Any]) -> WrittenScope:
 
 
 def alert_scope(alert: Mapping[str, Any]) -> WrittenScope:
-    """Return the scope in the fields of an alert. Usage and savings have no currency, so its cost is measured."""
+    """Return the scope in the fields of an alert. Usage and savings have no currency, so its cost is measured.
+
+    Raise ApiError if the API returned one that cannot be read.
+    """
     config = alert.get("config") or {}
     metric = config.get("metric") or {}
     is_amount = metric.get("type") == "extended" and str(metric.get("value")).endswith("cost")
     return WrittenScope(
         "config.scopes",
-        tuple(config.get("scopes") or ()),
-        tuple(config.get("attributions") or ()),
+        read_filters(config.get("scopes"), "config.scopes"),
+        _read_ids(config.get("attributions"), "config.attributions"),
         "config.attributions",
         cast(Metric, metric) if is_amount else COST_METRIC,
         config.get("currency"),
         config.get("dataSource") or BILLING,
     )
+
+
+def _read_ids(value: Any, source: str) -> tuple[str, ...]:
+    ids = value or ()
+    if not isinstance(ids, list | tuple) or not all(isinstance(identifier, str) for identifier in ids):
+        raise ApiError(f"{source} of the response cannot be read", kind="answer")
+    return tuple(ids)
 
 
 def with_scope_check(tool: Tool) -> Tool:

@@ -9,9 +9,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from ...api import Doit
+from ...api.errors import ApiError
 from ...api.pagination import iterate_rows
+from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
+from ..costs.amounts import MAX_AMOUNT, MIN_AMOUNT
 
 AWS = "amazon-web-services"
 HOURS_PER_MONTH = Decimal(730)
@@ -129,7 +132,7 @@ def parse_savings_plan(row: JsonObject) -> OwnedCommitment:
 
 def parse_reserved_instance(row: JsonObject) -> OwnedCommitment:
     """Return a row of list_aws_reserved_instances."""
-    count = int(row.get("instanceCount") or 1)
+    count = parse_count(row.get("instanceCount")) or 1
     noun = "Reserved Instance" if count == 1 else "Reserved Instances"
     place = "".join(f"{text} {row[name]}" for name, text in PLACE_WORDS.items() if row.get(name))
     return OwnedCommitment(
@@ -147,9 +150,9 @@ def _hourly_cost_per_instance(row: JsonObject) -> Decimal:
     if unused_hours and unused_cost:
         # More exact than the hourly fee, which is rounded to cents.
         return unused_cost / unused_hours
-    seconds = row.get("durationSeconds")
+    seconds = parse_count(row.get("durationSeconds"))
     upfront = parse_amount(row.get("upfrontFee"))
-    spread = upfront * SECONDS_PER_HOUR / int(seconds) if upfront and seconds else Decimal(0)
+    spread = upfront * SECONDS_PER_HOUR / seconds if upfront and seconds else Decimal(0)
     return parse_amount(row.get("hourlyRecurringFee")) + spread
 
 
@@ -179,14 +182,31 @@ def parse_share(value: Any) -> Decimal | None:
 
 
 def parse_decimal(value: Any) -> Decimal | None:
-    """Return a number, or a text with a number, as a finite decimal; None for anything else."""
+    """Return a number, or a text with a number, as a finite decimal; None for anything else.
+
+    Raise ApiError for a number that no amount has.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    if not number.is_finite():
+        return None
+    if abs(number) > MAX_AMOUNT:
+        raise ApiError(f"{short_json(value)} in the response is not a plausible number", kind="answer")
+    return number if abs(number) >= MIN_AMOUNT else Decimal(0)
+
+
+def parse_count(value: Any) -> int | None:
+    """Return a positive whole number, or a text with one; None without one. Raise ApiError for anything else."""
+    if value in (None, 0, ""):
+        return None
+    number = parse_decimal(value)
+    if number is None or number <= 0 or number != number.to_integral_value():
+        raise ApiError(f"{short_json(value)} in the response is not a count", kind="answer")
+    return int(number)
 
 
 def parse_last_day(value: Any) -> date | None:
@@ -196,7 +216,9 @@ def parse_last_day(value: Any) -> date | None:
     """
     text = str(value or "")
     day = parse_day(text)
-    return day - timedelta(days=1) if day is not None and text[11:19] == "00:00:00" else day
+    if day is None or day == date.min or text[11:19] != "00:00:00":
+        return day
+    return day - timedelta(days=1)
 
 
 def parse_day(value: Any) -> date | None:

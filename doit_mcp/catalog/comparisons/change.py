@@ -15,7 +15,7 @@ from ..costs.groups import GROUP_FORMS, GroupByArgument, resolve_group, resolve_
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from ..costs.statement import CostBasis, cost_basis
 from ..currencies import CurrencyArgument, StatedCurrency
-from ..partial_results import FailedPart, PartialResults
+from ..partial_results import FailedPart
 from ..periods.alignment import AlignedPeriods, AlignmentMember, align
 from ..periods.grammar import PeriodArgument, ShortPeriodArgument, parse_period
 from ..periods.period import PeriodStatement, ReportedPeriod, month_of, utc_date
@@ -201,7 +201,7 @@ async def show_change(call: Call, change: FetchedChange, top: int, *, credits: b
         "basis": cost_basis(change.scope, change.clouds),
     }
     if change.failures:
-        result["failed"] = PartialResults({}, change.failures).failures
+        result["failed"] = list(change.failures)
     arriving = note_arriving(basis.periods, has_final=bool(change.final))
     if note := " ".join(filter(None, (change.note, unfinished_note(after), arriving, share_note))):
         result["note"] = note

@@ -15,7 +15,7 @@ from ..call import Call
 from ..costs.groups import FIXED_DIMENSIONS, fixed_group
 from ..costs.query_config import COST_METRIC, USAGE_METRIC, cost_config
 from ..costs.scope import Scope
-from ..partial_results import PartialResults, gather_partial
+from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..periods.alignment import AlignedPeriods
 from .comparison import (
     CLOUDS,
@@ -51,7 +51,7 @@ class ChangeRequest:
 
 @dataclass(frozen=True, slots=True)
 class FetchedChange:
-    """The change by each dimension that could be read, and in total; *failures* are the errors by dimension.
+    """The change by each dimension that could be read, and in total; *failures* are the parts that could not.
 
     *skus* is the change by SKU, which has the causes, even if it is not among the dimensions; None if it failed.
     """
@@ -62,7 +62,7 @@ class FetchedChange:
     basis: ChangeBasis
     scope: Scope
     clouds: Sequence[str]
-    failures: Mapping[str, ApiError]
+    failures: Sequence[FailedPart]
     note: str
     final: JsonObject
 
@@ -83,8 +83,8 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
     )
     failures = dimension_failures(parts, wanted)
     readable = {name: one for name, one in dimensions.items() if name not in failures}
-    cut, note = await check_answer(call, scope, periods, parts, request.before_argument, side_names(readable))
-    basis = ChangeBasis(cut, stated, knows_new=cut is periods)
+    checked = await check_answer(call, scope, periods, parts, request.before_argument, side_names(readable))
+    basis = ChangeBasis(checked.periods, stated, knows_new=checked.periods is periods and not checked.failures)
     # One computation for each dimension, so that other callers wait for a short one at most.
     by_name: dict[str, DimensionChange] = {}
     for name, dimension in readable.items():
@@ -97,9 +97,10 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
             failures[name] = error
     changes, skus = [by_name[name] for name in wanted if name in by_name], by_name.get(SKU)
     totals = await find_totals(call, scope, periods, list(by_name.values()), parts, stated)
-    final = compare_final_days(parts, periods, cut, stated, SIDES)
+    final = compare_final_days(parts, periods, checked.periods, stated, SIDES)
     clouds = clouds_of(cloud_answers(parts), scope)
-    return FetchedChange(changes, skus, totals, basis, scope, clouds, failures, note, final)
+    failed = [*PartialResults({}, failures).failures, *checked.failures]
+    return FetchedChange(changes, skus, totals, basis, scope, clouds, failed, checked.note, final)
 
 
 def query_name(dimension: str, side: str) -> str:

@@ -146,13 +146,15 @@ async def compare_spend(
         call, scope, periods, currency, lambda code: comparison_queries(scope, periods, dimensions, code)
     )
     parts.require(*COSTS)
-    cut, cut_note = await check_answer(call, scope, periods, parts, "period2" if period2 else "compareTo", COSTS)
+    argument = "period2" if period2 else "compareTo"
+    checked = await check_answer(call, scope, periods, parts, argument, COSTS)
+    cut = checked.periods
     result = await run_in_thread(make_comparison, parts.results, cut, dimensions, topN, stated)
     final = compare_final_days(parts, periods, cut, stated, SIDES)
     clouds = clouds_of([parts.results[name] for name in TOTALS if name in parts.results], scope)
     result |= {"alignment": cut.alignment, **final, "currency": stated, "basis": cost_basis(scope, clouds)}
-    note = " ".join(filter(None, (cut_note, note_arriving(cut, has_final=bool(final)))))
-    return result | failed_members(parts.failures) | ({"note": note} if note else {})
+    note = " ".join(filter(None, (checked.note, note_arriving(cut, has_final=bool(final)))))
+    return result | failed_members([*parts.failures, *checked.failures]) | ({"note": note} if note else {})
 
 
 def parse_compared_periods(

@@ -11,13 +11,13 @@ from ...api.errors import ApiError
 from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.amounts import ZERO, change_percent, per_day, round_amount, to_decimal
+from ..costs.amounts import MAX_QUANTITY, ZERO, change_percent, per_day, round_amount, to_decimal
 from ..costs.answers import explain_empty_answer, run_checked
-from ..costs.data_start import DATA_START_FACT, fetch_data_start
+from ..costs.data_start import DATA_START_FACT, read_data_start
 from ..costs.groups import GroupDimension, fixed_group
 from ..costs.query_config import COST_METRIC, cost_config
 from ..costs.scope import Scope
-from ..partial_results import PartialResults, gather_partial
+from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..periods.alignment import AlignedPeriods, align
 from ..periods.period import Period, ReportedPeriod
 from ..tables import column_names, complete_rows, row_days, to_key
@@ -112,7 +112,7 @@ def read_lines(answer: JsonObject, columns: Sequence[str]) -> Iterator[CostLine]
     for row in complete_rows(answer):
         yield CostLine(
             tuple(to_key(row[place]) for place in places),
-            CostAndUsage(to_decimal(row[cost]), ZERO if usage is None else to_decimal(row[usage])),
+            CostAndUsage(to_decimal(row[cost]), ZERO if usage is None else to_decimal(row[usage], MAX_QUANTITY)),
         )
 
 
@@ -185,36 +185,44 @@ async def fetch_first_day(call: Call, period: Period, currency: str) -> date | N
     return first
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedAnswer:
+    """*periods* without days before the data begin, what a reader must know about them, and what was not read."""
+
+    periods: AlignedPeriods
+    note: str = ""
+    failures: Sequence[FailedPart] = ()
+
+
 async def check_answer(
     call: Call, scope: Scope, periods: AlignedPeriods, parts: PartialResults, argument: str, names: Sequence[str]
-) -> tuple[AlignedPeriods, str]:
-    """Return *periods* without days before the data begin, and what a reader must know about them, "" for nothing.
+) -> CheckedAnswer:
+    """Return the periods that have data.
 
     *names* are the results with the costs. Raise ApiError if the earlier period ends before the data begin, or if there
     are no costs and *scope* has unknown values.
     """
     if all(name in parts.results and not parts.results[name]["rows"] for name in names):
-        return periods, (await explain_empty_answer(call, scope, periods.after)).note
-    if HISTORY in parts.errors:
-        return periods, ""
-    cut = await cut_to_data(call, periods, parts.results[HISTORY], argument)
+        return CheckedAnswer(periods, (await explain_empty_answer(call, scope, periods.after)).note)
+    first_day: date | None = parts.results.get(HISTORY)
+    if HISTORY in parts.errors or (first_day is not None and first_day <= periods.before.elapsed.first):
+        return CheckedAnswer(periods)
+    start = await read_data_start(call)
+    if start.failures:
+        return CheckedAnswer(periods, failures=start.failures)
+    cut = cut_to_data(periods, start.day or first_day, argument)
     if cut is periods:
-        return periods, ""
-    return (
-        cut,
-        f"The data begin on {cut.before.whole.first.isoformat()}, within the earlier period; nothing counts as new.",
-    )
+        return CheckedAnswer(periods)
+    first = cut.before.whole.first.isoformat()
+    return CheckedAnswer(cut, f"The data begin on {first}, within the earlier period; nothing counts as new.")
 
 
-async def cut_to_data(call: Call, periods: AlignedPeriods, first_day: date | None, argument: str) -> AlignedPeriods:
-    """Return *periods* without days before the data begin; unchanged if all have data.
+def cut_to_data(periods: AlignedPeriods, begin: date | None, argument: str) -> AlignedPeriods:
+    """Return *periods* without days before the data *begin*; unchanged if all have data.
 
-    *first_day* comes from fetch_first_day. Raise ApiError if the earlier period ends before the data begin.
+    Raise ApiError if the earlier period ends before that.
     """
     before = periods.before.elapsed
-    if first_day is not None and first_day <= before.first:
-        return periods
-    begin = await fetch_data_start(call) or first_day
     if begin is None or begin <= before.first:
         return periods
     if begin > before.last:

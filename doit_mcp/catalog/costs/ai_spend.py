@@ -21,7 +21,7 @@ from ..periods.period import utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .ai_models import AI_PROVIDERS, AI_SERVICES, RELATED_SERVICES, count_tokens, find_model, model_key, token_kind
-from .amounts import ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
+from .amounts import MAX_QUANTITY, ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
 from .answers import CostRequest, explain_empty_answer, query_rows, run_checked
 from .group_costs import CostRow, rank_groups
 from .groups import GroupDimension, fixed_group
@@ -200,7 +200,7 @@ def read_lines(answer: JsonObject) -> list[AiLine]:
 
 def parse_line(provider: Any, service: Any, sku: Any, unit: Any, cost: Any, usage: Any) -> AiLine:
     """Return the line of a row: the model and the tokens follow from the texts of its SKU, service and unit."""
-    tokens = count_tokens(to_decimal(usage), str(unit or ""))
+    tokens = count_tokens(to_decimal(usage, MAX_QUANTITY), str(unit or ""))
     return AiLine(
         str(provider or ""),
         find_model(str(sku or ""), str(service or "")),

@@ -133,24 +133,25 @@ async def allocation_coverage(
     dimension = await _resolve(call, by)
     request = CostRequest(scope, reported)
     rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, dimension, code))
-    note = await _note(call, request, rows)
+    members = await _missing(call, request, rows)
     clouds = {str(row.ids[2]) for row in rows.by_project}
     return {
         "by": dimension.argument,
         **await run_by_rows(rows.count, make_coverage, rows, topN, stated),
         **cost_statement(reported, stated, scope, clouds),
-        **note,
-        **failed_members(rows.failures),
+        **members,
     }
 
 
-async def _note(call: Call, request: CostRequest, rows: CoverageRows) -> JsonObject:
+async def _missing(call: Call, request: CostRequest, rows: CoverageRows) -> JsonObject:
     """Return the members that say what is missing; without any data, all amounts are unknown."""
     if not rows.by_project:
         empty = await explain_empty_answer(call, request.scope, request.period)
-        return {"note": empty.note} | ({} if empty.is_known else dict.fromkeys(AMOUNTS))
+        unknown = {} if empty.is_known else dict.fromkeys(AMOUNTS)
+        return {"note": empty.note, **unknown, **failed_members(rows.failures)}
     start = await find_later_start(call, request.period, min(row.period for row in rows.by_project))
-    return {"note": f"The data begin on {start.isoformat()}."} if start else {}
+    note = {} if start.day is None else {"note": f"The data begin on {start.day.isoformat()}."}
+    return note | failed_members([*rows.failures, *start.failures])
 
 
 async def _resolve(call: Call, by: str) -> GroupDimension:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
-from math import isfinite
+from math import isnan
 from types import MappingProxyType
 from typing import Any
+
+from ...api.errors import ApiError
+from ...protocol.json_schema import short_json
 
 ZERO = Decimal(0)
 ONE_TENTH = Decimal("0.1")
@@ -15,20 +18,32 @@ HUNDREDTH = Decimal("0.01")
 SIGNIFICANT_DIGITS = 6
 MINOR_UNITS = MappingProxyType({"JPY": Decimal(1)})
 """Minor units other than hundredths, of the API's currencies (ISO 4217). Babel knows them too, but loads slowly."""
+MAX_AMOUNT = Decimal(10) ** 18
+"""The largest amount of money."""
+MIN_AMOUNT = Decimal(10) ** -18
+"""Smaller numbers are rounding errors of floats, and count as 0."""
+MAX_QUANTITY = Decimal(10) ** 30
+"""The largest number of units: storage in byte-seconds has long ones."""
 WIDE = Context(prec=400)
 """Enough digits for every finite number of JSON, so that odd data cannot make rounding fail."""
 
 
-def to_decimal(value: Any) -> Decimal:
-    """Return a cell of the API as the decimal number that it shows; 0 for anything that is not a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+def to_decimal(value: Any, maximum: Decimal = MAX_AMOUNT) -> Decimal:
+    """Return a cell of the API as the decimal number that it shows; 0 for null.
+
+    Raise ApiError for anything else, and for more than *maximum*: no bill has that, and sums would lose their cents.
+    """
+    if value is None:
         return ZERO
-    return Decimal(repr(value))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and isnan(value)) or abs(value) > maximum:
+        raise ApiError(f"{short_json(value)} in the result is not a plausible number", kind="answer")
+    return Decimal(repr(value)) if abs(value) >= MIN_AMOUNT else ZERO
 
 
-def sum_amounts(values: Iterable[Any]) -> Decimal:
-    """Return the exact sum of cells of the API."""
-    return sum(map(to_decimal, values), ZERO)
+def sum_amounts(values: Iterable[Any], maximum: Decimal = MAX_AMOUNT) -> Decimal:
+    """Return the exact sum of cells of the API. Raise ApiError as to_decimal()."""
+    return sum((to_decimal(value, maximum) for value in values), ZERO)
 
 
 def minor_unit(currency: str) -> Decimal:

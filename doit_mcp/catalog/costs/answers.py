@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
 
-from ...api.errors import ApiError
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
@@ -15,7 +14,7 @@ from ..call import Call
 from ..currencies import run_in_currency
 from ..partial_results import FailedPart, gather_partial
 from ..periods.period import Period, ReportedPeriod
-from .data_start import fetch_data_start
+from .data_start import DataStart, fetch_data_start, read_data_start
 from .group_costs import CostRow, read_cost_rows
 from .groups import GroupDimension, fixed_group
 from .query_config import QueryInterval, cost_config
@@ -162,21 +161,18 @@ def _reason_for_nothing(scope: Scope, *, is_checked: bool) -> str:
     return "The values of cloud and filters exist in the data, but had no cost in this period."
 
 
-async def find_later_start(call: Call, period: ReportedPeriod, first_period: str | None) -> date | None:
-    """Return the first day of the data if the period begins before it; None if it does not, or if that is not known.
+async def find_later_start(call: Call, period: ReportedPeriod, first_period: str | None) -> DataStart:
+    """Return the first day of the data if the period begins before it; no day if it does not, or if that is not known.
 
     *first_period* is the first month or day with costs.
     """
     if first_period is None or period.elapsed.first.isoformat().startswith(first_period):
-        return None
-    try:
-        start = await fetch_data_start(call)
-    except ApiError as error:
-        if error.kind == "credential":
-            raise
-        # The answer is right without the note.
-        return None
-    return start if start is not None and start > period.elapsed.first else None
+        return DataStart()
+    start = await read_data_start(call)
+    # A start after the period would contradict its costs.
+    if start.day is not None and period.elapsed.first < start.day <= period.elapsed.last:
+        return start
+    return replace(start, day=None)
 
 
 async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tuple[CostAnswer, JsonObject]:
@@ -188,7 +184,8 @@ async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tup
         empty = await explain_empty_answer(call, request.scope, request.period)
         return answer if empty.is_known else replace(answer, total=None), {"note": empty.note}
     start = await find_later_start(call, request.period, answer.first_period)
-    return replace(answer, data_start=start), note_members(start, request.period, case_note(answer.groups))
+    answer = replace(answer, data_start=start.day, failures=[*answer.failures, *start.failures])
+    return answer, note_members(start.day, request.period, case_note(answer.groups))
 
 
 def case_note(rows: Iterable[CostRow]) -> str | None:

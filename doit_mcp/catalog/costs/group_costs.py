@@ -9,7 +9,7 @@ from typing import Any
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
-from ..tables import column_names, complete_rows, row_days, row_months, to_key
+from ..tables import column_names, complete_rows, read_days, read_months, to_key
 from .amounts import ZERO, amount_as_json, round_amount, share_tenths, to_decimal
 from .group_names import latest_names, usual_names
 from .groups import GroupDimension
@@ -40,17 +40,15 @@ class CostGroup:
 
 
 def read_cost_rows(answer: JsonObject, groups: Sequence[GroupDimension], interval: QueryInterval) -> list[CostRow]:
-    """Return the rows of a query's answer. Raise ApiError if it lacks columns: missing costs are not zero."""
+    """Return the rows of a query's answer. Raise ApiError if it lacks columns or a period: missing costs are not zero."""
     rows = complete_rows(answer)
     if not rows:
         return []
     names = column_names(answer)
     wanted = ["cost", *(group.column for group in groups)]
-    periods = _row_periods(answer, interval)
     if missing := [name for name in wanted if name not in names]:
         raise ApiError(f"the result has no column {missing[0]}", kind="answer")
-    if len(periods) != len(rows):
-        raise ApiError(f"the result has no columns for the {interval}", kind="answer")
+    periods = _row_periods(answer, interval)
     costs = [to_decimal(row[names.index("cost")]) for row in rows]
     columns = [_read_group(rows, names, group, costs, periods) for group in groups]
     if not columns:
@@ -78,9 +76,7 @@ def _read_group(
 
 
 def _row_periods(answer: JsonObject, interval: QueryInterval) -> list[str]:
-    if interval == "day":
-        return ["" if day is None else day.isoformat() for day in row_days(answer)]
-    return row_months(answer)
+    return [day.isoformat() for day in read_days(answer)] if interval == "day" else read_months(answer)
 
 
 def total_cost(rows: Iterable[CostRow]) -> Decimal:

@@ -125,8 +125,10 @@ async def get_cloud_overview(
         overview |= {"note": empty.note} if empty.is_known else {"note": empty.note, "totalCost": None}
     elif by_cloud is not None:
         start = await find_later_start(call, reported, min(row.period for row in by_cloud))
-        reported = period_with_data(reported, start)
-        overview |= note_members(start, reported)
+        reported = period_with_data(reported, start.day)
+        overview |= note_members(start.day, reported)
+        if start.failures:
+            overview["failed"] = [*overview.get("failed", ()), *start.failures]
     return overview | cost_statement(reported, stated, scope, clouds)
 
 

@@ -40,6 +40,7 @@ FiltersArgument = Annotated[
 """Open objects, because the schema of filters in each cost tool would be most of its tokens."""
 IncludeCreditsArgument = Annotated[bool, "Subtract promotional credits."]
 FILTERS_SCHEMA = SchemaValidator(schema_of_type(list[Filter]))
+FILTER_MEMBERS = frozenset(Filter.__annotations__)
 
 KIND_NAMES = MappingProxyType(
     {
@@ -141,6 +142,23 @@ def _selects_credits(condition: Filter) -> bool:
         return bool(values) and all(value == CREDIT_COST_TYPE for value in values)
     # Other lines have no name of a credit.
     return condition["id"] == CREDIT_DIMENSION and bool(values)
+
+
+def read_filters(filters: Any, source: str) -> tuple[Filter, ...]:
+    """Return the filters in a response of the API, without members that are null or unknown.
+
+    Raise ApiError that names their *source* if one cannot be read: without it, the others would mean other costs.
+    """
+    rows = filters or ()
+    if not isinstance(rows, list | tuple) or not all(isinstance(row, dict) for row in rows):
+        raise ApiError(f"{source} of the response cannot be read", kind="answer")
+    known = [
+        {name: value for name, value in row.items() if name in FILTER_MEMBERS and value is not None} for row in rows
+    ]
+    try:
+        return parse_filters(known, source)
+    except ApiError as error:
+        raise ApiError(f"{source} of the response cannot be read: {error.reason}", kind="answer") from error
 
 
 async def check_values(call: Call, scope: Scope, argument: str = "filters") -> bool:

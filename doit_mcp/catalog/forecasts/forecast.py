@@ -16,7 +16,7 @@ from ..budgets.breaches import BudgetBreach, CheckedBudgets, OwnForecast, find_b
 from ..call import Call
 from ..costs.answers import CLOUD_GROUP, explain_empty_answer, run_checked
 from ..costs.daily_costs import cost_by_day
-from ..costs.data_start import fetch_data_start
+from ..costs.data_start import DataStart, read_data_start
 from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_statement
@@ -98,8 +98,8 @@ async def forecast_spend(
     parts.require("costs")
     answer, code = parts.results["costs"]
     checked: CheckedBudgets | None = parts.results.get("budgets")
-    failed = [*parts.failures, *(checked.failures if checked else ())]
     projected = await project_answer(call, scope, answer, code)
+    failed = [*parts.failures, *(checked.failures if checked else ()), *projected.pop("failed", ())]
     own = OwnForecast(scope, code, _expected_costs(projected, today))
     return {
         **projected,
@@ -133,8 +133,10 @@ async def project_answer(call: Call, scope: Scope, answer: JsonObject, currency:
         parts = {name: {**projected[name], "spent": spent} for name in ("month", "quarter")}
         return {**projected, **parts, "note": empty.note}
     is_partial = min(history.actual) > asked.whole.first
-    start = await fetch_data_start(call) if is_partial else None
-    return project_periods(replace(history, data_start=start), currency, today)
+    start = await read_data_start(call) if is_partial else DataStart()
+    # Days without costs may be days without data, unless it is known when the data begin.
+    begin = min(history.actual) if start.failures else start.day
+    return project_periods(replace(history, data_start=begin), currency, today) | failed_members(start.failures)
 
 
 def project_periods(history: CostHistory, currency: str, today: date) -> JsonObject:

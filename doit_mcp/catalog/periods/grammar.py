@@ -14,6 +14,8 @@ from .suggestions import suggest_period
 
 MAX_LAST_DAYS = 400
 MAX_LAST_MONTHS = 36
+EARLIEST_DAY = date(2000, 1, 1)
+"""No bill is older. Periods that begin earlier are refused, so that the days before a period always exist."""
 MAX_PERIOD_CHARACTERS = 80
 
 PERIOD_FORMS = (
@@ -54,6 +56,8 @@ def parse_period(text: str, argument: str, today: date) -> ReportedPeriod:
         raise ApiError(
             f"{argument}: {short_json(text)} is not a period. {hint}Accepted: {PERIOD_FORMS}", kind="argument"
         )
+    if whole.first < EARLIEST_DAY:
+        raise ApiError(f"{argument}: must not begin before {EARLIEST_DAY.isoformat()}", kind="argument")
     if not 1 <= whole.days <= MAX_PERIOD_DAYS:
         raise ApiError(
             f"{argument}: must be 1 to {MAX_PERIOD_DAYS} days long, with the first day first, such as "

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, get_args
 
 from ...api.errors import ApiError
+from ...api.report_config import Unit
 from ...api.timestamps import format_timestamp, parse_time
 from ...api.value_kinds import Day
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
-from ..periods.grammar import PERIOD_FORMS, parse_period, report_period
+from ..periods.grammar import EARLIEST_DAY, PERIOD_FORMS, parse_period, report_period
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, quarter_of, year_of
 
 DEFAULT_TIME_RANGE: JsonObject = {"mode": "last", "amount": 7, "unit": "day", "includeCurrent": True}
 """The period of a query without timeRange; sent, so that the stated period is the one that was queried."""
 TIME_RANGE = "config.timeRange"
 CUSTOM_RANGE = "config.customTimeRange"
+MODES = (None, "last", "current")
+UNITS = get_args(Unit)
 UNIT_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 DAYS_PER_WEEK = 7
 MIDNIGHT = re.compile(r"[t ]00:00(:00(\.0{1,9})?)?(z|[+-]\d{2}:?\d{2})?", re.IGNORECASE)
@@ -36,6 +39,8 @@ def config_period(config: JsonObject, today: date) -> ReportedPeriod:
     time_range: Any = config.get("timeRange") or DEFAULT_TIME_RANGE
     if isinstance(time_range, str):
         return parse_period(time_range, TIME_RANGE, today)
+    if not isinstance(time_range, dict):
+        raise ApiError(f"{TIME_RANGE}: must be an object or text", kind="argument")
     if time_range.get("mode") == "custom":
         span = config.get("customTimeRange") or time_range.get("customTimeRange")
         return report_period(parse_span(span, CUSTOM_RANGE, today), CUSTOM_RANGE, today)
@@ -123,7 +128,7 @@ def parse_duration(text: str, argument: str, today: date) -> ReportedPeriod | No
         month = month_of(months_back(today, 12 * years + months))
         # Months end at their last day: a month before 31 March is 28 February.
         first = month.first.replace(day=min(today.day, month.last.day)) - timedelta(days=days - 1)
-        if first > today or not years + months + days:
+        if not EARLIEST_DAY <= first <= today or not years + months + days:
             raise ValueError(text)
     except (ValueError, OverflowError):
         raise ApiError(
@@ -153,6 +158,9 @@ def _relative_period(time_range: JsonObject, today: date) -> Period:
             f"{PERIOD_FORMS}",
             kind="argument",
         )
+    if mode not in MODES or unit not in UNITS or not isinstance(amount, int | None) or isinstance(amount, bool):
+        # Arguments have been validated, but the API's reports can have more.
+        raise ApiError(f"{TIME_RANGE}: {short_json(time_range)} is not known", kind="argument")
     current = calendar_period(str(unit), today)
     if mode == "current":
         return current
@@ -160,7 +168,9 @@ def _relative_period(time_range: JsonObject, today: date) -> Period:
     try:
         first = _units_back(str(unit), current.first, count - with_current)
     except (OverflowError, ValueError):
-        raise ApiError(f"{TIME_RANGE}.amount: reaches back before the calendar begins", kind="argument") from None
+        first = date.min
+    if first < EARLIEST_DAY:
+        raise ApiError(f"{TIME_RANGE}.amount: reaches back before {EARLIEST_DAY.isoformat()}", kind="argument")
     return Period(first, current.last if with_current else current.first - ONE_DAY)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ...api.errors import ApiError
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
-from ..costs.amounts import to_decimal
+from ..costs.amounts import MAX_QUANTITY, to_decimal
 from ..periods.grammar import parse_period
 from ..periods.period import Period
 from ..tables import cell_text
@@ -213,7 +213,9 @@ def with_costs_per_day(
         count = min((days.count_in(column, cell) for column, cell in zip(by, row)), default=days.count)
         cells = list(row)
         for place in places:
-            cells[place] = float(to_decimal(row[place]) / count) if count and row[place] is not None else None
+            cells[place] = (
+                float(to_decimal(row[place], MAX_QUANTITY) / count) if count and row[place] is not None else None
+            )
         rows.append(cells)
     return ResultTable(table.columns, rows, table.about)
 
@@ -227,4 +229,6 @@ def row_description(table: ResultTable, numeric: Sequence[str]) -> str:
 
 def sums_of(table: ResultTable, names: Iterable[str]) -> JsonObject:
     """Return the exact sums of columns."""
-    return {name: sum(to_decimal(row[column_index(table, name, "")]) for row in table.rows) for name in names}
+    return {
+        name: sum(to_decimal(row[column_index(table, name, "")], MAX_QUANTITY) for row in table.rows) for name in names
+    }

@@ -80,6 +80,8 @@ class _TimeLayout:
     def _period(self, row: Sequence[Any]) -> str | None:
         timestamp = None if self.timestamp is None else row[self.timestamp]
         key = (timestamp, *(row[at] for at in self.parts.values()))
+        if any(isinstance(cell, list | dict) for cell in key):
+            return None
         if key not in self._texts:
             self._texts[key] = period_text(dict(zip(self.parts, key[1:])), timestamp)
         return self._texts[key]
@@ -110,7 +112,7 @@ def period_text(parts: Mapping[str, Any], timestamp: Any = None) -> str | None:
         if "month" not in numbers:
             return f"{year:04}-Q{numbers['quarter']}" if "quarter" in numbers else f"{year:04}"
         first = date(year, numbers["month"] or 0, numbers.get("day") or 1)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, OverflowError):
         return None
     if "hour" in numbers:
         return f"{first.isoformat()}T{numbers['hour']:02}:00"

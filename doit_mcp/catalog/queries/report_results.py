@@ -12,6 +12,7 @@ from ...protocol.json_schema import Length
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
+from ..costs.scope import read_filters
 from ..costs.statement import CostBasis
 from ..currencies import KNOWN_CURRENCIES
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
@@ -30,6 +31,7 @@ UNKNOWN_TOTAL = (
     "The total is unknown, because the report's rows leave costs out or overlap. run_query with the config of"
     " get_report_config states it."
 )
+CONFIG_LISTS = ("metrics", "group", "dimensions")
 PeriodText = Length(1, MAX_PERIOD_CHARACTERS)
 
 
@@ -92,7 +94,8 @@ async def get_report_results(
     if not rows:
         result = make_report_result(parts, period, today)
         # Without rows, a total of zero would say more than is known.
-        return {key: value for key, value in result.items() if key != "total"} | await _empty_note(call, parts, period)
+        result.pop("total", None)
+        return result | await _empty_note(call, parts, period)
     count = len(rows) if isinstance(rows, list) else 0
     return await run_by_rows(count, make_report_result, parts, period, today)
 
@@ -119,16 +122,33 @@ def override_period(time_range: str | None, start: str | None, end: str | None, 
 
 
 def report_config(parts: PartialResults) -> JsonObject:
-    """Return the config of the report; empty if it is unknown."""
+    """Return the config of the report; empty if it is unknown. Raise ApiError if the API's form of it is unknown."""
     config = (parts.results.get("config") or {}).get("config")
-    return config if isinstance(config, dict) else {}
+    if not isinstance(config, dict):
+        return {}
+    for name in CONFIG_LISTS:
+        items = config.get(name) or []
+        if not isinstance(items, list) or not all(isinstance(item, dict) and _has_texts(item) for item in items):
+            raise ApiError(f"config.{name} of the response cannot be read", kind="answer")
+    objects = [config.get("metric"), *(item.get("limit") for item in config.get("group") or ())]
+    if not all(isinstance(item, dict | None) for item in objects):
+        raise ApiError("config.metric or a limit of config.group of the response cannot be read", kind="answer")
+    return {**config, "filters": list(read_filters(config.get("filters"), "config.filters"))}
+
+
+def _has_texts(item: JsonObject) -> bool:
+    return all(isinstance(item.get(name), str | None) for name in ("id", "type", "value"))
 
 
 def make_report_result(parts: PartialResults, override: ReportedPeriod | None, today: date) -> JsonObject:
     """Return the report with the period, currency and basis of its amounts."""
-    report, config = parts.results["report"], report_config(parts)
+    report, period, config = parts.results["report"], override, {}
     failures = list(parts.failures)
-    period, secondary = override, None
+    secondary = None
+    try:
+        config = report_config(parts)
+    except ApiError as error:
+        failures.append({"part": "config", "why": error.reason})
     try:
         if config:
             period = period or config_period(config, today)
@@ -160,7 +180,7 @@ def _amounts(config: JsonObject, result: JsonObject) -> JsonObject:
     The total is null where the rows cannot tell it: only a second query could, after the config is known.
     """
     currency = config.get("currency")
-    if currency not in KNOWN_CURRENCIES:
+    if not isinstance(currency, str) or currency not in KNOWN_CURRENCIES:
         return {"currency": None}
     answer = {"columns": result.get("schema") or [], "rows": result.get("rows") or []}
     scope = query_scope(config)
@@ -173,8 +193,17 @@ def _amounts(config: JsonObject, result: JsonObject) -> JsonObject:
 
 
 async def _empty_note(call: Call, parts: PartialResults, override: ReportedPeriod | None) -> JsonObject:
-    """Return the reason why a report has no rows: also of an error, because its config is not the caller's."""
-    config = report_config(parts)
+    """Return the reason why a report has no rows: also of an error, because its config is not the caller's.
+
+    Without its config, the reason is unknown.
+    """
+    try:
+        config = report_config(parts)
+    except ApiError:
+        # The result names the config among its failed parts.
+        config = {}
+    if not config:
+        return {}
     try:
         period = override or config_period(config, utc_date(call.now))
         return {"note": (await explain_empty_query(call, query_scope(config), period)).note}

@@ -121,8 +121,8 @@ async def _explained(call: Call, config: JsonObject, error: ApiError) -> ApiErro
         try:
             await check_dimensions(call, config)
         except ApiError as explanation:
-            # Without a list of dimensions, the API's own reason is the best one.
-            return explanation if explanation.kind == "argument" else error
+            # Without a list of dimensions, the API's own reason is the best one, unless the user must sign in again.
+            return explanation if explanation.kind in ("argument", "credential") else error
     return error
 
 

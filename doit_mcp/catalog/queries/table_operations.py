@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict
 from ...api.errors import ApiError
 from ...protocol.json_schema import Length, short_json
 from ...protocol.jsonrpc import JsonObject
-from ..costs.amounts import amount_as_json, sum_amounts, to_decimal
+from ..costs.amounts import MAX_QUANTITY, amount_as_json, sum_amounts, to_decimal
 from ..currencies import DEFAULT_CURRENCY
 from ..tables import cell_text, to_number
 from ..tools.result_handles import ResultTable
@@ -179,9 +179,9 @@ def _aggregate(aggregate: Aggregate, rows: list[list[Any]], column: int) -> floa
     if not cells:
         return None
     if aggregate in SUMS:
-        return float(sum_amounts(cells))
+        return float(sum_amounts(cells, MAX_QUANTITY))
     if aggregate == "avg":
-        return float(sum_amounts(cells) / len(cells))
+        return float(sum_amounts(cells, MAX_QUANTITY) / len(cells))
     return (min if aggregate == "min" else max)(map(to_number, cells))
 
 
@@ -211,7 +211,7 @@ def column_totals(table: ResultTable) -> JsonObject:
         index = column_index(table, name, "")
         cells = [row[index] for row in table.rows if row[index] is not None]
         if cells or not table.rows:
-            totals[name] = round_value(name, float(sum_amounts(cells)), table_currency(table))
+            totals[name] = round_value(name, float(sum_amounts(cells, MAX_QUANTITY)), table_currency(table))
     return totals
 
 
@@ -224,7 +224,7 @@ def round_value(name: str, value: float, currency: str) -> float:
     """Round a number of the column *name*: money to the minor unit of the *currency*, quantities to millionths."""
     if name in QUANTITY_COLUMNS:
         return round(value, QUANTITY_DECIMALS) + 0.0
-    return amount_as_json(to_decimal(value), currency)
+    return amount_as_json(to_decimal(value, MAX_QUANTITY), currency)
 
 
 def table_currency(table: ResultTable) -> str:

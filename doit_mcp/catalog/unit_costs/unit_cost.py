@@ -21,7 +21,7 @@ from ..costs.groups import GroupByArgument, resolve_groups
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from ..costs.statement import CostStatement, cost_statement
 from ..currencies import CurrencyArgument
-from ..partial_results import gather_partial
+from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
@@ -71,6 +71,7 @@ class UnitCost(CostStatement, total=False):
     unitsBy: Annotated[Literal["group", "total"], "Whether groups are divided by their own units, or by all."]
     other: Annotated[float, "Cost of the other groups.", Money]
     note: str
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +183,9 @@ async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows) -> Mi
         empty = await explain_empty_answer(call, request.scope, request.period)
         return MissingCosts([empty.note], {} if empty.is_known else {"cost": None, "unitCost": None}, elapsed)
     start = await find_later_start(call, request.period, min(row.period for row in rows.costs))
-    if start is None or start > elapsed.last:
-        return MissingCosts([], {}, elapsed)
-    return MissingCosts([f"The data begin on {start.isoformat()}."], {}, Period(start, elapsed.last))
+    if start.day is None:
+        return MissingCosts([], failed_members(start.failures), elapsed)
+    return MissingCosts([f"The data begin on {start.day.isoformat()}."], {}, Period(start.day, elapsed.last))
 
 
 def _units_notes(metric: str, rows: UnitRows, covered: Period) -> list[str]:

@@ -21,6 +21,7 @@ from doit_mcp.catalog.comparisons.comparison import (
     read_lines,
     total_cost,
 )
+from doit_mcp.catalog.costs.data_start import fetch_data_start
 from doit_mcp.catalog.costs.groups import GroupDimension, fixed_group
 from doit_mcp.catalog.costs.scope import Scope
 from doit_mcp.catalog.periods.alignment import AlignedPeriods, align
@@ -51,7 +52,7 @@ def table(names: list[str], *rows: list[Any]) -> dict[str, Any]:
 
 
 def test_lines_have_the_cells_that_were_asked_for() -> None:
-    answer = table(["a", "b", "cost", "usage"], ["x", None, 0.1, 2], ["y", ["odd"], None, "?"], ["short"])
+    answer = table(["a", "b", "cost", "usage"], ["x", None, 0.1, 2], ["y", ["odd"], None, None], ["short"])
     assert list(read_lines(answer, ["b", "a"])) == [
         CostLine((None, "x"), CostAndUsage(D("0.1"), D(2))),
         CostLine(("['odd']", "y"), CostAndUsage(D(0), D(0))),
@@ -152,7 +153,7 @@ async def test_periods_are_cut_to_the_data() -> None:
 
     async def cut(*days: str) -> AlignedPeriods:
         caller = cost_on(*days)
-        return await cut_to_data(caller, periods, await fetch_first_day(caller, JULY, "USD"), "before")
+        return cut_to_data(periods, await fetch_data_start(caller), "before")
 
     assert await cut("2026-07-01") is periods and await cut("2026-06-30", "2026-08-01") is periods
     # Nothing in the months around July, but the data are older.
@@ -169,7 +170,7 @@ async def test_a_cut_period_can_have_as_many_days_as_the_later_one() -> None:
     today = date(2026, 8, 30)
     periods = AlignedPeriods(ReportedPeriod(JULY, today), ReportedPeriod(AUGUST, today), "per_day")
     caller = cost_on("2026-07-02")
-    cut = await cut_to_data(caller, periods, await fetch_first_day(caller, JULY, "USD"), "before")
+    cut = cut_to_data(periods, await fetch_data_start(caller), "before")
     assert (cut.before.days, cut.after.days, cut.alignment) == (30, 30, "same_days")
 
 
@@ -179,8 +180,7 @@ async def test_a_cut_period_can_be_a_whole_month_like_the_later_one() -> None:
     async def cut(after: Period, today: date) -> AlignedPeriods:
         later = ReportedPeriod(after, today)
         caller = cost_on("2026-07-01")
-        first_day = await fetch_first_day(caller, earlier.elapsed, "USD")
-        return await cut_to_data(caller, AlignedPeriods(earlier, later, "per_day"), first_day, "before")
+        return cut_to_data(AlignedPeriods(earlier, later, "per_day"), await fetch_data_start(caller), "before")
 
     assert (await cut(AUGUST, TODAY)).alignment == "whole"
     # August is not over, but the costs are those of the whole July.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import get_args
+from math import isnan
+from typing import Any, get_args
 
 import pytest
 from babel.numbers import get_currency_precision
@@ -11,7 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.api.common_types import Currency
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.costs.amounts import (
+    MAX_AMOUNT,
+    MAX_QUANTITY,
+    MIN_AMOUNT,
     amount_as_json,
     change_percent,
     minor_unit,
@@ -45,9 +50,36 @@ def test_halves_are_rounded_away_from_zero_in_the_minor_unit(amount: str, curren
 
 def test_cells_are_read_as_they_are_written() -> None:
     assert sum_amounts([0.1, 0.2]) == Decimal("0.3")
-    assert sum_amounts([None, "5", True, float("nan"), float("inf"), 2]) == 2
+    assert sum_amounts([None, 5, 2]) == 7
     assert to_decimal(1.005) == Decimal("1.005")
     assert minor_unit("JPY") == 1 and minor_unit("USD") == Decimal("0.01")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9), lambda inner: st.lists(inner)
+    )
+)
+def test_cells_are_plausible_numbers_or_refused(cell: Any) -> None:
+    try:
+        number = to_decimal(cell)
+    except ApiError as error:
+        assert error.kind == "answer"
+        assert isinstance(cell, bool | str | list) or isnan(cell) or abs(cell) > MAX_AMOUNT
+    else:
+        assert abs(number - Decimal(repr(cell or 0))) < MIN_AMOUNT
+
+
+@pytest.mark.parametrize("cell", ["5", True, float("nan"), float("inf"), 1e308, -1e19, [1], {}])
+def test_other_cells_are_refused(cell: Any) -> None:
+    with pytest.raises(ApiError, match="is not a plausible number"):
+        sum_amounts([1, cell])
+
+
+def test_quantities_can_be_larger_than_amounts() -> None:
+    assert sum_amounts([1e21, 1e21], MAX_QUANTITY) == Decimal("2e21")
+    with pytest.raises(ApiError):
+        to_decimal(1e31, MAX_QUANTITY)
 
 
 def test_minor_units_are_those_of_the_standard() -> None:

@@ -12,6 +12,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.costs import answers
 from doit_mcp.catalog.costs.answers import explain_empty_answer, find_later_start
+from doit_mcp.catalog.costs.data_start import DATA_START_PART, DataStart
 from doit_mcp.catalog.costs.scope import Scope
 from doit_mcp.catalog.periods.grammar import parse_period
 from doit_mcp.resilience.compute_thread import MAX_INLINE_ROWS
@@ -66,13 +67,14 @@ async def test_without_the_first_day_an_empty_answer_is_unknown() -> None:
 async def test_the_start_is_looked_for_if_the_first_costs_are_later(first_period: str | None, start: Any) -> None:
     call = Caller(Recorder(answering({}, LINES)))
     period = parse_period("2026-03/2026-06", "period", TODAY)
-    assert await find_later_start(call, period, first_period) == start
+    assert await find_later_start(call, period, first_period) == DataStart(start)
 
 
-async def test_an_unknown_start_is_not_mentioned() -> None:
+async def test_an_unknown_start_is_a_failure() -> None:
     for kind, status in (("timeout", None), ("rate", 429)):
         error = ApiError("", kind=kind, status=status)  # type: ignore[arg-type]  # the loop widens the literal
-        assert await find_later_start(Caller(Recorder(error)), AUGUST, "2026-09") is None
+        start = await find_later_start(Caller(Recorder(error)), AUGUST, "2026-09")
+        assert start.day is None and [failure["part"] for failure in start.failures] == [DATA_START_PART]
     with pytest.raises(ApiError):
         await find_later_start(Caller(Recorder(ApiError("", kind="credential", status=401))), AUGUST, "2026-09")
 

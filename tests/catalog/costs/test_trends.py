@@ -81,7 +81,7 @@ async def test_a_trend_without_its_total_still_has_its_groups() -> None:
     trend = (await call("cost_trend", Recorder(answer), groupBy="service"))["structuredContent"]
     assert trend["total"] == {"shown": 325.0, "other": None, "otherSharePercent": None, "all": None}
     assert "months" not in trend and trend["groups"][0]["sharePercent"] is None
-    assert [part["part"] for part in trend["failed"]] == ["total", "likeForLike"]
+    assert [part["part"] for part in trend["failed"]] == ["total", "first day of the data", "likeForLike"]
     with pytest.raises(ApiError):
         await call("cost_trend", Recorder(ApiError("", kind="rate")), groupBy="service")
 

@@ -21,7 +21,8 @@ from doit_mcp.catalog.queries.config_period import (
 )
 
 TODAY = date(2026, 11, 28)
-DAYS = st.dates(date(2000, 1, 1), date(2100, 12, 31))
+DAYS = st.dates(date(2070, 1, 1), date(2170, 12, 31))
+"""Late enough for periods of 60 years before them."""
 
 
 def relative(mode: str, unit: str, amount: int | None = None, current: bool = False) -> dict[str, Any]:
@@ -100,7 +101,8 @@ def test_periods_at_the_edges_of_the_calendar(today: date, config: dict[str, Any
         ({"timeRange": {"mode": "custom"}}, "config.customTimeRange: from and to are required, such as"),
         (relative("last", "month"), "config.timeRange.amount: is required"),
         ({"timeRange": {"mode": "current"}}, "config.timeRange.unit: is required"),
-        (relative("last", "year", 5000), "before the calendar begins"),
+        (relative("last", "year", 5000), "reaches back before 2000-01-01"),
+        (relative("last", "year", 27), "reaches back before 2000-01-01"),
     ],
     ids=str,
 )

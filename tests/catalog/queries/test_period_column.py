@@ -104,3 +104,12 @@ def test_odd_cells_are_null_and_never_an_error(cells: list[Any]) -> None:
     assert period is None or date.fromisoformat(period)
     ((week,),) = converted("year isoweek", cells[:2])[1]
     assert week is None or "/" in week
+
+
+@pytest.mark.parametrize(
+    "row", [["9999", "52", 1.0], [["2026"], "10", 1.0], [{"a": 1}, "10", 1.0], ["2026", [10], 1.0]]
+)
+@pytest.mark.parametrize("unit", ["isoweek", "month"])
+def test_odd_cells_have_no_period(row: list[Any], unit: str) -> None:
+    columns = [{"name": name, "type": "string"} for name in ("year", unit, "cost")]
+    assert with_period_column({"columns": columns, "rows": [row]})["rows"] == [[None, 1.0]]
