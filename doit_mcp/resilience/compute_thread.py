@@ -22,6 +22,8 @@ MAX_QUEUED = 512
 """Queued computations of one caller, and of all, beyond which new ones are refused."""
 RETRY_AFTER_SECONDS = 2.0
 TOO_MANY_QUEUED = "Too many large requests from this user are waiting; send fewer at a time"
+MAX_INLINE_STEPS = 10_000
+"""Steps of a computation, at up to a microsecond each, that the event loop does itself."""
 SERVER_BUSY = "The server is busy with large requests; try again in a moment"
 
 P = ParamSpec("P")
@@ -111,6 +113,13 @@ async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
     *function* must not spend long in a single call of a C function.
     """
     return await asyncio.wrap_future(_COMPUTE_THREAD.submit(_current_caller(), lambda: function(*args, **kwargs)))
+
+
+async def run_by_steps(steps: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return the result of *function*, which takes about *steps*: directly if they are few, otherwise in the thread."""
+    if steps <= MAX_INLINE_STEPS:
+        return function(*args, **kwargs)
+    return await run_in_thread(function, *args, **kwargs)
 
 
 async def run_in_thread_unless_full(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
