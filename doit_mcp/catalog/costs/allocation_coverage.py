@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypedDict
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
-from ...api.nearest import nearest_values
+from ...api.nearest import MAX_LISTED_VALUES, find_nearest
 from ...api.value_kinds import Label, Members, Money, Percent
 from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
@@ -161,8 +161,8 @@ async def _resolve(call: Call, by: str) -> GroupDimension:
     equal = [name for key, names in keys.items() if key.casefold() == by.strip().casefold() for name in names]
     if len(set(equal)) == 1:
         return await resolve_group(call, equal[0], "by")
-    similar = equal or [name for key in nearest_values(by, keys) for name in keys[key]]
-    listed = ", ".join(dict.fromkeys(similar))
+    similar = equal or [name for key in await find_nearest(by, keys) for name in keys[key]]
+    listed = ", ".join(map(short_json, list(dict.fromkeys(similar))[:MAX_LISTED_VALUES]))
     hint = f" Did you mean {listed}?" if listed else " list_dimensions lists labels and tags."
     raise ApiError(f"by: {short_json(by)} is not label:KEY, tag:KEY or allocation:NAME.{hint}", kind="argument")
 

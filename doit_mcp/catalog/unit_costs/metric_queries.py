@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from ...api.errors import ApiError
-from ...api.nearest import nearest_values
+from ...api.nearest import find_nearest, list_names
 from ...api.report_config import Metric, QueryConfig
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
@@ -44,7 +44,7 @@ async def query_units(
     except ApiError as error:
         if error.kind != "refused":
             raise
-        similar = ", ".join(nearest_values(metric, set(_NAME.findall(error.reason)) - {metric}))
+        similar = ", ".join(await find_nearest(metric, set(_NAME.findall(error.reason)) - {metric}))
         hint = f". Did you mean {similar}?" if similar else ""
         raise ApiError(
             f"metric: {short_json(metric)} cannot be queried: {error.reason.rstrip('.')}{hint}", kind="argument"
@@ -59,10 +59,10 @@ async def check_metric(call: Call, metric: str, today: date) -> None:
         return
     datasets = await call.doit.datahub.list_datahub_datasets()
     rows = datasets.get("datasets")
-    names = ", ".join(short_json(row.get("name")) for row in rows or () if isinstance(row, dict)) or "none"
+    names = {str(row.get("name")) for row in rows if isinstance(row, dict)} if isinstance(rows, list) else set()
     raise ApiError(
         f"metric: no DataHub event of the last {HISTORY_MONTHS} months has the metric {short_json(metric)}. Metrics are "
-        f"the types in the events' metrics. Datasets: {names}",
+        f"the types in the events' metrics. Datasets: {list_names(sorted(names))}",
         kind="argument",
     )
 
