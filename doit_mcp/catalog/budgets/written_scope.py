@@ -11,8 +11,7 @@ from typing import Any, cast
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
-from ...api.nearest import unknown_value
-from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.nearest import make_unknown_value
 from ...api.report_config import Metric
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -20,6 +19,7 @@ from ..costs.amounts import amount_as_json, sum_amounts
 from ..costs.query_config import COST_METRIC, cost_config
 from ..costs.scope import Scope, check_values
 from ..currencies import run_in_currency
+from ..known_names import Existence, read_allocations
 from ..partial_results import describe_error, gather_partial
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, utc_date
 from ..tables import column_names, complete_rows, row_months
@@ -27,7 +27,6 @@ from ..tools.tool import ContentResult, Tool
 
 MATCH_MONTHS = 13
 """Months, with the current one, in which a scope must match costs."""
-MAX_ALLOCATION_PAGES = 10
 CHECK_SECONDS = 20.0
 """Time for the check, which leaves enough for the write."""
 LIMIT_FIELDS = frozenset(
@@ -143,7 +142,7 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
     if must_match and written.filters:
         work["values"] = check_values(call, written.scope, written.argument)
     elif must_match and written.allocations:
-        work["values"] = check_allocations(call, written)
+        work["values"] = check_scope_allocations(call, written)
     parts = await gather_partial(work, CHECK_SECONDS)
     # What is wrong with a value says more than that nothing matches.
     for name in ("values", "cost"):
@@ -160,7 +159,10 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
         )
     statement = _statement(answer, ReportedPeriod(last_month, today), currency, written.metric)
     if "values" in parts.errors or parts.results.get("values") is False:
-        statement.setdefault("note", f"not every value of {written.argument} could be checked")
+        statement.setdefault(
+            "note",
+            f"not every value of {written.argument if written.filters else written.allocations_argument} could be checked",
+        )
     return statement
 
 
@@ -180,17 +182,15 @@ def _statement(answer: JsonObject, period: ReportedPeriod, currency: str, metric
     }
 
 
-async def check_allocations(call: Call, written: WrittenScope) -> None:
-    """Raise ApiError for an id of an allocation that does not exist; it names the nearest ones."""
-    pages = iterate_pages(
-        call.doit.allocations.list_allocations, max_pages=MAX_ALLOCATION_PAGES, maxResults=LARGE_PAGE_SIZE
-    )
-    names: dict[str, str] = {}
-    last = None
-    async for page in pages:
-        names |= {str(row.get("id")): str(row.get("name")) for row in page.rows}
-        last = page
-    for identifier in written.allocations:
-        if identifier not in names and not (last and last.next_token):
-            listed = [*names, *(f"{name} (id {key})" for key, name in names.items())]
-            raise unknown_value(written.allocations_argument, "allocation", identifier, listed)
+async def check_scope_allocations(call: Call, written: WrittenScope) -> bool:
+    """Raise ApiError for an id of an allocation that does not exist; it names the nearest ones.
+
+    Return whether all could be checked.
+    """
+    known = await read_allocations(call)
+    states = {identifier: known.ids.check(identifier) for identifier in written.allocations}
+    for identifier, existence in states.items():
+        if existence is Existence.ABSENT:
+            listed = [*known.ids.names, *(f"{row.name} (id {row.id})" for row in known.rows)]
+            raise await make_unknown_value(written.allocations_argument, "allocation", identifier, listed)
+    return Existence.UNKNOWN not in states.values()
