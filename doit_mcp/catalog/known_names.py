@@ -71,7 +71,8 @@ async def check_known_values(details: Any, wanted: Sequence[str], mode: str, *, 
 def compare_values(details: Any, wanted: Sequence[str], mode: str, *, folds: bool) -> ValueCheck:
     """Do the same as :func:`check_known_values`, at once. Patterns, and too many searches, leave it unknown."""
     known = known_values(details)
-    texts = list(map(str.casefold, known)) if folds else known
+    # A comprehension lets other threads run meanwhile; one call of a C function would not.
+    texts = [value.casefold() for value in known] if folds else known
     has_match = frozenset(texts).__contains__ if mode == "is" else _searches(texts, mode, len(wanted))
     if has_match is None:
         return ValueCheck(Existence.UNKNOWN)

@@ -12,7 +12,7 @@ from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import ZERO, change_percent, per_day, round_amount, to_decimal
-from ..costs.answers import explain_empty_answer, run_checked
+from ..costs.answers import NOT_CHECKED, explain_empty_answer, run_checked
 from ..costs.data_start import DATA_START_FACT, fetch_data_start
 from ..costs.groups import GroupDimension, fixed_group
 from ..costs.query_config import COST_METRIC, cost_config
@@ -29,6 +29,7 @@ HISTORY_MARGIN = timedelta(days=31)
 """How long before a period costs prove that the data begin earlier: some customers do not have costs every day."""
 KNOWN_HISTORY_FACT = "data_known_from"
 HISTORY = "history"
+CHECKED = "checked"
 Queries = Callable[[str], Mapping[str, QueryConfig]]
 """Returns queries by name for a currency."""
 
@@ -128,7 +129,7 @@ async def run_compared(
 ) -> tuple[PartialResults, str]:
     """Run the *queries* in one round, with what checks them; return their results and the currency.
 
-    The result HISTORY is that of fetch_first_day. Raise ApiError for unknown values in *scope*.
+    The result CHECKED is the third one of run_checked, and HISTORY that of fetch_first_day. Raise ApiError for unknown values in *scope*.
     """
 
     async def work(code: str) -> PartialResults:
@@ -140,7 +141,8 @@ async def run_compared(
             }
         )
 
-    return await run_checked(call, scope, currency, work)
+    parts, stated, checked = await run_checked(call, scope, currency, work)
+    return replace(parts, results={**parts.results, CHECKED: checked}), stated
 
 
 async def fetch_first_day(call: Call, period: Period, currency: str) -> date | None:
@@ -168,16 +170,15 @@ async def check_answer(
     are no costs and *scope* has unknown values.
     """
     if all(name in parts.results and not parts.results[name]["rows"] for name in names):
-        return periods, (await explain_empty_answer(call, scope, periods.after)).note
+        return periods, (await explain_empty_answer(call, scope, periods.after, parts.results[CHECKED])).note
+    unchecked = NOT_CHECKED if parts.results[CHECKED] is False else ""
     if HISTORY in parts.errors:
-        return periods, ""
+        return periods, unchecked
     cut = await cut_to_data(call, periods, parts.results[HISTORY], argument)
     if cut is periods:
-        return periods, ""
-    return (
-        cut,
-        f"The data begin on {cut.before.whole.first.isoformat()}, within the earlier period; nothing counts as new.",
-    )
+        return periods, unchecked
+    begin = f"The data begin on {cut.before.whole.first.isoformat()}, within the earlier period; nothing counts as new."
+    return cut, f"{begin} {unchecked}".rstrip()
 
 
 async def cut_to_data(call: Call, periods: AlignedPeriods, first_day: date | None, argument: str) -> AlignedPeriods:

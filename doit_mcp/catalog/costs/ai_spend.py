@@ -21,7 +21,7 @@ from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .ai_models import AI_PROVIDERS, AI_SERVICES, count_tokens, find_model, model_key, token_kind
 from .amounts import ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
-from .answers import CostRequest, explain_empty_answer, run_checked
+from .answers import CostRequest, explain_empty_answer, run_checked, with_check_note
 from .groups import GroupDimension, fixed_group
 from .query_config import COST_METRIC, USAGE_METRIC, cost_config
 from .scope import CLOUD_DIMENSION, CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -109,14 +109,16 @@ async def ai_spend(
     reported = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
     scope = Scope.from_arguments(cloud, filters, includeCredits)
     request = CostRequest(scope, reported)
-    lines, stated = await run_checked(call, scope, currency, lambda code: _read_lines(call, request, code))
+    lines, stated, checked = await run_checked(call, scope, currency, lambda code: _read_lines(call, request, code))
     members: JsonObject = make_ai_spend(lines, groupBy, topN, stated)
     if not lines:
         # Without AI services, the scope may still have other costs, which say nothing about AI.
-        empty = await explain_empty_answer(call, scope, reported)
+        empty = await explain_empty_answer(call, scope, reported, checked)
         members |= {"note": f"No service that sells AI models had a cost. {empty.note}"}
         members |= {} if empty.is_known else {"total": None, "other": None}
-    return members | cost_statement(reported, stated, scope, {line.provider for line in lines})
+    return with_check_note(members, checked) | cost_statement(
+        reported, stated, scope, {line.provider for line in lines}
+    )
 
 
 async def _read_lines(call: Call, request: CostRequest, currency: str) -> list[AiLine]:

@@ -28,6 +28,7 @@ from .answers import (
     find_later_start,
     query_rows,
     run_checked,
+    with_check_note,
 )
 from .group_costs import CostRow, total_cost
 from .groups import GroupDimension, fetch_labels, fixed_group, resolve_group
@@ -129,8 +130,10 @@ async def allocation_coverage(
     scope = Scope.from_arguments(cloud, filters, includeCredits)
     dimension = await _resolve(call, by)
     request = CostRequest(scope, reported)
-    rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, dimension, code))
-    note = await _note(call, request, rows)
+    rows, stated, checked = await run_checked(
+        call, scope, currency, lambda code: _read_rows(call, request, dimension, code)
+    )
+    note = await _note(call, request, rows, checked)
     clouds = {str(row.ids[2]) for row in rows.by_project}
     return {
         "by": dimension.argument,
@@ -141,13 +144,13 @@ async def allocation_coverage(
     }
 
 
-async def _note(call: Call, request: CostRequest, rows: CoverageRows) -> JsonObject:
+async def _note(call: Call, request: CostRequest, rows: CoverageRows, checked: bool | None) -> JsonObject:
     """Return the members that say what is missing; without any data, all amounts are unknown."""
     if not rows.by_project:
-        empty = await explain_empty_answer(call, request.scope, request.period)
+        empty = await explain_empty_answer(call, request.scope, request.period, checked)
         return {"note": empty.note} | ({} if empty.is_known else dict.fromkeys(AMOUNTS))
     start = await find_later_start(call, request.period, min(row.period for row in rows.by_project))
-    return {"note": f"The data begin on {start.isoformat()}."} if start else {}
+    return with_check_note({"note": f"The data begin on {start.isoformat()}."} if start else {}, checked)
 
 
 async def _resolve(call: Call, by: str) -> GroupDimension:

@@ -25,6 +25,7 @@ T = TypeVar("T")
 MAX_INLINE_ROWS = 2_000
 """Rows of an answer that are read in the event loop, which takes a few milliseconds."""
 CLOUD_GROUP = fixed_group("cloud")
+NOT_CHECKED = "Whether all values exist was not checked."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,10 @@ async def query_rows(
 
 async def run_checked(
     call: Call, scope: Scope, requested_currency: str | None, work: Callable[[str], Awaitable[T]]
-) -> tuple[T, str]:
+) -> tuple[T, str, bool | None]:
     """Return the result of *work* and its currency, while the values of filters with several ones are checked.
+
+    The third is whether all of these values exist: false if that is unknown, and None if they need no check.
 
     An empty answer does not show that one of several values is unknown. Raise ApiError.
     """
@@ -118,7 +121,15 @@ async def run_checked(
             await check_values(call, scope)
         raise refusal
     result: tuple[T, str] = done.results["answer"]
-    return result
+    return *result, done.results.get("values")
+
+
+def with_check_note(result: JsonObject, checked: bool | None) -> JsonObject:
+    """Return the *result* of a tool with a note if it is unknown whether all values of its filters exist."""
+    note = str(result.get("note") or "")
+    if checked is not False or NOT_CHECKED in note:
+        return result
+    return {**result, "note": f"{note} {NOT_CHECKED}".lstrip()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +140,17 @@ class EmptyAnswer:
     is_known: bool = True
 
 
-async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod) -> EmptyAnswer:
-    """Return why an answer has no costs. Raise ApiError for values of *scope* that are not in the data."""
-    parts = await gather_partial({"checked": check_values(call, scope), "start": fetch_data_start(call)})
+async def explain_empty_answer(
+    call: Call, scope: Scope, period: ReportedPeriod, checked: bool | None = None
+) -> EmptyAnswer:
+    """Return why an answer has no costs. Raise ApiError for values of *scope* that are not in the data.
+
+    *checked* is the third result of run_checked.
+    """
+    work: dict[str, Awaitable[Any]] = {"start": fetch_data_start(call)}
+    if checked is None:
+        work["checked"] = check_values(call, scope)
+    parts = await gather_partial(work)
     parts.require("checked")
     if "start" in parts.errors:
         return EmptyAnswer("No cost was found. The first day of the data could not be read.", is_known=False)
@@ -142,9 +161,9 @@ async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod)
         return EmptyAnswer(f"The data begin on {start.isoformat()}: earlier costs are unknown.", is_known=False)
     if not scope.is_limited:
         return EmptyAnswer("Nothing had a cost in this period.")
-    if parts.results["checked"]:
+    if parts.results.get("checked", checked):
         return EmptyAnswer("The values of cloud and filters exist in the data, but had no cost in this period.")
-    return EmptyAnswer("Nothing that matches had a cost in this period. Whether all values exist was not checked.")
+    return EmptyAnswer(f"Nothing that matches had a cost in this period. {NOT_CHECKED}")
 
 
 async def find_later_start(call: Call, period: ReportedPeriod, first_period: str | None) -> date | None:
@@ -164,15 +183,18 @@ async def find_later_start(call: Call, period: ReportedPeriod, first_period: str
     return start if start is not None and start > period.elapsed.first else None
 
 
-async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tuple[CostAnswer, JsonObject]:
+async def with_note(
+    call: Call, request: CostRequest, answer: CostAnswer, checked: bool | None = None
+) -> tuple[CostAnswer, JsonObject]:
     """Return *answer* and the member *note* about missing costs, empty if there is nothing to say. Raise ApiError.
 
     The total of an answer without data is unknown.
     """
     if not answer.groups and not answer.total:
-        empty = await explain_empty_answer(call, request.scope, request.period)
+        empty = await explain_empty_answer(call, request.scope, request.period, checked)
         return answer if empty.is_known else replace(answer, total=None), {"note": empty.note}
     start = await find_later_start(call, request.period, answer.first_period)
     if start is None:
-        return answer, {}
-    return replace(answer, data_start=start), {"note": f"The data begin on {start.isoformat()}."}
+        return answer, with_check_note({}, checked)
+    note = with_check_note({"note": f"The data begin on {start.isoformat()}."}, checked)
+    return replace(answer, data_start=start), note

@@ -87,8 +87,10 @@ async def cost_breakdown(
         tuple(await resolve_groups(call, groupBy)),
         topN,
     )
-    answer, stated = await run_checked(call, request.scope, currency, lambda code: query_costs(call, request, code))
-    answer, note = await with_note(call, request, answer)
+    answer, stated, checked = await run_checked(
+        call, request.scope, currency, lambda code: query_costs(call, request, code)
+    )
+    answer, note = await with_note(call, request, answer, checked)
     if len(answer.groups) <= MAX_INLINE_ROWS:
         breakdown = make_breakdown(request, answer, stated)
     else:

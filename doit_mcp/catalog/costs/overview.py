@@ -20,7 +20,7 @@ from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .amounts import ZERO, amount_as_json, round_amount, share_percents
-from .answers import MAX_INLINE_ROWS, explain_empty_answer, run_checked
+from .answers import MAX_INLINE_ROWS, explain_empty_answer, run_checked, with_check_note
 from .group_costs import CostRow, read_cost_rows, total_cost
 from .groups import fixed_group
 from .query_config import COST_METRIC, cost_config
@@ -107,7 +107,7 @@ async def get_cloud_overview(
     }
     parts = await gather_partial(work)
     parts.require("costs")
-    sections, stated = parts.results["costs"]
+    sections, stated, checked = parts.results["costs"]
     found = PartialResults(
         {**sections.results, **{name: rows for name, rows in parts.results.items() if name != "costs"}},
         {**sections.errors, **parts.errors},
@@ -116,9 +116,9 @@ async def get_cloud_overview(
     clouds = {str(row.ids[0]) for row in by_cloud or ()}
     overview = make_overview(found, stated) | cost_statement(reported, stated, scope, clouds)
     if by_cloud == []:
-        empty = await explain_empty_answer(call, scope, reported)
+        empty = await explain_empty_answer(call, scope, reported, checked)
         overview |= {"note": empty.note} if empty.is_known else {"note": empty.note, "totalCost": None}
-    return overview
+    return with_check_note(overview, checked)
 
 
 def section_query(section: str, scope: Scope, period: Period, currency: str, top: int) -> QueryConfig:

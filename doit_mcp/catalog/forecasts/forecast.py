@@ -14,7 +14,7 @@ from ...api.value_kinds import Members
 from ...protocol.jsonrpc import JsonObject
 from ..budgets.breaches import BudgetBreach, CheckedBudgets, find_breaches
 from ..call import Call
-from ..costs.answers import explain_empty_answer, run_checked
+from ..costs.answers import explain_empty_answer, run_checked, with_check_note
 from ..costs.daily_costs import cost_by_day
 from ..costs.data_start import fetch_data_start
 from ..costs.query_config import cost_config
@@ -90,11 +90,11 @@ async def forecast_spend(
         }
     )
     parts.require("costs")
-    answer, code = parts.results["costs"]
+    answer, code, checked_values = parts.results["costs"]
     checked: CheckedBudgets | None = parts.results.get("budgets")
     failed = [*parts.failures, *(checked["failed"] if checked else ())]
     return {
-        **await project_answer(call, scope, answer, code),
+        **with_check_note(await project_answer(call, scope, answer, code, checked_values), checked_values),
         **cost_statement(
             ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
         ),
@@ -103,14 +103,16 @@ async def forecast_spend(
     }
 
 
-async def project_answer(call: Call, scope: Scope, answer: JsonObject, currency: str) -> JsonObject:
+async def project_answer(
+    call: Call, scope: Scope, answer: JsonObject, currency: str, checked: bool | None = None
+) -> JsonObject:
     """Return the projection of an *answer* of fetch_costs(), with a note if it is empty. Raise ApiError if it is empty
     because the scope has an unknown value."""
     today = utc_date(call.now)
     asked = ReportedPeriod(Period(quarter_of(today).previous().first, today), today)
     actual, forecast = cost_by_day(answer, "rows"), cost_by_day(answer, "forecastRows")
     if not actual:
-        empty = await explain_empty_answer(call, scope, asked)
+        empty = await explain_empty_answer(call, scope, asked, checked)
         projected = project_periods(CostHistory(actual, forecast), currency, today)
         spent = 0.0 if empty.is_known else None
         parts = {name: {**projected[name], "spent": spent} for name in ("month", "quarter")}

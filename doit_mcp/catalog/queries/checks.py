@@ -12,7 +12,7 @@ from ...api.nearest import find_nearest
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.answers import EmptyAnswer, explain_empty_answer
+from ..costs.answers import NOT_CHECKED, EmptyAnswer, explain_empty_answer
 from ..costs.scope import Scope, check_values
 from ..known_names import Existence, check_allocations, read_dimensions, unknown_dimension
 from ..partial_results import gather_partial
@@ -85,24 +85,24 @@ def hides_unknown_values(scope: Scope) -> bool:
     return scope.has_partly_checked_values or any(condition.get("inverse") for condition in scope.filters)
 
 
-async def explain_empty_query(call: Call, scope: Scope, period: ReportedPeriod) -> EmptyAnswer:
-    """Return why a query has no rows. Raise ApiError for an unknown value, which names the nearest ones."""
-    parts = await gather_partial(
-        {
-            "answer": explain_empty_answer(call, checked_scope(scope), period),
-            "allocations": _check_allocations(call, scope),
-        }
-    )
+async def explain_empty_query(
+    call: Call, scope: Scope, period: ReportedPeriod, checked: bool | None = None
+) -> EmptyAnswer:
+    """Return why a query has no rows. Raise ApiError for an unknown value, which names the nearest ones.
+
+    *checked* is the result of check_filter_values, if that was called.
+    """
+    work: dict[str, Any] = {"answer": explain_empty_answer(call, checked_scope(scope), period, checked)}
+    if checked is None:
+        work["allocations"] = _check_allocations(call, scope)
+    parts = await gather_partial(work)
     parts.require("answer")
     allocations = parts.errors.get("allocations")
     if allocations is not None and allocations.kind == "argument":
         raise allocations
     answer: EmptyAnswer = parts.results["answer"]
-    checked = parts.results.get("allocations", False)
-    if answer.is_known and (not checked or _has_allocation_groups(scope)):
-        return EmptyAnswer(
-            "Nothing that matches had a cost in this period. Whether all allocations exist was not checked."
-        )
+    if answer.is_known and not (checked or parts.results.get("allocations", False)):
+        return EmptyAnswer(f"Nothing that matches had a cost in this period. {NOT_CHECKED}")
     return answer
 
 
@@ -110,8 +110,11 @@ def _has_allocation_groups(scope: Scope) -> bool:
     return any(condition["type"] in ALLOCATION_TYPES - SINGLE_ALLOCATION_TYPES for condition in scope.filters)
 
 
-async def check_filter_values(call: Call, scope: Scope) -> None:
-    """Raise ApiError for a value or dimension in the filters that does not exist; it names the nearest ones."""
+async def check_filter_values(call: Call, scope: Scope) -> bool:
+    """Raise ApiError for a value or dimension in the filters that does not exist; it names the nearest ones.
+
+    Return whether all could be checked.
+    """
     parts = await gather_partial(
         {"values": check_values(call, checked_scope(scope)), "allocations": _check_allocations(call, scope)}
     )
@@ -119,6 +122,7 @@ async def check_filter_values(call: Call, scope: Scope) -> None:
         # The answer is right even if the allocations cannot be listed.
         if name == "values" or error.kind == "argument":
             raise error
+    return bool(parts.results["values"] and parts.results.get("allocations"))
 
 
 async def _check_allocations(call: Call, scope: Scope) -> bool:
@@ -132,8 +136,9 @@ async def _check_allocations(call: Call, scope: Scope) -> bool:
         if condition["type"] in SINGLE_ALLOCATION_TYPES and condition.get("mode", "is") == "is"
         for value in condition.get("values", ())
     ]
+    has_groups = _has_allocation_groups(scope)
     if not values:
-        return True
+        return not has_groups
     check = await check_allocations(call, values)
     if check.existence is Existence.ABSENT:
         ids = check.known.ids_by_name
@@ -141,7 +146,7 @@ async def _check_allocations(call: Call, scope: Scope) -> bool:
         listed = ", ".join(f"{short_json(ids[name])} ({short_json(name)})" for name in nearest)
         hint = f"Did you mean {listed}?" if listed else "list_allocations lists their ids"
         raise ApiError(f"filters: there is no allocation {short_json(check.absent)}. {hint}", kind="argument")
-    return check.existence is Existence.FOUND
+    return check.existence is Existence.FOUND and not has_groups
 
 
 async def check_dimensions(call: Call, config: JsonObject) -> None:

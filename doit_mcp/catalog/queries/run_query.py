@@ -11,6 +11,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..costs.amounts import ZERO, amount_as_json, sum_amounts
+from ..costs.answers import with_check_note
 from ..costs.scope import CLOUD_DIMENSION, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_basis
 from ..currencies import run_in_currency
@@ -86,18 +87,21 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
     check_usage_units(query)
     period = config_period(query, today)
     exact, scope = with_exact_period(query, period, today), query_scope(query)
-    answers, currency = await fetch_answers(call, exact, scope)
+    answers, currency, checked = await fetch_answers(call, exact, scope)
     stated, rows = {**exact, "currency": currency}, answers.results["rows"]["rows"]
     if not rows:
-        empty = await explain_empty_query(call, scope, period)
+        empty = await explain_empty_query(call, scope, period, checked)
         return {**make_query_result(stated, period, scope, answers, is_known=empty.is_known), "note": empty.note}
     if len(rows) <= MAX_INLINE_ROWS:
-        return make_query_result(stated, period, scope, answers)
-    return await run_in_thread(make_query_result, stated, period, scope, answers)
+        return with_check_note(make_query_result(stated, period, scope, answers), checked)
+    return with_check_note(await run_in_thread(make_query_result, stated, period, scope, answers), checked)
 
 
-async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str]:
-    """Return the responses "rows" and, if rows do not add up to it, "total", and their currency. Raise ApiError."""
+async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str, bool | None]:
+    """Return the responses "rows" and, if rows do not add up to it, "total", and their currency. Raise ApiError.
+
+    The third is whether all values exist, false if that is unknown; None if an empty answer would show it.
+    """
 
     async def query(currency: str) -> PartialResults:
         own = {**config, "currency": currency}
@@ -117,7 +121,9 @@ async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[P
         raise unknown
     if (error := parts.errors.get("answers")) is not None:
         raise await _explained(call, config, error)
-    return cast(tuple[PartialResults, str], parts.results["answers"])
+    answers: tuple[PartialResults, str] = parts.results["answers"]
+    checked = parts.results.get("values", False) if "values" in work else None
+    return *answers, checked
 
 
 async def _explained(call: Call, config: JsonObject, error: ApiError) -> ApiError:

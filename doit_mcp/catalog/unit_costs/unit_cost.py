@@ -14,7 +14,7 @@ from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import ZERO, amount_as_json, round_amount, round_significant
-from ..costs.answers import CLOUD_GROUP, CostRequest, explain_empty_answer, query_rows, run_checked
+from ..costs.answers import CLOUD_GROUP, CostRequest, explain_empty_answer, query_rows, run_checked, with_check_note
 from ..costs.group_costs import CostRow, cost_by_period, rank_groups, total_cost
 from ..costs.groups import GroupByArgument, resolve_groups
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -103,8 +103,10 @@ async def unit_cost(
     if len(groups) > 1:
         raise ApiError("groupBy: unit_cost groups by one dimension", kind="argument")
     request = CostRequest(scope, reported, tuple(groups))
-    rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, metric, code))
-    notes = await _notes(call, request, metric, rows)
+    rows, stated, checked = await run_checked(
+        call, scope, currency, lambda code: _read_rows(call, request, metric, code)
+    )
+    notes = with_check_note(await _notes(call, request, metric, rows, checked), checked)
     if reported != whole:
         left_out = f"Costs after {reported.whole.last.isoformat()} are not final, so those days are left out."
         notes["note"] = " ".join(filter(None, (left_out, notes.get("note"))))
@@ -144,12 +146,12 @@ async def _read_rows(call: Call, request: CostRequest, metric: str, currency: st
     )
 
 
-async def _notes(call: Call, request: CostRequest, metric: str, rows: UnitRows) -> JsonObject:
+async def _notes(call: Call, request: CostRequest, metric: str, rows: UnitRows, checked: bool | None) -> JsonObject:
     """Return the members that say what is missing. Raise ApiError for an unknown metric."""
     notes: list[str] = []
     members: JsonObject = {}
     if not rows.costs:
-        empty = await explain_empty_answer(call, request.scope, request.period)
+        empty = await explain_empty_answer(call, request.scope, request.period, checked)
         notes.append(empty.note)
         members = {} if empty.is_known else {"cost": None, "unitCost": None}
     if not rows.daily_units:
