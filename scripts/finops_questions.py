@@ -78,15 +78,19 @@ class Books:
     def commitment_savings(self, first: date, last: date) -> Decimal:
         """What commitments saved on usage that Savings Plans can cover, compared with on-demand rates.
 
-        Lines of covered usage have their on-demand cost; those of reservations only their amortized one.
+        Lines of covered usage have their on-demand cost; those of reservations only their amortized one. The amortized
+        cost of fees is what no usage took up: waste, which savings are net of.
         """
         (savings,) = self._database.execute(
             """
             SELECT SUM(CASE cost_type WHEN 'SavingsPlanCoveredUsage' THEN cost - amortized_cost
-                                      WHEN 'DiscountedUsage' THEN amortized_cost / :rate - amortized_cost END)
+                                      WHEN 'DiscountedUsage' THEN amortized_cost / :rate - amortized_cost
+                                      ELSE -amortized_cost END)
             FROM lines JOIN series USING (series)
             WHERE day BETWEEN :first AND :last
-              AND sku_id IN (SELECT sku_id FROM series WHERE cost_type = 'SavingsPlanCoveredUsage')
+              AND (cost_type IN ('SavingsPlanRecurringFee', 'RIFee')
+                   OR cost_type IN ('SavingsPlanCoveredUsage', 'DiscountedUsage')
+                      AND sku_id IN (SELECT sku_id FROM series WHERE cost_type = 'SavingsPlanCoveredUsage'))
             """,
             {"rate": RESERVED_RATE, "first": first.toordinal(), "last": last.toordinal()},
         ).fetchone()
@@ -358,7 +362,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="scripts/finops10",
         description="Ask ten questions of FinOps practitioners over HTTP in the sandbox, and check each figure by SQL.",
     )
-    parser.add_argument("--today", default=DEFAULT_DAY, type=date.fromisoformat, help=f"default {DEFAULT_DAY}")
+    parser.add_argument(
+        "--today", default=DEFAULT_DAY, type=date.fromisoformat, help=f"the sandbox's date (default: {DEFAULT_DAY})"
+    )
     options = parser.parse_args(arguments)
     outcomes = asyncio.run(ask_all(options.today, make_tokenizer()))
     print_outcomes(outcomes)

@@ -19,8 +19,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PHRASES = Path(__file__).with_name("banned_phrases.txt")
-CHECKED = ("doit_mcp", "tests", "scripts", "docs", "examples", "deploy", "*.rst", "*.md", "*.yaml", "Dockerfile")
-SUFFIXES = (".py", ".rst", ".md", ".html", ".js", ".mjs", ".yaml", "")
+CHECKED = (
+    "doit_mcp",
+    "tests",
+    "scripts",
+    "docs",
+    "examples",
+    "deploy",
+    "*.rst",
+    "*.md",
+    "*.yaml",
+    "*.toml",
+    "*.cfg",
+    "Dockerfile",
+)
+SUFFIXES = (".py", ".rst", ".md", ".html", ".js", ".mjs", ".yaml", ".yml", ".toml", ".cfg", ".lua", ".css", ".svg", "")
 SKIPPED_FOLDERS = {"node_modules", "__pycache__", "data", "transcripts", "build", "_build"}
 VISIBLE_ATTRIBUTES = {"alt", "aria-label", "placeholder", "title"}
 # Files that contain status values of the DoiT API.

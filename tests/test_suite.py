@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 # A timeout on something that must happen only ends a hang; it does not measure speed.
-LEAST_PATIENCE_SECONDS = 20
+MIN_TIMEOUT_SECONDS = 20
 
 
 @cache
@@ -45,6 +45,6 @@ def test_waits_for_required_events_are_long() -> None:
     for file, call in calls():
         if isinstance(call.func, ast.Attribute) and call.func.attr == "wait_for" and len(call.args) > 1:
             limit = call.args[1]
-            if isinstance(limit, ast.Constant) and limit.value is not None and limit.value < LEAST_PATIENCE_SECONDS:
+            if isinstance(limit, ast.Constant) and limit.value is not None and limit.value < MIN_TIMEOUT_SECONDS:
                 short.append(f"{file}:{call.lineno} waits {limit.value} s")
     assert not short

@@ -71,7 +71,7 @@ class Filter(TypedDict, total=False):
     mode: Annotated[MatchMode, "Default: is."]
     inverse: Annotated[bool, "Exclude these values instead."]
     values: Annotated[list[str], "Values exactly as they occur in the data.", Length(maximum=5000)]
-    caseInsensitive: bool
+    caseInsensitive: Annotated[bool, "Not with is or regexp."]
     includeNull: Annotated[bool, "Include rows without a value."]
 
 

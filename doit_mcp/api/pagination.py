@@ -6,6 +6,7 @@ from typing import Any
 
 from ..protocol.json_schema import JsonObject, short_json
 from .errors import ApiError
+from .nearest import nearest_values
 from .operation import operation_of
 
 MAX_PAGES = 4
@@ -15,6 +16,7 @@ MAX_SEARCHED_PAGES = 3
 LARGE_PAGE_SIZE = 200
 """Rows per page for lists that code reads, not a model."""
 MAX_LISTED_MATCHES = 5
+NAME_FILTER = "nameContains"
 
 RowFilter = Callable[[JsonObject], bool]
 
@@ -103,7 +105,7 @@ async def search_pages(
 async def find_id(name: str, method: Callable[..., Any], field: str, **arguments: Any) -> str:
     """Return the id of the object whose *field* equals *name*, ignoring case, or else contains it.
 
-    Raises ApiError: "missing" without a match, "argument" for several.
+    Raises ApiError that names the objects with similar names, or those that match if they are several.
     """
     matches = text_filter(field, name)
     if matches is None:
@@ -117,10 +119,28 @@ async def find_id(name: str, method: Callable[..., Any], field: str, **arguments
     equal = [row for row in similar if str(row[field]).strip().casefold() == folded_name]
     rows = equal or similar
     if not rows:
-        raise ApiError(f"no object has the name {short_json(name)}", kind="missing")
+        raise await _unknown_name(name, method, field, arguments)
     if len(rows) > 1:
         names = ", ".join(
             f"{short_json(row[field])} (id {short_json(row.get('id'))})" for row in rows[:MAX_LISTED_MATCHES]
         )
         raise ApiError(f"name: {len(rows)} objects match {short_json(name)}: {names}; pass the id", kind="argument")
     return str(rows[0].get("id") or "")
+
+
+async def _unknown_name(name: str, method: Callable[..., Any], field: str, arguments: JsonObject) -> ApiError:
+    """Return the error for a *name* that no object has, with similar names."""
+    # The list of similar names must not be narrowed to names that contain this one.
+    others = {key: value for key, value in arguments.items() if key != NAME_FILTER}
+    pages = iterate_pages(method, max_pages=MAX_SEARCHED_PAGES, maxResults=LARGE_PAGE_SIZE, **others)
+    names = sorted({str(row[field]) for row in [row async for page in pages for row in page.rows] if row.get(field)})
+    items = operation_of(method).items
+    if similar := ", ".join(map(short_json, nearest_values(name, names))):
+        hint = f"Did you mean {similar}?"
+    else:
+        listed = ", ".join(map(short_json, names[:MAX_LISTED_MATCHES]))
+        hint = f"{items.capitalize()}: {listed}" if listed else f"There are no {items}"
+    argument = "name" if field.casefold().endswith("name") else field
+    return ApiError(
+        f"{argument}: no {items.removesuffix('s')} has the {argument} {short_json(name)}. {hint}", kind="argument"
+    )

@@ -53,7 +53,7 @@ class QueryFields(TypedDict, total=False):
         Length(maximum=4),
     ]
     metric: Annotated[JsonObject, "Legacy form of metrics."]
-    customTimeRange: Annotated[Span, "Mode custom; dates or RFC 3339."]
+    customTimeRange: Annotated[Span, "Dates or RFC 3339."]
     secondaryTimeRange: Annotated[
         JsonObject,
         "Comparison period: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); "
@@ -88,10 +88,7 @@ class QueryFields(TypedDict, total=False):
     currency: Currency
     includePromotionalCredits: Annotated[bool, "Requires timeInterval month or longer."]
     includeSubtotals: bool
-    displayValues: Annotated[
-        Literal["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"],
-        "With secondaryTimeRange.",
-    ]
+    displayValues: Literal["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"]
     splits: Annotated[
         list[JsonObject],
         "Shared costs to spread: id, type, mode (even, custom, proportional), includeOrigin, origin (id, type or "
@@ -155,7 +152,8 @@ def normalize_config(config: JsonObject) -> JsonObject:
     """Return a config as the API expects it: providers as billing data names them, customTimeRange beside timeRange."""
     filters = config.get("filters")
     body = {**config, "filters": normalize_filters(filters)} if filters else dict(config)
-    time_range = body.get("timeRange")
+    # The API ignores a customTimeRange without mode custom.
+    time_range = body.get("timeRange") or ({"mode": "custom"} if body.get("customTimeRange") else None)
     if not time_range or time_range.get("mode") != "custom":
         return body
     span = body.get("customTimeRange") or time_range.get("customTimeRange")

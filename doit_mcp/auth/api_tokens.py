@@ -64,7 +64,7 @@ def read_validation(response: HttpResponse, *, as_employee: bool) -> ValidatedUs
     body = response.json_object() or {}
     domain, email = body.get("domain"), body.get("email")
     if not _is_text(domain) or not _is_text(email) or "@" not in str(email):
-        log.error("API token check: status 200 without a user")
+        log.error("API token check returned 200 without a user")
         raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 5)
     if as_employee and domain != EMPLOYEE_DOMAIN:
         return None

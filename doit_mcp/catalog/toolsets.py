@@ -9,6 +9,7 @@ from types import MappingProxyType
 from .tools.tool import Tool
 
 DEFAULT_TOOLSET, ALL_TOOLSET = "core", "all"
+MAX_QUOTED_CHARACTERS = 80
 DECLARED_TOOLSETS: Mapping[str, Callable[[Tool], bool]] = MappingProxyType(
     {
         DEFAULT_TOOLSET: lambda tool: tool.facts.get("default_list", False),
@@ -48,14 +49,19 @@ def callable_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, .
     return tuple(tool for tool in tools if not (selection.readonly and tool.writes))
 
 
+def quote_names(names: Iterable[str]) -> str:
+    """Return *names* in quotes, for an error message."""
+    return ", ".join(f"'{name}'" for name in sorted(names))[:MAX_QUOTED_CHARACTERS]
+
+
 def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
     """Return the tools to list, in the order of *tools*. Raises UnknownToolset with the available names."""
     tools = tuple(tools)
     names = toolset_names(tools)
     if unknown := selection.toolsets - set(names):
-        raise UnknownToolset(f"Unknown toolset {', '.join(sorted(unknown))[:80]}. Available: {', '.join(names)}")
+        raise UnknownToolset(f"Unknown toolset {quote_names(unknown)}. Available: {', '.join(names)}")
     if unknown := selection.tools - {tool.name for tool in tools}:
-        raise UnknownToolset(f"Unknown tool {', '.join(sorted(unknown))[:80]}")
+        raise UnknownToolset(f"Unknown tool {quote_names(unknown)}")
     toolsets = selection.toolsets or (frozenset() if selection.tools else frozenset({DEFAULT_TOOLSET}))
     declared_filters = [is_listed for name, is_listed in DECLARED_TOOLSETS.items() if name in toolsets]
     areas = toolsets - DECLARED_TOOLSETS.keys()

@@ -90,7 +90,7 @@ class WorkerSupervisor:
                 pause = self.min_restart_delay
             failures = 0 if served else failures + 1
             if failures >= MAX_FAILED_STARTS and not self._serving:
-                log.error("no worker starts successfully: stopping the server", extra={"worker": number})
+                log.error("workers fail to start; stopping the server", extra={"worker": number})
                 self._gave_up = True
                 self._stop_requested.set()
                 return False

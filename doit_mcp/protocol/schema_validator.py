@@ -106,7 +106,8 @@ class SchemaValidator:
     def _describe_error(self, error: jsonschema_rs.ValidationError, at: ValuePath) -> Iterable[str]:
         path, kind = [*at, *error.instance_path], error.kind
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
-            return [f"{_format_path([*path, kind.property])}: is required"]
+            properties = self._schema_at(error.schema_path[:-1]).get("properties", {})
+            return [f"{_format_path([*path, kind.property])}: {_describe_missing(properties.get(kind.property))}"]
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
             known_names = self._known_properties(error.schema_path[:-1])
             return (
@@ -128,10 +129,14 @@ class SchemaValidator:
         return _describe_limit(error)
 
     def _known_properties(self, steps: Iterable[str | int]) -> list[str]:
+        return list(self._schema_at(steps).get("properties", ()))
+
+    def _schema_at(self, steps: Iterable[str | int]) -> JsonObject:
         schema: Any = self._schema
         for step in steps:
             schema = schema[step]
-        return list(schema.get("properties", ()))
+        part: JsonObject = schema
+        return part
 
     def _description(self, steps: Iterable[str | int]) -> str:
         """Return the innermost description on the way to a part of the schema; "" without any."""
@@ -155,7 +160,11 @@ def _container_problems(value: Any, schema: JsonObject, at: ValuePath) -> list[s
         max_items = schema.get("maxItems", len(value))
         return [f"{_format_path(at)}: must have at most {max_items} items"] if len(value) > max_items else []
     properties = schema.get("properties", {})
-    missing = [f"{_format_path([*at, name])}: is required" for name in schema.get("required", ()) if name not in value]
+    missing = [
+        f"{_format_path([*at, name])}: {_describe_missing(properties.get(name))}"
+        for name in schema.get("required", ())
+        if name not in value
+    ]
     if schema.get("additionalProperties") is not False:
         return missing
     unknown = islice((name for name in value if name not in properties), 2 * MAX_PROBLEMS)
@@ -204,6 +213,18 @@ def _describe_unknown_name(name: str, known: list[str]) -> str:
     if matches:
         return f"is unknown; did you mean {matches[0]}?"
     return f"is unknown. Available: {', '.join(known)}" if known else "is unknown: no members are allowed"
+
+
+def _describe_missing(schema: Any) -> str:
+    """Describe a missing member: what it is, with its options or members, so that the next call can have it."""
+    if not isinstance(schema, dict):
+        return "is required"
+    parts = [str(schema.get("description", "")).rstrip(".")]
+    if options := schema.get("enum"):
+        parts.append(f"one of {', '.join(map(str, options[:MAX_LISTED_OPTIONS]))}")
+    elif members := schema.get("required") or list(schema.get("properties", ())):
+        parts.append(f"an object with {', '.join(members[:MAX_LISTED_OPTIONS])}")
+    return ": ".join(["is required", *filter(None, ["; ".join(filter(None, parts))])])
 
 
 def _describe_limit(error: jsonschema_rs.ValidationError) -> str:

@@ -37,7 +37,7 @@ class RedisConsents:
         try:
             await self._connection.run_script(MARK_SCRIPT, [self._since])
         except StateUnavailable:
-            log.warning("the time since which consents are known could not be recorded yet")
+            log.warning("Redis is unavailable; some users may be asked to confirm again")
 
     async def use(self, owner: str, asked_at: int, id: str) -> bool:
         """Use a consent. Return whether it counts. Raise StateUnavailable."""

@@ -29,9 +29,9 @@ SERVER_INFO: JsonObject = {
 INSTRUCTIONS = (
     "DoiT Cloud Intelligence: the signed-in customer's cloud costs (AWS, Google Cloud, Azure and others), budgets,"
     " anomalies, invoices, savings and support. Start with get_cloud_overview. Spending: cost_breakdown, cost_trend."
-    " Why it changed: explain_cost_change. Future: forecast_spend. Savings: get_savings_summary. Other cost questions:"
-    " run_query. All other operations (users, labels, alerts, contracts, CloudFlow): find them with"
-    " find_operation, and run them with read_operation or call_operation."
+    " Changes: explain_cost_change. Future: forecast_spend. Savings: get_savings_summary. Other cost questions:"
+    " run_query. Other operations (AI, unit and untagged cost, users, labels, alerts, contracts, CloudFlow): find them"
+    " with find_operation, run them with read_operation or call_operation."
     " query_result shows other parts of a large result without a new query. search and fetch find reports, budgets,"
     " anomalies, invoices, tickets and more. Each result states the currency of its amounts; dates are UTC. To get the next"
     " page of a list, pass its pageToken. Ask the user before you call a tool that changes something. If you repeat a"

@@ -125,7 +125,7 @@ class RetryInputCollector:
             try:
                 await self._use_consent(*consent)
             except StateUnavailable:
-                log.warning("a consent that was not given could not be recorded as used")
+                log.warning("Redis is unavailable; a declined confirmation could not be invalidated")
 
     async def use_consents(self) -> None:
         """Use the consents that the user gave.

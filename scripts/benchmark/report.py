@@ -152,7 +152,7 @@ def _instruction_rows(by_server: dict[str, list[Measurement]]) -> list[Sequence[
     """Each row has the work of the one before and more. The base of ratios is a peer, or else the last limit."""
     counts = {name: _figure_by_round(records, "instructions") for name, records in by_server.items()}
     base = next((name for name in reversed(by_server) if name.startswith(("limit ", "py-sdk"))), "")
-    rows: list[Sequence[str]] = [("server", "thousand instructions", "more than above", f"over {base}")]
+    rows: list[Sequence[str]] = [("server", "thousand instructions", "added", f"relative to {base}")]
     above: dict[int, float] = {}
     for name, count in counts.items():
         more = make_spread((value - above[number]) / 1e3 for number, value in count.items() if number in above)

@@ -38,7 +38,7 @@ def condition(identifier: str, value: str, **more: Any) -> dict[str, Any]:
         (condition("service_description", "Amazon EC2"), "Amazon Elastic Compute Cloud"),
         (condition("service_description", "bigquery"), "BigQuery"),
         # The API ignores caseInsensitive for whole values, as its document says.
-        (condition("service_description", "bigquery", caseInsensitive=True), "BigQuery"),
+        (condition("service_description", "BigQuery", caseInsensitive=True), '"mode": "contains"'),
         (condition("project_id", "acme-production"), "111122223333"),
         (condition("cloud_provider", "amazon"), None),
     ],
@@ -116,7 +116,15 @@ async def test_trend_compares_the_running_month_like_for_like(november: World) -
         "after": now,
         "changePercent": round(100 * (now - then) / then, 1),
         "days": "2026-10-01/2026-10-28",
+        # The last three days are not final.
+        "final": {
+            "to": "2026-11-25",
+            "before": november.cost("2026-10-01", "2026-10-25"),
+            "after": november.cost("2026-11-01", "2026-11-25"),
+            "changePercent": 1.5,
+        },
     }
+    assert "Costs of the last 3 days are still arriving" in answer["note"]
 
 
 async def test_every_cost_answer_states_the_currency_it_asked_for(november: World) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from doit_mcp.api.areas.budgets import Budgets
 from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
 from doit_mcp.api.pagination import (
     MAX_PAGES,
     MAX_SEARCHED_PAGES,
@@ -62,14 +65,28 @@ async def test_name_matches_exactly_before_partially(name: str, expected: str) -
 
 async def test_missing_or_ambiguous_name_is_a_clear_error() -> None:
     budgets = Budgets(Recorder({"budgets": [*rows("Alpha", "Alpine"), {"id": "z", "budgetName": None}]}))
-    with pytest.raises(ApiError, match='no object has the name "beta"') as missing:
+    with pytest.raises(ApiError, match='name: no budget has the name "beta". Budgets: "Alpha", "Alpine"') as missing:
         await find_id("beta", budgets.list_budgets, "budgetName")
-    assert missing.value.kind == "missing"
+    assert missing.value.kind == "argument"
     with pytest.raises(ApiError, match='2 objects match "alp": "Alpha" .id "id-Alpha".') as several:
         await find_id("alp", budgets.list_budgets, "budgetName")
     assert several.value.kind == "argument"
     with pytest.raises(ApiError, match="is required"):
         await find_id("  ", budgets.list_budgets, "budgetName")
+
+
+async def test_an_unknown_name_is_answered_with_similar_ones() -> None:
+    every = rows("All clouds", "Production", "Data")
+
+    def narrowed(request: Request) -> dict[str, Any]:
+        part = request.query.get("nameContains", "")
+        return {"budgets": [row for row in every if part in row["budgetName"]]}
+
+    with pytest.raises(ApiError, match='name: no budget has the name "cluods". Did you mean "All clouds"?') as caught:
+        await find_id("cluods", Budgets(Recorder(narrowed)).list_budgets, "budgetName", nameContains="cluods")
+    assert caught.value.kind == "argument"
+    with pytest.raises(ApiError, match="There are no budgets"):
+        await find_id("clod", Budgets(Recorder({"budgets": []})).list_budgets, "budgetName")
 
 
 async def test_name_search_is_bounded() -> None:

@@ -100,27 +100,27 @@ async def idle() -> Idle:
 
 
 @pytest.fixture
-def patience() -> float:
+def timeout_seconds() -> float:
     """Time limit of upstream requests, in seconds. Tests with hanging upstreams make it short."""
     return 10.0
 
 
 @pytest.fixture
 async def keys(
-    provider: Provider, http: aiohttp.ClientSession, clock: Clock, idle: Idle, patience: float
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, idle: Idle, timeout_seconds: float
 ) -> AsyncIterator[JwksCache]:
     """The key cache alone, before its first fetch."""
-    cache = JwksCache(provider.url, http, clock, sleep=idle, timeout=patience)
+    cache = JwksCache(provider.url, http, clock, sleep=idle, timeout=timeout_seconds)
     yield cache
     await cache.close()
 
 
 @pytest.fixture
 async def authenticator(
-    provider: Provider, http: aiohttp.ClientSession, clock: Clock, keys: JwksCache, patience: float
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, keys: JwksCache, timeout_seconds: float
 ) -> AsyncIterator[Authenticator]:
     """An authenticator with these keys, without background tasks."""
-    api_tokens = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, timeout=patience)
+    api_tokens = ApiTokenVerifier(f"{provider.url}/api-base", http, clock, timeout=timeout_seconds)
     yield Authenticator(AccessTokenRules.from_urls(provider.url, BASE), keys, api_tokens, clock)
     await api_tokens.close()
 

@@ -110,7 +110,7 @@ async def test_p1_malformed_identity_is_an_outage(authenticator: Authenticator, 
 
 
 @pytest.mark.requirement("P1")
-@pytest.mark.parametrize("patience", [1.0])
+@pytest.mark.parametrize("timeout_seconds", [1.0])
 async def test_p1_outages_are_503_and_end_immediately(authenticator: Authenticator, provider: Provider) -> None:
     until = asyncio.Event()
     for answer in (

@@ -35,10 +35,10 @@ def breaker(clock: Clock) -> CircuitBreaker:
 
 @pytest.fixture
 async def exchange(
-    provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float, breaker: CircuitBreaker
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, timeout_seconds: float, breaker: CircuitBreaker
 ) -> AsyncIterator[TokenExchange]:
     token_exchange = TokenExchange(
-        provider.url, SECRET, http, clock, sleep=no_pause, deadline=patience, breaker=breaker
+        provider.url, SECRET, http, clock, sleep=no_pause, deadline=timeout_seconds, breaker=breaker
     )
     yield token_exchange
     await token_exchange.close()
@@ -73,7 +73,7 @@ async def test_provider_failures_open_the_circuit_and_recovery_closes_it(
 
 
 @pytest.mark.requirement("N24")
-@pytest.mark.parametrize("patience", [0.1])
+@pytest.mark.parametrize("timeout_seconds", [0.1])
 async def test_n24_file_descriptor_exhaustion_is_not_a_provider_failure(
     exchange: TokenExchange, provider: Provider, breaker: CircuitBreaker
 ) -> None:

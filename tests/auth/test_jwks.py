@@ -378,11 +378,11 @@ FAULTS: list[Callable[[asyncio.Event, str], Answering]] = [
 ]
 
 
-PATIENCE = [(fault, 10.0) for fault in FAULTS[:-2]] + [(fault, 1.0) for fault in FAULTS[-2:]]
+TIMEOUTS = [(fault, 10.0) for fault in FAULTS[:-2]] + [(fault, 1.0) for fault in FAULTS[-2:]]
 
 
 @pytest.mark.requirement("K5")
-@pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
+@pytest.mark.parametrize(("fault", "timeout_seconds"), TIMEOUTS, ids=range(len(FAULTS)))
 async def test_k5_hostile_key_set_is_503_when_cold_and_ignored_when_warm(
     fault: Callable[[asyncio.Event, str], Answering],
     authenticator: Authenticator,

@@ -39,12 +39,18 @@ async def no_pause(seconds: float) -> None:
 
 @pytest.fixture
 async def exchange(
-    provider: Provider, http: aiohttp.ClientSession, clock: Clock, patience: float
+    provider: Provider, http: aiohttp.ClientSession, clock: Clock, timeout_seconds: float
 ) -> AsyncIterator[TokenExchange]:
     """An exchange whose assertions have numbered ids."""
     numbers = count()
     token_exchange = TokenExchange(
-        provider.url, SECRET, http, clock, make_jwt_id=lambda: f"id-{next(numbers)}", sleep=no_pause, deadline=patience
+        provider.url,
+        SECRET,
+        http,
+        clock,
+        make_jwt_id=lambda: f"id-{next(numbers)}",
+        sleep=no_pause,
+        deadline=timeout_seconds,
     )
     yield token_exchange
     await token_exchange.close()
@@ -295,11 +301,11 @@ FAULTS: list[Callable[[asyncio.Event], Answering]] = [
 ]
 
 
-PATIENCE = [(fault, 10.0) for fault in FAULTS[:-1]] + [(FAULTS[-1], 1.0)]
+TIMEOUTS = [(fault, 10.0) for fault in FAULTS[:-1]] + [(FAULTS[-1], 1.0)]
 
 
 @pytest.mark.requirement("X5")
-@pytest.mark.parametrize(("fault", "patience"), PATIENCE, ids=range(len(FAULTS)))
+@pytest.mark.parametrize(("fault", "timeout_seconds"), TIMEOUTS, ids=range(len(FAULTS)))
 async def test_x5_every_failure_is_clean_and_recovers_with_the_provider(
     fault: Callable[[asyncio.Event], Answering],
     exchange: TokenExchange,

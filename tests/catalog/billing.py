@@ -45,7 +45,9 @@ def result(config: dict[str, Any], lines: list[Line], forecast: dict[str, float]
         "rows": [[*key, *sums] for key, sums in cells.items()],
     }
     if config.get("forecastSettings"):
-        body["forecastRows"] = [[*day.split("-"), cost] for day, cost in forecast.items()]
+        # The forecast belongs to the first group.
+        group = next(iter(cells), ())[: len(groups)]
+        body["forecastRows"] = [[*group, *day.split("-"), cost] for day, cost in forecast.items()]
     return body
 
 

@@ -110,12 +110,11 @@ async def test_search_results_are_fetched(ask: Ask, kind: str) -> None:
     assert len(document["text"]) > len(document["title"])
 
 
-async def test_savings_name_unknown_amounts(ask: Ask) -> None:
+async def test_savings_are_ranked_within_each_list(ask: Ask) -> None:
     savings = await ask("get_savings_summary")
-    assert any(item["kind"] == "anomaly" and item["amount"] > 0 for item in savings["items"])
-    parts = set(savings["totals"]) | {failed_part["part"] for failed_part in savings.get("failed", [])}
-    assert parts == {"recommendation", "commitment", "anomaly"}
-    # Amounts of one basis are ranked; those of different bases are not compared.
-    for basis in ("per month", "at stake", "once"):
-        amounts = [item["amount"] for item in savings["items"] if item["basis"] == basis]
+    assert any(row["kind"] == "anomaly" and row["amount"] > 0 for row in savings["at_stake"])
+    assert "failed" not in savings and set(savings["basis"]) == {"save", "waste", "at_stake"}
+    kinds = {"save": None, "waste": None, "at_stake": "commitment"}
+    for name, kind in kinds.items():
+        amounts = [row["amount"] for row in savings[name] if kind in (None, row["kind"])]
         assert amounts == sorted(amounts, reverse=True) and amounts

@@ -66,9 +66,9 @@ def test_toolset_names() -> None:
 @pytest.mark.parametrize(
     ("chosen", "what"),
     [
-        (Selection(frozenset({"labels", "nothing"})), "Unknown toolset nothing. Available: core, all"),
-        (Selection(frozenset({"employees"})), "Unknown toolset employees"),
-        (Selection(tools=frozenset({"nothing"})), "Unknown tool nothing"),
+        (Selection(frozenset({"labels", "nothing"})), "Unknown toolset 'nothing'. Available: core, all"),
+        (Selection(frozenset({"employees"})), "Unknown toolset 'employees'"),
+        (Selection(tools=frozenset({"nothing"})), "Unknown tool 'nothing'"),
     ],
 )
 def test_rejects_unknown_toolset_or_tool(chosen: Selection, what: str) -> None:

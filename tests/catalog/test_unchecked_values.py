@@ -31,7 +31,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "compare_spend": {"period": "last_month", "groupBy": "project"},
     "explain_cost_change": {"by": ["project"]},
     "forecast_spend": {},
-    "unit_cost": {"metric": "cost"},
+    "unit_cost": {"metric": "orders"},
     "ai_spend": {},
     "run_query": {"config": QUERY},
 }

@@ -43,7 +43,8 @@ async def test_cost_breakdown_includes_a_remainder(ask: Ask) -> None:
     result = await ask("cost_breakdown", groupBy="service", months=2, topN=3)
     everything = await ask("cost_breakdown", groupBy="service", months=2, topN=25)
     assert len(result["groups"]) == 3 and result["rowCount"] == len(result["rows"]) == 6
-    assert everything["total"]["other"] == 0.0
+    # There are more services than one answer may show.
+    assert 0 < everything["total"]["other"] < result["total"]["other"]
     assert abs(result["total"]["all"] - everything["total"]["all"]) < 0.05
     assert result["total"]["other"] > 0 and result["currency"] == "USD"
     assert result["period"] == {

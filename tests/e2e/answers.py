@@ -14,7 +14,7 @@ CALLED = ("validate_user", "list_budgets", "cost_breakdown", "refine_cloudflow")
 # At least these are listed; refine_cloudflow is called by name without being listed.
 TOOLS = frozenset(
     "validate_user list_budgets get_budget list_reports get_report_results run_query cost_breakdown get_anomalies"
-    " get_anomaly list_invoices get_invoice list_tickets create_ticket find_operation".split()
+    " list_invoices get_invoice list_tickets create_ticket find_operation".split()
 )
 HINTS = ("readOnlyHint", "destructiveHint", "openWorldHint")
 COSTS = {

@@ -336,3 +336,22 @@ def test_optional_fields_are_not_required() -> None:
 def test_open_records_in_lists_stay_open() -> None:
     assert schema_of_type(list[Scope], closed=False)["items"].keys() == {"type", "properties", "required"}
     assert schema_of_type(list[Any]) == {"type": "array"}
+
+
+@pytest.mark.parametrize(
+    ("member", "problem"),
+    [
+        ({"type": "string", "description": "label:KEY or tag:KEY."}, "by: is required: label:KEY or tag:KEY"),
+        ({"type": "string", "enum": ["a", "b"]}, "by: is required: one of a, b"),
+        ({"description": "The way.", "enum": ["up"]}, "by: is required: The way; one of up"),
+        ({"type": "object", "properties": {"x": {}, "y": {}}}, "by: is required: an object with x, y"),
+        ({"type": "object", "properties": {"x": {}, "y": {}}, "required": ["y"]}, "by: is required: an object with y"),
+        ({"type": "string"}, "by: is required"),
+        (True, "by: is required"),
+    ],
+)
+@pytest.mark.parametrize("others", [0, 20_000], ids=["small", "large"])
+def test_a_missing_member_says_what_it_is(member: Any, problem: str, others: int) -> None:
+    properties = {"by": member, "list": {"type": "array"}}
+    validator = SchemaValidator({"type": "object", "properties": properties, "required": ["by"]})
+    assert validator.problems({"list": [0] * others}) == [problem]

@@ -18,6 +18,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from doit_mcp.api import AREAS
 from doit_mcp.catalog.discovery.tools import with_discovery
 from doit_mcp.catalog.employees import employee_tools
 from doit_mcp.catalog.registry import direct_tools
@@ -356,6 +357,7 @@ class CheckedApi(Api):
     def __init__(self) -> None:
         super().__init__()
         self.asked: set[tuple[str, str]] = set()
+        self.sent: list[tuple[str, str]] = []
         self.problems: list[str] = []
 
     def register(self, app: web.Application, lookup: GrantLookup) -> None:
@@ -367,7 +369,8 @@ class CheckedApi(Api):
         response = await handler(request)
         if request.path.startswith(PATH_PREFIXES):
             asked = request.method, request.raw_path.partition("?")[0]
-            self.asked.add(api_document.operation_of(*asked))
+            self.sent.append(api_document.operation_of(*asked))
+            self.asked.add(self.sent[-1])
             wrong = api_document.request_problems(*asked, await request.read())
             body = response.body if isinstance(response, web.Response) else None
             if isinstance(body, bytes) or body is None:
@@ -404,6 +407,13 @@ def dates() -> Words:
 
 
 TOOLS = with_discovery((*direct_tools(), *employee_tools()))
+NAMED = {tool.name: tool for tool in TOOLS}
+WRITING_OPERATIONS = {
+    (operation.method, operation.path)
+    for area in AREAS.values()
+    for operation in area.operations
+    if not operation.read_only
+}
 
 
 def derived_step(tool: Tool) -> Step | None:
@@ -439,6 +449,7 @@ async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> N
     derived = [step for tool in TOOLS if tool.name not in called and (step := derived_step(tool)) is not None]
     for step in (*STEPS, *derived):
         api.problems.clear()
+        api.sent.clear()
         answer = await sessions[step.who].post(
             site.request("tools/call", {"name": step.tool, "arguments": filled(step.arguments, days)}), path=EVERYTHING
         )
@@ -446,6 +457,10 @@ async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> N
         assert not result.get("isError"), (
             f"{step.tool} fails: {result['content'][0]['text']} Give arguments that the sandbox accepts in a Step of"
             " STEPS in tests/server/test_all_tools.py"
+        )
+        changing = sorted(" ".join(sent) for sent in {*api.sent} & WRITING_OPERATIONS)
+        assert NAMED[step.tool].writes or not changing, (
+            f"{step.tool} needs writes=True in its decorator: it sends {', '.join(changing)}"
         )
         content = result["structuredContent"]
         wrong = [f"{list(error.instance_path)}: {error.message}" for error in schemas[step.tool].iter_errors(content)]

@@ -67,7 +67,7 @@ class BudgetSuggestions(Area):
     async def accept_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Acceptance]
     ) -> Annotated[JsonObject, AcceptedSuggestion]:
-        """Mark a budget suggestion as accepted. This creates no budget: create it with create_budget first, and give
+        """Mark a budget suggestion as accepted. This does not create a budget: create it with create_budget first, and give
         its id."""
         ...
 

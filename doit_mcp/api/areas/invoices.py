@@ -6,8 +6,8 @@ from ...protocol.json_schema import JsonObject
 from ..common_types import ListPage
 from ..operation import Area, get, offers
 from ..pagination import parse_page
-from ..parameters import CreatedSince, CreatedUntil, Id, MaxResults, PageToken
-from ..timestamps import format_date
+from ..parameters import CreatedSinceTime, CreatedUntilTime, Id, MaxResults, PageToken
+from ..timestamps import format_date, parse_optional_time
 
 FIELDS = (
     "id (invoice number), platform, status (OPEN, PAST DUE, PAID), invoiceDateFormatted, "
@@ -46,8 +46,8 @@ class Invoices(Area):
         maxResults: MaxResults = None,
         pageToken: PageToken = None,
         filter: str | None = None,
-        minCreationTime: CreatedSince = None,
-        maxCreationTime: CreatedUntil = None,
+        minCreationTime: int | None = None,
+        maxCreationTime: int | None = None,
     ) -> JsonObject: ...
 
     @offers(_invoices)
@@ -56,9 +56,9 @@ class Invoices(Area):
         *,
         maxResults: MaxResults = None,
         pageToken: PageToken = None,
-        filter: Annotated[str | None, "key:value terms joined by |."] = None,
-        minCreationTime: CreatedSince = None,
-        maxCreationTime: CreatedUntil = None,
+        filter: Annotated[str | None, "key:value terms joined by |, e.g. status:OPEN."] = None,
+        minCreationTime: CreatedSinceTime = None,
+        maxCreationTime: CreatedUntilTime = None,
     ) -> Annotated[JsonObject, InvoicePage]:
         """List DoiT invoices, newest first: amount, balance, status and dates. For what was used and why it cost that
         much, use run_query or cost_breakdown; for line items, use get_invoice."""
@@ -66,8 +66,8 @@ class Invoices(Area):
             maxResults=maxResults,
             pageToken=pageToken,
             filter=filter,
-            minCreationTime=minCreationTime,
-            maxCreationTime=maxCreationTime,
+            minCreationTime=parse_optional_time(minCreationTime, "minCreationTime"),
+            maxCreationTime=parse_optional_time(maxCreationTime, "maxCreationTime"),
         )
         page = parse_page(response, "invoices")
         return {**page.response, "invoices": [with_formatted_dates(row) for row in page.rows]}

@@ -2,17 +2,16 @@
 
 from typing import Annotated, Any, Required, TypedDict, TypeVar, Unpack, cast
 
-from ...protocol.json_schema import JsonObject, Length, short_json
+from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
 from ..errors import ApiError
 from ..facts import REVERSIBLE
-from ..nearest import nearest_values
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import LARGE_PAGE_SIZE, MAX_LISTED_MATCHES, MAX_SEARCHED_PAGES, find_id, iterate_pages
+from ..pagination import find_id, parse_page
 from ..parameters import (
     ConsoleLink,
-    CreatedSince,
-    CreatedUntil,
+    CreatedSinceTime,
+    CreatedUntilTime,
     Id,
     MaxResults,
     Name,
@@ -23,7 +22,9 @@ from ..parameters import (
     ParentFolderId,
 )
 from ..report_config import QueryConfig, normalize_config
+from ..timestamps import format_timestamp, parse_optional_time, with_iso_times
 
+TIME_FORMATS = dict.fromkeys(("createTime", "updateTime"), format_timestamp)
 EXTRA_FIELDS = ("secondaryRows", "forecastRows", "mlFeatures", "cacheHit")
 
 
@@ -99,6 +100,18 @@ class Reports(Area):
     """Cloud Analytics: cost and usage queries, reports, spend by service, project, account, label or team."""
 
     @get("/analytics/v1/reports", items="reports", default_list=True)
+    async def _reports(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        nameContains: NameContains = None,
+        minCreationTime: int | None = None,
+        maxCreationTime: int | None = None,
+    ) -> JsonObject: ...
+
+    @offers(_reports)
     async def list_reports(
         self,
         *,
@@ -110,12 +123,21 @@ class Reports(Area):
             "Repeated keys mean OR, different keys AND.",
         ] = None,
         nameContains: NameContains = None,
-        minCreationTime: CreatedSince = None,
-        maxCreationTime: CreatedUntil = None,
+        minCreationTime: CreatedSinceTime = None,
+        maxCreationTime: CreatedUntilTime = None,
     ) -> Annotated[JsonObject, ReportPage]:
         """List saved Cloud Analytics reports, newest first. For their numbers, use get_report_results; for questions
         that no report answers, use run_query."""
-        ...
+        response = await self._reports(
+            maxResults=maxResults,
+            pageToken=pageToken,
+            filter=filter,
+            nameContains=nameContains,
+            minCreationTime=parse_optional_time(minCreationTime, "minCreationTime"),
+            maxCreationTime=parse_optional_time(maxCreationTime, "maxCreationTime"),
+        )
+        page = parse_page(response, "reports")
+        return {**page.response, "reports": [with_iso_times(row, TIME_FORMATS) for row in page.rows]}
 
     @get(
         "/analytics/v1/reports/{id}",
@@ -137,7 +159,8 @@ class Reports(Area):
         """Run a saved report and return its results, for its own period or another one. Give its id or its name."""
         if bool(startDate) != bool(endDate):
             raise ApiError("startDate and endDate must be given together", kind="argument")
-        return await self._report(id=id or await self.find_report_id(name), startDate=startDate, endDate=endDate)
+        identifier = id or await self.find_report_id(name)
+        return with_iso_times(await self._report(id=identifier, startDate=startDate, endDate=endDate), TIME_FORMATS)
 
     @post(
         "/analytics/v1/reports/query",
@@ -195,19 +218,7 @@ class Reports(Area):
 
         Raises ApiError that names the reports with similar names, or those that match.
         """
-        try:
-            return await find_id(name or "", self.list_reports, "reportName", nameContains=name)
-        except ApiError as error:
-            if error.kind != "missing":
-                raise
-        pages = iterate_pages(self.list_reports, max_pages=MAX_SEARCHED_PAGES, maxResults=LARGE_PAGE_SIZE)
-        names = [str(row.get("reportName")) async for page in pages for row in page.rows]
-        if similar := ", ".join(map(short_json, nearest_values(name or "", names))):
-            hint = f"Did you mean {similar}?"
-        else:
-            listed = ", ".join(map(short_json, sorted(names)[:MAX_LISTED_MATCHES]))
-            hint = f"Reports: {listed}" if listed else "There are no reports"
-        raise ApiError(f"name: no report has the name {short_json(name)}. {hint}", kind="argument")
+        return await find_id(name or "", self._reports, "reportName", nameContains=name)
 
 
 ReportBody = TypeVar("ReportBody", NewReport, ReportChanges)

@@ -95,7 +95,7 @@ class Settings(Area):
 
     @post("/analytics/v1/settings/themes", permission="Cloud Analytics Admin", confirm=False, verify_with=get_theme)
     async def create_custom_theme(self, **theme: Unpack[NewTheme]) -> Annotated[JsonObject, ThemeDetails]:
-        """Create a color theme for reports. Requires Cloud Analytics administrators. To use it, call set_active_theme."""
+        """Create a color theme for reports. Requires the Cloud Analytics Admin permission. To use it, call set_active_theme."""
         ...
 
     @patch(
@@ -125,7 +125,7 @@ class Settings(Area):
         "/analytics/v1/settings/themes/{id}", permission="Cloud Analytics Admin", confirm=True, preview_with=get_theme
     )
     async def delete_custom_theme(self, *, id: ThemeId) -> JsonObject:
-        """Delete a color theme. Requires Cloud Analytics administrators. This cannot be undone: confirm its name with
+        """Delete a color theme. Requires the Cloud Analytics Admin permission. This cannot be undone: confirm its name with
         the user first."""
         ...
 

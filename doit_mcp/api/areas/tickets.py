@@ -7,9 +7,11 @@ from ..common_types import ListPage
 from ..facts import REVERSIBLE, WORDS_OF_THE_USER
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
-from ..pagination import search_pages, text_filter
-from ..parameters import ConsoleLink, CreatedSince, CreatedUntil, EpochMilliseconds, PageToken
+from ..pagination import parse_page, search_pages, text_filter
+from ..parameters import ConsoleLink, CreatedSinceTime, CreatedUntilTime, PageToken, Rfc3339
+from ..timestamps import format_timestamp, parse_optional_time, with_iso_times
 
+TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "created"), format_timestamp)
 MAX_ROWS = 100
 PAGE_SIZE = 40
 CURRENT_PLATFORMS = {
@@ -90,8 +92,8 @@ class Ticket(TypedDict, total=False):
     platform_info: Annotated[str, "Affected projects or accounts, comma-separated."]
     requester: str
     tags: list[str]
-    createTime: EpochMilliseconds
-    updateTime: EpochMilliseconds
+    createTime: Rfc3339
+    updateTime: Rfc3339
     urlUI: ConsoleLink
 
 
@@ -120,7 +122,7 @@ class Comment(TypedDict, total=False):
     id: int
     body: str
     author: str
-    created: EpochMilliseconds
+    created: Rfc3339
     attachments: list[JsonObject]
 
 
@@ -171,8 +173,8 @@ class Tickets(Area):
         maxResults: int | None = None,
         pageToken: PageToken = None,
         filter: str | None = None,
-        minCreationTime: CreatedSince = None,
-        maxCreationTime: CreatedUntil = None,
+        minCreationTime: int | None = None,
+        maxCreationTime: int | None = None,
     ) -> JsonObject: ...
 
     @offers(_tickets)
@@ -189,21 +191,22 @@ class Tickets(Area):
         subject: Annotated[
             str | None, "Only tickets whose subject contains this text, ignoring case. Reads several pages."
         ] = None,
-        minCreationTime: CreatedSince = None,
-        maxCreationTime: CreatedUntil = None,
+        minCreationTime: CreatedSinceTime = None,
+        maxCreationTime: CreatedUntilTime = None,
     ) -> Annotated[JsonObject, TicketPage]:
         """List support tickets, newest first: subject, status, severity and product. With subject, a pageToken in the
         result means that older tickets were not searched yet."""
-        return await search_pages(
+        page = await search_pages(
             self._tickets,
             text_filter("subject", subject),
             row_count=min(maxResults or pageSize or PAGE_SIZE, MAX_ROWS),
             max_page_size=MAX_ROWS,
             token=pageToken,
             filter=filter,
-            minCreationTime=minCreationTime,
-            maxCreationTime=maxCreationTime,
+            minCreationTime=parse_optional_time(minCreationTime, "minCreationTime"),
+            maxCreationTime=parse_optional_time(maxCreationTime, "maxCreationTime"),
         )
+        return {**page, "tickets": [with_iso_times(row, TIME_FORMATS) for row in page["tickets"]]}
 
     @post(
         "/support/v1/tickets", open_world=True, default_list=True, confirm=WORDS_OF_THE_USER, verify_with="get_ticket"
@@ -224,7 +227,7 @@ class Tickets(Area):
     @offers(_ticket)
     async def get_ticket(self, *, id: TicketId) -> Annotated[JsonObject, Ticket]:
         """Show one support ticket with its first message. For the conversation, use list_ticket_comments."""
-        return await self._ticket(ticketId=id)
+        return with_iso_times(await self._ticket(ticketId=id), TIME_FORMATS)
 
     @patch(
         "/support/v1/tickets/{ticketId}",
@@ -241,9 +244,13 @@ class Tickets(Area):
         ...
 
     @get("/support/v1/tickets/{ticketId}/comments", items="comments")
+    async def _comments(self, *, ticketId: TicketId) -> JsonObject: ...
+
+    @offers(_comments)
     async def list_ticket_comments(self, *, ticketId: TicketId) -> Annotated[JsonObject, CommentList]:
         """Show the conversation of a support ticket: all comments with author and time."""
-        ...
+        page = parse_page(await self._comments(ticketId=ticketId), "comments")
+        return {**page.response, "comments": [with_iso_times(row, TIME_FORMATS) for row in page.rows]}
 
     @post(
         "/support/v1/tickets/{ticketId}/comments",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, TypedDict
 
 from ...api.areas.anomalies import (
@@ -16,20 +18,25 @@ from ...api.areas.anomalies import (
     StartedUntil,
     WithNotifications,
 )
+from ...api.errors import ApiError
 from ...api.pagination import LARGE_PAGE_SIZE, parse_page, search_pages
 from ...api.parameters import Id, PageToken, SortOrder
 from ...api.value_kinds import CurrencyCode, Label, Members, Percent
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import FailedPart, failed_members
+from ..costs.amounts import amount_as_json, sum_amounts
+from ..partial_results import FailedPart, describe_error, failed_members
 from ..tools.composed import composed_tool
+from .filter_terms import explain_no_match, with_full_names
 from .owners import Ownership, fetch_ownership
 
+TOTALS = ("totalCount", "totalCountExact", "anomalySummary")
+"""Members of a page that count all pages."""
 ANOMALY_CURRENCY = "USD"
 """The API states anomalies in US dollars."""
 
 
-class NamedObject(TypedDict):
+class NamedObject(TypedDict, total=False):
     """An object with its name; null if it is unknown."""
 
     id: str | None
@@ -49,7 +56,7 @@ class OwnedAnomaly(TypedDict, total=False):
 
     open: bool
     project: Annotated[JsonObject, "id, name.", Members(NamedObject)]
-    account: Annotated[JsonObject, "Billing account: id, name.", Members(NamedObject)]
+    account: Annotated[JsonObject, "Billing account: id, name if known.", Members(NamedObject)]
     owner: Annotated[JsonObject | None, "Owner of the costs: name, basis. Null: unknown.", Members(Owner)]
 
 
@@ -68,6 +75,7 @@ class OwnedAnomalyPage(AnomalyPage, total=False):
         Members(OwnedAnomalyRow),
     ]
     openCount: Annotated[int, "Open ones in this result."]
+    note: Annotated[str, "Why nothing matches."]
     currency: Annotated[str, CurrencyCode]
     failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
 
@@ -100,13 +108,14 @@ async def get_anomalies(
 ) -> Annotated[JsonObject, OwnedAnomalyPage]:
     """List cost anomalies, newest first: unexpected spending with its size, severity and causes, whether it is open and
     who owns it. An empty list does not prove normal spending: detection depends on the customer's sensitivity setting."""
+    wanted = with_full_names(filter)
     page = await search_pages(
         call.doit.anomalies.get_anomalies,
         is_open if onlyOpen else None,
         row_count=maxResults or PAGE_SIZE,
         max_page_size=LARGE_PAGE_SIZE,
         token=pageToken,
-        filter=filter,
+        filter=wanted,
         sortBy=sortBy,
         sortOrder=sortOrder,
         minCreationTime=minCreationTime,
@@ -114,9 +123,12 @@ async def get_anomalies(
         includeNotifications=includeNotifications,
     )
     rows = parse_page(page, "anomalies").rows
+    if wanted and not rows and not page.get("totalCount") and not pageToken:
+        note = await explain_empty_list(call, wanted)
+        return {**without_totals(page), "anomalies": [], "openCount": 0, "currency": ANOMALY_CURRENCY, "note": note}
     ownership = await fetch_ownership(call, rows)
     return {
-        **page,
+        **(with_totals_of(page, rows, is_whole=not pageToken) if onlyOpen else page),
         "anomalies": [describe_anomaly(row, ownership) for row in rows],
         "openCount": sum(map(is_open, rows)),
         "currency": ANOMALY_CURRENCY,
@@ -133,6 +145,40 @@ async def get_anomaly(call: Call, *, id: Id) -> Annotated[JsonObject, OwnedAnoma
     return {**describe_anomaly(anomaly, ownership), "currency": ANOMALY_CURRENCY, **failed_members(ownership.failures)}
 
 
+async def explain_empty_list(call: Call, wanted: str) -> str:
+    """Return why no anomaly matches the filter *wanted*."""
+    try:
+        everything = await call.doit.anomalies.get_anomalies(maxResults=LARGE_PAGE_SIZE)
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
+        return f"Nothing matches the filter. Which values it could have is unknown: {describe_error(error)}."
+    page = parse_page(everything, "anomalies")
+    return explain_no_match(wanted, page.rows, is_complete=not page.next_token)
+
+
+def without_totals(page: JsonObject) -> JsonObject:
+    """Return a page without the totals that the API counts."""
+    return {name: value for name, value in page.items() if name not in TOTALS}
+
+
+def with_totals_of(page: JsonObject, rows: Sequence[JsonObject], *, is_whole: bool) -> JsonObject:
+    """Return a page with the totals of the *rows* that are shown; without totals unless these are all of them.
+
+    The API counts closed anomalies too.
+    """
+    plain = without_totals(page)
+    if not is_whole or page.get("pageToken"):
+        return plain
+    severities = Counter(str(row.get("severityLevel")) for row in rows)
+    counted = page.get("anomalySummary", {}).get("countBySeverity") or {}
+    summary = {
+        "countBySeverity": {**dict.fromkeys(counted, 0), **severities},
+        "totalCostOfAnomaly": amount_as_json(sum_amounts(row.get("costOfAnomaly") for row in rows), ANOMALY_CURRENCY),
+    }
+    return {**plain, "totalCount": len(rows), "anomalySummary": summary}
+
+
 def is_open(anomaly: JsonObject) -> bool:
     """Return whether an anomaly is ongoing; without a status, whether it has no end."""
     status = anomaly.get("status")
@@ -147,5 +193,5 @@ def describe_anomaly(anomaly: JsonObject, ownership: Ownership) -> JsonObject:
         "open": is_open(anomaly),
         "owner": ownership.owner_of(anomaly),
         "project": ownership.project_of(anomaly),
-        "account": {"id": account, "name": ownership.names.get(str(account))},
+        "account": {"id": account, **({"name": name} if (name := ownership.names.get(str(account))) else {})},
     }

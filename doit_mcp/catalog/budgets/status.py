@@ -13,14 +13,16 @@ from math import isfinite
 from typing import Any, Literal
 
 from ...protocol.jsonrpc import JsonObject
+from ..costs.amounts import amount_as_json, to_decimal
 from ..periods.period import ONE_DAY, Period, month_of, quarter_of, year_of
 from ..tables import round_to_cents
 
 Status = Literal["exceeded", "at_risk", "on_track", "unknown"]
 
 BASIS_SPENT = "spent so far"
-BASIS_FORECAST = "DoiT's forecast"
+BASIS_FORECAST = "DoiT's forecast of this budget"
 BASIS_UNKNOWN = "DoiT has no forecast"
+COMPUTED_AMOUNTS = ("currentUtilization", "forecastedUtilization")
 FULL_PERCENT = 100.0
 DATE_CHARACTERS = len("2026-01-31")
 
@@ -36,6 +38,7 @@ class BudgetStatus:
     status: Status
     exceeded_on: date | None = None
     breaks_on: date | None = None
+    metric: str = "cost"
 
     @property
     def percent_used(self) -> float | None:
@@ -65,18 +68,38 @@ class BudgetStatus:
 
 def find_status(row: JsonObject, details: JsonObject, today: date) -> BudgetStatus:
     """Return the status of a budget from its *row* in a list and its *details*. Either may be empty."""
-    budget = {**row, **details}
+    budget = with_rounded_amounts({**row, **details})
     limit, spent = budget_limit(row, details), to_amount(budget.get("currentUtilization"))
-    forecast = to_amount(details.get("forecastedUtilization"))
+    forecast = to_amount(budget.get("forecastedUtilization"))
     period = current_period(budget, today)
     is_current = period is not None and period.first <= today <= period.last
     status = _status(limit, spent, forecast if is_current else None, row.get("riskStatus") if is_current else None)
+    if status == "on_track" and is_current and has_fixed_limit(budget) and _is_over(forecast, limit):
+        # The API tells the risk of list rows by day; a forecast above the limit is a risk even without a day.
+        status = "at_risk"
+    metric = str(budget.get("metric") or "cost")
     day = _forecast_day(row, details)
     if period is None or day is None or not period.first <= day <= period.last:
-        return BudgetStatus(limit, spent, forecast, period, status)
+        return BudgetStatus(limit, spent, forecast, period, status, metric=metric)
     exceeded_on = day if status == "exceeded" and day <= today else None
     breaks_on = day if status == "at_risk" and day >= today else None
-    return BudgetStatus(limit, spent, forecast, period, status, exceeded_on, breaks_on)
+    return BudgetStatus(limit, spent, forecast, period, status, exceeded_on, breaks_on, metric)
+
+
+def with_rounded_amounts(budget: JsonObject) -> JsonObject:
+    """Return a budget with the amounts that the API computes in the minor unit of its currency."""
+    currency = str(budget.get("currency"))
+    amounts = {name: value for name in COMPUTED_AMOUNTS if (value := to_amount(budget.get(name))) is not None}
+    return {**budget, **{name: amount_as_json(to_decimal(value), currency) for name, value in amounts.items()}}
+
+
+def has_fixed_limit(budget: JsonObject) -> bool:
+    """Return whether the amount of a budget is the limit of each of its periods."""
+    return not (budget.get("growthPerPeriod") or budget.get("seasonalAmounts"))
+
+
+def _is_over(amount: float | None, limit: float | None) -> bool:
+    return amount is not None and limit is not None and amount > limit
 
 
 def _status(limit: float | None, spent: float | None, forecast: float | None, risk: Any) -> Status:
@@ -92,7 +115,7 @@ def _status(limit: float | None, spent: float | None, forecast: float | None, ri
 
 def needs_list_row(details: JsonObject, today: date) -> bool:
     """Return whether the *details* alone leave the limit of this period or the day of its breach open."""
-    if details.get("growthPerPeriod") or details.get("seasonalAmounts"):
+    if not has_fixed_limit(details):
         return True
     status = find_status({}, details, today)
     return status.status == "exceeded" or (status.status == "at_risk" and status.breaks_on is None)
@@ -111,7 +134,7 @@ def budget_limit(row: JsonObject, details: JsonObject) -> float | None:
         and (percentage := to_amount(threshold.get("percentage")))
         and (amount := to_amount(threshold.get("amount")))
     ]
-    if pairs and (details.get("growthPerPeriod") or details.get("seasonalAmounts")):
+    if pairs and not has_fixed_limit(details):
         percentage, amount = min(pairs, key=lambda pair: abs(pair[0] - FULL_PERCENT))
         return round_to_cents(amount * FULL_PERCENT / percentage)
     limit = to_amount(details.get("amount", row.get("amount")))

@@ -32,7 +32,7 @@ from ..currencies import DEFAULT_CURRENCY
 from ..partial_results import FailedPart, describe_error, failed_members, gather_partial
 from ..periods.period import Period, PeriodDays, utc_date
 from ..tools.composed import composed_tool
-from .status import BudgetStatus, find_status, needs_list_row
+from .status import BudgetStatus, find_status, needs_list_row, with_rounded_amounts
 from .written_scope import budget_scope
 
 MAX_CONCURRENT_REQUESTS = 8
@@ -125,7 +125,9 @@ async def list_budgets(
     )
     rows = parse_page(page, "budgets").rows
     statuses, failed = await fetch_statuses(call, rows)
-    budgets = [{**row, **state_of(row, status)} for row, status in zip(rows, statuses, strict=True)]
+    budgets = [
+        {**with_rounded_amounts(row), **state_of(row, status)} for row, status in zip(rows, statuses, strict=True)
+    ]
     return {**page, "budgets": budgets} | failed_members(failed)
 
 
@@ -152,7 +154,7 @@ async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) ->
     budget = {**row, **details}
     (status,), unread = await add_exceeded_days(call, [(budget, find_status(row, details, today))])
     failed += unread
-    return {**details, **state_of(details, status)} | failed_members(failed)
+    return {**with_rounded_amounts(details), **state_of(details, status)} | failed_members(failed)
 
 
 def state_of(budget: JsonObject, status: BudgetStatus) -> JsonObject:

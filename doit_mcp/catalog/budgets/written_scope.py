@@ -5,21 +5,26 @@ A scope that matches nothing is accepted by the API, but such a budget or alert 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, cast
+
+import orjson
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
-from ...api.nearest import make_unknown_value
+from ...api.nearest import MAX_LISTED_VALUES, find_nearest, make_unknown_value
 from ...api.report_config import Metric
+from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import amount_as_json, sum_amounts
+from ..costs.groups import FIXED_DIMENSIONS
 from ..costs.query_config import COST_METRIC, cost_config
 from ..costs.scope import Scope, check_values
 from ..currencies import run_in_currency
-from ..known_names import Existence, read_allocations
+from ..known_names import Allocation, read_allocations
 from ..partial_results import describe_error, gather_partial
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, utc_date
 from ..tables import column_names, complete_rows, row_months
@@ -27,6 +32,9 @@ from ..tools.tool import ContentResult, Tool
 
 MATCH_MONTHS = 13
 """Months, with the current one, in which a scope must match costs."""
+SEARCHED_PERIOD = f"last_{MATCH_MONTHS - 1}_months"
+MAX_HINT_CHARACTERS = 600
+"""Characters of the arguments that an error suggests."""
 CHECK_SECONDS = 20.0
 """Time for the check, which leaves enough for the write."""
 LIMIT_FIELDS = frozenset(
@@ -34,6 +42,8 @@ LIMIT_FIELDS = frozenset(
 )
 """Fields of budgets and alerts whose change makes the cost of an unchanged scope worth knowing."""
 BILLING = "billing"
+GROUP_NAMES = MappingProxyType({("fixed", identifier): name for name, identifier in FIXED_DIMENSIONS.items()})
+"""What cost_breakdown calls the dimensions that it groups by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +152,7 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
     if must_match and written.filters:
         work["values"] = check_values(call, written.scope, written.argument)
     elif must_match and written.allocations:
-        work["values"] = check_scope_allocations(call, written)
+        work["values"] = check_allocations(call, written.allocations, written.allocations_argument)
     parts = await gather_partial(work, CHECK_SECONDS)
     # What is wrong with a value says more than that nothing matches.
     for name in ("values", "cost"):
@@ -153,8 +163,7 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
     if must_match and not rows and not written.is_everything:
         raise ApiError(
             f"{written.argument if written.filters else written.allocations_argument}: no costs since {searched.first}"
-            " match all of it together, so it would never alert. Change or remove a part; cost_breakdown with the same"
-            " filters shows what matches",
+            f" match all of it together, so it would never alert. {_narrowing_hint(written)}",
             kind="argument",
         )
     statement = _statement(answer, ReportedPeriod(last_month, today), currency, written.metric)
@@ -182,15 +191,68 @@ def _statement(answer: JsonObject, period: ReportedPeriod, currency: str, metric
     }
 
 
-async def check_scope_allocations(call: Call, written: WrittenScope) -> bool:
-    """Raise ApiError for an id of an allocation that does not exist; it names the nearest ones.
+def _narrowing_hint(written: WrittenScope) -> str:
+    """Return a call that shows what a scope without costs could match instead."""
+    if not written.filters:
+        return "Change it: get_allocation shows what an allocation selects"
+    for at, condition in enumerate(written.filters):
+        group = GROUP_NAMES.get((condition["type"], condition["id"]))
+        others = [*written.filters[:at], *written.filters[at + 1 :]]
+        if group is None or not others:
+            continue
+        arguments = orjson.dumps({"filters": others, "groupBy": group, "period": SEARCHED_PERIOD}).decode()
+        if len(arguments) <= MAX_HINT_CHARACTERS:
+            return f"See what the other parts have in common with a {group}: cost_breakdown {arguments}"
+    arguments = short_json({name: written.filters[0][name] for name in ("type", "id")})
+    return f"Change or remove a part: get_dimension {arguments} lists the values of the first"
+
+
+async def check_allocations(call: Call, allocations: Sequence[str], argument: str) -> bool:
+    """Raise ApiError for an id that no single allocation has; it names ids that can be passed instead.
 
     Return whether all could be checked.
     """
     known = await read_allocations(call)
-    states = {identifier: known.ids.check(identifier) for identifier in written.allocations}
-    for identifier, existence in states.items():
-        if existence is Existence.ABSENT:
-            listed = [*known.ids.names, *(f"{row.name} (id {row.id})" for row in known.rows)]
-            raise await make_unknown_value(written.allocations_argument, "allocation", identifier, listed)
-    return Existence.UNKNOWN not in states.values()
+    names = {row.id: row.name for row in known.rows if not row.is_group}
+    for wanted in allocations:
+        if wanted in names:
+            continue
+        if (group := known.find(wanted, is_group=True)) is not None:
+            raise await _group_error(call, group, argument, wanted)
+        if known.complete:
+            raise await _unknown_allocation(names, argument, wanted)
+    return all(wanted in names for wanted in allocations)
+
+
+async def _group_error(call: Call, group: Allocation, argument: str, wanted: str) -> ApiError:
+    """Return the error for a group, whose costs are those of its allocations."""
+    details = await call.doit.allocations.get_allocation(id=group.id)
+    rules = details.get("rules")
+    members = {
+        str(rule["id"]): str(rule.get("name"))
+        for rule in (rules if isinstance(rules, list) else ())
+        if isinstance(rule, dict) and rule.get("id")
+    }
+    problem = f"{argument}: {short_json(wanted)} is a group; {argument} takes ids of single allocations"
+    return ApiError(f"{problem}. Those of the group are {list_ids(members)}", kind="argument")
+
+
+async def _unknown_allocation(names: Mapping[str, str], argument: str, wanted: str) -> ApiError:
+    ids = {**{name: identifier for identifier, name in names.items()}, **{value: value for value in names}}
+    similar = list(dict.fromkeys(ids[value] for value in await find_nearest(wanted, ids)))
+    if not similar:
+        return await make_unknown_value(argument, "allocation", wanted, list(names))
+    suggested = list_ids({identifier: names[identifier] for identifier in similar})
+    problem = f"{argument}: there is no allocation with the id {short_json(wanted)}"
+    return ApiError(f"{problem}. Did you mean {suggested}?", kind="argument")
+
+
+def list_ids(names: Mapping[str, str]) -> str:
+    """Return ids as they can be passed, each followed by its name."""
+    return (
+        ", ".join(
+            f"{short_json(identifier)} ({short_json(name)})"
+            for identifier, name in [*names.items()][:MAX_LISTED_VALUES]
+        )
+        or "unknown"
+    )

@@ -16,6 +16,8 @@ from ..call import Call
 AWS = "amazon-web-services"
 HOURS_PER_MONTH = Decimal(730)
 """365 days of 24 hours, divided by 12. Amounts per hour become amounts per month with it."""
+PER_MONTH = f"per month of {HOURS_PER_MONTH} hours (365/12 days)"
+"""How results name the month, which is the same for all amounts per month."""
 ORGANIZATIONS_FACT = "aws organizations"
 ROWS_PER_REQUEST = 500
 SECONDS_PER_HOUR = 3600

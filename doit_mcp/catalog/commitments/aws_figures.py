@@ -14,6 +14,7 @@ from ..costs.amounts import amount_as_json, percent_as_json
 from ..partial_results import describe_error, gather_partial
 from ..periods.period import Period
 from .aws import (
+    PER_MONTH,
     OwnedCommitment,
     RecommendedPurchase,
     list_organizations,
@@ -22,7 +23,7 @@ from .aws import (
     read_savings_plans,
 )
 from .coverage import add_spend, utilization
-from .planned_purchases import next_step, read_planned_steps
+from .planned_purchases import PlannedStep, next_step, read_planned_steps
 
 USD = "USD"
 """PerfectScale for Commitments has all amounts in US dollars."""
@@ -159,24 +160,46 @@ def _purchase_figures(readings: AwsReadings) -> Figures:
     advice: Sequence[RecommendedPurchase] = readings.found.get("advice", ())
     best = max(advice, key=lambda item: (item.monthly_savings, item.id), default=None)
     if step is not None:
-        scheduled_on, approval = step.scheduled_on.isoformat(), step.approval
-        purchase = RecommendedPurchase(step.organization, step.service, step.hourly, step.monthly_savings)
-    elif best is not None:
-        scheduled_on, approval, purchase = None, None, best
-    else:
-        return Figures({"nextPurchase": None}, {"nextPurchase": NO_PURCHASE})
-    return Figures(
-        {
-            "nextPurchase": {
-                "organization": {
-                    "id": purchase.organization,
-                    "name": readings.organization_names.get(purchase.organization) or None,
-                },
-                "service": purchase.service,
-                "commitmentPerHour": amount_as_json(purchase.hourly_increase, USD),
-                "monthlySavings": amount_as_json(purchase.monthly_savings, USD),
-                "scheduledOn": scheduled_on,
-                "approval": approval,
-            }
-        }
-    )
+        return Figures({"nextPurchase": _planned_purchase(step, readings)})
+    if best is not None:
+        return Figures({"nextPurchase": _recommended_purchase(best, readings)})
+    return Figures({"nextPurchase": None}, {"nextPurchase": NO_PURCHASE})
+
+
+def _planned_purchase(step: PlannedStep, readings: AwsReadings) -> JsonObject:
+    target, savings = (amount_as_json(value, USD) for value in (step.target_hourly, step.target_monthly_savings))
+    return {
+        "organization": _organization(step.organization, readings),
+        "service": step.service,
+        "commitmentPerHour": amount_as_json(step.hourly, USD),
+        "monthlySavings": amount_as_json(step.monthly_savings, USD),
+        "scheduledOn": step.scheduled_on.isoformat(),
+        "approval": step.approval,
+        "step": step.number,
+        "steps": step.count,
+        "targetPerHour": target,
+        "targetMonthlySavings": savings,
+        "note": f"Step {step.number} of {step.count}: all steps together commit ${target:,.2f} more per hour and save "
+        f"${savings:,.2f} {PER_MONTH}.",
+    }
+
+
+def _recommended_purchase(purchase: RecommendedPurchase, readings: AwsReadings) -> JsonObject:
+    hourly, savings = (amount_as_json(value, USD) for value in (purchase.hourly_increase, purchase.monthly_savings))
+    return {
+        "organization": _organization(purchase.organization, readings),
+        "service": purchase.service,
+        "commitmentPerHour": hourly,
+        "monthlySavings": savings,
+        "scheduledOn": None,
+        "approval": None,
+        "step": None,
+        "steps": None,
+        "targetPerHour": hourly,
+        "targetMonthlySavings": savings,
+        "note": f"Recommended, not scheduled. Savings are {PER_MONTH}.",
+    }
+
+
+def _organization(identifier: str, readings: AwsReadings) -> JsonObject:
+    return {"id": identifier, "name": readings.organization_names.get(identifier) or None}

@@ -18,8 +18,11 @@ ZERO = Decimal(0)
 class EligibleSpend:
     """Spend of some days that commitments can cover; Spot Instances are not eligible.
 
-    *on_demand* is what is not covered, *covered* the cost of what is covered at its reduced rates, and *savings* the
-    difference to on-demand rates; None if the API does not have it. *first* and *last* are the days.
+    *on_demand* is what is not covered, *covered* the cost of commitments, and *savings* the difference to on-demand
+    rates, both as the API states them; None if it does not have the savings. *first* and *last* are the days.
+
+    The effective savings rate of the FinOps Foundation counts unused fees as a cost. The API's document does not say
+    whether its savings are net of unused fees; they are shown as the API states them.
     """
 
     on_demand: Decimal

@@ -11,12 +11,16 @@ from typing import Any
 from ...api import Doit
 from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
+from ..costs.amounts import ZERO
 from .aws import ROWS_PER_REQUEST, parse_amount, parse_day
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One purchase of Savings Plans that DoiT has planned; *approval* is pending_approval, approved or paused."""
+    """One purchase of Savings Plans that DoiT has planned; *approval* is pending_approval, approved or paused.
+
+    It is number *number* of *count* steps, which together commit *target_hourly* and save *target_monthly_savings*.
+    """
 
     organization: str
     service: str
@@ -24,6 +28,10 @@ class PlannedStep:
     hourly: Decimal
     monthly_savings: Decimal
     approval: str
+    number: int
+    count: int
+    target_hourly: Decimal
+    target_monthly_savings: Decimal
 
 
 async def read_planned_steps(doit: Doit, organization: str, today: date) -> list[PlannedStep]:
@@ -34,19 +42,29 @@ async def read_planned_steps(doit: Doit, organization: str, today: date) -> list
 
 
 def parse_steps(organization: str, plan: JsonObject) -> Iterator[PlannedStep]:
-    """Yield the steps of a plan that is valid."""
-    steps: Any = plan.get("steps")
-    for step in steps if isinstance(steps, list) and plan.get("status") == "valid" else ():
-        scheduled_on = parse_day(step.get("scheduledDate")) if isinstance(step, dict) else None
-        if scheduled_on is not None:
-            yield PlannedStep(
-                organization,
-                str(plan.get("service") or ""),
-                scheduled_on,
-                parse_amount(step.get("purchaseAmount")),
-                parse_amount(step.get("estimatedSavings")),
-                str(plan.get("purchaseApprovalStatus") or ""),
-            )
+    """Yield the steps of a plan that is valid, the earliest first."""
+    listed: Any = plan.get("steps")
+    days = [
+        (day, step)
+        for step in (listed if isinstance(listed, list) and plan.get("status") == "valid" else ())
+        if isinstance(step, dict) and (day := parse_day(step.get("scheduledDate"))) is not None
+    ]
+    dated = sorted(days, key=lambda pair: pair[0])
+    hourly = [parse_amount(step.get("purchaseAmount")) for _, step in dated]
+    savings = [parse_amount(step.get("estimatedSavings")) for _, step in dated]
+    for at, (scheduled_on, _) in enumerate(dated):
+        yield PlannedStep(
+            organization,
+            str(plan.get("service") or ""),
+            scheduled_on,
+            hourly[at],
+            savings[at],
+            str(plan.get("purchaseApprovalStatus") or ""),
+            at + 1,
+            len(dated),
+            sum(hourly, ZERO),
+            sum(savings, ZERO),
+        )
 
 
 def next_step(steps: Iterable[PlannedStep]) -> PlannedStep | None:

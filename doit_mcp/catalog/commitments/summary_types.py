@@ -35,6 +35,11 @@ class NextPurchase(TypedDict):
     monthlySavings: Annotated[float, Money]
     scheduledOn: Annotated[str | None, Day]
     approval: str | None
+    step: int | None
+    steps: int | None
+    targetPerHour: Annotated[float, Money]
+    targetMonthlySavings: Annotated[float, Money]
+    note: str
 
 
 class Shortfall(TypedDict, total=False):

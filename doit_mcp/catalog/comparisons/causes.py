@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from typing import Annotated, TypedDict
 
 from ...api.value_kinds import Money
 from ..costs.amounts import ZERO, round_amount
+from .charge_kinds import COMMITMENT_KINDS, ChargeKind
 
 NEGLIGIBLE_COST = Decimal("0.005")
 """Half a cent: anything that costs less counts as absent."""
@@ -17,18 +17,6 @@ NEGLIGIBLE_USAGE = Decimal("1e-9")
 """Usage below which no unit price can be computed."""
 MAX_USAGE_EFFECT = Decimal(10**10)
 """An effect of usage beyond ten billion comes from odd data."""
-
-COVERED_USAGE_TYPES = frozenset({"discountedusage", "savingsplancoveredusage"})
-"""Cost types of usage that a reservation or a Savings Plan pays for."""
-COMMITMENT_TYPES = COVERED_USAGE_TYPES | {
-    "rifee",
-    "savingsplanupfrontfee",
-    "savingsplanrecurringfee",
-    "savingsplannegation",
-    "unusedreservation",
-    "unusedsavingsplan",
-}
-"""Cost types that belong to commitments. "Fee" is not among them: it names other one-time charges too."""
 
 
 class ChangeCauses(TypedDict, total=False):
@@ -41,13 +29,14 @@ class ChangeCauses(TypedDict, total=False):
     gone: Annotated[float, Money]
     credits: Annotated[float, Money]
     commitments: Annotated[float, Money]
+    fees: Annotated[float, Money]
     untold: Annotated[float, Money]
 
 
 Causes = Mapping[str, Decimal]
 """Amounts by cause."""
-CAUSES = ("calendar", "usage", "price", "new", "gone", "credits", "commitments", "untold")
-SEPARABLE_CAUSES = ("usage", "price", "commitments", "credits")
+CAUSES = ("calendar", "usage", "price", "new", "gone", "credits", "commitments", "fees", "untold")
+SEPARABLE_CAUSES = ("usage", "price", "commitments", "credits", "fees")
 """The causes that the data of one SKU separate."""
 
 
@@ -81,19 +70,21 @@ class SkuCost:
     """The cost of a SKU in one period, by kind of charge.
 
     *usage* is what is paid by use. *covered_usage* is the amount of usage that commitments paid for, in the same unit,
-    and *commitments* is what all lines of commitments cost together.
+    and *commitments* is what all lines of commitments cost together. *fees* are one-time fees, taxes and refunds.
     """
 
     usage: CostAndUsage = NO_COST
     covered_usage: Decimal = ZERO
     commitments: Decimal = ZERO
     credits: Decimal = ZERO
+    fees: Decimal = ZERO
 
     @property
     def total(self) -> CostAndUsage:
         """The cost of all lines, and all usage."""
         return CostAndUsage(
-            self.usage.cost + self.commitments + self.credits, self.usage.usage + max(self.covered_usage, ZERO)
+            self.usage.cost + self.commitments + self.credits + self.fees,
+            self.usage.usage + max(self.covered_usage, ZERO),
         )
 
     @property
@@ -106,25 +97,27 @@ class SkuCost:
         """Whether it has lines of commitments."""
         return bool(self.commitments or self.covered_usage)
 
-    def with_charge(self, cost_type: str | None, charge: CostAndUsage) -> SkuCost:
+    @property
+    def has_only_fees(self) -> bool:
+        """Whether it has lines of fees, and no others."""
+        return bool(self.fees) and self.usage.is_absent and not self.has_commitments and not self.has_credits
+
+    def with_charge(self, kind: ChargeKind, charge: CostAndUsage) -> SkuCost:
         """Return the cost with one more charge."""
-        kind = _normalize(cost_type or "")
+        usage, covered, commitments = self.usage, self.covered_usage, self.commitments
         # Thousands of charges are added, and dataclasses.replace() is ten times slower.
-        if "credit" in kind:
-            return SkuCost(self.usage, self.covered_usage, self.commitments, self.credits + charge.cost)
-        if kind not in COMMITMENT_TYPES:
-            return SkuCost(self.usage + charge, self.covered_usage, self.commitments, self.credits)
+        if kind is ChargeKind.CREDIT:
+            return SkuCost(usage, covered, commitments, self.credits + charge.cost, self.fees)
+        if kind is ChargeKind.FEE:
+            return SkuCost(usage, covered, commitments, self.credits, self.fees + charge.cost)
+        if kind not in COMMITMENT_KINDS:
+            return SkuCost(usage + charge, covered, commitments, self.credits, self.fees)
         # Fees and negations count hours and dollars, not usage.
-        covered = self.covered_usage + (charge.usage if kind in COVERED_USAGE_TYPES else ZERO)
-        return SkuCost(self.usage, covered, self.commitments + charge.cost, self.credits)
+        covered += charge.usage if kind is ChargeKind.COVERED_USAGE else ZERO
+        return SkuCost(usage, covered, commitments + charge.cost, self.credits, self.fees)
 
 
 NO_CHARGES = SkuCost()
-
-
-@lru_cache(maxsize=256)
-def _normalize(cost_type: str) -> str:
-    return "".join(character for character in cost_type.casefold() if character.isalnum())
 
 
 def sku_causes(before: SkuCost, after: SkuCost, status: str, extra_days: Decimal) -> Causes:
@@ -136,6 +129,7 @@ def sku_causes(before: SkuCost, after: SkuCost, status: str, extra_days: Decimal
     parts["calendar"] = before.total.cost * extra_days
     parts["commitments"] = after.commitments - before.commitments - before.commitments * extra_days
     parts["credits"] = after.credits - before.credits - before.credits * extra_days
+    parts["fees"] = after.fees - before.fees - before.fees * extra_days
     old, new = before.usage, after.usage
     rest = new.cost - old.cost - old.cost * extra_days
     if status == "gone":

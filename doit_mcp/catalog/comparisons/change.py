@@ -25,7 +25,8 @@ from .causes import ChangeCauses
 from .change_queries import SIDES, ChangeRequest, FetchedChange, fetch_change
 from .comparison import ComparedDimension
 from .drivers import DriverRow, OtherDrivers
-from .explanation import drivers_table, explain_change
+from .explanation import drivers_table, explain_causes, explain_change
+from .final_days import FinalDifference, note_arriving
 
 PERIOD_EXAMPLES = "Such as 2026-10, 2026-Q3, 2026-10-01/2026-10-15, last_7_days, this_month, ytd."
 DEFAULT_DIMENSIONS = ("service", "project", "region", "sku")
@@ -50,6 +51,21 @@ class ChangeTotals(TypedDict, total=False):
     perDayChangePercent: Annotated[float | None, Percent]
 
 
+class PriceDriver(TypedDict):
+    """The effect of the price of one SKU on the change."""
+
+    id: Annotated[str, Label]
+    name: Annotated[str | None, Label]
+    amount: Annotated[float, Money]
+
+
+class FinalChange(FinalDifference, total=False):
+    """The change over final days."""
+
+    before: Annotated[float, Money]
+    after: Annotated[float, Money]
+
+
 class DimensionDrivers(TypedDict):
     """The drivers of the change in one dimension."""
 
@@ -68,21 +84,22 @@ class CostChange(TypedDict, total=False):
     alignment: AlignmentMember
     total: Annotated[
         JsonObject,
-        "before, after, change, changePercent (null for per_day), perDayBefore, perDayAfter; perDayChangePercent where "
-        "lengths differ.",
+        "before, after, change, changePercent, perDayBefore, perDayAfter; perDayChangePercent if lengths differ.",
         Members(ChangeTotals),
     ]
+    final: Annotated[JsonObject, "The same over final days, if later ones can change.", Members(FinalChange)]
     causes: Annotated[
         JsonObject,
-        "The change by its causes, which add up to it: calendar (difference in days at the earlier cost per day), usage "
-        "(more or less of the same), price (another unit price), new and gone SKUs, credits, commitments (reservations "
-        "and Savings Plans: their charges and usage moved to or from them), untold. Only with sku.",
+        "Parts of the change: calendar (difference in days at the earlier cost per day), usage, price (per unit), new "
+        "and gone SKUs, credits, commitments (reservations and Savings Plans: charges, usage moved to them), fees "
+        "(one-time, tax, refunds), untold.",
         Members(ChangeCauses),
     ]
+    priceDrivers: Annotated[list[JsonObject], "SKUs with the largest effects of price.", Members(PriceDriver)]
     by: Annotated[
         list[JsonObject],
-        "For each dimension the drivers, the largest first, and other, which adds up to the total change: before, "
-        "after, change, share of the change in percent; status new or gone; byUsage, byPrice and so on of a SKU.",
+        "Drivers by dimension, the largest first, and other, the rest: before, after, change, share in percent, "
+        "status new or gone; byUsage, byPrice and so on of a SKU.",
         Members(DimensionDrivers),
     ]
     currency: StatedCurrency
@@ -102,8 +119,8 @@ class CostChange(TypedDict, total=False):
 async def explain_cost_change(
     call: Call,
     *,
-    after: Annotated[PeriodArgument, f"What to explain; the last month, if left out. {PERIOD_EXAMPLES}"] = None,
-    before: Annotated[ShortPeriodArgument, "What to compare it with; the period just before it, if left out."] = None,
+    after: Annotated[PeriodArgument, f"What to explain; default: last month. {PERIOD_EXAMPLES}"] = None,
+    before: Annotated[ShortPeriodArgument, "What to compare it with; default: the period before it."] = None,
     period: Annotated[ShortPeriodArgument, "Same as after."] = None,
     compareTo: Annotated[ShortPeriodArgument, "Same as before."] = None,
     by: DimensionsArgument = None,
@@ -117,7 +134,7 @@ async def explain_cost_change(
 ) -> Annotated[JsonObject, CostChange]:
     """Explain why cost went up or down between two periods: which services, projects, regions and SKUs drove the
     change, what is new or gone, and how much is price and how much usage. By default, explain the last whole month. An
-    unfinished period is compared with the same number of days. Shares add up to the whole change."""
+    unfinished period is compared with the same number of days."""
     new, old = choose_argument(after=after, period=period), choose_argument(before=before, compareTo=compareTo)
     request = ChangeRequest(
         parse_periods(new, old, utc_date(call.now)),
@@ -171,26 +188,28 @@ async def resolve_dimensions(
 async def show_change(call: Call, change: FetchedChange, top: int, *, credits: bool) -> JsonObject:
     """Return the result of the tool, with a handle to all drivers if it does not show them all."""
     basis = change.basis
-    explained, share_note = await run_in_thread(
-        explain_change, change.changes, *change.totals, basis, top, credits=credits
-    )
+    explained, share_note = await run_in_thread(explain_change, change.changes, *change.totals, basis, top)
+    if change.skus is not None and change.skus.causes:
+        explained |= await run_in_thread(explain_causes, change.skus, *change.totals, basis, credits=credits)
     after = basis.periods.after
     result = {
         **{side: getattr(basis.periods, side).as_json for side in SIDES},
         "alignment": basis.periods.alignment,
         **explained,
+        **change.final,
         "currency": basis.currency,
         "basis": cost_basis(change.scope, change.clouds),
     }
     if change.failures:
         result["failed"] = PartialResults({}, change.failures).failures
-    if note := " ".join(filter(None, (change.note, unfinished_note(after), share_note))):
+    arriving = note_arriving(basis.periods, has_final=bool(change.final))
+    if note := " ".join(filter(None, (change.note, unfinished_note(after), arriving, share_note))):
         result["note"] = note
     if all(len(dimension.drivers) <= top for dimension in change.changes):
         return result
     about = {"tool": "explain_cost_change", **{name: result[name] for name in ("currency", *SIDES)}}
     data = await run_in_thread(
-        lambda: pack_table(drivers_table(change.changes, *change.totals, basis.currency, about), call.customer_context)
+        lambda: pack_table(drivers_table(change.changes, *change.totals, basis, about), call.customer_context)
     )
     handle = await call.results.put(call.owner, data)
     return result | ({"handle": handle} if handle else {})

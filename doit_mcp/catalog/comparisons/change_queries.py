@@ -12,14 +12,16 @@ from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..costs.groups import FIXED_DIMENSIONS
+from ..costs.groups import FIXED_DIMENSIONS, fixed_group
 from ..costs.query_config import COST_METRIC, USAGE_METRIC, cost_config
 from ..costs.scope import Scope
 from ..partial_results import PartialResults, gather_partial
 from ..periods.alignment import AlignedPeriods
 from .comparison import (
     CLOUDS,
+    COST_TYPE_COLUMN,
     HISTORY,
+    SKU,
     ComparedDimension,
     check_answer,
     clouds_of,
@@ -27,10 +29,12 @@ from .comparison import (
     run_compared,
     total_cost,
 )
-from .explanation import COST_TYPE_COLUMN, ChangeBasis, DimensionChange, dimension_change
+from .explanation import ChangeBasis, DimensionChange, dimension_change
+from .final_days import compare_final_days, final_names, final_queries
 
 SIDES = ("before", "after")
-SERVICE, SKU, TOTAL = "service", "sku", "total"
+SERVICE, TOTAL = "service", "total"
+SKUS = MappingProxyType({SKU: ComparedDimension.from_group(fixed_group(SKU))})
 EXTRA_COLUMNS = MappingProxyType({SERVICE: CLOUDS.key, SKU: COST_TYPE_COLUMN})
 """A further column of the queries by these dimensions. A service belongs to one cloud, so its cloud adds no rows."""
 
@@ -47,33 +51,55 @@ class ChangeRequest:
 
 @dataclass(frozen=True, slots=True)
 class FetchedChange:
-    """The change by each dimension that could be read, and in total; *failures* are the errors by dimension."""
+    """The change by each dimension that could be read, and in total; *failures* are the errors by dimension.
+
+    *skus* is the change by SKU, which has the causes, even if it is not among the dimensions; None if it failed.
+    """
 
     changes: Sequence[DimensionChange]
+    skus: DimensionChange | None
     totals: tuple[Decimal, Decimal]
     basis: ChangeBasis
     scope: Scope
     clouds: Sequence[str]
     failures: Mapping[str, ApiError]
     note: str
+    final: JsonObject
 
 
 async def fetch_change(call: Call, request: ChangeRequest, currency: str | None) -> FetchedChange:
     """Return the change that *request* describes. Raise ApiError."""
-    scope, periods, dimensions = request.scope, request.periods, request.dimensions
+    scope, periods, wanted = request.scope, request.periods, request.dimensions
+    dimensions = {**wanted, **SKUS}
     parts, stated = await run_compared(
-        call, scope, periods, currency, lambda code: change_queries(scope, periods, dimensions, code)
+        call,
+        scope,
+        periods,
+        currency,
+        lambda code: {
+            **change_queries(scope, periods, dimensions, code),
+            **final_queries(scope, periods, code, SIDES),
+        },
     )
-    failures = dimension_failures(parts, dimensions)
-    names = [name for name in dimensions if name not in failures]
-    cut, note = await check_answer(call, scope, periods, parts, request.before_argument, side_names(names))
+    failures = dimension_failures(parts, wanted)
+    readable = {name: one for name, one in dimensions.items() if name not in failures}
+    cut, note = await check_answer(call, scope, periods, parts, request.before_argument, side_names(readable))
     basis = ChangeBasis(cut, stated, knows_new=cut is periods)
     # One computation for each dimension, so that other callers wait for a short one at most.
-    changes = [
-        await run_in_thread(dimension_change, dimensions[name], *side_results(parts, name), basis) for name in names
-    ]
-    totals = await find_totals(call, scope, periods, changes, parts, stated)
-    return FetchedChange(changes, totals, basis, scope, clouds_of(cloud_answers(parts), scope), failures, note)
+    by_name: dict[str, DimensionChange] = {}
+    for name, dimension in readable.items():
+        try:
+            by_name[name] = await run_in_thread(dimension_change, dimension, *side_results(parts, name), basis)
+        except ApiError as error:
+            if name in wanted:
+                raise
+            # Without SKUs, the answer lacks causes only.
+            failures[name] = error
+    changes, skus = [by_name[name] for name in wanted if name in by_name], by_name.get(SKU)
+    totals = await find_totals(call, scope, periods, list(by_name.values()), parts, stated)
+    final = compare_final_days(parts, periods, cut, stated, SIDES)
+    clouds = clouds_of(cloud_answers(parts), scope)
+    return FetchedChange(changes, skus, totals, basis, scope, clouds, failures, note, final)
 
 
 def query_name(dimension: str, side: str) -> str:
@@ -109,16 +135,21 @@ def change_queries(
     return queries
 
 
-def dimension_failures(parts: PartialResults, dimensions: Iterable[str]) -> dict[str, ApiError]:
-    """Return the errors by dimension, and that of the check of the history. Raise one if all dimensions failed."""
+def dimension_failures(parts: PartialResults, wanted: Iterable[str]) -> dict[str, ApiError]:
+    """Return the errors by dimension, and those of the history and of final days.
+
+    Raise one if all *wanted* dimensions failed.
+    """
+    dimensions = [*wanted, SKU]
     failures = {
         name: parts.errors[query]
         for name in dimensions
         for query in reversed(side_names([name]))
         if query in parts.errors
     }
-    PartialResults({name: True for name in dimensions if name not in failures}, failures).raise_if_all_failed()
-    return failures | ({HISTORY: parts.errors[HISTORY]} if HISTORY in parts.errors else {})
+    PartialResults({name: True for name in wanted if name not in failures}, failures).raise_if_all_failed()
+    others = (HISTORY, *final_names(SIDES))
+    return failures | {name: parts.errors[name] for name in others if name in parts.errors}
 
 
 def cloud_answers(parts: PartialResults) -> list[JsonObject]:

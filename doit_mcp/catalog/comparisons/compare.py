@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Any, TypedDict
 
 from ...api.errors import ApiError
-from ...api.report_config import QueryConfig, Span
+from ...api.report_config import Group, QueryConfig, Span
 from ...api.value_kinds import Label, Members, Money, Percent, Verbatim
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..costs.amounts import ZERO, round_amount
 from ..costs.groups import GroupByArgument, resolve_groups
 from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -24,26 +21,23 @@ from ..currencies import CurrencyArgument, StatedCurrency
 from ..partial_results import FailedPart, failed_members
 from ..periods.alignment import AlignedPeriods, AlignmentMember, align
 from ..periods.grammar import PeriodArgument, ShortPeriodArgument, last_months, parse_period
+from ..periods.parts import PartialPart
 from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
-from ..tables import row_months
 from ..tools.composed import composed_tool
+from .compared_groups import COSTS, TOTALS, make_comparison
 from .comparison import (
     CLOUDS,
-    MAX_GROUPS,
+    COST_TYPE_COLUMN,
     ComparedDimension,
-    change_figures,
     check_answer,
     clouds_of,
-    daily_figure,
     group_config,
-    read_lines,
     run_compared,
-    total_cost,
 )
+from .final_days import FinalDifference, compare_final_days, final_queries, note_arriving
 
-TOTALS = ("total1", "total2")
-Key = tuple[Hashable, ...]
-"""The values of a group, one for each dimension."""
+SIDES = ("period2", "period1")
+"""The earlier and the later period."""
 
 
 class ComparedPeriod(PeriodStatement, total=False):
@@ -53,6 +47,7 @@ class ComparedPeriod(PeriodStatement, total=False):
     rowCount: int
     rows: Annotated[list[list[Any]], Verbatim]
     columns: Annotated[list[JsonObject], Verbatim]
+    partial: Annotated[list[JsonObject], "Months of which the rows have only these days.", Members(PartialPart)]
 
 
 class CostDifference(TypedDict, total=False):
@@ -66,9 +61,9 @@ class CostDifference(TypedDict, total=False):
 
 
 class ComparedGroup(CostDifference, total=False):
-    """One group in both periods."""
+    """One group in both periods; with two dimensions, its id is the list of both values."""
 
-    id: Annotated[str | None, Label]
+    id: Annotated[str | list[str | None] | None, Label]
     name: Annotated[str | None, Label]
 
 
@@ -79,12 +74,19 @@ class ComparedTotal(CostDifference, total=False):
     perDay2: Annotated[float | None, Money]
 
 
+class FinalComparison(FinalDifference, total=False):
+    """The difference over final days."""
+
+    period1: Annotated[float, Money]
+    period2: Annotated[float, Money]
+
+
 class Comparison(TypedDict, total=False):
     """Two periods."""
 
     period1: Annotated[
         JsonObject,
-        "from, to, days, complete, finalThrough (later days can change); label, rowCount, rows, columns.",
+        "from, to, days, complete, finalThrough (later days can change); label, rowCount, rows, columns; partial: months with only these days.",
         Members(ComparedPeriod),
     ]
     period2: Annotated[JsonObject, "The same.", Members(ComparedPeriod)]
@@ -101,6 +103,12 @@ class Comparison(TypedDict, total=False):
         "Cost of everything and per day, change, changePercent (null if lengths differ without being whole months), "
         "perDayChangePercent where lengths differ; null if not known.",
         Members(ComparedTotal),
+    ]
+    final: Annotated[
+        JsonObject,
+        "The same over final days, if later ones are not final; compare these: days, to, period1, period2, change, "
+        "changePercent.",
+        Members(FinalComparison),
     ]
     currency: StatedCurrency
     basis: Annotated[JsonObject, Members(CostBasis)]
@@ -137,14 +145,13 @@ async def compare_spend(
     parts, stated = await run_compared(
         call, scope, periods, currency, lambda code: comparison_queries(scope, periods, dimensions, code)
     )
-    parts.require("period1", "period2")
-    argument = "period2" if period2 else "compareTo"
-    periods, note = await check_answer(call, scope, periods, parts, argument, ("period1", "period2"))
-    result = await run_in_thread(make_comparison, parts.results, periods, dimensions, topN, stated)
-    if period is None:
-        result["period1"]["label"] = f"Last {period1Months} month{'' if period1Months == 1 else 's'}"
+    parts.require(*COSTS)
+    cut, cut_note = await check_answer(call, scope, periods, parts, "period2" if period2 else "compareTo", COSTS)
+    result = await run_in_thread(make_comparison, parts.results, cut, dimensions, topN, stated)
+    final = compare_final_days(parts, periods, cut, stated, SIDES)
     clouds = clouds_of([parts.results[name] for name in TOTALS if name in parts.results], scope)
-    result |= {"alignment": periods.alignment, "currency": stated, "basis": cost_basis(scope, clouds)}
+    result |= {"alignment": cut.alignment, **final, "currency": stated, "basis": cost_basis(scope, clouds)}
+    note = " ".join(filter(None, (cut_note, note_arriving(cut, has_final=bool(final)))))
     return result | failed_members(parts.failures) | ({"note": note} if note else {})
 
 
@@ -167,130 +174,15 @@ def parse_compared_periods(
 def comparison_queries(
     scope: Scope, periods: AlignedPeriods, dimensions: Sequence[ComparedDimension], currency: str
 ) -> dict[str, QueryConfig]:
-    """Return the queries for both periods, by group and in total. The totals are by cloud, to know the time zones."""
+    """Return the queries for both periods, by group, in total and for final days.
+
+    The totals are by cloud, to know the time zones.
+    """
     queries: dict[str, QueryConfig] = {}
+    types: list[Group] = [{"id": COST_TYPE_COLUMN, "type": "fixed"}]
+    extra = types if any(dimension.has_cost_types for dimension in dimensions) else []
     for number, period in ((1, periods.after.elapsed), (2, periods.before.elapsed)):
         config = cost_config(scope, period, currency)
-        queries[f"period{number}"] = group_config(config, dimensions)
+        queries[f"period{number}"] = group_config(config, dimensions, extra)
         queries[f"total{number}"] = group_config(config, [CLOUDS])
-    return queries
-
-
-@dataclass(frozen=True, slots=True)
-class GroupCosts:
-    """The cost of each group in one period, and its name. Unless *complete*, groups may be missing."""
-
-    costs: Mapping[Key, Decimal]
-    names: Mapping[Key, str | None]
-    complete: bool
-
-    @classmethod
-    def from_answer(cls, answer: JsonObject, dimensions: Sequence[ComparedDimension]) -> GroupCosts:
-        """Return the costs in the response to a query. Raise ApiError if it lacks columns."""
-        costs: dict[Key, Decimal] = {}
-        names: dict[Key, str | None] = {}
-        columns = [dimension.key for dimension in dimensions] + [dimension.label for dimension in dimensions]
-        for line in read_lines(answer, columns):
-            key, labels = line.cells[: len(dimensions)], line.cells[len(dimensions) :]
-            costs[key] = costs.get(key, ZERO) + line.charge.cost
-            names[key] = join_cells([cell if label is None else label for cell, label in zip(key, labels)])
-        return cls(costs, names, len({key[0] for key in costs}) < MAX_GROUPS)
-
-    def cost_of(self, key: Key) -> Decimal | None:
-        """Return the cost of a group; None if it is unknown."""
-        return self.costs.get(key, ZERO if self.complete else None)
-
-
-def join_cells(cells: Sequence[Hashable]) -> str | None:
-    """Return the values of one group as one text; None if it is a single value that is missing."""
-    if len(cells) == 1:
-        return None if cells[0] is None else str(cells[0])
-    return " / ".join("none" if cell is None else str(cell) for cell in cells)
-
-
-def make_comparison(
-    results: Mapping[str, JsonObject],
-    periods: AlignedPeriods,
-    dimensions: Sequence[ComparedDimension],
-    top: int,
-    currency: str,
-) -> JsonObject:
-    """Return both periods with the rows of the *top* groups, these groups, all others together, and the total."""
-    first, second = (GroupCosts.from_answer(results[name], dimensions) for name in ("period1", "period2"))
-    totals = [total_cost(results[name]) if name in results else None for name in TOTALS]
-
-    def difference(one: Decimal | None, two: Decimal | None) -> JsonObject:
-        return cost_difference(one, two, periods, currency)
-
-    shown = most_expensive(first, second, top)
-    names = {**second.names, **first.names}
-    groups = [
-        {"id": join_cells(key), "name": names[key], **difference(first.cost_of(key), second.cost_of(key))}
-        for key in shown
-    ]
-    groups.sort(key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
-    rest = [
-        subtract_known(total, [side.cost_of(key) for key in shown], currency)
-        for total, side in zip(totals, (first, second))
-    ]
-    answer: JsonObject = {"groups": groups, "other": difference(*rest), "total": difference(*totals)}
-    for number, total, period in ((1, totals[0], periods.after), (2, totals[1], periods.before)):
-        name = f"period{number}"
-        answer["total"][f"perDay{number}"] = None if total is None else daily_figure(total, period, currency)
-        answer[name] = {
-            "label": period_label(period),
-            **period.as_json,
-            **rows_of(results[name], dimensions, shown, currency),
-        }
-    return answer
-
-
-def most_expensive(first: GroupCosts, second: GroupCosts, top: int) -> list[Key]:
-    """Return the groups that cost most in either period."""
-
-    def size(key: Key) -> Decimal:
-        return max(abs(first.costs.get(key, ZERO)), abs(second.costs.get(key, ZERO)))
-
-    return sorted({**first.costs, **second.costs}, key=lambda key: (-size(key), str(key)))[:top]
-
-
-def subtract_known(total: Decimal | None, parts: Sequence[Decimal | None], currency: str) -> Decimal | None:
-    """Return the rounded *total* without the rounded *parts*; None if one of them is unknown."""
-    known = [round_amount(part, currency) for part in parts if part is not None]
-    return None if total is None or len(known) < len(parts) else round_amount(total, currency) - sum(known, ZERO)
-
-
-def cost_difference(
-    first: Decimal | None, second: Decimal | None, periods: AlignedPeriods, currency: str
-) -> JsonObject:
-    """Return two amounts and what lies between them: the first less the second."""
-    shown: JsonObject = {
-        "period1": None if first is None else float(round_amount(first, currency)),
-        "period2": None if second is None else float(round_amount(second, currency)),
-    }
-    if first is None or second is None:
-        return {**shown, "change": None, "changePercent": None}
-    return shown | change_figures(second, first, periods, currency)
-
-
-def period_label(period: ReportedPeriod) -> str:
-    """Return the days of a period as text."""
-    return f"{period.elapsed.first.isoformat()} to {period.elapsed.last.isoformat()}"
-
-
-def rows_of(
-    answer: JsonObject, dimensions: Sequence[ComparedDimension], keys: Sequence[Key], currency: str
-) -> JsonObject:
-    """Return the rows of these groups in a query's response, with the month as period."""
-    columns = list(dict.fromkeys(column for one in dimensions for column in (one.key, one.label)))
-    places = [columns.index(dimension.key) for dimension in dimensions]
-    lines = list(read_lines(answer, columns))
-    months: Sequence[str | None] = row_months(answer) or [None] * len(lines)
-    shown = set(keys)
-    rows = [
-        [*line.cells, month, float(round_amount(line.charge.cost, currency))]
-        for line, month in zip(lines, months)
-        if tuple(line.cells[place] for place in places) in shown
-    ]
-    types = [*((column, "string") for column in (*columns, "period")), ("cost", "float")]
-    return {"rowCount": len(rows), "rows": rows, "columns": [{"name": name, "type": kind} for name, kind in types]}
+    return queries | final_queries(scope, periods, currency, SIDES)

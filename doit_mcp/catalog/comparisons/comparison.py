@@ -22,6 +22,7 @@ from ..periods.alignment import AlignedPeriods, align
 from ..periods.period import Period, ReportedPeriod
 from ..tables import column_names, complete_rows, row_days, to_key
 from .causes import CostAndUsage
+from .charge_kinds import ChargeKind, charge_kind
 
 MAX_GROUPS = 1000
 """Values that are read of one dimension and period, the most expensive first; the rest count as other."""
@@ -30,6 +31,8 @@ HISTORY_MARGIN = timedelta(days=31)
 KNOWN_HISTORY_FACT = "data_known_from"
 HISTORY = "history"
 CHECKED = "checked"
+COST_TYPE_COLUMN = "cost_type"
+SKU = "sku"
 Queries = Callable[[str], Mapping[str, QueryConfig]]
 """Returns queries by name for a currency."""
 
@@ -46,10 +49,21 @@ class ComparedDimension:
     @classmethod
     def from_group(cls, group: GroupDimension) -> ComparedDimension:
         """Return the dimension of an argument. SKUs are matched by id: AWS writes prices into their descriptions."""
-        if group.argument == "sku":
+        if group.argument == SKU:
             columns = ("sku_id", "sku_description")
-            return cls("sku", *columns, tuple({"id": column, "type": "fixed"} for column in columns))
+            return cls(SKU, *columns, tuple({"id": column, "type": "fixed"} for column in columns))
         return cls(group.argument, group.column, group.name_column or group.column, tuple(group.as_groups))
+
+    @property
+    def has_cost_types(self) -> bool:
+        """Whether queries need the cost type too, which says what a charge of a SKU is for."""
+        return self.argument == SKU
+
+    def kind_of(self, cost_type: Hashable) -> ChargeKind:
+        """Return the kind of a charge with this cost type; usage unless queries have cost types."""
+        if not self.has_cost_types or cost_type is None:
+            return ChargeKind.USAGE
+        return charge_kind(str(cost_type))
 
 
 CLOUDS = ComparedDimension.from_group(fixed_group("cloud"))
@@ -106,17 +120,24 @@ def total_cost(answer: JsonObject) -> Decimal:
 def change_figures(before: Decimal, after: Decimal, periods: AlignedPeriods, currency: str) -> JsonObject:
     """Return the change, and in percent; per day too if the periods differ in length.
 
-    Costs of arbitrary periods of different length do not compare, so their changePercent is null.
+    Costs of arbitrary periods of different length do not compare, so their changePercent is null. Percentages are null
+    too of a negative cost, and where a period has no final day: part of a day's costs against all of them.
     """
     old, new = round_amount(before, currency), round_amount(after, currency)
+    has_percent = old > 0 and has_final_days(periods)
     figures: JsonObject = {
         "change": float(new - old),
-        "changePercent": None if periods.alignment == "per_day" else change_percent(old, new, currency),
+        "changePercent": change_percent(old, new, currency) if has_percent and periods.alignment != "per_day" else None,
     }
     if not periods.has_equal_days:
         scaled = new * periods.before.days / periods.after.days
-        figures["perDayChangePercent"] = change_percent(old, scaled, currency)
+        figures["perDayChangePercent"] = change_percent(old, scaled, currency) if has_percent else None
     return figures
+
+
+def has_final_days(periods: AlignedPeriods) -> bool:
+    """Whether both periods have days whose costs are final."""
+    return periods.before.final_through is not None and periods.after.final_through is not None
 
 
 def daily_figure(amount: Decimal, period: ReportedPeriod, currency: str) -> float:

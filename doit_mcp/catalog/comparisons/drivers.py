@@ -13,8 +13,11 @@ from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, round_amount, share_percents
 from .causes import NO_COST, CostAndUsage
 
-MIN_NET_CHANGE = Decimal("0.05")
-"""Shares are null if the net change is less than this part of all increases and decreases together."""
+MIN_NET_CHANGE = Decimal("0.5")
+"""Shares are null if the net change is less than this part of all increases and decreases together.
+
+With one half, those of increases and decreases are between -50 and 150 percent of the change.
+"""
 EFFECT_FIELDS = MappingProxyType(
     {
         "usage": "byUsage",
@@ -22,6 +25,7 @@ EFFECT_FIELDS = MappingProxyType(
         "calendar": "byCalendar",
         "commitments": "byCommitments",
         "credits": "byCredits",
+        "fees": "byFees",
     }
 )
 """The fields of a driver by its effects."""
@@ -42,6 +46,7 @@ class DriverRow(TypedDict, total=False):
     byCalendar: Annotated[float, Money]
     byCommitments: Annotated[float, Money]
     byCredits: Annotated[float, Money]
+    byFees: Annotated[float, Money]
 
 
 class OtherDrivers(DriverRow, total=False):
@@ -112,17 +117,17 @@ class ChangeSplit:
         return sum((driver.change for driver in self.shown), self.other.change)
 
     @property
-    def nearly_cancels(self) -> bool:
-        """Whether increases and decreases nearly cancel, so that shares of their net change say nothing."""
+    def offsets(self) -> bool:
+        """Whether increases and decreases offset each other so much that shares of the net change mislead."""
         return bool(self.movement) and abs(self.change) < MIN_NET_CHANGE * self.movement
 
     @property
     def shares(self) -> list[float | None]:
         """Each shown driver's share of the total change in percent, followed by that of other; together they are 100.
 
-        None for all if the total did not change, or hardly did in comparison with the drivers.
+        None for all if the total did not change, or by less than half of all increases and decreases together.
         """
-        if self.nearly_cancels:
+        if self.offsets:
             return [None] * (len(self.shown) + 1)
         return share_percents([driver.change for driver in (*self.shown, self.other)])
 

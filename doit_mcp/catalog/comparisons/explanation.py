@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ...protocol.jsonrpc import JsonObject
-from ..costs.amounts import ZERO, round_amount
+from ..costs.amounts import ZERO, minor_unit, round_amount
 from ..periods.alignment import AlignedPeriods
 from ..tools.result_handles import ResultTable
-from .causes import NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
-from .comparison import MAX_GROUPS, ComparedDimension, change_figures, daily_figure, read_lines
-from .drivers import EFFECT_FIELDS, CostDriver, driver_row, find_drivers, split_change
+from .causes import CAUSES, NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
+from .comparison import COST_TYPE_COLUMN, MAX_GROUPS, ComparedDimension, change_figures, daily_figure, read_lines
+from .drivers import CostDriver, driver_row, find_drivers, split_change
+from .value_names import ValueNames, name_value
 
-COST_TYPE_COLUMN = "cost_type"
 ONE_AT_A_TIME = {"oneAtATime": "dimension"}
 """Member of a stored table's *about*: rows of different dimensions are the same costs, so they do not add up."""
+CAUSE_COLUMNS = tuple((cause, f"by{cause.capitalize()}") for cause in CAUSES)
+"""The causes, and the columns of a stored table that have them; the rows of SKUs add up to the causes of the change."""
 TABLE_COLUMNS = (
     *((name, "string") for name in ("dimension", "name", "id", "status")),
-    *((name, "float") for name in ("before", "after", "change", *EFFECT_FIELDS.values())),
+    *((name, "float") for name in ("before", "after", "change")),
+    *((column, "float") for _, column in CAUSE_COLUMNS),
 )
+MAX_PRICE_DRIVERS = 3
+MIN_PRICE_EFFECT = Decimal("0.001")
+"""The part of a SKU's cost below which a difference in its unit price comes from rounded usage and costs."""
+MIN_PRICE_UNITS = 100
+"""The smallest effect of a price that is named, in minor units: less comes from rounded costs of many lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +50,23 @@ class PeriodCosts:
     """The cost of each value of a dimension in one period, and its name. Unless *complete*, values may be missing."""
 
     costs: Mapping[Hashable, SkuCost]
-    names: Mapping[Hashable, str | None]
+    names: ValueNames
     complete: bool
 
     @classmethod
     def from_answer(cls, answer: JsonObject, dimension: ComparedDimension) -> PeriodCosts:
         """Return the costs in the response to a query. Raise ApiError if it lacks columns."""
         costs: dict[Hashable, SkuCost] = {}
-        names: dict[Hashable, str | None] = {}
+        names = ValueNames()
         keys: set[Hashable] = set()
-        types = [COST_TYPE_COLUMN] if dimension.argument == "sku" else []
+        types = [COST_TYPE_COLUMN] if dimension.has_cost_types else []
         for line in read_lines(answer, [dimension.key, dimension.label, *types]):
-            key, label, *cost_type = line.cells
+            key, label, cost_type = (*line.cells, None)[:3]
             keys.add(key)
             # Charges such as tax have no id, but a description.
             value = label if key is None else key
-            names[value] = None if value is None else str(value if label is None else label)
-            kind = str(cost_type[0]) if cost_type and cost_type[0] is not None else None
+            kind = dimension.kind_of(cost_type)
+            names.add(value, label, line.charge.cost, kind)
             costs[value] = costs.get(value, NO_CHARGES).with_charge(kind, line.charge)
         return cls(costs, names, len(keys) < MAX_GROUPS)
 
@@ -85,42 +93,41 @@ class DimensionChange:
 
     def name_of(self, driver: CostDriver) -> str | None:
         """Return the name of a driver: the latest, if it was renamed."""
-        return self.after.names.get(driver.id, self.before.names.get(driver.id))
+        return name_value(driver.id, self.after.names, self.before.names)
 
 
 def dimension_change(
     dimension: ComparedDimension, before: JsonObject, after: JsonObject, basis: ChangeBasis
 ) -> DimensionChange:
-    """Return the change between the responses to two queries. Raise ApiError if one lacks columns."""
+    """Return the change between the responses to two queries. Raise ApiError if one lacks columns.
+
+    In a period without a final day, what is missing may be late: then nothing is new or gone.
+    """
     old, new = PeriodCosts.from_answer(before, dimension), PeriodCosts.from_answer(after, dimension)
     drivers = find_drivers(
         {value: cost.total for value, cost in old.costs.items()},
         {value: cost.total for value, cost in new.costs.items()},
         basis.currency,
-        complete_before=old.complete and basis.knows_new,
-        complete_after=new.complete,
+        complete_before=old.complete and basis.knows_new and basis.periods.before.final_through is not None,
+        complete_after=new.complete and basis.periods.after.final_through is not None,
     )
-    if dimension.argument != "sku":
+    if not dimension.has_cost_types:
         return DimensionChange(dimension, old, new, drivers)
-    extra = basis.extra_days
-    causes = [
-        sku_causes(old.costs.get(driver.id, NO_CHARGES), new.costs.get(driver.id, NO_CHARGES), driver.status, extra)
-        for driver in drivers
-    ]
-    drivers = [
-        replace(driver, effects=separate_effects(parts, driver.change, basis.currency))
-        for driver, parts in zip(drivers, causes)
-    ]
+    causes = []
+    for at, driver in enumerate(drivers):
+        costs = old.costs.get(driver.id, NO_CHARGES), new.costs.get(driver.id, NO_CHARGES)
+        # A fee or refund that occurs once is nothing new, and nothing is gone without it.
+        status = "" if any(cost.has_only_fees for cost in costs) else driver.status
+        parts = sku_causes(*costs, status, basis.extra_days)
+        causes.append(parts)
+        drivers[at] = replace(driver, status=status, effects=separate_effects(parts, driver.change, basis.currency))
     return DimensionChange(dimension, old, new, drivers, causes)
 
 
 def explain_change(
-    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, basis: ChangeBasis, top: int, *, credits: bool
+    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, basis: ChangeBasis, top: int
 ) -> tuple[JsonObject, str]:
-    """Return the change from the total *before* to the total *after* with its drivers, and a note, "" for none.
-
-    With *credits*, the causes have credits even if the data do not.
-    """
+    """Return the change from the total *before* to the total *after* with its drivers, and a note, "" for none."""
     periods, currency = basis.periods, basis.currency
     start, end = round_amount(before, currency), round_amount(after, currency)
     result: JsonObject = {
@@ -133,57 +140,98 @@ def explain_change(
         },
         "by": [],
     }
-    balanced = []
+    offsetting = []
     for change in changes:
         split = split_change(list(change.drivers), start, end, top)
         *shares, rest = split.shares
         rows = [driver_row(driver, change.name_of(driver), share) for driver, share in zip(split.shown, shares)]
         other = {**driver_row(split.other, "other", rest), "count": split.other_count}
         result["by"].append({"dimension": change.dimension.argument, "drivers": rows, "other": other})
-        if split.nearly_cancels:
-            balanced.append(change.dimension.argument)
-        if change.causes:
-            parts = total_causes(change.causes, before, after, basis.extra_days)
-            kept = known_causes(parts, [*change.before.costs.values(), *change.after.costs.values()], credits=credits)
-            result["causes"] = {name: float(part) for name, part in round_causes(kept, end - start, currency).items()}
-    return result, _note_on_shares(balanced)
+        if split.offsets:
+            offsetting.append(change.dimension.argument)
+    return result, _note_on_shares(offsetting)
 
 
-def known_causes(parts: Causes, costs: Iterable[SkuCost], *, credits: bool) -> Causes:
-    """Return the causes without credits and commitments where the data have none: zero would claim no change."""
-    kinds = list(costs)
-    hidden = set()
-    if not credits and not any(cost.has_credits for cost in kinds):
-        hidden.add("credits")
-    if not any(cost.has_commitments for cost in kinds):
-        hidden.add("commitments")
-    return {name: amount for name, amount in parts.items() if name not in hidden}
+def explain_causes(
+    skus: DimensionChange, before: Decimal, after: Decimal, basis: ChangeBasis, *, credits: bool
+) -> JsonObject:
+    """Return the causes of the change by those of its SKUs, and the SKUs with the largest effects of price.
+
+    With *credits*, the causes have credits even if the data do not.
+    """
+    kept = known_causes(
+        total_causes(skus.causes, before, after, basis.extra_days),
+        [*skus.before.costs.values(), *skus.after.costs.values()],
+        credits=credits,
+    )
+    change = round_amount(after, basis.currency) - round_amount(before, basis.currency)
+    causes = {name: float(part) for name, part in round_causes(kept, change, basis.currency).items()}
+    drivers = price_drivers(skus, basis.currency)
+    return {"causes": causes, **({"priceDrivers": drivers} if drivers else {})}
+
+
+def price_drivers(skus: DimensionChange, currency: str) -> list[JsonObject]:
+    """Return the SKUs whose price changed, those with the largest effect on cost first."""
+    smallest = MIN_PRICE_UNITS * minor_unit(currency)
+    effects = [
+        (round_amount(parts["price"], currency), driver)
+        for parts, driver in zip(skus.causes, skus.drivers)
+        if abs(parts["price"]) >= max(smallest, MIN_PRICE_EFFECT * max(abs(driver.before), abs(driver.after)))
+    ]
+    ranked = sorted(effects, key=lambda effect: (-abs(effect[0]), str(effect[1].id)))[:MAX_PRICE_DRIVERS]
+    return [{"id": driver.id, "name": skus.name_of(driver), "amount": float(amount)} for amount, driver in ranked]
+
+
+def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> Causes:
+    """Return the causes without credits, commitments and fees where the data have none: zero would claim no change."""
+    shown = {
+        "credits": credits or any(cost.has_credits for cost in costs),
+        "commitments": any(cost.has_commitments for cost in costs),
+        "fees": any(cost.fees for cost in costs),
+    }
+    return {name: amount for name, amount in parts.items() if shown.get(name, True)}
 
 
 def _note_on_shares(dimensions: Sequence[str]) -> str:
     if not dimensions:
         return ""
     return (
-        f"share is null by {', '.join(dimensions)}: increases and decreases nearly cancel, so the net change is less than"
-        " 5% of their sum."
+        f"share is null by {', '.join(dimensions)}: increases and decreases offset each other, so that the net change is "
+        "less than half of their sum."
     )
 
 
 def drivers_table(
-    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, currency: str, about: JsonObject
+    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, basis: ChangeBasis, about: JsonObject
 ) -> ResultTable:
-    """Return all drivers as a table. The rows of each dimension add up to the totals."""
-    start, end = round_amount(before, currency), round_amount(after, currency)
+    """Return all drivers as a table. The rows of each dimension add up to the totals, those of SKUs also to the causes.
+
+    The last row of a dimension has what no other row has, such as differences from rounding.
+    """
+    start, end = round_amount(before, basis.currency), round_amount(after, basis.currency)
     rows = []
     for change in changes:
-        listed = change.drivers
         rest = CostDriver(
             "other",
-            start - sum((driver.before for driver in listed), ZERO),
-            end - sum((driver.after for driver in listed), ZERO),
+            start - sum((driver.before for driver in change.drivers), ZERO),
+            end - sum((driver.after for driver in change.drivers), ZERO),
         )
-        named = [driver_row(driver, change.name_of(driver)) for driver in listed]
-        if rest.before or rest.after:
+        causes = driver_causes(change, before, after, basis) or [{}] * (len(change.drivers) + 1)
+        named = [driver_row(driver, change.name_of(driver)) for driver in change.drivers]
+        if rest.before or rest.after or any(causes[-1].values()):
             named.append(driver_row(rest, "other"))
-        rows += [[change.dimension.argument, *(row.get(name) for name, _ in TABLE_COLUMNS[1:])] for row in named]
+        for row, parts in zip(named, causes):
+            row |= {column: float(parts[cause]) for cause, column in CAUSE_COLUMNS if cause in parts}
+            rows.append([change.dimension.argument, *(row.get(name) for name, _ in TABLE_COLUMNS[1:])])
     return ResultTable([{"name": name, "type": kind} for name, kind in TABLE_COLUMNS], rows, {**about, **ONE_AT_A_TIME})
+
+
+def driver_causes(change: DimensionChange, before: Decimal, after: Decimal, basis: ChangeBasis) -> list[Causes]:
+    """Return the rounded causes of each driver, followed by what they lack of those of the total; empty without causes."""
+    if not change.causes:
+        return []
+    currency = basis.currency
+    rounded = [round_causes(parts, driver.change, currency) for parts, driver in zip(change.causes, change.drivers)]
+    parts = total_causes(change.causes, before, after, basis.extra_days)
+    total = round_causes(parts, round_amount(after, currency) - round_amount(before, currency), currency)
+    return [*rounded, {name: total[name] - sum((parts[name] for parts in rounded), ZERO) for name in CAUSES}]

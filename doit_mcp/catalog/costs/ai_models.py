@@ -18,6 +18,13 @@ AI_SERVICES = (
     "foundry",
 )
 """Parts of the names of services that sell AI models."""
+RELATED_SERVICES = (
+    *("sagemaker", "comprehend", "rekognition", "textract", "amazon kendra", "amazon lex", "amazon polly"),
+    *("amazon transcribe", "amazon translate", "amazon personalize", "amazon q business", "amazon q developer"),
+    *("ai platform", "automl", "dialogflow", "document ai", "cloud vision", "cloud speech", "cloud natural language"),
+    *("cloud translation", "machine learning", "cognitive services", "azure ai"),
+)
+"""Parts of the names of services for machine learning that mostly sell other things than the use of AI models."""
 
 _FAMILIES = (
     *("claude", "chatgpt", "gpt", r"o[134](?=-|\b)"),

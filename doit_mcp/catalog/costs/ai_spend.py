@@ -19,9 +19,10 @@ from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
-from .ai_models import AI_PROVIDERS, AI_SERVICES, count_tokens, find_model, model_key, token_kind
+from .ai_models import AI_PROVIDERS, AI_SERVICES, RELATED_SERVICES, count_tokens, find_model, model_key, token_kind
 from .amounts import ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
-from .answers import CostRequest, explain_empty_answer, run_checked, with_check_note
+from .answers import CostRequest, explain_empty_answer, query_rows, run_checked, with_check_note
+from .group_costs import CostRow, rank_groups
 from .groups import GroupDimension, fixed_group
 from .query_config import COST_METRIC, USAGE_METRIC, cost_config
 from .scope import CLOUD_DIMENSION, CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -31,20 +32,18 @@ DEFAULT_PERIOD = "this_month"
 MILLION = 1_000_000
 UNIT = GroupDimension("unit", "pricing_unit", "fixed", "pricing_unit")
 GROUPS = (fixed_group("cloud"), fixed_group("service"), fixed_group("sku"), UNIT)
-SERVICE_FILTER: Filter = {
-    "id": "service_description",
-    "type": "fixed",
-    "mode": "contains",
-    "values": list(AI_SERVICES),
-    "caseInsensitive": True,
-}
-PROVIDER_FILTER: Filter = {
-    "id": CLOUD_DIMENSION,
-    "type": "fixed",
-    "mode": "contains",
-    "values": list(AI_PROVIDERS),
-    "caseInsensitive": True,
-}
+SERVICE = fixed_group("service")
+
+
+def _filter_by_part(id_: str, parts: Sequence[str]) -> Filter:
+    return {"id": id_, "type": "fixed", "mode": "contains", "values": list(parts), "caseInsensitive": True}
+
+
+SERVICE_FILTER = _filter_by_part(SERVICE.id, AI_SERVICES)
+PROVIDER_FILTER = _filter_by_part(CLOUD_DIMENSION, AI_PROVIDERS)
+RELATED_FILTER = _filter_by_part(SERVICE.id, RELATED_SERVICES)
+OTHER_SERVICES: Filter = {**SERVICE_FILTER, "inverse": True}
+OTHER_PROVIDERS: Filter = {**PROVIDER_FILTER, "inverse": True}
 
 
 class ModelCost(TypedDict, total=False):
@@ -61,6 +60,13 @@ class ModelCost(TypedDict, total=False):
     costPerMillionTokens: Annotated[float | None, Quantity]
 
 
+class UncountedService(TypedDict):
+    """The cost of a service for machine learning that is not part of the total."""
+
+    service: Annotated[str | None, Label]
+    cost: Annotated[float, Money]
+
+
 class AiSpend(CostStatement, total=False):
     """What AI models cost."""
 
@@ -71,8 +77,13 @@ class AiSpend(CostStatement, total=False):
         "costPerMillionTokens.",
         Members(ModelCost),
     ]
-    providers: Annotated[list[JsonObject], "The same by provider.", Members(ModelCost)]
+    providers: Annotated[list[JsonObject], "The same by provider, without costPerMillionTokens.", Members(ModelCost)]
     other: Annotated[float | None, "Cost of the rest.", Money]
+    notCounted: Annotated[
+        list[JsonObject],
+        "Services for machine learning that are not in total: service, cost.",
+        Members(UncountedService),
+    ]
     note: str
 
 
@@ -109,35 +120,67 @@ async def ai_spend(
     reported = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
     scope = Scope.from_arguments(cloud, filters, includeCredits)
     request = CostRequest(scope, reported)
-    lines, stated, checked = await run_checked(call, scope, currency, lambda code: _read_lines(call, request, code))
-    members: JsonObject = make_ai_spend(lines, groupBy, topN, stated)
+    rows, stated, checked = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, code))
+    lines = rows.lines
+    members: JsonObject = make_ai_spend(lines, groupBy, topN, stated) | _not_counted(rows.related, stated)
     if not lines:
         # Without AI services, the scope may still have other costs, which say nothing about AI.
         empty = await explain_empty_answer(call, scope, reported, checked)
-        members |= {"note": f"No service that sells AI models had a cost. {empty.note}"}
-        members |= {} if empty.is_known else {"total": None, "other": None}
+        members |= (
+            {"note": _explain_nothing(scope)} if empty.is_known else {"note": empty.note, "total": None, "other": None}
+        )
     return with_check_note(members, checked) | cost_statement(
         reported, stated, scope, {line.provider for line in lines}
     )
 
 
-async def _read_lines(call: Call, request: CostRequest, currency: str) -> list[AiLine]:
+def _explain_nothing(scope: Scope) -> str:
+    if scope.is_limited:
+        return "None of the matching costs are of AI models."
+    return "No service that sells AI models had a cost in this period."
+
+
+def _not_counted(rows: Iterable[CostRow], currency: str) -> JsonObject:
+    """Return the member with the services that are not part of the total, the most expensive first; empty if none is."""
+    groups = [group for group in rank_groups(rows) if round_amount(group.cost, currency)]
+    listed = [{"service": group.name, "cost": amount_as_json(group.cost, currency)} for group in groups]
+    return {"notCounted": listed} if listed else {}
+
+
+@dataclass(frozen=True, slots=True)
+class AiRows:
+    """The cost of AI SKUs, and of *related* services."""
+
+    lines: list[AiLine]
+    related: list[CostRow]
+
+
+async def _read_rows(call: Call, request: CostRequest, currency: str) -> AiRows:
     """Return the cost of each AI SKU: of AI services in any cloud, and of clouds that sell nothing but AI."""
-    other_services: Filter = {**SERVICE_FILTER, "inverse": True}
+    related = _narrow(request, RELATED_FILTER, OTHER_SERVICES, OTHER_PROVIDERS)
     parts = await gather_partial(
         {
-            "services": _query_lines(call, request, (SERVICE_FILTER,), currency),
-            "providers": _query_lines(call, request, (PROVIDER_FILTER, other_services), currency),
+            "services": _query_lines(call, _narrow(request, SERVICE_FILTER), currency),
+            "providers": _query_lines(call, _narrow(request, PROVIDER_FILTER, OTHER_SERVICES), currency),
+            "related": query_rows(call, related, (SERVICE,), currency),
         }
     )
     parts.require()
-    return [*parts.results["services"], *parts.results["providers"]]
+    return AiRows([*parts.results["services"], *parts.results["providers"]], parts.results["related"])
 
 
-async def _query_lines(call: Call, request: CostRequest, filters: Sequence[Filter], currency: str) -> list[AiLine]:
-    scope = replace(request.scope, filters=(*request.scope.filters, *filters))
+def _narrow(request: CostRequest, *filters: Filter) -> CostRequest:
+    return replace(request, scope=replace(request.scope, filters=(*request.scope.filters, *filters)))
+
+
+async def _query_lines(call: Call, request: CostRequest, currency: str) -> list[AiLine]:
     config = cost_config(
-        scope, request.period.elapsed, currency, interval="year", groups=GROUPS, metrics=(COST_METRIC, USAGE_METRIC)
+        request.scope,
+        request.period.elapsed,
+        currency,
+        interval="year",
+        groups=GROUPS,
+        metrics=(COST_METRIC, USAGE_METRIC),
     )
     answer = await call.doit.reports.run_query(config=config)
     rows, names = complete_rows(answer), column_names(answer)
@@ -177,7 +220,7 @@ def make_ai_spend(lines: Iterable[AiLine], group_by: str, top: int, currency: st
             "provider": key[1],
             "cost": amount_as_json(cost, currency),
             "sharePercent": share,
-            **_token_members(groups[key]),
+            **_token_members(groups[key], has_price=group_by == "model"),
         }
         for key, cost, share in zip(ranked, shown, share_percents([*shown, other]))
     ]
@@ -188,8 +231,11 @@ def make_ai_spend(lines: Iterable[AiLine], group_by: str, top: int, currency: st
     }
 
 
-def _token_members(lines: Sequence[AiLine]) -> JsonObject:
-    """Return the tokens of some lines, by kind where all say it, and what a million of them costs."""
+def _token_members(lines: Sequence[AiLine], *, has_price: bool) -> JsonObject:
+    """Return the tokens of some lines, by kind where all say it, and what a million of them costs.
+
+    The latter says nothing about all models of a provider: embeddings have many tokens that cost little.
+    """
     measured = [line for line in lines if line.tokens is not None]
     tokens = sum((line.tokens or ZERO for line in measured), ZERO)
     if not tokens:
@@ -199,5 +245,7 @@ def _token_members(lines: Sequence[AiLine]) -> JsonObject:
         for kind in sorted({str(line.kind) for line in measured}):
             own = sum((line.tokens or ZERO for line in measured if line.kind == kind), ZERO)
             members[f"{kind}Tokens"] = round(own)
+    if not has_price:
+        return members
     cost = sum((line.cost for line in measured), ZERO)
     return members | {"costPerMillionTokens": round_significant(cost / tokens * MILLION)}

@@ -79,7 +79,7 @@ class AllocationCoverage(CostStatement, total=False):
     covered: Annotated[float | None, Money]
     gap: Annotated[float | None, "Cost without it.", Money]
     gapPercent: Annotated[float | None, "Share of total.", Percent]
-    fees: Annotated[float, "Part of gap that no label can cover: fees, tax, refunds.", Money]
+    fees: Annotated[float, "Part of gap that no label can cover, only allocations: fees, tax, refunds.", Money]
     owners: Annotated[
         list[JsonObject],
         "Largest parts of gap: project, service, cost, sharePercent; likely: the value of most covered cost there.",
@@ -92,10 +92,7 @@ class AllocationCoverage(CostStatement, total=False):
 
 @dataclass(frozen=True, slots=True)
 class CoverageRows:
-    """Costs by value and project, and by project and service where the value is missing; *rest* names such costs.
-
-    For labels and tags, the latter are also by cost type.
-    """
+    """Costs by value and project, and by project, service and type where the value is missing; *rest* names such costs."""
 
     by_project: Sequence[CostRow]
     uncovered: Sequence[CostRow] | None
@@ -199,7 +196,7 @@ async def _read_rows(call: Call, request: CostRequest, dimension: GroupDimension
 async def _query_services(call: Call, request: CostRequest, dimension: GroupDimension, currency: str) -> list[CostRow]:
     """Return the cost without a value by project, service and type; for allocations, that of all values, by value."""
     if dimension.type == ALLOCATION:
-        return await query_rows(call, request, (dimension, PROJECT, SERVICE), currency)
+        return await query_rows(call, request, (dimension, PROJECT, SERVICE, COST_TYPE), currency)
     missing: Filter = {"id": dimension.id, "type": dimension.type, "values": [], "includeNull": True}
     narrowed = replace(request.scope, filters=(*request.scope.filters, missing))
     return await query_rows(call, replace(request, scope=narrowed), (PROJECT, SERVICE, COST_TYPE), currency)

@@ -66,15 +66,20 @@ def share_percents(parts: Sequence[Decimal]) -> list[float | None]:
 
     None for all if the sum is zero. Where rounding leaves a difference, the parts with the largest remainders get it.
     """
-    total = sum(parts, ZERO)
-    if not total:
+    if not sum(parts, ZERO):
         return [None] * len(parts)
+    return [tenth / 10 for tenth in share_tenths(parts)]
+
+
+def share_tenths(parts: Sequence[Decimal]) -> list[int]:
+    """Return the share of each part in the sum of all, which must not be zero, in tenths of a percent: 1000 together."""
+    total = sum(parts, ZERO)
     exact = [TENTHS_OF_ALL * part / total for part in parts]
     tenths = [int(share.to_integral_value(ROUND_FLOOR)) for share in exact]
     by_remainder = sorted(range(len(parts)), key=lambda index: tenths[index] - exact[index])
     for index in by_remainder[: TENTHS_OF_ALL - sum(tenths)]:
         tenths[index] += 1
-    return [tenth / 10 for tenth in tenths]
+    return tenths
 
 
 def percent_as_json(share: Decimal) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
 
 from ...api.errors import ApiError
+from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
@@ -19,18 +20,22 @@ from .group_costs import CostRow, read_cost_rows
 from .groups import GroupDimension, fixed_group
 from .query_config import QueryInterval, cost_config
 from .scope import Scope, check_values
+from .statement import settling_note
 
 T = TypeVar("T")
 
+MAX_RANKED_GROUPS = 25
+"""Groups that are queried: the most that can be shown, so that their shares do not depend on how many are."""
 MAX_INLINE_ROWS = 2_000
 """Rows of an answer that are read in the event loop, which takes a few milliseconds."""
 CLOUD_GROUP = fixed_group("cloud")
 NOT_CHECKED = "Whether all values exist was not checked."
+CREDITS_NOTE = "Promotional credits are excluded; pass includeCredits: true to see them."
 
 
 @dataclass(frozen=True, slots=True)
 class CostRequest:
-    """What costs to query: *scope* and *period*, split by *groups* (the *top* values of the first) and *interval*."""
+    """What costs to query: *scope* and *period*, split by *groups* (showing the *top* values of each) and *interval*."""
 
     scope: Scope
     period: ReportedPeriod
@@ -71,7 +76,7 @@ async def query_costs(call: Call, request: CostRequest, currency: str) -> CostAn
     """Return the costs by group and in total. Raise ApiError unless only the total failed."""
     work = {"total": query_rows(call, request, (CLOUD_GROUP,), currency)}
     if request.groups and not request.is_by_cloud:
-        work["groups"] = query_rows(call, request, request.groups, currency, request.top)
+        work["groups"] = query_rows(call, request, request.groups, currency, MAX_RANKED_GROUPS)
     parts = await gather_partial(work)
     main = "groups" if "groups" in work else "total"
     parts.require(main)
@@ -110,6 +115,7 @@ async def run_checked(
 
     An empty answer does not show that one of several values is unknown. Raise ApiError.
     """
+    scope.check_case()
     parts: dict[str, Awaitable[Any]] = {"answer": run_in_currency(call, requested_currency, work)}
     if scope.has_partly_checked_values:
         parts["values"] = check_values(call, scope)
@@ -159,11 +165,24 @@ async def explain_empty_answer(
         return EmptyAnswer("The customer has no cost data yet.", is_known=False)
     if period.elapsed.last < start:
         return EmptyAnswer(f"The data begin on {start.isoformat()}: earlier costs are unknown.", is_known=False)
+    reason = _reason_for_nothing(scope, is_checked=bool(parts.results.get("checked", checked)))
+    if reason == CREDITS_NOTE:
+        return EmptyAnswer(reason, is_known=False)
+    return EmptyAnswer(" ".join(filter(None, (reason, settling_note(period)))))
+
+
+def _reason_for_nothing(scope: Scope, *, is_checked: bool) -> str:
+    """Return why nothing in the data matches *scope*; whether its values exist was checked, or could not be."""
     if not scope.is_limited:
-        return EmptyAnswer("Nothing had a cost in this period.")
-    if parts.results.get("checked", checked):
-        return EmptyAnswer("The values of cloud and filters exist in the data, but had no cost in this period.")
-    return EmptyAnswer(f"Nothing that matches had a cost in this period. {NOT_CHECKED}")
+        return "Nothing had a cost in this period."
+    if scope.is_of_left_out_credits:
+        return CREDITS_NOTE
+    if not is_checked:
+        return f"Nothing that matches had a cost in this period. {NOT_CHECKED}"
+    if scope.has_several_conditions:
+        # Each value exists, but not necessarily together with the others.
+        return "Nothing matches cloud and filters together in this period."
+    return "The values of cloud and filters exist in the data, but had no cost in this period."
 
 
 async def find_later_start(call: Call, period: ReportedPeriod, first_period: str | None) -> date | None:
@@ -186,15 +205,38 @@ async def find_later_start(call: Call, period: ReportedPeriod, first_period: str
 async def with_note(
     call: Call, request: CostRequest, answer: CostAnswer, checked: bool | None = None
 ) -> tuple[CostAnswer, JsonObject]:
-    """Return *answer* and the member *note* about missing costs, empty if there is nothing to say. Raise ApiError.
+    """Return *answer* and the member *note* about costs that are missing or not final, empty if there is nothing to say.
 
-    The total of an answer without data is unknown.
+    The total of an answer without data is unknown. Raise ApiError.
     """
     if not answer.groups and not answer.total:
         empty = await explain_empty_answer(call, request.scope, request.period, checked)
         return answer if empty.is_known else replace(answer, total=None), {"note": empty.note}
     start = await find_later_start(call, request.period, answer.first_period)
-    if start is None:
-        return answer, with_check_note({}, checked)
-    note = with_check_note({"note": f"The data begin on {start.isoformat()}."}, checked)
-    return replace(answer, data_start=start), note
+    members = note_members(start, request.period, case_note(answer.groups))
+    return replace(answer, data_start=start), with_check_note(members, checked)
+
+
+def case_note(rows: Iterable[CostRow]) -> str | None:
+    """Return which groups differ only in case, as those of different clouds can; None if none do."""
+    variants: dict[tuple[int, str], set[str]] = {}
+    for row in rows:
+        for level, value in enumerate(row.ids):
+            if isinstance(value, str):
+                variants.setdefault((level, value.casefold()), set()).add(value)
+    several = [" and ".join(map(short_json, sorted(own))) for own in variants.values() if len(own) > 1]
+    return f"These differ only in case: {', '.join(several)}. A filter needs both values." if several else None
+
+
+def note_members(start: date | None, period: ReportedPeriod, *more: str | None) -> JsonObject:
+    """Return the member *note*: the first day of the data if the period begins earlier, costs to arrive, and *more*."""
+    notes = [f"The data begin on {start.isoformat()}."] if start is not None else []
+    notes += filter(None, more)
+    if (settling := settling_note(period)) is not None:
+        notes.append(settling)
+    return {"note": " ".join(notes)} if notes else {}
+
+
+def period_with_data(period: ReportedPeriod, start: date | None) -> ReportedPeriod:
+    """Return *period* from the first day of the data, if it begins earlier."""
+    return period if start is None else replace(period, whole=replace(period.whole, first=start))

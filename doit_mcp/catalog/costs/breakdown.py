@@ -14,7 +14,16 @@ from ..partial_results import FailedPart, failed_members
 from ..periods.grammar import PeriodArgument, period_or_months
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from .answers import MAX_INLINE_ROWS, CostAnswer, CostRequest, query_costs, run_checked, with_note
+from .answers import (
+    MAX_INLINE_ROWS,
+    MAX_RANKED_GROUPS,
+    CostAnswer,
+    CostRequest,
+    period_with_data,
+    query_costs,
+    run_checked,
+    with_note,
+)
 from .group_costs import RankedCosts, as_table, rank_groups, split_by_groups, total_cost
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -56,7 +65,7 @@ class CostBreakdown(CostStatement, total=False):
     ]
     total: Annotated[
         JsonObject,
-        "Of the groups shown, all other ones, and all; null: unknown.",
+        "shown, other and all; null: unknown.",
         Members(CostTotals),
     ]
     rowCount: int
@@ -76,7 +85,7 @@ async def cost_breakdown(
     cloud: CloudArgument = None,
     filters: FiltersArgument = None,
     includeCredits: IncludeCreditsArgument = False,
-    topN: Annotated[int, "How many groups; the others are added up.", Range(1, 25)] = 10,
+    topN: Annotated[int, "How many groups; the rest is one sum.", Range(1, MAX_RANKED_GROUPS)] = 10,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, CostBreakdown]:
     """Break down cloud cost by service, project (account, subscription), cloud, region, SKU, label or allocation: the
@@ -103,12 +112,12 @@ def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> J
     costs = answer.total or [] if request.is_by_cloud else answer.groups
     top = request.top or len(costs)
     total = None if answer.total is None else total_cost(answer.total)
-    ranked = RankedCosts(rank_groups(costs)[:top], currency, total)
+    ranked = RankedCosts(rank_groups(costs), currency, total, top)
     groups, rows = split_by_groups(ranked, len(request.groups), top)
     return {
         "groups": groups,
         "total": ranked.totals(),
-        **cost_statement(request.period, currency, request.scope, answer.clouds),
+        **cost_statement(period_with_data(request.period, answer.data_start), currency, request.scope, answer.clouds),
         **as_table(rows, request.groups, currency),
         **failed_members(answer.failures),
     }

@@ -10,7 +10,8 @@ from typing import Any
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..tables import column_names, complete_rows, row_days, row_months, to_key
-from .amounts import ZERO, amount_as_json, round_amount, share_percents, to_decimal
+from .amounts import ZERO, amount_as_json, round_amount, share_tenths, to_decimal
+from .group_names import latest_names, usual_names
 from .groups import GroupDimension
 from .query_config import QueryInterval
 
@@ -50,18 +51,30 @@ def read_cost_rows(answer: JsonObject, groups: Sequence[GroupDimension], interva
         raise ApiError(f"the result has no column {missing[0]}", kind="answer")
     if len(periods) != len(rows):
         raise ApiError(f"the result has no columns for the {interval}", kind="answer")
-    cost = names.index("cost")
-    id_at = [names.index(group.column) for group in groups]
-    name_at = [names.index(group.name_column) if group.name_column in names else at for group, at in zip(groups, id_at)]
-    return [
-        CostRow(
-            tuple(to_key(row[at]) for at in id_at),
-            tuple(row[at] for at in name_at),
-            period,
-            to_decimal(row[cost]),
-        )
-        for row, period in zip(rows, periods)
-    ]
+    costs = [to_decimal(row[names.index("cost")]) for row in rows]
+    columns = [_read_group(rows, names, group, costs, periods) for group in groups]
+    if not columns:
+        return [CostRow((), (), period, cost) for period, cost in zip(periods, costs)]
+    ids, labels = zip(*(ids for ids, _ in columns)), zip(*(labels for _, labels in columns))
+    return [CostRow(*cells) for cells in zip(ids, labels, periods, costs)]
+
+
+def _read_group(
+    rows: list[list[Any]], columns: list[str], group: GroupDimension, costs: list[Decimal], periods: list[str]
+) -> tuple[list[Any], list[Any]]:
+    """Return the ids and names of a group in all rows. Each id has one name."""
+    at = columns.index(group.column)
+    ids = [to_key(row[at]) for row in rows]
+    if group.name_column not in columns:
+        return ids, [row[at] for row in rows]
+    name_at = columns.index(group.name_column)
+    labels = [to_key(row[name_at]) for row in rows]
+    if group.kind_column in columns:
+        kind_at = columns.index(group.kind_column)
+        names = usual_names(ids, labels, costs, [row[kind_at] for row in rows])
+    else:
+        names = latest_names(ids, labels, periods)
+    return ids, [names.get(identifier) for identifier in ids]
 
 
 def _row_periods(answer: JsonObject, interval: QueryInterval) -> list[str]:
@@ -85,36 +98,43 @@ def cost_by_period(rows: Iterable[CostRow], bucket: Callable[[str], str] = str) 
 
 
 def rank_groups(rows: Iterable[CostRow], level: int = 0) -> list[CostGroup]:
-    """Return the values of the dimension at *level*, the most expensive first."""
+    """Return the values of the dimension at *level*, the most expensive first; without costs, the largest credit."""
     members: dict[Any, list[CostRow]] = {}
     for row in rows:
         members.setdefault(row.ids[level], []).append(row)
     groups = [
         CostGroup(
             identifier,
-            next((row.names[level] for row in reversed(own) if row.names[level] is not None), identifier),
+            identifier if own[-1].names[level] is None else own[-1].names[level],
             total_cost(own),
             tuple(own),
         )
         for identifier, own in members.items()
     ]
-    return sorted(groups, key=lambda group: (-group.cost, str(group.id)))
+    direction = 1 if all(group.cost <= 0 for group in groups) else -1
+    return sorted(groups, key=lambda group: (direction * group.cost, str(group.id)))
 
 
 @dataclass(frozen=True, slots=True)
 class RankedCosts:
-    """The most expensive groups, and the total of everything, None if it is unknown. Amounts are rounded.
+    """Groups, the most expensive first, of which *top* are shown, and the total of everything, None if it is unknown.
 
-    *shown*, the sum of the groups, and *other* are exactly the *total*.
+    Amounts are rounded. *shown*, the sum of the groups shown, and *other* are exactly the *total*.
     """
 
-    groups: list[CostGroup]
+    ranked: list[CostGroup]
     currency: str
     total: Decimal | None
+    top: int
+
+    @property
+    def groups(self) -> list[CostGroup]:
+        """The groups that are shown."""
+        return self.ranked[: self.top]
 
     @property
     def shown(self) -> Decimal:
-        """The sum of the groups."""
+        """The sum of the groups shown."""
         return sum((round_amount(group.cost, self.currency) for group in self.groups), ZERO)
 
     @property
@@ -123,10 +143,16 @@ class RankedCosts:
         return None if self.total is None else round_amount(self.total, self.currency) - self.shown
 
     def shares(self) -> list[float | None]:
-        """Return the share of each group and of everything else in percent; together they are 100."""
-        if self.other is None:
+        """Return the share of each group shown and of everything else in percent; together they are 100.
+
+        They are rounded before groups are left out, so the share of a group does not depend on how many are shown.
+        """
+        if self.total is None or not round_amount(self.total, self.currency):
             return [None] * (len(self.groups) + 1)
-        return share_percents([*(round_amount(group.cost, self.currency) for group in self.groups), self.other])
+        rest = self.total - sum((group.cost for group in self.ranked), ZERO)
+        tenths = share_tenths([*(group.cost for group in self.ranked), rest])
+        shown = tenths[: len(self.groups)]
+        return [*(tenth / 10 for tenth in shown), sum(tenths[len(shown) :]) / 10]
 
     def group_rows(self, describe: Callable[[CostGroup], JsonObject] = lambda group: {}) -> list[JsonObject]:
         """Return the groups as a result shows them (GroupCost); *describe* adds members."""
@@ -155,7 +181,7 @@ class RankedCosts:
 def split_by_two(ranked: RankedCosts, top: int) -> tuple[list[JsonObject], list[CostRow]]:
     """Return groups as a result shows them, each with its *top* values of the second dimension, and their rows."""
     inner = {
-        group.id: RankedCosts(rank_groups(group.rows, 1)[:top], ranked.currency, group.cost) for group in ranked.groups
+        group.id: RankedCosts(rank_groups(group.rows, 1), ranked.currency, group.cost, top) for group in ranked.groups
     }
 
     def describe(group: CostGroup) -> JsonObject:
@@ -178,10 +204,13 @@ def as_table(
     groups: Sequence[GroupDimension],
     currency: str,
     bucket: Callable[[str], str] = str,
+    *,
+    has_zeros: bool = True,
 ) -> JsonObject:
     """Return rows as the table of a result: ids, names where ids have them, one period column, and the cost.
 
-    Rows of the same groups in the same period are added up. Their order is that of their first occurrence.
+    Rows of the same groups in the same period are added up. Their order is that of their first occurrence. Those
+    without cost are left out unless *has_zeros*: the API has some of them only.
     """
     columns = [name for group in groups for name in (group.column, group.name_column) if name]
     cells: dict[tuple[Any, ...], Decimal] = {}
@@ -189,6 +218,8 @@ def as_table(
         parts = ((id_, name) if group.name_column else (id_,) for group, id_, name in zip(groups, row.ids, row.names))
         key = (*(to_key(cell) for part in parts for cell in part), bucket(row.period))
         cells[key] = cells.get(key, ZERO) + row.cost
+    if not has_zeros:
+        cells = {key: cost for key, cost in cells.items() if cost}
     return {
         "rowCount": len(cells),
         "columns": [

@@ -11,7 +11,7 @@ import orjson
 
 from ...api.common_types import DimensionType
 from ...api.errors import ApiError
-from ...api.nearest import make_unknown_value, nearest_values
+from ...api.nearest import MAX_LISTED_VALUES, make_unknown_value, nearest_values
 from ...api.report_config import Group
 from ...protocol.json_schema import Length, short_json
 from ..call import Call
@@ -19,6 +19,7 @@ from ..known_names import Allocation, AllocationReader, KnownAllocations, KnownN
 
 MAX_GROUP_DIMENSIONS = 2
 DIMENSIONS_FACT = "dimensions"
+ALL_DIMENSIONS_FACT = "all_dimensions"
 
 FIXED_DIMENSIONS = MappingProxyType(
     {
@@ -30,15 +31,31 @@ FIXED_DIMENSIONS = MappingProxyType(
     }
 )
 """The built-in dimensions by their names in groupBy."""
-NAME_COLUMNS = MappingProxyType({"project_id": "project_name"})
+COST_TYPE_COLUMN = "cost_type"
+NAME_COLUMNS = MappingProxyType({"project_id": "project_name", "sku_id": "sku_description"})
 """Dimensions whose values are ids, and the dimensions of their names."""
+KIND_COLUMNS = MappingProxyType({"sku_id": COST_TYPE_COLUMN})
+"""Dimensions whose values have several names, and the dimension that tells which of them is the usual one."""
+SYNONYMS = MappingProxyType(
+    {
+        "account": "project",
+        "subscription": "project",
+        "provider": "cloud",
+        "vendor": "cloud",
+        "product": "service",
+        "location": "region",
+    }
+)
+"""What callers write for the built-in dimensions. They are suggested, because labels can have these names."""
 LABEL_TYPES = MappingProxyType({"label": ("label", "project_label", "system_label"), "tag": ("tag",)})
 """The types of dimensions that a prefix in groupBy stands for."""
+VALUE_TYPES = ("fixed", "optional", *LABEL_TYPES["label"], *LABEL_TYPES["tag"], "gke", "gke_label")
+"""The types of dimensions that split costs by a value of each line. Others are times and allocations."""
 GROUP_FORMS = "service, project, cloud, region, sku, label:KEY, tag:KEY, allocation:NAME"
 
 GroupByArgument = Annotated[
     Annotated[str, Length(1, 300)] | Annotated[list[str], Length(1, MAX_GROUP_DIMENSIONS)],
-    f"{GROUP_FORMS}; or a list of two.",
+    f"{GROUP_FORMS}, any dimension's id; or a list of two.",
 ]
 
 
@@ -57,10 +74,19 @@ class GroupDimension:
         return NAME_COLUMNS.get(self.id) if self.type == "fixed" else None
 
     @property
+    def kind_column(self) -> str | None:
+        """The column that tells which of several names of a value is the usual one."""
+        return KIND_COLUMNS.get(self.id) if self.type == "fixed" else None
+
+    @property
     def as_groups(self) -> list[Group]:
-        """The groups of a query: the dimension, followed by that of its names."""
-        names: list[Group] = [{"id": self.name_column, "type": "fixed"}] if self.name_column else []
-        return [{"id": self.id, "type": self.type}, *names]
+        """The groups of a query: the dimension, followed by those of its names."""
+        extra: list[Group] = [{"id": name, "type": "fixed"} for name in (self.name_column, self.kind_column) if name]
+        return [{"id": self.id, "type": self.type}, *extra]
+
+
+SKU = GroupDimension("sku", "sku_id", "fixed", "sku_id")
+"""SKUs by id: AWS writes prices and discounts into the descriptions, so one SKU has several."""
 
 
 async def resolve_groups(
@@ -99,6 +125,8 @@ async def resolve_group(
 ) -> GroupDimension:
     """Return the dimension that *name* names. Raise ApiError that names the nearest real ones."""
     folded = name.strip().casefold()
+    if folded == SKU.argument:
+        return SKU
     if folded in FIXED_DIMENSIONS:
         return fixed_group(folded)
     kind, colon, key = name.strip().partition(":")
@@ -107,15 +135,64 @@ async def resolve_group(
         return await _find_label(call, kind, key, argument)
     if colon and key and kind == "allocation":
         return await _find_allocation(call, allocations or AllocationReader(call), key, argument)
-    similar = nearest_values(name, FIXED_DIMENSIONS)
-    hint = f" Did you mean {', '.join(similar)}?" if similar else ""
-    raise ApiError(f"{argument}: {short_json(name)} is not one of {GROUP_FORMS}.{hint}", kind="argument")
+    return await _find_dimension(call, name.strip(), argument)
 
 
 def fixed_group(name: str) -> GroupDimension:
-    """Return a built-in dimension by its name in groupBy, such as service."""
+    """Return a built-in dimension by its name in groupBy, such as service. SKUs are those of one description."""
     identifier = FIXED_DIMENSIONS[name]
     return GroupDimension(name, identifier, "fixed", identifier)
+
+
+async def _find_dimension(call: Call, name: str, argument: str) -> GroupDimension:
+    """Return the dimension with an id, alone or after its type. Raise ApiError that names the nearest ones."""
+    known: list[tuple[str, str]] = []
+    for dimensions in (call.facts.get(ALL_DIMENSIONS_FACT), None):
+        known = [(str(type_), str(id_)) for type_, id_ in dimensions or await _fetch_dimensions(call)]
+        names = [(f"{type_}:{id_}", id_, type_, id_) for type_, id_ in known if type_ in VALUE_TYPES]
+        equal = [own for own in names if name in own[:2]] or [
+            own for own in names if name.casefold() in (own[0].casefold(), own[1].casefold())
+        ]
+        if len(equal) > 1:
+            several = ", ".join(own[0] for own in equal[:MAX_LISTED_VALUES])
+            raise ApiError(
+                f"{argument}: {short_json(name)} is several dimensions. Use one of {several}", kind="argument"
+            )
+        if equal:
+            return _value_dimension(*equal[0][2:])
+        if dimensions is None:
+            break
+    raise _unknown_dimension(name, known, argument)
+
+
+def _value_dimension(type_: str, identifier: str) -> GroupDimension:
+    if type_ == "fixed":
+        named = [SKU, *(fixed_group(name) for name in FIXED_DIMENSIONS if name != SKU.argument)]
+        described = GroupDimension(identifier, identifier, "fixed", identifier)
+        return next((group for group in named if group.id == identifier), described)
+    return GroupDimension(f"{_prefix(type_)}:{identifier}", identifier, cast(DimensionType, type_), identifier)
+
+
+def _unknown_dimension(name: str, known: list[tuple[str, str]], argument: str) -> ApiError:
+    """Return the error for a dimension that is not *known*, with the nearest ones."""
+    problem = f"{argument}: {short_json(name)} is not one of {GROUP_FORMS}, or the id of another dimension."
+    key = name.rpartition(":")[2].casefold()
+    if any(type_ == "datetime" and key == id_.casefold() for type_, id_ in known):
+        return ApiError(f"{problem} For costs by {key}, use cost_trend or run_query", kind="argument")
+    forms = {
+        id_: id_ if type_ == "fixed" else f"{_prefix(type_)}:{id_}" for type_, id_ in known if type_ in VALUE_TYPES
+    }
+    synonym = [SYNONYMS[key]] if key in SYNONYMS else []
+    similar = synonym or nearest_values(name, FIXED_DIMENSIONS) or [forms[one] for one in nearest_values(key, forms)]
+    hint = f" Did you mean {', '.join(similar)}?" if similar else " list_dimensions lists all dimensions"
+    return ApiError(f"{problem}{hint}", kind="argument")
+
+
+async def _fetch_dimensions(call: Call) -> list[tuple[str, str]]:
+    """Return the type and id of all dimensions, and remember them. Raise ApiError."""
+    dimensions = list((await read_dimensions(call)).names)
+    call.facts.put(ALL_DIMENSIONS_FACT, dimensions)
+    return dimensions
 
 
 async def _find_label(call: Call, kind: str, key: str, argument: str) -> GroupDimension:
@@ -148,7 +225,7 @@ async def _find_label(call: Call, kind: str, key: str, argument: str) -> GroupDi
 
 
 def _prefix(type_: str) -> str:
-    return next(prefix for prefix, types in LABEL_TYPES.items() if type_ in types)
+    return next((prefix for prefix, types in LABEL_TYPES.items() if type_ in types), type_)
 
 
 async def fetch_labels(call: Call) -> list[tuple[str, str]]:

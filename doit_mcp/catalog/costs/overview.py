@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable
 from decimal import Decimal
 from typing import Annotated, Any, TypedDict
 
 from ...api.areas.anomalies import AnomalyRow
 from ...api.report_config import QueryConfig
-from ...api.timestamps import format_date
+from ...api.timestamps import format_date, parse_time
 from ...api.value_kinds import Day, Label, Members, Money, Verbatim
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
@@ -20,7 +21,16 @@ from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .amounts import ZERO, amount_as_json, round_amount, share_percents
-from .answers import MAX_INLINE_ROWS, explain_empty_answer, run_checked, with_check_note
+from .answers import (
+    MAX_INLINE_ROWS,
+    MAX_RANKED_GROUPS,
+    explain_empty_answer,
+    find_later_start,
+    note_members,
+    period_with_data,
+    run_checked,
+    with_check_note,
+)
 from .group_costs import CostRow, read_cost_rows, total_cost
 from .groups import fixed_group
 from .query_config import COST_METRIC, cost_config
@@ -37,11 +47,12 @@ SECTION_DIMENSIONS = {
 }
 
 
-class CostTable(TypedDict):
+class CostTable(TypedDict, total=False):
     """Costs by one dimension or two."""
 
     columns: Annotated[list[JsonObject], Verbatim]
     rows: Annotated[list[list[Any]], Verbatim]
+    other: Annotated[float | None, "Cost of what has no row.", Money]
 
 
 class NewestIncident(TypedDict, total=False):
@@ -55,21 +66,17 @@ class Overview(CostStatement, total=False):
     """Costs, anomalies and incidents. A part that is missing is among the failed ones."""
 
     costByCloud: Annotated[JsonObject, "columns and rows.", Members(CostTable)]
-    topServices: Annotated[JsonObject, "The most expensive services of each cloud.", Members(CostTable)]
-    topProjects: Annotated[JsonObject, "The most expensive projects of each cloud.", Members(CostTable)]
+    topServices: Annotated[JsonObject, "Top services of each cloud; other: the rest.", Members(CostTable)]
+    topProjects: Annotated[JsonObject, "Top projects.", Members(CostTable)]
     anomalies: Annotated[list[JsonObject], f"The newest {ROWS_PER_SECTION} cost anomalies.", Members(AnomalyRow)]
     incidents: Annotated[
         list[JsonObject],
-        f"The newest {ROWS_PER_SECTION} incidents of the clouds themselves.",
+        f"The newest {ROWS_PER_SECTION} incidents of the clouds.",
         Members(NewestIncident),
     ]
-    totalCost: Annotated[float | None, "Of the period; null if not known.", Money]
+    totalCost: Annotated[float | None, "null: unknown.", Money]
     note: str
-    failed: Annotated[
-        list[JsonObject],
-        "Parts that are unknown, and why.",
-        Members(FailedPart),
-    ]
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
 @composed_tool(
@@ -97,13 +104,12 @@ async def get_cloud_overview(
     scope = Scope.from_arguments(cloud, filters, includeCredits)
 
     async def query_sections(code: str) -> PartialResults:
-        configs = {name: section_query(name, scope, reported.elapsed, code, topN) for name in SECTION_DIMENSIONS}
+        configs = {name: section_query(name, scope, reported.elapsed, code) for name in SECTION_DIMENSIONS}
         return await gather_partial({name: query_section(call, name, config) for name, config in configs.items()})
 
     work: dict[str, Awaitable[Any]] = {
         "costs": run_checked(call, scope, currency, query_sections),
-        "anomalies": call.doit.anomalies.get_anomalies(maxResults=ROWS_PER_SECTION),
-        "incidents": call.doit.cloud_incidents.get_cloud_incidents(maxResults=ROWS_PER_SECTION),
+        **newest_events(call, scope, None if period is None else reported.elapsed),
     }
     parts = await gather_partial(work)
     parts.require("costs")
@@ -114,19 +120,37 @@ async def get_cloud_overview(
     ).raise_if_all_failed()
     by_cloud: list[CostRow] | None = sections.results.get("costByCloud")
     clouds = {str(row.ids[0]) for row in by_cloud or ()}
-    overview = make_overview(found, stated) | cost_statement(reported, stated, scope, clouds)
+    overview = make_overview(found, stated, topN)
     if by_cloud == []:
         empty = await explain_empty_answer(call, scope, reported, checked)
         overview |= {"note": empty.note} if empty.is_known else {"note": empty.note, "totalCost": None}
-    return with_check_note(overview, checked)
+    elif by_cloud is not None:
+        start = await find_later_start(call, reported, min(row.period for row in by_cloud))
+        reported = period_with_data(reported, start)
+        overview |= note_members(start, reported)
+    return with_check_note(overview, checked) | cost_statement(reported, stated, scope, clouds)
 
 
-def section_query(section: str, scope: Scope, period: Period, currency: str, top: int) -> QueryConfig:
-    """Return the query for a section: by cloud, or by the *top* values of a second dimension in each cloud."""
+def newest_events(call: Call, scope: Scope, period: Period | None) -> dict[str, Awaitable[JsonObject]]:
+    """Return the requests for the newest anomalies and incidents of the scope's cloud, begun in *period* if there is one."""
+    limits: dict[str, Any] = {"maxResults": ROWS_PER_SECTION}
+    if period is not None:
+        limits["minCreationTime"] = parse_time(period.span["from"], "period")
+        limits["maxCreationTime"] = parse_time(period.span["to"], "period")
+    anomaly_filter = None if scope.cloud is None else f"platform:{scope.cloud}"
+    platform: Any = scope.cloud
+    return {
+        "anomalies": call.doit.anomalies.get_anomalies(filter=anomaly_filter, **limits),
+        "incidents": call.doit.cloud_incidents.get_cloud_incidents(platform=platform, **limits),
+    }
+
+
+def section_query(section: str, scope: Scope, period: Period, currency: str) -> QueryConfig:
+    """Return the query for a section: by cloud, or by the top values of a second dimension in each cloud."""
     dimensions = SECTION_DIMENSIONS[section]
     config = cost_config(scope, period, currency, groups=dimensions)
     if len(dimensions) > 1:
-        config["group"][1]["limit"] = {"metric": COST_METRIC, "sort": "desc", "value": top}
+        config["group"][1]["limit"] = {"metric": COST_METRIC, "sort": "desc", "value": MAX_RANKED_GROUPS}
     return config
 
 
@@ -139,32 +163,51 @@ async def query_section(call: Call, section: str, config: QueryConfig) -> list[C
 
 
 def sum_by_groups(answer: JsonObject, section: str) -> list[CostRow]:
-    """Return one row for each combination of a section's dimensions, the most expensive first. Raise ApiError."""
+    """Return one row for each combination of a section's dimensions, the most expensive first. Raise ApiError.
+
+    The period of a row is its first one.
+    """
     members: dict[tuple[Any, ...], list[CostRow]] = {}
     for row in read_cost_rows(answer, SECTION_DIMENSIONS[section], "month"):
         members.setdefault(row.ids, []).append(row)
-    summed = [CostRow(ids, own[-1].names, "", total_cost(own)) for ids, own in members.items()]
-    return sorted(summed, key=lambda row: (-row.cost, str(row.ids)))
+    summed = [
+        CostRow(ids, own[-1].names, min(row.period for row in own), total_cost(own)) for ids, own in members.items()
+    ]
+    direction = 1 if all(row.cost <= 0 for row in summed) else -1
+    return sorted(summed, key=lambda row: (direction * row.cost, str(row.ids)))
 
 
-def make_overview(parts: PartialResults, currency: str) -> JsonObject:
+def make_overview(parts: PartialResults, currency: str, top: int) -> JsonObject:
     """Return the parts as the tool result shows them; those that failed are named."""
     total = total_cost(parts.results["costByCloud"]) if "costByCloud" in parts.results else None
     result: JsonObject = {"totalCost": None if total is None else amount_as_json(total, currency)}
     for name, rows in parts.results.items():
         if name in SECTION_DIMENSIONS:
-            result[name] = section_table(name, rows, total, currency)
+            result[name] = section_table(name, rows, total, currency, top)
         else:
             result[name] = _newest_rows(name, rows)
     return result | failed_members(parts.failures)
 
 
-def section_table(section: str, rows: list[CostRow], total: Decimal | None, currency: str) -> JsonObject:
-    """Return a section as the tool result shows it: dimensions, cost, then names of ids and the share of the total."""
+def section_table(section: str, rows: list[CostRow], total: Decimal | None, currency: str, top: int) -> JsonObject:
+    """Return a section as the tool result shows it: dimensions, cost, then names of ids and the share of the total.
+
+    It has the *top* rows of each cloud, and the cost of the others as one sum.
+    """
     groups = SECTION_DIMENSIONS[section]
-    costs = [round_amount(row.cost, currency) for row in rows]
-    rest = None if total is None else round_amount(total, currency) - sum(costs, ZERO)
-    shares = [None] * len(rows) if rest is None else share_percents([*costs, rest])[:-1]
+    shares: list[float | None] = [None] * len(rows)
+    if total is not None:
+        shares = share_percents([*(row.cost for row in rows), total - total_cost(rows)])[:-1]
+    ranks: Counter[Any] = Counter()
+    shown: list[tuple[CostRow, float | None]] = []
+    for row, share in zip(rows, shares):
+        ranks[row.ids[0]] += 1
+        if ranks[row.ids[0]] <= top:
+            shown.append((row, share))
+    rest = None
+    if total is not None:
+        listed = sum((round_amount(row.cost, currency) for row, _ in shown), ZERO)
+        rest = float(round_amount(total, currency) - listed)
     name_at = [at for at, group in enumerate(groups) if group.name_column]
     columns = [
         *({"name": group.column, "type": "string"} for group in groups),
@@ -172,11 +215,11 @@ def section_table(section: str, rows: list[CostRow], total: Decimal | None, curr
         *({"name": groups[at].name_column, "type": "string"} for at in name_at),
         {"name": "sharePercent", "type": "float"},
     ]
-    cells = (
-        [*row.ids, float(cost), *(row.names[at] for at in name_at), share]
-        for row, cost, share in zip(rows, costs, shares)
-    )
-    return {"columns": columns, "rows": list(cells)}
+    cells = [
+        [*row.ids, amount_as_json(row.cost, currency), *(row.names[at] for at in name_at), share]
+        for row, share in shown
+    ]
+    return {"columns": columns, "rows": cells} | ({"other": rest} if len(groups) > 1 else {})
 
 
 def _newest_rows(name: str, answer: JsonObject) -> list[JsonObject]:

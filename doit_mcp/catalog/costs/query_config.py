@@ -30,7 +30,7 @@ def cost_config(
 ) -> QueryConfig:
     """Return the query for the cost of a *scope* in exactly this *period*, by *interval* and *groups*.
 
-    *limit* keeps the most expensive values of the first group. Raise ApiError for credits by day, which the API does
+    *limit* keeps the most expensive values of the first group, or those with the largest credits. Raise ApiError for credits by day, which the API does
     not have.
     """
     if scope.include_credits and interval == "day":
@@ -42,7 +42,10 @@ def cost_config(
         "currency": cast(Currency, currency),
     }
     if groups:
-        config["group"] = [group for dimension in groups for group in dimension.as_groups]
+        wanted = [group for dimension in groups for group in dimension.as_groups]
+        # The cost type of SKUs can be the other dimension, too.
+        config["group"] = list({(group["type"], group["id"]): group for group in wanted}.values())
         if limit is not None:
-            config["group"][0]["limit"] = {"metric": COST_METRIC, "sort": "desc", "value": limit}
+            sort: Literal["asc", "desc"] = "asc" if scope.is_of_credits else "desc"
+            config["group"][0]["limit"] = {"metric": COST_METRIC, "sort": sort, "value": limit}
     return with_period(scope.apply(config), period)

@@ -27,6 +27,11 @@ from .projects import fetch_project_names
 
 MAX_FILTERS = 10
 CLOUD_DIMENSION = "cloud_provider"
+COST_TYPE_DIMENSION = "cost_type"
+CREDIT_DIMENSION = "credit"
+CREDIT_COST_TYPE = "credit"
+FOLDING_MODES = ("contains", "starts_with", "ends_with")
+"""The modes in which the API heeds caseInsensitive."""
 
 CloudArgument = Annotated[
     str | None,
@@ -84,9 +89,34 @@ class Scope:
         return self.cloud is not None or bool(self.filters)
 
     @property
+    def has_several_conditions(self) -> bool:
+        """Whether costs must match more than one condition."""
+        return len(self.filters) + (self.cloud is not None) > 1
+
+    @property
+    def is_of_credits(self) -> bool:
+        """Whether it selects nothing but promotional credits, whose costs are negative."""
+        return any(map(_selects_credits, self.filters))
+
+    @property
+    def is_of_left_out_credits(self) -> bool:
+        """Whether it selects nothing but promotional credits, which the costs leave out."""
+        return self.is_of_credits and not self.include_credits
+
+    @property
     def has_partly_checked_values(self) -> bool:
         """Whether a filter has several values, so that an unknown one is not noticed by an empty answer."""
         return any(len(condition.get("values", ())) > 1 for condition in self.filters)
+
+    def check_case(self) -> None:
+        """Raise ApiError for a filter with caseInsensitive that the API would ignore."""
+        for at, condition in enumerate(self.filters):
+            if condition.get("caseInsensitive") and condition.get("mode", "is") not in FOLDING_MODES:
+                raise ApiError(
+                    f"filters[{at}]: caseInsensitive works with contains, starts_with and ends_with only. Use one of "
+                    "these modes, or write the value exactly and leave out caseInsensitive",
+                    kind="argument",
+                )
 
     def apply(self, config: QueryConfig) -> QueryConfig:
         """Return *config* limited to this scope."""
@@ -106,6 +136,17 @@ def parse_filters(filters: Iterable[JsonObject] | None, argument: str = "filters
         example = '{"id": "service_description", "type": "fixed", "values": ["BigQuery"]}'
         raise ApiError(f"{argument}{problems[0]}. Example of a filter: {example}", kind="argument")
     return tuple(cast(Filter, item) for item in typed)
+
+
+def _selects_credits(condition: Filter) -> bool:
+    """Return whether a filter matches promotional credits only."""
+    if condition["type"] != "fixed" or condition.get("inverse") or condition.get("mode", "is") == "regexp":
+        return False
+    values = [str(value).casefold() for value in condition.get("values", ())]
+    if condition["id"] == COST_TYPE_DIMENSION:
+        return bool(values) and all(value == CREDIT_COST_TYPE for value in values)
+    # Other lines have no name of a credit.
+    return condition["id"] == CREDIT_DIMENSION and bool(values)
 
 
 async def check_values(call: Call, scope: Scope, argument: str = "filters") -> bool:

@@ -10,7 +10,7 @@ from ...api.report_config import normalize_provider
 from ...api.value_kinds import Members, Verbatim
 from ...protocol.jsonrpc import JsonObject
 from ..currencies import StatedCurrency
-from ..periods.period import PeriodStatement, ReportedPeriod
+from ..periods.period import SETTLING_DAYS, PeriodStatement, ReportedPeriod
 from .scope import Scope
 
 TIME_ZONES = MappingProxyType(
@@ -46,6 +46,15 @@ class CostStatement(TypedDict, total=False):
 def cost_statement(period: ReportedPeriod, currency: str, scope: Scope, clouds: Iterable[str]) -> JsonObject:
     """Return the statement of an answer about *clouds* (CostStatement)."""
     return {"period": period.as_json, "currency": currency, "basis": cost_basis(scope, clouds)}
+
+
+def settling_note(period: ReportedPeriod) -> str | None:
+    """Return that costs are still arriving; None if the days of *period* are final."""
+    final = period.final_through
+    if final == period.elapsed.last:
+        return None
+    since = "no day of this period is final" if final is None else f"days after {final.isoformat()} are not final"
+    return f"Costs of the last {SETTLING_DAYS} days are still arriving: {since}."
 
 
 def cost_basis(scope: Scope, clouds: Iterable[str], metric: str = "cost") -> JsonObject:

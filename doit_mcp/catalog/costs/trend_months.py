@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, TypedDict
 
@@ -10,8 +12,17 @@ from ...api.value_kinds import Day, Members, Money, Percent
 from ...protocol.jsonrpc import JsonObject
 from ..periods.alignment import AlignedPeriods, align
 from ..periods.parts import PeriodPart
-from ..periods.period import ReportedPeriod
+from ..periods.period import Period, ReportedPeriod
 from .amounts import ZERO, amount_as_json, change_percent, per_day
+
+
+class FinalCosts(TypedDict):
+    """The final days of the running month, and as many days at the start of the month before."""
+
+    to: Annotated[str, Day]
+    before: Annotated[float, Money]
+    after: Annotated[float, Money]
+    changePercent: Annotated[float | None, Percent]
 
 
 class LikeForLike(TypedDict, total=False):
@@ -22,6 +33,7 @@ class LikeForLike(TypedDict, total=False):
     changePercent: Annotated[float | None, Percent]
     perDayChangePercent: Annotated[float | None, Percent]
     days: Annotated[str, "The days of the month before."]
+    final: Annotated[JsonObject | None, "Without the days whose costs still arrive.", Members(FinalCosts)]
 
 
 class MonthCost(TypedDict, total=False):
@@ -30,6 +42,7 @@ class MonthCost(TypedDict, total=False):
     period: Annotated[str, Day]
     cost: Annotated[float, Money]
     changePercent: Annotated[float | None, Percent]
+    perDayChangePercent: Annotated[float | None, Percent]
     likeForLike: Annotated[JsonObject, Members(LikeForLike)]
 
 
@@ -39,16 +52,24 @@ def known_parts(parts: list[PeriodPart], costs: Mapping[str, Decimal]) -> Iterat
     yield from (part for part in parts if first is not None and part.label >= first)
 
 
-def month_rows(parts: list[PeriodPart], costs: Mapping[str, Decimal], currency: str) -> list[MonthCost]:
-    """Return the cost of each month and its change from the one before; null unless both are whole months."""
+def month_rows(parts: list[PeriodPart], costs: Mapping[str, Decimal], currency: str, today: date) -> list[MonthCost]:
+    """Return the cost of each month and its change from the one before, also per day if that has another length.
+
+    The change is null unless both are whole months that are over.
+    """
     rows: list[MonthCost] = []
     previous: PeriodPart | None = None
     for part in known_parts(parts, costs):
         cost = costs.get(part.label, ZERO)
-        change = None
-        if previous is not None and not previous.is_partial and not part.is_partial:
-            change = change_percent(costs.get(previous.label, ZERO), cost, currency)
-        rows.append({"period": part.label, "cost": amount_as_json(cost, currency), "changePercent": change})
+        row: MonthCost = {"period": part.label, "cost": amount_as_json(cost, currency), "changePercent": None}
+        if previous is not None and not previous.is_partial and not part.is_partial and part.whole.last < today:
+            before = costs.get(previous.label, ZERO)
+            row["changePercent"] = change_percent(before, cost, currency)
+            if previous.whole.days != part.whole.days:
+                row["perDayChangePercent"] = change_percent(
+                    per_day(before, previous.whole.days), per_day(cost, part.whole.days), currency
+                )
+        rows.append(row)
         previous = part
     return rows
 
@@ -64,13 +85,26 @@ def running_month(parts: list[PeriodPart], period: ReportedPeriod) -> AlignedPer
     return align(ReportedPeriod(last.whole, period.today))
 
 
+def final_days(aligned: AlignedPeriods) -> tuple[Period, Period] | None:
+    """Return the days of the running month whose costs are final, after as many of the month before; None without any."""
+    final = aligned.after.final_through
+    if final is None:
+        return None
+    after = replace(aligned.after.elapsed, last=final)
+    return aligned.before.elapsed.first_days(after.days), after
+
+
 def compare_running_month(aligned: AlignedPeriods, before: Decimal, after: Decimal, currency: str) -> JsonObject:
-    """Return the running month beside the same days of the month before (LikeForLike)."""
+    """Return the running month beside the same days of the month before (LikeForLike).
+
+    Without a final day, the change is null.
+    """
     days = aligned.before.elapsed
+    has_change = aligned.has_equal_days and aligned.after.final_through is not None
     compared: JsonObject = {
         "before": amount_as_json(before, currency),
         "after": amount_as_json(after, currency),
-        "changePercent": None if aligned.alignment == "per_day" else change_percent(before, after, currency),
+        "changePercent": change_percent(before, after, currency) if has_change else None,
         "days": f"{days.first.isoformat()}/{days.last.isoformat()}",
     }
     if not aligned.has_equal_days:
@@ -78,3 +112,21 @@ def compare_running_month(aligned: AlignedPeriods, before: Decimal, after: Decim
             per_day(before, aligned.before.days), per_day(after, aligned.after.days), currency
         )
     return compared
+
+
+def unsettled_note(aligned: AlignedPeriods) -> str | None:
+    """Return that no day of the running month is final; None if there are final ones."""
+    if aligned.after.final_through is not None:
+        return None
+    month = aligned.after.whole.first.isoformat()[:7]
+    return f"No day of {month} is final yet, so its change in percent is not known."
+
+
+def compare_final_days(last: date, before: Decimal, after: Decimal, currency: str) -> JsonObject:
+    """Return the days of the running month up to the *last* final one beside as many before (FinalCosts)."""
+    return {
+        "to": last.isoformat(),
+        "before": amount_as_json(before, currency),
+        "after": amount_as_json(after, currency),
+        "changePercent": change_percent(before, after, currency),
+    }

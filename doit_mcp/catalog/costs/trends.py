@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
-from ...api.value_kinds import Members, Verbatim
+from ...api.value_kinds import Day, Members, Money, Verbatim
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
@@ -18,7 +18,7 @@ from ..periods.grammar import PeriodArgument, period_or_months
 from ..periods.parts import Interval, PartialPart
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from .answers import MAX_INLINE_ROWS, CostRequest, run_checked, with_note
+from .answers import MAX_INLINE_ROWS, MAX_RANKED_GROUPS, CostRequest, run_checked, with_note
 from .breakdown import CostTotals, GroupCost
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -30,24 +30,32 @@ SHORTER_PERIOD_HINT = "Ask for a shorter period."
 DEFAULT_MONTHS: Mapping[Interval, int] = MappingProxyType({"month": 6, "week": 3, "day": 2})
 
 
+class IntervalCost(TypedDict):
+    """The cost of everything in one week or day."""
+
+    period: Annotated[str, Day]
+    cost: Annotated[float, Money]
+
+
 class Trend(CostStatement, total=False):
     """Costs over time."""
 
     months: Annotated[
         list[JsonObject],
-        "Of interval month: cost and changePercent. The running month has likeForLike: before (the same days of the month "
-        "before), after, changePercent.",
+        "Of interval month: cost, changePercent, perDayChangePercent if lengths differ. The running month has likeForLike: "
+        "before (same days of the month before), after, changePercent, final (final days only).",
         Members(MonthCost),
     ]
-    groups: Annotated[list[JsonObject], "id, name, cost, sharePercent; as in cost_breakdown.", Members(GroupCost)]
+    groups: Annotated[list[JsonObject], "As in cost_breakdown.", Members(GroupCost)]
     total: Annotated[
         JsonObject,
-        "Of the groups shown, all other ones, and all; null: unknown.",
+        "shown, other and all; null: unknown.",
         Members(CostTotals),
     ]
+    totals: Annotated[list[JsonObject], "By week or day, with groupBy.", Members(IntervalCost)]
     rowCount: int
     columns: Annotated[list[JsonObject], Verbatim]
-    rows: Annotated[list[list[Any]], "Cells by group and day, week or month.", Verbatim]
+    rows: Annotated[list[list[Any]], "By group and day, week or month; none: no cost.", Verbatim]
     partial: Annotated[list[JsonObject], "Weeks and months with only these days.", Members(PartialPart)]
     note: str
     failed: Annotated[list[JsonObject], Members(FailedPart)]
@@ -73,7 +81,7 @@ async def cost_trend(
     filters: FiltersArgument = None,
     includeCredits: IncludeCreditsArgument = False,
     groupBy: Annotated[GroupByArgument | None, "Also split by this, as in cost_breakdown."] = None,
-    topN: Annotated[int, "How many groups.", Range(1, 25)] = 5,
+    topN: Annotated[int, "How many groups.", Range(1, MAX_RANKED_GROUPS)] = 5,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, Trend]:
     """Show cost by month, week or day with the change from month to month, optionally by service, project, cloud or
@@ -92,5 +100,9 @@ async def cost_trend(
     answer, note = await with_note(call, request, trend.answer, checked)
     trend = replace(trend, answer=answer)
     if len(trend.answer.groups) <= MAX_INLINE_ROWS:
-        return make_trend(request, interval, trend, stated) | note
-    return await run_in_thread(make_trend, request, interval, trend, stated) | note
+        result = make_trend(request, interval, trend, stated)
+    else:
+        result = await run_in_thread(make_trend, request, interval, trend, stated)
+    if notes := [str(part["note"]) for part in (result, note) if "note" in part]:
+        result["note"] = " ".join(notes)
+    return result

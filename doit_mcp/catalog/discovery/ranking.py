@@ -11,6 +11,7 @@ from math import log
 
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
+from .topics import topic_words
 
 WORD_PATTERN = re.compile(r"[^\W_]+", re.UNICODE)
 MAX_QUERY_WORDS = 16
@@ -20,7 +21,7 @@ MAX_CORRECTED_WORDS = 3
 MAX_CACHED_CORRECTIONS = 512
 STOP_WORDS = frozenset(
     "a all an and any are as at be by can do does exist for from give how i in is it its me my of on or our please"
-    " that the their them there these this to tool operation us use want we what when where which who with you".split()
+    " per that the their them there these this to tool operation us use want we what when where which who with you".split()
 )
 # Weights of a word in the name, in title and area, in the description, and in argument names.
 NAME_WEIGHT, AREA_WEIGHT, DESCRIPTION_WEIGHT, ARGUMENT_WEIGHT = 6.0, 3.0, 1.5, 1.0
@@ -32,6 +33,14 @@ PREFIX_WEIGHT = 0.7
 """Factor for a word that only shares its beginning with another."""
 MIN_PREFIX_CHARACTERS = 4
 """Minimum length of such a beginning."""
+MIN_PREFIX_SHARE = 0.5
+"""Minimum share of the longer word that such a beginning is: marketplace does not come from mark."""
+MIN_COVERAGE = 0.4
+"""Factor for a tool that matches none of the nouns of a query; 1 for one that matches all."""
+MIN_COMMON_USES = 4
+"""Tools whose names begin with a common verb."""
+MIN_SIMILARITY = 0.8
+"""Least similarity, of 1, of a word to a known one that it may be a misspelling of."""
 SYNONYM_WEIGHT, TYPO_WEIGHT = 0.8, 0.6
 """Factors for a synonym, and for a word with similar spelling."""
 
@@ -76,6 +85,7 @@ def weigh_words(tool: Tool) -> dict[str, float]:
         (ARGUMENT_WEIGHT, " ".join(argument_names(tool.input_schema))),
         (DESCRIPTION_WEIGHT, tool.description),
         (AREA_WEIGHT, f"{tool.title} {tool.area} {tool.meta.get('anthropic/searchHint', '')}"),
+        (NAME_WEIGHT, topic_words(tool.name)),
         (NAME_WEIGHT, tool.name.replace("_", " ")),
     )
     return {word: weight for weight, text in weighted_texts for word in stem_words(text)}
@@ -110,7 +120,9 @@ class ToolFinder:
         unknown = [(index, word) for index, word in enumerate(query_words) if not matches[index]]
         for index, word in unknown[:MAX_CORRECTED_WORDS]:
             matches[index] = {match: TYPO_WEIGHT * self._rarity[match] for match in self._correct_spelling(word)}
-        scores = [sum(_best_score(words, weights) for words in matches if words) for weights in self._word_weights]
+        # Many tools do the same to other objects, so verbs do not tell whether one is about the query.
+        is_noun = [self._common_verbs.isdisjoint(words) for words in matches]
+        scores = [_score([_best_score(words, weights) for words in matches], is_noun) for weights in self._word_weights]
         if not any(self._has_writing_verb(words) for words in matches):
             scores = [
                 score * UNREQUESTED_WRITE_WEIGHT if tool.writes else score
@@ -136,6 +148,12 @@ class ToolFinder:
         return words_by_prefix
 
     @cached_property
+    def _common_verbs(self) -> frozenset[str]:
+        """The verbs of many tools: some names begin with a noun, such as cost_trend."""
+        counts = Counter(map(_verb_stem, self.tools))
+        return frozenset(verb for verb, count in counts.items() if count >= MIN_COMMON_USES)
+
+    @cached_property
     def _verbs(self) -> frozenset[str]:
         return frozenset(map(_verb_stem, self.tools))
 
@@ -158,7 +176,7 @@ class ToolFinder:
         if corrections is None:
             if len(self._corrections) >= MAX_CACHED_CORRECTIONS:
                 del self._corrections[next(iter(self._corrections))]
-            corrections = self._corrections[word] = get_close_matches(word, self._rarity, 3, 0.75)
+            corrections = self._corrections[word] = get_close_matches(word, self._rarity, 3, MIN_SIMILARITY)
         return corrections
 
     def similar_names(self, name: str, limit: int = 3) -> list[str]:
@@ -175,7 +193,15 @@ def _verb_stem(tool: Tool) -> str:
 def _is_prefix(word: str, other: str) -> bool:
     if len(word) > len(other):
         word, other = other, word
-    return len(word) >= MIN_PREFIX_CHARACTERS and other.startswith(word) and word != other
+    is_long = len(word) >= max(MIN_PREFIX_CHARACTERS, MIN_PREFIX_SHARE * len(other))
+    return is_long and other.startswith(word) and word != other
+
+
+def _score(word_scores: Sequence[float], is_noun: Sequence[bool]) -> float:
+    """Return the score of a tool for all words of a query: their sum, less the more of its nouns do not match."""
+    nouns = [score for score, counts in zip(word_scores, is_noun, strict=True) if counts]
+    coverage = sum(score > 0 for score in nouns) / len(nouns) if nouns else 1.0
+    return sum(word_scores) * (MIN_COVERAGE + (1 - MIN_COVERAGE) * coverage)
 
 
 def _best_score(words: Mapping[str, float], weights: Mapping[str, float]) -> float:

@@ -15,7 +15,8 @@ from ..call import Call
 from ..tools.composed import composed_tool
 from ..tools.tool import ContentResult, Tool, ToolError
 from ..tools.tool_factory import tool_from_function
-from .ranking import ToolFinder
+from .ranking import WORD_PATTERN, ToolFinder
+from .topics import topic_hints
 
 AREA = "discovery"
 DEFAULT_LIMIT, MAX_MORE_NAMES = 3, 10
@@ -44,7 +45,7 @@ class OperationMatches(TypedDict, total=False):
 
     operations: list[OperationDescription]
     more: Annotated[list[str], "Names of further matches."]
-    hint: Annotated[str, "What to do if nothing matches."]
+    hint: Annotated[str, "What else helps."]
 
 
 @lru_cache(maxsize=8)
@@ -100,7 +101,10 @@ def search_operations(finder: ToolFinder, query: str, area: str | None, access: 
     if not matches:
         hint = "Nothing matches. Use other or fewer words, or omit area and access."
         return {"operations": [], "hint": f"{hint} Toolsets: {', '.join(areas)}."}
+    hints = topic_hints(WORD_PATTERN.findall(query.casefold()), [tool.name for tool in finder.tools])
     result: JsonObject = {"operations": [describe_operation(tool) for tool in matches[:limit]]}
+    if hints:
+        result["hint"] = " ".join(hints)
     more_names = [tool.name for tool in matches[limit : limit + MAX_MORE_NAMES]]
     return result | ({"more": more_names} if more_names else {})
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
@@ -12,9 +12,9 @@ from ...api.errors import ApiError
 from ...api.report_config import QueryConfig
 from ...api.value_kinds import Members
 from ...protocol.jsonrpc import JsonObject
-from ..budgets.breaches import BudgetBreach, CheckedBudgets, find_breaches
+from ..budgets.breaches import BudgetBreach, CheckedBudgets, OwnForecast, find_breaches, order_breaches
 from ..call import Call
-from ..costs.answers import explain_empty_answer, run_checked, with_check_note
+from ..costs.answers import CLOUD_GROUP, explain_empty_answer, run_checked, with_check_note
 from ..costs.daily_costs import cost_by_day
 from ..costs.data_start import fetch_data_start
 from ..costs.query_config import cost_config
@@ -24,12 +24,13 @@ from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.period import Period, ReportedPeriod, month_of, quarter_of, utc_date
 from ..tools.composed import composed_tool
-from .run_rate import ProjectedPeriod, period_cost, project_cost
-from .weekday_pace import LEVEL_DAYS, MIN_HISTORY_DAYS, PACE_DAYS, WeekdayPace, count_settled_days, learn_pace
+from .clouds import read_clouds
+from .run_rate import CloudCosts, ProjectedPeriod, period_cost, project_cost
+from .weekday_pace import LEVEL_DAYS, MIN_HISTORY_DAYS, PACE_DAYS, count_settled_days
 
 SPREAD_METHOD = (
-    "low and high: 8 of 10 cases by the spread of past days; of the days that are not final, those far below the pace of "
-    "their weekday count at that pace"
+    "each cloud on its own; low and high: 8 of 10 cases by the spread of past days; days that are not final count at the "
+    "pace of their weekday if they are far below it, and what else they may gain widens high"
 )
 API_METHOD = f"DoiT's forecast for each day to come; {SPREAD_METHOD}"
 PACE_METHOD = (
@@ -53,7 +54,7 @@ class SpendForecast(CostStatement, total=False):
     method: Annotated[str, "How the remaining days are projected, or why nothing is."]
     budgets: Annotated[
         list[JsonObject],
-        "Budgets exceeded or at risk, the first to break first, each in its own currency: amount, spent, percentUsed, "
+        "Budgets exceeded, at risk, or of these costs and at risk by this forecast, the first to break first, each in its own currency: amount, spent, percentUsed, "
         "forecastedUtilization (DoiT's), status, exceededOn, breaksOn, basis, period.",
         Members(BudgetBreach),
     ]
@@ -63,11 +64,16 @@ class SpendForecast(CostStatement, total=False):
 
 @dataclass(frozen=True, slots=True)
 class CostHistory:
-    """Costs by day so far, DoiT's forecast by day, and the first day of the customer's data if it is recent."""
+    """Costs by day so far, in total and by cloud, and the first day of the customer's data if it is recent."""
 
     actual: Mapping[date, Decimal]
-    forecast: Mapping[date, Decimal]
+    clouds: Sequence[CloudCosts]
     data_start: date | None = None
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether each cloud has a pace, without which nothing is projected."""
+        return bool(self.clouds) and all(cloud.pace is not None for cloud in self.clouds)
 
 
 @composed_tool(
@@ -86,20 +92,31 @@ async def forecast_spend(
     parts = await gather_partial(
         {
             "costs": run_checked(call, scope, currency, lambda code: fetch_costs(call, scope, code, today)),
-            "budgets": find_breaches(call),
+            "budgets": find_breaches(call, scope),
         }
     )
     parts.require("costs")
     answer, code, checked_values = parts.results["costs"]
     checked: CheckedBudgets | None = parts.results.get("budgets")
-    failed = [*parts.failures, *(checked["failed"] if checked else ())]
+    failed = [*parts.failures, *(checked.failures if checked else ())]
+    projected = await project_answer(call, scope, answer, code, checked_values)
+    own = OwnForecast(scope, code, _expected_costs(projected, today))
     return {
-        **with_check_note(await project_answer(call, scope, answer, code, checked_values), checked_values),
+        **with_check_note(projected, checked_values),
         **cost_statement(
             ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
         ),
-        **({"budgets": checked["budgets"], "budgetsChecked": checked["budgetsChecked"]} if checked else {}),
+        **({"budgets": order_breaches(checked.budgets, own), "budgetsChecked": checked.count} if checked else {}),
         **failed_members(failed),
+    }
+
+
+def _expected_costs(projected: JsonObject, today: date) -> dict[Period, tuple[str, float]]:
+    periods = {"month": month_of(today), "quarter": quarter_of(today)}
+    return {
+        period: (name, expected)
+        for name, period in periods.items()
+        if (expected := projected[name]["expected"]) is not None
     }
 
 
@@ -110,43 +127,41 @@ async def project_answer(
     because the scope has an unknown value."""
     today = utc_date(call.now)
     asked = ReportedPeriod(Period(quarter_of(today).previous().first, today), today)
-    actual, forecast = cost_by_day(answer, "rows"), cost_by_day(answer, "forecastRows")
-    if not actual:
+    history = CostHistory(cost_by_day(answer), read_clouds(answer, today))
+    if not history.actual:
         empty = await explain_empty_answer(call, scope, asked, checked)
-        projected = project_periods(CostHistory(actual, forecast), currency, today)
+        projected = project_periods(history, currency, today)
         spent = 0.0 if empty.is_known else None
         parts = {name: {**projected[name], "spent": spent} for name in ("month", "quarter")}
         return {**projected, **parts, "note": empty.note}
-    is_partial = min(actual) > asked.whole.first
+    is_partial = min(history.actual) > asked.whole.first
     start = await fetch_data_start(call) if is_partial else None
-    return project_periods(CostHistory(actual, forecast, start), currency, today)
+    return project_periods(replace(history, data_start=start), currency, today)
 
 
 def project_periods(history: CostHistory, currency: str, today: date) -> JsonObject:
     """Return the projected month and quarter, and how they are projected."""
-    rates = {day: float(cost) for day, cost in history.actual.items()}
-    pace = learn_pace(rates, today)
     return {
-        "month": project_period(month_of(today), history, pace, currency, today),
-        "quarter": project_period(quarter_of(today), history, pace, currency, today),
-        "method": _method(pace, history.forecast, count_settled_days(rates, today), today),
+        "month": project_period(month_of(today), history, currency, today),
+        "quarter": project_period(quarter_of(today), history, currency, today),
+        "method": _method(history, today),
     }
 
 
-def _method(pace: WeekdayPace | None, forecast: Mapping[date, Decimal], settled_days: int, today: date) -> str:
-    if pace is None:
-        return TOO_LITTLE_HISTORY.format(days=settled_days, needed=MIN_HISTORY_DAYS)
-    return API_METHOD if any(day > today for day in forecast) else PACE_METHOD
+def _method(history: CostHistory, today: date) -> str:
+    if not history.is_paced:
+        rates = {day: float(cost) for day, cost in history.actual.items()}
+        return TOO_LITTLE_HISTORY.format(days=count_settled_days(rates, today), needed=MIN_HISTORY_DAYS)
+    is_forecast = any(day > today for cloud in history.clouds for day in cloud.forecast)
+    return API_METHOD if is_forecast else PACE_METHOD
 
 
-def project_period(
-    period: Period, history: CostHistory, pace: WeekdayPace | None, currency: str, today: date
-) -> JsonObject:
+def project_period(period: Period, history: CostHistory, currency: str, today: date) -> JsonObject:
     """Return one projected period as the result shows it, with the cost of the period before if the data cover it."""
     previous = period.previous()
     is_covered = history.data_start is None or history.data_start <= previous.first
     before = period_cost(previous, history.actual) if is_covered else None
-    projection = project_cost(period, history.actual, history.forecast, pace, today)
+    projection = project_cost(period, history.clouds, today)
     final_through = ReportedPeriod(period, today).final_through
     return {
         **projection.as_json(currency, previous, before),
@@ -156,12 +171,13 @@ def project_period(
 
 
 async def fetch_costs(call: Call, scope: Scope, currency: str, today: date) -> JsonObject:
-    """Return the costs by day since the previous quarter, with the API's forecast if it has enough history for one."""
+    """Return the costs by cloud and day since the previous quarter, with the API's forecast if it has enough history for one."""
     quarter = quarter_of(today)
-    plain = cost_config(scope, Period(quarter.previous().first, today), currency, interval="day")
+    since = Period(quarter.previous().first, today)
+    plain = cost_config(scope, since, currency, interval="day", groups=(CLOUD_GROUP,))
     # At least a day, though the quarter may end today.
     days = max(1, (quarter.last - today).days)
-    config: QueryConfig = {**plain, "forecastSettings": {"mode": "totals", "futureTimeIntervals": days}}
+    config: QueryConfig = {**plain, "forecastSettings": {"mode": "grouping", "futureTimeIntervals": days}}
     try:
         return await call.doit.reports.run_query(config=config)
     except ApiError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ from ...api.value_kinds import Day, Money, Percent
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, amount_as_json, change_percent, per_day, round_amount, to_decimal
 from ..periods.period import ONE_DAY, Period, PeriodDays
-from .weekday_pace import WeekdayPace, settled_through
+from .weekday_pace import WeekdayPace, margins, settled_through
 
 
 class ProjectedPeriod(PeriodDays, total=False):
@@ -30,6 +30,10 @@ class ProjectedPeriod(PeriodDays, total=False):
     before: Annotated[float | None, Money]
     changePercent: Annotated[float | None, Percent]
     perDayChangePercent: Annotated[float | None, Percent]
+
+
+MIN_SPIKE_DAYS = 2
+"""Days far above the pace, of the last ones, that make a spike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,34 +81,65 @@ def _changes(
     return changes
 
 
-def project_cost(
-    period: Period,
-    actual: Mapping[date, Decimal],
-    forecast: Mapping[date, Decimal],
-    pace: WeekdayPace | None,
-    today: date,
-) -> Projection:
-    """Return the projected cost of a period that contains *today*.
+@dataclass(frozen=True, slots=True)
+class CloudCosts:
+    """Costs of one cloud by day so far, DoiT's forecast by day, and the pace; None if there are too few days for one."""
 
-    Days to come have the cost of the *forecast*, or else that of the *pace*. Unsettled days that are far below the pace
-    are raised to it. Without a pace, nothing is projected.
+    actual: Mapping[date, Decimal]
+    forecast: Mapping[date, Decimal]
+    pace: WeekdayPace | None
+
+
+def project_cost(period: Period, clouds: Sequence[CloudCosts], today: date) -> Projection:
+    """Return the projected cost of a period that contains *today*, as the sum of the *clouds*.
+
+    Days to come have the cost of the forecast, or else that of the pace. Unsettled days of a cloud that are far below its
+    pace are raised to it; what unsettled days may grow beyond that is part of *above*. Nothing is projected if a cloud has
+    no pace.
     """
-    spent = sum((cost for day, cost in actual.items() if period.first <= day <= min(period.last, today)), ZERO)
-    if pace is None:
+    end = min(period.last, today)
+    spent = sum((cost for cloud in clouds for day, cost in cloud.actual.items() if period.first <= day <= end), ZERO)
+    paces = [cloud.pace for cloud in clouds if cloud.pace is not None]
+    if not clouds or len(paces) < len(clouds):
         return Projection(period, spent)
-    unsettled = days_between(max(period.first, settled_through(today) + ONE_DAY), min(period.last, today))
-    missing = {day: pace.missing_cost(day, float(actual.get(day, ZERO)), today) for day in unsettled}
-    raised = {day: cost for day, cost in missing.items() if cost}
-    to_come = [
-        float(forecast[day]) if day in forecast else pace.cost_of(day)
-        for day in days_between(max(period.first, today + ONE_DAY), period.last)
-    ]
-    ahead = fsum([*raised.values(), *to_come])
-    below, above = pace.margins(len(raised) + len(to_come))
-    if pace.is_never_negative:
+    unsettled = days_between(max(period.first, settled_through(today) + ONE_DAY), end)
+    to_come = days_between(max(period.first, today + ONE_DAY), period.last)
+    raised: dict[date, float] = {}
+    costs_to_come: list[float] = []
+    growth = 0.0
+    for cloud, pace in zip(clouds, paces, strict=True):
+        costs = {day: float(cloud.actual.get(day, ZERO)) for day in unsettled}
+        missing = {day: more for day, cost in costs.items() if (more := pace.missing_cost(day, cost, today))}
+        for day, more in missing.items():
+            raised[day] = raised.get(day, 0.0) + more
+        growth += _possible_growth({day: cost + missing.get(day, 0.0) for day, cost in costs.items()}, cloud, today)
+        costs_to_come += [float(cloud.forecast[day]) if day in cloud.forecast else pace.cost_of(day) for day in to_come]
+    ahead = fsum([*raised.values(), *costs_to_come])
+    below, _ = margins(paces, len(raised) + len(to_come))
+    # Any unsettled day may grow.
+    _, above = margins(paces, len(unsettled) + len(to_come))
+    if all(pace.is_never_negative for pace in paces):
         # What is spent is spent.
         below = min(below, max(ahead, 0.0))
-    return Projection(period, spent, ahead, below, above, tuple(day for day in raised if day < today))
+    return Projection(period, spent, ahead, below, above + growth, tuple(sorted(day for day in raised if day < today)))
+
+
+def _possible_growth(expected: Mapping[date, float], cloud: CloudCosts, today: date) -> float:
+    """Return how much unsettled days may cost beyond what is *expected* of them: up to their pace, or more in a spike.
+
+    In a spike, at least two of the last days are far above the pace; so may be the others, and today may double. A single
+    charge does not make a spike.
+    """
+    if cloud.pace is None:
+        return 0.0
+    pace = cloud.pace
+    recent = days_between(settled_through(today), today)
+    excesses = [float(cloud.actual.get(day, ZERO)) - pace.cost_of(day) for day in recent]
+    is_spike = sum(excess > pace.above for excess in excesses) >= MIN_SPIKE_DAYS
+    highest = {day: pace.cost_of(day) + (max(excesses) if is_spike else 0.0) for day in expected}
+    if is_spike and today in expected:
+        highest[today] = max(highest[today], 2 * expected[today])
+    return fsum(max(0.0, highest[day] - cost) for day, cost in expected.items())
 
 
 def days_between(first: date, last: date) -> list[date]:

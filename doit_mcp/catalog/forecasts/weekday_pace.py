@@ -7,7 +7,7 @@ ignore single charges and days with missing costs; the level follows a launch or
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from math import fsum, sqrt
 from statistics import median
@@ -47,6 +47,8 @@ class WeekdayPace:
     """What the first day of a month costs more."""
     is_never_negative: bool = True
     """No day had a negative cost."""
+    distances: Mapping[date, float] = field(default_factory=dict, compare=False)
+    """How far recent days were above the pace, negative below it, as widely as days to come will be."""
 
     def cost_of(self, day: date) -> float:
         """Return what *day* is expected to cost."""
@@ -61,13 +63,19 @@ class WeekdayPace:
         distance = self.cost_of(day) - cost
         return distance if distance > (0.0 if day == today else FAR_BELOW * self.below) else 0.0
 
-    def margins(self, days: int) -> tuple[float, float]:
-        """Return how far the sum of *days* projected days may be below and above the expected sum, in 8 of 10 cases.
 
-        Days stray from the pace independently, and the level itself is uncertain.
-        """
-        factor = sqrt(days + days**2 / LEVEL_SAMPLES)
-        return self.below * factor, self.above * factor
+def margins(paces: Sequence[WeekdayPace], days: int) -> tuple[float, float]:
+    """Return how far the sum of *days* projected days of all *paces* may be below and above the expected sum, in 8 of 10
+    cases.
+
+    Days stray from the pace independently, and the level itself is uncertain. The paces of one day may stray together.
+    """
+    factor = sqrt(days + days**2 / LEVEL_SAMPLES)
+    if len(paces) == 1:
+        return paces[0].below * factor, paces[0].above * factor
+    dates = {day for pace in paces for day in pace.distances}
+    below, above = _outer_tenths([fsum(pace.distances.get(day, 0.0) for pace in paces) for day in dates])
+    return below * factor, above * factor
 
 
 def settled_through(today: date) -> date:
@@ -93,15 +101,23 @@ def learn_pace(actual: DailyCosts, today: date) -> WeekdayPace | None:
     days = [last - back * ONE_DAY for back in range(min(count, PACE_DAYS))][::-1]
     costs = [actual.get(day, 0.0) for day in days]
     by_weekday, samples = _weekday_costs(days, costs)
-    distances = sorted(
-        cost - by_weekday[day.weekday()] for day, cost in zip(days[-SPREAD_DAYS:], costs[-SPREAD_DAYS:], strict=True)
-    )
     # Days stray less from medians that they are part of themselves than days to come will.
     inflation = sqrt(samples / (samples - 1))
-    below = inflation * max(0.0, -_quantile(distances, OUTER_TENTH))
-    above = inflation * max(0.0, _quantile(distances, 1 - OUTER_TENTH))
+    distances = {
+        day: inflation * (cost - by_weekday[day.weekday()])
+        for day, cost in zip(days[-SPREAD_DAYS:], costs[-SPREAD_DAYS:], strict=True)
+    }
+    below, above = _outer_tenths(list(distances.values()))
     charge = _monthly_charge(actual, last, count, by_weekday, MONTHLY_CHARGE_EXCESS * above)
-    return WeekdayPace(by_weekday, below, above, charge, min(actual.values()) >= 0)
+    return WeekdayPace(by_weekday, below, above, charge, min(actual.values()) >= 0, distances)
+
+
+def _outer_tenths(distances: Sequence[float]) -> tuple[float, float]:
+    """Return how far one in ten is below 0 or farther, and how far one in ten is above 0 or farther; not negative."""
+    if not distances:
+        return 0.0, 0.0
+    ordered = sorted(distances)
+    return max(0.0, -_quantile(ordered, OUTER_TENTH)), max(0.0, _quantile(ordered, 1 - OUTER_TENTH))
 
 
 def _weekday_costs(days: Sequence[date], costs: Sequence[float]) -> tuple[tuple[float, ...], int]:

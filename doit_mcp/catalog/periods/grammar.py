@@ -10,6 +10,7 @@ from typing import Annotated
 from ...api.errors import ApiError
 from ...protocol.json_schema import Length, short_json
 from .period import MAX_PERIOD_DAYS, ONE_DAY, Period, ReportedPeriod, month_of, months_back, quarter_of, year_of
+from .suggestions import suggest_period
 
 MAX_LAST_DAYS = 400
 MAX_LAST_MONTHS = 36
@@ -17,8 +18,8 @@ MAX_PERIOD_CHARACTERS = 80
 
 PERIOD_FORMS = (
     "a month, quarter, year or day (2026-10, 2026-Q3, 2026, 2026-10-05), first/last day "
-    "(2026-10-01/2026-10-15), today, yesterday, last_7_days, this_month (mtd), this_quarter (qtd), this_year (ytd), "
-    "last_month, last_quarter, last_year, last_3_months"
+    f"(2026-10-01/2026-10-15), today, yesterday, last_7_days (1 to {MAX_LAST_DAYS}), this_month (mtd), "
+    f"this_quarter (qtd), this_year (ytd), last_month, last_quarter, last_year, last_3_months (1 to {MAX_LAST_MONTHS})"
 )
 """The accepted forms, for error messages."""
 
@@ -48,7 +49,11 @@ def parse_period(text: str, argument: str, today: date) -> ReportedPeriod:
     except (ValueError, OverflowError):
         whole = None
     if whole is None:
-        raise ApiError(f"{argument}: {short_json(text)} is not a period. Accepted: {PERIOD_FORMS}", kind="argument")
+        suggestion = suggest_period(text, today, MAX_LAST_DAYS, MAX_LAST_MONTHS)
+        hint = f"Did you mean {suggestion}? " if suggestion else ""
+        raise ApiError(
+            f"{argument}: {short_json(text)} is not a period. {hint}Accepted: {PERIOD_FORMS}", kind="argument"
+        )
     if not 1 <= whole.days <= MAX_PERIOD_DAYS:
         raise ApiError(
             f"{argument}: must be 1 to {MAX_PERIOD_DAYS} days long, with the first day first, such as "

@@ -105,7 +105,8 @@ def entity_id_completer(kind_name: str) -> Completer:
 
     async def complete(call: Call, typed: str, arguments: Mapping[str, str]) -> list[str]:
         def find(rows: Rows) -> list[str]:
-            return _match_ids_and_names(((kind.id_of(row), kind.title(row)) for row in rows), typed)
+            today = utc_date(call.now)
+            return _match_ids_and_names(((kind.id_of(row), kind.title(row, today)) for row in rows), typed)
 
         return await _match_rows((await kind.fetch_page(call.doit)).rows, find)
 

@@ -22,6 +22,8 @@ from .grouping import UNIT_COLUMNS, USAGE_COLUMN
 ALLOCATION_TYPES = frozenset({"attribution", "attribution_group", "allocation", "allocation_rule"})
 """Types whose dimensions are allocations: filters name them by id, and dimensions list their names."""
 SINGLE_ALLOCATION_TYPES = frozenset({"attribution", "allocation_rule"})
+FOLDING_MODES = ("starts_with", "ends_with", "contains")
+"""Modes of filters in which the API can ignore case."""
 NULL_VALUE = re.compile(r"\[.* N/A\]")
 """How values of rows without a value were written once; the API still accepts it."""
 
@@ -66,6 +68,18 @@ def _selects_one(condition: JsonObject) -> bool:
     )
 
 
+def check_case_insensitive(config: JsonObject) -> None:
+    """Raise ApiError for a filter with caseInsensitive in a mode in which the API ignores it."""
+    for at, condition in enumerate(config.get("filters") or ()):
+        mode = condition.get("mode", "is")
+        if condition.get("caseInsensitive") and mode not in FOLDING_MODES:
+            raise ApiError(
+                f"config.filters[{at}].caseInsensitive: the API ignores it with mode {mode}. Leave it out and write the"
+                ' values exactly as in the data, or set "mode": "contains"',
+                kind="argument",
+            )
+
+
 def checked_scope(scope: Scope) -> Scope:
     """Return the filters of *scope* whose values dimensions list, as the API reads them."""
     return Scope(filters=tuple(_checked_filter(one) for one in scope.filters if one["type"] not in ALLOCATION_TYPES))
@@ -74,8 +88,8 @@ def checked_scope(scope: Scope) -> Scope:
 def _checked_filter(condition: Filter) -> Filter:
     values = [value for value in condition.get("values", ()) if not NULL_VALUE.fullmatch(value)]
     checked: Filter = {**condition, "values": values}
-    if checked.get("mode", "is") == "is":
-        # The API ignores caseInsensitive in this mode.
+    if checked.get("mode", "is") not in FOLDING_MODES:
+        # The API ignores it in other modes, which saved reports can have.
         checked["caseInsensitive"] = False
     return checked
 

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any, TypedDict
 
 from ...api.errors import ApiError
+from ...api.timestamps import format_timestamp, parse_time
 from ...api.value_kinds import Day
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
@@ -41,6 +42,34 @@ def config_period(config: JsonObject, today: date) -> ReportedPeriod:
     return ReportedPeriod(_relative_period(time_range, today), today)
 
 
+def with_custom_mode(config: JsonObject, today: date) -> JsonObject:
+    """Return *config* with mode custom if it has a customTimeRange, which the API ignores without that mode.
+
+    Raise ApiError for a timeRange that names other days.
+    """
+    time_range: Any = config.get("timeRange")
+    mode = time_range.get("mode") if isinstance(time_range, dict) else time_range
+    span = config.get("customTimeRange") or (
+        time_range.get("customTimeRange") if isinstance(time_range, dict) else None
+    )
+    if mode == "custom" or not span:
+        return {**config, "timeRange": {"mode": "custom"}} if time_range == "custom" else config
+    custom = {**config, "timeRange": {"mode": "custom"}, "customTimeRange": span}
+    if time_range:
+        stated, wanted = (config_period(one, today).elapsed for one in (config, custom))
+        if stated != wanted:
+            raise ApiError(
+                f"{CUSTOM_RANGE}: {_days_text(wanted)} contradicts {TIME_RANGE}, which is {_days_text(stated)}. Give"
+                " only one of them",
+                kind="argument",
+            )
+    return custom
+
+
+def _days_text(period: Period) -> str:
+    return f"{period.first.isoformat()}/{period.last.isoformat()}"
+
+
 def with_exact_period(config: JsonObject, period: ReportedPeriod, today: date) -> JsonObject:
     """Return *config* as the API is asked: custom ranges as whole days, no words, and never without a period.
 
@@ -71,6 +100,7 @@ def parse_span(span: Any, argument: str, today: date) -> Period:
 
 def parse_bounds(first: str, last: str, arguments: tuple[str, str], today: date) -> Period:
     """Return the days from the first one of the period *first* to the last one of the period *last*. Raise ApiError."""
+    first, last = _date_of_milliseconds(first, arguments[0]), _date_of_milliseconds(last, arguments[1])
     start, end = _parse_bound(first, arguments[0], today).first, _parse_bound(last, arguments[1], today).last
     # Equal times mean that day, because an empty period is never meant.
     if first != last and MIDNIGHT.fullmatch(last, DATE_CHARACTERS):
@@ -100,6 +130,12 @@ def parse_duration(text: str, argument: str, today: date) -> ReportedPeriod | No
             f"{argument}: {short_json(text)} is not a duration such as P30D, P6M or P1Y", kind="argument"
         ) from None
     return ReportedPeriod(Period(first, today), today)
+
+
+def _date_of_milliseconds(text: str, argument: str) -> str:
+    """Return the time of a number as text; other texts unchanged. Raise ApiError for one that looks like seconds."""
+    is_time = text.isdecimal() and len(text) > len("20261001")
+    return format_timestamp(parse_time(text, argument)) or text if is_time else text
 
 
 def _parse_bound(text: str, argument: str, today: date) -> Period:

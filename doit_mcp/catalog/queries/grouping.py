@@ -203,6 +203,19 @@ def _span_of(period: Period) -> range:
     return range(period.first.toordinal(), period.last.toordinal() + 1)
 
 
+def cut_periods(table: ResultTable, columns: Iterable[str], days: CoveredDays) -> list[str]:
+    """Return the periods in the *columns* of which *days* has only some days, such as "2026-11 (28 of 30 days)"."""
+    known = [column["name"] for column in table.columns]
+    cells = {
+        (column, cell)
+        for column in columns
+        if column in known and column in (PERIOD_COLUMN, *CALENDAR_COLUMNS)
+        for cell in column_values(table, column)
+    }
+    counts = {cell: (days.count_in(column, cell), len(_days_of(cell))) for column, cell in cells}
+    return [f"{cell} ({some} of {every} days)" for cell, (some, every) in sorted(counts.items()) if some < every]
+
+
 def with_costs_per_day(
     table: ResultTable, by: Sequence[str], measures: Sequence[str], days: CoveredDays
 ) -> ResultTable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from ...api.errors import ApiError
 from ...api.parameters import ConsoleLink, Name, OptionalId
@@ -19,15 +19,21 @@ from ..periods.grammar import MAX_PERIOD_CHARACTERS, parse_period, report_period
 from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .checks import explain_empty_query, query_scope
-from .config_period import PartialPeriod, config_period, parse_bounds, parse_duration, partial_periods, row_interval
-from .period_column import with_period_column
-from .run_query import MAX_INLINE_ROWS, QueryTotal, query_basis, query_totals
+from .config_period import config_period, parse_bounds, parse_duration
+from .run_query import MAX_INLINE_ROWS, query_basis
+from .secondary_period import secondary_period
+from .shown_rows import RowFacts, row_facts, shown_rows
+from .totals import QueryTotal, needs_total_query, query_totals
 
 BOUNDS = ("startDate", "endDate")
+UNKNOWN_TOTAL = (
+    "The total is unknown, because the report's rows leave costs out or overlap. run_query with the config of"
+    " get_report_config states it."
+)
 PeriodText = Length(1, MAX_PERIOD_CHARACTERS)
 
 
-class ReportResults(TypedDict, total=False):
+class ReportResults(RowFacts, total=False):
     """A report with its results, and what they are."""
 
     id: str
@@ -35,16 +41,14 @@ class ReportResults(TypedDict, total=False):
     period: Annotated[JsonObject | None, "null: unknown.", Members(PeriodStatement)]
     currency: Annotated[str | None, "null: unknown.", CurrencyCode]
     basis: Annotated[JsonObject, Members(CostBasis)]
-    total: Annotated[JsonObject, "Sums of the rows.", Members(QueryTotal)]
+    total: Annotated[JsonObject | None, "Sums of the rows.", Members(QueryTotal)]
     limited: Annotated[bool, "Rows are left out."]
-    partialPeriods: Annotated[list[JsonObject], "Months of which rows have only some days.", Members(PartialPeriod)]
     urlUI: ConsoleLink
     result: Annotated[
         JsonObject,
-        "schema: columns with name and type; rows: a list of cells for each; forecastRows.",
+        "schema: columns; rows: cells of each; secondaryRows, forecastRows.",
         Verbatim,
     ]
-    note: str
     failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
@@ -125,28 +129,37 @@ def make_report_result(parts: PartialResults, override: ReportedPeriod | None, t
     """Return the report with the period, currency and basis of its amounts."""
     report, config = parts.results["report"], report_config(parts)
     failures = list(parts.failures)
-    period = override
-    if period is None and config:
-        try:
-            period = config_period(config, today)
-        except ApiError as error:
-            # The results are useful even if the report's own period is unknown.
-            failures.append({"part": "period", "why": error.reason})
+    period, secondary = override, None
+    try:
+        if config:
+            period = period or config_period(config, today)
+            secondary = secondary_period(config, period.elapsed, today)
+    except ApiError as error:
+        # The results are useful even if the report's own period is unknown.
+        failures.append({"part": "period", "why": error.reason})
     result = report["result"]
-    partial = partial_periods(period, row_interval(config)) if period is not None else []
+    amounts = _amounts(config, result)
+    shown = shown_rows(config, result, amounts["currency"], "schema")
+    table = {"columns": shown.get("schema") or [], "rows": shown.get("rows") or []}
+    facts = row_facts(config, table, period, secondary, amounts.get("total"))
+    if "total" in amounts and amounts["total"] is None:
+        facts["note"] = f"{facts['note']} {UNKNOWN_TOTAL}" if "note" in facts else UNKNOWN_TOTAL
     return {
         **{key: report[key] for key in ("id", "reportName") if key in report},
         "period": None if period is None else period.as_json,
-        **_amounts(config, result),
-        **({"partialPeriods": partial} if partial else {}),
+        **amounts,
+        **facts,
         **failed_members(failures),
         **{key: value for key, value in report.items() if key not in ("id", "reportName", "result")},
-        "result": with_period_column(result, "schema"),
+        "result": shown,
     }
 
 
 def _amounts(config: JsonObject, result: JsonObject) -> JsonObject:
-    """Return currency, basis and total of the results; null and nothing if the config is unknown."""
+    """Return currency, basis and total of the results; null and nothing if the config is unknown.
+
+    The total is null where the rows cannot tell it: only a second query could, after the config is known.
+    """
     currency = config.get("currency")
     if currency not in KNOWN_CURRENCIES:
         return {"currency": None}
@@ -155,6 +168,7 @@ def _amounts(config: JsonObject, result: JsonObject) -> JsonObject:
     return {
         "currency": currency,
         "basis": query_basis(config, scope, answer),
+        **({"total": None} if needs_total_query(config) else {}),
         **query_totals(config, PartialResults({"rows": answer})),
     }
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, cast
 
 from ...api.errors import ApiError
 from ...api.report_config import QueryConfig, QueryFields, TimeRange
-from ...api.value_kinds import Members, Money, Verbatim
+from ...api.value_kinds import Members, Verbatim
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..costs.amounts import ZERO, amount_as_json, sum_amounts
 from ..costs.answers import with_check_note
+from ..costs.projects import fetch_project_names
 from ..costs.scope import CLOUD_DIMENSION, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_basis
 from ..currencies import run_in_currency
@@ -20,6 +20,7 @@ from ..periods.period import ReportedPeriod, utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .checks import (
+    check_case_insensitive,
     check_dimensions,
     check_filter_values,
     check_usage_units,
@@ -28,16 +29,13 @@ from .checks import (
     query_metrics,
     query_scope,
 )
-from .config_period import PartialPeriod, config_period, partial_periods, row_interval, with_exact_period
-from .period_column import with_period_column
+from .config_period import config_period, with_custom_mode, with_exact_period
+from .project_names import names_projects, with_project_names
+from .secondary_period import secondary_period, with_exact_secondary
+from .shown_rows import RowFacts, row_facts, shown_rows
+from .totals import QueryTotal, aggregation_of, needs_clouds, needs_total_query, query_totals, total_config
 
 MAX_INLINE_ROWS = 2_000
-ADDITIVE_METRICS = ("cost", "savings", "amortized_cost", "amortized_savings")
-"""Metrics in money whose rows add up to a total."""
-LIMITS = ("metricFilter", "limitByChange")
-OVERLAPPING_TYPES = frozenset({"attribution", "allocation_rule"})
-"""Types of groups whose rows can have the same costs."""
-TOTAL_FIELDS = ("dataSource", "timeRange", "customTimeRange", "filters", "currency", "includePromotionalCredits")
 
 
 class QueryRequest(QueryFields, total=False):
@@ -46,27 +44,16 @@ class QueryRequest(QueryFields, total=False):
     timeRange: Annotated[TimeRange | str, "Or text: last_month, last_7_days, 2026-Q3."]
 
 
-class QueryTotal(TypedDict, total=False):
-    """The sum of each metric in money."""
-
-    cost: Annotated[float, Money]
-    savings: Annotated[float, Money]
-    amortized_cost: Annotated[float, Money]
-    amortized_savings: Annotated[float, Money]
-
-
-class QueryAnswer(CostStatement, total=False):
+class QueryAnswer(CostStatement, RowFacts, total=False):
     """The rows of a query, and what they are."""
 
     total: Annotated[JsonObject, "Also of rows that limits leave out.", Members(QueryTotal)]
     limited: Annotated[bool, "Limits left out rows."]
-    partialPeriods: Annotated[list[JsonObject], "Months of which rows have only some days.", Members(PartialPeriod)]
-    rowCount: Annotated[int, "Total number of rows."]
-    columns: Annotated[list[JsonObject], "Name and type of each cell of a row.", Verbatim]
-    rows: Annotated[list[list[Any]], "Each row is a list of cells.", Verbatim]
-    secondaryRows: Annotated[list[list[Any]], "Rows of the secondary time range.", Verbatim]
+    rowCount: int
+    columns: Annotated[list[JsonObject], "Name and type of each cell.", Verbatim]
+    rows: Annotated[list[list[Any]], Verbatim]
+    secondaryRows: Annotated[list[list[Any]], "In secondaryPeriod.", Verbatim]
     forecastRows: Annotated[list[list[Any]], Verbatim]
-    note: str
     failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
@@ -83,31 +70,41 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
     {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
     "timeRange": "last_month", "group": [{"id": "service_description", "type": "fixed"}]}
     """
-    query, today = cast(JsonObject, config), utc_date(call.now)
+    today = utc_date(call.now)
+    query = with_custom_mode(cast(JsonObject, config), today)
     check_usage_units(query)
+    check_case_insensitive(query)
     period = config_period(query, today)
-    exact, scope = with_exact_period(query, period, today), query_scope(query)
+    secondary, scope = secondary_period(query, period.elapsed, today), query_scope(query)
+    exact = with_exact_secondary(with_exact_period(query, period, today), secondary)
     answers, currency, checked = await fetch_answers(call, exact, scope)
     stated, rows = {**exact, "currency": currency}, answers.results["rows"]["rows"]
+    periods = period, secondary
     if not rows:
         empty = await explain_empty_query(call, scope, period, checked)
-        return {**make_query_result(stated, period, scope, answers, is_known=empty.is_known), "note": empty.note}
+        result = make_query_result(stated, periods, scope, answers, is_known=empty.is_known)
+        return {**result, "note": empty.note}
     if len(rows) <= MAX_INLINE_ROWS:
-        return with_check_note(make_query_result(stated, period, scope, answers), checked)
-    return with_check_note(await run_in_thread(make_query_result, stated, period, scope, answers), checked)
+        return with_check_note(make_query_result(stated, periods, scope, answers), checked)
+    return with_check_note(await run_in_thread(make_query_result, stated, periods, scope, answers), checked)
 
 
 async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str, bool | None]:
-    """Return the responses "rows" and, if rows do not add up to it, "total", and their currency. Raise ApiError.
+    """Return the responses "rows" and what they do not tell, and their currency. Raise ApiError.
 
+    That is the "total" if rows do not add up to it, the costs by "clouds", and the "names" of projects.
     The third is whether all values exist, false if that is unknown; None if an empty answer would show it.
     """
+    by_cloud = needs_clouds(config, scope)
 
     async def query(currency: str) -> PartialResults:
         own = {**config, "currency": currency}
-        parts = {"rows": call.doit.reports.run_query(config=cast(QueryConfig, own))}
-        if needs_total_query(config):
-            parts["total"] = call.doit.reports.run_query(config=total_config(own))
+        parts: dict[str, Any] = {"rows": call.doit.reports.run_query(config=cast(QueryConfig, own))}
+        if needs_total_query(config) or by_cloud:
+            name = "total" if needs_total_query(config) else "clouds"
+            parts[name] = call.doit.reports.run_query(config=total_config(own, by_cloud=by_cloud))
+        if names_projects(config):
+            parts["names"] = fetch_project_names(call)
         answers = await gather_partial(parts)
         answers.require("rows")
         return answers
@@ -137,100 +134,51 @@ async def _explained(call: Call, config: JsonObject, error: ApiError) -> ApiErro
     return error
 
 
-def money_metrics(config: JsonObject) -> list[str]:
-    """Return the metrics of a config in money whose values add up."""
-    values = [str(metric.get("value")) for metric in query_metrics(config) if metric.get("type") != "custom"]
-    return [value for value in values if value in ADDITIVE_METRICS]
-
-
-def aggregation_of(config: JsonObject) -> str | None:
-    """Return how the values of rows are aggregated if they do not add up: cumulative, count, percentages."""
-    aggregation = config.get("aggregation")
-    if config.get("timeInterval") == "dayCumSum":
-        return "cumulative"
-    return None if aggregation in (None, "total") else str(aggregation)
-
-
-def is_limited(config: JsonObject) -> bool:
-    """Return whether a config leaves out rows without adding them up."""
-    group_limit = any((group.get("limit") or {}).get("value") for group in config.get("group") or ())
-    if config.get("limitAggregation") in ("top", "all"):
-        return False
-    return group_limit or any(config.get(limit) for limit in LIMITS)
-
-
-def needs_total_query(config: JsonObject) -> bool:
-    """Return whether a second query has to tell the total, because the rows leave something out or overlap."""
-    overlap = any(group.get("type") in OVERLAPPING_TYPES for group in config.get("group") or ())
-    return bool(money_metrics(config)) and aggregation_of(config) is None and (is_limited(config) or overlap)
-
-
-def total_config(config: JsonObject) -> QueryConfig:
-    """Return the query for the total of a config: without groups and limits."""
-    metrics = [metric for metric in query_metrics(config) if metric.get("value") in money_metrics(config)]
-    kept = {name: config[name] for name in TOTAL_FIELDS if name in config}
-    return cast(QueryConfig, {**kept, "metrics": metrics, "timeInterval": "year"})
-
-
 def make_query_result(
-    config: JsonObject, period: ReportedPeriod, scope: Scope, answers: PartialResults, *, is_known: bool = True
+    config: JsonObject,
+    periods: tuple[ReportedPeriod, ReportedPeriod | None],
+    scope: Scope,
+    answers: PartialResults,
+    *,
+    is_known: bool = True,
 ) -> JsonObject:
     """Return the result of the tool: the statement of its amounts, then the rows.
 
-    Without data (not *is_known*), the total is unknown and not zero.
+    *periods* are those of rows and secondaryRows. Without data (not *is_known*), the total is unknown and not zero.
     """
-    answer = answers.results["rows"]
-    partial = partial_periods(period, row_interval(config))
+    answer, currency = answers.results["rows"], config["currency"]
+    totals = query_totals(config, answers) if is_known else {}
+    shown = with_project_names(shown_rows(config, answer, currency), answers.results.get("names"))
+    by_cloud = answers.results.get("clouds") or answers.results.get("total")
     return {
-        "period": period.as_json,
-        "currency": config["currency"],
-        "basis": query_basis(config, scope, answer),
-        **(query_totals(config, answers) if is_known else {}),
-        **({"partialPeriods": partial} if partial else {}),
+        "period": periods[0].as_json,
+        "currency": currency,
+        "basis": query_basis(config, scope, answer, by_cloud),
+        **totals,
+        **row_facts(config, shown, *periods, totals.get("total")),
         **failed_members(answers.failures),
-        **{name: value for name, value in with_period_column(answer).items() if name != "currency"},
+        **{name: value for name, value in shown.items() if name != "currency"},
     }
 
 
-def query_basis(config: JsonObject, scope: Scope, answer: JsonObject) -> JsonObject:
-    """Return what the amounts of a query are; with the aggregation, if they do not add up."""
+def query_basis(config: JsonObject, scope: Scope, answer: JsonObject, by_cloud: JsonObject | None = None) -> JsonObject:
+    """Return what the amounts of a query are; with the aggregation, if they do not add up.
+
+    *by_cloud* has the costs of the same scope, perhaps by cloud.
+    """
     metrics = ", ".join(str(metric.get("value")) for metric in query_metrics(config))
-    basis = cost_basis(scope, _clouds(scope, answer), metrics)
+    basis = cost_basis(scope, _clouds(scope, [answer, *([by_cloud] if by_cloud else [])]), metrics)
     aggregation = aggregation_of(config)
     return {**basis, "aggregation": aggregation} if aggregation else basis
 
 
-def _clouds(scope: Scope, answer: JsonObject) -> list[str]:
-    """Return the clouds of the rows, if the query tells them; otherwise all."""
+def _clouds(scope: Scope, answers: list[JsonObject]) -> list[str]:
+    """Return the clouds of the rows, if a filter or one of the *answers* tells them; otherwise all."""
     for condition in scope.filters:
         if condition["id"] == CLOUD_DIMENSION and condition.get("mode", "is") == "is" and not condition.get("inverse"):
             return condition.get("values", [])
-    names = column_names(answer)
-    if CLOUD_DIMENSION not in names:
-        return list(TIME_ZONES)
-    place = names.index(CLOUD_DIMENSION)
-    return [str(row[place]) for row in complete_rows(answer)]
-
-
-def query_totals(config: JsonObject, answers: PartialResults) -> JsonObject:
-    """Return total and limited; no total where the rows do not add up, or where it could not be queried."""
-    limited = {"limited": True} if is_limited(config) else {}
-    if aggregation_of(config) is not None:
-        return limited
-    shown = _sums(config, answers.results["rows"])
-    if not needs_total_query(config):
-        return {**({"total": shown} if shown else {}), **limited}
-    if "total" not in answers.results:
-        return limited
-    total = _sums(config, answers.results["total"])
-    return {"total": total, **({"limited": total != shown} if limited else {})}
-
-
-def _sums(config: JsonObject, answer: JsonObject) -> JsonObject:
-    """Return the sum of each metric in money; zeros for an answer without rows, nothing for one without columns."""
-    names, rows, currency = column_names(answer), complete_rows(answer), config["currency"]
-    return {
-        metric: amount_as_json(sum_amounts(row[names.index(metric)] for row in rows) if rows else ZERO, currency)
-        for metric in money_metrics(config)
-        if metric in names or not rows
-    }
+    for answer in answers:
+        names = column_names(answer)
+        if CLOUD_DIMENSION in names and (rows := complete_rows(answer)):
+            return [str(row[names.index(CLOUD_DIMENSION)]) for row in rows]
+    return list(TIME_ZONES)

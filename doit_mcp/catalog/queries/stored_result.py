@@ -20,6 +20,7 @@ from ..tools.tool import ToolError
 from . import table_operations
 from .grouping import (
     CoveredDays,
+    cut_periods,
     repeated_column,
     row_description,
     sums_of,
@@ -28,9 +29,12 @@ from .grouping import (
     with_costs_per_day,
     without_mixed_usage,
 )
+from .period_column import PERIOD_COLUMN
 from .table_operations import Aggregate, Condition
+from .unknown_values import check_condition_values
 
 MAX_CSV_CHARACTERS = 50_000
+MAX_LISTED_PERIODS = 5
 
 ColumnName = Annotated[str, Length(1, 300)]
 
@@ -48,7 +52,7 @@ class QueryResult(TypedDict, total=False):
     count: Annotated[int, "How many of these."]
     perDay: Annotated[JsonObject, "total divided by days.", Verbatim]
     days: int
-    notes: Annotated[list[str], "Why there is no total."]
+    notes: Annotated[list[str], "What is incomplete or does not add up."]
     source: Annotated[JsonObject, "Which tool the table came from, and its period, currency and basis.", Verbatim]
 
 
@@ -120,6 +124,7 @@ def run_table_query(data: bytes, query: TableQuery) -> JsonObject:
     table = unpack_table(data)
     check_customer(table, query.customer)
     selection = table_operations.filter_rows(table, query.filters)
+    check_condition_values(table, query.filters)
     work = _Selection(table, selection, query, repeated_column(selection), unit_column(selection))
     chosen, totals = work.grouped(), work.totals()
     if order := query.sort_by or _default_sort_column(chosen):
@@ -188,7 +193,8 @@ class _Selection:
 
     def totals(self) -> JsonObject:
         """Return the rounded sums of the rows by column; none of columns that do not add up."""
-        if self.repeated or self.aggregation:
+        if self.repeated or self.aggregation or not self.rows.rows:
+            # Without rows, a total of zero would say more than is known.
             return {}
         table = table_operations.group_rows(self.rows, []) if self.query.group_by else self.rows
         if self.query.aggregate == "count" and self.query.group_by:
@@ -220,8 +226,20 @@ class _Selection:
         means = {name: amount_as_json(Decimal(total) / days, currency) for name, total in sums.items()} if days else {}
         return {"perDay": means, "days": days} if means else {}
 
+    def _cut_periods(self) -> list[str]:
+        """Return the periods of the rows that the answer has only in part; none if the table states no period."""
+        if not isinstance(self.table.about.get("period"), dict):
+            return []
+        by = self.group_by or [PERIOD_COLUMN]
+        return cut_periods(with_calendar_columns(self.rows, by), by, CoveredDays(self.table, self.query.filters))
+
     def _notes(self) -> list[str]:
+        if not self.rows.rows:
+            return ["No row meets all filters, so there is no total."]
         notes = []
+        if cut := self._cut_periods():
+            more = f" and {len(cut) - MAX_LISTED_PERIODS} more" if len(cut) > MAX_LISTED_PERIODS else ""
+            notes.append(f"Incomplete: {', '.join(cut[-MAX_LISTED_PERIODS:])}{more}.")
         if self.repeated:
             notes.append(
                 f"The rows have the same costs once for each {self.repeated}, so they have no total. Filter on one"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from types import MappingProxyType
 from typing import Annotated
 
 from ...api import Doit
@@ -14,6 +14,7 @@ from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..commitments.aws import (
+    PER_MONTH,
     ROWS_PER_REQUEST,
     OwnedCommitment,
     RecommendedPurchase,
@@ -23,16 +24,22 @@ from ..commitments.aws import (
     read_savings_plans,
 )
 from ..commitments.contract_periods import ContractPeriod, running_periods
-from ..costs.amounts import amount_as_json
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from .overlaps import find_overlaps
 from .recommendations import next_page_token
 from .result_types import SavingsSummary
-from .rows import SavingsRow, anomaly_row, purchase_row, rank_rows, recommendation_row, shortfall_row, waste_row
+from .rows import anomaly_row, purchase_row, rank_rows, recommendation_row, shortfall_row, waste_row
 
 AWS_PART = "AWS commitments"
+BASES = MappingProxyType(
+    {
+        "save": f"saved {PER_MONTH}",
+        "waste": f"unused {PER_MONTH}",
+        "at_stake": "once: shortfalls until periodEnds, anomalies so far",
+    }
+)
 MAX_RECOMMENDATION_PAGES = 4
 ANOMALIES_PER_REQUEST = 200
 NO_ORGANIZATION = (
@@ -82,37 +89,24 @@ async def get_savings_summary(
 
 
 def _lists(parts: PartialResults, aws: AwsFindings, top: int) -> JsonObject:
-    """Return the ranked lists of the answer, with their counts, overlaps and totals."""
+    """Return the ranked lists of the answer, with what their amounts are, their counts and overlaps."""
     recommendations: list[JsonObject] = parts.results.get("recommendation", [])
-    rows: dict[str, list[SavingsRow]] = {
-        "recommendation": rank_rows(map(recommendation_row, recommendations)),
-        "commitment": rank_rows(filter(None, map(shortfall_row, parts.results.get("commitment", ())))),
-        "anomaly": rank_rows(map(anomaly_row, parts.results.get("anomaly", ()))),
-    }
     purchases = [purchase_row(item, aws.organization_name(item.organization)) for item in aws.purchases]
     lists = {
-        "save": rank_rows([*rows["recommendation"], *purchases]),
+        "save": rank_rows([*map(recommendation_row, recommendations), *purchases]),
         "waste": rank_rows(filter(None, map(waste_row, aws.owned))),
-        "at_stake": [*rows["commitment"], *rows["anomaly"]],
+        "at_stake": rank_rows(
+            [
+                *filter(None, map(shortfall_row, parts.results.get("commitment", ()))),
+                *map(anomaly_row, parts.results.get("anomaly", ())),
+            ]
+        ),
     }
     return {
         **{name: [row.as_json for row in found[:top]] for name, found in lists.items()},
+        "basis": dict(BASES),
         "counts": {name: len(found) for name, found in lists.items()},
         "overlaps": find_overlaps(recommendations, aws.purchases),
-        "items": [row.as_item for row in rank_rows([row for found in rows.values() for row in found])[:top]],
-        "totals": {kind: summarize_rows(rows[kind]) for kind in rows if kind in parts.results},
-    }
-
-
-def summarize_rows(rows: Sequence[SavingsRow]) -> JsonObject:
-    """Return count and sum of the rows of one kind, by currency if there are several."""
-    sums: dict[str, Decimal] = {}
-    for row in rows:
-        sums[row.currency] = sums.get(row.currency, Decimal(0)) + row.amount
-    return {
-        "count": len(rows),
-        "basis": rows[0].basis if rows else None,
-        "amounts": [{"currency": name, "amount": amount_as_json(total, name)} for name, total in sums.items()],
     }
 
 

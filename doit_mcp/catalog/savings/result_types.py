@@ -43,58 +43,6 @@ class Recommendations(TypedDict, total=False):
     totalDailySavings: Annotated[float, "Of this page, USD.", UsDollars]
 
 
-class SavingsDetails(TypedDict, total=False):
-    """Facts about one item; which ones depends on its kind."""
-
-    provider: str | None
-    categories: str
-    easyWin: bool
-    shortDescription: str
-    ends: Annotated[str, Day]
-    committed: Annotated[float, Money]
-    attained: Annotated[float, Money]
-    forecast: Annotated[float, Money]
-    platform: str | None
-    severityLevel: str | None
-    startTime: Annotated[str | None, Moment]
-    status: str | None
-
-
-class SavingsItem(TypedDict):
-    """One way to save money, or money at stake."""
-
-    kind: Annotated[str, Label]
-    id: str
-    title: Annotated[str, Label]
-    amount: Annotated[float, Money]
-    basis: str
-    currency: Annotated[str, CurrencyCode]
-    details: Annotated[JsonObject, Members(SavingsDetails)]
-
-
-class CurrencyAmount(TypedDict):
-    """The sum of the items in one currency."""
-
-    currency: Annotated[str, CurrencyCode]
-    amount: Annotated[float, Money]
-
-
-class KindTotal(TypedDict):
-    """All items of one kind."""
-
-    count: int
-    basis: str | None
-    amounts: list[CurrencyAmount]
-
-
-class SavingsTotals(TypedDict, total=False):
-    """The items by kind."""
-
-    recommendation: KindTotal
-    commitment: KindTotal
-    anomaly: KindTotal
-
-
 class SavingsRow(TypedDict, total=False):
     """One row of save, waste or at_stake; which optional members it has depends on its kind."""
 
@@ -117,6 +65,14 @@ class Overlap(TypedDict):
     why: str
 
 
+class SavingsBasis(TypedDict):
+    """What the amounts of each list are; amounts of different lists are not added up."""
+
+    save: str
+    waste: str
+    at_stake: str
+
+
 class RowCounts(TypedDict):
     """How many rows each list has, those that are not shown included."""
 
@@ -136,7 +92,7 @@ class SavingsSummary(TypedDict, total=False):
     ]
     waste: Annotated[
         list[JsonObject],
-        "Paid for and unused, per month of 730 hours; AWS only.",
+        "Paid for and unused per month; AWS only.",
         Members(SavingsRow),
     ]
     at_stake: Annotated[
@@ -144,13 +100,8 @@ class SavingsSummary(TypedDict, total=False):
         "Forecast shortfall of each contract until periodEnds; then open anomalies: cost above the expected so far.",
         Members(SavingsRow),
     ]
+    basis: Annotated[JsonObject, "What the amounts of each list are.", Members(SavingsBasis)]
     counts: Annotated[JsonObject, "Rows of each list, shown or not.", Members(RowCounts)]
     overlaps: Annotated[list[JsonObject], "ids that save partly the same money.", Members(Overlap)]
     unknown: Annotated[list[str], "What has no known amount, and why."]
-    items: Annotated[
-        list[JsonObject],
-        "All but purchases and waste, with basis (per month, at stake, once) and details.",
-        Members(SavingsItem),
-    ]
-    totals: Annotated[JsonObject, "By kind: count, basis, amounts.", Members(SavingsTotals)]
     failed: Annotated[list[JsonObject], "What could not be read, and why.", Members(FailedPart)]

@@ -20,10 +20,7 @@ USD = "USD"
 
 @dataclass(frozen=True, slots=True)
 class SavingsRow:
-    """One amount, with what it is an amount of.
-
-    *facts* are shown in the lists save, waste and at_stake, *details* in the list items.
-    """
+    """One amount, with what it is an amount of; *facts* are further members."""
 
     kind: str
     id: str
@@ -32,11 +29,10 @@ class SavingsRow:
     basis: str
     currency: str = USD
     facts: Mapping[str, object] = field(default_factory=dict)
-    details: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def as_json(self) -> JsonObject:
-        """The row as the lists of its basis show it."""
+        """The row as its list shows it."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -44,19 +40,6 @@ class SavingsRow:
             "amount": amount_as_json(self.amount, self.currency),
             "currency": self.currency,
             **self.facts,
-        }
-
-    @property
-    def as_item(self) -> JsonObject:
-        """The row as the list of all kinds shows it."""
-        return {
-            "kind": self.kind,
-            "id": self.id,
-            "title": self.title,
-            "amount": amount_as_json(self.amount, self.currency),
-            "basis": self.basis,
-            "currency": self.currency,
-            "details": dict(self.details),
         }
 
 
@@ -81,7 +64,6 @@ def recommendation_row(row: JsonObject) -> SavingsRow:
         Decimal(str(summary["potentialMonthlySavings"])),
         PER_MONTH,
         facts={"provider": normalize_provider(str(summary["provider"]))},
-        details={name: summary[name] for name in ("provider", "categories", "easyWin", "shortDescription")},
     )
 
 
@@ -128,13 +110,6 @@ def shortfall_row(period: ContractPeriod) -> SavingsRow | None:
         AT_STAKE,
         period.currency,
         facts={"periodEnds": period.ends.isoformat()},
-        details={
-            "provider": period.cloud,
-            "ends": period.ends.isoformat(),
-            "committed": amount_as_json(period.committed, period.currency),
-            "forecast": amount_as_json(period.forecast, period.currency),
-            **({"attained": amount_as_json(period.attained, period.currency)} if period.attained is not None else {}),
-        },
     )
 
 
@@ -148,5 +123,4 @@ def anomaly_row(anomaly: JsonObject) -> SavingsRow:
         to_decimal(anomaly.get("costOfAnomaly")),
         ONCE,
         facts={"since": str(anomaly.get("startTime") or "")[:10] or None},
-        details={name: anomaly.get(name) for name in ("platform", "severityLevel", "startTime", "status")},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -12,8 +13,11 @@ from ...api.errors import ApiError
 from ...api.pagination import Page, parse_page
 from ...api.timestamps import format_date
 from ...protocol.jsonrpc import JsonObject
+from ..budgets.status import find_status, with_rounded_amounts
 from ..call import Call
+from ..costs.amounts import round_amount, to_decimal
 from ..partial_results import gather_partial
+from ..savings.recommendations import DAYS_PER_MONTH
 from ..tables import to_number
 
 SEARCH_PAGE_SIZE = 200
@@ -28,7 +32,7 @@ class EntityKind:
     """One kind of object.
 
     *list_method* returns the list method of an area; *filters_by_name* means that it has the argument nameContains.
-    *console_path* is the path of an object in the console, for rows without a link of their own (*link_field*).
+    *title* describes a row on a day. *console_path* is the path of an object in the console, for rows without a link of their own (*link_field*).
     """
 
     name: str
@@ -36,7 +40,7 @@ class EntityKind:
     items_key: str
     list_method: Callable[[Doit], Callable[..., Awaitable[JsonObject]]]
     fetch_by_id: Callable[[Doit, str], Awaitable[JsonObject]]
-    title: Callable[[JsonObject], str]
+    title: Callable[[JsonObject, date], str]
     console_path: str
     link_field: str = ""
     filters_by_name: bool = False
@@ -67,46 +71,52 @@ def title_or_id(row: JsonObject, *fields: str, kind: str) -> str:
     return text or f"{kind} {row.get('id') or ''}".strip()
 
 
-def format_amount(amount: Any) -> str:
-    """Return an amount with two decimals and thousands separators."""
-    return f"{to_number(amount):,.2f}"
+def format_amount(amount: Any, currency: str = "USD") -> str:
+    """Return an amount with the decimals of its currency and thousands separators."""
+    return f"{round_amount(to_decimal(amount), currency):,}"
 
 
-def _budget_title(row: JsonObject) -> str:
-    amount = f"{format_amount(row.get('currentUtilization'))} of {format_amount(row.get('amount'))}"
-    risk = {"atRisk": ", at risk", "onTrack": ", on track"}.get(str(row.get("riskStatus")), "")
-    return (
-        f"Budget: {title_or_id(row, 'budgetName', 'name', kind='budget')} ({amount} {row.get('currency') or ''}{risk})"
-    )
+def _budget_title(row: JsonObject, today: date) -> str:
+    currency = str(row.get("currency") or "")
+    amount = f"{format_amount(row.get('currentUtilization'), currency)} of {format_amount(row.get('amount'), currency)}"
+    # The row is one of a list or the details; either alone tells what its amounts mean.
+    status = find_status(row, row, today).status
+    state = "" if status == "unknown" else f", {status.replace('_', ' ')}"
+    return f"Budget: {title_or_id(row, 'budgetName', 'name', kind='budget')} ({amount} {currency}{state})"
 
 
-def _anomaly_title(row: JsonObject) -> str:
+def _anomaly_title(row: JsonObject, today: date) -> str:
     source = " in ".join(str(row[name]) for name in ("serviceName", "scope") if row.get(name)) or "a service"
-    start_date = str(row.get("startTime") or "")[:10]
+    start = str(row.get("startTime") or "")[:10]
     cost, severity = format_amount(row.get("costOfAnomaly")), row.get("severityLevel") or "cost"
-    return f"Anomaly: {source}, {severity}, {cost} above expected{f', {start_date}' if start_date else ''}"
+    return f"Anomaly: {source}, {severity}, {cost} above expected{f', {start}' if start else ''}"
 
 
-def _invoice_title(row: JsonObject) -> str:
-    amount = f"{format_amount(row.get('totalAmount'))} {row.get('currency') or ''}".strip()
-    date = format_date(row.get("invoiceDate"))
-    return f"Invoice {row.get('id')}: {amount}, {row.get('status') or 'no status'}{f', {date}' if date else ''}"
+def _invoice_title(row: JsonObject, today: date) -> str:
+    currency = str(row.get("currency") or "")
+    amount = f"{format_amount(row.get('totalAmount'), currency)} {currency}".strip()
+    issued = format_date(row.get("invoiceDate"))
+    return f"Invoice {row.get('id')}: {amount}, {row.get('status') or 'no status'}{f', {issued}' if issued else ''}"
 
 
-def _ticket_title(row: JsonObject) -> str:
+def _ticket_title(row: JsonObject, today: date) -> str:
     return f"Ticket {row.get('id')}: {title_or_id(row, 'subject', kind='ticket')} ({row.get('status') or 'no status'})"
 
 
-def _recommendation_title(row: JsonObject) -> str:
+def _recommendation_title(row: JsonObject, today: date) -> str:
     summary = row.get("summary")
     savings = to_number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else 0.0
-    suffix = f" (saves {format_amount(savings)} USD a day)" if savings > 0 else ""
+    suffix = f" (saves {format_amount(savings * DAYS_PER_MONTH)} USD a month)" if savings > 0 else ""
     return f"Recommendation: {title_or_id(row, 'title', 'key', kind='recommendation')}{suffix}"
 
 
-def _incident_title(row: JsonObject) -> str:
+def _incident_title(row: JsonObject, today: date) -> str:
     details = ", ".join(str(row[name]) for name in ("product", "status") if row.get(name))
     return f"Cloud incident: {title_or_id(row, 'title', kind='incident')}{f' ({details})' if details else ''}"
+
+
+async def _fetch_budget(doit: Doit, identifier: str) -> JsonObject:
+    return with_rounded_amounts(await doit.budgets.get_budget(id=identifier))
 
 
 async def _fetch_insight(doit: Doit, identifier: str) -> JsonObject:
@@ -139,7 +149,7 @@ ENTITY_KINDS = (
         list_method=lambda doit: doit.reports.list_reports,
         filters_by_name=True,
         fetch_by_id=lambda doit, id: doit.reports.get_report_results(id=id),
-        title=lambda row: f"Report: {title_or_id(row, 'reportName', kind='report')}",
+        title=lambda row, today: f"Report: {title_or_id(row, 'reportName', kind='report')}",
         console_path="analytics/reports/{id}",
         link_field="urlUI",
     ),
@@ -149,7 +159,7 @@ ENTITY_KINDS = (
         items_key="budgets",
         list_method=lambda doit: doit.budgets.list_budgets,
         filters_by_name=True,
-        fetch_by_id=lambda doit, id: doit.budgets.get_budget(id=id),
+        fetch_by_id=_fetch_budget,
         title=_budget_title,
         console_path="analytics/budgets/{id}",
         link_field="url",
@@ -190,7 +200,7 @@ ENTITY_KINDS = (
         list_method=lambda doit: doit.allocations.list_allocations,
         filters_by_name=True,
         fetch_by_id=lambda doit, id: doit.allocations.get_allocation(id=id),
-        title=lambda row: f"Allocation: {title_or_id(row, 'name', kind='allocation')}",
+        title=lambda row, today: f"Allocation: {title_or_id(row, 'name', kind='allocation')}",
         console_path="analytics/allocations/{id}",
         link_field="urlUI",
     ),

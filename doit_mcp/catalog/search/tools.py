@@ -13,6 +13,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..partial_results import PartialResults, describe_error, gather_partial
+from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from ..tools.sanitize import sanitize_json
 from ..tools.tool import ContentResult, ToolError
@@ -96,8 +97,9 @@ def _rank_rows(
     call: Call, kind: EntityKind, words: list[str], rows: list[JsonObject]
 ) -> list[tuple[Score, JsonObject]]:
     matches = []
+    today = utc_date(call.now)
     for row in rows:
-        identifier, title = kind.id_of(row), kind.title(row)
+        identifier, title = kind.id_of(row), kind.title(row, today)
         row_score = score(words, title, kind.keywords, row_text(row))
         if row_score.points > 0 and 0 < len(identifier) < MAX_ID_CHARACTERS - len(kind.name):
             matches.append((row_score, row, identifier, title[:MAX_TITLE_CHARACTERS]))
@@ -138,7 +140,7 @@ async def fetch(
 
 
 def _make_document(call: Call, kind: EntityKind, identifier: str, row: JsonObject) -> ContentResult:
-    title = kind.title({"id": identifier, **row})[:MAX_TITLE_CHARACTERS]
+    title = kind.title({"id": identifier, **row}, utc_date(call.now))[:MAX_TITLE_CHARACTERS]
     document: JsonObject = {"id": f"{kind.name}:{identifier}", "title": title, "text": document_text(title, row)}
     document["url"] = kind.url(call, row, identifier)
     document["metadata"] = {"kind": kind.name, **_document_metadata(row)}

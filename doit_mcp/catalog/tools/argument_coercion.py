@@ -20,6 +20,11 @@ INTEGER_PATTERN = re.compile(r"-?\d{1,18}")
 NUMBER_PATTERN = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
 MAX_EXACT_INTEGER = 2**53
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
+FILTER_ARGUMENT = "filter"
+"""The filter of list operations: key:value terms joined by |."""
+BRACKETED_TERM = re.compile(r"([^:\[\]|]+:)\s*\[([^\[\]|]+)\]\s*")
+"""A term with its value in brackets, as the API's document writes it. The API takes the brackets as part of the value,
+which then matches nothing."""
 TRUE_BY_DEFAULT = frozenset({"enabled"})
 """Boolean members that default to true."""
 
@@ -33,6 +38,8 @@ def coerce_arguments(
     """
     properties = schema.get("properties", {})
     accepted = {name: value for name, value in arguments.items() if name in properties or name not in IGNORED_ARGUMENTS}
+    if isinstance(filter_text := accepted.get(FILTER_ARGUMENT), str) and FILTER_ARGUMENT in properties:
+        accepted[FILTER_ARGUMENT] = _remove_brackets(filter_text)
     # Trim before coercion, so that whitespace alone counts as omitted, and after it, when JSON texts are lists.
     return _trim_identifiers(_coerce_object(_trim_identifiers(accepted, identifiers), schema), identifiers)
 
@@ -41,13 +48,26 @@ def needs_no_coercion(arguments: JsonObject, properties: JsonObject) -> bool:
     """Return whether coerce_arguments() returns valid *arguments* unchanged.
 
     It does if every name is among the *properties*, and every value is text without surrounding whitespace, an integer
-    or a boolean.
+    or a boolean. A filter with brackets may need it.
     """
+    if "[" in str(arguments.get(FILTER_ARGUMENT, "")):
+        return False
     for name, value in arguments.items():
         kind = type(value)
         if name not in properties or not (kind is bool or kind is int or (kind is str and value == value.strip())):
             return False
     return True
+
+
+def _remove_brackets(text: str) -> str:
+    """Return a filter without the brackets of terms whose whole value is in one pair of them."""
+    return "|".join(map(_term_without_brackets, text.split("|")))
+
+
+def _term_without_brackets(term: str) -> str:
+    match = BRACKETED_TERM.fullmatch(term)
+    value = match[2].strip() if match else ""
+    return f"{match[1]}{value}" if match and value else term
 
 
 def _trim_identifiers(arguments: JsonObject, identifiers: frozenset[str]) -> JsonObject:

@@ -40,7 +40,7 @@ class ResultTable:
 ExtractTable = Callable[[JsonObject], "ResultTable | None"]
 
 
-STATED_MEMBERS = ("currency", "period", "basis")
+STATED_MEMBERS = ("currency", "period", "partialPeriods", "basis", "outsideRows")
 """Members of a result that describe the amounts in its table."""
 CUSTOMER_KEY = "customer"
 """Member of a table's *about*: the customer that a DoiT employee acted for."""

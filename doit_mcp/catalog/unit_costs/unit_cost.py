@@ -14,7 +14,15 @@ from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import ZERO, amount_as_json, round_amount, round_significant
-from ..costs.answers import CLOUD_GROUP, CostRequest, explain_empty_answer, query_rows, run_checked, with_check_note
+from ..costs.answers import (
+    CLOUD_GROUP,
+    CostRequest,
+    explain_empty_answer,
+    find_later_start,
+    query_rows,
+    run_checked,
+    with_check_note,
+)
 from ..costs.group_costs import CostRow, cost_by_period, rank_groups, total_cost
 from ..costs.groups import GroupByArgument, resolve_groups
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -24,11 +32,16 @@ from ..partial_results import gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
-from .metric_queries import check_metric, query_units
+from .metric_queries import check_metric, query_daily_units, query_units, refuse_bill_metric
 
 DEFAULT_PERIOD = "last_month"
 MAX_LAG = timedelta(days=3)
 """How late units may be without a note: costs settle within three days, too."""
+
+SUMMED_UNITS = (
+    "Units are summed over days; unitsPerDay is the mean of the days with units. For a level, such as active customers, "
+    "unitCost is per unit and day."
+)
 
 
 class UnitCostOfPeriod(TypedDict):
@@ -57,7 +70,7 @@ class UnitCost(CostStatement, total=False):
     unitCost: Annotated[float | None, "cost / units; null without units.", Quantity]
     cost: Annotated[float | None, Money]
     units: Annotated[float, "Sum over all days.", Quantity]
-    unitsPerDay: Annotated[float, "For numbers per day, such as active customers.", Quantity]
+    unitsPerDay: Annotated[float | None, "Mean of the days with units, e.g. active customers.", Quantity]
     periods: Annotated[list[JsonObject], "By month: cost, units, unitCost.", Members(UnitCostOfPeriod)]
     groups: Annotated[
         list[JsonObject], "id, name, cost, units, unitCost, most expensive first.", Members(UnitCostOfGroup)
@@ -96,6 +109,7 @@ async def unit_cost(
 ) -> Annotated[JsonObject, UnitCost]:
     """Show cost per unit of a business metric that is sent to DataHub: cost, units and their quotient, by month where
     the period has several, and by group. cloud and filters apply to the cost. Default: last month."""
+    refuse_bill_metric(metric)
     whole = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
     reported = settled_part(whole)
     scope = Scope.from_arguments(cloud, filters, includeCredits)
@@ -106,14 +120,20 @@ async def unit_cost(
     rows, stated, checked = await run_checked(
         call, scope, currency, lambda code: _read_rows(call, request, metric, code)
     )
-    notes = with_check_note(await _notes(call, request, metric, rows, checked), checked)
-    if reported != whole:
-        left_out = f"Costs after {reported.whole.last.isoformat()} are not final, so those days are left out."
-        notes["note"] = " ".join(filter(None, (left_out, notes.get("note"))))
+    missing = await _missing_costs(call, request, rows, checked)
+    if not rows.daily_units:
+        await check_metric(call, metric, reported.today)
+    texts = [*_settling_notes(whole, reported), *missing.notes, *_units_notes(metric, rows, missing.covered)]
     clouds = {str(row.ids[0]) for row in rows.costs}
     statement = cost_statement(reported, stated, scope, clouds)
     statement["period"] |= {"complete": whole.complete and reported == whole}
-    return {"metric": metric, **make_unit_cost(rows, reported.days, topN, stated), **statement, **notes}
+    return {
+        "metric": metric,
+        **make_unit_cost(rows, topN, stated),
+        **statement,
+        **missing.members,
+        **with_check_note({"note": " ".join(texts)}, checked),
+    }
 
 
 def settled_part(period: ReportedPeriod) -> ReportedPeriod:
@@ -131,7 +151,7 @@ async def _read_rows(call: Call, request: CostRequest, metric: str, currency: st
     period = request.period.elapsed
     work: dict[str, Awaitable[list[CostRow]]] = {
         "costs": query_rows(call, request, (CLOUD_GROUP,), currency),
-        "units": query_units(call, metric, period, "day"),
+        "units": query_daily_units(call, metric, period),
     }
     if request.groups:
         work["groups"] = query_rows(call, request, request.groups, currency)
@@ -146,27 +166,55 @@ async def _read_rows(call: Call, request: CostRequest, metric: str, currency: st
     )
 
 
-async def _notes(call: Call, request: CostRequest, metric: str, rows: UnitRows, checked: bool | None) -> JsonObject:
-    """Return the members that say what is missing. Raise ApiError for an unknown metric."""
-    notes: list[str] = []
-    members: JsonObject = {}
+def _settling_notes(whole: ReportedPeriod, reported: ReportedPeriod) -> list[str]:
+    """Return the note about days whose costs are not final: they are left out, unless no other days are left."""
+    if reported != whole:
+        return [f"Costs after {reported.whole.last.isoformat()} are not final, so those days are left out."]
+    if reported.final_through is None:
+        return ["No day of this period has final costs: the cost can still rise, and with it the unit cost."]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class MissingCosts:
+    """Notes about missing costs, members that are unknown for it, and the days that the data *covered*."""
+
+    notes: Sequence[str]
+    members: JsonObject
+    covered: Period
+
+
+async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, checked: bool | None) -> MissingCosts:
+    """Return what is missing in the cost. Raise ApiError for values of the scope that are not in the data."""
+    elapsed = request.period.elapsed
     if not rows.costs:
         empty = await explain_empty_answer(call, request.scope, request.period, checked)
-        notes.append(empty.note)
-        members = {} if empty.is_known else {"cost": None, "unitCost": None}
+        return MissingCosts([empty.note], {} if empty.is_known else {"cost": None, "unitCost": None}, elapsed)
+    start = await find_later_start(call, request.period, min(row.period for row in rows.costs))
+    if start is None or start > elapsed.last:
+        return MissingCosts([], {}, elapsed)
+    return MissingCosts([f"The data begin on {start.isoformat()}."], {}, Period(start, elapsed.last))
+
+
+def _units_notes(metric: str, rows: UnitRows, covered: Period) -> list[str]:
+    """Return the notes about the units: what they are, and on which of the days that have costs they are missing."""
     if not rows.daily_units:
-        await check_metric(call, metric, request.period.today)
-        notes.append(f"The metric {metric} has no units in this period.")
-    else:
-        last = max(row.period for row in rows.daily_units)
-        if request.period.elapsed.last - date.fromisoformat(last) > MAX_LAG:
-            notes.append(f"The last units are of {last}, but the cost is of all days.")
-    return members | ({"note": " ".join(notes)} if notes else {})
+        return [f"The metric {metric} has no units in this period."]
+    days = sorted({row.period for row in rows.daily_units})
+    notes = [SUMMED_UNITS]
+    if len(days) < covered.days:
+        notes.append(f"{len(days)} of {covered.days} days have units.")
+    if date.fromisoformat(days[0]) - covered.first > MAX_LAG:
+        notes.append(f"The first units are of {days[0]}, but the cost is of all days.")
+    if covered.last - date.fromisoformat(days[-1]) > MAX_LAG:
+        notes.append(f"The last units are of {days[-1]}, but the cost is of all days.")
+    return notes
 
 
-def make_unit_cost(rows: UnitRows, days: int, top: int, currency: str) -> JsonObject:
-    """Return cost, units and their quotient in a period of *days* as the tool result shows them."""
+def make_unit_cost(rows: UnitRows, top: int, currency: str) -> JsonObject:
+    """Return cost, units and their quotient as the tool result shows them."""
     cost, units = total_cost(rows.costs), total_cost(rows.daily_units)
+    days = len({row.period for row in rows.daily_units})
     months = cost_by_period(rows.costs)
     units_by_month = cost_by_period(rows.daily_units, lambda day: day[:7])
     by_month = [
@@ -175,7 +223,7 @@ def make_unit_cost(rows: UnitRows, days: int, top: int, currency: str) -> JsonOb
     ]
     return {
         **_quotient(cost, units, currency),
-        "unitsPerDay": round_significant(units / days),
+        "unitsPerDay": round_significant(units / days) if days else None,
         **({"periods": by_month} if len(by_month) > 1 else {}),
         **(_groups(rows, cost, units, top, currency) if rows.groups else {}),
     }

@@ -59,6 +59,11 @@ async def test_dates_of_a_custom_range_are_whole_days() -> None:
     assert body["config"]["customTimeRange"] == {"from": "2026-08-01T00:00:00Z", "to": "2026-08-31T23:59:59Z"}
 
 
+async def test_a_custom_range_alone_has_mode_custom() -> None:
+    body = (await capture_request("reports", "create_report", {"name": "n", "config": {"customTimeRange": SPAN}})).body
+    assert body is not None and body["config"] == {"timeRange": {"mode": "custom"}, "customTimeRange": SPAN}
+
+
 @pytest.mark.parametrize(
     ("names", "hint"),
     [

@@ -165,7 +165,7 @@ async def test_only_open_ones_are_found_on_later_pages() -> None:
             {"minCreationTime": "2026-09-19", "maxCreationTime": START, "includeNotifications": True},
             {"minCreationTime": str(START), "maxCreationTime": str(START), "includeNotifications": "true"},
         ),
-        ({"filter": "platform:aws"}, {"filter": "platform:aws"}),
+        ({"filter": "platform:aws"}, {"filter": "platform:amazon-web-services"}),
     ],
 )
 async def test_arguments_reach_the_api(arguments: dict[str, Any], query: dict[str, str]) -> None:

@@ -64,7 +64,7 @@ async def test_each_budget_in_the_list_has_its_forecast_status_and_period() -> N
     a, b, c, d = found["budgets"]
     assert (a["status"], a["percentUsed"], a["exceededOn"], a["breaksOn"]) == ("exceeded", 108.1, "2026-09-20", None)
     assert (b["status"], b["percentUsed"], b["exceededOn"], b["breaksOn"]) == ("at_risk", 90.0, None, "2026-09-24")
-    assert (b["forecastedUtilization"], b["basis"]) == (1234.56, "DoiT's forecast")
+    assert (b["forecastedUtilization"], b["basis"]) == (1234.56, "DoiT's forecast of this budget")
     assert (c["status"], c["percentUsed"], c["forecastedUtilization"]) == ("on_track", 0.0, 0.0)
     assert (d["status"], d["percentUsed"], d["forecastedUtilization"]) == ("unknown", None, None)
     assert all(budget["period"] == SEPTEMBER for budget in found["budgets"])

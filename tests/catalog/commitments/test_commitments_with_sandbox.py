@@ -19,7 +19,7 @@ RESERVED_RATE = Decimal("0.64")
 
 
 def eligible_spend(api: Api, first: int, last: int) -> tuple[Decimal, Decimal, Decimal]:
-    """Return cost on demand, cost at on-demand rates and savings of what Savings Plans can cover, in dollars."""
+    """Return cost on demand, cost at on-demand rates and net savings of what Savings Plans can cover, in dollars."""
     sums = api.tenant(ACME).ledger.sums(("sku_id", "cost_type"), first, last)
     lines = [
         (sku, kind, *(Decimal(int(value or 0)) / MICRO for value in (cost, amortized)))
@@ -28,7 +28,10 @@ def eligible_spend(api: Api, first: int, last: int) -> tuple[Decimal, Decimal, D
     eligible = {sku for sku, kind, *_ in lines if kind == "SavingsPlanCoveredUsage"}
     on_demand = listed = saved = Decimal(0)
     for sku, kind, cost, amortized in lines:
-        if sku in eligible and kind == "Usage":
+        if kind in ("SavingsPlanRecurringFee", "RIFee"):
+            # The amortized cost of a fee is the part that no usage took up.
+            saved -= amortized
+        elif sku in eligible and kind == "Usage":
             on_demand, listed = on_demand + cost, listed + cost
         elif sku in eligible and kind in ("SavingsPlanCoveredUsage", "DiscountedUsage"):
             at_list = amortized / RESERVED_RATE if kind == "DiscountedUsage" else cost

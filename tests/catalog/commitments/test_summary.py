@@ -49,7 +49,10 @@ async def test_next_purchase_is_the_earliest_planned_step_from_today() -> None:
     assert purchase == {
         "organization": {"id": FIRST, "name": "Acme AWS"},
         **{"service": "compute", "commitmentPerHour": 1.25, "monthlySavings": 150.0},
-        **{"scheduledOn": "2026-09-21", "approval": "approved"},
+        **{"scheduledOn": "2026-09-21", "approval": "approved", "step": 2, "steps": 3},
+        **{"targetPerHour": 10.75, "targetMonthlySavings": 219.0},
+        "note": "Step 2 of 3: all steps together commit $10.75 more per hour and save $219.00 per month of 730 hours "
+        "(365/12 days).",
     }
 
 
@@ -57,7 +60,9 @@ async def test_recommendation_replaces_a_missing_plan() -> None:
     nothing_planned = {f"aws {FIRST}/planned-purchases": {"items": [{**PLANNED, "status": "expired"}]}}
     purchase = (await aws(nothing_planned))["nextPurchase"]
     assert (purchase["commitmentPerHour"], purchase["monthlySavings"]) == (3.5, 300.01)
-    assert purchase["scheduledOn"] is None and purchase["approval"] is None
+    assert purchase["scheduledOn"] is None and purchase["approval"] is None and purchase["steps"] is None
+    assert (purchase["targetPerHour"], purchase["targetMonthlySavings"]) == (3.5, 300.01)
+    assert purchase["note"].startswith("Recommended, not scheduled.")
     nothing = await aws({**nothing_planned, f"aws {FIRST}/recommendations": {}})
     assert nothing["nextPurchase"] is None and reasons(nothing) == {
         "nextPurchase": "no purchase is planned or recommended"

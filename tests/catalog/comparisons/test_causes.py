@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from doit_mcp.catalog.comparisons.causes import (
     CAUSES,
+    NO_COST,
     CostAndUsage,
     SkuCost,
     round_causes,
@@ -17,6 +18,7 @@ from doit_mcp.catalog.comparisons.causes import (
     sku_causes,
     total_causes,
 )
+from doit_mcp.catalog.comparisons.charge_kinds import charge_kind
 from doit_mcp.catalog.costs.amounts import minor_unit, round_amount
 
 AMOUNTS = st.decimals(-(10**7), 10**7, places=4)
@@ -34,7 +36,7 @@ def sku(*lines: tuple[str | None, CostAndUsage]) -> SkuCost:
     """Return the cost of a SKU with these lines."""
     cost = SkuCost()
     for cost_type, line in lines:
-        cost = cost.with_charge(cost_type, line)
+        cost = cost.with_charge(charge_kind(cost_type), line)
     return cost
 
 
@@ -199,27 +201,31 @@ def test_rounding_differences_go_to_the_largest_cause_but_not_to_the_calendar() 
 
 
 @pytest.mark.parametrize(
-    ("cost_type", "kind"),
+    ("before", "after", "causes"),
     [
-        ("Credit", "credits"),
-        ("promotional_credit", "credits"),
-        ("RIFee", "commitments"),
-        ("savings-plan-recurring-fee", "commitments"),
-        ("SavingsPlanNegation", "commitments"),
-        # It names other one-time charges than those of reservations too.
-        ("Fee", "usage"),
-        ("Usage", "usage"),
-        (None, "usage"),
+        # A refund ends; the days of a longer month do not change that.
+        (sku(("Refund", line(-300))), SkuCost(), {"calendar": -10.0, "fees": 310.0}),
+        (SkuCost(), sku(("Fee", line(5))), {"fees": 5.0}),
+        (sku(("Tax", line(30))), sku(("tax", line(40, 7))), {"calendar": 1.0, "fees": 9.0}),
     ],
 )
-def test_cost_types_in_several_spellings(cost_type: str | None, kind: str) -> None:
-    cost = sku((cost_type, line(5, 2)))
-    assert (cost.usage.cost, cost.commitments, cost.credits) == {
-        "usage": (5, 0, 0),
-        "commitments": (0, 5, 0),
-        "credits": (0, 0, 5),
-    }[kind]
-    assert (cost.has_commitments, cost.has_credits) == (kind == "commitments", kind == "credits")
+def test_fees_are_separate(before: SkuCost, after: SkuCost, causes: dict[str, float]) -> None:
+    assert nonzero(sku_causes(before, after, "", D(31 - 30) / 30)) == causes
+    assert (before.fees + after.fees, before.usage + after.usage) == (before.total.cost + after.total.cost, NO_COST)
+
+
+@pytest.mark.parametrize(
+    ("cost", "expected"),
+    [
+        (sku(("Fee", line(5, 3))), True),
+        (sku(("Fee", line(5)), ("Usage", line(1, 1))), False),
+        (sku(("Fee", line(5)), ("RIFee", line(1))), False),
+        (sku(("Fee", line(5)), ("Credit", line(-1))), False),
+        (SkuCost(), False),
+    ],
+)
+def test_some_skus_have_only_fees(cost: SkuCost, expected: bool) -> None:
+    assert cost.has_only_fees is expected
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,9 @@ LINES = [
 
 async def explain(lines: list[Line], **arguments: Any) -> Any:
     """Return the explanation of a bill."""
-    return (await call("explain_cost_change", Recorder(answering({}, lines)), **arguments))["structuredContent"]
+    return (
+        await call("explain_cost_change", Recorder(answering({"dimensions": {"dimensions": []}}, lines)), **arguments)
+    )["structuredContent"]
 
 
 async def test_a_month_is_explained() -> None:
@@ -170,7 +172,7 @@ async def test_commitments_are_a_cause() -> None:
     assert box["byCommitments"] == -120.0 and box["byUsage"] == box["byPrice"] == 0.0
 
 
-async def test_shares_of_a_net_change_that_nearly_cancels_are_null() -> None:
+async def test_shares_of_a_small_net_change_are_null() -> None:
     lines = [EARLIER]
     for name, old, new in (("A", 1000.0, 0.0), ("B", 0.0, 1001.0)):
         lines += [line("2026-07-03", name, name, old, old / 10), line("2026-08-03", name, name, new, new / 10)]
@@ -178,7 +180,7 @@ async def test_shares_of_a_net_change_that_nearly_cancels_are_null() -> None:
     service, region = answer["by"]
     assert [driver["share"] for driver in (*service["drivers"], service["other"])] == [None, None, None]
     assert [driver["share"] for driver in (*region["drivers"], region["other"])] == [100.0, 0.0]
-    assert "by service" in answer["note"] and "5%" in answer["note"]
+    assert "share is null by service" in answer["note"] and "half" in answer["note"]
 
 
 async def test_nothing_is_new_if_the_data_begin_later() -> None:
@@ -313,14 +315,46 @@ async def test_a_filter_that_matches_nothing_is_checked() -> None:
         await call("explain_cost_change", api, cloud="oracle")
 
 
-async def test_long_lists_are_not_called_new_or_gone_and_the_totals_are_asked() -> None:
+async def test_long_lists_are_not_called_new_or_gone() -> None:
     lines = [EARLIER, *(line("2026-07-03", f"s{number}", "x", 1.0, 1.0) for number in range(1000))]
     lines += [line("2026-08-03", "other", "x", 5000.0, 1.0)]
     api = Recorder(answering({}, lines))
     answer = (await call("explain_cost_change", api, by=["service"], top=1))["structuredContent"]
-    # Two queries by service and one of the history, then two of the totals.
+    # By service and by SKU for both periods, and the history; the SKUs are a complete list, so they have the totals.
     assert len(api.requests) == 5 and answer["total"]["change"] == 4000.0
     assert "status" not in answer["by"][0]["drivers"][0]
+
+
+async def test_totals_are_asked_if_all_lists_are_too_long() -> None:
+    lines = [EARLIER, *(line("2026-07-03", f"s{number}", f"x{number}", 1.0, 1.0) for number in range(1000))]
+    api = Recorder(answering({}, lines))
+    answer = (await call("explain_cost_change", api, by=["service"], top=1))["structuredContent"]
+    assert len(api.requests) == 7 and answer["total"]["change"] == -1000.0
+
+
+async def test_causes_do_not_need_the_dimension_sku() -> None:
+    whole = await explain(LINES)
+    answer = await explain(LINES, by=["cloud"])
+    assert [dimension["dimension"] for dimension in answer["by"]] == ["cloud"]
+    assert (answer["causes"], answer["priceDrivers"]) == (whole["causes"], whole["priceDrivers"])
+    assert answer["priceDrivers"] == [{"id": "analysis", "name": "Analysis", "amount": 40.0}]
+    failed = (await call("explain_cost_change", failing(LINES, "sku_id"), by=["cloud"]))["structuredContent"]
+    assert "causes" not in failed and failed["failed"] == [{"part": "sku", "why": "no sku_id (HTTP 400)"}]
+    with pytest.raises(ApiError, match="no region"):
+        await call("explain_cost_change", failing(LINES, "region"), by=["region"])
+
+
+async def test_odd_skus_only_fail_what_needs_them() -> None:
+    def answer(request: Request) -> Any:
+        groups = [group["id"] for group in (request.body or {})["config"].get("group", ())]
+        odd = {"result": {"schema": [{"name": "cost"}], "rows": [[1]]}}
+        return odd if groups[:1] == ["sku_id"] else answering({}, LINES)(request)
+
+    result = (await call("explain_cost_change", Recorder(answer), by=["cloud"]))["structuredContent"]
+    assert result["total"]["change"] == 117.5 and "causes" not in result
+    assert result["failed"][0]["part"] == "sku" and "no columns sku_id" in result["failed"][0]["why"]
+    with pytest.raises(ApiError, match="no columns sku_id"):
+        await call("explain_cost_change", Recorder(answer), by=["sku"])
 
 
 def test_periods_that_are_wanted() -> None:

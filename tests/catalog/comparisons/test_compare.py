@@ -9,14 +9,11 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Operation, Request
-from doit_mcp.catalog.comparisons.compare import cost_difference, parse_compared_periods
-from doit_mcp.catalog.periods.alignment import align
-from doit_mcp.catalog.periods.period import Period, ReportedPeriod
+from doit_mcp.catalog.comparisons.compare import parse_compared_periods
+from doit_mcp.catalog.periods.period import Period
 from tests.api.recorder import Recorder
 
 from ..billing import Line, answering
@@ -71,7 +68,10 @@ async def test_a_longer_second_period_is_cut_to_the_days_of_the_first() -> None:
         period = answer[name]
         assert (period["from"], period["to"]) == (first, last)
         assert (period["days"], period["complete"], period["finalThrough"]) == (21, complete, final)
-    assert answer["period1"]["label"] == "Last 1 month" and answer["period2"]["label"] == "2026-07-01 to 2026-07-21"
+    assert (
+        answer["period1"]["label"] == "2026-09-01 to 2026-09-21"
+        and answer["period2"]["label"] == "2026-07-01 to 2026-07-21"
+    )
     assert answer["total"] == {
         **{"period1": 65.0, "period2": 100.0, "change": -35.0, "changePercent": -35.0, "perDay1": 3.1, "perDay2": 4.76}
     }
@@ -125,8 +125,8 @@ async def test_groups_of_two_dimensions_have_both_values() -> None:
     ]
     answer = await compare(lines, period="2026-08", groupBy=["project", "service"])
     assert [(group["id"], group["name"]) for group in answer["groups"]] == [
-        ("1111 / EC2", "acme / EC2"),
-        ("none / Tax", "none / Tax"),
+        (["1111", "EC2"], "acme / EC2"),
+        ([None, "Tax"], "none / Tax"),
     ]
     assert answer["groups"][0]["change"] == 1.0
     assert answer["period1"]["rows"][0] == ["1111", "acme", "EC2", "2026-08", 5.0]
@@ -224,22 +224,3 @@ def test_old_arguments_are_accepted() -> None:
     tool = TOOLS["compare_spend"]
     assert tool.argument_problems(tool.coerce_arguments(old)) == []
     assert not tool.facts.get("default_list")
-
-
-DAYS = st.dates(date(2024, 1, 1), date(2026, 12, 31))
-AMOUNTS = st.decimals(-(10**6), 10**6, places=3)
-
-
-@given(days=st.lists(DAYS, min_size=5, max_size=5), first=AMOUNTS, second=AMOUNTS, default=st.booleans())
-def test_percentages_are_like_for_like(days: list[date], first: D, second: D, default: bool) -> None:
-    one, two, three, four, today = sorted(days)
-    after = ReportedPeriod(Period(three, max(four, today)), max(today, three))
-    periods = align(after, None if default else ReportedPeriod(Period(one, two), after.today))
-    figures = cost_difference(first, second, periods, "USD")
-    equal = periods.before.days == periods.after.days
-    assert ("perDayChangePercent" in figures) == (not equal)
-    if figures["changePercent"] is not None and not equal:
-        assert periods.alignment == "whole" and figures["perDayChangePercent"] is not None
-    if periods.alignment == "per_day":
-        assert figures["changePercent"] is None
-    assert D(str(figures["period1"])) - D(str(figures["period2"])) == D(str(figures["change"]))

@@ -93,7 +93,15 @@ def test_clouds_are_those_of_the_scope_or_of_the_answers() -> None:
         (100, 150, EQUAL, {"change": 50.0, "changePercent": 50.0}),
         (0, 150, EQUAL, {"change": 150.0, "changePercent": None}),
         (0.004, 150, EQUAL, {"change": 150.0, "changePercent": None}),
-        (-100, 50, EQUAL, {"change": 150.0, "changePercent": 150.0}),
+        # "+150 %" of a refund says nothing.
+        (-100, 50, EQUAL, {"change": 150.0, "changePercent": None}),
+        # Of today, only a part of the costs has arrived.
+        (
+            100,
+            40,
+            align(ReportedPeriod(Period(TODAY, TODAY), TODAY)),
+            {"change": -60.0, "changePercent": None},
+        ),
         # June has 30 days: 3 a day, and 4 a day in July.
         (
             90,

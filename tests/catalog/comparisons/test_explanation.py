@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.comparisons.causes import SkuCost
+from doit_mcp.catalog.comparisons.causes import CAUSES, SkuCost
 from doit_mcp.catalog.comparisons.comparison import ComparedDimension
 from doit_mcp.catalog.comparisons.explanation import (
     ChangeBasis,
     PeriodCosts,
     dimension_change,
     drivers_table,
+    explain_causes,
     explain_change,
     known_causes,
 )
@@ -28,6 +29,7 @@ from doit_mcp.catalog.periods.period import Period, ReportedPeriod
 SKU = ComparedDimension.from_group(fixed_group("sku"))
 REGION = ComparedDimension.from_group(fixed_group("region"))
 TODAY = date(2026, 12, 31)
+CAUSE_NAMES = [f"by{cause.capitalize()}" for cause in CAUSES]
 COLUMNS = ("sku_id", "sku_description", "cost_type", "region", "cost", "usage")
 
 IDS = st.sampled_from(["a", "b", "c", None])
@@ -61,7 +63,8 @@ def test_all_parts_add_up(
     basis = ChangeBasis(align(ReportedPeriod(Period(middle, last), TODAY), before), currency)
     changes = [dimension_change(dimension, response(old), response(new), basis) for dimension in (SKU, REGION)]
     totals = sum((D(repr(row[4])) for row in old), D(0)), sum((D(repr(row[4])) for row in new), D(0))
-    answer, note = explain_change(changes, *totals, basis, top, credits=credits)
+    answer, note = explain_change(changes, *totals, basis, top)
+    answer |= explain_causes(changes[0], *totals, basis, credits=credits)
     total = answer["total"]
     assert [cents(total[name]) for name in ("before", "after")] == [round_amount(amount, currency) for amount in totals]
     assert cents(total["after"]) - cents(total["before"]) == cents(total["change"])
@@ -78,13 +81,19 @@ def test_all_parts_add_up(
         assert all(has_shares) or not any(has_shares)
         if all(has_shares):
             assert sum(cents(part["share"]) for part in parts) == 100
-    table = drivers_table(changes, *totals, currency, {})
+    table = drivers_table(changes, *totals, basis, {})
     names = [column["name"] for column in table.columns]
     assert all(len(row) == len(names) for row in table.rows)
     for dimension in ("sku", "region"):
         rows = [row for row in table.rows if row[0] == dimension]
         for name in ("before", "after", "change"):
             assert sum(cents(row[names.index(name)]) for row in rows) == cents(total[name])
+    skus = [row for row in table.rows if row[0] == "sku"]
+    for row in skus:
+        assert sum(cents(row[names.index(name)]) for name in CAUSE_NAMES) == cents(row[names.index("change")])
+    for name, cause in zip(CAUSE_NAMES, CAUSES):
+        in_rows = sum(cents(row[names.index(name)]) for row in skus)
+        assert in_rows == cents(answer["causes"].get(cause, 0.0)) or not (old or new)
     assert table.about == {"oneAtATime": "dimension"}
 
 

@@ -22,12 +22,17 @@ SERVICE_ROWS = [
     ["amazon-web-services", "Amazon Bedrock", "Claude 3.5 Sonnet output tokens", "1K tokens", "2026", 60.0, 4_000.0],
     ["amazon-web-services", "Amazon Bedrock", "Guardrails", "Units", "2026", 5.0, 7.0],
 ]
+RELATED_ROWS = [["Amazon SageMaker", "2026", "09", 40.0], ["Amazon Lex", "2026", "09", 0.001]]
 PROVIDER_ROWS = [["openai", "Completions API", "gpt-4o, input", "tokens", "2026", 5.0, 2_000_000.0]]
 
 
 def answering(request: Request) -> Any:
     """Return the rows of AI services, and those of AI providers."""
-    filters = {item["id"]: item for item in (request.body or {})["config"]["filters"]}
+    config = (request.body or {})["config"]
+    if [group["id"] for group in config["group"]] == ["service_description"]:
+        names = ("service_description", "year", "month", "cost")
+        return {"result": {"schema": [{"name": name, "type": "string"} for name in names], "rows": RELATED_ROWS}}
+    filters = {item["id"]: item for item in config["filters"]}
     is_by_provider = "cloud_provider" in filters
     assert bool(filters["service_description"].get("inverse")) == is_by_provider
     rows = PROVIDER_ROWS if is_by_provider else SERVICE_ROWS
@@ -64,6 +69,13 @@ async def test_providers() -> None:
     (provider,) = found["providers"]
     assert (provider["provider"], provider["cost"], found["other"]) == ("amazon-web-services", 95.0, 5.0)
     assert "model" not in provider and provider["tokens"] == 14e6
+    # Providers sell models at very different prices.
+    assert "costPerMillionTokens" not in provider
+
+
+async def test_related_services_are_named_but_not_counted() -> None:
+    found = await ai_spend()
+    assert found["notCounted"] == [{"service": "Amazon SageMaker", "cost": 40.0}] and found["total"] == 100.0
 
 
 async def test_no_ai_cost_is_explained() -> None:
@@ -75,6 +87,7 @@ async def test_no_ai_cost_is_explained() -> None:
 
     found = await ai_spend(without_ai)
     assert found["total"] == 0.0 and found["models"] == [] and "No service that sells AI models" in found["note"]
+    assert "notCounted" not in found
     before = await ai_spend(without_ai, period="2025-01")
     assert before["total"] is None and "begin on 2026-01-05" in before["note"]
 

@@ -20,7 +20,16 @@ MakeCaller = Callable[[], Caller]
     [
         ("service", GroupDimension("service", "service_description", "fixed", "service_description")),
         (" Project ", GroupDimension("project", "project_id", "fixed", "project_id")),
-        ("sku", GroupDimension("sku", "sku_description", "fixed", "sku_description")),
+        ("sku", GroupDimension("sku", "sku_id", "fixed", "sku_id")),
+        ("sku_description", GroupDimension("sku_description", "sku_description", "fixed", "sku_description")),
+        ("Pricing_Unit", GroupDimension("pricing_unit", "pricing_unit", "fixed", "pricing_unit")),
+        ("fixed:cost_type", GroupDimension("cost_type", "cost_type", "fixed", "cost_type")),
+        ("project_id", GroupDimension("project", "project_id", "fixed", "project_id")),
+        ("team", GroupDimension("label:team", "team", "label", "team")),
+        ("gke:k8s-namespace", GroupDimension("gke:k8s-namespace", "k8s-namespace", "gke", "k8s-namespace")),
+        ("k8s-namespace", GroupDimension("gke:k8s-namespace", "k8s-namespace", "gke", "k8s-namespace")),
+        # The key of a tag may have colons of its own.
+        ("aws:eks:namespace", GroupDimension("tag:aws:eks:namespace", "aws:eks:namespace", "tag", "aws:eks:namespace")),
         ("label:team", GroupDimension("label:team", "team", "label", "team")),
         ("Label: Team", GroupDimension("label:team", "team", "label", "team")),
     ],
@@ -36,11 +45,27 @@ async def test_projects_are_grouped_with_their_names(make_caller: MakeCaller) ->
     assert await resolve_groups(make_caller(), None) == []
 
 
+async def test_skus_are_grouped_with_their_names_and_what_tells_the_usual_one(make_caller: MakeCaller) -> None:
+    (sku,) = await resolve_groups(make_caller(), "SKU")
+    assert [group["id"] for group in sku.as_groups] == ["sku_id", "sku_description", "cost_type"]
+
+
+async def test_an_id_of_several_dimensions_needs_its_type() -> None:
+    dimensions = [{"id": "team", "type": type_} for type_ in ("label", "tag")]
+    call = Caller(Recorder({"dimensions": dimensions}))
+    with pytest.raises(ApiError, match="Use one of label:team, tag:team"):
+        await resolve_groups(call, "team")
+
+
 @pytest.mark.parametrize(
     ("argument", "hint"),
     [
         ("servce", "Did you mean service?"),
-        ("team", "label:KEY"),
+        ("teem", "Did you mean label:team?"),
+        ("account", "Did you mean project?"),
+        ("provider", "Did you mean cloud?"),
+        ("k8s-namespaces", "Did you mean gke:k8s-namespace"),
+        ("month", "For costs by month, use cost_trend"),
         ("label:", "label:KEY"),
         ("label:teem", '"label:team"'),
         ("tag:team", '"label:team"'),

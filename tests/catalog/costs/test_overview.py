@@ -42,7 +42,7 @@ async def test_it_has_every_part_of_the_old_one() -> None:
         ["cloud_provider", "service_description"],
         ["cloud_provider", "project_id", "project_name"],
     ]
-    assert [config["group"][1]["limit"]["value"] for config in configs[1:]] == [5, 5]
+    assert [config["group"][1]["limit"]["value"] for config in configs[1:]] == [25, 25]
     assert [request.query for request in api.requests if not request.body] == [{"maxResults": "5"}] * 2
 
 

@@ -32,17 +32,28 @@ LIMIT = {"metric": {"type": "basic", "value": "cost"}, "sort": "desc"}
 async def test_a_trend_states_each_month_and_compares_the_running_one_like_for_like() -> None:
     api = Recorder(answering({}, LINES))
     trend = (await call("cost_trend", api, months="3"))["structuredContent"]
-    whole, before = sorted(((request.body or {})["config"] for request in api.requests), key=lambda c: "group" not in c)
+    whole = next(
+        (request.body or {})["config"] for request in api.requests if "group" in (request.body or {})["config"]
+    )
     assert whole["customTimeRange"] == {"from": "2026-07-01T00:00:00Z", "to": "2026-09-21T23:59:59Z"}
     assert whole["timeInterval"] == "month" and whole["currency"] == "USD"
-    # 21 days of September have passed, so it is compared with 21 days of August.
-    assert before["customTimeRange"] == {"from": "2026-08-01T00:00:00Z", "to": "2026-08-21T23:59:59Z"}
+    # 21 days of September have passed, so it is compared with 21 days of August; the first 18 of them are final.
+    spans = [(request.body or {})["config"]["customTimeRange"] for request in api.requests]
+    assert sorted((span["from"][:10], span["to"][:10]) for span in spans) == [
+        ("2026-07-01", "2026-09-21"),
+        ("2026-08-01", "2026-08-18"),
+        ("2026-08-01", "2026-08-21"),
+        ("2026-09-01", "2026-09-18"),
+    ]
     assert trend["months"] == [
         {"period": "2026-07", "cost": 100.0, "changePercent": None},
         {"period": "2026-08", "cost": 160.0, "changePercent": 60.0},
         {
             **{"period": "2026-09", "cost": 65.0, "changePercent": None},
-            "likeForLike": {"before": 160.0, "after": 65.0, "changePercent": -59.4, "days": "2026-08-01/2026-08-21"},
+            "likeForLike": {
+                **{"before": 160.0, "after": 65.0, "changePercent": -59.4, "days": "2026-08-01/2026-08-21"},
+                "final": {"to": "2026-09-18", "before": 160.0, "after": 65.0, "changePercent": -59.4},
+            },
         },
     ]
     assert trend["rows"] == [["2026-07", 100.0], ["2026-08", 160.0], ["2026-09", 65.0]]
@@ -55,7 +66,7 @@ async def test_a_split_trend_has_groups_and_their_rest() -> None:
     trend = (await call("cost_trend", api, groupBy="service", topN=1))["structuredContent"]
     configs = [(request.body or {})["config"] for request in api.requests]
     split = next(config for config in configs if config.get("group", [{}])[0].get("id") == "service_description")
-    assert split["group"] == [{"id": "service_description", "type": "fixed", "limit": {**LIMIT, "value": 1}}]
+    assert split["group"] == [{"id": "service_description", "type": "fixed", "limit": {**LIMIT, "value": 25}}]
     assert trend["groups"] == [{"id": "EC2", "name": "EC2", "cost": 310.0, "sharePercent": 95.4}]
     assert trend["total"] == {"shown": 310.0, "other": 15.0, "otherSharePercent": 4.6, "all": 325.0}
     assert trend["rows"] == [["EC2", "2026-07", 100.0], ["EC2", "2026-08", 150.0], ["EC2", "2026-09", 60.0]]
@@ -135,13 +146,16 @@ async def test_period_and_months_exclude_each_other() -> None:
     ("today", "before", "change", "per_day"),
     [
         # 31 days of March beside 28 of February: whole months.
-        ("2026-03-31", "2026-02-01/2026-02-28", 10.7, 0.0),
+        ("2026-03-31", "2026-02-01/2026-02-28", None, 0.0),
         # 30 days of March beside 28 of February: only costs per day compare.
         ("2026-03-30", "2026-02-01/2026-02-28", None, 0.0),
         ("2026-03-28", "2026-02-01/2026-02-28", 0.0, None),
-        ("2026-03-01", "2026-02-01/2026-02-01", 0.0, None),
+        # Before the fourth day, no day is final.
+        ("2026-03-01", "2026-02-01/2026-02-01", None, None),
+        ("2026-03-03", "2026-02-01/2026-02-03", None, None),
+        ("2026-03-04", "2026-02-01/2026-02-04", 0.0, None),
         ("2028-02-29", "2028-01-01/2028-01-29", 0.0, None),
-        ("2027-01-01", "2026-12-01/2026-12-01", 0.0, None),
+        ("2027-01-01", "2026-12-01/2026-12-01", None, None),
     ],
 )
 def test_the_running_month_of_any_day(today: str, before: str, change: float | None, per_day: float | None) -> None:

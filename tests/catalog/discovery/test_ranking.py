@@ -43,8 +43,42 @@ FINDER = ToolFinder(direct_tools())
         ("optimization insights", "list_optimization_recommendations"),
     ],
 )
-def test_relevant_tools_rank_first(query: str, name: str) -> None:
+def test_relevant_tools_rank_high(query: str, name: str) -> None:
     assert name in [tool.name for tool in FINDER.rank_tools(query)[:2]]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("kubernetes", "run_query"),
+        ("kubernetes clusters", "run_query"),
+        ("kubernetes namespaces", "run_query"),
+        ("costs per namespace", "run_query"),
+        ("marketplace", "list_commitments"),
+        ("AI models", "ai_spend"),
+        ("unit cost", "unit_cost"),
+        ("untagged cost", "allocation_coverage"),
+        ("spend by team", "cost_breakdown"),
+        ("cost per customer", "unit_cost"),
+        ("why did my bill go up", "explain_cost_change"),
+        ("reserved instances", "list_aws_reserved_instances"),
+        ("savings plans", "list_aws_savings_plans"),
+        ("rightsizing", "list_optimization_recommendations"),
+        ("open a ticket", "create_ticket"),
+        ("who owns anomalies", "get_anomalies"),
+        ("month-end forecast", "forecast_spend"),
+        ("delete a report", "delete_report"),
+        ("known issues outage", "get_cloud_incidents"),
+    ],
+)
+def test_questions_in_natural_words_have_one_first_answer(query: str, name: str) -> None:
+    assert FINDER.rank_tools(query)[0].name == name
+
+
+def test_words_do_not_match_by_chance() -> None:
+    # Mark, customer and all the others are neither forms nor misspellings of these.
+    assert {tool.name for tool in FINDER.rank_tools("marketplace")} == {"get_commitment", "list_commitments"}
+    assert not {"get_customer", "update_customer"} & {tool.name for tool in FINDER.rank_tools("cluster")}
 
 
 @pytest.mark.parametrize(

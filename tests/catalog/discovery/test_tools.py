@@ -29,6 +29,20 @@ async def test_search_results_can_be_called_as_described() -> None:
     assert 0 < len(result["more"]) <= 10
 
 
+@pytest.mark.parametrize(
+    ("subject", "name"),
+    [
+        ("AI cost", "ai_spend"),
+        ("AI models", "ai_spend"),
+        ("unit cost", "unit_cost"),
+        ("untagged cost", "allocation_coverage"),
+    ],
+)
+async def test_subjects_of_the_instructions_lead_to_their_tools(subject: str, name: str) -> None:
+    result = await run("find_operation", Recorder(), query=subject)
+    assert name in [operation["name"] for operation in result["operations"]]
+
+
 async def test_read_operations_are_marked() -> None:
     result = await run("find_operation", Recorder(), query="labels", access="read", limit=5)
     assert {operation["callWith"] for operation in result["operations"]} == {"read_operation"}
@@ -129,3 +143,9 @@ def test_wrapper_tools_resolve_their_target(name: str) -> None:
 async def test_search_makes_no_requests() -> None:
     caller = Caller(Recorder(AssertionError("asked")))
     assert await TOOLS["find_operation"].run(caller, {"query": "users"})
+
+
+async def test_topics_without_an_operation_of_their_own_have_a_hint() -> None:
+    result = await run("find_operation", Recorder(), query="Kubernetes namespaces")
+    assert result["operations"][0]["name"] == "run_query" and "aws:eks:namespace" in result["hint"]
+    assert "hint" not in await run("find_operation", Recorder(), query="invite a user")

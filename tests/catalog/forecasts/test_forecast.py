@@ -39,7 +39,8 @@ async def test_the_apis_forecast_is_used() -> None:
     assert found["month"]["before"] == 310.0 and found["quarter"]["spent"] == 824.0
     assert found["quarter"]["before"] == 910.0 and found["quarter"]["expected"] == 1010.0
     config = next((request.body or {})["config"] for request in api.requests if request.body)
-    assert config["forecastSettings"] == {"mode": "totals", "futureTimeIntervals": 9}
+    assert config["forecastSettings"] == {"mode": "grouping", "futureTimeIntervals": 9}
+    assert config["group"] == [{"id": "cloud_provider", "type": "fixed"}]
     assert config["customTimeRange"] == {"from": "2026-04-01T00:00:00Z", "to": "2026-09-21T23:59:59Z"}
 
 
@@ -150,7 +151,8 @@ async def test_budgets_that_break_have_the_forecast_of_their_details() -> None:
         {"id": "b3", "budgetName": "Over", "amount": 100.0, "currentUtilization": 204.0, "riskStatus": "atRisk"},
         {"id": "b4", "budgetName": "New", "amount": 100.0, "currentUtilization": 0, "riskStatus": "unknown"},
     ]
-    rows = [{**row, "timeInterval": "month", "currency": "EUR", "url": "u"} for row in rows]
+    scopes = [{"type": "fixed", "id": "cloud_provider", "values": ["amazon-web-services"]}]
+    rows = [{**row, "timeInterval": "month", "currency": "EUR", "url": "u", "scopes": scopes} for row in rows]
     # 2026-09-22.
     rows[1]["forecastedUtilizationDate"] = 1_790_035_200_000
 
@@ -168,10 +170,10 @@ async def test_budgets_that_break_have_the_forecast_of_their_details() -> None:
     assert tight == {
         **{"id": "b2", "name": "Tight", "url": "u", "amount": 220.0, "spent": 204.0, "currency": "EUR"},
         **{"percentUsed": 92.7, "expected": 250.5, "forecastedUtilization": 250.5, "status": "at_risk"},
-        **{"exceededOn": None, "breaksOn": "2026-09-22", "basis": "DoiT's forecast"},
+        **{"exceededOn": None, "breaksOn": "2026-09-22", "basis": "DoiT's forecast of this budget"},
         "period": {"from": "2026-09-01", "to": "2026-09-30", "days": 30},
     }
-    # Budgets on track need no request of their own.
+    # Budgets on track for other costs need no request of their own.
     assert sorted(request.path for request in api.requests if "budgets/" in request.path) == [
         "/analytics/v1/budgets/b2",
         "/analytics/v1/budgets/b3",

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.forecasts.run_rate import project_cost
+from doit_mcp.catalog.forecasts.run_rate import CloudCosts, project_cost
 from doit_mcp.catalog.forecasts.weekday_pace import (
     MIN_HISTORY_DAYS,
     WeekdayPace,
     count_settled_days,
     learn_pace,
+    margins,
     settled_through,
 )
 from doit_mcp.catalog.periods.period import month_of
@@ -104,8 +105,19 @@ def test_days_far_below_the_pace_are_unfinished(day: date, cost: float, missing:
 
 def test_margins_grow_with_the_days() -> None:
     pace = WeekdayPace((100.0,) * 7, below=10.0, above=20.0)
-    assert pace.margins(0) == (0.0, 0.0)
-    assert pace.margins(9) == (pytest.approx(10 * 18**0.5), pytest.approx(20 * 18**0.5))
+    assert margins([pace], 0) == (0.0, 0.0)
+    assert margins([pace], 9) == (pytest.approx(10 * 18**0.5), pytest.approx(20 * 18**0.5))
+
+
+def test_paces_that_stray_in_opposite_directions_have_no_spread_together() -> None:
+    noise = random.Random(3)
+    up = {day: 100.0 + noise.uniform(-20, 20) for day in costs_of(60)}
+    down = {day: 200.0 - cost for day, cost in up.items()}
+    paces = [pace_of(up), pace_of(down)]
+    apart = [margins([pace], 5) for pace in paces]
+    together = margins(paces, 5)
+    assert min(min(pair) for pair in apart) > 10 and max(together) < 0.5 * min(min(pair) for pair in apart)
+    assert margins([paces[0]] * 2, 5) == (pytest.approx(2 * apart[0][0]), pytest.approx(2 * apart[0][1]))
 
 
 @pytest.mark.parametrize("history", [24, 60, 92])
@@ -120,7 +132,7 @@ def test_low_and_high_hold_in_about_eight_of_ten_months(history: int) -> None:
         truth = {day: (100 if day.weekday() < 5 else 60) * noise.gauss(1, 0.12) for day in days}
         known = {day: cost for day, cost in truth.items() if day <= today}
         exact = {day: Decimal(repr(cost)) for day, cost in known.items()}
-        found = project_cost(month, exact, {}, learn_pace(known, today), today)
+        found = project_cost(month, [CloudCosts(exact, {}, learn_pace(known, today))], today)
         assert found.ahead is not None
         total = sum(cost for day, cost in truth.items() if month.first <= day)
         expected = float(found.spent) + found.ahead

@@ -10,7 +10,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.queries.run_query import needs_total_query, total_config
+from doit_mcp.catalog.queries.totals import needs_total_query, total_config
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
@@ -104,7 +104,11 @@ async def test_a_group_limit_states_the_total_of_everything(ask: Ask, witness: A
     [
         ({"filters": only("service_description", "Amazon EC2")}, '"Amazon Elastic Compute Cloud"'),
         ({"filters": only("service_description", "bigquery")}, '"BigQuery"'),
-        ({"filters": only("service_description", "bigquery", caseInsensitive=True)}, '"BigQuery"'),
+        (
+            {"filters": only("service_description", "bigquery", caseInsensitive=True)},
+            'with mode is. .*"mode": "contains"',
+        ),
+        ({"filters": only("region", "EU.*", mode="regexp", caseInsensitive=True)}, "ignores it with mode regexp"),
         ({"filters": only("service_description", "BigQuery", "Amazon EC2")}, '"Amazon Elastic Compute Cloud"'),
         ({"filters": only("service_description", "bigquery", inverse=True)}, '"BigQuery"'),
         ({"filters": only("project_id", "acme-production")}, '("acme-production")'),
@@ -133,7 +137,7 @@ async def test_zero_is_stated_only_for_values_that_exist(ask: Ask) -> None:
     filters = [*only("cloud_provider", "gcp"), *only("service_description", "Amazon Elastic Compute Cloud")]
     answer = await ask("run_query", config={**AUGUST, "filters": filters})
     assert answer["rows"] == [] and answer["total"] == {"cost": 0.0}
-    assert answer["note"] == "The values of cloud and filters exist in the data, but had no cost in this period."
+    assert answer["note"] == "Nothing matches cloud and filters together in this period."
 
 
 async def test_costs_before_the_data_are_unknown(ask: Ask) -> None:
@@ -254,12 +258,13 @@ async def test_a_customer_that_cannot_be_read_gets_us_dollars() -> None:
 async def test_values_are_asked_for_only_if_they_can_be_wrong() -> None:
     api = api_with([["EC2", 5.0]])
     await call("run_query", api, config={"filters": only("region", "eu")})
-    assert [request.path for request in api.requests] == ["/analytics/v1/reports/query"]
+    # The second query asks for the clouds, whose time zones the answer states.
+    assert [request.path for request in api.requests] == ["/analytics/v1/reports/query"] * 2
     values = {"values": [{"value": "eu"}, {"value": "us"}]}
     api = api_with([["EC2", 5.0]], lambda request: values)
     await call("run_query", api, config={"filters": only("region", "eu", "us", "[Region N/A]")})
     assert sorted(request.path for request in api.requests) == [
-        *("/analytics/v1/dimension", "/analytics/v1/reports/query"),
+        *("/analytics/v1/dimension", "/analytics/v1/reports/query", "/analytics/v1/reports/query"),
     ]
 
 

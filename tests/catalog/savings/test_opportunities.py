@@ -62,7 +62,6 @@ async def test_shortfall_is_that_of_the_running_contract_year_only() -> None:
         ("anomaly:a1", 700.0, "USD"),
     ]
     assert found["at_stake"][0]["periodEnds"] == "2026-12-31" and found["at_stake"][2]["since"] == "2026-09-20"
-    assert found["totals"]["commitment"]["amounts"] == [{"currency": "EUR", "amount": 600.0}]
 
 
 async def test_unknown_amounts_are_named_and_are_not_zero() -> None:
@@ -79,42 +78,28 @@ async def test_overlaps_are_named_and_not_summed() -> None:
     found = await summary()
     (overlap,) = found["overlaps"]
     assert overlap["ids"] == [f"purchase:{FIRST}/compute", "recommendation:doit/aws-rightsizing"]
-    assert "total" not in found["save"][0] and set(found["totals"]) == {"recommendation", "commitment", "anomaly"}
 
 
-async def test_items_of_different_bases_are_not_ranked_together() -> None:
+async def test_each_list_states_its_basis_once_and_no_amount_is_repeated() -> None:
     found = await summary()
-    assert [(item["kind"], item["amount"], item["basis"]) for item in found["items"]] == [
-        ("recommendation", 304.17, "per month"),
-        ("recommendation", 152.08, "per month"),
-        ("commitment", 600.0, "at stake"),
-        ("anomaly", 800.0, "once"),
-        ("anomaly", 700.0, "once"),
-    ]
-    # The API has one attainment for all periods, so it says nothing about the second year.
-    assert found["items"][2]["details"] == {
-        **{"provider": "google-cloud", "ends": "2026-12-31", "committed": 1000.0, "forecast": 400.0}
+    assert found["basis"] == {
+        "save": "saved per month of 730 hours (365/12 days)",
+        "waste": "unused per month of 730 hours (365/12 days)",
+        "at_stake": "once: shortfalls until periodEnds, anomalies so far",
     }
-    assert found["totals"]["recommendation"] == {
-        **{"count": 2, "basis": "per month", "amounts": [{"currency": "USD", "amount": 456.25}]}
-    }
-
-
-async def test_attainment_is_shown_in_the_first_contract_year() -> None:
-    first = [{**CONTRACTS[0], "startDate": "2026-01-01T00:00:00Z"}]
-    found = await summary({"commitment-manager": {"commitments": first}})
-    assert found["items"][2]["details"]["attained"] == 100.0
+    assert "items" not in found and "totals" not in found
+    identifiers = [row["id"] for name in ("save", "waste", "at_stake") for row in found[name]]
+    assert len(identifiers) == len(set(identifiers))
 
 
 async def test_top_limits_each_list_and_counts_say_how_many_there_are() -> None:
     found = await summary(top=1)
-    assert [len(found[name]) for name in ("save", "waste", "at_stake", "items")] == [1, 1, 1, 1]
-    assert found["counts"] == {"save": 3, "waste": 2, "at_stake": 3} and len(found["totals"]) == 3
+    assert [len(found[name]) for name in ("save", "waste", "at_stake")] == [1, 1, 1]
+    assert found["counts"] == {"save": 3, "waste": 2, "at_stake": 3}
 
 
 async def test_part_that_fails_is_unknown_and_not_empty() -> None:
     found = await summary({"insights": FORBIDDEN, f"aws {FIRST}/savings-plans": ApiError("", kind="timeout")})
-    assert "recommendation" not in found["totals"]
     assert found["failed"] == [
         {"part": "recommendation", "why": "the signed-in user lacks the permission (HTTP 403)"},
         {"part": f"waste: Savings Plans of {FIRST}", "why": "the request timed out"},
@@ -137,7 +122,8 @@ async def test_all_pages_of_recommendations_are_read() -> None:
         }
 
     found = (await call("get_savings_summary", Recorder(insights)))["structuredContent"]
-    assert found["totals"]["recommendation"]["count"] == 2
+    recommendations = [row["id"] for row in found["save"] if row["kind"] == "recommendation"]
+    assert recommendations == ["recommendation:doit/aws-rightsizing", "recommendation:doit/gcp"]
 
 
 async def test_known_organizations_are_not_listed_again() -> None:
@@ -177,7 +163,3 @@ async def test_currencies_are_not_compared() -> None:
         {"commitment-manager": {"commitments": [euros, dollars]}, "anomalies": {"anomalies": ANOMALIES[1:2]}}
     )
     assert brief(found["at_stake"]) == [("commitment:usd", 1.0, "USD"), ("commitment:eur", 600.0, "EUR")]
-    assert found["totals"]["commitment"]["amounts"] == [
-        {"currency": "USD", "amount": 1.0},
-        {"currency": "EUR", "amount": 600.0},
-    ]

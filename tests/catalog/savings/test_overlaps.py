@@ -38,3 +38,35 @@ def test_smaller_usage_overlaps_with_a_commitment_for_it(changes: dict[str, Any]
     }
     expected = [[f"purchase:1/{service}", f"recommendation:s/{recommendation['key']}"]] if service else []
     assert [overlap["ids"] for overlap in find_overlaps([recommendation], PURCHASES)] == expected
+
+
+UNRELATED = [
+    *("Delete idle load balancers", "Idle NAT gateways", "Terminate idle SageMaker notebooks", "Downsize S3 storage"),
+    *("Underutilized EBS volumes", "Idle Elastic IP addresses", "Right-size Amazon OpenSearch domains"),
+    *("Buy Reserved Instances for EC2", "Upgrade RDS engine versions", "Enable Lambda tracing"),
+    "Move EC2 instances to Graviton",
+]
+
+
+@pytest.mark.parametrize("title", UNRELATED)
+def test_unrelated_recommendations_do_not_overlap(title: str) -> None:
+    recommendation = {
+        **{"source": "s", "key": "k", "title": title, "cloudProvider": "aws"},
+        "summary": {"potentialDailySavings": 1.0},
+    }
+    assert find_overlaps([recommendation], PURCHASES) == []
+
+
+def test_purchase_overlaps_only_with_what_it_covers() -> None:
+    rows = [
+        {
+            **{"source": "s", "key": title, "title": title, "cloudProvider": "aws"},
+            "summary": {"potentialDailySavings": 1.0},
+        }
+        for title in ("Right-size EC2", "Idle RDS instances", *UNRELATED)
+    ]
+    found = {overlap["ids"][0]: overlap["ids"][1:] for overlap in find_overlaps(rows, PURCHASES)}
+    assert found == {
+        "purchase:1/compute": ["recommendation:s/Right-size EC2"],
+        "purchase:1/database": ["recommendation:s/Idle RDS instances"],
+    }

@@ -18,6 +18,7 @@ from doit_mcp.protocol.schema_validator import SchemaValidator
 from tests.api.recorder import Recorder
 
 from ..caller import run
+from ..conftest import Ask
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -85,6 +86,51 @@ def test_values_are_coerced_to_their_schema(given_value: dict[str, Any], read_va
     coerced = coerce_arguments(given_value, SCHEMA)
     assert coerced == read_value
     assert [type(value) for value in coerced.values()] == [type(value) for value in read_value.values()]
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("riskStatus:[atRisk]", "riskStatus:atRisk"),
+        ("owner:[a@b.example]|type:[custom]|type:preset", "owner:a@b.example|type:custom|type:preset"),
+        ("name: [ prod ] ", "name:prod"),
+        # Values that are more than one pair of brackets are meant as they are.
+        ("name:[prod] web", "name:[prod] web"),
+        ("name:web [prod]", "name:web [prod]"),
+        ("name:[a][b]", "name:[a][b]"),
+        ("name:[[a]]", "name:[[a]]"),
+        ("name:[]", "name:[]"),
+        ("name:[ ]", "name:[ ]"),
+        ("[name]:x", "[name]:x"),
+        ("[atRisk]", "[atRisk]"),
+        ("", ""),
+    ],
+)
+def test_filters_lose_the_brackets_around_a_value(text: str, sent: str) -> None:
+    schema = {"properties": {"filter": {"type": "string"}, "text": {"type": "string"}}}
+    coerced = coerce_arguments({"filter": text, "text": text}, schema)
+    assert coerced == {"filter": sent, "text": text} and coerce_arguments(coerced, schema) == coerced
+    assert text == sent or not needs_no_coercion({"filter": text}, schema["properties"])
+
+
+@pytest.mark.parametrize(
+    ("tool", "rows", "term", "value"),
+    [
+        ("list_budgets", "budgets", "riskStatus", "atRisk"),
+        ("list_reports", "reports", "type", "custom"),
+        ("list_invoices", "invoices", "status", "PAID"),
+        ("list_tickets", "tickets", "severity", "high"),
+    ],
+)
+async def test_a_bracketed_filter_selects_the_same_rows(ask: Ask, tool: str, rows: str, term: str, value: str) -> None:
+    bracketed = await ask(tool, filter=f"{term}:[{value}]")
+    assert bracketed[rows] == (await ask(tool, filter=f"{term}:{value}"))[rows] != []
+
+
+def test_a_long_filter_takes_linear_time() -> None:
+    schema = {"properties": {"filter": {"type": "string"}}}
+    text = "a" + " " * 500_000 + "[" + ":" * 100_000
+    assert coerce_arguments({"filter": text}, schema) == {"filter": text}
 
 
 def test_tenant_argument_in_the_schema_is_kept() -> None:

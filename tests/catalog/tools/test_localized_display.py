@@ -157,7 +157,7 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
         "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}],
     }
     least = {
-        "unit_cost": {"metric": "usage"},
+        "unit_cost": {"metric": "orders"},
         "allocation_coverage": {"by": "label:team"},
         "cost_breakdown": {"groupBy": "service"},
         "get_report_results": {"id": "r", "timeRange": "2026-08"},

@@ -37,7 +37,7 @@ def answering(units: list[billing.Line], costs: list[billing.Line] = COSTS) -> C
 
     def answer(request: Request) -> Any:
         if request.path.endswith("datasets"):
-            return {"datasets": [{"name": "shop"}]}
+            return {"datasets": [{"name": "shop", "description": "By day: sales"}, {"name": "empty"}]}
         if request.path.endswith("dimension"):
             return {"values": [{"value": AWS}, {"value": GOOGLE}]}
         config = (request.body or {})["config"]
@@ -58,8 +58,9 @@ async def test_default_is_last_month() -> None:
     found = await unit_cost()
     assert (found["cost"], found["units"], found["unitCost"]) == (200.0, 800.0, 0.25)
     assert (found["period"]["from"], found["currency"]) == ("2026-08-01", "USD") and "periods" not in found
-    assert found["unitsPerDay"] == 25.8065
-    assert found["metric"] == "orders" and "note" not in found
+    # The mean of the two days that have units, not of the 31 days of the month.
+    assert found["metric"] == "orders" and found["unitsPerDay"] == 400.0
+    assert "summed over days" in found["note"] and "2 of 31 days have units" in found["note"]
 
 
 async def test_several_months_are_shown_one_by_one() -> None:
@@ -92,13 +93,18 @@ async def test_cloud_applies_to_the_cost_only() -> None:
 async def test_missing_units_are_unknown_and_not_free() -> None:
     found = await unit_cost(ORDERS[:1])
     assert found["unitCost"] is None and found["units"] == 0.0 and "no units in this period" in found["note"]
+    assert found["unitsPerDay"] is None
     late = await unit_cost([("2026-08-20", {}, 0.0, 10.0)])
-    assert late["unitCost"] == 20.0 and "2026-08-20" in late["note"]
+    assert late["unitCost"] == 20.0 and "last units are of 2026-08-20" in late["note"]
+    assert "first units are of 2026-08-20" in late["note"]
 
 
 async def test_days_whose_cost_is_not_final_are_left_out() -> None:
-    running = [("2026-09-18", {"cloud_provider": AWS}, 80.0, 0.0), ("2026-09-20", {"cloud_provider": AWS}, 5.0, 0.0)]
-    orders = [("2026-09-18", {}, 0.0, 40.0), ("2026-09-20", {}, 0.0, 40.0)]
+    running: list[billing.Line] = [
+        ("2026-09-18", {"cloud_provider": AWS}, 80.0, 0.0),
+        ("2026-09-20", {"cloud_provider": AWS}, 5.0, 0.0),
+    ]
+    orders: list[billing.Line] = [("2026-09-18", {}, 0.0, 40.0), ("2026-09-20", {}, 0.0, 40.0)]
     api = Recorder(answering(orders, running))
     found = (await call("unit_cost", api, metric="orders", period="this_month"))["structuredContent"]
     assert (found["cost"], found["units"], found["unitCost"]) == (80.0, 40.0, 2.0)
@@ -108,19 +114,49 @@ async def test_days_whose_cost_is_not_final_are_left_out() -> None:
     assert "2026-09-18 are not final" in found["note"]
     today = (await call("unit_cost", api, metric="orders", period="2026-09-20/2026-09-21"))["structuredContent"]
     assert (today["cost"], today["period"]["finalThrough"]) == (5.0, None)
+    assert "No day of this period has final costs" in today["note"]
 
 
 async def test_unknown_metric_is_an_error() -> None:
-    with pytest.raises(ApiError, match='no DataHub event .* "orders".*Datasets: "shop"'):
+    with pytest.raises(ApiError, match='"orders" is in no DataHub event .*Datasets: "shop" \\(By day: sales\\)'):
         await unit_cost([])
-    refused = ApiError("metrics[0]: not one of order_count, customers", kind="refused", status=400)
 
-    def refusing(request: Request) -> Any:
-        is_units = (request.body or {}).get("config", {}).get("dataSource") == "billing-datahub"
-        return refused if is_units else answering([])(request)
 
-    with pytest.raises(ApiError, match='metric: "orders" cannot be queried.*Did you mean order_count'):
-        await call("unit_cost", Recorder(refusing), metric="orders")
+def refusing(reason: str, datasets: Any = None) -> Callable[[Request], Any]:
+    """Return an API that refuses queries of units."""
+
+    def answer(request: Request) -> Any:
+        if request.path.endswith("datasets") and datasets is not None:
+            return datasets
+        if (request.body or {}).get("config", {}).get("dataSource") == "billing-datahub":
+            return ApiError(reason, kind="refused", status=400)
+        return answering([])(request)
+
+    return answer
+
+
+async def test_names_are_never_taken_from_the_text_of_a_refusal() -> None:
+    reason = "metrics[0]: 'orders' is not one of amortized_cost, order_count"
+    with pytest.raises(ApiError) as caught:
+        await call("unit_cost", Recorder(refusing(reason)), metric="orders")
+    assert '"orders" is not a DataHub metric' in str(caught.value) and '"shop"' in str(caught.value)
+    assert "amortized_cost" not in str(caught.value) and "Did you mean" not in str(caught.value)
+    forbidden = ApiError("", kind="forbidden", status=403)
+    with pytest.raises(ApiError, match="not a DataHub metric.*Datasets: unknown, .*permission"):
+        await call("unit_cost", Recorder(refusing(reason, forbidden)), metric="orders")
+
+
+async def test_refusals_for_other_reasons_are_passed_on() -> None:
+    with pytest.raises(ApiError, match="subscription"):
+        await call("unit_cost", Recorder(refusing("no DataHub subscription")), metric="orders")
+
+
+@pytest.mark.parametrize("metric", ["cost", "Usage", "savings", "amortized_cost", "Amortized cost", "list-price"])
+async def test_cost_is_not_divided_by_cost(metric: str) -> None:
+    api = Recorder(answering([]))
+    with pytest.raises(ApiError, match="is a metric of the bill.*list_datahub_datasets"):
+        await call("unit_cost", api, metric=metric)
+    assert api.requests == []
 
 
 async def test_two_dimensions_are_refused() -> None:
@@ -135,7 +171,7 @@ AMOUNT = st.decimals(0, 10_000, places=4)
 def test_groups_and_other_add_up(lines: list[tuple[str, Decimal, Decimal]], top: int) -> None:
     groups = [CostRow((name,), (name,), "2026-08", cost) for name, cost, _ in lines]
     daily = [CostRow((), (), "2026-08-01", units) for _, _, units in lines]
-    found = make_unit_cost(UnitRows(groups, groups, daily, []), 31, top, "USD")
+    found = make_unit_cost(UnitRows(groups, groups, daily, []), top, "USD")
     shown = sum((Decimal(str(group["cost"])) for group in found["groups"]), Decimal(0))
     assert shown + Decimal(str(found["other"])) == Decimal(str(found["cost"]))
     assert (found["unitCost"] is None) == (found["units"] == 0)

@@ -59,8 +59,8 @@ async def test_unit_cost_of_the_running_month_uses_final_days(ask: Ask, witness:
     assert found["cost"] == whole["total"]["all"]
 
 
-async def test_unknown_metric_names_the_nearest(ask: Ask) -> None:
-    with pytest.raises(ApiError, match="Did you mean orders"):
+async def test_unknown_metric_names_the_datasets_and_what_they_contain(ask: Ask) -> None:
+    with pytest.raises(ApiError, match=r'"Orders" \("Business metrics by day: orders'):
         await ask("unit_cost", metric="order")
 
 
@@ -97,4 +97,4 @@ async def test_unknown_cloud_is_an_error_and_a_cloud_without_ai_is_explained(ask
         await ask("ai_spend", cloud="oracle")
     filters = [{"id": "project_id", "type": "fixed", "values": ["444455556666"]}]
     found = await ask("ai_spend", period="2026-08", filters=filters)
-    assert found["total"] == 0.0 and "No service that sells AI models" in found["note"]
+    assert found["total"] == 0.0 and found["note"] == "None of the matching costs are of AI models."

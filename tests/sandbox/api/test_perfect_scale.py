@@ -66,7 +66,7 @@ async def test_organizations_and_accounts_match_billing_data(party: Party) -> No
 
 
 async def test_savings_and_costs_match_reports(party: Party) -> None:
-    skus = ["BoxUsage:m6i.xlarge", "Lambda-GB-Second"]
+    skus = ["BoxUsage:m6i.xlarge", "Lambda-GB-Second", "ComputeSP:1yrNoUpfront"]
     window = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-24T23:59:59Z"}
     result = await party.query(
         metrics=[{"type": "basic", "value": "cost"}, {"type": "extended", "value": "amortized_cost"}],
@@ -79,7 +79,8 @@ async def test_savings_and_costs_match_reports(party: Party) -> None:
     )
     kinds = {row[0]: row[3:5] for row in result["rows"]}
     cost = sum(amortized for _, amortized in kinds.values())
-    # Reserved usage costs nothing of its own; its fee is 36 percent below on-demand rates.
+    # Reserved usage costs nothing of its own; its fee is 36 percent below on-demand rates. The amortized cost of the
+    # plans' fee is the unused part.
     on_demand = kinds["Usage"][0] + kinds["SavingsPlanCoveredUsage"][0] + kinds["DiscountedUsage"][1] / 0.64
     savings = on_demand - cost
     month = (await party.get(ONE))["monthlyStats"]["compute"][-1]

@@ -31,7 +31,7 @@ MIXED, WARM = (50_000, 5_000) if LONG else (2_500, 1_000)
 FORGED = 3_000 if LONG else 400
 SESSIONS = 2_000 if LONG else 300
 STREAMS = 500 if LONG else 100
-AT_ONCE = 20
+MAX_CONCURRENT_REQUESTS = 20
 SOAK_GROWTH, SESSIONS_GROWTH, STREAMS_GROWTH = 40 * MIB, 100 * MIB, 80 * MIB
 
 pytestmark = pytest.mark.timeout(1800 if LONG else 120)
@@ -98,9 +98,9 @@ async def test_mixed_requests(tmp_path: Path) -> None:
     async with program(tmp_path, sessions_total=500) as server:
         server.outside.gate.set()
         mixture = Mixture(server)
-        await gather_limited((mixture.one(number) for number in range(WARM)), AT_ONCE)
+        await gather_limited((mixture.one(number) for number in range(WARM)), MAX_CONCURRENT_REQUESTS)
         rest, memory = await server.rest(), server.rss
-        await gather_limited((mixture.one(number) for number in range(WARM, MIXED)), AT_ONCE)
+        await gather_limited((mixture.one(number) for number in range(WARM, MIXED)), MAX_CONCURRENT_REQUESTS)
         await server.until(calls_in_flight=0, streams=0)
         await server.until_rest(rest)
         grown = server.rss - memory
@@ -125,7 +125,7 @@ async def test_flood_of_forged_tokens(tmp_path: Path) -> None:
         forged = [forgers[number % 5].token(now=age, jti=str(number), **claims) for number, age in enumerate(ages)]
         memory, statuses = server.rss, Counter[int]()
         flooding = asyncio.create_task(
-            gather_limited((send_forged(server, one, statuses) for one in forged), AT_ONCE * 5)
+            gather_limited((send_forged(server, one, statuses) for one in forged), MAX_CONCURRENT_REQUESTS * 5)
         )
         served = 0
         while not flooding.done():
@@ -155,7 +155,7 @@ async def test_sessions_that_are_never_deleted(tmp_path: Path, cap: int) -> None
         others = await server.initialize(bob)
         first = await server.initialize(ann)
         memory = server.rss
-        await gather_limited((server.initialize(ann) for _ in range(SESSIONS)), AT_ONCE)
+        await gather_limited((server.initialize(ann) for _ in range(SESSIONS)), MAX_CONCURRENT_REQUESTS)
         assert (await server.gauges())["sessions"] == min(cap, SESSIONS + 1) + 1
         ping: Json = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
         assert (await server.post(ping, bob, Mcp_Session_Id=others)).status == 200

@@ -62,13 +62,13 @@ def peer(one: socket.socket) -> object:
         return None
 
 
-def open_connections(connections: set[Addresses], patience: float | None = None) -> int:
-    """Return how many of these connections the server still has, within *patience* seconds if given."""
+def open_connections(connections: set[Addresses], timeout_seconds: float | None = None) -> int:
+    """Return how many of these connections the server still has, within *timeout_seconds* seconds if given."""
     sockets = ends(connections)
     for connection in sockets:
-        if patience is not None:
+        if timeout_seconds is not None:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == WRITE_TIMEOUT_SECONDS * 1000
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(timeout_seconds * 1000))
         connection.close()
     return len(sockets)
 
@@ -97,7 +97,7 @@ async def test_thirty_stalled_clients_delay_nobody_and_are_dropped() -> None:
             for number in range(CALLS):
                 answer = await site.call("echo", {"text": f"{number}"}, user=VIEWER)
                 assert answer.result["structuredContent"] == {"said": f"{number}"}
-            assert open_connections(connections, patience=0.2) == READERS
+            assert open_connections(connections, timeout_seconds=0.2) == READERS
             while open_connections(connections):
                 await asyncio.sleep(0.05)
         assert (await site.send("GET", "/healthz", {})).status == 200

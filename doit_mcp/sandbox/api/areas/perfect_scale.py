@@ -1,6 +1,6 @@
 """PerfectScale for Commitments: /ps4commitments, AWS organizations, accounts and settings.
 
-Savings are computed from the billing lines (costs.coverage); purchases and recommendations are in
+Savings are computed from the billing lines (costs.coverage), net of unused fees; purchases and recommendations are in
 perfect_scale_purchases.
 """
 
@@ -200,15 +200,15 @@ def _monthly_stats(request: ApiRequest, service: str, accounts: Collection[str])
 
 
 def _daily_coverage(request: ApiRequest, service: str, accounts: Collection[str]) -> list[JsonObject]:
-    """The last complete days: costs by kind; kinds without cost are left out."""
+    """The last complete days: costs by kind, unused fees included; kinds without cost are left out."""
     days = []
     for day, spend in (
         _coverage(request).daily(service, accounts, request.today - STATS_DAYS, request.today - 1).items()
     ):
         kinds = {
             "onDemandCost": spend.on_demand,
-            "savingsPlanCost": spend.plan_cost,
-            "reservedInstCost": spend.reserved_cost,
+            "savingsPlanCost": spend.plan_fees,
+            "reservedInstCost": spend.reservation_fees,
         }
         days.append({"date": iso_day(day), **{name: money(cost / MICRO) for name, cost in kinds.items() if cost}})
     return days

@@ -21,7 +21,7 @@ from ..commitment_plans import (
     total_commitment,
 )
 from ..costs.calendar_days import DAY_SECONDS, add_months, add_periods, rfc3339, seconds_of, start_of, today_of
-from ..costs.coverage import INSTANCE_PRICE, measure_coverage
+from ..costs.coverage import INSTANCE_PRICE, Spend, measure_coverage
 from ..costs.coverage_rates import RESERVED_DISCOUNT_PERCENT
 from ..costs.money import MICRO
 from ..responses import ApiError, JsonObject, bad_request, json_response
@@ -140,28 +140,24 @@ def _serialize_plan(request: ApiRequest, plan: JsonObject) -> JsonObject:
         coverage = request.tenant.compute_cached(measure_coverage)
         members = [item.id for item in coverage.members(organization)]
         spend = coverage.total(service, members, last_month, add_months(last_month, 1) - 1)
-        hours = (add_months(last_month, 1) - last_month) * HOURS_PER_DAY
-        response["lastMonthUtilization"] = round(
-            min(1.0, spend.plan_cost / MICRO / hours / total_commitment(active)), 4
-        )
+        response["lastMonthUtilization"] = round(spend.plan_cost / spend.plan_fees, 4)
         response["lastMonthSavings"] = money(spend.plan_savings / MICRO * hourly / total_commitment(active))
     return response
 
 
 def _serialize_reservation(request: ApiRequest, record: JsonObject) -> JsonObject:
-    price = INSTANCE_PRICE / MICRO
-    fee = price * (100 - RESERVED_DISCOUNT_PERCENT) / 100
     state = plan_state(record, request.now, "retired")
     is_in_use = state == "active" and record["type"] == INSTANCE_TYPE
-    purchased = record["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if is_in_use else 0
-    used = (
-        min(purchased, _covered_hours(request, record, request.today - UTILIZATION_DAYS, request.today - 1))
-        if is_in_use
-        else 0
-    )
     month_start = start_of("month", request.today)
-    month_hours = record["count"] * HOURS_PER_DAY * (request.today - month_start + 1)
-    month_used = min(month_hours, _covered_hours(request, record, month_start, request.today)) if is_in_use else 0
+    spend = _reserved_spend(request, record, request.today - UTILIZATION_DAYS, request.today - 1, is_in_use)
+    month = _reserved_spend(request, record, month_start, request.today, is_in_use)
+    purchased = record["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if spend.reservation_fees else 0
+    used = round(purchased * _used_share(spend)) if purchased else 0
+    price = INSTANCE_PRICE / MICRO
+    fee = price * (100 - RESERVED_DISCOUNT_PERCENT) / 100
+    if purchased:
+        # Reservations cover whole instances, the lines any share of one; their amounts are right, not the list price.
+        price, fee = spend.reserved_list_cost / MICRO / used, spend.reservation_fees / MICRO / purchased
     days = TERM_DAYS[record["term"]]
     return {
         "commitmentId": record["id"],
@@ -189,34 +185,39 @@ def _serialize_reservation(request: ApiRequest, record: JsonObject) -> JsonObjec
         "hourlyRecurringFee": money(fee),
         "totalAssetValue": money(fee * HOURS_PER_DAY * days * record["count"]),
         "averageOnDemandHourlyRate": money(price),
-        "amortizedRecurringFee": money(fee * purchased),
+        "amortizedRecurringFee": money(spend.reservation_fees / MICRO),
         "amortizedUpfrontFee": money(0),
-        "totalAmortizedFee": money(fee * purchased),
-        "netRiSavings": money(price * used - fee * purchased),
+        "totalAmortizedFee": money(spend.reservation_fees / MICRO),
+        "netRiSavings": money(spend.reservation_savings / MICRO),
         "realizedSavings": money((price - fee) * used),
         "unrealizedSavings": money((price - fee) * (purchased - used)),
         "totalPotentialRiSavings": money((price - fee) * purchased),
-        "onDemandCostOfRiHoursUsed": money(price * used),
-        "riCostForUnusedHours": money(fee * (purchased - used)),
+        "onDemandCostOfRiHoursUsed": money(spend.reserved_list_cost / MICRO),
+        "riCostForUnusedHours": money(spend.reserved_unused / MICRO),
         "purchasedHours": purchased,
         "purchasedUnits": purchased * NORMALIZED_UNITS,
         "totalActualHours": used,
         "totalNormalizedUnits": used * NORMALIZED_UNITS,
         "unusedHours": purchased - used,
         "unusedNormalizedUnits": (purchased - used) * NORMALIZED_UNITS,
-        "utilizationPercentage": round(used / purchased, 4) if purchased else None,
-        "utilizationPercentageInUnits": round(used / purchased, 4) if purchased else None,
-        "mtdSavings": money((price - fee) * month_used),
-        "mtdUtilization": round(month_used / month_hours, 4) if month_used else None,
+        "utilizationPercentage": round(_used_share(spend), 4) if purchased else None,
+        "utilizationPercentageInUnits": round(_used_share(spend), 4) if purchased else None,
+        "mtdSavings": money(month.reservation_savings / MICRO),
+        "mtdUtilization": round(_used_share(month), 4) if month.reservation_fees else None,
         "updatedAt": rfc3339(request.now - request.now % 3600),
         "recurringCharges": [{"amount": round(fee, 4), "frequency": "Hourly"}],
     }
 
 
-def _covered_hours(request: ApiRequest, reservation: JsonObject, first: int, last: int) -> int:
-    """Instance hours covered by an account's reservations."""
-    spend = request.tenant.compute_cached(measure_coverage).total("compute", [reservation["account"]], first, last)
-    return spend.reserved_list_cost // INSTANCE_PRICE
+def _reserved_spend(request: ApiRequest, reservation: JsonObject, first: int, last: int, is_in_use: bool) -> Spend:
+    """The spend of the account that has a reservation; nothing if the reservation is not in use."""
+    if not is_in_use:
+        return Spend()
+    return request.tenant.compute_cached(measure_coverage).total("compute", [reservation["account"]], first, last)
+
+
+def _used_share(spend: Spend) -> float:
+    return spend.reserved_cost / spend.reservation_fees
 
 
 def _serialize_recommendation(recommendation: Recommendation) -> JsonObject:

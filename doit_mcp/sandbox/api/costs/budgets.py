@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..responses import JsonObject
@@ -14,7 +14,7 @@ from .dimensions import NO_CUSTOM_DIMENSIONS, RULE, CustomDimensions
 from .filters import Filter, compile_filters, select_lines
 from .forecast import predict
 from .forecast_plan import DEFAULT_HISTORY_DAYS
-from .ledger import Ledger
+from .ledger import Ledger, Selection
 from .money import amount, round_to_cents
 from .ranges import DayRange
 
@@ -63,11 +63,14 @@ class BudgetStatus:
         return "atRisk" if self.breach_day is not None else "onTrack"
 
     def day_exceeding(self, threshold: float) -> int | None:
-        """The first day of the period at whose end the spend exceeds the threshold."""
+        """The first day of the period at whose end the spend exceeds the threshold. What is still to arrive counts from
+        tomorrow, or on the last day.
+        """
         total = 0
         for day in self._days:
             total += self.daily[day]
-            if amount(total, self.currency) > threshold:
+            arriving = self.arriving if day > self.today or day == self.period.last else 0
+            if amount(total + arriving, self.currency) > threshold:
                 return day
         return None
 
@@ -91,19 +94,38 @@ def budget_filters(budget: JsonObject, custom: CustomDimensions) -> tuple[Filter
 def budget_status(budget: JsonObject, ledger: Ledger, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS) -> BudgetStatus:
     """The status of a stored budget on the last day of the ledger."""
     today = ledger.last
-    known = ledger.daily(select_lines(ledger, budget_filters(budget, custom), credits=False))
+    chosen = select_lines(ledger, budget_filters(budget, custom), credits=False)
+    known = ledger.daily(chosen)
     period = _period(budget, today)
     daily, arriving = dict(known), 0
     if period.first <= today <= period.last:
-        # The latest days are incomplete, so nothing is learnt from them.
-        first, last = max(ledger.first, today - DEFAULT_HISTORY_DAYS + 1), today - SETTLING_DAYS
-        learnt = {day: known.get(day, 0) for day in range(first, last + 1)}
-        expected = dict(zip(days := range(last + 1, period.last + 1), predict(learnt, first, last, days)))
-        arriving = sum(
-            max(0, expected[day] - known.get(day, 0)) for day in range(max(last + 1, period.first), today + 1)
-        )
-        daily |= {day: expected[day] for day in days if day > today}
+        # By cloud, so that the forecasts of the clouds add up to that of all.
+        for part in _split_by_cloud(chosen, ledger):
+            costs_ahead, late_costs = _predict_costs(ledger.daily(part), ledger, period)
+            arriving += late_costs
+            for day, cost in costs_ahead.items():
+                daily[day] = daily.get(day, 0) + cost
     return BudgetStatus(period, _limit(budget, period, known), budget["currency"], daily, today, arriving)
+
+
+def _split_by_cloud(chosen: Selection, ledger: Ledger) -> list[Selection]:
+    series: dict[str | None, set[int]] = {}
+    for key, cloud in ledger.members("series", "cloud_provider"):
+        if chosen.series is None or key in chosen.series:
+            series.setdefault(cloud, set()).add(key)
+    return [replace(chosen, series=frozenset(keys)) for keys in series.values()]
+
+
+def _predict_costs(known: Mapping[int, int], ledger: Ledger, period: DayRange) -> tuple[dict[int, int], int]:
+    """The costs of the days to come in the period, and those of its latest days that are still to arrive."""
+    # The latest days are incomplete, so nothing is learnt from them.
+    today = ledger.last
+    first, last = max(ledger.first, today - DEFAULT_HISTORY_DAYS + 1), today - SETTLING_DAYS
+    learnt = {day: known.get(day, 0) for day in range(first, last + 1)}
+    expected = dict(zip(days := range(last + 1, period.last + 1), predict(learnt, first, last, days)))
+    latest = range(max(last + 1, period.first), today + 1)
+    arriving = sum(max(0, expected[day] - known.get(day, 0)) for day in latest)
+    return {day: cost for day, cost in expected.items() if day > today}, arriving
 
 
 def _period(budget: JsonObject, today: int) -> DayRange:

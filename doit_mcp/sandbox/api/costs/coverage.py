@@ -3,62 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from .catalog import SERVICES
 from .coverage_rates import RESERVED_DISCOUNT_PERCENT
-from .estate_series import NEGATED, PLANNED, RESERVED, RESERVED_SKU
+from .estate_series import NEGATED, PLANNED, PLANS, RESERVED, RESERVED_SKU
 from .ledger import Ledger, Selection
 
 # SKUs that each type of commitment can cover.
 COMMITMENT_TYPES = {sku.id: sku.commitment for service in SERVICES for sku in service.skus if sku.commitment}
+PLAN_FEE, RESERVATION_FEE = "SavingsPlanRecurringFee", "RIFee"
+# SKUs of the fees; the amortized cost of a fee's line is the part that no usage took up.
+FEE_SKUS = {
+    **{item.sku_id: commitment for commitment, item in PLANS.items()},
+    f"HeavyUsage:{RESERVED_SKU.partition(':')[2]}": COMMITMENT_TYPES[RESERVED_SKU],
+}
 INSTANCE_PRICE = next(sku.price for service in SERVICES for sku in service.skus if sku.id == RESERVED_SKU)
 COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "sku_id", "cost_type", "day_start")
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Eligible spend in micro-dollars: all of it, and what plans and reservations cover, at on-demand rates and as paid."""
+    """Eligible spend in micro-dollars: all of it, and what plans and reservations cover, at on-demand rates and as paid.
+
+    The unused parts are fees that no usage took up.
+    """
 
     list_cost: int = 0
     plan_list_cost: int = 0
     plan_cost: int = 0
+    plan_unused: int = 0
     reserved_list_cost: int = 0
     reserved_cost: int = 0
+    reserved_unused: int = 0
 
     def __add__(self, other: Spend) -> Spend:
-        return Spend(
-            self.list_cost + other.list_cost,
-            self.plan_list_cost + other.plan_list_cost,
-            self.plan_cost + other.plan_cost,
-            self.reserved_list_cost + other.reserved_list_cost,
-            self.reserved_cost + other.reserved_cost,
-        )
+        return Spend(*(own + added for own, added in zip(astuple(self), astuple(other), strict=True)))
+
+    @property
+    def plan_fees(self) -> int:
+        """The amortized cost of Savings Plans, used or not."""
+        return self.plan_cost + self.plan_unused
+
+    @property
+    def reservation_fees(self) -> int:
+        """The amortized cost of reservations, used or not."""
+        return self.reserved_cost + self.reserved_unused
 
     @property
     def plan_savings(self) -> int:
-        """The savings from Savings Plans."""
-        return self.plan_list_cost - self.plan_cost
+        """The savings from Savings Plans, net of unused fees."""
+        return self.plan_list_cost - self.plan_fees
 
     @property
     def reservation_savings(self) -> int:
-        """The savings from reservations."""
-        return self.reserved_list_cost - self.reserved_cost
+        """The savings from reservations, net of unused fees."""
+        return self.reserved_list_cost - self.reservation_fees
 
     @property
     def savings(self) -> int:
-        """The savings from all commitments."""
+        """The savings from all commitments: cost at on-demand rates minus amortized cost, unused fees included."""
         return self.plan_savings + self.reservation_savings
 
     @property
     def cost(self) -> int:
-        """The cost after savings."""
+        """The cost after savings, unused fees included."""
         return self.list_cost - self.savings
 
     @property
     def on_demand(self) -> int:
         """The cost of usage without a commitment."""
-        return self.cost - self.plan_cost - self.reserved_cost
+        return self.list_cost - self.plan_list_cost - self.reserved_list_cost
 
     @property
     def plan_eligible(self) -> int:
@@ -104,22 +119,25 @@ class Coverage:
 
 def measure_coverage(ledger: Ledger) -> Coverage:
     """The coverage of a ledger's billing lines."""
-    series = frozenset(at for at, sku in ledger.members("series", "sku_id") if sku in COMMITMENT_TYPES)
+    series = frozenset(
+        at for at, sku in ledger.members("series", "sku_id") if sku in COMMITMENT_TYPES or sku in FEE_SKUS
+    )
     accounts: dict[str, MemberAccount] = {}
     spend: dict[tuple[str, str], dict[int, Spend]] = {}
     rows = ledger.sums(COLUMNS, ledger.first, ledger.last, Selection(series=series))
     for organization, account, name, region, sku, kind, day, cost, _, _, amortized in rows:
-        key = str(account)
-        reserves = kind == RESERVED or (key in accounts and accounts[key].has_reservations)
-        accounts[key] = MemberAccount(str(organization), key, str(name), str(region), reserves)
-        days = spend.setdefault((COMMITMENT_TYPES[str(sku)], key), {})
+        key, fee_for = str(account), FEE_SKUS.get(str(sku))
+        if fee_for is None:
+            reserves = kind == RESERVED or (key in accounts and accounts[key].has_reservations)
+            accounts[key] = MemberAccount(str(organization), key, str(name), str(region), reserves)
+        days = spend.setdefault((fee_for or COMMITMENT_TYPES[str(sku)], key), {})
         line = _spend(str(kind), int(cost or 0), int(amortized or 0))
         days[int(day or 0)] = days.get(int(day or 0), Spend()) + line
     return Coverage(tuple(accounts[key] for key in sorted(accounts)), spend)
 
 
 def _spend(kind: str, cost: int, amortized: int) -> Spend:
-    """The spend of a line: usage that a commitment covers counts at its on-demand rate."""
+    """The spend of a line: usage that a commitment covers counts at its on-demand rate, a fee by its unused part."""
     if kind == NEGATED:
         return Spend()
     if kind == PLANNED:
@@ -127,4 +145,8 @@ def _spend(kind: str, cost: int, amortized: int) -> Spend:
     if kind == RESERVED:
         list_cost = amortized * 100 // (100 - RESERVED_DISCOUNT_PERCENT)
         return Spend(list_cost, reserved_list_cost=list_cost, reserved_cost=amortized)
+    if kind == PLAN_FEE:
+        return Spend(plan_unused=amortized)
+    if kind == RESERVATION_FEE:
+        return Spend(reserved_unused=amortized)
     return Spend(cost)

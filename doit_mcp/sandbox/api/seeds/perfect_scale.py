@@ -18,7 +18,8 @@ YEAR_DAYS = 365
 TERM_DAYS = {"one_year": YEAR_DAYS, "three_year": 3 * YEAR_DAYS}
 BASIS_DAYS = 30  # days of spend before the sandbox started from which commitments were sized
 INSTANCE_TYPE = "m6i.xlarge"
-# type, days since the purchase (negative: in the future), term, payment, covered share of the spend
+# type, days since the purchase (negative: in the future), term, payment, share of the fees of the type; those of the
+# active plans are all of them
 PLANS = (
     ("compute", 200 + YEAR_DAYS, "one_year", "no_upfront", 0.5),
     ("compute", 200, "three_year", "partial_upfront", 0.6),
@@ -88,7 +89,7 @@ def plans(tenant: Tenant) -> Iterator[JsonObject]:
                     "end": start + TERM_DAYS[term] * DAY_SECONDS,
                     "term": term,
                     "payment": payment,
-                    "commitment": round(share * _peak_hourly_cost(tenant, spent, service, members), 2),
+                    "commitment": round(share * _hourly_fees(tenant, spent, service, members), 2),
                 }
 
 
@@ -126,11 +127,11 @@ def _reservation(
     }
 
 
-def _peak_hourly_cost(tenant: Tenant, spent: Coverage, service: str, members: list[str]) -> float:
-    """The highest daily spend for plans of a type, in dollars per hour."""
+def _hourly_fees(tenant: Tenant, spent: Coverage, service: str, members: list[str]) -> float:
+    """The fees of the plans of a type, in dollars per hour: those of the most complete day."""
     born = today_of(tenant.started_at)
     days = spent.daily(service, members, born - BASIS_DAYS, born - 1)
-    return max(item.plan_cost for item in days.values()) / MICRO / 24
+    return max(item.plan_fees for item in days.values()) / MICRO / 24
 
 
 def _reserved_instances(tenant: Tenant, account: MemberAccount) -> int:

@@ -1,0 +1,205 @@
+"""The groups of two periods side by side: pure functions from the responses to the queries to the result of the tool."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ...protocol.jsonrpc import JsonObject
+from ..costs.amounts import ZERO, round_amount
+from ..periods.alignment import AlignedPeriods
+from ..periods.parts import split_period
+from ..periods.period import ReportedPeriod
+from ..tables import row_months
+from .charge_kinds import ChargeKind
+from .comparison import (
+    COST_TYPE_COLUMN,
+    MAX_GROUPS,
+    ComparedDimension,
+    change_figures,
+    daily_figure,
+    read_lines,
+    total_cost,
+)
+from .value_names import ValueNames, name_value
+
+COSTS, TOTALS = ("period1", "period2"), ("total1", "total2")
+Key = tuple[Hashable, ...]
+"""The values of a group, one for each dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    """One row of a query's response: the values of its group, their descriptions, the kind of charge, and the cost."""
+
+    key: Key
+    labels: tuple[Hashable, ...]
+    kind: ChargeKind
+    cost: Decimal
+
+
+def read_group_lines(answer: JsonObject, dimensions: Sequence[ComparedDimension]) -> Iterator[GroupLine]:
+    """Yield the rows of a query's response. Raise ApiError if it lacks columns."""
+    count = len(dimensions)
+    typed = next((dimension for dimension in dimensions if dimension.has_cost_types), None)
+    columns = [dimension.key for dimension in dimensions] + [dimension.label for dimension in dimensions]
+    for line in read_lines(answer, [*columns, *([COST_TYPE_COLUMN] if typed else [])]):
+        key, labels = line.cells[:count], line.cells[count : 2 * count]
+        kind = typed.kind_of(line.cells[-1]) if typed else ChargeKind.USAGE
+        # Charges such as tax have no id, but a description.
+        values = tuple(label if cell is None else cell for cell, label in zip(key, labels))
+        yield GroupLine(values, labels, kind, line.charge.cost)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCosts:
+    """The cost of each group in one period, and the names of the values by dimension.
+
+    Unless *complete*, groups may be missing.
+    """
+
+    costs: Mapping[Key, Decimal]
+    names: Sequence[ValueNames]
+    complete: bool
+
+    @classmethod
+    def from_answer(cls, answer: JsonObject, dimensions: Sequence[ComparedDimension]) -> GroupCosts:
+        """Return the costs in the response to a query. Raise ApiError if it lacks columns."""
+        costs: dict[Key, Decimal] = {}
+        names = [ValueNames() for _ in dimensions]
+        for line in read_group_lines(answer, dimensions):
+            costs[line.key] = costs.get(line.key, ZERO) + line.cost
+            for own_names, value, label in zip(names, line.key, line.labels):
+                own_names.add(value, label, line.cost, line.kind)
+        return cls(costs, names, len({key[0] for key in costs}) < MAX_GROUPS)
+
+    def cost_of(self, key: Key) -> Decimal | None:
+        """Return the cost of a group; None if it is unknown."""
+        return self.costs.get(key, ZERO if self.complete else None)
+
+
+def group_id(key: Key) -> str | list[str | None] | None:
+    """Return the value of a group as results show it; a list if it has one for each of two dimensions."""
+    values = [None if cell is None else str(cell) for cell in key]
+    return values[0] if len(values) == 1 else values
+
+
+def group_name(names: Sequence[str | None]) -> str | None:
+    """Return the names of a group's values as one text; None if it is a single value that is missing."""
+    return names[0] if len(names) == 1 else " / ".join("none" if name is None else name for name in names)
+
+
+def make_comparison(
+    results: Mapping[str, JsonObject],
+    periods: AlignedPeriods,
+    dimensions: Sequence[ComparedDimension],
+    top: int,
+    currency: str,
+) -> JsonObject:
+    """Return both periods with the rows of the *top* groups, these groups, all others together, and the total."""
+    first, second = (GroupCosts.from_answer(results[name], dimensions) for name in COSTS)
+    totals = [total_cost(results[name]) if name in results else None for name in TOTALS]
+
+    def difference(one: Decimal | None, two: Decimal | None) -> JsonObject:
+        return cost_difference(one, two, periods, currency)
+
+    shown = most_expensive(first, second, top)
+    names = {
+        key: [name_value(value, *own_names) for value, *own_names in zip(key, first.names, second.names)]
+        for key in shown
+    }
+    groups = [
+        {
+            "id": group_id(key),
+            "name": group_name(names[key]),
+            **difference(first.cost_of(key), second.cost_of(key)),
+        }
+        for key in shown
+    ]
+    groups.sort(key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
+    rest = [
+        subtract_known(total, [side.cost_of(key) for key in shown], currency)
+        for total, side in zip(totals, (first, second))
+    ]
+    answer: JsonObject = {"groups": groups, "other": difference(*rest), "total": difference(*totals)}
+    for number, total, period in ((1, totals[0], periods.after), (2, totals[1], periods.before)):
+        name = f"period{number}"
+        answer["total"][f"perDay{number}"] = None if total is None else daily_figure(total, period, currency)
+        answer[name] = {
+            "label": period_label(period),
+            **period.as_json,
+            **cut_months(period),
+            **rows_of(results[name], dimensions, names, currency),
+        }
+    return answer
+
+
+def most_expensive(first: GroupCosts, second: GroupCosts, top: int) -> list[Key]:
+    """Return the groups that cost most in either period."""
+
+    def size(key: Key) -> Decimal:
+        return max(abs(first.costs.get(key, ZERO)), abs(second.costs.get(key, ZERO)))
+
+    return sorted({**first.costs, **second.costs}, key=lambda key: (-size(key), str(key)))[:top]
+
+
+def subtract_known(total: Decimal | None, parts: Sequence[Decimal | None], currency: str) -> Decimal | None:
+    """Return the rounded *total* without the rounded *parts*; None if one of them is unknown."""
+    known = [round_amount(part, currency) for part in parts if part is not None]
+    return None if total is None or len(known) < len(parts) else round_amount(total, currency) - sum(known, ZERO)
+
+
+def cost_difference(
+    first: Decimal | None, second: Decimal | None, periods: AlignedPeriods, currency: str
+) -> JsonObject:
+    """Return two amounts and what lies between them: the first less the second."""
+    shown: JsonObject = {
+        "period1": None if first is None else float(round_amount(first, currency)),
+        "period2": None if second is None else float(round_amount(second, currency)),
+    }
+    if first is None or second is None:
+        return {**shown, "change": None, "changePercent": None}
+    return shown | change_figures(second, first, periods, currency)
+
+
+def period_label(period: ReportedPeriod) -> str:
+    """Return the days of a period as text."""
+    return f"{period.elapsed.first.isoformat()} to {period.elapsed.last.isoformat()}"
+
+
+def cut_months(period: ReportedPeriod) -> JsonObject:
+    """Return the member with the months of which rows have only some days; empty if all are whole."""
+    cut = [part.as_json for part in split_period(period.elapsed, "month") if part.is_partial]
+    return {"partial": cut} if cut else {}
+
+
+def rows_of(
+    answer: JsonObject,
+    dimensions: Sequence[ComparedDimension],
+    names: Mapping[Key, Sequence[str | None]],
+    currency: str,
+) -> JsonObject:
+    """Return the costs of the groups with these *names* in a query's response by month, in the column period."""
+    lines = list(read_group_lines(answer, dimensions))
+    months: Sequence[str | None] = row_months(answer) or [None] * len(lines)
+    costs: dict[tuple[Key, str | None], Decimal] = {}
+    for line, month in zip(lines, months):
+        if line.key in names:
+            costs[line.key, month] = costs.get((line.key, month), ZERO) + line.cost
+    has_name = [dimension.key != dimension.label for dimension in dimensions]
+    rows = [
+        [
+            *(
+                cell
+                for value, name, named in zip(key, names[key], has_name)
+                for cell in ((value, name) if named else (value,))
+            ),
+            month,
+            float(round_amount(cost, currency)),
+        ]
+        for (key, month), cost in costs.items()
+    ]
+    columns = dict.fromkeys(column for dimension in dimensions for column in (dimension.key, dimension.label))
+    types = [*((column, "string") for column in (*columns, "period")), ("cost", "float")]
+    return {"rowCount": len(rows), "rows": rows, "columns": [{"name": name, "type": kind} for name, kind in types]}

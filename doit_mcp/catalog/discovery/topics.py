@@ -1,0 +1,49 @@
+"""What users ask for in words that no operation has in its name: which operations answer it, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Operations that answer questions with some *words*, and a *hint* on how."""
+
+    words: tuple[str, ...]
+    operations: tuple[str, ...]
+    hint: str
+
+
+TOPICS = (
+    Topic(
+        ("kubernetes", "k8s", "cluster", "namespace", "pod", "container", "gke", "eks", "aks"),
+        ("run_query", "list_dimensions", "get_dimension"),
+        "run_query groups costs by Kubernetes clusters and namespaces: dimensions of type gke and gke_label, or tags such"
+        " as aws:eks:namespace. list_dimensions names those in the data.",
+    ),
+    Topic(
+        ("gpu", "accelerator"),
+        ("cost_breakdown", "run_query"),
+        'cost_breakdown with groupBy sku shows what accelerators cost; in run_query, filter sku_description by "GPU".',
+    ),
+    Topic(
+        ("marketplace",),
+        ("get_commitment", "list_commitments"),
+        "Commitments state marketplace spend and its limit. For its cost by product, group run_query by service.",
+    ),
+)
+
+
+def topic_words(operation: str) -> str:
+    """Return the words of the topics that an operation answers."""
+    return " ".join(word for topic in TOPICS if operation in topic.operations for word in topic.words)
+
+
+def topic_hints(words: Collection[str], operations: Collection[str]) -> list[str]:
+    """Return the hints of the topics that any of *words* belongs to, as far as their *operations* are offered."""
+    return [
+        topic.hint
+        for topic in TOPICS
+        if not set(words).isdisjoint(topic.words) and not set(operations).isdisjoint(topic.operations)
+    ]

@@ -1,0 +1,60 @@
+"""The rows of a query as its answer shows them, and what has to be known to read them."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from ...api.value_kinds import Members, Verbatim
+from ...protocol.jsonrpc import JsonObject
+from ..periods.period import PeriodStatement, ReportedPeriod
+from .config_period import PartialPeriod, partial_periods, row_interval
+from .period_column import with_period_column
+from .row_amounts import total_differences, with_rounded_amounts
+from .secondary_period import secondary_members, secondary_note
+from .totals import QueryTotal, aggregation_of, has_overlaps, money_metrics
+from .weekdays import WEEKDAY_NOTE, has_weekdays, weekday_days, with_weekday_order
+
+
+class RowFacts(TypedDict, total=False):
+    """What has to be known to read the rows of a query."""
+
+    outsideRows: Annotated[JsonObject, "total minus rows.", Members(QueryTotal)]
+    partialPeriods: Annotated[list[JsonObject], "Months with only some days.", Members(PartialPeriod)]
+    secondaryPeriod: Annotated[JsonObject, Members(PeriodStatement)]
+    secondaryPartialPeriods: Annotated[list[JsonObject], Members(PartialPeriod)]
+    weekdayDays: Annotated[JsonObject, Verbatim]
+    note: str
+
+
+def shown_rows(
+    config: JsonObject, answer: JsonObject, currency: str | None, columns_key: str = "columns"
+) -> JsonObject:
+    """Return the response of a query with one column for the period, weekdays in their order, and rounded amounts.
+
+    Amounts whose *currency* is unknown stay as they are.
+    """
+    shown = with_weekday_order(with_period_column(answer, columns_key), columns_key)
+    if currency is None or aggregation_of(config) not in (None, "cumulative"):
+        return shown
+    return with_rounded_amounts(shown, money_metrics(config), currency, columns_key)
+
+
+def row_facts(
+    config: JsonObject,
+    shown: JsonObject,
+    period: ReportedPeriod | None,
+    secondary: ReportedPeriod | None,
+    total: JsonObject | None,
+) -> JsonObject:
+    """Return the facts (RowFacts) about the *shown* rows, which are under "columns" and "rows"; *total* is their total."""
+    facts: JsonObject = {}
+    if total and not has_overlaps(config) and (outside := total_differences(shown, total, config["currency"])):
+        facts["outsideRows"] = outside
+    if period is not None and (partial := partial_periods(period, row_interval(config))):
+        facts["partialPeriods"] = partial
+    facts |= secondary_members(config, secondary)
+    notes = secondary_note(config, shown["columns"])
+    if period is not None and has_weekdays(shown["columns"]):
+        facts["weekdayDays"] = weekday_days(period.elapsed)
+        notes.append(WEEKDAY_NOTE)
+    return {**facts, "note": " ".join(notes)} if notes else facts

@@ -1,0 +1,109 @@
+"""Savings and commitments: one fact has one number, and months are of one length."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+
+from .world import World, dollars, open_world, ordinal
+
+FEES = "SUM(cost), SUM(amortized_cost)"
+"""The cost of a fee and, as its amortized cost, the part that no usage took up."""
+
+
+def fees(world: World, kind: str, first: str, last: str, where: str = "1") -> tuple[float, float]:
+    """Return the fees of a cost type from *first* to *last*, and the unused part of them, in dollars."""
+    query = (
+        f"SELECT {FEES} FROM lines JOIN series USING (series) WHERE cost_type = ? AND day BETWEEN ? AND ? AND {where}"
+    )
+    ((cost, unused),) = world.sql(query, kind, ordinal(first), ordinal(last))
+    return dollars(cost), dollars(unused)
+
+
+@pytest.mark.parametrize(
+    ("today", "first", "last", "days"),
+    [("2026-11-28", "2026-10-01", "2026-10-31", 31), ("2026-12-01", "2026-11-01", "2026-11-30", 30)],
+)
+async def test_waste_is_what_the_bill_says_is_unused(today: str, first: str, last: str, days: int) -> None:
+    async with open_world(today) as world:
+        waste = (await world.ask("get_savings_summary", top=50))["waste"]
+        for service in ("Compute", "Database"):
+            rows = [row for row in waste if row["title"].startswith(service)]
+            paid, unused = fees(world, "SavingsPlanRecurringFee", first, last, f"service_id = '{service}SavingsPlans'")
+            assert rows and unused > 0
+            assert {row["utilizationPercent"] for row in rows} == {round(100 * (1 - unused / paid), 1)}
+            # Commitments have whole cents per hour, utilization four decimals; the last days of a month settle late.
+            expected = unused / paid * max(paid / days, _full_day(world, service)) * 365 / 12
+            assert sum(row["amount"] for row in rows) == pytest.approx(expected, abs=0.75)
+        # Usage took up all fees of reservations.
+        assert fees(world, "RIFee", first, last)[1] == 0 and not [row for row in waste if "reserved" in row["kind"]]
+
+
+def _full_day(world: World, service: str) -> float:
+    query = "SELECT MAX(cost) FROM lines JOIN series USING (series) WHERE service_id = ?"
+    return dollars(world.sql(query, f"{service}SavingsPlans")[0][0])
+
+
+async def test_reservations_cost_what_the_bill_amortizes(november: World) -> None:
+    listed = await november.ask("list_aws_reserved_instances", managementAccountId="900100200300", status="active")
+    query = (
+        "SELECT project_id, SUM(amortized_cost) FROM lines JOIN series USING (series)"
+        " WHERE cost_type = 'DiscountedUsage' AND sku_id = 'BoxUsage:m6i.xlarge' AND day BETWEEN ? AND ? GROUP BY 1"
+    )
+    used = november.sql(query, ordinal("2026-10-29"), ordinal("2026-11-27"))
+    assert {row["accountId"]: float(row["totalAmortizedFee"]["amount"]) for row in listed["items"]} == {
+        account: dollars(amortized) for account, amortized in used
+    }
+    assert all(row["utilizationPercentage"] == 1 and row["unusedHours"] == 0 for row in listed["items"])
+
+
+async def test_savings_are_net_of_unused_fees(november: World) -> None:
+    (aws,) = (await november.ask("commitment_summary", cloud="aws"))["clouds"]
+    query = (
+        "SELECT SUM(CASE cost_type WHEN 'SavingsPlanCoveredUsage' THEN cost ELSE amortized_cost / 0.64 END),"
+        " SUM(amortized_cost) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ?"
+        " AND cost_type IN ('SavingsPlanCoveredUsage', 'DiscountedUsage')"
+        " AND sku_id IN (SELECT sku_id FROM series WHERE cost_type = 'SavingsPlanCoveredUsage')"
+    )
+    days = ("2026-10-29", "2026-11-27")
+    ((listed, paid),) = november.sql(query, *map(ordinal, days))
+    _, unused = fees(november, "SavingsPlanRecurringFee", *days)
+    assert aws["savings30d"] == pytest.approx(dollars(listed) - dollars(paid) - unused, abs=0.011) and unused > 0
+
+
+async def test_next_purchase_names_the_whole_that_the_savings_summary_shows(november: World) -> None:
+    (aws,) = (await november.ask("commitment_summary", cloud="aws"))["clouds"]
+    purchase = aws["nextPurchase"]
+    saving = next(
+        row
+        for row in (await november.ask("get_savings_summary"))["save"]
+        if row["id"] == f"purchase:{purchase['organization']['id']}/{purchase['service']}"
+    )
+    hourly = re.search(r"\$([\d.,]+) more per hour", saving["title"])
+    assert hourly is not None and float(hourly[1]) == purchase["targetPerHour"] > purchase["commitmentPerHour"]
+    assert saving["amount"] == purchase["targetMonthlySavings"] > purchase["monthlySavings"]
+    assert (purchase["step"], purchase["steps"]) == (1, 4)
+    for text in ("Step 1 of 4", f"${purchase['targetPerHour']:,.2f}", f"${purchase['targetMonthlySavings']:,.2f}"):
+        assert text in purchase["note"]
+
+
+async def test_months_have_730_hours_in_all_lists(november: World) -> None:
+    savings = await november.ask("get_savings_summary", top=50)
+    assert all("per month of 730 hours (365/12 days)" in savings["basis"][name] for name in ("save", "waste"))
+    found = (await november.ask("list_optimization_recommendations"))["insights"]
+    monthly = {f"recommendation:{row['source']}/{row['key']}": row["potentialDailySavings"] for row in found}
+    for row in savings["save"]:
+        if row["kind"] == "recommendation":
+            daily = Decimal(str(monthly[row["id"]]))
+            assert abs(Decimal(str(row["amount"])) - daily * 730 / 24) <= Decimal("0.01")
+
+
+async def test_utilization_is_the_used_share_of_all_fees(november: World) -> None:
+    (aws,) = (await november.ask("commitment_summary", cloud="aws"))["clouds"]
+    days = ("2026-10-01", "2026-10-31")
+    paid, unused = fees(november, "SavingsPlanRecurringFee", *days)
+    reserved, unused_reserved = fees(november, "RIFee", *days)
+    share = 1 - (unused + unused_reserved) / (paid + reserved)
+    assert unused > 0 and aws["utilizationPercent"] == pytest.approx(100 * share, abs=0.1)
