@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
+from ..protocol.json_schema import truncate
+
 ErrorKind = Literal[
     "argument",  # rejected before anything was sent
     "credential",  # no credential for the API: the user must sign in again
@@ -42,6 +44,8 @@ ADVICE: dict[ErrorKind, str] = {
     "answer": "The DoiT API returned an unexpected response.",
 }
 RETRYABLE_KINDS: frozenset[ErrorKind] = frozenset({"rate", "fault", "network", "answer"})
+MAX_EXPLAINED_CHARACTERS = 2_000
+"""Characters of a reason that are shown: reasons quote names, and those can be long."""
 CHECK_FIRST = "The change may still have been made: check the current state before repeating it."
 
 
@@ -106,7 +110,10 @@ def parse_retry_after(text: str, now: datetime) -> float | None:
 def explain(error: ApiError, tool: str) -> str:
     """Explain an error to a model: what failed, the API's reason, and what to do next."""
     status = f" (HTTP {error.status})" if error.status else ""
-    parts = [f"{tool} failed{status}{_as_sentence(error.reason)}", ADVICE[error.kind]]
+    parts = [
+        f"{tool} failed{status}{_as_sentence(truncate(error.reason, MAX_EXPLAINED_CHARACTERS))}",
+        ADVICE[error.kind],
+    ]
     if error.maybe_applied:
         parts.append(CHECK_FIRST)
     elif error.kind in RETRYABLE_KINDS:

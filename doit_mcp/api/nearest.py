@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 
 from rapidfuzz import fuzz, process, utils
 
 from ..protocol.json_schema import short_json
+from ..resilience.compute_thread import run_by_steps
 from .errors import ApiError
 
 MIN_PARTIAL_CHARACTERS = 4
@@ -23,7 +25,11 @@ SCORERS: tuple[tuple[Callable[..., float], int, float], ...] = (
 """How similarity is measured: the scorer, the least score that counts (of 100), and its weight. Parts of names last."""
 MAX_LISTED_VALUES = 12
 """Values up to which all of them are named if none is similar."""
-MAX_WANTED_CHARACTERS = 200
+MAX_COMPARED_CHARACTERS = 200
+"""Characters of a name that are compared; what follows is ignored."""
+CANDIDATES_PER_CALL = 500
+"""Candidates that one call of a C function compares, because other threads wait until it returns."""
+STEPS_PER_CANDIDATE = 10
 
 ALIASES = MappingProxyType(
     {
@@ -66,16 +72,30 @@ _CAPITAL_IN_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 def nearest_values(wanted: str, candidates: Iterable[str], limit: int = 5) -> list[str]:
     """Return up to *limit* *candidates* that *wanted* probably means, the most similar first."""
-    choices = {value: utils.default_process(value) for value in candidates}
-    folded = utils.default_process(_CAPITAL_IN_WORD.sub(" ", wanted[:MAX_WANTED_CHARACTERS]))
-    scores = _similarities(folded, choices)
-    for name in _long_forms(folded):
-        # A long form that occurs literally says more than a similar spelling; the shortest such name says most.
-        scores |= {value: 100.0 + fuzz.ratio(name, text) for value, text in choices.items() if name in text}
+    folded = utils.default_process(_CAPITAL_IN_WORD.sub(" ", wanted[:MAX_COMPARED_CHARACTERS]))
+    long_forms = _long_forms(folded)
+    scores: dict[str, float] = {}
+    for choices in _choices(candidates):
+        scores |= _similarities(folded, choices)
+        for name in long_forms:
+            # A long form that occurs literally says more than a similar spelling; the shortest such name says most.
+            scores |= {value: 100.0 + fuzz.ratio(name, text) for value, text in choices.items() if name in text}
     least = max(scores.values(), default=0.0) - MAX_DISTANCE_FROM_BEST
     return sorted((value for value in scores if scores[value] >= least), key=lambda value: (-scores[value], value))[
         :limit
     ]
+
+
+async def find_nearest(wanted: str, candidates: Collection[str], limit: int = 5) -> list[str]:
+    """Return the same as :func:`nearest_values`, without blocking the event loop for many candidates."""
+    return await run_by_steps(STEPS_PER_CANDIDATE * len(candidates), nearest_values, wanted, candidates, limit)
+
+
+def _choices(candidates: Iterable[str]) -> Iterator[dict[str, str]]:
+    """Yield the candidates in parts, each with the text that is compared."""
+    remaining = iter(candidates)
+    while part := list(islice(remaining, CANDIDATES_PER_CALL)):
+        yield {value: utils.default_process(value[:MAX_COMPARED_CHARACTERS]) for value in part}
 
 
 def _similarities(folded: str, choices: Mapping[str, str]) -> dict[str, float]:
@@ -105,9 +125,18 @@ def unknown_value(argument: str, kind: str, wanted: str, candidates: Collection[
         return ApiError(f"{problem}. Did you mean {_listing(suggestions)}?", kind="argument")
     if not candidates:
         return ApiError(f"{problem}; it has none at all", kind="argument")
-    known = sorted(candidates)
-    more = f" and {len(known) - MAX_LISTED_VALUES} more" if len(known) > MAX_LISTED_VALUES else ""
-    return ApiError(f"{problem}. Available: {_listing(known[:MAX_LISTED_VALUES])}{more}", kind="argument")
+    return ApiError(f"{problem}. Available: {list_names(sorted(candidates))}", kind="argument")
+
+
+async def make_unknown_value(argument: str, kind: str, wanted: str, candidates: Collection[str]) -> ApiError:
+    """Return the same as :func:`unknown_value`, without blocking the event loop for many candidates."""
+    return await run_by_steps(STEPS_PER_CANDIDATE * len(candidates), unknown_value, argument, kind, wanted, candidates)
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return the first names, shortened, and how many more there are; "none" without any."""
+    more = f" and {len(names) - MAX_LISTED_VALUES} more" if len(names) > MAX_LISTED_VALUES else ""
+    return f"{_listing(names[:MAX_LISTED_VALUES])}{more}" if names else "none"
 
 
 def _listing(values: Iterable[str]) -> str:

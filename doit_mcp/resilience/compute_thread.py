@@ -24,6 +24,8 @@ RETRY_AFTER_SECONDS = 2.0
 TOO_MANY_QUEUED = "Too many large requests from this user are waiting; send fewer at a time"
 MAX_INLINE_ROWS = 500
 """Rows of a table, at up to ten microseconds each, that the event loop computes with itself."""
+MAX_INLINE_STEPS = 10_000
+"""Steps of a computation, at up to a microsecond each, that the event loop does itself."""
 SERVER_BUSY = "The server is busy with large requests; try again in a moment"
 
 P = ParamSpec("P")
@@ -118,6 +120,13 @@ async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
 async def run_by_rows(rows: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return the result of *function* over this many *rows*: directly if they are few, otherwise in the thread."""
     if rows <= MAX_INLINE_ROWS:
+        return function(*args, **kwargs)
+    return await run_in_thread(function, *args, **kwargs)
+
+
+async def run_by_steps(steps: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return the result of *function*, which takes about *steps*: directly if they are few, otherwise in the thread."""
+    if steps <= MAX_INLINE_STEPS:
         return function(*args, **kwargs)
     return await run_in_thread(function, *args, **kwargs)
 

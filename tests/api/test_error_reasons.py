@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.api.error_reasons import MAX_CONFLICT_REASON_CHARACTERS, MAX_REASON_CHARACTERS, clean_text, extract_reason
-from doit_mcp.api.errors import ApiError, explain
+from doit_mcp.api.errors import MAX_EXPLAINED_CHARACTERS, ApiError, explain
 
 
 @pytest.mark.parametrize(
@@ -173,3 +173,9 @@ def test_long_reason_is_truncated() -> None:
 def test_errors_suggest_a_next_step(error: ApiError, words: list[str]) -> None:
     text = explain(error, "t")
     assert all(word in text for word in words), text
+
+
+def test_a_long_reason_is_cut() -> None:
+    text = explain(ApiError("x" * 100_000, kind="argument"), "run_query")
+    assert text.startswith("run_query failed: xxx") and text.endswith("…. Correct the argument and call again.")
+    assert len(text) < MAX_EXPLAINED_CHARACTERS + 100

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from threading import current_thread
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.api.nearest import ALIASES, MAX_LISTED_VALUES, nearest_values, unknown_value
+from doit_mcp.api import nearest
+from doit_mcp.api.nearest import (
+    ALIASES,
+    CANDIDATES_PER_CALL,
+    MAX_COMPARED_CHARACTERS,
+    MAX_LISTED_VALUES,
+    find_nearest,
+    list_names,
+    make_unknown_value,
+    nearest_values,
+    unknown_value,
+)
 
 SERVICES = [
     *("Amazon Elastic Compute Cloud", "Amazon Simple Storage Service", "Amazon Relational Database Service"),
@@ -70,3 +84,38 @@ def test_the_error_names_similar_values_or_all() -> None:
     many = [f"{number:03}" for number in range(MAX_LISTED_VALUES + 5)]
     assert unknown_value("a", "b", "xyz", many).reason.endswith('"011" and 5 more')
     assert "none" in unknown_value("a", "label", "x", []).reason
+
+
+def test_candidates_are_compared_in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    lengths: set[int] = set()
+    compare = nearest._similarities
+
+    def note(folded: str, choices: Mapping[str, str]) -> dict[str, float]:
+        sizes.append(len(choices))
+        lengths.update(map(len, choices.values()))
+        return compare(folded, choices)
+
+    monkeypatch.setattr(nearest, "_similarities", note)
+    names = [f"service {number} {'x' * 5_000}" for number in range(2 * CANDIDATES_PER_CALL + 1)]
+    assert nearest_values("BigQuery", [*names, "bigquery"]) == ["bigquery"]
+    assert max(sizes) == CANDIDATES_PER_CALL and sum(sizes) == len(names) + 1
+    assert max(lengths) <= MAX_COMPARED_CHARACTERS
+
+
+async def test_many_candidates_are_compared_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    compare = nearest._similarities
+    monkeypatch.setattr(
+        nearest, "_similarities", lambda *given: (threads.append(current_thread().name), compare(*given))[1]
+    )
+    few = ["BigQuery", *map(str, range(998))]
+    assert await find_nearest("bigqery", few) == ["BigQuery"] == await find_nearest("bigqery", [*few, "998", "999"])
+    assert (await make_unknown_value("filters", "service", "bigqery", few)).reason.endswith('Did you mean "BigQuery"?')
+    assert threads == ["MainThread"] * 2 + ["heavy"] * 3 + ["MainThread"] * 2
+
+
+def test_lists_of_names_are_bounded() -> None:
+    assert list_names([]) == "none" and list_names(["b", "a"]) == '"b", "a"'
+    text = list_names(["x" * 10_000] * 10_000)
+    assert text.endswith("and 9988 more") and len(text) < 1_000

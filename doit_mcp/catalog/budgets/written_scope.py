@@ -14,8 +14,7 @@ import orjson
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
-from ...api.nearest import nearest_values, unknown_value
-from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.nearest import MAX_LISTED_VALUES, find_nearest, make_unknown_value
 from ...api.report_config import Metric
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
@@ -25,6 +24,7 @@ from ..costs.groups import FIXED_DIMENSIONS
 from ..costs.query_config import COST_METRIC, cost_config
 from ..costs.scope import Scope, check_values, read_filters
 from ..currencies import run_in_currency
+from ..known_names import Allocation, read_allocations
 from ..partial_results import describe_error, gather_partial
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, utc_date
 from ..tables import column_names, complete_rows, row_months
@@ -35,7 +35,6 @@ MATCH_MONTHS = 13
 SEARCHED_PERIOD = f"last_{MATCH_MONTHS - 1}_months"
 MAX_HINT_CHARACTERS = 600
 """Characters of the arguments that an error suggests."""
-MAX_ALLOCATION_PAGES = 10
 CHECK_SECONDS = 20.0
 """Time for the check, which leaves enough for the write."""
 LIMIT_FIELDS = frozenset(
@@ -179,7 +178,10 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
         )
     statement = _statement(answer, ReportedPeriod(last_month, today), currency, written.metric)
     if "values" in parts.errors or parts.results.get("values") is False:
-        statement.setdefault("note", f"not every value of {written.argument} could be checked")
+        statement.setdefault(
+            "note",
+            f"not every value of {written.argument if written.filters else written.allocations_argument} could be checked",
+        )
     return statement
 
 
@@ -215,35 +217,26 @@ def _narrowing_hint(written: WrittenScope) -> str:
     return f"Change or remove a part: get_dimension {arguments} lists the values of the first"
 
 
-async def check_allocations(call: Call, allocations: Sequence[str], argument: str) -> None:
-    """Raise ApiError for an id that no single allocation has; it names ids that can be passed instead."""
-    pages = iterate_pages(
-        call.doit.allocations.list_allocations, max_pages=MAX_ALLOCATION_PAGES, maxResults=LARGE_PAGE_SIZE
-    )
-    rows: list[JsonObject] = []
-    is_complete = False
-    async for page in pages:
-        rows += page.rows
-        is_complete = not page.next_token
-    groups = [row for row in rows if row.get("allocationType") == "group"]
-    names = {str(row.get("id")): str(row.get("name")) for row in rows if row not in groups}
+async def check_allocations(call: Call, allocations: Sequence[str], argument: str) -> bool:
+    """Raise ApiError for an id that no single allocation has; it names ids that can be passed instead.
+
+    Return whether all could be checked.
+    """
+    known = await read_allocations(call)
+    names = {row.id: row.name for row in known.rows if not row.is_group}
     for wanted in allocations:
         if wanted in names:
             continue
-        group = next((row for row in groups if wanted.casefold() in _id_and_name(row)), None)
-        if group is not None:
+        if (group := known.find(wanted, is_group=True)) is not None:
             raise await _group_error(call, group, argument, wanted)
-        if is_complete:
-            raise _unknown_allocation(names, argument, wanted)
+        if known.complete:
+            raise await _unknown_allocation(names, argument, wanted)
+    return all(wanted in names for wanted in allocations)
 
 
-def _id_and_name(row: JsonObject) -> tuple[str, str]:
-    return str(row.get("id")).casefold(), str(row.get("name")).casefold()
-
-
-async def _group_error(call: Call, group: JsonObject, argument: str, wanted: str) -> ApiError:
+async def _group_error(call: Call, group: Allocation, argument: str, wanted: str) -> ApiError:
     """Return the error for a group, whose costs are those of its allocations."""
-    details = await call.doit.allocations.get_allocation(id=str(group.get("id")))
+    details = await call.doit.allocations.get_allocation(id=group.id)
     rules = details.get("rules")
     members = {
         str(rule["id"]): str(rule.get("name"))
@@ -254,11 +247,11 @@ async def _group_error(call: Call, group: JsonObject, argument: str, wanted: str
     return ApiError(f"{problem}. Those of the group are {list_ids(members)}", kind="argument")
 
 
-def _unknown_allocation(names: Mapping[str, str], argument: str, wanted: str) -> ApiError:
+async def _unknown_allocation(names: Mapping[str, str], argument: str, wanted: str) -> ApiError:
     ids = {**{name: identifier for identifier, name in names.items()}, **{value: value for value in names}}
-    similar = list(dict.fromkeys(ids[value] for value in nearest_values(wanted, ids)))
+    similar = list(dict.fromkeys(ids[value] for value in await find_nearest(wanted, ids)))
     if not similar:
-        return unknown_value(argument, "allocation", wanted, list(names))
+        return await make_unknown_value(argument, "allocation", wanted, list(names))
     suggested = list_ids({identifier: names[identifier] for identifier in similar})
     problem = f"{argument}: there is no allocation with the id {short_json(wanted)}"
     return ApiError(f"{problem}. Did you mean {suggested}?", kind="argument")
@@ -266,4 +259,10 @@ def _unknown_allocation(names: Mapping[str, str], argument: str, wanted: str) ->
 
 def list_ids(names: Mapping[str, str]) -> str:
     """Return ids as they can be passed, each followed by its name."""
-    return ", ".join(f"{short_json(identifier)} ({name})" for identifier, name in names.items()) or "unknown"
+    return (
+        ", ".join(
+            f"{short_json(identifier)} ({short_json(name)})"
+            for identifier, name in [*names.items()][:MAX_LISTED_VALUES]
+        )
+        or "unknown"
+    )

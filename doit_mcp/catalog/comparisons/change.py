@@ -11,7 +11,7 @@ from ...protocol.json_schema import Length, Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..costs.groups import GROUP_FORMS, GroupByArgument, resolve_group, resolve_groups
+from ..costs.groups import GROUP_FORMS, GroupByArgument, resolve_all, resolve_groups
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from ..costs.statement import CostBasis, cost_basis
 from ..currencies import CurrencyArgument, StatedCurrency
@@ -181,7 +181,7 @@ async def resolve_dimensions(
     if group_by:
         groups = await resolve_groups(call, group_by)
     else:
-        groups = [await resolve_group(call, name, "by") for name in by or DEFAULT_DIMENSIONS]
+        groups = await resolve_all(call, by or DEFAULT_DIMENSIONS, "by")
     return {group.argument: ComparedDimension.from_group(group) for group in groups}
 
 

@@ -12,7 +12,7 @@ from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import MAX_QUANTITY, ZERO, change_percent, per_day, round_amount, to_decimal
-from ..costs.answers import explain_empty_answer, run_checked
+from ..costs.answers import NOT_CHECKED, explain_empty_answer, run_checked
 from ..costs.data_start import DATA_START_FACT, read_data_start
 from ..costs.groups import GroupDimension, fixed_group
 from ..costs.query_config import COST_METRIC, cost_config
@@ -30,6 +30,7 @@ HISTORY_MARGIN = timedelta(days=31)
 """How long before a period costs prove that the data begin earlier: some customers do not have costs every day."""
 KNOWN_HISTORY_FACT = "data_known_from"
 HISTORY = "history"
+CHECKED = "checked"
 COST_TYPE_COLUMN = "cost_type"
 SKU = "sku"
 Queries = Callable[[str], Mapping[str, QueryConfig]]
@@ -154,7 +155,7 @@ async def run_compared(
 ) -> tuple[PartialResults, str]:
     """Run the *queries* in one round, with what checks them; return their results and the currency.
 
-    The result HISTORY is that of fetch_first_day. Raise ApiError for unknown values in *scope*.
+    The result CHECKED is the third one of run_checked, and HISTORY that of fetch_first_day. Raise ApiError for unknown values in *scope*.
     """
 
     async def work(code: str) -> PartialResults:
@@ -166,7 +167,8 @@ async def run_compared(
             }
         )
 
-    return await run_checked(call, scope, currency, work)
+    parts, stated, checked = await run_checked(call, scope, currency, work)
+    return replace(parts, results={**parts.results, CHECKED: checked}), stated
 
 
 async def fetch_first_day(call: Call, period: Period, currency: str) -> date | None:
@@ -203,18 +205,22 @@ async def check_answer(
     are no costs and *scope* has unknown values.
     """
     if all(name in parts.results and not parts.results[name]["rows"] for name in names):
-        return CheckedAnswer(periods, (await explain_empty_answer(call, scope, periods.after)).note)
+        return CheckedAnswer(
+            periods, (await explain_empty_answer(call, scope, periods.after, parts.results[CHECKED])).note
+        )
+    unchecked = NOT_CHECKED if parts.results[CHECKED] is False else ""
     first_day: date | None = parts.results.get(HISTORY)
     if HISTORY in parts.errors or (first_day is not None and first_day <= periods.before.elapsed.first):
-        return CheckedAnswer(periods)
+        return CheckedAnswer(periods, unchecked)
     start = await read_data_start(call)
     if start.failures:
-        return CheckedAnswer(periods, failures=start.failures)
+        return CheckedAnswer(periods, unchecked, failures=start.failures)
     cut = cut_to_data(periods, start.day or first_day, argument)
     if cut is periods:
-        return CheckedAnswer(periods)
+        return CheckedAnswer(periods, unchecked)
     first = cut.before.whole.first.isoformat()
-    return CheckedAnswer(cut, f"The data begin on {first}, within the earlier period; nothing counts as new.")
+    begin = f"The data begin on {first}, within the earlier period; nothing counts as new."
+    return CheckedAnswer(cut, f"{begin} {unchecked}".rstrip())
 
 
 def cut_to_data(periods: AlignedPeriods, begin: date | None, argument: str) -> AlignedPeriods:

@@ -22,7 +22,7 @@ from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .ai_models import AI_PROVIDERS, AI_SERVICES, RELATED_SERVICES, count_tokens, find_model, model_key, token_kind
 from .amounts import MAX_QUANTITY, ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
-from .answers import CostRequest, explain_empty_answer, query_rows, run_checked
+from .answers import CostRequest, explain_empty_answer, query_rows, run_checked, with_check_note
 from .group_costs import CostRow, rank_groups
 from .groups import GroupDimension, fixed_group
 from .query_config import COST_METRIC, USAGE_METRIC, cost_config
@@ -123,17 +123,19 @@ async def ai_spend(
     reported = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
     scope = Scope.from_arguments(cloud, filters, includeCredits)
     request = CostRequest(scope, reported)
-    rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, code))
+    rows, stated, checked = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, code))
     lines = rows.lines
     members = await run_by_rows(len(lines), make_ai_spend, lines, groupBy, topN, stated)
     members |= _not_counted(rows.related, stated)
     if not lines:
         # Without AI services, the scope may still have other costs, which say nothing about AI.
-        empty = await explain_empty_answer(call, scope, reported)
+        empty = await explain_empty_answer(call, scope, reported, checked)
         members |= (
             {"note": _explain_nothing(scope)} if empty.is_known else {"note": empty.note, "total": None, "other": None}
         )
-    return members | cost_statement(reported, stated, scope, {line.provider for line in lines})
+    return with_check_note(members, checked) | cost_statement(
+        reported, stated, scope, {line.provider for line in lines}
+    )
 
 
 def _explain_nothing(scope: Scope) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypedDict
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
-from ...api.nearest import nearest_values
+from ...api.nearest import MAX_LISTED_VALUES, find_nearest
 from ...api.value_kinds import Label, Members, Money, Percent
 from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
@@ -29,6 +29,7 @@ from .answers import (
     find_later_start,
     query_rows,
     run_checked,
+    with_check_note,
 )
 from .group_costs import CostRow, total_cost
 from .groups import GroupDimension, fetch_labels, fixed_group, resolve_group
@@ -132,8 +133,10 @@ async def allocation_coverage(
     scope = Scope.from_arguments(cloud, filters, includeCredits)
     dimension = await _resolve(call, by)
     request = CostRequest(scope, reported)
-    rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, dimension, code))
-    members = await _missing(call, request, rows)
+    rows, stated, checked = await run_checked(
+        call, scope, currency, lambda code: _read_rows(call, request, dimension, code)
+    )
+    members = await _missing(call, request, rows, checked)
     clouds = {str(row.ids[2]) for row in rows.by_project}
     return {
         "by": dimension.argument,
@@ -143,15 +146,15 @@ async def allocation_coverage(
     }
 
 
-async def _missing(call: Call, request: CostRequest, rows: CoverageRows) -> JsonObject:
+async def _missing(call: Call, request: CostRequest, rows: CoverageRows, checked: bool | None) -> JsonObject:
     """Return the members that say what is missing; without any data, all amounts are unknown."""
     if not rows.by_project:
-        empty = await explain_empty_answer(call, request.scope, request.period)
+        empty = await explain_empty_answer(call, request.scope, request.period, checked)
         unknown = {} if empty.is_known else dict.fromkeys(AMOUNTS)
         return {"note": empty.note, **unknown, **failed_members(rows.failures)}
     start = await find_later_start(call, request.period, min(row.period for row in rows.by_project))
     note = {} if start.day is None else {"note": f"The data begin on {start.day.isoformat()}."}
-    return note | failed_members([*rows.failures, *start.failures])
+    return with_check_note(note, checked) | failed_members([*rows.failures, *start.failures])
 
 
 async def _resolve(call: Call, by: str) -> GroupDimension:
@@ -165,8 +168,8 @@ async def _resolve(call: Call, by: str) -> GroupDimension:
     equal = [name for key, names in keys.items() if key.casefold() == by.strip().casefold() for name in names]
     if len(set(equal)) == 1:
         return await resolve_group(call, equal[0], "by")
-    similar = equal or [name for key in nearest_values(by, keys) for name in keys[key]]
-    listed = ", ".join(dict.fromkeys(similar))
+    similar = equal or [name for key in await find_nearest(by, keys) for name in keys[key]]
+    listed = ", ".join(map(short_json, list(dict.fromkeys(similar))[:MAX_LISTED_VALUES]))
     hint = f" Did you mean {listed}?" if listed else " list_dimensions lists labels and tags."
     raise ApiError(f"by: {short_json(by)} is not label:KEY, tag:KEY or allocation:NAME.{hint}", kind="argument")
 

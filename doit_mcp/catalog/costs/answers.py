@@ -26,6 +26,7 @@ T = TypeVar("T")
 MAX_RANKED_GROUPS = 25
 """Groups that are queried: the most that can be shown, so that their shares do not depend on how many are."""
 CLOUD_GROUP = fixed_group("cloud")
+NOT_CHECKED = "Whether all values exist was not checked."
 CREDITS_NOTE = "Promotional credits are excluded; pass includeCredits: true to see them."
 
 
@@ -102,8 +103,10 @@ async def query_rows(
 
 async def run_checked(
     call: Call, scope: Scope, requested_currency: str | None, work: Callable[[str], Awaitable[T]]
-) -> tuple[T, str]:
+) -> tuple[T, str, bool | None]:
     """Return the result of *work* and its currency, while the values of filters with several ones are checked.
+
+    The third is whether all of these values exist: false if that is unknown, and None if they need no check.
 
     An empty answer does not show that one of several values is unknown. Raise ApiError.
     """
@@ -119,7 +122,15 @@ async def run_checked(
             await check_values(call, scope)
         raise refusal
     result: tuple[T, str] = done.results["answer"]
-    return result
+    return *result, done.results.get("values")
+
+
+def with_check_note(result: JsonObject, checked: bool | None) -> JsonObject:
+    """Return the *result* of a tool with a note if it is unknown whether all values of its filters exist."""
+    note = str(result.get("note") or "")
+    if checked is not False or NOT_CHECKED in note:
+        return result
+    return {**result, "note": f"{note} {NOT_CHECKED}".lstrip()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +141,17 @@ class EmptyAnswer:
     is_known: bool = True
 
 
-async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod) -> EmptyAnswer:
-    """Return why an answer has no costs. Raise ApiError for values of *scope* that are not in the data."""
-    parts = await gather_partial({"checked": check_values(call, scope), "start": fetch_data_start(call)})
+async def explain_empty_answer(
+    call: Call, scope: Scope, period: ReportedPeriod, checked: bool | None = None
+) -> EmptyAnswer:
+    """Return why an answer has no costs. Raise ApiError for values of *scope* that are not in the data.
+
+    *checked* is the third result of run_checked.
+    """
+    work: dict[str, Awaitable[Any]] = {"start": fetch_data_start(call)}
+    if checked is None:
+        work["checked"] = check_values(call, scope)
+    parts = await gather_partial(work)
     parts.require("checked")
     if "start" in parts.errors:
         return EmptyAnswer("No cost was found. The first day of the data could not be read.", is_known=False)
@@ -141,7 +160,7 @@ async def explain_empty_answer(call: Call, scope: Scope, period: ReportedPeriod)
         return EmptyAnswer("The customer has no cost data yet.", is_known=False)
     if period.elapsed.last < start:
         return EmptyAnswer(f"The data begin on {start.isoformat()}: earlier costs are unknown.", is_known=False)
-    reason = _reason_for_nothing(scope, is_checked=bool(parts.results["checked"]))
+    reason = _reason_for_nothing(scope, is_checked=bool(parts.results.get("checked", checked)))
     if reason == CREDITS_NOTE:
         return EmptyAnswer(reason, is_known=False)
     return EmptyAnswer(" ".join(filter(None, (reason, settling_note(period)))))
@@ -154,7 +173,7 @@ def _reason_for_nothing(scope: Scope, *, is_checked: bool) -> str:
     if scope.is_of_left_out_credits:
         return CREDITS_NOTE
     if not is_checked:
-        return "Nothing that matches had a cost in this period. Whether all values exist was not checked."
+        return f"Nothing that matches had a cost in this period. {NOT_CHECKED}"
     if scope.has_several_conditions:
         # Each value exists, but not necessarily together with the others.
         return "Nothing matches cloud and filters together in this period."
@@ -175,17 +194,19 @@ async def find_later_start(call: Call, period: ReportedPeriod, first_period: str
     return replace(start, day=None)
 
 
-async def with_note(call: Call, request: CostRequest, answer: CostAnswer) -> tuple[CostAnswer, JsonObject]:
+async def with_note(
+    call: Call, request: CostRequest, answer: CostAnswer, checked: bool | None = None
+) -> tuple[CostAnswer, JsonObject]:
     """Return *answer* and the member *note* about costs that are missing or not final, empty if there is nothing to say.
 
     The total of an answer without data is unknown. Raise ApiError.
     """
     if not answer.groups and not answer.total:
-        empty = await explain_empty_answer(call, request.scope, request.period)
+        empty = await explain_empty_answer(call, request.scope, request.period, checked)
         return answer if empty.is_known else replace(answer, total=None), {"note": empty.note}
     start = await find_later_start(call, request.period, answer.first_period)
     answer = replace(answer, data_start=start.day, failures=[*answer.failures, *start.failures])
-    return answer, note_members(start.day, request.period, case_note(answer.groups))
+    return answer, with_check_note(note_members(start.day, request.period, case_note(answer.groups)), checked)
 
 
 def case_note(rows: Iterable[CostRow]) -> str | None:

@@ -95,8 +95,10 @@ async def cost_breakdown(
         tuple(await resolve_groups(call, groupBy)),
         topN,
     )
-    answer, stated = await run_checked(call, request.scope, currency, lambda code: query_costs(call, request, code))
-    answer, note = await with_note(call, request, answer)
+    answer, stated, checked = await run_checked(
+        call, request.scope, currency, lambda code: query_costs(call, request, code)
+    )
+    answer, note = await with_note(call, request, answer, checked)
     return await run_by_rows(len(answer.groups), make_breakdown, request, answer, stated) | note
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, cast
@@ -11,15 +11,13 @@ import orjson
 
 from ...api.common_types import DimensionType
 from ...api.errors import ApiError
-from ...api.nearest import nearest_values, unknown_value
-from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.nearest import MAX_LISTED_VALUES, make_unknown_value, nearest_values
 from ...api.report_config import Group
 from ...protocol.json_schema import Length, short_json
 from ..call import Call
+from ..known_names import Allocation, AllocationReader, KnownAllocations, KnownNames, read_allocations, read_dimensions
 
 MAX_GROUP_DIMENSIONS = 2
-MAX_LISTED_PAGES = 10
-"""Pages of labels or allocations that are read to find a name."""
 DIMENSIONS_FACT = "dimensions"
 ALL_DIMENSIONS_FACT = "all_dimensions"
 
@@ -98,10 +96,16 @@ async def resolve_groups(
     names = _read_list(group_by) if isinstance(group_by, str) else list(group_by or ())
     if len(names) > MAX_GROUP_DIMENSIONS:
         raise ApiError(f"{argument}: at most {MAX_GROUP_DIMENSIONS} dimensions", kind="argument")
-    groups = [await resolve_group(call, name, argument) for name in names]
+    groups = await resolve_all(call, names, argument)
     if len({(group.type, group.id) for group in groups}) < len(groups):
         raise ApiError(f"{argument}: {short_json(names[1])} is named twice", kind="argument")
     return groups
+
+
+async def resolve_all(call: Call, names: Iterable[str], argument: str = "groupBy") -> list[GroupDimension]:
+    """Return the dimensions that *names* name, from one list of the allocations. Raise ApiError."""
+    allocations = AllocationReader(call)
+    return [await resolve_group(call, name, argument, allocations) for name in names]
 
 
 def _read_list(text: str) -> list[str]:
@@ -116,7 +120,9 @@ def _read_list(text: str) -> list[str]:
     return [text]
 
 
-async def resolve_group(call: Call, name: str, argument: str = "groupBy") -> GroupDimension:
+async def resolve_group(
+    call: Call, name: str, argument: str = "groupBy", allocations: AllocationReader | None = None
+) -> GroupDimension:
     """Return the dimension that *name* names. Raise ApiError that names the nearest real ones."""
     folded = name.strip().casefold()
     if folded == SKU.argument:
@@ -128,7 +134,7 @@ async def resolve_group(call: Call, name: str, argument: str = "groupBy") -> Gro
     if colon and key and kind in LABEL_TYPES:
         return await _find_label(call, kind, key, argument)
     if colon and key and kind == "allocation":
-        return await _find_allocation(call, key, argument)
+        return await _find_allocation(call, allocations or AllocationReader(call), key, argument)
     return await _find_dimension(call, name.strip(), argument)
 
 
@@ -148,7 +154,7 @@ async def _find_dimension(call: Call, name: str, argument: str) -> GroupDimensio
             own for own in names if name.casefold() in (own[0].casefold(), own[1].casefold())
         ]
         if len(equal) > 1:
-            several = ", ".join(own[0] for own in equal)
+            several = ", ".join(own[0] for own in equal[:MAX_LISTED_VALUES])
             raise ApiError(
                 f"{argument}: {short_json(name)} is several dimensions. Use one of {several}", kind="argument"
             )
@@ -184,17 +190,20 @@ def _unknown_dimension(name: str, known: list[tuple[str, str]], argument: str) -
 
 async def _fetch_dimensions(call: Call) -> list[tuple[str, str]]:
     """Return the type and id of all dimensions, and remember them. Raise ApiError."""
-    pages = iterate_pages(call.doit.dimensions.list_dimensions, max_pages=MAX_LISTED_PAGES, maxResults=LARGE_PAGE_SIZE)
-    rows = [row async for page in pages for row in page.rows]
-    dimensions = [(str(row.get("type")), str(row.get("id"))) for row in rows]
+    dimensions = list((await read_dimensions(call)).names)
     call.facts.put(ALL_DIMENSIONS_FACT, dimensions)
     return dimensions
 
 
 async def _find_label(call: Call, kind: str, key: str, argument: str) -> GroupDimension:
     remembered = call.facts.get(DIMENSIONS_FACT)
+    complete = True
     for known in (remembered, None):
-        labels = await fetch_labels(call) if known is None else [(str(type_), str(id_)) for type_, id_ in known]
+        if known is None:
+            read = await read_labels(call)
+            labels, complete = list(read.names), read.complete
+        else:
+            labels = [(str(type_), str(id_)) for type_, id_ in known]
         own = [label for label in labels if label[0] in LABEL_TYPES[kind]]
         equal = [label for label in own if label[1] == key] or [
             label for label in own if label[1].casefold() == key.casefold()
@@ -204,7 +213,15 @@ async def _find_label(call: Call, kind: str, key: str, argument: str) -> GroupDi
             return GroupDimension(f"{kind}:{identifier}", identifier, cast(DimensionType, type_), identifier)
         if remembered is None:
             break
-    raise unknown_value(argument, kind, f"{kind}:{key}", [f"{_prefix(type_)}:{id_}" for type_, id_ in labels])
+    if not complete:
+        raise ApiError(
+            f"{argument}: {short_json(f'{kind}:{key}')} is not among the first {len(labels):,} labels and tags, and"
+            " there are more. run_query can group by it with its id and type",
+            kind="argument",
+        )
+    raise await make_unknown_value(
+        argument, kind, f"{kind}:{key}", [f"{_prefix(type_)}:{id_}" for type_, id_ in labels]
+    )
 
 
 def _prefix(type_: str) -> str:
@@ -212,35 +229,39 @@ def _prefix(type_: str) -> str:
 
 
 async def fetch_labels(call: Call) -> list[tuple[str, str]]:
-    """Return the type and id of all labels and tags of cloud resources, and remember them."""
+    """Return the type and id of all labels and tags of cloud resources, and remember them. Raise ApiError."""
+    return list((await read_labels(call)).names)
+
+
+async def read_labels(call: Call) -> KnownNames[tuple[str, str]]:
+    """Return the type and id of the labels and tags of cloud resources, and remember them. Raise ApiError."""
     types = [type_ for kinds in LABEL_TYPES.values() for type_ in kinds]
-    pages = iterate_pages(
-        call.doit.dimensions.list_dimensions,
-        max_pages=MAX_LISTED_PAGES,
-        maxResults=LARGE_PAGE_SIZE,
-        filter="|".join(f"type:{type_}" for type_ in types),
-    )
-    rows = [row async for page in pages for row in page.rows]
-    labels = [(str(row.get("type")), str(row.get("id"))) for row in rows if row.get("type") in types]
+    known = await read_dimensions(call, filter="|".join(f"type:{type_}" for type_ in types))
+    labels = [dimension for dimension in known.names if dimension[0] in types]
     call.facts.put(DIMENSIONS_FACT, labels)
-    return labels
+    return KnownNames(labels, known.complete)
 
 
-async def _find_allocation(call: Call, name: str, argument: str) -> GroupDimension:
-    pages = iterate_pages(
-        call.doit.allocations.list_allocations, max_pages=MAX_LISTED_PAGES, maxResults=LARGE_PAGE_SIZE
-    )
-    rows = [row async for page in pages for row in page.rows]
-    groups = {str(row.get("name")): str(row.get("id")) for row in rows if row.get("allocationType") == "group"}
-    for label, identifier in groups.items():
-        if name in (label, identifier) or name.casefold() == label.casefold():
-            return GroupDimension(f"allocation:{label}", identifier, "attribution_group", identifier)
-    for row in rows:
-        if name.casefold() == str(row.get("name")).casefold():
-            raise ApiError(
-                f"{argument}: the allocation {short_json(row['name'])} is a single one, which cannot split costs. To see "
-                'its cost, use filters [{"type": "attribution", "id": "attribution", "values": '
-                f"[{short_json(row.get('id'))}]}}]",
-                kind="argument",
-            )
-    raise unknown_value(argument, "group of allocations", name, list(groups))
+async def _find_allocation(call: Call, allocations: AllocationReader, name: str, argument: str) -> GroupDimension:
+    async for known in allocations.versions():
+        if group := known.find(name, is_group=True):
+            return _allocation_group(group)
+    if not known.complete:
+        # The list was cut, but the API can search names.
+        named = await read_allocations(call, nameContains=name)
+        if group := named.find(name, is_group=True):
+            return _allocation_group(group)
+        known = KnownAllocations([*known.rows, *named.rows], known.complete)
+    if single := known.find(name, is_group=False):
+        raise ApiError(
+            f"{argument}: the allocation {short_json(single.name)} is a single one, which cannot split costs. To see "
+            'its cost, use filters [{"type": "attribution", "id": "attribution", "values": '
+            f"[{short_json(single.id)}]}}]",
+            kind="argument",
+        )
+    names = [row.name for row in known.rows if row.is_group]
+    raise await make_unknown_value(argument, "group of allocations", name, names)
+
+
+def _allocation_group(group: Allocation) -> GroupDimension:
+    return GroupDimension(f"allocation:{group.name}", group.id, "attribution_group", group.id)

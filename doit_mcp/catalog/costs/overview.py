@@ -28,6 +28,7 @@ from .answers import (
     note_members,
     period_with_data,
     run_checked,
+    with_check_note,
 )
 from .group_costs import CostRow, read_cost_rows, total_cost
 from .groups import fixed_group
@@ -111,7 +112,7 @@ async def get_cloud_overview(
     }
     parts = await gather_partial(work)
     parts.require("costs")
-    sections, stated = parts.results["costs"]
+    sections, stated, checked = parts.results["costs"]
     found = PartialResults(
         {**sections.results, **{name: rows for name, rows in parts.results.items() if name != "costs"}},
         {**sections.errors, **parts.errors},
@@ -121,7 +122,7 @@ async def get_cloud_overview(
     rows = sum(map(len, sections.results.values()))
     overview = await run_by_rows(rows, make_overview, found, stated, topN)
     if by_cloud == []:
-        empty = await explain_empty_answer(call, scope, reported)
+        empty = await explain_empty_answer(call, scope, reported, checked)
         overview |= {"note": empty.note} if empty.is_known else {"note": empty.note, "totalCost": None}
     elif by_cloud is not None:
         start = await find_later_start(call, reported, min(row.period for row in by_cloud))
@@ -129,7 +130,7 @@ async def get_cloud_overview(
         overview |= note_members(start.day, reported)
         if start.failures:
             overview["failed"] = [*overview.get("failed", ()), *start.failures]
-    return overview | cost_statement(reported, stated, scope, clouds)
+    return with_check_note(overview, checked) | cost_statement(reported, stated, scope, clouds)
 
 
 def newest_events(call: Call, scope: Scope, period: Period | None) -> dict[str, Awaitable[JsonObject]]:

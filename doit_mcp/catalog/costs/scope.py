@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
-from ...api.nearest import nearest_values, unknown_value
-from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
+from ...api.nearest import find_nearest, list_names, make_unknown_value
 from ...api.report_config import QueryConfig, normalize_provider
 from ...protocol.json_schema import JsonObject, Length, schema_of_type, short_json
 from ...protocol.schema_validator import SchemaValidator
 from ..call import Call
+from ..known_names import (
+    DimensionCheck,
+    Existence,
+    ValueCheck,
+    check_dimension,
+    check_known_values,
+    unknown_dimension,
+)
 from ..partial_results import gather_partial
 from .projects import fetch_project_names
 
 MAX_FILTERS = 10
-MAX_LISTED_PAGES = 10
 CLOUD_DIMENSION = "cloud_provider"
 COST_TYPE_DIMENSION = "cost_type"
 CREDIT_DIMENSION = "credit"
@@ -166,83 +172,57 @@ async def check_values(call: Call, scope: Scope, argument: str = "filters") -> b
 
     *argument* is the one that the filters come from. Return whether all could be checked: the API may refuse to list a dimension, and patterns are not checked.
     """
-    work = {f"filters[{at}]": _check_filter(call, argument, one) for at, one in enumerate(scope.filters)}
+    work = {f"filters[{at}]": _check_filter(call, one) for at, one in enumerate(scope.filters)}
+    conditions = dict(zip(work, scope.filters))
     if scope.cloud_filter is not None:
-        work["cloud"] = _check_filter(call, "cloud", scope.cloud_filter)
+        work["cloud"], conditions["cloud"] = _check_filter(call, scope.cloud_filter), scope.cloud_filter
     parts = await gather_partial(work)
     for error in parts.errors.values():
         if error.kind == "argument":
             raise error
-    return not parts.errors and all(parts.results.values())
+    checks: dict[str, FilterCheck] = dict(parts.results)
+    for name, check in checks.items():
+        if check.existence is Existence.ABSENT:
+            raise await _explain_absence(call, "cloud" if name == "cloud" else argument, conditions[name], check)
+    return not parts.errors and all(check.existence is Existence.FOUND for check in checks.values())
 
 
-async def _check_filter(call: Call, argument: str, condition: Filter) -> bool:
-    """Raise ApiError for an unknown dimension or value of one filter. Return whether its values could be checked."""
+FilterCheck = ValueCheck | DimensionCheck
+
+
+async def _check_filter(call: Call, condition: Filter) -> FilterCheck:
+    """Return whether the dimension and the values of one filter exist. Raise ApiError."""
     if condition["type"] == "datetime":
-        return True
+        return ValueCheck(Existence.FOUND)
     try:
         details = await call.doit.dimensions.get_dimension(type=condition["type"], id=condition["id"])
     except ApiError as error:
         if error.kind not in ("missing", "refused"):
             raise
-        raise await _unknown_dimension(call, argument, condition) from error
-    known = known_values(details)
+        return await check_dimension(call, condition["type"], condition["id"])
+    wanted = list(map(str, condition.get("values", ())))
+    if condition["id"] == CLOUD_DIMENSION:
+        wanted = list(map(normalize_provider, wanted))
     mode, folds = condition.get("mode", "is"), condition.get("caseInsensitive", False)
-    if mode == "regexp":
-        return False
-    for wanted in map(str, condition.get("values", ())):
-        if argument == "cloud" or condition["id"] == CLOUD_DIMENSION:
-            wanted = normalize_provider(wanted)
-        if not any(_matches(value, wanted, mode, folds=folds) for value in known):
-            raise await _unknown_value(call, argument, condition, wanted, known)
-    return True
+    return await check_known_values(details, wanted, mode, folds=folds)
 
 
-def known_values(details: Any) -> list[str]:
-    """Return the values in the details of a dimension."""
-    values = details.get("values") if isinstance(details, dict) else None
-    return [str(item["value"]) for item in values or () if isinstance(item, dict) and item.get("value") is not None]
+async def _explain_absence(call: Call, argument: str, condition: Filter, check: FilterCheck) -> ApiError:
+    if isinstance(check, DimensionCheck):
+        return await unknown_dimension(argument, (condition["type"], condition["id"]), check.known)
+    return await _unknown_value(call, argument, condition, check.absent, check.known)
 
 
-def _matches(value: str, wanted: str, mode: str, *, folds: bool) -> bool:
-    if folds:
-        value, wanted = value.casefold(), wanted.casefold()
-    match mode:
-        case "starts_with":
-            return value.startswith(wanted)
-        case "ends_with":
-            return value.endswith(wanted)
-        case "contains":
-            return wanted in value
-    return value == wanted
-
-
-async def _unknown_dimension(call: Call, argument: str, condition: Filter) -> ApiError:
-    """Return the error for a dimension that does not exist, with the nearest ones of any type."""
-    pages = iterate_pages(call.doit.dimensions.list_dimensions, max_pages=MAX_LISTED_PAGES, maxResults=LARGE_PAGE_SIZE)
-    types: dict[str, str] = {}
-    async for page in pages:
-        types |= {str(row.get("id")): str(row.get("type")) for row in page.rows}
-    problem = f"{argument}: there is no dimension {short_json(condition['id'])} of type {condition['type']}"
-    similar = ", ".join(
-        f'{{"id": {short_json(name)}, "type": {short_json(types[name])}}}'
-        for name in nearest_values(condition["id"], types)
-    )
-    hint = f"Did you mean {similar}?" if similar else "list_dimensions lists all dimensions"
-    return ApiError(f"{problem}. {hint}", kind="argument")
-
-
-async def _unknown_value(call: Call, argument: str, condition: Filter, wanted: str, known: list[str]) -> ApiError:
+async def _unknown_value(call: Call, argument: str, condition: Filter, wanted: str, known: Sequence[str]) -> ApiError:
     """Return the error for a value that is not in the data, with the nearest ones."""
     kind = KIND_NAMES.get(condition["id"], f"{condition['id']} value")
     if condition["id"] == CLOUD_DIMENSION:
-        listed = ", ".join(map(short_json, sorted(set(known)))) or "none"
         return ApiError(
-            f"{argument}: there is no cloud {short_json(wanted)} in the data. Clouds with costs: {listed}",
+            f"{argument}: there is no cloud {short_json(wanted)} in the data. Clouds with costs: {list_names(sorted(set(known)))}",
             kind="argument",
         )
     if condition["id"] != "project_id":
-        return unknown_value(argument, kind, wanted, known)
+        return await make_unknown_value(argument, kind, wanted, known)
     try:
         names = await fetch_project_names(call)
     except ApiError as error:
@@ -251,11 +231,12 @@ async def _unknown_value(call: Call, argument: str, condition: Filter, wanted: s
         # The ids are known even without the names.
         names = {}
     ids = {**{name: identifier for identifier, name in names.items()}, **{value: value for value in known}}
-    suggested = list(dict.fromkeys(ids[value] for value in nearest_values(wanted, ids)))
+    suggested = list(dict.fromkeys(ids[value] for value in await find_nearest(wanted, ids)))
     if not suggested:
-        return unknown_value(argument, kind, wanted, known)
+        return await make_unknown_value(argument, kind, wanted, known)
     listed = ", ".join(
-        f"{short_json(value)} ({names[value]})" if value in names else short_json(value) for value in suggested
+        f"{short_json(value)} ({short_json(names[value])})" if value in names else short_json(value)
+        for value in suggested
     )
     return ApiError(
         f"{argument}: there is no project with the id {short_json(wanted)} in the data. Did you mean {listed}?",

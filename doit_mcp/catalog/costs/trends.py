@@ -94,10 +94,10 @@ async def cost_trend(
         # Weeks are added up from days, which every answer names in the same way.
         "month" if interval == "month" else "day",
     )
-    trend, stated = await run_checked(
+    trend, stated, checked = await run_checked(
         call, request.scope, currency, lambda code: query_trend(call, request, interval, code)
     )
-    answer, note = await with_note(call, request, trend.answer)
+    answer, note = await with_note(call, request, trend.answer, checked)
     trend = replace(trend, answer=answer)
     result = await run_by_rows(len(trend.answer.groups), make_trend, request, interval, trend, stated)
     if notes := [str(part["note"]) for part in (result, note) if "note" in part]:

@@ -14,7 +14,7 @@ from ...api.value_kinds import Members
 from ...protocol.jsonrpc import JsonObject
 from ..budgets.breaches import BudgetBreach, CheckedBudgets, OwnForecast, find_breaches, order_breaches
 from ..call import Call
-from ..costs.answers import CLOUD_GROUP, explain_empty_answer, run_checked
+from ..costs.answers import CLOUD_GROUP, explain_empty_answer, run_checked, with_check_note
 from ..costs.daily_costs import cost_by_day
 from ..costs.data_start import DataStart, read_data_start
 from ..costs.query_config import cost_config
@@ -96,13 +96,13 @@ async def forecast_spend(
         }
     )
     parts.require("costs")
-    answer, code = parts.results["costs"]
+    answer, code, checked_values = parts.results["costs"]
     checked: CheckedBudgets | None = parts.results.get("budgets")
-    projected = await project_answer(call, scope, answer, code)
+    projected = await project_answer(call, scope, answer, code, checked_values)
     failed = [*parts.failures, *(checked.failures if checked else ()), *projected.pop("failed", ())]
     own = OwnForecast(scope, code, _expected_costs(projected, today))
     return {
-        **projected,
+        **with_check_note(projected, checked_values),
         **cost_statement(
             ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
         ),
@@ -120,14 +120,16 @@ def _expected_costs(projected: JsonObject, today: date) -> dict[Period, tuple[st
     }
 
 
-async def project_answer(call: Call, scope: Scope, answer: JsonObject, currency: str) -> JsonObject:
+async def project_answer(
+    call: Call, scope: Scope, answer: JsonObject, currency: str, checked: bool | None = None
+) -> JsonObject:
     """Return the projection of an *answer* of fetch_costs(), with a note if it is empty. Raise ApiError if it is empty
     because the scope has an unknown value."""
     today = utc_date(call.now)
     asked = ReportedPeriod(Period(quarter_of(today).previous().first, today), today)
     history = CostHistory(cost_by_day(answer), read_clouds(answer, today))
     if not history.actual:
-        empty = await explain_empty_answer(call, scope, asked)
+        empty = await explain_empty_answer(call, scope, asked, checked)
         projected = project_periods(history, currency, today)
         spent = 0.0 if empty.is_known else None
         parts = {name: {**projected[name], "spent": spent} for name in ("month", "quarter")}

@@ -8,18 +8,17 @@ from typing import Any, cast
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
-from ...api.nearest import nearest_values
-from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages, iterate_rows
+from ...api.nearest import find_nearest
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.answers import EmptyAnswer, explain_empty_answer
+from ..costs.answers import NOT_CHECKED, EmptyAnswer, explain_empty_answer
 from ..costs.scope import Scope, check_values
+from ..known_names import Existence, check_allocations, read_dimensions, unknown_dimension
 from ..partial_results import gather_partial
 from ..periods.period import ReportedPeriod
 from .grouping import UNIT_COLUMNS, USAGE_COLUMN
 
-MAX_DIMENSION_PAGES = 10
 ALLOCATION_TYPES = frozenset({"attribution", "attribution_group", "allocation", "allocation_rule"})
 """Types whose dimensions are allocations: filters name them by id, and dimensions list their names."""
 SINGLE_ALLOCATION_TYPES = frozenset({"attribution", "allocation_rule"})
@@ -100,23 +99,24 @@ def hides_unknown_values(scope: Scope) -> bool:
     return scope.has_partly_checked_values or any(condition.get("inverse") for condition in scope.filters)
 
 
-async def explain_empty_query(call: Call, scope: Scope, period: ReportedPeriod) -> EmptyAnswer:
-    """Return why a query has no rows. Raise ApiError for an unknown value, which names the nearest ones."""
-    parts = await gather_partial(
-        {
-            "answer": explain_empty_answer(call, checked_scope(scope), period),
-            "allocations": _check_allocations(call, scope),
-        }
-    )
+async def explain_empty_query(
+    call: Call, scope: Scope, period: ReportedPeriod, checked: bool | None = None
+) -> EmptyAnswer:
+    """Return why a query has no rows. Raise ApiError for an unknown value, which names the nearest ones.
+
+    *checked* is the result of check_filter_values, if that was called.
+    """
+    work: dict[str, Any] = {"answer": explain_empty_answer(call, checked_scope(scope), period, checked)}
+    if checked is None:
+        work["allocations"] = _check_allocations(call, scope)
+    parts = await gather_partial(work)
     parts.require("answer")
     allocations = parts.errors.get("allocations")
     if allocations is not None and allocations.kind == "argument":
         raise allocations
     answer: EmptyAnswer = parts.results["answer"]
-    if answer.is_known and (allocations is not None or _has_allocation_groups(scope)):
-        return EmptyAnswer(
-            "Nothing that matches had a cost in this period. Whether all allocations exist was not checked."
-        )
+    if answer.is_known and not (checked or parts.results.get("allocations", False)):
+        return EmptyAnswer(f"Nothing that matches had a cost in this period. {NOT_CHECKED}")
     return answer
 
 
@@ -124,8 +124,11 @@ def _has_allocation_groups(scope: Scope) -> bool:
     return any(condition["type"] in ALLOCATION_TYPES - SINGLE_ALLOCATION_TYPES for condition in scope.filters)
 
 
-async def check_filter_values(call: Call, scope: Scope) -> None:
-    """Raise ApiError for a value or dimension in the filters that does not exist; it names the nearest ones."""
+async def check_filter_values(call: Call, scope: Scope) -> bool:
+    """Raise ApiError for a value or dimension in the filters that does not exist; it names the nearest ones.
+
+    Return whether all could be checked.
+    """
     parts = await gather_partial(
         {"values": check_values(call, checked_scope(scope)), "allocations": _check_allocations(call, scope)}
     )
@@ -133,27 +136,31 @@ async def check_filter_values(call: Call, scope: Scope) -> None:
         # The answer is right even if the allocations cannot be listed.
         if name == "values" or error.kind == "argument":
             raise error
+    return bool(parts.results["values"] and parts.results.get("allocations"))
 
 
-async def _check_allocations(call: Call, scope: Scope) -> None:
-    """Raise ApiError for an allocation that does not exist; filters name them by id, or by name."""
+async def _check_allocations(call: Call, scope: Scope) -> bool:
+    """Raise ApiError for an allocation that does not exist; filters name them by id, or by name.
+
+    Return whether all could be checked.
+    """
     values = [
         value
         for condition in scope.filters
         if condition["type"] in SINGLE_ALLOCATION_TYPES and condition.get("mode", "is") == "is"
         for value in condition.get("values", ())
     ]
+    has_groups = _has_allocation_groups(scope)
     if not values:
-        return
-    pages = iterate_pages(
-        call.doit.allocations.list_allocations, max_pages=MAX_DIMENSION_PAGES, maxResults=LARGE_PAGE_SIZE
-    )
-    ids = {str(row.get("name")): str(row.get("id")) async for page in pages for row in page.rows}
-    for value in values:
-        if value not in ids and value not in ids.values():
-            listed = ", ".join(f"{short_json(ids[name])} ({name})" for name in nearest_values(value, ids))
-            hint = f"Did you mean {listed}?" if listed else "list_allocations lists their ids"
-            raise ApiError(f"filters: there is no allocation {short_json(value)}. {hint}", kind="argument")
+        return not has_groups
+    check = await check_allocations(call, values)
+    if check.existence is Existence.ABSENT:
+        ids = check.known.ids_by_name
+        nearest = await find_nearest(check.absent, ids)
+        listed = ", ".join(f"{short_json(ids[name])} ({short_json(name)})" for name in nearest)
+        hint = f"Did you mean {listed}?" if listed else "list_allocations lists their ids"
+        raise ApiError(f"filters: there is no allocation {short_json(check.absent)}. {hint}", kind="argument")
+    return check.existence is Existence.FOUND and not has_groups
 
 
 async def check_dimensions(call: Call, config: JsonObject) -> None:
@@ -161,11 +168,11 @@ async def check_dimensions(call: Call, config: JsonObject) -> None:
     wanted = [item for item in _config_dimensions(config) if item[1].get("type") not in ALLOCATION_TYPES]
     if not wanted:
         return
-    rows = iterate_rows(call.doit.dimensions.list_dimensions, max_pages=MAX_DIMENSION_PAGES, maxResults=LARGE_PAGE_SIZE)
-    known = [(str(row.get("type")), str(row.get("id"))) async for row in rows]
+    known = await read_dimensions(call)
     for argument, dimension in wanted:
-        if (dimension.get("type"), dimension.get("id")) not in known:
-            raise unknown_dimension(argument, dimension, known)
+        identity = str(dimension.get("type")), str(dimension.get("id"))
+        if known.check(identity) is Existence.ABSENT:
+            raise await unknown_dimension(argument, identity, known.names)
 
 
 def _config_dimensions(config: JsonObject) -> Iterator[tuple[str, JsonObject]]:
@@ -175,15 +182,3 @@ def _config_dimensions(config: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     count: Any = config.get("count")
     if isinstance(count, dict):
         yield "config.count", cast(JsonObject, count)
-
-
-def unknown_dimension(argument: str, dimension: JsonObject, known: list[tuple[str, str]]) -> ApiError:
-    """Return the error for a dimension that is not *known*, with the nearest ones of the same type first."""
-    kind, name = str(dimension.get("type")), str(dimension.get("id"))
-    same = nearest_values(name, [identifier for type_, identifier in known if type_ == kind])
-    other = [value for value in nearest_values(name, [identifier for _, identifier in known]) if value not in same]
-    types = {identifier: type_ for type_, identifier in known}
-    similar = [(value, kind) for value in same] + [(value, types[value]) for value in other]
-    listed = ", ".join(f'{{"id": {short_json(value)}, "type": {short_json(type_)}}}' for value, type_ in similar[:5])
-    hint = f"Did you mean {listed}?" if listed else "list_dimensions lists all of them"
-    return ApiError(f"{argument}: there is no dimension {short_json(name)} of type {kind}. {hint}", kind="argument")

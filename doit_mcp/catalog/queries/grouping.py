@@ -15,6 +15,7 @@ from ..periods.grammar import parse_period
 from ..periods.period import Period
 from ..tables import cell_text
 from ..tools.result_handles import ResultTable
+from .day_spans import DaySpans
 from .period_column import PERIOD_COLUMN, period_text
 from .table_operations import Condition, column_index, filter_rows
 
@@ -158,35 +159,48 @@ class CoveredDays:
         if not isinstance(period, dict) or not {"from", "to"} <= period.keys():
             raise ApiError("aggregate: this table has no period to divide by; use sum", kind="argument")
         within = Period(date.fromisoformat(period["from"]), date.fromisoformat(period["to"]))
-        self._days = frozenset(range(within.first.toordinal(), within.last.toordinal() + 1))
+        whole = _span_of(within)
         names = {column["name"] for column in table.columns}
         of_time = [condition for condition in filters if condition["column"] == PERIOD_COLUMN]
+        spans = [whole]
         if of_time and PERIOD_COLUMN in names:
             values = column_values(filter_rows(table, of_time), PERIOD_COLUMN)
-            self._days &= frozenset().union(*map(_days_of, values))
+            own = map(_days_of, values)
+            spans = [range(max(span.start, whole.start), min(span.stop, whole.stop)) for span in own]
+        self._days = DaySpans(spans)
+        self._by_weekday = self._days.count_weekdays()
+        # By the text of a cell: many rows have the same one.
+        self._by_text: dict[str, int] = {}
 
     @property
     def count(self) -> int:
         """The number of all days."""
-        return len(self._days)
+        return self._days.count
 
     def count_in(self, column: str, cell: Any) -> int:
         """Return the number of days that a cell of *column* covers; all days unless it is a column of time."""
         if column == WEEKDAY_COLUMN:
-            return sum(date.fromordinal(day).strftime("%A") == cell for day in self._days)
-        if column in (PERIOD_COLUMN, *CALENDAR_COLUMNS):
-            return len(self._days & _days_of(cell_text(cell)))
-        return self.count
+            return self._by_weekday.get(cell_text(cell), 0)
+        if column not in (PERIOD_COLUMN, *CALENDAR_COLUMNS):
+            return self.count
+        text = cell_text(cell)
+        if text not in self._by_text:
+            self._by_text[text] = self._days.count_in(_days_of(text))
+        return self._by_text[text]
 
 
-def _days_of(text: str) -> frozenset[int]:
-    """Return the days of a period as in a table; none if the text is not a period."""
+def _days_of(text: str) -> range:
+    """Return the ordinals of the days of a period as in a table; none if the text is not a period."""
     try:
         period = parse_period(text.partition("T")[0], PERIOD_COLUMN, date.max).whole
     except ApiError:
         # A cell without a period covers no days, so nothing is divided by it.
-        return frozenset()
-    return frozenset(range(period.first.toordinal(), period.last.toordinal() + 1))
+        return range(0)
+    return _span_of(period)
+
+
+def _span_of(period: Period) -> range:
+    return range(period.first.toordinal(), period.last.toordinal() + 1)
 
 
 def cut_periods(table: ResultTable, columns: Iterable[str], days: CoveredDays) -> list[str]:

@@ -10,6 +10,7 @@ from ...api.value_kinds import Members, Verbatim
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
+from ..costs.answers import with_check_note
 from ..costs.projects import fetch_project_names
 from ..costs.scope import CLOUD_DIMENSION, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_basis
@@ -74,20 +75,22 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
     period = config_period(query, today)
     secondary, scope = secondary_period(query, period.elapsed, today), query_scope(query)
     exact = with_exact_secondary(with_exact_period(query, period, today), secondary)
-    answers, currency = await fetch_answers(call, exact, scope)
+    answers, currency, checked = await fetch_answers(call, exact, scope)
     stated, rows = {**exact, "currency": currency}, answers.results["rows"]["rows"]
     periods = period, secondary
     if not rows:
-        empty = await explain_empty_query(call, scope, period)
+        empty = await explain_empty_query(call, scope, period, checked)
         result = make_query_result(stated, periods, scope, answers, is_known=empty.is_known)
         return {**result, "note": empty.note}
-    return await run_by_rows(len(rows), make_query_result, stated, periods, scope, answers)
+    result = await run_by_rows(len(rows), make_query_result, stated, periods, scope, answers)
+    return with_check_note(result, checked)
 
 
-async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str]:
+async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str, bool | None]:
     """Return the responses "rows" and what they do not tell, and their currency. Raise ApiError.
 
     That is the "total" if rows do not add up to it, the costs by "clouds", and the "names" of projects.
+    The third is whether all values exist, false if that is unknown; None if an empty answer would show it.
     """
     by_cloud = needs_clouds(config, scope)
 
@@ -112,7 +115,9 @@ async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[P
         raise unknown
     if (error := parts.errors.get("answers")) is not None:
         raise await _explained(call, config, error)
-    return cast(tuple[PartialResults, str], parts.results["answers"])
+    answers: tuple[PartialResults, str] = parts.results["answers"]
+    checked = parts.results.get("values", False) if "values" in work else None
+    return *answers, checked
 
 
 async def _explained(call: Call, config: JsonObject, error: ApiError) -> ApiError:

@@ -12,6 +12,7 @@ from operator import ge, gt, le, lt
 from typing import Annotated, Any, Literal, Required, TypedDict
 
 from ...api.errors import ApiError
+from ...api.nearest import list_names
 from ...protocol.json_schema import Length, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import MAX_QUANTITY, amount_as_json, sum_amounts, to_decimal
@@ -61,7 +62,7 @@ def column_index(table: ResultTable, column: str, argument: str) -> int:
     names = [table_column["name"] for table_column in table.columns]
     if column not in names:
         raise ApiError(
-            f"{argument}: unknown column {short_json(column)}. Available: {', '.join(names)}", kind="argument"
+            f"{argument}: unknown column {short_json(column)}. Available: {list_names(names)}", kind="argument"
         )
     return names.index(column)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from ...api.errors import ApiError
+from ...api.nearest import MAX_LISTED_VALUES
 from ...api.report_config import Metric, QueryConfig
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
@@ -90,13 +91,14 @@ async def _describe_datasets(call: Call) -> str:
             raise
         return f"unknown, {describe_error(error)}"
     described = [
-        f"{short_json(row.get('name'))} ({row['description']})"
+        f"{short_json(row.get('name'))} ({short_json(row['description'])})"
         if row.get("description")
         else short_json(row.get("name"))
         for row in rows or ()
         if isinstance(row, dict)
     ]
-    return ", ".join(described) or "none"
+    more = f" and {len(described) - MAX_LISTED_VALUES} more" if len(described) > MAX_LISTED_VALUES else ""
+    return ", ".join(described[:MAX_LISTED_VALUES]) + more if described else "none"
 
 
 def _with_cost_column(answer: JsonObject, metric: str) -> JsonObject:

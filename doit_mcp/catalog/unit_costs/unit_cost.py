@@ -15,7 +15,15 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.amounts import ZERO, amount_as_json, round_amount, round_significant
-from ..costs.answers import CLOUD_GROUP, CostRequest, explain_empty_answer, find_later_start, query_rows, run_checked
+from ..costs.answers import (
+    CLOUD_GROUP,
+    CostRequest,
+    explain_empty_answer,
+    find_later_start,
+    query_rows,
+    run_checked,
+    with_check_note,
+)
 from ..costs.group_costs import CostRow, cost_by_period, rank_groups, total_cost
 from ..costs.groups import GroupByArgument, resolve_groups
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -116,8 +124,10 @@ async def unit_cost(
     if len(groups) > 1:
         raise ApiError("groupBy: unit_cost groups by one dimension", kind="argument")
     request = CostRequest(scope, reported, tuple(groups))
-    rows, stated = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, metric, code))
-    missing = await _missing_costs(call, request, rows)
+    rows, stated, checked = await run_checked(
+        call, scope, currency, lambda code: _read_rows(call, request, metric, code)
+    )
+    missing = await _missing_costs(call, request, rows, checked)
     if not rows.daily_units:
         await check_metric(call, metric, reported.today)
     texts = [*_settling_notes(whole, reported), *missing.notes, *_units_notes(metric, rows, missing.covered)]
@@ -125,7 +135,8 @@ async def unit_cost(
     statement = cost_statement(reported, stated, scope, clouds)
     statement["period"] |= {"complete": whole.complete and reported == whole}
     members = await run_by_rows(rows.count, make_unit_cost, rows, topN, stated)
-    return {"metric": metric, **members, **statement, **missing.members, "note": " ".join(texts)}
+    notes = with_check_note({"note": " ".join(texts)}, checked)
+    return {"metric": metric, **members, **statement, **missing.members, **notes}
 
 
 def settled_part(period: ReportedPeriod) -> ReportedPeriod:
@@ -176,11 +187,11 @@ class MissingCosts:
     covered: Period
 
 
-async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows) -> MissingCosts:
+async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, checked: bool | None) -> MissingCosts:
     """Return what is missing in the cost. Raise ApiError for values of the scope that are not in the data."""
     elapsed = request.period.elapsed
     if not rows.costs:
-        empty = await explain_empty_answer(call, request.scope, request.period)
+        empty = await explain_empty_answer(call, request.scope, request.period, checked)
         return MissingCosts([empty.note], {} if empty.is_known else {"cost": None, "unitCost": None}, elapsed)
     start = await find_later_start(call, request.period, min(row.period for row in rows.costs))
     if start.day is None:

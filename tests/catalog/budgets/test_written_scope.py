@@ -176,7 +176,7 @@ async def test_an_ended_sign_in_stops_the_write() -> None:
 
 async def test_allocations_of_the_older_form_are_checked() -> None:
     api = recorder()
-    with pytest.raises(ApiError, match=r'scope: there is no allocation with the id "Data".*"x1" \(Data team\)'):
+    with pytest.raises(ApiError, match=r'scope: there is no allocation with the id "Data".*"x1" \("Data team"\)'):
         await run("create_budget", api, **BUDGET, scope=["x1", "Data"])
     assert written(api) == []
 

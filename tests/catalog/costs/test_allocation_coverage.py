@@ -101,8 +101,8 @@ async def test_owners_are_projects_if_services_cannot_be_read() -> None:
 @pytest.mark.parametrize(
     ("by", "message"),
     [
-        ("team", "Did you mean label:team, tag:team"),
-        ("teem", "Did you mean label:team, tag:team"),
+        ("team", 'Did you mean "label:team", "tag:team"'),
+        ("teem", 'Did you mean "label:team", "tag:team"'),
         ("service", "list_dimensions"),
         ("service:EC2", "list_dimensions"),
         ("label:Owner", 'Available: "label:env", "label:team", "tag:team"|Did you mean'),

@@ -111,7 +111,7 @@ async def test_a_group_limit_states_the_total_of_everything(ask: Ask, witness: A
         ({"filters": only("region", "EU.*", mode="regexp", caseInsensitive=True)}, "ignores it with mode regexp"),
         ({"filters": only("service_description", "BigQuery", "Amazon EC2")}, '"Amazon Elastic Compute Cloud"'),
         ({"filters": only("service_description", "bigquery", inverse=True)}, '"BigQuery"'),
-        ({"filters": only("project_id", "acme-production")}, "(acme-production)"),
+        ({"filters": only("project_id", "acme-production")}, '("acme-production")'),
         ({"filters": only("cloud_provider", "oracle")}, '"amazon-web-services"'),
         ({"group": [group("Team", "label")]}, 'config.group[0]: .*{"id": "team", "type": "label"}'),
         ({"filters": [{"id": "Team", "type": "label", "values": ["x"]}]}, '{"id": "team", "type": "label"}'),
@@ -155,7 +155,7 @@ async def test_allocations_are_not_mistaken_for_unknown_values(ask: Ask) -> None
     answer = await ask("run_query", config={**AUGUST, "filters": of(one["id"], other["id"])})
     assert answer["total"]["cost"] > 0
     reason = await refusal(ask, filters=of(one["id"], f"{other['name'].lower()}x"))
-    assert "there is no allocation" in reason and f'"{other["id"]}" ({other["name"]})' in reason
+    assert "there is no allocation" in reason and f'"{other["id"]}" ("{other["name"]}")' in reason
 
 
 async def test_usage_is_allowed_by_unit(ask: Ask, witness: Api) -> None:

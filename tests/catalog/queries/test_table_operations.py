@@ -61,7 +61,10 @@ def test_filters_rows(query: Any, left: list[int]) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        (condition("nothing", "is", "x"), 'filters: unknown column "nothing". Available: service, month, cost, usage'),
+        (
+            condition("nothing", "is", "x"),
+            'filters: unknown column "nothing". Available: "service", "month", "cost", "usage"',
+        ),
         (condition("cost", "gt", "much"), "must be a number"),
         (condition("cost", "gt", "nan"), "must be a number"),
     ],

@@ -118,7 +118,7 @@ async def test_days_whose_cost_is_not_final_are_left_out() -> None:
 
 
 async def test_unknown_metric_is_an_error() -> None:
-    with pytest.raises(ApiError, match='"orders" is in no DataHub event .*Datasets: "shop" \\(By day: sales\\)'):
+    with pytest.raises(ApiError, match='"orders" is in no DataHub event .*Datasets: "shop" \\("By day: sales"\\)'):
         await unit_cost([])
 
 

@@ -60,7 +60,7 @@ async def test_unit_cost_of_the_running_month_uses_final_days(ask: Ask, witness:
 
 
 async def test_unknown_metric_names_the_datasets_and_what_they_contain(ask: Ask) -> None:
-    with pytest.raises(ApiError, match=r'"Orders" \(Business metrics by day: orders'):
+    with pytest.raises(ApiError, match=r'"Orders" \("Business metrics by day: orders'):
         await ask("unit_cost", metric="order")
 
 
