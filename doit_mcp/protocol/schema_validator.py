@@ -20,6 +20,8 @@ MAX_LISTED_OPTIONS = 40
 MAX_SUGGESTED_NAME_LENGTH = 80
 """Maximum length of an unknown name that is compared with known ones, which takes quadratic time."""
 
+MISSING = ": is required: "
+"""Stands between the path and the description of a missing member."""
 MAX_SAMPLE_MEMBERS = 100
 """Members of a large value of the wrong type that are checked."""
 
@@ -196,9 +198,21 @@ def _take_sample(value: Any) -> Any:
 
 def limit_problems(lines: Iterable[str]) -> list[str]:
     """Return the first 20 different *lines*, each cut to 300 characters, and a note if there are more."""
-    unique = list(dict.fromkeys(islice(lines, 2 * MAX_PROBLEMS)))
+    unique = list(dict.fromkeys(_describe_each_once(islice(lines, 2 * MAX_PROBLEMS))))
     problems = [truncate(line, MAX_PROBLEM_LENGTH) for line in unique[:MAX_PROBLEMS]]
     return [*problems, "and more"] if len(unique) > MAX_PROBLEMS else problems
+
+
+def _describe_each_once(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out descriptions of missing members that an earlier line has: a list can lack the same one in each item."""
+    described: set[str] = set()
+    for line in lines:
+        problem, separator, description = line.partition(MISSING)
+        if separator and description in described:
+            yield problem + MISSING.rstrip(": ")
+        else:
+            described.add(description)
+            yield line
 
 
 def _format_path(steps: Iterable[str | int]) -> str:
@@ -217,14 +231,15 @@ def _describe_unknown_name(name: str, known: list[str]) -> str:
 
 def _describe_missing(schema: Any) -> str:
     """Describe a missing member: what it is, with its options or members, so that the next call can have it."""
+    required = MISSING.strip(": ")
     if not isinstance(schema, dict):
-        return "is required"
+        return required
     parts = [str(schema.get("description", "")).rstrip(".")]
     if options := schema.get("enum"):
         parts.append(f"one of {', '.join(map(str, options[:MAX_LISTED_OPTIONS]))}")
     elif members := schema.get("required") or list(schema.get("properties", ())):
         parts.append(f"an object with {', '.join(members[:MAX_LISTED_OPTIONS])}")
-    return ": ".join(["is required", *filter(None, ["; ".join(filter(None, parts))])])
+    return ": ".join([required, *filter(None, ["; ".join(filter(None, parts))])])
 
 
 def _describe_limit(error: jsonschema_rs.ValidationError) -> str:

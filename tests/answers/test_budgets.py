@@ -71,7 +71,7 @@ async def test_a_group_is_answered_with_its_allocations(november: World) -> None
     group = next(row["id"] for row in rows if row["name"] == "Teams")
     text = await november.refusal("create_budget", **NEW, scope=[group])
     members = [row for row in rows if row["name"].startswith("Team ")]
-    assert "is a group" in text and all(f'"{row["id"]}" ({row["name"]})' in text for row in members)
+    assert "is a group" in text and all(f'"{row["id"]}" ("{row["name"]}")' in text for row in members)
 
 
 async def test_the_hint_for_a_scope_without_costs_works(november: World) -> None:

@@ -11,7 +11,7 @@ from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
 from tests.catalog.caller import run
 
-CELLS = {"year": "2026", "month": "08", "day": "05", "cost": 1.0, "usage": 1.0}
+CELLS = {"year": "2026", "month": "08", "day": "05", "cost": 1.0, "usage": 1.0, "orders": 1.0}
 PERIOD_COLUMNS = {"day": ("year", "month", "day"), "month": ("year", "month"), "year": ("year",)}
 COST_TOOLS: dict[str, dict[str, Any]] = {
     "cost_breakdown": {"period": "2026-08"},
@@ -20,7 +20,7 @@ COST_TOOLS: dict[str, dict[str, Any]] = {
     "explain_cost_change": {"after": "2026-09", "before": "2026-08"},
     "allocation_coverage": {"period": "2026-08", "by": "allocation:G"},
     "forecast_spend": {},
-    "unit_cost": {"period": "2026-08", "metric": "cost", "groupBy": "service"},
+    "unit_cost": {"period": "2026-08", "metric": "orders", "groupBy": "service"},
     "ai_spend": {"period": "2026-08"},
 }
 
@@ -60,7 +60,7 @@ async def test_an_overview_names_the_costs_that_no_bill_has() -> None:
 
 @pytest.mark.parametrize(
     ("tool", "arguments"),
-    [("cost_trend", {"interval": "week"}), ("cost_trend", {"interval": "day"}), ("unit_cost", {"metric": "cost"})],
+    [("cost_trend", {"interval": "week"}), ("cost_trend", {"interval": "day"}), ("unit_cost", {"metric": "orders"})],
 )
 @pytest.mark.parametrize("day", [None, "32", ["5"]])
 async def test_rows_without_a_day_are_errors_of_the_answer(tool: str, arguments: dict[str, Any], day: Any) -> None:

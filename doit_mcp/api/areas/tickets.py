@@ -267,7 +267,7 @@ class Tickets(Area):
         self, *, ticketId: TicketId, **comment: Unpack[NewComment]
     ) -> Annotated[JsonObject, Comment]:
         """Reply to a support ticket. DoiT's experts read it. Use it only after the user approves the text."""
-        return with_iso_times(await self._reply(ticketId=ticketId, **comment), TIME_FORMATS)
+        return with_iso_times(await self._reply(ticketId=ticketId, **comment) or {}, TIME_FORMATS)  # may be empty
 
     @get("/support/v1/tickets/{ticketId}/tags", items="tags")
     async def list_ticket_tags(self, *, ticketId: TicketId) -> Annotated[JsonObject, TagList]:

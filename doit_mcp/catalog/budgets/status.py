@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any, Literal
 
 from ...protocol.jsonrpc import JsonObject
-from ..costs.amounts import amount_as_json, percent_as_json, to_decimal
+from ..costs.amounts import MAX_AMOUNT, amount_as_json, percent_as_json, to_decimal
 from ..periods.period import ONE_DAY, Period, month_of, quarter_of, year_of
 
 Status = Literal["exceeded", "at_risk", "on_track", "unknown"]
@@ -199,8 +199,8 @@ def to_day(text: Any) -> date | None:
 
 
 def to_amount(value: Any) -> float | None:
-    """Return a finite number; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    """Return a finite number that can be an amount; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or abs(value) > MAX_AMOUNT:
         return None
     return float(value)
 

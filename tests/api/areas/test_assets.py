@@ -58,7 +58,7 @@ async def test_gets_asset_by_name() -> None:
     ).path == "/billing/v1/assets/7"
     with pytest.raises(ApiError) as caught:
         await capture_request("assets", "get_asset", {"name": "azure"}, rows)
-    assert caught.value.kind == "missing"
+    assert caught.value.kind == "argument"
     with pytest.raises(ApiError, match="id or name"):
         await capture_request("assets", "get_asset", {})
 

@@ -94,7 +94,8 @@ def test_odd_rows_are_read() -> None:
         (0.06, 0.06, 1.83),
         (1.005, 1.01, 30.57),
         (None, 0.0, 0.0),
-        (True, 0.0, 0.0),
     ):
         summary = summarize_recommendation({"summary": {"potentialDailySavings": daily}})
         assert (summary["potentialDailySavings"], summary["potentialMonthlySavings"]) == (per_day, per_month)
+    with pytest.raises(ApiError, match="true in the result is not a plausible number"):
+        summarize_recommendation({"summary": {"potentialDailySavings": True}})

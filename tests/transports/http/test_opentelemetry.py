@@ -100,22 +100,22 @@ def ids(span: ReadableSpan) -> tuple[str, str, str]:
 
 
 async def test_call_has_a_child_span_with_children_for_its_requests(traced: TracedProduct) -> None:
-    await traced.call("list_reports")
+    await traced.call("list_labels")
     (server,), (client,) = traced.kinds()
     trace, span_id, above = ids(server)
-    assert (trace, above, server.name) == (TRACE, CALLER, "tools/call list_reports")
+    assert (trace, above, server.name) == (TRACE, CALLER, "tools/call list_labels")
     assert dict(server.attributes or {}) == {
         "http.request.method": "POST",
         "http.route": "/mcp",
         "http.response.status_code": 200,
         "mcp.method.name": "tools/call",
-        "gen_ai.tool.name": "list_reports",
+        "gen_ai.tool.name": "list_labels",
     }
     assert server.status.status_code is StatusCode.UNSET and server.resource.attributes["service.name"] == "doit-mcp"
     assert ids(client) == (TRACE, traced.parents()[0][1], span_id) and traced.parents() == [
         [TRACE, ids(client)[1], "01"]
     ]
-    assert client.name == "list_reports" and dict(client.attributes or {}) == {
+    assert client.name == "list_labels" and dict(client.attributes or {}) == {
         "http.request.method": "GET",
         "doit_mcp.upstream": "api",
         "http.response.status_code": 200,
@@ -124,8 +124,8 @@ async def test_call_has_a_child_span_with_children_for_its_requests(traced: Trac
 
 
 async def test_every_retry_has_its_own_span(traced: TracedProduct) -> None:
-    traced.there.api.faults += [Fault("/analytics/v1/reports", 503), Fault("/analytics/v1/reports", "reset")]
-    await traced.call("list_reports")
+    traced.there.api.faults += [Fault("/analytics/v1/labels", 503), Fault("/analytics/v1/labels", "reset")]
+    await traced.call("list_labels")
     _, clients = traced.kinds()
     assert [ids(span)[1] for span in clients] == [span for _, span, _ in traced.parents()] and len(clients) == 3
     assert len({ids(span)[1] for span in clients}) == 3
@@ -133,13 +133,13 @@ async def test_every_retry_has_its_own_span(traced: TracedProduct) -> None:
 
 
 async def test_unsampled_caller_is_not_sampled(traced: TracedProduct) -> None:
-    await traced.call("list_reports", flags="00")
+    await traced.call("list_labels", flags="00")
     ((trace, _, flags),) = traced.parents()
     assert (trace, flags, traced.exporter.get_finished_spans()) == (TRACE, "00", ())
 
 
 async def test_trace_starts_here_without_a_caller(traced: TracedProduct) -> None:
-    headers = await traced.call("list_reports", flags="")
+    headers = await traced.call("list_labels", flags="")
     (server,), _ = traced.kinds()
     assert ids(server)[0] == headers["X-MCP-Trace-Id"] != TRACE and ids(server)[2] == ""
     assert traced.parents()[0][::2] == [headers["X-MCP-Trace-Id"], "01"]
@@ -149,7 +149,7 @@ async def test_failures_are_recorded_without_naming_users(traced: TracedProduct)
     traced.there.api.faults.append(Fault("/analytics/v1/budgets", 500))
     await traced.call("get_budget", {"id": "canary-of-an-argument"})
     await traced.call("canary-of-a-tool")
-    await traced.call("list_reports", Authorization="Bearer canary-of-a-token")
+    await traced.call("list_labels", Authorization="Bearer canary-of-a-token")
     async with traced.there.http.get(f"{traced.there.base}/canary-of-a-path?canary=1", headers={}) as answer:
         assert answer.status == 404
     servers, clients = traced.kinds()
@@ -168,8 +168,8 @@ async def test_failures_are_recorded_without_naming_users(traced: TracedProduct)
 async def test_token_exchange_is_a_span_of_its_request(traced: TracedProduct) -> None:
     """Once per token: a cached exchange makes no request."""
     bearer = f"Bearer {traced.there.world.identity.mint(ADMIN, resource=f'{traced.there.base}/mcp')}"
-    await traced.call("list_reports", Authorization=bearer)
-    await traced.call("list_reports", Authorization=bearer)
+    await traced.call("list_labels", Authorization=bearer)
+    await traced.call("list_labels", Authorization=bearer)
     (exchange,), (first, _) = traced.named("token exchange"), traced.kinds()[0]
     assert ids(exchange)[::2] == (TRACE, ids(first)[1]) and exchange.kind is SpanKind.CLIENT
     assert dict(exchange.attributes or {}) == {
@@ -186,7 +186,7 @@ async def test_shared_exchange_belongs_to_the_first_request(traced: TracedProduc
     bearer = f"Bearer {traced.there.world.identity.mint(ADMIN, resource=f'{traced.there.base}/mcp')}"
     traces = [f"{number:032x}" for number in range(1, 6)]
     calls = [
-        traced.call("list_reports", Authorization=bearer, traceparent=f"00-{trace}-{CALLER}-01") for trace in traces
+        traced.call("list_labels", Authorization=bearer, traceparent=f"00-{trace}-{CALLER}-01") for trace in traces
     ]
     await asyncio.gather(*calls)
     (exchange,), (servers, _) = traced.named("token exchange"), traced.kinds()
@@ -194,9 +194,9 @@ async def test_shared_exchange_belongs_to_the_first_request(traced: TracedProduc
 
 
 async def test_failed_exchange_is_recorded(traced: TracedProduct) -> None:
-    await traced.call("list_reports")
+    await traced.call("list_labels")
     traced.there.world.identity.down = True
-    await traced.call("list_reports")
+    await traced.call("list_labels")
     (_, server), clients = traced.kinds()
     assert server.status.status_code is StatusCode.ERROR and len(clients) == 1
     exchanges = [((span.attributes or {}).get("error.type"), ids(span)[2]) for span in traced.named("token exchange")]
@@ -205,18 +205,18 @@ async def test_failed_exchange_is_recorded(traced: TracedProduct) -> None:
 
 async def test_key_refresh_is_a_span_of_its_request(traced: TracedProduct) -> None:
     """Background refreshes of the keys have no span."""
-    await traced.call("list_reports")
+    await traced.call("list_labels")
     assert traced.named("keys") == []
     traced.there.world.identity.rotate_keys()
-    await traced.call("list_reports", traceparent=f"00-{'1' * 32}-{CALLER}-01")
+    await traced.call("list_labels", traceparent=f"00-{'1' * 32}-{CALLER}-01")
     (keys,), server = traced.named("keys"), traced.kinds()[0][-1]
     assert ids(keys)[::2] == ids(server)[:2] == ("1" * 32, ids(server)[1])
     assert (keys.attributes or {})["doit_mcp.upstream"] == "identity" and keys.status.status_code is StatusCode.UNSET
 
 
 async def test_api_token_validation_is_a_span(traced: TracedProduct) -> None:
-    await traced.call("list_reports", Authorization=f"Bearer {ADMIN.api_token}")
-    await traced.call("list_reports", Authorization="Bearer canary-of-a-token")
+    await traced.call("list_labels", Authorization=f"Bearer {ADMIN.api_token}")
+    await traced.call("list_labels", Authorization="Bearer canary-of-a-token")
     (servers, _), checks = traced.kinds(), traced.named("API token")
     assert [ids(span)[2] for span in checks] == [ids(span)[1] for span in servers]
     assert [(span.attributes or {})["http.response.status_code"] for span in checks] == [200, 401]
@@ -227,7 +227,7 @@ async def test_api_token_validation_is_a_span(traced: TracedProduct) -> None:
 
 async def test_work_outliving_its_caller_keeps_its_trace(traced: TracedProduct) -> None:
     traced.there.api.faults.append(Fault("/auth/v1/validate", "slow", delay=0.3))
-    calling = asyncio.create_task(traced.call("list_reports", Authorization=f"Bearer {ADMIN.api_token}"))
+    calling = asyncio.create_task(traced.call("list_labels", Authorization=f"Bearer {ADMIN.api_token}"))
     while not traced.there.api.calls:
         await asyncio.sleep(0.01)
     calling.cancel()
@@ -249,12 +249,12 @@ async def test_collector_receives_spans() -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with served(otlp_endpoint=f"http://127.0.0.1:{runner.addresses[0][1]}") as server:
-        await server.call("list_reports")
+        await server.call("list_labels")
     await runner.cleanup()
     names = [
         span.name for export in exports for all_of in export.resource_spans for span in all_of.scope_spans[0].spans
     ]
-    assert sorted(names) == ["list_reports", "token exchange", "tools/call list_reports"]
+    assert sorted(names) == ["list_labels", "token exchange", "tools/call list_labels"]
 
 
 async def test_hanging_collector_does_not_delay_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
