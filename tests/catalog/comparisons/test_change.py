@@ -249,7 +249,7 @@ async def test_a_handle_leads_to_all_drivers_one_dimension_at_a_time() -> None:
     source = table["source"]
     assert source["tool"] == "explain_cost_change" and source["after"]["from"] == "2026-08-01"
     assert source["oneAtATime"] == "dimension"
-    assert "handle" not in await tool.run(caller, {"top": 25})  # type: ignore[operator]
+    assert "handle" not in await tool.run(caller, {"top": 25})  # type: ignore[operator]  # a table, not content
 
 
 @pytest.mark.requirement("N10")

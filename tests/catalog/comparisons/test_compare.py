@@ -204,7 +204,7 @@ async def test_no_costs_are_not_a_zero_without_a_word() -> None:
 
 def test_arguments_of_the_old_server_and_new_ones() -> None:
     span = {"from": "2026-07-01T05:00:00Z", "to": "2026-07-03T00:00:00Z"}
-    first, second = parse_compared_periods(None, None, 3, span, TODAY)  # type: ignore[arg-type]
+    first, second = parse_compared_periods(None, None, 3, span, TODAY)  # type: ignore[arg-type]  # a Span
     assert first.whole == Period(date(2026, 7, 1), date(2026, 9, 30)) and second is not None
     # An end at midnight is exclusive.
     assert second.whole == Period(date(2026, 7, 1), date(2026, 7, 2))
@@ -216,7 +216,7 @@ def test_arguments_of_the_old_server_and_new_ones() -> None:
         ((None, None, 3, {"from": "x", "to": "y"}), "period2.*2026-10-01/2026-10-15"),
     ):
         with pytest.raises(ApiError, match=problem):
-            parse_compared_periods(*arguments, TODAY)  # type: ignore[arg-type]
+            parse_compared_periods(*arguments, TODAY)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_old_arguments_are_accepted() -> None:
