@@ -1,4 +1,4 @@
-"""Whether a name exists: a dimension, one of its values, or an allocation. Lists that are cut cannot tell."""
+"""Whether a name exists: a dimension, one of its values, or an allocation. An incomplete list gives no answer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from ..protocol.json_schema import short_json
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.compute_thread import run_by_steps
 from .call import Call
+from .tables import MAX_TEXT_SEARCHES, count_searches
 
 MAX_LISTED_PAGES = 10
 """Pages of a list that are read to find a name."""
 MAX_SUGGESTIONS = 5
-MAX_TEXT_SEARCHES = 8_000_000
-"""Searches in known values (contains, starts_with, ends_with) for one filter, at about 50 ns each. In long values,
-every CHARACTERS_PER_SEARCH characters count as one more search."""
-CHARACTERS_PER_SEARCH = 100
 ALLOCATIONS_FACT = "allocations"
 GROUP = "group"
 """The allocationType of groups, which split costs; the others are single ones."""
@@ -84,8 +81,7 @@ def compare_values(details: Any, wanted: Sequence[str], mode: str, *, folds: boo
 
 def _searches(texts: list[str], mode: str, count: int) -> Callable[[str], bool] | None:
     """Return the test of one value; None for patterns, or if *count* tests take too many searches."""
-    searches_per_value = len(texts) + sum(map(len, texts)) // CHARACTERS_PER_SEARCH
-    if searches_per_value * count > MAX_TEXT_SEARCHES:
+    if count_searches(texts) * count > MAX_TEXT_SEARCHES:
         return None
     match mode:
         case "starts_with":

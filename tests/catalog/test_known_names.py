@@ -20,13 +20,13 @@ from doit_mcp.catalog.costs.groups import resolve_group
 from doit_mcp.catalog.costs.scope import Scope, check_values
 from doit_mcp.catalog.known_names import (
     MAX_LISTED_PAGES,
-    MAX_TEXT_SEARCHES,
     Existence,
     KnownNames,
     check_known_values,
     compare_values,
 )
 from doit_mcp.catalog.queries.checks import check_dimensions, check_filter_values
+from doit_mcp.catalog.tables import MAX_TEXT_SEARCHES
 from doit_mcp.resilience.compute_thread import MAX_INLINE_STEPS
 from tests.api.recorder import Recorder, pages_of
 

@@ -1,4 +1,4 @@
-"""Final days: a comparison of them beside one whose latest days have costs that are still arriving."""
+"""Comparison of final days, in addition to one whose latest days have costs that are still arriving."""
 
 from __future__ import annotations
 

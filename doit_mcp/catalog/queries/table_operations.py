@@ -17,16 +17,12 @@ from ...protocol.json_schema import Length, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import MAX_QUANTITY, amount_as_json, sum_amounts, to_decimal
 from ..currencies import DEFAULT_CURRENCY
-from ..tables import cell_text, to_number
+from ..tables import MAX_TEXT_SEARCHES, cell_text, count_searches, to_number
 from ..tools.result_handles import ResultTable
 
 NUMERIC_TYPES = frozenset({"float", "number", "integer", "int", "double", "numeric"})
-MAX_TEXT_SEARCHES = 8_000_000
-"""Text searches of one call (contains, starts_with), at about 50 ns each. In long cells, every CHARACTERS_PER_SEARCH
-characters count as one more search."""
 MAX_CELL_TESTS = 4_000_000
 """Cells that one call may test."""
-CHARACTERS_PER_SEARCH = 100
 MAX_ROWS_PER_SORT = 20_000
 """Rows of one sort. A sort cannot be interrupted, so larger tables are sorted in parts and then merged."""
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
@@ -107,7 +103,7 @@ def _filter_by_text(
     Raises ApiError if the condition needs more than *searches*.
     """
     values = list(dict.fromkeys(map(str.casefold, condition["values"])))
-    searches_per_value = len(rows) + sum(len(texts[row]) for row in rows) // CHARACTERS_PER_SEARCH
+    searches_per_value = count_searches([texts[row] for row in rows])
     if searches_per_value * len(values) > searches:
         reason = (
             f"filters: {condition['op']} with {len(values)} values is too much for {len(rows):,} rows; the limit"

@@ -37,7 +37,7 @@ from .metric_queries import check_metric, query_daily_units, query_units, refuse
 
 DEFAULT_PERIOD = "last_month"
 MAX_LAG = timedelta(days=3)
-"""How late units may be without a note: costs settle within three days, too."""
+"""Delay of units that needs no note. Costs settle within three days as well."""
 
 SUMMED_UNITS = (
     "Units are summed over days; unitsPerDay is the mean of the days with units. For a level, such as active customers, "
