@@ -9,13 +9,21 @@ from typing import Annotated
 
 from ...api.errors import ApiError
 from ...protocol.json_schema import Length, short_json
-from .period import MAX_PERIOD_DAYS, ONE_DAY, Period, ReportedPeriod, month_of, months_back, quarter_of, year_of
+from .period import (
+    EARLIEST_DAY,
+    MAX_PERIOD_DAYS,
+    ONE_DAY,
+    Period,
+    ReportedPeriod,
+    month_of,
+    months_back,
+    quarter_of,
+    year_of,
+)
 from .suggestions import suggest_period
 
 MAX_LAST_DAYS = 400
 MAX_LAST_MONTHS = 36
-EARLIEST_DAY = date(2000, 1, 1)
-"""No bill is older. Periods that begin earlier are refused, so that the days before a period always exist."""
 MAX_PERIOD_CHARACTERS = 80
 
 PERIOD_FORMS = (

@@ -14,6 +14,8 @@ from ...protocol.jsonrpc import JsonObject
 MAX_PERIOD_DAYS = 1100
 """The longest period, in days: three years."""
 ONE_DAY = timedelta(days=1)
+EARLIEST_DAY = date(2000, 1, 1)
+"""No bill is older. Periods that begin earlier are refused, so that the days before a period always exist."""
 SETTLING_DAYS = 3
 """Days until DoiT's figures are final: costs of the last three days are provisional."""
 

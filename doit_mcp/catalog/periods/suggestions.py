@@ -7,7 +7,7 @@ from calendar import month_abbr, month_name
 from datetime import date
 
 from ...api.timestamps import SECONDS_RANGE, format_date
-from .period import MAX_PERIOD_DAYS, ONE_DAY
+from .period import EARLIEST_DAY, MAX_PERIOD_DAYS, ONE_DAY
 
 MAX_SUGGESTED_CHARACTERS = 40
 """Longer texts are not compared with forms."""
@@ -37,12 +37,18 @@ def suggest_period(text: str, today: date, max_days: int, max_months: int) -> st
         return None
     try:
         if normalized.isdigit():
-            return _suggest_for_digits(normalized)
+            return _without_early(_suggest_for_digits(normalized))
         words = [word for word in _SEPARATORS.split(normalized) if word not in ("", "of", "the", "in")]
-        return _suggest_range(words, today, max_days, max_months) or _suggest_date(words, today)
+        return _without_early(_suggest_range(words, today, max_days, max_months) or _suggest_date(words, today))
     except (ValueError, OverflowError):
         # A month 13 or a year 0 means no day.
         return None
+
+
+def _without_early(period: str | None) -> str | None:
+    """Return *period*; None if it begins with a year before the earliest accepted day."""
+    year = (period or "")[:4]
+    return None if year.isdigit() and int(year) < EARLIEST_DAY.year else period
 
 
 def _suggest_for_digits(text: str) -> str | None:

@@ -12,8 +12,8 @@ from ...api.timestamps import format_timestamp, parse_time
 from ...api.value_kinds import Day
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
-from ..periods.grammar import EARLIEST_DAY, PERIOD_FORMS, parse_period, report_period
-from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, quarter_of, year_of
+from ..periods.grammar import PERIOD_FORMS, parse_period, report_period
+from ..periods.period import EARLIEST_DAY, ONE_DAY, Period, ReportedPeriod, month_of, months_back, quarter_of, year_of
 
 DEFAULT_TIME_RANGE: JsonObject = {"mode": "last", "amount": 7, "unit": "day", "includeCurrent": True}
 """The period of a query without timeRange; sent, so that the stated period is the one that was queried."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
@@ -82,6 +82,8 @@ def test_written_dates_suggest_their_month_or_day(day: date, form: str) -> None:
     | st.from_regex(r"(last|past) [0-9]{1,6} (days|months)", fullmatch=True),
     st.dates(date(1990, 1, 1), date(2100, 1, 1)),
 )
+@example("last_1000_day", date(2000, 1, 1))
+@example("October 1999", date(2026, 11, 28))
 def test_whatever_is_suggested_parses(text: str, today: date) -> None:
     if (meant := suggestion(text, today)) is not None:
         # A suggestion can be in the future, which has its own error.
