@@ -25,7 +25,7 @@ from aiohttp import (
 from yarl import URL
 
 from ..observability.trace import CURRENT_TRACE, Trace, UpstreamRequest
-from ..process.file_descriptors import is_local_shortage
+from ..process.file_descriptors import is_local_shortage, max_connections_per_side
 from ..resilience.circuit_breaker import CircuitBreaker
 from ..resilience.requester import Requester
 from .errors import ApiError
@@ -80,11 +80,14 @@ MIDDLEWARES = (forbid_resend,)
 
 
 def open_session() -> ClientSession:
-    """Return a session without cookies, which users would share, and without a limit on connections.
+    """Return a session without cookies, which users would share. Call this in a running event loop.
 
-    Concurrency is limited per caller elsewhere. Call this in a running event loop.
+    Its connections are limited by the descriptors of the process only; further requests wait for one. Concurrency is
+    limited per caller elsewhere.
     """
-    return ClientSession(cookie_jar=DummyCookieJar(), connector=TCPConnector(limit=0, ttl_dns_cache=60))
+    # A limit of 0 means none to aiohttp.
+    limit = max_connections_per_side() or 0
+    return ClientSession(cookie_jar=DummyCookieJar(), connector=TCPConnector(limit=limit, ttl_dns_cache=60))
 
 
 @asynccontextmanager

@@ -10,6 +10,8 @@ import socket
 
 # Bounds the memory of connections, even if the system allows more descriptors.
 MAX_DESCRIPTORS = 65_536
+# Kept for Redis, logs and the identity provider, but at most half of the process's limit.
+RESERVED_DESCRIPTORS = 256
 SHORTAGE_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 # Reported by a resolver that could not open a file or a socket.
 RESOLVER_SHORTAGE_ERRNOS = frozenset({socket.EAI_SYSTEM, socket.EAI_MEMORY})
@@ -41,6 +43,15 @@ def raise_descriptor_limit() -> None:
     target = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MAX_DESCRIPTORS, hard)
     if soft != resource.RLIM_INFINITY and soft < target:
         resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+
+
+def max_connections_per_side() -> int | None:
+    """Return how many connections clients may hold, and how many the DoiT API may: one half each of the descriptors
+    that are not reserved. None means that the process has no limit."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    return max(1, (limit - min(limit // 2, RESERVED_DESCRIPTORS)) // 2)
 
 
 def is_local_shortage(failure: BaseException) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import resource
 import time
 
 from ...observability.metrics import Metrics
+from ...process.file_descriptors import max_connections_per_side
 from .pending_connections import PendingConnections
 
 log = logging.getLogger(__name__)
@@ -19,10 +19,6 @@ MAX_UNFINISHED_BYTES = 16 << 20
 MAX_SILENT_CONNECTIONS = 4096
 # Minimum time between two warnings of the same kind.
 LOG_INTERVAL_SECONDS = 60.0
-# File descriptors kept for Redis, logs and the identity provider, but at most half of the process's limit.
-RESERVED_DESCRIPTORS = 256
-# One for the client and one for the connection to the DoiT API that its call needs.
-DESCRIPTORS_PER_CONNECTION = 2
 
 
 class RateLimitedWarning:
@@ -63,12 +59,9 @@ class ConnectionLimits:
         )
 
     def is_full(self, accepted: int) -> bool:
-        """Return whether one more connection, besides open and just *accepted* ones, would use reserved descriptors."""
-        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if limit == resource.RLIM_INFINITY:
-            return False
-        needed = DESCRIPTORS_PER_CONNECTION * (self.open_connections + accepted + 1)
-        return needed > limit - min(limit // 2, RESERVED_DESCRIPTORS)
+        """Return whether one more connection, besides open and just *accepted* ones, would use other descriptors."""
+        limit = max_connections_per_side()
+        return limit is not None and self.open_connections + accepted + 1 > limit
 
     def record_accept_paused(self, reason: str) -> None:
         """Count and log a pause in accepting connections."""

@@ -157,8 +157,8 @@ LIMITED = ("sh", "-c", 'ulimit -Sn "$1" && ulimit -Hn "$2" && shift 2 && exec "$
 @pytest.mark.requirement("N24")
 @pytest.mark.parametrize("hard", [128, 4096])
 async def test_n24_calls_have_descriptors_left_for_the_api(hard: int, tmp_path: Path) -> None:
-    """More clients than the soft limit, each with a call that needs a second descriptor, are all served eventually,
-    and the circuit stays closed."""
+    """More clients than the soft limit, each with a call that sends several requests at once, are all served
+    eventually. No connection to the API fails for lack of a descriptor."""
     ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_budgets", "arguments": {}}}
     users = (ADMIN, VIEWER, STRANGER)
     with (tmp_path / "log").open("wb") as log:
@@ -183,6 +183,9 @@ async def test_n24_calls_have_descriptors_left_for_the_api(hard: int, tmp_path: 
                     assert answer.status < 300
                 answers = await asyncio.gather(*map(call, range(150)))
                 assert not [text for text in answers if "isError" in text]
+                metrics = (await program.site.send("GET", "/metrics", {})).text
+                assert 'doit_mcp_upstream_requests_total{status="2xx"}' in metrics
+                assert 'doit_mcp_upstream_requests_total{status="none"}' not in metrics
                 ready = await program.site.send("GET", "/readyz", {})
                 assert ready.body["circuits"]["api"] == "closed"
             await program.stop()
