@@ -50,7 +50,7 @@ class RequestRunner:
         if session is not None and request.id in session.running_requests:
             session.check_request_id(request)
         self.limiter.acquire(context.owner)
-        work = _deliver_response(sink, dispatch_request, context, request)
+        work = _deliver_response(sink, _run_in_session, context, request)
         task = self._run(context.owner, 1, work, session, request.id)
         if session is not None:
             session.running_requests[request.id] = task
@@ -88,7 +88,7 @@ class RequestRunner:
     ) -> None:
         self._tasks.discard(task)
         if session is not None and id is not None:
-            session.running_requests.pop(id, None)
+            session.end_request(id, task)
         self.limiter.release(owner, slots)
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("a response could not be delivered", exc_info=failure)
@@ -101,6 +101,14 @@ class RequestRunner:
         except TimeoutError:
             log.warning("calls were stopped by the shutdown", extra={"calls": self.limiter.in_use})
         await cancel_tasks(*self._tasks)
+
+
+async def _run_in_session(context: RequestContext, request: Request) -> tuple[int, bytes]:
+    """Run *request*, and free its id before the response is sent, because the client may use it again at once."""
+    response = await dispatch_request(context, request)
+    if context.session is not None and (task := asyncio.current_task()) is not None:
+        context.session.end_request(request.id, task)
+    return response
 
 
 async def _deliver_response(

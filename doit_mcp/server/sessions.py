@@ -8,7 +8,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from ..protocol.jsonrpc import (
     INTERNAL_ERROR,
@@ -88,7 +89,12 @@ class Session:
         """Register *task* as handling *request*. Raise RpcError -32600 if the request id is already in flight."""
         self.check_request_id(request)
         self.running_requests[request.id] = task
-        task.add_done_callback(lambda _: self.running_requests.pop(request.id, None))
+        task.add_done_callback(partial(self.end_request, request.id))
+
+    def end_request(self, id: Id, task: asyncio.Task[Any]) -> None:
+        """Free *id* for the next request, unless one has taken it since *task* ended."""
+        if self.running_requests.get(id) is task:
+            del self.running_requests[id]
 
     def check_request_id(self, request: Request) -> None:
         """Raise RpcError -32600 if a request with this id is in flight."""

@@ -101,6 +101,37 @@ async def test_requests_are_admitted_then_registered_then_run() -> None:
     assert channel.events[1][0] == 200 and channel.events[1][1]["id"] == 2 and endpoint.limiter.in_use == 0
 
 
+class ReusingId(Recorded):
+    """A channel whose client sends its next request, with the same id, while the response is being written."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__()
+        self.endpoint, self.next = endpoint, Recorded()
+        self.task: asyncio.Task[None] | None = None
+
+    async def finish(self, status: int, body: bytes) -> None:
+        await super().finish(status, body)
+        self.task = await self.endpoint.handle(WAIT, self.next)
+        await self.endpoint.bench.started.wait()
+
+
+async def test_id_is_free_once_the_client_can_have_the_response() -> None:
+    endpoint = Endpoint()
+    channel = ReusingId(endpoint)
+    first = await endpoint.handle(CALL, channel)
+    assert first is not None
+    await first
+    assert channel.events[1][1]["result"]
+    # The end of the first request does not free the id of the second, which still runs.
+    again = Recorded()
+    with pytest.raises(RpcError, match="already in flight"):
+        await endpoint.handle(PING | {"id": CALL["id"]}, again)
+    endpoint.bench.proceed.set()
+    assert channel.task is not None
+    await channel.task
+    assert channel.next.events[1][1]["id"] == CALL["id"] and "result" in channel.next.events[1][1]
+
+
 async def test_batches_are_admitted_once() -> None:
     policy, channel = Policy(), Recorded()
     task = await Endpoint(policy).handle([CALL, NOTE, PING], channel)
