@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from doit_mcp.sandbox.accounts import GLOBEX, UMBRA
+
 from .world import World
 
 
@@ -36,3 +38,18 @@ async def test_parts_add_up(november: World, top: int) -> None:
         clouds = [row[0] for row in table["rows"]]
         assert max(map(clouds.count, clouds)) <= top
     assert round(sum(row[1] for row in answer["costByCloud"]["rows"]), 2) == answer["totalCost"]
+
+
+async def test_anomalies_beside_costs_in_yen_are_in_dollars(november: World) -> None:
+    answer = (await november.call("get_cloud_overview", {}, UMBRA))["structuredContent"]
+    assert answer["currency"] == "JPY" and answer["anomalies"]
+    anomaly = answer["anomalies"][0]
+    alone = (await november.call("get_anomaly", {"id": anomaly["id"]}, UMBRA))["structuredContent"]
+    assert {row["currency"] for row in answer["anomalies"]} == {"USD"} == {alone["currency"]}
+    assert anomaly["costOfAnomaly"] == alone["costOfAnomaly"]
+
+
+async def test_what_rounding_leaves_is_in_other(november: World) -> None:
+    answer = (await november.call("get_cloud_overview", {}, GLOBEX))["structuredContent"]
+    table = answer["costByCloud"]
+    assert round(sum(row[1] for row in table["rows"]) + table["other"], 2) == answer["totalCost"]

@@ -107,3 +107,12 @@ async def test_utilization_is_the_used_share_of_all_fees(november: World) -> Non
     reserved, unused_reserved = fees(november, "RIFee", *days)
     share = 1 - (unused + unused_reserved) / (paid + reserved)
     assert unused > 0 and aws["utilizationPercent"] == pytest.approx(100 * share, abs=0.1)
+
+
+async def test_a_total_of_a_page_says_that_other_pages_have_more(november: World) -> None:
+    whole = await november.ask("list_optimization_recommendations", pageSize=100)
+    assert whole["isWholeList"] and whole["currency"] == "USD" and whole["rowCount"] > 2
+    first = await november.ask("list_optimization_recommendations", pageSize=1)
+    last = await november.ask("list_optimization_recommendations", pageSize=1, page=whole["rowCount"] - 1)
+    assert not first["isWholeList"] and not last["isWholeList"] and "pageToken" not in last
+    assert first["totalDailySavings"] + last["totalDailySavings"] < whole["totalDailySavings"]

@@ -12,6 +12,8 @@ from ..timestamps import format_timestamp, parse_optional_time
 from ..value_kinds import Label, Moment, UsDollars, Verbatim
 
 TEXT_FIELDS = ("platform", "serviceName", "scope", "severityLevel", "status", "id", "billingAccount", "attribution")
+CURRENCY = "USD"
+"""The API states all amounts of anomalies in US dollars."""
 PAGE_SIZE = 20
 AnomalyCount = Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}."]
 AnomalyFilter = Annotated[

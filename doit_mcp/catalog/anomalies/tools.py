@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, TypedDict
 
 from ...api.areas.anomalies import (
+    CURRENCY,
     PAGE_SIZE,
     AnomalyCount,
     AnomalyDetails,
@@ -32,8 +33,6 @@ from .owners import Ownership, fetch_ownership
 
 TOTALS = ("totalCount", "totalCountExact", "anomalySummary")
 """Members of a page that count all pages."""
-ANOMALY_CURRENCY = "USD"
-"""The API states anomalies in US dollars."""
 
 
 class NamedObject(TypedDict, total=False):
@@ -125,13 +124,13 @@ async def get_anomalies(
     rows = parse_page(page, "anomalies").rows
     if wanted and not rows and not page.get("totalCount") and not pageToken:
         note = await explain_empty_list(call, wanted)
-        return {**without_totals(page), "anomalies": [], "openCount": 0, "currency": ANOMALY_CURRENCY, "note": note}
+        return {**without_totals(page), "anomalies": [], "openCount": 0, "currency": CURRENCY, "note": note}
     ownership = await fetch_ownership(call, rows)
     return {
         **(with_totals_of(page, rows, is_whole=not pageToken) if onlyOpen else page),
         "anomalies": [describe_anomaly(row, ownership) for row in rows],
         "openCount": sum(map(is_open, rows)),
-        "currency": ANOMALY_CURRENCY,
+        "currency": CURRENCY,
         **failed_members(ownership.failures),
     }
 
@@ -142,7 +141,7 @@ async def get_anomaly(call: Call, *, id: Id) -> Annotated[JsonObject, OwnedAnoma
     resources caused it, whether it is open, and who owns it."""
     anomaly = await call.doit.anomalies.get_anomaly(id=id)
     ownership = await fetch_ownership(call, [anomaly])
-    return {**describe_anomaly(anomaly, ownership), "currency": ANOMALY_CURRENCY, **failed_members(ownership.failures)}
+    return {**describe_anomaly(anomaly, ownership), "currency": CURRENCY, **failed_members(ownership.failures)}
 
 
 async def explain_empty_list(call: Call, wanted: str) -> str:
@@ -174,7 +173,7 @@ def with_totals_of(page: JsonObject, rows: Sequence[JsonObject], *, is_whole: bo
     counted = page.get("anomalySummary", {}).get("countBySeverity") or {}
     summary = {
         "countBySeverity": {**dict.fromkeys(counted, 0), **severities},
-        "totalCostOfAnomaly": amount_as_json(sum_amounts(row.get("costOfAnomaly") for row in rows), ANOMALY_CURRENCY),
+        "totalCostOfAnomaly": amount_as_json(sum_amounts(row.get("costOfAnomaly") for row in rows), CURRENCY),
     }
     return {**plain, "totalCount": len(rows), "anomalySummary": summary}
 

@@ -124,9 +124,10 @@ def needs_list_row(details: JsonObject, today: date) -> bool:
 
 
 def budget_limit(row: JsonObject, details: JsonObject) -> float | None:
-    """Return the limit of the current period; None without one.
+    """Return the limit of the current period; None without one, or if it is unknown.
 
-    It differs from the amount if the amount grows or is seasonal. The amounts of the thresholds in a list follow it.
+    It differs from the amount if the amount grows or is seasonal, which only the details tell. The amounts of the
+    thresholds in a list follow it.
     """
     thresholds = row.get("alertThresholds")
     pairs = [
@@ -136,10 +137,13 @@ def budget_limit(row: JsonObject, details: JsonObject) -> float | None:
         and (percentage := to_amount(threshold.get("percentage")))
         and (amount := to_amount(threshold.get("amount")))
     ]
-    if pairs and not has_fixed_limit(details):
+    is_fixed = bool(details) and has_fixed_limit(details)
+    if pairs and not is_fixed:
         percentage, amount = min(pairs, key=lambda pair: abs(pair[0] - FULL_PERCENT))
         exact = to_decimal(amount) * FULL_PERCENT / Decimal(repr(percentage))
         return amount_as_json(exact, str(row.get("currency")))
+    if details and not is_fixed:
+        return None
     limit = to_amount(details.get("amount", row.get("amount")))
     return limit if limit is not None and limit > 0 else None
 

@@ -7,10 +7,11 @@ from collections.abc import Awaitable
 from decimal import Decimal
 from typing import Annotated, Any, TypedDict
 
+from ...api.areas.anomalies import CURRENCY as ANOMALY_CURRENCY
 from ...api.areas.anomalies import AnomalyRow
 from ...api.report_config import QueryConfig
 from ...api.timestamps import format_date, parse_time
-from ...api.value_kinds import Day, Label, Members, Money, Verbatim
+from ...api.value_kinds import CurrencyCode, Day, Label, Members, Money, Verbatim
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
@@ -51,7 +52,7 @@ class CostTable(TypedDict, total=False):
 
     columns: Annotated[list[JsonObject], Verbatim]
     rows: Annotated[list[list[Any]], Verbatim]
-    other: Annotated[float | None, "Cost of what has no row.", Money]
+    other: Annotated[float | None, "Cost of what has no row, and what rounding leaves.", Money]
 
 
 class NewestIncident(TypedDict, total=False):
@@ -61,13 +62,23 @@ class NewestIncident(TypedDict, total=False):
     created: Annotated[str, Day]
 
 
+class NewestAnomaly(AnomalyRow, total=False):
+    """An anomaly of the API, and the currency of its amounts."""
+
+    currency: Annotated[str, CurrencyCode]
+
+
 class Overview(CostStatement, total=False):
     """Costs, anomalies and incidents. A part that is missing is among the failed ones."""
 
     costByCloud: Annotated[JsonObject, "columns and rows.", Members(CostTable)]
-    topServices: Annotated[JsonObject, "Top services of each cloud; other: the rest.", Members(CostTable)]
+    topServices: Annotated[
+        JsonObject,
+        "The topN services of each cloud; other: the cost of the rest, which may have larger ones.",
+        Members(CostTable),
+    ]
     topProjects: Annotated[JsonObject, "Top projects.", Members(CostTable)]
-    anomalies: Annotated[list[JsonObject], f"The newest {ROWS_PER_SECTION} cost anomalies.", Members(AnomalyRow)]
+    anomalies: Annotated[list[JsonObject], f"The newest {ROWS_PER_SECTION} cost anomalies.", Members(NewestAnomaly)]
     incidents: Annotated[
         list[JsonObject],
         f"The newest {ROWS_PER_SECTION} incidents of the clouds.",
@@ -219,10 +230,13 @@ def section_table(section: str, rows: list[CostRow], total: Decimal | None, curr
         [*row.ids, amount_as_json(row.cost, currency), *(row.names[at] for at in name_at), share]
         for row, share in shown
     ]
-    return {"columns": columns, "rows": cells} | ({"other": rest} if len(groups) > 1 else {})
+    return {"columns": columns, "rows": cells} | ({"other": rest} if len(groups) > 1 or rest else {})
 
 
 def _newest_rows(name: str, answer: JsonObject) -> list[JsonObject]:
     rows: Any = answer.get(name)
     newest = [row for row in rows if isinstance(row, dict)][:ROWS_PER_SECTION] if isinstance(rows, list) else []
-    return [{**row, "created": format_date(row.get("createTime"))} for row in newest] if name == "incidents" else newest
+    if name == "anomalies":
+        # The costs of the overview may be in another currency.
+        return [{**row, "currency": ANOMALY_CURRENCY} for row in newest]
+    return [{**row, "created": format_date(row.get("createTime"))} for row in newest]

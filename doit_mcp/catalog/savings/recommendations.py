@@ -77,7 +77,13 @@ async def list_optimization_recommendations(
     fitting = (row for row in parse_page(answer, "results").rows if has_category(row, category))
     rows = sorted(map(summarize_recommendation, fitting), key=lambda row: -row["potentialDailySavings"])
     total = amount_as_json(sum_amounts(row["potentialDailySavings"] for row in rows), CURRENCY)
-    found: JsonObject = {"rowCount": len(rows), "insights": rows, "totalDailySavings": total}
+    found: JsonObject = {
+        "rowCount": len(rows),
+        "insights": rows,
+        "totalDailySavings": total,
+        "isWholeList": token is None and not number_of and not pageToken,
+        "currency": CURRENCY,
+    }
     return found | ({"pageToken": token} if token else {})
 
 

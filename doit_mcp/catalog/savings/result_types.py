@@ -36,11 +36,13 @@ class Recommendations(TypedDict, total=False):
     insights: Annotated[
         list[JsonObject],
         "Each with key, source, title, shortDescription, provider, categories, displayStatus, potentialDailySavings "
-        "and potentialMonthlySavings (USD), tags, easyWin, lastUpdated.",
+        "and potentialMonthlySavings, tags, easyWin, lastUpdated.",
         Members(RecommendationRow),
     ]
     pageToken: Annotated[str | None, "Give this to get the next page; missing on the last."]
-    totalDailySavings: Annotated[float, "Of this page, USD.", UsDollars]
+    totalDailySavings: Annotated[float, "Of the rows in this result.", UsDollars]
+    isWholeList: Annotated[bool, "false: other pages have more rows, and totalDailySavings leaves them out."]
+    currency: Annotated[str, CurrencyCode]
 
 
 class SavingsRow(TypedDict, total=False):

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ...api import Doit
+from ...api.areas.anomalies import CURRENCY as ANOMALY_CURRENCY
 from ...api.errors import ApiError
 from ...api.pagination import Page, parse_page
 from ...api.timestamps import format_date
@@ -18,6 +19,7 @@ from ..budgets.status import find_status, with_rounded_amounts
 from ..call import Call
 from ..costs.amounts import ZERO, round_amount, to_decimal
 from ..partial_results import gather_partial
+from ..savings.recommendations import CURRENCY as SAVINGS_CURRENCY
 from ..savings.recommendations import monthly_savings
 
 SEARCH_PAGE_SIZE = 200
@@ -79,18 +81,19 @@ def format_amount(amount: Any, currency: str = "USD") -> str:
 
 def _budget_title(row: JsonObject, today: date) -> str:
     currency = str(row.get("currency") or "")
-    amount = f"{format_amount(row.get('currentUtilization'), currency)} of {format_amount(row.get('amount'), currency)}"
-    # The row is one of a list or the details; either alone tells what its amounts mean.
-    status = find_status(row, row, today).status
-    state = "" if status == "unknown" else f", {status.replace('_', ' ')}"
-    return f"Budget: {title_or_id(row, 'budgetName', 'name', kind='budget')} ({amount} {currency}{state})"
+    found = find_status(row, {}, today) if "budgetName" in row else find_status({}, row, today)
+    amount = format_amount(row.get("currentUtilization"), currency)
+    limit = "" if found.limit is None else f" of {format_amount(found.limit, currency)}"
+    used = f"{amount}{limit} {currency}" if limit else f"{amount} {currency} used"
+    state = "" if found.status == "unknown" else f", {found.status.replace('_', ' ')}"
+    return f"Budget: {title_or_id(row, 'budgetName', 'name', kind='budget')} ({used}{state})"
 
 
 def _anomaly_title(row: JsonObject, today: date) -> str:
     source = " in ".join(str(row[name]) for name in ("serviceName", "scope") if row.get(name)) or "a service"
     start = str(row.get("startTime") or "")[:10]
     cost, severity = format_amount(row.get("costOfAnomaly")), row.get("severityLevel") or "cost"
-    return f"Anomaly: {source}, {severity}, {cost} above expected{f', {start}' if start else ''}"
+    return f"Anomaly: {source}, {severity}, {cost} {ANOMALY_CURRENCY} above expected{f', {start}' if start else ''}"
 
 
 def _invoice_title(row: JsonObject, today: date) -> str:
@@ -107,7 +110,7 @@ def _ticket_title(row: JsonObject, today: date) -> str:
 def _recommendation_title(row: JsonObject, today: date) -> str:
     summary = row.get("summary")
     daily = to_decimal(summary.get("potentialDailySavings")) if isinstance(summary, dict) else ZERO
-    suffix = f" (saves {format_amount(monthly_savings(daily))} USD a month)" if daily > 0 else ""
+    suffix = f" (saves {format_amount(monthly_savings(daily))} {SAVINGS_CURRENCY} a month)" if daily > 0 else ""
     return f"Recommendation: {title_or_id(row, 'title', 'key', kind='recommendation')}{suffix}"
 
 
@@ -120,11 +123,15 @@ async def _fetch_budget(doit: Doit, identifier: str) -> JsonObject:
     return with_rounded_amounts(await doit.budgets.get_budget(id=identifier))
 
 
+async def _fetch_anomaly(doit: Doit, identifier: str) -> JsonObject:
+    return {**await doit.anomalies.get_anomaly(id=identifier), "currency": ANOMALY_CURRENCY}
+
+
 async def _fetch_insight(doit: Doit, identifier: str) -> JsonObject:
     source, _, key = identifier.partition("/")
     if not source or not key:
         raise ApiError("id: must have the form recommendation:source/key", kind="argument")
-    return await doit.insights.get_insight(source=source, key=key)
+    return {**await doit.insights.get_insight(source=source, key=key), "currency": SAVINGS_CURRENCY}
 
 
 async def _fetch_ticket(doit: Doit, identifier: str) -> JsonObject:
@@ -170,7 +177,7 @@ ENTITY_KINDS = (
         keywords="anomaly spike unusual cost",
         items_key="anomalies",
         list_method=lambda doit: doit.anomalies.get_anomalies,
-        fetch_by_id=lambda doit, id: doit.anomalies.get_anomaly(id=id),
+        fetch_by_id=_fetch_anomaly,
         title=_anomaly_title,
         console_path="anomalies/{id}",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.search.documents import MAX_DOCUMENT_CHARACTERS, document_text
-from doit_mcp.catalog.search.entities import ENTITY_KINDS
+from doit_mcp.catalog.search.entities import ENTITY_KINDS, ENTITY_KINDS_BY_NAME
 from doit_mcp.catalog.search.ranking import query_words, row_text, score, top_matches
 from doit_mcp.catalog.search.tools import FAILED_PARTS_KEY
 from doit_mcp.catalog.tools.tool import ContentResult, ToolError
@@ -91,6 +92,28 @@ async def test_empty_query_samples_all_kinds_with_api_links() -> None:
     assert all(hit["url"] for hit in hits(await run("search", api(), tenant="", query="")))
 
 
+@pytest.mark.parametrize(
+    ("row", "title"),
+    [
+        (
+            {
+                "budgetName": "Growth",
+                "alertThresholds": [{"percentage": 100, "amount": 79860.0}],
+                "riskStatus": "onTrack",
+            },
+            "Budget: Growth (67,091.37 of 79,860.00 USD, on track)",
+        ),
+        ({"name": "Growth", "growthPerPeriod": 10.0}, "Budget: Growth (67,091.37 USD used)"),
+        ({"name": "Season", "seasonalAmounts": [70000.0] * 12, "amount": 0}, "Budget: Season (67,091.37 USD used)"),
+        ({"name": "Flat"}, "Budget: Flat (67,091.37 of 60,000.00 USD, exceeded)"),
+    ],
+)
+def test_title_of_a_budget_has_the_limit_of_its_period(row: dict[str, Any], title: str) -> None:
+    """The amount of a budget that grows or is seasonal is not its limit."""
+    budget = {"amount": 60000.0, "currentUtilization": 67091.37, "currency": "USD", "timeInterval": "month", **row}
+    assert ENTITY_KINDS_BY_NAME["budget"].title(budget, date(2026, 11, 28)) == title
+
+
 async def test_failed_parts_are_reported_and_forbidden_ones_omitted() -> None:
     slow, closed = ApiError("", kind="timeout"), ApiError("", kind="forbidden", status=403)
     result = await run("search", api(tickets=slow, cloudincidents=closed), query="BigQuery")
@@ -141,11 +164,11 @@ DETAILS: dict[str, Any] = {
     [
         ("report:r1", "Report: Daily cost", "01 | 2.5"),
         ("budget:b1", "Budget: Data", "amount: 5"),
-        ("anomaly:a 1", "Anomaly: BigQuery", "warning"),
+        ("anomaly:a 1", "Anomaly: BigQuery, warning, 5.00 USD above expected", "currency: USD"),
         ("invoice:IN1", "Invoice IN1", "Support"),
         ("ticket:7", "Ticket 7: BigQuery is slow (open)", "We look into it."),
         ("allocation:al1", "Allocation: Team data", "key: team"),
-        ("recommendation:custom/k/1", "Recommendation: Stop idle VMs", "custom"),
+        ("recommendation:custom/k/1", "Recommendation: Stop idle VMs", "currency: USD"),
         ("incident:i1", "Cloud incident: BigQuery down", "workaround: Wait"),
     ],
 )
