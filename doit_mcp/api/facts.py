@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict
 
 Reader = Callable[..., Any] | str
 """A read-only method of an area that is a tool, or its name if it is defined further down."""
-TableShape = Literal["query", "report"]
+TableShape = Literal["query", "report", "top_groups"]
 UndoneBy = Literal["change", "removal", "nothing"]
 
 

@@ -54,6 +54,31 @@ async def test_selection_without_rows_has_no_total(november: World) -> None:
     assert answer["notes"] == ["No row meets all filters, so there is no total."]
 
 
+async def test_table_of_a_trend_has_the_costs_of_groups_that_are_not_shown(november: World) -> None:
+    trend = await november.ask("cost_trend", interval="day", period="last_90_days", groupBy="service")
+    answer = await november.ask("query_result", handle=trend["handle"], groupBy=["month"])
+    costs = {row[0]: row[1] for row in answer["rows"]}
+    assert costs["2026-10"] == november.cost("2026-10-01", "2026-10-31")
+    assert answer["total"]["cost"] == november.cost("2026-08-30", "2026-11-27")
+    services = await november.ask("query_result", handle=trend["handle"], groupBy=["service_description"])
+    assert dict(row[:2] for row in services["rows"])["(other groups)"] == trend["total"]["other"]
+
+
+async def test_table_of_a_breakdown_has_the_rest_of_each_group(november: World) -> None:
+    shown = await november.ask("cost_breakdown", groupBy=["project", "sku"], period="ytd", topN=20)
+    answer = await november.ask("query_result", handle=shown["handle"], groupBy=["project_id"])
+    assert dict(row[:2] for row in answer["rows"]) == {group["id"]: group["cost"] for group in shown["groups"]}
+    assert answer["total"]["cost"] == november.cost("2026-01-01", "2026-11-28")
+    of_one = [condition("project_id", "111122223333"), condition("sku_id", "(other groups)")]
+    rest = await november.ask("query_result", handle=shown["handle"], filters=of_one)
+    assert [row[answer_column(rest, "cost")] for row in rest["rows"]] == [shown["groups"][0]["other"]]
+
+
+def answer_column(answer: dict[str, Any], name: str) -> int:
+    """Return the place of a column in the rows of an answer."""
+    return [column["name"] for column in answer["columns"]].index(name)
+
+
 async def test_running_month_keeps_its_mark_when_grouped(november: World) -> None:
     handle = await stored(november, {"mode": "last", "amount": 2, "unit": "month", "includeCurrent": True}, "day")
     answer = await november.ask("query_result", handle=handle, groupBy=["month"])

@@ -67,7 +67,7 @@ class Trend(CostStatement, total=False):
     narrow_hint=SHORTER_PERIOD_HINT,
     slow=True,
     default_list=True,
-    result_table="query",
+    result_table="top_groups",
 )
 async def cost_trend(
     call: Call,

@@ -112,8 +112,8 @@ class TableQuery:
 
     @property
     def adds_up(self) -> bool:
-        """Whether a total belongs to the result: not to means, or to the largest and smallest values."""
-        return self.aggregate in ("sum", "count", "per_day") or not self.group_by
+        """Whether a total belongs to the result: not to means, costs per day, or the largest and smallest values."""
+        return self.aggregate in ("sum", "count") or not self.group_by
 
 
 def run_table_query(data: bytes, query: TableQuery) -> JsonObject:
@@ -209,22 +209,22 @@ class _Selection:
             measures = table_operations.measure_names(self.table)
             parts |= {"aggregateOf": row_description(self.table, measures), "count": len(self.rows.rows)}
         if self.query.group_by and self.query.aggregate == "per_day":
-            parts |= {"aggregateOf": "days", "count": CoveredDays(self.table, self.query.filters).count}
-        if self.query.group_by and self.query.aggregate == "avg":
-            parts |= self._per_day()
+            days = CoveredDays(self.table, self.query.filters).count
+            parts |= {"aggregateOf": "days", "count": days, **self._per_day(days)}
+        if self.query.group_by and self.query.aggregate == "avg" and isinstance(self.table.about.get("period"), dict):
+            days = CoveredDays(self.table, self.query.filters).count
+            parts |= {**means, "days": days} if (means := self._per_day(days)) else {}
         notes = self._notes()
         return parts | ({"notes": notes} if notes else {})
 
-    def _per_day(self) -> JsonObject:
-        """Return the totals divided by the days; nothing for a table without a period, or rows that do not add up."""
+    def _per_day(self, days: int) -> JsonObject:
+        """Return perDay, the totals divided by *days*; nothing for rows that do not add up."""
         names = [name for name in self.totals() if name not in table_operations.QUANTITY_COLUMNS]
-        if not names or not isinstance(self.table.about.get("period"), dict):
+        if not names or not days:
             return {}
-        days = CoveredDays(self.table, self.query.filters).count
         currency = table_operations.table_currency(self.table)
         sums = sums_of(self.rows, names)
-        means = {name: amount_as_json(Decimal(total) / days, currency) for name, total in sums.items()} if days else {}
-        return {"perDay": means, "days": days} if means else {}
+        return {"perDay": {name: amount_as_json(Decimal(total) / days, currency) for name, total in sums.items()}}
 
     def _cut_periods(self) -> list[str]:
         """Return the periods of the rows that the answer has only in part; none if the table states no period."""

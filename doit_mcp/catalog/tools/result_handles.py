@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import fsum
 from types import MappingProxyType
 from typing import Any
 
@@ -42,6 +43,8 @@ ExtractTable = Callable[[JsonObject], "ResultTable | None"]
 
 STATED_MEMBERS = ("currency", "period", "partialPeriods", "basis", "outsideRows")
 """Members of a result that describe the amounts in its table."""
+OTHER_GROUPS = "(other groups)"
+"""Cell of rows for the costs of all groups that a result does not list."""
 CUSTOMER_KEY = "customer"
 """Member of a table's *about*: the customer that a DoiT employee acted for."""
 
@@ -124,6 +127,44 @@ def report_table(report: JsonObject) -> ResultTable | None:
     return _make_table(result.get("schema"), result.get("rows")) if isinstance(result, dict) else None
 
 
+def top_groups_table(result: JsonObject) -> ResultTable | None:
+    """Return the table of the most expensive groups, with rows OTHER_GROUPS for what they leave out of the total."""
+    table = query_table(result)
+    if table is None or (cost := _find_column(table, "cost")) is None:
+        return table
+    period = _find_column(table, "period")
+    if period is not None and isinstance(periods := result.get("totals") or result.get("months"), list):
+        listed: dict[Any, list[float]] = {}
+        for row in table.rows:
+            listed.setdefault(row[period], []).append(row[cost])
+        for whole in periods:
+            _append_rest(table, {period: whole["period"]}, cost, whole["cost"], listed.get(whole["period"], ()))
+        return table
+    for group in result["groups"]:
+        # With two dimensions, each group has a rest of its own.
+        _append_rest(table, {0: group["id"]}, cost, group.get("other"))
+    _append_rest(table, {}, cost, result["total"]["all"], [row[cost] for row in table.rows])
+    return table
+
+
+def _append_rest(
+    table: ResultTable, cells: Mapping[int, Any], cost: int, whole: float | None, parts: Iterable[float | None] = ()
+) -> None:
+    """Append a row with the *cells* and what the *whole* cost has besides its *parts*, unless that is nothing."""
+    if whole is None:
+        return
+    # Amounts have at most four decimals.
+    rest = round(fsum([whole, *(-part for part in parts if part is not None)]), 4)
+    if not rest:
+        return
+    names = [OTHER_GROUPS if column["type"] == "string" else None for column in table.columns]
+    table.rows.append([{cost: rest, **cells}.get(at, name) for at, name in enumerate(names)])
+
+
+def _find_column(table: ResultTable, name: str) -> int | None:
+    return next((at for at, column in enumerate(table.columns) if column["name"] == name), None)
+
+
 def _make_table(columns: Any, rows: Any) -> ResultTable | None:
     """Return the table of *columns* and *rows*, without rows of the wrong length.
 
@@ -140,7 +181,9 @@ def _make_table(columns: Any, rows: Any) -> ResultTable | None:
     )
 
 
-TABLES: Mapping[TableShape, ExtractTable] = MappingProxyType({"query": query_table, "report": report_table})
+TABLES: Mapping[TableShape, ExtractTable] = MappingProxyType(
+    {"query": query_table, "report": report_table, "top_groups": top_groups_table}
+)
 """Functions that find the table in a result, by the shape that a declaration states."""
 
 
